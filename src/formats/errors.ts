@@ -1,0 +1,55 @@
+/** What was wrong with the bytes. The part before the dot is the format. */
+export type FormatErrorCode =
+  | 'json.syntax'
+  | 'json.duplicate-key'
+  | 'json.byte-order-mark'
+  | 'json.encoding'
+  | 'json.depth'
+  | 'json.size'
+  | 'yaml.syntax'
+  | 'yaml.alias-limit'
+  | 'yaml.depth'
+  | 'yaml.size'
+  | 'yaml.document-limit'
+  | 'tar.header'
+  | 'tar.checksum'
+  | 'tar.size'
+  | 'tar.name'
+  | 'tar.extended-header'
+  | 'tar.unsupported'
+  | 'tar.truncated'
+  | 'tar.entry-limit'
+  | 'inflate.corrupt'
+  | 'inflate.output-limit'
+  | 'inflate.ratio-limit'
+  | 'inflate.unsupported'
+  | 'paragraph.size'
+  | 'paragraph.syntax'
+  | 'csv.syntax'
+  | 'cvss.vector';
+
+/** Where in a text the fault is; both count from 1. */
+export interface TextPosition {
+  readonly line: number;
+  readonly column: number;
+}
+
+/**
+ * Bytes that are not what they claim to be, or that go beyond a limit. This is the only error the room throws;
+ * rooms below turn it into a fault with words for people.
+ */
+export class FormatError extends Error {
+  readonly code: FormatErrorCode;
+  readonly position: TextPosition | null;
+
+  constructor(
+    code: FormatErrorCode,
+    message: string,
+    options: { cause?: unknown; position?: TextPosition | null } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'FormatError';
+    this.code = code;
+    this.position = options.position ?? null;
+  }
+}
