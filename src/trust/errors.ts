@@ -1,0 +1,77 @@
+import { defineFaults } from '../system/index.ts';
+
+export const trustFault = defineFaults({
+  'trust.key-unknown': {
+    kind: 'not-found',
+    en: {
+      what: 'signing key "{key}" is not here',
+      remedy: 'see the keys there are: darsena trust keys',
+    },
+    es: {
+      what: 'la clave de firma "{key}" no está aquí',
+      remedy: 'ver las claves que hay: darsena trust keys',
+    },
+  },
+  'trust.key-locked': {
+    kind: 'unavailable',
+    en: {
+      what: 'signing key {key} cannot be unlocked',
+      why: 'the master key given is not the one it was stored under, or the stored bytes were changed',
+      remedy: 'start with the master key of this instance, or restore its backup',
+    },
+    es: {
+      what: 'la clave de firma {key} no se puede abrir',
+      why: 'la clave maestra dada no es aquella con la que se guardó, o los bytes guardados han cambiado',
+      remedy: 'iniciar con la clave maestra de esta instancia o restaurar su copia de seguridad',
+    },
+  },
+  'trust.master-key': {
+    kind: 'invalid',
+    en: { what: 'the master key cannot be used', why: 'expected 32 bytes, got {bytes}' },
+    es: { what: 'la clave maestra no sirve', why: 'se esperaban 32 bytes, se recibieron {bytes}' },
+  },
+  'trust.public-key': {
+    kind: 'invalid',
+    en: {
+      what: 'public key "{name}" cannot be used',
+      why: 'expected an ECDSA P-256, P-384 or Ed25519 public key in PEM, got {seen}',
+    },
+    es: {
+      what: 'la clave pública "{name}" no sirve',
+      why: 'se esperaba una clave pública ECDSA P-256, P-384 o Ed25519 en PEM, se recibió {seen}',
+    },
+  },
+  'trust.record-refused': {
+    kind: 'refused',
+    en: { what: 'a signed record of type {type} is refused', why: '{reason}' },
+    es: { what: 'se rechaza un registro firmado de tipo {type}', why: '{reason}' },
+  },
+  'trust.bundle-unreadable': {
+    kind: 'invalid',
+    en: { what: 'a Sigstore bundle cannot be read', why: '{reason}' },
+    es: { what: 'no se puede leer un paquete Sigstore', why: '{reason}' },
+  },
+  'trust.statement-unreadable': {
+    kind: 'invalid',
+    en: { what: 'an in-toto statement cannot be read', why: '{reason}' },
+    es: { what: 'no se puede leer una declaración in-toto', why: '{reason}' },
+  },
+  'trust.not-verified': {
+    kind: 'refused',
+    en: { what: 'the signature of {image} is not accepted', why: '{reason}' },
+    es: { what: 'no se acepta la firma de {image}', why: '{reason}' },
+  },
+  'trust.identity-pattern': {
+    kind: 'invalid',
+    en: {
+      what: 'signer "{name}" cannot be used',
+      why: '{reason}',
+      remedy: 'name the issuer and the subject in full; only * within a path segment is a wildcard',
+    },
+    es: {
+      what: 'el firmante "{name}" no sirve',
+      why: '{reason}',
+      remedy: 'indicar el emisor y el sujeto completos; el único comodín es * dentro de un segmento',
+    },
+  },
+});
