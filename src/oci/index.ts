@@ -1,0 +1,32 @@
+export {
+  createDigester,
+  type Digest,
+  type DigestAlgorithm,
+  type Digester,
+  digestAlgorithm,
+  digestHex,
+  digestOf,
+  isDigest,
+  parseDigest,
+} from './digest.ts';
+export { ociFault } from './errors.ts';
+export { MANIFEST_BYTES_MAX } from './limits.ts';
+export {
+  type Descriptor,
+  type Index,
+  isImage,
+  type Manifest,
+  MEDIA_TYPE,
+  type ParsedManifest,
+  type Platform,
+  parseManifest,
+} from './manifest.ts';
+export {
+  formatReference,
+  type ImageReference,
+  isRepositoryName,
+  isTag,
+  parseReference,
+  projectOf,
+  REGISTRY_NAME,
+} from './reference.ts';

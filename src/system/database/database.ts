@@ -1,0 +1,111 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import { defineFaults } from '../fault.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+
+export const databaseFault = defineFaults({
+  'system.database-url': {
+    kind: 'invalid',
+    en: { what: 'the database address is not understood', why: 'expected sqlite:PATH or postgres://…, got {scheme}' },
+    es: {
+      what: 'no se entiende la dirección de la base de datos',
+      why: 'se esperaba sqlite:RUTA o postgres://…, se recibió {scheme}',
+    },
+  },
+  'system.database-newer': {
+    kind: 'conflict',
+    en: {
+      what: 'the database belongs to a newer version of Dársena',
+      why: 'it has the migration {name}, which this version does not know',
+      remedy: 'start the newer version again, or restore a backup made before it',
+    },
+    es: {
+      what: 'la base de datos pertenece a una versión más nueva de Dársena',
+      why: 'tiene la migración {name}, que esta versión no conoce',
+      remedy: 'iniciar de nuevo la versión más nueva o restaurar una copia de seguridad anterior a ella',
+    },
+  },
+});
+
+export type DatabaseKind = 'sqlite' | 'postgres';
+
+/** One step of the schema. Names are unique and sorted: `0001-registry-content`. It runs once, in a transaction. */
+export interface Migration {
+  readonly name: string;
+  up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>;
+}
+
+export interface OpenedDatabase<T> {
+  readonly db: Kysely<T>;
+  readonly kind: DatabaseKind;
+  close(): Promise<void>;
+}
+
+interface MigrationTables {
+  schema_migrations: { name: string; applied_at: string };
+}
+
+/**
+ * Opens the database and brings its schema up to date.
+ * @param url `sqlite:/path/file.db`, `sqlite::memory:` or `postgres://user@host/name`
+ * @throws Fault system.database-url, system.database-newer
+ */
+export async function openDatabase<T>(url: string, migrations: readonly Migration[]): Promise<OpenedDatabase<T>> {
+  const { db, kind } = connect<T>(url);
+  try {
+    await migrate(db as unknown as Kysely<MigrationTables>, kind, migrations);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return { db, kind, close: () => db.destroy() };
+}
+
+function connect<T>(url: string): { db: Kysely<T>; kind: DatabaseKind } {
+  if (url.startsWith('sqlite:')) {
+    return { db: new Kysely<T>({ dialect: sqliteDialect(url.slice('sqlite:'.length)) }), kind: 'sqlite' };
+  }
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    // int8 comes as text by default; our integers are sizes, counts and milliseconds, all below 2^53.
+    const types = new pg.TypeOverrides();
+    types.setTypeParser(pg.types.builtins.INT8, Number);
+    const pool = new pg.Pool({ connectionString: url, max: 10, types });
+    return { db: new Kysely<T>({ dialect: new PostgresDialect({ pool }) }), kind: 'postgres' };
+  }
+  throw databaseFault('system.database-url', { scheme: url.split(':', 1)[0] ?? '' });
+}
+
+async function migrate(
+  db: Kysely<MigrationTables>,
+  kind: DatabaseKind,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const known = [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1));
+  await db.transaction().execute(async (tx) => {
+    // Two control replicas may start together: the second waits for the first one's migrations.
+    if (kind === 'postgres') await sql`select pg_advisory_xact_lock(7446327)`.execute(tx);
+    await tx.schema
+      .createTable('schema_migrations')
+      .ifNotExists()
+      .addColumn('name', 'text', (column) => column.primaryKey())
+      .addColumn('applied_at', 'text', (column) => column.notNull())
+      .execute();
+    const applied = new Set((await tx.selectFrom('schema_migrations').select('name').execute()).map((row) => row.name));
+    for (const name of applied) {
+      if (!known.some((migration) => migration.name === name)) throw databaseFault('system.database-newer', { name });
+    }
+    for (const migration of known) {
+      if (applied.has(migration.name)) continue;
+      await migration.up(tx as unknown as Kysely<unknown>, kind);
+      await tx
+        .insertInto('schema_migrations')
+        .values({ name: migration.name, applied_at: new Date().toISOString() })
+        .execute();
+    }
+  });
+}
+
+/** The column type for bytes: SQLite says blob, PostgreSQL bytea. */
+export function binaryType(kind: DatabaseKind): 'blob' | 'bytea' {
+  return kind === 'sqlite' ? 'blob' : 'bytea';
+}

@@ -1,0 +1,32 @@
+import { randomFillSync } from 'node:crypto';
+import { type Clock, systemClock } from './clock.ts';
+
+let lastMs = 0;
+let sequence = 0;
+
+/**
+ * A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then 12 bits of a counter that keeps the ids of one
+ * process in order within a millisecond, then random bits.
+ */
+export function newId(clock: Clock = systemClock): string {
+  const bytes = new Uint8Array(16);
+  randomFillSync(bytes);
+  const now = clock.now().getTime();
+  if (now > lastMs) {
+    lastMs = now;
+    sequence = ((bytes[6] ?? 0) << 3) & 0x7ff;
+  } else {
+    sequence += 1;
+    if (sequence > 0xfff) {
+      lastMs += 1;
+      sequence = 0;
+    }
+  }
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, Math.floor(lastMs / 2 ** 32));
+  view.setUint32(2, lastMs >>> 0);
+  view.setUint16(6, 0x7000 | sequence);
+  view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80);
+  const hex = Buffer.from(bytes).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

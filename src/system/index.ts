@@ -1,0 +1,27 @@
+export { canonicalJson } from './canonical.ts';
+export { type Clock, systemClock } from './clock.ts';
+export { type CommandOptions, type CommandResult, commandFault, runCommand } from './command.ts';
+export {
+  binaryType,
+  type DatabaseKind,
+  databaseFault,
+  type Migration,
+  type OpenedDatabase,
+  openDatabase,
+} from './database/database.ts';
+export {
+  defineFaults,
+  EXIT_CODE,
+  Fault,
+  type FaultKind,
+  type FaultMaker,
+  type FaultParams,
+  type FaultSpec,
+  type FaultText,
+  HTTP_STATUS,
+  type Problem,
+} from './fault.ts';
+export { syncFolder, writeFileAtomic } from './files.ts';
+export { newId } from './id.ts';
+export { createLog, type Log, silentLog } from './log.ts';
+export { fillTemplate, type Json, type Language, languageOf, type Text } from './text.ts';
