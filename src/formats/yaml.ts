@@ -1,0 +1,221 @@
+import {
+  type CollectionTag,
+  Composer,
+  type Document,
+  isCollection,
+  isMap,
+  isScalar,
+  Lexer,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  Parser,
+  type ScalarTag,
+  type Tags,
+} from 'yaml';
+import { FormatError, type TextPosition } from './errors.ts';
+import type { Json } from './json.ts';
+import { YAML_LIMITS, type YamlLimits } from './limits.ts';
+
+/** The path of a value inside a document, as in `['spec', 'containers', 0, 'image']`. */
+export type YamlPath = readonly (string | number)[];
+
+export interface YamlDocument {
+  /** Plain JSON values: aliases copied, keys are strings; no dates, sets or binary. Null when the document is empty. */
+  readonly value: Json;
+  /** Where the document starts. */
+  readonly position: TextPosition;
+  /** Where the value at `path` starts, or the nearest parent that exists. */
+  locate(path: YamlPath): TextPosition;
+}
+
+export interface YamlOptions extends Partial<YamlLimits> {
+  /**
+   * What unquoted scalars mean. `core` is YAML 1.2. `kubernetes` is what the Kubernetes API reads: `yes`, `no`, `on` and
+   * `off` are booleans and `0644` is octal, as in YAML 1.1, but `12:30` stays text. @default 'core'
+   */
+  readonly scalars?: 'core' | 'kubernetes';
+  /** Understand `<<: *name`, as Compose files use it. @default false */
+  readonly mergeKeys?: boolean;
+}
+
+/**
+ * Reads every document of a YAML text; empty documents between two `---` are left out.
+ * Size, depth, documents and alias copies are bounded; an unknown tag or a key named twice is an error.
+ *
+ * @throws FormatError with a `yaml.*` code and the position
+ */
+export function parseYamlDocuments(text: string, options: YamlOptions = {}): YamlDocument[] {
+  const limits = { ...YAML_LIMITS, ...options };
+  const size = Buffer.byteLength(text);
+  if (size > limits.maxBytes) {
+    throw new FormatError('yaml.size', `YAML has ${size} bytes, the limit is ${limits.maxBytes}`);
+  }
+  const lines = new LineCounter();
+  const composer = new Composer({
+    schema: 'core',
+    merge: options.mergeKeys ?? false,
+    // The library compares each key with all others; `refuseRepeatedKeys` does it in linear time.
+    uniqueKeys: false,
+    resolveKnownTags: false,
+    stringKeys: false,
+    logLevel: 'silent',
+    ...(options.scalars === 'kubernetes' ? { customTags: withKubernetesScalars } : {}),
+  });
+  const documents: YamlDocument[] = [];
+  const take = (document: Document.Parsed): void => {
+    refuseFaults(document, lines);
+    if (document.contents === null || isEmpty(document)) return;
+    if (documents.length >= limits.maxDocuments) {
+      throw new FormatError('yaml.document-limit', `YAML has more than ${limits.maxDocuments} documents`);
+    }
+    documents.push(toDocument(document, lines, limits.maxAliasCount));
+  };
+
+  const parser = new Parser(lines.addNewLine);
+  const within = (): void => {
+    // A document and its outer collection take two places of the stack.
+    if (parser.stack.length > limits.maxDepth * 2 + 2) {
+      throw new FormatError('yaml.depth', `YAML nests deeper than ${limits.maxDepth} levels`, {
+        position: positionAt(lines, parser.offset),
+      });
+    }
+  };
+  lines.addNewLine(0);
+  try {
+    for (const lexeme of new Lexer().lex(text)) {
+      for (const token of parser.next(lexeme)) for (const document of composer.next(token)) take(document);
+      within();
+    }
+    for (const token of parser.end()) for (const document of composer.next(token)) take(document);
+    for (const document of composer.end()) take(document);
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new FormatError('yaml.depth', 'YAML nests too deep to be read', { cause: error });
+    throw error;
+  }
+  return documents;
+}
+
+/**
+ * Reads a text that holds exactly one document.
+ *
+ * @throws FormatError with a `yaml.*` code and the position
+ */
+export function parseYaml(text: string, options: YamlOptions = {}): YamlDocument {
+  const [first, second] = parseYamlDocuments(text, options);
+  if (!first) throw new FormatError('yaml.syntax', 'YAML is empty, expected one document');
+  if (second) {
+    throw new FormatError('yaml.document-limit', 'YAML has several documents, expected one', {
+      position: second.position,
+    });
+  }
+  return first;
+}
+
+function isEmpty(document: Document.Parsed): boolean {
+  const { contents } = document;
+  return isScalar(contents) && contents.value === null && (contents.source ?? '') === '';
+}
+
+function refuseFaults(document: Document.Parsed, lines: LineCounter): void {
+  // A warning is a tag nobody knows: reading on would give the value another meaning than the author's.
+  const fault = document.errors[0] ?? document.warnings[0];
+  if (!fault) return;
+  const reason = (fault.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+  throw new FormatError('yaml.syntax', `YAML cannot be read: ${reason}`, {
+    cause: fault,
+    position: positionAt(lines, fault.pos[0]),
+  });
+}
+
+function toDocument(document: Document.Parsed, lines: LineCounter, maxAliasCount: number): YamlDocument {
+  refuseRepeatedKeys(document.contents, lines);
+  return {
+    value: toValue(document, maxAliasCount),
+    position: positionAt(lines, contentStart(document)),
+    locate: (path) => positionAt(lines, locateNode(document, path)),
+  };
+}
+
+function toValue(document: Document.Parsed, maxAliasCount: number): Json {
+  try {
+    return document.toJS({ maxAliasCount, mapAsMap: false }) as Json;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const code = reason.includes('Excessive alias count') ? 'yaml.alias-limit' : 'yaml.syntax';
+    throw new FormatError(code, `YAML aliases cannot be followed: ${reason}`, { cause });
+  }
+}
+
+function contentStart(document: Document.Parsed): number {
+  return document.contents?.range?.[0] ?? document.range[0];
+}
+
+function locateNode(document: Document.Parsed, path: YamlPath): number {
+  for (let length = path.length; length > 0; length--) {
+    const parent = document.getIn(path.slice(0, length - 1), true);
+    const last = path[length - 1];
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => String(isScalar(item.key) ? item.key.value : item.key) === String(last));
+      const node = (pair?.key ?? null) as Node | null;
+      if (node?.range) return node.range[0];
+    } else {
+      const node = document.getIn(path.slice(0, length), true) as Node | undefined;
+      if (node?.range) return node.range[0];
+    }
+  }
+  return contentStart(document);
+}
+
+function refuseRepeatedKeys(root: ParsedNode | null, lines: LineCounter): void {
+  const waiting: unknown[] = [root];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (!isCollection(node)) continue;
+    if (!isMap(node)) {
+      for (const item of node.items) waiting.push(item ?? null);
+      continue;
+    }
+    const seen = new Set<string>();
+    for (const { key, value } of node.items) {
+      waiting.push(value ?? null);
+      if (!isScalar(key)) {
+        throw new FormatError('yaml.syntax', 'YAML uses a list or a map as a key, expected text', {
+          position: positionAt(lines, (key as Node | null)?.range?.[0] ?? node.range?.[0] ?? 0),
+        });
+      }
+      const name = String(key.value);
+      if (seen.has(name)) {
+        throw new FormatError('yaml.syntax', `YAML names the key ${JSON.stringify(name)} twice in one map`, {
+          position: positionAt(lines, key.range?.[0] ?? 0),
+        });
+      }
+      seen.add(name);
+    }
+  }
+}
+
+function positionAt(lines: LineCounter, offset: number): TextPosition {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+const legacyBoolean: ScalarTag = {
+  identify: () => false,
+  default: true,
+  tag: 'tag:yaml.org,2002:bool',
+  test: /^(?:[Yy]es|YES|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$/,
+  resolve: (text) => /^(?:yes|on)$/i.test(text),
+};
+
+const legacyOctal: ScalarTag = {
+  identify: () => false,
+  default: true,
+  tag: 'tag:yaml.org,2002:int',
+  test: /^[-+]?0[0-7]+$/,
+  resolve: (text) => Number.parseInt(text, 8),
+};
+
+function withKubernetesScalars(tags: Tags): Tags {
+  return [legacyBoolean as ScalarTag | CollectionTag, legacyOctal, ...tags];
+}
