@@ -1,4 +1,15 @@
 export { canonicalJson } from './canonical.ts';
+export {
+  type CliApi,
+  type CliAsk,
+  type CliColumn,
+  type CliPrint,
+  type CliProgram,
+  type OperationView,
+  ProblemReply,
+  type ServerEvent,
+  type StepView,
+} from './cli.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { type CommandOptions, type CommandResult, commandFault, runCommand } from './command.ts';
 export {

@@ -1,0 +1,190 @@
+import { defineFaults } from '../../system/index.ts';
+
+export const setupFault = defineFaults({
+  'setup.instance-name': {
+    kind: 'invalid',
+    en: {
+      what: 'cannot name an instance "{name}"',
+      why: 'expected 1 to 20 characters of a-z, 0-9 and -, a letter first and no - last',
+      remedy: 'darsena up --instance test',
+    },
+    es: {
+      what: 'una instancia no puede llamarse "{name}"',
+      why: 'se esperan de 1 a 20 caracteres de a-z, 0-9 y -, una letra al principio y ningún - al final',
+      remedy: 'darsena up --instance prueba',
+    },
+  },
+  'setup.instance-broken': {
+    kind: 'internal',
+    en: {
+      what: 'cannot read the description of the instance in {path}',
+      why: 'it is not what `up` writes',
+      remedy: 'darsena up',
+    },
+    es: {
+      what: 'no se puede leer la descripción de la instancia en {path}',
+      why: 'no es lo que escribe `up`',
+      remedy: 'darsena up',
+    },
+  },
+  'setup.not-up': {
+    kind: 'needs',
+    en: { what: 'the instance "{name}" is not set up on this machine', remedy: 'darsena up' },
+    es: { what: 'la instancia "{name}" no está instalada en esta máquina', remedy: 'darsena up' },
+  },
+  'setup.packages-needed': {
+    kind: 'needs',
+    en: {
+      what: 'the platform needs system packages that are not installed: {packages}',
+      why: 'it does not install them without consent, and there is no terminal to ask at',
+      remedy: '{command}   (or: darsena up --yes)',
+    },
+    es: {
+      what: 'la plataforma necesita paquetes del sistema que no están instalados: {packages}',
+      why: 'no los instala sin consentimiento, y no hay terminal para preguntar',
+      remedy: '{command}   (o bien: darsena up --yes)',
+    },
+  },
+  'setup.packages-refused': {
+    kind: 'needs',
+    en: { what: 'nothing was installed', why: 'these packages are missing: {packages}', remedy: '{command}' },
+    es: { what: 'no se instaló nada', why: 'faltan estos paquetes: {packages}', remedy: '{command}' },
+  },
+  'setup.packages-root': {
+    kind: 'needs',
+    en: {
+      what: 'the platform needs system packages that are not installed: {packages}',
+      why: 'only root can install them',
+      remedy: 'sudo {command}',
+    },
+    es: {
+      what: 'la plataforma necesita paquetes del sistema que no están instalados: {packages}',
+      why: 'solo root puede instalarlos',
+      remedy: 'sudo {command}',
+    },
+  },
+  'setup.packages-foreign': {
+    kind: 'needs',
+    en: {
+      what: 'cannot install packages on {distribution}',
+      why: 'only Debian and Ubuntu are known; these programs are missing: {packages}',
+      remedy: "install them with this system's own tools, then: darsena up",
+    },
+    es: {
+      what: 'no se pueden instalar paquetes en {distribution}',
+      why: 'solo se conocen Debian y Ubuntu; faltan estos programas: {packages}',
+      remedy: 'instalarlos con las herramientas del propio sistema y después: darsena up',
+    },
+  },
+  'setup.packages-failed': {
+    kind: 'unavailable',
+    en: { what: 'apt-get did not install the packages', why: '{reason}', remedy: '{command}' },
+    es: { what: 'apt-get no instaló los paquetes', why: '{reason}', remedy: '{command}' },
+  },
+  'setup.user-failed': {
+    kind: 'internal',
+    en: { what: 'cannot create the user {user}', why: '{reason}', remedy: 'darsena doctor' },
+    es: { what: 'no se puede crear el usuario {user}', why: '{reason}', remedy: 'darsena doctor' },
+  },
+  'setup.no-ports': {
+    kind: 'unavailable',
+    en: {
+      what: 'found no free port for {what}',
+      why: 'tried {first} to {last} on {bind}',
+      remedy: 'darsena doctor',
+    },
+    es: {
+      what: 'no hay ningún puerto libre para {what}',
+      why: 'se probó de {first} a {last} en {bind}',
+      remedy: 'darsena doctor',
+    },
+  },
+  'setup.folder-foreign': {
+    kind: 'refused',
+    en: {
+      what: 'the folder {path} is not ours to use',
+      why: 'it belongs to uid {uid}, expected uid {wanted}, or it is a link',
+      remedy: 'look at it, then move it away: ls -ld {path}',
+    },
+    es: {
+      what: 'la carpeta {path} no puede usarse',
+      why: 'pertenece al uid {uid}, se esperaba el uid {wanted}, o es un enlace',
+      remedy: 'examinarla y apartarla: ls -ld {path}',
+    },
+  },
+  'setup.program-down': {
+    kind: 'unavailable',
+    en: {
+      what: '{program} did not become ready',
+      why: 'waited {seconds} s; its last words: {words}',
+      remedy: 'darsena logs {program}',
+    },
+    es: {
+      what: '{program} no llegó a estar listo',
+      why: 'se esperó {seconds} s; sus últimas palabras: {words}',
+      remedy: 'darsena logs {program}',
+    },
+  },
+  'setup.local-refused': {
+    kind: 'forbidden',
+    en: {
+      what: 'cannot speak to control of the instance "{name}" from this account',
+      why: 'its local socket is open to root and its own user only',
+      remedy: 'sudo darsena up',
+    },
+    es: {
+      what: 'esta cuenta no puede hablar con control de la instancia "{name}"',
+      why: 'su socket local solo está abierto a root y a su propio usuario',
+      remedy: 'sudo darsena up',
+    },
+  },
+  'setup.local-failed': {
+    kind: 'unavailable',
+    en: { what: 'control did not answer on its local socket', why: '{reason}', remedy: 'darsena status' },
+    es: { what: 'control no respondió en su socket local', why: '{reason}', remedy: 'darsena status' },
+  },
+  'setup.not-owner': {
+    kind: 'forbidden',
+    en: {
+      what: 'only root can do this to the instance "{name}"',
+      why: 'it was set up by root',
+      remedy: 'sudo {command}',
+    },
+    es: {
+      what: 'solo root puede hacer esto con la instancia "{name}"',
+      why: 'la instaló root',
+      remedy: 'sudo {command}',
+    },
+  },
+  'setup.console-failed': {
+    kind: 'internal',
+    en: { what: 'cannot build the console', why: '{reason}', remedy: 'npm run build:console' },
+    es: { what: 'no se puede construir la consola', why: '{reason}', remedy: 'npm run build:console' },
+  },
+  'setup.purge-name': {
+    kind: 'needs',
+    en: {
+      what: 'nothing was removed',
+      why: 'the name typed, "{typed}", is not the name of the instance, "{name}"',
+      remedy: 'darsena down --purge',
+    },
+    es: {
+      what: 'no se eliminó nada',
+      why: 'el nombre escrito, "{typed}", no es el de la instancia, "{name}"',
+      remedy: 'darsena down --purge',
+    },
+  },
+  'setup.purge-consent': {
+    kind: 'needs',
+    en: {
+      what: 'removing everything of the instance "{name}" needs consent',
+      why: 'there is no terminal to ask at',
+      remedy: 'darsena down --purge --yes',
+    },
+    es: {
+      what: 'eliminar todo lo de la instancia "{name}" requiere consentimiento',
+      why: 'no hay terminal para preguntar',
+      remedy: 'darsena down --purge --yes',
+    },
+  },
+});
