@@ -1,4 +1,14 @@
-export type { Envelope, SerializedEnvelope } from './dsse.ts';
+export { attest, signImage } from './attest.ts';
+export {
+  BUNDLE_MEDIA_TYPE,
+  readBundle,
+  readTrustedRoot,
+  type TrustedRoot,
+  verifyByCertificate,
+  verifyByKey,
+} from './bundle.ts';
+export { COSIGN_SIGNATURE_ANNOTATION, cosignSignatureTag, type SimpleSigning } from './cosign.ts';
+export type { SerializedEnvelope } from './dsse.ts';
 export { trustFault } from './errors.ts';
 export {
   generateSigningKey,
@@ -9,4 +19,15 @@ export {
   type SealedKey,
   type SigningKey,
 } from './key.ts';
+export { defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy } from './policy.ts';
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
+export { bundleLayer, type Referrer, toReferrer } from './referrer.ts';
+export { fullRepository, type ImageSubject, PREDICATE_TYPE, type SignatureUse } from './statement.ts';
+export {
+  type AcceptedSignature,
+  type ImageToVerify,
+  type RefusedSignature,
+  type SignatureVerdict,
+  signersOf,
+  verifyImage,
+} from './verify.ts';

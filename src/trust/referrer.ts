@@ -1,0 +1,69 @@
+import { type Descriptor, type Digest, digestOf, type Manifest, MEDIA_TYPE } from '../oci/index.ts';
+import { BUNDLE_MEDIA_TYPE, readBundle } from './bundle.ts';
+import { BUNDLE_BYTES_MAX } from './limits.ts';
+import { readStatement, STATEMENT_PAYLOAD_TYPE } from './statement.ts';
+
+/** A bundle as an OCI artifact that refers to its image: what the registry has to store, blobs first. */
+export interface Referrer {
+  readonly manifestBytes: Uint8Array;
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly blobs: readonly { readonly digest: Digest; readonly bytes: Uint8Array; readonly mediaType: string }[];
+}
+
+const EMPTY_CONFIG = Buffer.from('{}');
+
+/**
+ * Wraps a bundle as a referrer of `subject` (image-spec 1.1 "guidelines for artifact usage"; cosign's bundle
+ * specification for the annotations, by which clients tell signatures from attestations without fetching them).
+ */
+export function toReferrer(
+  bundle: Uint8Array,
+  subject: Descriptor,
+  options: { readonly createdAt?: Date } = {},
+): Referrer {
+  const bundleDigest = digestOf(bundle);
+  const manifestBytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.manifest,
+      artifactType: BUNDLE_MEDIA_TYPE,
+      config: { mediaType: MEDIA_TYPE.empty, digest: digestOf(EMPTY_CONFIG), size: EMPTY_CONFIG.length },
+      layers: [{ mediaType: BUNDLE_MEDIA_TYPE, digest: bundleDigest, size: bundle.length }],
+      subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+      annotations: {
+        ...contentAnnotations(bundle),
+        ...(options.createdAt === undefined
+          ? {}
+          : { 'org.opencontainers.image.created': options.createdAt.toISOString() }),
+      },
+    }),
+  );
+  return {
+    manifestBytes,
+    mediaType: MEDIA_TYPE.manifest,
+    digest: digestOf(manifestBytes),
+    blobs: [
+      { digest: digestOf(EMPTY_CONFIG), bytes: EMPTY_CONFIG, mediaType: MEDIA_TYPE.empty },
+      { digest: bundleDigest, bytes: bundle, mediaType: BUNDLE_MEDIA_TYPE },
+    ],
+  };
+}
+
+/** The blob that holds the bundle of a referrer, or null when the referrer is something else or too large to be one. */
+export function bundleLayer(referrer: Manifest): Descriptor | null {
+  const isBundle = referrer.artifactType?.startsWith('application/vnd.dev.sigstore.bundle') === true;
+  const layer = referrer.layers[0];
+  return isBundle && layer !== undefined && layer.size <= BUNDLE_BYTES_MAX ? layer : null;
+}
+
+function contentAnnotations(bytes: Uint8Array): Record<string, string> {
+  const { content } = readBundle(bytes);
+  if (content.kind === 'message') return { 'dev.sigstore.bundle.content': 'message-signature' };
+  return {
+    'dev.sigstore.bundle.content': 'dsse-envelope',
+    ...(content.payloadType === STATEMENT_PAYLOAD_TYPE
+      ? { 'dev.sigstore.bundle.predicateType': readStatement(content.payload).predicateType }
+      : {}),
+  };
+}
