@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { defineFaults, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { Operations, type ProgressTables, progressMigrations } from './index.ts';
+
+const request = {
+  kind: 'deploy',
+  project: 'tienda',
+  environment: 'dev',
+  actor: 'user:ana',
+  title: { en: 'Deploy', es: 'Desplegar' },
+};
+const fault = defineFaults({ 'test.refused': { kind: 'refused', en: { what: 'no' }, es: { what: 'no' } } });
+
+async function open(t: TestContext) {
+  const opened = await openDatabase<ProgressTables>('sqlite::memory:', progressMigrations);
+  t.after(opened.close);
+  return { db: opened.db, operations: new Operations({ db: opened.db, clock: systemClock, log: silentLog }) };
+}
+
+test('an operation keeps its steps, ends done, and a late reader sees all of it', async (t) => {
+  const { operations } = await open(t);
+  const { finished } = await operations.start(request, async ({ step }) => {
+    const build = step({ en: 'Build', es: 'Construir' });
+    build.step({ en: 'layer', es: 'capa' }).done();
+    build.update({ done: 1, total: 2, unit: 'layers' });
+    build.done();
+    return { address: 'x' };
+  });
+  const { id } = await finished;
+  const read = await operations.read(id);
+  assert.equal(read.state, 'done');
+  assert.deepEqual(read.result, { address: 'x' });
+  assert.equal(read.steps.length, 2);
+  assert.equal(read.steps[1]?.parent, read.steps[0]?.id);
+});
+
+test('a refusal by policy is told as one, with its problem in both languages', async (t) => {
+  const { operations } = await open(t);
+  const { finished } = await operations.start(request, async ({ step }) => {
+    step({ en: 'Judge', es: 'Juzgar' });
+    throw fault('test.refused');
+  });
+  const ended = await finished;
+  assert.equal(ended.state, 'refused');
+  assert.equal(ended.problem?.es.code, 'test.refused');
+  assert.equal(ended.steps[0]?.state, 'failed');
+});
+
+test('what a crash cut short is marked interrupted at the next start', async (t) => {
+  const { db, operations } = await open(t);
+  let release: () => void = () => undefined;
+  const { operation, finished } = await operations.start(
+    request,
+    () =>
+      new Promise((resolve) => {
+        release = () => resolve(null);
+      }),
+  );
+  const next = new Operations({ db, clock: systemClock, log: silentLog });
+  await next.recover();
+  assert.equal((await next.read(operation.id)).state, 'interrupted');
+  release();
+  await finished;
+});
+
+test('cancel() ends the work through its signal', async (t) => {
+  const { operations } = await open(t);
+  const { operation, finished } = await operations.start(request, ({ signal }) =>
+    systemClock.sleep(60_000, signal).then(() => null),
+  );
+  operations.cancel(operation.id, 'user:ana');
+  assert.equal((await finished).state, 'cancelled');
+});
