@@ -1,4 +1,18 @@
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
+export { type Compression, detectCompression, inflate } from './inflate.ts';
 export { type Json, parseStrictJson } from './json.ts';
-export { JSON_LIMITS, type JsonLimits, YAML_LIMITS, type YamlLimits } from './limits.ts';
+export {
+  INFLATE_LIMITS,
+  type InflateLimits,
+  JSON_LIMITS,
+  type JsonLimits,
+  STREAM_CHUNK_BYTES,
+  TAR_LIMITS,
+  type TarLimits,
+  YAML_LIMITS,
+  type YamlLimits,
+} from './limits.ts';
+export { type Paragraph, ParagraphReader } from './paragraphs.ts';
+export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
+export { packTar, type TarInput } from './tar-writer.ts';
 export { parseYaml, parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from './yaml.ts';

@@ -89,6 +89,11 @@ test('refused, each with its code', () => {
     ['a list as a key', '? [a]\n: 1', 'yaml.syntax'],
     ['an alias of nothing', 'a: *b', 'yaml.syntax'],
     ['an alias bomb', bomb, 'yaml.alias-limit'],
+    [
+      '40,000 aliases',
+      `[${Array.from({ length: 40_000 }, (_, n) => `&a${n} x,*a${n}`).join(',')}]`,
+      'yaml.alias-limit',
+    ],
     ['100,000 flow levels', '['.repeat(100_000), 'yaml.depth'],
     ['100,000 block levels', '- '.repeat(100_000), 'yaml.depth'],
     ['100,000 map levels', '{a: '.repeat(100_000), 'yaml.depth'],

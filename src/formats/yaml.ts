@@ -2,6 +2,7 @@ import {
   type CollectionTag,
   Composer,
   type Document,
+  isAlias,
   isCollection,
   isMap,
   isScalar,
@@ -55,7 +56,7 @@ export function parseYamlDocuments(text: string, options: YamlOptions = {}): Yam
   const composer = new Composer({
     schema: 'core',
     merge: options.mergeKeys ?? false,
-    // The library compares each key with all others; `refuseRepeatedKeys` does it in linear time.
+    // The library compares each key with all others; `checkNodes` does it in linear time.
     uniqueKeys: false,
     resolveKnownTags: false,
     stringKeys: false,
@@ -130,7 +131,7 @@ function refuseFaults(document: Document.Parsed, lines: LineCounter): void {
 }
 
 function toDocument(document: Document.Parsed, lines: LineCounter, maxAliasCount: number): YamlDocument {
-  refuseRepeatedKeys(document.contents, lines);
+  checkNodes(document.contents, lines, maxAliasCount);
   return {
     value: toValue(document, maxAliasCount),
     position: positionAt(lines, contentStart(document)),
@@ -168,9 +169,14 @@ function locateNode(document: Document.Parsed, path: YamlPath): number {
   return contentStart(document);
 }
 
-function refuseRepeatedKeys(root: ParsedNode | null, lines: LineCounter): void {
+/** Refuses repeated keys and, because the library searches the whole document for each alias, too many aliases. */
+function checkNodes(root: ParsedNode | null, lines: LineCounter, maxAliasCount: number): void {
+  let aliases = 0;
   const waiting: unknown[] = [root];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (isAlias(node) && ++aliases > maxAliasCount) {
+      throw new FormatError('yaml.alias-limit', `YAML has more than ${maxAliasCount} aliases`);
+    }
     if (!isCollection(node)) continue;
     if (!isMap(node)) {
       for (const item of node.items) waiting.push(item ?? null);

@@ -1,0 +1,79 @@
+import { Readable, type Transform } from 'node:stream';
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import { FormatError } from './errors.ts';
+import { INFLATE_LIMITS, type InflateLimits, STREAM_CHUNK_BYTES, ZSTD_WINDOW_LOG_MAX } from './limits.ts';
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** Recognises gzip (RFC 1952, 2.3.1) and zstd frames (RFC 8878, 3.1.1, skippable frames too) by their first four bytes. */
+export function detectCompression(start: Uint8Array): Compression {
+  const [a, b, c, d] = start;
+  if (a === 0x1f && b === 0x8b) return 'gzip';
+  if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return 'zstd';
+  if (a !== undefined && (a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return 'zstd';
+  return 'none';
+}
+
+/**
+ * Inflates a stream within limits. Cut, broken or endless input ends with an error, never with a shorter result.
+ *
+ * @throws FormatError with an `inflate.*` code; errors of the source pass through unchanged
+ */
+export async function* inflate(
+  source: AsyncIterable<Uint8Array>,
+  compression: Compression,
+  limits: Partial<InflateLimits> = {},
+): AsyncGenerator<Uint8Array> {
+  const { maxOutputBytes, maxRatio, ratioFloorBytes } = { ...INFLATE_LIMITS, ...limits };
+  let input = 0;
+  let output = 0;
+  const check = (chunk: Uint8Array): Uint8Array => {
+    output += chunk.length;
+    if (output > maxOutputBytes) {
+      throw new FormatError('inflate.output-limit', `the stream inflates to more than ${maxOutputBytes} bytes`);
+    }
+    if (output > ratioFloorBytes && output > input * maxRatio) {
+      throw new FormatError('inflate.ratio-limit', `the stream inflates to more than ${maxRatio} times its size`);
+    }
+    return chunk;
+  };
+  if (compression === 'none') {
+    for await (const chunk of source) {
+      input += chunk.length;
+      yield check(chunk);
+    }
+    return;
+  }
+  let sourceError: unknown = null;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of source) {
+        input += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      sourceError = error;
+      throw error;
+    }
+  }
+  const from = Readable.from(counted(), { objectMode: false, highWaterMark: STREAM_CHUNK_BYTES });
+  const through = decompressor(compression);
+  from.on('error', (error) => through.destroy(error));
+  from.pipe(through);
+  try {
+    for await (const chunk of through) yield check(chunk as Uint8Array);
+  } catch (cause) {
+    if (cause instanceof FormatError || sourceError !== null) throw sourceError ?? cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError('inflate.corrupt', `the ${compression} stream cannot be read: ${reason}`, { cause });
+  } finally {
+    from.destroy();
+    through.destroy();
+  }
+}
+
+function decompressor(compression: 'gzip' | 'zstd'): Transform {
+  const sizes = { chunkSize: STREAM_CHUNK_BYTES, highWaterMark: STREAM_CHUNK_BYTES };
+  if (compression === 'gzip') return createGunzip(sizes);
+  return createZstdDecompress({ ...sizes, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } });
+}
