@@ -149,6 +149,10 @@ test('hostile headers are refused with the entry named', async () => {
     );
     return Buffer.concat([head.subarray(0, 512 + Math.ceil(body.length / 512) * 512), await pack([{ path: 'file' }])]);
   };
+  const record = (text: string): string => {
+    const length = text.length + 2 + (text.length < 8 ? 1 : 2);
+    return `${length} ${text}\n`;
+  };
   const cases: [string, Buffer, string][] = [
     [
       'a wrong checksum',
