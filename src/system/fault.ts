@@ -9,6 +9,7 @@ export type FaultKind =
   | 'conflict'
   | 'refused'
   | 'needs'
+  | 'limited'
   | 'exhausted'
   | 'unavailable'
   | 'internal';
@@ -36,6 +37,7 @@ export const HTTP_STATUS: Readonly<Record<FaultKind, number>> = {
   conflict: 409,
   refused: 403,
   needs: 409,
+  limited: 429,
   exhausted: 507,
   unavailable: 503,
   internal: 500,
@@ -50,6 +52,7 @@ export const EXIT_CODE: Readonly<Record<FaultKind, number>> = {
   conflict: 1,
   refused: 4,
   needs: 3,
+  limited: 1,
   exhausted: 1,
   unavailable: 1,
   internal: 1,

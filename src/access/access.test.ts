@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { type TestContext, test } from 'node:test';
+import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import {
+  Access,
+  type AccessTables,
+  accessMigrations,
+  createApi,
+  createVault,
+  may,
+  PLATFORM,
+  type ROLES,
+  registerAccessRoutes,
+  visibleProjects,
+} from './index.ts';
+
+const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+async function open(t: TestContext) {
+  let offsetMs = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => new Date(Date.now() + offsetMs),
+    monotonicMs: () => performance.now() + offsetMs,
+  };
+  const opened = await openDatabase<AccessTables & JournalTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...accessMigrations,
+  ]);
+  t.after(opened.close);
+  const journal = new Journal({ db: opened.db as never, clock, log: silentLog, checkpointKeyPem, keyId: 'k' });
+  const access = new Access({ db: opened.db as never, journal, clock });
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: (secret) => access.authenticate(secret) });
+  registerAccessRoutes(app, { access, instance: 'test', consoleUrl: 'https://localhost:7443' });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/secret',
+    config: { action: 'audit.read' },
+    handler: async () => ({ ok: true }),
+  });
+  t.after(() => app.close());
+  return {
+    access,
+    journal,
+    app,
+    pass: (ms: number) => {
+      offsetMs += ms;
+    },
+  };
+}
+
+test('a login code works once and for ten minutes', async (t) => {
+  const { access, pass } = await open(t);
+  await access.ensureAdministrator('root');
+  const first = await access.issueCode('root', 'platform');
+  assert.equal((await access.exchangeCode(first.code)).user.name, 'root');
+  await assert.rejects(access.exchangeCode(first.code), { code: 'access.code-invalid' });
+  const second = await access.issueCode('root', 'platform');
+  pass(10 * 60_000 + 1);
+  await assert.rejects(access.exchangeCode(second.code), { code: 'access.code-invalid' });
+});
+
+test('a token ends when it expires, when it is revoked and when its owner is removed', async (t) => {
+  const { access, pass } = await open(t);
+  await access.ensureAdministrator('root');
+  await access.createUser('ana', [{ role: 'developer', project: 'tienda' }], 'platform');
+  const expired = await access.issueCliToken('ana');
+  assert.equal((await access.authenticate(expired.secret)).actor, 'user:ana');
+  pass(13 * 3_600_000);
+  await assert.rejects(access.authenticate(expired.secret), { code: 'access.token-invalid' });
+  const revoked = await access.issueCliToken('ana');
+  await access.revokeToken(revoked.record.id, await access.authenticate(revoked.secret));
+  await assert.rejects(access.authenticate(revoked.secret), { code: 'access.token-invalid' });
+  const orphan = await access.issueCliToken('ana');
+  await access.removeUser('ana', 'platform');
+  await assert.rejects(access.authenticate(orphan.secret), { code: 'access.token-invalid' });
+});
+
+test('a password is kept as argon2id, and guessing is slowed down', async (t) => {
+  const { access, pass } = await open(t);
+  const root = await access.ensureAdministrator('root');
+  await assert.rejects(access.setPassword(root.id, 'short', undefined), { code: 'access.password-weak' });
+  await access.setPassword(root.id, 'correct horse', undefined);
+  assert.equal((await access.login('root', 'correct horse', 'cli')).user.name, 'root');
+  await assert.rejects(access.setPassword(root.id, 'another horse', undefined), { code: 'access.credentials-wrong' });
+  for (let n = 0; n < 10; n += 1)
+    await assert.rejects(access.login('root', 'wrong', 'cli'), { code: 'access.credentials-wrong' });
+  await assert.rejects(access.login('root', 'correct horse', 'cli'), { code: 'access.too-many-tries' });
+  pass(60_001);
+  assert.equal((await access.login('root', 'correct horse', 'cli')).user.name, 'root');
+});
+
+test('the last administrator cannot be removed or lose the role', async (t) => {
+  const { access } = await open(t);
+  await access.ensureAdministrator('root');
+  await assert.rejects(access.removeUser('root', 'user:root'), { code: 'access.last-admin' });
+  await assert.rejects(access.changeGrants('root', [], 'user:root'), { code: 'access.last-admin' });
+});
+
+test('roles: an auditor never writes, an approver does not release, one project is not another', () => {
+  const as = (role: (typeof ROLES)[number], project: string) => ({ ...PLATFORM, grants: [{ role, project }] });
+  for (const action of [
+    'image.push',
+    'image.delete',
+    'release.create',
+    'promotion.approve',
+    'workload.exec',
+    'incident.respond',
+    'advisories.update',
+    'base.create',
+    'user.manage',
+    'platform.admin',
+  ] as const) {
+    assert.equal(may(as('auditor', '*'), action, 'tienda'), false, action);
+  }
+  assert.equal(may(as('approver', 'tienda'), 'release.create', 'tienda'), false);
+  assert.equal(may(as('developer', 'tienda'), 'promotion.approve', 'tienda'), false);
+  assert.equal(may(as('developer', 'tienda'), 'image.push', 'tienda'), true);
+  assert.equal(may(as('developer', 'tienda'), 'image.push', 'banco'), false);
+  assert.equal(may(as('developer', 'tienda'), 'host.read', null), false);
+  assert.deepEqual(visibleProjects(as('developer', 'tienda'), 'image.read'), ['tienda']);
+  assert.equal(visibleProjects(as('auditor', '*'), 'audit.read'), '*');
+});
+
+test('the API: no token, a forged one, a token of another project, a cookie from another site', async (t) => {
+  const { access, app } = await open(t);
+  await access.ensureAdministrator('root');
+  await access.createUser('eva', [{ role: 'auditor', project: 'banco' }], 'platform');
+  const eva = (await access.issueCliToken('eva')).secret;
+  const root = (await access.issueCliToken('root')).secret;
+  const get = (url: string, headers: Record<string, string>) => app.inject({ method: 'GET', url, headers });
+  assert.equal((await get('/api/v1/me', {})).statusCode, 401);
+  for (const forged of ['Bearer dtk_x', 'Bearer eyJhbGciOiJub25lIn0.e30.', 'Basic cm9vdDpyb290', `Bearer ${root}x`]) {
+    assert.equal((await get('/api/v1/me', { authorization: forged })).statusCode, 401, forged);
+  }
+  const bearer = { authorization: `Bearer ${eva}` };
+  assert.equal((await get('/api/v1/projects/banco/secret', bearer)).statusCode, 200);
+  const refused = await get('/api/v1/projects/tienda/secret', { ...bearer, 'accept-language': 'es' });
+  assert.equal(refused.statusCode, 403);
+  assert.equal(refused.json().code, 'access.not-allowed');
+  assert.match(refused.json().title, /no puede hacer esto/);
+  const cookie = { cookie: `__Host-darsena-test=${root}` };
+  assert.equal(
+    (await app.inject({ method: 'POST', url: '/api/v1/me/language', headers: cookie, payload: { language: 'es' } }))
+      .statusCode,
+    403,
+  );
+  const ours = { ...cookie, 'x-darsena': '1' };
+  assert.equal(
+    (await app.inject({ method: 'POST', url: '/api/v1/me/language', headers: ours, payload: { language: 'es' } }))
+      .statusCode,
+    200,
+  );
+  assert.equal((await get('/api/v1/nothing', bearer)).json().code, 'access.route-unknown');
+});
+
+test('a route that names no action does not start', async (t) => {
+  const { app } = await open(t);
+  assert.throws(
+    () => app.route({ method: 'GET', url: '/api/v1/forgotten', handler: async () => ({}) }),
+    /names no action/,
+  );
+});
+
+test('nobody makes a token that may do more than they may', async (t) => {
+  const { access } = await open(t);
+  await access.ensureAdministrator('root');
+  await access.createUser('ana', [{ role: 'developer', project: 'tienda' }], 'platform');
+  const by = await access.authenticate((await access.issueCliToken('ana')).secret);
+  const request = { name: 'ci', days: 1, by };
+  await assert.rejects(access.issueRobotToken({ ...request, grant: { role: 'admin', project: 'tienda' } }), {
+    code: 'access.grant-too-wide',
+  });
+  await assert.rejects(access.issueRobotToken({ ...request, grant: { role: 'developer', project: '*' } }), {
+    code: 'access.grant-too-wide',
+  });
+  const robot = await access.issueRobotToken({ ...request, grant: { role: 'developer', project: 'tienda' } });
+  assert.equal((await access.authenticate(robot.secret)).actor, 'robot:ci');
+});
+
+test('sealed secrets open only whole, in their own place and under their own key', () => {
+  const vault = createVault(Buffer.alloc(32, 1));
+  const sealed = vault.seal(Buffer.from('s3cret'), 'tienda/dev/db');
+  assert.equal(Buffer.from(vault.open(sealed, 'tienda/dev/db')).toString(), 's3cret');
+  assert.throws(() => vault.open(sealed, 'tienda/prod/db'));
+  assert.throws(() => createVault(Buffer.alloc(32, 2)).open(sealed, 'tienda/dev/db'));
+  const changed = Uint8Array.from(sealed);
+  changed[20] = (changed[20] ?? 0) ^ 1;
+  assert.throws(() => vault.open(changed, 'tienda/dev/db'));
+});

@@ -1,0 +1,426 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { Journal } from '../journal/index.ts';
+import { type Clock, newId } from '../system/index.ts';
+import { type Grant, may, type Principal } from './action.ts';
+import { accessFault } from './errors.ts';
+import {
+  CODE_MINUTES,
+  LOGIN_FAILURES_MAX,
+  LOGIN_NAMES_MAX,
+  LOGIN_REST_MS,
+  PASSWORD_LENGTH_MAX,
+  PASSWORD_LENGTH_MIN,
+  SESSION_HOURS,
+  TOKEN_DAYS_MAX,
+} from './limits.ts';
+import { hashPassword, verifyPassword } from './password.ts';
+import { type AccessTables, findToken, findUser, readGrants, type TokenRow, type UserRow } from './store.ts';
+
+export interface User {
+  readonly id: string;
+  readonly name: string;
+  readonly grants: readonly Grant[];
+  readonly hasPassword: boolean;
+  readonly language: 'en' | 'es' | null;
+  readonly createdAt: string;
+  readonly lastLoginAt: string | null;
+}
+
+export interface Token {
+  readonly id: string;
+  readonly kind: TokenRow['kind'];
+  readonly name: string;
+  readonly grants: readonly Grant[];
+  readonly createdBy: string;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly lastUsedAt: string | null;
+}
+
+/** A secret that is shown once, beside what is kept about it. */
+export interface Issued<T> {
+  readonly secret: string;
+  readonly record: T;
+}
+
+const TOKEN_PREFIX = 'dtk_';
+const TOKEN_USE_NOTED_MS = 60_000;
+
+/** People, robots and their credentials. Only hashes of codes and tokens are kept; passwords as argon2id. */
+export class Access {
+  readonly #db: Kysely<AccessTables>;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #failures = new Map<string, { count: number; until: number }>();
+  #unknown: Promise<string> | undefined;
+
+  constructor(options: { readonly db: Kysely<AccessTables>; readonly journal: Journal; readonly clock: Clock }) {
+    this.#db = options.db;
+    this.#journal = options.journal;
+    this.#clock = options.clock;
+  }
+
+  /** The user with that name and administrator of the platform, made when missing: for the one who ran `up`. */
+  async ensureAdministrator(name: string): Promise<User> {
+    const found = await findUser(this.#db, 'name', name);
+    if (found !== undefined) return toUser(found);
+    return this.createUser(name, [{ role: 'admin', project: '*' }], 'platform');
+  }
+
+  /** @throws Fault access.user-exists */
+  async createUser(name: string, grants: readonly Grant[], actor: string): Promise<User> {
+    const row: UserRow = {
+      id: newId(this.#clock),
+      name,
+      password_hash: null,
+      grants: JSON.stringify(grants),
+      language: null,
+      created_at: this.#time(),
+      last_login_at: null,
+    };
+    await this.#db.transaction().execute(async (tx) => {
+      if ((await findUser(tx, 'name', name)) !== undefined) throw accessFault('access.user-exists', { name });
+      await tx.insertInto('access_users').values(row).execute();
+      await this.#journal.record(tx, {
+        kind: 'user.created',
+        project: null,
+        actor,
+        subject: `user:${name}`,
+        body: { grants: grants.map((grant) => ({ ...grant })) },
+      });
+    });
+    this.#journal.committed();
+    return toUser(row);
+  }
+
+  async listUsers(): Promise<User[]> {
+    return (await this.#db.selectFrom('access_users').selectAll().orderBy('name').execute()).map(toUser);
+  }
+
+  /** @throws Fault access.user-unknown, access.last-admin */
+  async changeGrants(name: string, grants: readonly Grant[], actor: string): Promise<User> {
+    const user = await this.#changeUser(name, actor, 'user.grants-changed', { grants: JSON.stringify(grants) }, grants);
+    return { ...user, grants };
+  }
+
+  /** Removes the person and ends every session and token at once. @throws Fault access.user-unknown, access.last-admin */
+  async removeUser(name: string, actor: string): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const row = await findUser(tx, 'name', name);
+      if (row === undefined) throw accessFault('access.user-unknown', { name });
+      await this.#keepAnAdministrator(tx, row, []);
+      await tx.deleteFrom('access_tokens').where('user_id', '=', row.id).execute();
+      await tx.deleteFrom('access_codes').where('user_id', '=', row.id).execute();
+      await tx.deleteFrom('access_users').where('id', '=', row.id).execute();
+      await this.#journal.record(tx, {
+        kind: 'user.removed',
+        project: null,
+        actor,
+        subject: `user:${name}`,
+        body: null,
+      });
+    });
+    this.#journal.committed();
+  }
+
+  /** A code that logs the user in once, within ten minutes. @throws Fault access.user-unknown */
+  async issueCode(name: string, actor: string): Promise<{ code: string; expiresAt: string }> {
+    const code = randomBytes(18).toString('base64url');
+    const expiresAt = new Date(this.#clock.now().getTime() + CODE_MINUTES * 60_000).toISOString();
+    await this.#db.transaction().execute(async (tx) => {
+      const user = await findUser(tx, 'name', name);
+      if (user === undefined) throw accessFault('access.user-unknown', { name });
+      await tx.deleteFrom('access_codes').where('expires_at', '<', this.#time()).execute();
+      await tx
+        .insertInto('access_codes')
+        .values({ hash: hashOf(code), user_id: user.id, expires_at: expiresAt })
+        .execute();
+      await this.#journal.record(tx, {
+        kind: 'user.code-issued',
+        project: null,
+        actor,
+        subject: `user:${name}`,
+        body: { expiresAt },
+      });
+    });
+    this.#journal.committed();
+    return { code, expiresAt };
+  }
+
+  /** @throws Fault access.code-invalid */
+  async exchangeCode(code: string): Promise<Issued<Token> & { readonly user: User }> {
+    const hash = hashOf(code);
+    const user = await this.#db.transaction().execute(async (tx) => {
+      const row = await tx.selectFrom('access_codes').selectAll().where('hash', '=', hash).executeTakeFirst();
+      if (row === undefined) return undefined;
+      await tx.deleteFrom('access_codes').where('hash', '=', hash).execute();
+      return row.expires_at < this.#time() ? undefined : findUser(tx, 'id', row.user_id);
+    });
+    if (user === undefined) throw accessFault('access.code-invalid');
+    return { ...(await this.#openSession(user, 'session')), user: toUser(user) };
+  }
+
+  /** @throws Fault access.credentials-wrong, access.too-many-tries */
+  async login(
+    name: string,
+    password: string,
+    kind: 'session' | 'cli',
+  ): Promise<Issued<Token> & { readonly user: User }> {
+    const user = await this.#checkPassword(name, password);
+    return { ...(await this.#openSession(user, kind)), user: toUser(user) };
+  }
+
+  /** A token for the CLI of the person who may already act as that user. */
+  async issueCliToken(name: string): Promise<Issued<Token>> {
+    const user = await findUser(this.#db, 'name', name);
+    if (user === undefined) throw accessFault('access.user-unknown', { name });
+    return this.#openSession(user, 'cli');
+  }
+
+  /** @throws Fault access.password-weak, access.credentials-wrong */
+  async setPassword(userId: string, password: string, current: string | undefined): Promise<void> {
+    const length = [...password].length;
+    if (length < PASSWORD_LENGTH_MIN || length > PASSWORD_LENGTH_MAX) {
+      throw accessFault('access.password-weak', { length, min: PASSWORD_LENGTH_MIN, max: PASSWORD_LENGTH_MAX });
+    }
+    const user = await findUser(this.#db, 'id', userId);
+    if (user === undefined) throw accessFault('access.login-needed');
+    if (user.password_hash !== null) {
+      if (current === undefined) throw accessFault('access.credentials-wrong');
+      await this.#checkPassword(user.name, current);
+    }
+    const hash = await hashPassword(password);
+    await this.#changeUser(user.name, `user:${user.name}`, 'user.password-set', { password_hash: hash });
+  }
+
+  async setLanguage(userId: string, language: 'en' | 'es'): Promise<void> {
+    await this.#db.updateTable('access_users').set({ language }).where('id', '=', userId).execute();
+  }
+
+  async describeUser(userId: string): Promise<User | null> {
+    const row = await findUser(this.#db, 'id', userId);
+    return row === undefined ? null : toUser(row);
+  }
+
+  /** A long-lived token of a robot. Nobody gives more than they hold. @throws Fault access.grant-too-wide */
+  async issueRobotToken(request: { name: string; grant: Grant; days: number; by: Principal }): Promise<Issued<Token>> {
+    const { name, grant, by } = request;
+    const held = by.grants.some(
+      (own) =>
+        (own.role === 'admin' || own.role === grant.role) && (own.project === '*' || own.project === grant.project),
+    );
+    if (!held) throw accessFault('access.grant-too-wide', { name: by.name, role: grant.role, place: grant.project });
+    const days = Math.min(Math.max(1, request.days), TOKEN_DAYS_MAX);
+    return this.#issueToken({
+      kind: 'robot',
+      name,
+      user: null,
+      grants: [grant],
+      createdBy: by.actor,
+      hours: days * 24,
+    });
+  }
+
+  async listTokens(by: Principal): Promise<Token[]> {
+    const rows = await this.#db.selectFrom('access_tokens').selectAll().orderBy('created_at', 'desc').execute();
+    const all = may(by, 'user.manage', null);
+    return rows.filter((row) => all || row.created_by === by.actor).map(toToken);
+  }
+
+  /** Ends the token at once. @throws Fault access.token-unknown */
+  async revokeToken(id: string, by: Principal): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const row = await findToken(tx, 'id', id);
+      const mine =
+        row !== undefined && (row.created_by === by.actor || row.user_id === by.id || may(by, 'user.manage', null));
+      if (!mine) throw accessFault('access.token-unknown', { id: id.slice(0, 40) });
+      await tx.deleteFrom('access_tokens').where('id', '=', id).execute();
+      await this.#journal.record(tx, {
+        kind: 'token.revoked',
+        project: null,
+        actor: by.actor,
+        subject: `token:${row.name}`,
+        body: { id },
+      });
+    });
+    this.#journal.committed();
+  }
+
+  /** Who holds this token. @throws Fault access.token-invalid */
+  async authenticate(secret: string): Promise<Principal> {
+    const row = await findToken(this.#db, 'hash', hashOf(secret));
+    if (row === undefined || row.expires_at < this.#time()) throw accessFault('access.token-invalid');
+    await this.#noteUse(row);
+    if (row.user_id === null) {
+      const grants = readGrants(row.grants ?? '[]');
+      return { id: row.id, actor: `robot:${row.name}`, kind: 'robot', name: row.name, grants, tokenId: row.id };
+    }
+    const user = await findUser(this.#db, 'id', row.user_id);
+    if (user === undefined) throw accessFault('access.token-invalid');
+    return principalOf(user, row.id);
+  }
+
+  /** HTTP Basic as container clients send it: name and password, or any name and a token. */
+  async authenticateBasic(name: string, secret: string): Promise<Principal> {
+    if (secret.startsWith(TOKEN_PREFIX)) return this.authenticate(secret);
+    return principalOf(await this.#checkPassword(name, secret), null);
+  }
+
+  /** Whether what a principal derived from a token must end now. */
+  async isRevoked(principalId: string, tokenId: string | null): Promise<boolean> {
+    if (tokenId !== null) return (await findToken(this.#db, 'id', tokenId)) === undefined;
+    return (await findUser(this.#db, 'id', principalId)) === undefined;
+  }
+
+  async #checkPassword(name: string, password: string): Promise<UserRow> {
+    const failures = this.#failures.get(name);
+    const now = this.#clock.monotonicMs();
+    if (failures !== undefined && failures.count >= LOGIN_FAILURES_MAX && failures.until > now) {
+      throw accessFault('access.too-many-tries', { seconds: Math.ceil((failures.until - now) / 1000) });
+    }
+    const user = await findUser(this.#db, 'name', name);
+    // An unknown name costs the same time as a wrong password, so that names cannot be guessed by the clock.
+    const holds = await verifyPassword(password, user?.password_hash ?? (await this.#noPassword()));
+    if (user === undefined || user.password_hash === null || !holds) {
+      if (this.#failures.size >= LOGIN_NAMES_MAX) this.#failures.delete(this.#failures.keys().next().value ?? '');
+      this.#failures.set(name, { count: (failures?.count ?? 0) + 1, until: now + LOGIN_REST_MS });
+      throw accessFault('access.credentials-wrong');
+    }
+    this.#failures.delete(name);
+    return user;
+  }
+
+  /** Something to compare with when there is no password; made once, never matches. */
+  #noPassword(): Promise<string> {
+    this.#unknown ??= hashPassword(randomBytes(32).toString('hex'));
+    return this.#unknown;
+  }
+
+  async #openSession(user: UserRow, kind: 'session' | 'cli'): Promise<Issued<Token>> {
+    await this.#db.updateTable('access_users').set({ last_login_at: this.#time() }).where('id', '=', user.id).execute();
+    return this.#issueToken({
+      kind,
+      name: user.name,
+      user,
+      grants: null,
+      createdBy: `user:${user.name}`,
+      hours: SESSION_HOURS,
+    });
+  }
+
+  async #issueToken(request: {
+    kind: TokenRow['kind'];
+    name: string;
+    user: UserRow | null;
+    grants: readonly Grant[] | null;
+    createdBy: string;
+    hours: number;
+  }): Promise<Issued<Token>> {
+    const secret = `${TOKEN_PREFIX}${randomBytes(32).toString('base64url')}`;
+    const row: TokenRow = {
+      id: newId(this.#clock),
+      hash: hashOf(secret),
+      kind: request.kind,
+      name: request.name,
+      user_id: request.user?.id ?? null,
+      grants: request.grants === null ? null : JSON.stringify(request.grants),
+      created_by: request.createdBy,
+      created_at: this.#time(),
+      expires_at: new Date(this.#clock.now().getTime() + request.hours * 3_600_000).toISOString(),
+      last_used_at: null,
+    };
+    await this.#db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('access_tokens').where('expires_at', '<', this.#time()).execute();
+      await tx.insertInto('access_tokens').values(row).execute();
+      await this.#journal.record(tx, {
+        kind: request.kind === 'robot' ? 'token.created' : 'session.opened',
+        project: null,
+        actor: request.createdBy,
+        subject: `token:${request.name}`,
+        body: { id: row.id, kind: row.kind, expiresAt: row.expires_at },
+      });
+    });
+    this.#journal.committed();
+    return { secret, record: toToken(row) };
+  }
+
+  async #noteUse(row: TokenRow): Promise<void> {
+    const now = this.#clock.now().getTime();
+    if (row.last_used_at !== null && now - Date.parse(row.last_used_at) < TOKEN_USE_NOTED_MS) return;
+    await this.#db.updateTable('access_tokens').set({ last_used_at: this.#time() }).where('id', '=', row.id).execute();
+  }
+
+  async #changeUser(
+    name: string,
+    actor: string,
+    kind: string,
+    set: Partial<UserRow>,
+    grants?: readonly Grant[],
+  ): Promise<User> {
+    const changed = await this.#db.transaction().execute(async (tx) => {
+      const row = await findUser(tx, 'name', name);
+      if (row === undefined) throw accessFault('access.user-unknown', { name });
+      if (grants !== undefined) await this.#keepAnAdministrator(tx, row, grants);
+      await tx.updateTable('access_users').set(set).where('id', '=', row.id).execute();
+      const body = grants === undefined ? null : { grants: grants.map((grant) => ({ ...grant })) };
+      await this.#journal.record(tx, { kind, project: null, actor, subject: `user:${name}`, body });
+      return row;
+    });
+    this.#journal.committed();
+    return toUser(changed);
+  }
+
+  async #keepAnAdministrator(tx: Kysely<AccessTables>, row: UserRow, grants: readonly Grant[]): Promise<void> {
+    const isAdmin = (list: readonly Grant[]): boolean =>
+      list.some((grant) => grant.role === 'admin' && grant.project === '*');
+    if (!isAdmin(readGrants(row.grants)) || isAdmin(grants)) return;
+    const others = await tx.selectFrom('access_users').select('grants').where('id', '!=', row.id).execute();
+    if (!others.some((other) => isAdmin(readGrants(other.grants))))
+      throw accessFault('access.last-admin', { name: row.name });
+  }
+
+  #time(): string {
+    return this.#clock.now().toISOString();
+  }
+}
+
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+function principalOf(user: UserRow, tokenId: string | null): Principal {
+  return {
+    id: user.id,
+    actor: `user:${user.name}`,
+    kind: 'user',
+    name: user.name,
+    grants: readGrants(user.grants),
+    tokenId,
+  };
+}
+
+function toUser(row: UserRow): User {
+  return {
+    id: row.id,
+    name: row.name,
+    grants: readGrants(row.grants),
+    hasPassword: row.password_hash !== null,
+    language: row.language === 'en' || row.language === 'es' ? row.language : null,
+    createdAt: row.created_at,
+    lastLoginAt: row.last_login_at,
+  };
+}
+
+function toToken(row: TokenRow): Token {
+  return {
+    id: row.id,
+    kind: row.kind,
+    name: row.name,
+    grants: row.grants === null ? [] : readGrants(row.grants),
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+  };
+}

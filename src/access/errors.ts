@@ -1,0 +1,108 @@
+import { defineFaults } from '../system/index.ts';
+
+export const accessFault = defineFaults({
+  'access.login-needed': {
+    kind: 'unauthenticated',
+    en: { what: 'nobody is logged in', remedy: 'darsena login' },
+    es: { what: 'no hay sesión iniciada', remedy: 'darsena login' },
+  },
+  'access.token-invalid': {
+    kind: 'unauthenticated',
+    en: { what: 'the token is not accepted', why: 'it is unknown, expired or revoked', remedy: 'darsena login' },
+    es: { what: 'no se acepta el token', why: 'es desconocido, caducó o fue revocado', remedy: 'darsena login' },
+  },
+  'access.credentials-wrong': {
+    kind: 'unauthenticated',
+    en: { what: 'login failed', why: 'the name or the password is wrong' },
+    es: { what: 'no se pudo iniciar sesión', why: 'el nombre o la contraseña no son correctos' },
+  },
+  'access.code-invalid': {
+    kind: 'unauthenticated',
+    en: {
+      what: 'the login code is not accepted',
+      why: 'a code works once, for ten minutes',
+      remedy: 'darsena up, which prints a new one',
+    },
+    es: {
+      what: 'no se acepta el código de acceso',
+      why: 'un código sirve una vez, durante diez minutos',
+      remedy: 'darsena up, que muestra uno nuevo',
+    },
+  },
+  'access.too-many-tries': {
+    kind: 'limited',
+    en: { what: 'login is closed for a while', why: 'too many failed tries', remedy: 'wait {seconds} s and try again' },
+    es: {
+      what: 'el acceso está cerrado por un momento',
+      why: 'demasiados intentos fallidos',
+      remedy: 'esperar {seconds} s y probar de nuevo',
+    },
+  },
+  'access.not-allowed': {
+    kind: 'forbidden',
+    en: {
+      what: '{name} may not do this',
+      why: 'it needs {action} in {place}',
+      remedy: 'ask an administrator for the role',
+    },
+    es: {
+      what: '{name} no puede hacer esto',
+      why: 'se necesita {action} en {place}',
+      remedy: 'pedir el rol a un administrador',
+    },
+  },
+  'access.cross-site': {
+    kind: 'forbidden',
+    en: { what: 'the request was not made by the console', why: 'the header X-Darsena is missing' },
+    es: { what: 'la petición no la hizo la consola', why: 'falta la cabecera X-Darsena' },
+  },
+  'access.password-weak': {
+    kind: 'invalid',
+    en: { what: 'the password is not accepted', why: 'it has {length} characters; between {min} and {max} are needed' },
+    es: { what: 'no se acepta la contraseña', why: 'tiene {length} caracteres; se necesitan entre {min} y {max}' },
+  },
+  'access.user-exists': {
+    kind: 'conflict',
+    en: { what: 'there is already a user {name}', remedy: 'darsena user list' },
+    es: { what: 'ya existe el usuario {name}', remedy: 'darsena user list' },
+  },
+  'access.user-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no user {name}', remedy: 'darsena user list' },
+    es: { what: 'no existe el usuario {name}', remedy: 'darsena user list' },
+  },
+  'access.last-admin': {
+    kind: 'conflict',
+    en: { what: '{name} cannot lose the role', why: 'the platform would be left without an administrator' },
+    es: { what: '{name} no puede perder el rol', why: 'la plataforma quedaría sin administrador' },
+  },
+  'access.token-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no token {id}', remedy: 'darsena token list' },
+    es: { what: 'no existe el token {id}', remedy: 'darsena token list' },
+  },
+  'access.grant-too-wide': {
+    kind: 'forbidden',
+    en: { what: 'the token cannot be made', why: '{name} does not hold the role {role} in {place}' },
+    es: { what: 'no se puede crear el token', why: '{name} no tiene el rol {role} en {place}' },
+  },
+  'access.request-invalid': {
+    kind: 'invalid',
+    en: { what: 'the request is not valid', why: '{why}' },
+    es: { what: 'la petición no es válida', why: '{why}' },
+  },
+  'access.route-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is nothing at {path}' },
+    es: { what: 'no hay nada en {path}' },
+  },
+  'access.internal': {
+    kind: 'internal',
+    en: { what: 'the platform failed', why: 'the log of control says more under {id}', remedy: 'darsena logs control' },
+    es: {
+      what: 'la plataforma falló',
+      why: 'el registro de control dice más bajo {id}',
+      remedy: 'darsena logs control',
+    },
+  },
+});

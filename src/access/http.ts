@@ -1,0 +1,154 @@
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
+import {
+  hasZodFastifySchemaValidationErrors,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import { EXIT_CODE, Fault, type Log, languageOf, newId } from '../system/index.ts';
+import { type Action, may, type Principal } from './action.ts';
+import { accessFault } from './errors.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the caller must be allowed to do; 'any' = logged in, 'public' = anybody. Every route names one. */
+    action?: Action | 'any' | 'public';
+  }
+  interface FastifyRequest {
+    /** Who asks; set for every route that is not public. */
+    principal: Principal;
+  }
+}
+
+export type ApiApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression<RawServerDefault>,
+  RawReplyDefaultExpression<RawServerDefault>,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** JSON bodies are small; sources and advisories come as streams with their own limits. */
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/** The cookie of a browser session. Instances share the host name, so each has its own cookie name. */
+export function sessionCookie(instance: string): string {
+  return `__Host-darsena-${instance}`;
+}
+
+export interface ApiOptions {
+  readonly instance: string;
+  readonly log: Log;
+  readonly authenticate: (secret: string) => Promise<Principal>;
+}
+
+/**
+ * The REST API's frame: authentication, the question `may` for every route, problem documents (RFC 9457) in the
+ * caller's language. A route without an action does not start: forgetting the question fails closed.
+ */
+export function createApi(options: ApiOptions): ApiApp {
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    trustProxy: false,
+    routerOptions: { maxParamLength: 300 },
+  }).withTypeProvider<ZodTypeProvider>() as unknown as ApiApp;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest('principal');
+
+  app.addHook('onRoute', (route) => {
+    if (route.config?.action === undefined)
+      throw new TypeError(`route ${String(route.method)} ${route.url} names no action`);
+  });
+  app.addHook('onRequest', async (request) => {
+    const action = request.routeOptions.config?.action;
+    if (action === undefined || action === 'public') return;
+    request.principal = await options.authenticate(credentialOf(request, options.instance));
+    if (action === 'any') return;
+    const project = (request.params as { project?: string } | undefined)?.project ?? null;
+    if (!permits(request.principal, action, project)) {
+      throw accessFault('access.not-allowed', {
+        name: request.principal.name,
+        action,
+        place: project ?? 'the platform',
+      });
+    }
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const fault = toFault(error, options.log);
+    const language = languageOf(request.headers['accept-language']);
+    const problem = fault.toProblem(language);
+    void reply
+      .code(problem.status)
+      .header('content-type', 'application/problem+json')
+      .serializer(JSON.stringify)
+      .send(problem);
+  });
+  app.setNotFoundHandler({}, (request, reply) => {
+    const problem = accessFault('access.route-unknown', { path: request.url.slice(0, 200) }).toProblem(
+      languageOf(request.headers['accept-language']),
+    );
+    void reply.code(404).header('content-type', 'application/problem+json').send(problem);
+  });
+  return app;
+}
+
+/**
+ * A route about one project asks for that project. A list across projects (no `:project` in its URL) is open to those
+ * who may see at least one, and cuts itself down with `visibleProjects`; a write without a project is the platform's.
+ */
+function permits(principal: Principal, action: Action, project: string | null): boolean {
+  if (project !== null || !action.endsWith('.read')) return may(principal, action, project);
+  return may(principal, action, null) || principal.grants.some((grant) => may(principal, action, grant.project));
+}
+
+function credentialOf(request: FastifyRequest, instance: string): string {
+  const header = request.headers.authorization;
+  if (header !== undefined) {
+    const match = /^Bearer ([\w.~+/=-]{1,512})$/i.exec(header);
+    if (match?.[1] === undefined) throw accessFault('access.token-invalid');
+    return match[1];
+  }
+  const secret = readCookie(request.headers.cookie, sessionCookie(instance));
+  if (secret === null) throw accessFault('access.login-needed');
+  // SameSite=Strict keeps other sites out; the header also keeps out forms of other ports of the same host.
+  if (request.method !== 'GET' && request.method !== 'HEAD' && request.headers['x-darsena'] === undefined) {
+    throw accessFault('access.cross-site');
+  }
+  return secret;
+}
+
+export function readCookie(header: string | undefined, name: string): string | null {
+  for (const part of (header ?? '').split(';')) {
+    const [key, value] = part.trim().split('=', 2);
+    if (key === name && value !== undefined && value !== '') return value;
+  }
+  return null;
+}
+
+function toFault(error: unknown, log: Log): Fault {
+  if (error instanceof Fault) {
+    if (EXIT_CODE[error.kind] === 1 && error.kind === 'internal')
+      log.error({ err: error, code: error.code }, 'request failed');
+    return error;
+  }
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const why = error.validation.map((issue) => `${issue.instancePath || '/'} ${issue.message}`).join('; ');
+    return accessFault('access.request-invalid', { why: why.slice(0, 500) });
+  }
+  const status = (error as { statusCode?: number }).statusCode;
+  if (status !== undefined && status >= 400 && status < 500) {
+    return accessFault('access.request-invalid', { why: error instanceof Error ? error.message : String(error) });
+  }
+  const id = newId();
+  log.error({ err: error, id }, 'request failed');
+  return accessFault('access.internal', { id }, { cause: error });
+}

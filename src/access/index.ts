@@ -1,0 +1,17 @@
+export { Access, type Issued, type Token, type User } from './access.ts';
+export {
+  type Action,
+  type Grant,
+  isRole,
+  may,
+  PLATFORM,
+  type Principal,
+  ROLES,
+  type Role,
+  visibleProjects,
+} from './action.ts';
+export { accessFault } from './errors.ts';
+export { type ApiApp, type ApiOptions, createApi, readCookie, sessionCookie } from './http.ts';
+export { registerAccessRoutes } from './routes.ts';
+export { type AccessTables, accessMigrations } from './store.ts';
+export { createVault, type Vault } from './vault.ts';

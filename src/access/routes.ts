@@ -1,0 +1,215 @@
+import { z } from 'zod';
+import type { Access, User } from './access.ts';
+import { isRole, type Principal, type Role } from './action.ts';
+import { accessFault } from './errors.ts';
+import { type ApiApp, readCookie, sessionCookie } from './http.ts';
+import { CODE_MINUTES, SESSION_HOURS, TOKEN_DAYS_MAX } from './limits.ts';
+
+const name = z.string().regex(/^[a-z][a-z0-9._-]{0,62}$/);
+const grant = z.object({
+  role: z
+    .string()
+    .refine(isRole)
+    .transform((role) => role as Role),
+  project: z.string().regex(/^(?:\*|[a-z0-9][a-z0-9-]{0,62})$/),
+});
+
+export function registerAccessRoutes(
+  app: ApiApp,
+  options: { readonly access: Access; readonly instance: string; readonly consoleUrl: string },
+): void {
+  const { access, instance, consoleUrl } = options;
+  const cookie = sessionCookie(instance);
+  const setCookie = (secret: string): string =>
+    `${cookie}=${secret}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=${SESSION_HOURS * 3600}`;
+  const describe = (user: User) => ({
+    id: user.id,
+    name: user.name,
+    actor: `user:${user.name}`,
+    grants: user.grants,
+    language: user.language,
+    hasPassword: user.hasPassword,
+  });
+  const describePrincipal = (principal: Principal) => ({
+    id: principal.id,
+    name: principal.name,
+    actor: principal.actor,
+    grants: principal.grants,
+    language: null,
+    hasPassword: false,
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/api/v1/session/exchange',
+    config: { action: 'public' },
+    schema: { body: z.object({ code: z.string().min(1).max(200) }) },
+    handler: async (request, reply) => {
+      const { secret, user } = await access.exchangeCode(request.body.code);
+      void reply.header('set-cookie', setCookie(secret));
+      return { me: describe(user), mustSetPassword: !user.hasPassword };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/session',
+    config: { action: 'public' },
+    schema: { body: z.object({ name: z.string().max(200), password: z.string().max(1024) }) },
+    handler: async (request, reply) => {
+      const { secret, user } = await access.login(request.body.name, request.body.password, 'session');
+      void reply.header('set-cookie', setCookie(secret));
+      return { me: describe(user) };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/session/token',
+    config: { action: 'public' },
+    schema: {
+      body: z.union([
+        z.object({ name: z.string().max(200), password: z.string().max(1024) }),
+        z.object({ code: z.string().min(1).max(200) }),
+      ]),
+    },
+    handler: async (request) => {
+      const { body } = request;
+      const issued =
+        'code' in body ? await access.exchangeCode(body.code) : await access.login(body.name, body.password, 'cli');
+      return { token: issued.secret, expiresAt: issued.record.expiresAt, me: describe(issued.user) };
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/session',
+    config: { action: 'any' },
+    handler: async (request, reply) => {
+      if (request.principal.tokenId !== null) await access.revokeToken(request.principal.tokenId, request.principal);
+      if (readCookie(request.headers.cookie, cookie) !== null) {
+        void reply.header('set-cookie', `${cookie}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`);
+      }
+      return {};
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/me',
+    config: { action: 'any' },
+    handler: async (request) => {
+      const user = await access.describeUser(request.principal.id);
+      return user === null ? describePrincipal(request.principal) : describe(user);
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/me/password',
+    config: { action: 'any' },
+    schema: { body: z.object({ password: z.string().max(1024), current: z.string().max(1024).optional() }) },
+    handler: async (request) => {
+      await access.setPassword(request.principal.id, request.body.password, request.body.current);
+      return {};
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/me/language',
+    config: { action: 'any' },
+    schema: { body: z.object({ language: z.enum(['en', 'es']) }) },
+    handler: async (request) => {
+      await access.setLanguage(request.principal.id, request.body.language);
+      return {};
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/users',
+    config: { action: 'user.manage' },
+    handler: async () => ({ items: await access.listUsers() }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/users',
+    config: { action: 'user.manage' },
+    schema: { body: z.object({ name, grants: z.array(grant).min(1).max(200) }) },
+    handler: async (request) => {
+      const user = await access.createUser(request.body.name, request.body.grants, request.principal.actor);
+      return { user, ...(await invite(user.name, request.principal.actor)) };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/users/:name/code',
+    config: { action: 'user.manage' },
+    schema: { params: z.object({ name }) },
+    handler: async (request) => invite(request.params.name, request.principal.actor),
+  });
+  app.route({
+    method: 'PUT',
+    url: '/api/v1/users/:name/grants',
+    config: { action: 'user.manage' },
+    schema: { params: z.object({ name }), body: z.object({ grants: z.array(grant).max(200) }) },
+    handler: async (request) => access.changeGrants(request.params.name, request.body.grants, request.principal.actor),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/users/:name',
+    config: { action: 'user.manage' },
+    schema: { params: z.object({ name }) },
+    handler: async (request) => {
+      await access.removeUser(request.params.name, request.principal.actor);
+      return {};
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/tokens',
+    config: { action: 'any' },
+    handler: async (request) => ({ items: await access.listTokens(request.principal) }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/tokens',
+    config: { action: 'any' },
+    schema: {
+      body: z.object({
+        name,
+        role: grant.shape.role,
+        project: grant.shape.project,
+        days: z.number().int().min(1).max(TOKEN_DAYS_MAX),
+      }),
+    },
+    handler: async (request) => {
+      // A robot does not make robots: a leaked token must not outlive its own revocation.
+      if (request.principal.kind !== 'user') {
+        throw accessFault('access.not-allowed', { name: request.principal.name, action: 'token.create', place: '*' });
+      }
+      const { name: tokenName, role, project, days } = request.body;
+      const issued = await access.issueRobotToken({
+        name: tokenName,
+        grant: { role, project },
+        days,
+        by: request.principal,
+      });
+      return { token: issued.secret, ...issued.record };
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/tokens/:id',
+    config: { action: 'any' },
+    schema: { params: z.object({ id: z.string().max(100) }) },
+    handler: async (request) => {
+      await access.revokeToken(request.params.id, request.principal);
+      return {};
+    },
+  });
+
+  async function invite(
+    userName: string,
+    actor: string,
+  ): Promise<{ code: string; url: string; minutes: number; expiresAt: string }> {
+    const { code, expiresAt } = await access.issueCode(userName, actor);
+    return { code, url: `${consoleUrl}/login#code=${code}`, minutes: CODE_MINUTES, expiresAt };
+  }
+}

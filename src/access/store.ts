@@ -1,0 +1,80 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { Migration } from '../system/index.ts';
+import type { Grant } from './action.ts';
+
+export interface AccessTables {
+  access_users: {
+    id: string;
+    name: string;
+    password_hash: string | null;
+    grants: string;
+    language: string | null;
+    created_at: string;
+    last_login_at: string | null;
+  };
+  access_codes: { hash: string; user_id: string; expires_at: string };
+  access_tokens: {
+    id: string;
+    hash: string;
+    kind: 'session' | 'cli' | 'robot';
+    name: string;
+    user_id: string | null;
+    grants: string | null;
+    created_by: string;
+    created_at: string;
+    expires_at: string;
+    last_used_at: string | null;
+  };
+}
+
+export type UserRow = Selectable<AccessTables['access_users']>;
+export type TokenRow = Selectable<AccessTables['access_tokens']>;
+
+export const accessMigrations: readonly Migration[] = [
+  {
+    name: '0003-access',
+    async up(db) {
+      await db.schema
+        .createTable('access_users')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text', (column) => column.notNull().unique())
+        .addColumn('password_hash', 'text')
+        .addColumn('grants', 'text', (column) => column.notNull())
+        .addColumn('language', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('last_login_at', 'text')
+        .execute();
+      await db.schema
+        .createTable('access_codes')
+        .addColumn('hash', 'text', (column) => column.primaryKey())
+        .addColumn('user_id', 'text', (column) => column.notNull())
+        .addColumn('expires_at', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('access_tokens')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('hash', 'text', (column) => column.notNull().unique())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('user_id', 'text')
+        .addColumn('grants', 'text')
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('expires_at', 'text', (column) => column.notNull())
+        .addColumn('last_used_at', 'text')
+        .execute();
+    },
+  },
+];
+
+export function readGrants(text: string): Grant[] {
+  return JSON.parse(text) as Grant[];
+}
+
+export function findUser(db: Kysely<AccessTables>, by: 'id' | 'name', value: string): Promise<UserRow | undefined> {
+  return db.selectFrom('access_users').selectAll().where(by, '=', value).executeTakeFirst();
+}
+
+export function findToken(db: Kysely<AccessTables>, by: 'id' | 'hash', value: string): Promise<TokenRow | undefined> {
+  return db.selectFrom('access_tokens').selectAll().where(by, '=', value).executeTakeFirst();
+}
