@@ -27,6 +27,7 @@ export interface SigningKey {
 export interface PublicKey {
   readonly id: string;
   readonly pem: string;
+  readonly algorithm: 'ecdsa-p256' | 'ecdsa-p384' | 'ed25519';
   verify(data: Uint8Array, signature: Uint8Array): boolean;
 }
 
@@ -37,6 +38,12 @@ export interface SealedKey {
   /** version byte 1, 12 bytes of nonce, 16 bytes of tag, ciphertext */
   readonly sealed: Uint8Array;
 }
+
+const ALGORITHMS: Readonly<Record<string, { name: PublicKey['algorithm']; hash: string | null }>> = {
+  prime256v1: { name: 'ecdsa-p256', hash: 'sha256' },
+  secp384r1: { name: 'ecdsa-p384', hash: 'sha384' },
+  ed25519: { name: 'ed25519', hash: null },
+};
 
 const SEAL_VERSION = 1;
 const NONCE_BYTES = 12;
@@ -78,13 +85,14 @@ export function readPublicKey(pem: string, name = 'key'): PublicKey {
   // A private PEM is accepted by createPublicKey; holding one where a public key belongs is a mistake to be seen.
   if (pem.includes('PRIVATE KEY')) throw trustFault('trust.public-key', { name, seen: 'a private key' });
   const curve = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'unknown';
-  const hash = { prime256v1: 'sha256', secp384r1: 'sha384', ed25519: null }[curve];
-  if (hash === undefined) throw trustFault('trust.public-key', { name, seen: curve });
+  const algorithm = ALGORITHMS[curve];
+  if (algorithm === undefined) throw trustFault('trust.public-key', { name, seen: curve });
   const normalPem = key.export({ format: 'pem', type: 'spki' }) as string;
   return {
     id: keyId(key),
     pem: normalPem,
-    verify: (data, signature) => verify(hash, data, key, signature),
+    algorithm: algorithm.name,
+    verify: (data, signature) => verify(algorithm.hash, data, key, signature),
   };
 }
 

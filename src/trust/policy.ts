@@ -77,7 +77,7 @@ export function matchesPattern(pattern: string, text: string): boolean {
   const source = pattern
     .split(/(\*+)/)
     .map((part) =>
-      part === '*' ? '[^/]*' : part.startsWith('*') ? '.*' : part.replaceAll(/[\\^$.|?+()[\]{}]/g, '\\$&'),
+      part === '*' ? '[^/\\p{Cc}]*' : part.startsWith('*') ? '.*' : part.replaceAll(/[\\^$.|?+()[\]{}]/g, '\\$&'),
     )
     .join('');
   return new RegExp(`^${source}$`, 'u').test(text);

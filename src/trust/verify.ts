@@ -240,7 +240,7 @@ function isValidAt(signer: TrustedSigner, now: string): boolean {
   const from = signer.validFrom === null ? -Infinity : Date.parse(signer.validFrom);
   const until = signer.validUntil === null ? Infinity : Date.parse(signer.validUntil);
   // A bound that is no date makes both comparisons false: not valid.
-  return time >= from && time <= until;
+  return time >= from && time < until;
 }
 
 function useOf(predicateType: string): SignatureUse | null {

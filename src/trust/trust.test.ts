@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { createApi, PLATFORM } from '../access/index.ts';
+import { Journal, journalMigrations } from '../journal/index.ts';
+import { type Descriptor, type Digest, digestOf, MEDIA_TYPE } from '../oci/index.ts';
+import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import {
+  type Referrer,
+  registerTrustRoutes,
+  type SignatureStore,
+  signersOf,
+  Trust,
+  type TrustTables,
+  trustMigrations,
+} from './index.ts';
+
+const digest = digestOf(Buffer.from('image'));
+
+/** Signatures in memory, as the registry keeps them. */
+class MemorySignatures implements SignatureStore {
+  readonly referrers: Referrer[] = [];
+  async repositoriesOf(project: string): Promise<string[]> {
+    return [`${project}/web`];
+  }
+  async describe(_repository: string, wanted: Digest): Promise<Descriptor | null> {
+    return wanted === digest ? { mediaType: MEDIA_TYPE.manifest, digest, size: 5 } : null;
+  }
+  async bundlesOf(): Promise<Uint8Array[]> {
+    return this.referrers.map((referrer) => referrer.blobs[1]?.bytes ?? new Uint8Array());
+  }
+  async putReferrer(_repository: string, referrer: Referrer): Promise<void> {
+    this.referrers.push(referrer);
+  }
+}
+
+async function open(masterKey: Uint8Array) {
+  const opened = await openDatabase<TrustTables>('sqlite::memory:', [...journalMigrations, ...trustMigrations]);
+  const journal = new Journal({
+    db: opened.db as never,
+    clock: systemClock,
+    log: silentLog,
+    checkpointKeyPem: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+    keyId: 'test',
+  });
+  const signatures = new MemorySignatures();
+  const make = (key: Uint8Array) =>
+    new Trust({ db: opened.db, journal, clock: systemClock, masterKey: key, signatures });
+  return { opened, journal, signatures, make, trust: make(masterKey) };
+}
+
+test('a key made once is the same after a restart, and locked to another master key', async () => {
+  const masterKey = randomBytes(32);
+  const { opened, make, trust, journal } = await open(masterKey);
+  const first = await trust.ensureKey('release', ['image']);
+  assert.equal((await make(masterKey).ensureKey('release', ['image'])).id, first.id);
+  const locked = (error: unknown) => error instanceof Fault && error.code === 'trust.key-locked';
+  await assert.rejects(make(randomBytes(32)).signingKey('release'), locked);
+  const [row] = await opened.db.selectFrom('trust_keys').selectAll().execute();
+  assert.equal(Buffer.from(row?.sealed ?? []).includes('PRIVATE'), false);
+  await journal.settled();
+  assert.equal((await journal.query({ projects: '*', kinds: ['key.added'], limit: 9 })).length, 1);
+  await opened.close();
+});
+
+test('an image that was signed and stored verifies; a revoked key counts no more', async () => {
+  const { opened, trust, journal } = await open(randomBytes(32));
+  await trust.ensureKey('release', ['image']);
+  const image = { use: 'image', digest, repository: 'tienda/web', predicate: {}, key: 'release' } as const;
+  await trust.sign({ ...image, actor: 'user:ana' });
+  const [verdict] = await trust.verifyInProject('tienda', digest);
+  assert.ok(verdict);
+  assert.deepEqual(signersOf(verdict, 'image'), ['release']);
+  await journal.settled();
+  const [fact] = await journal.query({ projects: ['tienda'], kinds: ['image.signed'], limit: 1 });
+  assert.equal(fact?.digest, digest);
+  await trust.revokeKey('release', 'user:eva');
+  const after = await trust.verify('tienda/web', digest);
+  assert.deepEqual([after.accepted, after.refused.map((one) => one.code)], [[], ['signer-not-valid-now']]);
+  await assert.rejects(
+    trust.sign({ ...image, actor: 'user:ana' }),
+    (error: unknown) => error instanceof Fault && error.code === 'trust.key-unknown',
+  );
+  await opened.close();
+});
+
+test('an image that is not there cannot be signed', async () => {
+  const { opened, trust, signatures } = await open(randomBytes(32));
+  await trust.ensureKey('release', ['image']);
+  const absent = digestOf(Buffer.from('absent'));
+  await assert.rejects(
+    trust.sign({
+      use: 'image',
+      digest: absent,
+      repository: 'tienda/web',
+      predicate: {},
+      key: 'release',
+      actor: 'user:ana',
+    }),
+    (error: unknown) => error instanceof Fault && error.code === 'trust.not-verified',
+  );
+  assert.equal(signatures.referrers.length, 0);
+  await opened.close();
+});
+
+test('the routes show keys without anything secret, and the signatures of an image with every reason', async () => {
+  const { opened, trust } = await open(randomBytes(32));
+  await trust.ensureKey('release', ['image']);
+  await trust.ensureKey('builder', ['provenance']);
+  const image = { digest, repository: 'tienda/web', predicate: {}, actor: 'user:ana' };
+  await trust.sign({ ...image, use: 'image', key: 'release' });
+  await trust.sign({ ...image, use: 'image', key: 'builder' });
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => PLATFORM });
+  registerTrustRoutes(app, trust);
+  const get = async (url: string) => {
+    const response = await app.inject({ url, headers: { authorization: 'Bearer x' } });
+    return { status: response.statusCode, text: response.body, body: response.json() };
+  };
+  const keys = await get('/api/v1/trust/keys');
+  assert.deepEqual(
+    keys.body.items.map((key: { name: string; algorithm: string }) => [key.name, key.algorithm]),
+    [
+      ['builder', 'ecdsa-p256'],
+      ['release', 'ecdsa-p256'],
+    ],
+  );
+  assert.doesNotMatch(keys.text, /sealed|PRIVATE/);
+  const signatures = await get(`/api/v1/projects/tienda/images/${digest}/signatures`);
+  const [item] = signatures.body.items;
+  assert.deepEqual(item.signers.image, ['release']);
+  assert.match(item.refused[0].reason.es, /no para image/);
+  assert.equal((await get('/api/v1/projects/tienda/images/latest/signatures')).status, 400);
+  await app.close();
+  await opened.close();
+});
