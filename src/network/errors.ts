@@ -1,0 +1,70 @@
+import { defineFaults } from '../system/index.ts';
+
+export const networkFault = defineFaults({
+  'network.der-broken': {
+    kind: 'invalid',
+    en: { what: 'the certificate request is not readable', why: 'its DER encoding is broken: {reason}' },
+    es: { what: 'la solicitud de certificado no es legible', why: 'su codificación DER está rota: {reason}' },
+  },
+  'network.request-refused': {
+    kind: 'invalid',
+    en: {
+      what: 'the certificate request is refused',
+      why: '{reason}',
+      remedy: 'send a PEM PKCS #10 request with an ECDSA P-256 key, signed by that key',
+    },
+    es: {
+      what: 'la solicitud de certificado se rechaza',
+      why: '{reason}',
+      remedy: 'enviar una solicitud PKCS #10 en PEM con una clave ECDSA P-256, firmada por esa clave',
+    },
+  },
+  'network.authority-broken': {
+    kind: 'invalid',
+    en: { what: 'the certificate authority cannot be read', why: '{reason}' },
+    es: { what: 'la autoridad de certificación no se puede leer', why: '{reason}' },
+  },
+  'network.name-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the name {name} cannot be in a certificate',
+      why: 'a DNS name is expected: labels of a-z, 0-9 and hyphen, at most 63 characters each, "*" only as the first label',
+    },
+    es: {
+      what: 'el nombre {name} no puede figurar en un certificado',
+      why: 'se espera un nombre DNS: etiquetas de a-z, 0-9 y guion, de 63 caracteres como máximo, "*" solo como primera etiqueta',
+    },
+  },
+  'network.wildcard-too-wide': {
+    kind: 'invalid',
+    en: {
+      what: 'a certificate for {name} would be accepted by nobody',
+      why: 'OpenSSL, Node.js and Chromium refuse a wildcard directly under a top-level name',
+      remedy: 'choose a domain of at least two labels, such as darsena.localhost',
+    },
+    es: {
+      what: 'nadie aceptaría un certificado para {name}',
+      why: 'OpenSSL, Node.js y Chromium rechazan un comodín directamente bajo un nombre de primer nivel',
+      remedy: 'elegir un dominio de al menos dos etiquetas, por ejemplo darsena.localhost',
+    },
+  },
+  'network.address-invalid': {
+    kind: 'invalid',
+    en: { what: 'the address {address} cannot be in a certificate', why: 'an IPv4 or IPv6 address is expected' },
+    es: {
+      what: 'la dirección {address} no puede figurar en un certificado',
+      why: 'se espera una dirección IPv4 o IPv6',
+    },
+  },
+  'network.subject-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the subject {subject} cannot be in a certificate',
+      why: 'it must have 1 to 64 characters, none of them a control character',
+    },
+    es: {
+      what: 'el titular {subject} no puede figurar en un certificado',
+      why: 'debe tener de 1 a 64 caracteres, ninguno de control',
+    },
+  },
+});

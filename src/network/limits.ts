@@ -1,0 +1,18 @@
+/** Members of one constructed DER value: a PKCS #10 request has four, a name a handful; more is not a request. */
+export const DER_DEPTH_MAX = 64;
+
+/** Bytes of a PEM certificate request: an EC request is below 1 KiB, an RSA-4096 one below 3 KiB. */
+export const REQUEST_BYTES_MAX = 16 * 1024;
+
+/** RFC 5280 appendix A: `ub-common-name`. */
+export const COMMON_NAME_CHARACTERS_MAX = 64;
+
+/** RFC 1035 section 2.3.4. */
+export const DNS_LABEL_CHARACTERS_MAX = 63;
+export const DNS_NAME_CHARACTERS_MAX = 253;
+
+/** Names and addresses in one server certificate: browsers read more, but each handshake carries all of them. */
+export const CERTIFICATE_NAMES_MAX = 100;
+
+/** A clock that runs behind ours still accepts a certificate issued a moment ago. */
+export const CLOCK_SKEW_MS = 5 * 60_000;
