@@ -35,7 +35,7 @@ async function handshake(
   server: IssuedCertificate,
   options: { name: string; ca: string; client?: IssuedCertificate },
 ): Promise<{ client: string; protocol: string | null }> {
-  const { promise, resolve } = Promise.withResolvers<TLSSocket>();
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
   const listener = createServer(
     {
       cert: server.certificatePem,
@@ -46,7 +46,9 @@ async function handshake(
     },
     resolve,
   );
-  listener.on('tlsClientError', () => undefined);
+  // With TLS 1.3 the client has finished before the server refuses its certificate: both sides are listened to.
+  listener.on('tlsClientError', reject);
+  promise.catch(() => undefined);
   const accepted: Socket[] = [];
   listener.on('connection', (raw: Socket) => accepted.push(raw));
   await new Promise<void>((done) => listener.listen(0, '127.0.0.1', done));
@@ -58,7 +60,7 @@ async function handshake(
     ...(options.client === undefined ? {} : { cert: options.client.certificatePem, key: options.client.privateKeyPem }),
   });
   try {
-    const failed = new Promise<never>((_, reject) => socket.once('error', reject));
+    const failed = new Promise<never>((_, no) => socket.once('error', no));
     const peer = await Promise.race([promise, failed]);
     const client = options.client === undefined ? '' : String(peer.getPeerCertificate().subject.CN);
     return { client, protocol: peer.getProtocol() };
@@ -103,10 +105,9 @@ test('a server certificate is refused as a client certificate and the other way 
   const client = issueClientCertificate(authority, { subject: 'agent:host1' });
   const ca = authority.certificatePem;
   await assert.rejects(handshake(client, { name: 'agent:host1', ca }));
-  const answer = handshake(server, { name: 'control.darsena.internal', ca, client: server });
+  await assert.rejects(handshake(server, { name: 'control.darsena.internal', ca, client: server }));
+});
   await assert.rejects(
-    Promise.race([answer, new Promise((_, no) => setTimeout(() => no(new Error('not accepted')), 500))]),
-  );
 });
 
 test('certificates carry random serials, key identifiers, usages and the profile of RFC 5280', () => {
