@@ -107,8 +107,6 @@ test('a server certificate is refused as a client certificate and the other way 
   await assert.rejects(handshake(client, { name: 'agent:host1', ca }));
   await assert.rejects(handshake(server, { name: 'control.darsena.internal', ca, client: server }));
 });
-  await assert.rejects(
-});
 
 test('certificates carry random serials, key identifiers, usages and the profile of RFC 5280', () => {
   const issued = issueServerCertificate(authority, {
