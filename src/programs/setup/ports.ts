@@ -1,0 +1,83 @@
+import { createServer } from 'node:net';
+import { portAdaptation, portName } from './adaptations.ts';
+import { setupFault } from './errors.ts';
+import type { Adaptation, Mode, Ports } from './instance.ts';
+import { listenerOf } from './processes.ts';
+
+/** The usual port of each door, then the range that is searched upwards when it is taken. Documented; once chosen it stays. */
+export const PORT_RANGES: Readonly<Record<Mode, Readonly<Record<keyof Ports, readonly [number, number, number]>>>> = {
+  root: {
+    console: [7443, 7443, 7542],
+    agents: [7444, 7443, 7542],
+    edgeHttps: [443, 8443, 8542],
+    edgeHttp: [80, 8080, 8179],
+  },
+  // Ports below 1024 are closed to ordinary users (net.ipv4.ip_unprivileged_port_start).
+  rootless: {
+    console: [7443, 7443, 7542],
+    agents: [7444, 7443, 7542],
+    edgeHttps: [8443, 8443, 8542],
+    edgeHttp: [8080, 8080, 8179],
+  },
+};
+
+const DOORS = ['console', 'agents', 'edgeHttps', 'edgeHttp'] as const;
+
+/**
+ * Chooses a free port for each door: the usual one, else the next free of its range, said as an adaptation.
+ * @throws Fault `setup.no-ports`
+ */
+export async function choosePorts(
+  mode: Mode,
+  bind: string,
+  reserved: ReadonlySet<number>,
+): Promise<{ ports: Ports; adaptations: Adaptation[] }> {
+  const taken = new Set(reserved);
+  const adaptations: Adaptation[] = [];
+  const chosen: Partial<Record<keyof Ports, number>> = {};
+  for (const door of DOORS) {
+    const [usual, first, last] = PORT_RANGES[mode][door];
+    const candidates = [usual, ...Array.from({ length: last - first + 1 }, (_, index) => first + index)];
+    let port: number | undefined;
+    for (const candidate of candidates) {
+      // The usual port of another door is left to it.
+      const foreign = DOORS.some((other) => other !== door && PORT_RANGES[mode][other][0] === candidate);
+      if (taken.has(candidate) || foreign) continue;
+      if (await isFree(candidate, bind)) {
+        port = candidate;
+        break;
+      }
+    }
+    if (port === undefined) throw setupFault('setup.no-ports', { what: portName(door).en, first, last, bind });
+    taken.add(port);
+    chosen[door] = port;
+    if (port !== usual) {
+      const holder = reserved.has(usual) ? null : await listenerOf(usual);
+      adaptations.push(portAdaptation(door, { wanted: usual, got: port, holder, privileged: false }));
+    }
+  }
+  const { console, agents, edgeHttps, edgeHttp } = chosen;
+  if (console === undefined || agents === undefined || edgeHttps === undefined || edgeHttp === undefined) {
+    throw new TypeError('a door was left without a port');
+  }
+  if (mode === 'rootless') {
+    for (const [door, usual] of [
+      ['edgeHttps', 443],
+      ['edgeHttp', 80],
+    ] as const) {
+      adaptations.push(
+        portAdaptation(door, { wanted: usual, got: chosen[door] ?? usual, holder: null, privileged: true }),
+      );
+    }
+  }
+  return { ports: { console, agents, edgeHttps, edgeHttp }, adaptations };
+}
+
+/** True when a listener could be opened on it now. */
+export async function isFree(port: number, bind: string): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: bind, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
