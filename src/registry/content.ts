@@ -1,0 +1,184 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import type { Digest, DigestAlgorithm } from '../oci/index.ts';
+import { type Clock, newId } from '../system/index.ts';
+import type { BlobFiles, ByteSource } from './blob-files.ts';
+import { registryFault } from './errors.ts';
+import { GARBAGE_GRACE_MS } from './limits.ts';
+import { ensureRepository, findLinkedBlob, findRepository, linkBlob, type RegistryDatabase } from './store.ts';
+
+const UPLOAD_ID = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([0-9a-f]{32})$/;
+
+/**
+ * Blobs as repositories see them. A blob is stored once and linked to each repository that it was pushed or mounted to;
+ * nothing is ever served through a repository that it is not linked to.
+ *
+ * An upload's id carries a mac over repository and owner, so it needs no table: an id that was guessed, or shown by
+ * somebody else or for another repository, is unknown, and a restart forgets nothing.
+ */
+export class RepositoryContent {
+  readonly #db: RegistryDatabase;
+  readonly #files: BlobFiles;
+  readonly #clock: Clock;
+  readonly #key: Buffer;
+
+  constructor(parts: { db: RegistryDatabase; files: BlobFiles; clock: Clock; serverKey: Uint8Array }) {
+    this.#db = parts.db;
+    this.#files = parts.files;
+    this.#clock = parts.clock;
+    this.#key = Buffer.from(hkdfSync('sha256', parts.serverKey, new Uint8Array(0), 'darsena registry uploads', 32));
+  }
+
+  /** Starts an upload and returns its id for URLs. */
+  async beginUpload(repository: string, ownerId: string): Promise<string> {
+    const file = newId(this.#clock);
+    await this.#files.begin(file);
+    return `${file}-${this.#mac(repository, ownerId, file)}`;
+  }
+
+  /** Bytes that have arrived. @throws Fault registry.upload-unknown */
+  async uploadedBytes(repository: string, ownerId: string, uploadId: string): Promise<number> {
+    const bytes = await this.#files.uploadedBytes(this.#fileOf(repository, ownerId, uploadId));
+    if (bytes === null) throw registryFault('registry.upload-unknown');
+    return bytes;
+  }
+
+  /** Adds bytes to the end of an upload; see BlobFiles.append. */
+  async appendUpload(
+    repository: string,
+    ownerId: string,
+    uploadId: string,
+    source: ByteSource,
+    options: { readonly offset?: number; readonly algorithm?: DigestAlgorithm } = {},
+  ): Promise<number> {
+    return this.#files.append(this.#fileOf(repository, ownerId, uploadId), source, options);
+  }
+
+  /**
+   * Ends an upload: verified, durable and linked to the repository when it returns.
+   * @throws Fault registry.digest-mismatch, .size-mismatch (nothing is stored), .upload-unknown, .upload-busy
+   */
+  async finishUpload(
+    repository: string,
+    ownerId: string,
+    uploadId: string,
+    expected: { readonly digest: Digest; readonly sizeBytes?: number },
+  ): Promise<number> {
+    const file = this.#fileOf(repository, ownerId, uploadId);
+    const sizeBytes = await this.#files.seal(file, expected.digest);
+    if (expected.sizeBytes !== undefined && expected.sizeBytes !== sizeBytes) {
+      await this.#files.abandon(file);
+      throw registryFault('registry.size-mismatch', { expected: expected.sizeBytes, actual: sizeBytes });
+    }
+    await this.#files.exclusively(expected.digest, async () => {
+      await this.#files.place(file, expected.digest);
+      await this.#db.transaction().execute(async (tx) => {
+        const repositoryId = await ensureRepository(tx, repository, this.#clock);
+        await linkBlob(tx, repositoryId, { digest: expected.digest, sizeBytes }, this.#now());
+      });
+    });
+    return sizeBytes;
+  }
+
+  /** @throws Fault registry.upload-unknown, .upload-busy */
+  async cancelUpload(repository: string, ownerId: string, uploadId: string): Promise<void> {
+    const known = await this.#files.abandon(this.#fileOf(repository, ownerId, uploadId));
+    if (!known) throw registryFault('registry.upload-unknown');
+  }
+
+  /** Stores content of the platform itself; idempotent. @returns size in bytes */
+  async putBlob(repository: string, source: ByteSource, digest: Digest): Promise<number> {
+    const upload = await this.beginUpload(repository, 'platform');
+    try {
+      await this.appendUpload(repository, 'platform', upload, source);
+    } catch (error) {
+      await this.cancelUpload(repository, 'platform', upload);
+      throw error;
+    }
+    return this.finishUpload(repository, 'platform', upload, { digest });
+  }
+
+  /** Links a blob of one repository to another; false when the source does not have it. The caller checked the rights. */
+  async mountBlob(from: string, to: string, digest: Digest): Promise<boolean> {
+    return this.#files.exclusively(digest, () =>
+      this.#db.transaction().execute(async (tx) => {
+        const source = await findLinkedBlob(tx, from, digest);
+        if (source === null) return false;
+        const repositoryId = await ensureRepository(tx, to, this.#clock);
+        await linkBlob(tx, repositoryId, { digest, sizeBytes: source.sizeBytes }, this.#now());
+        return true;
+      }),
+    );
+  }
+
+  /** Size of a blob in a repository, or null. Saying "it is here" keeps it from the collection for a grace. */
+  async blobSize(repository: string, digest: Digest): Promise<number | null> {
+    const linked = await findLinkedBlob(this.#db, repository, digest);
+    if (linked === null) return null;
+    const now = this.#clock.now().getTime();
+    if (now - Date.parse(linked.touchedAt) > GARBAGE_GRACE_MS / 4) {
+      await this.#db
+        .updateTable('registry_blob_links')
+        .set({ touched_at: this.#now() })
+        .where('repository_id', '=', linked.repositoryId)
+        .where('digest', '=', digest)
+        .execute();
+    }
+    return linked.sizeBytes;
+  }
+
+  /** Opens a blob through a repository; the caller closes the file. @throws Fault registry.blob-unknown */
+  async openBlob(repository: string, digest: Digest): Promise<{ file: FileHandle; sizeBytes: number }> {
+    const linked = await findLinkedBlob(this.#db, repository, digest);
+    const file = linked === null ? null : await this.#files.openBlob(digest);
+    if (linked === null || file === null) throw registryFault('registry.blob-unknown', { digest, repository });
+    return { file, sizeBytes: linked.sizeBytes };
+  }
+
+  /** A blob's bytes for other rooms of the platform, whatever repository it is in; verified as they pass. */
+  readBlob(digest: Digest): AsyncGenerator<Uint8Array> {
+    return this.#files.readVerified(digest);
+  }
+
+  /**
+   * Takes a blob out of a repository; the file goes with the collection once no repository has it.
+   * @throws Fault registry.blob-unknown, .blob-referenced
+   */
+  async deleteBlob(repository: string, digest: Digest): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const repositoryId = await findRepository(tx, repository);
+      if (repositoryId === null) throw registryFault('registry.blob-unknown', { digest, repository });
+      const user = await tx
+        .selectFrom('registry_manifest_content')
+        .select('manifest_digest')
+        .where('repository_id', '=', repositoryId)
+        .where('content_digest', '=', digest)
+        .executeTakeFirst();
+      if (user !== undefined) throw registryFault('registry.blob-referenced', { digest, repository });
+      const result = await tx
+        .deleteFrom('registry_blob_links')
+        .where('repository_id', '=', repositoryId)
+        .where('digest', '=', digest)
+        .executeTakeFirst();
+      if (result.numDeletedRows === 0n) throw registryFault('registry.blob-unknown', { digest, repository });
+    });
+  }
+
+  #fileOf(repository: string, ownerId: string, uploadId: string): string {
+    const [, file, mac] = UPLOAD_ID.exec(uploadId) ?? [];
+    if (file === undefined || mac === undefined) throw registryFault('registry.upload-unknown');
+    if (!timingSafeEqual(Buffer.from(mac), Buffer.from(this.#mac(repository, ownerId, file)))) {
+      throw registryFault('registry.upload-unknown');
+    }
+    return file;
+  }
+
+  #mac(repository: string, ownerId: string, file: string): string {
+    const mac = createHmac('sha256', this.#key).update(`${repository}\0${ownerId}\0${file}`);
+    return mac.digest('hex').slice(0, 32);
+  }
+
+  #now(): string {
+    return this.#clock.now().toISOString();
+  }
+}

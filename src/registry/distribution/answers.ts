@@ -1,0 +1,112 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Fault, type Json } from '../../system/index.ts';
+import { type RegistryFaultCode, registryFault } from '../errors.ts';
+import { DRAIN_BYTES_MAX } from '../limits.ts';
+
+/** The closed list of distribution-spec 1.1, "Error Codes". */
+type ErrorCode =
+  | 'BLOB_UNKNOWN'
+  | 'BLOB_UPLOAD_INVALID'
+  | 'BLOB_UPLOAD_UNKNOWN'
+  | 'DIGEST_INVALID'
+  | 'MANIFEST_BLOB_UNKNOWN'
+  | 'MANIFEST_INVALID'
+  | 'MANIFEST_UNKNOWN'
+  | 'NAME_INVALID'
+  | 'NAME_UNKNOWN'
+  | 'SIZE_INVALID'
+  | 'UNAUTHORIZED'
+  | 'DENIED'
+  | 'UNSUPPORTED'
+  | 'TOOMANYREQUESTS';
+
+/** How each fault is said in the language of this API; faults of other routes never get here. */
+const ANSWERS: Partial<Record<RegistryFaultCode, readonly [status: number, code: ErrorCode]>> = {
+  'registry.name-invalid': [400, 'NAME_INVALID'],
+  'registry.repository-unknown': [404, 'NAME_UNKNOWN'],
+  'registry.digest-invalid': [400, 'DIGEST_INVALID'],
+  'registry.digest-mismatch': [400, 'DIGEST_INVALID'],
+  'registry.size-mismatch': [400, 'SIZE_INVALID'],
+  'registry.blob-too-large': [413, 'SIZE_INVALID'],
+  'registry.blob-unknown': [404, 'BLOB_UNKNOWN'],
+  'registry.upload-unknown': [404, 'BLOB_UPLOAD_UNKNOWN'],
+  'registry.upload-busy': [409, 'BLOB_UPLOAD_INVALID'],
+  'registry.upload-invalid': [400, 'BLOB_UPLOAD_INVALID'],
+  'registry.upload-out-of-order': [416, 'BLOB_UPLOAD_INVALID'],
+  'registry.range-invalid': [416, 'SIZE_INVALID'],
+  'registry.manifest-invalid': [400, 'MANIFEST_INVALID'],
+  'registry.manifest-too-large': [413, 'SIZE_INVALID'],
+  'registry.manifest-unknown': [404, 'MANIFEST_UNKNOWN'],
+  'registry.manifest-blob-unknown': [404, 'MANIFEST_BLOB_UNKNOWN'],
+  'registry.tag-invalid': [400, 'MANIFEST_INVALID'],
+  'registry.page-invalid': [400, 'UNSUPPORTED'],
+  'registry.sign-in-needed': [401, 'UNAUTHORIZED'],
+  'registry.sign-in-throttled': [429, 'TOOMANYREQUESTS'],
+  'registry.not-allowed': [403, 'DENIED'],
+  'registry.held': [403, 'DENIED'],
+  'registry.in-use': [403, 'DENIED'],
+  'registry.blob-referenced': [405, 'UNSUPPORTED'],
+  'registry.unsupported': [405, 'UNSUPPORTED'],
+  'registry.address-unknown': [404, 'UNSUPPORTED'],
+  'registry.address-invalid': [400, 'NAME_INVALID'],
+  'registry.disk-full': [507, 'UNSUPPORTED'],
+  'registry.internal': [500, 'UNSUPPORTED'],
+};
+
+/** The response of a failure, or null when it is not one of ours: then it is a defect or a failed part. */
+export function describeFailure(error: unknown): { status: number; code: ErrorCode; message: string; detail: Json } {
+  const fault = error instanceof Fault ? error : isDiskFull(error) ? registryFault('registry.disk-full') : null;
+  const answer = fault === null ? undefined : ANSWERS[fault.code as RegistryFaultCode];
+  if (fault === null || answer === undefined) return describeFailure(registryFault('registry.internal'));
+  const { what, why, remedy } = fault.text('en');
+  const message = [what, why === undefined ? '' : `: ${why}`, remedy === undefined ? '' : `; ${remedy}`].join('');
+  return { status: answer[0], code: answer[1], message, detail: fault.details ?? { ...fault.params } };
+}
+
+export function sendFailure(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    // Half of an answer is out: cutting the connection is the only honest way to say that the rest is missing.
+    response.destroy();
+    return;
+  }
+  const { status, code, message, detail } = describeFailure(error);
+  hangUpAfter(request, response);
+  sendJson(request, response, status, { errors: [{ code, message, detail }] });
+}
+
+export function sendJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  value: Json,
+  mediaType = 'application/json',
+): void {
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(status, { 'Content-Type': mediaType, 'Content-Length': body.byteLength });
+  if (request.method === 'HEAD') response.end();
+  else response.end(body);
+}
+
+/** An answer without a body. */
+export function sendEmpty(response: ServerResponse, status: number, headers: Record<string, string | number>): void {
+  response.writeHead(status, { 'Content-Length': 0, ...headers });
+  response.end();
+}
+
+/** A refused upload may still be sending; read a bounded rest so that the client sees the answer, then hang up. */
+function hangUpAfter(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || request.readableEnded || request.destroyed) return;
+  response.setHeader('Connection', 'close');
+  let drained = 0;
+  request.on('data', (chunk: Buffer) => {
+    drained += chunk.byteLength;
+    if (drained > DRAIN_BYTES_MAX) request.socket.destroy();
+  });
+  request.on('error', () => response.destroy());
+}
+
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  // SQLite says "database or disk is full" (SQLITE_FULL, 13).
+  return error.code === 'ENOSPC' || error.code === 'EDQUOT' || ('errcode' in error && error.errcode === 13);
+}

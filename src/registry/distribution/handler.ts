@@ -1,0 +1,169 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { registryFault } from '../errors.ts';
+import { IDLE_MS } from '../limits.ts';
+import type { RegistryAccess } from '../ports.ts';
+import type { Registry } from '../registry.ts';
+import { type RegistryAction, RegistryTokens } from '../tokens.ts';
+import { type Address, parseAddress } from './address.ts';
+import { describeFailure, sendFailure, sendJson } from './answers.ts';
+import { answerBlob, requireDigest } from './blobs.ts';
+import { answerManifest, answerReferrers, answerTags, deleteManifest, putManifest } from './manifests.ts';
+import { hostOf, type Session, SignIn } from './sign-in.ts';
+import { answerToken } from './token.ts';
+import { answerUploadStatus, cancelUpload, continueUpload, finishUpload, startUpload } from './uploads.ts';
+
+export interface RegistryHandlerOptions {
+  readonly registry: Registry;
+  readonly access: RegistryAccess;
+  /** At least 32 secret bytes of this instance, the same after a restart. */
+  readonly serverKey: Uint8Array;
+  /** The instance's name: tokens of one instance are no good at another. */
+  readonly service: string;
+  /** Who a request comes from, for slowing down guesses; default the peer's address. Behind a proxy, say how to know. */
+  readonly sourceOf?: (request: IncomingMessage) => string;
+  /** False: DELETE is refused everywhere with 405. Default true. */
+  readonly deletes?: boolean;
+}
+
+interface Parts {
+  readonly registry: Registry;
+  readonly signIn: SignIn;
+  readonly tokens: RegistryTokens;
+  readonly service: string;
+  readonly deletes: boolean;
+}
+
+/**
+ * The distribution API (OCI distribution-spec 1.1) for `/v2/` on bare node:http: measured, a framework costs a third of
+ * the requests. The server it is mounted in must not limit the whole time of a request (`requestTimeout: 0`): a layer
+ * of gigabytes takes long; a connection that stands still is ended here.
+ */
+export function createRegistryHandler(
+  options: RegistryHandlerOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const { registry, access, serverKey, service, deletes = true } = options;
+  const sourceOf = options.sourceOf ?? ((request) => request.socket.remoteAddress ?? '');
+  const tokens = new RegistryTokens(serverKey, service, registry.clock);
+  const signIn = new SignIn({ access, tokens, clock: registry.clock, sourceOf });
+  const parts: Parts = { registry, signIn, tokens, service, deletes };
+  return (request, response) => {
+    request.setTimeout(IDLE_MS);
+    response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
+    answer(request, response, parts).catch((error: unknown) => fail(request, response, error, parts));
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, parts: Parts): Promise<void> {
+  const { registry, signIn, tokens } = parts;
+  const { address, query } = parseAddress(request.url ?? '');
+  if (address.kind === 'token') {
+    return answerToken(request, response, { query, signIn, tokens, now: registry.clock.now() });
+  }
+  const action = actionOf(request.method ?? '', address, parts.deletes);
+  const challenge = (): string => challengeFor(request, address, action, parts.service);
+  const session = await signIn.open(request).catch((error: unknown) => {
+    response.setHeader('WWW-Authenticate', challenge());
+    throw error;
+  });
+  if (address.kind === 'ping') return sendJson(request, response, 200, {});
+  const permission = session.permission(action, address.repository);
+  if (permission === 'refused') {
+    throw registryFault('registry.not-allowed', {
+      actor: session.caller.actor,
+      action,
+      repository: address.repository,
+    });
+  }
+  if (permission === 'unknown') {
+    response.setHeader('WWW-Authenticate', `${challenge()},error="insufficient_scope"`);
+    const why = `the token was not made for ${action} in ${address.repository}`;
+    throw registryFault('registry.sign-in-needed', { why, host: hostOf(request) });
+  }
+  return serve(request, response, registry, session, address, query);
+}
+
+function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  address: Exclude<Address, { kind: 'ping' | 'token' }>,
+  query: URLSearchParams,
+): Promise<void> {
+  const { repository } = address;
+  switch (address.kind) {
+    case 'blob': {
+      const digest = requireDigest(address.digest);
+      if (request.method !== 'DELETE') return answerBlob(request, response, registry, repository, digest);
+      return registry.content.deleteBlob(repository, digest).then(() => {
+        response.writeHead(202, { 'Content-Length': 0 });
+        response.end();
+      });
+    }
+    case 'uploads':
+      return startUpload(request, response, registry, session, repository, query);
+    case 'upload':
+      switch (request.method) {
+        case 'PATCH':
+          return continueUpload(request, response, registry, session, repository, address.id);
+        case 'PUT':
+          return finishUpload(request, response, registry, session, repository, address.id, query);
+        case 'DELETE':
+          return cancelUpload(response, registry, session, repository, address.id);
+        default:
+          return answerUploadStatus(response, registry, session, repository, address.id);
+      }
+    case 'manifest':
+      switch (request.method) {
+        case 'PUT':
+          return putManifest(request, response, registry, session, repository, address.reference);
+        case 'DELETE':
+          return deleteManifest(response, registry, session, repository, address.reference);
+        default:
+          return answerManifest(request, response, registry, session, repository, address.reference);
+      }
+    case 'tags':
+      return answerTags(request, response, registry, repository, query);
+    case 'referrers':
+      return answerReferrers(request, response, registry, repository, address.digest, query);
+  }
+}
+
+/** What each method of each address needs; a method that is not here is not supported there. */
+const NEEDS: Readonly<Record<Exclude<Address['kind'], 'token'>, Readonly<Record<string, RegistryAction>>>> = {
+  ping: { GET: 'pull', HEAD: 'pull' },
+  blob: { GET: 'pull', HEAD: 'pull', DELETE: 'delete' },
+  uploads: { POST: 'push' },
+  // Cancelling an upload of one's own is part of pushing.
+  upload: { GET: 'push', PATCH: 'push', PUT: 'push', DELETE: 'push' },
+  manifest: { GET: 'pull', HEAD: 'pull', PUT: 'push', DELETE: 'delete' },
+  tags: { GET: 'pull', HEAD: 'pull' },
+  referrers: { GET: 'pull', HEAD: 'pull' },
+};
+
+function actionOf(method: string, address: Exclude<Address, { kind: 'token' }>, deletes: boolean): RegistryAction {
+  const action = Object.hasOwn(NEEDS[address.kind], method) ? NEEDS[address.kind][method] : undefined;
+  if (action === undefined || (method === 'DELETE' && !deletes)) {
+    throw registryFault('registry.unsupported', { method: method.slice(0, 20) });
+  }
+  return action;
+}
+
+/** RFC 6750 challenge with the scope that the request needs, as the distribution project's token authentication asks. */
+function challengeFor(request: IncomingMessage, address: Address, action: RegistryAction, service: string): string {
+  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
+  const realm = `Bearer realm="${scheme}://${hostOf(request)}/v2/token",service="${service}"`;
+  if (!('repository' in address)) return realm;
+  return `${realm},scope="repository:${address.repository}:${action === 'push' ? 'pull,push' : action}"`;
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown, parts: Parts): void {
+  if (request.destroyed && !request.complete) {
+    // The client went away in the middle; what arrived of an upload is kept for its return.
+    response.destroy();
+    return;
+  }
+  const { status } = describeFailure(error);
+  if (status >= 500) parts.registry.log.error({ err: error, method: request.method }, 'a registry request failed');
+  sendFailure(request, response, error);
+}

@@ -1,0 +1,124 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isDigest, isTag, MANIFEST_BYTES_MAX, MEDIA_TYPE } from '../../oci/index.ts';
+import { registryFault } from '../errors.ts';
+import { PAGE_MAX } from '../limits.ts';
+import type { Reference } from '../manifests.ts';
+import type { Registry } from '../registry.ts';
+import { sendEmpty, sendJson } from './answers.ts';
+import { requireDigest } from './blobs.ts';
+import { readBody } from './body.ts';
+import type { Session } from './sign-in.ts';
+
+/** HEAD and GET: what a tag or digest names, unless quarantine holds it. */
+export async function answerManifest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  text: string,
+): Promise<void> {
+  // A text that can be neither tag nor digest names nothing; asking for it is no error of form.
+  const reference: Reference | null = isDigest(text) ? { digest: text } : isTag(text) ? { tag: text } : null;
+  const manifest = reference === null ? null : await registry.manifests.find(repository, reference);
+  if (manifest === null) {
+    throw registryFault('registry.manifest-unknown', { repository, reference: text.slice(0, 160) });
+  }
+  const isHead = request.method === 'HEAD';
+  await registry.quarantine.admit(manifest, session.caller, text, isHead ? 'exists' : 'read');
+  const { kind } = session.caller;
+  if (!isHead && kind !== 'scanner' && kind !== 'platform') {
+    registry.pulls.add(session.caller.actor, repository, text, manifest.digest);
+  }
+  response.writeHead(200, {
+    'Content-Type': manifest.mediaType,
+    'Content-Length': manifest.bytes.byteLength,
+    'Docker-Content-Digest': manifest.digest,
+    ETag: `"${manifest.digest}"`,
+    'Cache-Control': 'private, max-age=0, must-revalidate',
+  });
+  if (isHead) response.end();
+  else response.end(manifest.bytes);
+}
+
+/** PUT by tag or digest. */
+export async function putManifest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  text: string,
+): Promise<void> {
+  const reference: Reference = text.includes(':') ? { digest: requireDigest(text) } : { tag: text };
+  // Parameters such as charset do not change which document it is.
+  const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim();
+  const bytes = await readBody(request, MANIFEST_BYTES_MAX);
+  const put = await registry.manifests.put(repository, bytes, mediaType, { reference, by: session.caller });
+  sendEmpty(response, 201, {
+    Location: `/v2/${repository}/manifests/${put.digest}`,
+    'Docker-Content-Digest': put.digest,
+    ...(put.subject === null ? {} : { 'OCI-Subject': put.subject }),
+  });
+}
+
+/** DELETE of a tag, or of a manifest with all its tags. */
+export async function deleteManifest(
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  text: string,
+): Promise<void> {
+  if (text.includes(':')) await registry.manifests.delete(repository, requireDigest(text), session.caller);
+  else await registry.manifests.deleteTag(repository, text, session.caller);
+  sendEmpty(response, 202, {});
+}
+
+/** Tags in pages: `n` and `last` (distribution-spec 1.1 "Listing Tags"). */
+export async function answerTags(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  repository: string,
+  query: URLSearchParams,
+): Promise<void> {
+  const n = query.get('n');
+  if (n !== null && !/^\d{1,9}$/.test(n)) throw registryFault('registry.page-invalid', { n: n.slice(0, 40) });
+  const limit = n === null ? PAGE_MAX : Math.min(Number(n), PAGE_MAX);
+  const last = query.get('last');
+  const page = await registry.manifests.listTags(repository, { limit, ...(last === null ? {} : { last }) });
+  if (page.next !== null) {
+    const next = new URLSearchParams({ n: String(limit), last: page.next });
+    response.setHeader('Link', `</v2/${repository}/tags/list?${next}>; rel="next"`);
+  }
+  sendJson(request, response, 200, { name: repository, tags: [...page.items] });
+}
+
+/** The referrers of a digest as an index, filtered and in pages (distribution-spec 1.1 "Listing Referrers"). */
+export async function answerReferrers(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  repository: string,
+  text: string,
+  query: URLSearchParams,
+): Promise<void> {
+  const digest = requireDigest(text);
+  const artifactType = query.get('artifactType');
+  const last = query.get('last');
+  const page = await registry.manifests.listReferrers(repository, digest, {
+    ...(artifactType === null ? {} : { artifactType }),
+    ...(last === null ? {} : { last }),
+  });
+  if (artifactType !== null) response.setHeader('OCI-Filters-Applied', 'artifactType');
+  if (page.next !== null) {
+    const next = new URLSearchParams({ ...(artifactType === null ? {} : { artifactType }), last: page.next });
+    response.setHeader('Link', `</v2/${repository}/referrers/${digest}?${next}>; rel="next"`);
+  }
+  const manifests = page.items.map(({ annotations, ...descriptor }) => ({
+    ...descriptor,
+    ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
+  }));
+  sendJson(request, response, 200, { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests }, MEDIA_TYPE.index);
+}

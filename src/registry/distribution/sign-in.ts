@@ -1,0 +1,160 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type Action, may, type Principal } from '../../access/index.ts';
+import { projectOf } from '../../oci/index.ts';
+import { type Clock, Fault } from '../../system/index.ts';
+import { registryFault } from '../errors.ts';
+import { SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
+import type { Caller, Credentials, RegistryAccess } from '../ports.ts';
+import { FailureThrottle } from '../throttle.ts';
+import type { Grant, RegistryAction, RegistryTokens } from '../tokens.ts';
+
+/** `unknown`: a registry token that was not made for this repository; another token may well be. */
+export type Permission = 'granted' | 'refused' | 'unknown';
+
+/** Who asks in one request, and what they may do. */
+export interface Session {
+  readonly caller: Caller;
+  readonly parentTokenId: string | null;
+  permission(action: RegistryAction, repository: string): Permission;
+}
+
+const ACTIONS: Readonly<Record<RegistryAction, Action>> = {
+  pull: 'image.pull',
+  push: 'image.push',
+  delete: 'image.delete',
+};
+
+export function mayInRepository(principal: Principal, action: RegistryAction, repository: string): boolean {
+  return may(principal, ACTIONS[action], projectOf(repository));
+}
+
+/** Reads the Authorization header into a session: a registry token, a platform token, or a name with a secret. */
+export class SignIn {
+  readonly #access: RegistryAccess;
+  readonly #tokens: RegistryTokens;
+  readonly #clock: Clock;
+  readonly #throttle: FailureThrottle;
+  readonly #sourceOf: (request: IncomingMessage) => string;
+  /** Principals by a keyed hash of what they showed; the secret itself is not kept. */
+  readonly #kept = new Map<string, { principal: Principal; untilMs: number }>();
+  readonly #keptKey = randomBytes(32);
+
+  constructor(parts: {
+    access: RegistryAccess;
+    tokens: RegistryTokens;
+    clock: Clock;
+    sourceOf: (request: IncomingMessage) => string;
+  }) {
+    this.#access = parts.access;
+    this.#tokens = parts.tokens;
+    this.#clock = parts.clock;
+    this.#throttle = new FailureThrottle(parts.clock);
+    this.#sourceOf = parts.sourceOf;
+  }
+
+  /** @throws Fault registry.sign-in-needed, .sign-in-throttled */
+  async open(request: IncomingMessage): Promise<Session> {
+    const header = request.headers.authorization;
+    if (header === undefined) throw needed(request, 'no credentials came with the request');
+    const bearer = bearerOf(header);
+    if (bearer !== null && this.#tokens.claims(bearer)) return this.#openToken(request, bearer);
+    const principal = await this.authenticate(request, credentialsOf(request, header));
+    return {
+      caller: principal,
+      parentTokenId: principal.tokenId,
+      permission: (action, repository) => (mayInRepository(principal, action, repository) ? 'granted' : 'refused'),
+    };
+  }
+
+  /** Checks credentials, slowing down whoever guesses. @throws Fault registry.sign-in-needed, .sign-in-throttled */
+  async authenticate(request: IncomingMessage, credentials: Credentials): Promise<Principal> {
+    const key = this.#keyOf(credentials);
+    const kept = this.#kept.get(key);
+    if (kept !== undefined && kept.untilMs > this.#clock.monotonicMs()) {
+      await this.#refuseRevoked(request, kept.principal.id, kept.principal.tokenId);
+      return kept.principal;
+    }
+    const source = this.#sourceOf(request);
+    const waitMs = this.#throttle.waitMs(source);
+    if (waitMs > 0) throw registryFault('registry.sign-in-throttled', { seconds: Math.ceil(waitMs / 1000) });
+    try {
+      const principal = await this.#access.authenticate(credentials);
+      this.#throttle.succeeded(source);
+      this.#keep(key, principal);
+      return principal;
+    } catch (error) {
+      if (!(error instanceof Fault) || (error.kind !== 'unauthenticated' && error.kind !== 'limited')) throw error;
+      this.#throttle.failed(source);
+      throw needed(request, 'the name, password or token is wrong', error);
+    }
+  }
+
+  async #openToken(request: IncomingMessage, text: string): Promise<Session> {
+    const token = this.#tokens.read(text);
+    if (token === null) throw needed(request, 'the registry token has expired or was not made here');
+    await this.#refuseRevoked(request, token.caller.id, token.parentTokenId);
+    return {
+      caller: token.caller,
+      parentTokenId: token.parentTokenId,
+      permission: (action, repository) => permissionOf(token.grants, action, repository),
+    };
+  }
+
+  async #refuseRevoked(request: IncomingMessage, principalId: string, tokenId: string | null): Promise<void> {
+    const answer = this.#access.isRevoked(principalId, tokenId);
+    if (typeof answer === 'boolean' ? answer : await answer) {
+      throw needed(request, 'the account or token was taken away');
+    }
+  }
+
+  #keyOf(credentials: Credentials): string {
+    const text =
+      credentials.kind === 'basic'
+        ? `basic\0${credentials.name}\0${credentials.secret}`
+        : `bearer\0${credentials.token}`;
+    return createHmac('sha256', this.#keptKey).update(text).digest('base64');
+  }
+
+  #keep(key: string, principal: Principal): void {
+    this.#kept.delete(key);
+    this.#kept.set(key, { principal, untilMs: this.#clock.monotonicMs() + SIGN_IN_KEPT_MS });
+    if (this.#kept.size <= SIGN_INS_KEPT_MAX) return;
+    const oldest = this.#kept.keys().next().value;
+    if (oldest !== undefined) this.#kept.delete(oldest);
+  }
+}
+
+function permissionOf(grants: readonly Grant[], action: RegistryAction, repository: string): Permission {
+  for (const grant of grants) {
+    if (grant.repository !== repository) continue;
+    if (grant.granted.includes(action)) return 'granted';
+    if (grant.asked.includes(action)) return 'refused';
+  }
+  return 'unknown';
+}
+
+/** The credentials of a header that is not a registry token. @throws Fault registry.sign-in-needed */
+export function credentialsOf(request: IncomingMessage, header: string): Credentials {
+  const bearer = bearerOf(header);
+  if (bearer !== null) return { kind: 'bearer', token: bearer };
+  const encoded = /^basic +([A-Za-z0-9+/=]+)$/i.exec(header)?.[1];
+  const pair = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString();
+  const colon = pair.indexOf(':');
+  if (colon < 0) throw needed(request, 'the Authorization header is neither Basic nor Bearer');
+  return { kind: 'basic', name: pair.slice(0, colon), secret: pair.slice(colon + 1) };
+}
+
+function bearerOf(header: string): string | null {
+  return /^bearer +(\S+)$/i.exec(header)?.[1] ?? null;
+}
+
+function needed(request: IncomingMessage, why: string, cause?: unknown): Fault {
+  return registryFault('registry.sign-in-needed', { why, host: hostOf(request) }, cause === undefined ? {} : { cause });
+}
+
+/** The host the client used, for addresses it can use again; a text that is no host falls back to the name. */
+export function hostOf(request: IncomingMessage): string {
+  const host = request.headers.host ?? '';
+  return /^[A-Za-z0-9.-]+(?::[0-9]{1,5})?$|^\[[0-9a-fA-F:]+\](?::[0-9]{1,5})?$/.test(host) ? host : 'localhost';
+}

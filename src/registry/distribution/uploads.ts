@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { digestAlgorithm, isDigest } from '../../oci/index.ts';
+import { registryFault } from '../errors.ts';
+import { isOurRepository } from '../names.ts';
+import type { Registry } from '../registry.ts';
+import { sendEmpty } from './answers.ts';
+import { requireDigest, sendBlobCreated } from './blobs.ts';
+import { statedLength, streamBody } from './body.ts';
+import type { Session } from './sign-in.ts';
+
+/**
+ * POST: starts an upload; with `digest` the body is the whole blob; with `mount` and `from` a blob of another repository
+ * is linked when the caller may pull it there. Whatever keeps it from being linked, a plain upload begins, so that the
+ * answer does not tell whether the other repository or its blob exists.
+ */
+export async function startUpload(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  query: URLSearchParams,
+): Promise<void> {
+  const owner = session.caller.id;
+  const whole = query.get('digest');
+  if (whole !== null) {
+    const digest = requireDigest(whole);
+    const id = await registry.content.beginUpload(repository, owner);
+    try {
+      const algorithm = digestAlgorithm(digest);
+      await registry.content.appendUpload(repository, owner, id, streamBody(request), { algorithm });
+    } catch (error) {
+      // Nobody else knows this upload's id, so nobody could resume it.
+      await registry.content.cancelUpload(repository, owner, id);
+      throw error;
+    }
+    await registry.content.finishUpload(repository, owner, id, { digest });
+    sendBlobCreated(response, repository, digest);
+    return;
+  }
+  const mount = query.get('mount');
+  const from = query.get('from');
+  if (mount !== null && from !== null && isDigest(mount) && isOurRepository(from)) {
+    if (session.permission('pull', from) === 'granted' && (await registry.content.mountBlob(from, repository, mount))) {
+      sendBlobCreated(response, repository, mount);
+      return;
+    }
+  }
+  const id = await registry.content.beginUpload(repository, owner);
+  sendUpload(response, 202, repository, id, 0);
+}
+
+/** PATCH: the next chunk. With Content-Range it must start where the upload ends; without, it is a stream. */
+export async function continueUpload(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  id: string,
+): Promise<void> {
+  const received = await append(request, registry, session, repository, id);
+  sendUpload(response, 202, repository, id, received);
+}
+
+/** PUT: the last chunk, if any, and the digest of the whole. */
+export async function finishUpload(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  id: string,
+  query: URLSearchParams,
+): Promise<void> {
+  const digest = requireDigest(query.get('digest'));
+  const owner = session.caller.id;
+  if (statedLength(request) !== 0) await append(request, registry, session, repository, id, digestAlgorithm(digest));
+  await registry.content.finishUpload(repository, owner, id, { digest });
+  sendBlobCreated(response, repository, digest);
+}
+
+/** GET: how far the upload is, for a client that lost its connection. */
+export async function answerUploadStatus(
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  id: string,
+): Promise<void> {
+  const received = await registry.content.uploadedBytes(repository, session.caller.id, id);
+  sendUpload(response, 204, repository, id, received);
+}
+
+export async function cancelUpload(
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  id: string,
+): Promise<void> {
+  await registry.content.cancelUpload(repository, session.caller.id, id);
+  sendEmpty(response, 204, {});
+}
+
+async function append(
+  request: IncomingMessage,
+  registry: Registry,
+  session: Session,
+  repository: string,
+  id: string,
+  algorithm: 'sha256' | 'sha512' = 'sha256',
+): Promise<number> {
+  const offset = chunkStart(request);
+  return registry.content.appendUpload(repository, session.caller.id, id, streamBody(request), {
+    algorithm,
+    ...(offset === undefined ? {} : { offset }),
+  });
+}
+
+/** `Content-Range: <start>-<end>`, both inclusive and without a unit (distribution-spec 1.1 "Pushing a blob in chunks"). */
+function chunkStart(request: IncomingMessage): number | undefined {
+  const text = request.headers['content-range'];
+  if (text === undefined) return undefined;
+  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(text);
+  if (match === null) throw registryFault('registry.upload-invalid', { why: 'Content-Range is not <start>-<end>' });
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  const length = statedLength(request);
+  if (length !== undefined && end - start + 1 !== length) {
+    const why = `Content-Range covers ${end - start + 1} bytes, Content-Length says ${length}`;
+    throw registryFault('registry.upload-invalid', { why });
+  }
+  return start;
+}
+
+function sendUpload(
+  response: ServerResponse,
+  status: 202 | 204,
+  repository: string,
+  id: string,
+  received: number,
+): void {
+  const headers = {
+    Location: `/v2/${repository}/blobs/uploads/${id}`,
+    // "0-0" also for an empty upload, as every registry answers: a range has no way to say "none".
+    Range: `0-${Math.max(0, received - 1)}`,
+    'Docker-Upload-UUID': id,
+    'Cache-Control': 'no-store',
+  };
+  // RFC 9110 section 8.6: a 204 has no Content-Length.
+  response.writeHead(status, status === 204 ? headers : { ...headers, 'Content-Length': 0 });
+  response.end();
+}

@@ -1,0 +1,18 @@
+export type { ByteSource } from './blob-files.ts';
+export type { Collected } from './collection.ts';
+export { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
+export { registryFault } from './errors.ts';
+export { manifestKind, type Page, type Referrer } from './manifests.ts';
+export { registryMigrations } from './migrations.ts';
+export { isOurRepository } from './names.ts';
+export type {
+  Caller,
+  Credentials,
+  DigestsInUse,
+  ImagePushed,
+  PullAnswer,
+  PullGate,
+  RegistryAccess,
+} from './ports.ts';
+export { Registry, type RegistryOptions } from './registry.ts';
+export type { ManifestKind, RegistryTables, StoredManifest } from './store.ts';

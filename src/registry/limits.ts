@@ -1,0 +1,53 @@
+/** Reads and writes of content: below 64 KiB the cost per chunk shows, above 256 KiB nothing is gained (measured). */
+export const CHUNK_BYTES = 256 * 1024;
+/** Uploads are gathered to this size before one writev, which halves the cost of writing socket-sized pieces. */
+export const WRITE_BYTES = 1024 * 1024;
+/** One blob. Layers above this do not exist; without a bound one request could fill any disk. */
+export const BLOB_BYTES_MAX = 64 * 1024 ** 3;
+/** A client that sends or takes nothing for this long has gone; its upload stays and can be resumed. */
+export const IDLE_MS = 60_000;
+/** An unfinished upload is kept this long for a resume, then removed with its bytes. */
+export const UPLOAD_KEPT_MS = 24 * 3600 * 1000;
+/** Digest states of open uploads kept in memory; an upload beyond them is read again when it is finished. */
+export const UPLOAD_STATES_MAX = 1024;
+/** Content that nothing refers to is removed only after this long: a push may be on its way to its manifest. */
+export const GARBAGE_GRACE_MS = 24 * 3600 * 1000;
+/** Rows that one step of the collection looks at, so that serving goes on between steps. */
+export const GARBAGE_BATCH = 200;
+/** distribution-spec 1.1 leaves page sizes to the registry; 1,000 names stay below 256 KiB. */
+export const PAGE_MAX = 1000;
+/** URLs of the API are a name (255), a tag or digest (136) and a query; Node allows 16 KiB of headers in all. */
+export const URL_LENGTH_MAX = 4096;
+/** A registry token is asked again every few minutes, so that rights taken away end soon by themselves as well. */
+export const TOKEN_LIFE_MS = 5 * 60_000;
+/** One push names two repositories at most (target and mount source); scopes are a client's wish and bounded. */
+export const SCOPES_MAX = 16;
+/** Token request bodies are a form of four short fields. */
+export const TOKEN_FORM_BYTES_MAX = 16 * 1024;
+/** Failed sign-ins from one address before it has to wait; people mistype, programs repeat. */
+export const FAILURES_FREE = 10;
+/** The wait doubles with each failure from one second up to this. */
+export const FAILURE_WAIT_MS_MAX = 60_000;
+/** Failures are forgotten after this long without another. */
+export const FAILURES_FORGOTTEN_MS = 15 * 60_000;
+/** Addresses remembered with failures; the oldest are dropped, so that memory stays bounded under a flood. */
+export const FAILURE_SOURCES_MAX = 10_000;
+/** A checked password is not hashed again for this long (argon2id costs tens of milliseconds by design). */
+export const SIGN_IN_KEPT_MS = 10_000;
+export const SIGN_INS_KEPT_MAX = 1000;
+/** Pulls are written together: one commit per window instead of one per request. A crash loses at most this window. */
+export const PULL_WINDOW_MS = 200;
+/** Different (who, repository, digest) triples in one window before it is written early. */
+export const PULL_WINDOW_ENTRIES_MAX = 2000;
+/** The rest of a refused request's body that is still read so that the client sees the answer; then we hang up. */
+export const DRAIN_BYTES_MAX = 4 * 1024 * 1024;
+/** An image config is a few KiB; history of very long builds reaches hundreds. */
+export const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
+/** A referrers tree is image → signature or SBOM → its signature; deeper chains are not shown. */
+export const REFERRERS_DEPTH_MAX = 4;
+/** JSON answers of other registries (tokens, tag lists). */
+export const REMOTE_JSON_BYTES_MAX = 4 * 1024 * 1024;
+/** Redirects followed when reading a blob from another registry: registry → storage, at most one more. */
+export const REMOTE_REDIRECTS_MAX = 3;
+/** A remote registry that sends nothing for this long is given up. */
+export const REMOTE_IDLE_MS = 60_000;

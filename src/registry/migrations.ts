@@ -1,0 +1,114 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { binaryType, type DatabaseKind, type Migration } from '../system/index.ts';
+
+/**
+ * Names and digests sort by their bytes everywhere: SQLite does so by itself, PostgreSQL by collation "C". Pages of
+ * tags are in the order that distribution-spec 1.1 "Listing Tags" asks for ("lexical").
+ */
+function orderedText(kind: DatabaseKind): RawBuilder<unknown> {
+  return kind === 'postgres' ? sql`text collate "C"` : sql`text`;
+}
+
+async function createContent(db: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
+  const text = orderedText(kind);
+  await db.schema
+    .createTable('registry_repositories')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', text, (column) => column.notNull().unique())
+    .addColumn('project', text, (column) => column.notNull())
+    .addColumn('created_at', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createIndex('registry_repositories_by_project')
+    .on('registry_repositories')
+    .columns(['project', 'name'])
+    .execute();
+  await db.schema
+    .createTable('registry_blobs')
+    .addColumn('digest', text, (column) => column.primaryKey())
+    .addColumn('size_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('stored_at', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('registry_blob_links')
+    .addColumn('repository_id', 'text', (column) =>
+      column.notNull().references('registry_repositories.id').onDelete('cascade'),
+    )
+    .addColumn('digest', text, (column) => column.notNull().references('registry_blobs.digest'))
+    .addColumn('touched_at', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_blob_links_key', ['repository_id', 'digest'])
+    .execute();
+  await db.schema
+    .createIndex('registry_blob_links_by_digest')
+    .on('registry_blob_links')
+    .columns(['digest', 'repository_id'])
+    .execute();
+  await db.schema
+    .createTable('registry_manifests')
+    .addColumn('repository_id', 'text', (column) =>
+      column.notNull().references('registry_repositories.id').onDelete('cascade'),
+    )
+    .addColumn('digest', text, (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('media_type', 'text', (column) => column.notNull())
+    .addColumn('artifact_type', 'text')
+    .addColumn('subject_digest', text)
+    .addColumn('annotations', 'text', (column) => column.notNull())
+    .addColumn('content_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('layers', 'integer', (column) => column.notNull())
+    .addColumn('pushed_at', 'text', (column) => column.notNull())
+    .addColumn('pushed_by', 'text', (column) => column.notNull())
+    .addColumn('pushed_by_id', 'text', (column) => column.notNull())
+    .addColumn('bytes', binaryType(kind), (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_manifests_key', ['repository_id', 'digest'])
+    .execute();
+  await db.schema
+    .createIndex('registry_manifests_by_subject')
+    .on('registry_manifests')
+    .columns(['repository_id', 'subject_digest', 'digest'])
+    .execute();
+  await db.schema.createIndex('registry_manifests_by_digest').on('registry_manifests').column('digest').execute();
+  await db.schema
+    .createTable('registry_manifest_content')
+    .addColumn('repository_id', 'text', (column) => column.notNull())
+    .addColumn('manifest_digest', text, (column) => column.notNull())
+    .addColumn('content_digest', text, (column) => column.notNull())
+    .addColumn('role', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_manifest_content_key', ['repository_id', 'manifest_digest', 'content_digest'])
+    .addForeignKeyConstraint(
+      'registry_manifest_content_of',
+      ['repository_id', 'manifest_digest'],
+      'registry_manifests',
+      ['repository_id', 'digest'],
+      (constraint) => constraint.onDelete('cascade'),
+    )
+    .execute();
+  await db.schema
+    .createIndex('registry_manifest_content_by_content')
+    .on('registry_manifest_content')
+    .columns(['repository_id', 'content_digest'])
+    .execute();
+  await db.schema
+    .createTable('registry_tags')
+    .addColumn('repository_id', 'text', (column) => column.notNull())
+    .addColumn('name', text, (column) => column.notNull())
+    .addColumn('digest', text, (column) => column.notNull())
+    .addColumn('updated_at', 'text', (column) => column.notNull())
+    .addColumn('updated_by', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_tags_key', ['repository_id', 'name'])
+    .addForeignKeyConstraint(
+      'registry_tags_of',
+      ['repository_id', 'digest'],
+      'registry_manifests',
+      ['repository_id', 'digest'],
+      (constraint) => constraint.onDelete('cascade'),
+    )
+    .execute();
+  await db.schema
+    .createIndex('registry_tags_by_digest')
+    .on('registry_tags')
+    .columns(['repository_id', 'digest'])
+    .execute();
+}
+
+export const registryMigrations: readonly Migration[] = [{ name: '0001-registry-content', up: createContent }];

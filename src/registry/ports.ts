@@ -1,0 +1,56 @@
+import type { Principal } from '../access/index.ts';
+import type { Digest } from '../oci/index.ts';
+import type { Text } from '../system/index.ts';
+
+/** Who acts, as far as the registry needs to know. Rights are decided before and not carried along. */
+export type Caller = Pick<Principal, 'id' | 'actor' | 'kind' | 'name'>;
+
+/** What a client shows at the door: a name with a password or token, or a token of the platform alone. */
+export type Credentials =
+  | { readonly kind: 'basic'; readonly name: string; readonly secret: string }
+  | { readonly kind: 'bearer'; readonly token: string };
+
+/** Asked of `access`. */
+export interface RegistryAccess {
+  /**
+   * @throws Fault of kind 'unauthenticated' when the credentials are wrong, expired or revoked; anything else is a
+   * failure of the platform and is not counted against the client
+   */
+  authenticate(credentials: Credentials): Promise<Principal>;
+  /** Whether the person or the token behind a registry token was taken away since; asked at every use. */
+  isRevoked(principalId: string, parentTokenId: string | null): boolean | Promise<boolean>;
+}
+
+export type PullAnswer =
+  | { readonly allow: true }
+  | {
+      readonly allow: false;
+      readonly code: string;
+      readonly reasons: readonly Text[];
+      /** True when a verdict exists and waiting alone will not change it. */
+      readonly settled?: boolean;
+    };
+
+/** Asked of the verdicts: may this image leave the registry? No answer (an error) means no. */
+export interface PullGate {
+  check(question: {
+    readonly principal: Caller;
+    readonly project: string;
+    readonly repository: string;
+    readonly digest: Digest;
+  }): Promise<PullAnswer>;
+}
+
+/** Asked of deployments: digests that run anywhere or that a release names; they are never removed. */
+export interface DigestsInUse {
+  list(): Promise<ReadonlySet<string>>;
+}
+
+export interface ImagePushed {
+  readonly project: string;
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly tag: string | null;
+  readonly mediaType: string;
+  readonly principal: Caller;
+}

@@ -1,0 +1,127 @@
+import type { Journal } from '../journal/index.ts';
+import { type Digest, isDigest } from '../oci/index.ts';
+import { type Clock, type Log, silentLog, systemClock } from '../system/index.ts';
+import { BlobFiles, type ByteSource } from './blob-files.ts';
+import { type Collected, collectGarbage } from './collection.ts';
+import { RepositoryContent } from './content.ts';
+import { registryFault } from './errors.ts';
+import { type Page, type Referrer, RepositoryManifests } from './manifests.ts';
+import { isOurRepository } from './names.ts';
+import type { Caller, DigestsInUse, ImagePushed, PullGate } from './ports.ts';
+import { PullRecorder } from './pulls.ts';
+import { Quarantine } from './quarantine.ts';
+import type { RegistryDatabase, StoredManifest } from './store.ts';
+
+export interface RegistryOptions {
+  readonly db: RegistryDatabase;
+  /** Folder of the content; made when it is missing. */
+  readonly root: string;
+  readonly journal: Pick<Journal, 'record' | 'committed'>;
+  readonly gate: PullGate;
+  readonly inUse: DigestsInUse;
+  /** At least 32 secret bytes of this instance; tokens and upload ids are signed with keys derived from it. */
+  readonly serverKey: Uint8Array;
+  /** Word that an image arrived, after its transaction; what it throws is logged. */
+  readonly onImagePushed?: (pushed: ImagePushed) => void;
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+/** The platform itself, where it attaches SBOMs, signatures and verdicts to images. */
+const PLATFORM: Caller = { id: 'platform', actor: 'platform', kind: 'platform', name: 'platform' };
+
+/**
+ * The registry of an instance. The fields are its parts for the routes; the methods are the doors for other rooms, which
+ * are trusted: they pass no quarantine and no rights.
+ */
+export class Registry {
+  readonly content: RepositoryContent;
+  readonly manifests: RepositoryManifests;
+  readonly quarantine: Quarantine;
+  readonly pulls: PullRecorder;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly db: RegistryDatabase;
+  readonly #files: BlobFiles;
+
+  private constructor(options: RegistryOptions, files: BlobFiles) {
+    const { db, journal, gate, inUse, serverKey, clock = systemClock, log = silentLog, onImagePushed } = options;
+    const onPushed = (pushed: ImagePushed): void => {
+      try {
+        onImagePushed?.(pushed);
+      } catch (error) {
+        log.error({ err: error, digest: pushed.digest }, 'a listener for pushed images failed');
+      }
+    };
+    this.db = db;
+    this.clock = clock;
+    this.log = log;
+    this.#files = files;
+    this.content = new RepositoryContent({ db, files, clock, serverKey });
+    this.manifests = new RepositoryManifests({ db, clock, journal, inUse, onPushed });
+    this.quarantine = new Quarantine({ manifests: this.manifests, gate, log });
+    this.pulls = new PullRecorder({ db, journal, clock, log });
+  }
+
+  static async open(options: RegistryOptions): Promise<Registry> {
+    return new Registry(options, await BlobFiles.open(options.root));
+  }
+
+  /** A manifest by digest, from one repository or from whichever has it; null when none does. */
+  readManifest(digest: Digest, repository?: string): Promise<StoredManifest | null> {
+    return repository === undefined ? this.manifests.findAnywhere(digest) : this.manifests.find(repository, { digest });
+  }
+
+  /** A blob's bytes, verified as they pass: the end is reached only when they match. @throws Fault registry.blob-unknown */
+  openBlob(digest: Digest): AsyncIterable<Uint8Array> {
+    return this.content.readBlob(digest);
+  }
+
+  /** Stores content; idempotent, durable when it returns. @throws Fault registry.digest-mismatch */
+  async putBlob(repository: string, bytes: Uint8Array | ByteSource, digest: Digest): Promise<void> {
+    requireRepository(repository);
+    await this.content.putBlob(repository, bytes instanceof Uint8Array ? [bytes] : bytes, digest);
+  }
+
+  /** Stores a manifest, such as an SBOM or signature that names an image as its subject. @returns its digest */
+  async putManifest(
+    repository: string,
+    bytes: Uint8Array,
+    mediaType: string,
+    options: { readonly tag?: string; readonly actor?: string } = {},
+  ): Promise<Digest> {
+    requireRepository(repository);
+    const by = options.actor === undefined ? PLATFORM : { ...PLATFORM, actor: options.actor };
+    const reference = options.tag === undefined ? null : { tag: options.tag };
+    return (await this.manifests.put(repository, bytes, mediaType, { reference, by })).digest;
+  }
+
+  /** What refers to a digest: the first 1,000. */
+  async listReferrers(repository: string, digest: Digest, artifactType?: string): Promise<readonly Referrer[]> {
+    const page: Page<Referrer> = await this.manifests.listReferrers(
+      repository,
+      digest,
+      artifactType === undefined ? {} : { artifactType },
+    );
+    return page.items;
+  }
+
+  /** The manifest that a tag or digest names; null when there is none. */
+  resolve(repository: string, tagOrDigest: string): Promise<StoredManifest | null> {
+    return this.manifests.find(repository, isDigest(tagOrDigest) ? { digest: tagOrDigest } : { tag: tagOrDigest });
+  }
+
+  /** One pass of the collection; safe while serving. @param options.graceMs age below which nothing is touched */
+  collectGarbage(options: { readonly graceMs?: number; readonly signal?: AbortSignal } = {}): Promise<Collected> {
+    return collectGarbage({ db: this.db, files: this.#files, clock: this.clock, ...options });
+  }
+
+  /** Writes what is still in memory. */
+  async close(): Promise<void> {
+    await this.pulls.flush();
+  }
+}
+
+function requireRepository(name: string): void {
+  if (!isOurRepository(name)) throw registryFault('registry.name-invalid', { name: name.slice(0, 300) });
+}

@@ -1,0 +1,176 @@
+import type { CompiledQuery, Kysely } from 'kysely';
+import type { Digest } from '../oci/index.ts';
+import { type Clock, newId } from '../system/index.ts';
+
+/** `image` runs; `artifact` travels beside images (signature, SBOM, chart); `index` names several of them. */
+export type ManifestKind = 'image' | 'index' | 'artifact';
+export type ContentRole = 'config' | 'layer' | 'manifest';
+
+export interface RegistryTables {
+  registry_repositories: { id: string; name: string; project: string; created_at: string };
+  /** A row means: the file is complete, verified and durable. */
+  registry_blobs: { digest: string; size_bytes: number; stored_at: string };
+  /** Content is served through a repository only where it is linked: the tenancy boundary. */
+  registry_blob_links: { repository_id: string; digest: string; touched_at: string };
+  registry_manifests: {
+    repository_id: string;
+    digest: string;
+    kind: string;
+    media_type: string;
+    artifact_type: string | null;
+    subject_digest: string | null;
+    annotations: string;
+    content_bytes: number;
+    layers: number;
+    pushed_at: string;
+    pushed_by: string;
+    pushed_by_id: string;
+    bytes: Uint8Array;
+  };
+  registry_manifest_content: { repository_id: string; manifest_digest: string; content_digest: string; role: string };
+  registry_tags: { repository_id: string; name: string; digest: string; updated_at: string; updated_by: string };
+}
+
+export type RegistryDatabase = Kysely<RegistryTables>;
+
+/** A manifest as it was pushed to one repository. `bytes` are exactly what the client sent. */
+export interface StoredManifest {
+  readonly repository: string;
+  readonly repositoryId: string;
+  readonly digest: Digest;
+  readonly kind: ManifestKind;
+  readonly mediaType: string;
+  readonly subject: Digest | null;
+  readonly pushedById: string;
+  readonly bytes: Uint8Array;
+}
+
+export async function findRepository(db: RegistryDatabase, name: string): Promise<string | null> {
+  const row = await db.selectFrom('registry_repositories').select('id').where('name', '=', name).executeTakeFirst();
+  return row?.id ?? null;
+}
+
+/** The id of a repository, which appears with its first content. */
+export async function ensureRepository(db: RegistryDatabase, name: string, clock: Clock): Promise<string> {
+  const known = await findRepository(db, name);
+  if (known !== null) return known;
+  await db
+    .insertInto('registry_repositories')
+    .values({
+      id: newId(clock),
+      name,
+      project: name.slice(0, name.indexOf('/')),
+      created_at: clock.now().toISOString(),
+    })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute();
+  const made = await findRepository(db, name);
+  if (made === null) throw new Error(`the repository ${name} vanished while it was made`);
+  return made;
+}
+
+/** States that a blob's file is durable and that it belongs to a repository. */
+export async function linkBlob(
+  db: RegistryDatabase,
+  repositoryId: string,
+  blob: { readonly digest: Digest; readonly sizeBytes: number },
+  now: string,
+): Promise<void> {
+  await db
+    .insertInto('registry_blobs')
+    .values({ digest: blob.digest, size_bytes: blob.sizeBytes, stored_at: now })
+    .onConflict((conflict) => conflict.column('digest').doNothing())
+    .execute();
+  await db
+    .insertInto('registry_blob_links')
+    .values({ repository_id: repositoryId, digest: blob.digest, touched_at: now })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doUpdateSet({ touched_at: now }))
+    .execute();
+}
+
+/** Size and last touch of a blob as seen through a repository, or null where it is not linked. */
+export async function findLinkedBlob(
+  db: RegistryDatabase,
+  repository: string,
+  digest: Digest,
+): Promise<{ repositoryId: string; sizeBytes: number; touchedAt: string } | null> {
+  const row = await db
+    .selectFrom('registry_repositories as r')
+    .innerJoin('registry_blob_links as l', 'l.repository_id', 'r.id')
+    .innerJoin('registry_blobs as b', 'b.digest', 'l.digest')
+    .select(['r.id', 'b.size_bytes', 'l.touched_at'])
+    .where('r.name', '=', repository)
+    .where('l.digest', '=', digest)
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  return { repositoryId: row.id, sizeBytes: Number(row.size_bytes), touchedAt: row.touched_at };
+}
+
+interface ManifestRow {
+  repository_id: string;
+  digest: string;
+  kind: string;
+  media_type: string;
+  subject_digest: string | null;
+  pushed_by_id: string;
+  bytes: Uint8Array;
+}
+
+/**
+ * The two queries of every pull, compiled once: building and compiling them each time costs more than running them.
+ */
+export class ManifestFinder {
+  readonly #db: RegistryDatabase;
+  readonly #byTag: CompiledQuery<ManifestRow>;
+  readonly #byDigest: CompiledQuery<ManifestRow>;
+
+  constructor(db: RegistryDatabase) {
+    this.#db = db;
+    const columns = [
+      'm.repository_id',
+      'm.digest',
+      'm.kind',
+      'm.media_type',
+      'm.subject_digest',
+      'm.pushed_by_id',
+      'm.bytes',
+    ] as const;
+    this.#byTag = db
+      .selectFrom('registry_repositories as r')
+      .innerJoin('registry_tags as t', 't.repository_id', 'r.id')
+      .innerJoin('registry_manifests as m', (join) =>
+        join.onRef('m.repository_id', '=', 't.repository_id').onRef('m.digest', '=', 't.digest'),
+      )
+      .select(columns)
+      .where('r.name', '=', '')
+      .where('t.name', '=', '')
+      .compile();
+    this.#byDigest = db
+      .selectFrom('registry_repositories as r')
+      .innerJoin('registry_manifests as m', 'm.repository_id', 'r.id')
+      .select(columns)
+      .where('r.name', '=', '')
+      .where('m.digest', '=', '')
+      .compile();
+  }
+
+  async find(repository: string, reference: { tag: string } | { digest: Digest }): Promise<StoredManifest | null> {
+    const query =
+      'tag' in reference
+        ? { ...this.#byTag, parameters: [repository, reference.tag] }
+        : { ...this.#byDigest, parameters: [repository, reference.digest] };
+    const { rows } = await this.#db.executeQuery<ManifestRow>(query);
+    const row = rows[0];
+    if (row === undefined) return null;
+    return {
+      repository,
+      repositoryId: row.repository_id,
+      digest: row.digest as Digest,
+      kind: row.kind as ManifestKind,
+      mediaType: row.media_type,
+      subject: row.subject_digest as Digest | null,
+      pushedById: row.pushed_by_id,
+      bytes: row.bytes,
+    };
+  }
+}

@@ -1,0 +1,142 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Principal } from '../access/index.ts';
+import { accessFault } from '../access/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
+import { registryMigrations } from './migrations.ts';
+import type { ImagePushed, PullAnswer } from './ports.ts';
+import { Registry } from './registry.ts';
+import type { RegistryTables } from './store.ts';
+
+/**
+ * A whole registry for tests: real content store, database, journal and HTTP server on a free loopback port. Only
+ * sign-in and verdicts are stand-ins, because they belong to other rooms.
+ */
+export interface TestRegistry {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly root: string;
+  readonly registry: Registry;
+  readonly journal: Journal;
+  readonly pushed: ImagePushed[];
+  /** Digests that the stand-in for verdicts answers for; others are `fallback`. */
+  readonly verdicts: Map<string, PullAnswer>;
+  readonly revoked: Set<string>;
+  readonly inUse: Set<string>;
+  fallback: PullAnswer;
+  /** Authorization header of a user: `ana` (admin of tienda), `beto` (analyst of tienda), `carla` (admin of otro). */
+  basic(name: string): string;
+  close(): Promise<void>;
+}
+
+export const SECRET = 'a long enough secret';
+
+function person(name: string, kind: Principal['kind'], grants: Principal['grants']): Principal {
+  return { id: `id-${name}`, actor: `${kind}:${name}`, kind, name, grants, tokenId: null };
+}
+
+export const PEOPLE: ReadonlyMap<string, Principal> = new Map(
+  [
+    person('ana', 'user', [{ role: 'admin', project: 'tienda' }]),
+    person('beto', 'user', [{ role: 'analyst', project: 'tienda' }]),
+    person('carla', 'user', [{ role: 'admin', project: 'otro' }]),
+    person('root', 'user', [{ role: 'admin', project: '*' }]),
+    person('eye', 'scanner', [{ role: 'admin', project: '*' }]),
+  ].map((one) => [one.name, one]),
+);
+
+export const HELD: PullAnswer = {
+  allow: false,
+  code: 'admit.pending',
+  reasons: [{ en: 'not scanned yet', es: 'aún sin analizar' }],
+};
+
+export async function startTestRegistry(
+  options: {
+    readonly database?: string;
+    readonly root?: string;
+    readonly tls?: { readonly key: string; readonly cert: string };
+    readonly clock?: Clock;
+    readonly handler?: Partial<RegistryHandlerOptions>;
+  } = {},
+): Promise<TestRegistry> {
+  const root = options.root ?? (await mkdtemp(join(tmpdir(), 'registry-')));
+  const clock = options.clock ?? systemClock;
+  const opened = await openDatabase<RegistryTables & JournalTables>(options.database ?? 'sqlite::memory:', [
+    ...journalMigrations,
+    ...registryMigrations,
+  ]);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const journal = new Journal({
+    db: opened.db as never,
+    clock,
+    log: silentLog,
+    checkpointKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    keyId: 'test',
+  });
+  const state: Pick<TestRegistry, 'pushed' | 'verdicts' | 'revoked' | 'inUse' | 'fallback'> = {
+    pushed: [],
+    verdicts: new Map<string, PullAnswer>(),
+    revoked: new Set<string>(),
+    inUse: new Set<string>(),
+    fallback: { allow: true },
+  };
+  const serverKey = randomBytes(32);
+  const registry = await Registry.open({
+    db: opened.db as never,
+    root,
+    journal,
+    serverKey,
+    clock,
+    gate: { check: async ({ digest }) => state.verdicts.get(digest) ?? state.fallback },
+    inUse: { list: async () => state.inUse },
+    onImagePushed: (pushed) => void state.pushed.push(pushed),
+  });
+  const handler = createRegistryHandler({
+    registry,
+    serverKey,
+    service: 'test',
+    access: {
+      authenticate: async (credentials) => {
+        const found = credentials.kind === 'basic' ? PEOPLE.get(credentials.name) : undefined;
+        if (found === undefined || credentials.kind !== 'basic' || credentials.secret !== SECRET) {
+          throw accessFault('access.credentials-wrong');
+        }
+        return found;
+      },
+      isRevoked: (principalId) => state.revoked.has(principalId),
+    },
+    ...options.handler,
+  });
+  const server: Server =
+    options.tls === undefined ? createServer(handler) : (createTlsServer(options.tls, handler) as unknown as Server);
+  server.requestTimeout = 0;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const host = `127.0.0.1:${port}`;
+  return Object.assign(state, {
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}`,
+    host,
+    port,
+    root,
+    registry,
+    journal,
+    basic: (name: string) => `Basic ${Buffer.from(`${name}:${SECRET}`).toString('base64')}`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await registry.close();
+      await journal.close();
+      await opened.close();
+      if (options.root === undefined) await rm(root, { recursive: true, force: true });
+    },
+  });
+}

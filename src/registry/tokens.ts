@@ -1,0 +1,96 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../system/index.ts';
+import { TOKEN_LIFE_MS } from './limits.ts';
+import type { Caller } from './ports.ts';
+
+export type RegistryAction = 'pull' | 'push' | 'delete';
+
+/** What was asked for one repository and what of it was granted. Both are kept: "asked and not granted" is a refusal. */
+export interface Grant {
+  readonly repository: string;
+  readonly asked: readonly RegistryAction[];
+  readonly granted: readonly RegistryAction[];
+}
+
+export interface RegistryToken {
+  readonly caller: Caller;
+  readonly parentTokenId: string | null;
+  readonly grants: readonly Grant[];
+  readonly expiresMs: number;
+}
+
+/** Tells a registry token from a platform token, and one version of its layout from the next. */
+const PREFIX = 'drt1.';
+
+interface Payload {
+  i: string;
+  a: string;
+  k: Caller['kind'];
+  n: string;
+  p: string | null;
+  e: number;
+  s: string;
+  g: [repository: string, asked: RegistryAction[], granted: RegistryAction[]][];
+}
+
+/**
+ * Short-lived tokens of the registry: `drt1.<payload>.<mac>`, both base64url, the mac HMAC-SHA256 over everything before
+ * it. There is no algorithm to choose and no key in the token (distribution CVE-2025-24976).
+ */
+export class RegistryTokens {
+  readonly #key: Buffer;
+  readonly #service: string;
+  readonly #clock: Clock;
+
+  /** @param serverKey at least 32 secret bytes; a key of its own is derived from it */
+  constructor(serverKey: Uint8Array, service: string, clock: Clock) {
+    if (serverKey.byteLength < 32) throw new RangeError('the server key of the registry needs 32 bytes or more');
+    this.#key = Buffer.from(hkdfSync('sha256', serverKey, new Uint8Array(0), 'darsena registry tokens', 32));
+    this.#service = service;
+    this.#clock = clock;
+  }
+
+  issue(caller: Caller, parentTokenId: string | null, grants: readonly Grant[]): { token: string; expiresMs: number } {
+    const expiresMs = this.#clock.now().getTime() + TOKEN_LIFE_MS;
+    const payload: Payload = {
+      i: caller.id,
+      a: caller.actor,
+      k: caller.kind,
+      n: caller.name,
+      p: parentTokenId,
+      e: expiresMs,
+      s: this.#service,
+      g: grants.map((grant) => [grant.repository, [...grant.asked], [...grant.granted]]),
+    };
+    const signed = PREFIX + Buffer.from(JSON.stringify(payload)).toString('base64url');
+    return { token: `${signed}.${this.#mac(signed).toString('base64url')}`, expiresMs };
+  }
+
+  /** Whether a bearer text claims to be one of ours (and is not a token of the platform). */
+  claims(text: string): boolean {
+    return text.startsWith(PREFIX);
+  }
+
+  /** The token's meaning, or null when it was not made here, was changed or has expired. */
+  read(text: string): RegistryToken | null {
+    const dot = text.lastIndexOf('.');
+    if (!this.claims(text) || dot < PREFIX.length) return null;
+    const signed = text.slice(0, dot);
+    const shown = Buffer.from(text.slice(dot + 1), 'base64url');
+    const mac = this.#mac(signed);
+    if (shown.byteLength !== mac.byteLength || !timingSafeEqual(shown, mac)) return null;
+    // Ours by its mac, so its shape is ours as well.
+    const payload = JSON.parse(Buffer.from(signed.slice(PREFIX.length), 'base64url').toString()) as Payload;
+    if (payload.s !== this.#service || payload.e <= this.#clock.now().getTime()) return null;
+    return {
+      caller: { id: payload.i, actor: payload.a, kind: payload.k, name: payload.n },
+      parentTokenId: payload.p,
+      grants: payload.g.map(([repository, asked, granted]) => ({ repository, asked, granted })),
+      expiresMs: payload.e,
+    };
+  }
+
+  #mac(text: string): Buffer {
+    return createHmac('sha256', this.#key).update(text).digest();
+  }
+}
