@@ -23,7 +23,11 @@ function specify(name: string, body: () => Promise<void>): void {
   it(name, body);
 }
 
-async function ask(method: string, path: string, options: { body?: NonNullable<RequestInit['body']>; headers?: Record<string, string> } = {}) {
+async function ask(
+  method: string,
+  path: string,
+  options: { body?: NonNullable<RequestInit['body']>; headers?: Record<string, string> } = {},
+) {
   const url = path.startsWith('/v2/') ? `${server.url}${path}` : `${server.url}/v2/${repository}/${path}`;
   const response = await fetch(url, {
     method,
