@@ -1,0 +1,68 @@
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { writeFileAtomic } from '../../../system/index.ts';
+import type { PodSpec, WantedState } from '../../model.ts';
+import { engineFault } from './errors.ts';
+import { contentAt } from './orders.ts';
+
+/**
+ * The files of ConfigMap and Secret volumes, one folder per pod, to be bind-mounted read-only. The root should lie on a
+ * tmpfs, so that Secrets never reach a disk; it is closed to everybody else (0700), while inside a container the files
+ * have the modes their author asked for.
+ */
+export class ContentFiles {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  folder(pod: string, volume: string): string {
+    return join(this.#root, pod, volume);
+  }
+
+  async write(pod: string, spec: PodSpec, contents: WantedState['contents']): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 });
+    await chmod(this.#root, 0o700);
+    for (const volume of spec.volumes) {
+      if (volume.kind !== 'content') continue;
+      const folder = this.folder(pod, volume.name);
+      await mkdir(folder, { recursive: true });
+      const content = contentAt(contents, volume.content, volume.name);
+      for (const { key, path, mode } of volume.files) {
+        const data = Object.hasOwn(content.data, key) ? content.data[key] : undefined;
+        if (data === undefined || !isInnerPath(path)) {
+          throw engineFault('deploy.content-missing', {
+            container: volume.name,
+            reference: `${content.name}, key ${key}`,
+          });
+        }
+        const file = join(folder, path);
+        await mkdir(dirname(file), { recursive: true });
+        await writeFileAtomic(file, Buffer.from(data, 'base64'), { mode });
+      }
+    }
+  }
+
+  async remove(pod: string): Promise<void> {
+    if (!isInnerPath(pod)) return;
+    await rm(join(this.#root, pod), { recursive: true, force: true });
+  }
+
+  /** Removes what no pod uses: left by an agent that ended between making files and making their pod. */
+  async sweep(pods: ReadonlySet<string>): Promise<void> {
+    let names: string[];
+    try {
+      names = await readdir(this.#root);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    for (const name of names) if (!pods.has(name)) await this.remove(name);
+  }
+}
+
+/** Below its folder whatever it says: the wanted state comes from another machine. */
+function isInnerPath(path: string): boolean {
+  return path !== '' && !path.startsWith('/') && path.split('/').every((part) => part !== '..' && part !== '');
+}

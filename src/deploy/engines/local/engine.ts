@@ -1,0 +1,199 @@
+import type { Duplex } from 'node:stream';
+import type { Text } from '../../../system/index.ts';
+import type { MountSpec, ResourceSpec, SecuritySpec } from '../../model.ts';
+
+/** What the engine on this host is and can do; asked once at the start. */
+export interface EngineFacts {
+  readonly name: string;
+  readonly version: string;
+  readonly rootless: boolean;
+  readonly cgroupVersion: 1 | 2;
+  /** Null when limits of memory and processor are enforced; otherwise why not. */
+  readonly limitsMissing: Text | null;
+  /** Null when a service port may differ from its target port; otherwise why not. */
+  readonly redirectsMissing: Text | null;
+}
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'exited' | 'unknown';
+
+export interface ObservedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly image: string;
+  readonly state: ContainerState;
+  readonly pid: number | null;
+  readonly startedAtMs: number | null;
+  readonly exitedAtMs: number | null;
+  readonly exitCode: number | null;
+}
+
+export interface ObservedPod {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+  /** The container that holds the pod's network; a pod without a running one has no network and is made anew. */
+  readonly infra: { readonly id: string; readonly state: ContainerState; readonly startedAtMs: number | null } | null;
+  readonly containers: readonly ObservedContainer[];
+}
+
+export interface PodOrder {
+  readonly name: string;
+  readonly hostname: string;
+  readonly network: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Ports to publish on a loopback port of the host where pod addresses cannot be reached (rootless). */
+  readonly ports: readonly { readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
+}
+
+/** Where the bytes of a mount come from on this host. */
+export type MountSource =
+  | { readonly kind: 'volume'; readonly volume: string }
+  | { readonly kind: 'folder'; readonly path: string };
+
+export interface ContainerOrder {
+  readonly name: string;
+  readonly pod: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly image: string;
+  readonly command: readonly string[] | null;
+  readonly args: readonly string[] | null;
+  readonly workingDir: string | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly resources: ResourceSpec;
+  readonly security: SecuritySpec;
+  readonly mounts: readonly (MountSpec & { readonly source: MountSource })[];
+}
+
+export interface NetworkOrder {
+  readonly name: string;
+  readonly bridge: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface VolumeOrder {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface EngineVolume extends VolumeOrder {
+  readonly path: string;
+  readonly createdAt: string;
+}
+
+/** Where a running pod is reached: from other pods of its network, and from this host. */
+export interface PodPlace {
+  readonly address: string;
+  /** Where this host connects for a container port: the pod's address, or a published loopback port; null when neither. */
+  endpoint(port: number): Endpoint | null;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LocalImage {
+  readonly id: string;
+  /** The image's USER, empty for root. */
+  readonly user: string;
+}
+
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  /** First bytes of both streams, bounded. */
+  readonly output: string;
+}
+
+export interface ExecSession {
+  /** Input and output of the process. With a terminal it is raw; without one, standard error is mixed in, in order. */
+  readonly stream: Duplex;
+  resize(columns: number, rows: number): Promise<void>;
+  /** Resolves after the stream has ended. */
+  exitCode(): Promise<number>;
+}
+
+export interface LogLine {
+  readonly stream: 'stdout' | 'stderr';
+  readonly time: string;
+  readonly line: string;
+}
+
+export interface LogOptions {
+  readonly follow?: boolean;
+  /** Last lines to begin with. @default all */
+  readonly tail?: number;
+  /** RFC 3339 */
+  readonly since?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface HostEntry {
+  readonly address: string;
+  readonly names: readonly string[];
+}
+
+/**
+ * Pods and their containers. All methods may be called again with the same arguments after an error: `create*` fails
+ * with `engine.exists` when the name is taken, `remove*`, `stop` and `kill` succeed when the thing is already gone.
+ * An error that is not `engine.exists`, `engine.not-found` or `engine.refused` says nothing about whether the engine acted.
+ */
+export interface PodEngine {
+  facts(): Promise<EngineFacts>;
+  /** Everything that carries the instance's label: one request to the engine, however many pods there are. */
+  list(): Promise<ObservedPod[]>;
+  /** Yields when something of the instance may have changed; ends or throws when the engine goes away. */
+  watch(signal: AbortSignal): AsyncIterable<void>;
+  /** Brings the image here if it is not; the reference carries a digest, and the engine checks it. */
+  ensureImage(reference: string, credentials: RegistryCredentials | null, signal: AbortSignal): Promise<LocalImage>;
+  /** Makes the pod without starting anything in it; its network comes up when `infraId` is started. */
+  createPod(order: PodOrder): Promise<{ readonly id: string; readonly infraId: string }>;
+  createContainer(order: ContainerOrder): Promise<string>;
+  startContainer(id: string): Promise<void>;
+  /** SIGTERM, then SIGKILL when the grace is over. Resolves when it has ended. */
+  stopContainer(id: string, graceSeconds: number): Promise<void>;
+  removeContainer(id: string): Promise<void>;
+  /** Ends whatever still runs in it at once and removes it with its containers. */
+  removePod(id: string): Promise<void>;
+  /** Where the pod is reached; its infra container must run. */
+  locatePod(pod: ObservedPod): Promise<PodPlace>;
+  /** Replaces what the names mean inside the pod, without a restart. */
+  writeHosts(pod: ObservedPod, entries: readonly HostEntry[]): Promise<void>;
+  /** Makes connections to `from` inside the pod arrive at `to`. Replaces earlier redirects of the pod. */
+  redirectPorts(pod: ObservedPod, redirects: readonly { readonly from: number; readonly to: number }[]): Promise<void>;
+}
+
+export interface NetworkEngine {
+  ensureNetwork(order: NetworkOrder): Promise<void>;
+  listNetworks(): Promise<NetworkOrder[]>;
+  removeNetwork(name: string): Promise<void>;
+}
+
+export interface VolumeEngine {
+  ensureVolume(order: VolumeOrder): Promise<EngineVolume>;
+  listVolumes(): Promise<EngineVolume[]>;
+  /** Destroys the data. Fails with `engine.refused` while a container uses it. */
+  removeVolume(name: string): Promise<void>;
+}
+
+export interface InsideEngine {
+  /** Runs a command to its end; rejects with `engine.timeout` when it does not end in time. */
+  exec(containerId: string, command: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<ExecResult>;
+  execAttach(order: ExecOrder): Promise<ExecSession>;
+  logs(containerId: string, options: LogOptions): AsyncIterable<LogLine>;
+}
+
+export interface ExecOrder {
+  readonly containerId: string;
+  readonly command: readonly string[];
+  readonly terminal: boolean;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface ContainerEngine extends PodEngine, NetworkEngine, VolumeEngine, InsideEngine {}

@@ -1,0 +1,75 @@
+import { defineFaults } from '../../../system/index.ts';
+
+export const engineFault = defineFaults({
+  'engine.unavailable': {
+    kind: 'unavailable',
+    en: { what: 'Podman does not answer at {socket}', why: '{why}', remedy: 'darsena doctor' },
+    es: { what: 'Podman no responde en {socket}', why: '{why}', remedy: 'darsena doctor' },
+  },
+  'engine.timeout': {
+    kind: 'unavailable',
+    en: { what: '{operation} did not finish', why: 'it was given up after {seconds} s' },
+    es: { what: '{operation} no terminó', why: 'se abandonó a los {seconds} s' },
+  },
+  'engine.answer-invalid': {
+    kind: 'unavailable',
+    en: { what: 'Podman answered {operation} with something that cannot be read', why: '{why}' },
+    es: { what: 'Podman respondió a {operation} con algo que no se puede leer', why: '{why}' },
+  },
+  'engine.not-found': {
+    kind: 'not-found',
+    en: { what: '{operation}: there is no such thing', why: '{why}' },
+    es: { what: '{operation}: no existe', why: '{why}' },
+  },
+  'engine.exists': {
+    kind: 'conflict',
+    en: { what: '{operation}: the name is taken', why: '{why}' },
+    es: { what: '{operation}: el nombre está ocupado', why: '{why}' },
+  },
+  'engine.refused': {
+    kind: 'conflict',
+    en: { what: 'Podman refused {operation}', why: '{why}' },
+    es: { what: 'Podman rechazó {operation}', why: '{why}' },
+  },
+  'engine.failed': {
+    kind: 'unavailable',
+    en: { what: 'Podman failed at {operation}', why: '{why}' },
+    es: { what: 'Podman falló en {operation}', why: '{why}' },
+  },
+  'deploy.not-pinned': {
+    kind: 'refused',
+    en: {
+      what: 'the image {image} is not started',
+      why: 'it is not named by a digest',
+      remedy: 'name it as name@sha256:… or list it in darsena.yaml',
+    },
+    es: {
+      what: 'la imagen {image} no se inicia',
+      why: 'no está nombrada por un digest',
+      remedy: 'nombrarla como nombre@sha256:… o declararla en darsena.yaml',
+    },
+  },
+  'deploy.root-user': {
+    kind: 'refused',
+    en: {
+      what: 'the container {container} is not started',
+      why: 'runAsNonRoot is set and the image runs as "{user}", which is not a number other than 0',
+      remedy: 'set runAsUser, or a numeric USER in the Containerfile',
+    },
+    es: {
+      what: 'el contenedor {container} no se inicia',
+      why: 'runAsNonRoot está activo y la imagen se ejecuta como "{user}", que no es un número distinto de 0',
+      remedy: 'definir runAsUser, o un USER numérico en el Containerfile',
+    },
+  },
+  'deploy.content-missing': {
+    kind: 'invalid',
+    en: { what: 'the container {container} cannot be made', why: '{reference} is not there' },
+    es: { what: 'el contenedor {container} no se puede crear', why: '{reference} no existe' },
+  },
+  'deploy.gate-refused': {
+    kind: 'refused',
+    en: { what: 'the container {container} is not started', why: '{why}' },
+    es: { what: 'el contenedor {container} no se inicia', why: '{why}' },
+  },
+});

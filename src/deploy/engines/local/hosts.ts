@@ -1,0 +1,84 @@
+import { resolveTargetPort, selects, type WantedService, type WantedWorkload } from '../../model.ts';
+import type { HostEntry } from './engine.ts';
+
+/** A pod that may be named: it runs and every one of its containers is ready. */
+export interface NamedPod {
+  readonly name: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly address: string;
+}
+
+/**
+ * What the services of one environment mean to one pod: the ready pods behind each name, none when there are none, so that
+ * a lookup then fails at once instead of connecting to a pod that cannot answer. Resolvers take the first line, so the
+ * order is turned by the asking pod's name: different pods begin with different ones.
+ */
+export function serviceHosts(
+  services: readonly WantedService[],
+  readyPods: readonly NamedPod[],
+  client: { readonly name: string; readonly project: string; readonly environment: string },
+): HostEntry[] {
+  const entries: HostEntry[] = [];
+  const ownPods = readyPods
+    .filter((pod) => pod.project === client.project && pod.environment === client.environment)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const service of services) {
+    if (service.project !== client.project || service.environment !== client.environment) continue;
+    const behind = ownPods.filter((pod) => selects(service.selector, pod.labels));
+    const names = serviceNames(service);
+    const first = behind.length === 0 ? 0 : spread(client.name) % behind.length;
+    for (let index = 0; index < behind.length; index++) {
+      const pod = behind[(first + index) % behind.length];
+      if (pod !== undefined) entries.push({ address: pod.address, names });
+    }
+  }
+  return entries;
+}
+
+/** The names Kubernetes would give: the service, and with the environment as its namespace. */
+export function serviceNames(service: WantedService): string[] {
+  const { name, project, environment } = service;
+  const namespace = `${project}-${environment}`;
+  return [
+    name,
+    `${name}.${environment}`,
+    `${name}.${namespace}`,
+    `${name}.${namespace}.svc`,
+    `${name}.${namespace}.svc.cluster.local`,
+  ];
+}
+
+/** Ports where a service is called by another number than its pods listen on. */
+export function serviceRedirects(
+  services: readonly WantedService[],
+  workload: WantedWorkload,
+): { readonly from: number; readonly to: number }[] {
+  const redirects = new Map<number, number>();
+  for (const service of services) {
+    const { project, environment } = workload.key;
+    if (service.project !== project || service.environment !== environment) continue;
+    if (!selects(service.selector, workload.pod.labels)) continue;
+    for (const port of service.ports) {
+      const target = resolveTargetPort(workload.pod, port.targetPort);
+      if (port.protocol === 'TCP' && target !== null && target !== port.port) redirects.set(port.port, target);
+    }
+  }
+  return [...redirects].map(([from, to]) => ({ from, to })).sort((a, b) => a.from - b.from);
+}
+
+/** The file itself, in hosts(5) form. `host.containers.internal` is left out: a workload has no business with its host. */
+export function formatHosts(address: string, hostname: string, entries: readonly HostEntry[]): string {
+  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost', `${address}\t${hostname}`];
+  for (const entry of entries) lines.push(`${entry.address}\t${entry.names.join(' ')}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function spread(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return hash;
+}

@@ -1,0 +1,29 @@
+export type {
+  ContainerEngine,
+  Endpoint,
+  EngineFacts,
+  EngineVolume,
+  ExecOrder,
+  ExecSession,
+  LogLine,
+  LogOptions,
+  ObservedPod,
+  RegistryCredentials,
+} from './engine.ts';
+export { engineFault } from './errors.ts';
+export { LABEL, type PodIdentity, podName, readPodIdentity } from './labels.ts';
+export { MemoryEngine, type MemoryOptions } from './memory.ts';
+export { EMPTY_MEMORY, type PlanMemory, plan } from './plan.ts';
+export { PodmanEngine, type PodmanOptions } from './podman.ts';
+export { type AskProbe, type ProbeOutcome, realProbes } from './probes.ts';
+export { purgeInstance } from './purge.ts';
+export { type MemoryStore, Reconciler, type ReconcilerOptions, type StartGate } from './reconcile.ts';
+export type {
+  Condition,
+  ConditionType,
+  ReplicaContainer,
+  ReplicaStatus,
+  ServiceEndpoints,
+  WorkloadPhase,
+  WorkloadStatus,
+} from './status.ts';

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import type { WorkloadKey } from '../../model.ts';
+
+/**
+ * Every pod, container, network and volume says by labels whose it is, so that an agent that starts anew reads its whole
+ * state from the engine and needs no database of its own.
+ */
+export const LABEL = {
+  instance: 'darsena.instance',
+  managed: 'darsena.managed',
+  project: 'darsena.project',
+  environment: 'darsena.environment',
+  workload: 'darsena.workload',
+  specHash: 'darsena.spec-hash',
+  replica: 'darsena.replica',
+  container: 'darsena.container',
+  role: 'darsena.role',
+  digest: 'darsena.image-digest',
+  attempt: 'darsena.attempt',
+  failures: 'darsena.failures',
+  grace: 'darsena.grace-seconds',
+  claim: 'darsena.claim',
+  scratchOf: 'darsena.scratch-of',
+} as const;
+
+export interface PodIdentity {
+  readonly key: WorkloadKey;
+  readonly specHash: string;
+  /** The place of the pod among its equals: the lowest free number. */
+  readonly slot: number;
+}
+
+/** The same pod always gets the same name, so the engine itself refuses a duplicate. */
+export function podName(instance: string, pod: PodIdentity): string {
+  const { project, environment, name } = pod.key;
+  return `${instance}-${project}-${environment}-${name}-${shortHash(pod.specHash)}-${pod.slot}`;
+}
+
+/** What the pod calls itself inside: the name Kubernetes would show, within the 63 characters of a host name. */
+export function hostName(pod: PodIdentity): string {
+  const tail = `-${shortHash(pod.specHash)}-${pod.slot}`;
+  return `${pod.key.name.slice(0, 63 - tail.length)}${tail}`;
+}
+
+function shortHash(specHash: string): string {
+  return specHash.replace(/^sha256:/, '').slice(0, 8);
+}
+
+export function podLabels(instance: string, pod: PodIdentity, graceSeconds: number): Record<string, string> {
+  return {
+    [LABEL.managed]: 'true',
+    [LABEL.instance]: instance,
+    [LABEL.project]: pod.key.project,
+    [LABEL.environment]: pod.key.environment,
+    [LABEL.workload]: pod.key.name,
+    [LABEL.specHash]: pod.specHash,
+    [LABEL.replica]: String(pod.slot),
+    [LABEL.grace]: String(graceSeconds),
+  };
+}
+
+/** Null when the labels do not name a whole pod: somebody else's, or damaged. */
+export function readPodIdentity(labels: Readonly<Record<string, string>>): PodIdentity | null {
+  const project = labels[LABEL.project];
+  const environment = labels[LABEL.environment];
+  const name = labels[LABEL.workload];
+  const specHash = labels[LABEL.specHash];
+  const replica = labels[LABEL.replica];
+  if (!project || !environment || !name || !specHash || !replica || !/^\d{1,6}$/.test(replica)) return null;
+  return { key: { project, environment, name }, specHash, slot: Number(replica) };
+}
+
+export function readCount(labels: Readonly<Record<string, string>>, label: string): number {
+  const text = labels[label] ?? '';
+  return /^\d{1,9}$/.test(text) ? Number(text) : 0;
+}
+
+export function networkName(instance: string, project: string, environment: string): string {
+  return `${instance}-${project}-${environment}`;
+}
+
+/** A kernel interface name holds 15 characters (IFNAMSIZ 16 with its zero), so the bridge is named by a hash. */
+export function bridgeName(network: string): string {
+  return `dz${createHash('sha256').update(network).digest('hex').slice(0, 12)}`;
+}

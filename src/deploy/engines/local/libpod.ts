@@ -1,0 +1,183 @@
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { engineFault } from './errors.ts';
+import { ANSWER_BYTES_MAX, ERROR_TEXT_MAX } from './limits.ts';
+
+/** Version of the libpod API that is asked for: Podman 4.0 and later serve it, 5.x included. */
+const API = '/v4.0.0/libpod';
+
+export interface LibpodRequest {
+  /** What is being done, for errors: a noun or `verb noun`, never with a secret. */
+  readonly operation: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Until the first byte of the answer, and again for the body. Infinity for a stream that may stay silent. */
+  readonly timeoutMs: number;
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
+  /** Answers besides 2xx that are an outcome and not an error. */
+  readonly accept?: readonly number[];
+}
+
+export interface LibpodAnswer {
+  readonly status: number;
+  /** The parsed body; null when it was empty. */
+  readonly json: unknown;
+}
+
+/** One instance speaks to one Podman service over its unix socket. Every answer is bounded in bytes and in time. */
+export class LibpodClient {
+  readonly #socketPath: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 });
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** @throws Fault engine.* */
+  async ask(method: string, path: string, options: LibpodRequest): Promise<LibpodAnswer> {
+    const response = await this.#open(method, path, options);
+    const text = await this.#readBody(response, options);
+    const status = response.statusCode ?? 0;
+    const json = parseBody(text, options.operation, status);
+    if ((status >= 200 && status < 300) || options.accept?.includes(status)) return { status, json };
+    throw failureOf(options.operation, status, json, text);
+  }
+
+  /** The body as it comes; the caller reads or destroys it. The time limit ends with the first byte of the answer. */
+  async stream(method: string, path: string, options: LibpodRequest): Promise<IncomingMessage> {
+    const response = await this.#open(method, path, options);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    const text = await this.#readBody(response, options);
+    throw failureOf(options.operation, status, parseBody(text, options.operation, status), text);
+  }
+
+  /** Turns the connection into a raw two-way stream, as attach and exec do. */
+  async hijack(path: string, options: LibpodRequest): Promise<{ stream: Duplex; head: Buffer }> {
+    return await new Promise((resolve, reject) => {
+      const sent = this.#send('POST', path, options, { Connection: 'Upgrade', Upgrade: 'tcp' });
+      const timer = setTimeout(() => sent.destroy(timeoutOf(options)), options.timeoutMs);
+      sent.once('upgrade', (_response, socket, head) => {
+        clearTimeout(timer);
+        resolve({ stream: socket, head });
+      });
+      sent.once('response', (response) => {
+        clearTimeout(timer);
+        this.#readBody(response, options).then((text) => {
+          const status = response.statusCode ?? 0;
+          reject(failureOf(options.operation, status, parseBody(text, options.operation, status), text));
+        }, reject);
+      });
+      sent.once('error', (error) => {
+        clearTimeout(timer);
+        reject(this.#connectionFault(error));
+      });
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #send(method: string, path: string, options: LibpodRequest, more: Record<string, string> = {}): ClientRequest {
+    const body = options.body === undefined ? null : Buffer.from(JSON.stringify(options.body));
+    const sent = httpRequest({
+      socketPath: this.#socketPath,
+      path: `${API}${path}`,
+      method,
+      ...(more['Upgrade'] === undefined ? { agent: this.#agent } : { agent: false }),
+      headers: {
+        Host: 'libpod',
+        ...(body === null ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(body.length) }),
+        ...options.headers,
+        ...more,
+      },
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    sent.end(body ?? undefined);
+    return sent;
+  }
+
+  async #open(method: string, path: string, options: LibpodRequest): Promise<IncomingMessage> {
+    return await new Promise((resolve, reject) => {
+      const sent = this.#send(method, path, options);
+      const timer = startTimer(() => sent.destroy(timeoutOf(options)), options.timeoutMs);
+      sent.once('response', (response) => {
+        clearTimeout(timer);
+        resolve(response);
+      });
+      sent.once('error', (error) => {
+        clearTimeout(timer);
+        reject(options.signal?.aborted ? options.signal.reason : this.#connectionFault(error));
+      });
+    });
+  }
+
+  async #readBody(response: IncomingMessage, options: LibpodRequest): Promise<string> {
+    const maxBytes = options.maxBytes ?? ANSWER_BYTES_MAX;
+    const timer = setTimeout(() => response.destroy(timeoutOf(options)), options.timeoutMs);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        if (bytes > maxBytes) {
+          response.destroy();
+          throw engineFault('engine.answer-invalid', {
+            operation: options.operation,
+            why: `more than ${maxBytes} bytes`,
+          });
+        }
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      throw this.#connectionFault(error);
+    } finally {
+      clearTimeout(timer);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  #connectionFault(error: unknown): unknown {
+    if (!(error instanceof Error) || error.name === 'Fault' || error.name === 'AbortError') return error;
+    const why = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+    return engineFault('engine.unavailable', { socket: this.#socketPath, why }, { cause: error });
+  }
+}
+
+function startTimer(end: () => void, ms: number): NodeJS.Timeout | undefined {
+  return Number.isFinite(ms) ? setTimeout(end, ms) : undefined;
+}
+
+function timeoutOf(options: LibpodRequest): Error {
+  return engineFault('engine.timeout', { operation: options.operation, seconds: options.timeoutMs / 1000 });
+}
+
+function parseBody(text: string, operation: string, status: number): unknown {
+  if (text.trim() === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    if (status >= 400) return null;
+    throw engineFault('engine.answer-invalid', { operation, why: 'it is not JSON' }, { cause });
+  }
+}
+
+/** libpod errors are `{cause, message, response}`; starting a pod answers `{Errs: [...]}`. */
+function failureOf(operation: string, status: number, json: unknown, text: string): Error {
+  const why = errorText(json) ?? (text.slice(0, ERROR_TEXT_MAX) || `HTTP ${status}`);
+  if (status === 404) return engineFault('engine.not-found', { operation, why });
+  if (status === 409 || (status === 500 && /already (in use|exists)/.test(why))) {
+    return engineFault(/already (in use|exists)/.test(why) ? 'engine.exists' : 'engine.refused', { operation, why });
+  }
+  if (status === 400) return engineFault('engine.refused', { operation, why });
+  return engineFault('engine.failed', { operation, why });
+}
+
+function errorText(json: unknown): string | null {
+  if (typeof json !== 'object' || json === null) return null;
+  if ('Errs' in json && Array.isArray(json.Errs)) return json.Errs.map(String).join('; ').slice(0, ERROR_TEXT_MAX);
+  if ('message' in json && typeof json.message === 'string') return json.message.slice(0, ERROR_TEXT_MAX);
+  return null;
+}

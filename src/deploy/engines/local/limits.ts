@@ -1,0 +1,50 @@
+/** Actions that run at the same time: measured best for libpod, whose per-container locks serialise the rest. */
+export const ACTIONS_IN_FLIGHT_MAX = 4;
+
+/** A container list entry is about 1.5 KB; this is room for some 20,000 of them. */
+export const LIST_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Any other answer of the engine: an inspect of a container with a long environment stays far below. */
+export const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+
+/** An error text of the engine that is worth showing. */
+export const ERROR_TEXT_MAX = 500;
+
+/** The engine answers a list in 10 ms; a stall longer than this is treated as an engine that is away. */
+export const LIST_TIMEOUT_MS = 10_000;
+
+/** Creating and starting wait for mounts, cgroups and the OCI runtime. */
+export const ACTION_TIMEOUT_MS = 60_000;
+
+/** Pulling a large image through the loopback registry. */
+export const PULL_TIMEOUT_MS = 600_000;
+
+/** Output of a probe command that is kept for its message; Kubernetes keeps 10 KB. */
+export const PROBE_OUTPUT_BYTES_MAX = 10 * 1024;
+
+/** One log line; the k8s-file driver splits at 32 KB itself. */
+export const LOG_LINE_BYTES_MAX = 64 * 1024;
+
+/** Look again even when no event said so: an event can be lost when the engine restarts. */
+export const RESYNC_MS = 10_000;
+
+/** Events that come together are looked at together. */
+export const EVENT_GATHER_MS = 15;
+
+/** How long the engine may be away before workloads say so. */
+export const ENGINE_ALARM_MS = 30_000;
+
+/** Waits between tries while the engine is away. */
+export const ENGINE_BACKOFF_MS = { first: 250, most: 15_000 } as const;
+
+/** Kubernetes: a crash is restarted at once, then after 10 s, 20 s … 300 s; a run of 10 minutes forgets the past. */
+export const RESTART_BACKOFF_MS = { first: 10_000, most: 300_000, forgetAfter: 600_000 } as const;
+
+/** A start that was refused is asked about again after this, or at once when the wanted state changes. */
+export const REFUSED_RETRY_MS = 30_000;
+
+/** Between taking a pod out of the names and telling it to stop: clients in the middle of resolving a name. */
+export const DRAIN_TIMEOUT_MS = 2_000;
+
+/** After a start of the agent: how long to wait for first probe answers of containers that already run. */
+export const ADOPT_PROBE_MS = 2_000;

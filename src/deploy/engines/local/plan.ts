@@ -1,0 +1,676 @@
+import type { Text } from '../../../system/index.ts';
+import {
+  type ContainerSpec,
+  formatKey,
+  resolveAllowance,
+  type WantedState,
+  type WantedWorkload,
+  type WorkloadKey,
+  type WorkloadSpec,
+} from '../../model.ts';
+import type { ObservedContainer, ObservedPod } from './engine.ts';
+import { LABEL, networkName, type PodIdentity, podName, readCount, readPodIdentity } from './labels.ts';
+import { RESTART_BACKOFF_MS } from './limits.ts';
+import type { Condition, ConditionType, ReplicaPhase, ReplicaStatus, WorkloadPhase, WorkloadStatus } from './status.ts';
+
+/**
+ * A container without any probe counts as ready when it runs, but a roll-out waits this long before it removes an old
+ * replica for it: an image that crashes in its first breath must not take the old version's place.
+ */
+const SETTLE_MS = 3_000;
+
+/** What the probes say of one container. */
+export interface ContainerHealth {
+  readonly started: boolean;
+  readonly ready: boolean;
+  readonly readySinceMs: number | null;
+  /** Set when the startup or liveness probe gave up: the container is to be stopped and started again. */
+  readonly failed: Text | null;
+}
+
+/** What is being done to a pod right now; nothing else is done to it meanwhile. */
+export type Busy =
+  | { readonly kind: 'create'; readonly pod: PodIdentity }
+  | { readonly kind: 'remove' }
+  | { readonly kind: 'mend' };
+
+export interface Observation {
+  readonly pods: readonly ObservedPod[];
+  readonly health: ReadonlyMap<string, ContainerHealth>;
+  /** By pod name. */
+  readonly busy: ReadonlyMap<string, Busy>;
+  /** Names of the instance's networks when they were listed, else null. */
+  readonly networks: readonly string[] | null;
+}
+
+/** Why something was not done, and until when it is not tried again. */
+export interface Trouble {
+  readonly kind: 'refused' | 'failed';
+  readonly count: number;
+  readonly untilMs: number;
+  readonly texts: readonly Text[];
+}
+
+interface Rollout {
+  readonly specHash: string;
+  readonly generation: number;
+  readonly lastProgressMs: number;
+  readonly bestAvailable: number;
+  readonly bestCreated: number;
+  readonly completed: boolean;
+  /** Set when the deadline passed and the previous spec serves again. */
+  readonly rolledBack: boolean;
+}
+
+/**
+ * What the plan remembers between rounds. All of it may be lost: a failed roll-out would then be tried once more, and
+ * nothing that runs would be touched for it.
+ */
+export interface PlanMemory {
+  readonly rollouts: Readonly<Record<string, Rollout>>;
+  /** By `troubleOfSpec` or pod name. */
+  readonly troubles: Readonly<Record<string, Trouble>>;
+  /** When a condition of a workload began, by `key#type`. */
+  readonly since: Readonly<Record<string, number>>;
+}
+
+export const EMPTY_MEMORY: PlanMemory = { rollouts: {}, troubles: {}, since: {} };
+
+export type MendStep =
+  | { readonly kind: 'start'; readonly containerId: string; readonly container: ContainerSpec }
+  | {
+      readonly kind: 'create';
+      readonly container: ContainerSpec;
+      readonly role: 'init' | 'main';
+      readonly attempt: number;
+      readonly failures: number;
+      readonly start: boolean;
+    }
+  | { readonly kind: 'stop'; readonly containerId: string; readonly graceSeconds: number; readonly reason: Text }
+  | { readonly kind: 'remove'; readonly containerId: string };
+
+export type Action =
+  | {
+      readonly kind: 'create-pod';
+      readonly workload: WantedWorkload;
+      readonly spec: WorkloadSpec;
+      readonly pod: PodIdentity;
+    }
+  | {
+      readonly kind: 'mend-pod';
+      readonly workload: WantedWorkload;
+      readonly spec: WorkloadSpec;
+      readonly pod: ObservedPod;
+      readonly steps: readonly MendStep[];
+    }
+  | {
+      readonly kind: 'remove-pod';
+      readonly pod: ObservedPod;
+      readonly graceSeconds: number;
+      /** Take it out of names and the edge first. */
+      readonly drain: boolean;
+      readonly reason: Text;
+    }
+  | { readonly kind: 'remove-network'; readonly network: string };
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  readonly statuses: readonly WorkloadStatus[];
+  /** Names of the pods that may be reached: each container ready, not about to go. */
+  readonly readyPods: readonly string[];
+  readonly memory: PlanMemory;
+  /** When to look again even if nothing happens; null when there is nothing to wait for. */
+  readonly nextCheckMs: number | null;
+}
+
+/**
+ * What to do so that the host runs what is wanted, from any state it may be in. Pure: the same arguments give the same
+ * plan, and applying no action of it loses nothing.
+ */
+export function plan(
+  instance: string,
+  wanted: WantedState,
+  observed: Observation,
+  memory: PlanMemory,
+  nowMs: number,
+): Plan {
+  const round = new Round(instance, observed, memory, nowMs);
+  const pods = groupByWorkload(observed.pods);
+  for (const workload of wanted.workloads) {
+    const key = formatKey(workload.key);
+    round.planWorkload(workload, pods.get(key) ?? []);
+    pods.delete(key);
+  }
+  for (const orphans of pods.values()) {
+    for (const orphan of orphans) round.remove(orphan.pod, true, REASON.notWanted);
+  }
+  round.planNetworks(wanted);
+  return round.result();
+}
+
+/** The name under which trouble with making pods of a spec is remembered. */
+export function troubleOfSpec(key: WorkloadKey, specHash: string): string {
+  return `${formatKey(key)}@${specHash}`;
+}
+
+const REASON = {
+  notWanted: { en: 'the workload is no longer wanted', es: 'la carga de trabajo ya no se desea' },
+  replaced: { en: 'a newer version took its place', es: 'una versión más nueva ocupó su lugar' },
+  scaledDown: { en: 'fewer replicas are wanted', es: 'se desean menos réplicas' },
+  broken: { en: 'its network is gone', es: 'su red ya no existe' },
+} as const satisfies Record<string, Text>;
+
+interface OwnedPod {
+  readonly pod: ObservedPod;
+  readonly identity: PodIdentity;
+}
+
+function groupByWorkload(pods: readonly ObservedPod[]): Map<string, OwnedPod[]> {
+  const groups = new Map<string, OwnedPod[]>();
+  for (const pod of pods) {
+    const identity = readPodIdentity(pod.labels);
+    if (identity === null || pod.labels[LABEL.managed] !== 'true') continue;
+    const key = formatKey(identity.key);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [{ pod, identity }]);
+    else group.push({ pod, identity });
+  }
+  return groups;
+}
+
+/** One existing pod, judged. */
+interface Judged extends OwnedPod {
+  readonly phase: ReplicaPhase;
+  readonly ready: boolean;
+  /** Ready long enough for a roll-out to go on. */
+  readonly available: boolean;
+  readonly steps: readonly MendStep[];
+  readonly wakeMs: number | null;
+  readonly crashing: Text | null;
+}
+
+class Round {
+  readonly #instance: string;
+  readonly #observed: Observation;
+  readonly #memory: PlanMemory;
+  readonly #nowMs: number;
+  readonly #actions: Action[] = [];
+  readonly #statuses: WorkloadStatus[] = [];
+  readonly #readyPods: string[] = [];
+  readonly #rollouts: Record<string, Rollout> = {};
+  readonly #since: Record<string, number> = {};
+  #nextCheckMs: number | null = null;
+
+  constructor(instance: string, observed: Observation, memory: PlanMemory, nowMs: number) {
+    this.#instance = instance;
+    this.#observed = observed;
+    this.#memory = memory;
+    this.#nowMs = nowMs;
+  }
+
+  planWorkload(workload: WantedWorkload, owned: readonly OwnedPod[]): void {
+    const { current, target, rollout } = this.#chooseTarget(workload, owned);
+    const judged = owned.map((pod) => this.#judge(workload, pod));
+    const { staying, creating } = this.#sortOut(workload, judged);
+    const counted = this.#followProgress(workload, rollout, staying, creating);
+    // The deadline may just have passed: then this very round already returns to the previous spec.
+    const goal = counted.rolledBack && workload.previous !== null ? workload.previous : target;
+    const leaving = this.#replace(workload, goal, staying, creating);
+    for (const pod of staying) if (!leaving.has(pod)) this.#mend(workload, pod);
+    for (const pod of staying) if (pod.ready && !leaving.has(pod)) this.#readyPods.push(pod.pod.name);
+    this.#state(workload, current, counted, judged, staying, creating);
+  }
+
+  planNetworks(wanted: WantedState): void {
+    if (this.#observed.networks === null) return;
+    const used = new Set(wanted.workloads.map(({ key }) => networkName(this.#instance, key.project, key.environment)));
+    for (const { labels } of this.#observed.pods) {
+      used.add(networkName(this.#instance, labels[LABEL.project] ?? '', labels[LABEL.environment] ?? ''));
+    }
+    for (const network of this.#observed.networks) {
+      if (!used.has(network)) this.#actions.push({ kind: 'remove-network', network });
+    }
+  }
+
+  remove(pod: ObservedPod, drain: boolean, reason: Text): void {
+    if (this.#observed.busy.has(pod.name) || this.#isWaiting(pod.name)) return;
+    const graceSeconds = LABEL.grace in pod.labels ? readCount(pod.labels, LABEL.grace) : 30;
+    this.#actions.push({ kind: 'remove-pod', pod, graceSeconds, drain, reason });
+  }
+
+  result(): Plan {
+    const troubles: Record<string, Trouble> = {};
+    for (const [name, trouble] of Object.entries(this.#memory.troubles)) {
+      // Kept a while after its time, so that the count of a repeated failure goes on.
+      if (this.#nowMs - trouble.untilMs < RESTART_BACKOFF_MS.forgetAfter) troubles[name] = trouble;
+    }
+    return {
+      actions: this.#actions,
+      statuses: this.#statuses,
+      readyPods: this.#readyPods,
+      memory: { rollouts: this.#rollouts, troubles, since: this.#since },
+      nextCheckMs: this.#nextCheckMs,
+    };
+  }
+
+  #wake(atMs: number | null): void {
+    if (atMs !== null && (this.#nextCheckMs === null || atMs < this.#nextCheckMs)) this.#nextCheckMs = atMs;
+  }
+
+  /** Whether an earlier failure still forbids a try; asks to be woken when it no longer does. */
+  #isWaiting(name: string): boolean {
+    const trouble = this.#memory.troubles[name];
+    if (trouble === undefined || trouble.untilMs <= this.#nowMs) return false;
+    this.#wake(trouble.untilMs);
+    return true;
+  }
+
+  #chooseTarget(
+    workload: WantedWorkload,
+    owned: readonly OwnedPod[],
+  ): { current: WorkloadSpec; target: WorkloadSpec; rollout: Rollout } {
+    const known = this.#memory.rollouts[formatKey(workload.key)];
+    const same =
+      known !== undefined && known.specHash === workload.specHash && known.generation === workload.generation;
+    const rollout: Rollout = same
+      ? known
+      : {
+          specHash: workload.specHash,
+          generation: workload.generation,
+          lastProgressMs: this.#nowMs,
+          bestAvailable: 0,
+          bestCreated: owned.filter(({ identity }) => identity.specHash === workload.specHash).length,
+          completed: false,
+          rolledBack: false,
+        };
+    const trouble = this.#memory.troubles[troubleOfSpec(workload.key, workload.specHash)];
+    const refused = trouble?.kind === 'refused' && trouble.untilMs > this.#nowMs;
+    const back = (rollout.rolledBack || refused) && workload.previous !== null;
+    return { current: workload, target: back && workload.previous !== null ? workload.previous : workload, rollout };
+  }
+
+  /** Pods without a network are removed at once; those being removed no longer count; those being made already do. */
+  #sortOut(workload: WantedWorkload, judged: readonly Judged[]): { staying: Judged[]; creating: PodIdentity[] } {
+    const staying: Judged[] = [];
+    for (const pod of judged) {
+      const busy = this.#observed.busy.get(pod.pod.name);
+      if (busy?.kind === 'remove') continue;
+      if (busy === undefined && pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
+      else staying.push(pod);
+    }
+    const seen = new Set(judged.map(({ pod }) => pod.name));
+    const creating: PodIdentity[] = [];
+    for (const [name, busy] of this.#observed.busy) {
+      if (busy.kind !== 'create' || seen.has(name) || formatKey(busy.pod.key) !== formatKey(workload.key)) continue;
+      creating.push(busy.pod);
+    }
+    return { staying, creating };
+  }
+
+  #followProgress(
+    workload: WantedWorkload,
+    rollout: Rollout,
+    staying: readonly Judged[],
+    creating: readonly PodIdentity[],
+  ): Rollout {
+    const updated = staying.filter(({ identity }) => identity.specHash === workload.specHash);
+    const available = updated.filter((pod) => pod.available).length;
+    const created = updated.length + creating.filter(({ specHash }) => specHash === workload.specHash).length;
+    const progressed = available > rollout.bestAvailable || created > rollout.bestCreated;
+    const next: Rollout = {
+      ...rollout,
+      lastProgressMs: progressed ? this.#nowMs : rollout.lastProgressMs,
+      bestAvailable: Math.max(available, rollout.bestAvailable),
+      bestCreated: Math.max(created, rollout.bestCreated),
+      completed: rollout.completed || (available >= workload.replicas && staying.length === updated.length),
+    };
+    const deadlineMs = next.lastProgressMs + workload.progressDeadlineSeconds * 1000;
+    const late = !next.completed && this.#nowMs >= deadlineMs;
+    if (!next.completed && !late) this.#wake(deadlineMs);
+    const canReturn = workload.previous !== null && workload.previous.specHash !== workload.specHash;
+    const refused = this.#memory.troubles[troubleOfSpec(workload.key, workload.specHash)]?.kind === 'refused';
+    const result = late && canReturn && !refused ? { ...next, rolledBack: true } : next;
+    this.#rollouts[formatKey(workload.key)] = result;
+    return result;
+  }
+
+  /** Creates and removes pods towards `replicas` of the target spec; gives the pods that are to go. */
+  #replace(
+    workload: WantedWorkload,
+    target: WorkloadSpec,
+    staying: readonly Judged[],
+    creating: readonly PodIdentity[],
+  ): Set<Judged> {
+    const { replicas, strategy } = workload;
+    const leaving = new Set<Judged>();
+    const leave = (pods: readonly Judged[], reason: Text): void => {
+      for (const pod of pods) {
+        leaving.add(pod);
+        this.remove(pod.pod, true, reason);
+      }
+    };
+    const fresh = staying.filter(({ identity }) => identity.specHash === target.specHash).sort(mostReadyFirst);
+    const old = staying.filter(({ identity }) => identity.specHash !== target.specHash).sort(mostReadyFirst);
+    const coming = creating.filter(({ specHash }) => specHash === target.specHash);
+    const freshCount = fresh.length + coming.length;
+    const total = staying.length + creating.length;
+    const trouble = troubleOfSpec(workload.key, target.specHash);
+    const stuck = this.#isWaiting(trouble);
+    // A version that could not be started takes nobody's place until it has been started once.
+    const unproven = this.#memory.troubles[trouble] !== undefined;
+
+    leave(fresh.slice(replicas), REASON.scaledDown);
+    const missing = Math.max(0, replicas - freshCount);
+    if (replicas === 0) {
+      leave(old, REASON.scaledDown);
+    } else if (strategy.kind === 'recreate') {
+      const oldRemain = this.#hasOtherPods(workload, target.specHash);
+      if (!unproven) leave(old, REASON.replaced);
+      if (!oldRemain && !stuck) this.#create(workload, target, missing);
+    } else {
+      const surge = resolveAllowance(strategy.maxSurge, replicas, 'up');
+      const allowed = resolveAllowance(strategy.maxUnavailable, replicas, 'down');
+      // Percentages that both come to nothing would stop every roll-out; Kubernetes then allows one to be away.
+      const away = surge === 0 && allowed === 0 ? 1 : allowed;
+      const room = old.length === 0 ? missing : replicas + surge - total;
+      if (!stuck) this.#create(workload, target, Math.min(missing, room));
+      if (!unproven) leave(this.#replaceable(old, fresh, total, freshCount, replicas - away), REASON.replaced);
+    }
+    return leaving;
+  }
+
+  /** Old pods that may go without leaving fewer than `least` available. */
+  #replaceable(
+    old: readonly Judged[],
+    fresh: readonly Judged[],
+    total: number,
+    freshCount: number,
+    least: number,
+  ): Judged[] {
+    const freshAvailable = fresh.filter((pod) => pod.available).length;
+    const budget = total - least - (freshCount - freshAvailable);
+    if (budget <= 0) return [];
+    const unready = old.filter((pod) => !pod.ready).slice(0, budget);
+    const oldReady = old.filter((pod) => pod.ready);
+    const spare = Math.min(freshAvailable + oldReady.length - least, budget - unready.length);
+    // The ones listed last are the least ready and youngest.
+    return [...unready, ...oldReady.slice(Math.max(0, oldReady.length - Math.max(0, spare)))];
+  }
+
+  #create(workload: WantedWorkload, spec: WorkloadSpec, count: number): void {
+    const used = new Set<string>(this.#observed.busy.keys());
+    for (const { name } of this.#observed.pods) used.add(name);
+    for (let slot = 0, made = 0; made < count; slot++) {
+      const pod: PodIdentity = { key: workload.key, specHash: spec.specHash, slot };
+      if (used.has(podName(this.#instance, pod))) continue;
+      this.#actions.push({ kind: 'create-pod', workload, spec, pod });
+      made++;
+    }
+  }
+
+  /** With `Recreate` no two versions may run together, so pods that are still being removed count here. */
+  #hasOtherPods(workload: WantedWorkload, specHash: string): boolean {
+    const key = formatKey(workload.key);
+    return this.#observed.pods.some((pod) => {
+      const identity = readPodIdentity(pod.labels);
+      return identity !== null && formatKey(identity.key) === key && identity.specHash !== specHash;
+    });
+  }
+
+  #mend(workload: WantedWorkload, judged: Judged): void {
+    this.#wake(judged.wakeMs);
+    const { pod, steps, identity } = judged;
+    const spec = specOf(workload, identity.specHash);
+    if (spec === null || steps.length === 0 || this.#observed.busy.has(pod.name) || this.#isWaiting(pod.name)) return;
+    this.#actions.push({ kind: 'mend-pod', workload, spec, pod, steps });
+  }
+
+  #judge(workload: WantedWorkload, owned: OwnedPod): Judged {
+    const { pod, identity } = owned;
+    const blank = { ...owned, ready: false, available: false, steps: [], wakeMs: null, crashing: null };
+    if (this.#observed.busy.get(pod.name)?.kind === 'remove') return { ...blank, phase: 'stopping' };
+    if (pod.infra?.state !== 'running') return { ...blank, phase: 'broken' };
+    const spec = specOf(workload, identity.specHash);
+    // A version nobody remembers keeps serving until it is replaced; its containers cannot be made again.
+    if (spec === null) {
+      const ready = pod.containers.length > 0 && pod.containers.every(({ state }) => state === 'running');
+      return { ...blank, ready, available: ready, phase: ready ? 'running' : 'waiting' };
+    }
+    return this.#judgeKnown(workload, owned, spec);
+  }
+
+  #judgeKnown(workload: WantedWorkload, owned: OwnedPod, spec: WorkloadSpec): Judged {
+    const steps: MendStep[] = [];
+    const attempts = currentAttempts(owned.pod);
+    let wakeMs: number | null = null;
+    let crashing: Text | null = null;
+    const wait = (atMs: number): void => {
+      wakeMs = Math.min(wakeMs ?? atMs, atMs);
+    };
+    const revive = (container: ContainerSpec, role: 'init' | 'main', found: Attempt | undefined): void => {
+      if (found === undefined) {
+        steps.push({ kind: 'create', container, role, attempt: 0, failures: 0, start: true });
+      } else if (found.now.state === 'created') {
+        steps.push({ kind: 'start', containerId: found.now.id, container });
+      } else if (found.now.state === 'exited') {
+        const next = backOff(found.now, this.#nowMs);
+        if (next.failures > 1) crashing = crashText(container.name, found.now.exitCode, next.dueMs - this.#nowMs);
+        if (next.dueMs > this.#nowMs) {
+          wait(next.dueMs);
+        } else {
+          for (const stale of found.stale) steps.push({ kind: 'remove', containerId: stale.id });
+          steps.push({
+            kind: 'create',
+            container,
+            role,
+            attempt: found.attempt + 1,
+            failures: next.failures,
+            start: true,
+          });
+        }
+      }
+    };
+
+    for (const container of spec.pod.initContainers) {
+      const found = attempts.get(`init/${container.name}`);
+      if (found?.now.state === 'exited' && found.now.exitCode === 0) continue;
+      revive(container, 'init', found);
+      const phase = steps.length > 0 || found?.now.state === 'running' ? 'starting' : 'waiting';
+      return { ...owned, phase, ready: false, available: false, steps, wakeMs, crashing };
+    }
+
+    let ready = true;
+    let available = true;
+    let paused = false;
+    for (const container of spec.pod.containers) {
+      const found = attempts.get(`main/${container.name}`);
+      if (found?.now.state !== 'running') {
+        ready = false;
+        paused ||= found?.now.state === 'paused';
+        revive(container, 'main', found);
+        continue;
+      }
+      const health = this.#observed.health.get(found.now.id);
+      if (health?.failed) {
+        steps.push({
+          kind: 'stop',
+          containerId: found.now.id,
+          graceSeconds: spec.pod.terminationGraceSeconds,
+          reason: health.failed,
+        });
+      }
+      const readiness = readinessOf(container, found, health, workload.minReadySeconds);
+      ready &&= readiness.ready;
+      available &&= readiness.ready && readiness.availableAtMs <= this.#nowMs;
+      if (readiness.ready && readiness.availableAtMs > this.#nowMs) wait(readiness.availableAtMs);
+    }
+    const phase: ReplicaPhase = paused ? 'paused' : ready ? 'running' : crashing !== null ? 'waiting' : 'starting';
+    return { ...owned, phase, ready, available: ready && available, steps, wakeMs, crashing };
+  }
+
+  #state(
+    workload: WantedWorkload,
+    current: WorkloadSpec,
+    rollout: Rollout,
+    judged: readonly Judged[],
+    staying: readonly Judged[],
+    creating: readonly PodIdentity[],
+  ): void {
+    const trouble = this.#memory.troubles[troubleOfSpec(workload.key, current.specHash)];
+    const updated = staying.filter(({ identity }) => identity.specHash === current.specHash);
+    const ready = staying.filter((pod) => pod.ready).length;
+    const settled = updated.length === staying.length && creating.length === 0 && ready >= workload.replicas;
+    const late = !rollout.completed && this.#nowMs >= rollout.lastProgressMs + workload.progressDeadlineSeconds * 1000;
+    const conditions: Condition[] = [];
+    const state = (type: ConditionType, text: Text): void => {
+      const id = `${formatKey(workload.key)}#${type}`;
+      const sinceMs = this.#memory.since[id] ?? this.#nowMs;
+      this.#since[id] = sinceMs;
+      conditions.push({ type, since: new Date(sinceMs).toISOString(), text });
+    };
+    if (trouble !== undefined && !settled) {
+      for (const text of trouble.texts) state(trouble.kind === 'refused' ? 'refused' : 'start-failed', text);
+    }
+    for (const pod of staying) {
+      if (pod.crashing !== null) state('crash-loop', pod.crashing);
+      for (const text of this.#memory.troubles[pod.pod.name]?.texts ?? []) if (!pod.ready) state('start-failed', text);
+    }
+    if (rollout.rolledBack) state('rolled-back', rolledBackText(workload));
+    else if (late) state('deadline-exceeded', deadlineText(workload));
+
+    let phase: WorkloadPhase = 'progressing';
+    if (rollout.rolledBack) phase = 'rolled-back';
+    else if (trouble?.kind === 'refused' && !settled) phase = 'refused';
+    else if (workload.replicas === 0 && judged.length === 0) phase = 'stopped';
+    else if (workload.replicas > 0 && settled) phase = 'available';
+    else if (late || rollout.completed) phase = 'degraded';
+    this.#statuses.push({
+      key: workload.key,
+      specHash: workload.specHash,
+      generation: workload.generation,
+      phase,
+      wanted: workload.replicas,
+      ready,
+      updated: updated.length,
+      conditions,
+      replicas: judged.map(toReplica),
+    });
+  }
+}
+
+interface Attempt {
+  readonly now: ObservedContainer;
+  readonly attempt: number;
+  /** Ended attempts before the last one that ended; that one is kept, so that its log can be read. */
+  readonly stale: readonly ObservedContainer[];
+}
+
+/** The newest attempt of each container of a pod, by `role/name`. */
+function currentAttempts(pod: ObservedPod): Map<string, Attempt> {
+  const attempts = new Map<string, ObservedContainer[]>();
+  for (const container of pod.containers) {
+    const id = `${container.labels[LABEL.role] ?? 'main'}/${container.labels[LABEL.container] ?? ''}`;
+    const list = attempts.get(id);
+    if (list === undefined) attempts.set(id, [container]);
+    else list.push(container);
+  }
+  const current = new Map<string, Attempt>();
+  for (const [id, list] of attempts) {
+    list.sort((a, b) => readCount(b.labels, LABEL.attempt) - readCount(a.labels, LABEL.attempt));
+    const [now, ...rest] = list;
+    if (now !== undefined) current.set(id, { now, attempt: readCount(now.labels, LABEL.attempt), stale: rest });
+  }
+  return current;
+}
+
+/** When an ended container may be started again, and how many failures in a row its next attempt stands for. */
+function backOff(ended: ObservedContainer, nowMs: number): { dueMs: number; failures: number } {
+  const exitedAtMs = ended.exitedAtMs ?? nowMs;
+  const ranMs = exitedAtMs - (ended.startedAtMs ?? exitedAtMs);
+  const past = ranMs >= RESTART_BACKOFF_MS.forgetAfter ? 0 : readCount(ended.labels, LABEL.failures);
+  const waitMs = past === 0 ? 0 : Math.min(RESTART_BACKOFF_MS.first * 2 ** (past - 1), RESTART_BACKOFF_MS.most);
+  return { dueMs: exitedAtMs + waitMs, failures: past + 1 };
+}
+
+function readinessOf(
+  container: ContainerSpec,
+  found: Attempt,
+  health: ContainerHealth | undefined,
+  minReadySeconds: number,
+): { ready: boolean; availableAtMs: number } {
+  const probed = container.readinessProbe !== null || container.startupProbe !== null;
+  if (probed) {
+    const sinceMs = health?.readySinceMs ?? Number.POSITIVE_INFINITY;
+    return { ready: health?.ready === true, availableAtMs: sinceMs + minReadySeconds * 1000 };
+  }
+  // After a crash, running again proves nothing yet: as long as the first pause of the back-off.
+  const settleMs = readCount(found.now.labels, LABEL.failures) > 0 ? RESTART_BACKOFF_MS.first : SETTLE_MS;
+  const waitMs = Math.max(settleMs, minReadySeconds * 1000);
+  return { ready: true, availableAtMs: (found.now.startedAtMs ?? 0) + waitMs };
+}
+
+function specOf(workload: WantedWorkload, specHash: string): WorkloadSpec | null {
+  if (workload.specHash === specHash) return workload;
+  return workload.previous?.specHash === specHash ? workload.previous : null;
+}
+
+function mostReadyFirst(a: Judged, b: Judged): number {
+  if (a.ready !== b.ready) return a.ready ? -1 : 1;
+  return a.identity.slot - b.identity.slot;
+}
+
+function toReplica(judged: Judged): ReplicaStatus {
+  const { pod } = judged;
+  const mains = [...currentAttempts(pod)].filter(([id]) => id.startsWith('main/')).map(([, attempt]) => attempt);
+  const ended = pod.containers
+    .filter(({ state, exitedAtMs }) => state === 'exited' && exitedAtMs !== null)
+    .filter(({ labels, exitCode }) => labels[LABEL.role] !== 'init' || exitCode !== 0)
+    .sort((a, b) => (b.exitedAtMs ?? 0) - (a.exitedAtMs ?? 0))[0];
+  const startedMs = mains.reduce<number | null>((latest, { now }) => {
+    return now.startedAtMs === null ? latest : Math.max(latest ?? 0, now.startedAtMs);
+  }, null);
+  return {
+    name: pod.name,
+    podId: pod.id,
+    specHash: judged.identity.specHash,
+    phase: judged.phase,
+    ready: judged.ready,
+    restarts: mains.reduce((sum, { attempt }) => sum + attempt, 0),
+    startedAt: startedMs === null ? null : new Date(startedMs).toISOString(),
+    lastExit:
+      ended === undefined || ended.exitedAtMs === null
+        ? null
+        : { code: ended.exitCode ?? -1, at: new Date(ended.exitedAtMs).toISOString() },
+    containers: pod.containers.map((container) => ({
+      name: container.labels[LABEL.container] ?? container.name,
+      id: container.id,
+      image: container.image,
+      digest: container.labels[LABEL.digest] ?? null,
+      state: container.state,
+      pid: container.pid,
+      attempt: readCount(container.labels, LABEL.attempt),
+    })),
+  };
+}
+
+function crashText(container: string, exitCode: number | null, waitMs: number): Text {
+  const seconds = Math.max(0, Math.ceil(waitMs / 1000));
+  return {
+    en: `${container} ended with code ${exitCode ?? '?'} again and again; it is started anew in ${seconds} s`,
+    es: `${container} terminó con código ${exitCode ?? '?'} una y otra vez; se inicia de nuevo en ${seconds} s`,
+  };
+}
+
+function rolledBackText(workload: WantedWorkload): Text {
+  return {
+    en: `the new version did not become ready within ${workload.progressDeadlineSeconds} s; the previous one serves`,
+    es: `la versión nueva no estuvo lista en ${workload.progressDeadlineSeconds} s; sirve la anterior`,
+  };
+}
+
+function deadlineText(workload: WantedWorkload): Text {
+  return {
+    en: `no progress for ${workload.progressDeadlineSeconds} s, and there is no previous version to return to`,
+    es: `sin avance durante ${workload.progressDeadlineSeconds} s, y no hay versión anterior a la que volver`,
+  };
+}

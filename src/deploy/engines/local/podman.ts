@@ -1,0 +1,712 @@
+import { open } from 'node:fs/promises';
+import { runCommand, type Text } from '../../../system/index.ts';
+import { type Answer, items, numberAt, objectAt, textAt } from './answers.ts';
+import type {
+  ContainerEngine,
+  ContainerOrder,
+  ContainerState,
+  Endpoint,
+  EngineFacts,
+  EngineVolume,
+  ExecOrder,
+  ExecResult,
+  ExecSession,
+  HostEntry,
+  LocalImage,
+  LogLine,
+  LogOptions,
+  NetworkOrder,
+  ObservedContainer,
+  ObservedPod,
+  PodOrder,
+  PodPlace,
+  RegistryCredentials,
+  VolumeOrder,
+} from './engine.ts';
+import { engineFault } from './errors.ts';
+import { demultiplex, joinStreams } from './frames.ts';
+import { formatHosts } from './hosts.ts';
+import { LABEL } from './labels.ts';
+import { LibpodClient } from './libpod.ts';
+import {
+  ACTION_TIMEOUT_MS,
+  LIST_BYTES_MAX,
+  LIST_TIMEOUT_MS,
+  LOG_LINE_BYTES_MAX,
+  PROBE_OUTPUT_BYTES_MAX,
+  PULL_TIMEOUT_MS,
+} from './limits.ts';
+
+/** Bytes of a container's log before it is turned over; the previous file is dropped by the k8s-file driver. */
+const LOG_BYTES_MAX = 10 * 1024 * 1024;
+
+/** Events that say nothing about whether a pod runs: probes by exec would otherwise wake the reconciler each time. */
+const SILENT_EVENTS: ReadonlySet<string> = new Set([
+  'exec',
+  'exec_died',
+  'init',
+  'attach',
+  'cleanup',
+  'mount',
+  'unmount',
+  'pull',
+]);
+
+const STATES: Readonly<Record<string, ContainerState>> = {
+  configured: 'created',
+  created: 'created',
+  initialized: 'created',
+  running: 'running',
+  stopping: 'running',
+  paused: 'paused',
+  exited: 'exited',
+  stopped: 'exited',
+};
+
+export interface PodmanOptions {
+  readonly socketPath: string;
+  readonly instance: string;
+}
+
+/**
+ * Podman 4.x and 5.x through the libpod REST API. Podman's own restart policy stays `no`: conmon keeps each container
+ * running when the agent, control or the Podman service ends, and the reconciler alone decides what is started again.
+ */
+export class PodmanEngine implements ContainerEngine {
+  readonly #client: LibpodClient;
+  readonly #instance: string;
+  readonly #inspected = new Map<string, InfraFacts>();
+  #facts: EngineFacts | null = null;
+
+  constructor(options: PodmanOptions) {
+    this.#client = new LibpodClient(options.socketPath);
+    this.#instance = options.instance;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  async facts(): Promise<EngineFacts> {
+    if (this.#facts !== null) return this.#facts;
+    const { json } = await this.#client.ask('GET', '/info', { operation: 'info', timeoutMs: LIST_TIMEOUT_MS });
+    const host = objectAt(json, 'host');
+    const rootless = objectAt(host, 'security')['rootless'] === true;
+    const cgroupVersion = textAt(host, 'cgroupVersion') === 'v2' ? 2 : 1;
+    const controllers = Array.isArray(host['cgroupControllers']) ? host['cgroupControllers'].map(String) : [];
+    this.#facts = {
+      name: 'podman',
+      version: textAt(objectAt(json, 'version'), 'Version') ?? 'unknown',
+      rootless,
+      cgroupVersion,
+      limitsMissing: limitsMissing(rootless, cgroupVersion, controllers),
+      redirectsMissing: await redirectsMissing(),
+    };
+    return this.#facts;
+  }
+
+  async list(): Promise<ObservedPod[]> {
+    const { json } = await this.#client.ask('GET', `/containers/json?all=true&filters=${this.#ownFilter()}`, {
+      operation: 'list',
+      timeoutMs: LIST_TIMEOUT_MS,
+      maxBytes: LIST_BYTES_MAX,
+    });
+    return groupPods(items(json));
+  }
+
+  async *watch(signal: AbortSignal): AsyncIterable<void> {
+    const stream = await this.#client.stream('GET', `/events?stream=true&filters=${this.#ownFilter()}`, {
+      operation: 'events',
+      timeoutMs: Number.POSITIVE_INFINITY,
+      signal,
+    });
+    for await (const line of linesOf(stream)) {
+      const action = textAt(parseLine(line), 'Action') ?? '';
+      if (!SILENT_EVENTS.has(action)) yield;
+    }
+  }
+
+  async ensureImage(
+    reference: string,
+    credentials: RegistryCredentials | null,
+    signal: AbortSignal,
+  ): Promise<LocalImage> {
+    const known = await this.#findImage(reference);
+    if (known !== null) return known;
+    const stream = await this.#client.stream(
+      'POST',
+      `/images/pull?quiet=true&reference=${encodeURIComponent(reference)}`,
+      {
+        operation: `pull ${reference}`,
+        timeoutMs: PULL_TIMEOUT_MS,
+        signal,
+        // The token travels in a header over the unix socket; it is in no argument list and no file.
+        ...(credentials === null ? {} : { headers: { 'X-Registry-Auth': registryAuth(credentials) } }),
+      },
+    );
+    for await (const line of linesOf(stream)) {
+      const error = textAt(parseLine(line), 'error');
+      if (error) throw engineFault('engine.failed', { operation: `pull ${reference}`, why: error.slice(0, 500) });
+    }
+    const pulled = await this.#findImage(reference);
+    if (pulled === null) {
+      throw engineFault('engine.not-found', { operation: `pull ${reference}`, why: 'Podman pulled nothing' });
+    }
+    return pulled;
+  }
+
+  async createPod(order: PodOrder): Promise<{ id: string; infraId: string }> {
+    const { rootless } = await this.facts();
+    const { json } = await this.#client.ask('POST', '/pods/create', {
+      operation: `create pod ${order.name}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      body: {
+        name: order.name,
+        hostname: order.hostname,
+        labels: order.labels,
+        netns: { nsmode: 'bridge' },
+        Networks: { [order.network]: {} },
+        shared_namespaces: ['net', 'ipc', 'uts'],
+        ...(rootless
+          ? {
+              portmappings: order.ports.map(({ port, protocol }) => ({
+                container_port: port,
+                host_ip: '127.0.0.1',
+                protocol: protocol.toLowerCase(),
+              })),
+            }
+          : {}),
+      },
+    });
+    const id = textAt(json, 'Id');
+    const made = await this.#client.ask('GET', `/pods/${id}/json`, {
+      operation: `create pod ${order.name}`,
+      timeoutMs: LIST_TIMEOUT_MS,
+    });
+    const infraId = textAt(made.json, 'InfraContainerID');
+    if (id === null || infraId === null) {
+      throw engineFault('engine.answer-invalid', { operation: `create pod ${order.name}`, why: 'no infra container' });
+    }
+    return { id, infraId };
+  }
+
+  async createContainer(order: ContainerOrder): Promise<string> {
+    const facts = await this.facts();
+    const { security } = order;
+    const { json } = await this.#client.ask('POST', '/containers/create', {
+      operation: `create container ${order.name}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      body: {
+        name: order.name,
+        pod: order.pod,
+        image: order.image,
+        labels: order.labels,
+        ...(order.command === null ? {} : { entrypoint: order.command }),
+        ...(order.args === null ? {} : { command: order.args }),
+        ...(order.workingDir === null ? {} : { work_dir: order.workingDir }),
+        ...(security.runAsUser === null ? {} : { user: userText(security.runAsUser, security.runAsGroup) }),
+        env: order.env,
+        httpproxy: false,
+        restart_policy: 'no',
+        cap_add: security.capabilitiesAdd,
+        cap_drop: security.capabilitiesDrop,
+        no_new_privileges: !security.allowPrivilegeEscalation,
+        read_only_filesystem: security.readOnlyRootFilesystem,
+        // An image's VOLUME would become an unnamed volume that nobody owns or removes.
+        image_volume_mode: 'ignore',
+        log_configuration: { driver: 'k8s-file', size: LOG_BYTES_MAX },
+        systemd: 'false',
+        mounts: order.mounts.flatMap((mount) =>
+          mount.source.kind === 'folder'
+            ? [
+                {
+                  type: 'bind',
+                  source: mount.source.path,
+                  destination: mount.path,
+                  options: ['rbind', mount.readOnly ? 'ro' : 'rw', 'nosuid', 'nodev'],
+                },
+              ]
+            : [],
+        ),
+        volumes: order.mounts.flatMap((mount) =>
+          mount.source.kind === 'volume'
+            ? [{ Name: mount.source.volume, Dest: mount.path, Options: [mount.readOnly ? 'ro' : 'rw', 'nocopy'] }]
+            : [],
+        ),
+        ...(facts.limitsMissing === null ? { resource_limits: resourceLimits(order) } : {}),
+      },
+    });
+    const id = textAt(json, 'Id');
+    if (id === null)
+      throw engineFault('engine.answer-invalid', { operation: `create container ${order.name}`, why: 'no Id' });
+    return id;
+  }
+
+  async startContainer(id: string): Promise<void> {
+    await this.#client.ask('POST', `/containers/${id}/start`, {
+      operation: `start ${id.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [304],
+    });
+  }
+
+  async stopContainer(id: string, graceSeconds: number): Promise<void> {
+    await this.#client.ask('POST', `/containers/${id}/stop?timeout=${graceSeconds}`, {
+      operation: `stop ${id.slice(0, 12)}`,
+      timeoutMs: graceSeconds * 1000 + ACTION_TIMEOUT_MS,
+      accept: [304, 404],
+    });
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.#client.ask('DELETE', `/containers/${id}?force=true&timeout=0&v=true`, {
+      operation: `remove ${id.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404],
+    });
+  }
+
+  async removePod(id: string): Promise<void> {
+    await this.#client.ask('DELETE', `/pods/${id}?force=true&timeout=0`, {
+      operation: `remove pod ${id.slice(0, 40)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404],
+    });
+  }
+
+  async locatePod(pod: ObservedPod): Promise<PodPlace> {
+    const infra = await this.#infra(pod);
+    const { rootless } = await this.facts();
+    return {
+      address: infra.address,
+      endpoint: (port) => (rootless ? (infra.published.get(port) ?? null) : { host: infra.address, port }),
+    };
+  }
+
+  async writeHosts(pod: ObservedPod, entries: readonly HostEntry[]): Promise<void> {
+    const infra = await this.#infra(pod);
+    const text = Buffer.from(formatHosts(infra.address, infra.hostname, entries));
+    // The containers have this very inode bind-mounted, so it is rewritten and never replaced. New bytes go in by one
+    // write before the old tail is cut off: a reader in between sees whole lines, at worst some old ones.
+    const file = await open(infra.hostsPath, 'r+');
+    try {
+      await file.write(text, 0, text.length, 0);
+      await file.truncate(text.length);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async redirectPorts(pod: ObservedPod, redirects: readonly { from: number; to: number }[]): Promise<void> {
+    const infra = await this.#infra(pod);
+    const { rootless, redirectsMissing: missing } = await this.facts();
+    if (missing !== null) throw engineFault('engine.refused', { operation: 'redirect ports', why: missing.en });
+    const rules = redirects.map(({ from, to }) => `tcp dport ${from} redirect to :${to}`);
+    const own = redirects.map(({ from, to }) => `ip daddr ${infra.address} tcp dport ${from} redirect to :${to}`);
+    const script = [
+      'table inet darsena',
+      'delete table inet darsena',
+      'table inet darsena {',
+      '  chain incoming {',
+      '    type nat hook prerouting priority dstnat; policy accept;',
+      ...rules.map((rule) => `    ${rule}`),
+      '  }',
+      '  chain own {',
+      '    type nat hook output priority -100; policy accept;',
+      ...own.map((rule) => `    ${rule}`),
+      '  }',
+      '}',
+      '',
+    ].join('\n');
+    const enter = rootless ? ['--user', '--preserve-credentials', '--net'] : ['--net'];
+    const done = await runCommand('nsenter', ['--target', String(infra.pid), ...enter, 'nft', '-f', '-'], {
+      input: script,
+      timeoutMs: 10_000,
+    });
+    if (done.code !== 0) {
+      throw engineFault('engine.failed', { operation: 'redirect ports', why: done.stderr.slice(0, 300) });
+    }
+  }
+
+  async ensureNetwork(order: NetworkOrder): Promise<void> {
+    const { status } = await this.#client.ask('GET', `/networks/${order.name}/exists`, {
+      operation: `network ${order.name}`,
+      timeoutMs: LIST_TIMEOUT_MS,
+      accept: [404],
+    });
+    if (status !== 404) return;
+    await this.#client.ask('POST', '/networks/create', {
+      operation: `create network ${order.name}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [409],
+      body: {
+        name: order.name,
+        driver: 'bridge',
+        network_interface: order.bridge,
+        dns_enabled: false,
+        labels: order.labels,
+      },
+    });
+  }
+
+  async listNetworks(): Promise<NetworkOrder[]> {
+    const { json } = await this.#client.ask('GET', `/networks/json?filters=${this.#ownFilter()}`, {
+      operation: 'list networks',
+      timeoutMs: LIST_TIMEOUT_MS,
+    });
+    return items(json).map((network) => ({
+      name: textAt(network, 'name') ?? '',
+      bridge: textAt(network, 'network_interface') ?? '',
+      labels: labelsAt(network, 'labels'),
+    }));
+  }
+
+  async removeNetwork(name: string): Promise<void> {
+    await this.#client.ask('DELETE', `/networks/${name}`, {
+      operation: `remove network ${name}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404],
+    });
+  }
+
+  async ensureVolume(order: VolumeOrder): Promise<EngineVolume> {
+    const path = `/volumes/${order.name}/json`;
+    const options = { operation: `volume ${order.name}`, timeoutMs: LIST_TIMEOUT_MS };
+    const known = await this.#client.ask('GET', path, { ...options, accept: [404] });
+    if (known.status !== 404) return toVolume(known.json);
+    try {
+      const { json } = await this.#client.ask('POST', '/volumes/create', {
+        operation: `create volume ${order.name}`,
+        timeoutMs: ACTION_TIMEOUT_MS,
+        body: { Name: order.name, Label: order.labels },
+      });
+      return toVolume(json);
+    } catch (error) {
+      // Two pods that share a claim come up together: the other one made it first.
+      const { status, json } = await this.#client.ask('GET', path, { ...options, accept: [404] });
+      if (status === 404) throw error;
+      return toVolume(json);
+    }
+  }
+
+  async listVolumes(): Promise<EngineVolume[]> {
+    const { json } = await this.#client.ask('GET', `/volumes/json?filters=${this.#ownFilter()}`, {
+      operation: 'list volumes',
+      timeoutMs: LIST_TIMEOUT_MS,
+      maxBytes: LIST_BYTES_MAX,
+    });
+    return items(json).map(toVolume);
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await this.#client.ask('DELETE', `/volumes/${name}`, {
+      operation: `remove volume ${name}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404],
+    });
+  }
+
+  async exec(
+    containerId: string,
+    command: readonly string[],
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<ExecResult> {
+    const session = await this.execAttach({ containerId, command, terminal: false, env: {} });
+    const kept: Buffer[] = [];
+    let bytes = 0;
+    const end = (): void =>
+      void session.stream.destroy(engineFault('engine.timeout', { operation: 'exec', seconds: timeoutMs / 1000 }));
+    const timer = setTimeout(end, timeoutMs);
+    const onAbort = (): void => void session.stream.destroy(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      for await (const chunk of session.stream as AsyncIterable<Buffer>) {
+        if (bytes < PROBE_OUTPUT_BYTES_MAX) kept.push(chunk.subarray(0, PROBE_OUTPUT_BYTES_MAX - bytes));
+        bytes += chunk.length;
+      }
+      return { exitCode: await session.exitCode(), output: Buffer.concat(kept).toString('utf8') };
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      session.stream.destroy();
+    }
+  }
+
+  async execAttach(order: ExecOrder): Promise<ExecSession> {
+    const { json } = await this.#client.ask('POST', `/containers/${order.containerId}/exec`, {
+      operation: `exec in ${order.containerId.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      body: {
+        AttachStdin: true,
+        AttachStdout: true,
+        AttachStderr: true,
+        Tty: order.terminal,
+        Cmd: order.command,
+        Env: Object.entries(order.env).map(([name, value]) => `${name}=${value}`),
+      },
+    });
+    const id = textAt(json, 'Id');
+    if (id === null) throw engineFault('engine.answer-invalid', { operation: 'exec', why: 'no Id' });
+    const { stream, head } = await this.#client.hijack(`/exec/${id}/start`, {
+      operation: `exec in ${order.containerId.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      body: { Detach: false, Tty: order.terminal },
+    });
+    if (head.length > 0) stream.unshift(head);
+    const client = this.#client;
+    return {
+      stream: order.terminal ? stream : joinStreams(stream),
+      async resize(columns, rows) {
+        await client.ask('POST', `/exec/${id}/resize?h=${rows}&w=${columns}`, {
+          operation: 'resize terminal',
+          timeoutMs: LIST_TIMEOUT_MS,
+          accept: [404, 409],
+        });
+      },
+      async exitCode() {
+        const inspected = await client.ask('GET', `/exec/${id}/json`, {
+          operation: 'exec result',
+          timeoutMs: LIST_TIMEOUT_MS,
+        });
+        const code = numberAt(inspected.json, 'ExitCode');
+        if (code === null) throw engineFault('engine.answer-invalid', { operation: 'exec result', why: 'no ExitCode' });
+        return code;
+      },
+    };
+  }
+
+  async *logs(containerId: string, options: LogOptions): AsyncIterable<LogLine> {
+    const query = new URLSearchParams({ stdout: 'true', stderr: 'true', timestamps: 'true' });
+    if (options.follow) query.set('follow', 'true');
+    if (options.tail !== undefined) query.set('tail', String(options.tail));
+    if (options.since !== undefined) query.set('since', options.since);
+    const response = await this.#client.stream('GET', `/containers/${containerId}/logs?${query}`, {
+      operation: `logs of ${containerId.slice(0, 12)}`,
+      timeoutMs: options.follow ? Number.POSITIVE_INFINITY : ACTION_TIMEOUT_MS,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    for await (const { stream, bytes } of demultiplex(response, LOG_LINE_BYTES_MAX)) {
+      const text = bytes.toString('utf8').replace(/\r?\n$/, '');
+      const space = text.indexOf(' ');
+      const time = text.slice(0, Math.max(space, 0));
+      yield { stream, time, line: text.slice(space + 1) };
+    }
+  }
+
+  #ownFilter(): string {
+    return encodeURIComponent(JSON.stringify({ label: [`${LABEL.instance}=${this.#instance}`] }));
+  }
+
+  async #findImage(reference: string): Promise<LocalImage | null> {
+    const { status, json } = await this.#client.ask('GET', `/images/${reference}/json`, {
+      operation: `image ${reference}`,
+      timeoutMs: LIST_TIMEOUT_MS,
+      accept: [404],
+    });
+    if (status === 404) return null;
+    return { id: textAt(json, 'Id') ?? '', user: textAt(json, 'User') ?? '' };
+  }
+
+  /** One inspect in the life of a pod's network; kept while the same infra process runs. */
+  async #infra(pod: ObservedPod): Promise<InfraFacts> {
+    const id = pod.infra?.id;
+    if (id === undefined)
+      throw engineFault('engine.not-found', { operation: `locate ${pod.name}`, why: 'no infra container' });
+    const known = this.#inspected.get(pod.name);
+    if (known?.id === id) return known;
+    const { json } = await this.#client.ask('GET', `/containers/${id}/json`, {
+      operation: `locate ${pod.name}`,
+      timeoutMs: LIST_TIMEOUT_MS,
+    });
+    const facts = readInfra(id, json);
+    if (facts === null)
+      throw engineFault('engine.refused', { operation: `locate ${pod.name}`, why: 'its network is not up' });
+    this.#inspected.set(pod.name, facts);
+    return facts;
+  }
+}
+
+interface InfraFacts {
+  readonly id: string;
+  readonly pid: number;
+  readonly address: string;
+  readonly hostname: string;
+  readonly hostsPath: string;
+  readonly published: ReadonlyMap<number, Endpoint>;
+}
+
+function readInfra(id: string, json: unknown): InfraFacts | null {
+  const settings = objectAt(json, 'NetworkSettings');
+  const addresses = Object.values(objectAt(settings, 'Networks')).flatMap(
+    (network) => textAt(network, 'IPAddress') || [],
+  );
+  const pid = numberAt(objectAt(json, 'State'), 'Pid') ?? 0;
+  const hostsPath = textAt(json, 'HostsPath') ?? '';
+  const address = addresses[0];
+  if (address === undefined || pid === 0 || hostsPath === '') return null;
+  const published = new Map<number, Endpoint>();
+  for (const [name, bindings] of Object.entries(objectAt(settings, 'Ports'))) {
+    const first = items(bindings)[0];
+    const hostPort = Number(textAt(first, 'HostPort') ?? Number.NaN);
+    const containerPort = Number.parseInt(name, 10);
+    if (name.endsWith('/tcp') && Number.isInteger(hostPort) && Number.isInteger(containerPort)) {
+      published.set(containerPort, { host: textAt(first, 'HostIp') || '127.0.0.1', port: hostPort });
+    }
+  }
+  return { id, pid, address, hostsPath, published, hostname: textAt(objectAt(json, 'Config'), 'Hostname') ?? 'pod' };
+}
+
+function groupPods(containers: readonly Answer[]): ObservedPod[] {
+  const pods = new Map<
+    string,
+    { -readonly [K in keyof ObservedPod]: ObservedPod[K] } & { containers: ObservedContainer[] }
+  >();
+  for (const entry of containers) {
+    const podId = textAt(entry, 'Pod') ?? '';
+    if (podId === '') continue;
+    const pod = pods.get(podId) ?? {
+      id: podId,
+      name: textAt(entry, 'PodName') ?? '',
+      labels: {},
+      createdAtMs: Number.POSITIVE_INFINITY,
+      infra: null,
+      containers: [],
+    };
+    pods.set(podId, pod);
+    const container = toContainer(entry);
+    if (entry['IsInfra'] === true) {
+      pod.labels = container.labels;
+      pod.createdAtMs = Date.parse(textAt(entry, 'Created') ?? '') || 0;
+      pod.infra = { id: container.id, state: container.state, startedAtMs: container.startedAtMs };
+    } else {
+      pod.containers.push(container);
+    }
+  }
+  for (const pod of pods.values()) {
+    // A pod that lost its infra container still says whose it is through its containers.
+    if (pod.infra === null) {
+      pod.labels = pod.containers[0]?.labels ?? {};
+      pod.createdAtMs = 0;
+    }
+  }
+  return [...pods.values()];
+}
+
+function toContainer(entry: Answer): ObservedContainer {
+  const labels = labelsAt(entry, 'Labels');
+  const pid = numberAt(entry, 'Pid') ?? 0;
+  return {
+    id: textAt(entry, 'Id') ?? '',
+    name: textAt({ first: Array.isArray(entry['Names']) ? entry['Names'][0] : '' }, 'first') ?? '',
+    labels,
+    image: textAt(entry, 'Image') ?? '',
+    state: STATES[textAt(entry, 'State') ?? ''] ?? 'unknown',
+    pid: pid > 0 ? pid : null,
+    startedAtMs: secondsAt(entry, 'StartedAt'),
+    exitedAtMs: secondsAt(entry, 'ExitedAt'),
+    exitCode: numberAt(entry, 'ExitCode'),
+  };
+}
+
+/** libpod writes Go's zero time as a large negative number of seconds. */
+function secondsAt(entry: Answer, name: string): number | null {
+  const seconds = numberAt(entry, name);
+  return seconds === null || seconds <= 0 ? null : seconds * 1000;
+}
+
+function labelsAt(value: unknown, name: string): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const [label, text] of Object.entries(objectAt(value, name))) labels[label] = String(text);
+  return labels;
+}
+
+function toVolume(json: unknown): EngineVolume {
+  return {
+    name: textAt(json, 'Name') ?? '',
+    labels: labelsAt(json, 'Labels'),
+    path: textAt(json, 'Mountpoint') ?? '',
+    createdAt: textAt(json, 'CreatedAt') ?? '',
+  };
+}
+
+function userText(user: number, group: number | null): string {
+  return group === null ? String(user) : `${user}:${group}`;
+}
+
+function registryAuth(credentials: RegistryCredentials): string {
+  return Buffer.from(JSON.stringify({ username: credentials.username, password: credentials.password })).toString(
+    'base64url',
+  );
+}
+
+/** CPU limits become a quota of a 100 ms period, requests become shares (1024 a core), as the kubelet does. */
+function resourceLimits(order: ContainerOrder): object {
+  const { cpuLimitMillis, cpuRequestMillis, memoryLimitBytes, memoryRequestBytes } = order.resources;
+  return {
+    ...(memoryLimitBytes === null && memoryRequestBytes === null
+      ? {}
+      : {
+          memory: {
+            ...(memoryLimitBytes === null ? {} : { limit: memoryLimitBytes }),
+            ...(memoryRequestBytes === null ? {} : { reservation: memoryRequestBytes }),
+          },
+        }),
+    ...(cpuLimitMillis === null && cpuRequestMillis === null
+      ? {}
+      : {
+          cpu: {
+            ...(cpuLimitMillis === null ? {} : { quota: Math.max(1000, cpuLimitMillis * 100), period: 100_000 }),
+            ...(cpuRequestMillis === null ? {} : { shares: Math.max(2, Math.floor((cpuRequestMillis * 1024) / 1000)) }),
+          },
+        }),
+  };
+}
+
+function limitsMissing(rootless: boolean, cgroupVersion: 1 | 2, controllers: readonly string[]): Text | null {
+  if (rootless && cgroupVersion === 1) {
+    return {
+      en: 'limits of memory and processor are not enforced here: cgroup v1 gives an ordinary user no groups',
+      es: 'los límites de memoria y procesador no se aplican aquí: cgroup v1 no da grupos a un usuario corriente',
+    };
+  }
+  const lacking = ['memory', 'cpu'].filter((controller) => !controllers.includes(controller));
+  if (lacking.length === 0) return null;
+  return {
+    en: `limits of memory and processor are not enforced here: cgroup controllers are missing (${lacking.join(', ')})`,
+    es: `los límites de memoria y procesador no se aplican aquí: faltan controladores de cgroup (${lacking.join(', ')})`,
+  };
+}
+
+async function redirectsMissing(): Promise<Text | null> {
+  try {
+    const { code } = await runCommand('nft', ['--version'], { timeoutMs: 5_000 });
+    if (code === 0) return null;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+  return {
+    en: 'a service port cannot differ from its target port here: the program nft is not installed (package nftables)',
+    es: 'un puerto de servicio no puede diferir de su puerto de destino aquí: falta el programa nft (paquete nftables)',
+  };
+}
+
+async function* linesOf(stream: AsyncIterable<Buffer>): AsyncIterable<string> {
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = (rest + chunk.toString('utf8')).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > LOG_LINE_BYTES_MAX * 16)
+      throw engineFault('engine.answer-invalid', { operation: 'stream', why: 'a line without end' });
+    for (const line of lines) if (line.trim() !== '') yield line;
+  }
+  if (rest.trim() !== '') yield rest;
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw engineFault('engine.answer-invalid', { operation: 'stream', why: 'a line is not JSON' }, { cause });
+  }
+}

@@ -1,0 +1,298 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import { type Clock, Fault, type Text } from '../../../system/index.ts';
+import type { ContainerSpec, ProbeAction, ProbeSpec } from '../../model.ts';
+import type { Endpoint, InsideEngine } from './engine.ts';
+import type { ContainerHealth } from './plan.ts';
+
+export type ProbeOutcome =
+  | { readonly kind: 'success' }
+  | { readonly kind: 'failure'; readonly text: string }
+  /** The question could not be asked: the engine was away. It counts neither way. */
+  | { readonly kind: 'unknown' };
+
+/** A running container that has probes. */
+export interface ProbeTarget {
+  readonly containerId: string;
+  readonly container: ContainerSpec;
+  readonly startedAtMs: number;
+  /** It ran before this agent did. */
+  readonly adopted: boolean;
+  endpoint(port: number): Promise<Endpoint | null>;
+}
+
+export type AskProbe = (target: ProbeTarget, probe: ProbeSpec, signal: AbortSignal) => Promise<ProbeOutcome>;
+
+/** While a container has never been ready it is asked this often, so that a roll-out does not wait out a long period. */
+const EAGER_PERIOD_MS = 1_000;
+const EAGER_ROUNDS_MAX = 30;
+
+/**
+ * Runs the startup, readiness and liveness probes of every container it is given, with the timings of Kubernetes:
+ * startup first and alone, then the other two side by side; thresholds count in a row.
+ */
+export class Prober {
+  readonly #clock: Clock;
+  readonly #ask: AskProbe;
+  readonly #onChange: () => void;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(options: { clock: Clock; ask: AskProbe; onChange: () => void }) {
+    this.#clock = options.clock;
+    this.#ask = options.ask;
+    this.#onChange = options.onChange;
+  }
+
+  /** Starts probing what is new and forgets what is gone. */
+  sync(targets: readonly ProbeTarget[]): void {
+    const wanted = new Set(targets.map(({ containerId }) => containerId));
+    for (const [id, watched] of this.#watched) {
+      if (wanted.has(id)) continue;
+      watched.abort.abort();
+      this.#watched.delete(id);
+    }
+    for (const target of targets) {
+      if (this.#watched.has(target.containerId)) continue;
+      const watched: Watched = {
+        abort: new AbortController(),
+        health: { started: target.container.startupProbe === null, ready: false, readySinceMs: null, failed: null },
+        firstAnswer: Promise.resolve(),
+      };
+      this.#watched.set(target.containerId, watched);
+      watched.firstAnswer = this.#watch(target, watched);
+    }
+  }
+
+  health(): ReadonlyMap<string, ContainerHealth> {
+    return new Map([...this.#watched].map(([id, { health }]) => [id, health]));
+  }
+
+  /** Resolves when each container has answered once, or after `timeoutMs`. */
+  async settle(timeoutMs: number): Promise<void> {
+    const enough = new AbortController();
+    const answers = Promise.all([...this.#watched.values()].map(({ firstAnswer }) => firstAnswer));
+    const late = this.#clock.sleep(timeoutMs, enough.signal).catch(() => undefined);
+    await Promise.race([answers, late]);
+    enough.abort();
+  }
+
+  stop(): void {
+    this.sync([]);
+  }
+
+  /** Starts the loops; resolves after the first answer about readiness. */
+  #watch(target: ProbeTarget, watched: Watched): Promise<void> {
+    const { startupProbe, readinessProbe, livenessProbe } = target.container;
+    return new Promise((answered) => {
+      const run = async (): Promise<void> => {
+        if (startupProbe !== null) await this.#start(target, startupProbe, watched, answered);
+        if (watched.abort.signal.aborted || watched.health.failed !== null) return;
+        const loops: Promise<void>[] = [];
+        if (readinessProbe !== null) loops.push(this.#readiness(target, readinessProbe, watched, answered));
+        else answered();
+        if (livenessProbe !== null) loops.push(this.#liveness(target, livenessProbe, watched));
+        await Promise.all(loops);
+      };
+      run()
+        .catch(() => undefined)
+        .finally(answered);
+    });
+  }
+
+  async #start(target: ProbeTarget, probe: ProbeSpec, watched: Watched, answered: () => void): Promise<void> {
+    const run = new Count(probe);
+    for await (const outcome of this.#outcomes(target, probe, watched, () => !target.adopted)) {
+      const verdict = run.take(outcome);
+      answered();
+      if (verdict === 'success') {
+        const ready = target.container.readinessProbe === null;
+        this.#change(watched, { started: true, ready, readySinceMs: ready ? this.#clock.now().getTime() : null });
+        return;
+      }
+      if (verdict === 'failure') {
+        this.#change(watched, { failed: probeText(target.container.name, 'startup', run.lastText) });
+        return;
+      }
+    }
+  }
+
+  async #readiness(target: ProbeTarget, probe: ProbeSpec, watched: Watched, answered: () => void): Promise<void> {
+    const run = new Count(probe);
+    for await (const outcome of this.#outcomes(target, probe, watched, () => !watched.health.ready)) {
+      const verdict = run.take(outcome);
+      if (verdict === 'success' && !watched.health.ready) {
+        // A pod that was ready before this agent started has been so for a while already.
+        const sinceMs = target.adopted ? target.startedAtMs : this.#clock.now().getTime();
+        this.#change(watched, { ready: true, readySinceMs: sinceMs });
+      } else if (verdict === 'failure' && watched.health.ready) {
+        this.#change(watched, { ready: false, readySinceMs: null });
+      }
+      answered();
+    }
+  }
+
+  async #liveness(target: ProbeTarget, probe: ProbeSpec, watched: Watched): Promise<void> {
+    const run = new Count(probe);
+    for await (const outcome of this.#outcomes(target, probe, watched, () => false)) {
+      if (run.take(outcome) !== 'failure') continue;
+      this.#change(watched, { ready: false, failed: probeText(target.container.name, 'liveness', run.lastText) });
+      return;
+    }
+  }
+
+  /** Outcomes at the probe's pace until the container is forgotten. */
+  async *#outcomes(
+    target: ProbeTarget,
+    probe: ProbeSpec,
+    watched: Watched,
+    eager: () => boolean,
+  ): AsyncIterable<ProbeOutcome> {
+    const { signal } = watched.abort;
+    const beginMs = target.startedAtMs + probe.initialDelaySeconds * 1000;
+    const waitMs = beginMs - this.#clock.now().getTime();
+    if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
+    const periodMs = probe.periodSeconds * 1000;
+    let countedAtMs = Number.NEGATIVE_INFINITY;
+    for (let round = 0; !signal.aborted; round++) {
+      const askedAtMs = this.#clock.now().getTime();
+      const outcome = await this.#ask(target, probe, signal);
+      if (signal.aborted) return;
+      // An early question may bring success sooner; only those at the probe's own pace count against the container.
+      const early = askedAtMs - countedAtMs < periodMs;
+      if (!early) countedAtMs = askedAtMs;
+      yield early && outcome.kind === 'failure' ? { kind: 'unknown' } : outcome;
+      const hurry = eager() && probe.successThreshold === 1 && round < EAGER_ROUNDS_MAX;
+      await this.#clock.sleep(hurry ? Math.min(periodMs, EAGER_PERIOD_MS) : periodMs, signal);
+    }
+  }
+
+  #change(watched: Watched, change: Partial<ContainerHealth>): void {
+    watched.health = { ...watched.health, ...change };
+    if (!watched.abort.signal.aborted) this.#onChange();
+  }
+}
+
+interface Watched {
+  readonly abort: AbortController;
+  health: ContainerHealth;
+  firstAnswer: Promise<void>;
+}
+
+/** Successes and failures in a row, against the thresholds of one probe. */
+class Count {
+  readonly #probe: ProbeSpec;
+  #successes = 0;
+  #failures = 0;
+  lastText = '';
+
+  constructor(probe: ProbeSpec) {
+    this.#probe = probe;
+  }
+
+  take(outcome: ProbeOutcome): 'success' | 'failure' | 'undecided' {
+    if (outcome.kind === 'unknown') return 'undecided';
+    if (outcome.kind === 'success') {
+      this.#failures = 0;
+      return ++this.#successes >= this.#probe.successThreshold ? 'success' : 'undecided';
+    }
+    this.#successes = 0;
+    this.lastText = outcome.text;
+    return ++this.#failures >= this.#probe.failureThreshold ? 'failure' : 'undecided';
+  }
+}
+
+function probeText(container: string, probe: 'startup' | 'liveness', why: string): Text {
+  const es = probe === 'startup' ? 'de arranque' : 'de vida';
+  return {
+    en: `the ${probe} probe of ${container} failed: ${why}`,
+    es: `la sonda ${es} de ${container} falló: ${why}`,
+  };
+}
+
+/** Asks the real container: a command inside it, an HTTP request or a TCP connection to where this host reaches it. */
+export function realProbes(inside: InsideEngine, isRootless: () => Promise<boolean>): AskProbe {
+  return async (target, probe, signal) => {
+    const timeoutMs = probe.timeoutSeconds * 1000;
+    const { action } = probe;
+    try {
+      if (action.kind === 'exec') {
+        const { exitCode, output } = await inside.exec(target.containerId, action.command, timeoutMs, signal);
+        return exitCode === 0
+          ? { kind: 'success' }
+          : { kind: 'failure', text: `exit code ${exitCode} ${firstLine(output)}` };
+      }
+      const endpoint = await target.endpoint(action.port);
+      if (endpoint === null) return { kind: 'unknown' };
+      if (action.kind === 'http') return await askHttp(endpoint, action, timeoutMs, signal);
+      return await askTcp(endpoint, (await isRootless()) ? PUBLISHED_CLOSE_MS : 0, timeoutMs, signal);
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'engine.timeout') {
+        return { kind: 'failure', text: `no answer within ${probe.timeoutSeconds} s` };
+      }
+      return { kind: 'unknown' };
+    }
+  };
+}
+
+/** A published port accepts before anybody listens behind it and closes at once then; a real listener stays. */
+const PUBLISHED_CLOSE_MS = 100;
+
+function askHttp(
+  endpoint: Endpoint,
+  action: Extract<ProbeAction, { kind: 'http' }>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ProbeOutcome> {
+  return new Promise((resolve) => {
+    const headers: Record<string, string> = { 'User-Agent': 'darsena-probe', Connection: 'close' };
+    for (const { name, value } of action.headers) headers[name] = value;
+    const make = action.scheme === 'HTTPS' ? httpsRequest : httpRequest;
+    const sent = make({
+      host: endpoint.host,
+      port: endpoint.port,
+      path: action.path,
+      headers,
+      agent: false,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      // Like Kubernetes: the probe asks whether it answers, not who it is.
+      rejectUnauthorized: false,
+    });
+    sent.once('response', (response) => {
+      const status = response.statusCode ?? 0;
+      response.destroy();
+      resolve(status >= 200 && status < 400 ? { kind: 'success' } : { kind: 'failure', text: `HTTP ${status}` });
+    });
+    sent.once('error', (error) => resolve({ kind: 'failure', text: connectionText(error) }));
+    sent.end();
+  });
+}
+
+function askTcp(endpoint: Endpoint, stayMs: number, timeoutMs: number, signal: AbortSignal): Promise<ProbeOutcome> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: endpoint.host, port: endpoint.port, signal });
+    const end = (outcome: ProbeOutcome): void => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.setTimeout(timeoutMs, () => end({ kind: 'failure', text: 'no connection in time' }));
+    socket.once('error', (error) => end({ kind: 'failure', text: connectionText(error) }));
+    socket.once('connect', () => {
+      if (stayMs === 0) return end({ kind: 'success' });
+      const timer = setTimeout(() => end({ kind: 'success' }), stayMs);
+      socket.once('end', () => {
+        clearTimeout(timer);
+        end({ kind: 'failure', text: 'closed at once' });
+      });
+      socket.resume();
+    });
+  });
+}
+
+function connectionText(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').slice(0, 200);
+}

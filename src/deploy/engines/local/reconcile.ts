@@ -1,0 +1,783 @@
+import { type Clock, Fault, type Log, type Text } from '../../../system/index.ts';
+import {
+  type ContainerSpec,
+  EMPTY_WANTED,
+  formatKey,
+  resolveTargetPort,
+  selects,
+  type WantedState,
+  type WantedWorkload,
+  type WorkloadKey,
+  type WorkloadSpec,
+} from '../../model.ts';
+import { ContentFiles } from './content-files.ts';
+import type { ContainerEngine, LocalImage, ObservedPod, PodPlace, RegistryCredentials } from './engine.ts';
+import { engineFault } from './errors.ts';
+import { formatHosts, type NamedPod, serviceHosts, serviceRedirects } from './hosts.ts';
+import { bridgeName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
+import { Lanes } from './lanes.ts';
+import {
+  ACTIONS_IN_FLIGHT_MAX,
+  ADOPT_PROBE_MS,
+  DRAIN_TIMEOUT_MS,
+  ENGINE_ALARM_MS,
+  ENGINE_BACKOFF_MS,
+  EVENT_GATHER_MS,
+  REFUSED_RETRY_MS,
+  RESTART_BACKOFF_MS,
+  RESYNC_MS,
+} from './limits.ts';
+import { type Attempt, containerOrder, pinnedDigest, podOrder, volumeOrders } from './orders.ts';
+import {
+  type Action,
+  type Busy,
+  EMPTY_MEMORY,
+  type MendStep,
+  type PlanMemory,
+  plan,
+  type Trouble,
+  troubleOfSpec,
+} from './plan.ts';
+import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
+import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
+
+/** Asked before every start of a container: the agent verifies digest, signatures and verdict there. A throw is a no. */
+export interface StartGate {
+  check(start: {
+    readonly workload: WorkloadKey;
+    readonly container: string;
+    readonly image: string;
+    readonly imageDigest: string;
+    readonly specHash: string;
+  }): Promise<{ readonly allow: true } | { readonly allow: false; readonly reasons: readonly Text[] }>;
+}
+
+/** Keeps the plan's memory over restarts of the agent. Losing it loses no pod: a failed roll-out is tried once more. */
+export interface MemoryStore {
+  load(): Promise<PlanMemory>;
+  save(memory: PlanMemory): Promise<void>;
+}
+
+export interface ReconcilerOptions {
+  readonly instance: string;
+  readonly engine: ContainerEngine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly gate: StartGate;
+  readonly askProbe: AskProbe;
+  /** A folder on a tmpfs, for the files of ConfigMaps and Secrets. */
+  readonly contentFolder: string;
+  /** Called once per pull, so that a token can be short-lived. @default none */
+  readonly credentials?: (image: string) => Promise<RegistryCredentials | null>;
+  readonly onStatus?: (status: WorkloadStatus) => void;
+  /** A workload that is no longer wanted and has no pods left. */
+  readonly onGone?: (key: WorkloadKey) => void;
+  readonly onEndpoints?: (services: readonly ServiceEndpoints[]) => void;
+  /** Resolves when nobody outside sends requests to the pod any more; waited for at most two seconds. */
+  readonly beforeStop?: (pod: string) => Promise<void>;
+  readonly memory?: MemoryStore;
+}
+
+/** Why the reconciler looks again. */
+type Wake = 'wanted' | 'event' | 'probe' | 'action' | 'time' | 'stop';
+
+/**
+ * Keeps the pods of this host as they are wanted: observe, plan, apply, again whenever something changed. It keeps no
+ * truth of its own: a new one beside the same engine adopts every pod by its labels. Stopping it stops no pod.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #prober: Prober;
+  readonly #files: ContentFiles;
+  readonly #lanes = new Lanes(ACTIONS_IN_FLIGHT_MAX);
+  readonly #busy = new Map<string, Busy>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  readonly #networks = new Set<string>();
+  readonly #written = new Map<string, string>();
+  readonly #emitted = new Map<string, { key: WorkloadKey; text: string; status: WorkloadStatus }>();
+  readonly #gated = new Map<string, number>();
+  #wanted: WantedState = EMPTY_WANTED;
+  #hasWanted = false;
+  #memory: PlanMemory = EMPTY_MEMORY;
+  #savedRollouts = '';
+  #emittedEndpoints = '';
+  #pods: readonly ObservedPod[] = [];
+  #readyPods: ReadonlySet<string> = new Set();
+  #wake: ((reason: Wake) => void) | null = null;
+  #dirty = false;
+  #adopted = false;
+  #awaySinceMs: number | null = null;
+  #awayTries = 0;
+  #lastSweepMs = Number.NEGATIVE_INFINITY;
+  #namesDone: Promise<void> = Promise.resolve();
+  #loop: Promise<void> | null = null;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#files = new ContentFiles(options.contentFolder);
+    this.#prober = new Prober({ clock: options.clock, ask: options.askProbe, onChange: () => this.#notice('probe') });
+  }
+
+  /** What this host shall run from now on. Takes effect at once; nothing is removed before the first call. */
+  setWanted(wanted: WantedState): void {
+    this.#wanted = wanted;
+    this.#hasWanted = true;
+    this.recheck();
+  }
+
+  /** Asks the gate again about starts it had refused: a verdict or a signature may have come. */
+  recheck(): void {
+    const troubles = Object.entries(this.#memory.troubles).filter(([, { kind }]) => kind !== 'refused');
+    this.#memory = { ...this.#memory, troubles: Object.fromEntries(troubles) };
+    this.#gated.clear();
+    this.#notice('wanted');
+  }
+
+  statuses(): WorkloadStatus[] {
+    return [...this.#emitted.values()].map(({ status }) => status);
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Ends the loop and waits for what is in flight; every pod goes on running. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#notice('stop');
+    this.#prober.stop();
+    await this.#loop;
+    await Promise.allSettled([...this.#running]);
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#memory = (await this.#options.memory?.load()) ?? EMPTY_MEMORY;
+    const events = this.#followEvents();
+    while (!this.#stop.signal.aborted) {
+      let nextMs = RESYNC_MS;
+      this.#dirty = false;
+      try {
+        nextMs = await this.#tick();
+        this.#awaySinceMs = null;
+        this.#awayTries = 0;
+      } catch (error) {
+        if (this.#stop.signal.aborted) break;
+        this.#awaySinceMs ??= clock.now().getTime();
+        nextMs = Math.min(ENGINE_BACKOFF_MS.first * 2 ** this.#awayTries++, ENGINE_BACKOFF_MS.most);
+        log.warn({ error: messageOf(error), retryMs: nextMs }, 'the engine could not be observed');
+        this.#sayAway();
+        // Whatever woke us meanwhile waits too: an engine in trouble is not asked more often for it.
+        await clock.sleep(nextMs, this.#stop.signal).catch(() => undefined);
+        continue;
+      }
+      await this.#sleep(nextMs);
+    }
+    await events;
+  }
+
+  /** One round; gives the time until the next one in ms. @throws when the engine cannot be observed. */
+  async #tick(): Promise<number> {
+    const { engine, clock } = this.#options;
+    const before = new Map(this.#busy);
+    const sweeping = clock.now().getTime() - this.#lastSweepMs >= SWEEP_MS;
+    const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
+    this.#pods = pods;
+    if (!this.#hasWanted) return RESYNC_MS;
+    this.#watchProbes(pods);
+    if (!this.#adopted) {
+      await this.#prober.settle(ADOPT_PROBE_MS);
+      this.#adopted = true;
+    }
+    await this.#gateNew();
+
+    // What ended while the list was on its way may look in it as if it had not begun: it stays untouched this round.
+    const busy = new Map([...before, ...this.#busy]);
+    if (this.#busy.size !== busy.size) this.#dirty = true;
+    const nowMs = clock.now().getTime();
+    const result = plan(
+      this.#options.instance,
+      this.#wanted,
+      { pods, health: this.#prober.health(), busy, networks: networks?.map(({ name }) => name) ?? null },
+      this.#memory,
+      nowMs,
+    );
+    this.#memory = result.memory;
+    this.#readyPods = new Set(result.readyPods);
+    // Set before the actions start: a pod that is to stop waits until nobody is sent to it any more.
+    const named = Promise.withResolvers<void>();
+    this.#namesDone = named.promise;
+    for (const action of result.actions) this.#launch(action);
+    try {
+      await this.#nameServices();
+    } finally {
+      named.resolve();
+    }
+    this.#emit(result.statuses);
+    if (sweeping) await this.#sweep(nowMs);
+    await this.#saveMemory();
+    return Math.min(RESYNC_MS, Math.max(0, (result.nextCheckMs ?? Number.POSITIVE_INFINITY) - clock.now().getTime()));
+  }
+
+  #notice(reason: Wake): void {
+    this.#dirty = true;
+    this.#wake?.(reason);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.#dirty) {
+      // Let what comes together be seen together, but never longer than this.
+      await this.#options.clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
+      return;
+    }
+    const over = new AbortController();
+    const woken = new Promise<Wake>((resolve) => {
+      this.#wake = resolve;
+    });
+    const time = this.#options.clock.sleep(ms, over.signal).catch(() => undefined);
+    const reason = await Promise.race([woken, time]);
+    over.abort();
+    this.#wake = null;
+    if (reason === 'event' || reason === 'probe') {
+      await this.#options.clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
+    }
+  }
+
+  async #followEvents(): Promise<void> {
+    const { engine, clock } = this.#options;
+    const { signal } = this.#stop;
+    for (let tries = 0; !signal.aborted; tries++) {
+      try {
+        for await (const _ of engine.watch(signal)) {
+          tries = 0;
+          this.#notice('event');
+        }
+      } catch (error) {
+        if (!signal.aborted) this.#options.log.debug({ error: messageOf(error) }, 'the event stream ended');
+      }
+      if (signal.aborted) return;
+      const waitMs = Math.min(ENGINE_BACKOFF_MS.first * 2 ** Math.min(tries, 10), ENGINE_BACKOFF_MS.most);
+      await clock.sleep(waitMs, signal).catch(() => undefined);
+      this.#notice('event');
+    }
+  }
+
+  #watchProbes(pods: readonly ObservedPod[]): void {
+    const targets: ProbeTarget[] = [];
+    const specs = new Map<string, WorkloadSpec>();
+    for (const workload of this.#wanted.workloads) {
+      for (const spec of [workload, workload.previous]) {
+        if (spec !== null) specs.set(troubleOfSpec(workload.key, spec.specHash), spec);
+      }
+    }
+    for (const pod of pods) {
+      const identity = readPodIdentity(pod.labels);
+      const spec = identity === null ? undefined : specs.get(troubleOfSpec(identity.key, identity.specHash));
+      if (spec === undefined) continue;
+      for (const observed of pod.containers) {
+        if (observed.state !== 'running' || observed.labels[LABEL.role] === 'init') continue;
+        const container = spec.pod.containers.find(({ name }) => name === observed.labels[LABEL.container]);
+        if (container === undefined || !hasProbe(container)) continue;
+        targets.push({
+          containerId: observed.id,
+          container,
+          startedAtMs: observed.startedAtMs ?? this.#options.clock.now().getTime(),
+          adopted: !this.#adopted,
+          endpoint: async (port) => (await this.#options.engine.locatePod(pod)).endpoint(port),
+        });
+      }
+    }
+    this.#prober.sync(targets);
+  }
+
+  /** Asks about versions that have no pod yet, before the plan takes anything away for them. */
+  async #gateNew(): Promise<void> {
+    const nowMs = this.#options.clock.now().getTime();
+    await Promise.all(
+      this.#wanted.workloads.map(async (workload) => {
+        const name = troubleOfSpec(workload.key, workload.specHash);
+        const askedMs = this.#gated.get(name);
+        if (workload.replicas === 0 || (askedMs !== undefined && nowMs - askedMs < REFUSED_RETRY_MS)) return;
+        const hasPod = this.#pods.some(({ labels }) => {
+          const identity = readPodIdentity(labels);
+          return identity !== null && troubleOfSpec(identity.key, identity.specHash) === name;
+        });
+        if (hasPod || (this.#memory.troubles[name]?.untilMs ?? 0) > nowMs) return;
+        this.#gated.set(name, nowMs);
+        try {
+          await this.#checkGate(workload, workload);
+        } catch (error) {
+          this.#trouble(name, error);
+        }
+      }),
+    );
+  }
+
+  async #checkGate(workload: WantedWorkload, spec: WorkloadSpec, only: ContainerSpec | null = null): Promise<void> {
+    const containers = only === null ? [...spec.pod.initContainers, ...spec.pod.containers] : [only];
+    const reasons: Text[] = [];
+    for (const container of containers) {
+      const answer = await this.#options.gate.check({
+        workload: workload.key,
+        container: container.name,
+        image: container.image,
+        imageDigest: pinnedDigest(container.image),
+        specHash: spec.specHash,
+      });
+      if (!answer.allow) reasons.push(...answer.reasons);
+    }
+    if (reasons.length > 0) throw new Refused(reasons);
+  }
+
+  #launch(action: Action): void {
+    if (this.#stop.signal.aborted) return;
+    const name = actionSubject(this.#options.instance, action);
+    this.#busy.set(name, busyOf(action));
+    const work = this.#apply(action)
+      .then(
+        () => this.#forgetTrouble(action, name),
+        (error: unknown) => {
+          const subject = action.kind === 'create-pod' ? troubleOfSpec(action.pod.key, action.pod.specHash) : name;
+          if (!this.#stop.signal.aborted) this.#trouble(subject, error);
+        },
+      )
+      .finally(() => {
+        this.#busy.delete(name);
+        this.#running.delete(work);
+        this.#notice('action');
+      });
+    this.#running.add(work);
+  }
+
+  async #apply(action: Action): Promise<void> {
+    switch (action.kind) {
+      case 'create-pod':
+        return await this.#lanes.run(() => this.#createPod(action));
+      case 'mend-pod':
+        return await this.#mendPod(action);
+      case 'remove-pod':
+        return await this.#removePod(action);
+      case 'remove-network':
+        this.#networks.delete(action.network);
+        return await this.#options.engine.removeNetwork(action.network);
+    }
+  }
+
+  async #createPod(action: Extract<Action, { kind: 'create-pod' }>): Promise<void> {
+    const { engine, instance, log } = this.#options;
+    const { workload, spec, pod: identity } = action;
+    const wanted = this.#wanted;
+    const order = podOrder(instance, identity, workload, spec.pod, wanted);
+    await this.#checkGate(workload, spec);
+    const containers = [...spec.pod.initContainers, ...spec.pod.containers];
+    await this.#ensureNetwork(identity);
+    const images = await this.#ensureImages(containers);
+    for (const container of containers) refuseRoot(container, images.get(container.image));
+    for (const volume of volumeOrders(instance, identity, spec.pod)) await engine.ensureVolume(volume);
+    await this.#files.write(order.name, spec.pod, wanted.contents);
+    this.#stop.signal.throwIfAborted();
+
+    const made = await this.#makePod(order);
+    try {
+      const place: ObservedPod = {
+        id: made.id,
+        name: order.name,
+        labels: order.labels,
+        createdAtMs: this.#options.clock.now().getTime(),
+        infra: { id: made.infraId, state: 'running', startedAtMs: null },
+        containers: [],
+      };
+      const [first] = spec.pod.initContainers;
+      const starting = first === undefined ? spec.pod.containers : [first];
+      const ids = new Map<string, string>();
+      for (const container of containers) {
+        const role = spec.pod.initContainers.includes(container) ? 'init' : 'main';
+        ids.set(
+          `${role}/${container.name}`,
+          await this.#createContainer(identity, spec, container, { role, attempt: 0, failures: 0 }),
+        );
+      }
+      await engine.startContainer(made.infraId);
+      await this.#nameInside(place, workload);
+      for (const container of starting) {
+        const id = ids.get(`${first === undefined ? 'main' : 'init'}/${container.name}`);
+        if (id !== undefined) await engine.startContainer(id);
+      }
+      // Podman adds a line for each container it starts; the file is compared and written again in the next round.
+      this.#written.delete(order.name);
+      log.info({ pod: order.name, workload: formatKey(workload.key), specHash: spec.specHash }, 'pod started');
+    } catch (error) {
+      await this.#discardPod(made.id, order.name);
+      throw error;
+    }
+  }
+
+  /** A pod of that name that no list shows is what an agent left that ended while making it. */
+  async #makePod(order: Parameters<ContainerEngine['createPod']>[0]): Promise<{ id: string; infraId: string }> {
+    const { engine } = this.#options;
+    try {
+      return await engine.createPod(order);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      if (error.code === 'engine.not-found') this.#networks.delete(order.network);
+      if (error.code !== 'engine.exists') throw error;
+      const pods = await engine.list();
+      if (pods.some(({ name }) => name === order.name)) throw error;
+      await engine.removePod(order.name);
+      return await engine.createPod(order);
+    }
+  }
+
+  async #discardPod(id: string, name: string): Promise<void> {
+    try {
+      await this.#options.engine.removePod(id);
+      await this.#files.remove(name);
+    } catch (error) {
+      // It is seen in the next list and removed or mended then.
+      this.#options.log.warn(
+        { pod: name, error: messageOf(error) },
+        'a pod that could not be made whole is still there',
+      );
+    }
+  }
+
+  async #mendPod(action: Extract<Action, { kind: 'mend-pod' }>): Promise<void> {
+    for (const step of action.steps) {
+      this.#stop.signal.throwIfAborted();
+      // Waiting out a grace period is no work for the engine and takes no lane.
+      if (step.kind === 'stop') await this.#stopContainer(action.pod, step);
+      else await this.#lanes.run(() => this.#mendStep(action, step));
+    }
+    this.#written.delete(action.pod.name);
+  }
+
+  async #stopContainer(pod: ObservedPod, step: Extract<MendStep, { kind: 'stop' }>): Promise<void> {
+    this.#options.log.warn({ pod: pod.name, reason: step.reason.en }, 'container stopped');
+    await this.#options.engine.stopContainer(step.containerId, step.graceSeconds);
+  }
+
+  async #mendStep(
+    action: Extract<Action, { kind: 'mend-pod' }>,
+    step: Exclude<MendStep, { kind: 'stop' }>,
+  ): Promise<void> {
+    const { engine, instance, log } = this.#options;
+    const { workload, spec, pod } = action;
+    if (step.kind === 'remove') return await engine.removeContainer(step.containerId);
+    const identity = readPodIdentity(pod.labels);
+    if (identity === null) return;
+    await this.#checkGate(workload, spec, step.container);
+    if (step.kind === 'start') return await engine.startContainer(step.containerId);
+    const images = await this.#ensureImages([step.container]);
+    refuseRoot(step.container, images.get(step.container.image));
+    for (const volume of volumeOrders(instance, identity, spec.pod)) await engine.ensureVolume(volume);
+    await this.#files.write(pod.name, spec.pod, this.#wanted.contents);
+    const id = await this.#createContainer(identity, spec, step.container, step);
+    await engine.startContainer(id);
+    log.info({ pod: pod.name, container: step.container.name, attempt: step.attempt }, 'container started again');
+  }
+
+  async #createContainer(
+    identity: PodIdentity,
+    spec: WorkloadSpec,
+    container: ContainerSpec,
+    attempt: Attempt,
+  ): Promise<string> {
+    const { engine, instance } = this.#options;
+    const pod = podName(instance, identity);
+    const order = containerOrder(instance, identity, spec.pod, container, attempt, this.#wanted.contents, (volume) =>
+      this.#files.folder(pod, volume),
+    );
+    return await engine.createContainer(order);
+  }
+
+  async #removePod(action: Extract<Action, { kind: 'remove-pod' }>): Promise<void> {
+    const { engine, log, beforeStop, clock } = this.#options;
+    const { pod } = action;
+    log.info({ pod: pod.name, reason: action.reason.en }, 'pod is removed');
+    if (action.drain && pod.infra?.state === 'running') {
+      await this.#namesDone;
+      if (beforeStop !== undefined) {
+        const late = new AbortController();
+        const timer = clock.sleep(DRAIN_TIMEOUT_MS, late.signal).catch(() => undefined);
+        await Promise.race([beforeStop(pod.name), timer]);
+        late.abort();
+      }
+      const running = pod.containers.filter(({ state }) => state === 'running');
+      await Promise.all(running.map(({ id }) => engine.stopContainer(id, action.graceSeconds)));
+    }
+    await this.#lanes.run(async () => {
+      await engine.removePod(pod.id);
+      await this.#files.remove(pod.name);
+      const volumes = await engine.listVolumes();
+      for (const { name, labels } of volumes) if (labels[LABEL.scratchOf] === pod.name) await engine.removeVolume(name);
+    });
+    this.#written.delete(pod.name);
+  }
+
+  async #ensureNetwork(identity: PodIdentity): Promise<void> {
+    const { instance, engine } = this.#options;
+    const { project, environment } = identity.key;
+    const name = networkName(instance, project, environment);
+    if (this.#networks.has(name)) return;
+    const labels = {
+      [LABEL.managed]: 'true',
+      [LABEL.instance]: instance,
+      [LABEL.project]: project,
+      [LABEL.environment]: environment,
+    };
+    await engine.ensureNetwork({ name, bridge: bridgeName(name), labels });
+    this.#networks.add(name);
+  }
+
+  async #ensureImages(containers: readonly ContainerSpec[]): Promise<Map<string, LocalImage>> {
+    const { engine, credentials } = this.#options;
+    const images = new Map<string, LocalImage>();
+    for (const { image } of containers) {
+      if (images.has(image)) continue;
+      pinnedDigest(image);
+      const token = (await credentials?.(image)) ?? null;
+      images.set(image, await engine.ensureImage(image, token, this.#stop.signal));
+    }
+    return images;
+  }
+
+  #forgetTrouble(action: Action, name: string): void {
+    const subjects = new Set([name]);
+    if (action.kind === 'create-pod') subjects.add(troubleOfSpec(action.pod.key, action.pod.specHash));
+    const troubles = Object.entries(this.#memory.troubles).filter(([subject]) => !subjects.has(subject));
+    this.#memory = { ...this.#memory, troubles: Object.fromEntries(troubles) };
+  }
+
+  #trouble(subject: string, error: unknown): void {
+    const nowMs = this.#options.clock.now().getTime();
+    const known = this.#memory.troubles[subject];
+    const texts = error instanceof Refused ? error.reasons : [textOf(error)];
+    const refused = error instanceof Refused || (error instanceof Fault && error.kind === 'refused');
+    const count = (known?.count ?? 0) + 1;
+    const waitMs = refused
+      ? REFUSED_RETRY_MS
+      : Math.min((RESTART_BACKOFF_MS.first / 5) * 2 ** (count - 1), RESTART_BACKOFF_MS.most);
+    const trouble: Trouble = { kind: refused ? 'refused' : 'failed', count, untilMs: nowMs + waitMs, texts };
+    this.#memory = { ...this.#memory, troubles: { ...this.#memory.troubles, [subject]: trouble } };
+    this.#options.log.warn({ subject, retryMs: waitMs, why: texts.map(({ en }) => en).join('; ') }, 'could not act');
+  }
+
+  /** Rewrites what names mean in every pod, and tells the edge where services are. */
+  async #nameServices(): Promise<void> {
+    const { services, workloads } = this.#wanted;
+    const places = await this.#locate();
+    const named: NamedPod[] = [];
+    for (const [pod, place] of places) {
+      const identity = readPodIdentity(pod.labels);
+      if (identity === null || !this.#readyPods.has(pod.name)) continue;
+      const workload = workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
+      const labels = spec?.pod.labels ?? workload?.pod.labels ?? {};
+      named.push({ ...identity.key, name: pod.name, labels, address: place.address });
+    }
+    for (const [pod, place] of places) {
+      const identity = readPodIdentity(pod.labels);
+      if (identity === null || this.#busy.get(pod.name)?.kind === 'create') continue;
+      const entries = serviceHosts(services, named, { ...identity.key, name: pod.name });
+      const text = formatHosts(place.address, pod.name, entries);
+      if (this.#written.get(pod.name) === text) continue;
+      await this.#options.engine.writeHosts(pod, entries).then(
+        () => this.#written.set(pod.name, text),
+        (error: unknown) => this.#options.log.debug({ pod: pod.name, error: messageOf(error) }, 'names not written'),
+      );
+    }
+    this.#emitEndpoints(named, places);
+  }
+
+  /** Writes the names of a pod that has just got its network, and lets its services be called by their own ports. */
+  async #nameInside(pod: ObservedPod, workload: WantedWorkload): Promise<void> {
+    const { engine } = this.#options;
+    await engine.writeHosts(pod, await this.#entriesFor(pod, workload.key));
+    const redirects = serviceRedirects(this.#wanted.services, workload);
+    if (redirects.length > 0) await engine.redirectPorts(pod, redirects);
+  }
+
+  async #entriesFor(pod: ObservedPod, key: WorkloadKey): Promise<ReturnType<typeof serviceHosts>> {
+    const named: NamedPod[] = [];
+    for (const other of this.#pods) {
+      const identity = readPodIdentity(other.labels);
+      if (identity === null || !this.#readyPods.has(other.name)) continue;
+      const workload = this.#wanted.workloads.find((one) => formatKey(one.key) === formatKey(identity.key));
+      const { address } = await this.#options.engine.locatePod(other);
+      named.push({ ...identity.key, name: other.name, labels: workload?.pod.labels ?? {}, address });
+    }
+    return serviceHosts(this.#wanted.services, named, { ...key, name: pod.name });
+  }
+
+  async #locate(): Promise<Map<ObservedPod, PodPlace>> {
+    const places = new Map<ObservedPod, PodPlace>();
+    for (const pod of this.#pods) {
+      if (pod.infra?.state !== 'running' || this.#busy.get(pod.name)?.kind === 'remove') continue;
+      try {
+        places.set(pod, await this.#options.engine.locatePod(pod));
+      } catch (error) {
+        this.#options.log.debug({ pod: pod.name, error: messageOf(error) }, 'pod not located');
+      }
+    }
+    return places;
+  }
+
+  #emitEndpoints(named: readonly NamedPod[], places: ReadonlyMap<ObservedPod, PodPlace>): void {
+    const { onEndpoints } = this.#options;
+    if (onEndpoints === undefined) return;
+    const placeOf = new Map([...places].map(([pod, place]) => [pod.name, { pod, place }]));
+    const list = this.#wanted.services.flatMap((service) =>
+      service.ports.map((port): ServiceEndpoints => {
+        const endpoints = named.flatMap((pod) => {
+          if (pod.project !== service.project || pod.environment !== service.environment) return [];
+          const found = placeOf.get(pod.name);
+          const identity = found === undefined ? null : readPodIdentity(found.pod.labels);
+          if (found === undefined || identity === null || !selects(service.selector, pod.labels)) return [];
+          const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+          const spec = workload?.previous?.specHash === identity.specHash ? workload.previous.pod : workload?.pod;
+          const target = spec === undefined ? null : resolveTargetPort(spec, port.targetPort);
+          const endpoint = target === null ? null : found.place.endpoint(target);
+          return endpoint === null ? [] : [{ ...endpoint, pod: pod.name }];
+        });
+        return {
+          project: service.project,
+          environment: service.environment,
+          service: service.name,
+          port: port.port,
+          portName: port.name,
+          endpoints,
+        };
+      }),
+    );
+    const text = JSON.stringify(list);
+    if (text === this.#emittedEndpoints) return;
+    this.#emittedEndpoints = text;
+    onEndpoints(list);
+  }
+
+  #emit(statuses: readonly WorkloadStatus[]): void {
+    const seen = new Set<string>();
+    for (const status of statuses) {
+      const key = formatKey(status.key);
+      seen.add(key);
+      const text = JSON.stringify(status);
+      if (this.#emitted.get(key)?.text === text) continue;
+      this.#emitted.set(key, { key: status.key, text, status });
+      this.#options.onStatus?.(status);
+    }
+    for (const [name, { key }] of this.#emitted) {
+      if (seen.has(name)) continue;
+      const remains = this.#pods.some(({ labels }) => {
+        const identity = readPodIdentity(labels);
+        return identity !== null && formatKey(identity.key) === name;
+      });
+      if (remains) continue;
+      this.#emitted.delete(name);
+      this.#options.onGone?.(key);
+    }
+  }
+
+  /** After a while without an engine every workload says so; what is known of its replicas stays as it was. */
+  #sayAway(): void {
+    const nowMs = this.#options.clock.now().getTime();
+    const sinceMs = this.#awaySinceMs ?? nowMs;
+    if (nowMs - sinceMs < ENGINE_ALARM_MS) return;
+    const condition = { type: 'engine-away', since: new Date(sinceMs).toISOString(), text: ENGINE_AWAY } as const;
+    for (const [name, known] of this.#emitted) {
+      if (known.status.conditions.some(({ type }) => type === 'engine-away')) continue;
+      const status = { ...known.status, conditions: [...known.status.conditions, condition] };
+      this.#emitted.set(name, { key: known.key, status, text: JSON.stringify(status) });
+      this.#options.onStatus?.(status);
+    }
+  }
+
+  async #sweep(nowMs: number): Promise<void> {
+    this.#lastSweepMs = nowMs;
+    const names = new Set([...this.#pods.map(({ name }) => name), ...this.#busy.keys()]);
+    await this.#files.sweep(names);
+    const { engine } = this.#options;
+    for (const { name, labels } of await engine.listVolumes()) {
+      const owner = labels[LABEL.scratchOf];
+      if (owner !== undefined && !names.has(owner)) await engine.removeVolume(name);
+    }
+  }
+
+  async #saveMemory(): Promise<void> {
+    const { memory, log } = this.#options;
+    if (memory === undefined) return;
+    const text = JSON.stringify(this.#memory.rollouts);
+    if (text === this.#savedRollouts) return;
+    try {
+      await memory.save(this.#memory);
+      this.#savedRollouts = text;
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'the memory of roll-outs could not be kept');
+    }
+  }
+}
+
+/** Looks for what no event and no pod tells of: empty networks, files and scratch volumes that were left behind. */
+const SWEEP_MS = 600_000;
+
+const ENGINE_AWAY: Text = {
+  en: 'Podman does not answer; what runs goes on, and nothing is started or mended meanwhile',
+  es: 'Podman no responde; lo que se ejecuta continúa, y entretanto nada se inicia ni se repara',
+};
+
+/** The gate said no; every reason is told. */
+class Refused extends Error {
+  readonly reasons: readonly Text[];
+
+  constructor(reasons: readonly Text[]) {
+    super(reasons.map(({ en }) => en).join('; '));
+    this.name = 'Refused';
+    this.reasons = reasons;
+  }
+}
+
+function actionSubject(instance: string, action: Action): string {
+  if (action.kind === 'remove-network') return `network ${action.network}`;
+  return action.kind === 'create-pod' ? podName(instance, action.pod) : action.pod.name;
+}
+
+function busyOf(action: Action): Busy {
+  switch (action.kind) {
+    case 'create-pod':
+      return { kind: 'create', pod: action.pod };
+    case 'mend-pod':
+      return { kind: 'mend' };
+    case 'remove-pod':
+    case 'remove-network':
+      return { kind: 'remove' };
+  }
+}
+
+function hasProbe(container: ContainerSpec): boolean {
+  return container.startupProbe !== null || container.readinessProbe !== null || container.livenessProbe !== null;
+}
+
+/** @throws Fault deploy.root-user */
+function refuseRoot(container: ContainerSpec, image: LocalImage | undefined): void {
+  if (!container.security.runAsNonRoot) return;
+  const user = container.security.runAsUser === null ? (image?.user ?? '') : String(container.security.runAsUser);
+  const number = user.split(':')[0] ?? '';
+  // A name may mean 0 in the image's own passwd, so only a number proves anything.
+  if (/^[0-9]{1,10}$/.test(number) && Number(number) > 0) return;
+  throw engineFault('deploy.root-user', { container: container.name, user: user.slice(0, 64) });
+}
+
+function textOf(error: unknown): Text {
+  if (error instanceof Fault) {
+    const say = (language: 'en' | 'es'): string => {
+      const { what, why } = error.text(language);
+      return why === undefined ? what : `${what}: ${why}`;
+    };
+    return { en: say('en'), es: say('es') };
+  }
+  return { en: messageOf(error), es: messageOf(error) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,68 @@
+import type { Text } from '../../../system/index.ts';
+import type { WorkloadKey } from '../../model.ts';
+import type { ContainerState, Endpoint } from './engine.ts';
+
+export type WorkloadPhase = 'progressing' | 'available' | 'degraded' | 'refused' | 'rolled-back' | 'stopped';
+
+export type ConditionType =
+  | 'refused'
+  | 'start-failed'
+  | 'crash-loop'
+  | 'deadline-exceeded'
+  | 'rolled-back'
+  | 'not-enforced'
+  | 'engine-away';
+
+export interface Condition {
+  readonly type: ConditionType;
+  /** RFC 3339 */
+  readonly since: string;
+  readonly text: Text;
+}
+
+export type ReplicaPhase = 'starting' | 'running' | 'waiting' | 'paused' | 'stopping' | 'broken';
+
+export interface ReplicaContainer {
+  readonly name: string;
+  readonly id: string;
+  readonly image: string;
+  readonly digest: string | null;
+  readonly state: ContainerState;
+  readonly pid: number | null;
+  readonly attempt: number;
+}
+
+export interface ReplicaStatus {
+  readonly name: string;
+  readonly podId: string;
+  readonly specHash: string;
+  readonly phase: ReplicaPhase;
+  readonly ready: boolean;
+  readonly restarts: number;
+  readonly startedAt: string | null;
+  readonly lastExit: { readonly code: number; readonly at: string } | null;
+  readonly containers: readonly ReplicaContainer[];
+}
+
+/** What one workload is like on this host. `specHash` is the wanted one; `updated` counts the replicas that have it. */
+export interface WorkloadStatus {
+  readonly key: WorkloadKey;
+  readonly specHash: string;
+  readonly generation: number;
+  readonly phase: WorkloadPhase;
+  readonly wanted: number;
+  readonly ready: number;
+  readonly updated: number;
+  readonly conditions: readonly Condition[];
+  readonly replicas: readonly ReplicaStatus[];
+}
+
+/** Where the ready replicas behind one port of a service are reached from this host: what the edge sends requests to. */
+export interface ServiceEndpoints {
+  readonly project: string;
+  readonly environment: string;
+  readonly service: string;
+  readonly port: number;
+  readonly portName: string | null;
+  readonly endpoints: readonly (Endpoint & { readonly pod: string })[];
+}
