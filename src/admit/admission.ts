@@ -1,0 +1,256 @@
+import { FINDINGS_MAX } from './limits.ts';
+
+/** Where a question is asked: in a pipeline, at push, at pull, before a container starts, at promotion. */
+export type Door = 'ci' | 'push' | 'pull' | 'start' | 'promote';
+export const DOORS: readonly Door[] = ['ci', 'push', 'pull', 'start', 'promote'];
+
+/**
+ * Everything that a policy may ask about, as plain data. A field that is not known has a value that says so (an empty
+ * text, -1, `missing`); it is never left out, so that no rule passes because a fact was absent.
+ */
+export interface Admission {
+  readonly image: ImageFacts;
+  readonly scan: ScanFacts;
+  readonly signatures: SignatureFacts;
+  readonly workload: WorkloadFacts;
+  readonly environment: { readonly name: string; readonly class: EnvironmentClass };
+}
+
+/** `none`: the door belongs to no environment, as push does. */
+export type EnvironmentClass = 'development' | 'pre-production' | 'production' | 'none';
+
+export interface ImageFacts {
+  readonly digest: string;
+  /** `project/image` */
+  readonly repository: string;
+  readonly project: string;
+  readonly tags: readonly string[];
+  /** Whole days since it was built; -1 when the image does not say. */
+  readonly ageDays: number;
+  readonly sizeBytes: number;
+}
+
+export interface ScanFacts {
+  /** `missing`: no scan; `failed`: the image could not be read; `incomplete`: a part of it could not. */
+  readonly state: 'complete' | 'incomplete' | 'failed' | 'missing';
+  /** RFC 3339, or empty. */
+  readonly at: string;
+  readonly packages: number;
+  /** False: nothing was compared with anything, so "no findings" means nothing. */
+  readonly hasAdvisories: boolean;
+  /** Whole days since the newest advisory data; -1 when there are none. */
+  readonly advisoriesAgeDays: number;
+  readonly findings: readonly FindingFacts[];
+}
+
+export interface FindingFacts {
+  /** By what an exception names it: the vulnerability id, or the id of the rule that found it. */
+  readonly key: string;
+  /** How a person reads it: `minimist 0.0.8 (CVE-2020-7598, fixed in 0.2.1)`. */
+  readonly label: string;
+  readonly kind: 'vulnerability' | 'secret' | 'malware' | 'misconfiguration';
+  /** `none` `low` `medium` `high` `critical`, or `unknown` */
+  readonly severity: string;
+  readonly package: string;
+  readonly version: string;
+  readonly fixable: boolean;
+  readonly fixedVersion: string;
+  /** CISA KEV or an equal source names it. */
+  readonly exploited: boolean;
+  /** CVSS base score, -1 when there is none. */
+  readonly score: number;
+  /** EPSS probability from 0 to 1, -1 when there is none. */
+  readonly epss: number;
+}
+
+export interface SignatureFacts {
+  readonly imageVerified: boolean;
+  readonly imageSigners: readonly string[];
+  readonly provenanceVerified: boolean;
+  readonly provenanceSigners: readonly string[];
+}
+
+export interface WorkloadFacts {
+  /** False at doors where there is no workload yet; then everything below is empty. */
+  readonly present: boolean;
+  readonly kind: string;
+  readonly name: string;
+  readonly hostNetwork: boolean;
+  readonly hostPid: boolean;
+  readonly hostIpc: boolean;
+  /** Paths of the host that it mounts. */
+  readonly hostPaths: readonly string[];
+  readonly containers: readonly ContainerFacts[];
+}
+
+export interface ContainerFacts {
+  /** The container's name: what an exception names. */
+  readonly key: string;
+  readonly label: string;
+  readonly image: string;
+  /** `init`, `main` or `ephemeral` */
+  readonly role: string;
+  readonly privileged: boolean;
+  /** True unless it is certain that the first process is not uid 0. */
+  readonly runsAsRoot: boolean;
+  readonly allowPrivilegeEscalation: boolean;
+  readonly readOnlyRootFilesystem: boolean;
+  readonly addedCapabilities: readonly string[];
+  readonly dropsAllCapabilities: boolean;
+  readonly seccompUnconfined: boolean;
+  readonly hostPorts: readonly number[];
+  readonly ports: readonly number[];
+  readonly hasCpuLimit: boolean;
+  readonly hasMemoryLimit: boolean;
+  readonly hasReadinessProbe: boolean;
+  readonly hasLivenessProbe: boolean;
+}
+
+/** The workload of a door that has none. */
+export const NO_WORKLOAD: WorkloadFacts = {
+  present: false,
+  kind: '',
+  name: '',
+  hostNetwork: false,
+  hostPid: false,
+  hostIpc: false,
+  hostPaths: [],
+  containers: [],
+};
+
+/** The scan of an image that was not scanned. */
+export const NO_SCAN: ScanFacts = {
+  state: 'missing',
+  at: '',
+  packages: 0,
+  hasAdvisories: false,
+  advisoriesAgeDays: -1,
+  findings: [],
+};
+
+type FieldType =
+  | 'string'
+  | 'int'
+  | 'double'
+  | 'bool'
+  | 'list<string>'
+  | 'list<int>'
+  | 'list<Finding>'
+  | 'list<Container>';
+export type Schema = Readonly<Record<string, FieldType>>;
+
+/** The types of the facts as policies see them. Names are part of the policy language: adding is fine, changing is not. */
+export const SCHEMAS = {
+  Finding: {
+    key: 'string',
+    label: 'string',
+    kind: 'string',
+    severity: 'string',
+    package: 'string',
+    version: 'string',
+    fixable: 'bool',
+    fixedVersion: 'string',
+    exploited: 'bool',
+    score: 'double',
+    epss: 'double',
+  },
+  Container: {
+    key: 'string',
+    label: 'string',
+    image: 'string',
+    role: 'string',
+    privileged: 'bool',
+    runsAsRoot: 'bool',
+    allowPrivilegeEscalation: 'bool',
+    readOnlyRootFilesystem: 'bool',
+    addedCapabilities: 'list<string>',
+    dropsAllCapabilities: 'bool',
+    seccompUnconfined: 'bool',
+    hostPorts: 'list<int>',
+    ports: 'list<int>',
+    hasCpuLimit: 'bool',
+    hasMemoryLimit: 'bool',
+    hasReadinessProbe: 'bool',
+    hasLivenessProbe: 'bool',
+  },
+  image: {
+    digest: 'string',
+    repository: 'string',
+    project: 'string',
+    tags: 'list<string>',
+    ageDays: 'int',
+    sizeBytes: 'int',
+  },
+  scan: {
+    state: 'string',
+    at: 'string',
+    packages: 'int',
+    hasAdvisories: 'bool',
+    advisoriesAgeDays: 'int',
+    findings: 'list<Finding>',
+  },
+  signatures: {
+    imageVerified: 'bool',
+    imageSigners: 'list<string>',
+    provenanceVerified: 'bool',
+    provenanceSigners: 'list<string>',
+  },
+  workload: {
+    present: 'bool',
+    kind: 'string',
+    name: 'string',
+    hostNetwork: 'bool',
+    hostPid: 'bool',
+    hostIpc: 'bool',
+    hostPaths: 'list<string>',
+    containers: 'list<Container>',
+  },
+  environment: { name: 'string', class: 'string' },
+} as const satisfies Record<string, Schema>;
+
+/**
+ * The facts as the expression language takes them: whole numbers as BigInt, nothing missing, nothing of another type.
+ * @throws TypeError naming the first field that is not what the schema says
+ */
+export function toPolicyValues(admission: Admission): Record<string, unknown> {
+  if (admission.scan.findings.length > FINDINGS_MAX) {
+    throw new TypeError(`scan.findings: expected at most ${FINDINGS_MAX}, got ${admission.scan.findings.length}`);
+  }
+  const roots = ['image', 'scan', 'signatures', 'workload', 'environment'] as const;
+  return Object.fromEntries(roots.map((root) => [root, convertObject(admission[root], SCHEMAS[root], root)]));
+}
+
+function convertObject(value: unknown, schema: Schema, path: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${path}: expected an object`);
+  const members = Object.entries(schema).map(([name, type]): [string, unknown] => {
+    const member = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+    return [name, convert(member, type, `${path}.${name}`)];
+  });
+  return Object.fromEntries(members);
+}
+
+function convert(value: unknown, type: string, path: string): unknown {
+  if (type.startsWith('list<')) {
+    if (!Array.isArray(value)) throw new TypeError(`${path}: expected a list`);
+    const inner = type.slice('list<'.length, -1);
+    return value.map((item: unknown, index) => convert(item, inner, `${path}[${index}]`));
+  }
+  switch (type) {
+    case 'Finding':
+    case 'Container':
+      return convertObject(value, SCHEMAS[type], path);
+    case 'int':
+      if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
+      break;
+    case 'double':
+      if (typeof value === 'number' && Number.isFinite(value)) return value;
+      break;
+    case 'string':
+      if (typeof value === 'string') return value;
+      break;
+    case 'bool':
+      if (typeof value === 'boolean') return value;
+      break;
+  }
+  throw new TypeError(`${path}: expected ${type}, got ${value === null ? 'null' : typeof value}`);
+}

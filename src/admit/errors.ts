@@ -1,0 +1,62 @@
+import { defineFaults } from '../system/index.ts';
+
+export const admitFault = defineFaults({
+  'admit.policy-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'policy {policy} cannot be used',
+      why: '{reason}',
+      remedy: 'correct it and check it: darsena policy check FILE',
+    },
+    es: {
+      what: 'la política {policy} no sirve',
+      why: '{reason}',
+      remedy: 'corregirla y comprobarla: darsena policy check FICHERO',
+    },
+  },
+  'admit.policy-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no policy "{policy}"', remedy: 'see the policies there are: darsena policy list' },
+    es: { what: 'no hay ninguna política "{policy}"', remedy: 'ver las políticas que hay: darsena policy list' },
+  },
+  'admit.verdict-refused': {
+    kind: 'refused',
+    en: {
+      what: '{image} may not start here',
+      why: '{reason}',
+      remedy: 'ask for a new verdict: darsena deploy, or see the last one: darsena image show',
+    },
+    es: {
+      what: '{image} no puede arrancar aquí',
+      why: '{reason}',
+      remedy: 'pedir un veredicto nuevo: darsena deploy, o ver el último: darsena image show',
+    },
+  },
+  'admit.exception-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no exception {id} in project {project}' },
+    es: { what: 'no hay ninguna excepción {id} en el proyecto {project}' },
+  },
+  'admit.exception-own': {
+    kind: 'forbidden',
+    en: {
+      what: 'exception {id} cannot be approved by its author',
+      why: '{author} asked for it; a second person has to agree',
+    },
+    es: {
+      what: 'la excepción {id} no la puede aprobar quien la pidió',
+      why: 'la pidió {author}; tiene que estar de acuerdo una segunda persona',
+    },
+  },
+  'admit.exception-expiry': {
+    kind: 'invalid',
+    en: {
+      what: 'the exception has no usable expiry',
+      why: 'expected a time from now on and at most {days} days away, got {expiresAt}',
+    },
+    es: {
+      what: 'la excepción no tiene una caducidad que sirva',
+      why: 'se esperaba una fecha futura a un máximo de {days} días, se recibió {expiresAt}',
+    },
+  },
+});

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Admission,
+  type Door,
+  describeWorkload,
+  type Exception,
+  type FindingFacts,
+  judge,
+  NO_SCAN,
+  NO_WORKLOAD,
+  type Policy,
+  PRESETS_FOLDER,
+  readPolicies,
+  readPolicy,
+} from './index.ts';
+
+const policies = new Map((await readPolicies(PRESETS_FOLDER)).map((policy) => [policy.name, policy]));
+
+function preset(name: string): Policy {
+  const policy = policies.get(name);
+  assert.ok(policy, `preset ${name}`);
+  return policy;
+}
+
+const minimist: FindingFacts = {
+  key: 'CVE-2020-7598',
+  label: 'minimist 0.0.8 (CVE-2020-7598, fixed in 0.2.1)',
+  kind: 'vulnerability',
+  severity: 'high',
+  package: 'minimist',
+  version: '0.0.8',
+  fixable: true,
+  fixedVersion: '0.2.1',
+  exploited: false,
+  score: 7.5,
+  epss: 0.01,
+};
+
+const goodPod = {
+  securityContext: { runAsUser: 1000 },
+  containers: [
+    {
+      name: 'web',
+      image: 'registry.darsena.internal/tienda/web',
+      ports: [{ containerPort: 8080 }],
+      readinessProbe: { httpGet: { port: 8080 } },
+      securityContext: { allowPrivilegeEscalation: false },
+      resources: { limits: { memory: '128Mi', cpu: '500m' } },
+    },
+  ],
+};
+
+const good: Admission = {
+  image: {
+    digest: `sha256:${'a'.repeat(64)}`,
+    repository: 'tienda/web',
+    project: 'tienda',
+    tags: ['1.0'],
+    ageDays: 0,
+    sizeBytes: 1,
+  },
+  scan: {
+    state: 'complete',
+    at: '2026-11-21T00:00:00Z',
+    packages: 100,
+    hasAdvisories: true,
+    advisoriesAgeDays: 1,
+    findings: [],
+  },
+  signatures: {
+    imageVerified: true,
+    imageSigners: ['release'],
+    provenanceVerified: true,
+    provenanceSigners: ['builder'],
+  },
+  workload: describeWorkload('Deployment', 'web', goodPod, () => ({ user: '', uid: null })),
+  environment: { name: 'prod', class: 'production' },
+};
+
+function ask(policy: string | Policy, admission: Admission, door: Door = 'start', exceptions: Exception[] = []) {
+  return judge({
+    id: 'id',
+    at: '2026-11-21T12:00:00.000Z',
+    door,
+    policy: typeof policy === 'string' ? preset(policy) : policy,
+    admission,
+    exceptions,
+    specHash: 'spec',
+  });
+}
+
+function rules(verdict: ReturnType<typeof judge>): string[] {
+  return verdict.reasons.map((reason) => `${reason.rule} ${reason.effect}`);
+}
+
+const bad: Admission = {
+  ...good,
+  scan: { ...good.scan, findings: [minimist] },
+  signatures: { imageVerified: false, imageSigners: [], provenanceVerified: false, provenanceSigners: [] },
+};
+
+test('an image and workload without fault are allowed by both presets', () => {
+  for (const name of ['dev', 'prod']) {
+    const verdict = ask(name, good);
+    assert.deepEqual([verdict.decision, verdict.reasons], ['allow', []]);
+  }
+});
+
+test('dev lets a known-vulnerable package pass with a warning, prod refuses it with every reason', () => {
+  assert.deepEqual(
+    [ask('dev', bad).decision, rules(ask('dev', bad))],
+    ['warn', ['high-vulnerability warn', 'image-unsigned warn', 'provenance-missing warn']],
+  );
+  const verdict = ask('prod', bad);
+  assert.equal(verdict.decision, 'refuse');
+  assert.deepEqual(rules(verdict), ['high-vulnerability refuse', 'image-unsigned refuse', 'provenance-missing refuse']);
+  assert.equal(verdict.reasons[0]?.subject, minimist.label);
+  assert.match(verdict.reasons[0]?.message.es ?? '', /minimist 0\.0\.8/);
+  assert.equal(verdict.expiresAt, '2026-11-24T12:00:00.000Z');
+});
+
+test('what is not known is never clean', () => {
+  const missing = ask('prod', { ...good, scan: NO_SCAN });
+  assert.deepEqual(rules(missing), ['scan-missing refuse']);
+  assert.equal(ask('dev', { ...good, scan: NO_SCAN }).decision, 'warn');
+  const noData = { ...good, scan: { ...good.scan, hasAdvisories: false, advisoriesAgeDays: -1 } };
+  assert.deepEqual(rules(ask('prod', noData)), ['advisories-missing refuse']);
+  for (const name of ['dev', 'prod']) {
+    assert.equal(ask(name, { ...good, scan: { ...good.scan, state: 'failed' } }).decision, 'refuse');
+  }
+});
+
+test('prod refuses every way to the host, each with its container', () => {
+  const pod = {
+    hostNetwork: true,
+    hostPID: 'false',
+    volumes: [{ hostPath: { path: '/' } }],
+    containers: [
+      { name: 'a', securityContext: { privileged: true, capabilities: { add: ['cap_sys_admin'] } } },
+      {
+        name: 'b',
+        securityContext: { runAsUser: 1000, seccompProfile: { type: 'Unconfined' } },
+        ports: [{ containerPort: 1 }],
+      },
+    ],
+    initContainers: [{ name: 'i' }],
+    ephemeralContainers: [{ name: 'e' }],
+  };
+  const workload = describeWorkload('Deployment', 'x', pod, () => ({ user: '', uid: null }));
+  assert.equal(workload.hostPid, true);
+  const verdict = ask('prod', { ...good, workload });
+  const refusals = verdict.reasons.filter((reason) => reason.effect === 'refuse');
+  assert.deepEqual(
+    refusals.map((reason) => `${reason.rule}:${reason.subject ?? ''}`),
+    [
+      'privileged:a',
+      'runs-as-root:i (init)',
+      'runs-as-root:e (ephemeral)',
+      'host-namespaces:',
+      'host-path:/',
+      'added-capabilities:a',
+      'seccomp-unconfined:b',
+      'memory-unlimited:a',
+      'memory-unlimited:b',
+      'memory-unlimited:i (init)',
+      'memory-unlimited:e (ephemeral)',
+      'readiness-missing:b',
+    ],
+  );
+});
+
+test('no way of writing uid 0 is taken for another user (A2)', () => {
+  const user = (context: unknown, image = { user: '', uid: null as number | null }) =>
+    describeWorkload('Pod', 'x', { containers: [{ name: 'c', securityContext: context as never }] }, () => image)
+      .containers[0]?.runsAsRoot;
+  for (const runAsUser of [0, '0', -1, 2 ** 32, 2 ** 32 - 1, 1.5, '1000', true, []])
+    assert.equal(user({ runAsUser }), true);
+  for (const name of ['', '0', '0:1000', 'root', 'toor', '00', '4294967296']) {
+    assert.equal(user({}, { user: name, uid: null }), true, name);
+  }
+  assert.equal(user({}, { user: 'node', uid: 0 }), true);
+  assert.equal(user({}, { user: 'node', uid: 1000 }), false);
+  assert.equal(user({}, { user: '1000:0', uid: null }), false);
+  assert.equal(user({ runAsUser: 1 }, { user: 'root', uid: 0 }), false);
+});
+
+test('a rule that cannot be evaluated refuses, or warns at a door that fails open', () => {
+  const broken = {
+    ...good,
+    scan: { ...good.scan, findings: [{ ...minimist, severity: null }] },
+  } as unknown as Admission;
+  assert.deepEqual(rules(ask('prod', broken)), ['facts-malformed refuse']);
+  const noScan = { ...good, scan: null } as unknown as Admission;
+  assert.deepEqual(rules(ask('dev', noScan)), ['facts-malformed refuse']);
+  const source = (mode: string) => `
+name: t
+version: "1"
+description: { en: t, es: t }
+doors: { start: ${mode} }
+rules:
+  - { id: fails, when: "1 / (image.ageDays - image.ageDays) > 0", effect: warn, message: { en: a, es: a } }
+`;
+  assert.deepEqual(rules(ask(readPolicy(source('closed'), 't'), good)), ['fails refuse']);
+  assert.deepEqual(rules(ask(readPolicy(source('open'), 't'), good)), ['fails warn']);
+  assert.deepEqual(rules(ask(readPolicy(source('open'), 't'), good, 'pull')), ['door-not-covered refuse']);
+});
+
+test('an exception turns one refusal of one image into a warning, only with a second person and in time (I6)', () => {
+  const exception: Exception = {
+    id: 'e1',
+    project: 'tienda',
+    environment: 'prod',
+    rule: 'high-vulnerability',
+    subject: 'CVE-2020-7598',
+    digest: good.image.digest,
+    reason: 'not reachable',
+    author: 'user:ana',
+    approver: 'user:eva',
+    createdAt: '2026-11-01T00:00:00Z',
+    expiresAt: '2026-12-01T00:00:00Z',
+  };
+  const only = { ...good, scan: bad.scan };
+  const decide = (change: Partial<Exception>) => ask('prod', only, 'start', [{ ...exception, ...change }]).decision;
+  assert.equal(decide({}), 'warn');
+  assert.deepEqual(ask('prod', only, 'start', [exception]).reasons[0]?.exception?.id, 'e1');
+  const useless: Partial<Exception>[] = [
+    { approver: null },
+    { approver: 'user:ana' },
+    { expiresAt: '2026-11-21T12:00:00.000Z' },
+    { expiresAt: 'never' },
+    { digest: `sha256:${'b'.repeat(64)}` },
+    { project: 'banco' },
+    { environment: 'dev' },
+    { rule: 'image-unsigned' },
+    { subject: 'CVE-2020-7599' },
+  ];
+  for (const change of useless) assert.equal(decide(change), 'refuse', JSON.stringify(change));
+});
+
+test('reasons are given once each and bounded, and what is cut still refuses', () => {
+  const findings = Array.from({ length: 500 }, (_, index) => ({
+    ...minimist,
+    key: `CVE-${index}`,
+    label: `p ${index}`,
+  }));
+  const verdict = ask('prod', { ...good, scan: { ...good.scan, findings: [...findings, ...findings] } });
+  assert.equal(verdict.reasons.length, 201);
+  assert.match(verdict.reasons[200]?.message.en ?? '', /300 more/);
+  assert.equal(verdict.decision, 'refuse');
+  const tooMany = Array.from({ length: 20_001 }, () => ({ ...minimist, severity: 'low' }));
+  assert.deepEqual(rules(ask('dev', { ...good, scan: { ...good.scan, findings: tooMany } })), [
+    'facts-malformed refuse',
+  ]);
+});
+
+test('at push nothing is asked that can only be known later', () => {
+  const pushed = { ...good, scan: NO_SCAN, signatures: bad.signatures, workload: NO_WORKLOAD };
+  assert.deepEqual(ask('prod', pushed, 'push').reasons, []);
+});

@@ -1,0 +1,138 @@
+import type { Text } from '../system/index.ts';
+import { type Admission, type Door, toPolicyValues } from './admission.ts';
+import { covers, type Exception } from './exception.ts';
+import type { Subject } from './expression.ts';
+import { REASONS_PER_RULE_MAX } from './limits.ts';
+import { type Effect, fillMessage, type Policy, type PolicyRule } from './policy.ts';
+import type { Reason, Verdict } from './verdict.ts';
+
+export interface Question {
+  readonly id: string;
+  /** RFC 3339: the time that the verdict speaks of. */
+  readonly at: string;
+  readonly door: Door;
+  readonly policy: Policy;
+  readonly admission: Admission;
+  readonly exceptions: readonly Exception[];
+  readonly specHash: string | null;
+}
+
+/**
+ * Answers a question at a door from facts, a policy and nothing else: no clock, no store, no network. Every reason is
+ * given, not only the first. What cannot be evaluated refuses, unless the policy says of this door that it fails open.
+ */
+export function judge(question: Question): Verdict {
+  const { policy, admission, door, at } = question;
+  const reasons = orderReasons(reasonsFor(question));
+  const refused = reasons.some((reason) => reason.effect === 'refuse');
+  return {
+    id: question.id,
+    at,
+    door,
+    decision: refused ? 'refuse' : reasons.length > 0 ? 'warn' : 'allow',
+    reasons,
+    policy: { name: policy.name, version: policy.version },
+    project: admission.image.project,
+    environment: environmentOf(admission),
+    digest: admission.image.digest,
+    specHash: question.specHash,
+    expiresAt: new Date(Date.parse(at) + policy.validHours * 3_600_000).toISOString(),
+  };
+}
+
+function reasonsFor(question: Question): Reason[] {
+  const { policy, door } = question;
+  const failMode = policy.doors[door];
+  if (failMode === undefined) {
+    return [reasonOf('door-not-covered', 'refuse', NOT_COVERED(policy.name, door), null)];
+  }
+  const onFailure: Effect = failMode === 'open' ? 'warn' : 'refuse';
+  let values: Record<string, unknown>;
+  try {
+    values = { ...toPolicyValues(question.admission), door };
+  } catch (error) {
+    return [reasonOf('facts-malformed', onFailure, MALFORMED(messageOf(error)), null)];
+  }
+  return policy.rules
+    .filter((rule) => rule.doors.includes(door))
+    .flatMap((rule) => {
+      try {
+        return reasonsOfRule(rule, rule.evaluate(values), question);
+      } catch (error) {
+        return [reasonOf(rule.id, onFailure, FAILED(rule.id, messageOf(error)), null)];
+      }
+    });
+}
+
+function reasonsOfRule(rule: PolicyRule, subjects: readonly (Subject | null)[], question: Question): Reason[] {
+  const reasons = dedupe(subjects).map((subject) => {
+    const reason = reasonOf(rule.id, rule.effect, fillMessage(rule.message, subject?.label ?? ''), subject);
+    const remedy = rule.remedy === null ? null : fillMessage(rule.remedy, subject?.label ?? '');
+    return withException({ ...reason, remedy }, subject, question);
+  });
+  if (reasons.length <= REASONS_PER_RULE_MAX) return reasons;
+  // Those that still refuse come first: what is left out must never be all that refuses.
+  const kept = orderReasons(reasons).slice(0, REASONS_PER_RULE_MAX);
+  const left = orderReasons(reasons).slice(REASONS_PER_RULE_MAX);
+  const effect = left.some((reason) => reason.effect === 'refuse') ? 'refuse' : 'warn';
+  return [...kept, reasonOf(rule.id, effect, MORE(rule.id, left.length), null)];
+}
+
+function withException(reason: Reason, subject: Subject | null, question: Question): Reason {
+  const { admission, at } = question;
+  const exception = question.exceptions.find((one) =>
+    covers(one, {
+      project: admission.image.project,
+      environment: environmentOf(admission),
+      digest: admission.image.digest,
+      rule: reason.rule,
+      subjectKey: subject?.key ?? null,
+      at,
+    }),
+  );
+  if (exception === undefined) return reason;
+  const { id, expiresAt } = exception;
+  return { ...reason, effect: 'warn', exception: { id, expiresAt, reason: exception.reason } };
+}
+
+function dedupe(subjects: readonly (Subject | null)[]): (Subject | null)[] {
+  return [
+    ...new Map(
+      subjects.map((subject) => [subject === null ? '' : `${subject.key}\n${subject.label}`, subject]),
+    ).values(),
+  ];
+}
+
+/** Refusals first; within them the order of the policy, which the sort keeps. */
+function orderReasons(reasons: readonly Reason[]): Reason[] {
+  return [...reasons].sort((a, b) => Number(a.effect === 'warn') - Number(b.effect === 'warn'));
+}
+
+function reasonOf(rule: string, effect: Effect, message: Text, subject: Subject | null): Reason {
+  return { rule, effect, message, remedy: null, subject: subject?.label ?? null, exception: null };
+}
+
+function environmentOf(admission: Admission): string | null {
+  return admission.environment.name === '' ? null : admission.environment.name;
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+}
+
+const NOT_COVERED = (policy: string, door: string): Text => ({
+  en: `policy ${policy} does not answer at door ${door}`,
+  es: `la política ${policy} no responde en la puerta ${door}`,
+});
+const MALFORMED = (why: string): Text => ({
+  en: `the facts about the image cannot be judged: ${why}`,
+  es: `los hechos sobre la imagen no se pueden juzgar: ${why}`,
+});
+const FAILED = (rule: string, why: string): Text => ({
+  en: `rule ${rule} could not be evaluated: ${why}`,
+  es: `la regla ${rule} no se pudo evaluar: ${why}`,
+});
+const MORE = (rule: string, count: number): Text => ({
+  en: `rule ${rule} speaks against ${count} more`,
+  es: `la regla ${rule} se opone a ${count} más`,
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { Fault, type Json } from '../system/index.ts';
+import { PRESETS_FOLDER, readPolicies, readPolicy } from './index.ts';
+
+function policyWith(rule: string, head = ''): string {
+  return `name: t
+version: "1"
+description: { en: t, es: t }
+doors: { start: closed }
+${head}rules:
+  - id: one
+    ${rule}
+    effect: warn
+    message: { en: a, es: a }
+`;
+}
+
+/** The problems of a text that must be refused. */
+function problemsOf(text: string): { line: number; rule: string | null; reason: string }[] {
+  try {
+    readPolicy(text, 'test.yaml');
+  } catch (error) {
+    assert.ok(error instanceof Fault && error.code === 'admit.policy-invalid', String(error));
+    return error.details as Json as never;
+  }
+  assert.fail('expected the policy to be refused');
+}
+
+test('the presets load, and dev and prod have the same rules in the same order', async () => {
+  const policies = await readPolicies(PRESETS_FOLDER);
+  assert.equal(policies.length, readdirSync(PRESETS_FOLDER).length);
+  const [dev, prod] = policies;
+  assert.deepEqual(
+    dev?.rules.map((rule) => rule.id),
+    prod?.rules.map((rule) => rule.id),
+  );
+  for (const [index, rule] of (dev?.rules ?? []).entries()) {
+    // prod is never milder than dev
+    assert.ok(!(rule.effect === 'refuse' && prod?.rules[index]?.effect === 'warn'), rule.id);
+    assert.notEqual(rule.message.en, rule.message.es);
+  }
+});
+
+test('a mistake in an expression is found when the policy is read, with rule and line', () => {
+  const rows: [string, RegExp][] = [
+    ['when: "image.nope == 1"', /No such key: nope/],
+    ['when: "secret == 1"', /Unknown variable: secret/],
+    ['when: "scan.findings.exists(f, f.sev == \'high\')"', /No such key: sev/],
+    ['when: "image.ageDays"', /expected bool, got int/],
+    ['when: "image.ageDays > \'a\'"', /int.*string/],
+    ['when: "true &&"', /Unexpected token/],
+    ['each: "scan.packages"', /expected list/],
+    ['when: ""', /Unexpected/],
+    ['when: 5', /as text/],
+    ['effectx: 5', /not known here/],
+  ];
+  for (const [rule, expected] of rows) {
+    const problems = problemsOf(policyWith(rule));
+    assert.ok(
+      problems.some((problem) => expected.test(problem.reason)),
+      `${rule}: ${JSON.stringify(problems)}`,
+    );
+    assert.equal(problems.at(0)?.rule, 'one');
+    assert.ok((problems.at(0)?.line ?? 0) >= 6);
+  }
+});
+
+test('nothing of JavaScript is reached from a policy (A4)', () => {
+  const attacks = [
+    'constructor',
+    'image.constructor',
+    'image.__proto__',
+    'image["__proto__"]',
+    'image.tags.constructor',
+    '"".constructor("return process")()',
+    'this',
+    'globalThis.process',
+    'image.toString()',
+    '[].map(x, x.constructor)',
+    '`1`',
+    '\\u0063onstructor',
+    'dyn(image).constructor',
+    'image.digest.matches("^(a+)+$")',
+    'scan.findings.exists(a, scan.findings.exists(b, scan.findings.exists(c, true)))',
+    `${'('.repeat(100)}true${')'.repeat(100)}`,
+    `${'!'.repeat(1000)}true`,
+    Array.from({ length: 400 }, () => 'true').join(' && '),
+    `image.digest == "${'x'.repeat(3000)}"`,
+    '1 == 1u',
+  ];
+  for (const attack of attacks) {
+    assert.ok(problemsOf(policyWith(`when: ${JSON.stringify(attack)}`)).length > 0, attack);
+  }
+});
+
+test('a policy that is not whole is refused, and every problem is told at once', () => {
+  assert.ok(problemsOf('').length > 0);
+  assert.ok(problemsOf('[1, 2').length > 0);
+  assert.ok(problemsOf('name: a\nname: b\n').length > 0);
+  const problems = problemsOf('name: T T\nversion: ""\ndoors: { window: closed, start: ajar }\nrules: []\nextra: 1\n');
+  assert.ok(problems.length >= 6, JSON.stringify(problems));
+  assert.ok(problemsOf(policyWith('when: "true"\n    each: "image.tags"')).length > 0);
+  assert.ok(problemsOf(policyWith('when: "true"', 'validHours: 100000\n')).length > 0);
+  assert.ok(
+    problemsOf(`${policyWith('when: "true"')}  - { id: one, when: "true", effect: warn, message: { en: a, es: a } }\n`)
+      .length > 0,
+  );
+});

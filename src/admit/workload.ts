@@ -1,0 +1,137 @@
+import type { Json } from '../system/index.ts';
+import type { ContainerFacts, WorkloadFacts } from './admission.ts';
+import { CONTAINERS_MAX } from './limits.ts';
+
+/** The user that an image runs as by itself: `USER` of its configuration and the uid behind it where that is known. */
+export interface ImageUser {
+  /** As written: empty, `1000`, `1000:1000`, `node`. */
+  readonly user: string;
+  /** The uid that /etc/passwd of the image gives for a name; null when unknown. */
+  readonly uid: number | null;
+}
+
+/**
+ * The facts of a workload from its pod specification (Kubernetes `PodSpec`, also what Compose files become). Every
+ * container of every list is looked at. A value of the wrong type counts as the dangerous one, so that a field written
+ * as text does not slip by.
+ * @param imageUser the user of each container's image, asked by the image reference as written
+ */
+export function describeWorkload(
+  kind: string,
+  name: string,
+  podSpec: Json,
+  imageUser: (image: string) => ImageUser,
+): WorkloadFacts {
+  const spec = members(podSpec);
+  const podContext = members(spec['securityContext']);
+  const lists = [
+    ['main', spec['containers']],
+    ['init', spec['initContainers']],
+    ['ephemeral', spec['ephemeralContainers']],
+  ] as const;
+  const containers = lists.flatMap(([role, list]) =>
+    items(list).map((container) => describeContainer(role, members(container), podContext, imageUser)),
+  );
+  if (containers.length > CONTAINERS_MAX) {
+    throw new RangeError(`expected at most ${CONTAINERS_MAX} containers in ${kind} ${name}, got ${containers.length}`);
+  }
+  return {
+    present: true,
+    kind,
+    name,
+    hostNetwork: isOn(spec['hostNetwork']),
+    hostPid: isOn(spec['hostPID']),
+    hostIpc: isOn(spec['hostIPC']),
+    hostPaths: items(spec['volumes']).flatMap((volume) => {
+      const hostPath = members(volume)['hostPath'];
+      return hostPath === undefined || hostPath === null ? [] : [textOf(members(hostPath)['path'])];
+    }),
+    containers,
+  };
+}
+
+type Members = Readonly<Record<string, Json>>;
+
+function describeContainer(
+  role: string,
+  container: Members,
+  podContext: Members,
+  imageUser: (image: string) => ImageUser,
+): ContainerFacts {
+  const context = members(container['securityContext']);
+  const capabilities = members(context['capabilities']);
+  const limits = members(members(container['resources'])['limits']);
+  const name = textOf(container['name']);
+  const image = textOf(container['image']);
+  const ports = items(container['ports']).map(members);
+  const privileged = isOn(context['privileged']);
+  const seccomp = members(context['seccompProfile'] ?? podContext['seccompProfile'])['type'];
+  return {
+    key: name,
+    label: role === 'main' ? name : `${name} (${role})`,
+    image,
+    role,
+    privileged,
+    runsAsRoot: runsAsRoot(context, podContext, imageUser(image)),
+    // Kubernetes: on unless it is switched off, and always on for privileged or CAP_SYS_ADMIN
+    allowPrivilegeEscalation: privileged || context['allowPrivilegeEscalation'] !== false,
+    readOnlyRootFilesystem: context['readOnlyRootFilesystem'] === true,
+    addedCapabilities: items(capabilities['add']).map(capability),
+    dropsAllCapabilities: items(capabilities['drop']).map(capability).includes('ALL'),
+    seccompUnconfined: seccomp === 'Unconfined',
+    hostPorts: ports.flatMap((port) => portNumber(port['hostPort'])),
+    ports: ports.flatMap((port) => portNumber(port['containerPort'])),
+    hasCpuLimit: isSet(limits['cpu']),
+    hasMemoryLimit: isSet(limits['memory']),
+    hasReadinessProbe: isSet(container['readinessProbe']),
+    hasLivenessProbe: isSet(container['livenessProbe']),
+  };
+}
+
+/**
+ * Whether the first process may be uid 0. `runAsUser` of the container goes before that of the pod, and both before the
+ * image's. A name that nobody resolved may be a second name of uid 0 in the image's passwd, so it counts as root; so
+ * does a number outside what a uid can be, which some runtimes wrap around.
+ */
+function runsAsRoot(context: Members, podContext: Members, image: ImageUser): boolean {
+  const written = context['runAsUser'] ?? podContext['runAsUser'];
+  if (written !== undefined && written !== null) return !isOrdinaryUid(written);
+  const user = image.user.split(':', 1)[0] ?? '';
+  if (/^[0-9]{1,10}$/.test(user)) return !isOrdinaryUid(Number(user));
+  return user === '' || image.uid === null || !isOrdinaryUid(image.uid);
+}
+
+/** From 1 to 2^32 - 2; 2^32 - 1 is "no user" to the kernel. */
+function isOrdinaryUid(value: Json): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 0xffff_fffe;
+}
+
+/** `CAP_SYS_ADMIN` and `SYS_ADMIN` are one. */
+function capability(value: Json): string {
+  return textOf(value).toUpperCase().replace(/^CAP_/, '');
+}
+
+function members(value: Json | undefined): Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}
+
+function items(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** A switch that opens the host: anything that is not plainly off counts as on. */
+function isOn(value: Json | undefined): boolean {
+  return value !== undefined && value !== null && value !== false;
+}
+
+function isSet(value: Json | undefined): boolean {
+  return value !== undefined && value !== null && value !== '' && value !== 0 && value !== '0';
+}
+
+function portNumber(value: Json | undefined): number[] {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 ? [value] : [];
+}
