@@ -1,0 +1,426 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  LABEL,
+  purgeInstance,
+  Reconciler,
+  realProbes,
+  type ServiceEndpoints,
+  type StartGate,
+  type WorkloadStatus,
+} from '../../src/deploy/engines/local/index.ts';
+import type { ContainerSpec, WantedService, WantedWorkload } from '../../src/deploy/model.ts';
+import { silentLog, systemClock } from '../../src/system/index.ts';
+import { container, type Ground, missingParts, openGround, wanted, workload } from './deploy-ground.ts';
+
+const skip = missingParts() ?? false;
+let ground: Ground;
+
+before(async () => {
+  if (skip === false) ground = await openGround('dz');
+});
+after(async () => {
+  if (skip === false) await ground.close();
+});
+
+const allowAll: StartGate = { check: async () => ({ allow: true }) };
+
+interface Session {
+  readonly reconciler: Reconciler;
+  readonly status: Map<string, WorkloadStatus>;
+  readonly endpoints: () => readonly ServiceEndpoints[];
+  until(what: string, test: () => boolean | Promise<boolean>, seconds?: number): Promise<number>;
+}
+
+function open(gate: StartGate = allowAll): Session {
+  const status = new Map<string, WorkloadStatus>();
+  let endpoints: readonly ServiceEndpoints[] = [];
+  const reconciler = new Reconciler({
+    instance: ground.instance,
+    engine: ground.engine,
+    clock: systemClock,
+    log: silentLog,
+    gate,
+    askProbe: realProbes(ground.engine, async () => (await ground.engine.facts()).rootless),
+    contentFolder: join(ground.folder, 'contents'),
+    onStatus: (one) => status.set(one.key.name, one),
+    onGone: (key) => status.delete(key.name),
+    onEndpoints: (list) => {
+      endpoints = list;
+    },
+  });
+  reconciler.start();
+  return {
+    reconciler,
+    status,
+    endpoints: () => endpoints,
+    async until(what, check, seconds = 20) {
+      const begin = performance.now();
+      while (!(await check())) {
+        if (performance.now() - begin > seconds * 1000) {
+          throw new Error(`not within ${seconds} s: ${what}; ${JSON.stringify([...status.values()], null, 1)}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return performance.now() - begin;
+    },
+  };
+}
+
+const web: WantedService = {
+  project: 'shop',
+  environment: 'dev',
+  name: 'web',
+  selector: { app: 'web' },
+  ports: [{ name: 'http', port: 80, targetPort: 'http', protocol: 'TCP' }],
+};
+
+/** A web server that is ready when /ready is there; it writes which version it is. */
+function server(version: string, more: Partial<ContainerSpec> = {}): ContainerSpec {
+  const script = `mkdir -p /tmp/www && echo ${version} > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www`;
+  return container(ground.image, ['sh', '-c', script], {
+    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+    readinessProbe: {
+      action: { kind: 'http', port: 8080, path: '/', scheme: 'HTTP', headers: [] },
+      initialDelaySeconds: 0,
+      periodSeconds: 1,
+      timeoutSeconds: 1,
+      successThreshold: 1,
+      failureThreshold: 1,
+    },
+    ...more,
+  });
+}
+
+function shop(version: string, more: Parameters<typeof workload>[2] = {}): WantedWorkload {
+  return workload({ project: 'shop', environment: 'dev', name: 'web' }, [server(version)], more);
+}
+
+const client = (): WantedWorkload =>
+  workload({ project: 'shop', environment: 'dev', name: 'client' }, [container(ground.image, ['sleep', '3600'])]);
+
+async function inside(session: Session, name: string, ...command: string[]): Promise<string> {
+  const id = session.status.get(name)?.replicas[0]?.containers.find(({ state }) => state === 'running')?.id;
+  assert.ok(id, `${name} has a running container`);
+  const { output } = await ground.engine.exec(id, command, 5_000, AbortSignal.timeout(10_000));
+  return output;
+}
+
+function get(host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host, port, path: '/', agent: false, timeout: 2_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve(text.trim()));
+    });
+    sent.once('error', reject);
+    sent.end();
+  });
+}
+
+test('deploy: two replicas come up, are reached, roll over, fail over and are adopted', {
+  skip,
+  timeout: 180_000,
+}, async (t) => {
+  let session = open();
+  t.after(() => session.reconciler.stop());
+  const v1 = shop('one', { replicas: 2 });
+
+  await t.test('two replicas become ready and are reached from the host', async (t) => {
+    session.reconciler.setWanted(wanted({ workloads: [v1, client()], services: [web] }));
+    const ms = await session.until('available', () => session.status.get('web')?.phase === 'available');
+    t.diagnostic(`two replicas ready after ${ms.toFixed(0)} ms`);
+    await session.until('endpoints', () => session.endpoints()[0]?.endpoints.length === 2);
+    for (const { host, port } of session.endpoints()[0]?.endpoints ?? []) assert.equal(await get(host, port), 'one');
+  });
+
+  await t.test('every pod says by labels whose it is', async () => {
+    for (const pod of await ground.engine.list()) {
+      assert.equal(pod.labels[LABEL.instance], ground.instance);
+      assert.equal(pod.labels[LABEL.project], 'shop');
+      assert.ok(pod.containers.every(({ labels }) => labels[LABEL.digest]?.startsWith('sha256:')));
+    }
+  });
+
+  await t.test('a service is called by its name and its own port from another pod', async () => {
+    await session.until('names', async () =>
+      (await inside(session, 'client', 'cat', '/etc/hosts')).includes('web.dev'),
+    );
+    assert.equal((await inside(session, 'client', 'wget', '-qO-', 'http://web/')).trim(), 'one');
+    assert.equal((await inside(session, 'client', 'wget', '-qO-', 'http://web.dev:8080/')).trim(), 'one');
+  });
+
+  await t.test('a name means ready replicas only', async () => {
+    const sick = session.status.get('web')?.replicas[0];
+    const id = sick?.containers[0]?.id ?? '';
+    await ground.engine.exec(id, ['mv', '/tmp/www/index.html', '/tmp/www/away'], 5_000, AbortSignal.timeout(5_000));
+    await session.until('one ready', () => session.status.get('web')?.ready === 1);
+    const hosts = async (): Promise<number> =>
+      (await inside(session, 'client', 'cat', '/etc/hosts')).split('\n').filter((line) => line.includes('web.dev'))
+        .length;
+    await session.until('one name', async () => (await hosts()) === 1);
+    await ground.engine.exec(id, ['mv', '/tmp/www/away', '/tmp/www/index.html'], 5_000, AbortSignal.timeout(5_000));
+    await session.until('two names', async () => (await hosts()) === 2);
+  });
+
+  await t.test('a killed container is started again at once, in the same pod', async (t) => {
+    const victim = session.status.get('web')?.replicas[0];
+    process.kill(victim?.containers[0]?.pid ?? 0, 'SIGKILL');
+    const ms = await session.until('restart', () => {
+      const now = session.status.get('web')?.replicas.find(({ podId }) => podId === victim?.podId);
+      return now?.restarts === 1 && now.ready && session.status.get('web')?.ready === 2;
+    });
+    t.diagnostic(`ready again after ${ms.toFixed(0)} ms`);
+  });
+
+  await t.test('a rolling update never leaves fewer than two ready and loses no request', async (t) => {
+    const v2 = shop('two', { replicas: 2, generation: 2, previous: v1 });
+    let least = 9;
+    let lost = 0;
+    let asked = 0;
+    let going = true;
+    const asking = (async () => {
+      while (going) {
+        const places = session.endpoints()[0]?.endpoints ?? [];
+        const place = places[asked++ % Math.max(1, places.length)];
+        if (place === undefined) lost++;
+        else await get(place.host, place.port).catch(() => lost++);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    session.reconciler.setWanted(wanted({ revision: 2, workloads: [v2, client()], services: [web] }));
+    const ms = await session.until('rolled out', () => {
+      const now = session.status.get('web');
+      if (now !== undefined) least = Math.min(least, now.ready);
+      return now?.phase === 'available' && now.specHash === v2.specHash && now.replicas.length === 2;
+    });
+    going = false;
+    await asking;
+    t.diagnostic(`rolled out after ${ms.toFixed(0)} ms, ${asked} requests, ${lost} lost`);
+    assert.ok(least >= 2, `least ready ${least}`);
+    assert.equal(lost, 0);
+    assert.equal((await inside(session, 'client', 'wget', '-qO-', 'http://web/')).trim(), 'two');
+  });
+
+  const v2 = shop('two', { replicas: 2, generation: 2, previous: v1 });
+  await t.test('a version that never becomes ready is taken back, and the old one serves all the time', async () => {
+    const sick = server('three', { command: ['sleep', '3600'] });
+    const v3 = workload(v2.key, [sick], { replicas: 2, generation: 3, previous: v2, progressDeadlineSeconds: 3 });
+    session.reconciler.setWanted(wanted({ revision: 3, workloads: [v3, client()], services: [web] }));
+    await session.until('rolled back', () => {
+      const now = session.status.get('web');
+      assert.ok((now?.ready ?? 2) >= 2);
+      return now?.phase === 'rolled-back' && now.replicas.length === 2 && now.updated === 0;
+    });
+    assert.equal((await inside(session, 'client', 'wget', '-qO-', 'http://web/')).trim(), 'two');
+    session.reconciler.setWanted(
+      wanted({ revision: 4, workloads: [{ ...v2, generation: 4 }, client()], services: [web] }),
+    );
+    await session.until('available', () => session.status.get('web')?.phase === 'available');
+  });
+
+  await t.test('pods outlive their reconciler and are adopted by the next one', async () => {
+    const before = (await ground.engine.list()).map(({ id }) => id).sort();
+    await session.reconciler.stop();
+    const places = session.endpoints()[0]?.endpoints ?? [];
+    session = open();
+    assert.equal(await get(places[0]?.host ?? '', places[0]?.port ?? 0), 'two');
+    session.reconciler.setWanted(
+      wanted({ revision: 4, workloads: [{ ...v2, generation: 4 }, client()], services: [web] }),
+    );
+    await session.until('available', () => session.status.get('web')?.phase === 'available');
+    assert.deepEqual((await ground.engine.list()).map(({ id }) => id).sort(), before);
+  });
+
+  await t.test('nothing happens to pods while Podman is away, and work goes on when it is back', async () => {
+    const before = (await ground.engine.list()).flatMap((pod) => pod.containers.map(({ id }) => id)).sort();
+    await ground.stopService();
+    const places = session.endpoints()[0]?.endpoints ?? [];
+    session.reconciler.setWanted(
+      wanted({ revision: 5, workloads: [{ ...v2, generation: 4, replicas: 3 }, client()], services: [web] }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.equal(await get(places[0]?.host ?? '', places[0]?.port ?? 0), 'two');
+    await ground.startService();
+    await session.until('three replicas', () => session.status.get('web')?.ready === 3);
+    const now = new Set((await ground.engine.list()).flatMap((pod) => pod.containers.map(({ id }) => id)));
+    assert.ok(before.every((id) => now.has(id)));
+  });
+
+  await t.test('what is no longer wanted goes, with its network', async () => {
+    session.reconciler.setWanted(wanted({ revision: 6 }));
+    await session.until('gone', async () => (await ground.engine.list()).length === 0);
+    await session.until('told', () => session.status.size === 0);
+  });
+});
+
+test('deploy: ConfigMaps, Secrets, claims, init containers and limits reach the container', {
+  skip,
+  timeout: 90_000,
+}, async (t) => {
+  const session = open();
+  t.after(() => session.reconciler.stop());
+  const key = { project: 'shop', environment: 'dev', name: 'store' };
+  const script =
+    'id -u; cat /config/greeting; cat /secret/token; echo $WHO; echo $GREETING; cat /data/seed; sleep 3600';
+  const main = container(ground.image, ['sh', '-c', script], {
+    env: [
+      { name: 'WHO', source: { kind: 'field', path: 'metadata.namespace' } },
+      { name: 'GREETING', source: { kind: 'value', value: 'hi $(WHO)' } },
+    ],
+    mounts: [
+      { volume: 'config', path: '/config', readOnly: false },
+      { volume: 'secret', path: '/secret', readOnly: true },
+      { volume: 'data', path: '/data', readOnly: false },
+      { volume: 'scratch', path: '/scratch', readOnly: false },
+    ],
+    resources: { cpuLimitMillis: 500, cpuRequestMillis: 100, memoryLimitBytes: 64 << 20, memoryRequestBytes: null },
+    security: {
+      runAsUser: 1000,
+      runAsGroup: 1000,
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      capabilitiesAdd: [],
+      capabilitiesDrop: ['ALL'],
+    },
+  });
+  const init = container(ground.image, ['sh', '-c', 'echo seeded > /data/seed'], {
+    name: 'seed',
+    security: main.security,
+    mounts: [{ volume: 'data', path: '/data', readOnly: false }],
+  });
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  const store = workload(key, [main], {
+    podMore: {
+      initContainers: [init],
+      volumes: [
+        {
+          kind: 'content',
+          name: 'config',
+          content: 'sha256:c',
+          files: [{ key: 'greeting', path: 'greeting', mode: 0o644 }],
+        },
+        { kind: 'content', name: 'secret', content: 'sha256:s', files: [{ key: 'token', path: 'token', mode: 0o444 }] },
+        { kind: 'claim', name: 'data', claim: 'data', readOnly: false },
+        { kind: 'scratch', name: 'scratch' },
+      ],
+    },
+  });
+  const contents = {
+    'sha256:c': { kind: 'config', name: 'config', data: { greeting: base64('hello\n') } },
+    'sha256:s': { kind: 'secret', name: 'secret', data: { token: base64('s3cr3t\n') } },
+  } as const;
+  session.reconciler.setWanted(wanted({ workloads: [store], contents }));
+  await session.until('available', () => session.status.get('store')?.phase === 'available');
+  const id = session.status.get('store')?.replicas[0]?.containers.find(({ name }) => name === 'main')?.id ?? '';
+
+  const lines: string[] = [];
+  await session.until('output', async () => {
+    lines.length = 0;
+    for await (const { line } of ground.engine.logs(id, {})) lines.push(line);
+    return lines.length >= 6;
+  });
+  assert.deepEqual(lines.slice(0, 6), ['1000', 'hello', 's3cr3t', 'shop-dev', 'hi shop-dev', 'seeded']);
+
+  const inspected = JSON.parse(await ground.podman('inspect', id)) as {
+    HostConfig: { Memory: number; CpuQuota: number };
+  }[];
+  assert.equal(inspected[0]?.HostConfig.Memory, 64 << 20);
+  assert.equal(inspected[0]?.HostConfig.CpuQuota, 50_000);
+  assert.doesNotMatch(JSON.stringify(inspected), /s3cr3t/);
+  const written = await ground.engine.exec(
+    id,
+    ['sh', '-c', 'echo x > /scratch/x && echo y >> /data/seed && touch /etc/no'],
+    5_000,
+    AbortSignal.timeout(5_000),
+  );
+  assert.notEqual(written.exitCode, 0);
+  assert.match(written.output, /Read-only file system/);
+
+  await t.test('the volume outlives its workload; the scratch volume and the secret files do not', async () => {
+    session.reconciler.setWanted(wanted({ revision: 2 }));
+    await session.until('gone', async () => (await ground.engine.list()).length === 0);
+    await session.until('volumes', async () => (await ground.engine.listVolumes()).length === 1);
+    const [left] = await ground.engine.listVolumes();
+    assert.equal(left?.labels[LABEL.claim], 'data');
+  });
+  await session.reconciler.stop();
+  await t.test('purge removes exactly what the instance owns', async () => {
+    await purgeInstance(ground.engine, ground.instance, { volumes: true });
+    assert.equal((await ground.engine.listVolumes()).length, 0);
+    assert.equal((await ground.engine.listNetworks()).length, 0);
+  });
+});
+
+test('deploy: a start the gate refuses does not happen, and says every reason', {
+  skip,
+  timeout: 60_000,
+}, async (t) => {
+  let allow = false;
+  const gate: StartGate = {
+    check: async () =>
+      allow
+        ? { allow: true }
+        : {
+            allow: false,
+            reasons: [
+              { en: 'not signed', es: 'sin firma' },
+              { en: 'not scanned', es: 'sin análisis' },
+            ],
+          },
+  };
+  const session = open(gate);
+  t.after(() => session.reconciler.stop());
+  session.reconciler.setWanted(wanted({ workloads: [client()] }));
+  await session.until('refused', () => session.status.get('client')?.phase === 'refused');
+  assert.deepEqual(
+    session.status.get('client')?.conditions.map(({ text }) => text.en),
+    ['not signed', 'not scanned'],
+  );
+  assert.equal((await ground.engine.list()).length, 0);
+  allow = true;
+  session.reconciler.recheck();
+  await session.until('available', () => session.status.get('client')?.phase === 'available');
+  session.reconciler.setWanted(wanted({ revision: 2 }));
+  await session.until('gone', async () => (await ground.engine.list()).length === 0);
+});
+
+test('deploy: a terminal inside a container answers, resizes and gives its exit code', {
+  skip,
+  timeout: 60_000,
+}, async (t) => {
+  const session = open();
+  t.after(() => session.reconciler.stop());
+  session.reconciler.setWanted(wanted({ workloads: [client()] }));
+  await session.until('available', () => session.status.get('client')?.phase === 'available');
+  const id = session.status.get('client')?.replicas[0]?.containers[0]?.id ?? '';
+  const terminal = await ground.engine.execAttach({
+    containerId: id,
+    command: ['sh'],
+    terminal: true,
+    env: { GREETING: 'hello' },
+  });
+  let text = '';
+  terminal.stream.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+  await terminal.resize(100, 30);
+  terminal.stream.write('stty size; echo $GREETING; exit 7\n');
+  await new Promise((resolve) => terminal.stream.once('end', resolve));
+  assert.match(text, /30 100/);
+  assert.match(text, /hello/);
+  assert.equal(await terminal.exitCode(), 7);
+  const plain = await ground.engine.exec(
+    id,
+    ['sh', '-c', 'echo out; echo err >&2; exit 3'],
+    5_000,
+    AbortSignal.timeout(5_000),
+  );
+  assert.equal(plain.exitCode, 3);
+  assert.match(plain.output, /out/);
+  assert.match(plain.output, /err/);
+  session.reconciler.setWanted(wanted({ revision: 2 }));
+  await session.until('gone', async () => (await ground.engine.list()).length === 0);
+});
