@@ -1,0 +1,546 @@
+/** The records of the REST API, as the control program sends them. Times are RFC 3339 UTC, sizes bytes, digests `sha256:…`. */
+
+export interface Text {
+  readonly en: string;
+  readonly es: string;
+}
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export interface List<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}
+
+/** RFC 9457 problem document. */
+export interface Problem {
+  readonly type?: string;
+  readonly title: string;
+  readonly status?: number;
+  readonly detail?: string;
+  readonly code: string;
+  readonly kind: string;
+  readonly remedy?: string;
+  readonly details?: Json;
+}
+
+export type Role = 'admin' | 'developer' | 'analyst' | 'approver' | 'auditor';
+
+export interface Grant {
+  readonly role: Role;
+  readonly project: string;
+}
+
+export interface Me {
+  readonly id: string;
+  readonly name: string;
+  readonly actor: string;
+  readonly grants: readonly Grant[];
+  readonly language: 'en' | 'es' | null;
+  readonly hasPassword: boolean;
+}
+
+export type PartState = 'ok' | 'degraded' | 'down' | 'absent';
+
+export interface Adaptation {
+  readonly code: string;
+  readonly text: Text;
+}
+
+export interface Status {
+  readonly instance: string;
+  readonly version: string;
+  readonly mode: 'root' | 'rootless';
+  readonly startedAt: string;
+  readonly parts: readonly {
+    readonly name: 'control' | 'agent' | 'sensor' | 'edge' | 'database' | 'engine';
+    readonly state: PartState;
+    readonly detail: Text | null;
+    readonly since: string;
+  }[];
+  readonly adaptations: readonly Adaptation[];
+  readonly domain: string;
+  readonly registry: string;
+}
+
+export interface Fact {
+  readonly seq: number;
+  readonly id: string;
+  readonly at: string;
+  readonly kind: string;
+  readonly project: string | null;
+  readonly actor: string;
+  readonly subject: string;
+  readonly digest: string | null;
+  readonly body: Json;
+  readonly hash: string;
+}
+
+export interface Todo {
+  readonly id: string;
+  readonly kind: string;
+  readonly weight: number;
+  readonly text: Text;
+  readonly href: string;
+  readonly action: Text;
+}
+
+export interface Overview {
+  readonly serving: {
+    readonly ok: number;
+    readonly total: number;
+    readonly degraded: readonly {
+      readonly project: string;
+      readonly environment: string;
+      readonly workload: string;
+      readonly text: Text;
+    }[];
+  };
+  readonly todo: readonly Todo[];
+  readonly changes: readonly Fact[];
+}
+
+export type ReleaseState =
+  | 'judging'
+  | 'refused'
+  | 'awaiting-approval'
+  | 'rolling-out'
+  | 'available'
+  | 'rolled-back'
+  | 'failed'
+  | 'superseded';
+
+export interface EnvironmentSummary {
+  readonly name: string;
+  readonly class: string;
+  readonly policy: string;
+  readonly release: { readonly id: string; readonly number: number; readonly state: ReleaseState } | null;
+  readonly workloads: { readonly ok: number; readonly total: number };
+}
+
+export interface Project {
+  readonly name: string;
+  readonly createdAt: string;
+  readonly environments: readonly EnvironmentSummary[];
+}
+
+export type WorkloadPhase = 'progressing' | 'available' | 'degraded' | 'refused' | 'rolled-back' | 'stopped';
+
+export interface Replica {
+  readonly name: string;
+  readonly podId: string | null;
+  readonly phase: string;
+  readonly ready: boolean;
+  readonly restarts: number;
+  readonly startedAt: string | null;
+  readonly containers: readonly {
+    readonly name: string;
+    readonly id: string | null;
+    readonly image: string;
+    readonly digest: string | null;
+    readonly state: string;
+  }[];
+}
+
+export interface WorkloadStatus {
+  readonly project: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly specHash: string;
+  readonly phase: WorkloadPhase;
+  readonly ready: number;
+  readonly wanted: number;
+  readonly updated: number;
+  readonly image: readonly { readonly repository: string; readonly digest: string }[];
+  readonly release: number;
+  readonly conditions: readonly { readonly type: string; readonly since: string; readonly text: Text }[];
+  readonly endpoints: readonly { readonly url: string }[];
+  readonly replicas: readonly Replica[];
+}
+
+export type Decision = 'allow' | 'warn' | 'refuse';
+
+export interface Verdict {
+  readonly id: string;
+  readonly at: string;
+  readonly door: string;
+  readonly decision: Decision;
+  readonly reasons: readonly {
+    readonly rule: string;
+    readonly effect: string;
+    readonly message: Text;
+    readonly remedy: Text | null;
+    readonly subject: string;
+  }[];
+  readonly policy: { readonly name: string; readonly version: string | number };
+  readonly project: string;
+  readonly environment: string | null;
+  readonly digest: string;
+  readonly specHash: string | null;
+  readonly expiresAt: string | null;
+}
+
+export interface ImageDigest {
+  readonly name: string;
+  readonly repository: string;
+  readonly digest: string;
+}
+
+export interface Release {
+  readonly id: string;
+  readonly number: number;
+  readonly environment: string;
+  readonly state: ReleaseState;
+  readonly digests: readonly ImageDigest[];
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly promotedFrom: { readonly environment: string; readonly number: number } | null;
+  readonly verdict: Verdict | null;
+  readonly specHash: string;
+}
+
+export type PromotionState = 'judging' | 'refused' | 'awaiting-approval' | 'approved' | 'rejected' | 'done' | 'failed';
+
+export interface Promotion {
+  readonly id: string;
+  readonly project: string;
+  readonly from: string;
+  readonly to: string;
+  readonly state: PromotionState;
+  readonly digests: readonly ImageDigest[];
+  readonly requestedBy: string;
+  readonly requestedAt: string;
+  readonly verdict: Verdict | null;
+  readonly approvals: readonly {
+    readonly by: string;
+    readonly at: string;
+    readonly decision: 'approve' | 'reject';
+    readonly comment: string | null;
+  }[];
+  readonly required: number;
+  readonly releaseId: string | null;
+}
+
+export interface Route {
+  readonly host: string;
+  readonly url: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly service: string;
+  readonly ready: number | boolean;
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly claim: string;
+  readonly createdAt: string;
+}
+
+export type Risk = 'act-now' | 'high' | 'medium' | 'low' | 'unknown';
+export type ByRisk = Partial<Readonly<Record<Risk, number>>>;
+
+export interface Image {
+  readonly repository: string;
+  readonly digest: string;
+  readonly tags: readonly string[];
+  readonly pushedAt: string;
+  readonly pushedBy: string;
+  readonly sizeBytes: number;
+  readonly layers: number;
+  readonly quarantine: 'held' | 'released' | 'refused';
+  readonly scan: { readonly state: string; readonly byRisk: ByRisk } | null;
+  readonly verdicts: readonly {
+    readonly environment: string | null;
+    readonly door: string;
+    readonly decision: Decision;
+  }[];
+}
+
+export type StationKind = 'commit' | 'build' | 'scan' | 'signatures' | 'verdict' | 'deploy' | 'alerts';
+export type StationState = 'ok' | 'warn' | 'bad' | 'pending' | 'absent';
+
+export interface Station {
+  readonly kind: StationKind;
+  readonly state: StationState;
+  readonly title: Text;
+  readonly detail: Text | null;
+  readonly at: string | null;
+  readonly href: string | null;
+}
+
+export interface ImageDetail extends Image {
+  readonly config: {
+    readonly created: string | null;
+    readonly architecture: string;
+    readonly user: string | null;
+    readonly entrypoint: readonly string[] | null;
+    readonly cmd: readonly string[] | null;
+    readonly env: readonly string[];
+  };
+  readonly layersList: readonly {
+    readonly digest: string;
+    readonly sizeBytes: number;
+    readonly createdBy: string | null;
+  }[];
+  readonly referrers: readonly {
+    readonly digest: string;
+    readonly artifactType: string;
+    readonly sizeBytes: number;
+    readonly createdAt: string | null;
+  }[];
+  readonly thread: readonly Station[];
+}
+
+export type Severity = 'none' | 'low' | 'medium' | 'high' | 'critical';
+
+export interface Finding {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly package: {
+    readonly purl: string;
+    readonly name: string;
+    readonly version: string;
+    readonly type: string;
+    readonly path: string | null;
+    readonly layer: string | null;
+  };
+  readonly fixedVersion: string | null;
+  readonly severity: Severity | null;
+  readonly cvss: number | { readonly score: number; readonly vector?: string } | null;
+  readonly kev: boolean;
+  readonly epss: number | null;
+  readonly risk: Risk;
+  readonly title: string;
+  readonly url: string | null;
+  readonly reason: Text;
+}
+
+export interface AdvisorySource {
+  readonly name: string;
+  readonly kind?: string;
+  readonly records: number;
+  readonly updatedAt: string;
+  readonly ageSeconds: number;
+}
+
+export interface ScanReport {
+  readonly id: string;
+  readonly digest: string;
+  readonly scannedAt: string;
+  readonly complete: boolean;
+  readonly incomplete: Text | null;
+  readonly distribution: { readonly id: string; readonly version: string; readonly name: string } | null;
+  readonly packages: number;
+  readonly packagesByType: Readonly<Record<string, number>>;
+  readonly findings: readonly Finding[];
+  readonly summary: { readonly state: 'clean' | 'findings' | 'unknown'; readonly byRisk: ByRisk };
+  readonly advisories: {
+    readonly sources: readonly AdvisorySource[];
+    readonly coverage: Readonly<Record<string, 'data' | 'no-data'>>;
+  };
+  readonly durationMs: number;
+  readonly layers: number;
+}
+
+export interface Signature {
+  readonly kind: string;
+  readonly signer: string;
+  readonly verified: boolean;
+  readonly reason: Text | null;
+  readonly at: string | null;
+}
+
+export interface Policy {
+  readonly name: string;
+  readonly version: string | number;
+  readonly description: Text;
+  readonly rules: readonly {
+    readonly id: string;
+    readonly effect: string;
+    readonly message: Text;
+    readonly when: string;
+  }[];
+}
+
+export interface Base {
+  readonly name: string;
+  readonly release: string;
+  readonly include: readonly string[];
+  readonly digest: string;
+  readonly createdAt: string;
+  readonly packages: number;
+  readonly sizeBytes: number;
+}
+
+export type OperationState = 'running' | 'done' | 'failed' | 'refused' | 'interrupted' | 'cancelled';
+
+export interface Step {
+  readonly id: string;
+  readonly parent: string | null;
+  readonly title: Text;
+  readonly state: 'running' | 'done' | 'failed' | 'waiting';
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly done: number | null;
+  readonly total: number | null;
+  readonly unit: 'bytes' | 'layers' | 'items' | null;
+  readonly detail: Text | null;
+  readonly notes: readonly Text[];
+}
+
+/** The live stream and the list send operations without steps; the operation's own address sends them. */
+export interface OperationSummary {
+  readonly id: string;
+  readonly kind: string;
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly actor: string;
+  readonly state: OperationState;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly title: Text;
+  readonly result?: Json;
+  readonly problem?: Problem | null;
+}
+
+export interface Operation extends OperationSummary {
+  readonly steps: readonly Step[];
+}
+
+/** Priorities are Falco's words. */
+export type Priority = 'Emergency' | 'Alert' | 'Critical' | 'Error' | 'Warning' | 'Notice' | 'Informational' | 'Debug';
+
+export type IncidentState = 'open' | 'acknowledged' | 'contained' | 'closed';
+
+export interface Incident {
+  readonly number: number;
+  readonly project: string;
+  readonly environment: string | null;
+  readonly workload: string | null;
+  readonly pod: string | null;
+  readonly container: string | null;
+  readonly title: string;
+  readonly rule: string;
+  readonly priority: string;
+  readonly state: IncidentState;
+  readonly openedAt: string;
+  readonly lastAlertAt: string;
+  readonly alerts: number;
+  readonly owner: string | null;
+  readonly digest: string | null;
+}
+
+export interface ProcessFacts {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly name: string;
+  readonly exe: string;
+  readonly cmdline: string;
+  readonly cwd: string;
+  readonly uid: number;
+  readonly tty: number | string | null;
+  readonly startedAt: string | null;
+}
+
+export interface Alert {
+  readonly id: string;
+  readonly at: string;
+  readonly rule: string;
+  readonly priority: string;
+  readonly tags: readonly string[];
+  readonly output: string;
+  readonly outputFields: Readonly<Record<string, Json>>;
+  readonly container: Readonly<Record<string, Json>> | null;
+  readonly process: ProcessFacts | null;
+  readonly ancestors: readonly { readonly pid: number; readonly name: string }[];
+}
+
+export interface ProcessNode {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly name: string;
+  readonly cmdline: string;
+  readonly uid: number;
+  readonly user: string | null;
+  readonly startedAt: string | null;
+  readonly alert: boolean;
+  readonly children: readonly ProcessNode[];
+}
+
+export interface IncidentDetail extends Incident {
+  readonly alertsList: readonly Alert[];
+  readonly timeline: readonly {
+    readonly at: string;
+    readonly kind: string;
+    readonly title: Text;
+    readonly actor: string | null;
+    readonly href: string | null;
+    readonly digest: string | null;
+  }[];
+  readonly processTree: readonly ProcessNode[];
+  readonly actions: readonly {
+    readonly id: string;
+    readonly at: string;
+    readonly actor: string;
+    readonly action: string;
+    readonly target: string;
+    readonly outcome: 'pending' | 'done' | 'failed';
+    readonly detail: Text | null;
+  }[];
+}
+
+export interface Host {
+  readonly name: string;
+  readonly state: 'connected' | 'away';
+  readonly lastSeenAt: string;
+  readonly kernel: { readonly release: string; readonly version: string };
+  readonly engine: {
+    readonly name: string;
+    readonly version: string;
+    readonly runtime: string;
+    readonly rootless: boolean;
+  };
+  readonly cgroup: 'v1' | 'v2' | 'hybrid';
+  readonly sensor: {
+    readonly state: string;
+    readonly coverage: {
+      readonly programs: readonly string[];
+      readonly missing: readonly { readonly what: string; readonly why: Text }[];
+    };
+    readonly lost: Readonly<Record<string, number>>;
+    readonly events: number;
+  };
+  readonly adaptations: readonly Adaptation[];
+}
+
+export interface AuditVerification {
+  readonly state: 'intact' | 'broken';
+  readonly facts: number;
+  readonly checkpoints: number;
+  readonly firstBad: { readonly seq: number; readonly why: Text } | null;
+  readonly head: { readonly seq: number; readonly hash: string } | null;
+  readonly durationMs: number;
+}
+
+export interface User {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly grants: readonly Grant[];
+  readonly createdAt: string;
+  readonly lastLoginAt: string | null;
+  readonly hasPassword: boolean;
+}
+
+export interface Token {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly grants: readonly Grant[];
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly lastUsedAt: string | null;
+}

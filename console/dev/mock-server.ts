@@ -1,0 +1,400 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join, normalize } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { createMockData, deployOperation, type MockData } from './mock-data.ts';
+
+/**
+ * Plays the control program for development and for the tests of the console: same addresses, same headers, made-up
+ * data. It stands in only for what a browser test cannot have in a second; the real server has its own journeys.
+ */
+export interface MockServer {
+  readonly url: string;
+  readonly data: MockData;
+  /** Requests that changed something, in order. */
+  readonly writes: { method: string; path: string; body: unknown }[];
+  /** Sends one live event to every open stream. */
+  emit(name: 'fact' | 'operation' | 'workload' | 'status', data: unknown, eventId?: number): void;
+  /** Ends every live stream, as a restart of the control program would; `refuse` keeps new ones out. */
+  dropStreams(refuse: boolean): void;
+  close(): Promise<void>;
+}
+
+export interface MockOptions {
+  readonly state?: 'fresh' | 'busy';
+  readonly port?: number;
+  /** Whether the first visitor is already signed in. */
+  readonly signedIn?: boolean;
+  /** Whether time passes by itself: a fact every few seconds, a deploy that moves. */
+  readonly ticking?: boolean;
+}
+
+const DIST = fileURLToPath(new URL('../dist', import.meta.url));
+const CODE = 'one-time-code';
+const BODY_BYTES_MAX = 1_000_000;
+const POLICY =
+  "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+type Handler = (context: { params: string[]; body: Record<string, unknown>; query: URLSearchParams }) => unknown;
+
+class MockProblem extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, title: string) {
+    super(title);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw new MockProblem(404, 'console.not-found', 'this object does not exist');
+  return value;
+}
+
+function createRoutes(data: MockData, url: () => string): readonly (readonly [string, RegExp, Handler])[] {
+  const list = (items: readonly unknown[]) => ({ items });
+  const route = (method: string, path: string, handler: Handler) =>
+    [method, new RegExp(`^${path.replace(/:\w+/g, '([^/]+)')}$`), handler] as const;
+  const incidentOf = (number: string | undefined) =>
+    found(data.incidents.find((item) => String(item.number) === number));
+  const imageOf = (project: string | undefined, imageDigest: string | undefined) =>
+    found(data.images.find((item) => item.project === project && item.digest === imageDigest));
+  return [
+    route('GET', '/me', () => data.me),
+    route('POST', '/me/password', ({ body }) => {
+      data.password = String(body['password']);
+      data.me = { ...data.me, hasPassword: true };
+      return {};
+    }),
+    route('GET', '/status', () => data.status),
+    route('GET', '/overview', () => data.overview),
+    route('GET', '/projects', () => list(data.projects)),
+    route('GET', '/projects/:p', ({ params }) => found(data.projects.find((item) => item.name === params[0]))),
+    route('GET', '/projects/:p/workloads', ({ params }) =>
+      list(data.workloads.filter((item) => item.project === params[0])),
+    ),
+    route('GET', '/projects/:p/releases', ({ params }) =>
+      list(data.releases.filter((item) => item.project === params[0])),
+    ),
+    route('GET', '/projects/:p/promotions', ({ params }) =>
+      list(data.promotions.filter((item) => item.project === params[0])),
+    ),
+    route('POST', '/projects/:p/promotions/:id/decision', ({ params, body }) => {
+      const promotion = found(data.promotions.find((item) => item.id === params[1]));
+      if (promotion.requestedBy === data.me.actor)
+        throw new MockProblem(403, 'access.same-person', 'another person must decide');
+      const decision = body['decision'] === 'approve' ? ('approve' as const) : ('reject' as const);
+      const changed = {
+        ...promotion,
+        state: decision === 'approve' ? ('approved' as const) : ('rejected' as const),
+        approvals: [{ by: data.me.actor, at: new Date().toISOString(), decision, comment: null }],
+      };
+      data.promotions = data.promotions.map((item) => (item.id === changed.id ? changed : item));
+      return changed;
+    }),
+    route('POST', '/projects/:p/promotions', () => found(data.promotions[0])),
+    route('POST', '/projects/:p/environments/:e/rollback', () => data.operations[0]),
+    route('GET', '/projects/:p/images', ({ params }) => list(data.images.filter((item) => item.project === params[0]))),
+    route('GET', '/projects/:p/images/:d', ({ params }) => imageOf(params[0], params[1])),
+    route('GET', '/projects/:p/images/:d/scan', ({ params }) =>
+      found(data.scans.find((item) => item.digest === params[1])),
+    ),
+    route('GET', '/projects/:p/images/:d/sbom', ({ params }) => ({
+      bomFormat: 'CycloneDX',
+      specVersion: '1.6',
+      serialNumber: params[1],
+    })),
+    route('GET', '/projects/:p/images/:d/signatures', ({ params }) => list(data.signatures[params[1] ?? ''] ?? [])),
+    route('GET', '/routes', () => list(data.routes)),
+    route('GET', '/volumes', () => list(data.volumes)),
+    route('GET', '/advisories', () => list(data.advisories)),
+    route('GET', '/policies', () => list(data.policies)),
+    route('GET', '/bases', () => list(data.bases)),
+    route('POST', '/bases', () => data.operations[0] ?? deployOperation(0.1)),
+    route('GET', '/operations', () => list(data.operations.map(({ steps: _steps, ...summary }) => summary))),
+    route('GET', '/operations/:id', ({ params }) => found(data.operations.find((item) => item.id === params[0]))),
+    route('POST', '/operations/:id/cancel', () => ({})),
+    route('GET', '/incidents', () => list(data.incidents)),
+    route('GET', '/incidents/:n', ({ params }) => incidentOf(params[0])),
+    route('POST', '/incidents/:n/respond', ({ params, body }) => {
+      const incident = incidentOf(params[0]);
+      const states = { kill: 'contained', acknowledge: 'acknowledged', close: 'closed' } as const;
+      const action = body['action'] as keyof typeof states;
+      const changed = {
+        ...incident,
+        state: states[action],
+        owner: data.me.actor,
+        actions: [
+          ...incident.actions,
+          {
+            id: randomBytes(6).toString('hex'),
+            at: new Date().toISOString(),
+            actor: data.me.actor,
+            action,
+            target: `${incident.pod}/${incident.container}`,
+            outcome: 'done' as const,
+            detail: null,
+          },
+        ],
+      };
+      data.incidents = data.incidents.map((item) => (item.number === changed.number ? changed : item));
+      return changed;
+    }),
+    route('GET', '/hosts', () => list(data.hosts)),
+    route('GET', '/audit/facts', ({ query }) =>
+      list(
+        data.facts.filter(
+          (item) =>
+            item.kind.startsWith(query.get('kind') ?? '') &&
+            (query.get('project') ?? item.project) === item.project &&
+            item.subject.includes(query.get('subject') ?? '') &&
+            item.seq < Number(query.get('before') ?? Number.POSITIVE_INFINITY),
+        ),
+      ),
+    ),
+    route('GET', '/audit/verify', () => data.verification),
+    route('GET', '/users', () => list(data.users)),
+    route('POST', '/users', ({ body }) => {
+      const name = String(body['name']);
+      if (data.users.some((item) => item.name === name))
+        throw new MockProblem(409, 'access.user-exists', `user ${name} exists already`);
+      const user = {
+        id: name,
+        name,
+        state: 'active',
+        grants: body['grants'] as MockData['users'][number]['grants'],
+        createdAt: new Date().toISOString(),
+        lastLoginAt: null,
+        hasPassword: false,
+      };
+      data.users = [...data.users, user];
+      return { user, code: 'k7f2-9qhd-x3', url: `${url()}/login#code=k7f2-9qhd-x3` };
+    }),
+    route('DELETE', '/users/:name', ({ params }) => {
+      data.users = data.users.filter((item) => item.name !== params[0]);
+      return {};
+    }),
+    route('GET', '/tokens', () => list(data.tokens)),
+    route('POST', '/tokens', ({ body }) => {
+      const token = {
+        id: randomBytes(4).toString('hex'),
+        name: String(body['name']),
+        kind: 'robot',
+        grants: [],
+        createdAt: new Date().toISOString(),
+        expiresAt: null,
+        lastUsedAt: null,
+      };
+      data.tokens = [...data.tokens, token];
+      return { ...token, token: 'dars_example_shown_once' };
+    }),
+    route('DELETE', '/tokens/:id', ({ params }) => {
+      data.tokens = data.tokens.filter((item) => item.id !== params[0]);
+      return {};
+    }),
+  ];
+}
+
+async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > BODY_BYTES_MAX) throw new MockProblem(413, 'console.too-large', 'the body is too large');
+    chunks.push(chunk as Buffer);
+  }
+  return chunks.length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>);
+}
+
+function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, {
+    'content-type': status < 400 ? 'application/json' : 'application/problem+json',
+    ...headers,
+  });
+  response.end(JSON.stringify(value));
+}
+
+async function sendFile(response: ServerResponse, path: string): Promise<void> {
+  const wanted = join(DIST, normalize(path));
+  const file = wanted.startsWith(DIST) && /\.\w+$/.test(wanted) ? wanted : join(DIST, 'index.html');
+  try {
+    const content = await readFile(file);
+    response.writeHead(200, {
+      'content-type': TYPES[file.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
+      'content-security-policy': POLICY,
+      'x-content-type-options': 'nosniff',
+    });
+    response.end(content);
+  } catch {
+    sendJson(response, 404, { title: 'no such file', code: 'console.no-file', kind: 'not-found' });
+  }
+}
+
+export async function startMockServer(options: MockOptions = {}): Promise<MockServer> {
+  const data = createMockData(options.state ?? 'busy');
+  const sessions = new Set<string>();
+  const streams = new Set<ServerResponse>();
+  const writes: MockServer['writes'] = [];
+  const timers: ReturnType<typeof setInterval>[] = [];
+  let codeUsed = false;
+  let refusing = false;
+  let url = '';
+  const routes = createRoutes(data, () => url);
+
+  const signIn = (response: ServerResponse, answer: unknown) => {
+    const session = randomBytes(16).toString('hex');
+    sessions.add(session);
+    sendJson(response, 200, answer, { 'set-cookie': `darsena=${session}; Path=/; HttpOnly; SameSite=Strict` });
+  };
+  const sessionOf = (request: IncomingMessage) => /darsena=([0-9a-f]+)/.exec(request.headers.cookie ?? '')?.[1] ?? '';
+
+  const openStream = (response: ServerResponse) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.write(': open\n\n');
+  };
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const address = new URL(request.url ?? '/', 'http://mock');
+    if (!address.pathname.startsWith('/api/v1')) return sendFile(response, address.pathname);
+    const path = address.pathname.slice('/api/v1'.length);
+    const method = request.method ?? 'GET';
+    const body = method === 'GET' || method === 'DELETE' ? {} : await readBody(request);
+    if (method !== 'GET') {
+      if (request.headers['x-darsena'] !== '1')
+        throw new MockProblem(403, 'access.no-header', 'the header X-Darsena is missing');
+      writes.push({ method, path, body });
+    }
+    if (method === 'POST' && path === '/session/exchange') {
+      if (body['code'] !== CODE || codeUsed)
+        throw new MockProblem(401, 'access.code-spent', 'the one-time code is not valid');
+      codeUsed = true;
+      return signIn(response, { me: data.me, mustSetPassword: true });
+    }
+    if (method === 'POST' && path === '/session') {
+      if (body['name'] !== data.me.name || body['password'] !== data.password) {
+        throw new MockProblem(401, 'access.wrong-password', 'name or password is wrong');
+      }
+      return signIn(response, { me: data.me });
+    }
+    if (options.signedIn !== true && !sessions.has(sessionOf(request))) {
+      throw new MockProblem(401, 'access.unauthenticated', 'not signed in');
+    }
+    if (method === 'DELETE' && path === '/session') {
+      sessions.delete(sessionOf(request));
+      return sendJson(response, 200, {});
+    }
+    if (path === '/events') {
+      if (refusing) throw new MockProblem(503, 'console.away', 'the control program restarts');
+      openStream(response);
+      streams.add(response);
+      response.on('close', () => streams.delete(response));
+      return;
+    }
+    if (/^\/operations\/[^/]+\/events$/.test(path)) return followOperation(response, path.split('/')[2] ?? '');
+    for (const [wanted, pattern, handler] of routes) {
+      const match = wanted === method ? pattern.exec(path) : null;
+      if (match === null) continue;
+      const params = match.slice(1).map(decodeURIComponent);
+      return sendJson(response, 200, handler({ params, body, query: address.searchParams }) ?? {});
+    }
+    throw new MockProblem(404, 'console.no-route', `no route ${method} ${path}`);
+  };
+
+  const followOperation = (response: ServerResponse, operationId: string) => {
+    openStream(response);
+    const timer = setInterval(() => {
+      const operation = data.operations.find((item) => item.id === operationId);
+      if (operation !== undefined) response.write(`event: operation\ndata: ${JSON.stringify(operation)}\n\n`);
+      if (operation === undefined || operation.state !== 'running') response.end();
+    }, 200);
+    response.on('close', () => clearInterval(timer));
+  };
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      const problem = error instanceof MockProblem ? error : new MockProblem(500, 'console.internal', String(error));
+      sendJson(response, problem.status, {
+        title: problem.message,
+        status: problem.status,
+        code: problem.code,
+        kind: 'mock',
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
+  const bound = server.address();
+  url = `http://127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 0}`;
+
+  const emit: MockServer['emit'] = (name, value, eventId) => {
+    const head = eventId === undefined ? '' : `id: ${eventId}\n`;
+    for (const stream of streams) stream.write(`${head}event: ${name}\ndata: ${JSON.stringify(value)}\n\n`);
+  };
+
+  if (options.ticking === true) {
+    let share = 0.3;
+    timers.push(
+      setInterval(() => {
+        share = share >= 1 ? 0 : Math.min(1, share + 0.02);
+        const operation = deployOperation(share);
+        data.operations = data.operations.map((item) => (item.id === operation.id ? operation : item));
+        const { steps: _steps, ...summary } = operation;
+        emit('operation', summary);
+      }, 500),
+    );
+    timers.push(
+      setInterval(() => {
+        const newest = data.facts[0];
+        if (newest === undefined) return;
+        const next = {
+          ...newest,
+          seq: newest.seq + 1,
+          id: `${newest.id}-${newest.seq}`,
+          at: new Date().toISOString(),
+          kind: 'image.pulled',
+          actor: 'agent:host1',
+          subject: 'tienda/web:1.4.2',
+        };
+        data.facts = [next, ...data.facts];
+        data.overview = { ...data.overview, changes: data.facts.slice(0, 20) };
+        emit('fact', next, next.seq);
+      }, 4000),
+    );
+  }
+
+  return {
+    url,
+    data,
+    writes,
+    emit,
+    dropStreams(refuse) {
+      refusing = refuse;
+      for (const stream of streams) stream.destroy();
+    },
+    async close() {
+      for (const timer of timers) clearInterval(timer);
+      for (const stream of streams) stream.destroy();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const state = process.argv.includes('--fresh') ? 'fresh' : 'busy';
+  const mock = await startMockServer({ state, port: 7300, ticking: true });
+  console.log(`${mock.url}/login#code=${CODE}   (ana, "${mock.data.password}")`);
+}

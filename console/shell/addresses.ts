@@ -1,0 +1,22 @@
+/** Where things are in the console: the path of the REST API without its base. */
+const join = (...segments: readonly (string | number)[]) => `/${segments.map((s) => encodeURIComponent(s)).join('/')}`;
+
+export const addresses = {
+  overview: () => '/',
+  projects: () => '/projects',
+  project: (project: string, tab?: ProjectTab) =>
+    tab === undefined ? join('projects', project) : join('projects', project, tab),
+  workload: (project: string, environment: string, workload: string) =>
+    join('projects', project, 'workloads', environment, workload),
+  images: (project = '') => (project === '' ? '/images' : `/images?project=${encodeURIComponent(project)}`),
+  image: (project: string, digest: string) => join('projects', project, 'images', digest).replaceAll('%3A', ':'),
+  incidents: () => '/incidents',
+  incident: (number: number) => join('incidents', number),
+  operations: () => '/operations',
+  operation: (id: string) => join('operations', id),
+  hosts: () => '/hosts',
+  audit: (subject = '') => (subject === '' ? '/audit' : `/audit?subject=${encodeURIComponent(subject)}`),
+  settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),
+};
+
+export type ProjectTab = 'workloads' | 'releases' | 'promotions';
