@@ -51,3 +51,10 @@ export const REMOTE_JSON_BYTES_MAX = 4 * 1024 * 1024;
 export const REMOTE_REDIRECTS_MAX = 3;
 /** A remote registry that sends nothing for this long is given up. */
 export const REMOTE_IDLE_MS = 60_000;
+/** Nodes of a referrers tree in one answer; an image has a handful of signatures, SBOMs and attestations. */
+export const REFERRERS_NODES_MAX = 500;
+/** Lines of an image's history shown, and characters of each: more says nothing to a reader. */
+export const HISTORY_LINES_MAX = 300;
+export const HISTORY_CHARACTERS_MAX = 1000;
+/** Images in one page of the REST API; each asks the gate once. */
+export const IMAGES_PAGE_MAX = 200;

@@ -1,0 +1,405 @@
+import { parseStrictJson } from '../formats/index.ts';
+import { type Descriptor, type Digest, isDigest, type ParsedManifest, parseManifest } from '../oci/index.ts';
+import type { Json, Text } from '../system/index.ts';
+import { registryFault } from './errors.ts';
+import {
+  CONFIG_BYTES_MAX,
+  HISTORY_CHARACTERS_MAX,
+  HISTORY_LINES_MAX,
+  IMAGES_PAGE_MAX,
+  REFERRERS_DEPTH_MAX,
+  REFERRERS_NODES_MAX,
+} from './limits.ts';
+import type { Page } from './manifests.ts';
+import type { Caller } from './ports.ts';
+import type { Registry } from './registry.ts';
+import type { ManifestKind, StoredManifest } from './store.ts';
+
+export interface ImageSummary {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly tags: readonly string[];
+  readonly kind: ManifestKind;
+  readonly mediaType: string;
+  readonly pushedAt: string;
+  readonly pushedBy: string;
+  readonly sizeBytes: number;
+  readonly layers: number;
+  readonly quarantine: 'held' | 'released';
+}
+
+/** `held`: no verdict yet or it is no; `settled` tells whether waiting can still change it. */
+export interface QuarantineState {
+  readonly state: 'held' | 'released';
+  readonly settled: boolean;
+  readonly code: string | null;
+  readonly reasons: readonly Text[];
+}
+
+export interface ReferrerNode {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly artifactType: string | null;
+  readonly sizeBytes: number;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly referrers: readonly ReferrerNode[];
+}
+
+/** What a config says about an image; of the environment only the names, because values are where secrets hide. */
+export interface ConfigSummary {
+  readonly created: string | null;
+  readonly architecture: string | null;
+  readonly os: string | null;
+  readonly user: string | null;
+  readonly workingDir: string | null;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly environment: readonly string[];
+  readonly exposedPorts: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly history: readonly { readonly created: string | null; readonly createdBy: string; readonly empty: boolean }[];
+}
+
+export interface ImageDetail extends Omit<ImageSummary, 'quarantine' | 'layers'> {
+  readonly quarantine: QuarantineState;
+  readonly manifest: Json;
+  readonly config: ConfigSummary | null;
+  readonly layers: readonly { readonly digest: Digest; readonly mediaType: string; readonly sizeBytes: number }[];
+  /** Of an index: the images it names, and whether they are here. */
+  readonly images: readonly {
+    readonly digest: Digest;
+    readonly mediaType: string;
+    readonly platform: string | null;
+    readonly present: boolean;
+  }[];
+  readonly referrers: readonly ReferrerNode[];
+}
+
+export interface RepositorySummary {
+  readonly repository: string;
+  readonly images: number;
+  readonly tags: number;
+  readonly sizeBytes: number;
+  readonly lastPushedAt: string | null;
+}
+
+/** Images of a project, newest push first; signatures and other artifacts that belong to an image are not among them. */
+export async function listImages(
+  registry: Registry,
+  project: string,
+  caller: Caller,
+  options: {
+    readonly repository?: string;
+    readonly tag?: string;
+    readonly limit?: number;
+    readonly after?: string;
+  } = {},
+): Promise<Page<ImageSummary>> {
+  const limit = Math.min(options.limit ?? 100, IMAGES_PAGE_MAX);
+  let query = registry.db
+    .selectFrom('registry_manifests as m')
+    .innerJoin('registry_repositories as r', 'r.id', 'm.repository_id')
+    .select([
+      'r.name',
+      'm.repository_id',
+      'm.digest',
+      'm.kind',
+      'm.media_type',
+      'm.subject_digest',
+      'm.pushed_at',
+      'm.pushed_by',
+      'm.content_bytes',
+      'm.layers',
+    ])
+    .where('r.project', '=', project)
+    .where((where) => where.or([where('m.subject_digest', 'is', null), where('m.kind', '=', 'image')]));
+  const { repository, tag, after } = options;
+  if (repository !== undefined) query = query.where('r.name', '=', repository);
+  if (tag !== undefined) {
+    query = query.where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('registry_tags as t')
+          .select('t.name')
+          .whereRef('t.repository_id', '=', 'm.repository_id')
+          .whereRef('t.digest', '=', 'm.digest')
+          .where('t.name', '=', tag),
+      ),
+    );
+  }
+  if (after !== undefined) {
+    const [pushedAt = '', repositoryId = '', digest = ''] = after.split('~');
+    query = query.where((where) =>
+      where.or([
+        where('m.pushed_at', '<', pushedAt),
+        where.and([where('m.pushed_at', '=', pushedAt), where('m.repository_id', '<', repositoryId)]),
+        where.and([
+          where('m.pushed_at', '=', pushedAt),
+          where('m.repository_id', '=', repositoryId),
+          where('m.digest', '<', digest),
+        ]),
+      ]),
+    );
+  }
+  const rows = await query
+    .orderBy('m.pushed_at', 'desc')
+    .orderBy('m.repository_id', 'desc')
+    .orderBy('m.digest', 'desc')
+    .limit(limit + 1)
+    .execute();
+  const shown = rows.slice(0, limit);
+  const tags = await tagsOf(registry, shown);
+  const items = await Promise.all(
+    shown.map(async (row): Promise<ImageSummary> => {
+      const manifest = {
+        repository: row.name,
+        digest: row.digest as Digest,
+        kind: row.kind as ManifestKind,
+        subject: row.subject_digest as Digest | null,
+      };
+      const { state } = await quarantineOf(registry, manifest, caller);
+      return {
+        repository: row.name,
+        digest: manifest.digest,
+        tags: tags.get(`${row.repository_id} ${row.digest}`) ?? [],
+        kind: manifest.kind,
+        mediaType: row.media_type,
+        pushedAt: row.pushed_at,
+        pushedBy: row.pushed_by,
+        sizeBytes: Number(row.content_bytes),
+        layers: row.layers,
+        quarantine: state,
+      };
+    }),
+  );
+  const last = shown.at(-1);
+  const next =
+    rows.length > limit && last !== undefined ? `${last.pushed_at}~${last.repository_id}~${last.digest}` : null;
+  return { items, next };
+}
+
+/** Everything about one image of a project. @throws Fault registry.image-unknown */
+export async function readImage(
+  registry: Registry,
+  project: string,
+  digest: string,
+  caller: Caller,
+  repository?: string,
+): Promise<ImageDetail> {
+  const unknown = () => registryFault('registry.image-unknown', { image: `${repository ?? project}@${digest}` });
+  if (!isDigest(digest)) throw unknown();
+  let query = registry.db
+    .selectFrom('registry_manifests as m')
+    .innerJoin('registry_repositories as r', 'r.id', 'm.repository_id')
+    .select(['r.name', 'm.repository_id', 'm.digest', 'm.pushed_at', 'm.pushed_by', 'm.content_bytes'])
+    .where('r.project', '=', project)
+    .where('m.digest', '=', digest);
+  if (repository !== undefined) query = query.where('r.name', '=', repository);
+  const row = await query.orderBy('m.pushed_at').executeTakeFirst();
+  const manifest = row === undefined ? null : await registry.manifests.find(row.name, { digest });
+  if (row === undefined || manifest === null) throw unknown();
+  const parsed = parseManifest(manifest.bytes, manifest.mediaType);
+  const tags = await tagsOf(registry, [row]);
+  return {
+    repository: row.name,
+    digest,
+    tags: tags.get(`${row.repository_id} ${digest}`) ?? [],
+    kind: manifest.kind,
+    mediaType: manifest.mediaType,
+    pushedAt: row.pushed_at,
+    pushedBy: row.pushed_by,
+    sizeBytes: Number(row.content_bytes),
+    quarantine: await quarantineOf(registry, manifest, caller),
+    manifest: JSON.parse(Buffer.from(manifest.bytes).toString()) as Json,
+    config: parsed.kind === 'manifest' && manifest.kind === 'image' ? await readConfig(registry, parsed.config) : null,
+    layers:
+      parsed.kind === 'manifest'
+        ? parsed.layers.map((layer) => ({ digest: layer.digest, mediaType: layer.mediaType, sizeBytes: layer.size }))
+        : [],
+    images: await childrenOf(registry, row.name, parsed),
+    referrers: await referrersOf(registry, row.name, digest, { depth: 0, left: REFERRERS_NODES_MAX }),
+  };
+}
+
+/** Whether a tag or digest may leave the registry now. @throws Fault registry.image-unknown */
+export async function readQuarantine(
+  registry: Registry,
+  repository: string,
+  reference: string,
+  caller: Caller,
+): Promise<{ readonly repository: string; readonly digest: Digest; readonly quarantine: QuarantineState }> {
+  const manifest = await registry.resolve(repository, reference);
+  if (manifest === null) {
+    const image = isDigest(reference) ? `${repository}@${reference}` : `${repository}:${reference}`;
+    throw registryFault('registry.image-unknown', { image });
+  }
+  return { repository, digest: manifest.digest, quarantine: await quarantineOf(registry, manifest, caller) };
+}
+
+export async function listRepositories(registry: Registry, project: string): Promise<readonly RepositorySummary[]> {
+  const rows = await registry.db
+    .selectFrom('registry_repositories as r')
+    .leftJoin('registry_manifests as m', (join) =>
+      join.onRef('m.repository_id', '=', 'r.id').on('m.kind', '!=', 'artifact'),
+    )
+    .select(({ fn }) => [
+      'r.name',
+      fn.count<number>('m.digest').as('images'),
+      fn.sum<number | null>('m.content_bytes').as('size_bytes'),
+      fn.max('m.pushed_at').as('last_pushed_at'),
+    ])
+    .select(({ selectFrom }) =>
+      selectFrom('registry_tags as t')
+        .select(({ fn }) => fn.countAll<number>().as('tags'))
+        .whereRef('t.repository_id', '=', 'r.id')
+        .as('tags'),
+    )
+    .where('r.project', '=', project)
+    .groupBy(['r.id', 'r.name'])
+    .orderBy('r.name')
+    .limit(1000)
+    .execute();
+  return rows.map((row) => ({
+    repository: row.name,
+    images: Number(row.images),
+    tags: Number(row.tags ?? 0),
+    sizeBytes: Number(row.size_bytes ?? 0),
+    lastPushedAt: row.last_pushed_at,
+  }));
+}
+
+async function quarantineOf(
+  registry: Registry,
+  manifest: Pick<StoredManifest, 'repository' | 'kind' | 'digest' | 'subject'>,
+  caller: Caller,
+): Promise<QuarantineState> {
+  const held = await registry.quarantine.heldBy(manifest);
+  const answer = held === null ? null : await registry.quarantine.ask(manifest.repository, held, caller);
+  if (answer === null || answer.allow) return { state: 'released', settled: true, code: null, reasons: [] };
+  return { state: 'held', settled: answer.settled === true, code: answer.code, reasons: answer.reasons };
+}
+
+async function tagsOf(
+  registry: Registry,
+  images: readonly { readonly repository_id: string; readonly digest: string }[],
+): Promise<Map<string, string[]>> {
+  const tags = new Map<string, string[]>();
+  if (images.length === 0) return tags;
+  const rows = await registry.db
+    .selectFrom('registry_tags')
+    .select(['repository_id', 'digest', 'name'])
+    .where('repository_id', 'in', [...new Set(images.map((image) => image.repository_id))])
+    .where('digest', 'in', [...new Set(images.map((image) => image.digest))])
+    .orderBy('name')
+    .execute();
+  for (const row of rows) {
+    const key = `${row.repository_id} ${row.digest}`;
+    tags.set(key, [...(tags.get(key) ?? []), row.name]);
+  }
+  return tags;
+}
+
+async function childrenOf(
+  registry: Registry,
+  repository: string,
+  parsed: ParsedManifest,
+): Promise<ImageDetail['images']> {
+  if (parsed.kind !== 'index' || parsed.manifests.length === 0) return [];
+  const digests = [...new Set(parsed.manifests.map((child) => child.digest))];
+  const rows = await registry.db
+    .selectFrom('registry_manifests as m')
+    .innerJoin('registry_repositories as r', 'r.id', 'm.repository_id')
+    .select('m.digest')
+    .where('r.name', '=', repository)
+    .where('m.digest', 'in', digests)
+    .execute();
+  const present = new Set(rows.map((row) => row.digest));
+  return parsed.manifests.map(({ digest, mediaType, platform }) => ({
+    digest,
+    mediaType,
+    platform:
+      platform === undefined
+        ? null
+        : [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join('/'),
+    present: present.has(digest),
+  }));
+}
+
+async function referrersOf(
+  registry: Registry,
+  repository: string,
+  digest: Digest,
+  bounds: { depth: number; left: number },
+): Promise<ReferrerNode[]> {
+  if (bounds.depth >= REFERRERS_DEPTH_MAX) return [];
+  const nodes: ReferrerNode[] = [];
+  for (const referrer of await registry.listReferrers(repository, digest)) {
+    if (bounds.left === 0) break;
+    bounds.left -= 1;
+    const below = { depth: bounds.depth + 1, left: bounds.left };
+    const referrers = await referrersOf(registry, repository, referrer.digest, below);
+    bounds.left = below.left;
+    nodes.push({
+      digest: referrer.digest,
+      mediaType: referrer.mediaType,
+      artifactType: referrer.artifactType ?? null,
+      sizeBytes: referrer.size,
+      annotations: referrer.annotations ?? {},
+      referrers,
+    });
+  }
+  return nodes;
+}
+
+/** The config of an image in short; null when it is too large or not JSON, which the scan reports in detail. */
+async function readConfig(registry: Registry, descriptor: Descriptor): Promise<ConfigSummary | null> {
+  if (descriptor.size > CONFIG_BYTES_MAX) return null;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of registry.openBlob(descriptor.digest)) pieces.push(piece);
+  let value: Json;
+  try {
+    value = parseStrictJson(Buffer.concat(pieces), { maxBytes: CONFIG_BYTES_MAX });
+  } catch (error) {
+    registry.log.debug({ err: error, digest: descriptor.digest }, 'the config of an image is not JSON');
+    return null;
+  }
+  const root = objectOf(value);
+  const config = objectOf(root['config'] ?? null);
+  return {
+    created: textOf(root['created']),
+    architecture: textOf(root['architecture']),
+    os: textOf(root['os']),
+    user: textOf(config['User']),
+    workingDir: textOf(config['WorkingDir']),
+    entrypoint: textsOf(config['Entrypoint']),
+    command: textsOf(config['Cmd']),
+    environment: textsOf(config['Env']).map((entry) => entry.split('=', 1)[0] ?? ''),
+    exposedPorts: Object.keys(objectOf(config['ExposedPorts'] ?? null)),
+    labels: Object.fromEntries(
+      Object.entries(objectOf(config['Labels'] ?? null)).map(([key, label]) => [key, textOf(label) ?? '']),
+    ),
+    history: listOf(root['history'])
+      .slice(0, HISTORY_LINES_MAX)
+      .map(objectOf)
+      .map((line) => ({
+        created: textOf(line['created']),
+        createdBy: (textOf(line['created_by']) ?? textOf(line['comment']) ?? '').slice(0, HISTORY_CHARACTERS_MAX),
+        empty: line['empty_layer'] === true,
+      })),
+  };
+}
+
+function objectOf(value: Json): { [key: string]: Json } {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
+}
+
+function listOf(value: Json | undefined): Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textsOf(value: Json | undefined): string[] {
+  return listOf(value).filter((entry) => typeof entry === 'string');
+}
+
+function textOf(value: Json | undefined): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}

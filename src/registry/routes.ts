@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import type { ApiApp } from '../access/index.ts';
+import { isDigest, isTag, projectOf } from '../oci/index.ts';
+import { registryFault } from './errors.ts';
+import { listImages, listRepositories, readImage, readQuarantine } from './images.ts';
+import { IMAGES_PAGE_MAX } from './limits.ts';
+import { isOurRepository } from './names.ts';
+import type { Registry } from './registry.ts';
+
+const project = z.object({ project: z.string().min(1).max(128) });
+const image = project.extend({ digest: z.string().max(160) });
+const repositoryName = z.string().max(255).refine(isOurRepository, { message: 'expected PROJECT/IMAGE' });
+const tagName = z.string().refine(isTag, { message: 'expected a tag' });
+const reference = z.string().refine((text) => isTag(text) || isDigest(text), { message: 'expected a tag or digest' });
+
+/** The REST part: what people and the console ask about images. Pushes and pulls go over the distribution API. */
+export function registerRegistryRoutes(app: ApiApp, registry: Registry): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images',
+    config: { action: 'image.read' },
+    schema: {
+      params: project,
+      querystring: z.object({
+        repository: repositoryName.optional(),
+        tag: tagName.optional(),
+        limit: z.coerce.number().int().min(1).max(IMAGES_PAGE_MAX).optional(),
+        after: z.string().max(300).optional(),
+      }),
+    },
+    handler: async (request) => {
+      const { repository, tag, limit, after } = request.query;
+      const page = await listImages(registry, request.params.project, request.principal, {
+        ...(repository === undefined ? {} : { repository }),
+        ...(tag === undefined ? {} : { tag }),
+        ...(limit === undefined ? {} : { limit }),
+        ...(after === undefined ? {} : { after }),
+      });
+      return { items: page.items, ...(page.next === null ? {} : { next: page.next }) };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest',
+    config: { action: 'image.read' },
+    schema: { params: image, querystring: z.object({ repository: repositoryName.optional() }) },
+    handler: (request) =>
+      readImage(registry, request.params.project, request.params.digest, request.principal, request.query.repository),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/quarantine',
+    config: { action: 'image.read' },
+    schema: { params: project, querystring: z.object({ repository: repositoryName, reference }) },
+    handler: (request) => {
+      const { repository } = request.query;
+      requireProject(repository, request.params.project);
+      return readQuarantine(registry, repository, request.query.reference, request.principal);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/repositories',
+    config: { action: 'image.read' },
+    schema: { params: project },
+    handler: async (request) => ({ items: await listRepositories(registry, request.params.project) }),
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/projects/:project/images/:digest',
+    config: { action: 'image.delete' },
+    schema: { params: image, querystring: z.object({ repository: repositoryName }) },
+    handler: async (request, reply) => {
+      const { repository } = request.query;
+      const { digest } = request.params;
+      requireProject(repository, request.params.project);
+      if (!isDigest(digest)) throw registryFault('registry.digest-invalid', { digest });
+      await registry.manifests.delete(repository, digest, request.principal);
+      void reply.code(204);
+    },
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/projects/:project/tags',
+    config: { action: 'image.delete' },
+    schema: { params: project, querystring: z.object({ repository: repositoryName, tag: tagName }) },
+    handler: async (request, reply) => {
+      const { repository, tag } = request.query;
+      requireProject(repository, request.params.project);
+      await registry.manifests.deleteTag(repository, tag, request.principal);
+      void reply.code(204);
+    },
+  });
+}
+
+/** The right was asked for the project in the path, so the repository must be in that project. */
+function requireProject(repository: string, asked: string): void {
+  if (projectOf(repository) !== asked) throw registryFault('registry.repository-unknown', { repository });
+}
