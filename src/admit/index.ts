@@ -12,11 +12,24 @@ export {
   type SignatureFacts,
   type WorkloadFacts,
 } from './admission.ts';
+export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './admit.ts';
+export { admitCommands } from './commands.ts';
+export {
+  type ContainerOutline,
+  describePod,
+  describeScan,
+  describeSignatures,
+  type PodOutline,
+  type ScanOutcome,
+} from './describe.ts';
 export { admitFault } from './errors.ts';
 export type { Exception } from './exception.ts';
 export { judge, type Question } from './judge.ts';
+export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';
 export { PRESETS_FOLDER, readPolicies } from './presets.ts';
+export { registerAdmitRoutes } from './routes.ts';
+export type { AdmitTables, VerdictQuery } from './store.ts';
 export {
   checkVerdict,
   type Reason,

@@ -72,7 +72,7 @@ function describeContainer(
     image,
     role,
     privileged,
-    runsAsRoot: runsAsRoot(context, podContext, imageUser(image)),
+    runsAsRoot: runsAsRoot(context['runAsUser'] ?? podContext['runAsUser'] ?? null, imageUser(image)),
     // Kubernetes: on unless it is switched off, and always on for privileged or CAP_SYS_ADMIN
     allowPrivilegeEscalation: privileged || context['allowPrivilegeEscalation'] !== false,
     readOnlyRootFilesystem: context['readOnlyRootFilesystem'] === true,
@@ -89,13 +89,11 @@ function describeContainer(
 }
 
 /**
- * Whether the first process may be uid 0. `runAsUser` of the container goes before that of the pod, and both before the
- * image's. A name that nobody resolved may be a second name of uid 0 in the image's passwd, so it counts as root; so
+ * Whether the first process may be uid 0. What the workload says (`written`) goes before what the image says. A name that nobody resolved may be a second name of uid 0 in the image's passwd, so it counts as root; so
  * does a number outside what a uid can be, which some runtimes wrap around.
  */
-function runsAsRoot(context: Members, podContext: Members, image: ImageUser): boolean {
-  const written = context['runAsUser'] ?? podContext['runAsUser'];
-  if (written !== undefined && written !== null) return !isOrdinaryUid(written);
+export function runsAsRoot(written: Json, image: ImageUser): boolean {
+  if (written !== null) return !isOrdinaryUid(written);
   const user = image.user.split(':', 1)[0] ?? '';
   if (/^[0-9]{1,10}$/.test(user)) return !isOrdinaryUid(Number(user));
   return user === '' || image.uid === null || !isOrdinaryUid(image.uid);

@@ -61,6 +61,19 @@ export const trustFault = defineFaults({
     en: { what: 'the signature of {image} is not accepted', why: '{reason}' },
     es: { what: 'no se acepta la firma de {image}', why: '{reason}' },
   },
+  'trust.digest-needed': {
+    kind: 'invalid',
+    en: {
+      what: 'a signature is of a digest, not of a name or tag',
+      why: 'expected PROJECT/IMAGE@sha256:…, got {image}',
+      remedy: 'see the digests: darsena image list',
+    },
+    es: {
+      what: 'una firma es de un digest, no de un nombre o etiqueta',
+      why: 'se esperaba PROYECTO/IMAGEN@sha256:…, se recibió {image}',
+      remedy: 'ver los digests: darsena image list',
+    },
+  },
   'trust.identity-pattern': {
     kind: 'invalid',
     en: {

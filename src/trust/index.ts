@@ -7,6 +7,7 @@ export {
   verifyByCertificate,
   verifyByKey,
 } from './bundle.ts';
+export { trustCommands } from './commands.ts';
 export { COSIGN_SIGNATURE_ANNOTATION, cosignSignatureTag, type SimpleSigning } from './cosign.ts';
 export type { SerializedEnvelope } from './dsse.ts';
 export { trustFault } from './errors.ts';

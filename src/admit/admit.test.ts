@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { createApi, type Principal } from '../access/index.ts';
+import { Journal, journalMigrations } from '../journal/index.ts';
+import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { generateSigningKey, readPublicKey } from '../trust/index.ts';
+import {
+  type Admission,
+  Admit,
+  type AdmitTables,
+  admitMigrations,
+  checkVerdict,
+  describePod,
+  describeScan,
+  joinVerdicts,
+  NO_SCAN,
+  NO_WORKLOAD,
+  PRESETS_FOLDER,
+  readPolicies,
+  registerAdmitRoutes,
+} from './index.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const admission: Admission = {
+  image: { digest, repository: 'tienda/web', project: 'tienda', tags: [], ageDays: 0, sizeBytes: 1 },
+  scan: { ...NO_SCAN, state: 'complete', hasAdvisories: true, advisoriesAgeDays: 0 },
+  signatures: {
+    imageVerified: true,
+    imageSigners: ['release'],
+    provenanceVerified: true,
+    provenanceSigners: ['builder'],
+  },
+  workload: NO_WORKLOAD,
+  environment: { name: 'dev', class: 'development' },
+};
+const question = {
+  door: 'start',
+  admission,
+  specHash: 'sha256:spec',
+  actor: 'user:ana',
+  subject: 'tienda/dev/web',
+} as const;
+
+async function open() {
+  const opened = await openDatabase<AdmitTables>('sqlite::memory:', [...journalMigrations, ...admitMigrations]);
+  const journal = new Journal({
+    db: opened.db as never,
+    clock: systemClock,
+    log: silentLog,
+    checkpointKeyPem: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+    keyId: 'test',
+  });
+  const { key } = generateSigningKey(randomBytes(32));
+  const policies = await readPolicies(PRESETS_FOLDER);
+  const admit = new Admit({ db: opened.db, journal, clock: systemClock, policies, key });
+  return { opened, journal, admit, keys: [readPublicKey(key.publicKeyPem)] };
+}
+
+function hasCode(code: string) {
+  return (error: unknown) => error instanceof Fault && error.code === code;
+}
+
+test('an answer is kept with its fact, and found again by digest until it expires', async () => {
+  const { opened, journal, admit } = await open();
+  const [verdict] = await admit.judge([question]);
+  assert.equal(verdict?.decision, 'allow');
+  assert.deepEqual(await admit.verdicts({ project: 'tienda', digest, limit: 5 }), [verdict]);
+  assert.deepEqual(await admit.current({ project: 'tienda', digest, door: 'start', environment: 'dev' }), verdict);
+  assert.equal(await admit.current({ project: 'tienda', digest, door: 'start', environment: 'prod' }), null);
+  assert.equal(await admit.current({ project: 'banco', digest }), null);
+  await opened.db.updateTable('admit_verdicts').set({ expires_at: '2020-01-01T00:00:00Z' }).execute();
+  await journal.settled();
+  const [fact] = await journal.query({ projects: ['tienda'], kinds: ['workload.judged'], limit: 1 });
+  assert.equal(fact?.digest, digest);
+  await opened.close();
+});
+
+test('an agent takes a signed verdict for its image, workload and place only, in time, and never a refusal', async () => {
+  const { opened, admit, keys } = await open();
+  const [verdict] = await admit.judge([question]);
+  assert.ok(verdict);
+  const record = admit.sign(verdict);
+  const start = { project: 'tienda', environment: 'dev', digest, specHash: 'sha256:spec', now: new Date() };
+  assert.deepEqual(checkVerdict(record, keys, start), verdict);
+  const refused = hasCode('admit.verdict-refused');
+  for (const change of [
+    { project: 'banco' },
+    { environment: 'prod' },
+    { digest: `sha256:${'b'.repeat(64)}` },
+    { specHash: 'sha256:other' },
+    { now: new Date(Date.parse(verdict.expiresAt)) },
+    { now: new Date(Number.NaN) },
+  ]) {
+    assert.throws(() => checkVerdict(record, keys, { ...start, ...change }), refused);
+  }
+  const sign = (change: object) => admit.sign({ ...verdict, ...change });
+  assert.throws(() => checkVerdict(sign({ decision: 'refuse' }), keys, start), refused);
+  assert.throws(() => checkVerdict(sign({ decision: 'yes' }), keys, start), refused);
+  assert.throws(() => checkVerdict(sign({ door: 'push' }), keys, start), refused);
+  assert.throws(() => checkVerdict(record, [], start), hasCode('trust.record-refused'));
+  assert.throws(() => checkVerdict(verdict, keys, start), hasCode('trust.record-refused'));
+  await opened.close();
+});
+
+test('an exception needs another person, an end, and a place to be found', async () => {
+  const { opened, admit } = await open();
+  const scan = describeScan(
+    {
+      complete: true,
+      scannedAt: '2026-01-01T00:00:00Z',
+      packages: 1,
+      findings: [
+        {
+          id: 'CVE-1',
+          package: { name: 'p', version: '1' },
+          fixedVersion: '2',
+          severity: 'critical',
+          cvss: null,
+          kev: false,
+          epss: null,
+        },
+      ],
+      advisories: { coverage: { npm: 'data' } },
+    },
+    new Date().toISOString(),
+    new Date(),
+  );
+  const prod = {
+    ...question,
+    admission: { ...admission, scan, environment: { name: 'prod', class: 'production' as const } },
+  };
+  assert.equal((await admit.preview(prod)).decision, 'refuse');
+  const wanted = {
+    project: 'tienda',
+    environment: 'prod',
+    rule: 'critical-vulnerability',
+    subject: 'CVE-1',
+    digest,
+    reason: 'the code is never reached',
+    expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
+  };
+  for (const expiresAt of ['never', '2020-01-01T00:00:00Z', '2099-01-01T00:00:00Z']) {
+    await assert.rejects(
+      admit.requestException({ ...wanted, expiresAt }, 'user:ana'),
+      hasCode('admit.exception-expiry'),
+    );
+  }
+  const { id } = await admit.requestException(wanted, 'user:ana');
+  assert.equal((await admit.preview(prod)).decision, 'refuse');
+  await assert.rejects(admit.approveException('tienda', id, 'user:ana'), hasCode('admit.exception-own'));
+  await assert.rejects(admit.approveException('banco', id, 'user:eva'), hasCode('admit.exception-unknown'));
+  assert.equal((await admit.approveException('tienda', id, 'user:eva')).approver, 'user:eva');
+  assert.equal((await admit.approveException('tienda', id, 'user:leo')).approver, 'user:eva');
+  assert.equal((await admit.preview(prod)).decision, 'warn');
+  await opened.close();
+});
+
+test('the answer about several containers is the worst of them, each reason naming whose it is', async () => {
+  const { opened, admit } = await open();
+  const unsigned = { ...admission, signatures: { ...admission.signatures, imageVerified: false } };
+  const verdicts = await admit.judge([question, { ...question, admission: unsigned }]);
+  const joined = joinVerdicts(
+    verdicts.map((verdict, index) => ({ subject: index === 0 ? 'web' : 'api', verdict })),
+    'sha256:release',
+  );
+  assert.equal(joined?.decision, 'warn');
+  assert.deepEqual(
+    joined?.reasons.map((reason) => [reason.rule, reason.subject]),
+    [['image-unsigned', 'api']],
+  );
+  assert.equal(joined?.specHash, 'sha256:release');
+  assert.equal(joinVerdicts([], null), null);
+  await opened.close();
+});
+
+test('a pod of deploy is described with its limits, probes and user', () => {
+  const container = {
+    name: 'web',
+    image: 'x',
+    ports: [{ port: 80 }],
+    resources: { cpuLimitMillis: null, memoryLimitBytes: 1 },
+    readinessProbe: {},
+    livenessProbe: null,
+    security: {
+      runAsUser: null,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      capabilitiesAdd: ['CAP_NET_ADMIN'],
+      capabilitiesDrop: ['ALL'],
+    },
+  };
+  const facts = describePod('Deployment', 'web', { containers: [container], initContainers: [container] }, () => ({
+    user: '1000',
+    uid: null,
+  }));
+  assert.deepEqual(
+    facts.containers.map((one) => one.label),
+    ['web', 'web (init)'],
+  );
+  const [web] = facts.containers;
+  assert.deepEqual(
+    [web?.runsAsRoot, web?.hasCpuLimit, web?.hasMemoryLimit, web?.hasReadinessProbe, web?.addedCapabilities],
+    [false, false, true, true, ['NET_ADMIN']],
+  );
+});
+
+test('the routes show policies and verdicts, and keep a project from another', async () => {
+  const { opened, admit } = await open();
+  await admit.judge([question]);
+  const principal: Principal = {
+    id: 'p',
+    actor: 'user:ana',
+    kind: 'user',
+    name: 'ana',
+    grants: [{ role: 'developer', project: 'tienda' }],
+    tokenId: null,
+  };
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => principal });
+  registerAdmitRoutes(app, admit);
+  const call = async (method: 'GET' | 'POST', url: string, payload?: object) => {
+    const headers = { authorization: 'Bearer x' };
+    const response = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
+    return { status: response.statusCode, body: response.json() };
+  };
+  const list = await call('GET', '/api/v1/policies');
+  assert.deepEqual(
+    list.body.items.map((policy: { name: string }) => policy.name),
+    ['dev', 'prod'],
+  );
+  const prod = await call('GET', '/api/v1/policies/prod');
+  assert.equal(prod.body.rules[0].id, 'scan-failed');
+  assert.equal((await call('GET', '/api/v1/policies/none')).status, 404);
+  assert.equal((await call('POST', '/api/v1/policies/check', { source: 'name: x' })).body.code, 'admit.policy-invalid');
+  const verdicts = await call('GET', `/api/v1/projects/tienda/verdicts?digest=${digest}`);
+  assert.equal(verdicts.body.items.length, 1);
+  assert.equal((await call('GET', '/api/v1/projects/banco/verdicts')).status, 403);
+  assert.equal((await call('GET', '/api/v1/projects/tienda/verdicts?digest=x')).status, 400);
+  await app.close();
+  await opened.close();
+});

@@ -1,0 +1,223 @@
+import type { Kysely } from 'kysely';
+import type { Journal } from '../journal/index.ts';
+import { type Clock, newId } from '../system/index.ts';
+import type { SignedRecord, SigningKey } from '../trust/index.ts';
+import type { Admission, Door, EnvironmentClass } from './admission.ts';
+import { admitFault } from './errors.ts';
+import type { Exception } from './exception.ts';
+import { judge } from './judge.ts';
+import { EXCEPTION_DAYS_MAX } from './limits.ts';
+import type { Policy } from './policy.ts';
+import {
+  type AdmitTables,
+  insertException,
+  insertVerdict,
+  markApproved,
+  readExceptions,
+  readVerdicts,
+  type VerdictQuery,
+} from './store.ts';
+import { signVerdict, type Verdict } from './verdict.ts';
+
+export interface AdmitOptions {
+  readonly db: Kysely<AdmitTables>;
+  readonly journal: Pick<Journal, 'record' | 'committed'>;
+  readonly clock: Clock;
+  readonly policies: readonly Policy[];
+  /** The key of control; agents know its public part. */
+  readonly key: SigningKey;
+}
+
+export interface AdmitQuestion {
+  readonly door: Door;
+  readonly admission: Admission;
+  /** The policy to ask; without it the one of the environment's class. */
+  readonly policy?: string;
+  readonly specHash: string | null;
+  readonly actor: string;
+  /** What people call it: `tienda/dev/web`, `tienda/web`. */
+  readonly subject: string;
+}
+
+/** The policies, the answers that were given, and the exceptions from them. */
+export class Admit {
+  readonly #options: AdmitOptions;
+
+  constructor(options: AdmitOptions) {
+    this.#options = options;
+  }
+
+  policies(): readonly Policy[] {
+    return this.#options.policies;
+  }
+
+  /** @throws Fault admit.policy-unknown */
+  policy(name: string): Policy {
+    const policy = this.#options.policies.find((one) => one.name === name);
+    if (policy === undefined) throw admitFault('admit.policy-unknown', { policy: name });
+    return policy;
+  }
+
+  /** The policy of a class of environment: what is not development is judged as production. */
+  policyFor(environment: EnvironmentClass): Policy {
+    return this.policy(environment === 'development' || environment === 'none' ? 'dev' : 'prod');
+  }
+
+  /**
+   * Answers questions and keeps the answers, all in one transaction: a deploy asks once for each container it starts.
+   * @throws Fault admit.policy-unknown
+   */
+  async judge(questions: readonly AdmitQuestion[]): Promise<Verdict[]> {
+    const { db, journal } = this.#options;
+    const exceptions = await Promise.all(
+      questions.map(({ admission: { image } }) => readExceptions(db, { project: image.project, digest: image.digest })),
+    );
+    const verdicts = questions.map((question, index) => this.#answer(question, exceptions[index] ?? []));
+    await db.transaction().execute(async (tx) => {
+      for (const [index, verdict] of verdicts.entries()) {
+        const question = questions[index];
+        await insertVerdict(tx, verdict);
+        await journal.record<AdmitTables>(tx, {
+          kind: 'workload.judged',
+          project: verdict.project,
+          actor: question?.actor ?? 'platform',
+          subject: question?.subject ?? verdict.project,
+          digest: verdict.digest,
+          body: {
+            verdict: verdict.id,
+            door: verdict.door,
+            decision: verdict.decision,
+            environment: verdict.environment,
+            policy: { ...verdict.policy },
+            rules: [...new Set(verdict.reasons.map((reason) => reason.rule))],
+          },
+        });
+      }
+    });
+    journal.committed();
+    return verdicts;
+  }
+
+  /** Answers without keeping anything: what a pipeline or a preview asks. */
+  async preview(question: Omit<AdmitQuestion, 'actor' | 'subject'>): Promise<Verdict> {
+    const { image } = question.admission;
+    const exceptions = await readExceptions(this.#options.db, { project: image.project, digest: image.digest });
+    return this.#answer(question, exceptions);
+  }
+
+  /** A verdict as it travels to an agent. */
+  sign(verdict: Verdict): SignedRecord {
+    return signVerdict(this.#options.key, verdict);
+  }
+
+  /** Newest first. */
+  verdicts(query: VerdictQuery): Promise<Verdict[]> {
+    return readVerdicts(this.#options.db, query);
+  }
+
+  /** The newest verdict of an image at a door that has not expired, or null. */
+  async current(query: Omit<VerdictQuery, 'limit'>): Promise<Verdict | null> {
+    const [newest] = await readVerdicts(this.#options.db, { ...query, limit: 1 });
+    const isFresh = newest !== undefined && this.#options.clock.now().getTime() < Date.parse(newest.expiresAt);
+    return isFresh ? newest : null;
+  }
+
+  exceptions(project: string, digest?: string): Promise<Exception[]> {
+    return readExceptions(this.#options.db, { project, ...(digest === undefined ? {} : { digest }) });
+  }
+
+  /**
+   * Asks for an exception; it covers nothing until a second person approves it.
+   * @throws Fault admit.exception-expiry
+   */
+  async requestException(
+    wanted: Omit<Exception, 'id' | 'author' | 'approver' | 'createdAt'>,
+    author: string,
+  ): Promise<Exception> {
+    const { db, journal, clock } = this.#options;
+    const now = clock.now();
+    const latest = now.getTime() + EXCEPTION_DAYS_MAX * 86_400_000;
+    const expiry = Date.parse(wanted.expiresAt);
+    if (!(expiry > now.getTime() && expiry <= latest)) {
+      throw admitFault('admit.exception-expiry', { days: EXCEPTION_DAYS_MAX, expiresAt: wanted.expiresAt });
+    }
+    const exception: Exception = {
+      ...wanted,
+      id: newId(clock),
+      author,
+      approver: null,
+      createdAt: now.toISOString(),
+    };
+    await db.transaction().execute(async (tx) => {
+      await insertException(tx, exception);
+      await journal.record<AdmitTables>(tx, factOf('exception.requested', exception, author));
+    });
+    journal.committed();
+    return exception;
+  }
+
+  /**
+   * The second person agrees. Approving again changes nothing.
+   * @throws Fault admit.exception-unknown; admit.exception-own for the author
+   */
+  async approveException(project: string, id: string, approver: string): Promise<Exception> {
+    const { db, journal } = this.#options;
+    const exception = (await readExceptions(db, { project })).find((one) => one.id === id);
+    if (exception === undefined) throw admitFault('admit.exception-unknown', { id, project });
+    if (exception.author === approver) throw admitFault('admit.exception-own', { id, author: exception.author });
+    const approved = await db.transaction().execute(async (tx) => {
+      if (!(await markApproved(tx, exception, approver))) return null;
+      await journal.record<AdmitTables>(tx, factOf('exception.approved', exception, approver));
+      return { ...exception, approver };
+    });
+    journal.committed();
+    return approved ?? exception;
+  }
+
+  #answer(question: Omit<AdmitQuestion, 'actor' | 'subject'>, exceptions: readonly Exception[]): Verdict {
+    const { clock } = this.#options;
+    const { door, admission, specHash } = question;
+    const policy =
+      question.policy === undefined ? this.policyFor(admission.environment.class) : this.policy(question.policy);
+    return judge({ id: newId(clock), at: clock.now().toISOString(), door, policy, admission, exceptions, specHash });
+  }
+}
+
+function factOf(kind: string, exception: Exception, actor: string) {
+  const { id, project, rule, subject, environment, expiresAt, reason } = exception;
+  return {
+    kind,
+    project,
+    actor,
+    subject: `exception ${id}`,
+    digest: exception.digest,
+    body: { rule, subject, environment, expiresAt, reason },
+  };
+}
+
+/**
+ * The answer about several containers as one: the worst decision and every reason, each naming whose it is. For people
+ * and for the release; starts are permitted by the verdicts themselves.
+ */
+export function joinVerdicts(
+  verdicts: readonly { readonly subject: string; readonly verdict: Verdict }[],
+  specHash: string | null,
+): Verdict | null {
+  const [first] = verdicts;
+  if (first === undefined) return null;
+  const decisions = new Set(verdicts.map(({ verdict }) => verdict.decision));
+  const reasons = verdicts.flatMap(({ subject, verdict }) =>
+    verdict.reasons.map((reason) => ({
+      ...reason,
+      subject: reason.subject === null ? subject : `${subject}: ${reason.subject}`,
+    })),
+  );
+  const unique = [...new Map(reasons.map((reason) => [`${reason.rule}\n${reason.subject}`, reason])).values()];
+  return {
+    ...first.verdict,
+    decision: decisions.has('refuse') ? 'refuse' : decisions.has('warn') ? 'warn' : 'allow',
+    reasons: unique.sort((a, b) => Number(a.effect === 'warn') - Number(b.effect === 'warn')),
+    specHash,
+    expiresAt: verdicts.map(({ verdict }) => verdict.expiresAt).sort()[0] ?? first.verdict.expiresAt,
+  };
+}

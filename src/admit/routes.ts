@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import type { ApiApp } from '../access/index.ts';
+import { parseDigest } from '../oci/index.ts';
+import { DOORS, type Door } from './admission.ts';
+import type { Admit } from './admit.ts';
+import { type Policy, readPolicy } from './policy.ts';
+
+const VERDICTS_MAX = 200;
+const project = z.string().max(200);
+const actorRule = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/);
+
+export function registerAdmitRoutes(app: ApiApp, admit: Admit): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/policies',
+    config: { action: 'policy.read' },
+    schema: { tags: ['policies'], summary: 'Admission policies' },
+    handler: async () => ({ items: admit.policies().map(showPolicy) }),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/policies/:name',
+    config: { action: 'policy.read' },
+    schema: {
+      tags: ['policies'],
+      summary: 'A policy with its rules and its source',
+      params: z.object({ name: z.string().max(63) }),
+    },
+    handler: async (request) => {
+      const policy = admit.policy(request.params.name);
+      return { ...showPolicy(policy), rules: policy.rules.map(({ evaluate, ...rule }) => rule), source: policy.source };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/policies/check',
+    config: { action: 'policy.read' },
+    schema: {
+      tags: ['policies'],
+      summary: 'Check a policy document without using it',
+      body: z.object({ source: z.string().max(512 * 1024) }),
+    },
+    handler: async (request) => showPolicy(readPolicy(request.body.source, 'policy')),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/verdicts',
+    config: { action: 'image.read' },
+    schema: {
+      tags: ['policies'],
+      summary: 'Verdicts of a project, newest first',
+      params: z.object({ project }),
+      querystring: z.object({
+        digest: z.string().max(200).optional(),
+        door: z.enum(DOORS as [Door, ...Door[]]).optional(),
+        environment: z.string().max(63).optional(),
+        limit: z.coerce.number().int().min(1).max(VERDICTS_MAX).default(50),
+      }),
+    },
+    handler: async (request) => {
+      const { digest, door, environment, limit } = request.query;
+      const items = await admit.verdicts({
+        project: request.params.project,
+        limit,
+        ...(digest === undefined ? {} : { digest: parseDigest(digest) }),
+        ...(door === undefined ? {} : { door }),
+        ...(environment === undefined ? {} : { environment }),
+      });
+      return { items };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/exceptions',
+    config: { action: 'image.read' },
+    schema: { tags: ['policies'], summary: 'Exceptions of a project, newest first', params: z.object({ project }) },
+    handler: async (request) => ({ items: await admit.exceptions(request.params.project) }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/exceptions',
+    config: { action: 'promotion.request' },
+    schema: {
+      tags: ['policies'],
+      summary: 'Ask for an exception; a second person has to approve it',
+      params: z.object({ project }),
+      body: z.object({
+        rule: actorRule,
+        subject: z.string().min(1).max(300).nullable().default(null),
+        environment: z.string().min(1).max(63).nullable().default(null),
+        digest: z.string().max(200),
+        reason: z.string().min(10).max(2000),
+        expiresAt: z.iso.datetime(),
+      }),
+    },
+    handler: async (request, reply) => {
+      const { digest, ...rest } = request.body;
+      const wanted = { ...rest, project: request.params.project, digest: parseDigest(digest) };
+      void reply.code(201);
+      return admit.requestException(wanted, request.principal.actor);
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/exceptions/:id/approve',
+    config: { action: 'promotion.approve' },
+    schema: {
+      tags: ['policies'],
+      summary: 'Approve an exception that somebody else asked for',
+      params: z.object({ project, id: z.string().max(36) }),
+    },
+    handler: async (request) =>
+      admit.approveException(request.params.project, request.params.id, request.principal.actor),
+  });
+}
+
+function showPolicy(policy: Policy) {
+  const { name, version, description, doors, validHours, rules } = policy;
+  return {
+    name,
+    version,
+    description,
+    doors,
+    validHours,
+    ruleCount: rules.length,
+    refuses: rules.filter((rule) => rule.effect === 'refuse').length,
+    warns: rules.filter((rule) => rule.effect === 'warn').length,
+  };
+}
