@@ -1,7 +1,16 @@
 export type { ByteSource } from './blob-files.ts';
+export { RegistryClient, type RemoteManifest, type RemoteRegistry } from './client.ts';
 export type { Collected } from './collection.ts';
 export { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
 export { registryFault } from './errors.ts';
+export type {
+  ConfigSummary,
+  ImageDetail,
+  ImageSummary,
+  QuarantineState,
+  ReferrerNode,
+  RepositorySummary,
+} from './images.ts';
 export { manifestKind, type Page, type Referrer } from './manifests.ts';
 export { registryMigrations } from './migrations.ts';
 export { isOurRepository } from './names.ts';
@@ -15,4 +24,5 @@ export type {
   RegistryAccess,
 } from './ports.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
+export { registerRegistryRoutes } from './routes.ts';
 export type { ManifestKind, RegistryTables, StoredManifest } from './store.ts';

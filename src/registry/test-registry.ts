@@ -53,7 +53,7 @@ export const PEOPLE: ReadonlyMap<string, Principal> = new Map(
   ].map((one) => [one.name, one]),
 );
 
-export const HELD: PullAnswer = {
+export const HELD: Extract<PullAnswer, { allow: false }> = {
   allow: false,
   code: 'admit.pending',
   reasons: [{ en: 'not scanned yet', es: 'aún sin analizar' }],
