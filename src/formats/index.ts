@@ -1,3 +1,4 @@
+export { scoreCvss3 } from './cvss.ts';
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
 export { type Compression, detectCompression, inflate } from './inflate.ts';
 export { type Json, parseStrictJson } from './json.ts';
@@ -13,6 +14,7 @@ export {
   type YamlLimits,
 } from './limits.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
+export { formatPurl, type PurlParts } from './purl.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
 export { packTar, type TarInput } from './tar-writer.ts';
 export { parseYaml, parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from './yaml.ts';

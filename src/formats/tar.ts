@@ -17,6 +17,8 @@ export interface TarEntry {
   readonly mtimeSeconds: number;
   /** The place among the entries of the archive, from 0; extended headers do not count. */
   readonly ordinal: number;
+  /** Where its bytes start in the archive, for readers that can seek. */
+  readonly offsetBytes: number;
 }
 
 /** Takes the bytes of one entry. Chunks are views that are valid only during the call. */
@@ -78,7 +80,7 @@ export class TarReader {
         // What follows the end mark is padding to the record size; other readers do not look at it either.
         break;
       } else if (this.#headerFill === 0 && chunk.length - at >= BLOCK) {
-        this.#readHeader(chunk.subarray(at, at + BLOCK));
+        this.#readHeader(chunk.subarray(at, at + BLOCK), this.#offset + at + BLOCK);
         at += BLOCK;
       } else {
         const take = Math.min(BLOCK - this.#headerFill, chunk.length - at);
@@ -87,7 +89,7 @@ export class TarReader {
         at += take;
         if (this.#headerFill === BLOCK) {
           this.#headerFill = 0;
-          this.#readHeader(this.#header);
+          this.#readHeader(this.#header, this.#offset + at);
         }
       }
     }
@@ -107,7 +109,7 @@ export class TarReader {
     sink?.end();
   }
 
-  #readHeader(block: Uint8Array): void {
+  #readHeader(block: Uint8Array, offsetBytes: number): void {
     if (isZero(block)) {
       this.#zeroBlocks++;
       return;
@@ -120,7 +122,7 @@ export class TarReader {
     checkChecksum(block, place);
     const type = String.fromCharCode(block[156] ?? 0);
     if (type === 'x' || type === 'g' || type === 'L' || type === 'K') this.#startExtended(block, type, place);
-    else this.#startEntry(block, type, place);
+    else this.#startEntry(block, type, place, offsetBytes);
   }
 
   #startExtended(block: Uint8Array, type: string, place: string): void {
@@ -148,7 +150,7 @@ export class TarReader {
     this.#startBody(size, sink);
   }
 
-  #startEntry(block: Uint8Array, type: string, place: string): void {
+  #startEntry(block: Uint8Array, type: string, place: string, offsetBytes: number): void {
     const extended = { ...this.#global, ...this.#next };
     this.#next = {};
     const path = extended.path ?? readHeaderPath(block);
@@ -180,6 +182,7 @@ export class TarReader {
       gid: extended.gid ?? readNumber(block, 116, 8, 'gid', named),
       mtimeSeconds: extended.mtimeSeconds ?? readNumber(block, 136, 12, 'mtime', named, { negative: true }),
       ordinal: this.#ordinal++,
+      offsetBytes,
     };
     this.#startBody(sizeBytes, this.#visit(entry));
   }

@@ -1,0 +1,19 @@
+export {
+  AdvisoryDatabase,
+  type AdvisoryMatch,
+  type AdvisorySource,
+  type Coverage,
+  type PackageQuery,
+} from './database.ts';
+export { advisoryFault } from './errors.ts';
+export { ORDERINGS, orderingOf } from './orderings/index.ts';
+export type { Severity } from './record.ts';
+export {
+  type AdvisoryInput,
+  AdvisoryStore,
+  compileAdvisories,
+  type ImportedSource,
+  type ImportOptions,
+  type ImportOutcome,
+  inputsOf,
+} from './store.ts';

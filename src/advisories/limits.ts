@@ -1,0 +1,18 @@
+const MIB = 1024 * 1024;
+
+/** One feed, inflated. Debian's tracker is near 70 MiB, the largest OSV export (all of npm) near 1 GiB. */
+export const FEED_MAX_BYTES = 4096 * MIB;
+/** One JSON document: Debian's tracker is the largest single one. */
+export const DOCUMENT_MAX_BYTES = 256 * MIB;
+/** One line of NDJSON, one OSV record: the largest public ones (all kernel versions by name) are near 10 MiB. */
+export const RECORD_MAX_BYTES = 32 * MIB;
+/** Feeds inflate well: JSON with repeated keys reaches 60:1. */
+export const FEED_MAX_RATIO = 400;
+/** A version; compared in time linear in its length. */
+export const VERSION_MAX_LENGTH = 256;
+/** A title for people; feeds put whole descriptions there. */
+export const TITLE_MAX_LENGTH = 300;
+/** An import with fewer records than this share of what it replaces is taken for cut. */
+export const SHRINK_SHARE_MIN = 0.5;
+/** Records between pauses of an import, so that the service goes on answering. */
+export const RECORDS_PER_TURN = 200;

@@ -1,0 +1,42 @@
+import { compareDigits, type Ordering } from './ordering.ts';
+
+/** Semantic Versioning 2.0.0, section 11; Go writes a `v` before it, npm tolerates one. Missing parts are zero. */
+export const semver: Ordering = {
+  name: 'semver',
+  ecosystems: ['npm', 'Go', 'crates.io', 'Hex', 'Pub', 'SwiftURL', 'GitHub Actions'],
+  compare(a, b) {
+    const left = parse(a);
+    const right = parse(b);
+    if (!left || !right) return null;
+    for (let at = 0; at < 3; at++) {
+      const order = compareDigits(left.core[at] ?? '0', right.core[at] ?? '0');
+      if (order !== 0) return order;
+    }
+    return comparePrerelease(left.prerelease, right.prerelease);
+  },
+};
+
+const PATTERN = /^[v=\s]*(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-?([0-9A-Za-z][0-9A-Za-z.-]*))?(?:\+[0-9A-Za-z.-]*)?$/;
+
+function parse(text: string): { core: string[]; prerelease: string[] } | null {
+  const match = PATTERN.exec(text.trim());
+  if (!match) return null;
+  const [, major = '0', minor = '0', patch = '0', prerelease = ''] = match;
+  return { core: [major, minor, patch], prerelease: prerelease === '' ? [] : prerelease.split('.') };
+}
+
+function comparePrerelease(a: string[], b: string[]): number {
+  if (a.length === 0 || b.length === 0) return (a.length === 0 ? 1 : 0) - (b.length === 0 ? 1 : 0);
+  for (let at = 0; at < Math.max(a.length, b.length); at++) {
+    const left = a[at];
+    const right = b[at];
+    if (left === undefined) return -1;
+    if (right === undefined) return 1;
+    const isLeftNumber = /^\d+$/.test(left);
+    const isRightNumber = /^\d+$/.test(right);
+    if (isLeftNumber !== isRightNumber) return isLeftNumber ? -1 : 1;
+    const order = isLeftNumber ? compareDigits(left, right) : left < right ? -1 : left > right ? 1 : 0;
+    if (order !== 0) return order;
+  }
+  return 0;
+}

@@ -1,0 +1,368 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FormatError, STREAM_CHUNK_BYTES } from '../formats/index.ts';
+import { type Clock, syncFolder } from '../system/index.ts';
+import { AdvisoryDatabase, type AdvisorySource, normaliseName, SCHEMA, SCHEMA_VERSION } from './database.ts';
+import { readDocuments, stemOf } from './documents.ts';
+import { advisoryFault } from './errors.ts';
+import type { Feed } from './feeds/feed.ts';
+import { FEEDS } from './feeds/index.ts';
+import { RECORDS_PER_TURN, SHRINK_SHARE_MIN } from './limits.ts';
+import type { FeedItem } from './record.ts';
+
+/** Something to import. `name` is a file name or address: it says nothing but the name of the source. */
+export interface AdvisoryInput {
+  readonly name: string;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface ImportedSource {
+  readonly name: string;
+  readonly feed: string;
+  readonly records: number;
+  /** Withdrawn, or about what cannot be matched. */
+  readonly skipped: number;
+  readonly updatedAt: string;
+}
+
+export interface ImportOutcome {
+  readonly imported: readonly ImportedSource[];
+  /** Inputs that are no known feed. */
+  readonly unknown: readonly string[];
+  readonly revision: string;
+}
+
+export interface ImportOptions {
+  /** Take what is older or much smaller than the data in use. @default false */
+  readonly force?: boolean;
+  /** Leave out inputs that are no known feed; otherwise one of them is a fault. @default false */
+  readonly skipUnknown?: boolean;
+  readonly onRecords?: (source: string, records: number) => void;
+}
+
+/**
+ * The advisories on disk: one compiled file, `advisories.db`, in a folder of its own. An import builds a new file beside
+ * it and renames it into place at the end, so a reader sees the old data or the new, and a crash or a faulty feed leaves
+ * the old. Imports of one process queue up.
+ */
+export class AdvisoryStore {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  #database: AdvisoryDatabase | null = null;
+  #stamp = '';
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: string, clock: Clock) {
+    this.#folder = folder;
+    this.#clock = clock;
+  }
+
+  /** The data in use; another process may have replaced it since the last call. Do not keep the answer for long. */
+  async current(): Promise<AdvisoryDatabase> {
+    const found = await stat(this.#path, { bigint: true }).catch(() => null);
+    const stamp = found ? `${found.ino}.${found.mtimeNs}` : 'none';
+    if (!this.#database || stamp !== this.#stamp) {
+      const next = found ? AdvisoryDatabase.open(this.#path) : AdvisoryDatabase.empty();
+      // The one before may still be answering; it is closed when nobody holds it any more.
+      this.#database = next;
+      this.#stamp = stamp;
+    }
+    return this.#database;
+  }
+
+  async sources(): Promise<AdvisorySource[]> {
+    return (await this.current()).sources(this.#clock);
+  }
+
+  /**
+   * Adds sources, each in place of the one of the same name. All or nothing.
+   *
+   * @throws Fault advisories.unreadable, advisories.unknown-format, advisories.older, advisories.shrunk
+   */
+  import(inputs: readonly AdvisoryInput[], options: ImportOptions = {}): Promise<ImportOutcome> {
+    const result = this.#queue.then(() => this.#import(inputs, options));
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  get #path(): string {
+    return join(this.#folder, 'advisories.db');
+  }
+
+  async #import(inputs: readonly AdvisoryInput[], options: ImportOptions): Promise<ImportOutcome> {
+    await mkdir(this.#folder, { recursive: true });
+    const temporary = join(this.#folder, `.import-${randomBytes(6).toString('hex')}.db`);
+    try {
+      const hasCurrent = await stat(this.#path).then(
+        () => true,
+        () => false,
+      );
+      if (hasCurrent) await copyFile(this.#path, temporary);
+      const db = new DatabaseSync(temporary);
+      let outcome: ImportOutcome;
+      try {
+        outcome = await compile(db, inputs, options, this.#clock);
+      } finally {
+        db.close();
+      }
+      if (outcome.imported.length > 0) {
+        const handle = await open(temporary, 'r');
+        await handle.sync().finally(() => handle.close());
+        await rename(temporary, this.#path);
+        await syncFolder(this.#folder);
+      }
+      return outcome;
+    } finally {
+      await Promise.all([temporary, `${temporary}-journal`].map((path) => rm(path, { force: true })));
+    }
+  }
+}
+
+/** Compiles files into memory, for the command line without a platform. */
+export async function compileAdvisories(
+  inputs: readonly AdvisoryInput[],
+  clock: Clock,
+  options: ImportOptions = {},
+): Promise<{ database: AdvisoryDatabase; outcome: ImportOutcome }> {
+  const db = new DatabaseSync(':memory:');
+  const outcome = await compile(db, inputs, options, clock);
+  return { database: new AdvisoryDatabase(db), outcome };
+}
+
+/**
+ * The feeds in files and folders. A folder gives its files, those in folders below too; OSV records that have a file each
+ * are one source, named after the folder.
+ *
+ * @throws the errors of `stat` and `readdir`
+ */
+export async function inputsOf(path: string): Promise<AdvisoryInput[]> {
+  if (!(await stat(path)).isDirectory()) return [fileInput(path)];
+  const entries = await readdir(path, { withFileTypes: true, recursive: true });
+  const files = entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+    .map((entry) => join(entry.parentPath, entry.name));
+  const isSingle = (file: string): boolean => /^(?:[A-Z]{2,}[A-Z0-9]*-|GHSA-)[^/]*\.json$/.test(basename(file));
+  const single = files.filter(isSingle).sort();
+  const whole = files
+    .filter((file) => !isSingle(file))
+    .sort()
+    .map(fileInput);
+  if (single.length === 0) return whole;
+  return [...whole, { name: basename(path), open: () => joinRecords(single) }];
+}
+
+function fileInput(path: string): AdvisoryInput {
+  return { name: path, open: () => createReadStream(path, { highWaterMark: STREAM_CHUNK_BYTES }) };
+}
+
+/** One JSON file a record becomes NDJSON. */
+async function* joinRecords(paths: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const path of paths) {
+    for await (const document of readDocuments(createReadStream(path)))
+      yield Buffer.from(`${JSON.stringify(document)}\n`);
+  }
+}
+
+async function compile(
+  db: DatabaseSync,
+  inputs: readonly AdvisoryInput[],
+  options: ImportOptions,
+  clock: Clock,
+): Promise<ImportOutcome> {
+  const version = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version.user_version !== SCHEMA_VERSION) {
+    if (version.user_version !== 0) dropAll(db);
+    db.exec(SCHEMA);
+  }
+  // The file is thrown away when anything fails, so it needs no journal of its own.
+  db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN');
+  const writer = new SourceWriter(db);
+  const imported: ImportedSource[] = [];
+  const unknown: string[] = [];
+  for (const input of inputs) {
+    const source = await importSource(writer, input, options, clock);
+    if (source) imported.push(source);
+    else if (options.skipUnknown) unknown.push(input.name);
+    else throw advisoryFault('advisories.unknown-format', { source: basename(input.name) });
+  }
+  const revision = revisionOf(db);
+  db.exec('DELETE FROM revision');
+  db.prepare('INSERT INTO revision VALUES (?)').run(revision);
+  db.exec('COMMIT');
+  return { imported, unknown, revision };
+}
+
+async function importSource(
+  writer: SourceWriter,
+  input: AdvisoryInput,
+  options: ImportOptions,
+  clock: Clock,
+): Promise<ImportedSource | null> {
+  let feed: Feed | undefined;
+  let name = stemOf(input.name);
+  let current: CurrentSource | null = null;
+  let records = 0;
+  let skipped = 0;
+  let updatedAt: string | null = null;
+  let turn = 0;
+  const take = (item: FeedItem): void => {
+    if (item.kind === 'updated') updatedAt = later(updatedAt, item.at);
+    else if (item.kind === 'skipped') skipped++;
+    else {
+      if (item.kind === 'advisory') updatedAt = later(updatedAt, item.record.modified);
+      writer.write(name, item);
+      records++;
+    }
+  };
+  try {
+    for await (const document of readDocuments(input.open())) {
+      if (!feed) {
+        feed = FEEDS.find((one) => one.recognises(document));
+        if (!feed) return null;
+        name = feed.sourceName ?? name;
+        current = writer.begin(name);
+      }
+      for (const item of feed.read(document)) {
+        take(item);
+        if (++turn % RECORDS_PER_TURN === 0) {
+          options.onRecords?.(name, records);
+          await nextTurn();
+        }
+      }
+    }
+  } catch (cause) {
+    if (!(cause instanceof FormatError) && feed === undefined && options.skipUnknown) return null;
+    const isUnknown = feed === undefined && cause instanceof FormatError;
+    if (isUnknown) return null;
+    throw advisoryFault(
+      'advisories.unreadable',
+      { source: basename(input.name), why: cause instanceof Error ? cause.message : String(cause) },
+      { cause },
+    );
+  }
+  if (!feed) return null;
+  if (records === 0) {
+    throw advisoryFault('advisories.unreadable', {
+      source: basename(input.name),
+      why: 'it holds no record that can be used',
+    });
+  }
+  const found = { name, feed: feed.name, records, skipped, updatedAt: updatedAt ?? clock.now().toISOString() };
+  if (!options.force) refuseWorse(found, current);
+  writer.finish(found, clock.now().toISOString());
+  return found;
+}
+
+interface CurrentSource {
+  readonly records: number;
+  readonly updatedAt: string;
+}
+
+/** An older or half-sent feed must not take the place of a good one. */
+function refuseWorse(found: ImportedSource, current: CurrentSource | null): void {
+  if (!current) return;
+  if (found.updatedAt < current.updatedAt) {
+    throw advisoryFault('advisories.older', {
+      source: found.name,
+      updatedAt: found.updatedAt,
+      currentAt: current.updatedAt,
+    });
+  }
+  if (found.records < current.records * SHRINK_SHARE_MIN) {
+    throw advisoryFault('advisories.shrunk', { source: found.name, records: found.records, current: current.records });
+  }
+}
+
+function later(a: string | null, b: string | null): string | null {
+  return a === null || (b !== null && b > a) ? b : a;
+}
+
+class SourceWriter {
+  readonly #db: DatabaseSync;
+  readonly #advisory;
+  readonly #affected;
+  readonly #kev;
+  readonly #epss;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#advisory = db.prepare(
+      'INSERT INTO advisories (source, id, aliases, title, url, severity, cvss, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#affected = db.prepare('INSERT INTO affected VALUES (?, ?, ?, ?, ?)');
+    this.#kev = db.prepare('INSERT OR REPLACE INTO kev VALUES (?, ?, ?, ?)');
+    this.#epss = db.prepare('INSERT OR REPLACE INTO epss VALUES (?, ?, ?)');
+  }
+
+  /** Clears what the source said before and answers what it was. */
+  begin(name: string): CurrentSource | null {
+    const row = this.#db.prepare('SELECT records, updated_at FROM sources WHERE name = ?').get(name) as
+      | { records: number; updated_at: string }
+      | undefined;
+    this.#db.prepare('DELETE FROM affected WHERE advisory IN (SELECT key FROM advisories WHERE source = ?)').run(name);
+    this.#db.prepare('DELETE FROM advisories WHERE source = ?').run(name);
+    this.#db.prepare('DELETE FROM sources WHERE name = ?').run(name);
+    if (name === 'cisa-kev') this.#db.exec('DELETE FROM kev');
+    if (name === 'epss') this.#db.exec('DELETE FROM epss');
+    return row ? { records: row.records, updatedAt: row.updated_at } : null;
+  }
+
+  write(source: string, item: Exclude<FeedItem, { kind: 'updated' | 'skipped' }>): void {
+    switch (item.kind) {
+      case 'kev':
+        this.#kev.run(item.cve, item.addedAt, item.dueAt, item.ransomware ? 1 : 0);
+        break;
+      case 'epss':
+        this.#epss.run(item.cve, item.score, item.cvss);
+        break;
+      case 'advisory': {
+        const { id, aliases, title, url, severity, cvss, cvssVector, affected } = item.record;
+        const { lastInsertRowid } = this.#advisory.run(
+          source,
+          id,
+          JSON.stringify(aliases),
+          title,
+          url,
+          severity,
+          cvss,
+          cvssVector,
+        );
+        for (const one of affected) {
+          this.#affected.run(
+            storedEcosystem(one.ecosystem),
+            normaliseName(one.ecosystem === 'PyPI' ? 'pypi' : '', one.name),
+            lastInsertRowid,
+            JSON.stringify(one.intervals),
+            JSON.stringify(one.versions),
+          );
+        }
+        break;
+      }
+    }
+  }
+
+  finish(source: ImportedSource, importedAt: string): void {
+    this.#db
+      .prepare('INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?)')
+      .run(source.name, source.feed, source.records, source.skipped, source.updatedAt, importedAt);
+  }
+}
+
+/** OSV writes "Ubuntu:22.04:LTS"; releases of paid support ("Ubuntu:Pro:…") stay apart. */
+function storedEcosystem(ecosystem: string): string {
+  return ecosystem.startsWith('Ubuntu:') ? ecosystem.replace(/:LTS$/, '') : ecosystem;
+}
+
+function revisionOf(db: DatabaseSync): string {
+  const rows = db.prepare('SELECT * FROM sources ORDER BY name').all();
+  return createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16);
+}
+
+function dropAll(db: DatabaseSync): void {
+  for (const table of ['sources', 'advisories', 'affected', 'kev', 'epss', 'revision'])
+    db.exec(`DROP TABLE IF EXISTS ${table}`);
+}
