@@ -93,6 +93,8 @@ export interface CliColumn<Row> {
   readonly align?: 'right';
   /** Shown with `-o wide` only. */
   readonly wide?: boolean;
+  /** Never cut: for the last column, when it holds sentences. */
+  readonly long?: boolean;
 }
 
 export interface CliAsk {

@@ -187,4 +187,48 @@ export const setupFault = defineFaults({
       remedy: 'darsena down --purge --yes',
     },
   },
+  'setup.authority-missing': {
+    kind: 'unavailable',
+    en: {
+      what: 'cannot find the certificate of the platform’s authority',
+      why: 'control has not written {path}',
+      remedy: 'darsena logs control',
+    },
+    es: {
+      what: 'no se encuentra el certificado de la autoridad de la plataforma',
+      why: 'control no ha escrito {path}',
+      remedy: 'darsena logs control',
+    },
+  },
+  'setup.port-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'port {port} of this instance ({what}) is taken',
+      why: 'it belongs to {holder}; a port stays the same once chosen, because clients know it',
+      remedy: 'end that program, then: darsena up',
+    },
+    es: {
+      what: 'el puerto {port} de esta instancia ({what}) está ocupado',
+      why: 'lo tiene {holder}; un puerto elegido no cambia, porque los clientes lo conocen',
+      remedy: 'terminar ese programa y después: darsena up',
+    },
+  },
+  'setup.busy': {
+    kind: 'conflict',
+    en: {
+      what: 'the instance "{name}" is being set up or taken down already',
+      why: 'process {pid} does it',
+      remedy: 'wait for it: darsena status',
+    },
+    es: {
+      what: 'la instancia "{name}" ya se está instalando o deteniendo',
+      why: 'lo hace el proceso {pid}',
+      remedy: 'esperar a que termine: darsena status',
+    },
+  },
+  'setup.no-program': {
+    kind: 'invalid',
+    en: { what: 'there is no program "{name}"', why: 'expected one of: {names}', remedy: 'darsena logs control' },
+    es: { what: 'no existe el programa "{name}"', why: 'se espera uno de: {names}', remedy: 'darsena logs control' },
+  },
 });

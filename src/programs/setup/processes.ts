@@ -20,6 +20,13 @@ export async function readPidFile(path: string): Promise<ProcessId | null> {
   return (await isRunning(id)) ? id : null;
 }
 
+/** The identity of a process that runs. */
+export async function identify(pid: number): Promise<ProcessId> {
+  const stat = await readStat(pid);
+  if (stat === null) throw new RangeError(`process ${pid} does not run`);
+  return { pid, start: stat.start };
+}
+
 export async function isRunning(id: ProcessId): Promise<boolean> {
   const stat = await readStat(id.pid);
   return stat !== null && stat.start === id.start && stat.state !== 'Z';
@@ -92,6 +99,23 @@ export function descendants(root: number, all: readonly { id: ProcessId; parent:
   return found;
 }
 
+/** Processes that listen on a Unix socket below a folder: what a program of ours started and left behind. */
+export async function socketOwners(folder: string): Promise<ProcessId[]> {
+  const inodes = new Set<string>();
+  for (const line of ((await readFile('/proc/net/unix', 'utf8').catch(missing)) ?? '').split('\n')) {
+    // Num RefCount Protocol Flags Type St Inode Path; flag 00010000 is __SO_ACCEPTCON (net/unix/af_unix.c)
+    const [, , , flags, , , inode, path] = line.trim().split(/\s+/);
+    if (flags === '00010000' && inode !== undefined && path?.startsWith(`${folder}/`) === true) inodes.add(inode);
+  }
+  const owners: ProcessId[] = [];
+  if (inodes.size === 0) return owners;
+  for (const pid of await socketHolders(inodes)) {
+    const stat = await readStat(pid);
+    if (stat !== null) owners.push({ pid, start: stat.start });
+  }
+  return owners;
+}
+
 /** Which process listens on a local TCP port, where our rights show it: `nginx (pid 812)`. */
 export async function listenerOf(port: number): Promise<string | null> {
   const inodes = new Set<string>();
@@ -106,17 +130,27 @@ export async function listenerOf(port: number): Promise<string | null> {
     }
   }
   if (inodes.size === 0) return null;
+  for (const pid of await socketHolders(inodes)) {
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(missing);
+    return `${(name ?? '?').trim()} (pid ${pid})`;
+  }
+  return null;
+}
+
+/** Processes that have one of these sockets open, as far as our rights show. */
+async function socketHolders(inodes: ReadonlySet<string>): Promise<number[]> {
+  const found: number[] = [];
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     for (const descriptor of await readdir(`/proc/${entry}/fd`).catch(() => [])) {
       const target = await readlink(join('/proc', entry, 'fd', descriptor)).catch(missing);
       const inode = /^socket:\[(\d+)\]$/.exec(target ?? '')?.[1];
       if (inode === undefined || !inodes.has(inode)) continue;
-      const name = await readFile(`/proc/${entry}/comm`, 'utf8').catch(missing);
-      return `${(name ?? '?').trim()} (pid ${entry})`;
+      found.push(Number(entry));
+      break;
     }
   }
-  return null;
+  return found;
 }
 
 async function readStat(pid: number): Promise<{ state: string; parent: number; start: string } | null> {

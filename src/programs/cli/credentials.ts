@@ -1,0 +1,96 @@
+import { readFile, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { runCommand } from '../../system/index.ts';
+import { cliFault } from './errors.ts';
+
+/** What the CLI of one account needs to speak to one instance; a 0600 file of that account. */
+const credentials = z.object({
+  url: z.url({ protocol: /^https$/ }),
+  /** The instance's authority, PEM; nothing else is trusted. */
+  ca: z.string().includes('BEGIN CERTIFICATE'),
+  token: z.string().min(1),
+  expiresAt: z.string(),
+});
+export type Credentials = z.infer<typeof credentials>;
+
+/** An account of this machine that credentials are written for. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+export function credentialsPath(instance: string, environment: NodeJS.ProcessEnv = process.env): string {
+  const base = environment['XDG_CONFIG_HOME'] || join(environment['HOME'] ?? homedir(), '.config');
+  return join(base, 'darsena', `${instance}.json`);
+}
+
+/**
+ * The caller's credentials: DARSENA_URL, DARSENA_TOKEN and DARSENA_CA (a file) when all are set, else the file.
+ * @throws Fault `cli.not-logged-in`, `cli.token-expired`, `cli.credentials-broken`
+ */
+export async function readCredentials(
+  instance: string,
+  options: { now: Date; environment?: NodeJS.ProcessEnv },
+): Promise<Credentials> {
+  const environment = options.environment ?? process.env;
+  const { DARSENA_URL: url, DARSENA_TOKEN: token, DARSENA_CA: caPath } = environment;
+  if (url !== undefined && token !== undefined && caPath !== undefined) {
+    return { url, token, ca: await readFile(caPath, 'utf8'), expiresAt: '9999-12-31T00:00:00Z' };
+  }
+  const path = credentialsPath(instance, environment);
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') throw cliFault('cli.not-logged-in', { instance, path });
+    throw cliFault('cli.credentials-broken', { path, reason: cause.message }, { cause });
+  });
+  let found: Credentials;
+  try {
+    found = credentials.parse(JSON.parse(text));
+  } catch (cause) {
+    throw cliFault('cli.credentials-broken', { path, reason: 'it is not what `darsena login` writes' }, { cause });
+  }
+  if (new Date(found.expiresAt) <= options.now) {
+    throw cliFault('cli.token-expired', { instance, expiresAt: found.expiresAt });
+  }
+  return found;
+}
+
+/**
+ * Writes credentials for an account, as that account: root never opens a path inside a folder that somebody else can
+ * change while it looks.
+ */
+export async function writeCredentials(path: string, content: Credentials, account: Account | null): Promise<void> {
+  const { code, stderr } = await runCommand('install', ['-D', '-m', '600', '/dev/stdin', path], {
+    input: `${JSON.stringify(credentials.parse(content), null, 2)}\n`,
+    timeoutMs: 10_000,
+    cwd: '/',
+    ...(account === null ? {} : { uid: account.uid, gid: account.gid }),
+  });
+  if (code !== 0) throw cliFault('cli.credentials-broken', { path, reason: stderr.trim() });
+}
+
+/** The account behind sudo, which wants to be logged in as well as root; null when there is none. */
+export async function sudoAccount(environment: NodeJS.ProcessEnv = process.env): Promise<Account | null> {
+  const uid = environment['SUDO_UID'];
+  if (process.geteuid?.() !== 0 || uid === undefined || uid === '0' || !/^\d+$/.test(uid)) return null;
+  const passwd = await readFile('/etc/passwd', 'utf8');
+  const fields = passwd
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find((line) => line[2] === uid);
+  const [, , , gid, , home] = fields ?? [];
+  return gid === undefined || home === undefined ? null : { uid: Number(uid), gid: Number(gid), home };
+}
+
+/** @returns the paths removed */
+export async function removeCredentials(instance: string): Promise<string[]> {
+  const path = credentialsPath(instance);
+  const there = await readFile(path).then(
+    () => true,
+    () => false,
+  );
+  await rm(path, { force: true });
+  return there ? [path] : [];
+}

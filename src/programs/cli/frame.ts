@@ -1,0 +1,197 @@
+import { type Command, CommanderError, Option } from 'commander';
+import {
+  type CliProgram,
+  type Clock,
+  EXIT_CODE,
+  Fault,
+  type FaultText,
+  type Language,
+  languageOf,
+  ProblemReply,
+  systemClock,
+} from '../../system/index.ts';
+import { instanceName } from '../setup/index.ts';
+import { createAsk } from './ask.ts';
+import { ApiClient } from './client.ts';
+import { readCredentials } from './credentials.ts';
+import { cliFault } from './errors.ts';
+import { createProgram, HELP_WORDS, usageFault } from './help.ts';
+import { createView, followOperation } from './operations.ts';
+import { createPrint, type PrintTarget } from './print.ts';
+
+export interface Frame {
+  readonly cli: CliProgram;
+  readonly target: PrintTarget;
+  readonly clock: Clock;
+  /** Runs one command line and answers its exit code; never throws. */
+  run(argv: readonly string[]): Promise<number>;
+}
+
+/** The language of the caller's locale, by the precedence of POSIX (XBD 8.2). */
+export function callerLanguage(environment: NodeJS.ProcessEnv): Language {
+  return languageOf(environment['LC_ALL'] || environment['LC_MESSAGES'] || environment['LANG']);
+}
+
+export function processTarget(environment: NodeJS.ProcessEnv = process.env): PrintTarget {
+  const terminal = process.stdout.isTTY === true && environment['TERM'] !== 'dumb';
+  return {
+    terminal,
+    columns: process.stdout.columns ?? 100,
+    colour: terminal && (environment['NO_COLOR'] ?? '') === '',
+    write: (text) => process.stdout.write(text),
+    writeError: (text) => process.stderr.write(text),
+  };
+}
+
+/** Builds the command line around a list of command makers; the only place that knows exit codes. */
+export function createFrame(options: {
+  environment: NodeJS.ProcessEnv;
+  target: PrintTarget;
+  commands: readonly ((cli: CliProgram, frame: Frame) => void)[];
+  clock?: Clock;
+}): Frame {
+  const { environment, target } = options;
+  const clock = options.clock ?? systemClock;
+  const language = callerLanguage(environment);
+  const interrupt = new AbortController();
+  const program = createProgram(language);
+  program
+    .addOption(new Option('--instance <name>', HELP_WORDS.instance[language]))
+    .addOption(new Option('--json', HELP_WORDS.json[language]))
+    .addOption(new Option('--quiet', HELP_WORDS.quiet[language]))
+    .addOption(new Option('-o, --output <format>', HELP_WORDS.output[language]).choices(['wide']));
+
+  const choices = (): { json: boolean; quiet: boolean; wide: boolean } => {
+    const given = program.opts<{ json?: boolean; quiet?: boolean; output?: string }>();
+    return { json: given.json === true, quiet: given.quiet === true, wide: given.output === 'wide' };
+  };
+  const instance = (): string => instanceName(program.opts<{ instance?: string }>().instance, environment);
+  const print = createPrint(target, language, clock, choices);
+  const api = new ApiClient({
+    credentials: () => readCredentials(instance(), { now: clock.now(), environment }),
+    language,
+    signal: interrupt.signal,
+  });
+  let exitCode = 0;
+  let assumeYes = false;
+  const cli: CliProgram = {
+    program,
+    language,
+    api,
+    print,
+    ask: createAsk(language, interrupt.signal, () => assumeYes),
+    signal: interrupt.signal,
+    t: (text) => text[language],
+    get output() {
+      return { ...choices(), terminal: target.terminal };
+    },
+    get instance() {
+      return instance();
+    },
+    exit: (code) => {
+      exitCode = code;
+    },
+    followOperation: async (id) => {
+      const { json, quiet } = choices();
+      const view = createView(target, print, language, json || quiet);
+      try {
+        return await followOperation(api, id, { view, clock, signal: interrupt.signal });
+      } catch (error) {
+        if (interrupt.signal.aborted) {
+          print.note({
+            en: `stopped watching; the work goes on: darsena operation watch ${id}   (or: darsena operation cancel ${id})`,
+            es: `se dejó de mirar; el trabajo continúa: darsena operation watch ${id}   (o bien: darsena operation cancel ${id})`,
+          });
+        }
+        throw error;
+      }
+    },
+  };
+
+  const report = (error: unknown, command: string): number => {
+    if (error instanceof CommanderError) {
+      // A noun without a verb: what it can do is the answer.
+      if (error.code === 'commander.help') findCommand(program, command).outputHelp();
+      const fault = usageFault(error, command);
+      return fault === null ? 0 : report(fault, command);
+    }
+    if (interrupt.signal.aborted && !(error instanceof Fault)) return report(interrupt.signal.reason, command);
+    const { text, kind, json } = describeError(error, language);
+    if (choices().json) print.json({ error: json });
+    target.writeError(formatError(text, language, print.colour));
+    return EXIT_CODE[kind];
+  };
+
+  const frame: Frame = {
+    cli,
+    target,
+    clock,
+    run: async (argv) => {
+      const onInterrupt = (): void => {
+        // A second Ctrl-C ends at once.
+        if (interrupt.signal.aborted) process.exit(1);
+        interrupt.abort(cliFault('cli.interrupted'));
+      };
+      process.on('SIGINT', onInterrupt);
+      let command = '';
+      program.hook('preAction', (_program, action) => {
+        command = commandPath(action);
+        assumeYes = action.opts<{ yes?: boolean }>().yes === true;
+      });
+      try {
+        await program.parseAsync([...argv], { from: 'user' });
+        return exitCode;
+      } catch (error) {
+        return report(error, command === '' ? guessCommand(argv, program) : command);
+      } finally {
+        process.off('SIGINT', onInterrupt);
+        api.close();
+      }
+    },
+  };
+  for (const addCommands of options.commands) addCommands(cli, frame);
+  return frame;
+}
+
+/** What failed on what; why; the way out. */
+export function formatError(
+  text: FaultText,
+  language: Language,
+  colour: (kind: 'bad' | 'faint', text: string) => string,
+): string {
+  const words = language === 'es' ? { why: 'porque', way: 'salida' } : { why: 'because', way: 'way out' };
+  const lines = [`${colour('bad', 'error:')} ${text.what}`];
+  if (text.why !== undefined) lines.push(`  ${colour('faint', `${words.why}:`)} ${text.why}`);
+  if (text.remedy !== undefined) lines.push(`  ${colour('faint', `${words.way}:`)} ${text.remedy}`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function describeError(error: unknown, language: Language): { text: FaultText; kind: Fault['kind']; json: unknown } {
+  if (error instanceof ProblemReply) return { text: error.text, kind: error.problem.kind, json: error.problem };
+  if (error instanceof Fault) return { text: error.text(language), kind: error.kind, json: error.toProblem(language) };
+  const reason = error instanceof Error ? error.message : String(error);
+  if (process.env['DARSENA_DEBUG'] !== undefined && error instanceof Error) console.error(error.stack);
+  return describeError(cliFault('cli.unexpected', { reason }, { cause: error }), language);
+}
+
+/** The command's words without the program's own: `incident respond`. */
+function commandPath(command: Command): string {
+  return command.parent === null ? '' : `${commandPath(command.parent)} ${command.name()}`.trim();
+}
+
+/** For a usage error before any action ran: the words that name known commands. */
+function guessCommand(argv: readonly string[], program: Command): string {
+  let command = program;
+  for (const word of argv) {
+    const found = command.commands.find((child) => child.name() === word);
+    if (found !== undefined) command = found;
+    else if (!word.startsWith('-')) break;
+  }
+  return commandPath(command);
+}
+
+function findCommand(program: Command, path: string): Command {
+  let command = program;
+  for (const word of path.split(' ')) command = command.commands.find((child) => child.name() === word) ?? command;
+  return command;
+}

@@ -1,0 +1,126 @@
+import type { CliColumn, CliPrint, Clock, Language, Text } from '../../system/index.ts';
+
+/** Where the printed text goes; the real streams, or a test's. */
+export interface PrintTarget {
+  write(text: string): void;
+  writeError(text: string): void;
+  readonly terminal: boolean;
+  readonly columns: number;
+  readonly colour: boolean;
+}
+
+export interface PrintChoices {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly wide: boolean;
+}
+
+const ESCAPE = '\u001b[';
+const COLOURS = { good: '32', warn: '33', bad: '31', faint: '2', strong: '1' } as const;
+/** A cell without `-o wide` is cut here, so that a line stays within 100 characters. */
+const CELL_CHARACTERS_MAX = 48;
+
+export function createPrint(
+  target: PrintTarget,
+  language: Language,
+  clock: Clock,
+  choices: () => PrintChoices,
+): CliPrint {
+  const say = (text: Text | string): string => (typeof text === 'string' ? text : text[language]);
+  const colour: CliPrint['colour'] = (kind, text) =>
+    target.colour ? `${ESCAPE}${COLOURS[kind]}m${text}${ESCAPE}0m` : text;
+  return {
+    colour,
+    table: (columns, rows, options) => {
+      if (choices().json) {
+        target.write(`${JSON.stringify(options?.json ?? { items: rows }, null, 2)}\n`);
+        return;
+      }
+      if (rows.length === 0) {
+        if (options?.empty !== undefined && !choices().quiet) target.write(`${say(options.empty)}\n`);
+        return;
+      }
+      target.write(
+        formatTable(columns, rows, { language, wide: choices().wide, heading: (text) => colour('faint', text) }),
+      );
+    },
+    json: (value) => target.write(`${JSON.stringify(value, null, 2)}\n`),
+    line: (text) => {
+      if (!choices().json && !choices().quiet) target.write(`${say(text)}\n`);
+    },
+    result: (text) => {
+      if (!choices().json) target.write(`${say(text)}\n`);
+    },
+    note: (text) => target.writeError(`${say(text)}\n`),
+    age: (at) => (at === null ? '-' : formatAge(clock.now().getTime() - Date.parse(at))),
+    bytes: (sizeBytes) => formatBytes(sizeBytes),
+  };
+}
+
+/** Columns two spaces apart; control characters of foreign data never reach the terminal. */
+export function formatTable<Row>(
+  columns: readonly CliColumn<Row>[],
+  rows: readonly Row[],
+  options: { language: Language; wide: boolean; heading?: (text: string) => string },
+): string {
+  const shown = columns.filter((column) => options.wide || column.wide !== true);
+  const cells = rows.map((row) =>
+    shown.map((column) => {
+      const text = printable(column.value(row));
+      return options.wide || column.long === true || width(text) <= CELL_CHARACTERS_MAX
+        ? text
+        : `${text.slice(0, CELL_CHARACTERS_MAX - 1)}…`;
+    }),
+  );
+  const titles = shown.map((column) => column.title[options.language].toUpperCase());
+  const widths = titles.map((title, index) => Math.max(width(title), ...cells.map((row) => width(row[index] ?? ''))));
+  const format = (row: readonly string[]): string =>
+    row
+      .map((cell, index) => {
+        const padding = ' '.repeat(Math.max(0, (widths[index] ?? 0) - width(cell)));
+        return shown[index]?.align === 'right' ? padding + cell : cell + padding;
+      })
+      .join('  ')
+      .trimEnd();
+  const heading = options.heading ?? ((text: string) => text);
+  return [heading(format(titles)), ...cells.map(format)].map((line) => `${line}\n`).join('');
+}
+
+/** `850 ms`, `4.2 s`, `3 min`, `5 h`, `2 d`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Math.max(0, Math.round(milliseconds))} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1_000);
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+  return formatAge(milliseconds);
+}
+
+export function formatAge(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+export function formatBytes(sizeBytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = sizeBytes;
+  let unit = 0;
+  while (value >= 1_000 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Escapes and control characters in data from elsewhere could rewrite the reader's screen; they are shown as `�`. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '�');
+}
+
+// Our own colour marks take no room.
+const SGR = new RegExp(`${ESCAPE.replace('[', '\\[')}[0-9;]*m`, 'g');
+function width(text: string): number {
+  return [...text.replace(SGR, '')].length;
+}

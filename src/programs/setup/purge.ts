@@ -1,0 +1,230 @@
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { REGISTRY_NAME } from '../../oci/index.ts';
+import { type Clock, runCommand, type Text } from '../../system/index.ts';
+import { removeCredentials } from '../cli/credentials.ts';
+import { disableAtBoot } from './boot.ts';
+import { CODE_ROOT, type Instance, instanceFolders, readInstance } from './instance.ts';
+import { endProcess, listProcesses } from './processes.ts';
+import { ROLES, removeUser, userName } from './users.ts';
+
+/** The label that every object of an instance in an engine carries. */
+export const INSTANCE_LABEL = 'darsena.instance';
+
+/** Objects in Podman that carry the label, by kind; what has no label of ours is never listed. */
+export interface EngineObjects {
+  readonly pods: readonly string[];
+  readonly containers: readonly string[];
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+  readonly images: readonly string[];
+}
+
+const ENGINE_TIMEOUT_MS = 120_000;
+const PROCESS_GRACE_MS = 3_000;
+
+type Labelled = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+
+/** Of what an engine lists, the names that this instance owns: the label decides, never the name. */
+export function ownedNames(instance: string, objects: readonly Labelled[]): string[] {
+  return objects.filter(({ labels }) => labels[INSTANCE_LABEL] === instance).map(({ name }) => name);
+}
+
+/** Image names of our registry; only they are ours in a storage that others use too. */
+export function ownedImages(images: readonly { readonly names: readonly string[] }[]): string[] {
+  return images.flatMap(({ names }) => names.filter((name) => name.startsWith(`${REGISTRY_NAME}/`)));
+}
+
+/** nftables tables named after the instance: `darsena-test`, `darsena_test`, or these followed by `:` and a subject. */
+export function ownedTables(
+  prefix: string,
+  tables: readonly { readonly family: string; readonly name: string }[],
+): { family: string; name: string }[] {
+  const names = new Set([prefix, prefix.replaceAll('-', '_')]);
+  return tables.filter(({ name }) => names.has(name.split(':')[0] ?? ''));
+}
+
+const listed = z.array(
+  z.looseObject({
+    Id: z.string().optional(),
+    id: z.string().optional(),
+    Name: z.string().optional(),
+    name: z.string().optional(),
+    Names: z.array(z.string()).nullish().or(z.string()),
+    Labels: z.record(z.string(), z.string()).nullish(),
+    labels: z.record(z.string(), z.string()).nullish(),
+  }),
+);
+
+/** What the instance owns in its engine now. */
+export async function findEngineObjects(instance: Instance): Promise<EngineObjects> {
+  const filter = ['--filter', `label=${INSTANCE_LABEL}=${instance.name}`, '--format', 'json'];
+  const find = async (args: readonly string[], key: 'id' | 'name'): Promise<string[]> => {
+    const { code, stdout } = await podman(instance, args);
+    if (code !== 0 || stdout.trim() === '') return [];
+    const objects = (listed.parse(JSON.parse(stdout)) ?? []).map((object) => ({
+      name: (key === 'id' ? (object.Id ?? object.id) : (object.Name ?? object.name)) ?? '',
+      labels: object.Labels ?? object.labels ?? {},
+    }));
+    return ownedNames(instance.name, objects).filter((name) => name !== '');
+  };
+  const images = await podman(instance, ['images', '--format', 'json']);
+  const imageNames = z
+    .array(z.looseObject({ Names: z.array(z.string()).nullish() }))
+    .parse(images.code === 0 && images.stdout.trim() !== '' ? JSON.parse(images.stdout) : []);
+  return {
+    pods: await find(['pod', 'ls', ...filter], 'id'),
+    containers: await find(['ps', '--all', ...filter], 'id'),
+    networks: await find(['network', 'ls', ...filter], 'name'),
+    volumes: await find(['volume', 'ls', ...filter], 'name'),
+    images: ownedImages(imageNames.map(({ Names }) => ({ names: Names ?? [] }))),
+  };
+}
+
+/** Stops and removes pods, containers and networks; volumes stay. @returns what was removed */
+export async function removeWorkloads(instance: Instance): Promise<Text[]> {
+  const { pods, containers, networks } = await findEngineObjects(instance);
+  const removed: Text[] = [];
+  await removeObjects(instance, ['pod', 'rm', '--force', '--time', '10'], pods);
+  // Those of a pod went with it.
+  const rest = pods.length === 0 ? containers : (await findEngineObjects(instance)).containers;
+  await removeObjects(instance, ['rm', '--force', '--time', '10'], rest);
+  await removeObjects(instance, ['network', 'rm', '--force'], networks);
+  const count = (number: number, en: readonly [string, string], es: readonly [string, string]): void => {
+    if (number > 0) {
+      const form = number === 1 ? 0 : 1;
+      removed.push({ en: `${number} ${en[form]}`, es: `${number} ${es[form]}` });
+    }
+  };
+  count(pods.length, ['pod', 'pods'], ['pod', 'pods']);
+  count(containers.length, ['container', 'containers'], ['contenedor', 'contenedores']);
+  count(networks.length, ['network', 'networks'], ['red', 'redes']);
+  return removed;
+}
+
+/** Removes everything that the instance owns, after its programs were stopped. @returns what was removed */
+export async function purgeInstance(instance: Instance, clock: Clock): Promise<Text[]> {
+  const removed = await removeWorkloads(instance);
+  const say = (en: string, es: string): void => {
+    removed.push({ en, es });
+  };
+  const { volumes, images } = await findEngineObjects(instance);
+  await removeObjects(instance, ['volume', 'rm', '--force'], volumes);
+  if (volumes.length > 0) say(`${volumes.length} volumes`, `${volumes.length} volúmenes`);
+  const others = await otherInstances(instance);
+  // One storage serves all instances of root: while another one lives, images of the common registry name may be its.
+  if (others.length === 0 || instance.mode === 'rootless') {
+    await removeObjects(instance, ['rmi', '--force'], images);
+    if (images.length > 0) say(`${images.length} image names`, `${images.length} nombres de imagen`);
+  } else if (images.length > 0) {
+    say(
+      `(images stay in Podman's storage: the instances ${others.join(', ')} use it too)`,
+      `(las imágenes siguen en el almacén de Podman: también lo usan las instancias ${others.join(', ')})`,
+    );
+  }
+  for (const table of await removeTables(instance)) say(`nftables table ${table}`, `tabla nftables ${table}`);
+  const unit = await disableAtBoot(instance.name);
+  if (unit !== null) say(unit, unit);
+  if (instance.mode === 'root') {
+    await endProcessesOfUsers(instance, clock);
+    for (const role of ROLES) {
+      const name = userName(instance.name, role);
+      if (await removeUser(name)) say(`user ${name}`, `usuario ${name}`);
+    }
+  }
+  await removeFolders(instance, say);
+  for (const path of await removeCredentials(instance.name)) say(path, path);
+  return removed;
+}
+
+async function removeFolders(instance: Instance, say: (en: string, es: string) => void): Promise<void> {
+  const { data, run, logs } = instanceFolders(instance.name, instance.mode);
+  if (instance.mode === 'rootless') {
+    // Layers unpacked without root belong to sub-ids: only inside their user namespace may they be removed.
+    await podman(instance, ['unshare', 'rm', '-rf', join(data, 'podman', 'storage')]);
+  }
+  for (const path of [run, logs, data]) {
+    if (!(await exists(path))) continue;
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    say(path, path);
+    // The common parent goes with the last instance.
+    await rmdir(dirname(path)).catch(() => undefined);
+  }
+  if (instance.mode === 'root' && dirname(instance.code) === CODE_ROOT && !(await codeInUse(instance))) {
+    await rm(instance.code, { recursive: true, force: true });
+    say(instance.code, instance.code);
+    await rmdir(CODE_ROOT).catch(() => undefined);
+  }
+}
+
+/** Other instances of root on this machine. */
+async function otherInstances(instance: Instance): Promise<string[]> {
+  const root = dirname(instanceFolders(instance.name, 'root').data);
+  const names = await readdir(root).catch(() => [] as string[]);
+  return names.filter((name) => name !== instance.name);
+}
+
+async function codeInUse(instance: Instance): Promise<boolean> {
+  for (const name of await otherInstances(instance)) {
+    const other = await readInstance(join(instanceFolders(name, 'root').data, 'instance.json')).catch(() => null);
+    if (other?.code === instance.code) return true;
+  }
+  return false;
+}
+
+/** Processes of the instance's own users and of their sub-ids: nobody else can have them. */
+async function endProcessesOfUsers(instance: Instance, clock: Clock): Promise<void> {
+  const owned = new Set(Object.values(instance.users).map(({ uid }) => uid));
+  owned.delete(0);
+  const ranges = await subIdRanges(instance.users.build.name);
+  for (const { id, uid } of await listProcesses()) {
+    const inRange = ranges.some(([first, count]) => uid >= first && uid < first + count);
+    if (owned.has(uid) || inRange) await endProcess(id, { clock, graceMs: PROCESS_GRACE_MS });
+  }
+}
+
+async function subIdRanges(user: string): Promise<[number, number][]> {
+  const { stdout } = await runCommand('cat', ['/etc/subuid'], { timeoutMs: 5_000 });
+  return stdout
+    .split('\n')
+    .map((line) => line.split(':'))
+    .filter(([name, first, count]) => name === user && Number(first) > 0 && Number(count) > 0)
+    .map(([, first, count]) => [Number(first), Number(count)]);
+}
+
+async function removeTables(instance: Instance): Promise<string[]> {
+  if (instance.mode === 'rootless') return [];
+  const answer = await runCommand('nft', ['--json', 'list', 'tables'], { timeoutMs: 10_000 }).catch(() => null);
+  if (answer === null || answer.code !== 0) return [];
+  const tables = z
+    .object({
+      nftables: z.array(z.looseObject({ table: z.object({ family: z.string(), name: z.string() }).optional() })),
+    })
+    .parse(JSON.parse(answer.stdout))
+    .nftables.flatMap(({ table }) => (table === undefined ? [] : [table]));
+  const owned = ownedTables(instance.prefix, tables);
+  for (const { family, name } of owned) {
+    await runCommand('nft', ['delete', 'table', family, name], { timeoutMs: 10_000 });
+  }
+  return owned.map(({ family, name }) => `${family} ${name}`);
+}
+
+async function removeObjects(instance: Instance, verb: readonly string[], names: readonly string[]): Promise<void> {
+  if (names.length > 0) await podman(instance, [...verb, ...names]);
+}
+
+async function podman(instance: Instance, args: readonly string[]): Promise<{ code: number; stdout: string }> {
+  return runCommand('podman', args, {
+    timeoutMs: ENGINE_TIMEOUT_MS,
+    cwd: '/',
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...instance.podman.environment },
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

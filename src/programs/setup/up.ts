@@ -1,0 +1,389 @@
+import { stat } from 'node:fs/promises';
+import { type CliAsk, type Clock, Fault, type Language, runCommand, type Text } from '../../system/index.ts';
+import { ApiClient } from '../cli/client.ts';
+import { credentialsPath, sudoAccount, writeCredentials } from '../cli/credentials.ts';
+import { type MachinePlan, planMachine, portName } from './adaptations.ts';
+import { type AuthorityCertificate, publishAuthority } from './authority.ts';
+import { enableAtBoot } from './boot.ts';
+import { installCode, OWN_CODE, readVersion } from './code.ts';
+import { buildConsole, consoleIsStale } from './console.ts';
+import { setupFault } from './errors.ts';
+import { ensureFolders } from './folders.ts';
+import {
+  type Adaptation,
+  type Instance,
+  instanceFiles,
+  instanceFolders,
+  instancePrefix,
+  type Ports,
+  readInstance,
+  writeInstance,
+} from './instance.ts';
+import { requestAdminToken, requestLoginCode } from './local.ts';
+import { withInstanceLock } from './lock.ts';
+import { detectMachine, type Machine } from './machine.ts';
+import {
+  installArguments,
+  installCommand,
+  isDebian,
+  missingPackages,
+  missingPrograms,
+  neededPackages,
+} from './packages.ts';
+import { planPodman, writePodmanFiles } from './podman.ts';
+import { choosePorts, isFree } from './ports.ts';
+import { listenerOf } from './processes.ts';
+import { PROGRAMS_TO_STOP, type ProgramName, programsOf, startProgram } from './programs.ts';
+import type { LocalStep, LocalSteps } from './steps.ts';
+import { lastWords, stopProgram, supervisedState } from './supervisor.ts';
+import { callingUser, ensureUsers } from './users.ts';
+
+const BIND = '127.0.0.1';
+const APT_TIMEOUT_MS = 1_200_000;
+/** A first start migrates the database and makes keys; on the slowest machine tried this took 4 s. */
+const READY_TIMEOUT_MS = 60_000;
+const READY_POLL_MS = 50;
+
+export interface UpContext {
+  readonly name: string;
+  readonly steps: LocalSteps;
+  readonly ask: CliAsk;
+  /** Consent to install packages was given on the command line. */
+  readonly yes: boolean;
+  readonly terminal: boolean;
+  readonly language: Language;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Everything after the questions runs inside it, so that progress is drawn around it. */
+  readonly drawn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+export interface UpResult {
+  readonly instance: Instance;
+  readonly authority: AuthorityCertificate;
+  /** The console's address; with a one-time code in its fragment. */
+  readonly console: string;
+  readonly code: string;
+  readonly codeExpiresAt: string;
+  readonly credentials: readonly string[];
+  readonly started: readonly ProgramName[];
+  readonly alreadyRunning: readonly ProgramName[];
+}
+
+/** Brings the instance up, whatever state it is in: the whole story of `darsena up`. */
+export async function bringUp(context: UpContext): Promise<UpResult> {
+  const { name, steps } = context;
+  const machine = await steps.run(TITLES.machine, async (step) => {
+    const found = await detectMachine(instanceFolders(name, 'root').data);
+    step.detail(describeMachine(found));
+    return found;
+  });
+  const plan = planMachine(machine);
+  const packages = await missingOf(machine, plan);
+  if (packages.length > 0) await consentToPackages(packages, machine, context);
+  const folders = instanceFolders(name, machine.mode);
+
+  return context.drawn(() =>
+    withInstanceLock(name, folders, async () => {
+      await steps.run(TITLES.packages, (step) => installPackages(packages, step, context.signal));
+      if (await consoleIsStale(OWN_CODE)) await steps.run(TITLES.console, () => buildConsole(OWN_CODE));
+      const code = await steps.run(TITLES.code, (step) => placeCode(machine, step));
+      const instance = await steps.run(TITLES.instance, (step) =>
+        describeInstance({ name, machine, plan, code, clock: context.clock, step }),
+      );
+      const before = await runningPrograms(instance);
+      const started: ProgramName[] = [];
+      const start = async (program: ProgramName, ready?: () => Promise<boolean>): Promise<void> => {
+        await steps.run(programTitle(program), async (step) => {
+          if (await startProgram(instance, program, context.clock)) started.push(program);
+          else step.detail({ en: 'was running', es: 'ya estaba en marcha' });
+          if (ready !== undefined) await waitReady(instance, program, ready, context);
+        });
+      };
+
+      await start('control', () => localAnswers(instance));
+      const authority = await publishAuthority(instance);
+      await writeEngineFiles(instance, plan, authority);
+      const { token, expiresAt } = await requestAdminToken(instance);
+      const url = `https://localhost:${instance.ports.console}`;
+      const api = new ApiClient({
+        credentials: async () => ({ url, ca: authority.pem, token, expiresAt }),
+        language: context.language,
+        signal: context.signal,
+      });
+      try {
+        await waitReady(instance, 'control', () => partIs(api, 'control', ['ok', 'degraded']), context);
+        await start('agent', () => partIs(api, 'agent', ['ok', 'degraded']));
+        if (instance.sensor) await start('sensor');
+        await start('edge');
+      } finally {
+        api.close();
+      }
+      if (machine.systemd && machine.mode === 'root') await steps.run(TITLES.boot, () => enableAtBoot(instance));
+      const credentials = await writeCallersCredentials(instance, { url, ca: authority.pem, token, expiresAt });
+      const login = await requestLoginCode(instance);
+      steps.finish();
+      return {
+        instance,
+        authority,
+        console: `${url}/login#code=${login.code}`,
+        code: login.code,
+        codeExpiresAt: login.expiresAt,
+        credentials,
+        started,
+        alreadyRunning: before,
+      };
+    }),
+  );
+}
+
+const TITLES = {
+  machine: { en: 'Look at the machine', es: 'Examinar la máquina' },
+  packages: { en: 'System packages', es: 'Paquetes del sistema' },
+  console: { en: 'Build the console', es: 'Construir la consola' },
+  code: { en: 'Install the platform’s code', es: 'Instalar el código de la plataforma' },
+  instance: { en: 'Users, folders, ports', es: 'Usuarios, carpetas, puertos' },
+  boot: { en: 'Start at boot', es: 'Arranque con la máquina' },
+} as const satisfies Record<string, Text>;
+
+const PROGRAM_TITLES: Readonly<Record<ProgramName, Text>> = {
+  control: { en: 'Start control (API, console, registry)', es: 'Arrancar control (API, consola, registro)' },
+  agent: { en: 'Start the agent (pods, builds)', es: 'Arrancar el agente (pods, construcciones)' },
+  sensor: { en: 'Start the sensor (kernel events)', es: 'Arrancar el sensor (eventos del núcleo)' },
+  edge: { en: 'Start the edge (published services)', es: 'Arrancar el borde (servicios publicados)' },
+};
+
+function programTitle(program: ProgramName): Text {
+  return PROGRAM_TITLES[program];
+}
+
+function describeMachine(machine: Machine): Text {
+  const facts = `${machine.distribution.name}, cgroup ${machine.cgroup}`;
+  return machine.mode === 'root'
+    ? { en: `${facts}, as root`, es: `${facts}, como root` }
+    : { en: `${facts}, as an ordinary user`, es: `${facts}, como usuario corriente` };
+}
+
+async function missingOf(machine: Machine, plan: MachinePlan): Promise<string[]> {
+  const needs = neededPackages(machine, plan.runtime);
+  return isDebian(machine) ? missingPackages(needs) : missingPrograms(needs);
+}
+
+/** Asks before anything is installed; never waits for an answer that cannot come. */
+async function consentToPackages(packages: readonly string[], machine: Machine, context: UpContext): Promise<void> {
+  const names = packages.join(' ');
+  const command = installCommand(packages);
+  if (!isDebian(machine)) {
+    throw setupFault('setup.packages-foreign', { distribution: machine.distribution.name, packages: names });
+  }
+  if (machine.mode === 'rootless') throw setupFault('setup.packages-root', { packages: names, command });
+  if (context.yes) return;
+  if (!context.terminal) throw setupFault('setup.packages-needed', { packages: names, command });
+  const agreed = await context.ask.confirm(
+    {
+      en: `Missing system packages: ${names}\nInstall them now with "${command}"?`,
+      es: `Faltan paquetes del sistema: ${names}\n¿Instalarlos ahora con "${command}"?`,
+    },
+    { remedy: 'darsena up --yes' },
+  );
+  if (!agreed) throw setupFault('setup.packages-refused', { packages: names, command });
+}
+
+async function installPackages(packages: readonly string[], step: LocalStep, signal: AbortSignal): Promise<void> {
+  if (packages.length === 0) {
+    step.detail({ en: 'all there', es: 'completos' });
+    return;
+  }
+  const environment = { ...definedEnvironment(), DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
+  const apt = async (args: readonly string[]): Promise<{ code: number; stderr: string }> =>
+    runCommand('apt-get', args, {
+      env: environment,
+      timeoutMs: APT_TIMEOUT_MS,
+      signal,
+      onLine: (line) => {
+        if (/^(Get:|Unpacking|Setting up)/.test(line)) step.detail({ en: line.slice(0, 60), es: line.slice(0, 60) });
+      },
+    });
+  let result = await apt(installArguments(packages));
+  if (result.code !== 0) {
+    // A machine whose package lists were never fetched, or are too old to be served still.
+    await apt(['update']);
+    result = await apt(installArguments(packages));
+  }
+  if (result.code !== 0) {
+    const reason = result.stderr.trim().split('\n').slice(-2).join(' ').slice(-300) || `exit code ${result.code}`;
+    throw setupFault('setup.packages-failed', { reason, command: installCommand(packages) });
+  }
+  step.detail({ en: `${packages.length} installed`, es: `${packages.length} instalados` });
+}
+
+/** As root a copy that no ordinary account can change; rootless the clone itself. */
+async function placeCode(machine: Machine, step: LocalStep): Promise<string> {
+  if (machine.mode === 'rootless') {
+    step.detail({ en: `runs from ${OWN_CODE}`, es: `se ejecuta desde ${OWN_CODE}` });
+    return OWN_CODE;
+  }
+  const { folder, copied, sizeBytes } = await installCode(OWN_CODE);
+  if (copied) step.count(sizeBytes, sizeBytes, 'bytes');
+  step.detail({ en: folder, es: folder });
+  return folder;
+}
+
+/** Makes users and folders, chooses ports once, and writes down what the instance is. */
+async function describeInstance(options: {
+  name: string;
+  machine: Machine;
+  plan: MachinePlan;
+  code: string;
+  clock: Clock;
+  step: LocalStep;
+}): Promise<Instance> {
+  const { name, machine, plan, code, clock } = options;
+  const folders = instanceFolders(name, machine.mode);
+  const known = await readInstance(instanceFiles(folders).description);
+  const caller = await callingUser();
+  const users =
+    machine.mode === 'root' ? await ensureUsers(name, folders) : { control: caller, build: caller, edge: caller };
+  const chosen =
+    known === null
+      ? await choosePorts(machine.mode, BIND, new Set())
+      : { ports: known.ports, adaptations: portAdaptations(known) };
+  const podman = planPodman(folders, { mode: machine.mode, plan, bind: BIND, registryPort: chosen.ports.console });
+  const instance: Instance = {
+    name,
+    mode: machine.mode,
+    prefix: instancePrefix(name),
+    version: await readVersion(OWN_CODE),
+    code,
+    ...folders,
+    domain: `${name}.localhost`,
+    ports: chosen.ports,
+    bind: BIND,
+    users,
+    runtime: plan.runtime,
+    cgroup: machine.cgroup,
+    sensor: plan.sensor,
+    adaptations: [...plan.adaptations, ...chosen.adaptations],
+    podman: podman.files,
+    createdAt: known?.createdAt ?? clock.now().toISOString(),
+  };
+  await ensureFolders(instance);
+  if (known !== null && known.code !== code) {
+    // New code beside programs of the old: they are started again from it, workloads stay as they are.
+    for (const program of PROGRAMS_TO_STOP) await stopProgram(instanceFiles(instance).supervisors, program, clock);
+  }
+  if (known !== null) await checkPorts(instance);
+  await writeInstance(instance);
+  const { ports } = instance;
+  const text = `${ports.console}, ${ports.agents}, ${ports.edgeHttps}, ${ports.edgeHttp}`;
+  options.step.detail({ en: `ports ${text}`, es: `puertos ${text}` });
+  return instance;
+}
+
+function portAdaptations(known: Instance): Adaptation[] {
+  return known.adaptations.filter((adaptation) => adaptation.code.startsWith('port-'));
+}
+
+/** A port that was ours and went to somebody else while the platform was down is said before anything is started. */
+async function checkPorts(instance: Instance): Promise<void> {
+  const owners: Readonly<Record<keyof Ports, ProgramName>> = {
+    console: 'control',
+    agents: 'control',
+    edgeHttps: 'edge',
+    edgeHttp: 'edge',
+  };
+  const running = await runningPrograms(instance);
+  for (const [door, program] of Object.entries(owners) as [keyof Ports, ProgramName][]) {
+    const port = instance.ports[door];
+    if (running.includes(program) || (await isFree(port, instance.bind))) continue;
+    const holder = (await listenerOf(port)) ?? '?';
+    throw setupFault('setup.port-taken', { port, what: portName(door).en, holder });
+  }
+}
+
+async function runningPrograms(instance: Instance): Promise<ProgramName[]> {
+  const running: ProgramName[] = [];
+  for (const program of programsOf(instance)) {
+    const { supervisor, child } = await supervisedState(instanceFiles(instance).supervisors, program);
+    if (supervisor !== null && child !== null) running.push(program);
+  }
+  return running;
+}
+
+async function writeEngineFiles(instance: Instance, plan: MachinePlan, authority: AuthorityCertificate): Promise<void> {
+  const podman = planPodman(instance, {
+    mode: instance.mode,
+    plan,
+    bind: instance.bind,
+    registryPort: instance.ports.console,
+  });
+  await writePodmanFiles(podman, {
+    registryAddress: `${instance.bind}:${instance.ports.console}`,
+    ca: authority.pem,
+  });
+}
+
+/** Control opens its local socket last, when it can serve. */
+async function localAnswers(instance: Instance): Promise<boolean> {
+  return stat(instanceFiles(instance).control.adminSocket).then(
+    () =>
+      requestAdminToken(instance).then(
+        () => true,
+        () => false,
+      ),
+    () => false,
+  );
+}
+
+async function partIs(api: ApiClient, part: string, states: readonly string[]): Promise<boolean> {
+  try {
+    const status = await api.get<{ parts: { name: string; state: string }[] }>('/status');
+    return status.parts.some(({ name, state }) => name === part && states.includes(state));
+  } catch (error) {
+    if (error instanceof Fault && error.kind === 'unavailable') return false;
+    throw error;
+  }
+}
+
+/** @throws Fault `setup.program-down` with the last lines of its log */
+async function waitReady(
+  instance: Instance,
+  program: ProgramName,
+  ready: () => Promise<boolean>,
+  context: UpContext,
+): Promise<void> {
+  const { clock, signal } = context;
+  const deadline = clock.monotonicMs() + READY_TIMEOUT_MS;
+  while (!(await ready())) {
+    if (clock.monotonicMs() > deadline) {
+      const words = await lastWords(instanceFiles(instance).log(program));
+      throw setupFault('setup.program-down', { program, seconds: READY_TIMEOUT_MS / 1000, words: words || '-' });
+    }
+    await clock.sleep(READY_POLL_MS, signal);
+  }
+}
+
+/** The caller is logged in; with sudo, the person behind it as well. */
+async function writeCallersCredentials(
+  instance: Instance,
+  content: { url: string; ca: string; token: string; expiresAt: string },
+): Promise<string[]> {
+  const own = credentialsPath(instance.name);
+  const paths = [own];
+  await writeCredentials(own, content, null);
+  const account = await sudoAccount();
+  if (account !== null) {
+    const theirs = credentialsPath(instance.name, { HOME: account.home });
+    if (theirs !== own) {
+      await writeCredentials(theirs, content, account);
+      paths.push(theirs);
+    }
+  }
+  return paths;
+}
+
+function definedEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
