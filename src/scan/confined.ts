@@ -1,0 +1,159 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { FRAME, type FrameType, frameHeader, readFrames } from './frames.ts';
+import { INVENTORY_MAX_BYTES, LAYER_RESULT_MAX_BYTES, WORKER_HEAP_MIB, WORKER_TIMEOUT_MS } from './limits.ts';
+import type { ScanOrder, WorkerAnswer } from './worker.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface ConfinedOptions {
+  /** @default the worker of this checkout; tests put another in its place */
+  readonly program?: string;
+  /** @default 15 minutes */
+  readonly timeoutMs?: number;
+  /** @default 768 */
+  readonly heapMib?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ConfinedInput {
+  readonly order: ScanOrder;
+  /** For each layer of the order: the stored result when it is known, else its bytes. */
+  readonly layers: readonly (() => Uint8Array | AsyncIterable<Uint8Array>)[];
+  /** Called with the result of each layer that was read, in order. */
+  readonly onLayer: (index: number, result: Uint8Array) => void;
+}
+
+/** The worker ended without a usable answer. */
+export class WorkerFailure extends Error {
+  readonly code: 'worker.timeout' | 'worker.crashed' | 'worker.garbage' | 'worker.aborted' | 'content.unreadable';
+
+  constructor(code: WorkerFailure['code'], message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * Runs one scan in a process of its own that may read its own program and nothing else: Node's permission model refuses
+ * files, network, child processes, workers, add-ons and FFI; the environment is empty; heap and time are bounded.
+ *
+ * @throws WorkerFailure for a crash, a timeout, garbage, or content that cannot be read
+ */
+export async function runConfined(input: ConfinedInput, options: ConfinedOptions = {}): Promise<WorkerAnswer> {
+  const program = options.program ?? `${ROOT}src/programs/scan-worker.ts`;
+  const child = spawn(
+    process.execPath,
+    [
+      '--permission',
+      ...[`${ROOT}src`, `${ROOT}package.json`, `${ROOT}node_modules/yaml`, program].map(
+        (path) => `--allow-fs-read=${path}`,
+      ),
+      `--max-old-space-size=${options.heapMib ?? WORKER_HEAP_MIB}`,
+      '--no-warnings',
+      program,
+    ],
+    { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  const timeoutMs = options.timeoutMs ?? WORKER_TIMEOUT_MS;
+  let failure: WorkerFailure | null = null;
+  const stop = (reason: WorkerFailure): void => {
+    failure ??= reason;
+    child.kill('SIGKILL');
+  };
+  const timer = setTimeout(() => {
+    stop(new WorkerFailure('worker.timeout', `the scan took longer than ${timeoutMs} ms`));
+  }, timeoutMs);
+  const onAbort = (): void => stop(new WorkerFailure('worker.aborted', 'the scan was stopped'));
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  const ended = waitForEnd(child);
+  const complaint = collectComplaint(child);
+  try {
+    const feeding = feed(child, input).catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      stop(new WorkerFailure('content.unreadable', message, { cause: error }));
+    });
+    const answer = await readAnswer(child, input).catch((error: unknown) => {
+      stop(new WorkerFailure('worker.garbage', 'the scan worker answered garbage', { cause: error }));
+      return null;
+    });
+    // Whatever it still does, it has nothing more to say.
+    if (answer) child.kill('SIGKILL');
+    child.stdin.destroy();
+    await Promise.all([feeding, ended]);
+    if (failure) throw failure;
+    if (!answer) throw new WorkerFailure('worker.crashed', `the scan worker ended early: ${await complaint}`);
+    return answer;
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', onAbort);
+    child.kill('SIGKILL');
+  }
+}
+
+function waitForEnd(child: ChildProcessWithoutNullStreams): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('close', () => resolve());
+    child.once('error', () => resolve());
+  });
+}
+
+async function feed(child: ChildProcessWithoutNullStreams, input: ConfinedInput): Promise<void> {
+  const { stdin } = child;
+  let isOpen = true;
+  let wake = (): void => undefined;
+  const close = (): void => {
+    isOpen = false;
+    wake();
+  };
+  // EPIPE: the worker has said its answer before it had read everything.
+  stdin.on('error', close);
+  stdin.once('close', close);
+  stdin.on('drain', () => wake());
+  const send = async (type: FrameType, body: Uint8Array): Promise<void> => {
+    if (!isOpen) return;
+    stdin.write(frameHeader(type, body.length));
+    if (body.length === 0 || stdin.write(body) || !isOpen) return;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  };
+  await send(FRAME.order, Buffer.from(JSON.stringify(input.order)));
+  for (const open of input.layers) {
+    const content = open();
+    if (content instanceof Uint8Array) {
+      await send(FRAME.known, content);
+      continue;
+    }
+    for await (const piece of content) {
+      if (!isOpen) return;
+      await send(FRAME.piece, piece);
+    }
+    await send(FRAME.layerEnd, new Uint8Array(0));
+  }
+}
+
+async function readAnswer(child: ChildProcessWithoutNullStreams, input: ConfinedInput): Promise<WorkerAnswer | null> {
+  const fresh = input.order.layers.flatMap(({ known }, index) => (known ? [] : [index]));
+  for await (const { type, body } of readFrames(child.stdout, Math.max(LAYER_RESULT_MAX_BYTES, INVENTORY_MAX_BYTES))) {
+    if (type === FRAME.answer) return JSON.parse(Buffer.from(body).toString()) as WorkerAnswer;
+    const index = type === FRAME.layer ? fresh.shift() : undefined;
+    if (index === undefined) throw new Error(`the scan worker sent frame ${type}`);
+    input.onLayer(index, body.slice());
+  }
+  return null;
+}
+
+/** The last words on standard error, for the report; bounded because the worker may be captured. */
+async function collectComplaint(child: ChildProcessWithoutNullStreams): Promise<string> {
+  let text = '';
+  child.stderr.setEncoding('utf8');
+  child.stderr.on('data', (chunk: string) => {
+    if (text.length < 4000) text += chunk;
+  });
+  await waitForEnd(child);
+  const line =
+    text.split('\n').find((one) => /error|fatal/i.test(one)) ??
+    `exit code ${child.exitCode}, signal ${child.signalCode}`;
+  return line.trim().slice(0, 300);
+}

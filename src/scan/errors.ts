@@ -1,0 +1,28 @@
+import { defineFaults } from '../system/index.ts';
+
+export const scanFault = defineFaults({
+  'scan.archive-unknown': {
+    kind: 'invalid',
+    en: {
+      what: '{path} is no image that can be scanned',
+      why: '{why}',
+      remedy: 'give an OCI layout folder, an oci-archive or a docker-archive, or an image name of the platform',
+    },
+    es: {
+      what: '{path} no es una imagen que se pueda analizar',
+      why: '{why}',
+      remedy:
+        'indicar una carpeta OCI, un archivo oci-archive o docker-archive, o el nombre de una imagen de la plataforma',
+    },
+  },
+  'scan.not-found': {
+    kind: 'not-found',
+    en: { what: 'there is no scan of {digest}', remedy: 'push the image again or ask for a new scan' },
+    es: { what: 'no hay análisis de {digest}', remedy: 'volver a publicar la imagen o pedir un análisis nuevo' },
+  },
+  'scan.digest-invalid': {
+    kind: 'invalid',
+    en: { what: '{digest} is no digest', why: 'expected sha256: and 64 hex digits' },
+    es: { what: '{digest} no es un digest', why: 'se esperaba sha256: y 64 cifras hexadecimales' },
+  },
+});

@@ -1,0 +1,62 @@
+import { FormatError } from '../formats/index.ts';
+
+/** What flows between the scan and its confined worker: type (1 byte), length (4 bytes, big endian), body. */
+export const FRAME = {
+  /** Parent: a `ScanOrder` as JSON, first. */
+  order: 1,
+  /** Parent: a piece of the current layer. */
+  piece: 2,
+  /** Parent: the current layer is whole. */
+  layerEnd: 3,
+  /** Parent: the stored result of a layer, instead of its bytes. */
+  known: 4,
+  /** Worker: the result of a layer, to be stored. */
+  layer: 11,
+  /** Worker: a `WorkerAnswer` as JSON, last. */
+  answer: 12,
+} as const;
+
+export type FrameType = (typeof FRAME)[keyof typeof FRAME];
+
+export interface Frame {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+export function frameHeader(type: FrameType, length: number): Uint8Array {
+  const header = Buffer.allocUnsafe(5);
+  header[0] = type;
+  header.writeUInt32BE(length, 1);
+  return header;
+}
+
+/**
+ * @param maxBytes of one body; what is larger is not collected
+ * @throws FormatError when a body is larger or the stream ends inside a frame
+ */
+export async function* readFrames(source: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Frame> {
+  let waiting: Uint8Array[] = [];
+  let size = 0;
+  let needed = 5;
+  for await (const chunk of source) {
+    waiting.push(chunk);
+    size += chunk.length;
+    while (size >= needed) {
+      let whole = waiting.length === 1 ? (waiting[0] as Uint8Array) : Buffer.concat(waiting);
+      while (whole.length >= 5) {
+        const length = Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).readUInt32BE(1);
+        if (length > maxBytes) {
+          throw new FormatError('inflate.output-limit', `a frame has ${length} bytes, the limit is ${maxBytes}`);
+        }
+        needed = 5 + length;
+        if (whole.length < needed) break;
+        yield { type: whole[0] as number, body: whole.subarray(5, needed) };
+        whole = whole.subarray(needed);
+        needed = 5;
+      }
+      waiting = whole.length > 0 ? [whole] : [];
+      size = whole.length;
+    }
+  }
+  if (size > 0) throw new FormatError('tar.truncated', 'the stream ends inside a frame');
+}

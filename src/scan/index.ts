@@ -1,0 +1,16 @@
+export type { Analyser, Evidence, FileReader, LiveEvidence } from './analyser.ts';
+export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
+export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
+export { scanFault } from './errors.ts';
+export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
+export { type Finding, RISK_CLASSES, type RiskClass, type ScanReport, type Severity } from './report.ts';
+export { classifyRisk, type RiskFacts } from './risk.ts';
+export {
+  type ContentSource,
+  type LayerCache,
+  noLayerCache,
+  rematchInventory,
+  type ScanRequest,
+  type ScanResult,
+  scanImage,
+} from './scan.ts';

@@ -1,0 +1,136 @@
+import { FormatError, formatPurl } from '../formats/index.ts';
+import { FileTree } from '../oci/layers.ts';
+import type { Analyser, LiveEvidence } from './analyser.ts';
+import type { FileEvidence, LayerResult } from './layer.ts';
+import { NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
+import { readListing } from './listing.ts';
+import type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
+
+/** A file that had to be read for a complete answer and was not. */
+export class IncompleteInventory extends Error {
+  readonly code = 'inventory.incomplete';
+}
+
+/**
+ * Merges what the layers told: evidence counts when its file is still there after whiteouts and replacements.
+ *
+ * @throws IncompleteInventory when a file that matters could not be read; FormatError when layers do not fit together
+ */
+export function mergeInventory(layers: readonly LayerResult[], analysers: readonly Analyser[]): Inventory {
+  const tree = new FileTree();
+  for (const [index, layer] of layers.entries()) tree.apply(index, readListing(layer.listing));
+  const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
+  const live = findLive(layers, tree).filter((found) => byName.get(found.analyser)?.counts?.(found, tree) ?? true);
+  requirePlaces(layers, analysers, tree);
+
+  const notices: Inventory['notices'][number][] = [];
+  const packages = new Map<string, InventoryPackage>();
+  const distribution = chooseDistribution(live);
+  const counts = layers.map(() => 0);
+  for (const { analyser, path, layer, evidence } of live) {
+    const digest = layers[layer]?.digest;
+    if (!digest) continue;
+    switch (evidence.kind) {
+      case 'unreadable':
+        if (byName.get(analyser)?.unreadable !== 'notice') {
+          throw new IncompleteInventory(`${path} cannot be read: ${evidence.reason}`);
+        }
+        if (notices.length < NOTICES_MAX) notices.push({ path, reason: evidence.reason });
+        break;
+      case 'packages':
+        for (const found of evidence.packages) {
+          const purl = purlOf(found, distribution);
+          const key = `${purl}\0${path}`;
+          if (packages.has(key)) continue;
+          packages.set(key, { ...found, purl, path, layer: digest });
+          counts[layer] = (counts[layer] ?? 0) + 1;
+          if (packages.size > PACKAGES_MAX) {
+            throw new FormatError('tar.entry-limit', `the image has more than ${PACKAGES_MAX} packages`);
+          }
+        }
+        break;
+      case 'distribution':
+        break;
+    }
+  }
+  return {
+    distribution,
+    packages: [...packages.values()].sort(byPurl),
+    layers: layers.map(({ digest, diffId, sizeBytes, uncompressedBytes, entries }, index) => ({
+      digest,
+      diffId,
+      sizeBytes,
+      uncompressedBytes,
+      entries,
+      packages: counts[index] ?? 0,
+    })),
+    notices,
+  };
+}
+
+/** Names in the merged tree whose bytes are those that an analyser read. */
+function findLive(layers: readonly LayerResult[], tree: FileTree): LiveEvidence[] {
+  const read = layers.map((layer) => Map.groupBy(layer.found, (found) => found.ordinal));
+  const live: LiveEvidence[] = [];
+  for (const { path, node } of tree.files()) {
+    if (!node.content) continue;
+    const { layer, ordinal } = node.content;
+    const all: readonly FileEvidence[] = read[layer]?.get(ordinal) ?? [];
+    for (const { analyser, evidence } of all) live.push({ analyser, path, layer, evidence });
+  }
+  return live;
+}
+
+/**
+ * A database that is reached through a link may have a name no analyser asks for. It was not read, so what it tells is
+ * not known, and that must be said.
+ */
+function requirePlaces(layers: readonly LayerResult[], analysers: readonly Analyser[], tree: FileTree): void {
+  for (const { name, places } of analysers) {
+    for (const place of places) {
+      const content = tree.lookup(place)?.content;
+      if (!content) continue;
+      const found = layers[content.layer]?.found.some(
+        (one) => one.ordinal === content.ordinal && one.analyser === name,
+      );
+      if (!found) throw new IncompleteInventory(`${place} leads to a file under a name that was not read`);
+    }
+  }
+}
+
+function chooseDistribution(live: readonly LiveEvidence[]): Distribution | null {
+  let chosen: Distribution | null = null;
+  for (const { path, evidence } of live) {
+    if (evidence.kind !== 'distribution') continue;
+    // os-release(5): /etc/os-release takes precedence over /usr/lib/os-release.
+    if (chosen === null || path === 'etc/os-release') chosen = evidence.distribution;
+  }
+  return chosen;
+}
+
+function purlOf(found: FoundPackage, distribution: Distribution | null): string {
+  if (found.type === 'deb') {
+    return formatPurl({
+      type: 'deb',
+      namespace: distribution?.id ?? 'debian',
+      name: found.name,
+      version: found.version,
+      qualifiers: {
+        arch: found.architecture,
+        distro: distribution ? `${distribution.id}-${distribution.version}` : null,
+      },
+    });
+  }
+  const slash = found.name.startsWith('@') ? found.name.indexOf('/') : -1;
+  return formatPurl({
+    type: found.type,
+    namespace: slash < 0 ? null : found.name.slice(0, slash),
+    name: found.name.slice(slash + 1),
+    version: found.version,
+  });
+}
+
+function byPurl(a: InventoryPackage, b: InventoryPackage): number {
+  if (a.purl !== b.purl) return a.purl < b.purl ? -1 : 1;
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}

@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import {
+  cleanTarPath,
+  detectCompression,
+  FormatError,
+  inflate,
+  type TarEntry,
+  TarReader,
+  type TarSink,
+} from '../formats/index.ts';
+import type { Digest } from '../oci/index.ts';
+import type { LayerEntry } from '../oci/layers.ts';
+import type { Analyser, Evidence } from './analyser.ts';
+import { LAYER_RESULT_MAX_BYTES } from './limits.ts';
+import { ListingWriter } from './listing.ts';
+
+/** What the image says of one of its layers. */
+export interface LayerClaim {
+  readonly digest: Digest;
+  readonly diffId: Digest;
+  readonly sizeBytes: number;
+}
+
+/** What reading one layer told. Depends on the bytes of the layer and the analysers only, so it is kept by digest. */
+export interface LayerResult {
+  readonly digest: Digest;
+  readonly diffId: Digest;
+  readonly sizeBytes: number;
+  readonly uncompressedBytes: number;
+  readonly entries: number;
+  readonly found: readonly FileEvidence[];
+  /** All names of the layer; see `readListing`. */
+  readonly listing: Uint8Array;
+}
+
+export interface FileEvidence {
+  readonly analyser: string;
+  readonly ordinal: number;
+  readonly path: string;
+  readonly evidence: Evidence;
+}
+
+/** The layer is not what the image says; nothing learned from it may be used. */
+export class LayerMismatch extends Error {
+  readonly code = 'layer.mismatch';
+}
+
+/**
+ * Reads a layer in one pass: inflate, both digests, tar, and the files that analysers want. Nothing is written anywhere.
+ * Answers only after the whole layer proved to be the one that was claimed.
+ *
+ * @param maxBytes what the layer may inflate to
+ * @throws LayerMismatch when size, digest or diffID differ; FormatError when it cannot be read within limits
+ */
+export async function analyseLayer(
+  source: AsyncIterable<Uint8Array>,
+  claim: LayerClaim,
+  analysers: readonly Analyser[],
+  maxBytes: number,
+): Promise<LayerResult> {
+  const compressed = hasherFor(claim.digest);
+  const uncompressed = hasherFor(claim.diffId);
+  const listing = new ListingWriter();
+  const found: FileEvidence[] = [];
+  const pick = pickerOf(analysers);
+  const reader = new TarReader((entry) => {
+    const path = cleanEntry(entry);
+    if (entry.kind !== 'file') return null;
+    const analyser = pick(path);
+    return analyser ? openFile(analyser, path, entry, found) : null;
+  });
+
+  function cleanEntry(entry: TarEntry): string {
+    const path = cleanTarPath(entry.path);
+    if (path === null) throw climbing(entry.path, 'climbs out of the root');
+    const linkTarget = entry.kind === 'hardlink' ? cleanTarPath(entry.linkTarget) : entry.linkTarget;
+    if (linkTarget === null) throw climbing(entry.path, 'is a hard link out of the root');
+    listing.add(path, kindOf(entry), linkTarget);
+    return path;
+  }
+
+  let sizeBytes = 0;
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > claim.sizeBytes) {
+        throw new LayerMismatch(`the layer has more than the ${claim.sizeBytes} bytes that the manifest states`);
+      }
+      compressed.update(chunk);
+      yield chunk;
+    }
+  }
+
+  const { start, chunks } = await peek(hashed());
+  let uncompressedBytes = 0;
+  for await (const chunk of inflate(chunks, detectCompression(start), { maxOutputBytes: maxBytes })) {
+    uncompressedBytes += chunk.length;
+    uncompressed.update(chunk);
+    reader.write(chunk);
+  }
+  reader.end();
+  requireEqual('size', sizeBytes, claim.sizeBytes);
+  requireEqual('digest', `${algorithmOf(claim.digest)}:${compressed.digest('hex')}`, claim.digest);
+  requireEqual('diffID', `${algorithmOf(claim.diffId)}:${uncompressed.digest('hex')}`, claim.diffId);
+  return { ...claim, uncompressedBytes, entries: reader.entries, found, listing: listing.finish() };
+}
+
+function requireEqual(what: string, actual: string | number, expected: string | number): void {
+  if (actual !== expected) throw new LayerMismatch(`the layer has the ${what} ${actual}, expected ${expected}`);
+}
+
+function algorithmOf(digest: Digest): 'sha256' | 'sha512' {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
+}
+
+function hasherFor(digest: Digest) {
+  return createHash(algorithmOf(digest));
+}
+
+function climbing(path: string, why: string): FormatError {
+  return new FormatError('tar.name', `tar entry ${JSON.stringify(path.slice(0, 200))} ${why}`);
+}
+
+function kindOf(entry: TarEntry): LayerEntry['kind'] {
+  switch (entry.kind) {
+    case 'file':
+    case 'directory':
+    case 'symlink':
+    case 'hardlink':
+      return entry.kind;
+    case 'character-device':
+    case 'block-device':
+    case 'fifo':
+      return 'other';
+  }
+}
+
+function openFile(analyser: Analyser, path: string, entry: TarEntry, found: FileEvidence[]): TarSink | null {
+  const report = (evidence: Evidence): void => {
+    found.push({ analyser: analyser.name, ordinal: entry.ordinal, path, evidence });
+  };
+  if (entry.sizeBytes > analyser.maxFileBytes) {
+    report({ kind: 'unreadable', reason: `it has ${entry.sizeBytes} bytes, the limit is ${analyser.maxFileBytes}` });
+    return null;
+  }
+  const file = analyser.read(path);
+  let isBroken = false;
+  const guarded = <T>(run: () => T): T | null => {
+    if (isBroken) return null;
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      isBroken = true;
+      report({ kind: 'unreadable', reason: error.message });
+      return null;
+    }
+  };
+  return {
+    write: (chunk) => {
+      guarded(() => file.write(chunk));
+    },
+    end: () => {
+      const evidence = guarded(() => file.end());
+      if (evidence) report(evidence);
+    },
+  };
+}
+
+/** Two map look-ups a file decide for nearly all of them that nobody wants it. */
+function pickerOf(analysers: readonly Analyser[]): (path: string) => Analyser | null {
+  const byFile = new Map<string, Analyser[]>();
+  const byFolder = new Map<string, Analyser[]>();
+  for (const analyser of analysers) {
+    for (const name of analyser.fileNames) byFile.set(name, [...(byFile.get(name) ?? []), analyser]);
+    for (const name of analyser.folderNames) byFolder.set(name, [...(byFolder.get(name) ?? []), analyser]);
+  }
+  return (path) => {
+    const slash = path.lastIndexOf('/');
+    const folder = slash < 0 ? '' : path.slice(path.lastIndexOf('/', slash - 1) + 1, slash);
+    for (const analyser of byFile.get(path.slice(slash + 1)) ?? []) if (analyser.wants(path)) return analyser;
+    for (const analyser of byFolder.get(folder) ?? []) if (analyser.wants(path)) return analyser;
+    return null;
+  };
+}
+
+/** The first bytes of a stream, and the whole stream. */
+async function peek(
+  source: AsyncGenerator<Uint8Array>,
+): Promise<{ start: Uint8Array; chunks: AsyncGenerator<Uint8Array> }> {
+  let start: Uint8Array = new Uint8Array(0);
+  while (start.length < 4) {
+    const next = await source.next();
+    if (next.done) break;
+    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+  }
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    if (start.length > 0) yield start;
+    yield* source;
+  }
+  return { start, chunks: chunks() };
+}
+
+/** Bytes to keep a result under the digest of its layer. The reader trusts them no more than the layer itself. */
+export function encodeLayerResult(result: LayerResult): Uint8Array {
+  const { listing, ...rest } = result;
+  const head = Buffer.from(JSON.stringify(rest));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(head.length);
+  return deflateRawSync(Buffer.concat([length, head, listing]), { level: 1 });
+}
+
+/** @throws FormatError when the stored bytes are broken */
+export function decodeLayerResult(bytes: Uint8Array): LayerResult {
+  try {
+    const whole = inflateRawSync(bytes, { maxOutputLength: 8 * LAYER_RESULT_MAX_BYTES });
+    const length = whole.readUInt32BE(0);
+    const rest = JSON.parse(whole.subarray(4, 4 + length).toString()) as Omit<LayerResult, 'listing'>;
+    return { ...rest, listing: whole.subarray(4 + length) };
+  } catch (cause) {
+    throw new FormatError('inflate.corrupt', 'the stored result of a layer cannot be read', { cause });
+  }
+}

@@ -1,0 +1,33 @@
+const MIB = 1024 * 1024;
+
+/** dpkg's status file holds about 1 KiB a package; 65,000 packages are all of Debian. */
+export const DPKG_STATUS_MAX_BYTES = 64 * MIB;
+/** One file of `status.d` is one package. */
+export const DPKG_PACKAGE_MAX_BYTES = 1 * MIB;
+export const OS_RELEASE_MAX_BYTES = 64 * 1024;
+/** npm refuses to publish larger manifests than about this. */
+export const PACKAGE_JSON_MAX_BYTES = 4 * MIB;
+/** Lock files of the largest known monorepositories are near 10 MiB. */
+export const PACKAGE_LOCK_MAX_BYTES = 32 * MIB;
+/** A whole image; the largest public ones hold about 10,000 packages. */
+export const PACKAGES_MAX = 200_000;
+/** A name or version; the longest real ones are below 200 letters. */
+export const PACKAGE_TEXT_MAX = 512;
+/** Notices kept of one image. */
+export const NOTICES_MAX = 100;
+
+/** All layers of one image, inflated. The largest public images are near 40 GiB. */
+export const IMAGE_BYTES_MAX = 64 * 1024 * MIB;
+/** Layers of one image: overlayfs stops at 500. */
+export const LAYERS_MAX = 500;
+/** The listing of one layer, compressed: 1,000,000 entries take about 20 MiB. */
+export const LAYER_RESULT_MAX_BYTES = 64 * MIB;
+/** What the worker may answer: the inventory of `PACKAGES_MAX` packages. */
+export const INVENTORY_MAX_BYTES = 128 * MIB;
+
+/** The heap of the worker; a layer with a million entries needs near 200 MiB when merged. */
+export const WORKER_HEAP_MIB = 768;
+/** 40 GiB inflate in about 90 s; a slow disk may take ten times that. */
+export const WORKER_TIMEOUT_MS = 15 * 60 * 1000;
+/** An image configuration with its history; registries refuse larger manifests, and nobody writes larger ones. */
+export const CONFIG_MAX_BYTES = 8 * MIB;

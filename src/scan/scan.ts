@@ -1,0 +1,319 @@
+import type { AdvisoryDatabase, Coverage, PackageQuery } from '../advisories/index.ts';
+import { parseStrictJson } from '../formats/index.ts';
+import { type Digest, digestOf, isDigest, type Manifest, parseManifest } from '../oci/index.ts';
+import type { StepHandle } from '../progress/index.ts';
+import { type Clock, newId, type Text } from '../system/index.ts';
+import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
+import { incompleteReason } from './incomplete.ts';
+import { CONFIG_MAX_BYTES, LAYERS_MAX } from './limits.ts';
+import type { Inventory, InventoryPackage } from './package.ts';
+import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
+import { classifyRisk } from './risk.ts';
+import type { ScanOrder } from './worker.ts';
+
+/** Where the bytes of an image are. Opening may fail; what comes need not be what was asked for: the scan checks. */
+export interface ContentSource {
+  open(digest: Digest): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Results of layers, kept by the digest of the layer. Bytes are opaque. `get` may answer null at any time; `put` must
+ * not fail the scan.
+ */
+export interface LayerCache {
+  get(digest: Digest, diffId: Digest): Promise<Uint8Array | null>;
+  put(digest: Digest, diffId: Digest, result: Uint8Array): Promise<void>;
+}
+
+/** A cache that forgets: for the command line, where the next call is another process. */
+export const noLayerCache: LayerCache = { get: async () => null, put: async () => undefined };
+
+export interface ScanRequest {
+  readonly manifestBytes: Uint8Array;
+  readonly manifestDigest: Digest;
+  readonly configBytes: Uint8Array;
+  readonly content: ContentSource;
+  readonly advisories: AdvisoryDatabase;
+  readonly cache: LayerCache;
+  readonly clock: Clock;
+  readonly progress?: StepHandle;
+  /** Limits of the confined worker, for tests. */
+  readonly confined?: ConfinedOptions;
+}
+
+export interface ScanResult {
+  readonly report: ScanReport;
+  /** Null when the scan is incomplete. */
+  readonly inventory: Inventory | null;
+}
+
+/**
+ * Reads an image and says what is in it and what is known to be broken. It never throws because of the image: what
+ * cannot be read gives a report that is not complete and says why.
+ */
+export async function scanImage(request: ScanRequest): Promise<ScanResult> {
+  const start = request.clock.monotonicMs();
+  const took = (): number => Math.round(request.clock.monotonicMs() - start);
+  let layers: PlannedLayer[] = [];
+  try {
+    layers = planLayers(request);
+    const { inventory, cached } = await takeInventory(request, layers);
+    const report = reportOn(request, inventory, cached, took());
+    request.progress?.done(summaryText(report));
+    return { report, inventory };
+  } catch (error) {
+    const incomplete = reasonOf(error);
+    request.progress?.fail(incomplete);
+    return { report: incompleteReport(request, layers, incomplete, took()), inventory: null };
+  }
+}
+
+/** Judges a stored inventory again, because the advisories have changed. */
+export function rematchInventory(
+  inventory: Inventory,
+  request: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'>,
+): ScanReport {
+  const start = request.clock.monotonicMs();
+  const cached = new Set(inventory.layers.map(({ digest }) => digest));
+  const report = reportOn(request, inventory, cached, 0);
+  return { ...report, durationMs: Math.round(request.clock.monotonicMs() - start) };
+}
+
+interface PlannedLayer {
+  readonly digest: Digest;
+  readonly diffId: Digest;
+  readonly sizeBytes: number;
+}
+
+/** The image says something about itself that cannot be. */
+class InvalidImage extends Error {
+  readonly code = 'image.invalid';
+}
+
+class IncompleteScan extends Error {
+  readonly reason: Text;
+
+  constructor(reason: Text) {
+    super(reason.en);
+    this.reason = reason;
+  }
+}
+
+function reasonOf(error: unknown): Text {
+  if (error instanceof IncompleteScan) return error.reason;
+  if (error instanceof InvalidImage || error instanceof WorkerFailure) {
+    return incompleteReason(error.code, error.message, null);
+  }
+  return incompleteReason('image.invalid', error instanceof Error ? error.message : String(error), null);
+}
+
+function planLayers({ manifestBytes, manifestDigest, configBytes }: ScanRequest): PlannedLayer[] {
+  const seen = digestOf(manifestBytes, manifestDigest.startsWith('sha512:') ? 'sha512' : 'sha256');
+  if (seen !== manifestDigest)
+    throw new InvalidImage(`the manifest has the digest ${seen}, expected ${manifestDigest}`);
+  const manifest = parseManifest(manifestBytes);
+  if (manifest.kind !== 'manifest') throw new InvalidImage('an index lists images; scan one of them');
+  const diffIds = readDiffIds(manifest, configBytes);
+  if (manifest.layers.length > LAYERS_MAX) {
+    throw new InvalidImage(`the image has ${manifest.layers.length} layers, the limit is ${LAYERS_MAX}`);
+  }
+  if (diffIds.length !== manifest.layers.length) {
+    throw new InvalidImage(`the manifest has ${manifest.layers.length} layers and the configuration ${diffIds.length}`);
+  }
+  // `urls` of a descriptor are never followed: a layer that the content source does not have cannot be scanned.
+  return manifest.layers.map(({ digest, size }, index) => ({
+    digest,
+    sizeBytes: size,
+    diffId: diffIds[index] as Digest,
+  }));
+}
+
+function readDiffIds(manifest: Manifest, configBytes: Uint8Array): Digest[] {
+  const { digest } = manifest.config;
+  const seen = digestOf(configBytes, digest.startsWith('sha512:') ? 'sha512' : 'sha256');
+  if (seen !== digest) throw new InvalidImage(`the configuration has the digest ${seen}, expected ${digest}`);
+  const config = parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
+  const rootfs = isObject(config) ? config['rootfs'] : null;
+  const diffIds = isObject(rootfs) ? rootfs['diff_ids'] : null;
+  if (!Array.isArray(diffIds)) throw new InvalidImage('the configuration has no rootfs.diff_ids');
+  return diffIds.map((diffId) => {
+    if (typeof diffId !== 'string' || !isDigest(diffId)) throw new InvalidImage('rootfs.diff_ids holds no digest');
+    return diffId;
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+async function takeInventory(
+  { content, cache, progress, confined }: ScanRequest,
+  layers: readonly PlannedLayer[],
+): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest> }> {
+  const stored = await Promise.all(layers.map(({ digest, diffId }) => cache.get(digest, diffId)));
+  const total = layers.reduce((sum, { sizeBytes }, index) => sum + (stored[index] ? 0 : sizeBytes), 0);
+  const order: ScanOrder = { layers: layers.map((layer, index) => ({ ...layer, known: stored[index] !== null })) };
+  let done = 0;
+  async function* counted(digest: Digest): AsyncGenerator<Uint8Array> {
+    for await (const piece of content.open(digest)) {
+      done += piece.length;
+      progress?.update({ done, total, unit: 'bytes' });
+      yield piece;
+    }
+  }
+  const fresh: [PlannedLayer, Uint8Array][] = [];
+  const answer = await runConfined(
+    {
+      order,
+      layers: layers.map(
+        ({ digest }, index) =>
+          () =>
+            stored[index] ?? counted(digest),
+      ),
+      onLayer: (index, result) => {
+        const layer = layers[index];
+        if (layer) fresh.push([layer, result]);
+      },
+    },
+    confined,
+  );
+  // Results of layers that were read are good even when a later layer is not.
+  for (const [{ digest, diffId }, result] of fresh) await cache.put(digest, diffId, result);
+  if (answer.kind === 'incomplete') {
+    throw new IncompleteScan(incompleteReason(answer.code, answer.message, answer.layer));
+  }
+  requireInventory(answer.inventory, layers);
+  return {
+    inventory: answer.inventory,
+    cached: new Set(layers.filter((_, index) => stored[index] !== null).map(({ digest }) => digest)),
+  };
+}
+
+/** The worker read hostile bytes: its answer is believed only in shape and only about this image. */
+function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[]): void {
+  const text = (value: unknown): boolean => typeof value === 'string' && value.length <= 4096;
+  const isPackage = (one: InventoryPackage): boolean =>
+    isObject(one) &&
+    [one.purl, one.type, one.name, one.version, one.path].every(text) &&
+    (one.architecture === null || text(one.architecture)) &&
+    (one.source === null || (text(one.source.name) && text(one.source.version))) &&
+    Array.isArray(one.licences) &&
+    one.licences.every(text) &&
+    layers.some(({ digest }) => digest === one.layer);
+  const isSound =
+    isObject(inventory) &&
+    Array.isArray(inventory.packages) &&
+    inventory.packages.every(isPackage) &&
+    Array.isArray(inventory.layers) &&
+    inventory.layers.length === layers.length &&
+    inventory.layers.every(({ digest }, index) => digest === layers[index]?.digest) &&
+    Array.isArray(inventory.notices) &&
+    (inventory.distribution === null ||
+      [inventory.distribution.id, inventory.distribution.version, inventory.distribution.name].every(text));
+  if (!isSound) throw new WorkerFailure('worker.garbage', 'the scan worker answered garbage');
+}
+
+function reportOn(
+  { manifestDigest, advisories, clock }: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'>,
+  inventory: Inventory,
+  cached: ReadonlySet<Digest>,
+  durationMs: number,
+): ScanReport {
+  const findings: Finding[] = [];
+  const coverage: Record<string, Coverage> = {};
+  const packagesByType: Record<string, number> = {};
+  for (const one of inventory.packages) {
+    packagesByType[one.type] = (packagesByType[one.type] ?? 0) + 1;
+    const query = toQuery(one, inventory);
+    coverage[one.type] ??= advisories.coverage(query);
+    for (const match of advisories.match(query)) {
+      const { risk, reason } = classifyRisk(match);
+      const { purl, name, version, type, path, layer } = one;
+      findings.push({
+        id: match.id,
+        aliases: match.aliases,
+        package: { purl, name, version, type, path, layer },
+        fixedVersion: match.fixedVersion,
+        severity: match.severity,
+        cvss: match.cvss,
+        kev: match.kev,
+        epss: match.epss,
+        risk,
+        title: match.title,
+        url: match.url,
+        reason,
+      });
+    }
+  }
+  findings.sort(byUrgency);
+  const isCovered = Object.values(coverage).every((one) => one === 'data');
+  const isKnown = isCovered && inventory.packages.length > 0;
+  return {
+    id: newId(clock),
+    digest: manifestDigest,
+    scannedAt: clock.now().toISOString(),
+    complete: true,
+    incomplete: null,
+    distribution: inventory.distribution,
+    packages: inventory.packages.length,
+    packagesByType,
+    findings,
+    summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
+    advisories: { sources: advisories.sources(clock), coverage },
+    durationMs,
+    layers: inventory.layers.map(({ digest, sizeBytes, packages }) => ({
+      digest,
+      sizeBytes,
+      packages,
+      cached: cached.has(digest),
+    })),
+  };
+}
+
+function toQuery({ type, name, version, source }: InventoryPackage, { distribution }: Inventory): PackageQuery {
+  return { type, name, version, source, distribution };
+}
+
+function byUrgency(a: Finding, b: Finding): number {
+  const byRisk = RISK_CLASSES.indexOf(a.risk) - RISK_CLASSES.indexOf(b.risk);
+  if (byRisk !== 0) return byRisk;
+  const byScore = (b.cvss ?? -1) - (a.cvss ?? -1);
+  if (byScore !== 0) return byScore;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : a.package.purl < b.package.purl ? -1 : 1;
+}
+
+function countRisks(findings: readonly Finding[]): Record<RiskClass, number> {
+  const counts = { 'act-now': 0, high: 0, medium: 0, low: 0, unknown: 0 };
+  for (const { risk } of findings) counts[risk]++;
+  return counts;
+}
+
+function incompleteReport(
+  { manifestDigest, advisories, clock }: ScanRequest,
+  layers: readonly PlannedLayer[],
+  incomplete: Text,
+  durationMs: number,
+): ScanReport {
+  return {
+    id: newId(clock),
+    digest: manifestDigest,
+    scannedAt: clock.now().toISOString(),
+    complete: false,
+    incomplete,
+    distribution: null,
+    packages: 0,
+    packagesByType: {},
+    findings: [],
+    summary: { state: 'unknown', byRisk: countRisks([]) },
+    advisories: { sources: advisories.sources(clock), coverage: {} },
+    durationMs,
+    layers: layers.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, packages: 0, cached: false })),
+  };
+}
+
+function summaryText({ packages, findings }: ScanReport): Text {
+  return {
+    en: `${packages} packages, ${findings.length} findings`,
+    es: `${packages} paquetes, ${findings.length} hallazgos`,
+  };
+}
