@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { runCommand } from '../../system/index.ts';
 import { cliFault } from './errors.ts';
@@ -57,12 +57,15 @@ export async function readCredentials(
   return found;
 }
 
+/** Folder and path are its arguments; the content comes on standard input. */
+const WRITE_PRIVATE_FILE = 'umask 077 && mkdir -p "$1" && rm -f "$2.new" && cat >"$2.new" && mv -f "$2.new" "$2"';
+
 /**
  * Writes credentials for an account, as that account: root never opens a path inside a folder that somebody else can
  * change while it looks.
  */
 export async function writeCredentials(path: string, content: Credentials, account: Account | null): Promise<void> {
-  const { code, stderr } = await runCommand('install', ['-D', '-m', '600', '/dev/stdin', path], {
+  const { code, stderr } = await runCommand('sh', ['-c', WRITE_PRIVATE_FILE, 'sh', dirname(path), path], {
     input: `${JSON.stringify(credentials.parse(content), null, 2)}\n`,
     timeoutMs: 10_000,
     cwd: '/',

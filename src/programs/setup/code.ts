@@ -10,6 +10,8 @@ export const OWN_CODE: string = join(import.meta.dirname, '..', '..', '..');
 
 /** What a running platform needs of a checkout, beside node_modules. Tests, docs and examples stay behind. */
 const PARTS = ['darsena', 'darsena-node', 'package.json', 'package-lock.json', 'src', 'rules', 'console/dist'] as const;
+/** What packages carry for people and compilers. */
+const NOT_RUN = /\.(?:d\.[cm]?ts|map|md|markdown)$/;
 /** Of the Node packages only the binary runs. */
 const NODE_PACKAGE = /^node_modules\/node-linux-[a-z0-9]+$/;
 const CODE_MARK = '.darsena-code';
@@ -96,7 +98,7 @@ async function listPackageFiles(code: string): Promise<string[]> {
       await collect(code, join(code, folder), found, true);
     }
   }
-  return found;
+  return found.filter((path) => !NOT_RUN.test(path));
 }
 
 /** Package folders reachable from the root's dependencies, resolved as Node does: nearest node_modules upwards. */

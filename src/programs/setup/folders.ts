@@ -33,8 +33,8 @@ export function planFolders(instance: Instance): Folder[] {
     folder(files.agent.run, 0o700),
     folder(files.sensor.folder, 0o700),
     folder(files.sensor.run, 0o700),
-    // Written by root, read by HAProxy: certificates are inside.
-    folder(files.edge.folder, 0o750, { uid: own.uid, gid: edge.gid }),
+    // Written by root, read by HAProxy (keys are inside): the set-group-ID bit gives new files to its group.
+    folder(files.edge.folder, 0o2750, { uid: own.uid, gid: edge.gid }),
     folder(files.edge.run, 0o700, edge),
     folder(files.build.folder, 0o700, build),
     folder(files.podman, 0o755),

@@ -1,5 +1,5 @@
-import { mkdir, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setupFault } from './errors.ts';
 import type { InstanceFolders } from './instance.ts';
 import { identify, readPidFile } from './processes.ts';
@@ -10,10 +10,10 @@ import { identify, readPidFile } from './processes.ts';
  */
 export async function withInstanceLock<T>(name: string, folders: InstanceFolders, work: () => Promise<T>): Promise<T> {
   const path = join(folders.run, '..', `${name}.lock`);
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o755 });
   const own = await identify(process.pid);
   for (let attempt = 0; ; attempt++) {
     try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
       const file = await open(path, 'wx', 0o644);
       await file.writeFile(`${own.pid} ${own.start}\n`);
       await file.close();
@@ -29,5 +29,7 @@ export async function withInstanceLock<T>(name: string, folders: InstanceFolders
     return await work();
   } finally {
     await rm(path, { force: true });
+    // The common folder goes with the last instance.
+    await rmdir(dirname(path)).catch(() => undefined);
   }
 }

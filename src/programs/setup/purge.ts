@@ -151,11 +151,15 @@ async function removeFolders(instance: Instance, say: (en: string, es: string) =
     // The common parent goes with the last instance.
     await rmdir(dirname(path)).catch(() => undefined);
   }
-  if (instance.mode === 'root' && dirname(instance.code) === CODE_ROOT && !(await codeInUse(instance))) {
-    await rm(instance.code, { recursive: true, force: true });
-    say(instance.code, instance.code);
-    await rmdir(CODE_ROOT).catch(() => undefined);
-  }
+  if (await removeUnusedCode(instance, instance.code)) say(instance.code, instance.code);
+  await rmdir(CODE_ROOT).catch(() => undefined);
+}
+
+/** Removes a code copy that no other instance runs from. @returns true when it was removed */
+export async function removeUnusedCode(instance: Instance, code: string): Promise<boolean> {
+  if (instance.mode !== 'root' || dirname(code) !== CODE_ROOT || (await codeInUse(instance, code))) return false;
+  await rm(code, { recursive: true, force: true });
+  return true;
 }
 
 /** Other instances of root on this machine. */
@@ -165,10 +169,10 @@ async function otherInstances(instance: Instance): Promise<string[]> {
   return names.filter((name) => name !== instance.name);
 }
 
-async function codeInUse(instance: Instance): Promise<boolean> {
+async function codeInUse(instance: Instance, code: string): Promise<boolean> {
   for (const name of await otherInstances(instance)) {
     const other = await readInstance(join(instanceFolders(name, 'root').data, 'instance.json')).catch(() => null);
-    if (other?.code === instance.code) return true;
+    if (other?.code === code) return true;
   }
   return false;
 }

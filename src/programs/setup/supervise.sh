@@ -5,7 +5,7 @@
 # TERM ends the program (KILL after the grace time) and then this shell; any other end of the program starts it again
 # after 0.2 s, doubling up to 5 s while it keeps failing.
 set -u
-umask 077
+umask 022
 name=$1 folder=$2 log=$3
 shift 3
 wait_for=
@@ -64,7 +64,7 @@ while [ -n "$wait_for" ] && [ ! -e "$wait_for" ] && [ -z "$stopping" ]; do sleep
 delay=2
 while [ -z "$stopping" ]; do
   began=$(uptime_seconds)
-  "$@" >>"$log" 2>&1 </dev/null &
+  (umask 027 && exec "$@") >>"$log" 2>&1 </dev/null &
   child=$!
   remember pid $child
   code=0
@@ -79,7 +79,9 @@ while [ -z "$stopping" ]; do
   [ -z "$stopping" ] || break
   [ $(($(uptime_seconds) - began)) -lt $HEALTHY_SECONDS ] || delay=2
   say 50 "$name ended with $code; starting it again in $((delay / 10)).$((delay % 10)) s"
-  sleep "$((delay / 10)).$((delay % 10))"
+  # In the background, so that TERM is heard at once.
+  sleep "$((delay / 10)).$((delay % 10))" &
+  wait $!
   delay=$((delay * 2))
   [ $delay -le 50 ] || delay=50
 done

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { type CliAsk, type Clock, Fault, type Language, runCommand, type Text } from '../../system/index.ts';
 import { ApiClient } from '../cli/client.ts';
 import { credentialsPath, sudoAccount, writeCredentials } from '../cli/credentials.ts';
@@ -34,6 +35,7 @@ import { planPodman, writePodmanFiles } from './podman.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { listenerOf } from './processes.ts';
 import { PROGRAMS_TO_STOP, type ProgramName, programsOf, startProgram } from './programs.ts';
+import { removeUnusedCode } from './purge.ts';
 import type { LocalStep, LocalSteps } from './steps.ts';
 import { lastWords, stopProgram, supervisedState } from './supervisor.ts';
 import { callingUser, ensureUsers } from './users.ts';
@@ -41,7 +43,9 @@ import { callingUser, ensureUsers } from './users.ts';
 const BIND = '127.0.0.1';
 const APT_TIMEOUT_MS = 1_200_000;
 /** A first start migrates the database and makes keys; on the slowest machine tried this took 4 s. */
-const READY_TIMEOUT_MS = 60_000;
+const READY_SECONDS = 30;
+/** Sensor and edge are not waited for as long: the platform is usable and says what is missing. */
+const LATER_SECONDS = 10;
 const READY_POLL_MS = 50;
 
 export interface UpContext {
@@ -93,11 +97,15 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       );
       const before = await runningPrograms(instance);
       const started: ProgramName[] = [];
-      const start = async (program: ProgramName, ready?: () => Promise<boolean>): Promise<void> => {
+      const start = async (program: ProgramName, ready: () => Promise<boolean>): Promise<void> => {
         await steps.run(programTitle(program), async (step) => {
           if (await startProgram(instance, program, context.clock)) started.push(program);
           else step.detail({ en: 'was running', es: 'ya estaba en marcha' });
-          if (ready !== undefined) await waitReady(instance, program, ready, context);
+          await waitReady(instance, program, ready, context).catch((error: unknown) => {
+            // Without eyes or without its door to the street the platform still can be looked at and repaired.
+            if (program === 'control' || program === 'agent' || !(error instanceof Fault)) throw error;
+            step.detail({ en: `NOT READY: darsena logs ${program}`, es: `SIN RESPUESTA: darsena logs ${program}` });
+          });
         });
       };
 
@@ -114,8 +122,8 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       try {
         await waitReady(instance, 'control', () => partIs(api, 'control', ['ok', 'degraded']), context);
         await start('agent', () => partIs(api, 'agent', ['ok', 'degraded']));
-        if (instance.sensor) await start('sensor');
-        await start('edge');
+        if (instance.sensor) await start('sensor', () => partIs(api, 'sensor', ['ok', 'degraded']));
+        await start('edge', () => accepts(instance.ports.edgeHttps, instance.bind));
       } finally {
         api.close();
       }
@@ -274,6 +282,7 @@ async function describeInstance(options: {
   }
   if (known !== null) await checkPorts(instance);
   await writeInstance(instance);
+  if (known !== null && known.code !== code) await removeUnusedCode(instance, known.code);
   const { ports } = instance;
   const text = `${ports.console}, ${ports.agents}, ${ports.edgeHttps}, ${ports.edgeHttp}`;
   options.step.detail({ en: `ports ${text}`, es: `puertos ${text}` });
@@ -323,6 +332,18 @@ async function writeEngineFiles(instance: Instance, plan: MachinePlan, authority
   });
 }
 
+async function accepts(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host });
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
 /** Control opens its local socket last, when it can serve. */
 async function localAnswers(instance: Instance): Promise<boolean> {
   return stat(instanceFiles(instance).control.adminSocket).then(
@@ -353,11 +374,12 @@ async function waitReady(
   context: UpContext,
 ): Promise<void> {
   const { clock, signal } = context;
-  const deadline = clock.monotonicMs() + READY_TIMEOUT_MS;
+  const seconds = program === 'control' || program === 'agent' ? READY_SECONDS : LATER_SECONDS;
+  const deadline = clock.monotonicMs() + seconds * 1_000;
   while (!(await ready())) {
     if (clock.monotonicMs() > deadline) {
       const words = await lastWords(instanceFiles(instance).log(program));
-      throw setupFault('setup.program-down', { program, seconds: READY_TIMEOUT_MS / 1000, words: words || '-' });
+      throw setupFault('setup.program-down', { program, seconds, words: words || '-' });
     }
     await clock.sleep(READY_POLL_MS, signal);
   }
