@@ -58,3 +58,5 @@ export const HISTORY_LINES_MAX = 300;
 export const HISTORY_CHARACTERS_MAX = 1000;
 /** Images in one page of the REST API; each asks the gate once. */
 export const IMAGES_PAGE_MAX = 200;
+/** Registry tokens remembered as checked; each lives five minutes at most. */
+export const TOKENS_CHECKED_MAX = 2000;

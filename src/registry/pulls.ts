@@ -9,8 +9,8 @@ interface Pull {
   readonly repository: string;
   readonly reference: string;
   readonly digest: Digest;
-  readonly firstAt: string;
-  lastAt: string;
+  readonly firstMs: number;
+  lastMs: number;
   count: number;
 }
 
@@ -37,13 +37,13 @@ export class PullRecorder {
   add(actor: string, repository: string, reference: string, digest: Digest): void {
     const key = `${actor} ${repository} ${reference} ${digest}`;
     const known = this.#window.get(key);
-    const now = this.#clock.now().toISOString();
+    const now = this.#clock.now().getTime();
     if (known !== undefined) {
       known.count += 1;
-      known.lastAt = now;
+      known.lastMs = now;
       return;
     }
-    this.#window.set(key, { actor, repository, reference, digest, firstAt: now, lastAt: now, count: 1 });
+    this.#window.set(key, { actor, repository, reference, digest, firstMs: now, lastMs: now, count: 1 });
     if (this.#window.size >= PULL_WINDOW_ENTRIES_MAX) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), PULL_WINDOW_MS);
   }
@@ -61,14 +61,19 @@ export class PullRecorder {
   async #write(pulls: readonly Pull[]): Promise<void> {
     try {
       await this.#db.transaction().execute(async (tx) => {
-        for (const { actor, repository, reference, digest, firstAt, lastAt, count } of pulls) {
+        for (const { actor, repository, reference, digest, firstMs, lastMs, count } of pulls) {
           await this.#journal.record(tx, {
             kind: 'image.pulled',
             project: projectOf(repository),
             actor,
             subject: reference.includes(':') ? `${repository}@${reference}` : `${repository}:${reference}`,
             digest,
-            body: { repository, firstAt, lastAt, count },
+            body: {
+              repository,
+              firstAt: new Date(firstMs).toISOString(),
+              lastAt: new Date(lastMs).toISOString(),
+              count,
+            },
           });
         }
       });

@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../system/index.ts';
-import { TOKEN_LIFE_MS } from './limits.ts';
+import { TOKEN_LIFE_MS, TOKENS_CHECKED_MAX } from './limits.ts';
 import type { Caller } from './ports.ts';
 
 export type RegistryAction = 'pull' | 'push' | 'delete';
@@ -41,6 +41,8 @@ export class RegistryTokens {
   readonly #key: Buffer;
   readonly #service: string;
   readonly #clock: Clock;
+  /** Tokens whose mac was checked, so that a client's next requests cost a look-up. Expiry is asked each time. */
+  readonly #checked = new Map<string, RegistryToken>();
 
   /** @param serverKey at least 32 secret bytes; a key of its own is derived from it */
   constructor(serverKey: Uint8Array, service: string, clock: Clock) {
@@ -73,6 +75,14 @@ export class RegistryTokens {
 
   /** The token's meaning, or null when it was not made here, was changed or has expired. */
   read(text: string): RegistryToken | null {
+    const token = this.#checked.get(text) ?? this.#check(text);
+    if (token === null) return null;
+    if (token.expiresMs > this.#clock.now().getTime()) return token;
+    this.#checked.delete(text);
+    return null;
+  }
+
+  #check(text: string): RegistryToken | null {
     const dot = text.lastIndexOf('.');
     if (!this.claims(text) || dot < PREFIX.length) return null;
     const signed = text.slice(0, dot);
@@ -81,13 +91,19 @@ export class RegistryTokens {
     if (shown.byteLength !== mac.byteLength || !timingSafeEqual(shown, mac)) return null;
     // Ours by its mac, so its shape is ours as well.
     const payload = JSON.parse(Buffer.from(signed.slice(PREFIX.length), 'base64url').toString()) as Payload;
-    if (payload.s !== this.#service || payload.e <= this.#clock.now().getTime()) return null;
-    return {
+    if (payload.s !== this.#service) return null;
+    const token: RegistryToken = {
       caller: { id: payload.i, actor: payload.a, kind: payload.k, name: payload.n },
       parentTokenId: payload.p,
       grants: payload.g.map(([repository, asked, granted]) => ({ repository, asked, granted })),
       expiresMs: payload.e,
     };
+    this.#checked.set(text, token);
+    if (this.#checked.size > TOKENS_CHECKED_MAX) {
+      const oldest = this.#checked.keys().next().value;
+      if (oldest !== undefined) this.#checked.delete(oldest);
+    }
+    return token;
   }
 
   #mac(text: string): Buffer {

@@ -13,6 +13,11 @@ export type Address =
   | { readonly kind: 'tags'; readonly repository: string }
   | { readonly kind: 'referrers'; readonly repository: string; readonly digest: string };
 
+/** Shared by requests without a query; nobody changes it. */
+const NO_QUERY: ReadonlyQuery = new URLSearchParams();
+
+export type ReadonlyQuery = Pick<URLSearchParams, 'get' | 'getAll'>;
+
 /** What may stand in a path without an escape in this API; a digest's colon is the one character clients escape. */
 const PLAIN_PATH = /^[A-Za-z0-9._/:-]+$/;
 
@@ -22,12 +27,12 @@ const PLAIN_PATH = /^[A-Za-z0-9._/:-]+$/;
  * into `..`, `/` or NUL.
  * @throws Fault registry.address-invalid, .address-unknown, .name-invalid
  */
-export function parseAddress(url: string): { address: Address; query: URLSearchParams } {
+export function parseAddress(url: string): { address: Address; query: ReadonlyQuery } {
   if (url.length > URL_LENGTH_MAX) {
     throw registryFault('registry.address-invalid', { why: `more than ${URL_LENGTH_MAX} characters` });
   }
   const mark = url.indexOf('?');
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+  const query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
   const raw = mark < 0 ? url : url.slice(0, mark);
   const path = raw.includes('%') ? raw.replaceAll(/%3a/gi, ':') : raw;
   if (!PLAIN_PATH.test(path)) {

@@ -4,7 +4,7 @@ import { IDLE_MS } from '../limits.ts';
 import type { RegistryAccess } from '../ports.ts';
 import type { Registry } from '../registry.ts';
 import { type RegistryAction, RegistryTokens } from '../tokens.ts';
-import { type Address, parseAddress } from './address.ts';
+import { type Address, parseAddress, type ReadonlyQuery } from './address.ts';
 import { describeFailure, sendFailure, sendJson } from './answers.ts';
 import { answerBlob, requireDigest } from './blobs.ts';
 import { answerManifest, answerReferrers, answerTags, deleteManifest, putManifest } from './manifests.ts';
@@ -47,8 +47,8 @@ export function createRegistryHandler(
   const signIn = new SignIn({ access, tokens, clock: registry.clock, sourceOf });
   const parts: Parts = { registry, signIn, tokens, service, deletes };
   return (request, response) => {
-    request.setTimeout(IDLE_MS);
-    response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
+    // Once per connection: it costs more than it looks.
+    if (request.socket.timeout !== IDLE_MS) request.setTimeout(IDLE_MS);
     answer(request, response, parts).catch((error: unknown) => fail(request, response, error, parts));
   };
 }
@@ -62,10 +62,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, parts:
   const action = actionOf(request.method ?? '', address, parts.deletes);
   const challenge = (): string => challengeFor(request, address, action, parts.service);
   const session = await signIn.open(request).catch((error: unknown) => {
+    // Docker looks for this header before it believes that it talks to a registry.
+    response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
     response.setHeader('WWW-Authenticate', challenge());
     throw error;
   });
-  if (address.kind === 'ping') return sendJson(request, response, 200, {});
+  if (address.kind === 'ping') {
+    response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
+    return sendJson(request, response, 200, {});
+  }
   const permission = session.permission(action, address.repository);
   if (permission === 'refused') {
     throw registryFault('registry.not-allowed', {
@@ -88,7 +93,7 @@ function serve(
   registry: Registry,
   session: Session,
   address: Exclude<Address, { kind: 'ping' | 'token' }>,
-  query: URLSearchParams,
+  query: ReadonlyQuery,
 ): Promise<void> {
   const { repository } = address;
   switch (address.kind) {

@@ -4,6 +4,7 @@ import { registryFault } from '../errors.ts';
 import { PAGE_MAX } from '../limits.ts';
 import type { Reference } from '../manifests.ts';
 import type { Registry } from '../registry.ts';
+import type { ReadonlyQuery } from './address.ts';
 import { sendEmpty, sendJson } from './answers.ts';
 import { requireDigest } from './blobs.ts';
 import { readBody } from './body.ts';
@@ -37,8 +38,13 @@ export async function answerManifest(
     ETag: `"${manifest.digest}"`,
     'Cache-Control': 'private, max-age=0, must-revalidate',
   });
-  if (isHead) response.end();
-  else response.end(manifest.bytes);
+  if (isHead) {
+    response.end();
+    return;
+  }
+  // As a string, header and body leave in one write; latin1 gives back exactly the bytes.
+  const { buffer, byteOffset, byteLength } = manifest.bytes;
+  response.end(Buffer.from(buffer, byteOffset, byteLength).toString('latin1'), 'latin1');
 }
 
 /** PUT by tag or digest. */
@@ -81,7 +87,7 @@ export async function answerTags(
   response: ServerResponse,
   registry: Registry,
   repository: string,
-  query: URLSearchParams,
+  query: ReadonlyQuery,
 ): Promise<void> {
   const n = query.get('n');
   if (n !== null && !/^\d{1,9}$/.test(n)) throw registryFault('registry.page-invalid', { n: n.slice(0, 40) });
@@ -102,7 +108,7 @@ export async function answerReferrers(
   registry: Registry,
   repository: string,
   text: string,
-  query: URLSearchParams,
+  query: ReadonlyQuery,
 ): Promise<void> {
   const digest = requireDigest(text);
   const artifactType = query.get('artifactType');

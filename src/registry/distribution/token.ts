@@ -5,6 +5,7 @@ import { SCOPES_MAX, TOKEN_FORM_BYTES_MAX, TOKEN_LIFE_MS } from '../limits.ts';
 import { isOurRepository } from '../names.ts';
 import type { Credentials } from '../ports.ts';
 import type { Grant, RegistryAction, RegistryTokens } from '../tokens.ts';
+import type { ReadonlyQuery } from './address.ts';
 import { sendJson } from './answers.ts';
 import { readBody } from './body.ts';
 import { credentialsOf, hostOf, mayInRepository, type SignIn } from './sign-in.ts';
@@ -20,7 +21,7 @@ export async function answerToken(
   request: IncomingMessage,
   response: ServerResponse,
   parts: {
-    readonly query: URLSearchParams;
+    readonly query: ReadonlyQuery;
     readonly signIn: SignIn;
     readonly tokens: RegistryTokens;
     readonly now: Date;
@@ -30,7 +31,7 @@ export async function answerToken(
   if (request.method !== 'GET' && request.method !== 'POST') {
     throw registryFault('registry.unsupported', { method: request.method ?? '' });
   }
-  const form =
+  const form: ReadonlyQuery =
     request.method === 'POST' ? new URLSearchParams((await readBody(request, TOKEN_FORM_BYTES_MAX)).toString()) : query;
   const principal = await signIn.authenticate(request, credentialsIn(request, form));
   const { token } = tokens.issue(principal, principal.tokenId, grantsFor(principal, form.getAll('scope')));
@@ -43,7 +44,7 @@ export async function answerToken(
   });
 }
 
-function credentialsIn(request: IncomingMessage, form: URLSearchParams): Credentials {
+function credentialsIn(request: IncomingMessage, form: ReadonlyQuery): Credentials {
   const header = request.headers.authorization;
   if (header !== undefined) return credentialsOf(request, header);
   const [name, password, refreshToken] = ['username', 'password', 'refresh_token'].map((field) => form.get(field));

@@ -3,6 +3,7 @@ import { digestAlgorithm, isDigest } from '../../oci/index.ts';
 import { registryFault } from '../errors.ts';
 import { isOurRepository } from '../names.ts';
 import type { Registry } from '../registry.ts';
+import type { ReadonlyQuery } from './address.ts';
 import { sendEmpty } from './answers.ts';
 import { requireDigest, sendBlobCreated } from './blobs.ts';
 import { statedLength, streamBody } from './body.ts';
@@ -19,7 +20,7 @@ export async function startUpload(
   registry: Registry,
   session: Session,
   repository: string,
-  query: URLSearchParams,
+  query: ReadonlyQuery,
 ): Promise<void> {
   const owner = session.caller.id;
   const whole = query.get('digest');
@@ -71,7 +72,7 @@ export async function finishUpload(
   session: Session,
   repository: string,
   id: string,
-  query: URLSearchParams,
+  query: ReadonlyQuery,
 ): Promise<void> {
   const digest = requireDigest(query.get('digest'));
   const owner = session.caller.id;
