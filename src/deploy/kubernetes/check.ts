@@ -1,0 +1,253 @@
+import type { Json, Text } from '../../system/index.ts';
+import {
+  type FieldPath,
+  isObject,
+  type ManifestDocument,
+  type ManifestProblem,
+  type ProblemKind,
+  problemAt,
+} from './documents.ts';
+import { KINDS, KINDS_REFUSED } from './kinds.ts';
+import { parseQuantity } from './quantity.ts';
+import type { Field, Kind, Shape } from './schema.ts';
+import { nearestName } from './suggest.ts';
+
+/** Judges every field of one document; gives its kind when that is known, and all problems at once. */
+export function checkDocument(document: ManifestDocument): { kind: Kind | null; problems: ManifestProblem[] } {
+  const check = new Check(document);
+  const kind = check.findKind();
+  if (kind !== null) check.walk(document.value, kind.shape, []);
+  return { kind, problems: check.problems };
+}
+
+class Check {
+  readonly problems: ManifestProblem[] = [];
+  readonly #document: ManifestDocument;
+
+  constructor(document: ManifestDocument) {
+    this.#document = document;
+  }
+
+  findKind(): Kind | null {
+    const { value } = this.#document;
+    if (!isObject(value)) {
+      this.#report(
+        [],
+        'wrong-value',
+        expected('a map with apiVersion and kind', 'un mapa con apiVersion y kind', value),
+      );
+      return null;
+    }
+    const written = value['kind'];
+    const known = KINDS.find(({ kind }) => kind === written);
+    if (known !== undefined) return known;
+    if (typeof written !== 'string') {
+      this.#report(['kind'], 'missing-field', { en: 'kind is missing', es: 'falta kind' });
+    } else if (KINDS_REFUSED.includes(written)) {
+      this.#report(['kind'], 'refused', {
+        en: `${written} is not supported yet; there are ${KINDS.map(({ kind }) => kind).join(', ')}`,
+        es: `${written} todavía no se admite; existen ${KINDS.map(({ kind }) => kind).join(', ')}`,
+      });
+    } else {
+      const near = nearestName(
+        written,
+        KINDS.map(({ kind }) => kind),
+      );
+      this.#report(['kind'], 'unknown-kind', {
+        en: `there is no kind ${quote(written)}${near === null ? '' : `; ${near} is near`}`,
+        es: `no existe el tipo ${quote(written)}${near === null ? '' : `; ${near} se parece`}`,
+      });
+    }
+    return null;
+  }
+
+  walk(value: Json, shape: Shape, path: FieldPath): void {
+    switch (shape.kind) {
+      case 'object':
+        this.#walkObject(value, shape, path);
+        return;
+      case 'list':
+        this.#walkList(value, shape, path);
+        return;
+      case 'map':
+        this.#walkMap(value, shape, path);
+        return;
+      case 'text':
+        this.#walkText(value, shape, path);
+        return;
+      case 'choice':
+        this.#walkChoice(value, shape, path);
+        return;
+      case 'integer':
+        if (typeof value !== 'number' || !Number.isInteger(value) || value < shape.least || value > shape.most) {
+          const range = shape.least === shape.most ? String(shape.least) : `${shape.least} … ${shape.most}`;
+          this.#wrong(path, `a whole number, ${range}`, `un número entero, ${range}`, value);
+        }
+        return;
+      case 'boolean':
+        if (typeof value !== 'boolean') this.#wrong(path, 'true or false', 'true o false', value);
+        return;
+      case 'quantity':
+        if ((typeof value !== 'string' && typeof value !== 'number') || parseQuantity(value) === null) {
+          const example = shape.of === 'cpu' ? '500m, 2' : '64Mi, 1G';
+          this.#wrong(path, `a quantity (${example})`, `una cantidad (${example})`, value);
+        }
+        return;
+      case 'allowance':
+        if (!isCount(value, 0, 1_000) && !(typeof value === 'string' && /^(?:100|[0-9]{1,2})%$/.test(value))) {
+          this.#wrong(path, 'a number of pods or a percentage', 'un número de pods o un porcentaje', value);
+        }
+        return;
+      case 'port':
+        if (!isCount(value, 1, 65_535) && !(typeof value === 'string' && /^(?=.*[a-z])[-a-z0-9]{1,15}$/.test(value))) {
+          this.#wrong(
+            path,
+            'a port number or the name of a port',
+            'un número de puerto o el nombre de un puerto',
+            value,
+          );
+        }
+        return;
+      case 'anything':
+        return;
+    }
+  }
+
+  #walkText(value: Json, shape: Extract<Shape, { kind: 'text' }>, path: FieldPath): void {
+    const shown = shape.hidden ? '***' : value;
+    if (typeof value !== 'string') {
+      const hint = typeof value === 'number' || typeof value === 'boolean' ? 'quotes' : undefined;
+      this.#wrong(path, 'text', 'texto', shown, hint);
+    } else if (shape.pattern !== undefined && !shape.pattern.test(value)) {
+      this.#wrong(path, shape.meaning?.en ?? 'another text', shape.meaning?.es ?? 'otro texto', shown);
+    }
+  }
+
+  #walkObject(value: Json, shape: Extract<Shape, { kind: 'object' }>, path: FieldPath): void {
+    if (!isObject(value)) {
+      this.#wrong(path, 'a map', 'un mapa', value);
+      return;
+    }
+    for (const [name, inner] of Object.entries(value)) {
+      const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
+      const inside = [...path, name];
+      if (field === undefined) this.#unknown(inside, name, shape);
+      else this.#walkField(inner, field, inside);
+    }
+    for (const [name, field] of Object.entries(shape.fields)) {
+      if (!field.required || (Object.hasOwn(value, name) && value[name] !== null)) continue;
+      this.#report([...path, name], 'missing-field', { en: `${name} is missing`, es: `falta ${name}` });
+    }
+    if (shape.oneOf !== undefined) {
+      const { oneOf } = shape;
+      const written = oneOf.filter((name) => Object.hasOwn(value, name) && value[name] !== null);
+      const refusedOther = Object.keys(value).some((name) => shape.fields[name]?.treatment.kind === 'refused');
+      if (written.length > 1 || (written.length === 0 && !refusedOther)) {
+        this.#report(path, written.length > 1 ? 'conflict' : 'missing-field', {
+          en: `exactly one of ${oneOf.join(', ')} is needed, there ${written.length > 1 ? `are ${written.join(', ')}` : 'is none'}`,
+          es: `se necesita exactamente uno de ${oneOf.join(', ')}, ${written.length > 1 ? `hay ${written.join(', ')}` : 'no hay ninguno'}`,
+        });
+      }
+    }
+  }
+
+  #walkField(value: Json, field: Field, path: FieldPath): void {
+    if (field.treatment.kind === 'refused') {
+      const harmless = field.harmless ?? [];
+      if (harmless.some((one) => one === value)) return;
+      const { why } = field.treatment;
+      this.#report(path, 'refused', { en: `refused: ${why.en}`, es: `rechazado: ${why.es}` });
+      return;
+    }
+    // Kubernetes reads an explicit null like a field that is not there.
+    if (value !== null) this.walk(value, field.shape, path);
+  }
+
+  #walkList(value: Json, shape: Extract<Shape, { kind: 'list' }>, path: FieldPath): void {
+    if (!Array.isArray(value)) {
+      this.#wrong(path, 'a list', 'una lista', value);
+      return;
+    }
+    if (value.length < (shape.least ?? 0)) this.#wrong(path, 'at least one entry', 'al menos una entrada', value);
+    const seen = new Set<Json>();
+    for (const [index, item] of value.entries()) {
+      this.walk(item, shape.item, [...path, index]);
+      const key = shape.uniqueBy === undefined || !isObject(item) ? undefined : item[shape.uniqueBy];
+      if (key === undefined || shape.uniqueBy === undefined) continue;
+      if (seen.has(key)) {
+        this.#report([...path, index, shape.uniqueBy], 'conflict', {
+          en: `${quote(key)} is there twice`,
+          es: `${quote(key)} aparece dos veces`,
+        });
+      }
+      seen.add(key);
+    }
+  }
+
+  #walkMap(value: Json, shape: Extract<Shape, { kind: 'map' }>, path: FieldPath): void {
+    if (!isObject(value)) {
+      this.#wrong(path, 'a map', 'un mapa', value);
+      return;
+    }
+    for (const [key, inner] of Object.entries(value)) {
+      if (!shape.key.test(key)) this.#wrong([...path, key], shape.keyMeaning.en, shape.keyMeaning.es, key);
+      this.walk(inner, shape.value, [...path, key]);
+    }
+  }
+
+  #walkChoice(value: Json, shape: Extract<Shape, { kind: 'choice' }>, path: FieldPath): void {
+    if (typeof value === 'string' && shape.values.includes(value)) return;
+    const why = typeof value === 'string' && Object.hasOwn(shape.refused, value) ? shape.refused[value] : undefined;
+    if (why !== undefined) {
+      this.#report(path, 'refused', {
+        en: `${quote(value)} is refused: ${why.en}`,
+        es: `${quote(value)} se rechaza: ${why.es}`,
+      });
+      return;
+    }
+    const values = shape.values.join(', ');
+    this.#wrong(
+      path,
+      shape.values.length > 1 ? `one of ${values}` : values,
+      shape.values.length > 1 ? `uno de ${values}` : values,
+      value,
+    );
+  }
+
+  #unknown(path: FieldPath, name: string, shape: Extract<Shape, { kind: 'object' }>): void {
+    const near = nearestName(name, Object.keys(shape.fields));
+    this.#report(path, 'unknown-field', {
+      en: `Kubernetes has no field ${quote(name)} here${near === null ? '' : `; ${near} is near`}`,
+      es: `Kubernetes no tiene aquí un campo ${quote(name)}${near === null ? '' : `; ${near} se parece`}`,
+    });
+  }
+
+  #wrong(path: FieldPath, en: string, es: string, value: Json, hint?: 'quotes'): void {
+    const text = expected(en, es, value);
+    const quotes = hint === 'quotes';
+    this.#report(path, 'wrong-value', {
+      en: quotes ? `${text.en}; put it in quotes` : text.en,
+      es: quotes ? `${text.es}; ponerlo entre comillas` : text.es,
+    });
+  }
+
+  #report(path: FieldPath, kind: ProblemKind, text: Text): void {
+    this.problems.push(problemAt(this.#document, path, kind, text));
+  }
+}
+
+function expected(en: string, es: string, value: Json): Text {
+  return { en: `expected ${en}, got ${quote(value)}`, es: `se esperaba ${es}, hay ${quote(value)}` };
+}
+
+function isCount(value: Json, least: number, most: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** A value as people wrote it, short. */
+function quote(value: Json): string {
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : '[…]';
+  if (isObject(value)) return '{…}';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}

@@ -1,0 +1,171 @@
+import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
+import type { Json, Text } from '../../system/index.ts';
+import { nearestName } from './suggest.ts';
+
+export interface ManifestFile {
+  /** As people know it, relative to their project. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export type FieldPath = readonly (string | number)[];
+
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One YAML document, with the place of each of its values. */
+export interface ManifestDocument {
+  readonly value: Json;
+  locate(path: FieldPath): Place;
+}
+
+export type ProblemKind =
+  | 'syntax'
+  | 'unknown-kind'
+  | 'unknown-field'
+  | 'missing-field'
+  | 'wrong-value'
+  | 'refused'
+  | 'missing-target'
+  | 'conflict';
+
+/** One thing that is wrong, where it stands, and what would be right. */
+export interface ManifestProblem extends Place {
+  readonly kind: ProblemKind;
+  /** As `spec.template.spec.containers[0].image`; empty for a whole document. */
+  readonly field: string;
+  readonly text: Text;
+}
+
+export function formatPath(path: FieldPath): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    if (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(part)) return text === '' ? part : `${text}.${part}`;
+    return `${text}['${part}']`;
+  }, '');
+}
+
+export function problemAt(document: ManifestDocument, path: FieldPath, kind: ProblemKind, text: Text): ManifestProblem {
+  return { ...document.locate(path), kind, field: formatPath(path), text };
+}
+
+/** Reads all files; a file that cannot be read is one problem and does not hide the others. */
+export function readManifests(files: readonly ManifestFile[]): {
+  documents: ManifestDocument[];
+  problems: ManifestProblem[];
+} {
+  const documents: ManifestDocument[] = [];
+  const problems: ManifestProblem[] = [];
+  for (const { path, text } of files) {
+    try {
+      for (const document of parseYamlDocuments(text, { scalars: 'kubernetes' })) {
+        documents.push({ value: document.value, locate: (field) => ({ file: path, ...document.locate(field) }) });
+      }
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      const position = error.position ?? { line: 1, column: 1 };
+      problems.push({
+        file: path,
+        ...position,
+        kind: 'syntax',
+        field: '',
+        text: { en: error.message, es: `no se puede leer: ${error.message}` },
+      });
+    }
+  }
+  return { documents, problems };
+}
+
+/** Which document an overlay changes, and how: a JSON merge patch (RFC 7396), in which null takes a member away. */
+export interface Overlay {
+  readonly kind: string;
+  readonly name: string;
+  readonly patch: Json;
+  /** Where a value of the patch stands. */
+  locate(path: FieldPath): Place;
+}
+
+/** An overlay written as a part of a manifest: `kind` and `metadata.name` say which one. */
+export function toOverlay(document: ManifestDocument): Overlay | null {
+  const { kind, name } = identify(document.value);
+  if (kind === null || name === null) return null;
+  return { kind, name, patch: document.value, locate: (path) => document.locate(path) };
+}
+
+/** The documents as one environment wants them; an overlay whose target is not there is a problem. */
+export function applyOverlays(
+  documents: readonly ManifestDocument[],
+  overlays: readonly Overlay[],
+): { documents: ManifestDocument[]; problems: ManifestProblem[] } {
+  const result = [...documents];
+  const problems: ManifestProblem[] = [];
+  for (const overlay of overlays) {
+    const index = result.findIndex(({ value }) => {
+      const { kind, name } = identify(value);
+      return kind === overlay.kind && name === overlay.name;
+    });
+    const target = result[index];
+    if (target === undefined) {
+      const names = result.flatMap(({ value }) => {
+        const { kind, name } = identify(value);
+        return kind !== null && name !== null ? [`${kind} ${name}`] : [];
+      });
+      const near = nearestName(`${overlay.kind} ${overlay.name}`, names);
+      problems.push({
+        ...overlay.locate([]),
+        kind: 'missing-target',
+        field: '',
+        text: {
+          en: `the overlay changes ${overlay.kind} ${overlay.name}, which no manifest has${near ? `; there is ${near}` : ''}`,
+          es: `el cambio se refiere a ${overlay.kind} ${overlay.name}, que ningún manifiesto tiene${near ? `; existe ${near}` : ''}`,
+        },
+      });
+      continue;
+    }
+    result[index] = {
+      value: mergePatch(target.value, overlay.patch),
+      locate: (path) => (hasPath(overlay.patch, path) ? overlay.locate(path) : target.locate(path)),
+    };
+  }
+  return { documents: result, problems };
+}
+
+/** RFC 7396, section 2. */
+export function mergePatch(target: Json, patch: Json): Json {
+  if (!isObject(patch)) return patch;
+  const merged: { [key: string]: Json } = isObject(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else define(merged, name, mergePatch(Object.hasOwn(merged, name) ? (merged[name] ?? null) : null, value));
+  }
+  return merged;
+}
+
+/** A member called `__proto__` is a member like any other. */
+function define(object: { [key: string]: Json }, name: string, value: Json): void {
+  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+export function identify(value: Json): { kind: string | null; name: string | null } {
+  if (!isObject(value)) return { kind: null, name: null };
+  const { kind, metadata } = value;
+  const name = isObject(metadata ?? null) ? (metadata as { [key: string]: Json })['name'] : null;
+  return { kind: typeof kind === 'string' ? kind : null, name: typeof name === 'string' ? name : null };
+}
+
+export function isObject(value: Json | undefined): value is { [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function hasPath(value: Json, path: FieldPath): boolean {
+  let current: Json | undefined = value;
+  for (const part of path) {
+    if (Array.isArray(current) && typeof part === 'number') current = current[part];
+    else if (isObject(current) && Object.hasOwn(current, part)) current = current[part];
+    else return false;
+  }
+  return current !== undefined && path.length > 0;
+}

@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Fault, type Json } from '../../system/index.ts';
+import { resolveEnv } from '../engines/local/orders.ts';
+import {
+  applyOverlays,
+  explainField,
+  listFields,
+  type ManifestProblem,
+  mergePatch,
+  parseQuantity,
+  pinTranslation,
+  readManifests,
+  refuseProblems,
+  type Translation,
+  toOverlay,
+  translateManifests,
+} from './index.ts';
+
+const OPTIONS = { project: 'shop', environment: 'dev', contentKey: null };
+
+function translate(...texts: string[]): { translation: Translation | null; problems: ManifestProblem[] } {
+  const read = readManifests(texts.map((text, index) => ({ path: `k8s/${index}.yaml`, text })));
+  const { translation, problems } = translateManifests(read.documents, OPTIONS);
+  return { translation, problems: [...read.problems, ...problems] };
+}
+
+const say = (problems: readonly ManifestProblem[]): string[] =>
+  problems.map(({ line, column, kind, field }) => `${line}:${column} ${kind} ${field}`);
+
+const SHOP = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, labels: { tier: front } }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  strategy: { type: RollingUpdate, rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
+  progressDeadlineSeconds: 30
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 5
+      securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: RuntimeDefault } }
+      initContainers:
+        - { name: prepare, image: shop/web, command: [sh, -c, "echo hi"] }
+      containers:
+        - name: web
+          image: shop/web
+          args: ["--greeting", "$(GREETING)"]
+          env:
+            - { name: WHO, value: world }
+            - { name: GREETING, value: "hello $(WHO) $$(WHO) $(NOBODY)" }
+            - { name: TOKEN, valueFrom: { secretKeyRef: { name: keys, key: token } } }
+            - { name: NAMESPACE, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
+          envFrom: [{ prefix: CFG_, configMapRef: { name: settings } }]
+          ports: [{ name: http, containerPort: 8080 }]
+          resources: { requests: { cpu: 50m, memory: 32Mi }, limits: { cpu: "0.5", memory: 64Mi } }
+          readinessProbe: { httpGet: { path: /ready, port: http }, periodSeconds: 2 }
+          livenessProbe: { exec: { command: ["true"] } }
+          securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
+          volumeMounts:
+            - { name: settings, mountPath: /etc/shop }
+            - { name: data, mountPath: /data }
+            - { name: tmp, mountPath: /tmp }
+      volumes:
+        - { name: settings, configMap: { name: settings, items: [{ key: color, path: theme/color, mode: 0444 }] } }
+        - { name: data, persistentVolumeClaim: { claimName: data } }
+        - { name: tmp, emptyDir: {} }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ name: http, port: 80, targetPort: http }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web }
+spec:
+  rules:
+    - http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { name: http } } } }] }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { color: blue }
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: keys }
+stringData: { token: s3cr3t }
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: data }
+spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
+`;
+
+test('translateManifests() turns a whole application into the model', () => {
+  const { translation, problems } = translate(SHOP);
+  assert.deepEqual(problems, []);
+  assert.ok(translation);
+  const [web] = translation.workloads;
+  assert.equal(web?.replicas, 2);
+  assert.deepEqual(web?.strategy, { kind: 'rolling', maxSurge: 1, maxUnavailable: 0 });
+  assert.equal(web?.progressDeadlineSeconds, 30);
+  const [main] = web?.pod.containers ?? [];
+  assert.deepEqual(main?.resources, {
+    cpuLimitMillis: 500,
+    cpuRequestMillis: 50,
+    memoryLimitBytes: 64 << 20,
+    memoryRequestBytes: 32 << 20,
+  });
+  assert.deepEqual(main?.readinessProbe?.action, {
+    kind: 'http',
+    port: 8080,
+    path: '/ready',
+    scheme: 'HTTP',
+    headers: [],
+  });
+  assert.equal(main?.readinessProbe?.failureThreshold, 3);
+  assert.equal(main?.security.runAsUser, 1000);
+  assert.equal(web?.pod.initContainers[0]?.security.runAsNonRoot, true);
+  assert.deepEqual(web?.pod.volumes[0], {
+    kind: 'content',
+    name: 'settings',
+    content: Object.entries(translation.contents).find(([, { name }]) => name === 'settings')?.[0],
+    files: [{ key: 'color', path: 'theme/color', mode: 0o444 }],
+  });
+  assert.deepEqual(translation.routes, [
+    {
+      project: 'shop',
+      environment: 'dev',
+      ingress: 'web',
+      host: null,
+      path: '/',
+      pathType: 'Prefix',
+      service: 'web',
+      servicePort: 'http',
+    },
+  ]);
+  assert.equal(translation.volumes[0]?.requestedBytes, 2 ** 30);
+});
+
+test('the environment of a container is resolved as Kubernetes does it', () => {
+  const { translation } = translate(SHOP);
+  const web = translation?.workloads[0];
+  const main = web?.pod.containers[0];
+  assert.ok(translation && web && main);
+  const env = resolveEnv(main, { key: web.key, specHash: web.specHash, slot: 0 }, web.pod, translation.contents);
+  assert.deepEqual(env, {
+    CFG_color: 'blue',
+    WHO: 'world',
+    GREETING: 'hello world $(WHO) $(NOBODY)',
+    TOKEN: 's3cr3t',
+    NAMESPACE: 'shop-dev',
+  });
+});
+
+test('the spec hash follows images and contents, and not replicas', () => {
+  const hash = (text: string): string => translate(text).translation?.workloads[0]?.specHash ?? 'none';
+  assert.equal(hash(SHOP), hash(SHOP.replace('replicas: 2', 'replicas: 5')));
+  assert.notEqual(hash(SHOP), hash(SHOP.replace('color: blue', 'color: red')));
+  assert.notEqual(hash(SHOP), hash(SHOP.replace('s3cr3t', 'other')));
+  const { translation } = translate(SHOP);
+  assert.ok(translation);
+  const pinned = pinTranslation(translation, new Map([['shop/web', 'shop/web@sha256:aa']]));
+  assert.notEqual(pinned.workloads[0]?.specHash, hash(SHOP));
+  assert.equal(pinned.workloads[0]?.pod.initContainers[0]?.image, 'shop/web@sha256:aa');
+});
+
+test('every problem of every file is told at once, each with its line, column and path', () => {
+  const { translation, problems } = translate(
+    SHOP.replace('replicas: 2', 'replicas: two')
+      .replace('terminationGracePeriodSeconds: 5', 'hostNetwork: true')
+      .replace('claimName: data', 'claimName: date')
+      .replace('periodSeconds: 2', 'periodSecond: 2'),
+    'kind: Deploymint\nmetadata: { name: x }\n',
+    'apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: y }\n',
+    'apiVersion: v1\nkind: [\n',
+  );
+  assert.equal(translation, null);
+  assert.deepEqual(say(problems), [
+    '3:1 syntax ',
+    '6:3 wrong-value spec.replicas',
+    '13:7 refused spec.template.spec.hostNetwork',
+    '29:68 unknown-field spec.template.spec.containers[0].readinessProbe.periodSecond',
+    '1:1 unknown-kind kind',
+    '2:1 refused kind',
+  ]);
+  assert.match(problems[3]?.text.en ?? '', /periodSeconds is near/);
+  assert.match(problems[4]?.text.es ?? '', /Deployment se parece/);
+  assert.throws(
+    () => refuseProblems(problems),
+    (error) => error instanceof Fault && error.code === 'manifest.invalid' && (error.details as Json[]).length === 6,
+  );
+});
+
+test('references that lead nowhere are told with what is near', () => {
+  const { problems } = translate(
+    SHOP.replace('claimName: data', 'claimName: dato')
+      .replace('terminationGracePeriodSeconds: 5', 'hostNetwork: true')
+      .replace('key: token', 'key: tokens')
+      .replace('configMapRef: { name: settings }', 'configMapRef: { name: setting }')
+      .replace('- { name: tmp, mountPath: /tmp }', '- { name: tpm, mountPath: /tmp }')
+      .replace('targetPort: http', 'targetPort: htpp')
+      .replace('port: { name: http } } }', 'port: { number: 81 } } }')
+      .replace('port: http }, periodSeconds', 'port: https }, periodSeconds'),
+  );
+  assert.ok(
+    problems.every(({ kind }) => kind === 'missing-target'),
+    JSON.stringify(problems),
+  );
+  assert.deepEqual(problems.map(({ text }) => text.en.split('; ')[1] ?? '-').sort(), [
+    '-',
+    'data is near',
+    'http is near',
+    'it has http',
+    'settings is near',
+    'tmp is near',
+    'token is near',
+  ]);
+});
+
+test('what would open the host, or would be dropped in silence, is refused', () => {
+  const refusedSpecs: readonly [string, string][] = [
+    ['hostPID: true', 'spec.hostPID'],
+    ['hostIPC: true', 'spec.hostIPC'],
+    ['nodeName: other', 'spec.nodeName'],
+    ['serviceAccountName: admin', 'spec.serviceAccountName'],
+    ['volumes: [{ name: v, hostPath: { path: / } }]', 'spec.volumes[0].hostPath'],
+    ['securityContext: { fsGroup: 1 }', 'spec.securityContext.fsGroup'],
+    ['restartPolicy: Never', 'spec.restartPolicy'],
+    ['shareProcessNamespace: true', 'spec.shareProcessNamespace'],
+    ['automountServiceAccountToken: true', 'spec.automountServiceAccountToken'],
+  ];
+  const pod = (spec: string, inner = ''): string =>
+    `apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec:\n  ${spec}\n  containers: [{ name: c, image: i${inner} }]\n`;
+  for (const [spec, field] of refusedSpecs) {
+    assert.deepEqual(
+      translate(pod(spec)).problems.map((one) => `${one.kind} ${one.field}`),
+      [`refused ${field}`],
+      spec,
+    );
+  }
+  const refusedContainers: readonly [string, string][] = [
+    ['securityContext: { privileged: true }', 'securityContext.privileged'],
+    ['securityContext: { seccompProfile: { type: Unconfined } }', 'securityContext.seccompProfile.type'],
+    ['ports: [{ containerPort: 80, hostPort: 80 }]', 'ports[0].hostPort'],
+    ['lifecycle: {}', 'lifecycle'],
+    ['imagePullPolicy: Never', 'imagePullPolicy'],
+    ['stdin: true', 'stdin'],
+  ];
+  for (const [container, field] of refusedContainers) {
+    const { problems } = translate(pod('hostPID: false', `, ${container}`));
+    assert.deepEqual(
+      problems.map((one) => `${one.kind} ${one.field}`),
+      [`refused spec.containers[0].${field}`],
+      container,
+    );
+  }
+});
+
+test('a Secret with a wrong value is refused without showing it', () => {
+  const { problems } = translate(
+    'apiVersion: v1\nkind: Secret\nmetadata: { name: s }\nstringData: { pin: 987654 }\ndata: { a: "hunter2!" }\n',
+  );
+  assert.equal(problems.length, 2);
+  assert.doesNotMatch(JSON.stringify(problems), /987654|hunter2/);
+});
+
+test('overlays change one environment and point at their own lines', () => {
+  const { documents } = readManifests([{ path: 'base.yaml', text: SHOP }]);
+  const overlays = readManifests([
+    {
+      path: 'prod.yaml',
+      text: 'kind: Deployment\nmetadata: { name: web }\nspec:\n  replicas: none\n  progressDeadlineSeconds: null\n---\nkind: Deployment\nmetadata: { name: wed }\n',
+    },
+  ]).documents.map(toOverlay);
+  const merged = applyOverlays(
+    documents,
+    overlays.flatMap((one) => one ?? []),
+  );
+  assert.match(merged.problems[0]?.text.en ?? '', /Deployment wed, which no manifest has; there is Deployment web/);
+  const { problems } = translateManifests(merged.documents, OPTIONS);
+  assert.deepEqual(
+    problems.map(({ file, line, field }) => `${file}:${line} ${field}`),
+    ['prod.yaml:4 spec.replicas'],
+  );
+});
+
+test('mergePatch() follows the examples of RFC 7396, appendix A', () => {
+  const table: readonly [string, string, string][] = [
+    ['{"a":"b"}', '{"a":"c"}', '{"a":"c"}'],
+    ['{"a":"b"}', '{"b":"c"}', '{"a":"b","b":"c"}'],
+    ['{"a":"b"}', '{"a":null}', '{}'],
+    ['{"a":"b","b":"c"}', '{"a":null}', '{"b":"c"}'],
+    ['{"a":["b"]}', '{"a":"c"}', '{"a":"c"}'],
+    ['{"a":"c"}', '{"a":["b"]}', '{"a":["b"]}'],
+    ['{"a":{"b":"c"}}', '{"a":{"b":"d","c":null}}', '{"a":{"b":"d"}}'],
+    ['{"a":[{"b":"c"}]}', '{"a":[1]}', '{"a":[1]}'],
+    ['["a","b"]', '["c","d"]', '["c","d"]'],
+    ['{"a":"b"}', '["c"]', '["c"]'],
+    ['{"a":"foo"}', 'null', 'null'],
+    ['{"a":"foo"}', '"bar"', '"bar"'],
+    ['{"e":null}', '{"a":1}', '{"e":null,"a":1}'],
+    ['[1,2]', '{"a":"b","c":null}', '{"a":"b"}'],
+    ['{}', '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'],
+    ['{}', '{"__proto__":{"x":1}}', '{"__proto__":{"x":1}}'],
+  ];
+  for (const [target, patch, result] of table) {
+    assert.equal(JSON.stringify(mergePatch(JSON.parse(target), JSON.parse(patch))), result, `${target} + ${patch}`);
+  }
+});
+
+test('parseQuantity() reads what Kubernetes reads', () => {
+  const table: readonly [string | number, number | null][] = [
+    ['500m', 0.5],
+    ['2', 2],
+    [1.5, 1.5],
+    ['64Mi', 67_108_864],
+    ['1G', 1e9],
+    ['1e3', 1000],
+    ['100k', 100_000],
+    ['.5', 0.5],
+    ['-1', null],
+    ['1 Gi', null],
+    ['64mb', null],
+    ['', null],
+    ['Infinity', null],
+    ['9007199254740993Ki', null],
+  ];
+  for (const [written, value] of table) assert.equal(parseQuantity(written), value, String(written));
+});
+
+test('two services that want different things of one port of a pod are refused', () => {
+  const second = `---\napiVersion: v1\nkind: Service\nmetadata: { name: other }\nspec: { selector: { app: web }, ports: [{ port: 80, targetPort: 9090 }] }\n`;
+  const { problems } = translate(SHOP + second);
+  assert.deepEqual(
+    problems.map(({ kind, field }) => `${kind} ${field}`),
+    ['conflict spec.ports[0].port'],
+  );
+});
+
+test('every field is explained, and every refusal and emulation says why in both languages', () => {
+  const fields = listFields();
+  assert.ok(fields.length > 300, String(fields.length));
+  for (const { path, treatment, note } of fields) {
+    if (treatment === 'enforced') assert.equal(note, null, path);
+    else assert.ok(note?.en && note.es && note.en !== note.es, path);
+  }
+  assert.equal(
+    explainField('Deployment.spec.template.spec.containers.resources.limits.memory')[0]?.treatment,
+    'emulated',
+  );
+  assert.ok(explainField('Service.spec').length > 10);
+});

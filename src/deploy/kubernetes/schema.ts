@@ -1,0 +1,85 @@
+import type { Text } from '../../system/index.ts';
+
+/**
+ * What the platform does with a field: it does what Kubernetes would (`enforced`), it reaches the same by other means
+ * (`emulated`, which are said), or it does not take it (`refused`, with the reason). There is no fourth: none is dropped.
+ */
+export type Treatment =
+  | { readonly kind: 'enforced' }
+  | { readonly kind: 'emulated'; readonly how: Text }
+  | { readonly kind: 'refused'; readonly why: Text };
+
+export type Shape =
+  | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Field>>; readonly oneOf?: readonly string[] }
+  | { readonly kind: 'list'; readonly item: Shape; readonly uniqueBy?: string; readonly least?: number }
+  | { readonly kind: 'map'; readonly value: Shape; readonly key: RegExp; readonly keyMeaning: Text }
+  | {
+      readonly kind: 'text';
+      readonly pattern?: RegExp;
+      readonly meaning?: Text;
+      /** Its value never stands in a message. */
+      readonly hidden?: boolean;
+    }
+  | { readonly kind: 'choice'; readonly values: readonly string[]; readonly refused: Readonly<Record<string, Text>> }
+  | { readonly kind: 'integer'; readonly least: number; readonly most: number }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'quantity'; readonly of: 'cpu' | 'bytes' }
+  | { readonly kind: 'allowance' }
+  | { readonly kind: 'port' }
+  | { readonly kind: 'anything' };
+
+export interface Field {
+  readonly shape: Shape;
+  readonly treatment: Treatment;
+  readonly required: boolean;
+  /** A refused field may still be written with the value it has anyway. */
+  readonly harmless?: readonly (string | number | boolean | null)[];
+}
+
+export interface Kind {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly shape: Extract<Shape, { kind: 'object' }>;
+}
+
+export const ENFORCED: Treatment = { kind: 'enforced' };
+
+export function enforced(shape: Shape): Field {
+  return { shape, treatment: ENFORCED, required: false };
+}
+
+export function required(shape: Shape): Field {
+  return { shape, treatment: ENFORCED, required: true };
+}
+
+export function emulated(shape: Shape, how: Text): Field {
+  return { shape, treatment: { kind: 'emulated', how }, required: false };
+}
+
+export function refused(why: Text, ...harmless: readonly (string | number | boolean | null)[]): Field {
+  return { shape: { kind: 'anything' }, treatment: { kind: 'refused', why }, required: false, harmless };
+}
+
+/** Many fields that are refused for one reason. */
+export function allRefused(why: Text, names: readonly string[]): Record<string, Field> {
+  return Object.fromEntries(names.map((name) => [name, refused(why)]));
+}
+
+export function object(fields: Record<string, Field>, oneOf?: readonly string[]): Extract<Shape, { kind: 'object' }> {
+  return oneOf === undefined ? { kind: 'object', fields } : { kind: 'object', fields, oneOf };
+}
+
+export function list(item: Shape, more: { uniqueBy?: string; least?: number } = {}): Shape {
+  return { kind: 'list', item, ...more };
+}
+
+export function choice(values: readonly string[], refusedValues: Readonly<Record<string, Text>> = {}): Shape {
+  return { kind: 'choice', values, refused: refusedValues };
+}
+
+export function integer(least: number, most: number): Shape {
+  return { kind: 'integer', least, most };
+}
+
+export const TEXT: Shape = { kind: 'text' };
+export const BOOLEAN: Shape = { kind: 'boolean' };
