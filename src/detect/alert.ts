@@ -1,0 +1,76 @@
+import { ancestorsOf, type ContainerFacts, commandLine, type KernelEvent, type ProcessFacts } from '../events/index.ts';
+import { newId } from '../system/id.ts';
+import { ALERT_ANCESTORS_MAX } from './limits.ts';
+import type { Priority } from './rules.ts';
+
+export interface AlertProcess {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly name: string;
+  readonly exe: string;
+  readonly cmdline: string;
+  readonly cwd: string;
+  readonly uid: number;
+  /** The device number of the terminal; 0 when there is none. */
+  readonly tty: number;
+  /** RFC 3339, or null when it is not known. */
+  readonly startedAt: string | null;
+}
+
+export interface AlertAncestor {
+  readonly pid: number;
+  readonly name: string;
+  readonly exe: string;
+  readonly cmdline: string;
+}
+
+/** What a rule found, as plain data. Texts are as the program gave them (bytes that are no UTF-8 became U+FFFD); `output` alone
+ * is escaped for printing. */
+export interface Alert {
+  readonly id: string;
+  readonly at: string;
+  /** CLOCK_MONOTONIC of the event. */
+  readonly kernelTimeNs: number;
+  readonly rule: string;
+  readonly priority: Priority;
+  readonly tags: readonly string[];
+  readonly output: string;
+  readonly outputFields: Readonly<Record<string, string | number | boolean | null>>;
+  readonly container: ContainerFacts | null;
+  readonly process: AlertProcess;
+  readonly ancestors: readonly AlertAncestor[];
+  readonly source: { readonly kind: 'rule'; readonly file: string; readonly line: number };
+}
+
+/** Wall clock time as text. Nanoseconds below a millisecond are cut. */
+export function timeText(wallNs: number): string {
+  return new Date(Math.floor(wallNs / 1e6)).toISOString();
+}
+
+/** What an alert tells of the acting process and those above it. */
+export function describeProcess(event: KernelEvent): { process: AlertProcess; ancestors: AlertAncestor[] } {
+  const { process, surroundings } = event;
+  const started = process.startedNs - surroundings.bootOffsetNs + surroundings.wallOffsetNs;
+  return {
+    process: {
+      pid: process.pid,
+      ppid: process.ppid,
+      name: process.name,
+      exe: process.exePath,
+      cmdline: commandLine(process),
+      cwd: process.cwd,
+      uid: process.uid,
+      tty: process.tty,
+      startedAt: process.startedNs === 0 ? null : timeText(started),
+    },
+    ancestors: ancestorsOf(event, ALERT_ANCESTORS_MAX).map(describeAncestor),
+  };
+}
+
+function describeAncestor(process: ProcessFacts): AlertAncestor {
+  return { pid: process.pid, name: process.name, exe: process.exePath, cmdline: commandLine(process) };
+}
+
+export function newAlertId(): string {
+  return newId();
+}

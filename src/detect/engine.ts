@@ -1,0 +1,188 @@
+/** The rules at work: files in, alerts out. */
+import {
+  fieldArgument,
+  fieldReader,
+  fieldType,
+  HEADER,
+  isManyValued,
+  type KernelEvent,
+  normalizeField,
+  observedEvents,
+} from '../events/index.ts';
+import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
+import { compileFilters, fieldsOf, foldFilter } from './compile.ts';
+import type { Filter } from './filter-ast.ts';
+import { compileOutput, type Output } from './output.ts';
+import { type Finding, parseRuleFile } from './rule-file.ts';
+import { type Rule, resolveRules } from './rules.ts';
+import type { FieldSource } from './transforms.ts';
+
+/** The fields of the live sensor. */
+export const liveFields: FieldSource<KernelEvent> = {
+  normalize: normalizeField,
+  type: fieldType,
+  argument: fieldArgument,
+  isMany: isManyValued,
+  reader: fieldReader,
+};
+
+export interface RuleState {
+  readonly rule: Rule;
+  /** Why it does not run, or null when it does. */
+  readonly offReason: string | null;
+  /** Events of the rule that this sensor does not produce. */
+  readonly unseenEvents: readonly string[];
+}
+
+export interface RuleText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** A loaded set of rules. Loading never throws for what is wrong in a file: it is told in `findings`. */
+export class RuleEngine {
+  readonly states: readonly RuleState[];
+  readonly findings: readonly Finding[];
+  readonly #byType: readonly (((event: KernelEvent) => number[] | null) | null)[];
+  readonly #ruleIndex: readonly (readonly number[])[];
+  readonly #outputs: readonly Output<KernelEvent>[];
+
+  private constructor(states: readonly RuleState[], findings: readonly Finding[]) {
+    this.states = states;
+    this.findings = findings;
+    this.#outputs = states.map((state) => compileOutput(state.rule.output, liveFields));
+    const names = ['', ...observedEvents()];
+    const byType: (((event: KernelEvent) => number[] | null) | null)[] = [];
+    const ruleIndex: number[][] = [];
+    for (const name of names) {
+      const filters: Filter[] = [];
+      const indexes: number[] = [];
+      states.forEach((state, index) => {
+        if (state.offReason !== null || name === '') return;
+        const folded = foldForEvent(state.rule.filter, name);
+        if (folded === false) return;
+        filters.push(folded === true ? { kind: 'and', children: [], at: 0 } : folded);
+        indexes.push(index);
+      });
+      byType.push(filters.length === 0 ? null : compileFilters(filters, liveFields));
+      ruleIndex.push(indexes);
+    }
+    this.#byType = byType;
+    this.#ruleIndex = ruleIndex;
+  }
+
+  /** Reads rule files in their order; later ones may change what earlier ones said. */
+  static load(files: readonly RuleText[]): RuleEngine {
+    const parsed = files.map(({ file, text }) => parseRuleFile(file, text));
+    const { rules, findings } = resolveRules(
+      parsed.flatMap((one) => one.items),
+      liveFields,
+    );
+    const all: Finding[] = [...parsed.flatMap((one) => one.findings), ...findings];
+    const states = rules.map((rule) => judgeRule(rule, all));
+    return new RuleEngine(states, all);
+  }
+
+  get hasErrors(): boolean {
+    return this.findings.some((finding) => finding.severity === 'error');
+  }
+
+  /** Whether any rule looks at events of the type; an event nobody looks at needs no process facts. */
+  watches(type: number): boolean {
+    return (this.#byType[type] ?? null) !== null;
+  }
+
+  /** The rules that hold, or null: the hot path, no memory is taken when none does. */
+  match(event: KernelEvent): number[] | null {
+    return this.#byType[event.type]?.(event) ?? null;
+  }
+
+  /** The alert of one rule that `match` answered. The place of the rule is in `match`'s numbering for the event's type. */
+  makeAlert(event: KernelEvent, held: number): Alert {
+    const index = this.#ruleIndex[event.type]?.[held];
+    const state = index === undefined ? undefined : this.states[index];
+    const output = index === undefined ? undefined : this.#outputs[index];
+    if (state === undefined || output === undefined)
+      throw new RangeError(`no rule ${held} for events of type ${event.type}`);
+    const { rule } = state;
+    const { text, fields } = output.format(event);
+    return {
+      id: newAlertId(),
+      at: timeText(event.wallTimeNs),
+      kernelTimeNs: event.u64(HEADER.time),
+      rule: rule.name,
+      priority: rule.priority,
+      tags: rule.tags,
+      output: text,
+      outputFields: fields,
+      container: event.container,
+      ...describeProcess(event),
+      source: { kind: 'rule', file: rule.place.file, line: rule.place.line },
+    };
+  }
+}
+
+function foldForEvent(filter: Filter, name: string): Filter | boolean {
+  const known = {
+    'evt.type': name,
+    'syscall.type': name === 'procexit' ? null : name,
+    'evt.dir': '<',
+    'evt.source': 'syscall',
+  };
+  return foldFilter(filter, known, liveFields);
+}
+
+/** Decides whether a rule can run here, and tells why not. */
+function judgeRule(rule: Rule, findings: Finding[]): RuleState {
+  const warn = (code: Finding['code'], message: string): void => {
+    findings.push({ severity: 'warning', code, message, ...rule.place, item: rule.name });
+  };
+  const off = (code: Finding['code'], reason: string): RuleState => {
+    if (rule.enabled) warn(code, `the rule is switched off: ${reason}`);
+    return { rule, offReason: rule.enabled ? reason : 'disabled by its file', unseenEvents };
+  };
+  const named = namedEvents(rule.filter);
+  const observed = new Set(observedEvents());
+  // Falco's names for what we call fork.
+  const alike: Readonly<Record<string, string>> = { execveat: 'execve', clone: 'fork', clone3: 'fork', vfork: 'fork' };
+  const unseenEvents = named.filter((name) => !observed.has(name) && !observed.has(alike[name] ?? ''));
+  const folded = observedEvents()
+    .map((name) => foldForEvent(rule.filter, name))
+    .filter((one) => one !== false);
+  if (folded.length === 0) {
+    return named.length === 0
+      ? off('LOAD_NO_EVTTYPE', 'its condition can never hold')
+      : off('LOAD_UNOBSERVED', `events ${unseenEvents.join(', ')} are not observed`);
+  }
+  const missing = new Set<string>();
+  for (const filter of folded) {
+    if (filter === true) continue;
+    for (const { name, argument } of fieldsOf(filter, liveFields)) {
+      if (fieldReader(name, argument) === undefined) missing.add(argument === null ? name : `${name}[${argument}]`);
+    }
+  }
+  if (missing.size > 0) return off('LOAD_UNKNOWN_FILTER', `fields ${[...missing].join(', ')} are not observed`);
+  if (!rule.enabled) return { rule, offReason: 'disabled by its file', unseenEvents };
+  if (unseenEvents.length > 0)
+    warn('LOAD_UNOBSERVED', `events ${unseenEvents.join(', ')} of the rule are not observed`);
+  if (named.length === 0) warn('LOAD_NO_EVTTYPE', 'the condition names no event type, so it is tried on every event');
+  const unseen = compileOutput(rule.output, liveFields).unseen;
+  if (unseen.length > 0) warn('LOAD_UNKNOWN_FILTER', `fields ${unseen.join(', ')} of the output are not observed`);
+  return { rule, offReason: null, unseenEvents };
+}
+
+/** Every event name that the condition compares the type with. */
+function namedEvents(filter: Filter): string[] {
+  const names = new Set<string>();
+  const visit = (one: Filter): void => {
+    if (one.kind === 'and' || one.kind === 'or') one.children.forEach(visit);
+    if (one.kind === 'not') visit(one.child);
+    if (one.kind !== 'check' || one.left.kind !== 'field') return;
+    if (one.left.name !== 'evt.type' && one.left.name !== 'syscall.type') return;
+    for (const value of one.right.kind === 'list' ? one.right.items : [one.right]) {
+      if (value.kind === 'value') names.add(value.text);
+    }
+  };
+  visit(filter);
+  return [...names];
+}

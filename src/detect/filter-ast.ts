@@ -1,0 +1,59 @@
+/** The tree of a condition. Plain frozen data; positions are character offsets in the condition's text. */
+
+export type UnaryOperator = 'exists';
+export type NumberOperator = '<' | '<=' | '>' | '>=';
+export type TextOperator =
+  | '='
+  | '!='
+  | 'glob'
+  | 'iglob'
+  | 'contains'
+  | 'icontains'
+  | 'bcontains'
+  | 'startswith'
+  | 'bstartswith'
+  | 'endswith'
+  | 'regex';
+export type ListOperator = 'in' | 'intersects' | 'pmatch';
+export type BinaryOperator = NumberOperator | TextOperator | ListOperator;
+/** How many of the values on the right must satisfy the operator: at least one, all of them, exactly one. */
+export type Quantifier = 'anyof' | 'allof' | 'oneof';
+
+export type Operand =
+  | { readonly kind: 'field'; readonly name: string; readonly argument: string | null; readonly at: number }
+  | {
+      readonly kind: 'transform';
+      readonly name: TransformName;
+      readonly operands: readonly Operand[];
+      readonly argument: string | null;
+      readonly at: number;
+    }
+  | { readonly kind: 'value'; readonly text: string; readonly quoted: boolean; readonly at: number }
+  | { readonly kind: 'list'; readonly items: readonly Operand[]; readonly at: number };
+
+export type TransformName = 'tolower' | 'toupper' | 'b64' | 'basename' | 'len' | 'join' | 'concat' | 'getopt' | 'val';
+
+export type Filter =
+  | { readonly kind: 'or'; readonly children: readonly Filter[]; readonly at: number }
+  | { readonly kind: 'and'; readonly children: readonly Filter[]; readonly at: number }
+  | { readonly kind: 'not'; readonly child: Filter; readonly at: number }
+  | { readonly kind: 'macro'; readonly name: string; readonly at: number }
+  | { readonly kind: 'exists'; readonly left: Operand; readonly at: number }
+  | {
+      readonly kind: 'check';
+      readonly left: Operand;
+      readonly operator: BinaryOperator;
+      readonly quantifier: Quantifier | null;
+      readonly right: Operand;
+      readonly at: number;
+    };
+
+/** What is wrong with a condition, and where in its text. */
+export class FilterError extends Error {
+  readonly at: number;
+  constructor(message: string, at: number) {
+    super(message);
+    this.name = 'FilterError';
+    this.at = at;
+  }
+}

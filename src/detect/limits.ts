@@ -1,0 +1,18 @@
+/** Bounds of the rule language. Rule text is written by people, but it may come from anywhere: a file of a project, the web. */
+
+/** A rule file; Falco's largest has 80 KB. */
+export const RULE_FILE_BYTES_MAX = 4 * 1024 * 1024;
+/** Nesting of parentheses, `not` and transformers; the same cap as Falco's own parser. */
+export const FILTER_DEPTH_MAX = 100;
+/** Nodes of one condition after its macros are put in; a macro may name another twice, and so grow by powers of two. */
+export const FILTER_NODES_MAX = 50_000;
+/** Items of a list after the lists it names are put in. */
+export const LIST_ITEMS_MAX = 100_000;
+/** Characters of a regular expression or glob. */
+export const PATTERN_LENGTH_MAX = 4096;
+/** Aliases in YAML: none of the known rule files has one. */
+export const YAML_ALIASES_MAX = 100;
+/** Output values longer than this are cut with an ellipsis: one argument may have 4 KB. */
+export const OUTPUT_VALUE_LENGTH_MAX = 4096;
+/** Ancestors told with an alert. */
+export const ALERT_ANCESTORS_MAX = 16;

@@ -1,0 +1,271 @@
+/** What each operator means for each type of value, with the right side prepared once. */
+import type { FieldType } from '../events/index.ts';
+import type { BinaryOperator, Quantifier } from './filter-ast.ts';
+import { PATTERN_LENGTH_MAX } from './limits.ts';
+
+export type Scalar = string | number | boolean;
+export type Tester = (value: Scalar) => boolean;
+
+const ORDER = ['<', '<=', '>', '>='] as const;
+const EQUALITY = ['=', '!=', 'in', 'intersects'] as const;
+const TEXT_ONLY = ['contains', 'icontains', 'startswith', 'endswith', 'glob', 'iglob', 'regex', 'pmatch'] as const;
+const ALLOWED: Readonly<Record<FieldType, ReadonlySet<BinaryOperator>>> = {
+  text: new Set<BinaryOperator>([...EQUALITY, ...ORDER, ...TEXT_ONLY]),
+  path: new Set<BinaryOperator>([...EQUALITY, ...ORDER, ...TEXT_ONLY]),
+  number: new Set<BinaryOperator>([...EQUALITY, ...ORDER]),
+  boolean: new Set<BinaryOperator>(EQUALITY),
+  bytes: new Set<BinaryOperator>([
+    ...EQUALITY,
+    'contains',
+    'icontains',
+    'startswith',
+    'endswith',
+    'bcontains',
+    'bstartswith',
+  ]),
+  address: new Set<BinaryOperator>(EQUALITY),
+  network: new Set<BinaryOperator>(EQUALITY),
+};
+
+export function isAllowed(operator: BinaryOperator, type: FieldType): boolean {
+  return ALLOWED[type].has(operator);
+}
+
+/** A value of the rule's text as the type wants it. Throws `RangeError` with the reason when it is not one. */
+export function parseValue(text: string, type: FieldType): Scalar {
+  switch (type) {
+    case 'text':
+    case 'path':
+    case 'bytes':
+      return text;
+    case 'number': {
+      if (!/^(?:[+-]?\d+|0[xX][0-9a-fA-F]+)$/.test(text)) throw new RangeError(`"${text}" is not a whole number`);
+      return Number(text);
+    }
+    case 'boolean': {
+      if (text === 'true') return true;
+      if (text === 'false') return false;
+      throw new RangeError(`"${text}" is not true or false`);
+    }
+    case 'address':
+      if (parseAddress(text) === null) throw new RangeError(`"${text}" is not an IP address`);
+      return text;
+    case 'network':
+      parseNetwork(text);
+      return text;
+  }
+}
+
+/** The test of one value against one value of the rule. Throws `RangeError` when the value does not fit the operator. */
+export function makeTester(operator: BinaryOperator, type: FieldType, text: string): Tester {
+  switch (operator) {
+    case 'contains':
+      return (value) => String(value).includes(text);
+    case 'icontains': {
+      const lower = text.toLowerCase();
+      return (value) => String(value).toLowerCase().includes(lower);
+    }
+    case 'startswith':
+      return (value) => String(value).startsWith(text);
+    case 'endswith':
+      return (value) => String(value).endsWith(text);
+    case 'glob':
+      return matchesWhole(globSource(text, '.*', '.'), 's');
+    case 'iglob':
+      return matchesWhole(globSource(text, '.*', '.'), 'si');
+    case 'regex':
+      return matchesWhole(safeSource(text), 's');
+    case 'bcontains': {
+      const bytes = hexText(text);
+      return (value) => Buffer.from(String(value)).toString('latin1').includes(bytes);
+    }
+    case 'bstartswith': {
+      const bytes = hexText(text);
+      return (value) => Buffer.from(String(value)).toString('latin1').startsWith(bytes);
+    }
+    case 'pmatch':
+      return pathTester(text);
+    default:
+      return comparer(operator, type, parseValue(text, type));
+  }
+}
+
+function comparer(operator: BinaryOperator, type: FieldType, right: Scalar): Tester {
+  if (type === 'network' || type === 'address') {
+    const inside = networkTester(String(right));
+    return operator === '!=' ? (value) => !inside(String(value)) : (value) => inside(String(value));
+  }
+  switch (operator) {
+    case '!=':
+      return (value) => value !== right;
+    case '<':
+      return (value) => value < right;
+    case '<=':
+      return (value) => value <= right;
+    case '>':
+      return (value) => value > right;
+    case '>=':
+      return (value) => value >= right;
+    default:
+      return (value) => value === right;
+  }
+}
+
+/** Both sides come from the event. */
+export function compareValues(operator: BinaryOperator, type: FieldType, left: Scalar, right: Scalar): boolean {
+  if (operator === 'regex') return false; // a pattern that comes with the event is never run
+  return makeTester(operator, type, String(right))(left);
+}
+
+/** The test of one value against many: any of them unless told otherwise. */
+export function makeManyTester(testers: readonly Tester[], quantifier: Quantifier | null): Tester {
+  switch (quantifier) {
+    case 'allof':
+      return (value) => testers.every((test) => test(value));
+    case 'oneof':
+      return (value) => {
+        let held = 0;
+        for (const test of testers) if (test(value) && ++held > 1) return false;
+        return held === 1;
+      };
+    default:
+      return (value) => testers.some((test) => test(value));
+  }
+}
+
+function matchesWhole(source: string, flags: string): Tester {
+  const pattern = new RegExp(`^(?:${source})$`, flags);
+  return (value) => pattern.test(String(value));
+}
+
+/** A shell pattern as a regular expression: `*`, `?` and `[…]`; `any` and `one` say what they may match. */
+function globSource(glob: string, any: string, one: string): string {
+  if (glob.length > PATTERN_LENGTH_MAX)
+    throw new RangeError(`the pattern is longer than ${PATTERN_LENGTH_MAX} characters`);
+  let source = '';
+  for (let i = 0; i < glob.length; i++) {
+    const c = glob[i] ?? '';
+    if (c === '*') {
+      if (!source.endsWith(any)) source += any; // "**" means the same and would only cost time
+    } else if (c === '?') source += one;
+    else if (c === '[') {
+      const end = glob.indexOf(']', i + 2);
+      if (end === -1) source += '\\[';
+      else {
+        const inner = glob.slice(i + 1, end);
+        const negated = inner.startsWith('!') || inner.startsWith('^');
+        source += `[${negated ? '^' : ''}${(negated ? inner.slice(1) : inner).replace(/[\\\]^[]/g, '\\$&')}]`;
+        i = end;
+      }
+    } else if (c === '\\' && i + 1 < glob.length) source += escapeForRegExp(glob[++i] ?? '');
+    else source += escapeForRegExp(c);
+  }
+  return source;
+}
+
+function escapeForRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+}
+
+/**
+ * A regular expression of the RE2 kind, which promises linear time. JavaScript has more: what cannot be run in linear time is
+ * refused here, and the sensor runs with V8's fall-back to its linear engine for what only looks harmless.
+ */
+function safeSource(source: string): string {
+  if (source.length > PATTERN_LENGTH_MAX)
+    throw new RangeError(`the pattern is longer than ${PATTERN_LENGTH_MAX} characters`);
+  if (/\(\?(?:[=!]|<[=!])/.test(source)) throw new RangeError('look-ahead and look-behind are not supported');
+  if (/\\[1-9]|\\k</.test(source.replace(/\\\\/g, ''))) throw new RangeError('back-references are not supported');
+  const named = source.replace(/\(\?P</g, '(?<').replace(/\[\[:(\w+):\]\]/g, (_, name: string) => posixClass(name));
+  const flags = /^\(\?([a-zA-Z]+)\)/.exec(named);
+  const plain = flags === null ? named : `(?${flags[1]}:${named.slice(flags[0].length)})`;
+  try {
+    new RegExp(plain, 's');
+  } catch (error) {
+    throw new RangeError(`the pattern is not a regular expression: ${error instanceof Error ? error.message : ''}`);
+  }
+  return plain;
+}
+
+function posixClass(name: string): string {
+  const classes: Readonly<Record<string, string>> = {
+    alpha: '[a-zA-Z]',
+    digit: '[0-9]',
+    alnum: '[a-zA-Z0-9]',
+    upper: '[A-Z]',
+    lower: '[a-z]',
+    space: '\\s',
+    xdigit: '[0-9a-fA-F]',
+    word: '\\w',
+  };
+  const found = classes[name];
+  if (found === undefined) throw new RangeError(`the class [:${name}:] is not known`);
+  return found;
+}
+
+function hexText(text: string): string {
+  if (!/^(?:[0-9a-fA-F]{2})+$/.test(text))
+    throw new RangeError(`"${text}" is not an even number of hexadecimal digits`);
+  return Buffer.from(text, 'hex').toString('latin1');
+}
+
+/** A path matches when it is the rule's path or below it; each part of the rule's path may be a shell pattern. */
+function pathTester(text: string): Tester {
+  const parts = text.split('/').filter((part) => part !== '');
+  const absolute = text.startsWith('/');
+  const tests = parts.map((part) => matchesWhole(globSource(part, '[^/]*', '[^/]'), 's'));
+  return (value) => {
+    const path = String(value);
+    if (path.startsWith('/') !== absolute) return false;
+    const own = path.split('/').filter((part) => part !== '');
+    return own.length >= tests.length && tests.every((test, i) => test(own[i] ?? ''));
+  };
+}
+
+/** An address as a number and its width in bits, or null. */
+function parseAddress(text: string): { value: bigint; bits: 32 | 128 } | null {
+  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(text)) {
+    const parts = text.split('.').map(Number);
+    if (parts.some((part) => part > 255)) return null;
+    return { value: BigInt(parts.reduce((sum, part) => sum * 256 + part, 0)), bits: 32 };
+  }
+  if (!text.includes(':') || !/^[0-9a-fA-F:.]+$/.test(text)) return null;
+  const tail = /:(\d+\.\d+\.\d+\.\d+)$/.exec(text);
+  let plain = text;
+  if (tail?.[1] !== undefined) {
+    const inner = parseAddress(tail[1]);
+    if (inner === null) return null;
+    const [high, low] = [inner.value >> 16n, inner.value & 0xffffn];
+    plain = `${text.slice(0, -tail[1].length)}${high.toString(16)}:${low.toString(16)}`;
+  }
+  const halves = plain.split('::');
+  if (halves.length > 2) return null;
+  const words = (half: string | undefined): string[] => (half === undefined || half === '' ? [] : half.split(':'));
+  const [head, rest] = [words(halves[0]), words(halves[1])];
+  const missing = 8 - head.length - rest.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
+  let value = 0n;
+  for (const word of [...head, ...Array<string>(halves.length === 2 ? missing : 0).fill('0'), ...rest]) {
+    if (!/^[0-9a-fA-F]{1,4}$/.test(word)) return null;
+    value = (value << 16n) | BigInt(Number.parseInt(word, 16));
+  }
+  return { value, bits: 128 };
+}
+
+function parseNetwork(text: string): { value: bigint; bits: 32 | 128; prefix: number } {
+  const [address = '', prefixText] = text.split('/');
+  const parsed = parseAddress(address);
+  const prefix = prefixText === undefined ? (parsed?.bits ?? 0) : Number(prefixText);
+  const wellFormed = prefixText === undefined || /^\d{1,3}$/.test(prefixText);
+  if (parsed === null || !wellFormed || prefix > parsed.bits) throw new RangeError(`"${text}" is not an IP network`);
+  return { ...parsed, prefix };
+}
+
+function networkTester(text: string): (address: string) => boolean {
+  const network = parseNetwork(text);
+  const shift = BigInt(network.bits - network.prefix);
+  return (address) => {
+    const own = parseAddress(address);
+    return own !== null && own.bits === network.bits && own.value >> shift === network.value >> shift;
+  };
+}

@@ -1,0 +1,575 @@
+/** Rule items to rules: lists and macros put in, appends and overrides applied, exceptions turned into conditions. */
+import { checkFilter } from './compile.ts';
+import { type BinaryOperator, type Filter, FilterError, type Operand } from './filter-ast.ts';
+import { parseFilter } from './filter-parser.ts';
+import { FILTER_NODES_MAX, LIST_ITEMS_MAX } from './limits.ts';
+import { compileOutput } from './output.ts';
+import type { Finding, FindingCode, Place, RuleItem } from './rule-file.ts';
+import type { FieldSource } from './transforms.ts';
+
+export const PRIORITIES = [
+  'emergency',
+  'alert',
+  'critical',
+  'error',
+  'warning',
+  'notice',
+  'informational',
+  'debug',
+] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** The level of the language this reader follows: Falco's engine version of the rule files it was tried with. */
+const ENGINE_VERSION = [0, 62, 0] as const;
+/** Plugins whose fields are built in here. */
+const BUILT_IN_PLUGINS: ReadonlySet<string> = new Set(['container']);
+
+export interface Rule {
+  readonly name: string;
+  readonly description: string;
+  readonly priority: Priority;
+  readonly tags: readonly string[];
+  readonly output: string;
+  readonly filter: Filter;
+  readonly enabled: boolean;
+  readonly place: Place;
+  readonly conditionPlace: (offset: number) => Place;
+}
+
+interface Draft {
+  item: RuleItem;
+  /** Pieces of the condition in order, each with its own place. */
+  conditions: { text: string; placeIn: (offset: number) => Place; joined: boolean }[];
+  output: string;
+  description: string;
+  priority: string;
+  tags: string[];
+  enabled: boolean;
+  source: string;
+  exceptions: ExceptionDraft[];
+}
+
+interface ExceptionDraft {
+  name: string;
+  fields: unknown;
+  comps: unknown;
+  values: unknown[];
+}
+
+interface MacroDraft {
+  item: RuleItem;
+  conditions: Draft['conditions'];
+  used: boolean;
+}
+
+interface ListDraft {
+  item: RuleItem;
+  values: string[];
+  used: boolean;
+}
+
+/** Puts the items of all files together, in their order. Rules that are wrong are left out, each with a finding. */
+export function resolveRules<Event>(
+  items: readonly RuleItem[],
+  fields: FieldSource<Event>,
+): { rules: Rule[]; findings: Finding[] } {
+  const resolver = new Resolver(fields);
+  for (const item of items) resolver.take(item);
+  return resolver.finish();
+}
+
+class Resolver<Event> {
+  readonly #fields: FieldSource<Event>;
+  readonly #findings: Finding[] = [];
+  readonly #rules = new Map<string, Draft>();
+  readonly #macros = new Map<string, MacroDraft>();
+  readonly #lists = new Map<string, ListDraft>();
+  readonly #builtMacros = new Map<string, Filter | null>();
+  readonly #builtLists = new Map<string, readonly string[]>();
+
+  constructor(fields: FieldSource<Event>) {
+    this.#fields = fields;
+  }
+
+  #report(
+    severity: Finding['severity'],
+    code: FindingCode,
+    message: string,
+    place: Place,
+    item: string,
+    hint?: string,
+  ) {
+    this.#findings.push({ severity, code, message, ...place, item, ...(hint === undefined ? {} : { hint }) });
+  }
+  #error(code: FindingCode, message: string, place: Place, item: string): void {
+    this.#report('error', code, message, place, item);
+  }
+
+  take(item: RuleItem) {
+    switch (item.kind) {
+      case 'list':
+        return this.#takeList(item);
+      case 'macro':
+        return this.#takeMacro(item);
+      case 'rule':
+        return this.#takeRule(item);
+      case 'required_engine_version':
+        return this.#checkEngine(item);
+      case 'required_plugin_versions':
+        return this.#checkPlugins(item);
+    }
+  }
+
+  #checkEngine(item: RuleItem) {
+    const wanted = String(item.values['required_engine_version']);
+    const parts = /^\d+$/.test(wanted) ? [0, Number(wanted), 0] : wanted.split('.').map(Number);
+    if (parts.length !== 3 || parts.some((part) => !Number.isInteger(part) || part < 0)) {
+      return this.#error('LOAD_ERR_YAML_VALIDATE', `"${wanted}" is not a version`, item.place, item.name);
+    }
+    for (let i = 0; i < 3; i++) {
+      const [mine, theirs] = [ENGINE_VERSION[i] ?? 0, parts[i] ?? 0];
+      if (mine > theirs) return;
+      if (mine < theirs) {
+        const message = `the file needs engine version ${wanted}; this is ${ENGINE_VERSION.join('.')}`;
+        return this.#error('LOAD_ERR_VALIDATE', message, item.place, item.name);
+      }
+    }
+  }
+
+  #checkPlugins(item: RuleItem) {
+    const list = item.values['required_plugin_versions'];
+    for (const plugin of Array.isArray(list) ? list : []) {
+      const name = isRecord(plugin) && typeof plugin['name'] === 'string' ? plugin['name'] : '?';
+      const others = isRecord(plugin) && Array.isArray(plugin['alternatives']) ? plugin['alternatives'] : [];
+      const names = [name, ...others.map((one) => (isRecord(one) ? String(one['name']) : '?'))];
+      if (names.some((one) => BUILT_IN_PLUGINS.has(one))) continue;
+      const message = `the plugin "${name}" is not there; rules that need its fields are switched off`;
+      this.#report('warning', 'LOAD_UNSUPPORTED_PLUGIN', message, item.place, item.name);
+    }
+  }
+
+  /** Whether a repeated item adds to the earlier one, key by key. */
+  #mode(item: RuleItem, key: string): 'append' | 'replace' | null {
+    const { override, append } = item.values;
+    if (isRecord(override)) {
+      const mode = override[key];
+      if (mode === undefined) return null;
+      if (mode === 'append' || mode === 'replace') return mode;
+      this.#error('LOAD_ERR_VALIDATE', `override of "${key}" must be append or replace`, item.place, item.name);
+      return null;
+    }
+    return append === true ? 'append' : null;
+  }
+
+  #changesEarlier(item: RuleItem): boolean {
+    return isRecord(item.values['override']) || item.values['append'] === true;
+  }
+
+  #takeList(item: RuleItem) {
+    const items = item.values['items'];
+    if (!Array.isArray(items) || items.some((one) => typeof one === 'object')) {
+      return this.#error(
+        'LOAD_ERR_YAML_VALIDATE',
+        'a list needs "items", a list of plain values',
+        item.place,
+        item.name,
+      );
+    }
+    const values = items.map((one) => (one === null ? '' : String(one)));
+    const earlier = this.#lists.get(item.name);
+    if (this.#changesEarlier(item)) {
+      if (earlier === undefined) {
+        return this.#error(
+          'LOAD_ERR_VALIDATE',
+          'there is no earlier list of this name to change',
+          item.place,
+          item.name,
+        );
+      }
+      earlier.values = this.#mode(item, 'items') === 'append' ? [...earlier.values, ...values] : values;
+      return;
+    }
+    this.#lists.set(item.name, { item, values, used: false });
+  }
+
+  #takeMacro(item: RuleItem) {
+    const text = item.values['condition'];
+    if (typeof text !== 'string') {
+      return this.#error('LOAD_ERR_YAML_VALIDATE', 'a macro needs "condition"', item.place, item.name);
+    }
+    const piece = { text, placeIn: (offset: number) => item.placeIn('condition', offset), joined: false };
+    const earlier = this.#macros.get(item.name);
+    if (this.#changesEarlier(item)) {
+      if (earlier === undefined) {
+        return this.#error(
+          'LOAD_ERR_VALIDATE',
+          'there is no earlier macro of this name to change',
+          item.place,
+          item.name,
+        );
+      }
+      const adds = this.#mode(item, 'condition') === 'append';
+      earlier.conditions = adds ? [...earlier.conditions, { ...piece, joined: true }] : [piece];
+      return;
+    }
+    this.#macros.set(item.name, { item, conditions: [piece], used: false });
+  }
+
+  #takeRule(item: RuleItem) {
+    const earlier = this.#rules.get(item.name);
+    const { values } = item;
+    if (this.#changesEarlier(item)) {
+      if (earlier === undefined) {
+        return this.#error(
+          'LOAD_ERR_VALIDATE',
+          'there is no earlier rule of this name to change',
+          item.place,
+          item.name,
+        );
+      }
+      return this.#changeRule(earlier, item);
+    }
+    const onlySwitch = Object.keys(values).every((key) => key === 'rule' || key === 'enabled');
+    if (onlySwitch && typeof values['enabled'] === 'boolean') {
+      if (earlier === undefined) {
+        return this.#error(
+          'LOAD_ERR_VALIDATE',
+          'there is no earlier rule of this name to switch',
+          item.place,
+          item.name,
+        );
+      }
+      earlier.enabled = values['enabled'];
+      return;
+    }
+    for (const key of ['condition', 'output', 'desc', 'priority']) {
+      if (typeof values[key] !== 'string') {
+        return this.#error('LOAD_ERR_YAML_VALIDATE', `a rule needs "${key}"`, item.place, item.name);
+      }
+    }
+    this.#rules.set(item.name, {
+      item,
+      conditions: [
+        { text: String(values['condition']), placeIn: (offset) => item.placeIn('condition', offset), joined: false },
+      ],
+      output: String(values['output']).trim(),
+      description: String(values['desc']).trim(),
+      priority: String(values['priority']),
+      tags: texts(values['tags']),
+      enabled: values['enabled'] !== false,
+      source: typeof values['source'] === 'string' ? values['source'] : 'syscall',
+      exceptions: this.#exceptions(item),
+    });
+  }
+
+  #changeRule(rule: Draft, item: RuleItem) {
+    const { values } = item;
+    const condition = values['condition'];
+    if (typeof condition === 'string') {
+      const piece = { text: condition, placeIn: (offset: number) => item.placeIn('condition', offset), joined: true };
+      const adds = this.#mode(item, 'condition') === 'append';
+      rule.conditions = adds ? [...rule.conditions, piece] : [{ ...piece, joined: false }];
+    }
+    for (const key of ['output', 'desc'] as const) {
+      const text = values[key];
+      if (typeof text !== 'string') continue;
+      const target = key === 'desc' ? 'description' : 'output';
+      rule[target] = this.#mode(item, key) === 'append' ? `${rule[target]} ${text.trim()}` : text.trim();
+    }
+    if (Array.isArray(values['tags'])) {
+      const tags = texts(values['tags']);
+      rule.tags = this.#mode(item, 'tags') === 'append' ? [...rule.tags, ...tags] : tags;
+    }
+    if (typeof values['priority'] === 'string') rule.priority = values['priority'];
+    if (typeof values['enabled'] === 'boolean') rule.enabled = values['enabled'];
+    if (values['exceptions'] !== undefined) {
+      const adds = this.#mode(item, 'exceptions') === 'append';
+      if (!adds) rule.exceptions = this.#exceptions(item);
+      else {
+        for (const one of this.#exceptions(item)) {
+          const same = rule.exceptions.find((other) => other.name === one.name);
+          if (same === undefined) rule.exceptions.push(one);
+          else same.values.push(...one.values);
+        }
+      }
+    }
+  }
+
+  #exceptions(item: RuleItem): ExceptionDraft[] {
+    const list = item.values['exceptions'];
+    if (list === undefined || list === null) return [];
+    if (!Array.isArray(list) || !list.every(isRecord)) {
+      this.#error('LOAD_ERR_YAML_VALIDATE', '"exceptions" must be a list of named entries', item.place, item.name);
+      return [];
+    }
+    return list.map((one) => ({
+      name: String(one['name']),
+      fields: one['fields'],
+      comps: one['comps'],
+      values: Array.isArray(one['values']) ? [...one['values']] : [],
+    }));
+  }
+
+  finish(): { rules: Rule[]; findings: Finding[] } {
+    const rules: Rule[] = [];
+    for (const draft of this.#rules.values()) {
+      const rule = this.#finishRule(draft);
+      if (rule !== null) rules.push(rule);
+    }
+    for (const [name, macro] of this.#macros) {
+      if (!macro.used) {
+        this.#macro(name, []);
+        this.#report('warning', 'LOAD_UNUSED_MACRO', 'the macro is not used', macro.item.place, name);
+      }
+    }
+    for (const [name, list] of this.#lists) {
+      if (!list.used) this.#report('warning', 'LOAD_UNUSED_LIST', 'the list is not used', list.item.place, name);
+    }
+    return { rules, findings: this.#findings };
+  }
+
+  #finishRule(draft: Draft): Rule | null {
+    const { item } = draft;
+    if (draft.source !== 'syscall') {
+      const message = `the rule is switched off: events of source "${draft.source}" are not observed`;
+      this.#report('warning', 'LOAD_UNKNOWN_SOURCE', message, item.place, item.name);
+      return null;
+    }
+    const word = draft.priority.toLowerCase();
+    const priority = PRIORITIES.find((one) => one === word || (word === 'info' && one === 'informational'));
+    if (priority === undefined) {
+      const message = `"${draft.priority}" is not a priority; expected one of ${PRIORITIES.join(', ')}`;
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.place, item.name);
+      return null;
+    }
+    try {
+      compileOutput(draft.output, this.#fields);
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      this.#error('LOAD_ERR_COMPILE_OUTPUT', error.message, item.placeIn('output', error.at), item.name);
+      return null;
+    }
+    const own = this.#conditions(draft.conditions, item.name);
+    if (own === null) return null;
+    const exceptions = this.#exceptionFilters(draft);
+    if (exceptions === null) return null;
+    const whole = exceptions.length === 0 ? own : { kind: 'and' as const, children: [own, ...exceptions], at: 0 };
+    const first = draft.conditions[0];
+    const filter = this.#expanded(whole, draft.conditions[0]?.placeIn ?? (() => item.place), item.name, []);
+    if (filter === null || first === undefined) return null;
+    return {
+      name: item.name,
+      description: draft.description,
+      priority,
+      tags: draft.tags,
+      output: draft.output,
+      filter,
+      enabled: draft.enabled,
+      place: item.place,
+      conditionPlace: first.placeIn,
+    };
+  }
+
+  /** Parses and checks the pieces of a condition. An appended piece begins with "and" or "or". */
+  #conditions(pieces: Draft['conditions'], name: string): Filter | null {
+    let joined: Filter | null = null;
+    for (const piece of pieces) {
+      try {
+        const start = /^\s*(and|or)\b/.exec(piece.text);
+        const offset = piece.joined && start !== null ? start[0].length : 0;
+        const filter = this.#withLists(parseFilter(piece.text.slice(offset)));
+        try {
+          checkFilter(filter, this.#fields);
+        } catch (error) {
+          if (error instanceof FilterError) throw new FilterError(error.message, error.at + offset);
+          throw error;
+        }
+        if (joined === null) joined = filter;
+        else joined = { kind: start?.[1] === 'or' ? 'or' : 'and', children: [joined, filter], at: 0 };
+      } catch (error) {
+        if (!(error instanceof FilterError)) throw error;
+        this.#error('LOAD_ERR_COMPILE_CONDITION', error.message, piece.placeIn(error.at), name);
+        return null;
+      }
+    }
+    return joined;
+  }
+
+  /** Names of lists among the values replaced by the lists' items. */
+  #withLists(filter: Filter): Filter {
+    switch (filter.kind) {
+      case 'and':
+      case 'or':
+        return { ...filter, children: filter.children.map((child) => this.#withLists(child)) };
+      case 'not':
+        return { ...filter, child: this.#withLists(filter.child) };
+      case 'check': {
+        if (filter.right.kind !== 'list') return filter;
+        const items = filter.right.items.flatMap((item) => this.#itemsOf(item));
+        return { ...filter, right: { ...filter.right, items } };
+      }
+      default:
+        return filter;
+    }
+  }
+
+  #itemsOf(item: Operand): Operand[] {
+    if (item.kind !== 'value' || item.quoted || !this.#lists.has(item.text)) return [item];
+    return this.#list(item.text, item.at, []).map((text) => ({ kind: 'value', text, quoted: true, at: item.at }));
+  }
+
+  #list(name: string, at: number, within: readonly string[]): readonly string[] {
+    const known = this.#builtLists.get(name);
+    if (known !== undefined) return known;
+    const list = this.#lists.get(name);
+    if (list === undefined) return [];
+    if (within.includes(name)) throw new FilterError(`the list "${name}" names itself`, at);
+    list.used = true;
+    const values: string[] = [];
+    for (const value of list.values) {
+      if (this.#lists.has(value)) values.push(...this.#list(value, at, [...within, name]));
+      else values.push(withoutQuotes(value));
+      if (values.length > LIST_ITEMS_MAX)
+        throw new FilterError(`the list "${name}" is longer than ${LIST_ITEMS_MAX}`, at);
+    }
+    this.#builtLists.set(name, values);
+    return values;
+  }
+
+  #macro(name: string, within: readonly string[]): Filter | null {
+    const known = this.#builtMacros.get(name);
+    if (known !== undefined) return known;
+    const macro = this.#macros.get(name);
+    if (macro === undefined) return null;
+    macro.used = true;
+    this.#builtMacros.set(name, null);
+    const own = this.#conditions(macro.conditions, name);
+    const place = macro.conditions[0]?.placeIn ?? (() => macro.item.place);
+    const filter = own === null ? null : this.#expanded(own, place, name, [...within, name]);
+    this.#builtMacros.set(name, filter);
+    return filter;
+  }
+
+  /** Macros put in; null when one of them is missing or wrong. */
+  #expanded(
+    filter: Filter,
+    placeIn: (offset: number) => Place,
+    item: string,
+    within: readonly string[],
+  ): Filter | null {
+    let nodes = 0;
+    let whole = true;
+    const fail = (message: string, at: number): void => {
+      whole = false;
+      this.#error('LOAD_ERR_COMPILE_CONDITION', message, placeIn(at), item);
+    };
+    const expand = (one: Filter): Filter => {
+      switch (one.kind) {
+        case 'and':
+        case 'or':
+          return { ...one, children: one.children.map(expand) };
+        case 'not':
+          return { ...one, child: expand(one.child) };
+        case 'macro': {
+          if (within.includes(one.name)) {
+            fail(`the macro "${one.name}" names itself`, one.at);
+            return one;
+          }
+          if (!this.#macros.has(one.name)) {
+            fail(`the macro "${one.name}" is not defined`, one.at);
+            return one;
+          }
+          const body = this.#macro(one.name, within);
+          if (body === null) {
+            fail(`the macro "${one.name}" is wrong`, one.at);
+            return one;
+          }
+          nodes += countNodes(body);
+          if (nodes > FILTER_NODES_MAX) {
+            fail(`the condition is larger than ${FILTER_NODES_MAX} comparisons with its macros`, one.at);
+            return one;
+          }
+          return body;
+        }
+        default:
+          return one;
+      }
+    };
+    const expanded = expand(filter);
+    return whole ? expanded : null;
+  }
+
+  /** One condition for each exception: not any of its tuples. */
+  #exceptionFilters(draft: Draft): Filter[] | null {
+    const filters: Filter[] = [];
+    for (const exception of draft.exceptions) {
+      try {
+        const filter = this.#exceptionFilter(exception);
+        if (filter === null) continue;
+        checkFilter(filter, this.#fields);
+        filters.push({ kind: 'not', child: filter, at: 0 });
+      } catch (error) {
+        if (!(error instanceof FilterError)) throw error;
+        const message = `exception "${exception.name}": ${error.message}`;
+        this.#error('LOAD_ERR_VALIDATE', message, draft.item.placeIn('exceptions', 0), draft.item.name);
+        return null;
+      }
+    }
+    return filters;
+  }
+
+  #exceptionFilter(exception: ExceptionDraft): Filter | null {
+    const { fields, comps, values } = exception;
+    if (values.length === 0) return null;
+    const comparison = (field: unknown, operator: unknown, value: unknown): Filter => {
+      const left = `${String(field)} exists`;
+      const parsed = parseFilter(left);
+      if (parsed.kind !== 'exists') throw new FilterError(`"${String(field)}" is not a field`, 0);
+      const list = Array.isArray(value) ? value : [value];
+      const items = list.flatMap((one) =>
+        this.#itemsOf({ kind: 'value', text: withoutQuotes(String(one)), quoted: false, at: 0 }),
+      );
+      const op = (operator === '==' ? '=' : operator) as BinaryOperator;
+      const wantsList = op === 'in' || op === 'intersects' || op === 'pmatch';
+      const [first] = items;
+      if (!wantsList && (first === undefined || items.length !== 1)) {
+        throw new FilterError(`"${String(operator)}" takes one value`, 0);
+      }
+      const right: Operand = wantsList || first === undefined ? { kind: 'list', items, at: 0 } : first;
+      return { kind: 'check', left: parsed.left, operator: op, quantifier: null, right, at: 0 };
+    };
+    if (typeof fields === 'string') {
+      return comparison(fields, comps ?? 'in', values.flat());
+    }
+    if (!Array.isArray(fields)) throw new FilterError('"fields" must be a field or a list of fields', 0);
+    const operators = Array.isArray(comps) ? comps : fields.map(() => '=');
+    if (operators.length !== fields.length) throw new FilterError('"fields" and "comps" differ in length', 0);
+    const tuples = values.map((tuple): Filter => {
+      if (!Array.isArray(tuple) || tuple.length !== fields.length) {
+        throw new FilterError(`a tuple of values must have ${fields.length} members`, 0);
+      }
+      return { kind: 'and', children: fields.map((field, i) => comparison(field, operators[i], tuple[i])), at: 0 };
+    });
+    return { kind: 'or', children: tuples, at: 0 };
+  }
+}
+
+function countNodes(filter: Filter): number {
+  if (filter.kind === 'and' || filter.kind === 'or') {
+    return filter.children.reduce((sum, child) => sum + countNodes(child), 1);
+  }
+  return filter.kind === 'not' ? 1 + countNodes(filter.child) : 1;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function withoutQuotes(text: string): string {
+  const quote = text[0];
+  return text.length >= 2 && (quote === '"' || quote === "'") && text.endsWith(quote) ? text.slice(1, -1) : text;
+}

@@ -1,0 +1,233 @@
+/** What the transformers of the language do to a value; null stays null. */
+import { basename } from 'node:path/posix';
+import type { FieldType, FieldValue } from '../events/index.ts';
+import { FilterError, type Operand, type TransformName } from './filter-ast.ts';
+
+/** What the values of a rule may name: the live sensor's fields, a recording's, a test's. */
+export interface FieldSource<Event> {
+  normalize(name: string, argument: string | null): { name: string; argument: string | null };
+  /** Undefined when the language has no such field. */
+  type(name: string): FieldType | undefined;
+  argument(name: string): 'none' | 'index' | 'name' | 'may-index' | 'may-name';
+  /** Whether the reader may answer a list. */
+  isMany(name: string, argument: string | null): boolean;
+  /** Undefined when this source cannot see what the field speaks of. */
+  reader(name: string, argument: string | null): ((event: Event) => FieldValue) | undefined;
+}
+
+const ARITY: Readonly<Record<TransformName, readonly [number, number]>> = {
+  tolower: [1, 1],
+  toupper: [1, 1],
+  b64: [1, 1],
+  basename: [1, 1],
+  len: [1, 1],
+  val: [1, 1],
+  join: [2, 2],
+  concat: [2, 64],
+  getopt: [2, 2],
+};
+
+const INDEX_MAX = 65_535;
+
+/** The type of what stands on a side of a comparison, after checking that it makes sense. Throws `FilterError`. */
+export function typeOfOperand<Event>(operand: Operand, fields: FieldSource<Event>): FieldType {
+  switch (operand.kind) {
+    case 'value':
+    case 'list':
+      return 'text';
+    case 'field':
+      return typeOfField(operand, fields);
+    case 'transform':
+      return typeOfTransform(operand, fields);
+  }
+}
+
+function typeOfField<Event>(operand: Operand & { kind: 'field' }, fields: FieldSource<Event>): FieldType {
+  const { name, argument } = fields.normalize(operand.name, operand.argument);
+  const type = fields.type(name);
+  if (type === undefined) throw new FilterError(`unknown field "${operand.name}"`, operand.at);
+  const wants = fields.argument(name);
+  if (argument === null && (wants === 'name' || wants === 'index')) {
+    throw new FilterError(`field "${name}" needs an argument, as in ${name}[…]`, operand.at);
+  }
+  if (argument !== null && wants === 'none') throw new FilterError(`field "${name}" takes no argument`, operand.at);
+  if (argument !== null && (wants === 'index' || wants === 'may-index')) {
+    if (!/^\d+$/.test(argument) || Number(argument) > INDEX_MAX) {
+      throw new FilterError(`the argument of "${name}" must be a number, found "${argument}"`, operand.at);
+    }
+  }
+  return type;
+}
+
+function typeOfTransform<Event>(operand: Operand & { kind: 'transform' }, fields: FieldSource<Event>): FieldType {
+  const { name, operands } = operand;
+  const [least, most] = ARITY[name];
+  if (operands.length < least || operands.length > most) {
+    throw new FilterError(`"${name}" takes ${least === most ? least : `at least ${least}`} arguments`, operand.at);
+  }
+  const [first, second] = operands;
+  const type = first === undefined ? 'text' : typeOfOperand(first, fields);
+  const isText = type === 'text' || type === 'path';
+  switch (name) {
+    case 'val':
+      return type;
+    case 'tolower':
+    case 'toupper':
+    case 'basename':
+      if (!isText || first?.kind === 'list') throw new FilterError(`"${name}" takes text, not ${type}`, operand.at);
+      return type;
+    case 'b64':
+      if (!isText && type !== 'bytes') throw new FilterError(`"b64" takes text or bytes, not ${type}`, operand.at);
+      return type;
+    case 'len':
+      if (!isText && type !== 'bytes' && !manyValued(first, fields)) {
+        throw new FilterError(`"len" takes text, bytes or a list, not ${type}`, operand.at);
+      }
+      return 'number';
+    case 'join':
+      if (second?.kind !== 'list' && !manyValued(second, fields)) {
+        throw new FilterError('the second argument of "join" must be a list', operand.at);
+      }
+      checkItems(operands, fields);
+      return 'text';
+    case 'concat':
+      checkItems(operands, fields);
+      return 'text';
+    case 'getopt':
+      if (first?.kind !== 'list' && !manyValued(first, fields)) {
+        throw new FilterError('the first argument of "getopt" must be a list', operand.at);
+      }
+      checkItems(operands, fields);
+      return 'text';
+  }
+}
+
+function manyValued<Event>(operand: Operand | undefined, fields: FieldSource<Event>): boolean {
+  if (operand?.kind !== 'field') return operand?.kind === 'list' || operand?.kind === 'transform';
+  const { name, argument } = fields.normalize(operand.name, operand.argument);
+  return fields.isMany(name, argument);
+}
+
+function checkItems<Event>(operands: readonly Operand[], fields: FieldSource<Event>): void {
+  for (const operand of operands) {
+    typeOfOperand(operand, fields);
+    if (operand.kind === 'list') checkItems(operand.items, fields);
+  }
+}
+
+/** Whether the operand may have several values. */
+export function isManyOperand<Event>(operand: Operand, fields: FieldSource<Event>): boolean {
+  if (operand.kind === 'list') return true;
+  if (operand.kind === 'transform') {
+    if (operand.name === 'getopt') return operand.argument === null;
+    const [first] = operand.operands;
+    const keeps = operand.name !== 'len' && operand.name !== 'join' && operand.name !== 'concat';
+    return keeps && first !== undefined && isManyOperand(first, fields);
+  }
+  if (operand.kind === 'value') return false;
+  const { name, argument } = fields.normalize(operand.name, operand.argument);
+  return fields.isMany(name, argument);
+}
+
+/** A function that reads the operand from an event. The operand must have passed `typeOfOperand`. */
+export function makeReader<Event>(operand: Operand, fields: FieldSource<Event>): (event: Event) => FieldValue {
+  switch (operand.kind) {
+    case 'value':
+      return () => operand.text;
+    case 'list': {
+      const items = operand.items.map((item) => makeReader(item, fields));
+      return (event) => items.flatMap((read) => texts(read(event)));
+    }
+    case 'field': {
+      const { name, argument } = fields.normalize(operand.name, operand.argument);
+      return fields.reader(name, argument) ?? (() => null);
+    }
+    case 'transform':
+      return makeTransform(operand, fields);
+  }
+}
+
+function makeTransform<Event>(
+  operand: Operand & { kind: 'transform' },
+  fields: FieldSource<Event>,
+): (event: Event) => FieldValue {
+  const readers = operand.operands.map((one) => makeReader(one, fields));
+  const first = readers[0] ?? (() => null);
+  const second = readers[1] ?? (() => null);
+  switch (operand.name) {
+    case 'val':
+      return first;
+    case 'tolower':
+      return (event) => eachText(first(event), (text) => text.toLowerCase());
+    case 'toupper':
+      return (event) => eachText(first(event), (text) => text.toUpperCase());
+    case 'basename':
+      return (event) => eachText(first(event), (text) => (text.endsWith('/') ? '' : basename(text)));
+    case 'b64':
+      return (event) => eachText(first(event), (text) => Buffer.from(text, 'base64').toString('utf8'));
+    case 'len':
+      return (event) => {
+        const value = first(event);
+        if (Array.isArray(value)) return value.length;
+        return value === null ? 0 : Buffer.byteLength(String(value));
+      };
+    case 'join':
+      return (event) => {
+        const separator = first(event);
+        const list = second(event);
+        return separator === null || list === null ? null : texts(list).join(String(separator));
+      };
+    case 'concat':
+      return (event) => {
+        const parts = readers.map((read) => read(event));
+        return parts.some((part) => part === null) ? null : parts.flatMap(texts).join('');
+      };
+    case 'getopt':
+      return (event) => {
+        const options = parseOptions(texts(first(event)), String(second(event) ?? ''));
+        const key = operand.argument;
+        if (key === null) return options.flatMap(([name, value]) => (value === null ? [name] : [name, value]));
+        const found = options.findLast(([name]) => name === key);
+        return found === undefined ? null : (found[1] ?? '');
+      };
+  }
+}
+
+function texts(value: FieldValue): string[] {
+  if (value === null) return [];
+  return Array.isArray(value) ? value.map(String) : [String(value)];
+}
+
+function eachText(value: FieldValue, change: (text: string) => string): FieldValue {
+  if (value === null) return null;
+  return Array.isArray(value) ? value.map((one) => change(String(one))) : change(String(value));
+}
+
+/** Options of a command line in the manner of getopt(3): `spec` lists the letters, a colon after one that takes a value. */
+function parseOptions(list: readonly string[], spec: string): [string, string | null][] {
+  const takes = new Map<string, boolean>();
+  for (let i = 0; i < spec.length; i++) {
+    const letter = spec[i] ?? '';
+    if (letter !== ':') takes.set(letter, spec[i + 1] === ':');
+  }
+  const found: [string, string | null][] = [];
+  for (let i = 0; i < list.length; i++) {
+    const word = list[i] ?? '';
+    if (word === '--') break;
+    if (!word.startsWith('-') || word === '-' || word.startsWith('--')) continue;
+    for (let j = 1; j < word.length; j++) {
+      const letter = word[j] ?? '';
+      const takesValue = takes.get(letter);
+      if (takesValue === undefined) continue;
+      if (!takesValue) {
+        found.push([letter, null]);
+        continue;
+      }
+      const rest = word.slice(j + 1);
+      const value = rest === '' ? list[++i] : rest;
+      found.push([letter, value ?? null]);
+      break;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,186 @@
+import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
+import { CONNECT, EXEC, HEADER, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
+import { joinPath, readArguments, readReversedPath, readText } from './text.ts';
+
+const AF_UNIX = 1;
+const AF_INET6 = 10;
+
+/**
+ * One event, read where the kernel wrote it. The object is a window that moves from record to record: nothing read from it may
+ * be kept beyond the next `load`, except the texts and numbers it answered. Text is decoded at the first question and kept
+ * for the record.
+ */
+export class KernelEvent {
+  readonly #view: DataView;
+  readonly #bytes: Buffer;
+  readonly surroundings: Surroundings;
+  #at = 0;
+  #path: string | undefined;
+  #name: string | undefined;
+  type = 0;
+  /** Counts records since the sensor started, from 1. */
+  number = 0;
+  process: ProcessFacts;
+  container: ContainerFacts | null = null;
+
+  constructor(memory: ArrayBuffer, surroundings: Surroundings) {
+    this.#view = new DataView(memory);
+    this.#bytes = Buffer.from(memory);
+    this.surroundings = surroundings;
+    this.process = unknownProcess(0, 0);
+  }
+
+  /** Moves to the record at the offset. The caller sets `process` and `container` next. */
+  load(at: number): void {
+    this.#at = at;
+    this.#path = undefined;
+    this.#name = undefined;
+    this.type = this.#view.getUint16(at, true);
+    this.number++;
+  }
+
+  u16(offset: number): number {
+    return this.#view.getUint16(this.#at + offset, true);
+  }
+  u32(offset: number): number {
+    return this.#view.getUint32(this.#at + offset, true);
+  }
+  i32(offset: number): number {
+    return this.#view.getInt32(this.#at + offset, true);
+  }
+  /** Exact below 2^53; kernel times are a little rounded above (after 104 days). */
+  u64(offset: number): number {
+    return (
+      this.#view.getUint32(this.#at + offset + 4, true) * 0x1_0000_0000 + this.#view.getUint32(this.#at + offset, true)
+    );
+  }
+  big(offset: number): bigint {
+    return this.#view.getBigUint64(this.#at + offset, true);
+  }
+  text(offset: number, max: number): string {
+    return readText(this.#bytes, this.#at + offset, max);
+  }
+  hasFlag(flag: number): boolean {
+    return (this.u16(HEADER.flags) & flag) !== 0;
+  }
+
+  /** Nanoseconds since 1970. */
+  get wallTimeNs(): number {
+    return this.u64(HEADER.time) + this.surroundings.wallOffsetNs;
+  }
+
+  /** The name of the acting thread as the kernel has it now. */
+  get comm(): string {
+    return this.text(HEADER.comm, 16);
+  }
+
+  /** exec: path of the program as the kernel resolved it. */
+  execPath(): string {
+    const path = readReversedPath(this.#bytes, this.#at + EXEC.bytes, this.u32(EXEC.exe_length));
+    return this.hasFlag(RECORD_FLAG.unlinkedRoot) && path.startsWith('/memfd:') ? path.slice(1) : path;
+  }
+  execCwd(): string {
+    return readReversedPath(this.#bytes, this.#at + EXEC.bytes + this.u32(EXEC.exe_length), this.u32(EXEC.cwd_length));
+  }
+  execArguments(): string[] {
+    const before = this.u32(EXEC.exe_length) + this.u32(EXEC.cwd_length) + this.u32(EXEC.name_length);
+    return readArguments(this.#bytes, this.#at + EXEC.bytes + before, this.u32(EXEC.args_length));
+  }
+
+  /** open: the path of the file; when the open failed, the name joined to the folder it was relative to. */
+  openPath(): string {
+    if (this.#path === undefined) {
+      const path = readReversedPath(this.#bytes, this.#at + OPEN.bytes, this.u32(OPEN.path_length));
+      this.#path = this.hasFlag(RECORD_FLAG.pathFromCwd) ? joinPath(path, this.openName()) : path;
+    }
+    return this.#path;
+  }
+  /** open: the name as the program gave it. */
+  openName(): string {
+    this.#name ??= this.text(OPEN.bytes + this.u32(OPEN.path_length), this.u32(OPEN.name_length));
+    return this.#name;
+  }
+
+  /** connect: the other end's address as text, or null when it is not an internet socket. */
+  remoteAddress(): string | null {
+    return this.#address(CONNECT.remote);
+  }
+  localAddress(): string | null {
+    return this.u16(CONNECT.family) === AF_INET6 ? null : this.#address(CONNECT.local);
+  }
+  /** connect: path of a unix socket (an abstract one begins with "@"), or null. */
+  socketPath(): string | null {
+    if (this.u16(CONNECT.family) !== AF_UNIX) return null;
+    const length = this.u32(CONNECT.path_length);
+    const start = this.#at + CONNECT.bytes;
+    if (length > 1 && this.#bytes[start] === 0) return `@${readText(this.#bytes, start + 1, length - 1)}`;
+    return readText(this.#bytes, start, length);
+  }
+
+  #address(offset: number): string | null {
+    const family = this.u16(CONNECT.family);
+    const at = this.#at + offset;
+    if (family === 2) return `${this.#bytes[at]}.${this.#bytes[at + 1]}.${this.#bytes[at + 2]}.${this.#bytes[at + 3]}`;
+    if (family !== AF_INET6) return null;
+    const words: string[] = [];
+    for (let i = 0; i < 16; i += 2) words.push(this.#view.getUint16(at + i, false).toString(16));
+    return compressAddress(words);
+  }
+
+  /** What the call answered: a descriptor or zero, or minus errno; null for events that are not calls. */
+  result(): number | null {
+    if (isOpen(this.type)) return this.i32(OPEN.result);
+    if (this.type === RECORD.connect) return this.i32(CONNECT.result);
+    if (this.type === RECORD.exec) return 0;
+    return null;
+  }
+}
+
+/** The canonical text of an IPv6 address (RFC 5952): the first longest run of zero words becomes "::". */
+function compressAddress(words: readonly string[]): string {
+  let best = -1;
+  let bestLength = 1;
+  for (let i = 0; i < 8; i++) {
+    let length = 0;
+    while (words[i + length] === '0') length++;
+    if (length > bestLength) {
+      best = i;
+      bestLength = length;
+    }
+  }
+  if (best === -1) return words.join(':');
+  return `${words.slice(0, best).join(':')}::${words.slice(best + bestLength).join(':')}`;
+}
+
+/** A stand-in for a process of which nothing but the pid (and perhaps the name) is known. */
+export function unknownProcess(pid: number, startedNs: number, name = ''): ProcessFacts {
+  return {
+    pid,
+    startedNs,
+    ppid: 0,
+    parentStartedNs: 0,
+    name,
+    parentName: '',
+    exe: '',
+    exePath: '',
+    args: [],
+    cwd: '',
+    uid: 0,
+    gid: 0,
+    loginUid: 0xffffffff,
+    tty: 0,
+    session: 0,
+    innerPid: 0,
+    exeFlags: 0,
+    exeInode: 0,
+    exeChangedNs: 0,
+    exeModifiedNs: 0,
+    capabilities: { inheritable: 0n, permitted: 0n, effective: 0n },
+    execTimeNs: 0,
+  };
+}
+
+/** The command line as Falco prints it: the kernel's name and the arguments. */
+export function commandLine(process: ProcessFacts): string {
+  return process.args.length === 0 ? process.name : `${process.name} ${process.args.join(' ')}`;
+}

@@ -1,0 +1,56 @@
+/** What is known of a process. Made at exec or fork, or read from /proc for one that was there before the sensor. */
+export interface ProcessFacts {
+  readonly pid: number;
+  /** CLOCK_BOOTTIME, ns; with the pid it names the process for ever. Zero when unknown. */
+  readonly startedNs: number;
+  readonly ppid: number;
+  readonly parentStartedNs: number;
+  /** As the kernel calls it: at most 15 bytes. */
+  name: string;
+  /** The kernel's name of the parent at the time, for when the parent is already gone. */
+  readonly parentName: string;
+  /** The first argument. */
+  readonly exe: string;
+  readonly exePath: string;
+  /** Without the first. */
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly loginUid: number;
+  readonly tty: number;
+  readonly session: number;
+  readonly innerPid: number;
+  readonly exeFlags: number;
+  readonly exeInode: number;
+  readonly exeChangedNs: number;
+  readonly exeModifiedNs: number;
+  readonly capabilities: { readonly inheritable: bigint; readonly permitted: bigint; readonly effective: bigint };
+  /** Wall clock of the last exec (or of the start), ns since 1970. */
+  readonly execTimeNs: number;
+}
+
+/** What the agent says of a container. Text members of a container nobody told us of are null. */
+export interface ContainerFacts {
+  readonly id: string;
+  readonly name: string | null;
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly workload: string | null;
+  readonly pod: string | null;
+  readonly container: string | null;
+  readonly image: string | null;
+  readonly digest: string | null;
+}
+
+/** Answers about the neighbourhood of an event. The process table is one; a test or a recording may be another. */
+export interface Surroundings {
+  /** The parent, or undefined when it was never seen. */
+  parentOf(process: ProcessFacts): ProcessFacts | undefined;
+  /** The name of a user of the host, or null. */
+  userName(uid: number): string | null;
+  /** Wall clock minus CLOCK_MONOTONIC, ns. */
+  readonly wallOffsetNs: number;
+  /** CLOCK_BOOTTIME minus CLOCK_MONOTONIC, ns. */
+  readonly bootOffsetNs: number;
+}

@@ -1,0 +1,340 @@
+/** How each field that this sensor knows is read from an event. The catalogue of all names is in `field-types.ts`. */
+import { basename, dirname } from 'node:path/posix';
+import { commandLine, type KernelEvent } from './event.ts';
+import type { ProcessFacts } from './facts.ts';
+import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
+import { CONNECT, EVENT_NAMES, EXE_FLAG, EXIT, FORK, HEADER, isOpen, OPEN, RECORD } from './layout.ts';
+
+/** Null is "not there": every comparison with it is false. A list answers for any of its members. */
+export type FieldValue = string | number | boolean | null | readonly string[] | readonly number[];
+export type FieldReader = (event: KernelEvent) => FieldValue;
+
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp', 255: 'raw' };
+const ANCESTORS_MAX = 64;
+const NO_UID = 0xffffffff;
+const IMAGE_TAG = /^(?<repository>.+?)(?::(?<tag>[\w][\w.-]{0,127}))?(?:@(?<digest>sha\d+:[0-9a-f]+))?$/;
+
+/** The parent, grandparent and so on, nearest first. */
+export function ancestorsOf(event: KernelEvent, limit = ANCESTORS_MAX): ProcessFacts[] {
+  const list: ProcessFacts[] = [];
+  let process = event.surroundings.parentOf(event.process);
+  while (process !== undefined && list.length < limit && !list.includes(process)) {
+    list.push(process);
+    process = event.surroundings.parentOf(process);
+  }
+  return list;
+}
+
+function ancestor(event: KernelEvent, level: number): ProcessFacts | undefined {
+  let process: ProcessFacts | undefined = event.process;
+  for (let i = 0; i < level && process !== undefined; i++) process = event.surroundings.parentOf(process);
+  return process;
+}
+
+function parent(event: KernelEvent): ProcessFacts | undefined {
+  return event.surroundings.parentOf(event.process);
+}
+
+function known(text: string | undefined): string | null {
+  return text === undefined || text === '' ? null : text;
+}
+
+/** Fields of ancestors: with an index the one at that level (0 is the process itself), without it all of them. */
+function ofAncestors(read: (process: ProcessFacts) => string): (argument: string | null) => FieldReader {
+  return (argument) => {
+    if (argument === null) {
+      return (event) =>
+        ancestorsOf(event)
+          .map(read)
+          .filter((text) => text !== '');
+    }
+    const level = Number(argument);
+    return (event) => {
+      const process = ancestor(event, level);
+      return process === undefined ? null : known(read(process));
+    };
+  };
+}
+
+function startOf(process: ProcessFacts | undefined, event: KernelEvent): number | null {
+  if (process === undefined || process.startedNs === 0) return null;
+  return process.startedNs - event.surroundings.bootOffsetNs + event.surroundings.wallOffsetNs;
+}
+
+function duration(process: ProcessFacts | undefined, event: KernelEvent): number | null {
+  const start = startOf(process, event);
+  return start === null ? null : Math.max(0, event.wallTimeNs - start);
+}
+
+function filePath(event: KernelEvent): string | null {
+  if (isOpen(event.type)) return event.openPath();
+  if (event.type !== RECORD.connect) return null;
+  const remote = event.remoteAddress();
+  if (remote === null) return event.socketPath();
+  return `${event.localAddress() ?? '::'}:${event.u16(CONNECT.local_port)}->${remote}:${event.u16(CONNECT.remote_port)}`;
+}
+
+function kindOf(event: KernelEvent): { type: string; letter: string } | null {
+  if (isOpen(event.type)) return fileKind(event.u32(OPEN.mode));
+  if (event.type !== RECORD.connect) return null;
+  const family = event.u16(CONNECT.family);
+  if (family === AF_INET) return { type: 'ipv4', letter: '4' };
+  if (family === AF_INET6) return { type: 'ipv6', letter: '6' };
+  return family === AF_UNIX ? { type: 'unix', letter: 'u' } : null;
+}
+
+function accessOf(event: KernelEvent): number | null {
+  return isOpen(event.type) ? event.u32(OPEN.open_flags) & OPEN_ACCESS.mask : null;
+}
+
+const onOpen =
+  (read: (event: KernelEvent) => FieldValue): FieldReader =>
+  (event) =>
+    isOpen(event.type) ? read(event) : null;
+const onConnect =
+  (read: (event: KernelEvent) => FieldValue): FieldReader =>
+  (event) =>
+    event.type === RECORD.connect && event.u16(CONNECT.family) !== AF_UNIX ? read(event) : null;
+
+/** Arguments of the call by Falco's names for them. */
+const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
+  res: (event) =>
+    event.type === RECORD.connect || event.type === RECORD.exec ? resultName(event.result() ?? 0) : null,
+  fd: (event) =>
+    event.type === RECORD.connect ? event.i32(CONNECT.descriptor) : isOpen(event.type) ? event.i32(OPEN.result) : null,
+  name: onOpen((event) => event.openName()),
+  filename: (event) =>
+    event.type === RECORD.exec ? event.process.exePath : isOpen(event.type) ? event.openName() : null,
+  flags: (event) => {
+    if (isOpen(event.type)) return openFlagNames(event.u32(OPEN.open_flags));
+    if (event.type !== RECORD.exec) return null;
+    const flags = event.process.exeFlags;
+    const words = [
+      (flags & EXE_FLAG.upperLayer) !== 0 ? 'EXE_UPPER_LAYER' : '',
+      (flags & EXE_FLAG.memfd) !== 0 ? 'EXE_FROM_MEMFD' : '',
+    ];
+    return words.filter((word) => word !== '').join('|');
+  },
+  mode: onOpen((event) => `0${(event.u32(OPEN.mode) & 0o7777).toString(8)}`),
+  ino: onOpen((event) => event.u64(OPEN.inode)),
+  exe: (event) => (event.type === RECORD.exec ? event.process.exe : null),
+  comm: (event) => (event.type === RECORD.exec ? event.process.name : null),
+  cwd: (event) => (event.type === RECORD.exec ? event.process.cwd : null),
+  args: (event) => (event.type === RECORD.exec ? event.process.args.join(' ') : null),
+  uid: (event) => event.u32(HEADER.uid),
+  status: (event) => (event.type === RECORD.exit ? event.i32(EXIT.code) : null),
+  pid: (event) => (event.type === RECORD.fork ? event.u32(FORK.child) : event.process.pid),
+};
+
+/** The same as numbers, where the kernel's argument is one. */
+const RAW_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
+  res: (event) => event.result(),
+  fd: (event) => EVENT_ARGUMENTS['fd']?.(event) ?? null,
+  flags: onOpen((event) => event.u32(OPEN.open_flags)),
+  mode: onOpen((event) => event.u32(OPEN.mode) & 0o7777),
+  uid: (event) => event.u32(HEADER.uid),
+  pid: (event) => event.process.pid,
+};
+
+/** A reader, or a maker of readers where the field takes an argument. */
+const READERS: Readonly<Record<string, FieldReader>> = {
+  'evt.num': (event) => event.number,
+  'evt.type': (event) => EVENT_NAMES[event.type] ?? null,
+  'syscall.type': (event) => (event.type === RECORD.exit ? null : (EVENT_NAMES[event.type] ?? null)),
+  'evt.dir': () => '<',
+  'evt.source': () => 'syscall',
+  'evt.category': (event) => (isOpen(event.type) ? 'file' : event.type === RECORD.connect ? 'net' : 'process'),
+  'evt.rawtime': (event) => event.wallTimeNs,
+  'evt.rawtime.s': (event) => Math.floor(event.wallTimeNs / 1e9),
+  'evt.rawtime.ns': (event) => event.wallTimeNs % 1e9,
+  'evt.time': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(11, -1),
+  'evt.time.iso8601': (event) => new Date(event.wallTimeNs / 1e6).toISOString(),
+  'evt.datetime': (event) => new Date(event.wallTimeNs / 1e6).toISOString().replace('T', ' ').slice(0, -1),
+  'evt.res': (event) => {
+    const result = event.result();
+    return result === null ? null : resultName(result);
+  },
+  'evt.rawres': (event) => event.result(),
+  'evt.failed': (event) => (event.result() ?? 0) < 0,
+  'evt.count': () => 1,
+  'evt.is_io': () => false,
+  'evt.is_io_read': () => false,
+  'evt.is_io_write': () => false,
+  'evt.is_wait': () => false,
+  'evt.is_open_read': (event) => {
+    const access = accessOf(event);
+    return access === OPEN_ACCESS.read || access === OPEN_ACCESS.both;
+  },
+  'evt.is_open_write': (event) => {
+    const access = accessOf(event);
+    return access === OPEN_ACCESS.write || access === OPEN_ACCESS.both;
+  },
+  'evt.is_open_create': (event) => isOpen(event.type) && (event.u32(OPEN.open_flags) & 0o100) !== 0,
+  'evt.args': (event) =>
+    Object.entries(EVENT_ARGUMENTS)
+      .map(([name, read]) => [name, read(event)] as const)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => `${name}=${String(value)}`)
+      .join(' '),
+  'evt.info': (event) => READERS['evt.args']?.(event) ?? null,
+  'proc.pid': (event) => event.process.pid,
+  'proc.ppid': (event) => event.u32(HEADER.ppid),
+  'proc.vpid': (event) => event.u32(HEADER.inner_pid),
+  'proc.sid': (event) => event.u32(HEADER.session),
+  'proc.tty': (event) => event.u32(HEADER.tty),
+  'proc.name': (event) => known(event.process.name),
+  'proc.exe': (event) => known(event.process.exe),
+  'proc.exepath': (event) => known(event.process.exePath),
+  'proc.args': (event) => event.process.args.join(' '),
+  'proc.cmdnargs': (event) => String(event.process.args.length),
+  'proc.cmdline': (event) => known(commandLine(event.process)),
+  'proc.exeline': (event) => known([event.process.exe, ...event.process.args].join(' ')),
+  'proc.cwd': (event) => known(event.process.cwd),
+  'proc.pname': (event) => known(parent(event)?.name ?? event.process.parentName),
+  'proc.pexe': (event) => known(parent(event)?.exe),
+  'proc.pexepath': (event) => known(parent(event)?.exePath),
+  'proc.pcmdline': (event) => {
+    const process = parent(event);
+    return process === undefined ? null : known(commandLine(process));
+  },
+  'proc.duration': (event) => duration(event.process, event),
+  'proc.ppid.duration': (event) => duration(parent(event), event),
+  'proc.pid.ts': (event) => startOf(event.process, event),
+  'proc.ppid.ts': (event) => startOf(parent(event), event),
+  'proc.is_exe_upper_layer': (event) => (event.process.exeFlags & EXE_FLAG.upperLayer) !== 0,
+  'proc.is_exe_from_memfd': (event) => (event.process.exeFlags & EXE_FLAG.memfd) !== 0,
+  'proc.exe_ino': (event) => event.process.exeInode,
+  'proc.exe_ino.ctime': (event) => event.process.exeChangedNs,
+  'proc.exe_ino.mtime': (event) => event.process.exeModifiedNs,
+  'proc.exe_ino.ctime_duration_proc_start': (event) => {
+    const start = event.process.execTimeNs;
+    return event.process.exeChangedNs === 0 || start === 0 ? null : start - event.process.exeChangedNs;
+  },
+  'proc.is_sid_leader': (event) => event.u32(HEADER.session) === event.process.pid,
+  'thread.tid': (event) => event.u32(HEADER.tid),
+  'thread.ismain': (event) => event.u32(HEADER.tid) === event.process.pid,
+  'thread.cap_permitted': (event) => capabilityNames(event.process.capabilities.permitted),
+  'thread.cap_effective': (event) => capabilityNames(event.process.capabilities.effective),
+  'thread.cap_inheritable': (event) => capabilityNames(event.process.capabilities.inheritable),
+  'user.uid': (event) => event.u32(HEADER.uid),
+  'user.loginuid': (event) => (event.u32(HEADER.loginuid) === NO_UID ? -1 : event.u32(HEADER.loginuid)),
+  'group.gid': (event) => event.u32(HEADER.gid),
+  // A container has its own names for numbers; only root means the same everywhere.
+  'user.name': (event) => {
+    const uid = event.u32(HEADER.uid);
+    if (uid === 0) return 'root';
+    return event.container === null ? event.surroundings.userName(uid) : null;
+  },
+  'user.loginname': (event) => {
+    const uid = event.u32(HEADER.loginuid);
+    return uid === NO_UID ? null : event.surroundings.userName(uid);
+  },
+  'fd.num': (event) =>
+    isOpen(event.type)
+      ? Math.max(-1, event.i32(OPEN.result))
+      : event.type === RECORD.connect
+        ? event.i32(CONNECT.descriptor)
+        : null,
+  'fd.name': filePath,
+  'fd.nameraw': onOpen((event) => event.openName()),
+  'fd.directory': onOpen((event) => dirname(event.openPath())),
+  'fd.filename': onOpen((event) => basename(event.openPath())),
+  'fd.type': (event) => kindOf(event)?.type ?? null,
+  'fd.typechar': (event) => kindOf(event)?.letter ?? null,
+  'fd.ino': onOpen((event) => event.u64(OPEN.inode)),
+  'fd.sockfamily': (event) =>
+    event.type !== RECORD.connect ? null : event.u16(CONNECT.family) === AF_UNIX ? 'unix' : 'ip',
+  'fd.l4proto': onConnect((event) => PROTOCOL_NAMES[event.u16(CONNECT.protocol)] ?? null),
+  'fd.ip': onConnect((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
+  'fd.sip': onConnect((event) => event.remoteAddress()),
+  'fd.rip': onConnect((event) => event.remoteAddress()),
+  'fd.cip': onConnect((event) => event.localAddress()),
+  'fd.lip': onConnect((event) => event.localAddress()),
+  'fd.net': onConnect((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
+  'fd.snet': onConnect((event) => event.remoteAddress()),
+  'fd.rnet': onConnect((event) => event.remoteAddress()),
+  'fd.cnet': onConnect((event) => event.localAddress()),
+  'fd.lnet': onConnect((event) => event.localAddress()),
+  'fd.port': onConnect((event) => [event.u16(CONNECT.remote_port), event.u16(CONNECT.local_port)]),
+  'fd.sport': onConnect((event) => event.u16(CONNECT.remote_port)),
+  'fd.rport': onConnect((event) => event.u16(CONNECT.remote_port)),
+  'fd.cport': onConnect((event) => event.u16(CONNECT.local_port)),
+  'fd.lport': onConnect((event) => event.u16(CONNECT.local_port)),
+  'fd.is_server': onConnect(() => false),
+  'fd.connected': onConnect((event) => event.i32(CONNECT.result) >= 0),
+  'fs.path.name': onOpen((event) => event.openPath()),
+  'fs.path.nameraw': onOpen((event) => event.openName()),
+  'container.id': (event) => event.container?.id.slice(0, 12) ?? 'host',
+  'container.full_id': (event) => event.container?.id ?? 'host',
+  'container.name': (event) => (event.container === null ? 'host' : event.container.name),
+  'container.type': (event) => (event.container === null ? 'host' : 'podman'),
+  'container.image': (event) => event.container?.image ?? null,
+  'container.image.repository': (event) => imagePart(event, 'repository'),
+  'container.image.tag': (event) => imagePart(event, 'tag'),
+  'container.image.digest': (event) => event.container?.digest ?? null,
+  'k8s.pod.name': (event) => event.container?.pod ?? null,
+  // Where Kubernetes has a namespace the platform has a project.
+  'k8s.ns.name': (event) => event.container?.project ?? null,
+  'darsena.project': (event) => event.container?.project ?? null,
+  'darsena.environment': (event) => event.container?.environment ?? null,
+  'darsena.workload': (event) => event.container?.workload ?? null,
+  'darsena.container': (event) => event.container?.container ?? null,
+};
+
+const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldReader | undefined>> = {
+  'proc.aname': ofAncestors((process) => process.name),
+  'proc.aexe': ofAncestors((process) => process.exe),
+  'proc.aexepath': ofAncestors((process) => process.exePath),
+  'proc.acmdline': ofAncestors(commandLine),
+  'proc.apid': (argument) => (event) =>
+    argument === null
+      ? ancestorsOf(event).map((process) => process.pid)
+      : (ancestor(event, Number(argument))?.pid ?? null),
+  'evt.arg': (argument) => {
+    const read = argument !== null && Object.hasOwn(EVENT_ARGUMENTS, argument) ? EVENT_ARGUMENTS[argument] : undefined;
+    if (read === undefined) return undefined;
+    return (event) => {
+      const value = read(event);
+      return value === null ? null : String(value);
+    };
+  },
+  'evt.rawarg': (argument) =>
+    argument !== null && Object.hasOwn(RAW_ARGUMENTS, argument) ? RAW_ARGUMENTS[argument] : undefined,
+};
+
+function imagePart(event: KernelEvent, part: 'repository' | 'tag'): string | null {
+  const image = event.container?.image;
+  return image === null || image === undefined ? null : (IMAGE_TAG.exec(image)?.groups?.[part] ?? null);
+}
+
+const MANY_WITHOUT_ARGUMENT: ReadonlySet<string> = new Set([
+  'proc.aname',
+  'proc.aexe',
+  'proc.aexepath',
+  'proc.acmdline',
+  'proc.apid',
+  'fd.ip',
+  'fd.net',
+  'fd.port',
+  'fd.types',
+]);
+
+/** Whether the field may answer a list: all ancestors, both ends of a connection. */
+export function isManyValued(name: string, argument: string | null): boolean {
+  return argument === null && MANY_WITHOUT_ARGUMENT.has(name);
+}
+
+/** The reader of a field, or undefined when this sensor does not see what the field speaks of. */
+export function fieldReader(name: string, argument: string | null): FieldReader | undefined {
+  const maker = Object.hasOwn(READER_MAKERS, name) ? READER_MAKERS[name] : undefined;
+  if (maker !== undefined) return maker(argument);
+  return argument === null && Object.hasOwn(READERS, name) ? READERS[name] : undefined;
+}
+
+/** The events this sensor produces, by Falco's names. */
+export function observedEvents(): readonly string[] {
+  return EVENT_NAMES.slice(1);
+}

@@ -1,0 +1,28 @@
+export { commandLine, KernelEvent, unknownProcess } from './event.ts';
+export type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
+export {
+  type FieldArgument,
+  type FieldType,
+  fieldArgument,
+  fieldNames,
+  fieldType,
+  normalizeField,
+} from './field-types.ts';
+export { ancestorsOf, type FieldReader, type FieldValue, fieldReader, isManyValued, observedEvents } from './fields.ts';
+export {
+  COMM_BYTES,
+  CONNECT,
+  EVENT_NAMES,
+  type EventName,
+  EXE_FLAG,
+  EXEC,
+  EXIT,
+  FORK,
+  HEADER,
+  isOpen,
+  OPEN,
+  RECORD,
+  RECORD_FLAG,
+  RECORD_TYPES_MAX,
+} from './layout.ts';
+export { readText } from './text.ts';

@@ -1,0 +1,103 @@
+/** Words of the kernel's numbers, as Falco prints them. */
+
+/** Capabilities in the order of include/uapi/linux/capability.h. */
+const CAPABILITIES = (
+  'CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE ' +
+  'NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN ' +
+  'SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE ' +
+  'MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE'
+).split(' ');
+
+export function capabilityNames(set: bigint): string {
+  return CAPABILITIES.filter((_, bit) => ((set >> BigInt(bit)) & 1n) === 1n)
+    .map((name) => `CAP_${name}`)
+    .join(' ');
+}
+
+/** Error numbers that Linux shares between x86-64 and arm64 (include/uapi/asm-generic/errno*.h). */
+const ERRORS: Readonly<Record<number, string>> = {
+  1: 'EPERM',
+  2: 'ENOENT',
+  3: 'ESRCH',
+  4: 'EINTR',
+  5: 'EIO',
+  6: 'ENXIO',
+  9: 'EBADF',
+  11: 'EAGAIN',
+  12: 'ENOMEM',
+  13: 'EACCES',
+  14: 'EFAULT',
+  16: 'EBUSY',
+  17: 'EEXIST',
+  19: 'ENODEV',
+  20: 'ENOTDIR',
+  21: 'EISDIR',
+  22: 'EINVAL',
+  23: 'ENFILE',
+  24: 'EMFILE',
+  26: 'ETXTBSY',
+  27: 'EFBIG',
+  28: 'ENOSPC',
+  30: 'EROFS',
+  36: 'ENAMETOOLONG',
+  40: 'ELOOP',
+  75: 'EOVERFLOW',
+  88: 'ENOTSOCK',
+  91: 'EPROTOTYPE',
+  93: 'EPROTONOSUPPORT',
+  95: 'EOPNOTSUPP',
+  97: 'EAFNOSUPPORT',
+  98: 'EADDRINUSE',
+  99: 'EADDRNOTAVAIL',
+  101: 'ENETUNREACH',
+  103: 'ECONNABORTED',
+  104: 'ECONNRESET',
+  106: 'EISCONN',
+  110: 'ETIMEDOUT',
+  111: 'ECONNREFUSED',
+  113: 'EHOSTUNREACH',
+  114: 'EALREADY',
+  115: 'EINPROGRESS',
+};
+
+/** "SUCCESS", the name of the error, or its number. */
+export function resultName(result: number): string {
+  return result >= 0 ? 'SUCCESS' : (ERRORS[-result] ?? String(result));
+}
+
+export const OPEN_ACCESS = { mask: 3, read: 0, write: 1, both: 2 } as const;
+const O_CREAT = 0o100;
+const O_TMPFILE = 0o20000000;
+
+const OPEN_FLAGS: readonly (readonly [number, string])[] = [
+  [O_CREAT, 'O_CREAT'],
+  [0o200, 'O_EXCL'],
+  [0o1000, 'O_TRUNC'],
+  [0o2000, 'O_APPEND'],
+  [0o4000, 'O_NONBLOCK'],
+  [0o10000, 'O_DSYNC'],
+  [0o200000, process.arch === 'arm64' ? 'O_DIRECT' : 'O_DIRECTORY'],
+  [0o40000, process.arch === 'arm64' ? 'O_DIRECTORY' : 'O_DIRECT'],
+  [0o2000000, 'O_CLOEXEC'],
+  [O_TMPFILE, 'O_TMPFILE'],
+];
+
+export function openFlagNames(flags: number): string {
+  const access = flags & OPEN_ACCESS.mask;
+  const first = access === OPEN_ACCESS.read ? 'O_RDONLY' : access === OPEN_ACCESS.write ? 'O_WRONLY' : 'O_RDWR';
+  return [first, ...OPEN_FLAGS.filter(([bit]) => (flags & bit) === bit).map(([, name]) => name)].join('|');
+}
+
+/** The kind of a file by its mode: Falco's word and letter. */
+export function fileKind(mode: number): { type: string; letter: string } {
+  switch (mode & 0o170000) {
+    case 0o040000:
+      return { type: 'directory', letter: 'd' };
+    case 0o010000:
+      return { type: 'fifo', letter: 'p' };
+    case 0o140000:
+      return { type: 'unix', letter: 'u' };
+    default:
+      return { type: 'file', letter: 'f' };
+  }
+}

@@ -1,0 +1,45 @@
+/** Reading text out of a record. Names of files and arguments are bytes; what is not UTF-8 becomes U+FFFD. */
+
+/** A text that ends at NUL or after `max` bytes. */
+export function readText(bytes: Buffer, at: number, max: number): string {
+  const end = bytes.indexOf(0, at);
+  return bytes.toString('utf8', at, end === -1 || end > at + max ? at + max : end);
+}
+
+/** A path written leaf first with a NUL after each name ("shadow\0etc\0") as "/etc/shadow"; no names at all is "/". */
+export function readReversedPath(bytes: Buffer, at: number, length: number): string {
+  let path = '';
+  let start = at;
+  const end = at + length;
+  while (start < end) {
+    let stop = bytes.indexOf(0, start);
+    if (stop === -1 || stop > end) stop = end;
+    path = `/${bytes.toString('utf8', start, stop)}${path}`;
+    start = stop + 1;
+  }
+  return path === '' ? '/' : path;
+}
+
+/** An argument list: texts each ended by NUL; the last one may have been cut. */
+export function readArguments(bytes: Buffer, at: number, length: number): string[] {
+  const list: string[] = [];
+  let start = at;
+  const end = at + length;
+  while (start < end) {
+    let stop = bytes.indexOf(0, start);
+    if (stop === -1 || stop > end) stop = end;
+    list.push(bytes.toString('utf8', start, stop));
+    start = stop + 1;
+  }
+  return list;
+}
+
+/** Joins a name to a folder and takes out `.`, `..` and doubled slashes, as text only: links are not followed. */
+export function joinPath(folder: string, name: string): string {
+  const parts: string[] = [];
+  for (const part of (name.startsWith('/') ? name : `${folder}/${name}`).split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
+}

@@ -1,0 +1,139 @@
+/* exec, fork and exit of processes. */
+#include "common.h"
+
+static __always_inline __u64 nanoseconds(__s64 seconds, __u32 rest) { return (__u64)seconds * 1000000000ull + rest; }
+
+static __always_inline void put_inode_times(struct exec_record *r, struct inode *inode) {
+  if (bpf_core_field_exists(inode->i_ctime_sec)) {
+    r->changed = nanoseconds(BPF_CORE_READ(inode, i_ctime_sec), BPF_CORE_READ(inode, i_ctime_nsec));
+    r->modified = nanoseconds(BPF_CORE_READ(inode, i_mtime_sec), BPF_CORE_READ(inode, i_mtime_nsec));
+    return;
+  }
+  struct inode___underscored *six = (void *)inode;
+  if (bpf_core_field_exists(six->__i_ctime)) {
+    r->changed = nanoseconds(BPF_CORE_READ(six, __i_ctime.tv_sec), BPF_CORE_READ(six, __i_ctime.tv_nsec));
+    r->modified = nanoseconds(BPF_CORE_READ(six, __i_mtime.tv_sec), BPF_CORE_READ(six, __i_mtime.tv_nsec));
+    return;
+  }
+  struct inode___timespec *five = (void *)inode;
+  if (bpf_core_field_exists(five->i_ctime)) {
+    r->changed = nanoseconds(BPF_CORE_READ(five, i_ctime.tv_sec), BPF_CORE_READ(five, i_ctime.tv_nsec));
+    r->modified = nanoseconds(BPF_CORE_READ(five, i_mtime.tv_sec), BPF_CORE_READ(five, i_mtime.tv_nsec));
+  }
+}
+
+/* Whether the running file was written after the image was made. In every overlay inode the pointer to the upper dentry
+ * follows the generic inode directly (struct ovl_inode, fs/overlayfs/ovl_entry.h); overlay may be a module, so its own type
+ * is not always in the kernel's BTF. */
+static __always_inline __u32 exe_flags_of(struct dentry *dentry, struct inode *inode) {
+  __u32 flags = 0;
+  if (BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAY_MAGIC) {
+    void *upper = 0;
+    bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+    if (upper) flags |= EXE_UPPER_LAYER;
+  }
+  char start[8] = {};
+  bpf_probe_read_kernel_str(start, sizeof(start), BPF_CORE_READ(dentry, d_name.name));
+  if (start[0] == 'm' && start[1] == 'e' && start[2] == 'm' && start[3] == 'f' && start[4] == 'd' && start[5] == ':' &&
+      BPF_CORE_READ(dentry, d_parent) == dentry)
+    flags |= EXE_FROM_MEMFD;
+  return flags;
+}
+
+SEC("tp_btf/sched_process_exec")
+int on_exec(__u64 *ctx) {
+  struct task_struct *task = (struct task_struct *)ctx[0];
+  struct linux_binprm *program = (struct linux_binprm *)ctx[2];
+  __u64 cgroup = 0;
+  __u16 flags = 0;
+  if (!is_wanted(task, &cgroup, &flags)) return 0;
+  struct scratch *s = take_scratch(SCRATCH_PROCESS, sizeof(struct exec_record));
+  if (!s) return 0;
+  struct exec_record *r = (struct exec_record *)s->data;
+  fill_header(&r->head, task, RECORD_EXEC, cgroup, flags);
+  struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+  BPF_CORE_READ_INTO(&r->parent_comm, parent, group_leader, comm);
+  struct mm_struct *memory = BPF_CORE_READ(task, mm);
+  struct file *exe = BPF_CORE_READ(memory, exe_file);
+  struct dentry *dentry = BPF_CORE_READ(exe, f_path.dentry);
+  struct inode *inode = BPF_CORE_READ(exe, f_inode);
+  r->exe_flags = exe_flags_of(dentry, inode);
+  r->inode = BPF_CORE_READ(inode, i_ino);
+  r->changed = 0;
+  r->modified = 0;
+  put_inode_times(r, inode);
+  const struct cred *cred = BPF_CORE_READ(task, cred);
+  bpf_probe_read_kernel(&r->cap_inheritable, 8, (const void *)cred + bpf_core_field_offset(struct cred, cap_inheritable));
+  bpf_probe_read_kernel(&r->cap_permitted, 8, (const void *)cred + bpf_core_field_offset(struct cred, cap_permitted));
+  bpf_probe_read_kernel(&r->cap_effective, 8, (const void *)cred + bpf_core_field_offset(struct cred, cap_effective));
+  r->exe_length = put_path(s, BPF_CORE_READ(exe, f_path.mnt), dentry);
+  r->cwd_length = put_path(s, BPF_CORE_READ(task, fs, pwd.mnt), BPF_CORE_READ(task, fs, pwd.dentry));
+  r->name_length = 0;
+  r->args_length = 0;
+  __u32 used = s->used;
+  if (used <= DATA_BYTES_MAX - NAME_BYTES_MAX) {
+    long n = bpf_probe_read_kernel_str(s->data + used, NAME_BYTES_MAX, BPF_CORE_READ(program, filename));
+    if (n > 0) {
+      r->name_length = n;
+      s->used = used + n;
+    }
+  }
+  __u64 start = BPF_CORE_READ(memory, arg_start);
+  __u64 total = BPF_CORE_READ(memory, arg_end) - start;
+  r->args_total = total;
+  used = s->used;
+  if (used <= DATA_BYTES_MAX - ARGUMENT_BYTES_MAX) {
+    __u32 wanted = total > ARGUMENT_BYTES_MAX ? ARGUMENT_BYTES_MAX : total;
+    if (total > ARGUMENT_BYTES_MAX) s->flags |= FLAG_TRUNCATED;
+    if (wanted > 0 && wanted <= ARGUMENT_BYTES_MAX && bpf_probe_read_user(s->data + used, wanted, (void *)start) == 0) {
+      r->args_length = wanted;
+      s->used = used + wanted;
+    }
+  } else {
+    s->flags |= FLAG_TRUNCATED;
+  }
+  return send(s, 0);
+}
+
+SEC("tp_btf/sched_process_fork")
+int on_fork(__u64 *ctx) {
+  struct task_struct *task = (struct task_struct *)ctx[0];
+  struct task_struct *child = (struct task_struct *)ctx[1];
+  if (BPF_CORE_READ(child, tgid) != BPF_CORE_READ(child, pid)) return 0; /* a thread */
+  __u64 cgroup = 0;
+  __u16 flags = 0;
+  if (!is_wanted(task, &cgroup, &flags)) return 0;
+  struct scratch *s = take_scratch(SCRATCH_PROCESS, sizeof(struct fork_record));
+  if (!s) return 0;
+  struct fork_record *r = (struct fork_record *)s->data;
+  fill_header(&r->head, task, RECORD_FORK, cgroup, flags);
+  r->child = BPF_CORE_READ(child, tgid);
+  r->child_started = BPF_CORE_READ(child, start_boottime);
+  r->inner_child = innermost(BPF_CORE_READ(child, thread_pid));
+  return send(s, 0);
+}
+
+SEC("tp_btf/sched_process_exit")
+int on_exit(__u64 *ctx) {
+  struct task_struct *task = (struct task_struct *)ctx[0];
+  if (BPF_CORE_READ(task, signal, live.counter) != 0) return 0; /* other threads go on */
+  __u64 cgroup = 0;
+  __u16 flags = 0;
+  if (!is_wanted(task, &cgroup, &flags)) return 0;
+  struct scratch *s = take_scratch(SCRATCH_PROCESS, sizeof(struct exit_record));
+  if (!s) return 0;
+  struct exit_record *r = (struct exit_record *)s->data;
+  fill_header(&r->head, task, RECORD_EXIT, cgroup, flags);
+  r->code = BPF_CORE_READ(task, exit_code);
+  r->reserved = 0;
+  return send(s, 0);
+}
+
+/* A removed cgroup's id is never used again; forget what was known of it. */
+SEC("tp_btf/cgroup_rmdir")
+int on_cgroup_removed(__u64 *ctx) {
+  struct cgroup *cgroup = (struct cgroup *)ctx[0];
+  __u64 key = BPF_CORE_READ(cgroup, kn, id);
+  bpf_map_delete_elem(&containers, &key);
+  return 0;
+}

@@ -1,0 +1,108 @@
+/* The record the programs write and TypeScript reads in place. src/events/layout.ts says the same in its language and a test
+ * compares the two. All numbers are little endian; text is appended after the fixed part in the order of its length members.
+ * A path is written leaf first, each name ended by NUL ("shadow\0etc\0"), because that is the order a dentry is climbed. */
+#ifndef DARSENA_RECORD_H
+#define DARSENA_RECORD_H
+
+enum record_type {
+  RECORD_EXEC = 1,
+  RECORD_FORK = 2,
+  RECORD_EXIT = 3,
+  RECORD_OPEN = 4,
+  RECORD_OPENAT = 5,
+  RECORD_OPENAT2 = 6,
+  RECORD_CREAT = 7,
+  RECORD_CONNECT = 8,
+  RECORD_TYPES = 16,
+};
+
+enum record_flag {
+  FLAG_PATH_FROM_CWD = 1,  /* the open failed: path is the working directory, the name is as the program gave it */
+  FLAG_TRUNCATED = 2,      /* a path or the arguments did not fit */
+  FLAG_UNKNOWN_CGROUP = 4, /* the table of containers is full: the reader asks /proc */
+  FLAG_UNLINKED_ROOT = 8,  /* the path did not end at a mount (memfd and its like) */
+};
+
+enum exe_flag {
+  EXE_UPPER_LAYER = 1,
+  EXE_FROM_MEMFD = 2,
+};
+
+struct record_header {
+  __u16 type;
+  __u16 flags;
+  __u32 length;
+  __u64 time; /* CLOCK_MONOTONIC, ns */
+  __u32 pid;
+  __u32 tid;
+  __u32 ppid;
+  __u32 uid;
+  __u32 gid;
+  __u32 loginuid;
+  __u64 cgroup; /* kernfs id of the container's cgroup; 0 is the host */
+  __u32 mount_namespace;
+  __u32 tty;
+  __u64 started;        /* of the process, CLOCK_BOOTTIME, ns; with pid it names a process for ever */
+  __u64 parent_started; /* the same of the parent */
+  __u32 session;
+  __u32 inner_pid; /* in the process's own pid namespace */
+  char comm[16];
+}; /* 96 bytes */
+
+struct exec_record {
+  struct record_header head;
+  char parent_comm[16];
+  __u32 exe_flags;
+  __u32 exe_length;
+  __u32 cwd_length;
+  __u32 name_length; /* the file name as the caller gave it */
+  __u32 args_length;
+  __u32 args_total; /* before cutting */
+  __u64 inode;
+  __u64 changed;  /* ctime, ns */
+  __u64 modified; /* mtime, ns */
+  __u64 cap_inheritable;
+  __u64 cap_permitted;
+  __u64 cap_effective;
+}; /* 184 bytes; exe, cwd, name, args */
+
+struct fork_record {
+  struct record_header head;
+  __u64 child_started;
+  __u32 child;
+  __u32 inner_child;
+}; /* 112 bytes */
+
+struct exit_record {
+  struct record_header head;
+  __s32 code;
+  __u32 reserved;
+}; /* 104 bytes */
+
+struct open_record {
+  struct record_header head;
+  __s32 result; /* descriptor, or minus errno */
+  __u32 open_flags;
+  __u32 mode; /* of the inode */
+  __u32 path_length;
+  __u32 name_length;
+  __s32 folder; /* dirfd as given */
+  __u64 inode;
+}; /* 128 bytes; path, name */
+
+struct connect_record {
+  struct record_header head;
+  __s32 result;
+  __s32 descriptor;
+  __u16 family;
+  __u16 socket_type;
+  __u16 protocol;
+  __u16 remote_port;
+  __u16 local_port;
+  __u16 reserved;
+  __u32 path_length;
+  __u8 remote[16];
+  __u8 local[16];
+}; /* 152 bytes; path of a unix socket */
+
+#endif

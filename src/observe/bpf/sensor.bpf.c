@@ -1,0 +1,6 @@
+/* All programs of the sensor in one object, so that they share their maps. GPL is asked by the helpers that read memory. */
+#include "process.h"
+#include "open.h"
+#include "connect.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

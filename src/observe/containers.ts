@@ -1,0 +1,96 @@
+import type { ContainerFacts } from '../events/index.ts';
+import { CGROUPS_MAX, WAIT_FIRST_MS, WAIT_MS } from './limits.ts';
+
+/** Where a container stands with us: told by the agent, waited for, given up (its events pass with the id alone), not ours. */
+export type Standing = 'known' | 'awaited' | 'unknown' | 'foreign';
+
+export interface Slot {
+  readonly cgroup: bigint;
+  readonly id: string;
+  facts: ContainerFacts;
+  standing: Standing;
+  readonly deadlineMs: number;
+}
+
+/** Switches a cgroup's events off and on in the kernel. */
+export interface CgroupSwitch {
+  setIgnored(cgroup: bigint, id: string, ignored: boolean): void;
+}
+
+/** The map cgroup → container → workload. The agent gives the whole set each time. */
+export class ContainerRegister {
+  readonly #switch: CgroupSwitch;
+  readonly #onlyTold: boolean;
+  readonly #slots = new Map<number, Slot>();
+  readonly #told = new Map<string, ContainerFacts>();
+  #lastToldMs = -1;
+
+  /** @param onlyTold containers the agent does not name are not ours: their events are dropped in the kernel */
+  constructor(cgroupSwitch: CgroupSwitch, onlyTold: boolean) {
+    this.#switch = cgroupSwitch;
+    this.#onlyTold = onlyTold;
+  }
+
+  /** Replaces the whole set. */
+  tell(containers: readonly ContainerFacts[], nowMs: number): void {
+    this.#lastToldMs = nowMs;
+    this.#told.clear();
+    for (const container of containers) this.#told.set(container.id, container);
+    for (const slot of this.#slots.values()) {
+      const facts = this.#told.get(slot.id);
+      if (facts !== undefined) {
+        if (slot.standing === 'foreign') this.#switch.setIgnored(slot.cgroup, slot.id, false);
+        slot.facts = facts;
+        slot.standing = 'known';
+      }
+    }
+  }
+
+  /** The slot of a cgroup, or undefined when it has to be made. */
+  find(cgroup: number): Slot | undefined {
+    return this.#slots.get(cgroup);
+  }
+
+  add(key: number, cgroup: bigint, id: string, nowMs: number): Slot {
+    const facts = this.#told.get(id);
+    const wait = this.#lastToldMs === -1 ? WAIT_FIRST_MS : WAIT_MS;
+    const slot: Slot = {
+      cgroup,
+      id,
+      facts: facts ?? unknownContainer(id),
+      standing: facts === undefined ? 'awaited' : 'known',
+      deadlineMs: nowMs + wait,
+    };
+    this.#slots.set(key, slot);
+    if (this.#slots.size > CGROUPS_MAX) {
+      const [oldest] = this.#slots.keys();
+      if (oldest !== undefined) this.#slots.delete(oldest);
+    }
+    return slot;
+  }
+
+  /** Gives up on containers nobody told us of in time. */
+  settle(nowMs: number): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.standing !== 'awaited' || nowMs < slot.deadlineMs) continue;
+      if (this.#onlyTold && this.#lastToldMs !== -1) {
+        slot.standing = 'foreign';
+        this.#switch.setIgnored(slot.cgroup, slot.id, true);
+      } else slot.standing = 'unknown';
+    }
+  }
+}
+
+export function unknownContainer(id: string): ContainerFacts {
+  return {
+    id,
+    name: null,
+    project: null,
+    environment: null,
+    workload: null,
+    pod: null,
+    container: null,
+    image: null,
+    digest: null,
+  };
+}

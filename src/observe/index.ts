@@ -1,0 +1,3 @@
+export { observeFault } from './errors.ts';
+export { type Coverage, type KernelCounts, Probe, type ProbeOptions } from './probe.ts';
+export { type EventHandler, Watcher, type WatcherOptions } from './watcher.ts';

@@ -1,0 +1,21 @@
+/** Bounds of what is kept in memory about the machine. */
+
+/** Living processes; a container host rarely has more, and one entry is about 1 KB. */
+export const PROCESSES_MAX = 32_768;
+/** Ended processes kept a while, because children and late events ask for them. */
+export const ENDED_PROCESSES_MAX = 2_048;
+/** Containers remembered by their cgroup; the table in the kernel has as many. */
+export const CGROUPS_MAX = 16_384;
+/** Events of containers that nobody has told us about yet. */
+export const WAITING_EVENTS_MAX = 8_192;
+export const WAITING_BYTES_MAX = 8 * 1024 * 1024;
+/** How long an event waits for word of its container: the agent hears of a start within a second. */
+export const WAIT_MS = 2_000;
+/** The same while the agent has not said anything yet. */
+export const WAIT_FIRST_MS = 10_000;
+/** Command lines in /proc are read up to here; the kernel programs cut at the same length. */
+export const PROC_TEXT_BYTES_MAX = 4_096;
+/** Records handled before the clock, messages and counters get their turn. */
+export const BATCH_RECORDS_MAX = 4_096;
+/** A user list larger than this is not read. */
+export const PASSWD_BYTES_MAX = 1024 * 1024;

@@ -1,0 +1,144 @@
+/** The BPF programs in the kernel: loading, settings, counters, rings. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { EVENT_NAMES } from '../events/index.ts';
+import { BpfObject, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
+import { observeFault } from './errors.ts';
+import { effectiveCapabilities } from './proc.ts';
+import { RingReader } from './ring.ts';
+
+const BTF_FILE = '/sys/kernel/btf/vmlinux';
+const EPERM = 1;
+const EACCES = 13;
+const COUNTERS_BYTES = 16;
+const ENTRY_BYTES = 72;
+const ENTRY_ID_OFFSET = 8;
+const CONTAINER_ID_BYTES = 64;
+/** Loss of these blinds the sensor; without any other it still works and says what it cannot see. */
+const ESSENTIAL = ['on_exec'];
+
+export interface Coverage {
+  /** Programs that are attached. */
+  readonly programs: readonly string[];
+  readonly missing: readonly { readonly what: string; readonly why: string }[];
+}
+
+/** Events since the start by Falco's names of their types, as the kernel counted them. */
+export interface KernelCounts {
+  readonly seen: Readonly<Record<string, number>>;
+  readonly lost: Readonly<Record<string, number>>;
+}
+
+export interface ProbeOptions {
+  /** Events of the host itself too. Default: containers only. */
+  readonly hostToo?: boolean;
+  /** Bytes of the rings, powers of two of at least a page. Defaults: 1 MiB and 4 MiB. */
+  readonly processRingBytes?: number;
+  readonly openRingBytes?: number;
+  /** Where the compiled programs are. Default: beside this file. */
+  readonly objectFile?: string;
+}
+
+export class Probe {
+  readonly #object: BpfObject;
+  readonly #containers: number;
+  readonly #counts: number;
+  readonly #key = Buffer.alloc(8);
+  readonly #entry = Buffer.alloc(ENTRY_BYTES);
+  readonly #counters: Buffer;
+  readonly coverage: Coverage;
+  readonly processRing: RingReader;
+  readonly openRing: RingReader;
+  readonly poller: Poller;
+
+  /** Loads and attaches. Throws a fault that says what the machine lacks. */
+  constructor(options: ProbeOptions = {}) {
+    const file = options.objectFile ?? join(import.meta.dirname, 'bpf', `sensor.${process.arch}.bpf.o`);
+    if (!existsSync(BTF_FILE)) throw observeFault('observe.no-btf');
+    if (!existsSync(file)) throw observeFault('observe.no-object', { processor: process.arch, file });
+    const sizes = {
+      ...(options.processRingBytes === undefined ? {} : { process_ring: options.processRingBytes }),
+      ...(options.openRingBytes === undefined ? {} : { open_ring: options.openRingBytes }),
+    };
+    const object = BpfObject.load(file, sizes);
+    if (!(object instanceof BpfObject)) throw loadFault(object);
+    this.#object = object;
+    const { attached, failed } = object.attachAll();
+    if (ESSENTIAL.some((program) => !attached.includes(program))) {
+      throw observeFault('observe.nothing-attached', { reason: failed[0]?.reason ?? object.refused[0]?.reason ?? '' });
+    }
+    this.coverage = {
+      programs: attached,
+      missing: [
+        ...[...object.refused, ...failed].map(({ program, reason }) => ({ what: program, why: reason })),
+        { what: 'files opened through io_uring', why: 'no program for it yet' },
+      ],
+    };
+    this.#containers = object.map('containers').fd;
+    this.#counts = object.map('counts').fd;
+    this.#counters = Buffer.alloc(COUNTERS_BYTES * possibleCpus());
+    const rings = ['process_ring', 'open_ring'].map((name) => object.map(name));
+    this.poller = new Poller();
+    for (const ring of rings) this.poller.add(ring.fd);
+    const [processRing, openRing] = rings.map((ring) => new RingReader(mapRing(ring.fd, ring.entries)));
+    if (processRing === undefined || openRing === undefined) throw new TypeError('the object has no rings');
+    this.processRing = processRing;
+    this.openRing = openRing;
+    const settings = Buffer.alloc(8);
+    settings.writeUInt32LE(options.hostToo === true ? 1 : 0, 0);
+    settings.writeUInt32LE(process.pid, 4);
+    writeMapEntry(object.map('settings').fd, Buffer.alloc(4), settings);
+  }
+
+  /** The id of the container a cgroup belongs to, as the kernel programs found it, or null. */
+  containerId(cgroup: bigint): string | null {
+    this.#key.writeBigUInt64LE(cgroup);
+    if (!readMapEntry(this.#containers, this.#key, this.#entry)) return null;
+    return this.#entry.toString('latin1', ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + CONTAINER_ID_BYTES);
+  }
+
+  /** From now on the kernel drops, or passes again, what happens in this cgroup. */
+  setIgnored(cgroup: bigint, id: string, ignored: boolean): void {
+    this.#key.writeBigUInt64LE(cgroup);
+    this.#entry.fill(0);
+    this.#entry.writeUInt32LE(ignored ? 2 : 1, 0);
+    this.#entry.write(id, ENTRY_ID_OFFSET, CONTAINER_ID_BYTES, 'latin1');
+    writeMapEntry(this.#containers, this.#key, this.#entry);
+  }
+
+  counts(): KernelCounts {
+    const seen: Record<string, number> = {};
+    const lost: Record<string, number> = {};
+    EVENT_NAMES.forEach((name, type) => {
+      if (name === '') return;
+      const key = Buffer.alloc(4);
+      key.writeUInt32LE(type);
+      if (!readMapEntry(this.#counts, key, this.#counters)) return;
+      seen[name] = 0;
+      lost[name] = 0;
+      for (let at = 0; at < this.#counters.length; at += COUNTERS_BYTES) {
+        seen[name] += Number(this.#counters.readBigUInt64LE(at));
+        lost[name] += Number(this.#counters.readBigUInt64LE(at + 8));
+      }
+    });
+    return { seen, lost };
+  }
+
+  /** Detaches. The rings' memory stays mapped: readers may still look at it. */
+  close(): void {
+    this.#object.close();
+    this.poller.close();
+  }
+}
+
+function loadFault({ errno, log }: { errno: number; log: string }): Error {
+  const reason =
+    log
+      .split('\n')
+      .at(-1)
+      ?.replace(/^libbpf: /, '') ?? '';
+  if (errno === EPERM || errno === EACCES) {
+    return observeFault('observe.no-rights', { reason, capabilities: effectiveCapabilities() });
+  }
+  return observeFault('observe.load-failed', { reason: reason === '' ? `error ${errno}` : reason });
+}

@@ -1,0 +1,113 @@
+/** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import type { ProcessFacts } from '../events/index.ts';
+import { PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
+
+/** The unit of start times in /proc (USER_HZ) is 100 a second on every architecture that Linux has. */
+const NS_PER_TICK = 10_000_000;
+const CONTAINER_ID = /(?:^|[/-])([0-9a-f]{64})(?:\.scope)?(?:\/|$)/;
+
+/** Whether two start times are of the same process, when one comes from /proc and is only as fine as a tick. */
+export function sameStart(a: number, b: number): boolean {
+  return a === b || Math.floor(a / NS_PER_TICK) === Math.floor(b / NS_PER_TICK);
+}
+
+function readBounded(path: string): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const buffer = Buffer.alloc(PROC_TEXT_BYTES_MAX);
+    return buffer.subarray(0, readSync(fd, buffer, 0, PROC_TEXT_BYTES_MAX, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // a kernel thread has none, another user's needs more rights
+  }
+}
+
+/** Reads a process, or null when it is gone or not readable. */
+export function readProcess(pid: number): ProcessFacts | null {
+  try {
+    const stat = readBounded(`/proc/${pid}/stat`).toString('utf8');
+    const close = stat.lastIndexOf(')');
+    const name = stat.slice(stat.indexOf('(') + 1, close);
+    const fields = stat.slice(close + 2).split(' '); // from the third field, "state"
+    const status = readBounded(`/proc/${pid}/status`).toString('utf8');
+    const number = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+    const mask = (key: string): bigint =>
+      BigInt(`0x${new RegExp(`^${key}:\\s+([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
+    const words = readBounded(`/proc/${pid}/cmdline`).toString('utf8').split('\0');
+    if (words.at(-1) === '') words.pop();
+    const inner = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1];
+    return {
+      pid,
+      startedNs: Number(fields[19] ?? 0) * NS_PER_TICK,
+      ppid: Number(fields[1] ?? 0),
+      parentStartedNs: 0,
+      name,
+      parentName: '',
+      exe: words[0] ?? '',
+      exePath: readLink(`/proc/${pid}/exe`),
+      args: words.slice(1),
+      cwd: readLink(`/proc/${pid}/cwd`),
+      uid: number('Uid'),
+      gid: number('Gid'),
+      loginUid: 0xffffffff,
+      tty: Number(fields[4] ?? 0),
+      session: Number(fields[3] ?? 0),
+      innerPid: inner === undefined ? pid : Number(inner),
+      exeFlags: 0,
+      exeInode: 0,
+      exeChangedNs: 0,
+      exeModifiedNs: 0,
+      capabilities: { inheritable: mask('CapInh'), permitted: mask('CapPrm'), effective: mask('CapEff') },
+      execTimeNs: 0,
+    };
+  } catch {
+    return null; // it ended meanwhile
+  }
+}
+
+export function listProcesses(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** The id of the container a process is in, by the names engines give their cgroups, or null. */
+export function containerOf(pid: number): string | null {
+  try {
+    for (const line of readBounded(`/proc/${pid}/cgroup`).toString('utf8').split('\n')) {
+      const path = line.slice(line.lastIndexOf(':') + 1);
+      if (path.includes('conmon-')) continue;
+      const id = CONTAINER_ID.exec(path)?.[1];
+      if (id !== undefined) return id;
+    }
+  } catch {
+    return null; // it ended meanwhile
+  }
+  return null;
+}
+
+/** Users of the host by number. */
+export function readUsers(path = '/etc/passwd'): Map<number, string> {
+  const users = new Map<number, string>();
+  const text = readFileSync(path, 'utf8');
+  if (text.length > PASSWD_BYTES_MAX) return users;
+  for (const line of text.split('\n')) {
+    const [name, , uid] = line.split(':');
+    if (name !== undefined && uid !== undefined && /^\d+$/.test(uid) && !users.has(Number(uid)))
+      users.set(Number(uid), name);
+  }
+  return users;
+}
+
+/** Names of the capabilities this process may use, for error texts. */
+export function effectiveCapabilities(): string {
+  return /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 'unknown';
+}

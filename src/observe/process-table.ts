@@ -1,0 +1,180 @@
+import {
+  EXEC,
+  FORK,
+  HEADER,
+  type KernelEvent,
+  type ProcessFacts,
+  RECORD,
+  type Surroundings,
+  unknownProcess,
+} from '../events/index.ts';
+import { kernelClocks } from '../system/native.ts';
+import { ENDED_PROCESSES_MAX, PROCESSES_MAX } from './limits.ts';
+import { listProcesses, readProcess, readUsers, sameStart } from './proc.ts';
+
+const USERS_REREAD_MS = 10_000;
+
+/**
+ * Processes by pid, bounded, safe against reuse: an entry answers only for the start time it was made with. Ended processes stay
+ * for a while. What was never seen is read from /proc once.
+ */
+export class ProcessTable implements Surroundings {
+  readonly #living = new Map<number, ProcessFacts>();
+  readonly #ended: number[] = [];
+  #users: Map<number, string>;
+  #usersReadMs: number;
+  wallOffsetNs = 0;
+  bootOffsetNs = 0;
+
+  constructor() {
+    this.#users = readUsers();
+    this.#usersReadMs = Date.now();
+    this.adjustClocks();
+  }
+
+  /** Follows the wall clock, which may be set while the kernel's goes on. */
+  adjustClocks(): void {
+    const clocks = kernelClocks();
+    this.wallOffsetNs = Date.now() * 1e6 - clocks.monotonicNs;
+    this.bootOffsetNs = clocks.bootNs - clocks.monotonicNs;
+  }
+
+  /** Reads what runs already. */
+  seed(): void {
+    for (const pid of listProcesses()) {
+      const facts = readProcess(pid);
+      if (facts !== null) this.#put(facts);
+    }
+  }
+
+  get size(): number {
+    return this.#living.size;
+  }
+
+  /** The acting process of the event, after taking in what the event says of it. */
+  follow(event: KernelEvent): ProcessFacts {
+    if (event.type === RECORD.exec) return this.#put(this.#fromExec(event));
+    const process = this.#find(event.u32(HEADER.pid), event.u64(HEADER.started)) ?? this.#adopt(event);
+    if (event.type === RECORD.fork) this.#fork(event, process);
+    else if (event.type === RECORD.exit) this.#end(process.pid);
+    else this.#rename(event, process);
+    return process;
+  }
+
+  parentOf(process: ProcessFacts): ProcessFacts | undefined {
+    if (process.ppid === 0) return undefined;
+    const known = this.#living.get(process.ppid);
+    if (known !== undefined && fits(known, process.parentStartedNs)) return known;
+    if (known === undefined || process.parentStartedNs !== 0) {
+      const read = readProcess(process.ppid);
+      if (read !== null && fits(read, process.parentStartedNs)) return this.#put(read);
+    }
+    if (process.parentName === '') return undefined;
+    return unknownProcess(process.ppid, process.parentStartedNs, process.parentName);
+  }
+
+  userName(uid: number): string | null {
+    const name = this.#users.get(uid);
+    if (name !== undefined) return name;
+    if (Date.now() - this.#usersReadMs > USERS_REREAD_MS) {
+      this.#users = readUsers();
+      this.#usersReadMs = Date.now();
+    }
+    return this.#users.get(uid) ?? null;
+  }
+
+  #find(pid: number, startedNs: number): ProcessFacts | undefined {
+    const known = this.#living.get(pid);
+    return known !== undefined && fits(known, startedNs) ? known : undefined;
+  }
+
+  #put(process: ProcessFacts): ProcessFacts {
+    this.#living.delete(process.pid);
+    this.#living.set(process.pid, process);
+    if (this.#living.size > PROCESSES_MAX) {
+      const [oldest] = this.#living.keys();
+      if (oldest !== undefined) this.#living.delete(oldest);
+    }
+    return process;
+  }
+
+  #fromExec(event: KernelEvent): ProcessFacts {
+    const words = event.execArguments();
+    return {
+      ...headerFacts(event),
+      parentName: event.text(EXEC.parent_comm, 16),
+      exe: words[0] ?? '',
+      exePath: event.execPath(),
+      args: words.slice(1),
+      cwd: event.execCwd(),
+      exeFlags: event.u32(EXEC.exe_flags),
+      exeInode: event.u64(EXEC.inode),
+      exeChangedNs: event.u64(EXEC.changed),
+      exeModifiedNs: event.u64(EXEC.modified),
+      capabilities: {
+        inheritable: event.big(EXEC.cap_inheritable),
+        permitted: event.big(EXEC.cap_permitted),
+        effective: event.big(EXEC.cap_effective),
+      },
+      execTimeNs: event.wallTimeNs,
+    };
+  }
+
+  /** A process whose exec was not seen: /proc knows it while it lives, the header knows the rest. */
+  #adopt(event: KernelEvent): ProcessFacts {
+    const header = headerFacts(event);
+    const read = readProcess(header.pid);
+    if (read === null || !sameStart(read.startedNs, header.startedNs)) return this.#put(header);
+    return this.#put({ ...read, ...sureFacts(header) });
+  }
+
+  #fork(event: KernelEvent, parent: ProcessFacts): void {
+    this.#put({
+      ...parent,
+      pid: event.u32(FORK.child),
+      startedNs: event.u64(FORK.child_started),
+      ppid: parent.pid,
+      parentStartedNs: parent.startedNs,
+      parentName: parent.name,
+      innerPid: event.u32(FORK.inner_child),
+    });
+  }
+
+  #end(pid: number): void {
+    this.#ended.push(pid);
+    if (this.#ended.length <= ENDED_PROCESSES_MAX) return;
+    const oldest = this.#ended.shift();
+    if (oldest !== undefined) this.#living.delete(oldest);
+  }
+
+  /** prctl(PR_SET_NAME): busybox, for one, runs itself and then takes the name of the applet. */
+  #rename(event: KernelEvent, process: ProcessFacts): void {
+    if (event.u32(HEADER.tid) !== process.pid) return;
+    const name = event.comm;
+    if (name !== process.name) process.name = name;
+  }
+}
+
+function fits(process: ProcessFacts, startedNs: number): boolean {
+  return startedNs === 0 || process.startedNs === 0 || sameStart(process.startedNs, startedNs);
+}
+
+/** What the header alone is sure of, and fresher than /proc. */
+function sureFacts(header: ProcessFacts) {
+  const { startedNs, ppid, parentStartedNs, name, uid, gid, loginUid, tty, session, innerPid } = header;
+  return { startedNs, ppid, parentStartedNs, name, uid, gid, loginUid, tty, session, innerPid };
+}
+
+function headerFacts(event: KernelEvent): ProcessFacts {
+  return {
+    ...unknownProcess(event.u32(HEADER.pid), event.u64(HEADER.started), event.comm),
+    ppid: event.u32(HEADER.ppid),
+    parentStartedNs: event.u64(HEADER.parent_started),
+    uid: event.u32(HEADER.uid),
+    gid: event.u32(HEADER.gid),
+    loginUid: event.u32(HEADER.loginuid),
+    tty: event.u32(HEADER.tty),
+    session: event.u32(HEADER.session),
+    innerPid: event.u32(HEADER.inner_pid),
+  };
+}

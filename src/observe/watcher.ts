@@ -1,0 +1,160 @@
+/** The reading loop: rings to events, in the order of time, each with its process and container. */
+import { type ContainerFacts, HEADER, KernelEvent, type ProcessFacts } from '../events/index.ts';
+import { kernelClocks } from '../system/native.ts';
+import { ContainerRegister, type Slot } from './containers.ts';
+import { BATCH_RECORDS_MAX, WAITING_BYTES_MAX, WAITING_EVENTS_MAX } from './limits.ts';
+import type { Probe } from './probe.ts';
+import { containerOf } from './proc.ts';
+import { ProcessTable } from './process-table.ts';
+import type { RingReader } from './ring.ts';
+
+/** Called for each event. The event is only valid during the call. */
+export type EventHandler = (event: KernelEvent) => void;
+
+interface WaitingEvent {
+  readonly slot: Slot;
+  readonly event: KernelEvent;
+  readonly bytes: number;
+}
+
+export interface WatcherOptions {
+  /** Only containers that the agent names. Default: all of them. */
+  readonly onlyTold?: boolean;
+}
+
+export class Watcher {
+  readonly #probe: Probe;
+  readonly #handler: EventHandler;
+  readonly #processes = new ProcessTable();
+  readonly #containers: ContainerRegister;
+  readonly #processEvent: KernelEvent;
+  readonly #openEvent: KernelEvent;
+  readonly #waiting: WaitingEvent[] = [];
+  #waitingBytes = 0;
+  #lastTimeNs = 0;
+  #handled = 0;
+  /** Events that were judged before word of their container came, because too many waited. */
+  hurried = 0;
+
+  constructor(probe: Probe, handler: EventHandler, options: WatcherOptions = {}) {
+    this.#probe = probe;
+    this.#handler = handler;
+    this.#containers = new ContainerRegister(probe, options.onlyTold === true);
+    this.#processEvent = new KernelEvent(probe.processRing.data, this.#processes);
+    this.#openEvent = new KernelEvent(probe.openRing.data, this.#processes);
+    this.#processes.seed();
+  }
+
+  get handled(): number {
+    return this.#handled;
+  }
+
+  get processCount(): number {
+    return this.#processes.size;
+  }
+
+  /** How long ago the last handled event happened when it was handled. */
+  lagMs(): number {
+    return this.#lastTimeNs === 0 ? 0 : Math.max(0, (kernelClocks().monotonicNs - this.#lastTimeNs) / 1e6);
+  }
+
+  tell(containers: readonly ContainerFacts[]): void {
+    this.#containers.tell(containers, Date.now());
+    this.#judgeWaiting();
+  }
+
+  /** Handles what is in the rings, at most one batch; answers whether there may be more. */
+  drain(): boolean {
+    const { processRing, openRing } = this.#probe;
+    let more = true;
+    for (let n = 0; n < BATCH_RECORDS_MAX; n++) {
+      const first = processRing.peek();
+      const second = openRing.peek();
+      if (first === -1 && second === -1) {
+        more = false;
+        break;
+      }
+      const process = second === -1 || (first !== -1 && this.#isEarlier(first, second));
+      if (process) this.#take(this.#processEvent, processRing, first);
+      else this.#take(this.#openEvent, openRing, second);
+    }
+    processRing.release();
+    openRing.release();
+    return more;
+  }
+
+  /** Once in a while: clocks, and events whose container nobody named. */
+  tick(): void {
+    this.#processes.adjustClocks();
+    this.#containers.settle(Date.now());
+    this.#judgeWaiting();
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  #isEarlier(first: number, second: number): boolean {
+    // The window is moved twice; that costs less than a second way of reading a number.
+    this.#processEvent.load(first);
+    this.#processEvent.number--;
+    this.#openEvent.load(second);
+    this.#openEvent.number--;
+    return this.#processEvent.u64(HEADER.time) <= this.#openEvent.u64(HEADER.time);
+  }
+
+  #take(event: KernelEvent, ring: RingReader, at: number): void {
+    event.load(at);
+    event.number = ++this.#handled;
+    const process = this.#processes.follow(event);
+    event.process = process;
+    const slot = this.#slotOf(event);
+    event.container = slot?.facts ?? null;
+    if (slot === undefined || slot.standing === 'known' || slot.standing === 'unknown') this.#handler(event);
+    else if (slot.standing === 'awaited') this.#wait(event, slot, process, ring, at);
+    this.#lastTimeNs = event.u64(HEADER.time);
+    ring.advance();
+  }
+
+  #slotOf(event: KernelEvent): Slot | undefined {
+    const key = event.u64(HEADER.cgroup);
+    if (key === 0) return undefined;
+    const known = this.#containers.find(key);
+    if (known !== undefined) return known;
+    const cgroup = event.big(HEADER.cgroup);
+    const id = this.#probe.containerId(cgroup) ?? containerOf(event.u32(HEADER.pid)) ?? `cgroup-${cgroup}`;
+    return this.#containers.add(key, cgroup, id, Date.now());
+  }
+
+  /** Keeps a copy of the record until word of its container comes. */
+  #wait(event: KernelEvent, slot: Slot, process: ProcessFacts, ring: RingReader, at: number): void {
+    const bytes = event.u32(HEADER.length);
+    if (this.#waiting.length >= WAITING_EVENTS_MAX || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
+      this.hurried++;
+      this.#handler(event);
+      return;
+    }
+    const copy = new KernelEvent(ring.data.slice(at, at + bytes), this.#processes);
+    copy.load(0);
+    copy.number = event.number;
+    copy.process = process;
+    this.#waiting.push({ slot, event: copy, bytes });
+    this.#waitingBytes += bytes;
+  }
+
+  #judgeWaiting(): void {
+    if (this.#waiting.length === 0) return;
+    const still: WaitingEvent[] = [];
+    for (const one of this.#waiting.splice(0)) {
+      if (one.slot.standing === 'awaited') {
+        still.push(one);
+        continue;
+      }
+      this.#waitingBytes -= one.bytes;
+      if (one.slot.standing === 'foreign') continue;
+      one.event.container = one.slot.facts;
+      this.#handler(one.event);
+    }
+    this.#waiting.push(...still);
+  }
+}

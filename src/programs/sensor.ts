@@ -1,0 +1,143 @@
+/**
+ * The sensor: the only process with BPF and FFI rights. This thread talks with the agent and keeps alerts safe; a worker thread
+ * reads the kernel.
+ *
+ *   node --enable-experimental-regexp-engine-on-excessive-backtracks --disable-warning=ExperimentalWarning \
+ *     src/programs/sensor.ts --config FILE
+ */
+import { parseArgs } from 'node:util';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { ContainerFacts } from '../events/index.ts';
+import { EXIT_CODE, Fault } from '../system/fault.ts';
+import { Doorbell } from '../system/native.ts';
+import { readConfig, readRules, type SensorConfig } from './sensor/config.ts';
+import { Link } from './sensor/link.ts';
+import type { ContainerWord, FromAgent, FromWorker, ToWorker, WorkerStart } from './sensor/messages.ts';
+import { Spool } from './sensor/spool.ts';
+
+const FORGET_EVERY_MS = 1_000;
+/** The worker holds rules, processes and waiting events; more than this is a leak, and a restart is better than a full host. */
+const WORKER_HEAP_MB_MAX = 96;
+
+function say(level: string, fields: Record<string, unknown>, message: string): void {
+  process.stderr.write(`${JSON.stringify({ level, time: Date.now(), ...fields, msg: message })}\n`);
+}
+
+function toFacts(word: ContainerWord): ContainerFacts {
+  const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
+  return {
+    id: word.id,
+    name: text(word.name),
+    project: text(word.project),
+    environment: text(word.environment),
+    workload: text(word.workload),
+    pod: text(word.pod),
+    container: text(word.container),
+    image: text(word.image),
+    digest: text(word.digest),
+  };
+}
+
+function startSensor(config: SensorConfig): void {
+  const doorbell = new Doorbell();
+  const spool = new Spool();
+  const channel = new MessageChannel();
+  const start: WorkerStart = {
+    doorbell: doorbell.fd,
+    scope: config.scope,
+    hostToo: config.host,
+    rules: readRules(config.rules),
+    processRingBytes: config.processRingBytes,
+    openRingBytes: config.openRingBytes,
+  };
+  const worker = new Worker(new URL('./sensor/worker.ts', import.meta.url), {
+    workerData: { port: channel.port2, start },
+    transferList: [channel.port2],
+    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB_MAX, maxYoungGenerationSizeMb: 4 },
+  });
+  /** The last of each kind, so that an agent that connects later hears them. */
+  const latest = new Map<'ready' | 'rules', string>();
+
+  const tell = (message: ToWorker): void => {
+    channel.port1.postMessage(message);
+    doorbell.ring();
+  };
+  const link = new Link(config.socket, {
+    onBad: (reason) => say('warn', {}, reason),
+    onUp: () => {
+      for (const line of latest.values()) link.write(line);
+      for (const line of spool.pending()) link.write(line);
+      spool.markSent(Date.now());
+    },
+    onMessage: (message: FromAgent) => {
+      if (message.type === 'containers') tell({ type: 'containers', containers: message.containers.map(toFacts) });
+      else if (message.type === 'ack') spool.acknowledge(message.seq);
+      else {
+        try {
+          tell({ type: 'rules', files: message.files ?? readRules(message.paths ?? config.rules) });
+        } catch (error) {
+          if (!(error instanceof Fault)) throw error;
+          const refusal = { type: 'rules', accepted: false, rules: [], findings: [], reason: error.message };
+          link.write(`${JSON.stringify(refusal)}\n`);
+        }
+      }
+    },
+  });
+  channel.port1.on('message', (message: FromWorker) => {
+    switch (message.type) {
+      case 'alert': {
+        const line = spool.add(message.json);
+        if (link.write(line)) spool.markSent(Date.now());
+        return;
+      }
+      case 'ready':
+      case 'rules': {
+        const line = `${JSON.stringify({ ...message, instance: config.instance })}\n`;
+        latest.set(message.type, line);
+        link.write(line);
+        return;
+      }
+      case 'stats': {
+        link.write(`${JSON.stringify({ ...message, lostAlerts: spool.lost })}\n`);
+        return;
+      }
+      case 'gap':
+        link.write(`${JSON.stringify(message)}\n`);
+        return;
+      case 'fault':
+        say('error', { code: message.code }, message.text);
+        process.exit(message.exitCode);
+    }
+  });
+  const timer = setInterval(() => spool.forget(Date.now()), FORGET_EVERY_MS);
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    tell({ type: 'stop' });
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  worker.on('error', (error) => {
+    say('error', { error: String(error) }, 'the reading thread failed');
+    process.exit(1);
+  });
+  worker.on('exit', (code) => {
+    clearInterval(timer);
+    void link.close().then(() => process.exit(stopping ? 0 : code === 0 ? 1 : code));
+  });
+}
+
+try {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  if (values.config === undefined) throw new TypeError('usage: sensor.ts --config FILE');
+  startSensor(readConfig(values.config));
+} catch (error) {
+  if (error instanceof Fault) {
+    const { what, why, remedy } = error.text('en');
+    say('error', { code: error.code }, [what, why, remedy].filter(Boolean).join('; '));
+    process.exit(EXIT_CODE[error.kind]);
+  }
+  say('error', {}, error instanceof Error ? error.message : String(error));
+  process.exit(2);
+}

@@ -1,0 +1,107 @@
+/** The line to the agent: a unix socket that the agent listens on, one line of JSON a message, tried again for ever. */
+import { connect, type Socket } from 'node:net';
+import type { FromAgent } from './messages.ts';
+
+/** A set of a thousand containers has half a megabyte. */
+const LINE_BYTES_MAX = 16 * 1024 * 1024;
+const RETRY_MS = [100, 200, 500, 1_000, 2_000] as const;
+
+export class Link {
+  readonly #path: string;
+  readonly #onMessage: (message: FromAgent) => void;
+  readonly #onUp: () => void;
+  readonly #onBad: (reason: string) => void;
+  #socket: Socket | null = null;
+  #up = false;
+  #tries = 0;
+  #closed = false;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    path: string,
+    handlers: { onMessage: (message: FromAgent) => void; onUp: () => void; onBad: (reason: string) => void },
+  ) {
+    this.#path = path;
+    this.#onMessage = handlers.onMessage;
+    this.#onUp = handlers.onUp;
+    this.#onBad = handlers.onBad;
+    this.#dial();
+  }
+
+  get isUp(): boolean {
+    return this.#up;
+  }
+
+  /** Writes when connected; answers whether it was. */
+  write(text: string): boolean {
+    if (!this.#up || this.#socket === null) return false;
+    this.#socket.write(text);
+    return true;
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    return new Promise((resolve) => {
+      if (this.#socket === null || !this.#up) resolve();
+      else this.#socket.end(() => resolve());
+    });
+  }
+
+  #dial(): void {
+    const socket = connect(this.#path);
+    this.#socket = socket;
+    let rest = '';
+    socket.setEncoding('utf8');
+    socket.on('connect', () => {
+      this.#up = true;
+      this.#tries = 0;
+      this.#onUp();
+    });
+    socket.on('data', (chunk: string) => {
+      rest += chunk;
+      for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
+        const line = rest.slice(0, end);
+        rest = rest.slice(end + 1);
+        this.#hear(line);
+      }
+      if (rest.length > LINE_BYTES_MAX) {
+        this.#onBad('a line of the agent is too long');
+        socket.destroy();
+      }
+    });
+    socket.on('error', () => socket.destroy()); // 'close' follows and dials again
+    socket.on('close', () => {
+      this.#up = false;
+      if (this.#closed) return;
+      const wait = RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)];
+      this.#timer = setTimeout(() => this.#dial(), wait);
+    });
+  }
+
+  #hear(line: string): void {
+    if (line.trim() === '') return;
+    let message: unknown;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      this.#onBad('a line of the agent is not JSON');
+      return;
+    }
+    if (isFromAgent(message)) this.#onMessage(message);
+    else this.#onBad('a message of the agent is of no known type');
+  }
+}
+
+function isFromAgent(value: unknown): value is FromAgent {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
+  if (value.type === 'containers') {
+    return 'containers' in value && Array.isArray(value.containers) && value.containers.every(isContainerWord);
+  }
+  if (value.type === 'ack') return 'seq' in value && Number.isSafeInteger(value.seq);
+  return value.type === 'rules';
+}
+
+function isContainerWord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string';
+}

@@ -1,0 +1,62 @@
+/** What the sensor's two threads and the agent say to each other. Over the socket each is one line of JSON. */
+import type { Finding } from '../../detect/index.ts';
+import type { ContainerFacts } from '../../events/index.ts';
+import type { Coverage } from '../../observe/index.ts';
+
+/** The agent's word of one container; more members may come and are not looked at. */
+export type ContainerWord = Partial<ContainerFacts> & { readonly id: string };
+
+export interface RuleWord {
+  readonly file: string;
+  readonly text: string;
+}
+
+export type FromAgent =
+  | { readonly type: 'containers'; readonly containers: readonly ContainerWord[] }
+  /** New rules: texts, paths, or neither to read the configured paths again. */
+  | { readonly type: 'rules'; readonly files?: readonly RuleWord[]; readonly paths?: readonly string[] }
+  /** Everything up to this `seq` is safe with the agent. */
+  | { readonly type: 'ack'; readonly seq: number };
+
+export type ToWorker =
+  | { readonly type: 'containers'; readonly containers: readonly ContainerFacts[] }
+  | { readonly type: 'rules'; readonly files: readonly RuleWord[] }
+  | { readonly type: 'stop' };
+
+export interface RuleSummary {
+  readonly name: string;
+  readonly priority: string;
+  readonly off: string | null;
+}
+
+export type FromWorker =
+  | { readonly type: 'ready'; readonly coverage: Coverage }
+  | { readonly type: 'rules'; readonly accepted: boolean; readonly rules: RuleSummary[]; readonly findings: Finding[] }
+  /** An alert as JSON text already: it is made once, where the event is. */
+  | { readonly type: 'alert'; readonly json: string }
+  | {
+      readonly type: 'stats';
+      readonly events: number;
+      readonly seen: Readonly<Record<string, number>>;
+      readonly lost: Readonly<Record<string, number>>;
+      readonly lagMs: number;
+      readonly processes: number;
+      readonly hurried: number;
+    }
+  /** Between these times (RFC 3339) events were lost. */
+  | {
+      readonly type: 'gap';
+      readonly from: string;
+      readonly to: string;
+      readonly lost: Readonly<Record<string, number>>;
+    }
+  | { readonly type: 'fault'; readonly code: string; readonly text: string; readonly exitCode: number };
+
+export interface WorkerStart {
+  readonly doorbell: number;
+  readonly scope: 'instance' | 'all';
+  readonly hostToo: boolean;
+  readonly rules: readonly RuleWord[];
+  readonly processRingBytes: number | null;
+  readonly openRingBytes: number | null;
+}

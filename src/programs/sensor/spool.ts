@@ -1,0 +1,67 @@
+/** Alerts on their way to the agent. None is forgotten before the agent has it, up to a bound; beyond it the oldest go, counted. */
+
+export const SPOOL_ALERTS_MAX = 20_000;
+export const SPOOL_BYTES_MAX = 16 * 1024 * 1024;
+/** An agent that does not acknowledge is trusted to have read what was written this long ago. */
+export const UNACKNOWLEDGED_KEPT_MS = 10_000;
+
+interface Entry {
+  readonly seq: number;
+  readonly line: string;
+  sentMs: number | null;
+}
+
+export class Spool {
+  #entries: Entry[] = [];
+  #bytes = 0;
+  #seq = 0;
+  #acknowledges = false;
+  /** Alerts that had to go. */
+  lost = 0;
+
+  /** Takes an alert as JSON; answers its line, ready to send. */
+  add(json: string): string {
+    const seq = ++this.#seq;
+    const line = `{"type":"alert","seq":${seq},"alert":${json}}\n`;
+    this.#entries.push({ seq, line, sentMs: null });
+    this.#bytes += line.length;
+    while (this.#entries.length > SPOOL_ALERTS_MAX || this.#bytes > SPOOL_BYTES_MAX) this.#drop(true);
+    return line;
+  }
+
+  /** Everything was written up to now. */
+  markSent(nowMs: number): void {
+    for (const entry of this.#entries) entry.sentMs ??= nowMs;
+  }
+
+  acknowledge(seq: number): void {
+    this.#acknowledges = true;
+    while (this.#entries[0] !== undefined && this.#entries[0].seq <= seq) this.#drop(false);
+  }
+
+  /** Forgets what an agent that never acknowledges must have read by now. */
+  forget(nowMs: number): void {
+    if (this.#acknowledges) return;
+    for (;;) {
+      const first = this.#entries[0];
+      if (first === undefined || first.sentMs === null || nowMs - first.sentMs < UNACKNOWLEDGED_KEPT_MS) return;
+      this.#drop(false);
+    }
+  }
+
+  /** After a new connection: all that may not have arrived. The same alert may come twice; its id is the same. */
+  pending(): string[] {
+    return this.#entries.map((entry) => entry.line);
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  #drop(isLoss: boolean): void {
+    const entry = this.#entries.shift();
+    if (entry === undefined) return;
+    this.#bytes -= entry.line.length;
+    if (isLoss && entry.sentMs === null) this.lost++;
+  }
+}

@@ -1,0 +1,106 @@
+/** The thread that reads the kernel's rings and tries the rules. It blocks in epoll and hands over nothing but matches. */
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { RuleEngine } from '../../detect/index.ts';
+import type { KernelEvent } from '../../events/index.ts';
+import { Probe, Watcher } from '../../observe/index.ts';
+import { Fault } from '../../system/fault.ts';
+import { Doorbell } from '../../system/native.ts';
+import type { FromWorker, RuleWord, ToWorker, WorkerStart } from './messages.ts';
+
+const STATS_MS = 5_000;
+const TICK_MS = 500;
+
+const { port, start } = workerData as { port: MessagePort; start: WorkerStart };
+const say = (message: FromWorker): void => port.postMessage(message);
+
+function summarize(engine: RuleEngine, accepted: boolean): FromWorker {
+  const rules = engine.states.map(({ rule, offReason }) => ({
+    name: rule.name,
+    priority: rule.priority,
+    off: offReason,
+  }));
+  return { type: 'rules', accepted, rules, findings: [...engine.findings] };
+}
+
+function run(): void {
+  const doorbell = new Doorbell(start.doorbell);
+  let engine = RuleEngine.load(start.rules);
+  const probe = new Probe({
+    hostToo: start.hostToo,
+    ...(start.processRingBytes === null ? {} : { processRingBytes: start.processRingBytes }),
+    ...(start.openRingBytes === null ? {} : { openRingBytes: start.openRingBytes }),
+  });
+  const judge = (event: KernelEvent): void => {
+    const held = engine.match(event);
+    if (held === null) return;
+    for (const index of held) say({ type: 'alert', json: JSON.stringify(engine.makeAlert(event, index)) });
+  };
+  const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
+  probe.poller.add(doorbell.fd);
+  say(summarize(engine, true));
+  say({ type: 'ready', coverage: probe.coverage });
+
+  const reload = (files: readonly RuleWord[]): void => {
+    const next = RuleEngine.load(files);
+    if (!next.hasErrors) engine = next;
+    say(summarize(next, !next.hasErrors)); // what was wrong leaves the old rules at work
+  };
+  let running = true;
+  const hear = (message: ToWorker): void => {
+    if (message.type === 'containers') watcher.tell(message.containers);
+    else if (message.type === 'rules') reload(message.files);
+    else running = false;
+  };
+
+  let lostBefore = probe.counts().lost;
+  let checkedMs = Date.now();
+  const tellStats = (): void => {
+    const { seen, lost } = probe.counts();
+    const now = Date.now();
+    const newly = Object.entries(lost)
+      .map(([type, n]) => [type, n - (lostBefore[type] ?? 0)] as const)
+      .filter(([, n]) => n > 0);
+    if (newly.length > 0) {
+      const span = { from: new Date(checkedMs).toISOString(), to: new Date(now).toISOString() };
+      say({ type: 'gap', ...span, lost: Object.fromEntries(newly) });
+    }
+    lostBefore = lost;
+    checkedMs = now;
+    const { handled, hurried, processCount } = watcher;
+    say({ type: 'stats', events: handled, seen, lost, lagMs: watcher.lagMs(), processes: processCount, hurried });
+  };
+
+  let tickedMs = 0;
+  while (running) {
+    probe.poller.wait(TICK_MS);
+    doorbell.clear();
+    for (;;) {
+      const received = receiveMessageOnPort(port);
+      if (received === undefined) break;
+      hear(received.message as ToWorker);
+    }
+    let more = watcher.drain();
+    // A flood must not keep messages and counters from their turn.
+    for (let batches = 0; more && batches < 16; batches++) more = watcher.drain();
+    if (more) doorbell.ring();
+    const now = Date.now();
+    if (now - tickedMs >= TICK_MS) {
+      tickedMs = now;
+      watcher.tick();
+      if (now - checkedMs >= STATS_MS) tellStats();
+    }
+  }
+  tellStats();
+  probe.close();
+  port.close();
+}
+
+try {
+  run();
+} catch (error) {
+  if (!(error instanceof Fault)) throw error;
+  const { what, why, remedy } = error.text('en');
+  const text = [what, why, remedy].filter((part) => part !== undefined && part !== '').join('; ');
+  say({ type: 'fault', code: error.code, text, exitCode: error.kind === 'needs' ? 3 : 1 });
+  port.close();
+}

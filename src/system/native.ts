@@ -1,0 +1,355 @@
+/**
+ * The only module that touches `node:ffi` (experimental, so Node is pinned): libbpf, and the few libc calls that the sensor
+ * needs and Node does not offer. It is not behind the room's door, because importing it loads FFI; only `observe/` does.
+ *
+ * Pointers are bigints. Memory of the kernel is wrapped without copying; the wrapper lives as long as the process.
+ */
+import { DynamicLibrary, dlopen, getInt32, toString as textAt, toArrayBuffer } from 'node:ffi';
+import { defineFaults } from './fault.ts';
+
+export const nativeFault = defineFaults({
+  'native.library-missing': {
+    kind: 'needs',
+    en: {
+      what: 'cannot load the library {library}',
+      why: '{reason}',
+      remedy: 'install it: apt-get install libbpf1',
+    },
+    es: {
+      what: 'no se puede cargar la biblioteca {library}',
+      why: '{reason}',
+      remedy: 'instalarla: apt-get install libbpf1',
+    },
+  },
+  'native.call-failed': {
+    kind: 'internal',
+    en: { what: '{call} failed', why: 'the system answered: {reason}' },
+    es: { what: 'falló {call}', why: 'el sistema respondió: {reason}' },
+  },
+});
+
+const LIBBPF = 'libbpf.so.1';
+const PAGE_BYTES = 4096;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const EPOLL_CTL_ADD = 1;
+const EPOLLIN = 1;
+const EPOLL_CLOEXEC = 0o2000000;
+const EFD_CLOEXEC_NONBLOCK = 0o2004000;
+const EPOLL_EVENT_BYTES = process.arch === 'x64' ? 12 : 16; // packed on x86-64 only (epoll_ctl(2))
+const EPOLL_DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
+const EPOLL_EVENTS_MAX = 16;
+const LOG_LINE_BYTES = 1024;
+const LOG_LINES_KEPT = 200;
+const CLOCK_BOOTTIME = 7;
+const CLOCK_MONOTONIC = 1;
+
+function bind() {
+  const { functions: libc } = dlopen(null, {
+    mmap: { arguments: ['pointer', 'u64', 'i32', 'i32', 'i32', 'i64'], return: 'pointer' },
+    munmap: { arguments: ['pointer', 'u64'], return: 'i32' },
+    epoll_create1: { arguments: ['i32'], return: 'i32' },
+    epoll_ctl: { arguments: ['i32', 'i32', 'i32', 'buffer'], return: 'i32' },
+    epoll_wait: { arguments: ['i32', 'buffer', 'i32', 'i32'], return: 'i32' },
+    eventfd: { arguments: ['u32', 'i32'], return: 'i32' },
+    eventfd_read: { arguments: ['i32', 'buffer'], return: 'i32' },
+    eventfd_write: { arguments: ['i32', 'u64'], return: 'i32' },
+    clock_gettime: { arguments: ['i32', 'buffer'], return: 'i32' },
+    close: { arguments: ['i32'], return: 'i32' },
+    strerror: { arguments: ['i32'], return: 'pointer' },
+    __errno_location: { arguments: [], return: 'pointer' },
+    vsnprintf: { arguments: ['buffer', 'u64', 'pointer', 'pointer'], return: 'i32' },
+  });
+  let library: DynamicLibrary;
+  try {
+    library = new DynamicLibrary(LIBBPF);
+  } catch (error) {
+    throw nativeFault('native.library-missing', { library: LIBBPF, reason: messageOf(error) }, { cause: error });
+  }
+  const bpf = library.getFunctions({
+    libbpf_set_print: { arguments: ['pointer'], return: 'pointer' },
+    bpf_object__open_file: { arguments: ['string', 'pointer'], return: 'pointer' },
+    bpf_object__load: { arguments: ['pointer'], return: 'i32' },
+    bpf_object__close: { arguments: ['pointer'], return: 'void' },
+    bpf_object__next_program: { arguments: ['pointer', 'pointer'], return: 'pointer' },
+    bpf_object__find_map_fd_by_name: { arguments: ['pointer', 'string'], return: 'i32' },
+    bpf_object__find_map_by_name: { arguments: ['pointer', 'string'], return: 'pointer' },
+    bpf_map__set_max_entries: { arguments: ['pointer', 'u32'], return: 'i32' },
+    bpf_map__max_entries: { arguments: ['pointer'], return: 'u32' },
+    bpf_program__name: { arguments: ['pointer'], return: 'pointer' },
+    bpf_program__set_autoload: { arguments: ['pointer', 'bool'], return: 'i32' },
+    bpf_program__autoload: { arguments: ['pointer'], return: 'bool' },
+    bpf_program__attach: { arguments: ['pointer'], return: 'pointer' },
+    bpf_link__destroy: { arguments: ['pointer'], return: 'i32' },
+    bpf_map_lookup_elem: { arguments: ['i32', 'buffer', 'buffer'], return: 'i32' },
+    bpf_map_update_elem: { arguments: ['i32', 'buffer', 'buffer', 'u64'], return: 'i32' },
+    bpf_map_delete_elem: { arguments: ['i32', 'buffer'], return: 'i32' },
+    libbpf_num_possible_cpus: { arguments: [], return: 'i32' },
+  });
+  return { libc, library, bpf };
+}
+
+type Bound = ReturnType<typeof bind>;
+let bound: Bound | undefined;
+
+/** Libraries are opened at first use, so that a missing one is a fault of the caller and not of the import. */
+function native(): Bound {
+  bound ??= bind();
+  return bound;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function lastErrno(): number {
+  return getInt32(native().libc.__errno_location());
+}
+
+/** The system's words for an errno, in English. */
+export function errnoText(errno: number): string {
+  return textAt(native().libc.strerror(Math.abs(errno))) ?? `error ${errno}`;
+}
+
+function checked(call: string, result: number): number {
+  if (result < 0) throw nativeFault('native.call-failed', { call, reason: errnoText(lastErrno()) });
+  return result;
+}
+
+export interface BpfFailure {
+  readonly program: string;
+  readonly errno: number;
+  readonly reason: string;
+}
+
+/** A loaded BPF object. Programs stay attached until `close` or the end of the process. */
+export class BpfObject {
+  readonly #object: bigint;
+  readonly #links: bigint[] = [];
+  /** Programs left out because this kernel refused them. */
+  readonly refused: readonly BpfFailure[];
+
+  private constructor(object: bigint, refused: readonly BpfFailure[]) {
+    this.#object = object;
+    this.refused = refused;
+  }
+
+  /**
+   * Opens and loads an object file. A program that the kernel refuses is left out and named in `refused`; when the whole load
+   * is refused, the answer is the errno and what libbpf said.
+   * @param sizes ring or map sizes to set before loading, by map name
+   */
+  static load(path: string, sizes: Readonly<Record<string, number>> = {}): BpfObject | { errno: number; log: string } {
+    const { bpf } = native();
+    const refused: BpfFailure[] = [];
+    for (;;) {
+      const log = new LibbpfLog();
+      try {
+        const object = bpf.bpf_object__open_file(path, 0n);
+        if (object === 0n) return { errno: lastErrno(), log: log.text() };
+        for (const [name, entries] of Object.entries(sizes)) {
+          const map = bpf.bpf_object__find_map_by_name(object, name);
+          if (map !== 0n) bpf.bpf_map__set_max_entries(map, entries);
+        }
+        for (const program of programsOf(object)) {
+          if (refused.some((one) => one.program === program.name)) bpf.bpf_program__set_autoload(program.pointer, 0);
+        }
+        const errno = bpf.bpf_object__load(object);
+        if (errno === 0) return new BpfObject(object, refused);
+        bpf.bpf_object__close(object);
+        const culprit = /prog '(\w+)'/.exec(log.lastMatching('failed to'))?.[1];
+        const known = culprit === undefined || refused.some((one) => one.program === culprit);
+        if (known || errno === -1) return { errno: -errno, log: log.text() };
+        refused.push({ program: culprit, errno: -errno, reason: errnoText(errno) });
+      } finally {
+        log.stop();
+      }
+    }
+  }
+
+  /** Attaches every loaded program where its section says. Answers who is attached and who is not, with the reason. */
+  attachAll(): { attached: string[]; failed: BpfFailure[] } {
+    const { bpf } = native();
+    const attached: string[] = [];
+    const failed: BpfFailure[] = [];
+    const log = new LibbpfLog();
+    for (const program of programsOf(this.#object)) {
+      if (!bpf.bpf_program__autoload(program.pointer)) continue;
+      const link = bpf.bpf_program__attach(program.pointer);
+      if (link === 0n) {
+        const errno = lastErrno();
+        failed.push({ program: program.name, errno, reason: log.lastMatching(program.name) || errnoText(errno) });
+      } else {
+        this.#links.push(link);
+        attached.push(program.name);
+      }
+    }
+    log.stop();
+    return { attached, failed };
+  }
+
+  /** The file descriptor and the number of entries (bytes, for a ring) of a map. */
+  map(name: string): { fd: number; entries: number } {
+    const { bpf } = native();
+    const fd = bpf.bpf_object__find_map_fd_by_name(this.#object, name);
+    if (fd < 0) throw nativeFault('native.call-failed', { call: `find map ${name}`, reason: errnoText(fd) });
+    return { fd, entries: bpf.bpf_map__max_entries(bpf.bpf_object__find_map_by_name(this.#object, name)) };
+  }
+
+  close(): void {
+    const { bpf } = native();
+    for (const link of this.#links.splice(0)) bpf.bpf_link__destroy(link);
+    bpf.bpf_object__close(this.#object);
+  }
+}
+
+function programsOf(object: bigint): { name: string; pointer: bigint }[] {
+  const { bpf } = native();
+  const programs: { name: string; pointer: bigint }[] = [];
+  let pointer = 0n;
+  for (;;) {
+    pointer = bpf.bpf_object__next_program(object, pointer);
+    if (pointer === 0n) return programs;
+    programs.push({ name: textAt(bpf.bpf_program__name(pointer)) ?? '', pointer });
+  }
+}
+
+/** Collects what libbpf says while it loads. Its print hook takes a va_list, which only C can read: vsnprintf does. */
+class LibbpfLog {
+  readonly #lines: string[] = [];
+  readonly #callback: bigint;
+
+  constructor() {
+    const { libc, library, bpf } = native();
+    const line = Buffer.alloc(LOG_LINE_BYTES);
+    this.#callback = library.registerCallback(
+      { arguments: ['i32', 'pointer', 'pointer'], return: 'i32' },
+      (level, format, values) => {
+        if (level > 1) return 0; // debug and information
+        const written = libc.vsnprintf(line, BigInt(LOG_LINE_BYTES), format, values);
+        const end = Math.min(Math.max(written, 0), LOG_LINE_BYTES - 1);
+        this.#lines.push(line.toString('utf8', 0, end).trimEnd());
+        if (this.#lines.length > LOG_LINES_KEPT) this.#lines.shift();
+        return 0;
+      },
+    );
+    bpf.libbpf_set_print(this.#callback);
+  }
+
+  /** The last line that has the words, without libbpf's prefix. */
+  lastMatching(words: string): string {
+    return (this.#lines.findLast((line) => line.includes(words)) ?? '').replace(/^libbpf: /, '');
+  }
+
+  text(): string {
+    return this.#lines.join('\n');
+  }
+
+  stop(): void {
+    const { library, bpf } = native();
+    bpf.libbpf_set_print(0n);
+    library.unregisterCallback(this.#callback);
+  }
+}
+
+/** Reads one entry into `value`; false when there is none. */
+export function readMapEntry(fd: number, key: Uint8Array, value: Uint8Array): boolean {
+  return native().bpf.bpf_map_lookup_elem(fd, key, value) === 0;
+}
+
+/** Writes one entry; false when the map is full or gone. */
+export function writeMapEntry(fd: number, key: Uint8Array, value: Uint8Array): boolean {
+  return native().bpf.bpf_map_update_elem(fd, key, value, 0n) === 0;
+}
+
+export function deleteMapEntry(fd: number, key: Uint8Array): boolean {
+  return native().bpf.bpf_map_delete_elem(fd, key) === 0;
+}
+
+/** How many values a per-CPU map holds for one key. */
+export function possibleCpus(): number {
+  return native().bpf.libbpf_num_possible_cpus();
+}
+
+/** A BPF ring buffer as the kernel shares it (kernel/bpf/ringbuf.c): two position pages and the data, mapped twice in a row. */
+export interface RingMemory {
+  readonly consumer: BigUint64Array;
+  readonly producer: BigUint64Array;
+  readonly data: ArrayBuffer;
+  readonly sizeBytes: number;
+}
+
+/** Maps a ring without copying. The data is mapped twice, so a record that wraps reads on in one piece. */
+export function mapRing(fd: number, sizeBytes: number): RingMemory {
+  const { libc } = native();
+  const map = (length: number, protection: number, offset: number): bigint => {
+    const at = libc.mmap(0n, BigInt(length), protection, MAP_SHARED, fd, BigInt(offset));
+    if (BigInt.asIntN(64, at) === -1n) {
+      throw nativeFault('native.call-failed', { call: 'mmap of a ring buffer', reason: errnoText(lastErrno()) });
+    }
+    return at;
+  };
+  const consumer = map(PAGE_BYTES, PROT_READ | PROT_WRITE, 0);
+  const rest = map(PAGE_BYTES + 2 * sizeBytes, PROT_READ, PAGE_BYTES);
+  return {
+    consumer: new BigUint64Array(toArrayBuffer(consumer, PAGE_BYTES, false), 0, 1),
+    producer: new BigUint64Array(toArrayBuffer(rest, PAGE_BYTES, false), 0, 1),
+    data: toArrayBuffer(rest + BigInt(PAGE_BYTES), 2 * sizeBytes, false),
+    sizeBytes,
+  };
+}
+
+/** Waits for file descriptors, blocking the thread. */
+export class Poller {
+  readonly #fd: number;
+  readonly #events = Buffer.alloc(EPOLL_EVENT_BYTES * EPOLL_EVENTS_MAX);
+
+  constructor() {
+    this.#fd = checked('epoll_create1', native().libc.epoll_create1(EPOLL_CLOEXEC));
+  }
+
+  add(fd: number): void {
+    const event = Buffer.alloc(EPOLL_EVENT_BYTES);
+    event.writeUInt32LE(EPOLLIN, 0);
+    event.writeInt32LE(fd, EPOLL_DATA_OFFSET);
+    checked('epoll_ctl', native().libc.epoll_ctl(this.#fd, EPOLL_CTL_ADD, fd, event));
+  }
+
+  /** Blocks until one is readable or the time is over; answers how many are. A signal counts as the time being over. */
+  wait(timeoutMs: number): number {
+    return Math.max(0, native().libc.epoll_wait(this.#fd, this.#events, EPOLL_EVENTS_MAX, timeoutMs));
+  }
+
+  close(): void {
+    native().libc.close(this.#fd);
+  }
+}
+
+/** An eventfd: one thread rings, another, blocked in a `Poller`, wakes. `fd` may be handed to another thread. */
+export class Doorbell {
+  readonly fd: number;
+  readonly #value = Buffer.alloc(8);
+
+  constructor(fd?: number) {
+    this.fd = fd ?? checked('eventfd', native().libc.eventfd(0, EFD_CLOEXEC_NONBLOCK));
+  }
+
+  ring(): void {
+    native().libc.eventfd_write(this.fd, 1n);
+  }
+
+  clear(): void {
+    native().libc.eventfd_read(this.fd, this.#value);
+  }
+}
+
+/** Nanoseconds of the kernel's clocks: `monotonic` stamps records, `boot` stamps the start of processes. */
+export function kernelClocks(): { monotonicNs: number; bootNs: number } {
+  const read = (clock: number): number => {
+    const time = Buffer.alloc(16);
+    checked('clock_gettime', native().libc.clock_gettime(clock, time));
+    return Number(time.readBigInt64LE(0)) * 1e9 + Number(time.readBigInt64LE(8));
+  };
+  return { monotonicNs: read(CLOCK_MONOTONIC), bootNs: read(CLOCK_BOOTTIME) };
+}
