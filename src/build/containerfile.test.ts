@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Fault } from '../system/index.ts';
+import { parseContainerfile } from './containerfile.ts';
+
+/** Written out, so that nothing here looks like a template by mistake. */
+const DOLLAR = '$';
+
+const parse = (text: string, args: Record<string, string> = {}) =>
+  parseContainerfile(text, { file: 'Containerfile', args });
+const imagesOf = (text: string, args: Record<string, string> = {}): string[] =>
+  parse(text, args).images.map(({ name }) => name);
+
+test('images are found wherever a build reads one; stages and scratch are not images', () => {
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ['FROM base/debian-12', ['base/debian-12']],
+    ['from --platform=linux/amd64 base/a:1 as One\nFROM one\nFROM scratch', ['base/a:1']],
+    [
+      'FROM base/a AS x\nFROM base/b\nCOPY --from=x /a /b\nCOPY --from=0 /a /b\nCOPY --chown=1 --from=base/c /a /b',
+      ['base/a', 'base/b', 'base/c'],
+    ],
+    ['FROM base/a\nRUN --mount=type=bind,from=base/d,target=/x true', ['base/a', 'base/d']],
+    [`ARG V=12\nFROM base/debian-${DOLLAR}{V}`, ['base/debian-12']],
+    [`ARG V\nFROM base/debian-${DOLLAR}{V:-13}`, ['base/debian-13']],
+    ['# FROM no\n\nFROM base/a\nRUN echo FROM no', ['base/a']],
+  ];
+  for (const [text, images] of cases) assert.deepEqual(imagesOf(text), images, text);
+  assert.deepEqual(imagesOf('ARG V=12\nFROM base/debian-$V', { V: '13' }), ['base/debian-13']);
+});
+
+test('instructions keep the line they start on and their step in their stage', () => {
+  const { instructions, stages } = parse(
+    'ARG A=1\nFROM base/a\n\n# note\nRUN a \\\n  # inside\n\n  b\nFROM base/b\nUSER 1\n',
+  );
+  assert.equal(stages, 2);
+  assert.deepEqual(
+    instructions.map(({ keyword, text, line, stage, step }) => [keyword, text, line, stage, step]),
+    [
+      ['ARG', 'A=1', 1, -1, 0],
+      ['FROM', 'base/a', 2, 0, 1],
+      ['RUN', 'a b', 5, 0, 2],
+      ['FROM', 'base/b', 9, 1, 1],
+      ['USER', '1', 10, 1, 2],
+    ],
+  );
+});
+
+test('what cannot be built is refused with its line', () => {
+  const cases: readonly (readonly [string, number, RegExp])[] = [
+    ['', 1, /no FROM/],
+    ['RUN x\n', 1, /before FROM/],
+    ['FROM base/a\nRUNN x\n', 2, /instruction/],
+    [`FROM base/${DOLLAR}{V}\n`, 1, /V has no value/],
+    ['FROM a\n'.repeat(1001), 1001, /1000 instructions/],
+  ];
+  for (const [text, line, why] of cases) {
+    assert.throws(
+      () => parse(text),
+      (error) => error instanceof Fault && error.params['line'] === line && why.test(error.message),
+      text.slice(0, 20),
+    );
+  }
+});
+
+test('a download in the middle of a build is refused in every form ADD knows', () => {
+  for (const form of [
+    'ADD https://a/b /',
+    'ADD ["http://a/b", "/"]',
+    'ADD --chown=1 git@host:a.git /',
+    'ADD git://h/a /',
+  ]) {
+    assert.throws(
+      () => parse(`FROM scratch\n${form}`),
+      (error) => error instanceof Fault && error.code === 'build.remote-refused',
+      form,
+    );
+  }
+});

@@ -1,0 +1,156 @@
+/**
+ * Reads a Containerfile as far as the platform must know it before buildah runs it: which images it starts from, what it
+ * would fetch, and on which line each instruction stands. The grammar is Dockerfile reference 1.4 without here-documents,
+ * which buildah 1.28 does not read either.
+ */
+import { buildFault } from './errors.ts';
+import { CONTAINERFILE_BYTES_MAX, CONTAINERFILE_INSTRUCTIONS_MAX } from './limits.ts';
+
+export interface Instruction {
+  /** In capitals: `FROM`, `RUN`, … */
+  readonly keyword: string;
+  /** Everything after the keyword, continuation lines joined by one space. */
+  readonly text: string;
+  /** Of its first line, from 1. */
+  readonly line: number;
+  /** Its stage, from 0; -1 for an ARG before the first FROM. */
+  readonly stage: number;
+  /** Its place in its stage as buildah counts steps, FROM being 1. */
+  readonly step: number;
+}
+
+/** An image another part of the build reads: as FROM, `COPY --from` or `RUN --mount=from=`. */
+export interface ImageUse {
+  readonly name: string;
+  readonly line: number;
+}
+
+export interface Containerfile {
+  readonly instructions: readonly Instruction[];
+  readonly stages: number;
+  /** Images outside this file, each name once, in reading order; `scratch` and stage names are not among them. */
+  readonly images: readonly ImageUse[];
+}
+
+/**
+ * @param args build arguments given from outside; they only count where the file declares them with ARG
+ * @throws Fault build.containerfile-invalid, build.remote-refused
+ */
+export function parseContainerfile(
+  text: string,
+  options: { file: string; args?: Readonly<Record<string, string>>; target?: string },
+): Containerfile {
+  const { file, args = {} } = options;
+  const refuse = (line: number, reason: string) => buildFault('build.containerfile-invalid', { file, line, reason });
+  if (Buffer.byteLength(text) > CONTAINERFILE_BYTES_MAX) {
+    throw refuse(1, `it is larger than ${CONTAINERFILE_BYTES_MAX} bytes`);
+  }
+  const instructions = readInstructions(text, refuse);
+  const declared = new Map<string, string>();
+  const stageNames = new Set<string>();
+  const images = new Map<string, ImageUse>();
+  let stages = 0;
+  const use = (name: string, line: number): void => {
+    if (name === 'scratch' || stageNames.has(name.toLowerCase()) || images.has(name)) return;
+    images.set(name, { name, line });
+  };
+  for (const { keyword, text: rest, line, stage } of instructions) {
+    if (keyword === 'ARG' && stage < 0) declareArgument(rest, args, declared);
+    else if (keyword === 'FROM') {
+      const words = rest.split(/\s+/).filter((word) => !word.startsWith('--'));
+      const name = expand(words[0] ?? '', declared, (variable) => refuse(line, `${variable} has no value`));
+      if (name === '') throw refuse(line, 'FROM needs the name of an image');
+      use(name, line);
+      if (words[1]?.toUpperCase() === 'AS' && words[2] !== undefined) stageNames.add(words[2].toLowerCase());
+      stages += 1;
+    } else {
+      for (const name of imagesReadBy(keyword, rest)) {
+        // A stage can also be named by its number.
+        if (!/^\d+$/.test(name)) use(name, line);
+      }
+      if (keyword === 'ADD') {
+        const url = rest.split(/[\s,"[\]]+/).find((word) => /^(https?|ftp|git|ssh):\/\/|^git@/i.test(word));
+        if (url !== undefined) throw buildFault('build.remote-refused', { file, line, url });
+      }
+    }
+  }
+  if (stages === 0) throw refuse(1, 'it has no FROM');
+  return { instructions, stages, images: [...images.values()] };
+}
+
+function readInstructions(text: string, refuse: (line: number, reason: string) => Error): Instruction[] {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const escapeCharacter = /^#\s*escape\s*=\s*`\s*$/im.test(lines[0] ?? '') ? '`' : '\\';
+  const instructions: Instruction[] = [];
+  let stage = -1;
+  let step = 0;
+  for (let at = 0; at < lines.length; at += 1) {
+    const first = at;
+    let joined = (lines[at] ?? '').trim();
+    if (joined === '' || joined.startsWith('#')) continue;
+    while (joined.endsWith(escapeCharacter) && at + 1 < lines.length) {
+      at += 1;
+      const next = (lines[at] ?? '').trim();
+      // Comments and empty lines inside a continued instruction are skipped, as every builder does.
+      if (next === '' || next.startsWith('#')) continue;
+      joined = `${joined.slice(0, -1).trimEnd()} ${next}`;
+    }
+    const match = /^([A-Za-z]+)(?:\s+([\s\S]*))?$/.exec(
+      joined.endsWith(escapeCharacter) ? joined.slice(0, -1) : joined,
+    );
+    const line = first + 1;
+    const keyword = match?.[1]?.toUpperCase();
+    if (keyword === undefined || !KEYWORDS.has(keyword)) {
+      throw refuse(line, `"${joined.slice(0, 40)}" does not start with an instruction`);
+    }
+    if (keyword === 'FROM') {
+      stage += 1;
+      step = 0;
+    } else if (stage < 0 && keyword !== 'ARG') throw refuse(line, `${keyword} comes before FROM`);
+    if (stage >= 0) step += 1;
+    if (instructions.length === CONTAINERFILE_INSTRUCTIONS_MAX) {
+      throw refuse(line, `it has more than ${CONTAINERFILE_INSTRUCTIONS_MAX} instructions`);
+    }
+    instructions.push({ keyword, text: (match?.[2] ?? '').trim(), line, stage, step });
+  }
+  return instructions;
+}
+
+const KEYWORDS = new Set(
+  'ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR'.split(
+    ' ',
+  ),
+);
+
+function declareArgument(text: string, args: Readonly<Record<string, string>>, declared: Map<string, string>): void {
+  for (const word of text.split(/\s+/)) {
+    const equals = word.indexOf('=');
+    const name = equals < 0 ? word : word.slice(0, equals);
+    const value = args[name] ?? (equals < 0 ? undefined : word.slice(equals + 1).replace(/^(["'])(.*)\1$/, '$2'));
+    if (value !== undefined) declared.set(name, value);
+  }
+}
+
+/** `$NAME`, `${NAME}`, `${NAME:-other}`, `${NAME:+other}`, as FROM may hold them. */
+function expand(text: string, values: ReadonlyMap<string, string>, missing: (name: string) => Error): string {
+  return text.replace(/\$(?:\{(\w+)(?::([-+])([^}]*))?\}|(\w+))/g, (_, braced, operator, other, plain) => {
+    const name: string = braced ?? plain;
+    const value = values.get(name) ?? '';
+    if (operator === '-') return value === '' ? other : value;
+    if (operator === '+') return value === '' ? '' : other;
+    if (value === '') throw missing(name);
+    return value;
+  });
+}
+
+function imagesReadBy(keyword: string, text: string): string[] {
+  if (keyword === 'COPY' || keyword === 'ADD') {
+    return [...text.matchAll(/(?:^|\s)--from=("?)([^\s"]+)\1/g)].map((match) => match[2] ?? '');
+  }
+  if (keyword === 'RUN') {
+    return [...text.matchAll(/(?:^|\s)--mount=(\S+)/g)].flatMap((match) =>
+      (match[1] ?? '').split(',').flatMap((option) => (option.startsWith('from=') ? [option.slice(5)] : [])),
+    );
+  }
+  return [];
+}

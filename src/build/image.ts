@@ -1,0 +1,443 @@
+import { join } from 'node:path';
+import { type Digest, digestOf, parseReference } from '../oci/index.ts';
+import type { StepHandle } from '../progress/index.ts';
+import { type Clock, Fault } from '../system/index.ts';
+import { type Containerfile, type Instruction, parseContainerfile } from './containerfile.ts';
+import { buildFault } from './errors.ts';
+import { BUILD_TIMEOUT_MS, OUTPUT_LINE_CHARACTERS_MAX, OUTPUT_LINES_KEPT } from './limits.ts';
+import { CONTAINERFILE_BUILD_TYPE, imageDependency, type Provenance, type ResolvedDependency } from './provenance.ts';
+import { type BuildRegistry, RegistryClient } from './registry-client.ts';
+import { checkSource, type SourceSummary } from './source.ts';
+import { type Desk, lastLine, type Workshop } from './workshop.ts';
+
+/** What the sender saw of the source's history; `time` (RFC 3339) becomes the time stamp of the image. */
+export interface SourceCommit {
+  readonly id: string;
+  readonly time: string;
+  readonly repository: string | null;
+  /** True when the folder held changes that are in no commit. */
+  readonly dirty: boolean;
+}
+
+export interface BuildRequest {
+  /** UUIDv7 of this build. */
+  readonly id: string;
+  /** `tienda/web`, a repository of the platform's registry. */
+  readonly repository: string;
+  readonly tags: readonly string[];
+  /** A canonical tar of the context folder, as `packSource` makes it. */
+  readonly source: AsyncIterable<Uint8Array>;
+  /** Path inside the context. @default Containerfile, then Dockerfile */
+  readonly containerfile?: string;
+  /** Build arguments. They stand in the image's history: never secrets. */
+  readonly args?: Readonly<Record<string, string>>;
+  readonly target?: string;
+  readonly commit?: SourceCommit | null;
+  readonly timeoutMs?: number;
+}
+
+export interface BuildContext {
+  readonly workshop: Workshop;
+  readonly registry: BuildRegistry;
+  /** Who builds, for provenance: `urn:darsena:builder:<instance>:<host>`. */
+  readonly builderId: string;
+  readonly progress: StepHandle;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+}
+
+export interface BuiltLayer {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+export interface BuildResult {
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly manifestSizeBytes: number;
+  readonly layers: readonly BuiltLayer[];
+  /** Of all layers, as stored. */
+  readonly sizeBytes: number;
+  readonly durationMs: number;
+  readonly steps: number;
+  /** Steps answered from the layer cache. */
+  readonly cacheHits: number;
+  readonly source: SourceSummary;
+  readonly bases: readonly { readonly name: string; readonly digest: Digest }[];
+  readonly provenance: Provenance;
+}
+
+/**
+ * Builds an image from a source without root and without network, and pushes it. Nothing of it stays on the host but the
+ * layer cache.
+ * @throws Fault build.* ; the signal's reason when it is aborted
+ */
+export async function buildImage(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
+  const { workshop, clock, progress, signal } = context;
+  const startedOn = clock.now();
+  const started = clock.monotonicMs();
+  const desk = await workshop.desk(request.id);
+  const client = new RegistryClient(context.registry, signal);
+  try {
+    const source = await receive(request, desk, context);
+    const file = await readContainerfile(request, desk, context);
+    const bases = await resolveBases(file, client, context.registry);
+    const made = await runBuild(request, { ...context, desk, file, bases });
+    const stored = await push(request, made.imageId, { ...context, desk, client });
+    const finishedOn = clock.now();
+    const layers = stored.layers;
+    return {
+      repository: request.repository,
+      tags: request.tags,
+      digest: stored.digest,
+      mediaType: stored.mediaType,
+      manifestSizeBytes: stored.sizeBytes,
+      layers,
+      sizeBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
+      durationMs: Math.round(clock.monotonicMs() - started),
+      steps: made.steps,
+      cacheHits: made.cacheHits,
+      source,
+      bases: bases.map(({ name, digest }) => ({ name, digest })),
+      provenance: describeProvenance(request, { ...context, source, bases, file, startedOn, finishedOn }),
+    };
+  } catch (error) {
+    progress.fail(failureText(error));
+    throw error;
+  } finally {
+    await client.close();
+    await desk.close();
+  }
+}
+
+async function receive(request: BuildRequest, desk: Desk, context: BuildContext): Promise<SourceSummary> {
+  const step = context.progress.step({ en: 'source', es: 'origen' });
+  const { stream, summary } = checkSource(request.source);
+  await context.workshop.feed('tar', ['-x', '--no-same-owner', '-C', desk.source], stream, context.signal);
+  const { entries, sizeBytes } = summary();
+  step.update({ done: sizeBytes, total: sizeBytes, unit: 'bytes' });
+  step.done({ en: `${entries} files and folders`, es: `${entries} ficheros y carpetas` });
+  return summary();
+}
+
+interface NamedContainerfile extends Containerfile {
+  /** Inside the context. */
+  readonly path: string;
+  readonly digest: Digest;
+}
+
+async function readContainerfile(
+  request: BuildRequest,
+  desk: Desk,
+  context: BuildContext,
+): Promise<NamedContainerfile> {
+  const names = request.containerfile === undefined ? ['Containerfile', 'Dockerfile'] : [request.containerfile];
+  for (const path of names) {
+    if (path.startsWith('/') || path.split('/').includes('..')) continue;
+    const { code, stdout } = await context.workshop.run('cat', ['--', join(desk.source, path)], { timeoutMs: 10_000 });
+    if (code !== 0) continue;
+    const parsed = parseContainerfile(stdout, {
+      file: path,
+      ...(request.args === undefined ? {} : { args: request.args }),
+    });
+    return { ...parsed, path, digest: digestOf(Buffer.from(stdout)) };
+  }
+  throw buildFault('build.containerfile-missing', { image: request.repository, file: names.join(' / ') });
+}
+
+interface Base {
+  /** As the Containerfile writes it. */
+  readonly written: string;
+  /** With the registry's name, without digest. */
+  readonly name: string;
+  readonly digest: Digest;
+}
+
+/** Finds the digest behind every image the file reads, so that what was checked is what is built from. */
+async function resolveBases(
+  file: NamedContainerfile,
+  client: RegistryClient,
+  registry: BuildRegistry,
+): Promise<readonly Base[]> {
+  const bases: Base[] = [];
+  for (const { name: written, line } of file.images) {
+    const place = { file: file.path, line, base: written, registry: registry.name };
+    const reference = parseReference(written);
+    if (reference.registry === null && !reference.repository.startsWith('base/'))
+      throw buildFault('build.base-name', place);
+    if (reference.registry !== null && reference.registry !== registry.name) {
+      throw buildFault('build.registry-refused', place);
+    }
+    const tag = reference.tag ?? 'latest';
+    const found = await client.findManifest(reference.repository, reference.digest ?? tag);
+    if (found === null) {
+      const isBase = reference.repository.startsWith('base/');
+      const remedy = isBase ? `darsena base create ${reference.repository.slice(5)}` : 'darsena image list';
+      throw buildFault(
+        'build.base-missing',
+        { ...place, remedy },
+        { details: { base: isBase ? reference.repository.slice(5) : null, repository: reference.repository, tag } },
+      );
+    }
+    bases.push({ written, name: `${registry.name}/${reference.repository}:${tag}`, digest: found.digest });
+  }
+  return bases;
+}
+
+interface Work extends BuildContext {
+  readonly desk: Desk;
+  readonly file: NamedContainerfile;
+  readonly bases: readonly Base[];
+}
+
+async function runBuild(
+  request: BuildRequest,
+  work: Work,
+): Promise<{ imageId: string; steps: number; cacheHits: number }> {
+  const { workshop, desk, file, bases, registry, progress } = work;
+  const { env } = await workshop.configure(desk, registry);
+  const step = progress.step({ en: 'build', es: 'construcción' });
+  const watcher = new BuildWatcher(file, step);
+  const idFile = join(desk.output, 'image-id');
+  const arguments_ = [
+    ...workshop.storage(),
+    '--signature-policy',
+    join(desk.folder, 'policy.json'),
+    'build',
+    '--isolation=rootless',
+    '--network=none',
+    '--layers',
+    '--pull',
+    '--identity-label=false',
+    '--format=oci',
+    '--cert-dir',
+    join(desk.folder, 'certs'),
+    '--authfile',
+    join(desk.folder, 'auth.json'),
+    '--timestamp',
+    String(timestampOf(request)),
+    '--iidfile',
+    idFile,
+    '--file',
+    join(desk.source, file.path),
+    ...bases.flatMap(({ written, name, digest }) => [
+      '--build-context',
+      `${written}=docker-image://${name.replace(/:[^:/]*$/, '')}@${digest}`,
+    ]),
+    ...Object.entries(request.args ?? {}).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...(request.target === undefined ? [] : ['--target', request.target]),
+    ...(request.commit ? ['--annotation', `org.opencontainers.image.revision=${request.commit.id}`] : []),
+    desk.source,
+  ];
+  const { code, stderr } = await workshop.runEnclosed('buildah', arguments_, {
+    env,
+    cwd: desk.source,
+    timeoutMs: request.timeoutMs ?? BUILD_TIMEOUT_MS,
+    ...(work.signal === undefined ? {} : { signal: work.signal }),
+    onLine: (line) => watcher.take(line),
+  });
+  if (code !== 0) throw watcher.failure(request.repository, stderr);
+  const imageId = (await readText(workshop, idFile)).trim();
+  step.done({
+    en: `${watcher.steps} steps, ${watcher.cacheHits} from the cache`,
+    es: `${watcher.steps} pasos, ${watcher.cacheHits} de la caché`,
+  });
+  return { imageId, steps: watcher.steps, cacheHits: watcher.cacheHits };
+}
+
+/** Follows what buildah prints: `[1/2] STEP 3/7: RUN …` and `--> Using cache …`. */
+class BuildWatcher {
+  steps = 0;
+  cacheHits = 0;
+  readonly #file: NamedContainerfile;
+  readonly #step: StepHandle;
+  readonly #lines: string[] = [];
+  readonly #total: number;
+  #current: Instruction | null = null;
+
+  constructor(file: NamedContainerfile, step: StepHandle) {
+    this.#file = file;
+    this.#step = step;
+    this.#total = file.instructions.filter(({ stage }) => stage >= 0).length;
+  }
+
+  take(line: string): void {
+    const match = /^(?:\[(\d+)\/\d+\] )?STEP (\d+)\/\d+: (.*)$/.exec(line);
+    if (match === null) {
+      if (line.startsWith('--> Using cache')) this.cacheHits += 1;
+      this.#lines.push(line.slice(0, OUTPUT_LINE_CHARACTERS_MAX));
+      if (this.#lines.length > OUTPUT_LINES_KEPT) this.#lines.shift();
+      return;
+    }
+    this.#lines.length = 0;
+    this.steps += 1;
+    const stage = match[1] === undefined ? this.#file.stages - 1 : Number(match[1]) - 1;
+    this.#current =
+      this.#file.instructions.find((found) => found.stage === stage && found.step === Number(match[2])) ?? null;
+    const shown = (match[3] ?? '').slice(0, 120);
+    this.#step.update({
+      done: this.steps - 1,
+      total: Math.max(this.#total, this.steps),
+      unit: 'items',
+      detail: { en: shown, es: shown },
+    });
+  }
+
+  failure(image: string, stderr: string): Error {
+    const details = { output: this.#lines };
+    const current = this.#current;
+    const said =
+      this.#lines.findLast((line) => line.startsWith('Error: ') || line.startsWith('error building')) ??
+      lastLine(stderr);
+    // buildah repeats the whole instruction before the reason.
+    const reason = said.replace(/^(?:Error: )?(?:error )?building at STEP ".*": /, '').replace(/^Error: /, '');
+    if (current === null) return buildFault('build.failed', { image, reason }, { details });
+    return buildFault(
+      'build.step-failed',
+      {
+        file: this.#file.path,
+        line: current.line,
+        instruction: `${current.keyword} ${current.text}`.slice(0, 200),
+        reason,
+      },
+      { details },
+    );
+  }
+}
+
+async function push(
+  request: BuildRequest,
+  imageId: string,
+  work: BuildContext & { readonly desk: Desk; readonly client: RegistryClient },
+): Promise<{ digest: Digest; mediaType: string; sizeBytes: number; layers: BuiltLayer[] }> {
+  const { workshop, desk, registry, client, progress } = work;
+  const step = progress.step({ en: 'push', es: 'publicación' });
+  const image = `${request.repository}:${request.tags[0] ?? 'latest'}`;
+  const digestFile = join(desk.output, 'digest');
+  let copied = 0;
+  for (const tag of request.tags) {
+    const { code, stderr } = await workshop.run(
+      'buildah',
+      [
+        ...workshop.storage(),
+        'push',
+        '--signature-policy',
+        join(desk.folder, 'policy.json'),
+        '--cert-dir',
+        join(desk.folder, 'certs'),
+        '--authfile',
+        join(desk.folder, 'auth.json'),
+        '--format',
+        'oci',
+        '--digestfile',
+        digestFile,
+        imageId,
+        `docker://${registry.address}/${request.repository}:${tag}`,
+      ],
+      {
+        env: {
+          CONTAINERS_REGISTRIES_CONF: join(desk.folder, 'registries.conf'),
+          CONTAINERS_CONF: join(desk.folder, 'containers.conf'),
+        },
+        timeoutMs: BUILD_TIMEOUT_MS,
+        ...(work.signal === undefined ? {} : { signal: work.signal }),
+        onLine: (line) => {
+          if (!line.startsWith('Copying blob')) return;
+          copied += 1;
+          step.update({ done: copied, unit: 'layers' });
+        },
+      },
+    );
+    if (code !== 0) throw buildFault('build.push-failed', { image, reason: lastLine(stderr) });
+  }
+  const digest = (await readText(workshop, digestFile)).trim();
+  const stored = await client.findManifest(request.repository, digest);
+  if (stored === null || stored.manifest.kind !== 'manifest') {
+    throw buildFault('build.push-failed', { image, reason: `the registry does not know ${digest} after the push` });
+  }
+  const layers = stored.manifest.layers.map((layer) => ({ digest: layer.digest, sizeBytes: layer.size }));
+  const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
+  step.update({ done: layers.length, total: layers.length, unit: 'layers' });
+  step.done({
+    en: `${layers.length} layers, ${formatMegabytes(sizeBytes)}`,
+    es: `${layers.length} capas, ${formatMegabytes(sizeBytes)}`,
+  });
+  return { digest: stored.digest, mediaType: stored.mediaType, sizeBytes: stored.sizeBytes, layers };
+}
+
+/** The commit's time, so that the same commit gives the same image; without a commit the epoch, for the same reason. */
+function timestampOf(request: BuildRequest): number {
+  const time = request.commit ? Date.parse(request.commit.time) : 0;
+  return Number.isFinite(time) ? Math.floor(time / 1000) : 0;
+}
+
+function describeProvenance(
+  request: BuildRequest,
+  facts: BuildContext & {
+    source: SourceSummary;
+    bases: readonly Base[];
+    file: NamedContainerfile;
+    startedOn: Date;
+    finishedOn: Date;
+  },
+): Provenance {
+  const { commit } = request;
+  const sourceName = `urn:darsena:source:${request.repository}`;
+  const dependencies: ResolvedDependency[] = [
+    { uri: sourceName, digest: { sha256: facts.source.digest.slice('sha256:'.length) }, name: 'source' },
+  ];
+  if (commit) {
+    dependencies.push({
+      uri: commit.repository === null ? 'git+local' : `git+${commit.repository}`,
+      digest: { gitCommit: commit.id },
+      name: 'commit',
+    });
+  }
+  for (const base of facts.bases) dependencies.push(imageDependency(base.name, base.digest));
+  return {
+    buildDefinition: {
+      buildType: CONTAINERFILE_BUILD_TYPE,
+      externalParameters: {
+        repository: request.repository,
+        containerfile: { path: facts.file.path, digest: facts.file.digest },
+        arguments: request.args ?? {},
+        target: request.target ?? null,
+        sourceDirty: commit?.dirty ?? null,
+      },
+      internalParameters: {
+        network: 'none',
+        isolation: 'rootless',
+        runtime: facts.workshop.runtime,
+        timestamp: timestampOf(request),
+      },
+      resolvedDependencies: dependencies,
+    },
+    runDetails: {
+      builder: { id: facts.builderId, version: {} },
+      metadata: {
+        invocationId: request.id,
+        startedOn: facts.startedOn.toISOString(),
+        finishedOn: facts.finishedOn.toISOString(),
+      },
+    },
+  };
+}
+
+async function readText(workshop: Workshop, path: string): Promise<string> {
+  const { stdout } = await workshop.run('head', ['-c', '4096', '--', path], { timeoutMs: 10_000 });
+  return stdout;
+}
+
+function failureText(error: unknown): { en: string; es: string } {
+  if (error instanceof Fault) {
+    const [en, es] = [error.text('en'), error.text('es')];
+    return { en: `${en.what}: ${en.why ?? ''}`, es: `${es.what}: ${es.why ?? ''}` };
+  }
+  return { en: 'interrupted', es: 'interrumpido' };
+}
+
+export function formatMegabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}

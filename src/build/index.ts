@@ -1,0 +1,22 @@
+export { type BaseRequest, type BaseResult, baseName, checkBaseRequest, createBase } from './base.ts';
+export { type Containerfile, type ImageUse, type Instruction, parseContainerfile } from './containerfile.ts';
+export { buildFault } from './errors.ts';
+export {
+  type BuildContext,
+  type BuildRequest,
+  type BuildResult,
+  type BuiltLayer,
+  buildImage,
+  type SourceCommit,
+} from './image.ts';
+export { describePackages, type InstalledPackage, readPackages } from './packages.ts';
+export {
+  BASE_BUILD_TYPE,
+  CONTAINERFILE_BUILD_TYPE,
+  PROVENANCE_PREDICATE_TYPE,
+  type Provenance,
+} from './provenance.ts';
+export type { BuildRegistry } from './registry-client.ts';
+export { RELEASES, type Release } from './releases.ts';
+export { checkSource, packSource, type SourceLimits, type SourceSummary } from './source.ts';
+export { type BuildPaths, type BuildRuntime, type BuildUser, Workshop } from './workshop.ts';
