@@ -60,3 +60,5 @@ export const HISTORY_CHARACTERS_MAX = 1000;
 export const IMAGES_PAGE_MAX = 200;
 /** Registry tokens remembered as checked; each lives five minutes at most. */
 export const TOKENS_CHECKED_MAX = 2000;
+/** A large upload is pushed to the disk each time this much of it is written. */
+export const SYNC_BYTES = 16 * 1024 * 1024;
