@@ -1,16 +1,39 @@
 import { systemClock } from '../../system/index.ts';
-import { setupCommands } from '../setup/index.ts';
-import { completionCommands } from './completion.ts';
-import type { createFrame } from './frame.ts';
-import { operationCommands } from './operations.ts';
-import { sessionCommands } from './session.ts';
+import type { CommandUnit } from './frame.ts';
 
-type CommandMaker = Parameters<typeof createFrame>[0]['commands'][number];
-
-/** Every command there is, in the order in which `darsena --help` shows them; a room's line is added when it lands. */
-export const COMMANDS: readonly CommandMaker[] = [
-  (cli, frame) => setupCommands(cli, frame.target, systemClock),
-  sessionCommands,
-  operationCommands,
-  completionCommands,
+/**
+ * Every command there is, in the order in which `darsena --help` shows them. `words` are what the unit adds to the
+ * program: only the unit that a call speaks of is loaded, because a command must answer at once and a room brings its
+ * whole part of the platform with it.
+ */
+export const COMMANDS: readonly CommandUnit[] = [
+  {
+    words: ['up', 'down', 'status', 'doctor', 'logs', 'version'],
+    add: async (cli, frame) => {
+      const { setupCommands } = await import('../setup/index.ts');
+      setupCommands(cli, frame.target, systemClock);
+    },
+  },
+  {
+    words: ['login', 'logout'],
+    add: async (cli) => (await import('./session.ts')).sessionCommands(cli),
+  },
+  {
+    words: ['trust'],
+    add: async (cli) => (await import('../../trust/index.ts')).trustCommands(cli),
+  },
+  {
+    words: ['policy'],
+    add: async (cli) => (await import('../../admit/index.ts')).admitCommands(cli),
+  },
+  {
+    words: ['operation'],
+    add: async (cli) => (await import('./operations.ts')).operationCommands(cli),
+  },
+  {
+    words: ['completion', '__complete'],
+    // Completing needs every command's words.
+    needsAll: true,
+    add: async (cli) => (await import('./completion.ts')).completionCommands(cli),
+  },
 ];

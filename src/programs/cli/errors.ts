@@ -13,8 +13,8 @@ export const cliFault = defineFaults({
   },
   'cli.unknown-command': {
     kind: 'invalid',
-    en: { what: 'there is no command "{name}"', remedy: 'darsena --help{hint}' },
-    es: { what: 'no existe la orden "{name}"', remedy: 'darsena --help{hint}' },
+    en: { what: 'there is no command "{name}"', remedy: 'darsena {command}--help{hint}' },
+    es: { what: 'no existe la orden "{name}"', remedy: 'darsena {command}--help{hint}' },
   },
   'cli.unknown-option': {
     kind: 'invalid',

@@ -10,7 +10,7 @@ import {
   ProblemReply,
   systemClock,
 } from '../../system/index.ts';
-import { instanceName } from '../setup/index.ts';
+import { instanceName } from '../setup/instance.ts';
 import { createAsk } from './ask.ts';
 import { ApiClient } from './client.ts';
 import { readCredentials } from './credentials.ts';
@@ -27,12 +27,36 @@ export interface Frame {
   run(argv: readonly string[]): Promise<number>;
 }
 
+/** Commands that are loaded together: one room's, usually. */
+export interface CommandUnit {
+  /** The top-level names that it adds to the program; a test holds the list true. */
+  readonly words: readonly string[];
+  /** Its work looks at all other commands. */
+  readonly needsAll?: boolean;
+  readonly add: (cli: CliProgram, frame: Frame) => Promise<void>;
+}
+
+/** The units that a command line needs: the one that has its first word, or all for help and mistakes. */
+export function unitsFor(argv: readonly string[], units: readonly CommandUnit[]): readonly CommandUnit[] {
+  const word = argv.find((argument, index) => !argument.startsWith('-') && !VALUE_OPTIONS.has(argv[index - 1] ?? ''));
+  const unit = units.find(({ words }) => word !== undefined && words.includes(word));
+  return unit === undefined || unit.needsAll === true ? units : [unit];
+}
+
+/** Global options whose value is the next word. */
+const VALUE_OPTIONS: ReadonlySet<string> = new Set(['--instance', '-o', '--output']);
+
 /** The language of the caller's locale, by the precedence of POSIX (XBD 8.2). */
 export function callerLanguage(environment: NodeJS.ProcessEnv): Language {
   return languageOf(environment['LC_ALL'] || environment['LC_MESSAGES'] || environment['LANG']);
 }
 
 export function processTarget(environment: NodeJS.ProcessEnv = process.env): PrintTarget {
+  // A reader that has seen enough (`| head`) ends us quietly.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   const terminal = process.stdout.isTTY === true && environment['TERM'] !== 'dumb';
   return {
     terminal,
@@ -47,7 +71,7 @@ export function processTarget(environment: NodeJS.ProcessEnv = process.env): Pri
 export function createFrame(options: {
   environment: NodeJS.ProcessEnv;
   target: PrintTarget;
-  commands: readonly ((cli: CliProgram, frame: Frame) => void)[];
+  commands: readonly CommandUnit[];
   clock?: Clock;
 }): Frame {
   const { environment, target } = options;
@@ -139,6 +163,7 @@ export function createFrame(options: {
         assumeYes = action.opts<{ yes?: boolean }>().yes === true;
       });
       try {
+        for (const unit of unitsFor(argv, options.commands)) await unit.add(cli, frame);
         await program.parseAsync([...argv], { from: 'user' });
         return exitCode;
       } catch (error) {
@@ -149,7 +174,6 @@ export function createFrame(options: {
       }
     },
   };
-  for (const addCommands of options.commands) addCommands(cli, frame);
   return frame;
 }
 

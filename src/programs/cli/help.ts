@@ -88,6 +88,7 @@ export function usageFault(error: CommanderError, command: string): Fault | null
       const suggestion = /Did you mean (?:one of )?([^?)]+)\?/.exec(error.message)?.[1];
       return cliFault('cli.unknown-command', {
         name: quoted,
+        command: path,
         hint: suggestion === undefined ? '' : `   (${suggestion}?)`,
       });
     }

@@ -63,7 +63,7 @@ export function createLineView(write: (text: string) => void, style: ProgressSty
   const said = new Map<string, string>();
   const notes = new Map<string, number>();
   const update = (operation: Snapshot, now: Date): void => {
-    for (const step of operation.steps) {
+    for (const step of inOrderOfEnding(operation.steps)) {
       for (const note of step.notes.slice(notes.get(step.id) ?? 0)) {
         write(`${path(operation.steps, step, style.language)}: ${printable(note[style.language])}\n`);
       }
@@ -78,6 +78,18 @@ export function createLineView(write: (text: string) => void, style: ProgressSty
     }
   };
   return { update, end: update };
+}
+
+/** Steps that go on as they came, then those that ended in the order of their ends, children before their parents. */
+function inOrderOfEnding(steps: readonly StepView[]): StepView[] {
+  const end = (step: StepView): string => step.endedAt ?? '';
+  return steps
+    .map((step, index) => ({ step, index }))
+    .sort((one, other) => {
+      if (end(one.step) !== end(other.step)) return end(one.step) < end(other.step) ? -1 : 1;
+      return end(one.step) === '' ? one.index - other.index : other.index - one.index;
+    })
+    .map(({ step }) => step);
 }
 
 function treeLines(

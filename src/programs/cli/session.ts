@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { z } from 'zod';
 import { type CliProgram, ProblemReply } from '../../system/index.ts';
-import { findInstance, instanceFiles } from '../setup/index.ts';
+import { findInstance, instanceFiles } from '../setup/instance.ts';
 import { readProblem } from './client.ts';
 import { credentialsPath, readCredentials, removeCredentials, writeCredentials } from './credentials.ts';
 import { cliFault } from './errors.ts';

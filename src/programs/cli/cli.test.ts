@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type CliProgram,
+  defineFaults,
+  type Language,
+  type OperationView,
+  type StepView,
+  systemClock,
+} from '../../system/index.ts';
+import { parseEvents, readProblem } from './client.ts';
+import { COMMANDS } from './commands.ts';
+import { complete } from './completion.ts';
+import { readCredentials } from './credentials.ts';
+import { type CommandUnit, createFrame, type Frame, formatError, unitsFor } from './frame.ts';
+import { formatBytes, formatDuration, formatTable, type PrintTarget, printable } from './print.ts';
+import { createLineView, createTreeView } from './progress.ts';
+
+interface Captured {
+  out: string;
+  error: string;
+}
+
+function captured(): PrintTarget & Captured {
+  const target = {
+    out: '',
+    error: '',
+    terminal: false,
+    columns: 80,
+    colour: false,
+    write: (text: string) => {
+      target.out += text;
+    },
+    writeError: (text: string) => {
+      target.error += text;
+    },
+  };
+  return target;
+}
+
+function frameOf(
+  add: (cli: CliProgram) => void,
+  environment: NodeJS.ProcessEnv = {},
+): { frame: Frame; target: PrintTarget & Captured } {
+  const target = captured();
+  const unit: CommandUnit = { words: [], add: async (cli) => add(cli) };
+  return { frame: createFrame({ environment, target, commands: [unit] }), target };
+}
+
+const testFault = defineFaults({
+  'test.refused': {
+    kind: 'refused',
+    en: { what: 'image {name} may not run', why: 'it is not signed', remedy: 'darsena sign {name}' },
+    es: { what: 'la imagen {name} no puede ejecutarse', why: 'no está firmada', remedy: 'darsena sign {name}' },
+  },
+});
+
+test('exit codes follow what the outcome means to the caller', async () => {
+  const { frame, target } = frameOf((cli) => {
+    cli.program.command('run').action(() => {
+      throw testFault('test.refused', { name: 'shop/web' });
+    });
+  });
+  assert.equal(await frame.run(['run']), 4);
+  assert.equal(
+    target.error,
+    'error: image shop/web may not run\n  because: it is not signed\n  way out: darsena sign shop/web\n',
+  );
+});
+
+test('errors are said in the language of the locale', async () => {
+  const add = (cli: CliProgram): void => {
+    cli.program.command('run').action(() => {
+      throw testFault('test.refused', { name: 'tienda/web' });
+    });
+  };
+  for (const environment of [{ LANG: 'es_ES.UTF-8' }, { LC_ALL: 'es', LANG: 'en_US' }, { LC_ALL: '', LANG: 'es_AR' }]) {
+    const { frame, target } = frameOf(add, environment);
+    await frame.run(['run']);
+    assert.match(
+      target.error,
+      /^error: la imagen tienda\/web no puede ejecutarse\n {2}porque: no está firmada\n {2}salida: /,
+    );
+  }
+});
+
+test('wrong use exits 2 and names the word, the command and the way out', async () => {
+  const add = (cli: CliProgram): void => {
+    const noun = cli.program.command('incident');
+    noun
+      .command('respond')
+      .argument('<incident>')
+      .option('--kill')
+      .action(() => undefined);
+    noun.command('list').action(() => undefined);
+  };
+  const cases: [string[], RegExp][] = [
+    [['incidnt'], /there is no command "incidnt"\n {2}way out: darsena --help {3}\(incident\?\)/],
+    [['incident', 'respnd'], /there is no command "respnd"\n {2}way out: darsena incident --help/],
+    [['incident', 'respond', '4', '--kil'], /there is no option "--kil"\n {2}way out: darsena incident respond --help/],
+    [['incident', 'respond'], /"incident" is missing/],
+    [['incident', 'list', 'x', 'y'], /too many arguments/],
+    [['incident', 'list', '-o', 'tall'], /-o/],
+  ];
+  for (const [argv, expected] of cases) {
+    const { frame, target } = frameOf(add);
+    assert.equal(await frame.run(argv), 2, argv.join(' '));
+    assert.match(target.error, expected);
+  }
+});
+
+test('--json gives errors as problem documents on standard output', async () => {
+  const { frame, target } = frameOf((cli) => {
+    cli.program.command('run').action(() => {
+      throw testFault('test.refused', { name: 'a/b' });
+    });
+  });
+  assert.equal(await frame.run(['run', '--json']), 4);
+  const { error } = JSON.parse(target.out) as { error: { code: string; status: number } };
+  assert.deepEqual([error.code, error.status], ['test.refused', 403]);
+});
+
+test('--json and --quiet decide what is printed', async () => {
+  const add = (cli: CliProgram): void => {
+    cli.program.command('ls').action(() => {
+      cli.print.line({ en: 'two things', es: 'dos cosas' });
+      cli.print.table(
+        [{ title: { en: 'name', es: 'nombre' }, value: (row: { name: string }) => row.name }],
+        [{ name: 'a' }],
+      );
+      cli.print.result('done');
+    });
+  };
+  const run = async (...argv: string[]): Promise<string> => {
+    const { frame, target } = frameOf(add);
+    await frame.run(argv);
+    return target.out;
+  };
+  assert.equal(await run('ls'), 'two things\nNAME\na\ndone\n');
+  assert.equal(await run('ls', '--quiet'), 'NAME\na\ndone\n');
+  assert.deepEqual(JSON.parse(await run('ls', '--json')), { items: [{ name: 'a' }] });
+});
+
+test('a question without a terminal is never waited for: exit 3 with the command that answers it', async () => {
+  const { frame, target } = frameOf((cli) => {
+    cli.program.command('remove').action(async () => {
+      await cli.ask.confirm({ en: 'Remove it?', es: '¿Eliminarlo?' }, { remedy: 'darsena remove --yes' });
+    });
+  });
+  if (process.stdin.isTTY === true) Object.defineProperty(process.stdin, 'isTTY', { value: false });
+  assert.equal(await frame.run(['remove']), 3);
+  assert.match(target.error, /Remove it\?[\s\S]*way out: darsena remove --yes/);
+});
+
+test('control characters of foreign data do not reach the terminal', () => {
+  assert.equal(printable('a\u001b[2Jb\r\nc\u202e'), 'a�[2Jb��c�');
+  const table = formatTable([{ title: { en: 'x', es: 'x' }, value: (row: string) => row }], ['\u001b]0;title\u0007'], {
+    language: 'en',
+    wide: false,
+  });
+  assert.equal(table, 'X\n�]0;title�\n');
+});
+
+test('tables fit, and -o wide shows the rest', () => {
+  const columns = [
+    { title: { en: 'name', es: 'nombre' }, value: (row: string) => row },
+    { title: { en: 'size', es: 'tamaño' }, value: () => '12', align: 'right' as const },
+    { title: { en: 'more', es: 'más' }, value: () => 'm', wide: true },
+  ];
+  const long = 'n'.repeat(60);
+  const narrow = formatTable(columns, [long], { language: 'es', wide: false });
+  assert.match(narrow, /^NOMBRE\s+TAMAÑO\nn{47}…\s+12\n$/);
+  assert.match(formatTable(columns, [long], { language: 'en', wide: true }), /n{60}\s+12\s+m\n$/);
+});
+
+test('units are read at a glance', () => {
+  assert.deepEqual([0, 999, 12_300_000].map(formatBytes), ['0 B', '999 B', '12.3 MB']);
+  assert.deepEqual([850, 4_200, 185_000, 7_200_000].map(formatDuration), ['850 ms', '4.2 s', '3 min 05 s', '2 h']);
+});
+
+test('server-sent events survive being cut anywhere', async () => {
+  const bytes = Buffer.from(
+    ': beat\n\nid: 7\nevent: fact\ndata: {"a":\ndata: "é"}\n\ndata: 1\r\n\r\nid: 9\ndata: unfinished',
+  );
+  for (let size = 1; size < 12; size++) {
+    const chunks = async function* (): AsyncIterable<Uint8Array> {
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+    };
+    const events = [];
+    for await (const event of parseEvents(chunks())) events.push(event);
+    assert.deepEqual(events, [
+      { id: '7', event: 'fact', data: { a: 'é' } },
+      { id: '7', event: 'message', data: 1 },
+    ]);
+  }
+});
+
+test('an error reply that is no problem document still becomes one', () => {
+  assert.equal(readProblem(502, '/x', '<html>').code, 'cli.strange-reply');
+  assert.equal(readProblem(404, '/x', '{"title":"t","code":"c","kind":"not-found"}').code, 'c');
+});
+
+test('credentials: missing, expired and broken files each say so', async () => {
+  const now = new Date('2026-01-01T00:00:00Z');
+  const environment = { XDG_CONFIG_HOME: '/nonexistent' };
+  await assert.rejects(readCredentials('x', { now, environment }), { code: 'cli.not-logged-in' });
+});
+
+function step(part: Partial<StepView> & { id: string }): StepView {
+  return {
+    parent: null,
+    title: { en: `step ${part.id}`, es: `paso ${part.id}` },
+    state: 'running',
+    startedAt: '2026-01-01T00:00:00.000Z',
+    endedAt: null,
+    done: null,
+    total: null,
+    unit: null,
+    detail: null,
+    notes: [],
+    ...part,
+  };
+}
+
+const at = (seconds: number): Date => new Date(Date.parse('2026-01-01T00:00:00Z') + seconds * 1_000);
+const style = (language: Language) => ({ language, columns: 80, colour: (_kind: string, text: string) => text });
+const running = (steps: StepView[]): Pick<OperationView, 'steps' | 'state'> => ({ steps, state: 'running' });
+
+test('without a terminal each step is a line when it ends, and when it begins only if it is long', () => {
+  let out = '';
+  const view = createLineView((text) => {
+    out += text;
+  }, style('en'));
+  const child = step({ id: '2', parent: '1', done: 500_000, total: 2_000_000, unit: 'bytes' });
+  view.update(running([step({ id: '1' }), child]), at(1));
+  assert.equal(out, '');
+  view.update(running([step({ id: '1' }), child]), at(4));
+  view.update(running([step({ id: '1' }), child]), at(5));
+  view.end(
+    running([
+      step({ id: '1', state: 'done', endedAt: '2026-01-01T00:00:06Z' }),
+      {
+        ...child,
+        done: 2_000_000,
+        state: 'done',
+        endedAt: '2026-01-01T00:00:06Z',
+        notes: [{ en: 'a note', es: 'nota' }],
+      },
+    ]),
+    at(6),
+  );
+  assert.equal(
+    out,
+    'started  step 1  4.0 s\n' +
+      'started  step 1 › step 2  500.0 kB/2.0 MB · 4.0 s, left ~12.0 s\n' +
+      'step 1 › step 2: a note\n' +
+      'done     step 1 › step 2  2.0 MB · 6.0 s\n' +
+      'done     step 1  6.0 s\n',
+  );
+});
+
+test('on a terminal finished steps scroll away and only moving ones are drawn again', () => {
+  const written: string[] = [];
+  const view = createTreeView((text) => written.push(text), { ...style('es'), rows: () => 24 });
+  view.update(running([step({ id: '1' })]), at(1));
+  const done = step({ id: '1', state: 'done', endedAt: '2026-01-01T00:00:02Z', detail: { en: 'x', es: 'bien' } });
+  view.update(running([done, step({ id: '2' })]), at(3));
+  view.update(running([done, step({ id: '2' })]), at(4));
+  assert.equal(written[0], '▸ paso 1  1.0 s\n');
+  assert.equal(written[1], '\u001b[1A\u001b[0J✓ paso 1  bien · 2.0 s\n▸ paso 2  3.0 s\n');
+  assert.equal(written[2], '\u001b[1A\u001b[0J▸ paso 2  4.0 s\n');
+});
+
+test('no drawn line is longer than the screen, or the redraw would climb too little', () => {
+  let out = '';
+  const view = createTreeView(
+    (text) => {
+      out += text;
+    },
+    { ...style('en'), columns: 20, rows: () => 24 },
+  );
+  view.update(running([step({ id: '1', title: { en: 'word '.repeat(20), es: '' } })]), at(1));
+  for (const line of out.replaceAll('\u001b[0m', '').split('\n')) assert.ok([...line].length <= 20, line);
+});
+
+test('the shell completes commands, options and choices', async () => {
+  const { frame } = frameOf((cli) => {
+    const noun = cli.program.command('incident');
+    noun
+      .command('respond')
+      .argument('<incident>')
+      .option('--kill')
+      .action(() => undefined);
+    noun.command('list').action(() => undefined);
+  });
+  await frame.run(['incident', 'list']);
+  const names = async (argument: string): Promise<string[]> => (argument === 'incident' ? ['7', '71', '8'] : []);
+  const { program } = frame.cli;
+  assert.deepEqual(await complete(program, ['inc'], names), ['incident']);
+  assert.deepEqual(await complete(program, ['incident', ''], names), ['respond', 'list']);
+  assert.deepEqual(await complete(program, ['incident', 'respond', '7'], names), ['7', '71']);
+  assert.deepEqual(await complete(program, ['incident', 'respond', '--k'], names), ['--kill']);
+});
+
+test('each unit of commands adds exactly the words it is listed with', async () => {
+  for (const unit of COMMANDS) {
+    const target = captured();
+    const frame = createFrame({ environment: {}, target, commands: [] });
+    await unit.add(frame.cli, frame);
+    assert.deepEqual(
+      frame.cli.program.commands.map((command) => command.name()),
+      [...unit.words],
+    );
+  }
+});
+
+test('a call loads the commands it speaks of, whatever options stand before', () => {
+  const units: CommandUnit[] = [
+    { words: ['up'], add: async () => undefined },
+    { words: ['ps'], add: async () => undefined },
+    { words: ['__complete'], needsAll: true, add: async () => undefined },
+  ];
+  assert.deepEqual(unitsFor(['--json', '--instance', 'up', 'ps'], units), [units[1]]);
+  assert.deepEqual(unitsFor(['__complete', 'up'], units), units);
+  assert.deepEqual(unitsFor(['--help'], units), units);
+  assert.deepEqual(unitsFor(['wrong'], units), units);
+});
+
+test('help speaks Spanish where the locale does', async () => {
+  const { frame } = frameOf(
+    (cli) => {
+      cli.program
+        .command('ls')
+        .option('--all', 'todo')
+        .action(() => undefined);
+    },
+    { LANG: 'es_ES.UTF-8' },
+  );
+  await frame.run(['ls']);
+  const help = frame.cli.program.helpInformation();
+  for (const word of ['Uso:', 'Opciones:', 'Órdenes:', '[opciones]', '[orden]']) assert.ok(help.includes(word), word);
+  for (const word of ['Usage', 'Options', 'Commands', '[options]', 'display help'])
+    assert.ok(!help.includes(word), word);
+});
+
+test('an error without why or way out is one line', () => {
+  const plain = (_kind: string, text: string): string => text;
+  assert.equal(formatError({ what: 'x' }, 'en', plain), 'error: x\n');
+  assert.ok(systemClock.now() instanceof Date);
+});
