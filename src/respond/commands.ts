@@ -1,0 +1,204 @@
+import type { CliProgram, Text } from '../system/index.ts';
+import { respondFault } from './errors.ts';
+import { type Action, type Incident, placeOf } from './incident.ts';
+import type { ProcessNode } from './process-tree.ts';
+import type { IncidentDetail } from './respond.ts';
+import { DECISIONS, printable, type Station, type TimelineEntry } from './timeline.ts';
+
+const STATE: Readonly<Record<Incident['state'], Text>> = {
+  open: { en: 'open', es: 'abierto' },
+  acknowledged: { en: 'acknowledged', es: 'reconocido' },
+  contained: { en: 'contained', es: 'contenido' },
+  closed: { en: 'closed', es: 'cerrado' },
+};
+
+const STATION: Readonly<Record<Station, Text>> = {
+  commit: { en: 'commit', es: 'commit' },
+  build: { en: 'build', es: 'construcción' },
+  scan: { en: 'scan', es: 'análisis' },
+  signature: { en: 'signature', es: 'firma' },
+  verdict: { en: 'verdict', es: 'veredicto' },
+  deploy: { en: 'deploy', es: 'despliegue' },
+  alert: { en: 'ALERT', es: 'ALERTA' },
+  action: { en: 'action', es: 'acción' },
+  incident: { en: 'incident', es: 'incidente' },
+};
+
+const PRIORITY: Readonly<Record<Incident['priority'], Text>> = {
+  emergency: { en: 'emergency', es: 'emergencia' },
+  alert: { en: 'alert', es: 'alerta' },
+  critical: { en: 'critical', es: 'crítica' },
+  error: { en: 'error', es: 'error' },
+  warning: { en: 'warning', es: 'advertencia' },
+  notice: { en: 'notice', es: 'aviso' },
+  informational: { en: 'informational', es: 'informativa' },
+  debug: { en: 'debug', es: 'depuración' },
+};
+
+/** `darsena incident …`: what was noticed, how it came about, and ending it. */
+export function respondCommands(cli: CliProgram): void {
+  const noun = cli.program.command('incident').description(cli.t({ en: 'incidents', es: 'incidentes' }));
+  noun
+    .command('list')
+    .option('--all', cli.t({ en: 'closed ones too', es: 'también los cerrados' }))
+    .option('--project <name>', cli.t({ en: 'of one project', es: 'de un proyecto' }))
+    .description(cli.t({ en: 'list the incidents that are not closed', es: 'listar los incidentes sin cerrar' }))
+    .action(async (options: { all?: boolean; project?: string }) => {
+      const query = new URLSearchParams({ limit: '200' });
+      if (options.all !== true) query.set('state', 'unclosed');
+      if (options.project !== undefined) query.set('project', options.project);
+      const { items } = await cli.api.get<{ items: Incident[] }>(`/incidents?${query}`);
+      listIncidents(cli, items);
+    });
+  noun
+    .command('show')
+    .argument('<number>')
+    .description(
+      cli.t({
+        en: 'show an incident from the build to the system call',
+        es: 'mostrar un incidente desde la construcción hasta la llamada al sistema',
+      }),
+    )
+    .action(async (number: string) => {
+      const incident = await cli.api.get<IncidentDetail>(`/incidents/${encodeURIComponent(number)}`);
+      if (cli.output.json) cli.print.json(incident);
+      else showIncident(cli, incident);
+    });
+  noun
+    .command('respond')
+    .argument('<number>')
+    .option(
+      '--kill',
+      cli.t({ en: 'end the processes that the alerts name', es: 'terminar los procesos que nombran las alertas' }),
+    )
+    .option(
+      '--container',
+      cli.t({ en: 'with --kill: end the whole container', es: 'con --kill: terminar el contenedor entero' }),
+    )
+    .option('--reason <text>', cli.t({ en: 'why', es: 'por qué' }))
+    .description(cli.t({ en: 'act on an incident', es: 'actuar sobre un incidente' }))
+    .action(async (number: string, options: { kill?: boolean; container?: boolean; reason?: string }) => {
+      if (options.kill !== true) throw respondFault('respond.action-needed', { number });
+      const { action } = await respondTo<{ action: Action }>(cli, number, {
+        action: 'kill',
+        target: options.container === true ? 'container' : 'process',
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+      });
+      if (cli.output.json) cli.print.json(action);
+      else {
+        const tone = action.state === 'done' ? 'good' : 'bad';
+        cli.print.result(cli.print.colour(tone, cli.t(action.outcome ?? { en: action.state, es: action.state })));
+      }
+      if (action.state !== 'done') cli.exit(1);
+    });
+  noun
+    .command('ack')
+    .argument('<number>')
+    .description(cli.t({ en: 'take an incident on', es: 'hacerse cargo de un incidente' }))
+    .action(async (number: string) => {
+      const { incident } = await respondTo<{ incident: Incident }>(cli, number, { action: 'acknowledge' });
+      if (cli.output.json) cli.print.json(incident);
+      else {
+        cli.print.result({
+          en: `incident ${incident.number} is now with ${incident.owner}`,
+          es: `del incidente ${incident.number} se encarga ahora ${incident.owner}`,
+        });
+      }
+    });
+  noun
+    .command('close')
+    .argument('<number>')
+    .requiredOption('--reason <text>', cli.t({ en: 'what it was', es: 'qué era' }))
+    .option('--decision <word>', 'confirmed | false-alarm | accepted | test', 'confirmed')
+    .description(cli.t({ en: 'close an incident', es: 'cerrar un incidente' }))
+    .action(async (number: string, options: { reason: string; decision: string }) => {
+      const { reason, decision } = options;
+      const { incident } = await respondTo<{ incident: Incident }>(cli, number, { action: 'close', decision, reason });
+      if (cli.output.json) cli.print.json(incident);
+      else cli.print.result({ en: `incident ${incident.number} closed`, es: `incidente ${incident.number} cerrado` });
+    });
+}
+
+function respondTo<T>(cli: CliProgram, number: string, body: object): Promise<T> {
+  return cli.api.post<T>(`/incidents/${encodeURIComponent(number)}/respond`, body);
+}
+
+function listIncidents(cli: CliProgram, incidents: readonly Incident[]): void {
+  cli.print.table(
+    [
+      { title: { en: 'no.', es: 'n.º' }, value: (row) => String(row.number), align: 'right' },
+      { title: { en: 'state', es: 'estado' }, value: (row) => cli.t(STATE[row.state]) },
+      { title: { en: 'severity', es: 'gravedad' }, value: (row) => cli.t(PRIORITY[row.priority]) },
+      { title: { en: 'what and where', es: 'qué y dónde' }, value: (row) => printable(cli.t(row.title)) },
+      { title: { en: 'alerts', es: 'alertas' }, value: (row) => String(row.alertCount), align: 'right' },
+      { title: { en: 'last', es: 'última' }, value: (row) => cli.print.age(row.lastAlertAt) },
+      { title: { en: 'with', es: 'a cargo de' }, value: (row) => row.owner ?? '–' },
+      { title: { en: 'host', es: 'host' }, value: (row) => row.host, wide: true },
+      { title: { en: 'digest', es: 'digest' }, value: (row) => row.digest ?? '–', wide: true },
+    ],
+    incidents,
+    { empty: { en: 'no open incidents', es: 'no hay incidentes abiertos' } },
+  );
+}
+
+function showIncident(cli: CliProgram, incident: IncidentDetail): void {
+  const { print } = cli;
+  const heading = (text: Text) => {
+    print.line('');
+    print.line(print.colour('strong', cli.t(text)));
+  };
+  const field = (name: Text, value: string | null) => {
+    if (value !== null) print.line(`  ${cli.t(name).padEnd(12)} ${value}`);
+  };
+  const state = cli.t(STATE[incident.state]);
+  print.line(
+    print.colour(
+      'strong',
+      `${cli.t({ en: 'Incident', es: 'Incidente' })} ${incident.number}: ${printable(cli.t(incident.title))}`,
+    ),
+  );
+  field({ en: 'state', es: 'estado' }, incident.owner === null ? state : `${state} (${incident.owner})`);
+  field({ en: 'severity', es: 'gravedad' }, cli.t(PRIORITY[incident.priority]));
+  field({ en: 'where', es: 'dónde' }, `${printable(placeOf(incident))} @ ${incident.host}`);
+  field({ en: 'container', es: 'contenedor' }, incident.containerId?.slice(0, 12) ?? null);
+  field({ en: 'image', es: 'imagen' }, incident.digest);
+  field({ en: 'alerts', es: 'alertas' }, String(incident.alertCount));
+  const decision = DECISIONS[incident.decision ?? ''];
+  if (decision !== undefined) {
+    field({ en: 'decision', es: 'decisión' }, `${cli.t(decision)}: ${printable(incident.reason ?? '')}`);
+  }
+  heading({ en: 'How it came about', es: 'Cómo ocurrió' });
+  for (const line of timelineLines(cli, incident.timeline)) print.line(line);
+  if (incident.processTree.length > 0) {
+    heading({ en: 'Processes (! = an alert names it)', es: 'Procesos (! = lo nombra una alerta)' });
+    for (const line of treeLines(incident.processTree, '  ', cli)) print.line(line);
+  }
+  if (incident.state !== 'closed') {
+    heading({ en: 'What can be done', es: 'Qué se puede hacer' });
+    if (incident.state !== 'contained' && incident.containerId !== null) {
+      print.line(`  darsena incident respond ${incident.number} --kill`);
+    }
+    print.line(`  darsena incident close ${incident.number} --reason "…"`);
+  }
+}
+
+function timelineLines(cli: CliProgram, timeline: readonly TimelineEntry[]): string[] {
+  const width = Math.max(...Object.values(STATION).map((text) => cli.t(text).length));
+  return timeline.map(({ at, station, tone, title, actor }) => {
+    const time = at.replace('T', ' ').replace(/\.\d+Z$/, '');
+    const who = actor === null ? '' : ` – ${actor}`;
+    const line = `  ${time}  ${cli.t(STATION[station]).padEnd(width)}  ${printable(cli.t(title))}${who}`;
+    return tone === 'plain' ? line : cli.print.colour(tone, line);
+  });
+}
+
+function treeLines(nodes: readonly ProcessNode[], indent: string, cli: CliProgram): string[] {
+  return nodes.flatMap((node, index) => {
+    const last = index === nodes.length - 1;
+    const mark = node.alerts.length > 0 ? '!' : ' ';
+    const user = node.uid === null ? '' : ` uid ${node.uid}`;
+    const line = `${indent}${last ? '└' : '├'}─${mark}${node.pid}${user}  ${printable(node.cmdline === '' ? node.name : node.cmdline)}`;
+    const below = treeLines(node.children, `${indent}${last ? ' ' : '│'}  `, cli);
+    return [node.alerts.length > 0 ? cli.print.colour('bad', line) : line, ...below];
+  });
+}

@@ -1,0 +1,65 @@
+import { defineFaults } from '../system/index.ts';
+
+export const respondFault = defineFaults({
+  'respond.incident-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no incident {number}', remedy: 'see the incidents: darsena incident list' },
+    es: { what: 'no hay ningún incidente {number}', remedy: 'ver los incidentes: darsena incident list' },
+  },
+  'respond.incident-closed': {
+    kind: 'conflict',
+    en: { what: 'incident {number} is closed', why: '{owner} closed it at {at}' },
+    es: { what: 'el incidente {number} está cerrado', why: 'lo cerró {owner} el {at}' },
+  },
+  'respond.action-running': {
+    kind: 'conflict',
+    en: {
+      what: 'an action on incident {number} is still running',
+      why: '{actor} started it at {at}',
+      remedy: 'wait for it: darsena incident show {number}',
+    },
+    es: {
+      what: 'todavía hay una acción en marcha sobre el incidente {number}',
+      why: 'la inició {actor} el {at}',
+      remedy: 'esperar a que termine: darsena incident show {number}',
+    },
+  },
+  'respond.nothing-to-kill': {
+    kind: 'conflict',
+    en: {
+      what: 'incident {number} has nothing that can be ended',
+      why: 'its alerts name no container',
+    },
+    es: {
+      what: 'el incidente {number} no tiene nada que se pueda terminar',
+      why: 'sus alertas no nombran ningún contenedor',
+    },
+  },
+  'respond.reason-needed': {
+    kind: 'invalid',
+    en: {
+      what: 'incident {number} cannot be closed without a reason',
+      remedy: 'say what it was: darsena incident close {number} --reason TEXT',
+    },
+    es: {
+      what: 'el incidente {number} no se puede cerrar sin un motivo',
+      remedy: 'decir qué era: darsena incident close {number} --reason TEXTO',
+    },
+  },
+  'respond.action-needed': {
+    kind: 'needs',
+    en: {
+      what: 'what to do about incident {number} was not said',
+      remedy: 'end what its alerts name: darsena incident respond {number} --kill',
+    },
+    es: {
+      what: 'no se ha dicho qué hacer con el incidente {number}',
+      remedy: 'terminar lo que nombran sus alertas: darsena incident respond {number} --kill',
+    },
+  },
+  'respond.alert-unreadable': {
+    kind: 'invalid',
+    en: { what: 'an alert cannot be read', why: '{reason}' },
+    es: { what: 'no se puede leer una alerta', why: '{reason}' },
+  },
+});

@@ -1,0 +1,84 @@
+import type { Alert, Priority } from '../detect/index.ts';
+import type { Text } from '../system/index.ts';
+
+export type IncidentState = 'open' | 'acknowledged' | 'contained' | 'closed';
+
+/** What it turned out to be. */
+export type Decision = 'confirmed' | 'false-alarm' | 'accepted' | 'test';
+
+/** Alerts that are one story, and what people made of it. */
+export interface Incident {
+  /** UUIDv7; people use the number. */
+  readonly id: string;
+  /** 1, 2, 3 … for the whole platform. */
+  readonly number: number;
+  readonly state: IncidentState;
+  readonly title: Text;
+  /** The rule of the first alert. */
+  readonly rule: string;
+  /** The worst of its alerts. */
+  readonly priority: Priority;
+  /** Null for what happened on a host outside any container of ours. */
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly workload: string | null;
+  readonly container: string | null;
+  readonly containerId: string | null;
+  readonly host: string;
+  /** The image that the container runs: the thread to build, scan, signatures and verdicts. */
+  readonly digest: string | null;
+  readonly alertCount: number;
+  readonly openedAt: string;
+  readonly lastAlertAt: string;
+  readonly acknowledgedAt: string | null;
+  readonly containedAt: string | null;
+  readonly closedAt: string | null;
+  readonly owner: string | null;
+  readonly decision: Decision | null;
+  readonly reason: string | null;
+}
+
+/** An alert with its place. */
+export interface StoredAlert extends Alert {
+  readonly incident: number;
+  readonly host: string;
+}
+
+/** `process`: the processes that the alerts name, with everything below them; `container`: the whole container. */
+export type KillTarget =
+  | { readonly kind: 'process'; readonly containerId: string; readonly pids: readonly number[] }
+  | { readonly kind: 'container'; readonly containerId: string };
+
+export interface Action {
+  readonly id: string;
+  readonly incident: number;
+  readonly kind: 'kill';
+  readonly target: KillTarget;
+  /** `unknown`: nobody can say whether it happened, because the host did not answer or control stopped meanwhile. */
+  readonly state: 'running' | 'done' | 'failed' | 'unknown';
+  readonly actor: string;
+  readonly reason: string | null;
+  readonly at: string;
+  readonly endedAt: string | null;
+  /** What happened, in words. */
+  readonly outcome: Text | null;
+}
+
+/** The words for a rule in lists; other rules keep the name that their author gave. */
+const RULE_TITLES: Readonly<Record<string, Text>> = {
+  'Terminal shell in container': { en: 'Terminal shell in container', es: 'Terminal interactiva en un contenedor' },
+  'Read sensitive file untrusted': { en: 'Sensitive file read', es: 'Lectura de un fichero sensible' },
+};
+
+export function ruleTitle(rule: string): Text {
+  return (Object.hasOwn(RULE_TITLES, rule) ? RULE_TITLES[rule] : undefined) ?? { en: rule, es: rule };
+}
+
+/** Where it happened, as people name it: `tienda/dev/web`, else the host. */
+export function placeOf(
+  incident: Pick<Incident, 'project' | 'environment' | 'workload' | 'container' | 'host'>,
+): string {
+  const { project, environment, workload, container, host } = incident;
+  if (project === null) return container === null ? host : `${host}: ${container}`;
+  return [project, environment, workload].filter((part) => part !== null).join('/');
+}

@@ -1,0 +1,10 @@
+export { readAlert } from './alert.ts';
+export { respondCommands } from './commands.ts';
+export { respondFault } from './errors.ts';
+export type { Action, Decision, Incident, IncidentState, KillTarget, StoredAlert } from './incident.ts';
+export { respondMigrations } from './migrations.ts';
+export type { ProcessNode } from './process-tree.ts';
+export { type IncidentDetail, type Ingested, Respond, type Responder, type RespondOptions } from './respond.ts';
+export { registerRespondRoutes } from './routes.ts';
+export type { AlertQuery, IncidentQuery, RespondTables } from './store.ts';
+export type { Station, TimelineEntry } from './timeline.ts';

@@ -1,0 +1,26 @@
+/** Minutes of quiet after which the next alert of a container opens a new incident. */
+export const INCIDENT_WINDOW_MINUTES = 30;
+
+/** Alerts of one incident that are kept whole. The rest is counted: ten thousand equal alerts tell no more than a thousand. */
+export const INCIDENT_ALERTS_MAX = 1000;
+
+/** Alerts shown with an incident; the count says how many there are. */
+export const ALERTS_SHOWN_MAX = 200;
+
+/** Nodes of a process tree; a fork bomb shows as its first thousand. */
+export const PROCESS_NODES_MAX = 1000;
+
+/** Processes that one kill names. More than this is a case for the container. */
+export const KILL_PROCESSES_MAX = 16;
+
+/** Facts read for one timeline. */
+export const TIMELINE_FACTS_MAX = 500;
+
+/** Characters of one text of an alert: a command line may have 128 kB, a screen shows far less. */
+export const ALERT_TEXT_MAX = 4096;
+
+/** Milliseconds until an action that the host did not answer counts as unknown. */
+export const ACTION_TIMEOUT_MS = 20_000;
+
+/** Incidents or alerts in one answer. */
+export const PAGE_MAX = 200;

@@ -1,0 +1,81 @@
+import type { Migration } from '../system/index.ts';
+
+export const respondMigrations: readonly Migration[] = [
+  {
+    name: '0001-respond-incidents',
+    async up(db) {
+      await db.schema
+        .createTable('respond_incidents')
+        .addColumn('number', 'integer', (column) => column.primaryKey())
+        .addColumn('id', 'text', (column) => column.notNull().unique())
+        .addColumn('group_key', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('rule', 'text', (column) => column.notNull())
+        .addColumn('priority', 'integer', (column) => column.notNull())
+        .addColumn('project', 'text')
+        .addColumn('environment', 'text')
+        .addColumn('workload', 'text')
+        .addColumn('container', 'text')
+        .addColumn('container_id', 'text')
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text')
+        .addColumn('alert_count', 'integer', (column) => column.notNull())
+        .addColumn('opened_at', 'text', (column) => column.notNull())
+        .addColumn('last_alert_at', 'text', (column) => column.notNull())
+        .addColumn('acknowledged_at', 'text')
+        .addColumn('contained_at', 'text')
+        .addColumn('closed_at', 'text')
+        .addColumn('owner', 'text')
+        .addColumn('decision', 'text')
+        .addColumn('reason', 'text')
+        .execute();
+      await db.schema
+        .createIndex('respond_incidents_group')
+        .on('respond_incidents')
+        .columns(['group_key', 'last_alert_at'])
+        .execute();
+      await db.schema
+        .createTable('respond_alerts')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('incident', 'integer', (column) => column.notNull().references('respond_incidents.number'))
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('rule', 'text', (column) => column.notNull())
+        .addColumn('project', 'text')
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex('respond_alerts_incident').on('respond_alerts').columns(['incident', 'id']).execute();
+      await db.schema
+        .createTable('respond_actions')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('incident', 'integer', (column) => column.notNull().references('respond_incidents.number'))
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('target', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('actor', 'text', (column) => column.notNull())
+        .addColumn('reason', 'text')
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('ended_at', 'text')
+        .addColumn('outcome', 'text')
+        .execute();
+      await db.schema.createIndex('respond_actions_incident').on('respond_actions').column('incident').execute();
+      // Two people who press the button together: the database lets one of them through.
+      await db.schema
+        .createIndex('respond_actions_running')
+        .unique()
+        .on('respond_actions')
+        .column('incident')
+        .where('state' as never, '=', 'running')
+        .execute();
+      await db.schema
+        .createTable('respond_counters')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('value', 'integer', (column) => column.notNull())
+        .execute();
+      await (db as import('kysely').Kysely<{ respond_counters: { name: string; value: number } }>)
+        .insertInto('respond_counters')
+        .values({ name: 'incident', value: 0 })
+        .execute();
+    },
+  },
+];

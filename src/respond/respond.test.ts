@@ -1,0 +1,360 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { test } from 'node:test';
+import { createApi, type Principal } from '../access/index.ts';
+import type { Alert } from '../detect/index.ts';
+import { Journal, journalMigrations } from '../journal/index.ts';
+import { type Clock, Fault, newId, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import {
+  Respond,
+  type Responder,
+  type RespondTables,
+  readAlert,
+  registerRespondRoutes,
+  respondFault,
+  respondMigrations,
+} from './index.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+
+function alert(change: Partial<Alert> = {}, at = '2026-11-21T10:00:00.000Z'): Alert {
+  return {
+    id: newId(),
+    at,
+    kernelTimeNs: 1,
+    rule: 'Terminal shell in container',
+    priority: 'notice',
+    tags: ['container', 'shell', 'mitre_execution'],
+    output: 'A shell was spawned',
+    outputFields: { 'proc.name': 'sh', 'fd.num': 3 },
+    container: {
+      id: 'c'.repeat(64),
+      name: 'web',
+      project: 'tienda',
+      environment: 'dev',
+      workload: 'web',
+      pod: 'web-1',
+      container: 'web',
+      image: 'tienda/web',
+      digest,
+    },
+    process: {
+      pid: 300,
+      ppid: 200,
+      name: 'sh',
+      exe: '/bin/sh',
+      cmdline: 'sh -c id',
+      cwd: '/',
+      uid: 1000,
+      tty: 34816,
+      startedAt: '2026-11-21T10:00:00.000Z',
+    },
+    ancestors: [{ pid: 200, name: 'conmon', exe: '/usr/bin/conmon', cmdline: 'conmon' }],
+    source: { kind: 'rule', file: 'rules.yaml', line: 1 },
+    ...change,
+  };
+}
+
+/** A host that does as it is told, or as a test wants. */
+class FakeHost implements Responder {
+  readonly calls: { containerId: string; pid: number | null }[] = [];
+  answer: () => Promise<'killed' | 'gone'> = async () => 'killed';
+  kill(_host: string, target: { containerId: string; pid: number | null }): Promise<'killed' | 'gone'> {
+    this.calls.push(target);
+    return this.answer();
+  }
+}
+
+async function open(clock: Clock = systemClock) {
+  const opened = await openDatabase<RespondTables>('sqlite::memory:', [...journalMigrations, ...respondMigrations]);
+  const journal = new Journal({
+    db: opened.db as never,
+    clock: systemClock,
+    log: silentLog,
+    checkpointKeyPem: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+    keyId: 'test',
+  });
+  const host = new FakeHost();
+  const respond = new Respond({ db: opened.db, journal, clock, log: silentLog, responder: host });
+  const facts = async () => {
+    await journal.settled();
+    return (await journal.query({ projects: '*', order: 'oldest', limit: 1000 })).map((fact) => fact.kind);
+  };
+  return { opened, journal, host, respond, facts };
+}
+
+function hasCode(code: string) {
+  return (error: unknown) => error instanceof Fault && error.code === code;
+}
+
+test('alerts of one container are one incident, those of another and later ones are their own', async () => {
+  const { opened, respond, facts } = await open();
+  const first = alert();
+  assert.deepEqual(await respond.ingest(first, 'host1'), { outcome: 'opened', incident: 1 });
+  const second = alert({ rule: 'Read sensitive file untrusted', priority: 'warning' }, '2026-11-21T10:05:00.000Z');
+  assert.deepEqual(await respond.ingest(second, 'host1'), { outcome: 'added', incident: 1 });
+  const container = first.container;
+  assert.ok(container);
+  const elsewhere = alert({ container: { ...container, id: 'd'.repeat(64) } });
+  assert.equal((await respond.ingest(elsewhere, 'host1')).incident, 2);
+  const later = alert({}, '2026-11-21T12:00:00.000Z');
+  assert.equal((await respond.ingest(later, 'host1')).incident, 3);
+  const onHost = alert({ container: null });
+  assert.equal((await respond.ingest(onHost, 'host1')).incident, 4);
+  const incident = await respond.incident(1);
+  assert.deepEqual(
+    [incident.alertCount, incident.priority, incident.state, incident.lastAlertAt],
+    [2, 'warning', 'open', '2026-11-21T10:05:00.000Z'],
+  );
+  assert.equal(incident.title.es, 'Terminal interactiva en un contenedor: tienda/dev/web');
+  assert.deepEqual((await facts()).slice(0, 3), ['alert.raised', 'incident.opened', 'alert.raised']);
+  await opened.close();
+});
+
+test('the same alert twice, as after a lost acknowledgement, changes nothing', async () => {
+  const { opened, respond, facts } = await open();
+  const one = alert();
+  await respond.ingest(one, 'host1');
+  assert.equal((await respond.ingest(one, 'host1')).outcome, 'known');
+  assert.deepEqual(
+    (await respond.ingestAll([one, alert(), one], 'host1')).map((done) => done.outcome),
+    ['known', 'added', 'known'],
+  );
+  assert.equal((await respond.incident(1)).alertCount, 2);
+  assert.equal((await facts()).filter((kind) => kind === 'alert.raised').length, 2);
+  await opened.close();
+});
+
+test('a flood is counted and not kept whole', async () => {
+  const { opened, respond } = await open();
+  await respond.ingestAll(
+    Array.from({ length: 1100 }, () => alert()),
+    'host1',
+  );
+  const incident = await respond.incident(1);
+  assert.equal(incident.alertCount, 1100);
+  const stored = await opened.db.selectFrom('respond_alerts').select('id').execute();
+  assert.equal(stored.length, 1000);
+  await opened.close();
+});
+
+test('kill names the topmost processes of the alerts, contains the incident, and is done once', async () => {
+  const { opened, respond, host, facts } = await open();
+  await respond.ingest(alert(), 'host1');
+  const child = alert({
+    rule: 'Read sensitive file untrusted',
+    process: { ...alert().process, pid: 301, ppid: 300, name: 'cat', exe: '/bin/cat', cmdline: 'cat /etc/shadow' },
+    ancestors: [
+      { pid: 300, name: 'sh', exe: '/bin/sh', cmdline: 'sh -c id' },
+      { pid: 200, name: 'conmon', exe: '/usr/bin/conmon', cmdline: 'conmon' },
+    ],
+  });
+  await respond.ingest(child, 'host1');
+  const action = await respond.kill(1, { what: 'process', reason: null }, 'user:ana');
+  assert.deepEqual([action.state, host.calls], ['done', [{ containerId: 'c'.repeat(64), pid: 300 }]]);
+  assert.match(action.outcome?.es ?? '', /300/);
+  const contained = await respond.incident(1);
+  assert.deepEqual([contained.state, contained.owner], ['contained', 'user:ana']);
+  assert.equal((await respond.kill(1, { what: 'process', reason: null }, 'user:eva')).id, action.id);
+  assert.equal(host.calls.length, 1);
+  assert.ok((await facts()).includes('action.taken'));
+  await opened.close();
+});
+
+test('what happens before the kill does not reopen the incident, what happens after it does', async () => {
+  const { opened, respond } = await open({ ...systemClock, now: () => new Date('2026-11-21T10:01:00.000Z') });
+  await respond.ingest(alert(), 'host1');
+  await respond.kill(1, { what: 'container', reason: 'intruder' }, 'user:ana');
+  await respond.ingest(alert({}, '2026-11-21T10:00:59.000Z'), 'host1');
+  assert.equal((await respond.incident(1)).state, 'contained');
+  await respond.ingest(alert({}, '2026-11-21T10:01:01.000Z'), 'host1');
+  assert.deepEqual([(await respond.incident(1)).state, (await respond.incident(1)).containedAt], ['open', null]);
+  await opened.close();
+});
+
+test('an action that failed says so and contains nothing; it can be tried again', async () => {
+  const { opened, respond, host } = await open();
+  await respond.ingest(alert(), 'host1');
+  host.answer = async () => {
+    throw respondFault('respond.nothing-to-kill', { number: 1 });
+  };
+  const failed = await respond.kill(1, { what: 'process', reason: null }, 'user:ana');
+  assert.equal(failed.state, 'failed');
+  assert.match(failed.outcome?.es ?? '', /no se terminó en host1/);
+  assert.equal((await respond.incident(1)).state, 'open');
+  host.answer = async () => 'gone';
+  assert.equal((await respond.kill(1, { what: 'process', reason: null }, 'user:ana')).state, 'done');
+  await opened.close();
+});
+
+test('a host that does not answer leaves the outcome unknown, never done', async () => {
+  const quick: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(5, signal) };
+  const { opened, respond, host } = await open(quick);
+  await respond.ingest(alert(), 'host1');
+  host.answer = () => new Promise(() => undefined);
+  const action = await respond.kill(1, { what: 'container', reason: null }, 'user:ana');
+  assert.equal(action.state, 'unknown');
+  assert.equal((await respond.incident(1)).state, 'open');
+  await opened.close();
+});
+
+test('two people who press at once cause one kill', async () => {
+  const { opened, respond, host } = await open();
+  await respond.ingest(alert(), 'host1');
+  let release: (answer: 'killed') => void = () => undefined;
+  host.answer = () =>
+    new Promise((resolve) => {
+      release = resolve;
+    });
+  const both = [
+    respond.kill(1, { what: 'container', reason: null }, 'user:ana'),
+    respond.kill(1, { what: 'container', reason: null }, 'user:eva'),
+  ];
+  const settled = Promise.allSettled(both);
+  while (host.calls.length === 0) await systemClock.sleep(1);
+  await systemClock.sleep(20);
+  release('killed');
+  const results = await settled;
+  assert.equal(host.calls.length, 1);
+  assert.deepEqual(results.map((result) => result.status).sort(), ['fulfilled', 'rejected']);
+  const [refused] = results.filter((result) => result.status === 'rejected');
+  assert.ok(hasCode('respond.action-running')(refused?.reason));
+  await opened.close();
+});
+
+test('an action that control did not see the end of is unknown after a restart', async () => {
+  const { opened, respond, host } = await open({ ...systemClock, sleep: () => new Promise(() => undefined) });
+  await respond.ingest(alert(), 'host1');
+  host.answer = () => new Promise(() => undefined);
+  void respond.kill(1, { what: 'container', reason: null }, 'user:ana');
+  while (host.calls.length === 0) await systemClock.sleep(1);
+  assert.equal(await respond.recover(), 1);
+  const { actions } = await respond.describe(1);
+  assert.equal(actions[0]?.state, 'unknown');
+  await opened.close();
+});
+
+test('an incident is taken on, closed with a reason, and then stays as it is', async () => {
+  const { opened, respond } = await open();
+  await respond.ingest(alert(), 'host1');
+  assert.equal((await respond.acknowledge(1, 'user:ana')).owner, 'user:ana');
+  await assert.rejects(
+    respond.close(1, { decision: 'test', reason: ' ' }, 'user:ana'),
+    hasCode('respond.reason-needed'),
+  );
+  const closed = await respond.close(1, { decision: 'test', reason: 'a drill' }, 'user:ana');
+  assert.deepEqual([closed.state, closed.decision, closed.reason], ['closed', 'test', 'a drill']);
+  const isClosed = hasCode('respond.incident-closed');
+  await assert.rejects(respond.kill(1, { what: 'container', reason: null }, 'user:eva'), isClosed);
+  await assert.rejects(respond.acknowledge(1, 'user:eva'), isClosed);
+  await assert.rejects(respond.close(1, { decision: 'confirmed', reason: 'x' }, 'user:eva'), isClosed);
+  assert.equal((await respond.ingest(alert(), 'host1')).incident, 2);
+  await assert.rejects(respond.incident(9), hasCode('respond.incident-unknown'));
+  await opened.close();
+});
+
+test('the timeline runs from the build over the verdict to the alert and the kill', async () => {
+  const { opened, respond, journal } = await open();
+  const record = (kind: string, body: object) =>
+    opened.db.transaction().execute((tx) =>
+      journal.record<RespondTables>(tx, {
+        kind,
+        project: 'tienda',
+        actor: 'user:ana',
+        subject: 'tienda/web:1',
+        digest,
+        body: body as never,
+      }),
+    );
+  await record('image.built', { commit: 'abc123' });
+  await record('image.scanned', { findings: 1 });
+  await record('image.signed', { use: 'image', key: 'release' });
+  await record('workload.judged', { door: 'start', decision: 'warn', environment: 'dev' });
+  await record('workload.judged', { door: 'start', decision: 'refuse', environment: 'prod' });
+  await record('workload.changed', { state: 'available', environment: 'dev' });
+  await journal.settled();
+  await respond.ingest(alert({}, new Date(Date.now() + 10).toISOString()), 'host1');
+  await systemClock.sleep(15);
+  await respond.kill(1, { what: 'process', reason: null }, 'user:ana');
+  const { timeline, processTree } = await respond.describe(1);
+  assert.deepEqual(
+    timeline.map((entry) => entry.station),
+    ['commit', 'build', 'scan', 'signature', 'verdict', 'deploy', 'alert', 'action', 'action'],
+  );
+  assert.equal(timeline[4]?.title.es, 'veredicto en la puerta start: advertir');
+  assert.deepEqual([processTree[0]?.name, processTree[0]?.children[0]?.name], ['conmon', 'sh']);
+  await opened.close();
+});
+
+test('control characters of a program do not reach a line of the timeline (E5)', async () => {
+  const { opened, respond } = await open();
+  await respond.ingest(alert({ process: { ...alert().process, cmdline: 'a\u001b[2J\nb\u202e' } }), 'host1');
+  const { timeline } = await respond.describe(1);
+  assert.match(timeline[0]?.title.en ?? '', /a\\u001b\[2J\\u000ab\\u202e/);
+  await opened.close();
+});
+
+test('an alert that is not one is refused at the door, and long texts are cut', () => {
+  const good = JSON.parse(JSON.stringify(alert({ output: 'x'.repeat(10_000) })));
+  assert.equal(readAlert(good).output.length, 4096);
+  const attacks: object[] = [
+    { id: '1' },
+    { at: 'now' },
+    { priority: 'huge' },
+    { process: null },
+    { process: { ...good.process, pid: -1 } },
+    { ancestors: Array.from({ length: 100 }, () => good.ancestors[0]) },
+    { container: { id: 5 } },
+  ];
+  for (const attack of attacks) {
+    assert.throws(() => readAlert({ ...good, ...attack }), hasCode('respond.alert-unreadable'));
+  }
+  assert.throws(() => readAlert(null), hasCode('respond.alert-unreadable'));
+});
+
+test('the routes keep a project from another, and acting from reading', async () => {
+  const { opened, respond } = await open();
+  await respond.ingest(alert(), 'host1');
+  await respond.ingest(alert({ container: null }), 'host1');
+  const as = (role: 'analyst' | 'developer', project: string): Principal => ({
+    id: 'p',
+    actor: 'user:ana',
+    kind: 'user',
+    name: 'ana',
+    grants: [{ role, project }],
+    tokenId: null,
+  });
+  let principal = as('analyst', 'tienda');
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => principal });
+  registerRespondRoutes(app, respond);
+  const call = async (method: 'GET' | 'POST', url: string, payload?: object) => {
+    const headers = { authorization: 'Bearer x' };
+    const response = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
+    return { status: response.statusCode, body: response.json() };
+  };
+  assert.deepEqual(
+    (await call('GET', '/api/v1/incidents')).body.items.map((one: { number: number }) => one.number),
+    [1],
+  );
+  assert.equal((await call('GET', '/api/v1/alerts')).body.items.length, 1);
+  assert.equal((await call('GET', '/api/v1/incidents/1')).body.timeline.length, 1);
+  assert.equal((await call('GET', '/api/v1/incidents/2')).status, 404);
+  assert.equal((await call('POST', '/api/v1/incidents/2/respond', { action: 'kill' })).status, 404);
+  assert.equal((await call('POST', '/api/v1/incidents/1/respond', { action: 'dance' })).status, 400);
+  principal = as('developer', 'tienda');
+  assert.equal((await call('POST', '/api/v1/incidents/1/respond', { action: 'kill' })).status, 403);
+  principal = as('analyst', 'banco');
+  assert.deepEqual((await call('GET', '/api/v1/incidents')).body.items, []);
+  assert.equal((await call('POST', '/api/v1/incidents/1/respond', { action: 'kill' })).status, 404);
+  principal = as('analyst', '*');
+  assert.equal((await call('GET', '/api/v1/incidents')).body.items.length, 2);
+  const killed = await call('POST', '/api/v1/incidents/1/respond', { action: 'kill', reason: 'shell' });
+  assert.deepEqual([killed.body.action.state, killed.body.incident.state], ['done', 'contained']);
+  assert.equal(
+    (await call('POST', '/api/v1/incidents/2/respond', { action: 'kill' })).body.code,
+    'respond.nothing-to-kill',
+  );
+  assert.equal((await call('POST', '/api/v1/incidents/1/respond', { action: 'close' })).status, 400);
+  await app.close();
+  await opened.close();
+});

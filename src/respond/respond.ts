@@ -1,0 +1,466 @@
+import type { Kysely } from 'kysely';
+import type { Alert } from '../detect/index.ts';
+import type { Fact, Journal, NewFact } from '../journal/index.ts';
+import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
+import { groupKey } from './alert.ts';
+import { respondFault } from './errors.ts';
+import { type Action, type Decision, type Incident, type KillTarget, placeOf, type StoredAlert } from './incident.ts';
+import {
+  ACTION_TIMEOUT_MS,
+  ALERTS_SHOWN_MAX,
+  INCIDENT_ALERTS_MAX,
+  INCIDENT_WINDOW_MINUTES,
+  KILL_PROCESSES_MAX,
+  TIMELINE_FACTS_MAX,
+} from './limits.ts';
+import { buildProcessTree, offendingPids, type ProcessNode } from './process-tree.ts';
+import {
+  type AlertQuery,
+  changeIncident,
+  countAlert,
+  endAction,
+  findOpenIncident,
+  hasAlert,
+  type IncidentChange,
+  type IncidentQuery,
+  insertAction,
+  insertAlert,
+  openIncident,
+  type RespondTables,
+  readActions,
+  readAlerts,
+  readIncident,
+  readIncidents,
+} from './store.ts';
+import { buildTimeline, type TimelineEntry } from './timeline.ts';
+
+/** Asked of the host on which it happens. */
+export interface Responder {
+  /**
+   * Ends a process with all below it, or with `pid` null the whole container. The host checks that the process belongs
+   * to the container. Answers only when it is over.
+   * @param host the name of the agent that raised the alert
+   * @returns `gone` when there was nothing left to end
+   * @throws Fault when the host refused, failed, or is not there: nothing was ended then, as far as it knows
+   */
+  kill(host: string, target: { readonly containerId: string; readonly pid: number | null }): Promise<'killed' | 'gone'>;
+}
+
+export interface RespondOptions {
+  readonly db: Kysely<RespondTables>;
+  readonly journal: Pick<Journal, 'record' | 'committed' | 'query'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly responder: Responder;
+}
+
+/** An incident with everything that is known of it. */
+export interface IncidentDetail extends Incident {
+  /** Oldest first; `alertCount` says how many there are. */
+  readonly alerts: readonly StoredAlert[];
+  readonly timeline: readonly TimelineEntry[];
+  readonly processTree: readonly ProcessNode[];
+  readonly actions: readonly Action[];
+}
+
+export type Ingested = { readonly outcome: 'opened' | 'added' | 'counted' | 'known'; readonly incident: number | null };
+
+/** Alerts become incidents, people decide about them, actions end what must not go on. */
+export class Respond {
+  readonly #options: RespondOptions;
+
+  constructor(options: RespondOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * After a start: an action that was running when control stopped has an outcome that nobody knows.
+   * @returns how many there were
+   */
+  async recover(): Promise<number> {
+    const running = await readActions(this.#options.db, { state: 'running' });
+    for (const action of running) {
+      await this.#end(action, 'unknown', {
+        en: 'control stopped meanwhile; whether it happened is not known',
+        es: 'el control se detuvo entretanto; no se sabe si ocurrió',
+      });
+    }
+    return running.length;
+  }
+
+  /**
+   * Stores an alert. When this returns it is on disk; the same alert again changes nothing.
+   * @param host the agent's name
+   */
+  async ingest(alert: Alert, host: string): Promise<Ingested> {
+    const { db, journal } = this.#options;
+    const ingested = await db.transaction().execute((tx) => this.#ingest(tx, alert, host));
+    if (ingested.outcome !== 'known') journal.committed();
+    return ingested;
+  }
+
+  /** Stores several in one transaction, as after an agent was away. All are stored or none. */
+  async ingestAll(alerts: readonly Alert[], host: string): Promise<Ingested[]> {
+    const { db, journal } = this.#options;
+    const ingested = await db.transaction().execute(async (tx) => {
+      const done: Ingested[] = [];
+      for (const alert of alerts) done.push(await this.#ingest(tx, alert, host));
+      return done;
+    });
+    journal.committed();
+    return ingested;
+  }
+
+  incidents(query: IncidentQuery): Promise<Incident[]> {
+    return readIncidents(this.#options.db, query);
+  }
+
+  alerts(query: AlertQuery): Promise<StoredAlert[]> {
+    return readAlerts(this.#options.db, query);
+  }
+
+  /** @throws Fault respond.incident-unknown */
+  async incident(number: number): Promise<Incident> {
+    const incident = await readIncident(this.#options.db, number);
+    if (incident === null) throw respondFault('respond.incident-unknown', { number });
+    return incident;
+  }
+
+  /** @throws Fault respond.incident-unknown */
+  async describe(number: number): Promise<IncidentDetail> {
+    const { db } = this.#options;
+    const incident = await this.incident(number);
+    const [alerts, actions, facts] = await Promise.all([
+      readAlerts(db, { projects: '*', incident: number, order: 'oldest', limit: ALERTS_SHOWN_MAX }),
+      readActions(db, { incident: number }),
+      this.#factsOf(incident),
+    ]);
+    return {
+      ...incident,
+      alerts,
+      actions,
+      timeline: buildTimeline(incident, facts, alerts, actions),
+      processTree: buildProcessTree(alerts),
+    };
+  }
+
+  /**
+   * Somebody takes it on. Again by the same person changes nothing; by another hands it over.
+   * @throws Fault respond.incident-unknown, respond.incident-closed
+   */
+  async acknowledge(number: number, actor: string): Promise<Incident> {
+    const incident = await this.#notClosed(number);
+    if (incident.owner === actor && incident.state !== 'open') return incident;
+    const change = {
+      owner: actor,
+      ...(incident.state === 'open' ? { state: 'acknowledged' as const } : {}),
+      acknowledgedAt: incident.acknowledgedAt ?? this.#now(),
+    };
+    return this.#change(incident, change, 'incident.acknowledged', actor, {});
+  }
+
+  /**
+   * The end of the story, with what it was and why.
+   * @throws Fault respond.incident-unknown, respond.incident-closed, respond.reason-needed
+   */
+  async close(number: number, close: { decision: Decision; reason: string }, actor: string): Promise<Incident> {
+    const incident = await this.#notClosed(number);
+    const reason = close.reason.trim();
+    if (reason === '') throw respondFault('respond.reason-needed', { number });
+    const { decision } = close;
+    const change = {
+      state: 'closed' as const,
+      closedAt: this.#now(),
+      decision,
+      reason,
+      owner: incident.owner ?? actor,
+    };
+    return this.#change(incident, change, 'incident.closed', actor, { decision, reason });
+  }
+
+  /**
+   * Ends what the alerts speak of, and waits for the host's word. Killing again what was contained answers the action
+   * that did it. The outcome is told as it was: an action that failed or that nobody can vouch for contains nothing.
+   * @param what the processes that the alerts name (with all below them) or the whole container
+   * @throws Fault respond.incident-unknown, .incident-closed, .action-running, .nothing-to-kill
+   */
+  async kill(
+    number: number,
+    request: { readonly what: KillTarget['kind']; readonly reason: string | null },
+    actor: string,
+  ): Promise<Action> {
+    const { db } = this.#options;
+    const incident = await this.#notClosed(number);
+    const actions = await readActions(db, { incident: number });
+    const before = actions.findLast((action) => action.state === 'done');
+    if (incident.state === 'contained' && before !== undefined) return before;
+    const running = actions.find((action) => action.state === 'running');
+    if (running !== undefined) throw this.#running(number, running);
+    const target = await this.#target(incident, request.what);
+    const action: Action = {
+      id: newId(this.#options.clock),
+      incident: number,
+      kind: 'kill',
+      target,
+      state: 'running',
+      actor,
+      reason: request.reason,
+      at: this.#now(),
+      endedAt: null,
+      outcome: null,
+    };
+    await this.#begin(action);
+    const end = await this.#perform(incident, target);
+    return this.#end(action, end.state, end.outcome);
+  }
+
+  async #ingest(tx: Kysely<RespondTables>, alert: Alert, host: string): Promise<Ingested> {
+    const { clock } = this.#options;
+    if (await hasAlert(tx, alert.id)) return { outcome: 'known', incident: null };
+    const since = new Date(Date.parse(alert.at) - INCIDENT_WINDOW_MINUTES * 60_000).toISOString();
+    const found = await findOpenIncident(tx, groupKey(alert, host), since);
+    if (found !== null) {
+      const { reopened } = await countAlert(tx, found, alert);
+      if (reopened) await this.#record(tx, factOf('incident.reopened', found, `agent:${host}`, { alert: alert.id }));
+      if (found.alertCount >= INCIDENT_ALERTS_MAX) return { outcome: 'counted', incident: found.number };
+    }
+    const incident = found ?? (await openIncident(tx, newId(clock), alert, host));
+    await insertAlert(tx, alert, incident.number, host);
+    await this.#record(tx, alertFact(alert, incident, host));
+    if (found === null) {
+      await this.#record(
+        tx,
+        factOf('incident.opened', incident, 'platform', {
+          rule: alert.rule,
+          priority: alert.priority,
+          alert: alert.id,
+        }),
+      );
+    }
+    return { outcome: found === null ? 'opened' : 'added', incident: incident.number };
+  }
+
+  async #target(incident: Incident, what: KillTarget['kind']): Promise<KillTarget> {
+    const { containerId, number } = incident;
+    if (containerId === null) throw respondFault('respond.nothing-to-kill', { number });
+    if (what === 'container') return { kind: 'container', containerId };
+    const alerts = await readAlerts(this.#options.db, {
+      projects: '*',
+      incident: number,
+      order: 'oldest',
+      limit: ALERTS_SHOWN_MAX,
+    });
+    const pids = [...new Set(offendingPids(buildProcessTree(alerts)))].slice(0, KILL_PROCESSES_MAX);
+    return pids.length === 0 ? { kind: 'container', containerId } : { kind: 'process', containerId, pids };
+  }
+
+  /** Writes down that it is being done before it is: after a crash it is never silently forgotten. */
+  async #begin(action: Action): Promise<void> {
+    const { db } = this.#options;
+    try {
+      await db.transaction().execute((tx) => insertAction(tx, action));
+    } catch (cause) {
+      // The unique index let somebody else's action through first.
+      const [running] = (await readActions(db, { incident: action.incident })).filter((one) => one.state === 'running');
+      throw running === undefined ? cause : this.#running(action.incident, running);
+    }
+  }
+
+  async #perform(incident: Incident, target: KillTarget): Promise<{ state: Action['state']; outcome: Text }> {
+    const { responder } = this.#options;
+    const pids = target.kind === 'container' ? [null] : target.pids;
+    const answers = await Promise.allSettled(
+      pids.map((pid) => this.#inTime(responder.kill(incident.host, { containerId: target.containerId, pid }))),
+    );
+    return judgeAnswers(incident, target, answers);
+  }
+
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const timer = new AbortController();
+    try {
+      const late = clock.sleep(ACTION_TIMEOUT_MS, timer.signal).then(() => {
+        throw new NoAnswer();
+      });
+      return await Promise.race([work, late]);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  async #end(action: Action, state: Action['state'], outcome: Text): Promise<Action> {
+    const { db, journal, log } = this.#options;
+    const endedAt = this.#now();
+    const ended: Action = { ...action, state, endedAt, outcome };
+    const incident = await this.incident(action.incident);
+    await db.transaction().execute(async (tx) => {
+      if (!(await endAction(tx, action.id, { state, endedAt, outcome }))) return;
+      if (state === 'done') {
+        await changeIncident(tx, incident.number, {
+          state: 'contained',
+          containedAt: endedAt,
+          owner: incident.owner ?? action.actor,
+        });
+      }
+      await this.#record(
+        tx,
+        factOf('action.taken', incident, action.actor, {
+          action: action.id,
+          kind: action.kind,
+          target: targetBody(action.target),
+          state,
+          outcome: { ...outcome },
+          reason: action.reason,
+        }),
+      );
+    });
+    journal.committed();
+    if (state !== 'done') log.warn({ incident: action.incident, action: action.id, state }, outcome.en);
+    return ended;
+  }
+
+  async #change(
+    incident: Incident,
+    change: IncidentChange,
+    kind: string,
+    actor: string,
+    body: Record<string, string>,
+  ): Promise<Incident> {
+    const { db, journal } = this.#options;
+    await db.transaction().execute(async (tx) => {
+      if (!(await changeIncident(tx, incident.number, change))) throw this.#closed(await this.#read(tx, incident));
+      await this.#record(tx, factOf(kind, incident, actor, body));
+    });
+    journal.committed();
+    return this.incident(incident.number);
+  }
+
+  async #read(tx: Kysely<RespondTables>, incident: Incident): Promise<Incident> {
+    return (await readIncident(tx, incident.number)) ?? incident;
+  }
+
+  async #notClosed(number: number): Promise<Incident> {
+    const incident = await this.incident(number);
+    if (incident.state === 'closed') throw this.#closed(incident);
+    return incident;
+  }
+
+  #closed({ number, owner, closedAt }: Incident): Fault {
+    return respondFault('respond.incident-closed', { number, owner: owner ?? '?', at: closedAt ?? '?' });
+  }
+
+  #running(number: number, action: Action): Fault {
+    return respondFault('respond.action-running', { number, actor: action.actor, at: action.at });
+  }
+
+  /** Oldest first; of a long life the newest part, because that is what led here. */
+  async #factsOf(incident: Incident): Promise<Fact[]> {
+    if (incident.digest === null) return [];
+    const facts = await this.#options.journal.query({
+      projects: incident.project === null ? '*' : [incident.project],
+      digest: incident.digest,
+      kinds: ['image.built', 'image.pushed', 'image.scanned', 'image.signed', 'workload.judged', 'workload.changed'],
+      order: 'newest',
+      limit: TIMELINE_FACTS_MAX,
+    });
+    return facts.reverse();
+  }
+
+  #record(tx: Kysely<RespondTables>, fact: NewFact): Promise<Fact> {
+    return this.#options.journal.record<RespondTables>(tx, fact);
+  }
+
+  #now(): string {
+    return this.#options.clock.now().toISOString();
+  }
+}
+
+/** The host did not answer in time: whether it acted is not known. */
+class NoAnswer extends Error {}
+
+/** What the host's answers mean together. One that failed makes the whole not done; one without answer, not known. */
+function judgeAnswers(
+  incident: Incident,
+  target: KillTarget,
+  answers: readonly PromiseSettledResult<'killed' | 'gone'>[],
+): { state: Action['state']; outcome: Text } {
+  const refused = answers.find((answer) => answer.status === 'rejected');
+  if (refused !== undefined) {
+    const cause: unknown = refused.reason;
+    if (cause instanceof NoAnswer) {
+      return {
+        state: 'unknown',
+        outcome: {
+          en: `${incident.host} did not answer within ${ACTION_TIMEOUT_MS / 1000} s; whether it happened is not known`,
+          es: `${incident.host} no respondió en ${ACTION_TIMEOUT_MS / 1000} s; no se sabe si ocurrió`,
+        },
+      };
+    }
+    const why = (language: 'en' | 'es') => {
+      if (!(cause instanceof Fault)) return cause instanceof Error ? cause.message : String(cause);
+      const text = cause.text(language);
+      return text.why === undefined ? text.what : `${text.what}: ${text.why}`;
+    };
+    return {
+      state: 'failed',
+      outcome: {
+        en: `not killed on ${incident.host}: ${why('en')}`,
+        es: `no se terminó en ${incident.host}: ${why('es')}`,
+      },
+    };
+  }
+  const gone = answers.every((answer) => answer.status === 'fulfilled' && answer.value === 'gone');
+  if (gone) {
+    return {
+      state: 'done',
+      outcome: {
+        en: 'nothing was left to end: it was gone already',
+        es: 'no quedaba nada que terminar: ya no existía',
+      },
+    };
+  }
+  return {
+    state: 'done',
+    outcome:
+      target.kind === 'container'
+        ? { en: `container killed on ${incident.host}`, es: `contenedor terminado en ${incident.host}` }
+        : {
+            en: `processes ${target.pids.join(', ')} and all below them killed on ${incident.host}`,
+            es: `procesos ${target.pids.join(', ')} y todos sus descendientes terminados en ${incident.host}`,
+          },
+  };
+}
+
+function targetBody(target: KillTarget): { [key: string]: Json } {
+  const { kind, containerId } = target;
+  return target.kind === 'process' ? { kind, containerId, pids: [...target.pids] } : { kind, containerId };
+}
+
+function alertFact(alert: Alert, incident: Incident, host: string): NewFact {
+  return {
+    kind: 'alert.raised',
+    project: incident.project,
+    actor: `agent:${host}`,
+    subject: placeOf(incident),
+    digest: incident.digest,
+    body: {
+      alert: alert.id,
+      incident: incident.number,
+      rule: alert.rule,
+      priority: alert.priority,
+      environment: incident.environment,
+      output: alert.output,
+    },
+  };
+}
+
+function factOf(kind: string, incident: Incident, actor: string, body: Extract<NewFact['body'], object>): NewFact {
+  return {
+    kind,
+    project: incident.project,
+    actor,
+    subject: `incident ${incident.number}`,
+    digest: incident.digest,
+    body: { incident: incident.number, environment: incident.environment, workload: incident.workload, ...body },
+  };
+}

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
+import { respondFault } from './errors.ts';
+import type { Incident } from './incident.ts';
+import { PAGE_MAX } from './limits.ts';
+import type { Respond } from './respond.ts';
+
+const limit = z.coerce.number().int().min(1).max(PAGE_MAX).default(50);
+const number = z.coerce.number().int().min(1).max(0x7fff_ffff);
+const project = z.string().max(200).optional();
+
+export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/incidents',
+    config: { action: 'incident.read' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Incidents of the projects that the caller may see, newest first',
+      querystring: z.object({
+        state: z.enum(['open', 'acknowledged', 'contained', 'closed', 'unclosed']).optional(),
+        project,
+        digest: z.string().max(200).optional(),
+        before: number.optional(),
+        limit,
+      }),
+    },
+    handler: async (request) => {
+      const { state, project: wanted, digest, before, limit: most } = request.query;
+      const items = await respond.incidents({
+        projects: visibleProjects(request.principal, 'incident.read'),
+        limit: most,
+        ...(state === undefined
+          ? {}
+          : { states: state === 'unclosed' ? ['open', 'acknowledged', 'contained'] : [state] }),
+        ...(wanted === undefined ? {} : { project: wanted }),
+        ...(digest === undefined ? {} : { digest }),
+        ...(before === undefined ? {} : { before }),
+      });
+      const last = items.length === most ? items.at(-1) : undefined;
+      return { items, ...(last === undefined ? {} : { next: String(last.number) }) };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/incidents/:number',
+    config: { action: 'incident.read' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'An incident with alerts, timeline, process tree and actions',
+      params: z.object({ number }),
+    },
+    handler: async (request) => {
+      await visibleIncident(respond, request.principal, request.params.number);
+      return respond.describe(request.params.number);
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/incidents/:number/respond',
+    // The project is the incident's, not in the URL: the handler asks for it.
+    config: { action: 'any' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Take an incident on, end what it speaks of, or close it',
+      params: z.object({ number }),
+      body: z.discriminatedUnion('action', [
+        z.object({
+          action: z.literal('kill'),
+          target: z.enum(['process', 'container']).default('process'),
+          reason: z.string().max(2000).nullable().default(null),
+        }),
+        z.object({ action: z.literal('acknowledge') }),
+        z.object({
+          action: z.literal('close'),
+          decision: z.enum(['confirmed', 'false-alarm', 'accepted', 'test']).default('confirmed'),
+          reason: z.string().max(2000).default(''),
+        }),
+      ]),
+    },
+    handler: async (request) => {
+      const { principal, body } = request;
+      const incident = await visibleIncident(respond, principal, request.params.number);
+      if (!may(principal, 'incident.respond', incident.project)) {
+        const place = incident.project ?? 'the platform';
+        throw accessFault('access.not-allowed', { name: principal.name, action: 'incident.respond', place });
+      }
+      const { actor } = principal;
+      switch (body.action) {
+        case 'kill': {
+          const action = await respond.kill(incident.number, { what: body.target, reason: body.reason }, actor);
+          return { incident: await respond.incident(incident.number), action };
+        }
+        case 'acknowledge':
+          return { incident: await respond.acknowledge(incident.number, actor), action: null };
+        case 'close': {
+          const { decision, reason } = body;
+          return { incident: await respond.close(incident.number, { decision, reason }, actor), action: null };
+        }
+      }
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/alerts',
+    config: { action: 'incident.read' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Alerts, newest first',
+      querystring: z.object({ project, incident: number.optional(), before: z.uuid().optional(), limit }),
+    },
+    handler: async (request) => {
+      const { project: wanted, incident, before, limit: most } = request.query;
+      const items = await respond.alerts({
+        projects: visibleProjects(request.principal, 'incident.read'),
+        limit: most,
+        ...(wanted === undefined ? {} : { project: wanted }),
+        ...(incident === undefined ? {} : { incident }),
+        ...(before === undefined ? {} : { before }),
+      });
+      const last = items.length === most ? items.at(-1) : undefined;
+      return { items, ...(last === undefined ? {} : { next: last.id }) };
+    },
+  });
+}
+
+/** An incident of a project that the caller may not see is not there for them. */
+async function visibleIncident(respond: Respond, principal: Principal, wanted: number): Promise<Incident> {
+  const incident = await respond.incident(wanted);
+  if (!may(principal, 'incident.read', incident.project)) {
+    throw respondFault('respond.incident-unknown', { number: wanted });
+  }
+  return incident;
+}

@@ -1,0 +1,312 @@
+import type { Kysely, Selectable } from 'kysely';
+import { type Alert, PRIORITIES } from '../detect/index.ts';
+import type { Text } from '../system/index.ts';
+import { groupKey, priorityRank } from './alert.ts';
+import {
+  type Action,
+  type Decision,
+  type Incident,
+  type IncidentState,
+  placeOf,
+  ruleTitle,
+  type StoredAlert,
+} from './incident.ts';
+
+export interface RespondTables {
+  respond_incidents: {
+    number: number;
+    id: string;
+    group_key: string;
+    state: string;
+    rule: string;
+    priority: number;
+    project: string | null;
+    environment: string | null;
+    workload: string | null;
+    container: string | null;
+    container_id: string | null;
+    host: string;
+    digest: string | null;
+    alert_count: number;
+    opened_at: string;
+    last_alert_at: string;
+    acknowledged_at: string | null;
+    contained_at: string | null;
+    closed_at: string | null;
+    owner: string | null;
+    decision: string | null;
+    reason: string | null;
+  };
+  respond_alerts: {
+    id: string;
+    incident: number;
+    at: string;
+    rule: string;
+    project: string | null;
+    host: string;
+    body: string;
+  };
+  respond_actions: {
+    id: string;
+    incident: number;
+    kind: string;
+    target: string;
+    state: string;
+    actor: string;
+    reason: string | null;
+    at: string;
+    ended_at: string | null;
+    outcome: string | null;
+  };
+  respond_counters: { name: string; value: number };
+}
+
+type Db = Kysely<RespondTables>;
+
+export async function hasAlert(tx: Db, id: string): Promise<boolean> {
+  const row = await tx.selectFrom('respond_alerts').select('id').where('id', '=', id).executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The incident that an alert of this group belongs to now, or null. */
+export async function findOpenIncident(tx: Db, key: string, since: string): Promise<Incident | null> {
+  const row = await tx
+    .selectFrom('respond_incidents')
+    .selectAll()
+    .where('group_key', '=', key)
+    .where('state', '!=', 'closed')
+    .where('last_alert_at', '>=', since)
+    .orderBy('number', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? null : toIncident(row);
+}
+
+/** Counts one more alert; an incident that was contained and goes on is open again. */
+export async function countAlert(tx: Db, incident: Incident, alert: Alert): Promise<{ reopened: boolean }> {
+  const reopened = incident.state === 'contained' && (incident.containedAt ?? '') < alert.at;
+  await tx
+    .updateTable('respond_incidents')
+    .set((eb) => ({
+      alert_count: eb('alert_count', '+', 1),
+      last_alert_at: Date.parse(alert.at) > Date.parse(incident.lastAlertAt) ? alert.at : incident.lastAlertAt,
+      priority: Math.min(priorityRank(incident.priority), priorityRank(alert.priority)),
+      ...(reopened ? { state: 'open', contained_at: null } : {}),
+    }))
+    .where('number', '=', incident.number)
+    .execute();
+  return { reopened };
+}
+
+export async function openIncident(tx: Db, id: string, alert: Alert, host: string): Promise<Incident> {
+  const { value: number } = await tx
+    .updateTable('respond_counters')
+    .set((eb) => ({ value: eb('value', '+', 1) }))
+    .where('name', '=', 'incident')
+    .returning('value')
+    .executeTakeFirstOrThrow();
+  const { container } = alert;
+  const row: Selectable<RespondTables['respond_incidents']> = {
+    number,
+    id,
+    group_key: groupKey(alert, host),
+    state: 'open',
+    rule: alert.rule,
+    priority: priorityRank(alert.priority),
+    project: container?.project ?? null,
+    environment: container?.environment ?? null,
+    workload: container?.workload ?? null,
+    container: container?.container ?? container?.name ?? null,
+    container_id: container?.id ?? null,
+    host,
+    digest: container?.digest ?? null,
+    alert_count: 1,
+    opened_at: alert.at,
+    last_alert_at: alert.at,
+    acknowledged_at: null,
+    contained_at: null,
+    closed_at: null,
+    owner: null,
+    decision: null,
+    reason: null,
+  };
+  await tx.insertInto('respond_incidents').values(row).execute();
+  return toIncident(row);
+}
+
+export async function insertAlert(tx: Db, alert: Alert, incident: number, host: string): Promise<void> {
+  await tx
+    .insertInto('respond_alerts')
+    .values({
+      id: alert.id,
+      incident,
+      at: alert.at,
+      rule: alert.rule,
+      project: alert.container?.project ?? null,
+      host,
+      body: JSON.stringify(alert),
+    })
+    .execute();
+}
+
+export async function readIncident(db: Db, number: number): Promise<Incident | null> {
+  const row = await db.selectFrom('respond_incidents').selectAll().where('number', '=', number).executeTakeFirst();
+  return row === undefined ? null : toIncident(row);
+}
+
+export interface IncidentQuery {
+  /** '*' or the projects that may be seen; incidents of hosts are seen with '*' only. */
+  readonly projects: '*' | readonly string[];
+  readonly states?: readonly IncidentState[];
+  readonly project?: string;
+  readonly digest?: string;
+  /** Incidents with a smaller number. */
+  readonly before?: number;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export async function readIncidents(db: Db, query: IncidentQuery): Promise<Incident[]> {
+  let select = db.selectFrom('respond_incidents').selectAll();
+  if (query.projects !== '*') {
+    if (query.projects.length === 0) return [];
+    select = select.where('project', 'in', query.projects);
+  }
+  if (query.states !== undefined) select = select.where('state', 'in', query.states);
+  if (query.project !== undefined) select = select.where('project', '=', query.project);
+  if (query.digest !== undefined) select = select.where('digest', '=', query.digest);
+  if (query.before !== undefined) select = select.where('number', '<', query.before);
+  const rows = await select.orderBy('number', 'desc').limit(query.limit).execute();
+  return rows.map(toIncident);
+}
+
+export interface AlertQuery {
+  readonly projects: '*' | readonly string[];
+  readonly project?: string;
+  readonly incident?: number;
+  readonly before?: string;
+  readonly order?: 'newest' | 'oldest';
+  readonly limit: number;
+}
+
+export async function readAlerts(db: Db, query: AlertQuery): Promise<StoredAlert[]> {
+  let select = db.selectFrom('respond_alerts').selectAll();
+  if (query.projects !== '*') {
+    if (query.projects.length === 0) return [];
+    select = select.where('project', 'in', query.projects);
+  }
+  if (query.project !== undefined) select = select.where('project', '=', query.project);
+  if (query.incident !== undefined) select = select.where('incident', '=', query.incident);
+  if (query.before !== undefined) select = select.where('id', '<', query.before);
+  const rows = await select
+    .orderBy('id', query.order === 'oldest' ? 'asc' : 'desc')
+    .limit(query.limit)
+    .execute();
+  return rows.map((row) => ({ ...(JSON.parse(row.body) as Alert), incident: row.incident, host: row.host }));
+}
+
+export type IncidentChange = Partial<
+  Pick<Incident, 'state' | 'owner' | 'decision' | 'reason' | 'acknowledgedAt' | 'containedAt' | 'closedAt'>
+>;
+
+/** False when the incident was closed meanwhile; then nothing changes. */
+export async function changeIncident(tx: Db, number: number, change: IncidentChange): Promise<boolean> {
+  const { acknowledgedAt, containedAt, closedAt, ...same } = change;
+  const result = await tx
+    .updateTable('respond_incidents')
+    .set({
+      ...same,
+      ...(acknowledgedAt === undefined ? {} : { acknowledged_at: acknowledgedAt }),
+      ...(containedAt === undefined ? {} : { contained_at: containedAt }),
+      ...(closedAt === undefined ? {} : { closed_at: closedAt }),
+    })
+    .where('number', '=', number)
+    .where('state', '!=', 'closed')
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows) > 0;
+}
+
+export async function insertAction(tx: Db, action: Action): Promise<void> {
+  await tx
+    .insertInto('respond_actions')
+    .values({
+      id: action.id,
+      incident: action.incident,
+      kind: action.kind,
+      target: JSON.stringify(action.target),
+      state: action.state,
+      actor: action.actor,
+      reason: action.reason,
+      at: action.at,
+      ended_at: action.endedAt,
+      outcome: action.outcome === null ? null : JSON.stringify(action.outcome),
+    })
+    .execute();
+}
+
+/** False when the action had ended before. */
+export async function endAction(
+  tx: Db,
+  id: string,
+  end: { readonly state: Action['state']; readonly endedAt: string; readonly outcome: Text },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('respond_actions')
+    .set({ state: end.state, ended_at: end.endedAt, outcome: JSON.stringify(end.outcome) })
+    .where('id', '=', id)
+    .where('state', '=', 'running')
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows) > 0;
+}
+
+/** Oldest first. */
+export async function readActions(db: Db, query: { incident?: number; state?: Action['state'] }): Promise<Action[]> {
+  let select = db.selectFrom('respond_actions').selectAll();
+  if (query.incident !== undefined) select = select.where('incident', '=', query.incident);
+  if (query.state !== undefined) select = select.where('state', '=', query.state);
+  return (await select.orderBy('id').execute()).map(toAction);
+}
+
+function toAction(row: Selectable<RespondTables['respond_actions']>): Action {
+  return {
+    id: row.id,
+    incident: row.incident,
+    kind: row.kind as Action['kind'],
+    target: JSON.parse(row.target) as Action['target'],
+    state: row.state as Action['state'],
+    actor: row.actor,
+    reason: row.reason,
+    at: row.at,
+    endedAt: row.ended_at,
+    outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as Text),
+  };
+}
+
+function toIncident(row: Selectable<RespondTables['respond_incidents']>): Incident {
+  const rule = ruleTitle(row.rule);
+  const place = placeOf(row);
+  return {
+    id: row.id,
+    number: row.number,
+    state: row.state as IncidentState,
+    title: { en: `${rule.en}: ${place}`, es: `${rule.es}: ${place}` },
+    rule: row.rule,
+    priority: PRIORITIES[row.priority] ?? 'emergency',
+    project: row.project,
+    environment: row.environment,
+    workload: row.workload,
+    container: row.container,
+    containerId: row.container_id,
+    host: row.host,
+    digest: row.digest,
+    alertCount: row.alert_count,
+    openedAt: row.opened_at,
+    lastAlertAt: row.last_alert_at,
+    acknowledgedAt: row.acknowledged_at,
+    containedAt: row.contained_at,
+    closedAt: row.closed_at,
+    owner: row.owner,
+    decision: row.decision as Decision | null,
+    reason: row.reason,
+  };
+}

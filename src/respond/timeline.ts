@@ -1,0 +1,205 @@
+import type { Fact } from '../journal/index.ts';
+import type { Json, Text } from '../system/index.ts';
+import { type Action, type Incident, ruleTitle, type StoredAlert } from './incident.ts';
+
+/** The stations of the thread, in the order in which software passes them. */
+export type Station =
+  | 'commit'
+  | 'build'
+  | 'scan'
+  | 'signature'
+  | 'verdict'
+  | 'deploy'
+  | 'alert'
+  | 'action'
+  | 'incident';
+
+export interface TimelineEntry {
+  readonly at: string;
+  readonly station: Station;
+  readonly tone: 'plain' | 'good' | 'warn' | 'bad';
+  readonly title: Text;
+  readonly actor: string | null;
+  /** The fact, alert or action behind it. */
+  readonly ref: { readonly kind: 'fact' | 'alert' | 'action' | 'incident'; readonly id: string };
+}
+
+/** The whole story in order: how the image came to run, what was noticed, what was done. Pure. */
+export function buildTimeline(
+  incident: Incident,
+  facts: readonly Fact[],
+  alerts: readonly StoredAlert[],
+  actions: readonly Action[],
+): TimelineEntry[] {
+  const entries = [
+    ...facts.flatMap((fact) => entriesOfFact(fact, incident)),
+    ...alerts.map(entryOfAlert),
+    ...actions.flatMap(entriesOfAction),
+    ...entriesOfIncident(incident),
+  ];
+  // Equal times keep the order above: what was noticed before what was done about it.
+  return entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+/** Facts of other kinds, and those of other environments, are not part of this story. */
+function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
+  const { environment } = incident;
+  const told = textAt(fact.body, 'environment');
+  if (told !== null && environment !== null && told !== environment) return [];
+  const say = (station: Station, tone: TimelineEntry['tone'], en: string, es: string): TimelineEntry => ({
+    at: fact.at,
+    station,
+    tone,
+    title: { en, es },
+    actor: fact.actor,
+    ref: { kind: 'fact', id: fact.id },
+  });
+  const { subject } = fact;
+  switch (fact.kind) {
+    case 'image.built': {
+      const commit = textAt(fact.body, 'commit');
+      const built = say('build', 'plain', `image ${subject} built`, `imagen ${subject} construida`);
+      if (commit === null) return [built];
+      return [say('commit', 'plain', `source at commit ${commit}`, `código fuente en el commit ${commit}`), built];
+    }
+    case 'image.pushed':
+      return [say('build', 'plain', `image pushed as ${subject}`, `imagen subida como ${subject}`)];
+    case 'image.scanned': {
+      const findings = numberAt(fact.body, 'findings');
+      const count = findings === null ? '' : `: ${findings}`;
+      const tone = findings === null ? 'plain' : findings > 0 ? 'warn' : 'good';
+      return [say('scan', tone, `image scanned, findings${count}`, `imagen analizada, hallazgos${count}`)];
+    }
+    case 'image.signed': {
+      const use = textAt(fact.body, 'use') ?? 'image';
+      const key = textAt(fact.body, 'key') ?? '?';
+      return [
+        say(
+          'signature',
+          'good',
+          `signed (${use}) with key ${key}`,
+          `firmada (${SPANISH_USE[use] ?? use}) con la clave ${key}`,
+        ),
+      ];
+    }
+    case 'workload.judged': {
+      const decision = textAt(fact.body, 'decision') ?? '';
+      const tone = decision === 'allow' ? 'good' : decision === 'warn' ? 'warn' : 'bad';
+      const door = textAt(fact.body, 'door') ?? '';
+      return [
+        say(
+          'verdict',
+          tone,
+          `verdict at ${door}: ${decision}`,
+          `veredicto en la puerta ${door}: ${SPANISH_DECISION[decision] ?? decision}`,
+        ),
+      ];
+    }
+    case 'workload.changed': {
+      const state = textAt(fact.body, 'state') ?? '';
+      return [say('deploy', 'plain', `${subject}: ${state}`, `${subject}: ${SPANISH_STATE[state] ?? state}`)];
+    }
+    default:
+      return [];
+  }
+}
+
+const SPANISH_USE: Readonly<Record<string, string>> = {
+  image: 'imagen',
+  provenance: 'procedencia',
+  scan: 'análisis',
+  verdict: 'veredicto',
+};
+const SPANISH_DECISION: Readonly<Record<string, string>> = { allow: 'permitir', warn: 'advertir', refuse: 'rechazar' };
+const SPANISH_STATE: Readonly<Record<string, string>> = {
+  'rolling-out': 'desplegando',
+  available: 'disponible',
+  active: 'activa',
+  refused: 'rechazada',
+  failed: 'fallida',
+  'rolled-back': 'revertida',
+  superseded: 'sustituida',
+};
+
+function entryOfAlert(alert: StoredAlert): TimelineEntry {
+  const rule = ruleTitle(alert.rule);
+  const { cmdline, name, uid } = alert.process;
+  const what = printable(cmdline === '' ? name : cmdline);
+  return {
+    at: alert.at,
+    station: 'alert',
+    tone: 'bad',
+    title: {
+      en: `${rule.en}: ${what} (uid ${uid}, pid ${alert.process.pid})`,
+      es: `${rule.es}: ${what} (uid ${uid}, pid ${alert.process.pid})`,
+    },
+    actor: null,
+    ref: { kind: 'alert', id: alert.id },
+  };
+}
+
+function entriesOfAction(action: Action): TimelineEntry[] {
+  const what: Text =
+    action.target.kind === 'container'
+      ? { en: 'kill the container', es: 'terminar el contenedor' }
+      : {
+          en: `kill process ${action.target.pids.join(', ')}`,
+          es: `terminar el proceso ${action.target.pids.join(', ')}`,
+        };
+  const ref = { kind: 'action', id: action.id } as const;
+  const { actor } = action;
+  const asked: TimelineEntry = { at: action.at, station: 'action', tone: 'plain', title: what, actor, ref };
+  if (action.endedAt === null || action.outcome === null) return [asked];
+  const tone = action.state === 'done' ? 'good' : 'bad';
+  return [asked, { at: action.endedAt, station: 'action', tone, title: action.outcome, actor: null, ref }];
+}
+
+function entriesOfIncident(incident: Incident): TimelineEntry[] {
+  const ref = { kind: 'incident', id: incident.id } as const;
+  const entries: TimelineEntry[] = [];
+  const add = (at: string | null, title: Text, actor: string | null, tone: TimelineEntry['tone']) => {
+    if (at !== null) entries.push({ at, station: 'incident', tone, title, actor, ref });
+  };
+  add(incident.acknowledgedAt, { en: 'incident acknowledged', es: 'incidente reconocido' }, incident.owner, 'plain');
+  const decision = DECISIONS[incident.decision ?? ''] ?? { en: '', es: '' };
+  const reason = incident.reason === null ? '' : ` (${printable(incident.reason)})`;
+  add(
+    incident.closedAt,
+    { en: `incident closed: ${decision.en}${reason}`, es: `incidente cerrado: ${decision.es}${reason}` },
+    incident.owner,
+    'plain',
+  );
+  return entries;
+}
+
+export const DECISIONS: Readonly<Record<string, Text>> = {
+  confirmed: { en: 'confirmed', es: 'confirmado' },
+  'false-alarm': { en: 'false alarm', es: 'falsa alarma' },
+  accepted: { en: 'accepted behaviour', es: 'comportamiento aceptado' },
+  test: { en: 'test or drill', es: 'prueba o simulacro' },
+};
+
+/** Program texts may hold anything; control characters would write on the reader's terminal. */
+export function printable(text: string): string {
+  const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  return cut.replaceAll(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function textAt(body: Json, member: string): string | null {
+  const value = memberOf(body, member);
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function numberAt(body: Json, member: string): number | null {
+  const value = memberOf(body, member);
+  return typeof value === 'number' ? value : null;
+}
+
+function memberOf(body: Json, member: string): Json | undefined {
+  return typeof body === 'object' && body !== null && !Array.isArray(body) && Object.hasOwn(body, member)
+    ? body[member]
+    : undefined;
+}
