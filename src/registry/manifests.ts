@@ -351,17 +351,16 @@ async function touchContent(
   },
 ): Promise<number> {
   const { repositoryId, repository, manifest, now } = push;
-  const digests = [...contentOf(manifest).keys()];
-  const touched = await tx
-    .updateTable('registry_blob_links')
-    .set({ touched_at: now })
-    .where('repository_id', '=', repositoryId)
-    .where('digest', 'in', digests)
-    .returning('digest')
-    .execute();
-  const linked = new Set(touched.map((row) => row.digest));
+  // In one order, so that two pushes that share layers never wait for each other in a circle (PostgreSQL row locks).
+  const digests = [...contentOf(manifest).keys()].sort();
   for (const digest of digests) {
-    if (!linked.has(digest)) throw registryFault('registry.manifest-blob-unknown', { repository, digest });
+    const { numUpdatedRows } = await tx
+      .updateTable('registry_blob_links')
+      .set({ touched_at: now })
+      .where('repository_id', '=', repositoryId)
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) throw registryFault('registry.manifest-blob-unknown', { repository, digest });
   }
   const rows = await tx
     .selectFrom('registry_blobs')

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
+import { listImages, listRepositories, readImage } from '../../src/registry/images.ts';
+import { PEOPLE, startTestRegistry, type TestRegistry } from '../../src/registry/test-registry.ts';
+
+const versions = '/usr/lib/postgresql';
+const bin = existsSync(versions) ? join(versions, readdirSync(versions).sort().at(-1) ?? '', 'bin') : null;
+
+/** PostgreSQL refuses to run as root, so its files and process belong to its own user. */
+function postgresIds(): { uid: number; gid: number } | null {
+  try {
+    const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { stdio: 'pipe' }));
+    return process.getuid?.() === 0 ? { uid: id('-u'), gid: id('-g') } : null;
+  } catch {
+    return null;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+const ids = postgresIds();
+const skip = bin === null || ids === null ? 'needs PostgreSQL from Debian and root (to run it as its own user)' : false;
+
+describe('the registry on PostgreSQL', { skip }, () => {
+  let folder: string;
+  let postgres: ChildProcess;
+  let server: TestRegistry;
+  const caller = PEOPLE.get('ana') ?? assert.fail();
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'registry-postgres-'));
+    const { uid, gid } = ids ?? assert.fail();
+    await chown(folder, uid, gid);
+    const data = join(folder, 'data');
+    // A locale with its own idea of order: pages of tags must not follow it.
+    const options = [
+      '-D',
+      data,
+      '-U',
+      'test',
+      '--auth=trust',
+      '--encoding=UTF8',
+      '--locale-provider=icu',
+      '--icu-locale=es',
+      '--no-sync',
+    ];
+    execFileSync(join(bin ?? '', 'initdb'), options, { uid, gid, stdio: 'ignore', cwd: folder });
+    const port = await freePort();
+    postgres = spawn(
+      join(bin ?? '', 'postgres'),
+      ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1'],
+      { uid, gid, stdio: 'ignore', cwd: folder },
+    );
+    for (let attempt = 0; ; attempt++) {
+      try {
+        server = await startTestRegistry({ database: `postgres://test@127.0.0.1:${port}/postgres` });
+        break;
+      } catch (error) {
+        if (attempt > 50) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
+  });
+
+  after(async () => {
+    await server?.close();
+    const ended = new Promise((resolve) => postgres.once('exit', resolve));
+    postgres.kill('SIGINT');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const config = Buffer.from('{"architecture":"amd64","os":"linux"}');
+  const layer = Buffer.from('a layer');
+  const describeBytes = (bytes: Buffer, mediaType: string) => ({
+    mediaType,
+    digest: digestOf(bytes),
+    size: bytes.byteLength,
+  });
+  const image = (n: number): Buffer =>
+    Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.manifest,
+        config: describeBytes(config, MEDIA_TYPE.config),
+        layers: [describeBytes(layer, MEDIA_TYPE.layer)],
+        annotations: { n: String(n) },
+      }),
+    );
+  const ask = (method: string, path: string, body?: Buffer, type = 'application/octet-stream') =>
+    fetch(`${server.url}/v2/tienda/web/${path}`, {
+      method,
+      headers: { authorization: server.basic('ana'), 'content-type': type },
+      ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+    });
+
+  it('sixteen clients push the same content at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (const bytes of [config, layer]) {
+          assert.equal((await ask('POST', `blobs/uploads/?digest=${digestOf(bytes)}`, bytes)).status, 201);
+        }
+        return (await ask('PUT', 'manifests/same', image(0), MEDIA_TYPE.manifest)).status;
+      }),
+    );
+    assert.deepEqual([...new Set(answers)], [201]);
+    assert.deepEqual(Buffer.from(await (await ask('GET', 'manifests/same')).arrayBuffer()), image(0));
+  });
+
+  it('pages tags in byte order, whatever the locale of the database', async () => {
+    for (const tag of ['b', 'B', 'a', '_x', '1']) {
+      assert.equal((await ask('PUT', `manifests/${tag}`, image(1), MEDIA_TYPE.manifest)).status, 201);
+    }
+    const { tags } = (await (await ask('GET', 'tags/list')).json()) as { tags: string[] };
+    assert.deepEqual(tags, ['1', 'B', '_x', 'a', 'b', 'same']);
+    const page = (await (await ask('GET', 'tags/list?n=2&last=B')).json()) as { tags: string[] };
+    assert.deepEqual(page.tags, ['_x', 'a']);
+  });
+
+  it('lists images and repositories with numbers as numbers', async () => {
+    const { items } = await listImages(server.registry, 'tienda', caller);
+    assert.equal(items.length, 2);
+    assert.equal(items[0]?.sizeBytes, config.byteLength + layer.byteLength);
+    const [repository] = await listRepositories(server.registry, 'tienda');
+    assert.deepEqual([repository?.images, repository?.tags], [2, 6]);
+    const detail = await readImage(server.registry, 'tienda', digestOf(image(0)), caller);
+    assert.equal(detail.config?.architecture, 'amd64');
+  });
+
+  it('collects while pushes go on, and states the facts', async () => {
+    const left = Buffer.from('left over');
+    await ask('POST', `blobs/uploads/?digest=${digestOf(left)}`, left);
+    const [collected] = await Promise.all([
+      new Promise((resolve) => setTimeout(resolve, 20)).then(() => server.registry.collectGarbage({ graceMs: 0 })),
+      ...[2, 3, 4].map((n) => ask('PUT', `manifests/t${n}`, image(n), MEDIA_TYPE.manifest)),
+    ]);
+    assert.equal(collected.blobs, 1);
+    assert.equal((await ask('GET', `blobs/${digestOf(layer)}`)).status, 200);
+    assert.equal((await ask('DELETE', `manifests/${digestOf(image(0))}`)).status, 202);
+    await server.journal.settled();
+    const facts = await server.journal.query({ projects: '*', digest: digestOf(image(0)), limit: 50 });
+    assert.deepEqual([...new Set(facts.map((fact) => fact.kind))].sort(), ['image.deleted', 'image.pushed']);
+  });
+});
