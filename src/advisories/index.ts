@@ -1,3 +1,4 @@
+export { advisoryCommands } from './commands.ts';
 export {
   AdvisoryDatabase,
   type AdvisoryMatch,
@@ -8,6 +9,7 @@ export {
 export { advisoryFault } from './errors.ts';
 export { ORDERINGS, orderingOf } from './orderings/index.ts';
 export type { Severity } from './record.ts';
+export { type AdvisoryRoutesParts, registerAdvisoryRoutes } from './routes.ts';
 export {
   type AdvisoryInput,
   AdvisoryStore,
@@ -17,3 +19,4 @@ export {
   type ImportOutcome,
   inputsOf,
 } from './store.ts';
+export { configuredUrls, updateAdvisories } from './update.ts';

@@ -16,3 +16,6 @@ export const TITLE_MAX_LENGTH = 300;
 export const SHRINK_SHARE_MIN = 0.5;
 /** Records between pauses of an import, so that the service goes on answering. */
 export const RECORDS_PER_TURN = 200;
+/** Silence of a server after which an update gives up. */
+export const FETCH_TIMEOUT_MS = 60_000;
+export const FETCH_REDIRECTS_MAX = 5;

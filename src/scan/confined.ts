@@ -152,8 +152,9 @@ async function collectComplaint(child: ChildProcessWithoutNullStreams): Promise<
     if (text.length < 4000) text += chunk;
   });
   await waitForEnd(child);
+  const lines = text.split('\n').map((line) => line.trim());
   const line =
-    text.split('\n').find((one) => /error|fatal/i.test(one)) ??
+    lines.find((one) => /^(?:\w*Error\b|FATAL ERROR)/.test(one)) ??
     `exit code ${child.exitCode}, signal ${child.signalCode}`;
-  return line.trim().slice(0, 300);
+  return line.slice(0, 300);
 }

@@ -25,4 +25,14 @@ export const scanFault = defineFaults({
     en: { what: '{digest} is no digest', why: 'expected sha256: and 64 hex digits' },
     es: { what: '{digest} no es un digest', why: 'se esperaba sha256: y 64 cifras hexadecimales' },
   },
+  'scan.choice-unknown': {
+    kind: 'invalid',
+    en: { what: '{value} is no choice here', why: 'expected one of {choices}' },
+    es: { what: '{value} no es una opción válida', why: 'se esperaba una de {choices}' },
+  },
+  'scan.image-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no image {image}', remedy: 'list them with: darsena images' },
+    es: { what: 'no hay ninguna imagen {image}', remedy: 'verlas con: darsena images' },
+  },
 });

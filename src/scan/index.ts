@@ -1,10 +1,13 @@
 export type { Analyser, Evidence, FileReader, LiveEvidence } from './analyser.ts';
 export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
+export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 export { scanFault } from './errors.ts';
+export { scanMigrations } from './migrations.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
 export { type Finding, RISK_CLASSES, type RiskClass, type ScanReport, type Severity } from './report.ts';
 export { classifyRisk, type RiskFacts } from './risk.ts';
+export { type ImagesOfProject, registerScanRoutes, type ScanRoutesParts, type ScanStarter } from './routes.ts';
 export {
   type ContentSource,
   type LayerCache,
@@ -14,3 +17,5 @@ export {
   type ScanResult,
   scanImage,
 } from './scan.ts';
+export { type ScanJob, Scans, type ScansParts } from './scans.ts';
+export type { ScanTables } from './store.ts';

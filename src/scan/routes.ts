@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { ApiApp } from '../access/index.ts';
+import { type Digest, isDigest } from '../oci/index.ts';
+import { scanFault } from './errors.ts';
+import type { Scans } from './scans.ts';
+
+/** Asked before anything of an image is shown: a digest says nothing about whose it is. */
+export interface ImagesOfProject {
+  hasImage(project: string, digest: Digest): Promise<boolean>;
+}
+
+/** Reads the image again and answers the id of the operation that people can watch. */
+export interface ScanStarter {
+  startScan(project: string, digest: Digest, actor: string): Promise<{ operation: string }>;
+}
+
+export interface ScanRoutesParts {
+  readonly scans: Scans;
+  readonly images: ImagesOfProject;
+  readonly starter: ScanStarter;
+}
+
+const image = z.object({ project: z.string().min(1).max(128), digest: z.string().max(160) });
+
+export function registerScanRoutes(app: ApiApp, { scans, images, starter }: ScanRoutesParts): void {
+  const requireImage = async ({ project, digest }: z.infer<typeof image>): Promise<Digest> => {
+    if (!isDigest(digest)) throw scanFault('scan.digest-invalid', { digest: digest.slice(0, 80) });
+    if (!(await images.hasImage(project, digest))) throw scanFault('scan.not-found', { digest });
+    return digest;
+  };
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest/scan',
+    config: { action: 'image.read' },
+    schema: { params: image },
+    handler: async (request) => {
+      const digest = await requireImage(request.params);
+      const report = await scans.report(digest);
+      if (!report) throw scanFault('scan.not-found', { digest });
+      return report;
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest/sbom',
+    config: { action: 'image.read' },
+    schema: { params: image },
+    handler: async (request, reply) => {
+      const digest = await requireImage(request.params);
+      const bill = await scans.billOfMaterials(digest, null);
+      if (!bill) throw scanFault('scan.not-found', { digest });
+      void reply.header('content-type', 'application/vnd.cyclonedx+json; version=1.6');
+      return JSON.stringify(bill);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/images/:digest/rescan',
+    config: { action: 'image.push' },
+    schema: { params: image },
+    handler: async (request, reply) => {
+      const digest = await requireImage(request.params);
+      void reply.code(202);
+      return starter.startScan(request.params.project, digest, request.principal.actor);
+    },
+  });
+}

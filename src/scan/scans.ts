@@ -1,0 +1,112 @@
+import type { Kysely } from 'kysely';
+import type { AdvisoryStore } from '../advisories/index.ts';
+import type { Journal, JournalTables } from '../journal/index.ts';
+import type { Digest } from '../oci/index.ts';
+import type { Clock } from '../system/index.ts';
+import { analysersRevision } from './analysers/index.ts';
+import type { ConfinedOptions } from './confined.ts';
+import { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
+import { imageScanned } from './facts.ts';
+import type { Inventory } from './package.ts';
+import type { ScanReport } from './report.ts';
+import { rematchInventory, type ScanRequest, scanImage } from './scan.ts';
+import { layerCacheIn, readInventory, readReport, type ScanTables, writeInventory, writeReport } from './store.ts';
+
+export interface ScansParts {
+  readonly db: Kysely<ScanTables & JournalTables>;
+  readonly advisories: AdvisoryStore;
+  readonly journal: Pick<Journal, 'record' | 'committed'>;
+  readonly clock: Clock;
+  /** Limits of the confined worker, for tests. */
+  readonly confined?: ConfinedOptions;
+}
+
+export type ScanJob = Pick<ScanRequest, 'manifestBytes' | 'manifestDigest' | 'configBytes' | 'content' | 'progress'> & {
+  readonly project: string | null;
+  readonly actor: string;
+  /** As people name the image: 'tienda/web:1.2'. */
+  readonly subject: string;
+};
+
+/** Scans of the platform: kept by digest, judged again when the advisories change. */
+export class Scans {
+  readonly #parts: ScansParts;
+  readonly #db: Kysely<ScanTables>;
+
+  constructor(parts: ScansParts) {
+    this.#parts = parts;
+    this.#db = parts.db as unknown as Kysely<ScanTables>;
+  }
+
+  /** Scans an image and keeps the report; an image that was read before is only judged again. The fact is image.scanned. */
+  async scan(job: ScanJob): Promise<ScanReport> {
+    const { advisories, clock, confined } = this.#parts;
+    const database = await advisories.current();
+    const known = await readInventory(this.#db, job.manifestDigest, analysersRevision());
+    if (known) {
+      const report = rematchInventory(known, { manifestDigest: job.manifestDigest, advisories: database, clock });
+      await this.#keep(report, null, database.revision, job);
+      job.progress?.done({
+        en: `${report.packages} packages (read before), ${report.findings.length} findings`,
+        es: `${report.packages} paquetes (ya leídos), ${report.findings.length} hallazgos`,
+      });
+      return report;
+    }
+    const { report, inventory } = await scanImage({
+      ...job,
+      advisories: database,
+      cache: layerCacheIn(this.#db, analysersRevision(), () => clock.now().toISOString()),
+      clock,
+      ...(confined ? { confined } : {}),
+    });
+    await this.#keep(report, inventory, database.revision, job);
+    return report;
+  }
+
+  /** The report of an image under today's advisories; null when it was never scanned. */
+  async report(digest: Digest): Promise<ScanReport | null> {
+    const stored = await readReport(this.#db, digest);
+    if (!stored) return null;
+    const database = await this.#parts.advisories.current();
+    const inventory =
+      stored.report.complete && stored.advisories !== database.revision ? await this.inventory(digest) : null;
+    if (!inventory) return stored.report;
+    const { clock } = this.#parts;
+    const report = rematchInventory(inventory, { manifestDigest: digest, advisories: database, clock });
+    await writeReport(this.#db, report, database.revision);
+    return report;
+  }
+
+  /** Null when the image was never scanned, or never completely. */
+  inventory(digest: Digest): Promise<Inventory | null> {
+    return readInventory(this.#db, digest, analysersRevision());
+  }
+
+  /** The bill of materials of an image; null when it has no complete inventory. */
+  async billOfMaterials(digest: Digest, reference: string | null): Promise<ReturnType<typeof toCycloneDx> | null> {
+    const [inventory, stored] = await Promise.all([this.inventory(digest), readReport(this.#db, digest)]);
+    if (!inventory || !stored) return null;
+    const subject: CycloneDxSubject = { digest, reference, createdAt: stored.report.scannedAt };
+    return toCycloneDx(inventory, subject);
+  }
+
+  /** Every scanned image, for judging all of them again after the advisories have changed. */
+  async digests(): Promise<Digest[]> {
+    const rows = await this.#db.selectFrom('scan_reports').select('digest').orderBy('digest').execute();
+    return rows.map(({ digest }) => digest as Digest);
+  }
+
+  async #keep(report: ScanReport, inventory: Inventory | null, revision: string, job: ScanJob): Promise<void> {
+    const { db, journal } = this.#parts;
+    await db.transaction().execute(async (tx) => {
+      const tables = tx as unknown as Kysely<ScanTables>;
+      if (inventory) {
+        const stamp = { analysers: analysersRevision(), takenAt: report.scannedAt };
+        await writeInventory(tables, report.digest, inventory, stamp);
+      }
+      await writeReport(tables, report, revision);
+      await journal.record(tx as unknown as Kysely<JournalTables>, imageScanned(report, job));
+    });
+    journal.committed();
+  }
+}

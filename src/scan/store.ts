@@ -1,0 +1,97 @@
+import type { Kysely } from 'kysely';
+import type { Digest } from '../oci/index.ts';
+import type { Inventory } from './package.ts';
+import type { ScanReport } from './report.ts';
+import type { LayerCache } from './scan.ts';
+
+export interface ScanTables {
+  /** What reading a layer told; `analysers` is the revision of those who read it. */
+  scan_layers: { digest: string; diff_id: string; analysers: string; stored_at: string; result: Uint8Array };
+  scan_inventories: { digest: string; analysers: string; taken_at: string; body: string };
+  /** The newest report of each image; `advisories` is the revision it was made under. */
+  scan_reports: {
+    digest: string;
+    id: string;
+    advisories: string;
+    scanned_at: string;
+    complete: number;
+    body: string;
+  };
+}
+
+export type ScanDatabase = Kysely<ScanTables>;
+
+/** Layer results in the platform's database. */
+export function layerCacheIn(db: ScanDatabase, analysers: string, now: () => string): LayerCache {
+  return {
+    get: async (digest, diffId) => {
+      const row = await db
+        .selectFrom('scan_layers')
+        .select('result')
+        .where('digest', '=', digest)
+        .where('diff_id', '=', diffId)
+        .where('analysers', '=', analysers)
+        .executeTakeFirst();
+      return row?.result ?? null;
+    },
+    put: async (digest, diffId, result) => {
+      const values = { analysers, stored_at: now(), result };
+      await db
+        .insertInto('scan_layers')
+        .values({ digest, diff_id: diffId, ...values })
+        .onConflict((conflict) => conflict.columns(['digest', 'diff_id']).doUpdateSet(values))
+        .execute();
+    },
+  };
+}
+
+export async function readInventory(db: ScanDatabase, digest: Digest, analysers: string): Promise<Inventory | null> {
+  const row = await db
+    .selectFrom('scan_inventories')
+    .select('body')
+    .where('digest', '=', digest)
+    .where('analysers', '=', analysers)
+    .executeTakeFirst();
+  return row ? (JSON.parse(row.body) as Inventory) : null;
+}
+
+export async function writeInventory(
+  db: ScanDatabase,
+  digest: Digest,
+  inventory: Inventory,
+  stamp: { analysers: string; takenAt: string },
+): Promise<void> {
+  const values = { analysers: stamp.analysers, taken_at: stamp.takenAt, body: JSON.stringify(inventory) };
+  await db
+    .insertInto('scan_inventories')
+    .values({ digest, ...values })
+    .onConflict((conflict) => conflict.column('digest').doUpdateSet(values))
+    .execute();
+}
+
+export async function readReport(
+  db: ScanDatabase,
+  digest: Digest,
+): Promise<{ report: ScanReport; advisories: string } | null> {
+  const row = await db
+    .selectFrom('scan_reports')
+    .select(['body', 'advisories'])
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  return row ? { report: JSON.parse(row.body) as ScanReport, advisories: row.advisories } : null;
+}
+
+export async function writeReport(db: ScanDatabase, report: ScanReport, advisories: string): Promise<void> {
+  const values = {
+    id: report.id,
+    advisories,
+    scanned_at: report.scannedAt,
+    complete: report.complete ? 1 : 0,
+    body: JSON.stringify(report),
+  };
+  await db
+    .insertInto('scan_reports')
+    .values({ digest: report.digest, ...values })
+    .onConflict((conflict) => conflict.column('digest').doUpdateSet(values))
+    .execute();
+}
