@@ -209,8 +209,8 @@ async function bootstrap(
       // As a file: a proxy's address may hold a password.
       `--aptopt=${await workshop.put(work.desk, 'apt.conf', await hostAptOptions(workshop))}`,
       ...(request.include.length === 0 ? [] : [`--include=${request.include.join(',')}`]),
-      // Logs name the time of the build; the caches of ldconfig and debconf are made again when they are needed.
-      '--customize-hook=rm -rf "$1"/var/log/apt "$1"/var/log/dpkg.log "$1"/var/log/alternatives.log "$1"/var/log/bootstrap.log "$1"/var/cache/ldconfig/aux-cache "$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old',
+      // What this host's network needs of apt is nothing for the image. Logs name the time of the build; the caches of ldconfig and debconf are made again when they are needed.
+      '--customize-hook=rm -rf "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/var/log/apt "$1"/var/log/dpkg.log "$1"/var/log/alternatives.log "$1"/var/log/bootstrap.log "$1"/var/cache/ldconfig/aux-cache "$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old',
       release.codename,
       tar,
       ...sources,
