@@ -182,7 +182,7 @@ class Generator<Event> {
           '&&',
         )})`;
       case 'not':
-        return code`!${this.condition(filter.child)}`;
+        return code`!(${this.condition(filter.child)})`;
       case 'macro':
         throw new FilterError(`macro "${filter.name}" is not defined`, filter.at);
       case 'exists':

@@ -312,26 +312,30 @@ class Parser {
     return { kind: 'list', items: [{ kind: 'value', text: name[0], quoted: false, at }], at };
   }
 
-  /** A quoted string without its quotes, or null. A backslash before anything unknown stays. */
+  /**
+   * A quoted string without its quotes, or null. As in Falco a quote after a backslash never ends the string, the other kind of
+   * quote must not be escaped, and a backslash before anything unknown stays.
+   */
   #quoted(): string | null {
     const quote = this.#text[this.#at];
     if (quote !== '"' && quote !== "'") return null;
+    let end = this.#at + 1;
+    while (end < this.#text.length && (this.#text[end] !== quote || this.#text[end - 1] === '\\')) end++;
+    if (end >= this.#text.length) throw this.#error('the quoted string has no end');
     let value = '';
-    for (let i = this.#at + 1; i < this.#text.length; i++) {
+    for (let i = this.#at + 1; i < end; i++) {
       const c = this.#text[i] ?? '';
-      if (c === quote) {
-        this.#at = i + 1;
-        return value;
-      }
       if (c !== '\\') {
         value += c;
         continue;
       }
       const next = this.#text[++i] ?? '';
-      if (next === '\\' || next === '"' || next === "'") value += next;
+      if (next === '\\' || next === quote) value += next;
+      else if (next === '"' || next === "'") throw this.#error('a quote of the other kind needs no backslash');
       else value += ESCAPES[next] ?? `\\${next}`;
     }
-    throw this.#error('the quoted string has no end');
+    this.#at = end + 1;
+    return value;
   }
 }
 

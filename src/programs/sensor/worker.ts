@@ -22,6 +22,12 @@ function summarize(engine: RuleEngine, accepted: boolean): FromWorker {
   return { type: 'rules', accepted, rules, findings: [...engine.findings] };
 }
 
+/** Reading rule files and compiling leaves much behind, and a sensor that has little to do would keep it for hours. */
+function collectGarbage(): void {
+  const { gc } = globalThis as { gc?: () => void };
+  gc?.();
+}
+
 function run(): void {
   const doorbell = new Doorbell(start.doorbell);
   let engine = RuleEngine.load(start.rules);
@@ -38,6 +44,7 @@ function run(): void {
   const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
   probe.poller.add(doorbell.fd);
   say(summarize(engine, true));
+  collectGarbage();
   say({ type: 'ready', coverage: probe.coverage });
 
   const reload = (files: readonly RuleWord[]): void => {
