@@ -82,7 +82,8 @@ export function planPodman(
       toml([
         '[storage]',
         'driver = "overlay"',
-        `graphroot = ${quoted(storage)}`,
+        // Without root, containers/storage takes this key and not graphroot (containers-storage.conf(5)).
+        `rootless_storage_path = ${quoted(storage)}`,
         `runroot = ${quoted(join(folders.run, 'storage'))}`,
       ]),
     );

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Clock } from '../../system/index.ts';
+import type { Clock, Json } from '../../system/index.ts';
 import { type Instance, instanceFiles } from './instance.ts';
 import { type SupervisedProgram, superviseProgram } from './supervisor.ts';
 
@@ -17,7 +17,7 @@ interface NodeProgram {
 const NODE_PROGRAMS: Readonly<Record<Exclude<ProgramName, 'edge'>, NodeProgram>> = {
   control: { oldSpaceMib: 768, semiSpaceMib: 4, flags: [] },
   agent: { oldSpaceMib: 256, semiSpaceMib: 1, flags: [] },
-  sensor: { oldSpaceMib: 256, semiSpaceMib: 2, flags: ['--experimental-ffi'] },
+  sensor: { oldSpaceMib: 256, semiSpaceMib: 2, flags: ['--enable-experimental-regexp-engine-on-excessive-backtracks'] },
 };
 
 /** The programs of an instance in the order in which they are started. */
@@ -27,6 +27,17 @@ export function programsOf(instance: Pick<Instance, 'sensor'>): ProgramName[] {
 
 /** All there can be, whatever this machine runs: for stopping. Reverse order of starting. */
 export const PROGRAMS_TO_STOP: readonly ProgramName[] = ['edge', 'sensor', 'agent', 'control'];
+
+/** What the sensor is told: only this instance's containers, by the rules that came with the code. */
+export function sensorConfig(instance: Instance): Json {
+  return {
+    instance: instance.name,
+    socket: instanceFiles(instance).sensor.socket,
+    rules: [join(instance.code, 'rules', 'detection')],
+    scope: 'instance',
+    host: false,
+  };
+}
 
 /** How a program of the instance is started; pure. */
 export function describeProgram(instance: Instance, name: ProgramName): SupervisedProgram {

@@ -1,4 +1,4 @@
-import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { REGISTRY_NAME } from '../../oci/index.ts';
@@ -91,16 +91,18 @@ export async function removeWorkloads(instance: Instance): Promise<Text[]> {
   const rest = pods.length === 0 ? containers : (await findEngineObjects(instance)).containers;
   await removeObjects(instance, ['rm', '--force', '--time', '10'], rest);
   await removeObjects(instance, ['network', 'rm', '--force'], networks);
-  const count = (number: number, en: readonly [string, string], es: readonly [string, string]): void => {
-    if (number > 0) {
-      const form = number === 1 ? 0 : 1;
-      removed.push({ en: `${number} ${en[form]}`, es: `${number} ${es[form]}` });
-    }
-  };
-  count(pods.length, ['pod', 'pods'], ['pod', 'pods']);
-  count(containers.length, ['container', 'containers'], ['contenedor', 'contenedores']);
-  count(networks.length, ['network', 'networks'], ['red', 'redes']);
+  removed.push(
+    ...counted(pods.length, ['pod', 'pods'], ['pod', 'pods']),
+    ...counted(containers.length, ['container', 'containers'], ['contenedor', 'contenedores']),
+    ...counted(networks.length, ['network', 'networks'], ['red', 'redes']),
+  );
   return removed;
+}
+
+/** `3 pods`; nothing for none. */
+function counted(count: number, en: readonly [string, string], es: readonly [string, string]): Text[] {
+  const form = count === 1 ? 0 : 1;
+  return count === 0 ? [] : [{ en: `${count} ${en[form]}`, es: `${count} ${es[form]}` }];
 }
 
 /** Removes everything that the instance owns, after its programs were stopped. @returns what was removed */
@@ -111,12 +113,12 @@ export async function purgeInstance(instance: Instance, clock: Clock): Promise<T
   };
   const { volumes, images } = await findEngineObjects(instance);
   await removeObjects(instance, ['volume', 'rm', '--force'], volumes);
-  if (volumes.length > 0) say(`${volumes.length} volumes`, `${volumes.length} volúmenes`);
+  removed.push(...counted(volumes.length, ['volume', 'volumes'], ['volumen', 'volúmenes']));
   const others = await otherInstances(instance);
   // One storage serves all instances of root: while another one lives, images of the common registry name may be its.
   if (others.length === 0 || instance.mode === 'rootless') {
     await removeObjects(instance, ['rmi', '--force'], images);
-    if (images.length > 0) say(`${images.length} image names`, `${images.length} nombres de imagen`);
+    removed.push(...counted(images.length, ['image name', 'image names'], ['nombre de imagen', 'nombres de imagen']));
   } else if (images.length > 0) {
     say(
       `(images stay in Podman's storage: the instances ${others.join(', ')} use it too)`,
@@ -133,20 +135,34 @@ export async function purgeInstance(instance: Instance, clock: Clock): Promise<T
       if (await removeUser(name)) say(`user ${name}`, `usuario ${name}`);
     }
   }
-  await removeFolders(instance, say);
+  await removeFolders(instance, clock, say);
   for (const path of await removeCredentials(instance.name)) say(path, path);
   return removed;
 }
 
-async function removeFolders(instance: Instance, say: (en: string, es: string) => void): Promise<void> {
+/** Podman without root keeps its user namespace alive with one process, named by a file in our own run folder. */
+async function endPauseProcess(instance: Instance, clock: Clock): Promise<void> {
+  const text = await readFile(join(instance.run, 'libpod', 'tmp', 'pause.pid'), 'utf8').catch(() => '');
+  const process = (await listProcesses()).find(
+    ({ id, uid }) => String(id.pid) === text.trim() && uid === instance.users.control.uid,
+  );
+  if (process !== undefined) await endProcess(process.id, { clock, graceMs: PROCESS_GRACE_MS });
+}
+
+async function removeFolders(instance: Instance, clock: Clock, say: (en: string, es: string) => void): Promise<void> {
   const { data, run, logs } = instanceFolders(instance.name, instance.mode);
   if (instance.mode === 'rootless') {
     // Layers unpacked without root belong to sub-ids: only inside their user namespace may they be removed.
-    await podman(instance, ['unshare', 'rm', '-rf', join(data, 'podman', 'storage')]);
+    for (const part of ['podman', 'build']) await podman(instance, ['unshare', 'rm', '-rf', join(data, part)]);
+    await endPauseProcess(instance, clock);
   }
   for (const path of [run, logs, data]) {
     if (!(await exists(path))) continue;
-    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    // The description goes last: a purge that was interrupted can be called again.
+    for (const entry of await readdir(path)) {
+      if (entry !== 'instance.json') await rm(join(path, entry), { recursive: true, force: true, maxRetries: 3 });
+    }
+    await rm(path, { recursive: true, force: true });
     say(path, path);
     // The common parent goes with the last instance.
     await rmdir(dirname(path)).catch(() => undefined);

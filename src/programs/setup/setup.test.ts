@@ -317,7 +317,10 @@ test('every fault of set-up is said in both languages with its parameters in bot
 
 async function folderOf(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'darsena-setup-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    for (const name of ['echo', 'p']) await stopProgram(folder, name, systemClock);
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -339,7 +342,6 @@ test('a killed program is back within two seconds, a stopped one stays down and 
     log: join(folder, 'echo.log'),
   };
   assert.equal(await superviseProgram(folder, program, { clock: systemClock }), true);
-  t.after(() => stopProgram(folder, 'echo', systemClock));
   const first = await runningChild(folder, null);
   assert.equal(await superviseProgram(folder, program, { clock: systemClock }), false, 'never two');
   process.kill(first, 'SIGKILL');
@@ -363,7 +365,6 @@ test('a program whose supervisor was killed is replaced, never doubled', async (
     log: join(folder, 'p.log'),
   };
   await superviseProgram(folder, program, { clock: systemClock });
-  t.after(() => stopProgram(folder, 'p', systemClock));
   const first = await identify(await runningChild(folder, null, 'p'));
   const { supervisor } = await supervisedState(folder, 'p');
   process.kill(supervisor?.pid ?? 0, 'SIGKILL');

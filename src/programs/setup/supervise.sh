@@ -62,7 +62,8 @@ rotation=$!
 remember supervisor $$
 while [ -n "$wait_for" ] && [ ! -e "$wait_for" ] && [ -z "$stopping" ]; do sleep 0.2; done
 delay=2
-while [ -z "$stopping" ]; do
+# Without its folder nobody could stop it any more.
+while [ -z "$stopping" ] && [ -d "$folder" ]; do
   began=$(uptime_seconds)
   (umask 027 && exec "$@") >>"$log" 2>&1 </dev/null &
   child=$!

@@ -1,6 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { type CliAsk, type Clock, Fault, type Language, runCommand, type Text } from '../../system/index.ts';
+import {
+  type CliAsk,
+  type Clock,
+  Fault,
+  type Language,
+  runCommand,
+  type Text,
+  writeFileAtomic,
+} from '../../system/index.ts';
 import { ApiClient } from '../cli/client.ts';
 import { credentialsPath, sudoAccount, writeCredentials } from '../cli/credentials.ts';
 import { type MachinePlan, planMachine, portName } from './adaptations.ts';
@@ -34,7 +42,7 @@ import {
 import { planPodman, writePodmanFiles } from './podman.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { listenerOf } from './processes.ts';
-import { PROGRAMS_TO_STOP, type ProgramName, programsOf, startProgram } from './programs.ts';
+import { PROGRAMS_TO_STOP, type ProgramName, programsOf, sensorConfig, startProgram } from './programs.ts';
 import { removeUnusedCode } from './purge.ts';
 import type { LocalStep, LocalSteps } from './steps.ts';
 import { lastWords, stopProgram, supervisedState } from './supervisor.ts';
@@ -111,7 +119,7 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
 
       await start('control', () => localAnswers(instance));
       const authority = await publishAuthority(instance);
-      await writeEngineFiles(instance, plan, authority);
+      await writeProgramFiles(instance, plan, authority);
       const { token, expiresAt } = await requestAdminToken(instance);
       const url = `https://localhost:${instance.ports.console}`;
       const api = new ApiClient({
@@ -319,7 +327,15 @@ async function runningPrograms(instance: Instance): Promise<ProgramName[]> {
   return running;
 }
 
-async function writeEngineFiles(instance: Instance, plan: MachinePlan, authority: AuthorityCertificate): Promise<void> {
+async function writeProgramFiles(
+  instance: Instance,
+  plan: MachinePlan,
+  authority: AuthorityCertificate,
+): Promise<void> {
+  if (instance.sensor) {
+    const config = `${JSON.stringify(sensorConfig(instance), null, 2)}\n`;
+    await writeFileAtomic(instanceFiles(instance).sensor.config, config, { mode: 0o600 });
+  }
   const podman = planPodman(instance, {
     mode: instance.mode,
     plan,
