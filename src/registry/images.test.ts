@@ -142,11 +142,16 @@ describe('the REST part of the registry', () => {
   it('shows one image: config without the values of its environment, layers, referrers as a tree', async () => {
     const { status, body } = await ask('GET', `tienda/images/${digest}?repository=tienda/web`);
     assert.equal(status, 200);
-    assert.deepEqual(body.config.environment, ['PATH', 'API_KEY']);
+    assert.deepEqual(body.config.env, ['PATH', 'API_KEY']);
     assert.equal(JSON.stringify(body).includes('do-not-show'), false);
     assert.deepEqual([body.config.user, body.config.entrypoint], ['1000', ['/app']]);
-    assert.deepEqual(body.layers, [
-      { digest: digestOf(layer), mediaType: MEDIA_TYPE.layer, sizeBytes: layer.byteLength },
+    assert.deepEqual(body.layersList, [
+      {
+        digest: digestOf(layer),
+        mediaType: MEDIA_TYPE.layer,
+        sizeBytes: layer.byteLength,
+        createdBy: 'COPY app /app',
+      },
     ]);
     assert.equal(body.manifest.schemaVersion, 2);
     const [sbom] = body.referrers;
@@ -161,8 +166,7 @@ describe('the REST part of the registry', () => {
     const { body } = await ask('GET', 'tienda/quarantine?repository=tienda/web&reference=1');
     assert.equal(body.digest, digest);
     assert.deepEqual(body.quarantine, {
-      state: 'held',
-      settled: true,
+      state: 'refused',
       code: 'admit.pending',
       reasons: [{ en: 'not scanned yet', es: 'aún sin analizar' }],
     });

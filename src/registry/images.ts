@@ -25,13 +25,14 @@ export interface ImageSummary {
   readonly pushedBy: string;
   readonly sizeBytes: number;
   readonly layers: number;
-  readonly quarantine: 'held' | 'released';
+  readonly quarantine: QuarantineWord;
 }
 
-/** `held`: no verdict yet or it is no; `settled` tells whether waiting can still change it. */
+/** `held`: no verdict yet; `refused`: the verdict is no and waiting alone will not change it. */
+export type QuarantineWord = 'held' | 'refused' | 'released';
+
 export interface QuarantineState {
-  readonly state: 'held' | 'released';
-  readonly settled: boolean;
+  readonly state: QuarantineWord;
   readonly code: string | null;
   readonly reasons: readonly Text[];
 }
@@ -40,7 +41,9 @@ export interface ReferrerNode {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly artifactType: string | null;
+  /** Of the manifest. */
   readonly sizeBytes: number;
+  readonly createdAt: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly referrers: readonly ReferrerNode[];
 }
@@ -53,18 +56,24 @@ export interface ConfigSummary {
   readonly user: string | null;
   readonly workingDir: string | null;
   readonly entrypoint: readonly string[];
-  readonly command: readonly string[];
-  readonly environment: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: readonly string[];
   readonly exposedPorts: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly history: readonly { readonly created: string | null; readonly createdBy: string; readonly empty: boolean }[];
 }
 
-export interface ImageDetail extends Omit<ImageSummary, 'quarantine' | 'layers'> {
-  readonly quarantine: QuarantineState;
+export interface ImageDetail extends ImageSummary {
+  readonly quarantineReasons: readonly Text[];
   readonly manifest: Json;
   readonly config: ConfigSummary | null;
-  readonly layers: readonly { readonly digest: Digest; readonly mediaType: string; readonly sizeBytes: number }[];
+  readonly layersList: readonly {
+    readonly digest: Digest;
+    readonly mediaType: string;
+    readonly sizeBytes: number;
+    /** The line of the history that made it, where the history fits the layers. */
+    readonly createdBy: string | null;
+  }[];
   /** Of an index: the images it names, and whether they are here. */
   readonly images: readonly {
     readonly digest: Digest;
@@ -199,6 +208,11 @@ export async function readImage(
   if (row === undefined || manifest === null) throw unknown();
   const parsed = parseManifest(manifest.bytes, manifest.mediaType);
   const tags = await tagsOf(registry, [row]);
+  const quarantine = await quarantineOf(registry, manifest, caller);
+  const config =
+    parsed.kind === 'manifest' && manifest.kind === 'image' ? await readConfig(registry, parsed.config) : null;
+  const layers = parsed.kind === 'manifest' ? parsed.layers : [];
+  const makers = config?.history.filter((line) => !line.empty) ?? [];
   return {
     repository: row.name,
     digest,
@@ -208,13 +222,17 @@ export async function readImage(
     pushedAt: row.pushed_at,
     pushedBy: row.pushed_by,
     sizeBytes: Number(row.content_bytes),
-    quarantine: await quarantineOf(registry, manifest, caller),
+    layers: layers.length,
+    quarantine: quarantine.state,
+    quarantineReasons: quarantine.reasons,
     manifest: JSON.parse(Buffer.from(manifest.bytes).toString()) as Json,
-    config: parsed.kind === 'manifest' && manifest.kind === 'image' ? await readConfig(registry, parsed.config) : null,
-    layers:
-      parsed.kind === 'manifest'
-        ? parsed.layers.map((layer) => ({ digest: layer.digest, mediaType: layer.mediaType, sizeBytes: layer.size }))
-        : [],
+    config,
+    layersList: layers.map((layer, index) => ({
+      digest: layer.digest,
+      mediaType: layer.mediaType,
+      sizeBytes: layer.size,
+      createdBy: makers.length === layers.length ? (makers[index]?.createdBy ?? null) : null,
+    })),
     images: await childrenOf(registry, row.name, parsed),
     referrers: await referrersOf(registry, row.name, digest, { depth: 0, left: REFERRERS_NODES_MAX }),
   };
@@ -274,8 +292,8 @@ async function quarantineOf(
 ): Promise<QuarantineState> {
   const held = await registry.quarantine.heldBy(manifest);
   const answer = held === null ? null : await registry.quarantine.ask(manifest.repository, held, caller);
-  if (answer === null || answer.allow) return { state: 'released', settled: true, code: null, reasons: [] };
-  return { state: 'held', settled: answer.settled === true, code: answer.code, reasons: answer.reasons };
+  if (answer === null || answer.allow) return { state: 'released', code: null, reasons: [] };
+  return { state: answer.settled === true ? 'refused' : 'held', code: answer.code, reasons: answer.reasons };
 }
 
 async function tagsOf(
@@ -331,19 +349,29 @@ async function referrersOf(
   bounds: { depth: number; left: number },
 ): Promise<ReferrerNode[]> {
   if (bounds.depth >= REFERRERS_DEPTH_MAX) return [];
+  const rows = await registry.db
+    .selectFrom('registry_repositories as r')
+    .innerJoin('registry_manifests as m', 'm.repository_id', 'r.id')
+    .select(['m.digest', 'm.media_type', 'm.artifact_type', 'm.annotations', 'm.pushed_at'])
+    .select(({ fn }) => fn<number>('length', ['m.bytes']).as('size_bytes'))
+    .where('r.name', '=', repository)
+    .where('m.subject_digest', '=', digest)
+    .orderBy('m.pushed_at')
+    .limit(bounds.left)
+    .execute();
+  bounds.left -= rows.length;
   const nodes: ReferrerNode[] = [];
-  for (const referrer of await registry.listReferrers(repository, digest)) {
-    if (bounds.left === 0) break;
-    bounds.left -= 1;
+  for (const row of rows) {
     const below = { depth: bounds.depth + 1, left: bounds.left };
-    const referrers = await referrersOf(registry, repository, referrer.digest, below);
+    const referrers = await referrersOf(registry, repository, row.digest as Digest, below);
     bounds.left = below.left;
     nodes.push({
-      digest: referrer.digest,
-      mediaType: referrer.mediaType,
-      artifactType: referrer.artifactType ?? null,
-      sizeBytes: referrer.size,
-      annotations: referrer.annotations ?? {},
+      digest: row.digest as Digest,
+      mediaType: row.media_type,
+      artifactType: row.artifact_type,
+      sizeBytes: Number(row.size_bytes),
+      createdAt: row.pushed_at,
+      annotations: JSON.parse(row.annotations) as Record<string, string>,
       referrers,
     });
   }
@@ -371,8 +399,8 @@ async function readConfig(registry: Registry, descriptor: Descriptor): Promise<C
     user: textOf(config['User']),
     workingDir: textOf(config['WorkingDir']),
     entrypoint: textsOf(config['Entrypoint']),
-    command: textsOf(config['Cmd']),
-    environment: textsOf(config['Env']).map((entry) => entry.split('=', 1)[0] ?? ''),
+    cmd: textsOf(config['Cmd']),
+    env: textsOf(config['Env']).map((entry) => entry.split('=', 1)[0] ?? ''),
     exposedPorts: Object.keys(objectOf(config['ExposedPorts'] ?? null)),
     labels: Object.fromEntries(
       Object.entries(objectOf(config['Labels'] ?? null)).map(([key, label]) => [key, textOf(label) ?? '']),

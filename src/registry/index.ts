@@ -1,6 +1,7 @@
 export type { ByteSource } from './blob-files.ts';
 export { RegistryClient, type RemoteManifest, type RemoteRegistry } from './client.ts';
 export type { Collected } from './collection.ts';
+export { registryCommands } from './commands.ts';
 export { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
 export { registryFault } from './errors.ts';
 export type {
@@ -8,8 +9,15 @@ export type {
   ImageDetail,
   ImageSummary,
   QuarantineState,
+  QuarantineWord,
   ReferrerNode,
   RepositorySummary,
+} from './images.ts';
+export {
+  listImages,
+  listRepositories,
+  readImage,
+  readQuarantine,
 } from './images.ts';
 export { manifestKind, type Page, type Referrer } from './manifests.ts';
 export { registryMigrations } from './migrations.ts';
@@ -24,5 +32,5 @@ export type {
   RegistryAccess,
 } from './ports.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
-export { registerRegistryRoutes } from './routes.ts';
+export { type DescribeImages, registerRegistryRoutes } from './routes.ts';
 export type { ManifestKind, RegistryTables, StoredManifest } from './store.ts';

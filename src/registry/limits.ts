@@ -62,3 +62,6 @@ export const IMAGES_PAGE_MAX = 200;
 export const TOKENS_CHECKED_MAX = 2000;
 /** A large upload is pushed to the disk each time this much of it is written. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
+/** How often `image wait` asks, and for how long unless told otherwise: a large image is scanned within minutes. */
+export const WAIT_POLL_MS = 1000;
+export const WAIT_SECONDS = 600;

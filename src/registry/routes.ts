@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
-import { isDigest, isTag, projectOf } from '../oci/index.ts';
+import { type Digest, isDigest, isTag, projectOf } from '../oci/index.ts';
 import { registryFault } from './errors.ts';
 import { listImages, listRepositories, readImage, readQuarantine } from './images.ts';
 import { IMAGES_PAGE_MAX } from './limits.ts';
@@ -13,8 +13,31 @@ const repositoryName = z.string().max(255).refine(isOurRepository, { message: 'e
 const tagName = z.string().refine(isTag, { message: 'expected a tag' });
 const reference = z.string().refine((text) => isTag(text) || isDigest(text), { message: 'expected a tag or digest' });
 
+/**
+ * What later rooms know about images, such as scans and verdicts; its members are shown beside the registry's own. One
+ * answer for each image, in the same order.
+ */
+export type DescribeImages = (
+  images: readonly { readonly project: string; readonly repository: string; readonly digest: Digest }[],
+  depth: 'list' | 'detail',
+) => Promise<readonly object[]>;
+
 /** The REST part: what people and the console ask about images. Pushes and pulls go over the distribution API. */
-export function registerRegistryRoutes(app: ApiApp, registry: Registry): void {
+export function registerRegistryRoutes(
+  app: ApiApp,
+  registry: Registry,
+  options: { readonly describe?: DescribeImages } = {},
+): void {
+  const enrich = async <T extends { repository: string; digest: Digest }>(
+    inProject: string,
+    images: readonly T[],
+    depth: 'list' | 'detail',
+  ): Promise<object[]> => {
+    const questions = images.map(({ repository, digest }) => ({ project: inProject, repository, digest }));
+    const more = options.describe === undefined ? [] : await options.describe(questions, depth);
+    return images.map((one, index) => ({ ...more[index], ...one }));
+  };
+
   app.route({
     method: 'GET',
     url: '/api/v1/projects/:project/images',
@@ -36,7 +59,8 @@ export function registerRegistryRoutes(app: ApiApp, registry: Registry): void {
         ...(limit === undefined ? {} : { limit }),
         ...(after === undefined ? {} : { after }),
       });
-      return { items: page.items, ...(page.next === null ? {} : { next: page.next }) };
+      const items = await enrich(request.params.project, page.items, 'list');
+      return { items, ...(page.next === null ? {} : { next: page.next }) };
     },
   });
 
@@ -45,8 +69,12 @@ export function registerRegistryRoutes(app: ApiApp, registry: Registry): void {
     url: '/api/v1/projects/:project/images/:digest',
     config: { action: 'image.read' },
     schema: { params: image, querystring: z.object({ repository: repositoryName.optional() }) },
-    handler: (request) =>
-      readImage(registry, request.params.project, request.params.digest, request.principal, request.query.repository),
+    handler: async (request) => {
+      const { project: inProject, digest } = request.params;
+      const detail = await readImage(registry, inProject, digest, request.principal, request.query.repository);
+      const [shown] = await enrich(inProject, [detail], 'detail');
+      return shown;
+    },
   });
 
   app.route({
