@@ -1,3 +1,165 @@
-export default function Page() {
-  return null;
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import type { Host } from '../api/types.ts';
+import { useFormats } from '../shell/format.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { Chip, StateBadge } from '../shell/parts/badge.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { EmptyState, Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import './hosts.css';
+import { words } from './words.ts';
+
+function Coverage({ host }: { host: Host }) {
+  const t = useWords(words);
+  const text = useText();
+  const { programs, missing } = host.sensor.coverage;
+  return (
+    <div className="coverage">
+      <div>
+        <h3>{t('sees')}</h3>
+        <p className="chips">
+          {programs.map((program) => (
+            <StateBadge key={program} tone="ok">
+              {program}
+            </StateBadge>
+          ))}
+        </p>
+      </div>
+      <div>
+        <h3>{t('doesNotSee')}</h3>
+        {missing.length === 0 ? (
+          <p className="quiet-text">{t('seesAll')}</p>
+        ) : (
+          <ul className="conditions">
+            {missing.map((gap) => (
+              <li key={gap.what}>
+                <StateBadge tone="absent">{gap.what}</StateBadge>
+                <span>{text(gap.why)}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Losses({ host }: { host: Host }) {
+  const t = useWords(words);
+  const formats = useFormats();
+  const lost = Object.entries(host.sensor.lost);
+  const any = lost.some(([, count]) => count > 0);
+  return (
+    <div className="losses">
+      <Facts
+        items={[
+          [t('events'), formats.number(host.sensor.events)],
+          [
+            t('lost'),
+            any ? (
+              <span key="l" className="chips">
+                {lost.map(([kind, count]) => (
+                  <StateBadge key={kind} tone={count > 0 ? 'warn' : 'ok'}>
+                    {kind} {formats.number(count)}
+                  </StateBadge>
+                ))}
+              </span>
+            ) : (
+              <StateBadge key="l" tone="ok">
+                {t('lostNone')}
+              </StateBadge>
+            ),
+          ],
+        ]}
+      />
+      {any ? <p className="note">{t('lostText')}</p> : null}
+    </div>
+  );
+}
+
+function HostCard({ host }: { host: Host }) {
+  const t = useWords(words);
+  const text = useText();
+  return (
+    <section className="stack" aria-label={host.name}>
+      <div className="host-head">
+        <h2>{host.name}</h2>
+        <State state={host.state} />
+        <span className="quiet-text">
+          {t('seen')} <When at={host.lastSeenAt} />
+        </span>
+      </div>
+      <div className="columns">
+        <div className="stack">
+          <Panel title={t('kernel')}>
+            <Facts
+              items={[
+                [
+                  t('kernel'),
+                  <span key="k" className="mono">
+                    {host.kernel.release}
+                  </span>,
+                ],
+                [
+                  '',
+                  <span key="v" className="mono quiet-text">
+                    {host.kernel.version}
+                  </span>,
+                ],
+                [t('cgroups'), <Chip key="c">{host.cgroup}</Chip>],
+                [t('engine'), `${host.engine.name} ${host.engine.version}`],
+                [t('runtime'), host.engine.runtime],
+                ['', <Chip key="r">{host.engine.rootless ? t('rootless') : t('rootful')}</Chip>],
+              ]}
+            />
+          </Panel>
+          <Panel title={t('adaptations')} count={host.adaptations.length}>
+            {host.adaptations.length === 0 ? (
+              <p className="quiet-text">{t('adaptationsNone')}</p>
+            ) : (
+              <ul className="adaptations">
+                {host.adaptations.map((adaptation) => (
+                  <li key={adaptation.code}>
+                    {text(adaptation.text)}
+                    <span className="mono quiet-text">{adaptation.code}</span>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </Panel>
+        </div>
+        <Panel title={t('sensor')} actions={<State state={host.sensor.state} />}>
+          <div className="stack">
+            <Coverage host={host} />
+            <Losses host={host} />
+          </div>
+        </Panel>
+      </div>
+    </section>
+  );
+}
+
+export default function HostsPage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const hosts = useQuery(queries.hosts());
+  return (
+    <div className="page">
+      <PageHead title={shell('hosts')} />
+      <Loaded query={hosts}>
+        {(all) =>
+          all.length === 0 ? (
+            <Panel>
+              <EmptyState title={t('emptyTitle')} command="darsena doctor">
+                {t('emptyText')}
+              </EmptyState>
+            </Panel>
+          ) : (
+            all.map((host) => <HostCard key={host.name} host={host} />)
+          )
+        }
+      </Loaded>
+    </div>
+  );
 }

@@ -1,3 +1,122 @@
-export default function Page() {
-  return null;
+import { useQuery } from '@tanstack/react-query';
+import { apiAddress, apiPath } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { ImageDetail } from '../api/types.ts';
+import { addresses } from '../shell/addresses.ts';
+import { useFormats } from '../shell/format.ts';
+import { useWords } from '../shell/language.tsx';
+import { Chip } from '../shell/parts/badge.tsx';
+import { Icon } from '../shell/parts/icon.tsx';
+import { Ribbon } from '../shell/parts/ribbon.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { Facts, Loaded, PageHead, Panel, Tabs, When } from '../shell/parts/surface.tsx';
+import { useParams, useSearchParam } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { Findings } from './findings.tsx';
+import './images.css';
+import { LayerList, SignatureList } from './image-contents.tsx';
+import { ImageVerdicts } from './image-verdicts.tsx';
+import { words } from './words.ts';
+
+function Configuration({ image }: { image: ImageDetail }) {
+  const t = useWords(words);
+  const { config } = image;
+  const argv = (values: readonly string[] | null) =>
+    values === null ? <span className="quiet-text">—</span> : <code>{values.join(' ')}</code>;
+  return (
+    <Panel title={t('configuration')}>
+      <Facts
+        items={[
+          [t('created'), <When key="c" at={config.created} />],
+          [t('architecture'), config.architecture],
+          [t('user'), config.user === null || config.user === '' ? t('rootUser') : config.user],
+          [t('entrypoint'), argv(config.entrypoint)],
+          [t('command'), argv(config.cmd)],
+          [
+            t('variables'),
+            <span key="e" className="chips">
+              {config.env.map((name) => (
+                <Chip key={name} mono>
+                  {name}
+                </Chip>
+              ))}
+            </span>,
+          ],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+export default function ImagePage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const formats = useFormats();
+  const { project, digest } = useParams<'project' | 'digest'>();
+  const [tab] = useSearchParam('tab');
+  const image = useQuery(queries.image(project, digest));
+  const here = addresses.image(project, digest);
+  const current = tab === '' ? 'findings' : tab;
+  const name = image.data?.repository ?? digest;
+  return (
+    <div className="page">
+      <PageHead
+        title={name}
+        path={[
+          [shell('projects'), addresses.projects()],
+          [project, addresses.project(project)],
+          [shell('images'), addresses.images(project)],
+        ]}
+        badges={
+          image.data === undefined ? null : (
+            <>
+              {image.data.tags.map((tag) => (
+                <Chip key={tag} mono>
+                  {tag}
+                </Chip>
+              ))}
+              <State state={image.data.quarantine} />
+              <span className="quiet-text">{formats.bytes(image.data.sizeBytes)}</span>
+            </>
+          )
+        }
+        actions={
+          <a
+            className="button plain"
+            href={apiAddress(apiPath(['projects', project, 'images', digest, 'sbom']))}
+            download={`${name.replaceAll('/', '-')}.cdx.json`}
+          >
+            <Icon name="download" />
+            {t('downloadSbom')}
+          </a>
+        }
+      />
+      <Loaded query={image}>
+        {(data) => (
+          <>
+            <Ribbon digest={data.digest} stations={data.thread} />
+            <Tabs
+              label={name}
+              current={current}
+              items={[
+                { id: 'findings', label: t('findings'), to: `${here}?tab=findings` },
+                { id: 'verdicts', label: t('verdicts'), to: `${here}?tab=verdicts` },
+                { id: 'signatures', label: t('signatures'), to: `${here}?tab=signatures` },
+                { id: 'layers', label: t('layers'), to: `${here}?tab=layers` },
+              ]}
+            />
+            {current === 'findings' ? <Findings project={project} digest={digest} /> : null}
+            {current === 'verdicts' ? <ImageVerdicts project={project} image={data} /> : null}
+            {current === 'signatures' ? <SignatureList project={project} digest={digest} /> : null}
+            {current === 'layers' ? (
+              <div className="columns main-side">
+                <LayerList image={data} />
+                <Configuration image={data} />
+              </div>
+            ) : null}
+          </>
+        )}
+      </Loaded>
+    </div>
+  );
 }

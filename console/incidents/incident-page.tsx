@@ -1,3 +1,163 @@
-export default function Page() {
-  return null;
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import type { Alert, IncidentDetail } from '../api/types.ts';
+import { addresses } from '../shell/addresses.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { Chip, LevelBadge, priorityLevel } from '../shell/parts/badge.tsx';
+import { shortActor } from '../shell/parts/fact-line.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
+import { ImageThread } from '../shell/parts/thread.tsx';
+import { Link, useParams } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { IncidentTimeline } from './incident-timeline.tsx';
+import './incidents.css';
+import { ProcessTree } from './process-tree.tsx';
+import { Respond } from './respond.tsx';
+import { words } from './words.ts';
+
+function AlertItem({ alert }: { alert: Alert }) {
+  const t = useWords(words);
+  return (
+    <details className="alert">
+      <summary>
+        <LevelBadge level={priorityLevel(alert.priority)}>{alert.priority}</LevelBadge>
+        <span className="alert-rule">{alert.rule}</span>
+        <When at={alert.at} />
+      </summary>
+      <div className="alert-body">
+        <p className="mono alert-output">{alert.output}</p>
+        {alert.process === null ? null : (
+          <Facts
+            items={[
+              [t('process'), <code key="c">{alert.process.cmdline}</code>],
+              [t('executable'), <code key="e">{alert.process.exe}</code>],
+              [t('directory'), <code key="d">{alert.process.cwd}</code>],
+              [t('user'), String(alert.process.uid)],
+              [t('ancestors'), alert.ancestors.map((ancestor) => `${ancestor.name} (${ancestor.pid})`).join(' ← ')],
+            ]}
+          />
+        )}
+        <p className="chips">
+          {alert.tags.map((tag) => (
+            <Chip key={tag}>{tag}</Chip>
+          ))}
+        </p>
+        <table className="fields" aria-label={t('fields')}>
+          <tbody>
+            {Object.entries(alert.outputFields).map(([name, value]) => (
+              <tr key={name}>
+                <th scope="row" className="mono">
+                  {name}
+                </th>
+                <td className="mono">{typeof value === 'string' ? value : JSON.stringify(value)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
+
+function Actions({ actions }: { actions: IncidentDetail['actions'] }) {
+  const t = useWords(words);
+  const text = useText();
+  if (actions.length === 0) return <p className="quiet-text">{t('noActions')}</p>;
+  return (
+    <ul className="conditions">
+      {actions.map((action) => (
+        <li key={action.id}>
+          <State state={action.outcome} />
+          <strong>{shortActor(action.actor)}</strong>
+          <span>{action.action}</span>
+          <span className="mono">{action.target}</span>
+          {action.detail === null ? null : <span>{text(action.detail)}</span>}
+          <When at={action.at} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function IncidentBody({ incident }: { incident: IncidentDetail }) {
+  const t = useWords(words);
+  return (
+    <>
+      {incident.digest === null ? null : <ImageThread project={incident.project} digest={incident.digest} />}
+      <div className="columns">
+        <div className="stack">
+          <Panel title={t('timeline')}>
+            <IncidentTimeline entries={incident.timeline} />
+          </Panel>
+        </div>
+        <div className="stack">
+          <Panel title={t('processes')}>
+            <ProcessTree nodes={incident.processTree} />
+          </Panel>
+          <Panel title={t('alerts')} count={incident.alertsList.length} flush>
+            {incident.alertsList.map((alert) => (
+              <AlertItem key={alert.id} alert={alert} />
+            ))}
+          </Panel>
+          <Panel title={t('actions')}>
+            <Actions actions={incident.actions} />
+          </Panel>
+        </div>
+      </div>
+    </>
+  );
+}
+
+export default function IncidentPage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const { number } = useParams<'number'>();
+  const incident = useQuery(queries.incident(number));
+  const data = incident.data;
+  return (
+    <div className="page">
+      <PageHead
+        title={data === undefined ? t('incident', { number }) : `${t('incident', { number })}: ${data.title}`}
+        path={[
+          [shell('activity'), addresses.incidents()],
+          [t('incidents'), `${addresses.incidents()}?state=active`],
+        ]}
+        badges={
+          data === undefined ? null : (
+            <>
+              <LevelBadge level={priorityLevel(data.priority)}>{data.priority}</LevelBadge>
+              <State state={data.state} />
+            </>
+          )
+        }
+        actions={data === undefined ? undefined : <Respond incident={data} />}
+      >
+        {data === undefined ? null : (
+          <p className="page-sub">
+            {data.workload === null || data.environment === null ? (
+              <span>{data.project}</span>
+            ) : (
+              <Link to={addresses.workload(data.project, data.environment, data.workload)}>
+                {data.project}/{data.workload}
+              </Link>
+            )}
+            {data.environment === null ? null : <Chip>{data.environment}</Chip>}
+            {data.pod === null ? null : (
+              <span className="mono">
+                {data.pod}/{data.container}
+              </span>
+            )}
+            <span>
+              {t('opened')} <When at={data.openedAt} />
+            </span>
+            <span>
+              {t('owner')}: {data.owner === null ? t('nobody') : shortActor(data.owner)}
+            </span>
+          </p>
+        )}
+      </PageHead>
+      <Loaded query={incident}>{(loaded) => <IncidentBody incident={loaded} />}</Loaded>
+    </div>
+  );
 }

@@ -1,3 +1,177 @@
-export default function Page() {
-  return null;
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import type { Incident } from '../api/types.ts';
+import { ActivityTabs } from '../operations/activity-tabs.tsx';
+import { addresses } from '../shell/addresses.ts';
+import { useEnvironment } from '../shell/environment.ts';
+import { useGathered } from '../shell/gather.ts';
+import { useWords } from '../shell/language.tsx';
+import { Chip, LevelBadge, priorityLevel } from '../shell/parts/badge.tsx';
+import { FilterBox, Select } from '../shell/parts/controls.tsx';
+import { shortActor } from '../shell/parts/fact-line.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { Drawer, EmptyState, Facts, Loaded, NewRows, PageHead, Panel, Split, When } from '../shell/parts/surface.tsx';
+import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
+import { Link, useSearchParam } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import './incidents.css';
+import { IncidentTimeline } from './incident-timeline.tsx';
+import { words } from './words.ts';
+
+const keyOf = (incident: Incident) => String(incident.number);
+const pageOf = (incident: Incident) => addresses.incident(incident.number);
+
+function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: () => void }) {
+  const t = useWords(words);
+  const detail = useQuery(queries.incident(String(incident.number)));
+  return (
+    <Drawer title={t('incident', { number: incident.number })} to={pageOf(incident)} onClose={onClose}>
+      <p>{incident.title}</p>
+      <p className="chips">
+        <LevelBadge level={priorityLevel(incident.priority)}>{incident.priority}</LevelBadge>
+        <State state={incident.state} />
+      </p>
+      <Facts
+        items={[
+          [t('workload'), `${incident.project}/${incident.workload ?? '—'}`],
+          [
+            t('pod'),
+            <span key="p" className="mono">
+              {incident.pod ?? '—'}
+            </span>,
+          ],
+          [t('owner'), incident.owner === null ? t('nobody') : shortActor(incident.owner)],
+          [t('opened'), <When key="o" at={incident.openedAt} />],
+        ]}
+      />
+      <Loaded query={detail}>
+        {(data) => (
+          <section>
+            <h3>{t('timeline')}</h3>
+            <IncidentTimeline entries={data.timeline} />
+          </section>
+        )}
+      </Loaded>
+    </Drawer>
+  );
+}
+
+function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const [environment] = useEnvironment();
+  const [filter, setFilter] = useSearchParam('q');
+  const [state, setState] = useSearchParam('state');
+  const [selected, select] = useSearchParam('sel');
+  const wanted = incidents.filter(
+    (incident) =>
+      (environment === '' || incident.environment === environment) &&
+      (state === '' || (state === 'active' ? incident.state !== 'closed' : incident.state === state)) &&
+      matchesFilter(filter, [
+        String(incident.number),
+        incident.title,
+        incident.project,
+        incident.workload,
+        incident.rule,
+        incident.owner,
+      ]),
+  );
+  const { shown, waiting, reveal } = useGathered(wanted, keyOf, `${environment} ${filter} ${state}`);
+  const chosen = shown.find((incident) => keyOf(incident) === selected);
+  const columns: readonly Column<Incident>[] = [
+    { id: 'number', label: t('number'), align: 'end', cell: (incident) => incident.number },
+    {
+      id: 'priority',
+      label: t('priority'),
+      cell: (incident) => <LevelBadge level={priorityLevel(incident.priority)}>{incident.priority}</LevelBadge>,
+    },
+    { id: 'title', label: t('title'), cell: (incident) => <Link to={pageOf(incident)}>{incident.title}</Link> },
+    { id: 'state', label: t('state'), cell: (incident) => <State state={incident.state} /> },
+    {
+      id: 'where',
+      label: t('where'),
+      from: 'medium',
+      cell: (incident) => (
+        <span className="chips">
+          {incident.project}/{incident.workload}
+          {incident.environment === null ? null : <Chip>{incident.environment}</Chip>}
+        </span>
+      ),
+    },
+    { id: 'alerts', label: t('alerts'), align: 'end', from: 'wide', cell: (incident) => incident.alerts },
+    {
+      id: 'owner',
+      label: t('owner'),
+      from: 'wide',
+      cell: (incident) =>
+        incident.owner === null ? <span className="quiet-text">{t('nobody')}</span> : shortActor(incident.owner),
+    },
+    {
+      id: 'last',
+      label: t('lastAlert'),
+      align: 'end',
+      from: 'medium',
+      cell: (incident) => <When at={incident.lastAlertAt} />,
+    },
+  ];
+  return (
+    <Split
+      list={
+        <>
+          <div className="toolbar">
+            <FilterBox value={filter} onChange={setFilter} label={t('filter')} />
+            <Select
+              bare
+              label={t('state')}
+              value={state}
+              onPick={setState}
+              options={[
+                ['', t('allStates')],
+                ['active', t('notClosed')],
+              ]}
+            />
+            <span className="toolbar-end">{shell('rows', { count: shown.length })}</span>
+          </div>
+          <NewRows count={waiting} onShow={reveal} />
+          <Panel flush>
+            <Table
+              label={t('incidents')}
+              columns={columns}
+              rows={shown}
+              keyOf={keyOf}
+              selected={selected}
+              onSelect={select}
+              pageOf={pageOf}
+            />
+          </Panel>
+        </>
+      }
+      drawer={chosen === undefined ? null : <IncidentDrawer incident={chosen} onClose={() => select('')} />}
+    />
+  );
+}
+
+export default function IncidentsPage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const incidents = useQuery(queries.incidents());
+  return (
+    <div className="page">
+      <PageHead title={shell('activity')} />
+      <ActivityTabs current="incidents" />
+      <Loaded query={incidents}>
+        {(all) =>
+          all.length === 0 ? (
+            <Panel>
+              <EmptyState title={t('emptyTitle')} command={t('emptyCommand')}>
+                {t('emptyText')}
+              </EmptyState>
+            </Panel>
+          ) : (
+            <IncidentTable incidents={[...all].sort((a, b) => b.number - a.number)} />
+          )
+        }
+      </Loaded>
+    </div>
+  );
 }

@@ -168,7 +168,9 @@ function Changes({ facts }: { facts: readonly Fact[] }) {
             {index === boundary && boundary > 0 ? <span className="seen-mark">{t('seen')}</span> : null}
             <span className="change-row">
               <FactLine fact={fact} />
-              {fact.project === null ? null : <span className="chip">{fact.project}</span>}
+              {fact.project === null || fact.subject.startsWith(fact.project) ? null : (
+                <span className="chip">{fact.project}</span>
+              )}
               <When at={fact.at} />
             </span>
           </li>

@@ -1,3 +1,46 @@
-export default function Page() {
-  return null;
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import { addresses } from '../shell/addresses.ts';
+import { useWords } from '../shell/language.tsx';
+import { Loaded, PageHead, Tabs } from '../shell/parts/surface.tsx';
+import { useParams } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { EnvironmentLanes } from './environment-lanes.tsx';
+import './projects.css';
+import { PromotionList } from './promotion-list.tsx';
+import { ReleaseList } from './release-list.tsx';
+import { words } from './words.ts';
+import { WorkloadList } from './workload-list.tsx';
+
+export default function ProjectPage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const { project: name, tab = 'environments' } = useParams<'project' | 'tab'>();
+  const project = useQuery(queries.project(name));
+  const promotions = useQuery(queries.promotions(name)).data ?? [];
+  const waiting = promotions.filter((promotion) => promotion.state === 'awaiting-approval').length;
+  return (
+    <div className="page">
+      <PageHead title={name} path={[[shell('projects'), addresses.projects()]]} />
+      <Tabs
+        label={name}
+        current={tab}
+        items={[
+          { id: 'environments', label: t('environments'), to: addresses.project(name) },
+          { id: 'workloads', label: t('workloads'), to: addresses.project(name, 'workloads') },
+          { id: 'releases', label: t('releases'), to: addresses.project(name, 'releases') },
+          { id: 'promotions', label: t('promotions'), to: addresses.project(name, 'promotions'), count: waiting },
+          { id: 'images', label: t('images'), to: addresses.images(name) },
+        ]}
+      />
+      <Loaded query={project}>
+        {(data) => {
+          if (tab === 'workloads') return <WorkloadList project={name} />;
+          if (tab === 'releases') return <ReleaseList project={data} />;
+          if (tab === 'promotions') return <PromotionList project={name} />;
+          return <EnvironmentLanes project={data} />;
+        }}
+      </Loaded>
+    </div>
+  );
 }

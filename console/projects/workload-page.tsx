@@ -1,3 +1,96 @@
-export default function Page() {
-  return null;
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import { addresses } from '../shell/addresses.ts';
+import { shortDigest } from '../shell/format.ts';
+import { useWords } from '../shell/language.tsx';
+import { Chip } from '../shell/parts/badge.tsx';
+import { CommandLine, Copyable } from '../shell/parts/controls.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { EmptyState, Facts, Loaded, PageHead, Panel } from '../shell/parts/surface.tsx';
+import { ImageThread } from '../shell/parts/thread.tsx';
+import { Link, useParams } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import './projects.css';
+import { words } from './words.ts';
+import { Conditions, Endpoints, ImageLinks, Replicas } from './workload-parts.tsx';
+
+export default function WorkloadPage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const { project, environment, workload: name } = useParams<'project' | 'environment' | 'workload'>();
+  const workloads = useQuery(queries.workloads(project));
+  const found = workloads.data?.find((item) => item.name === name && item.environment === environment);
+  return (
+    <div className="page">
+      <PageHead
+        title={name}
+        path={[
+          [shell('projects'), addresses.projects()],
+          [project, addresses.project(project)],
+          [t('workloads'), addresses.project(project, 'workloads')],
+        ]}
+        badges={
+          <>
+            {found === undefined ? null : <State state={found.phase} />}
+            <Chip>{environment}</Chip>
+            {found === undefined ? null : <Chip>{found.kind}</Chip>}
+          </>
+        }
+      />
+      <Loaded query={workloads}>
+        {() =>
+          found === undefined ? (
+            <Panel>
+              <EmptyState title={t('missingWorkload')} command={`darsena deploy --env ${environment}`} />
+            </Panel>
+          ) : (
+            <>
+              {found.image.map((image) => (
+                <ImageThread key={image.digest} project={project} digest={image.digest} />
+              ))}
+              <div className="columns main-side">
+                <div className="stack">
+                  <Panel title={t('replicas')} count={`${found.ready}/${found.wanted}`} flush>
+                    <Replicas workload={found} />
+                  </Panel>
+                  <Panel title={t('conditions')}>
+                    <Conditions workload={found} />
+                  </Panel>
+                </div>
+                <div className="stack">
+                  <Panel>
+                    <Facts
+                      items={[
+                        [t('addresses'), <Endpoints key="e" workload={found} />],
+                        [t('image'), <ImageLinks key="i" workload={found} />],
+                        [
+                          t('releases'),
+                          <Link key="r" to={addresses.project(project, 'releases')}>
+                            {t('release', { number: found.release })}
+                          </Link>,
+                        ],
+                        [t('updatedReplicas'), `${found.updated}/${found.wanted}`],
+                        [
+                          t('specification'),
+                          <Copyable key="s" value={found.specHash}>
+                            {shortDigest(found.specHash)}
+                          </Copyable>,
+                        ],
+                      ]}
+                    />
+                  </Panel>
+                  <Panel title={t('terminal')}>
+                    <div className="stack-tight">
+                      <CommandLine command={`darsena logs ${project}/${name} --env ${environment}`} />
+                      <CommandLine command={`darsena exec ${project}/${name} --env ${environment} -- sh`} />
+                    </div>
+                  </Panel>
+                </div>
+              </div>
+            </>
+          )
+        }
+      </Loaded>
+    </div>
+  );
 }

@@ -1,3 +1,52 @@
-export default function Page() {
-  return null;
+import { addresses } from '../shell/addresses.ts';
+import { useWords } from '../shell/language.tsx';
+import { PageHead, Tabs } from '../shell/parts/surface.tsx';
+import { useParams } from '../shell/router.tsx';
+import { hasRole, useMe } from '../shell/session.ts';
+import { words as shellWords } from '../shell/words.ts';
+import { AccountSection } from './account-section.tsx';
+import { AdvisoriesSection, BasesSection, PoliciesSection } from './content-sections.tsx';
+import { PlatformSection } from './platform-section.tsx';
+import './settings.css';
+import { TokensSection } from './tokens-section.tsx';
+import { UsersSection } from './users-section.tsx';
+import { words } from './words.ts';
+
+const SECTIONS = {
+  me: AccountSection,
+  users: UsersSection,
+  tokens: TokensSection,
+  advisories: AdvisoriesSection,
+  policies: PoliciesSection,
+  bases: BasesSection,
+  platform: PlatformSection,
+} as const;
+
+type SectionName = keyof typeof SECTIONS;
+const NAMES = Object.keys(SECTIONS) as readonly SectionName[];
+const ADMIN_ONLY: readonly SectionName[] = ['users', 'tokens'];
+
+export default function SettingsPage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const me = useMe();
+  const { section = 'me' } = useParams<'section'>();
+  const shown = NAMES.filter((name) => !ADMIN_ONLY.includes(name) || hasRole(me, ['admin']));
+  const current = shown.find((name) => name === section) ?? 'me';
+  const Section = SECTIONS[current];
+  return (
+    <div className="page">
+      <PageHead title={shell('settings')} />
+      <Tabs
+        label={shell('settings')}
+        current={current}
+        items={shown.map((name) => ({
+          id: name,
+          label: t(name),
+          to: name === 'me' ? addresses.settings() : addresses.settings(name),
+        }))}
+      />
+      <Section />
+    </div>
+  );
 }

@@ -8,7 +8,7 @@ export type Level = 'critical' | 'high' | 'medium' | 'low' | 'none';
 export type Tone = 'ok' | 'warn' | 'bad' | 'pending' | 'absent';
 
 const LEVEL_SHAPES: Readonly<Record<Level, ReactNode>> = {
-  critical: <path className="solid" d="M4.1 1h3.8L11 4.1v3.8L7.9 11H4.1L1 7.9V4.1z" />,
+  critical: <rect className="solid" x="1" y="1" width="10" height="10" rx="1.5" />,
   high: <path className="solid" d="M6 1 11.3 10.5H.7z" />,
   medium: <path className="solid" d="M6 .8 11.2 6 6 11.2.8 6z" />,
   low: <circle className="line" cx="6" cy="6" r="4.2" />,

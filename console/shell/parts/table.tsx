@@ -77,14 +77,26 @@ export function Table<T>({
     else if (page !== null) navigate(page);
   };
 
+  // With several lists on a page the keys belong to the one that has the focus, or to the first.
+  const isListening = () => {
+    const focused = document.activeElement?.closest('table') ?? document.querySelector('table[data-list]');
+    return focused === table.current;
+  };
+
+  const closeSelected = () => {
+    if (selected === '' || onSelect === undefined) return;
+    onSelect('');
+    findRow(table.current, selected)?.focus();
+  };
+
   useKeys({
-    j: () => move(1),
-    k: () => move(-1),
-    Escape: () => {
-      if (selected === '' || onSelect === undefined) return;
-      onSelect('');
-      findRow(table.current, selected)?.focus();
+    j: () => {
+      if (isListening()) move(1);
     },
+    k: () => {
+      if (isListening()) move(-1);
+    },
+    ['Escape']: () => closeSelected(),
   });
 
   // A page opened with a row in its address starts there.
@@ -94,23 +106,35 @@ export function Table<T>({
 
   const onKeyDown = (event: KeyboardEvent<HTMLTableElement>) => {
     const onRow = event.target instanceof HTMLTableRowElement;
-    const actions: Record<string, () => void> = {
-      ArrowDown: () => move(1),
-      ArrowUp: () => move(-1),
-      Home: () => focusKey(keys[0]),
-      End: () => focusKey(keys.at(-1)),
-      Enter: () => open(current),
-      ' ': () => onSelect?.(current),
-    };
-    const action = actions[event.key];
-    if (!onRow || action === undefined) return;
+    if (!onRow) return;
+    switch (event.key) {
+      case 'ArrowDown':
+        move(1);
+        break;
+      case 'ArrowUp':
+        move(-1);
+        break;
+      case 'Home':
+        focusKey(keys[0]);
+        break;
+      case 'End':
+        focusKey(keys.at(-1));
+        break;
+      case 'Enter':
+        open(current);
+        break;
+      case ' ':
+        onSelect?.(current);
+        break;
+      default:
+        return;
+    }
     event.preventDefault();
-    action();
   };
 
   return (
     <div className="table-frame">
-      <table ref={table} role="grid" aria-label={label} aria-rowcount={rows.length} onKeyDown={onKeyDown}>
+      <table ref={table} data-list="" aria-label={label} onKeyDown={onKeyDown}>
         <thead>
           <tr>
             {columns.map((column) => (
@@ -128,7 +152,7 @@ export function Table<T>({
                 key={key}
                 data-key={key}
                 tabIndex={key === current ? 0 : -1}
-                aria-selected={onSelect === undefined ? undefined : key === selected}
+                aria-current={key === selected ? 'true' : undefined}
                 className={`${toneOf?.(row) ?? ''} ${onSelect !== undefined || pageOf !== undefined ? 'can-open' : ''}`}
                 onFocus={() => setActive(key)}
                 onClick={(event) => {

@@ -1,0 +1,118 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { type MockServer, startMockServer } from './mock-server.ts';
+
+/** Pictures of every page × language × theme × width, for people to look at: screenshots.ts FOLDER [name filter]. */
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const WIDTHS = [390, 1440];
+
+function busyPages(mock: MockServer): readonly (readonly [name: string, path: string])[] {
+  const web = mock.data.images[0]?.digest ?? '';
+  const api = mock.data.images[1]?.digest ?? '';
+  const running = mock.data.operations[0]?.id ?? '';
+  const refused = mock.data.operations[1]?.id ?? '';
+  return [
+    ['overview', '/'],
+    ['projects', '/projects'],
+    ['project', '/projects/tienda'],
+    ['workloads', '/projects/tienda/workloads?sel=prod/worker'],
+    ['workload', '/projects/tienda/workloads/prod/web'],
+    ['releases', '/projects/tienda/releases'],
+    ['promotions', '/projects/tienda/promotions'],
+    ['images', '/images'],
+    ['images-drawer', `/images?sel=${api}`],
+    ['image-findings', `/projects/tienda/images/${api}?tab=findings`],
+    ['image-verdicts', `/projects/tienda/images/${api}?tab=verdicts`],
+    ['image-layers', `/projects/tienda/images/${web}?tab=layers`],
+    ['image-signatures', `/projects/tienda/images/${web}?tab=signatures`],
+    ['incidents', '/incidents'],
+    ['incident', '/incidents/7'],
+    ['operations', '/operations'],
+    ['operation', `/operations/${running}`],
+    ['operation-refused', `/operations/${refused}`],
+    ['hosts', '/hosts'],
+    ['audit', '/audit'],
+    ['settings-me', '/settings'],
+    ['settings-users', '/settings/users'],
+    ['settings-tokens', '/settings/tokens'],
+    ['settings-advisories', '/settings/advisories'],
+    ['settings-policies', '/settings/policies'],
+    ['settings-bases', '/settings/bases'],
+  ];
+}
+
+const FRESH_PAGES: readonly (readonly [string, string])[] = [
+  ['overview', '/'],
+  ['projects', '/projects'],
+  ['images', '/images'],
+  ['incidents', '/incidents'],
+  ['operations', '/operations'],
+  ['bases', '/settings/bases'],
+  ['advisories', '/settings/advisories'],
+];
+
+async function shoot(
+  browser: Browser,
+  folder: string,
+  base: string,
+  pages: readonly (readonly [string, string])[],
+  prefix: string,
+  filter: string,
+) {
+  for (const language of ['en', 'es'] as const) {
+    for (const theme of ['light', 'dark'] as const) {
+      for (const width of WIDTHS) {
+        const context = await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: 'reduce' });
+        await context.addInitScript(
+          ([chosenLanguage, chosenTheme]) => {
+            localStorage.setItem('darsena.language', chosenLanguage);
+            localStorage.setItem('darsena.theme', chosenTheme);
+          },
+          [language, theme] as const,
+        );
+        const page = await context.newPage();
+        for (const [name, path] of pages) {
+          const file = `${prefix}${name}-${language}-${theme}-${width}.png`;
+          if (!file.includes(filter)) continue;
+          await page.goto(base + path);
+          await page.waitForSelector('h1');
+          await page.waitForTimeout(250);
+          await page.screenshot({ path: join(folder, file), fullPage: true });
+        }
+        await context.close();
+      }
+    }
+  }
+}
+
+const folder = process.argv[2];
+if (folder === undefined) {
+  console.error('screenshots: name a folder for the pictures: screenshots.ts FOLDER [name filter]');
+  process.exit(2);
+}
+const filter = process.argv[3] ?? '';
+await mkdir(folder, { recursive: true });
+const browser = await chromium.launch({
+  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  args: ARGUMENTS,
+});
+const busy = await startMockServer({ state: 'busy', signedIn: true });
+const fresh = await startMockServer({ state: 'fresh', signedIn: true });
+const out = await startMockServer({ state: 'busy' });
+fresh.data.me = { ...fresh.data.me, hasPassword: true };
+try {
+  await shoot(browser, folder, out.url, [['login', '/login']], '', filter);
+  await shoot(browser, folder, busy.url, busyPages(busy), '', filter);
+  await shoot(browser, folder, fresh.url, FRESH_PAGES, 'empty-', filter);
+} finally {
+  await browser.close();
+  await Promise.all([busy.close(), fresh.close(), out.close()]);
+}

@@ -1,0 +1,302 @@
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import type { Finding, Risk, ScanReport } from '../api/types.ts';
+import { shortDigest, useFormats } from '../shell/format.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { Chip, type Level, LevelBadge, RISKS, RiskBadge, StateBadge } from '../shell/parts/badge.tsx';
+import { Copyable, FilterBox, Select } from '../shell/parts/controls.tsx';
+import { Drawer, EmptyState, Facts, Loaded, Panel, Split, When } from '../shell/parts/surface.tsx';
+import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
+import { outsideAddress, useSearchParam } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { words } from './words.ts';
+
+const keyOf = (finding: Finding) => `${finding.id}|${finding.package.purl}|${finding.package.path ?? ''}`;
+
+const RISK_WORDS = { 'act-now': 'actNow', high: 'high', medium: 'medium', low: 'low', unknown: 'unknown' } as const;
+
+export function scoreOf(finding: Finding): number | null {
+  if (finding.cvss === null) return null;
+  return typeof finding.cvss === 'number' ? finding.cvss : finding.cvss.score;
+}
+
+/** By risk class first, then by likelihood and severity: the order in which to act. */
+function rankFindings(findings: readonly Finding[]): readonly Finding[] {
+  const rank = (finding: Finding) => RISKS.indexOf(finding.risk);
+  return [...findings].sort(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      Number(b.kev) - Number(a.kev) ||
+      (b.epss ?? 0) - (a.epss ?? 0) ||
+      (scoreOf(b) ?? 0) - (scoreOf(a) ?? 0) ||
+      a.id.localeCompare(b.id),
+  );
+}
+
+function SeverityBadge({ finding }: { finding: Finding }) {
+  const shell = useWords(shellWords);
+  const score = scoreOf(finding);
+  const level: Level = finding.severity ?? 'none';
+  return (
+    <span className="severity">
+      <LevelBadge level={level}>{finding.severity === null ? shell('unknown') : shell(finding.severity)}</LevelBadge>
+      {score === null ? null : <span className="quiet-text">{score.toFixed(1)}</span>}
+    </span>
+  );
+}
+
+function FindingDrawer({ finding, onClose }: { finding: Finding; onClose: () => void }) {
+  const t = useWords(words);
+  const text = useText();
+  const formats = useFormats();
+  const outside = outsideAddress(finding.url);
+  return (
+    <Drawer title={finding.id} onClose={onClose}>
+      <p>{finding.title}</p>
+      <p className="chips">
+        <RiskBadge risk={finding.risk} />
+        {finding.kev ? <StateBadge tone="bad">{t('exploited')}</StateBadge> : null}
+      </p>
+      <section>
+        <h3>{t('why')}</h3>
+        <p>{text(finding.reason)}</p>
+      </section>
+      <Facts
+        items={[
+          [t('severity'), <SeverityBadge key="s" finding={finding} />],
+          [t('epss'), finding.epss === null ? '—' : formats.percent(finding.epss)],
+          [t('package'), finding.package.name],
+          [
+            t('installed'),
+            <span key="i" className="mono">
+              {finding.package.version}
+            </span>,
+          ],
+          [
+            t('fixed'),
+            finding.fixedVersion === null ? (
+              t('noFix')
+            ) : (
+              <span key="f" className="mono">
+                {finding.fixedVersion}
+              </span>
+            ),
+          ],
+          [t('packageUrl'), <Copyable key="p" value={finding.package.purl} />],
+          [
+            t('path'),
+            <span key="a" className="mono">
+              {finding.package.path ?? '—'}
+            </span>,
+          ],
+          [
+            t('layer'),
+            finding.package.layer === null ? (
+              '—'
+            ) : (
+              <Copyable key="l" value={finding.package.layer}>
+                {shortDigest(finding.package.layer)}
+              </Copyable>
+            ),
+          ],
+          [
+            t('aliases'),
+            <span key="al" className="chips">
+              {finding.aliases.map((alias) => (
+                <Chip key={alias} mono>
+                  {alias}
+                </Chip>
+              ))}
+            </span>,
+          ],
+          ...(outside === null
+            ? []
+            : [
+                [
+                  t('advisory'),
+                  <a key="u" href={outside} target="_blank" rel="noreferrer noopener">
+                    {outside.replace(/^https?:\/\//, '')}
+                  </a>,
+                ] as const,
+              ]),
+        ]}
+      />
+    </Drawer>
+  );
+}
+
+function ScanFacts({ report }: { report: ScanReport }) {
+  const t = useWords(words);
+  const text = useText();
+  const formats = useFormats();
+  const blind = Object.entries(report.advisories.coverage).filter(([, state]) => state === 'no-data');
+  return (
+    <p className="page-sub">
+      {report.complete ? null : (
+        <StateBadge tone="warn">
+          {t('incomplete')}
+          {report.incomplete === null ? '' : `: ${text(report.incomplete)}`}
+        </StateBadge>
+      )}
+      <span>
+        {t('scanned')} <When at={report.scannedAt} />
+      </span>
+      <span>
+        {formats.number(report.packages)} {t('packages').toLowerCase()} (
+        {Object.entries(report.packagesByType)
+          .map(([type, count]) => `${type} ${formats.number(count)}`)
+          .join(', ')}
+        )
+      </span>
+      {report.distribution === null ? null : <span>{report.distribution.name}</span>}
+      {report.advisories.sources.map((source) => (
+        <span key={source.name}>
+          {source.name} <When at={source.updatedAt} />
+        </span>
+      ))}
+      {blind.length === 0 ? null : (
+        <StateBadge tone="absent">
+          {t('coverage')} {blind.map(([type]) => type).join(', ')}
+        </StateBadge>
+      )}
+    </p>
+  );
+}
+
+function FindingTable({ report }: { report: ScanReport }) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const [risk, setRisk] = useSearchParam('risk');
+  const [fix, setFix] = useSearchParam('fix');
+  const [filter, setFilter] = useSearchParam('q');
+  const [selected, select] = useSearchParam('sel');
+  const rows = rankFindings(report.findings).filter(
+    (finding) =>
+      (risk === '' || finding.risk === risk) &&
+      (fix === '' || finding.fixedVersion !== null) &&
+      matchesFilter(filter, [
+        finding.id,
+        ...finding.aliases,
+        finding.package.purl,
+        finding.title,
+        finding.package.path,
+      ]),
+  );
+  const chosen = rows.find((finding) => keyOf(finding) === selected);
+  const columns: readonly Column<Finding>[] = [
+    { id: 'risk', label: t('risk'), cell: (finding) => <RiskBadge risk={finding.risk} /> },
+    {
+      id: 'id',
+      label: t('finding'),
+      cell: (finding) => (
+        <span className="finding-id">
+          <span className="mono">{finding.aliases.find((alias) => alias.startsWith('CVE-')) ?? finding.id}</span>
+          {finding.kev ? <StateBadge tone="bad">{t('exploited')}</StateBadge> : null}
+        </span>
+      ),
+    },
+    { id: 'package', label: t('package'), cell: (finding) => finding.package.name },
+    {
+      id: 'installed',
+      label: t('installed'),
+      from: 'medium',
+      cell: (finding) => <span className="mono">{finding.package.version}</span>,
+    },
+    {
+      id: 'fixed',
+      label: t('fixed'),
+      from: 'medium',
+      cell: (finding) =>
+        finding.fixedVersion === null ? (
+          <span className="quiet-text">{t('noFix')}</span>
+        ) : (
+          <span className="mono">{finding.fixedVersion}</span>
+        ),
+    },
+    { id: 'severity', label: t('severity'), from: 'wide', cell: (finding) => <SeverityBadge finding={finding} /> },
+    {
+      id: 'title',
+      label: '',
+      from: 'wide',
+      grow: true,
+      cell: (finding) => <span className="clip quiet-text">{finding.title}</span>,
+    },
+  ];
+  const riskOptions = RISKS.map((item: Risk) => [item, shell(RISK_WORDS[item])] as const);
+  return (
+    <Split
+      list={
+        <>
+          <div className="toolbar">
+            <FilterBox value={filter} onChange={setFilter} label={t('filterFindings')} />
+            <Select
+              bare
+              label={t('risk')}
+              value={risk}
+              onPick={setRisk}
+              options={[['', t('allRisks')], ...riskOptions]}
+            />
+            <Select
+              bare
+              label={t('fixed')}
+              value={fix}
+              onPick={setFix}
+              options={[
+                ['', t('everyFix')],
+                ['yes', t('onlyFixable')],
+              ]}
+            />
+            <span className="toolbar-end">{shell('rows', { count: rows.length })}</span>
+          </div>
+          <Panel flush>
+            <Table
+              label={t('findings')}
+              columns={columns}
+              rows={rows}
+              keyOf={keyOf}
+              selected={selected}
+              onSelect={select}
+            />
+          </Panel>
+        </>
+      }
+      drawer={chosen === undefined ? null : <FindingDrawer finding={chosen} onClose={() => select('')} />}
+    />
+  );
+}
+
+export function Findings({ project, digest }: { project: string; digest: string }) {
+  const t = useWords(words);
+  const scan = useQuery(queries.scan(project, digest));
+  return (
+    <Loaded query={scan}>
+      {(report) => {
+        if (report === null) {
+          return (
+            <Panel>
+              <EmptyState title={t('noScanTitle')} command={`darsena scan ${project}@${shortDigest(digest)}`}>
+                {t('noScanText')}
+              </EmptyState>
+            </Panel>
+          );
+        }
+        return (
+          <>
+            <ScanFacts report={report} />
+            {report.findings.length === 0 ? (
+              <Panel>
+                <EmptyState
+                  title={report.summary.state === 'unknown' ? t('noData') : t('noFindings', { count: report.packages })}
+                >
+                  {t('noFindingsText')}
+                </EmptyState>
+              </Panel>
+            ) : (
+              <FindingTable report={report} />
+            )}
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}

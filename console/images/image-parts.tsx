@@ -1,0 +1,29 @@
+import type { Image, ScanReport } from '../api/types.ts';
+import { useWords } from '../shell/language.tsx';
+import { RiskCounts, StateBadge } from '../shell/parts/badge.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { words } from './words.ts';
+
+/** What the scan says in one glance; no data is never shown as clean. */
+export function ScanSummary({ scan }: { scan: Image['scan'] | ScanReport['summary'] }) {
+  const t = useWords(words);
+  if (scan === null) return <span className="quiet-text">{t('notScanned')}</span>;
+  const counted = Object.values(scan.byRisk).some((count) => count !== undefined && count > 0);
+  if (counted) return <RiskCounts byRisk={scan.byRisk} />;
+  if (scan.state === 'clean') return <StateBadge tone="ok">{t('clean')}</StateBadge>;
+  if (scan.state === 'unknown') return <StateBadge tone="absent">{t('noData')}</StateBadge>;
+  return <StateBadge tone="pending">{t('scanning')}</StateBadge>;
+}
+
+export function VerdictChips({ verdicts }: { verdicts: Image['verdicts'] }) {
+  return (
+    <span className="chips">
+      {verdicts.map((verdict) => (
+        <span key={`${verdict.environment}-${verdict.door}`} className="verdict-chip" title={verdict.door}>
+          {verdict.environment === null ? verdict.door : verdict.environment}
+          <State state={verdict.decision} />
+        </span>
+      ))}
+    </span>
+  );
+}

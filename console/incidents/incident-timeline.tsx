@@ -1,0 +1,48 @@
+import type { IncidentDetail } from '../api/types.ts';
+import { shortDigest, useFormats } from '../shell/format.ts';
+import { useText } from '../shell/language.tsx';
+import { type Tone, ToneGlyph } from '../shell/parts/badge.tsx';
+import { shortActor } from '../shell/parts/fact-line.tsx';
+import { When } from '../shell/parts/surface.tsx';
+import { insideAddress, Link } from '../shell/router.tsx';
+
+type Entry = IncidentDetail['timeline'][number];
+
+function toneOf(kind: string): Tone {
+  if (kind.startsWith('alert.')) return 'bad';
+  if (kind.startsWith('incident.') || kind.startsWith('access.')) return 'warn';
+  if (kind.startsWith('action.')) return 'pending';
+  return 'ok';
+}
+
+/** What happened, oldest first, from the build of the image to the last answer. */
+export function IncidentTimeline({ entries }: { entries: readonly Entry[] }) {
+  const text = useText();
+  const formats = useFormats();
+  const ordered = [...entries].sort((a, b) => a.at.localeCompare(b.at));
+  return (
+    <ol className="timeline">
+      {ordered.map((entry) => {
+        const to = insideAddress(entry.href);
+        const tone = toneOf(entry.kind);
+        return (
+          <li key={`${entry.at} ${entry.kind} ${entry.title.en}`} className={`tone-${tone}`}>
+            <span className="timeline-mark">
+              <ToneGlyph tone={tone} />
+            </span>
+            <div className="timeline-body">
+              <span className="timeline-title">
+                {to === null ? text(entry.title) : <Link to={to}>{text(entry.title)}</Link>}
+              </span>
+              <span className="timeline-meta">
+                <span className="mono">{formats.clock(entry.at)}</span> <When at={entry.at} />
+                {entry.actor === null ? null : <span>{shortActor(entry.actor)}</span>}
+                {entry.digest === null ? null : <span className="mono">{shortDigest(entry.digest)}</span>}
+              </span>
+            </div>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

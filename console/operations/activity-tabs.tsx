@@ -1,0 +1,35 @@
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import { addresses } from '../shell/addresses.ts';
+import { useWords } from '../shell/language.tsx';
+import { Tabs } from '../shell/parts/surface.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { words } from './words.ts';
+
+/** Incidents and operations are two lists of one place. */
+export function ActivityTabs({ current }: { current: 'incidents' | 'operations' }) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const incidents = useQuery(queries.incidents()).data ?? [];
+  const operations = useQuery(queries.operations()).data ?? [];
+  return (
+    <Tabs
+      label={shell('activity')}
+      current={current}
+      items={[
+        {
+          id: 'incidents',
+          label: t('incidents'),
+          to: addresses.incidents(),
+          count: incidents.filter((incident) => incident.state === 'open').length,
+        },
+        {
+          id: 'operations',
+          label: t('operations'),
+          to: addresses.operations(),
+          count: operations.filter((operation) => operation.state === 'running').length,
+        },
+      ]}
+    />
+  );
+}

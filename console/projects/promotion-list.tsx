@@ -1,0 +1,148 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, apiPath } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { Promotion } from '../api/types.ts';
+import { useWords } from '../shell/language.tsx';
+import { Button, Field } from '../shell/parts/controls.tsx';
+import { shortActor } from '../shell/parts/fact-line.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { Drawer, EmptyState, Failure, Loaded, Panel, Split, When } from '../shell/parts/surface.tsx';
+import { type Column, Table } from '../shell/parts/table.tsx';
+import { VerdictCard } from '../shell/parts/verdict.tsx';
+import { useParams, useSearchParam } from '../shell/router.tsx';
+import { useMe } from '../shell/session.ts';
+import { DigestList } from './digest-list.tsx';
+import { words } from './words.ts';
+
+const keyOf = (promotion: Promotion) => promotion.id;
+
+/** Four eyes: whoever asked cannot decide. The server enforces it; here it is said before anybody tries. */
+function Decision({ promotion }: { promotion: Promotion }) {
+  const t = useWords(words);
+  const me = useMe();
+  const client = useQueryClient();
+  const [comment, setComment] = useState('');
+  const decide = useMutation({
+    mutationFn: (decision: 'approve' | 'reject') =>
+      api.post(apiPath(['projects', promotion.project, 'promotions', promotion.id, 'decision']), {
+        decision,
+        ...(comment === '' ? {} : { comment }),
+      }),
+    onSettled: () => client.invalidateQueries({ queryKey: ['promotions'] }),
+  });
+  if (promotion.state !== 'awaiting-approval') return null;
+  if (me?.actor === promotion.requestedBy) return <p className="quiet-text">{t('samePerson')}</p>;
+  return (
+    <div className="decision">
+      <p>{t('waitsFor', { count: promotion.required - promotion.approvals.length })}</p>
+      <Field label={t('comment')} value={comment} onChange={(event) => setComment(event.target.value)} />
+      {decide.error === null ? null : <Failure error={decide.error} />}
+      <div className="toolbar">
+        <Button look="primary" icon="check" busy={decide.isPending} onClick={() => decide.mutate('approve')}>
+          {t('approve')}
+        </Button>
+        <Button look="danger" busy={decide.isPending} onClick={() => decide.mutate('reject')}>
+          {t('reject')}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function Approvals({ promotion }: { promotion: Promotion }) {
+  return (
+    <ul className="conditions">
+      {promotion.approvals.map((approval) => (
+        <li key={`${approval.by}-${approval.at}`}>
+          <State state={approval.decision === 'approve' ? 'approved' : 'rejected'} />
+          <strong>{shortActor(approval.by)}</strong>
+          <span>{approval.comment}</span>
+          <When at={approval.at} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function PromotionList({ project }: { project: string }) {
+  const t = useWords(words);
+  const { id = '' } = useParams<'id'>();
+  const promotions = useQuery(queries.promotions(project));
+  const [picked, select] = useSearchParam('sel');
+  const columns: readonly Column<Promotion>[] = [
+    { id: 'from', label: t('promotions'), cell: (promotion) => `${promotion.from} → ${promotion.to}` },
+    { id: 'state', label: t('state'), cell: (promotion) => <State state={promotion.state} /> },
+    { id: 'by', label: t('requestedBy'), from: 'medium', cell: (promotion) => shortActor(promotion.requestedBy) },
+    {
+      id: 'approvals',
+      label: t('approvals'),
+      from: 'wide',
+      cell: (promotion) =>
+        t('approvalsCount', {
+          count: promotion.approvals.filter((approval) => approval.decision === 'approve').length,
+          required: promotion.required,
+        }),
+    },
+    { id: 'when', label: t('when'), align: 'end', cell: (promotion) => <When at={promotion.requestedAt} /> },
+  ];
+  return (
+    <Loaded query={promotions}>
+      {(all) => {
+        // What waits for a decision is open at once: that is what people come for.
+        const waiting = all.find((promotion) => promotion.state === 'awaiting-approval');
+        const selected = picked === '' ? id : picked === 'none' ? '' : picked;
+        const shown = selected === '' && picked === '' ? (waiting?.id ?? '') : selected;
+        const chosen = all.find((promotion) => promotion.id === shown);
+        return (
+          <Split
+            list={
+              <Panel flush>
+                <Table
+                  label={t('promotions')}
+                  columns={columns}
+                  rows={all}
+                  keyOf={keyOf}
+                  selected={shown}
+                  onSelect={(key) => select(key === '' ? 'none' : key)}
+                  empty={
+                    <EmptyState title={t('noPromotions')} command={`darsena promote ${project} --to prod`}>
+                      {t('noPromotionsText')}
+                    </EmptyState>
+                  }
+                />
+              </Panel>
+            }
+            drawer={
+              chosen === undefined ? null : (
+                <Drawer title={`${chosen.from} → ${chosen.to}`} onClose={() => select('none')}>
+                  <p className="chips">
+                    <State state={chosen.state} />
+                    <span className="quiet-text">
+                      {shortActor(chosen.requestedBy)}, <When at={chosen.requestedAt} />
+                    </span>
+                  </p>
+                  <Decision key={chosen.id} promotion={chosen} />
+                  <section>
+                    <h3>{t('verdict')}</h3>
+                    <VerdictCard verdict={chosen.verdict} />
+                  </section>
+                  {chosen.approvals.length === 0 ? null : (
+                    <section>
+                      <h3>{t('approvals')}</h3>
+                      <Approvals promotion={chosen} />
+                    </section>
+                  )}
+                  <section>
+                    <h3>{t('digests')}</h3>
+                    <DigestList project={project} digests={chosen.digests} />
+                  </section>
+                </Drawer>
+              )
+            }
+          />
+        );
+      }}
+    </Loaded>
+  );
+}

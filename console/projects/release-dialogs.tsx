@@ -1,0 +1,115 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, apiPath } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { EnvironmentSummary } from '../api/types.ts';
+import { addresses } from '../shell/addresses.ts';
+import { useWords } from '../shell/language.tsx';
+import { Button, Select } from '../shell/parts/controls.tsx';
+import { Dialog, Failure } from '../shell/parts/surface.tsx';
+import { useNavigate } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { words } from './words.ts';
+
+/** Says what will be judged and who must agree before anything moves. */
+export function PromoteDialog({
+  project,
+  from,
+  to,
+  onClose,
+}: {
+  project: string;
+  from: EnvironmentSummary;
+  to: EnvironmentSummary;
+  onClose: () => void;
+}) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const promote = useMutation({
+    mutationFn: () => api.post(apiPath(['projects', project, 'promotions']), { from: from.name, to: to.name }),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: ['promotions'] });
+      onClose();
+      navigate(addresses.project(project, 'promotions'));
+    },
+  });
+  return (
+    <Dialog title={t('promoteTo', { environment: to.name })} onClose={onClose}>
+      <div className="dialog-body">
+        <p>{t('promoteText', { number: from.release?.number ?? 0, from: from.name, to: to.name })}</p>
+        <p className="quiet-text">{t('promoteApproval', { to: to.name })}</p>
+        {promote.error === null ? null : <Failure error={promote.error} />}
+        <div className="dialog-actions">
+          <Button onClick={onClose}>{shell('cancel')}</Button>
+          <Button look="primary" busy={promote.isPending} onClick={() => promote.mutate()}>
+            {t('promote')}
+          </Button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+export function RollBackDialog({
+  project,
+  environment,
+  first,
+  onClose,
+}: {
+  project: string;
+  environment: string;
+  first?: number;
+  onClose: () => void;
+}) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const client = useQueryClient();
+  const releases = useQuery(queries.releases(project)).data ?? [];
+  const earlier = releases.filter(
+    (release) =>
+      release.environment === environment && (release.state === 'superseded' || release.state === 'rolled-back'),
+  );
+  const [picked, setPicked] = useState<number | null>(first ?? null);
+  const number = picked ?? earlier[0]?.number;
+  const rollBack = useMutation({
+    mutationFn: () => api.post(apiPath(['projects', project, 'environments', environment, 'rollback']), { to: number }),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: ['releases'] });
+      await client.invalidateQueries({ queryKey: ['projects'] });
+      onClose();
+    },
+  });
+  return (
+    <Dialog title={number === undefined ? t('rollBack') : t('rollBackTo', { number })} onClose={onClose}>
+      <div className="dialog-body">
+        {number === undefined ? (
+          <p>{t('noReleases')}</p>
+        ) : (
+          <>
+            <Select
+              label={t('rollBackPick')}
+              value={String(number)}
+              onPick={(value) => setPicked(Number(value))}
+              options={earlier.map((release) => [String(release.number), t('release', { number: release.number })])}
+            />
+            <p>{t('rollBackText', { environment, number })}</p>
+          </>
+        )}
+        {rollBack.error === null ? null : <Failure error={rollBack.error} />}
+        <div className="dialog-actions">
+          <Button onClick={onClose}>{shell('cancel')}</Button>
+          <Button
+            look="danger"
+            busy={rollBack.isPending}
+            disabled={number === undefined}
+            onClick={() => rollBack.mutate()}
+          >
+            {number === undefined ? t('rollBack') : t('rollBackTo', { number })}
+          </Button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}

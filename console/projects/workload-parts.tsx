@@ -1,0 +1,98 @@
+import type { WorkloadStatus } from '../api/types.ts';
+import { addresses } from '../shell/addresses.ts';
+import { shortDigest } from '../shell/format.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { StateBadge } from '../shell/parts/badge.tsx';
+import { Copyable } from '../shell/parts/controls.tsx';
+import { When } from '../shell/parts/surface.tsx';
+import { type Column, Table } from '../shell/parts/table.tsx';
+import { Link, outsideAddress } from '../shell/router.tsx';
+import { words } from './words.ts';
+
+export function ImageLinks({ workload }: { workload: WorkloadStatus }) {
+  return (
+    <span className="image-links">
+      {workload.image.map((image) => (
+        <span key={image.digest}>
+          <Link to={addresses.image(workload.project, image.digest)}>{image.repository}</Link>{' '}
+          <span className="mono quiet-text">{shortDigest(image.digest)}</span>
+        </span>
+      ))}
+    </span>
+  );
+}
+
+export function Endpoints({ workload }: { workload: WorkloadStatus }) {
+  const t = useWords(words);
+  if (workload.endpoints.length === 0) return <span className="quiet-text">{t('noAddress')}</span>;
+  return (
+    <span className="stack-tight">
+      {workload.endpoints.map((endpoint) => {
+        const to = outsideAddress(endpoint.url);
+        return (
+          <Copyable key={endpoint.url} value={endpoint.url} mono={false}>
+            {to === null ? (
+              endpoint.url
+            ) : (
+              <a href={to} target="_blank" rel="noreferrer noopener">
+                {endpoint.url}
+              </a>
+            )}
+          </Copyable>
+        );
+      })}
+    </span>
+  );
+}
+
+export function Conditions({ workload }: { workload: WorkloadStatus }) {
+  const text = useText();
+  return (
+    <ul className="conditions">
+      {workload.conditions.map((condition) => (
+        <li key={condition.type}>
+          <span className="chip">{condition.type}</span>
+          <span>{text(condition.text)}</span>
+          <When at={condition.since} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+type Replica = WorkloadStatus['replicas'][number];
+
+export function Replicas({ workload }: { workload: WorkloadStatus }) {
+  const t = useWords(words);
+  const columns: readonly Column<Replica>[] = [
+    { id: 'name', label: t('replica'), cell: (replica) => <span className="mono">{replica.name}</span> },
+    {
+      id: 'phase',
+      label: t('phase'),
+      cell: (replica) => <StateBadge tone={replica.ready ? 'ok' : 'bad'}>{replica.phase}</StateBadge>,
+    },
+    {
+      id: 'containers',
+      label: t('containers'),
+      from: 'wide',
+      cell: (replica) => (
+        <span className="chips">
+          {replica.containers.map((container) => (
+            <span className="chip mono" key={container.name} title={container.id ?? ''}>
+              {container.name} · {container.state}
+            </span>
+          ))}
+        </span>
+      ),
+    },
+    { id: 'restarts', label: t('restarts'), align: 'end', cell: (replica) => replica.restarts },
+    {
+      id: 'started',
+      label: t('started'),
+      align: 'end',
+      from: 'medium',
+      cell: (replica) => <When at={replica.startedAt} />,
+    },
+  ];
+  return <Table label={t('replicas')} columns={columns} rows={workload.replicas} keyOf={(replica) => replica.name} />;
+}

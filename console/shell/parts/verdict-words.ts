@@ -1,0 +1,24 @@
+import { defineWords } from '../language.tsx';
+
+export const verdictWords = defineWords(
+  {
+    policy: 'Policy',
+    door: 'Door',
+    environment: 'Environment',
+    judged: 'Judged',
+    expires: 'Valid',
+    noReasons: 'No rule had anything to say.',
+    remedy: 'Way out',
+    none: 'Not judged yet',
+  },
+  {
+    policy: 'Política',
+    door: 'Puerta',
+    environment: 'Entorno',
+    judged: 'Juzgado',
+    expires: 'Válido',
+    noReasons: 'Ninguna regla tuvo algo que decir.',
+    remedy: 'Salida',
+    none: 'Todavía sin juzgar',
+  },
+);
