@@ -11,8 +11,6 @@ import {
   type AdmitTables,
   admitMigrations,
   checkVerdict,
-  describePod,
-  describeScan,
   joinVerdicts,
   NO_SCAN,
   NO_WORKLOAD,
@@ -105,27 +103,20 @@ test('an agent takes a signed verdict for its image, workload and place only, in
 
 test('an exception needs another person, an end, and a place to be found', async () => {
   const { opened, admit } = await open();
-  const scan = describeScan(
-    {
-      complete: true,
-      scannedAt: '2026-01-01T00:00:00Z',
-      packages: 1,
-      findings: [
-        {
-          id: 'CVE-1',
-          package: { name: 'p', version: '1' },
-          fixedVersion: '2',
-          severity: 'critical',
-          cvss: null,
-          kev: false,
-          epss: null,
-        },
-      ],
-      advisories: { coverage: { npm: 'data' } },
-    },
-    new Date().toISOString(),
-    new Date(),
-  );
+  const finding = {
+    key: 'CVE-1',
+    label: 'p 1 (CVE-1)',
+    kind: 'vulnerability',
+    severity: 'critical',
+    package: 'p',
+    version: '1',
+    fixable: true,
+    fixedVersion: '2',
+    exploited: false,
+    score: -1,
+    epss: -1,
+  } as const;
+  const scan = { ...admission.scan, findings: [finding] };
   const prod = {
     ...question,
     admission: { ...admission, scan, environment: { name: 'prod', class: 'production' as const } },
@@ -172,37 +163,6 @@ test('the answer about several containers is the worst of them, each reason nami
   assert.equal(joined?.specHash, 'sha256:release');
   assert.equal(joinVerdicts([], null), null);
   await opened.close();
-});
-
-test('a pod of deploy is described with its limits, probes and user', () => {
-  const container = {
-    name: 'web',
-    image: 'x',
-    ports: [{ port: 80 }],
-    resources: { cpuLimitMillis: null, memoryLimitBytes: 1 },
-    readinessProbe: {},
-    livenessProbe: null,
-    security: {
-      runAsUser: null,
-      readOnlyRootFilesystem: true,
-      allowPrivilegeEscalation: false,
-      capabilitiesAdd: ['CAP_NET_ADMIN'],
-      capabilitiesDrop: ['ALL'],
-    },
-  };
-  const facts = describePod('Deployment', 'web', { containers: [container], initContainers: [container] }, () => ({
-    user: '1000',
-    uid: null,
-  }));
-  assert.deepEqual(
-    facts.containers.map((one) => one.label),
-    ['web', 'web (init)'],
-  );
-  const [web] = facts.containers;
-  assert.deepEqual(
-    [web?.runsAsRoot, web?.hasCpuLimit, web?.hasMemoryLimit, web?.hasReadinessProbe, web?.addedCapabilities],
-    [false, false, true, true, ['NET_ADMIN']],
-  );
 });
 
 test('the routes show policies and verdicts, and keep a project from another', async () => {

@@ -14,14 +14,6 @@ export {
 } from './admission.ts';
 export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './admit.ts';
 export { admitCommands } from './commands.ts';
-export {
-  type ContainerOutline,
-  describePod,
-  describeScan,
-  describeSignatures,
-  type PodOutline,
-  type ScanOutcome,
-} from './describe.ts';
 export { admitFault } from './errors.ts';
 export type { Exception } from './exception.ts';
 export { judge, type Question } from './judge.ts';

@@ -92,7 +92,7 @@ function describeContainer(
  * Whether the first process may be uid 0. What the workload says (`written`) goes before what the image says. A name that nobody resolved may be a second name of uid 0 in the image's passwd, so it counts as root; so
  * does a number outside what a uid can be, which some runtimes wrap around.
  */
-export function runsAsRoot(written: Json, image: ImageUser): boolean {
+function runsAsRoot(written: Json, image: ImageUser): boolean {
   if (written !== null) return !isOrdinaryUid(written);
   const user = image.user.split(':', 1)[0] ?? '';
   if (/^[0-9]{1,10}$/.test(user)) return !isOrdinaryUid(Number(user));
