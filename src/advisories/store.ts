@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, STREAM_CHUNK_BYTES } from '../formats/index.ts';
-import { type Clock, syncFolder } from '../system/index.ts';
+import { type Clock, Fault, syncFolder } from '../system/index.ts';
 import { AdvisoryDatabase, type AdvisorySource, normaliseName, SCHEMA, SCHEMA_VERSION } from './database.ts';
 import { readDocuments, stemOf } from './documents.ts';
 import { advisoryFault } from './errors.ts';
@@ -235,9 +235,9 @@ async function importSource(
       }
     }
   } catch (cause) {
-    if (!(cause instanceof FormatError) && feed === undefined && options.skipUnknown) return null;
-    const isUnknown = feed === undefined && cause instanceof FormatError;
-    if (isUnknown) return null;
+    if (cause instanceof Fault) throw cause;
+    // Before anything was recognised, broken JSON is just another kind of file.
+    if (feed === undefined && cause instanceof FormatError) return null;
     throw advisoryFault(
       'advisories.unreadable',
       { source: basename(input.name), why: cause instanceof Error ? cause.message : String(cause) },

@@ -46,9 +46,7 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
     process.execPath,
     [
       '--permission',
-      ...[`${ROOT}src`, `${ROOT}package.json`, `${ROOT}node_modules/yaml`, program].map(
-        (path) => `--allow-fs-read=${path}`,
-      ),
+      ...[`${ROOT}src`, `${ROOT}package.json`, program].map((path) => `--allow-fs-read=${path}`),
       `--max-old-space-size=${options.heapMib ?? WORKER_HEAP_MIB}`,
       '--no-warnings',
       program,

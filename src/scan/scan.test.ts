@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { AdvisoryDatabase, type AdvisoryInput, compileAdvisories } from '../advisories/index.ts';
 import type { TarInput } from '../formats/index.ts';
-import { type Digest, digestOf } from '../oci/index.ts';
+import type { Digest } from '../oci/index.ts';
 import { systemClock } from '../system/index.ts';
-import { ANALYSERS } from './analysers/index.ts';
 import type { LocalImage } from './archive.ts';
-import { mergeInventory } from './inventory.ts';
-import { analyseLayer } from './layer.ts';
 import type { Inventory } from './package.ts';
 import { type LayerCache, noLayerCache, rematchInventory, scanImage } from './scan.ts';
-import { BOOKWORM, dpkgStatus, imageOf, npmManifest, packLayer, type TestLayer } from './test-image.ts';
+import { BOOKWORM, dpkgStatus, imageOf, mergeHere, npmManifest, packLayer } from './test-image.ts';
 
 const text = (path: string, content: string): TarInput => ({ path, content: Buffer.from(content) });
 const status = (packages: Record<string, string>): TarInput => text('var/lib/dpkg/status', dpkgStatus(packages));
@@ -62,17 +58,6 @@ const scan = async (image: LocalImage, cache: LayerCache = noLayerCache, advisor
 
 const versions = (inventory: Inventory | null): string[] =>
   (inventory?.packages ?? []).map(({ name, version }) => `${name} ${version}`);
-
-/** The same reading and merging without the confined process around it: many images in little time. */
-async function mergeHere(layers: readonly TestLayer[]): Promise<Inventory> {
-  const results = await Promise.all(
-    layers.map(({ bytes, diffId }) => {
-      const claim = { digest: digestOf(bytes), diffId, sizeBytes: bytes.length };
-      return analyseLayer(Readable.from([bytes]), claim, ANALYSERS, 2 ** 30);
-    }),
-  );
-  return mergeInventory(results, ANALYSERS);
-}
 
 test('an image is read across layers and compressions, and judged', async () => {
   const image = imageOf([
@@ -143,11 +128,14 @@ test('without data for a type of package the answer is never clean', async () =>
   const image = imageOf([
     await packLayer([text('etc/os-release', BOOKWORM), status({ liby: '1' }), npmManifest('fine', '1.0.0')]),
   ]);
-  const clean = (await scan(image)).report;
+  const { report: clean, inventory } = await scan(image);
+  assert.ok(inventory);
+  const judge = (advisories: AdvisoryDatabase) =>
+    rematchInventory(inventory, { manifestDigest: image.manifestDigest, advisories, clock: systemClock });
   assert.equal(clean.summary.state, 'clean');
-  const nothing = (await scan(image, noLayerCache, AdvisoryDatabase.empty())).report;
+  const nothing = judge(AdvisoryDatabase.empty());
   assert.deepEqual([nothing.summary.state, nothing.complete], ['unknown', true]);
-  const onlyNpm = (await scan(image, noLayerCache, await compile(RECORDS.slice(1)))).report;
+  const onlyNpm = judge(await compile(RECORDS.slice(1)));
   assert.deepEqual([onlyNpm.summary.state, onlyNpm.advisories.coverage], ['unknown', { deb: 'no-data', npm: 'data' }]);
   const bare = (await scan(imageOf([await packLayer([text('hello', 'world')])]))).report;
   assert.deepEqual([bare.summary.state, bare.packages], ['unknown', 0]);

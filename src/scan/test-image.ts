@@ -1,7 +1,12 @@
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { packTar, type TarInput } from '../formats/index.ts';
 import { type Digest, digestOf, MEDIA_TYPE } from '../oci/index.ts';
+import { ANALYSERS } from './analysers/index.ts';
 import type { LocalImage } from './archive.ts';
+import { mergeInventory } from './inventory.ts';
+import { analyseLayer } from './layer.ts';
+import type { Inventory } from './package.ts';
 
 /** A layer for tests: its bytes as stored, and what the image says of it. */
 export interface TestLayer {
@@ -75,4 +80,15 @@ export function npmManifest(name: string, version: string): TarInput {
     path: `app/node_modules/${name}/package.json`,
     content: Buffer.from(JSON.stringify({ name, version, license: 'MIT' })),
   };
+}
+
+/** The same reading and merging without the confined process around it: many images in little time. */
+export async function mergeHere(layers: readonly TestLayer[]): Promise<Inventory> {
+  const results = await Promise.all(
+    layers.map(({ bytes, diffId }) => {
+      const claim = { digest: digestOf(bytes), diffId, sizeBytes: bytes.length };
+      return analyseLayer(Readable.from([bytes]), claim, ANALYSERS, 2 ** 30);
+    }),
+  );
+  return mergeInventory(results, ANALYSERS);
 }
