@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createApi, type Principal } from '../access/index.ts';
+import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import type { Digest } from '../oci/index.ts';
+import { openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { scanMigrations } from './migrations.ts';
+import { registerScanRoutes } from './routes.ts';
+import { Scans } from './scans.ts';
+import type { ScanTables } from './store.ts';
+import { imageOf, npmManifest, packLayer } from './test-image.ts';
+
+const ANA: Principal = {
+  id: '1',
+  tokenId: 't',
+  actor: 'user:ana',
+  kind: 'user',
+  name: 'ana',
+  grants: [{ role: 'admin', project: '*' }],
+};
+
+const record = (id: string, fixed: string): string =>
+  `${JSON.stringify({
+    id,
+    modified: '2026-01-01T00:00:00Z',
+    affected: [
+      {
+        package: { ecosystem: 'npm', name: 'old' },
+        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed }] }],
+      },
+    ],
+  })}\n`;
+
+test('a scan is kept with its fact, judged again when the advisories change, and shown to its project only', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-scans-'));
+  const { db, close } = await openDatabase<ScanTables & JournalTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...scanMigrations,
+  ]);
+  const facts: { kind: string; digest: string | null }[] = [];
+  try {
+    const advisories = new AdvisoryStore(folder, systemClock);
+    const journal: Pick<Journal, 'record' | 'committed'> = {
+      record: async (_tx, fact) => {
+        const kept = { ...fact, id: '1', at: '', digest: fact.digest ?? null };
+        facts.push(kept);
+        return kept;
+      },
+      committed: () => undefined,
+    };
+    const scans = new Scans({ db, advisories, journal, clock: systemClock });
+    const image = imageOf([await packLayer([npmManifest('old', '1.0.0')])]);
+    const job = { ...image, project: 'tienda', actor: 'platform', subject: 'tienda/web:1' };
+
+    const first = await scans.scan(job);
+    assert.deepEqual([first.summary.state, first.findings.length], ['unknown', 0]);
+    assert.deepEqual(
+      facts.map(({ kind, digest }) => [kind, digest]),
+      [['image.scanned', image.manifestDigest]],
+    );
+
+    const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => ANA });
+    const changes: string[] = [];
+    registerAdvisoryRoutes(app, {
+      store: advisories,
+      urls: [],
+      changed: async ({ revision }) => {
+        changes.push(revision);
+      },
+    });
+    registerScanRoutes(app, {
+      scans,
+      images: { hasImage: async (project, digest) => project === 'tienda' && digest === image.manifestDigest },
+      starter: { startScan: async () => ({ operation: 'op-1' }) },
+    });
+    const headers = { authorization: 'Bearer x' };
+    const get = (path: string) => app.inject({ method: 'GET', url: `/api/v1${path}`, headers });
+    const imported = await app.inject({
+      method: 'POST',
+      url: '/api/v1/advisories/import?name=npm.ndjson',
+      headers: { ...headers, 'content-type': 'application/octet-stream' },
+      payload: record('GHSA-1', '2.0.0'),
+    });
+    assert.equal(imported.statusCode, 200, imported.body);
+    assert.equal(changes.length, 1);
+    assert.deepEqual(
+      (await get('/advisories')).json().items.map(({ name }: { name: string }) => name),
+      ['npm'],
+    );
+
+    const path = `/projects/tienda/images/${image.manifestDigest}`;
+    const shown = (await get(`${path}/scan`)).json();
+    assert.deepEqual(
+      [shown.summary.state, shown.findings[0]?.id, shown.findings[0]?.fixedVersion],
+      ['findings', 'GHSA-1', '2.0.0'],
+    );
+    const bill = await get(`${path}/sbom`);
+    assert.match(String(bill.headers['content-type']), /cyclonedx/);
+    assert.equal(bill.json().components.length, 1);
+
+    const hidden = await get(`/projects/other/images/${image.manifestDigest}/scan`);
+    const unknown = await get(`/projects/tienda/images/sha256:${'0'.repeat(64)}/scan`);
+    const broken = await get('/projects/tienda/images/latest/scan');
+    assert.deepEqual([hidden.statusCode, unknown.statusCode, broken.statusCode], [404, 404, 400]);
+    const again = await app.inject({ method: 'POST', url: `/api/v1${path}/rescan`, headers });
+    assert.deepEqual([again.statusCode, again.json()], [202, { operation: 'op-1' }]);
+    const none = await app.inject({ method: 'POST', url: '/api/v1/advisories/update', headers, payload: {} });
+    assert.equal(none.statusCode, 409, none.body);
+
+    const second = await scans.scan({ ...job, content: { open: () => assert.fail('the layers are known') } });
+    assert.equal(second.findings.length, 1);
+    assert.deepEqual(await scans.digests(), [image.manifestDigest as Digest]);
+    await app.close();
+  } finally {
+    await close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('an incomplete scan is kept as such and tried again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-scans-'));
+  const { db, close } = await openDatabase<ScanTables & JournalTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...scanMigrations,
+  ]);
+  try {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const checkpointKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const journal = new Journal({ db, clock: systemClock, log: silentLog, checkpointKeyPem, keyId: 'test' });
+    const scans = new Scans({ db, advisories: new AdvisoryStore(folder, systemClock), journal, clock: systemClock });
+    const image = imageOf([await packLayer([npmManifest('old', '1.0.0')])]);
+    const job = { ...image, project: null, actor: 'platform', subject: 'x' };
+    const cut = await scans.scan({ ...job, content: { open: () => assert.fail('the disk is gone') } });
+    assert.equal(cut.complete, false);
+    assert.equal((await scans.report(image.manifestDigest))?.complete, false);
+    assert.equal(await scans.billOfMaterials(image.manifestDigest, null), null);
+    assert.equal((await scans.scan(job)).complete, true);
+    assert.equal((await scans.report(image.manifestDigest))?.complete, true);
+  } finally {
+    await close();
+    rmSync(folder, { recursive: true });
+  }
+});
