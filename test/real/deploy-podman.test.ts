@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
+  ContentFiles,
   LABEL,
   purgeInstance,
   Reconciler,
@@ -44,7 +45,7 @@ function open(gate: StartGate = allowAll): Session {
     log: silentLog,
     gate,
     askProbe: realProbes(ground.engine, async () => (await ground.engine.facts()).rootless),
-    contentFolder: join(ground.folder, 'contents'),
+    contents: new ContentFiles(join(ground.folder, 'contents')),
     onStatus: (one) => status.set(one.key.name, one),
     onGone: (key) => status.delete(key.name),
     onEndpoints: (list) => {
@@ -254,6 +255,7 @@ test('deploy: two replicas come up, are reached, roll over, fail over and are ad
     session.reconciler.setWanted(wanted({ revision: 6 }));
     await session.until('gone', async () => (await ground.engine.list()).length === 0);
     await session.until('told', () => session.status.size === 0);
+    await session.until('no network', async () => (await ground.engine.listNetworks()).length === 0);
   });
 });
 

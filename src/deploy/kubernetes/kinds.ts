@@ -649,7 +649,7 @@ const SERVICE: Kind = {
         ports: required(
           list(
             object({
-              name: enforced(PORT_NAME),
+              name: enforced(LABEL_NAME),
               port: required(PORT_NUMBER),
               targetPort: emulated(
                 { kind: 'port' },
@@ -735,7 +735,7 @@ const INGRESS: Kind = {
                               object({
                                 name: required(LABEL_NAME),
                                 port: required(
-                                  object({ number: enforced(PORT_NUMBER), name: enforced(PORT_NAME) }, [
+                                  object({ number: enforced(PORT_NUMBER), name: enforced(LABEL_NAME) }, [
                                     'number',
                                     'name',
                                   ]),
@@ -851,7 +851,10 @@ export const KINDS: readonly Kind[] = [DEPLOYMENT, POD, SERVICE, INGRESS, CONFIG
 
 /** Kinds of Kubernetes that people write and that are not taken yet. */
 export const KINDS_REFUSED: readonly string[] = [
+  'ClusterRole',
+  'ClusterRoleBinding',
   'CronJob',
+  'CustomResourceDefinition',
   'DaemonSet',
   'HorizontalPodAutoscaler',
   'Job',
@@ -861,7 +864,9 @@ export const KINDS_REFUSED: readonly string[] = [
   'NetworkPolicy',
   'PersistentVolume',
   'PodDisruptionBudget',
+  'PodTemplate',
   'ReplicaSet',
+  'ReplicationController',
   'ResourceQuota',
   'Role',
   'RoleBinding',

@@ -5,12 +5,23 @@ import type { PodSpec, WantedState } from '../../model.ts';
 import { engineFault } from './errors.ts';
 import { contentAt } from './orders.ts';
 
+/** Where the files of ConfigMap and Secret volumes are kept for the pods of this host. */
+export interface ContentStore {
+  /** The folder that is mounted for a volume of a pod. */
+  folder(pod: string, volume: string): string;
+  /** Writes all files of a pod; writing them again changes nothing. */
+  write(pod: string, spec: PodSpec, contents: WantedState['contents']): Promise<void>;
+  remove(pod: string): Promise<void>;
+  /** Removes what belongs to none of these pods. */
+  sweep(pods: ReadonlySet<string>): Promise<void>;
+}
+
 /**
  * The files of ConfigMap and Secret volumes, one folder per pod, to be bind-mounted read-only. The root should lie on a
  * tmpfs, so that Secrets never reach a disk; it is closed to everybody else (0700), while inside a container the files
  * have the modes their author asked for.
  */
-export class ContentFiles {
+export class ContentFiles implements ContentStore {
   readonly #root: string;
 
   constructor(root: string) {

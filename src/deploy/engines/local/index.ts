@@ -1,3 +1,4 @@
+export { ContentFiles, type ContentStore } from './content-files.ts';
 export type {
   ContainerEngine,
   Endpoint,

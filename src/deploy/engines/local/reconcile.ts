@@ -10,7 +10,7 @@ import {
   type WorkloadKey,
   type WorkloadSpec,
 } from '../../model.ts';
-import { ContentFiles } from './content-files.ts';
+import type { ContentStore } from './content-files.ts';
 import type { ContainerEngine, LocalImage, ObservedPod, PodPlace, RegistryCredentials } from './engine.ts';
 import { engineFault } from './errors.ts';
 import { formatHosts, type NamedPod, serviceHosts, serviceRedirects } from './hosts.ts';
@@ -65,8 +65,8 @@ export interface ReconcilerOptions {
   readonly log: Log;
   readonly gate: StartGate;
   readonly askProbe: AskProbe;
-  /** A folder on a tmpfs, for the files of ConfigMaps and Secrets. */
-  readonly contentFolder: string;
+  /** The files of ConfigMaps and Secrets, on a tmpfs. */
+  readonly contents: ContentStore;
   /** Called once per pull, so that a token can be short-lived. @default none */
   readonly credentials?: (image: string) => Promise<RegistryCredentials | null>;
   readonly onStatus?: (status: WorkloadStatus) => void;
@@ -88,7 +88,7 @@ type Wake = 'wanted' | 'event' | 'probe' | 'action' | 'time' | 'stop';
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #prober: Prober;
-  readonly #files: ContentFiles;
+  readonly #files: ContentStore;
   readonly #lanes = new Lanes(ACTIONS_IN_FLIGHT_MAX);
   readonly #busy = new Map<string, Busy>();
   readonly #running = new Set<Promise<void>>();
@@ -115,7 +115,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#files = new ContentFiles(options.contentFolder);
+    this.#files = options.contents;
     this.#prober = new Prober({ clock: options.clock, ask: options.askProbe, onChange: () => this.#notice('probe') });
   }
 
@@ -181,7 +181,7 @@ export class Reconciler {
   async #tick(): Promise<number> {
     const { engine, clock } = this.#options;
     const before = new Map(this.#busy);
-    const sweeping = clock.now().getTime() - this.#lastSweepMs >= SWEEP_MS;
+    const sweeping = this.#hasEmptyNetwork() || clock.now().getTime() - this.#lastSweepMs >= SWEEP_MS;
     const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
     this.#pods = pods;
     if (!this.#hasWanted) return RESYNC_MS;
@@ -218,6 +218,16 @@ export class Reconciler {
     if (sweeping) await this.#sweep(nowMs);
     await this.#saveMemory();
     return Math.min(RESYNC_MS, Math.max(0, (result.nextCheckMs ?? Number.POSITIVE_INFINITY) - clock.now().getTime()));
+  }
+
+  /** Whether an environment that had pods has neither pods nor anything wanted any more. */
+  #hasEmptyNetwork(): boolean {
+    const { instance } = this.#options;
+    const used = new Set(this.#wanted.workloads.map(({ key }) => networkName(instance, key.project, key.environment)));
+    for (const { labels } of this.#pods) {
+      used.add(networkName(instance, labels[LABEL.project] ?? '', labels[LABEL.environment] ?? ''));
+    }
+    return [...this.#networks].some((network) => !used.has(network));
   }
 
   #notice(reason: Wake): void {

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { WantedWorkload } from '../../model.ts';
+import type { ObservedContainer, ObservedPod } from './engine.ts';
+import { formatHosts, serviceHosts, serviceRedirects } from './hosts.ts';
+import { bridgeName, hostName, LABEL, podLabels, podName } from './labels.ts';
+import { expandReferences } from './orders.ts';
+import {
+  type Action,
+  EMPTY_MEMORY,
+  type Observation,
+  type Plan,
+  type PlanMemory,
+  plan,
+  troubleOfSpec,
+} from './plan.ts';
+import { sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
+
+const NOW_MS = Date.UTC(2030, 0, 1);
+
+function podOf(workload: WantedWorkload, slot: number, more: Partial<ObservedContainer> = {}): ObservedPod {
+  const identity = { key: workload.key, specHash: workload.specHash, slot };
+  const name = podName('t', identity);
+  const labels = podLabels('t', identity, 5);
+  return {
+    id: `id-${name}`,
+    name,
+    labels,
+    createdAtMs: NOW_MS - 60_000,
+    infra: { id: `infra-${name}`, state: 'running', startedAtMs: NOW_MS - 60_000 },
+    containers: [
+      {
+        id: `c-${name}`,
+        name: `${name}-main-0`,
+        labels: {
+          ...labels,
+          [LABEL.container]: 'main',
+          [LABEL.role]: 'main',
+          [LABEL.attempt]: '0',
+          [LABEL.failures]: '0',
+        },
+        image: 'i',
+        state: 'running',
+        pid: 1,
+        startedAtMs: NOW_MS - 60_000,
+        exitedAtMs: null,
+        exitCode: null,
+        ...more,
+      },
+    ],
+  };
+}
+
+function run(
+  workloads: readonly WantedWorkload[],
+  pods: readonly ObservedPod[],
+  more: Partial<Observation> = {},
+  memory: PlanMemory = EMPTY_MEMORY,
+): Plan {
+  const observed = { pods, health: new Map(), busy: new Map(), networks: null, ...more };
+  return plan('t', sampleState(workloads), observed, memory, NOW_MS);
+}
+
+function say(actions: readonly Action[]): string[] {
+  return actions.map((action) => {
+    if (action.kind === 'create-pod') return `create ${action.pod.slot}`;
+    if (action.kind === 'remove-pod') return `remove ${action.pod.name.split('-').pop()}`;
+    if (action.kind === 'mend-pod') return `mend ${action.steps.map(({ kind }) => kind).join('+')}`;
+    return `remove ${action.network}`;
+  });
+}
+
+const v1 = sampleWorkload('web', 'v1', { replicas: 3 });
+const v2 = sampleWorkload('web', 'v2', { replicas: 3, generation: 2, previous: v1 });
+const three = [0, 1, 2].map((slot) => podOf(v1, slot));
+
+test('plan() makes what is missing, and nothing when all is there', () => {
+  assert.deepEqual(say(run([v1], []).actions), ['create 0', 'create 1', 'create 2']);
+  assert.deepEqual(say(run([v1], three).actions), []);
+  assert.equal(run([v1], three).statuses[0]?.phase, 'available');
+  assert.deepEqual(say(run([v1], three.slice(1)).actions), ['create 0']);
+});
+
+test('plan() is the same for the same arguments', () => {
+  assert.deepEqual(run([v2], three), run([v2], three));
+});
+
+test('plan() removes the highest replicas first, and all of what is not wanted', () => {
+  assert.deepEqual(say(run([{ ...v1, replicas: 1 }], three).actions), ['remove 1', 'remove 2']);
+  assert.deepEqual(say(run([{ ...v1, replicas: 0 }], three).actions), ['remove 0', 'remove 1', 'remove 2']);
+  assert.deepEqual(say(run([], three).actions), ['remove 0', 'remove 1', 'remove 2']);
+  assert.equal(run([{ ...v1, replicas: 0 }], []).statuses[0]?.phase, 'stopped');
+});
+
+test('a rolling update goes one by one with maxSurge 1, maxUnavailable 0', () => {
+  assert.deepEqual(say(run([v2], three).actions), ['create 0']);
+  const young = podOf(v2, 0, { startedAtMs: NOW_MS });
+  assert.deepEqual(say(run([v2], [...three, young]).actions), [], 'a pod without probes is given three seconds');
+  assert.deepEqual(say(run([v2], [...three, podOf(v2, 0)]).actions), ['remove 2']);
+  assert.deepEqual(say(run([v2], [...three.slice(0, 2), podOf(v2, 0)]).actions), ['create 1']);
+  assert.deepEqual(
+    say(
+      run(
+        [v2],
+        [0, 1, 2].map((slot) => podOf(v2, slot)),
+      ).actions,
+    ),
+    [],
+  );
+});
+
+test('maxUnavailable lets old replicas go before new ones are there', () => {
+  const rolling = { ...v2, strategy: { kind: 'rolling', maxSurge: 0, maxUnavailable: '34%' } } as const;
+  assert.deepEqual(say(run([rolling], three).actions), ['remove 2']);
+  assert.deepEqual(say(run([rolling], three.slice(0, 2)).actions), ['create 0']);
+});
+
+test('percentages round up for surge and down for unavailable', () => {
+  const four = sampleWorkload('web', 'v1', { replicas: 4 });
+  const next = sampleWorkload('web', 'v2', {
+    replicas: 4,
+    previous: four,
+    strategy: { kind: 'rolling', maxSurge: '30%', maxUnavailable: '30%' },
+  });
+  assert.deepEqual(
+    say(
+      run(
+        [next],
+        [0, 1, 2, 3].map((slot) => podOf(four, slot)),
+      ).actions,
+    ),
+    ['create 0', 'create 1', 'remove 3'],
+  );
+});
+
+test('Recreate waits until the old version is gone, also while it is being removed', () => {
+  const recreate = { ...v2, strategy: { kind: 'recreate' } } as const;
+  assert.deepEqual(say(run([recreate], three).actions), ['remove 0', 'remove 1', 'remove 2']);
+  const busy = new Map(three.map(({ name }) => [name, { kind: 'remove' } as const]));
+  assert.deepEqual(say(run([recreate], three, { busy }).actions), []);
+  assert.deepEqual(say(run([recreate], []).actions), ['create 0', 'create 1', 'create 2']);
+});
+
+test('a refused version takes nobody away, and the previous one is kept whole', () => {
+  const trouble = { kind: 'refused', count: 1, untilMs: NOW_MS + 1000, texts: [{ en: 'no', es: 'no' }] } as const;
+  const memory: PlanMemory = { ...EMPTY_MEMORY, troubles: { [troubleOfSpec(v2.key, v2.specHash)]: trouble } };
+  const { actions, statuses, nextCheckMs } = run([v2], three.slice(1), {}, memory);
+  assert.deepEqual(say(actions), ['create 0']);
+  assert.equal(actions[0]?.kind === 'create-pod' && actions[0].spec.specHash, v1.specHash);
+  assert.equal(statuses[0]?.phase, 'refused');
+  assert.ok(nextCheckMs === null || nextCheckMs <= NOW_MS + 60_000);
+  const recreate = { ...v2, previous: null, strategy: { kind: 'recreate' } } as const;
+  assert.deepEqual(say(run([recreate], three, {}, memory).actions), []);
+});
+
+test('a pod without a running network is replaced', () => {
+  const broken = three.map((pod) => ({ ...pod, infra: { id: 'x', state: 'exited', startedAtMs: 1 } as const }));
+  assert.deepEqual(say(run([v1], broken).actions), [
+    'remove 0',
+    'remove 1',
+    'remove 2',
+    'create 3',
+    'create 4',
+    'create 5',
+  ]);
+});
+
+test('a paused container is left as it is and not counted as ready', () => {
+  const { actions, statuses } = run([v1], [...three.slice(0, 2), podOf(v1, 2, { state: 'paused' })]);
+  assert.deepEqual(say(actions), []);
+  assert.equal(statuses[0]?.ready, 2);
+  assert.equal(statuses[0]?.replicas[2]?.phase, 'paused');
+});
+
+test('init containers run one after the other, and main containers after them', () => {
+  const workload = sampleWorkload(
+    'job',
+    'v1',
+    {},
+    { initContainers: [sampleContainer({ name: 'a' }), sampleContainer({ name: 'b' })] },
+  );
+  const pod = podOf(workload, 0, { state: 'created', startedAtMs: null });
+  const init = (name: string, more: Partial<ObservedContainer>): ObservedContainer => {
+    const [main] = pod.containers;
+    assert.ok(main);
+    return { ...main, id: name, labels: { ...main.labels, [LABEL.container]: name, [LABEL.role]: 'init' }, ...more };
+  };
+  const withInits = (...inits: ObservedContainer[]): string[] =>
+    say(run([workload], [{ ...pod, containers: [...inits, ...pod.containers] }]).actions);
+  const done = { state: 'exited', exitCode: 0, exitedAtMs: NOW_MS } as const;
+  assert.deepEqual(withInits(init('a', { state: 'running' }), init('b', {})), []);
+  assert.deepEqual(withInits(init('a', done), init('b', { state: 'created' })), ['mend start']);
+  assert.deepEqual(withInits(init('a', done), init('b', { ...done, exitCode: 1 })), ['mend create']);
+  assert.deepEqual(withInits(init('a', done), init('b', done)), ['mend start']);
+});
+
+test('pods that are not ours, or whose labels are damaged, are never touched', () => {
+  const [pod] = three;
+  assert.ok(pod);
+  assert.deepEqual(say(run([], [{ ...pod, labels: { ...pod.labels, [LABEL.managed]: 'false' } }]).actions), []);
+  assert.deepEqual(say(run([], [{ ...pod, labels: { ...pod.labels, [LABEL.replica]: 'x' } }]).actions), []);
+});
+
+test('an empty environment loses its network, a used one keeps it', () => {
+  assert.deepEqual(say(run([v1], three, { networks: ['t-shop-dev', 't-shop-old'] }).actions), ['remove t-shop-old']);
+});
+
+test('a service name means the ready pods of its own environment, begun by another one for each client', () => {
+  const service = { project: 'shop', environment: 'dev', name: 'web', selector: { app: 'web' }, ports: [] };
+  const pod = (name: string, environment: string, app: string) => ({
+    name,
+    project: 'shop',
+    environment,
+    labels: { app },
+    address: name,
+  });
+  const ready = [pod('a', 'dev', 'web'), pod('b', 'dev', 'web'), pod('c', 'prod', 'web'), pod('d', 'dev', 'api')];
+  const seen = new Set<string>();
+  for (let client = 0; client < 20; client++) {
+    const entries = serviceHosts([service], ready, { name: `client-${client}`, project: 'shop', environment: 'dev' });
+    assert.deepEqual(entries.map(({ address }) => address).sort(), ['a', 'b']);
+    seen.add(entries[0]?.address ?? '');
+  }
+  assert.deepEqual([...seen].sort(), ['a', 'b']);
+  assert.deepEqual(serviceHosts([service], [], { name: 'x', project: 'shop', environment: 'dev' }), []);
+  assert.deepEqual(serviceHosts([service], ready, { name: 'x', project: 'other', environment: 'dev' }), []);
+  const file = formatHosts(
+    '10.0.0.9',
+    'me',
+    serviceHosts([service], ready, { name: 'x', project: 'shop', environment: 'dev' }),
+  );
+  assert.match(file, /^127\.0\.0\.1\tlocalhost$/m);
+  assert.match(file, /^a\tweb web\.dev web\.shop-dev /m);
+  assert.doesNotMatch(file, /host\.containers\.internal/);
+});
+
+test('a service port that differs from its target is redirected, an equal one is not', () => {
+  const web = sampleWorkload(
+    'web',
+    'v1',
+    {},
+    { containers: [sampleContainer({ ports: [{ name: 'http', port: 8080, protocol: 'TCP' }] })] },
+  );
+  const service = (port: number, targetPort: number | string) => ({
+    project: 'shop',
+    environment: 'dev',
+    name: 'web',
+    selector: { app: 'web' },
+    ports: [{ name: null, port, targetPort, protocol: 'TCP' } as const],
+  });
+  assert.deepEqual(serviceRedirects([service(80, 'http')], web), [{ from: 80, to: 8080 }]);
+  assert.deepEqual(serviceRedirects([service(8080, 'http')], web), []);
+  assert.deepEqual(serviceRedirects([{ ...service(80, 'http'), environment: 'prod' }], web), []);
+});
+
+test('names fit what the kernel allows', () => {
+  const identity = {
+    key: { project: 'p'.repeat(53), environment: 'e'.repeat(53), name: 'w'.repeat(53) },
+    specHash: `sha256:${'a'.repeat(64)}`,
+    slot: 999,
+  };
+  assert.ok(hostName(identity).length <= 63);
+  assert.ok(bridgeName('x'.repeat(200)).length <= 15);
+  assert.ok(podName('darsena', identity).length < 250);
+});
+
+test('expandReferences() follows the Kubernetes rules', () => {
+  const table: readonly [string, string][] = [
+    ['$(A)', '1'],
+    ['$$(A)', '$(A)'],
+    ['$(B)', '$(B)'],
+    ['x$(A)y$(A)', 'x1y1'],
+    ['$A', '$A'],
+    ['$(__proto__)', '$(__proto__)'],
+  ];
+  for (const [written, value] of table) assert.equal(expandReferences(written, { A: '1' }), value);
+});

@@ -1,0 +1,403 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLog } from '../../../system/index.ts';
+import type { WantedState, WantedWorkload } from '../../model.ts';
+import type { ContainerEngine } from './engine.ts';
+import { LABEL, readPodIdentity } from './labels.ts';
+import { MemoryEngine, type MemoryFate } from './memory.ts';
+import { EMPTY_MEMORY, type PlanMemory } from './plan.ts';
+import type { AskProbe } from './probes.ts';
+import { Reconciler, type StartGate } from './reconcile.ts';
+import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
+import type { WorkloadStatus } from './status.ts';
+
+/** DARSENA_SIMULATION_ROUNDS=500 for the long run. */
+const ROUNDS = Number(process.env['DARSENA_SIMULATION_ROUNDS'] ?? 100);
+
+const MINUTE_MS = 60_000;
+const allowAll: StartGate = { check: async () => ({ allow: true }) };
+const allWell: AskProbe = async () => ({ kind: 'success' });
+
+/** The engine as one agent sees it: when the agent is killed, no call of it comes back or begins any more. */
+function mortal(engine: MemoryEngine): { engine: ContainerEngine; kill: () => void } {
+  let alive = true;
+  const never = new Promise<never>(() => undefined);
+  const proxy = new Proxy(engine, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      if (name === 'watch') {
+        return (signal: AbortSignal) => (alive ? Reflect.apply(member, target, [signal]) : never);
+      }
+      return async (...args: unknown[]) => {
+        if (!alive) return never;
+        const result: unknown = await Reflect.apply(member, target, args);
+        return alive ? result : never;
+      };
+    },
+  });
+  return { engine: proxy, kill: () => (alive = false) };
+}
+
+class World {
+  readonly clock = new SimulatedClock();
+  readonly random: () => number;
+  readonly engine: MemoryEngine;
+  readonly status = new Map<string, WorkloadStatus>();
+  memory: PlanMemory = EMPTY_MEMORY;
+  faults = 0;
+  reconciler: Reconciler;
+  #kill: () => void = () => undefined;
+  wanted: WantedState = sampleState([]);
+  readonly askProbe: AskProbe;
+
+  constructor(seed: number, askProbe: AskProbe = allWell, onStart?: (version: string) => number | null) {
+    this.random = randomFrom(seed);
+    this.askProbe = askProbe;
+    this.engine = new MemoryEngine({
+      clock: this.clock,
+      latencyMs: () => Math.floor(this.random() * 40),
+      fate: (): MemoryFate => {
+        if (this.random() >= this.faults) return 'work';
+        const kind = this.random();
+        return kind < 0.45 ? 'fail' : kind < 0.9 ? 'fail-after' : 'stall';
+      },
+      onStart: (order) => {
+        const code = onStart?.(order.args?.[0] ?? '') ?? null;
+        return code === null ? 'run' : { exitCode: code };
+      },
+    });
+    this.reconciler = this.#start();
+  }
+
+  /** SIGKILL and a new agent: all that was in flight is cut off wherever it was. */
+  restart(): void {
+    this.#kill();
+    void this.reconciler.stop();
+    this.status.clear();
+    this.reconciler = this.#start();
+    this.reconciler.setWanted(this.wanted);
+  }
+
+  want(workloads: readonly WantedWorkload[], more: Partial<WantedState> = {}): void {
+    this.wanted = sampleState(workloads, more);
+    this.reconciler.setWanted(this.wanted);
+  }
+
+  async close(): Promise<void> {
+    this.#kill();
+    void this.reconciler.stop();
+  }
+
+  #start(): Reconciler {
+    const { engine, kill } = mortal(this.engine);
+    this.#kill = kill;
+    const reconciler = new Reconciler({
+      instance: 'sim',
+      engine,
+      clock: this.clock,
+      log: silentLog,
+      gate: allowAll,
+      askProbe: this.askProbe,
+      contents: NO_FILES,
+      onStatus: (status) => this.status.set(status.key.name, status),
+      onGone: (key) => this.status.delete(key.name),
+      memory: {
+        load: async () => this.memory,
+        save: async (memory) => {
+          this.memory = memory;
+        },
+      },
+    });
+    reconciler.start();
+    return reconciler;
+  }
+}
+
+function versionsRunning(world: World, name: string): Set<string> {
+  const versions = new Set<string>();
+  for (const pod of world.engine.snapshot()) {
+    const identity = readPodIdentity(pod.labels);
+    if (identity?.key.name === name && pod.containers.some(({ state }) => state === 'running')) {
+      versions.add(identity.specHash);
+    }
+  }
+  return versions;
+}
+
+function randomWorkload(
+  world: World,
+  index: number,
+  generation: number,
+  before: WantedWorkload | null,
+): WantedWorkload {
+  const { random } = world;
+  const name = `w${index}`;
+  const version = `v${Math.floor(random() * 3)}`;
+  const recreate = index % 2 === 1;
+  const container = sampleContainer({
+    args: [version],
+    mounts: [
+      { volume: 'data', path: '/data', readOnly: false },
+      { volume: 'tmp', path: '/tmp', readOnly: false },
+    ],
+  });
+  const workload = sampleWorkload(
+    name,
+    version,
+    {
+      generation,
+      replicas: Math.floor(random() * 4),
+      strategy: recreate ? { kind: 'recreate' } : { kind: 'rolling', maxSurge: 1, maxUnavailable: '25%' },
+    },
+    {
+      containers: [container],
+      initContainers: random() < 0.3 ? [sampleContainer({ name: 'init', args: ['init'] })] : [],
+      volumes: [
+        { kind: 'claim', name: 'data', claim: `${name}-data`, readOnly: false },
+        { kind: 'scratch', name: 'tmp' },
+      ],
+    },
+  );
+  const previous =
+    before === null || before.specHash === workload.specHash ? null : { specHash: before.specHash, pod: before.pod };
+  return { ...workload, previous };
+}
+
+test(`the reconciler converges from ${ROUNDS} random stories of kills, faults, crashes and reboots`, async () => {
+  for (let seed = 1; seed <= ROUNDS; seed++) {
+    const world = new World(seed, allWell, (version) => (version === 'init' ? 0 : null));
+    const claims = new Set<string>();
+    const overlaps: string[] = [];
+    const watch = (): void => {
+      for (const name of ['w1', 'w3']) if (versionsRunning(world, name).size > 1) overlaps.push(name);
+    };
+    let workloads: WantedWorkload[] = [];
+    world.faults = 0.08;
+    for (let step = 0; step < 8; step++) {
+      const fate = world.random();
+      if (fate < 0.45) {
+        workloads = [0, 1, 2, 3]
+          .filter(() => world.random() < 0.8)
+          .map((index) =>
+            randomWorkload(world, index, step + 1, workloads.find(({ key }) => key.name === `w${index}`) ?? null),
+          );
+        world.want(workloads);
+      } else if (fate < 0.7) {
+        world.restart();
+      } else if (fate < 0.85) {
+        const running = world.engine
+          .snapshot()
+          .flatMap((pod) => pod.containers.filter(({ state }) => state === 'running'));
+        const victim = running[Math.floor(world.random() * running.length)];
+        if (victim !== undefined) world.engine.crash(victim.id, 1);
+      } else if (fate < 0.92) {
+        world.engine.reboot();
+      } else {
+        world.faults = world.faults === 1 ? 0.08 : 1;
+      }
+      await world.clock.advance(Math.floor(world.random() * 5_000), watch);
+      for (const { name, labels } of await volumes(world)) if (labels[LABEL.claim]) claims.add(name);
+    }
+    world.faults = 0;
+    workloads = workloads.map((workload) => ({ ...workload, generation: 99 }));
+    world.want(workloads);
+    await world.clock.advance(MINUTE_MS, watch);
+    await world.clock.advance(6 * MINUTE_MS);
+
+    const story = `seed ${seed}`;
+    assert.deepEqual(overlaps, [], `${story}: versions of a Recreate workload ran together`);
+    const pods = world.engine.snapshot();
+    const expected = workloads.flatMap(({ key, replicas, specHash }) =>
+      Array(replicas).fill(`${key.name} ${specHash}`),
+    );
+    const actual = pods.map(({ labels }) => `${labels[LABEL.workload]} ${labels[LABEL.specHash]}`);
+    assert.deepEqual(actual.sort(), expected.sort(), `${story}: pods`);
+    for (const pod of pods) {
+      const main = pod.containers.filter(({ labels, state }) => labels[LABEL.role] === 'main' && state === 'running');
+      assert.equal(main.length, 1, `${story}: ${pod.name} runs its container once`);
+    }
+    const left = await volumes(world);
+    for (const claim of claims)
+      assert.ok(
+        left.some(({ name }) => name === claim),
+        `${story}: the volume ${claim} is there`,
+      );
+    const names = new Set(pods.map(({ name }) => name));
+    for (const { name, labels } of left) {
+      const owner = labels[LABEL.scratchOf];
+      assert.ok(owner === undefined || names.has(owner), `${story}: ${name} belongs to no pod`);
+    }
+    assert.equal(
+      (await asked(world, () => world.engine.listNetworks())).length,
+      workloads.length > 0 ? 1 : 0,
+      `${story}: networks`,
+    );
+    for (const { key, replicas } of workloads) {
+      const phase = world.status.get(key.name)?.phase;
+      assert.equal(phase, replicas === 0 ? 'stopped' : 'available', `${story}: ${key.name}`);
+    }
+    await world.close();
+  }
+});
+
+/** Asks the engine without faults; time must pass for its answer. */
+async function asked<T>(world: World, ask: () => Promise<T>): Promise<T> {
+  const { faults } = world;
+  world.faults = 0;
+  const pending = ask();
+  await world.clock.advance(50);
+  world.faults = faults;
+  return pending;
+}
+
+function volumes(world: World): Promise<{ name: string; labels: Readonly<Record<string, string>> }[]> {
+  return asked(world, () => world.engine.listVolumes());
+}
+
+test('an engine that fails, stalls or talks nonsense causes no restart, and is told after 30 s', async () => {
+  const world = new World(7);
+  world.want([sampleWorkload('web', 'v1', { replicas: 3 })]);
+  await world.clock.advance(10_000);
+  assert.equal(world.status.get('web')?.phase, 'available');
+  const before = JSON.stringify(world.engine.snapshot());
+  world.faults = 1;
+  await world.clock.advance(20_000);
+  const listed = world.engine.calls.get('list') ?? 0;
+  await world.clock.advance(5 * MINUTE_MS);
+  assert.ok((world.engine.calls.get('list') ?? 0) - listed < 80, 'asked with growing pauses');
+  assert.ok(world.status.get('web')?.conditions.some(({ type }) => type === 'engine-away'));
+  assert.equal(world.status.get('web')?.ready, 3);
+  world.faults = 0;
+  await world.clock.advance(MINUTE_MS);
+  assert.equal(JSON.stringify(world.engine.snapshot()), before);
+  assert.deepEqual(world.status.get('web')?.conditions, []);
+  await world.close();
+});
+
+test('a crashing container is restarted at once, then after 10, 20, 40 … 300 s, and a long run forgets', async () => {
+  let crashes = true;
+  const starts: number[] = [];
+  const world = new World(3, allWell, () => {
+    starts.push(world.clock.now().getTime());
+    return crashes ? 1 : null;
+  });
+  world.want([sampleWorkload('web', 'v1')]);
+  await world.clock.advance(30 * MINUTE_MS);
+  const pauses = starts.slice(1).map((at, index) => Math.round((at - (starts[index] ?? 0)) / 1000));
+  assert.deepEqual(pauses.slice(0, 8), [0, 10, 20, 40, 80, 160, 300, 300]);
+  assert.ok(world.status.get('web')?.conditions.some(({ type }) => type === 'crash-loop'));
+  assert.ok(world.engine.snapshot()[0]?.containers.length === 2, 'the last ended attempt is kept for its log');
+  crashes = false;
+  await world.clock.advance(16 * MINUTE_MS);
+  assert.equal(world.status.get('web')?.phase, 'available');
+  const [running] = world.engine.snapshot()[0]?.containers.filter(({ state }) => state === 'running') ?? [];
+  const before = starts.length;
+  world.engine.crash(running?.id ?? '', 1);
+  await world.clock.advance(1_000);
+  assert.equal(starts.length, before + 1);
+  await world.close();
+});
+
+test('a version that crashes does not take the place of the old one, and is rolled back when its time is over', async () => {
+  const world = new World(5, allWell, (version) => (version === 'bad' ? 1 : null));
+  const good = sampleWorkload('web', 'good', { replicas: 3 });
+  world.want([good]);
+  await world.clock.advance(10_000);
+  const bad = sampleWorkload('web', 'bad', { replicas: 3, generation: 2, previous: good });
+  world.want([bad]);
+  let least = 3;
+  const watch = (): void => {
+    const pods = world.engine.snapshot().filter(({ labels }) => labels[LABEL.specHash] === good.specHash);
+    least = Math.min(
+      least,
+      pods.filter(({ containers }) => containers.some(({ state }) => state === 'running')).length,
+    );
+  };
+  await world.clock.advance(2 * MINUTE_MS, watch);
+  assert.equal(least, 3);
+  assert.equal(world.status.get('web')?.phase, 'rolled-back');
+  assert.equal(world.status.get('web')?.updated, 0);
+  world.restart();
+  await world.clock.advance(5 * MINUTE_MS, watch);
+  assert.equal(world.status.get('web')?.phase, 'rolled-back', 'a restart of the agent does not try it again');
+  assert.equal(least, 3);
+  world.want([{ ...bad, generation: 3 }]);
+  await world.clock.advance(5_000);
+  assert.equal(world.status.get('web')?.phase, 'progressing', 'a new deploy of the same version does');
+  await world.close();
+});
+
+test('a liveness failure restarts the container; a startup probe holds readiness and liveness back', async () => {
+  let alive = true;
+  let startedAtMs = 0;
+  const asked: string[] = [];
+  const ask: AskProbe = async (target, probe) => {
+    const now = world.clock.now().getTime();
+    startedAtMs = target.startedAtMs;
+    const kind =
+      probe === target.container.startupProbe
+        ? 'startup'
+        : probe === target.container.livenessProbe
+          ? 'liveness'
+          : 'readiness';
+    asked.push(kind);
+    if (kind === 'startup')
+      return now - startedAtMs > 7_000 ? { kind: 'success' } : { kind: 'failure', text: 'not yet' };
+    if (kind === 'liveness' && !alive) return { kind: 'failure', text: 'stuck' };
+    return { kind: 'success' };
+  };
+  const world = new World(9, ask);
+  const probe = {
+    action: { kind: 'tcp', port: 80 },
+    initialDelaySeconds: 0,
+    periodSeconds: 5,
+    timeoutSeconds: 1,
+    successThreshold: 1,
+    failureThreshold: 3,
+  } as const;
+  const container = sampleContainer({
+    startupProbe: { ...probe },
+    livenessProbe: { ...probe },
+    readinessProbe: { ...probe },
+  });
+  world.want([sampleWorkload('web', 'v1', {}, { containers: [container] })]);
+  await world.clock.advance(6_000);
+  assert.equal(world.status.get('web')?.ready, 0);
+  assert.deepEqual([...new Set(asked)], ['startup']);
+  await world.clock.advance(6_000);
+  assert.equal(world.status.get('web')?.phase, 'available');
+  alive = false;
+  await world.clock.advance(16_000);
+  alive = true;
+  assert.equal(world.status.get('web')?.replicas[0]?.restarts, 1);
+  await world.clock.advance(20_000);
+  assert.equal(world.status.get('web')?.phase, 'available');
+  assert.equal(world.engine.snapshot().length, 1);
+  await world.close();
+});
+
+test('a pod adopted while it is ready stays ready: no restart of the agent empties a name', async () => {
+  const world = new World(11);
+  const probe = {
+    action: { kind: 'tcp', port: 80 },
+    initialDelaySeconds: 0,
+    periodSeconds: 10,
+    timeoutSeconds: 1,
+    successThreshold: 1,
+    failureThreshold: 3,
+  } as const;
+  const container = sampleContainer({ readinessProbe: probe });
+  const service = { project: 'shop', environment: 'dev', name: 'web', selector: { app: 'web' }, ports: [] };
+  world.want([sampleWorkload('web', 'v1', { replicas: 2 }, { containers: [container] })], { services: [service] });
+  await world.clock.advance(20_000);
+  const [first] = world.engine.snapshot();
+  assert.equal(world.engine.hostsOf(first?.name ?? '').length, 2);
+  world.restart();
+  let least = 2;
+  await world.clock.advance(20_000, () => {
+    least = Math.min(least, world.engine.hostsOf(first?.name ?? '').length);
+  });
+  assert.equal(least, 2);
+  await world.close();
+});
