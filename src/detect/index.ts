@@ -1,4 +1,5 @@
 export type { Alert, AlertAncestor, AlertProcess } from './alert.ts';
+export { detectCommands } from './commands.ts';
 export { RuleEngine, type RuleState, type RuleText } from './engine.ts';
 export { escapeControls } from './output.ts';
 export type { Finding, FindingCode } from './rule-file.ts';

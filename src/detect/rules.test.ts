@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { RuleEngine } from './engine.ts';
+import { parseFilter } from './filter-parser.ts';
+import { FILTER_DEPTH_MAX } from './limits.ts';
+import { escapeControls } from './output.ts';
+
+const root = process.env['DARSENA_TEST_DATA'];
+const falco = root === undefined ? null : join(root, 'rules', 'falco');
+const skip = falco === null || !existsSync(falco) ? 'DARSENA_TEST_DATA is not set: no Falco rules' : false;
+
+const load = (text: string) => RuleEngine.load([{ file: 'test.yaml', text }]);
+const rule = (name: string, condition: string, rest = '') =>
+  `- rule: ${name}\n  desc: d\n  condition: ${condition}\n  output: o %proc.name\n  priority: INFO\n${rest}`;
+
+test("Falco's own rule files load unchanged without an error", { skip }, (t) => {
+  const files = ['falco_rules.yaml', 'falco-incubating_rules.yaml'];
+  const engine = RuleEngine.load(files.map((file) => ({ file, text: readFileSync(join(falco ?? '', file), 'utf8') })));
+  assert.deepEqual(
+    engine.findings.filter((finding) => finding.severity === 'error'),
+    [],
+  );
+  const on = engine.states.filter((state) => state.offReason === null).map((state) => state.rule.name);
+  t.diagnostic(`${on.length} of ${engine.states.length} rules can run`);
+  assert.ok(on.includes('Terminal shell in container') && on.includes('Read sensitive file untrusted'));
+  for (const state of engine.states) {
+    if (state.offReason === null || !state.rule.enabled) continue;
+    const told = engine.findings.some((finding) => finding.item === state.rule.name && finding.message.includes('off'));
+    assert.ok(told, `${state.rule.name} is off without a word`);
+  }
+});
+
+test('the shipped rules load without an error or a warning', () => {
+  const folder = join(import.meta.dirname, '..', '..', 'rules', 'detection');
+  const files = readdirSync(folder).map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }));
+  const engine = RuleEngine.load(files);
+  assert.deepEqual(engine.findings, []);
+  assert.ok(engine.states.every((state) => state.offReason === null));
+});
+
+test('an error names file, line and column of the condition, folded or not', () => {
+  const folded = `- rule: A\n  desc: d\n  condition: >\n    evt.type = execve\n    and proc.nmae = x\n  output: o\n  priority: INFO\n`;
+  const [finding] = load(folded).findings;
+  assert.deepEqual(
+    [finding?.code, finding?.line, finding?.column, finding?.item],
+    ['LOAD_ERR_COMPILE_CONDITION', 5, 9, 'A'],
+  );
+  const [plain] = load(rule('B', 'evt.type = execve and (proc.name')).findings;
+  assert.equal(plain?.line, 3);
+});
+
+test('a field nobody knows is an error, one that is not observed switches the rule off with a word', () => {
+  assert.equal(load(rule('A', 'evt.type = execve and foo.bar = 1')).hasErrors, true);
+  const engine = load(rule('B', 'evt.type = execve and proc.env contains x'));
+  assert.equal(engine.hasErrors, false);
+  assert.match(engine.states[0]?.offReason ?? '', /proc\.env/);
+  assert.equal(engine.findings[0]?.item, 'B');
+});
+
+test('appends, overrides, switches and exceptions change an earlier rule', () => {
+  const engine = load(
+    [
+      '- list: names\n  items: [a, b]',
+      '- list: names\n  items: [c]\n  override:\n    items: append',
+      rule(
+        'A',
+        'evt.type = execve and proc.name in (names)',
+        '  exceptions:\n    - name: e\n      fields: [proc.exe, proc.tty]\n      comps: [startswith, "="]\n      values:\n        - [/usr, 0]\n',
+      ),
+      '- rule: A\n  condition: and proc.tty = 0\n  append: true',
+      rule('B', 'evt.type = execve'),
+      '- rule: B\n  enabled: false',
+    ].join('\n'),
+  );
+  assert.deepEqual(
+    engine.findings.map((finding) => finding.message),
+    [],
+  );
+  const text = JSON.stringify(engine.states[0]?.rule.filter);
+  for (const part of ['"c"', 'proc.tty', '"/usr"', '"not"']) assert.ok(text.includes(part), part);
+  assert.equal(engine.states[1]?.offReason, 'disabled by its file');
+});
+
+test('a macro or list that names itself is an error, not a loop', () => {
+  const macro = load(
+    `- macro: m\n  condition: (n)\n- macro: n\n  condition: (m)\n${rule('A', 'evt.type = execve and m')}`,
+  );
+  assert.equal(macro.hasErrors, true);
+  const list = load(
+    `- list: l\n  items: [k]\n- list: k\n  items: [l]\n${rule('A', 'evt.type = execve and proc.name in (l)')}`,
+  );
+  assert.equal(list.hasErrors, true);
+});
+
+test('macros that double each other end in an error, not in a full memory', () => {
+  const lines = ['- macro: m0\n  condition: (proc.name = a)'];
+  for (let i = 1; i < 40; i++) lines.push(`- macro: m${i}\n  condition: (m${i - 1} and m${i - 1})`);
+  assert.equal(load(`${lines.join('\n')}\n${rule('A', 'evt.type = execve and m39')}`).hasErrors, true);
+});
+
+test('nesting is allowed up to the cap and refused beyond', () => {
+  const nested = (depth: number) => `${'('.repeat(depth)}a${')'.repeat(depth)}`;
+  parseFilter(nested(FILTER_DEPTH_MAX / 2 - 1));
+  assert.throws(() => parseFilter(nested(FILTER_DEPTH_MAX)), /nested deeper/);
+  assert.throws(() => parseFilter(nested(100_000)), /nested deeper/);
+});
+
+test('text of a rule never becomes code', () => {
+  const hostile = ['"];process.exit(7);//', "');process.exit(7)//", '\u2028process.exit(7)'];
+  for (const text of hostile) {
+    const quoted = text.includes('"') ? `'${text.replaceAll("'", "\\'")}'` : `"${text}"`;
+    const condition = JSON.stringify(`evt.type = execve and (proc.name = ${quoted} or proc.aname contains ${quoted})`);
+    load(rule('A', condition));
+  }
+});
+
+test('look-around and back-references are refused', () => {
+  for (const pattern of ['(?=a)', '(?<!a)b', '(a)\\\\1', '(?<n>a)\\\\k<n>']) {
+    assert.equal(
+      load(rule('A', JSON.stringify(`evt.type = execve and proc.name regex "${pattern}"`))).hasErrors,
+      true,
+      pattern,
+    );
+  }
+});
+
+test('what a program calls itself cannot move the cursor or forge a line', () => {
+  assert.equal(escapeControls('a\n\u001b[2Jb\u202ec\u0085'), 'a\\x0a\\x1b[2Jb\\u202ec\\x85');
+});
+
+test('a file that is not a list of items is an error with a place', () => {
+  assert.equal(load('a: b').findings[0]?.code, 'LOAD_ERR_YAML_VALIDATE');
+  assert.equal(load('- rule: [').findings[0]?.code, 'LOAD_ERR_YAML_PARSE');
+  assert.equal(load('- rule: A\n  condition: evt.type = execve').findings[0]?.code, 'LOAD_ERR_YAML_VALIDATE');
+});
