@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { digestHex, digestOf } from '../oci/index.ts';
 import { BlobFiles } from './blob-files.ts';
+import { scratchFolder } from './test-registry.ts';
 
 let root: string;
 let files: BlobFiles;
 let count = 0;
 
 before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'blob-files-'));
+  root = await mkdtemp(join(scratchFolder(), 'blob-files-'));
   files = await BlobFiles.open(root);
 });
 after(() => rm(root, { recursive: true, force: true }));

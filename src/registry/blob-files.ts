@@ -57,7 +57,7 @@ export class BlobFiles {
 
   /**
    * Adds bytes to the end of an upload and returns its new size. When the source fails, the bytes that arrived stay and
-   * the error goes on to the caller. Bytes are not durable before `seal`.
+   * the error goes on to the caller. Bytes are not durable before `seal`. When the disk fails the upload is gone.
    * @param options.offset where the caller believes the upload ends; another place is refused before reading anything
    * @param options.algorithm of the digest that is expected at the end, when it is known by now
    * @throws Fault registry.upload-unknown, .upload-busy, .upload-out-of-order, .blob-too-large
@@ -85,7 +85,7 @@ export class BlobFiles {
             state?.hasher.update(chunk);
           }
         } finally {
-          await writer.flush();
+          await this.#durably(id, () => writer.flush());
           if (state !== null) {
             state.bytes = writer.position;
             this.#remember(id, state);
@@ -120,7 +120,7 @@ export class BlobFiles {
           await unlink(this.#uploadPath(id));
           throw registryFault('registry.digest-mismatch', { expected: digest, actual });
         }
-        await file.datasync();
+        await this.#durably(id, () => file.datasync());
         return size;
       } finally {
         await file.close();
@@ -245,6 +245,19 @@ export class BlobFiles {
     return folder;
   }
 
+  /**
+   * Writes, and forgets the upload when the disk fails. The kernel reports a failed write-back once and then believes its
+   * pages to be clean (fsync(2)), so trying again with the same file could acknowledge bytes that never reached the disk.
+   */
+  async #durably(id: string, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      await removeFile(this.#uploadPath(id));
+      throw error;
+    }
+  }
+
   /** One writer per upload: two would interleave their bytes. */
   async #alone<T>(id: string, work: () => Promise<T>): Promise<T> {
     if (this.#busy.has(id)) throw registryFault('registry.upload-busy');
@@ -273,8 +286,7 @@ export class BlobFiles {
 
 /**
  * Gathers pieces into large writes and overlaps writing one batch with receiving the next. What is written is pushed to
- * the disk along the way, so that the fsync at the end of a large upload has little left to wait for. The kernel reports
- * a failed write-back to one fsync only (fsync(2)), so a failure along the way fails the upload.
+ * the disk along the way, so that the fsync at the end of a large upload has little left to wait for.
  */
 class GatheringWriter {
   readonly #file: FileHandle;
@@ -286,6 +298,7 @@ class GatheringWriter {
   #writing: Promise<void> = Promise.resolve();
   #synced: number;
   #syncing: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(file: FileHandle, position: number, maxBytes: number) {
     this.#file = file;
@@ -315,6 +328,7 @@ class GatheringWriter {
     if (this.#gathered > 0) this.#start();
     await this.#writing;
     await this.#syncing;
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   #start(): void {
@@ -333,12 +347,18 @@ class GatheringWriter {
       this.#written += bytesWritten;
       rest = skipBytes(rest, bytesWritten);
     }
-    if (this.#written - this.#synced < SYNC_BYTES) return;
-    await this.#syncing;
+    // One at a time, and never waited for here: a slow disk is waited for once, at the end.
+    if (this.#syncing !== undefined || this.#written - this.#synced < SYNC_BYTES) return;
     this.#synced = this.#written;
-    this.#syncing = this.#file.datasync();
-    // Awaited before the next one starts and by flush.
-    this.#syncing.catch(() => undefined);
+    this.#syncing = this.#file.datasync().then(
+      () => {
+        this.#syncing = undefined;
+      },
+      (error: unknown) => {
+        this.#syncing = undefined;
+        this.#failure = { error };
+      },
+    );
   }
 }
 

@@ -196,6 +196,7 @@ export class RepositoryManifests {
       digest,
       tag,
       mediaType: parsed.mediaType,
+      kind,
       principal: by,
     });
     return { digest, subject, kind };

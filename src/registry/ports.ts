@@ -1,6 +1,7 @@
 import type { Principal } from '../access/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
+import type { ManifestKind } from './store.ts';
 
 /** Who acts, as far as the registry needs to know. Rights are decided before and not carried along. */
 export type Caller = Pick<Principal, 'id' | 'actor' | 'kind' | 'name'>;
@@ -52,5 +53,7 @@ export interface ImagePushed {
   readonly digest: Digest;
   readonly tag: string | null;
   readonly mediaType: string;
+  /** Only an `image` can run and is held; artifacts and indexes need no scan of their own. */
+  readonly kind: ManifestKind;
   readonly principal: Caller;
 }

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -59,6 +60,11 @@ export const HELD: Extract<PullAnswer, { allow: false }> = {
   reasons: [{ en: 'not scanned yet', es: 'aún sin analizar' }],
 };
 
+/** Memory where there is some: fsync is part of every push, and unit tests should not wait for a shared disk. */
+export function scratchFolder(): string {
+  return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+}
+
 export async function startTestRegistry(
   options: {
     readonly database?: string;
@@ -68,7 +74,7 @@ export async function startTestRegistry(
     readonly handler?: Partial<RegistryHandlerOptions>;
   } = {},
 ): Promise<TestRegistry> {
-  const root = options.root ?? (await mkdtemp(join(tmpdir(), 'registry-')));
+  const root = options.root ?? (await mkdtemp(join(scratchFolder(), 'registry-')));
   const clock = options.clock ?? systemClock;
   const opened = await openDatabase<RegistryTables & JournalTables>(options.database ?? 'sqlite::memory:', [
     ...journalMigrations,
