@@ -281,7 +281,7 @@ test('the timeline runs from the build over the verdict to the alert and the kil
     timeline.map((entry) => entry.station),
     ['commit', 'build', 'scan', 'signature', 'verdict', 'deploy', 'alert', 'action', 'action'],
   );
-  assert.equal(timeline[4]?.title.es, 'veredicto en la puerta start: advertir');
+  assert.equal(timeline[4]?.title.es, 'veredicto antes de arrancar: advertir');
   assert.deepEqual([processTree[0]?.name, processTree[0]?.children[0]?.name], ['conmon', 'sh']);
   await opened.close();
 });

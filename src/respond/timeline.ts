@@ -73,31 +73,23 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
     case 'image.signed': {
       const use = textAt(fact.body, 'use') ?? 'image';
       const key = textAt(fact.body, 'key') ?? '?';
-      return [
-        say(
-          'signature',
-          'good',
-          `signed (${use}) with key ${key}`,
-          `firmada (${SPANISH_USE[use] ?? use}) con la clave ${key}`,
-        ),
-      ];
+      const spanish = SPANISH_USE[use] ?? use;
+      return [say('signature', 'good', `signed (${use}) with key ${key}`, `firmada (${spanish}) con la clave ${key}`)];
     }
     case 'workload.judged': {
       const decision = textAt(fact.body, 'decision') ?? '';
       const tone = decision === 'allow' ? 'good' : decision === 'warn' ? 'warn' : 'bad';
       const door = textAt(fact.body, 'door') ?? '';
-      return [
-        say(
-          'verdict',
-          tone,
-          `verdict at ${door}: ${decision}`,
-          `veredicto en la puerta ${door}: ${SPANISH_DECISION[decision] ?? decision}`,
-        ),
-      ];
+      const place = DOOR[door] ?? { en: `at ${door}`, es: `en ${door}` };
+      const spanish = SPANISH_DECISION[decision] ?? decision;
+      return [say('verdict', tone, `verdict ${place.en}: ${decision}`, `veredicto ${place.es}: ${spanish}`)];
     }
     case 'workload.changed': {
       const state = textAt(fact.body, 'state') ?? '';
-      return [say('deploy', 'plain', `${subject}: ${state}`, `${subject}: ${SPANISH_STATE[state] ?? state}`)];
+      const commit = textAt(fact.body, 'commit');
+      const source = commit === null ? '' : ` (commit ${commit})`;
+      const spanish = SPANISH_STATE[state] ?? state;
+      return [say('deploy', 'plain', `${subject}: ${state}${source}`, `${subject}: ${spanish}${source}`)];
     }
     default:
       return [];
@@ -110,11 +102,18 @@ const SPANISH_USE: Readonly<Record<string, string>> = {
   scan: 'análisis',
   verdict: 'veredicto',
 };
+const DOOR: Readonly<Record<string, Text>> = {
+  ci: { en: 'in the pipeline', es: 'en la integración continua' },
+  push: { en: 'at push', es: 'al subir la imagen' },
+  pull: { en: 'at pull', es: 'al bajar la imagen' },
+  start: { en: 'before the start', es: 'antes de arrancar' },
+  promote: { en: 'at promotion', es: 'al promover' },
+};
 const SPANISH_DECISION: Readonly<Record<string, string>> = { allow: 'permitir', warn: 'advertir', refuse: 'rechazar' };
 const SPANISH_STATE: Readonly<Record<string, string>> = {
+  judging: 'en juicio',
   'rolling-out': 'desplegando',
   available: 'disponible',
-  active: 'activa',
   refused: 'rechazada',
   failed: 'fallida',
   'rolled-back': 'revertida',

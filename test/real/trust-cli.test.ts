@@ -1,0 +1,236 @@
+/**
+ * The commands of trust, admit and respond against their real routes and stores, as a person types and reads them; only
+ * the network between is left out. Needs nothing of the machine.
+ */
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Command } from 'commander';
+import { type ApiApp, createApi, PLATFORM } from '../../src/access/index.ts';
+import {
+  Admit,
+  type AdmitTables,
+  admitCommands,
+  admitMigrations,
+  NO_SCAN,
+  NO_WORKLOAD,
+  PRESETS_FOLDER,
+  readPolicies,
+  registerAdmitRoutes,
+} from '../../src/admit/index.ts';
+import { Journal, journalMigrations } from '../../src/journal/index.ts';
+import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
+import { createPrint } from '../../src/programs/cli/print.ts';
+import {
+  Respond,
+  type RespondTables,
+  readAlert,
+  registerRespondRoutes,
+  respondCommands,
+  respondMigrations,
+} from '../../src/respond/index.ts';
+import {
+  type CliProgram,
+  Fault,
+  type Language,
+  newId,
+  type OpenedDatabase,
+  openDatabase,
+  type Problem,
+  ProblemReply,
+  silentLog,
+  systemClock,
+} from '../../src/system/index.ts';
+import { registerTrustRoutes, Trust, type TrustTables, trustCommands, trustMigrations } from '../../src/trust/index.ts';
+
+type Tables = TrustTables & AdmitTables & RespondTables;
+const digest = digestOf(Buffer.from('image'));
+
+describe('the commands of trust, policy and incident', () => {
+  let opened: OpenedDatabase<Tables>;
+  let app: ApiApp;
+  let journal: Journal;
+  let respond: Respond;
+  let folder: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'trust-cli-'));
+    const migrations = [...journalMigrations, ...trustMigrations, ...admitMigrations, ...respondMigrations];
+    opened = await openDatabase<Tables>('sqlite::memory:', migrations);
+    const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({
+      format: 'pem',
+      type: 'pkcs8',
+    }) as string;
+    const clock = systemClock;
+    journal = new Journal({ db: opened.db as never, clock, log: silentLog, checkpointKeyPem, keyId: 'test' });
+    const bundles: Uint8Array[] = [];
+    const trust = new Trust({
+      ...{ db: opened.db as never, journal, clock, masterKey: randomBytes(32) },
+      signatures: {
+        repositoriesOf: async () => ['tienda/web'],
+        describe: async () => ({ mediaType: MEDIA_TYPE.manifest, digest, size: 5 }),
+        bundlesOf: async (_repository, wanted) => (wanted === digest ? bundles : []),
+        putReferrer: async (_repository, referrer) => {
+          bundles.push(referrer.blobs[1]?.bytes ?? new Uint8Array());
+        },
+      },
+    });
+    await trust.ensureKey('builder', ['provenance']);
+    await trust.ensureKey('release', ['image']);
+    const image = { digest, repository: 'tienda/web', predicate: {}, actor: 'user:ana' };
+    await trust.sign({ ...image, use: 'image', key: 'release' });
+    await trust.sign({ ...image, use: 'image', key: 'builder' });
+    const key = await trust.ensureKey('control', ['scan', 'verdict']);
+    const policies = await readPolicies(PRESETS_FOLDER);
+    const admit = new Admit({ db: opened.db as never, journal, clock, policies, key });
+    await admit.judge([
+      {
+        ...{ door: 'start', specHash: null, actor: 'user:ana', subject: 'tienda/dev/web' },
+        admission: {
+          image: { digest, repository: 'tienda/web', project: 'tienda', tags: [], ageDays: 0, sizeBytes: 1 },
+          scan: NO_SCAN,
+          signatures: { imageVerified: true, imageSigners: [], provenanceVerified: true, provenanceSigners: [] },
+          workload: NO_WORKLOAD,
+          environment: { name: 'dev', class: 'development' },
+        },
+      },
+    ]);
+    await journal.settled();
+    respond = new Respond({
+      ...{ db: opened.db as never, journal, clock, log: silentLog },
+      responder: { kill: async () => 'killed' },
+    });
+    app = createApi({ instance: 'test', log: silentLog, authenticate: async () => PLATFORM });
+    registerTrustRoutes(app, trust);
+    registerAdmitRoutes(app, admit);
+    registerRespondRoutes(app, respond);
+    await respond.ingest(
+      readAlert({
+        ...{ id: newId(), at: new Date().toISOString(), kernelTimeNs: 1, rule: 'Terminal shell in container' },
+        ...{ priority: 'notice', tags: ['shell'], output: 'A shell', outputFields: {} },
+        container: {
+          ...{ id: 'c'.repeat(64), name: 'web', project: 'tienda', environment: 'dev', workload: 'web', pod: 'web-1' },
+          ...{ container: 'web', image: 'tienda/web', digest },
+        },
+        process: {
+          ...{
+            pid: 300,
+            ppid: 200,
+            name: 'sh',
+            exe: '/bin/sh',
+            cmdline: 'sh -c id\u001b[2J',
+            cwd: '/',
+            uid: 0,
+            tty: 1,
+          },
+          startedAt: null,
+        },
+        ancestors: [{ pid: 200, name: 'conmon', exe: '/usr/bin/conmon', cmdline: 'conmon --api' }],
+        source: { kind: 'rule', file: 'r.yaml', line: 1 },
+      }),
+      'host1',
+    );
+  });
+
+  after(async () => {
+    await app.close();
+    await journal.close();
+    await opened.close();
+    await rm(folder, { recursive: true });
+  });
+
+  /** Runs one command line and answers what was printed and the exit code. */
+  async function run(line: string, language: Language = 'en', json = false): Promise<{ text: string; code: number }> {
+    let text = '';
+    let code = 0;
+    const target = {
+      ...{ terminal: false, columns: 100, colour: false },
+      write: (part: string) => {
+        text += part;
+      },
+      writeError: (part: string) => {
+        text += part;
+      },
+    };
+    const call = async (method: 'GET' | 'POST', path: string, body?: unknown) => {
+      const response = await app.inject({
+        ...{ method, url: `/api/v1${path}` },
+        headers: { authorization: 'Bearer x', 'accept-language': language },
+        ...(body === undefined ? {} : { payload: body as object }),
+      });
+      if (response.statusCode >= 400) throw new ProblemReply(response.json<Problem>());
+      return response.json();
+    };
+    const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
+    const cli = {
+      ...{ program, language, instance: 'test', signal: new AbortController().signal },
+      t: (words: { en: string; es: string }) => words[language],
+      output: { json, quiet: false, wide: true, terminal: false },
+      api: {
+        get: (path: string) => call('GET', path),
+        post: (path: string, body: unknown) => call('POST', path, body),
+      },
+      print: createPrint(target, language, systemClock, () => ({ json, quiet: false, wide: true })),
+      exit: (wanted: number) => {
+        code = wanted;
+      },
+    } as unknown as CliProgram;
+    for (const add of [trustCommands, admitCommands, respondCommands]) add(cli);
+    await program.parseAsync(line.split(' '), { from: 'user' });
+    return { text, code };
+  }
+
+  it('shows whose signatures count and why another does not', async () => {
+    assert.match((await run('trust keys')).text, /release +image +signs here +ecdsa-p256/);
+    assert.match((await run('trust keys --pem')).text, /BEGIN PUBLIC KEY/);
+    const { text, code } = await run(`trust verify tienda/web@${digest}`, 'es');
+    assert.match(text, /cuenta +imagen: firma release/);
+    assert.match(text, /no cuenta +builder es de confianza, pero no para image/);
+    assert.equal(code, 0);
+    const other = await run(`trust verify tienda/web@${digestOf(Buffer.from('x'))}`);
+    assert.equal(other.code, 4);
+    await assert.rejects(run('trust verify tienda/web:1'), (error: unknown) => {
+      return error instanceof Fault && error.code === 'trust.digest-needed';
+    });
+  });
+
+  it('lists, shows and checks policies', async () => {
+    assert.match((await run('policy list', 'es')).text, /prod +1/);
+    assert.match((await run('policy show prod')).text, /image-unsigned +refuses +no trusted signature/);
+    assert.match((await run('policy show prod --source')).text, /^# A policy/);
+    assert.match((await run(`policy check ${PRESETS_FOLDER}/dev.yaml`)).text, /dev\.yaml: policy dev 1 is right/);
+    const broken = join(folder, 'broken.yaml');
+    await writeFile(broken, 'name: x\n');
+    await assert.rejects(run(`policy check ${broken}`), (error: unknown) => {
+      return error instanceof Fault && error.code === 'admit.policy-invalid' && /broken\.yaml/.test(error.message);
+    });
+  });
+
+  it('tells an incident to a stranger, acts on it once, and closes it', async () => {
+    assert.match((await run('incident list')).text, /1 +open +notice +Terminal shell in container: tienda\/dev\/web/);
+    const { text } = await run('incident show 1', 'es');
+    for (const part of [
+      /Incidente 1/,
+      /abierto/,
+      /veredicto/,
+      /ALERTA/,
+      /└─!300 uid 0 {2}sh -c id/,
+      /respond 1 --kill/,
+    ]) {
+      assert.match(text, part);
+    }
+    assert.equal(text.includes('\u001b'), false);
+    await assert.rejects(run('incident respond 1'), (error: unknown) => error instanceof Fault);
+    assert.match((await run('incident ack 1')).text, /with platform/);
+    const killed = await run('incident respond 1 --kill');
+    assert.match(killed.text, /300 and all below them killed on host1/);
+    assert.match((await run('incident close 1 --reason drill --decision test', 'es')).text, /incidente 1 cerrado/);
+    assert.match((await run('incident list')).text, /no open incidents/);
+    assert.match((await run('incident list --all', 'en', true)).text, /"state": "closed"/);
+    await assert.rejects(run('incident close 1 --reason again'), (error: unknown) => error instanceof ProblemReply);
+    if (process.env['SHOW'] !== undefined) process.stdout.write((await run('incident show 1', 'es')).text);
+  });
+});
