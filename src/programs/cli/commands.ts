@@ -19,6 +19,14 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('./session.ts')).sessionCommands(cli),
   },
   {
+    words: ['deploy', 'promote', 'rollback', 'ps', 'project', 'release', 'promotion'],
+    add: async (cli) => (await import('../../deploy/index.ts')).deployCommands(cli),
+  },
+  {
+    words: ['exec', 'workload-logs'],
+    add: async (cli) => (await import('./exec.ts')).execCommands(cli),
+  },
+  {
     words: ['trust'],
     add: async (cli) => (await import('../../trust/index.ts')).trustCommands(cli),
   },

@@ -47,11 +47,10 @@ export function execCommands(cli: CliProgram): void {
       .argument('<workload>', 'project/workload')
       .argument('<command...>')
       .option('-T, --no-tty', t({ en: 'no terminal', es: 'sin terminal' }))
-      .passThroughOptions()
       .description(
         t({
-          en: 'Run a command in a running container; recorded, and watched by the rules',
-          es: 'Ejecutar una orden en un contenedor en marcha; queda registrada y las reglas la vigilan',
+          en: 'run a command in a running container; recorded, and watched by the rules',
+          es: 'ejecutar una orden en un contenedor en marcha; queda registrada y las reglas la vigilan',
         }),
       ),
   ).action(async (workload: string, command: string[], options: SessionOptions & { tty: boolean }) => {
@@ -71,7 +70,7 @@ export function execCommands(cli: CliProgram): void {
         t({ en: 'last lines to begin with', es: 'últimas líneas con las que empezar' }),
         '200',
       )
-      .description(t({ en: 'What a workload wrote', es: 'Qué escribió una carga de trabajo' })),
+      .description(t({ en: 'what a workload wrote', es: 'qué escribió una carga de trabajo' })),
   ).action(async (workload: string, options: SessionOptions & { follow?: boolean; tail: string }) => {
     const session = {
       ...parseWorkload(workload),

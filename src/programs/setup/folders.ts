@@ -36,7 +36,8 @@ export function planFolders(instance: Instance): Folder[] {
     // Written by root, read by HAProxy (keys are inside): the set-group-ID bit gives new files to its group.
     folder(files.edge.folder, 0o2750, { uid: own.uid, gid: edge.gid }),
     folder(files.edge.run, 0o700, edge),
-    folder(files.build.folder, 0o700, build),
+    // Builds work below it under ids of the build user's range: other users to the kernel, who must pass through.
+    folder(files.build.folder, 0o711, build),
     folder(files.podman, 0o755),
     folder(files.supervisors, 0o755),
   ];

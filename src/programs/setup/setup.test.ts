@@ -28,7 +28,7 @@ import { identify, isRunning, listenerOf, readPidFile } from './processes.ts';
 import { describeProgram, programsOf } from './programs.ts';
 import { ownedImages, ownedNames, ownedTables } from './purge.ts';
 import { mergeParts } from './status.ts';
-import { lastWords, stopProgram, supervisedState, superviseProgram } from './supervisor.ts';
+import { lastWords, stopProgram, supervisedState, superviseProgram, usefulLines } from './supervisor.ts';
 import { freeSubIds, userName } from './users.ts';
 
 const FULL: Machine = {
@@ -301,6 +301,19 @@ test('a log line of a program reads as a sentence; another is shown as it is', (
   assert.equal(formatLogLine('plain \u001b[31mtext'), 'plain �[31mtext');
 });
 
+test('the last words of a program are those that tell something', () => {
+  const text = `{"level":30,"name":"control","msg":"opening \\"x\\""}
+file:///a.ts:2
+    ^^^^
+SyntaxError: no export named 'y'
+    at async run (node:internal:5)
+
+Node.js v26.10.0
+{"level":50,"name":"supervisor","program":"control","msg":"control ended with 1"}
+`;
+  assert.deepEqual(usefulLines(text), ['opening \\"x\\"', 'file:///a.ts:2', "SyntaxError: no export named 'y'"]);
+});
+
 test('the boot unit starts the installed copy, never a clone', () => {
   assert.match(
     unitText(instanceOf()),
@@ -349,7 +362,8 @@ test('a killed program is back within two seconds, a stopped one stays down and 
   const second = await runningChild(folder, first);
   assert.notEqual(second, first);
   assert.ok(performance.now() - began < 2_000);
-  assert.match(await lastWords(program.log), /ended with 137; starting it again/);
+  assert.match(await readFile(program.log, 'utf8'), /ended with 137; starting it again/);
+  assert.match(await lastWords(program.log), /^uid \d+ \| uid \d+$/);
   const { supervisor } = await supervisedState(folder, 'echo');
   assert.equal(await stopProgram(folder, 'echo', systemClock), true);
   assert.deepEqual(await supervisedState(folder, 'echo'), { supervisor: null, child: null });

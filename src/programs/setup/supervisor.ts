@@ -76,11 +76,20 @@ export async function stopProgram(folder: string, name: string, clock: Clock): P
   return supervisor !== null || child !== null;
 }
 
-/** The last lines of a log, for an error text; empty when there is none. */
-export async function lastWords(log: string, lines = 3): Promise<string> {
+/** What a log last said that a person can use, for an error text; empty when there is nothing. */
+export async function lastWords(log: string, lines = 2): Promise<string> {
   const text = await readFile(log, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'EACCES') return '';
     throw error;
   });
-  return text.trimEnd().split('\n').slice(-lines).join(' | ').slice(-600);
+  return usefulLines(text).slice(-lines).join(' | ').slice(-600);
+}
+
+/** Of an ended program's words: no stack, no mark under the source line, no word of the supervisor itself. */
+export function usefulLines(text: string): string[] {
+  const noise = /^\s*at |^\s*\^*\s*$|^Node\.js v|"name":"supervisor"|^\s*[{}]\s*$/;
+  return text
+    .split('\n')
+    .filter((line) => !noise.test(line))
+    .map((line) => /^\{.*"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line.trim());
 }

@@ -55,6 +55,8 @@ const READY_SECONDS = 30;
 /** Sensor and edge are not waited for as long: the platform is usable and says what is missing. */
 const LATER_SECONDS = 10;
 const READY_POLL_MS = 50;
+/** A program that ended this often while it was waited for will not come up by waiting. */
+const LIVES_MAX = 3;
 
 export interface UpContext {
   readonly name: string;
@@ -392,10 +394,15 @@ async function waitReady(
   const { clock, signal } = context;
   const seconds = program === 'control' || program === 'agent' ? READY_SECONDS : LATER_SECONDS;
   const deadline = clock.monotonicMs() + seconds * 1_000;
+  const began = clock.monotonicMs();
+  const lives = new Set<number>();
   while (!(await ready())) {
-    if (clock.monotonicMs() > deadline) {
+    const { child } = await supervisedState(instanceFiles(instance).supervisors, program);
+    if (child !== null) lives.add(child.pid);
+    if (clock.monotonicMs() > deadline || lives.size > LIVES_MAX) {
       const words = await lastWords(instanceFiles(instance).log(program));
-      throw setupFault('setup.program-down', { program, seconds, words: words || '-' });
+      const waited = ((clock.monotonicMs() - began) / 1_000).toFixed(1);
+      throw setupFault('setup.program-down', { program, seconds: waited, words: words || '-' });
     }
     await clock.sleep(READY_POLL_MS, signal);
   }
