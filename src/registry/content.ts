@@ -86,13 +86,18 @@ export class RepositoryContent {
     if (!known) throw registryFault('registry.upload-unknown');
   }
 
+  /** Removes an upload that failed, if it is still there. */
+  async dropUpload(repository: string, ownerId: string, uploadId: string): Promise<void> {
+    await this.#files.abandon(this.#fileOf(repository, ownerId, uploadId));
+  }
+
   /** Stores content of the platform itself; idempotent. @returns size in bytes */
   async putBlob(repository: string, source: ByteSource, digest: Digest): Promise<number> {
     const upload = await this.beginUpload(repository, 'platform');
     try {
       await this.appendUpload(repository, 'platform', upload, source);
     } catch (error) {
-      await this.cancelUpload(repository, 'platform', upload);
+      await this.dropUpload(repository, 'platform', upload);
       throw error;
     }
     return this.finishUpload(repository, 'platform', upload, { digest });

@@ -32,7 +32,7 @@ export async function startUpload(
       await registry.content.appendUpload(repository, owner, id, streamBody(request), { algorithm });
     } catch (error) {
       // Nobody else knows this upload's id, so nobody could resume it.
-      await registry.content.cancelUpload(repository, owner, id);
+      await registry.content.dropUpload(repository, owner, id);
       throw error;
     }
     await registry.content.finishUpload(repository, owner, id, { digest });
