@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { CliProgram, Text } from '../system/index.ts';
+import { type CliProgram, systemClock, type Text } from '../system/index.ts';
+import { admitFault } from './errors.ts';
+import { findWorkloads, judgeManifest } from './manifest.ts';
 import { type Policy, readPolicy } from './policy.ts';
+import { PRESETS_FOLDER, readPolicies } from './presets.ts';
+import type { Verdict } from './verdict.ts';
 
 interface PolicyRow {
   readonly name: string;
@@ -96,4 +100,66 @@ export function admitCommands(cli: CliProgram): void {
         es: `${basename(file)}: la política ${policy.name} ${policy.version} es correcta, ${policy.rules.length} reglas`,
       });
     });
+  noun
+    .command('test')
+    .argument('<manifests...>')
+    .option(
+      '--policy <name>',
+      cli.t({ en: 'a preset, or the file of a policy', es: 'una predefinida, o el fichero de una política' }),
+      'prod',
+    )
+    .description(
+      cli.t({
+        en: 'say what a policy holds against Kubernetes manifests; needs no server and looks at no image',
+        es: 'decir qué objeta una política a manifiestos de Kubernetes; no necesita servidor ni mira ninguna imagen',
+      }),
+    )
+    .action(async (files: string[], options: { policy: string }) => {
+      const policy = await choosePolicy(options.policy);
+      const judged: JudgedManifest[] = [];
+      for (const file of files) {
+        for (const workload of findWorkloads(await readFile(file, 'utf8'))) {
+          const { kind, name, line } = workload;
+          judged.push({ file, line, kind, name, verdict: judgeManifest(workload, policy, systemClock) });
+        }
+      }
+      if (cli.output.json) cli.print.json({ items: judged });
+      else showJudged(cli, judged);
+      if (judged.some(({ verdict }) => verdict.decision === 'refuse')) cli.exit(4);
+    });
 }
+
+interface JudgedManifest {
+  readonly file: string;
+  readonly line: number;
+  readonly kind: string;
+  readonly name: string;
+  readonly verdict: Verdict;
+}
+
+async function choosePolicy(name: string): Promise<Policy> {
+  if (name.includes('/') || name.endsWith('.yaml')) return readPolicy(await readFile(name, 'utf8'), basename(name));
+  const policy = (await readPolicies(PRESETS_FOLDER)).find((one) => one.name === name);
+  if (policy === undefined) throw admitFault('admit.policy-unknown', { policy: name });
+  return policy;
+}
+
+function showJudged(cli: CliProgram, judged: readonly JudgedManifest[]): void {
+  if (judged.length === 0)
+    cli.print.line({ en: 'no workload in these files', es: 'ninguna carga de trabajo en estos ficheros' });
+  for (const { file, line, kind, name, verdict } of judged) {
+    const decision = DECISION[verdict.decision];
+    const tone = ({ allow: 'good', warn: 'warn', refuse: 'bad' } as const)[verdict.decision];
+    cli.print.result(`${file}:${line} ${kind} ${name}: ${cli.print.colour(tone, cli.t(decision))}`);
+    for (const { effect, message, remedy } of verdict.reasons) {
+      cli.print.result(`  ${cli.t(EFFECT[effect] ?? decision)}: ${cli.t(message)}`);
+      if (remedy !== null && effect === 'refuse') cli.print.line(cli.print.colour('faint', `    → ${cli.t(remedy)}`));
+    }
+  }
+}
+
+const DECISION: Readonly<Record<Verdict['decision'], Text>> = {
+  allow: { en: 'allowed', es: 'permitida' },
+  warn: { en: 'allowed with warnings', es: 'permitida con advertencias' },
+  refuse: { en: 'refused', es: 'rechazada' },
+};

@@ -19,6 +19,17 @@ export const admitFault = defineFaults({
     en: { what: 'there is no policy "{policy}"', remedy: 'see the policies there are: darsena policy list' },
     es: { what: 'no hay ninguna política "{policy}"', remedy: 'ver las políticas que hay: darsena policy list' },
   },
+  'admit.manifest-unreadable': {
+    kind: 'invalid',
+    en: {
+      what: 'the pods of {kind} {name} (line {line}) cannot be judged',
+      why: 'expected at least one container in its pod specification',
+    },
+    es: {
+      what: 'los pods de {kind} {name} (línea {line}) no se pueden juzgar',
+      why: 'se esperaba al menos un contenedor en la especificación de su pod',
+    },
+  },
   'admit.verdict-refused': {
     kind: 'refused',
     en: {

@@ -31,4 +31,3 @@ export {
   VERDICT_PAYLOAD_TYPE,
   type Verdict,
 } from './verdict.ts';
-export { describeWorkload, type ImageUser } from './workload.ts';

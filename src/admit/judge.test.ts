@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import {
   type Admission,
   type Door,
-  describeWorkload,
   type Exception,
   type FindingFacts,
   judge,
@@ -14,6 +13,7 @@ import {
   readPolicies,
   readPolicy,
 } from './index.ts';
+import { describeWorkload } from './workload.ts';
 
 const policies = new Map((await readPolicies(PRESETS_FOLDER)).map((policy) => [policy.name, policy]));
 

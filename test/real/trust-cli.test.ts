@@ -209,6 +209,21 @@ describe('the commands of trust, policy and incident', () => {
     });
   });
 
+  it('says what a policy holds against a manifest, and exits with 4', async () => {
+    const manifest = join(folder, 'web.yaml');
+    const spec = '{ hostNetwork: true, containers: [{ name: web, image: x }] }';
+    await writeFile(manifest, `kind: Pod\nmetadata: { name: web }\nspec: ${spec}\n`);
+    const refused = await run(`policy test ${manifest}`, 'es');
+    assert.equal(refused.code, 4);
+    assert.match(refused.text, /Pod web: rechazada\n {2}rechaza: el contenedor web se ejecuta como root/);
+    assert.equal((await run(`policy test ${manifest} --policy dev`)).code, 0);
+    assert.match(
+      (await run(`policy test ${manifest} --policy ${PRESETS_FOLDER}/dev.yaml`, 'en', true)).text,
+      /"decision": "warn"/,
+    );
+    await assert.rejects(run(`policy test ${manifest} --policy none`), (error: unknown) => error instanceof Fault);
+  });
+
   it('tells an incident to a stranger, acts on it once, and closes it', async () => {
     assert.match((await run('incident list')).text, /1 +open +notice +Terminal shell in container: tienda\/dev\/web/);
     const { text } = await run('incident show 1', 'es');
