@@ -140,7 +140,7 @@ export const registryFault = defineFaults({
     es: { what: 'hay que iniciar sesión', why: '{why}', remedy: 'podman login {host}' },
   },
   'registry.sign-in-throttled': {
-    kind: 'unauthenticated',
+    kind: 'limited',
     en: { what: 'too many failed sign-ins from this address', why: 'wait {seconds} s before the next one' },
     es: { what: 'demasiados inicios de sesión fallidos desde esta dirección', why: 'esperar {seconds} s' },
   },

@@ -70,6 +70,7 @@ export function sendFailure(request: IncomingMessage, response: ServerResponse, 
     return;
   }
   const { status, code, message, detail } = describeFailure(error);
+  if (status === 429 && error instanceof Fault) response.setHeader('Retry-After', String(error.params['seconds'] ?? 1));
   hangUpAfter(request, response);
   sendJson(request, response, status, { errors: [{ code, message, detail }] });
 }

@@ -421,6 +421,7 @@ describe('signing in', () => {
       const authorization = `Basic ${Buffer.from(`ana:${secret}`).toString('base64')}`;
       const response = await fetch(`${other.url}/v2/`, { headers: { authorization } });
       await response.body?.cancel();
+      if (response.status === 429) assert.match(response.headers.get('retry-after') ?? '', /^\d+$/);
       return response.status;
     };
     try {

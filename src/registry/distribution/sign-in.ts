@@ -4,7 +4,7 @@ import { type Action, may, type Principal } from '../../access/index.ts';
 import { projectOf } from '../../oci/index.ts';
 import { type Clock, Fault } from '../../system/index.ts';
 import { registryFault } from '../errors.ts';
-import { SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
+import { FAILURE_WAIT_MS_MAX, SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
 import type { Caller, Credentials, RegistryAccess } from '../ports.ts';
 import { FailureThrottle } from '../throttle.ts';
 import type { Grant, RegistryAction, RegistryTokens } from '../tokens.ts';
@@ -84,7 +84,12 @@ export class SignIn {
       this.#keep(key, principal);
       return principal;
     } catch (error) {
-      if (!(error instanceof Fault) || (error.kind !== 'unauthenticated' && error.kind !== 'limited')) throw error;
+      if (!(error instanceof Fault)) throw error;
+      if (error.kind === 'limited') {
+        const seconds = Number(error.params['seconds'] ?? FAILURE_WAIT_MS_MAX / 1000);
+        throw registryFault('registry.sign-in-throttled', { seconds }, { cause: error });
+      }
+      if (error.kind !== 'unauthenticated') throw error;
       this.#throttle.failed(source);
       throw needed(request, 'the name, password or token is wrong', error);
     }
