@@ -6,18 +6,21 @@ export function readText(bytes: Buffer, at: number, max: number): string {
   return bytes.toString('utf8', at, end === -1 || end > at + max ? at + max : end);
 }
 
-/** A path written leaf first with a NUL after each name ("shadow\0etc\0") as "/etc/shadow"; no names at all is "/". */
+/**
+ * A path written leaf first with a NUL after each name ("shadow\0etc\0") as "/etc/shadow"; no names at all is "/".
+ * One decoding for the whole: each crossing into native code costs more than the turning round.
+ */
 export function readReversedPath(bytes: Buffer, at: number, length: number): string {
+  if (length === 0) return '/';
+  const text = bytes.toString('utf8', at, at + length - 1);
   let path = '';
-  let start = at;
-  const end = at + length;
-  while (start < end) {
-    let stop = bytes.indexOf(0, start);
-    if (stop === -1 || stop > end) stop = end;
-    path = `/${bytes.toString('utf8', start, stop)}${path}`;
+  let start = 0;
+  for (;;) {
+    const stop = text.indexOf('\0', start);
+    if (stop === -1) return `/${text.slice(start)}${path}`;
+    path = `/${text.slice(start, stop)}${path}`;
     start = stop + 1;
   }
-  return path === '' ? '/' : path;
 }
 
 /** An argument list: texts each ended by NUL; the last one may have been cut. */

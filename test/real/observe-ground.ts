@@ -1,0 +1,247 @@
+/** What the sensor's real tests and its benchmark stand on: a store and an image of their own, a sensor, an agent's socket. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Alert } from '../../src/detect/index.ts';
+
+const REPOSITORY = join(import.meta.dirname, '..', '..');
+const BUSYBOX = '/bin/busybox';
+const IMAGE = 'localhost/darsena-observe-test:1';
+const APPLETS = ['sh', 'cat', 'ls', 'cp', 'sleep', 'true', 'id', 'chmod'];
+export const SENSOR_FLAGS = [
+  '--enable-experimental-regexp-engine-on-excessive-backtracks',
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=1',
+  '--expose-gc',
+];
+
+/** Why these tests cannot run here, or false. */
+export function missingParts(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root: BPF programs are loaded';
+  if (!existsSync('/sys/kernel/btf/vmlinux')) return 'the kernel has no BTF';
+  if (!existsSync(BUSYBOX)) return 'needs busybox-static';
+  for (const [tool, args] of [
+    ['podman', ['--version']],
+    ['runc', ['--version']],
+    ['script', ['--version']],
+  ] as const) {
+    try {
+      execFileSync(tool, args, { stdio: 'ignore' });
+    } catch {
+      return `needs ${tool}`;
+    }
+  }
+  return false;
+}
+
+export interface Message {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+/** The agent's end of the socket. */
+export class FakeAgent {
+  readonly path: string;
+  readonly messages: Message[] = [];
+  readonly arrivals: { alert: Alert; afterMs: number }[] = [];
+  readonly #server: Server;
+  readonly #waiting: (() => void)[] = [];
+  #socket: Socket | null = null;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#server = createServer((socket) => {
+      this.#socket = socket;
+      let rest = '';
+      socket.setEncoding('utf8');
+      socket.on('data', (chunk: string) => {
+        rest += chunk;
+        for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
+          this.#hear(JSON.parse(rest.slice(0, end)) as Message);
+          rest = rest.slice(end + 1);
+        }
+      });
+      socket.on('error', () => socket.destroy());
+    });
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(this.path, resolve));
+  }
+
+  send(message: object): void {
+    this.#socket?.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** Breaks the connection, as a restarting agent does. */
+  hangUp(): void {
+    this.#socket?.destroy();
+  }
+
+  get alerts(): Alert[] {
+    return this.arrivals.map((one) => one.alert);
+  }
+
+  async waitFor<T>(find: () => T | undefined, timeoutMs: number, what: string): Promise<T> {
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      const left = end - performance.now();
+      if (left <= 0) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  close(): void {
+    this.#socket?.destroy();
+    this.#server.close();
+  }
+
+  #hear(message: Message): void {
+    this.messages.push(message);
+    if (message.type === 'alert') {
+      const alert = message['alert'] as Alert;
+      this.arrivals.push({ alert, afterMs: (Number(process.hrtime.bigint()) - alert.kernelTimeNs) / 1e6 });
+    }
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
+
+export class Ground {
+  readonly folder = mkdtempSync(join(tmpdir(), 'darsena-observe-'));
+  readonly agent = new FakeAgent(join(this.folder, 'sensor.sock'));
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #containers: string[] = [];
+  #sensor: ChildProcess | null = null;
+  sensorErrors = '';
+
+  constructor() {
+    const conf = join(this.folder, 'containers.conf');
+    writeFileSync(
+      conf,
+      '[engine]\nruntime="runc"\ncgroup_manager="cgroupfs"\nevents_logger="file"\n[containers]\n' +
+        'default_ulimits=["nofile=1024:20000","nproc=4096:8192"]\n[network]\nnetwork_backend="netavark"\n',
+    );
+    this.#env = { ...process.env, CONTAINERS_CONF: conf };
+    this.#makeImage();
+  }
+
+  podman(...args: string[]): string {
+    const own = ['--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
+    const stdio = ['ignore', 'pipe', 'ignore'] as const;
+    return execFileSync('podman', [...own, ...args], { env: this.#env, encoding: 'utf8', stdio: [...stdio] }).trim();
+  }
+
+  /** The same without holding up this process, which has a socket to read. */
+  podmanLater(...args: string[]): Promise<void> {
+    const own = ['--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
+    const child = spawn('podman', [...own, ...args], { env: this.#env, stdio: 'ignore' });
+    return new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('exit', () => resolve());
+    });
+  }
+
+  /** Runs a command in a container with a terminal, as a person does. */
+  execWithTerminal(container: string, ...command: string[]): void {
+    const own = ['podman', '--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
+    const line = [...own, 'exec', '-it', container, ...command]
+      .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+      .join(' ');
+    execFileSync('script', ['-qec', line, '/dev/null'], { env: this.#env, stdio: ['ignore', 'ignore', 'ignore'] });
+  }
+
+  startContainer(...command: string[]): string {
+    const id = this.podman(
+      'run',
+      '-d',
+      '--network',
+      'none',
+      IMAGE,
+      ...(command.length === 0 ? ['sleep', '600'] : command),
+    );
+    this.#containers.push(id);
+    return id;
+  }
+
+  /** What an agent would say of the container. */
+  describe(id: string): object {
+    return {
+      id,
+      name: 'web-1-web',
+      pid: 1,
+      project: 'tienda',
+      environment: 'dev',
+      workload: 'web',
+      pod: 'web-1',
+      container: 'web',
+      image: 'registry.darsena.internal/tienda/web:1.0',
+      digest: `sha256:${'a'.repeat(64)}`,
+    };
+  }
+
+  async startSensor(config: { rules: string[]; scope: 'instance' | 'all'; rings?: object }): Promise<void> {
+    const file = join(this.folder, 'sensor.json');
+    writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, ...config }));
+    await this.agent.listen();
+    const args = [...SENSOR_FLAGS, join(REPOSITORY, 'src/programs/sensor.ts'), '--config', file];
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'darsena-compile-cache'), MALLOC_ARENA_MAX: '1' };
+    const sensor = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    sensor.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.sensorErrors += text;
+    });
+    this.#sensor = sensor;
+    await this.agent.waitFor(() => this.agent.messages.find((one) => one.type === 'ready'), 20_000, 'the sensor');
+  }
+
+  get sensorPid(): number {
+    return this.#sensor?.pid ?? 0;
+  }
+
+  async stopSensor(): Promise<number | null> {
+    const sensor = this.#sensor;
+    this.#sensor = null;
+    if (sensor === null || sensor.exitCode !== null) return sensor?.exitCode ?? null;
+    const ended = new Promise<number | null>((resolve) => sensor.on('exit', (code) => resolve(code)));
+    sensor.kill('SIGTERM');
+    return await ended;
+  }
+
+  async close(): Promise<void> {
+    await this.stopSensor();
+    this.agent.close();
+    for (const id of this.#containers.splice(0)) this.podman('rm', '-f', '-t', '0', id);
+    this.podman('rmi', '-f', IMAGE);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #makeImage(): void {
+    const image = join(this.folder, 'image');
+    for (const folder of ['bin', 'etc', 'tmp', 'dev', 'proc']) mkdirSync(join(image, folder), { recursive: true });
+    copyFileSync(BUSYBOX, join(image, 'bin/busybox'));
+    for (const applet of APPLETS) symlinkSync('busybox', join(image, 'bin', applet));
+    writeFileSync(join(image, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+    writeFileSync(join(image, 'etc/shadow'), 'root:*:1::::::\n');
+    const tar = join(this.folder, 'image.tar');
+    execFileSync('tar', ['-C', image, '-cf', tar, '.']);
+    this.podman('import', tar, IMAGE);
+  }
+}
+
+/** A rule file that a test writes. */
+export function writeRules(ground: Ground, text: string): string {
+  const file = join(ground.folder, 'rules.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+export const SHIPPED_RULES = join(REPOSITORY, 'rules', 'detection');

@@ -1,0 +1,186 @@
+/** The whole sensor on the real kernel with real containers: acts in, alerts out. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { escapeControls } from '../../src/detect/index.ts';
+import { Ground, missingParts, SHIPPED_RULES, writeRules } from './observe-ground.ts';
+
+const skip = missingParts();
+const data = process.env['DARSENA_TEST_DATA'];
+const falcoRules = data === undefined ? null : join(data, 'rules', 'falco', 'falco_rules.yaml');
+const MARK = '/tmp/darsena-mark';
+
+describe('a watched container', { skip }, () => {
+  let ground: Ground;
+  let container: string;
+
+  before(async () => {
+    ground = new Ground();
+    container = ground.startContainer();
+    const rules = falcoRules !== null && existsSync(falcoRules) ? [SHIPPED_RULES, falcoRules] : [SHIPPED_RULES];
+    await ground.startSensor({ rules, scope: 'instance' });
+    ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+  });
+  after(() => ground.close());
+
+  const arrival = (rule: string, matching: (output: string) => boolean = () => true) =>
+    ground.agent.waitFor(
+      () => ground.agent.arrivals.find((one) => one.alert.rule === rule && matching(one.alert.output)),
+      5_000,
+      `an alert of "${rule}"; stderr: ${ground.sensorErrors}`,
+    );
+
+  test('a terminal opened by hand raises an alert within a second, with its workload and digest', async () => {
+    ground.execWithTerminal(container, 'sh', '-c', 'true');
+    const { alert, afterMs } = await arrival('Terminal opened in a container');
+    assert.ok(afterMs < 1_000, `after ${afterMs} ms`);
+    assert.equal(alert.container?.id, container);
+    assert.equal(alert.container?.workload, 'web');
+    assert.match(alert.container?.digest ?? '', /^sha256:a/);
+    assert.equal(alert.process.name, 'sh');
+    assert.notEqual(alert.process.tty, 0);
+    assert.ok(alert.ancestors.length > 0);
+  });
+
+  test('reading the password file raises an alert that names the file and the program', async () => {
+    ground.podman('exec', container, 'cat', '/etc/shadow');
+    const { alert, afterMs } = await arrival('Password file read in a container');
+    assert.ok(afterMs < 1_000, `after ${afterMs} ms`);
+    assert.equal(alert.outputFields['fd.name'], '/etc/shadow');
+    assert.equal(alert.container?.id, container);
+  });
+
+  test('a program written after the start is told from one of the image', async () => {
+    ground.podman('exec', container, 'sh', '-c', 'cp /bin/busybox /tmp/ls && /tmp/ls /');
+    const { alert } = await arrival('Program not in the image executed');
+    assert.equal(alert.process.exe, '/tmp/ls');
+  });
+
+  test("Falco's own two rules fire on the same acts", {
+    skip: falcoRules === null ? 'DARSENA_TEST_DATA is not set' : false,
+  }, async () => {
+    ground.execWithTerminal(container, 'sh', '-c', 'cat /etc/shadow');
+    await arrival('Terminal shell in container');
+    await arrival('Read sensitive file untrusted');
+  });
+
+  test('a name full of line ends, escapes and bytes that are no UTF-8 stays one line of JSON', async () => {
+    // busybox looks at what its name begins with.
+    const name = '/tmp/busybox-a\n{"type":"alert"}\u001b[2J';
+    ground.podman('exec', container, 'sh', '-c', `cp /bin/busybox '${name}' && '${name}' true`);
+    const bytes = `"$(printf '/tmp/busybox-\\377\\376')"`;
+    ground.podman('exec', container, 'sh', '-c', `cp /bin/busybox ${bytes} && ${bytes} true`);
+    const { alert } = await arrival('Program not in the image executed', (output) => output.includes('\\x0a'));
+    assert.equal(alert.process.exe, name);
+    assert.equal(alert.output, escapeControls(alert.output));
+    await arrival('Program not in the image executed', (output) => output.includes('\ufffd'));
+  });
+
+  test('alerts during a broken connection arrive after it, each once by its id', async () => {
+    const rule = 'Password file read in a container';
+    const idsOf = () => new Set(ground.agent.alerts.filter((one) => one.rule === rule).map((one) => one.id));
+    const before = idsOf().size;
+    ground.agent.hangUp();
+    for (let i = 0; i < 5; i++) ground.podman('exec', container, 'cat', '/etc/shadow');
+    await ground.agent.waitFor(() => (idsOf().size >= before + 5 ? true : undefined), 8_000, 'five alerts');
+    assert.equal(idsOf().size, before + 5);
+  });
+
+  test('a container that was started before the agent spoke of it is told with its workload', async () => {
+    const late = ground.startContainer('sh', '-c', 'cat /etc/shadow; sleep 600');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    ground.agent.send({
+      type: 'containers',
+      containers: [ground.describe(container), { ...ground.describe(late), workload: 'late' }],
+    });
+    await ground.agent.waitFor(
+      () => ground.agent.alerts.find((one) => one.container?.id === late && one.container.workload === 'late'),
+      5_000,
+      'the early alert',
+    );
+  });
+
+  test('a container of somebody else raises nothing', async () => {
+    const foreign = ground.startContainer('sh', '-c', 'cat /etc/shadow; sleep 600');
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    ground.podman('exec', foreign, 'cat', '/etc/shadow');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.ok(!ground.agent.alerts.some((one) => one.container?.id === foreign));
+  });
+
+  test('new rules work at once, wrong ones leave the old at work', async () => {
+    ground.agent.send({ type: 'rules', files: [{ file: 'wrong.yaml', text: '- rule: X' }] });
+    await ground.agent.waitFor(
+      () => ground.agent.messages.find((one) => one.type === 'rules' && one['accepted'] === false),
+      5_000,
+      'the refusal',
+    );
+    const before = ground.agent.alerts.length;
+    ground.podman('exec', container, 'cat', '/etc/shadow');
+    await ground.agent.waitFor(() => (ground.agent.alerts.length > before ? true : undefined), 5_000, 'the old rule');
+    const text =
+      '- rule: Id asked\n  desc: d\n  condition: evt.type = execve and proc.args = "" and proc.name = id\n  output: id %proc.cwd\n  priority: INFO\n';
+    ground.agent.send({ type: 'rules', files: [{ file: 'new.yaml', text }] });
+    await ground.agent.waitFor(
+      () =>
+        ground.agent.messages.findLast(
+          (one) => one.type === 'rules' && one['accepted'] === true && (one['rules'] as unknown[]).length === 1,
+        ),
+      5_000,
+      'the new rules',
+    );
+    ground.podman('exec', container, 'id');
+    await arrival('Id asked');
+  });
+});
+
+describe('a flood of opens', { skip }, () => {
+  test('evicts no exec, and what is lost of it is counted exactly', async (t) => {
+    const ground = new Ground();
+    try {
+      const rules = writeRules(
+        ground,
+        `- rule: Marked\n  desc: d\n  condition: evt.type = execve and proc.exepath = ${MARK}\n  output: "%proc.args"\n  priority: INFO\n`,
+      );
+      const container = ground.startContainer();
+      // A ring of opens so small that it must overflow.
+      await ground.startSensor({ rules: [rules], scope: 'all', rings: { open: 4096 } });
+      ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+      const script = `cp /bin/busybox ${MARK}; (i=0; while [ $i -lt 20000 ]; do : </bin/busybox; i=$((i+1)); done)& n=0; while [ $n -lt 100 ]; do cp /bin/busybox ${MARK} 2>/dev/null; ${MARK} true $n; n=$((n+1)); : </etc/passwd; : </etc/passwd; : </etc/passwd; done; wait`;
+      ground.podman('exec', container, 'sh', '-c', script);
+      await ground.stopSensor();
+      const marked = new Set(ground.agent.alerts.filter((one) => one.rule === 'Marked').map((one) => one.output));
+      const stats = ground.agent.messages.findLast((one) => one.type === 'stats');
+      const seen = stats?.['seen'] as Record<string, number>;
+      const lost = stats?.['lost'] as Record<string, number>;
+      const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, n) => total + n, 0);
+      t.diagnostic(`seen ${JSON.stringify(seen)}, lost ${JSON.stringify(lost)}, handled ${String(stats?.['events'])}`);
+      assert.equal(marked.size, 100);
+      assert.equal(lost['execve'], 0);
+      assert.equal(sum(seen) - sum(lost), stats?.['events']);
+      assert.equal(
+        ground.agent.messages.some((one) => one.type === 'gap'),
+        sum(lost) > 0,
+      );
+    } finally {
+      await ground.close();
+    }
+  });
+});
+
+describe('a sensor without what it needs', { skip }, () => {
+  test('the memory of an idle sensor is told', async (t) => {
+    const ground = new Ground();
+    try {
+      await ground.startSensor({ rules: [SHIPPED_RULES], scope: 'all' });
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const rollup = readFileSync(`/proc/${ground.sensorPid}/smaps_rollup`, 'utf8');
+      const pss = Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1]);
+      t.diagnostic(`PSS ${(pss / 1024).toFixed(1)} MB`);
+      assert.ok(pss > 0);
+    } finally {
+      await ground.close();
+    }
+  });
+});
