@@ -110,6 +110,8 @@ export class Reconciler {
   #awaySinceMs: number | null = null;
   #awayTries = 0;
   #lastSweepMs = Number.NEGATIVE_INFINITY;
+  #hasSwept = false;
+  #sweepSoon = false;
   #namesDone: Promise<void> = Promise.resolve();
   #loop: Promise<void> | null = null;
 
@@ -123,6 +125,17 @@ export class Reconciler {
   setWanted(wanted: WantedState): void {
     this.#wanted = wanted;
     this.#hasWanted = true;
+    const troubles = { ...this.#memory.troubles };
+    for (const { key, specHash, generation } of wanted.workloads) {
+      if (this.#memory.rollouts[formatKey(key)]?.generation === generation) continue;
+      // Deployed anew: earlier failures with it or its pods no longer hold it back.
+      delete troubles[troubleOfSpec(key, specHash)];
+      for (const { name, labels } of this.#pods) {
+        const identity = readPodIdentity(labels);
+        if (identity !== null && formatKey(identity.key) === formatKey(key)) delete troubles[name];
+      }
+    }
+    this.#memory = { ...this.#memory, troubles };
     this.recheck();
   }
 
@@ -164,6 +177,7 @@ export class Reconciler {
         this.#awayTries = 0;
       } catch (error) {
         if (this.#stop.signal.aborted) break;
+        this.#sweepSoon = true;
         this.#awaySinceMs ??= clock.now().getTime();
         nextMs = Math.min(ENGINE_BACKOFF_MS.first * 2 ** this.#awayTries++, ENGINE_BACKOFF_MS.most);
         log.warn({ error: messageOf(error), retryMs: nextMs }, 'the engine could not be observed');
@@ -181,7 +195,9 @@ export class Reconciler {
   async #tick(): Promise<number> {
     const { engine, clock } = this.#options;
     const before = new Map(this.#busy);
-    const sweeping = this.#hasEmptyNetwork() || clock.now().getTime() - this.#lastSweepMs >= SWEEP_MS;
+    const due = clock.now().getTime() - this.#lastSweepMs >= SWEEP_MS;
+    const sweeping = due || this.#sweepSoon || this.#hasEmptyNetwork();
+    this.#sweepSoon = false;
     const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
     this.#pods = pods;
     if (!this.#hasWanted) return RESYNC_MS;
@@ -191,6 +207,8 @@ export class Reconciler {
       this.#adopted = true;
     }
     await this.#gateNew();
+    // Stopped meanwhile: another reconciler may already be at work, and this view of things is old.
+    this.#stop.signal.throwIfAborted();
 
     // What ended while the list was on its way may look in it as if it had not begun: it stays untouched this round.
     const busy = new Map([...before, ...this.#busy]);
@@ -214,6 +232,7 @@ export class Reconciler {
     } finally {
       named.resolve();
     }
+    this.#stop.signal.throwIfAborted();
     this.#emit(result.statuses);
     if (sweeping) await this.#sweep(nowMs);
     await this.#saveMemory();
@@ -570,6 +589,8 @@ export class Reconciler {
       : Math.min((RESTART_BACKOFF_MS.first / 5) * 2 ** (count - 1), RESTART_BACKOFF_MS.most);
     const trouble: Trouble = { kind: refused ? 'refused' : 'failed', count, untilMs: nowMs + waitMs, texts };
     this.#memory = { ...this.#memory, troubles: { ...this.#memory.troubles, [subject]: trouble } };
+    // What was given up half-way may have left a volume or files behind.
+    this.#sweepSoon = true;
     this.#options.log.warn({ subject, retryMs: waitMs, why: texts.map(({ en }) => en).join('; ') }, 'could not act');
   }
 
@@ -703,13 +724,20 @@ export class Reconciler {
   }
 
   async #sweep(nowMs: number): Promise<void> {
-    this.#lastSweepMs = nowMs;
+    const { engine, log } = this.#options;
+    // The first one is followed by another soon: what the agent before this one had asked for may still come about.
+    this.#lastSweepMs = this.#hasSwept ? nowMs : nowMs - SWEEP_MS + SECOND_SWEEP_MS;
+    this.#hasSwept = true;
     const names = new Set([...this.#pods.map(({ name }) => name), ...this.#busy.keys()]);
-    await this.#files.sweep(names);
-    const { engine } = this.#options;
-    for (const { name, labels } of await engine.listVolumes()) {
-      const owner = labels[LABEL.scratchOf];
-      if (owner !== undefined && !names.has(owner)) await engine.removeVolume(name);
+    try {
+      await this.#files.sweep(names);
+      for (const { name, labels } of await engine.listVolumes()) {
+        const owner = labels[LABEL.scratchOf];
+        if (owner !== undefined && !names.has(owner)) await engine.removeVolume(name);
+      }
+    } catch (error) {
+      this.#lastSweepMs = nowMs - SWEEP_MS + RESYNC_MS;
+      log.debug({ error: messageOf(error) }, 'not all that was left behind could be removed');
     }
   }
 
@@ -729,6 +757,8 @@ export class Reconciler {
 
 /** Looks for what no event and no pod tells of: empty networks, files and scratch volumes that were left behind. */
 const SWEEP_MS = 600_000;
+
+const SECOND_SWEEP_MS = 60_000;
 
 const ENGINE_AWAY: Text = {
   en: 'Podman does not answer; what runs goes on, and nothing is started or mended meanwhile',
