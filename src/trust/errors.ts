@@ -12,6 +12,19 @@ export const trustFault = defineFaults({
       remedy: 'ver las claves que hay: darsena trust keys',
     },
   },
+  'trust.key-name-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'there is already another key "{key}"',
+      why: 'its id is {known}, the new one has {seen}',
+      remedy: 'give the new key another name; revoke the old one if it is no longer used',
+    },
+    es: {
+      what: 'ya hay otra clave "{key}"',
+      why: 'su id es {known}, el de la nueva es {seen}',
+      remedy: 'dar otro nombre a la clave nueva; revocar la antigua si ya no se usa',
+    },
+  },
   'trust.key-locked': {
     kind: 'unavailable',
     en: {

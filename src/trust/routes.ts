@@ -7,7 +7,8 @@ import type { KeyView, Trust } from './trust.ts';
 import { type SignatureVerdict, signersOf } from './verify.ts';
 
 const USES = ['image', 'provenance', 'scan', 'verdict'] as const satisfies readonly SignatureUse[];
-const keyName = z.string().regex(/^[a-z][a-z0-9._-]{0,62}$/);
+/** `release`, or `builder:host1` for the key of a host. */
+const keyName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}$/);
 
 export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
   app.route({

@@ -6,10 +6,12 @@ import { Journal, journalMigrations } from '../journal/index.ts';
 import { type Descriptor, type Digest, digestOf, MEDIA_TYPE } from '../oci/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import {
+  generateSigningKey,
   type Referrer,
   registerTrustRoutes,
   type SignatureStore,
   signersOf,
+  signImage,
   Trust,
   type TrustTables,
   trustMigrations,
@@ -131,5 +133,52 @@ test('the routes show keys without anything secret, and the signatures of an ima
   assert.match(item.refused[0].reason.es, /no para image/);
   assert.equal((await get('/api/v1/projects/tienda/images/latest/signatures')).status, 400);
   await app.close();
+  await opened.close();
+});
+
+test("somebody else's key is believed once, under one name, and stays revoked when it was", async () => {
+  const { opened, trust } = await open(randomBytes(32));
+  const { key } = generateSigningKey(randomBytes(32));
+  const other = generateSigningKey(randomBytes(32)).key;
+  const wanted = {
+    name: 'builder:host1',
+    uses: ['image'],
+    repositories: ['**'],
+    publicKeyPem: key.publicKeyPem,
+  } as const;
+  const first = await trust.addPublicKey(wanted, 'agent:host1');
+  assert.deepEqual([first.signsHere, (await trust.addPublicKey(wanted, 'agent:host1')).id], [false, first.id]);
+  const taken = (error: unknown) => error instanceof Fault && error.code === 'trust.key-name-taken';
+  await assert.rejects(trust.addPublicKey({ ...wanted, publicKeyPem: other.publicKeyPem }, 'agent:host1'), taken);
+  await assert.rejects(trust.addPublicKey({ ...wanted, name: 'mine' }, 'user:ana'), taken);
+  await trust.revokeKey('builder:host1', 'user:eva');
+  assert.notEqual((await trust.addPublicKey(wanted, 'agent:host1')).revokedAt, null);
+  await assert.rejects(
+    trust.signingKey('builder:host1'),
+    (error: unknown) => error instanceof Fault && error.code === 'trust.key-unknown',
+  );
+  await opened.close();
+});
+
+test('a signature that a builder made is stored with its fact, and one that does not count is not stored', async () => {
+  const { opened, trust, journal, signatures } = await open(randomBytes(32));
+  const { key } = generateSigningKey(randomBytes(32));
+  const image = { digest, repository: 'tienda/web' };
+  const refused = (error: unknown) => error instanceof Fault && error.code === 'trust.not-verified';
+  await assert.rejects(trust.attach(signImage(key, image), image, 'agent:host1'), refused);
+  await assert.rejects(trust.attach(Buffer.from('{}'), image, 'agent:host1'), refused);
+  assert.equal(signatures.referrers.length, 0);
+  const builder = {
+    name: 'builder:host1',
+    uses: ['image'],
+    repositories: ['**'],
+    publicKeyPem: key.publicKeyPem,
+  } as const;
+  await trust.addPublicKey(builder, 'agent:host1');
+  await trust.attach(signImage(key, image), image, 'agent:host1');
+  assert.deepEqual(signersOf(await trust.verify('tienda/web', digest), 'image'), ['builder:host1']);
+  await journal.settled();
+  const [fact] = await journal.query({ projects: ['tienda'], kinds: ['image.signed'], limit: 1 });
+  assert.equal((fact?.body as { key: string }).key, 'builder:host1');
   await opened.close();
 });

@@ -8,7 +8,7 @@ import { generateSigningKey, openSigningKey, readPublicKey, type SigningKey } fr
 import { BUNDLE_COUNT_MAX } from './limits.ts';
 import { defineSigner, type TrustPolicy } from './policy.ts';
 import { type Referrer, toReferrer } from './referrer.ts';
-import type { SignatureUse } from './statement.ts';
+import type { ImageSubject, SignatureUse } from './statement.ts';
 import { insertKey, type KeyRecord, markRevoked, readKeyByName, readKeys, type TrustTables } from './store.ts';
 import { type SignatureVerdict, verifyImage } from './verify.ts';
 
@@ -81,8 +81,9 @@ export class Trust {
   }
 
   /**
-   * Believes somebody else's public key, such as that of a pipeline that signs with cosign.
-   * @throws Fault trust.public-key, trust.identity-pattern
+   * Believes somebody else's public key, such as that of a pipeline that signs with cosign. The same key under the same
+   * name again changes nothing; a key that was revoked stays revoked.
+   * @throws Fault trust.public-key, trust.identity-pattern, trust.key-name-taken
    */
   async addPublicKey(
     key: { name: string; uses: readonly SignatureUse[]; repositories: readonly string[]; publicKeyPem: string },
@@ -90,6 +91,12 @@ export class Trust {
   ): Promise<KeyView> {
     const publicKey = readPublicKey(key.publicKeyPem, key.name);
     defineSigner({ ...key, identity: { kind: 'key', publicKey, trustedRoot: null } });
+    const known = (await readKeys(this.#options.db)).find(({ id, name }) => id === publicKey.id || name === key.name);
+    if (known !== undefined) {
+      if (known.id === publicKey.id && known.name === key.name) return toView(known);
+      const { id, name } = known;
+      throw trustFault('trust.key-name-taken', { key: name, known: id.slice(0, 16), seen: publicKey.id.slice(0, 16) });
+    }
     const record: KeyRecord = {
       id: publicKey.id,
       name: key.name,
@@ -165,28 +172,22 @@ export class Trust {
    * @throws Fault trust.key-unknown, trust.key-locked, trust.not-verified when the image is not in the repository
    */
   async sign(attestation: Attestation): Promise<Referrer> {
-    const { db, journal, clock, signatures } = this.#options;
-    const { use, digest, repository, actor } = attestation;
+    const { use, digest, repository, predicate, actor } = attestation;
     const key = await this.signingKey(attestation.key);
-    const subject = await signatures.describe(repository, digest);
-    if (subject === null) {
-      throw trustFault('trust.not-verified', { image: `${repository}@${digest}`, reason: 'the image is not there' });
-    }
-    const bundle = attest(key, use, { digest, repository }, attestation.predicate);
-    const referrer = toReferrer(bundle, subject, { createdAt: clock.now() });
-    await signatures.putReferrer(repository, referrer, actor);
-    await db.transaction().execute((tx) =>
-      journal.record<TrustTables>(tx, {
-        kind: 'image.signed',
-        project: projectOf(repository),
-        actor,
-        subject: repository,
-        digest,
-        body: { use, key: attestation.key, keyId: key.id, referrer: referrer.digest },
-      }),
-    );
-    journal.committed();
-    return referrer;
+    const image = { digest, repository };
+    return this.#store(attest(key, use, image, predicate), image, { use, key: attestation.key }, actor);
+  }
+
+  /**
+   * Stores a bundle that somebody else signed, such as the builder of a host, beside its image.
+   * @throws Fault trust.not-verified when it does not count here, or the image is not in the repository
+   */
+  async attach(bundle: Uint8Array, image: ImageSubject, actor: string): Promise<Referrer> {
+    const { clock } = this.#options;
+    const verdict = verifyImage({ ...image, bundles: [bundle], trust: await this.policy(), clock });
+    const [accepted] = verdict.accepted;
+    if (accepted === undefined) throw notVerified(image, verdict.refused[0]?.reason.en ?? 'it carries no signature');
+    return this.#store(bundle, image, { use: accepted.use, key: accepted.signer }, actor);
   }
 
   /** What is known about the signatures of an image where it lies. A store that cannot answer is an error, not a yes. */
@@ -205,6 +206,29 @@ export class Trust {
     return Promise.all(repositories.map((repository) => this.verify(repository, digest)));
   }
 
+  async #store(
+    bundle: Uint8Array,
+    image: ImageSubject,
+    signed: { readonly use: SignatureUse; readonly key: string },
+    actor: string,
+  ): Promise<Referrer> {
+    const { db, journal, clock, signatures } = this.#options;
+    const { digest, repository } = image;
+    const subject = await signatures.describe(repository, digest);
+    if (subject === null) throw notVerified(image, 'the image is not there');
+    const referrer = toReferrer(bundle, subject, { createdAt: clock.now() });
+    await signatures.putReferrer(repository, referrer, actor);
+    const project = projectOf(repository);
+    const body = { ...signed, referrer: referrer.digest };
+    await db
+      .transaction()
+      .execute((tx) =>
+        journal.record<TrustTables>(tx, { kind: 'image.signed', project, actor, subject: repository, digest, body }),
+      );
+    journal.committed();
+    return referrer;
+  }
+
   async #addKey(record: KeyRecord, actor: string): Promise<void> {
     const { db, journal } = this.#options;
     await db.transaction().execute(async (tx) => {
@@ -219,6 +243,10 @@ export class Trust {
     });
     journal.committed();
   }
+}
+
+function notVerified({ repository, digest }: ImageSubject, reason: string): Error {
+  return trustFault('trust.not-verified', { image: `${repository}@${digest}`, reason });
 }
 
 function toView({ sealed, ...rest }: KeyRecord): KeyView {

@@ -11,14 +11,8 @@ import { join } from 'node:path';
 import { bundleFromJSON } from '@sigstore/bundle';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
-import {
-  type Admission,
-  describeWorkload,
-  type FindingFacts,
-  judge,
-  PRESETS_FOLDER,
-  readPolicies,
-} from '../../src/admit/index.ts';
+import { type Admission, type FindingFacts, judge, PRESETS_FOLDER, readPolicies } from '../../src/admit/index.ts';
+import { describeWorkload } from '../../src/admit/workload.ts';
 import { Journal, type JournalTables, journalMigrations } from '../../src/journal/index.ts';
 import { digestOf } from '../../src/oci/index.ts';
 import { Respond, type RespondTables, readAlert, respondMigrations } from '../../src/respond/index.ts';
