@@ -118,19 +118,19 @@ export class TarReader {
     if (++this.#headers > this.#limits.maxEntries) {
       throw new FormatError('tar.entry-limit', `tar has more than ${this.#limits.maxEntries} entries`);
     }
-    const place = `entry ${this.#ordinal}`;
+    const place = (): string => `entry ${this.#ordinal}`;
     checkChecksum(block, place);
     const type = String.fromCharCode(block[156] ?? 0);
     if (type === 'x' || type === 'g' || type === 'L' || type === 'K') this.#startExtended(block, type, place);
     else this.#startEntry(block, type, place, offsetBytes);
   }
 
-  #startExtended(block: Uint8Array, type: string, place: string): void {
+  #startExtended(block: Uint8Array, type: string, place: () => string): void {
     const size = readNumber(block, 124, 12, 'size', place);
     if (size > this.#limits.maxExtendedBytes) {
       throw new FormatError(
         'tar.extended-header',
-        `tar ${place} has an extended header of ${size} bytes, the limit is ${this.#limits.maxExtendedBytes}`,
+        `tar ${place()} has an extended header of ${size} bytes, the limit is ${this.#limits.maxExtendedBytes}`,
       );
     }
     const body = new Uint8Array(size);
@@ -150,28 +150,28 @@ export class TarReader {
     this.#startBody(size, sink);
   }
 
-  #startEntry(block: Uint8Array, type: string, place: string, offsetBytes: number): void {
+  #startEntry(block: Uint8Array, type: string, place: () => string, offsetBytes: number): void {
     const extended = { ...this.#global, ...this.#next };
     this.#next = {};
     const path = extended.path ?? readHeaderPath(block);
-    const named = `${place} (${quote(path)})`;
+    const named = (): string => `${place()} (${quote(path)})`;
     const linkTarget = extended.linkTarget ?? readText(block, 157, 100);
     if (extended.sparse || type === 'S') {
-      throw new FormatError('tar.unsupported', `tar ${named} is a sparse file, which is refused`);
+      throw new FormatError('tar.unsupported', `tar ${named()} is a sparse file, which is refused`);
     }
     const kind = kindOf(type, path, named);
     const claimed = extended.sizeBytes ?? readNumber(block, 124, 12, 'size', named);
     if (claimed > this.#limits.maxEntryBytes) {
       throw new FormatError(
         'tar.size',
-        `tar ${named} claims ${claimed} bytes, the limit is ${this.#limits.maxEntryBytes}`,
+        `tar ${named()} claims ${claimed} bytes, the limit is ${this.#limits.maxEntryBytes}`,
       );
     }
     checkName(path, named, this.#limits.maxNameBytes);
     // Links and directories carry no bytes whatever their size field says (Go and GNU tar agree); files do.
     const sizeBytes = kind === 'file' ? claimed : 0;
     if (kind === 'hardlink' || kind === 'symlink')
-      checkName(linkTarget, `${named} link target`, this.#limits.maxNameBytes);
+      checkName(linkTarget, () => `${named()} link target`, this.#limits.maxNameBytes);
     const entry: TarEntry = {
       path,
       kind,
@@ -267,7 +267,7 @@ interface Extended {
   readonly sparse?: boolean;
 }
 
-function kindOf(type: string, path: string, named: string): TarKind {
+function kindOf(type: string, path: string, named: () => string): TarKind {
   switch (type) {
     case '0':
     case '7':
@@ -288,20 +288,23 @@ function kindOf(type: string, path: string, named: string): TarKind {
     case '6':
       return 'fifo';
     default:
-      throw new FormatError('tar.unsupported', `tar ${named} has the unknown type ${quote(type)}`);
+      throw new FormatError('tar.unsupported', `tar ${named()} has the unknown type ${quote(type)}`);
   }
 }
 
-function checkName(path: string, named: string, maxNameBytes: number): void {
-  if (path === '') throw new FormatError('tar.name', `tar ${named} has no name`);
-  if (path.includes('\0')) throw new FormatError('tar.name', `tar ${named} has a NUL in its name`);
+function checkName(path: string, named: () => string, maxNameBytes: number): void {
+  if (path === '') throw new FormatError('tar.name', `tar ${named()} has no name`);
+  if (path.includes('\0')) throw new FormatError('tar.name', `tar ${named()} has a NUL in its name`);
   if (path.length > maxNameBytes) {
-    throw new FormatError('tar.name', `tar ${named} has a name of ${path.length} bytes, the limit is ${maxNameBytes}`);
+    throw new FormatError(
+      'tar.name',
+      `tar ${named()} has a name of ${path.length} bytes, the limit is ${maxNameBytes}`,
+    );
   }
 }
 
 /** The sum of all bytes with the checksum field read as spaces; some old writers summed signed bytes. */
-function checkChecksum(block: Uint8Array, place: string): void {
+function checkChecksum(block: Uint8Array, place: () => string): void {
   let unsigned = 0;
   let high = 0;
   for (let at = 0; at < BLOCK; at++) {
@@ -316,7 +319,7 @@ function checkChecksum(block: Uint8Array, place: string): void {
   }
   const stated = readNumber(block, 148, 8, 'checksum', place);
   if (stated !== unsigned && stated !== unsigned - 256 * high) {
-    throw new FormatError('tar.checksum', `tar ${place} has the header checksum ${stated}, expected ${unsigned}`);
+    throw new FormatError('tar.checksum', `tar ${place()} has the header checksum ${stated}, expected ${unsigned}`);
   }
 }
 
@@ -326,7 +329,7 @@ function readNumber(
   offset: number,
   length: number,
   field: string,
-  named: string,
+  named: () => string,
   options: { negative?: boolean } = {},
 ): number {
   const first = block[offset] as number;
@@ -344,13 +347,13 @@ function readNumber(
       const byte = block[at] as number;
       if (byte === 0x20 || byte === 0) break;
       if (byte < 0x30 || byte > 0x37) {
-        throw new FormatError('tar.header', `tar ${named} has a ${field} that is not octal`);
+        throw new FormatError('tar.header', `tar ${named()} has a ${field} that is not octal`);
       }
       value = value * 8 + (byte - 0x30);
     }
   }
   if (!Number.isSafeInteger(value) || (value < 0 && !options.negative)) {
-    throw new FormatError('tar.header', `tar ${named} has the impossible ${field} ${value}`);
+    throw new FormatError('tar.header', `tar ${named()} has the impossible ${field} ${value}`);
   }
   return value;
 }
@@ -386,10 +389,10 @@ function readLongName(body: Uint8Array): string {
 }
 
 /** Records of the form "LENGTH KEY=VALUE\n" where LENGTH counts the whole record (POSIX.1-2001 pax, 4.18). */
-function readPax(body: Uint8Array, place: string): Extended {
+function readPax(body: Uint8Array, place: () => string): Extended {
   const found: { -readonly [K in keyof Extended]: Extended[K] } = {};
   const refuse = (why: string): never => {
-    throw new FormatError('tar.extended-header', `tar ${place} has a pax header that ${why}`);
+    throw new FormatError('tar.extended-header', `tar ${place()} has a pax header that ${why}`);
   };
   let at = 0;
   while (at < body.length) {

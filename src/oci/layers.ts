@@ -48,8 +48,8 @@ export class FileTree {
   readonly #root: Node = folder(-1);
   readonly #removalVisitsMax: number;
   #visits = 0;
-  /** Entries of one folder follow each other; kept until a link, a whiteout or a replaced folder may change the way. */
-  #lastParent: { path: string; children: Map<string, Node> } | null = null;
+  /** Folders by the path that led to them; emptied when a name that may lie on a way is replaced or removed. */
+  readonly #parents = new Map<string, Map<string, Node>>();
 
   constructor(options: { removalVisitsMax?: number } = {}) {
     this.#removalVisitsMax = options.removalVisitsMax ?? REMOVAL_VISITS_MAX;
@@ -61,13 +61,12 @@ export class FileTree {
    * @throws FormatError for an entry that no engine could unpack, named
    */
   apply(layer: number, entries: Iterable<LayerEntry>): void {
-    this.#lastParent = null;
     for (const entry of entries) {
       if (entry.path === '') continue;
       const slash = entry.path.lastIndexOf('/');
       const name = entry.path.slice(slash + 1);
       const parentPath = slash < 0 ? '' : entry.path.slice(0, slash);
-      if (name.startsWith(WHITEOUT)) this.#lastParent = null;
+      if (name.startsWith(WHITEOUT)) this.#parents.clear();
       if (name === OPAQUE) {
         const parent = this.#walk(parentPath, null);
         if (parent?.children && parent.opaque !== layer) {
@@ -80,9 +79,10 @@ export class FileTree {
         this.#whiteOut(this.#walk(parentPath, null), name.slice(WHITEOUT.length), layer);
       } else {
         const parent = this.#parentFor(parentPath, layer, entry.path);
-        if (entry.kind !== 'directory' && (entry.kind !== 'file' || parent.get(name)?.children))
-          this.#lastParent = null;
-        else if (parent.get(name)?.target) this.#lastParent = null;
+        const replaced = parent.get(name);
+        if (replaced && (replaced.children || replaced.target !== null)) {
+          if (entry.kind !== 'directory' || replaced.target !== null) this.#parents.clear();
+        }
         this.#add(parent, name, entry, layer);
       }
     }
@@ -139,10 +139,11 @@ export class FileTree {
   }
 
   #parentFor(path: string, layer: number, entryPath: string): Map<string, Node> {
-    if (this.#lastParent?.path === path) return this.#lastParent.children;
+    const known = this.#parents.get(path);
+    if (known) return known;
     const parent = this.#walk(path, layer);
     if (!parent?.children) throw refused(entryPath, 'lies below something that is no folder');
-    this.#lastParent = { path, children: parent.children };
+    this.#parents.set(path, parent.children);
     return parent.children;
   }
 
