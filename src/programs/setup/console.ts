@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { runCommand } from '../../system/index.ts';
 import { setupFault } from './errors.ts';
 import { nodePath } from './programs.ts';
+import { usefulLines } from './supervisor.ts';
 
 const BUILD_TIMEOUT_MS = 180_000;
 const SKIPPED = new Set(['dist', 'node_modules']);
@@ -27,10 +28,14 @@ export async function buildConsole(code: string): Promise<void> {
   } = await runCommand(nodePath(code), [vite, 'build'], {
     cwd: join(code, 'console'),
     timeoutMs: BUILD_TIMEOUT_MS,
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: process.env['HOME'] ?? '/', NO_COLOR: '1' },
   });
   if (exit === 0) return;
-  const reason = `${stdout}\n${stderr}`.trim().split('\n').slice(-3).join(' | ').slice(-400);
-  throw setupFault('setup.console-failed', { reason });
+  const telling = usefulLines(`${stdout}\n${stderr}`).filter((line) => !/^\d+: <unknown>$/.test(line));
+  const from = telling.findIndex((line) => /error/i.test(line));
+  throw setupFault('setup.console-failed', {
+    reason: telling.slice(Math.max(0, from)).slice(0, 5).join(' | ').slice(0, 400),
+  });
 }
 
 async function newest(folder: string): Promise<number> {

@@ -42,7 +42,14 @@ import {
 import { planPodman, writePodmanFiles } from './podman.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { listenerOf } from './processes.ts';
-import { PROGRAMS_TO_STOP, type ProgramName, programsOf, sensorConfig, startProgram } from './programs.ts';
+import {
+  PROGRAMS_TO_STOP,
+  type ProgramName,
+  programsOf,
+  sensorConfig,
+  startProgram,
+  warmPrograms,
+} from './programs.ts';
 import { removeUnusedCode } from './purge.ts';
 import type { LocalStep, LocalSteps } from './steps.ts';
 import { lastWords, stopProgram, supervisedState } from './supervisor.ts';
@@ -102,9 +109,16 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       await steps.run(TITLES.packages, (step) => installPackages(packages, step, context.signal));
       if (await consoleIsStale(OWN_CODE)) await steps.run(TITLES.console, () => buildConsole(OWN_CODE));
       const code = await steps.run(TITLES.code, (step) => placeCode(machine, step));
+      const known = await readInstance(instanceFiles(folders).description);
       const instance = await steps.run(TITLES.instance, (step) =>
-        describeInstance({ name, machine, plan, code, clock: context.clock, step }),
+        describeInstance({ known, name, machine, plan, code, clock: context.clock, step }),
       );
+      if (instance.code !== known?.code) {
+        await steps.run(TITLES.warm, async (step) => {
+          const failure = await warmPrograms(instance);
+          if (failure !== null) step.detail({ en: `left out: ${failure}`, es: `omitido: ${failure}` });
+        });
+      }
       const before = await runningPrograms(instance);
       const started: ProgramName[] = [];
       const start = async (program: ProgramName, ready: () => Promise<boolean>): Promise<void> => {
@@ -161,6 +175,7 @@ const TITLES = {
   console: { en: 'Build the console', es: 'Construir la consola' },
   code: { en: 'Install the platform’s code', es: 'Instalar el código de la plataforma' },
   instance: { en: 'Users, folders, ports', es: 'Usuarios, carpetas, puertos' },
+  warm: { en: 'Compile the programs', es: 'Compilar los programas' },
   boot: { en: 'Start at boot', es: 'Arranque con la máquina' },
 } as const satisfies Record<string, Text>;
 
@@ -249,6 +264,7 @@ async function placeCode(machine: Machine, step: LocalStep): Promise<string> {
 
 /** Makes users and folders, chooses ports once, and writes down what the instance is. */
 async function describeInstance(options: {
+  known: Instance | null;
   name: string;
   machine: Machine;
   plan: MachinePlan;
@@ -256,9 +272,8 @@ async function describeInstance(options: {
   clock: Clock;
   step: LocalStep;
 }): Promise<Instance> {
-  const { name, machine, plan, code, clock } = options;
+  const { known, name, machine, plan, code, clock } = options;
   const folders = instanceFolders(name, machine.mode);
-  const known = await readInstance(instanceFiles(folders).description);
   const caller = await callingUser();
   const users =
     machine.mode === 'root' ? await ensureUsers(name, folders) : { control: caller, build: caller, edge: caller };
