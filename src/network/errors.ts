@@ -67,4 +67,32 @@ export const networkFault = defineFaults({
       why: 'debe tener de 1 a 64 caracteres, ninguno de control',
     },
   },
+  'network.name-too-long': {
+    kind: 'invalid',
+    en: {
+      what: 'the service {service} cannot be published as {label}',
+      why: 'the name has {length} characters, DNS allows {limit}',
+      remedy: 'shorten the name of the service, project or environment, or give the Ingress a host of its own',
+    },
+    es: {
+      what: 'el servicio {service} no se puede publicar como {label}',
+      why: 'el nombre tiene {length} caracteres, DNS admite {limit}',
+      remedy: 'acortar el nombre del servicio, del proyecto o del entorno, o dar al Ingress un host propio',
+    },
+  },
+  'network.route-invalid': {
+    kind: 'invalid',
+    en: { what: 'the route {host}{path} cannot be published', why: '{reason}' },
+    es: { what: 'la ruta {host}{path} no se puede publicar', why: '{reason}' },
+  },
+  'network.edge-config': {
+    kind: 'internal',
+    en: { what: 'the edge keeps its last configuration', why: 'HAProxy refuses the new one: {reason}' },
+    es: { what: 'el borde conserva su última configuración', why: 'HAProxy rechaza la nueva: {reason}' },
+  },
+  'network.edge-down': {
+    kind: 'unavailable',
+    en: { what: 'the edge does not run', why: '{reason}', remedy: 'darsena logs edge' },
+    es: { what: 'el borde no funciona', why: '{reason}', remedy: 'darsena logs edge' },
+  },
 });

@@ -14,4 +14,8 @@ export {
   serialiseAuthority,
   signRequest,
 } from './certificates.ts';
+export { type EdgeSettings, renderConfig } from './edge/config.ts';
+export { Edge, type EdgeOptions } from './edge/edge.ts';
+export { checkRoute, type EdgeRoute, type Endpoint } from './edge/route.ts';
 export { networkFault } from './errors.ts';
+export { publishedName } from './published-name.ts';

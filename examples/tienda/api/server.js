@@ -12,12 +12,12 @@ const orderKey = process.env.CLAVE_PEDIDOS ?? '';
 const BODY_BYTES_MAX = 16 * 1024;
 
 const products = [
-  { id: 'farol', name: 'Farol de muelle', price: 38.5, glyph: '🏮', note: 'Latón envejecido, luz cálida' },
-  { id: 'cabo', name: 'Cabo trenzado 20 m', price: 24.9, glyph: '🪢', note: 'Poliéster de 10 mm' },
-  { id: 'brujula', name: 'Brújula de bolsillo', price: 19.95, glyph: '🧭', note: 'Caja de aluminio' },
-  { id: 'ancla', name: 'Ancla plegable', price: 46.0, glyph: '⚓', note: '3,2 kg, acero galvanizado' },
-  { id: 'cubo', name: 'Cubo de cubierta', price: 12.4, glyph: '🪣', note: 'Asa de madera' },
-  { id: 'llave', name: 'Llave ajustable', price: 17.25, glyph: '🔧', note: 'Apertura de 30 mm' },
+  { id: 'farol', name: 'Farol de muelle', price: 38.5, note: 'Latón envejecido, luz cálida' },
+  { id: 'cabo', name: 'Cabo trenzado 20 m', price: 24.9, note: 'Poliéster de 10 mm' },
+  { id: 'brujula', name: 'Brújula de bolsillo', price: 19.95, note: 'Caja de aluminio' },
+  { id: 'ancla', name: 'Ancla plegable', price: 46.0, note: '3,2 kg, acero galvanizado' },
+  { id: 'cubo', name: 'Cubo de cubierta', price: 12.4, note: 'Asa de madera' },
+  { id: 'llave', name: 'Llave ajustable', price: 17.25, note: 'Apertura de 30 mm' },
 ];
 
 const server = createServer(async (request, response) => {

@@ -16,8 +16,8 @@ export function page({ shop, orders = [], taken, server, missing, closed }) {
 <footer>Servido por <code>${escape(server ?? 'web')}</code></footer></body></html>`;
 }
 
-function card({ id, name, price, glyph, note }, money) {
-  return `<li><span class="glyph" aria-hidden="true">${escape(glyph)}</span><h2>${escape(name)}</h2><p>${escape(note)}</p>
+function card({ id, name, price, note }, money) {
+  return `<li><span class="glyph" aria-hidden="true">${escape(name.slice(0, 1))}</span><h2>${escape(name)}</h2><p>${escape(note)}</p>
   <form method="post" action="/order"><strong>${money.format(price)}</strong><input type="hidden" name="product" value="${escape(id)}">
   <label>Cantidad <input name="count" type="number" min="1" max="99" value="1"></label><button>Pedir</button></form></li>`;
 }
