@@ -27,12 +27,32 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('./exec.ts')).execCommands(cli),
   },
   {
+    words: ['image'],
+    add: async (cli) => (await import('../../registry/index.ts')).registryCommands(cli),
+  },
+  {
+    words: ['scan'],
+    add: async (cli) => (await import('../../scan/index.ts')).scanCommands(cli),
+  },
+  {
+    words: ['advisories'],
+    add: async (cli) => (await import('../../advisories/index.ts')).advisoryCommands(cli),
+  },
+  {
     words: ['trust'],
     add: async (cli) => (await import('../../trust/index.ts')).trustCommands(cli),
   },
   {
     words: ['policy'],
     add: async (cli) => (await import('../../admit/index.ts')).admitCommands(cli),
+  },
+  {
+    words: ['rules'],
+    add: async (cli) => (await import('../../detect/index.ts')).detectCommands(cli),
+  },
+  {
+    words: ['incident'],
+    add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
   },
   {
     words: ['operation'],

@@ -94,7 +94,7 @@ export function operationCommands(cli: CliProgram): void {
     }),
   );
   noun
-    .command('ls')
+    .command('list')
     .description(cli.t({ en: 'list running operations', es: 'listar los trabajos en marcha' }))
     .option('--all', cli.t({ en: 'also those that ended', es: 'también los terminados' }))
     .action(async (options: { all?: boolean }) => {

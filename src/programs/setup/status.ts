@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { type CliApi, Fault, ProblemReply, type Text } from '../../system/index.ts';
 import { readAuthority } from './authority.ts';
@@ -112,8 +113,11 @@ async function localParts(instance: Instance): Promise<PartStatus[]> {
     }
     const { supervisor, child } = await supervisedState(instanceFiles(instance).supervisors, name);
     const since = child === null ? null : await startedAt(child);
-    const detail =
-      supervisor !== null && child === null
+    const waiting =
+      name === 'edge' && supervisor !== null && child === null && !(await exists(instanceFiles(instance).edge.config));
+    const detail = waiting
+      ? { en: 'waits for the agent to write its configuration', es: 'espera a que el agente escriba su configuración' }
+      : supervisor !== null && child === null
         ? {
             en: `not running, is being started: darsena logs ${name}`,
             es: `parado, se está arrancando: darsena logs ${name}`,
@@ -142,4 +146,11 @@ async function memoryOf(
     sum += bytes;
   }
   return sum;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === 'EACCES',
+  );
 }
