@@ -159,7 +159,8 @@ test('S4: a layer that was cut or flipped anywhere is never taken for whole', as
     { path: 'noise', content: noise },
   ]);
   const claim = { digest: digestOf(bytes), diffId, sizeBytes: bytes.length };
-  const read = (changed: Uint8Array) => analyseLayer(Readable.from([changed]), claim, ANALYSERS, 2 ** 30);
+  const read = (changed: Uint8Array) =>
+    analyseLayer(Readable.from([changed]), claim, ANALYSERS, { maxBytes: 2 ** 30, maxEntries: 1000 });
   assert.equal((await read(bytes)).entries, 2);
   for (let at = 0; at < bytes.length; at += 97) {
     await assert.rejects(read(bytes.subarray(0, at)), `cut at ${at}`);

@@ -42,6 +42,8 @@ export function scanCommands(cli: CliProgram): void {
       if (!report) return;
       if (!report.complete) cli.exit(1);
       else if (failOn !== null && reaches(report, failOn)) cli.exit(4);
+      // A gate that knows nothing must not look like one that found nothing.
+      else if (failOn !== null && report.summary.state === 'unknown') cli.exit(3);
     });
 }
 
@@ -55,8 +57,8 @@ const WORDS = {
     es: 'carpeta con avisos (también DARSENA_ADVISORIES)',
   },
   failOn: {
-    en: 'exit with 4 when a finding has this risk or a worse one: act-now, high, medium, low',
-    es: 'terminar con 4 si hay un hallazgo de este riesgo o peor: act-now, high, medium, low',
+    en: 'exit with 4 when a finding has this risk or a worse one (act-now, high, medium, low), with 3 when nothing is known',
+    es: 'terminar con 4 si hay un hallazgo de este riesgo o peor (act-now, high, medium, low), con 3 si no se sabe nada',
   },
 } as const satisfies Record<string, Text>;
 
@@ -174,8 +176,8 @@ function summaryOf({ summary, findings }: ScanReport): Text {
       return { en: 'clean: no known issue in any package', es: 'limpia: ningún problema conocido en ningún paquete' };
     case 'unknown':
       return {
-        en: 'unknown: there is not enough advisory data to judge this image',
-        es: 'desconocido: no hay avisos suficientes para juzgar esta imagen',
+        en: 'unknown: there is not enough advisory data to judge this image (see: darsena advisories, --advisories)',
+        es: 'desconocido: no hay avisos suficientes para juzgar esta imagen (ver: darsena advisories, --advisories)',
       };
     case 'findings': {
       const counts = RISK_CLASSES.filter((risk) => summary.byRisk[risk] > 0);

@@ -1,7 +1,13 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { FRAME, type FrameType, frameHeader, readFrames } from './frames.ts';
-import { INVENTORY_MAX_BYTES, LAYER_RESULT_MAX_BYTES, WORKER_HEAP_MIB, WORKER_TIMEOUT_MS } from './limits.ts';
+import {
+  INVENTORY_MAX_BYTES,
+  LAYER_RESULT_MAX_BYTES,
+  WORKER_HEAP_MIB,
+  WORKER_TIMEOUT_MS,
+  WORKER_YOUNG_MIB,
+} from './limits.ts';
 import type { ScanOrder, WorkerAnswer } from './worker.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -48,6 +54,8 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
       '--permission',
       ...[`${ROOT}src`, `${ROOT}package.json`, program].map((path) => `--allow-fs-read=${path}`),
       `--max-old-space-size=${options.heapMib ?? WORKER_HEAP_MIB}`,
+      // A tree of a million names is one long-lived heap: larger young generations copy it four times less (measured).
+      `--max-semi-space-size=${WORKER_YOUNG_MIB}`,
       '--no-warnings',
       program,
     ],

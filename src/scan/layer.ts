@@ -50,26 +50,29 @@ export class LayerMismatch extends Error {
  * Reads a layer in one pass: inflate, both digests, tar, and the files that analysers want. Nothing is written anywhere.
  * Answers only after the whole layer proved to be the one that was claimed.
  *
- * @param maxBytes what the layer may inflate to
+ * @param limits what the layer may inflate to, and how many entries it may have
  * @throws LayerMismatch when size, digest or diffID differ; FormatError when it cannot be read within limits
  */
 export async function analyseLayer(
   source: AsyncIterable<Uint8Array>,
   claim: LayerClaim,
   analysers: readonly Analyser[],
-  maxBytes: number,
+  limits: { readonly maxBytes: number; readonly maxEntries: number },
 ): Promise<LayerResult> {
   const compressed = hasherFor(claim.digest);
   const uncompressed = hasherFor(claim.diffId);
   const listing = new ListingWriter();
   const found: FileEvidence[] = [];
   const pick = pickerOf(analysers);
-  const reader = new TarReader((entry) => {
-    const path = cleanEntry(entry);
-    if (entry.kind !== 'file') return null;
-    const analyser = pick(path);
-    return analyser ? openFile(analyser, path, entry, found) : null;
-  });
+  const reader = new TarReader(
+    (entry) => {
+      const path = cleanEntry(entry);
+      if (entry.kind !== 'file') return null;
+      const analyser = pick(path);
+      return analyser ? openFile(analyser, path, entry, found) : null;
+    },
+    { maxEntries: limits.maxEntries },
+  );
 
   function cleanEntry(entry: TarEntry): string {
     const path = cleanTarPath(entry.path);
@@ -94,7 +97,7 @@ export async function analyseLayer(
 
   const { start, chunks } = await peek(hashed());
   let uncompressedBytes = 0;
-  for await (const chunk of inflate(chunks, detectCompression(start), { maxOutputBytes: maxBytes })) {
+  for await (const chunk of inflate(chunks, detectCompression(start), { maxOutputBytes: limits.maxBytes })) {
     uncompressedBytes += chunk.length;
     uncompressed.update(chunk);
     reader.write(chunk);

@@ -18,6 +18,8 @@ export const NOTICES_MAX = 100;
 
 /** All layers of one image, inflated. The largest public images are near 40 GiB. */
 export const IMAGE_BYTES_MAX = 64 * 1024 * MIB;
+/** Entries of all layers: the largest public images hold about 500,000; this many take near 4 s and 300 MiB. */
+export const IMAGE_ENTRIES_MAX = 600_000;
 /** Layers of one image: overlayfs stops at 500. */
 export const LAYERS_MAX = 500;
 /** The listing of one layer, compressed: 1,000,000 entries take about 20 MiB. */
@@ -27,6 +29,8 @@ export const INVENTORY_MAX_BYTES = 128 * MIB;
 
 /** The heap of the worker; a layer with a million entries needs near 200 MiB when merged. */
 export const WORKER_HEAP_MIB = 768;
+/** One half of the worker's young generation. */
+export const WORKER_YOUNG_MIB = 64;
 /** 40 GiB inflate in about 90 s; a slow disk may take ten times that. */
 export const WORKER_TIMEOUT_MS = 15 * 60 * 1000;
 /** An image configuration with its history; registries refuse larger manifests, and nobody writes larger ones. */

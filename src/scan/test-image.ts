@@ -87,7 +87,7 @@ export async function mergeHere(layers: readonly TestLayer[]): Promise<Inventory
   const results = await Promise.all(
     layers.map(({ bytes, diffId }) => {
       const claim = { digest: digestOf(bytes), diffId, sizeBytes: bytes.length };
-      return analyseLayer(Readable.from([bytes]), claim, ANALYSERS, 2 ** 30);
+      return analyseLayer(Readable.from([bytes]), claim, ANALYSERS, { maxBytes: 2 ** 30, maxEntries: 1000 });
     }),
   );
   return mergeInventory(results, ANALYSERS);

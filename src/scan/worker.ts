@@ -13,7 +13,7 @@ import {
   LayerMismatch,
   type LayerResult,
 } from './layer.ts';
-import { IMAGE_BYTES_MAX, LAYER_RESULT_MAX_BYTES } from './limits.ts';
+import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES } from './limits.ts';
 import type { Inventory } from './package.ts';
 
 /** What the worker is asked: the layers of one image, lowest first, in the order in which they will come. */
@@ -42,16 +42,21 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
     const order = JSON.parse(Buffer.from((await expect(frames, FRAME.order)).body).toString()) as ScanOrder;
     const results: LayerResult[] = [];
     let bytesLeft = IMAGE_BYTES_MAX;
+    let entriesLeft = IMAGE_ENTRIES_MAX;
     for (const claim of order.layers) {
       current = claim.digest;
       let result: LayerResult;
       if (claim.known) {
         result = decodeLayerResult((await expect(frames, FRAME.known)).body);
       } else {
-        result = await analyseLayer(layerBytes(frames), claim, ANALYSERS, bytesLeft);
+        result = await analyseLayer(layerBytes(frames), claim, ANALYSERS, {
+          maxBytes: bytesLeft,
+          maxEntries: entriesLeft,
+        });
         await send(output, FRAME.layer, encodeLayerResult(result));
       }
       bytesLeft -= result.uncompressedBytes;
+      entriesLeft -= result.entries;
       results.push(result);
     }
     current = null;
