@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { memo, useDeferredValue, useMemo } from 'react';
 import { FACTS_PER_PAGE, queries } from '../api/queries.ts';
 import type { AuditVerification, Fact } from '../api/types.ts';
 import { formatDuration, shortDigest, useFormats } from '../shell/format.ts';
@@ -42,7 +43,7 @@ function VerificationResult({ result }: { result: AuditVerification }) {
       <State state={result.state} />
       <div>
         <p className="verification-title">
-          {intact ? t('intactTitle') : t('brokenTitle', { seq: result.firstBad?.seq ?? 0 })}
+          {intact ? t('intactTitle') : t('brokenTitle', { seq: String(result.firstBad?.seq ?? 0) })}
         </p>
         {result.firstBad === null ? null : <p>{text(result.firstBad.why)}</p>}
         <p className="quiet-text">
@@ -63,7 +64,7 @@ function FactDrawer({ fact, onClose }: { fact: Fact; onClose: () => void }) {
   const t = useWords(words);
   const formats = useFormats();
   return (
-    <Drawer title={t('fact', { seq: fact.seq })} to={factAddress(fact) ?? undefined} onClose={onClose}>
+    <Drawer title={t('fact', { seq: String(fact.seq) })} to={factAddress(fact) ?? undefined} onClose={onClose}>
       <p>
         <FactLine fact={fact} />
       </p>
@@ -100,7 +101,7 @@ function FactDrawer({ fact, onClose }: { fact: Fact; onClose: () => void }) {
   );
 }
 
-function FactTable({ facts, scope }: { facts: readonly Fact[]; scope: string }) {
+const FactTable = memo(function FactTable({ facts, scope }: { facts: readonly Fact[]; scope: string }) {
   const t = useWords(words);
   const [selected, select] = useSearchParam('sel');
   const [before, setBefore] = useSearchParam('before');
@@ -148,7 +149,7 @@ function FactTable({ facts, scope }: { facts: readonly Fact[]; scope: string }) 
       drawer={chosen === undefined ? null : <FactDrawer fact={chosen} onClose={() => select('')} />}
     />
   );
-}
+});
 
 export default function AuditPage() {
   const t = useWords(words);
@@ -160,17 +161,22 @@ export default function AuditPage() {
   const projects = useQuery(queries.projects()).data ?? [];
   const facts = useQuery(queries.facts({ kind, project, subject }, before === '' ? null : before));
   const verification = useQuery(queries.verification());
-  const live = useLiveFacts();
+  const live = useDeferredValue(useLiveFacts());
 
-  const matches = (fact: Fact) =>
-    (kind === '' || fact.kind.startsWith(kind)) &&
-    (project === '' || fact.project === project) &&
-    (subject === '' || fact.subject.includes(subject));
-  const withLive = (read: readonly Fact[]) => {
-    if (before !== '') return read;
+  // Drawn with low priority: a flood of facts must not hold up typing.
+  const read = facts.data;
+  const shown = useMemo(() => {
+    if (read === undefined || before !== '') return read;
     const known = new Set(read.map((fact) => fact.seq));
-    return [...live.filter((fact) => !known.has(fact.seq) && matches(fact)), ...read];
-  };
+    const fresh = live.filter(
+      (fact) =>
+        !known.has(fact.seq) &&
+        (kind === '' || fact.kind.startsWith(kind)) &&
+        (project === '' || fact.project === project) &&
+        (subject === '' || fact.subject.includes(subject)),
+    );
+    return [...fresh, ...read];
+  }, [read, live, before, kind, project, subject]);
 
   return (
     <div className="page">
@@ -214,8 +220,8 @@ export default function AuditPage() {
           options={[['', t('allProjects')], ...projects.map((item) => [item.name, item.name] as const)]}
         />
       </div>
-      <Loaded query={facts}>
-        {(read) => <FactTable facts={withLive(read)} scope={`${kind} ${project} ${subject} ${before}`} />}
+      <Loaded query={{ ...facts, data: shown }}>
+        {(rows) => <FactTable facts={rows} scope={`${kind} ${project} ${subject} ${before}`} />}
       </Loaded>
     </div>
   );

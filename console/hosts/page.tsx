@@ -97,20 +97,21 @@ function HostCard({ host }: { host: Host }) {
               items={[
                 [
                   t('kernel'),
-                  <span key="k" className="mono">
-                    {host.kernel.release}
+                  <span key="k">
+                    <span className="mono">{host.kernel.release}</span>
+                    <br />
+                    <span className="mono quiet-text">{host.kernel.version}</span>
                   </span>,
                 ],
+                [t('cgroups'), host.cgroup],
                 [
-                  '',
-                  <span key="v" className="mono quiet-text">
-                    {host.kernel.version}
+                  t('engine'),
+                  <span key="e" className="chips">
+                    {host.engine.name} {host.engine.version}
+                    <Chip>{host.engine.rootless ? t('rootless') : t('rootful')}</Chip>
                   </span>,
                 ],
-                [t('cgroups'), <Chip key="c">{host.cgroup}</Chip>],
-                [t('engine'), `${host.engine.name} ${host.engine.version}`],
                 [t('runtime'), host.engine.runtime],
-                ['', <Chip key="r">{host.engine.rootless ? t('rootless') : t('rootful')}</Chip>],
               ]}
             />
           </Panel>

@@ -191,11 +191,15 @@ function FindingTable({ report }: { report: ScanReport }) {
       cell: (finding) => (
         <span className="finding-id">
           <span className="mono">{finding.aliases.find((alias) => alias.startsWith('CVE-')) ?? finding.id}</span>
-          {finding.kev ? <StateBadge tone="bad">{t('exploited')}</StateBadge> : null}
+          {finding.kev ? (
+            <span title={t('exploited')}>
+              <StateBadge tone="bad">{t('exploited')}</StateBadge>
+            </span>
+          ) : null}
         </span>
       ),
     },
-    { id: 'package', label: t('package'), cell: (finding) => finding.package.name },
+    { id: 'package', label: t('package'), cell: (finding) => <span className="nowrap">{finding.package.name}</span> },
     {
       id: 'installed',
       label: t('installed'),

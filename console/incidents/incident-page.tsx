@@ -3,9 +3,10 @@ import { queries } from '../api/queries.ts';
 import type { Alert, IncidentDetail } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useText, useWords } from '../shell/language.tsx';
-import { Chip, LevelBadge, priorityLevel } from '../shell/parts/badge.tsx';
+import { Chip } from '../shell/parts/badge.tsx';
 import { shortActor } from '../shell/parts/fact-line.tsx';
-import { State } from '../shell/parts/states.tsx';
+import { Icon } from '../shell/parts/icon.tsx';
+import { PriorityBadge, State } from '../shell/parts/states.tsx';
 import { Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { ImageThread } from '../shell/parts/thread.tsx';
 import { Link, useParams } from '../shell/router.tsx';
@@ -21,7 +22,8 @@ function AlertItem({ alert }: { alert: Alert }) {
   return (
     <details className="alert">
       <summary>
-        <LevelBadge level={priorityLevel(alert.priority)}>{alert.priority}</LevelBadge>
+        <Icon name="chevron" size={12} />
+        <PriorityBadge priority={alert.priority} />
         <span className="alert-rule">{alert.rule}</span>
         <When at={alert.at} />
       </summary>
@@ -126,7 +128,7 @@ export default function IncidentPage() {
         badges={
           data === undefined ? null : (
             <>
-              <LevelBadge level={priorityLevel(data.priority)}>{data.priority}</LevelBadge>
+              <PriorityBadge priority={data.priority} />
               <State state={data.state} />
             </>
           )

@@ -6,10 +6,10 @@ import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { useGathered } from '../shell/gather.ts';
 import { useWords } from '../shell/language.tsx';
-import { Chip, LevelBadge, priorityLevel } from '../shell/parts/badge.tsx';
+import { Chip } from '../shell/parts/badge.tsx';
 import { FilterBox, Select } from '../shell/parts/controls.tsx';
 import { shortActor } from '../shell/parts/fact-line.tsx';
-import { State } from '../shell/parts/states.tsx';
+import { PriorityBadge, State } from '../shell/parts/states.tsx';
 import { Drawer, EmptyState, Facts, Loaded, NewRows, PageHead, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
@@ -25,10 +25,10 @@ function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: ()
   const t = useWords(words);
   const detail = useQuery(queries.incident(String(incident.number)));
   return (
-    <Drawer title={t('incident', { number: incident.number })} to={pageOf(incident)} onClose={onClose}>
+    <Drawer title={t('incident', { number: String(incident.number) })} to={pageOf(incident)} onClose={onClose}>
       <p>{incident.title}</p>
       <p className="chips">
-        <LevelBadge level={priorityLevel(incident.priority)}>{incident.priority}</LevelBadge>
+        <PriorityBadge priority={incident.priority} />
         <State state={incident.state} />
       </p>
       <Facts
@@ -83,7 +83,7 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
     {
       id: 'priority',
       label: t('priority'),
-      cell: (incident) => <LevelBadge level={priorityLevel(incident.priority)}>{incident.priority}</LevelBadge>,
+      cell: (incident) => <PriorityBadge priority={incident.priority} />,
     },
     { id: 'title', label: t('title'), cell: (incident) => <Link to={pageOf(incident)}>{incident.title}</Link> },
     { id: 'state', label: t('state'), cell: (incident) => <State state={incident.state} /> },

@@ -95,7 +95,7 @@ function CloseDialog({ incident, onClose }: { incident: IncidentDetail; onClose:
   const [reason, setReason] = useState('');
   const respond = useRespond(incident, onClose);
   return (
-    <Dialog title={t('closeTitle', { number: incident.number })} onClose={onClose}>
+    <Dialog title={t('closeTitle', { number: String(incident.number) })} onClose={onClose}>
       <form
         className="dialog-body"
         onSubmit={(event) => {

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Fact, Overview, PartState, Status } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
@@ -156,13 +156,14 @@ const keyOfFact = (fact: Fact) => fact.id;
 function Changes({ facts }: { facts: readonly Fact[] }) {
   const t = useWords(words);
   const seen = useSeenBefore(facts[0]?.seq);
-  const { shown, waiting, reveal } = useGathered(facts, keyOfFact);
+  const frame = useRef<HTMLOListElement>(null);
+  const { shown, waiting, reveal } = useGathered(facts, keyOfFact, '', frame);
   if (facts.length === 0) return <EmptyState title={t('changesNone')}>{t('changesNoneText')}</EmptyState>;
   const boundary = shown.findIndex((fact) => fact.seq <= seen);
   return (
     <>
       <NewRows count={waiting} onShow={reveal} />
-      <ol className="changes">
+      <ol className="changes" ref={frame}>
         {shown.slice(0, 60).map((fact, index) => (
           <li key={fact.id} data-seq={fact.seq}>
             {index === boundary && boundary > 0 ? <span className="seen-mark">{t('seen')}</span> : null}

@@ -70,7 +70,7 @@ function Lane({
         ) : (
           <>
             <Link to={`${addresses.project(project, 'releases')}?sel=${encodeURIComponent(environment.release.id)}`}>
-              {t('release', { number: environment.release.number })}
+              {t('release', { number: String(environment.release.number) })}
             </Link>
             <State state={environment.release.state} />
           </>

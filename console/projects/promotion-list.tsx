@@ -18,7 +18,7 @@ import { words } from './words.ts';
 const keyOf = (promotion: Promotion) => promotion.id;
 
 /** Four eyes: whoever asked cannot decide. The server enforces it; here it is said before anybody tries. */
-function Decision({ promotion }: { promotion: Promotion }) {
+function Decision({ promotion, onDecide }: { promotion: Promotion; onDecide: () => void }) {
   const t = useWords(words);
   const me = useMe();
   const client = useQueryClient();
@@ -29,6 +29,7 @@ function Decision({ promotion }: { promotion: Promotion }) {
         decision,
         ...(comment === '' ? {} : { comment }),
       }),
+    onMutate: onDecide,
     onSettled: () => client.invalidateQueries({ queryKey: ['promotions'] }),
   });
   if (promotion.state !== 'awaiting-approval') return null;
@@ -122,7 +123,7 @@ export function PromotionList({ project }: { project: string }) {
                       {shortActor(chosen.requestedBy)}, <When at={chosen.requestedAt} />
                     </span>
                   </p>
-                  <Decision key={chosen.id} promotion={chosen} />
+                  <Decision key={chosen.id} promotion={chosen} onDecide={() => select(chosen.id)} />
                   <section>
                     <h3>{t('verdict')}</h3>
                     <VerdictCard verdict={chosen.verdict} />

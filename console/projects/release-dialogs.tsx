@@ -92,7 +92,10 @@ export function RollBackDialog({
               label={t('rollBackPick')}
               value={String(number)}
               onPick={(value) => setPicked(Number(value))}
-              options={earlier.map((release) => [String(release.number), t('release', { number: release.number })])}
+              options={earlier.map((release) => [
+                String(release.number),
+                t('release', { number: String(release.number) }),
+              ])}
             />
             <p>{t('rollBackText', { environment, number })}</p>
           </>

@@ -73,7 +73,7 @@ export function ReleaseList({ project }: { project: Project }) {
             }
             drawer={
               chosen === undefined ? null : (
-                <Drawer title={t('release', { number: chosen.number })} onClose={() => select('')}>
+                <Drawer title={t('release', { number: String(chosen.number) })} onClose={() => select('')}>
                   <p className="chips">
                     <State state={chosen.state} />
                     <Chip>{chosen.environment}</Chip>
@@ -82,7 +82,9 @@ export function ReleaseList({ project }: { project: Project }) {
                     </span>
                   </p>
                   {mayRollBack ? (
-                    <Button onClick={() => setRollingBack(chosen)}>{t('rollBackTo', { number: chosen.number })}</Button>
+                    <Button onClick={() => setRollingBack(chosen)}>
+                      {t('rollBackTo', { number: String(chosen.number) })}
+                    </Button>
                   ) : null}
                   <section>
                     <h3>{t('verdict')}</h3>

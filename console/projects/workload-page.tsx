@@ -66,7 +66,7 @@ export default function WorkloadPage() {
                         [
                           t('releases'),
                           <Link key="r" to={addresses.project(project, 'releases')}>
-                            {t('release', { number: found.release })}
+                            {t('release', { number: String(found.release) })}
                           </Link>,
                         ],
                         [t('updatedReplicas'), `${found.updated}/${found.wanted}`],

@@ -1,7 +1,8 @@
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client.ts';
-import { type Language, useLanguage, useWords } from '../shell/language.tsx';
+import type { Language } from '../shell/catalogue.ts';
+import { useLanguage, useWords } from '../shell/language.tsx';
 import { Button, Field, Select } from '../shell/parts/controls.tsx';
 import { Facts, Failure, Panel } from '../shell/parts/surface.tsx';
 import { useMe } from '../shell/session.ts';

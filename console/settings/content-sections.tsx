@@ -78,7 +78,7 @@ export function PoliciesSection() {
             <Panel
               key={policy.name}
               title={policy.name}
-              count={t('version', { version: policy.version })}
+              count={t('version', { version: String(policy.version) })}
               flush
               actions={<span className="quiet-text">{text(policy.description)}</span>}
             >

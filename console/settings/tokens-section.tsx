@@ -47,7 +47,7 @@ function CreateTokenDialog({
           label={t('name')}
           hint={t('nameHint')}
           required
-          pattern="[a-z0-9][a-z0-9-]*"
+          pattern="[a-z0-9][a-z0-9\-]*"
           autoComplete="off"
           autoCapitalize="none"
           spellCheck={false}
@@ -101,6 +101,7 @@ export function TokensSection() {
       cell: (token) => (
         <Button
           look="quiet"
+          className="small"
           aria-label={t('revokeToken', { name: token.name })}
           onClick={() => setOpen({ kind: 'revoke', token })}
         >

@@ -44,7 +44,7 @@ function CreateUserDialog({ onDone, onClose }: { onDone: (created: NewUser) => v
           label={t('name')}
           hint={t('nameHint')}
           required
-          pattern="[a-z0-9][a-z0-9-]*"
+          pattern="[a-z0-9][a-z0-9\-]*"
           autoComplete="off"
           autoCapitalize="none"
           spellCheck={false}
@@ -97,6 +97,7 @@ export function UsersSection() {
         user.name === me?.name ? null : (
           <Button
             look="quiet"
+            className="small"
             aria-label={t('removeUser', { name: user.name })}
             onClick={() => setOpen({ kind: 'remove', user })}
           >

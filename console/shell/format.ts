@@ -1,5 +1,6 @@
 import { useMemo, useSyncExternalStore } from 'react';
-import { type Language, useLanguage } from './language.tsx';
+import type { Language } from './catalogue.ts';
+import { useLanguage } from './language.tsx';
 
 const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 

@@ -15,7 +15,8 @@ import { useMe } from './session.ts';
 import { oppositeTheme, setTheme } from './theme.ts';
 import { words } from './words.ts';
 
-const Palette = lazy(() => import('./palette.tsx'));
+const loadPalette = () => import('./palette.tsx');
+const Palette = lazy(loadPalette);
 
 interface PlaceEntry {
   readonly key: 'overview' | 'projects' | 'images' | 'activity' | 'hosts' | 'audit' | 'settings';
@@ -180,6 +181,8 @@ function ConnectionBanner() {
   );
 }
 
+const PALETTE_AFTER_MS = 1500;
+
 /** How long `g` waits for the letter of a place. */
 const GO_MS = 1200;
 
@@ -230,6 +233,12 @@ export function Layout({ children }: { children: ReactNode }) {
     };
     document.addEventListener('keydown', listen);
     return () => document.removeEventListener('keydown', listen);
+  }, []);
+
+  // Fetched while nothing else is asked for, so that the first Ctrl-K is as quick as the next.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadPalette(), PALETTE_AFTER_MS);
+    return () => clearTimeout(timer);
   }, []);
 
   // A new page starts at its heading, also for those who listen to it.

@@ -126,7 +126,12 @@ export function Router({ routes, missing, frame }: RouterProps) {
     const before = window.location.pathname;
     if (options.replace === true) window.history.replaceState(null, '', address);
     else window.history.pushState(null, '', address);
-    if (window.location.pathname !== before) window.scrollTo(0, 0);
+    // A parameter of the same page is state (a filter being typed): it must not lag behind. A new page may take its time.
+    if (window.location.pathname === before) {
+      setPlace(readPlace());
+      return;
+    }
+    window.scrollTo(0, 0);
     startTransition(() => setPlace(readPlace()));
   }, []);
 

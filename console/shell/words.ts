@@ -1,4 +1,4 @@
-import { defineWords } from './language.tsx';
+import { defineWords } from './catalogue.ts';
 
 export const words = defineWords(
   {

@@ -120,19 +120,3 @@ export function RiskCounts({ byRisk }: { byRisk: Partial<Readonly<Record<Risk, n
 }
 
 export const DECISION_TONES: Readonly<Record<Decision, Tone>> = { allow: 'ok', warn: 'warn', refuse: 'bad' };
-
-const PRIORITY_LEVELS: Readonly<Record<string, Level>> = {
-  emergency: 'critical',
-  alert: 'critical',
-  critical: 'critical',
-  error: 'high',
-  warning: 'medium',
-  notice: 'low',
-  informational: 'none',
-  debug: 'none',
-};
-
-/** Falco's eight priorities on the five steps. */
-export function priorityLevel(priority: string): Level {
-  return PRIORITY_LEVELS[priority.toLowerCase()] ?? 'none';
-}

@@ -1,6 +1,7 @@
 import type { Fact } from '../../api/types.ts';
 import { addresses } from '../addresses.ts';
-import { type Entry, fillWords, useLanguage } from '../language.tsx';
+import { type Entry, fillWords } from '../catalogue.ts';
+import { useLanguage } from '../language.tsx';
 import { Link } from '../router.tsx';
 import { factWords } from './fact-words.ts';
 

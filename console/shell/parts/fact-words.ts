@@ -1,4 +1,4 @@
-import { defineWords } from '../language.tsx';
+import { defineWords } from '../catalogue.ts';
 
 /** What each kind of fact says in a sentence; an unknown kind is shown by its code. */
 export const factWords = defineWords(

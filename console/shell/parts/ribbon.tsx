@@ -38,10 +38,14 @@ function StationBody({ station }: { station: Station }) {
         <span className="hidden-text">: {t(STATE_WORDS[station.state])}.</span>
       </span>
       <span className="station-title">{text(station.title)}</span>
-      {station.detail === null ? null : <span className="station-detail">{text(station.detail)}</span>}
-      {station.at === null ? null : (
-        <span className="station-at">
-          <When at={station.at} />
+      {station.detail === null && station.at === null ? null : (
+        <span className="station-sub">
+          {station.detail === null ? null : <span>{text(station.detail)}</span>}
+          {station.at === null ? null : (
+            <span className="station-at">
+              <When at={station.at} />
+            </span>
+          )}
         </span>
       )}
     </>

@@ -1,4 +1,4 @@
-import { defineWords } from '../language.tsx';
+import { defineWords } from '../catalogue.ts';
 
 export const stateWords = defineWords(
   {
@@ -38,6 +38,14 @@ export const stateWords = defineWords(
     intact: 'intact',
     broken: 'broken',
     waiting: 'waiting',
+    emergency: 'Emergency',
+    alert: 'Alert',
+    critical: 'Critical',
+    error: 'Error',
+    warning: 'Warning',
+    notice: 'Notice',
+    informational: 'Informational',
+    debug: 'Debug',
   },
   {
     judging: 'juzgando',
@@ -76,5 +84,13 @@ export const stateWords = defineWords(
     intact: 'intacta',
     broken: 'rota',
     waiting: 'en espera',
+    emergency: 'Emergencia',
+    alert: 'Alerta',
+    critical: 'Crítica',
+    error: 'Error',
+    warning: 'Advertencia',
+    notice: 'Aviso',
+    informational: 'Informativa',
+    debug: 'Depuración',
   },
 );

@@ -1,5 +1,5 @@
 import { useWords } from '../language.tsx';
-import { StateBadge, type Tone } from './badge.tsx';
+import { type Level, LevelBadge, StateBadge, type Tone } from './badge.tsx';
 import { stateWords } from './state-words.ts';
 
 type StateWord = keyof typeof stateWords.en;
@@ -53,4 +53,22 @@ export function State({ state }: { state: string }) {
   const t = useWords(stateWords);
   const known = STATES[state];
   return <StateBadge tone={known?.[1] ?? 'absent'}>{known === undefined ? state : t(known[0])}</StateBadge>;
+}
+
+/** Falco's eight priorities on the five steps of severity. */
+const PRIORITIES: Readonly<Record<string, readonly [StateWord, Level]>> = {
+  emergency: ['emergency', 'critical'],
+  alert: ['alert', 'critical'],
+  critical: ['critical', 'critical'],
+  error: ['error', 'high'],
+  warning: ['warning', 'medium'],
+  notice: ['notice', 'low'],
+  informational: ['informational', 'none'],
+  debug: ['debug', 'none'],
+};
+
+export function PriorityBadge({ priority }: { priority: string }) {
+  const t = useWords(stateWords);
+  const known = PRIORITIES[priority.toLowerCase()];
+  return <LevelBadge level={known?.[1] ?? 'none'}>{known === undefined ? priority : t(known[0])}</LevelBadge>;
 }

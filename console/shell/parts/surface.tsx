@@ -306,15 +306,15 @@ export function Meter({ done, total, label }: { done: number; total: number; lab
   );
 }
 
+/** The count behind which new rows wait; nothing takes room while none does. */
 export function NewRows({ count, onShow }: { count: number; onShow: () => void }) {
   const t = useWords(words);
+  if (count === 0) return null;
   return (
-    <div className="new-rows" aria-live="polite">
-      {count === 0 ? null : (
-        <button type="button" onClick={onShow}>
-          {t('newRows', { count })}
-        </button>
-      )}
+    <div className="new-rows" role="status">
+      <button type="button" onClick={onShow}>
+        {t('newRows', { count })}
+      </button>
     </div>
   );
 }

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type MockOptions, type MockServer, startMockServer } from '../../console/dev/mock-server.ts';
+import { runCommand } from '../../src/system/index.ts';
+
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const BUILD_MS_MAX = 120_000;
+
+export const CONSOLE = fileURLToPath(new URL('../../console', import.meta.url));
+
+/** Why the tests cannot run here, or null. */
+export function missingConsoleParts(): string | null {
+  return existsSync(CHROMIUM) ? null : `needs Chromium at ${CHROMIUM}, or its place in CHROMIUM`;
+}
+
+/** Builds the console as it is shipped: the tests look at what people get. */
+export async function buildConsole(): Promise<void> {
+  const built = await runCommand(
+    process.execPath,
+    [fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url)), 'build'],
+    { cwd: CONSOLE, timeoutMs: BUILD_MS_MAX, env: { PATH: process.env['PATH'] ?? '' } },
+  );
+  if (built.code !== 0) throw new Error(`the console could not be built: ${built.stderr}`);
+}
+
+export async function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+}
+
+export interface Visit {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  readonly mock: MockServer;
+  /** What went wrong in the page: exceptions, refused scripts and styles. */
+  readonly troubles: string[];
+  close(): Promise<void>;
+}
+
+export interface VisitOptions extends MockOptions {
+  readonly language?: 'en' | 'es';
+  readonly theme?: 'light' | 'dark';
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** One visitor with a server of its own. The server stands in for the control program: made-up data, the same contract. */
+export async function visit(browser: Browser, options: VisitOptions = {}): Promise<Visit> {
+  const mock = await startMockServer({ signedIn: true, ...options });
+  const context = await browser.newContext({
+    viewport: { width: options.width ?? 1280, height: options.height ?? 800 },
+    reducedMotion: 'reduce',
+  });
+  await context.addInitScript(
+    `localStorage.setItem('darsena.language', '${options.language ?? 'en'}');
+     localStorage.setItem('darsena.theme', '${options.theme ?? 'light'}');`,
+  );
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const troubles: string[] = [];
+  page.on('pageerror', (error) => troubles.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().includes('Failed to load resource'))
+      troubles.push(message.text());
+  });
+  return {
+    page,
+    context,
+    mock,
+    troubles,
+    async close() {
+      await context.close();
+      await mock.close();
+    },
+  };
+}
+
+/** Every page a person can reach, with data in it. */
+export function pagesOf(mock: MockServer): readonly (readonly [name: string, path: string])[] {
+  const image = mock.data.images[1]?.digest ?? '';
+  const operation = mock.data.operations[0]?.id ?? '';
+  const place = `/projects/tienda/images/${image}`;
+  return [
+    ['overview', '/'],
+    ['projects', '/projects'],
+    ['project', '/projects/tienda'],
+    ['workloads', '/projects/tienda/workloads?sel=prod/worker'],
+    ['workload', '/projects/tienda/workloads/prod/web'],
+    ['releases', '/projects/tienda/releases'],
+    ['promotions', '/projects/tienda/promotions'],
+    ['images', `/images?sel=${image}`],
+    ['image findings', `${place}?tab=findings`],
+    ['image verdicts', `${place}?tab=verdicts`],
+    ['image signatures', `${place}?tab=signatures`],
+    ['image layers', `${place}?tab=layers`],
+    ['incidents', '/incidents?sel=7'],
+    ['incident', '/incidents/7'],
+    ['operations', '/operations'],
+    ['operation', `/operations/${operation}`],
+    ['hosts', '/hosts'],
+    ['audit', '/audit'],
+    ['account', '/settings'],
+    ['users', '/settings/users'],
+    ['tokens', '/settings/tokens'],
+    ['advisories', '/settings/advisories'],
+    ['policies', '/settings/policies'],
+    ['bases', '/settings/bases'],
+    ['platform', '/settings/platform'],
+    ['nowhere', '/nothing/here'],
+  ];
+}

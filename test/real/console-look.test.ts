@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { Browser } from 'playwright-core';
+import { buildConsole, CONSOLE, missingConsoleParts, openBrowser, pagesOf, visit } from './console-ground.ts';
+
+const missing = missingConsoleParts();
+
+/** First load of the console, compressed: a quarter of a comparable one (cockpit-podman). */
+const FIRST_LOAD_BYTES_MAX = 120_000;
+
+/** Text on ground as the pages use them; WCAG AA wants 4.5 for text, 3 for the edges of controls. */
+const TEXT_PAIRS: readonly (readonly [text: string, ground: string])[] = [
+  ...['text', 'text-2', 'accent', 'critical', 'high', 'medium', 'low', 'none', 'ok'].flatMap((text) =>
+    ['bg', 'surface', 'surface-2', 'hover'].map((ground) => [text, ground] as const),
+  ),
+  ...['critical', 'high', 'medium', 'low', 'none', 'ok'].flatMap((tone) => [
+    [tone, `${tone}-soft`] as const,
+    ['text', `${tone}-soft`] as const,
+  ]),
+  ['text', 'accent-soft'],
+  ['text-2', 'accent-soft'],
+  ['accent', 'accent-soft'],
+  ['accent-strong', 'accent-soft'],
+  ['on-accent', 'accent'],
+  ['on-accent', 'accent-strong'],
+];
+const EDGE_PAIRS: readonly (readonly [string, string])[] = [
+  ['line-strong', 'surface'],
+  ['accent', 'surface'],
+  ['accent', 'bg'],
+];
+
+/** Relative luminance of WCAG 2.2 from `rgb(r, g, b)`. */
+function luminance(color: string): number {
+  const channels = (color.match(/[\d.]+/g) ?? []).slice(0, 3).map((value) => {
+    const share = Number(value) / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  const [red = 0, green = 0, blue = 0] = channels;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function contrast(a: string, b: string): number {
+  const [light = 0, dark = 0] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+/** Runs in the page: what a screen reader or a keyboard would stumble over. */
+const AUDIT = `(() => {
+  const problems = [];
+  const visible = (element) => element.checkVisibility({ visibilityProperty: true });
+  const nameOf = (element) => {
+    const labelled = element.getAttribute('aria-labelledby');
+    const byId = labelled === null ? '' : labelled.split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' ');
+    const label = element.id === '' ? null : document.querySelector('label[for="' + CSS.escape(element.id) + '"]');
+    return (element.getAttribute('aria-label') ?? '') + byId + (label?.textContent ?? '') + (element.tagName === 'INPUT' || element.tagName === 'SELECT' ? '' : element.textContent) + (element.getAttribute('title') ?? '');
+  };
+  const describe = (element) => element.outerHTML.slice(0, 140);
+  for (const element of document.querySelectorAll('button, a, input:not([hidden]), select, textarea, summary, [role=progressbar], [role=option], dialog, nav, section[aria-label], table')) {
+    if (visible(element) && nameOf(element).trim() === '') problems.push('no name: ' + describe(element));
+  }
+  const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
+  for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) problems.push('id used twice: ' + id);
+  for (const element of document.querySelectorAll('[aria-labelledby], [aria-describedby], [aria-controls]')) {
+    for (const attribute of ['aria-labelledby', 'aria-describedby', 'aria-controls']) {
+      for (const id of (element.getAttribute(attribute) ?? '').split(' ').filter(Boolean)) {
+        if (document.getElementById(id) === null) problems.push(attribute + ' points nowhere: ' + describe(element));
+      }
+    }
+  }
+  for (const image of document.querySelectorAll('svg')) if (image.getAttribute('aria-hidden') !== 'true') problems.push('svg is read aloud: ' + describe(image));
+  if (document.querySelectorAll('h1').length !== 1) problems.push(document.querySelectorAll('h1').length + ' main headings');
+  if (document.querySelectorAll('main').length !== 1) problems.push('not one main');
+  let level = 1;
+  for (const heading of document.querySelectorAll('h1, h2, h3, h4')) {
+    const next = Number(heading.tagName[1]);
+    if (next > level + 1) problems.push('heading jumps to ' + describe(heading));
+    level = next;
+  }
+  for (const list of document.querySelectorAll('ul, ol')) for (const child of list.children) if (child.tagName !== 'LI') problems.push('in a list: ' + describe(child));
+  for (const element of document.querySelectorAll('[tabindex]')) if (Number(element.getAttribute('tabindex')) > 0) problems.push('tab order forced: ' + describe(element));
+  if (document.documentElement.scrollWidth > window.innerWidth + 1) {
+    const wide = [...document.querySelectorAll('main *')].filter((element) => element.getBoundingClientRect().right > window.innerWidth + 1).at(-1);
+    problems.push('wider than the window: ' + document.documentElement.scrollWidth + ' ' + (wide === undefined ? '' : describe(wide)));
+  }
+  return problems;
+})()`;
+
+describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }, () => {
+  let browser: Browser;
+  before(async () => {
+    await buildConsole();
+    browser = await openBrowser();
+  });
+  after(() => browser.close());
+
+  for (const theme of ['light', 'dark'] as const) {
+    test(`text can be read in the ${theme} theme (WCAG AA)`, async () => {
+      const { page, mock, close } = await visit(browser, { theme });
+      try {
+        await page.goto(mock.url);
+        await page.locator('h1').waitFor();
+        const names = [...new Set([...TEXT_PAIRS, ...EDGE_PAIRS].flat())];
+        const colors = await page.evaluate<Record<string, string>>(`(() => {
+          const probe = document.body.appendChild(document.createElement('i'));
+          return Object.fromEntries(${JSON.stringify(names)}.map((name) => {
+            probe.style.color = 'var(--' + name + ')';
+            return [name, getComputedStyle(probe).color];
+          }));
+        })()`);
+        for (const [pairs, least] of [
+          [TEXT_PAIRS, 4.5],
+          [EDGE_PAIRS, 3],
+        ] as const) {
+          for (const [text, ground] of pairs) {
+            const ratio = contrast(colors[text] ?? '', colors[ground] ?? '');
+            assert.ok(ratio >= least, `${text} on ${ground}: ${ratio.toFixed(2)}, wanted ${least}`);
+          }
+        }
+      } finally {
+        await close();
+      }
+    });
+  }
+
+  for (const [width, language, theme] of [
+    [360, 'es', 'dark'],
+    [768, 'en', 'light'],
+    [1440, 'es', 'light'],
+    [2560, 'en', 'dark'],
+  ] as const) {
+    test(`every page is named, ordered and within ${width} px (${language}, ${theme}), and breaks no content policy`, async () => {
+      const { page, mock, troubles, close } = await visit(browser, { width, language, theme });
+      try {
+        for (const [name, path] of pagesOf(mock)) {
+          await page.goto(mock.url + path);
+          await page.locator('h1').waitFor();
+          await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+          const problems = await page.evaluate<string[]>(AUDIT);
+          assert.deepEqual(problems, [], `${name} ${path}`);
+        }
+        assert.deepEqual(troubles, []);
+      } finally {
+        await close();
+      }
+    });
+  }
+
+  test('everything that can be pressed shows where the focus is', async () => {
+    const { page, mock, close } = await visit(browser, {});
+    try {
+      await page.goto(`${mock.url}/incidents`);
+      await page
+        .getByRole('row', { name: /Terminal shell/ })
+        .first()
+        .waitFor();
+      for (let step = 0; step < 22; step += 1) {
+        await page.keyboard.press('Tab');
+        const seen = await page.evaluate<boolean>(`(() => {
+          const focused = document.activeElement;
+          if (focused === null || focused === document.body) return true;
+          const cell = focused.matches('tr') ? focused.querySelector('td') : focused;
+          const style = getComputedStyle(cell);
+          return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+        })()`);
+        assert.ok(seen, await page.evaluate<string>('document.activeElement.outerHTML.slice(0, 200)'));
+      }
+    } finally {
+      await close();
+    }
+  });
+
+  test('the first load stays light', async (t) => {
+    const { page, mock, close } = await visit(browser, {});
+    try {
+      const files: string[] = [];
+      page.on('response', (response) => {
+        if (response.url().startsWith(mock.url) && !response.url().includes('/api/'))
+          files.push(new URL(response.url()).pathname);
+      });
+      await page.goto(mock.url);
+      await page.getByText('16 of 18 workloads serve').waitFor();
+      let scripts = 0;
+      let styles = 0;
+      for (const file of new Set(files)) {
+        if (!/\.(js|css)$/.test(file)) continue;
+        const size = gzipSync(await readFile(join(CONSOLE, 'dist', file)), { level: 9 }).length;
+        if (file.endsWith('.js')) scripts += size;
+        else styles += size;
+      }
+      t.diagnostic(
+        `first load: ${(scripts / 1000).toFixed(1)} kB of scripts and ${(styles / 1000).toFixed(1)} kB of styles, gzip`,
+      );
+      assert.ok(scripts <= FIRST_LOAD_BYTES_MAX, `${scripts} bytes`);
+    } finally {
+      await close();
+    }
+  });
+
+  test('the overview can be used soon on a slow machine', async (t) => {
+    const { page, context, mock, close } = await visit(browser, {});
+    try {
+      const session = await context.newCDPSession(page);
+      await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+      await page.goto(mock.url);
+      await page.getByText('16 of 18 workloads serve').waitFor();
+      const ready = await page.evaluate<number>('Math.round(performance.now())');
+      t.diagnostic(`overview with data ${ready} ms after navigation, CPU slowed four times`);
+    } finally {
+      await close();
+    }
+  });
+});

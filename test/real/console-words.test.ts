@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { CONSOLE } from './console-ground.ts';
+
+type Entry = string | { readonly one: string; readonly other: string };
+type Catalogue = Readonly<Record<string, Entry>>;
+
+/** Words that are the same in both languages: names, units, terms kept by the table of words. */
+const SAME = new Set(
+  'Dársena Host Tags Commit Control Sensor Tokens Token Digest Hash Pod Error Roles CVE rootless root No.'.split(' '),
+);
+
+async function readCatalogues(): Promise<readonly { file: string; en: Catalogue; es: Catalogue }[]> {
+  const files = globSync(['**/words.ts', '**/*-words.ts'], { cwd: CONSOLE, exclude: ['node_modules', 'dist'] });
+  const catalogues = [];
+  for (const file of files) {
+    const module = (await import(pathToFileURL(join(CONSOLE, file)).href)) as Record<
+      string,
+      { en: Catalogue; es: Catalogue }
+    >;
+    for (const value of Object.values(module)) catalogues.push({ file, en: value.en, es: value.es });
+  }
+  return catalogues;
+}
+
+const textsOf = (entry: Entry): readonly string[] => (typeof entry === 'string' ? [entry] : [entry.one, entry.other]);
+const holesOf = (entry: Entry): string =>
+  [...new Set(textsOf(entry).flatMap((text) => text.match(/\{\w+\}/g) ?? []))].sort().join(' ');
+
+test('both catalogues have the same keys, the same holes, and no empty text', async () => {
+  const catalogues = await readCatalogues();
+  assert.ok(catalogues.length >= 10, `found ${catalogues.length} catalogues`);
+  for (const { file, en, es } of catalogues) {
+    assert.deepEqual(Object.keys(es).sort(), Object.keys(en).sort(), file);
+    for (const [key, entry] of Object.entries(en)) {
+      const other = es[key];
+      assert.ok(other !== undefined);
+      for (const text of [...textsOf(entry), ...textsOf(other)]) assert.notEqual(text.trim(), '', `${file} ${key}`);
+      assert.equal(holesOf(other), holesOf(entry), `${file} ${key}`);
+      assert.equal(typeof other, typeof entry, `${file} ${key}`);
+    }
+  }
+});
+
+test('a long English text is never left untranslated', async () => {
+  for (const { file, en, es } of await readCatalogues()) {
+    for (const [key, entry] of Object.entries(en)) {
+      const [text = ''] = textsOf(entry);
+      const [other = ''] = textsOf(es[key] ?? '');
+      if (text.includes(' ') && !/^[\d{} ]+$/.test(text) && !text.startsWith('darsena ') && !SAME.has(text)) {
+        assert.notEqual(other, text, `${file} ${key} is the same in both languages`);
+      }
+    }
+  }
+});

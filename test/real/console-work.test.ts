@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { buildConsole, missingConsoleParts, openBrowser, type Visit, visit } from './console-ground.ts';
+
+const missing = missingConsoleParts();
+
+const focusedText = (page: Page) => page.evaluate<string>('document.activeElement?.textContent ?? ""');
+
+describe('working in the console', { skip: missing ?? false, timeout: 240_000 }, () => {
+  let browser: Browser;
+  before(async () => {
+    await buildConsole();
+    browser = await openBrowser();
+  });
+  after(() => browser.close());
+
+  async function withVisit(options: Parameters<typeof visit>[1], act: (visitor: Visit) => Promise<void>) {
+    const visitor = await visit(browser, options);
+    try {
+      await act(visitor);
+      assert.deepEqual(visitor.troubles, []);
+    } finally {
+      await visitor.close();
+    }
+  }
+
+  test('the first tab stop skips to the content', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(mock.url);
+      await page.getByRole('heading', { name: 'Overview' }).waitFor();
+      await page.keyboard.press('Tab');
+      assert.equal(await focusedText(page), 'Skip to content');
+      await page.keyboard.press('Enter');
+      assert.equal(await page.evaluate('document.activeElement.id'), 'page');
+    }));
+
+  test('places, rows and the drawer are reached without a mouse', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(mock.url);
+      await page.getByRole('heading', { name: 'Overview' }).waitFor();
+      await page.keyboard.press('g');
+      await page.keyboard.press('i');
+      await page.getByRole('heading', { name: 'Images', level: 1 }).waitFor();
+      await page.getByRole('row', { name: /tienda\/worker/ }).waitFor();
+      assert.equal(await focusedText(page), 'Images', 'a new page starts at its heading');
+      await page.keyboard.press('j');
+      assert.match(await focusedText(page), /^tienda\/web1\.5\.0/);
+      await page.keyboard.press('j');
+      await page.keyboard.press('j');
+      await page.keyboard.press('k');
+      assert.match(await focusedText(page), /^tienda\/web1\.4\.2/);
+      await page.keyboard.press('Enter');
+      await page.getByRole('complementary', { name: 'tienda/web' }).waitFor();
+      assert.match(page.url(), /sel=sha256/, 'the selected row is in the address');
+      await page.keyboard.press('Escape');
+      await page.getByRole('complementary').waitFor({ state: 'detached' });
+      assert.match(await focusedText(page), /^tienda\/web1\.4\.2/, 'the focus is back on the row');
+      await page.keyboard.press('Enter');
+      await page.getByRole('complementary').waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'tienda/web', level: 1 }).waitFor();
+    }));
+
+  test('a filter is in the address and survives a reload', () =>
+    withVisit({}, async ({ page, mock }) => {
+      const api = mock.data.images[1]?.digest;
+      await page.goto(`${mock.url}/projects/tienda/images/${api}`);
+      await page.getByRole('row', { name: /CVE-2021-44906/ }).waitFor();
+      await page.keyboard.press('f');
+      await page.keyboard.type('lodash');
+      await page.getByText('1 row', { exact: true }).waitFor();
+      await page.reload();
+      await page.getByText('1 row', { exact: true }).waitFor();
+      await page.getByRole('row', { name: /CVE-2021-23337/ }).waitFor();
+    }));
+
+  test('search finds an object, a CVE of a scan that was read, and a page', () =>
+    withVisit({}, async ({ page, mock }) => {
+      const api = mock.data.images[1]?.digest;
+      await page.goto(`${mock.url}/projects/tienda/images/${api}`);
+      await page.getByRole('row', { name: /CVE-2021-44906/ }).waitFor();
+      await page.keyboard.press('Control+k');
+      await page.getByRole('combobox', { name: 'Search everything' }).waitFor();
+      await page.keyboard.type('CVE-2016-2781');
+      await page.getByRole('option', { name: /coreutils/ }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('/');
+      await page.getByRole('combobox', { name: 'Search everything' }).waitFor();
+      await page.keyboard.type('incident 7');
+      await page.getByRole('option', { name: /#7/ }).first().waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: /Incident 7/ }).waitFor();
+      await page.keyboard.press('?');
+      await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }));
+
+  test('language and theme change at once, without a reload, and stay', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/settings`);
+      await page.getByLabel('Language', { exact: true }).selectOption('es');
+      await page.getByRole('heading', { name: 'Ajustes' }).waitFor();
+      assert.equal(await page.evaluate('document.documentElement.lang'), 'es');
+      const light = await page.evaluate('getComputedStyle(document.body).backgroundColor');
+      await page.getByLabel('Tema', { exact: true }).selectOption('dark');
+      assert.notEqual(await page.evaluate('getComputedStyle(document.body).backgroundColor'), light);
+    }));
+
+  test('the environment chosen on top stays while moving through the console', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/projects/tienda/workloads`);
+      await page.getByLabel('Environment').selectOption('prod');
+      await page.getByText('3 rows').waitFor();
+      await page.getByRole('link', { name: 'Releases' }).click();
+      await page
+        .getByRole('row', { name: /awaiting|available/ })
+        .first()
+        .waitFor();
+      assert.equal(await page.getByRole('row').count(), 3, 'the heading and two releases of prod');
+      assert.match(page.url(), /env=prod/);
+    }));
+
+  test('a kill says exactly what will stop and wants the name before it is sent', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/incidents/7`);
+      await page.getByRole('button', { name: 'Kill the container' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('container web of pod tienda-prod-web-1, with all its processes').waitFor();
+      await dialog.getByText('web in prod keeps 1 of 2 replicas until the replacement is ready').waitFor();
+      await dialog.getByText('5 processes are known to run in it').waitFor();
+      assert.equal(await dialog.getByRole('button', { name: 'Kill the container' }).isDisabled(), true);
+      await dialog.getByLabel('Type web to confirm').fill('wob');
+      await page.keyboard.press('Enter');
+      assert.deepEqual(mock.writes, []);
+      await dialog.getByLabel('Reason (kept in the record)').fill('shell nobody asked for');
+      await dialog.getByLabel('Type web to confirm').fill('web');
+      await dialog.getByRole('button', { name: 'Kill the container' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.deepEqual(mock.writes, [
+        { method: 'POST', path: '/incidents/7/respond', body: { action: 'kill', reason: 'shell nobody asked for' } },
+      ]);
+      await page.locator('.page-title').getByText('contained').waitFor();
+    }));
+
+  test('a promotion that waits is open at once and can be approved by another person', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/projects/tienda/promotions`);
+      await page.getByText('Waits for 1 approval by another person').waitFor();
+      await page.getByRole('button', { name: 'Approve' }).click();
+      await page.getByRole('complementary').getByText('approved').first().waitFor();
+      assert.deepEqual(mock.writes[0]?.body, { decision: 'approve' });
+    }));
+
+  test('who asked for a promotion is told that another person must decide', () =>
+    withVisit({}, async ({ page, mock }) => {
+      mock.data.promotions = mock.data.promotions.map((promotion) => ({ ...promotion, requestedBy: 'user:ana' }));
+      await page.goto(`${mock.url}/projects/tienda/promotions`);
+      await page.getByText('another person must decide').waitFor();
+      assert.equal(await page.getByRole('button', { name: 'Approve' }).count(), 0);
+    }));
+
+  test('the reasons of a refused promotion and their way out are shown', () =>
+    withVisit({ language: 'es' }, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/projects/tienda/promotions?sel=${mock.data.promotions[1]?.id}`);
+      await page.getByText('minimist 0.0.8 está siendo explotada activamente (GHSA-xvch-5gv4-984h)').waitFor();
+      await page.getByText('Actualizar minimist a 1.2.6 en api/package.json y desplegar de nuevo').waitFor();
+    }));
+
+  test('the address of a new user is shown once', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/settings/users`);
+      await page.getByRole('button', { name: 'Create user' }).click();
+      await page.getByRole('dialog').getByLabel('Name').fill('sofia');
+      await page.getByRole('dialog').getByLabel('Role').selectOption('approver');
+      await page.getByRole('dialog').getByRole('button', { name: 'Create user' }).click();
+      await page.getByText(/login#code=k7f2/).waitFor();
+      assert.deepEqual(mock.writes[0]?.body, { name: 'sofia', grants: [{ role: 'approver', project: '*' }] });
+      await page.getByRole('button', { name: 'I have handed it over' }).click();
+      await page.getByRole('row', { name: /sofia/ }).waitFor();
+      assert.equal(await page.getByText(/login#code/).count(), 0);
+    }));
+
+  test('a refusal of the server is told where it happened', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/settings/users`);
+      await page.getByRole('button', { name: 'Create user' }).click();
+      await page.getByRole('dialog').getByLabel('Name').fill('luis');
+      await page.getByRole('dialog').getByRole('button', { name: 'Create user' }).click();
+      await page.getByRole('dialog').getByRole('alert').getByText('user luis exists already').waitFor();
+    }));
+
+  test('the chain of facts is verified on request and the result is shown', () =>
+    withVisit({}, async ({ page, mock }) => {
+      mock.data.verification = {
+        ...mock.data.verification,
+        state: 'broken',
+        firstBad: { seq: 4100, why: { en: 'the hash of fact 4100 differs', es: 'el hash del hecho 4100 difiere' } },
+      };
+      await page.goto(`${mock.url}/audit`);
+      await page.getByRole('button', { name: 'Verify the chain' }).click();
+      await page.getByText('The chain is broken at fact 4100').waitFor();
+      await page.getByText('the hash of fact 4100 differs').waitFor();
+    }));
+
+  test('an empty instance teaches the one command', () =>
+    withVisit({ state: 'fresh' }, async ({ page, mock }) => {
+      mock.data.me = { ...mock.data.me, hasPassword: true };
+      await page.goto(mock.url);
+      await page.getByText('darsena deploy examples/tienda').waitFor();
+      await page.goto(`${mock.url}/settings/bases`);
+      await page.getByText('darsena base create debian-12').waitFor();
+    }));
+
+  test('hostile names are only text: nothing runs, nothing leads outside', () =>
+    withVisit({}, async ({ page, mock }) => {
+      const attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
+      const text = { en: attack, es: attack };
+      const link = 'javascript:window.hacked=1';
+      const { data } = mock;
+      data.overview = {
+        ...data.overview,
+        todo: [{ id: 'x', kind: 'x', weight: 100, text, href: link, action: { en: 'Run', es: 'Ir' } }],
+        changes: data.facts.map((fact) => ({
+          ...fact,
+          subject: attack,
+          actor: `user:${attack}`,
+          kind: `${fact.kind}${attack}`,
+        })),
+      };
+      data.incidents = data.incidents.map((incident) => ({
+        ...incident,
+        title: attack,
+        pod: attack,
+        timeline: incident.timeline.map((entry) => ({ ...entry, title: text, href: link })),
+        processTree: incident.processTree.map((node) => ({ ...node, cmdline: attack })),
+        alertsList: incident.alertsList.map((alert) => ({
+          ...alert,
+          output: attack,
+          outputFields: { [attack]: attack },
+        })),
+      }));
+      data.images = data.images.map((image) => ({
+        ...image,
+        tags: [attack],
+        thread: image.thread.map((station) => ({ ...station, title: text, href: link })),
+      }));
+      data.workloads = data.workloads.map((workload) => ({ ...workload, endpoints: [{ url: link }] }));
+      data.scans = data.scans.map((scan) => ({
+        ...scan,
+        findings: scan.findings.map((finding) => ({ ...finding, title: attack, url: link })),
+      }));
+      const api = data.images[1]?.digest;
+      for (const path of [
+        '/',
+        '/incidents/7',
+        '/images',
+        `/projects/tienda/images/${api}`,
+        '/projects/tienda',
+        '/projects/tienda/workloads/prod/web',
+      ]) {
+        await page.goto(mock.url + path);
+        await page.locator('h1').waitFor();
+        await page.waitForTimeout(300);
+        assert.equal(await page.evaluate('window.hacked'), undefined, path);
+        assert.equal(await page.locator('a[href^="javascript"]').count(), 0, path);
+      }
+    }));
+});
