@@ -18,7 +18,7 @@ interface PolicyRow {
 
 interface PolicyView extends PolicyRow {
   readonly rules: readonly (Pick<Policy['rules'][number], 'id' | 'doors' | 'effect' | 'message'> & {
-    expression: string;
+    when: string;
   })[];
   readonly source: string;
 }
@@ -74,7 +74,7 @@ export function admitCommands(cli: CliProgram): void {
           },
           { title: { en: 'says', es: 'dice' }, value: (rule) => cli.t(rule.message).replaceAll('{subject}', '…') },
           { title: { en: 'doors', es: 'puertas' }, value: (rule) => rule.doors.join(' '), wide: true },
-          { title: { en: 'when', es: 'cuándo' }, value: (rule) => rule.expression, wide: true },
+          { title: { en: 'when', es: 'cuándo' }, value: (rule) => rule.when, wide: true },
         ],
         policy.rules,
         { json: policy },

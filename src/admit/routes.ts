@@ -28,7 +28,7 @@ export function registerAdmitRoutes(app: ApiApp, admit: Admit): void {
     },
     handler: async (request) => {
       const policy = admit.policy(request.params.name);
-      return { ...showPolicy(policy), rules: policy.rules.map(({ evaluate, ...rule }) => rule), source: policy.source };
+      return { ...showPolicy(policy), source: policy.source };
     },
   });
   app.route({
@@ -125,5 +125,8 @@ function showPolicy(policy: Policy) {
     ruleCount: rules.length,
     refuses: rules.filter((rule) => rule.effect === 'refuse').length,
     warns: rules.filter((rule) => rule.effect === 'warn').length,
+    rules: rules.map(({ id, doors: at, effect, expression, message, remedy }) => ({
+      ...{ id, doors: at, effect, when: expression, message, remedy },
+    })),
   };
 }

@@ -1,9 +1,8 @@
 import type { CliProgram, Text } from '../system/index.ts';
 import { respondFault } from './errors.ts';
-import { type Action, type Incident, placeOf } from './incident.ts';
-import type { ProcessNode } from './process-tree.ts';
-import type { IncidentDetail } from './respond.ts';
+import { type Incident, placeOf } from './incident.ts';
 import { DECISIONS, printable, type Station, type TimelineEntry } from './timeline.ts';
+import type { ActionView, IncidentDetailView, IncidentView, ProcessNodeView } from './view.ts';
 
 const STATE: Readonly<Record<Incident['state'], Text>> = {
   open: { en: 'open', es: 'abierto' },
@@ -47,7 +46,7 @@ export function respondCommands(cli: CliProgram): void {
       const query = new URLSearchParams({ limit: '200' });
       if (options.all !== true) query.set('state', 'unclosed');
       if (options.project !== undefined) query.set('project', options.project);
-      const { items } = await cli.api.get<{ items: Incident[] }>(`/incidents?${query}`);
+      const { items } = await cli.api.get<{ items: IncidentView[] }>(`/incidents?${query}`);
       listIncidents(cli, items);
     });
   noun
@@ -60,7 +59,7 @@ export function respondCommands(cli: CliProgram): void {
       }),
     )
     .action(async (number: string) => {
-      const incident = await cli.api.get<IncidentDetail>(`/incidents/${encodeURIComponent(number)}`);
+      const incident = await cli.api.get<IncidentDetailView>(`/incidents/${encodeURIComponent(number)}`);
       if (cli.output.json) cli.print.json(incident);
       else showIncident(cli, incident);
     });
@@ -79,7 +78,7 @@ export function respondCommands(cli: CliProgram): void {
     .description(cli.t({ en: 'act on an incident', es: 'actuar sobre un incidente' }))
     .action(async (number: string, options: { kill?: boolean; container?: boolean; reason?: string }) => {
       if (options.kill !== true) throw respondFault('respond.action-needed', { number });
-      const { action } = await respondTo<{ action: Action }>(cli, number, {
+      const { action } = await respondTo<{ action: ActionView }>(cli, number, {
         action: 'kill',
         target: options.container === true ? 'container' : 'process',
         ...(options.reason === undefined ? {} : { reason: options.reason }),
@@ -87,7 +86,7 @@ export function respondCommands(cli: CliProgram): void {
       if (cli.output.json) cli.print.json(action);
       else {
         const tone = action.state === 'done' ? 'good' : 'bad';
-        cli.print.result(cli.print.colour(tone, cli.t(action.outcome ?? { en: action.state, es: action.state })));
+        cli.print.result(cli.print.colour(tone, cli.t(action.detail ?? { en: action.state, es: action.state })));
       }
       if (action.state !== 'done') cli.exit(1);
     });
@@ -96,7 +95,7 @@ export function respondCommands(cli: CliProgram): void {
     .argument('<number>')
     .description(cli.t({ en: 'take an incident on', es: 'hacerse cargo de un incidente' }))
     .action(async (number: string) => {
-      const { incident } = await respondTo<{ incident: Incident }>(cli, number, { action: 'acknowledge' });
+      const { incident } = await respondTo<{ incident: IncidentView }>(cli, number, { action: 'acknowledge' });
       if (cli.output.json) cli.print.json(incident);
       else {
         cli.print.result({
@@ -113,7 +112,11 @@ export function respondCommands(cli: CliProgram): void {
     .description(cli.t({ en: 'close an incident', es: 'cerrar un incidente' }))
     .action(async (number: string, options: { reason: string; decision: string }) => {
       const { reason, decision } = options;
-      const { incident } = await respondTo<{ incident: Incident }>(cli, number, { action: 'close', decision, reason });
+      const { incident } = await respondTo<{ incident: IncidentView }>(cli, number, {
+        action: 'close',
+        decision,
+        reason,
+      });
       if (cli.output.json) cli.print.json(incident);
       else cli.print.result({ en: `incident ${incident.number} closed`, es: `incidente ${incident.number} cerrado` });
     });
@@ -123,14 +126,14 @@ function respondTo<T>(cli: CliProgram, number: string, body: object): Promise<T>
   return cli.api.post<T>(`/incidents/${encodeURIComponent(number)}/respond`, body);
 }
 
-function listIncidents(cli: CliProgram, incidents: readonly Incident[]): void {
+function listIncidents(cli: CliProgram, incidents: readonly IncidentView[]): void {
   cli.print.table(
     [
       { title: { en: 'no.', es: 'n.º' }, value: (row) => String(row.number), align: 'right' },
       { title: { en: 'state', es: 'estado' }, value: (row) => cli.t(STATE[row.state]) },
       { title: { en: 'severity', es: 'gravedad' }, value: (row) => cli.t(PRIORITY[row.priority]) },
-      { title: { en: 'what and where', es: 'qué y dónde' }, value: (row) => printable(cli.t(row.title)) },
-      { title: { en: 'alerts', es: 'alertas' }, value: (row) => String(row.alertCount), align: 'right' },
+      { title: { en: 'what and where', es: 'qué y dónde' }, value: (row) => printable(row.title) },
+      { title: { en: 'alerts', es: 'alertas' }, value: (row) => String(row.alerts), align: 'right' },
       { title: { en: 'last', es: 'última' }, value: (row) => cli.print.age(row.lastAlertAt) },
       { title: { en: 'with', es: 'a cargo de' }, value: (row) => row.owner ?? '–' },
       { title: { en: 'host', es: 'host' }, value: (row) => row.host, wide: true },
@@ -141,7 +144,7 @@ function listIncidents(cli: CliProgram, incidents: readonly Incident[]): void {
   );
 }
 
-function showIncident(cli: CliProgram, incident: IncidentDetail): void {
+function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   const { print } = cli;
   const heading = (text: Text) => {
     print.line('');
@@ -154,7 +157,7 @@ function showIncident(cli: CliProgram, incident: IncidentDetail): void {
   print.line(
     print.colour(
       'strong',
-      `${cli.t({ en: 'Incident', es: 'Incidente' })} ${incident.number}: ${printable(cli.t(incident.title))}`,
+      `${cli.t({ en: 'Incident', es: 'Incidente' })} ${incident.number}: ${printable(incident.title)}`,
     ),
   );
   field({ en: 'state', es: 'estado' }, incident.owner === null ? state : `${state} (${incident.owner})`);
@@ -162,7 +165,7 @@ function showIncident(cli: CliProgram, incident: IncidentDetail): void {
   field({ en: 'where', es: 'dónde' }, `${printable(placeOf(incident))} @ ${incident.host}`);
   field({ en: 'container', es: 'contenedor' }, incident.containerId?.slice(0, 12) ?? null);
   field({ en: 'image', es: 'imagen' }, incident.digest);
-  field({ en: 'alerts', es: 'alertas' }, String(incident.alertCount));
+  field({ en: 'alerts', es: 'alertas' }, String(incident.alerts));
   const decision = DECISIONS[incident.decision ?? ''];
   if (decision !== undefined) {
     field({ en: 'decision', es: 'decisión' }, `${cli.t(decision)}: ${printable(incident.reason ?? '')}`);
@@ -192,13 +195,13 @@ function timelineLines(cli: CliProgram, timeline: readonly TimelineEntry[]): str
   });
 }
 
-function treeLines(nodes: readonly ProcessNode[], indent: string, cli: CliProgram): string[] {
+function treeLines(nodes: readonly ProcessNodeView[], indent: string, cli: CliProgram): string[] {
   return nodes.flatMap((node, index) => {
     const last = index === nodes.length - 1;
-    const mark = node.alerts.length > 0 ? '!' : ' ';
+    const mark = node.alert ? '!' : ' ';
     const user = node.uid === null ? '' : ` uid ${node.uid}`;
     const line = `${indent}${last ? '└' : '├'}─${mark}${node.pid}${user}  ${printable(node.cmdline === '' ? node.name : node.cmdline)}`;
     const below = treeLines(node.children, `${indent}${last ? ' ' : '│'}  `, cli);
-    return [node.alerts.length > 0 ? cli.print.colour('bad', line) : line, ...below];
+    return [node.alert ? cli.print.colour('bad', line) : line, ...below];
   });
 }

@@ -8,3 +8,4 @@ export { type IncidentDetail, type Ingested, Respond, type Responder, type Respo
 export { registerRespondRoutes } from './routes.ts';
 export type { AlertQuery, IncidentQuery, RespondTables } from './store.ts';
 export type { Station, TimelineEntry } from './timeline.ts';
+export type { ActionView, IncidentDetailView, IncidentView, ProcessNodeView } from './view.ts';

@@ -4,6 +4,8 @@ import { PROCESS_NODES_MAX } from './limits.ts';
 /** One process of the story, with those it started. */
 export interface ProcessNode {
   readonly pid: number;
+  /** 0 where the parent was not seen. */
+  readonly ppid: number;
   readonly name: string;
   readonly exe: string;
   readonly cmdline: string;
@@ -17,6 +19,7 @@ export interface ProcessNode {
 
 interface Draft {
   pid: number;
+  ppid: number;
   name: string;
   exe: string;
   cmdline: string;
@@ -36,7 +39,7 @@ export function buildProcessTree(alerts: readonly Alert[]): ProcessNode[] {
   for (const alert of alerts) {
     const { process } = alert;
     const chain = [process, ...alert.ancestors].reverse();
-    let parent: Draft | null = null;
+    let parent = null as Draft | null;
     for (const [depth, link] of chain.entries()) {
       const isActor = depth === chain.length - 1;
       const key = `${link.pid} ${link.exe === '' ? link.name : link.exe}`;
@@ -44,7 +47,17 @@ export function buildProcessTree(alerts: readonly Alert[]): ProcessNode[] {
       if (node === undefined) {
         if (known.size >= PROCESS_NODES_MAX) break;
         const { pid, name, exe, cmdline } = link;
-        node = { pid, name, exe, cmdline, uid: null, startedAt: null, alerts: [], children: [] };
+        node = {
+          pid,
+          ppid: parent?.pid ?? 0,
+          name,
+          exe,
+          cmdline,
+          uid: null,
+          startedAt: null,
+          alerts: [],
+          children: [],
+        };
         known.set(key, node);
         if (parent === null) roots.push(node);
         else parent.children.push(node);
@@ -52,8 +65,10 @@ export function buildProcessTree(alerts: readonly Alert[]): ProcessNode[] {
         // An earlier alert knew it without its parent.
         roots.splice(roots.indexOf(node), 1);
         parent.children.push(node);
+        node.ppid = parent.pid;
       }
       if (isActor) {
+        node.ppid = process.ppid;
         node.uid = process.uid;
         node.startedAt = process.startedAt;
         node.alerts.push(alert.id);

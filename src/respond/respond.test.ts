@@ -348,6 +348,11 @@ test('the routes keep a project from another, and acting from reading', async ()
   assert.equal((await call('POST', '/api/v1/incidents/1/respond', { action: 'kill' })).status, 404);
   principal = as('analyst', '*');
   assert.equal((await call('GET', '/api/v1/incidents')).body.items.length, 2);
+  const shown = (await call('GET', '/api/v1/incidents/1')).body;
+  assert.deepEqual(
+    [shown.title, shown.alerts, shown.pod, shown.alertsList.length, shown.processTree[0].children[0].alert],
+    ['Terminal shell in container: tienda/dev/web', 1, 'web-1', 1, true],
+  );
   const killed = await call('POST', '/api/v1/incidents/1/respond', { action: 'kill', reason: 'shell' });
   assert.deepEqual([killed.body.action.state, killed.body.incident.state], ['done', 'contained']);
   assert.equal(

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
+import { languageOf } from '../system/index.ts';
 import { respondFault } from './errors.ts';
 import type { Incident } from './incident.ts';
 import { PAGE_MAX } from './limits.ts';
 import type { Respond } from './respond.ts';
+import { showAction, showDetail, showIncident } from './view.ts';
 
 const limit = z.coerce.number().int().min(1).max(PAGE_MAX).default(50);
 const number = z.coerce.number().int().min(1).max(0x7fff_ffff);
@@ -38,7 +40,11 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
         ...(before === undefined ? {} : { before }),
       });
       const last = items.length === most ? items.at(-1) : undefined;
-      return { items, ...(last === undefined ? {} : { next: String(last.number) }) };
+      const language = languageOf(request.headers['accept-language']);
+      return {
+        items: items.map((incident) => showIncident(incident, language)),
+        ...(last === undefined ? {} : { next: String(last.number) }),
+      };
     },
   });
   app.route({
@@ -52,7 +58,8 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
     },
     handler: async (request) => {
       await visibleIncident(respond, request.principal, request.params.number);
-      return respond.describe(request.params.number);
+      const detail = await respond.describe(request.params.number);
+      return showDetail(detail, languageOf(request.headers['accept-language']));
     },
   });
   app.route({
@@ -67,7 +74,7 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
       body: z.discriminatedUnion('action', [
         z.object({
           action: z.literal('kill'),
-          target: z.enum(['process', 'container']).default('process'),
+          target: z.enum(['process', 'container']).default('container'),
           reason: z.string().max(2000).nullable().default(null),
         }),
         z.object({ action: z.literal('acknowledge') }),
@@ -86,16 +93,21 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
         throw accessFault('access.not-allowed', { name: principal.name, action: 'incident.respond', place });
       }
       const { actor } = principal;
+      const language = languageOf(request.headers['accept-language']);
       switch (body.action) {
         case 'kill': {
           const action = await respond.kill(incident.number, { what: body.target, reason: body.reason }, actor);
-          return { incident: await respond.incident(incident.number), action };
+          return {
+            incident: showIncident(await respond.incident(incident.number), language),
+            action: showAction(action),
+          };
         }
         case 'acknowledge':
-          return { incident: await respond.acknowledge(incident.number, actor), action: null };
+          return { incident: showIncident(await respond.acknowledge(incident.number, actor), language), action: null };
         case 'close': {
           const { decision, reason } = body;
-          return { incident: await respond.close(incident.number, { decision, reason }, actor), action: null };
+          const closed = await respond.close(incident.number, { decision, reason }, actor);
+          return { incident: showIncident(closed, language), action: null };
         }
       }
     },

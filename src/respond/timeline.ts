@@ -16,6 +16,8 @@ export type Station =
 
 export interface TimelineEntry {
   readonly at: string;
+  /** The kind of the fact that states it: `image.scanned`, `alert.raised`, `action.taken` … */
+  readonly kind: string;
   readonly station: Station;
   readonly tone: 'plain' | 'good' | 'warn' | 'bad';
   readonly title: Text;
@@ -48,6 +50,7 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
   if (told !== null && environment !== null && told !== environment) return [];
   const say = (station: Station, tone: TimelineEntry['tone'], en: string, es: string): TimelineEntry => ({
     at: fact.at,
+    kind: fact.kind,
     station,
     tone,
     title: { en, es },
@@ -126,6 +129,7 @@ function entryOfAlert(alert: StoredAlert): TimelineEntry {
   const what = printable(cmdline === '' ? name : cmdline);
   return {
     at: alert.at,
+    kind: 'alert.raised',
     station: 'alert',
     tone: 'bad',
     title: {
@@ -147,27 +151,27 @@ function entriesOfAction(action: Action): TimelineEntry[] {
         };
   const ref = { kind: 'action', id: action.id } as const;
   const { actor } = action;
-  const asked: TimelineEntry = { at: action.at, station: 'action', tone: 'plain', title: what, actor, ref };
+  const common = { kind: 'action.taken', station: 'action', ref } as const;
+  const asked: TimelineEntry = { ...common, at: action.at, tone: 'plain', title: what, actor };
   if (action.endedAt === null || action.outcome === null) return [asked];
   const tone = action.state === 'done' ? 'good' : 'bad';
-  return [asked, { at: action.endedAt, station: 'action', tone, title: action.outcome, actor: null, ref }];
+  return [asked, { ...common, at: action.endedAt, tone, title: action.outcome, actor: null }];
 }
 
 function entriesOfIncident(incident: Incident): TimelineEntry[] {
   const ref = { kind: 'incident', id: incident.id } as const;
   const entries: TimelineEntry[] = [];
-  const add = (at: string | null, title: Text, actor: string | null, tone: TimelineEntry['tone']) => {
-    if (at !== null) entries.push({ at, station: 'incident', tone, title, actor, ref });
+  const add = (kind: string, at: string | null, title: Text) => {
+    if (at === null) return;
+    entries.push({ at, kind, station: 'incident', tone: 'plain', title, actor: incident.owner, ref });
   };
-  add(incident.acknowledgedAt, { en: 'incident acknowledged', es: 'incidente reconocido' }, incident.owner, 'plain');
+  add('incident.acknowledged', incident.acknowledgedAt, { en: 'incident acknowledged', es: 'incidente reconocido' });
   const decision = DECISIONS[incident.decision ?? ''] ?? { en: '', es: '' };
   const reason = incident.reason === null ? '' : ` (${printable(incident.reason)})`;
-  add(
-    incident.closedAt,
-    { en: `incident closed: ${decision.en}${reason}`, es: `incidente cerrado: ${decision.es}${reason}` },
-    incident.owner,
-    'plain',
-  );
+  add('incident.closed', incident.closedAt, {
+    en: `incident closed: ${decision.en}${reason}`,
+    es: `incidente cerrado: ${decision.es}${reason}`,
+  });
   return entries;
 }
 

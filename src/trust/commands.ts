@@ -1,6 +1,7 @@
-import { type Digest, parseReference, projectOf } from '../oci/index.ts';
+import { parseReference, projectOf } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
 import { trustFault } from './errors.ts';
+import type { SignatureView } from './routes.ts';
 
 interface KeyRow {
   readonly id: string;
@@ -12,13 +13,6 @@ interface KeyRow {
   readonly createdAt: string;
   readonly revokedAt: string | null;
   readonly signsHere: boolean;
-}
-
-interface VerdictRow {
-  readonly digest: Digest;
-  readonly repository: string;
-  readonly accepted: readonly { readonly use: string; readonly signer: string; readonly bundle: string }[];
-  readonly refused: readonly { readonly code: string; readonly reason: Text; readonly bundle: string | null }[];
 }
 
 const USE: Readonly<Record<string, Text>> = {
@@ -56,11 +50,11 @@ export function trustCommands(cli: CliProgram): void {
       const { repository, digest } = parseReference(image);
       if (digest === null) throw trustFault('trust.digest-needed', { image });
       const path = `/projects/${encodeURIComponent(projectOf(repository))}/images/${encodeURIComponent(digest)}/signatures`;
-      const { items } = await cli.api.get<{ items: VerdictRow[] }>(path);
+      const { items } = await cli.api.get<{ items: SignatureView[] }>(path);
       const wanted = items.filter((item) => item.repository.endsWith(`/${repository}`));
       if (cli.output.json) cli.print.json({ items: wanted });
-      else for (const verdict of wanted) showVerdict(cli, verdict);
-      if (!wanted.some((verdict) => verdict.accepted.some((one) => one.use === 'image'))) {
+      else showSignatures(cli, `${repository}@${digest}`, wanted);
+      if (!wanted.some((one) => one.verified && one.kind === 'image')) {
         cli.print.line({
           en: 'no trusted signature stands for this image',
           es: 'ninguna firma de confianza responde por esta imagen',
@@ -92,24 +86,17 @@ function listKeys(cli: CliProgram, keys: readonly KeyRow[]): void {
   );
 }
 
-function showVerdict(cli: CliProgram, verdict: VerdictRow): void {
-  cli.print.line(cli.print.colour('strong', `${verdict.repository}@${verdict.digest}`));
-  for (const { use, signer } of verdict.accepted) {
-    const what = cli.t(USE[use] ?? { en: use, es: use });
-    cli.print.line(
-      cli.print.colour(
-        'good',
-        cli.t({ en: `  counts      ${what}: signed by ${signer}`, es: `  cuenta      ${what}: firma ${signer}` }),
-      ),
-    );
-  }
-  for (const { reason, bundle } of verdict.refused) {
+function showSignatures(cli: CliProgram, image: string, signatures: readonly SignatureView[]): void {
+  cli.print.line(cli.print.colour('strong', image));
+  for (const { verified, kind, signer, reason, bundle } of signatures) {
+    if (verified) {
+      const what = cli.t(USE[kind] ?? { en: kind, es: kind });
+      const text = { en: `  counts      ${what}: signed by ${signer}`, es: `  cuenta      ${what}: firma ${signer}` };
+      cli.print.line(cli.print.colour('good', cli.t(text)));
+      continue;
+    }
     const which = bundle === null ? '' : ` (${bundle.slice(0, 19)})`;
-    cli.print.line(
-      cli.print.colour(
-        'warn',
-        cli.t({ en: `  not counted ${reason.en}${which}`, es: `  no cuenta   ${reason.es}${which}` }),
-      ),
-    );
+    const text = { en: `  not counted ${reason?.en}${which}`, es: `  no cuenta   ${reason?.es}${which}` };
+    cli.print.line(cli.print.colour('warn', cli.t(text)));
   }
 }

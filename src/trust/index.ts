@@ -24,7 +24,7 @@ export { trustMigrations } from './migrations.ts';
 export { defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy } from './policy.ts';
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
 export { bundleLayer, type Referrer, toReferrer } from './referrer.ts';
-export { registerTrustRoutes } from './routes.ts';
+export { registerTrustRoutes, type SignatureView } from './routes.ts';
 export { fullRepository, type ImageSubject, PREDICATE_TYPE, type SignatureUse } from './statement.ts';
 export type { KeyRecord, TrustTables } from './store.ts';
 export { type Attestation, type KeyView, type SignatureStore, Trust, type TrustOptions } from './trust.ts';

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
 import { parseDigest } from '../oci/index.ts';
+import type { Text } from '../system/index.ts';
 import { readPublicKey } from './key.ts';
 import type { SignatureUse } from './statement.ts';
 import type { KeyView, Trust } from './trust.ts';
-import { type SignatureVerdict, signersOf } from './verify.ts';
+import type { AcceptedSignature, SignatureVerdict } from './verify.ts';
 
 const USES = ['image', 'provenance', 'scan', 'verdict'] as const satisfies readonly SignatureUse[];
 /** `release`, or `builder:host1` for the key of a host. */
@@ -58,7 +59,7 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
     },
     handler: async (request) => {
       const { project, digest } = request.params;
-      return { items: (await trust.verifyInProject(project, parseDigest(digest))).map(showVerdict) };
+      return { items: (await trust.verifyInProject(project, parseDigest(digest))).flatMap(showSignatures) };
     },
   });
 }
@@ -67,9 +68,42 @@ function showKey(key: KeyView) {
   return { ...key, algorithm: readPublicKey(key.publicKeyPem, key.name).algorithm };
 }
 
-function showVerdict(verdict: SignatureVerdict) {
-  return {
-    ...verdict,
-    signers: Object.fromEntries(USES.map((use) => [use, signersOf(verdict, use)])),
-  };
+/** One row a signature: those that count first. Managed keys carry no trusted time of signing, so none is told. */
+function showSignatures({ repository, accepted, refused }: SignatureVerdict): SignatureView[] {
+  return [
+    ...accepted.map(({ use, signer, identity, bundle, logged }) => ({
+      ...{
+        repository,
+        kind: use,
+        signer,
+        verified: true,
+        reason: null,
+        code: null,
+        identity,
+        bundle,
+        logged,
+        at: null,
+      },
+    })),
+    ...refused.map(({ code, reason, bundle }) => ({
+      ...{ repository, kind: 'refused' as const, signer: '', verified: false, reason, code, identity: null, bundle },
+      ...{ logged: false, at: null },
+    })),
+  ];
+}
+
+/** A signature as the API shows it. */
+export interface SignatureView {
+  readonly repository: string;
+  readonly kind: SignatureUse | 'refused';
+  /** The name in the trust policy; empty when it does not count. */
+  readonly signer: string;
+  readonly verified: boolean;
+  /** Why it does not count. */
+  readonly reason: Text | null;
+  readonly code: string | null;
+  readonly identity: AcceptedSignature['identity'] | null;
+  readonly bundle: string | null;
+  readonly logged: boolean;
+  readonly at: string | null;
 }

@@ -128,9 +128,10 @@ test('the routes show keys without anything secret, and the signatures of an ima
   );
   assert.doesNotMatch(keys.text, /sealed|PRIVATE/);
   const signatures = await get(`/api/v1/projects/tienda/images/${digest}/signatures`);
-  const [item] = signatures.body.items;
-  assert.deepEqual(item.signers.image, ['release']);
-  assert.match(item.refused[0].reason.es, /no para image/);
+  const [counts, other] = signatures.body.items;
+  assert.deepEqual([counts.kind, counts.signer, counts.verified], ['image', 'release', true]);
+  assert.equal(other.verified, false);
+  assert.match(other.reason.es, /no para image/);
   assert.equal((await get('/api/v1/projects/tienda/images/latest/signatures')).status, 400);
   await app.close();
   await opened.close();
@@ -179,6 +180,10 @@ test('a signature that a builder made is stored with its fact, and one that does
   assert.deepEqual(signersOf(await trust.verify('tienda/web', digest), 'image'), ['builder:host1']);
   await journal.settled();
   const [fact] = await journal.query({ projects: ['tienda'], kinds: ['image.signed'], limit: 1 });
-  assert.equal((fact?.body as { key: string }).key, 'builder:host1');
+  assert.deepEqual(fact?.body, {
+    use: 'image',
+    key: 'builder:host1',
+    referrer: signatures.referrers[0]?.digest ?? null,
+  });
   await opened.close();
 });

@@ -1,0 +1,83 @@
+import type { Language, Text } from '../system/index.ts';
+import type { Action, Incident, StoredAlert } from './incident.ts';
+import type { ProcessNode } from './process-tree.ts';
+import type { IncidentDetail } from './respond.ts';
+import type { TimelineEntry } from './timeline.ts';
+
+/** An incident as the API shows it: the title in the caller's language, as it stands in a list. */
+export interface IncidentView extends Omit<Incident, 'title' | 'alertCount'> {
+  readonly title: string;
+  /** How many there were. */
+  readonly alerts: number;
+  /** The pod of the first alert; only an incident shown by itself tells it. */
+  readonly pod: string | null;
+}
+
+export interface IncidentDetailView extends IncidentView {
+  readonly alertsList: readonly StoredAlert[];
+  readonly timeline: readonly (TimelineEntry & { readonly href: string | null; readonly digest: string | null })[];
+  readonly processTree: readonly ProcessNodeView[];
+  readonly actions: readonly ActionView[];
+}
+
+export interface ProcessNodeView extends Omit<ProcessNode, 'alerts' | 'children'> {
+  readonly user: string | null;
+  /** Whether an alert names this very process. */
+  readonly alert: boolean;
+  readonly children: readonly ProcessNodeView[];
+}
+
+export interface ActionView {
+  readonly id: string;
+  readonly at: string;
+  readonly endedAt: string | null;
+  readonly actor: string;
+  readonly action: Action['kind'];
+  /** In words: `container 3f2a…`, `process 300`. */
+  readonly target: string;
+  readonly outcome: 'pending' | 'done' | 'failed';
+  readonly state: Action['state'];
+  readonly detail: Text | null;
+  readonly reason: string | null;
+}
+
+export function showIncident(incident: Incident, language: Language, pod: string | null = null): IncidentView {
+  const { title, alertCount, ...rest } = incident;
+  return { ...rest, title: title[language], alerts: alertCount, pod };
+}
+
+export function showDetail(detail: IncidentDetail, language: Language): IncidentDetailView {
+  const { alerts, timeline, processTree, actions, ...incident } = detail;
+  return {
+    ...showIncident(incident, language, alerts[0]?.container?.pod ?? null),
+    alertsList: alerts,
+    timeline: timeline.map((entry) => ({
+      ...entry,
+      href:
+        entry.ref.kind === 'fact' && incident.project !== null ? imagePage(incident.project, incident.digest) : null,
+      digest: entry.ref.kind === 'fact' ? incident.digest : null,
+    })),
+    processTree: processTree.map(showProcess),
+    actions: actions.map(showAction),
+  };
+}
+
+export function showAction(action: Action): ActionView {
+  const { id, at, endedAt, actor, kind, target, state, outcome, reason } = action;
+  const words =
+    target.kind === 'process' ? `process ${target.pids.join(', ')}` : `container ${target.containerId.slice(0, 12)}`;
+  return {
+    ...{ id, at, endedAt, actor, action: kind, target: words, state, detail: outcome, reason },
+    // What nobody can vouch for is not done; the detail says which of the two it is.
+    outcome: state === 'running' ? 'pending' : state === 'done' ? 'done' : 'failed',
+  };
+}
+
+function showProcess({ alerts, children, ...node }: ProcessNode): ProcessNodeView {
+  return { ...node, user: null, alert: alerts.length > 0, children: children.map(showProcess) };
+}
+
+/** Where the console shows the image. */
+function imagePage(project: string, digest: string | null): string | null {
+  return digest === null ? null : `/projects/${project}/images/${digest}`;
+}
