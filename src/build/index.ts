@@ -1,4 +1,5 @@
 export { type BaseRequest, type BaseResult, baseName, checkBaseRequest, createBase } from './base.ts';
+export { buildCommands } from './commands.ts';
 export { type Containerfile, type ImageUse, type Instruction, parseContainerfile } from './containerfile.ts';
 export { buildFault } from './errors.ts';
 export {

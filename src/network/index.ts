@@ -14,6 +14,7 @@ export {
   serialiseAuthority,
   signRequest,
 } from './certificates.ts';
+export { networkCommands } from './commands.ts';
 export { type EdgeSettings, renderConfig } from './edge/config.ts';
 export { Edge, type EdgeOptions } from './edge/edge.ts';
 export { checkRoute, type EdgeRoute, type Endpoint } from './edge/route.ts';

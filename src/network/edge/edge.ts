@@ -35,6 +35,8 @@ export interface EdgeOptions {
   /** Appended to. */
   readonly logFile: string;
   readonly certificate: IssuedCertificate;
+  /** Who keeps HAProxy running when it is not this process: it starts as soon as its configuration is there. */
+  readonly keeper?: { readonly pid: () => Promise<number | null> };
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -185,7 +187,11 @@ export class Edge {
   }
 
   async #spawn(): Promise<void> {
-    const { user, run, logFile } = this.#options;
+    const { user, run, logFile, keeper } = this.#options;
+    if (keeper !== undefined) {
+      await this.#waitFor(() => this.#answers());
+      return;
+    }
     const haproxy = ['haproxy', '-W', '-f', this.#config, '-p', this.#pidFile];
     const asRoot = process.geteuid?.() === 0;
     // Of root's powers it keeps one, to bind ports below 1024, and can gain no other.
@@ -223,14 +229,18 @@ export class Edge {
         if (failure !== undefined) throw failure;
         if (child.exitCode !== null)
           throw networkFault('network.edge-down', { reason: `HAProxy ended with code ${child.exitCode}` });
-        return askHaproxy(this.#settings.statsSocket, 'show info').then(
-          (info) => info.includes('Name: HAProxy'),
-          () => false,
-        );
+        return this.#answers();
       });
     } finally {
       closeSync(output);
     }
+  }
+
+  #answers(): Promise<boolean> {
+    return askHaproxy(this.#settings.statsSocket, 'show info').then(
+      (info) => info.includes('Name: HAProxy'),
+      () => false,
+    );
   }
 
   /** The master starts a new worker that inherits the listening sockets; the old one finishes what it has begun. */
@@ -277,6 +287,7 @@ export class Edge {
   }
 
   async #pid(): Promise<number | null> {
+    if (this.#options.keeper !== undefined) return this.#options.keeper.pid();
     const text = await readFile(this.#pidFile, 'utf8').catch(() => '');
     const pid = Number(text.trim());
     if (!Number.isInteger(pid) || pid <= 1) return null;
