@@ -10,6 +10,7 @@ import {
   type Referrer,
   registerTrustRoutes,
   type SignatureStore,
+  type SimpleSigning,
   signersOf,
   signImage,
   Trust,
@@ -30,6 +31,10 @@ class MemorySignatures implements SignatureStore {
   }
   async bundlesOf(): Promise<Uint8Array[]> {
     return this.referrers.map((referrer) => referrer.blobs[1]?.bytes ?? new Uint8Array());
+  }
+  readonly simpleSignings: SimpleSigning[] = [];
+  async simpleSigningsOf(): Promise<SimpleSigning[]> {
+    return this.simpleSignings;
   }
   async putReferrer(_repository: string, referrer: Referrer): Promise<void> {
     this.referrers.push(referrer);
@@ -185,5 +190,18 @@ test('a signature that a builder made is stored with its fact, and one that does
     key: 'builder:host1',
     referrer: signatures.referrers[0]?.digest ?? null,
   });
+  await opened.close();
+});
+
+test('a signature that cosign 2 left at its tag counts like any other', async () => {
+  const { opened, trust, signatures } = await open(randomBytes(32));
+  const { key } = generateSigningKey(randomBytes(32));
+  const release = { name: 'release', uses: ['image'], repositories: ['**'], publicKeyPem: key.publicKeyPem } as const;
+  await trust.addPublicKey(release, 'user:ana');
+  const identity = { 'docker-reference': 'registry.darsena.internal/tienda/web' };
+  const critical = { identity, image: { 'docker-manifest-digest': digest }, type: 'cosign container image signature' };
+  const payload = Buffer.from(JSON.stringify({ critical, optional: null }));
+  signatures.simpleSignings.push({ payload, signature: Buffer.from(key.sign(payload)).toString('base64') });
+  assert.deepEqual(signersOf(await trust.verify('tienda/web', digest), 'image'), ['release']);
   await opened.close();
 });

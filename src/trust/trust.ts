@@ -3,6 +3,7 @@ import type { Journal } from '../journal/index.ts';
 import { type Descriptor, type Digest, projectOf } from '../oci/index.ts';
 import type { Clock, Json } from '../system/index.ts';
 import { attest } from './attest.ts';
+import type { SimpleSigning } from './cosign.ts';
 import { trustFault } from './errors.ts';
 import { generateSigningKey, openSigningKey, readPublicKey, type SigningKey } from './key.ts';
 import { BUNDLE_COUNT_MAX } from './limits.ts';
@@ -23,6 +24,11 @@ export interface SignatureStore {
    * is looked at is enough, because above that nothing counts.
    */
   bundlesOf(repository: string, digest: Digest, limit: number): Promise<readonly Uint8Array[]>;
+  /**
+   * The signatures at the tag `cosignSignatureTag(digest)`, where cosign 2 leaves them: of each layer its bytes and its
+   * annotation COSIGN_SIGNATURE_ANNOTATION. A store that leaves this out reads none.
+   */
+  simpleSigningsOf?(repository: string, digest: Digest, limit: number): Promise<readonly SimpleSigning[]>;
   /** Stores a referrer with its blobs; storing the same one again changes nothing. */
   putReferrer(repository: string, referrer: Referrer, actor: string): Promise<void>;
 }
@@ -193,11 +199,13 @@ export class Trust {
   /** What is known about the signatures of an image where it lies. A store that cannot answer is an error, not a yes. */
   async verify(repository: string, digest: Digest): Promise<SignatureVerdict> {
     const { signatures, clock } = this.#options;
-    const [bundles, trust] = await Promise.all([
-      signatures.bundlesOf(repository, digest, BUNDLE_COUNT_MAX + 1),
+    const limit = BUNDLE_COUNT_MAX + 1;
+    const [bundles, simpleSignings, trust] = await Promise.all([
+      signatures.bundlesOf(repository, digest, limit),
+      signatures.simpleSigningsOf?.(repository, digest, limit) ?? [],
       this.policy(),
     ]);
-    return verifyImage({ digest, repository, bundles, trust, clock });
+    return verifyImage({ digest, repository, bundles, simpleSignings, trust, clock });
   }
 
   /** The verdict in each repository of the project that holds the digest. */
