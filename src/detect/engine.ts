@@ -97,6 +97,14 @@ export class RuleEngine {
     return this.#byType[event.type]?.(event) ?? null;
   }
 
+  /** The name of a rule that `match` answered for an event of the type. */
+  ruleName(type: number, held: number): string {
+    const index = this.#ruleIndex[type]?.[held];
+    const state = index === undefined ? undefined : this.states[index];
+    if (state === undefined) throw new RangeError(`no rule ${held} for events of type ${type}`);
+    return state.rule.name;
+  }
+
   /** The alert of one rule that `match` answered. The place of the rule is in `match`'s numbering for the event's type. */
   makeAlert(event: KernelEvent, held: number): Alert {
     const index = this.#ruleIndex[event.type]?.[held];

@@ -2,6 +2,7 @@
 import type { FieldType } from '../events/index.ts';
 import type { BinaryOperator, Quantifier } from './filter-ast.ts';
 import { PATTERN_LENGTH_MAX } from './limits.ts';
+import { fromRe2, linearPattern } from './linear-pattern.ts';
 
 export type Scalar = string | number | boolean;
 export type Tester = (value: Scalar) => boolean;
@@ -70,11 +71,13 @@ export function makeTester(operator: BinaryOperator, type: FieldType, text: stri
     case 'endswith':
       return (value) => String(value).endsWith(text);
     case 'glob':
-      return matchesWhole(globSource(text, '.*', '.'), 's');
-    case 'iglob':
-      return matchesWhole(globSource(text, '.*', '.'), 'si');
+      return matchesWhole(globSource(text, '.*', '.'));
+    case 'iglob': {
+      const test = matchesWhole(globSource(text.toLowerCase(), '.*', '.'));
+      return (value) => test(String(value).toLowerCase());
+    }
     case 'regex':
-      return matchesWhole(safeSource(text), 's');
+      return matchesWhole(fromRe2(text));
     case 'bcontains': {
       const bytes = hexText(text);
       return (value) => Buffer.from(String(value)).toString('latin1').includes(bytes);
@@ -133,8 +136,8 @@ export function makeManyTester(testers: readonly Tester[], quantifier: Quantifie
   }
 }
 
-function matchesWhole(source: string, flags: string): Tester {
-  const pattern = new RegExp(`^(?:${source})$`, flags);
+function matchesWhole(source: string): Tester {
+  const pattern = linearPattern(source);
   return (value) => pattern.test(String(value));
 }
 
@@ -167,42 +170,6 @@ function escapeForRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
 }
 
-/**
- * A regular expression of the RE2 kind, which promises linear time. JavaScript has more: what cannot be run in linear time is
- * refused here, and the sensor runs with V8's fall-back to its linear engine for what only looks harmless.
- */
-function safeSource(source: string): string {
-  if (source.length > PATTERN_LENGTH_MAX)
-    throw new RangeError(`the pattern is longer than ${PATTERN_LENGTH_MAX} characters`);
-  if (/\(\?(?:[=!]|<[=!])/.test(source)) throw new RangeError('look-ahead and look-behind are not supported');
-  if (/\\[1-9]|\\k</.test(source.replace(/\\\\/g, ''))) throw new RangeError('back-references are not supported');
-  const named = source.replace(/\(\?P</g, '(?<').replace(/\[\[:(\w+):\]\]/g, (_, name: string) => posixClass(name));
-  const flags = /^\(\?([a-zA-Z]+)\)/.exec(named);
-  const plain = flags === null ? named : `(?${flags[1]}:${named.slice(flags[0].length)})`;
-  try {
-    new RegExp(plain, 's');
-  } catch (error) {
-    throw new RangeError(`the pattern is not a regular expression: ${error instanceof Error ? error.message : ''}`);
-  }
-  return plain;
-}
-
-function posixClass(name: string): string {
-  const classes: Readonly<Record<string, string>> = {
-    alpha: '[a-zA-Z]',
-    digit: '[0-9]',
-    alnum: '[a-zA-Z0-9]',
-    upper: '[A-Z]',
-    lower: '[a-z]',
-    space: '\\s',
-    xdigit: '[0-9a-fA-F]',
-    word: '\\w',
-  };
-  const found = classes[name];
-  if (found === undefined) throw new RangeError(`the class [:${name}:] is not known`);
-  return found;
-}
-
 function hexText(text: string): string {
   if (!/^(?:[0-9a-fA-F]{2})+$/.test(text))
     throw new RangeError(`"${text}" is not an even number of hexadecimal digits`);
@@ -213,7 +180,7 @@ function hexText(text: string): string {
 function pathTester(text: string): Tester {
   const parts = text.split('/').filter((part) => part !== '');
   const absolute = text.startsWith('/');
-  const tests = parts.map((part) => matchesWhole(globSource(part, '[^/]*', '[^/]'), 's'));
+  const tests = parts.map((part) => matchesWhole(globSource(part, '[^/]*', '[^/]')));
   return (value) => {
     const path = String(value);
     if (path.startsWith('/') !== absolute) return false;

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { RuleEngine } from './engine.ts';
 import { parseFilter } from './filter-parser.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
+import { fromRe2, linearPattern } from './linear-pattern.ts';
 import { escapeControls } from './output.ts';
 
 const root = process.env['DARSENA_TEST_DATA'];
@@ -116,8 +117,8 @@ test('text of a rule never becomes code', () => {
   }
 });
 
-test('look-around and back-references are refused', () => {
-  for (const pattern of ['(?=a)', '(?<!a)b', '(a)\\\\1', '(?<n>a)\\\\k<n>']) {
+test('a pattern that cannot be run in linear time is refused', () => {
+  for (const pattern of ['(?=a)', '(?<!a)b', '(a)\\\\1', '(?<n>a)\\\\k<n>', '(.*a){20}']) {
     assert.equal(
       load(rule('A', JSON.stringify(`evt.type = execve and proc.name regex "${pattern}"`))).hasErrors,
       true,
@@ -134,4 +135,18 @@ test('a file that is not a list of items is an error with a place', () => {
   assert.equal(load('a: b').findings[0]?.code, 'LOAD_ERR_YAML_VALIDATE');
   assert.equal(load('- rule: [').findings[0]?.code, 'LOAD_ERR_YAML_PARSE');
   assert.equal(load('- rule: A\n  condition: evt.type = execve').findings[0]?.code, 'LOAD_ERR_YAML_VALIDATE');
+});
+
+test('no pattern is slow on a text made to make it slow', () => {
+  for (const source of ['(a+)+', '(a|aa)+', '([a-z]+)*=', '(.*a){3}', '(?i)(x+x+)+y', '(a*)*b']) {
+    const pattern = linearPattern(fromRe2(source));
+    const start = performance.now();
+    pattern.test(`${'a'.repeat(30_000)}!`);
+    assert.ok(performance.now() - start < 200, source);
+  }
+});
+
+test('RE2 spellings mean the same here', () => {
+  assert.ok(linearPattern(fromRe2('(?i)ab[c-d]\\d')).test('AbD7'));
+  assert.ok(linearPattern(fromRe2('(?P<x>[[:alpha:]]+)-\\z')).test('abc-'));
 });

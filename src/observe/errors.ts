@@ -18,12 +18,12 @@ export const observeFault = defineFaults({
     kind: 'needs',
     en: {
       what: 'the kernel refuses to load BPF programs',
-      why: '{reason}; effective capabilities: {capabilities}',
+      why: '{reason}; missing: {capabilities}',
       remedy: 'run the sensor as root, or with CAP_BPF, CAP_PERFMON and CAP_DAC_READ_SEARCH',
     },
     es: {
       what: 'el núcleo se niega a cargar programas BPF',
-      why: '{reason}; capacidades efectivas: {capabilities}',
+      why: '{reason}; falta: {capabilities}',
       remedy: 'ejecutar el sensor como root, o con CAP_BPF, CAP_PERFMON y CAP_DAC_READ_SEARCH',
     },
   },

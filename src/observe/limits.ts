@@ -9,8 +9,8 @@ export const CGROUPS_MAX = 16_384;
 /** Events of containers that nobody has told us about yet. */
 export const WAITING_EVENTS_MAX = 8_192;
 export const WAITING_BYTES_MAX = 8 * 1024 * 1024;
-/** How long an event waits for word of its container: the agent hears of a start within a second. */
-export const WAIT_MS = 2_000;
+/** How long an event waits for word of its container: the agent hears of a start within a second, or at its next look. */
+export const WAIT_MS = 5_000;
 /** The same while the agent has not said anything yet. */
 export const WAIT_FIRST_MS = 10_000;
 /** Command lines in /proc are read up to here; the kernel programs cut at the same length. */

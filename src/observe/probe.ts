@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EVENT_NAMES } from '../events/index.ts';
 import { BpfObject, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
-import { effectiveCapabilities } from './proc.ts';
+import { missingCapabilities } from './proc.ts';
 import { RingReader } from './ring.ts';
 
 const BTF_FILE = '/sys/kernel/btf/vmlinux';
@@ -16,6 +16,19 @@ const ENTRY_ID_OFFSET = 8;
 const CONTAINER_ID_BYTES = 64;
 /** Loss of these blinds the sensor; without any other it still works and says what it cannot see. */
 const ESSENTIAL = ['on_exec'];
+
+/** What each program sees, for the word of what is missing. */
+const SEES: Readonly<Record<string, string>> = {
+  on_exec: 'programs started',
+  on_fork: 'processes made',
+  on_exit: 'processes ended',
+  on_cgroup_removed: 'containers removed',
+  on_openat: 'files opened by openat',
+  on_openat2: 'files opened by openat2',
+  on_open: 'files opened by open',
+  on_creat: 'files made by creat',
+  on_connect: 'connections made',
+};
 
 export interface Coverage {
   /** Programs that are attached. */
@@ -70,7 +83,10 @@ export class Probe {
     this.coverage = {
       programs: attached,
       missing: [
-        ...[...object.refused, ...failed].map(({ program, reason }) => ({ what: program, why: reason })),
+        ...[...object.refused, ...failed].map(({ program, reason }) => ({
+          what: SEES[program] ?? program,
+          why: reason,
+        })),
         { what: 'files opened through io_uring', why: 'no program for it yet' },
       ],
     };
@@ -132,13 +148,12 @@ export class Probe {
 }
 
 function loadFault({ errno, log }: { errno: number; log: string }): Error {
-  const reason =
-    log
-      .split('\n')
-      .at(-1)
-      ?.replace(/^libbpf: /, '') ?? '';
+  const lines = log.split('\n').map((line) => line.replace(/^libbpf: /, ''));
   if (errno === EPERM || errno === EACCES) {
-    return observeFault('observe.no-rights', { reason, capabilities: effectiveCapabilities() });
+    const missing = missingCapabilities().join(', ');
+    const capabilities = missing === '' ? 'nothing known; a lockdown or a seccomp filter may forbid bpf(2)' : missing;
+    return observeFault('observe.no-rights', { reason: lines[0] ?? '', capabilities });
   }
+  const reason = lines.at(-1) ?? '';
   return observeFault('observe.load-failed', { reason: reason === '' ? `error ${errno}` : reason });
 }

@@ -107,7 +107,18 @@ export function readUsers(path = '/etc/passwd'): Map<number, string> {
   return users;
 }
 
-/** Names of the capabilities this process may use, for error texts. */
-export function effectiveCapabilities(): string {
-  return /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 'unknown';
+/** What loading and attaching need, by bit (include/uapi/linux/capability.h). CAP_SYS_ADMIN stands for the first two. */
+const NEEDED: readonly (readonly [string, number])[] = [
+  ['CAP_PERFMON', 38],
+  ['CAP_BPF', 39],
+  ['CAP_DAC_READ_SEARCH', 2],
+];
+const SYS_ADMIN = 21;
+
+/** Capabilities that the sensor needs and this process has not, for error texts. */
+export function missingCapabilities(): string[] {
+  const text = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  const held = BigInt(`0x${text}`);
+  const has = (bit: number): boolean => ((held >> BigInt(bit)) & 1n) === 1n;
+  return NEEDED.filter(([, bit]) => !has(bit) && !(bit >= 38 && has(SYS_ADMIN))).map(([name]) => name);
 }

@@ -10,12 +10,7 @@ const REPOSITORY = join(import.meta.dirname, '..', '..');
 const BUSYBOX = '/bin/busybox';
 const IMAGE = 'localhost/darsena-observe-test:1';
 const APPLETS = ['sh', 'cat', 'ls', 'cp', 'sleep', 'true', 'id', 'chmod'];
-export const SENSOR_FLAGS = [
-  '--enable-experimental-regexp-engine-on-excessive-backtracks',
-  '--disable-warning=ExperimentalWarning',
-  '--max-semi-space-size=1',
-  '--expose-gc',
-];
+export const SENSOR_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--expose-gc'];
 
 /** Why these tests cannot run here, or false. */
 export function missingParts(): string | false {

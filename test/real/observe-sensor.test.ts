@@ -103,7 +103,7 @@ describe('a watched container', { skip }, () => {
 
   test('a container of somebody else raises nothing', async () => {
     const foreign = ground.startContainer('sh', '-c', 'cat /etc/shadow; sleep 600');
-    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    await new Promise((resolve) => setTimeout(resolve, 6_500));
     ground.podman('exec', foreign, 'cat', '/etc/shadow');
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert.ok(!ground.agent.alerts.some((one) => one.container?.id === foreign));

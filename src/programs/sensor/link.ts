@@ -4,6 +4,8 @@ import type { FromAgent } from './messages.ts';
 
 /** A set of a thousand containers has half a megabyte. */
 const LINE_BYTES_MAX = 16 * 1024 * 1024;
+/** An agent that reads slower than this is waited for; alerts stay in the spool meanwhile. */
+const BEHIND_BYTES_MAX = 4 * 1024 * 1024;
 const RETRY_MS = [100, 200, 500, 1_000, 2_000] as const;
 
 export class Link {
@@ -11,6 +13,7 @@ export class Link {
   readonly #onMessage: (message: FromAgent) => void;
   readonly #onUp: () => void;
   readonly #onBad: (reason: string) => void;
+  readonly #onDrained: () => void;
   #socket: Socket | null = null;
   #up = false;
   #tries = 0;
@@ -19,12 +22,20 @@ export class Link {
 
   constructor(
     path: string,
-    handlers: { onMessage: (message: FromAgent) => void; onUp: () => void; onBad: (reason: string) => void },
+    handlers: {
+      onMessage: (message: FromAgent) => void;
+      /** Connected: what must be known at the start is to be sent. */
+      onUp: () => void;
+      /** The agent caught up: what was refused meanwhile is to be sent. */
+      onDrained: () => void;
+      onBad: (reason: string) => void;
+    },
   ) {
     this.#path = path;
     this.#onMessage = handlers.onMessage;
     this.#onUp = handlers.onUp;
     this.#onBad = handlers.onBad;
+    this.#onDrained = handlers.onDrained;
     this.#dial();
   }
 
@@ -32,9 +43,9 @@ export class Link {
     return this.#up;
   }
 
-  /** Writes when connected; answers whether it was. */
+  /** Writes when connected and not behind; answers whether it did. */
   write(text: string): boolean {
-    if (!this.#up || this.#socket === null) return false;
+    if (!this.#up || this.#socket === null || this.#socket.writableLength > BEHIND_BYTES_MAX) return false;
     this.#socket.write(text);
     return true;
   }
@@ -70,6 +81,7 @@ export class Link {
         socket.destroy();
       }
     });
+    socket.on('drain', () => this.#onDrained());
     socket.on('error', () => socket.destroy()); // 'close' follows and dials again
     socket.on('close', () => {
       this.#up = false;

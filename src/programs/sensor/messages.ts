@@ -39,9 +39,13 @@ export type FromWorker =
       readonly events: number;
       readonly seen: Readonly<Record<string, number>>;
       readonly lost: Readonly<Record<string, number>>;
+      /** From the act to the end of its handling, of the last event; 0 when there was none since the last word. */
       readonly lagMs: number;
       readonly processes: number;
+      /** Events judged without word of their container, because too many waited. */
       readonly hurried: number;
+      /** Alerts held back since the start, by rule, because one container raised too many. */
+      readonly heldBack: Readonly<Record<string, number>>;
     }
   /** Between these times (RFC 3339) events were lost. */
   | {

@@ -15,23 +15,35 @@ export class Spool {
   #entries: Entry[] = [];
   #bytes = 0;
   #seq = 0;
+  /** The last so many entries were not sent on this connection. */
+  #unsent = 0;
   #acknowledges = false;
   /** Alerts that had to go. */
   lost = 0;
 
-  /** Takes an alert as JSON; answers its line, ready to send. */
-  add(json: string): string {
+  /** Takes an alert as JSON. */
+  add(json: string): void {
     const seq = ++this.#seq;
     const line = `{"type":"alert","seq":${seq},"alert":${json}}\n`;
     this.#entries.push({ seq, line, sentMs: null });
     this.#bytes += line.length;
+    this.#unsent++;
     while (this.#entries.length > SPOOL_ALERTS_MAX || this.#bytes > SPOOL_BYTES_MAX) this.#drop(true);
-    return line;
   }
 
-  /** Everything was written up to now. */
-  markSent(nowMs: number): void {
-    for (const entry of this.#entries) entry.sentMs ??= nowMs;
+  /** Sends what was never sent, in order, until `write` refuses. */
+  flush(write: (line: string) => boolean, nowMs: number): void {
+    while (this.#unsent > 0) {
+      const entry = this.#entries[this.#entries.length - this.#unsent];
+      if (entry === undefined || !write(entry.line)) return;
+      entry.sentMs = nowMs;
+      this.#unsent--;
+    }
+  }
+
+  /** A new connection: nothing that is still here is known to have arrived. The same alert may come twice, with the same id. */
+  resetSent(): void {
+    this.#unsent = this.#entries.length;
   }
 
   acknowledge(seq: number): void {
@@ -49,11 +61,6 @@ export class Spool {
     }
   }
 
-  /** After a new connection: all that may not have arrived. The same alert may come twice; its id is the same. */
-  pending(): string[] {
-    return this.#entries.map((entry) => entry.line);
-  }
-
   get size(): number {
     return this.#entries.length;
   }
@@ -62,6 +69,7 @@ export class Spool {
     const entry = this.#entries.shift();
     if (entry === undefined) return;
     this.#bytes -= entry.line.length;
+    this.#unsent = Math.min(this.#unsent, this.#entries.length);
     if (isLoss && entry.sentMs === null) this.lost++;
   }
 }

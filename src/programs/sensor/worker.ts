@@ -6,6 +6,7 @@ import { Probe, Watcher } from '../../observe/index.ts';
 import { Fault } from '../../system/fault.ts';
 import { Doorbell } from '../../system/native.ts';
 import type { FromWorker, RuleWord, ToWorker, WorkerStart } from './messages.ts';
+import { Throttle } from './throttle.ts';
 
 const STATS_MS = 5_000;
 const TICK_MS = 500;
@@ -36,10 +37,15 @@ function run(): void {
     ...(start.processRingBytes === null ? {} : { processRingBytes: start.processRingBytes }),
     ...(start.openRingBytes === null ? {} : { openRingBytes: start.openRingBytes }),
   });
+  const throttle = new Throttle();
   const judge = (event: KernelEvent): void => {
     const held = engine.match(event);
     if (held === null) return;
-    for (const index of held) say({ type: 'alert', json: JSON.stringify(engine.makeAlert(event, index)) });
+    const now = Date.now();
+    for (const index of held) {
+      if (!throttle.admits(engine.ruleName(event.type, index), event.container?.id ?? '', now)) continue;
+      say({ type: 'alert', json: JSON.stringify(engine.makeAlert(event, index)) });
+    }
   };
   const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
   probe.poller.add(doorbell.fd);
@@ -61,6 +67,8 @@ function run(): void {
 
   let lostBefore = probe.counts().lost;
   let checkedMs = Date.now();
+  let handledBefore = 0;
+  let lastLagMs = 0;
   const tellStats = (): void => {
     const { seen, lost } = probe.counts();
     const now = Date.now();
@@ -74,7 +82,18 @@ function run(): void {
     lostBefore = lost;
     checkedMs = now;
     const { handled, hurried, processCount } = watcher;
-    say({ type: 'stats', events: handled, seen, lost, lagMs: watcher.lagMs(), processes: processCount, hurried });
+    const lagMs = handled === handledBefore ? 0 : lastLagMs;
+    handledBefore = handled;
+    say({
+      type: 'stats',
+      events: handled,
+      seen,
+      lost,
+      lagMs,
+      processes: processCount,
+      hurried,
+      heldBack: throttle.heldBack,
+    });
   };
 
   let tickedMs = 0;
@@ -86,10 +105,12 @@ function run(): void {
       if (received === undefined) break;
       hear(received.message as ToWorker);
     }
+    const before = watcher.handled;
     let more = watcher.drain();
     // A flood must not keep messages and counters from their turn.
     for (let batches = 0; more && batches < 16; batches++) more = watcher.drain();
     if (more) doorbell.ring();
+    if (watcher.handled !== before) lastLagMs = watcher.lagMs();
     const now = Date.now();
     if (now - tickedMs >= TICK_MS) {
       tickedMs = now;
