@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -324,6 +325,33 @@ test('a folder gives its feeds; OSV files of one record are one source', async (
     } finally {
       rmSync(feeds, { recursive: true });
     }
+  });
+});
+
+test('the zip exports of OSV are imported', async (t) => {
+  const script = `import zipfile,sys,io
+b=io.BytesIO()
+z=zipfile.ZipFile(b,"w",zipfile.ZIP_DEFLATED)
+z.writestr("GHSA-1.json", sys.argv[1])
+z.writestr("GHSA-2.json", sys.argv[2])
+z.close()
+sys.stdout.buffer.write(b.getvalue())`;
+  const [one, two] = [record('GHSA-1', 'a', '2.0.0'), record('GHSA-2', 'a', '3.0.0')].map((row) => JSON.stringify(row));
+  const made = spawnSync('python3', ['-c', script, one ?? '', two ?? '']);
+  if (made.status !== 0) return t.skip('python3 is not installed');
+  const database = await compile(inputOf('npm/all.zip', made.stdout));
+  assert.deepEqual(
+    database.match(npm('a', '1.0.0')).map(({ id }) => id),
+    ['GHSA-1', 'GHSA-2'],
+  );
+  await withStore(async (store) => {
+    await store.import([inputOf('npm/all.zip', made.stdout)]);
+    assert.deepEqual(
+      (await store.sources()).map(({ name }) => name),
+      ['npm'],
+    );
+    const cut = inputOf('all.zip', made.stdout.subarray(0, -40));
+    assert.equal(await codeOf(store.import([cut])), 'advisories.unknown-format');
   });
 });
 

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import type { CliProgram, Json, Text } from '../system/index.ts';
 import type { AdvisorySource } from './database.ts';
 import { type AdvisoryInput, type ImportOutcome, inputsOf } from './store.ts';
@@ -68,7 +67,8 @@ async function upload(
   input: AdvisoryInput,
   { force, isFolder }: { force: boolean; isFolder: boolean },
 ): Promise<ImportOutcome[]> {
-  const name = basename(input.name);
+  // The folder too, because OSV calls every ecosystem's export all.zip.
+  const name = input.name.split('/').slice(-2).join('/');
   const query = new URLSearchParams({ name, ...(force ? { force: 'true' } : {}) });
   try {
     const outcome = await cli.api.upload<ImportOutcome>(`/advisories/import?${query}`, input.open(), {

@@ -1,6 +1,6 @@
-import { basename } from 'node:path';
-import { detectCompression, FormatError, inflate } from '../formats/index.ts';
-import { DOCUMENT_MAX_BYTES, FEED_MAX_BYTES, FEED_MAX_RATIO, RECORD_MAX_BYTES } from './limits.ts';
+import { basename, dirname } from 'node:path';
+import { detectCompression, FormatError, inflate, readZip } from '../formats/index.ts';
+import { DOCUMENT_MAX_BYTES, FEED_MAX_BYTES, FEED_MAX_RATIO, RECORD_MAX_BYTES, ZIP_MAX_BYTES } from './limits.ts';
 
 /** A JSON value, or of a CSV table first its head line as text and then its rows as objects. */
 export type Document = unknown;
@@ -13,6 +13,13 @@ export type Document = unknown;
  */
 export async function* readDocuments(source: AsyncIterable<Uint8Array>): AsyncGenerator<Document> {
   const { start, chunks } = await peek(source);
+  if (start[0] === 0x50 && start[1] === 0x4b) {
+    // OSV publishes each ecosystem as a zip with a file a record; its directory is at the end, so it is read whole.
+    for (const { path, bytes } of readZip(await collect(chunks))) {
+      if (path.endsWith('.json')) yield parseJson(Buffer.from(bytes).toString());
+    }
+    return;
+  }
   const compression = detectCompression(start);
   const limits = { maxOutputBytes: FEED_MAX_BYTES, maxRatio: FEED_MAX_RATIO };
   const lines = readLines(inflate(chunks, compression, limits));
@@ -40,9 +47,11 @@ export async function* readDocuments(source: AsyncIterable<Uint8Array>): AsyncGe
   }
 }
 
-/** 'pypa' of '/some/where/pypa.osv.ndjson.gz'. */
+/** 'pypa' of '/some/where/pypa.osv.ndjson.gz'; 'npm' of '…/npm/all.zip', as OSV names its exports. */
 export function stemOf(path: string): string {
-  return basename(path).replace(/(?:\.(?:gz|zst|zip|json|ndjson|jsonl|csv|osv|tar))+$/i, '');
+  const stem = (name: string): string => name.replace(/(?:\.(?:gz|zst|zip|json|ndjson|jsonl|csv|osv|tar))+$/i, '');
+  const own = stem(basename(path));
+  return own === 'all' ? stem(basename(dirname(path))) || own : own;
 }
 
 function tryJson(text: string): unknown {
@@ -59,6 +68,17 @@ function parseJson(text: string): unknown {
   } catch (cause) {
     throw new FormatError('json.syntax', cause instanceof Error ? cause.message.slice(0, 200) : 'not JSON', { cause });
   }
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of source) {
+    size += part.length;
+    if (size > ZIP_MAX_BYTES) throw new FormatError('zip.size', `the archive has more than ${ZIP_MAX_BYTES} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }
 
 async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

@@ -19,3 +19,5 @@ export const RECORDS_PER_TURN = 200;
 /** Silence of a server after which an update gives up. */
 export const FETCH_TIMEOUT_MS = 60_000;
 export const FETCH_REDIRECTS_MAX = 5;
+/** A zip is held in memory; the largest public export (npm) is near 200 MiB. */
+export const ZIP_MAX_BYTES = 1024 * MIB;

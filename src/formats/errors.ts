@@ -26,7 +26,11 @@ export type FormatErrorCode =
   | 'paragraph.size'
   | 'paragraph.syntax'
   | 'csv.syntax'
-  | 'cvss.vector';
+  | 'cvss.vector'
+  | 'zip.corrupt'
+  | 'zip.size'
+  | 'zip.entry-limit'
+  | 'zip.unsupported';
 
 /** Where in a text the fault is; both count from 1. */
 export interface TextPosition {

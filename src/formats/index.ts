@@ -12,9 +12,12 @@ export {
   type TarLimits,
   YAML_LIMITS,
   type YamlLimits,
+  ZIP_LIMITS,
+  type ZipLimits,
 } from './limits.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
 export { formatPurl, type PurlParts } from './purl.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
 export { packTar, type TarInput } from './tar-writer.ts';
 export { parseYaml, parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from './yaml.ts';
+export { readZip, type ZipFile } from './zip.ts';

@@ -60,3 +60,12 @@ export const ZSTD_WINDOW_LOG_MAX = 27;
 
 /** One paragraph of a dpkg database; the largest real one (linux-image with its Conffiles) is below 64 KiB. */
 export const PARAGRAPH_MAX_BYTES = 1 * MIB;
+
+export interface ZipLimits {
+  readonly maxEntries: number;
+  readonly maxFileBytes: number;
+  readonly maxTotalBytes: number;
+}
+
+/** The export of all npm advisories holds about 250,000 records; one record stays below 10 MiB. */
+export const ZIP_LIMITS: ZipLimits = { maxEntries: 1_000_000, maxFileBytes: 64 * MIB, maxTotalBytes: 8 * GIB };
