@@ -111,6 +111,14 @@ test('a cancelled build ends every process it started', { skip, timeout: 120_000
   assert.deepEqual(await readdir(bench.workshop.paths.work), []);
 });
 
+test('what a killed platform left of its builds is swept when it starts again', { skip }, async () => {
+  const desk = await bench.workshop.desk(newId());
+  await bench.workshop.run('touch', [join(desk.source, 'half'), join(desk.output, 'root.tar')], { timeoutMs: 10_000 });
+  await bench.workshop.put(desk, 'auth.json', '{}');
+  await bench.workshop.open();
+  assert.deepEqual(await readdir(bench.workshop.paths.work), []);
+});
+
 test('short names, other registries and downloads are refused with their line', { skip }, async () => {
   const cases: readonly (readonly [string, string, number])[] = [
     ['FROM node:22\n', 'build.base-name', 1],
