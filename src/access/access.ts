@@ -222,10 +222,15 @@ export class Access {
     });
   }
 
+  /** A short-lived token of one of the platform's helpers; it is not listed and dies by itself. */
+  async issueServiceToken(request: { name: string; grants: readonly Grant[]; hours: number }): Promise<Issued<Token>> {
+    return this.#issueToken({ kind: 'service', ...request, user: null, createdBy: 'platform' });
+  }
+
   async listTokens(by: Principal): Promise<Token[]> {
     const rows = await this.#db.selectFrom('access_tokens').selectAll().orderBy('created_at', 'desc').execute();
     const all = may(by, 'user.manage', null);
-    return rows.filter((row) => all || row.created_by === by.actor).map(toToken);
+    return rows.filter((row) => row.kind !== 'service' && (all || row.created_by === by.actor)).map(toToken);
   }
 
   /** Ends the token at once. @throws Fault access.token-unknown */
@@ -254,7 +259,15 @@ export class Access {
     await this.#noteUse(row);
     if (row.user_id === null) {
       const grants = readGrants(row.grants ?? '[]');
-      return { id: row.id, actor: `robot:${row.name}`, kind: 'robot', name: row.name, grants, tokenId: row.id };
+      const actor = row.kind === 'service' ? row.name : `robot:${row.name}`;
+      return {
+        id: row.id,
+        actor,
+        kind: row.kind === 'service' ? 'agent' : 'robot',
+        name: row.name,
+        grants,
+        tokenId: row.id,
+      };
     }
     const user = await findUser(this.#db, 'id', row.user_id);
     if (user === undefined) throw accessFault('access.token-invalid');
@@ -333,6 +346,7 @@ export class Access {
     await this.#db.transaction().execute(async (tx) => {
       await tx.deleteFrom('access_tokens').where('expires_at', '<', this.#time()).execute();
       await tx.insertInto('access_tokens').values(row).execute();
+      if (request.kind === 'service') return;
       await this.#journal.record(tx, {
         kind: request.kind === 'robot' ? 'token.created' : 'session.opened',
         project: null,

@@ -26,6 +26,9 @@ export type Action =
 
 export type Role = 'admin' | 'developer' | 'analyst' | 'approver' | 'auditor';
 
+/** Rights of the platform's own helpers, never given to people: a build pushes its image, a host pulls what it runs. */
+export type ServiceRole = 'builder' | 'host';
+
 export const ROLES: readonly Role[] = ['admin', 'developer', 'analyst', 'approver', 'auditor'];
 
 const READS: readonly Action[] = [
@@ -40,7 +43,7 @@ const READS: readonly Action[] = [
   'host.read',
 ];
 
-const ROLE_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
+const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole, readonly Action[]>> = {
   admin: [
     ...READS,
     'project.create',
@@ -71,13 +74,15 @@ const ROLE_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
   analyst: [...READS, 'image.pull', 'incident.respond', 'advisories.update', 'audit.read'],
   approver: [...READS, 'promotion.approve'],
   auditor: [...READS, 'audit.read'],
+  builder: ['image.pull', 'image.push'],
+  host: ['image.pull'],
 };
 
 /** Knowledge that belongs to no project and that everybody with a role somewhere needs to read a verdict or a report. */
 const COMMON_KNOWLEDGE: ReadonlySet<Action> = new Set(['advisories.read', 'policy.read', 'base.read']);
 
 export interface Grant {
-  readonly role: Role;
+  readonly role: Role | ServiceRole;
   /** A project's name, or '*' for all projects and the platform itself. */
   readonly project: string;
 }

@@ -16,7 +16,7 @@ export interface AccessTables {
   access_tokens: {
     id: string;
     hash: string;
-    kind: 'session' | 'cli' | 'robot';
+    kind: 'session' | 'cli' | 'robot' | 'service';
     name: string;
     user_id: string | null;
     grants: string | null;

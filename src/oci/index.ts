@@ -14,7 +14,6 @@ export { MANIFEST_BYTES_MAX } from './limits.ts';
 export {
   type Descriptor,
   type Index,
-  isImage,
   type Manifest,
   MEDIA_TYPE,
   type ParsedManifest,

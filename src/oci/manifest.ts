@@ -64,15 +64,6 @@ type Members = { [key: string]: Json };
 const MANIFEST_TYPES: readonly string[] = [MEDIA_TYPE.manifest, MEDIA_TYPE.dockerManifest];
 const INDEX_TYPES: readonly string[] = [MEDIA_TYPE.index, MEDIA_TYPE.dockerList];
 
-/** Whether a manifest is a container image that runs, and not an artifact that only travels in a registry. */
-export function isImage(manifest: Manifest): boolean {
-  return (
-    manifest.subject === null &&
-    manifest.artifactType === null &&
-    (manifest.config.mediaType === MEDIA_TYPE.config || manifest.config.mediaType === MEDIA_TYPE.dockerConfig)
-  );
-}
-
 /**
  * Reads a manifest or an index. One body has one meaning: duplicate keys, a byte-order mark, `manifests` beside
  * `layers`, and a `mediaType` other than the one it came with are refused (CVE-2021-41190).

@@ -113,3 +113,10 @@ export function createStep(
 export function problemOf(fault: Fault): Record<Language, Problem> {
   return { en: fault.toProblem('en'), es: fault.toProblem('es') };
 }
+
+/** An operation as one reader sees it: its problem in their language. */
+export type OperationView = Omit<Operation, 'problem'> & { readonly problem: Problem | null };
+
+export function viewOperation(operation: Operation, language: Language): OperationView {
+  return { ...operation, problem: operation.problem?.[language] ?? null };
+}

@@ -1,4 +1,5 @@
 /** The thread that reads the kernel's rings and tries the rules. It blocks in epoll and hands over nothing but matches. */
+import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { RuleEngine } from '../../detect/index.ts';
 import type { KernelEvent } from '../../events/index.ts';
@@ -29,7 +30,18 @@ function collectGarbage(): void {
   gc?.();
 }
 
+/** A container that takes all processors must not make the sensor late. Without CAP_SYS_NICE it runs like everybody. */
+function takePrecedence(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_HIGH);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_SYSTEM_ERROR') throw error;
+  }
+}
+
 function run(): void {
+  takePrecedence();
   const doorbell = new Doorbell(start.doorbell);
   let engine = RuleEngine.load(start.rules);
   const probe = new Probe({

@@ -76,6 +76,7 @@ export class PodmanEngine implements ContainerEngine {
   readonly #client: LibpodClient;
   readonly #instance: string;
   readonly #inspected = new Map<string, InfraFacts>();
+  readonly #images = new Map<string, LocalImage>();
   #facts: EngineFacts | null = null;
 
   constructor(options: PodmanOptions) {
@@ -131,8 +132,11 @@ export class PodmanEngine implements ContainerEngine {
     credentials: RegistryCredentials | null,
     signal: AbortSignal,
   ): Promise<LocalImage> {
-    const known = await this.#findImage(reference);
-    if (known !== null) return known;
+    const known = this.#images.get(reference) ?? (await this.#findImage(reference));
+    if (known !== null) {
+      this.#images.set(reference, known);
+      return known;
+    }
     const stream = await this.#client.stream(
       'POST',
       `/images/pull?quiet=true&reference=${encodeURIComponent(reference)}`,
@@ -157,12 +161,15 @@ export class PodmanEngine implements ContainerEngine {
 
   async createPod(order: PodOrder): Promise<{ id: string; infraId: string }> {
     const { rootless } = await this.facts();
+    // Named by us, it can be spoken of without asking for its id.
+    const infraName = `${order.name}-infra`;
     const { json } = await this.#client.ask('POST', '/pods/create', {
       operation: `create pod ${order.name}`,
       timeoutMs: ACTION_TIMEOUT_MS,
       body: {
         name: order.name,
         hostname: order.hostname,
+        infra_name: infraName,
         labels: order.labels,
         netns: { nsmode: 'bridge' },
         Networks: { [order.network]: {} },
@@ -179,21 +186,16 @@ export class PodmanEngine implements ContainerEngine {
       },
     });
     const id = textAt(json, 'Id');
-    const made = await this.#client.ask('GET', `/pods/${id}/json`, {
-      operation: `create pod ${order.name}`,
-      timeoutMs: LIST_TIMEOUT_MS,
-    });
-    const infraId = textAt(made.json, 'InfraContainerID');
-    if (id === null || infraId === null) {
-      throw engineFault('engine.answer-invalid', { operation: `create pod ${order.name}`, why: 'no infra container' });
-    }
-    return { id, infraId };
+    if (id === null)
+      throw engineFault('engine.answer-invalid', { operation: `create pod ${order.name}`, why: 'no Id' });
+    return { id, infraId: infraName };
   }
 
   async createContainer(order: ContainerOrder): Promise<string> {
     const facts = await this.facts();
     const { security } = order;
-    const { json } = await this.#client.ask('POST', '/containers/create', {
+    const { status, json } = await this.#client.ask('POST', '/containers/create', {
+      accept: [404],
       operation: `create container ${order.name}`,
       timeoutMs: ACTION_TIMEOUT_MS,
       body: {
@@ -236,6 +238,12 @@ export class PodmanEngine implements ContainerEngine {
         ...(facts.limitsMissing === null ? { resource_limits: resourceLimits(order) } : {}),
       },
     });
+    if (status === 404) {
+      // The image was removed behind our back, or the pod is gone; the next try looks for both.
+      this.#images.delete(order.image);
+      const why = textAt(json, 'message') ?? 'the image or the pod is gone';
+      throw engineFault('engine.not-found', { operation: `create container ${order.name}`, why });
+    }
     const id = textAt(json, 'Id');
     if (id === null)
       throw engineFault('engine.answer-invalid', { operation: `create container ${order.name}`, why: 'no Id' });
@@ -519,7 +527,7 @@ export class PodmanEngine implements ContainerEngine {
       operation: `locate ${pod.name}`,
       timeoutMs: LIST_TIMEOUT_MS,
     });
-    const facts = readInfra(id, json);
+    const facts = readInfra(json);
     if (facts === null)
       throw engineFault('engine.refused', { operation: `locate ${pod.name}`, why: 'its network is not up' });
     this.#inspected.set(pod.name, facts);
@@ -536,13 +544,14 @@ interface InfraFacts {
   readonly published: ReadonlyMap<number, Endpoint>;
 }
 
-function readInfra(id: string, json: unknown): InfraFacts | null {
+function readInfra(json: unknown): InfraFacts | null {
   const settings = objectAt(json, 'NetworkSettings');
   const addresses = Object.values(objectAt(settings, 'Networks')).flatMap(
     (network) => textAt(network, 'IPAddress') || [],
   );
   const pid = numberAt(objectAt(json, 'State'), 'Pid') ?? 0;
   const hostsPath = textAt(json, 'HostsPath') ?? '';
+  const id = textAt(json, 'Id') ?? '';
   const address = addresses[0];
   if (address === undefined || pid === 0 || hostsPath === '') return null;
   const published = new Map<number, Endpoint>();
@@ -635,9 +644,10 @@ function userText(user: number, group: number | null): string {
 }
 
 function registryAuth(credentials: RegistryCredentials): string {
-  return Buffer.from(JSON.stringify({ username: credentials.username, password: credentials.password })).toString(
-    'base64url',
-  );
+  const { username, password } = credentials;
+  // Podman decodes with Go's URLEncoding, which wants the padding that Node's base64url leaves out.
+  const text = Buffer.from(JSON.stringify({ username, password })).toString('base64url');
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
 }
 
 /** CPU limits become a quota of a 100 ms period, requests become shares (1024 a core), as the kubelet does. */

@@ -1,0 +1,393 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { packSource } from '../build/index.ts';
+import { type CliProgram, type OperationView, ProblemReply, runCommand, type Text } from '../system/index.ts';
+import type { ProjectView, Promotion, Release } from './deployments.ts';
+import { deployFault } from './errors.ts';
+import { parseProjectFile } from './project-file.ts';
+
+interface WorkloadView {
+  readonly project: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly phase: string;
+  readonly ready: number;
+  readonly wanted: number;
+  readonly release: number;
+  readonly conditions: readonly { readonly type: string; readonly text: Text }[];
+  readonly endpoints: readonly { readonly url: string }[];
+  readonly replicas: readonly {
+    readonly name: string;
+    readonly phase: string;
+    readonly ready: boolean;
+    readonly restarts: number;
+    readonly startedAt: string | null;
+  }[];
+}
+
+/** `deploy promote rollback ps project release promotion`: from a source folder to what runs, and what runs now. */
+export function deployCommands(cli: CliProgram): void {
+  const { program, api, print, t } = cli;
+
+  program
+    .command('deploy')
+    .argument(
+      '<folder>',
+      t({ en: 'the project: a folder with a darsena.yaml', es: 'el proyecto: una carpeta con un darsena.yaml' }),
+    )
+    .option('--env <name>', t({ en: 'environment', es: 'entorno' }))
+    .option(
+      '-y, --yes',
+      t({ en: 'make missing base images without asking', es: 'crear las imágenes base que falten sin preguntar' }),
+    )
+    .description(
+      t({
+        en: 'build, scan, sign, judge and roll out a project',
+        es: 'construir, examinar, firmar, juzgar y desplegar un proyecto',
+      }),
+    )
+    .action(async (folder: string, options: { env?: string; yes?: boolean }) => {
+      const root = resolve(folder);
+      const file = await readProjectFile(root);
+      const environment = options.env ?? Object.keys(file.environments)[0] ?? 'dev';
+      const commit = await headCommit(root);
+      const send = async (createBases: boolean): Promise<OperationView> => {
+        const query = new URLSearchParams({ environment, createBases: createBases ? '1' : '0' });
+        if (commit !== null) query.set('commit', commit);
+        const operation = await api.upload<OperationView>(
+          `/projects/${file.project}/deploys?${query}`,
+          packSource(root),
+          {
+            contentType: 'application/x-tar',
+          },
+        );
+        return cli.followOperation(operation.id);
+      };
+      // Without a terminal the project file is the decision: it names the bases and what is in them.
+      let ended: OperationView;
+      try {
+        ended = await send(options.yes === true || !cli.output.terminal);
+      } catch (error) {
+        if (!(error instanceof ProblemReply) || error.code !== 'deploy.base-missing') throw error;
+        const { what, remedy } = error.text;
+        const agreed = await cli.ask.confirm(
+          { en: `${what}. Make it now?`, es: `${what}. ¿Crearla ahora?` },
+          { remedy: remedy ?? 'darsena base create' },
+        );
+        if (!agreed) throw error;
+        ended = await send(true);
+      }
+      printOutcome(ended);
+    });
+
+  program
+    .command('promote')
+    .argument('<project>')
+    .requiredOption('--to <environment>', t({ en: 'where to', es: 'a qué entorno' }))
+    .option('--from <environment>', t({ en: 'where from (the one before it)', es: 'desde qué entorno (el anterior)' }))
+    .description(
+      t({ en: 'move the same digests to another environment', es: 'llevar los mismos digests a otro entorno' }),
+    )
+    .action(async (project: string, options: { to: string; from?: string }) => {
+      const body = { to: options.to, ...(options.from === undefined ? {} : { from: options.from }) };
+      const operation = await api.post<OperationView>(`/projects/${project}/promotions`, body);
+      printOutcome(await cli.followOperation(operation.id));
+    });
+
+  program
+    .command('rollback')
+    .argument('<project>')
+    .requiredOption('--env <environment>', t({ en: 'environment', es: 'entorno' }))
+    .option(
+      '--to <number>',
+      t({ en: 'release to return to (the one before)', es: 'versión a la que revertir (la anterior)' }),
+    )
+    .description(t({ en: 'return to an earlier release', es: 'revertir a una versión anterior' }))
+    .action(async (project: string, options: { env: string; to?: string }) => {
+      const body = options.to === undefined ? {} : { to: Number(options.to) };
+      const operation = await api.post<OperationView>(
+        `/projects/${project}/environments/${options.env}/rollback`,
+        body,
+      );
+      printOutcome(await cli.followOperation(operation.id));
+    });
+
+  program
+    .command('ps')
+    .argument('[project]')
+    .option('--env <environment>', t({ en: 'environment', es: 'entorno' }))
+    .description(t({ en: 'what runs', es: 'qué está en marcha' }))
+    .action(async (project: string | undefined, options: { env?: string }) => {
+      const path =
+        project === undefined
+          ? '/workloads'
+          : `/projects/${project}/workloads${options.env === undefined ? '' : `?environment=${options.env}`}`;
+      const { items } = await api.get<{ items: WorkloadView[] }>(path);
+      const shown = items.filter((item) => options.env === undefined || item.environment === options.env);
+      interface Row {
+        readonly workload: WorkloadView;
+        readonly replica: WorkloadView['replicas'][number] | null;
+      }
+      const rows = shown.flatMap((workload): Row[] =>
+        workload.replicas.length === 0
+          ? [{ workload, replica: null }]
+          : workload.replicas.map((replica) => ({ workload, replica })),
+      );
+      print.table(
+        [
+          {
+            title: { en: 'workload', es: 'carga de trabajo' },
+            value: ({ workload }) => `${workload.project}/${workload.name}`,
+          },
+          { title: { en: 'environment', es: 'entorno' }, value: ({ workload }) => workload.environment },
+          {
+            title: { en: 'state', es: 'estado' },
+            value: ({ workload, replica }) => (replica === null ? phaseWord(workload.phase) : replicaWord(replica)),
+          },
+          {
+            title: { en: 'restarts', es: 'reinicios' },
+            value: ({ replica }) => String(replica?.restarts ?? '—'),
+            align: 'right',
+          },
+          {
+            title: { en: 'age', es: 'antigüedad' },
+            value: ({ replica }) => print.age(replica?.startedAt ?? null),
+            align: 'right',
+          },
+          { title: { en: 'replica', es: 'réplica' }, value: ({ replica }) => replica?.name ?? '—', wide: true },
+          {
+            title: { en: 'release', es: 'versión' },
+            value: ({ workload }) => String(workload.release),
+            align: 'right',
+          },
+          { title: { en: 'address', es: 'dirección' }, value: ({ workload }) => workload.endpoints[0]?.url ?? '' },
+        ],
+        rows,
+        {
+          empty: {
+            en: 'Nothing runs yet. Start with: darsena deploy FOLDER',
+            es: 'Aún no hay nada en marcha. Para empezar: darsena deploy CARPETA',
+          },
+          json: { items: shown },
+        },
+      );
+      for (const workload of shown) {
+        for (const condition of workload.conditions)
+          print.note(`${workload.project}/${workload.name} (${workload.environment}): ${t(condition.text)}`);
+      }
+    });
+
+  const projects = program.command('project').description(t({ en: 'projects', es: 'proyectos' }));
+  projects
+    .command('list')
+    .description(t({ en: 'projects and their environments', es: 'proyectos y sus entornos' }))
+    .action(async () => {
+      const { items } = await api.get<{ items: ProjectView[] }>('/projects');
+      const rows = items.flatMap((item) => item.environments.map((environment) => ({ item, environment })));
+      print.table(
+        [
+          { title: { en: 'project', es: 'proyecto' }, value: ({ item }) => item.name },
+          { title: { en: 'environment', es: 'entorno' }, value: ({ environment }) => environment.name },
+          { title: { en: 'class', es: 'clase' }, value: ({ environment }) => environment.class },
+          { title: { en: 'policy', es: 'política' }, value: ({ environment }) => environment.policy },
+          {
+            title: { en: 'release', es: 'versión' },
+            value: ({ environment }) =>
+              environment.release === null
+                ? '—'
+                : `${environment.release.number} (${stateWord(environment.release.state)})`,
+          },
+          {
+            title: { en: 'workloads', es: 'cargas' },
+            value: ({ environment }) => `${environment.workloads.ok}/${environment.workloads.total}`,
+            align: 'right',
+          },
+        ],
+        rows,
+        {
+          empty: {
+            en: 'No project yet. Start with: darsena deploy FOLDER',
+            es: 'Aún no hay proyectos. Para empezar: darsena deploy CARPETA',
+          },
+          json: { items },
+        },
+      );
+    });
+
+  const releases = program.command('release').description(t({ en: 'releases', es: 'versiones' }));
+  releases
+    .command('list')
+    .argument('<project>')
+    .option('--env <environment>', t({ en: 'environment', es: 'entorno' }))
+    .description(t({ en: 'what was deployed, newest first', es: 'qué se desplegó, lo más nuevo primero' }))
+    .action(async (project: string, options: { env?: string }) => {
+      const query = options.env === undefined ? '' : `?environment=${options.env}`;
+      const { items } = await api.get<{ items: Release[] }>(`/projects/${project}/releases${query}`);
+      print.table(
+        [
+          { title: { en: 'release', es: 'versión' }, value: (item) => String(item.number), align: 'right' },
+          { title: { en: 'environment', es: 'entorno' }, value: (item) => item.environment },
+          { title: { en: 'state', es: 'estado' }, value: (item) => stateWord(item.state) },
+          { title: { en: 'by', es: 'por' }, value: (item) => item.createdBy },
+          { title: { en: 'age', es: 'antigüedad' }, value: (item) => print.age(item.createdAt), align: 'right' },
+          { title: { en: 'commit', es: 'commit' }, value: (item) => item.commit?.slice(0, 12) ?? '—' },
+          {
+            title: { en: 'images', es: 'imágenes' },
+            value: (item) => item.digests.map((image) => `${image.name}@${image.digest.slice(7, 19)}`).join(' '),
+            wide: true,
+          },
+        ],
+        items,
+        { empty: { en: 'Nothing was deployed yet.', es: 'Aún no se ha desplegado nada.' }, json: { items } },
+      );
+    });
+
+  const promotions = program
+    .command('promotion')
+    .description(t({ en: 'promotions and their approval', es: 'promociones y su aprobación' }));
+  promotions
+    .command('list')
+    .argument('<project>')
+    .description(t({ en: 'promotions, newest first', es: 'promociones, lo más nuevo primero' }))
+    .action(async (project: string) => {
+      const { items } = await api.get<{ items: Promotion[] }>(`/projects/${project}/promotions`);
+      print.table(
+        [
+          { title: { en: 'id', es: 'id' }, value: (item) => item.id },
+          { title: { en: 'from → to', es: 'de → a' }, value: (item) => `${item.from} → ${item.to}` },
+          { title: { en: 'state', es: 'estado' }, value: (item) => stateWord(item.state) },
+          { title: { en: 'requested by', es: 'pedida por' }, value: (item) => item.requestedBy },
+          {
+            title: { en: 'approvals', es: 'aprobaciones' },
+            value: (item) => `${item.approvals.filter((one) => one.decision === 'approve').length}/${item.required}`,
+            align: 'right',
+          },
+          { title: { en: 'age', es: 'antigüedad' }, value: (item) => print.age(item.requestedAt), align: 'right' },
+        ],
+        items,
+        { empty: { en: 'Nothing was promoted yet.', es: 'Aún no se ha promovido nada.' }, json: { items } },
+      );
+    });
+  for (const decision of ['approve', 'reject'] as const) {
+    promotions
+      .command(decision)
+      .argument('<project>')
+      .argument('<id>')
+      .option('--comment <text>', t({ en: 'why', es: 'por qué' }))
+      .description(
+        t(
+          decision === 'approve'
+            ? {
+                en: 'let it into its environment; never one’s own',
+                es: 'dejarla entrar en su entorno; nunca una propia',
+              }
+            : { en: 'keep it out of its environment', es: 'no dejarla entrar en su entorno' },
+        ),
+      )
+      .action(async (project: string, id: string, options: { comment?: string }) => {
+        const body = { decision, ...(options.comment === undefined ? {} : { comment: options.comment }) };
+        const answer = await api.post<{ promotion: Promotion; operation: OperationView | null }>(
+          `/projects/${project}/promotions/${id}/decision`,
+          body,
+        );
+        if (answer.operation !== null) printOutcome(await cli.followOperation(answer.operation.id));
+        else if (cli.output.json) print.json(answer.promotion);
+        else print.result(stateWord(answer.promotion.state));
+      });
+  }
+
+  function printOutcome(operation: OperationView): void {
+    if (cli.output.json) {
+      print.json(operation);
+      return;
+    }
+    const result = operation.result as {
+      addresses?: string[];
+      promotion?: { id: string; state: string; to: string; required: number };
+      project?: string;
+    } | null;
+    for (const address of result?.addresses ?? []) print.result(address);
+    const promotion = result?.promotion;
+    if (promotion?.state === 'awaiting-approval') {
+      print.result({
+        en: `Waits for ${promotion.required} approval(s) by another person: darsena promotion approve ${result?.project} ${promotion.id}`,
+        es: `Espera ${promotion.required} aprobación(es) de otra persona: darsena promotion approve ${result?.project} ${promotion.id}`,
+      });
+    }
+  }
+
+  function phaseWord(phase: string): string {
+    return t(PHASES[phase] ?? { en: phase, es: phase });
+  }
+
+  function replicaWord(replica: { phase: string; ready: boolean }): string {
+    const word = replica.ready ? t({ en: 'ready', es: 'lista' }) : phaseWord(replica.phase);
+    return print.colour(replica.ready ? 'good' : 'warn', word);
+  }
+
+  function stateWord(state: string): string {
+    return t(STATES[state] ?? { en: state, es: state });
+  }
+}
+
+const PHASES: Readonly<Record<string, Text>> = {
+  progressing: { en: 'rolling out', es: 'desplegando' },
+  available: { en: 'available', es: 'disponible' },
+  degraded: { en: 'degraded', es: 'degradada' },
+  refused: { en: 'refused', es: 'rechazada' },
+  'rolled-back': { en: 'rolled back', es: 'revertida' },
+  stopped: { en: 'stopped', es: 'detenida' },
+  starting: { en: 'starting', es: 'iniciando' },
+  running: { en: 'not ready', es: 'no lista' },
+  waiting: { en: 'waits to restart', es: 'espera reinicio' },
+  paused: { en: 'paused', es: 'en pausa' },
+  stopping: { en: 'stopping', es: 'deteniendo' },
+  broken: { en: 'broken', es: 'averiada' },
+};
+
+const STATES: Readonly<Record<string, Text>> = {
+  refused: { en: 'refused', es: 'rechazada' },
+  'rolling-out': { en: 'rolling out', es: 'desplegando' },
+  available: { en: 'available', es: 'disponible' },
+  'rolled-back': { en: 'rolled back', es: 'revertida' },
+  failed: { en: 'failed', es: 'fallida' },
+  superseded: { en: 'replaced', es: 'reemplazada' },
+  'awaiting-approval': { en: 'awaits approval', es: 'espera aprobación' },
+  approved: { en: 'approved', es: 'aprobada' },
+  rejected: { en: 'rejected', es: 'denegada' },
+  done: { en: 'done', es: 'hecha' },
+};
+
+async function readProjectFile(root: string): Promise<ReturnType<typeof parseProjectFile>> {
+  const path = join(root, 'darsena.yaml');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const isFolder = await stat(root).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    throw deployFault(
+      isFolder ? 'deploy.project-file-missing' : 'deploy.folder-missing',
+      { folder: root },
+      { cause: error },
+    );
+  }
+  return parseProjectFile(text, 'darsena.yaml');
+}
+
+/** The commit that the folder is at, when it is in a git checkout without changes; otherwise there is none to name. */
+async function headCommit(root: string): Promise<string | null> {
+  try {
+    const options = { cwd: root, timeoutMs: 5_000 };
+    const status = await runCommand('git', ['status', '--porcelain', '--', '.'], options);
+    if (status.code !== 0 || status.stdout !== '') return null;
+    const head = await runCommand('git', ['rev-parse', 'HEAD'], options);
+    return head.code === 0 ? head.stdout.trim() : null;
+  } catch {
+    // No git on this machine: the source digest names the source.
+    return null;
+  }
+}

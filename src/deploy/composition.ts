@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, type Json } from '../system/index.ts';
+import type { ContentData, WantedRoute, WantedService, WantedState, WantedVolume, WantedWorkload } from './model.ts';
+
+/** One release of one environment, ready to run: images pinned by digest, references resolved, engine-neutral. */
+export interface Composition {
+  readonly workloads: readonly Omit<WantedWorkload, 'generation' | 'previous'>[];
+  readonly services: readonly WantedService[];
+  readonly routes: readonly WantedRoute[];
+  readonly volumes: readonly WantedVolume[];
+  readonly contents: Readonly<Record<string, ContentData>>;
+}
+
+/** The hash of all that a release is; equal for the same digests and the same settings. */
+export function hashComposition(composition: Composition): string {
+  const { contents: _contents, ...rest } = composition;
+  // Contents are in the workloads by their hashes.
+  return `sha256:${createHash('sha256')
+    .update(canonicalJson(rest as unknown as Json))
+    .digest('hex')}`;
+}
+
+export interface ActiveRelease {
+  readonly number: number;
+  readonly composition: Composition;
+  /** The last release of the environment that was available, when it is another one. */
+  readonly stable: Composition | null;
+}
+
+/** All that a host is asked to run: the active releases of every environment together. */
+export function wantedState(revision: number, releases: readonly ActiveRelease[]): WantedState {
+  const contents: Record<string, ContentData> = {};
+  const workloads = releases.flatMap(({ number, composition, stable }) => {
+    Object.assign(contents, composition.contents);
+    return composition.workloads.map((workload): WantedWorkload => {
+      const before = stable?.workloads.find((one) => one.key.name === workload.key.name);
+      const previous = before === undefined || before.specHash === workload.specHash ? null : before;
+      if (previous !== null) Object.assign(contents, stable?.contents);
+      return {
+        ...workload,
+        generation: number,
+        previous: previous === null ? null : { specHash: previous.specHash, pod: previous.pod },
+      };
+    });
+  });
+  return {
+    revision,
+    workloads,
+    services: releases.flatMap(({ composition }) => composition.services),
+    routes: releases.flatMap(({ composition }) => composition.routes),
+    volumes: releases.flatMap(({ composition }) => composition.volumes),
+    contents,
+  };
+}

@@ -1,0 +1,758 @@
+import type { Kysely } from 'kysely';
+import { type Principal, type Vault, visibleProjects } from '../access/index.ts';
+import type { Verdict } from '../admit/index.ts';
+import type { Journal } from '../journal/index.ts';
+import type { Digest } from '../oci/index.ts';
+import { type Clock, type Json, newId, type Text } from '../system/index.ts';
+import { type ActiveRelease, type Composition, hashComposition, wantedState } from './composition.ts';
+import type { WorkloadStatus } from './engines/local/index.ts';
+import { deployFault } from './errors.ts';
+import type { WantedState } from './model.ts';
+import type { ProjectFile } from './project-file.ts';
+import {
+  type DeployTables,
+  type EnvironmentRow,
+  findEnvironment,
+  findRelease,
+  listEnvironments,
+  listProjectNames,
+  listReleases,
+  nextReleaseNumber,
+  type PromotionRow,
+  type ReleaseRow,
+  raiseRevision,
+  readRevision,
+} from './store.ts';
+
+export type ReleaseState =
+  | 'judging'
+  | 'refused'
+  | 'rolling-out'
+  | 'available'
+  | 'rolled-back'
+  | 'failed'
+  | 'superseded';
+
+export type EnvironmentClass = 'development' | 'pre-production' | 'production';
+
+export interface Environment {
+  readonly name: string;
+  readonly class: EnvironmentClass;
+  readonly policy: string;
+  /** People other than the requester who must agree before a promotion into it. 0: direct deploys are taken. */
+  readonly approvals: number;
+}
+
+export interface PinnedImage {
+  /** As the manifests name it. */
+  readonly name: string;
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
+export interface Release {
+  readonly id: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly number: number;
+  readonly state: ReleaseState;
+  readonly specHash: string;
+  readonly digests: readonly PinnedImage[];
+  readonly verdict: Verdict | null;
+  readonly promotedFrom: { readonly environment: string; readonly number: number } | null;
+  readonly commit: string | null;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+/** What a release was made from; kept sealed, so that it can be promoted without building anything again. */
+export interface ReleaseSource {
+  readonly projectFile: string;
+  readonly manifests: readonly { readonly path: string; readonly text: string }[];
+}
+
+interface SealedRelease {
+  readonly composition: Composition;
+  readonly source: ReleaseSource;
+}
+
+export interface NewRelease {
+  readonly project: string;
+  readonly environment: string;
+  readonly composition: Composition;
+  readonly source: ReleaseSource;
+  readonly digests: readonly PinnedImage[];
+  readonly verdict: Verdict;
+  readonly promotedFrom: { readonly environment: string; readonly number: number } | null;
+  readonly commit: string | null;
+  readonly actor: string;
+}
+
+export type PromotionState = 'refused' | 'awaiting-approval' | 'approved' | 'rejected' | 'done' | 'failed';
+
+export interface Decision {
+  readonly by: string;
+  readonly at: string;
+  readonly decision: 'approve' | 'reject';
+  readonly comment: string | null;
+}
+
+export interface Promotion {
+  readonly id: string;
+  readonly project: string;
+  readonly from: string;
+  readonly to: string;
+  readonly state: PromotionState;
+  readonly digests: readonly PinnedImage[];
+  readonly requestedBy: string;
+  readonly requestedAt: string;
+  readonly verdict: Verdict | null;
+  readonly approvals: readonly Decision[];
+  readonly required: number;
+  readonly sourceRelease: string;
+  readonly releaseId: string | null;
+}
+
+export interface ProjectView {
+  readonly name: string;
+  readonly createdAt: string;
+  readonly environments: readonly (Environment & {
+    readonly release: { readonly id: string; readonly number: number; readonly state: ReleaseState } | null;
+    readonly workloads: { readonly ok: number; readonly total: number };
+  })[];
+}
+
+/** Told when what hosts should run has changed. */
+export type WantedListener = (wanted: WantedState) => void;
+/** Told when a release reached another state. */
+export type ReleaseListener = (release: Release) => void;
+
+/**
+ * Projects, their environments and releases: what should run. What does run is what hosts report; it decides when a
+ * release is available and when it went back.
+ */
+export class Deployments {
+  readonly #db: Kysely<DeployTables>;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #vault: Vault;
+  readonly #statuses = new Map<string, WorkloadStatus>();
+  readonly #wantedListeners = new Set<WantedListener>();
+  readonly #releaseListeners = new Set<ReleaseListener>();
+  /** Read once and kept until something changes: opening every sealed release takes its time. */
+  #wanted: Promise<WantedState> | null = null;
+
+  constructor(options: {
+    readonly db: Kysely<DeployTables>;
+    readonly journal: Journal;
+    readonly clock: Clock;
+    readonly vault: Vault;
+  }) {
+    this.#db = options.db;
+    this.#journal = options.journal;
+    this.#clock = options.clock;
+    this.#vault = options.vault;
+  }
+
+  onWanted(listener: WantedListener): void {
+    this.#wantedListeners.add(listener);
+  }
+
+  onRelease(listener: ReleaseListener): () => void {
+    this.#releaseListeners.add(listener);
+    return () => this.#releaseListeners.delete(listener);
+  }
+
+  /** Makes the project and its environments what the project file says; environments that it no longer names stay. */
+  async ensureProject(file: ProjectFile, actor: string): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const known = await tx
+        .selectFrom('deploy_projects')
+        .select('name')
+        .where('name', '=', file.project)
+        .executeTakeFirst();
+      if (known === undefined) {
+        await tx
+          .insertInto('deploy_projects')
+          .values({ name: file.project, created_at: this.#now(), created_by: actor })
+          .execute();
+        await this.#journal.record(tx, {
+          kind: 'project.created',
+          project: file.project,
+          actor,
+          subject: file.project,
+          body: { environments: Object.keys(file.environments) },
+        });
+      }
+      for (const [position, [name, written]] of Object.entries(file.environments).entries()) {
+        const environmentClass =
+          written.class ?? (name === 'prod' || name === 'production' ? 'production' : 'development');
+        const approvals = written.approvals ?? (environmentClass === 'production' ? 1 : 0);
+        const before = await findEnvironment(tx, file.project, name);
+        const values = { position, class: environmentClass, policy: written.policy, approvals };
+        if (before === undefined) {
+          await tx
+            .insertInto('deploy_environments')
+            .values({ project: file.project, name, ...values, current_release: null, stable_release: null })
+            .execute();
+          continue;
+        }
+        // Who writes the file must not loosen what guards production: a guard only tightens from there.
+        const guarded = before.class === 'production';
+        const changed = guarded
+          ? { ...values, class: before.class, policy: before.policy, approvals: Math.max(before.approvals, approvals) }
+          : values;
+        await tx
+          .updateTable('deploy_environments')
+          .set(changed)
+          .where('project', '=', file.project)
+          .where('name', '=', name)
+          .execute();
+      }
+    });
+    this.#journal.committed();
+  }
+
+  async projectExists(project: string): Promise<boolean> {
+    return (await listProjectNames(this.#db)).some((row) => row.name === project);
+  }
+
+  /** The projects that the reader may see. */
+  async listProjects(reader: Principal): Promise<ProjectView[]> {
+    const visible = visibleProjects(reader, 'project.read');
+    const names = (await listProjectNames(this.#db)).filter((row) => visible === '*' || visible.includes(row.name));
+    return Promise.all(names.map((row) => this.#viewProject(row.name, row.created_at)));
+  }
+
+  /** @throws Fault deploy.project-unknown */
+  async readProject(project: string): Promise<ProjectView> {
+    const row = (await listProjectNames(this.#db)).find((one) => one.name === project);
+    if (row === undefined) throw deployFault('deploy.project-unknown', { project });
+    return this.#viewProject(row.name, row.created_at);
+  }
+
+  /** @throws Fault deploy.project-unknown, deploy.environment-unknown */
+  async readEnvironment(project: string, environment: string): Promise<Environment> {
+    return toEnvironment(await this.#environment(project, environment));
+  }
+
+  async environments(project: string): Promise<Environment[]> {
+    return (await listEnvironments(this.#db, project)).map(toEnvironment);
+  }
+
+  /**
+   * Writes a release down and, unless its verdict refuses, makes it what the hosts should run.
+   * State and facts are one transaction; hosts hear of it after that.
+   */
+  async release(request: NewRelease): Promise<Release> {
+    const { project, environment, composition, source, digests, verdict, promotedFrom, commit, actor } = request;
+    const refused = verdict.decision === 'refuse';
+    const id = newId(this.#clock);
+    const sealed: SealedRelease = { composition, source };
+    const row = await this.#db.transaction().execute(async (tx) => {
+      const number = await nextReleaseNumber(tx, project, environment);
+      const values: ReleaseRow = {
+        id,
+        project,
+        environment,
+        number,
+        state: refused ? 'refused' : 'rolling-out',
+        spec_hash: hashComposition(composition),
+        digests: JSON.stringify(digests),
+        verdict: JSON.stringify(verdict),
+        promoted_from: promotedFrom === null ? null : JSON.stringify(promotedFrom),
+        commit_id: commit,
+        created_at: this.#now(),
+        created_by: actor,
+        sealed: this.#vault.seal(Buffer.from(JSON.stringify(sealed)), `release/${id}`),
+      };
+      await tx.insertInto('deploy_releases').values(values).execute();
+      if (!refused) await this.#activate(tx, values);
+      await this.#recordRelease(tx, values, actor);
+      return values;
+    });
+    this.#journal.committed();
+    if (!refused) await this.#announce();
+    return toRelease(row);
+  }
+
+  /** @throws Fault deploy.release-unknown */
+  async readRelease(id: string): Promise<Release> {
+    const row = await findRelease(this.#db, id);
+    if (row === undefined) throw deployFault('deploy.release-unknown', { number: id, project: '', environment: '' });
+    return toRelease(row);
+  }
+
+  /** A release with what it was made from. @throws Fault deploy.release-unknown */
+  async openRelease(id: string): Promise<{ release: Release } & SealedRelease> {
+    const row = await findRelease(this.#db, id);
+    if (row === undefined) throw deployFault('deploy.release-unknown', { number: id, project: '', environment: '' });
+    return { release: toRelease(row), ...this.#open(row) };
+  }
+
+  async listReleases(project: string, environment?: string): Promise<Release[]> {
+    return (await listReleases(this.#db, project, environment, 200)).map(toRelease);
+  }
+
+  /** The release that serves in the environment and is known good, with what it was made from. @throws Fault deploy.nothing-to-promote */
+  async stableRelease(project: string, environment: string): Promise<{ release: Release } & SealedRelease> {
+    const { stable_release: id } = await this.#environment(project, environment);
+    const row = id === null ? undefined : await findRelease(this.#db, id);
+    if (row === undefined) throw deployFault('deploy.nothing-to-promote', { project, environment });
+    return { release: toRelease(row), ...this.#open(row) };
+  }
+
+  /** An earlier release to return to: the numbered one, else the one before the current. @throws Fault deploy.release-unknown */
+  async earlierRelease(
+    project: string,
+    environment: string,
+    number: number | null,
+  ): Promise<{ release: Release } & SealedRelease> {
+    const { current_release: current } = await this.#environment(project, environment);
+    const rows = await listReleases(this.#db, project, environment, 200);
+    const good = rows.filter((row) => row.id !== current && (row.state === 'available' || row.state === 'superseded'));
+    const found = number === null ? good[0] : good.find((row) => row.number === number);
+    if (found === undefined)
+      throw deployFault('deploy.release-unknown', { project, environment, number: number ?? '' });
+    return { release: toRelease(found), ...this.#open(found) };
+  }
+
+  /** What hosts should run now. */
+  wanted(): Promise<WantedState> {
+    this.#wanted ??= this.#readWanted();
+    return this.#wanted;
+  }
+
+  async #readWanted(): Promise<WantedState> {
+    const active: ActiveRelease[] = [];
+    const environments = await this.#db
+      .selectFrom('deploy_environments')
+      .selectAll()
+      .where('current_release', 'is not', null)
+      .orderBy('project')
+      .orderBy('name')
+      .execute();
+    for (const environment of environments) {
+      const current = await findRelease(this.#db, environment.current_release ?? '');
+      if (current === undefined) continue;
+      const stableId = environment.stable_release;
+      const stable = stableId === null || stableId === current.id ? undefined : await findRelease(this.#db, stableId);
+      active.push({
+        number: current.number,
+        composition: this.#open(current).composition,
+        stable: stable === undefined ? null : this.#open(stable).composition,
+      });
+    }
+    return wantedState(await readRevision(this.#db), active);
+  }
+
+  /** The active releases: what permissions to start are given for. */
+  async activeReleases(): Promise<
+    { release: Release; composition: Composition; stable: Composition | null; environment: Environment }[]
+  > {
+    const rows = await this.#db
+      .selectFrom('deploy_environments')
+      .selectAll()
+      .where('current_release', 'is not', null)
+      .execute();
+    const result = [];
+    for (const row of rows) {
+      const current = await findRelease(this.#db, row.current_release ?? '');
+      if (current === undefined) continue;
+      const stable = row.stable_release === null ? undefined : await findRelease(this.#db, row.stable_release);
+      result.push({
+        release: toRelease(current),
+        composition: this.#open(current).composition,
+        stable: stable === undefined || stable.id === current.id ? null : this.#open(stable).composition,
+        environment: toEnvironment(row),
+      });
+    }
+    return result;
+  }
+
+  /** Digests that run or may run again at once: never removed from the registry. */
+  async digestsInUse(): Promise<Set<string>> {
+    const rows = await this.#db
+      .selectFrom('deploy_releases')
+      .select('digests')
+      .where('state', 'in', ['rolling-out', 'available', 'superseded'])
+      .execute();
+    return new Set(rows.flatMap((row) => (JSON.parse(row.digests) as PinnedImage[]).map((image) => image.digest)));
+  }
+
+  statuses(reader: Principal | null, project?: string, environment?: string): WorkloadStatus[] {
+    const visible = reader === null ? '*' : visibleProjects(reader, 'workload.read');
+    return [...this.#statuses.values()].filter(
+      ({ key }) =>
+        (visible === '*' || visible.includes(key.project)) &&
+        (project === undefined || key.project === project) &&
+        (environment === undefined || key.environment === environment),
+    );
+  }
+
+  /** Takes what a host reports and moves releases on: available, gone back, failed. `whole`: all its workloads. */
+  async report(statuses: readonly WorkloadStatus[], whole: boolean): Promise<void> {
+    if (whole) this.#statuses.clear();
+    for (const status of statuses) {
+      const { project, environment, name } = status.key;
+      const key = `${project}/${environment}/${name}`;
+      if (status.phase === 'stopped' && status.wanted === 0) this.#statuses.delete(key);
+      else this.#statuses.set(key, status);
+    }
+    const touched = new Map(statuses.map(({ key }) => [`${key.project}/${key.environment}`, key]));
+    for (const { project, environment } of touched.values()) await this.#settle(project, environment);
+  }
+
+  async requestPromotion(request: {
+    readonly source: Release;
+    readonly to: Environment;
+    readonly verdict: Verdict;
+    readonly actor: string;
+  }): Promise<Promotion> {
+    const { source, to, verdict, actor } = request;
+    const row: PromotionRow = {
+      id: newId(this.#clock),
+      project: source.project,
+      from_environment: source.environment,
+      to_environment: to.name,
+      source_release: source.id,
+      target_release: null,
+      state: verdict.decision === 'refuse' ? 'refused' : to.approvals > 0 ? 'awaiting-approval' : 'approved',
+      required: to.approvals,
+      decisions: '[]',
+      verdict: JSON.stringify(verdict),
+      requested_at: this.#now(),
+      requested_by: actor,
+    };
+    await this.#db.transaction().execute(async (tx) => {
+      await tx.insertInto('deploy_promotions').values(row).execute();
+      await this.#recordPromotion(tx, row, source, actor, 'promotion.requested');
+    });
+    this.#journal.committed();
+    return toPromotion(row, source);
+  }
+
+  async listPromotions(project: string): Promise<Promotion[]> {
+    const rows = await this.#db
+      .selectFrom('deploy_promotions')
+      .selectAll()
+      .where('project', '=', project)
+      .orderBy('id', 'desc')
+      .limit(200)
+      .execute();
+    return Promise.all(rows.map((row) => this.#viewPromotion(row)));
+  }
+
+  /** @throws Fault deploy.promotion-unknown */
+  async readPromotion(project: string, id: string): Promise<Promotion> {
+    return this.#viewPromotion(await this.#promotion(this.#db, project, id));
+  }
+
+  /**
+   * Another person's word on a promotion. Who asked for it, or wrote the release, cannot approve it.
+   * @throws Fault deploy.same-person, deploy.promotion-decided, deploy.promotion-unknown
+   */
+  async decide(
+    project: string,
+    id: string,
+    by: Principal,
+    decision: 'approve' | 'reject',
+    comment: string | null,
+  ): Promise<Promotion> {
+    const row = await this.#db.transaction().execute(async (tx) => {
+      const found = await this.#promotion(tx, project, id);
+      if (found.state !== 'awaiting-approval')
+        throw deployFault('deploy.promotion-decided', { id, state: found.state });
+      const source = await findRelease(tx, found.source_release);
+      const author = source?.created_by;
+      if (decision === 'approve' && (by.kind !== 'user' || by.actor === found.requested_by || by.actor === author)) {
+        throw deployFault('deploy.same-person', { name: by.name, id });
+      }
+      const decisions = JSON.parse(found.decisions) as Decision[];
+      const others = decisions.filter((one) => one.by !== by.actor);
+      const all: Decision[] = [...others, { by: by.actor, at: this.#now(), decision, comment }];
+      const approved = all.filter((one) => one.decision === 'approve').length >= found.required;
+      const state: PromotionState = decision === 'reject' ? 'rejected' : approved ? 'approved' : 'awaiting-approval';
+      const changed: PromotionRow = { ...found, state, decisions: JSON.stringify(all) };
+      await tx
+        .updateTable('deploy_promotions')
+        .set({ state, decisions: changed.decisions })
+        .where('id', '=', id)
+        .execute();
+      await this.#recordPromotion(
+        tx,
+        changed,
+        source === undefined ? null : toRelease(source),
+        by.actor,
+        `promotion.${decision === 'approve' ? 'approved' : 'rejected'}`,
+      );
+      return changed;
+    });
+    this.#journal.committed();
+    return this.#viewPromotion(row);
+  }
+
+  async finishPromotion(id: string, state: 'done' | 'failed' | 'refused', releaseId: string | null): Promise<void> {
+    await this.#db
+      .updateTable('deploy_promotions')
+      .set({ state, target_release: releaseId })
+      .where('id', '=', id)
+      .execute();
+  }
+
+  /** Promotions that were approved but not carried out: what a restart of control goes on with. */
+  async approvedPromotions(): Promise<Promotion[]> {
+    const rows = await this.#db.selectFrom('deploy_promotions').selectAll().where('state', '=', 'approved').execute();
+    return Promise.all(rows.map((row) => this.#viewPromotion(row)));
+  }
+
+  async #viewPromotion(row: PromotionRow): Promise<Promotion> {
+    const source = await findRelease(this.#db, row.source_release);
+    return toPromotion(row, source === undefined ? null : toRelease(source));
+  }
+
+  async #promotion(db: Kysely<DeployTables>, project: string, id: string): Promise<PromotionRow> {
+    const row = await db
+      .selectFrom('deploy_promotions')
+      .selectAll()
+      .where('project', '=', project)
+      .where('id', 'like', `${id.replaceAll(/[^0-9a-f-]/g, '')}%`)
+      .limit(2)
+      .execute();
+    const [found] = row;
+    if (found === undefined || row.length > 1) throw deployFault('deploy.promotion-unknown', { project, id });
+    return found;
+  }
+
+  async #viewProject(name: string, createdAt: string): Promise<ProjectView> {
+    const environments = [];
+    for (const row of await listEnvironments(this.#db, name)) {
+      const current = row.current_release === null ? undefined : await findRelease(this.#db, row.current_release);
+      const statuses = this.statuses(null, name, row.name);
+      environments.push({
+        ...toEnvironment(row),
+        release:
+          current === undefined
+            ? null
+            : { id: current.id, number: current.number, state: current.state as ReleaseState },
+        workloads: {
+          ok: statuses.filter((status) => status.ready >= status.wanted && status.phase === 'available').length,
+          total: statuses.length,
+        },
+      });
+    }
+    return { name, createdAt, environments };
+  }
+
+  async #environment(project: string, environment: string): Promise<EnvironmentRow> {
+    const row = await findEnvironment(this.#db, project, environment);
+    if (row !== undefined) return row;
+    const known = await listEnvironments(this.#db, project);
+    if (known.length === 0) throw deployFault('deploy.project-unknown', { project });
+    throw deployFault('deploy.environment-unknown', {
+      project,
+      environment,
+      known: known.map((one) => one.name).join(', '),
+    });
+  }
+
+  #open(row: ReleaseRow): SealedRelease {
+    return JSON.parse(Buffer.from(this.#vault.open(row.sealed, `release/${row.id}`)).toString('utf8')) as SealedRelease;
+  }
+
+  async #activate(tx: Kysely<DeployTables>, row: ReleaseRow): Promise<void> {
+    const { project, environment, id } = row;
+    await tx
+      .updateTable('deploy_releases')
+      .set({ state: 'superseded' })
+      .where('project', '=', project)
+      .where('environment', '=', environment)
+      .where('id', '!=', id)
+      .where('state', 'in', ['rolling-out', 'failed'])
+      .execute();
+    await tx
+      .updateTable('deploy_environments')
+      .set({ current_release: id })
+      .where('project', '=', project)
+      .where('name', '=', environment)
+      .execute();
+    await raiseRevision(tx);
+  }
+
+  /** Reads the state of the current release off its workloads. */
+  async #settle(project: string, environment: string): Promise<void> {
+    const row = await findEnvironment(this.#db, project, environment);
+    const current = row?.current_release == null ? undefined : await findRelease(this.#db, row.current_release);
+    if (row === undefined || current === undefined) return;
+    const { composition } = this.#open(current);
+    const statuses = composition.workloads.map((workload) => {
+      const status = this.#statuses.get(`${project}/${environment}/${workload.key.name}`);
+      // A status of an earlier spec or an earlier try says nothing about this release.
+      return status !== undefined && status.generation === current.number ? status : undefined;
+    });
+    const all = (test: (status: WorkloadStatus) => boolean): boolean =>
+      statuses.every((status) => status !== undefined && test(status));
+    const some = (...phases: WorkloadStatus['phase'][]): boolean =>
+      statuses.some((status) => status !== undefined && phases.includes(status.phase));
+    if (
+      all((status) => status.phase === 'available' && status.updated >= status.wanted && status.ready >= status.wanted)
+    ) {
+      if (current.state !== 'available') await this.#finish(current, 'available');
+    } else if (current.state === 'rolling-out' && some('rolled-back')) {
+      await this.#finish(current, 'rolled-back');
+    } else if (
+      current.state === 'rolling-out' &&
+      (some('refused') ||
+        statuses.some((status) => status?.conditions.some((condition) => condition.type === 'deadline-exceeded')))
+    ) {
+      await this.#finish(current, row.stable_release === null ? 'failed' : 'rolled-back');
+    }
+  }
+
+  async #finish(row: ReleaseRow, state: 'available' | 'rolled-back' | 'failed'): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      await tx.updateTable('deploy_releases').set({ state }).where('id', '=', row.id).execute();
+      if (state === 'available') {
+        await tx
+          .updateTable('deploy_releases')
+          .set({ state: 'superseded' })
+          .where('project', '=', row.project)
+          .where('environment', '=', row.environment)
+          .where('id', '!=', row.id)
+          .where('state', '=', 'available')
+          .execute();
+        await tx
+          .updateTable('deploy_environments')
+          .set({ stable_release: row.id })
+          .where('project', '=', row.project)
+          .where('name', '=', row.environment)
+          .execute();
+      }
+      if (state !== 'failed') await raiseRevision(tx);
+      if (state === 'rolled-back') {
+        const environment = await findEnvironment(tx, row.project, row.environment);
+        await tx
+          .updateTable('deploy_environments')
+          .set({ current_release: environment?.stable_release ?? null })
+          .where('project', '=', row.project)
+          .where('name', '=', row.environment)
+          .execute();
+      }
+      await this.#recordRelease(tx, { ...row, state }, 'platform');
+    });
+    this.#journal.committed();
+    const changed = toRelease({ ...row, state });
+    for (const listener of this.#releaseListeners) listener(changed);
+    // The spec before a release that became available is no longer needed; one that went back changes what should run.
+    await this.#announce();
+  }
+
+  async #announce(): Promise<void> {
+    this.#wanted = null;
+    const wanted = await this.wanted();
+    for (const listener of this.#wantedListeners) listener(wanted);
+  }
+
+  async #recordRelease(tx: Kysely<DeployTables>, row: ReleaseRow, actor: string): Promise<void> {
+    const digests = JSON.parse(row.digests) as PinnedImage[];
+    const subject = `${row.project}/${row.environment} release ${row.number}`;
+    // One fact an image, so that each image's own thread holds its deploys.
+    for (const digest of new Set(digests.map((image) => image.digest))) {
+      await this.#journal.record(tx, {
+        kind: 'workload.changed',
+        project: row.project,
+        actor,
+        subject,
+        digest,
+        body: {
+          release: row.id,
+          number: row.number,
+          environment: row.environment,
+          state: row.state,
+          specHash: row.spec_hash,
+          images: digests.filter((image) => image.digest === digest).map((image) => image.name),
+          commit: row.commit_id,
+        },
+      });
+    }
+  }
+
+  async #recordPromotion(
+    tx: Kysely<DeployTables>,
+    row: PromotionRow,
+    source: Release | null,
+    actor: string,
+    kind: string,
+  ): Promise<void> {
+    const body: Json = {
+      promotion: row.id,
+      from: row.from_environment,
+      to: row.to_environment,
+      release: row.source_release,
+      number: source?.number ?? null,
+      state: row.state,
+    };
+    for (const digest of new Set(source?.digests.map((image) => image.digest) ?? [])) {
+      await this.#journal.record(tx, {
+        kind,
+        project: row.project,
+        actor,
+        subject: `${row.project} ${row.from_environment} → ${row.to_environment}`,
+        digest,
+        body,
+      });
+    }
+  }
+
+  #now(): string {
+    return this.#clock.now().toISOString();
+  }
+}
+
+function toEnvironment(row: EnvironmentRow): Environment {
+  return { name: row.name, class: row.class as EnvironmentClass, policy: row.policy, approvals: row.approvals };
+}
+
+function toRelease(row: ReleaseRow): Release {
+  return {
+    id: row.id,
+    project: row.project,
+    environment: row.environment,
+    number: row.number,
+    state: row.state as ReleaseState,
+    specHash: row.spec_hash,
+    digests: JSON.parse(row.digests) as PinnedImage[],
+    verdict: row.verdict === null ? null : (JSON.parse(row.verdict) as Verdict),
+    promotedFrom: row.promoted_from === null ? null : (JSON.parse(row.promoted_from) as Release['promotedFrom']),
+    commit: row.commit_id,
+    createdAt: row.created_at,
+    createdBy: row.created_by,
+  };
+}
+
+function toPromotion(row: PromotionRow, source: Release | null): Promotion {
+  return {
+    id: row.id,
+    project: row.project,
+    from: row.from_environment,
+    to: row.to_environment,
+    state: row.state as PromotionState,
+    digests: source?.digests ?? [],
+    requestedBy: row.requested_by,
+    requestedAt: row.requested_at,
+    verdict: row.verdict === null ? null : (JSON.parse(row.verdict) as Verdict),
+    approvals: JSON.parse(row.decisions) as Decision[],
+    required: row.required,
+    sourceRelease: row.source_release,
+    releaseId: row.target_release,
+  };
+}
+
+/** The reasons of a refused verdict as one text a language, for a fault's parameters. */
+export function refusalTexts(reasons: readonly { readonly message: Text; readonly effect: string }[]): Text {
+  const refusing = reasons.filter((reason) => reason.effect === 'refuse');
+  return {
+    en: refusing.map((reason) => reason.message.en).join('; '),
+    es: refusing.map((reason) => reason.message.es).join('; '),
+  };
+}

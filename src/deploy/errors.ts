@@ -1,0 +1,203 @@
+import { defineFaults } from '../system/index.ts';
+
+export const deployFault = defineFaults({
+  'deploy.project-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no project {project}', remedy: 'darsena project list' },
+    es: { what: 'no existe el proyecto {project}', remedy: 'darsena project list' },
+  },
+  'deploy.environment-unknown': {
+    kind: 'not-found',
+    en: { what: '{project} has no environment {environment}', why: 'it has {known}' },
+    es: { what: '{project} no tiene el entorno {environment}', why: 'tiene {known}' },
+  },
+  'deploy.folder-missing': {
+    kind: 'invalid',
+    en: { what: 'there is no folder {folder}', remedy: 'darsena deploy FOLDER' },
+    es: { what: 'no existe la carpeta {folder}', remedy: 'darsena deploy CARPETA' },
+  },
+  'deploy.project-file-missing': {
+    kind: 'invalid',
+    en: {
+      what: '{folder} is not a project',
+      why: 'it has no darsena.yaml',
+      remedy: 'see examples/tienda/darsena.yaml',
+    },
+    es: {
+      what: '{folder} no es un proyecto',
+      why: 'no tiene darsena.yaml',
+      remedy: 'ver examples/tienda/darsena.yaml',
+    },
+  },
+  'deploy.project-mismatch': {
+    kind: 'invalid',
+    en: { what: 'the source does not belong to {project}', why: 'its darsena.yaml says {written}' },
+    es: { what: 'el código fuente no es de {project}', why: 'su darsena.yaml dice {written}' },
+  },
+  'deploy.source-broken': {
+    kind: 'invalid',
+    en: { what: 'the source bundle cannot be read', why: '{why}' },
+    es: { what: 'no se puede leer el paquete de código fuente', why: '{why}' },
+  },
+  'deploy.source-too-large': {
+    kind: 'exhausted',
+    en: {
+      what: 'the source bundle is too large',
+      why: 'more than {bytes} bytes',
+      remedy: 'leave files out with .containerignore',
+    },
+    es: {
+      what: 'el paquete de código fuente es demasiado grande',
+      why: 'más de {bytes} bytes',
+      remedy: 'excluir archivos con .containerignore',
+    },
+  },
+  'deploy.base-missing': {
+    kind: 'needs',
+    en: { what: 'the base image {name} is not there', remedy: 'darsena base create {release}{include} --name {name}' },
+    es: { what: 'falta la imagen base {name}', remedy: 'darsena base create {release}{include} --name {name}' },
+  },
+  'deploy.manifests-missing': {
+    kind: 'invalid',
+    en: { what: 'the source has no Kubernetes YAML', why: 'darsena.yaml names {paths} and nothing was found there' },
+    es: {
+      what: 'el código fuente no tiene YAML de Kubernetes',
+      why: 'darsena.yaml nombra {paths} y ahí no se encontró nada',
+    },
+  },
+  'deploy.image-unknown': {
+    kind: 'invalid',
+    en: {
+      what: 'the image {image} cannot be deployed',
+      why: 'it is neither an image of darsena.yaml nor one in the registry of the platform',
+      remedy: 'darsena image list',
+    },
+    es: {
+      what: 'no se puede desplegar la imagen {image}',
+      why: 'no es una imagen de darsena.yaml ni está en el registro de la plataforma',
+      remedy: 'darsena image list',
+    },
+  },
+  'deploy.refused': {
+    kind: 'refused',
+    en: { what: '{project} was refused for {environment}', why: '{reasons}', remedy: '{remedy}' },
+    es: { what: '{project} fue rechazado para {environment}', why: '{reasons}', remedy: '{remedy}' },
+  },
+  'deploy.rolled-back': {
+    kind: 'unavailable',
+    en: {
+      what: 'release {number} of {project} in {environment} did not become healthy',
+      why: '{why}; the version before serves again',
+      remedy: 'darsena ps {project} --env {environment}',
+    },
+    es: {
+      what: 'la versión {number} de {project} en {environment} no llegó a estar sana',
+      why: '{why}; vuelve a servir la versión anterior',
+      remedy: 'darsena ps {project} --env {environment}',
+    },
+  },
+  'deploy.not-available': {
+    kind: 'unavailable',
+    en: {
+      what: 'release {number} of {project} in {environment} is not available',
+      why: '{why}',
+      remedy: 'darsena ps {project} --env {environment}',
+    },
+    es: {
+      what: 'la versión {number} de {project} en {environment} no está disponible',
+      why: '{why}',
+      remedy: 'darsena ps {project} --env {environment}',
+    },
+  },
+  'deploy.superseded': {
+    kind: 'conflict',
+    en: { what: 'release {number} of {project} in {environment} was overtaken', why: 'a newer release took its place' },
+    es: {
+      what: 'la versión {number} de {project} en {environment} fue reemplazada',
+      why: 'una versión más nueva tomó su lugar',
+    },
+  },
+  'deploy.nothing-to-promote': {
+    kind: 'conflict',
+    en: {
+      what: 'there is nothing to promote',
+      why: '{project} has no available release in {environment}',
+      remedy: 'darsena deploy',
+    },
+    es: {
+      what: 'no hay nada que promover',
+      why: '{project} no tiene una versión disponible en {environment}',
+      remedy: 'darsena deploy',
+    },
+  },
+  'deploy.promotion-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no promotion {id} in {project}', remedy: 'darsena promotion list {project}' },
+    es: { what: 'no existe la promoción {id} en {project}', remedy: 'darsena promotion list {project}' },
+  },
+  'deploy.promotion-decided': {
+    kind: 'conflict',
+    en: { what: 'the promotion {id} is no longer open', why: 'it is {state}' },
+    es: { what: 'la promoción {id} ya no está abierta', why: 'su estado es {state}' },
+  },
+  'deploy.same-person': {
+    kind: 'forbidden',
+    en: {
+      what: '{name} cannot approve this promotion',
+      why: 'who wrote or asked for a release does not approve it',
+      remedy: 'another person with the role approver: darsena promotion approve {id}',
+    },
+    es: {
+      what: '{name} no puede aprobar esta promoción',
+      why: 'quien escribió o pidió una versión no la aprueba',
+      remedy: 'otra persona con el rol approver: darsena promotion approve {id}',
+    },
+  },
+  'deploy.promotion-needed': {
+    kind: 'forbidden',
+    en: {
+      what: '{environment} takes no direct deploys',
+      why: 'what runs there was promoted and approved',
+      remedy: 'darsena promote {project} --to {environment}',
+    },
+    es: {
+      what: '{environment} no admite despliegues directos',
+      why: 'lo que funciona ahí fue promovido y aprobado',
+      remedy: 'darsena promote {project} --to {environment}',
+    },
+  },
+  'deploy.release-unknown': {
+    kind: 'not-found',
+    en: {
+      what: '{project} has no release {number} in {environment} to return to',
+      remedy: 'darsena release list {project} --env {environment}',
+    },
+    es: {
+      what: '{project} no tiene en {environment} una versión {number} a la que revertir',
+      remedy: 'darsena release list {project} --env {environment}',
+    },
+  },
+  'deploy.workload-unknown': {
+    kind: 'not-found',
+    en: {
+      what: 'there is no workload {name}',
+      why: '{project} runs {known} in {environment}',
+      remedy: 'darsena ps {project}',
+    },
+    es: {
+      what: 'no existe la carga de trabajo {name}',
+      why: '{project} tiene {known} en {environment}',
+      remedy: 'darsena ps {project}',
+    },
+  },
+  'deploy.replica-missing': {
+    kind: 'unavailable',
+    en: { what: '{name} has no running container {container}', remedy: 'darsena ps {project}' },
+    es: { what: '{name} no tiene en marcha un contenedor {container}', remedy: 'darsena ps {project}' },
+  },
+  'deploy.name-invalid': {
+    kind: 'invalid',
+    en: { what: '"{name}" is not understood', why: 'expected {expected}' },
+    es: { what: 'no se entiende "{name}"', why: 'se esperaba {expected}' },
+  },
+});

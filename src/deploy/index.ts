@@ -1,0 +1,22 @@
+export { deployCommands } from './commands.ts';
+export { type Composition, hashComposition } from './composition.ts';
+export {
+  Deployments,
+  type Environment,
+  type EnvironmentClass,
+  type NewRelease,
+  type PinnedImage,
+  type ProjectView,
+  type Promotion,
+  type Release,
+  type ReleaseSource,
+  refusalTexts,
+} from './deployments.ts';
+export type { ServiceEndpoints, WorkloadStatus } from './engines/local/index.ts';
+export { deployFault } from './errors.ts';
+export { deployMigrations } from './migrations.ts';
+export type { WantedRoute, WantedState, WantedWorkload } from './model.ts';
+export { type ProjectFile, parseProjectFile } from './project-file.ts';
+export { describeWorkload, findContainer, type PublishedRoute, type Releases, registerDeployRoutes } from './routes.ts';
+export type { DeployTables } from './store.ts';
+export { workloadFacts } from './workload-facts.ts';

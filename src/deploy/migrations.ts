@@ -1,0 +1,64 @@
+import { binaryType, type Migration } from '../system/index.ts';
+
+export const deployMigrations: readonly Migration[] = [
+  {
+    name: '0010-deploy',
+    async up(db, kind) {
+      await db.schema
+        .createTable('deploy_projects')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('deploy_environments')
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('position', 'integer', (column) => column.notNull())
+        .addColumn('class', 'text', (column) => column.notNull())
+        .addColumn('policy', 'text', (column) => column.notNull())
+        .addColumn('approvals', 'integer', (column) => column.notNull())
+        .addColumn('current_release', 'text')
+        .addColumn('stable_release', 'text')
+        .addPrimaryKeyConstraint('deploy_environments_key', ['project', 'name'])
+        .execute();
+      await db.schema
+        .createTable('deploy_releases')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('number', 'integer', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('spec_hash', 'text', (column) => column.notNull())
+        .addColumn('digests', 'text', (column) => column.notNull())
+        .addColumn('verdict', 'text')
+        .addColumn('promoted_from', 'text')
+        .addColumn('commit_id', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .addColumn('sealed', binaryType(kind), (column) => column.notNull())
+        .addUniqueConstraint('deploy_releases_number', ['project', 'environment', 'number'])
+        .execute();
+      await db.schema
+        .createTable('deploy_promotions')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('from_environment', 'text', (column) => column.notNull())
+        .addColumn('to_environment', 'text', (column) => column.notNull())
+        .addColumn('source_release', 'text', (column) => column.notNull())
+        .addColumn('target_release', 'text')
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('required', 'integer', (column) => column.notNull())
+        .addColumn('decisions', 'text', (column) => column.notNull())
+        .addColumn('verdict', 'text')
+        .addColumn('requested_at', 'text', (column) => column.notNull())
+        .addColumn('requested_by', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('deploy_revision')
+        .addColumn('id', 'integer', (column) => column.primaryKey())
+        .addColumn('revision', 'bigint', (column) => column.notNull())
+        .execute();
+    },
+  },
+];

@@ -1,0 +1,260 @@
+import { z } from 'zod';
+import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
+import { type Operation, viewOperation } from '../progress/index.ts';
+import type { Deployments, Promotion } from './deployments.ts';
+import type { WorkloadStatus } from './engines/local/index.ts';
+import { deployFault } from './errors.ts';
+
+export interface PublishedRoute {
+  readonly host: string;
+  readonly url: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly service: string;
+  readonly path: string;
+}
+
+/** The work behind the routes: long, so each starts an operation that is watched. Wired in programs/. */
+export interface Releases {
+  deploy(request: {
+    readonly project: string;
+    readonly environment: string;
+    readonly createBases: boolean;
+    readonly commit: string | null;
+    readonly source: AsyncIterable<Uint8Array>;
+    readonly by: Principal;
+  }): Promise<Operation>;
+  promote(request: {
+    readonly project: string;
+    readonly from: string | null;
+    readonly to: string;
+    readonly by: Principal;
+  }): Promise<Operation>;
+  /** Carries out what was approved. */
+  approved(promotion: Promotion): Promise<Operation>;
+  rollback(request: {
+    readonly project: string;
+    readonly environment: string;
+    readonly to: number | null;
+    readonly by: Principal;
+  }): Promise<Operation>;
+}
+
+const project = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/);
+const environment = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?$/);
+const number = z.coerce.number().int().min(1);
+
+export function registerDeployRoutes(
+  app: ApiApp,
+  options: {
+    readonly deployments: Deployments;
+    readonly releases: Releases;
+    /** What is published, as people open it. */
+    readonly routes: () => Promise<readonly PublishedRoute[]>;
+  },
+): void {
+  const { deployments, releases, routes } = options;
+  app.addContentTypeParser('application/x-tar', (_request, payload, done) => done(null, payload));
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects',
+    config: { action: 'project.read' },
+    handler: async (request) => ({ items: await deployments.listProjects(request.principal) }),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project',
+    config: { action: 'project.read' },
+    schema: { params: z.object({ project }) },
+    handler: async (request) => deployments.readProject(request.params.project),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/workloads',
+    config: { action: 'workload.read' },
+    schema: { params: z.object({ project }), querystring: z.object({ environment: environment.optional() }) },
+    handler: async (request) =>
+      describeAll(deployments.statuses(request.principal, request.params.project, request.query.environment)),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/workloads',
+    config: { action: 'workload.read' },
+    handler: async (request) => describeAll(deployments.statuses(request.principal)),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/releases',
+    config: { action: 'release.read' },
+    schema: { params: z.object({ project }), querystring: z.object({ environment: environment.optional() }) },
+    handler: async (request) => ({
+      items: await deployments.listReleases(request.params.project, request.query.environment),
+    }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/deploys',
+    // Not release.create: the first deploy of a project that does not exist yet asks for project.create instead.
+    config: { action: 'any' },
+    schema: {
+      params: z.object({ project }),
+      querystring: z.object({
+        environment,
+        createBases: z.enum(['0', '1']).default('0'),
+        commit: z
+          .string()
+          .regex(/^[0-9a-f]{7,64}$/)
+          .optional(),
+      }),
+    },
+    handler: async (request, reply) => {
+      const { principal: by, params, query } = request;
+      const exists = await deployments.projectExists(params.project);
+      const needed = exists ? 'release.create' : 'project.create';
+      if (!may(by, needed, params.project)) {
+        throw accessFault('access.not-allowed', { name: by.name, action: needed, place: params.project });
+      }
+      const operation = await releases.deploy({
+        project: params.project,
+        environment: query.environment,
+        createBases: query.createBases === '1',
+        commit: query.commit ?? null,
+        source: request.body as AsyncIterable<Uint8Array>,
+        by,
+      });
+      return reply.code(202).send(viewOperation(operation, 'en'));
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/environments/:environment/rollback',
+    config: { action: 'release.create' },
+    schema: { params: z.object({ project, environment }), body: z.object({ to: number.optional() }) },
+    handler: async (request, reply) => {
+      const { principal: by, params, body } = request;
+      const operation = await releases.rollback({ ...params, to: body.to ?? null, by });
+      return reply.code(202).send(viewOperation(operation, 'en'));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/promotions',
+    config: { action: 'release.read' },
+    schema: { params: z.object({ project }) },
+    handler: async (request) => ({ items: await deployments.listPromotions(request.params.project) }),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/promotions/:id',
+    config: { action: 'release.read' },
+    schema: { params: z.object({ project, id: z.string().max(40) }) },
+    handler: async (request) => deployments.readPromotion(request.params.project, request.params.id),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/promotions',
+    config: { action: 'promotion.request' },
+    schema: { params: z.object({ project }), body: z.object({ from: environment.optional(), to: environment }) },
+    handler: async (request, reply) => {
+      const { from, to } = request.body;
+      const { principal: by, params } = request;
+      const operation = await releases.promote({ project: params.project, from: from ?? null, to, by });
+      return reply.code(202).send(viewOperation(operation, 'en'));
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/promotions/:id/decision',
+    config: { action: 'promotion.approve' },
+    schema: {
+      params: z.object({ project, id: z.string().max(40) }),
+      body: z.object({ decision: z.enum(['approve', 'reject']), comment: z.string().max(2_000).optional() }),
+    },
+    handler: async (request) => {
+      const { decision, comment } = request.body;
+      const { project: name, id } = request.params;
+      const promotion = await deployments.decide(name, id, request.principal, decision, comment ?? null);
+      const operation = promotion.state === 'approved' ? await releases.approved(promotion) : null;
+      return { promotion, operation: operation === null ? null : viewOperation(operation, 'en') };
+    },
+  });
+
+  async function describeAll(statuses: readonly WorkloadStatus[]): Promise<{ items: object[] }> {
+    const published = await routes();
+    return { items: statuses.map((status) => describeWorkload(status, published)) };
+  }
+}
+
+/** A workload as the API shows it; its addresses are those of the service of its name, which is how projects name them. */
+export function describeWorkload(status: WorkloadStatus, published: readonly PublishedRoute[]): object {
+  const { key, generation, replicas, ...rest } = status;
+  const images = new Map(
+    replicas.flatMap((replica) => replica.containers.map((container) => [container.image, container.digest])),
+  );
+  return {
+    ...rest,
+    project: key.project,
+    environment: key.environment,
+    name: key.name,
+    kind: 'Deployment',
+    release: generation,
+    replicas,
+    image: [...images].map(([repository, digest]) => ({
+      repository: repository.split('@')[0] ?? repository,
+      digest,
+    })),
+    endpoints: published
+      .filter(
+        (route) => route.project === key.project && route.environment === key.environment && route.service === key.name,
+      )
+      .map(({ url }) => ({ url })),
+  };
+}
+
+/**
+ * The running container that `exec` or `logs` means: the named replica and container, else the first ready replica and
+ * its first container.
+ * @throws Fault deploy.workload-unknown, deploy.replica-missing
+ */
+export function findContainer(
+  statuses: readonly WorkloadStatus[],
+  wanted: {
+    readonly project: string;
+    readonly environment: string;
+    readonly workload: string;
+    readonly container?: string;
+    readonly replica?: string;
+  },
+): {
+  readonly containerId: string;
+  readonly container: string;
+  readonly replica: string;
+  readonly digest: string | null;
+} {
+  const status = statuses.find((one) => one.key.name === wanted.workload && one.key.environment === wanted.environment);
+  if (status === undefined) {
+    const known = statuses.filter((one) => one.key.environment === wanted.environment).map((one) => one.key.name);
+    throw deployFault('deploy.workload-unknown', {
+      name: wanted.workload,
+      project: wanted.project,
+      environment: wanted.environment,
+      known: known.length === 0 ? '—' : known.join(', '),
+    });
+  }
+  const replicas = [...status.replicas].sort((one, other) => Number(other.ready) - Number(one.ready));
+  for (const replica of replicas) {
+    if (wanted.replica !== undefined && replica.name !== wanted.replica) continue;
+    const running = replica.containers.filter((container) => container.state === 'running');
+    const found = wanted.container === undefined ? running[0] : running.find((one) => one.name === wanted.container);
+    if (found !== undefined) {
+      return { containerId: found.id, container: found.name, replica: replica.name, digest: found.digest };
+    }
+  }
+  throw deployFault('deploy.replica-missing', {
+    name: `${wanted.project}/${wanted.workload}`,
+    project: wanted.project,
+    container: wanted.container ?? '',
+  });
+}

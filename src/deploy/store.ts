@@ -1,0 +1,112 @@
+import type { Kysely, Selectable } from 'kysely';
+
+export interface DeployTables {
+  deploy_projects: { name: string; created_at: string; created_by: string };
+  deploy_environments: {
+    project: string;
+    name: string;
+    position: number;
+    class: string;
+    policy: string;
+    approvals: number;
+    current_release: string | null;
+    stable_release: string | null;
+  };
+  deploy_releases: {
+    id: string;
+    project: string;
+    environment: string;
+    number: number;
+    state: string;
+    spec_hash: string;
+    digests: string;
+    verdict: string | null;
+    promoted_from: string | null;
+    commit_id: string | null;
+    created_at: string;
+    created_by: string;
+    sealed: Uint8Array;
+  };
+  deploy_promotions: {
+    id: string;
+    project: string;
+    from_environment: string;
+    to_environment: string;
+    source_release: string;
+    target_release: string | null;
+    state: string;
+    required: number;
+    decisions: string;
+    verdict: string | null;
+    requested_at: string;
+    requested_by: string;
+  };
+  deploy_revision: { id: number; revision: number };
+}
+
+export type DeployDatabase = Kysely<DeployTables>;
+export type EnvironmentRow = Selectable<DeployTables['deploy_environments']>;
+export type ReleaseRow = Selectable<DeployTables['deploy_releases']>;
+export type PromotionRow = Selectable<DeployTables['deploy_promotions']>;
+
+export function listProjectNames(db: DeployDatabase): Promise<{ name: string; created_at: string }[]> {
+  return db.selectFrom('deploy_projects').select(['name', 'created_at']).orderBy('name').execute();
+}
+
+export function listEnvironments(db: DeployDatabase, project: string): Promise<EnvironmentRow[]> {
+  return db.selectFrom('deploy_environments').selectAll().where('project', '=', project).orderBy('position').execute();
+}
+
+export function findEnvironment(
+  db: DeployDatabase,
+  project: string,
+  name: string,
+): Promise<EnvironmentRow | undefined> {
+  return db
+    .selectFrom('deploy_environments')
+    .selectAll()
+    .where('project', '=', project)
+    .where('name', '=', name)
+    .executeTakeFirst();
+}
+
+export function findRelease(db: DeployDatabase, id: string): Promise<ReleaseRow | undefined> {
+  return db.selectFrom('deploy_releases').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function listReleases(
+  db: DeployDatabase,
+  project: string,
+  environment: string | undefined,
+  limit: number,
+): Promise<ReleaseRow[]> {
+  let select = db.selectFrom('deploy_releases').selectAll().where('project', '=', project);
+  if (environment !== undefined) select = select.where('environment', '=', environment);
+  return select.orderBy('id', 'desc').limit(limit).execute();
+}
+
+export async function nextReleaseNumber(db: DeployDatabase, project: string, environment: string): Promise<number> {
+  const row = await db
+    .selectFrom('deploy_releases')
+    .select((builder) => builder.fn.max('number').as('last'))
+    .where('project', '=', project)
+    .where('environment', '=', environment)
+    .executeTakeFirst();
+  return Number(row?.last ?? 0) + 1;
+}
+
+export async function raiseRevision(db: DeployDatabase): Promise<number> {
+  const row = await db.selectFrom('deploy_revision').select('revision').where('id', '=', 1).executeTakeFirst();
+  const revision = Number(row?.revision ?? 0) + 1;
+  await db
+    .insertInto('deploy_revision')
+    .values({ id: 1, revision })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet({ revision }))
+    .execute();
+  return revision;
+}
+
+export async function readRevision(db: DeployDatabase): Promise<number> {
+  const row = await db.selectFrom('deploy_revision').select('revision').where('id', '=', 1).executeTakeFirst();
+  return Number(row?.revision ?? 0);
+}

@@ -1,0 +1,316 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { hostname, release, version } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import {
+  ContentFiles,
+  EMPTY_MEMORY,
+  type MemoryStore,
+  type PlanMemory,
+  PodmanEngine,
+  Reconciler,
+  realProbes,
+} from '../deploy/engines/local/index.ts';
+import type { WantedState, WorkloadStatus } from '../deploy/index.ts';
+import { createLog, Fault, type Json, type Log, systemClock, writeFileAtomic } from '../system/index.ts';
+import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
+import { Builder, builderKey } from './agent/builder.ts';
+import { HostEdge } from './agent/edge.ts';
+import { EngineService } from './agent/engine-service.ts';
+import { hostIdentity } from './agent/join.ts';
+import { killInContainer } from './agent/kill.ts';
+import { ControlLink } from './agent/link-client.ts';
+import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
+import { runExecSession, runLogSession } from './agent/sessions.ts';
+import { AlertSpool } from './agent/spool.ts';
+import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
+import { Tasks } from './agent/tasks.ts';
+import { type HostFacts, type HostTask, type ToAgent, WANTED_TYPE } from './link/protocol.ts';
+import { type Instance, instanceFiles, readInstance } from './setup/instance.ts';
+
+/** Statuses that change together go out together. */
+const STATUS_GATHER_MS = 20;
+const CACHE_FILE = 'wanted.json';
+
+/** What the agent keeps of control's word, so that this host goes on as it should while control is away. */
+interface KeptWanted extends StartEvidence {
+  readonly record: SignedRecord;
+}
+
+const { values } = parseArgs({ options: { 'instance-file': { type: 'string' } } });
+const instanceFile = values['instance-file'];
+if (instanceFile === undefined) throw new Error('usage: agent --instance-file FILE');
+const instance = await readInstance(instanceFile);
+if (instance === null) throw new Error(`there is no instance at ${instanceFile}`);
+await runAgent(instance, createLog('agent'));
+
+/** The agent of one host, until it is told to stop. Everything it starts is wired here, by hand. */
+async function runAgent(instance: Instance, log: Log): Promise<void> {
+  const clock = systemClock;
+  const files = instanceFiles(instance);
+  const host = hostname();
+  await mkdir(files.agent.folder, { recursive: true, mode: 0o700 });
+
+  const signer = await builderKey(files.agent.folder);
+  const identity = await joinWhenPossible(() =>
+    hostIdentity({
+      folder: files.agent.folder,
+      host,
+      caPath: files.ca,
+      tokenPath: files.control.joinToken,
+      port: instance.ports.agents,
+      address: instance.bind,
+      clock,
+    }),
+  );
+  const verdictKeys = [readPublicKey(identity.verdictKeyPem, 'control')];
+  const gate = new HostStartGate({
+    clock,
+    log,
+    verdictKeyPem: identity.verdictKeyPem,
+    builderKeyPem: signer.publicKeyPem,
+  });
+  const builder = new Builder({ instance, host, clock, caPem: identity.ca, key: signer });
+
+  const service = new EngineService({ instance, log, clock });
+  await service.start();
+  const engine = new PodmanEngine({ socketPath: instance.podman.socket, instance: instance.name });
+
+  let registryToken = '';
+  let revision = 0;
+  const statuses = new Map<string, WorkloadStatus>();
+  let statusScheduled = false;
+
+  const link = new ControlLink({
+    address: {
+      host: instance.bind,
+      port: instance.ports.agents,
+      ca: identity.ca,
+      cert: identity.certificatePem,
+      key: identity.privateKeyPem,
+    },
+    log,
+    onMessage: (message) => {
+      hear(message).catch((error: unknown) =>
+        log.error({ err: error, type: message.type }, 'a message of control could not be followed'),
+      );
+    },
+    onConnected: () =>
+      void greet().catch((error: unknown) => log.error({ err: error }, 'telling control about this host failed')),
+  });
+  const spool = await AlertSpool.open(join(files.agent.folder, 'alerts'), {
+    log,
+    send: (alert) => link.send({ type: 'alert', alert }),
+  });
+  const sensor = await SensorServer.listen(files.sensor.socket, {
+    log,
+    onAlert: (alert) => spool.add(alert),
+    onState: (state) => link.send({ type: 'sensor', sensor: state }),
+  });
+  const edge = new HostEdge({ instance, log, clock, onState: (state) => link.send({ type: 'edge', ...state }) });
+
+  const reconciler = new Reconciler({
+    instance: instance.name,
+    engine,
+    clock,
+    log,
+    gate,
+    askProbe: realProbes(engine, async () => (await engine.facts()).rootless),
+    contents: new ContentFiles(join(instance.run, 'agent', 'content')),
+    credentials: async () => ({ username: 'host', password: registryToken }),
+    onStatus: (status) => {
+      const { project, environment, name } = status.key;
+      statuses.set(`${project}/${environment}/${name}`, status);
+      scheduleStatuses();
+    },
+    onGone: ({ project, environment, name }) => {
+      statuses.delete(`${project}/${environment}/${name}`);
+      sendStatuses(true);
+    },
+    onEndpoints: (services) => edge.setEndpoints(services),
+    beforeStop: (pod) => edge.drained(pod),
+    memory: planMemory(join(files.agent.folder, 'plan.json')),
+  });
+  const tasks = new Tasks({ run: runTask, send: (message) => link.send(message), log });
+
+  await adoptKept();
+  reconciler.start();
+  const linking = link.run();
+  log.info({ instance: instance.name, host }, 'agent ready');
+
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  // Pods go on: conmon holds them, and the next agent adopts them by their labels.
+  tasks.cancelAll();
+  await reconciler.stop();
+  link.close();
+  await linking;
+  sensor.close();
+  await spool.close();
+  edge.close();
+  service.stop();
+  engine.close();
+  process.exit(0);
+
+  async function hear(message: ToAgent): Promise<void> {
+    switch (message.type) {
+      case 'welcome':
+        registryToken = message.registryToken;
+        return;
+      case 'edge-certificate':
+        edge.setCertificate(message.certificate);
+        return;
+      case 'registry-token':
+        registryToken = message.token;
+        return;
+      case 'wanted': {
+        const { record, verdicts, bundles } = message;
+        const kept: KeptWanted = { record, verdicts, bundles };
+        follow(kept);
+        await writeFileAtomic(join(files.agent.folder, CACHE_FILE), JSON.stringify(kept), { mode: 0o600 });
+        return;
+      }
+      case 'task':
+        tasks.start(message.id, message.task);
+        return;
+      case 'cancel':
+        tasks.cancel(message.id);
+        return;
+      case 'alert-stored':
+        spool.stored(message.id);
+        return;
+      case 'ping':
+        return;
+    }
+  }
+
+  /** Takes a wanted state over, if control's pinned key signed it and it is not older than what is followed. */
+  function follow(kept: KeptWanted): void {
+    const wanted = verifyRecord(kept.record, verdictKeys, WANTED_TYPE) as unknown as WantedState;
+    if (wanted.revision < revision) {
+      log.warn({ revision: wanted.revision, followed: revision }, 'an older wanted state was not followed');
+      return;
+    }
+    revision = wanted.revision;
+    gate.setEvidence(kept);
+    edge.setRoutes(wanted.routes);
+    reconciler.setWanted(wanted);
+  }
+
+  /** Goes on with what control said last, while control is away. */
+  async function adoptKept(): Promise<void> {
+    try {
+      follow(JSON.parse(await readFile(join(files.agent.folder, CACHE_FILE), 'utf8')) as KeptWanted);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      log.warn({ err: error }, 'the kept wanted state cannot be used; waiting for control');
+    }
+  }
+
+  async function greet(): Promise<void> {
+    link.send({ type: 'host', facts: await hostFacts() });
+    link.send({ type: 'sensor', sensor: sensor.state });
+    link.send({ type: 'edge', ...edge.state });
+    link.send({ type: 'engine', state: 'ok', detail: null });
+    sendStatuses(true);
+    spool.resend();
+  }
+
+  async function hostFacts(): Promise<HostFacts> {
+    const facts = await engine.facts();
+    return {
+      name: host,
+      mode: instance.mode,
+      kernel: { release: release(), version: version() },
+      engine: { name: facts.name, version: facts.version, runtime: instance.runtime, rootless: facts.rootless },
+      cgroup: instance.cgroup,
+      adaptations: instance.adaptations,
+      builderKey: signer.publicKeyPem,
+    };
+  }
+
+  function scheduleStatuses(): void {
+    if (statusScheduled) return;
+    statusScheduled = true;
+    setTimeout(() => {
+      statusScheduled = false;
+      sendStatuses(false);
+    }, STATUS_GATHER_MS);
+  }
+
+  function sendStatuses(whole: boolean): void {
+    sensor.setContainers(containersOf(statuses.values()));
+    link.send({ type: 'status', revision, workloads: [...statuses.values()], whole });
+  }
+
+  async function runTask(
+    task: HostTask,
+    context: { step: import('../progress/index.ts').StepHandle; signal: AbortSignal },
+  ): Promise<Json> {
+    switch (task.kind) {
+      case 'build':
+        return builder.build(task, link.download(task.sourceId), context);
+      case 'base':
+        return builder.base(task, context);
+      case 'kill':
+        return killInContainer(task, instance);
+      case 'exec': {
+        const stream = await link.openSession(task.session);
+        await runExecSession(stream, engine, task, log);
+        return null;
+      }
+      case 'logs': {
+        const stream = await link.openSession(task.session);
+        await runLogSession(stream, engine, task);
+        return null;
+      }
+    }
+  }
+
+  /** Control may come up after the agent: waits for it, and says so once. */
+  async function joinWhenPossible<T>(join: () => Promise<T>): Promise<T> {
+    for (let wait = 200; ; wait = Math.min(wait * 2, 5_000)) {
+      try {
+        return await join();
+      } catch (error) {
+        log.warn({ err: error instanceof Fault ? error.message : error, retryMs: wait }, 'not joined yet');
+        await clock.sleep(wait);
+      }
+    }
+  }
+}
+
+function planMemory(path: string): MemoryStore {
+  return {
+    async load() {
+      try {
+        return JSON.parse(await readFile(path, 'utf8')) as PlanMemory;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_MEMORY;
+        throw error;
+      }
+    },
+    save: (memory) => writeFileAtomic(path, JSON.stringify(memory), { mode: 0o600 }),
+  };
+}
+
+function containersOf(statuses: Iterable<WorkloadStatus>): SensorContainer[] {
+  return [...statuses].flatMap(({ key, replicas }) =>
+    replicas.flatMap((replica) =>
+      replica.containers.map((container) => ({
+        id: container.id,
+        name: container.name,
+        pid: container.pid,
+        project: key.project,
+        environment: key.environment,
+        workload: key.name,
+        pod: replica.name,
+        container: container.name,
+        image: container.image,
+        digest: container.digest,
+      })),
+    ),
+  );
+}

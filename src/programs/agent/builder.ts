@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type BuildContext,
+  type BuildRegistry,
+  type BuildRequest,
+  buildImage,
+  createBase,
+  Workshop,
+} from '../../build/index.ts';
+import { type Digest, REGISTRY_NAME } from '../../oci/index.ts';
+import type { StepHandle } from '../../progress/index.ts';
+import { type Clock, type Json, newId, writeFileAtomic } from '../../system/index.ts';
+import {
+  attest,
+  generateSigningKey,
+  openSigningKey,
+  type SealedKey,
+  type SigningKey,
+  signImage,
+} from '../../trust/index.ts';
+import type { BaseTask, BuildTask } from '../link/protocol.ts';
+import type { Instance } from '../setup/instance.ts';
+
+/** Builds of this host: as the build user, pushed to the platform's registry, signed with this builder's own key. */
+export class Builder {
+  readonly #instance: Instance;
+  readonly #clock: Clock;
+  readonly #caPem: string;
+  readonly #key: SigningKey;
+  readonly #builderId: string;
+  readonly #workshop: Workshop;
+  #opened: Promise<void> | undefined;
+
+  constructor(options: {
+    readonly instance: Instance;
+    readonly host: string;
+    readonly clock: Clock;
+    readonly caPem: string;
+    readonly key: SigningKey;
+  }) {
+    const { instance } = options;
+    this.#instance = instance;
+    this.#clock = options.clock;
+    this.#caPem = options.caPem;
+    this.#key = options.key;
+    this.#builderId = `urn:darsena:builder:${instance.name}:${options.host}`;
+    const folder = join(instance.data, 'build');
+    this.#workshop = new Workshop(
+      instance.users.build,
+      { work: join(folder, 'work'), home: join(folder, 'home'), run: join(instance.run, 'build') },
+      instance.runtime,
+    );
+  }
+
+  get publicKeyPem(): string {
+    return this.#key.publicKeyPem;
+  }
+
+  async build(
+    task: BuildTask,
+    source: AsyncIterable<Uint8Array>,
+    context: { step: StepHandle; signal: AbortSignal },
+  ): Promise<Json> {
+    const buildContext = await this.#context(task.registryToken, context);
+    const request: BuildRequest = {
+      id: newId(this.#clock),
+      repository: task.repository,
+      tags: task.tags,
+      source,
+      ...(task.containerfile === null ? {} : { containerfile: task.containerfile }),
+      args: task.args,
+      commit: task.commit,
+    };
+    const result = await buildImage(request, buildContext);
+    const { provenance, ...rest } = result;
+    return {
+      ...(rest as unknown as { [key: string]: Json }),
+      bundles: this.#sign(result.digest, task.repository, provenance as unknown as Json),
+    };
+  }
+
+  async base(task: BaseTask, context: { step: StepHandle; signal: AbortSignal }): Promise<Json> {
+    const buildContext = await this.#context(task.registryToken, context);
+    const result = await createBase(
+      {
+        id: newId(this.#clock),
+        release: task.release,
+        include: task.include,
+        ...(task.name === null ? {} : { name: task.name }),
+      },
+      buildContext,
+    );
+    const { provenance, packages, ...rest } = result;
+    return {
+      ...(rest as unknown as { [key: string]: Json }),
+      packages: packages.length,
+      bundles: this.#sign(result.digest, result.repository, provenance as unknown as Json),
+    };
+  }
+
+  /** What this builder stands for: that it built this digest, from this source. */
+  #sign(digest: Digest, repository: string, provenance: Json): Json {
+    const subject = { digest, repository };
+    const bundles = [signImage(this.#key, subject), attest(this.#key, 'provenance', subject, provenance)];
+    return bundles.map((bundle) => Buffer.from(bundle).toString('base64'));
+  }
+
+  async #context(token: string, { step, signal }: { step: StepHandle; signal: AbortSignal }): Promise<BuildContext> {
+    this.#opened ??= this.#workshop.open();
+    try {
+      await this.#opened;
+    } catch (error) {
+      this.#opened = undefined;
+      throw error;
+    }
+    const registry: BuildRegistry = {
+      name: REGISTRY_NAME,
+      address: `${this.#instance.bind}:${this.#instance.ports.console}`,
+      caPem: this.#caPem,
+      credentials: { username: 'builder', password: token },
+    };
+    return {
+      workshop: this.#workshop,
+      registry,
+      builderId: this.#builderId,
+      progress: step,
+      clock: this.#clock,
+      signal,
+    };
+  }
+}
+
+/** The key this host's builder signs with, made at the first start; sealed under a key of its own beside it, both 0600. */
+export async function builderKey(folder: string): Promise<SigningKey> {
+  const path = join(folder, 'builder-key.json');
+  try {
+    const kept = JSON.parse(await readFile(path, 'utf8')) as {
+      master: string;
+      id: string;
+      publicKeyPem: string;
+      sealed: string;
+    };
+    const sealed: SealedKey = {
+      id: kept.id,
+      publicKeyPem: kept.publicKeyPem,
+      sealed: Buffer.from(kept.sealed, 'base64'),
+    };
+    return openSigningKey(Buffer.from(kept.master, 'base64'), sealed);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const master = randomBytes(32);
+  const { key, sealed } = generateSigningKey(master);
+  const kept = {
+    master: master.toString('base64'),
+    id: sealed.id,
+    publicKeyPem: sealed.publicKeyPem,
+    sealed: Buffer.from(sealed.sealed).toString('base64'),
+  };
+  await writeFileAtomic(path, JSON.stringify(kept), { mode: 0o600 });
+  return key;
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
+import { createRequest, needsRenewal } from '../../network/index.ts';
+import { type Clock, defineFaults, writeFileAtomic } from '../../system/index.ts';
+
+export const joinFault = defineFaults({
+  'agent.join-token-missing': {
+    kind: 'needs',
+    en: { what: 'this host cannot join', why: 'there is no join token at {path}', remedy: 'darsena up' },
+    es: { what: 'este host no puede unirse', why: 'no hay un token de unión en {path}', remedy: 'darsena up' },
+  },
+  'agent.join-refused': {
+    kind: 'forbidden',
+    en: { what: 'control did not let this host join', why: 'it answered {status}', remedy: 'darsena up' },
+    es: { what: 'control no dejó que este host se uniera', why: 'respondió {status}', remedy: 'darsena up' },
+  },
+});
+
+/** Who this host is to control, and whose word it takes; pinned when it joined. */
+export interface HostIdentity {
+  readonly host: string;
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+  /** The authority that control's own certificate must come from. */
+  readonly ca: string;
+  /** The public key that signs verdicts and wanted states. */
+  readonly verdictKeyPem: string;
+}
+
+/**
+ * Reads the identity of this host, or joins: sends a certificate request with the one-time token to control and pins
+ * what it answers. The private key never leaves this host.
+ * @throws Fault agent.join-token-missing, agent.join-refused
+ */
+export async function hostIdentity(options: {
+  readonly folder: string;
+  readonly host: string;
+  readonly caPath: string;
+  readonly tokenPath: string;
+  readonly port: number;
+  readonly address: string;
+  readonly clock: Clock;
+}): Promise<HostIdentity> {
+  const path = join(options.folder, 'identity.json');
+  const known = await readIdentity(path);
+  if (known !== null && !needsRenewal(known.certificatePem, options.clock)) return known;
+  const ca = await readFile(options.caPath, 'utf8');
+  let token: string;
+  try {
+    token = (await readFile(options.tokenPath, 'utf8')).trim();
+  } catch (error) {
+    if (known !== null) return known;
+    throw joinFault('agent.join-token-missing', { path: options.tokenPath }, { cause: error });
+  }
+  const { requestPem, privateKeyPem } = createRequest({ subject: `host:${options.host}` });
+  const request = httpsRequest({
+    host: options.address,
+    port: options.port,
+    path: '/agent/v1/join',
+    method: 'POST',
+    ca,
+    servername: 'localhost',
+    agent: false,
+    timeout: 10_000,
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+  });
+  request.end(JSON.stringify({ host: options.host, request: requestPem }));
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  if (response.statusCode !== 200) throw joinFault('agent.join-refused', { status: response.statusCode ?? 0 });
+  const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { certificate: string; verdictKey: string };
+  const identity: HostIdentity = {
+    host: options.host,
+    certificatePem: answer.certificate,
+    privateKeyPem,
+    ca,
+    verdictKeyPem: answer.verdictKey,
+  };
+  await writeFileAtomic(path, JSON.stringify(identity), { mode: 0o600 });
+  await rm(options.tokenPath, { force: true });
+  return identity;
+}
+
+async function readIdentity(path: string): Promise<HostIdentity | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as HostIdentity;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { defineFaults, type Json, runCommand } from '../../system/index.ts';
+import type { HostTask } from '../link/protocol.ts';
+import type { Instance } from '../setup/instance.ts';
+
+export const killFault = defineFaults({
+  'agent.not-ours': {
+    kind: 'forbidden',
+    en: { what: 'the container {id} is not stopped', why: 'it does not belong to the instance {instance}' },
+    es: { what: 'el contenedor {id} no se detiene', why: 'no pertenece a la instancia {instance}' },
+  },
+  'agent.kill-failed': {
+    kind: 'unavailable',
+    en: { what: 'killing in the container {id} failed', why: '{why}' },
+    es: { what: 'no se pudo terminar en el contenedor {id}', why: '{why}' },
+  },
+});
+
+const ID = /^[0-9a-f]{64}$/;
+const KILL_MS = 20_000;
+
+/**
+ * Ends the offending process with everything below it, or, when no process is named or its main process is the one, the
+ * whole container: the reconciler then starts a fresh one from the image. A process is killed only if it is in that
+ * container, because pids are used again.
+ * @throws Fault agent.not-ours, agent.kill-failed
+ */
+export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>, instance: Instance): Promise<Json> {
+  const { containerId: id, pid } = task;
+  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...instance.podman.environment };
+  const format = '{{index .Config.Labels "darsena.instance"}} {{.State.Pid}}';
+  const inspected = ID.test(id)
+    ? await runCommand('podman', ['inspect', '--type', 'container', '--format', format, id], {
+        env: environment,
+        timeoutMs: KILL_MS,
+      })
+    : null;
+  if (inspected === null) throw killFault('agent.not-ours', { id: id.slice(0, 64), instance: instance.name });
+  if (inspected.code !== 0) return { killed: 'nothing', why: 'the container is gone' };
+  const [owner, mainText] = inspected.stdout.trim().split(' ');
+  if (owner !== instance.name) throw killFault('agent.not-ours', { id, instance: instance.name });
+  const main = Number(mainText);
+  if (pid !== null && pid !== main) {
+    const tree = await processTree(pid, id);
+    if (tree.length > 0) {
+      for (const one of tree) signalKill(one);
+      return { killed: 'processes', pids: tree };
+    }
+  }
+  const killed = await runCommand('podman', ['kill', '--signal', 'KILL', id], { env: environment, timeoutMs: KILL_MS });
+  if (killed.code !== 0 && !/not running|no such container|can only kill running/i.test(killed.stderr)) {
+    throw killFault('agent.kill-failed', { id, why: killed.stderr.trim().slice(0, 300) });
+  }
+  return { killed: 'container', id };
+}
+
+/** The process and all below it that are in the container's cgroup, children first. */
+async function processTree(pid: number, containerId: string): Promise<number[]> {
+  if (!(await isInside(pid, containerId))) return [];
+  const found: number[] = [];
+  const visit = async (one: number): Promise<void> => {
+    let children = '';
+    try {
+      children = await readFile(`/proc/${one}/task/${one}/children`, 'utf8');
+    } catch {
+      // It ended meanwhile: nothing to end.
+    }
+    for (const child of children.trim().split(/\s+/).filter(Boolean)) await visit(Number(child));
+    if (await isInside(one, containerId)) found.push(one);
+  };
+  await visit(pid);
+  return found;
+}
+
+async function isInside(pid: number, containerId: string): Promise<boolean> {
+  try {
+    return (await readFile(`/proc/${pid}/cgroup`, 'utf8')).includes(containerId);
+  } catch {
+    // No such process.
+    return false;
+  }
+}
+
+function signalKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

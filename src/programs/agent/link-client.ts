@@ -1,0 +1,160 @@
+import { once } from 'node:events';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { type Clock, type Log, systemClock } from '../../system/index.ts';
+import { type LineChannel, openLineChannel } from '../link/lines.ts';
+import { LINK_PROTOCOL, SESSION_PROTOCOL, type ToAgent, type ToControl } from '../link/protocol.ts';
+
+const RETRY_FIRST_MS = 200;
+const RETRY_LAST_MS = 5_000;
+/** Control pings every 5 s; after four missed ones the connection is dead, whatever TCP believes. */
+const SILENCE_MS = 20_000;
+const CONNECT_MS = 10_000;
+
+export interface ControlAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The agent's side of the connection to control: dials, keeps dialling, and hands every message on in order. */
+export class ControlLink {
+  readonly #address: ControlAddress;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #onMessage: (message: ToAgent) => void;
+  readonly #onConnected: () => void;
+  #channel: LineChannel<ToControl> | undefined;
+  readonly #stop = new AbortController();
+
+  constructor(options: {
+    readonly address: ControlAddress;
+    readonly log: Log;
+    readonly clock?: Clock;
+    readonly onMessage: (message: ToAgent) => void;
+    readonly onConnected: () => void;
+  }) {
+    this.#address = options.address;
+    this.#log = options.log;
+    this.#clock = options.clock ?? systemClock;
+    this.#onMessage = options.onMessage;
+    this.#onConnected = options.onConnected;
+  }
+
+  get connected(): boolean {
+    return this.#channel !== undefined;
+  }
+
+  send(message: ToControl): void {
+    this.#channel?.send(message);
+  }
+
+  /** Runs until `close()`. */
+  async run(): Promise<void> {
+    let wait = RETRY_FIRST_MS;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#connectOnce(() => {
+          wait = RETRY_FIRST_MS;
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#log.warn(
+          { err: error instanceof Error ? error.message : error, retryMs: wait },
+          'control is not in reach',
+        );
+      }
+      try {
+        await this.#clock.sleep(wait, signal);
+      } catch {
+        // Aborted: closing.
+        return;
+      }
+      wait = Math.min(wait * 2, RETRY_LAST_MS);
+    }
+  }
+
+  /** Opens the byte stream of a session that control asked for. */
+  openSession(session: string): Promise<Duplex> {
+    return upgrade(this.#address, `/agent/v1/session/${session}`, SESSION_PROTOCOL);
+  }
+
+  /** The bytes of a source bundle that control holds for this host. */
+  async *download(id: string): AsyncIterable<Uint8Array> {
+    const request = dial(this.#address, `/agent/v1/source/${id}`, {});
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    if (response.statusCode !== 200) {
+      response.resume();
+      throw new Error(`control answered ${response.statusCode} for the source ${id}`);
+    }
+    yield* response as AsyncIterable<Uint8Array>;
+  }
+
+  close(): void {
+    this.#stop.abort();
+    this.#channel?.close();
+  }
+
+  async #connectOnce(opened: () => void): Promise<void> {
+    const stream = await upgrade(this.#address, '/agent/v1/link', LINK_PROTOCOL);
+    let lastHeard = this.#clock.monotonicMs();
+    const watchdog = setInterval(() => {
+      if (this.#clock.monotonicMs() - lastHeard > SILENCE_MS) stream.destroy(new Error('control is silent'));
+    }, SILENCE_MS / 4);
+    const channel = openLineChannel<ToAgent, ToControl>(stream, (message) => {
+      lastHeard = this.#clock.monotonicMs();
+      if (message.type === 'ping') channel.send({ type: 'pong' });
+      else this.#onMessage(message);
+    });
+    this.#channel = channel;
+    opened();
+    this.#log.info({ host: this.#address.host, port: this.#address.port }, 'connected to control');
+    this.#onConnected();
+    try {
+      const error = await channel.closed;
+      if (error !== null) throw error;
+    } finally {
+      clearInterval(watchdog);
+      this.#channel = undefined;
+    }
+  }
+}
+
+function dial(address: ControlAddress, path: string, headers: Record<string, string>): ClientRequest {
+  const { host, port, ca, cert, key } = address;
+  return httpsRequest({
+    host,
+    port,
+    path,
+    ca,
+    cert,
+    key,
+    headers,
+    agent: false,
+    timeout: CONNECT_MS,
+    servername: 'localhost',
+  });
+}
+
+async function upgrade(address: ControlAddress, path: string, protocol: string): Promise<Duplex> {
+  const request = dial(address, path, { connection: 'Upgrade', upgrade: protocol });
+  request.end();
+  return new Promise((resolve, reject) => {
+    request.once('upgrade', (_response, socket, head) => {
+      socket.setTimeout(0);
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    request.once('response', (response) => {
+      response.resume();
+      reject(new Error(`control answered ${response.statusCode} instead of opening ${protocol}`));
+    });
+    request.once('timeout', () => request.destroy(new Error(`control did not answer within ${CONNECT_MS} ms`)));
+    request.once('error', reject);
+  });
+}

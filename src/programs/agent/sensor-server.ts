@@ -1,0 +1,143 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import type { Alert } from '../../detect/index.ts';
+import type { Log, Text } from '../../system/index.ts';
+import { type LineChannel, openLineChannel } from '../link/lines.ts';
+import type { SensorState } from '../link/protocol.ts';
+
+/** A container as the sensor needs to know it, to say in an alert what it was. */
+export interface SensorContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly pid: number | null;
+  readonly project: string;
+  readonly environment: string;
+  readonly workload: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly image: string;
+  readonly digest: string | null;
+}
+
+type FromSensor =
+  | {
+      readonly type: 'ready';
+      readonly coverage: { programs: string[]; missing: { what: string; why: Text | string }[] };
+    }
+  | { readonly type: 'alert'; readonly alert: Alert }
+  | { readonly type: 'stats'; readonly events: number; readonly lost: Record<string, number>; readonly lagMs?: number }
+  | { readonly type: 'gap'; readonly from: string; readonly to: string };
+
+const ABSENT: SensorState = {
+  state: 'absent',
+  detail: null,
+  coverage: { programs: [], missing: [] },
+  lost: {},
+  events: 0,
+  since: new Date(0).toISOString(),
+};
+
+/** Where the sensor of this host connects: it is told what containers there are and says what it saw. */
+export class SensorServer {
+  readonly #log: Log;
+  readonly #server: Server;
+  readonly #onAlert: (alert: Alert) => void;
+  readonly #onState: (state: SensorState) => void;
+  #channel: LineChannel<object> | undefined;
+  #containers: readonly SensorContainer[] = [];
+  #state: SensorState = ABSENT;
+
+  private constructor(options: {
+    readonly log: Log;
+    readonly onAlert: (alert: Alert) => void;
+    readonly onState: (state: SensorState) => void;
+  }) {
+    this.#log = options.log;
+    this.#onAlert = options.onAlert;
+    this.#onState = options.onState;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** @param path of the Unix socket; only its owner can connect */
+  static async listen(
+    path: string,
+    options: {
+      readonly log: Log;
+      readonly onAlert: (alert: Alert) => void;
+      readonly onState: (state: SensorState) => void;
+    },
+  ): Promise<SensorServer> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rm(path, { force: true });
+    const sensor = new SensorServer(options);
+    await new Promise<void>((resolve, reject) => {
+      sensor.#server.once('error', reject);
+      sensor.#server.listen(path, resolve);
+    });
+    await chmod(path, 0o600);
+    return sensor;
+  }
+
+  get state(): SensorState {
+    return this.#state;
+  }
+
+  /** The whole set of the instance's containers; the sensor works out what is new. */
+  setContainers(containers: readonly SensorContainer[]): void {
+    this.#containers = containers;
+    this.#channel?.send({ type: 'containers', containers });
+  }
+
+  close(): void {
+    this.#channel?.close();
+    this.#server.close();
+  }
+
+  #accept(socket: Socket): void {
+    this.#channel?.close();
+    const channel = openLineChannel<FromSensor, object>(socket, (message) => this.#hear(message));
+    this.#channel = channel;
+    channel.send({ type: 'containers', containers: this.#containers });
+    void channel.closed.then((error) => {
+      if (this.#channel !== channel) return;
+      this.#channel = undefined;
+      this.#log.warn({ err: error }, 'the sensor went away');
+      this.#setState({
+        state: 'down',
+        detail: {
+          en: 'the sensor stopped; it is being started again',
+          es: 'el sensor se detuvo; se está iniciando de nuevo',
+        },
+      });
+    });
+  }
+
+  #hear(message: FromSensor): void {
+    switch (message.type) {
+      case 'ready': {
+        const missing = message.coverage.missing.map(({ what, why }) => ({
+          what,
+          why: typeof why === 'string' ? { en: why, es: why } : why,
+        }));
+        this.#setState({ state: 'ok', detail: null, coverage: { programs: message.coverage.programs, missing } });
+        return;
+      }
+      case 'alert':
+        this.#onAlert(message.alert);
+        return;
+      case 'stats':
+        this.#setState({ events: message.events, lost: message.lost }, false);
+        return;
+      case 'gap':
+        this.#log.warn({ from: message.from, to: message.to }, 'the sensor was blind for a while');
+        return;
+    }
+  }
+
+  #setState(change: Partial<SensorState>, isNews = true): void {
+    const since = isNews ? new Date().toISOString() : this.#state.since;
+    this.#state = { ...this.#state, since, ...change };
+    this.#onState(this.#state);
+  }
+}

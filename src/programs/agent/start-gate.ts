@@ -1,0 +1,132 @@
+import { checkVerdict, readVerdict, VERDICT_PAYLOAD_TYPE, type Verdict } from '../../admit/index.ts';
+import type { StartGate } from '../../deploy/engines/local/index.ts';
+import { isDigest, parseReference } from '../../oci/index.ts';
+import { type Clock, Fault, type Log, type Text } from '../../system/index.ts';
+import {
+  defineSigner,
+  type PublicKey,
+  readPublicKey,
+  type SignedRecord,
+  type TrustPolicy,
+  verifyImage,
+  verifyRecord,
+} from '../../trust/index.ts';
+
+/** The rule of the presets about images without a signature. */
+const UNSIGNED_RULE = 'image-unsigned';
+
+/** What control sent that starts are judged by; kept on disk by the agent, so that it holds while control is away. */
+export interface StartEvidence {
+  readonly verdicts: readonly SignedRecord[];
+  readonly bundles: Readonly<Record<string, readonly string[]>>;
+}
+
+/**
+ * The agent's own answer before each start. It believes nobody's word but the keys pinned when this host joined: the
+ * verdict must be signed, for this very digest and spec, not expired; and the image must carry a signature of a builder
+ * or signer that this host knows. A captured control cannot start what was never judged or signed.
+ */
+export class HostStartGate implements StartGate {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #verdictKeys: readonly PublicKey[];
+  readonly #trust: TrustPolicy;
+  #records = new Map<string, SignedRecord>();
+  #bundles: StartEvidence['bundles'] = {};
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly verdictKeyPem: string;
+    readonly builderKeyPem: string;
+  }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#verdictKeys = [readPublicKey(options.verdictKeyPem, 'control')];
+    const builder = readPublicKey(options.builderKeyPem, 'builder');
+    this.#trust = {
+      repositoryBinding: 'required',
+      signers: [
+        defineSigner({
+          name: 'builder',
+          uses: ['image', 'provenance'],
+          identity: { kind: 'key', publicKey: builder, trustedRoot: null },
+        }),
+      ],
+    };
+  }
+
+  /** Takes what control sent; a record that is not signed by a pinned key is not kept. Of two for the same, the last. */
+  setEvidence(evidence: StartEvidence): void {
+    this.#bundles = evidence.bundles;
+    this.#records = new Map();
+    for (const record of evidence.verdicts) {
+      try {
+        const verdict = readVerdict(verifyRecord(record, this.#verdictKeys, VERDICT_PAYLOAD_TYPE));
+        const { project, environment, digest, specHash } = verdict;
+        if (environment !== null && specHash !== null) {
+          this.#records.set(nameOf({ project, environment, digest, specHash }), record);
+        }
+      } catch (error) {
+        this.#log.warn(
+          { err: error instanceof Error ? error.message : error },
+          'a verdict of control was not believed',
+        );
+      }
+    }
+  }
+
+  async check(start: Parameters<StartGate['check']>[0]): ReturnType<StartGate['check']> {
+    const verdict = this.#findVerdict(start);
+    if ('refused' in verdict) return { allow: false, reasons: [verdict.refused] };
+    const unsigned = this.#checkSignature(start, verdict.verdict);
+    return unsigned === null ? { allow: true } : { allow: false, reasons: [unsigned] };
+  }
+
+  #findVerdict(start: Parameters<StartGate['check']>[0]): { verdict: Verdict } | { refused: Text } {
+    const { project, environment, name } = start.workload;
+    const question = { project, environment, digest: start.imageDigest, specHash: start.specHash };
+    const record = this.#records.get(nameOf(question));
+    if (record === undefined) {
+      return {
+        refused: {
+          en: `no signed verdict permits ${name} (${start.container}) to start with this image and this specification`,
+          es: `ningún veredicto firmado permite iniciar ${name} (${start.container}) con esta imagen y esta especificación`,
+        },
+      };
+    }
+    try {
+      return { verdict: checkVerdict(record, this.#verdictKeys, { ...question, now: this.#clock.now() }) };
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      const [en, es] = [error.text('en'), error.text('es')];
+      return { refused: { en: `${en.what}: ${en.why ?? ''}`, es: `${es.what}: ${es.why ?? ''}` } };
+    }
+  }
+
+  /** Null when the image carries an accepted signature, or the verdict only warned of its absence. */
+  #checkSignature(start: Parameters<StartGate['check']>[0], verdict: Verdict): Text | null {
+    if (!isDigest(start.imageDigest))
+      return { en: 'the image is not pinned by digest', es: 'la imagen no está fijada por digest' };
+    const bundles = (this.#bundles[start.imageDigest] ?? []).map((text) => Buffer.from(text, 'base64'));
+    const { accepted, refused } = verifyImage({
+      digest: start.imageDigest,
+      repository: parseReference(start.image).repository,
+      bundles,
+      trust: this.#trust,
+      clock: this.#clock,
+    });
+    if (accepted.some((signature) => signature.use === 'image')) return null;
+    // A policy that tolerates an unsigned image says so in the signed verdict itself, by a warning.
+    if (verdict.reasons.some((reason) => reason.effect === 'warn' && reason.rule === UNSIGNED_RULE)) return null;
+    const why = refused[0]?.reason;
+    return {
+      en: `the image carries no signature that this host knows${why === undefined ? '' : ` (${why.en})`}`,
+      es: `la imagen no lleva una firma que este host conozca${why === undefined ? '' : ` (${why.es})`}`,
+    };
+  }
+}
+
+function nameOf(place: { project: string; environment: string; digest: string; specHash: string }): string {
+  return `${place.project}/${place.environment} ${place.digest} ${place.specHash}`;
+}

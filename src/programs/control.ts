@@ -1,0 +1,492 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Kysely } from 'kysely';
+import {
+  Access,
+  type AccessTables,
+  accessFault,
+  accessMigrations,
+  createApi,
+  createVault,
+  registerAccessRoutes,
+} from '../access/index.ts';
+import {
+  Admit,
+  type AdmitTables,
+  admitMigrations,
+  PRESETS_FOLDER,
+  readPolicies,
+  registerAdmitRoutes,
+} from '../admit/index.ts';
+import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
+import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import { signRequest } from '../network/index.ts';
+import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
+import { Operations, type ProgressTables, progressFault, progressMigrations, silentStep } from '../progress/index.ts';
+import {
+  createRegistryHandler,
+  Registry,
+  type RegistryTables,
+  registerRegistryRoutes,
+  registryMigrations,
+} from '../registry/index.ts';
+import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
+import { registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
+import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
+import { registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
+import { EventStream, maySeeOperation } from './control/events.ts';
+import { Hosts } from './control/hosts.ts';
+import { createIntake } from './control/intake.ts';
+import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
+import { listenAgents, listenLocal, listenPublic } from './control/listeners.ts';
+import { wantedMessage } from './control/permissions.ts';
+import { Pipeline } from './control/pipeline.ts';
+import { registerPlatformRoutes } from './control/platform-routes.ts';
+import { publishedAddresses } from './control/published.ts';
+import { openSession } from './control/sessions.ts';
+import { signatureStore } from './control/signature-store.ts';
+import { sweepSources } from './control/sources.ts';
+import { registerConsole } from './control/static.ts';
+import { PlatformStatus } from './control/status.ts';
+import { describeImages } from './control/thread.ts';
+import { type Instance, instanceFiles, readInstance } from './setup/instance.ts';
+
+type Tables = AccessTables &
+  AdmitTables &
+  DeployTables &
+  JournalTables &
+  ProgressTables &
+  RegistryTables &
+  RespondTables &
+  ScanTables &
+  TrustTables;
+
+const MIGRATIONS = [
+  ...journalMigrations,
+  ...progressMigrations,
+  ...accessMigrations,
+  ...registryMigrations,
+  ...scanMigrations,
+  ...trustMigrations,
+  ...admitMigrations,
+  ...deployMigrations,
+  ...respondMigrations,
+];
+
+/** A host's token for pulling; renewed well before its end. */
+const HOST_TOKEN_HOURS = 12;
+const HOST_TOKEN_RENEW_MS = 4 * 3_600_000;
+/** Verdicts that run out are given anew this often. */
+const PERMISSIONS_RENEW_MS = 3_600_000;
+const GARBAGE_MS = 6 * 3_600_000;
+/** The name of the person who ran `up`: the first administrator. */
+const FIRST_ADMINISTRATOR = 'admin';
+
+const { values } = parseArgs({ options: { 'instance-file': { type: 'string' } } });
+const instanceFile = values['instance-file'];
+if (instanceFile === undefined) throw new Error('usage: control --instance-file FILE');
+const instance = await readInstance(instanceFile);
+if (instance === null) throw new Error(`there is no instance at ${instanceFile}`);
+await runControl(instance, createLog('control'));
+
+/** The control plane of one instance, until it is told to stop. Every object is made here, once, by hand. */
+async function runControl(instance: Instance, log: Log): Promise<void> {
+  const clock = systemClock;
+  const files = instanceFiles(instance);
+  const settings = await readSettings(files.control.settings);
+  const certified = {
+    instance: instance.name,
+    domain: instance.domain,
+    names: [...new Set(['localhost', hostname(), REGISTRY_NAME, instance.domain])],
+    addresses: [...new Set(['127.0.0.1', '::1', ...(instance.bind === '0.0.0.0' ? [] : [instance.bind])])],
+    clock,
+  };
+  const keys = await loadControlKeys(files.control.keys, certified);
+  const opened = await openDatabase<Tables>(settings.databaseUrl ?? `sqlite:${files.control.database}`, MIGRATIONS);
+  // Each room sees its own tables; they are one database, so that a fact is in the transaction of its state.
+  const db = opened.db as unknown as Kysely<never>;
+  const vault = createVault(keys.masterKey);
+  const consoleUrl = `https://localhost:${instance.ports.console}`;
+
+  const journal = new Journal({ db, clock, log, checkpointKeyPem: keys.journalKeyPem, keyId: 'journal-1' });
+  const operations = new Operations({ db, clock, log });
+  const access = new Access({ db, journal, clock });
+  const deployments = new Deployments({ db, journal, clock, vault });
+  const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
+  const scans = new Scans({ db, advisories, journal, clock });
+  const status = new PlatformStatus({ instance, clock });
+
+  const intake = createIntake({
+    registry: () => registry,
+    trust: () => trust,
+    admit: () => admit,
+    clock,
+    log,
+    judged: () => events.status(),
+    async scan({ repository, digest }, step) {
+      const stored = await registry.resolve(repository, digest);
+      const config = await intake.config(repository, digest);
+      if (stored === null || config === null) throw new Error(`${repository}@${digest} is not in the registry`);
+      return scans.scan({
+        manifestBytes: stored.bytes,
+        manifestDigest: digest,
+        configBytes: config.bytes,
+        content: { open: (layer) => registry.openBlob(layer) },
+        progress: step,
+        project: projectOf(repository),
+        actor: 'platform',
+        subject: `${repository}@${digest.slice(0, 19)}`,
+      });
+    },
+  });
+  const registry = await Registry.open({
+    db,
+    root: files.control.blobs,
+    journal,
+    gate: intake,
+    inUse: { list: () => deployments.digestsInUse() },
+    serverKey: keys.registryKey,
+    onImagePushed: (pushed) => intake.pushed(pushed),
+    clock,
+    log,
+  });
+  const repositoriesOf = async (project: string, digest: Digest): Promise<string[]> => {
+    const rows = await (opened.db as unknown as Kysely<RegistryTables>)
+      .selectFrom('registry_manifests as m')
+      .innerJoin('registry_repositories as r', 'r.id', 'm.repository_id')
+      .select('r.name')
+      .where('r.project', '=', project)
+      .where('m.digest', '=', digest)
+      .execute();
+    return rows.map((row) => row.name);
+  };
+  const signatures = signatureStore(() => registry, repositoriesOf);
+  const trust = new Trust({ db, journal, clock, masterKey: keys.masterKey, signatures });
+  const verdictKey = await trust.ensureKey('control', ['scan', 'verdict']);
+  const admit = new Admit({ db, journal, clock, policies: await readPolicies(PRESETS_FOLDER), key: verdictKey });
+  const respond = new Respond({
+    db,
+    journal,
+    clock,
+    log,
+    responder: {
+      async kill(host, { containerId, pid }) {
+        const value = await hosts.run({ kind: 'kill', containerId, pid }, { step: silentStep, host });
+        return (value as { killed?: string } | null)?.killed === 'nothing' ? 'gone' : 'killed';
+      },
+    },
+  });
+
+  const hosts: Hosts = new Hosts({
+    clock,
+    log,
+    listener: {
+      connected: (host) => {
+        status.changed();
+        events.status();
+        greet(host).catch((error: unknown) => log.error({ err: error, host }, 'greeting a host failed'));
+      },
+      away: () => {
+        status.changed();
+        events.status();
+      },
+      alert: async (host, alert) => {
+        await respond.ingest(alert, host);
+      },
+      message: (host, message) => {
+        hear(host, message).catch((error: unknown) =>
+          log.error({ err: error, host, type: message.type }, 'a message of a host could not be taken'),
+        );
+      },
+    },
+  });
+  const offers = new Map<string, () => AsyncIterable<Uint8Array>>();
+  const addresses = publishedAddresses({ instance, deployments });
+  const pipeline: Pipeline = new Pipeline({
+    access,
+    admit,
+    clock,
+    deployments,
+    hosts,
+    intake,
+    operations,
+    registry,
+    lastReport: (digest) => scans.report(digest),
+    sourceFolder: join(files.control.folder, 'sources'),
+    offers,
+    contentKey: Buffer.from(keys.masterKey).toString('base64'),
+    addresses: addresses.ofEnvironment,
+  });
+  const events = new EventStream(journal, operations);
+  events.useOperationReader(async (principal, id) => {
+    const operation = await operations.read(id);
+    if (!maySeeOperation(principal, operation)) throw progressFault('progress.operation-unknown', { id });
+    return operation;
+  });
+
+  await sweepSources(join(files.control.folder, 'sources'));
+  await operations.recover();
+  await respond.recover();
+  await journal.settled();
+  await access.ensureAdministrator(FIRST_ADMINISTRATOR);
+
+  const authenticate = (secret: string) => access.authenticate(secret);
+  const app = createApi({ instance: instance.name, log, authenticate });
+  registerAccessRoutes(app, { access, instance: instance.name, consoleUrl });
+  registerRegistryRoutes(app, registry, { describe: describeImages({ scans, trust, admit, respond, journal }) });
+  registerAdvisoryRoutes(app, {
+    store: advisories,
+    urls: settings.advisoryUrls ?? [],
+    changed: async () => {
+      for (const digest of await scans.digests()) await scans.report(digest);
+      events.status();
+    },
+  });
+  const hasImage = async (project: string, digest: Digest): Promise<boolean> =>
+    (await repositoriesOf(project, digest)).length > 0;
+  registerScanRoutes(app, {
+    scans,
+    images: { hasImage },
+    starter: {
+      async startScan(project, digest, actor) {
+        const repository = (await repositoriesOf(project, digest))[0] ?? project;
+        const { operation } = await operations.start(
+          {
+            kind: 'scan',
+            project,
+            environment: null,
+            actor,
+            title: { en: `Scan ${repository}`, es: `Examinar ${repository}` },
+          },
+          async ({ step }) => {
+            const { report } = await intake.admit({ repository, digest, actor }, step({ en: 'Scan', es: 'Examinar' }));
+            return { findings: report.findings.length, complete: report.complete };
+          },
+        );
+        return { operation: operation.id };
+      },
+    },
+  });
+  registerTrustRoutes(app, trust);
+  registerAdmitRoutes(app, admit);
+  registerRespondRoutes(app, respond);
+  registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
+  registerPlatformRoutes(app, {
+    instance,
+    status,
+    hosts,
+    deployments,
+    journal,
+    operations,
+    respond,
+    registry,
+    scans,
+    pipeline,
+    routes: addresses.routes,
+  });
+  events.register(app);
+  await registerConsole(app, join(instance.code, 'console', 'dist'));
+
+  const registryHandler = createRegistryHandler({
+    registry,
+    access: {
+      authenticate: (credentials) =>
+        credentials.kind === 'basic'
+          ? access.authenticateBasic(credentials.name, credentials.secret)
+          : access.authenticate(credentials.token),
+      isRevoked: (principalId, tokenId) => access.isRevoked(principalId, tokenId),
+    },
+    serverKey: keys.registryKey,
+    service: instance.name,
+  });
+  const sessions = { hosts, deployments, journal, db, authenticate, log };
+  const listenOptions = { keys, bind: instance.bind, log };
+  const publicServer = await listenPublic(
+    { app, registry: registryHandler, onUpgrade: (request, socket) => openSession(sessions, request, socket) },
+    { ...listenOptions, port: instance.ports.console },
+  );
+  const agentServer = await listenAgents(
+    {
+      join: joinHost,
+      link: (host, socket) => hosts.accept(host, socket),
+      session: (_host, session, socket) => hosts.openSession(session, socket),
+      source: (_host, id) => offers.get(id)?.() ?? null,
+    },
+    { ...listenOptions, port: instance.ports.agents },
+  );
+  const localServer = await listenLocal(files.control.adminSocket, answerLocal, log);
+
+  deployments.onWanted(() => {
+    tellHosts().catch((error: unknown) => log.error({ err: error }, 'telling hosts what to run failed'));
+  });
+  let joinToken = '';
+  let telling: Promise<void> = Promise.resolve();
+  await offerJoin();
+  const timers = [
+    every(HOST_TOKEN_RENEW_MS, () => renewHostTokens()),
+    every(PERMISSIONS_RENEW_MS, () => tellHosts()),
+    every(GARBAGE_MS, async () => {
+      log.info({ ...(await registry.collectGarbage()) }, 'collected what nothing refers to');
+    }),
+    every(RENEWAL_CHECK_MS, async () => {
+      const renewed = await loadControlKeys(files.control.keys, certified);
+      const { certificatePem: cert, privateKeyPem: key } = renewed.server;
+      publicServer.setSecureContext({ cert, key });
+      hosts.broadcast({ type: 'edge-certificate', certificate: renewed.published });
+      agentServer.setSecureContext({ cert, key, ca: renewed.authority.certificatePem });
+    }),
+  ];
+  for (const promotion of await deployments.approvedPromotions()) await pipeline.approved(promotion);
+  status.ready();
+  log.info({ instance: instance.name, url: consoleUrl }, 'control ready');
+
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  for (const timer of timers) clearInterval(timer);
+  events.close();
+  hosts.close();
+  for (const server of [publicServer, agentServer, localServer]) {
+    server.close();
+    server.closeAllConnections();
+  }
+  await app.close();
+  await registry.close();
+  await journal.close();
+  await opened.close();
+  process.exit(0);
+
+  /** One-time: the token is good for one host, and a new one is laid out when it has been used. */
+  async function offerJoin(): Promise<void> {
+    joinToken = randomBytes(32).toString('base64url');
+    await writeFileAtomic(files.control.joinToken, joinToken, { mode: 0o600 });
+  }
+
+  async function joinHost(token: string, body: Json): Promise<Json> {
+    const expected = Buffer.from(joinToken);
+    const given = Buffer.from(token);
+    if (given.length !== expected.length || !timingSafeEqual(given, expected))
+      throw accessFault('access.token-invalid');
+    const { host, request } = body as { host?: unknown; request?: unknown };
+    if (typeof host !== 'string' || !/^[a-zA-Z0-9.-]{1,200}$/.test(host) || typeof request !== 'string') {
+      throw accessFault('access.request-invalid', { why: 'expected host and request' });
+    }
+    await rm(files.control.joinToken, { force: true });
+    const { certificatePem } = signRequest(keys.authority, request, { subject: `host:${host}`, days: 365 });
+    await opened.db.transaction().execute((tx) =>
+      journal.record(tx, {
+        kind: 'host.joined',
+        project: null,
+        actor: `agent:${host}`,
+        subject: host,
+        body: { certificate: true },
+      }),
+    );
+    journal.committed();
+    await offerJoin();
+    return { certificate: certificatePem, verdictKey: verdictKey.publicKeyPem };
+  }
+
+  async function answerLocal(path: string): Promise<Json> {
+    if (path === '/local/login-code') {
+      const issued = await access.issueCode(FIRST_ADMINISTRATOR, 'platform');
+      return { code: issued.code, expiresAt: issued.expiresAt };
+    }
+    if (path === '/local/token') {
+      const issued = await access.issueCliToken(FIRST_ADMINISTRATOR);
+      return { token: issued.secret, expiresAt: issued.record.expiresAt };
+    }
+    throw accessFault('access.route-unknown', { path });
+  }
+
+  async function hostToken(host: string): Promise<string> {
+    const issued = await access.issueServiceToken({
+      name: `agent:${host}`,
+      grants: [{ role: 'host', project: '*' }],
+      hours: HOST_TOKEN_HOURS,
+    });
+    return issued.secret;
+  }
+
+  async function greet(host: string): Promise<void> {
+    hosts.send(host, { type: 'welcome', host, registryToken: await hostToken(host) });
+    hosts.send(host, { type: 'edge-certificate', certificate: keys.published });
+    hosts.send(host, await wantedMessage({ admit, deployments, pipeline, signatures, key: verdictKey, log }));
+  }
+
+  async function renewHostTokens(): Promise<void> {
+    for (const { name, state } of hosts.views()) {
+      if (state === 'connected') hosts.send(name, { type: 'registry-token', token: await hostToken(name) });
+    }
+  }
+
+  /** Wanted states leave in the order of their revisions, however many changes come at once. */
+  async function tellHosts(): Promise<void> {
+    telling = telling.then(async () => {
+      if (hosts.views().every((view) => view.state !== 'connected')) return;
+      hosts.broadcast(await wantedMessage({ admit, deployments, pipeline, signatures, key: verdictKey, log }));
+    });
+    await telling;
+  }
+
+  async function hear(
+    host: string,
+    message: Parameters<ConstructorParameters<typeof Hosts>[0]['listener']['message']>[1],
+  ): Promise<void> {
+    switch (message.type) {
+      case 'host': {
+        const name = `builder:${host}`;
+        const known = (await trust.keys()).some((key) => key.name === name);
+        if (!known) {
+          await trust.addPublicKey(
+            { name, uses: ['image', 'provenance'], repositories: ['**'], publicKeyPem: message.facts.builderKey },
+            `agent:${host}`,
+          );
+        }
+        status.changed();
+        break;
+      }
+      case 'sensor':
+      case 'engine':
+      case 'edge':
+        status.hostPart(message);
+        break;
+      case 'status':
+        await deployments.report(message.workloads, message.whole);
+        for (const workload of message.workloads) events.workload(workload);
+        return;
+      case 'fact':
+        await opened.db.transaction().execute((tx) => journal.record(tx, { ...message, actor: `agent:${host}` }));
+        journal.committed();
+        return;
+    }
+    events.status();
+  }
+
+  function every(ms: number, work: () => Promise<void>): NodeJS.Timeout {
+    const timer = setInterval(() => {
+      work().catch((error: unknown) => log.error({ err: error }, 'regular work failed'));
+    }, ms);
+    timer.unref();
+    return timer;
+  }
+}
+
+interface Settings {
+  readonly databaseUrl?: string;
+  readonly advisoryUrls?: readonly string[];
+}
+
+async function readSettings(path: string): Promise<Settings> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Settings;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+}

@@ -1,0 +1,176 @@
+import type { ServerResponse } from 'node:http';
+import { type ApiApp, may, type Principal, visibleProjects } from '../../access/index.ts';
+import type { WorkloadStatus } from '../../deploy/index.ts';
+import type { ChainedFact, Journal } from '../../journal/index.ts';
+import { type Operation, type Operations, viewOperation } from '../../progress/index.ts';
+import { type Language, languageOf } from '../../system/index.ts';
+
+const HEARTBEAT_MS = 15_000;
+/** Events gathered into one write: a burst costs one system call a reader, and nobody sees 50 ms. */
+const BATCH_MS = 50;
+/** A reader that does not keep up is dropped when so much waits for it; it resumes by Last-Event-ID without a gap. */
+const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
+const RESUME_FACTS_MAX = 5_000;
+
+interface Reader {
+  readonly principal: Principal;
+  readonly language: Language;
+  readonly response: ServerResponse;
+  pending: string;
+}
+
+/** The live stream of the console and the command line: facts, operations and workloads that the reader may see. */
+export class EventStream {
+  readonly #journal: Journal;
+  readonly #readers = new Set<Reader>();
+  #flushTimer: NodeJS.Timeout | undefined;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  constructor(journal: Journal, operations: Operations) {
+    this.#journal = journal;
+    journal.subscribe((fact) => this.#fact(fact));
+    operations.subscribe((operation) => this.#operation(operation));
+    this.#heartbeat = setInterval(() => {
+      for (const reader of this.#readers) reader.response.write(': still here\n\n');
+    }, HEARTBEAT_MS);
+    this.#heartbeat.unref();
+  }
+
+  register(app: ApiApp): void {
+    app.route({
+      method: 'GET',
+      url: '/api/v1/events',
+      config: { action: 'any' },
+      handler: async (request, reply) => {
+        const response = openEventStream(reply.raw);
+        reply.hijack();
+        const language = languageOf(request.headers['accept-language']);
+        const reader: Reader = { principal: request.principal, language, response, pending: '' };
+        const after = Number(request.headers['last-event-id'] ?? Number.NaN);
+        if (Number.isSafeInteger(after)) {
+          const projects = visibleProjects(request.principal, 'project.read');
+          const missed = await this.#journal.query({ projects, after, order: 'oldest', limit: RESUME_FACTS_MAX });
+          for (const fact of missed) reader.pending += factEvent(fact);
+        }
+        this.#readers.add(reader);
+        this.#scheduleFlush();
+        response.on('close', () => this.#readers.delete(reader));
+      },
+    });
+    app.route({
+      method: 'GET',
+      url: '/api/v1/operations/:id/events',
+      config: { action: 'any' },
+      handler: async (request, reply) =>
+        this.#followOperation(
+          request.principal,
+          (request.params as { id: string }).id,
+          languageOf(request.headers['accept-language']),
+          reply,
+        ),
+    });
+  }
+
+  workload(status: WorkloadStatus): void {
+    const text = `event: workload\ndata: ${JSON.stringify(status)}\n\n`;
+    this.#tell(text, (principal) => may(principal, 'workload.read', status.key.project));
+  }
+
+  status(): void {
+    this.#tell('event: status\ndata: {}\n\n', () => true);
+  }
+
+  close(): void {
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#flushTimer);
+    for (const reader of this.#readers) reader.response.end();
+  }
+
+  #fact(fact: ChainedFact): void {
+    const text = factEvent(fact);
+    this.#tell(text, (principal) => {
+      const projects = visibleProjects(principal, 'project.read');
+      return projects === '*' || (fact.project !== null && projects.includes(fact.project));
+    });
+  }
+
+  #operation(operation: Operation): void {
+    for (const language of ['en', 'es'] as const) {
+      const { steps: _steps, ...summary } = viewOperation(operation, language);
+      const text = `event: operation\ndata: ${JSON.stringify(summary)}\n\n`;
+      this.#tell(text, (principal, of) => of === language && maySeeOperation(principal, operation));
+    }
+    for (const follower of this.#followers) follower(operation);
+  }
+
+  readonly #followers = new Set<(operation: Operation) => void>();
+
+  async #followOperation(
+    principal: Principal,
+    id: string,
+    language: Language,
+    reply: Parameters<Parameters<ApiApp['route']>[0]['handler']>[1],
+  ): Promise<void> {
+    const first = await this.#readOperation(principal, id);
+    const response = openEventStream(reply.raw);
+    reply.hijack();
+    const send = (operation: Operation): void => {
+      response.write(`event: operation\ndata: ${JSON.stringify(viewOperation(operation, language))}\n\n`);
+    };
+    const follower = (operation: Operation): void => {
+      if (operation.id !== id) return;
+      send(operation);
+      if (operation.state !== 'running') response.end();
+    };
+    this.#followers.add(follower);
+    response.on('close', () => this.#followers.delete(follower));
+    send(first);
+    if (first.state !== 'running') response.end();
+  }
+
+  #readOperation: (principal: Principal, id: string) => Promise<Operation> = () =>
+    Promise.reject(new Error('not wired'));
+
+  /** How one operation is read with the reader's rights. */
+  useOperationReader(read: (principal: Principal, id: string) => Promise<Operation>): void {
+    this.#readOperation = read;
+  }
+
+  #tell(text: string, mayRead: (principal: Principal, language: Language) => boolean): void {
+    for (const reader of this.#readers) {
+      if (!mayRead(reader.principal, reader.language)) continue;
+      reader.pending += text;
+      if (reader.response.writableLength + reader.pending.length > BACKLOG_BYTES_MAX) reader.response.destroy();
+    }
+    this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
+    this.#flushTimer ??= setTimeout(() => {
+      this.#flushTimer = undefined;
+      for (const reader of this.#readers) {
+        if (reader.pending === '') continue;
+        reader.response.write(reader.pending);
+        reader.pending = '';
+      }
+    }, BATCH_MS);
+  }
+}
+
+export function maySeeOperation(principal: Principal, operation: Operation): boolean {
+  return operation.project === null || may(principal, 'project.read', operation.project);
+}
+
+function openEventStream(response: ServerResponse): ServerResponse {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  });
+  response.write('retry: 1000\n\n');
+  return response;
+}
+
+function factEvent(fact: ChainedFact): string {
+  return `id: ${fact.seq}\nevent: fact\ndata: ${JSON.stringify(fact)}\n\n`;
+}

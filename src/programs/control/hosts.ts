@@ -1,0 +1,304 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { Alert } from '../../detect/index.ts';
+import type { StepHandle } from '../../progress/index.ts';
+import { type Clock, defineFaults, type Json, type Log, newId } from '../../system/index.ts';
+import { type LineChannel, openLineChannel } from '../link/lines.ts';
+import {
+  type HostFacts,
+  type HostTask,
+  reviveFault,
+  type SensorState,
+  type StepOperation,
+  type ToAgent,
+  type ToControl,
+} from '../link/protocol.ts';
+
+export const hostFault = defineFaults({
+  'host.away': {
+    kind: 'unavailable',
+    en: {
+      what: 'no host is connected',
+      why: 'the agent of this machine is not in touch with control',
+      remedy: 'darsena status',
+    },
+    es: {
+      what: 'no hay ningún host conectado',
+      why: 'el agente de esta máquina no está en contacto con control',
+      remedy: 'darsena status',
+    },
+  },
+  'host.lost': {
+    kind: 'unavailable',
+    en: {
+      what: 'the host {host} went away',
+      why: 'its agent stopped while it worked',
+      remedy: 'run the same command again',
+    },
+    es: {
+      what: 'el host {host} se desconectó',
+      why: 'su agente se detuvo mientras trabajaba',
+      remedy: 'ejecutar de nuevo la misma orden',
+    },
+  },
+  'host.session-unanswered': {
+    kind: 'unavailable',
+    en: {
+      what: 'the session did not open',
+      why: 'the host did not answer within {seconds} s',
+      remedy: 'darsena status',
+    },
+    es: { what: 'la sesión no se abrió', why: 'el host no respondió en {seconds} s', remedy: 'darsena status' },
+  },
+});
+
+/** Without a word for so long the connection is dead, whatever TCP believes. */
+const SILENCE_MS = 20_000;
+const PING_MS = 5_000;
+const SESSION_WAIT_MS = 15_000;
+
+/** What control does when a host speaks; each is called in the order of the messages. */
+export interface HostListener {
+  connected(host: string): void;
+  away(host: string): void;
+  alert(host: string, alert: Alert): Promise<void>;
+  message(
+    host: string,
+    message: Exclude<ToControl, { type: 'alert' | 'task-step' | 'task-done' | 'task-failed' | 'pong' }>,
+  ): void;
+}
+
+export interface HostView {
+  readonly name: string;
+  readonly state: 'connected' | 'away';
+  readonly lastSeenAt: string;
+  readonly facts: HostFacts | null;
+  readonly sensor: SensorState | null;
+}
+
+interface Pending {
+  readonly host: string;
+  readonly steps: Map<number, StepHandle>;
+  readonly resolve: (value: Json) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Link {
+  readonly channel: LineChannel<ToAgent>;
+  lastHeardMs: number;
+  alerts: Promise<void>;
+}
+
+/** The connected agents: what they say, what they are asked, and the byte sessions they open on request. */
+export class Hosts {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #listener: HostListener;
+  readonly #links = new Map<string, Link>();
+  readonly #views = new Map<string, HostView>();
+  readonly #tasks = new Map<string, Pending>();
+  readonly #sessions = new Map<string, (stream: Duplex) => void>();
+  readonly #pinger: NodeJS.Timeout;
+
+  constructor(options: { readonly clock: Clock; readonly log: Log; readonly listener: HostListener }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#listener = options.listener;
+    this.#pinger = setInterval(() => this.#pingAll(), PING_MS);
+    this.#pinger.unref();
+  }
+
+  /** Takes over an upgraded connection whose client certificate named `host`. */
+  accept(host: string, stream: Duplex): void {
+    this.#links.get(host)?.channel.close();
+    const link: Link = {
+      channel: openLineChannel<ToControl, ToAgent>(stream, (message) => this.#hear(host, link, message)),
+      lastHeardMs: this.#clock.monotonicMs(),
+      alerts: Promise.resolve(),
+    };
+    this.#links.set(host, link);
+    this.#see(host, { state: 'connected' });
+    void link.channel.closed.then((error) => {
+      if (this.#links.get(host) !== link) return;
+      this.#links.delete(host);
+      this.#see(host, { state: 'away' });
+      this.#log.warn({ host, err: error }, 'host away');
+      for (const [id, pending] of this.#tasks) {
+        if (pending.host !== host) continue;
+        this.#tasks.delete(id);
+        pending.reject(hostFault('host.lost', { host }));
+      }
+      this.#listener.away(host);
+    });
+    this.#listener.connected(host);
+  }
+
+  views(): HostView[] {
+    return [...this.#views.values()];
+  }
+
+  /** The host that work goes to. There is one today; with more, placement decides. @throws Fault host.away */
+  only(): string {
+    const first = this.#links.keys().next().value;
+    if (first === undefined) throw hostFault('host.away');
+    return first;
+  }
+
+  send(host: string, message: ToAgent): void {
+    this.#links.get(host)?.channel.send(message);
+  }
+
+  broadcast(message: ToAgent): void {
+    for (const link of this.#links.values()) link.channel.send(message);
+  }
+
+  /**
+   * Asks a host to do something and waits for its end; its steps appear under `step`.
+   * @throws the host's Fault; host.away, host.lost; the signal's reason when aborted
+   */
+  async run(
+    task: HostTask,
+    options: { readonly step: StepHandle; readonly signal?: AbortSignal; readonly host?: string },
+  ): Promise<Json> {
+    const host = options.host ?? this.only();
+    const link = this.#links.get(host);
+    if (link === undefined) throw hostFault('host.away');
+    options.signal?.throwIfAborted();
+    const id = newId(this.#clock);
+    const cancel = (): void => link.channel.send({ type: 'cancel', id });
+    try {
+      return await new Promise<Json>((resolve, reject) => {
+        this.#tasks.set(id, { host, steps: new Map([[0, options.step]]), resolve, reject });
+        options.signal?.addEventListener('abort', cancel, { once: true });
+        link.channel.send({ type: 'task', id, task });
+      });
+    } finally {
+      this.#tasks.delete(id);
+      options.signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  /** A name under which a host will open a byte session, and the stream once it has. @throws Fault host.session-unanswered */
+  expectSession(): { readonly session: string; readonly stream: Promise<Duplex>; readonly forget: () => void } {
+    const session = randomBytes(24).toString('hex');
+    let timer: NodeJS.Timeout | undefined;
+    const stream = new Promise<Duplex>((resolve, reject) => {
+      timer = setTimeout(() => {
+        this.#sessions.delete(session);
+        reject(hostFault('host.session-unanswered', { seconds: SESSION_WAIT_MS / 1000 }));
+      }, SESSION_WAIT_MS);
+      this.#sessions.set(session, (opened) => {
+        clearTimeout(timer);
+        resolve(opened);
+      });
+    });
+    const forget = (): void => {
+      clearTimeout(timer);
+      this.#sessions.delete(session);
+    };
+    return { session, stream, forget };
+  }
+
+  /** A host opened a session that was asked for; false when nobody waits for it. */
+  openSession(session: string, stream: Duplex): boolean {
+    const waiting = this.#sessions.get(session);
+    if (waiting === undefined) return false;
+    this.#sessions.delete(session);
+    waiting(stream);
+    return true;
+  }
+
+  close(): void {
+    clearInterval(this.#pinger);
+    for (const link of this.#links.values()) link.channel.close();
+  }
+
+  #hear(host: string, link: Link, message: ToControl): void {
+    link.lastHeardMs = this.#clock.monotonicMs();
+    switch (message.type) {
+      case 'pong':
+        this.#see(host, {});
+        return;
+      case 'task-step':
+        this.#applyStep(message.id, message.step);
+        return;
+      case 'task-done':
+        this.#tasks.get(message.id)?.resolve(message.value);
+        return;
+      case 'task-failed':
+        this.#tasks.get(message.id)?.reject(reviveFault(message.fault));
+        return;
+      case 'alert':
+        // One after the other, so that an incident is opened by its first alert; told stored only when it is.
+        link.alerts = link.alerts
+          .then(() => this.#listener.alert(host, message.alert))
+          .then(() => link.channel.send({ type: 'alert-stored', id: message.alert.id }))
+          .catch((error: unknown) =>
+            this.#log.error({ err: error, alert: message.alert.id }, 'storing an alert failed'),
+          );
+        return;
+      case 'host':
+        this.#see(host, { facts: message.facts });
+        this.#listener.message(host, message);
+        return;
+      case 'sensor':
+        this.#see(host, { sensor: message.sensor });
+        this.#listener.message(host, message);
+        return;
+      case 'engine':
+      case 'edge':
+      case 'status':
+      case 'fact':
+        this.#listener.message(host, message);
+        return;
+    }
+  }
+
+  #applyStep(id: string, operation: StepOperation): void {
+    const steps = this.#tasks.get(id)?.steps;
+    if (steps === undefined) return;
+    if (operation.op === 'step') {
+      const parent = steps.get(operation.parent);
+      if (parent !== undefined) steps.set(operation.step, parent.step(operation.title));
+      return;
+    }
+    const step = steps.get(operation.step);
+    if (step === undefined) return;
+    switch (operation.op) {
+      case 'update':
+        step.update(operation.update);
+        return;
+      case 'note':
+        step.note(operation.text);
+        return;
+      case 'done':
+        step.done(operation.detail ?? undefined);
+        return;
+      case 'fail':
+        step.fail(operation.detail);
+        return;
+    }
+  }
+
+  #see(host: string, change: Partial<HostView>): void {
+    const before = this.#views.get(host) ?? {
+      name: host,
+      state: 'connected',
+      lastSeenAt: '',
+      facts: null,
+      sensor: null,
+    };
+    this.#views.set(host, { ...before, lastSeenAt: this.#clock.now().toISOString(), ...change });
+  }
+
+  #pingAll(): void {
+    for (const [host, link] of this.#links) {
+      if (this.#clock.monotonicMs() - link.lastHeardMs > SILENCE_MS) {
+        this.#log.warn({ host }, 'host is silent; closing its connection');
+        link.channel.close();
+      } else {
+        link.channel.send({ type: 'ping' });
+      }
+    }
+  }
+}

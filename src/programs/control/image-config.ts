@@ -1,0 +1,43 @@
+import { parseStrictJson } from '../../formats/index.ts';
+
+/** image-spec 1.1 config.md: a configuration is a few KiB; a history of thousands of steps stays below this. */
+const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface ConfigFacts {
+  /** RFC 3339, or null. */
+  readonly created: string | null;
+  /** `USER` as written, empty for root. */
+  readonly user: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly bytes: Uint8Array;
+}
+
+/** Reads an image's configuration as it comes from the store. @throws FormatError when it is not JSON */
+export async function readConfigFacts(content: AsyncIterable<Uint8Array>): Promise<ConfigFacts> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of content) {
+    bytes += chunk.length;
+    if (bytes > CONFIG_BYTES_MAX) throw new RangeError(`image configuration above ${CONFIG_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  const whole = Buffer.concat(chunks);
+  const value = parseStrictJson(whole, { maxBytes: CONFIG_BYTES_MAX, maxDepth: 32 });
+  const root = members(value);
+  const config = members(root['config']);
+  const labels = Object.entries(members(config['Labels'])).flatMap(([key, text]) =>
+    typeof text === 'string' ? [[key, text]] : [],
+  );
+  return {
+    created: typeof root['created'] === 'string' ? root['created'] : null,
+    user: typeof config['User'] === 'string' ? config['User'] : '',
+    labels: Object.fromEntries(labels),
+    bytes: whole,
+  };
+}
+
+function members(value: unknown): { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as { [key: string]: unknown })
+    : {};
+}

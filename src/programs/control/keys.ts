@@ -1,0 +1,83 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Authority,
+  createAuthority,
+  type IssuedCertificate,
+  issueServerCertificate,
+  issueWildcardCertificate,
+  needsRenewal,
+  parseAuthority,
+  serialiseAuthority,
+} from '../../network/index.ts';
+import { type Clock, writeFileAtomic } from '../../system/index.ts';
+
+/** How often certificates are looked at; they are renewed when a third of their life is left. */
+export const RENEWAL_CHECK_MS = 6 * 3_600_000;
+
+export interface ControlKeys {
+  readonly authority: Authority;
+  /** For the console, the API and the registry. */
+  readonly server: IssuedCertificate;
+  /** For the published domain: the wildcard and the domain itself. */
+  readonly published: IssuedCertificate;
+  /** 32 bytes: opens sealed secrets and signing keys. */
+  readonly masterKey: Uint8Array;
+  /** 32 bytes: signs the registry's short-lived tokens. */
+  readonly registryKey: Uint8Array;
+  /** Ed25519: signs checkpoints of the journal. */
+  readonly journalKeyPem: string;
+}
+
+/**
+ * Reads the keys of the instance, making what is missing: at the first start all of them. Every file is 0600 and its
+ * owner's; whoever can read the folder is the platform.
+ */
+export async function loadControlKeys(
+  folder: string,
+  options: {
+    readonly instance: string;
+    readonly domain: string;
+    readonly names: readonly string[];
+    readonly addresses: readonly string[];
+    readonly clock: Clock;
+  },
+): Promise<ControlKeys> {
+  const { instance, domain, names, addresses, clock } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const keep = async (name: string, make: () => string): Promise<string> => {
+    const path = join(folder, name);
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    const made = make();
+    await writeFileAtomic(path, made, { mode: 0o600 });
+    return made;
+  };
+
+  const authorityText = await keep('authority.json', () =>
+    JSON.stringify(serialiseAuthority(createAuthority({ name: `Darsena CA (${instance})`, clock }))),
+  );
+  const authority = parseAuthority(JSON.parse(authorityText) as IssuedCertificate, clock);
+  const certificate = async (name: string, issue: () => IssuedCertificate): Promise<IssuedCertificate> => {
+    const kept = JSON.parse(await keep(name, () => JSON.stringify(issue()))) as IssuedCertificate;
+    if (!needsRenewal(kept.certificatePem, clock)) return kept;
+    const renewed = issue();
+    await writeFileAtomic(join(folder, name), JSON.stringify(renewed), { mode: 0o600 });
+    return renewed;
+  };
+  const secret = (): string => randomBytes(32).toString('base64');
+  return {
+    authority,
+    server: await certificate('server.json', () => issueServerCertificate(authority, { names, addresses })),
+    published: await certificate('published.json', () => issueWildcardCertificate(authority, { domain })),
+    masterKey: Buffer.from(await keep('master.key', secret), 'base64'),
+    registryKey: Buffer.from(await keep('registry.key', secret), 'base64'),
+    journalKeyPem: await keep('journal.pem', () =>
+      generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ),
+  };
+}

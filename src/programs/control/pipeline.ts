@@ -1,0 +1,752 @@
+import type { Access, Principal } from '../../access/index.ts';
+import { type Admit, type AdmitQuestion, joinVerdicts, type Reason, type Verdict } from '../../admit/index.ts';
+import { baseName, checkBaseRequest } from '../../build/index.ts';
+import type { WorkloadStatus } from '../../deploy/index.ts';
+import {
+  type Composition,
+  type Deployments,
+  deployFault,
+  type Environment,
+  type PinnedImage,
+  type ProjectFile,
+  type Promotion,
+  parseProjectFile,
+  type Release,
+  type ReleaseSource,
+  type Releases,
+  refusalTexts,
+  workloadFacts,
+} from '../../deploy/index.ts';
+import {
+  applyOverlays,
+  type ManifestProblem,
+  pinTranslation,
+  readManifests,
+  refuseProblems,
+  translateManifests,
+} from '../../deploy/kubernetes/index.ts';
+import { collectImages } from '../../deploy/model.ts';
+import { type Digest, parseReference, REGISTRY_NAME } from '../../oci/index.ts';
+import type { Operation, OperationContext, Operations, StepHandle } from '../../progress/index.ts';
+import type { Registry } from '../../registry/index.ts';
+import type { ScanReport } from '../../scan/index.ts';
+import { type Clock, Fault, type Json, newId, type Text } from '../../system/index.ts';
+import { toReferrer } from '../../trust/index.ts';
+import type { Hosts } from './hosts.ts';
+import type { Intake } from './intake.ts';
+import { SourceBundle } from './sources.ts';
+
+/** A build that takes longer has its own limit; its token must outlive it. */
+const BUILD_TOKEN_HOURS = 3;
+/** A roll-out decides by itself (progress deadline); this only ends the watching. */
+const WATCH_MS = 30 * 60_000;
+
+export interface PipelineParts {
+  readonly access: Access;
+  readonly admit: Admit;
+  readonly clock: Clock;
+  readonly deployments: Deployments;
+  readonly hosts: Hosts;
+  readonly intake: Intake;
+  readonly operations: Operations;
+  readonly registry: Registry;
+  /** The newest scan report of an image, or null. */
+  readonly lastReport: (digest: Digest) => Promise<ScanReport | null>;
+  readonly sourceFolder: string;
+  /** Sources that hosts may fetch now, by id. */
+  readonly offers: Map<string, () => AsyncIterable<Uint8Array>>;
+  /** Key of content hashes: a short Secret cannot be guessed from a label. */
+  readonly contentKey: string;
+  readonly addresses: (project: string, environment: string) => Promise<readonly string[]>;
+}
+
+interface BuiltImage {
+  readonly name: string;
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
+/**
+ * From a source to what runs. Every way in (deploy, promote, roll back) ends in `#release`: compose with digests pinned,
+ * judge each container's image in its place, write the release down, watch it become available or go back.
+ */
+export class Pipeline implements Releases {
+  readonly #parts: PipelineParts;
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+  }
+
+  async deploy(request: Parameters<Releases['deploy']>[0]): Promise<Operation> {
+    const { operations, sourceFolder, clock } = this.#parts;
+    // The source comes with the request: it is taken whole before the answer, so that the sender may go.
+    const source = await SourceBundle.receive(sourceFolder, newId(clock), request.source);
+    const { operation } = await operations.start(
+      {
+        kind: 'deploy',
+        project: request.project,
+        environment: request.environment,
+        actor: request.by.actor,
+        title: {
+          en: `Deploy ${request.project} to ${request.environment}`,
+          es: `Desplegar ${request.project} en ${request.environment}`,
+        },
+      },
+      async (context) => {
+        try {
+          return await this.#deploy(request, source, context);
+        } finally {
+          await source.remove();
+        }
+      },
+    );
+    return operation;
+  }
+
+  async promote(request: Parameters<Releases['promote']>[0]): Promise<Operation> {
+    const { deployments, operations } = this.#parts;
+    const { project, by } = request;
+    const to = await deployments.readEnvironment(project, request.to);
+    const all = await deployments.environments(project);
+    const before = all[all.findIndex((environment) => environment.name === to.name) - 1]?.name;
+    const from = request.from ?? before ?? all[0]?.name ?? '';
+    const source = await deployments.stableRelease(project, from);
+    const { operation } = await operations.start(
+      {
+        kind: 'promote',
+        project,
+        environment: to.name,
+        actor: by.actor,
+        title: {
+          en: `Promote ${project} from ${from} to ${to.name}`,
+          es: `Promover ${project} de ${from} a ${to.name}`,
+        },
+      },
+      async (context) => {
+        const { composition, verdict } = await this.#compose(
+          source.source,
+          source.release.digests,
+          to,
+          project,
+          by.actor,
+          'promote',
+          context,
+        );
+        const promotion = await deployments.requestPromotion({ source: source.release, to, verdict, actor: by.actor });
+        if (verdict.decision === 'refuse')
+          throw refusal(
+            project,
+            to.name,
+            verdict.reasons,
+            `darsena image show ${project}/${source.release.digests[0]?.name ?? ''}`,
+          );
+        if (promotion.state === 'awaiting-approval') {
+          context.step({ en: 'Approval by another person', es: 'Aprobación de otra persona' }).done({
+            en: `waits for ${promotion.required}`,
+            es: `espera ${promotion.required}`,
+          });
+          return {
+            project,
+            promotion: { id: promotion.id, state: promotion.state, to: to.name, required: promotion.required },
+          };
+        }
+        return this.#carryOut(promotion, source.release, source.source, composition, verdict, by.actor, context);
+      },
+    );
+    return operation;
+  }
+
+  async approved(promotion: Promotion): Promise<Operation> {
+    const { deployments, operations } = this.#parts;
+    const actor = promotion.approvals.at(-1)?.by ?? promotion.requestedBy;
+    const { operation } = await operations.start(
+      {
+        kind: 'promote',
+        project: promotion.project,
+        environment: promotion.to,
+        actor,
+        title: {
+          en: `Promote ${promotion.project} from ${promotion.from} to ${promotion.to}, approved`,
+          es: `Promover ${promotion.project} de ${promotion.from} a ${promotion.to}, aprobado`,
+        },
+      },
+      async (context) => {
+        try {
+          const to = await deployments.readEnvironment(promotion.project, promotion.to);
+          const source = await deployments.openRelease(promotion.sourceRelease);
+          // Judged again: between the request and the approval the world may have learned something.
+          const { composition, verdict } = await this.#compose(
+            source.source,
+            promotion.digests,
+            to,
+            promotion.project,
+            actor,
+            'promote',
+            context,
+          );
+          if (verdict.decision === 'refuse') {
+            await deployments.finishPromotion(promotion.id, 'refused', null);
+            throw refusal(promotion.project, to.name, verdict.reasons, `darsena promotion list ${promotion.project}`);
+          }
+          return await this.#carryOut(promotion, source.release, source.source, composition, verdict, actor, context);
+        } catch (error) {
+          if (!(error instanceof Fault) || error.kind !== 'refused')
+            await deployments.finishPromotion(promotion.id, 'failed', null);
+          throw error;
+        }
+      },
+    );
+    return operation;
+  }
+
+  async rollback(request: Parameters<Releases['rollback']>[0]): Promise<Operation> {
+    const { deployments, operations } = this.#parts;
+    const { project, by } = request;
+    const environment = await deployments.readEnvironment(project, request.environment);
+    const earlier = await deployments.earlierRelease(project, environment.name, request.to);
+    const { operation } = await operations.start(
+      {
+        kind: 'rollback',
+        project,
+        environment: environment.name,
+        actor: by.actor,
+        title: {
+          en: `Return ${project} in ${environment.name} to release ${earlier.release.number}`,
+          es: `Revertir ${project} en ${environment.name} a la versión ${earlier.release.number}`,
+        },
+      },
+      async (context) => {
+        const { composition, verdict } = await this.#compose(
+          earlier.source,
+          earlier.release.digests,
+          environment,
+          project,
+          by.actor,
+          'start',
+          context,
+        );
+        if (verdict.decision === 'refuse')
+          throw refusal(project, environment.name, verdict.reasons, `darsena release list ${project}`);
+        const release = await deployments.release({
+          project,
+          environment: environment.name,
+          composition,
+          source: earlier.source,
+          digests: earlier.release.digests,
+          verdict,
+          promotedFrom: earlier.release.promotedFrom,
+          commit: earlier.release.commit,
+          actor: by.actor,
+        });
+        return this.#watch(release, composition, context);
+      },
+    );
+    return operation;
+  }
+
+  /** Makes a base image on a host and takes it in. */
+  async createBase(request: {
+    release: string;
+    include: readonly string[];
+    name: string | null;
+    by: Principal;
+  }): Promise<Operation> {
+    const { release, include, name, by } = request;
+    checkBaseRequest({ release, include, ...(name === null ? {} : { name }) });
+    const { operation } = await this.#parts.operations.start(
+      {
+        kind: 'base',
+        project: null,
+        environment: null,
+        actor: by.actor,
+        title: {
+          en: `Make the base image ${name ?? baseName(release, include)}`,
+          es: `Crear la imagen base ${name ?? baseName(release, include)}`,
+        },
+      },
+      (context) =>
+        this.#createBase(
+          { release, include, name, actor: by.actor },
+          context.step({ en: 'Base image', es: 'Imagen base' }),
+          context.signal,
+        ),
+    );
+    return operation;
+  }
+
+  async #deploy(
+    request: Parameters<Releases['deploy']>[0],
+    bundle: SourceBundle,
+    context: OperationContext,
+  ): Promise<Json> {
+    const { deployments } = this.#parts;
+    const { by } = request;
+    const reading = context.step({ en: 'Read the project', es: 'Leer el proyecto' });
+    const { file, source } = await readSource(bundle);
+    if (file.project !== request.project) {
+      throw deployFault('deploy.project-mismatch', { project: request.project, written: file.project });
+    }
+    const written = file.environments[request.environment];
+    if (written === undefined) {
+      throw deployFault('deploy.environment-unknown', {
+        project: file.project,
+        environment: request.environment,
+        known: Object.keys(file.environments).join(', '),
+      });
+    }
+    // Every mistake in the manifests is told now, before minutes of building.
+    translate(source, file, request.environment, this.#parts.contentKey);
+    await deployments.ensureProject(file, by.actor);
+    const environment = await deployments.readEnvironment(file.project, request.environment);
+    if (environment.approvals > 0) {
+      throw deployFault('deploy.promotion-needed', { project: file.project, environment: environment.name });
+    }
+    reading.done({
+      en: `${Object.keys(file.images).length} images, ${source.manifests.length} manifests`,
+      es: `${Object.keys(file.images).length} imágenes, ${source.manifests.length} manifiestos`,
+    });
+
+    await this.#ensureBases(file, request.createBases, by.actor, context);
+    const built: BuiltImage[] = [];
+    // One after the other: builds share the layer cache and the machine.
+    for (const name of Object.keys(file.images)) built.push(await this.#build(file, name, bundle, request, context));
+    const { composition, verdict } = await this.#compose(
+      source,
+      built,
+      environment,
+      file.project,
+      by.actor,
+      'start',
+      context,
+    );
+    const release = await deployments.release({
+      project: file.project,
+      environment: environment.name,
+      composition,
+      source,
+      digests: built,
+      verdict,
+      promotedFrom: null,
+      commit: request.commit,
+      actor: by.actor,
+    });
+    if (verdict.decision === 'refuse')
+      throw refusal(
+        file.project,
+        environment.name,
+        verdict.reasons,
+        `darsena image show ${file.project}/${built[0]?.name ?? ''}`,
+      );
+    return this.#watch(release, composition, context);
+  }
+
+  async #ensureBases(file: ProjectFile, mayCreate: boolean, actor: string, context: OperationContext): Promise<void> {
+    for (const [name, { release, include }] of Object.entries(file.bases)) {
+      if ((await this.#parts.registry.resolve(`base/${name}`, 'latest')) !== null) continue;
+      if (!mayCreate) {
+        const options = include.length === 0 ? '' : ` --include ${include.join(',')}`;
+        throw deployFault('deploy.base-missing', { name, release, include: options });
+      }
+      const step = context.step({ en: `Base image ${name}`, es: `Imagen base ${name}` });
+      await this.#createBase({ release, include, name, actor }, step, context.signal);
+    }
+  }
+
+  async #createBase(
+    request: { release: string; include: readonly string[]; name: string | null; actor: string },
+    step: StepHandle,
+    signal: AbortSignal,
+  ): Promise<Json> {
+    const { access, hosts } = this.#parts;
+    const { secret } = await access.issueServiceToken({
+      name: 'builder',
+      grants: [{ role: 'builder', project: 'base' }],
+      hours: BUILD_TOKEN_HOURS,
+    });
+    const { release, include, name, actor } = request;
+    const value = await hosts.run({ kind: 'base', release, include, name, registryToken: secret }, { step, signal });
+    const made = value as {
+      repository: string;
+      digest: Digest;
+      packages: number;
+      sizeBytes: number;
+      bundles: string[];
+    };
+    await this.#attach(made.repository, made.digest, made.bundles);
+    await this.#parts.intake.admit({ repository: made.repository, digest: made.digest, actor }, step);
+    step.done({
+      en: `${made.packages} packages, ${megabytes(made.sizeBytes)}`,
+      es: `${made.packages} paquetes, ${megabytes(made.sizeBytes)}`,
+    });
+    const { bundles: _bundles, ...result } = made;
+    return result;
+  }
+
+  async #build(
+    file: ProjectFile,
+    name: string,
+    bundle: SourceBundle,
+    request: Parameters<Releases['deploy']>[0],
+    context: OperationContext,
+  ): Promise<BuiltImage> {
+    const { access, clock, hosts, offers } = this.#parts;
+    const image = file.images[name];
+    if (image === undefined) throw new Error(`image ${name} is not in the project file`);
+    const repository = `${file.project}/${name}`;
+    const building = context.step({ en: `Build ${name}`, es: `Construir ${name}` });
+    const { secret } = await access.issueServiceToken({
+      name: 'builder',
+      grants: [
+        { role: 'builder', project: file.project },
+        { role: 'host', project: 'base' },
+      ],
+      hours: BUILD_TOKEN_HOURS,
+    });
+    const sourceId = newId(clock);
+    offers.set(sourceId, () => bundle.folder(image.context));
+    let made: {
+      digest: Digest;
+      layers: { sizeBytes: number }[];
+      sizeBytes: number;
+      durationMs: number;
+      cacheHits: number;
+      steps: number;
+      bundles: string[];
+    };
+    try {
+      const value = await hosts.run(
+        {
+          kind: 'build',
+          repository,
+          tags: [tagOf(request.commit, sourceId)],
+          containerfile: image.containerfile ?? null,
+          args: image.args ?? {},
+          commit:
+            request.commit === null
+              ? null
+              : { id: request.commit, time: clock.now().toISOString(), repository: null, dirty: false },
+          sourceId,
+          registryToken: secret,
+        },
+        { step: building, signal: context.signal },
+      );
+      made = value as unknown as typeof made;
+    } finally {
+      offers.delete(sourceId);
+    }
+    building.done({
+      en: `${made.layers.length} layers, ${megabytes(made.sizeBytes)}, ${made.cacheHits} of ${made.steps} steps from the cache`,
+      es: `${made.layers.length} capas, ${megabytes(made.sizeBytes)}, ${made.cacheHits} de ${made.steps} pasos de la caché`,
+    });
+    const signing = context.step({ en: `Signatures of ${name}`, es: `Firmas de ${name}` });
+    await this.#attach(repository, made.digest, made.bundles);
+    signing.done({ en: 'image and provenance, by the builder', es: 'imagen y procedencia, por el constructor' });
+    const scanning = context.step({ en: `Scan ${name}`, es: `Examinar ${name}` });
+    const { report } = await this.#parts.intake.admit(
+      { repository, digest: made.digest, actor: request.by.actor },
+      scanning,
+    );
+    scanning.done(scanText(report));
+    return { name, repository, digest: made.digest };
+  }
+
+  /** Stores signatures beside their image. */
+  async #attach(repository: string, digest: Digest, bundles: readonly string[]): Promise<void> {
+    const { registry, clock } = this.#parts;
+    const subject = await registry.resolve(repository, digest);
+    if (subject === null) throw deployFault('deploy.image-unknown', { image: `${repository}@${digest}` });
+    for (const text of bundles) {
+      const referrer = toReferrer(
+        Buffer.from(text, 'base64'),
+        { mediaType: subject.mediaType, digest, size: subject.bytes.length },
+        { createdAt: clock.now() },
+      );
+      for (const blob of referrer.blobs) await registry.putBlob(repository, blob.bytes, blob.digest);
+      await registry.putManifest(repository, referrer.manifestBytes, referrer.mediaType);
+    }
+  }
+
+  /** What would run in the environment, and the answer to whether it may: one verdict for each image of each workload. */
+  async #compose(
+    source: ReleaseSource,
+    images: readonly PinnedImage[],
+    environment: Environment,
+    project: string,
+    actor: string,
+    door: 'start' | 'promote',
+    context: OperationContext,
+  ): Promise<{ composition: Composition; verdict: Verdict }> {
+    const step = context.step({ en: 'Verdict', es: 'Veredicto' });
+    const file = parseProjectFile(source.projectFile, 'darsena.yaml');
+    const translation = translate(source, file, environment.name, this.#parts.contentKey);
+    const pinned = new Map<string, string>();
+    for (const image of collectImages(translation.workloads))
+      pinned.set(image, await this.#pin(image, project, images));
+    const composition = pinTranslation(translation, pinned);
+    const verdicts = await this.judgeComposition(composition, environment, project, actor, door);
+    const verdict = joinVerdicts(verdicts, null);
+    if (verdict === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
+    for (const reason of verdict.reasons) step.note(reasonText(reason));
+    const text = decisionText(verdict);
+    if (verdict.decision === 'refuse') step.fail(text);
+    else step.done(text);
+    return { composition, verdict };
+  }
+
+  /** Judges every image of every workload in its place; the verdicts are kept and, for starts, sent to hosts. */
+  async judgeComposition(
+    composition: Composition,
+    environment: Environment,
+    project: string,
+    actor: string,
+    door: 'start' | 'promote',
+  ): Promise<{ subject: string; verdict: Verdict }[]> {
+    const { admit, intake, lastReport } = this.#parts;
+    const questions: AdmitQuestion[] = [];
+    const subjects: string[] = [];
+    for (const workload of composition.workloads) {
+      const users = new Map<string, string>();
+      const references = [...new Set(collectImages([workload]))];
+      for (const reference of references) {
+        const { repository, digest } = parseReference(reference);
+        if (digest !== null) users.set(reference, (await intake.config(repository, digest))?.user ?? '');
+      }
+      for (const reference of references) {
+        const { repository, digest } = parseReference(reference);
+        if (digest === null) throw deployFault('deploy.image-unknown', { image: reference });
+        const facts = workloadFacts(workload.key.name, workload.pod, (image) => users.get(image) ?? '');
+        const admission = await intake.facts({
+          repository,
+          digest,
+          environment: { name: environment.name, class: environment.class },
+          // Each image is judged with the containers that run it.
+          workload: { ...facts, containers: facts.containers.filter((container) => container.image === reference) },
+          report: await lastReport(digest),
+        });
+        questions.push({
+          door,
+          admission: { ...admission, image: { ...admission.image, project } },
+          policy: environment.policy,
+          specHash: workload.specHash,
+          actor,
+          subject: `${project}/${environment.name}/${workload.key.name}`,
+        });
+        subjects.push(workload.key.name);
+      }
+    }
+    const verdicts = await admit.judge(questions);
+    return verdicts.map((verdict, index) => ({ subject: subjects[index] ?? '', verdict }));
+  }
+
+  /** The digest-pinned reference of an image as manifests name it. @throws Fault deploy.image-unknown */
+  async #pin(image: string, project: string, images: readonly PinnedImage[]): Promise<string> {
+    const built = images.find((one) => one.name === image || `${project}/${one.name}` === image);
+    if (built !== undefined) return `${REGISTRY_NAME}/${built.repository}@${built.digest}`;
+    const reference = parseReference(image);
+    const ours = reference.registry === null || reference.registry === REGISTRY_NAME;
+    // Another project's images are that project's business; base images are everybody's.
+    const reachable = reference.repository.startsWith(`${project}/`) || reference.repository.startsWith('base/');
+    const found =
+      ours && reachable
+        ? await this.#parts.registry.resolve(reference.repository, reference.digest ?? reference.tag ?? 'latest')
+        : null;
+    if (found === null) throw deployFault('deploy.image-unknown', { image });
+    return `${REGISTRY_NAME}/${reference.repository}@${found.digest}`;
+  }
+
+  async #carryOut(
+    promotion: Promotion,
+    source: Release,
+    releaseSource: ReleaseSource,
+    composition: Composition,
+    verdict: Verdict,
+    actor: string,
+    context: OperationContext,
+  ): Promise<Json> {
+    const { deployments } = this.#parts;
+    const release = await deployments.release({
+      project: promotion.project,
+      environment: promotion.to,
+      composition,
+      source: releaseSource,
+      digests: promotion.digests,
+      verdict,
+      promotedFrom: { environment: source.environment, number: source.number },
+      commit: source.commit,
+      actor,
+    });
+    await deployments.finishPromotion(promotion.id, 'done', release.id);
+    return this.#watch(release, composition, context);
+  }
+
+  /** Shows each replica as it comes, until the release is available or has gone back. */
+  async #watch(release: Release, composition: Composition, context: OperationContext): Promise<Json> {
+    const { deployments, clock, addresses } = this.#parts;
+    const { project, environment, number } = release;
+    const steps = new Map(
+      composition.workloads.map((workload) => [
+        workload.key.name,
+        context.step({ en: `Roll out ${workload.key.name}`, es: `Desplegar ${workload.key.name}` }),
+      ]),
+    );
+    for (const workload of composition.workloads)
+      steps.get(workload.key.name)?.update({ done: 0, total: workload.replicas, unit: 'items' });
+    const until = clock.monotonicMs() + WATCH_MS;
+    const ended = Promise.withResolvers<Release>();
+    const unsubscribe = deployments.onRelease((changed) => {
+      if (changed.id === release.id) ended.resolve(changed);
+    });
+    let result: Release | null = null;
+    try {
+      while (result === null) {
+        context.signal.throwIfAborted();
+        const statuses = deployments
+          .statuses(null, project, environment)
+          .filter((status) => status.generation === number);
+        for (const status of statuses) showReplicas(steps.get(status.key.name), status);
+        const now = await deployments.readRelease(release.id);
+        if (now.state !== 'rolling-out') result = now;
+        else if (clock.monotonicMs() > until) break;
+        else await Promise.race([ended.promise, clock.sleep(150)]);
+      }
+    } finally {
+      unsubscribe();
+    }
+    const statuses = deployments.statuses(null, project, environment);
+    if (result?.state === 'available') {
+      for (const [name, step] of steps) {
+        const status = statuses.find((one) => one.key.name === name);
+        step.done({ en: `${status?.ready ?? 0} ready`, es: `${status?.ready ?? 0} listas` });
+      }
+      return { release: release.id, number, addresses: [...(await addresses(project, environment))] };
+    }
+    const why = troubleText(statuses);
+    const place = { project, environment, number };
+    if (result?.state === 'superseded') throw deployFault('deploy.superseded', place);
+    const code = result?.state === 'rolled-back' ? 'deploy.rolled-back' : 'deploy.not-available';
+    throw deployFault(code, { ...place, why: why.en });
+  }
+}
+
+async function readSource(bundle: SourceBundle): Promise<{ file: ProjectFile; source: ReleaseSource }> {
+  const projectFile = await bundle.text('darsena.yaml');
+  if (projectFile === null) throw deployFault('deploy.source-broken', { why: 'it has no darsena.yaml' });
+  const file = parseProjectFile(projectFile, 'darsena.yaml');
+  const paths = [...new Set(file.manifests.flatMap((path) => bundle.yamlFiles(path)))];
+  if (paths.length === 0) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
+  const manifests = await Promise.all(paths.map(async (path) => ({ path, text: (await bundle.text(path)) ?? '' })));
+  return { file, source: { projectFile, manifests } };
+}
+
+/** The manifests of one environment as the model, or one fault with every problem. @throws Fault manifest.invalid */
+function translate(source: ReleaseSource, file: ProjectFile, environment: string, contentKey: string): Composition {
+  const { documents, problems: unreadable } = readManifests(source.manifests.map(({ path, text }) => ({ path, text })));
+  const overlays = file.environments[environment]?.overlays ?? [];
+  const { documents: changed, problems: unapplied } = applyOverlays(
+    documents,
+    overlays.map((overlay) => ({ ...overlay, file: 'darsena.yaml' })),
+  );
+  const { translation, problems } = translateManifests(changed, { project: file.project, environment, contentKey });
+  const all: ManifestProblem[] = [...unreadable, ...unapplied, ...problems];
+  refuseProblems(all);
+  if (translation === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
+  return translation;
+}
+
+function tagOf(commit: string | null, sourceId: string): string {
+  return commit === null ? `src-${sourceId.slice(0, 8)}${sourceId.slice(-4)}` : commit.slice(0, 12);
+}
+
+function refusal(project: string, environment: string, reasons: readonly Reason[], remedy: string): Fault {
+  const why = refusalTexts(reasons);
+  const spec = deployFault.specs['deploy.refused'];
+  // Reasons are sentences in both languages; a fault's parameters are one text each.
+  return new Fault(
+    'deploy.refused',
+    { kind: spec.kind, en: { ...spec.en, why: escapePlaces(why.en) }, es: { ...spec.es, why: escapePlaces(why.es) } },
+    { project, environment, remedy },
+    {
+      details: {
+        reasons: reasons.map((reason) => ({
+          ...reason,
+          message: { ...reason.message },
+          remedy: reason.remedy === null ? null : { ...reason.remedy },
+          exception: null,
+        })),
+      },
+    },
+  );
+}
+
+/** Braces in a reason are text, not places of a template. */
+function escapePlaces(text: string): string {
+  return text.replaceAll('{', '(').replaceAll('}', ')');
+}
+
+function reasonText(reason: Reason): Text {
+  const [en, es] = reason.effect === 'refuse' ? ['refuses', 'rechaza'] : ['warns', 'advierte'];
+  const subject = reason.subject === null ? '' : ` [${reason.subject}]`;
+  return { en: `${en}: ${reason.message.en}${subject}`, es: `${es}: ${reason.message.es}${subject}` };
+}
+
+function decisionText(verdict: Verdict): Text {
+  const { policy, reasons } = verdict;
+  const counts = {
+    refuse: reasons.filter((one) => one.effect === 'refuse').length,
+    warn: reasons.filter((one) => one.effect === 'warn').length,
+  };
+  const words = {
+    allow: { en: 'allowed', es: 'permitido' },
+    warn: { en: `allowed with ${counts.warn} warning(s)`, es: `permitido con ${counts.warn} advertencia(s)` },
+    refuse: { en: `refused for ${counts.refuse} reason(s)`, es: `rechazado por ${counts.refuse} motivo(s)` },
+  }[verdict.decision];
+  return { en: `${words.en} by the policy ${policy.name}`, es: `${words.es} según la política ${policy.name}` };
+}
+
+function scanText(report: ScanReport): Text {
+  if (!report.complete) {
+    return { en: `incomplete: ${report.incomplete?.en ?? ''}`, es: `incompleto: ${report.incomplete?.es ?? ''}` };
+  }
+  const { byRisk, state } = report.summary;
+  const en = [
+    `${report.packages} packages`,
+    `${byRisk['act-now']} act now, ${byRisk.high} high, ${byRisk.medium} medium, ${byRisk.low} low`,
+  ];
+  const es = [
+    `${report.packages} paquetes`,
+    `${byRisk['act-now']} urgentes, ${byRisk.high} altos, ${byRisk.medium} medios, ${byRisk.low} bajos`,
+  ];
+  const silent = Object.entries(report.advisories.coverage)
+    .filter(([, coverage]) => coverage === 'no-data')
+    .map(([type]) => type);
+  if (silent.length > 0 && state !== 'clean') {
+    en.push(`unknown, no data for: ${silent.join(', ')}`);
+    es.push(`desconocido, sin datos de: ${silent.join(', ')}`);
+  }
+  return { en: en.join('; '), es: es.join('; ') };
+}
+
+function showReplicas(step: StepHandle | undefined, status: WorkloadStatus): void {
+  const names = status.replicas.map((replica) => `${replica.name}${replica.ready ? ' ✓' : ''}`).join(' ');
+  step?.update({
+    done: Math.min(status.ready, status.updated),
+    total: status.wanted,
+    unit: 'items',
+    detail: { en: names, es: names },
+  });
+}
+
+function troubleText(statuses: readonly WorkloadStatus[]): Text {
+  const conditions = statuses.flatMap(({ key, conditions: list }) =>
+    list.map((condition) => ({ name: key.name, text: condition.text })),
+  );
+  if (conditions.length === 0) return { en: 'it did not become ready in time', es: 'no estuvo lista a tiempo' };
+  return {
+    en: conditions.map(({ name, text }) => `${name}: ${text.en}`).join('; '),
+    es: conditions.map(({ name, text }) => `${name}: ${text.es}`).join('; '),
+  };
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,295 @@
+import { z } from 'zod';
+import { type ApiApp, type Principal, visibleProjects } from '../../access/index.ts';
+import type { Deployments, PublishedRoute } from '../../deploy/index.ts';
+import { FACTS_PAGE_MAX, type Journal } from '../../journal/index.ts';
+import { type Operation, type Operations, progressFault, viewOperation } from '../../progress/index.ts';
+import type { Registry } from '../../registry/index.ts';
+import type { Respond } from '../../respond/index.ts';
+import type { Scans } from '../../scan/index.ts';
+import { languageOf, type Text } from '../../system/index.ts';
+import type { Instance } from '../setup/instance.ts';
+import { maySeeOperation } from './events.ts';
+import type { Hosts } from './hosts.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { PlatformStatus } from './status.ts';
+
+export interface PlatformParts {
+  readonly instance: Instance;
+  readonly status: PlatformStatus;
+  readonly hosts: Hosts;
+  readonly deployments: Deployments;
+  readonly journal: Journal;
+  readonly operations: Operations;
+  readonly respond: Respond;
+  readonly registry: Registry;
+  readonly scans: Scans;
+  readonly pipeline: Pipeline;
+  readonly routes: () => Promise<readonly PublishedRoute[]>;
+}
+
+interface Todo {
+  readonly id: string;
+  readonly kind: string;
+  readonly weight: number;
+  readonly text: Text;
+  readonly href: string;
+  readonly action: Text;
+}
+
+/** What belongs to the platform as a whole: status, overview, hosts, operations, audit, published routes, bases. */
+export function registerPlatformRoutes(app: ApiApp, parts: PlatformParts): void {
+  const { status, hosts, deployments, journal, operations, pipeline } = parts;
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/status',
+    // `up` asks before anybody is logged in; nothing here is of a project.
+    config: { action: 'public' },
+    handler: async () => status.describe(hosts.views()),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/overview',
+    config: { action: 'any' },
+    handler: async (request) => overview(parts, request.principal),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/hosts',
+    config: { action: 'host.read' },
+    handler: async () => ({
+      items: hosts.views().map(({ name, state, lastSeenAt, facts, sensor }) => ({
+        name,
+        state,
+        lastSeenAt,
+        kernel: facts?.kernel ?? null,
+        engine: facts?.engine ?? null,
+        cgroup: facts?.cgroup ?? null,
+        adaptations: facts?.adaptations ?? [],
+        sensor,
+      })),
+    }),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/routes',
+    config: { action: 'workload.read' },
+    handler: async (request) => {
+      const visible = visibleProjects(request.principal, 'workload.read');
+      const statuses = deployments.statuses(request.principal);
+      const items = (await parts.routes())
+        .filter((route) => visible === '*' || visible.includes(route.project))
+        .map((route) => ({
+          ...route,
+          ready:
+            statuses.find(
+              ({ key }) =>
+                key.project === route.project && key.environment === route.environment && key.name === route.service,
+            )?.ready ?? null,
+        }));
+      return { items };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/operations',
+    config: { action: 'any' },
+    schema: {
+      querystring: z.object({
+        state: z.string().max(20).optional(),
+        limit: z.coerce.number().int().min(1).max(200).default(50),
+      }),
+    },
+    handler: async (request) => {
+      const { state, limit } = request.query;
+      const projects = visibleProjects(request.principal, 'project.read');
+      const found = await operations.list({ projects, limit, ...(state === undefined ? {} : { state }) });
+      const language = languageOf(request.headers['accept-language']);
+      return { items: found.map((operation) => ({ ...viewOperation(operation, language), steps: undefined })) };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/operations/:id',
+    config: { action: 'any' },
+    schema: { params: z.object({ id: z.string().max(40) }) },
+    handler: async (request) =>
+      viewOperation(
+        await readOperation(request.principal, request.params.id),
+        languageOf(request.headers['accept-language']),
+      ),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/operations/:id/cancel',
+    config: { action: 'any' },
+    schema: { params: z.object({ id: z.string().max(40) }) },
+    handler: async (request) => {
+      const operation = await readOperation(request.principal, request.params.id);
+      if (operation.actor !== request.principal.actor && !isAdministrator(request.principal)) {
+        throw progressFault('progress.operation-unknown', { id: operation.id });
+      }
+      operations.cancel(operation.id, request.principal.actor);
+      return {};
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/api/v1/bases',
+    config: { action: 'base.create' },
+    schema: {
+      body: z.object({
+        release: z.string().max(60),
+        include: z.array(z.string().max(100)).max(200).default([]),
+        name: z.string().max(100).optional(),
+      }),
+    },
+    handler: async (request, reply) => {
+      const { release, include, name } = request.body;
+      return reply
+        .code(202)
+        .send(await pipeline.createBase({ release, include, name: name ?? null, by: request.principal }));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/audit/facts',
+    config: { action: 'audit.read' },
+    schema: {
+      querystring: z.object({
+        kind: z.string().max(60).optional(),
+        project: z.string().max(100).optional(),
+        subject: z.string().max(300).optional(),
+        digest: z.string().max(160).optional(),
+        before: z.coerce.number().int().min(1).optional(),
+        limit: z.coerce.number().int().min(1).max(FACTS_PAGE_MAX).default(100),
+      }),
+    },
+    handler: async (request) => {
+      const { kind, project, subject, digest, before, limit } = request.query;
+      const visible = visibleProjects(request.principal, 'audit.read');
+      const projects = project === undefined ? visible : visible === '*' || visible.includes(project) ? [project] : [];
+      const items = await journal.query({
+        projects,
+        limit,
+        ...(kind === undefined ? {} : { kinds: [kind] }),
+        ...(subject === undefined ? {} : { subject }),
+        ...(digest === undefined ? {} : { digest }),
+        ...(before === undefined ? {} : { before }),
+      });
+      const last = items.length === limit ? items.at(-1) : undefined;
+      return { items, ...(last === undefined ? {} : { next: String(last.seq) }) };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/audit/verify',
+    config: { action: 'audit.read' },
+    handler: async () => journal.verify(),
+  });
+
+  async function readOperation(principal: Principal, id: string): Promise<Operation> {
+    const operation = await operations.read(id);
+    if (!maySeeOperation(principal, operation)) throw progressFault('progress.operation-unknown', { id });
+    return operation;
+  }
+}
+
+function isAdministrator(principal: Principal): boolean {
+  return principal.grants.some((grant) => grant.role === 'admin' && grant.project === '*');
+}
+
+/** The three questions: is everything serving, what must I do today, what changed since I last looked. */
+async function overview(parts: PlatformParts, principal: Principal): Promise<object> {
+  const { deployments, respond, journal, hosts } = parts;
+  const statuses = deployments.statuses(principal);
+  const degraded = statuses.filter((one) => one.phase !== 'available' || one.ready < one.wanted);
+  const todo: Todo[] = [];
+  const incidents = await respond.incidents({
+    projects: visibleProjects(principal, 'incident.read'),
+    states: ['open', 'acknowledged'],
+    limit: 20,
+  });
+  for (const incident of incidents) {
+    todo.push({
+      id: `incident-${incident.number}`,
+      kind: 'incident',
+      weight: incident.state === 'open' ? 100 : 80,
+      text: {
+        en: `Incident ${incident.number}: ${incident.title}`,
+        es: `Incidente ${incident.number}: ${incident.title}`,
+      },
+      href: `/incidents/${incident.number}`,
+      action: { en: 'Look and respond', es: 'Ver y responder' },
+    });
+  }
+  for (const project of await deployments.listProjects(principal)) {
+    for (const promotion of await deployments.listPromotions(project.name)) {
+      if (promotion.state !== 'awaiting-approval') continue;
+      const mine = promotion.requestedBy === principal.actor;
+      todo.push({
+        id: `promotion-${promotion.id}`,
+        kind: 'promotion',
+        weight: mine ? 20 : 60,
+        text: {
+          en: `${project.name}: promotion from ${promotion.from} to ${promotion.to} awaits approval${mine ? ' by another person' : ''}`,
+          es: `${project.name}: la promoción de ${promotion.from} a ${promotion.to} espera aprobación${mine ? ' de otra persona' : ''}`,
+        },
+        href: `/projects/${project.name}?promotion=${promotion.id}`,
+        action: mine ? { en: 'View', es: 'Ver' } : { en: 'Approve or reject', es: 'Aprobar o denegar' },
+      });
+    }
+  }
+  for (const one of degraded) {
+    const { project, environment, name } = one.key;
+    const text = one.conditions[0]?.text ?? {
+      en: `${one.ready} of ${one.wanted} ready`,
+      es: `${one.ready} de ${one.wanted} listas`,
+    };
+    todo.push({
+      id: `workload-${project}-${environment}-${name}`,
+      kind: 'workload',
+      weight: one.phase === 'progressing' ? 30 : 70,
+      text: {
+        en: `${project}/${name} (${environment}): ${text.en}`,
+        es: `${project}/${name} (${environment}): ${text.es}`,
+      },
+      href: `/projects/${project}`,
+      action: { en: 'Open the workload', es: 'Abrir la carga de trabajo' },
+    });
+  }
+  for (const { name, state, sensor } of hosts.views()) {
+    const isBlind = state === 'away' || sensor?.state === 'down';
+    if (!isBlind) continue;
+    todo.push({
+      id: `host-${name}`,
+      kind: 'host',
+      weight: 90,
+      text: {
+        en: state === 'away' ? `Host ${name} is away` : `The sensor of ${name} is down: nothing is watched there`,
+        es:
+          state === 'away' ? `El host ${name} no responde` : `El sensor de ${name} no funciona: ahí no se vigila nada`,
+      },
+      href: '/hosts',
+      action: { en: 'Open the host', es: 'Abrir el host' },
+    });
+  }
+  const changes = await journal.query({ projects: visibleProjects(principal, 'project.read'), limit: 20 });
+  return {
+    serving: {
+      ok: statuses.length - degraded.length,
+      total: statuses.length,
+      degraded: degraded.map(({ key, conditions, ready, wanted }) => ({
+        project: key.project,
+        environment: key.environment,
+        workload: key.name,
+        text: conditions[0]?.text ?? { en: `${ready} of ${wanted} ready`, es: `${ready} de ${wanted} listas` },
+      })),
+    },
+    todo: todo.sort((one, other) => other.weight - one.weight),
+    changes,
+  };
+}

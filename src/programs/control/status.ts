@@ -1,0 +1,99 @@
+import type { Clock, Text } from '../../system/index.ts';
+import type { ToControl } from '../link/protocol.ts';
+import type { Instance } from '../setup/instance.ts';
+import type { HostView } from './hosts.ts';
+
+export type PartName = 'control' | 'agent' | 'sensor' | 'edge' | 'database' | 'engine';
+
+export interface Part {
+  readonly name: PartName;
+  readonly state: 'ok' | 'degraded' | 'down' | 'absent';
+  readonly detail: Text | null;
+  readonly since: string;
+}
+
+const NO_SENSOR: Text = {
+  en: 'not on this machine: the kernel or the rights of this user do not allow it; `darsena doctor` says what is missing',
+  es: 'no está en esta máquina: el núcleo o los permisos de este usuario no lo permiten; `darsena doctor` dice qué falta',
+};
+
+/** How the parts of the platform are, as `status` and the console show them. */
+export class PlatformStatus {
+  readonly #instance: Instance;
+  readonly #clock: Clock;
+  readonly #startedAt: string;
+  readonly #parts = new Map<PartName, Part>();
+  #ready = false;
+
+  constructor(options: { readonly instance: Instance; readonly clock: Clock }) {
+    this.#instance = options.instance;
+    this.#clock = options.clock;
+    this.#startedAt = this.#now();
+  }
+
+  ready(): void {
+    this.#ready = true;
+  }
+
+  /** Something about hosts changed: their parts are looked at anew by the next reader. */
+  changed(): void {
+    this.#parts.delete('agent');
+  }
+
+  hostPart(message: Extract<ToControl, { type: 'sensor' | 'engine' | 'edge' }>): void {
+    if (message.type === 'sensor') {
+      const { state, detail, coverage } = message.sensor;
+      const partly = state === 'ok' && coverage.missing.length > 0;
+      const isNone = state === 'absent' && !this.#instance.sensor;
+      this.#set(
+        'sensor',
+        partly ? 'degraded' : state === 'absent' && !isNone ? 'down' : state,
+        isNone ? NO_SENSOR : detail,
+      );
+    } else {
+      this.#set(message.type, message.state, message.detail);
+    }
+  }
+
+  describe(hosts: readonly HostView[]): object {
+    const { name, version, mode, domain, adaptations, ports } = this.#instance;
+    const connected = hosts.some((host) => host.state === 'connected');
+    const away: Text = {
+      en: 'the agent is not in touch with control',
+      es: 'el agente no está en contacto con control',
+    };
+    this.#set('control', this.#ready ? 'ok' : 'degraded', null);
+    this.#set('database', 'ok', null);
+    this.#set('agent', connected ? 'ok' : 'down', connected ? null : away);
+    const unknown = connected ? null : away;
+    const parts = (['control', 'database', 'agent', 'engine', 'edge', 'sensor'] as const).map((part): Part => {
+      const known = this.#parts.get(part);
+      if (known !== undefined && (connected || part === 'control' || part === 'database' || part === 'agent'))
+        return known;
+      if (part === 'sensor' && !this.#instance.sensor)
+        return { name: part, state: 'absent', detail: NO_SENSOR, since: this.#startedAt };
+      return { name: part, state: 'down', detail: unknown, since: this.#startedAt };
+    });
+    return {
+      instance: name,
+      version,
+      mode,
+      ready: this.#ready,
+      startedAt: this.#startedAt,
+      parts,
+      adaptations,
+      domain,
+      registry: `localhost:${ports.console}`,
+    };
+  }
+
+  #set(name: PartName, state: Part['state'], detail: Text | null): void {
+    const before = this.#parts.get(name);
+    if (before?.state === state && before.detail?.en === detail?.en) return;
+    this.#parts.set(name, { name, state, detail, since: this.#now() });
+  }
+
+  #now(): string {
+    return this.#clock.now().toISOString();
+  }
+}

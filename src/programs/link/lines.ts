@@ -1,0 +1,62 @@
+import type { Duplex } from 'node:stream';
+
+/** A wanted state with the files of its ConfigMaps is the largest message; more than this is no message of ours. */
+const LINE_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface LineChannel<Out> {
+  send(message: Out): void;
+  close(): void;
+  readonly closed: Promise<Error | null>;
+}
+
+/**
+ * JSON lines over a stream. `onMessage` gets each parsed value in order; one that is not JSON, or too long, closes the
+ * channel: after it nothing on the stream can be trusted to start where it seems to.
+ */
+export function openLineChannel<In, Out>(stream: Duplex, onMessage: (message: In) => void): LineChannel<Out> {
+  let parts: Buffer[] = [];
+  let pendingBytes = 0;
+  let failure: Error | null = null;
+  const fail = (error: Error): void => {
+    failure ??= error;
+    stream.destroy();
+  };
+  stream.on('data', (chunk: Buffer) => {
+    let start = 0;
+    for (let end = chunk.indexOf(10, start); end >= 0; end = chunk.indexOf(10, start)) {
+      parts.push(chunk.subarray(start, end));
+      const line = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+      parts = [];
+      pendingBytes = 0;
+      start = end + 1;
+      if (line.length === 0) continue;
+      let message: In;
+      try {
+        message = JSON.parse(line.toString('utf8')) as In;
+      } catch (error) {
+        fail(new Error('the other side sent a line that is not JSON', { cause: error }));
+        return;
+      }
+      onMessage(message);
+    }
+    if (start < chunk.length) {
+      parts.push(chunk.subarray(start));
+      pendingBytes += chunk.length - start;
+      if (pendingBytes > LINE_BYTES_MAX)
+        fail(new Error(`the other side sent a line longer than ${LINE_BYTES_MAX} bytes`));
+    }
+  });
+  const closed = new Promise<Error | null>((resolve) => {
+    stream.on('error', (error: Error) => {
+      failure ??= error;
+    });
+    stream.on('close', () => resolve(failure));
+  });
+  return {
+    send: (message) => {
+      if (!stream.writableEnded && !stream.destroyed) stream.write(`${JSON.stringify(message)}\n`);
+    },
+    close: () => stream.end(),
+    closed,
+  };
+}

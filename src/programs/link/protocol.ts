@@ -1,0 +1,171 @@
+import type { SourceCommit } from '../../build/index.ts';
+import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
+import type { Alert } from '../../detect/index.ts';
+import type { IssuedCertificate } from '../../network/index.ts';
+import type { StepUpdate } from '../../progress/index.ts';
+import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
+import type { SignedRecord } from '../../trust/index.ts';
+
+/**
+ * What control and agent say to each other. The agent dials (mutual TLS) and upgrades one connection to this protocol:
+ * JSON lines in both directions. Streams of bytes (an interactive exec, logs) go over connections of their own.
+ */
+export const LINK_PROTOCOL = 'darsena-agent/1';
+export const SESSION_PROTOCOL = 'darsena-session/1';
+
+/** What the signed wanted state of a host is called in its signature. */
+export const WANTED_TYPE = 'application/vnd.darsena.wanted.v1+json';
+export interface BuildTask {
+  readonly kind: 'build';
+  /** `project/image` */
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly containerfile: string | null;
+  readonly args: Readonly<Record<string, string>>;
+  readonly commit: SourceCommit | null;
+  /** What to ask control for: the canonical tar of the context folder. */
+  readonly sourceId: string;
+  readonly registryToken: string;
+}
+
+export interface BaseTask {
+  readonly kind: 'base';
+  readonly release: string;
+  readonly include: readonly string[];
+  readonly name: string | null;
+  readonly registryToken: string;
+}
+
+export type HostTask =
+  | BuildTask
+  | BaseTask
+  | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
+  | {
+      readonly kind: 'exec';
+      readonly session: string;
+      readonly containerId: string;
+      readonly command: readonly string[];
+      readonly tty: boolean;
+      readonly size: { readonly columns: number; readonly rows: number } | null;
+    }
+  | {
+      readonly kind: 'logs';
+      readonly session: string;
+      readonly containerId: string;
+      readonly follow: boolean;
+      readonly tail: number | null;
+    };
+
+export type ToAgent =
+  | { readonly type: 'welcome'; readonly host: string; readonly registryToken: string }
+  | {
+      readonly type: 'wanted';
+      /** A WantedState signed by control under WANTED_TYPE. */
+      readonly record: SignedRecord;
+      /** Signed verdicts of the start door: one for each image of each spec that may start. */
+      readonly verdicts: readonly SignedRecord[];
+      /** Signature bundles (base64) by image digest, for the agent to verify by itself. */
+      readonly bundles: Readonly<Record<string, readonly string[]>>;
+    }
+  | { readonly type: 'edge-certificate'; readonly certificate: IssuedCertificate }
+  | { readonly type: 'registry-token'; readonly token: string }
+  | { readonly type: 'task'; readonly id: string; readonly task: HostTask }
+  | { readonly type: 'cancel'; readonly id: string }
+  | { readonly type: 'alert-stored'; readonly id: string }
+  | { readonly type: 'ping' };
+
+export interface SensorState {
+  readonly state: 'ok' | 'absent' | 'down';
+  readonly detail: Text | null;
+  readonly coverage: { readonly programs: readonly string[]; readonly missing: readonly { what: string; why: Text }[] };
+  readonly lost: Readonly<Record<string, number>>;
+  readonly events: number;
+  readonly since: string;
+}
+
+export interface HostFacts {
+  readonly name: string;
+  readonly mode: 'root' | 'rootless';
+  readonly kernel: { readonly release: string; readonly version: string };
+  readonly engine: {
+    readonly name: string;
+    readonly version: string;
+    readonly runtime: string;
+    readonly rootless: boolean;
+  };
+  readonly cgroup: 'v1' | 'v2' | 'hybrid';
+  readonly adaptations: readonly { readonly code: string; readonly text: Text }[];
+  /** PEM public key of the builder on this host: signs provenance and images that it built. */
+  readonly builderKey: string;
+}
+
+export type StepOperation =
+  | { readonly op: 'step'; readonly step: number; readonly parent: number; readonly title: Text }
+  | { readonly op: 'update'; readonly step: number; readonly update: StepUpdate }
+  | { readonly op: 'note'; readonly step: number; readonly text: Text }
+  | { readonly op: 'done'; readonly step: number; readonly detail: Text | null }
+  | { readonly op: 'fail'; readonly step: number; readonly detail: Text };
+
+export type ToControl =
+  | { readonly type: 'host'; readonly facts: HostFacts }
+  | { readonly type: 'sensor'; readonly sensor: SensorState }
+  | { readonly type: 'engine'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
+  | { readonly type: 'edge'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
+  | {
+      readonly type: 'status';
+      readonly revision: number;
+      readonly workloads: readonly WorkloadStatus[];
+      readonly whole: boolean;
+    }
+  | { readonly type: 'alert'; readonly alert: Alert }
+  | {
+      readonly type: 'fact';
+      readonly kind: string;
+      readonly subject: string;
+      readonly project: string | null;
+      readonly digest: string | null;
+      readonly body: Json;
+    }
+  | { readonly type: 'task-step'; readonly id: string; readonly step: StepOperation }
+  | { readonly type: 'task-done'; readonly id: string; readonly value: Json }
+  | { readonly type: 'task-failed'; readonly id: string; readonly fault: SerializedFault }
+  | { readonly type: 'pong' };
+
+export type { WantedState };
+
+export interface SerializedFault {
+  readonly code: string;
+  readonly kind: FaultKind;
+  readonly params: FaultParams;
+  readonly details: Json;
+  readonly en: FaultText;
+  readonly es: FaultText;
+}
+
+/** A fault on its way to the other side; an unexpected error becomes an internal fault that keeps only its message. */
+export function serializeFault(error: unknown, internalCode: string): SerializedFault {
+  if (error instanceof Fault) {
+    const { code, kind, params, details } = error;
+    return { code, kind, params, details, en: error.text('en'), es: error.text('es') };
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return {
+    code: internalCode,
+    kind: 'internal',
+    params: {},
+    details: null,
+    en: { what: 'the agent failed', why, remedy: 'darsena logs agent' },
+    es: { what: 'el agente falló', why, remedy: 'darsena logs agent' },
+  };
+}
+
+export function reviveFault(fault: SerializedFault): Fault {
+  // The texts are filled already: braces in a value must not be read as places again, so no params go in.
+  const revived = new Fault(
+    fault.code,
+    { kind: fault.kind, en: fault.en, es: fault.es },
+    {},
+    { details: fault.details },
+  );
+  return Object.assign(revived, { params: fault.params });
+}
