@@ -6,6 +6,7 @@ import { RuleEngine } from './engine.ts';
 import { parseFilter } from './filter-parser.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
 import { fromRe2, linearPattern } from './linear-pattern.ts';
+import { makeTester } from './operators.ts';
 import { escapeControls } from './output.ts';
 
 const root = process.env['DARSENA_TEST_DATA'];
@@ -149,4 +150,22 @@ test('no pattern is slow on a text made to make it slow', () => {
 test('RE2 spellings mean the same here', () => {
   assert.ok(linearPattern(fromRe2('(?i)ab[c-d]\\d')).test('AbD7'));
   assert.ok(linearPattern(fromRe2('(?P<x>[[:alpha:]]+)-\\z')).test('abc-'));
+});
+
+test('shell patterns match as a shell would', () => {
+  const table: [string, string, boolean][] = [
+    ['/home/*/.ssh/*', '/home/ana/.ssh/id', true],
+    ['/home/*/.ssh/*', '/home/.ssh/id', false],
+    ['*', '', true],
+    ['a*a', 'a', false],
+    ['a*b*c', 'abxbc', true],
+    ['a*bc*c', 'abc', false],
+    ['**x', 'yx', true],
+    ['?b[c-d]', 'abd', true],
+    ['[!a]', 'a', false],
+    ['a\\*', 'a*', true],
+    ['a\\*', 'ab', false],
+  ];
+  for (const [glob, text, expected] of table)
+    assert.equal(makeTester('glob', 'text', glob)(text), expected, `${glob} ${text}`);
 });

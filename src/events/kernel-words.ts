@@ -82,7 +82,19 @@ const OPEN_FLAGS: readonly (readonly [number, string])[] = [
   [O_TMPFILE, 'O_TMPFILE'],
 ];
 
+/** Programs use few combinations; the bound keeps a hostile one from filling the memory with others. */
+const FLAG_WORDS_MAX = 1_024;
+const flagWords = new Map<number, string>();
+
 export function openFlagNames(flags: number): string {
+  const known = flagWords.get(flags);
+  if (known !== undefined) return known;
+  const words = spellOpenFlags(flags);
+  if (flagWords.size < FLAG_WORDS_MAX) flagWords.set(flags, words);
+  return words;
+}
+
+function spellOpenFlags(flags: number): string {
   const access = flags & OPEN_ACCESS.mask;
   const first = access === OPEN_ACCESS.read ? 'O_RDONLY' : access === OPEN_ACCESS.write ? 'O_WRONLY' : 'O_RDWR';
   return [first, ...OPEN_FLAGS.filter(([bit]) => (flags & bit) === bit).map(([, name]) => name)].join('|');
