@@ -47,6 +47,14 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../admit/index.ts')).admitCommands(cli),
   },
   {
+    words: ['base'],
+    add: async (cli) => (await import('../../build/index.ts')).buildCommands(cli),
+  },
+  {
+    words: ['route'],
+    add: async (cli) => (await import('../../network/index.ts')).networkCommands(cli),
+  },
+  {
     words: ['rules'],
     add: async (cli) => (await import('../../detect/index.ts')).detectCommands(cli),
   },

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Text, writeFileAtomic } from '../../system/index.ts';
@@ -76,6 +76,8 @@ export interface InstanceFolders {
 export const DEFAULT_INSTANCE = 'darsena';
 const INSTANCE_NAME = /^[a-z][a-z0-9-]{0,19}$/;
 
+const ROOT_DATA = '/var/lib/darsena';
+
 /** Below it stand the code copies `<version>-<hash>`, root-owned and shared by instances. */
 export const CODE_ROOT = '/opt/darsena';
 
@@ -104,7 +106,7 @@ export function instanceFolders(
   environment: NodeJS.ProcessEnv = process.env,
 ): InstanceFolders {
   if (mode === 'root') {
-    return { data: `/var/lib/darsena/${name}`, run: `/run/darsena/${name}`, logs: `/var/log/darsena/${name}` };
+    return { data: join(ROOT_DATA, name), run: `/run/darsena/${name}`, logs: `/var/log/darsena/${name}` };
   }
   const home = environment['HOME'] ?? homedir();
   const data = join(environment['XDG_DATA_HOME'] ?? join(home, '.local', 'share'), 'darsena', name);
@@ -196,6 +198,18 @@ export async function findInstance(
     if (found !== null) return found;
   }
   return null;
+}
+
+/** All instances of root on this machine whose description can be read. */
+export async function instancesOfRoot(): Promise<Instance[]> {
+  const found: Instance[] = [];
+  const names = await readdir(ROOT_DATA).catch(() => []);
+  for (const name of names) {
+    // A broken neighbour is its own owner's matter; what it holds is simply not known.
+    const other = await readInstance(join(ROOT_DATA, name, 'instance.json')).catch(() => null);
+    if (other !== null) found.push(other);
+  }
+  return found;
 }
 
 export async function writeInstance(instance: Instance): Promise<void> {

@@ -5,7 +5,7 @@ import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
 import { removeCredentials } from '../cli/credentials.ts';
 import { disableAtBoot } from './boot.ts';
-import { CODE_ROOT, type Instance, instanceFolders, readInstance } from './instance.ts';
+import { CODE_ROOT, type Instance, instanceFolders, instancesOfRoot } from './instance.ts';
 import { endProcess, listProcesses } from './processes.ts';
 import { ROLES, removeUser, userName } from './users.ts';
 
@@ -114,7 +114,7 @@ export async function purgeInstance(instance: Instance, clock: Clock): Promise<T
   const { volumes, images } = await findEngineObjects(instance);
   await removeObjects(instance, ['volume', 'rm', '--force'], volumes);
   removed.push(...counted(volumes.length, ['volume', 'volumes'], ['volumen', 'volúmenes']));
-  const others = await otherInstances(instance);
+  const others = (await otherInstances(instance)).map(({ name }) => name);
   // One storage serves all instances of root: while another one lives, images of the common registry name may be its.
   if (others.length === 0 || instance.mode === 'rootless') {
     await removeObjects(instance, ['rmi', '--force'], images);
@@ -178,19 +178,12 @@ export async function removeUnusedCode(instance: Instance, code: string): Promis
   return true;
 }
 
-/** Other instances of root on this machine. */
-async function otherInstances(instance: Instance): Promise<string[]> {
-  const root = dirname(instanceFolders(instance.name, 'root').data);
-  const names = await readdir(root).catch(() => [] as string[]);
-  return names.filter((name) => name !== instance.name);
+async function otherInstances(instance: Instance): Promise<Instance[]> {
+  return (await instancesOfRoot()).filter(({ name, mode }) => name !== instance.name || mode !== instance.mode);
 }
 
 async function codeInUse(instance: Instance, code: string): Promise<boolean> {
-  for (const name of await otherInstances(instance)) {
-    const other = await readInstance(join(instanceFolders(name, 'root').data, 'instance.json')).catch(() => null);
-    if (other?.code === code) return true;
-  }
-  return false;
+  return (await otherInstances(instance)).some((other) => other.code === code);
 }
 
 /** Processes of the instance's own users and of their sub-ids: nobody else can have them. */

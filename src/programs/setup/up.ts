@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { connect } from 'node:net';
 import {
   type CliAsk,
   type Clock,
@@ -24,6 +23,7 @@ import {
   instanceFiles,
   instanceFolders,
   instancePrefix,
+  instancesOfRoot,
   type Ports,
   readInstance,
   writeInstance,
@@ -147,7 +147,7 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
         await waitReady(instance, 'control', () => partIs(api, 'control', ['ok', 'degraded']), context);
         await start('agent', () => partIs(api, 'agent', ['ok', 'degraded']));
         if (instance.sensor) await start('sensor', () => partIs(api, 'sensor', ['ok', 'degraded']));
-        await start('edge', () => accepts(instance.ports.edgeHttps, instance.bind));
+        await start('edge', () => partIs(api, 'edge', ['ok']));
       } finally {
         api.close();
       }
@@ -279,7 +279,7 @@ async function describeInstance(options: {
     machine.mode === 'root' ? await ensureUsers(name, folders) : { control: caller, build: caller, edge: caller };
   const chosen =
     known === null
-      ? await choosePorts(machine.mode, BIND, new Set())
+      ? await choosePorts(machine.mode, BIND, await portsOfOthers(name))
       : { ports: known.ports, adaptations: portAdaptations(known) };
   const podman = planPodman(folders, { mode: machine.mode, plan, bind: BIND, registryPort: chosen.ports.console });
   const instance: Instance = {
@@ -312,6 +312,15 @@ async function describeInstance(options: {
   const text = `${ports.console}, ${ports.agents}, ${ports.edgeHttps}, ${ports.edgeHttp}`;
   options.step.detail({ en: `ports ${text}`, es: `puertos ${text}` });
   return instance;
+}
+
+/** Ports of other instances stay theirs while they are down. */
+async function portsOfOthers(name: string): Promise<Set<number>> {
+  const ports = new Set<number>();
+  for (const other of await instancesOfRoot()) {
+    if (other.name !== name) for (const port of Object.values(other.ports)) ports.add(port);
+  }
+  return ports;
 }
 
 function portAdaptations(known: Instance): Adaptation[] {
@@ -362,18 +371,6 @@ async function writeProgramFiles(
   await writePodmanFiles(podman, {
     registryAddress: `${instance.bind}:${instance.ports.console}`,
     ca: authority.pem,
-  });
-}
-
-async function accepts(port: number, host: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host });
-    const end = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
   });
 }
 
