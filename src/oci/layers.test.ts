@@ -93,6 +93,9 @@ test('lookup() follows links inside the root', () => {
   const tree = treeOf(['etc/os-release>../usr/lib/os-release', 'usr/lib/os-release', 'l>/../../usr', 'c>c']);
   assert.deepEqual(tree.lookup('etc/os-release')?.content, { layer: 0, ordinal: 1 });
   assert.deepEqual(tree.lookup('l/lib/os-release')?.content, { layer: 0, ordinal: 1 });
+  assert.equal(tree.realPath('etc/os-release'), 'usr/lib/os-release');
+  assert.equal(tree.realPath('l/lib/../lib/os-release'), 'usr/lib/os-release');
+  assert.equal(tree.realPath('no/such'), null);
   assert.equal(tree.lookup('no/such'), null);
   assert.deepEqual(tree.list('usr/lib'), ['os-release']);
   assert.throws(() => tree.lookup('c'));

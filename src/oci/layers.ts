@@ -93,6 +93,12 @@ export class FileTree {
     return this.#walk(path, null);
   }
 
+  /** The name without links that a path leads to; null when there is none. */
+  realPath(path: string): string | null {
+    const trail: string[] = [];
+    return this.#walk(path, null, trail) ? trail.join('/') : null;
+  }
+
   /** Names in the folder at a path; empty when it is no folder. */
   list(path: string): string[] {
     return [...(this.#walk(path, null)?.children?.keys() ?? [])];
@@ -147,8 +153,11 @@ export class FileTree {
     return parent.children;
   }
 
-  /** @param create the layer to make missing folders for, or null to make none */
-  #walk(path: string, create: number | null): Node | null {
+  /**
+   * @param create the layer to make missing folders for, or null to make none
+   * @param trail takes the names of the way without links
+   */
+  #walk(path: string, create: number | null, trail: string[] = []): Node | null {
     const above: Node[] = [];
     let node = this.#root;
     const rest = path === '' ? [] : path.split('/').reverse();
@@ -157,6 +166,7 @@ export class FileTree {
       if (name === '' || name === '.') continue;
       if (name === '..') {
         node = above.pop() ?? this.#root;
+        trail.pop();
         continue;
       }
       if (!node.children) return null;
@@ -168,12 +178,14 @@ export class FileTree {
       }
       if (child.target === null) {
         above.push(node);
+        trail.push(name);
         node = child;
         continue;
       }
       if (++links > LINKS_MAX) throw refused(path, `goes through more than ${LINKS_MAX} links`);
       if (child.target.startsWith('/')) {
         above.length = 0;
+        trail.length = 0;
         node = this.#root;
       }
       rest.push(...child.target.split('/').reverse());

@@ -12,9 +12,7 @@ export type Evidence =
 export interface LiveEvidence {
   readonly analyser: string;
   readonly path: string;
-  /** Where the bytes are: number of the layer, and of the entry in it. */
   readonly layer: number;
-  readonly ordinal: number;
   readonly evidence: Evidence;
 }
 

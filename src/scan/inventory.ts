@@ -76,7 +76,7 @@ function findLive(layers: readonly LayerResult[], tree: FileTree): LiveEvidence[
     if (!node.content) continue;
     const { layer, ordinal } = node.content;
     const all: readonly FileEvidence[] = read[layer]?.get(ordinal) ?? [];
-    for (const { analyser, evidence } of all) live.push({ analyser, path, layer, ordinal, evidence });
+    for (const { analyser, evidence } of all) live.push({ analyser, path, layer, evidence });
   }
   return live;
 }

@@ -18,12 +18,8 @@ export const dpkg: Analyser = {
   maxFileBytes: DPKG_STATUS_MAX_BYTES,
   wants: (path) => path.endsWith('dpkg/status') || (path.includes('dpkg/status.d/') && !path.endsWith('.md5sums')),
   read: readStatus,
-  counts: ({ path, layer, ordinal }, tree) => {
-    if (path === STATUS || path.startsWith(STATUS_D)) return true;
-    // A folder on the way may be a link: then the file has another name in the tree.
-    const content = tree.lookup(STATUS)?.content;
-    return content?.layer === layer && content.ordinal === ordinal;
-  },
+  // A folder on the way may be a link: then the file has another name in the tree.
+  counts: ({ path }, tree) => path.startsWith(STATUS_D) || path === tree.realPath(STATUS),
 };
 
 const FIELDS = ['package', 'status', 'version', 'architecture', 'source'];
