@@ -99,10 +99,10 @@ export async function openGround(name: string): Promise<Ground> {
     stopService,
     async close() {
       engine.close();
+      await stopService();
       await podman('pod', 'rm', '--all', '--force', '--time', '0');
       await podman('network', 'prune', '--force');
-      await stopService();
-      await podman('system', 'reset', '--force').catch(() => undefined);
+      await podman('rmi', '--all', '--force');
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -152,7 +152,7 @@ export interface PodEngine {
   watch(signal: AbortSignal): AsyncIterable<void>;
   /** Brings the image here if it is not; the reference carries a digest, and the engine checks it. */
   ensureImage(reference: string, credentials: RegistryCredentials | null, signal: AbortSignal): Promise<LocalImage>;
-  /** Makes the pod without starting anything in it; its network comes up when `infraId` is started. */
+  /** Makes the pod without starting anything in it; its network comes up when `infraId`, an id or a name, is started. */
   createPod(order: PodOrder): Promise<{ readonly id: string; readonly infraId: string }>;
   createContainer(order: ContainerOrder): Promise<string>;
   startContainer(id: string): Promise<void>;

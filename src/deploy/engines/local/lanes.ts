@@ -8,6 +8,11 @@ export class Lanes {
     this.#most = most;
   }
 
+  /** Whether work waits for its turn. */
+  get isFull(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running++;

@@ -31,6 +31,9 @@ export const RESYNC_MS = 10_000;
 /** Events that come together are looked at together. */
 export const EVENT_GATHER_MS = 15;
 
+/** As above while all lanes are taken and more work waits: a list of many containers costs as much as a start. */
+export const BUSY_GATHER_MS = 400;
+
 /** How long the engine may be away before workloads say so. */
 export const ENGINE_ALARM_MS = 30_000;
 

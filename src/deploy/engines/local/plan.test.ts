@@ -138,6 +138,8 @@ test('Recreate waits until the old version is gone, also while it is being remov
   assert.deepEqual(say(run([recreate], three).actions), ['remove 0', 'remove 1', 'remove 2']);
   const busy = new Map(three.map(({ name }) => [name, { kind: 'remove' } as const]));
   assert.deepEqual(say(run([recreate], three, { busy }).actions), []);
+  const coming = { kind: 'create', pod: { key: v1.key, specHash: v1.specHash, slot: 0 } } as const;
+  assert.deepEqual(say(run([recreate], [], { busy: new Map([['t-old', coming]]) }).actions), []);
   assert.deepEqual(say(run([recreate], []).actions), ['create 0', 'create 1', 'create 2']);
 });
 
@@ -151,6 +153,16 @@ test('a refused version takes nobody away, and the previous one is kept whole', 
   assert.ok(nextCheckMs === null || nextCheckMs <= NOW_MS + 60_000);
   const recreate = { ...v2, previous: null, strategy: { kind: 'recreate' } } as const;
   assert.deepEqual(say(run([recreate], three, {}, memory).actions), []);
+});
+
+test('a version that failed to start is tried again, also where the old one must make room for it', () => {
+  const past = { kind: 'failed', count: 1, untilMs: NOW_MS - 1, texts: [{ en: 'no', es: 'no' }] } as const;
+  const memory: PlanMemory = { ...EMPTY_MEMORY, troubles: { [troubleOfSpec(v2.key, v2.specHash)]: past } };
+  const recreate = { ...v2, strategy: { kind: 'recreate' } } as const;
+  const tight = { ...v2, strategy: { kind: 'rolling', maxSurge: 0, maxUnavailable: 1 } } as const;
+  assert.deepEqual(say(run([recreate], three, {}, memory).actions), ['remove 0', 'remove 1', 'remove 2']);
+  assert.deepEqual(say(run([tight], three, {}, memory).actions), ['remove 2']);
+  assert.deepEqual(say(run([v2], three, {}, memory).actions), ['create 0']);
 });
 
 test('a pod without a running network is replaced', () => {

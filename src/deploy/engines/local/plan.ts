@@ -356,16 +356,18 @@ class Round {
     const total = staying.length + creating.length;
     const trouble = troubleOfSpec(workload.key, target.specHash);
     const stuck = this.#isWaiting(trouble);
-    // A version that could not be started takes nobody's place until it has been started once.
+    // A version that could not be started takes nobody's place until it has been started once, unless there is no room
+    // to try it beside the old one; a refused one never does.
     const unproven = this.#memory.troubles[trouble] !== undefined;
+    const mayMakeRoom = !unproven || (!stuck && this.#memory.troubles[trouble]?.kind === 'failed');
 
     leave(fresh.slice(replicas), REASON.scaledDown);
     const missing = Math.max(0, replicas - freshCount);
     if (replicas === 0) {
       leave(old, REASON.scaledDown);
     } else if (strategy.kind === 'recreate') {
-      const oldRemain = this.#hasOtherPods(workload, target.specHash);
-      if (!unproven) leave(old, REASON.replaced);
+      const oldRemain = creating.length > coming.length || this.#hasOtherPods(workload, target.specHash);
+      if (mayMakeRoom) leave(old, REASON.replaced);
       if (!oldRemain && !stuck) this.#create(workload, target, missing);
     } else {
       const surge = resolveAllowance(strategy.maxSurge, replicas, 'up');
@@ -374,7 +376,8 @@ class Round {
       const away = surge === 0 && allowed === 0 ? 1 : allowed;
       const room = old.length === 0 ? missing : replicas + surge - total;
       if (!stuck) this.#create(workload, target, Math.min(missing, room));
-      if (!unproven) leave(this.#replaceable(old, fresh, total, freshCount, replicas - away), REASON.replaced);
+      if (room > 0 ? !unproven : mayMakeRoom)
+        leave(this.#replaceable(old, fresh, total, freshCount, replicas - away), REASON.replaced);
     }
     return leaving;
   }

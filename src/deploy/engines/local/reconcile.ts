@@ -19,6 +19,7 @@ import { Lanes } from './lanes.ts';
 import {
   ACTIONS_IN_FLIGHT_MAX,
   ADOPT_PROBE_MS,
+  BUSY_GATHER_MS,
   DRAIN_TIMEOUT_MS,
   ENGINE_ALARM_MS,
   ENGINE_BACKOFF_MS,
@@ -97,6 +98,7 @@ export class Reconciler {
   readonly #written = new Map<string, string>();
   readonly #emitted = new Map<string, { key: WorkloadKey; text: string; status: WorkloadStatus }>();
   readonly #gated = new Map<string, number>();
+  readonly #startedAt: string;
   #wanted: WantedState = EMPTY_WANTED;
   #hasWanted = false;
   #memory: PlanMemory = EMPTY_MEMORY;
@@ -117,6 +119,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#startedAt = options.clock.now().toISOString();
     this.#files = options.contents;
     this.#prober = new Prober({ clock: options.clock, ask: options.askProbe, onChange: () => this.#notice('probe') });
   }
@@ -200,6 +203,7 @@ export class Reconciler {
     this.#sweepSoon = false;
     const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
     this.#pods = pods;
+    for (const { name } of networks ?? []) this.#networks.add(name);
     if (!this.#hasWanted) return RESYNC_MS;
     this.#watchProbes(pods);
     if (!this.#adopted) {
@@ -233,7 +237,7 @@ export class Reconciler {
       named.resolve();
     }
     this.#stop.signal.throwIfAborted();
-    this.#emit(result.statuses);
+    this.#emit(await this.#tellUnenforced(result.statuses));
     if (sweeping) await this.#sweep(nowMs);
     await this.#saveMemory();
     return Math.min(RESYNC_MS, Math.max(0, (result.nextCheckMs ?? Number.POSITIVE_INFINITY) - clock.now().getTime()));
@@ -256,8 +260,7 @@ export class Reconciler {
 
   async #sleep(ms: number): Promise<void> {
     if (this.#dirty) {
-      // Let what comes together be seen together, but never longer than this.
-      await this.#options.clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
+      await this.#gather();
       return;
     }
     const over = new AbortController();
@@ -268,8 +271,21 @@ export class Reconciler {
     const reason = await Promise.race([woken, time]);
     over.abort();
     this.#wake = null;
-    if (reason === 'event' || reason === 'probe') {
-      await this.#options.clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
+    if (reason !== 'stop' && reason !== 'wanted') await this.#gather();
+  }
+
+  /**
+   * Lets what comes together be seen together. While actions are in flight most news are their own, and each list would
+   * take time away from them; so the pause is longer then, and ends with the last of them or with a new wish.
+   */
+  async #gather(): Promise<void> {
+    const { clock } = this.#options;
+    await clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
+    const untilMs = clock.monotonicMs() + BUSY_GATHER_MS;
+    const { revision } = this.#wanted;
+    while (this.#lanes.isFull && clock.monotonicMs() < untilMs && this.#wanted.revision === revision) {
+      if (this.#stop.signal.aborted) return;
+      await clock.sleep(EVENT_GATHER_MS, this.#stop.signal).catch(() => undefined);
     }
   }
 
@@ -687,6 +703,19 @@ export class Reconciler {
     onEndpoints(list);
   }
 
+  /** A limit that this host cannot enforce is said on every workload that asks for one. */
+  async #tellUnenforced(statuses: readonly WorkloadStatus[]): Promise<readonly WorkloadStatus[]> {
+    const { limitsMissing } = await this.#options.engine.facts();
+    if (limitsMissing === null) return statuses;
+    const limited = new Set(this.#wanted.workloads.filter(hasLimit).map(({ key }) => formatKey(key)));
+    const since = this.#startedAt;
+    return statuses.map((status) =>
+      limited.has(formatKey(status.key))
+        ? { ...status, conditions: [...status.conditions, { type: 'not-enforced', since, text: limitsMissing }] }
+        : status,
+    );
+  }
+
   #emit(statuses: readonly WorkloadStatus[]): void {
     const seen = new Set<string>();
     for (const status of statuses) {
@@ -791,6 +820,12 @@ function busyOf(action: Action): Busy {
     case 'remove-network':
       return { kind: 'remove' };
   }
+}
+
+function hasLimit({ pod }: WantedWorkload): boolean {
+  return [...pod.initContainers, ...pod.containers].some(
+    ({ resources }) => resources.cpuLimitMillis !== null || resources.memoryLimitBytes !== null,
+  );
 }
 
 function hasProbe(container: ContainerSpec): boolean {

@@ -1,0 +1,177 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { ContentFiles, EMPTY_MEMORY, plan, Reconciler, realProbes } from '../../src/deploy/engines/local/index.ts';
+import { LABEL, podLabels, podName } from '../../src/deploy/engines/local/labels.ts';
+import type { WantedWorkload } from '../../src/deploy/model.ts';
+import { silentLog, systemClock } from '../../src/system/index.ts';
+import { container, type Ground, missingParts, openGround, wanted, workload } from '../real/deploy-ground.ts';
+
+/**
+ * Our roll-out of 20 pods against a bare loop over the same REST calls with as many in flight, in turns, in pairs, median of the ratios;
+ * and the plan when nothing is to be done. Needs root and Podman for the first part.
+ */
+const PODS = 20;
+const ROUNDS = 3;
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function post(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ Id?: string; InfraContainerID?: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { socketPath, method, path: `/v4.0.0/libpod${path}`, headers: { 'Content-Type': 'application/json' } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => {
+          if ((response.statusCode ?? 500) >= 400) reject(new Error(`${path}: ${text}`));
+          else resolve(text === '' ? {} : JSON.parse(text));
+        });
+      },
+    );
+    sent.once('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+/** What anybody would write: pod, container, start; four at a time. */
+async function bareLoop(ground: Ground, round: number): Promise<number> {
+  await post(ground.socketPath, 'POST', '/networks/create', {
+    name: `bare${round}`,
+    driver: 'bridge',
+    dns_enabled: false,
+  });
+  const begin = performance.now();
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < PODS; index = next++) {
+      const pod = `bare-${round}-${index}`;
+      await post(ground.socketPath, 'POST', '/pods/create', {
+        name: pod,
+        netns: { nsmode: 'bridge' },
+        Networks: { [`bare${round}`]: {} },
+        shared_namespaces: ['net', 'ipc', 'uts'],
+      });
+      const made = await post(ground.socketPath, 'POST', '/containers/create', {
+        name: `${pod}-main`,
+        pod,
+        image: ground.image,
+        entrypoint: ['sleep', '3600'],
+        cap_drop: ['ALL'],
+      });
+      await post(ground.socketPath, 'POST', `/containers/${made.Id}/start`);
+    }
+  };
+  await Promise.all([lane(), lane(), lane(), lane()]);
+  const ms = performance.now() - begin;
+  await ground.podman('pod', 'rm', '--all', '--force', '--time', '0');
+  await ground.podman('network', 'rm', '--force', `bare${round}`);
+  return ms;
+}
+
+async function ourRollout(ground: Ground, round: number): Promise<number> {
+  const done = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
+  const reconciler = new Reconciler({
+    instance: ground.instance,
+    engine: ground.engine,
+    clock: systemClock,
+    log: silentLog,
+    gate: { check: async () => ({ allow: true }) },
+    askProbe: realProbes(ground.engine, async () => false),
+    contents: new ContentFiles(join(ground.folder, 'contents')),
+    onStatus: (status) => {
+      if (status.ready === PODS) done.resolve();
+    },
+    onGone: () => gone.resolve(),
+  });
+  reconciler.start();
+  const one = container(ground.image, ['sleep', '3600']);
+  const all = workload({ project: 'bench', environment: `r${round}`, name: 'many' }, [one], {
+    replicas: PODS,
+    podMore: { terminationGraceSeconds: 0 },
+  });
+  const begin = performance.now();
+  reconciler.setWanted(wanted({ workloads: [all] }));
+  await done.promise;
+  const ms = performance.now() - begin;
+  reconciler.setWanted(wanted({ revision: 2 }));
+  await gone.promise;
+  await reconciler.stop();
+  return ms;
+}
+
+function planNothing(): number[] {
+  const workloads: WantedWorkload[] = [];
+  const pods = Array.from({ length: 1_000 }, (_, index) => {
+    const one = workload({ project: 'p', environment: `e${index % 10}`, name: `w${index}` }, [
+      container('i@sha256:00', ['x']),
+    ]);
+    workloads.push(one);
+    const identity = { key: one.key, specHash: one.specHash, slot: 0 };
+    const labels = podLabels('bench', identity, 30);
+    return {
+      id: `pod${index}`,
+      name: podName('bench', identity),
+      labels,
+      createdAtMs: 0,
+      infra: { id: `infra${index}`, state: 'running', startedAtMs: 0 } as const,
+      containers: [
+        {
+          id: `c${index}`,
+          name: `c${index}`,
+          labels: { ...labels, [LABEL.container]: 'main', [LABEL.role]: 'main' },
+          image: 'i',
+          state: 'running',
+          pid: 1,
+          startedAtMs: 0,
+          exitedAtMs: null,
+          exitCode: null,
+        } as const,
+      ],
+    };
+  });
+  const state = wanted({ workloads });
+  const times: number[] = [];
+  for (let round = 0; round < 30; round++) {
+    const begin = performance.now();
+    const observed = { pods, health: new Map(), busy: new Map(), networks: null };
+    const { actions } = plan('bench', state, observed, EMPTY_MEMORY, Date.now());
+    times.push(performance.now() - begin);
+    if (actions.length > 0) throw new Error('the plan should be empty');
+  }
+  return times;
+}
+
+console.log(`plan of 1,000 workloads with nothing to do: ${median(planNothing()).toFixed(2)} ms`);
+const missing = missingParts();
+if (missing !== null) {
+  console.log(`roll-out left out: ${missing}`);
+} else {
+  const ground = await openGround('dzb');
+  try {
+    await ourRollout(ground, 99);
+    const bare: number[] = [];
+    const ours: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      bare.push(await bareLoop(ground, round));
+      ours.push(await ourRollout(ground, round));
+    }
+    const rate = (ms: number): string => `${((PODS * 1000) / ms).toFixed(1)} pods/s`;
+    console.log(`bare REST loop, 4 in flight: ${rate(median(bare))} (${bare.map((ms) => ms.toFixed(0)).join(' ')} ms)`);
+    console.log(`our roll-out: ${rate(median(ours))} (${ours.map((ms) => ms.toFixed(0)).join(' ')} ms)`);
+    const ratios = bare.map((ms, round) => ms / (ours[round] ?? Number.NaN));
+    console.log(
+      `ratio ours / bare: ${median(ratios).toFixed(2)} (goal at least 0.9; each pair ${ratios.map((one) => one.toFixed(2)).join(' ')})`,
+    );
+  } finally {
+    await ground.close();
+  }
+}
