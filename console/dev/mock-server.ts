@@ -24,13 +24,15 @@ export interface MockServer {
 export interface MockOptions {
   readonly state?: 'fresh' | 'busy';
   readonly port?: number;
+  /** Folder of the built console. */
+  readonly dist?: string;
   /** Whether the first visitor is already signed in. */
   readonly signedIn?: boolean;
   /** Whether time passes by itself: a fact every few seconds, a deploy that moves. */
   readonly ticking?: boolean;
 }
 
-const DIST = fileURLToPath(new URL('../dist', import.meta.url));
+const DIST_DEFAULT = fileURLToPath(new URL('../dist', import.meta.url));
 const CODE = 'one-time-code';
 const BODY_BYTES_MAX = 1_000_000;
 const POLICY =
@@ -228,9 +230,9 @@ function sendJson(
   response.end(JSON.stringify(value));
 }
 
-async function sendFile(response: ServerResponse, path: string): Promise<void> {
-  const wanted = join(DIST, normalize(path));
-  const file = wanted.startsWith(DIST) && /\.\w+$/.test(wanted) ? wanted : join(DIST, 'index.html');
+async function sendFile(response: ServerResponse, dist: string, path: string): Promise<void> {
+  const wanted = join(dist, normalize(path));
+  const file = wanted.startsWith(dist) && /\.\w+$/.test(wanted) ? wanted : join(dist, 'index.html');
   try {
     const content = await readFile(file);
     response.writeHead(200, {
@@ -269,7 +271,8 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const address = new URL(request.url ?? '/', 'http://mock');
-    if (!address.pathname.startsWith('/api/v1')) return sendFile(response, address.pathname);
+    if (!address.pathname.startsWith('/api/v1'))
+      return sendFile(response, options.dist ?? DIST_DEFAULT, address.pathname);
     const path = address.pathname.slice('/api/v1'.length);
     const method = request.method ?? 'GET';
     const body = method === 'GET' || method === 'DELETE' ? {} : await readBody(request);

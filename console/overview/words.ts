@@ -29,8 +29,6 @@ export const words = defineWords(
     stateDegraded: 'degraded',
     stateDown: 'down',
     stateAbsent: 'absent',
-    legendOk: 'serving',
-    legendDegraded: 'not serving as wanted',
   },
   {
     serving: '¿Todo está sirviendo?',
@@ -61,7 +59,5 @@ export const words = defineWords(
     stateDegraded: 'degradado',
     stateDown: 'caído',
     stateAbsent: 'ausente',
-    legendOk: 'sirviendo',
-    legendDegraded: 'sin servir como se quiere',
   },
 );

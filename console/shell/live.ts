@@ -9,6 +9,11 @@ const FLUSH_MS = 120;
 const REFETCH_MS = 700;
 const FACTS_KEPT = 500;
 const RECONNECT_MS = [1000, 2000, 4000, 8000, 15_000];
+/**
+ * A browser keeps six connections to a server over HTTP/1.1, and every open stream takes one for all tabs: a tab that
+ * nobody has looked at for this long gives its own back.
+ */
+const HIDDEN_MS = 30_000;
 
 export type Connection = 'connecting' | 'live' | 'lost';
 
@@ -206,9 +211,24 @@ function openStream(client: QueryClient): () => void {
     listen('status');
   };
 
+  let rest: ReturnType<typeof setTimeout> | null = null;
+  const follow = () => {
+    if (rest !== null) clearTimeout(rest);
+    rest = null;
+    if (document.visibilityState === 'hidden') {
+      rest = setTimeout(() => source?.close(), HIDDEN_MS);
+    } else if (source?.readyState === EventSource.CLOSED && retry === null) {
+      wasLost = true;
+      open();
+    }
+  };
+
   open();
+  document.addEventListener('visibilitychange', follow);
   return () => {
     closed = true;
+    document.removeEventListener('visibilitychange', follow);
+    if (rest !== null) clearTimeout(rest);
     if (retry !== null) clearTimeout(retry);
     source?.close();
     applier.stop();

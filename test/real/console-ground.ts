@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { type MockOptions, type MockServer, startMockServer } from '../../console/dev/mock-server.ts';
@@ -22,18 +25,32 @@ export function missingConsoleParts(): string | null {
   return existsSync(CHROMIUM) ? null : `needs Chromium at ${CHROMIUM}, or its place in CHROMIUM`;
 }
 
-/** Builds the console as it is shipped: the tests look at what people get. */
-export async function buildConsole(): Promise<void> {
-  const built = await runCommand(
-    process.execPath,
-    [fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url)), 'build'],
-    { cwd: CONSOLE, timeoutMs: BUILD_MS_MAX, env: { PATH: process.env['PATH'] ?? '' } },
-  );
-  if (built.code !== 0) throw new Error(`the console could not be built: ${built.stderr}`);
+export interface ConsoleGround {
+  readonly browser: Browser;
+  /** The built console, in a folder of its own: other tests build at the same time. */
+  readonly dist: string;
+  close(): Promise<void>;
 }
 
-export async function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+/** Builds the console as it is shipped, for the tests look at what people get, and opens a browser. */
+export async function openConsole(): Promise<ConsoleGround> {
+  const dist = await mkdtemp(join(tmpdir(), 'darsena-console-'));
+  const vite = fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url));
+  const built = await runCommand(process.execPath, [vite, 'build', '--outDir', dist, '--emptyOutDir'], {
+    cwd: CONSOLE,
+    timeoutMs: BUILD_MS_MAX,
+    env: { PATH: process.env['PATH'] ?? '' },
+  });
+  if (built.code !== 0) throw new Error(`the console could not be built: ${built.stderr}`);
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  return {
+    browser,
+    dist,
+    async close() {
+      await browser.close();
+      await rm(dist, { recursive: true, force: true });
+    },
+  };
 }
 
 export interface Visit {
@@ -53,9 +70,9 @@ export interface VisitOptions extends MockOptions {
 }
 
 /** One visitor with a server of its own. The server stands in for the control program: made-up data, the same contract. */
-export async function visit(browser: Browser, options: VisitOptions = {}): Promise<Visit> {
-  const mock = await startMockServer({ signedIn: true, ...options });
-  const context = await browser.newContext({
+export async function visit(ground: ConsoleGround, options: VisitOptions = {}): Promise<Visit> {
+  const mock = await startMockServer({ signedIn: true, dist: ground.dist, ...options });
+  const context = await ground.browser.newContext({
     viewport: { width: options.width ?? 1280, height: options.height ?? 800 },
     reducedMotion: 'reduce',
   });

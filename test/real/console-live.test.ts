@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Browser } from 'playwright-core';
 import { deployOperation } from '../../console/dev/mock-data.ts';
-import { buildConsole, missingConsoleParts, openBrowser, type Visit, visit } from './console-ground.ts';
+import { type ConsoleGround, missingConsoleParts, openConsole, type Visit, visit } from './console-ground.ts';
 
 const missing = missingConsoleParts();
 
 describe('the live console', { skip: missing ?? false, timeout: 240_000 }, () => {
-  let browser: Browser;
+  let ground: ConsoleGround;
   before(async () => {
-    await buildConsole();
-    browser = await openBrowser();
+    ground = await openConsole();
   });
-  after(() => browser.close());
+  after(() => ground.close());
 
   async function withVisit(options: Parameters<typeof visit>[1], act: (visitor: Visit) => Promise<void>) {
-    const visitor = await visit(browser, options);
+    const visitor = await visit(ground, options);
     try {
       await act(visitor);
       assert.deepEqual(visitor.troubles, []);
@@ -68,8 +66,10 @@ describe('the live console', { skip: missing ?? false, timeout: 240_000 }, () =>
       await stream;
       const row = page.getByRole('row', { name: /4196/ });
       await row.waitFor();
-      await page.evaluate('window.scrollTo(0, 300)');
-      await page.waitForTimeout(100);
+      // Two frames later the page knows that it was scrolled.
+      await page.evaluate(
+        'new Promise((done) => { window.scrollTo(0, 300); requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))); })',
+      );
       const before = await row.boundingBox();
       for (let step = 1; step <= 14; step += 1) tell(visitor, makeFact(visitor, step));
       await page.getByRole('button', { name: '14 new' }).waitFor();

@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { Browser } from 'playwright-core';
-import { buildConsole, CONSOLE, missingConsoleParts, openBrowser, pagesOf, visit } from './console-ground.ts';
+import { type ConsoleGround, missingConsoleParts, openConsole, pagesOf, visit } from './console-ground.ts';
 
 const missing = missingConsoleParts();
 
@@ -90,16 +89,15 @@ const AUDIT = `(() => {
 })()`;
 
 describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }, () => {
-  let browser: Browser;
+  let ground: ConsoleGround;
   before(async () => {
-    await buildConsole();
-    browser = await openBrowser();
+    ground = await openConsole();
   });
-  after(() => browser.close());
+  after(() => ground.close());
 
   for (const theme of ['light', 'dark'] as const) {
     test(`text can be read in the ${theme} theme (WCAG AA)`, async () => {
-      const { page, mock, close } = await visit(browser, { theme });
+      const { page, mock, close } = await visit(ground, { theme });
       try {
         await page.goto(mock.url);
         await page.locator('h1').waitFor();
@@ -133,7 +131,7 @@ describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }
     [2560, 'en', 'dark'],
   ] as const) {
     test(`every page is named, ordered and within ${width} px (${language}, ${theme}), and breaks no content policy`, async () => {
-      const { page, mock, troubles, close } = await visit(browser, { width, language, theme });
+      const { page, mock, troubles, close } = await visit(ground, { width, language, theme });
       try {
         for (const [name, path] of pagesOf(mock)) {
           await page.goto(mock.url + path);
@@ -150,7 +148,7 @@ describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }
   }
 
   test('everything that can be pressed shows where the focus is', async () => {
-    const { page, mock, close } = await visit(browser, {});
+    const { page, mock, close } = await visit(ground, {});
     try {
       await page.goto(`${mock.url}/incidents`);
       await page
@@ -174,7 +172,7 @@ describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }
   });
 
   test('the first load stays light', async (t) => {
-    const { page, mock, close } = await visit(browser, {});
+    const { page, mock, close } = await visit(ground, {});
     try {
       const files: string[] = [];
       page.on('response', (response) => {
@@ -187,7 +185,7 @@ describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }
       let styles = 0;
       for (const file of new Set(files)) {
         if (!/\.(js|css)$/.test(file)) continue;
-        const size = gzipSync(await readFile(join(CONSOLE, 'dist', file)), { level: 9 }).length;
+        const size = gzipSync(await readFile(join(ground.dist, file)), { level: 9 }).length;
         if (file.endsWith('.js')) scripts += size;
         else styles += size;
       }
@@ -201,14 +199,22 @@ describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }
   });
 
   test('the overview can be used soon on a slow machine', async (t) => {
-    const { page, context, mock, close } = await visit(browser, {});
+    const { page, context, mock, close } = await visit(ground, {});
     try {
       const session = await context.newCDPSession(page);
-      await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+      await session.send('Performance.enable');
+      const readSeconds = async (name: string) => {
+        const { metrics } = await session.send('Performance.getMetrics');
+        return metrics.find((metric) => metric.name === name)?.value ?? 0;
+      };
       await page.goto(mock.url);
       await page.getByText('16 of 18 workloads serve').waitFor();
-      const ready = await page.evaluate<number>('Math.round(performance.now())');
-      t.diagnostic(`overview with data ${ready} ms after navigation, CPU slowed four times`);
+      // The work itself does not depend on who else uses this machine; the moment on the clock does.
+      const work = await readSeconds('TaskDuration');
+      const ready = await page.evaluate<number>('performance.now()');
+      t.diagnostic(
+        `overview with data: ${Math.round(work * 1000)} ms of work, times four ${Math.round(work * 4000)} ms; ${Math.round(ready)} ms on the clock`,
+      );
     } finally {
       await close();
     }

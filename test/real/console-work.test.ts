@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { buildConsole, missingConsoleParts, openBrowser, type Visit, visit } from './console-ground.ts';
+import type { Page } from 'playwright-core';
+import { type ConsoleGround, missingConsoleParts, openConsole, type Visit, visit } from './console-ground.ts';
 
 const missing = missingConsoleParts();
 
 const focusedText = (page: Page) => page.evaluate<string>('document.activeElement?.textContent ?? ""');
 
 describe('working in the console', { skip: missing ?? false, timeout: 240_000 }, () => {
-  let browser: Browser;
+  let ground: ConsoleGround;
   before(async () => {
-    await buildConsole();
-    browser = await openBrowser();
+    ground = await openConsole();
   });
-  after(() => browser.close());
+  after(() => ground.close());
 
   async function withVisit(options: Parameters<typeof visit>[1], act: (visitor: Visit) => Promise<void>) {
-    const visitor = await visit(browser, options);
+    const visitor = await visit(ground, options);
     try {
       await act(visitor);
       assert.deepEqual(visitor.troubles, []);
