@@ -24,15 +24,16 @@ export const PORT_RANGES: Readonly<Record<Mode, Readonly<Record<keyof Ports, rea
 const DOORS = ['console', 'agents', 'edgeHttps', 'edgeHttp'] as const;
 
 /**
- * Chooses a free port for each door: the usual one, else the next free of its range, said as an adaptation.
+ * Chooses a free port for each door: the usual one, else the next free of its range, said as an adaptation. `reserved`
+ * ports belong to somebody who does not listen now; it maps them to that holder's name.
  * @throws Fault `setup.no-ports`
  */
 export async function choosePorts(
   mode: Mode,
   bind: string,
-  reserved: ReadonlySet<number>,
+  reserved: ReadonlyMap<number, string>,
 ): Promise<{ ports: Ports; adaptations: Adaptation[] }> {
-  const taken = new Set(reserved);
+  const taken = new Set(reserved.keys());
   const adaptations: Adaptation[] = [];
   const chosen: Partial<Record<keyof Ports, number>> = {};
   for (const door of DOORS) {
@@ -52,7 +53,7 @@ export async function choosePorts(
     taken.add(port);
     chosen[door] = port;
     if (port !== usual) {
-      const holder = reserved.has(usual) ? null : await listenerOf(usual);
+      const holder = reserved.get(usual) ?? (await listenerOf(usual));
       adaptations.push(portAdaptation(door, { wanted: usual, got: port, holder, privileged: false }));
     }
   }

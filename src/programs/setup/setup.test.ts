@@ -142,9 +142,17 @@ test('ports: a taken one is passed over, chosen ones differ, and who listens is 
   assert.ok(typeof address === 'object' && address !== null);
   assert.equal(await isFree(address.port, '127.0.0.1'), false);
   assert.match((await listenerOf(address.port)) ?? '', new RegExp(`\\(pid ${process.pid}\\)`));
-  const { ports } = await choosePorts('rootless', '127.0.0.1', new Set([7443, 8443]));
+  const { ports, adaptations } = await choosePorts(
+    'rootless',
+    '127.0.0.1',
+    new Map([
+      [7443, 'darsena other'],
+      [8443, 'darsena other'],
+    ]),
+  );
   assert.equal(new Set(Object.values(ports)).size, 4);
   assert.ok(!Object.values(ports).includes(7443) && !Object.values(ports).includes(8443));
+  assert.match(adaptations[0]?.text.en ?? '', /port 7443 is taken by darsena other/);
 });
 
 test('packages: what dpkg does not call installed is missing, also when its settings are left', () => {

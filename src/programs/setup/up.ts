@@ -315,10 +315,10 @@ async function describeInstance(options: {
 }
 
 /** Ports of other instances stay theirs while they are down. */
-async function portsOfOthers(name: string): Promise<Set<number>> {
-  const ports = new Set<number>();
+async function portsOfOthers(name: string): Promise<Map<number, string>> {
+  const ports = new Map<number, string>();
   for (const other of await instancesOfRoot()) {
-    if (other.name !== name) for (const port of Object.values(other.ports)) ports.add(port);
+    if (other.name !== name) for (const port of Object.values(other.ports)) ports.set(port, `darsena ${other.name}`);
   }
   return ports;
 }
