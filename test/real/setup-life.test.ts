@@ -69,7 +69,7 @@ suite('the life of an instance', { skip, timeout: 300_000 }, () => {
     for (const verb of ['status', 'down', 'logs']) {
       const { code, stderr } = await darsena(verb);
       assert.equal(code, 3, verb);
-      assert.match(stderr, /way out: darsena up/);
+      assert.match(stderr, new RegExp(`way out: darsena --instance ${name} up`));
     }
   });
 
@@ -178,7 +178,7 @@ suite('the life of an instance', { skip, timeout: 300_000 }, () => {
   test('purge without consent changes nothing and exits 3', async () => {
     const { code, stderr } = await darsena('down', '--purge');
     assert.equal(code, 3);
-    assert.match(stderr, /way out: darsena down --purge --yes/);
+    assert.match(stderr, /way out: darsena --instance \S+ down --purge --yes/);
     assert.ok(await exists(files.description));
   });
 

@@ -12,7 +12,7 @@ import { parseEvents, readProblem } from './client.ts';
 import { COMMANDS } from './commands.ts';
 import { complete } from './completion.ts';
 import { readCredentials } from './credentials.ts';
-import { type CommandUnit, createFrame, type Frame, formatError, unitsFor } from './frame.ts';
+import { type CommandUnit, createFrame, type Frame, forInstance, formatError, unitsFor } from './frame.ts';
 import { formatBytes, formatDuration, formatTable, type PrintTarget, printable } from './print.ts';
 import { createLineView, createTreeView } from './progress.ts';
 
@@ -341,6 +341,15 @@ test('help speaks Spanish where the locale does', async () => {
   for (const word of ['Uso:', 'Opciones:', 'Órdenes:', '[opciones]', '[orden]']) assert.ok(help.includes(word), word);
   for (const word of ['Usage', 'Options', 'Commands', '[options]', 'display help'])
     assert.ok(!help.includes(word), word);
+});
+
+test('the way out names the instance that the caller named', () => {
+  const text = { what: 'x', remedy: 'darsena status   (is it running?), sudo darsena up' };
+  assert.equal(forInstance(text, undefined), text);
+  assert.equal(
+    forInstance(text, 't1').remedy,
+    'darsena --instance t1 status   (is it running?), sudo darsena --instance t1 up',
+  );
 });
 
 test('an error without why or way out is one line', () => {

@@ -142,7 +142,8 @@ export function createFrame(options: {
     if (interrupt.signal.aborted && !(error instanceof Fault)) return report(interrupt.signal.reason, command);
     const { text, kind, json } = describeError(error, language);
     if (choices().json) print.json({ error: json });
-    target.writeError(formatError(text, language, print.colour));
+    const named = program.opts<{ instance?: string }>().instance;
+    target.writeError(formatError(forInstance(text, named), language, print.colour));
     return EXIT_CODE[kind];
   };
 
@@ -175,6 +176,12 @@ export function createFrame(options: {
     },
   };
   return frame;
+}
+
+/** A way out that names a command names the instance too, where the caller did. */
+export function forInstance(text: FaultText, instance: string | undefined): FaultText {
+  if (instance === undefined || text.remedy === undefined) return text;
+  return { ...text, remedy: text.remedy.replace(/\bdarsena (?=[a-z])/g, `darsena --instance ${instance} `) };
 }
 
 /** What failed on what; why; the way out. */

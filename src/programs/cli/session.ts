@@ -8,10 +8,10 @@ import { readProblem } from './client.ts';
 import { credentialsPath, readCredentials, removeCredentials, writeCredentials } from './credentials.ts';
 import { cliFault } from './errors.ts';
 
-/** Days that a login of the CLI lasts; control may shorten it. */
-const LOGIN_DAYS = 1;
 const LOGIN_TIMEOUT_MS = 15_000;
-const madeToken = z.object({ token: z.string(), expiresAt: z.string() });
+/** A token and a name: a few hundred characters. */
+const REPLY_CHARACTERS_MAX = 64 * 1024;
+const issuedToken = z.object({ token: z.string(), expiresAt: z.string(), me: z.object({ name: z.string() }) });
 
 interface LoginOptions {
   readonly url?: string;
@@ -41,17 +41,13 @@ export function sessionCommands(cli: CliProgram): void {
     )
     .action(async (options: LoginOptions) => {
       const { url, ca } = await whereTo(cli, options);
-      const { cookie, name } = await openSession(cli, { url, ca, options });
-      const token = madeToken.parse(
-        await sendJson({ url, ca, path: '/me/tokens', body: { name: 'cli', days: LOGIN_DAYS }, cookie, cli }).then(
-          (reply) => reply.body,
-        ),
-      );
+      const issued = await openSession(cli, { url, ca, options });
       const path = credentialsPath(cli.instance);
-      await writeCredentials(path, { url, ca, token: token.token, expiresAt: token.expiresAt }, null);
+      await writeCredentials(path, { url, ca, token: issued.token, expiresAt: issued.expiresAt }, null);
+      const { name } = issued.me;
       cli.print.result({
-        en: `logged in as ${name} until ${token.expiresAt} (${path})`,
-        es: `sesión iniciada como ${name} hasta ${token.expiresAt} (${path})`,
+        en: `logged in as ${name} until ${issued.expiresAt} (${path})`,
+        es: `sesión iniciada como ${name} hasta ${issued.expiresAt} (${path})`,
       });
     });
 
@@ -98,35 +94,22 @@ async function whereTo(cli: CliProgram, options: LoginOptions): Promise<{ url: s
   return { url, ca };
 }
 
+/** Exchanges a one-time code, or a name and a password, for a token. */
 async function openSession(
   cli: CliProgram,
   to: { url: string; ca: string; options: LoginOptions },
-): Promise<{ cookie: string; name: string }> {
+): Promise<z.infer<typeof issuedToken>> {
   const { url, ca, options } = to;
-  const exchange = options.code !== undefined;
   const remedy = 'darsena login --code CODE';
-  const body = exchange
-    ? { code: options.code }
-    : {
-        name: options.user ?? (await cli.ask.text({ en: 'User:', es: 'Usuario:' }, { remedy })),
-        password: await cli.ask.text({ en: 'Password:', es: 'Contraseña:' }, { remedy, secret: true }),
-      };
-  const reply = await sendJson({ url, ca, path: exchange ? '/session/exchange' : '/session', body, cookie: null, cli });
-  const { me } = z.object({ me: z.object({ name: z.string() }) }).parse(reply.body);
-  return { cookie: reply.cookie, name: me.name };
-}
-
-/** A call with a session's cookie instead of a token; the rest of the CLI never needs it. */
-async function sendJson(call: {
-  url: string;
-  ca: string;
-  path: string;
-  body: unknown;
-  cookie: string | null;
-  cli: CliProgram;
-}): Promise<{ body: unknown; cookie: string }> {
-  const { url, ca, path, body, cookie, cli } = call;
-  return new Promise((resolve, reject) => {
+  const body =
+    options.code !== undefined
+      ? { code: options.code }
+      : {
+          name: options.user ?? (await cli.ask.text({ en: 'User:', es: 'Usuario:' }, { remedy })),
+          password: await cli.ask.text({ en: 'Password:', es: 'Contraseña:' }, { remedy, secret: true }),
+        };
+  const path = '/session/token';
+  const text = await new Promise<string>((resolve, reject) => {
     const sent = request(
       new URL(`/api/v1${path}`, url),
       {
@@ -139,25 +122,20 @@ async function sendJson(call: {
           'content-type': 'application/json',
           accept: 'application/json',
           'accept-language': cli.language,
-          'x-darsena': '1',
-          ...(cookie === null ? {} : { cookie }),
         },
       },
       (response) => {
         response.setEncoding('utf8');
-        let text = '';
+        let received = '';
         response.on('data', (chunk: string) => {
-          text += chunk;
+          received += chunk;
+          if (received.length > REPLY_CHARACTERS_MAX) sent.destroy(new Error('its reply is too long'));
         });
         response.on('error', reject);
         response.on('end', () => {
           const status = response.statusCode ?? 0;
-          if (status < 200 || status > 299) {
-            reject(new ProblemReply(readProblem(status, path, text)));
-            return;
-          }
-          const cookies = (response.headers['set-cookie'] ?? []).map((line) => line.split(';')[0] ?? '');
-          resolve({ body: JSON.parse(text), cookie: cookies.join('; ') });
+          if (status >= 200 && status <= 299) resolve(received);
+          else reject(new ProblemReply(readProblem(status, path, received)));
         });
       },
     );
@@ -165,4 +143,7 @@ async function sendJson(call: {
     sent.on('error', (cause) => reject(cliFault('cli.unreachable', { url, reason: cause.message }, { cause })));
     sent.end(JSON.stringify(body));
   });
+  const parsed = issuedToken.safeParse(JSON.parse(text));
+  if (!parsed.success) throw cliFault('cli.strange-reply', { path, reason: 'it is not a token' });
+  return parsed.data;
 }

@@ -2,7 +2,7 @@ import type { CliAsk, Clock, Text } from '../../system/index.ts';
 import { setupFault } from './errors.ts';
 import { currentMode, type Instance, instanceFiles } from './instance.ts';
 import { withInstanceLock } from './lock.ts';
-import { endProcess, socketOwners } from './processes.ts';
+import { endSocketOwners } from './processes.ts';
 import { PROGRAMS_TO_STOP, type ProgramName } from './programs.ts';
 import { purgeInstance, removeWorkloads } from './purge.ts';
 import type { LocalSteps } from './steps.ts';
@@ -49,9 +49,7 @@ export async function takeDown(
           if (await stopProgram(instanceFiles(instance).supervisors, program, clock)) stopped.push(program);
         }
         // An agent that was killed leaves its engine service behind; it listens below our own run folder.
-        for (const owner of await socketOwners(instance.run)) {
-          await endProcess(owner, { clock, graceMs: SERVICE_GRACE_MS });
-        }
+        await endSocketOwners(instance.run, { clock, graceMs: SERVICE_GRACE_MS });
         const names = stopped.join(', ');
         step.detail(
           stopped.length === 0 ? { en: 'nothing ran', es: 'no había nada en marcha' } : { en: names, es: names },

@@ -18,6 +18,7 @@ export {
   readInstance,
   type SystemUser,
 } from './instance.ts';
+export { endSocketOwners } from './processes.ts';
 export { type ProgramName, startProgram } from './programs.ts';
 export { INSTANCE_LABEL } from './purge.ts';
 export { stopProgram, supervisedState, superviseProgram } from './supervisor.ts';

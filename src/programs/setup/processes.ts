@@ -116,6 +116,13 @@ export async function socketOwners(folder: string): Promise<ProcessId[]> {
   return owners;
 }
 
+/** Ends what still listens below a folder of ours, such as the engine service of an agent that was killed. */
+export async function endSocketOwners(folder: string, options: { clock: Clock; graceMs: number }): Promise<void> {
+  for (const owner of await socketOwners(folder)) {
+    if (owner.pid !== process.pid) await endProcess(owner, options);
+  }
+}
+
 /** Which process listens on a local TCP port, where our rights show it: `nginx (pid 812)`. */
 export async function listenerOf(port: number): Promise<string | null> {
   const inodes = new Set<string>();
