@@ -48,10 +48,8 @@ export function planMachine(machine: Machine): MachinePlan {
   if (!machine.limits.raisable) {
     const files = machine.limits.openFiles;
     const processes = Math.min(machine.limits.processes ?? PROCESSES_MAX, PROCESSES_MAX);
-    ulimits = [
-      ...(files === null ? [] : [`nofile=${Math.min(1024, files)}:${files}`]),
-      `nproc=${Math.min(4096, processes)}:${processes}`,
-    ];
+    // Soft and hard alike: Podman 4.3 hands different ones to a pod's infra container the wrong way round (runc: EINVAL).
+    ulimits = [...(files === null ? [] : [`nofile=${files}:${files}`]), `nproc=${processes}:${processes}`];
     adapt('ulimits', {
       en: `limits cannot be raised here (no CAP_SYS_RESOURCE): a container may open ${files ?? 'all'} files and run ${processes} processes at most`,
       es: `aquí no se pueden subir los límites (sin CAP_SYS_RESOURCE): un contenedor puede abrir ${files ?? 'todos los'} archivos y tener ${processes} procesos como máximo`,

@@ -20,7 +20,11 @@ interface NodeProgram {
 const NODE_PROGRAMS: Readonly<Record<NodeProgramName, NodeProgram>> = {
   control: { oldSpaceMib: 768, semiSpaceMib: 2, flags: [] },
   agent: { oldSpaceMib: 256, semiSpaceMib: 1, flags: [] },
-  sensor: { oldSpaceMib: 256, semiSpaceMib: 1, flags: ['--enable-experimental-regexp-engine-on-excessive-backtracks'] },
+  sensor: {
+    oldSpaceMib: 256,
+    semiSpaceMib: 1,
+    flags: ['--expose-gc'],
+  },
 };
 
 /** The programs of an instance in the order in which they are started. */
@@ -91,7 +95,8 @@ function nodeEnvironment(instance: Instance, name: NodeProgramName): Record<stri
 const ENTRIES: Readonly<Record<NodeProgramName, readonly string[]>> = {
   control: ['control.ts'],
   agent: ['agent.ts'],
-  sensor: ['sensor.ts', 'sensor/worker.ts'],
+  // The process ends itself when it refuses to start, so it comes last.
+  sensor: ['sensor/worker.ts', 'sensor.ts'],
 };
 
 /**

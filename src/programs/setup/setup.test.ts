@@ -100,7 +100,7 @@ test('each lack of the machine is adapted to and said in both languages', () => 
     [
       { limits: { raisable: false, openFiles: 20_000, processes: 96_365 } },
       'ulimits',
-      (plan) => plan.ulimits?.join() === 'nofile=1024:20000,nproc=4096:8192' && plan.runtime === 'runc',
+      (plan) => plan.ulimits?.join() === 'nofile=20000:20000,nproc=8192:8192' && plan.runtime === 'runc',
     ],
     [
       { limits: { raisable: false, openFiles: 512, processes: 100 } },
@@ -250,7 +250,7 @@ test('the engine takes images from our registry only', () => {
   assert.match(contents.get(files.registriesConf) ?? '', /location = "127\.0\.0\.1:7449"/);
   assert.match(
     contents.get(files.containersConf) ?? '',
-    /default_ulimits = \["nofile=1024:20000", "nproc=4096:8192"\]/,
+    /default_ulimits = \["nofile=20000:20000", "nproc=8192:8192"\]/,
   );
   assert.equal(files.storageConf, null);
 });
