@@ -30,6 +30,8 @@ import { type Instance, instanceFiles, readInstance } from './setup/instance.ts'
 
 /** Statuses that change together go out together. */
 const STATUS_GATHER_MS = 20;
+/** A pull waits so long for control's first word. */
+const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
 
 /** What the agent keeps of control's word, so that this host goes on as it should while control is away. */
@@ -76,6 +78,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await service.start();
   const engine = new PodmanEngine({ socketPath: instance.podman.socket, instance: instance.name });
 
+  const registryAddress = `${instance.bind}:${instance.ports.console}`;
+  const firstToken = Promise.withResolvers<void>();
   let registryToken = '';
   let revision = 0;
   const statuses = new Map<string, WorkloadStatus>();
@@ -117,7 +121,11 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     gate,
     askProbe: realProbes(engine, async () => (await engine.facts()).rootless),
     contents: new ContentFiles(join(instance.run, 'agent', 'content')),
-    credentials: async () => ({ username: 'host', password: registryToken }),
+    credentials: async () => {
+      // Right after a start control has not spoken yet; a pull without a token would only fail and back off.
+      if (registryToken === '') await Promise.race([firstToken.promise, clock.sleep(TOKEN_WAIT_MS)]);
+      return registryToken === '' ? null : { address: registryAddress, username: 'host', password: registryToken };
+    },
     onStatus: (status) => {
       const { project, environment, name } = status.key;
       statuses.set(`${project}/${environment}/${name}`, status);
@@ -158,6 +166,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     switch (message.type) {
       case 'welcome':
         registryToken = message.registryToken;
+        firstToken.resolve();
         return;
       case 'edge-certificate':
         edge.setCertificate(message.certificate);

@@ -37,7 +37,7 @@ import {
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
 import { registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
-import { registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
+import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { EventStream, maySeeOperation } from './control/events.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
@@ -215,6 +215,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     intake,
     operations,
     registry,
+    trust,
     lastReport: (digest) => scans.report(digest),
     sourceFolder: join(files.control.folder, 'sources'),
     offers,
@@ -440,14 +441,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   ): Promise<void> {
     switch (message.type) {
       case 'host': {
-        const name = `builder:${host}`;
-        const known = (await trust.keys()).some((key) => key.name === name);
-        if (!known) {
-          await trust.addPublicKey(
-            { name, uses: ['image', 'provenance'], repositories: ['**'], publicKeyPem: message.facts.builderKey },
-            `agent:${host}`,
-          );
-        }
+        // Named by its key too: a host that joins again with another builder key is believed, and the old key stands apart.
+        const { builderKey } = message.facts;
+        const name = `builder:${host}:${readPublicKey(builderKey, host).id.slice(0, 12)}`;
+        await trust.addPublicKey(
+          { name, uses: ['image', 'provenance'], repositories: ['**'], publicKeyPem: builderKey },
+          `agent:${host}`,
+        );
         status.changed();
         break;
       }

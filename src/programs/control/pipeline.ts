@@ -31,7 +31,7 @@ import type { Operation, OperationContext, Operations, StepHandle } from '../../
 import type { Registry } from '../../registry/index.ts';
 import type { ScanReport } from '../../scan/index.ts';
 import { type Clock, Fault, type Json, newId, type Text } from '../../system/index.ts';
-import { toReferrer } from '../../trust/index.ts';
+import type { Trust } from '../../trust/index.ts';
 import type { Hosts } from './hosts.ts';
 import type { Intake } from './intake.ts';
 import { SourceBundle } from './sources.ts';
@@ -50,6 +50,7 @@ export interface PipelineParts {
   readonly intake: Intake;
   readonly operations: Operations;
   readonly registry: Registry;
+  readonly trust: Trust;
   /** The newest scan report of an image, or null. */
   readonly lastReport: (digest: Digest) => Promise<ScanReport | null>;
   readonly sourceFolder: string;
@@ -372,7 +373,7 @@ export class Pipeline implements Releases {
       sizeBytes: number;
       bundles: string[];
     };
-    await this.#attach(made.repository, made.digest, made.bundles);
+    await this.#attach(made.repository, made.digest, made.bundles, actor);
     await this.#parts.intake.admit({ repository: made.repository, digest: made.digest, actor }, step);
     step.done({
       en: `${made.packages} packages, ${megabytes(made.sizeBytes)}`,
@@ -439,7 +440,7 @@ export class Pipeline implements Releases {
       es: `${made.layers.length} capas, ${megabytes(made.sizeBytes)}, ${made.cacheHits} de ${made.steps} pasos de la caché`,
     });
     const signing = context.step({ en: `Signatures of ${name}`, es: `Firmas de ${name}` });
-    await this.#attach(repository, made.digest, made.bundles);
+    await this.#attach(repository, made.digest, made.bundles, request.by.actor);
     signing.done({ en: 'image and provenance, by the builder', es: 'imagen y procedencia, por el constructor' });
     const scanning = context.step({ en: `Scan ${name}`, es: `Examinar ${name}` });
     const { report } = await this.#parts.intake.admit(
@@ -450,20 +451,10 @@ export class Pipeline implements Releases {
     return { name, repository, digest: made.digest };
   }
 
-  /** Stores signatures beside their image. */
-  async #attach(repository: string, digest: Digest, bundles: readonly string[]): Promise<void> {
-    const { registry, clock } = this.#parts;
-    const subject = await registry.resolve(repository, digest);
-    if (subject === null) throw deployFault('deploy.image-unknown', { image: `${repository}@${digest}` });
-    for (const text of bundles) {
-      const referrer = toReferrer(
-        Buffer.from(text, 'base64'),
-        { mediaType: subject.mediaType, digest, size: subject.bytes.length },
-        { createdAt: clock.now() },
-      );
-      for (const blob of referrer.blobs) await registry.putBlob(repository, blob.bytes, blob.digest);
-      await registry.putManifest(repository, referrer.manifestBytes, referrer.mediaType);
-    }
+  /** Keeps what the builder signed beside the image; a bundle that does not count is refused. */
+  async #attach(repository: string, digest: Digest, bundles: readonly string[], actor: string): Promise<void> {
+    for (const text of bundles)
+      await this.#parts.trust.attach(Buffer.from(text, 'base64'), { digest, repository }, actor);
   }
 
   /** What would run in the environment, and the answer to whether it may: one verdict for each image of each workload. */

@@ -219,8 +219,8 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
       kind: 'incident',
       weight: incident.state === 'open' ? 100 : 80,
       text: {
-        en: `Incident ${incident.number}: ${incident.title}`,
-        es: `Incidente ${incident.number}: ${incident.title}`,
+        en: `Incident ${incident.number}: ${incident.title.en}`,
+        es: `Incidente ${incident.number}: ${incident.title.es}`,
       },
       href: `/incidents/${incident.number}`,
       action: { en: 'Look and respond', es: 'Ver y responder' },

@@ -70,6 +70,8 @@ function connect<T>(url: string): { db: Kysely<T>; kind: DatabaseKind } {
     const types = new pg.TypeOverrides();
     types.setTypeParser(pg.types.builtins.INT8, Number);
     const pool = new pg.Pool({ connectionString: url, max: 10, types });
+    // A connection that drops while nobody uses it is replaced at the next query, which tells its caller if it cannot be.
+    pool.on('error', () => undefined);
     return { db: new Kysely<T>({ dialect: new PostgresDialect({ pool }) }), kind: 'postgres' };
   }
   throw databaseFault('system.database-url', { scheme: url.split(':', 1)[0] ?? '' });

@@ -101,6 +101,8 @@ export interface LocalImage {
 }
 
 export interface RegistryCredentials {
+  /** Where the name in image references really leads (`host:port`): the only place that these are sent to. */
+  readonly address: string;
   readonly username: string;
   readonly password: string;
 }

@@ -643,10 +643,13 @@ function userText(user: number, group: number | null): string {
   return group === null ? String(user) : `${user}:${group}`;
 }
 
-function registryAuth(credentials: RegistryCredentials): string {
-  const { username, password } = credentials;
+/**
+ * Credentials by address, as Podman's REST API takes several: given without one they are dropped when registries.conf
+ * leads the image's name to another address, which ours does.
+ */
+function registryAuth({ address, username, password }: RegistryCredentials): string {
   // Podman decodes with Go's URLEncoding, which wants the padding that Node's base64url leaves out.
-  const text = Buffer.from(JSON.stringify({ username, password })).toString('base64url');
+  const text = Buffer.from(JSON.stringify({ [address]: { username, password } })).toString('base64url');
   return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
 }
 
