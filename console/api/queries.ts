@@ -25,6 +25,7 @@ import type {
   Status,
   Token,
   User,
+  Verdict,
   Volume,
   WorkloadStatus,
 } from './types.ts';
@@ -48,7 +49,6 @@ export const FACTS_PER_PAGE = 100;
 export interface FactFilter {
   readonly kind: string;
   readonly project: string;
-  readonly subject: string;
 }
 
 /** One entry for each thing the console reads; the first word of the key is what live events invalidate. */
@@ -95,6 +95,11 @@ export const queries = {
     queryOptions({
       queryKey: ['images', project, digest, 'signatures'],
       queryFn: () => listOf<Signature>(apiPath(['projects', project, 'images', digest, 'signatures'])),
+    }),
+  verdicts: (project: string, digest: string) =>
+    queryOptions({
+      queryKey: ['images', project, digest, 'verdicts'],
+      queryFn: () => listOf<Verdict>(apiPath(['projects', project, 'verdicts'], { digest })),
     }),
   advisories: () => queryOptions({ queryKey: ['advisories'], queryFn: () => listOf<AdvisorySource>('/advisories') }),
   policies: () => queryOptions({ queryKey: ['policies'], queryFn: () => listOf<Policy>('/policies') }),

@@ -171,7 +171,7 @@ export interface Verdict {
     readonly effect: string;
     readonly message: Text;
     readonly remedy: Text | null;
-    readonly subject: string;
+    readonly subject: string | null;
   }[];
   readonly policy: { readonly name: string; readonly version: string | number };
   readonly project: string;
@@ -274,12 +274,12 @@ export interface Station {
 export interface ImageDetail extends Image {
   readonly config: {
     readonly created: string | null;
-    readonly architecture: string;
+    readonly architecture: string | null;
     readonly user: string | null;
     readonly entrypoint: readonly string[] | null;
     readonly cmd: readonly string[] | null;
     readonly env: readonly string[];
-  };
+  } | null;
   readonly layersList: readonly {
     readonly digest: string;
     readonly sizeBytes: number;
@@ -287,7 +287,8 @@ export interface ImageDetail extends Image {
   }[];
   readonly referrers: readonly {
     readonly digest: string;
-    readonly artifactType: string;
+    readonly artifactType: string | null;
+    readonly mediaType?: string;
     readonly sizeBytes: number;
     readonly createdAt: string | null;
   }[];
@@ -342,7 +343,6 @@ export interface ScanReport {
     readonly coverage: Readonly<Record<string, 'data' | 'no-data'>>;
   };
   readonly durationMs: number;
-  readonly layers: number;
 }
 
 export interface Signature {
@@ -417,7 +417,8 @@ export type IncidentState = 'open' | 'acknowledged' | 'contained' | 'closed';
 
 export interface Incident {
   readonly number: number;
-  readonly project: string;
+  /** Null for what happened on a host outside any container of the platform. */
+  readonly project: string | null;
   readonly environment: string | null;
   readonly workload: string | null;
   readonly pod: string | null;
@@ -463,7 +464,8 @@ export interface ProcessNode {
   readonly ppid: number;
   readonly name: string;
   readonly cmdline: string;
-  readonly uid: number;
+  /** Null where only a descendant was seen. */
+  readonly uid: number | null;
   readonly user: string | null;
   readonly startedAt: string | null;
   readonly alert: boolean;
@@ -475,6 +477,7 @@ export interface IncidentDetail extends Incident {
   readonly timeline: readonly {
     readonly at: string;
     readonly kind: string;
+    readonly tone?: 'plain' | 'good' | 'warn' | 'bad';
     readonly title: Text;
     readonly actor: string | null;
     readonly href: string | null;
@@ -496,14 +499,15 @@ export interface Host {
   readonly name: string;
   readonly state: 'connected' | 'away';
   readonly lastSeenAt: string;
-  readonly kernel: { readonly release: string; readonly version: string };
+  /** Null until the agent of the host has told. */
+  readonly kernel: { readonly release: string; readonly version: string } | null;
   readonly engine: {
     readonly name: string;
     readonly version: string;
     readonly runtime: string;
     readonly rootless: boolean;
-  };
-  readonly cgroup: 'v1' | 'v2' | 'hybrid';
+  } | null;
+  readonly cgroup: 'v1' | 'v2' | 'hybrid' | null;
   readonly sensor: {
     readonly state: string;
     readonly coverage: {
@@ -512,7 +516,7 @@ export interface Host {
     };
     readonly lost: Readonly<Record<string, number>>;
     readonly events: number;
-  };
+  } | null;
   readonly adaptations: readonly Adaptation[];
 }
 

@@ -23,7 +23,7 @@ import {
   Split,
   When,
 } from '../shell/parts/surface.tsx';
-import { type Column, Table } from '../shell/parts/table.tsx';
+import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import './audit.css';
@@ -31,8 +31,7 @@ import { words } from './words.ts';
 
 const keyOf = (fact: Fact) => String(fact.seq);
 
-/** Kinds as people filter them: by the thing they speak of. */
-const KINDS = [...new Set(Object.keys(factWords.en).map((kind) => kind.split('.')[0] ?? ''))].sort();
+const KINDS = Object.keys(factWords.en).sort();
 
 function VerificationResult({ result }: { result: AuditVerification }) {
   const t = useWords(words);
@@ -156,27 +155,27 @@ export default function AuditPage() {
   const shell = useWords(shellWords);
   const [kind, setKind] = useSearchParam('kind');
   const [project, setProject] = useSearchParam('project');
-  const [subject, setSubject] = useSearchParam('subject');
+  const [filter, setFilter] = useSearchParam('q');
   const [before] = useSearchParam('before');
   const projects = useQuery(queries.projects()).data ?? [];
-  const facts = useQuery(queries.facts({ kind, project, subject }, before === '' ? null : before));
+  const facts = useQuery(queries.facts({ kind, project }, before === '' ? null : before));
   const verification = useQuery(queries.verification());
   const live = useDeferredValue(useLiveFacts());
 
   // Drawn with low priority: a flood of facts must not hold up typing.
   const read = facts.data;
   const shown = useMemo(() => {
-    if (read === undefined || before !== '') return read;
+    if (read === undefined) return read;
+    const matches = (fact: Fact) =>
+      matchesFilter(filter, [fact.subject, fact.actor, fact.kind, fact.project, fact.digest]);
+    if (before !== '') return read.filter(matches);
     const known = new Set(read.map((fact) => fact.seq));
     const fresh = live.filter(
       (fact) =>
-        !known.has(fact.seq) &&
-        (kind === '' || fact.kind.startsWith(kind)) &&
-        (project === '' || fact.project === project) &&
-        (subject === '' || fact.subject.includes(subject)),
+        !known.has(fact.seq) && (kind === '' || fact.kind === kind) && (project === '' || fact.project === project),
     );
-    return [...fresh, ...read];
-  }, [read, live, before, kind, project, subject]);
+    return [...fresh, ...read].filter(matches);
+  }, [read, live, before, kind, project, filter]);
 
   return (
     <div className="page">
@@ -204,7 +203,7 @@ export default function AuditPage() {
       {verification.error === null ? null : <Failure error={verification.error} />}
       {verification.data === undefined ? null : <VerificationResult result={verification.data} />}
       <div className="toolbar">
-        <FilterBox value={subject} onChange={setSubject} label={t('subject')} />
+        <FilterBox value={filter} onChange={setFilter} label={t('filter')} />
         <Select
           bare
           label={t('kind')}
@@ -221,7 +220,7 @@ export default function AuditPage() {
         />
       </div>
       <Loaded query={{ ...facts, data: shown }}>
-        {(rows) => <FactTable facts={rows} scope={`${kind} ${project} ${subject} ${before}`} />}
+        {(rows) => <FactTable facts={rows} scope={`${kind} ${project} ${filter} ${before}`} />}
       </Loaded>
     </div>
   );

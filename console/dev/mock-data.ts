@@ -459,7 +459,6 @@ function scan(imageDigest: string, findings: readonly Finding[]): ScanReport {
     summary: { state: findings.length === 0 ? 'clean' : 'findings', byRisk: countByRisk(findings) },
     advisories: { sources: SOURCES, coverage: { deb: 'data', npm: 'data', pypi: 'no-data' } },
     durationMs: 1840,
-    layers: 4,
   };
 }
 
@@ -691,7 +690,7 @@ function workload(
     replicas: Array.from({ length: wanted }, (_, index) => ({
       name: `${project}-${environment}-${name}-${index + 1}`,
       podId: digest(`${project}${environment}${name}${index}`).slice(7, 19),
-      phase: index < ready ? 'Running' : 'CrashLoopBackOff',
+      phase: index < ready ? 'running' : 'waiting',
       ready: index < ready,
       restarts: index < ready ? 0 : 7,
       startedAt: ago(2 * HOUR),

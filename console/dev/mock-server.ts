@@ -103,7 +103,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       data.promotions = data.promotions.map((item) => (item.id === changed.id ? changed : item));
       return changed;
     }),
-    route('POST', '/projects/:p/promotions', () => found(data.promotions[0])),
+    route('POST', '/projects/:p/promotions', () => found(data.operations[0])),
     route('POST', '/projects/:p/environments/:e/rollback', () => data.operations[0]),
     route('GET', '/projects/:p/images', ({ params }) => list(data.images.filter((item) => item.project === params[0]))),
     route('GET', '/projects/:p/images/:d', ({ params }) => imageOf(params[0], params[1])),
@@ -116,6 +116,13 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       serialNumber: params[1],
     })),
     route('GET', '/projects/:p/images/:d/signatures', ({ params }) => list(data.signatures[params[1] ?? ''] ?? [])),
+    route('GET', '/projects/:p/verdicts', ({ query }) =>
+      list(
+        [...data.releases, ...data.promotions]
+          .map((item) => item.verdict)
+          .filter((verdict) => verdict?.digest === query.get('digest')),
+      ),
+    ),
     route('GET', '/routes', () => list(data.routes)),
     route('GET', '/volumes', () => list(data.volumes)),
     route('GET', '/advisories', () => list(data.advisories)),
@@ -181,6 +188,12 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       data.users = [...data.users, user];
       return { user, code: 'k7f2-9qhd-x3', url: `${url()}/login#code=k7f2-9qhd-x3` };
     }),
+    route('POST', '/users/:name/code', () => ({ code: 'm4r-77', url: `${url()}/login#code=m4r-77` })),
+    route('POST', '/me/language', ({ body }) => {
+      data.me = { ...data.me, language: body['language'] === 'es' ? 'es' : 'en' };
+      return {};
+    }),
+    route('POST', '/advisories/update', () => ({})),
     route('DELETE', '/users/:name', ({ params }) => {
       data.users = data.users.filter((item) => item.name !== params[0]);
       return {};

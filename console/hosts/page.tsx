@@ -10,10 +10,12 @@ import { words as shellWords } from '../shell/words.ts';
 import './hosts.css';
 import { words } from './words.ts';
 
-function Coverage({ host }: { host: Host }) {
+type Sensor = NonNullable<Host['sensor']>;
+
+function Coverage({ sensor }: { sensor: Sensor }) {
   const t = useWords(words);
   const text = useText();
-  const { programs, missing } = host.sensor.coverage;
+  const { programs, missing } = sensor.coverage;
   return (
     <div className="coverage">
       <div>
@@ -45,16 +47,16 @@ function Coverage({ host }: { host: Host }) {
   );
 }
 
-function Losses({ host }: { host: Host }) {
+function Losses({ sensor }: { sensor: Sensor }) {
   const t = useWords(words);
   const formats = useFormats();
-  const lost = Object.entries(host.sensor.lost);
+  const lost = Object.entries(sensor.lost);
   const any = lost.some(([, count]) => count > 0);
   return (
     <div className="losses">
       <Facts
         items={[
-          [t('events'), formats.number(host.sensor.events)],
+          [t('events'), formats.number(sensor.events)],
           [
             t('lost'),
             any ? (
@@ -98,20 +100,20 @@ function HostCard({ host }: { host: Host }) {
                 [
                   t('kernel'),
                   <span key="k">
-                    <span className="mono">{host.kernel.release}</span>
+                    <span className="mono">{host.kernel?.release ?? '—'}</span>
                     <br />
-                    <span className="mono quiet-text">{host.kernel.version}</span>
+                    <span className="mono quiet-text">{host.kernel?.version}</span>
                   </span>,
                 ],
-                [t('cgroups'), host.cgroup],
+                [t('cgroups'), host.cgroup ?? '—'],
                 [
                   t('engine'),
                   <span key="e" className="chips">
-                    {host.engine.name} {host.engine.version}
-                    <Chip>{host.engine.rootless ? t('rootless') : t('rootful')}</Chip>
+                    {host.engine === null ? '—' : `${host.engine.name} ${host.engine.version}`}
+                    {host.engine === null ? null : <Chip>{host.engine.rootless ? t('rootless') : t('rootful')}</Chip>}
                   </span>,
                 ],
-                [t('runtime'), host.engine.runtime],
+                [t('runtime'), host.engine?.runtime ?? '—'],
               ]}
             />
           </Panel>
@@ -130,11 +132,15 @@ function HostCard({ host }: { host: Host }) {
             )}
           </Panel>
         </div>
-        <Panel title={t('sensor')} actions={<State state={host.sensor.state} />}>
-          <div className="stack">
-            <Coverage host={host} />
-            <Losses host={host} />
-          </div>
+        <Panel title={t('sensor')} actions={<State state={host.sensor?.state ?? 'absent'} />}>
+          {host.sensor === null ? (
+            <p className="quiet-text">{t('noSensor')}</p>
+          ) : (
+            <div className="stack">
+              <Coverage sensor={host.sensor} />
+              <Losses sensor={host.sensor} />
+            </div>
+          )}
         </Panel>
       </div>
     </section>

@@ -51,7 +51,7 @@ export function LayerList({ image }: { image: ImageDetail }) {
       id: 'type',
       label: t('artifact'),
       grow: true,
-      cell: (referrer) => <span className="mono">{referrer.artifactType}</span>,
+      cell: (referrer) => <span className="mono">{referrer.artifactType ?? referrer.mediaType ?? '—'}</span>,
     },
     {
       id: 'digest',

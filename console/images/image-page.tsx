@@ -21,14 +21,15 @@ import { words } from './words.ts';
 function Configuration({ image }: { image: ImageDetail }) {
   const t = useWords(words);
   const { config } = image;
+  if (config === null) return null;
   const argv = (values: readonly string[] | null) =>
-    values === null ? <span className="quiet-text">—</span> : <code>{values.join(' ')}</code>;
+    values === null || values.length === 0 ? <span className="quiet-text">—</span> : <code>{values.join(' ')}</code>;
   return (
     <Panel title={t('configuration')}>
       <Facts
         items={[
           [t('created'), <When key="c" at={config.created} />],
-          [t('architecture'), config.architecture],
+          [t('architecture'), config.architecture ?? '—'],
           [t('user'), config.user === null || config.user === '' ? t('rootUser') : config.user],
           [t('entrypoint'), argv(config.entrypoint)],
           [t('command'), argv(config.cmd)],

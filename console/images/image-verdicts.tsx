@@ -9,11 +9,10 @@ import { type Column, Table } from '../shell/parts/table.tsx';
 import { VerdictCard } from '../shell/parts/verdict.tsx';
 import { words } from './words.ts';
 
-/** Full verdicts live with the releases and promotions that asked for them: the newest for each environment is shown. */
-function newestVerdicts(verdicts: readonly (Verdict | null)[], digests: ReadonlySet<string>): readonly Verdict[] {
+/** The newest verdict of each door and environment, with its reasons. */
+function newestVerdicts(verdicts: readonly Verdict[]): readonly Verdict[] {
   const newest = new Map<string, Verdict>();
   for (const verdict of verdicts) {
-    if (verdict === null || !digests.has(verdict.digest)) continue;
     const key = `${verdict.environment}/${verdict.door}`;
     const known = newest.get(key);
     if (known === undefined || known.at < verdict.at) newest.set(key, verdict);
@@ -23,12 +22,7 @@ function newestVerdicts(verdicts: readonly (Verdict | null)[], digests: Readonly
 
 export function ImageVerdicts({ project, image }: { project: string; image: ImageDetail }) {
   const t = useWords(words);
-  const releases = useQuery(queries.releases(project)).data ?? [];
-  const promotions = useQuery(queries.promotions(project)).data ?? [];
-  const full = newestVerdicts(
-    [...releases.map((release) => release.verdict), ...promotions.map((promotion) => promotion.verdict)],
-    new Set([image.digest]),
-  );
+  const full = newestVerdicts(useQuery(queries.verdicts(project, image.digest)).data ?? []);
   const columns: readonly Column<ImageDetail['verdicts'][number]>[] = [
     {
       id: 'environment',

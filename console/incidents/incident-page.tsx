@@ -86,7 +86,9 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
   const t = useWords(words);
   return (
     <>
-      {incident.digest === null ? null : <ImageThread project={incident.project} digest={incident.digest} />}
+      {incident.digest === null || incident.project === null ? null : (
+        <ImageThread project={incident.project} digest={incident.digest} />
+      )}
       <div className="columns">
         <div className="stack">
           <Panel title={t('timeline')}>
@@ -137,7 +139,7 @@ export default function IncidentPage() {
       >
         {data === undefined ? null : (
           <p className="page-sub">
-            {data.workload === null || data.environment === null ? (
+            {data.project === null || data.workload === null || data.environment === null ? (
               <span>{data.project}</span>
             ) : (
               <Link to={addresses.workload(data.project, data.environment, data.workload)}>

@@ -8,7 +8,10 @@ import { insideAddress, Link } from '../shell/router.tsx';
 
 type Entry = IncidentDetail['timeline'][number];
 
-function toneOf(kind: string): Tone {
+const TONES = { plain: 'absent', good: 'ok', warn: 'warn', bad: 'bad' } as const;
+
+function toneOf({ tone, kind }: Entry): Tone {
+  if (tone !== undefined) return TONES[tone];
   if (kind.startsWith('alert.')) return 'bad';
   if (kind.startsWith('incident.') || kind.startsWith('access.')) return 'warn';
   if (kind.startsWith('action.')) return 'pending';
@@ -24,7 +27,7 @@ export function IncidentTimeline({ entries }: { entries: readonly Entry[] }) {
     <ol className="timeline">
       {ordered.map((entry) => {
         const to = insideAddress(entry.href);
-        const tone = toneOf(entry.kind);
+        const tone = toneOf(entry);
         return (
           <li key={`${entry.at} ${entry.kind} ${entry.title.en}`} className={`tone-${tone}`}>
             <span className="timeline-mark">

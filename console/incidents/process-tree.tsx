@@ -20,7 +20,7 @@ function ProcessItem({ node }: { node: ProcessNode }) {
         </code>
         {node.alert ? <StateBadge tone="bad">{t('alerted')}</StateBadge> : null}
         <span className="process-meta">
-          {node.user ?? node.uid}
+          {node.user ?? (node.uid === null ? '' : `uid ${node.uid}`)}
           {node.startedAt === null ? null : <span className="mono"> {formats.clock(node.startedAt)}</span>}
         </span>
       </div>

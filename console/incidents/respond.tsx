@@ -4,7 +4,7 @@ import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import type { IncidentDetail } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
-import { Button, Field } from '../shell/parts/controls.tsx';
+import { Button, Field, Select } from '../shell/parts/controls.tsx';
 import { Dialog, Failure } from '../shell/parts/surface.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
@@ -13,12 +13,22 @@ import { words } from './words.ts';
 
 type Action = 'kill' | 'acknowledge' | 'close';
 
+const DECISIONS = ['confirmed', 'false-alarm', 'accepted', 'test'] as const;
+type Decision = (typeof DECISIONS)[number];
+const DECISION_WORDS = {
+  confirmed: 'decisionConfirmed',
+  'false-alarm': 'decisionFalseAlarm',
+  accepted: 'decisionAccepted',
+  test: 'decisionTest',
+} as const;
+
 function useRespond(incident: IncidentDetail, onDone: () => void) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (request: { action: Action; reason?: string }) =>
+    mutationFn: (request: { action: Action; reason?: string; decision?: Decision }) =>
       api.post(apiPath(['incidents', incident.number, 'respond']), {
         action: request.action,
+        ...(request.decision === undefined ? {} : { decision: request.decision }),
         ...(request.reason === undefined || request.reason === '' ? {} : { reason: request.reason }),
       }),
     onSuccess: async () => {
@@ -34,7 +44,8 @@ function KillDialog({ incident, onClose }: { incident: IncidentDetail; onClose: 
   const shell = useWords(shellWords);
   const [typed, setTyped] = useState('');
   const [reason, setReason] = useState('');
-  const workloads = useQuery(queries.workloads(incident.project)).data ?? [];
+  const workloads =
+    useQuery({ ...queries.workloads(incident.project ?? ''), enabled: incident.project !== null }).data ?? [];
   const respond = useRespond(incident, onClose);
   const workload = incident.workload ?? incident.container ?? '';
   const environment = incident.environment ?? '';
@@ -93,6 +104,7 @@ function CloseDialog({ incident, onClose }: { incident: IncidentDetail; onClose:
   const t = useWords(words);
   const shell = useWords(shellWords);
   const [reason, setReason] = useState('');
+  const [decision, setDecision] = useState<Decision>('confirmed');
   const respond = useRespond(incident, onClose);
   return (
     <Dialog title={t('closeTitle', { number: String(incident.number) })} onClose={onClose}>
@@ -100,11 +112,17 @@ function CloseDialog({ incident, onClose }: { incident: IncidentDetail; onClose:
         className="dialog-body"
         onSubmit={(event) => {
           event.preventDefault();
-          respond.mutate({ action: 'close', reason });
+          respond.mutate({ action: 'close', decision, reason });
         }}
       >
         <p>{t('closeText')}</p>
         <p className="quiet-text">{t('reopenNote')}</p>
+        <Select
+          label={t('decision')}
+          value={decision}
+          onPick={(value) => setDecision(DECISIONS.find((known) => known === value) ?? 'confirmed')}
+          options={DECISIONS.map((known) => [known, t(DECISION_WORDS[known])])}
+        />
         <Field label={t('reason')} value={reason} onChange={(event) => setReason(event.target.value)} />
         {respond.error === null ? null : <Failure error={respond.error} />}
         <div className="dialog-actions">
@@ -123,7 +141,7 @@ export function Respond({ incident }: { incident: IncidentDetail }) {
   const me = useMe();
   const [open, setOpen] = useState<'none' | 'kill' | 'close'>('none');
   const acknowledge = useRespond(incident, () => setOpen('none'));
-  if (incident.state === 'closed' || !hasRole(me, ['admin', 'analyst'], incident.project)) return null;
+  if (incident.state === 'closed' || !hasRole(me, ['admin', 'analyst'], incident.project ?? '*')) return null;
   return (
     <>
       {incident.state === 'open' ? (

@@ -3,7 +3,7 @@ import { queries } from '../api/queries.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useWords } from '../shell/language.tsx';
 import { Loaded, PageHead, Tabs } from '../shell/parts/surface.tsx';
-import { useParams } from '../shell/router.tsx';
+import { useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { EnvironmentLanes } from './environment-lanes.tsx';
 import './projects.css';
@@ -15,7 +15,10 @@ import { WorkloadList } from './workload-list.tsx';
 export default function ProjectPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
-  const { project: name, tab = 'environments' } = useParams<'project' | 'tab'>();
+  const { project: name, tab: path = 'environments' } = useParams<'project' | 'tab'>();
+  // A task of the overview points straight at its promotion.
+  const [pointed] = useSearchParam('promotion');
+  const tab = pointed === '' ? path : 'promotions';
   const project = useQuery(queries.project(name));
   const promotions = useQuery(queries.promotions(name)).data ?? [];
   const waiting = promotions.filter((promotion) => promotion.state === 'awaiting-approval').length;

@@ -68,7 +68,9 @@ function Approvals({ promotion }: { promotion: Promotion }) {
 
 export function PromotionList({ project }: { project: string }) {
   const t = useWords(words);
-  const { id = '' } = useParams<'id'>();
+  const { id: fromPath = '' } = useParams<'id'>();
+  const [pointed] = useSearchParam('promotion');
+  const id = pointed === '' ? fromPath : pointed;
   const promotions = useQuery(queries.promotions(project));
   const [picked, select] = useSearchParam('sel');
   const columns: readonly Column<Promotion>[] = [

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { EnvironmentSummary } from '../api/types.ts';
+import type { EnvironmentSummary, OperationSummary } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useWords } from '../shell/language.tsx';
 import { Button, Select } from '../shell/parts/controls.tsx';
@@ -28,11 +28,12 @@ export function PromoteDialog({
   const client = useQueryClient();
   const navigate = useNavigate();
   const promote = useMutation({
-    mutationFn: () => api.post(apiPath(['projects', project, 'promotions']), { from: from.name, to: to.name }),
-    onSuccess: async () => {
+    mutationFn: () =>
+      api.post<OperationSummary>(apiPath(['projects', project, 'promotions']), { from: from.name, to: to.name }),
+    onSuccess: async (operation) => {
       await client.invalidateQueries({ queryKey: ['promotions'] });
       onClose();
-      navigate(addresses.project(project, 'promotions'));
+      navigate(addresses.operation(operation.id));
     },
   });
   return (
@@ -66,6 +67,7 @@ export function RollBackDialog({
   const t = useWords(words);
   const shell = useWords(shellWords);
   const client = useQueryClient();
+  const navigate = useNavigate();
   const releases = useQuery(queries.releases(project)).data ?? [];
   const earlier = releases.filter(
     (release) =>
@@ -74,11 +76,15 @@ export function RollBackDialog({
   const [picked, setPicked] = useState<number | null>(first ?? null);
   const number = picked ?? earlier[0]?.number;
   const rollBack = useMutation({
-    mutationFn: () => api.post(apiPath(['projects', project, 'environments', environment, 'rollback']), { to: number }),
-    onSuccess: async () => {
+    mutationFn: () =>
+      api.post<OperationSummary>(apiPath(['projects', project, 'environments', environment, 'rollback']), {
+        to: number,
+      }),
+    onSuccess: async (operation) => {
       await client.invalidateQueries({ queryKey: ['releases'] });
       await client.invalidateQueries({ queryKey: ['projects'] });
       onClose();
+      navigate(addresses.operation(operation.id));
     },
   });
   return (

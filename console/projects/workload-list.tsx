@@ -12,7 +12,7 @@ import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { words } from './words.ts';
-import { Conditions, Endpoints, ImageLinks } from './workload-parts.tsx';
+import { Conditions, Endpoints, ImageLinks, ReplicaPhase } from './workload-parts.tsx';
 
 const keyOf = (workload: WorkloadStatus) => `${workload.environment}/${workload.name}`;
 
@@ -103,7 +103,7 @@ export function WorkloadList({ project }: { project: string }) {
                       {chosen.replicas.map((replica) => (
                         <li key={replica.name}>
                           <span className="mono">{replica.name}</span>
-                          <span>{replica.phase}</span>
+                          <ReplicaPhase replica={replica} />
                         </li>
                       ))}
                     </ul>

@@ -62,6 +62,24 @@ export function Conditions({ workload }: { workload: WorkloadStatus }) {
 
 type Replica = WorkloadStatus['replicas'][number];
 
+const PHASES = {
+  running: 'replicaRunning',
+  waiting: 'replicaWaiting',
+  starting: 'replicaStarting',
+  stopping: 'replicaStopping',
+  paused: 'replicaPaused',
+  broken: 'replicaBroken',
+} as const;
+
+/** The phase of a replica in words; one this console does not know is shown as it came. */
+export function ReplicaPhase({ replica }: { replica: Replica }) {
+  const t = useWords(words);
+  const { phase, ready } = replica;
+  const tone = ready ? 'ok' : phase === 'starting' || phase === 'stopping' ? 'pending' : 'bad';
+  const known = Object.entries(PHASES).find(([name]) => name === phase)?.[1];
+  return <StateBadge tone={tone}>{known === undefined ? phase : t(known)}</StateBadge>;
+}
+
 export function Replicas({ workload }: { workload: WorkloadStatus }) {
   const t = useWords(words);
   const columns: readonly Column<Replica>[] = [
@@ -69,7 +87,7 @@ export function Replicas({ workload }: { workload: WorkloadStatus }) {
     {
       id: 'phase',
       label: t('phase'),
-      cell: (replica) => <StateBadge tone={replica.ready ? 'ok' : 'bad'}>{replica.phase}</StateBadge>,
+      cell: (replica) => <ReplicaPhase replica={replica} />,
     },
     {
       id: 'containers',

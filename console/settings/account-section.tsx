@@ -1,11 +1,10 @@
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client.ts';
-import type { Language } from '../shell/catalogue.ts';
 import { useLanguage, useWords } from '../shell/language.tsx';
 import { Button, Field, Select } from '../shell/parts/controls.tsx';
 import { Facts, Failure, Panel } from '../shell/parts/surface.tsx';
-import { useMe } from '../shell/session.ts';
+import { useChooseLanguage, useMe } from '../shell/session.ts';
 import { setTheme, type Theme, useTheme } from '../shell/theme.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { GrantChips } from './grants.tsx';
@@ -67,7 +66,8 @@ export function AccountSection() {
   const shell = useWords(shellWords);
   const me = useMe();
   const theme = useTheme();
-  const { language, setLanguage } = useLanguage();
+  const { language } = useLanguage();
+  const chooseLanguage = useChooseLanguage();
   return (
     <div className="columns">
       <div className="stack">
@@ -86,7 +86,7 @@ export function AccountSection() {
             <Select
               label={shell('language')}
               value={language}
-              onPick={(value) => setLanguage(value as Language)}
+              onPick={(value) => void chooseLanguage(value === 'es' ? 'es' : 'en')}
               options={[
                 ['es', 'Español'],
                 ['en', 'English'],

@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
@@ -22,7 +22,13 @@ const OLD_SECONDS = 7 * 86_400;
 export function AdvisoriesSection() {
   const t = useWords(words);
   const formats = useFormats();
+  const client = useQueryClient();
+  const me = useMe();
   const advisories = useQuery(queries.advisories());
+  const update = useMutation({
+    mutationFn: () => api.post('/advisories/update'),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['advisories'] }),
+  });
   const columns: readonly Column<AdvisorySource>[] = [
     { id: 'name', label: t('source'), cell: (source) => <strong>{source.name}</strong> },
     { id: 'records', label: t('records'), align: 'end', cell: (source) => formats.number(source.records) },
@@ -39,7 +45,18 @@ export function AdvisoriesSection() {
     },
   ];
   return (
-    <Panel title={t('advisories')} flush>
+    <Panel
+      title={t('advisories')}
+      flush
+      actions={
+        hasRole(me, ['admin']) ? (
+          <Button busy={update.isPending} onClick={() => update.mutate()}>
+            {t('updateNow')}
+          </Button>
+        ) : undefined
+      }
+    >
+      {update.error === null ? null : <Failure error={update.error} />}
       <Loaded query={advisories}>
         {(all) =>
           all.length === 0 ? (

@@ -64,6 +64,16 @@ function CreateUserDialog({ onDone, onClose }: { onDone: (created: NewUser) => v
   );
 }
 
+function useNewAddress(onDone: (created: NewUser) => void) {
+  return useMutation({
+    mutationFn: async (user: User): Promise<NewUser> => ({
+      user,
+      ...(await api.post<{ code: string; url: string }>(apiPath(['users', user.name, 'code']))),
+    }),
+    onSuccess: onDone,
+  });
+}
+
 type Open =
   | { readonly kind: 'create' }
   | { readonly kind: 'link'; readonly created: NewUser }
@@ -77,6 +87,7 @@ export function UsersSection() {
   const users = useQuery(queries.users());
   const [open, setOpen] = useState<Open>(null);
   const refresh = () => client.invalidateQueries({ queryKey: ['users'] });
+  const newAddress = useNewAddress((created) => setOpen({ kind: 'link', created }));
   const columns: readonly Column<User>[] = [
     { id: 'name', label: t('name'), cell: (user) => <strong>{user.name}</strong> },
     { id: 'roles', label: t('roles'), cell: (user) => <GrantChips grants={user.grants} /> },
@@ -95,14 +106,24 @@ export function UsersSection() {
       align: 'end',
       cell: (user) =>
         user.name === me?.name ? null : (
-          <Button
-            look="quiet"
-            className="small"
-            aria-label={t('removeUser', { name: user.name })}
-            onClick={() => setOpen({ kind: 'remove', user })}
-          >
-            {t('remove')}
-          </Button>
+          <>
+            <Button
+              look="quiet"
+              className="small"
+              aria-label={t('newAddressFor', { name: user.name })}
+              onClick={() => newAddress.mutate(user)}
+            >
+              {t('newAddress')}
+            </Button>
+            <Button
+              look="quiet"
+              className="small"
+              aria-label={t('removeUser', { name: user.name })}
+              onClick={() => setOpen({ kind: 'remove', user })}
+            >
+              {t('remove')}
+            </Button>
+          </>
         ),
     },
   ];
@@ -117,6 +138,7 @@ export function UsersSection() {
           </Button>
         }
       >
+        {newAddress.error === null ? null : <Failure error={newAddress.error} />}
         <Loaded query={users}>
           {(all) => <Table label={t('users')} columns={columns} rows={all} keyOf={(user) => user.name} />}
         </Loaded>
@@ -132,7 +154,7 @@ export function UsersSection() {
       ) : null}
       {open?.kind === 'link' ? (
         <SecretOnce
-          title={t('userCreated', { name: open.created.user.name })}
+          title={t('newAddressFor', { name: open.created.user.name })}
           text={t('linkText', { name: open.created.user.name })}
           secret={open.created.url}
           done={t('linkDone')}

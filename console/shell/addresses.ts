@@ -15,7 +15,7 @@ export const addresses = {
   operations: () => '/operations',
   operation: (id: string) => join('operations', id),
   hosts: () => '/hosts',
-  audit: (subject = '') => (subject === '' ? '/audit' : `/audit?subject=${encodeURIComponent(subject)}`),
+  audit: () => '/audit',
   settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),
 };
 

@@ -11,7 +11,7 @@ import { Button, Select } from './parts/controls.tsx';
 import { Icon, type IconName, Mark } from './parts/icon.tsx';
 import { Dialog } from './parts/surface.tsx';
 import { Link, useNavigate, usePath } from './router.tsx';
-import { useMe } from './session.ts';
+import { useChooseLanguage, useMe } from './session.ts';
 import { oppositeTheme, setTheme } from './theme.ts';
 import { words } from './words.ts';
 
@@ -91,7 +91,8 @@ function AccountMenu() {
   const navigate = useNavigate();
   const me = useMe();
   const menu = useRef<HTMLDetailsElement>(null);
-  const { language, setLanguage } = useLanguage();
+  const { language } = useLanguage();
+  const chooseLanguage = useChooseLanguage();
   const signOut = async () => {
     await api.delete('/session');
     client.clear();
@@ -130,7 +131,7 @@ function AccountMenu() {
         <button
           type="button"
           lang={language === 'en' ? 'es' : 'en'}
-          onClick={() => setLanguage(language === 'en' ? 'es' : 'en')}
+          onClick={() => void chooseLanguage(language === 'en' ? 'es' : 'en')}
         >
           {t('switchLanguage')}
         </button>

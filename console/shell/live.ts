@@ -1,7 +1,7 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useSyncExternalStore } from 'react';
 import { apiAddress } from '../api/client.ts';
-import type { Fact, Operation, OperationSummary, Overview, Status, WorkloadStatus } from '../api/types.ts';
+import type { Fact, Operation, OperationSummary, Overview, WorkloadStatus } from '../api/types.ts';
 
 /** The stream may carry a thousand events a second; the page is told this often. */
 const FLUSH_MS = 120;
@@ -62,12 +62,18 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   base: ['bases'],
   host: ['hosts', 'status', 'overview'],
   agent: ['hosts', 'status', 'overview'],
+  exception: ['images', 'overview'],
   volume: ['volumes'],
   route: ['routes'],
 };
 
 export function staleLists(kind: string): readonly string[] {
   return STALE[kind.split('.')[0] ?? ''] ?? ['overview'];
+}
+
+/** The stream may also say no more than that a workload changed: then its list is read again. */
+function isWhole(workload: Partial<WorkloadStatus>): workload is WorkloadStatus {
+  return workload.project !== undefined && workload.name !== undefined && Array.isArray(workload.endpoints);
 }
 
 function mergeWorkload(client: QueryClient, workload: WorkloadStatus): void {
@@ -94,8 +100,8 @@ function mergeOperation(client: QueryClient, operation: OperationSummary): void 
 type LiveEvent =
   | { readonly name: 'fact'; readonly data: Fact }
   | { readonly name: 'operation'; readonly data: OperationSummary }
-  | { readonly name: 'workload'; readonly data: WorkloadStatus }
-  | { readonly name: 'status'; readonly data: Status };
+  | { readonly name: 'workload'; readonly data: Partial<WorkloadStatus> }
+  | { readonly name: 'status'; readonly data: unknown };
 
 /** Applies gathered events to what the pages read. */
 class Applier {
@@ -129,11 +135,12 @@ class Applier {
           mergeOperation(this.#client, event.data);
           break;
         case 'workload':
-          mergeWorkload(this.#client, event.data);
+          if (isWhole(event.data)) mergeWorkload(this.#client, event.data);
+          else this.#stale.add('workloads');
           this.#stale.add('overview').add('projects');
           break;
         case 'status':
-          this.#client.setQueryData(['status'], event.data);
+          this.#stale.add('status').add('hosts');
           break;
       }
     }

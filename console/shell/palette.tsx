@@ -7,6 +7,7 @@ import { shortDigest } from './format.ts';
 import { useLanguage, useWords } from './language.tsx';
 import { PLACES } from './layout.tsx';
 import { useNavigate } from './router.tsx';
+import { useChooseLanguage } from './session.ts';
 import { oppositeTheme, setTheme } from './theme.ts';
 import { words } from './words.ts';
 
@@ -59,7 +60,8 @@ function useEntries(onHelp: () => void): readonly Entry[] {
   const t = useWords(words);
   const client = useQueryClient();
   const navigate = useNavigate();
-  const { language, setLanguage } = useLanguage();
+  const { language } = useLanguage();
+  const chooseLanguage = useChooseLanguage();
   const projects = useQuery(queries.projects()).data ?? [];
   const incidents = useQuery(queries.incidents()).data ?? [];
   const hosts = useQuery(queries.hosts()).data ?? [];
@@ -124,10 +126,16 @@ function useEntries(onHelp: () => void): readonly Entry[] {
         ),
       ),
     ),
-    ...hosts.map((host) => page(`host-${host.name}`, t('kindHost'), host.name, host.kernel.release, addresses.hosts())),
+    ...hosts.map((host) =>
+      page(`host-${host.name}`, t('kindHost'), host.name, host.kernel?.release ?? '', addresses.hosts()),
+    ),
     entry('command-theme', t('kindCommand'), t('switchTheme'), '', () => setTheme(oppositeTheme())),
-    entry('command-language', t('kindCommand'), t('switchLanguage'), '', () =>
-      setLanguage(language === 'en' ? 'es' : 'en'),
+    entry(
+      'command-language',
+      t('kindCommand'),
+      t('switchLanguage'),
+      '',
+      () => void chooseLanguage(language === 'en' ? 'es' : 'en'),
     ),
     entry('command-help', t('kindCommand'), t('helpTitle'), '?', onHelp),
     ...CLI_COMMANDS.map((command) =>

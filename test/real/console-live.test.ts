@@ -106,6 +106,20 @@ describe('the live console', { skip: missing ?? false, timeout: 240_000 }, () =>
       await row.getByText('available').waitFor();
     }));
 
+  test('an event that only says that something changed makes the page read it again', () =>
+    withVisit({}, async (visitor) => {
+      const { page, mock } = visitor;
+      const stream = waitForStream(visitor);
+      await page.goto(`${mock.url}/projects/tienda/workloads`);
+      await stream;
+      const row = page.getByRole('row', { name: /worker/ }).last();
+      await row.getByText('1/2').waitFor();
+      mock.data.workloads = mock.data.workloads.map((item) => ({ ...item, ready: item.wanted, phase: 'available' }));
+      mock.emit('workload', { key: { project: 'tienda', environment: 'prod', name: 'worker' }, ready: 2 });
+      mock.emit('status', {});
+      await row.getByText('2/2').waitFor();
+    }));
+
   test('a lost connection is said, and resumes after the last fact without a gap', () =>
     withVisit({}, async (visitor) => {
       const { page, mock } = visitor;

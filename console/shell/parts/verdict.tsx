@@ -44,7 +44,8 @@ export function VerdictCard({ verdict }: { verdict: Verdict | null }) {
                   </p>
                 )}
                 <p className="reason-source">
-                  <span className="mono">{reason.rule}</span> · <span className="mono">{reason.subject}</span>
+                  <span className="mono">{reason.rule}</span>
+                  {reason.subject === null ? null : <span className="mono"> · {reason.subject}</span>}
                 </p>
               </div>
             </li>
