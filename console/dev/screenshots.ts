@@ -28,7 +28,7 @@ function busyPages(mock: MockServer): readonly (readonly [name: string, path: st
     ['releases', '/projects/tienda/releases'],
     ['promotions', '/projects/tienda/promotions'],
     ['images', '/images'],
-    ['images-drawer', `/images?sel=${api}`],
+    ['images-drawer', `/images?sel=tienda/api@${api}`],
     ['image-findings', `/projects/tienda/images/${api}?tab=findings`],
     ['image-verdicts', `/projects/tienda/images/${api}?tab=verdicts`],
     ['image-layers', `/projects/tienda/images/${web}?tab=layers`],

@@ -34,7 +34,8 @@ interface Row {
   readonly image: Image;
 }
 
-const keyOf = (row: Row) => row.image.digest;
+/** The same digest may be in several repositories. */
+const keyOf = (row: Row) => `${row.image.repository}@${row.image.digest}`;
 const pageOf = (row: Row) => addresses.image(row.project, row.image.digest);
 
 function ImageDrawer({ row, onClose }: { row: Row; onClose: () => void }) {

@@ -98,7 +98,7 @@ function useEntries(onHelp: () => void): readonly Entry[] {
     ...images.flatMap((query, index) =>
       (query.data ?? []).map((image) =>
         page(
-          `image-${image.digest}`,
+          `image-${image.repository}-${image.digest}`,
           t('kindImage'),
           `${image.repository}${image.tags[0] === undefined ? '' : `:${image.tags[0]}`}`,
           shortDigest(image.digest),

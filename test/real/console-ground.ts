@@ -113,7 +113,7 @@ export function pagesOf(mock: MockServer): readonly (readonly [name: string, pat
     ['workload', '/projects/tienda/workloads/prod/web'],
     ['releases', '/projects/tienda/releases'],
     ['promotions', '/projects/tienda/promotions'],
-    ['images', `/images?sel=${image}`],
+    ['images', `/images?sel=tienda/api@${image}`],
     ['image findings', `${place}?tab=findings`],
     ['image verdicts', `${place}?tab=verdicts`],
     ['image signatures', `${place}?tab=signatures`],

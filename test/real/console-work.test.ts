@@ -51,7 +51,7 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       assert.match(await focusedText(page), /^tienda\/web1\.4\.2/);
       await page.keyboard.press('Enter');
       await page.getByRole('complementary', { name: 'tienda/web' }).waitFor();
-      assert.match(page.url(), /sel=sha256/, 'the selected row is in the address');
+      assert.match(page.url(), /sel=tienda/, 'the selected row is in the address');
       await page.keyboard.press('Escape');
       await page.getByRole('complementary').waitFor({ state: 'detached' });
       assert.match(await focusedText(page), /^tienda\/web1\.4\.2/, 'the focus is back on the row');
