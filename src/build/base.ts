@@ -197,10 +197,15 @@ async function bootstrap(
 ): Promise<void> {
   const { workshop, release, sources, tar } = work;
   const step = work.progress.step({ en: 'packages', es: 'paquetes' });
-  const { code, stderr } = await workshop.run(
+  // `unshare` works under the ids of the user's range, to which a person's closed home (0700) is closed too. Without root
+  // the package tools therefore run as root of a user namespace that the account itself is mapped to.
+  const { mode, run } = workshop.rootless
+    ? { mode: 'root', run: workshop.runEnclosed.bind(workshop) }
+    : { mode: 'unshare', run: workshop.run.bind(workshop) };
+  const { code, stderr } = await run(
     'mmdebstrap',
     [
-      '--mode=unshare',
+      `--mode=${mode}`,
       '--variant=minbase',
       '--format=tar',
       `--keyring=${DEBIAN_KEYRING}`,

@@ -259,8 +259,13 @@ export class Workshop {
     }
   }
 
+  /** The platform itself runs as the build user: its folders may lie in a home that is closed to everybody else. */
+  get rootless(): boolean {
+    return process.geteuid?.() !== 0;
+  }
+
   #identity(): { uid?: number; gid?: number } {
-    return process.geteuid?.() === 0 ? { uid: this.user.uid, gid: this.user.gid } : {};
+    return this.rootless ? {} : { uid: this.user.uid, gid: this.user.gid };
   }
 
   #environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
