@@ -31,7 +31,8 @@ const server = createServer(async (request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://worker');
   if (pathname === '/health') return reply(response, 200, { state: 'ok', orders: state.orders.length });
   if (pathname !== '/orders') return reply(response, 404, { error: 'no such path' });
-  if (orderKey === '' || request.headers['x-order-key'] !== orderKey) return reply(response, 403, { error: 'wrong key' });
+  if (orderKey === '' || request.headers['x-order-key'] !== orderKey)
+    return reply(response, 403, { error: 'wrong key' });
   if (request.method === 'GET') return reply(response, 200, { items: state.orders.slice(-8).reverse() });
   let text = '';
   for await (const chunk of request) text += chunk;
