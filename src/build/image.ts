@@ -115,7 +115,12 @@ export async function buildImage(request: BuildRequest, context: BuildContext): 
 async function receive(request: BuildRequest, desk: Desk, context: BuildContext): Promise<SourceSummary> {
   const step = context.progress.step({ en: 'source', es: 'origen' });
   const { stream, summary } = checkSource(request.source);
-  await context.workshop.feed('tar', ['-x', '--no-same-owner', '--same-permissions', '-C', desk.source], stream, context.signal);
+  await context.workshop.feed(
+    'tar',
+    ['-x', '--no-same-owner', '--same-permissions', '-C', desk.source],
+    stream,
+    context.signal,
+  );
   const { entries, sizeBytes } = summary();
   step.update({ done: sizeBytes, total: sizeBytes, unit: 'bytes' });
   step.done({ en: `${entries} files and folders`, es: `${entries} ficheros y carpetas` });

@@ -11,17 +11,15 @@ async function openJournal(t: TestContext) {
   t.after(opened.close);
   const journal = new Journal({ db: opened.db, clock: systemClock, log: silentLog, checkpointKeyPem, keyId: 'k1' });
   const state = async (n: number): Promise<void> => {
-    await opened.db
-      .transaction()
-      .execute((tx) =>
-        journal.record(tx, {
-          kind: 'test.done',
-          project: n % 2 ? 'a' : null,
-          actor: 'user:ana',
-          subject: `s${n}`,
-          body: { n },
-        }),
-      );
+    await opened.db.transaction().execute((tx) =>
+      journal.record(tx, {
+        kind: 'test.done',
+        project: n % 2 ? 'a' : null,
+        actor: 'user:ana',
+        subject: `s${n}`,
+        body: { n },
+      }),
+    );
     journal.committed();
   };
   return { db: opened.db, journal, state };

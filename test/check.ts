@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { arch } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** The gate before each commit: types, lint, arrows and unit tests; at most a minute. `check.ts NAME` runs one of them. */
+
+const ROOT = resolve(import.meta.dirname, '..');
+const BIOME = join(ROOT, 'node_modules', '@biomejs', `cli-linux-${arch() === 'arm64' ? 'arm64' : 'x64'}`, 'biome');
+const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+
+const unitTests = globSync(['src/**/*.test.ts', 'test/*.test.ts'], { cwd: ROOT }).sort();
+
+const CHECKS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  types: [
+    [process.execPath, TSC, '--noEmit', '-p', '.'],
+    [process.execPath, TSC, '--noEmit', '-p', 'console'],
+  ],
+  lint: [[BIOME, 'check', '--error-on-warnings', '.']],
+  unit: [[process.execPath, '--disable-warning=ExperimentalWarning', '--test', '--test-reporter=dot', ...unitTests]],
+};
+
+const wanted = process.argv[2];
+const names = wanted === undefined ? Object.keys(CHECKS) : [wanted];
+const started = performance.now();
+let failed = 0;
+for (const name of names) {
+  const commands = CHECKS[name];
+  if (commands === undefined) {
+    console.error(`there is no check "${name}"; there are ${Object.keys(CHECKS).join(', ')}`);
+    process.exit(2);
+  }
+  for (const command of commands) failed += (await run(name, command)) ? 0 : 1;
+}
+console.log(`${failed === 0 ? 'all checks passed' : `${failed} failed`} in ${seconds(started)}`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function run(name: string, [file = '', ...args]: readonly string[]): Promise<boolean> {
+  const begun = performance.now();
+  const child = spawn(file, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => output.push(chunk));
+  const code = await new Promise<number | null>((resolveCode, reject) => {
+    child.once('error', reject);
+    child.once('close', resolveCode);
+  });
+  console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name} ${seconds(begun)}`);
+  if (code !== 0) process.stdout.write(Buffer.concat(output));
+  return code === 0;
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}

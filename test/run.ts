@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
+
+/**
+ * All set-up and all tests: what `npm test` runs. As root it installs the Debian packages that the tests against real
+ * parts need; otherwise it says which, and those tests skip with their reason.
+ * `-- --only PATTERN` runs the test files whose path contains the pattern.
+ */
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** What the platform itself needs comes by `darsena up`; these are the peers and tools of the tests. */
+const PACKAGES = [
+  'podman',
+  'buildah',
+  'skopeo',
+  'umoci',
+  'runc',
+  'catatonit',
+  'netavark',
+  'aardvark-dns',
+  'uidmap',
+  'slirp4netns',
+  'fuse-overlayfs',
+  'nftables',
+  'iptables',
+  'haproxy',
+  'mmdebstrap',
+  'debian-archive-keyring',
+  'libbpf1',
+  'libnss-myhostname',
+  'busybox-static',
+  'chromium',
+  'postgresql',
+  'curl',
+  'git',
+  'util-linux',
+  'bsdutils',
+];
+
+const { values } = parseArgs({ options: { only: { type: 'string' } } });
+
+installPackages();
+step('npm', ['run', 'build:console', '--silent'], 'the console could not be built');
+if (values.only === undefined) {
+  step(process.execPath, [join(ROOT, 'test', 'check.ts'), 'types'], 'types do not fit');
+  step(process.execPath, [join(ROOT, 'test', 'check.ts'), 'lint'], 'lint found something');
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+// Unit tests share the machine; tests against real parts want it for themselves.
+await runTests(['src/**/*.test.ts', 'test/*.test.ts'], true);
+await runTests(['test/real/*.test.ts'], false);
+await runTests(['test/journeys/*.test.ts'], false);
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
+
+async function runTests(patterns: readonly string[], together: boolean): Promise<void> {
+  const files = globSync([...patterns], { cwd: ROOT })
+    .filter((file) => values.only === undefined || file.includes(values.only))
+    .sort()
+    .map((file) => join(ROOT, file));
+  if (files.length === 0) return;
+  const stream = run({
+    files,
+    concurrency: together ? 2 : 1,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  stream.on('test:pass', (event) => {
+    if (event.skip !== undefined) total.skipped += 1;
+    else if (event.details.type !== 'suite') total.passed += 1;
+  });
+  stream.on('test:fail', (event) => {
+    if (event.details.type !== 'suite') total.failed += 1;
+  });
+  stream.compose(new spec()).pipe(process.stdout, { end: false });
+  await new Promise<void>((done, reject) => {
+    stream.once('end', done);
+    stream.once('error', reject);
+  });
+}
+
+function installPackages(): void {
+  const query = spawnSync('dpkg', ['--list', ...PACKAGES], {
+    encoding: 'utf8',
+    env: { ...process.env, COLUMNS: '200' },
+  });
+  if (query.error !== undefined) {
+    console.log('not a Debian system: tests that miss a program will skip and say so');
+    return;
+  }
+  const there = new Set([...query.stdout.matchAll(/^ii\s+([^\s:]+)/gm)].map((match) => match[1]));
+  const missing = PACKAGES.filter((name) => !there.has(name));
+  if (missing.length === 0) return;
+  const install = ['install', '--yes', '--no-install-recommends', ...missing];
+  if (process.geteuid?.() !== 0) {
+    console.log(`some tests will skip; for all of them, as root: apt-get ${install.join(' ')}`);
+    return;
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  step('apt-get', ['update', '--quiet'], 'apt-get update failed', env);
+  step('apt-get', ['--quiet', ...install], 'the packages of the tests could not be installed', env);
+}
+
+function step(file: string, args: readonly string[], failure: string, env: NodeJS.ProcessEnv = process.env): void {
+  const { status } = spawnSync(file, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env });
+  if (status === 0) return;
+  console.error(failure);
+  process.exit(1);
+}
