@@ -466,7 +466,7 @@ export class Deployments {
       const source = await findRelease(tx, found.source_release);
       const author = source?.created_by;
       if (decision === 'approve' && (by.kind !== 'user' || by.actor === found.requested_by || by.actor === author)) {
-        throw deployFault('deploy.same-person', { name: by.name, id });
+        throw deployFault('deploy.same-person', { name: by.name, id, project });
       }
       const decisions = JSON.parse(found.decisions) as Decision[];
       const others = decisions.filter((one) => one.by !== by.actor);

@@ -145,12 +145,12 @@ export const deployFault = defineFaults({
     en: {
       what: '{name} cannot approve this promotion',
       why: 'who wrote or asked for a release does not approve it',
-      remedy: 'another person with the role approver: darsena promotion approve {id}',
+      remedy: 'another person with the role approver: darsena promotion approve {project} {id}',
     },
     es: {
       what: '{name} no puede aprobar esta promoción',
       why: 'quien escribió o pidió una versión no la aprueba',
-      remedy: 'otra persona con el rol approver: darsena promotion approve {id}',
+      remedy: 'otra persona con el rol approver: darsena promotion approve {project} {id}',
     },
   },
   'deploy.promotion-needed': {

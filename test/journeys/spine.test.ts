@@ -1,0 +1,401 @@
+import assert from 'node:assert/strict';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import type { Instance } from '../../src/programs/setup/instance.ts';
+import { runCommand } from '../../src/system/index.ts';
+import {
+  EXAMPLE,
+  eventually,
+  exists,
+  findRemains,
+  type Ground,
+  missingPart,
+  openGround,
+  type Person,
+} from './ground.ts';
+
+// A newcomer's whole way in one instance, by the commands that the README and the example's README tell.
+
+const skip = await missingPart(['script', 'curl', 'mmdebstrap', 'buildah']);
+
+interface Operation {
+  readonly state: string;
+  readonly steps: readonly { readonly title: { readonly en: string }; readonly notes: readonly { en: string }[] }[];
+}
+interface Workload {
+  readonly name: string;
+  readonly environment: string;
+  readonly image: readonly { readonly repository: string; readonly digest: string }[];
+  readonly ready: number;
+  readonly release: number;
+  readonly replicas: readonly { readonly containers: readonly { readonly id: string }[] }[];
+}
+interface Incident {
+  readonly number: number;
+  readonly state: string;
+  readonly openedAt: string;
+  readonly project: string;
+  readonly workload: string;
+  readonly digest: string;
+  readonly timeline: readonly { readonly at: string; readonly kind: string; readonly title: { en: string } }[];
+  readonly processTree: readonly TreeProcess[];
+}
+interface TreeProcess {
+  readonly pid: number;
+  readonly name: string;
+  readonly alert: boolean;
+  readonly children: readonly TreeProcess[];
+}
+interface Fact {
+  readonly seq: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly actor: string;
+  readonly digest: string | null;
+}
+interface Promotion {
+  readonly id: string;
+  readonly state: string;
+  readonly verdict: { readonly reasons: readonly { rule: string; effect: string; message: { en: string } }[] };
+}
+
+suite('from a clean machine to a killed shell and back to nothing', { skip, timeout: 600_000 }, () => {
+  let ground: Ground;
+  let approver: Person;
+  let source: string;
+  let instance: Instance;
+  let devUrl: string;
+  let shell: ChildProcessWithoutNullStreams | null = null;
+
+  const workloads = async (environment: string): Promise<readonly Workload[]> =>
+    (await ground.darsena('ps', 'tienda', '--env', environment, '--json')).json<{ items: readonly Workload[] }>().items;
+  const digests = async (environment: string): Promise<Record<string, string>> =>
+    Object.fromEntries((await workloads(environment)).map(({ name, image }) => [name, image[0]?.digest ?? '']));
+  const containers = async (): Promise<string[]> =>
+    (await Promise.all(['dev', 'prod'].map(workloads)))
+      .flat()
+      .flatMap(({ replicas }) => replicas.flatMap((replica) => replica.containers.map(({ id }) => id)))
+      .sort();
+  const promotions = async (): Promise<readonly Promotion[]> =>
+    (await ground.darsena('promotion', 'list', 'tienda', '--json')).json<{ items: readonly Promotion[] }>().items;
+  const shop = async (environment: string): Promise<number> =>
+    (await ground.fetch(devUrl.replace('-dev.', `-${environment}.`))).status;
+
+  before(async () => {
+    ground = await openGround();
+    source = await ground.copyExample();
+  });
+  after(async () => {
+    shell?.kill('SIGKILL');
+    await ground.close();
+  });
+
+  test('up makes a platform of this machine and logs the caller in', async (t) => {
+    const began = performance.now();
+    const { code, stdout, stderr } = await ground.darsena('up', '--yes');
+    assert.equal(code, 0, stderr);
+    t.diagnostic(`up: ${Math.round(performance.now() - began)} ms`);
+    assert.match(stdout, /^https:\/\/localhost:\d+\/login#code=\S+$/m);
+    assert.match(stdout, /^next: darsena deploy examples\/tienda$/m);
+    instance = await ground.instance();
+    assert.match(stdout, new RegExp(instance.data));
+  });
+
+  test('a second up is quick, starts nothing and says so', async (t) => {
+    const began = performance.now();
+    const { code, stdout } = await ground.darsena('up', '--yes');
+    const took = performance.now() - began;
+    assert.equal(code, 0);
+    assert.match(stdout, /was running already: control, agent/);
+    t.diagnostic(`second up: ${Math.round(took)} ms`);
+    const again = (await ground.darsena('up', '--yes', '--json')).json<{ started: string[]; code: string }>();
+    assert.deepEqual(again.started, []);
+    assert.notEqual(again.code, '');
+  });
+
+  test('status and doctor answer scripts', async () => {
+    const status = (await ground.darsena('status', '--json')).json<{
+      instance: string;
+      parts: { name: string; state: string; detail: unknown }[];
+    }>();
+    assert.equal(status.instance, ground.name);
+    for (const name of ['control', 'agent', 'edge', 'database', 'engine']) {
+      assert.equal(status.parts.find((part) => part.name === name)?.state, 'ok', name);
+    }
+    for (const part of status.parts) {
+      assert.ok(part.state === 'ok' || part.detail !== null, `${part.name} is ${part.state} and does not say why`);
+    }
+    const doctor = await ground.darsena('doctor', '--json');
+    assert.ok(doctor.json<{ checks?: unknown[]; items?: unknown[] }>() !== null);
+  });
+
+  test('deploy makes the missing base image, then builds, scans, signs, judges and rolls out, and says each', async (t) => {
+    const began = performance.now();
+    const { code, stdout, stderr } = await ground.darsena('deploy', source, '--yes');
+    t.diagnostic(`first deploy: ${Math.round(performance.now() - began)} ms`);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    assert.match(stdout, /^done +Base image debian-12-nodejs .* packages/m);
+    for (const image of ['web', 'api', 'worker']) {
+      assert.match(stdout, new RegExp(`^done +Build ${image} .*layers, [\\d.]+ MB.* · [\\d.]+ m?s$`, 'm'));
+      assert.match(stdout, new RegExp(`^done +Build ${image} › push `, 'm'));
+      assert.match(stdout, new RegExp(`^done +Signatures of ${image} `, 'm'));
+      assert.match(stdout, new RegExp(`^done +Scan ${image} +\\d+ packages`, 'm'));
+      assert.match(stdout, new RegExp(`^done +Roll out ${image} .*1 ready`, 'm'));
+    }
+    // Nothing was imported: it says "no data", never "clean".
+    assert.match(stdout, /^done +Scan web .*unknown, no data for: deb/m);
+    assert.match(stdout, /^done +Verdict +allowed with \d+ warning/m);
+    devUrl = /^https:\/\/web-tienda-dev\.\S+$/m.exec(stdout)?.[0] ?? assert.fail('no address was printed');
+  });
+
+  test('the shop answers clients that trust the printed authority, and no others', async () => {
+    assert.equal((await ground.fetch(devUrl)).status, 200);
+    const { hostname, port } = new URL(devUrl);
+    const curl = (...trust: string[]) =>
+      runCommand(
+        'curl',
+        ['--silent', '--show-error', '--resolve', `${hostname}:${port}:127.0.0.1`, ...trust, '--fail', devUrl],
+        { timeoutMs: 20_000, env: { PATH: ground.environment['PATH'] ?? '' } },
+      );
+    const trusting = await curl('--cacert', ground.files.ca);
+    assert.equal(trusting.code, 0, trusting.stderr);
+    assert.match(trusting.stdout, /Farol de muelle/);
+    assert.equal((await curl()).code, 60, 'an unknown authority is refused');
+  });
+
+  test("an order reaches the worker's volume", async () => {
+    const { status, headers } = await ground.fetch(new URL('/order', devUrl).href, {
+      method: 'POST',
+      form: { product: 'farol', count: '2' },
+    });
+    assert.equal(status, 303);
+    assert.match(String(headers['location']), /taken=1/);
+    const volume = await ground.podman('volume', 'ls', '--filter', `label=darsena.instance=${ground.name}`, '-q');
+    const mount = await ground.podman('volume', 'inspect', '--format', '{{.Mountpoint}}', volume);
+    const kept = JSON.parse(await readFile(join(mount, 'orders.json'), 'utf8')) as { orders: { product: string }[] };
+    assert.equal(kept.orders[0]?.product, 'farol');
+  });
+
+  test('advisories make dev warn, by name', async (t) => {
+    const imported = await ground.darsena('advisories', 'import', join(EXAMPLE, 'advisories'));
+    assert.equal(imported.code, 0, imported.stderr);
+    const began = performance.now();
+    const { code, stdout, stderr } = await ground.darsena('deploy', source, '--json');
+    t.diagnostic(`deploy with everything in the cache: ${Math.round(performance.now() - began)} ms`);
+    assert.equal(code, 0, stderr);
+    const operation = JSON.parse(stdout) as Operation;
+    const notes = operation.steps.flatMap(({ notes }) => notes.map(({ en }) => en));
+    assert.ok(
+      notes.some((note) => /^warns: .*minimist 0\.0\.8 \(CVE-2021-44906 → 0\.2\.4\)/.test(note)),
+      notes.join('\n'),
+    );
+  });
+
+  test('prod refuses the same digests with every reason, and exits 4', async () => {
+    const { code, stdout, stderr } = await ground.darsena('promote', 'tienda', '--to', 'prod');
+    assert.equal(code, 4, stderr);
+    const [refused] = await promotions();
+    assert.equal(refused?.state, 'refused');
+    for (const { effect, message } of refused?.verdict.reasons ?? []) {
+      assert.ok(stdout.includes(message.en), message.en);
+      if (effect === 'refuse') assert.ok(stderr.includes(message.en), message.en);
+    }
+    assert.match(stderr, /minimist 0\.0\.8 \(CVE-2021-44906 → 0\.2\.4\)/);
+    assert.deepEqual(await workloads('prod'), []);
+  });
+
+  test("the fix of the example's README passes, and waits for another person", async () => {
+    await cp(join(source, 'fix'), join(source, 'api'), { recursive: true });
+    const deployed = await ground.darsena('deploy', source);
+    assert.equal(deployed.code, 0, deployed.stderr);
+    assert.doesNotMatch(deployed.stdout, /CVE-2021-44906/);
+    const { code, stdout, stderr } = await ground.darsena('promote', 'tienda', '--to', 'prod');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /Waits for 1 approval.*darsena promotion approve tienda \S+/s);
+    assert.equal((await promotions())[0]?.state, 'awaiting-approval');
+  });
+
+  test('who asked for it cannot approve it', async () => {
+    const id = (await promotions())[0]?.id ?? '';
+    const { code, stderr } = await ground.darsena('promotion', 'approve', 'tienda', id);
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, new RegExp(`way out: .*darsena promotion approve tienda ${id}`));
+    assert.equal((await promotions())[0]?.state, 'awaiting-approval');
+  });
+
+  test('another person approves, and prod serves the digests that dev has', async (t) => {
+    const invited = await ground.darsena(
+      'user',
+      'create',
+      'bea',
+      '--role',
+      'approver',
+      '--project',
+      'tienda',
+      '--json',
+    );
+    assert.equal(invited.code, 0, invited.stderr);
+    approver = await ground.person();
+    const login = await approver.darsena('login', '--code', invited.json<{ code: string }>().code);
+    assert.equal(login.code, 0, login.stderr);
+    const id = (await promotions())[0]?.id ?? '';
+    const began = performance.now();
+    const { code, stdout, stderr } = await approver.darsena('promotion', 'approve', 'tienda', id);
+    t.diagnostic(`approve to ready in prod: ${Math.round(performance.now() - began)} ms`);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    assert.equal(await shop('prod'), 200);
+    const [dev, prod] = [await digests('dev'), await digests('prod')];
+    assert.deepEqual(Object.keys(prod).sort(), ['api', 'web', 'worker']);
+    assert.deepEqual(prod, dev);
+    assert.deepEqual(Object.fromEntries((await workloads('prod')).map(({ name, ready }) => [name, ready])), {
+      api: 2,
+      web: 2,
+      worker: 1,
+    });
+    assert.ok(Object.values(prod).every((digest) => /^sha256:[0-9a-f]{64}$/.test(digest)));
+  });
+
+  test('the approver may approve and nothing else', async () => {
+    for (const args of [
+      ['exec', 'tienda/web', '--', 'sh'],
+      ['rollback', 'tienda', '--env', 'prod'],
+      ['deploy', source],
+    ]) {
+      const { code, stderr } = await approver.darsena(...args);
+      assert.equal(code, 5, `${args.join(' ')}: ${stderr}`);
+    }
+  });
+
+  test('a shell in a container is an incident within three seconds, with its story back to the build', async (t) => {
+    if (!instance.sensor) {
+      t.skip('this kernel, or our rights on it, do not let the sensor load');
+      return;
+    }
+    shell = ground.terminal('exec', 'tienda/web', '--', 'sh');
+    let output = '';
+    shell.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+    });
+    shell.stdin.write('id; sleep 300\n');
+    await eventually('the shell answers', async () => output.includes('uid=10001'));
+    const answered = performance.now();
+    const { number } = await eventually(
+      'an incident',
+      async () => (await ground.api<{ items: Incident[] }>('GET', '/incidents?state=open')).items[0] ?? null,
+      3_000,
+    );
+    t.diagnostic(`shell to incident seen: ${Math.round(performance.now() - answered)} ms`);
+    const incident = (await ground.darsena('incident', 'show', String(number), '--json')).json<Incident>();
+    assert.deepEqual([incident.project, incident.workload], ['tienda', 'web']);
+    assert.equal(incident.digest, (await digests('dev'))['web']);
+    const kinds = incident.timeline.map(({ kind }) => kind);
+    for (const kind of ['build', 'scan', 'signature', 'verdict', 'deploy', 'alert'])
+      assert.ok(kinds.includes(kind), kind);
+    assert.equal(kinds[0], 'build');
+    assert.equal(kinds.at(-1), 'alert');
+    const times = incident.timeline.map(({ at }) => at);
+    assert.deepEqual(times, times.toSorted());
+  });
+
+  test('respond --kill ends what the incident is about', async (t) => {
+    if (shell === null) {
+      t.skip('there was no incident without the sensor');
+      return;
+    }
+    const ended = new Promise((resolve) => shell?.once('exit', resolve));
+    const [open] = (await ground.api<{ items: Incident[] }>('GET', '/incidents?state=open')).items;
+    const number = String(open?.number);
+    const { processTree } = (await ground.darsena('incident', 'show', number, '--json')).json<Incident>();
+    const named = flatten(processTree).filter(({ alert }) => alert);
+    assert.ok(named.length > 0);
+    const { code, stderr } = await ground.darsena('incident', 'respond', number, '--kill');
+    assert.equal(code, 0, stderr);
+    for (const { pid } of named) assert.equal(await exists(`/proc/${pid}`), false, `process ${pid}`);
+    await ended;
+    shell = null;
+    assert.equal((await ground.darsena('incident', 'show', number, '--json')).json<Incident>().state, 'contained');
+    await eventually('the shop serves', async () => (await shop('dev')) === 200);
+  });
+
+  test('rollback returns to the release before', async () => {
+    const before = await digests('dev');
+    const { code, stdout, stderr } = await ground.darsena('rollback', 'tienda', '--env', 'dev');
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    const now = await digests('dev');
+    assert.notEqual(now['api'], before['api'], 'the API is the one with the old package again');
+    assert.equal(now['web'], before['web']);
+    assert.equal(await shop('dev'), 200);
+  });
+
+  test('the journal holds all of it, in order and unbroken', async () => {
+    const verified = await ground.darsena('audit', 'verify', '--json');
+    assert.equal(verified.code, 0, verified.stderr);
+    assert.equal(verified.json<{ state: string }>().state, 'intact');
+    const { items } = (await ground.darsena('audit', 'list', '--limit', '500', '--json')).json<{ items: Fact[] }>();
+    const facts = items.toSorted((a, b) => a.seq - b.seq);
+    assert.ok(
+      facts.every(({ seq }, index) => seq === (facts[0]?.seq ?? 0) + index),
+      'no number is missing',
+    );
+    const first = (kind: string, subject: RegExp): number => {
+      const found = facts.find((fact) => fact.kind === kind && subject.test(fact.subject));
+      return found?.seq ?? assert.fail(`no fact ${kind} ${subject}`);
+    };
+    const order = [
+      first('image.pushed', /^tienda\/web:/),
+      first('image.signed', /^tienda\/web/),
+      first('workload.judged', /^tienda\/dev\/web/),
+      first('workload.changed', /^tienda\/dev/),
+      first('promotion.requested', /^tienda dev → prod/),
+      first('promotion.approved', /^tienda dev → prod/),
+      first('workload.changed', /^tienda\/prod/),
+      ...(instance.sensor
+        ? [
+            first('workload.exec-opened', /^tienda\/dev\/web/),
+            first('alert.raised', /web/),
+            first('incident.opened', /./),
+          ]
+        : []),
+    ];
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+    );
+    const approved = facts.find(({ kind }) => kind === 'promotion.approved');
+    assert.equal(approved?.actor, 'user:bea');
+  });
+
+  test('down leaves workloads serving; up adopts them as they are', async (t) => {
+    const before = await containers();
+    assert.equal(before.length, 8);
+    const down = await ground.darsena('down');
+    assert.equal(down.code, 0, down.stderr);
+    const label = `label=darsena.instance=${ground.name}`;
+    const running = (await ground.podman('ps', '--no-trunc', '--filter', label, '--format', '{{.ID}}')).split('\n');
+    for (const id of before) assert.ok(running.includes(id), id);
+    const began = performance.now();
+    const { code, stderr } = await ground.darsena('up', '--yes');
+    assert.equal(code, 0, stderr);
+    t.diagnostic(`up after down: ${Math.round(performance.now() - began)} ms`);
+    await eventually('every replica is seen again', async () => (await containers()).length === before.length);
+    assert.deepEqual(await containers(), before);
+    await eventually('the shop serves', async () => (await shop('prod')) === 200);
+  });
+
+  test('purge leaves nothing of the instance', async (t) => {
+    const began = performance.now();
+    const { code, stdout, stderr } = await ground.darsena('down', '--purge', '--yes');
+    assert.equal(code, 0, stderr);
+    t.diagnostic(`purge: ${Math.round(performance.now() - began)} ms`);
+    assert.match(stdout, /removed \d+ pods/);
+    assert.deepEqual(await findRemains(instance), []);
+    // What people made is theirs.
+    assert.ok(await exists(join(source, 'darsena.yaml')));
+  });
+});
+
+function flatten(tree: readonly TreeProcess[]): TreeProcess[] {
+  return tree.flatMap((one) => [one, ...flatten(one.children)]);
+}
