@@ -42,6 +42,8 @@ export function planPodman(
         `runtime = ${quoted(plan.runtime)}`,
         `cgroup_manager = ${quoted(plan.cgroupManager)}`,
         'events_logger = "file"',
+        // The usual locks are one piece of shared memory for all Podmans of an account, which would outlive the instance.
+        ...(rootless ? ['lock_type = "file"'] : []),
         '',
         '[network]',
         'network_backend = "netavark"',

@@ -153,7 +153,12 @@ async function removeFolders(instance: Instance, clock: Clock, say: (en: string,
   const { data, run, logs } = instanceFolders(instance.name, instance.mode);
   if (instance.mode === 'rootless') {
     // Layers unpacked without root belong to sub-ids: only inside their user namespace may they be removed.
-    for (const part of ['podman', 'build']) await podman(instance, ['unshare', 'rm', '-rf', join(data, part)]);
+    // Not by Podman: its settings lie there too, and an interrupted purge could not be called again without them.
+    const folders = ['build', 'podman'].map((part) => join(data, part));
+    await runCommand('unshare', ['--map-root-user', '--map-auto', '--', 'rm', '-rf', '--', ...folders], {
+      timeoutMs: ENGINE_TIMEOUT_MS,
+      cwd: '/',
+    });
     await endPauseProcess(instance, clock);
   }
   for (const path of [run, logs, data]) {
