@@ -10,6 +10,7 @@ export {
   type Role,
   visibleProjects,
 } from './action.ts';
+export { accessCommands } from './commands.ts';
 export { accessFault } from './errors.ts';
 export { type ApiApp, type ApiOptions, createApi, readCookie, sessionCookie } from './http.ts';
 export { registerAccessRoutes } from './routes.ts';

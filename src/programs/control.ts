@@ -456,10 +456,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       case 'edge':
         status.hostPart(message);
         break;
-      case 'status':
+      case 'status': {
         await deployments.report(message.workloads, message.whole);
-        for (const workload of message.workloads) events.workload(workload);
+        const published = await addresses.routes();
+        for (const workload of message.workloads) events.workload(workload, published);
         return;
+      }
       case 'fact':
         await opened.db.transaction().execute((tx) => journal.record(tx, { ...message, actor: `agent:${host}` }));
         journal.committed();

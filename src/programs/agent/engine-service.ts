@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { dirname } from 'node:path';
 import { type Clock, defineFaults, type Log } from '../../system/index.ts';
 import type { Instance } from '../setup/instance.ts';
+import { endSocketOwners } from '../setup/processes.ts';
 
 export const engineServiceFault = defineFaults({
   'agent.engine-silent': {
@@ -43,6 +44,8 @@ export class EngineService {
   async start(): Promise<void> {
     const { socket } = this.#instance.podman;
     await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
+    // An agent that was killed leaves its service behind, on a socket that nobody else will use again.
+    await endSocketOwners(dirname(socket), { clock: this.#clock, graceMs: 3_000 });
     this.#spawn();
     const until = this.#clock.monotonicMs() + READY_MS;
     while (!(await answers(socket))) {

@@ -63,6 +63,14 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
   },
   {
+    words: ['audit', 'events'],
+    add: async (cli) => (await import('../../journal/index.ts')).journalCommands(cli),
+  },
+  {
+    words: ['user', 'token'],
+    add: async (cli) => (await import('../../access/index.ts')).accessCommands(cli),
+  },
+  {
     words: ['operation'],
     add: async (cli) => (await import('./operations.ts')).operationCommands(cli),
   },

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { type ApiApp, may, type Principal, visibleProjects } from '../../access/index.ts';
-import type { WorkloadStatus } from '../../deploy/index.ts';
+import { describeWorkload, type PublishedRoute, type WorkloadStatus } from '../../deploy/index.ts';
 import type { ChainedFact, Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, viewOperation } from '../../progress/index.ts';
 import { type Language, languageOf } from '../../system/index.ts';
@@ -46,7 +46,9 @@ export class EventStream {
         reply.hijack();
         const language = languageOf(request.headers['accept-language']);
         const reader: Reader = { principal: request.principal, language, response, pending: '' };
-        const after = Number(request.headers['last-event-id'] ?? Number.NaN);
+        // A browser that opens the stream anew after a sleep cannot set the header; it says in the address where it was.
+        const { after: asked } = request.query as { after?: string };
+        const after = Number(request.headers['last-event-id'] ?? asked ?? Number.NaN);
         if (Number.isSafeInteger(after)) {
           const projects = visibleProjects(request.principal, 'project.read');
           const missed = await this.#journal.query({ projects, after, order: 'oldest', limit: RESUME_FACTS_MAX });
@@ -71,8 +73,8 @@ export class EventStream {
     });
   }
 
-  workload(status: WorkloadStatus): void {
-    const text = `event: workload\ndata: ${JSON.stringify(status)}\n\n`;
+  workload(status: WorkloadStatus, published: readonly PublishedRoute[]): void {
+    const text = `event: workload\ndata: ${JSON.stringify(describeWorkload(status, published))}\n\n`;
     this.#tell(text, (principal) => may(principal, 'workload.read', status.key.project));
   }
 

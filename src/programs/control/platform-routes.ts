@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { type ApiApp, type Principal, visibleProjects } from '../../access/index.ts';
+import { type ApiApp, PLATFORM, type Principal, visibleProjects } from '../../access/index.ts';
+import { RELEASES } from '../../build/index.ts';
 import type { Deployments, PublishedRoute } from '../../deploy/index.ts';
 import { FACTS_PAGE_MAX, type Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, progressFault, viewOperation } from '../../progress/index.ts';
-import type { Registry } from '../../registry/index.ts';
+import { listImages, type Registry } from '../../registry/index.ts';
 import type { Respond } from '../../respond/index.ts';
 import type { Scans } from '../../scan/index.ts';
 import { languageOf, type Text } from '../../system/index.ts';
@@ -26,6 +27,9 @@ export interface PlatformParts {
   readonly pipeline: Pipeline;
   readonly routes: () => Promise<readonly PublishedRoute[]>;
 }
+
+/** Whose images are everybody's to build on. */
+const BASE_PROJECT = 'base';
 
 interface Todo {
   readonly id: string;
@@ -135,6 +139,31 @@ export function registerPlatformRoutes(app: ApiApp, parts: PlatformParts): void 
     },
   });
 
+  app.route({
+    method: 'GET',
+    url: '/api/v1/bases',
+    config: { action: 'base.read' },
+    handler: async () => {
+      const { items } = await listImages(parts.registry, BASE_PROJECT, PLATFORM);
+      return {
+        items: await Promise.all(
+          items
+            .filter((image) => image.tags.includes('latest'))
+            .map(async ({ repository, digest, pushedAt, sizeBytes, quarantine }) => {
+              const report = await parts.scans.report(digest);
+              const name = repository.slice(BASE_PROJECT.length + 1);
+              const release = RELEASES.find((one) => name.startsWith(one.name))?.name ?? name;
+              const include = name
+                .slice(release.length + 1)
+                .split('-')
+                .filter(Boolean);
+              const packages = report?.packages ?? null;
+              return { name, release, include, digest, createdAt: pushedAt, packages, sizeBytes, quarantine };
+            }),
+        ),
+      };
+    },
+  });
   app.route({
     method: 'POST',
     url: '/api/v1/bases',
@@ -257,7 +286,7 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
         en: `${project}/${name} (${environment}): ${text.en}`,
         es: `${project}/${name} (${environment}): ${text.es}`,
       },
-      href: `/projects/${project}`,
+      href: `/projects/${project}/workloads/${environment}/${name}`,
       action: { en: 'Open the workload', es: 'Abrir la carga de trabajo' },
     });
   }
