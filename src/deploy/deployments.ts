@@ -3,7 +3,7 @@ import { type Principal, type Vault, visibleProjects } from '../access/index.ts'
 import type { Verdict } from '../admit/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
-import { type Clock, type Json, newId, type Text } from '../system/index.ts';
+import { type Clock, type Json, type Language, newId, type Text } from '../system/index.ts';
 import { type ActiveRelease, type Composition, hashComposition, wantedState } from './composition.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
@@ -751,8 +751,8 @@ function toPromotion(row: PromotionRow, source: Release | null): Promotion {
 /** The reasons of a refused verdict as one text a language, for a fault's parameters. */
 export function refusalTexts(reasons: readonly { readonly message: Text; readonly effect: string }[]): Text {
   const refusing = reasons.filter((reason) => reason.effect === 'refuse');
-  return {
-    en: refusing.map((reason) => reason.message.en).join('; '),
-    es: refusing.map((reason) => reason.message.es).join('; '),
-  };
+  // One reason may hold for several containers: it is said once.
+  const said = (language: Language): string =>
+    [...new Set(refusing.map(({ message }) => message[language]))].join('; ');
+  return { en: said('en'), es: said('es') };
 }

@@ -1,7 +1,7 @@
 /** `darsena.yaml`: what a project is made of. Read whole, so that every mistake is told at once. */
 import { FormatError, parseYaml, type YamlDocument, type YamlPath } from '../formats/index.ts';
 import { isRepositoryName } from '../oci/index.ts';
-import { defineFaults, type Json, type Text } from '../system/index.ts';
+import { defineFaults, type Json, type Language, type Text } from '../system/index.ts';
 import type { Overlay } from './kubernetes/documents.ts';
 import { nearestName } from './kubernetes/suggest.ts';
 
@@ -42,8 +42,16 @@ export interface ProjectFile {
 export const projectFileFault = defineFaults({
   'project-file.invalid': {
     kind: 'invalid',
-    en: { what: '{file} has {count} mistakes', why: '{problems}' },
-    es: { what: '{file} tiene {count} errores', why: '{problems}' },
+    en: {
+      what: '{file} cannot be used ({count} to correct)',
+      why: '{problems}',
+      remedy: 'correct these places and deploy again',
+    },
+    es: {
+      what: '{file} no se puede usar ({count} por corregir)',
+      why: '{problemas}',
+      remedy: 'corregir estos lugares y desplegar de nuevo',
+    },
   },
 });
 
@@ -80,10 +88,11 @@ export function parseProjectFile(text: string, file: string): ProjectFile {
 
 function refusal(file: string, problems: readonly Problem[]): Error {
   const sorted = [...problems].sort((left, right) => left.line - right.line || left.column - right.column);
-  const say = ({ line, column, text }: Problem): string => `${line}:${column} ${text.en}`;
+  const say = (language: Language): string =>
+    sorted.map(({ line, column, text }) => `${file}:${line}:${column}: ${text[language]}`).join('\n    ');
   return projectFileFault(
     'project-file.invalid',
-    { file, count: sorted.length, problems: sorted.map(say).join('; ') },
+    { file, count: sorted.length, problems: say('en'), problemas: say('es') },
     { details: sorted.map(({ line, column, text }) => ({ file, line, column, text: { ...text } })) },
   );
 }

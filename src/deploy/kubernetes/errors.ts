@@ -1,18 +1,21 @@
-import { defineFaults, type Json } from '../../system/index.ts';
+import { defineFaults, type Json, type Language } from '../../system/index.ts';
 import type { ManifestProblem } from './documents.ts';
+
+/** A screen of them; all are in the details. */
+const SAID_MAX = 40;
 
 export const manifestFault = defineFaults({
   'manifest.invalid': {
     kind: 'invalid',
     en: {
-      what: 'the manifests cannot be deployed',
-      why: '{count} problems, the first in {first}',
-      remedy: 'darsena explain FIELD',
+      what: 'the manifests cannot be deployed ({count} to correct)',
+      why: '{problems}',
+      remedy: 'correct these places and deploy again',
     },
     es: {
-      what: 'los manifiestos no se pueden desplegar',
-      why: '{count} problemas, el primero en {first}',
-      remedy: 'darsena explain CAMPO',
+      what: 'los manifiestos no se pueden desplegar ({count} por corregir)',
+      why: '{problemas}',
+      remedy: 'corregir estos lugares y desplegar de nuevo',
     },
   },
 });
@@ -22,12 +25,17 @@ export const manifestFault = defineFaults({
  * @throws Fault manifest.invalid when there is any
  */
 export function refuseProblems(problems: readonly ManifestProblem[]): void {
-  const [first] = problems;
-  if (first === undefined) return;
-  const field = first.field === '' ? '' : `, ${first.field}`;
+  if (problems.length === 0) return;
+  const say = (language: Language): string =>
+    [
+      ...problems.slice(0, SAID_MAX).map(({ file, line, column, field, text }) => {
+        return `${file}:${line}:${column}${field === '' ? '' : ` ${field}`}: ${text[language]}`;
+      }),
+      ...(problems.length > SAID_MAX ? ['…'] : []),
+    ].join('\n    ');
   throw manifestFault(
     'manifest.invalid',
-    { count: problems.length, first: `${first.file}:${first.line}:${first.column}${field}: ${first.text.en}` },
+    { count: problems.length, problems: say('en'), problemas: say('es') },
     { details: problems.map((problem) => ({ ...problem, text: { ...problem.text } })) as Json },
   );
 }
