@@ -112,8 +112,10 @@ export type ReleaseState =
 
 export interface EnvironmentSummary {
   readonly name: string;
-  readonly class: string;
+  readonly class: 'development' | 'pre-production' | 'production';
   readonly policy: string;
+  /** People other than the requester who must agree; 0: direct deploys are taken. */
+  readonly approvals: number;
   readonly release: { readonly id: string; readonly number: number; readonly state: ReleaseState } | null;
   readonly workloads: { readonly ok: number; readonly total: number };
 }

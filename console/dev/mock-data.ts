@@ -1133,7 +1133,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
   const facts = busy ? busyFacts() : [fact('host.joined', 'platform', 'host1', 30, { project: null })];
   const environment = (
     name: string,
-    level: string,
+    level: Project['environments'][number]['class'],
     number: number,
     state: Release['state'],
     ok: number,
@@ -1142,6 +1142,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
     name,
     class: level,
     policy: name === 'prod' ? 'prod' : 'dev',
+    approvals: level === 'production' ? 1 : 0,
     release: { id: id(`release ${name} ${number}`), number, state },
     workloads: { ok, total },
   });

@@ -278,7 +278,7 @@ export function Findings({ project, digest }: { project: string; digest: string 
         if (report === null) {
           return (
             <Panel>
-              <EmptyState title={t('noScanTitle')} command={`darsena scan ${project}@${shortDigest(digest)}`}>
+              <EmptyState title={t('noScanTitle')} command={`darsena image list ${project}`}>
                 {t('noScanText')}
               </EmptyState>
             </Panel>

@@ -110,7 +110,7 @@ export function SignatureList({ project, digest }: { project: string; digest: st
             rows={items}
             keyOf={(signature) => `${signature.kind}-${signature.signer}-${signature.at}`}
             empty={
-              <EmptyState title={t('unsignedTitle')} command={`darsena trust sign ${project}@${shortDigest(digest)}`}>
+              <EmptyState title={t('unsignedTitle')} command={`darsena trust verify ${project}@${shortDigest(digest)}`}>
                 {t('unsignedText')}
               </EmptyState>
             }

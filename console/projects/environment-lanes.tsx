@@ -61,7 +61,7 @@ function Lane({
     <Panel className="lane" flush>
       <div className="lane-head">
         <h2>{environment.name}</h2>
-        <span className="quiet-text">{environment.class}</span>
+        <span className="quiet-text">{t(environment.class)}</span>
         <span className="chip">{t('policy', { name: environment.policy })}</span>
       </div>
       <div className="lane-release">
@@ -77,7 +77,14 @@ function Lane({
         )}
       </div>
       {workloads.length === 0 ? (
-        <EmptyState title={t('noWorkloads')} command={`darsena deploy --env ${environment.name}`} />
+        <EmptyState
+          title={t('noWorkloads')}
+          command={
+            environment.approvals > 0
+              ? `darsena promote ${project} --to ${environment.name}`
+              : `darsena deploy . --env ${environment.name}`
+          }
+        />
       ) : (
         <ul className="lane-workloads">
           {workloads.map((workload) => (

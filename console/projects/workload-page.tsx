@@ -41,7 +41,7 @@ export default function WorkloadPage() {
         {() =>
           found === undefined ? (
             <Panel>
-              <EmptyState title={t('missingWorkload')} command={`darsena deploy --env ${environment}`} />
+              <EmptyState title={t('missingWorkload')} command={`darsena ps ${project}`} />
             </Panel>
           ) : (
             <>

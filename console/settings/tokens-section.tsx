@@ -129,10 +129,7 @@ export function TokensSection() {
               rows={all}
               keyOf={(token) => token.id}
               empty={
-                <EmptyState
-                  title={t('tokensEmpty')}
-                  command="darsena token create ci --role developer --project tienda"
-                >
+                <EmptyState title={t('tokensEmpty')} command="darsena token create ci --role developer@tienda">
                   {t('tokensEmptyText')}
                 </EmptyState>
               }

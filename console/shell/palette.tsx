@@ -34,7 +34,6 @@ const CLI_COMMANDS = [
   'darsena base create',
   'darsena advisories update',
   'darsena audit verify',
-  'darsena backup',
 ];
 
 /** Scans that some page has already read: their findings can be found by CVE. */

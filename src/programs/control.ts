@@ -23,7 +23,7 @@ import {
 } from '../admit/index.ts';
 import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
-import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import { signRequest } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
 import { Operations, type ProgressTables, progressFault, progressMigrations, silentStep } from '../progress/index.ts';
@@ -221,6 +221,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     offers,
     contentKey: Buffer.from(keys.masterKey).toString('base64'),
     addresses: addresses.ofEnvironment,
+    record,
   });
   const events = new EventStream(journal, operations);
   events.useOperationReader(async (principal, id) => {
@@ -379,16 +380,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     }
     await rm(files.control.joinToken, { force: true });
     const { certificatePem } = signRequest(keys.authority, request, { subject: `host:${host}`, days: 365 });
-    await opened.db.transaction().execute((tx) =>
-      journal.record(tx, {
-        kind: 'host.joined',
-        project: null,
-        actor: `agent:${host}`,
-        subject: host,
-        body: { certificate: true },
-      }),
-    );
-    journal.committed();
+    await record({
+      kind: 'host.joined',
+      project: null,
+      actor: `agent:${host}`,
+      subject: host,
+      body: { certificate: true },
+    });
     await offerJoin();
     return { certificate: certificatePem, verdictKey: verdictKey.publicKeyPem };
   }
@@ -403,6 +401,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       return { token: issued.secret, expiresAt: issued.record.expiresAt };
     }
     throw accessFault('access.route-unknown', { path });
+  }
+
+  async function record(fact: NewFact): Promise<void> {
+    await opened.db.transaction().execute((tx) => journal.record(tx, fact));
+    journal.committed();
   }
 
   async function hostToken(host: string): Promise<string> {
@@ -463,8 +466,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         return;
       }
       case 'fact':
-        await opened.db.transaction().execute((tx) => journal.record(tx, { ...message, actor: `agent:${host}` }));
-        journal.committed();
+        await record({ ...message, actor: `agent:${host}` });
         return;
     }
     events.status();

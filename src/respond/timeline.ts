@@ -94,6 +94,10 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
       const spanish = SPANISH_STATE[state] ?? state;
       return [say('deploy', 'plain', `${subject}: ${state}${source}`, `${subject}: ${spanish}${source}`)];
     }
+    case 'workload.exec-opened': {
+      const who = fact.actor;
+      return [say('action', 'warn', `${who} opened a session in ${subject}`, `${who} abrió una sesión en ${subject}`)];
+    }
     default:
       return [];
   }

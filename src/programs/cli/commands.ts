@@ -23,7 +23,7 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../deploy/index.ts')).deployCommands(cli),
   },
   {
-    words: ['exec', 'workload-logs'],
+    words: ['exec'],
     add: async (cli) => (await import('./exec.ts')).execCommands(cli),
   },
   {

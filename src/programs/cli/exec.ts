@@ -29,58 +29,42 @@ interface SessionOptions {
   readonly replica?: string;
 }
 
-/** `exec` and `workload logs`: a stream of bytes to and from a container, through control and the host's agent. */
+/** `exec`: a stream of bytes to and from a container, through control and the host's agent. */
 export function execCommands(cli: CliProgram): void {
   const { program, t } = cli;
-  const common = (command: ReturnType<typeof program.command>) =>
-    command
-      .option('--env <environment>', t({ en: 'environment (the first one)', es: 'entorno (el primero)' }))
-      .option(
-        '-c, --container <name>',
-        t({ en: 'container of the pod (the first one)', es: 'contenedor del pod (el primero)' }),
-      )
-      .option('--replica <name>', t({ en: 'replica (the first ready one)', es: 'réplica (la primera lista)' }));
+  program
+    .command('exec')
+    .argument('<workload>', 'project/workload')
+    .argument('<command...>')
+    .option('-T, --no-tty', t({ en: 'no terminal', es: 'sin terminal' }))
+    .description(
+      t({
+        en: 'run a command in a running container; recorded, and watched by the rules',
+        es: 'ejecutar una orden en un contenedor en marcha; queda registrada y las reglas la vigilan',
+      }),
+    )
+    .option('--env <environment>', t({ en: 'environment (the first one)', es: 'entorno (el primero)' }))
+    .option(
+      '-c, --container <name>',
+      t({ en: 'container of the pod (the first one)', es: 'contenedor del pod (el primero)' }),
+    )
+    .option('--replica <name>', t({ en: 'replica (the first ready one)', es: 'réplica (la primera lista)' }))
+    .action(async (workload: string, command: string[], options: SessionOptions & { tty: boolean }) => {
+      // The shell's own words: `exec tienda/web -- sh` asks for a terminal whether or not this side has one, as the
+      // program inside decides by it how to behave; -T turns it off.
+      const session = { ...parseWorkload(workload), ...options, kind: 'exec', command, tty: options.tty } as const;
+      cli.exit(await runSession(cli, session));
+    });
+}
 
-  common(
-    program
-      .command('exec')
-      .argument('<workload>', 'project/workload')
-      .argument('<command...>')
-      .option('-T, --no-tty', t({ en: 'no terminal', es: 'sin terminal' }))
-      .description(
-        t({
-          en: 'run a command in a running container; recorded, and watched by the rules',
-          es: 'ejecutar una orden en un contenedor en marcha; queda registrada y las reglas la vigilan',
-        }),
-      ),
-  ).action(async (workload: string, command: string[], options: SessionOptions & { tty: boolean }) => {
-    // The shell's own words: `exec tienda/web -- sh` asks for a terminal whether or not this side has one, as the
-    // program inside decides by it how to behave; -T turns it off.
-    const session = { ...parseWorkload(workload), ...options, kind: 'exec', command, tty: options.tty } as const;
-    cli.exit(await runSession(cli, session));
-  });
-
-  common(
-    program
-      .command('workload-logs')
-      .argument('<workload>', 'project/workload')
-      .option('-f, --follow', t({ en: 'keep following', es: 'seguir mostrando' }))
-      .option(
-        '-n, --tail <lines>',
-        t({ en: 'last lines to begin with', es: 'últimas líneas con las que empezar' }),
-        '200',
-      )
-      .description(t({ en: 'what a workload wrote', es: 'qué escribió una carga de trabajo' })),
-  ).action(async (workload: string, options: SessionOptions & { follow?: boolean; tail: string }) => {
-    const session = {
-      ...parseWorkload(workload),
-      ...options,
-      kind: 'logs',
-      follow: options.follow === true,
-      tail: Number(options.tail),
-    } as const;
-    cli.exit(await runSession(cli, session));
-  });
+/** What a workload wrote, as `logs project/workload` shows it. */
+export async function showWorkloadLogs(
+  cli: CliProgram,
+  workload: string,
+  options: SessionOptions & { readonly follow: boolean; readonly lines: number },
+): Promise<void> {
+  const { lines: tail, ...rest } = options;
+  cli.exit(await runSession(cli, { ...parseWorkload(workload), ...rest, kind: 'logs', tail }));
 }
 
 type Session = { readonly project: string; readonly workload: string } & SessionOptions &

@@ -26,6 +26,7 @@ import {
   translateManifests,
 } from '../../deploy/kubernetes/index.ts';
 import { collectImages } from '../../deploy/model.ts';
+import type { NewFact } from '../../journal/index.ts';
 import { type Digest, parseReference, REGISTRY_NAME } from '../../oci/index.ts';
 import type { Operation, OperationContext, Operations, StepHandle } from '../../progress/index.ts';
 import type { Registry } from '../../registry/index.ts';
@@ -59,6 +60,8 @@ export interface PipelineParts {
   /** Key of content hashes: a short Secret cannot be guessed from a label. */
   readonly contentKey: string;
   readonly addresses: (project: string, environment: string) => Promise<readonly string[]>;
+  /** States a fact that has no state of its own. */
+  readonly record: (fact: NewFact) => Promise<void>;
 }
 
 interface BuiltImage {
@@ -438,6 +441,19 @@ export class Pipeline implements Releases {
     building.done({
       en: `${made.layers.length} layers, ${megabytes(made.sizeBytes)}, ${made.cacheHits} of ${made.steps} steps from the cache`,
       es: `${made.layers.length} capas, ${megabytes(made.sizeBytes)}, ${made.cacheHits} de ${made.steps} pasos de la caché`,
+    });
+    await this.#parts.record({
+      kind: 'image.built',
+      project: file.project,
+      actor: request.by.actor,
+      subject: repository,
+      digest: made.digest,
+      body: {
+        commit: request.commit,
+        durationMs: made.durationMs,
+        sizeBytes: made.sizeBytes,
+        cacheHits: made.cacheHits,
+      },
     });
     const signing = context.step({ en: `Signatures of ${name}`, es: `Firmas de ${name}` });
     await this.#attach(repository, made.digest, made.bundles, request.by.actor);

@@ -43,13 +43,12 @@ export class PlatformStatus {
   hostPart(message: Extract<ToControl, { type: 'sensor' | 'engine' | 'edge' }>): void {
     if (message.type === 'sensor') {
       const { state, detail, coverage } = message.sensor;
-      const partly = state === 'ok' && coverage.missing.length > 0;
       const isNone = state === 'absent' && !this.#instance.sensor;
-      this.#set(
-        'sensor',
-        partly ? 'degraded' : state === 'absent' && !isNone ? 'down' : state,
-        isNone ? NO_SENSOR : detail,
-      );
+      // What this kernel or its rights keep from the sensor is no failure, and is said all the same.
+      const blind = coverage.missing.map(({ what }) => what).join(', ');
+      const limits: Text = { en: `does not see: ${blind}`, es: `no ve: ${blind}` };
+      const said = isNone ? NO_SENSOR : state === 'ok' && blind !== '' ? limits : detail;
+      this.#set('sensor', state === 'absent' && !isNone ? 'down' : state, said);
     } else {
       this.#set(message.type, message.state, message.detail);
     }

@@ -84,11 +84,9 @@ async function imageThread(
     {
       kind: 'commit',
       state: commit === null ? 'absent' : 'ok',
-      title: { en: 'Commit', es: 'Commit' },
-      detail:
-        commit === null
-          ? { en: 'not from a commit', es: 'sin commit' }
-          : { en: commit.slice(0, 12), es: commit.slice(0, 12) },
+      title:
+        commit === null ? { en: 'no commit', es: 'sin commit' } : { en: commit.slice(0, 12), es: commit.slice(0, 12) },
+      detail: null,
       at: null,
       href: null,
     },
@@ -100,11 +98,11 @@ async function imageThread(
     {
       kind: 'alerts',
       state: incidents.length === 0 ? 'ok' : incidents.some((one) => one.state !== 'closed') ? 'bad' : 'warn',
-      title: { en: 'Alerts', es: 'Alertas' },
-      detail:
+      title:
         incidents.length === 0
           ? { en: 'none', es: 'ninguna' }
-          : { en: `${incidents.length} incident(s)`, es: `${incidents.length} incidente(s)` },
+          : counted(incidents.length, ['incident', 'incidents'], ['incidente', 'incidentes']),
+      detail: null,
       at: incidents[0]?.openedAt ?? null,
       href: incidents[0] === undefined ? null : `/incidents/${incidents[0].number}`,
     },
@@ -112,147 +110,149 @@ async function imageThread(
 }
 
 function buildStation(provenance: unknown, pushed: ChainedFact | undefined): Station {
-  const run = memberOf(memberOf(provenance, 'runDetails'), 'metadata');
-  const finished = memberOf(run, 'finishedOn');
-  const builder = memberOf(memberOf(memberOf(provenance, 'runDetails'), 'builder'), 'id');
+  const details = memberOf(provenance, 'runDetails');
+  const finished = memberOf(memberOf(details, 'metadata'), 'finishedOn');
+  const builder = memberOf(memberOf(details, 'builder'), 'id');
   const isKnown = typeof builder === 'string';
+  // urn:darsena:builder:<instance>:<host>
+  const who = isKnown ? (builder.split(':').at(-1) ?? builder) : (pushed?.actor ?? '?');
   return {
     kind: 'build',
     state: isKnown ? 'ok' : pushed === undefined ? 'absent' : 'warn',
-    title: { en: 'Build', es: 'Construcción' },
+    title: isKnown ? { en: 'built here', es: 'construida aquí' } : { en: 'no provenance', es: 'sin procedencia' },
     detail: isKnown
-      ? { en: `by ${builder}`, es: `por ${builder}` }
-      : {
-          en: `pushed by ${pushed?.actor ?? '?'}, without provenance`,
-          es: `enviada por ${pushed?.actor ?? '?'}, sin procedencia`,
-        },
+      ? { en: `by the builder of ${who}`, es: `por el constructor de ${who}` }
+      : { en: `pushed by ${who}`, es: `enviada por ${who}` },
     at: typeof finished === 'string' ? finished : (pushed?.at ?? null),
     href: null,
   };
 }
 
 function scanStation(report: ScanReport | null, page: string): Station {
-  const title: Text = { en: 'Scan', es: 'Examen' };
   const href = `${page}?tab=findings`;
   if (report === null)
+    return { kind: 'scan', state: 'pending', title: { en: 'not yet', es: 'aún no' }, detail: null, at: null, href };
+  const { byRisk, state } = report.summary;
+  const at = report.scannedAt;
+  if (!report.complete) {
     return {
       kind: 'scan',
-      state: 'pending',
-      title,
-      detail: { en: 'not scanned yet', es: 'aún sin examinar' },
-      at: null,
+      state: 'bad',
+      title: { en: 'incomplete', es: 'incompleto' },
+      detail: report.incomplete,
+      at,
       href,
     };
-  const { byRisk, state } = report.summary;
+  }
+  if (state === 'unknown') {
+    return {
+      kind: 'scan',
+      state: 'warn',
+      title: { en: 'unknown', es: 'desconocido' },
+      detail: { en: 'no data', es: 'sin datos' },
+      at,
+      href,
+    };
+  }
   const worst = byRisk['act-now'] + byRisk.high;
-  if (!report.complete)
-    return { kind: 'scan', state: 'bad', title, detail: report.incomplete, at: report.scannedAt, href };
-  const detail: Text =
-    state === 'unknown'
-      ? { en: 'unknown, no data', es: 'desconocido, sin datos' }
-      : {
-          en: `${report.findings.length} findings, ${worst} urgent or high`,
-          es: `${report.findings.length} hallazgos, ${worst} urgentes o altos`,
-        };
-  return {
-    kind: 'scan',
-    state: worst > 0 ? 'bad' : state === 'clean' ? 'ok' : 'warn',
-    title,
-    detail,
-    at: report.scannedAt,
-    href,
-  };
+  const title = counted(report.findings.length, ['finding', 'findings'], ['hallazgo', 'hallazgos']);
+  const detail = worst === 0 ? null : { en: `${worst} urgent or high`, es: `${worst} de riesgo urgente o alto` };
+  return { kind: 'scan', state: worst > 0 ? 'bad' : state === 'clean' ? 'ok' : 'warn', title, detail, at, href };
 }
 
 function signatureStation(verdict: SignatureVerdict, page: string): Station {
-  const title: Text = { en: 'Signatures', es: 'Firmas' };
   const href = `${page}?tab=signatures`;
   const signers = signersOf(verdict, 'image');
-  if (signers.length === 0) {
-    const refused = verdict.refused[0]?.reason ?? null;
+  if (signers.length > 0) {
+    const names = signers.join(', ');
     return {
       kind: 'signatures',
-      state: refused === null ? 'absent' : 'bad',
-      title,
-      detail: refused ?? { en: 'unsigned', es: 'sin firma' },
+      state: 'ok',
+      title: { en: 'signed', es: 'firmada' },
+      detail: { en: names, es: names },
       at: null,
       href,
     };
   }
-  return {
-    kind: 'signatures',
-    state: 'ok',
-    title,
-    detail: { en: signers.join(', '), es: signers.join(', ') },
-    at: null,
-    href,
-  };
+  const refused = verdict.refused[0]?.reason ?? null;
+  const title: Text =
+    refused === null ? { en: 'unsigned', es: 'sin firma' } : { en: 'not accepted', es: 'no aceptada' };
+  return { kind: 'signatures', state: refused === null ? 'absent' : 'bad', title, detail: refused, at: null, href };
 }
 
+const DECISIONS: Readonly<Record<Verdict['decision'], { readonly state: Station['state']; readonly text: Text }>> = {
+  allow: { state: 'ok', text: { en: 'allowed', es: 'permitido' } },
+  warn: { state: 'warn', text: { en: 'allowed, with warnings', es: 'permitido, con advertencias' } },
+  refuse: { state: 'bad', text: { en: 'refused', es: 'rechazado' } },
+};
+
 function verdictStation(verdicts: readonly Verdict[], page: string): Station {
-  const title: Text = { en: 'Verdict', es: 'Veredicto' };
   const href = `${page}?tab=verdicts`;
   const newest = verdicts.find((one) => one.door === 'start' || one.door === 'promote') ?? verdicts[0];
-  if (newest === undefined)
+  if (newest === undefined) {
     return {
       kind: 'verdict',
       state: 'pending',
-      title,
-      detail: { en: 'in quarantine', es: 'en cuarentena' },
+      title: { en: 'in quarantine', es: 'en cuarentena' },
+      detail: null,
       at: null,
       href,
     };
-  const words: Record<Verdict['decision'], { state: Station['state']; text: Text }> = {
-    allow: { state: 'ok', text: { en: 'allowed', es: 'permitido' } },
-    warn: {
-      state: 'warn',
-      text: {
-        en: `allowed, ${newest.reasons.length} warning(s)`,
-        es: `permitido, ${newest.reasons.length} advertencia(s)`,
-      },
-    },
-    refuse: {
-      state: 'bad',
-      text: {
-        en: `refused, ${newest.reasons.filter((one) => one.effect === 'refuse').length} reason(s)`,
-        es: `rechazado, ${newest.reasons.filter((one) => one.effect === 'refuse').length} motivo(s)`,
-      },
-    },
-  };
-  const { state, text } = words[newest.decision];
-  const where = newest.environment === null || newest.environment === '' ? '' : ` (${newest.environment})`;
-  return {
-    kind: 'verdict',
-    state,
-    title,
-    detail: { en: `${text.en}${where}`, es: `${text.es}${where}` },
-    at: newest.at,
-    href,
-  };
+  }
+  const { state, text } = DECISIONS[newest.decision];
+  const place =
+    newest.environment === null || newest.environment === ''
+      ? null
+      : { en: `for ${newest.environment}`, es: `para ${newest.environment}` };
+  return { kind: 'verdict', state, title: text, detail: place, at: newest.at, href };
 }
 
+const RELEASE_STATES: Readonly<Record<string, Text>> = {
+  'rolling-out': { en: 'rolling out', es: 'desplegando' },
+  available: { en: 'available', es: 'disponible' },
+  superseded: { en: 'replaced', es: 'reemplazada' },
+  refused: { en: 'refused', es: 'rechazada' },
+  failed: { en: 'failed', es: 'fallida' },
+  'rolled-back': { en: 'rolled back', es: 'revertida' },
+};
+
 function deployStation(facts: readonly ChainedFact[], project: string): Station {
-  const title: Text = { en: 'Deploys', es: 'Despliegues' };
   const href = `/projects/${project}`;
   const changes = facts.filter((fact) => fact.kind === 'workload.changed');
   const latest = new Map(changes.map((fact) => [String(memberOf(fact.body, 'environment')), fact]));
-  if (latest.size === 0)
-    return { kind: 'deploy', state: 'absent', title, detail: { en: 'nowhere', es: 'en ningún sitio' }, at: null, href };
+  if (latest.size === 0) {
+    return {
+      kind: 'deploy',
+      state: 'absent',
+      title: { en: 'nowhere', es: 'en ningún sitio' },
+      detail: null,
+      at: null,
+      href,
+    };
+  }
   const states = [...latest].map(([environment, fact]) => ({
     environment,
     state: String(memberOf(fact.body, 'state')),
   }));
-  const text = states.map(({ environment, state }) => `${environment}: ${state}`).join(', ');
+  const say = (language: 'en' | 'es'): string =>
+    states.map(({ environment, state }) => `${environment}: ${RELEASE_STATES[state]?.[language] ?? state}`).join(', ');
   const bad = states.some(({ state }) => state === 'failed' || state === 'rolled-back' || state === 'refused');
   const good = states.every(({ state }) => state === 'available' || state === 'superseded');
+  const title = counted(latest.size, ['environment', 'environments'], ['entorno', 'entornos']);
+  const detail: Text = { en: say('en'), es: say('es') };
   return {
     kind: 'deploy',
     state: bad ? 'bad' : good ? 'ok' : 'pending',
     title,
-    detail: { en: text, es: text },
+    detail,
     at: changes.at(-1)?.at ?? null,
     href,
   };
+}
+
+function counted(count: number, en: readonly [string, string], es: readonly [string, string]): Text {
+  const form = count === 1 ? 0 : 1;
+  return { en: `${count} ${en[form]}`, es: `${count} ${es[form]}` };
 }
 
 function commitOf(provenance: unknown, facts: readonly ChainedFact[]): string | null {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { CliProgram, Clock, Text } from '../../system/index.ts';
+import { showWorkloadLogs } from '../cli/exec.ts';
 import { createView, drawWhile } from '../cli/operations.ts';
 import { formatDuration, type PrintTarget } from '../cli/print.ts';
 import { OWN_CODE, readVersion } from './code.ts';
@@ -174,8 +175,20 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
 
   program
     .command('logs')
-    .argument('[program]', LOGGED_PROGRAMS.join(', '))
-    .description(cli.t({ en: 'the platform’s own logs', es: 'los registros de la propia plataforma' }))
+    .argument(
+      '[program]',
+      `${LOGGED_PROGRAMS.join(', ')}; ${cli.t({ en: 'or project/workload', es: 'o proyecto/carga' })}`,
+    )
+    .description(
+      cli.t({
+        en: 'the platform’s own logs, or what a workload wrote',
+        es: 'los registros de la propia plataforma, o lo que escribió una carga de trabajo',
+      }),
+    )
+    .option(
+      '--env <environment>',
+      cli.t({ en: 'environment of the workload (the first one)', es: 'entorno de la carga (el primero)' }),
+    )
     .option('-f, --follow', cli.t({ en: 'go on as lines come', es: 'seguir según llegan líneas' }))
     .option(
       '-n, --lines <count>',
@@ -183,7 +196,11 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
       parseCount,
       LOG_LINES,
     )
-    .action(async (name: string | undefined, options: { follow?: boolean; lines: number }) => {
+    .action(async (name: string | undefined, options: { follow?: boolean; lines: number; env?: string }) => {
+      if (name?.includes('/') === true) {
+        await showWorkloadLogs(cli, name, { ...options, follow: options.follow === true });
+        return;
+      }
       const chosen = name === undefined ? LOGGED_PROGRAMS : [loggedProgram(name)];
       const instance = await wantedInstance(cli);
       const width = Math.max(...chosen.map((program) => program.length));
