@@ -45,7 +45,8 @@ function containerFacts(role: string, container: ContainerSpec, imageUser: (imag
 
 /** True unless it is certain that the first process is not uid 0: a name in an image may stand for any number. */
 function mayBeRoot(runAsUser: number | null, imageUser: string): boolean {
-  if (runAsUser !== null) return runAsUser === 0;
+  // uid_t has 32 bits: 2^32 wraps to 0, and -1 means "unchanged" to setuid(2).
+  if (runAsUser !== null) return runAsUser <= 0 || runAsUser >= 0xffff_ffff;
   const uid = /^(\d+)(?::|$)/.exec(imageUser)?.[1];
   return uid === undefined || Number(uid) === 0;
 }

@@ -17,6 +17,7 @@ import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.t
 import { Builder, builderKey } from './agent/builder.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
+import { requireAllowed } from './agent/host-limits.ts';
 import { hostIdentity } from './agent/join.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
@@ -258,6 +259,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     task: HostTask,
     context: { step: import('../progress/index.ts').StepHandle; signal: AbortSignal },
   ): Promise<Json> {
+    await requireAllowed(task.kind, files.agent.hostLimits);
     switch (task.kind) {
       case 'build':
         return builder.build(task, link.download(task.sourceId), context);

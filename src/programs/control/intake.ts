@@ -153,12 +153,14 @@ function signatureFacts(verdict: SignatureVerdict): Admission['signatures'] {
 
 /** A scan report as policies see it. */
 export function scanFacts(report: ScanReport): ScanFacts {
+  const coverage = Object.values(report.advisories.coverage);
   const ages = report.advisories.sources.map((source) => source.ageSeconds);
   return {
     state: report.complete ? 'complete' : 'incomplete',
     at: report.scannedAt,
     packages: report.packages,
-    hasAdvisories: Object.values(report.advisories.coverage).includes('data'),
+    // One kind of package without data is enough to make silence mean nothing.
+    hasAdvisories: coverage.length > 0 && coverage.every((one) => one === 'data'),
     advisoriesAgeDays: ages.length === 0 ? -1 : Math.floor(Math.min(...ages) / 86_400),
     findings: report.findings.map((finding) => ({
       key: finding.id,

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { defineFaults } from '../../system/index.ts';
+import type { HostTask } from '../link/protocol.ts';
+
+export const hostLimitFault = defineFaults({
+  'agent.host-limit': {
+    kind: 'refused',
+    en: {
+      what: 'this host does not do that',
+      why: 'its own limits, which only its administrator changes, do not allow {task}',
+      remedy: 'on the host, as root: set "{task}": true in {path}',
+    },
+    es: {
+      what: 'este host no hace eso',
+      why: 'sus propios límites, que solo cambia quien lo administra, no permiten {task}',
+      remedy: 'en el host, como root: poner "{task}": true en {path}',
+    },
+  },
+  'agent.host-limits-broken': {
+    kind: 'refused',
+    en: {
+      what: 'this host does nothing for control',
+      why: 'its limits in {path} cannot be read',
+      remedy: 'repair the file, or remove it for the defaults',
+    },
+    es: {
+      what: 'este host no hace nada para control',
+      why: 'sus límites en {path} no se pueden leer',
+      remedy: 'reparar el archivo, o quitarlo para usar los valores por defecto',
+    },
+  },
+});
+
+type HostLimits = Readonly<Record<HostTask['kind'], boolean>>;
+
+/** What control may ask when nobody wrote limits down; privileged pods, host paths and host networks cannot be asked at all. */
+const DEFAULTS: HostLimits = { build: true, base: true, kill: true, exec: true, logs: true };
+
+/**
+ * Asks the host's own file, which control cannot write, whether this kind of task may be done. Read anew each time, so
+ * that a change holds at once; a file that cannot be understood allows nothing.
+ * @throws Fault agent.host-limit, agent.host-limits-broken
+ */
+export async function requireAllowed(task: HostTask['kind'], path: string): Promise<void> {
+  let limits = DEFAULTS;
+  try {
+    const written: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof written !== 'object' || written === null || Array.isArray(written)) throw new TypeError('not an object');
+    for (const [name, value] of Object.entries(written)) {
+      if (!Object.hasOwn(DEFAULTS, name) || typeof value !== 'boolean')
+        throw new TypeError(`${name} is not understood`);
+    }
+    limits = { ...DEFAULTS, ...written };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw hostLimitFault('agent.host-limits-broken', { path }, { cause: error });
+  }
+  if (!limits[task]) throw hostLimitFault('agent.host-limit', { task, path });
+}
