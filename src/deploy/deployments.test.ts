@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { type TestContext, test } from 'node:test';
+import type { Kysely } from 'kysely';
+import { createVault, PLATFORM, type Principal } from '../access/index.ts';
+import type { Verdict } from '../admit/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import { openDatabase, silentLog, systemClock } from '../system/index.ts';
+import type { Composition } from './composition.ts';
+import { Deployments, type NewRelease } from './deployments.ts';
+import type { WorkloadStatus } from './engines/local/index.ts';
+import { deployMigrations } from './migrations.ts';
+import type { WantedState } from './model.ts';
+import { parseProjectFile } from './project-file.ts';
+import type { DeployTables } from './store.ts';
+
+const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const digest = `sha256:${'a'.repeat(64)}` as const;
+
+const PROJECT = `project: tienda
+images: { web: web }
+manifests: [kubernetes]
+environments:
+  dev: { policy: dev, class: development }
+  prod: { policy: prod, class: production, approvals: 1 }
+`;
+
+function composition(environment: string, spec: string): Composition {
+  const pod = {
+    labels: {},
+    annotations: {},
+    initContainers: [],
+    containers: [],
+    volumes: [],
+    terminationGraceSeconds: 30,
+  };
+  return {
+    workloads: [
+      {
+        key: { project: 'tienda', environment, name: 'web' },
+        specHash: spec,
+        pod,
+        replicas: 1,
+        minReadySeconds: 0,
+        strategy: { kind: 'recreate' },
+        progressDeadlineSeconds: 600,
+      },
+    ],
+    services: [],
+    routes: [],
+    volumes: [],
+    contents: {},
+  };
+}
+
+function verdict(decision: Verdict['decision']): Verdict {
+  return {
+    id: 'v',
+    at: new Date().toISOString(),
+    door: 'start',
+    decision,
+    reasons: [],
+    policy: { name: 'dev', version: '1' },
+    project: 'tienda',
+    environment: 'dev',
+    digest,
+    specHash: null,
+    expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+  };
+}
+
+const release = (environment: string, spec: string, decision: Verdict['decision'] = 'allow'): NewRelease => ({
+  project: 'tienda',
+  environment,
+  composition: composition(environment, spec),
+  source: { projectFile: PROJECT, manifests: [] },
+  digests: [{ name: 'web', repository: 'tienda/web', digest }],
+  verdict: verdict(decision),
+  promotedFrom: null,
+  commit: null,
+  actor: 'user:ana',
+});
+
+function status(environment: string, generation: number, phase: WorkloadStatus['phase'], spec: string): WorkloadStatus {
+  const ready = phase === 'available' ? 1 : 0;
+  return {
+    key: { project: 'tienda', environment, name: 'web' },
+    specHash: spec,
+    generation,
+    phase,
+    wanted: 1,
+    ready,
+    updated: ready,
+    conditions: [],
+    replicas: [],
+  };
+}
+
+async function open(t: TestContext) {
+  const opened = await openDatabase<DeployTables & JournalTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...deployMigrations,
+  ]);
+  t.after(opened.close);
+  const db = opened.db as unknown as Kysely<never>;
+  const journal = new Journal({ db, clock: systemClock, log: silentLog, checkpointKeyPem, keyId: 'k' });
+  const deployments = new Deployments({ db, journal, clock: systemClock, vault: createVault(Buffer.alloc(32, 7)) });
+  const told: WantedState[] = [];
+  deployments.onWanted((wanted) => told.push(wanted));
+  await deployments.ensureProject(parseProjectFile(PROJECT, 'darsena.yaml'), 'user:ana');
+  return { db: opened.db, deployments, journal, told };
+}
+
+const person = (name: string): Principal => ({ ...PLATFORM, id: name, actor: `user:${name}`, kind: 'user', name });
+
+test('a release that is refused is written down and never reaches a host', async (t) => {
+  const { deployments, told } = await open(t);
+  const refused = await deployments.release(release('dev', 's1', 'refuse'));
+  assert.equal(refused.state, 'refused');
+  assert.equal(told.length, 0);
+  assert.deepEqual((await deployments.wanted()).workloads, []);
+});
+
+test('a release becomes available by what the host reports, and the one before is replaced', async (t) => {
+  const { deployments, told } = await open(t);
+  const first = await deployments.release(release('dev', 's1'));
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  assert.equal((await deployments.readRelease(first.id)).state, 'available');
+  const second = await deployments.release(release('dev', 's2'));
+  assert.equal(told.at(-1)?.workloads[0]?.specHash, 's2');
+  assert.equal(told.at(-1)?.workloads[0]?.previous?.specHash, 's1');
+  // A status of the release before says nothing about this one.
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  assert.equal((await deployments.readRelease(second.id)).state, 'rolling-out');
+  await deployments.report([status('dev', 2, 'available', 's2')], true);
+  assert.equal((await deployments.readRelease(second.id)).state, 'available');
+  assert.equal((await deployments.readRelease(first.id)).state, 'superseded');
+  assert.equal(told.at(-1)?.workloads[0]?.previous, null);
+});
+
+test('a release that went back gives its place to the last one that was good', async (t) => {
+  const { deployments, told } = await open(t);
+  await deployments.release(release('dev', 's1'));
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  const bad = await deployments.release(release('dev', 's2'));
+  await deployments.report([status('dev', 2, 'rolled-back', 's2')], true);
+  assert.equal((await deployments.readRelease(bad.id)).state, 'rolled-back');
+  assert.equal(told.at(-1)?.workloads[0]?.specHash, 's1');
+  assert.equal((await deployments.stableRelease('tienda', 'dev')).release.number, 1);
+});
+
+test('revisions only rise, so that a host never follows an older wanted state', async (t) => {
+  const { deployments, told } = await open(t);
+  for (const n of [1, 2, 3]) {
+    await deployments.release(release('dev', `s${n}`));
+    await deployments.report([status('dev', n, n === 2 ? 'rolled-back' : 'available', `s${n}`)], true);
+  }
+  const revisions = told.map((wanted) => wanted.revision);
+  assert.deepEqual(
+    [...revisions].sort((a, b) => a - b),
+    revisions,
+  );
+});
+
+test('who asked for a promotion or wrote the release cannot approve it; a robot cannot; another person can', async (t) => {
+  const { deployments } = await open(t);
+  const source = await deployments.release(release('dev', 's1'));
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  const to = await deployments.readEnvironment('tienda', 'prod');
+  const { id } = await deployments.requestPromotion({ source, to, verdict: verdict('allow'), actor: 'user:bea' });
+  for (const by of [person('ana'), person('bea'), { ...person('ci'), kind: 'robot' as const }]) {
+    await assert.rejects(
+      deployments.decide('tienda', id, by, 'approve', null),
+      { code: 'deploy.same-person' },
+      by.name,
+    );
+  }
+  assert.equal((await deployments.decide('tienda', id, person('eva'), 'approve', 'ok')).state, 'approved');
+  await assert.rejects(deployments.decide('tienda', id, person('eva'), 'approve', null), {
+    code: 'deploy.promotion-decided',
+  });
+});
+
+test('a promotion that policy refuses is never open for approval', async (t) => {
+  const { deployments } = await open(t);
+  const source = await deployments.release(release('dev', 's1'));
+  const to = await deployments.readEnvironment('tienda', 'prod');
+  const { id, state } = await deployments.requestPromotion({
+    source,
+    to,
+    verdict: verdict('refuse'),
+    actor: 'user:bea',
+  });
+  assert.equal(state, 'refused');
+  await assert.rejects(deployments.decide('tienda', id, person('eva'), 'approve', null), {
+    code: 'deploy.promotion-decided',
+  });
+});
+
+test('the project file cannot loosen what guards production', async (t) => {
+  const { deployments } = await open(t);
+  const loosened = PROJECT.replace(
+    'policy: prod, class: production, approvals: 1',
+    'policy: dev, class: development, approvals: 0',
+  );
+  await deployments.ensureProject(parseProjectFile(loosened, 'darsena.yaml'), 'user:eva');
+  assert.deepEqual(await deployments.readEnvironment('tienda', 'prod'), {
+    name: 'prod',
+    class: 'production',
+    policy: 'prod',
+    approvals: 1,
+  });
+});
+
+test('what a release was made from lies sealed: no Secret of it can be read from the table', async (t) => {
+  const { db, deployments } = await open(t);
+  const secret = { kind: 'secret' as const, name: 'clave', data: { password: 'czNjcmV0LWNhbmFyeQ==' } };
+  const request = release('dev', 's1');
+  await deployments.release({ ...request, composition: { ...request.composition, contents: { h: secret } } });
+  const rows = await db.selectFrom('deploy_releases').selectAll().execute();
+  const plain = rows
+    .map((row) => `${JSON.stringify({ ...row, sealed: null })}${Buffer.from(row.sealed).toString('latin1')}`)
+    .join();
+  assert.ok(!plain.includes('czNjcmV0LWNhbmFyeQ') && !plain.includes('s3cret-canary'));
+  assert.deepEqual((await deployments.wanted()).contents['h'], secret);
+});
+
+test('a reader of another project sees neither it nor its workloads', async (t) => {
+  const { deployments } = await open(t);
+  await deployments.release(release('dev', 's1'));
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  const stranger: Principal = { ...person('eva'), grants: [{ role: 'developer', project: 'banco' }] };
+  assert.deepEqual(await deployments.listProjects(stranger), []);
+  assert.deepEqual(deployments.statuses(stranger), []);
+  assert.equal((await deployments.listProjects(person('ana'))).length, 1);
+});

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { signVerdict, type Verdict } from '../../admit/index.ts';
+import { type Digest, REGISTRY_NAME } from '../../oci/index.ts';
+import { type Clock, silentLog, systemClock } from '../../system/index.ts';
+import { generateSigningKey, signImage } from '../../trust/index.ts';
+import { HostStartGate } from './start-gate.ts';
+
+const master = randomBytes(32);
+const control = generateSigningKey(master).key;
+const builder = generateSigningKey(master).key;
+const stranger = generateSigningKey(master).key;
+const digest: Digest = `sha256:${'a'.repeat(64)}`;
+const other: Digest = `sha256:${'b'.repeat(64)}`;
+const repository = 'tienda/web';
+const specHash = `sha256:${'1'.repeat(64)}`;
+
+const start = {
+  workload: { project: 'tienda', environment: 'dev', name: 'web' },
+  container: 'web',
+  image: `${REGISTRY_NAME}/${repository}@${digest}`,
+  imageDigest: digest,
+  specHash,
+};
+
+function verdict(change: Partial<Verdict> = {}): Verdict {
+  return {
+    id: '01890000-0000-7000-8000-000000000000',
+    at: new Date().toISOString(),
+    door: 'start',
+    decision: 'allow',
+    reasons: [],
+    policy: { name: 'prod', version: '1' },
+    project: 'tienda',
+    environment: 'dev',
+    digest,
+    specHash,
+    expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+    ...change,
+  };
+}
+
+function gateWith(
+  verdicts: readonly Verdict[],
+  options: { by?: typeof control; bundles?: Uint8Array[]; clock?: Clock } = {},
+) {
+  const gate = new HostStartGate({
+    clock: options.clock ?? systemClock,
+    log: silentLog,
+    verdictKeyPem: control.publicKeyPem,
+    builderKeyPem: builder.publicKeyPem,
+  });
+  const bundles = options.bundles ?? [signImage(builder, { digest, repository })];
+  gate.setEvidence({
+    verdicts: verdicts.map((one) => signVerdict(options.by ?? control, one)),
+    bundles: { [digest]: bundles.map((bundle) => Buffer.from(bundle).toString('base64')) },
+  });
+  return gate;
+}
+
+const unsignedWarning = {
+  rule: 'image-unsigned',
+  effect: 'warn' as const,
+  message: { en: 'x', es: 'x' },
+  remedy: null,
+  subject: null,
+  exception: null,
+};
+
+test('a judged and signed image starts', async () => {
+  assert.deepEqual(await gateWith([verdict()]).check(start), { allow: true });
+});
+
+test('what control itself could not have allowed does not start', async () => {
+  const later: Clock = { ...systemClock, now: () => new Date(Date.now() + 2 * 3_600_000) };
+  const cases: [string, HostStartGate][] = [
+    ['no verdict at all', gateWith([])],
+    ['a verdict signed by somebody else', gateWith([verdict()], { by: stranger })],
+    ['a verdict signed by the builder', gateWith([verdict()], { by: builder })],
+    ['a verdict that refuses', gateWith([verdict({ decision: 'refuse' })])],
+    ['a verdict for another image', gateWith([verdict({ digest: other })])],
+    ['a verdict for another specification', gateWith([verdict({ specHash: `sha256:${'2'.repeat(64)}` })])],
+    ['a verdict for another environment', gateWith([verdict({ environment: 'prod' })])],
+    ['a verdict for another project', gateWith([verdict({ project: 'banco' })])],
+    ['a verdict of another door', gateWith([verdict({ door: 'promote' })])],
+    ['a verdict that has expired', gateWith([verdict()], { clock: later })],
+    ['an unsigned image', gateWith([verdict()], { bundles: [] })],
+    [
+      'an image signed by somebody else',
+      gateWith([verdict()], { bundles: [signImage(stranger, { digest, repository })] }),
+    ],
+    [
+      'a signature of another image',
+      gateWith([verdict()], { bundles: [signImage(builder, { digest: other, repository })] }),
+    ],
+    [
+      'a signature under another name',
+      gateWith([verdict()], { bundles: [signImage(builder, { digest, repository: 'banco/web' })] }),
+    ],
+    ['a signature that is no signature', gateWith([verdict()], { bundles: [Buffer.from('{}')] })],
+  ];
+  for (const [name, gate] of cases) {
+    const answer = await gate.check(start);
+    assert.equal(answer.allow, false, name);
+    assert.ok(!answer.allow && answer.reasons[0] !== undefined && answer.reasons[0].es !== '', name);
+  }
+});
+
+test('an unsigned image starts only where the signed verdict itself says that this was tolerated', async () => {
+  const tolerated = verdict({ decision: 'warn', reasons: [unsignedWarning] });
+  assert.deepEqual(await gateWith([tolerated], { bundles: [] }).check(start), { allow: true });
+  const other = verdict({ decision: 'warn', reasons: [{ ...unsignedWarning, rule: 'image-old' }] });
+  assert.equal((await gateWith([other], { bundles: [] }).check(start)).allow, false);
+});
