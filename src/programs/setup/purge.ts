@@ -23,6 +23,7 @@ export interface EngineObjects {
 
 const ENGINE_TIMEOUT_MS = 120_000;
 const PROCESS_GRACE_MS = 3_000;
+const PODS_AT_ONCE = 8;
 
 type Labelled = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
 
@@ -86,7 +87,11 @@ export async function findEngineObjects(instance: Instance): Promise<EngineObjec
 export async function removeWorkloads(instance: Instance): Promise<Text[]> {
   const { pods, containers, networks } = await findEngineObjects(instance);
   const removed: Text[] = [];
-  await removeObjects(instance, ['pod', 'rm', '--force', '--time', '10'], pods);
+  // Some at a time: Podman removes pods one after the other, and each may take its whole grace time to end.
+  for (let from = 0; from < pods.length; from += PODS_AT_ONCE) {
+    const some = pods.slice(from, from + PODS_AT_ONCE);
+    await Promise.all(some.map((pod) => removeObjects(instance, ['pod', 'rm', '--force', '--time', '10'], [pod])));
+  }
   // Those of a pod went with it.
   const rest = pods.length === 0 ? containers : (await findEngineObjects(instance)).containers;
   await removeObjects(instance, ['rm', '--force', '--time', '10'], rest);
