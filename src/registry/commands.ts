@@ -45,8 +45,7 @@ export function registryCommands(cli: CliProgram): void {
       }),
     )
     .action(async (text: string) => {
-      const named = parseName(text);
-      const detail = await readDetail(cli, named);
+      const detail = await readDetail(cli, await namedOrNewest(cli, text));
       if (cli.output.json) cli.print.json(detail);
       else printDetail(cli, detail);
     });
@@ -107,6 +106,18 @@ function parseName(text: string): Named {
     reference,
     text: digest === null ? `${repository}:${reference}` : `${repository}@${digest}`,
   };
+}
+
+/** Without a tag: `latest` where there is one, else what was pushed last. */
+async function namedOrNewest(cli: CliProgram, text: string): Promise<Named> {
+  const named = parseName(text);
+  const { tag, digest } = parseReference(text);
+  if (tag !== null || digest !== null) return named;
+  const query = new URLSearchParams({ repository: named.repository, limit: '1' });
+  const images = await cli.api.get<{ items: ImageSummary[] }>(`/projects/${named.project}/images?${query}`);
+  const [newest] = images.items;
+  if (newest === undefined || newest.tags.includes(named.reference)) return named;
+  return { ...named, reference: newest.digest, text: `${named.repository}@${newest.digest}` };
 }
 
 async function listProjects(cli: CliProgram): Promise<string[]> {

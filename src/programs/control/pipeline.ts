@@ -142,7 +142,7 @@ export class Pipeline implements Releases {
             project,
             to.name,
             verdict.reasons,
-            `darsena image show ${project}/${source.release.digests[0]?.name ?? ''}`,
+            showRefused(project, source.release.digests, verdict.reasons),
           );
         if (promotion.state === 'awaiting-approval') {
           context.step({ en: 'Approval by another person', es: 'Aprobación de otra persona' }).done({
@@ -335,12 +335,7 @@ export class Pipeline implements Releases {
       actor: by.actor,
     });
     if (verdict.decision === 'refuse')
-      throw refusal(
-        file.project,
-        environment.name,
-        verdict.reasons,
-        `darsena image show ${file.project}/${built[0]?.name ?? ''}`,
-      );
+      throw refusal(file.project, environment.name, verdict.reasons, showRefused(file.project, built, verdict.reasons));
     return this.#watch(release, composition, context);
   }
 
@@ -459,9 +454,11 @@ export class Pipeline implements Releases {
     await this.#attach(repository, made.digest, made.bundles, request.by.actor);
     signing.done({ en: 'image and provenance, by the builder', es: 'imagen y procedencia, por el constructor' });
     const scanning = context.step({ en: `Scan ${name}`, es: `Examinar ${name}` });
+    // The scan ends its own step with what it read; what it means is said here.
+    const reading: StepHandle = { ...scanning, done: () => undefined, fail: () => undefined };
     const { report } = await this.#parts.intake.admit(
       { repository, digest: made.digest, actor: request.by.actor },
-      scanning,
+      reading,
     );
     scanning.done(scanText(report));
     return { name, repository, digest: made.digest };
@@ -685,6 +682,13 @@ function refusal(project: string, environment: string, reasons: readonly Reason[
   );
 }
 
+/** The command that shows the image that was refused first; reasons begin with the name of their workload. */
+function showRefused(project: string, images: readonly PinnedImage[], reasons: readonly Reason[]): string {
+  const subject = reasons.find((reason) => reason.effect === 'refuse')?.subject?.split(':')[0];
+  const image = images.find((one) => one.name === subject) ?? images[0];
+  return `darsena image show ${image?.repository ?? project}`;
+}
+
 /** Braces in a reason are text, not places of a template. */
 function escapePlaces(text: string): string {
   return text.replaceAll('{', '(').replaceAll('}', ')');
@@ -692,7 +696,9 @@ function escapePlaces(text: string): string {
 
 function reasonText(reason: Reason): Text {
   const [en, es] = reason.effect === 'refuse' ? ['refuses', 'rechaza'] : ['warns', 'advierte'];
-  const subject = reason.subject === null ? '' : ` [${reason.subject}]`;
+  // The message names the finding; what it lacks is whose it is.
+  const workload = reason.subject?.split(':')[0];
+  const subject = workload === undefined ? '' : ` [${workload}]`;
   return { en: `${en}: ${reason.message.en}${subject}`, es: `${es}: ${reason.message.es}${subject}` };
 }
 
