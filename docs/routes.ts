@@ -1,0 +1,269 @@
+import type { Text } from '../src/system/index.ts';
+
+/** What each route does; test/docs.test.ts holds this list equal to the routes in src/. */
+export const ROUTES: Readonly<Record<string, Text>> = {
+  'GET /api/v1/advisories': {
+    en: 'sources in use, their records and age',
+    es: 'fuentes en uso, sus registros y su antigüedad',
+  },
+  'POST /api/v1/advisories/import': {
+    en: 'import one feed or archive, sent as the body',
+    es: 'importar una fuente o un archivo, enviado como cuerpo',
+  },
+  'POST /api/v1/advisories/update': {
+    en: 'fetch the configured feeds',
+    es: 'descargar las fuentes configuradas',
+  },
+  'GET /api/v1/alerts': {
+    en: 'alerts, newest first',
+    es: 'alertas, las más recientes primero',
+  },
+  'GET /api/v1/audit/facts': {
+    en: 'the audit log: facts with their place in the chain',
+    es: 'la auditoría: hechos con su lugar en la cadena',
+  },
+  'GET /api/v1/audit/verify': {
+    en: 'check the hash chain and the signed checkpoints',
+    es: 'comprobar la cadena de hashes y los puntos de control firmados',
+  },
+  'GET /api/v1/bases': {
+    en: 'base images',
+    es: 'imágenes base',
+  },
+  'POST /api/v1/bases': {
+    en: 'make a base image; answers an operation',
+    es: 'crear una imagen base; responde una operación',
+  },
+  'GET /api/v1/events': {
+    en: 'live stream (server-sent events): facts, operations, workloads that the caller may see; resumes by `Last-Event-ID`',
+    es: 'flujo en vivo (server-sent events): hechos, operaciones y cargas de trabajo que se pueden ver; se reanuda con `Last-Event-ID`',
+  },
+  'GET /api/v1/hosts': {
+    en: 'hosts: kernel, engine, sensor, adaptations',
+    es: 'hosts: núcleo, motor, sensor, adaptaciones',
+  },
+  'GET /api/v1/incidents': {
+    en: 'incidents',
+    es: 'incidentes',
+  },
+  'GET /api/v1/incidents/:number': {
+    en: 'an incident: alerts, timeline, process tree, actions',
+    es: 'un incidente: alertas, cronología, árbol de procesos, acciones',
+  },
+  'POST /api/v1/incidents/:number/respond': {
+    en: "acknowledge, kill or close (asks `incident.respond` in the incident's project)",
+    es: 'asumir, terminar procesos o cerrar (pide `incident.respond` en el proyecto del incidente)',
+  },
+  'GET /api/v1/me': {
+    en: 'who the caller is, with roles',
+    es: 'quién llama y con qué roles',
+  },
+  'POST /api/v1/me/language': {
+    en: 'choose the language of the console',
+    es: 'elegir el idioma de la consola',
+  },
+  'POST /api/v1/me/password': {
+    en: "set or change one's password",
+    es: 'fijar o cambiar la contraseña propia',
+  },
+  'GET /api/v1/operations': {
+    en: 'long work that the caller may see',
+    es: 'trabajos largos que se pueden ver',
+  },
+  'GET /api/v1/operations/:id': {
+    en: 'one operation with its steps',
+    es: 'una operación con sus pasos',
+  },
+  'POST /api/v1/operations/:id/cancel': {
+    en: 'cancel it',
+    es: 'cancelarla',
+  },
+  'GET /api/v1/operations/:id/events': {
+    en: 'follow it live (server-sent events)',
+    es: 'seguirla en vivo (server-sent events)',
+  },
+  'GET /api/v1/overview': {
+    en: 'what serves, what is to be done, what changed',
+    es: 'qué da servicio, qué hay que hacer, qué ha cambiado',
+  },
+  'GET /api/v1/policies': {
+    en: 'admission policies',
+    es: 'políticas de admisión',
+  },
+  'GET /api/v1/policies/:name': {
+    en: 'one policy with its rules and source',
+    es: 'una política con sus reglas y su texto',
+  },
+  'POST /api/v1/policies/check': {
+    en: 'check a policy document',
+    es: 'comprobar un documento de política',
+  },
+  'GET /api/v1/projects': {
+    en: 'projects and their environments',
+    es: 'proyectos y sus entornos',
+  },
+  'GET /api/v1/projects/:project': {
+    en: 'one project',
+    es: 'un proyecto',
+  },
+  'POST /api/v1/projects/:project/deploys': {
+    en: 'deploy: the source as a tar in the body; answers an operation (asks `release.create`, and `project.create` for a new project)',
+    es: 'desplegar: el código fuente como tar en el cuerpo; responde una operación (pide `release.create`, y `project.create` si el proyecto es nuevo)',
+  },
+  'POST /api/v1/projects/:project/environments/:environment/rollback': {
+    en: 'return to an earlier release',
+    es: 'revertir a una versión anterior',
+  },
+  'GET /api/v1/projects/:project/exceptions': {
+    en: 'exceptions to policies',
+    es: 'excepciones a las políticas',
+  },
+  'POST /api/v1/projects/:project/exceptions': {
+    en: 'ask for an exception: digest, reason, end',
+    es: 'pedir una excepción: digest, motivo, vencimiento',
+  },
+  'POST /api/v1/projects/:project/exceptions/:id/approve': {
+    en: 'approve an exception of somebody else',
+    es: 'aprobar una excepción de otra persona',
+  },
+  'GET /api/v1/projects/:project/images': {
+    en: 'images, with scan, signatures and verdict',
+    es: 'imágenes, con análisis, firmas y veredicto',
+  },
+  'GET /api/v1/projects/:project/images/:digest': {
+    en: 'one image: configuration, layers, what is attached, its thread',
+    es: 'una imagen: configuración, capas, lo adjunto, su hilo',
+  },
+  'DELETE /api/v1/projects/:project/images/:digest': {
+    en: 'delete an image with its tags',
+    es: 'eliminar una imagen con sus etiquetas',
+  },
+  'GET /api/v1/projects/:project/images/:digest/sbom': {
+    en: 'bill of materials, CycloneDX',
+    es: 'lista de componentes, CycloneDX',
+  },
+  'GET /api/v1/projects/:project/images/:digest/scan': {
+    en: 'scan report',
+    es: 'informe del análisis',
+  },
+  'POST /api/v1/projects/:project/images/:digest/rescan': {
+    en: 'scan again; answers an operation',
+    es: 'volver a analizar; responde una operación',
+  },
+  'GET /api/v1/projects/:project/images/:digest/signatures': {
+    en: 'whose signatures count and why others do not',
+    es: 'qué firmas cuentan y por qué otras no',
+  },
+  'GET /api/v1/projects/:project/promotions': {
+    en: 'promotions, newest first',
+    es: 'promociones, las más recientes primero',
+  },
+  'POST /api/v1/projects/:project/promotions': {
+    en: 'ask for a promotion; answers an operation',
+    es: 'pedir una promoción; responde una operación',
+  },
+  'GET /api/v1/projects/:project/promotions/:id': {
+    en: 'one promotion',
+    es: 'una promoción',
+  },
+  'POST /api/v1/projects/:project/promotions/:id/decision': {
+    en: "approve or reject it; never one's own",
+    es: 'aprobarla o rechazarla; nunca la propia',
+  },
+  'GET /api/v1/projects/:project/quarantine': {
+    en: 'why an image is held or released',
+    es: 'por qué una imagen está retenida o liberada',
+  },
+  'GET /api/v1/projects/:project/releases': {
+    en: 'releases, newest first',
+    es: 'versiones, las más recientes primero',
+  },
+  'GET /api/v1/projects/:project/repositories': {
+    en: 'repositories of the project',
+    es: 'repositorios del proyecto',
+  },
+  'DELETE /api/v1/projects/:project/tags': {
+    en: 'delete a tag',
+    es: 'eliminar una etiqueta',
+  },
+  'GET /api/v1/projects/:project/verdicts': {
+    en: 'verdicts, with the facts they were given on',
+    es: 'veredictos, con los hechos en que se basan',
+  },
+  'GET /api/v1/projects/:project/workloads': {
+    en: 'workloads and their replicas',
+    es: 'cargas de trabajo y sus réplicas',
+  },
+  'GET /api/v1/routes': {
+    en: 'published services',
+    es: 'servicios publicados',
+  },
+  'POST /api/v1/session': {
+    en: 'log in a browser: name and password, answers a cookie',
+    es: 'iniciar sesión en un navegador: nombre y contraseña, responde una cookie',
+  },
+  'DELETE /api/v1/session': {
+    en: 'end this session or token',
+    es: 'terminar esta sesión o testigo',
+  },
+  'POST /api/v1/session/exchange': {
+    en: 'exchange a one-time code for a browser session',
+    es: 'cambiar un código de un solo uso por una sesión de navegador',
+  },
+  'POST /api/v1/session/token': {
+    en: 'exchange a code, or name and password, for a token',
+    es: 'cambiar un código, o nombre y contraseña, por un testigo',
+  },
+  'GET /api/v1/status': {
+    en: 'how the parts of the platform are',
+    es: 'cómo están las partes de la plataforma',
+  },
+  'GET /api/v1/tokens': {
+    en: "one's tokens (an administrator: all)",
+    es: 'testigos propios (administración: todos)',
+  },
+  'POST /api/v1/tokens': {
+    en: 'make a token for a program: name, role, project, days',
+    es: 'crear un testigo para un programa: nombre, rol, proyecto, días',
+  },
+  'DELETE /api/v1/tokens/:id': {
+    en: 'revoke a token',
+    es: 'revocar un testigo',
+  },
+  'GET /api/v1/trust/keys': {
+    en: 'public keys that are believed',
+    es: 'claves públicas en las que se confía',
+  },
+  'POST /api/v1/trust/keys': {
+    en: 'believe a public key: name, uses, repositories',
+    es: 'confiar en una clave pública: nombre, usos, repositorios',
+  },
+  'POST /api/v1/trust/keys/:name/revoke': {
+    en: 'believe a key no longer',
+    es: 'dejar de confiar en una clave',
+  },
+  'GET /api/v1/users': {
+    en: 'people and their roles',
+    es: 'personas y sus roles',
+  },
+  'POST /api/v1/users': {
+    en: 'invite a person; answers a one-time code',
+    es: 'invitar a una persona; responde un código de un solo uso',
+  },
+  'DELETE /api/v1/users/:name': {
+    en: 'remove a person with sessions and tokens',
+    es: 'eliminar a una persona con sus sesiones y testigos',
+  },
+  'POST /api/v1/users/:name/code': {
+    en: 'a new one-time code for a person',
+    es: 'un código nuevo de un solo uso para una persona',
+  },
+  'PUT /api/v1/users/:name/grants': {
+    en: "change a person's roles",
+    es: 'cambiar los roles de una persona',
+  },
+  'GET /api/v1/workloads': {
+    en: 'workloads of all projects that the caller may see',
+    es: 'cargas de trabajo de todos los proyectos visibles',
+  },
+};
