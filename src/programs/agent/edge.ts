@@ -11,9 +11,9 @@ export interface EdgeState {
 
 const DRAIN_MS = 1_500;
 const RETRY_MS = 5_000;
-const NO_CERTIFICATE: Text = {
-  en: 'waiting for its certificate from control',
-  es: 'espera su certificado de control',
+const NOT_YET: Text = {
+  en: 'waiting for its certificate from control, and for the first look at the replicas',
+  es: 'espera su certificado de control y la primera comprobación de las réplicas',
 };
 
 /**
@@ -26,10 +26,11 @@ export class HostEdge {
   readonly #clock: Clock;
   readonly #onState: (state: EdgeState) => void;
   #edge: Edge | undefined;
-  #certificate = '';
+  #certificate: IssuedCertificate | undefined;
   #routes: readonly WantedRoute[] = [];
-  #services: readonly ServiceEndpoints[] = [];
-  #state: EdgeState = { state: 'down', detail: NO_CERTIFICATE };
+  /** Undefined until they were looked for. */
+  #services: readonly ServiceEndpoints[] | undefined;
+  #state: EdgeState = { state: 'down', detail: NOT_YET };
   #retry: NodeJS.Timeout | undefined;
   #applying: Promise<void> = Promise.resolve();
 
@@ -51,29 +52,11 @@ export class HostEdge {
 
   /** The published domain's certificate, from control: at every connection and when it was renewed. */
   setCertificate(certificate: IssuedCertificate): void {
-    if (certificate.certificatePem === this.#certificate) return;
-    this.#certificate = certificate.certificatePem;
+    if (certificate.certificatePem === this.#certificate?.certificatePem) return;
+    this.#certificate = certificate;
     this.#queue(async () => {
-      if (this.#edge !== undefined) {
-        await this.#edge.setCertificate(certificate);
-        return;
-      }
-      const files = instanceFiles(this.#instance);
-      const { ports, bind, users, mode } = this.#instance;
-      const edge = new Edge({
-        ports: { https: ports.edgeHttps, http: ports.edgeHttp },
-        addresses: [bind],
-        user: mode === 'root' ? users.edge : null,
-        folder: files.edge.folder,
-        run: files.edge.run,
-        logFile: files.log('edge'),
-        certificate,
-        keeper: { pid: async () => (await supervisedState(files.supervisors, 'edge')).child?.pid ?? null },
-        clock: this.#clock,
-        log: this.#log,
-      });
-      await edge.start(this.#published());
-      this.#edge = edge;
+      if (this.#edge === undefined) await this.#begin();
+      else await this.#edge.setCertificate(certificate);
     });
   }
 
@@ -89,7 +72,9 @@ export class HostEdge {
 
   /** Resolves when the edge sends nothing to this pod any more. */
   async drained(pod: string): Promise<void> {
-    const endpoints = this.#services.flatMap((service) => service.endpoints.filter((endpoint) => endpoint.pod === pod));
+    const endpoints = (this.#services ?? []).flatMap((service) =>
+      service.endpoints.filter((endpoint) => endpoint.pod === pod),
+    );
     await Promise.all(endpoints.map((endpoint) => this.#edge?.drain(endpoint, DRAIN_MS)));
   }
 
@@ -99,8 +84,34 @@ export class HostEdge {
 
   #apply(): void {
     this.#queue(async () => {
-      await this.#edge?.apply(this.#published());
+      if (this.#edge === undefined) await this.#begin();
+      else await this.#edge.apply(this.#published());
     });
+  }
+
+  /**
+   * Takes the running HAProxy over, or writes its first configuration. Not before it is known where the replicas are: an
+   * agent that comes back beside a HAProxy that serves would otherwise send its visitors nowhere.
+   */
+  async #begin(): Promise<void> {
+    const certificate = this.#certificate;
+    if (certificate === undefined || (this.#services === undefined && this.#routes.length > 0)) return;
+    const files = instanceFiles(this.#instance);
+    const { ports, bind, users, mode } = this.#instance;
+    const edge = new Edge({
+      ports: { https: ports.edgeHttps, http: ports.edgeHttp },
+      addresses: [bind],
+      user: mode === 'root' ? users.edge : null,
+      folder: files.edge.folder,
+      run: files.edge.run,
+      logFile: files.log('edge'),
+      certificate,
+      keeper: { pid: async () => (await supervisedState(files.supervisors, 'edge')).child?.pid ?? null },
+      clock: this.#clock,
+      log: this.#log,
+    });
+    await edge.start(this.#published());
+    this.#edge = edge;
   }
 
   /** One change after the other; a failure is told and tried again, and HAProxy keeps the last good configuration. */
@@ -108,9 +119,7 @@ export class HostEdge {
     this.#applying = this.#applying.then(async () => {
       try {
         await work();
-        this.#tell(
-          this.#edge === undefined ? { state: 'down', detail: NO_CERTIFICATE } : { state: 'ok', detail: null },
-        );
+        this.#tell(this.#edge === undefined ? { state: 'down', detail: NOT_YET } : { state: 'ok', detail: null });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         this.#log.error({ err: error }, 'the edge could not be changed');
@@ -130,7 +139,7 @@ export class HostEdge {
   #published(): EdgeRoute[] {
     return this.#routes.map((route) => {
       const { project, environment, service, path, pathType, host, servicePort } = route;
-      const found = this.#services.find(
+      const found = this.#services?.find(
         (one) =>
           one.project === project &&
           one.environment === environment &&
