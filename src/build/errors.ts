@@ -107,8 +107,16 @@ export const buildFault = defineFaults({
   },
   'build.push-failed': {
     kind: 'unavailable',
-    en: { what: '{image} was built but not pushed', why: '{reason}' },
-    es: { what: '{image} se construyó pero no se publicó', why: '{reason}' },
+    en: {
+      what: '{image} was built but not pushed to the registry',
+      why: '{reason}',
+      remedy: 'darsena doctor   (is there room on the disk?), then deploy again',
+    },
+    es: {
+      what: '{image} se construyó pero no se publicó en el registro',
+      why: '{reason}',
+      remedy: 'darsena doctor   (¿queda sitio en el disco?) y desplegar de nuevo',
+    },
   },
   'build.registry-answer': {
     kind: 'unavailable',

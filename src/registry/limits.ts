@@ -41,6 +41,8 @@ export const PULL_WINDOW_MS = 200;
 export const PULL_WINDOW_ENTRIES_MAX = 2000;
 /** The rest of a refused request's body that is still read so that the client sees the answer; then we hang up. */
 export const DRAIN_BYTES_MAX = 4 * 1024 * 1024;
+/** The same when our disk is full: whoever sends may send, and should read why it failed instead of a broken connection. */
+export const FULL_DRAIN_BYTES_MAX = 1024 ** 3;
 /** An image config is a few KiB; history of very long builds reaches hundreds. */
 export const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
 /** A referrers tree is image → signature or SBOM → its signature; deeper chains are not shown. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault, type Json } from '../../system/index.ts';
 import { type RegistryFaultCode, registryFault } from '../errors.ts';
-import { DRAIN_BYTES_MAX } from '../limits.ts';
+import { DRAIN_BYTES_MAX, FULL_DRAIN_BYTES_MAX } from '../limits.ts';
 
 /** The closed list of distribution-spec 1.1, "Error Codes". */
 type ErrorCode =
@@ -71,7 +71,7 @@ export function sendFailure(request: IncomingMessage, response: ServerResponse, 
   }
   const { status, code, message, detail } = describeFailure(error);
   if (status === 429 && error instanceof Fault) response.setHeader('Retry-After', String(error.params['seconds'] ?? 1));
-  hangUpAfter(request, response);
+  hangUpAfter(request, response, status === 507 ? FULL_DRAIN_BYTES_MAX : DRAIN_BYTES_MAX);
   sendJson(request, response, status, { errors: [{ code, message, detail }] });
 }
 
@@ -95,13 +95,13 @@ export function sendEmpty(response: ServerResponse, status: number, headers: Rec
 }
 
 /** A refused upload may still be sending; read a bounded rest so that the client sees the answer, then hang up. */
-function hangUpAfter(request: IncomingMessage, response: ServerResponse): void {
+function hangUpAfter(request: IncomingMessage, response: ServerResponse, maximumBytes: number): void {
   if (request.complete || request.readableEnded || request.destroyed) return;
   response.setHeader('Connection', 'close');
   let drained = 0;
   request.on('data', (chunk: Buffer) => {
     drained += chunk.byteLength;
-    if (drained > DRAIN_BYTES_MAX) request.socket.destroy();
+    if (drained > maximumBytes) request.socket.destroy();
   });
   request.on('error', () => response.destroy());
 }
