@@ -99,7 +99,7 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
 
   test('a deploy appears while it runs and finishes without a reload', async () => {
     await page.goto(`${base}/operations`);
-    await page.getByRole('heading', { name: 'Operations' }).first().waitFor();
+    await page.getByText('No operation yet').waitFor();
     await page.evaluate("window.neverReloaded = 'yes'");
     const deploy = ground.darsena('deploy', source);
     await page.getByText('Deploy bote to dev').first().waitFor();
@@ -130,7 +130,7 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
       return;
     }
     await page.goto(`${base}/incidents`);
-    await page.getByRole('heading', { name: 'Incidents' }).first().waitFor();
+    await page.getByText('No incident').first().waitFor();
     const shell = ground.terminal('exec', 'bote/web', '--', 'sh');
     try {
       let output = '';
