@@ -127,7 +127,14 @@ export class FaultGround {
 
   /** Running containers of the instance that are not a pod's own pause, by workload: `pid` of each. */
   async containers(): Promise<{ pod: string; pid: number }[]> {
-    const text = await this.podman('ps', '--filter', `label=darsena.instance=${this.name}`, '--format', 'json');
+    const text = await this.podman(
+      'ps',
+      '--pod',
+      '--filter',
+      `label=darsena.instance=${this.name}`,
+      '--format',
+      'json',
+    );
     const found = JSON.parse(text) as { PodName: string; Pid: number; IsInfra: boolean }[];
     return found
       .filter(({ IsInfra }) => !IsInfra)

@@ -71,8 +71,35 @@ export function sendFailure(request: IncomingMessage, response: ServerResponse, 
   }
   const { status, code, message, detail } = describeFailure(error);
   if (status === 429 && error instanceof Fault) response.setHeader('Retry-After', String(error.params['seconds'] ?? 1));
-  hangUpAfter(request, response, status === 507 ? FULL_DRAIN_BYTES_MAX : DRAIN_BYTES_MAX);
-  sendJson(request, response, status, { errors: [{ code, message, detail }] });
+  const send = (): void => sendJson(request, response, status, { errors: [{ code, message, detail }] });
+  if (status === 507 && unread(request)) {
+    sendAfterRest(request, response, send);
+    return;
+  }
+  hangUpAfter(request, response);
+  send();
+}
+
+function unread(request: IncomingMessage): boolean {
+  return !request.complete && !request.readableEnded && !request.destroyed;
+}
+
+/** Answers when the rest of the body was read: an answer in the middle of a large one would be lost with the connection. */
+function sendAfterRest(request: IncomingMessage, response: ServerResponse, send: () => void): void {
+  response.setHeader('Connection', 'close');
+  let drained = 0;
+  let sent = false;
+  const once = (): void => {
+    if (!sent) send();
+    sent = true;
+  };
+  request.on('data', (chunk: Buffer) => {
+    drained += chunk.byteLength;
+    if (drained > FULL_DRAIN_BYTES_MAX) once();
+  });
+  request.on('end', once);
+  request.on('error', () => response.destroy());
+  request.resume();
 }
 
 export function sendJson(
@@ -95,13 +122,13 @@ export function sendEmpty(response: ServerResponse, status: number, headers: Rec
 }
 
 /** A refused upload may still be sending; read a bounded rest so that the client sees the answer, then hang up. */
-function hangUpAfter(request: IncomingMessage, response: ServerResponse, maximumBytes: number): void {
-  if (request.complete || request.readableEnded || request.destroyed) return;
+function hangUpAfter(request: IncomingMessage, response: ServerResponse): void {
+  if (!unread(request)) return;
   response.setHeader('Connection', 'close');
   let drained = 0;
   request.on('data', (chunk: Buffer) => {
     drained += chunk.byteLength;
-    if (drained > maximumBytes) request.socket.destroy();
+    if (drained > DRAIN_BYTES_MAX) request.socket.destroy();
   });
   request.on('error', () => response.destroy());
 }
