@@ -32,6 +32,8 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
     visitor.setDefaultTimeout(15_000);
     visitor.on('pageerror', (error) => troubles.push(`${visitor.url()}: ${error}`));
     visitor.on('console', (message) => {
+      // Chromium asks again by itself when a network of some container comes or goes on this machine.
+      if (message.text().includes('ERR_NETWORK_CHANGED')) return;
       if (message.type() === 'error') troubles.push(`${visitor.url()}: ${message.text()}`);
     });
     visitor.on('response', (response) => {
@@ -120,7 +122,7 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
     const ribbon = page.locator('section.ribbon');
     await ribbon.waitFor();
     assert.equal(await ribbon.locator('li.station').count(), 7);
-    assert.ok((await ribbon.locator('li.tone-ok, li.tone-warn').count()) >= 4, await ribbon.innerText());
+    assert.ok((await ribbon.locator('li.tone-ok, li.tone-warn').count()) >= 4, (await ribbon.textContent()) ?? '');
     assert.deepEqual(troubles, []);
   });
 
@@ -169,8 +171,6 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
   for (const [language, theme] of [
     ['en', 'light'],
     ['es', 'dark'],
-    ['en', 'dark'],
-    ['es', 'light'],
   ] as const) {
     test(`every page loads with real data: ${language}, ${theme}`, async () => {
       const { items: images } = await ground.api<{ items: { digest: string }[] }>('GET', '/projects/bote/images');
@@ -212,7 +212,7 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
         await page.waitForLoadState('domcontentloaded');
         // Data has come when nothing says that it is being read.
         await page.waitForFunction("document.querySelector('main [aria-busy=true]') === null");
-        const text = await page.locator('body').innerText();
+        const text = (await page.locator('main').textContent()) ?? '';
         assert.doesNotMatch(
           text,
           /\bundefined\b|\bNaN\b|\[object Object\]|Invalid Date/,

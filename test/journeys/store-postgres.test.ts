@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { readPidFile } from '../../src/programs/setup/processes.ts';
 import { writeBoat } from './boat.ts';
@@ -84,10 +84,16 @@ suite('an instance on PostgreSQL', { skip, timeout: 300_000 }, () => {
     ground = await openGround();
     postgres = await Postgres.start();
     source = await writeBoat(ground.folder, 'uno');
-    // Before the first `up`: keys and hosts belong to the database that they were made with.
+    // The instance's users and folders come with the first `up`; the setting is for control to read.
+    const first = await ground.darsena('up', '--yes', '--json');
+    assert.equal(first.code, 0, first.stderr);
+    assert.equal((await ground.darsena('down')).code, 0);
+    const { users } = await ground.instance();
     const { settings } = ground.files.control;
-    await mkdir(dirname(settings), { recursive: true, mode: 0o755 });
-    await writeFile(settings, JSON.stringify({ databaseUrl: postgres.url }), { mode: 0o644 });
+    await writeFile(settings, JSON.stringify({ databaseUrl: postgres.url }), { mode: 0o600 });
+    await chown(settings, users.control.uid, users.control.gid);
+    // A new database has new keys: the host, which trusts those of the old one only, joins anew.
+    await rm(ground.files.agent.folder, { recursive: true });
   });
   after(async () => {
     await ground.close();
