@@ -23,15 +23,16 @@ const CHECKS: Readonly<Record<string, readonly (readonly string[])[]>> = {
 const wanted = process.argv[2];
 const names = wanted === undefined ? Object.keys(CHECKS) : [wanted];
 const started = performance.now();
-let failed = 0;
+const runs: Promise<boolean>[] = [];
 for (const name of names) {
   const commands = CHECKS[name];
   if (commands === undefined) {
     console.error(`there is no check "${name}"; there are ${Object.keys(CHECKS).join(', ')}`);
     process.exit(2);
   }
-  for (const command of commands) failed += (await run(name, command)) ? 0 : 1;
+  for (const command of commands) runs.push(run(name, command));
 }
+const failed = (await Promise.all(runs)).filter((passed) => !passed).length;
 console.log(`${failed === 0 ? 'all checks passed' : `${failed} failed`} in ${seconds(started)}`);
 process.exitCode = failed === 0 ? 0 : 1;
 

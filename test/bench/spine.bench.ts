@@ -87,9 +87,9 @@ const container = workloads.items.flatMap((one) => one.replicas).flatMap((one) =
 if (container === undefined) throw new Error('nothing runs; first: darsena deploy examples/tienda');
 const watcher = spawnWatcher();
 await new Promise((done) => setTimeout(done, 500));
-for (let n = 0; n < execs; n += 1) {
-  spawnSync('podman', ['exec', '-t', container, '/bin/sh', '-c', 'exit 0'], { stdio: 'ignore' });
-}
+// One session that starts a watched program again and again: an engine's own exec would cost more than what is measured.
+const loop = `i=0; while [ $i -lt ${execs} ]; do apt-get --version >/dev/null; sleep 0.05; i=$((i+1)); done`;
+spawnSync('podman', ['exec', container, '/bin/sh', '-c', loop], { stdio: 'ignore' });
 const delays = await watcher;
 console.log(
   `exec → stored alert, ${delays.length} of ${execs}: p50 ${percentile(delays, 0.5)} ms, p99 ${percentile(delays, 0.99)} ms (goal p50 ≤ 1, p99 ≤ 10 when idle)`,
@@ -97,7 +97,7 @@ console.log(
 
 function spawnWatcher(): Promise<number[]> {
   const worker = new Worker(import.meta.filename, {
-    argv: [instance, String(execs), 'watch', String(execs * 600 + 5_000)],
+    argv: [instance, String(execs), 'watch', String(execs * 200 + 5_000)],
     stdout: true,
   });
   return new Promise((done, failed) => {
