@@ -342,7 +342,7 @@ export interface ScanReport {
   readonly summary: { readonly state: 'clean' | 'findings' | 'unknown'; readonly byRisk: ByRisk };
   readonly advisories: {
     readonly sources: readonly AdvisorySource[];
-    readonly coverage: Readonly<Record<string, 'data' | 'no-data'>>;
+    readonly coverage: Readonly<Record<string, 'data' | 'partial' | 'no-data'>>;
   };
   readonly durationMs: number;
 }

@@ -129,7 +129,7 @@ function ScanFacts({ report }: { report: ScanReport }) {
   const t = useWords(words);
   const text = useText();
   const formats = useFormats();
-  const blind = Object.entries(report.advisories.coverage).filter(([, state]) => state === 'no-data');
+  const blind = Object.entries(report.advisories.coverage).filter(([, state]) => state !== 'data');
   return (
     <p className="page-sub">
       {report.complete ? null : (

@@ -38,6 +38,8 @@ export interface ScanFacts {
   readonly packages: number;
   /** False: nothing was compared with anything, so "no findings" means nothing. */
   readonly hasAdvisories: boolean;
+  /** For some type of package there are only a few advisories: that nothing was found means little. */
+  readonly sparseAdvisories: boolean;
   /** Whole days since the newest advisory data; -1 when there are none. */
   readonly advisoriesAgeDays: number;
   readonly findings: readonly FindingFacts[];
@@ -124,6 +126,7 @@ export const NO_SCAN: ScanFacts = {
   at: '',
   packages: 0,
   hasAdvisories: false,
+  sparseAdvisories: false,
   advisoriesAgeDays: -1,
   findings: [],
 };
@@ -186,6 +189,7 @@ export const SCHEMAS = {
     at: 'string',
     packages: 'int',
     hasAdvisories: 'bool',
+    sparseAdvisories: 'bool',
     advisoriesAgeDays: 'int',
     findings: 'list<Finding>',
   },

@@ -65,6 +65,7 @@ const good: Admission = {
     at: '2026-11-21T00:00:00Z',
     packages: 100,
     hasAdvisories: true,
+    sparseAdvisories: false,
     advisoriesAgeDays: 1,
     findings: [],
   },

@@ -56,7 +56,15 @@ const UNKNOWN_USER: ImageUser = { user: '', uid: null };
 
 const BLAMELESS_IMAGE: Omit<Admission, 'workload'> = {
   image: { digest: '', repository: '', project: '', tags: [], ageDays: 0, sizeBytes: 0 },
-  scan: { state: 'complete', at: '', packages: 0, hasAdvisories: true, advisoriesAgeDays: 0, findings: [] },
+  scan: {
+    state: 'complete',
+    at: '',
+    packages: 0,
+    hasAdvisories: true,
+    sparseAdvisories: false,
+    advisoriesAgeDays: 0,
+    findings: [],
+  },
   signatures: { imageVerified: true, imageSigners: [], provenanceVerified: true, provenanceSigners: [] },
   environment: { name: '', class: 'none' },
 };

@@ -189,7 +189,7 @@ test('packages of a distribution are judged by its own release, by source packag
   assert.equal(database.match(query('1.1.1n-0+deb11u4', '11')).length, 1);
   assert.deepEqual(
     ['12', '11', '13', ''].map((release) => database.coverage(query('1', release))),
-    ['data', 'data', 'no-data', 'no-data'],
+    ['partial', 'partial', 'no-data', 'no-data'],
   );
   assert.equal(database.coverage(query('1', '12', 'ubuntu')), 'no-data');
 });

@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Clock } from '../system/index.ts';
+import { COVERAGE_RECORDS_MIN } from './limits.ts';
 import { orderingOf } from './orderings/index.ts';
 import { isInside } from './ranges.ts';
 import { type Severity, severityOfScore, type VersionInterval } from './record.ts';
@@ -14,7 +15,8 @@ export interface AdvisorySource {
 }
 
 /** Whether anything is known about an ecosystem. Without data the absence of a finding means nothing. */
-export type Coverage = 'data' | 'no-data';
+/** `partial`: some advisories, too few for silence to mean anything. */
+export type Coverage = 'data' | 'partial' | 'no-data';
 
 /** A package to be judged. */
 export interface PackageQuery {
@@ -87,7 +89,7 @@ export class AdvisoryDatabase {
   readonly #kev: StatementSync;
   readonly #epss: StatementSync;
   readonly #ecosystem: StatementSync;
-  readonly #covered = new Map<string, boolean>();
+  readonly #covered = new Map<string, Coverage>();
   /** Changes with every import; a report made under another revision is out of date. */
   readonly revision: string;
 
@@ -99,7 +101,9 @@ export class AdvisoryDatabase {
     );
     this.#kev = db.prepare('SELECT cve FROM kev WHERE cve = ?');
     this.#epss = db.prepare('SELECT score, cvss FROM epss WHERE cve = ?');
-    this.#ecosystem = db.prepare('SELECT 1 FROM affected WHERE ecosystem = ? LIMIT 1');
+    this.#ecosystem = db.prepare(
+      'SELECT count(*) AS records FROM (SELECT 1 FROM affected WHERE ecosystem = ? LIMIT ?)',
+    );
     const row = db.prepare('SELECT value FROM revision').get() as { value: string } | undefined;
     this.revision = row?.value ?? 'none';
   }
@@ -134,12 +138,13 @@ export class AdvisoryDatabase {
   coverage(query: Pick<PackageQuery, 'type' | 'distribution'>): Coverage {
     const ecosystem = ecosystemOf(query);
     if (ecosystem === null) return 'no-data';
-    let isCovered = this.#covered.get(ecosystem);
-    if (isCovered === undefined) {
-      isCovered = this.#ecosystem.get(ecosystem) !== undefined;
-      this.#covered.set(ecosystem, isCovered);
+    let coverage = this.#covered.get(ecosystem);
+    if (coverage === undefined) {
+      const { records } = this.#ecosystem.get(ecosystem, COVERAGE_RECORDS_MIN) as { records: number };
+      coverage = records === 0 ? 'no-data' : records < COVERAGE_RECORDS_MIN ? 'partial' : 'data';
+      this.#covered.set(ecosystem, coverage);
     }
-    return isCovered ? 'data' : 'no-data';
+    return coverage;
   }
 
   /** Every issue known of a package; advisories that speak of the same issue under different names are one. */

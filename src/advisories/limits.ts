@@ -10,6 +10,11 @@ export const RECORD_MAX_BYTES = 32 * MIB;
 export const FEED_MAX_RATIO = 400;
 /** A version; compared in time linear in its length. */
 export const VERSION_MAX_LENGTH = 256;
+/**
+ * Advisories of an ecosystem below which silence about a package means little: every public feed of one has hundreds to
+ * tens of thousands, a handful is an excerpt.
+ */
+export const COVERAGE_RECORDS_MIN = 100;
 /** A title for people; feeds put whole descriptions there. */
 export const TITLE_MAX_LENGTH = 300;
 /** An import with fewer records than this share of what it replaces is taken for cut. */

@@ -139,6 +139,7 @@ export class Deployments {
   readonly #statuses = new Map<string, WorkloadStatus>();
   readonly #wantedListeners = new Set<WantedListener>();
   readonly #releaseListeners = new Set<ReleaseListener>();
+  readonly #refusalListeners = new Set<(why: Text) => void>();
   /** Read once and kept until something changes: opening every sealed release takes its time. */
   #wanted: Promise<WantedState> | null = null;
 
@@ -152,6 +153,16 @@ export class Deployments {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#vault = options.vault;
+  }
+
+  /** A host does not follow: whoever waits for a roll-out is told instead of left waiting. */
+  hostRefused(why: Text): void {
+    for (const listener of this.#refusalListeners) listener(why);
+  }
+
+  onHostRefusal(listener: (why: Text) => void): () => void {
+    this.#refusalListeners.add(listener);
+    return () => this.#refusalListeners.delete(listener);
   }
 
   onWanted(listener: WantedListener): void {

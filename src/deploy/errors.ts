@@ -130,6 +130,19 @@ export const deployFault = defineFaults({
       remedy: 'darsena deploy',
     },
   },
+  'deploy.promotion-direction': {
+    kind: 'invalid',
+    en: {
+      what: '{project} cannot be promoted to {environment}',
+      why: 'nothing stands before it: it is the first environment, or the one promoted from',
+      remedy: 'darsena deploy',
+    },
+    es: {
+      what: '{project} no se puede promover a {environment}',
+      why: 'no hay nada antes: es el primer entorno, o el mismo desde el que se promueve',
+      remedy: 'darsena deploy',
+    },
+  },
   'deploy.promotion-unknown': {
     kind: 'not-found',
     en: { what: 'there is no promotion {id} in {project}', remedy: 'darsena promotion list {project}' },

@@ -12,7 +12,7 @@ import {
   realProbes,
 } from '../deploy/engines/local/index.ts';
 import type { WantedState, WorkloadStatus } from '../deploy/index.ts';
-import { createLog, Fault, type Json, type Log, systemClock, writeFileAtomic } from '../system/index.ts';
+import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { Builder, builderKey } from './agent/builder.ts';
 import { HostEdge } from './agent/edge.ts';
@@ -96,9 +96,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     },
     log,
     onMessage: (message) => {
-      hear(message).catch((error: unknown) =>
-        log.error({ err: error, type: message.type }, 'a message of control could not be followed'),
-      );
+      hear(message).catch((error: unknown) => {
+        log.error({ err: error, type: message.type }, 'a message of control could not be followed');
+        if (message.type === 'wanted') link.send({ type: 'wanted-refused', why: whyRefused(error) });
+      });
     },
     onConnected: () =>
       void greet().catch((error: unknown) => log.error({ err: error }, 'telling control about this host failed')),
@@ -111,6 +112,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     log,
     onAlert: (alert) => spool.add(alert),
     onState: (state) => link.send({ type: 'sensor', sensor: state }),
+    onBlind: (from, to) =>
+      link.send({
+        type: 'fact',
+        kind: 'sensor.blind',
+        subject: host,
+        project: null,
+        digest: null,
+        body: { from, to },
+      }),
   });
   const edge = new HostEdge({ instance, log, clock, onState: (state) => link.send({ type: 'edge', ...state }) });
 
@@ -291,6 +301,19 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       }
     }
   }
+}
+
+/** Why what control sent is not followed, in both languages. */
+function whyRefused(error: unknown): Text {
+  if (!(error instanceof Fault)) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { en: why, es: why };
+  }
+  const say = (language: 'en' | 'es'): string => {
+    const { what, why } = error.text(language);
+    return why === undefined ? what : `${what}: ${why}`;
+  };
+  return { en: say('en'), es: say('es') };
 }
 
 function planMemory(path: string): MemoryStore {

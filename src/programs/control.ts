@@ -186,12 +186,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     log,
     listener: {
       connected: (host) => {
-        status.changed();
+        status.hostRefuses(null);
         events.status();
         greet(host).catch((error: unknown) => log.error({ err: error, host }, 'greeting a host failed'));
       },
       away: () => {
-        status.changed();
         events.status();
       },
       alert: async (host, alert) => {
@@ -451,7 +450,6 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
           { name, uses: ['image', 'provenance'], repositories: ['**'], publicKeyPem: builderKey },
           `agent:${host}`,
         );
-        status.changed();
         break;
       }
       case 'sensor':
@@ -465,6 +463,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         for (const workload of message.workloads) events.workload(workload, published);
         return;
       }
+      case 'wanted-refused':
+        status.hostRefuses(message.why);
+        deployments.hostRefused(message.why);
+        break;
       case 'fact':
         await record({ ...message, actor: `agent:${host}` });
         return;

@@ -19,6 +19,11 @@ export const progressFault = defineFaults({
       remedy: 'ejecutar de nuevo la misma orden',
     },
   },
+  'progress.ended': {
+    kind: 'conflict',
+    en: { what: 'the operation {id} cannot be cancelled', why: 'it has ended: {state}' },
+    es: { what: 'la operación {id} no se puede cancelar', why: 'ya terminó: {state}' },
+  },
   'progress.cancelled': {
     kind: 'conflict',
     en: { what: 'the work was cancelled', why: 'by {actor}' },

@@ -142,6 +142,13 @@ function printReport(cli: CliProgram, report: ScanReport): void {
   });
   for (const [type, coverage] of Object.entries(report.advisories.coverage)) {
     if (coverage === 'data') continue;
+    if (coverage === 'partial') {
+      cli.print.note({
+        en: `only a few advisories for ${type} packages: that nothing more was found means little`,
+        es: `solo hay unos pocos avisos para los paquetes ${type}: que no se haya encontrado más significa poco`,
+      });
+      continue;
+    }
     cli.print.note({
       en: `no advisories for ${type} packages of this image: what is wrong with them is not known`,
       es: `no hay avisos para los paquetes ${type} de esta imagen: no se sabe qué problemas tienen`,

@@ -32,7 +32,7 @@ export const scanFault = defineFaults({
   },
   'scan.image-unknown': {
     kind: 'not-found',
-    en: { what: 'there is no image {image}', remedy: 'list them with: darsena images' },
-    es: { what: 'no hay ninguna imagen {image}', remedy: 'verlas con: darsena images' },
+    en: { what: 'there is no image {image}', remedy: 'darsena image list' },
+    es: { what: 'no hay ninguna imagen {image}', remedy: 'darsena image list' },
   },
 });

@@ -44,6 +44,8 @@ export class SensorServer {
   readonly #server: Server;
   readonly #onAlert: (alert: Alert) => void;
   readonly #onState: (state: SensorState) => void;
+  readonly #onBlind: (from: string, to: string) => void;
+  #lostAt: string | null = null;
   #channel: LineChannel<object> | undefined;
   #containers: readonly SensorContainer[] = [];
   #state: SensorState = ABSENT;
@@ -52,10 +54,13 @@ export class SensorServer {
     readonly log: Log;
     readonly onAlert: (alert: Alert) => void;
     readonly onState: (state: SensorState) => void;
+    /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
+    readonly onBlind: (from: string, to: string) => void;
   }) {
     this.#log = options.log;
     this.#onAlert = options.onAlert;
     this.#onState = options.onState;
+    this.#onBlind = options.onBlind;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
@@ -66,6 +71,8 @@ export class SensorServer {
       readonly log: Log;
       readonly onAlert: (alert: Alert) => void;
       readonly onState: (state: SensorState) => void;
+      /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
+      readonly onBlind: (from: string, to: string) => void;
     },
   ): Promise<SensorServer> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -103,6 +110,7 @@ export class SensorServer {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
       this.#log.warn({ err: error }, 'the sensor went away');
+      this.#lostAt ??= new Date().toISOString();
       this.#setState({
         state: 'down',
         detail: {
@@ -116,6 +124,8 @@ export class SensorServer {
   #hear(message: FromSensor): void {
     switch (message.type) {
       case 'ready': {
+        if (this.#lostAt !== null) this.#onBlind(this.#lostAt, new Date().toISOString());
+        this.#lostAt = null;
         const missing = message.coverage.missing.map(({ what, why }) => ({
           what,
           why: typeof why === 'string' ? { en: why, es: why } : why,
@@ -131,6 +141,7 @@ export class SensorServer {
         return;
       case 'gap':
         this.#log.warn({ from: message.from, to: message.to }, 'the sensor was blind for a while');
+        this.#onBlind(message.from, message.to);
         return;
     }
   }

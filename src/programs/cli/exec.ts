@@ -6,7 +6,7 @@ import { type CliProgram, defineFaults, type Problem, ProblemReply } from '../..
 import { reviveFault, SESSION_PROTOCOL, type SerializedFault } from '../link/protocol.ts';
 import { createFrameReader, encodeFrame, FRAME } from '../link/session.ts';
 
-const execFault = defineFaults({
+export const execFault = defineFaults({
   'cli.workload-name': {
     kind: 'invalid',
     en: { what: '"{name}" names no workload', why: 'expected project/workload, such as tienda/web' },

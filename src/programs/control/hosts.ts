@@ -249,6 +249,7 @@ export class Hosts {
       case 'edge':
       case 'status':
       case 'fact':
+      case 'wanted-refused':
         this.#listener.message(host, message);
         return;
     }

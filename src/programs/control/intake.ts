@@ -160,7 +160,8 @@ export function scanFacts(report: ScanReport): ScanFacts {
     at: report.scannedAt,
     packages: report.packages,
     // One kind of package without data is enough to make silence mean nothing.
-    hasAdvisories: coverage.length > 0 && coverage.every((one) => one === 'data'),
+    hasAdvisories: coverage.length === 0 ? ages.length > 0 : coverage.every((one) => one !== 'no-data'),
+    sparseAdvisories: coverage.includes('partial'),
     advisoriesAgeDays: ages.length === 0 ? -1 : Math.floor(Math.min(...ages) / 86_400),
     findings: report.findings.map((finding) => ({
       key: finding.id,

@@ -114,6 +114,7 @@ export class Pipeline implements Releases {
     const all = await deployments.environments(project);
     const before = all[all.findIndex((environment) => environment.name === to.name) - 1]?.name;
     const from = request.from ?? before ?? all[0]?.name ?? '';
+    if (from === to.name) throw deployFault('deploy.promotion-direction', { project, environment: to.name });
     const source = await deployments.stableRelease(project, from);
     const { operation } = await operations.start(
       {
@@ -299,7 +300,8 @@ export class Pipeline implements Releases {
       });
     }
     // Every mistake in the manifests is told now, before minutes of building.
-    translate(source, file, request.environment, this.#parts.contentKey);
+    const asked = collectImages(translate(source, file, request.environment, this.#parts.contentKey).workloads);
+    for (const image of asked) if (!Object.hasOwn(file.images, image)) await this.#pin(image, file.project, []);
     await deployments.ensureProject(file, by.actor);
     const environment = await deployments.readEnvironment(file.project, request.environment);
     if (environment.approvals > 0) {
@@ -600,10 +602,16 @@ export class Pipeline implements Releases {
     const unsubscribe = deployments.onRelease((changed) => {
       if (changed.id === release.id) ended.resolve(changed);
     });
+    let refused: Text | null = null;
+    const unheed = deployments.onHostRefusal((why) => {
+      refused = why;
+    });
     let result: Release | null = null;
     try {
       while (result === null) {
         context.signal.throwIfAborted();
+        if (refused !== null)
+          throw deployFault('deploy.not-available', { project, environment, number, why: said(refused) });
         const statuses = deployments
           .statuses(null, project, environment)
           .filter((status) => status.generation === number);
@@ -615,6 +623,7 @@ export class Pipeline implements Releases {
       }
     } finally {
       unsubscribe();
+      unheed();
     }
     const statuses = deployments.statuses(null, project, environment);
     if (result?.state === 'available') {
@@ -682,6 +691,11 @@ function refusal(project: string, environment: string, reasons: readonly Reason[
   );
 }
 
+/** One parameter of a fault has one text; the English one is what logs and scripts know. */
+function said(text: Text): string {
+  return text.en;
+}
+
 /** The command that shows the image that was refused first; reasons begin with the name of their workload. */
 function showRefused(project: string, images: readonly PinnedImage[], reasons: readonly Reason[]): string {
   const subject = reasons.find((reason) => reason.effect === 'refuse')?.subject?.split(':')[0];
@@ -745,7 +759,7 @@ function showReplicas(step: StepHandle | undefined, status: WorkloadStatus): voi
     done: Math.min(status.ready, status.updated),
     total: status.wanted,
     unit: 'items',
-    detail: { en: names, es: names },
+    ...(names === '' ? {} : { detail: { en: names, es: names } }),
   });
 }
 

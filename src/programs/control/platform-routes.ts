@@ -134,6 +134,8 @@ export function registerPlatformRoutes(app: ApiApp, parts: PlatformParts): void 
       if (operation.actor !== request.principal.actor && !isAdministrator(request.principal)) {
         throw progressFault('progress.operation-unknown', { id: operation.id });
       }
+      if (operation.state !== 'running')
+        throw progressFault('progress.ended', { id: operation.id, state: operation.state });
       operations.cancel(operation.id, request.principal.actor);
       return {};
     },

@@ -24,6 +24,7 @@ export class PlatformStatus {
   readonly #startedAt: string;
   readonly #parts = new Map<PartName, Part>();
   #ready = false;
+  #refusal: Text | null = null;
 
   constructor(options: { readonly instance: Instance; readonly clock: Clock }) {
     this.#instance = options.instance;
@@ -35,9 +36,9 @@ export class PlatformStatus {
     this.#ready = true;
   }
 
-  /** Something about hosts changed: their parts are looked at anew by the next reader. */
-  changed(): void {
-    this.#parts.delete('agent');
+  /** A host does not follow what control sends it; null: it does again. */
+  hostRefuses(why: Text | null): void {
+    this.#refusal = why;
   }
 
   hostPart(message: Extract<ToControl, { type: 'sensor' | 'engine' | 'edge' }>): void {
@@ -63,7 +64,11 @@ export class PlatformStatus {
     };
     this.#set('control', this.#ready ? 'ok' : 'degraded', null);
     this.#set('database', 'ok', null);
-    this.#set('agent', connected ? 'ok' : 'down', connected ? null : away);
+    this.#set(
+      'agent',
+      !connected ? 'down' : this.#refusal === null ? 'ok' : 'degraded',
+      connected ? this.#refusal : away,
+    );
     const unknown = connected ? null : away;
     const parts = (['control', 'database', 'agent', 'engine', 'edge', 'sensor'] as const).map((part): Part => {
       const known = this.#parts.get(part);

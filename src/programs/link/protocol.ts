@@ -129,6 +129,8 @@ export type ToControl =
   | { readonly type: 'task-step'; readonly id: string; readonly step: StepOperation }
   | { readonly type: 'task-done'; readonly id: string; readonly value: Json }
   | { readonly type: 'task-failed'; readonly id: string; readonly fault: SerializedFault }
+  /** The agent does not follow what control sent: another key signed it, or it cannot be read. */
+  | { readonly type: 'wanted-refused'; readonly why: Text }
   | { readonly type: 'pong' };
 
 export type { WantedState };
