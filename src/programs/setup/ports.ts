@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { portAdaptation, portName } from './adaptations.ts';
 import { setupFault } from './errors.ts';
 import type { Adaptation, Mode, Ports } from './instance.ts';
@@ -25,14 +25,19 @@ const DOORS = ['console', 'agents', 'edgeHttps', 'edgeHttp'] as const;
 
 /**
  * Chooses a free port for each door: the usual one, else the next free of its range, said as an adaptation. `reserved`
- * ports belong to somebody who does not listen now; it maps them to that holder's name.
+ * ports belong to somebody who does not listen now; it maps them to that holder's name. The chosen ports stay held until
+ * `release`, so that another `up` at the same moment does not choose them too.
  * @throws Fault `setup.no-ports`
  */
 export async function choosePorts(
   mode: Mode,
   bind: string,
   reserved: ReadonlyMap<number, string>,
-): Promise<{ ports: Ports; adaptations: Adaptation[] }> {
+): Promise<{ ports: Ports; adaptations: Adaptation[]; release: () => Promise<void> }> {
+  const held: Server[] = [];
+  const release = async (): Promise<void> => {
+    await Promise.all(held.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+  };
   const taken = new Set(reserved.keys());
   const adaptations: Adaptation[] = [];
   const chosen: Partial<Record<keyof Ports, number>> = {};
@@ -44,12 +49,17 @@ export async function choosePorts(
       // The usual port of another door is left to it.
       const foreign = DOORS.some((other) => other !== door && PORT_RANGES[mode][other][0] === candidate);
       if (taken.has(candidate) || foreign) continue;
-      if (await isFree(candidate, bind)) {
+      const server = await hold(candidate, bind);
+      if (server !== null) {
+        held.push(server);
         port = candidate;
         break;
       }
     }
-    if (port === undefined) throw setupFault('setup.no-ports', { what: portName(door).en, first, last, bind });
+    if (port === undefined) {
+      await release();
+      throw setupFault('setup.no-ports', { what: portName(door).en, first, last, bind });
+    }
     taken.add(port);
     chosen[door] = port;
     if (port !== usual) {
@@ -71,14 +81,21 @@ export async function choosePorts(
       );
     }
   }
-  return { ports: { console, agents, edgeHttps, edgeHttp }, adaptations };
+  return { ports: { console, agents, edgeHttps, edgeHttp }, adaptations, release };
 }
 
 /** True when a listener could be opened on it now. */
 export async function isFree(port: number, bind: string): Promise<boolean> {
+  const server = await hold(port, bind);
+  if (server === null) return false;
+  return new Promise((resolve) => server.close(() => resolve(true)));
+}
+
+function hold(port: number, bind: string): Promise<Server | null> {
   const server = createServer();
   return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: bind, exclusive: true }, () => server.close(() => resolve(true)));
+    server.once('error', () => resolve(null));
+    server.unref();
+    server.listen({ port, host: bind, exclusive: true }, () => resolve(server));
   });
 }

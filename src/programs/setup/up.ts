@@ -279,8 +279,8 @@ async function describeInstance(options: {
     machine.mode === 'root' ? await ensureUsers(name, folders) : { control: caller, build: caller, edge: caller };
   const chosen =
     known === null
-      ? await choosePorts(machine.mode, BIND, await portsOfOthers(name))
-      : { ports: known.ports, adaptations: portAdaptations(known) };
+      ? await chooseOwnPorts(machine.mode, name)
+      : { ports: known.ports, adaptations: portAdaptations(known), release: async () => undefined };
   const podman = planPodman(folders, { mode: machine.mode, plan, bind: BIND, registryPort: chosen.ports.console });
   const instance: Instance = {
     name,
@@ -300,18 +300,35 @@ async function describeInstance(options: {
     podman: podman.files,
     createdAt: known?.createdAt ?? clock.now().toISOString(),
   };
-  await ensureFolders(instance);
+  try {
+    await ensureFolders(instance);
+  } catch (error) {
+    await chosen.release();
+    throw error;
+  }
   if (known !== null && known.code !== code) {
     // New code beside programs of the old: they are started again from it, workloads stay as they are.
     for (const program of PROGRAMS_TO_STOP) await stopProgram(instanceFiles(instance).supervisors, program, clock);
   }
   if (known !== null) await checkPorts(instance);
   await writeInstance(instance);
+  await chosen.release();
   if (known !== null && known.code !== code) await removeUnusedCode(instance, known.code);
   const { ports } = instance;
   const text = `${ports.console}, ${ports.agents}, ${ports.edgeHttps}, ${ports.edgeHttp}`;
   options.step.detail({ en: `ports ${text}`, es: `puertos ${text}` });
   return instance;
+}
+
+/** Ports for this instance alone, also when another `up` chooses at the same moment. */
+async function chooseOwnPorts(mode: Machine['mode'], name: string): ReturnType<typeof choosePorts> {
+  for (;;) {
+    const chosen = await choosePorts(mode, BIND, await portsOfOthers(name));
+    // Somebody may have written its ports down, and let go of them, after the others were read and before we held ours.
+    const others = await portsOfOthers(name);
+    if (!Object.values(chosen.ports).some((port) => others.has(port))) return chosen;
+    await chosen.release();
+  }
 }
 
 /** Ports of other instances stay theirs while they are down. */
