@@ -39,6 +39,8 @@ import { SourceBundle } from './sources.ts';
 
 /** A build that takes longer has its own limit; its token must outlive it. */
 const BUILD_TOKEN_HOURS = 3;
+/** Stands for the digest of an image that is still to be built. */
+const NO_DIGEST: Digest = `sha256:${'0'.repeat(64)}`;
 /** A roll-out decides by itself (progress deadline); this only ends the watching. */
 const WATCH_MS = 30 * 60_000;
 
@@ -301,7 +303,13 @@ export class Pipeline implements Releases {
     }
     // Every mistake in the manifests is told now, before minutes of building.
     const asked = collectImages(translate(source, file, request.environment, this.#parts.contentKey).workloads);
-    for (const image of asked) if (!Object.hasOwn(file.images, image)) await this.#pin(image, file.project, []);
+    // What will be built has no digest yet; every other image must be there already.
+    const coming = Object.keys(file.images).map((name) => ({
+      name,
+      repository: `${file.project}/${name}`,
+      digest: NO_DIGEST,
+    }));
+    for (const image of asked) await this.#pin(image, file.project, coming);
     await deployments.ensureProject(file, by.actor);
     const environment = await deployments.readEnvironment(file.project, request.environment);
     if (environment.approvals > 0) {
