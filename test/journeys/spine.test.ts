@@ -158,10 +158,12 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
   test('the shop answers clients that trust the printed authority, and no others', async () => {
     assert.equal((await ground.fetch(devUrl)).status, 200);
     const { hostname, port } = new URL(devUrl);
+    // The edge has 443 where it is free, and a URL then tells no port.
+    const resolve = `${hostname}:${port || 443}:127.0.0.1`;
     const curl = (...trust: string[]) =>
       runCommand(
         'curl',
-        ['--silent', '--show-error', '--resolve', `${hostname}:${port}:127.0.0.1`, ...trust, '--fail', devUrl],
+        ['--silent', '--show-error', '--resolve', resolve, ...trust, '--fail', devUrl],
         { timeoutMs: 20_000, env: { PATH: ground.environment['PATH'] ?? '' } },
       );
     const trusting = await curl('--cacert', ground.files.ca);
