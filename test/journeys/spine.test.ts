@@ -161,11 +161,10 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     // The edge has 443 where it is free, and a URL then tells no port.
     const resolve = `${hostname}:${port || 443}:127.0.0.1`;
     const curl = (...trust: string[]) =>
-      runCommand(
-        'curl',
-        ['--silent', '--show-error', '--resolve', resolve, ...trust, '--fail', devUrl],
-        { timeoutMs: 20_000, env: { PATH: ground.environment['PATH'] ?? '' } },
-      );
+      runCommand('curl', ['--silent', '--show-error', '--resolve', resolve, ...trust, '--fail', devUrl], {
+        timeoutMs: 20_000,
+        env: { PATH: ground.environment['PATH'] ?? '' },
+      });
     const trusting = await curl('--cacert', ground.files.ca);
     assert.equal(trusting.code, 0, trusting.stderr);
     assert.match(trusting.stdout, /Farol de muelle/);
