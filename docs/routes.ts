@@ -178,6 +178,14 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'releases, newest first',
     es: 'versiones, las más recientes primero',
   },
+  'GET /api/v1/projects/:project/repository-settings': {
+    en: 'settings of repositories: what each pattern says, and what holds for `repository`',
+    es: 'ajustes de los repositorios: qué dice cada patrón y qué vale para `repository`',
+  },
+  'PUT /api/v1/projects/:project/repository-settings': {
+    en: 'change what `pattern` says: fields left out stay, null takes one back; a quota asks `platform.admin`',
+    es: 'cambiar lo que dice `pattern`: lo que no se nombra queda, null lo retira; una cuota pide `platform.admin`',
+  },
   'GET /api/v1/projects/:project/repositories': {
     en: 'repositories of the project',
     es: 'repositorios del proyecto',

@@ -6,6 +6,7 @@ export type Action =
   | 'image.pull'
   | 'image.push'
   | 'image.delete'
+  | 'repository.manage'
   | 'release.read'
   | 'release.create'
   | 'promotion.request'
@@ -50,6 +51,7 @@ const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole, readonly Action[]>> = {
     'image.pull',
     'image.push',
     'image.delete',
+    'repository.manage',
     'release.create',
     'promotion.request',
     'promotion.approve',

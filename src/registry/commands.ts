@@ -3,6 +3,7 @@ import type { CliProgram, Text } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
 import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
+import { addSettingsCommand } from './settings-commands.ts';
 
 interface Named {
   readonly project: string;
@@ -16,6 +17,14 @@ const WORDS: Readonly<Record<QuarantineWord, { readonly text: Text; readonly col
   held: { text: { en: 'in quarantine', es: 'en cuarentena' }, colour: 'warn' },
   refused: { text: { en: 'refused', es: 'rechazada' }, colour: 'bad' },
 };
+
+/** `darsena repository …`: how a project's repositories are kept. */
+export function repositoryCommands(cli: CliProgram): void {
+  const noun = cli.program
+    .command('repository')
+    .description(cli.t({ en: 'repositories of the registry', es: 'repositorios del registro' }));
+  addSettingsCommand(noun, cli);
+}
 
 /** `darsena image …`: what lies in the registry, and whether it may leave it. */
 export function registryCommands(cli: CliProgram): void {

@@ -243,6 +243,11 @@ export const registryFault = defineFaults({
     en: { what: '{image} is still in quarantine', why: 'no verdict within {seconds} s' },
     es: { what: '{image} sigue en cuarentena', why: 'sin veredicto en {seconds} s' },
   },
+  'registry.settings-invalid': {
+    kind: 'invalid',
+    en: { what: 'the settings of the repository are not valid', why: '{why}' },
+    es: { what: 'los ajustes del repositorio no son válidos', why: '{why}' },
+  },
   'registry.reference-incomplete': {
     kind: 'invalid',
     en: { what: 'the image name "{image}" is not complete', why: 'expected PROJECT/IMAGE, then :TAG or @DIGEST' },

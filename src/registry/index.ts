@@ -1,7 +1,7 @@
 export type { ByteSource } from './blob-files.ts';
 export { RegistryClient, type RemoteManifest, type RemoteRegistry } from './client.ts';
 export type { Collected } from './collection.ts';
-export { registryCommands } from './commands.ts';
+export { registryCommands, repositoryCommands } from './commands.ts';
 export { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
 export { registryFault } from './errors.ts';
 export type {
@@ -33,4 +33,6 @@ export type {
 } from './ports.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
 export { type DescribeImages, registerRegistryRoutes } from './routes.ts';
+export type { PatternSettings, RepositorySettings, RetentionRule, SettingsChange } from './settings.ts';
+export { RepositorySettingsStore } from './settings.ts';
 export type { ManifestKind, RegistryTables, StoredManifest } from './store.ts';

@@ -67,3 +67,14 @@ export const SYNC_BYTES = 16 * 1024 * 1024;
 /** How often `image wait` asks, and for how long unless told otherwise: a large image is scanned within minutes. */
 export const WAIT_POLL_MS = 1000;
 export const WAIT_SECONDS = 600;
+/** Characters of a pattern of repositories or tags; a tag has at most 128. */
+export const PATTERN_CHARACTERS_MAX = 128;
+/** Patterns of one list (immutable tags, tags of a rule), and rules of one retention: people read them. */
+export const PATTERNS_MAX = 32;
+export const RETENTION_RULES_MAX = 32;
+/** Patterns with settings in one project. */
+export const SETTINGS_PATTERNS_MAX = 200;
+/** Repositories, and projects, whose settings are kept in memory. */
+export const SETTINGS_CACHED_MAX = 10_000;
+/** Ten years: longer than any rule of retention needs, short enough for dates. */
+export const RETENTION_DAYS_MAX = 3660;

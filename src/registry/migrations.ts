@@ -111,4 +111,22 @@ async function createContent(db: Kysely<unknown>, kind: DatabaseKind): Promise<v
     .execute();
 }
 
-export const registryMigrations: readonly Migration[] = [{ name: '0001-registry-content', up: createContent }];
+async function createSettings(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('registry_settings')
+    .addColumn('project', 'text', (column) => column.notNull())
+    .addColumn('pattern', 'text', (column) => column.notNull())
+    .addColumn('anonymous_pull', 'integer')
+    .addColumn('immutable_tags', 'text')
+    .addColumn('retention', 'text')
+    .addColumn('quota_bytes', 'bigint')
+    .addColumn('updated_at', 'text', (column) => column.notNull())
+    .addColumn('updated_by', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_settings_key', ['project', 'pattern'])
+    .execute();
+}
+
+export const registryMigrations: readonly Migration[] = [
+  { name: '0001-registry-content', up: createContent },
+  { name: '0002-registry-settings', up: createSettings },
+];

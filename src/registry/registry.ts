@@ -10,6 +10,7 @@ import { isOurRepository } from './names.ts';
 import type { Caller, DigestsInUse, ImagePushed, PullGate } from './ports.ts';
 import { PullRecorder } from './pulls.ts';
 import { Quarantine } from './quarantine.ts';
+import { RepositorySettingsStore } from './settings.ts';
 import type { RegistryDatabase, StoredManifest } from './store.ts';
 
 export interface RegistryOptions {
@@ -39,6 +40,7 @@ export class Registry {
   readonly manifests: RepositoryManifests;
   readonly quarantine: Quarantine;
   readonly pulls: PullRecorder;
+  readonly settings: RepositorySettingsStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly db: RegistryDatabase;
@@ -57,6 +59,7 @@ export class Registry {
     this.clock = clock;
     this.log = log;
     this.#files = files;
+    this.settings = new RepositorySettingsStore({ db, clock, journal });
     this.content = new RepositoryContent({ db, files, clock, serverKey });
     this.manifests = new RepositoryManifests({ db, clock, journal, inUse, onPushed });
     this.quarantine = new Quarantine({ manifests: this.manifests, gate, log });

@@ -6,6 +6,7 @@ import { listImages, listRepositories, readImage, readQuarantine } from './image
 import { IMAGES_PAGE_MAX } from './limits.ts';
 import { isOurRepository } from './names.ts';
 import type { Registry } from './registry.ts';
+import { registerSettingsRoutes } from './settings-routes.ts';
 
 const project = z.object({ project: z.string().min(1).max(128) });
 const image = project.extend({ digest: z.string().max(160) });
@@ -37,6 +38,8 @@ export function registerRegistryRoutes(
     const more = options.describe === undefined ? [] : await options.describe(questions, depth);
     return images.map((one, index) => ({ ...more[index], ...one }));
   };
+
+  registerSettingsRoutes(app, registry);
 
   app.route({
     method: 'GET',

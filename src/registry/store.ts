@@ -29,6 +29,17 @@ export interface RegistryTables {
   };
   registry_manifest_content: { repository_id: string; manifest_digest: string; content_digest: string; role: string };
   registry_tags: { repository_id: string; name: string; digest: string; updated_at: string; updated_by: string };
+  /** What a pattern of a project's repositories sets; null: nothing. Lists are JSON. */
+  registry_settings: {
+    project: string;
+    pattern: string;
+    anonymous_pull: number | null;
+    immutable_tags: string | null;
+    retention: string | null;
+    quota_bytes: number | null;
+    updated_at: string;
+    updated_by: string;
+  };
 }
 
 export type RegistryDatabase = Kysely<RegistryTables>;
