@@ -25,7 +25,10 @@ export function addSettingsCommand(noun: Command, cli: CliProgram): void {
   noun
     .command('settings')
     .argument('<where>', 'PROJECT[/PATTERN]')
-    .option('--anonymous-pull <on|off>', cli.t({ en: 'pulls without signing in', es: 'descargas sin iniciar sesión' }))
+    .option(
+      '--anonymous-pull <state>',
+      cli.t({ en: 'on: anybody pulls without signing in; off', es: 'on: cualquiera descarga sin iniciar sesión; off' }),
+    )
     .option(
       '--immutable <pattern>',
       cli.t({
