@@ -266,6 +266,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'a new one-time code for a person',
     es: 'un código nuevo de un solo uso para una persona',
   },
+  'PUT /api/v1/users/:name/state': {
+    en: 'shut a person out, or let them in again',
+    es: 'cerrar el paso a una persona, o volver a dejarla entrar',
+  },
   'PUT /api/v1/users/:name/grants': {
     en: "change a person's roles",
     es: 'cambiar los roles de una persona',

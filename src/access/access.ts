@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
-import { type Clock, newId } from '../system/index.ts';
+import { type Clock, type Json, newId } from '../system/index.ts';
 import { type Grant, may, type Principal } from './action.ts';
 import { accessFault } from './errors.ts';
 import {
@@ -15,6 +15,7 @@ import {
   TOKEN_DAYS_MAX,
 } from './limits.ts';
 import { hashPassword, verifyPassword } from './password.ts';
+import { type Found, type Identity, Presence } from './presence.ts';
 import { type AccessTables, findToken, findUser, readGrants, type TokenRow, type UserRow } from './store.ts';
 
 export interface User {
@@ -22,6 +23,7 @@ export interface User {
   readonly name: string;
   readonly grants: readonly Grant[];
   readonly hasPassword: boolean;
+  readonly state: 'active' | 'disabled';
   readonly language: 'en' | 'es' | null;
   readonly createdAt: string;
   readonly lastLoginAt: string | null;
@@ -52,6 +54,7 @@ export class Access {
   readonly #db: Kysely<AccessTables>;
   readonly #journal: Journal;
   readonly #clock: Clock;
+  readonly #presence: Presence;
   readonly #failures = new Map<string, { count: number; until: number }>();
   #unknown: Promise<string> | undefined;
 
@@ -59,6 +62,7 @@ export class Access {
     this.#db = options.db;
     this.#journal = options.journal;
     this.#clock = options.clock;
+    this.#presence = new Presence((who) => this.#find(who), options.clock);
   }
 
   /** The user with that name and administrator of the platform, made when missing: for the one who ran `up`. */
@@ -78,6 +82,8 @@ export class Access {
       language: null,
       created_at: this.#time(),
       last_login_at: null,
+      state: 'active',
+      epoch: 0,
     };
     await this.#db.transaction().execute(async (tx) => {
       if ((await findUser(tx, 'name', name)) !== undefined) throw accessFault('access.user-exists', { name });
@@ -87,7 +93,7 @@ export class Access {
         project: null,
         actor,
         subject: `user:${name}`,
-        body: { grants: grants.map((grant) => ({ ...grant })) },
+        body: { grants: grants.map(describeGrant) },
       });
     });
     this.#journal.committed();
@@ -100,7 +106,8 @@ export class Access {
 
   /** @throws Fault access.user-unknown, access.last-admin */
   async changeGrants(name: string, grants: readonly Grant[], actor: string): Promise<User> {
-    const user = await this.#changeUser(name, actor, 'user.grants-changed', { grants: JSON.stringify(grants) }, grants);
+    const set = { grants: JSON.stringify(grants) };
+    const user = await this.#changeUser(name, actor, 'user.grants-changed', { set, grants });
     return { ...user, grants };
   }
 
@@ -110,7 +117,7 @@ export class Access {
       const row = await findUser(tx, 'name', name);
       if (row === undefined) throw accessFault('access.user-unknown', { name });
       await this.#keepAnAdministrator(tx, row, []);
-      await tx.deleteFrom('access_tokens').where('user_id', '=', row.id).execute();
+      await endTokens(tx, row.id);
       await tx.deleteFrom('access_codes').where('user_id', '=', row.id).execute();
       await tx.deleteFrom('access_users').where('id', '=', row.id).execute();
       await this.#journal.record(tx, {
@@ -121,7 +128,38 @@ export class Access {
         body: null,
       });
     });
-    this.#journal.committed();
+    this.#changed();
+  }
+
+  /**
+   * Shuts a person out without forgetting them: every session and token of theirs ends at once, and no login works until
+   * they are let in again. @throws Fault access.user-unknown, access.last-admin
+   */
+  async setState(name: string, state: User['state'], actor: string): Promise<User> {
+    const changed = await this.#db.transaction().execute(async (tx) => {
+      const row = await findUser(tx, 'name', name);
+      if (row === undefined) throw accessFault('access.user-unknown', { name });
+      if (state === 'disabled') {
+        await this.#keepAnAdministrator(tx, row, []);
+        await endTokens(tx, row.id);
+        await tx.deleteFrom('access_codes').where('user_id', '=', row.id).execute();
+      }
+      await tx
+        .updateTable('access_users')
+        .set({ state, epoch: row.epoch + 1 })
+        .where('id', '=', row.id)
+        .execute();
+      await this.#journal.record(tx, {
+        kind: state === 'disabled' ? 'user.disabled' : 'user.enabled',
+        project: null,
+        actor,
+        subject: `user:${name}`,
+        body: null,
+      });
+      return { ...row, state };
+    });
+    this.#changed();
+    return toUser(changed);
   }
 
   /** A code that logs the user in once, within ten minutes. @throws Fault access.user-unknown */
@@ -157,7 +195,7 @@ export class Access {
       await tx.deleteFrom('access_codes').where('hash', '=', hash).execute();
       return row.expires_at < this.#time() ? undefined : findUser(tx, 'id', row.user_id);
     });
-    if (user === undefined) throw accessFault('access.code-invalid');
+    if (user === undefined || user.state !== 'active') throw accessFault('access.code-invalid');
     return { ...(await this.#openSession(user, 'session')), user: toUser(user) };
   }
 
@@ -178,8 +216,16 @@ export class Access {
     return this.#openSession(user, 'cli');
   }
 
-  /** @throws Fault access.password-weak, access.credentials-wrong */
-  async setPassword(userId: string, password: string, current: string | undefined): Promise<void> {
+  /**
+   * Sets a password and ends what rests on the former one: every session and token but the one that asks.
+   * @throws Fault access.password-weak, access.credentials-wrong
+   */
+  async setPassword(
+    userId: string,
+    password: string,
+    current: string | undefined,
+    keepTokenId: string | null = null,
+  ): Promise<void> {
     const length = [...password].length;
     if (length < PASSWORD_LENGTH_MIN || length > PASSWORD_LENGTH_MAX) {
       throw accessFault('access.password-weak', { length, min: PASSWORD_LENGTH_MIN, max: PASSWORD_LENGTH_MAX });
@@ -191,7 +237,8 @@ export class Access {
       await this.#checkPassword(user.name, current);
     }
     const hash = await hashPassword(password);
-    await this.#changeUser(user.name, `user:${user.name}`, 'user.password-set', { password_hash: hash });
+    const set = { password_hash: hash, epoch: user.epoch + 1 };
+    await this.#changeUser(user.name, `user:${user.name}`, 'user.password-set', { set, keepTokenId });
   }
 
   async setLanguage(userId: string, language: 'en' | 'es'): Promise<void> {
@@ -203,19 +250,19 @@ export class Access {
     return row === undefined ? null : toUser(row);
   }
 
-  /** A long-lived token of a robot. Nobody gives more than they hold. @throws Fault access.grant-too-wide */
+  /**
+   * A long-lived token of a person's own for a program. Nobody gives more than they hold, and it never does more than
+   * its owner may at the time. @throws Fault access.grant-too-wide */
   async issueRobotToken(request: { name: string; grant: Grant; days: number; by: Principal }): Promise<Issued<Token>> {
     const { name, grant, by } = request;
-    const held = by.grants.some(
-      (own) =>
-        (own.role === 'admin' || own.role === grant.role) && (own.project === '*' || own.project === grant.project),
-    );
-    if (!held) throw accessFault('access.grant-too-wide', { name: by.name, role: grant.role, place: grant.project });
+    if (!holds(by.grants, grant))
+      throw accessFault('access.grant-too-wide', { name: by.name, role: grant.role, place: grant.project });
     const days = Math.min(Math.max(1, request.days), TOKEN_DAYS_MAX);
     return this.#issueToken({
       kind: 'robot',
       name,
       user: null,
+      ownerId: by.id,
       grants: [grant],
       createdBy: by.actor,
       hours: days * 24,
@@ -249,7 +296,7 @@ export class Access {
         body: { id },
       });
     });
-    this.#journal.committed();
+    this.#changed();
   }
 
   /** Who holds this token. @throws Fault access.token-invalid */
@@ -257,21 +304,9 @@ export class Access {
     const row = await findToken(this.#db, 'hash', hashOf(secret));
     if (row === undefined || row.expires_at < this.#time()) throw accessFault('access.token-invalid');
     await this.#noteUse(row);
-    if (row.user_id === null) {
-      const grants = readGrants(row.grants ?? '[]');
-      const actor = row.kind === 'service' ? row.name : `robot:${row.name}`;
-      return {
-        id: row.id,
-        actor,
-        kind: row.kind === 'service' ? 'agent' : 'robot',
-        name: row.name,
-        grants,
-        tokenId: row.id,
-      };
-    }
-    const user = await findUser(this.#db, 'id', row.user_id);
-    if (user === undefined) throw accessFault('access.token-invalid');
-    return principalOf(user, row.id);
+    const found = await this.#principalOf(row);
+    if (found === null) throw accessFault('access.token-invalid');
+    return found;
   }
 
   /** HTTP Basic as container clients send it: name and password, or any name and a token. */
@@ -280,10 +315,59 @@ export class Access {
     return principalOf(await this.#checkPassword(name, secret), null);
   }
 
-  /** Whether what a principal derived from a token must end now. */
-  async isRevoked(principalId: string, tokenId: string | null): Promise<boolean> {
-    if (tokenId !== null) return (await findToken(this.#db, 'id', tokenId)) === undefined;
-    return (await findUser(this.#db, 'id', principalId)) === undefined;
+  /** Who a principal is by now: see Presence. */
+  current(who: Identity): Principal | null | Promise<Principal | null> {
+    return this.#presence.current(who);
+  }
+
+  /** Calls back when the principal of an open stream loses it (null) or its rights change; see Presence. */
+  watch(principal: Principal, changed: (now: Principal | null) => void): () => void {
+    return this.#presence.watch(principal, changed);
+  }
+
+  close(): void {
+    this.#presence.close();
+  }
+
+  async #find(who: Identity): Promise<Found | null> {
+    if (who.tokenId !== null) {
+      const row = await findToken(this.#db, 'id', who.tokenId);
+      const principal = row === undefined ? null : await this.#principalOf(row);
+      return row === undefined || principal === null ? null : { principal, untilMs: Date.parse(row.expires_at) };
+    }
+    const user = await findUser(this.#db, 'id', who.id);
+    if (user === undefined || user.state !== 'active' || user.epoch !== (who.epoch ?? 0)) return null;
+    return { principal: principalOf(user, null), untilMs: Number.POSITIVE_INFINITY };
+  }
+
+  /** What a token's holder may do now; null when the person it hangs on is gone or shut out. */
+  async #principalOf(row: TokenRow): Promise<Principal | null> {
+    if (row.user_id !== null) {
+      const user = await findUser(this.#db, 'id', row.user_id);
+      return user === undefined || user.state !== 'active' ? null : principalOf(user, row.id);
+    }
+    let grants: readonly Grant[] = readGrants(row.grants ?? '[]');
+    if (row.owner_id !== null) {
+      const owner = await findUser(this.#db, 'id', row.owner_id);
+      if (owner === undefined || owner.state !== 'active') return null;
+      const held = readGrants(owner.grants);
+      grants = grants.filter((grant) => holds(held, grant));
+    }
+    const isService = row.kind === 'service';
+    return {
+      id: row.id,
+      actor: isService ? row.name : `robot:${row.name}`,
+      kind: isService ? 'agent' : 'robot',
+      name: row.name,
+      grants,
+      tokenId: row.id,
+    };
+  }
+
+  /** After each commit that takes or gives rights. */
+  #changed(): void {
+    this.#journal.committed();
+    this.#presence.changed();
   }
 
   async #checkPassword(name: string, password: string): Promise<UserRow> {
@@ -294,8 +378,8 @@ export class Access {
     }
     const user = await findUser(this.#db, 'name', name);
     // An unknown name costs the same time as a wrong password, so that names cannot be guessed by the clock.
-    const holds = await verifyPassword(password, user?.password_hash ?? (await this.#noPassword()));
-    if (user === undefined || user.password_hash === null || !holds) {
+    const matches = await verifyPassword(password, user?.password_hash ?? (await this.#noPassword()));
+    if (user === undefined || user.password_hash === null || user.state !== 'active' || !matches) {
       if (this.#failures.size >= LOGIN_NAMES_MAX) this.#failures.delete(this.#failures.keys().next().value ?? '');
       this.#failures.set(name, { count: (failures?.count ?? 0) + 1, until: now + LOGIN_REST_MS });
       throw accessFault('access.credentials-wrong');
@@ -326,6 +410,7 @@ export class Access {
     kind: TokenRow['kind'];
     name: string;
     user: UserRow | null;
+    ownerId?: string;
     grants: readonly Grant[] | null;
     createdBy: string;
     hours: number;
@@ -337,6 +422,7 @@ export class Access {
       kind: request.kind,
       name: request.name,
       user_id: request.user?.id ?? null,
+      owner_id: request.ownerId ?? null,
       grants: request.grants === null ? null : JSON.stringify(request.grants),
       created_by: request.createdBy,
       created_at: this.#time(),
@@ -369,19 +455,31 @@ export class Access {
     name: string,
     actor: string,
     kind: string,
-    set: Partial<UserRow>,
-    grants?: readonly Grant[],
+    change: {
+      readonly set: Partial<UserRow>;
+      readonly grants?: readonly Grant[];
+      /** When given, even as null: sessions and the command line's tokens end, but this one. */
+      readonly keepTokenId?: string | null;
+    },
   ): Promise<User> {
+    const { set, grants, keepTokenId } = change;
     const changed = await this.#db.transaction().execute(async (tx) => {
       const row = await findUser(tx, 'name', name);
       if (row === undefined) throw accessFault('access.user-unknown', { name });
       if (grants !== undefined) await this.#keepAnAdministrator(tx, row, grants);
       await tx.updateTable('access_users').set(set).where('id', '=', row.id).execute();
-      const body = grants === undefined ? null : { grants: grants.map((grant) => ({ ...grant })) };
+      if (keepTokenId !== undefined) {
+        await tx
+          .deleteFrom('access_tokens')
+          .where('user_id', '=', row.id)
+          .where('id', '!=', keepTokenId ?? '')
+          .execute();
+      }
+      const body = grants === undefined ? null : { grants: grants.map(describeGrant) };
       await this.#journal.record(tx, { kind, project: null, actor, subject: `user:${name}`, body });
       return row;
     });
-    this.#journal.committed();
+    this.#changed();
     return toUser(changed);
   }
 
@@ -389,7 +487,12 @@ export class Access {
     const isAdmin = (list: readonly Grant[]): boolean =>
       list.some((grant) => grant.role === 'admin' && grant.project === '*');
     if (!isAdmin(readGrants(row.grants)) || isAdmin(grants)) return;
-    const others = await tx.selectFrom('access_users').select('grants').where('id', '!=', row.id).execute();
+    const others = await tx
+      .selectFrom('access_users')
+      .select('grants')
+      .where('id', '!=', row.id)
+      .where('state', '=', 'active')
+      .execute();
     if (!others.some((other) => isAdmin(readGrants(other.grants))))
       throw accessFault('access.last-admin', { name: row.name });
   }
@@ -411,7 +514,30 @@ function principalOf(user: UserRow, tokenId: string | null): Principal {
     name: user.name,
     grants: readGrants(user.grants),
     tokenId,
+    epoch: user.epoch,
   };
+}
+
+/** Whether what somebody holds includes a grant: the same role or an administrator's, in the place. */
+function holds(held: readonly Grant[], grant: Grant): boolean {
+  return held.some(
+    (own) =>
+      (own.role === 'admin' || own.role === grant.role) &&
+      (own.project === '*' || own.project === grant.project) &&
+      own.repositories === undefined,
+  );
+}
+
+/** Ends a person's sessions and every token they made. */
+async function endTokens(tx: Kysely<AccessTables>, userId: string): Promise<void> {
+  await tx
+    .deleteFrom('access_tokens')
+    .where((where) => where.or([where('user_id', '=', userId), where('owner_id', '=', userId)]))
+    .execute();
+}
+
+function describeGrant({ role, project, repositories }: Grant): { [key: string]: Json } {
+  return { role, project, ...(repositories === undefined ? {} : { repositories: [...repositories] }) };
 }
 
 function toUser(row: UserRow): User {
@@ -420,6 +546,7 @@ function toUser(row: UserRow): User {
     name: row.name,
     grants: readGrants(row.grants),
     hasPassword: row.password_hash !== null,
+    state: row.state,
     language: row.language === 'en' || row.language === 'es' ? row.language : null,
     createdAt: row.created_at,
     lastLoginAt: row.last_login_at,

@@ -1,10 +1,16 @@
+import { matchesRepository } from '../oci/index.ts';
+
 /** What can be asked of the platform. A role is a list of these; a route names exactly one. */
 export type Action =
   | 'project.read'
   | 'project.create'
   | 'image.read'
   | 'image.pull'
+  /** Content, manifests by digest, and tags that are not there yet. */
   | 'image.push'
+  /** Making an existing tag name another digest. */
+  | 'image.move-tag'
+  /** Taking away a tag, a manifest or a blob. */
   | 'image.delete'
   | 'repository.manage'
   | 'release.read'
@@ -22,13 +28,24 @@ export type Action =
   | 'base.read'
   | 'base.create'
   | 'host.read'
+  | 'member.manage'
+  | 'robot.manage'
   | 'user.manage'
   | 'platform.admin';
 
 export type Role = 'admin' | 'developer' | 'analyst' | 'approver' | 'auditor';
 
+/** What programs of a project get: a robot or a trusted workload. Each names what it may do with repositories. */
+export type RobotRole = 'puller' | 'pusher' | 'publisher' | 'deleter';
+
 /** Rights of the platform's own helpers, never given to people: a build pushes its image, a host pulls what it runs. */
 export type ServiceRole = 'builder' | 'host';
+
+/** Actions that can be given to a robot one by one, where no role of theirs fits. */
+export const ROBOT_ACTIONS = ['image.read', 'image.pull', 'image.push', 'image.move-tag', 'image.delete'] as const;
+export type RobotAction = (typeof ROBOT_ACTIONS)[number];
+
+export const ROBOT_ROLES: readonly RobotRole[] = ['puller', 'pusher', 'publisher', 'deleter'];
 
 export const ROLES: readonly Role[] = ['admin', 'developer', 'analyst', 'approver', 'auditor'];
 
@@ -44,12 +61,13 @@ const READS: readonly Action[] = [
   'host.read',
 ];
 
-const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole, readonly Action[]>> = {
+const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole | RobotRole | RobotAction, readonly Action[]>> = {
   admin: [
     ...READS,
     'project.create',
     'image.pull',
     'image.push',
+    'image.move-tag',
     'image.delete',
     'repository.manage',
     'release.create',
@@ -60,6 +78,8 @@ const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole, readonly Action[]>> = {
     'audit.read',
     'advisories.update',
     'base.create',
+    'member.manage',
+    'robot.manage',
     'user.manage',
     'platform.admin',
   ],
@@ -68,6 +88,7 @@ const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole, readonly Action[]>> = {
     'project.create',
     'image.pull',
     'image.push',
+    'image.move-tag',
     'release.create',
     'promotion.request',
     'workload.exec',
@@ -76,28 +97,42 @@ const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole, readonly Action[]>> = {
   analyst: [...READS, 'image.pull', 'incident.respond', 'advisories.update', 'audit.read'],
   approver: [...READS, 'promotion.approve'],
   auditor: [...READS, 'audit.read'],
-  builder: ['image.pull', 'image.push'],
+  // A base image is made anew under its tag, and a commit built twice keeps its tag.
+  builder: ['image.pull', 'image.push', 'image.move-tag'],
   host: ['image.pull'],
+  puller: ['image.read', 'image.pull'],
+  pusher: ['image.read', 'image.pull', 'image.push'],
+  publisher: ['image.read', 'image.pull', 'image.push', 'image.move-tag'],
+  deleter: ['image.read', 'image.pull', 'image.delete'],
+  'image.read': ['image.read'],
+  'image.pull': ['image.pull'],
+  'image.push': ['image.push'],
+  'image.move-tag': ['image.move-tag'],
+  'image.delete': ['image.delete'],
 };
 
 /** Knowledge that belongs to no project and that everybody with a role somewhere needs to read a verdict or a report. */
 const COMMON_KNOWLEDGE: ReadonlySet<Action> = new Set(['advisories.read', 'policy.read', 'base.read']);
 
 export interface Grant {
-  readonly role: Role | ServiceRole;
+  readonly role: Role | ServiceRole | RobotRole | RobotAction;
   /** A project's name, or '*' for all projects and the platform itself. */
   readonly project: string;
+  /** Patterns of whole repository names; absent: every repository of the project. */
+  readonly repositories?: readonly string[];
 }
 
 /** Who asks. `actor` is how facts name them. */
 export interface Principal {
   readonly id: string;
   readonly actor: string;
-  readonly kind: 'user' | 'robot' | 'agent' | 'scanner' | 'platform';
+  readonly kind: 'user' | 'robot' | 'agent' | 'scanner' | 'platform' | 'anonymous';
   readonly name: string;
   readonly grants: readonly Grant[];
   /** The token it came with, when it came with one; revoking that ends everything derived from it. */
   readonly tokenId: string | null;
+  /** Of a person: rises when the password changes, so that what was derived from the old one ends. */
+  readonly epoch?: number;
 }
 
 /** The platform acting for itself. */
@@ -110,22 +145,43 @@ export const PLATFORM: Principal = {
   tokenId: null,
 };
 
-/** Whether the principal may do this in the project, or, with null, to the platform as a whole. */
-export function may(principal: Principal, action: Action, project: string | null): boolean {
+/**
+ * Whether the principal may do this in the project, or, with null, to the platform as a whole. A right that was given
+ * for some repositories only answers for a repository, never for the project.
+ */
+export function may(
+  principal: Pick<Principal, 'grants'>,
+  action: Action,
+  project: string | null,
+  repository?: string,
+): boolean {
   if (project === null && COMMON_KNOWLEDGE.has(action) && principal.grants.length > 0) return true;
   return principal.grants.some(
     (grant) =>
       (grant.project === '*' || (project !== null && grant.project === project)) &&
-      ROLE_ACTIONS[grant.role].includes(action),
+      ROLE_ACTIONS[grant.role].includes(action) &&
+      (grant.repositories === undefined ||
+        (repository !== undefined && grant.repositories.some((pattern) => matchesRepository(pattern, repository)))),
   );
 }
 
 /** The projects in which the principal may do this: what a list across projects is cut down to. */
 export function visibleProjects(principal: Principal, action: Action): '*' | readonly string[] {
-  const grants = principal.grants.filter((grant) => ROLE_ACTIONS[grant.role].includes(action));
+  const grants = principal.grants.filter(
+    (grant) => grant.repositories === undefined && ROLE_ACTIONS[grant.role].includes(action),
+  );
   return grants.some((grant) => grant.project === '*') ? '*' : [...new Set(grants.map((grant) => grant.project))];
+}
+
+/** What a grant allows, for showing it and for comparing it with what somebody holds. */
+export function actionsOf(grant: Grant): readonly Action[] {
+  return ROLE_ACTIONS[grant.role];
 }
 
 export function isRole(text: string): text is Role {
   return (ROLES as readonly string[]).includes(text);
+}
+
+export function isRobotRight(text: string): text is RobotRole | RobotAction {
+  return (ROBOT_ROLES as readonly string[]).includes(text) || (ROBOT_ACTIONS as readonly string[]).includes(text);
 }

@@ -80,6 +80,28 @@ export function accessCommands(cli: CliProgram): void {
       if (cli.output.json) print.json(answer);
       else print.result(answer.url);
     });
+  for (const [verb, state, description] of [
+    [
+      'disable',
+      'disabled',
+      {
+        en: 'shut a person out at once, and keep their roles',
+        es: 'cerrar el paso a una persona al momento, conservando sus roles',
+      },
+    ],
+    ['enable', 'active', { en: 'let a person in again', es: 'volver a dejar entrar a una persona' }],
+  ] as const) {
+    users
+      .command(verb)
+      .argument('<name>')
+      .description(t(description))
+      .action(async (name: string) => {
+        const user = await api.put<User>(`/users/${encodeURIComponent(name)}/state`, { state });
+        if (cli.output.json) print.json(user);
+        else if (state === 'disabled') print.line({ en: `${name} is shut out`, es: `${name} ya no puede entrar` });
+        else print.line({ en: `${name} may log in again`, es: `${name} puede volver a entrar` });
+      });
+  }
   users
     .command('remove')
     .argument('<name>')

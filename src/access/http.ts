@@ -20,6 +20,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the caller must be allowed to do; 'any' = logged in, 'public' = anybody. Every route names one. */
     action?: Action | 'any' | 'public';
+    /**
+     * The member of the query that names the one repository which the whole answer is about: then a right for some
+     * repositories is enough. Only for routes whose handler reads nothing else.
+     */
+    repositoryIn?: string;
   }
   interface FastifyRequest {
     /** Who asks; set for every route that is not public. */
@@ -74,7 +79,9 @@ export function createApi(options: ApiOptions): ApiApp {
     request.principal = await options.authenticate(credentialOf(request, options.instance));
     if (action === 'any') return;
     const project = (request.params as { project?: string } | undefined)?.project ?? null;
-    if (!permits(request.principal, action, project)) {
+    const member = request.routeOptions.config?.repositoryIn;
+    const repository = member === undefined ? undefined : (request.query as Record<string, unknown>)[member];
+    if (!permits(request.principal, action, project, typeof repository === 'string' ? repository : undefined)) {
       throw accessFault('access.not-allowed', {
         name: request.principal.name,
         action,
@@ -105,8 +112,13 @@ export function createApi(options: ApiOptions): ApiApp {
  * A route about one project asks for that project. A list across projects (no `:project` in its URL) is open to those
  * who may see at least one, and cuts itself down with `visibleProjects`; a write without a project is the platform's.
  */
-function permits(principal: Principal, action: Action, project: string | null): boolean {
-  if (project !== null || !action.endsWith('.read')) return may(principal, action, project);
+function permits(
+  principal: Principal,
+  action: Action,
+  project: string | null,
+  repository: string | undefined,
+): boolean {
+  if (project !== null || !action.endsWith('.read')) return may(principal, action, project, repository);
   return may(principal, action, null) || principal.grants.some((grant) => may(principal, action, grant.project));
 }
 

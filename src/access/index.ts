@@ -1,18 +1,25 @@
 export { Access, type Issued, type Token, type User } from './access.ts';
 export {
   type Action,
+  actionsOf,
   type Grant,
+  isRobotRight,
   isRole,
   may,
   PLATFORM,
   type Principal,
+  ROBOT_ACTIONS,
+  ROBOT_ROLES,
   ROLES,
+  type RobotAction,
+  type RobotRole,
   type Role,
   visibleProjects,
 } from './action.ts';
 export { accessCommands } from './commands.ts';
 export { accessFault } from './errors.ts';
 export { type ApiApp, type ApiOptions, createApi, readCookie, sessionCookie } from './http.ts';
+export type { Identity } from './presence.ts';
 export { registerAccessRoutes } from './routes.ts';
 export { type AccessTables, accessMigrations } from './store.ts';
 export { createVault, type Vault } from './vault.ts';

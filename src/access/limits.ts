@@ -14,3 +14,12 @@ export const LOGIN_REST_MS = 60_000;
 export const LOGIN_NAMES_MAX = 10_000;
 /** A token lives at most a year. */
 export const TOKEN_DAYS_MAX = 365;
+/**
+ * How long an answer about a principal is believed without asking the database again. Changes of this process end it at
+ * once; those of another one, beside the same database, within this time (W3 asks for a second).
+ */
+export const PRESENT_KEPT_MS = 500;
+/** Principals kept so; beyond it all are asked anew. */
+export const PRESENT_MAX = 5_000;
+/** How often open streams are checked for a credential that has run out. */
+export const STREAM_CHECK_MS = 500;

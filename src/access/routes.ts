@@ -105,7 +105,8 @@ export function registerAccessRoutes(
     config: { action: 'any' },
     schema: { body: z.object({ password: z.string().max(1024), current: z.string().max(1024).optional() }) },
     handler: async (request) => {
-      await access.setPassword(request.principal.id, request.body.password, request.body.current);
+      const { id, tokenId } = request.principal;
+      await access.setPassword(id, request.body.password, request.body.current, tokenId);
       return {};
     },
   });
@@ -149,6 +150,13 @@ export function registerAccessRoutes(
     config: { action: 'user.manage' },
     schema: { params: z.object({ name }), body: z.object({ grants: z.array(grant).max(200) }) },
     handler: async (request) => access.changeGrants(request.params.name, request.body.grants, request.principal.actor),
+  });
+  app.route({
+    method: 'PUT',
+    url: '/api/v1/users/:name/state',
+    config: { action: 'user.manage' },
+    schema: { params: z.object({ name }), body: z.object({ state: z.enum(['active', 'disabled']) }) },
+    handler: async (request) => access.setState(request.params.name, request.body.state, request.principal.actor),
   });
   app.route({
     method: 'DELETE',

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import type { Migration } from '../system/index.ts';
 import type { Grant } from './action.ts';
 
@@ -11,6 +11,9 @@ export interface AccessTables {
     language: string | null;
     created_at: string;
     last_login_at: string | null;
+    state: 'active' | 'disabled';
+    /** Rises with each password: what was derived from the former one ends. */
+    epoch: number;
   };
   access_codes: { hash: string; user_id: string; expires_at: string };
   access_tokens: {
@@ -19,6 +22,8 @@ export interface AccessTables {
     kind: 'session' | 'cli' | 'robot' | 'service';
     name: string;
     user_id: string | null;
+    /** The person who made a robot's token: it never does more than they may, and ends with them. */
+    owner_id: string | null;
     grants: string | null;
     created_by: string;
     created_at: string;
@@ -63,6 +68,25 @@ export const accessMigrations: readonly Migration[] = [
         .addColumn('expires_at', 'text', (column) => column.notNull())
         .addColumn('last_used_at', 'text')
         .execute();
+    },
+  },
+  {
+    name: '0004-access-states',
+    async up(db) {
+      await db.schema
+        .alterTable('access_users')
+        .addColumn('state', 'text', (column) => column.notNull().defaultTo('active'))
+        .execute();
+      await db.schema
+        .alterTable('access_users')
+        .addColumn('epoch', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+      await db.schema.alterTable('access_tokens').addColumn('owner_id', 'text').execute();
+      // Tokens that were made before owners were kept: their maker is in created_by.
+      await sql`
+        update access_tokens set owner_id = (
+          select id from access_users where 'user:' || access_users.name = access_tokens.created_by
+        ) where kind = 'robot'`.execute(db);
     },
   },
 ];

@@ -20,6 +20,7 @@ export {
   type Platform,
   parseManifest,
 } from './manifest.ts';
+export { isRepositoryPattern, matchesRepository, PATTERN_WILDCARDS_MAX } from './pattern.ts';
 export {
   formatReference,
   type ImageReference,

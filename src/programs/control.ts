@@ -299,7 +299,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         credentials.kind === 'basic'
           ? access.authenticateBasic(credentials.name, credentials.secret)
           : access.authenticate(credentials.token),
-      isRevoked: (principalId, tokenId) => access.isRevoked(principalId, tokenId),
+      current: (who) => access.current(who),
     },
     serverKey: keys.registryKey,
     service: instance.name,
@@ -357,6 +357,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     server.closeAllConnections();
   }
   await app.close();
+  access.close();
   await registry.close();
   await journal.close();
   await opened.close();

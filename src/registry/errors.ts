@@ -149,6 +149,19 @@ export const registryFault = defineFaults({
     en: { what: '{actor} may not {action} in {repository}', why: 'no role in the project allows it' },
     es: { what: '{actor} no puede hacer {action} en {repository}', why: 'ningún rol en el proyecto lo permite' },
   },
+  'registry.tag-exists': {
+    kind: 'forbidden',
+    en: {
+      what: '{actor} may not move {repository}:{tag}',
+      why: 'it names {digest}, and making a tag does not include moving one (image.move-tag)',
+      remedy: 'push under a new tag, or ask for the right of a publisher',
+    },
+    es: {
+      what: '{actor} no puede mover {repository}:{tag}',
+      why: 'nombra {digest}, y crear una etiqueta no incluye moverla (image.move-tag)',
+      remedy: 'subir con una etiqueta nueva, o pedir el derecho de publicador',
+    },
+  },
   'registry.held': {
     kind: 'refused',
     en: {

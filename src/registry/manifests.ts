@@ -107,18 +107,20 @@ export class RepositoryManifests {
   /**
    * Stores a manifest with the tag it was pushed as. Durable, with its fact, when it returns; idempotent. The first
    * pusher of a digest stays its pusher.
-   * @throws Fault registry.manifest-invalid, .manifest-too-large, .manifest-blob-unknown, .digest-mismatch, .tag-invalid
+   * @param options.mayMoveTag whether the tag may be taken from another digest; decided again within the transaction
+   * @throws Fault registry.manifest-invalid, .manifest-too-large, .manifest-blob-unknown, .digest-mismatch, .tag-invalid,
+   * .tag-exists
    */
   async put(
     repository: string,
     bytes: Uint8Array,
     mediaType: string | undefined,
-    options: { readonly reference: Reference | null; readonly by: Caller },
+    options: { readonly reference: Reference | null; readonly by: Caller; readonly mayMoveTag: boolean },
   ): Promise<{ digest: Digest; subject: Digest | null; kind: ManifestKind }> {
     if (bytes.byteLength > MANIFEST_BYTES_MAX) {
       throw registryFault('registry.manifest-too-large', { maximum: MANIFEST_BYTES_MAX });
     }
-    const { reference, by } = options;
+    const { reference, by, mayMoveTag } = options;
     const asked = reference !== null && 'digest' in reference ? reference.digest : null;
     const tag = reference !== null && 'tag' in reference ? reference.tag : null;
     if (tag !== null && !isTag(tag)) throw registryFault('registry.tag-invalid', { tag });
@@ -173,12 +175,8 @@ export class RepositoryManifests {
           .execute();
       }
       if (tag !== null) {
-        const moved = { digest, updated_at: now, updated_by: by.actor };
-        await tx
-          .insertInto('registry_tags')
-          .values({ repository_id: repositoryId, name: tag, ...moved })
-          .onConflict((conflict) => conflict.columns(['repository_id', 'name']).doUpdateSet(moved))
-          .execute();
+        const wanted = { repositoryId, repository, tag, digest, now, by };
+        await (mayMoveTag ? setTag(tx, wanted) : createTag(tx, wanted));
       }
       await this.#journal.record(tx, {
         kind: 'image.pushed',
@@ -316,6 +314,47 @@ export class RepositoryManifests {
       };
     });
     return { items, next: rows.length > PAGE_MAX ? (items.at(-1)?.digest ?? null) : null };
+  }
+}
+
+interface WantedTag {
+  readonly repositoryId: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly now: string;
+  readonly by: Caller;
+}
+
+async function setTag(tx: RegistryDatabase, { repositoryId, tag, digest, now, by }: WantedTag): Promise<void> {
+  const moved = { digest, updated_at: now, updated_by: by.actor };
+  await tx
+    .insertInto('registry_tags')
+    .values({ repository_id: repositoryId, name: tag, ...moved })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'name']).doUpdateSet(moved))
+    .execute();
+}
+
+/**
+ * Makes a tag and never moves one: it is inserted first and read afterwards, so that of two pushes at the same moment
+ * the second waits for the first and finds its tag (PostgreSQL waits at the key). The same digest again is no change.
+ * @throws Fault registry.tag-exists
+ */
+async function createTag(tx: RegistryDatabase, wanted: WantedTag): Promise<void> {
+  const { repositoryId, repository, tag, digest, now, by } = wanted;
+  await tx
+    .insertInto('registry_tags')
+    .values({ repository_id: repositoryId, name: tag, digest, updated_at: now, updated_by: by.actor })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'name']).doNothing())
+    .execute();
+  const row = await tx
+    .selectFrom('registry_tags')
+    .select('digest')
+    .where('repository_id', '=', repositoryId)
+    .where('name', '=', tag)
+    .executeTakeFirst();
+  if (row?.digest !== digest) {
+    throw registryFault('registry.tag-exists', { actor: by.actor, repository, tag, digest: row?.digest ?? 'nothing' });
   }
 }
 

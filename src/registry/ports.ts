@@ -1,4 +1,4 @@
-import type { Principal } from '../access/index.ts';
+import type { Identity, Principal } from '../access/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
 import type { ManifestKind } from './store.ts';
@@ -18,8 +18,11 @@ export interface RegistryAccess {
    * failure of the platform and is not counted against the client
    */
   authenticate(credentials: Credentials): Promise<Principal>;
-  /** Whether the person or the token behind a registry token was taken away since; asked at every use. */
-  isRevoked(principalId: string, parentTokenId: string | null): boolean | Promise<boolean>;
+  /**
+   * Who a principal is by now, with the rights of now; null when the person, the token or the password behind it was
+   * taken away. Asked at every use of what was derived from it.
+   */
+  current(who: Identity): Principal | null | Promise<Principal | null>;
 }
 
 export type PullAnswer =

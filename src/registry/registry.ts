@@ -96,7 +96,7 @@ export class Registry {
     requireRepository(repository);
     const by = options.actor === undefined ? PLATFORM : { ...PLATFORM, actor: options.actor };
     const reference = options.tag === undefined ? null : { tag: options.tag };
-    return (await this.manifests.put(repository, bytes, mediaType, { reference, by })).digest;
+    return (await this.manifests.put(repository, bytes, mediaType, { reference, by, mayMoveTag: true })).digest;
   }
 
   /** What refers to a digest: the first 1,000. */

@@ -33,7 +33,7 @@ export interface TestRegistry {
   readonly revoked: Set<string>;
   readonly inUse: Set<string>;
   fallback: PullAnswer;
-  /** Authorization header of a user: `ana` (admin of tienda), `beto` (analyst of tienda), `carla` (admin of otro). */
+  /** Authorization header of a user: `ana` (admin of tienda), `beto` (analyst of tienda), `carla` (admin of otro), and others of PEOPLE. */
   basic(name: string): string;
   close(): Promise<void>;
 }
@@ -48,6 +48,10 @@ export const PEOPLE: ReadonlyMap<string, Principal> = new Map(
   [
     person('ana', 'user', [{ role: 'admin', project: 'tienda' }]),
     person('beto', 'user', [{ role: 'analyst', project: 'tienda' }]),
+    // May make tags in tienda and never move or delete one.
+    person('dora', 'robot', [{ role: 'pusher', project: 'tienda' }]),
+    // The same, in some repositories only.
+    person('elsa', 'robot', [{ role: 'publisher', project: 'tienda', repositories: ['tienda/elsa-*'] }]),
     person('carla', 'user', [{ role: 'admin', project: 'otro' }]),
     person('root', 'user', [{ role: 'admin', project: '*' }]),
     person('eye', 'scanner', [{ role: 'admin', project: '*' }]),
@@ -118,7 +122,8 @@ export async function startTestRegistry(
         }
         return found;
       },
-      isRevoked: (principalId) => state.revoked.has(principalId),
+      current: ({ id }) =>
+        state.revoked.has(id) ? null : ([...PEOPLE.values()].find((person) => person.id === id) ?? null),
     },
     ...options.handler,
   });

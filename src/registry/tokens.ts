@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { Identity } from '../access/index.ts';
 import type { Clock } from '../system/index.ts';
 import { TOKEN_LIFE_MS, TOKENS_CHECKED_MAX } from './limits.ts';
-import type { Caller } from './ports.ts';
 
 export type RegistryAction = 'pull' | 'push' | 'delete';
 
@@ -13,28 +13,25 @@ export interface Grant {
 }
 
 export interface RegistryToken {
-  readonly caller: Caller;
-  readonly parentTokenId: string | null;
+  readonly who: Identity;
   readonly grants: readonly Grant[];
   readonly expiresMs: number;
 }
 
 /** Tells a registry token from a platform token, and one version of its layout from the next. */
-const PREFIX = 'drt1.';
+const PREFIX = 'drt2.';
 
 interface Payload {
   i: string;
-  a: string;
-  k: Caller['kind'];
-  n: string;
   p: string | null;
+  v: number | null;
   e: number;
   s: string;
   g: [repository: string, asked: RegistryAction[], granted: RegistryAction[]][];
 }
 
 /**
- * Short-lived tokens of the registry: `drt1.<payload>.<mac>`, both base64url, the mac HMAC-SHA256 over everything before
+ * Short-lived tokens of the registry: `drt2.<payload>.<mac>`, both base64url, the mac HMAC-SHA256 over everything before
  * it. There is no algorithm to choose and no key in the token (distribution CVE-2025-24976).
  */
 export class RegistryTokens {
@@ -52,14 +49,12 @@ export class RegistryTokens {
     this.#clock = clock;
   }
 
-  issue(caller: Caller, parentTokenId: string | null, grants: readonly Grant[]): { token: string; expiresMs: number } {
+  issue(who: Identity, grants: readonly Grant[]): { token: string; expiresMs: number } {
     const expiresMs = this.#clock.now().getTime() + TOKEN_LIFE_MS;
     const payload: Payload = {
-      i: caller.id,
-      a: caller.actor,
-      k: caller.kind,
-      n: caller.name,
-      p: parentTokenId,
+      i: who.id,
+      p: who.tokenId,
+      v: who.epoch ?? null,
       e: expiresMs,
       s: this.#service,
       g: grants.map((grant) => [grant.repository, [...grant.asked], [...grant.granted]]),
@@ -93,8 +88,7 @@ export class RegistryTokens {
     const payload = JSON.parse(Buffer.from(signed.slice(PREFIX.length), 'base64url').toString()) as Payload;
     if (payload.s !== this.#service) return null;
     const token: RegistryToken = {
-      caller: { id: payload.i, actor: payload.a, kind: payload.k, name: payload.n },
-      parentTokenId: payload.p,
+      who: { id: payload.i, tokenId: payload.p, ...(payload.v === null ? {} : { epoch: payload.v }) },
       grants: payload.g.map(([repository, asked, granted]) => ({ repository, asked, granted })),
       expiresMs: payload.e,
     };

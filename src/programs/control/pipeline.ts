@@ -367,12 +367,12 @@ export class Pipeline implements Releases {
     signal: AbortSignal,
   ): Promise<Json> {
     const { access, hosts } = this.#parts;
+    const { release, include, name, actor } = request;
     const { secret } = await access.issueServiceToken({
       name: 'builder',
-      grants: [{ role: 'builder', project: 'base' }],
+      grants: [{ role: 'builder', project: 'base', ...(name === null ? {} : { repositories: [`base/${name}`] }) }],
       hours: BUILD_TOKEN_HOURS,
     });
-    const { release, include, name, actor } = request;
     const value = await hosts.run({ kind: 'base', release, include, name, registryToken: secret }, { step, signal });
     const made = value as {
       repository: string;
@@ -406,7 +406,7 @@ export class Pipeline implements Releases {
     const { secret } = await access.issueServiceToken({
       name: 'builder',
       grants: [
-        { role: 'builder', project: file.project },
+        { role: 'builder', project: file.project, repositories: [repository] },
         { role: 'host', project: 'base' },
       ],
       hours: BUILD_TOKEN_HOURS,

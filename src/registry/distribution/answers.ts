@@ -43,6 +43,7 @@ const ANSWERS: Partial<Record<RegistryFaultCode, readonly [status: number, code:
   'registry.sign-in-needed': [401, 'UNAUTHORIZED'],
   'registry.sign-in-throttled': [429, 'TOOMANYREQUESTS'],
   'registry.not-allowed': [403, 'DENIED'],
+  'registry.tag-exists': [403, 'DENIED'],
   'registry.held': [403, 'DENIED'],
   'registry.in-use': [403, 'DENIED'],
   'registry.blob-referenced': [405, 'UNSUPPORTED'],

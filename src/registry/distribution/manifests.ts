@@ -60,7 +60,11 @@ export async function putManifest(
   // Parameters such as charset do not change which document it is.
   const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim();
   const bytes = await readBody(request, MANIFEST_BYTES_MAX);
-  const put = await registry.manifests.put(repository, bytes, mediaType, { reference, by: session.caller });
+  const put = await registry.manifests.put(repository, bytes, mediaType, {
+    reference,
+    by: session.caller,
+    mayMoveTag: session.mayMoveTag(repository),
+  });
   sendEmpty(response, 201, {
     Location: `/v2/${repository}/manifests/${put.digest}`,
     'Docker-Content-Digest': put.digest,

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type Action, may, type Principal } from '../../access/index.ts';
+import { type Action, type Identity, may, type Principal } from '../../access/index.ts';
 import { projectOf } from '../../oci/index.ts';
 import { type Clock, Fault } from '../../system/index.ts';
 import { registryFault } from '../errors.ts';
@@ -15,8 +15,9 @@ export type Permission = 'granted' | 'refused' | 'unknown';
 /** Who asks in one request, and what they may do. */
 export interface Session {
   readonly caller: Caller;
-  readonly parentTokenId: string | null;
   permission(action: RegistryAction, repository: string): Permission;
+  /** Whether a tag that is there may be made to name another digest; pushing alone does not include it. */
+  mayMoveTag(repository: string): boolean;
 }
 
 const ACTIONS: Readonly<Record<RegistryAction, Action>> = {
@@ -26,7 +27,20 @@ const ACTIONS: Readonly<Record<RegistryAction, Action>> = {
 };
 
 export function mayInRepository(principal: Principal, action: RegistryAction, repository: string): boolean {
-  return may(principal, ACTIONS[action], projectOf(repository));
+  return may(principal, ACTIONS[action], projectOf(repository), repository);
+}
+
+/** A session with the rights of the principal as they are now, cut down by what a registry token was made for. */
+function sessionOf(principal: Principal, grants: readonly Grant[] | null): Session {
+  return {
+    caller: principal,
+    permission: (action, repository) => {
+      const asked = grants === null ? 'granted' : permissionOf(grants, action, repository);
+      if (asked !== 'granted') return asked;
+      return mayInRepository(principal, action, repository) ? 'granted' : 'refused';
+    },
+    mayMoveTag: (repository) => may(principal, 'image.move-tag', projectOf(repository), repository),
+  };
 }
 
 /** Reads the Authorization header into a session: a registry token, a platform token, or a name with a secret. */
@@ -36,8 +50,8 @@ export class SignIn {
   readonly #clock: Clock;
   readonly #throttle: FailureThrottle;
   readonly #sourceOf: (request: IncomingMessage) => string;
-  /** Principals by a keyed hash of what they showed; the secret itself is not kept. */
-  readonly #kept = new Map<string, { principal: Principal; untilMs: number }>();
+  /** Who showed what, by a keyed hash; the secret itself is not kept. */
+  readonly #kept = new Map<string, { who: Identity; untilMs: number }>();
   readonly #keptKey = randomBytes(32);
 
   constructor(parts: {
@@ -59,12 +73,7 @@ export class SignIn {
     if (header === undefined) throw needed(request, 'no credentials came with the request');
     const bearer = bearerOf(header);
     if (bearer !== null && this.#tokens.claims(bearer)) return this.#openToken(request, bearer);
-    const principal = await this.authenticate(request, credentialsOf(request, header));
-    return {
-      caller: principal,
-      parentTokenId: principal.tokenId,
-      permission: (action, repository) => (mayInRepository(principal, action, repository) ? 'granted' : 'refused'),
-    };
+    return sessionOf(await this.authenticate(request, credentialsOf(request, header)), null);
   }
 
   /** Checks credentials, slowing down whoever guesses. @throws Fault registry.sign-in-needed, .sign-in-throttled */
@@ -72,8 +81,7 @@ export class SignIn {
     const key = this.#keyOf(credentials);
     const kept = this.#kept.get(key);
     if (kept !== undefined && kept.untilMs > this.#clock.monotonicMs()) {
-      await this.#refuseRevoked(request, kept.principal.id, kept.principal.tokenId);
-      return kept.principal;
+      return this.#current(request, kept.who);
     }
     const source = this.#sourceOf(request);
     const waitMs = this.#throttle.waitMs(source);
@@ -98,19 +106,15 @@ export class SignIn {
   async #openToken(request: IncomingMessage, text: string): Promise<Session> {
     const token = this.#tokens.read(text);
     if (token === null) throw needed(request, 'the registry token has expired or was not made here');
-    await this.#refuseRevoked(request, token.caller.id, token.parentTokenId);
-    return {
-      caller: token.caller,
-      parentTokenId: token.parentTokenId,
-      permission: (action, repository) => permissionOf(token.grants, action, repository),
-    };
+    return sessionOf(await this.#current(request, token.who), token.grants);
   }
 
-  async #refuseRevoked(request: IncomingMessage, principalId: string, tokenId: string | null): Promise<void> {
-    const answer = this.#access.isRevoked(principalId, tokenId);
-    if (typeof answer === 'boolean' ? answer : await answer) {
-      throw needed(request, 'the account or token was taken away');
-    }
+  /** Who it is by now: what was taken away since ends here, whatever was derived from it. */
+  async #current(request: IncomingMessage, who: Identity): Promise<Principal> {
+    const answer = this.#access.current(who);
+    const principal = answer instanceof Promise ? await answer : answer;
+    if (principal === null) throw needed(request, 'the account or token was taken away');
+    return principal;
   }
 
   #keyOf(credentials: Credentials): string {
@@ -123,7 +127,7 @@ export class SignIn {
 
   #keep(key: string, principal: Principal): void {
     this.#kept.delete(key);
-    this.#kept.set(key, { principal, untilMs: this.#clock.monotonicMs() + SIGN_IN_KEPT_MS });
+    this.#kept.set(key, { who: principal, untilMs: this.#clock.monotonicMs() + SIGN_IN_KEPT_MS });
     if (this.#kept.size <= SIGN_INS_KEPT_MAX) return;
     const oldest = this.#kept.keys().next().value;
     if (oldest !== undefined) this.#kept.delete(oldest);

@@ -34,7 +34,7 @@ export async function answerToken(
   const form: ReadonlyQuery =
     request.method === 'POST' ? new URLSearchParams((await readBody(request, TOKEN_FORM_BYTES_MAX)).toString()) : query;
   const principal = await signIn.authenticate(request, credentialsIn(request, form));
-  const { token } = tokens.issue(principal, principal.tokenId, grantsFor(principal, form.getAll('scope')));
+  const { token } = tokens.issue(principal, grantsFor(principal, form.getAll('scope')));
   response.setHeader('Cache-Control', 'no-store');
   sendJson(request, response, 200, {
     token,

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { digestOf, MEDIA_TYPE } from '../../oci/index.ts';
+import { startTestRegistry, type TestRegistry } from '../test-registry.ts';
+
+let server: TestRegistry;
+
+before(async () => {
+  server = await startTestRegistry();
+});
+after(() => server.close());
+
+interface Asked {
+  readonly as: string;
+  readonly body?: NonNullable<RequestInit['body']>;
+  readonly headers?: Record<string, string>;
+}
+
+async function ask(method: string, path: string, { as, body, headers = {} }: Asked) {
+  const response = await fetch(`${server.url}/v2/${path}`, {
+    method,
+    headers: { authorization: server.basic(as), ...headers },
+    ...(body === undefined ? {} : { body }),
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const error = (): { code: string; message: string } => JSON.parse(bytes.toString()).errors[0];
+  return { status: response.status, bytes, error, location: response.headers.get('location') ?? '' };
+}
+
+const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}');
+const descriptor = (bytes: Buffer, mediaType: string) => ({
+  mediaType,
+  digest: digestOf(bytes),
+  size: bytes.byteLength,
+});
+const image = (variant: string): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.manifest,
+      config: descriptor(config, MEDIA_TYPE.config),
+      layers: [],
+      annotations: { variant },
+    }),
+  );
+const index = (children: readonly Buffer[]): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.index,
+      manifests: children.map((child) => descriptor(child, MEDIA_TYPE.manifest)),
+    }),
+  );
+
+async function pushConfig(repository: string, as: string): Promise<void> {
+  const put = await ask('POST', `${repository}/blobs/uploads/?digest=${digestOf(config)}`, { as, body: config });
+  assert.equal(put.status, 201, put.bytes.toString());
+}
+const putManifest = (repository: string, reference: string, body: Buffer, as: string, type = MEDIA_TYPE.manifest) =>
+  ask('PUT', `${repository}/manifests/${reference}`, { as, body, headers: { 'content-type': type } });
+
+/** Numbers from a seed, so that a failing try can be played again alone. */
+function* seeded(seed: number): Generator<number, never> {
+  let state = seed;
+  for (;;) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    yield state;
+  }
+}
+
+describe('making a tag is not moving one', () => {
+  it('R5: who may only create never changes an existing tag, whatever is pushed and however it is named', async () => {
+    const repository = 'tienda/moves';
+    await pushConfig(repository, 'ana');
+    const children = [image('child a'), image('child b')];
+    for (const child of children) await putManifest(repository, digestOf(child), child, 'ana');
+    const tags = ['latest', 'v1', 'V1', '1.0.0', 'main', 'sha256-abc.sig', '_', 'multi'];
+    for (const tag of tags) {
+      const made =
+        tag === 'multi'
+          ? await putManifest(repository, tag, index(children), 'ana', MEDIA_TYPE.index)
+          : await putManifest(repository, tag, image(`first ${tag}`), 'ana');
+      assert.equal(made.status, 201, tag);
+    }
+    const named = new Map<string, string>();
+    for (const tag of tags) named.set(tag, (await server.registry.resolve(repository, tag))?.digest ?? '');
+    const numbers = seeded(20_261_122);
+    const next = (below: number): number => numbers.next().value % below;
+    let tries = 0;
+    for (let round = 0; tries < 500; round += 1) {
+      const tag = tags[next(tags.length)] ?? 'latest';
+      const other = tags[next(tags.length)] ?? 'v1';
+      // A new image, an existing child, an index over existing children, or what another tag names.
+      const [body, type] = (
+        [
+          [image(`round ${round}`), MEDIA_TYPE.manifest],
+          [children[next(2)] ?? config, MEDIA_TYPE.manifest],
+          [index([image(`round ${round}`)]), MEDIA_TYPE.index],
+          [image(`first ${other}`), MEDIA_TYPE.manifest],
+        ] as const
+      )[next(4)] ?? [config, MEDIA_TYPE.manifest];
+      if (digestOf(body) === named.get(tag)) continue;
+      tries += 1;
+      const put = await putManifest(repository, tag, body, 'dora', type);
+      assert.deepEqual([put.status, put.error().code], [403, 'DENIED'], `round ${round}: ${tag}`);
+      assert.match(put.error().message, /robot:dora may not move tienda\/moves:.*image\.move-tag/);
+      // By digest: other bytes than the digest says are refused, whoever pushes them.
+      const forged = await putManifest(repository, named.get(tag) ?? '', image(`forged ${round}`), 'dora');
+      assert.deepEqual([forged.status, forged.error().code], [400, 'DIGEST_INVALID']);
+    }
+    for (const tag of tags) assert.equal((await server.registry.resolve(repository, tag))?.digest, named.get(tag), tag);
+  });
+
+  it('a refused move leaves nothing behind: neither manifest nor fact', async () => {
+    const repository = 'tienda/traceless';
+    await pushConfig(repository, 'ana');
+    await putManifest(repository, 'latest', image('one'), 'ana');
+    const other = image('two');
+    assert.equal((await putManifest(repository, 'latest', other, 'dora')).status, 403);
+    assert.equal(await server.registry.resolve(repository, digestOf(other)), null);
+    await server.journal.settled();
+    const facts = await server.journal.query({ projects: '*', digest: digestOf(other), limit: 10 });
+    assert.deepEqual(facts, []);
+  });
+
+  it('the same digest again is no move, and a new tag is none; who may move, moves', async () => {
+    const repository = 'tienda/again';
+    await pushConfig(repository, 'dora');
+    assert.equal((await putManifest(repository, 'v1', image('x'), 'dora')).status, 201);
+    assert.equal((await putManifest(repository, 'v1', image('x'), 'dora')).status, 201);
+    assert.equal((await putManifest(repository, 'v2', image('x'), 'dora')).status, 201);
+    assert.equal((await putManifest(repository, 'v1', image('y'), 'ana')).status, 201);
+    assert.equal((await server.registry.resolve(repository, 'v1'))?.digest, digestOf(image('y')));
+  });
+
+  it('of many creators of one tag at the same moment one wins, and nobody moves it', async () => {
+    const repository = 'tienda/race';
+    await pushConfig(repository, 'dora');
+    for (let round = 0; round < 10; round += 1) {
+      const bodies = Array.from({ length: 8 }, (_, n) => image(`race ${round} ${n}`));
+      const answers = await Promise.all(bodies.map((body) => putManifest(repository, `t${round}`, body, 'dora')));
+      const winner = answers.findIndex(({ status }) => status === 201);
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [201, ...Array.from({ length: 7 }, () => 403)]);
+      const stored = await server.registry.resolve(repository, `t${round}`);
+      assert.equal(stored?.digest, digestOf(bodies[winner] ?? config));
+    }
+  });
+
+  it('who may push and move may not delete, by tag, digest or blob', async () => {
+    const repository = 'tienda/elsa-app';
+    await pushConfig(repository, 'elsa');
+    const bytes = image('keep');
+    assert.equal((await putManifest(repository, 'v1', bytes, 'elsa')).status, 201);
+    assert.equal((await putManifest(repository, 'v1', image('moved'), 'elsa')).status, 201);
+    for (const path of ['manifests/v1', `manifests/${digestOf(bytes)}`, `blobs/${digestOf(config)}`]) {
+      for (const as of ['elsa', 'dora']) {
+        const denied = await ask('DELETE', `${repository}/${path}`, { as });
+        assert.deepEqual([denied.status, denied.error().code], [403, 'DENIED'], `${as} ${path}`);
+      }
+    }
+  });
+});
+
+describe('rights for some repositories', () => {
+  it('end at the pattern: no pull, push, list or mount beside it', async () => {
+    await pushConfig('tienda/private', 'ana');
+    await putManifest('tienda/private', 'v1', image('private'), 'ana');
+    await pushConfig('tienda/elsa-web', 'elsa');
+    assert.equal((await putManifest('tienda/elsa-web', 'v1', image('hers'), 'elsa')).status, 201);
+    assert.equal((await ask('GET', 'tienda/elsa-web/manifests/v1', { as: 'elsa' })).status, 200);
+    for (const [method, path] of [
+      ['GET', 'tienda/private/manifests/v1'],
+      ['GET', 'tienda/private/tags/list'],
+      ['GET', `tienda/private/blobs/${digestOf(config)}`],
+      ['POST', 'tienda/private/blobs/uploads/'],
+      ['GET', 'tienda/elsa/manifests/v1'],
+      ['GET', 'tienda/elsa-web/inner/manifests/v1'],
+      ['GET', 'otro/elsa-web/manifests/v1'],
+    ] as const) {
+      assert.equal((await ask(method, path, { as: 'elsa' })).status, 403, `${method} ${path}`);
+    }
+    const from = 'from=tienda/private';
+    const mount = await ask('POST', `tienda/elsa-new/blobs/uploads/?mount=${digestOf(config)}&${from}`, { as: 'elsa' });
+    assert.equal(mount.status, 202);
+    assert.equal((await ask('HEAD', `tienda/elsa-new/blobs/${digestOf(config)}`, { as: 'elsa' })).status, 404);
+  });
+});
