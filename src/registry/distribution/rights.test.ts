@@ -56,8 +56,13 @@ async function pushConfig(repository: string, as: string): Promise<void> {
   const put = await ask('POST', `${repository}/blobs/uploads/?digest=${digestOf(config)}`, { as, body: config });
   assert.equal(put.status, 201, put.bytes.toString());
 }
-const putManifest = (repository: string, reference: string, body: Buffer, as: string, type = MEDIA_TYPE.manifest) =>
-  ask('PUT', `${repository}/manifests/${reference}`, { as, body, headers: { 'content-type': type } });
+const putManifest = (
+  repository: string,
+  reference: string,
+  body: Buffer,
+  as: string,
+  type: string = MEDIA_TYPE.manifest,
+) => ask('PUT', `${repository}/manifests/${reference}`, { as, body, headers: { 'content-type': type } });
 
 /** Numbers from a seed, so that a failing try can be played again alone. */
 function* seeded(seed: number): Generator<number, never> {
