@@ -226,10 +226,36 @@ export const registryFault = defineFaults({
     en: { what: 'the image {image} is not known', remedy: 'darsena image list' },
     es: { what: 'no se conoce la imagen {image}', remedy: 'darsena image list' },
   },
-  'registry.remote-host': {
+  'registry.remote-address': {
     kind: 'forbidden',
-    en: { what: 'the registry {host} is not on the list of allowed hosts' },
-    es: { what: 'el registro {host} no está en la lista de hosts permitidos' },
+    en: {
+      what: 'the registry {host} is not contacted',
+      why: '{why}',
+      remedy: 'darsena remote change NAME --network ADDRESS/BITS, if it really stands inside',
+    },
+    es: {
+      what: 'no se contacta con el registro {host}',
+      why: '{why}',
+      remedy: 'darsena remote change NOMBRE --network DIRECCIÓN/BITS, si de verdad está dentro',
+    },
+  },
+  'registry.remote-loop': {
+    kind: 'refused',
+    en: {
+      what: 'the registry {host} leads back to where the request came from',
+      why: 'two mirrors of each other, or a mirror of itself, would ask each other for ever',
+      remedy: 'darsena mirror list on both sides; let one of them get it from the source',
+    },
+    es: {
+      what: 'el registro {host} lleva de vuelta a donde empezó la petición',
+      why: 'dos réplicas una de otra, o una de sí misma, se preguntarían sin fin',
+      remedy: 'darsena mirror list en ambos lados; que uno de ellos la obtenga del origen',
+    },
+  },
+  'registry.remote-missing': {
+    kind: 'not-found',
+    en: { what: 'the registry {host} does not have {action}' },
+    es: { what: 'el registro {host} no tiene {action}' },
   },
   'registry.remote-redirect': {
     kind: 'unavailable',
