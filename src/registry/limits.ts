@@ -18,6 +18,9 @@ export const GARBAGE_BATCH = 200;
 export const PAGE_MAX = 1000;
 /** URLs of the API are a name (255), a tag or digest (136) and a query; Node allows 16 KiB of headers in all. */
 export const URL_LENGTH_MAX = 4096;
+/** distribution-spec 1.1 "Warnings": all warn-text of an answer together; one is cut so that others fit beside it. */
+export const WARNINGS_BYTES_MAX = 4096;
+export const WARNING_CHARACTERS_MAX = 500;
 /** A registry token is asked again every few minutes, so that rights taken away end soon by themselves as well. */
 export const TOKEN_LIFE_MS = 5 * 60_000;
 /** One push names two repositories at most (target and mount source); scopes are a client's wish and bounded. */

@@ -2,6 +2,7 @@ import type { Journal } from '../journal/index.ts';
 import {
   type Digest,
   digestAlgorithm,
+  digestHex,
   digestOf,
   type Index,
   isTag,
@@ -285,7 +286,11 @@ export class RepositoryManifests {
     return { items, next: rows.length > limit ? (items.at(-1) ?? null) : null };
   }
 
-  /** What refers to a digest in this repository, whether or not the digest itself is there (distribution-spec 1.1). */
+  /**
+   * What refers to a digest in this repository, whether or not the digest itself is there (distribution-spec 1.1). What
+   * clients of registries without referrers list at the tag of that digest counts as well, if it is here and names no
+   * other subject.
+   */
   async listReferrers(
     repository: string,
     digest: Digest,
@@ -295,8 +300,16 @@ export class RepositoryManifests {
       .selectFrom('registry_repositories as r')
       .innerJoin('registry_manifests as m', 'm.repository_id', 'r.id')
       .select(['m.digest', 'm.media_type', 'm.artifact_type', 'm.annotations', 'm.bytes'])
-      .where('r.name', '=', repository)
-      .where('m.subject_digest', '=', digest);
+      .where('r.name', '=', repository);
+    const listed = await this.#listedAtTag(repository, digest);
+    query = query.where((is) =>
+      listed.length === 0
+        ? is('m.subject_digest', '=', digest)
+        : is.or([
+            is('m.subject_digest', '=', digest),
+            is.and([is('m.subject_digest', 'is', null), is('m.digest', 'in', listed)]),
+          ]),
+    );
     if (options.artifactType !== undefined) query = query.where('m.artifact_type', '=', options.artifactType);
     if (options.last !== undefined) query = query.where('m.digest', '>', options.last);
     const rows = await query
@@ -315,6 +328,22 @@ export class RepositoryManifests {
     });
     return { items, next: rows.length > PAGE_MAX ? (items.at(-1)?.digest ?? null) : null };
   }
+
+  /** The content of the index at the referrers tag; nothing when there is none, or when it is something else. */
+  async #listedAtTag(repository: string, digest: Digest): Promise<readonly Digest[]> {
+    const stored = await this.#finder.find(repository, { tag: referrersTag(digest) });
+    if (stored?.kind !== 'index') return [];
+    const parsed = parseManifest(stored.bytes, stored.mediaType);
+    return parsed.kind === 'index' ? parsed.manifests.map((child) => child.digest) : [];
+  }
+}
+
+/**
+ * The tag where a client lists referrers when the registry cannot: `sha256-<hex>`, both parts cut (distribution-spec 1.1
+ * "Referrers Tag Schema").
+ */
+export function referrersTag(digest: Digest): string {
+  return `${digestAlgorithm(digest).slice(0, 32)}-${digestHex(digest).slice(0, 64)}`;
 }
 
 interface WantedTag {

@@ -26,7 +26,11 @@ export interface RegistryAccess {
 }
 
 export type PullAnswer =
-  | { readonly allow: true }
+  | {
+      readonly allow: true;
+      /** What the client should hear beside the image, such as that it will soon be refused (a `Warning` header). */
+      readonly warnings?: readonly Text[];
+    }
   | {
       readonly allow: false;
       readonly code: string;

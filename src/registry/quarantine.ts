@@ -1,5 +1,5 @@
 import { type Digest, projectOf } from '../oci/index.ts';
-import type { Log } from '../system/index.ts';
+import type { Log, Text } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import { REFERRERS_DEPTH_MAX } from './limits.ts';
 import type { RepositoryManifests } from './manifests.ts';
@@ -21,15 +21,23 @@ export class Quarantine {
     this.#log = parts.log;
   }
 
-  /** @throws Fault registry.held with the gate's reasons */
-  async admit(manifest: StoredManifest, caller: Caller, reference: string, use: 'read' | 'exists'): Promise<void> {
-    if (caller.kind === 'scanner' || caller.kind === 'platform') return;
+  /**
+   * @returns what the client should be warned of
+   * @throws Fault registry.held with the gate's reasons
+   */
+  async admit(
+    manifest: StoredManifest,
+    caller: Caller,
+    reference: string,
+    use: 'read' | 'exists',
+  ): Promise<readonly Text[]> {
+    if (caller.kind === 'scanner' || caller.kind === 'platform') return [];
     // The pusher may ask whether it arrived; a build of the platform's own reads back what this very token pushed.
-    if (manifest.pushedById === caller.id && (use === 'exists' || caller.kind === 'agent')) return;
+    if (manifest.pushedById === caller.id && (use === 'exists' || caller.kind === 'agent')) return [];
     const held = await this.heldBy(manifest);
-    if (held === null) return;
+    if (held === null) return [];
     const answer = await this.ask(manifest.repository, held, caller);
-    if (answer.allow) return;
+    if (answer.allow) return answer.warnings ?? [];
     const name = reference.includes(':') ? `@${reference}` : `:${reference}`;
     throw registryFault(
       'registry.held',

@@ -122,7 +122,9 @@ export function createIntake(parts: {
     async check({ project, digest }): Promise<PullAnswer> {
       const verdict = await parts.admit().current({ project, digest, door: 'push' });
       if (verdict === null) return { allow: false, code: 'quarantine.waiting', reasons: [WAITING] };
-      if (verdict.decision !== 'refuse') return { allow: true };
+      if (verdict.decision !== 'refuse') {
+        return { allow: true, warnings: verdict.reasons.map((reason) => reason.message) };
+      }
       const reasons = verdict.reasons.filter((reason) => reason.effect === 'refuse').map((reason) => reason.message);
       return { allow: false, code: 'quarantine.refused', reasons, settled: true };
     },

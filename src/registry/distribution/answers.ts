@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Fault, type Json } from '../../system/index.ts';
+import { Fault, type Json, type Text } from '../../system/index.ts';
 import { type RegistryFaultCode, registryFault } from '../errors.ts';
-import { DRAIN_BYTES_MAX, FULL_DRAIN_BYTES_MAX } from '../limits.ts';
+import { DRAIN_BYTES_MAX, FULL_DRAIN_BYTES_MAX, WARNING_CHARACTERS_MAX, WARNINGS_BYTES_MAX } from '../limits.ts';
 
 /** The closed list of distribution-spec 1.1, "Error Codes". */
 type ErrorCode =
@@ -114,6 +114,23 @@ export function sendJson(
   response.writeHead(status, { 'Content-Type': mediaType, 'Content-Length': body.byteLength });
   if (request.method === 'HEAD') response.end();
   else response.end(body);
+}
+
+/**
+ * The `Warning` headers of distribution-spec 1.1 "Warnings": code 299, no agent, no date, at most 4,096 bytes in all.
+ * Headers are ASCII, so the English text goes out.
+ */
+export function warningHeaders(warnings: readonly Text[]): string[] {
+  const headers: string[] = [];
+  let bytes = 0;
+  for (const { en } of warnings) {
+    const plain = en.replace(/[^\x20-\x7e]/g, '?').slice(0, WARNING_CHARACTERS_MAX);
+    const header = `299 - "${plain.replace(/["\\]/g, '\\$&')}"`;
+    bytes += header.length;
+    if (bytes > WARNINGS_BYTES_MAX) break;
+    headers.push(header);
+  }
+  return headers;
 }
 
 /** An answer without a body. */

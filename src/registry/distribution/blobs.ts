@@ -39,9 +39,8 @@ export async function answerBlob(
   }
   const { file, sizeBytes } = await registry.content.openBlob(repository, digest);
   try {
-    if (request.headers['if-none-match'] === headers.ETag) {
-      response.writeHead(304, headers);
-      response.end();
+    if (matchesEtag(request, headers.ETag)) {
+      sendNotModified(response, headers.ETag);
       return;
     }
     const range = requestedRange(request, headers.ETag, sizeBytes);
@@ -59,6 +58,19 @@ export async function answerBlob(
   } finally {
     await file.close();
   }
+}
+
+/** RFC 9110 section 13.1.2: a list, compared weakly. The caller has checked that the thing exists and may be read. */
+export function matchesEtag(request: IncomingMessage, etag: string): boolean {
+  const wanted = request.headers['if-none-match'];
+  if (wanted === undefined) return false;
+  return wanted.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
+}
+
+/** RFC 9110 section 15.4.5: no body, and no length of one. */
+export function sendNotModified(response: ServerResponse, etag: string): void {
+  response.writeHead(304, { ETag: etag, 'Cache-Control': 'private, max-age=0, must-revalidate' });
+  response.end();
 }
 
 async function sendFile(response: ServerResponse, file: FileHandle, start: number, end: number): Promise<void> {

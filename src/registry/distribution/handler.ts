@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { registryFault } from '../errors.ts';
 import { IDLE_MS } from '../limits.ts';
+import { isOurRepository } from '../names.ts';
 import type { RegistryAccess } from '../ports.ts';
 import type { Registry } from '../registry.ts';
 import { type RegistryAction, RegistryTokens } from '../tokens.ts';
@@ -60,7 +61,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, parts:
     return answerToken(request, response, { query, signIn, tokens, now: registry.clock.now() });
   }
   const action = actionOf(request.method ?? '', address, parts.deletes);
-  const challenge = (): string => challengeFor(request, address, action, parts.service);
+  const challenge = (): string => challengeFor(request, address, action, query, parts.service);
   const session = await signIn.open(request).catch((error: unknown) => {
     // Docker looks for this header before it believes that it talks to a registry.
     response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
@@ -154,12 +155,24 @@ function actionOf(method: string, address: Exclude<Address, { kind: 'token' }>, 
   return action;
 }
 
-/** RFC 6750 challenge with the scope that the request needs, as the distribution project's token authentication asks. */
-function challengeFor(request: IncomingMessage, address: Address, action: RegistryAction, service: string): string {
+/**
+ * RFC 6750 challenge with the scopes that the request needs, as the distribution project's token authentication asks: of
+ * its repository, and of the one that a blob is to be mounted from.
+ */
+function challengeFor(
+  request: IncomingMessage,
+  address: Address,
+  action: RegistryAction,
+  query: ReadonlyQuery,
+  service: string,
+): string {
   const scheme = 'encrypted' in request.socket ? 'https' : 'http';
   const realm = `Bearer realm="${scheme}://${hostOf(request)}/v2/token",service="${service}"`;
   if (!('repository' in address)) return realm;
-  return `${realm},scope="repository:${address.repository}:${action === 'push' ? 'pull,push' : action}"`;
+  const scopes = [`repository:${address.repository}:${action === 'push' ? 'pull,push' : action}`];
+  const from = address.kind === 'uploads' && query.get('mount') !== null ? query.get('from') : null;
+  if (from !== null && isOurRepository(from)) scopes.push(`repository:${from}:pull`);
+  return `${realm},scope="${scopes.join(' ')}"`;
 }
 
 function fail(request: IncomingMessage, response: ServerResponse, error: unknown, parts: Parts): void {

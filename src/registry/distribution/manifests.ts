@@ -5,8 +5,8 @@ import { PAGE_MAX } from '../limits.ts';
 import type { Reference } from '../manifests.ts';
 import type { Registry } from '../registry.ts';
 import type { ReadonlyQuery } from './address.ts';
-import { sendEmpty, sendJson } from './answers.ts';
-import { requireDigest } from './blobs.ts';
+import { sendEmpty, sendJson, warningHeaders } from './answers.ts';
+import { matchesEtag, requireDigest, sendNotModified } from './blobs.ts';
 import { readBody } from './body.ts';
 import type { Session } from './sign-in.ts';
 
@@ -26,7 +26,13 @@ export async function answerManifest(
     throw registryFault('registry.manifest-unknown', { repository, reference: text.slice(0, 160) });
   }
   const isHead = request.method === 'HEAD';
-  await registry.quarantine.admit(manifest, session.caller, text, isHead ? 'exists' : 'read');
+  const warnings = await registry.quarantine.admit(manifest, session.caller, text, isHead ? 'exists' : 'read');
+  if (warnings.length > 0) response.setHeader('Warning', warningHeaders(warnings));
+  const etag = `"${manifest.digest}"`;
+  if (matchesEtag(request, etag)) {
+    sendNotModified(response, etag);
+    return;
+  }
   const { kind } = session.caller;
   if (!isHead && kind !== 'scanner' && kind !== 'platform') {
     registry.pulls.add(session.caller.actor, repository, text, manifest.digest);
@@ -35,7 +41,7 @@ export async function answerManifest(
     'Content-Type': manifest.mediaType,
     'Content-Length': manifest.bytes.byteLength,
     'Docker-Content-Digest': manifest.digest,
-    ETag: `"${manifest.digest}"`,
+    ETag: etag,
     'Cache-Control': 'private, max-age=0, must-revalidate',
   });
   if (isHead) {
