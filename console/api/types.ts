@@ -534,7 +534,6 @@ export interface AuditVerification {
 export interface User {
   readonly id: string;
   readonly name: string;
-  readonly state: string;
   readonly grants: readonly Grant[];
   readonly createdAt: string;
   readonly lastLoginAt: string | null;

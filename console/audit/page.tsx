@@ -2,13 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { memo, useDeferredValue, useMemo } from 'react';
 import { FACTS_PER_PAGE, queries } from '../api/queries.ts';
 import type { AuditVerification, Fact } from '../api/types.ts';
-import { formatDuration, shortDigest, useFormats } from '../shell/format.ts';
+import { shortDigest, useFormats } from '../shell/format.ts';
 import { useGathered } from '../shell/gather.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { useLiveFacts } from '../shell/live.ts';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { Button, Copyable, FilterBox, Select } from '../shell/parts/controls.tsx';
-import { FactLine, factAddress, shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor, FactLine, factAddress } from '../shell/parts/fact-line.tsx';
 import { factWords } from '../shell/parts/fact-words.ts';
 import { State } from '../shell/parts/states.tsx';
 import {
@@ -36,6 +36,7 @@ const KINDS = Object.keys(factWords.en).sort();
 function VerificationResult({ result }: { result: AuditVerification }) {
   const t = useWords(words);
   const text = useText();
+  const formats = useFormats();
   const intact = result.state === 'intact';
   return (
     <div className={intact ? 'verification tone-ok' : 'verification tone-bad'} role="status">
@@ -49,7 +50,7 @@ function VerificationResult({ result }: { result: AuditVerification }) {
           {t('intactText', {
             facts: result.facts,
             checkpoints: result.checkpoints,
-            time: formatDuration(result.durationMs),
+            time: formats.duration(result.durationMs),
             seq: result.head?.seq ?? 0,
           })}
         </p>
@@ -117,7 +118,7 @@ const FactTable = memo(function FactTable({ facts, scope }: { facts: readonly Fa
       cell: (fact) => <span className="mono quiet-text">{fact.kind}</span>,
     },
     { id: 'project', label: t('project'), from: 'wide', cell: (fact) => fact.project ?? '' },
-    { id: 'actor', label: t('actor'), from: 'wide', cell: (fact) => shortActor(fact.actor) },
+    { id: 'actor', label: t('actor'), from: 'wide', cell: (fact) => <Actor actor={fact.actor} /> },
     { id: 'at', label: t('at'), align: 'end', cell: (fact) => <When at={fact.at} /> },
   ];
   return (

@@ -1433,7 +1433,6 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
       {
         id: id('ana'),
         name: 'ana',
-        state: 'active',
         grants: [{ role: 'admin', project: '*' }],
         createdAt: ago(busy ? 20 * DAY : 40),
         lastLoginAt: ago(5 * HOUR),
@@ -1444,7 +1443,6 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
             {
               id: id('luis'),
               name: 'luis',
-              state: 'active',
               grants: [{ role: 'developer' as const, project: 'tienda' }],
               createdAt: ago(DAY),
               lastLoginAt: ago(3 * HOUR),
@@ -1453,7 +1451,6 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
             {
               id: id('marta'),
               name: 'marta',
-              state: 'active',
               grants: [
                 { role: 'analyst' as const, project: '*' },
                 { role: 'approver' as const, project: 'tienda' },

@@ -12,6 +12,26 @@ import { words } from './words.ts';
 
 type Sensor = NonNullable<Host['sensor']>;
 
+/** What each program watches, in words; the sensor names its programs and its gaps in English. */
+const WATCHED: Readonly<Record<string, keyof typeof words.en>> = {
+  on_exec: 'programsStarted',
+  on_fork: 'processesMade',
+  on_exit: 'processesEnded',
+  on_cgroup_removed: 'containersRemoved',
+  on_openat: 'openedOpenat',
+  on_openat2: 'openedOpenat2',
+  on_open: 'openedOpen',
+  on_creat: 'madeCreat',
+  on_connect: 'connectionsMade',
+  'files opened through io_uring': 'openedRing',
+};
+
+function Watched({ name }: { name: string }) {
+  const t = useWords(words);
+  const known = WATCHED[name] ?? Object.entries(WATCHED).find(([, word]) => words.en[word] === name)?.[1];
+  return known === undefined ? name : t(known);
+}
+
 function Coverage({ sensor }: { sensor: Sensor }) {
   const t = useWords(words);
   const text = useText();
@@ -23,7 +43,7 @@ function Coverage({ sensor }: { sensor: Sensor }) {
         <p className="chips">
           {programs.map((program) => (
             <StateBadge key={program} tone="ok">
-              {program}
+              <Watched name={program} />
             </StateBadge>
           ))}
         </p>
@@ -36,7 +56,9 @@ function Coverage({ sensor }: { sensor: Sensor }) {
           <ul className="conditions">
             {missing.map((gap) => (
               <li key={gap.what}>
-                <StateBadge tone="absent">{gap.what}</StateBadge>
+                <StateBadge tone="absent">
+                  <Watched name={gap.what} />
+                </StateBadge>
                 <span>{text(gap.why)}</span>
               </li>
             ))}

@@ -35,12 +35,13 @@ function rankFindings(findings: readonly Finding[]): readonly Finding[] {
 
 function SeverityBadge({ finding }: { finding: Finding }) {
   const shell = useWords(shellWords);
+  const formats = useFormats();
   const score = scoreOf(finding);
   const level: Level = finding.severity ?? 'none';
   return (
     <span className="severity">
       <LevelBadge level={level}>{finding.severity === null ? shell('unknown') : shell(finding.severity)}</LevelBadge>
-      {score === null ? null : <span className="quiet-text">{score.toFixed(1)}</span>}
+      {score === null ? null : <span className="quiet-text">{formats.tenths(score)}</span>}
     </span>
   );
 }
@@ -129,7 +130,11 @@ function ScanFacts({ report }: { report: ScanReport }) {
   const t = useWords(words);
   const text = useText();
   const formats = useFormats();
-  const blind = Object.entries(report.advisories.coverage).filter(([, state]) => state !== 'data');
+  const { coverage } = report.advisories;
+  const typesWith = (wanted: 'partial' | 'no-data') =>
+    Object.keys(coverage).filter((type) => coverage[type] === wanted);
+  const partial = typesWith('partial');
+  const blind = typesWith('no-data');
   return (
     <p className="page-sub">
       {report.complete ? null : (
@@ -156,7 +161,12 @@ function ScanFacts({ report }: { report: ScanReport }) {
       ))}
       {blind.length === 0 ? null : (
         <StateBadge tone="absent">
-          {t('coverage')} {blind.map(([type]) => type).join(', ')}
+          {t('coverage')} {blind.join(', ')}
+        </StateBadge>
+      )}
+      {partial.length === 0 ? null : (
+        <StateBadge tone="warn">
+          {t('partial')} {partial.join(', ')}
         </StateBadge>
       )}
     </p>
@@ -289,11 +299,13 @@ export function Findings({ project, digest }: { project: string; digest: string 
             <ScanFacts report={report} />
             {report.findings.length === 0 ? (
               <Panel>
-                <EmptyState
-                  title={report.summary.state === 'unknown' ? t('noData') : t('noFindings', { count: report.packages })}
-                >
-                  {t('noFindingsText')}
-                </EmptyState>
+                {report.summary.state === 'unknown' ? (
+                  <EmptyState title={t('noDataTitle')} command="darsena advisories update">
+                    {t('noDataText')}
+                  </EmptyState>
+                ) : (
+                  <EmptyState title={t('noFindings', { count: report.packages })}>{t('noFindingsText')}</EmptyState>
+                )}
               </Panel>
             ) : (
               <FindingTable report={report} />

@@ -79,12 +79,28 @@ export function LayerList({ image }: { image: ImageDetail }) {
   );
 }
 
+const USE_WORDS = {
+  image: 'useImage',
+  provenance: 'useProvenance',
+  sbom: 'useSbom',
+  scan: 'useScan',
+  verdict: 'useVerdict',
+  approval: 'useApproval',
+} as const;
+
+/** What a signature speaks for: the image itself or a statement about it. */
+export function SignedUse({ use }: { use: string }) {
+  const t = useWords(words);
+  const known = Object.entries(USE_WORDS).find(([name]) => name === use)?.[1];
+  return <Chip>{known === undefined ? use : t(known)}</Chip>;
+}
+
 export function SignatureList({ project, digest }: { project: string; digest: string }) {
   const t = useWords(words);
   const text = useText();
   const signatures = useQuery(queries.signatures(project, digest));
   const columns: readonly Column<Signature>[] = [
-    { id: 'kind', label: t('kind'), cell: (signature) => <Chip>{signature.kind}</Chip> },
+    { id: 'kind', label: t('kind'), cell: (signature) => <SignedUse use={signature.kind} /> },
     { id: 'signer', label: t('signer'), cell: (signature) => <span className="mono">{signature.signer}</span> },
     {
       id: 'result',
@@ -98,7 +114,13 @@ export function SignatureList({ project, digest }: { project: string; digest: st
         </span>
       ),
     },
-    { id: 'when', label: t('when'), align: 'end', from: 'medium', cell: (signature) => <When at={signature.at} /> },
+    {
+      id: 'when',
+      label: t('when'),
+      align: 'end',
+      from: 'medium',
+      cell: (signature) => (signature.at === null ? '—' : <When at={signature.at} />),
+    },
   ];
   return (
     <Panel flush>

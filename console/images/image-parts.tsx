@@ -2,6 +2,7 @@ import type { Image, ScanReport } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { RiskCounts, StateBadge } from '../shell/parts/badge.tsx';
 import { State } from '../shell/parts/states.tsx';
+import { DoorName } from '../shell/parts/verdict.tsx';
 import { words } from './words.ts';
 
 /** What the scan says in one glance; no data is never shown as clean. */
@@ -11,7 +12,12 @@ export function ScanSummary({ scan }: { scan: Image['scan'] | ScanReport['summar
   const counted = Object.values(scan.byRisk).some((count) => count !== undefined && count > 0);
   if (counted) return <RiskCounts byRisk={scan.byRisk} />;
   if (scan.state === 'clean') return <StateBadge tone="ok">{t('clean')}</StateBadge>;
-  if (scan.state === 'unknown') return <StateBadge tone="absent">{t('noData')}</StateBadge>;
+  if (scan.state === 'unknown')
+    return (
+      <span title={t('noDataLong')}>
+        <StateBadge tone="absent">{t('noData')}</StateBadge>
+      </span>
+    );
   return <StateBadge tone="pending">{t('scanning')}</StateBadge>;
 }
 
@@ -19,8 +25,8 @@ export function VerdictChips({ verdicts }: { verdicts: Image['verdicts'] }) {
   return (
     <span className="chips">
       {verdicts.map((verdict) => (
-        <span key={`${verdict.environment}-${verdict.door}`} className="verdict-chip" title={verdict.door}>
-          {verdict.environment === null ? verdict.door : verdict.environment}
+        <span key={`${verdict.environment}-${verdict.door}`} className="verdict-chip">
+          {verdict.environment ?? <DoorName door={verdict.door} />}
           <State state={verdict.decision} />
         </span>
       ))}

@@ -6,7 +6,7 @@ import { Chip } from '../shell/parts/badge.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
-import { VerdictCard } from '../shell/parts/verdict.tsx';
+import { DoorName, VerdictCard } from '../shell/parts/verdict.tsx';
 import { words } from './words.ts';
 
 /** The newest verdict of each door and environment, with its reasons. */
@@ -29,7 +29,7 @@ export function ImageVerdicts({ project, image }: { project: string; image: Imag
       label: t('environment'),
       cell: (verdict) => (verdict.environment === null ? '—' : <Chip>{verdict.environment}</Chip>),
     },
-    { id: 'door', label: t('door'), cell: (verdict) => verdict.door },
+    { id: 'door', label: t('door'), cell: (verdict) => <DoorName door={verdict.door} /> },
     { id: 'decision', label: t('verdict'), cell: (verdict) => <State state={verdict.decision} /> },
   ];
   if (image.verdicts.length === 0 && full.length === 0) {

@@ -7,7 +7,7 @@ import { useGathered } from '../shell/gather.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Copyable, FilterBox, Select } from '../shell/parts/controls.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { State } from '../shell/parts/states.tsx';
 import {
   Drawer,
@@ -57,7 +57,7 @@ function ImageDrawer({ row, onClose }: { row: Row; onClose: () => void }) {
           [t('risk'), <ScanSummary key="s" scan={image.scan} />],
           [t('verdicts'), <VerdictChips key="v" verdicts={image.verdicts} />],
           [t('size'), formats.bytes(image.sizeBytes)],
-          [t('by'), shortActor(image.pushedBy)],
+          [t('by'), <Actor key="a" actor={image.pushedBy} />],
         ]}
       />
       <ImageThread project={row.project} digest={image.digest} />

@@ -4,7 +4,7 @@ import type { Alert, IncidentDetail } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { Icon } from '../shell/parts/icon.tsx';
 import { PriorityBadge, State } from '../shell/parts/states.tsx';
 import { Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
@@ -71,7 +71,9 @@ function Actions({ actions }: { actions: IncidentDetail['actions'] }) {
       {actions.map((action) => (
         <li key={action.id}>
           <State state={action.outcome} />
-          <strong>{shortActor(action.actor)}</strong>
+          <strong>
+            <Actor actor={action.actor} />
+          </strong>
           <span>{action.action}</span>
           <span className="mono">{action.target}</span>
           {action.detail === null ? null : <span>{text(action.detail)}</span>}
@@ -156,7 +158,7 @@ export default function IncidentPage() {
               {t('opened')} <When at={data.openedAt} />
             </span>
             <span>
-              {t('owner')}: {data.owner === null ? t('nobody') : shortActor(data.owner)}
+              {t('owner')}: {data.owner === null ? t('nobody') : <Actor actor={data.owner} />}
             </span>
           </p>
         )}

@@ -2,7 +2,7 @@ import type { IncidentDetail } from '../api/types.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
 import { useText } from '../shell/language.tsx';
 import { type Tone, ToneGlyph } from '../shell/parts/badge.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { When } from '../shell/parts/surface.tsx';
 import { insideAddress, Link } from '../shell/router.tsx';
 
@@ -39,7 +39,11 @@ export function IncidentTimeline({ entries }: { entries: readonly Entry[] }) {
               </span>
               <span className="timeline-meta">
                 <span className="mono">{formats.clock(entry.at)}</span> <When at={entry.at} />
-                {entry.actor === null ? null : <span>{shortActor(entry.actor)}</span>}
+                {entry.actor === null ? null : (
+                  <span>
+                    <Actor actor={entry.actor} />
+                  </span>
+                )}
                 {entry.digest === null ? null : <span className="mono">{shortDigest(entry.digest)}</span>}
               </span>
             </div>

@@ -8,7 +8,7 @@ import { useGathered } from '../shell/gather.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { FilterBox, Select } from '../shell/parts/controls.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { PriorityBadge, State } from '../shell/parts/states.tsx';
 import { Drawer, EmptyState, Facts, Loaded, NewRows, PageHead, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
@@ -40,7 +40,7 @@ function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: ()
               {incident.pod ?? '—'}
             </span>,
           ],
-          [t('owner'), incident.owner === null ? t('nobody') : shortActor(incident.owner)],
+          [t('owner'), incident.owner === null ? t('nobody') : <Actor key="o" actor={incident.owner} />],
           [t('opened'), <When key="o" at={incident.openedAt} />],
         ]}
       />
@@ -104,7 +104,7 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
       label: t('owner'),
       from: 'wide',
       cell: (incident) =>
-        incident.owner === null ? <span className="quiet-text">{t('nobody')}</span> : shortActor(incident.owner),
+        incident.owner === null ? <span className="quiet-text">{t('nobody')}</span> : <Actor actor={incident.owner} />,
     },
     {
       id: 'last',

@@ -2,19 +2,19 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { Json, Operation } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { useOperationStream } from '../shell/live.ts';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Button } from '../shell/parts/controls.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { State } from '../shell/parts/states.tsx';
-import { Dialog, Facts, Failure, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
-import { Link, outsideAddress, useParams } from '../shell/router.tsx';
+import { Dialog, Failure, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
+import { Link, useParams } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { Elapsed } from './elapsed.tsx';
 import './operations.css';
+import { Outcome } from './outcome.tsx';
 import { StepTree } from './step-tree.tsx';
 import { words } from './words.ts';
 
@@ -41,45 +41,6 @@ function CancelDialog({ id, onClose }: { id: string; onClose: () => void }) {
         </div>
       </div>
     </Dialog>
-  );
-}
-
-function ResultValue({ value }: { value: Json }) {
-  if (typeof value !== 'string') return <code>{JSON.stringify(value)}</code>;
-  const to = outsideAddress(value);
-  return to === null ? (
-    <span>{value}</span>
-  ) : (
-    <a href={to} target="_blank" rel="noreferrer noopener">
-      {value}
-    </a>
-  );
-}
-
-function Outcome({ operation }: { operation: Operation }) {
-  const t = useWords(words);
-  const { problem, result } = operation;
-  if (problem !== null && problem !== undefined) {
-    return (
-      <div className="failure">
-        <p className="failure-title">{problem.title}</p>
-        {problem.detail === undefined ? null : <p>{problem.detail}</p>}
-        {problem.remedy === undefined ? null : (
-          <p className="remedy">
-            {t('wayOut')}: {problem.remedy}
-          </p>
-        )}
-        <p className="code">{problem.code}</p>
-      </div>
-    );
-  }
-  if (result === null || result === undefined) return null;
-  const entries =
-    typeof result === 'object' && !Array.isArray(result) ? Object.entries(result) : ([['', result]] as const);
-  return (
-    <Panel title={t('result')}>
-      <Facts items={entries.map(([name, value]) => [name, <ResultValue key={name} value={value} />])} />
-    </Panel>
   );
 }
 
@@ -114,7 +75,9 @@ export default function OperationPage() {
           <p className="page-sub">
             {data.project === null ? null : <Link to={addresses.project(data.project)}>{data.project}</Link>}
             {data.environment === null ? null : <Chip>{data.environment}</Chip>}
-            <span>{shortActor(data.actor)}</span>
+            <span>
+              <Actor actor={data.actor} />
+            </span>
             <When at={data.startedAt} />
             <Elapsed from={data.startedAt} to={data.endedAt} />
           </p>

@@ -7,7 +7,7 @@ import { useGathered } from '../shell/gather.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { FilterBox } from '../shell/parts/controls.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Loaded, NewRows, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
@@ -57,7 +57,7 @@ function OperationTable({ operations }: { operations: readonly OperationSummary[
         </span>
       ),
     },
-    { id: 'actor', label: t('actor'), from: 'wide', cell: (operation) => shortActor(operation.actor) },
+    { id: 'actor', label: t('actor'), from: 'wide', cell: (operation) => <Actor actor={operation.actor} /> },
     {
       id: 'lasted',
       label: t('lasted'),

@@ -1,5 +1,5 @@
 import type { Step } from '../api/types.ts';
-import { formatDuration, useFormats } from '../shell/format.ts';
+import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { type Tone, ToneGlyph } from '../shell/parts/badge.tsx';
 import { stateWords } from '../shell/parts/state-words.ts';
@@ -35,7 +35,7 @@ function StepProgress({ step }: { step: Step }) {
     <span className="step-progress">
       {step.state === 'running' ? <Meter done={step.done} total={step.total} label={text(step.title)} /> : null}
       <span>{t(step.unit ?? 'items', { done: count(step.done), total: count(step.total) })}</span>
-      {left === null ? null : <span>{t('left', { time: formatDuration(left) })}</span>}
+      {left === null ? null : <span>{t('left', { time: formats.duration(left) })}</span>}
     </span>
   );
 }

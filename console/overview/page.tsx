@@ -153,22 +153,45 @@ function useSeenBefore(newest: number | undefined): number {
 
 const keyOfFact = (fact: Fact) => fact.id;
 
+interface FactRun {
+  readonly fact: Fact;
+  readonly count: number;
+}
+
+/** One act often states a fact for each image it touched: said once, with how many. */
+function joinRuns(facts: readonly Fact[]): readonly FactRun[] {
+  const runs: FactRun[] = [];
+  for (const fact of facts) {
+    const last = runs.at(-1);
+    const same =
+      last !== undefined &&
+      last.fact.kind === fact.kind &&
+      last.fact.actor === fact.actor &&
+      last.fact.subject === fact.subject;
+    if (same) runs[runs.length - 1] = { fact: last.fact, count: last.count + 1 };
+    else runs.push({ fact, count: 1 });
+  }
+  return runs;
+}
+
 function Changes({ facts }: { facts: readonly Fact[] }) {
   const t = useWords(words);
   const seen = useSeenBefore(facts[0]?.seq);
   const frame = useRef<HTMLOListElement>(null);
   const { shown, waiting, reveal } = useGathered(facts, keyOfFact, '', frame);
   if (facts.length === 0) return <EmptyState title={t('changesNone')}>{t('changesNoneText')}</EmptyState>;
-  const boundary = shown.findIndex((fact) => fact.seq <= seen);
+  const runs = joinRuns(shown);
+  const boundary = runs.findIndex(({ fact }) => fact.seq <= seen);
   return (
     <>
       <NewRows count={waiting} onShow={reveal} />
       <ol className="changes" ref={frame}>
-        {shown.slice(0, 60).map((fact, index) => (
+        {runs.slice(0, 60).map(({ fact, count }, index) => (
           <li key={fact.id} data-seq={fact.seq}>
             {index === boundary && boundary > 0 ? <span className="seen-mark">{t('seen')}</span> : null}
             <span className="change-row">
               <FactLine fact={fact} />
+              {count === 1 ? null : <span className="count">×{count}</span>}
               {fact.project === null || fact.subject.startsWith(fact.project) ? null : (
                 <span className="chip">{fact.project}</span>
               )}
@@ -190,7 +213,7 @@ export default function OverviewPage() {
     <div className="page overview">
       <PageHead
         title={shell('overview')}
-        badges={status.data?.mode === 'rootless' ? <StateBadge tone="warn">rootless</StateBadge> : null}
+        badges={status.data?.mode === 'rootless' ? <StateBadge tone="warn">{t('rootless')}</StateBadge> : null}
       />
       <div className="overview-grid">
         <Panel title={t('serving')} className="area-serving">

@@ -17,6 +17,7 @@ export const words = defineWords(
     todoNone: 'Nothing waits for you',
     todoNoneText: 'Approvals, incidents and risks that need a decision will be listed here, the most pressing first.',
     changes: 'What changed?',
+    rootless: 'without root',
     changesNone: 'Nothing has happened yet',
     changesNoneText: 'Every push, scan, verdict, roll-out and alert will appear here the moment it happens.',
     seen: 'Seen before',
@@ -47,6 +48,7 @@ export const words = defineWords(
     todoNoneText:
       'Las aprobaciones, los incidentes y los riesgos que piden una decisión aparecerán aquí, lo más urgente primero.',
     changes: '¿Qué cambió?',
+    rootless: 'sin root',
     changesNone: 'Todavía no ha pasado nada',
     changesNoneText: 'Cada subida, escaneo, veredicto, despliegue y alerta aparecerá aquí en el momento en que ocurra.',
     seen: 'Visto antes',

@@ -24,7 +24,7 @@ function EnvironmentCell({ environment }: { environment: EnvironmentSummary }) {
         <span className="quiet-text">{t('noRelease')}</span>
       ) : (
         <>
-          <span className="quiet-text">{environment.release.number}</span>
+          <span className="quiet-text">{t('release', { number: String(environment.release.number) })}</span>
           <State state={environment.release.state} />
           <span className={`lane-ready tone-${ok === total ? 'ok' : 'bad'}`}>
             <ToneGlyph tone={ok === total ? 'ok' : 'bad'} />

@@ -5,7 +5,7 @@ import { queries } from '../api/queries.ts';
 import type { Promotion } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { Button, Field } from '../shell/parts/controls.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { Drawer, EmptyState, Failure, Loaded, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
@@ -57,7 +57,9 @@ function Approvals({ promotion }: { promotion: Promotion }) {
       {promotion.approvals.map((approval) => (
         <li key={`${approval.by}-${approval.at}`}>
           <State state={approval.decision === 'approve' ? 'approved' : 'rejected'} />
-          <strong>{shortActor(approval.by)}</strong>
+          <strong>
+            <Actor actor={approval.by} />
+          </strong>
           <span>{approval.comment}</span>
           <When at={approval.at} />
         </li>
@@ -74,9 +76,9 @@ export function PromotionList({ project }: { project: string }) {
   const promotions = useQuery(queries.promotions(project));
   const [picked, select] = useSearchParam('sel');
   const columns: readonly Column<Promotion>[] = [
-    { id: 'from', label: t('promotions'), cell: (promotion) => `${promotion.from} → ${promotion.to}` },
+    { id: 'from', label: t('promotionOne'), cell: (promotion) => `${promotion.from} → ${promotion.to}` },
     { id: 'state', label: t('state'), cell: (promotion) => <State state={promotion.state} /> },
-    { id: 'by', label: t('requestedBy'), from: 'medium', cell: (promotion) => shortActor(promotion.requestedBy) },
+    { id: 'by', label: t('requestedBy'), from: 'medium', cell: (promotion) => <Actor actor={promotion.requestedBy} /> },
     {
       id: 'approvals',
       label: t('approvals'),
@@ -122,7 +124,7 @@ export function PromotionList({ project }: { project: string }) {
                   <p className="chips">
                     <State state={chosen.state} />
                     <span className="quiet-text">
-                      {shortActor(chosen.requestedBy)}, <When at={chosen.requestedAt} />
+                      <Actor actor={chosen.requestedBy} />, <When at={chosen.requestedAt} />
                     </span>
                   </p>
                   <Decision key={chosen.id} promotion={chosen} onDecide={() => select(chosen.id)} />

@@ -7,7 +7,7 @@ import { shortDigest } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Button, Copyable } from '../shell/parts/controls.tsx';
-import { shortActor } from '../shell/parts/fact-line.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { Drawer, EmptyState, Facts, Loaded, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
@@ -44,7 +44,7 @@ export function ReleaseList({ project }: { project: Project }) {
           </span>
         ),
     },
-    { id: 'by', label: t('by'), from: 'wide', cell: (release) => shortActor(release.createdBy) },
+    { id: 'by', label: t('by'), from: 'wide', cell: (release) => <Actor actor={release.createdBy} /> },
     { id: 'when', label: t('when'), align: 'end', cell: (release) => <When at={release.createdAt} /> },
   ];
   return (
@@ -78,7 +78,7 @@ export function ReleaseList({ project }: { project: Project }) {
                     <State state={chosen.state} />
                     <Chip>{chosen.environment}</Chip>
                     <span className="quiet-text">
-                      {shortActor(chosen.createdBy)}, <When at={chosen.createdAt} />
+                      <Actor actor={chosen.createdBy} />, <When at={chosen.createdAt} />
                     </span>
                   </p>
                   {mayRollBack ? (

@@ -53,9 +53,11 @@ export default function WorkloadPage() {
                   <Panel title={t('replicas')} count={`${found.ready}/${found.wanted}`} flush>
                     <Replicas workload={found} />
                   </Panel>
-                  <Panel title={t('conditions')}>
-                    <Conditions workload={found} />
-                  </Panel>
+                  {found.conditions.length === 0 ? null : (
+                    <Panel title={t('conditions')}>
+                      <Conditions workload={found} />
+                    </Panel>
+                  )}
                 </div>
                 <div className="stack">
                   <Panel>
@@ -64,7 +66,7 @@ export default function WorkloadPage() {
                         [t('addresses'), <Endpoints key="e" workload={found} />],
                         [t('image'), <ImageLinks key="i" workload={found} />],
                         [
-                          t('releases'),
+                          t('releaseOne'),
                           <Link key="r" to={addresses.project(project, 'releases')}>
                             {t('release', { number: String(found.release) })}
                           </Link>,

@@ -9,12 +9,17 @@ import { type Column, Table } from '../shell/parts/table.tsx';
 import { Link, outsideAddress } from '../shell/router.tsx';
 import { words } from './words.ts';
 
+/** `registry.darsena.internal/tienda/web` is `tienda/web` here: the registry is ours. */
+function localName(repository: string): string {
+  return repository.split('/').slice(-2).join('/');
+}
+
 export function ImageLinks({ workload }: { workload: WorkloadStatus }) {
   return (
     <span className="image-links">
       {workload.image.map((image) => (
         <span key={image.digest}>
-          <Link to={addresses.image(workload.project, image.digest)}>{image.repository}</Link>{' '}
+          <Link to={addresses.image(workload.project, image.digest)}>{localName(image.repository)}</Link>{' '}
           <span className="mono quiet-text">{shortDigest(image.digest)}</span>
         </span>
       ))}

@@ -20,10 +20,15 @@ export function formatBytes(language: Language, bytes: number): string {
   }).format(value);
 }
 
-/** 0.8 s, 12 s, 3 min 5 s, 2 h 10 min. */
-export function formatDuration(ms: number): string {
+function formatTenths(language: Language, value: number): string {
+  return new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(value);
+}
+
+/** < 0.1 s, 0.8 s, 12 s, 3 min 5 s, 2 h 10 min; with a comma in Spanish. */
+export function formatDuration(language: Language, ms: number): string {
   const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 0.1) return `< ${formatTenths(language, 0.1)} s`;
+  if (seconds < 9.95) return `${formatTenths(language, seconds)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
@@ -42,10 +47,14 @@ const STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
 
 export function formatRelative(language: Language, at: string, nowMs: number): string {
   const seconds = (Date.parse(at) - nowMs) / 1000;
-  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
-  for (const [unit, size] of STEPS)
-    if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
-  return format.format(0, 'second');
+  for (const [unit, size] of STEPS) {
+    if (Math.abs(seconds) < size) continue;
+    // Short Spanish months are "m", which everybody reads as minutes.
+    const style = unit === 'month' || unit === 'year' ? 'long' : 'short';
+    const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style });
+    return format.format(Math.trunc(seconds / size), unit);
+  }
+  return new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' }).format(0, 'second');
 }
 
 export function formatInstant(language: Language, at: string): string {
@@ -96,6 +105,9 @@ export interface Formats {
   readonly bytes: (bytes: number) => string;
   readonly number: (value: number) => string;
   readonly percent: (share: number) => string;
+  /** With exactly one digit after the comma, as scores are written. */
+  readonly tenths: (value: number) => string;
+  readonly duration: (ms: number) => string;
   readonly instant: (at: string) => string;
   readonly clock: (at: string) => string;
 }
@@ -109,6 +121,8 @@ export function useFormats(): Formats {
       bytes: (bytes) => formatBytes(language, bytes),
       number: (value) => number.format(value),
       percent: (share) => percent.format(share),
+      tenths: (value) => formatTenths(language, value),
+      duration: (ms) => formatDuration(language, ms),
       instant: (at) => formatInstant(language, at),
       clock: (at) => formatClock(language, at),
     };

@@ -195,6 +195,7 @@ export function outsideAddress(href: string | null): string | null {
 }
 
 export interface LinkProps extends Omit<AnchorHTMLAttributes<HTMLAnchorElement>, 'href'> {
+  readonly 'data-tab'?: string;
   readonly to: string;
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EVENT_NAMES } from '../events/index.ts';
+import type { Text } from '../system/index.ts';
 import { BpfObject, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
 import { missingCapabilities } from './proc.ts';
@@ -33,7 +34,7 @@ const SEES: Readonly<Record<string, string>> = {
 export interface Coverage {
   /** Programs that are attached. */
   readonly programs: readonly string[];
-  readonly missing: readonly { readonly what: string; readonly why: string }[];
+  readonly missing: readonly { readonly what: string; readonly why: string | Text }[];
 }
 
 /** Events since the start by Falco's names of their types, as the kernel counted them. */
@@ -87,7 +88,10 @@ export class Probe {
           what: SEES[program] ?? program,
           why: reason,
         })),
-        { what: 'files opened through io_uring', why: 'no program for it yet' },
+        {
+          what: 'files opened through io_uring',
+          why: { en: 'no program for it yet', es: 'todavía no hay programa para ello' },
+        },
       ],
     };
     this.#containers = object.map('containers').fd;

@@ -1,9 +1,11 @@
-import type { Fact } from '../../api/types.ts';
+import type { Fact, Json } from '../../api/types.ts';
 import { addresses } from '../addresses.ts';
 import { type Entry, fillWords } from '../catalogue.ts';
-import { useLanguage } from '../language.tsx';
+import { shortDigest } from '../format.ts';
+import { type Translate, useLanguage, useWords } from '../language.tsx';
 import { Link } from '../router.tsx';
-import { factWords } from './fact-words.ts';
+import { actorWords, factWords } from './fact-words.ts';
+import { State } from './states.tsx';
 
 /** The page a fact speaks of, where there is one. */
 export function factAddress(fact: Fact): string | null {
@@ -19,9 +21,35 @@ export function factAddress(fact: Fact): string | null {
   return addresses.project(fact.project);
 }
 
-/** `user:ana` → `ana`; what is not a person keeps its kind. */
-export function shortActor(actor: string): string {
-  return actor.startsWith('user:') ? actor.slice(5) : actor;
+function nameActor(t: Translate<keyof typeof actorWords.en>, actor: string): string {
+  if (actor === 'platform' || actor === 'builder') return t(actor);
+  const [, kind = '', name = ''] = /^(user|agent|robot|token):(.+)$/.exec(actor) ?? [];
+  if (kind === 'user') return name;
+  if (kind === 'agent') return t('agent', { name });
+  return kind === '' ? actor : t('robot', { name });
+}
+
+/** Who acted, as one says it: `user:ana` is ana, `agent:vm` is the agent of vm. */
+export function Actor({ actor }: { actor: string }) {
+  return nameActor(useWords(actorWords), actor);
+}
+
+/** What a fact speaks of, without what the sentence around it says already. */
+function nameSubject(t: Translate<keyof typeof actorWords.en>, subject: string): string {
+  const [, place, number] = /^(.+) release (\d+)$/.exec(subject) ?? [];
+  if (place !== undefined && number !== undefined) return t('release', { place, number });
+  return subject
+    .replace(/^(user|token):/, '')
+    .replace(/^incident (?=\d+$)/, '')
+    .replace(/sha(256|512):[0-9a-f]{13,}/g, shortDigest);
+}
+
+/** Where a thing that changed has arrived: the state or decision in the body of its fact. */
+function outcomeOf({ kind, body }: Fact): string | null {
+  if (!['workload.changed', 'workload.judged', 'promotion.requested', 'promotion.decided'].includes(kind)) return null;
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
+  const outcome: Json | undefined = body['state'] ?? body['decision'];
+  return typeof outcome === 'string' ? outcome : null;
 }
 
 /** A fact as a sentence: who did what to what. */
@@ -32,12 +60,25 @@ export function FactLine({ fact }: { fact: Fact }) {
   const sentence = typeof template === 'string' ? template : `${fact.kind} {subject}`;
   const [before = '', after = ''] = sentence.split('{subject}');
   const to = factAddress(fact);
-  const named = sentence.includes('{subject}');
+  const t = useWords(actorWords);
+  const subject = nameSubject(t, fact.subject);
+  const outcome = outcomeOf(fact);
+  const named = sentence.includes('{subject}') && (
+    <span title={subject === fact.subject ? undefined : fact.subject}>
+      {to === null ? <b className="subject">{subject}</b> : <Link to={to}>{subject}</Link>}
+    </span>
+  );
   return (
     <span className="fact-line">
-      <strong>{shortActor(fact.actor)}</strong> {fillWords(language, before, {})}
-      {named ? to === null ? <b className="subject">{fact.subject}</b> : <Link to={to}>{fact.subject}</Link> : null}
+      <strong>{nameActor(t, fact.actor)}</strong> {fillWords(language, before, {})}
+      {named}
       {after}
+      {outcome === null ? null : (
+        <>
+          {' '}
+          <State state={outcome} />
+        </>
+      )}
     </span>
   );
 }

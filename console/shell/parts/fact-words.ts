@@ -11,7 +11,7 @@ export const factWords = defineWords(
     'image.untagged': 'untagged {subject}',
     'image.deleted': 'deleted {subject}',
     'image.released': 'released {subject} from quarantine',
-    'workload.judged': 'judged {subject}',
+    'workload.judged': 'had {subject} judged',
     'workload.changed': 'changed {subject}',
     'release.created': 'created release {subject}',
     'release.changed': 'moved release {subject}',
@@ -43,6 +43,7 @@ export const factWords = defineWords(
     'advisories.updated': 'updated advisories {subject}',
     'base.created': 'created base image {subject}',
     'host.joined': 'joined host {subject}',
+    'sensor.blind': 'sees less than it should on {subject}',
   },
   {
     'image.pushed': 'subió {subject}',
@@ -53,7 +54,7 @@ export const factWords = defineWords(
     'image.untagged': 'quitó la etiqueta de {subject}',
     'image.deleted': 'eliminó {subject}',
     'image.released': 'sacó {subject} de la cuarentena',
-    'workload.judged': 'juzgó {subject}',
+    'workload.judged': 'hizo juzgar {subject}',
     'workload.changed': 'cambió {subject}',
     'release.created': 'creó la versión {subject}',
     'release.changed': 'movió la versión {subject}',
@@ -85,5 +86,24 @@ export const factWords = defineWords(
     'advisories.updated': 'actualizó los avisos {subject}',
     'base.created': 'creó la imagen base {subject}',
     'host.joined': 'incorporó el host {subject}',
+    'sensor.blind': 've menos de lo debido en {subject}',
+  },
+);
+
+/** Words of what is no person, and of subjects that the record spells in English. */
+export const actorWords = defineWords(
+  {
+    platform: 'the platform',
+    builder: 'the builder',
+    agent: 'the agent of {name}',
+    robot: 'robot {name}',
+    release: '{place}, release {number}',
+  },
+  {
+    platform: 'la plataforma',
+    builder: 'el constructor',
+    agent: 'el agente de {name}',
+    robot: 'el robot {name}',
+    release: '{place}, versión {number}',
   },
 );

@@ -1,3 +1,4 @@
+import { Fragment } from 'react';
 import type { Station, StationKind } from '../../api/types.ts';
 import { shortDigest } from '../format.ts';
 import { useText, useWords } from '../language.tsx';
@@ -25,6 +26,16 @@ const STATE_WORDS = {
   absent: 'stateAbsent',
 } as const;
 
+/** `builder:vm:e8bb…`: a name may be broken after its colons and slashes, not in the middle of a word. */
+function Breakable({ text }: { text: string }) {
+  return [...text.matchAll(/[^:/@]*[:/@]*/g)].map((part) => (
+    <Fragment key={part.index}>
+      {part[0]}
+      <wbr />
+    </Fragment>
+  ));
+}
+
 function StationBody({ station }: { station: Station }) {
   const t = useWords(words);
   const text = useText();
@@ -40,7 +51,11 @@ function StationBody({ station }: { station: Station }) {
       <span className="station-title">{text(station.title)}</span>
       {station.detail === null && station.at === null ? null : (
         <span className="station-sub">
-          {station.detail === null ? null : <span>{text(station.detail)}</span>}
+          {station.detail === null ? null : (
+            <span>
+              <Breakable text={text(station.detail)} />
+            </span>
+          )}
           {station.at === null ? null : (
             <span className="station-at">
               <When at={station.at} />

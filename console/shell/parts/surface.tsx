@@ -277,10 +277,17 @@ export function Tabs({
   current: string;
   items: readonly { id: string; label: string; to: string; count?: number | undefined }[];
 }) {
+  const bar = useRef<HTMLElement>(null);
+  // On a narrow screen the bar scrolls, and the tab that is shown must be seen.
+  useEffect(() => {
+    const tab = bar.current?.querySelector<HTMLElement>(`[data-tab="${CSS.escape(current)}"]`);
+    if (bar.current !== null && tab !== null && tab !== undefined)
+      bar.current.scrollLeft = tab.offsetLeft - (bar.current.clientWidth - tab.offsetWidth) / 2;
+  }, [current]);
   return (
-    <nav className="tabs" aria-label={label}>
+    <nav className="tabs" aria-label={label} ref={bar}>
       {items.map((item) => (
-        <Link key={item.id} to={item.to} aria-current={item.id === current ? 'page' : undefined}>
+        <Link key={item.id} to={item.to} data-tab={item.id} aria-current={item.id === current ? 'page' : undefined}>
           {item.label}
           {item.count === undefined || item.count === 0 ? null : <span className="count">{item.count}</span>}
         </Link>

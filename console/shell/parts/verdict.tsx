@@ -5,10 +5,61 @@ import { State, stateTone } from './states.tsx';
 import { Until, When } from './surface.tsx';
 import { verdictWords } from './verdict-words.ts';
 
+const DOORS = ['ci', 'push', 'pull', 'promote', 'start'] as const;
+
+/** At which door a verdict was given; one this console does not know is shown by its name. */
+export function DoorName({ door }: { door: string }) {
+  const t = useWords(verdictWords);
+  const known = DOORS.find((name) => name === door);
+  return known === undefined ? door : t(known);
+}
+
+type Reason = Verdict['reasons'][number];
+
+/** The same reason for several containers is one reason: read once, with all it speaks of. */
+function joinReasons(reasons: readonly Reason[]): readonly (readonly [Reason, readonly string[]])[] {
+  const joined = new Map<string, [Reason, string[]]>();
+  for (const reason of reasons) {
+    const key = `${reason.rule} ${reason.effect} ${reason.message.en}`;
+    const known = joined.get(key);
+    const subjects = reason.subject === null ? [] : [reason.subject];
+    if (known === undefined) joined.set(key, [reason, subjects]);
+    else known[1].push(...subjects);
+  }
+  const rank = ([reason]: [Reason, string[]]) => (reason.effect === 'refuse' ? 0 : 1);
+  return [...joined.values()].sort((a, b) => rank(a) - rank(b));
+}
+
+/** Reasons of a verdict, the gravest first: what, the way out, the rule, and on what. */
+export function Reasons({ reasons }: { reasons: readonly Reason[] }) {
+  const t = useWords(verdictWords);
+  const text = useText();
+  return (
+    <ul className="reasons">
+      {joinReasons(reasons).map(([reason, subjects]) => (
+        <li key={`${reason.rule}-${reason.message.en}`} className={`tone-${stateTone(reason.effect)}`}>
+          <ToneGlyph tone={stateTone(reason.effect)} />
+          <div>
+            <p>{text(reason.message)}</p>
+            {reason.remedy === null ? null : (
+              <p className="remedy">
+                <span>{t('remedy')}:</span> {text(reason.remedy)}
+              </p>
+            )}
+            <p className="reason-source">
+              <span className="mono">{reason.rule}</span>
+              {subjects.length === 0 ? null : <span className="mono"> · {subjects.join(', ')}</span>}
+            </p>
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 /** A verdict with every reason: the rule, what it says, on what, and the way out. */
 export function VerdictCard({ verdict }: { verdict: Verdict | null }) {
   const t = useWords(verdictWords);
-  const text = useText();
   if (verdict === null) return <p className="quiet-text">{t('none')}</p>;
   return (
     <div className="verdict">
@@ -18,7 +69,9 @@ export function VerdictCard({ verdict }: { verdict: Verdict | null }) {
           {t('policy')} <strong>{verdict.policy.name}</strong> v{verdict.policy.version}
         </span>
         {verdict.environment === null ? null : <span className="chip">{verdict.environment}</span>}
-        <span className="chip">{verdict.door}</span>
+        <span className="chip">
+          <DoorName door={verdict.door} />
+        </span>
         <span className="quiet-text">
           <When at={verdict.at} />
           {verdict.expiresAt === null ? null : (
@@ -32,25 +85,7 @@ export function VerdictCard({ verdict }: { verdict: Verdict | null }) {
       {verdict.reasons.length === 0 ? (
         <p className="quiet-text">{t('noReasons')}</p>
       ) : (
-        <ul className="reasons">
-          {verdict.reasons.map((reason) => (
-            <li key={`${reason.rule}-${reason.subject}`} className={`tone-${stateTone(reason.effect)}`}>
-              <ToneGlyph tone={stateTone(reason.effect)} />
-              <div>
-                <p>{text(reason.message)}</p>
-                {reason.remedy === null ? null : (
-                  <p className="remedy">
-                    <span>{t('remedy')}:</span> {text(reason.remedy)}
-                  </p>
-                )}
-                <p className="reason-source">
-                  <span className="mono">{reason.rule}</span>
-                  {reason.subject === null ? null : <span className="mono"> · {reason.subject}</span>}
-                </p>
-              </div>
-            </li>
-          ))}
-        </ul>
+        <Reasons reasons={verdict.reasons} />
       )}
     </div>
   );
