@@ -1079,7 +1079,7 @@ export function deployOperation(share: number): Operation {
     endedAt: done ? new Date().toISOString() : null,
     title: text('Deploy tienda to dev', 'Desplegar tienda en dev'),
     steps: [...steps, ...children],
-    result: done ? { url: 'https://web-tienda-dev.localhost' } : null,
+    result: done ? { release: 'release-13', number: 13, addresses: ['https://web-tienda-dev.localhost'] } : null,
     problem: null,
   };
 }
