@@ -218,9 +218,9 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'exchange a one-time code for a browser session',
     es: 'cambiar un código de un solo uso por una sesión de navegador',
   },
-  'POST /api/v1/session/token': {
-    en: 'exchange a code, or name and password, for a token',
-    es: 'cambiar un código, o nombre y contraseña, por un testigo',
+  'POST /api/v1/session/certificate': {
+    en: "exchange a code, name and password, or a robot's token for a client certificate, with a certificate request",
+    es: 'cambiar un código, nombre y contraseña, o el testigo de un robot por un certificado de cliente, con una petición de certificado',
   },
   'GET /api/v1/status': {
     en: 'how the parts of the platform are',

@@ -33,7 +33,12 @@ async function open(t: TestContext) {
   const journal = new Journal({ db: opened.db as never, clock, log: silentLog, checkpointKeyPem, keyId: 'k' });
   const access = new Access({ db: opened.db as never, journal, clock });
   const app = createApi({ instance: 'test', log: silentLog, authenticate: (secret) => access.authenticate(secret) });
-  registerAccessRoutes(app, { access, instance: 'test', consoleUrl: 'https://localhost:7443' });
+  registerAccessRoutes(app, {
+    access,
+    instance: 'test',
+    consoleUrl: 'https://localhost:7443',
+    mutual: { certify: () => assert.fail('not asked'), port: 7444, authorityPem: '' },
+  });
   app.route({
     method: 'GET',
     url: '/api/v1/projects/:project/secret',
@@ -51,6 +56,11 @@ async function open(t: TestContext) {
   };
 }
 
+async function sessionOf(access: Access, name: string) {
+  const { code } = await access.issueCode(name, 'platform');
+  return access.exchangeCode(code);
+}
+
 test('a login code works once and for ten minutes', async (t) => {
   const { access, pass } = await open(t);
   await access.ensureAdministrator('root');
@@ -66,14 +76,14 @@ test('a token ends when it expires, when it is revoked and when its owner is rem
   const { access, pass } = await open(t);
   await access.ensureAdministrator('root');
   await access.createUser('ana', [{ role: 'developer', project: 'tienda' }], 'platform');
-  const expired = await access.issueCliToken('ana');
+  const expired = await sessionOf(access, 'ana');
   assert.equal((await access.authenticate(expired.secret)).actor, 'user:ana');
   pass(13 * 3_600_000);
   await assert.rejects(access.authenticate(expired.secret), { code: 'access.token-invalid' });
-  const revoked = await access.issueCliToken('ana');
+  const revoked = await sessionOf(access, 'ana');
   await access.revokeToken(revoked.record.id, await access.authenticate(revoked.secret));
   await assert.rejects(access.authenticate(revoked.secret), { code: 'access.token-invalid' });
-  const orphan = await access.issueCliToken('ana');
+  const orphan = await sessionOf(access, 'ana');
   await access.removeUser('ana', 'platform');
   await assert.rejects(access.authenticate(orphan.secret), { code: 'access.token-invalid' });
 });
@@ -83,13 +93,13 @@ test('a password is kept as argon2id, and guessing is slowed down', async (t) =>
   const root = await access.ensureAdministrator('root');
   await assert.rejects(access.setPassword(root.id, 'short', undefined), { code: 'access.password-weak' });
   await access.setPassword(root.id, 'correct horse', undefined);
-  assert.equal((await access.login('root', 'correct horse', 'cli')).user.name, 'root');
+  assert.equal((await access.login('root', 'correct horse')).user.name, 'root');
   await assert.rejects(access.setPassword(root.id, 'another horse', undefined), { code: 'access.credentials-wrong' });
   for (let n = 0; n < 10; n += 1)
-    await assert.rejects(access.login('root', 'wrong', 'cli'), { code: 'access.credentials-wrong' });
-  await assert.rejects(access.login('root', 'correct horse', 'cli'), { code: 'access.too-many-tries' });
+    await assert.rejects(access.login('root', 'wrong'), { code: 'access.credentials-wrong' });
+  await assert.rejects(access.login('root', 'correct horse'), { code: 'access.too-many-tries' });
   pass(60_001);
-  assert.equal((await access.login('root', 'correct horse', 'cli')).user.name, 'root');
+  assert.equal((await access.login('root', 'correct horse')).user.name, 'root');
 });
 
 test('the last administrator cannot be removed or lose the role', async (t) => {
@@ -128,8 +138,8 @@ test('the API: no token, a forged one, a token of another project, a cookie from
   const { access, app } = await open(t);
   await access.ensureAdministrator('root');
   await access.createUser('eva', [{ role: 'auditor', project: 'banco' }], 'platform');
-  const eva = (await access.issueCliToken('eva')).secret;
-  const root = (await access.issueCliToken('root')).secret;
+  const eva = (await sessionOf(access, 'eva')).secret;
+  const root = (await sessionOf(access, 'root')).secret;
   const get = (url: string, headers: Record<string, string>) => app.inject({ method: 'GET', url, headers });
   assert.equal((await get('/api/v1/me', {})).statusCode, 401);
   for (const forged of ['Bearer dtk_x', 'Bearer eyJhbGciOiJub25lIn0.e30.', 'Basic cm9vdDpyb290', `Bearer ${root}x`]) {
@@ -168,7 +178,7 @@ test('nobody makes a token that may do more than they may', async (t) => {
   const { access } = await open(t);
   await access.ensureAdministrator('root');
   await access.createUser('ana', [{ role: 'developer', project: 'tienda' }], 'platform');
-  const by = await access.authenticate((await access.issueCliToken('ana')).secret);
+  const by = await access.authenticate((await sessionOf(access, 'ana')).secret);
   const request = { name: 'ci', days: 1, by };
   await assert.rejects(access.issueRobotToken({ ...request, grant: { role: 'admin', project: 'tienda' } }), {
     code: 'access.grant-too-wide',

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import type { Writable } from 'node:stream';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { type Clock, type Json, newId } from '../system/index.ts';
@@ -12,6 +13,7 @@ import {
   PASSWORD_LENGTH_MAX,
   PASSWORD_LENGTH_MIN,
   SESSION_HOURS,
+  STREAM_END_MS,
   TOKEN_DAYS_MAX,
 } from './limits.ts';
 import { hashPassword, verifyPassword } from './password.ts';
@@ -46,7 +48,36 @@ export interface Issued<T> {
   readonly record: T;
 }
 
+/** What a command line shows to get its certificate. */
+export type Proof =
+  | { readonly code: string }
+  | { readonly name: string; readonly password: string }
+  | { readonly token: string };
+
+/** A client certificate as mutual TLS has verified it: signed by this instance's authority and in its time. */
+export interface ClientCertificate {
+  readonly kind: 'person' | 'robot';
+  /** The login it was made for. */
+  readonly login: string;
+  /** SHA-256 over its DER, as Node.js spells it. */
+  readonly fingerprint: string;
+}
+
+export interface Certified {
+  readonly certificatePem: string;
+  readonly expiresAt: string;
+  readonly principal: Principal;
+}
+
+/**
+ * Signs a certificate request (PKCS #10) for the subject given, whatever subject it asks for: the instance's authority.
+ * @throws Fault when the request is not good
+ */
+export type CertifyClient = (requestPem: string, options: { subject: string; hours: number }) => string;
+
 const TOKEN_PREFIX = 'dtk_';
+/** No SHA-256 of a secret begins so: a certificate never passes for a bearer token, nor the other way round. */
+const CERTIFICATE_PREFIX = 'x509:';
 const TOKEN_USE_NOTED_MS = 60_000;
 
 /** People, robots and their credentials. Only hashes of codes and tokens are kept; passwords as argon2id. */
@@ -188,6 +219,11 @@ export class Access {
 
   /** @throws Fault access.code-invalid */
   async exchangeCode(code: string): Promise<Issued<Token> & { readonly user: User }> {
+    const user = await this.#takeCode(code);
+    return { ...(await this.#openSession(user)), user: toUser(user) };
+  }
+
+  async #takeCode(code: string): Promise<UserRow> {
     const hash = hashOf(code);
     const user = await this.#db.transaction().execute(async (tx) => {
       const row = await tx.selectFrom('access_codes').selectAll().where('hash', '=', hash).executeTakeFirst();
@@ -196,24 +232,35 @@ export class Access {
       return row.expires_at < this.#time() ? undefined : findUser(tx, 'id', row.user_id);
     });
     if (user === undefined || user.state !== 'active') throw accessFault('access.code-invalid');
-    return { ...(await this.#openSession(user, 'session')), user: toUser(user) };
+    return user;
   }
 
   /** @throws Fault access.credentials-wrong, access.too-many-tries */
-  async login(
-    name: string,
-    password: string,
-    kind: 'session' | 'cli',
-  ): Promise<Issued<Token> & { readonly user: User }> {
+  async login(name: string, password: string): Promise<Issued<Token> & { readonly user: User }> {
     const user = await this.#checkPassword(name, password);
-    return { ...(await this.#openSession(user, kind)), user: toUser(user) };
+    return { ...(await this.#openSession(user)), user: toUser(user) };
   }
 
-  /** A token for the CLI of the person who may already act as that user. */
-  async issueCliToken(name: string): Promise<Issued<Token>> {
+  /**
+   * A client certificate for a command line: the person by a code or a password, a robot by its token. It is a login like
+   * any other: ending the login, the person or the robot's token ends it.
+   * @throws Fault access.code-invalid, access.credentials-wrong, access.too-many-tries, access.token-invalid; of the request
+   */
+  async certify(proof: Proof, requestPem: string, sign: CertifyClient): Promise<Certified> {
+    if ('code' in proof) return this.#certifyUser(await this.#takeCode(proof.code), requestPem, sign);
+    if ('name' in proof)
+      return this.#certifyUser(await this.#checkPassword(proof.name, proof.password), requestPem, sign);
+    const parent = await findToken(this.#db, 'hash', hashOf(proof.token));
+    const usable = parent !== undefined && parent.kind === 'robot' && parent.expires_at >= this.#time();
+    if (!usable || (await this.#principalOf(parent)) === null) throw accessFault('access.token-invalid');
+    return this.#certify({ name: parent.name, user: null, parent }, requestPem, sign);
+  }
+
+  /** A certificate for the person who may already act as that user. @throws Fault access.user-unknown; of the request */
+  async certifyUser(name: string, requestPem: string, sign: CertifyClient): Promise<Certified> {
     const user = await findUser(this.#db, 'name', name);
     if (user === undefined) throw accessFault('access.user-unknown', { name });
-    return this.#openSession(user, 'cli');
+    return this.#certifyUser(user, requestPem, sign);
   }
 
   /**
@@ -285,9 +332,11 @@ export class Access {
     await this.#db.transaction().execute(async (tx) => {
       const row = await findToken(tx, 'id', id);
       const mine =
-        row !== undefined && (row.created_by === by.actor || row.user_id === by.id || may(by, 'user.manage', null));
+        row !== undefined &&
+        (row.id === by.tokenId || row.created_by === by.actor || row.user_id === by.id || may(by, 'user.manage', null));
       if (!mine) throw accessFault('access.token-unknown', { id: id.slice(0, 40) });
       await tx.deleteFrom('access_tokens').where('id', '=', id).execute();
+      await tx.deleteFrom('access_tokens').where('parent_id', '=', id).execute();
       await this.#journal.record(tx, {
         kind: 'token.revoked',
         project: null,
@@ -309,6 +358,16 @@ export class Access {
     return found;
   }
 
+  /** Who holds the key of this certificate, which mutual TLS has checked. @throws Fault access.login-ended */
+  async authenticateCertificate(certificate: ClientCertificate): Promise<Principal> {
+    const row = await findToken(this.#db, 'id', certificate.login);
+    const known = row?.hash === certificateHash(certificate.fingerprint) && row.expires_at >= this.#time();
+    const found = row === undefined || !known ? null : await this.#principalOf(row);
+    if (row === undefined || found === null) throw accessFault('access.login-ended');
+    await this.#noteUse(row);
+    return found;
+  }
+
   /** HTTP Basic as container clients send it: name and password, or any name and a token. */
   async authenticateBasic(name: string, secret: string): Promise<Principal> {
     if (secret.startsWith(TOKEN_PREFIX)) return this.authenticate(secret);
@@ -323,6 +382,14 @@ export class Access {
   /** Calls back when the principal of an open stream loses it (null) or its rights change; see Presence. */
   watch(principal: Principal, changed: (now: Principal | null) => void): () => void {
     return this.#presence.watch(principal, changed);
+  }
+
+  /** Cuts what is open in a principal's name a moment after their login has ended. */
+  hold(principal: Principal, stream: Writable): void {
+    const forget = this.#presence.watch(principal, (now) => {
+      if (now === null) setTimeout(() => stream.destroy(), STREAM_END_MS);
+    });
+    stream.once('close', forget);
   }
 
   close(): void {
@@ -345,6 +412,11 @@ export class Access {
     if (row.user_id !== null) {
       const user = await findUser(this.#db, 'id', row.user_id);
       return user === undefined || user.state !== 'active' ? null : principalOf(user, row.id);
+    }
+    if (row.parent_id !== null) {
+      const parent = await findToken(this.#db, 'id', row.parent_id);
+      const robot = parent === undefined || parent.expires_at < this.#time() ? null : await this.#principalOf(parent);
+      return robot === null ? null : { ...robot, tokenId: row.id };
     }
     let grants: readonly Grant[] = readGrants(row.grants ?? '[]');
     if (row.owner_id !== null) {
@@ -394,16 +466,60 @@ export class Access {
     return this.#unknown;
   }
 
-  async #openSession(user: UserRow, kind: 'session' | 'cli'): Promise<Issued<Token>> {
-    await this.#db.updateTable('access_users').set({ last_login_at: this.#time() }).where('id', '=', user.id).execute();
+  async #openSession(user: UserRow): Promise<Issued<Token>> {
+    await this.#noteLogin(user);
     return this.#issueToken({
-      kind,
+      kind: 'session',
       name: user.name,
       user,
       grants: null,
       createdBy: `user:${user.name}`,
       hours: SESSION_HOURS,
     });
+  }
+
+  async #noteLogin(user: UserRow): Promise<void> {
+    await this.#db.updateTable('access_users').set({ last_login_at: this.#time() }).where('id', '=', user.id).execute();
+  }
+
+  async #certifyUser(user: UserRow, requestPem: string, sign: CertifyClient): Promise<Certified> {
+    const certified = await this.#certify({ name: user.name, user, parent: null }, requestPem, sign);
+    await this.#noteLogin(user);
+    return certified;
+  }
+
+  /** The certificate names its login; the login knows its certificate. Neither is worth anything without the other. */
+  async #certify(
+    owner: { name: string; user: UserRow | null; parent: TokenRow | null },
+    requestPem: string,
+    sign: CertifyClient,
+  ): Promise<Certified> {
+    const { name, user, parent } = owner;
+    const id = newId(this.#clock);
+    const certificatePem = sign(requestPem, {
+      subject: `${user === null ? 'robot' : 'person'}:${id}`,
+      hours: SESSION_HOURS,
+    });
+    const { fingerprint256, validToDate } = new X509Certificate(certificatePem);
+    const end = validToDate.toISOString();
+    const row: TokenRow = {
+      id,
+      hash: certificateHash(fingerprint256),
+      kind: 'cli',
+      name,
+      user_id: user?.id ?? null,
+      owner_id: parent?.owner_id ?? null,
+      grants: null,
+      created_by: user === null ? `robot:${name}` : `user:${name}`,
+      created_at: this.#time(),
+      expires_at: parent !== null && parent.expires_at < end ? parent.expires_at : end,
+      last_used_at: null,
+      parent_id: parent?.id ?? null,
+    };
+    await this.#insertToken(row);
+    const principal = await this.#principalOf(row);
+    if (principal === null) throw accessFault('access.login-ended');
+    return { certificatePem, expiresAt: row.expires_at, principal };
   }
 
   async #issueToken(request: {
@@ -428,21 +544,26 @@ export class Access {
       created_at: this.#time(),
       expires_at: new Date(this.#clock.now().getTime() + request.hours * 3_600_000).toISOString(),
       last_used_at: null,
+      parent_id: null,
     };
+    await this.#insertToken(row);
+    return { secret, record: toToken(row) };
+  }
+
+  async #insertToken(row: TokenRow): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
       await tx.deleteFrom('access_tokens').where('expires_at', '<', this.#time()).execute();
       await tx.insertInto('access_tokens').values(row).execute();
-      if (request.kind === 'service') return;
+      if (row.kind === 'service') return;
       await this.#journal.record(tx, {
-        kind: request.kind === 'robot' ? 'token.created' : 'session.opened',
+        kind: row.kind === 'robot' ? 'token.created' : 'session.opened',
         project: null,
-        actor: request.createdBy,
-        subject: `token:${request.name}`,
+        actor: row.created_by,
+        subject: `token:${row.name}`,
         body: { id: row.id, kind: row.kind, expiresAt: row.expires_at },
       });
     });
     this.#journal.committed();
-    return { secret, record: toToken(row) };
   }
 
   async #noteUse(row: TokenRow): Promise<void> {
@@ -504,6 +625,10 @@ export class Access {
 
 function hashOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
+}
+
+function certificateHash(fingerprint: string): string {
+  return CERTIFICATE_PREFIX + fingerprint.replaceAll(':', '').toLowerCase();
 }
 
 function principalOf(user: UserRow, tokenId: string | null): Principal {

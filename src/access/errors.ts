@@ -11,6 +11,55 @@ export const accessFault = defineFaults({
     en: { what: 'the token is not accepted', why: 'it is unknown, expired or revoked', remedy: 'darsena login' },
     es: { what: 'no se acepta el token', why: 'es desconocido, caducó o fue revocado', remedy: 'darsena login' },
   },
+  'access.certificate-needed': {
+    kind: 'unauthenticated',
+    en: { what: 'this port asks for a client certificate', why: 'none was shown', remedy: 'darsena login' },
+    es: { what: 'este puerto pide un certificado de cliente', why: 'no se presentó ninguno', remedy: 'darsena login' },
+  },
+  'access.certificate-foreign': {
+    kind: 'unauthenticated',
+    en: {
+      what: 'the client certificate is not accepted',
+      why: 'the authority of this instance did not sign it ({reason})',
+      remedy: 'darsena login',
+    },
+    es: {
+      what: 'no se acepta el certificado de cliente',
+      why: 'no lo firmó la autoridad de esta instancia ({reason})',
+      remedy: 'darsena login',
+    },
+  },
+  'access.certificate-expired': {
+    kind: 'unauthenticated',
+    en: {
+      what: 'the login has expired',
+      why: 'its certificate is good for twelve hours',
+      remedy: 'darsena login, or on the machine itself: darsena up',
+    },
+    es: {
+      what: 'la sesión ha caducado',
+      why: 'su certificado vale doce horas',
+      remedy: 'darsena login, o en la propia máquina: darsena up',
+    },
+  },
+  'access.login-ended': {
+    kind: 'unauthenticated',
+    en: {
+      what: 'the login is over',
+      why: 'it was ended, or its person or robot is no longer known here',
+      remedy: 'darsena login, or on the machine itself: darsena up',
+    },
+    es: {
+      what: 'la sesión ha terminado',
+      why: 'se cerró, o su persona o robot ya no existe aquí',
+      remedy: 'darsena login, o en la propia máquina: darsena up',
+    },
+  },
+  'access.certificate-kind': {
+    kind: 'forbidden',
+    en: { what: 'this certificate opens another door', why: 'it is that of a {kind}; {expected} is asked for here' },
+    es: { what: 'este certificado abre otra puerta', why: 'es de clase {kind}; aquí se pide {expected}' },
+  },
   'access.credentials-wrong': {
     kind: 'unauthenticated',
     en: { what: 'login failed', why: 'the name or the password is wrong' },

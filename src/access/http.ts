@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Writable } from 'node:stream';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -52,6 +54,10 @@ export interface ApiOptions {
   readonly instance: string;
   readonly log: Log;
   readonly authenticate: (secret: string) => Promise<Principal>;
+  /** Who a request's client certificate names; null at a port that asks for none, where cookies and tokens count. */
+  readonly authenticateCertificate?: (request: IncomingMessage) => Promise<Principal> | null;
+  /** Told of every answer being given to somebody, so that it can be cut with their login. */
+  readonly opened?: (principal: Principal, response: Writable) => void;
 }
 
 /**
@@ -73,10 +79,12 @@ export function createApi(options: ApiOptions): ApiApp {
     if (route.config?.action === undefined)
       throw new TypeError(`route ${String(route.method)} ${route.url} names no action`);
   });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config?.action;
     if (action === undefined || action === 'public') return;
-    request.principal = await options.authenticate(credentialOf(request, options.instance));
+    request.principal = await (options.authenticateCertificate?.(request.raw) ??
+      options.authenticate(credentialOf(request, options.instance)));
+    options.opened?.(request.principal, reply.raw);
     if (action === 'any') return;
     const project = (request.params as { project?: string } | undefined)?.project ?? null;
     const member = request.routeOptions.config?.repositoryIn;

@@ -1,4 +1,13 @@
-export { Access, type Issued, type Token, type User } from './access.ts';
+export {
+  Access,
+  type Certified,
+  type CertifyClient,
+  type ClientCertificate,
+  type Issued,
+  type Proof,
+  type Token,
+  type User,
+} from './access.ts';
 export {
   type Action,
   actionsOf,

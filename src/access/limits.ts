@@ -1,6 +1,6 @@
 /** A login code from `up`: long enough to walk to a browser, short enough that a scroll-back leaks nothing. */
 export const CODE_MINUTES = 10;
-/** A console session and the CLI's token: one working day. */
+/** A console session and a command line's certificate: one working day. */
 export const SESSION_HOURS = 12;
 /** NIST SP 800-63B section 5.1.1.2: at least 8 (we ask 10), at least 64 accepted, no composition rules. */
 export const PASSWORD_LENGTH_MIN = 10;
@@ -12,6 +12,8 @@ export const LOGIN_FAILURES_MAX = 10;
 export const LOGIN_REST_MS = 60_000;
 /** Names kept in the failure table; older ones fall out. */
 export const LOGIN_NAMES_MAX = 10_000;
+/** A stream is cut this long after its login was ended: the answer to who ended it still leaves. */
+export const STREAM_END_MS = 200;
 /** A token lives at most a year. */
 export const TOKEN_DAYS_MAX = 365;
 /**

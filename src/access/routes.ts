@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Access, User } from './access.ts';
+import type { Access, CertifyClient, User } from './access.ts';
 import { isRole, type Principal, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
 import { type ApiApp, readCookie, sessionCookie } from './http.ts';
@@ -16,9 +16,15 @@ const grant = z.object({
 
 export function registerAccessRoutes(
   app: ApiApp,
-  options: { readonly access: Access; readonly instance: string; readonly consoleUrl: string },
+  options: {
+    readonly access: Access;
+    readonly instance: string;
+    readonly consoleUrl: string;
+    /** Signs client certificates, and where they are good: the port for mutual TLS. */
+    readonly mutual: { readonly certify: CertifyClient; readonly port: number; readonly authorityPem: string };
+  },
 ): void {
-  const { access, instance, consoleUrl } = options;
+  const { access, instance, consoleUrl, mutual } = options;
   const cookie = sessionCookie(instance);
   const setCookie = (secret: string): string =>
     `${cookie}=${secret}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=${SESSION_HOURS * 3600}`;
@@ -56,27 +62,41 @@ export function registerAccessRoutes(
     config: { action: 'public' },
     schema: { body: z.object({ name: z.string().max(200), password: z.string().max(1024) }) },
     handler: async (request, reply) => {
-      const { secret, user } = await access.login(request.body.name, request.body.password, 'session');
+      const { secret, user } = await access.login(request.body.name, request.body.password);
       void reply.header('set-cookie', setCookie(secret));
       return { me: describe(user) };
     },
   });
   app.route({
     method: 'POST',
-    url: '/api/v1/session/token',
+    url: '/api/v1/session/certificate',
     config: { action: 'public' },
     schema: {
-      body: z.union([
-        z.object({ name: z.string().max(200), password: z.string().max(1024) }),
-        z.object({ code: z.string().min(1).max(200) }),
-      ]),
+      body: z.object({
+        /** A certificate request in PEM (PKCS #10, P-256); the network room bounds and reads it. */
+        request: z.string().max(16 * 1024),
+        proof: z.union([
+          z.strictObject({ code: z.string().min(1).max(200) }),
+          z.strictObject({ name: z.string().max(200), password: z.string().max(1024) }),
+          z.strictObject({ token: z.string().min(1).max(512) }),
+        ]),
+      }),
     },
     handler: async (request) => {
-      const { body } = request;
-      const issued =
-        'code' in body ? await access.exchangeCode(body.code) : await access.login(body.name, body.password, 'cli');
-      return { token: issued.secret, expiresAt: issued.record.expiresAt, me: describe(issued.user) };
+      const { certificatePem, expiresAt, principal } = await access.certify(
+        request.body.proof,
+        request.body.request,
+        mutual.certify,
+      );
+      return { certificate: certificatePem, expiresAt, port: mutual.port, me: describePrincipal(principal) };
     },
+  });
+  app.route({
+    method: 'GET',
+    url: '/ca.pem',
+    // A certificate is public; whoever fetches it here compares its fingerprint with one they were told.
+    config: { action: 'public' },
+    handler: async (_request, reply) => reply.type('application/x-pem-file').send(mutual.authorityPem),
   });
   app.route({
     method: 'DELETE',

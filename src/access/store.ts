@@ -29,6 +29,8 @@ export interface AccessTables {
     created_at: string;
     expires_at: string;
     last_used_at: string | null;
+    /** The robot's token that a robot's certificate was got with, and ends with. */
+    parent_id: string | null;
   };
 }
 
@@ -87,6 +89,12 @@ export const accessMigrations: readonly Migration[] = [
         update access_tokens set owner_id = (
           select id from access_users where 'user:' || access_users.name = access_tokens.created_by
         ) where kind = 'robot'`.execute(db);
+    },
+  },
+  {
+    name: '0020-access-certificates',
+    async up(db) {
+      await db.schema.alterTable('access_tokens').addColumn('parent_id', 'text').execute();
     },
   },
 ];

@@ -42,6 +42,7 @@ import {
 } from './limits.ts';
 
 const DAY_MS = 86_400_000;
+const HOURS_OF_DAY = 24;
 const OID = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
   commonName: '2.5.4.3',
@@ -223,10 +224,11 @@ export function createRequest(options: { subject: string }): { requestPem: strin
 export function signRequest(
   authority: Authority,
   requestPem: string,
-  options: { subject: string; days?: number },
+  options: { subject: string } & ({ days?: number } | { hours: number }),
 ): { certificatePem: string } {
   const publicKey = verifyRequest(requestPem);
-  const { subject, days = 90 } = options;
+  const { subject } = options;
+  const days = 'hours' in options ? options.hours / HOURS_OF_DAY : (options.days ?? 90);
   return { certificatePem: issue(authority, { subject, publicKey, days, usage: OID.clientAuth }) };
 }
 

@@ -1,7 +1,9 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex, Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import type { Kysely } from 'kysely';
 import {
@@ -9,8 +11,10 @@ import {
   type AccessTables,
   accessFault,
   accessMigrations,
+  type CertifyClient,
   createApi,
   createVault,
+  type Principal,
   registerAccessRoutes,
 } from '../access/index.ts';
 import {
@@ -42,7 +46,7 @@ import { EventStream, maySeeOperation } from './control/events.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
-import { listenAgents, listenLocal, listenPublic } from './control/listeners.ts';
+import { certificateOf, listenLocal, listenMutual, listenPublic } from './control/listeners.ts';
 import { wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
 import { registerPlatformRoutes } from './control/platform-routes.ts';
@@ -235,9 +239,23 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await journal.settled();
   await access.ensureAdministrator(FIRST_ADMINISTRATOR);
 
-  const authenticate = (secret: string) => access.authenticate(secret);
-  const app = createApi({ instance: instance.name, log, authenticate });
-  registerAccessRoutes(app, { access, instance: instance.name, consoleUrl });
+  const doors = {
+    authenticate: (secret: string) => access.authenticate(secret),
+    authenticateCertificate: (request: IncomingMessage) => {
+      const certificate = certificateOf(request);
+      return certificate === null ? null : access.authenticateCertificate(certificate);
+    },
+    opened: (principal: Principal, stream: Writable) => access.hold(principal, stream),
+  };
+  const certify: CertifyClient = (request, { subject, hours }) =>
+    signRequest(keys.authority, request, { subject, hours }).certificatePem;
+  const app = createApi({ instance: instance.name, log, ...doors });
+  registerAccessRoutes(app, {
+    access,
+    instance: instance.name,
+    consoleUrl,
+    mutual: { certify, port: instance.ports.agents, authorityPem: keys.authority.certificatePem },
+  });
   registerRegistryRoutes(app, registry, { describe: describeImages({ scans, trust, admit, respond, journal }) });
   registerAdvisoryRoutes(app, {
     store: advisories,
@@ -304,14 +322,17 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     serverKey: keys.registryKey,
     service: instance.name,
   });
-  const sessions = { hosts, deployments, journal, db, authenticate, log };
+  const sessions = { hosts, deployments, journal, db, ...doors, log };
+  const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);
   const listenOptions = { keys, bind: instance.bind, log };
   const publicServer = await listenPublic(
-    { app, registry: registryHandler, onUpgrade: (request, socket) => openSession(sessions, request, socket) },
+    { app, registry: registryHandler, onUpgrade },
     { ...listenOptions, port: instance.ports.console },
   );
-  const agentServer = await listenAgents(
+  const mutualServer = await listenMutual(
     {
+      app,
+      onUpgrade,
       join: joinHost,
       link: (host, socket) => hosts.accept(host, socket),
       session: (_host, session, socket) => hosts.openSession(session, socket),
@@ -338,7 +359,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;
       publicServer.setSecureContext({ cert, key });
       hosts.broadcast({ type: 'edge-certificate', certificate: renewed.published });
-      agentServer.setSecureContext({ cert, key, ca: renewed.authority.certificatePem });
+      mutualServer.setSecureContext({ cert, key, ca: renewed.authority.certificatePem });
     }),
   ];
   for (const promotion of await deployments.approvedPromotions()) await pipeline.approved(promotion);
@@ -352,7 +373,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   for (const timer of timers) clearInterval(timer);
   events.close();
   hosts.close();
-  for (const server of [publicServer, agentServer, localServer]) {
+  for (const server of [publicServer, mutualServer, localServer]) {
     server.close();
     server.closeAllConnections();
   }
@@ -391,14 +412,17 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     return { certificate: certificatePem, verdictKey: verdictKey.publicKeyPem };
   }
 
-  async function answerLocal(path: string): Promise<Json> {
+  async function answerLocal(path: string, body: Json): Promise<Json> {
+    if (path === '/local/ready') return {};
     if (path === '/local/login-code') {
       const issued = await access.issueCode(FIRST_ADMINISTRATOR, 'platform');
       return { code: issued.code, expiresAt: issued.expiresAt };
     }
-    if (path === '/local/token') {
-      const issued = await access.issueCliToken(FIRST_ADMINISTRATOR);
-      return { token: issued.secret, expiresAt: issued.record.expiresAt };
+    if (path === '/local/certificate') {
+      const { request } = body as { request?: unknown };
+      if (typeof request !== 'string') throw accessFault('access.request-invalid', { why: 'expected request' });
+      const { certificatePem, expiresAt } = await access.certifyUser(FIRST_ADMINISTRATOR, request, certify);
+      return { certificate: certificatePem, expiresAt };
     }
     throw accessFault('access.route-unknown', { path });
   }

@@ -55,7 +55,15 @@ export interface CliApi {
     onEvent: (event: ServerEvent) => boolean | undefined | Promise<boolean | undefined>,
   ): Promise<void>;
   /** For what HTTP requests cannot do (an interactive exec): the address, the pinned authority and the token. */
-  connection(): Promise<{ readonly url: string; readonly ca: string; readonly token: string }>;
+  connection(): Promise<CliConnection>;
+}
+
+/** How a command line reaches its platform: by mutual TLS, or, as a robot in a pipeline, with a bearer token. */
+export interface CliConnection {
+  readonly url: string;
+  /** The pinned authority, the only one trusted; with a certificate and its key, PEM, by mutual TLS. */
+  readonly tls: { readonly ca: string; readonly cert?: string; readonly key?: string };
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface ServerEvent {

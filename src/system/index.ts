@@ -3,6 +3,7 @@ export {
   type CliApi,
   type CliAsk,
   type CliColumn,
+  type CliConnection,
   type CliPrint,
   type CliProgram,
   type OperationView,

@@ -38,7 +38,7 @@ export interface Person {
   readonly home: string;
   readonly environment: Record<string, string>;
   darsena(...args: string[]): Promise<Ran>;
-  /** REST with the token of this person's login. */
+  /** REST with the certificate of this person's login. */
   api<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
 }
 
@@ -131,18 +131,17 @@ export async function openGround(): Promise<Ground> {
       },
       async api<T>(method: string, path: string, body?: unknown): Promise<T> {
         const login = JSON.parse(await readFile(join(home, '.config', 'darsena', `${name}.json`), 'utf8')) as {
-          url: string;
+          api: string;
           ca: string;
-          token: string;
+          certificate: string;
+          key: string;
         };
         const text = body === undefined ? undefined : JSON.stringify(body);
-        const answer = await ask(`${login.url}/api/v1${path}`, {
+        const answer = await ask(`${login.api}/api/v1${path}`, {
           method,
           ca: login.ca,
-          headers: {
-            authorization: `Bearer ${login.token}`,
-            ...(text === undefined ? {} : { 'content-type': 'application/json' }),
-          },
+          client: { cert: login.certificate, key: login.key },
+          headers: text === undefined ? {} : { 'content-type': 'application/json' },
           ...(text === undefined ? {} : { body: text }),
         });
         assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${answer.text}`);
@@ -259,7 +258,13 @@ async function podman(environment: Readonly<Record<string, string>>, args: reado
 
 async function ask(
   address: string,
-  options: { method: string; ca: string; headers: Record<string, string>; body?: string },
+  options: {
+    method: string;
+    ca: string;
+    client?: { cert: string; key: string };
+    headers: Record<string, string>;
+    body?: string;
+  },
 ): Promise<Answer> {
   const url = new URL(address);
   return new Promise((resolve, reject) => {
@@ -273,6 +278,7 @@ async function ask(
         servername: url.hostname,
         headers: { ...options.headers, host: url.host },
         ca: options.ca,
+        ...options.client,
         agent: false,
         timeout: REQUEST_MS_MAX,
       },

@@ -17,14 +17,13 @@ const skip = await missingPart();
 suite('bad input', { skip, timeout: 300_000 }, () => {
   const ground = new FaultGround();
   let url: string;
-  let token: string;
   let running: { pod: string; pid: number }[];
 
   /** Issues a robot's token as the logged-in administrator. */
   async function issue(name: string, role: string, project: string): Promise<string> {
-    const answer = await call('POST', '/api/v1/tokens', token, { name, role, project, days: 1 });
-    assert.equal(answer.status, 200, answer.body);
-    return (JSON.parse(answer.body) as { token: string }).token;
+    const made = await ground.darsena('token', 'create', name, '--role', `${role}@${project}`, '--days', '1', '--json');
+    assert.equal(made.code, 0, made.stderr);
+    return (JSON.parse(made.stdout) as { token: string }).token;
   }
 
   async function call(
@@ -55,7 +54,7 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
   before(async () => {
     await ground.open();
     const path = join(ground.home, '.config', 'darsena', `${ground.name}.json`);
-    ({ url, token } = JSON.parse(await readFile(path, 'utf8')) as { url: string; token: string });
+    ({ url } = JSON.parse(await readFile(path, 'utf8')) as { url: string });
     await ground.deploys();
     running = await ground.containers();
     assert.equal(running.length, 3);

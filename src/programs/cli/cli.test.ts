@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   type CliProgram,
   defineFaults,
+  EXIT_CODE,
+  type Fault,
   type Language,
   type OperationView,
   type StepView,
@@ -11,7 +16,7 @@ import {
 import { parseEvents, readProblem } from './client.ts';
 import { COMMANDS } from './commands.ts';
 import { complete } from './completion.ts';
-import { readCredentials } from './credentials.ts';
+import { credentialsPath, readConnection, writeCredentials } from './credentials.ts';
 import { type CommandUnit, createFrame, type Frame, forInstance, formatError, unitsFor } from './frame.ts';
 import { formatBytes, formatDuration, formatTable, type PrintTarget, printable } from './print.ts';
 import { createLineView, createTreeView } from './progress.ts';
@@ -200,10 +205,48 @@ test('an error reply that is no problem document still becomes one', () => {
   assert.equal(readProblem(404, '/x', '{"title":"t","code":"c","kind":"not-found"}').code, 'c');
 });
 
-test('credentials: missing, expired and broken files each say so', async () => {
+test('credentials: missing, expired and broken files each say so', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-login-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
   const now = new Date('2026-01-01T00:00:00Z');
-  const environment = { XDG_CONFIG_HOME: '/nonexistent' };
-  await assert.rejects(readCredentials('x', { now, environment }), { code: 'cli.not-logged-in' });
+  const environment = { XDG_CONFIG_HOME: folder };
+  const read = () => readConnection('x', { now, environment });
+  await assert.rejects(read(), { code: 'cli.not-logged-in' });
+  const login = {
+    url: 'https://localhost:7443',
+    api: 'https://localhost:7444',
+    ca: '-----BEGIN CERTIFICATE-----',
+    certificate: '-----BEGIN CERTIFICATE-----',
+    key: '-----BEGIN PRIVATE KEY-----',
+    expiresAt: '2026-01-01T00:00:01Z',
+  };
+  const path = credentialsPath('x', environment);
+  await writeCredentials(path, login, null);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  const { url, tls, headers } = await read();
+  assert.deepEqual([url, tls.key, headers], ['https://localhost:7444', login.key, {}]);
+  await writeCredentials(path, { ...login, expiresAt: now.toISOString() }, null);
+  await assert.rejects(read(), (error: Fault) => error.code === 'cli.login-expired' && EXIT_CODE[error.kind] === 5);
+  // What an older command line wrote: a bearer token.
+  await writeFile(path, JSON.stringify({ url: login.url, ca: login.ca, token: 'dtk_x', expiresAt: login.expiresAt }));
+  await assert.rejects(read(), { code: 'cli.credentials-broken' });
+});
+
+test('a robot’s token in the environment is never passed over for the login of the account', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-login-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const environment = { XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder, HOME: folder, DARSENA_TOKEN: 'dtk_robot' };
+  const read = (more: object) =>
+    readConnection('no-such-place', { now: new Date(), environment: { ...environment, ...more } });
+  await assert.rejects(read({}), { code: 'cli.token-alone' });
+  const ca = join(folder, 'ca.pem');
+  await writeFile(ca, 'authority');
+  await assert.rejects(read({ DARSENA_CA: ca }), { code: 'cli.token-alone' });
+  assert.deepEqual(await read({ DARSENA_CA: ca, DARSENA_URL: 'https://far.example:7443' }), {
+    url: 'https://far.example:7443',
+    tls: { ca: 'authority' },
+    headers: { authorization: 'Bearer dtk_robot' },
+  });
 });
 
 function step(part: Partial<StepView> & { id: string }): StepView {

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   type CliApi,
+  type CliConnection,
   Fault,
   type Json,
   type Language,
@@ -11,7 +12,6 @@ import {
   ProblemReply,
   type ServerEvent,
 } from '../../system/index.ts';
-import type { Credentials } from './credentials.ts';
 import { cliFault } from './errors.ts';
 
 /** A JSON reply that the CLI holds whole: the longest list page and scan report are below it by far. */
@@ -25,15 +25,15 @@ const BASE = '/api/v1';
 
 type Body = { readonly json: unknown } | { readonly stream: AsyncIterable<Uint8Array>; readonly contentType: string };
 
-/** The REST client of the CLI: HTTPS with the instance's own authority pinned and nothing else trusted. */
+/** The REST client of the CLI: mutual TLS with the instance's own authority pinned and nothing else trusted. */
 export class ApiClient implements CliApi {
-  readonly #credentials: () => Promise<Credentials>;
+  readonly #connection: () => Promise<CliConnection>;
   readonly #language: Language;
   readonly #signal: AbortSignal;
   #agent: Agent | null = null;
 
-  constructor(options: { credentials: () => Promise<Credentials>; language: Language; signal: AbortSignal }) {
-    this.#credentials = options.credentials;
+  constructor(options: { connection: () => Promise<CliConnection>; language: Language; signal: AbortSignal }) {
+    this.#connection = options.connection;
     this.#language = options.language;
     this.#signal = options.signal;
   }
@@ -83,9 +83,8 @@ export class ApiClient implements CliApi {
     }
   }
 
-  async connection(): Promise<{ url: string; ca: string; token: string }> {
-    const { url, ca, token } = await this.#credentials();
-    return { url, ca, token };
+  connection(): Promise<CliConnection> {
+    return this.#connection();
   }
 
   close(): void {
@@ -106,8 +105,8 @@ export class ApiClient implements CliApi {
   /** Sends and answers the reply's head; a reply other than 2xx is thrown. */
   async #send(method: string, path: string, body: Body | undefined, accept: string): Promise<IncomingMessage> {
     this.#signal.throwIfAborted();
-    const { url, ca, token } = await this.#credentials();
-    this.#agent ??= new Agent({ ca, keepAlive: true, minVersion: 'TLSv1.3' });
+    const { url, tls, headers } = await this.#connection();
+    this.#agent ??= new Agent({ ...tls, keepAlive: true, minVersion: 'TLSv1.3' });
     const call = request(new URL(BASE + path, url), {
       method,
       agent: this.#agent,
@@ -115,7 +114,7 @@ export class ApiClient implements CliApi {
       headers: {
         accept,
         'accept-language': this.#language,
-        authorization: `Bearer ${token}`,
+        ...headers,
         ...(body === undefined ? {} : { 'content-type': 'json' in body ? 'application/json' : body.contentType }),
       },
     });
@@ -144,14 +143,19 @@ export class ApiClient implements CliApi {
   async #explain(error: unknown): Promise<unknown> {
     if (this.#signal.aborted) return this.#signal.reason;
     if (error instanceof Fault || error instanceof ProblemReply) return error;
-    const { url } = await this.#credentials();
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    // X509 verify codes of OpenSSL as Node spells them
-    if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(code)) {
-      return cliFault('cli.untrusted', { url, reason: code }, { cause: error });
-    }
-    return cliFault('cli.unreachable', { url, reason: message || code }, { cause: error });
+    const { url } = await this.#connection();
+    return explainFailure(url, error as NodeJS.ErrnoException);
   }
+}
+
+/** What a broken connection means to the person: `cli.untrusted` or `cli.unreachable`. */
+export function explainFailure(url: string, error: NodeJS.ErrnoException): Fault {
+  const { code = '', message } = error;
+  // X509 verify codes of OpenSSL as Node spells them
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(code)) {
+    return cliFault('cli.untrusted', { url, reason: code }, { cause: error });
+  }
+  return cliFault('cli.unreachable', { url, reason: message || code }, { cause: error });
 }
 
 /** A problem document, or what stands in for one when something before the platform answered. */

@@ -2,15 +2,21 @@ import { readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { runCommand } from '../../system/index.ts';
+import { type CliConnection, runCommand } from '../../system/index.ts';
+import { findInstance, instanceFiles, localUrl } from '../setup/instance.ts';
 import { cliFault } from './errors.ts';
 
 /** What the CLI of one account needs to speak to one instance; a 0600 file of that account. */
 const credentials = z.object({
+  /** The public port: console, registry, the next login. */
   url: z.url({ protocol: /^https$/ }),
+  /** The port for mutual TLS. */
+  api: z.url({ protocol: /^https$/ }),
   /** The instance's authority, PEM; nothing else is trusted. */
   ca: z.string().includes('BEGIN CERTIFICATE'),
-  token: z.string().min(1),
+  certificate: z.string().includes('BEGIN CERTIFICATE'),
+  /** PKCS #8, PEM; made by this account and nowhere else. */
+  key: z.string().includes('PRIVATE KEY'),
   expiresAt: z.string(),
 });
 export type Credentials = z.infer<typeof credentials>;
@@ -28,33 +34,55 @@ export function credentialsPath(instance: string, environment: NodeJS.ProcessEnv
 }
 
 /**
- * The caller's credentials: DARSENA_URL, DARSENA_TOKEN and DARSENA_CA (a file) when all are set, else the file.
- * @throws Fault `cli.not-logged-in`, `cli.token-expired`, `cli.credentials-broken`
+ * How the caller speaks to the instance: as the robot of DARSENA_TOKEN when it is set, else with the login's certificate.
+ * @throws Fault `cli.not-logged-in`, `cli.login-expired`, `cli.credentials-broken`, `cli.token-alone`
  */
-export async function readCredentials(
+export async function readConnection(
   instance: string,
   options: { now: Date; environment?: NodeJS.ProcessEnv },
-): Promise<Credentials> {
+): Promise<CliConnection> {
   const environment = options.environment ?? process.env;
-  const { DARSENA_URL: url, DARSENA_TOKEN: token, DARSENA_CA: caPath } = environment;
-  if (url !== undefined && token !== undefined && caPath !== undefined) {
-    return { url, token, ca: await readFile(caPath, 'utf8'), expiresAt: '9999-12-31T00:00:00Z' };
+  const token = environment['DARSENA_TOKEN'];
+  if (token !== undefined && token !== '') return connectAsRobot(instance, token, environment);
+  const found = await readCredentials(instance, environment);
+  if (new Date(found.expiresAt) <= options.now) {
+    throw cliFault('cli.login-expired', { instance, expiresAt: found.expiresAt });
   }
+  return connectionOf(found);
+}
+
+export function connectionOf({ api, ca, certificate, key }: Credentials): CliConnection {
+  return { url: api, tls: { ca, cert: certificate, key }, headers: {} };
+}
+
+/** The address and authority are DARSENA_URL and DARSENA_CA (a file), or those of the instance on this machine. */
+async function connectAsRobot(instance: string, token: string, environment: NodeJS.ProcessEnv): Promise<CliConnection> {
+  const { DARSENA_URL: url, DARSENA_CA: caPath } = environment;
+  const local = url !== undefined && caPath !== undefined ? null : await findInstance(instance, environment);
+  const address = url ?? (local === null ? undefined : localUrl(local));
+  const authority = caPath ?? (local === null ? undefined : instanceFiles(local).ca);
+  if (address === undefined || authority === undefined) {
+    throw cliFault('cli.token-alone', { name: address === undefined ? 'DARSENA_URL' : 'DARSENA_CA', instance });
+  }
+  const ca = await readFile(authority, 'utf8');
+  return { url: address, tls: { ca }, headers: { authorization: `Bearer ${token}` } };
+}
+
+/** The caller's login file, whether or not it has expired. @throws Fault `cli.not-logged-in`, `cli.credentials-broken` */
+export async function readCredentials(
+  instance: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<Credentials> {
   const path = credentialsPath(instance, environment);
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') throw cliFault('cli.not-logged-in', { instance, path });
     throw cliFault('cli.credentials-broken', { path, reason: cause.message }, { cause });
   });
-  let found: Credentials;
   try {
-    found = credentials.parse(JSON.parse(text));
+    return credentials.parse(JSON.parse(text));
   } catch (cause) {
     throw cliFault('cli.credentials-broken', { path, reason: 'it is not what `darsena login` writes' }, { cause });
   }
-  if (new Date(found.expiresAt) <= options.now) {
-    throw cliFault('cli.token-expired', { instance, expiresAt: found.expiresAt });
-  }
-  return found;
 }
 
 /** Folder and path are its arguments; the content comes on standard input. */

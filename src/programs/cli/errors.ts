@@ -40,25 +40,25 @@ export const cliFault = defineFaults({
     kind: 'unauthenticated',
     en: {
       what: 'this account is not logged in to the instance "{instance}"',
-      why: 'there is no token in {path}',
+      why: 'there is no login in {path}',
       remedy: 'darsena up   (on the machine itself) or: darsena login',
     },
     es: {
       what: 'esta cuenta no tiene sesión en la instancia "{instance}"',
-      why: 'no hay testigo en {path}',
+      why: 'no hay sesión en {path}',
       remedy: 'darsena up   (en la propia máquina) o bien: darsena login',
     },
   },
-  'cli.token-expired': {
+  'cli.login-expired': {
     kind: 'unauthenticated',
     en: {
       what: 'the login to the instance "{instance}" has expired',
-      why: 'its token was good until {expiresAt}',
+      why: 'its certificate was good until {expiresAt}',
       remedy: 'darsena up   (on the machine itself) or: darsena login',
     },
     es: {
       what: 'la sesión en la instancia "{instance}" ha caducado',
-      why: 'su testigo valía hasta {expiresAt}',
+      why: 'su certificado valía hasta {expiresAt}',
       remedy: 'darsena up   (en la propia máquina) o bien: darsena login',
     },
   },
@@ -67,12 +67,25 @@ export const cliFault = defineFaults({
     en: {
       what: 'cannot use the credentials in {path}',
       why: '{reason}',
-      remedy: 'darsena login',
+      remedy: 'darsena up   (on the machine itself) or: darsena login',
     },
     es: {
       what: 'no se pueden usar las credenciales de {path}',
       why: '{reason}',
-      remedy: 'darsena login',
+      remedy: 'darsena up   (en la propia máquina) o bien: darsena login',
+    },
+  },
+  'cli.token-alone': {
+    kind: 'invalid',
+    en: {
+      what: 'DARSENA_TOKEN is set, but not where it is good',
+      why: 'the instance "{instance}" is not on this machine, and {name} is not set',
+      remedy: 'set DARSENA_URL (https://HOST:PORT) and DARSENA_CA (the file of its authority)',
+    },
+    es: {
+      what: 'DARSENA_TOKEN está puesto, pero no dónde vale',
+      why: 'la instancia "{instance}" no está en esta máquina, y {name} no está puesto',
+      remedy: 'poner DARSENA_URL (https://HOST:PUERTO) y DARSENA_CA (el archivo de su autoridad)',
     },
   },
   'cli.unreachable': {
@@ -115,6 +128,11 @@ export const cliFault = defineFaults({
     kind: 'internal',
     en: { what: 'stopped by Ctrl-C' },
     es: { what: 'interrumpido con Ctrl-C' },
+  },
+  'cli.authority-declined': {
+    kind: 'needs',
+    en: { what: 'nobody was logged in', why: 'the authority of {url} was not accepted' },
+    es: { what: 'no se inició sesión', why: 'no se aceptó la autoridad de {url}' },
   },
   'cli.fingerprint': {
     kind: 'refused',

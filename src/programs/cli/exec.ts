@@ -135,7 +135,7 @@ async function runSession(cli: CliProgram, session: Session): Promise<number> {
 }
 
 async function openSession(cli: CliProgram, session: Session): Promise<Duplex> {
-  const { url, ca, token } = await cli.api.connection();
+  const { url, tls, headers } = await cli.api.connection();
   const query = new URLSearchParams({ kind: session.kind });
   for (const key of ['env', 'container', 'replica'] as const) {
     const value = session[key];
@@ -152,12 +152,13 @@ async function openSession(cli: CliProgram, session: Session): Promise<Duplex> {
   }
   const address = new URL(`/api/v1/projects/${session.project}/workloads/${session.workload}/session?${query}`, url);
   const request = httpsRequest(address, {
-    ca,
+    ...tls,
+    minVersion: 'TLSv1.3',
     agent: false,
     headers: {
       connection: 'Upgrade',
       upgrade: SESSION_PROTOCOL,
-      authorization: `Bearer ${token}`,
+      ...headers,
       'accept-language': cli.language,
     },
   });

@@ -13,7 +13,7 @@ import {
 import { instanceName } from '../setup/instance.ts';
 import { createAsk } from './ask.ts';
 import { ApiClient } from './client.ts';
-import { readCredentials } from './credentials.ts';
+import { readConnection } from './credentials.ts';
 import { cliFault } from './errors.ts';
 import { createProgram, HELP_WORDS, usageFault } from './help.ts';
 import { createView, followOperation } from './operations.ts';
@@ -92,7 +92,7 @@ export function createFrame(options: {
   const instance = (): string => instanceName(program.opts<{ instance?: string }>().instance, environment);
   const print = createPrint(target, language, clock, choices);
   const api = new ApiClient({
-    credentials: () => readCredentials(instance(), { now: clock.now(), environment }),
+    connection: () => readConnection(instance(), { now: clock.now(), environment }),
     language,
     signal: interrupt.signal,
   });

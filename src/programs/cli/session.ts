@@ -2,16 +2,29 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { z } from 'zod';
-import { type CliProgram, ProblemReply } from '../../system/index.ts';
-import { findInstance, instanceFiles } from '../setup/instance.ts';
-import { readProblem } from './client.ts';
-import { credentialsPath, readCredentials, removeCredentials, writeCredentials } from './credentials.ts';
+import { createRequest } from '../../network/index.ts';
+import { type CliProgram, Fault, ProblemReply } from '../../system/index.ts';
+import { findInstance, instanceFiles, localUrl } from '../setup/instance.ts';
+import { explainFailure, readProblem } from './client.ts';
+import {
+  type Credentials,
+  credentialsPath,
+  readConnection,
+  readCredentials,
+  removeCredentials,
+  writeCredentials,
+} from './credentials.ts';
 import { cliFault } from './errors.ts';
 
 const LOGIN_TIMEOUT_MS = 15_000;
-/** A token and a name: a few hundred characters. */
+/** A certificate and a name: two thousand characters. */
 const REPLY_CHARACTERS_MAX = 64 * 1024;
-const issuedToken = z.object({ token: z.string(), expiresAt: z.string(), me: z.object({ name: z.string() }) });
+const issuedCertificate = z.object({
+  certificate: z.string(),
+  expiresAt: z.string(),
+  port: z.number().int().min(1).max(65_535),
+  me: z.object({ name: z.string() }),
+});
 
 interface LoginOptions {
   readonly url?: string;
@@ -19,12 +32,24 @@ interface LoginOptions {
   readonly fingerprint?: string;
   readonly user?: string;
   readonly code?: string;
+  readonly tokenFile?: string;
+}
+
+/** Where a platform answers, and the authority that is trusted there and nowhere else. */
+interface Place {
+  readonly url: string;
+  readonly ca: string;
 }
 
 export function sessionCommands(cli: CliProgram): void {
   cli.program
     .command('login')
-    .description(cli.t({ en: 'log this account in', es: 'iniciar sesión con esta cuenta' }))
+    .description(
+      cli.t({
+        en: 'log this account in: make a key and get a certificate for it, good for twelve hours',
+        es: 'iniciar sesión con esta cuenta: crear una clave y obtener su certificado, válido doce horas',
+      }),
+    )
     .option(
       '--url <https-url>',
       cli.t({ en: 'the platform, when it is on another machine', es: 'la plataforma, si está en otra máquina' }),
@@ -32,36 +57,46 @@ export function sessionCommands(cli: CliProgram): void {
     .option('--ca <file>', cli.t({ en: 'its authority’s certificate', es: 'el certificado de su autoridad' }))
     .option(
       '--fingerprint <sha256>',
-      cli.t({ en: 'expected SHA-256 of that certificate', es: 'SHA-256 esperado de ese certificado' }),
+      cli.t({
+        en: 'expected SHA-256 of its authority, as `darsena up` printed it; then no file is needed',
+        es: 'SHA-256 esperado de su autoridad, como lo mostró `darsena up`; así no hace falta el archivo',
+      }),
     )
     .option('--user <name>', cli.t({ en: 'user name', es: 'nombre de usuario' }))
     .option(
       '--code <code>',
       cli.t({ en: 'a one-time code instead of a password', es: 'un código de un solo uso en vez de contraseña' }),
     )
+    .option(
+      '--token-file <file>',
+      cli.t({
+        en: 'as a robot: the file with its token, - for standard input',
+        es: 'como robot: el archivo con su token, - para la entrada estándar',
+      }),
+    )
     .action(async (options: LoginOptions) => {
-      const { url, ca } = await whereTo(cli, options);
-      const issued = await openSession(cli, { url, ca, options });
+      const place = await whereTo(cli, options);
+      const proof = await askProof(cli, options);
+      const { credentials, name } = await openLogin(cli, place, proof);
       const path = credentialsPath(cli.instance);
-      await writeCredentials(path, { url, ca, token: issued.token, expiresAt: issued.expiresAt }, null);
-      const { name } = issued.me;
+      await writeCredentials(path, credentials, null);
       cli.print.result({
-        en: `logged in as ${name} until ${issued.expiresAt} (${path})`,
-        es: `sesión iniciada como ${name} hasta ${issued.expiresAt} (${path})`,
+        en: `logged in as ${name} until ${credentials.expiresAt} (${path})`,
+        es: `sesión iniciada como ${name} hasta ${credentials.expiresAt} (${path})`,
       });
     });
 
   cli.program
     .command('logout')
-    .description(cli.t({ en: 'forget this account’s login', es: 'olvidar la sesión de esta cuenta' }))
+    .description(cli.t({ en: 'end this account’s login', es: 'terminar la sesión de esta cuenta' }))
     .action(async () => {
-      const known = await readCredentials(cli.instance, { now: new Date() }).catch(() => null);
+      const known = await readConnection(cli.instance, { now: new Date() }).catch(() => null);
       if (known !== null) {
-        // The file goes in any case; a platform that is away lets the token run out.
+        // The file goes in any case; a platform that is away lets the certificate run out.
         await cli.api.delete('/session').catch((error: unknown) => {
           cli.print.note({
-            en: `the platform could not be told (${(error as Error).message}); the token ends by itself at ${known.expiresAt}`,
-            es: `no se pudo avisar a la plataforma (${(error as Error).message}); el testigo caduca solo el ${known.expiresAt}`,
+            en: `the platform could not be told (${(error as Error).message}); the certificate ends by itself within twelve hours`,
+            es: `no se pudo avisar a la plataforma (${(error as Error).message}); el certificado caduca solo en menos de doce horas`,
           });
         });
       }
@@ -77,51 +112,119 @@ export function sessionCommands(cli: CliProgram): void {
     });
 }
 
-/** The platform's address and authority: as named, of the old credentials, or of the instance on this machine. */
-async function whereTo(cli: CliProgram, options: LoginOptions): Promise<{ url: string; ca: string }> {
+/** The platform's address and authority: as named, of the instance on this machine, or of the former login. */
+async function whereTo(cli: CliProgram, options: LoginOptions): Promise<Place> {
   const instance = await findInstance(cli.instance);
-  const caPath = options.ca ?? (instance === null ? undefined : instanceFiles(instance).ca);
-  const url = options.url ?? (instance === null ? undefined : `https://localhost:${instance.ports.console}`);
-  if (caPath === undefined || url === undefined) {
-    throw cliFault('cli.missing-argument', { name: caPath === undefined ? '--ca' : '--url', command: 'login ' });
-  }
-  const ca = await readFile(caPath, 'utf8');
-  if (options.fingerprint !== undefined) {
-    const actual = new X509Certificate(ca).fingerprint256.replaceAll(':', '').toLowerCase();
-    const wanted = options.fingerprint.replaceAll(':', '').toLowerCase();
-    if (actual !== wanted) throw cliFault('cli.fingerprint', { path: caPath, actual, wanted });
-  }
-  return { url, ca };
+  const former = await readCredentials(cli.instance).catch(() => null);
+  const local = instance === null ? undefined : localUrl(instance);
+  const url = options.url ?? local ?? former?.url;
+  if (url === undefined) throw cliFault('cli.missing-argument', { name: '--url', command: 'login ' });
+  if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
+    throw cliFault('cli.wrong-use', { reason: `--url: expected https://HOST:PORT, found "${url}"`, command: 'login ' });
+  const known =
+    options.ca !== undefined ? options.ca : instance !== null && url === local ? instanceFiles(instance).ca : undefined;
+  if (known !== undefined) return { url, ca: checkFingerprint(await readFile(known, 'utf8'), known, options) };
+  if (former !== null && former.url === url && options.fingerprint === undefined) return { url, ca: former.ca };
+  return { url, ca: await fetchAuthority(cli, url, options) };
 }
 
-/** Exchanges a one-time code, or a name and a password, for a token. */
-async function openSession(
-  cli: CliProgram,
-  to: { url: string; ca: string; options: LoginOptions },
-): Promise<z.infer<typeof issuedToken>> {
-  const { url, ca, options } = to;
+/** @returns the authority when it has the fingerprint named, or none was named. @throws Fault `cli.fingerprint` */
+function checkFingerprint(ca: string, path: string, options: LoginOptions): string {
+  if (options.fingerprint === undefined) return ca;
+  const actual = fingerprintOf(ca, path);
+  const wanted = options.fingerprint.replaceAll(':', '').toLowerCase();
+  if (actual !== wanted) throw cliFault('cli.fingerprint', { path, actual, wanted });
+  return ca;
+}
+
+function fingerprintOf(ca: string, path: string): string {
+  try {
+    return new X509Certificate(ca).fingerprint256.replaceAll(':', '').toLowerCase();
+  } catch (cause) {
+    throw cliFault('cli.strange-reply', { path, reason: 'it is no certificate' }, { cause });
+  }
+}
+
+/**
+ * The authority that a platform elsewhere says it has. Nothing is believed yet: it counts when its fingerprint is the one
+ * named, or when the person says that it is the one they were told.
+ */
+async function fetchAuthority(cli: CliProgram, url: string, options: LoginOptions): Promise<string> {
+  const place = new URL('/ca.pem', url).href;
+  const ca = await call(cli, { url: place, method: 'GET', tls: { rejectUnauthorized: false } });
+  if (options.fingerprint !== undefined) return checkFingerprint(ca, place, options);
+  const printed = new X509Certificate(ca).fingerprint256.toLowerCase();
+  const agreed = await cli.ask.confirm(
+    {
+      en: `The authority of ${url} has the SHA-256 fingerprint\n  ${printed}\nIs it the one that \`darsena up\` printed there?`,
+      es: `La autoridad de ${url} tiene la huella SHA-256\n  ${printed}\n¿Es la que mostró allí \`darsena up\`?`,
+    },
+    { remedy: 'darsena login --fingerprint SHA256   (or: --ca FILE)' },
+  );
+  if (!agreed) throw cliFault('cli.authority-declined', { url });
+  return ca;
+}
+
+async function askProof(cli: CliProgram, options: LoginOptions): Promise<Readonly<Record<string, string>>> {
+  if (options.code !== undefined) return { code: options.code };
+  if (options.tokenFile !== undefined) {
+    const path = options.tokenFile === '-' ? '/dev/stdin' : options.tokenFile;
+    const token = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+      throw cliFault('cli.wrong-use', { reason: `${path}: ${cause.message}`, command: 'login ' }, { cause });
+    });
+    return { token: token.trim() };
+  }
   const remedy = 'darsena login --code CODE';
-  const body =
-    options.code !== undefined
-      ? { code: options.code }
-      : {
-          name: options.user ?? (await cli.ask.text({ en: 'User:', es: 'Usuario:' }, { remedy })),
-          password: await cli.ask.text({ en: 'Password:', es: 'Contraseña:' }, { remedy, secret: true }),
-        };
-  const path = '/session/token';
-  const text = await new Promise<string>((resolve, reject) => {
+  return {
+    name: options.user ?? (await cli.ask.text({ en: 'User:', es: 'Usuario:' }, { remedy })),
+    password: await cli.ask.text({ en: 'Password:', es: 'Contraseña:' }, { remedy, secret: true }),
+  };
+}
+
+/** Makes a key on this machine and gets a certificate for it. */
+async function openLogin(
+  cli: CliProgram,
+  { url, ca }: Place,
+  proof: Readonly<Record<string, string>>,
+): Promise<{ credentials: Credentials; name: string }> {
+  const { requestPem, privateKeyPem } = createRequest({ subject: 'command line' });
+  const path = '/session/certificate';
+  const text = await call(cli, {
+    url: new URL(`/api/v1${path}`, url).href,
+    method: 'POST',
+    tls: { ca },
+    body: JSON.stringify({ request: requestPem, proof }),
+  });
+  const parsed = issuedCertificate.safeParse(JSON.parse(text));
+  if (!parsed.success) throw cliFault('cli.strange-reply', { path, reason: 'it is not a certificate' });
+  const { certificate, expiresAt, port, me } = parsed.data;
+  const api = new URL(url);
+  api.port = String(port);
+  return {
+    credentials: { url: new URL(url).origin, api: api.origin, ca, certificate, key: privateKeyPem, expiresAt },
+    name: me.name,
+  };
+}
+
+async function call(
+  cli: CliProgram,
+  options: { url: string; method: string; tls: { ca: string } | { rejectUnauthorized: false }; body?: string },
+): Promise<string> {
+  const { url, method, tls, body } = options;
+  return new Promise<string>((resolve, reject) => {
     const sent = request(
-      new URL(`/api/v1${path}`, url),
+      url,
       {
-        method: 'POST',
-        ca,
+        method,
+        ...tls,
+        agent: false,
         minVersion: 'TLSv1.3',
         timeout: LOGIN_TIMEOUT_MS,
         signal: cli.signal,
         headers: {
-          'content-type': 'application/json',
-          accept: 'application/json',
+          accept: '*/*',
           'accept-language': cli.language,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
       },
       (response) => {
@@ -135,15 +238,14 @@ async function openSession(
         response.on('end', () => {
           const status = response.statusCode ?? 0;
           if (status >= 200 && status <= 299) resolve(received);
-          else reject(new ProblemReply(readProblem(status, path, received)));
+          else reject(new ProblemReply(readProblem(status, url, received)));
         });
       },
     );
     sent.on('timeout', () => sent.destroy(new Error('no answer')));
-    sent.on('error', (cause) => reject(cliFault('cli.unreachable', { url, reason: cause.message }, { cause })));
-    sent.end(JSON.stringify(body));
+    sent.on('error', (cause: NodeJS.ErrnoException) =>
+      reject(cause instanceof Fault ? cause : explainFailure(url, cause)),
+    );
+    sent.end(body);
   });
-  const parsed = issuedToken.safeParse(JSON.parse(text));
-  if (!parsed.success) throw cliFault('cli.strange-reply', { path, reason: 'it is not a token' });
-  return parsed.data;
 }

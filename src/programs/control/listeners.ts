@@ -9,13 +9,14 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { ApiApp } from '../../access/index.ts';
-import { Fault, HTTP_STATUS, type Json, type Log } from '../../system/index.ts';
+import { type ApiApp, accessFault, type ClientCertificate } from '../../access/index.ts';
+import { Fault, HTTP_STATUS, type Json, type Log, languageOf } from '../../system/index.ts';
 import { LINK_PROTOCOL, SESSION_PROTOCOL } from '../link/protocol.ts';
 import type { ControlKeys } from './keys.ts';
 
 /** TLS 1.2 clients are the oldest that Debian 12, RHEL 8 and current Docker need; nothing below it is offered. */
 const TLS_MIN = 'TLSv1.2';
+const API_PATH = '/api/';
 const JOIN_BODY_BYTES_MAX = 64 * 1024;
 /** A client that opens a connection and says nothing is let go after this. */
 const HEADERS_MS = 20_000;
@@ -49,7 +50,7 @@ export async function listenPublic(
   server.requestTimeout = 0;
   server.on('upgrade', (request, socket) => {
     onUpgrade(request, socket).catch((error: unknown) => {
-      refuseUpgrade(socket, error);
+      refuseUpgrade(request, socket, error);
       if (!(error instanceof Fault)) options.log.error({ err: error }, 'opening a session failed');
     });
   });
@@ -57,7 +58,10 @@ export async function listenPublic(
   return server;
 }
 
-export interface AgentListener {
+export interface MutualListener {
+  /** The same API and sessions as at the public port, for the certificates of people and robots. */
+  readonly app: ApiApp;
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex) => Promise<void>;
   /** @returns what the host is told; throws a Fault when the token is not good. */
   readonly join: (token: string, body: Json) => Promise<Json>;
   readonly link: (host: string, socket: Duplex) => void;
@@ -66,9 +70,12 @@ export interface AgentListener {
   readonly source: (host: string, id: string) => AsyncIterable<Uint8Array> | null;
 }
 
-/** The port for agents: every route but joining asks for a client certificate of the platform's own authority. */
-export async function listenAgents(
-  listener: AgentListener,
+/**
+ * The port for mutual TLS: the API for command lines, the link for agents. Every route but joining asks for a client
+ * certificate of the platform's own authority, and the certificate's kind opens the one door or the other, never both.
+ */
+export async function listenMutual(
+  listener: MutualListener,
   options: { readonly keys: ControlKeys; readonly port: number; readonly bind: string; readonly log: Log },
 ): Promise<HttpsServer> {
   const server = createHttpsServer(
@@ -78,45 +85,60 @@ export async function listenAgents(
       ca: options.keys.authority.certificatePem,
       minVersion: 'TLSv1.3',
       requestCert: true,
-      // Joining comes before there is a certificate; every other route asks hostOf.
+      // Joining comes before there is a certificate, and who shows a bad one is told what is wrong with it; every other
+      // route asks hostOf or loginOf.
       rejectUnauthorized: false,
     },
     (request, response) => {
-      answerAgent(listener, request, response).catch((error: unknown) => {
-        const status = error instanceof Fault ? HTTP_STATUS[error.kind] : 500;
-        if (status === 500) options.log.error({ err: error }, 'a request of an agent failed');
-        if (!response.headersSent) response.writeHead(status, { 'content-type': 'application/json' });
-        response.end(JSON.stringify({ code: error instanceof Fault ? error.code : 'internal' }));
+      answerMutual(listener, request, response).catch((error: unknown) => {
+        if (!(error instanceof Fault)) options.log.error({ err: error }, 'a request over mutual TLS failed');
+        const { status, body } = describeRefusal(request, error);
+        if (!response.headersSent) response.writeHead(status, { 'content-type': 'application/problem+json' });
+        response.end(body);
       });
     },
   );
   server.headersTimeout = HEADERS_MS;
   server.requestTimeout = 0;
   server.on('upgrade', (request, socket) => {
-    const host = hostOf(request);
-    const protocol = request.headers.upgrade;
-    const session = /^\/agent\/v1\/session\/([0-9a-f]{48})$/.exec(request.url ?? '')?.[1];
-    if (host === null) {
-      socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
-      return;
-    }
-    const isLink = request.url === '/agent/v1/link' && protocol === LINK_PROTOCOL;
-    const isSession = session !== undefined && protocol === SESSION_PROTOCOL;
-    if (!isLink && !isSession) {
-      socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\n\r\n');
-      return;
-    }
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`);
-    (socket as TLSSocket).setTimeout(0);
-    (socket as TLSSocket).setNoDelay(true);
-    if (isLink) listener.link(host, socket);
-    else if (session === undefined || !listener.session(host, session, socket)) socket.destroy();
+    upgradeMutual(listener, request, socket as TLSSocket).catch((error: unknown) => {
+      refuseUpgrade(request, socket, error);
+      if (!(error instanceof Fault)) options.log.error({ err: error }, 'opening a session failed');
+    });
   });
   await listen(server, options.port, options.bind);
   return server;
 }
 
-async function answerAgent(listener: AgentListener, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function upgradeMutual(listener: MutualListener, request: IncomingMessage, socket: TLSSocket): Promise<void> {
+  const path = request.url ?? '';
+  if (path.startsWith(API_PATH)) {
+    loginOf(request);
+    await listener.onUpgrade(request, socket);
+    return;
+  }
+  const host = hostOf(request);
+  const protocol = request.headers.upgrade;
+  const session = /^\/agent\/v1\/session\/([0-9a-f]{48})$/.exec(path)?.[1];
+  const isLink = path === '/agent/v1/link' && protocol === LINK_PROTOCOL;
+  if (!isLink && (session === undefined || protocol !== SESSION_PROTOCOL)) throw unknownRoute(request);
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`);
+  socket.setTimeout(0);
+  socket.setNoDelay(true);
+  if (isLink) listener.link(host, socket);
+  else if (session === undefined || !listener.session(host, session, socket)) socket.destroy();
+}
+
+async function answerMutual(
+  listener: MutualListener,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.url?.startsWith(API_PATH) === true) {
+    loginOf(request);
+    listener.app.routing(request, response);
+    return;
+  }
   if (request.method === 'POST' && request.url === '/agent/v1/join') {
     const token = /^Bearer (\S{1,200})$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     const answer = await listener.join(token, await readJson(request));
@@ -126,15 +148,8 @@ async function answerAgent(listener: AgentListener, request: IncomingMessage, re
   }
   const source = /^\/agent\/v1\/source\/([0-9a-f-]{36})$/.exec(request.url ?? '')?.[1];
   const host = hostOf(request);
-  if (host === null || request.method !== 'GET' || source === undefined) {
-    response.writeHead(host === null ? 401 : 404).end();
-    return;
-  }
-  const bytes = listener.source(host, source);
-  if (bytes === null) {
-    response.writeHead(404).end();
-    return;
-  }
+  const bytes = request.method !== 'GET' || source === undefined ? null : listener.source(host, source);
+  if (bytes === null) throw unknownRoute(request);
   response.writeHead(200, { 'content-type': 'application/x-tar' });
   for await (const chunk of bytes) {
     if (!response.write(chunk)) await new Promise<void>((resolve) => response.once('drain', resolve));
@@ -142,13 +157,49 @@ async function answerAgent(listener: AgentListener, request: IncomingMessage, re
   response.end();
 }
 
-/** The host that the client certificate names, checked by TLS against our authority; null without one. */
-function hostOf(request: IncomingMessage): string | null {
+type Peer = { readonly kind: 'host'; readonly host: string } | ClientCertificate;
+
+/** Whom the client certificate names, as TLS checked it against our authority. @throws Fault access.certificate-* */
+function peerOf(request: IncomingMessage): Peer {
   const socket = request.socket as TLSSocket;
-  if (!socket.authorized) return null;
-  const { CN } = socket.getPeerCertificate().subject ?? {};
-  const name = Array.isArray(CN) ? CN[0] : CN;
-  return /^host:([a-zA-Z0-9.-]{1,200})$/.exec(name ?? '')?.[1] ?? null;
+  const certificate = socket.getPeerX509Certificate?.();
+  if (certificate === undefined) throw accessFault('access.certificate-needed');
+  if (!socket.authorized) {
+    // Node.js gives the verify code of OpenSSL here, its types an Error.
+    const reason = String(socket.authorizationError);
+    throw reason === 'CERT_HAS_EXPIRED'
+      ? accessFault('access.certificate-expired')
+      : accessFault('access.certificate-foreign', { reason });
+  }
+  const [, kind, name] = /^CN=(host|person|robot):([a-zA-Z0-9.-]{1,200})$/.exec(certificate.subject) ?? [];
+  if (name !== undefined && kind === 'host') return { kind, host: name };
+  if (name !== undefined && (kind === 'person' || kind === 'robot'))
+    return { kind, login: name, fingerprint: certificate.fingerprint256 };
+  throw accessFault('access.certificate-foreign', { reason: 'subject' });
+}
+
+/** @throws Fault access.certificate-* */
+function hostOf(request: IncomingMessage): string {
+  const peer = peerOf(request);
+  if (peer.kind !== 'host') throw accessFault('access.certificate-kind', { kind: peer.kind, expected: 'host' });
+  return peer.host;
+}
+
+/** @throws Fault access.certificate-* */
+function loginOf(request: IncomingMessage): ClientCertificate {
+  const peer = peerOf(request);
+  if (peer.kind === 'host')
+    throw accessFault('access.certificate-kind', { kind: peer.kind, expected: 'person | robot' });
+  return peer;
+}
+
+/** The client certificate that a request of the API came with; null at the public port, which never asks for one. */
+export function certificateOf(request: IncomingMessage): ClientCertificate | null {
+  return (request.socket as TLSSocket).getPeerX509Certificate?.() === undefined ? null : loginOf(request);
+}
+
+function unknownRoute(request: IncomingMessage): Fault {
+  return accessFault('access.route-unknown', { path: (request.url ?? '').slice(0, 200) });
 }
 
 async function readJson(request: IncomingMessage): Promise<Json> {
@@ -201,10 +252,15 @@ function listen(server: HttpsServer, port: number, bind: string): Promise<void> 
   });
 }
 
-function refuseUpgrade(socket: Duplex, error: unknown): void {
-  const problem = error instanceof Fault ? error.toProblem('en') : { title: 'the platform failed', status: 500 };
-  const body = JSON.stringify(problem);
+function describeRefusal(request: IncomingMessage, error: unknown): { status: number; body: string } {
+  const language = languageOf(request.headers['accept-language']);
+  const problem = error instanceof Fault ? error.toProblem(language) : { title: 'the platform failed', status: 500 };
+  return { status: problem.status, body: JSON.stringify(problem) };
+}
+
+function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: unknown): void {
+  const { status, body } = describeRefusal(request, error);
   socket.end(
-    `HTTP/1.1 ${problem.status} Refused\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} Refused\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

@@ -20,6 +20,10 @@ export interface SessionDoor {
   readonly journal: Journal;
   readonly db: Kysely<JournalTables>;
   readonly authenticate: (secret: string) => Promise<Principal>;
+  /** Who the client certificate names; null at a port that asks for none. */
+  readonly authenticateCertificate: (request: IncomingMessage) => Promise<Principal> | null;
+  /** Told of the open session, so that it ends with the login. */
+  readonly opened: (principal: Principal, stream: Duplex) => void;
   readonly log: Log;
 }
 
@@ -35,9 +39,7 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
     throw accessFault('access.route-unknown', { path: url.pathname.slice(0, 200) });
   }
   const [, project, workload] = match;
-  const secret = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (secret === undefined) throw accessFault('access.login-needed');
-  const principal = await door.authenticate(secret);
+  const principal = await (door.authenticateCertificate(request) ?? door.authenticate(bearerOf(request)));
   const kind = url.searchParams.get('kind') === 'logs' ? 'logs' : 'exec';
   const action = kind === 'exec' ? 'workload.exec' : 'workload.read';
   if (!may(principal, action, project))
@@ -73,11 +75,18 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
     const running = door.hosts.run(task, { step: silentStep });
     const host = await Promise.race([stream, running.then(() => stream)]);
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${SESSION_PROTOCOL}\r\n\r\n`);
+    door.opened(principal, socket);
     join(socket, host, door.log);
     running.catch((error: unknown) => door.log.warn({ err: error }, 'a session ended with an error'));
   } finally {
     forget();
   }
+}
+
+function bearerOf(request: IncomingMessage): string {
+  const secret = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (secret === undefined) throw accessFault('access.login-needed');
+  return secret;
 }
 
 function taskOf(

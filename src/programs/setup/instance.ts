@@ -24,7 +24,7 @@ export interface SystemUser {
 export interface Ports {
   /** Console, API and registry: HTTPS. */
   readonly console: number;
-  /** Where agents dial control: mutual TLS. */
+  /** Mutual TLS: where agents dial control, and command lines its API. */
   readonly agents: number;
   readonly edgeHttps: number;
   readonly edgeHttp: number;
@@ -93,6 +93,11 @@ export function instanceName(argument: string | undefined, environment: NodeJS.P
 
 export function instancePrefix(name: string): string {
   return name === DEFAULT_INSTANCE ? 'darsena' : `darsena-${name}`;
+}
+
+/** Where this machine reaches the public port: the one name that every certificate of an instance carries. */
+export function localUrl(instance: Instance, door: 'console' | 'agents' = 'console'): string {
+  return `https://localhost:${instance.ports[door]}`;
 }
 
 export function currentMode(): Mode {

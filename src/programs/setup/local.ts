@@ -3,25 +3,36 @@ import { z } from 'zod';
 import { setupFault } from './errors.ts';
 import { type Instance, instanceFiles } from './instance.ts';
 
-/** A reply is a code or a token: a few hundred bytes. */
+/** A reply is a code or a certificate: a thousand bytes. */
 const REPLY_BYTES_MAX = 64 * 1024;
 const TIMEOUT_MS = 5_000;
 
 const loginCode = z.object({ code: z.string(), expiresAt: z.string() });
-const adminToken = z.object({ token: z.string(), expiresAt: z.string() });
+const issuedCertificate = z.object({ certificate: z.string(), expiresAt: z.string() });
 
 /** A one-time code for the console's login page. @throws Fault `setup.local-refused`, `setup.local-failed` */
 export async function requestLoginCode(instance: Instance): Promise<z.infer<typeof loginCode>> {
   return ask(instance, '/local/login-code', loginCode);
 }
 
-/** A short-lived admin token for the caller's CLI. @throws Fault `setup.local-refused`, `setup.local-failed` */
-export async function requestAdminToken(instance: Instance): Promise<z.infer<typeof adminToken>> {
-  return ask(instance, '/local/token', adminToken);
+/** A certificate of the first administrator for a key that the caller made. @throws Fault `setup.local-refused`, `setup.local-failed` */
+export async function requestCertificate(
+  instance: Instance,
+  requestPem: string,
+): Promise<z.infer<typeof issuedCertificate>> {
+  return ask(instance, '/local/certificate', issuedCertificate, { request: requestPem });
+}
+
+/** Whether control serves: it opens its local socket last. */
+export async function localAnswers(instance: Instance): Promise<boolean> {
+  return ask(instance, '/local/ready', z.object({})).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Control trusts whoever can open its local socket: root and its own user. */
-async function ask<T>(instance: Instance, path: string, schema: z.ZodType<T>): Promise<T> {
+async function ask<T>(instance: Instance, path: string, schema: z.ZodType<T>, question: object = {}): Promise<T> {
   const socketPath = instanceFiles(instance).control.adminSocket;
   const body = await new Promise<string>((resolve, reject) => {
     const call = request(
@@ -44,7 +55,7 @@ async function ask<T>(instance: Instance, path: string, schema: z.ZodType<T>): P
     );
     call.on('timeout', () => call.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
     call.on('error', reject);
-    call.end('{}');
+    call.end(JSON.stringify(question));
   }).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EACCES') throw setupFault('setup.local-refused', { name: instance.name }, { cause });
     throw setupFault('setup.local-failed', { reason: cause.message }, { cause });

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { createRequest } from '../../network/index.ts';
 import {
   type CliAsk,
   type Clock,
@@ -9,7 +9,7 @@ import {
   writeFileAtomic,
 } from '../../system/index.ts';
 import { ApiClient } from '../cli/client.ts';
-import { credentialsPath, sudoAccount, writeCredentials } from '../cli/credentials.ts';
+import { type Credentials, connectionOf, credentialsPath, sudoAccount, writeCredentials } from '../cli/credentials.ts';
 import { type MachinePlan, planMachine, portName } from './adaptations.ts';
 import { type AuthorityCertificate, publishAuthority } from './authority.ts';
 import { enableAtBoot } from './boot.ts';
@@ -24,11 +24,12 @@ import {
   instanceFolders,
   instancePrefix,
   instancesOfRoot,
+  localUrl,
   type Ports,
   readInstance,
   writeInstance,
 } from './instance.ts';
-import { requestAdminToken, requestLoginCode } from './local.ts';
+import { localAnswers, requestCertificate, requestLoginCode } from './local.ts';
 import { withInstanceLock } from './lock.ts';
 import { detectMachine, type Machine } from './machine.ts';
 import {
@@ -136,10 +137,9 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       await start('control', () => localAnswers(instance));
       const authority = await publishAuthority(instance);
       await writeProgramFiles(instance, plan, authority);
-      const { token, expiresAt } = await requestAdminToken(instance);
-      const url = `https://localhost:${instance.ports.console}`;
+      const own = await openLogin(instance, authority);
       const api = new ApiClient({
-        credentials: async () => ({ url, ca: authority.pem, token, expiresAt }),
+        connection: async () => connectionOf(own),
         language: context.language,
         signal: context.signal,
       });
@@ -152,13 +152,13 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
         api.close();
       }
       if (machine.systemd && machine.mode === 'root') await steps.run(TITLES.boot, () => enableAtBoot(instance));
-      const credentials = await writeCallersCredentials(instance, { url, ca: authority.pem, token, expiresAt });
+      const credentials = await writeCallersCredentials(instance, authority, own);
       const login = await requestLoginCode(instance);
       steps.finish();
       return {
         instance,
         authority,
-        console: `${url}/login#code=${login.code}`,
+        console: `${localUrl(instance)}/login#code=${login.code}`,
         code: login.code,
         codeExpiresAt: login.expiresAt,
         credentials,
@@ -391,18 +391,6 @@ async function writeProgramFiles(
   });
 }
 
-/** Control opens its local socket last, when it can serve. */
-async function localAnswers(instance: Instance): Promise<boolean> {
-  return stat(instanceFiles(instance).control.adminSocket).then(
-    () =>
-      requestAdminToken(instance).then(
-        () => true,
-        () => false,
-      ),
-    () => false,
-  );
-}
-
 async function partIs(api: ApiClient, part: string, states: readonly string[]): Promise<boolean> {
   try {
     const status = await api.get<{ parts: { name: string; state: string }[] }>('/status');
@@ -437,10 +425,25 @@ async function waitReady(
   }
 }
 
-/** The caller is logged in; with sudo, the person behind it as well. */
+/** A key made here and a certificate for it, by the local socket that only root and control itself can open. */
+async function openLogin(instance: Instance, authority: AuthorityCertificate): Promise<Credentials> {
+  const { requestPem, privateKeyPem } = createRequest({ subject: 'command line' });
+  const { certificate, expiresAt } = await requestCertificate(instance, requestPem);
+  return {
+    url: localUrl(instance),
+    api: localUrl(instance, 'agents'),
+    ca: authority.pem,
+    certificate,
+    key: privateKeyPem,
+    expiresAt,
+  };
+}
+
+/** The caller is logged in; with sudo, the person behind it as well, by a login of their own. */
 async function writeCallersCredentials(
   instance: Instance,
-  content: { url: string; ca: string; token: string; expiresAt: string },
+  authority: AuthorityCertificate,
+  content: Credentials,
 ): Promise<string[]> {
   const own = credentialsPath(instance.name);
   const paths = [own];
@@ -449,7 +452,7 @@ async function writeCallersCredentials(
   if (account !== null) {
     const theirs = credentialsPath(instance.name, { HOME: account.home });
     if (theirs !== own) {
-      await writeCredentials(theirs, content, account);
+      await writeCredentials(theirs, await openLogin(instance, authority), account);
       paths.push(theirs);
     }
   }
