@@ -186,6 +186,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'change what `pattern` says: fields left out stay, null takes one back; a quota asks `platform.admin`',
     es: 'cambiar lo que dice `pattern`: lo que no se nombra queda, null lo retira; una cuota pide `platform.admin`',
   },
+  'GET /api/v1/projects/:project/pulls': {
+    en: 'pulls over time (`?repository=`, `?digest=`, `?by=hour|day`, `?count=`), who pulled and what, most first',
+    es: 'descargas a lo largo del tiempo (`?repository=`, `?digest=`, `?by=hour|day`, `?count=`), quién descargó y qué, de más a menos',
+  },
   'GET /api/v1/projects/:project/repositories': {
     en: 'repositories of the project',
     es: 'repositorios del proyecto',

@@ -3,6 +3,7 @@ import type { CliProgram, Text } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
 import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
+import { addPullsCommand } from './pulls-commands.ts';
 import { addSettingsCommand } from './settings-commands.ts';
 
 interface Named {
@@ -58,6 +59,8 @@ export function registryCommands(cli: CliProgram): void {
       if (cli.output.json) cli.print.json(detail);
       else printDetail(cli, detail);
     });
+
+  addPullsCommand(noun, cli);
 
   noun
     .command('wait')

@@ -287,6 +287,11 @@ export const registryFault = defineFaults({
     en: { what: 'the settings of the repository are not valid', why: '{why}' },
     es: { what: 'los ajustes del repositorio no son válidos', why: '{why}' },
   },
+  'registry.pulls-invalid': {
+    kind: 'invalid',
+    en: { what: 'this time cannot be shown', why: '{why}' },
+    es: { what: 'no se puede mostrar este tiempo', why: '{why}' },
+  },
   'registry.reference-incomplete': {
     kind: 'invalid',
     en: { what: 'the image name "{image}" is not complete', why: 'expected PROJECT/IMAGE, then :TAG or @DIGEST' },

@@ -31,6 +31,7 @@ export type {
   PullGate,
   RegistryAccess,
 } from './ports.ts';
+export type { PullHistory } from './pull-history.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
 export { type DescribeImages, registerRegistryRoutes } from './routes.ts';
 export type { PatternSettings, RepositorySettings, RetentionRule, SettingsChange } from './settings.ts';

@@ -42,6 +42,13 @@ export const SIGN_INS_KEPT_MAX = 1000;
 export const PULL_WINDOW_MS = 200;
 /** Different (who, repository, digest) triples in one window before it is written early. */
 export const PULL_WINDOW_ENTRIES_MAX = 2000;
+/** Hourly counts of pulls are kept this long: a year can be compared with the one before it. */
+export const PULLS_KEPT_DAYS = 400;
+/** Hours, and days, that one answer about pulls may span: two weeks and a year, as a chart can show them. */
+export const PULLS_HOURS_MAX = 14 * 24;
+export const PULLS_DAYS_MAX = 366;
+/** Actors and images named in such an answer, those with most pulls. */
+export const PULLS_NAMED_MAX = 20;
 /** The rest of a refused request's body that is still read so that the client sees the answer; then we hang up. */
 export const DRAIN_BYTES_MAX = 4 * 1024 * 1024;
 /** The same when our disk is full: whoever sends may send, and should read why it failed instead of a broken connection. */

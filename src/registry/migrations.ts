@@ -126,7 +126,27 @@ async function createSettings(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function createPulls(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('registry_pulls')
+    .addColumn('project', 'text', (column) => column.notNull())
+    .addColumn('repository', 'text', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('hour', 'text', (column) => column.notNull())
+    .addColumn('actor', 'text', (column) => column.notNull())
+    .addColumn('pulls', 'bigint', (column) => column.notNull())
+    .addColumn('last_at', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_pulls_key', ['project', 'hour', 'repository', 'digest', 'actor'])
+    .execute();
+  await db.schema
+    .createIndex('registry_pulls_by_image')
+    .on('registry_pulls')
+    .columns(['repository', 'digest', 'hour'])
+    .execute();
+}
+
 export const registryMigrations: readonly Migration[] = [
   { name: '0001-registry-content', up: createContent },
   { name: '0002-registry-settings', up: createSettings },
+  { name: '0003-registry-pulls', up: createPulls },
 ];

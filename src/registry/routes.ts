@@ -3,8 +3,9 @@ import type { ApiApp } from '../access/index.ts';
 import { type Digest, isDigest, isTag, projectOf } from '../oci/index.ts';
 import { registryFault } from './errors.ts';
 import { listImages, listRepositories, readImage, readQuarantine } from './images.ts';
-import { IMAGES_PAGE_MAX } from './limits.ts';
+import { IMAGES_PAGE_MAX, PULLS_DAYS_MAX } from './limits.ts';
 import { isOurRepository } from './names.ts';
+import { readPullHistory } from './pull-history.ts';
 import type { Registry } from './registry.ts';
 import { registerSettingsRoutes } from './settings-routes.ts';
 
@@ -89,6 +90,37 @@ export function registerRegistryRoutes(
       const { repository } = request.query;
       requireProject(repository, request.params.project);
       return readQuarantine(registry, repository, request.query.reference, request.principal);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/pulls',
+    config: { action: 'image.read' },
+    schema: {
+      params: project,
+      querystring: z.object({
+        repository: repositoryName.optional(),
+        digest: z.string().refine(isDigest, { message: 'expected a digest' }).optional(),
+        by: z.enum(['hour', 'day']).default('day'),
+        count: z.coerce.number().int().min(1).max(PULLS_DAYS_MAX).default(30),
+      }),
+    },
+    handler: async (request) => {
+      const { repository, digest, by, count } = request.query;
+      if (repository !== undefined) requireProject(repository, request.params.project);
+      await registry.pulls.flush();
+      return readPullHistory(
+        registry.db,
+        {
+          project: request.params.project,
+          by,
+          count,
+          ...(repository === undefined ? {} : { repository }),
+          ...(digest === undefined ? {} : { digest: digest as Digest }),
+        },
+        registry.clock.now(),
+      );
     },
   });
 

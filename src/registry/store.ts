@@ -40,6 +40,16 @@ export interface RegistryTables {
     updated_at: string;
     updated_by: string;
   };
+  /** Pulls counted by hour (`2026-11-22T09`, UTC), written with their `image.pulled` facts. */
+  registry_pulls: {
+    project: string;
+    repository: string;
+    digest: string;
+    hour: string;
+    actor: string;
+    pulls: number;
+    last_at: string;
+  };
 }
 
 export type RegistryDatabase = Kysely<RegistryTables>;
