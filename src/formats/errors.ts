@@ -25,6 +25,8 @@ export type FormatErrorCode =
   | 'inflate.unsupported'
   | 'paragraph.size'
   | 'paragraph.syntax'
+  | 'der.syntax'
+  | 'cbor.syntax'
   | 'csv.syntax'
   | 'cvss.vector'
   | 'zip.corrupt'

@@ -1,4 +1,7 @@
+export { type Cbor, readCbor, writeCborHead } from './cbor.ts';
 export { scoreCvss3 } from './cvss.ts';
+export type { DerValue } from './der.ts';
+export * as der from './der.ts';
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
 export { type Compression, detectCompression, inflate } from './inflate.ts';
 export { type Json, parseStrictJson } from './json.ts';

@@ -69,3 +69,9 @@ export interface ZipLimits {
 
 /** The export of all npm advisories holds about 250,000 records; one record stays below 10 MiB. */
 export const ZIP_LIMITS: ZipLimits = { maxEntries: 1_000_000, maxFileBytes: 64 * MIB, maxTotalBytes: 8 * GIB };
+
+/** Members of one constructed DER value: a certificate has ten, its extensions a dozen or two, a name a handful. */
+export const DER_MEMBERS_MAX = 64;
+
+/** A COSE signature nests three deep and has some dozen items beside its certificates. */
+export const CBOR_LIMITS = { maxDepth: 16, maxItems: 1024 } as const;

@@ -14,23 +14,8 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
+import { der, FormatError } from '../formats/index.ts';
 import type { Clock } from '../system/index.ts';
-import {
-  bitString,
-  boolean,
-  context,
-  contextPrimitive,
-  decode,
-  integer,
-  membersOf,
-  objectIdentifier,
-  octetString,
-  sequence,
-  set,
-  TAG,
-  time,
-  utf8String,
-} from './der.ts';
 import { networkFault } from './errors.ts';
 import {
   CERTIFICATE_NAMES_MAX,
@@ -41,6 +26,8 @@ import {
   REQUEST_BYTES_MAX,
 } from './limits.ts';
 
+const { bitString, boolean, context, contextPrimitive, decode, integer, membersOf } = der;
+const { objectIdentifier, octetString, sequence, set, TAG, time, utf8String } = der;
 const DAY_MS = 86_400_000;
 const HOURS_OF_DAY = 24;
 const OID = {
@@ -392,6 +379,15 @@ function checkSubject(subject: string): void {
 
 /** The public key of a request whose own signature holds. */
 function verifyRequest(requestPem: string): KeyObject {
+  try {
+    return readRequest(requestPem);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw networkFault('network.der-broken', { reason: error.message }, { cause: error });
+  }
+}
+
+function readRequest(requestPem: string): KeyObject {
   const refuse = (reason: string, cause?: unknown) =>
     networkFault('network.request-refused', { reason }, cause === undefined ? {} : { cause });
   if (requestPem.length > REQUEST_BYTES_MAX) throw refuse(`it is larger than ${REQUEST_BYTES_MAX} bytes`);

@@ -1,6 +1,3 @@
-/** Members of one constructed DER value: a PKCS #10 request has four, a name a handful; more is not a request. */
-export const DER_DEPTH_MAX = 64;
-
 /** Bytes of a PEM certificate request: an EC request is below 1 KiB, an RSA-4096 one below 3 KiB. */
 export const REQUEST_BYTES_MAX = 16 * 1024;
 

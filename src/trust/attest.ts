@@ -1,7 +1,7 @@
 import type { Json } from '../system/index.ts';
-import { BUNDLE_MEDIA_TYPE } from './bundle.ts';
 import { preAuthenticationEncoding, serializeEnvelope } from './dsse.ts';
 import { keyHint, type SigningKey } from './key.ts';
+import { BUNDLE_MEDIA_TYPE } from './sigstore/bundle.ts';
 import {
   type ImageSubject,
   PREDICATE_TYPE,

@@ -18,7 +18,9 @@ interface KeyRow {
 const USE: Readonly<Record<string, Text>> = {
   image: { en: 'image', es: 'imagen' },
   provenance: { en: 'provenance', es: 'procedencia' },
+  sbom: { en: 'SBOM', es: 'SBOM' },
   scan: { en: 'scan', es: 'análisis' },
+  approval: { en: 'approval', es: 'aprobación' },
   verdict: { en: 'verdict', es: 'veredicto' },
 };
 

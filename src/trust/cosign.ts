@@ -1,7 +1,12 @@
+import { hash, X509Certificate } from 'node:crypto';
 import { parseStrictJson } from '../formats/index.ts';
 import { type Digest, parseDigest } from '../oci/index.ts';
 import { isRecord, readBase64 } from './dsse.ts';
 import { trustFault } from './errors.ts';
+import { CERTIFICATE_BYTES_MAX, DOCUMENT_DEPTH_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
+import type { ReadBundle } from './sigstore/bundle.ts';
+import { bytesOf, countOf, type Fields, fieldsOf, required, textOf, unreadable } from './sigstore/fields.ts';
+import type { LogEntry } from './sigstore/log-entry.ts';
 import { fullRepository } from './statement.ts';
 
 /** A signature in the cosign 2 layout: one layer of the artifact at tag `sha256-<hex>.sig`. */
@@ -10,10 +15,16 @@ export interface SimpleSigning {
   readonly payload: Uint8Array;
   /** The layer's annotation `dev.cosignproject.cosign/signature`, base64. */
   readonly signature: string;
+  /** All annotations of the layer; certificate, log entry and time stamp are among them. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export const COSIGN_SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
 export const SIMPLE_SIGNING_MEDIA_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+
+const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
+const BUNDLE_ANNOTATION = 'dev.sigstore.cosign/bundle';
+const TIMESTAMP_ANNOTATION = 'dev.sigstore.cosign/rfc3161timestamp';
 
 /** The tag under which cosign 2 keeps the signatures of a digest. */
 export function cosignSignatureTag(digest: Digest): string {
@@ -24,12 +35,8 @@ export function cosignSignatureTag(digest: Digest): string {
  * Reads the claim (containers/image, "signature protocol": critical.identity, critical.image, critical.type).
  * @throws Fault trust.statement-unreadable or trust.bundle-unreadable
  */
-export function readSimpleSigning(signing: SimpleSigning): {
-  digest: Digest;
-  repository: string;
-  signature: Uint8Array;
-} {
-  const value = parseStrictJson(signing.payload, { maxBytes: 64 * 1024 });
+export function readSimpleSigning(signing: SimpleSigning): { digest: Digest; repository: string } {
+  const value = parseStrictJson(signing.payload, { maxBytes: SIMPLE_SIGNING_BYTES_MAX });
   const critical = isRecord(value) ? value['critical'] : undefined;
   const image = isRecord(critical) ? critical['image'] : undefined;
   const identity = isRecord(critical) ? critical['identity'] : undefined;
@@ -41,9 +48,81 @@ export function readSimpleSigning(signing: SimpleSigning): {
   if (typeof digest !== 'string' || typeof reference !== 'string') {
     throw trustFault('trust.statement-unreadable', { reason: 'it names no digest or no reference' });
   }
+  return { digest: parseDigest(digest), repository: reference === '' ? '' : fullRepository(reference) };
+}
+
+/** The claim that a signer of this layout signs. The reference is the repository's name, without tag or digest. */
+export function writeSimpleSigning(image: { digest: Digest; repository: string }): Uint8Array {
+  return Buffer.from(
+    JSON.stringify({
+      critical: {
+        identity: { 'docker-reference': fullRepository(image.repository) },
+        image: { 'docker-manifest-digest': image.digest },
+        type: 'cosign container image signature',
+      },
+      optional: null,
+    }),
+  );
+}
+
+/**
+ * The signature with what stands beside it, in the form of a bundle, so that one verifier checks both.
+ * @throws Fault trust.bundle-unreadable
+ */
+export function bundleOfSimpleSigning({ payload, signature, annotations = {} }: SimpleSigning): ReadBundle {
+  const annotation = (name: string): string => (Object.hasOwn(annotations, name) ? (annotations[name] ?? '') : '');
+  const certificate = readPem(annotation(CERTIFICATE_ANNOTATION));
   return {
-    digest: parseDigest(digest),
-    repository: reference === '' ? '' : fullRepository(reference),
-    signature: readBase64(signing.signature, 'signature'),
+    content: { kind: 'message', hash: 'sha256', digest: hash('sha256', payload, 'buffer') },
+    signedBy: certificate === null ? 'key' : 'certificate',
+    keyHint: certificate === null ? '' : null,
+    certificate,
+    signature: readBase64(signature, 'signature'),
+    logEntries: readLogged(annotation(BUNDLE_ANNOTATION)),
+    timestamps: readTimestamp(annotation(TIMESTAMP_ANNOTATION)),
   };
+}
+
+function readPem(pem: string): Uint8Array | null {
+  if (pem === '') return null;
+  if (pem.length > CERTIFICATE_BYTES_MAX)
+    throw unreadable(`the certificate is larger than ${CERTIFICATE_BYTES_MAX} bytes`);
+  try {
+    return new X509Certificate(pem).raw;
+  } catch (cause) {
+    throw unreadable('the certificate is not readable', cause);
+  }
+}
+
+/** cosign's own form of a Rekor 1 entry: `SignedEntryTimestamp` and `Payload`. */
+function readLogged(text: string): LogEntry[] {
+  if (text === '') return [];
+  const bundle = parseAnnotation(text, BUNDLE_ANNOTATION);
+  const payload = required(bundle, 'Payload', fieldsOf);
+  const body = required(payload, 'body', bytesOf);
+  const entry = fieldsOf(parseStrictJson(body, { maxDepth: DOCUMENT_DEPTH_MAX }), 'the log entry');
+  const logId = required(payload, 'logID', textOf);
+  if (!/^[0-9a-f]{64}$/.test(logId)) throw unreadable('the log has no id');
+  return [
+    {
+      kind: required(entry, 'kind', textOf),
+      version: required(entry, 'apiVersion', textOf),
+      logId: Buffer.from(logId, 'hex').toString('base64'),
+      logIndex: required(payload, 'logIndex', countOf),
+      integratedTime: required(payload, 'integratedTime', countOf),
+      promise: required(bundle, 'SignedEntryTimestamp', bytesOf),
+      proof: null,
+      body,
+    },
+  ];
+}
+
+function readTimestamp(text: string): Uint8Array[] {
+  return text === '' ? [] : [required(parseAnnotation(text, TIMESTAMP_ANNOTATION), 'SignedRFC3161Timestamp', bytesOf)];
+}
+
+function parseAnnotation(text: string, name: string): Fields {
+  if (text.length > SIMPLE_SIGNING_BYTES_MAX)
+    throw unreadable(`${name} is larger than ${SIMPLE_SIGNING_BYTES_MAX} bytes`);
+  return fieldsOf(parseStrictJson(Buffer.from(text), { maxDepth: DOCUMENT_DEPTH_MAX }), name);
 }

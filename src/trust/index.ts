@@ -1,12 +1,4 @@
 export { attest, signImage } from './attest.ts';
-export {
-  BUNDLE_MEDIA_TYPE,
-  readBundle,
-  readTrustedRoot,
-  type TrustedRoot,
-  verifyByCertificate,
-  verifyByKey,
-} from './bundle.ts';
 export { trustCommands } from './commands.ts';
 export { COSIGN_SIGNATURE_ANNOTATION, cosignSignatureTag, type SimpleSigning } from './cosign.ts';
 export type { SerializedEnvelope } from './dsse.ts';
@@ -25,12 +17,18 @@ export { defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
 export { bundleLayer, type Referrer, toReferrer } from './referrer.ts';
 export { registerTrustRoutes, type SignatureView } from './routes.ts';
+export { BUNDLE_MEDIA_TYPE, type ReadBundle, readBundle } from './sigstore/bundle.ts';
+export { SignatureMemo } from './sigstore/signatures.ts';
+export { readTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts';
+export { type BundleProof, type TrustedTime, verifyByCertificate, verifyByKey } from './sigstore/verify.ts';
 export { fullRepository, type ImageSubject, PREDICATE_TYPE, type SignatureUse } from './statement.ts';
 export type { KeyRecord, TrustTables } from './store.ts';
 export { type Attestation, type KeyView, type SignatureStore, Trust, type TrustOptions } from './trust.ts';
 export {
   type AcceptedSignature,
+  type DemandVerdict,
   type ImageToVerify,
+  isMet,
   type RefusedSignature,
   type SignatureVerdict,
   signersOf,

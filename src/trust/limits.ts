@@ -18,3 +18,42 @@ export const STATEMENT_SUBJECTS_MAX = 1000;
 
 /** Nesting of a signed document. Our deepest, SLSA provenance, needs nine. */
 export const DOCUMENT_DEPTH_MAX = 64;
+
+/** Bytes of a trusted_root.json: the public one is below 10 kB with years of history in it. */
+export const TRUSTED_ROOT_BYTES_MAX = 1024 * 1024;
+
+/** Authorities or logs of one kind in a trusted root; the public one has four in its largest list. */
+export const AUTHORITIES_MAX = 64;
+
+/** Certificates of one chain, the leaf not counted: Fulcio's has two. */
+export const CHAIN_LENGTH_MAX = 8;
+
+/** Bytes of one certificate or chain that are read at all: a Fulcio leaf is below 1 kB, an RSA-4096 one below 4 (V5). */
+export const CERTIFICATE_BYTES_MAX = 32 * 1024;
+
+/** Log entries and time stamps in one bundle; honest ones have one or two of each. */
+export const LOG_ENTRIES_MAX = 16;
+
+/** Bytes of an RFC 3161 answer, whole chain included. */
+export const TIMESTAMP_BYTES_MAX = 64 * 1024;
+
+/** Hashes of an inclusion proof: a log of 2^63 entries needs 63. */
+export const PROOF_HASHES_MAX = 64;
+
+/** Signatures under a checkpoint: the log's and its witnesses'. */
+export const CHECKPOINT_SIGNATURES_MAX = 32;
+
+/** Signatures that are remembered to hold, of one trusted root: about 100 bytes each. */
+export const SIGNATURE_MEMO_MAX = 4096;
+
+/** Certificates that are remembered as proven, of one trusted root: about 4 kB each. */
+export const PROVEN_CERTIFICATES_MAX = 1024;
+
+/** A signer's clock may run this far ahead of ours. */
+export const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** Bytes of a claim in the cosign 2 layout, and of one annotation beside it; honest ones are some hundred. */
+export const SIMPLE_SIGNING_BYTES_MAX = 64 * 1024;
+
+/** Bytes of a Notation signature: payload, chain and time stamp of an honest one are some 10 kB. */
+export const NOTATION_BYTES_MAX = 256 * 1024;

@@ -1,6 +1,7 @@
-import type { TrustedRoot } from './bundle.ts';
 import { trustFault } from './errors.ts';
 import type { PublicKey } from './key.ts';
+import type { CertificateIdentity } from './sigstore/certificate.ts';
+import type { TrustedRoot } from './sigstore/trusted-root.ts';
 import { fullRepository, type SignatureUse } from './statement.ts';
 
 /** Whom an instance believes. An empty list believes nobody. */
@@ -8,6 +9,8 @@ export interface TrustPolicy {
   readonly signers: readonly TrustedSigner[];
   /** `required`: a signature counts only under the repository it names, so a signed image copied elsewhere does not pass. */
   readonly repositoryBinding: 'required' | 'ignored';
+  /** What a repository asks for; the first rule that covers it stands. Without one: one signature of any signer. */
+  readonly rules?: readonly TrustRule[];
 }
 
 /** One signer: what for, where, from when to when, and how it is recognised. */
@@ -16,10 +19,17 @@ export interface TrustedSigner {
   readonly uses: readonly SignatureUse[];
   /** Full repository names; `*` stands for part of one segment, `**` for any number of segments. */
   readonly repositories: readonly string[];
-  /** RFC 3339; null is unbounded. Managed keys carry no trusted time of signing, so this is asked at verification. */
+  /**
+   * RFC 3339; null is unbounded. Asked of every trusted time of signing; of the time of checking where there is none, as
+   * with a managed key without log and time stamp.
+   */
   readonly validFrom: string | null;
   readonly validUntil: string | null;
+  /** RFC 3339. Set: nothing this signer ever signed counts, whatever any log says. */
+  readonly revokedAt: string | null;
   readonly identity: SignerIdentity;
+  /** Transparency logs and trusted times that must stand beside the signature. A keyless one always needs one of each. */
+  readonly witnesses: { readonly logs: number; readonly times: number };
 }
 
 export type SignerIdentity =
@@ -28,10 +38,43 @@ export type SignerIdentity =
       readonly kind: 'certificate';
       /** The OIDC issuer, exactly. */
       readonly issuer: string;
-      /** The whole subject alternative name: an e-mail or URI; `*` within one path segment. */
+      /** The whole subject alternative name: an e-mail, URI or user name; `*` within one path segment. */
       readonly subject: string;
       readonly trustedRoot: TrustedRoot;
+    }
+  | {
+      /** Notation: a certificate under one of these authorities. */
+      readonly kind: 'x509';
+      /** Trusted certificates in PEM. */
+      readonly authorities: readonly string[];
+      /** Attributes that the subject must have, such as `O=Example, CN=release`. */
+      readonly subject: string;
     };
+
+/** What the repositories of a pattern ask for. */
+export interface TrustRule {
+  readonly repositories: readonly string[];
+  readonly image: SignatureDemand;
+  readonly provenance: SignatureDemand;
+  /** Other names that a signature may be bound to, as patterns: where images are copied from on purpose. */
+  readonly alsoBoundTo: readonly string[];
+  /** Null: as the policy says. */
+  readonly repositoryBinding: 'required' | 'ignored' | null;
+}
+
+/** `2 of release, security`: so many different signers. `of` null: any that is trusted for the use. */
+export interface SignatureDemand {
+  readonly count: number;
+  readonly of: readonly string[] | null;
+}
+
+export const USUAL_RULE: TrustRule = {
+  repositories: ['**'],
+  image: { count: 1, of: null },
+  provenance: { count: 1, of: null },
+  alsoBoundTo: [],
+  repositoryBinding: null,
+};
 
 /** A pattern is for people: this many wildcards are never needed and keep matching linear in practice. */
 const WILDCARDS_MAX = 8;
@@ -53,7 +96,17 @@ export function defineSigner(
     if (identity.issuer === '' || identity.issuer.includes('*')) throw wrong('expected one issuer in full');
     if (identity.subject.includes('**')) throw wrong('** is not allowed in a subject');
     if (identity.subject.replaceAll(/[*@./:]/g, '') === '') throw wrong('the subject would match everybody');
+    // A wildcard for the host or the domain would let anybody who owns one be the signer.
+    if (/^[a-z][a-z0-9+.-]*:\/\/[^/]*\*/i.test(identity.subject))
+      throw wrong('the host of a subject takes no wildcard');
+    if (/@[^/]*\*/.test(identity.subject) && kindOfSubject(identity.subject) === 'email') {
+      throw wrong('the domain of an address takes no wildcard');
+    }
     if (identity.subject.split('*').length - 1 > WILDCARDS_MAX) throw wrong('the subject has too many wildcards');
+  }
+  if (identity.kind === 'x509' && !/^[A-Za-z]+=/.test(identity.subject)) throw wrong('the subject names no attribute');
+  for (const bound of [signer.validFrom, signer.validUntil, signer.revokedAt]) {
+    if (typeof bound === 'string' && Number.isNaN(Date.parse(bound))) throw wrong(`${bound} is no time`);
   }
   return {
     name: signer.name,
@@ -61,14 +114,35 @@ export function defineSigner(
     repositories,
     validFrom: signer.validFrom ?? null,
     validUntil: signer.validUntil ?? null,
+    revokedAt: signer.revokedAt ?? null,
     identity,
+    witnesses: signer.witnesses ?? { logs: 0, times: 0 },
   };
 }
 
+/** What a subject is, by its form: an address never stands for a URI, and the other way round. */
+export function kindOfSubject(subject: string): CertificateIdentity['subjectKind'] {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(subject)) return 'uri';
+  return /^[^/\s]+@[^/\s]+$/.test(subject) ? 'email' : 'username';
+}
+
 /** Whether a signer is trusted for a repository (its full name or `project/image`). */
-export function coversRepository(signer: TrustedSigner, repository: string): boolean {
+export function coversRepository(signer: Pick<TrustedSigner, 'repositories'>, repository: string): boolean {
   const name = fullRepository(repository);
-  return signer.repositories.some((pattern) => matchesPattern(pattern, name));
+  return signer.repositories.some((pattern) => matchesRepository(pattern, name));
+}
+
+/** A pattern may leave out the platform's own registry, as names do: `tienda/**`. */
+function matchesRepository(pattern: string, fullName: string): boolean {
+  if (matchesPattern(pattern, fullName)) return true;
+  const first = pattern.split('/')[0] ?? '';
+  const namesRegistry = first.includes('.') || first.includes(':') || first.includes('*');
+  return !namesRegistry && matchesPattern(fullRepository('x/y').replace('x/y', pattern), fullName);
+}
+
+/** The rule that stands for a repository. */
+export function ruleFor(policy: TrustPolicy, repository: string): TrustRule {
+  return policy.rules?.find((rule) => coversRepository(rule, repository)) ?? USUAL_RULE;
 }
 
 /** The whole text against the whole pattern, case counts; `*` does not cross a slash. */

@@ -1,6 +1,6 @@
 import { type Descriptor, type Digest, digestOf, type Manifest, MEDIA_TYPE } from '../oci/index.ts';
-import { BUNDLE_MEDIA_TYPE, readBundle } from './bundle.ts';
 import { BUNDLE_BYTES_MAX } from './limits.ts';
+import { BUNDLE_MEDIA_TYPE, readBundle } from './sigstore/bundle.ts';
 import { readStatement, STATEMENT_PAYLOAD_TYPE } from './statement.ts';
 
 /** A bundle as an OCI artifact that refers to its image: what the registry has to store, blobs first. */

@@ -3,11 +3,10 @@ import type { ApiApp } from '../access/index.ts';
 import { parseDigest } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
 import { readPublicKey } from './key.ts';
-import type { SignatureUse } from './statement.ts';
+import { SIGNATURE_USES, type SignatureUse } from './statement.ts';
 import type { KeyView, Trust } from './trust.ts';
 import type { AcceptedSignature, SignatureVerdict } from './verify.ts';
 
-const USES = ['image', 'provenance', 'scan', 'verdict'] as const satisfies readonly SignatureUse[];
 /** `release`, or `builder:host1` for the key of a host. */
 const keyName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}$/);
 
@@ -28,7 +27,7 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
       summary: 'Believe a public key, for named uses and repositories',
       body: z.object({
         name: keyName,
-        uses: z.array(z.enum(USES)).min(1),
+        uses: z.array(z.enum(SIGNATURE_USES)).min(1),
         repositories: z.array(z.string().min(1).max(300)).min(1).max(100),
         publicKeyPem: z.string().min(1).max(4096),
       }),

@@ -9,15 +9,25 @@ export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
 /** What a signature says. Who may say what differs: the builder provenance, people the image, control scan and verdict. */
-export type SignatureUse = 'image' | 'provenance' | 'scan' | 'verdict';
+export type SignatureUse = (typeof SIGNATURE_USES)[number];
+
+export const SIGNATURE_USES = ['image', 'provenance', 'sbom', 'scan', 'approval', 'verdict'] as const;
 
 /** The predicate type of each use. The first is what cosign 3 writes for a plain image signature. */
 export const PREDICATE_TYPE: Readonly<Record<SignatureUse, string>> = {
   image: 'https://sigstore.dev/cosign/sign/v1',
   provenance: 'https://slsa.dev/provenance/v1',
+  sbom: 'https://cyclonedx.org/bom',
   scan: 'https://darsena.internal/attestation/scan/v1',
+  approval: 'https://darsena.internal/attestation/approval/v1',
   verdict: 'https://darsena.internal/attestation/verdict/v1',
 };
+
+/** The use that a predicate type stands for, or null. Older builders still sign SLSA provenance v0.2. */
+export function predicateUse(predicateType: string): SignatureUse | null {
+  if (predicateType === 'https://slsa.dev/provenance/v0.2') return 'provenance';
+  return SIGNATURE_USES.find((use) => PREDICATE_TYPE[use] === predicateType) ?? null;
+}
 
 /** The annotation by which a signer that cannot set the subject's name binds the repository (`cosign sign -a`). */
 export const REPOSITORY_ANNOTATION = 'darsena.internal/repository';

@@ -166,7 +166,7 @@ export class Trust {
           name: key.name,
           uses: key.uses,
           repositories: key.repositories,
-          validUntil: key.revokedAt,
+          revokedAt: key.revokedAt,
           identity: { kind: 'key', publicKey: readPublicKey(key.publicKeyPem, key.name), trustedRoot: null },
         }),
       ),

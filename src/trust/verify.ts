@@ -1,18 +1,31 @@
 import { type Digest, digestOf } from '../oci/index.ts';
-import type { Clock, Json, Text } from '../system/index.ts';
-import { type ReadBundle, readBundle, verifyByCertificate, verifyByKey } from './bundle.ts';
-import { readSimpleSigning, type SimpleSigning } from './cosign.ts';
+import { type Clock, Fault, type Json, type Text } from '../system/index.ts';
+import { bundleOfSimpleSigning, readSimpleSigning, type SimpleSigning } from './cosign.ts';
 import { keyHint } from './key.ts';
 import { BUNDLE_COUNT_MAX, BUNDLE_TOTAL_BYTES_MAX } from './limits.ts';
-import { coversRepository, matchesPattern, type TrustedSigner, type TrustPolicy } from './policy.ts';
+import { NOTATION_PAYLOAD_TYPE, type NotationSignature, readNotation, verifyNotation } from './notation.ts';
+import {
+  coversRepository,
+  kindOfSubject,
+  matchesPattern,
+  ruleFor,
+  type SignatureDemand,
+  type TrustedSigner,
+  type TrustPolicy,
+} from './policy.ts';
+import { type ReadBundle, readBundle } from './sigstore/bundle.ts';
+import type { CertificateIdentity } from './sigstore/certificate.ts';
+import { Doubt, timeText } from './sigstore/doubt.ts';
+import type { TrustedRoot } from './sigstore/trusted-root.ts';
+import { type BundleProof, type TrustedTime, verifyByCertificate, verifyByKey } from './sigstore/verify.ts';
 import {
   boundRepository,
   fullRepository,
   PREDICATE_TYPE,
+  predicateUse,
   readStatement,
   type SignatureUse,
   STATEMENT_PAYLOAD_TYPE,
-  type Statement,
   subjectWith,
 } from './statement.ts';
 
@@ -24,6 +37,8 @@ export interface ImageToVerify {
   readonly bundles: readonly Uint8Array[];
   /** Signatures in the cosign 2 layout (tag `sha256-<hex>.sig`). */
   readonly simpleSignings?: readonly SimpleSigning[];
+  /** Notation signatures found as referrers. */
+  readonly notations?: readonly NotationSignature[];
   readonly trust: TrustPolicy;
   readonly clock: Clock;
 }
@@ -34,6 +49,17 @@ export interface SignatureVerdict {
   readonly repository: string;
   readonly accepted: readonly AcceptedSignature[];
   readonly refused: readonly RefusedSignature[];
+  /** What the repository asks for, and whether the accepted ones meet it. */
+  readonly demands: readonly DemandVerdict[];
+}
+
+/** "2 of release, security", and who of them signed. */
+export interface DemandVerdict {
+  readonly use: 'image' | 'provenance';
+  readonly count: number;
+  readonly of: readonly string[] | null;
+  readonly signers: readonly string[];
+  readonly met: boolean;
 }
 
 export interface AcceptedSignature {
@@ -43,11 +69,16 @@ export interface AcceptedSignature {
   readonly identity: AcceptedIdentity;
   readonly predicateType: string;
   readonly predicate: Json;
+  readonly format: SignatureFormat;
   /** The digest of the bundle's own bytes, the name of this signature in lists and reasons. */
   readonly bundle: Digest;
   /** Whether a transparency log entry was checked. */
   readonly logged: boolean;
+  /** Trusted times of signing; none with a managed key alone. */
+  readonly times: readonly TrustedTime[];
 }
+
+export type SignatureFormat = 'bundle' | 'cosign' | 'notation';
 
 export type AcceptedIdentity =
   | { readonly kind: 'key'; readonly keyId: string }
@@ -64,12 +95,17 @@ export type RefusalCode =
   | 'signer-unknown'
   | 'signer-not-for-this'
   | 'signer-not-valid-now'
-  | 'signature-wrong';
+  | 'signer-revoked'
+  | 'signature-wrong'
+  | 'time-wrong'
+  | 'log-wrong'
+  | 'internal';
 
 export interface RefusedSignature {
   readonly code: RefusalCode;
   readonly reason: Text;
   readonly bundle: Digest | null;
+  readonly format: SignatureFormat | null;
 }
 
 /** Names of the signers whose signature of this use is accepted, each once. */
@@ -77,29 +113,37 @@ export function signersOf(verdict: SignatureVerdict, use: SignatureUse): string[
   return [...new Set(verdict.accepted.filter((one) => one.use === use).map((one) => one.signer))].sort();
 }
 
+/** Whether the accepted signatures meet what the repository asks for. A use that nobody speaks of is not met. */
+export function isMet(verdict: SignatureVerdict, use: 'image' | 'provenance'): boolean {
+  return verdict.demands.some((demand) => demand.use === use && demand.met);
+}
+
 /**
  * Decides which signatures of an image count. Never throws for what a signature holds: anything that cannot be read or
  * checked is refused with its reason. Over the limits nothing counts, however good a part of it may be.
  */
 export function verifyImage(image: ImageToVerify): SignatureVerdict {
-  const simpleSignings = image.simpleSignings ?? [];
+  const { bundles, simpleSignings = [], notations = [] } = image;
   const verdict = (accepted: AcceptedSignature[], refused: RefusedSignature[]): SignatureVerdict => ({
     digest: image.digest,
     repository: fullRepository(image.repository),
     accepted,
     refused,
+    demands: judgeDemands(image, accepted),
   });
-  const count = image.bundles.length + simpleSignings.length;
+  const count = bundles.length + simpleSignings.length + notations.length;
   if (count > BUNDLE_COUNT_MAX) return verdict([], [refusal(null, 'too-many', `${count}`, `${BUNDLE_COUNT_MAX}`)]);
   const bytes =
-    image.bundles.reduce((sum, bundle) => sum + bundle.length, 0) +
-    simpleSignings.reduce((sum, signing) => sum + signing.payload.length + signing.signature.length, 0);
+    sum(bundles, (bundle) => bundle.length) +
+    sum(simpleSignings, sizeOfSigning) +
+    sum(notations, (one) => one.bytes.length);
   if (bytes > BUNDLE_TOTAL_BYTES_MAX) {
     return verdict([], [refusal(null, 'too-large', `${bytes}`, `${BUNDLE_TOTAL_BYTES_MAX}`)]);
   }
   const outcomes = [
-    ...image.bundles.map((bundle) => judgeBundle(bundle, image)),
-    ...simpleSignings.map((signing) => judgeSimpleSigning(signing, image)),
+    ...bundles.map((bundle) => guarded('bundle', bundle, () => judgeBundle(bundle, image))),
+    ...simpleSignings.map((one) => guarded('cosign', one.payload, () => judgeSimpleSigning(one, image))),
+    ...notations.map((one) => guarded('notation', one.bytes, () => judgeNotation(one, image))),
   ];
   return verdict(
     outcomes.filter((outcome) => 'signer' in outcome),
@@ -108,85 +152,172 @@ export function verifyImage(image: ImageToVerify): SignatureVerdict {
 }
 
 type Outcome = AcceptedSignature | RefusedSignature;
+/** What a format says it is, before any signer is tried. */
+interface Claim {
+  readonly name: Digest;
+  readonly format: SignatureFormat;
+  readonly use: SignatureUse;
+  readonly predicateType: string;
+  readonly predicate: Json;
+}
+/** What one signer's identity amounts to for this signature. */
+type Proof = Omit<BundleProof, 'identity'> & { readonly identity: AcceptedIdentity };
+
+/** Whatever goes wrong in here, the answer is no: a mistake of ours must not be a way in. */
+function guarded(format: SignatureFormat, bytes: Uint8Array, judge: () => Outcome): Outcome {
+  try {
+    const outcome = judge();
+    return 'code' in outcome ? { ...outcome, format } : outcome;
+  } catch (error) {
+    const name = digestOf(bytes);
+    if (error instanceof Doubt) return { ...doubted(name, error), format };
+    if (error instanceof Fault) return { ...refusal(name, 'unreadable', reasonOf(error)), format };
+    return { ...refusal(name, 'internal', error instanceof Error ? error.message : String(error)), format };
+  }
+}
 
 function judgeBundle(bytes: Uint8Array, image: ImageToVerify): Outcome {
   const name = digestOf(bytes);
-  let bundle: ReadBundle;
-  let statement: Statement;
-  try {
-    bundle = readBundle(bytes);
-    if (bundle.content.kind !== 'dsse' || bundle.content.payloadType !== STATEMENT_PAYLOAD_TYPE) {
-      return refusal(name, 'unreadable', `expected an in-toto statement (${STATEMENT_PAYLOAD_TYPE})`);
-    }
-    statement = readStatement(bundle.content.payload);
-  } catch (error) {
-    return refusal(name, 'unreadable', messageOf(error));
+  const bundle = readBundle(bytes);
+  if (bundle.content.kind !== 'dsse' || bundle.content.payloadType !== STATEMENT_PAYLOAD_TYPE) {
+    return refusal(name, 'unreadable', `expected an in-toto statement (${STATEMENT_PAYLOAD_TYPE})`);
   }
-  const use = useOf(statement.predicateType);
-  if (use === null) return refusal(name, 'unknown-predicate', statement.predicateType);
+  const statement = readStatement(bundle.content.payload);
+  const { predicateType, predicate } = statement;
+  const use = predicateUse(predicateType);
+  if (use === null) return refusal(name, 'unknown-predicate', predicateType);
   const subject = subjectWith(statement, image.digest);
   if (subject === null) return refusal(name, 'other-image', image.digest);
-  const binding = checkBinding(name, boundRepository(subject), image);
-  if (binding !== null) return binding;
-  return chooseSigner(name, use, image, bundle, (signer) => ({
-    use,
-    signer: signer.name,
-    identity: verifyIdentity(bundle, signer),
-    predicateType: statement.predicateType,
-    predicate: statement.predicate,
-    bundle: name,
-    logged: bundle.logged && signer.identity.trustedRoot !== null,
-  }));
+  return (
+    checkBinding(name, boundRepository(subject), image) ??
+    chooseSigner({ name, format: 'bundle', use, predicateType, predicate }, image, proverOf(bundle, null, image.clock))
+  );
 }
 
-/** The cosign 2 layout has no hint of the key and no predicate: it is always an image signature. */
+/** The cosign 2 layout has no predicate: it is always an image signature. */
 function judgeSimpleSigning(signing: SimpleSigning, image: ImageToVerify): Outcome {
   const name = digestOf(signing.payload);
-  let claim: ReturnType<typeof readSimpleSigning>;
-  try {
-    claim = readSimpleSigning(signing);
-  } catch (error) {
-    return refusal(name, 'unreadable', messageOf(error));
-  }
+  const claim = readSimpleSigning(signing);
   if (claim.digest !== image.digest) return refusal(name, 'other-image', image.digest);
-  const binding = checkBinding(name, claim.repository === '' ? null : claim.repository, image);
-  if (binding !== null) return binding;
-  return chooseSigner(name, 'image', image, null, (signer) => {
-    if (signer.identity.kind !== 'key') throw new Error('a certificate in the cosign 2 layout is not read');
-    if (!signer.identity.publicKey.verify(signing.payload, claim.signature)) {
-      throw new Error(`the signature does not match key ${signer.identity.publicKey.id.slice(0, 12)}`);
-    }
-    return {
-      use: 'image',
-      signer: signer.name,
-      identity: { kind: 'key', keyId: signer.identity.publicKey.id },
-      predicateType: PREDICATE_TYPE.image,
-      predicate: null,
-      bundle: name,
-      logged: false,
-    };
-  });
+  const wanted = {
+    name,
+    format: 'cosign',
+    use: 'image',
+    predicateType: PREDICATE_TYPE.image,
+    predicate: null,
+  } as const;
+  return (
+    checkBinding(name, claim.repository === '' ? null : claim.repository, image) ??
+    chooseSigner(wanted, image, proverOf(bundleOfSimpleSigning(signing), signing.payload, image.clock))
+  );
+}
+
+/** Notation binds no repository: its scope is the policy's rule for the repository, as in Notation's own trust policies. */
+function judgeNotation(signature: NotationSignature, image: ImageToVerify): Outcome {
+  const name = digestOf(signature.bytes);
+  const notation = readNotation(signature);
+  if (notation.target !== image.digest) return refusal(name, 'other-image', image.digest);
+  const wanted = {
+    name,
+    format: 'notation',
+    use: 'image',
+    predicateType: NOTATION_PAYLOAD_TYPE,
+    predicate: null,
+  } as const;
+  const prove: Prover = {
+    who: `x509 ${notation.subject}`,
+    couldBe: ({ identity }) => identity.kind === 'x509',
+    prove: ({ identity }) => {
+      if (identity.kind !== 'x509') throw new Doubt('needs-certificate');
+      return verifyNotation(notation, identity, image.clock.now().getTime());
+    },
+  };
+  return checkBinding(name, null, image) ?? chooseSigner(wanted, image, prove);
+}
+
+/** How the signers of the policy are held against one signature. */
+interface Prover {
+  /** How the signature calls its signer. */
+  readonly who: string;
+  couldBe(signer: TrustedSigner): boolean;
+  /** @throws Doubt */
+  prove(signer: TrustedSigner): Proof;
+}
+
+function proverOf(bundle: ReadBundle, artifact: Uint8Array | null, clock: Clock): Prover {
+  const now = clock.now().getTime();
+  // The same for every signer under the same root: asked once, however many identities the policy lists.
+  const proven = new Map<TrustedRoot, BundleProof | Doubt>();
+  const byCertificate = (root: TrustedRoot, signer: TrustedSigner): BundleProof => {
+    const known = proven.get(root) ?? settle(() => verifyByCertificate(bundle, artifact, root, { now }));
+    proven.set(root, known);
+    if (known instanceof Doubt) throw known;
+    if (known.logs < signer.witnesses.logs) throw new Doubt('log-missing');
+    if (known.times.length < signer.witnesses.times) throw new Doubt('time-missing');
+    return known;
+  };
+  return {
+    who: bundle.keyHint === null ? 'certificate' : `key ${bundle.keyHint.slice(0, 64)}`,
+    couldBe({ identity }) {
+      if (identity.kind !== bundle.signedBy) return false;
+      // The hint is the signer's word. It may be of any form, so one that is not ours rules nobody out.
+      const isOurForm = bundle.keyHint !== null && /^[A-Za-z0-9+/]{43}=$/.test(bundle.keyHint);
+      return identity.kind !== 'key' || !isOurForm || keyHint(identity.publicKey.id) === bundle.keyHint;
+    },
+    prove(signer) {
+      const { identity } = signer;
+      switch (identity.kind) {
+        case 'key': {
+          const demand = { now, ...signer.witnesses };
+          const proof = verifyByKey(bundle, artifact, identity.publicKey, identity.trustedRoot, demand);
+          return { ...proof, identity: { kind: 'key', keyId: identity.publicKey.id } };
+        }
+        case 'certificate': {
+          const proof = byCertificate(identity.trustedRoot, signer);
+          if (proof.identity.kind !== 'certificate') throw new Doubt('needs-certificate');
+          checkIdentity(identity, proof.identity);
+          const { issuer, subject } = proof.identity;
+          return { ...proof, identity: { kind: 'certificate', issuer, subject } };
+        }
+        case 'x509':
+          throw new Doubt('needs-certificate');
+      }
+    },
+  };
+}
+
+function settle(prove: () => BundleProof): BundleProof | Doubt {
+  try {
+    return prove();
+  } catch (error) {
+    if (error instanceof Doubt) return error;
+    throw error;
+  }
+}
+
+/** The issuer exactly, the subject by its pattern, and as what it was written: an address is no URI. */
+function checkIdentity(wanted: { readonly issuer: string; readonly subject: string }, seen: CertificateIdentity): void {
+  if (seen.issuer !== wanted.issuer) throw new Doubt('other-identity', wanted.issuer, seen.issuer);
+  if (seen.subjectKind !== kindOfSubject(wanted.subject) || !matchesPattern(wanted.subject, seen.subject)) {
+    throw new Doubt('other-identity', wanted.subject, seen.subject);
+  }
 }
 
 /**
  * Tries the signers that could have made it. The reason given at the end is that of the nearest candidate: a known key
  * used for the wrong thing says more than "unknown".
  */
-function chooseSigner(
-  name: Digest,
-  use: SignatureUse,
-  image: ImageToVerify,
-  bundle: ReadBundle | null,
-  accept: (signer: TrustedSigner) => AcceptedSignature,
-): Outcome {
+function chooseSigner(claim: Claim, image: ImageToVerify, prover: Prover): Outcome {
+  const { name, use } = claim;
   let nearest: RefusedSignature | null = null;
   for (const signer of image.trust.signers) {
-    if (bundle !== null && !couldBe(signer, bundle)) continue;
-    let accepted: AcceptedSignature;
+    if (!prover.couldBe(signer)) continue;
+    let proof: Proof;
     try {
-      accepted = accept(signer);
+      proof = prover.prove(signer);
     } catch (error) {
-      nearest ??= refusal(name, 'signature-wrong', messageOf(error));
+      if (!(error instanceof Doubt)) throw error;
+      nearest ??= doubted(name, error);
       continue;
     }
     // Asked after the signature, so that nobody learns or hides behind another's name.
@@ -194,63 +325,62 @@ function chooseSigner(
       nearest = refusal(name, 'signer-not-for-this', signer.name, use, image.repository);
       continue;
     }
-    const now = image.clock.now().toISOString();
-    if (!isValidAt(signer, now)) {
-      nearest = refusal(name, 'signer-not-valid-now', signer.name, now);
+    const outside = timeOutside(signer, proof.times, image.clock.now().getTime());
+    if (outside !== null) {
+      nearest = refusal(
+        name,
+        signer.revokedAt === null ? 'signer-not-valid-now' : 'signer-revoked',
+        signer.name,
+        outside,
+      );
       continue;
     }
-    return accepted;
+    const { times, logs, identity } = proof;
+    const { format, predicateType, predicate } = claim;
+    const text = { predicateType, predicate, format, bundle: name };
+    return { use, signer: signer.name, identity, ...text, logged: logs > 0, times };
   }
-  return nearest ?? refusal(name, 'signer-unknown', describeSigner(bundle));
+  return nearest ?? refusal(name, 'signer-unknown', prover.who);
 }
 
-function couldBe(signer: TrustedSigner, bundle: ReadBundle): boolean {
-  if (signer.identity.kind !== bundle.signedBy) return false;
-  // The hint is the signer's word. It may be of any form, so one that is not ours rules nobody out.
-  const isOurForm = bundle.keyHint !== null && /^[A-Za-z0-9+/]{43}=$/.test(bundle.keyHint);
-  return signer.identity.kind !== 'key' || !isOurForm || keyHint(signer.identity.publicKey.id) === bundle.keyHint;
-}
-
-function verifyIdentity(bundle: ReadBundle, signer: TrustedSigner): AcceptedIdentity {
-  const { identity } = signer;
-  switch (identity.kind) {
-    case 'key':
-      verifyByKey(bundle, null, identity.publicKey, identity.trustedRoot);
-      return { kind: 'key', keyId: identity.publicKey.id };
-    case 'certificate': {
-      const { issuer, subject } = verifyByCertificate(bundle, null, identity.trustedRoot);
-      if (issuer !== identity.issuer) throw new Error(`expected issuer ${identity.issuer}, got ${issuer}`);
-      if (!matchesPattern(identity.subject, subject)) {
-        throw new Error(`expected subject ${identity.subject}, got ${subject}`);
-      }
-      return { kind: 'certificate', issuer, subject };
-    }
-  }
+/** The first time at which the signer was not to be believed, or null. A revoked one is never to be. */
+function timeOutside(signer: TrustedSigner, times: readonly TrustedTime[], now: number): string | null {
+  if (signer.revokedAt !== null) return signer.revokedAt;
+  const from = signer.validFrom === null ? Number.NEGATIVE_INFINITY : Date.parse(signer.validFrom);
+  const until = signer.validUntil === null ? Number.POSITIVE_INFINITY : Date.parse(signer.validUntil);
+  const asked = times.length > 0 ? times.map(({ at }) => at) : [now];
+  // A bound that is no date makes both comparisons false: not valid.
+  const outside = asked.find((at) => !(at >= from && at < until));
+  return outside === undefined ? null : timeText(outside);
 }
 
 function checkBinding(name: Digest, bound: string | null, image: ImageToVerify): RefusedSignature | null {
-  if (image.trust.repositoryBinding === 'ignored') return null;
+  const rule = ruleFor(image.trust, image.repository);
+  if ((rule.repositoryBinding ?? image.trust.repositoryBinding) === 'ignored') return null;
   const wanted = fullRepository(image.repository);
   if (bound === null) return refusal(name, 'not-bound', wanted);
-  return bound === wanted ? null : refusal(name, 'other-repository', bound, wanted);
+  const isHere = bound === wanted || rule.alsoBoundTo.some((pattern) => matchesPattern(pattern, bound));
+  return isHere ? null : refusal(name, 'other-repository', bound, wanted);
 }
 
-function isValidAt(signer: TrustedSigner, now: string): boolean {
-  const time = Date.parse(now);
-  const from = signer.validFrom === null ? -Infinity : Date.parse(signer.validFrom);
-  const until = signer.validUntil === null ? Infinity : Date.parse(signer.validUntil);
-  // A bound that is no date makes both comparisons false: not valid.
-  return time >= from && time < until;
+/** A signer counts once, however often it signed; whoever the demand does not name does not count for it. */
+function judgeDemands(image: ImageToVerify, accepted: readonly AcceptedSignature[]): DemandVerdict[] {
+  const rule = ruleFor(image.trust, image.repository);
+  return (['image', 'provenance'] as const).map((use) => {
+    const { count, of }: SignatureDemand = rule[use];
+    const signers = new Set(accepted.filter((one) => one.use === use).map((one) => one.signer));
+    const counted = [...signers].filter((signer) => of === null || of.includes(signer)).sort();
+    // A demand of none is no demand that a signature stands: what nobody signed is never called signed.
+    return { use, count, of, signers: counted, met: counted.length >= Math.max(1, count) };
+  });
 }
 
-function useOf(predicateType: string): SignatureUse | null {
-  const uses: SignatureUse[] = ['image', 'provenance', 'scan', 'verdict'];
-  return uses.find((use) => PREDICATE_TYPE[use] === predicateType) ?? null;
+function sum<T>(list: readonly T[], sizeOf: (one: T) => number): number {
+  return list.reduce((total, one) => total + sizeOf(one), 0);
 }
 
-function describeSigner(bundle: ReadBundle | null): string {
-  if (bundle === null) return 'cosign 2';
-  return bundle.keyHint === null ? 'certificate' : `key ${bundle.keyHint.slice(0, 64)}`;
+function sizeOfSigning({ payload, signature, annotations = {} }: SimpleSigning): number {
+  return payload.length + signature.length + sum(Object.values(annotations), (text) => text.length);
 }
 
 const REASONS: Readonly<Record<RefusalCode, (...seen: string[]) => Text>> = {
@@ -291,13 +421,36 @@ const REASONS: Readonly<Record<RefusalCode, (...seen: string[]) => Text>> = {
     en: `${who} is not valid at ${now}`,
     es: `${who} no es válido a fecha ${now}`,
   }),
+  'signer-revoked': (who, at) => ({
+    en: `${who} was revoked at ${at}; nothing it signed counts`,
+    es: `${who} se revocó el ${at}; nada de lo que firmó cuenta`,
+  }),
   'signature-wrong': (why) => ({ en: `the check failed: ${why}`, es: `la comprobación falla: ${why}` }),
+  'time-wrong': (why) => ({ en: why, es: why }),
+  'log-wrong': (why) => ({ en: why, es: why }),
+  internal: (why) => ({
+    en: `the check itself failed, so it does not count: ${why}`,
+    es: `la propia comprobación falló, así que no cuenta: ${why}`,
+  }),
 };
 
 function refusal(bundle: Digest | null, code: RefusalCode, ...seen: string[]): RefusedSignature {
-  return { code, reason: REASONS[code](...seen), bundle };
+  return { code, reason: REASONS[code](...seen), bundle, format: null };
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Which part of a signature a doubt is about. */
+function doubted(bundle: Digest, { code, text }: Doubt): RefusedSignature {
+  const isTime =
+    code.startsWith('time-') ||
+    code === 'certificate-time' ||
+    code === 'signature-expired' ||
+    code === 'authority-time' ||
+    code === 'stamp-wrong';
+  const kind = isTime ? 'time-wrong' : code.startsWith('log-') ? 'log-wrong' : 'signature-wrong';
+  return { code: kind, reason: text, bundle, format: null };
+}
+
+function reasonOf(fault: Fault): string {
+  const { what, why } = fault.text('en');
+  return why ?? what;
 }
