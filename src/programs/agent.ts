@@ -27,7 +27,7 @@ import { AlertSpool } from './agent/spool.ts';
 import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
 import { Tasks } from './agent/tasks.ts';
 import { type HostFacts, type HostTask, type ToAgent, WANTED_TYPE } from './link/protocol.ts';
-import { type Instance, instanceFiles, readInstance } from './setup/instance.ts';
+import { type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
 
 /** Statuses that change together go out together. */
 const STATUS_GATHER_MS = 20;
@@ -62,7 +62,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       caPath: files.ca,
       tokenPath: files.control.joinToken,
       port: instance.ports.agents,
-      address: instance.bind,
+      address: LOOPBACK,
       clock,
     }),
   );
@@ -79,7 +79,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await service.start();
   const engine = new PodmanEngine({ socketPath: instance.podman.socket, instance: instance.name });
 
-  const registryAddress = `${instance.bind}:${instance.ports.console}`;
+  const registryAddress = `${LOOPBACK}:${instance.ports.console}`;
   const firstToken = Promise.withResolvers<void>();
   let registryToken = '';
   let revision = 0;
@@ -88,7 +88,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   const link = new ControlLink({
     address: {
-      host: instance.bind,
+      host: LOOPBACK,
       port: instance.ports.agents,
       ca: identity.ca,
       cert: identity.certificatePem,

@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex, Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
@@ -57,7 +57,7 @@ import { sweepSources } from './control/sources.ts';
 import { registerConsole } from './control/static.ts';
 import { PlatformStatus } from './control/status.ts';
 import { describeImages } from './control/thread.ts';
-import { type Instance, instanceFiles, readInstance } from './setup/instance.ts';
+import { EVERYWHERE, type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
 
 type Tables = AccessTables &
   AdmitTables &
@@ -87,6 +87,8 @@ const HOST_TOKEN_RENEW_MS = 4 * 3_600_000;
 /** Verdicts that run out are given anew this often. */
 const PERMISSIONS_RENEW_MS = 3_600_000;
 const GARBAGE_MS = 6 * 3_600_000;
+/** Machines with containers have an address a network; the certificate stays small enough for one TLS record. */
+const OWN_ADDRESSES_MAX = 32;
 /** The name of the person who ran `up`: the first administrator. */
 const FIRST_ADMINISTRATOR = 'admin';
 
@@ -106,7 +108,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     instance: instance.name,
     domain: instance.domain,
     names: [...new Set(['localhost', hostname(), REGISTRY_NAME, instance.domain])],
-    addresses: [...new Set(['127.0.0.1', '::1', ...(instance.bind === '0.0.0.0' ? [] : [instance.bind])])],
+    addresses: instance.bind === EVERYWHERE ? ownAddresses() : [LOOPBACK, '::1'],
     clock,
   };
   const keys = await loadControlKeys(files.control.keys, certified);
@@ -506,6 +508,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     timer.unref();
     return timer;
   }
+}
+
+/** The addresses by which other machines may know this one; link-local ones need a zone, which no certificate has. */
+function ownAddresses(): string[] {
+  const found = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const usable = found.filter(({ address }) => !/^(fe80|169\.254\.)/.test(address)).map(({ address }) => address);
+  return [...new Set([LOOPBACK, '::1', ...usable])].slice(0, OWN_ADDRESSES_MAX);
 }
 
 interface Settings {

@@ -21,7 +21,7 @@ import {
   signImage,
 } from '../../trust/index.ts';
 import type { BaseTask, BuildTask } from '../link/protocol.ts';
-import type { Instance } from '../setup/instance.ts';
+import { type Instance, LOOPBACK } from '../setup/instance.ts';
 
 /** Builds of this host: as the build user, pushed to the platform's registry, signed with this builder's own key. */
 export class Builder {
@@ -117,7 +117,7 @@ export class Builder {
     }
     const registry: BuildRegistry = {
       name: REGISTRY_NAME,
-      address: `${this.#instance.bind}:${this.#instance.ports.console}`,
+      address: `${LOOPBACK}:${this.#instance.ports.console}`,
       caPem: this.#caPem,
       credentials: { username: 'builder', password: token },
     };

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -28,6 +28,15 @@ export interface ControlKeys {
   readonly registryKey: Uint8Array;
   /** Ed25519: signs checkpoints of the journal. */
   readonly journalKeyPem: string;
+}
+
+/** Whether a certificate is good for all these names and addresses: a machine that gets another address needs another. */
+function coversAll(issued: IssuedCertificate, names: readonly string[], addresses: readonly string[]): boolean {
+  const certificate = new X509Certificate(issued.certificatePem);
+  return (
+    names.every((name) => certificate.checkHost(name) !== undefined) &&
+    addresses.every((address) => certificate.checkIP(address) !== undefined)
+  );
 }
 
 /**
@@ -64,7 +73,8 @@ export async function loadControlKeys(
   const authority = parseAuthority(JSON.parse(authorityText) as IssuedCertificate, clock);
   const certificate = async (name: string, issue: () => IssuedCertificate): Promise<IssuedCertificate> => {
     const kept = JSON.parse(await keep(name, () => JSON.stringify(issue()))) as IssuedCertificate;
-    if (!needsRenewal(kept.certificatePem, clock)) return kept;
+    if (!needsRenewal(kept.certificatePem, clock) && (name !== 'server.json' || coversAll(kept, names, addresses)))
+      return kept;
     const renewed = issue();
     await writeFileAtomic(join(folder, name), JSON.stringify(renewed), { mode: 0o600 });
     return renewed;

@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from 'commander';
+import { hostname } from 'node:os';
+import { InvalidArgumentError, Option } from 'commander';
 import type { CliProgram, Clock, Text } from '../../system/index.ts';
 import { showWorkloadLogs } from '../cli/exec.ts';
 import { createView, drawWhile } from '../cli/operations.ts';
@@ -7,11 +8,11 @@ import { OWN_CODE, readVersion } from './code.ts';
 import { examine } from './doctor.ts';
 import { takeDown } from './down.ts';
 import { setupFault } from './errors.ts';
-import { findInstance, type Instance } from './instance.ts';
+import { EVERYWHERE, findInstance, type Instance } from './instance.ts';
 import { formatLogLine, LOGGED_PROGRAMS, loggedProgram, readLog } from './logs.ts';
 import { type PartState, readStatus } from './status.ts';
 import { LocalSteps } from './steps.ts';
-import { bringUp, type UpResult } from './up.ts';
+import { bringUp, type Listen, type UpResult } from './up.ts';
 
 const LOG_LINES = 100;
 /** A part of status that should run and does not. */
@@ -42,12 +43,22 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
         es: 'instalar sin preguntar los paquetes que falten',
       }),
     )
-    .action(async (options: { yes?: boolean }) => {
+    .addOption(
+      new Option(
+        '--listen <where>',
+        cli.t({
+          en: 'who reaches the ports: this machine only, or every network it is in; kept for later (default: loopback)',
+          es: 'quién llega a los puertos: solo esta máquina, o todas sus redes; se recuerda (por defecto: loopback)',
+        }),
+      ).choices(['loopback', 'all']),
+    )
+    .action(async (options: { yes?: boolean; listen?: Listen }) => {
       const began = clock.monotonicMs();
       const result = await bringUp({
         name: cli.instance,
         ask: cli.ask,
         yes: options.yes === true,
+        listen: options.listen,
         terminal: terminal(),
         language: cli.language,
         clock,
@@ -285,6 +296,13 @@ function printUp(cli: CliProgram, result: UpResult, durationMs: number): void {
     es: `autoridad para navegadores y clientes: ${caPath}`,
   });
   cli.print.line(`  SHA-256 ${authority.fingerprint}`);
+  if (instance.bind === EVERYWHERE) {
+    const place = `https://${hostname()}:${instance.ports.console}`;
+    cli.print.line({
+      en: `it listens on every network of this machine; elsewhere: darsena login --url ${place} --fingerprint …`,
+      es: `escucha en todas las redes de esta máquina; en otra: darsena login --url ${place} --fingerprint …`,
+    });
+  }
   printAdaptations(cli, instance);
   cli.print.line({ en: 'next: darsena deploy examples/tienda', es: 'siguiente: darsena deploy examples/tienda' });
 }

@@ -55,6 +55,7 @@ export interface Instance {
   /** Published names stand below it. */
   readonly domain: string;
   readonly ports: Ports;
+  /** Where the ports listen: LOOPBACK, or EVERYWHERE. */
   readonly bind: string;
   readonly users: { readonly control: SystemUser; readonly build: SystemUser; readonly edge: SystemUser };
   readonly runtime: RuntimeName;
@@ -75,6 +76,10 @@ export interface InstanceFolders {
 
 export const DEFAULT_INSTANCE = 'darsena';
 const INSTANCE_NAME = /^[a-z][a-z0-9-]{0,19}$/;
+
+/** The instance's own parts always meet here, wherever else it listens. */
+export const LOOPBACK = '127.0.0.1';
+export const EVERYWHERE = '0.0.0.0';
 
 const ROOT_DATA = '/var/lib/darsena';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { writeFileAtomic } from '../../system/index.ts';
 import type { MachinePlan } from './adaptations.ts';
-import { type InstanceFolders, instanceFiles, type Mode, type PodmanFiles } from './instance.ts';
+import { type InstanceFolders, instanceFiles, LOOPBACK, type Mode, type PodmanFiles } from './instance.ts';
 
 export interface PodmanPlan {
   readonly files: PodmanFiles;
@@ -18,12 +18,12 @@ export interface PodmanPlan {
  */
 export function planPodman(
   folders: InstanceFolders,
-  machine: { mode: Mode; plan: MachinePlan; bind: string; registryPort: number },
+  machine: { mode: Mode; plan: MachinePlan; registryPort: number },
 ): PodmanPlan {
   const folder = instanceFiles(folders).podman;
   const home = join(folder, 'home');
   const rootless = machine.mode === 'rootless';
-  const address = `${machine.bind}:${machine.registryPort}`;
+  const address = `${LOOPBACK}:${machine.registryPort}`;
   const containersConf = join(folder, 'containers.conf');
   const registriesConf = join(folder, 'registries.conf');
   const storageConf = rootless ? join(folder, 'storage.conf') : null;

@@ -64,7 +64,7 @@ function instanceOf(mode: Instance['mode'] = 'root'): Instance {
     cgroup: 'v2',
     sensor: mode === 'root',
     adaptations: [],
-    podman: planPodman(folders, { mode, plan, bind: '127.0.0.1', registryPort: 7443 }).files,
+    podman: planPodman(folders, { mode, plan, registryPort: 7443 }).files,
     createdAt: '2026-01-01T00:00:00Z',
   };
 }
@@ -237,7 +237,6 @@ test('the engine takes images from our registry only', () => {
   const { contents, files } = planPodman(folders, {
     mode: 'root',
     plan: planMachine({ ...FULL, cgroup: 'hybrid', limits: { raisable: false, openFiles: 20_000, processes: 96_365 } }),
-    bind: '127.0.0.1',
     registryPort: 7449,
   });
   const policy = JSON.parse(contents.get(join(files.home, '.config/containers/policy.json')) ?? '{}') as {

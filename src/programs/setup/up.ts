@@ -19,11 +19,13 @@ import { setupFault } from './errors.ts';
 import { ensureFolders } from './folders.ts';
 import {
   type Adaptation,
+  EVERYWHERE,
   type Instance,
   instanceFiles,
   instanceFolders,
   instancePrefix,
   instancesOfRoot,
+  LOOPBACK,
   localUrl,
   type Ports,
   readInstance,
@@ -56,7 +58,6 @@ import type { LocalStep, LocalSteps } from './steps.ts';
 import { lastWords, stopProgram, supervisedState } from './supervisor.ts';
 import { callingUser, ensureUsers } from './users.ts';
 
-const BIND = '127.0.0.1';
 const APT_TIMEOUT_MS = 1_200_000;
 /** A first start migrates the database and makes keys; on the slowest machine tried this took 4 s. */
 const READY_SECONDS = 30;
@@ -66,12 +67,17 @@ const READY_POLL_MS = 50;
 /** A program that ended this often while it was waited for will not come up by waiting. */
 const LIVES_MAX = 3;
 
+export type Listen = 'loopback' | 'all';
+const BIND: Readonly<Record<Listen, string>> = { loopback: LOOPBACK, all: EVERYWHERE };
+
 export interface UpContext {
   readonly name: string;
   readonly steps: LocalSteps;
   readonly ask: CliAsk;
   /** Consent to install packages was given on the command line. */
   readonly yes: boolean;
+  /** Where the ports listen from now on; undefined: as before, at first on loopback only. */
+  readonly listen: Listen | undefined;
   readonly terminal: boolean;
   readonly language: Language;
   readonly clock: Clock;
@@ -112,7 +118,7 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       const code = await steps.run(TITLES.code, (step) => placeCode(machine, step));
       const known = await readInstance(instanceFiles(folders).description);
       const instance = await steps.run(TITLES.instance, (step) =>
-        describeInstance({ known, name, machine, plan, code, clock: context.clock, step }),
+        describeInstance({ ...context, known, machine, plan, code, step }),
       );
       if (instance.code !== known?.code) {
         await steps.run(TITLES.warm, async (step) => {
@@ -266,6 +272,7 @@ async function placeCode(machine: Machine, step: LocalStep): Promise<string> {
 async function describeInstance(options: {
   known: Instance | null;
   name: string;
+  listen: Listen | undefined;
   machine: Machine;
   plan: MachinePlan;
   code: string;
@@ -273,15 +280,16 @@ async function describeInstance(options: {
   step: LocalStep;
 }): Promise<Instance> {
   const { known, name, machine, plan, code, clock } = options;
+  const bind = options.listen === undefined ? (known?.bind ?? LOOPBACK) : BIND[options.listen];
   const folders = instanceFolders(name, machine.mode);
   const caller = await callingUser();
   const users =
     machine.mode === 'root' ? await ensureUsers(name, folders) : { control: caller, build: caller, edge: caller };
   const chosen =
     known === null
-      ? await chooseOwnPorts(machine.mode, name)
+      ? await chooseOwnPorts(machine.mode, bind, name)
       : { ports: known.ports, adaptations: portAdaptations(known), release: async () => undefined };
-  const podman = planPodman(folders, { mode: machine.mode, plan, bind: BIND, registryPort: chosen.ports.console });
+  const podman = planPodman(folders, { mode: machine.mode, plan, registryPort: chosen.ports.console });
   const instance: Instance = {
     name,
     mode: machine.mode,
@@ -291,7 +299,7 @@ async function describeInstance(options: {
     ...folders,
     domain: `${name}.localhost`,
     ports: chosen.ports,
-    bind: BIND,
+    bind,
     users,
     runtime: plan.runtime,
     cgroup: machine.cgroup,
@@ -306,8 +314,8 @@ async function describeInstance(options: {
     await chosen.release();
     throw error;
   }
-  if (known !== null && known.code !== code) {
-    // New code beside programs of the old: they are started again from it, workloads stay as they are.
+  if (known !== null && (known.code !== code || known.bind !== bind)) {
+    // New code or another place to listen: the programs are started again with it, workloads stay as they are.
     for (const program of PROGRAMS_TO_STOP) await stopProgram(instanceFiles(instance).supervisors, program, clock);
   }
   if (known !== null) await checkPorts(instance);
@@ -321,9 +329,9 @@ async function describeInstance(options: {
 }
 
 /** Ports for this instance alone, also when another `up` chooses at the same moment. */
-async function chooseOwnPorts(mode: Machine['mode'], name: string): ReturnType<typeof choosePorts> {
+async function chooseOwnPorts(mode: Machine['mode'], bind: string, name: string): ReturnType<typeof choosePorts> {
   for (;;) {
-    const chosen = await choosePorts(mode, BIND, await portsOfOthers(name));
+    const chosen = await choosePorts(mode, bind, await portsOfOthers(name));
     // Somebody may have written its ports down, and let go of them, after the others were read and before we held ours.
     const others = await portsOfOthers(name);
     if (!Object.values(chosen.ports).some((port) => others.has(port))) return chosen;
@@ -382,11 +390,10 @@ async function writeProgramFiles(
   const podman = planPodman(instance, {
     mode: instance.mode,
     plan,
-    bind: instance.bind,
     registryPort: instance.ports.console,
   });
   await writePodmanFiles(podman, {
-    registryAddress: `${instance.bind}:${instance.ports.console}`,
+    registryAddress: `${LOOPBACK}:${instance.ports.console}`,
     ca: authority.pem,
   });
 }
