@@ -138,6 +138,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'delete an image with its tags',
     es: 'eliminar una imagen con sus etiquetas',
   },
+  'GET /api/v1/projects/:project/images/:digest/layers/:layer/files': {
+    en: 'files a layer adds and removes (`?match=`, `?order=largest`, pages by `?after=`)',
+    es: 'archivos que una capa añade y elimina (`?match=`, `?order=largest`, páginas con `?after=`)',
+  },
   'GET /api/v1/projects/:project/images/:digest/sbom': {
     en: 'bill of materials, CycloneDX',
     es: 'lista de componentes, CycloneDX',

@@ -1,6 +1,7 @@
 import { isTag, parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
 import { registryFault } from './errors.ts';
+import { type FilesOptions, printLayerFiles } from './files-commands.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
 import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
 import { addPullsCommand } from './pulls-commands.ts';
@@ -59,6 +60,26 @@ export function registryCommands(cli: CliProgram): void {
       if (cli.output.json) cli.print.json(detail);
       else printDetail(cli, detail);
     });
+
+  noun
+    .command('files')
+    .argument('<image>', 'PROJECT/IMAGE[:TAG|@DIGEST]')
+    .option(
+      '--layer <layer>',
+      cli.t({ en: 'its number from below, or its digest', es: 'su número desde abajo, o su digest' }),
+    )
+    .option('--match <text>', cli.t({ en: 'only paths with this text', es: 'solo rutas con este texto' }))
+    .option('--largest', cli.t({ en: 'the largest files first', es: 'primero los archivos más grandes' }))
+    .option('--limit <count>', cli.t({ en: 'how many', es: 'cuántos' }))
+    .description(
+      cli.t({
+        en: 'files that a layer of an image adds and removes',
+        es: 'archivos que una capa de una imagen añade y elimina',
+      }),
+    )
+    .action(async (text: string, options: FilesOptions) =>
+      printLayerFiles(cli, await readDetail(cli, await namedOrNewest(cli, text)), options),
+    );
 
   addPullsCommand(noun, cli);
 

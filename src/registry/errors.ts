@@ -287,6 +287,22 @@ export const registryFault = defineFaults({
     en: { what: 'the settings of the repository are not valid', why: '{why}' },
     es: { what: 'los ajustes del repositorio no son válidos', why: '{why}' },
   },
+  'registry.layer-unknown': {
+    kind: 'invalid',
+    en: {
+      what: 'the image has no layer {layer}',
+      why: 'expected a number from 1 to {count}, or the digest of a layer',
+    },
+    es: {
+      what: 'la imagen no tiene la capa {layer}',
+      why: 'se esperaba un número de 1 a {count}, o el digest de una capa',
+    },
+  },
+  'registry.limit-invalid': {
+    kind: 'invalid',
+    en: { what: 'that many cannot be shown', why: 'expected --limit from 1 to {most}' },
+    es: { what: 'no se pueden mostrar tantos', why: 'se esperaba --limit de 1 a {most}' },
+  },
   'registry.pulls-invalid': {
     kind: 'invalid',
     en: { what: 'this time cannot be shown', why: '{why}' },

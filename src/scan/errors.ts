@@ -20,6 +20,24 @@ export const scanFault = defineFaults({
     en: { what: 'there is no scan of {digest}', remedy: 'push the image again or ask for a new scan' },
     es: { what: 'no hay análisis de {digest}', remedy: 'volver a publicar la imagen o pedir un análisis nuevo' },
   },
+  'scan.layer-unknown': {
+    kind: 'not-found',
+    en: { what: '{layer} is no layer of {digest}' },
+    es: { what: '{layer} no es una capa de {digest}' },
+  },
+  'scan.layer-unread': {
+    kind: 'not-found',
+    en: {
+      what: 'the files of {layer} are not known',
+      why: 'the layer could not be read when the image was scanned, or by an older scanner',
+      remedy: 'scan the image again',
+    },
+    es: {
+      what: 'no se conocen los archivos de {layer}',
+      why: 'la capa no se pudo leer al analizar la imagen, o la leyó un analizador anterior',
+      remedy: 'analizar la imagen de nuevo',
+    },
+  },
   'scan.digest-invalid': {
     kind: 'invalid',
     en: { what: '{digest} is no digest', why: 'expected sha256: and 64 hex digits' },

@@ -3,6 +3,7 @@ export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
 export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 export { scanFault } from './errors.ts';
+export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
 export { scanMigrations } from './migrations.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
 export { type Finding, RISK_CLASSES, type RiskClass, type ScanReport, type Severity } from './report.ts';

@@ -12,7 +12,7 @@ import {
 import type { Digest } from '../oci/index.ts';
 import type { LayerEntry } from '../oci/layers.ts';
 import type { Analyser, Evidence } from './analyser.ts';
-import { LAYER_RESULT_MAX_BYTES } from './limits.ts';
+import { LISTING_MAX_BYTES } from './limits.ts';
 import { ListingWriter } from './listing.ts';
 
 /** What the image says of one of its layers. */
@@ -79,7 +79,7 @@ export async function analyseLayer(
     if (path === null) throw climbing(entry.path, 'climbs out of the root');
     const linkTarget = entry.kind === 'hardlink' ? cleanTarPath(entry.linkTarget) : entry.linkTarget;
     if (linkTarget === null) throw climbing(entry.path, 'is a hard link out of the root');
-    listing.add(path, kindOf(entry), linkTarget);
+    listing.add(path, { kind: kindOf(entry), linkTarget, sizeBytes: entry.sizeBytes, mode: entry.mode });
     return path;
   }
 
@@ -217,7 +217,7 @@ export function encodeLayerResult(result: LayerResult): Uint8Array {
 /** @throws FormatError when the stored bytes are broken */
 export function decodeLayerResult(bytes: Uint8Array): LayerResult {
   try {
-    const whole = inflateRawSync(bytes, { maxOutputLength: 8 * LAYER_RESULT_MAX_BYTES });
+    const whole = inflateRawSync(bytes, { maxOutputLength: LISTING_MAX_BYTES });
     const length = whole.readUInt32BE(0);
     const rest = JSON.parse(whole.subarray(4, 4 + length).toString()) as Omit<LayerResult, 'listing'>;
     return { ...rest, listing: whole.subarray(4 + length) };

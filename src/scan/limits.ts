@@ -24,6 +24,12 @@ export const IMAGE_ENTRIES_MAX = 600_000;
 export const LAYERS_MAX = 500;
 /** The listing of one layer, compressed: 1,000,000 entries take about 20 MiB. */
 export const LAYER_RESULT_MAX_BYTES = 64 * MIB;
+/** The same inflated, and what decoding it may take. */
+export const LISTING_MAX_BYTES = 8 * LAYER_RESULT_MAX_BYTES;
+/** A name or link target in a listing: tar's are bounded by 4 KiB, and may grow when they are written as UTF-8. */
+export const LISTING_RECORD_MAX_BYTES = 16 * 1024;
+/** Files of a layer in one page of the REST API. */
+export const LAYER_FILES_PAGE_MAX = 500;
 /** What the worker may answer: the inventory of `PACKAGES_MAX` packages. */
 export const INVENTORY_MAX_BYTES = 128 * MIB;
 

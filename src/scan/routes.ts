@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { scanFault } from './errors.ts';
+import { LAYER_FILES_PAGE_MAX } from './limits.ts';
 import type { Scans } from './scans.ts';
 
 /** Asked before anything of an image is shown: a digest says nothing about whose it is. */
@@ -53,6 +54,33 @@ export function registerScanRoutes(app: ApiApp, { scans, images, starter }: Scan
       if (!bill) throw scanFault('scan.not-found', { digest });
       void reply.header('content-type', 'application/vnd.cyclonedx+json; version=1.6');
       return JSON.stringify(bill);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest/layers/:layer/files',
+    config: { action: 'image.read' },
+    schema: {
+      params: image.extend({ layer: z.string().max(160) }),
+      querystring: z.object({
+        match: z.string().max(256).optional(),
+        order: z.enum(['archive', 'largest']).optional(),
+        after: z.coerce.number().int().min(0).optional(),
+        limit: z.coerce.number().int().min(1).max(LAYER_FILES_PAGE_MAX).optional(),
+      }),
+    },
+    handler: async (request) => {
+      const digest = await requireImage(request.params);
+      const { layer } = request.params;
+      if (!isDigest(layer)) throw scanFault('scan.digest-invalid', { digest: layer.slice(0, 80) });
+      const { match, order, after, limit } = request.query;
+      return scans.layerFiles(digest, layer, {
+        ...(match === undefined ? {} : { match }),
+        ...(order === undefined ? {} : { order }),
+        ...(after === undefined ? {} : { after }),
+        ...(limit === undefined ? {} : { limit }),
+      });
     },
   });
 

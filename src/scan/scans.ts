@@ -6,11 +6,21 @@ import type { Clock } from '../system/index.ts';
 import { analysersRevision } from './analysers/index.ts';
 import type { ConfinedOptions } from './confined.ts';
 import { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
+import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
+import { type LayerFiles, type LayerFilesQuestion, readLayerFiles } from './layer-files.ts';
 import type { Inventory } from './package.ts';
 import type { ScanReport } from './report.ts';
 import { rematchInventory, type ScanRequest, scanImage } from './scan.ts';
-import { layerCacheIn, readInventory, readReport, type ScanTables, writeInventory, writeReport } from './store.ts';
+import {
+  layerCacheIn,
+  readInventory,
+  readLayerResult,
+  readReport,
+  type ScanTables,
+  writeInventory,
+  writeReport,
+} from './store.ts';
 
 export interface ScansParts {
   readonly db: Kysely<ScanTables & JournalTables>;
@@ -80,6 +90,22 @@ export class Scans {
   /** Null when the image was never scanned, or never completely. */
   inventory(digest: Digest): Promise<Inventory | null> {
     return readInventory(this.#db, digest, analysersRevision());
+  }
+
+  /**
+   * The names that a layer of an image brings and removes, out of what the scan kept of it.
+   *
+   * @throws Fault scan.not-found, scan.layer-unknown, scan.layer-unread
+   */
+  async layerFiles(image: Digest, layer: Digest, question: LayerFilesQuestion): Promise<LayerFiles> {
+    const stored = await readReport(this.#db, image);
+    if (!stored) throw scanFault('scan.not-found', { digest: image });
+    if (!stored.report.layers.some(({ digest }) => digest === layer)) {
+      throw scanFault('scan.layer-unknown', { layer, digest: image });
+    }
+    const result = await readLayerResult(this.#db, layer, analysersRevision());
+    if (!result) throw scanFault('scan.layer-unread', { layer });
+    return readLayerFiles(layer, result, question);
   }
 
   /** The bill of materials of an image; null when it has no complete inventory. */

@@ -45,6 +45,17 @@ export function layerCacheIn(db: ScanDatabase, analysers: string, now: () => str
   };
 }
 
+/** The stored result of a layer as one image has it; null when this revision of the analysers has not read it. */
+export async function readLayerResult(db: ScanDatabase, layer: Digest, analysers: string): Promise<Uint8Array | null> {
+  const row = await db
+    .selectFrom('scan_layers')
+    .select('result')
+    .where('digest', '=', layer)
+    .where('analysers', '=', analysers)
+    .executeTakeFirst();
+  return row?.result ?? null;
+}
+
 export async function readInventory(db: ScanDatabase, digest: Digest, analysers: string): Promise<Inventory | null> {
   const row = await db
     .selectFrom('scan_inventories')
