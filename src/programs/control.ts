@@ -46,7 +46,7 @@ import { EventStream, maySeeOperation } from './control/events.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
-import { certificateOf, listenLocal, listenMutual, listenPublic } from './control/listeners.ts';
+import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
 import { wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
 import { registerPlatformRoutes } from './control/platform-routes.ts';
@@ -323,6 +323,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
     serverKey: keys.registryKey,
     service: instance.name,
+    writes: opened.writes,
+    headers: Object.fromEntries([STRICT_TRANSPORT]),
   });
   const sessions = { hosts, deployments, journal, db, ...doors, log };
   const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);

@@ -18,6 +18,11 @@ export const GARBAGE_BATCH = 200;
 export const PAGE_MAX = 1000;
 /** URLs of the API are a name (255), a tag or digest (136) and a query; Node allows 16 KiB of headers in all. */
 export const URL_LENGTH_MAX = 4096;
+/** Half the second within which a revocation must count, should something change that no write tells of. */
+export const KEPT_ANSWER_MS = 500;
+/** Manifests of images have a few KiB; with these two bounds the kept answers stay below 32 MiB. */
+export const KEPT_ANSWER_BODY_BYTES_MAX = 32 * 1024;
+export const KEPT_ANSWERS_MAX = 1000;
 /** distribution-spec 1.1 "Warnings": all warn-text of an answer together; one is cut so that others fit beside it. */
 export const WARNINGS_BYTES_MAX = 4096;
 export const WARNING_CHARACTERS_MAX = 500;

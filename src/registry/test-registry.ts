@@ -76,6 +76,8 @@ export async function startTestRegistry(
     readonly tls?: { readonly key: string; readonly cert: string };
     readonly clock?: Clock;
     readonly handler?: Partial<RegistryHandlerOptions>;
+    /** Keep answers, as control does. The stand-ins tell of no change, so theirs show after half a second. */
+    readonly keepAnswers?: boolean;
   } = {},
 ): Promise<TestRegistry> {
   const root = options.root ?? (await mkdtemp(join(scratchFolder(), 'registry-')));
@@ -125,6 +127,7 @@ export async function startTestRegistry(
       current: ({ id }) =>
         state.revoked.has(id) ? null : ([...PEOPLE.values()].find((person) => person.id === id) ?? null),
     },
+    ...(options.keepAnswers === true ? { writes: opened.writes } : {}),
     ...options.handler,
   });
   const server: Server =

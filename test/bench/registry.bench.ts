@@ -1,85 +1,69 @@
 /**
- * Registry figures beside Debian's docker-registry (distribution 2.8), alternating in one run, medians of the rounds:
- * manifest GET by tag with a registry token (ours with rights, quarantine gate and journal; theirs without any), and
- * push of a 100 MB blob. Run: ./darsena-node test/bench/registry.bench.ts [rounds]
+ * Registry figures beside Debian's docker-registry (distribution 2.8), alternating in one run, medians of the rounds.
+ * Ours signs in, asks the verdict and states facts; theirs runs without any of it. Both without TLS unless a line says so.
+ * Run: ./darsena-node test/bench/registry.bench.ts [rounds] [--only manifest|blob|push|small|mixed]
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import { readFileSync, statfsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { Agent, Pool, request } from 'undici';
+import { parseArgs } from 'node:util';
+import { Pool, request } from 'undici';
 import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
-import { startTestRegistry } from '../../src/registry/test-registry.ts';
 import { runCommand } from '../../src/system/index.ts';
+import { type Ground, openGround, type Subject } from './registry-ground.ts';
 
-const ROUNDS = Number(process.argv[2] ?? 5);
-const LOAD_MS = 3000;
+const { values: flags, positionals } = parseArgs({ options: { only: { type: 'string' } }, allowPositionals: true });
+const ROUNDS = Number(positionals[0] ?? 5);
+const LOAD_SECONDS = 3;
 const CONNECTIONS = 32;
-const PUSH_BYTES = 100 * 1024 * 1024;
-
-interface Subject {
-  readonly name: string;
-  readonly origin: string;
-  readonly headers: Record<string, string>;
-  readonly pid: number;
-}
+const MB = 1_000_000;
+const BLOB_BYTES = 130 * MB;
+const PUSH_BYTES = 100 * MB;
 
 /** CPU seconds (user and system) of a process and its threads; proc(5), /proc/pid/stat fields 14 and 15. */
 function cpuSeconds(pid: number): number {
-  const fields =
-    execFileSync('cat', [`/proc/${pid}/stat`])
-      .toString()
-      .split(') ')[1]
-      ?.split(' ') ?? [];
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
+/** Bytes that nobody stored before, cheap to make. */
+function fresh(size: number): Buffer {
+  const bytes = Buffer.alloc(size, randomBytes(Math.min(size, 1 << 20)));
+  bytes.set(randomBytes(Math.min(32, size)));
+  return bytes;
 }
 
-async function pushBlob(
-  subject: Subject,
-  agent: Agent,
-  repository: string,
-  bytes: Uint8Array,
-  digest = digestOf(bytes),
-): Promise<void> {
-  const { origin, headers } = subject;
-  const start = await request(`${origin}/v2/${repository}/blobs/uploads/`, {
+/** As podman and docker push: POST begins, PUT sends. */
+async function pushBlob(subject: Subject, pool: Pool, repository: string, bytes: Uint8Array): Promise<void> {
+  const start = await pool.request({
     method: 'POST',
-    headers,
-    dispatcher: agent,
+    path: `/v2/${repository}/blobs/uploads/`,
+    headers: subject.headers,
   });
   await start.body.dump();
-  const location = new URL(String(start.headers['location']), origin);
-  location.searchParams.set('digest', digest);
-  const pieces = function* () {
-    for (let at = 0; at < bytes.byteLength; at += 1024 * 1024) yield bytes.subarray(at, at + 1024 * 1024);
-  };
-  const put = await request(location, {
+  const location = new URL(String(start.headers['location']), subject.origin);
+  location.searchParams.set('digest', digestOf(bytes));
+  const put = await pool.request({
     method: 'PUT',
-    dispatcher: agent,
-    headers: { ...headers, 'content-type': 'application/octet-stream', 'content-length': String(bytes.byteLength) },
-    body: bytes.byteLength > 1024 * 1024 ? Readable.from(pieces()) : bytes,
+    path: location.pathname + location.search,
+    headers: { ...subject.headers, 'content-type': 'application/octet-stream' },
+    body: bytes,
   });
   const text = await put.body.text();
   if (put.statusCode !== 201) throw new Error(`${subject.name}: ${put.statusCode} ${text}`);
 }
 
-async function prepare(subject: Subject, agent: Agent): Promise<void> {
+async function prepare(subject: Subject): Promise<string> {
+  const pool = new Pool(subject.origin, { connections: 1 });
   const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}');
   const layers = Array.from({ length: 8 }, (_, index) => Buffer.from(`layer ${index}`));
-  for (const bytes of [config, ...layers]) await pushBlob(subject, agent, 'bench/web', bytes);
+  const blob = Buffer.alloc(BLOB_BYTES, 'x');
+  for (const bytes of [config, ...layers]) await pushBlob(subject, pool, 'bench/web', bytes);
+  await pushBlob(subject, pool, 'bench/big', blob);
   const describe = (bytes: Buffer, mediaType: string) => ({ mediaType, digest: digestOf(bytes), size: bytes.length });
   const manifest = {
     schemaVersion: 2,
@@ -89,165 +73,204 @@ async function prepare(subject: Subject, agent: Agent): Promise<void> {
   };
   const put = await request(`${subject.origin}/v2/bench/web/manifests/latest`, {
     method: 'PUT',
-    dispatcher: agent,
     headers: { ...subject.headers, 'content-type': MEDIA_TYPE.manifest },
     body: JSON.stringify(manifest),
   });
   if (put.statusCode !== 201) throw new Error(`${subject.name}: ${await put.body.text()}`);
   await put.body.dump();
+  await pool.close();
+  return digestOf(blob);
 }
 
-interface Load {
-  readonly perSecond: number;
-  readonly perCpuSecond: number;
-  readonly p99Ms: number;
-}
+type Note = (key: string, value: number) => void;
 
-/** wrk where it is installed: it takes less of the shared cores than a generator in JavaScript. */
-async function loadManifest(subject: Subject): Promise<Load> {
+async function manifest(subject: Subject, origin: string, note: Note, key: string): Promise<void> {
   const cpu = cpuSeconds(subject.pid);
+  const headers = Object.entries({ ...subject.headers, accept: MEDIA_TYPE.manifest });
   const wrk = await runCommand(
     'wrk',
     [
       '-t1',
       `-c${CONNECTIONS}`,
-      `-d${LOAD_MS / 1000}s`,
+      `-d${LOAD_SECONDS}s`,
       '--latency',
-      ...Object.entries({ ...subject.headers, accept: MEDIA_TYPE.manifest }).flatMap(([name, value]) => [
-        '-H',
-        `${name}: ${value}`,
-      ]),
-      `${subject.origin}/v2/bench/web/manifests/latest`,
+      ...headers.flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
+      `${origin}/v2/bench/web/manifests/latest`,
     ],
-    { timeoutMs: LOAD_MS + 10_000 },
-  ).catch(() => null);
-  if (wrk === null || wrk.code !== 0) return loadFromHere(subject);
-  if (/Non-2xx/.test(wrk.stdout)) throw new Error(`${subject.name}: ${wrk.stdout}`);
+    { timeoutMs: LOAD_SECONDS * 1000 + 10_000 },
+  );
+  if (wrk.code !== 0 || /Non-2xx/.test(wrk.stdout)) throw new Error(`${subject.name}: ${wrk.stdout}${wrk.stderr}`);
   const requests = Number(/(\d+) requests in/.exec(wrk.stdout)?.[1]);
   const [, p99 = '0', unit = 'ms'] = /99%\s+([\d.]+)(us|ms|s)/.exec(wrk.stdout) ?? [];
-  return {
-    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(wrk.stdout)?.[1]),
-    perCpuSecond: requests / Math.max(cpuSeconds(subject.pid) - cpu, 0.01),
-    p99Ms: Number(p99) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1),
-  };
+  note(`${key}/s`, Number(/Requests\/sec:\s+([\d.]+)/.exec(wrk.stdout)?.[1]));
+  if (key === 'manifest') note(`${key}/cpu`, requests / Math.max(cpuSeconds(subject.pid) - cpu, 0.01));
+  note(`${key} p99`, Number(p99) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1));
 }
 
-async function loadFromHere(subject: Subject): Promise<Load> {
-  const pool = new Pool(subject.origin, { connections: CONNECTIONS, pipelining: 1 });
-  const headers = { ...subject.headers, accept: MEDIA_TYPE.manifest };
+function curlHeaders(subject: Subject): string[] {
+  return Object.entries(subject.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+}
+
+async function curl(args: readonly string[]): Promise<number> {
+  const done = await runCommand('curl', ['-sS', '-f', '-o', '/dev/null', '-w', '%{time_total}', ...args], {
+    timeoutMs: 120_000,
+  });
+  if (done.code !== 0) throw new Error(`curl: ${done.stderr}`);
+  return Number(done.stdout);
+}
+
+async function blob(subject: Subject, digest: string, note: Note): Promise<void> {
+  const cpu = cpuSeconds(subject.pid);
+  const times: number[] = [];
+  for (let n = 0; n < 4; n++) {
+    times.push(await curl([...curlHeaders(subject), `${subject.origin}/v2/bench/big/blobs/${digest}`]));
+  }
+  note('blob', BLOB_BYTES / MB / median(times));
+  note('blob cpu', (cpuSeconds(subject.pid) - cpu) / times.length);
+}
+
+/** One request's body from a file by curl, which takes less of the shared cores than a client in JavaScript. */
+async function push(ground: Ground, subject: Subject, note: Note): Promise<void> {
+  const bytes = fresh(PUSH_BYTES);
+  const file = join(ground.folder, 'pushed');
+  await writeFile(file, bytes);
+  const digest = digestOf(bytes);
+  const start = await request(`${subject.origin}/v2/bench/big/blobs/uploads/`, {
+    method: 'POST',
+    headers: subject.headers,
+  });
+  await start.body.dump();
+  const location = new URL(String(start.headers['location']), subject.origin);
+  location.searchParams.set('digest', digest);
+  const cpu = cpuSeconds(subject.pid);
+  const seconds = await curl([
+    ...curlHeaders(subject),
+    '-H',
+    'Expect:',
+    '-H',
+    'Content-Type: application/octet-stream',
+    '-T',
+    file,
+    String(location),
+  ]);
+  note('push', PUSH_BYTES / MB / seconds);
+  note('push cpu', cpuSeconds(subject.pid) - cpu);
+}
+
+async function small(
+  subject: Subject,
+  note: Note,
+  key: string,
+  shape: { size: number; clients: number; count: number },
+) {
+  const pool = new Pool(subject.origin, { connections: shape.clients, pipelining: 1 });
+  const blobs = Array.from({ length: shape.count }, () => fresh(shape.size));
   const latencies: number[] = [];
   const cpu = cpuSeconds(subject.pid);
   const started = performance.now();
   await Promise.all(
-    Array.from({ length: CONNECTIONS }, async () => {
-      while (performance.now() - started < LOAD_MS) {
+    Array.from({ length: shape.clients }, async () => {
+      for (let bytes = blobs.pop(); bytes !== undefined; bytes = blobs.pop()) {
         const at = performance.now();
-        const answer = await pool.request({ method: 'GET', path: '/v2/bench/web/manifests/latest', headers });
-        if (answer.statusCode !== 200) throw new Error(`${subject.name}: ${answer.statusCode}`);
-        await answer.body.dump();
+        await pushBlob(subject, pool, 'bench/small', bytes);
         latencies.push(performance.now() - at);
       }
     }),
   );
-  const seconds = (performance.now() - started) / 1000;
-  const cpuUsed = Math.max(cpuSeconds(subject.pid) - cpu, 0.01);
-  await pool.close();
+  note(key, shape.count / ((performance.now() - started) / 1000));
+  note(`${key} cpu`, ((cpuSeconds(subject.pid) - cpu) * 1000) / shape.count);
   latencies.sort((a, b) => a - b);
-  return {
-    perSecond: latencies.length / seconds,
-    perCpuSecond: latencies.length / cpuUsed,
-    p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
-  };
+  note(`${key} p99`, latencies[Math.floor(latencies.length * 0.99)] ?? 0);
+  await pool.close();
 }
 
-async function push100(subject: Subject, agent: Agent): Promise<{ bytesPerSecond: number; cpu: number }> {
-  const bytes = Buffer.alloc(PUSH_BYTES, randomBytes(1024 * 1024));
-  bytes.set(randomBytes(32));
-  const digest = digestOf(bytes);
-  const cpu = cpuSeconds(subject.pid);
-  const started = performance.now();
-  await pushBlob(subject, agent, 'bench/big', bytes, digest);
-  const seconds = (performance.now() - started) / 1000;
-  return { bytesPerSecond: PUSH_BYTES / seconds, cpu: cpuSeconds(subject.pid) - cpu };
-}
-
-/** Ours in a process of its own, so that its CPU is counted alone. */
-async function serveOurs(folder: string): Promise<void> {
-  const server = await startTestRegistry({ root: join(folder, 'ours'), database: `sqlite:${join(folder, 'ours.db')}` });
-  const scope = ['web', 'big'].map((name) => `scope=repository:bench/${name}:pull,push`).join('&');
-  const answer = await fetch(`${server.url}/v2/token?service=test&${scope}`, {
-    headers: { authorization: server.basic('root') },
-  });
-  const { token } = (await answer.json()) as { token: string };
-  process.stdout.write(`${JSON.stringify({ origin: server.url, token })}\n`);
-  process.stdin.resume().on('end', () => void server.close().then(() => process.exit(0)));
-}
-
-async function main(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'registry-bench-'));
-  const ours = spawn(process.execPath, [import.meta.filename, '--serve', folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const line = await new Promise<string>((resolve) => ours.stdout.once('data', (data) => resolve(String(data))));
-  const { origin, token } = JSON.parse(line) as { origin: string; token: string };
-  const subjects: Subject[] = [
-    { name: 'ours', origin, headers: { authorization: `Bearer ${token}` }, pid: ours.pid ?? 0 },
+/** After zot's benchmark `zb`: sizes and directions mixed, two clients. Operations a second, each size's share fixed. */
+async function mixed(subject: Subject, note: Note): Promise<void> {
+  const cases: readonly [name: string, pullShare: number, sizes: readonly number[], count: number][] = [
+    ['pull 1 MB', 1, [MB], 40],
+    ['pull 10 MB', 1, [10 * MB], 12],
+    ['pull 20 % 1 MB, 70 % 10 MB, 10 % 100 MB', 1, [MB, MB, ...Array(7).fill(10 * MB), 100 * MB], 10],
+    ['push 10 MB', 0, [10 * MB], 6],
+    ['push 1, 10 and 100 MB in turn', 0, [MB, 10 * MB, 100 * MB], 3],
+    ['75 % pull, 25 % push, 1 MB', 0.75, [MB], 32],
+    ['75 % pull, 25 % push, 10 MB', 0.75, [10 * MB], 12],
   ];
-  let theirs: ReturnType<typeof spawn> | undefined;
-  let version = '';
-  try {
-    version = execFileSync('docker-registry', ['--version']).toString().trim();
-    const port = await freePort();
-    const config = join(folder, 'config.yml');
-    await writeFile(
-      config,
-      `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${folder}/theirs}, cache: {blobdescriptor: inmemory}}\nhttp: {addr: "127.0.0.1:${port}"}\n`,
-    );
-    theirs = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    subjects.push({ name: 'theirs', origin: `http://127.0.0.1:${port}`, headers: {}, pid: theirs.pid ?? 0 });
-  } catch {
-    console.log('docker-registry is not installed (apt-get install docker-registry): figures without ratios');
+  const pool = new Pool(subject.origin, { connections: 2, pipelining: 1 });
+  const stored = new Map<number, string>();
+  for (const size of [MB, 10 * MB, 100 * MB]) {
+    const bytes = fresh(size);
+    await pushBlob(subject, pool, 'bench/small', bytes);
+    stored.set(size, digestOf(bytes));
   }
-  const agent = new Agent();
-  try {
-    for (const subject of subjects) await prepare(subject, agent);
-    const figures = new Map<string, number[]>();
-    const note = (name: string, value: number) => figures.set(name, [...(figures.get(name) ?? []), value]);
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const subject of subjects) {
-        const load = await loadManifest(subject);
-        note(`${subject.name} rps`, load.perSecond);
-        note(`${subject.name} rpc`, load.perCpuSecond);
-        note(`${subject.name} p99`, load.p99Ms);
+  for (const [name, pullShare, sizes, count] of cases) {
+    let next = 0;
+    const started = performance.now();
+    const client = async (): Promise<void> => {
+      for (let n = next++; n < count; n = next++) {
+        const size = sizes[n % sizes.length] ?? MB;
+        if (n % 4 < pullShare * 4) {
+          const path = `/v2/bench/small/blobs/${stored.get(size)}`;
+          const answer = await pool.request({ method: 'GET', path, headers: subject.headers });
+          if (answer.statusCode !== 200) throw new Error(`${subject.name}: ${answer.statusCode}`);
+          await answer.body.dump({ limit: size + 1 });
+        } else await pushBlob(subject, pool, 'bench/small', fresh(size + randomInt(1000)));
       }
-      for (const subject of subjects) {
-        const push = await push100(subject, agent);
-        note(`${subject.name} push`, push.bytesPerSecond / 1e6);
-        note(`${subject.name} pushCpu`, push.cpu);
-      }
-    }
-    const of = (name: string) => median(figures.get(name) ?? []);
-    console.log(`Node ${process.version}; ${version || 'no anchor'}; median of ${ROUNDS} alternating rounds`);
-    for (const [title, key, unit, better] of [
-      [`manifest GET by tag, ${CONNECTIONS} connections`, 'rps', 'req/s', 'up'],
-      ['manifest GET by tag', 'rpc', 'req per CPU s', 'up'],
-      ['manifest GET by tag, p99', 'p99', 'ms', 'down'],
-      ['push of a 100 MB blob', 'push', 'MB/s', 'up'],
-      ['push of a 100 MB blob, CPU', 'pushCpu', 's', 'down'],
-    ] as const) {
-      const [a, b] = [of(`ours ${key}`), of(`theirs ${key}`)];
-      const ratio = b === 0 ? '' : `, ratio ${(better === 'up' ? a / b : b / a).toFixed(2)}× better`;
-      console.log(`${title}: ours ${a.toFixed(2)}, docker-registry ${b.toFixed(2)} ${unit}${ratio}`);
-    }
-  } finally {
-    await agent.close();
-    ours.stdin.end();
-    theirs?.kill('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    await rm(folder, { recursive: true, force: true });
+    };
+    await Promise.all([client(), client()]);
+    note(`zb: ${name}`, count / ((performance.now() - started) / 1000));
   }
+  await pool.close();
 }
 
-if (process.argv[2] === '--serve') await serveOurs(process.argv[3] ?? '');
-else await main();
+const ground = await openGround();
+const subjects = [ground.ours, ...(ground.theirs === null ? [] : [ground.theirs])];
+const figures = new Map<string, Map<string, number[]>>();
+const noting =
+  (subject: Subject): Note =>
+  (key, value) => {
+    const row = figures.get(key) ?? new Map<string, number[]>();
+    figures.set(key, row);
+    row.set(subject.name, [...(row.get(subject.name) ?? []), value]);
+  };
+const wanted = (name: string): boolean => flags.only === undefined || flags.only === name;
+try {
+  const digests: string[] = [];
+  for (const subject of subjects) digests.push(await prepare(subject));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const subject of wanted('manifest') ? subjects : []) {
+      await manifest(subject, subject.origin, noting(subject), 'manifest');
+      await manifest(subject, subject.tlsOrigin, noting(subject), 'manifest TLS');
+    }
+    for (const [index, subject] of (wanted('blob') ? subjects : []).entries()) {
+      await blob(subject, digests[index] ?? '', noting(subject));
+    }
+    for (const subject of wanted('push') ? subjects : []) await push(ground, subject, noting(subject));
+    for (const subject of wanted('small') ? subjects : []) {
+      await small(subject, noting(subject), '1 MB c2', { size: MB, clients: 2, count: 60 });
+      await small(subject, noting(subject), '10 KB c4', { size: 10_000, clients: 4, count: 800 });
+    }
+    for (const subject of wanted('mixed') ? subjects : []) await mixed(subject, noting(subject));
+  }
+} finally {
+  await ground.end();
+}
+const kind = execFileSync('stat', ['-f', '-c', '%T', '/tmp']).toString().trim();
+const free = Math.round((statfsSync('/tmp').bavail * statfsSync('/tmp').bsize) / 1e9);
+console.log(
+  `Node ${process.version}; ${ground.version}; ${kind}, ${free} GB free; median of ${ROUNDS} alternating rounds`,
+);
+const UNITS: readonly [pattern: RegExp, unit: string, better: 'up' | 'down'][] = [
+  [/^manifest.*\/s$/, 'req/s', 'up'],
+  [/\/cpu$/, 'req per CPU s', 'up'],
+  [/ p99$/, 'ms', 'down'],
+  [/^(blob|push) cpu$/, 'CPU s', 'down'],
+  [/ cpu$/, 'CPU ms each', 'down'],
+  [/^(blob|push)$/, 'MB/s', 'up'],
+  [/./, 'a second', 'up'],
+];
+for (const [key, row] of figures) {
+  const [ours, theirs] = [median(row.get('ours') ?? []), median(row.get('theirs') ?? [])];
+  const [, unit, better] = UNITS.find(([pattern]) => pattern.test(key)) ?? [/./, '', 'up'];
+  const ratio = theirs === 0 ? '' : `  ${(better === 'up' ? ours / theirs : theirs / ours).toFixed(2)}× better`;
+  console.log(`${key.padEnd(48)} ${ours.toFixed(2).padStart(10)} : ${theirs.toFixed(2).padStart(10)} ${unit}${ratio}`);
+}

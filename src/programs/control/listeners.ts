@@ -17,6 +17,8 @@ import type { ControlKeys } from './keys.ts';
 /** TLS 1.2 clients are the oldest that Debian 12, RHEL 8 and current Docker need; nothing below it is offered. */
 const TLS_MIN = 'TLSv1.2';
 const API_PATH = '/api/';
+/** The registry adds it to its answers by itself, as what it keeps prepared. */
+export const STRICT_TRANSPORT = ['strict-transport-security', 'max-age=31536000'] as const;
 const JOIN_BODY_BYTES_MAX = 64 * 1024;
 /** A client that opens a connection and says nothing is let go after this. */
 const HEADERS_MS = 20_000;
@@ -40,9 +42,12 @@ export async function listenPublic(
   const server = createHttpsServer(
     { cert: options.keys.server.certificatePem, key: options.keys.server.privateKeyPem, minVersion: TLS_MIN },
     (request, response) => {
-      response.setHeader('strict-transport-security', 'max-age=31536000');
-      if (request.url === '/v2' || request.url?.startsWith('/v2/') === true) registry(request, response);
-      else app.routing(request, response);
+      if (request.url === '/v2' || request.url?.startsWith('/v2/') === true) {
+        registry(request, response);
+        return;
+      }
+      response.setHeader(...STRICT_TRANSPORT);
+      app.routing(request, response);
     },
   );
   server.headersTimeout = HEADERS_MS;

@@ -8,6 +8,7 @@ import { type RegistryAction, RegistryTokens } from '../tokens.ts';
 import { type Address, parseAddress, type ReadonlyQuery } from './address.ts';
 import { describeFailure, sendFailure, sendJson } from './answers.ts';
 import { answerBlob, requireDigest } from './blobs.ts';
+import { type AnswerPlace, KeptAnswers } from './kept-answers.ts';
 import { answerManifest, answerReferrers, answerTags, deleteManifest, putManifest } from './manifests.ts';
 import { hostOf, type Session, SignIn } from './sign-in.ts';
 import { answerToken } from './token.ts';
@@ -22,6 +23,13 @@ export interface RegistryHandlerOptions {
   readonly service: string;
   /** Who a request comes from, for slowing down guesses; default the peer's address. Behind a proxy, say how to know. */
   readonly sourceOf?: (request: IncomingMessage) => string;
+  /**
+   * Changes with every write to the database (`OpenedDatabase.writes`): answers are kept while it stays the same. Without
+   * it, or when it says null, each request is answered anew.
+   */
+  readonly writes?: () => number | null;
+  /** Headers of every answer, such as Strict-Transport-Security. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** False: DELETE is refused everywhere with 405. Default true. */
   readonly deletes?: boolean;
 }
@@ -32,6 +40,8 @@ interface Parts {
   readonly tokens: RegistryTokens;
   readonly service: string;
   readonly deletes: boolean;
+  readonly kept: KeptAnswers;
+  readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 /**
@@ -46,15 +56,25 @@ export function createRegistryHandler(
   const sourceOf = options.sourceOf ?? ((request) => request.socket.remoteAddress ?? '');
   const tokens = new RegistryTokens(serverKey, service, registry.clock);
   const signIn = new SignIn({ access, tokens, clock: registry.clock, sourceOf });
-  const parts: Parts = { registry, signIn, tokens, service, deletes };
+  const kept = new KeptAnswers(options.writes ?? (() => null), registry.pulls);
+  const headers = Object.entries(options.headers ?? {});
+  const parts: Parts = { registry, signIn, tokens, service, deletes, kept, headers };
   return (request, response) => {
     // Once per connection: it costs more than it looks.
     if (request.socket.timeout !== IDLE_MS) request.setTimeout(IDLE_MS);
-    answer(request, response, parts).catch((error: unknown) => fail(request, response, error, parts));
+    const place = kept.answer(request, response);
+    if (place === 'answered') return;
+    for (const [name, value] of headers) response.setHeader(name, value);
+    answer(request, response, parts, place).catch((error: unknown) => fail(request, response, error, parts));
   };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, parts: Parts): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: Parts,
+  place: AnswerPlace,
+): Promise<void> {
   const { registry, signIn, tokens } = parts;
   const { address, query } = parseAddress(request.url ?? '');
   if (address.kind === 'token') {
@@ -85,17 +105,19 @@ async function answer(request: IncomingMessage, response: ServerResponse, parts:
     const why = `the token was not made for ${action} in ${address.repository}`;
     throw registryFault('registry.sign-in-needed', { why, host: hostOf(request) });
   }
-  return serve(request, response, registry, session, address, query);
+  return serve(request, response, parts, session, address, query, place);
 }
 
 function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  registry: Registry,
+  parts: Parts,
   session: Session,
   address: Exclude<Address, { kind: 'ping' | 'token' }>,
   query: ReadonlyQuery,
+  place: AnswerPlace,
 ): Promise<void> {
+  const { registry } = parts;
   const { repository } = address;
   switch (address.kind) {
     case 'blob': {
@@ -126,7 +148,9 @@ function serve(
         case 'DELETE':
           return deleteManifest(response, registry, session, repository, address.reference);
         default:
-          return answerManifest(request, response, registry, session, repository, address.reference);
+          return answerManifest(request, response, registry, session, repository, address.reference, (answer) =>
+            parts.kept.keep(place, { ...answer, headers: [...parts.headers.flat(), ...answer.headers] }),
+          );
       }
     case 'tags':
       return answerTags(request, response, registry, repository, query);

@@ -8,6 +8,7 @@ import type { ReadonlyQuery } from './address.ts';
 import { sendEmpty, sendJson, warningHeaders } from './answers.ts';
 import { matchesEtag, requireDigest, sendNotModified } from './blobs.ts';
 import { readBody } from './body.ts';
+import type { KeptAnswer } from './kept-answers.ts';
 import type { Session } from './sign-in.ts';
 
 /** HEAD and GET: what a tag or digest names, unless quarantine holds it. */
@@ -18,6 +19,7 @@ export async function answerManifest(
   session: Session,
   repository: string,
   text: string,
+  keep: (answer: KeptAnswer) => void = () => undefined,
 ): Promise<void> {
   // A text that can be neither tag nor digest names nothing; asking for it is no error of form.
   const reference: Reference | null = isDigest(text) ? { digest: text } : isTag(text) ? { tag: text } : null;
@@ -26,31 +28,39 @@ export async function answerManifest(
     throw registryFault('registry.manifest-unknown', { repository, reference: text.slice(0, 160) });
   }
   const isHead = request.method === 'HEAD';
-  const warnings = await registry.quarantine.admit(manifest, session.caller, text, isHead ? 'exists' : 'read');
-  if (warnings.length > 0) response.setHeader('Warning', warningHeaders(warnings));
+  const { caller } = session;
+  const warnings = await registry.quarantine.admit(manifest, caller, text, isHead ? 'exists' : 'read');
   const etag = `"${manifest.digest}"`;
   if (matchesEtag(request, etag)) {
     sendNotModified(response, etag);
     return;
   }
-  const { kind } = session.caller;
-  if (!isHead && kind !== 'scanner' && kind !== 'platform') {
-    registry.pulls.add(session.caller.actor, repository, text, manifest.digest);
-  }
-  response.writeHead(200, {
-    'Content-Type': manifest.mediaType,
-    'Content-Length': manifest.bytes.byteLength,
-    'Docker-Content-Digest': manifest.digest,
-    ETag: etag,
-    'Cache-Control': 'private, max-age=0, must-revalidate',
-  });
+  const headers = [
+    'Content-Type',
+    manifest.mediaType,
+    'Content-Length',
+    String(manifest.bytes.byteLength),
+    'Docker-Content-Digest',
+    manifest.digest,
+    'ETag',
+    etag,
+    'Cache-Control',
+    'private, max-age=0, must-revalidate',
+    ...warningHeaders(warnings).flatMap((value) => ['Warning', value]),
+  ];
+  response.writeHead(200, headers);
   if (isHead) {
     response.end();
     return;
   }
   // As a string, header and body leave in one write; latin1 gives back exactly the bytes.
   const { buffer, byteOffset, byteLength } = manifest.bytes;
-  response.end(Buffer.from(buffer, byteOffset, byteLength).toString('latin1'), 'latin1');
+  const body = Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+  response.end(body, 'latin1');
+  if (caller.kind === 'scanner' || caller.kind === 'platform') return;
+  const pull = { actor: caller.actor, repository, reference: text, digest: manifest.digest };
+  registry.pulls.add(pull.actor, pull.repository, pull.reference, pull.digest);
+  keep({ headers, body, pull });
 }
 
 /** PUT by tag or digest. */

@@ -58,6 +58,32 @@ test('a failed transaction leaves nothing, and the next one works', async (t) =>
   assert.equal((await db.selectFrom('notes').selectAll().execute()).length, 1);
 });
 
+test('writes() changes with every write, commit and other process, and with nothing else', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-db-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const url = `sqlite:${join(folder, 'a.db')}`;
+  const { db, writes, close } = await openDatabase<Tables>(url, migrations);
+  const other = await openDatabase<Tables>(url, migrations);
+  t.after(() => Promise.all([close(), other.close()]));
+  const settled = writes();
+  await db.selectFrom('notes').selectAll().execute();
+  assert.equal(writes(), settled);
+  await db.insertInto('notes').values({ id: 1, body: 'x' }).execute();
+  const inserted = writes();
+  assert.notEqual(inserted, settled);
+  let inside: number | null = null;
+  await db.transaction().execute(async (tx) => {
+    await tx.updateTable('notes').set({ body: 'y' }).returning('id').execute();
+    inside = writes();
+    assert.notEqual(inside, inserted);
+  });
+  const committed = writes();
+  assert.notEqual(committed, inside);
+  await other.db.insertInto('notes').values({ id: 2, body: 'elsewhere' }).execute();
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  assert.notEqual(writes(), committed);
+});
+
 test('transactions started together run one after the other', async (t) => {
   const { db, close } = await openDatabase<Tables>('sqlite::memory:', migrations);
   t.after(close);

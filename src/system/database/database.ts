@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { defineFaults } from '../fault.ts';
-import { sqliteDialect } from './sqlite-dialect.ts';
+import { sqliteDialect, WriteCount } from './sqlite-dialect.ts';
 
 export const databaseFault = defineFaults({
   'system.database-url': {
@@ -38,6 +38,12 @@ export interface Migration {
 export interface OpenedDatabase<T> {
   readonly db: Kysely<T>;
   readonly kind: DatabaseKind;
+  /**
+   * A number that changes whenever a read could give something else; what was derived from reads holds while it stays.
+   * Null where that is not known (PostgreSQL, which others write to as well). Writes of other processes to the same
+   * file show after a tenth of a second.
+   */
+  writes(): number | null;
   close(): Promise<void>;
 }
 
@@ -51,19 +57,21 @@ interface MigrationTables {
  * @throws Fault system.database-url, system.database-newer
  */
 export async function openDatabase<T>(url: string, migrations: readonly Migration[]): Promise<OpenedDatabase<T>> {
-  const { db, kind } = connect<T>(url);
+  const { db, kind, writes } = connect<T>(url);
   try {
     await migrate(db as unknown as Kysely<MigrationTables>, kind, migrations);
   } catch (error) {
     await db.destroy();
     throw error;
   }
-  return { db, kind, close: () => db.destroy() };
+  return { db, kind, writes, close: () => db.destroy() };
 }
 
-function connect<T>(url: string): { db: Kysely<T>; kind: DatabaseKind } {
+function connect<T>(url: string): { db: Kysely<T>; kind: DatabaseKind; writes: () => number | null } {
   if (url.startsWith('sqlite:')) {
-    return { db: new Kysely<T>({ dialect: sqliteDialect(url.slice('sqlite:'.length)) }), kind: 'sqlite' };
+    const count = new WriteCount();
+    const dialect = sqliteDialect(url.slice('sqlite:'.length), count);
+    return { db: new Kysely<T>({ dialect }), kind: 'sqlite', writes: () => count.read() };
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
     // int8 comes as text by default; our integers are sizes, counts and milliseconds, all below 2^53.
@@ -72,7 +80,7 @@ function connect<T>(url: string): { db: Kysely<T>; kind: DatabaseKind } {
     const pool = new pg.Pool({ connectionString: url, max: 10, types });
     // A connection that drops while nobody uses it is replaced at the next query, which tells its caller if it cannot be.
     pool.on('error', () => undefined);
-    return { db: new Kysely<T>({ dialect: new PostgresDialect({ pool }) }), kind: 'postgres' };
+    return { db: new Kysely<T>({ dialect: new PostgresDialect({ pool }) }), kind: 'postgres', writes: () => null };
   }
   throw databaseFault('system.database-url', { scheme: url.split(':', 1)[0] ?? '' });
 }
