@@ -130,6 +130,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     registry: () => registry,
     trust: () => trust,
     admit: () => admit,
+    operations,
+    report: (digest) => scans.report(digest),
     clock,
     log,
     judged: () => events.status(),
@@ -235,6 +237,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     return operation;
   });
 
+  journal.subscribe((fact) => {
+    // An approved exception changes the answer at the push door as well.
+    if (fact.kind !== 'exception.approved' || fact.project === null || fact.digest === null) return;
+    intake
+      .rejudgeImage(fact.project, fact.digest as Digest)
+      .catch((error: unknown) => log.error({ err: error, digest: fact.digest }, 'judging an image again failed'));
+  });
   await sweepSources(join(files.control.folder, 'sources'));
   await operations.recover();
   await respond.recover();
@@ -262,9 +271,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerAdvisoryRoutes(app, {
     store: advisories,
     urls: settings.advisoryUrls ?? [],
-    changed: async () => {
-      for (const digest of await scans.digests()) await scans.report(digest);
-      events.status();
+    // In the background, as an operation that people see: thousands of images take longer than a request.
+    changed: async (_outcome, actor) => {
+      rejudge('advisories', actor);
     },
   });
   const hasImage = async (project: string, digest: Digest): Promise<boolean> =>
@@ -355,6 +364,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const timers = [
     every(HOST_TOKEN_RENEW_MS, () => renewHostTokens()),
     every(PERMISSIONS_RENEW_MS, () => tellHosts()),
+    every(PERMISSIONS_RENEW_MS, () => intake.rejudge('regular', 'platform')),
     every(GARBAGE_MS, async () => {
       log.info({ ...(await registry.collectGarbage()) }, 'collected what nothing refers to');
     }),
@@ -366,6 +376,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       mutualServer.setSecureContext({ cert, key, ca: renewed.authority.certificatePem });
     }),
   ];
+  rejudge('start', 'platform');
   for (const promotion of await deployments.approvedPromotions()) await pipeline.approved(promotion);
   status.ready();
   log.info({ instance: instance.name, url: consoleUrl }, 'control ready');
@@ -387,6 +398,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await journal.close();
   await opened.close();
   process.exit(0);
+
+  /** Judges images again without anybody waiting for it; hosts hear of what that changed. */
+  function rejudge(why: Parameters<typeof intake.rejudge>[0], actor: string): void {
+    intake
+      .rejudge(why, actor)
+      .then(() => tellHosts())
+      .then(() => events.status())
+      .catch((error: unknown) => log.error({ err: error, why }, 'judging images again failed'));
+  }
 
   /** One-time: the token is good for one host, and a new one is laid out when it has been used. */
   async function offerJoin(): Promise<void> {

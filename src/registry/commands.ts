@@ -5,6 +5,7 @@ import { type FilesOptions, printLayerFiles } from './files-commands.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
 import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
 import { addPullsCommand } from './pulls-commands.ts';
+import type { CheckProgress } from './ports.ts';
 import { addSettingsCommand } from './settings-commands.ts';
 
 interface Named {
@@ -196,19 +197,41 @@ async function waitForRelease(cli: CliProgram, named: Named, seconds: number): P
       cli.print.line({ en: `${named.text} is released (${digest})`, es: `${named.text} está liberada (${digest})` });
       return;
     }
-    if (quarantine.state === 'refused') throw registryFault('registry.wait-refused', { image: named.text, reasons });
+    if (quarantine.state === 'refused') {
+      const ways = quarantine.remedies.map((remedy) => cli.t(remedy));
+      const remedy = ways.length === 0 ? `darsena image show ${named.text}` : [...new Set(ways)].join('; ');
+      throw registryFault('registry.wait-refused', { image: named.text, reasons, remedy });
+    }
     if (performance.now() - started > seconds * 1000) {
       throw registryFault('registry.wait-too-long', { image: named.text, seconds });
     }
-    if (reasons !== said) {
+    const state = quarantine.progress === null ? reasons : cli.t(progressText(quarantine.progress));
+    if (state !== said) {
       cli.print.line({
-        en: `${named.text} is in quarantine: ${reasons}`,
-        es: `${named.text} está en cuarentena: ${reasons}`,
+        en: `${named.text} is in quarantine: ${state}`,
+        es: `${named.text} está en cuarentena: ${state}`,
       });
-      said = reasons;
+      said = state;
     }
     await pause(WAIT_POLL_MS, cli.signal);
   }
+}
+
+/** Where the check of a held image is, in words. */
+function progressText({ state, place, queued, step }: CheckProgress): Text {
+  if (state === 'queued') {
+    return { en: `place ${place ?? 1} of ${queued} in the queue`, es: `puesto ${place ?? 1} de ${queued} en la cola` };
+  }
+  if (state === 'judging') return { en: 'being judged', es: 'se está juzgando' };
+  const percent =
+    step?.done == null || step.total == null || step.total === 0
+      ? ''
+      : ` ${Math.floor((step.done / step.total) * 100)} %`;
+  const what = step?.text ?? null;
+  return {
+    en: `being scanned${percent}${what === null ? '' : `: ${what.en}`}`,
+    es: `se está analizando${percent}${what === null ? '' : `: ${what.es}`}`,
+  };
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -74,7 +74,7 @@ export class RepositoryContent {
       await this.#files.place(file, expected.digest);
       await this.#db.transaction().execute(async (tx) => {
         const repositoryId = await ensureRepository(tx, repository, this.#clock);
-        await linkBlob(tx, repositoryId, { digest: expected.digest, sizeBytes }, this.#now());
+        await linkBlob(tx, repositoryId, { digest: expected.digest, sizeBytes }, this.#now(), ownerId);
       });
     });
     return sizeBytes;
@@ -104,13 +104,13 @@ export class RepositoryContent {
   }
 
   /** Links a blob of one repository to another; false when the source does not have it. The caller checked the rights. */
-  async mountBlob(from: string, to: string, digest: Digest): Promise<boolean> {
+  async mountBlob(from: string, to: string, digest: Digest, ownerId: string): Promise<boolean> {
     return this.#files.exclusively(digest, () =>
       this.#db.transaction().execute(async (tx) => {
         const source = await findLinkedBlob(tx, from, digest);
         if (source === null) return false;
         const repositoryId = await ensureRepository(tx, to, this.#clock);
-        await linkBlob(tx, repositoryId, { digest, sizeBytes: source.sizeBytes }, this.#now());
+        await linkBlob(tx, repositoryId, { digest, sizeBytes: source.sizeBytes }, this.#now(), ownerId);
         return true;
       }),
     );

@@ -175,6 +175,24 @@ export const registryFault = defineFaults({
       remedy: 'darsena image wait {reference}',
     },
   },
+  'registry.refused': {
+    kind: 'refused',
+    en: { what: '{repository} {digest} was refused', why: '{reasons}', remedy: '{remedy}' },
+    es: { what: '{repository} {digest} fue rechazada', why: '{reasons}', remedy: '{remedy}' },
+  },
+  'registry.blob-unused': {
+    kind: 'refused',
+    en: {
+      what: 'the blob {digest} of {repository} is only for who uploaded it',
+      why: 'no image of the repository uses it',
+      remedy: 'push the manifest that names it',
+    },
+    es: {
+      what: 'el blob {digest} de {repository} es solo de quien lo subió',
+      why: 'ninguna imagen del repositorio lo usa',
+      remedy: 'subir el manifiesto que lo nombra',
+    },
+  },
   'registry.in-use': {
     kind: 'refused',
     en: {
@@ -274,8 +292,8 @@ export const registryFault = defineFaults({
   },
   'registry.wait-refused': {
     kind: 'refused',
-    en: { what: '{image} was refused', why: '{reasons}' },
-    es: { what: '{image} fue rechazada', why: '{reasons}' },
+    en: { what: '{image} was refused', why: '{reasons}', remedy: '{remedy}' },
+    es: { what: '{image} fue rechazada', why: '{reasons}', remedy: '{remedy}' },
   },
   'registry.wait-too-long': {
     kind: 'unavailable',

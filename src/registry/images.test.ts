@@ -169,6 +169,9 @@ describe('the REST part of the registry', () => {
       state: 'refused',
       code: 'admit.pending',
       reasons: [{ en: 'not scanned yet', es: 'aún sin analizar' }],
+      remedies: [],
+      warnings: [],
+      progress: null,
     });
     server.fallback = { allow: true };
     const released = await ask('GET', 'tienda/quarantine?repository=tienda/web&reference=1');

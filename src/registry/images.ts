@@ -11,7 +11,7 @@ import {
   REFERRERS_NODES_MAX,
 } from './limits.ts';
 import type { Page } from './manifests.ts';
-import type { Caller } from './ports.ts';
+import type { Caller, CheckProgress } from './ports.ts';
 import type { Registry } from './registry.ts';
 import type { ManifestKind, StoredManifest } from './store.ts';
 
@@ -35,6 +35,12 @@ export interface QuarantineState {
   readonly state: QuarantineWord;
   readonly code: string | null;
   readonly reasons: readonly Text[];
+  /** What would release a refused image. */
+  readonly remedies: readonly Text[];
+  /** Said beside a released image. */
+  readonly warnings: readonly Text[];
+  /** Of one that is held and being checked. */
+  readonly progress: CheckProgress | null;
 }
 
 export interface ReferrerNode {
@@ -186,6 +192,34 @@ export async function listImages(
   return { items, next };
 }
 
+/** Every image that could run, in batches by name and digest; what comes or goes meanwhile may or may not be among them. */
+export async function* allImages(
+  registry: Registry,
+  only: { readonly project?: string; readonly digest?: Digest } = {},
+): AsyncGenerator<{ readonly repository: string; readonly digest: Digest }> {
+  let last = { name: '', digest: '' };
+  for (;;) {
+    let query = registry.db
+      .selectFrom('registry_manifests as m')
+      .innerJoin('registry_repositories as r', 'r.id', 'm.repository_id')
+      .select(['r.name', 'm.digest'])
+      .where('m.kind', '=', 'image')
+      .where((where) =>
+        where.or([
+          where('r.name', '>', last.name),
+          where.and([where('r.name', '=', last.name), where('m.digest', '>', last.digest)]),
+        ]),
+      );
+    if (only.project !== undefined) query = query.where('r.project', '=', only.project);
+    if (only.digest !== undefined) query = query.where('m.digest', '=', only.digest);
+    const rows = await query.orderBy('r.name').orderBy('m.digest').limit(IMAGES_PAGE_MAX).execute();
+    for (const row of rows) yield { repository: row.name, digest: row.digest as Digest };
+    const end = rows.at(-1);
+    if (end === undefined || rows.length < IMAGES_PAGE_MAX) return;
+    last = end;
+  }
+}
+
 /** Everything about one image of a project. @throws Fault registry.image-unknown */
 export async function readImage(
   registry: Registry,
@@ -292,8 +326,18 @@ async function quarantineOf(
 ): Promise<QuarantineState> {
   const held = await registry.quarantine.heldBy(manifest);
   const answer = held === null ? null : await registry.quarantine.ask(manifest.repository, held, caller);
-  if (answer === null || answer.allow) return { state: 'released', code: null, reasons: [] };
-  return { state: answer.settled === true ? 'refused' : 'held', code: answer.code, reasons: answer.reasons };
+  if (held === null || answer === null || answer.allow) {
+    const warnings = answer?.allow === true ? (answer.warnings ?? []) : [];
+    return { state: 'released', code: null, reasons: [], remedies: [], warnings, progress: null };
+  }
+  return {
+    state: answer.settled === true ? 'refused' : 'held',
+    code: answer.code,
+    reasons: answer.reasons,
+    remedies: answer.remedies ?? [],
+    warnings: [],
+    progress: registry.quarantine.progress(manifest.repository, held),
+  };
 }
 
 async function tagsOf(

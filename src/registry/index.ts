@@ -14,6 +14,7 @@ export type {
   RepositorySummary,
 } from './images.ts';
 export {
+  allImages,
   listImages,
   listRepositories,
   readImage,
@@ -24,11 +25,13 @@ export { registryMigrations } from './migrations.ts';
 export { isOurRepository } from './names.ts';
 export type {
   Caller,
+  CheckProgress,
   Credentials,
   DigestsInUse,
   ImagePushed,
   PullAnswer,
   PullGate,
+  PullQuestion,
   RegistryAccess,
 } from './ports.ts';
 export type { PullHistory } from './pull-history.ts';

@@ -79,6 +79,16 @@ export const IMAGES_PAGE_MAX = 200;
 export const TOKENS_CHECKED_MAX = 2000;
 /** A large upload is pushed to the disk each time this much of it is written. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
+/** A pull of an image that is being checked waits so long for the verdict: below the 30 s after which clients give up. */
+export const PATIENT_PULL_MS = 20_000;
+/** Pulls that wait at a time; beyond them a held image is refused at once, so that waiting costs a bounded memory. */
+export const PATIENT_PULLS_MAX = 256;
+/** Manifests of a repository that are asked whether one of them releases shared content. */
+export const HELD_CONTENT_USERS_MAX = 500;
+/** Content remembered with the image that released it; asked on every blob. */
+export const HELD_CONTENT_CACHED_MAX = 50_000;
+/** Reasons in the message of a refused pull, which clients print on one line; the detail has them all. */
+export const REASONS_SAID_MAX = 12;
 /** How often `image wait` asks, and for how long unless told otherwise: a large image is scanned within minutes. */
 export const WAIT_POLL_MS = 1000;
 export const WAIT_SECONDS = 600;

@@ -71,6 +71,7 @@ export class RepositoryManifests {
   readonly #journal: Pick<Journal, 'record' | 'committed'>;
   readonly #inUse: DigestsInUse;
   readonly #onPushed: (pushed: ImagePushed) => void;
+  readonly #onRemoved: () => void;
   readonly #finder: ManifestFinder;
 
   constructor(parts: {
@@ -79,12 +80,15 @@ export class RepositoryManifests {
     journal: Pick<Journal, 'record' | 'committed'>;
     inUse: DigestsInUse;
     onPushed: (pushed: ImagePushed) => void;
+    /** A manifest has gone: whatever was remembered by it is not true any more. */
+    onRemoved: () => void;
   }) {
     this.#db = parts.db;
     this.#clock = parts.clock;
     this.#journal = parts.journal;
     this.#inUse = parts.inUse;
     this.#onPushed = parts.onPushed;
+    this.#onRemoved = parts.onRemoved;
     this.#finder = new ManifestFinder(parts.db);
   }
 
@@ -196,6 +200,7 @@ export class RepositoryManifests {
       tag,
       mediaType: parsed.mediaType,
       kind,
+      subject,
       principal: by,
     });
     return { digest, subject, kind };
@@ -238,6 +243,7 @@ export class RepositoryManifests {
         body: { repository, tags: tags.map((row) => row.name) },
       });
     });
+    this.#onRemoved();
     this.#journal.committed();
   }
 

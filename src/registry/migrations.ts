@@ -145,8 +145,13 @@ async function createPulls(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function addUploader(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('registry_blob_links').addColumn('pushed_by_id', 'text').execute();
+}
+
 export const registryMigrations: readonly Migration[] = [
   { name: '0001-registry-content', up: createContent },
   { name: '0002-registry-settings', up: createSettings },
   { name: '0003-registry-pulls', up: createPulls },
+  { name: '0004-registry-uploader', up: addUploader },
 ];

@@ -37,16 +37,40 @@ export type PullAnswer =
       readonly reasons: readonly Text[];
       /** True when a verdict exists and waiting alone will not change it. */
       readonly settled?: boolean;
+      /** What would release it. */
+      readonly remedies?: readonly Text[];
     };
+
+export interface PullQuestion {
+  readonly principal: Caller;
+  readonly project: string;
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
+/** How far the check of a pushed image is. */
+export interface CheckProgress {
+  readonly state: 'queued' | 'scanning' | 'judging';
+  /** Its place in the queue, 1 is next; null once its check runs. */
+  readonly place: number | null;
+  /** Images that wait for their check, this one counted. */
+  readonly queued: number;
+  readonly since: string;
+  /** What the scan does now, in a count where there is one. */
+  readonly step: { readonly text: Text | null; readonly done: number | null; readonly total: number | null } | null;
+  /** The operation to follow, when there is one. */
+  readonly operation: string | null;
+}
 
 /** Asked of the verdicts: may this image leave the registry? No answer (an error) means no. */
 export interface PullGate {
-  check(question: {
-    readonly principal: Caller;
-    readonly project: string;
-    readonly repository: string;
-    readonly digest: Digest;
-  }): Promise<PullAnswer>;
+  check(question: PullQuestion): Promise<PullAnswer>;
+  /** The same from memory, without waiting; undefined when it is not there. Asked on every pull. */
+  known?(question: PullQuestion): PullAnswer | undefined;
+  /** Settles when the answer about an image may have changed, or when the signal aborts; never rejects. */
+  changed?(digest: Digest, signal: AbortSignal): Promise<void>;
+  /** How far the check of an image is; null when none is under way. */
+  progress?(image: { readonly project: string; readonly digest: Digest }): CheckProgress | null;
 }
 
 /** Asked of deployments: digests that run anywhere or that a release names; they are never removed. */
@@ -62,5 +86,7 @@ export interface ImagePushed {
   readonly mediaType: string;
   /** Only an `image` can run and is held; artifacts and indexes need no scan of their own. */
   readonly kind: ManifestKind;
+  /** The manifest that it speaks of, as a signature does. */
+  readonly subject: Digest | null;
   readonly principal: Caller;
 }

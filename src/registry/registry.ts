@@ -24,6 +24,8 @@ export interface RegistryOptions {
   readonly serverKey: Uint8Array;
   /** Word that an image arrived, after its transaction; what it throws is logged. */
   readonly onImagePushed?: (pushed: ImagePushed) => void;
+  /** How long a pull waits for a verdict that is on its way. @default PATIENT_PULL_MS */
+  readonly patienceMs?: number;
   readonly clock?: Clock;
   readonly log?: Log;
 }
@@ -47,7 +49,17 @@ export class Registry {
   readonly #files: BlobFiles;
 
   private constructor(options: RegistryOptions, files: BlobFiles) {
-    const { db, journal, gate, inUse, serverKey, clock = systemClock, log = silentLog, onImagePushed } = options;
+    const {
+      db,
+      journal,
+      gate,
+      inUse,
+      serverKey,
+      clock = systemClock,
+      log = silentLog,
+      onImagePushed,
+      patienceMs,
+    } = options;
     const onPushed = (pushed: ImagePushed): void => {
       try {
         onImagePushed?.(pushed);
@@ -61,8 +73,21 @@ export class Registry {
     this.#files = files;
     this.settings = new RepositorySettingsStore({ db, clock, journal });
     this.content = new RepositoryContent({ db, files, clock, serverKey });
-    this.manifests = new RepositoryManifests({ db, clock, journal, inUse, onPushed });
-    this.quarantine = new Quarantine({ manifests: this.manifests, gate, log });
+    this.manifests = new RepositoryManifests({
+      db,
+      clock,
+      journal,
+      inUse,
+      onPushed,
+      onRemoved: () => this.quarantine.forget(),
+    });
+    this.quarantine = new Quarantine({
+      db,
+      manifests: this.manifests,
+      gate,
+      log,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    });
     this.pulls = new PullRecorder({ db, journal, clock, log });
   }
 

@@ -11,7 +11,13 @@ export interface RegistryTables {
   /** A row means: the file is complete, verified and durable. */
   registry_blobs: { digest: string; size_bytes: number; stored_at: string };
   /** Content is served through a repository only where it is linked: the tenancy boundary. */
-  registry_blob_links: { repository_id: string; digest: string; touched_at: string };
+  registry_blob_links: {
+    repository_id: string;
+    digest: string;
+    touched_at: string;
+    /** Who uploaded it here last: theirs alone until a manifest uses it. */
+    pushed_by_id: string | null;
+  };
   registry_manifests: {
     repository_id: string;
     digest: string;
@@ -90,12 +96,13 @@ export async function ensureRepository(db: RegistryDatabase, name: string, clock
   return made;
 }
 
-/** States that a blob's file is durable and that it belongs to a repository. */
+/** States that a blob's file is durable and that it belongs to a repository, brought there by somebody. */
 export async function linkBlob(
   db: RegistryDatabase,
   repositoryId: string,
   blob: { readonly digest: Digest; readonly sizeBytes: number },
   now: string,
+  pushedById: string,
 ): Promise<void> {
   await db
     .insertInto('registry_blobs')
@@ -104,8 +111,10 @@ export async function linkBlob(
     .execute();
   await db
     .insertInto('registry_blob_links')
-    .values({ repository_id: repositoryId, digest: blob.digest, touched_at: now })
-    .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doUpdateSet({ touched_at: now }))
+    .values({ repository_id: repositoryId, digest: blob.digest, touched_at: now, pushed_by_id: pushedById })
+    .onConflict((conflict) =>
+      conflict.columns(['repository_id', 'digest']).doUpdateSet({ touched_at: now, pushed_by_id: pushedById }),
+    )
     .execute();
 }
 

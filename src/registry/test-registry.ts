@@ -33,6 +33,10 @@ export interface TestRegistry {
   readonly revoked: Set<string>;
   readonly inUse: Set<string>;
   fallback: PullAnswer;
+  /** Gives a verdict and wakes who waits for it. */
+  decide(digest: string, answer: PullAnswer): void;
+  /** Pulls that wait now. */
+  waiters(): number;
   /** Authorization header of a user: `ana` (admin of tienda), `beto` (analyst of tienda), `carla` (admin of otro), and others of PEOPLE. */
   basic(name: string): string;
   close(): Promise<void>;
@@ -75,6 +79,8 @@ export async function startTestRegistry(
     readonly root?: string;
     readonly tls?: { readonly key: string; readonly cert: string };
     readonly clock?: Clock;
+    /** Pulls wait so long for verdicts, which `decide` gives. Without it they are refused at once. */
+    readonly patienceMs?: number;
     readonly handler?: Partial<RegistryHandlerOptions>;
     /** Keep answers, as control does. The stand-ins tell of no change, so theirs show after half a second. */
     readonly keepAnswers?: boolean;
@@ -101,6 +107,16 @@ export async function startTestRegistry(
     inUse: new Set<string>(),
     fallback: { allow: true },
   };
+  const hearers = new Map<string, Set<() => void>>();
+  const hear = (digest: string, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const set = hearers.get(digest) ?? new Set();
+      hearers.set(digest, set.add(resolve));
+      signal.addEventListener('abort', () => {
+        set.delete(resolve);
+        resolve();
+      });
+    });
   const serverKey = randomBytes(32);
   const registry = await Registry.open({
     db: opened.db as never,
@@ -108,7 +124,11 @@ export async function startTestRegistry(
     journal,
     serverKey,
     clock,
-    gate: { check: async ({ digest }) => state.verdicts.get(digest) ?? state.fallback },
+    gate: {
+      check: async ({ digest }) => state.verdicts.get(digest) ?? state.fallback,
+      ...(options.patienceMs === undefined ? {} : { changed: (digest, signal) => hear(digest, signal) }),
+    },
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     inUse: { list: async () => state.inUse },
     onImagePushed: (pushed) => void state.pushed.push(pushed),
   });
@@ -143,6 +163,11 @@ export async function startTestRegistry(
     root,
     registry,
     journal,
+    decide: (digest: string, answer: PullAnswer) => {
+      state.verdicts.set(digest, answer);
+      for (const wake of hearers.get(digest) ?? []) wake();
+    },
+    waiters: () => [...hearers.values()].reduce((sum, set) => sum + set.size, 0),
     basic: (name: string) => `Basic ${Buffer.from(`${name}:${SECRET}`).toString('base64')}`,
     close: async () => {
       server.closeAllConnections();

@@ -9,11 +9,12 @@ import {
   type WorkloadFacts,
 } from '../../admit/index.ts';
 import { type Digest, parseManifest, projectOf } from '../../oci/index.ts';
-import { type StepHandle, silentStep } from '../../progress/index.ts';
-import type { ImagePushed, PullAnswer, PullGate, Registry } from '../../registry/index.ts';
+import { type Operations, type StepHandle, silentStep } from '../../progress/index.ts';
+import { allImages, type ImagePushed, type PullAnswer, type PullGate, type Registry } from '../../registry/index.ts';
 import type { ScanReport } from '../../scan/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
 import { type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
+import { CheckQueue } from './check-queue.ts';
 import { type ConfigFacts, readConfigFacts } from './image-config.ts';
 
 const DAY_MS = 86_400_000;
@@ -24,14 +25,21 @@ export type ScanStoredImage = (
   step: StepHandle,
 ) => Promise<ScanReport>;
 
-export interface Intake extends PullGate {
-  /** An image arrived: it is held until this has scanned and judged it. */
+export interface Intake extends Required<PullGate> {
+  /** An image arrived: it is held until this has scanned and judged it. A signature arrived: its image is judged anew. */
   pushed(pushed: ImagePushed): void;
   /** Scans (once, however many ask) and judges an image at the push door. */
   admit(
     image: { readonly repository: string; readonly digest: Digest; readonly actor: string },
     step: StepHandle,
-  ): Promise<{ readonly report: ScanReport; readonly verdict: Verdict }>;
+  ): Promise<Checked>;
+  /**
+   * Judges every image of the registry that has to be: those without a verdict (a crash came between), those whose
+   * verdict runs out or speaks of another policy, and after `advisories` all of them. One operation, one image at a time.
+   */
+  rejudge(why: 'start' | 'regular' | 'advisories', actor: string): Promise<void>;
+  /** Judges one image anew at the push door, such as after an exception was approved. */
+  rejudgeImage(project: string, digest: Digest): Promise<void>;
   /** All that a policy may ask about an image, as it is known now. */
   facts(question: {
     readonly repository: string;
@@ -44,48 +52,199 @@ export interface Intake extends PullGate {
   config(repository: string, digest: Digest): Promise<ConfigFacts | null>;
 }
 
+interface Checked {
+  readonly report: ScanReport;
+  readonly verdict: Verdict;
+}
+
 /** What happens to an image between its push and the first pull: scan, signatures, verdict. */
 export function createIntake(parts: {
   readonly registry: () => Registry;
   readonly trust: () => Trust;
   readonly admit: () => Admit;
+  readonly operations: Operations;
   readonly scan: ScanStoredImage;
+  /** The newest report of an image under today's advisories; null when it was never scanned. */
+  readonly report: (digest: Digest) => Promise<ScanReport | null>;
   readonly clock: Clock;
   readonly log: Log;
   readonly judged: (repository: string, digest: Digest, verdict: Verdict) => void;
 }): Intake {
-  const { clock, log, scan } = parts;
-  const running = new Map<string, Promise<ScanReport>>();
+  const { clock, log, scan, operations } = parts;
+  const checks = new CheckQueue<Checked>(clock);
+  const answers = new AnswerMemory(clock);
+  const waiting = new Map<string, Set<() => void>>();
 
-  const scanOnce = (image: { repository: string; digest: Digest }, step: StepHandle): Promise<ScanReport> => {
-    const known = running.get(image.digest);
-    if (known !== undefined) return known;
-    const scanning = scan(image, step).finally(() => running.delete(image.digest));
-    running.set(image.digest, scanning);
-    return scanning;
+  const settle = (project: string, digest: Digest): void => {
+    answers.forget(project, digest);
+    for (const wake of waiting.get(digest) ?? []) wake();
+  };
+
+  const admission = (repository: string, digest: Digest, report: ScanReport | null): Promise<Admission> =>
+    intake.facts({ repository, digest, environment: { name: '', class: 'none' }, report });
+
+  const judge = async (repository: string, digest: Digest, report: ScanReport, actor: string): Promise<Verdict> => {
+    const facts = await admission(repository, digest, report);
+    const question = { door: 'push', admission: facts, specHash: null, actor, subject: repository } as const;
+    const [verdict] = await parts.admit().judge([question]);
+    if (verdict === undefined) throw new Error('no verdict for one question');
+    settle(projectOf(repository), digest);
+    parts.judged(repository, digest, verdict);
+    return verdict;
+  };
+
+  const check = (
+    image: { readonly repository: string; readonly digest: Digest; readonly actor: string },
+    options: { readonly step: StepHandle; readonly urgent: boolean; readonly operation?: string },
+  ): Promise<Checked> =>
+    checks.run(
+      `${image.repository} ${image.digest}`,
+      async ({ step, judging }) => {
+        const report = await scan(image, step);
+        judging();
+        return { report, verdict: await judge(image.repository, image.digest, report, image.actor) };
+      },
+      options,
+    );
+
+  /** A push that people watch: the operation says its place in the queue, the scan's steps and the verdict. */
+  const checkWatched = async (pushed: ImagePushed): Promise<void> => {
+    const { project, repository, digest, tag, principal } = pushed;
+    const name = tag === null ? `${repository}@${digest.slice(0, 19)}` : `${repository}:${tag}`;
+    const { actor } = principal;
+    const title = { en: `Check ${name}`, es: `Examinar ${name}` };
+    const { finished } = await operations.start(
+      { kind: 'image-check', project, environment: null, actor, title },
+      async (context) => {
+        const step = context.step({ en: 'Scan and judge', es: 'Analizar y juzgar' });
+        const reading: StepHandle = { ...step, done: () => undefined, fail: () => undefined };
+        const place = checks.counts.queued;
+        if (place > 0) step.update({ detail: { en: `${place} before it`, es: `${place} por delante` } });
+        const image = { repository, digest, actor };
+        const { verdict } = await check(image, { step: reading, urgent: false, operation: context.id });
+        for (const reason of verdict.reasons) step.note(reason.message);
+        const text = DECISION_TEXT[verdict.decision];
+        if (verdict.decision === 'refuse') step.fail(text);
+        else step.done(text);
+        return { repository, digest, decision: verdict.decision };
+      },
+    );
+    const { state, problem } = await finished;
+    // The image stays held: without a verdict nothing is released, and the next regular pass tries again.
+    if (state !== 'done') log.error({ problem, repository, digest }, 'an image could not be scanned and judged');
+  };
+
+  /** True when there is a new verdict: the answer changed, or the standing one was about to run out. */
+  const judgeAgain = async (repository: string, digest: Digest, actor: string): Promise<boolean> => {
+    const report = await parts.report(digest);
+    if (report === null) {
+      await check({ repository, digest, actor }, { step: silentStep, urgent: false });
+      return true;
+    }
+    const project = projectOf(repository);
+    const standing = await parts.admit().current({ project, digest, door: 'push' });
+    const facts = await admission(repository, digest, report);
+    const next = await parts.admit().preview({ door: 'push', admission: facts, specHash: null });
+    if (standing !== null && sameAnswer(standing, next) && !runsOut(standing, clock)) return false;
+    await judge(repository, digest, report, actor);
+    return true;
+  };
+
+  const needsJudging = async (repository: string, digest: Digest): Promise<boolean> => {
+    if (checks.has(`${repository} ${digest}`)) return false;
+    const standing = await parts.admit().current({ project: projectOf(repository), digest, door: 'push' });
+    if (standing === null || runsOut(standing, clock)) return true;
+    const policy = parts.admit().policyFor('none');
+    return standing.policy.name !== policy.name || standing.policy.version !== policy.version;
+  };
+
+  let rejudging: Promise<void> | null = null;
+  let rejudgeAgain: 'advisories' | null = null;
+
+  const rejudgeAll = async (why: 'start' | 'regular' | 'advisories', actor: string): Promise<void> => {
+    const wanted: { repository: string; digest: Digest }[] = [];
+    for await (const image of allImages(parts.registry())) {
+      if (why === 'advisories' || (await needsJudging(image.repository, image.digest))) wanted.push(image);
+    }
+    if (wanted.length === 0) return;
+    const { finished } = await operations.start(
+      { kind: 'image-recheck', project: null, environment: null, actor, title: REJUDGE_TITLE[why] },
+      async (context) => {
+        const step = context.step({ en: 'Judge images again', es: 'Juzgar de nuevo las imágenes' });
+        let [done, changed, failed] = [0, 0, 0];
+        for (const { repository, digest } of wanted) {
+          context.signal.throwIfAborted();
+          step.update({ done, total: wanted.length, unit: 'items' });
+          try {
+            if (await judgeAgain(repository, digest, actor)) changed += 1;
+          } catch (error) {
+            failed += 1;
+            log.error({ err: error, repository, digest }, 'an image could not be judged again');
+          }
+          done += 1;
+          // Requests come first: each image gives the event loop back.
+          await clock.sleep(0);
+        }
+        const text = {
+          en: `${done} images, ${changed} new verdicts${failed === 0 ? '' : `, ${failed} failed`}`,
+          es: `${done} imágenes, ${changed} veredictos nuevos${failed === 0 ? '' : `, ${failed} con fallo`}`,
+        };
+        if (failed === 0) step.done(text);
+        else step.fail(text);
+        return { images: done, changed, failed };
+      },
+    );
+    await finished;
   };
 
   const intake: Intake = {
-    pushed({ repository, digest, principal, kind }) {
-      if (kind !== 'image') return;
-      intake.admit({ repository, digest, actor: principal.actor }, silentStep).catch((error: unknown) => {
-        // The image stays held: without a verdict nothing is released.
+    pushed(pushed) {
+      const { repository, digest, principal, kind } = pushed;
+      const failed = (error: unknown): void =>
         log.error(
           { err: error, repository, digest },
           'an image could not be scanned and judged; it stays in quarantine',
         );
-      });
+      if (kind === 'artifact') {
+        const subject = subjectOf(pushed);
+        if (subject !== null) intake.rejudgeImage(projectOf(repository), subject).catch(failed);
+        return;
+      }
+      if (kind !== 'image') return;
+      answers.forget(projectOf(repository), digest);
+      // The operation of a deploy shows what its build pushes; an own one would say it twice.
+      const isWatched = principal.kind === 'user' || principal.kind === 'robot';
+      const checking = isWatched
+        ? checkWatched(pushed)
+        : check({ repository, digest, actor: principal.actor }, { step: silentStep, urgent: false });
+      checking.catch(failed);
     },
 
-    async admit({ repository, digest, actor }, step) {
-      const report = await scanOnce({ repository, digest }, step);
-      const admission = await intake.facts({ repository, digest, environment: { name: '', class: 'none' }, report });
-      const [verdict] = await parts
-        .admit()
-        .judge([{ door: 'push', admission, specHash: null, actor, subject: repository }]);
-      if (verdict === undefined) throw new Error('no verdict for one question');
-      parts.judged(repository, digest, verdict);
-      return { report, verdict };
+    admit: (image, step) => check(image, { step, urgent: true }),
+
+    async rejudge(why, actor) {
+      if (rejudging !== null) {
+        if (why === 'advisories') rejudgeAgain = why;
+        return rejudging;
+      }
+      rejudging = (async () => {
+        await rejudgeAll(why, actor);
+        // What changed while it ran is judged by a second pass, however often it changed.
+        while (rejudgeAgain !== null) {
+          rejudgeAgain = null;
+          await rejudgeAll('advisories', actor);
+        }
+      })().finally(() => {
+        rejudging = null;
+      });
+      return rejudging;
+    },
+
+    async rejudgeImage(project, digest) {
+      for await (const { repository } of allImages(parts.registry(), { project, digest })) {
+        // A first check that is under way sees what changed.
+        if (!checks.has(`${repository} ${digest}`)) await judgeAgain(repository, digest, 'platform');
+      }
     },
 
     async facts({ repository, digest, environment, workload, report }) {
@@ -120,22 +279,140 @@ export function createIntake(parts: {
     },
 
     async check({ project, digest }): Promise<PullAnswer> {
+      const known = answers.find(project, digest);
+      if (known !== undefined) return known;
+      const reading = answers.begin();
       const verdict = await parts.admit().current({ project, digest, door: 'push' });
-      if (verdict === null) return { allow: false, code: 'quarantine.waiting', reasons: [WAITING] };
-      if (verdict.decision !== 'refuse') {
-        return { allow: true, warnings: verdict.reasons.map((reason) => reason.message) };
+      if (verdict === null) return WAITING;
+      const answer = answerOf(verdict);
+      answers.keep(reading, { project, digest }, answer, Date.parse(verdict.expiresAt));
+      return answer;
+    },
+
+    known: ({ project, digest }) => answers.find(project, digest),
+
+    async changed(digest, signal) {
+      if (signal.aborted) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wakers = waiting.get(digest) ?? new Set();
+      waiting.set(digest, wakers.add(resolve));
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      await promise;
+      wakers.delete(resolve);
+      if (wakers.size === 0) waiting.delete(digest);
+    },
+
+    progress({ project, digest }) {
+      for (const repository of checks.keys(digest)) {
+        if (projectOf(repository) === project) return checks.progress(`${repository} ${digest}`);
       }
-      const reasons = verdict.reasons.filter((reason) => reason.effect === 'refuse').map((reason) => reason.message);
-      return { allow: false, code: 'quarantine.refused', reasons, settled: true };
+      return null;
     },
   };
   return intake;
 }
 
-const WAITING: Text = {
-  en: 'it is being scanned and judged',
-  es: 'se está examinando y juzgando',
+const WAITING: PullAnswer = {
+  allow: false,
+  code: 'quarantine.waiting',
+  reasons: [{ en: 'it is being scanned and judged', es: 'se está analizando y juzgando' }],
 };
+
+const DECISION_TEXT: Readonly<Record<Verdict['decision'], Text>> = {
+  allow: { en: 'released', es: 'liberada' },
+  warn: { en: 'released, with warnings', es: 'liberada, con advertencias' },
+  refuse: { en: 'refused', es: 'rechazada' },
+};
+
+const REJUDGE_TITLE: Readonly<Record<'start' | 'regular' | 'advisories', Text>> = {
+  start: { en: 'Judge images without a standing verdict', es: 'Juzgar imágenes sin veredicto vigente' },
+  regular: { en: 'Renew verdicts of images', es: 'Renovar veredictos de imágenes' },
+  advisories: {
+    en: 'Judge all images under the new advisories',
+    es: 'Juzgar todas las imágenes con los avisos nuevos',
+  },
+};
+
+/** A verdict with less left than this is given anew, so that no image falls back into quarantine because time passed. */
+const RENEW_BEFORE_MS = 24 * 3_600_000;
+
+function runsOut(verdict: Verdict, clock: Clock): boolean {
+  return Date.parse(verdict.expiresAt) - clock.now().getTime() < RENEW_BEFORE_MS;
+}
+
+function sameAnswer(a: Verdict, b: Verdict): boolean {
+  const said = ({ decision, policy, reasons }: Verdict): string =>
+    JSON.stringify([
+      decision,
+      policy.name,
+      policy.version,
+      reasons.map((one) => [one.rule, one.effect, one.message.en]),
+    ]);
+  return said(a) === said(b);
+}
+
+/** What a verdict at the push door means for a pull. */
+function answerOf(verdict: Verdict): PullAnswer {
+  if (verdict.decision !== 'refuse') {
+    return { allow: true, warnings: verdict.reasons.map((reason) => reason.message) };
+  }
+  const refusing = verdict.reasons.filter((reason) => reason.effect === 'refuse');
+  return {
+    allow: false,
+    code: 'quarantine.refused',
+    reasons: refusing.map((reason) => reason.message),
+    remedies: refusing.flatMap((reason) => (reason.remedy === null ? [] : [reason.remedy])),
+    settled: true,
+  };
+}
+
+/** Answers kept for pulls; a pull asks memory, not the database. */
+const ANSWERS_KEPT_MAX = 50_000;
+
+class AnswerMemory {
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, { readonly answer: PullAnswer; readonly untilMs: number }>();
+  /** Raised by each change: what was read before one is not kept after it. */
+  #changes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  find(project: string, digest: Digest): PullAnswer | undefined {
+    const kept = this.#kept.get(`${project} ${digest}`);
+    return kept !== undefined && kept.untilMs > this.#clock.now().getTime() ? kept.answer : undefined;
+  }
+
+  begin(): number {
+    return this.#changes;
+  }
+
+  keep(
+    reading: number,
+    image: { readonly project: string; readonly digest: Digest },
+    answer: PullAnswer,
+    untilMs: number,
+  ): void {
+    if (reading !== this.#changes) return;
+    this.#kept.set(`${image.project} ${image.digest}`, { answer, untilMs });
+    if (this.#kept.size <= ANSWERS_KEPT_MAX) return;
+    const oldest = this.#kept.keys().next().value;
+    if (oldest !== undefined) this.#kept.delete(oldest);
+  }
+
+  forget(project: string, digest: Digest): void {
+    this.#changes += 1;
+    this.#kept.delete(`${project} ${digest}`);
+  }
+}
+
+/** What a signature or another artifact speaks of: its subject, or what cosign 2 writes into the tag. */
+function subjectOf({ subject, tag }: ImagePushed): Digest | null {
+  if (subject !== null) return subject;
+  const hex = /^sha256-([0-9a-f]{64})\.(?:sig|att)$/.exec(tag ?? '')?.[1];
+  return hex === undefined ? null : `sha256:${hex}`;
+}
 
 function layerBytes(manifestBytes: Uint8Array): number {
   const manifest = parseManifest(manifestBytes);

@@ -45,6 +45,8 @@ const ANSWERS: Partial<Record<RegistryFaultCode, readonly [status: number, code:
   'registry.not-allowed': [403, 'DENIED'],
   'registry.tag-exists': [403, 'DENIED'],
   'registry.held': [403, 'DENIED'],
+  'registry.refused': [403, 'DENIED'],
+  'registry.blob-unused': [403, 'DENIED'],
   'registry.in-use': [403, 'DENIED'],
   'registry.blob-referenced': [405, 'UNSUPPORTED'],
   'registry.unsupported': [405, 'UNSUPPORTED'],

@@ -6,6 +6,8 @@ import { registryFault } from '../errors.ts';
 import { CHUNK_BYTES } from '../limits.ts';
 import type { Registry } from '../registry.ts';
 import { sendEmpty } from './answers.ts';
+import { readingOf } from './reading.ts';
+import type { Session } from './sign-in.ts';
 
 /** A client's text as a digest. @throws Fault registry.digest-invalid */
 export function requireDigest(text: string | null): Digest {
@@ -19,9 +21,16 @@ export async function answerBlob(
   request: IncomingMessage,
   response: ServerResponse,
   registry: Registry,
+  session: Session,
   repository: string,
   digest: Digest,
 ): Promise<void> {
+  const isHead = request.method === 'HEAD';
+  // Who may push asks whether a blob is here before sending it again; that tells no content.
+  if (!isHead || !session.maySign(repository)) {
+    const held = registry.quarantine.admitBlob(repository, digest, readingOf(response, session, repository));
+    if (held !== undefined) await held;
+  }
   const headers = {
     'Content-Type': 'application/octet-stream',
     'Docker-Content-Digest': digest,
@@ -30,7 +39,7 @@ export async function answerBlob(
     // Content never changes under its digest, but who may read it does.
     'Cache-Control': 'private, max-age=0, must-revalidate',
   };
-  if (request.method === 'HEAD') {
+  if (isHead) {
     const size = await registry.content.blobSize(repository, digest);
     if (size === null) throw registryFault('registry.blob-unknown', { digest, repository });
     response.writeHead(200, { ...headers, 'Content-Length': size });

@@ -122,7 +122,7 @@ function serve(
   switch (address.kind) {
     case 'blob': {
       const digest = requireDigest(address.digest);
-      if (request.method !== 'DELETE') return answerBlob(request, response, registry, repository, digest);
+      if (request.method !== 'DELETE') return answerBlob(request, response, registry, session, repository, digest);
       return registry.content.deleteBlob(repository, digest).then(() => {
         response.writeHead(202, { 'Content-Length': 0 });
         response.end();

@@ -9,6 +9,7 @@ import { sendEmpty, sendJson, warningHeaders } from './answers.ts';
 import { matchesEtag, requireDigest, sendNotModified } from './blobs.ts';
 import { readBody } from './body.ts';
 import type { KeptAnswer } from './kept-answers.ts';
+import { readingOf } from './reading.ts';
 import type { Session } from './sign-in.ts';
 
 /** HEAD and GET: what a tag or digest names, unless quarantine holds it. */
@@ -29,7 +30,7 @@ export async function answerManifest(
   }
   const isHead = request.method === 'HEAD';
   const { caller } = session;
-  const warnings = await registry.quarantine.admit(manifest, caller, text, isHead ? 'exists' : 'read');
+  const warnings = await registry.quarantine.admit(manifest, text, readingOf(response, session, repository));
   const etag = `"${manifest.digest}"`;
   if (matchesEtag(request, etag)) {
     sendNotModified(response, etag);

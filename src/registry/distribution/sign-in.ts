@@ -18,6 +18,8 @@ export interface Session {
   permission(action: RegistryAction, repository: string): Permission;
   /** Whether a tag that is there may be made to name another digest; pushing alone does not include it. */
   mayMoveTag(repository: string): boolean;
+  /** Whether the caller may push, and so sign, whatever this token was made for. */
+  maySign(repository: string): boolean;
 }
 
 const ACTIONS: Readonly<Record<RegistryAction, Action>> = {
@@ -40,6 +42,7 @@ function sessionOf(principal: Principal, grants: readonly Grant[] | null): Sessi
       return mayInRepository(principal, action, repository) ? 'granted' : 'refused';
     },
     mayMoveTag: (repository) => may(principal, 'image.move-tag', projectOf(repository), repository),
+    maySign: (repository) => mayInRepository(principal, 'push', repository),
   };
 }
 

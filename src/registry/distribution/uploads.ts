@@ -42,7 +42,11 @@ export async function startUpload(
   const mount = query.get('mount');
   const from = query.get('from');
   if (mount !== null && from !== null && isDigest(mount) && isOurRepository(from)) {
-    if (session.permission('pull', from) === 'granted' && (await registry.content.mountBlob(from, repository, mount))) {
+    const isMounted =
+      session.permission('pull', from) === 'granted' &&
+      (await registry.quarantine.mayReadBlob(from, mount, session.caller)) &&
+      (await registry.content.mountBlob(from, repository, mount, owner));
+    if (isMounted) {
       sendBlobCreated(response, repository, mount);
       return;
     }
