@@ -4,8 +4,8 @@ import { registryFault } from './errors.ts';
 import { type FilesOptions, printLayerFiles } from './files-commands.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
 import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
-import { addPullsCommand } from './pulls-commands.ts';
 import type { CheckProgress } from './ports.ts';
+import { addPullsCommand } from './pulls-commands.ts';
 import { addSettingsCommand } from './settings-commands.ts';
 
 interface Named {
