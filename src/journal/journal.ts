@@ -6,8 +6,8 @@ import { CHAIN_BATCH_MAX, CHECKPOINT_FACTS, CHECKPOINT_MS } from './limits.ts';
 import {
   chainFact,
   type FactQuery,
+  FactWriter,
   insertCheckpoint,
-  insertFact,
   type JournalTables,
   queryFacts,
   readCheckpoints,
@@ -40,6 +40,7 @@ export interface AuditVerdict {
 export class Journal {
   readonly #options: JournalOptions;
   readonly #key: KeyObject;
+  readonly #writer: FactWriter;
   readonly #listeners = new Set<(fact: ChainedFact) => void>();
   #running: Promise<void> | undefined;
   #again = false;
@@ -50,6 +51,7 @@ export class Journal {
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#key = createPrivateKey(options.checkpointKeyPem);
+    this.#writer = new FactWriter(options.db);
     this.#lastCheckpointMs = options.clock.monotonicMs();
   }
 
@@ -67,7 +69,7 @@ export class Journal {
       body: fact.body,
     };
     // A transaction of a room sees its own tables only; the journal's are in the same database.
-    await insertFact(tx as unknown as Kysely<JournalTables>, whole);
+    await this.#writer.insert(tx as unknown as Kysely<JournalTables>, whole);
     return whole;
   }
 

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { CompiledQuery, Kysely, Selectable } from 'kysely';
 import type { Json } from '../system/index.ts';
 import type { ChainedFact, Fact } from './fact.ts';
 
@@ -33,23 +33,23 @@ export interface FactQuery {
   readonly limit: number;
 }
 
-export async function insertFact(tx: Kysely<JournalTables>, fact: Fact): Promise<void> {
-  await tx
-    .insertInto('journal_facts')
-    .values({
-      id: fact.id,
-      seq: null,
-      at: fact.at,
-      kind: fact.kind,
-      project: fact.project,
-      actor: fact.actor,
-      subject: fact.subject,
-      digest: fact.digest,
-      body: JSON.stringify(fact.body),
-      body_hash: null,
-      hash: null,
-    })
-    .execute();
+/** Compiled once: facts are written in the transactions that people wait for. */
+export class FactWriter {
+  readonly #insert: CompiledQuery;
+
+  constructor(db: Kysely<JournalTables>) {
+    const empty = { id: '', seq: null, at: '', kind: '', project: '', actor: '', subject: '', digest: '', body: '' };
+    this.#insert = db
+      .insertInto('journal_facts')
+      .values({ ...empty, body_hash: null, hash: null })
+      .compile();
+  }
+
+  async insert(tx: Kysely<JournalTables>, fact: Fact): Promise<void> {
+    const { id, at, kind, project, actor, subject, digest, body } = fact;
+    const parameters = [id, null, at, kind, project, actor, subject, digest, JSON.stringify(body), null, null];
+    await tx.executeQuery({ ...this.#insert, parameters });
+  }
 }
 
 export async function readUnchained(tx: Kysely<JournalTables>, limit: number): Promise<Fact[]> {

@@ -27,6 +27,7 @@ import { AlertSpool } from './agent/spool.ts';
 import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
 import { Tasks } from './agent/tasks.ts';
 import { type HostFacts, type HostTask, type ToAgent, WANTED_TYPE } from './link/protocol.ts';
+import { monotonicNs } from './link/stations.ts';
 import { type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
 
 /** Statuses that change together go out together. */
@@ -106,11 +107,11 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
   const spool = await AlertSpool.open(join(files.agent.folder, 'alerts'), {
     log,
-    send: (alert) => link.send({ type: 'alert', alert }),
+    send: (alert, stations) => link.send({ type: 'alert', alert, stations: [...stations, monotonicNs()] }),
   });
   const sensor = await SensorServer.listen(files.sensor.socket, {
     log,
-    onAlert: (alert) => spool.add(alert),
+    onAlert: (alert, stations) => spool.add(alert, stations),
     onState: (state) => link.send({ type: 'sensor', sensor: state }),
     onBlind: (from, to) =>
       link.send({
@@ -199,6 +200,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         tasks.cancel(message.id);
         return;
       case 'alert-stored':
+        spool.stored(message.id);
+        return;
+      case 'alert-refused':
+        log.error({ alert: message.id }, 'control cannot read an alert; it is not sent again');
         spool.stored(message.id);
         return;
       case 'ping':

@@ -42,6 +42,7 @@ import { Respond, type RespondTables, registerRespondRoutes, respondMigrations }
 import { registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
+import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation } from './control/events.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
@@ -57,6 +58,7 @@ import { sweepSources } from './control/sources.ts';
 import { registerConsole } from './control/static.ts';
 import { PlatformStatus } from './control/status.ts';
 import { describeImages } from './control/thread.ts';
+import { monotonicNs } from './link/stations.ts';
 import { EVERYWHERE, type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
 
 type Tables = AccessTables &
@@ -124,7 +126,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const deployments = new Deployments({ db, journal, clock, vault });
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
   const scans = new Scans({ db, advisories, journal, clock });
-  const status = new PlatformStatus({ instance, clock });
+  const detection = new DetectionPath();
+  const status = new PlatformStatus({ instance, clock, detection });
 
   const intake = createIntake({
     registry: () => registry,
@@ -201,8 +204,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       away: () => {
         events.status();
       },
-      alert: async (host, alert) => {
+      alert: async (host, alert, times) => {
         await respond.ingest(alert, host);
+        detection.note(host, [...times, monotonicNs()]);
       },
       message: (host, message) => {
         hear(host, message).catch((error: unknown) =>

@@ -12,6 +12,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ContainerFacts } from '../events/index.ts';
 import { EXIT_CODE, Fault } from '../system/fault.ts';
 import { Doorbell } from '../system/native.ts';
+import { alertSocketOf } from './link/stations.ts';
 import { readConfig, readRules, type SensorConfig } from './sensor/config.ts';
 import { Link } from './sensor/link.ts';
 import type { ContainerWord, FromAgent, FromWorker, ToWorker, WorkerStart } from './sensor/messages.ts';
@@ -46,6 +47,7 @@ function startSensor(config: SensorConfig): void {
   const channel = new MessageChannel();
   const start: WorkerStart = {
     doorbell: doorbell.fd,
+    alertSocket: alertSocketOf(config.socket),
     scope: config.scope,
     hostToo: config.host,
     rules: readRules(config.rules),
@@ -90,7 +92,7 @@ function startSensor(config: SensorConfig): void {
   channel.port1.on('message', (message: FromWorker) => {
     switch (message.type) {
       case 'alert': {
-        spool.add(message.json);
+        spool.add(message.json, message.matchedNs, message.told ? Date.now() : null);
         flush();
         return;
       }

@@ -19,6 +19,21 @@ export const TIMELINE_FACTS_MAX = 500;
 /** Characters of one text of an alert: a command line may have 128 kB, a screen shows far less. */
 export const ALERT_TEXT_MAX = 4096;
 
+/** Characters of a name in an alert: rules, containers, images; an image reference with its digest has some 200. */
+export const ALERT_NAME_MAX = 300;
+
+/** Tags of a rule: Falco's own rules have ten at most. */
+export const ALERT_TAGS_MAX = 100;
+
+/** Values in an output sentence: as many as anybody would read. */
+export const ALERT_FIELDS_MAX = 200;
+
+/** Processes above the acting one that an alert names. */
+export const ALERT_ANCESTORS_MAX = 64;
+
+/** A process number is a positive 32-bit integer (proc(5), pid_max is far below). */
+export const PID_MAX = 0x7fff_ffff;
+
 /** Milliseconds until an action that the host did not answer counts as unknown. */
 export const ACTION_TIMEOUT_MS = 20_000;
 

@@ -305,6 +305,15 @@ test('an alert that is not one is refused at the door, and long texts are cut', 
     { process: { ...good.process, pid: -1 } },
     { ancestors: Array.from({ length: 100 }, () => good.ancestors[0]) },
     { container: { id: 5 } },
+    { container: undefined },
+    { tags: 'all' },
+    { tags: Array.from({ length: 101 }, () => 'x') },
+    { rule: 'x'.repeat(301) },
+    { kernelTimeNs: '1' },
+    { outputFields: { deep: { a: 1 } } },
+    { outputFields: Object.fromEntries(Array.from({ length: 201 }, (_, n) => [`f${n}`, n])) },
+    { at: '2026-99-99T10:00:00Z' },
+    { source: { kind: 'other', file: 'f', line: 1 } },
   ];
   for (const attack of attacks) {
     assert.throws(() => readAlert({ ...good, ...attack }), hasCode('respond.alert-unreadable'));

@@ -3,6 +3,7 @@ import type { Alert } from '../detect/index.ts';
 import type { Fact, Journal, NewFact } from '../journal/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
 import { groupKey } from './alert.ts';
+import { AlertStore } from './alert-store.ts';
 import { respondFault } from './errors.ts';
 import { type Action, type Decision, type Incident, type KillTarget, placeOf, type StoredAlert } from './incident.ts';
 import {
@@ -17,14 +18,10 @@ import { buildProcessTree, offendingPids, type ProcessNode } from './process-tre
 import {
   type AlertQuery,
   changeIncident,
-  countAlert,
   endAction,
-  findOpenIncident,
-  hasAlert,
   type IncidentChange,
   type IncidentQuery,
   insertAction,
-  insertAlert,
   openIncident,
   type RespondTables,
   readActions,
@@ -65,12 +62,16 @@ export interface IncidentDetail extends Incident {
 
 export type Ingested = { readonly outcome: 'opened' | 'added' | 'counted' | 'known'; readonly incident: number | null };
 
+const KNOWN: Ingested = { outcome: 'known', incident: null };
+
 /** Alerts become incidents, people decide about them, actions end what must not go on. */
 export class Respond {
   readonly #options: RespondOptions;
+  readonly #alerts: AlertStore;
 
   constructor(options: RespondOptions) {
     this.#options = options;
+    this.#alerts = new AlertStore(options.db);
   }
 
   /**
@@ -216,16 +217,19 @@ export class Respond {
 
   async #ingest(tx: Kysely<RespondTables>, alert: Alert, host: string): Promise<Ingested> {
     const { clock } = this.#options;
-    if (await hasAlert(tx, alert.id)) return { outcome: 'known', incident: null };
+    const alerts = this.#alerts;
     const since = new Date(Date.parse(alert.at) - INCIDENT_WINDOW_MINUTES * 60_000).toISOString();
-    const found = await findOpenIncident(tx, groupKey(alert, host), since);
-    if (found !== null) {
-      const { reopened } = await countAlert(tx, found, alert);
-      if (reopened) await this.#record(tx, factOf('incident.reopened', found, `agent:${host}`, { alert: alert.id }));
-      if (found.alertCount >= INCIDENT_ALERTS_MAX) return { outcome: 'counted', incident: found.number };
-    }
+    const found = await alerts.findOpenIncident(tx, groupKey(alert, host), since);
+    const isFull = found !== null && found.alertCount >= INCIDENT_ALERTS_MAX;
+    // Where the alert is written down, its id tells whether it was before.
+    if ((found === null || isFull) && (await alerts.hasAlert(tx, alert.id))) return KNOWN;
     const incident = found ?? (await openIncident(tx, newId(clock), alert, host));
-    await insertAlert(tx, alert, incident.number, host);
+    if (!isFull && !(await alerts.insertAlert(tx, alert, incident.number, host))) return KNOWN;
+    if (found !== null) {
+      const { reopened } = await alerts.countAlert(tx, found, alert);
+      if (reopened) await this.#record(tx, factOf('incident.reopened', found, `agent:${host}`, { alert: alert.id }));
+      if (isFull) return { outcome: 'counted', incident: found.number };
+    }
     await this.#record(tx, alertFact(alert, incident, host));
     if (found === null) {
       await this.#record(

@@ -63,41 +63,6 @@ export interface RespondTables {
 
 type Db = Kysely<RespondTables>;
 
-export async function hasAlert(tx: Db, id: string): Promise<boolean> {
-  const row = await tx.selectFrom('respond_alerts').select('id').where('id', '=', id).executeTakeFirst();
-  return row !== undefined;
-}
-
-/** The incident that an alert of this group belongs to now, or null. */
-export async function findOpenIncident(tx: Db, key: string, since: string): Promise<Incident | null> {
-  const row = await tx
-    .selectFrom('respond_incidents')
-    .selectAll()
-    .where('group_key', '=', key)
-    .where('state', '!=', 'closed')
-    .where('last_alert_at', '>=', since)
-    .orderBy('number', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row === undefined ? null : toIncident(row);
-}
-
-/** Counts one more alert; an incident that was contained and goes on is open again. */
-export async function countAlert(tx: Db, incident: Incident, alert: Alert): Promise<{ reopened: boolean }> {
-  const reopened = incident.state === 'contained' && (incident.containedAt ?? '') < alert.at;
-  await tx
-    .updateTable('respond_incidents')
-    .set((eb) => ({
-      alert_count: eb('alert_count', '+', 1),
-      last_alert_at: Date.parse(alert.at) > Date.parse(incident.lastAlertAt) ? alert.at : incident.lastAlertAt,
-      priority: Math.min(priorityRank(incident.priority), priorityRank(alert.priority)),
-      ...(reopened ? { state: 'open', contained_at: null } : {}),
-    }))
-    .where('number', '=', incident.number)
-    .execute();
-  return { reopened };
-}
-
 export async function openIncident(tx: Db, id: string, alert: Alert, host: string): Promise<Incident> {
   const { value: number } = await tx
     .updateTable('respond_counters')
@@ -132,21 +97,6 @@ export async function openIncident(tx: Db, id: string, alert: Alert, host: strin
   };
   await tx.insertInto('respond_incidents').values(row).execute();
   return toIncident(row);
-}
-
-export async function insertAlert(tx: Db, alert: Alert, incident: number, host: string): Promise<void> {
-  await tx
-    .insertInto('respond_alerts')
-    .values({
-      id: alert.id,
-      incident,
-      at: alert.at,
-      rule: alert.rule,
-      project: alert.container?.project ?? null,
-      host,
-      body: JSON.stringify(alert),
-    })
-    .execute();
 }
 
 export async function readIncident(db: Db, number: number): Promise<Incident | null> {
@@ -282,7 +232,7 @@ function toAction(row: Selectable<RespondTables['respond_actions']>): Action {
   };
 }
 
-function toIncident(row: Selectable<RespondTables['respond_incidents']>): Incident {
+export function toIncident(row: Selectable<RespondTables['respond_incidents']>): Incident {
   const rule = ruleTitle(row.rule);
   const place = placeOf(row);
   return {

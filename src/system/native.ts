@@ -42,6 +42,9 @@ const EPOLL_DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
 const EPOLL_EVENTS_MAX = 16;
 const LOG_LINE_BYTES = 1024;
 const LOG_LINES_KEPT = 200;
+const AF_UNIX = 1;
+const SOCK_STREAM_CLOEXEC_NONBLOCK = 0o2004001;
+const SOCKET_PATH_BYTES_MAX = 107;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_MONOTONIC = 1;
 
@@ -56,6 +59,8 @@ function bind() {
     eventfd_read: { arguments: ['i32', 'buffer'], return: 'i32' },
     eventfd_write: { arguments: ['i32', 'u64'], return: 'i32' },
     clock_gettime: { arguments: ['i32', 'buffer'], return: 'i32' },
+    socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+    connect: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
     close: { arguments: ['i32'], return: 'i32' },
     strerror: { arguments: ['i32'], return: 'pointer' },
     __errno_location: { arguments: [], return: 'pointer' },
@@ -342,6 +347,24 @@ export class Doorbell {
   clear(): void {
     native().libc.eventfd_read(this.fd, this.#value);
   }
+}
+
+/**
+ * Connects to a Unix socket for a thread whose event loop does not run; written to by `fs.writeSync`, never waiting.
+ * @returns the descriptor, or null when nobody listens there or its queue is full
+ */
+export function connectUnix(path: string): number | null {
+  const name = Buffer.from(path);
+  if (name.length > SOCKET_PATH_BYTES_MAX) return null;
+  const { libc } = native();
+  const fd = checked('socket', libc.socket(AF_UNIX, SOCK_STREAM_CLOEXEC_NONBLOCK, 0));
+  // sockaddr_un, unix(7): the family in two bytes, then the path with a zero byte.
+  const address = Buffer.alloc(2 + name.length + 1);
+  address.writeUInt16LE(AF_UNIX, 0);
+  name.copy(address, 2);
+  if (libc.connect(fd, address, address.length) === 0) return fd;
+  libc.close(fd);
+  return null;
 }
 
 /** Nanoseconds of the kernel's clocks: `monotonic` stamps records, `boot` stamps the start of processes. */

@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Alert } from '../../src/detect/index.ts';
+import { alertSocketOf } from '../../src/programs/link/stations.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 const BUSYBOX = '/bin/busybox';
@@ -42,28 +43,39 @@ export class FakeAgent {
   readonly messages: Message[] = [];
   readonly arrivals: { alert: Alert; afterMs: number }[] = [];
   readonly #server: Server;
+  readonly #alertServer: Server;
   readonly #waiting: (() => void)[] = [];
   #socket: Socket | null = null;
+  #alertSocket: Socket | null = null;
 
   constructor(path: string) {
     this.path = path;
     this.#server = createServer((socket) => {
       this.#socket = socket;
-      let rest = '';
-      socket.setEncoding('utf8');
-      socket.on('data', (chunk: string) => {
-        rest += chunk;
-        for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
-          this.#hear(JSON.parse(rest.slice(0, end)) as Message);
-          rest = rest.slice(end + 1);
-        }
-      });
-      socket.on('error', () => socket.destroy());
+      this.#read(socket);
+    });
+    this.#alertServer = createServer((socket) => {
+      this.#alertSocket = socket;
+      this.#read(socket);
     });
   }
 
-  listen(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(this.path, resolve));
+  #read(socket: Socket): void {
+    let rest = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      rest += chunk;
+      for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
+        this.#hear(JSON.parse(rest.slice(0, end)) as Message);
+        rest = rest.slice(end + 1);
+      }
+    });
+    socket.on('error', () => socket.destroy());
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#alertServer.listen(alertSocketOf(this.path), resolve));
+    await new Promise<void>((resolve) => this.#server.listen(this.path, resolve));
   }
 
   send(message: object): void {
@@ -73,6 +85,7 @@ export class FakeAgent {
   /** Breaks the connection, as a restarting agent does. */
   hangUp(): void {
     this.#socket?.destroy();
+    this.#alertSocket?.destroy();
   }
 
   get alerts(): Alert[] {
@@ -97,8 +110,9 @@ export class FakeAgent {
   }
 
   close(): void {
-    this.#socket?.destroy();
+    this.hangUp();
     this.#server.close();
+    this.#alertServer.close();
   }
 
   #hear(message: Message): void {

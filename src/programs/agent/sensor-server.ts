@@ -5,6 +5,7 @@ import type { Alert } from '../../detect/index.ts';
 import type { Log, Text } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
 import type { SensorState } from '../link/protocol.ts';
+import { alertSocketOf, monotonicNs } from '../link/stations.ts';
 
 /** A container as the sensor needs to know it, to say in an alert what it was. */
 export interface SensorContainer {
@@ -25,7 +26,7 @@ type FromSensor =
       readonly type: 'ready';
       readonly coverage: { programs: string[]; missing: { what: string; why: Text | string }[] };
     }
-  | { readonly type: 'alert'; readonly alert: Alert }
+  | { readonly type: 'alert'; readonly alert: Alert; readonly stations: readonly number[] }
   | { readonly type: 'stats'; readonly events: number; readonly lost: Record<string, number>; readonly lagMs?: number }
   | { readonly type: 'gap'; readonly from: string; readonly to: string };
 
@@ -42,17 +43,19 @@ const ABSENT: SensorState = {
 export class SensorServer {
   readonly #log: Log;
   readonly #server: Server;
-  readonly #onAlert: (alert: Alert) => void;
+  readonly #alertServer: Server;
+  readonly #onAlert: (alert: Alert, stations: readonly number[]) => void;
   readonly #onState: (state: SensorState) => void;
   readonly #onBlind: (from: string, to: string) => void;
   #lostAt: string | null = null;
   #channel: LineChannel<object> | undefined;
+  #alertLane: LineChannel<never> | undefined;
   #containers: readonly SensorContainer[] = [];
   #state: SensorState = ABSENT;
 
   private constructor(options: {
     readonly log: Log;
-    readonly onAlert: (alert: Alert) => void;
+    readonly onAlert: (alert: Alert, stations: readonly number[]) => void;
     readonly onState: (state: SensorState) => void;
     /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
     readonly onBlind: (from: string, to: string) => void;
@@ -62,6 +65,7 @@ export class SensorServer {
     this.#onState = options.onState;
     this.#onBlind = options.onBlind;
     this.#server = createServer((socket) => this.#accept(socket));
+    this.#alertServer = createServer((socket) => this.#acceptAlerts(socket));
   }
 
   /** @param path of the Unix socket; only its owner can connect */
@@ -69,20 +73,16 @@ export class SensorServer {
     path: string,
     options: {
       readonly log: Log;
-      readonly onAlert: (alert: Alert) => void;
+      readonly onAlert: (alert: Alert, stations: readonly number[]) => void;
       readonly onState: (state: SensorState) => void;
       /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
       readonly onBlind: (from: string, to: string) => void;
     },
   ): Promise<SensorServer> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rm(path, { force: true });
     const sensor = new SensorServer(options);
-    await new Promise<void>((resolve, reject) => {
-      sensor.#server.once('error', reject);
-      sensor.#server.listen(path, resolve);
-    });
-    await chmod(path, 0o600);
+    await listenOn(sensor.#alertServer, alertSocketOf(path));
+    await listenOn(sensor.#server, path);
     return sensor;
   }
 
@@ -99,6 +99,8 @@ export class SensorServer {
   close(): void {
     this.#channel?.close();
     this.#server.close();
+    this.#alertLane?.close();
+    this.#alertServer.close();
   }
 
   #accept(socket: Socket): void {
@@ -121,6 +123,20 @@ export class SensorServer {
     });
   }
 
+  /** Alerts straight from the thread that reads the kernel. What is lost here comes again over the other socket. */
+  #acceptAlerts(socket: Socket): void {
+    this.#alertLane?.close();
+    const lane = openLineChannel<FromSensor, never>(socket, (message) => {
+      if (message.type === 'alert') this.#hear(message);
+    });
+    this.#alertLane = lane;
+    void lane.closed.then((error) => {
+      if (this.#alertLane === lane) this.#alertLane = undefined;
+      // A line that is none may have hidden alerts: whoever connects anew says again what was not taken.
+      if (error !== null) this.#channel?.close();
+    });
+  }
+
   #hear(message: FromSensor): void {
     switch (message.type) {
       case 'ready': {
@@ -134,7 +150,7 @@ export class SensorServer {
         return;
       }
       case 'alert':
-        this.#onAlert(message.alert);
+        this.#onAlert(message.alert, [...message.stations, monotonicNs()]);
         return;
       case 'stats':
         this.#setState({ events: message.events, lost: message.lost }, false);
@@ -151,4 +167,14 @@ export class SensorServer {
     this.#state = { ...this.#state, since, ...change };
     this.#onState(this.#state);
   }
+}
+
+/** Only its owner can connect. */
+async function listenOn(server: Server, path: string): Promise<void> {
+  await rm(path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  await chmod(path, 0o600);
 }

@@ -17,11 +17,11 @@ export class AlertSpool {
   readonly #folder: string;
   readonly #log: Log;
   readonly #waiting = new Map<string, { alert: Alert; onDisk: boolean; timer: NodeJS.Timeout | undefined }>();
-  readonly #send: (alert: Alert) => void;
+  readonly #send: (alert: Alert, stations: readonly number[]) => void;
   readonly #resender: NodeJS.Timeout;
   refused = 0;
 
-  private constructor(folder: string, log: Log, send: (alert: Alert) => void) {
+  private constructor(folder: string, log: Log, send: (alert: Alert, stations: readonly number[]) => void) {
     this.#folder = folder;
     this.#log = log;
     this.#send = send;
@@ -31,7 +31,7 @@ export class AlertSpool {
 
   static async open(
     folder: string,
-    options: { readonly log: Log; readonly send: (alert: Alert) => void },
+    options: { readonly log: Log; readonly send: (alert: Alert, stations: readonly number[]) => void },
   ): Promise<AlertSpool> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const spool = new AlertSpool(folder, options.log, options.send);
@@ -42,7 +42,8 @@ export class AlertSpool {
     return spool;
   }
 
-  add(alert: Alert): void {
+  /** @param stations see link/stations.ts; only the first sending tells them, a later one says nothing of the way */
+  add(alert: Alert, stations: readonly number[]): void {
     if (this.#waiting.size >= ALERTS_MAX) {
       this.refused += 1;
       this.#log.error({ refused: this.refused }, 'the alert spool is full; an alert was not kept');
@@ -50,7 +51,7 @@ export class AlertSpool {
     }
     const timer = setTimeout(() => void this.#keep(alert.id), GRACE_MS);
     this.#waiting.set(alert.id, { alert, onDisk: false, timer });
-    this.#send(alert);
+    this.#send(alert, stations);
   }
 
   stored(id: string): void {
@@ -63,7 +64,7 @@ export class AlertSpool {
 
   /** Sends everything that waits once more: after a reconnection, and now and then. */
   resend(): void {
-    for (const { alert, timer } of this.#waiting.values()) if (timer === undefined) this.#send(alert);
+    for (const { alert, timer } of this.#waiting.values()) if (timer === undefined) this.#send(alert, []);
   }
 
   get length(): number {

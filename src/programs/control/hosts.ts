@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Alert } from '../../detect/index.ts';
 import type { StepHandle } from '../../progress/index.ts';
+import { readAlert } from '../../respond/index.ts';
 import { type Clock, defineFaults, type Json, type Log, newId } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
 import {
@@ -13,6 +14,8 @@ import {
   type ToAgent,
   type ToControl,
 } from '../link/protocol.ts';
+import { monotonicNs } from '../link/stations.ts';
+import { isOnHost } from './detection-path.ts';
 
 export const hostFault = defineFaults({
   'host.away': {
@@ -61,7 +64,8 @@ const SESSION_WAIT_MS = 15_000;
 export interface HostListener {
   connected(host: string): void;
   away(host: string): void;
-  alert(host: string, alert: Alert): Promise<void>;
+  /** @param times when it was at each station up to this host's own reading of it; empty when it is not known */
+  alert(host: string, alert: Alert, times: readonly number[]): Promise<void>;
   message(
     host: string,
     message: Exclude<ToControl, { type: 'alert' | 'task-step' | 'task-done' | 'task-failed' | 'pong' }>,
@@ -228,15 +232,24 @@ export class Hosts {
       case 'task-failed':
         this.#tasks.get(message.id)?.reject(reviveFault(message.fault));
         return;
-      case 'alert':
+      case 'alert': {
+        const { alert: told, stations } = message;
+        let alert: Alert;
+        try {
+          alert = readAlert(told);
+        } catch (error) {
+          this.#log.error({ err: error, host }, 'an alert of a host cannot be read');
+          link.channel.send({ type: 'alert-refused', id: told.id });
+          return;
+        }
+        const times = isOnHost(stations) ? [alert.kernelTimeNs, ...stations, monotonicNs()] : [];
         // One after the other, so that an incident is opened by its first alert; told stored only when it is.
         link.alerts = link.alerts
-          .then(() => this.#listener.alert(host, message.alert))
-          .then(() => link.channel.send({ type: 'alert-stored', id: message.alert.id }))
-          .catch((error: unknown) =>
-            this.#log.error({ err: error, alert: message.alert.id }, 'storing an alert failed'),
-          );
+          .then(() => this.#listener.alert(host, alert, times))
+          .then(() => link.channel.send({ type: 'alert-stored', id: alert.id }))
+          .catch((error: unknown) => this.#log.error({ err: error, alert: alert.id }, 'storing an alert failed'));
         return;
+      }
       case 'host':
         this.#see(host, { facts: message.facts });
         this.#listener.message(host, message);

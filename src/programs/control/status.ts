@@ -1,6 +1,7 @@
 import type { Clock, Text } from '../../system/index.ts';
 import type { ToControl } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
+import type { DetectionPath } from './detection-path.ts';
 import type { HostView } from './hosts.ts';
 
 export type PartName = 'control' | 'agent' | 'sensor' | 'edge' | 'database' | 'engine';
@@ -23,12 +24,14 @@ export class PlatformStatus {
   readonly #clock: Clock;
   readonly #startedAt: string;
   readonly #parts = new Map<PartName, Part>();
+  readonly #detection: DetectionPath;
   #ready = false;
   #refusal: Text | null = null;
 
-  constructor(options: { readonly instance: Instance; readonly clock: Clock }) {
+  constructor(options: { readonly instance: Instance; readonly clock: Clock; readonly detection: DetectionPath }) {
     this.#instance = options.instance;
     this.#clock = options.clock;
+    this.#detection = options.detection;
     this.#startedAt = this.#now();
   }
 
@@ -88,6 +91,7 @@ export class PlatformStatus {
       adaptations,
       domain,
       registry: `localhost:${ports.console}`,
+      detection: this.#detection.describe(),
     };
   }
 

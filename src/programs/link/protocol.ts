@@ -72,6 +72,8 @@ export type ToAgent =
   | { readonly type: 'task'; readonly id: string; readonly task: HostTask }
   | { readonly type: 'cancel'; readonly id: string }
   | { readonly type: 'alert-stored'; readonly id: string }
+  /** Control cannot read it and never will: it is not sent again. */
+  | { readonly type: 'alert-refused'; readonly id: string }
   | { readonly type: 'ping' };
 
 export interface SensorState {
@@ -117,7 +119,7 @@ export type ToControl =
       readonly workloads: readonly WorkloadStatus[];
       readonly whole: boolean;
     }
-  | { readonly type: 'alert'; readonly alert: Alert }
+  | { readonly type: 'alert'; readonly alert: Alert; readonly stations: readonly number[] }
   | {
       readonly type: 'fact';
       readonly kind: string;

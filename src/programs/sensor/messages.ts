@@ -33,7 +33,13 @@ export type FromWorker =
   | { readonly type: 'ready'; readonly coverage: Coverage }
   | { readonly type: 'rules'; readonly accepted: boolean; readonly rules: RuleSummary[]; readonly findings: Finding[] }
   /** An alert as JSON text already: it is made once, where the event is. */
-  | { readonly type: 'alert'; readonly json: string }
+  | {
+      readonly type: 'alert';
+      readonly matchedNs: number;
+      readonly json: string;
+      /** The reading thread wrote it to the agent already. */
+      readonly told: boolean;
+    }
   | {
       readonly type: 'stats';
       readonly events: number;
@@ -57,6 +63,8 @@ export type FromWorker =
   | { readonly type: 'fault'; readonly code: string; readonly text: string; readonly exitCode: number };
 
 export interface WorkerStart {
+  /** Where the agent takes alerts straight from the reading thread. */
+  readonly alertSocket: string;
   readonly doorbell: number;
   readonly scope: 'instance' | 'all';
   readonly hostToo: boolean;

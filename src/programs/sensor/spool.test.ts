@@ -11,7 +11,7 @@ function sentAgain(spool: Spool): number[] {
 
 test('what the agent acknowledged is not sent again', () => {
   const spool = new Spool();
-  for (let i = 0; i < 3; i++) spool.add('{}');
+  for (let i = 0; i < 3; i++) spool.add('{}', 0);
   spool.flush(() => true, 0);
   spool.acknowledge(2);
   assert.deepEqual(sentAgain(spool), [3]);
@@ -21,9 +21,9 @@ test('what the agent acknowledged is not sent again', () => {
 
 test('an agent that never acknowledges gets the last seconds again after a break', () => {
   const spool = new Spool();
-  spool.add('{}');
+  spool.add('{}', 0);
   spool.flush(() => true, 0);
-  spool.add('{}');
+  spool.add('{}', 0);
   spool.flush(() => true, UNACKNOWLEDGED_KEPT_MS - 1);
   spool.forget(UNACKNOWLEDGED_KEPT_MS);
   assert.equal(sentAgain(spool).length, 1);
@@ -31,14 +31,14 @@ test('an agent that never acknowledges gets the last seconds again after a break
 
 test('beyond the bound the oldest unsent alerts go, and are counted', () => {
   const spool = new Spool();
-  for (let i = 0; i < SPOOL_ALERTS_MAX + 5; i++) spool.add('{}');
+  for (let i = 0; i < SPOOL_ALERTS_MAX + 5; i++) spool.add('{}', 0);
   assert.equal(spool.size, SPOOL_ALERTS_MAX);
   assert.equal(spool.lost, 5);
 });
 
 test('an agent that reads slowly gets the rest, in order, when it has caught up', () => {
   const spool = new Spool();
-  for (let i = 0; i < 4; i++) spool.add('{}');
+  for (let i = 0; i < 4; i++) spool.add('{}', 0);
   const lines: string[] = [];
   let room = 2;
   const write = (line: string): boolean => {

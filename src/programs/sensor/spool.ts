@@ -1,4 +1,5 @@
 /** Alerts on their way to the agent. None is forgotten before the agent has it, up to a bound; beyond it the oldest go, counted. */
+import { monotonicNs } from '../link/stations.ts';
 
 export const SPOOL_ALERTS_MAX = 20_000;
 export const SPOOL_BYTES_MAX = 16 * 1024 * 1024;
@@ -7,7 +8,8 @@ export const UNACKNOWLEDGED_KEPT_MS = 10_000;
 
 interface Entry {
   readonly seq: number;
-  readonly line: string;
+  readonly matchedNs: number;
+  readonly json: string;
   sentMs: number | null;
 }
 
@@ -21,13 +23,16 @@ export class Spool {
   /** Alerts that had to go. */
   lost = 0;
 
-  /** Takes an alert as JSON. */
-  add(json: string): void {
-    const seq = ++this.#seq;
-    const line = `{"type":"alert","seq":${seq},"alert":${json}}\n`;
-    this.#entries.push({ seq, line, sentMs: null });
-    this.#bytes += line.length;
-    this.#unsent++;
+  /**
+   * Takes an alert as JSON, and when its rule was seen to hold.
+   * @param toldMs when it was written to the agent already; null when it was not. Behind others that wait it waits too:
+   *   the same alert may come twice.
+   */
+  add(json: string, matchedNs: number, toldMs: number | null = null): void {
+    const told = toldMs !== null && this.#unsent === 0;
+    this.#entries.push({ seq: ++this.#seq, matchedNs, json, sentMs: told ? toldMs : null });
+    this.#bytes += json.length;
+    if (!told) this.#unsent++;
     while (this.#entries.length > SPOOL_ALERTS_MAX || this.#bytes > SPOOL_BYTES_MAX) this.#drop(true);
   }
 
@@ -35,7 +40,7 @@ export class Spool {
   flush(write: (line: string) => boolean, nowMs: number): void {
     while (this.#unsent > 0) {
       const entry = this.#entries[this.#entries.length - this.#unsent];
-      if (entry === undefined || !write(entry.line)) return;
+      if (entry === undefined || !write(alertLine(entry.json, entry.matchedNs, entry.seq))) return;
       entry.sentMs = nowMs;
       this.#unsent--;
     }
@@ -68,8 +73,13 @@ export class Spool {
   #drop(isLoss: boolean): void {
     const entry = this.#entries.shift();
     if (entry === undefined) return;
-    this.#bytes -= entry.line.length;
+    this.#bytes -= entry.json.length;
     this.#unsent = Math.min(this.#unsent, this.#entries.length);
     if (isLoss && entry.sentMs === null) this.lost++;
   }
+}
+
+/** What the agent reads. @param seq null where nothing is to be acknowledged */
+export function alertLine(json: string, matchedNs: number, seq: number | null): string {
+  return `{"type":"alert","seq":${seq},"stations":[${matchedNs},${monotonicNs()}],"alert":${json}}\n`;
 }

@@ -6,7 +6,10 @@ import type { KernelEvent } from '../../events/index.ts';
 import { Probe, Watcher } from '../../observe/index.ts';
 import { Fault } from '../../system/fault.ts';
 import { Doorbell } from '../../system/native.ts';
+import { monotonicNs } from '../link/stations.ts';
+import { AlertLane } from './alert-lane.ts';
 import type { FromWorker, RuleWord, ToWorker, WorkerStart } from './messages.ts';
+import { alertLine } from './spool.ts';
 import { Throttle } from './throttle.ts';
 
 const STATS_MS = 5_000;
@@ -50,13 +53,16 @@ function run(): void {
     ...(start.openRingBytes === null ? {} : { openRingBytes: start.openRingBytes }),
   });
   const throttle = new Throttle();
+  const lane = new AlertLane(start.alertSocket);
   const judge = (event: KernelEvent): void => {
     const held = engine.match(event);
     if (held === null) return;
+    const matchedNs = monotonicNs();
     const now = Date.now();
     for (const index of held) {
       if (!throttle.admits(engine.ruleName(event.type, index), event.container?.id ?? '', now)) continue;
-      say({ type: 'alert', json: JSON.stringify(engine.makeAlert(event, index)) });
+      const json = JSON.stringify(engine.makeAlert(event, index));
+      say({ type: 'alert', matchedNs, json, told: lane.write(alertLine(json, matchedNs, null)) });
     }
   };
   const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
@@ -127,10 +133,12 @@ function run(): void {
     if (now - tickedMs >= TICK_MS) {
       tickedMs = now;
       watcher.tick();
+      lane.connect();
       if (now - checkedMs >= STATS_MS) tellStats();
     }
   }
   tellStats();
+  lane.close();
   probe.close();
   port.close();
 }

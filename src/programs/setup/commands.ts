@@ -156,6 +156,13 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
         const size = cli.print.bytes(status.memoryBytes);
         cli.print.line({ en: `memory in all: ${size}`, es: `memoria en total: ${size}` });
       }
+      if (status.detection !== null) {
+        const { alerts, p50Ms, p99Ms } = status.detection;
+        cli.print.line({
+          en: `from a kernel event to its stored alert: half within ${p50Ms} ms, 99 % within ${p99Ms} ms (last ${alerts})`,
+          es: `de un evento del núcleo a su alerta guardada: la mitad en ${p50Ms} ms, el 99 % en ${p99Ms} ms (últimas ${alerts})`,
+        });
+      }
       printAdaptations(cli, instance);
       if (status.unanswered !== null) cli.print.note(status.unanswered);
     });

@@ -30,12 +30,21 @@ export interface InstanceStatus {
   readonly parts: readonly PartStatus[];
   readonly memoryBytes: number | null;
   readonly adaptations: readonly Adaptation[];
+  /** How long alerts take from the kernel to control's disk; null while there was none or control did not answer. */
+  readonly detection: z.infer<typeof detectionFigures> | null;
   /** Why control's own view is missing; null when it was asked. */
   readonly unanswered: string | null;
 }
 
 const text = z.object({ en: z.string(), es: z.string() });
+const detectionFigures = z.object({
+  alerts: z.number(),
+  p50Ms: z.number(),
+  p99Ms: z.number(),
+  stations: z.array(z.object({ name: z.string(), p50Ms: z.number(), p99Ms: z.number() })),
+});
 const controlStatus = z.object({
+  detection: detectionFigures.nullish(),
   parts: z.array(
     z.object({
       name: z.string(),
@@ -50,16 +59,16 @@ const controlStatus = z.object({
 export async function readStatus(instance: Instance, api: CliApi): Promise<InstanceStatus> {
   const local = await localParts(instance);
   let unanswered: string | null = null;
-  let remote: z.infer<typeof controlStatus>['parts'] = [];
+  let remote: z.infer<typeof controlStatus> = { parts: [] };
   if (local.some(({ name, state }) => name === 'control' && state === 'ok')) {
     try {
-      remote = controlStatus.parse(await api.get('/status')).parts;
+      remote = controlStatus.parse(await api.get('/status'));
     } catch (error) {
       if (!(error instanceof Fault || error instanceof ProblemReply || error instanceof z.ZodError)) throw error;
       unanswered = error.message;
     }
   }
-  const parts = mergeParts(local, remote);
+  const parts = mergeParts(local, remote.parts);
   const known = parts.map((part) => part.memoryBytes).filter((bytes) => bytes !== null);
   const authority = await readAuthority(instance);
   return {
@@ -74,6 +83,7 @@ export async function readStatus(instance: Instance, api: CliApi): Promise<Insta
     parts,
     memoryBytes: known.length === 0 ? null : known.reduce((sum, bytes) => sum + bytes, 0),
     adaptations: instance.adaptations,
+    detection: remote.detection ?? null,
     unanswered,
   };
 }

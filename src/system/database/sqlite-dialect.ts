@@ -1,4 +1,6 @@
+import { closeSync, fdatasync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { promisify } from 'node:util';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -9,6 +11,9 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import { Flusher } from './flusher.ts';
+
+const flushFile = promisify(fdatasync);
 
 /** Prepared statements kept per connection: preparing costs more than running for the short statements of hot paths. */
 const STATEMENTS_KEPT = 256;
@@ -64,10 +69,8 @@ export class WriteCount {
 class SqliteDriver implements Driver {
   readonly #path: string;
   readonly #writes: WriteCount;
-  #database: DatabaseSync | undefined;
-  #connection: SqliteConnection | undefined;
-  #free: Promise<void> = Promise.resolve();
-  #release: () => void = () => undefined;
+  #open: OpenedFile | undefined;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(path: string, writes: WriteCount) {
     this.#path = path;
@@ -75,93 +78,170 @@ class SqliteDriver implements Driver {
   }
 
   async init(): Promise<void> {
-    this.#database = new DatabaseSync(this.#path, { timeout: 5_000 });
-    // FULL: a committed transaction survives power loss also in WAL mode (sqlite.org/pragma.html#pragma_synchronous).
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
-    this.#writes.watch(this.#database);
-    this.#connection = new SqliteConnection(this.#database, this.#writes);
+    const database = new DatabaseSync(this.#path, { timeout: 5_000 });
+    // NORMAL leaves the write-ahead log unsynced at a commit; `WriteAheadLog` does that, off this thread,
+    // before a commit answers.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
+    this.#writes.watch(database);
+    this.#open = {
+      database,
+      writes: this.#writes,
+      begin: database.prepare('BEGIN IMMEDIATE'),
+      commit: database.prepare('COMMIT'),
+      statements: new Map(),
+      wal: this.#path === ':memory:' ? null : new WriteAheadLog(`${this.#path}-wal`),
+    };
   }
 
-  async acquireConnection(): Promise<DatabaseConnection> {
-    const previous = this.#free;
-    let release: () => void = () => undefined;
-    this.#free = new Promise((resolve) => {
-      release = resolve;
-    });
+  async acquireConnection(): Promise<SqliteConnection> {
+    const previous = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
     await previous;
-    this.#release = release;
-    if (this.#connection === undefined) throw new Error('the SQLite database is closed');
-    return this.#connection;
+    if (this.#open === undefined) {
+      resolve();
+      throw new Error('the SQLite database is closed');
+    }
+    return new SqliteConnection(this.#open, resolve);
   }
 
   async beginTransaction(): Promise<void> {
     // IMMEDIATE: the write lock is taken now, not in the middle, where SQLITE_BUSY could not be waited out.
-    this.#database?.exec('BEGIN IMMEDIATE');
+    this.#open?.begin.run();
   }
 
-  async commitTransaction(): Promise<void> {
-    this.#database?.exec('COMMIT');
+  async commitTransaction(connection: SqliteConnection): Promise<void> {
+    this.#open?.commit.run();
     this.#writes.add();
+    // The next one may work while the disk does; commits that come meanwhile share one flush.
+    connection.free();
+    await this.#open?.wal?.flush();
   }
 
-  async rollbackTransaction(): Promise<void> {
-    // A failed statement such as SQLITE_FULL may have rolled back already.
-    if (this.#database?.isTransaction === true) this.#database.exec('ROLLBACK');
+  async rollbackTransaction(connection: SqliteConnection): Promise<void> {
+    // A failed statement such as SQLITE_FULL may have rolled back already; a commit that could not be flushed has given
+    // its turn away, and the transaction that is open now is another's.
+    if (connection.hasTurn && this.#open?.database.isTransaction === true) this.#open.database.exec('ROLLBACK');
   }
 
-  async releaseConnection(): Promise<void> {
-    this.#release();
+  async releaseConnection(connection: SqliteConnection): Promise<void> {
+    connection.free();
   }
 
   async destroy(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
     this.#writes.watch(undefined);
-    this.#database?.close();
-    this.#database = undefined;
-    this.#connection = undefined;
+    await open?.wal?.close();
+    open?.database.close();
+  }
+}
+
+interface OpenedFile {
+  readonly database: DatabaseSync;
+  readonly writes: WriteCount;
+  readonly begin: Statement;
+  readonly commit: Statement;
+  readonly statements: Map<string, PreparedStatement>;
+  /** Null for a database in memory. */
+  readonly wal: WriteAheadLog | null;
+}
+
+/**
+ * The log that a commit is written to. Recovery believes a commit once its record is whole on disk (sqlite.org/wal.html);
+ * flushing the log after the commit, and before its caller hears of it, promises as much as `synchronous = FULL` does,
+ * and this thread is free meanwhile.
+ */
+class WriteAheadLog {
+  readonly #path: string;
+  readonly #flusher = new Flusher(() => this.#flushNow());
+  #descriptor: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Resolves when what was committed before this call is on disk. */
+  flush(): Promise<void> {
+    return this.#flusher.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#flusher.settled();
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+  }
+
+  async #flushNow(): Promise<void> {
+    // SQLite made the file before the first commit and keeps it, the same one, while the database is open.
+    this.#descriptor ??= openSync(this.#path, 'r');
+    await flushFile(this.#descriptor);
   }
 }
 
 type Statement = ReturnType<DatabaseSync['prepare']>;
 
-class SqliteConnection implements DatabaseConnection {
-  readonly #database: DatabaseSync;
-  readonly #writes: WriteCount;
-  readonly #statements = new Map<string, { statement: Statement; givesRows: boolean; reads: boolean }>();
+interface PreparedStatement {
+  readonly statement: Statement;
+  readonly givesRows: boolean;
+  readonly writes: boolean;
+}
 
-  constructor(database: DatabaseSync, writes: WriteCount) {
-    this.#database = database;
-    this.#writes = writes;
+/** One turn on the one connection. */
+class SqliteConnection implements DatabaseConnection {
+  readonly #open: OpenedFile;
+  readonly #free: () => void;
+  hasTurn = true;
+
+  constructor(open: OpenedFile, free: () => void) {
+    this.#open = open;
+    this.#free = free;
+  }
+
+  /** Lets the next one have its turn. */
+  free(): void {
+    this.hasTurn = false;
+    this.#free();
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { statement, givesRows, reads } = this.#prepare(query.sql);
+    const { statement, givesRows, writes } = this.#prepare(query.sql);
     const parameters = query.parameters as SQLInputValue[];
-    if (reads) return { rows: statement.all(...parameters) as R[] };
     // Running is synchronous, so nobody reads between the count and the change.
-    this.#writes.add();
-    if (givesRows) return { rows: statement.all(...parameters) as R[] };
-    const result = statement.run(...parameters);
-    return { rows: [], numAffectedRows: BigInt(result.changes), insertId: BigInt(result.lastInsertRowid) };
+    if (writes) this.#open.writes.add();
+    const result = givesRows
+      ? { rows: statement.all(...parameters) as R[] }
+      : changesOf<R>(statement.run(...parameters));
+    // Outside a transaction each statement is its own commit.
+    if (writes && !this.#open.database.isTransaction) await this.#open.wal?.flush();
+    return result;
   }
 
   // Kysely asks for a stream; SQLite answers at once.
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
-    const statement = this.#database.prepare(query.sql);
+    const statement = this.#open.database.prepare(query.sql);
     for (const row of statement.iterate(...(query.parameters as SQLInputValue[]))) yield { rows: [row as R] };
   }
 
-  #prepare(sql: string): { statement: Statement; givesRows: boolean; reads: boolean } {
-    const kept = this.#statements.get(sql);
+  #prepare(sql: string): PreparedStatement {
+    const { statements, database } = this.#open;
+    const kept = statements.get(sql);
     if (kept !== undefined) return kept;
-    const statement = this.#database.prepare(sql);
+    const statement = database.prepare(sql);
     // Asking for the columns costs as much as a short query; they stay the same while the schema does.
-    const givesRows = statement.columns().length > 0;
-    const prepared = { statement, givesRows, reads: givesRows && /^\s*select\s/i.test(sql) };
-    if (this.#statements.size >= STATEMENTS_KEPT) {
-      const oldest = this.#statements.keys().next().value;
-      if (oldest !== undefined) this.#statements.delete(oldest);
+    const prepared = {
+      statement,
+      givesRows: statement.columns().length > 0,
+      writes: !/^\s*(select|explain)\b/i.test(sql),
+    };
+    if (statements.size >= STATEMENTS_KEPT) {
+      const oldest = statements.keys().next().value;
+      if (oldest !== undefined) statements.delete(oldest);
     }
-    this.#statements.set(sql, prepared);
+    statements.set(sql, prepared);
     return prepared;
   }
+}
+
+function changesOf<R>({ changes, lastInsertRowid }: ReturnType<Statement['run']>): QueryResult<R> {
+  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
 }

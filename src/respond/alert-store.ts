@@ -1,0 +1,78 @@
+import type { CompiledQuery, Kysely, Selectable } from 'kysely';
+import type { Alert } from '../detect/index.ts';
+import { priorityRank } from './alert.ts';
+import type { Incident } from './incident.ts';
+import { type RespondTables, toIncident } from './store.ts';
+
+type Db = Kysely<RespondTables>;
+type IncidentRow = Selectable<RespondTables['respond_incidents']>;
+
+/**
+ * The queries of every alert, compiled once: an alert waits for each of them, and building and compiling them each time
+ * costs more than running them. The order of the parameters is that of the places in the statement.
+ */
+export class AlertStore {
+  readonly #hasAlert: CompiledQuery<{ id: string }>;
+  readonly #findOpen: CompiledQuery<IncidentRow>;
+  readonly #insert: CompiledQuery;
+  readonly #count: CompiledQuery;
+
+  constructor(db: Db) {
+    this.#hasAlert = db.selectFrom('respond_alerts').select('id').where('id', '=', '').compile();
+    this.#findOpen = db
+      .selectFrom('respond_incidents')
+      .selectAll()
+      .where('group_key', '=', '')
+      .where('state', '!=', '')
+      .where('last_alert_at', '>=', '')
+      .orderBy('number', 'desc')
+      .limit(1)
+      .compile();
+    this.#insert = db
+      .insertInto('respond_alerts')
+      .values({ id: '', incident: 0, at: '', rule: '', project: '', host: '', body: '' })
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .compile();
+    this.#count = db
+      .updateTable('respond_incidents')
+      .set((eb) => ({ alert_count: eb('alert_count', '+', 1), last_alert_at: '', priority: 0 }))
+      .where('number', '=', 0)
+      .compile();
+  }
+
+  async hasAlert(tx: Db, id: string): Promise<boolean> {
+    const { rows } = await tx.executeQuery({ ...this.#hasAlert, parameters: [id] });
+    return rows.length > 0;
+  }
+
+  /** The incident that an alert of this group belongs to now, or null. */
+  async findOpenIncident(tx: Db, key: string, since: string): Promise<Incident | null> {
+    const { rows } = await tx.executeQuery<IncidentRow>({ ...this.#findOpen, parameters: [key, 'closed', since, 1] });
+    const [row] = rows;
+    return row === undefined ? null : toIncident(row);
+  }
+
+  /** False when it was there already. */
+  async insertAlert(tx: Db, alert: Alert, incident: number, host: string): Promise<boolean> {
+    const project = alert.container?.project ?? null;
+    const parameters = [alert.id, incident, alert.at, alert.rule, project, host, JSON.stringify(alert)];
+    const { numAffectedRows } = await tx.executeQuery({ ...this.#insert, parameters });
+    return Number(numAffectedRows) > 0;
+  }
+
+  /** Counts one more alert; an incident that was contained and goes on is open again. */
+  async countAlert(tx: Db, incident: Incident, alert: Alert): Promise<{ reopened: boolean }> {
+    const last = Date.parse(alert.at) > Date.parse(incident.lastAlertAt) ? alert.at : incident.lastAlertAt;
+    const worst = Math.min(priorityRank(incident.priority), priorityRank(alert.priority));
+    await tx.executeQuery({ ...this.#count, parameters: [1, last, worst, incident.number] });
+    const reopened = incident.state === 'contained' && (incident.containedAt ?? '') < alert.at;
+    if (reopened) {
+      await tx
+        .updateTable('respond_incidents')
+        .set({ state: 'open', contained_at: null })
+        .where('number', '=', incident.number)
+        .execute();
+    }
+    return { reopened };
+  }
+}

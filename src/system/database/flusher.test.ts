@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Flusher } from './flusher.ts';
+
+function controlled() {
+  const began: { end(): void; fail(error: Error): void }[] = [];
+  const flusher = new Flusher(
+    () => new Promise((resolve, reject) => began.push({ end: () => resolve(), fail: (error) => reject(error) })),
+  );
+  return { began, flusher };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('who asks while a flush is under way waits for one that began afterwards, and all of them share it', async () => {
+  const { began, flusher } = controlled();
+  const done: string[] = [];
+  void flusher.flush().then(() => done.push('first'));
+  void flusher.flush().then(() => done.push('second'));
+  void flusher.flush().then(() => done.push('third'));
+  await turn();
+  assert.equal(began.length, 1);
+  began[0]?.end();
+  await turn();
+  assert.deepEqual(done, ['first']);
+  assert.equal(began.length, 2, 'one flush for both who waited');
+  began[1]?.end();
+  await turn();
+  assert.deepEqual(done, ['first', 'second', 'third']);
+  await flusher.settled();
+});
+
+test('a flush that fails is told to those who waited for it, and the next one is tried', async () => {
+  const { began, flusher } = controlled();
+  const first = flusher.flush();
+  const second = flusher.flush();
+  began[0]?.fail(new Error('the disk is gone'));
+  await assert.rejects(first, /the disk is gone/);
+  await turn();
+  began[1]?.end();
+  await second;
+});
