@@ -43,7 +43,7 @@ import { registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../s
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { DetectionPath } from './control/detection-path.ts';
-import { EventStream, maySeeOperation } from './control/events.ts';
+import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
@@ -123,6 +123,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const journal = new Journal({ db, clock, log, checkpointKeyPem: keys.journalKeyPem, keyId: 'journal-1' });
   const operations = new Operations({ db, clock, log });
   const access = new Access({ db, journal, clock });
+  const watch: WatchPrincipal = (principal, changed) => access.watch(principal, changed);
   const deployments = new Deployments({ db, journal, clock, vault });
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
   const scans = new Scans({ db, advisories, journal, clock });
@@ -234,7 +235,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     addresses: addresses.ofEnvironment,
     record,
   });
-  const events = new EventStream(journal, operations);
+  const events = new EventStream(journal, operations, watch);
   events.useOperationReader(async (principal, id) => {
     const operation = await operations.read(id);
     if (!maySeeOperation(principal, operation)) throw progressFault('progress.operation-unknown', { id });
@@ -339,7 +340,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     writes: opened.writes,
     headers: Object.fromEntries([STRICT_TRANSPORT]),
   });
-  const sessions = { hosts, deployments, journal, db, ...doors, log };
+  const sessions = { hosts, deployments, journal, db, ...doors, watch, log };
   const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);
   const listenOptions = { keys, bind: instance.bind, log };
   const publicServer = await listenPublic(

@@ -12,8 +12,12 @@ const BATCH_MS = 50;
 const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 const RESUME_FACTS_MAX = 5_000;
 
+/** Asks to be told when a principal's rights change (null: gone; their streams are cut elsewhere); answers how to stop. */
+export type WatchPrincipal = (principal: Principal, changed: (now: Principal | null) => void) => () => void;
+
 interface Reader {
-  readonly principal: Principal;
+  /** With the rights of now: they may become more or fewer while the stream is open. */
+  principal: Principal;
   readonly language: Language;
   readonly response: ServerResponse;
   pending: string;
@@ -22,12 +26,14 @@ interface Reader {
 /** The live stream of the console and the command line: facts, operations and workloads that the reader may see. */
 export class EventStream {
   readonly #journal: Journal;
+  readonly #watch: WatchPrincipal;
   readonly #readers = new Set<Reader>();
   #flushTimer: NodeJS.Timeout | undefined;
   readonly #heartbeat: NodeJS.Timeout;
 
-  constructor(journal: Journal, operations: Operations) {
+  constructor(journal: Journal, operations: Operations, watch: WatchPrincipal) {
     this.#journal = journal;
+    this.#watch = watch;
     journal.subscribe((fact) => this.#fact(fact));
     operations.subscribe((operation) => this.#operation(operation));
     this.#heartbeat = setInterval(() => {
@@ -56,7 +62,13 @@ export class EventStream {
         }
         this.#readers.add(reader);
         this.#scheduleFlush();
-        response.on('close', () => this.#readers.delete(reader));
+        const unwatch = this.#watch(request.principal, (now) => {
+          if (now !== null) reader.principal = now;
+        });
+        response.on('close', () => {
+          unwatch();
+          this.#readers.delete(reader);
+        });
       },
     });
     app.route({
@@ -125,7 +137,13 @@ export class EventStream {
       if (operation.state !== 'running') response.end();
     };
     this.#followers.add(follower);
-    response.on('close', () => this.#followers.delete(follower));
+    const unwatch = this.#watch(principal, (now) => {
+      if (now !== null && !maySeeOperation(now, first)) response.destroy();
+    });
+    response.on('close', () => {
+      unwatch();
+      this.#followers.delete(follower);
+    });
     send(first);
     if (first.state !== 'running') response.end();
   }

@@ -8,6 +8,7 @@ import type { Journal, JournalTables } from '../../journal/index.ts';
 import { silentStep } from '../../progress/index.ts';
 import type { Log } from '../../system/index.ts';
 import { type HostTask, SESSION_PROTOCOL } from '../link/protocol.ts';
+import type { WatchPrincipal } from './events.ts';
 import type { Hosts } from './hosts.ts';
 
 const PATH = /^\/api\/v1\/projects\/([a-z0-9-]{1,40})\/workloads\/([a-z0-9.-]{1,63})\/session$/;
@@ -24,6 +25,8 @@ export interface SessionDoor {
   readonly authenticateCertificate: (request: IncomingMessage) => Promise<Principal> | null;
   /** Told of the open session, so that it ends with the login. */
   readonly opened: (principal: Principal, stream: Duplex) => void;
+  /** Tells when what they may do changes while the session is open. */
+  readonly watch: WatchPrincipal;
   readonly log: Log;
 }
 
@@ -77,6 +80,11 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${SESSION_PROTOCOL}\r\n\r\n`);
     door.opened(principal, socket);
     join(socket, host, door.log);
+    // Whoever loses the right loses the terminal, in the middle of a word if need be.
+    const unwatch = door.watch(principal, (now) => {
+      if (now !== null && !may(now, action, project)) socket.destroy();
+    });
+    socket.on('close', unwatch);
     running.catch((error: unknown) => door.log.warn({ err: error }, 'a session ended with an error'));
   } finally {
     forget();
