@@ -1,9 +1,9 @@
-import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
-import { type Clock, type Json, newId } from '../system/index.ts';
-import { type Grant, may, type Principal } from './action.ts';
+import { type Clock, newId } from '../system/index.ts';
+import { type Grant, may, type Principal, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
 import {
   CODE_MINUTES,
@@ -18,7 +18,18 @@ import {
 } from './limits.ts';
 import { hashPassword, verifyPassword } from './password.ts';
 import { type Found, type Identity, Presence } from './presence.ts';
-import { type AccessTables, findToken, findUser, readGrants, type TokenRow, type UserRow } from './store.ts';
+import { describeGrant } from './rights.ts';
+import { hashOf, makeSecret, TOKEN_PREFIX } from './secrets.ts';
+import {
+  type AccessTables,
+  findRobot,
+  findToken,
+  findUser,
+  haveRules,
+  readGrants,
+  type TokenRow,
+  type UserRow,
+} from './store.ts';
 
 export interface User {
   readonly id: string;
@@ -75,9 +86,10 @@ export interface Certified {
  */
 export type CertifyClient = (requestPem: string, options: { subject: string; hours: number }) => string;
 
-const TOKEN_PREFIX = 'dtk_';
 /** No SHA-256 of a secret begins so: a certificate never passes for a bearer token, nor the other way round. */
 const CERTIFICATE_PREFIX = 'x509:';
+/** Kinds of tokens that programs hold, and get a certificate with. */
+const PROGRAMS: ReadonlySet<TokenRow['kind']> = new Set(['robot', 'workload']);
 const TOKEN_USE_NOTED_MS = 60_000;
 
 /** People, robots and their credentials. Only hashes of codes and tokens are kept; passwords as argon2id. */
@@ -142,6 +154,45 @@ export class Access {
     return { ...user, grants };
   }
 
+  /** Who has a role in the project itself, by name. */
+  async listMembers(project: string): Promise<{ name: string; roles: string[]; state: User['state'] }[]> {
+    const rows = await this.#db.selectFrom('access_users').selectAll().orderBy('name').execute();
+    return rows.flatMap(({ name, grants, state }) => {
+      const roles = readGrants(grants).filter((grant) => grant.project === project);
+      return roles.length === 0 ? [] : [{ name, state, roles: roles.map((grant) => grant.role) }];
+    });
+  }
+
+  /**
+   * Gives a person exactly these roles in one project; none: they are no member any more. Their roles elsewhere stay.
+   * @throws Fault access.user-unknown, access.grant-too-wide
+   */
+  async changeMember(project: string, name: string, roles: readonly Role[], by: Principal): Promise<void> {
+    for (const role of roles) {
+      if (!holds(by.grants, { role, project }))
+        throw accessFault('access.grant-too-wide', { name: by.name, role, place: project });
+    }
+    await this.#db.transaction().execute(async (tx) => {
+      const row = await findUser(tx, 'name', name);
+      if (row === undefined) throw accessFault('access.user-unknown', { name });
+      const elsewhere = readGrants(row.grants).filter((grant) => grant.project !== project);
+      const grants: Grant[] = [...elsewhere, ...[...new Set(roles)].map((role) => ({ role, project }))];
+      await tx
+        .updateTable('access_users')
+        .set({ grants: JSON.stringify(grants) })
+        .where('id', '=', row.id)
+        .execute();
+      await this.#journal.record(tx, {
+        kind: roles.length === 0 ? 'member.removed' : 'member.changed',
+        project,
+        actor: by.actor,
+        subject: `user:${name}`,
+        body: { roles: [...roles] },
+      });
+    });
+    this.rightsChanged();
+  }
+
   /** Removes the person and ends every session and token at once. @throws Fault access.user-unknown, access.last-admin */
   async removeUser(name: string, actor: string): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
@@ -159,7 +210,7 @@ export class Access {
         body: null,
       });
     });
-    this.#changed();
+    this.rightsChanged();
   }
 
   /**
@@ -189,7 +240,7 @@ export class Access {
       });
       return { ...row, state };
     });
-    this.#changed();
+    this.rightsChanged();
     return toUser(changed);
   }
 
@@ -251,7 +302,7 @@ export class Access {
     if ('name' in proof)
       return this.#certifyUser(await this.#checkPassword(proof.name, proof.password), requestPem, sign);
     const parent = await findToken(this.#db, 'hash', hashOf(proof.token));
-    const usable = parent !== undefined && parent.kind === 'robot' && parent.expires_at >= this.#time();
+    const usable = parent !== undefined && PROGRAMS.has(parent.kind) && parent.expires_at >= this.#time();
     if (!usable || (await this.#principalOf(parent)) === null) throw accessFault('access.token-invalid');
     return this.#certify({ name: parent.name, user: null, parent }, requestPem, sign);
   }
@@ -324,7 +375,9 @@ export class Access {
   async listTokens(by: Principal): Promise<Token[]> {
     const rows = await this.#db.selectFrom('access_tokens').selectAll().orderBy('created_at', 'desc').execute();
     const all = may(by, 'user.manage', null);
-    return rows.filter((row) => row.kind !== 'service' && (all || row.created_by === by.actor)).map(toToken);
+    return rows
+      .filter((row) => row.kind !== 'service' && row.robot_id === null && (all || row.created_by === by.actor))
+      .map(toToken);
   }
 
   /** Ends the token at once. @throws Fault access.token-unknown */
@@ -333,6 +386,7 @@ export class Access {
       const row = await findToken(tx, 'id', id);
       const mine =
         row !== undefined &&
+        row.robot_id === null &&
         (row.id === by.tokenId || row.created_by === by.actor || row.user_id === by.id || may(by, 'user.manage', null));
       if (!mine) throw accessFault('access.token-unknown', { id: id.slice(0, 40) });
       await tx.deleteFrom('access_tokens').where('id', '=', id).execute();
@@ -345,7 +399,7 @@ export class Access {
         body: { id },
       });
     });
-    this.#changed();
+    this.rightsChanged();
   }
 
   /** Who holds this token. @throws Fault access.token-invalid */
@@ -374,6 +428,13 @@ export class Access {
     return principalOf(await this.#checkPassword(name, secret), null);
   }
 
+  /** Who a token is of, by its id: for what already knows that the caller may use it. @throws Fault access.token-invalid */
+  async authenticateById(tokenId: string): Promise<Principal> {
+    const principal = await this.#presence.current({ id: '', tokenId });
+    if (principal === null) throw accessFault('access.token-invalid');
+    return principal;
+  }
+
   /** Who a principal is by now: see Presence. */
   current(who: Identity): Principal | null | Promise<Principal | null> {
     return this.#presence.current(who);
@@ -390,6 +451,12 @@ export class Access {
       if (now === null) setTimeout(() => stream.destroy(), STREAM_END_MS);
     });
     stream.once('close', forget);
+  }
+
+  /** To be called after each commit that takes or gives rights: from then on nobody has what they had before. */
+  rightsChanged(): void {
+    this.#journal.committed();
+    this.#presence.changed();
   }
 
   close(): void {
@@ -418,7 +485,16 @@ export class Access {
       const robot = parent === undefined || parent.expires_at < this.#time() ? null : await this.#principalOf(parent);
       return robot === null ? null : { ...robot, tokenId: row.id };
     }
+    if (row.robot_id !== null) {
+      const robot = await findRobot(this.#db, { id: row.robot_id });
+      if (robot === undefined || robot.state !== 'active' || robot.expires_at <= this.#time()) return null;
+      const name = `${robot.project}/${robot.name}`;
+      const held = readGrants(robot.grants);
+      // The robot's own id: what it pushed and began stays its own when its secret is changed.
+      return { id: robot.id, actor: `robot:${name}`, kind: 'robot', name, grants: held, tokenId: row.id };
+    }
     let grants: readonly Grant[] = readGrants(row.grants ?? '[]');
+    if (row.rule_ids !== null && !(await haveRules(this.#db, JSON.parse(row.rule_ids) as string[]))) return null;
     if (row.owner_id !== null) {
       const owner = await findUser(this.#db, 'id', row.owner_id);
       if (owner === undefined || owner.state !== 'active') return null;
@@ -426,20 +502,15 @@ export class Access {
       grants = grants.filter((grant) => holds(held, grant));
     }
     const isService = row.kind === 'service';
+    const word = row.kind === 'workload' ? 'workload' : 'robot';
     return {
       id: row.id,
-      actor: isService ? row.name : `robot:${row.name}`,
+      actor: isService ? row.name : `${word}:${row.name}`,
       kind: isService ? 'agent' : 'robot',
       name: row.name,
       grants,
       tokenId: row.id,
     };
-  }
-
-  /** After each commit that takes or gives rights. */
-  #changed(): void {
-    this.#journal.committed();
-    this.#presence.changed();
   }
 
   async #checkPassword(name: string, password: string): Promise<UserRow> {
@@ -509,6 +580,8 @@ export class Access {
       name,
       user_id: user?.id ?? null,
       owner_id: parent?.owner_id ?? null,
+      robot_id: null,
+      rule_ids: null,
       grants: null,
       created_by: user === null ? `robot:${name}` : `user:${name}`,
       created_at: this.#time(),
@@ -531,7 +604,7 @@ export class Access {
     createdBy: string;
     hours: number;
   }): Promise<Issued<Token>> {
-    const secret = `${TOKEN_PREFIX}${randomBytes(32).toString('base64url')}`;
+    const secret = makeSecret();
     const row: TokenRow = {
       id: newId(this.#clock),
       hash: hashOf(secret),
@@ -539,6 +612,8 @@ export class Access {
       name: request.name,
       user_id: request.user?.id ?? null,
       owner_id: request.ownerId ?? null,
+      robot_id: null,
+      rule_ids: null,
       grants: request.grants === null ? null : JSON.stringify(request.grants),
       created_by: request.createdBy,
       created_at: this.#time(),
@@ -600,7 +675,7 @@ export class Access {
       await this.#journal.record(tx, { kind, project: null, actor, subject: `user:${name}`, body });
       return row;
     });
-    this.#changed();
+    this.rightsChanged();
     return toUser(changed);
   }
 
@@ -621,10 +696,6 @@ export class Access {
   #time(): string {
     return this.#clock.now().toISOString();
   }
-}
-
-function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
 }
 
 function certificateHash(fingerprint: string): string {
@@ -659,10 +730,6 @@ async function endTokens(tx: Kysely<AccessTables>, userId: string): Promise<void
     .deleteFrom('access_tokens')
     .where((where) => where.or([where('user_id', '=', userId), where('owner_id', '=', userId)]))
     .execute();
-}
-
-function describeGrant({ role, project, repositories }: Grant): { [key: string]: Json } {
-  return { role, project, ...(repositories === undefined ? {} : { repositories: [...repositories] }) };
 }
 
 function toUser(row: UserRow): User {

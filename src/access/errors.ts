@@ -135,6 +135,77 @@ export const accessFault = defineFaults({
     en: { what: 'the token cannot be made', why: '{name} does not hold the role {role} in {place}' },
     es: { what: 'no se puede crear el token', why: '{name} no tiene el rol {role} en {place}' },
   },
+  'access.rights-invalid': {
+    kind: 'invalid',
+    en: { what: 'these rights cannot be given', why: '{why}' },
+    es: { what: 'no se pueden dar estos derechos', why: '{why}' },
+  },
+  'access.robot-exists': {
+    kind: 'conflict',
+    en: { what: '{project} already has a robot {robot}', remedy: 'darsena robot list {project}' },
+    es: { what: '{project} ya tiene un robot {robot}', remedy: 'darsena robot list {project}' },
+  },
+  'access.robot-unknown': {
+    kind: 'not-found',
+    en: { what: '{project} has no robot {robot}', remedy: 'darsena robot list {project}' },
+    es: { what: '{project} no tiene el robot {robot}', remedy: 'darsena robot list {project}' },
+  },
+  'access.issuer-invalid': {
+    kind: 'invalid',
+    en: { what: 'the issuer cannot be trusted like this', why: '{why}' },
+    es: { what: 'no se puede confiar así en el emisor', why: '{why}' },
+  },
+  'access.issuer-exists': {
+    kind: 'conflict',
+    en: { what: 'there is already an issuer {issuer}', remedy: 'darsena identity issuers' },
+    es: { what: 'ya existe el emisor {issuer}', remedy: 'darsena identity issuers' },
+  },
+  'access.issuer-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no issuer {issuer}', remedy: 'darsena identity issuers' },
+    es: { what: 'no existe el emisor {issuer}', remedy: 'darsena identity issuers' },
+  },
+  'access.issuer-unavailable': {
+    kind: 'unavailable',
+    en: {
+      what: 'the keys of the issuer {issuer} cannot be had',
+      why: '{why}',
+      remedy: 'nobody is believed in its name until then',
+    },
+    es: {
+      what: 'no se pueden obtener las claves del emisor {issuer}',
+      why: '{why}',
+      remedy: 'hasta entonces no se cree a nadie en su nombre',
+    },
+  },
+  'access.trust-invalid': {
+    kind: 'invalid',
+    en: { what: 'the trust rule is not accepted', why: '{why}' },
+    es: { what: 'no se acepta la regla de confianza', why: '{why}' },
+  },
+  'access.trust-exists': {
+    kind: 'conflict',
+    en: { what: '{project} already has a trust rule {rule}', remedy: 'darsena identity rules {project}' },
+    es: { what: '{project} ya tiene una regla de confianza {rule}', remedy: 'darsena identity rules {project}' },
+  },
+  'access.trust-unknown': {
+    kind: 'not-found',
+    en: { what: '{project} has no trust rule {rule}', remedy: 'darsena identity rules {project}' },
+    es: { what: '{project} no tiene la regla de confianza {rule}', remedy: 'darsena identity rules {project}' },
+  },
+  'access.workload-refused': {
+    kind: 'unauthenticated',
+    en: {
+      what: 'the token of the workload is not accepted',
+      why: '{why}',
+      remedy: 'darsena identity rules PROJECT shows whom the project believes',
+    },
+    es: {
+      what: 'no se acepta el token de la carga de trabajo',
+      why: '{why}',
+      remedy: 'darsena identity rules PROYECTO muestra a quién cree el proyecto',
+    },
+  },
   'access.request-invalid': {
     kind: 'invalid',
     en: { what: 'the request is not valid', why: '{why}' },

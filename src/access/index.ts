@@ -28,7 +28,13 @@ export {
 export { accessCommands } from './commands.ts';
 export { accessFault } from './errors.ts';
 export { type ApiApp, type ApiOptions, createApi, readCookie, sessionCookie } from './http.ts';
+export { WorkloadIdentity } from './identity/identity.ts';
+export { signInClient } from './identity/sign-in.ts';
+export { machineCommands } from './machine-commands.ts';
+export { registerMachineRoutes } from './machine-routes.ts';
 export type { Identity } from './presence.ts';
+export { Robots } from './robots.ts';
 export { registerAccessRoutes } from './routes.ts';
 export { type AccessTables, accessMigrations } from './store.ts';
+export { FailureThrottle, RateLimit } from './throttle.ts';
 export { createVault, type Vault } from './vault.ts';

@@ -14,8 +14,13 @@ import {
   type CertifyClient,
   createApi,
   createVault,
+  FailureThrottle,
   type Principal,
+  Robots,
   registerAccessRoutes,
+  registerMachineRoutes,
+  signInClient,
+  WorkloadIdentity,
 } from '../access/index.ts';
 import {
   Admit,
@@ -124,6 +129,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const operations = new Operations({ db, clock, log });
   const access = new Access({ db, journal, clock });
   const watch: WatchPrincipal = (principal, changed) => access.watch(principal, changed);
+  const machines = { db, journal, clock, changed: () => access.rightsChanged() };
+  const robots = new Robots(machines);
+  const identity = new WorkloadIdentity(machines);
   const deployments = new Deployments({ db, journal, clock, vault });
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
   const scans = new Scans({ db, advisories, journal, clock });
@@ -272,6 +280,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     consoleUrl,
     mutual: { certify, port: instance.ports.agents, authorityPem: keys.authority.certificatePem },
   });
+  registerMachineRoutes(app, { access, robots, identity, throttle: new FailureThrottle(clock) });
   registerRegistryRoutes(app, registry, { describe: describeImages({ scans, trust, admit, respond, journal }) });
   registerAdvisoryRoutes(app, {
     store: advisories,
@@ -331,7 +340,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     access: {
       authenticate: (credentials) =>
         credentials.kind === 'basic'
-          ? access.authenticateBasic(credentials.name, credentials.secret)
+          ? signInClient({ access, identity }, credentials)
           : access.authenticate(credentials.token),
       current: (who) => access.current(who),
     },

@@ -32,14 +32,6 @@ export const TOKEN_LIFE_MS = 5 * 60_000;
 export const SCOPES_MAX = 16;
 /** Token request bodies are a form of four short fields. */
 export const TOKEN_FORM_BYTES_MAX = 16 * 1024;
-/** Failed sign-ins from one address before it has to wait; people mistype, programs repeat. */
-export const FAILURES_FREE = 10;
-/** The wait doubles with each failure from one second up to this. */
-export const FAILURE_WAIT_MS_MAX = 60_000;
-/** Failures are forgotten after this long without another. */
-export const FAILURES_FORGOTTEN_MS = 15 * 60_000;
-/** Addresses remembered with failures; the oldest are dropped, so that memory stays bounded under a flood. */
-export const FAILURE_SOURCES_MAX = 10_000;
 /** A checked password is not hashed again for this long (argon2id costs tens of milliseconds by design). */
 export const SIGN_IN_KEPT_MS = 10_000;
 export const SIGN_INS_KEPT_MAX = 1000;

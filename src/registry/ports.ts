@@ -8,7 +8,8 @@ export type Caller = Pick<Principal, 'id' | 'actor' | 'kind' | 'name'>;
 
 /** What a client shows at the door: a name with a password or token, or a token of the platform alone. */
 export type Credentials =
-  | { readonly kind: 'basic'; readonly name: string; readonly secret: string }
+  /** `source` is where it comes from, as far as is known: some secrets are good from one place only. */
+  | { readonly kind: 'basic'; readonly name: string; readonly secret: string; readonly source: string }
   | { readonly kind: 'bearer'; readonly token: string };
 
 /** Asked of `access`. */

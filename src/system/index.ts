@@ -1,3 +1,4 @@
+export { type AddressGuard, guardAddresses, networkProblem, type ResolveName } from './address-guard.ts';
 export { canonicalJson } from './canonical.ts';
 export {
   type CliApi,

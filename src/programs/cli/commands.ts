@@ -75,6 +75,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../access/index.ts')).accessCommands(cli),
   },
   {
+    words: ['member', 'robot', 'identity'],
+    add: async (cli) => (await import('../../access/index.ts')).machineCommands(cli),
+  },
+  {
     words: ['operation'],
     add: async (cli) => (await import('./operations.ts')).operationCommands(cli),
   },

@@ -1,12 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type Action, type Identity, may, type Principal } from '../../access/index.ts';
+import { type Action, FailureThrottle, type Identity, may, type Principal } from '../../access/index.ts';
 import { projectOf } from '../../oci/index.ts';
 import { type Clock, Fault } from '../../system/index.ts';
 import { registryFault } from '../errors.ts';
-import { FAILURE_WAIT_MS_MAX, SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
+import { SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
 import type { Caller, Credentials, RegistryAccess } from '../ports.ts';
-import { FailureThrottle } from '../throttle.ts';
 import type { Grant, RegistryAction, RegistryTokens } from '../tokens.ts';
 
 /** `unknown`: a registry token that was not made for this repository; another token may well be. */
@@ -97,7 +96,7 @@ export class SignIn {
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       if (error.kind === 'limited') {
-        const seconds = Number(error.params['seconds'] ?? FAILURE_WAIT_MS_MAX / 1000);
+        const seconds = Number(error.params['seconds'] ?? 60);
         throw registryFault('registry.sign-in-throttled', { seconds }, { cause: error });
       }
       if (error.kind !== 'unauthenticated') throw error;

@@ -43,3 +43,33 @@ export class FailureThrottle {
     this.#sources.delete(source);
   }
 }
+
+/** A bounded flow from each source: a burst at once, then so many a second (token bucket). */
+export class RateLimit {
+  readonly #clock: Clock;
+  readonly #burst: number;
+  readonly #perSecond: number;
+  readonly #sources = new Map<string, { left: number; atMs: number }>();
+
+  constructor(clock: Clock, flow: { readonly burst: number; readonly perSecond: number }) {
+    this.#clock = clock;
+    this.#burst = flow.burst;
+    this.#perSecond = flow.perSecond;
+  }
+
+  /** Takes one; the milliseconds to wait when there is none, 0 otherwise. */
+  take(source: string): number {
+    const nowMs = this.#clock.monotonicMs();
+    const known = this.#sources.get(source);
+    const gained = known === undefined ? this.#burst : known.left + ((nowMs - known.atMs) / 1000) * this.#perSecond;
+    const left = Math.min(this.#burst, gained);
+    // Set anew, so that the oldest sources are dropped first; who was dropped starts with a full burst.
+    this.#sources.delete(source);
+    this.#sources.set(source, { left: left < 1 ? left : left - 1, atMs: nowMs });
+    if (this.#sources.size > FAILURE_SOURCES_MAX) {
+      const oldest = this.#sources.keys().next().value;
+      if (oldest !== undefined) this.#sources.delete(oldest);
+    }
+    return left < 1 ? Math.ceil(((1 - left) / this.#perSecond) * 1000) : 0;
+  }
+}

@@ -1,0 +1,118 @@
+import { lookup as resolveName } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+/**
+ * Addresses that are not of the public Internet (IANA special-purpose registries, RFC 6890): loopback, private,
+ * link-local with the metadata services of clouds (169.254.169.254), shared space (100.64/10), tests, multicast.
+ */
+const SPECIAL_V4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+];
+/** Global unicast is 2000::/3; these parts of it are not, or carry an IPv4 address that could be anything. */
+const SPECIAL_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20', '5f00::/16'];
+
+const special = listOf([...SPECIAL_V4, ...SPECIAL_V6]);
+const globalUnicast = listOf(['2000::/3']);
+
+/** A wider range is a slip of the pen, not a network of somebody's own. */
+const PREFIX_MIN = { ipv4: 8, ipv6: 16 } as const;
+
+export interface AddressGuard {
+  /** Why the address may not be contacted, or null. Anything that is no address is refused. */
+  refusal(address: string): string | null;
+  /** For net.connect: answers only addresses that were checked, and the connection is made to what it answers. */
+  readonly lookup: LookupFunction;
+}
+
+export type ResolveName = (
+  name: string,
+  options: { all: true },
+  done: (error: Error | null, addresses: { address: string; family: number }[]) => void,
+) => void;
+
+/**
+ * Keeps a client away from addresses inside: what a name resolves to is checked at each connection, so that a name which
+ * changes its address between check and use changes nothing.
+ * @param networks CIDR ranges that an administrator allowed for this remote
+ * @param refuse the error of a connection that may not be
+ */
+export function guardAddresses(
+  networks: readonly string[],
+  refuse: (why: string) => Error,
+  resolve: ResolveName = resolveName,
+): AddressGuard {
+  const allowed = listOf(networks);
+  const refusal = (written: string): string | null => {
+    const address = embeddedAddress(written);
+    const family = isIP(address);
+    if (family === 0) return `${written.slice(0, 60)} is no address`;
+    const type = family === 4 ? 'ipv4' : 'ipv6';
+    if (allowed.check(address, type)) return null;
+    const isPublic = !special.check(address, type) && (family === 4 || globalUnicast.check(address, 'ipv6'));
+    return isPublic ? null : `${address} is not of the public Internet and no allowed network holds it`;
+  };
+  return {
+    refusal,
+    lookup: (name, options, done) => {
+      resolve(name, { all: true }, (error, addresses) => {
+        if (error !== null) return done(error, '', 0);
+        // One bad answer among good ones is how a name is turned against us: all of them have to pass.
+        for (const { address } of addresses) {
+          const why = refusal(address);
+          if (why !== null) return done(refuse(why), '', 0);
+        }
+        const wanted = addresses.filter(({ family }) => !options.family || family === Number(options.family));
+        const [first] = wanted;
+        if (first === undefined) return done(new Error(`${name} has no address`), '', 0);
+        if (options.all === true) done(null, wanted);
+        else done(null, first.address, first.family);
+      });
+    },
+  };
+}
+
+/** @returns why the text is no network that may be allowed, or null */
+export function networkProblem(text: string): string | null {
+  const [, address = '', bits = ''] = /^([0-9a-fA-F.:]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const family = isIP(address);
+  if (family === 0) return `"${text.slice(0, 60)}" is no network: expected ADDRESS/BITS`;
+  const least = family === 4 ? PREFIX_MIN.ipv4 : PREFIX_MIN.ipv6;
+  const most = family === 4 ? 32 : 128;
+  if (Number(bits) < least || Number(bits) > most) return `"${text}" is too wide: at least /${least}, at most /${most}`;
+  return null;
+}
+
+/** An IPv4 address inside an IPv6 one (mapped ::ffff/96, NAT64 64:ff9b::/96) is judged as what is reached by it. */
+function embeddedAddress(written: string): string {
+  const address = written.replace(/%.*$/, '');
+  if (isIP(address) !== 6) return address;
+  // The URL parser writes every IPv6 address in one way: RFC 5952, without dotted parts.
+  const canonical = new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  const [, high, low] = /^(?:::ffff|64:ff9b:):([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical) ?? [];
+  if (high === undefined || low === undefined) return canonical;
+  const [first, second] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [first >> 8, first & 255, second >> 8, second & 255].join('.');
+}
+
+function listOf(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits = ''] = network.split('/');
+    list.addSubnet(address, Number(bits), isIP(address) === 4 ? 'ipv4' : 'ipv6');
+  }
+  return list;
+}
