@@ -286,4 +286,64 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'workloads of all projects that the caller may see',
     es: 'cargas de trabajo de todos los proyectos visibles',
   },
+  'GET /api/v1/projects/:project/members': {
+    en: 'people with a role in the project itself',
+    es: 'personas con un rol en el propio proyecto',
+  },
+  'PUT /api/v1/projects/:project/members/:name': {
+    en: 'give a person exactly these roles in the project',
+    es: 'dar a una persona exactamente estos roles en el proyecto',
+  },
+  'DELETE /api/v1/projects/:project/members/:name': {
+    en: "take a person's roles in the project away, at once",
+    es: 'quitar al momento los roles de una persona en el proyecto',
+  },
+  'GET /api/v1/projects/:project/robots': {
+    en: 'robots of the project with their rights',
+    es: 'robots del proyecto con sus derechos',
+  },
+  'POST /api/v1/projects/:project/robots': {
+    en: 'make a robot; its secret is in this answer only',
+    es: 'crear un robot; su secreto está solo en esta respuesta',
+  },
+  'POST /api/v1/projects/:project/robots/:name/rotate': {
+    en: 'a new secret; the former one ends at once',
+    es: 'un secreto nuevo; el anterior termina al momento',
+  },
+  'PUT /api/v1/projects/:project/robots/:name/state': {
+    en: 'shut a robot out, or let it in again',
+    es: 'cerrar el paso a un robot, o volver a dejarlo entrar',
+  },
+  'DELETE /api/v1/projects/:project/robots/:name': {
+    en: 'end a robot at once',
+    es: 'terminar un robot al momento',
+  },
+  'GET /api/v1/projects/:project/trust-rules': {
+    en: 'workloads of other platforms that the project believes',
+    es: 'cargas de trabajo de otras plataformas a las que cree el proyecto',
+  },
+  'POST /api/v1/projects/:project/trust-rules': {
+    en: 'believe workloads of an issuer, by claims',
+    es: 'creer a cargas de trabajo de un emisor, por sus atributos',
+  },
+  'DELETE /api/v1/projects/:project/trust-rules/:name': {
+    en: 'believe them no more; their tokens end at once',
+    es: 'dejar de creerlas; sus tokens terminan al momento',
+  },
+  'GET /api/v1/workload-identity/issuers': {
+    en: 'issuers of tokens that are believed',
+    es: 'emisores de tokens a los que se cree',
+  },
+  'POST /api/v1/workload-identity/issuers': {
+    en: 'believe an issuer (OpenID Connect)',
+    es: 'creer a un emisor (OpenID Connect)',
+  },
+  'DELETE /api/v1/workload-identity/issuers/:name': {
+    en: 'believe it no more; its rules and tokens end at once',
+    es: 'dejar de creerlo; sus reglas y tokens terminan al momento',
+  },
+  'POST /api/v1/workload-identity/token': {
+    en: "exchange a workload's token for one of ours (in the manner of RFC 8693)",
+    es: 'cambiar el token de una carga de trabajo por uno nuestro (al modo de RFC 8693)',
+  },
 };

@@ -162,6 +162,7 @@ test('no HTTP type stands below the routes', () => {
     // Clients of somebody else's HTTP.
     /^registry\/client\.ts$/,
     /^build\/registry-client\.ts$/,
+    /^access\/identity\/fetch\.ts$/,
     /^advisories\/update\.ts$/,
     /^deploy\/engines\/local\/(?:libpod|probes)\.ts$/,
     /^programs\//,

@@ -33,9 +33,6 @@ export const FAILURE_WAIT_MS_MAX = 60_000;
 export const FAILURES_FORGOTTEN_MS = 15 * 60_000;
 /** Addresses remembered with failures; the oldest are dropped, so that memory stays bounded under a flood. */
 export const FAILURE_SOURCES_MAX = 10_000;
-/** Requests without credentials from one address: a pull of an image with many layers at once, then a steady trickle. */
-export const ANONYMOUS_BURST = 200;
-export const ANONYMOUS_PER_SECOND = 5;
 /** Rights of one robot or trust rule, and the repositories they are for. */
 export const RIGHTS_MAX = 10;
 export const REPOSITORIES_MAX = 50;

@@ -338,11 +338,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const registryHandler = createRegistryHandler({
     registry,
     access: {
-      authenticate: (credentials) =>
+      authenticate: (credentials, source) =>
         credentials.kind === 'basic'
-          ? signInClient({ access, identity }, credentials)
+          ? signInClient({ access, identity }, { ...credentials, source })
           : access.authenticate(credentials.token),
       current: (who) => access.current(who),
+      watch,
     },
     serverKey: keys.registryKey,
     service: instance.name,

@@ -144,6 +144,19 @@ export const registryFault = defineFaults({
     en: { what: 'too many failed sign-ins from this address', why: 'wait {seconds} s before the next one' },
     es: { what: 'demasiados inicios de sesión fallidos desde esta dirección', why: 'esperar {seconds} s' },
   },
+  'registry.too-many-requests': {
+    kind: 'limited',
+    en: { what: 'too many requests without signing in from this address', why: 'wait {seconds} s, or sign in' },
+    es: {
+      what: 'demasiadas peticiones sin iniciar sesión desde esta dirección',
+      why: 'esperar {seconds} s, o iniciar sesión',
+    },
+  },
+  'registry.token-request-invalid': {
+    kind: 'invalid',
+    en: { what: 'the request for a token is not valid', why: '{why}' },
+    es: { what: 'la petición de un token no es válida', why: '{why}' },
+  },
   'registry.not-allowed': {
     kind: 'forbidden',
     en: { what: '{actor} may not {action} in {repository}', why: 'no role in the project allows it' },

@@ -28,6 +28,10 @@ export const WARNINGS_BYTES_MAX = 4096;
 export const WARNING_CHARACTERS_MAX = 500;
 /** A registry token is asked again every few minutes, so that rights taken away end soon by themselves as well. */
 export const TOKEN_LIFE_MS = 5 * 60_000;
+/** A client's refresh token of a person: as long as any other login of theirs. */
+export const REFRESH_LIFE_MS = 12 * 3_600_000;
+/** The same of a program: it ends with the program's own token, and here at the latest. */
+export const REFRESH_LIFE_PROGRAM_MS = 90 * 24 * 3_600_000;
 /** One push names two repositories at most (target and mount source); scopes are a client's wish and bounded. */
 export const SCOPES_MAX = 16;
 /** Token request bodies are a form of four short fields. */
@@ -95,3 +99,6 @@ export const SETTINGS_PATTERNS_MAX = 200;
 export const SETTINGS_CACHED_MAX = 10_000;
 /** Ten years: longer than any rule of retention needs, short enough for dates. */
 export const RETENTION_DAYS_MAX = 3660;
+/** Requests without credentials from one address: a pull of an image with many layers at once, then a steady trickle. */
+export const ANONYMOUS_BURST = 200;
+export const ANONYMOUS_PER_SECOND = 5;

@@ -8,22 +8,26 @@ export type Caller = Pick<Principal, 'id' | 'actor' | 'kind' | 'name'>;
 
 /** What a client shows at the door: a name with a password or token, or a token of the platform alone. */
 export type Credentials =
-  /** `source` is where it comes from, as far as is known: some secrets are good from one place only. */
-  | { readonly kind: 'basic'; readonly name: string; readonly secret: string; readonly source: string }
+  | { readonly kind: 'basic'; readonly name: string; readonly secret: string }
   | { readonly kind: 'bearer'; readonly token: string };
 
 /** Asked of `access`. */
 export interface RegistryAccess {
   /**
+   * @param source where it comes from, as far as is known: some secrets are good from one place only
    * @throws Fault of kind 'unauthenticated' when the credentials are wrong, expired or revoked; anything else is a
    * failure of the platform and is not counted against the client
    */
-  authenticate(credentials: Credentials): Promise<Principal>;
+  authenticate(credentials: Credentials, source: string): Promise<Principal>;
   /**
    * Who a principal is by now, with the rights of now; null when the person, the token or the password behind it was
    * taken away. Asked at every use of what was derived from it.
    */
   current(who: Identity): Principal | null | Promise<Principal | null>;
+  /**
+   * Calls back when the principal of a long transfer is gone (null) or has other rights. @returns ends the watch
+   */
+  watch(principal: Principal, changed: (now: Principal | null) => void): () => void;
 }
 
 export type PullAnswer =

@@ -146,6 +146,7 @@ export async function startTestRegistry(
       },
       current: ({ id }) =>
         state.revoked.has(id) ? null : ([...PEOPLE.values()].find((person) => person.id === id) ?? null),
+      watch: () => () => undefined,
     },
     ...(options.keepAnswers === true ? { writes: opened.writes } : {}),
     ...options.handler,

@@ -20,6 +20,8 @@ export interface RegistryToken {
 
 /** Tells a registry token from a platform token, and one version of its layout from the next. */
 const PREFIX = 'drt2.';
+/** A refresh token says who and until when, and nothing about rights: these are asked at each exchange. */
+const REFRESH_PREFIX = 'drr1.';
 
 interface Payload {
   i: string;
@@ -36,6 +38,7 @@ interface Payload {
  */
 export class RegistryTokens {
   readonly #key: Buffer;
+  readonly #refreshKey: Buffer;
   readonly #service: string;
   readonly #clock: Clock;
   /** Tokens whose mac was checked, so that a client's next requests cost a look-up. Expiry is asked each time. */
@@ -45,6 +48,9 @@ export class RegistryTokens {
   constructor(serverKey: Uint8Array, service: string, clock: Clock) {
     if (serverKey.byteLength < 32) throw new RangeError('the server key of the registry needs 32 bytes or more');
     this.#key = Buffer.from(hkdfSync('sha256', serverKey, new Uint8Array(0), 'darsena registry tokens', 32));
+    this.#refreshKey = Buffer.from(
+      hkdfSync('sha256', serverKey, new Uint8Array(0), 'darsena registry refresh tokens', 32),
+    );
     this.#service = service;
     this.#clock = clock;
   }
@@ -60,7 +66,25 @@ export class RegistryTokens {
       g: grants.map((grant) => [grant.repository, [...grant.asked], [...grant.granted]]),
     };
     const signed = PREFIX + Buffer.from(JSON.stringify(payload)).toString('base64url');
-    return { token: `${signed}.${this.#mac(signed).toString('base64url')}`, expiresMs };
+    return { token: `${signed}.${this.#mac(this.#key, signed).toString('base64url')}`, expiresMs };
+  }
+
+  /** A token that a client keeps instead of the password and exchanges for registry tokens (OAuth 2, RFC 6749 section 6). */
+  issueRefresh(who: Identity, lifeMs: number): string {
+    const expiresMs = this.#clock.now().getTime() + lifeMs;
+    const payload = { i: who.id, p: who.tokenId, v: who.epoch ?? null, e: expiresMs, s: this.#service };
+    const signed = REFRESH_PREFIX + Buffer.from(JSON.stringify(payload)).toString('base64url');
+    return `${signed}.${this.#mac(this.#refreshKey, signed).toString('base64url')}`;
+  }
+
+  /** Who a refresh token is of; null when it was not made here, was changed or has expired. */
+  readRefresh(text: string): Identity | null {
+    const payload = this.#payloadOf(text, REFRESH_PREFIX, this.#refreshKey);
+    return payload === null || payload.e <= this.#clock.now().getTime() ? null : identityOf(payload);
+  }
+
+  isRefresh(text: string): boolean {
+    return text.startsWith(REFRESH_PREFIX);
   }
 
   /** Whether a bearer text claims to be one of ours (and is not a token of the platform). */
@@ -78,17 +102,10 @@ export class RegistryTokens {
   }
 
   #check(text: string): RegistryToken | null {
-    const dot = text.lastIndexOf('.');
-    if (!this.claims(text) || dot < PREFIX.length) return null;
-    const signed = text.slice(0, dot);
-    const shown = Buffer.from(text.slice(dot + 1), 'base64url');
-    const mac = this.#mac(signed);
-    if (shown.byteLength !== mac.byteLength || !timingSafeEqual(shown, mac)) return null;
-    // Ours by its mac, so its shape is ours as well.
-    const payload = JSON.parse(Buffer.from(signed.slice(PREFIX.length), 'base64url').toString()) as Payload;
-    if (payload.s !== this.#service) return null;
+    const payload = this.#payloadOf(text, PREFIX, this.#key);
+    if (payload === null) return null;
     const token: RegistryToken = {
-      who: { id: payload.i, tokenId: payload.p, ...(payload.v === null ? {} : { epoch: payload.v }) },
+      who: identityOf(payload),
       grants: payload.g.map(([repository, asked, granted]) => ({ repository, asked, granted })),
       expiresMs: payload.e,
     };
@@ -100,7 +117,23 @@ export class RegistryTokens {
     return token;
   }
 
-  #mac(text: string): Buffer {
-    return createHmac('sha256', this.#key).update(text).digest();
+  #payloadOf(text: string, prefix: string, key: Buffer): Payload | null {
+    const dot = text.lastIndexOf('.');
+    if (!text.startsWith(prefix) || dot < prefix.length) return null;
+    const signed = text.slice(0, dot);
+    const shown = Buffer.from(text.slice(dot + 1), 'base64url');
+    const mac = this.#mac(key, signed);
+    if (shown.byteLength !== mac.byteLength || !timingSafeEqual(shown, mac)) return null;
+    // Ours by its mac, so its shape is ours as well.
+    const payload = JSON.parse(Buffer.from(signed.slice(prefix.length), 'base64url').toString()) as Payload;
+    return payload.s === this.#service ? payload : null;
   }
+
+  #mac(key: Buffer, text: string): Buffer {
+    return createHmac('sha256', key).update(text).digest();
+  }
+}
+
+function identityOf({ i, p, v }: Payload): Identity {
+  return { id: i, tokenId: p, ...(v === null ? {} : { epoch: v }) };
 }

@@ -42,6 +42,8 @@ const ANSWERS: Partial<Record<RegistryFaultCode, readonly [status: number, code:
   'registry.page-invalid': [400, 'UNSUPPORTED'],
   'registry.sign-in-needed': [401, 'UNAUTHORIZED'],
   'registry.sign-in-throttled': [429, 'TOOMANYREQUESTS'],
+  'registry.too-many-requests': [429, 'TOOMANYREQUESTS'],
+  'registry.token-request-invalid': [400, 'UNSUPPORTED'],
   'registry.not-allowed': [403, 'DENIED'],
   'registry.tag-exists': [403, 'DENIED'],
   'registry.held': [403, 'DENIED'],

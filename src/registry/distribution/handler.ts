@@ -55,7 +55,15 @@ export function createRegistryHandler(
   const { registry, access, serverKey, service, deletes = true } = options;
   const sourceOf = options.sourceOf ?? ((request) => request.socket.remoteAddress ?? '');
   const tokens = new RegistryTokens(serverKey, service, registry.clock);
-  const signIn = new SignIn({ access, tokens, clock: registry.clock, sourceOf });
+  const signIn = new SignIn({
+    access,
+    tokens,
+    clock: registry.clock,
+    sourceOf,
+    isPublic: (repository) =>
+      registry.settings.known(repository)?.anonymousPull ??
+      registry.settings.of(repository).then(({ anonymousPull }) => anonymousPull),
+  });
   const kept = new KeptAnswers(options.writes ?? (() => null), registry.pulls);
   const headers = Object.entries(options.headers ?? {});
   const parts: Parts = { registry, signIn, tokens, service, deletes, kept, headers };
@@ -82,7 +90,7 @@ async function answer(
   }
   const action = actionOf(request.method ?? '', address, parts.deletes);
   const challenge = (): string => challengeFor(request, address, action, query, parts.service);
-  const session = await signIn.open(request).catch((error: unknown) => {
+  const session = await signIn.open(request, { address, action, response }).catch((error: unknown) => {
     // Docker looks for this header before it believes that it talks to a registry.
     response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
     response.setHeader('WWW-Authenticate', challenge());

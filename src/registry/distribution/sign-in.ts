@@ -1,12 +1,21 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import { type Action, FailureThrottle, type Identity, may, type Principal } from '../../access/index.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  type Action,
+  accessFault,
+  FailureThrottle,
+  type Identity,
+  may,
+  type Principal,
+  RateLimit,
+} from '../../access/index.ts';
 import { projectOf } from '../../oci/index.ts';
 import { type Clock, Fault } from '../../system/index.ts';
 import { registryFault } from '../errors.ts';
-import { SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
+import { ANONYMOUS_BURST, ANONYMOUS_PER_SECOND, SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
 import type { Caller, Credentials, RegistryAccess } from '../ports.ts';
-import type { Grant, RegistryAction, RegistryTokens } from '../tokens.ts';
+import type { Grant, RegistryAction, RegistryToken, RegistryTokens } from '../tokens.ts';
+import type { Address } from './address.ts';
 
 /** `unknown`: a registry token that was not made for this repository; another token may well be. */
 export type Permission = 'granted' | 'refused' | 'unknown';
@@ -37,13 +46,33 @@ function sessionOf(principal: Principal, grants: readonly Grant[] | null): Sessi
     caller: principal,
     permission: (action, repository) => {
       const asked = grants === null ? 'granted' : permissionOf(grants, action, repository);
-      if (asked !== 'granted') return asked;
-      return mayInRepository(principal, action, repository) ? 'granted' : 'refused';
+      if (asked === 'granted' && mayInRepository(principal, action, repository)) return 'granted';
+      // Who has not signed in may do so, and then be allowed.
+      return asked === 'unknown' || principal.kind === 'anonymous' ? 'unknown' : 'refused';
     },
     mayMoveTag: (repository) => may(principal, 'image.move-tag', projectOf(repository), repository),
     maySign: (repository) => mayInRepository(principal, 'push', repository),
   };
 }
+
+/** What a client shows: credentials of the platform, or a refresh token that the registry gave it. */
+export type Shown = Credentials | { readonly kind: 'refresh'; readonly token: string };
+
+/** What is asked, as far as signing in depends on it. */
+export interface Wanted {
+  readonly address: Exclude<Address, { kind: 'token' }>;
+  readonly action: RegistryAction;
+  readonly response: ServerResponse;
+}
+
+const NOBODY: Principal = {
+  id: 'anonymous',
+  actor: 'anonymous',
+  kind: 'anonymous',
+  name: 'anonymous',
+  grants: [],
+  tokenId: null,
+};
 
 /** Reads the Authorization header into a session: a registry token, a platform token, or a name with a secret. */
 export class SignIn {
@@ -51,7 +80,9 @@ export class SignIn {
   readonly #tokens: RegistryTokens;
   readonly #clock: Clock;
   readonly #throttle: FailureThrottle;
+  readonly #anonymousFlow: RateLimit;
   readonly #sourceOf: (request: IncomingMessage) => string;
+  readonly #isPublic: (repository: string) => boolean | Promise<boolean>;
   /** Who showed what, by a keyed hash; the secret itself is not kept. */
   readonly #kept = new Map<string, { who: Identity; untilMs: number }>();
   readonly #keptKey = randomBytes(32);
@@ -61,35 +92,81 @@ export class SignIn {
     tokens: RegistryTokens;
     clock: Clock;
     sourceOf: (request: IncomingMessage) => string;
+    /** Whether anybody may pull from the repository, by its settings of now. */
+    isPublic: (repository: string) => boolean | Promise<boolean>;
   }) {
     this.#access = parts.access;
     this.#tokens = parts.tokens;
     this.#clock = parts.clock;
     this.#throttle = new FailureThrottle(parts.clock);
+    this.#anonymousFlow = new RateLimit(parts.clock, { burst: ANONYMOUS_BURST, perSecond: ANONYMOUS_PER_SECOND });
     this.#sourceOf = parts.sourceOf;
+    this.#isPublic = parts.isPublic;
   }
 
-  /** @throws Fault registry.sign-in-needed, .sign-in-throttled */
-  async open(request: IncomingMessage): Promise<Session> {
+  /**
+   * Who asks in this request, with the rights of now. Without credentials only a repository that is open to everybody
+   * answers, and only to reading by name or digest.
+   * @throws Fault registry.sign-in-needed, .sign-in-throttled, .too-many-requests
+   */
+  async open(request: IncomingMessage, wanted: Wanted): Promise<Session> {
     const header = request.headers.authorization;
-    if (header === undefined) throw needed(request, 'no credentials came with the request');
+    const repositories = publicPlace(wanted);
+    if (header === undefined) return sessionOf(await this.anonymous(request, repositories), null);
     const bearer = bearerOf(header);
-    if (bearer !== null && this.#tokens.claims(bearer)) return this.#openToken(request, bearer);
-    return sessionOf(await this.authenticate(request, credentialsOf(request, header)), null);
+    const token = bearer !== null && this.#tokens.claims(bearer) ? this.#readToken(request, bearer) : null;
+    if (token?.who.id === NOBODY.id) return sessionOf(await this.anonymous(request, repositories), token.grants);
+    const found =
+      token === null
+        ? await this.authenticate(request, credentialsOf(request, header))
+        : await this.#current(request, token.who);
+    const principal = repositories.length === 0 ? found : await this.withPublic(found, repositories);
+    if (isTransfer(request, wanted)) this.#hold(principal, wanted);
+    return sessionOf(principal, token?.grants ?? null);
+  }
+
+  /**
+   * Nobody in particular, who may pull from those of the repositories that are open to everybody.
+   * @throws Fault registry.sign-in-needed when none is, .too-many-requests
+   */
+  async anonymous(request: IncomingMessage, repositories: readonly string[]): Promise<Principal> {
+    const principal = await this.withPublic(NOBODY, repositories);
+    if (principal.grants.length === 0) throw needed(request, 'no credentials came with the request');
+    const waitMs = this.#anonymousFlow.take(this.#sourceOf(request));
+    if (waitMs > 0) throw registryFault('registry.too-many-requests', { seconds: Math.ceil(waitMs / 1000) });
+    return principal;
+  }
+
+  /** The principal with what everybody may: nobody has less for having signed in. */
+  async withPublic(principal: Principal, repositories: readonly string[]): Promise<Principal> {
+    let grants = principal.grants;
+    for (const repository of repositories) {
+      if (mayInRepository(principal, 'pull', repository)) continue;
+      const answer = this.#isPublic(repository);
+      const isPublic = typeof answer === 'boolean' ? answer : await answer;
+      if (isPublic) {
+        const project = projectOf(repository);
+        grants = [...grants, { role: 'image.pull', project, repositories: [repository] }];
+      }
+    }
+    return grants === principal.grants ? principal : { ...principal, grants };
   }
 
   /** Checks credentials, slowing down whoever guesses. @throws Fault registry.sign-in-needed, .sign-in-throttled */
-  async authenticate(request: IncomingMessage, credentials: Credentials): Promise<Principal> {
-    const key = this.#keyOf(credentials);
+  async authenticate(request: IncomingMessage, shown: Shown): Promise<Principal> {
+    const source = this.#sourceOf(request);
+    const key = this.#keyOf(shown, source);
     const kept = this.#kept.get(key);
     if (kept !== undefined && kept.untilMs > this.#clock.monotonicMs()) {
       return this.#current(request, kept.who);
     }
-    const source = this.#sourceOf(request);
     const waitMs = this.#throttle.waitMs(source);
     if (waitMs > 0) throw registryFault('registry.sign-in-throttled', { seconds: Math.ceil(waitMs / 1000) });
     try {
-      const principal = await this.#access.authenticate(credentials);
+      const principal =
+        shown.kind === 'refresh'
+          ? await this.#refreshed(request, shown.token)
+          : await this.#access.authenticate(shown, source);
       this.#throttle.succeeded(source);
       this.#keep(key, principal);
       return principal;
@@ -105,10 +182,34 @@ export class SignIn {
     }
   }
 
-  async #openToken(request: IncomingMessage, text: string): Promise<Session> {
+  #readToken(request: IncomingMessage, text: string): RegistryToken {
     const token = this.#tokens.read(text);
     if (token === null) throw needed(request, 'the registry token has expired or was not made here');
-    return sessionOf(await this.#current(request, token.who), token.grants);
+    return token;
+  }
+
+  /** A refresh token of ours; some clients also keep a token of the platform in its place. */
+  async #refreshed(request: IncomingMessage, text: string): Promise<Principal> {
+    if (!this.#tokens.isRefresh(text)) {
+      return this.#access.authenticate({ kind: 'bearer', token: text }, this.#sourceOf(request));
+    }
+    const who = this.#tokens.readRefresh(text);
+    const principal = who === null ? null : await this.#access.current(who);
+    if (principal === null) throw accessFault('access.token-invalid');
+    return principal;
+  }
+
+  /** A transfer takes as long as it takes; when the right it began with goes, it is cut. */
+  #hold(principal: Principal, { address, action, response }: Wanted): void {
+    if (!('repository' in address)) return;
+    const { repository } = address;
+    const unwatch = this.#access.watch(principal, (now) => {
+      if (now !== null && mayInRepository(now, action, repository)) return;
+      // Still allowed as anybody is: the repository is open to everybody.
+      if (now !== null && action === 'pull' && this.#isPublic(repository) === true) return;
+      response.destroy();
+    });
+    response.once('close', unwatch);
   }
 
   /** Who it is by now: what was taken away since ends here, whatever was derived from it. */
@@ -119,11 +220,12 @@ export class SignIn {
     return principal;
   }
 
-  #keyOf(credentials: Credentials): string {
+  /** With the source: what was good from one place may not be from another. */
+  #keyOf(shown: Shown, source: string): string {
     const text =
-      credentials.kind === 'basic'
-        ? `basic\0${credentials.name}\0${credentials.secret}`
-        : `bearer\0${credentials.token}`;
+      shown.kind === 'basic'
+        ? `basic\0${source}\0${shown.name}\0${shown.secret}`
+        : `${shown.kind}\0${source}\0${shown.token}`;
     return createHmac('sha256', this.#keptKey).update(text).digest('base64');
   }
 
@@ -134,6 +236,20 @@ export class SignIn {
     const oldest = this.#kept.keys().next().value;
     if (oldest !== undefined) this.#kept.delete(oldest);
   }
+}
+
+/**
+ * The repository that the request reads by name or digest, as a list of one; none for anything else: who has not signed
+ * in never writes, and is not shown what tags there are.
+ */
+function publicPlace({ address, action }: Wanted): readonly string[] {
+  const isReading = address.kind === 'manifest' || address.kind === 'blob' || address.kind === 'referrers';
+  return isReading && action === 'pull' ? [address.repository] : [];
+}
+
+/** Requests that carry content, and so may last. */
+function isTransfer({ method }: IncomingMessage, { address }: Wanted): boolean {
+  return address.kind === 'blob' ? method === 'GET' : address.kind === 'upload' || address.kind === 'uploads';
 }
 
 function permissionOf(grants: readonly Grant[], action: RegistryAction, repository: string): Permission {

@@ -1,21 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Principal } from '../../access/index.ts';
 import { registryFault } from '../errors.ts';
-import { SCOPES_MAX, TOKEN_FORM_BYTES_MAX, TOKEN_LIFE_MS } from '../limits.ts';
+import {
+  REFRESH_LIFE_MS,
+  REFRESH_LIFE_PROGRAM_MS,
+  SCOPES_MAX,
+  TOKEN_FORM_BYTES_MAX,
+  TOKEN_LIFE_MS,
+} from '../limits.ts';
 import { isOurRepository } from '../names.ts';
-import type { Credentials } from '../ports.ts';
 import type { Grant, RegistryAction, RegistryTokens } from '../tokens.ts';
 import type { ReadonlyQuery } from './address.ts';
 import { sendJson } from './answers.ts';
 import { readBody } from './body.ts';
-import { credentialsOf, hostOf, mayInRepository, type SignIn } from './sign-in.ts';
+import { credentialsOf, hostOf, mayInRepository, type Shown, type SignIn } from './sign-in.ts';
 
 const ACTIONS: readonly RegistryAction[] = ['pull', 'push', 'delete'];
 
 /**
  * The token endpoint of the distribution project's "Token Authentication": GET with Basic or Bearer, or POST with a form
- * (OAuth 2). Answers a token for what was asked and is allowed; being allowed nothing is an answer as well, so that a
- * client can log in.
+ * (its "OAuth2 Token Authentication"). Answers a token for what was asked and is allowed; being allowed nothing is an
+ * answer as well, so that a client can log in. Who shows nothing gets a token for what is open to everybody, if that was
+ * asked. A client that asks for it gets a refresh token to keep instead of the password.
  */
 export async function answerToken(
   request: IncomingMessage,
@@ -28,50 +33,76 @@ export async function answerToken(
   },
 ): Promise<void> {
   const { query, signIn, tokens, now } = parts;
-  if (request.method !== 'GET' && request.method !== 'POST') {
+  const isPost = request.method === 'POST';
+  if (request.method !== 'GET' && !isPost)
     throw registryFault('registry.unsupported', { method: request.method ?? '' });
-  }
-  const form: ReadonlyQuery =
-    request.method === 'POST' ? new URLSearchParams((await readBody(request, TOKEN_FORM_BYTES_MAX)).toString()) : query;
-  const principal = await signIn.authenticate(request, credentialsIn(request, form));
-  const { token } = tokens.issue(principal, grantsFor(principal, form.getAll('scope')));
+  const form: ReadonlyQuery = isPost
+    ? new URLSearchParams((await readBody(request, TOKEN_FORM_BYTES_MAX)).toString())
+    : query;
+  const asked = askedFor(form.getAll('scope'));
+  const repositories = asked.map(({ repository }) => repository);
+  const shown = credentialsIn(request, form, isPost);
+  const principal =
+    shown === null
+      ? await signIn.anonymous(request, repositories)
+      : await signIn.withPublic(await signIn.authenticate(request, shown), repositories);
+  const grants = asked.map(({ repository, actions }): Grant => {
+    const granted = actions.filter((action) => mayInRepository(principal, action, repository));
+    return { repository, asked: actions, granted };
+  });
+  const { token } = tokens.issue(principal, grants);
+  const wantsRefresh = form.get('offline_token') === 'true' || (isPost && form.get('access_type') === 'offline');
+  const lifeMs = principal.kind === 'user' ? REFRESH_LIFE_MS : REFRESH_LIFE_PROGRAM_MS;
   response.setHeader('Cache-Control', 'no-store');
   sendJson(request, response, 200, {
     token,
     access_token: token,
     expires_in: TOKEN_LIFE_MS / 1000,
     issued_at: now.toISOString(),
+    ...(isPost ? { token_type: 'Bearer', scope: grants.flatMap(grantedScope).join(' ') } : {}),
+    ...(wantsRefresh && shown !== null ? { refresh_token: tokens.issueRefresh(principal, lifeMs) } : {}),
   });
 }
 
-function credentialsIn(request: IncomingMessage, form: ReadonlyQuery): Credentials {
+/** What the client shows; null: nothing at all. Secrets count in a header or a body, never in an address. */
+function credentialsIn(request: IncomingMessage, form: ReadonlyQuery, isPost: boolean): Shown | null {
   const header = request.headers.authorization;
   if (header !== undefined) return credentialsOf(request, header);
-  const [name, password, refreshToken] = ['username', 'password', 'refresh_token'].map((field) => form.get(field));
-  // Only from a body: a secret in a URL ends up in logs.
-  if (request.method === 'POST' && typeof name === 'string' && typeof password === 'string') {
-    return { kind: 'basic', name, secret: password };
+  if (!isPost) {
+    if (form.get('password') === null && form.get('refresh_token') === null) return null;
+    const why = 'a secret in an address ends up in logs, so it is not read there';
+    throw registryFault('registry.sign-in-needed', { why, host: hostOf(request) });
   }
-  if (request.method === 'POST' && typeof refreshToken === 'string') return { kind: 'bearer', token: refreshToken };
-  throw registryFault('registry.sign-in-needed', {
-    why: 'no credentials came with the request',
-    host: hostOf(request),
-  });
+  const [name, password, refreshToken] = ['username', 'password', 'refresh_token'].map((field) => form.get(field));
+  switch (form.get('grant_type')) {
+    case 'password':
+      if (typeof name === 'string' && typeof password === 'string') return { kind: 'basic', name, secret: password };
+      throw registryFault('registry.token-request-invalid', { why: 'username and password are needed' });
+    case 'refresh_token':
+      if (typeof refreshToken === 'string') return { kind: 'refresh', token: refreshToken };
+      throw registryFault('registry.token-request-invalid', { why: 'refresh_token is needed' });
+    default:
+      throw registryFault('registry.token-request-invalid', {
+        why: 'grant_type is password or refresh_token',
+      });
+  }
+}
+
+function grantedScope({ repository, granted }: Grant): string[] {
+  return granted.length === 0 ? [] : [`repository:${repository}:${granted.join(',')}`];
 }
 
 /** `repository:<name>:<action>,<action>`, several parted by spaces. What is not understood is not granted. */
-function grantsFor(principal: Principal, scopes: readonly string[]): Grant[] {
-  const grants: Grant[] = [];
+function askedFor(scopes: readonly string[]): { repository: string; actions: RegistryAction[] }[] {
+  const asked: { repository: string; actions: RegistryAction[] }[] = [];
   for (const scope of scopes.flatMap((text) => text.split(' ')).slice(0, SCOPES_MAX)) {
     const [, repository, list] = /^repository:([^:]+):([a-z,*]+)$/.exec(scope) ?? [];
     if (repository === undefined || list === undefined || !isOurRepository(repository)) continue;
     const words = list.split(',');
-    const asked = ACTIONS.filter((action) => words.includes(action) || words.includes('*'));
-    grants.push({
+    asked.push({
       repository,
-      asked,
-      granted: asked.filter((action) => mayInRepository(principal, action, repository)),
+      actions: ACTIONS.filter((action) => words.includes(action) || words.includes('*')),
     });
   }
-  return grants;
+  return asked;
 }
