@@ -186,6 +186,7 @@ async function serve(folder: string): Promise<void> {
         credentials.kind === 'basic'
           ? access.authenticateBasic(credentials.name, credentials.secret)
           : access.authenticate(credentials.token),
+      watch: () => () => undefined,
       current: (who) => access.current(who),
     },
     serverKey,

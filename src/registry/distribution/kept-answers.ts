@@ -79,5 +79,6 @@ function keyOf(request: IncomingMessage): string | null {
     if (lower === 'if-none-match') return null;
     if (lower === 'authorization') authorization ??= rawHeaders[at + 1] ?? null;
   }
-  return `${request.url}\n${authorization ?? ''}`;
+  // Who shows nothing is counted by address, so each request has to get there.
+  return authorization === null ? null : `${request.url}\n${authorization}`;
 }
