@@ -40,6 +40,8 @@ const PACKAGES = [
   'git',
   'util-linux',
   'bsdutils',
+  'iproute2',
+  'openssl',
 ];
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });

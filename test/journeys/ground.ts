@@ -211,7 +211,7 @@ export async function findRemains(instance: Instance): Promise<string[]> {
   add('volume', await podman(system, ['volume', 'ls', '--filter', label, '--format', '{{.Name}}']));
   const others = await runCommand('ls', ['/var/lib/darsena'], { timeoutMs: 5_000 });
   if (others.stdout.trim() === '') {
-    // Another instance shares the storage: its images have the same registry name and stay.
+    // Another instance shares the storage, and its images the registry's name: test/real/setup-purge.test.ts tells them apart.
     const images = await podman(system, ['images', '--format', '{{.Repository}}@{{.Digest}}']);
     add(
       'image',

@@ -187,6 +187,19 @@ export const setupFault = defineFaults({
       remedy: 'darsena down --purge --yes',
     },
   },
+  'setup.purge-incomplete': {
+    kind: 'unavailable',
+    en: {
+      what: 'not everything of the instance "{name}" could be removed',
+      why: 'Podman still has {what}',
+      remedy: 'darsena down --purge   (again; what is gone is gone)',
+    },
+    es: {
+      what: 'no se pudo eliminar todo lo de la instancia "{name}"',
+      why: 'Podman todavía tiene {what}',
+      remedy: 'darsena down --purge   (otra vez; lo eliminado ya no está)',
+    },
+  },
   'setup.authority-missing': {
     kind: 'unavailable',
     en: {

@@ -1,11 +1,13 @@
 import { readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { removePodCgroups } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
 import { removeCredentials } from '../cli/credentials.ts';
 import { disableAtBoot } from './boot.ts';
-import { CODE_ROOT, type Instance, instanceFolders, instancesOfRoot } from './instance.ts';
+import { setupFault } from './errors.ts';
+import { CODE_ROOT, type Instance, instanceFiles, instanceFolders, instancesOfRoot } from './instance.ts';
 import { endProcess, listProcesses } from './processes.ts';
 import { ROLES, removeUser, userName } from './users.ts';
 
@@ -18,11 +20,12 @@ export interface EngineObjects {
   readonly containers: readonly string[];
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
-  readonly images: readonly string[];
 }
 
 const ENGINE_TIMEOUT_MS = 120_000;
 const PROCESS_GRACE_MS = 3_000;
+/** Podman 4 builds it on the machine itself, a tag for each of its versions; later versions need none. */
+const PAUSE_IMAGE = /^localhost\/podman-pause:/;
 const PODS_AT_ONCE = 8;
 
 type Labelled = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
@@ -32,9 +35,36 @@ export function ownedNames(instance: string, objects: readonly Labelled[]): stri
   return objects.filter(({ labels }) => labels[INSTANCE_LABEL] === instance).map(({ name }) => name);
 }
 
-/** Image names of our registry; only they are ours in a storage that others use too. */
-export function ownedImages(images: readonly { readonly names: readonly string[] }[]): string[] {
-  return images.flatMap(({ names }) => names.filter((name) => name.startsWith(`${REGISTRY_NAME}/`)));
+/** An image in a storage that other instances and other people use too. */
+export interface StoredImage {
+  readonly id: string;
+  readonly digest: string;
+  readonly names: readonly string[];
+  readonly createdAtMs: number;
+}
+
+/**
+ * Of the images in a shared storage, the names that go with the instance: those of the platform's registry that no other
+ * instance holds and no container of somebody else runs from; and the image that Podman made itself for the first pod,
+ * when that was in the instance's time and no pod needs it any more (Podman makes it anew when one does).
+ */
+export function ownedImages(
+  images: readonly StoredImage[],
+  others: {
+    readonly usedIds: ReadonlySet<string>;
+    readonly heldDigests: ReadonlySet<string>;
+    readonly instanceSinceMs: number;
+  },
+): string[] {
+  return images
+    .filter(({ id }) => !others.usedIds.has(id))
+    .flatMap(({ names, digest, createdAtMs }) =>
+      names.filter((name) => {
+        if (PAUSE_IMAGE.test(name)) return createdAtMs > others.instanceSinceMs;
+        const named = /@(sha(?:256|512):[0-9a-f]+)$/.exec(name)?.[1] ?? digest;
+        return name.startsWith(`${REGISTRY_NAME}/`) && !others.heldDigests.has(named);
+      }),
+    );
 }
 
 /** nftables tables named after the instance: `darsena-test`, `darsena_test`, or these followed by `:` and a subject. */
@@ -58,7 +88,57 @@ const listed = z.array(
   }),
 );
 
-/** What the instance owns in its engine now. */
+const listedImages = z.array(
+  z.looseObject({
+    Id: z.string(),
+    Digest: z.string().nullish(),
+    Names: z.array(z.string()).nullish(),
+    // Seconds since 1970.
+    Created: z.number(),
+  }),
+);
+const listedContainers = z.array(
+  z.looseObject({ ImageID: z.string(), Labels: z.record(z.string(), z.string()).nullish() }),
+);
+
+/** Image names that go with the instance, after its own containers were removed. */
+export async function findOwnedImages(instance: Instance): Promise<string[]> {
+  const list = async <T>(args: readonly string[], schema: z.ZodType<T[]>): Promise<T[]> => {
+    const { code, stdout } = await podman(instance, [...args, '--format', 'json']);
+    return code !== 0 || stdout.trim() === '' ? [] : (schema.nullable().parse(JSON.parse(stdout)) ?? []);
+  };
+  const images = (await list(['images', '--all'], listedImages)).map(
+    ({ Id, Digest, Names, Created }): StoredImage => ({
+      id: Id,
+      digest: Digest ?? '',
+      names: Names ?? [],
+      createdAtMs: Created * 1_000,
+    }),
+  );
+  const containers = await list(['ps', '--all'], listedContainers);
+  const usedIds = new Set(
+    containers.filter(({ Labels }) => Labels?.[INSTANCE_LABEL] !== instance.name).map(({ ImageID }) => ImageID),
+  );
+  const neighbours = instance.mode === 'rootless' ? [] : await otherInstances(instance);
+  const heldDigests = new Set<string>();
+  for (const digest of images.flatMap(({ digest, names }) => [
+    digest,
+    ...names.map((name) => name.split('@')[1] ?? ''),
+  ])) {
+    for (const { data } of neighbours) if (await holdsContent(data, digest)) heldDigests.add(digest);
+  }
+  return ownedImages(images, { usedIds, heldDigests, instanceSinceMs: Date.parse(instance.createdAt) });
+}
+
+/** Whether an instance's registry holds this content: it would pull it again, and may be about to start it. */
+async function holdsContent(data: string, digest: string): Promise<boolean> {
+  const [, algorithm, hex] = /^(sha256|sha512):([0-9a-f]{64,128})$/.exec(digest) ?? [];
+  if (algorithm === undefined || hex === undefined) return false;
+  const { blobs } = instanceFiles({ data, run: '', logs: '' }).control;
+  return exists(join(blobs, 'blobs', algorithm, hex.slice(0, 2), hex));
+}
+
+/** What the instance owns in its engine now; images apart, which have no label. */
 export async function findEngineObjects(instance: Instance): Promise<EngineObjects> {
   const filter = ['--filter', `label=${INSTANCE_LABEL}=${instance.name}`, '--format', 'json'];
   const find = async (args: readonly string[], key: 'id' | 'name'): Promise<string[]> => {
@@ -70,16 +150,11 @@ export async function findEngineObjects(instance: Instance): Promise<EngineObjec
     }));
     return ownedNames(instance.name, objects).filter((name) => name !== '');
   };
-  const images = await podman(instance, ['images', '--format', 'json']);
-  const imageNames = z
-    .array(z.looseObject({ Names: z.array(z.string()).nullish() }))
-    .parse(images.code === 0 && images.stdout.trim() !== '' ? JSON.parse(images.stdout) : []);
   return {
     pods: await find(['pod', 'ls', ...filter], 'id'),
     containers: await find(['ps', '--all', ...filter], 'id'),
     networks: await find(['network', 'ls', ...filter], 'name'),
     volumes: await find(['volume', 'ls', ...filter], 'name'),
-    images: ownedImages(imageNames.map(({ Names }) => ({ names: Names ?? [] }))),
   };
 }
 
@@ -92,6 +167,7 @@ export async function removeWorkloads(instance: Instance): Promise<Text[]> {
     const some = pods.slice(from, from + PODS_AT_ONCE);
     await Promise.all(some.map((pod) => removeObjects(instance, ['pod', 'rm', '--force', '--time', '10'], [pod])));
   }
+  for (const pod of pods) await removePodCgroups(pod);
   // Those of a pod went with it.
   const rest = pods.length === 0 ? containers : (await findEngineObjects(instance)).containers;
   await removeObjects(instance, ['rm', '--force', '--time', '10'], rest);
@@ -110,26 +186,26 @@ function counted(count: number, en: readonly [string, string], es: readonly [str
   return count === 0 ? [] : [{ en: `${count} ${en[form]}`, es: `${count} ${es[form]}` }];
 }
 
-/** Removes everything that the instance owns, after its programs were stopped. @returns what was removed */
+/**
+ * Removes everything that the instance owns, after its programs were stopped.
+ * @returns what was removed
+ * @throws Fault `setup.purge-incomplete`; folders and users are still there then, and it can be called again
+ */
 export async function purgeInstance(instance: Instance, clock: Clock): Promise<Text[]> {
   const removed = await removeWorkloads(instance);
   const say = (en: string, es: string): void => {
     removed.push({ en, es });
   };
-  const { volumes, images } = await findEngineObjects(instance);
+  const { volumes } = await findEngineObjects(instance);
   await removeObjects(instance, ['volume', 'rm', '--force'], volumes);
   removed.push(...counted(volumes.length, ['volume', 'volumes'], ['volumen', 'volúmenes']));
-  const others = (await otherInstances(instance)).map(({ name }) => name);
-  // One storage serves all instances of root: while another one lives, images of the common registry name may be its.
-  if (others.length === 0 || instance.mode === 'rootless') {
-    await removeObjects(instance, ['rmi', '--force'], images);
-    removed.push(...counted(images.length, ['image name', 'image names'], ['nombre de imagen', 'nombres de imagen']));
-  } else if (images.length > 0) {
-    say(
-      `(images stay in Podman's storage: the instances ${others.join(', ')} use it too)`,
-      `(las imágenes siguen en el almacén de Podman: también lo usan las instancias ${others.join(', ')})`,
-    );
-  }
+  const images = await findOwnedImages(instance);
+  // Without --force, which would remove the containers of others with an image: what they took up meanwhile stays.
+  await removeObjects(instance, ['rmi'], images);
+  removed.push(...counted(images.length, ['image', 'images'], ['imagen', 'imágenes']));
+  const left = await findEngineObjects(instance);
+  const what = Object.entries(left).flatMap(([kind, names]) => (names.length === 0 ? [] : [`${names.length} ${kind}`]));
+  if (what.length > 0) throw setupFault('setup.purge-incomplete', { name: instance.name, what: what.join(', ') });
   for (const table of await removeTables(instance)) say(`nftables table ${table}`, `tabla nftables ${table}`);
   const unit = await disableAtBoot(instance.name);
   if (unit !== null) say(unit, unit);

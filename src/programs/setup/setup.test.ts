@@ -261,12 +261,32 @@ test('purge lists only what carries the instance’s label, name or registry', (
     { name: 'darsena-test-web', labels: { 'darsena.instance': 'test2' } },
   ];
   assert.deepEqual(ownedNames('test', objects), ['mine']);
+  const digest = (id: string): string => `sha256:${id.repeat(64)}`;
+  const image = (id: string, names: readonly string[], createdAtMs = 0) => ({
+    id,
+    digest: digest(id),
+    names,
+    createdAtMs,
+  });
   assert.deepEqual(
-    ownedImages([
-      { names: ['registry.darsena.internal/a/b:1', 'docker.io/a/b:1'] },
-      { names: ['registry.darsena.internal.evil/a'] },
-    ]),
-    ['registry.darsena.internal/a/b:1'],
+    ownedImages(
+      [
+        image('1', ['registry.darsena.internal/a/b:1', 'docker.io/a/b:1']),
+        image('2', ['registry.darsena.internal.evil/a']),
+        image('3', [`registry.darsena.internal/a/held@${digest('3')}`]),
+        image('4', ['registry.darsena.internal/a/held:tag']),
+        image('5', [`registry.darsena.internal/a/used@${digest('5')}`]),
+        image('6', ['localhost/podman-pause:4.3.1-0'], 2_000),
+        image('7', ['localhost/podman-pause:4.2.0-0'], 500),
+        image('8', ['localhost/podman-pause-not:1'], 2_000),
+      ],
+      {
+        usedIds: new Set(['5']),
+        heldDigests: new Set([digest('3'), digest('4')]),
+        instanceSinceMs: 1_000,
+      },
+    ),
+    ['registry.darsena.internal/a/b:1', 'localhost/podman-pause:4.3.1-0'],
   );
   const tables = ['darsena-test', 'darsena_test', 'darsena-test:edge', 'darsena-test2', 'darsena', 'filter'].map(
     (name) => ({ family: 'inet', name }),

@@ -15,6 +15,7 @@ export { engineFault } from './errors.ts';
 export { LABEL, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 export { MemoryEngine, type MemoryOptions } from './memory.ts';
 export { EMPTY_MEMORY, type PlanMemory, plan } from './plan.ts';
+export { removePodCgroups } from './pod-cgroups.ts';
 export { PodmanEngine, type PodmanOptions } from './podman.ts';
 export { type AskProbe, type ProbeOutcome, realProbes } from './probes.ts';
 export { purgeInstance } from './purge.ts';

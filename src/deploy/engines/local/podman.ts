@@ -36,6 +36,7 @@ import {
   PROBE_OUTPUT_BYTES_MAX,
   PULL_TIMEOUT_MS,
 } from './limits.ts';
+import { removePodCgroups } from './pod-cgroups.ts';
 
 /** Bytes of a container's log before it is turned over; the previous file is dropped by the k8s-file driver. */
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
@@ -280,6 +281,7 @@ export class PodmanEngine implements ContainerEngine {
       timeoutMs: ACTION_TIMEOUT_MS,
       accept: [404],
     });
+    await removePodCgroups(id);
   }
 
   async locatePod(pod: ObservedPod): Promise<PodPlace> {
