@@ -1,4 +1,4 @@
-import { queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { ApiFailure, api, apiPath } from './client.ts';
 import type {
   AdvisorySource,
@@ -10,6 +10,7 @@ import type {
   ImageDetail,
   Incident,
   IncidentDetail,
+  LayerFiles,
   List,
   Me,
   Operation,
@@ -18,7 +19,9 @@ import type {
   Policy,
   Project,
   Promotion,
+  PullHistory,
   Release,
+  Repository,
   Route,
   ScanReport,
   Signature,
@@ -45,6 +48,13 @@ async function maybe<T>(path: string): Promise<T | null> {
 }
 
 export const FACTS_PER_PAGE = 100;
+
+export interface PullQuestion {
+  readonly repository: string;
+  readonly digest: string;
+  readonly by: 'hour' | 'day';
+  readonly count: number;
+}
 
 export interface FactFilter {
   readonly kind: string;
@@ -100,6 +110,32 @@ export const queries = {
     queryOptions({
       queryKey: ['images', project, digest, 'verdicts'],
       queryFn: () => listOf<Verdict>(apiPath(['projects', project, 'verdicts'], { digest })),
+    }),
+  layerFiles: (project: string, digest: string, layer: string, match: string, order: 'archive' | 'largest') =>
+    infiniteQueryOptions({
+      queryKey: ['layer-files', project, layer, match, order],
+      queryFn: ({ pageParam }) =>
+        api.get<LayerFiles>(
+          apiPath(['projects', project, 'images', digest, 'layers', layer, 'files'], {
+            match,
+            order,
+            after: pageParam,
+          }),
+        ),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.next,
+      // A layer never changes: its digest is its name.
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  pulls: (project: string, question: PullQuestion) =>
+    queryOptions({
+      queryKey: ['images', project, 'pulls', question],
+      queryFn: () => api.get<PullHistory>(apiPath(['projects', project, 'pulls'], { ...question })),
+    }),
+  repositories: (project: string) =>
+    queryOptions({
+      queryKey: ['images', project, 'repositories'],
+      queryFn: () => listOf<Repository>(apiPath(['projects', project, 'repositories'])),
     }),
   advisories: () => queryOptions({ queryKey: ['advisories'], queryFn: () => listOf<AdvisorySource>('/advisories') }),
   policies: () => queryOptions({ queryKey: ['policies'], queryFn: () => listOf<Policy>('/policies') }),

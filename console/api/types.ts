@@ -261,6 +261,63 @@ export interface Image {
   }[];
 }
 
+/** What is attached to a digest, and what is attached to that. */
+export interface Referrer {
+  readonly digest: string;
+  readonly artifactType: string | null;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  readonly createdAt: string | null;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly content: readonly string[];
+  readonly referrers: readonly Referrer[];
+}
+
+export interface LayerFile {
+  readonly path: string;
+  readonly kind: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other' | 'removed' | 'emptied';
+  readonly sizeBytes: number | null;
+  /** Octal with four digits. */
+  readonly mode: string | null;
+  readonly linkTarget: string | null;
+}
+
+export interface LayerFiles {
+  readonly items: readonly LayerFile[];
+  readonly next: string | null;
+  readonly totals: {
+    readonly entries: number;
+    readonly files: number;
+    readonly sizeBytes: number;
+    readonly removed: number;
+    readonly matching: number;
+  } | null;
+}
+
+export interface PullHistory {
+  readonly by: 'hour' | 'day';
+  readonly from: string;
+  readonly to: string;
+  readonly total: number;
+  readonly lastAt: string | null;
+  readonly periods: readonly { readonly at: string; readonly pulls: number }[];
+  readonly actors: readonly { readonly actor: string; readonly pulls: number; readonly lastAt: string }[];
+  readonly images: readonly {
+    readonly repository: string;
+    readonly digest: string;
+    readonly pulls: number;
+    readonly lastAt: string;
+  }[];
+}
+
+export interface Repository {
+  readonly repository: string;
+  readonly images: number;
+  readonly tags: number;
+  readonly sizeBytes: number;
+  readonly lastPushedAt: string | null;
+}
+
 export type StationKind = 'commit' | 'build' | 'scan' | 'signatures' | 'verdict' | 'deploy' | 'alerts';
 export type StationState = 'ok' | 'warn' | 'bad' | 'pending' | 'absent';
 
@@ -287,13 +344,8 @@ export interface ImageDetail extends Image {
     readonly sizeBytes: number;
     readonly createdBy: string | null;
   }[];
-  readonly referrers: readonly {
-    readonly digest: string;
-    readonly artifactType: string | null;
-    readonly mediaType?: string;
-    readonly sizeBytes: number;
-    readonly createdAt: string | null;
-  }[];
+  readonly quarantineReasons: readonly Text[];
+  readonly referrers: readonly Referrer[];
   readonly thread: readonly Station[];
 }
 
@@ -352,6 +404,7 @@ export interface Signature {
   readonly signer: string;
   readonly verified: boolean;
   readonly reason: Text | null;
+  readonly bundle?: string | null;
   readonly at: string | null;
 }
 

@@ -14,6 +14,7 @@ import type {
   Policy,
   Project,
   Promotion,
+  Referrer,
   Release,
   Risk,
   Route,
@@ -592,6 +593,28 @@ function thread(
   ];
 }
 
+const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const PREDICATE = 'dev.sigstore.bundle.predicateType';
+
+function referrer(
+  name: string,
+  artifactType: string,
+  sizeBytes: number,
+  annotations: Record<string, string>,
+  referrers: readonly Referrer[] = [],
+): Referrer {
+  return {
+    digest: digest(name),
+    artifactType,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    sizeBytes,
+    createdAt: ago(3 * HOUR),
+    annotations,
+    content: [digest(`${name} content`)],
+    referrers,
+  };
+}
+
 function image(
   project: string,
   name: string,
@@ -633,25 +656,14 @@ function image(
       { digest: digest('layer app'), sizeBytes: 2_310_422, createdBy: 'COPY . /srv/api' },
       { digest: digest('layer user'), sizeBytes: 1551, createdBy: 'RUN useradd --system node' },
     ],
+    quarantineReasons: [],
     referrers: [
-      {
-        digest: digest('sbom'),
-        artifactType: 'application/vnd.cyclonedx+json',
-        sizeBytes: 84_201,
-        createdAt: ago(3 * HOUR),
-      },
-      {
-        digest: digest('bundle'),
-        artifactType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
-        sizeBytes: 4911,
-        createdAt: ago(3 * HOUR),
-      },
-      {
-        digest: digest('provenance'),
-        artifactType: 'application/vnd.in-toto+json',
-        sizeBytes: 7210,
-        createdAt: ago(4 * HOUR),
-      },
+      referrer('sbom', 'application/vnd.cyclonedx+json', 84_201, {}, [
+        referrer('sbom signature', BUNDLE, 4911, { [PREDICATE]: 'https://sigstore.dev/cosign/sign/v1' }),
+      ]),
+      referrer('bundle', BUNDLE, 4911, { [PREDICATE]: 'https://sigstore.dev/cosign/sign/v1' }),
+      referrer('provenance', BUNDLE, 7210, { [PREDICATE]: 'https://slsa.dev/provenance/v1' }),
+      referrer('chart', 'application/vnd.example.notes', 310, {}),
     ],
     thread: thread(name, project, imageDigest, states),
     ...options,
@@ -1410,8 +1422,22 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
         item.quarantine === 'held'
           ? []
           : [
-              { kind: 'provenance', signer: 'darsena-build', verified: true, reason: null, at: ago(4 * HOUR) },
-              { kind: 'image', signer: 'ana@example.org', verified: true, reason: null, at: ago(3 * HOUR) },
+              {
+                kind: 'provenance',
+                signer: 'darsena-build',
+                verified: true,
+                reason: null,
+                at: ago(4 * HOUR),
+                bundle: digest('provenance content'),
+              },
+              {
+                kind: 'image',
+                signer: 'ana@example.org',
+                verified: true,
+                reason: null,
+                at: ago(3 * HOUR),
+                bundle: digest('bundle content'),
+              },
               {
                 kind: 'image',
                 signer: 'unknown key 4c:1f:09',
@@ -1421,6 +1447,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
                   'La clave no está entre las que la política acepta',
                 ),
                 at: ago(3 * HOUR),
+                bundle: digest('sbom signature content'),
               },
             ],
       ]),

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { LayerFile, LayerFiles, PullHistory, Repository } from '../api/types.ts';
 import { createMockData, deployOperation, type MockData } from './mock-data.ts';
 
 /**
@@ -62,6 +63,80 @@ function found<T>(value: T | undefined): T {
   return value;
 }
 
+const LAYER_ENTRIES = 1250;
+const LAYER_PAGE = 100;
+
+/** A layer of made-up files, as the scan tells of one. */
+function mockLayerFiles(query: URLSearchParams): LayerFiles {
+  const match = (query.get('match') ?? '').toLowerCase();
+  const all = Array.from({ length: LAYER_ENTRIES }, (_, index): LayerFile => {
+    const path = `srv/api/node_modules/package-${Math.floor(index / 9)}/file-${index}.js`;
+    return { path, kind: 'file', sizeBytes: (index * 7919) % 90_000, mode: '0644', linkTarget: null };
+  });
+  all[1] = { path: 'usr/bin/su', kind: 'file', sizeBytes: 71_912, mode: '4755', linkTarget: null };
+  all[2] = { path: 'usr/bin/node', kind: 'symlink', sizeBytes: null, mode: '0777', linkTarget: 'nodejs' };
+  all[3] = { path: 'etc/old.conf', kind: 'removed', sizeBytes: null, mode: null, linkTarget: null };
+  all[4] = { path: 'srv/shared', kind: 'directory', sizeBytes: null, mode: '0777', linkTarget: null };
+  const found = all.filter(({ path }) => path.includes(match));
+  if (query.get('order') === 'largest') found.sort((a, b) => (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0));
+  const after = query.get('after');
+  const start = after === null ? 0 : Number(after) + 1;
+  const items = found.slice(start, start + LAYER_PAGE);
+  const sizeBytes = all.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0);
+  return {
+    items,
+    next: start + LAYER_PAGE < found.length ? String(start + LAYER_PAGE - 1) : null,
+    totals:
+      after === null
+        ? { entries: all.length, files: all.length - 3, sizeBytes, removed: 1, matching: found.length }
+        : null,
+  };
+}
+
+function mockPulls(query: URLSearchParams): PullHistory {
+  const by = query.get('by') === 'hour' ? 'hour' : 'day';
+  const width = by === 'hour' ? 3_600_000 : 86_400_000;
+  const count = Number(query.get('count') ?? 30);
+  const last = Math.floor(Date.now() / width) * width;
+  const periods = Array.from({ length: count }, (_, index) => ({
+    at: new Date(last - (count - 1 - index) * width).toISOString(),
+    pulls: Math.round(20 + 18 * Math.sin(index / 2.3)),
+  }));
+  const total = periods.reduce((sum, one) => sum + one.pulls, 0);
+  const lastAt = new Date().toISOString();
+  return {
+    by,
+    from: periods[0]?.at ?? lastAt,
+    to: new Date(last + width).toISOString(),
+    total,
+    lastAt,
+    periods,
+    actors: [
+      { actor: 'agent:vm', pulls: total - 40, lastAt },
+      { actor: 'user:ana', pulls: 40, lastAt },
+    ],
+    images: [],
+  };
+}
+
+function mockRepositories(data: MockData, project: string): readonly Repository[] {
+  const images = data.images.filter((image) => image.project === project);
+  return [...new Set(images.map((image) => image.repository))].map((repository) => {
+    const own = images.filter((image) => image.repository === repository);
+    return {
+      repository,
+      images: own.length,
+      tags: own.reduce((sum, image) => sum + image.tags.length, 0),
+      sizeBytes: own.reduce((sum, image) => sum + image.sizeBytes, 0),
+      lastPushedAt:
+        own
+          .map((image) => image.pushedAt)
+          .toSorted()
+          .at(-1) ?? null,
+    };
+  });
+}
+
 function createRoutes(data: MockData, url: () => string): readonly (readonly [string, RegExp, Handler])[] {
   const list = (items: readonly unknown[]) => ({ items });
   const route = (method: string, path: string, handler: Handler) =>
@@ -115,6 +190,9 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       specVersion: '1.6',
       serialNumber: params[1],
     })),
+    route('GET', '/projects/:p/images/:d/layers/:l/files', ({ query }) => mockLayerFiles(query)),
+    route('GET', '/projects/:p/pulls', ({ query }) => mockPulls(query)),
+    route('GET', '/projects/:p/repositories', ({ params }) => list(mockRepositories(data, params[0] ?? ''))),
     route('GET', '/projects/:p/images/:d/signatures', ({ params }) => list(data.signatures[params[1] ?? ''] ?? [])),
     route('GET', '/projects/:p/verdicts', ({ query }) =>
       list(

@@ -14,8 +14,11 @@ import { useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { Findings } from './findings.tsx';
 import './images.css';
-import { LayerList, SignatureList } from './image-contents.tsx';
 import { ImageVerdicts } from './image-verdicts.tsx';
+import { LayerList } from './layers.tsx';
+import { Pulls } from './pulls.tsx';
+import { ReferrerTree } from './referrers.tsx';
+import { SignatureList } from './signatures.tsx';
 import { words } from './words.ts';
 
 function Configuration({ image }: { image: ImageDetail }) {
@@ -104,14 +107,21 @@ export default function ImagePage() {
                 { id: 'verdicts', label: t('verdicts'), to: `${here}?tab=verdicts` },
                 { id: 'signatures', label: t('signatures'), to: `${here}?tab=signatures` },
                 { id: 'layers', label: t('layers'), to: `${here}?tab=layers` },
+                { id: 'pulls', label: t('pulls'), to: `${here}?tab=pulls` },
               ]}
             />
             {current === 'findings' ? <Findings project={project} digest={digest} /> : null}
             {current === 'verdicts' ? <ImageVerdicts project={project} image={data} /> : null}
-            {current === 'signatures' ? <SignatureList project={project} digest={digest} /> : null}
+            {current === 'signatures' ? (
+              <div className="stack">
+                <ReferrerTree project={project} image={data} />
+                <SignatureList project={project} digest={digest} />
+              </div>
+            ) : null}
+            {current === 'pulls' ? <Pulls project={project} repository={data.repository} digest={digest} /> : null}
             {current === 'layers' ? (
               <div className="columns main-side">
-                <LayerList image={data} />
+                <LayerList project={project} image={data} />
                 <Configuration image={data} />
               </div>
             ) : null}

@@ -7,6 +7,7 @@ import {
   HISTORY_CHARACTERS_MAX,
   HISTORY_LINES_MAX,
   IMAGES_PAGE_MAX,
+  REFERRERS_CONTENT_MAX,
   REFERRERS_DEPTH_MAX,
   REFERRERS_NODES_MAX,
 } from './limits.ts';
@@ -51,6 +52,8 @@ export interface ReferrerNode {
   readonly sizeBytes: number;
   readonly createdAt: string;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Digests of what it carries, such as the bundle of a signature: the name that a signature has in its verdict. */
+  readonly content: readonly Digest[];
   readonly referrers: readonly ReferrerNode[];
 }
 
@@ -404,6 +407,11 @@ async function referrersOf(
     .limit(bounds.left)
     .execute();
   bounds.left -= rows.length;
+  const content = await carriedBy(
+    registry,
+    repository,
+    rows.map((row) => row.digest),
+  );
   const nodes: ReferrerNode[] = [];
   for (const row of rows) {
     const below = { depth: bounds.depth + 1, left: bounds.left };
@@ -416,10 +424,35 @@ async function referrersOf(
       sizeBytes: Number(row.size_bytes),
       createdAt: row.pushed_at,
       annotations: JSON.parse(row.annotations) as Record<string, string>,
+      content: content.get(row.digest) ?? [],
       referrers,
     });
   }
   return nodes;
+}
+
+/** Layers of some artifacts of a repository, by the artifact. */
+async function carriedBy(
+  registry: Registry,
+  repository: string,
+  digests: readonly string[],
+): Promise<Map<string, Digest[]>> {
+  const carried = new Map<string, Digest[]>();
+  if (digests.length === 0) return carried;
+  const rows = await registry.db
+    .selectFrom('registry_repositories as r')
+    .innerJoin('registry_manifest_content as c', 'c.repository_id', 'r.id')
+    .select(['c.manifest_digest', 'c.content_digest'])
+    .where('r.name', '=', repository)
+    .where('c.manifest_digest', 'in', digests)
+    .where('c.role', '=', 'layer')
+    .orderBy('c.content_digest')
+    .limit(REFERRERS_CONTENT_MAX)
+    .execute();
+  for (const row of rows) {
+    carried.set(row.manifest_digest, [...(carried.get(row.manifest_digest) ?? []), row.content_digest as Digest]);
+  }
+  return carried;
 }
 
 /** The config of an image in short; null when it is too large or not JSON, which the scan reports in detail. */

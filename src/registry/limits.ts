@@ -66,6 +66,8 @@ export const REMOTE_REDIRECTS_MAX = 3;
 export const REMOTE_IDLE_MS = 60_000;
 /** Nodes of a referrers tree in one answer; an image has a handful of signatures, SBOMs and attestations. */
 export const REFERRERS_NODES_MAX = 500;
+/** Contents named of all artifacts of one level of such a tree; a signature carries one. */
+export const REFERRERS_CONTENT_MAX = 1000;
 /** Lines of an image's history shown, and characters of each: more says nothing to a reader. */
 export const HISTORY_LINES_MAX = 300;
 export const HISTORY_CHARACTERS_MAX = 1000;

@@ -1,0 +1,114 @@
+import { useQuery } from '@tanstack/react-query';
+import { queries } from '../api/queries.ts';
+import type { ImageDetail, Referrer, Signature } from '../api/types.ts';
+import { shortDigest, useFormats } from '../shell/format.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { Chip, StateBadge } from '../shell/parts/badge.tsx';
+import { Copyable } from '../shell/parts/controls.tsx';
+import { EmptyState, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { contentWords } from './content-words.ts';
+
+type ArtifactWord = keyof typeof contentWords.en;
+
+/** What an attached artifact is, by what it states (in-toto predicate) and else by its media type. */
+const PREDICATES: readonly (readonly [RegExp, ArtifactWord])[] = [
+  [/cosign\/sign\//, 'artifactSignature'],
+  [/slsa\.dev\/provenance/, 'artifactProvenance'],
+  [/cyclonedx|spdx/i, 'artifactSbom'],
+  [/scan|vuln/i, 'artifactScan'],
+  [/approval/i, 'artifactApproval'],
+  [/verdict|vsa|verification/i, 'artifactVerdict'],
+  [/notary\.signature|notation/i, 'artifactSignature'],
+  [/cosign\.simplesigning|sigstore/i, 'artifactSignature'],
+  [/in-toto/i, 'artifactAttestation'],
+];
+
+const PREDICATE_KEY = /predicatetype$/i;
+
+function predicateOf(referrer: Referrer): string | null {
+  return Object.entries(referrer.annotations).find(([name]) => PREDICATE_KEY.test(name))?.[1] ?? null;
+}
+
+function artifactWord(referrer: Referrer): ArtifactWord | null {
+  const texts = [predicateOf(referrer), referrer.artifactType, referrer.mediaType];
+  for (const text of texts) {
+    const found = text === null ? undefined : PREDICATES.find(([pattern]) => pattern.test(text))?.[1];
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+/** Whether an artifact is a signed statement that the platform has judged, and what it said. */
+function verdictOn(referrer: Referrer, signatures: readonly Signature[]): Signature | null {
+  return signatures.find(({ bundle }) => typeof bundle === 'string' && referrer.content.includes(bundle)) ?? null;
+}
+
+function TrustMark({ signature }: { signature: Signature }) {
+  const t = useWords(contentWords);
+  const text = useText();
+  return (
+    <span className="chips">
+      <StateBadge tone={signature.verified ? 'ok' : 'bad'}>
+        {signature.verified ? t('trusted') : t('notTrusted')}
+      </StateBadge>
+      {signature.signer === '' ? null : <span className="mono">{signature.signer}</span>}
+      {signature.reason === null ? null : <span>{text(signature.reason)}</span>}
+    </span>
+  );
+}
+
+function Node({ referrer, signatures }: { referrer: Referrer; signatures: readonly Signature[] }) {
+  const t = useWords(contentWords);
+  const formats = useFormats();
+  const word = artifactWord(referrer);
+  const signature = verdictOn(referrer, signatures);
+  const type = referrer.artifactType ?? referrer.mediaType;
+  return (
+    <li>
+      <div className="referrer">
+        <span className="referrer-name" title={predicateOf(referrer) ?? type}>
+          <strong>{word === null ? t('artifactOther') : t(word)}</strong>
+          {word === null ? <Chip mono>{type}</Chip> : null}
+        </span>
+        {signature === null ? null : <TrustMark signature={signature} />}
+        <span className="referrer-facts">
+          <Copyable value={referrer.digest}>{shortDigest(referrer.digest)}</Copyable>
+          <span>{formats.bytes(referrer.sizeBytes)}</span>
+          {referrer.createdAt === null ? null : <When at={referrer.createdAt} />}
+        </span>
+      </div>
+      {referrer.referrers.length === 0 ? null : <Nodes referrers={referrer.referrers} signatures={signatures} />}
+    </li>
+  );
+}
+
+function Nodes({ referrers, signatures }: { referrers: readonly Referrer[]; signatures: readonly Signature[] }) {
+  return (
+    <ul className="referrers">
+      {referrers.map((referrer) => (
+        <Node key={referrer.digest} referrer={referrer} signatures={signatures} />
+      ))}
+    </ul>
+  );
+}
+
+/** Digests are all an image has for a name here: what hangs on it, what hangs on that, and who stands behind it. */
+export function ReferrerTree({ project, image }: { project: string; image: ImageDetail }) {
+  const t = useWords(contentWords);
+  const signatures = useQuery(queries.signatures(project, image.digest));
+  return (
+    <Panel title={t('attached')} count={image.referrers.length}>
+      <Loaded query={signatures}>
+        {(known) =>
+          image.referrers.length === 0 ? (
+            <EmptyState title={t('nothingAttached')} command={`darsena trust sign ${image.repository}@${image.digest}`}>
+              {t('nothingAttachedText')}
+            </EmptyState>
+          ) : (
+            <Nodes referrers={image.referrers} signatures={known} />
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+}
