@@ -24,6 +24,7 @@ export const contentWords = defineWords(
     layerEmpty: 'This layer adds no file',
     noFileMatches: 'No path matches the filter',
     moreFiles: 'Show more ({left} left)',
+    scanAgain: 'Scan again',
     attached: 'Attached to this digest',
     nothingAttached: 'Nothing is attached to this digest',
     nothingAttachedText:
@@ -74,6 +75,7 @@ export const contentWords = defineWords(
     layerEmpty: 'Esta capa no añade archivos',
     noFileMatches: 'Ninguna ruta coincide con el filtro',
     moreFiles: 'Mostrar más (quedan {left})',
+    scanAgain: 'Escanear de nuevo',
     attached: 'Adjunto a este digest',
     nothingAttached: 'No hay nada adjunto a este digest',
     nothingAttachedText:

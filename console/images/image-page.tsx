@@ -18,7 +18,7 @@ import { ImageVerdicts } from './image-verdicts.tsx';
 import { LayerList } from './layers.tsx';
 import { Pulls } from './pulls.tsx';
 import { ReferrerTree } from './referrers.tsx';
-import { SignatureList } from './signatures.tsx';
+import { OtherSignatures } from './signatures.tsx';
 import { words } from './words.ts';
 
 function Configuration({ image }: { image: ImageDetail }) {
@@ -115,7 +115,7 @@ export default function ImagePage() {
             {current === 'signatures' ? (
               <div className="stack">
                 <ReferrerTree project={project} image={data} />
-                <SignatureList project={project} digest={digest} />
+                <OtherSignatures project={project} image={data} />
               </div>
             ) : null}
             {current === 'pulls' ? <Pulls project={project} repository={data.repository} digest={digest} /> : null}

@@ -1,14 +1,17 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useDeferredValue, useState } from 'react';
+import { ApiFailure, api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import type { ImageDetail, LayerFile } from '../api/types.ts';
+import { addresses } from '../shell/addresses.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
 import { LevelBadge } from '../shell/parts/badge.tsx';
 import { Button, Copyable, FilterBox, Select } from '../shell/parts/controls.tsx';
 import { EmptyState, Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
-import { useSearchParam } from '../shell/router.tsx';
+import { useNavigate, useSearchParam } from '../shell/router.tsx';
+import { hasRole, useMe } from '../shell/session.ts';
 import { contentWords } from './content-words.ts';
 
 type Layer = ImageDetail['layersList'][number];
@@ -68,6 +71,34 @@ function FileTable({ files }: { files: readonly LayerFile[] }) {
   return <Table label={t('files')} columns={columns} rows={files} keyOf={(file) => `${file.kind} ${file.path}`} />;
 }
 
+function isUnread(error: unknown): boolean {
+  return error instanceof ApiFailure && error.problem.code === 'scan.layer-unread';
+}
+
+/** The way out of a layer that the scan has not kept: the operation shows when it has. */
+function ScanAgain({ project, digest }: { project: string; digest: string }) {
+  const t = useWords(contentWords);
+  const me = useMe();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const scan = useMutation({
+    mutationFn: () => api.post<{ operation: string }>(apiPath(['projects', project, 'images', digest, 'rescan'])),
+    onSuccess: ({ operation }) => {
+      client.removeQueries({ queryKey: ['layer-files'] });
+      navigate(addresses.operation(operation));
+    },
+  });
+  if (!hasRole(me, ['admin', 'developer'], project)) return null;
+  return (
+    <div className="panel-foot">
+      {scan.error === null ? null : <Failure error={scan.error} />}
+      <Button busy={scan.isPending} onClick={() => scan.mutate()}>
+        {t('scanAgain')}
+      </Button>
+    </div>
+  );
+}
+
 function LayerFiles({ project, digest, layer }: { project: string; digest: string; layer: Layer }) {
   const t = useWords(contentWords);
   const formats = useFormats();
@@ -124,6 +155,7 @@ function LayerFiles({ project, digest, layer }: { project: string; digest: strin
           );
         }}
       </Loaded>
+      {isUnread(files.error) ? <ScanAgain project={project} digest={digest} /> : null}
     </Panel>
   );
 }

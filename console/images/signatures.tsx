@@ -1,12 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
-import type { Signature } from '../api/types.ts';
-import { shortDigest } from '../shell/format.ts';
+import type { ImageDetail, Referrer, Signature } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
-import { EmptyState, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { words } from './words.ts';
+
+function isShown(signature: Signature, referrers: readonly Referrer[]): boolean {
+  const { bundle } = signature;
+  if (typeof bundle !== 'string') return false;
+  return referrers.some((one) => one.content.includes(bundle) || isShown(signature, one.referrers));
+}
 
 const USE_WORDS = {
   image: 'useImage',
@@ -18,16 +23,17 @@ const USE_WORDS = {
 } as const;
 
 /** What a signature speaks for: the image itself or a statement about it. */
-export function SignedUse({ use }: { use: string }) {
+function SignedUse({ use }: { use: string }) {
   const t = useWords(words);
   const known = Object.entries(USE_WORDS).find(([name]) => name === use)?.[1];
   return <Chip>{known === undefined ? use : t(known)}</Chip>;
 }
 
-export function SignatureList({ project, digest }: { project: string; digest: string }) {
+/** Signatures that no attached artifact carries: those of other formats, and what could not be read. */
+export function OtherSignatures({ project, image }: { project: string; image: ImageDetail }) {
   const t = useWords(words);
   const text = useText();
-  const signatures = useQuery(queries.signatures(project, digest));
+  const signatures = useQuery(queries.signatures(project, image.digest));
   const columns: readonly Column<Signature>[] = [
     { id: 'kind', label: t('kind'), cell: (signature) => <SignedUse use={signature.kind} /> },
     { id: 'signer', label: t('signer'), cell: (signature) => <span className="mono">{signature.signer}</span> },
@@ -52,22 +58,21 @@ export function SignatureList({ project, digest }: { project: string; digest: st
     },
   ];
   return (
-    <Panel flush>
-      <Loaded query={signatures}>
-        {(items) => (
-          <Table
-            label={t('signatures')}
-            columns={columns}
-            rows={items}
-            keyOf={(signature) => `${signature.kind}-${signature.signer}-${signature.at}`}
-            empty={
-              <EmptyState title={t('unsignedTitle')} command={`darsena trust verify ${project}@${shortDigest(digest)}`}>
-                {t('unsignedText')}
-              </EmptyState>
-            }
-          />
-        )}
-      </Loaded>
-    </Panel>
+    <Loaded query={signatures}>
+      {(items) => {
+        const others = items.filter((signature) => !isShown(signature, image.referrers));
+        if (others.length === 0) return null;
+        return (
+          <Panel title={t('otherSignatures')} count={others.length} flush>
+            <Table
+              label={t('otherSignatures')}
+              columns={columns}
+              rows={others}
+              keyOf={(signature) => `${signature.kind}-${signature.signer}-${signature.at}-${signature.bundle ?? ''}`}
+            />
+          </Panel>
+        );
+      }}
+    </Loaded>
   );
 }

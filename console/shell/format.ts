@@ -12,11 +12,13 @@ export function formatBytes(language: Language, bytes: number): string {
     value /= 1000;
     unit += 1;
   }
+  // English writes "819 byte" where every other unit has its symbol.
+  if (unit === 0) return `${new Intl.NumberFormat(language).format(bytes)} B`;
   return new Intl.NumberFormat(language, {
     style: 'unit',
     unit: BYTE_UNITS[unit] ?? 'byte',
     unitDisplay: 'short',
-    maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0,
+    maximumFractionDigits: value < 10 ? 1 : 0,
   }).format(value);
 }
 
