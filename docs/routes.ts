@@ -255,8 +255,16 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     es: 'confiar en una clave pública: nombre, usos, repositorios',
   },
   'POST /api/v1/trust/keys/:name/revoke': {
-    en: 'believe a key no longer',
-    es: 'dejar de confiar en una clave',
+    en: 'believe a key no longer; with `since`, what is proven to be older still counts',
+    es: 'dejar de confiar en una clave; con `since`, lo probado anterior sigue contando',
+  },
+  'GET /api/v1/trust/policy': {
+    en: 'the trust policy that stands, or one of its versions (`version`): document, signatures of administrators, who set it',
+    es: 'la política de confianza vigente o una de sus versiones (`version`): documento, firmas de quienes administran, quién la fijó',
+  },
+  'PUT /api/v1/trust/policy': {
+    en: 'put a trust policy in place of the one that stands: document, expected version, signatures',
+    es: 'poner una política de confianza en lugar de la vigente: documento, versión esperada, firmas',
   },
   'GET /api/v1/users': {
     en: 'people and their roles',

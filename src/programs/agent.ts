@@ -18,6 +18,7 @@ import { Builder, builderKey } from './agent/builder.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
 import { requireAllowed } from './agent/host-limits.ts';
+import { HostTrust } from './agent/host-trust.ts';
 import { hostIdentity } from './agent/join.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
@@ -35,6 +36,8 @@ const STATUS_GATHER_MS = 20;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
+/** Whom this host believes: pinned, not a cache. */
+const TRUST_FILE = 'trust-policy.json';
 
 /** What the agent keeps of control's word, so that this host goes on as it should while control is away. */
 interface KeptWanted extends StartEvidence {
@@ -68,11 +71,16 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     }),
   );
   const verdictKeys = [readPublicKey(identity.verdictKeyPem, 'control')];
+  const trust = await HostTrust.open(join(files.agent.folder, TRUST_FILE), {
+    host,
+    builderKeyPem: signer.publicKeyPem,
+    verdictKeyPem: identity.verdictKeyPem,
+  });
   const gate = new HostStartGate({
     clock,
     log,
     verdictKeyPem: identity.verdictKeyPem,
-    builderKeyPem: signer.publicKeyPem,
+    trust: () => trust.policy,
   });
   const builder = new Builder({ instance, host, clock, caPem: identity.ca, key: signer });
 
@@ -84,6 +92,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const firstToken = Promise.withResolvers<void>();
   let registryToken = '';
   let revision = 0;
+  /** Why the last trust policy was not followed: said once, not with every wanted state. */
+  let trustRefused = '';
   const statuses = new Map<string, WorkloadStatus>();
   let statusScheduled = false;
 
@@ -187,8 +197,9 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         registryToken = message.token;
         return;
       case 'wanted': {
-        const { record, verdicts, bundles } = message;
-        const kept: KeptWanted = { record, verdicts, bundles };
+        await followTrust(message.trust);
+        const { record, verdicts, signatures } = message;
+        const kept: KeptWanted = { record, verdicts, signatures };
         follow(kept);
         await writeFileAtomic(join(files.agent.folder, CACHE_FILE), JSON.stringify(kept), { mode: 0o600 });
         return;
@@ -222,6 +233,22 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     gate.setEvidence(kept);
     edge.setRoutes(wanted.routes);
     reconciler.setWanted(wanted);
+  }
+
+  /** A trust policy that may not be followed leaves the pinned one standing; what is wanted is judged by that one. */
+  async function followTrust(record: SignedRecord): Promise<void> {
+    try {
+      await requireAllowed('trust', files.agent.hostLimits);
+      await trust.follow(record);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      const why = whyRefused(error);
+      if (why.en === trustRefused) return;
+      trustRefused = why.en;
+      log.warn({ err: error.message }, 'a trust policy of control was not followed');
+      const body = { why: { en: why.en, es: why.es } };
+      link.send({ type: 'fact', kind: 'trust.policy-refused', subject: host, project: null, digest: null, body });
+    }
   }
 
   /** Goes on with what control said last, while control is away. */

@@ -483,7 +483,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   async function greet(host: string): Promise<void> {
     hosts.send(host, { type: 'welcome', host, registryToken: await hostToken(host) });
     hosts.send(host, { type: 'edge-certificate', certificate: keys.published });
-    hosts.send(host, await wantedMessage({ admit, deployments, pipeline, signatures, key: verdictKey, log }));
+    hosts.send(host, await wantedMessage({ admit, deployments, pipeline, signatures, trust, key: verdictKey, log }));
   }
 
   async function renewHostTokens(): Promise<void> {
@@ -496,7 +496,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   async function tellHosts(): Promise<void> {
     telling = telling.then(async () => {
       if (hosts.views().every((view) => view.state !== 'connected')) return;
-      hosts.broadcast(await wantedMessage({ admit, deployments, pipeline, signatures, key: verdictKey, log }));
+      hosts.broadcast(await wantedMessage({ admit, deployments, pipeline, signatures, trust, key: verdictKey, log }));
     });
     await telling;
   }

@@ -1,7 +1,10 @@
-import { parseReference, projectOf } from '../oci/index.ts';
+import { readFile } from 'node:fs/promises';
+import { type Digest, parseReference, projectOf } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
 import { trustFault } from './errors.ts';
+import { addPolicyCommands } from './policy-commands.ts';
 import type { SignatureView } from './routes.ts';
+import type { DemandVerdict } from './verify.ts';
 
 interface KeyRow {
   readonly id: string;
@@ -40,6 +43,49 @@ export function trustCommands(cli: CliProgram): void {
       listKeys(cli, items);
     });
   noun
+    .command('add')
+    .argument('<name>')
+    .argument('<file>', cli.t({ en: 'public key in PEM', es: 'clave pública en PEM' }))
+    .option('--use <uses...>', cli.t({ en: 'what it may sign', es: 'qué puede firmar' }), ['image'])
+    .option('--repository <patterns...>', cli.t({ en: 'where', es: 'dónde' }), ['**'])
+    .option('--from <time>', cli.t({ en: 'RFC 3339', es: 'RFC 3339' }))
+    .option('--until <time>', cli.t({ en: 'RFC 3339', es: 'RFC 3339' }))
+    .description(cli.t({ en: 'believe a public key', es: 'confiar en una clave pública' }))
+    .action(
+      async (
+        name: string,
+        file: string,
+        given: { use: string[]; repository: string[]; from?: string; until?: string },
+      ) => {
+        const row = await cli.api.post<KeyRow>('/trust/keys', {
+          ...{ name, uses: given.use, repositories: given.repository, publicKeyPem: await readText(file) },
+          ...{ validFrom: given.from ?? null, validUntil: given.until ?? null },
+        });
+        if (cli.output.json) cli.print.json(row);
+        else
+          cli.print.line({
+            en: `${name} is believed (${row.algorithm})`,
+            es: `se confía en ${name} (${row.algorithm})`,
+          });
+      },
+    );
+  noun
+    .command('revoke')
+    .argument('<name>')
+    .option(
+      '--since <time>',
+      cli.t({
+        en: 'RFC 3339: what a log or time stamp proves to be older still counts',
+        es: 'RFC 3339: lo que un registro o sello prueba anterior sigue contando',
+      }),
+    )
+    .description(cli.t({ en: 'believe a key no longer', es: 'dejar de confiar en una clave' }))
+    .action(async (name: string, options: { since?: string }) => {
+      await cli.api.post(`/trust/keys/${encodeURIComponent(name)}/revoke`, { since: options.since ?? null });
+      cli.print.line({ en: `${name} is believed no longer`, es: `ya no se confía en ${name}` });
+    });
+  addPolicyCommands(noun, cli);
+  noun
     .command('verify')
     .argument('<image>', cli.t({ en: 'PROJECT/IMAGE@DIGEST', es: 'PROYECTO/IMAGEN@DIGEST' }))
     .description(
@@ -51,19 +97,123 @@ export function trustCommands(cli: CliProgram): void {
     .action(async (image: string) => {
       const { repository, digest } = parseReference(image);
       if (digest === null) throw trustFault('trust.digest-needed', { image });
-      const path = `/projects/${encodeURIComponent(projectOf(repository))}/images/${encodeURIComponent(digest)}/signatures`;
-      const { items } = await cli.api.get<{ items: SignatureView[] }>(path);
-      const wanted = items.filter((item) => item.repository.endsWith(`/${repository}`));
-      if (cli.output.json) cli.print.json({ items: wanted });
-      else showSignatures(cli, `${repository}@${digest}`, wanted);
-      if (!wanted.some((one) => one.verified && one.kind === 'image')) {
+      const { items, demands } = await readSignatures(cli, repository, digest);
+      if (cli.output.json) cli.print.json({ items, demands });
+      else showSignatures(cli, `${repository}@${digest}`, items);
+      if (!demands.some((demand) => demand.use === 'image' && demand.met)) {
         cli.print.line({
-          en: 'no trusted signature stands for this image',
-          es: 'ninguna firma de confianza responde por esta imagen',
+          en: 'the signatures that are wanted do not stand for this image',
+          es: 'esta imagen no lleva las firmas que se piden',
         });
         cli.exit(4);
       }
     });
+  noun
+    .command('explain')
+    .argument('<image>', cli.t({ en: 'PROJECT/IMAGE:TAG or @DIGEST', es: 'PROYECTO/IMAGEN:ETIQUETA o @DIGEST' }))
+    .description(
+      cli.t({
+        en: 'go through all signatures of an image: who, by what, when, and why one does not count',
+        es: 'recorrer todas las firmas de una imagen: quién, con qué, cuándo y por qué alguna no cuenta',
+      }),
+    )
+    .action(async (image: string) => {
+      const { repository, digest } = await resolveImage(cli, image);
+      const { items, demands } = await readSignatures(cli, repository, digest);
+      if (cli.output.json) cli.print.json({ repository, digest, items, demands });
+      else explain(cli, `${repository}@${digest}`, items, demands);
+      if (demands.some((demand) => demand.use === 'image' && !demand.met)) cli.exit(4);
+    });
+}
+
+type DemandView = DemandVerdict & { readonly repository: string };
+
+/** Signatures and demands of one repository. */
+async function readSignatures(
+  cli: CliProgram,
+  repository: string,
+  digest: string,
+): Promise<{ items: SignatureView[]; demands: DemandView[] }> {
+  const path = `/projects/${encodeURIComponent(projectOf(repository))}/images/${encodeURIComponent(digest)}/signatures`;
+  const found = await cli.api.get<{ items: SignatureView[]; demands: DemandView[] }>(path);
+  const here = (one: { readonly repository: string }): boolean => one.repository.endsWith(`/${repository}`);
+  return { items: found.items.filter(here), demands: found.demands.filter(here) };
+}
+
+/** The digest that a person means by a tag, as the platform's registry has it now. @throws Fault trust.image-unknown */
+export async function resolveImage(cli: CliProgram, image: string): Promise<{ repository: string; digest: Digest }> {
+  const { repository, digest, tag } = parseReference(image);
+  if (digest !== null) return { repository, digest };
+  const path = `/projects/${encodeURIComponent(projectOf(repository))}/images`;
+  const { items } = await cli.api.get<{ items: { repository: string; digest: Digest; tags: string[] }[] }>(path);
+  const found = items.find((one) => one.repository === repository && one.tags.includes(tag ?? 'latest'));
+  if (found === undefined) throw trustFault('trust.image-unknown', { image });
+  return { repository, digest: found.digest };
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw trustFault('trust.file-unreadable', { file, reason: (error as Error).message }, { cause: error });
+  }
+}
+
+const FORMAT: Readonly<Record<string, Text>> = {
+  bundle: { en: 'Sigstore bundle', es: 'paquete Sigstore' },
+  cosign: { en: 'cosign 2 layout', es: 'formato de cosign 2' },
+  notation: { en: 'Notation', es: 'Notation' },
+};
+
+/** Each signature with all that is known about it, then what the policy makes of them together. */
+function explain(
+  cli: CliProgram,
+  image: string,
+  items: readonly SignatureView[],
+  demands: readonly DemandView[],
+): void {
+  cli.print.line(cli.print.colour('strong', image));
+  if (items.length === 0) cli.print.line({ en: '  it carries no signature', es: '  no lleva ninguna firma' });
+  for (const [index, one] of items.entries()) {
+    const format = one.format === null ? '' : cli.t(FORMAT[one.format] ?? { en: one.format, es: one.format });
+    const what = one.verified ? cli.t(USE[one.kind] ?? { en: one.kind, es: one.kind }) : '';
+    cli.print.line(`${index + 1}. ${[what, format, one.bundle?.slice(0, 19)].filter(Boolean).join(', ')}`);
+    if (one.identity !== null) {
+      const { identity, signer } = one;
+      const who =
+        identity.kind === 'key' ? `key ${identity.keyId.slice(0, 16)}` : `${identity.subject} (${identity.issuer})`;
+      cli.print.line({ en: `   signed by ${signer}: ${who}`, es: `   firma ${signer}: ${who}` });
+    }
+    for (const time of one.times) {
+      const source =
+        time.source === 'log'
+          ? { en: 'transparency log', es: 'registro de transparencia' }
+          : { en: 'time stamp', es: 'sello de tiempo' };
+      cli.print.line(`   ${time.at.slice(0, 19)}Z: ${cli.t(source)} ${time.name.split(' ')[0]}`);
+    }
+    if (one.verified && one.times.length === 0) {
+      cli.print.line({
+        en: '   no trusted time: judged by today’s keys',
+        es: '   sin hora fiable: se juzga con las claves de hoy',
+      });
+    }
+    const outcome: Text = one.verified
+      ? { en: '   counts', es: '   cuenta' }
+      : { en: `   does not count: ${one.reason?.en}`, es: `   no cuenta: ${one.reason?.es}` };
+    cli.print.line(cli.print.colour(one.verified ? 'good' : 'warn', cli.t(outcome)));
+  }
+  for (const { use, count, of, signers, met } of demands) {
+    if (use === 'provenance' && of === null && !met) continue; // nobody asked for it by name
+    const wanted =
+      of === null ? cli.t({ en: 'any trusted signer', es: 'cualquier firmante de confianza' }) : of.join(', ');
+    const seen = signers.length === 0 ? cli.t({ en: 'nobody', es: 'nadie' }) : signers.join(', ');
+    const name = cli.t(USE[use] ?? { en: use, es: use });
+    const line: Text = {
+      en: `${name}: ${count} of ${wanted} wanted, signed by ${seen}`,
+      es: `${name}: se piden ${count} de ${wanted}; firmó ${seen}`,
+    };
+    cli.print.line(cli.print.colour(met ? 'good' : 'bad', cli.t(line)));
+  }
 }
 
 function listKeys(cli: CliProgram, keys: readonly KeyRow[]): void {

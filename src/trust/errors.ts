@@ -87,6 +87,60 @@ export const trustFault = defineFaults({
       remedy: 'ver los digests: darsena image list',
     },
   },
+  'trust.policy-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the trust policy cannot be used',
+      why: '{mistakes}',
+      remedy: 'correct the document and check it: darsena trust policy check FILE',
+    },
+    es: {
+      what: 'la política de confianza no sirve',
+      why: '{mistakes}',
+      remedy: 'corregir el documento y comprobarlo: darsena trust policy check ARCHIVO',
+    },
+  },
+  'trust.file-unreadable': {
+    kind: 'invalid',
+    en: { what: '{file} cannot be read', why: '{reason}' },
+    es: { what: 'no se puede leer {file}', why: '{reason}' },
+  },
+  'trust.image-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no image {image}', remedy: 'see the images there are: darsena image list' },
+    es: { what: 'no hay ninguna imagen {image}', remedy: 'ver las imágenes que hay: darsena image list' },
+  },
+  'trust.policy-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no version {version} of the trust policy', remedy: 'darsena trust policy show' },
+    es: { what: 'no hay versión {version} de la política de confianza', remedy: 'darsena trust policy show' },
+  },
+  'trust.policy-changed': {
+    kind: 'conflict',
+    en: {
+      what: 'the trust policy has changed in the meantime',
+      why: 'version {expected} was expected, version {version} stands',
+      remedy: 'read the policy that stands and apply the change to it: darsena trust policy show',
+    },
+    es: {
+      what: 'la política de confianza ha cambiado entretanto',
+      why: 'se esperaba la versión {expected}, rige la versión {version}',
+      remedy: 'leer la política vigente y aplicar en ella el cambio: darsena trust policy show',
+    },
+  },
+  'trust.policy-unsigned': {
+    kind: 'refused',
+    en: {
+      what: 'the trust policy is not followed',
+      why: 'the administrators named by the policy that stands must sign a change: {count} wanted, {seen} did',
+      remedy: 'let them sign it: darsena trust policy sign FILE --key KEY',
+    },
+    es: {
+      what: 'no se sigue la política de confianza',
+      why: 'un cambio lo firman quienes administran según la política vigente: se piden {count} y firmaron {seen}',
+      remedy: 'que lo firmen: darsena trust policy sign ARCHIVO --key CLAVE',
+    },
+  },
   'trust.identity-pattern': {
     kind: 'invalid',
     en: {

@@ -1,8 +1,20 @@
 export { attest, signImage } from './attest.ts';
 export { trustCommands } from './commands.ts';
-export { COSIGN_SIGNATURE_ANNOTATION, cosignSignatureTag, type SimpleSigning } from './cosign.ts';
+export {
+  COSIGN_SIGNATURE_ANNOTATION,
+  cosignSignatureTag,
+  SIMPLE_SIGNING_MEDIA_TYPE,
+  type SimpleSigning,
+} from './cosign.ts';
 export type { SerializedEnvelope } from './dsse.ts';
 export { trustFault } from './errors.ts';
+export {
+  checkSuccessor,
+  compileHostPolicy,
+  HOST_POLICY_TYPE,
+  type HostPolicy,
+  TRUST_DOCUMENT_TYPE,
+} from './host-policy.ts';
 export {
   generateSigningKey,
   keyHint,
@@ -12,8 +24,17 @@ export {
   type SealedKey,
   type SigningKey,
 } from './key.ts';
+export { BUNDLE_COUNT_MAX, BUNDLE_TOTAL_BYTES_MAX, NOTATION_BYTES_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
 export { trustMigrations } from './migrations.ts';
+export { NOTATION_ARTIFACT_TYPE, NOTATION_MEDIA_TYPES, type NotationSignature } from './notation.ts';
 export { defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy } from './policy.ts';
+export {
+  checkTrustDocument,
+  compileDocument,
+  type RootCache,
+  readTrustDocument,
+  type TrustDocument,
+} from './policy-document.ts';
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
 export { bundleLayer, type Referrer, toReferrer } from './referrer.ts';
 export { registerTrustRoutes, type SignatureView } from './routes.ts';
@@ -23,6 +44,13 @@ export { readTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts';
 export { type BundleProof, type TrustedTime, verifyByCertificate, verifyByKey } from './sigstore/verify.ts';
 export { fullRepository, type ImageSubject, PREDICATE_TYPE, type SignatureUse } from './statement.ts';
 export type { KeyRecord, TrustTables } from './store.ts';
+export {
+  NO_SIGNATURES,
+  type PackedSignatures,
+  packSignatures,
+  type StoredSignatures,
+  unpackSignatures,
+} from './stored.ts';
 export { type Attestation, type KeyView, type SignatureStore, Trust, type TrustOptions } from './trust.ts';
 export {
   type AcceptedSignature,

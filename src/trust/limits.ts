@@ -57,3 +57,6 @@ export const SIMPLE_SIGNING_BYTES_MAX = 64 * 1024;
 
 /** Bytes of a Notation signature: payload, chain and time stamp of an honest one are some 10 kB. */
 export const NOTATION_BYTES_MAX = 256 * 1024;
+
+/** Bytes of a trust policy: with the public trusted root inside it is some 12 kB. */
+export const POLICY_BYTES_MAX = 1024 * 1024;

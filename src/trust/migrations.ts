@@ -17,4 +17,19 @@ export const trustMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0002-trust-policies',
+    async up(db) {
+      await db.schema
+        .createTable('trust_policies')
+        .addColumn('version', 'integer', (column) => column.primaryKey())
+        .addColumn('document', 'text', (column) => column.notNull())
+        .addColumn('signatures', 'text', (column) => column.notNull())
+        .addColumn('actor', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema.alterTable('trust_keys').addColumn('valid_from', 'text').execute();
+      await db.schema.alterTable('trust_keys').addColumn('valid_until', 'text').execute();
+    },
+  },
 ];

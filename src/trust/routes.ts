@@ -3,10 +3,17 @@ import type { ApiApp } from '../access/index.ts';
 import { parseDigest } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
 import { readPublicKey } from './key.ts';
+import type { TrustedTime } from './sigstore/verify.ts';
 import { SIGNATURE_USES, type SignatureUse } from './statement.ts';
 import type { KeyView, Trust } from './trust.ts';
 import type { AcceptedSignature, SignatureVerdict } from './verify.ts';
 
+const instant = z.iso.datetime({ offset: true });
+const signedRecord = z.object({
+  payloadType: z.string().max(200),
+  payload: z.string().max(4_000_000),
+  signatures: z.array(z.object({ keyid: z.string().max(200), sig: z.string().max(4096) })).max(16),
+});
 /** `release`, or `builder:host1` for the key of a host. */
 const keyName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}$/);
 
@@ -30,6 +37,8 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
         uses: z.array(z.enum(SIGNATURE_USES)).min(1),
         repositories: z.array(z.string().min(1).max(300)).min(1).max(100),
         publicKeyPem: z.string().min(1).max(4096),
+        validFrom: instant.nullish(),
+        validUntil: instant.nullish(),
       }),
     },
     handler: async (request, reply) => {
@@ -41,10 +50,44 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
     method: 'POST',
     url: '/api/v1/trust/keys/:name/revoke',
     config: { action: 'platform.admin' },
-    schema: { tags: ['trust'], summary: 'Stop believing a key', params: z.object({ name: keyName }) },
+    schema: {
+      tags: ['trust'],
+      summary: 'Stop believing a key; since a time, or for all it ever signed',
+      params: z.object({ name: keyName }),
+      body: z.object({ since: instant.nullish() }).nullish(),
+    },
     handler: async (request) => {
-      await trust.revokeKey(request.params.name, request.principal.actor);
+      await trust.revokeKey(request.params.name, request.principal.actor, request.body?.since ?? null);
       return { name: request.params.name };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/trust/policy',
+    config: { action: 'any' }, // names and public keys: whoever signs or checks needs to know who counts
+    schema: {
+      tags: ['trust'],
+      summary: 'The trust policy that stands, or one of its versions',
+      querystring: z.object({ version: z.coerce.number().int().min(0).optional() }),
+    },
+    handler: async (request) => trust.policyDocument(request.query.version),
+  });
+  app.route({
+    method: 'PUT',
+    url: '/api/v1/trust/policy',
+    config: { action: 'platform.admin' },
+    schema: {
+      tags: ['trust'],
+      summary: 'Put a trust policy in place of the one that stands',
+      body: z.object({
+        document: z.record(z.string(), z.unknown()),
+        expected: z.number().int().min(0).optional(),
+        signatures: z.array(signedRecord).max(20).optional(),
+      }),
+    },
+    handler: async (request) => {
+      const { document, expected, signatures } = request.body;
+      return trust.setPolicy(document, request.principal.actor, { expected, signatures });
     },
   });
   app.route({
@@ -58,7 +101,11 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
     },
     handler: async (request) => {
       const { project, digest } = request.params;
-      return { items: (await trust.verifyInProject(project, parseDigest(digest))).flatMap(showSignatures) };
+      const verdicts = await trust.verifyInProject(project, parseDigest(digest));
+      return {
+        items: verdicts.flatMap(showSignatures),
+        demands: verdicts.flatMap(({ repository, demands }) => demands.map((demand) => ({ repository, ...demand }))),
+      };
     },
   });
 }
@@ -67,28 +114,22 @@ function showKey(key: KeyView) {
   return { ...key, algorithm: readPublicKey(key.publicKeyPem, key.name).algorithm };
 }
 
-/** One row a signature: those that count first. Managed keys carry no trusted time of signing, so none is told. */
+/** One row a signature: those that count first. */
 function showSignatures({ repository, accepted, refused }: SignatureVerdict): SignatureView[] {
   return [
-    ...accepted.map(({ use, signer, identity, bundle, logged }) => ({
-      ...{
-        repository,
-        kind: use,
-        signer,
-        verified: true,
-        reason: null,
-        code: null,
-        identity,
-        bundle,
-        logged,
-        at: null,
-      },
+    ...accepted.map(({ use, signer, identity, bundle, logged, format, times }) => ({
+      ...{ repository, kind: use, signer, verified: true, reason: null, code: null, identity, bundle, logged, format },
+      ...{ times: times.map(showTime), at: times.map(showTime)[0]?.at ?? null },
     })),
-    ...refused.map(({ code, reason, bundle }) => ({
+    ...refused.map(({ code, reason, bundle, format }) => ({
       ...{ repository, kind: 'refused' as const, signer: '', verified: false, reason, code, identity: null, bundle },
-      ...{ logged: false, at: null },
+      ...{ logged: false, format, times: [], at: null },
     })),
   ];
+}
+
+function showTime({ source, name, at }: TrustedTime): SignatureView['times'][number] {
+  return { source, name, at: new Date(at).toISOString() };
 }
 
 /** A signature as the API shows it. */
@@ -103,6 +144,11 @@ export interface SignatureView {
   readonly code: string | null;
   readonly identity: AcceptedSignature['identity'] | null;
   readonly bundle: string | null;
+  /** `bundle`, `cosign` (its version 2 layout) or `notation`; null when nothing was read at all. */
+  readonly format: string | null;
   readonly logged: boolean;
+  /** Trusted times of signing. */
+  readonly times: readonly { readonly source: string; readonly name: string; readonly at: string }[];
+  /** The first of them; null with a managed key alone. */
   readonly at: string | null;
 }

@@ -1,4 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
+import type { TrustDocument } from './policy-document.ts';
+import type { SignedRecord } from './record.ts';
 import type { SignatureUse } from './statement.ts';
 
 export interface TrustTables {
@@ -12,6 +14,15 @@ export interface TrustTables {
     sealed: Uint8Array | null;
     created_at: string;
     revoked_at: string | null;
+    valid_from: string | null;
+    valid_until: string | null;
+  };
+  trust_policies: {
+    version: number;
+    document: string;
+    signatures: string;
+    actor: string;
+    created_at: string;
   };
 }
 
@@ -24,7 +35,21 @@ export interface KeyRecord {
   readonly publicKeyPem: string;
   readonly sealed: Uint8Array | null;
   readonly createdAt: string;
+  /** Nothing it ever signed counts. */
   readonly revokedAt: string | null;
+  /** RFC 3339; null is unbounded. A signature counts whose trusted time, or the time of checking, is inside. */
+  readonly validFrom: string | null;
+  readonly validUntil: string | null;
+}
+
+/** A version of the trust policy. */
+export interface PolicyRecord {
+  readonly version: number;
+  readonly document: TrustDocument;
+  /** Of the administrators, over the document (record.ts); none where the policy names none. */
+  readonly signatures: readonly SignedRecord[];
+  readonly actor: string;
+  readonly createdAt: string;
 }
 
 export async function insertKey(tx: Kysely<TrustTables>, key: KeyRecord): Promise<void> {
@@ -39,6 +64,8 @@ export async function insertKey(tx: Kysely<TrustTables>, key: KeyRecord): Promis
       sealed: key.sealed,
       created_at: key.createdAt,
       revoked_at: key.revokedAt,
+      valid_from: key.validFrom,
+      valid_until: key.validUntil,
     })
     .execute();
 }
@@ -64,6 +91,39 @@ export async function markRevoked(tx: Kysely<TrustTables>, id: string, at: strin
   return Number(result.numUpdatedRows) > 0;
 }
 
+/** The time a key ends: what it signed before, by a trusted time, still counts. */
+export async function markEnded(tx: Kysely<TrustTables>, id: string, at: string): Promise<void> {
+  await tx.updateTable('trust_keys').set({ valid_until: at }).where('id', '=', id).execute();
+}
+
+/** The newest version, or that one; null when there is none. */
+export async function readPolicy(db: Kysely<TrustTables>, version?: number): Promise<PolicyRecord | null> {
+  let query = db.selectFrom('trust_policies').selectAll();
+  if (version !== undefined) query = query.where('version', '=', version);
+  const row = await query.orderBy('version', 'desc').limit(1).executeTakeFirst();
+  if (row === undefined) return null;
+  return {
+    version: row.version,
+    document: JSON.parse(row.document) as TrustDocument,
+    signatures: JSON.parse(row.signatures) as SignedRecord[],
+    actor: row.actor,
+    createdAt: row.created_at,
+  };
+}
+
+export async function insertPolicy(tx: Kysely<TrustTables>, policy: PolicyRecord): Promise<void> {
+  await tx
+    .insertInto('trust_policies')
+    .values({
+      version: policy.version,
+      document: JSON.stringify(policy.document),
+      signatures: JSON.stringify(policy.signatures),
+      actor: policy.actor,
+      created_at: policy.createdAt,
+    })
+    .execute();
+}
+
 function toKeyRecord(row: Selectable<TrustTables['trust_keys']>): KeyRecord {
   return {
     id: row.id,
@@ -74,5 +134,7 @@ function toKeyRecord(row: Selectable<TrustTables['trust_keys']>): KeyRecord {
     sealed: row.sealed === null ? null : new Uint8Array(row.sealed),
     createdAt: row.created_at,
     revokedAt: row.revoked_at,
+    validFrom: row.valid_from,
+    validUntil: row.valid_until,
   };
 }

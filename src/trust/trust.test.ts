@@ -7,10 +7,12 @@ import { type Descriptor, type Digest, digestOf, MEDIA_TYPE } from '../oci/index
 import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import {
   generateSigningKey,
+  NO_SIGNATURES,
   type Referrer,
   registerTrustRoutes,
   type SignatureStore,
   type SimpleSigning,
+  type StoredSignatures,
   signersOf,
   signImage,
   Trust,
@@ -29,12 +31,10 @@ class MemorySignatures implements SignatureStore {
   async describe(_repository: string, wanted: Digest): Promise<Descriptor | null> {
     return wanted === digest ? { mediaType: MEDIA_TYPE.manifest, digest, size: 5 } : null;
   }
-  async bundlesOf(): Promise<Uint8Array[]> {
-    return this.referrers.map((referrer) => referrer.blobs[1]?.bytes ?? new Uint8Array());
-  }
   readonly simpleSignings: SimpleSigning[] = [];
-  async simpleSigningsOf(): Promise<SimpleSigning[]> {
-    return this.simpleSignings;
+  async signaturesOf(): Promise<StoredSignatures> {
+    const bundles = this.referrers.map((referrer) => referrer.blobs[1]?.bytes ?? new Uint8Array());
+    return { ...NO_SIGNATURES, bundles, simpleSignings: this.simpleSignings };
   }
   async putReferrer(_repository: string, referrer: Referrer): Promise<void> {
     this.referrers.push(referrer);

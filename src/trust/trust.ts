@@ -3,14 +3,27 @@ import type { Journal } from '../journal/index.ts';
 import { type Descriptor, type Digest, projectOf } from '../oci/index.ts';
 import type { Clock, Json } from '../system/index.ts';
 import { attest } from './attest.ts';
-import type { SimpleSigning } from './cosign.ts';
 import { trustFault } from './errors.ts';
-import { generateSigningKey, openSigningKey, readPublicKey, type SigningKey } from './key.ts';
-import { BUNDLE_COUNT_MAX } from './limits.ts';
-import { defineSigner, type TrustPolicy } from './policy.ts';
+import { countAdministrators, type HostPolicy } from './host-policy.ts';
+import { generateSigningKey, openSigningKey, type PublicKey, readPublicKey, type SigningKey } from './key.ts';
+import { defineSigner, type TrustedSigner, type TrustPolicy } from './policy.ts';
+import { checkTrustDocument, compileDocument, EMPTY_DOCUMENT, type RootCache } from './policy-document.ts';
+import type { SignedRecord } from './record.ts';
 import { type Referrer, toReferrer } from './referrer.ts';
 import type { ImageSubject, SignatureUse } from './statement.ts';
-import { insertKey, type KeyRecord, markRevoked, readKeyByName, readKeys, type TrustTables } from './store.ts';
+import {
+  insertKey,
+  insertPolicy,
+  type KeyRecord,
+  markEnded,
+  markRevoked,
+  type PolicyRecord,
+  readKeyByName,
+  readKeys,
+  readPolicy,
+  type TrustTables,
+} from './store.ts';
+import type { StoredSignatures } from './stored.ts';
 import { type SignatureVerdict, verifyImage } from './verify.ts';
 
 /** Asked of the registry: the signatures that lie beside an image. */
@@ -20,15 +33,11 @@ export interface SignatureStore {
   /** What the digest is in that repository, or null when it is not there. */
   describe(repository: string, digest: Digest): Promise<Descriptor | null>;
   /**
-   * The Sigstore bundles among the referrers of the digest. `limit` bounds how many are read at all: one more than what
-   * is looked at is enough, because above that nothing counts.
+   * What lies beside the digest and could be a signature: Sigstore bundles and Notation signatures among its referrers,
+   * and cosign 2's at the tag `cosignSignatureTag(digest)`. Reading may stop as soon as more than BUNDLE_COUNT_MAX or
+   * BUNDLE_TOTAL_BYTES_MAX were read, because above that nothing counts.
    */
-  bundlesOf(repository: string, digest: Digest, limit: number): Promise<readonly Uint8Array[]>;
-  /**
-   * The signatures at the tag `cosignSignatureTag(digest)`, where cosign 2 leaves them: of each layer its bytes and its
-   * annotation COSIGN_SIGNATURE_ANNOTATION. A store that leaves this out reads none.
-   */
-  simpleSigningsOf?(repository: string, digest: Digest, limit: number): Promise<readonly SimpleSigning[]>;
+  signaturesOf(repository: string, digest: Digest): Promise<StoredSignatures>;
   /** Stores a referrer with its blobs; storing the same one again changes nothing. */
   putReferrer(repository: string, referrer: Referrer, actor: string): Promise<void>;
 }
@@ -53,6 +62,16 @@ export interface Attestation {
   readonly actor: string;
 }
 
+export interface NewPublicKey {
+  readonly name: string;
+  readonly uses: readonly SignatureUse[];
+  readonly repositories: readonly string[];
+  readonly publicKeyPem: string;
+  /** RFC 3339; without it unbounded. */
+  readonly validFrom?: string | null | undefined;
+  readonly validUntil?: string | null | undefined;
+}
+
 /** A key as lists show it: nothing secret in it. */
 export type KeyView = Omit<KeyRecord, 'sealed'> & { readonly signsHere: boolean };
 
@@ -60,6 +79,9 @@ export type KeyView = Omit<KeyRecord, 'sealed'> & { readonly signsHere: boolean 
 export class Trust {
   readonly #options: TrustOptions;
   readonly #opened = new Map<string, SigningKey>();
+  /** By their text: OpenSSL reads a key once, and a root keeps what it proved. */
+  readonly #publicKeys = new Map<string, PublicKey>();
+  readonly #roots: RootCache = new Map();
 
   constructor(options: TrustOptions) {
     this.#options = options;
@@ -79,7 +101,7 @@ export class Trust {
       uses,
       repositories: ['**'],
       createdAt: clock.now().toISOString(),
-      revokedAt: null,
+      ...{ revokedAt: null, validFrom: null, validUntil: null },
     };
     await this.#addKey(record, 'platform');
     this.#opened.set(name, key);
@@ -91,12 +113,10 @@ export class Trust {
    * name again changes nothing; a key that was revoked stays revoked.
    * @throws Fault trust.public-key, trust.identity-pattern, trust.key-name-taken
    */
-  async addPublicKey(
-    key: { name: string; uses: readonly SignatureUse[]; repositories: readonly string[]; publicKeyPem: string },
-    actor: string,
-  ): Promise<KeyView> {
+  async addPublicKey(key: NewPublicKey, actor: string): Promise<KeyView> {
     const publicKey = readPublicKey(key.publicKeyPem, key.name);
-    defineSigner({ ...key, identity: { kind: 'key', publicKey, trustedRoot: null } });
+    const { validFrom = null, validUntil = null } = key;
+    defineSigner({ ...key, validFrom, validUntil, identity: { kind: 'key', publicKey, trustedRoot: null } });
     const known = (await readKeys(this.#options.db)).find(({ id, name }) => id === publicKey.id || name === key.name);
     if (known !== undefined) {
       if (known.id === publicKey.id && known.name === key.name) return toView(known);
@@ -111,28 +131,31 @@ export class Trust {
       publicKeyPem: publicKey.pem,
       sealed: null,
       createdAt: this.#options.clock.now().toISOString(),
-      revokedAt: null,
+      ...{ revokedAt: null, validFrom, validUntil },
     };
     await this.#addKey(record, actor);
     return toView(record);
   }
 
   /**
-   * Stops believing a key, now and for all it ever signed: managed keys carry no trusted time of signing.
+   * Stops believing a key. Without `since` nothing it ever signed counts any more; with it, what a log or time stamp
+   * proves to be older still counts, and a signature without such a time does not.
+   * @param since RFC 3339
    * @throws Fault trust.key-unknown
    */
-  async revokeKey(name: string, actor: string): Promise<void> {
+  async revokeKey(name: string, actor: string, since: string | null = null): Promise<void> {
     const { db, journal, clock } = this.#options;
     const record = await readKeyByName(db, name);
     if (record === null) throw trustFault('trust.key-unknown', { key: name });
     await db.transaction().execute(async (tx) => {
-      if (!(await markRevoked(tx, record.id, clock.now().toISOString()))) return;
+      if (since !== null) await markEnded(tx, record.id, since);
+      else if (!(await markRevoked(tx, record.id, clock.now().toISOString()))) return;
       await journal.record<TrustTables>(tx, {
         kind: 'key.revoked',
         project: null,
         actor,
         subject: name,
-        body: { keyId: record.id },
+        body: { keyId: record.id, since },
       });
     });
     journal.committed();
@@ -156,21 +179,92 @@ export class Trust {
     return key;
   }
 
-  /** Whom this instance believes now: its keys, each for its own uses until it was revoked. */
+  /** Whom this instance believes now: its keys, each for its own uses, and what the policy document says. */
   async policy(): Promise<TrustPolicy> {
-    const keys = await readKeys(this.#options.db);
+    const [keys, standing] = await Promise.all([this.#keySigners(), readPolicy(this.#options.db)]);
+    return compileDocument(standing?.document ?? EMPTY_DOCUMENT, keys, this.#roots);
+  }
+
+  /** The policy document that stands, or an older version of it. Version 0 is the one that nobody wrote. */
+  async policyDocument(version?: number): Promise<PolicyRecord> {
+    const found = await readPolicy(this.#options.db, version);
+    if (found !== null) return found;
+    if (version !== undefined && version !== 0) throw trustFault('trust.policy-unknown', { version });
     return {
-      repositoryBinding: 'required',
-      signers: keys.map((key) =>
-        defineSigner({
-          name: key.name,
-          uses: key.uses,
-          repositories: key.repositories,
-          revokedAt: key.revokedAt,
-          identity: { kind: 'key', publicKey: readPublicKey(key.publicKeyPem, key.name), trustedRoot: null },
-        }),
-      ),
+      version: 0,
+      document: EMPTY_DOCUMENT,
+      signatures: [],
+      actor: 'platform',
+      createdAt: new Date(0).toISOString(),
     };
+  }
+
+  /**
+   * Puts a policy document in place of the one that stands.
+   * @param expected the version that the change was made from: another one in between is a conflict
+   * @param signatures of the administrators, whom the standing policy may ask for
+   * @throws Fault trust.policy-invalid, trust.policy-changed, trust.policy-unsigned
+   */
+  async setPolicy(
+    value: unknown,
+    actor: string,
+    options: { readonly expected?: number | undefined; readonly signatures?: readonly SignedRecord[] | undefined } = {},
+  ): Promise<PolicyRecord> {
+    const { db, journal, clock } = this.#options;
+    const document = checkTrustDocument(value);
+    compileDocument(document, await this.#keySigners());
+    const signatures = options.signatures ?? [];
+    const record = await db.transaction().execute(async (tx) => {
+      const standing = (await readPolicy(tx)) ?? { version: 0, document: EMPTY_DOCUMENT };
+      if (options.expected !== undefined && options.expected !== standing.version) {
+        throw trustFault('trust.policy-changed', { expected: options.expected, version: standing.version });
+      }
+      const { wanted, seen } = countAdministrators(standing.document, document, signatures);
+      if (seen < wanted) throw trustFault('trust.policy-unsigned', { count: wanted, seen });
+      const next = { version: standing.version + 1, document, signatures, actor, createdAt: clock.now().toISOString() };
+      await insertPolicy(tx, next);
+      await journal.record<TrustTables>(tx, {
+        kind: 'trust.policy-set',
+        project: null,
+        actor,
+        subject: `version ${next.version}`,
+        body: {
+          version: next.version,
+          signers: (document.signers ?? []).map((one) => one.name),
+          rules: document.rules?.length ?? 0,
+          administrators: seen,
+        },
+      });
+      return next;
+    });
+    journal.committed();
+    return record;
+  }
+
+  /** What hosts are sent, so that they decide by the same policy. */
+  async hostPolicy(): Promise<HostPolicy> {
+    const [{ version, document, signatures }, keys] = await Promise.all([
+      this.policyDocument(),
+      readKeys(this.#options.db),
+    ]);
+    return {
+      version,
+      document,
+      signatures,
+      keys: keys
+        .filter(({ uses }) => uses.includes('image') || uses.includes('provenance'))
+        .map(({ id: _id, sealed: _sealed, createdAt: _createdAt, ...key }) => key),
+    };
+  }
+
+  async #keySigners(): Promise<TrustedSigner[]> {
+    return (await readKeys(this.#options.db)).map((key) => {
+      const { name, uses, repositories, revokedAt, validFrom, validUntil } = key;
+      const known = this.#publicKeys.get(key.publicKeyPem) ?? readPublicKey(key.publicKeyPem, name);
+      this.#publicKeys.set(key.publicKeyPem, known);
+      const identity = { kind: 'key', publicKey: known, trustedRoot: null } as const;
+      return defineSigner({ name, uses, repositories, revokedAt, validFrom, validUntil, identity });
+    });
   }
 
   /**
@@ -199,13 +293,8 @@ export class Trust {
   /** What is known about the signatures of an image where it lies. A store that cannot answer is an error, not a yes. */
   async verify(repository: string, digest: Digest): Promise<SignatureVerdict> {
     const { signatures, clock } = this.#options;
-    const limit = BUNDLE_COUNT_MAX + 1;
-    const [bundles, simpleSignings, trust] = await Promise.all([
-      signatures.bundlesOf(repository, digest, limit),
-      signatures.simpleSigningsOf?.(repository, digest, limit) ?? [],
-      this.policy(),
-    ]);
-    return verifyImage({ digest, repository, bundles, simpleSignings, trust, clock });
+    const [stored, trust] = await Promise.all([signatures.signaturesOf(repository, digest), this.policy()]);
+    return verifyImage({ digest, repository, ...stored, trust, clock });
   }
 
   /** The verdict in each repository of the project that holds the digest. */

@@ -369,7 +369,9 @@ function judgeDemands(image: ImageToVerify, accepted: readonly AcceptedSignature
   return (['image', 'provenance'] as const).map((use) => {
     const { count, of }: SignatureDemand = rule[use];
     const signers = new Set(accepted.filter((one) => one.use === use).map((one) => one.signer));
-    const counted = [...signers].filter((signer) => of === null || of.includes(signer)).sort();
+    const counted = [...signers]
+      .filter((signer) => of === null || of.some((pattern) => matchesPattern(pattern, signer)))
+      .sort();
     // A demand of none is no demand that a signature stands: what nobody signed is never called signed.
     return { use, count, of, signers: counted, met: counted.length >= Math.max(1, count) };
   });

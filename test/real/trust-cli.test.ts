@@ -44,7 +44,14 @@ import {
   silentLog,
   systemClock,
 } from '../../src/system/index.ts';
-import { registerTrustRoutes, Trust, type TrustTables, trustCommands, trustMigrations } from '../../src/trust/index.ts';
+import {
+  NO_SIGNATURES,
+  registerTrustRoutes,
+  Trust,
+  type TrustTables,
+  trustCommands,
+  trustMigrations,
+} from '../../src/trust/index.ts';
 
 type Tables = TrustTables & AdmitTables & RespondTables;
 const digest = digestOf(Buffer.from('image'));
@@ -72,7 +79,8 @@ describe('the commands of trust, policy and incident', () => {
       signatures: {
         repositoriesOf: async () => ['tienda/web'],
         describe: async () => ({ mediaType: MEDIA_TYPE.manifest, digest, size: 5 }),
-        bundlesOf: async (_repository, wanted) => (wanted === digest ? bundles : []),
+        signaturesOf: async (_repository, wanted) =>
+          wanted === digest ? { ...NO_SIGNATURES, bundles } : NO_SIGNATURES,
         putReferrer: async (_repository, referrer) => {
           bundles.push(referrer.blobs[1]?.bytes ?? new Uint8Array());
         },

@@ -20,7 +20,7 @@ import { Journal, journalMigrations } from '../../src/journal/index.ts';
 import { digestOf } from '../../src/oci/index.ts';
 import { Respond, type RespondTables, readAlert, respondMigrations } from '../../src/respond/index.ts';
 import { newId, type OpenedDatabase, openDatabase, silentLog, systemClock } from '../../src/system/index.ts';
-import { generateSigningKey, Trust, type TrustTables, trustMigrations } from '../../src/trust/index.ts';
+import { generateSigningKey, NO_SIGNATURES, Trust, type TrustTables, trustMigrations } from '../../src/trust/index.ts';
 
 const versions = '/usr/lib/postgresql';
 const bin = existsSync(versions) ? join(versions, readdirSync(versions).sort().at(-1) ?? '', 'bin') : null;
@@ -101,7 +101,7 @@ describe('trust, admit and respond on PostgreSQL', { skip }, () => {
       signatures: {
         repositoriesOf: async () => [],
         describe: async () => null,
-        bundlesOf: async () => [],
+        signaturesOf: async () => NO_SIGNATURES,
         putReferrer: async () => undefined,
       },
     };

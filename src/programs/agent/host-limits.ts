@@ -31,17 +31,19 @@ export const hostLimitFault = defineFaults({
   },
 });
 
-type HostLimits = Readonly<Record<HostTask['kind'], boolean>>;
+/** The tasks, and `trust`: whether control may change whom this host believes. */
+type LimitName = HostTask['kind'] | 'trust';
+type HostLimits = Readonly<Record<LimitName, boolean>>;
 
 /** What control may ask when nobody wrote limits down; privileged pods, host paths and host networks cannot be asked at all. */
-const DEFAULTS: HostLimits = { build: true, base: true, kill: true, exec: true, logs: true };
+const DEFAULTS: HostLimits = { build: true, base: true, kill: true, exec: true, logs: true, trust: true };
 
 /**
  * Asks the host's own file, which control cannot write, whether this kind of task may be done. Read anew each time, so
  * that a change holds at once; a file that cannot be understood allows nothing.
  * @throws Fault agent.host-limit, agent.host-limits-broken
  */
-export async function requireAllowed(task: HostTask['kind'], path: string): Promise<void> {
+export async function requireAllowed(task: LimitName, path: string): Promise<void> {
   let limits = DEFAULTS;
   try {
     const written: unknown = JSON.parse(await readFile(path, 'utf8'));

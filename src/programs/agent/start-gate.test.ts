@@ -4,7 +4,15 @@ import { test } from 'node:test';
 import { signVerdict, type Verdict } from '../../admit/index.ts';
 import { type Digest, REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, silentLog, systemClock } from '../../system/index.ts';
-import { generateSigningKey, signImage } from '../../trust/index.ts';
+import {
+  defineSigner,
+  generateSigningKey,
+  NO_SIGNATURES,
+  packSignatures,
+  readPublicKey,
+  signImage,
+  type TrustPolicy,
+} from '../../trust/index.ts';
 import { HostStartGate } from './start-gate.ts';
 
 const master = randomBytes(32);
@@ -15,6 +23,16 @@ const digest: Digest = `sha256:${'a'.repeat(64)}`;
 const other: Digest = `sha256:${'b'.repeat(64)}`;
 const repository = 'tienda/web';
 const specHash = `sha256:${'1'.repeat(64)}`;
+
+const OWN: TrustPolicy = {
+  repositoryBinding: 'required',
+  signers: [signerOf('builder', builder.publicKeyPem)],
+};
+
+function signerOf(name: string, pem: string) {
+  const identity = { kind: 'key', publicKey: readPublicKey(pem), trustedRoot: null } as const;
+  return defineSigner({ name, uses: ['image'], identity });
+}
 
 const start = {
   workload: { project: 'tienda', environment: 'dev', name: 'web' },
@@ -43,18 +61,18 @@ function verdict(change: Partial<Verdict> = {}): Verdict {
 
 function gateWith(
   verdicts: readonly Verdict[],
-  options: { by?: typeof control; bundles?: Uint8Array[]; clock?: Clock } = {},
+  options: { by?: typeof control; bundles?: Uint8Array[]; clock?: Clock; trust?: TrustPolicy } = {},
 ) {
   const gate = new HostStartGate({
     clock: options.clock ?? systemClock,
     log: silentLog,
     verdictKeyPem: control.publicKeyPem,
-    builderKeyPem: builder.publicKeyPem,
+    trust: () => options.trust ?? OWN,
   });
   const bundles = options.bundles ?? [signImage(builder, { digest, repository })];
   gate.setEvidence({
     verdicts: verdicts.map((one) => signVerdict(options.by ?? control, one)),
-    bundles: { [digest]: bundles.map((bundle) => Buffer.from(bundle).toString('base64')) },
+    signatures: { [`${repository}@${digest}`]: packSignatures({ ...NO_SIGNATURES, bundles }) },
   });
   return gate;
 }
@@ -112,4 +130,22 @@ test('an unsigned image starts only where the signed verdict itself says that th
   assert.deepEqual(await gateWith([tolerated], { bundles: [] }).check(start), { allow: true });
   const other = verdict({ decision: 'warn', reasons: [{ ...unsignedWarning, rule: 'image-old' }] });
   assert.equal((await gateWith([other], { bundles: [] }).check(start)).allow, false);
+});
+
+test('a person’s key counts at the start once the host’s policy names it, and two are wanted where it says two', async () => {
+  const people: TrustPolicy = {
+    ...OWN,
+    signers: [...OWN.signers, signerOf('release', stranger.publicKeyPem)],
+    rules: [
+      {
+        ...{ repositories: ['tienda/**'], alsoBoundTo: [], repositoryBinding: null },
+        image: { count: 2, of: ['builder', 'release'] },
+        provenance: { count: 1, of: null },
+      },
+    ],
+  };
+  const [mine, theirs] = [signImage(builder, { digest, repository }), signImage(stranger, { digest, repository })];
+  assert.equal((await gateWith([verdict()], { bundles: [theirs] }).check(start)).allow, false);
+  assert.equal((await gateWith([verdict()], { bundles: [mine, mine], trust: people }).check(start)).allow, false);
+  assert.equal((await gateWith([verdict()], { bundles: [mine, theirs], trust: people }).check(start)).allow, true);
 });

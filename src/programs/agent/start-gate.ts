@@ -3,11 +3,14 @@ import type { StartGate } from '../../deploy/engines/local/index.ts';
 import { isDigest, parseReference } from '../../oci/index.ts';
 import { type Clock, Fault, type Log, type Text } from '../../system/index.ts';
 import {
-  defineSigner,
+  isMet,
+  NO_SIGNATURES,
+  type PackedSignatures,
   type PublicKey,
   readPublicKey,
   type SignedRecord,
   type TrustPolicy,
+  unpackSignatures,
   verifyImage,
   verifyRecord,
 } from '../../trust/index.ts';
@@ -18,47 +21,39 @@ const UNSIGNED_RULE = 'image-unsigned';
 /** What control sent that starts are judged by; kept on disk by the agent, so that it holds while control is away. */
 export interface StartEvidence {
   readonly verdicts: readonly SignedRecord[];
-  readonly bundles: Readonly<Record<string, readonly string[]>>;
+  /** By `project/image@digest`. */
+  readonly signatures: Readonly<Record<string, PackedSignatures>>;
 }
 
 /**
  * The agent's own answer before each start. It believes nobody's word but the keys pinned when this host joined: the
- * verdict must be signed, for this very digest and spec, not expired; and the image must carry a signature of a builder
- * or signer that this host knows. A captured control cannot start what was never judged or signed.
+ * verdict must be signed, for this very digest and spec, not expired; and the image must carry the signatures that the
+ * trust policy of this host asks for. A captured control cannot start what was never judged or signed.
  */
 export class HostStartGate implements StartGate {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #verdictKeys: readonly PublicKey[];
-  readonly #trust: TrustPolicy;
+  readonly #trust: () => TrustPolicy;
   #records = new Map<string, SignedRecord>();
-  #bundles: StartEvidence['bundles'] = {};
+  #signatures: StartEvidence['signatures'] = {};
 
   constructor(options: {
     readonly clock: Clock;
     readonly log: Log;
     readonly verdictKeyPem: string;
-    readonly builderKeyPem: string;
+    /** Whom this host believes now. */
+    readonly trust: () => TrustPolicy;
   }) {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#verdictKeys = [readPublicKey(options.verdictKeyPem, 'control')];
-    const builder = readPublicKey(options.builderKeyPem, 'builder');
-    this.#trust = {
-      repositoryBinding: 'required',
-      signers: [
-        defineSigner({
-          name: 'builder',
-          uses: ['image', 'provenance'],
-          identity: { kind: 'key', publicKey: builder, trustedRoot: null },
-        }),
-      ],
-    };
+    this.#trust = options.trust;
   }
 
   /** Takes what control sent; a record that is not signed by a pinned key is not kept. Of two for the same, the last. */
   setEvidence(evidence: StartEvidence): void {
-    this.#bundles = evidence.bundles;
+    this.#signatures = evidence.signatures;
     this.#records = new Map();
     for (const record of evidence.verdicts) {
       try {
@@ -108,21 +103,22 @@ export class HostStartGate implements StartGate {
   #checkSignature(start: Parameters<StartGate['check']>[0], verdict: Verdict): Text | null {
     if (!isDigest(start.imageDigest))
       return { en: 'the image is not pinned by digest', es: 'la imagen no está fijada por digest' };
-    const bundles = (this.#bundles[start.imageDigest] ?? []).map((text) => Buffer.from(text, 'base64'));
-    const { accepted, refused } = verifyImage({
+    const { repository } = parseReference(start.image);
+    const packed = this.#signatures[`${repository}@${start.imageDigest}`];
+    const verdictOfImage = verifyImage({
       digest: start.imageDigest,
-      repository: parseReference(start.image).repository,
-      bundles,
-      trust: this.#trust,
+      repository,
+      ...(packed === undefined ? NO_SIGNATURES : unpackSignatures(packed)),
+      trust: this.#trust(),
       clock: this.#clock,
     });
-    if (accepted.some((signature) => signature.use === 'image')) return null;
+    if (isMet(verdictOfImage, 'image')) return null;
     // A policy that tolerates an unsigned image says so in the signed verdict itself, by a warning.
     if (verdict.reasons.some((reason) => reason.effect === 'warn' && reason.rule === UNSIGNED_RULE)) return null;
-    const why = refused[0]?.reason;
+    const why = verdictOfImage.refused[0]?.reason;
     return {
-      en: `the image carries no signature that this host knows${why === undefined ? '' : ` (${why.en})`}`,
-      es: `la imagen no lleva una firma que este host conozca${why === undefined ? '' : ` (${why.es})`}`,
+      en: `the image does not carry the signatures that this host asks for${why === undefined ? '' : ` (${why.en})`}`,
+      es: `la imagen no lleva las firmas que este host pide${why === undefined ? '' : ` (${why.es})`}`,
     };
   }
 }

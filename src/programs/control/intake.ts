@@ -13,7 +13,7 @@ import { type Operations, type StepHandle, silentStep } from '../../progress/ind
 import { allImages, type ImagePushed, type PullAnswer, type PullGate, type Registry } from '../../registry/index.ts';
 import type { ScanReport } from '../../scan/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
-import { type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
+import { isMet, type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
 import { CheckQueue } from './check-queue.ts';
 import { type ConfigFacts, readConfigFacts } from './image-config.ts';
 
@@ -423,9 +423,9 @@ function signatureFacts(verdict: SignatureVerdict): Admission['signatures'] {
   const imageSigners = signersOf(verdict, 'image');
   const provenanceSigners = signersOf(verdict, 'provenance');
   return {
-    imageVerified: imageSigners.length > 0,
+    imageVerified: isMet(verdict, 'image'),
     imageSigners,
-    provenanceVerified: provenanceSigners.length > 0,
+    provenanceVerified: isMet(verdict, 'provenance'),
     provenanceSigners,
   };
 }

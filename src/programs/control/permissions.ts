@@ -3,11 +3,19 @@ import type { Composition, Deployments, WantedState } from '../../deploy/index.t
 import { collectImages } from '../../deploy/model.ts';
 import { parseReference } from '../../oci/index.ts';
 import type { Json, Log } from '../../system/index.ts';
-import { type SignatureStore, type SignedRecord, type SigningKey, signRecord } from '../../trust/index.ts';
+import {
+  HOST_POLICY_TYPE,
+  type PackedSignatures,
+  packSignatures,
+  type SignatureStore,
+  type SignedRecord,
+  type SigningKey,
+  signRecord,
+  type Trust,
+} from '../../trust/index.ts';
 import { type ToAgent, WANTED_TYPE } from '../link/protocol.ts';
 import type { Pipeline } from './pipeline.ts';
 
-const BUNDLES_MAX = 100;
 /** A verdict with less left than this is given anew, so that a host that loses control for a while can still restart pods. */
 const RENEW_BEFORE_MS = 12 * 3_600_000;
 
@@ -16,6 +24,7 @@ export interface PermissionParts {
   readonly deployments: Deployments;
   readonly pipeline: Pipeline;
   readonly signatures: SignatureStore;
+  readonly trust: Trust;
   readonly key: SigningKey;
   readonly log: Log;
 }
@@ -28,7 +37,7 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
   const { admit, deployments, key } = parts;
   const wanted: WantedState = await deployments.wanted();
   const verdicts: SignedRecord[] = [];
-  const bundles: Record<string, string[]> = {};
+  const signatures: Record<string, PackedSignatures> = {};
   for (const { composition, stable, environment, release } of await deployments.activeReleases()) {
     for (const one of [composition, ...(stable === null ? [] : [stable])]) {
       for (const verdict of await startVerdicts(parts, one, environment, release.project))
@@ -36,14 +45,21 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
       for (const workload of one.workloads) {
         for (const image of collectImages([workload])) {
           const { repository, digest } = parseReference(image);
-          if (digest === null || bundles[digest] !== undefined) continue;
-          const found = await parts.signatures.bundlesOf(repository, digest, BUNDLES_MAX);
-          bundles[digest] = found.map((bundle) => Buffer.from(bundle).toString('base64'));
+          const place = `${repository}@${digest}`;
+          if (digest === null || signatures[place] !== undefined) continue;
+          signatures[place] = packSignatures(await parts.signatures.signaturesOf(repository, digest));
         }
       }
     }
   }
-  return { type: 'wanted', record: signRecord(key, WANTED_TYPE, wanted as unknown as Json), verdicts, bundles };
+  const trust = signRecord(key, HOST_POLICY_TYPE, (await parts.trust.hostPolicy()) as unknown as Json);
+  return {
+    type: 'wanted',
+    record: signRecord(key, WANTED_TYPE, wanted as unknown as Json),
+    verdicts,
+    signatures,
+    trust,
+  };
 }
 
 /** The verdicts of a composition at the start door: those that stand, or new ones where they are missing or running out. */

@@ -1,29 +1,70 @@
-import type { Descriptor, Digest } from '../../oci/index.ts';
-import { parseManifest } from '../../oci/index.ts';
+import { type Descriptor, type Digest, type Manifest, parseManifest } from '../../oci/index.ts';
 import type { Registry } from '../../registry/index.ts';
-import { bundleLayer, type Referrer, type SignatureStore } from '../../trust/index.ts';
+import {
+  BUNDLE_COUNT_MAX,
+  BUNDLE_MEDIA_TYPE,
+  BUNDLE_TOTAL_BYTES_MAX,
+  bundleLayer,
+  COSIGN_SIGNATURE_ANNOTATION,
+  cosignSignatureTag,
+  NOTATION_ARTIFACT_TYPE,
+  NOTATION_BYTES_MAX,
+  NOTATION_MEDIA_TYPES,
+  type NotationSignature,
+  type Referrer,
+  SIMPLE_SIGNING_BYTES_MAX,
+  SIMPLE_SIGNING_MEDIA_TYPE,
+  type SignatureStore,
+  type SimpleSigning,
+} from '../../trust/index.ts';
 
 /** The registry as trust asks it: where signatures lie beside their images. */
 export function signatureStore(
   registry: () => Registry,
   repositoriesOf: SignatureStore['repositoriesOf'],
 ): SignatureStore {
+  const manifestAt = async (repository: string, reference: string): Promise<Manifest | null> => {
+    const stored = await registry().resolve(repository, reference);
+    const parsed = stored === null ? null : parseManifest(stored.bytes);
+    return parsed?.kind === 'manifest' ? parsed : null;
+  };
   return {
     repositoriesOf,
     async describe(repository, digest): Promise<Descriptor | null> {
       const stored = await registry().resolve(repository, digest);
       return stored === null ? null : { mediaType: stored.mediaType, digest: stored.digest, size: stored.bytes.length };
     },
-    async bundlesOf(repository, digest, limit): Promise<readonly Uint8Array[]> {
+    async signaturesOf(repository, digest) {
       const bundles: Uint8Array[] = [];
-      for (const referrer of await registry().listReferrers(repository, digest)) {
-        if (bundles.length >= limit) break;
-        const stored = await registry().resolve(repository, referrer.digest);
-        const manifest = stored === null ? null : parseManifest(stored.bytes);
-        const layer = manifest?.kind === 'manifest' ? bundleLayer(manifest) : null;
-        if (layer !== null) bundles.push(await readWhole(registry().openBlob(layer.digest)));
+      const notations: NotationSignature[] = [];
+      const simpleSignings: SimpleSigning[] = [];
+      let bytes = 0;
+      // One more than what is looked at is enough: above that nothing counts.
+      const isFull = (): boolean =>
+        bundles.length + notations.length + simpleSignings.length > BUNDLE_COUNT_MAX || bytes > BUNDLE_TOTAL_BYTES_MAX;
+      const read = async (layer: Descriptor): Promise<Uint8Array> => {
+        bytes += layer.size;
+        return readWhole(registry().openBlob(layer.digest));
+      };
+      for (const type of [BUNDLE_MEDIA_TYPE, NOTATION_ARTIFACT_TYPE]) {
+        for (const referrer of await registry().listReferrers(repository, digest, type)) {
+          if (isFull()) break;
+          const manifest = await manifestAt(repository, referrer.digest);
+          const bundle = manifest === null ? null : bundleLayer(manifest);
+          const notation = manifest === null ? null : notationLayer(manifest);
+          if (bundle !== null) bundles.push(await read(bundle));
+          else if (notation !== null) notations.push({ mediaType: notation.mediaType, bytes: await read(notation) });
+        }
       }
-      return bundles;
+      const cosign = await manifestAt(repository, cosignSignatureTag(digest));
+      for (const layer of cosign?.layers ?? []) {
+        if (isFull()) break;
+        const signature = layer.annotations?.[COSIGN_SIGNATURE_ANNOTATION];
+        if (layer.mediaType !== SIMPLE_SIGNING_MEDIA_TYPE || signature === undefined) continue;
+        const payload = layer.size > SIMPLE_SIGNING_BYTES_MAX ? new Uint8Array() : await read(layer);
+        simpleSignings.push({ payload, signature, annotations: layer.annotations ?? {} });
+      }
+      return { bundles, notations, simpleSignings };
     },
     async putReferrer(repository: string, referrer: Referrer, actor: string): Promise<void> {
       for (const blob of referrer.blobs) await registry().putBlob(repository, blob.bytes, blob.digest as Digest);
@@ -32,7 +73,14 @@ export function signatureStore(
   };
 }
 
-/** The size is bounded by `bundleLayer`, and the store checks what it gives. */
+/** The blob of a Notation signature, or null when the referrer is something else or too large to be one. */
+function notationLayer(referrer: Manifest): Descriptor | null {
+  const [layer] = referrer.layers;
+  const isNotation = NOTATION_MEDIA_TYPES.some((type) => type === layer?.mediaType);
+  return isNotation && layer !== undefined && layer.size <= NOTATION_BYTES_MAX ? layer : null;
+}
+
+/** The size is bounded by the caller, and the store checks what it gives. */
 async function readWhole(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of content) chunks.push(chunk);

@@ -5,7 +5,7 @@ import type { DescribeImages } from '../../registry/index.ts';
 import type { Respond } from '../../respond/index.ts';
 import type { ScanReport, Scans } from '../../scan/index.ts';
 import type { Text } from '../../system/index.ts';
-import { type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
+import { isMet, type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
 
 /** One place on an image's way; its colour is its state, its link leads to the thing itself. */
 export interface Station {
@@ -163,7 +163,7 @@ function scanStation(report: ScanReport | null, page: string): Station {
 function signatureStation(verdict: SignatureVerdict, page: string): Station {
   const href = `${page}?tab=signatures`;
   const signers = signersOf(verdict, 'image');
-  if (signers.length > 0) {
+  if (isMet(verdict, 'image')) {
     const names = signers.join(', ');
     return {
       kind: 'signatures',

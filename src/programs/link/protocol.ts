@@ -4,7 +4,7 @@ import type { Alert } from '../../detect/index.ts';
 import type { IssuedCertificate } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
-import type { SignedRecord } from '../../trust/index.ts';
+import type { PackedSignatures, SignedRecord } from '../../trust/index.ts';
 
 /**
  * What control and agent say to each other. The agent dials (mutual TLS) and upgrades one connection to this protocol:
@@ -64,8 +64,10 @@ export type ToAgent =
       readonly record: SignedRecord;
       /** Signed verdicts of the start door: one for each image of each spec that may start. */
       readonly verdicts: readonly SignedRecord[];
-      /** Signature bundles (base64) by image digest, for the agent to verify by itself. */
-      readonly bundles: Readonly<Record<string, readonly string[]>>;
+      /** What lies beside each image (`project/image@digest`) and could sign it, for the agent to verify by itself. */
+      readonly signatures: Readonly<Record<string, PackedSignatures>>;
+      /** Whom to believe: a HostPolicy signed by control under HOST_POLICY_TYPE. */
+      readonly trust: SignedRecord;
     }
   | { readonly type: 'edge-certificate'; readonly certificate: IssuedCertificate }
   | { readonly type: 'registry-token'; readonly token: string }

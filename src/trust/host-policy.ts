@@ -1,0 +1,93 @@
+import { canonicalJson, type Json } from '../system/index.ts';
+import { trustFault } from './errors.ts';
+import { readPublicKey } from './key.ts';
+import { defineSigner, type TrustedSigner, type TrustPolicy } from './policy.ts';
+import { checkTrustDocument, compileDocument, type RootCache, type TrustDocument } from './policy-document.ts';
+import { type SignedRecord, verifyRecord } from './record.ts';
+import { SIGNATURE_USES, type SignatureUse } from './statement.ts';
+
+/** What a trust policy is called where its administrators sign it, and where control sends it to a host. */
+export const TRUST_DOCUMENT_TYPE = 'application/vnd.darsena.trust-policy.v1+json';
+export const HOST_POLICY_TYPE = 'application/vnd.darsena.host-trust.v1+json';
+
+/** What control sends hosts of the trust policy; signed by control as a record of HOST_POLICY_TYPE. */
+export interface HostPolicy {
+  readonly version: number;
+  readonly document: TrustDocument;
+  /** The administrators' own signatures over the document. */
+  readonly signatures: readonly SignedRecord[];
+  /** Keys that control believes: those of builders and those that people added one by one. */
+  readonly keys: readonly HostKey[];
+}
+
+export interface HostKey {
+  readonly name: string;
+  readonly uses: readonly SignatureUse[];
+  readonly repositories: readonly string[];
+  readonly publicKeyPem: string;
+  readonly validFrom: string | null;
+  readonly validUntil: string | null;
+  readonly revokedAt: string | null;
+}
+
+/**
+ * How many of the administrators that a document names have signed another document.
+ * @param signatures records of TRUST_DOCUMENT_TYPE whose value is the document
+ */
+export function countAdministrators(
+  standing: TrustDocument,
+  document: TrustDocument,
+  signatures: readonly SignedRecord[],
+): { readonly wanted: number; readonly seen: number } {
+  const { administrators } = standing;
+  if (administrators === undefined) return { wanted: 0, seen: 0 };
+  const text = canonicalJson(document as Json);
+  const signers = administrators.keys
+    .map((pem) => readPublicKey(pem, 'administrator'))
+    .filter((key) => signatures.some((record) => signsDocument(record, key, text)));
+  return { wanted: administrators.count, seen: new Set(signers.map((key) => key.id)).size };
+}
+
+function signsDocument(record: SignedRecord, key: ReturnType<typeof readPublicKey>, text: string): boolean {
+  try {
+    return canonicalJson(verifyRecord(record, [key], TRUST_DOCUMENT_TYPE)) === text;
+  } catch {
+    return false; // a record that this key did not sign says nothing about the others
+  }
+}
+
+/**
+ * Whether a host may follow `next` after `standing`: it is no older, and those whom the standing one names as its
+ * administrators signed the change. A host that has none yet takes the first it is sent.
+ * @throws Fault trust.policy-unsigned, trust.policy-changed, trust.policy-invalid
+ */
+export function checkSuccessor(standing: HostPolicy | null, next: HostPolicy): void {
+  checkTrustDocument(next.document);
+  if (standing === null) return;
+  if (next.version < standing.version) {
+    throw trustFault('trust.policy-changed', { expected: standing.version, version: next.version });
+  }
+  const isSame = canonicalJson(next.document as Json) === canonicalJson(standing.document as Json);
+  const { wanted, seen } = countAdministrators(standing.document, next.document, next.signatures);
+  if (!isSame && seen < wanted) throw trustFault('trust.policy-unsigned', { count: wanted, seen });
+}
+
+/**
+ * What a host believes: its own builder always; the document's signers; and control's keys, unless administrators are
+ * named, because then nobody but them says who is believed.
+ */
+export function compileHostPolicy(policy: HostPolicy | null, own: TrustedSigner, cache: RootCache): TrustPolicy {
+  if (policy === null) return { signers: [own], repositoryBinding: 'required', rules: [] };
+  const believed = policy.document.administrators === undefined ? policy.keys : [];
+  const keys = believed.flatMap((key) => {
+    const publicKey = readPublicKey(key.publicKeyPem, key.name);
+    const isOwn = own.identity.kind === 'key' && own.identity.publicKey.id === publicKey.id;
+    const { name, repositories, validFrom, validUntil, revokedAt } = key;
+    const uses = key.uses.filter((use) => SIGNATURE_USES.includes(use));
+    const bounds = { repositories, validFrom, validUntil, revokedAt };
+    return isOwn
+      ? []
+      : [defineSigner({ name, uses, ...bounds, identity: { kind: 'key', publicKey, trustedRoot: null } })];
+  });
+  return compileDocument(policy.document, [own, ...keys], cache);
+}

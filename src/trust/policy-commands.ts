@@ -1,0 +1,166 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { parseYaml } from '../formats/index.ts';
+import type { CliProgram, Json } from '../system/index.ts';
+import { isRecord } from './dsse.ts';
+import { trustFault } from './errors.ts';
+import { checkTrustDocument, type TrustDocument } from './policy-document.ts';
+import type { SignedRecord } from './record.ts';
+import type { PolicyRecord } from './store.ts';
+
+/** `darsena trust policy …`: whose signatures an instance asks for, as a document that is versioned. */
+export function addPolicyCommands(noun: Command, cli: CliProgram): void {
+  const policy = noun
+    .command('policy')
+    .description(
+      cli.t({ en: 'whose signatures count, and how many are wanted', es: 'qué firmas cuentan y cuántas se piden' }),
+    );
+  policy
+    .command('show')
+    .option('--version <n>', cli.t({ en: 'an older version', es: 'una versión anterior' }))
+    .description(cli.t({ en: 'show the policy that stands', es: 'mostrar la política vigente' }))
+    .action(async (options: { version?: string }) => {
+      const query = options.version === undefined ? '' : `?version=${encodeURIComponent(options.version)}`;
+      const record = await cli.api.get<PolicyRecord>(`/trust/policy${query}`);
+      if (cli.output.json) cli.print.json(record);
+      else showPolicy(cli, record);
+    });
+  policy
+    .command('set')
+    .argument('<file>')
+    .option('--expected <n>', cli.t({ en: 'refuse if another version stands', es: 'rechazar si rige otra versión' }))
+    .option(
+      '--signatures <files...>',
+      cli.t({ en: 'signatures of administrators', es: 'firmas de quienes administran' }),
+    )
+    .description(
+      cli.t({ en: 'put a policy in place of the one that stands', es: 'poner una política en lugar de la vigente' }),
+    )
+    .action(async (file: string, options: { expected?: string; signatures?: string[] }) => {
+      const document = await readDocument(file);
+      const signatures: SignedRecord[] = [];
+      for (const path of options.signatures ?? [])
+        signatures.push(JSON.parse(await readFile(path, 'utf8')) as SignedRecord);
+      const expected = options.expected === undefined ? {} : { expected: Number(options.expected) };
+      const record = await cli.api.put<PolicyRecord>('/trust/policy', { document, signatures, ...expected });
+      if (cli.output.json) cli.print.json(record);
+      else
+        cli.print.line({
+          en: `trust policy ${record.version} stands`,
+          es: `rige la política de confianza ${record.version}`,
+        });
+    });
+  policy
+    .command('check')
+    .argument('<file>')
+    .description(
+      cli.t({
+        en: 'check a policy document; needs no server',
+        es: 'comprobar un documento de política; no necesita servidor',
+      }),
+    )
+    .action(async (file: string) => {
+      const document = await readDocument(file);
+      if (cli.output.json) cli.print.json(document);
+      const [signers, rules] = [document.signers?.length ?? 0, document.rules?.length ?? 0];
+      cli.print.line({
+        en: `${file} is right: ${signers} signers, ${rules} rules`,
+        es: `${file} es correcto: ${signers} firmantes, ${rules} reglas`,
+      });
+    });
+}
+
+/**
+ * Reads a policy with the files it names put in their place: `key: { file: release.pub }`, `roots: { x: { file: … } }`.
+ * Paths stand beside the document.
+ * @throws Fault trust.policy-invalid
+ */
+export async function readDocument(file: string): Promise<TrustDocument> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw trustFault('trust.file-unreadable', { file, reason: (error as Error).message }, { cause: error });
+  }
+  const value = parseYaml(text).value;
+  return checkTrustDocument(await withFiles(value as Json, dirname(resolve(file)), ''));
+}
+
+async function withFiles(value: Json, folder: string, name: string): Promise<Json> {
+  if (Array.isArray(value)) return Promise.all(value.map((member) => withFiles(member, folder, name)));
+  if (!isRecord(value)) return value;
+  const keys = Object.keys(value);
+  if (keys.length === 1 && typeof value['file'] === 'string') {
+    const path = resolve(folder, value['file']);
+    try {
+      const text = await readFile(path, 'utf8');
+      return /^(key|keys|authorities)$/.test(name) ? text : (JSON.parse(text) as Json);
+    } catch (error) {
+      throw trustFault('trust.file-unreadable', { file: path, reason: (error as Error).message }, { cause: error });
+    }
+  }
+  const members = await Promise.all(
+    Object.entries(value).map(async ([key, member]) => [key, await withFiles(member as Json, folder, key)] as const),
+  );
+  return Object.fromEntries(members);
+}
+
+function showPolicy(cli: CliProgram, { version, document, actor, createdAt }: PolicyRecord): void {
+  if (version === 0) {
+    cli.print.line({
+      en: 'no policy was set: one signature by any believed key is wanted, bound to the repository',
+      es: 'no se ha fijado ninguna política: se pide una firma de cualquier clave de confianza, ligada al repositorio',
+    });
+    return;
+  }
+  cli.print.line({
+    en: `version ${version}, by ${actor}, ${createdAt}`,
+    es: `versión ${version}, de ${actor}, ${createdAt}`,
+  });
+  cli.print.table(
+    [
+      { title: { en: 'signer', es: 'firmante' }, value: (one) => one.name },
+      { title: { en: 'for', es: 'para' }, value: (one) => one.uses.join(', ') },
+      {
+        title: { en: 'known by', es: 'se reconoce por' },
+        value: ({ keyless, notation }) =>
+          keyless !== undefined
+            ? `${keyless.subject} (${keyless.issuer})`
+            : notation !== undefined
+              ? notation.subject
+              : 'key',
+        long: true,
+      },
+      {
+        title: { en: 'repositories', es: 'repositorios' },
+        value: (one) => (one.repositories ?? ['**']).join(' '),
+        wide: true,
+      },
+      { title: { en: 'until', es: 'hasta' }, value: (one) => one.revokedAt ?? one.validUntil ?? '', wide: true },
+    ],
+    document.signers ?? [],
+    {
+      empty: {
+        en: 'no signers beside the keys: darsena trust keys',
+        es: 'sin firmantes aparte de las claves: darsena trust keys',
+      },
+    },
+  );
+  for (const rule of document.rules ?? []) {
+    for (const use of ['image', 'provenance'] as const) {
+      const demand = rule[use];
+      if (demand === undefined) continue;
+      const who = demand.of?.join(', ') ?? '';
+      const where = rule.repositories.join(' ');
+      cli.print.line(
+        who === ''
+          ? {
+              en: `${where}: ${demand.count} signatures of the ${use}`,
+              es: `${where}: ${demand.count} firmas (${use})`,
+            }
+          : { en: `${where}: ${demand.count} of ${who} (${use})`, es: `${where}: ${demand.count} de ${who} (${use})` },
+      );
+    }
+  }
+}
