@@ -2,6 +2,7 @@ import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
 import type { BlobFiles } from './blob-files.ts';
 import { GARBAGE_BATCH, GARBAGE_GRACE_MS, UPLOAD_KEPT_MS } from './limits.ts';
+import { unlinkBlob } from './quota.ts';
 import type { RegistryDatabase } from './store.ts';
 
 export interface Collected {
@@ -36,7 +37,7 @@ export async function collectGarbage(parts: {
 
   for (;;) {
     signal?.throwIfAborted();
-    const removed = await removeLinks(db, before);
+    const removed = await removeLinks(db, files, before);
     collected.links += removed;
     if (removed === 0) break;
   }
@@ -84,7 +85,7 @@ export async function collectGarbage(parts: {
   return collected;
 }
 
-async function removeLinks(db: RegistryDatabase, before: string): Promise<number> {
+async function removeLinks(db: RegistryDatabase, files: BlobFiles, before: string): Promise<number> {
   const stale = await db
     .selectFrom('registry_blob_links as l')
     .select(['l.repository_id', 'l.digest'])
@@ -102,15 +103,12 @@ async function removeLinks(db: RegistryDatabase, before: string): Promise<number
     .limit(GARBAGE_BATCH)
     .execute();
   let removed = 0;
-  for (const link of stale) {
+  for (const { repository_id: repositoryId, digest } of stale) {
     // Asked again with the age: a push that touched the link meanwhile keeps it.
-    const result = await db
-      .deleteFrom('registry_blob_links')
-      .where('repository_id', '=', link.repository_id)
-      .where('digest', '=', link.digest)
-      .where('touched_at', '<', before)
-      .executeTakeFirst();
-    removed += Number(result.numDeletedRows);
+    const isRemoved = await files.exclusively(digest as Digest, () =>
+      db.transaction().execute((tx) => unlinkBlob(tx, { repositoryId, digest, touchedBefore: before })),
+    );
+    if (isRemoved) removed += 1;
   }
   return removed;
 }

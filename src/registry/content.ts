@@ -1,10 +1,11 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { Digest, DigestAlgorithm } from '../oci/index.ts';
-import { type Clock, newId } from '../system/index.ts';
+import { type Clock, Fault, newId } from '../system/index.ts';
 import type { BlobFiles, ByteSource } from './blob-files.ts';
 import { registryFault } from './errors.ts';
 import { GARBAGE_GRACE_MS } from './limits.ts';
+import { type ProjectQuotas, unlinkBlob } from './quota.ts';
 import { ensureRepository, findLinkedBlob, findRepository, linkBlob, type RegistryDatabase } from './store.ts';
 
 const UPLOAD_ID = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([0-9a-f]{32})$/;
@@ -21,11 +22,19 @@ export class RepositoryContent {
   readonly #files: BlobFiles;
   readonly #clock: Clock;
   readonly #key: Buffer;
+  readonly #quotas: ProjectQuotas;
 
-  constructor(parts: { db: RegistryDatabase; files: BlobFiles; clock: Clock; serverKey: Uint8Array }) {
+  constructor(parts: {
+    db: RegistryDatabase;
+    files: BlobFiles;
+    clock: Clock;
+    serverKey: Uint8Array;
+    quotas: ProjectQuotas;
+  }) {
     this.#db = parts.db;
     this.#files = parts.files;
     this.#clock = parts.clock;
+    this.#quotas = parts.quotas;
     this.#key = Buffer.from(hkdfSync('sha256', parts.serverKey, new Uint8Array(0), 'darsena registry uploads', 32));
   }
 
@@ -49,9 +58,32 @@ export class RepositoryContent {
     ownerId: string,
     uploadId: string,
     source: ByteSource,
-    options: { readonly offset?: number; readonly algorithm?: DigestAlgorithm } = {},
+    options: {
+      readonly offset?: number;
+      readonly algorithm?: DigestAlgorithm;
+      /** What the sender says it will send, for the project's bound. */
+      readonly statedBytes?: number | undefined;
+      /** Of the whole, where the sender has said it: content that the project has already takes no room. */
+      readonly digest?: Digest;
+    } = {},
   ): Promise<number> {
-    return this.#files.append(this.#fileOf(repository, ownerId, uploadId), source, options);
+    const file = this.#fileOf(repository, ownerId, uploadId);
+    const { statedBytes, digest } = options;
+    const isHere = digest !== undefined && (await this.#quotas.hasBlob(repository, digest));
+    try {
+      const receivedBytes = isHere ? 0 : ((await this.#files.uploadedBytes(file)) ?? 0);
+      const take = isHere
+        ? null
+        : await this.#quotas.lease(repository, file, { receivedBytes, moreBytes: statedBytes });
+      return await this.#files.append(file, take === null ? source : metered(source, receivedBytes, take), options);
+    } catch (error) {
+      // Bytes beyond the bound are not kept for a resume that could not end well.
+      if (error instanceof Fault && error.code === 'registry.quota-exceeded') {
+        await this.#files.abandon(file);
+        this.#quotas.release(file);
+      }
+      throw error;
+    }
   }
 
   /**
@@ -70,25 +102,35 @@ export class RepositoryContent {
       await this.#files.abandon(file);
       throw registryFault('registry.size-mismatch', { expected: expected.sizeBytes, actual: sizeBytes });
     }
-    await this.#files.exclusively(expected.digest, async () => {
-      await this.#files.place(file, expected.digest);
-      await this.#db.transaction().execute(async (tx) => {
-        const repositoryId = await ensureRepository(tx, repository, this.#clock);
-        await linkBlob(tx, repositoryId, { digest: expected.digest, sizeBytes }, this.#now(), ownerId);
+    const quotaBytes = await this.#quotas.boundOf(repository);
+    const blob = { digest: expected.digest, sizeBytes };
+    try {
+      await this.#files.exclusively(expected.digest, async () => {
+        await this.#files.place(file, expected.digest);
+        await this.#db.transaction().execute(async (tx) => {
+          const repositoryId = await ensureRepository(tx, repository, this.#clock);
+          await linkBlob(tx, { id: repositoryId, name: repository, quotaBytes }, blob, this.#now(), ownerId);
+        });
       });
-    });
+    } finally {
+      this.#quotas.release(file);
+    }
     return sizeBytes;
   }
 
   /** @throws Fault registry.upload-unknown, .upload-busy */
   async cancelUpload(repository: string, ownerId: string, uploadId: string): Promise<void> {
-    const known = await this.#files.abandon(this.#fileOf(repository, ownerId, uploadId));
+    const file = this.#fileOf(repository, ownerId, uploadId);
+    const known = await this.#files.abandon(file);
+    this.#quotas.release(file);
     if (!known) throw registryFault('registry.upload-unknown');
   }
 
   /** Removes an upload that failed, if it is still there. */
   async dropUpload(repository: string, ownerId: string, uploadId: string): Promise<void> {
-    await this.#files.abandon(this.#fileOf(repository, ownerId, uploadId));
+    const file = this.#fileOf(repository, ownerId, uploadId);
+    await this.#files.abandon(file);
+    this.#quotas.release(file);
   }
 
   /** Stores content of the platform itself; idempotent. @returns size in bytes */
@@ -105,12 +147,14 @@ export class RepositoryContent {
 
   /** Links a blob of one repository to another; false when the source does not have it. The caller checked the rights. */
   async mountBlob(from: string, to: string, digest: Digest, ownerId: string): Promise<boolean> {
+    const quotaBytes = await this.#quotas.boundOf(to);
     return this.#files.exclusively(digest, () =>
       this.#db.transaction().execute(async (tx) => {
         const source = await findLinkedBlob(tx, from, digest);
         if (source === null) return false;
         const repositoryId = await ensureRepository(tx, to, this.#clock);
-        await linkBlob(tx, repositoryId, { digest, sizeBytes: source.sizeBytes }, this.#now(), ownerId);
+        const blob = { digest, sizeBytes: source.sizeBytes };
+        await linkBlob(tx, { id: repositoryId, name: to, quotaBytes }, blob, this.#now(), ownerId);
         return true;
       }),
     );
@@ -150,6 +194,10 @@ export class RepositoryContent {
    * @throws Fault registry.blob-unknown, .blob-referenced
    */
   async deleteBlob(repository: string, digest: Digest): Promise<void> {
+    await this.#files.exclusively(digest, () => this.#deleteLink(repository, digest));
+  }
+
+  async #deleteLink(repository: string, digest: Digest): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
       const repositoryId = await findRepository(tx, repository);
       if (repositoryId === null) throw registryFault('registry.blob-unknown', { digest, repository });
@@ -160,12 +208,8 @@ export class RepositoryContent {
         .where('content_digest', '=', digest)
         .executeTakeFirst();
       if (user !== undefined) throw registryFault('registry.blob-referenced', { digest, repository });
-      const result = await tx
-        .deleteFrom('registry_blob_links')
-        .where('repository_id', '=', repositoryId)
-        .where('digest', '=', digest)
-        .executeTakeFirst();
-      if (result.numDeletedRows === 0n) throw registryFault('registry.blob-unknown', { digest, repository });
+      const isRemoved = await unlinkBlob(tx, { repositoryId, digest });
+      if (!isRemoved) throw registryFault('registry.blob-unknown', { digest, repository });
     });
   }
 
@@ -185,5 +229,19 @@ export class RepositoryContent {
 
   #now(): string {
     return this.#clock.now().toISOString();
+  }
+}
+
+/** Takes room for bytes before they are written. */
+async function* metered(
+  source: ByteSource,
+  receivedBytes: number,
+  take: (totalBytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let total = receivedBytes;
+  for await (const piece of source) {
+    total += piece.byteLength;
+    take(total);
+    yield piece;
   }
 }

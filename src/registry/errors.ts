@@ -206,6 +206,34 @@ export const registryFault = defineFaults({
       remedy: 'subir el manifiesto que lo nombra',
     },
   },
+  'registry.tag-immutable': {
+    kind: 'refused',
+    en: {
+      what: 'the tag {tag} of {repository} is immutable',
+      why: 'the settings of the repository keep such tags where they are',
+      remedy: 'push under a new tag; darsena repository settings {repository} shows the patterns',
+    },
+    es: {
+      what: 'la etiqueta {tag} de {repository} es inmutable',
+      why: 'los ajustes del repositorio dejan esas etiquetas donde están',
+      remedy: 'subir con otra etiqueta; darsena repository settings {repository} muestra los patrones',
+    },
+  },
+  'registry.quota-exceeded': {
+    kind: 'refused',
+    en: {
+      what: 'the quota of project {project} is full',
+      why: 'it stores {used} of {limit}, and this needs {needed} more',
+      remedy:
+        'delete images or set a retention (darsena repository retention {project} --preview), or ask for a larger quota',
+    },
+    es: {
+      what: 'la cuota del proyecto {project} está llena',
+      why: 'guarda {used} de {limit}, y esto necesita {needed} más',
+      remedy:
+        'borrar imágenes o fijar una retención (darsena repository retention {project} --preview), o pedir una cuota mayor',
+    },
+  },
   'registry.in-use': {
     kind: 'refused',
     en: {

@@ -52,7 +52,7 @@ export const PULLS_DAYS_MAX = 366;
 export const PULLS_NAMED_MAX = 20;
 /** The rest of a refused request's body that is still read so that the client sees the answer; then we hang up. */
 export const DRAIN_BYTES_MAX = 4 * 1024 * 1024;
-/** The same when our disk is full: whoever sends may send, and should read why it failed instead of a broken connection. */
+/** The same when our disk or the project's quota is full: whoever sends may send, and should read why it failed instead of a broken connection. */
 export const FULL_DRAIN_BYTES_MAX = 1024 ** 3;
 /** An image config is a few KiB; history of very long builds reaches hundreds. */
 export const CONFIG_BYTES_MAX = 4 * 1024 * 1024;

@@ -17,6 +17,8 @@ import { type Clock, Fault } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import { PAGE_MAX } from './limits.ts';
 import type { Caller, DigestsInUse, ImagePushed } from './ports.ts';
+import { countUsage } from './quota.ts';
+import { isImmutableTag, type RepositorySettingsStore } from './settings.ts';
 import {
   type ContentRole,
   ensureRepository,
@@ -72,6 +74,7 @@ export class RepositoryManifests {
   readonly #inUse: DigestsInUse;
   readonly #onPushed: (pushed: ImagePushed) => void;
   readonly #onRemoved: () => void;
+  readonly #settings: RepositorySettingsStore;
   readonly #finder: ManifestFinder;
 
   constructor(parts: {
@@ -79,6 +82,7 @@ export class RepositoryManifests {
     clock: Clock;
     journal: Pick<Journal, 'record' | 'committed'>;
     inUse: DigestsInUse;
+    settings: RepositorySettingsStore;
     onPushed: (pushed: ImagePushed) => void;
     /** A manifest has gone: whatever was remembered by it is not true any more. */
     onRemoved: () => void;
@@ -89,6 +93,7 @@ export class RepositoryManifests {
     this.#inUse = parts.inUse;
     this.#onPushed = parts.onPushed;
     this.#onRemoved = parts.onRemoved;
+    this.#settings = parts.settings;
     this.#finder = new ManifestFinder(parts.db);
   }
 
@@ -114,7 +119,7 @@ export class RepositoryManifests {
    * pusher of a digest stays its pusher.
    * @param options.mayMoveTag whether the tag may be taken from another digest; decided again within the transaction
    * @throws Fault registry.manifest-invalid, .manifest-too-large, .manifest-blob-unknown, .digest-mismatch, .tag-invalid,
-   * .tag-exists
+   * .tag-exists, .tag-immutable, .quota-exceeded
    */
   async put(
     repository: string,
@@ -136,6 +141,8 @@ export class RepositoryManifests {
     const parsed = readManifest(bytes, mediaType);
     const kind = manifestKind(parsed);
     const subject = parsed.subject?.digest ?? null;
+    const settings = await this.#settings.of(repository);
+    const isMovable = tag === null || (mayMoveTag && !isImmutableTag(settings, tag));
     const now = this.#clock.now().toISOString();
     await this.#db.transaction().execute(async (tx) => {
       const repositoryId = await ensureRepository(tx, repository, this.#clock);
@@ -143,7 +150,7 @@ export class RepositoryManifests {
         parsed.kind === 'manifest'
           ? await touchContent(tx, { repositoryId, repository, manifest: parsed, now })
           : await sumChildren(tx, repositoryId, parsed);
-      await tx
+      const stored = await tx
         .insertInto('registry_manifests')
         .values({
           repository_id: repositoryId,
@@ -161,7 +168,7 @@ export class RepositoryManifests {
           bytes,
         })
         .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
-        .execute();
+        .executeTakeFirst();
       const content = contentOf(parsed);
       if (content.size > 0) {
         await tx
@@ -181,7 +188,11 @@ export class RepositoryManifests {
       }
       if (tag !== null) {
         const wanted = { repositoryId, repository, tag, digest, now, by };
-        await (mayMoveTag ? setTag(tx, wanted) : createTag(tx, wanted));
+        if (isMovable) await setTag(tx, wanted);
+        else await createTag(tx, { ...wanted, isImmutable: mayMoveTag });
+      }
+      if ((stored.numInsertedOrUpdatedRows ?? 0n) > 0n) {
+        await countUsage(tx, projectOf(repository), bytes.byteLength, settings.quotaBytes);
       }
       await this.#journal.record(tx, {
         kind: 'image.pushed',
@@ -208,11 +219,12 @@ export class RepositoryManifests {
 
   /**
    * Removes a manifest and the tags that name it.
-   * @throws Fault registry.manifest-unknown, .in-use
+   * @throws Fault registry.manifest-unknown, .in-use, .tag-immutable when one of its tags is
    */
   async delete(repository: string, digest: Digest, by: Caller): Promise<void> {
     // Asked before the transaction: within it only the database is awaited.
     if ((await this.#inUse.list()).has(digest)) throw registryFault('registry.in-use', { digest });
+    const settings = await this.#settings.of(repository);
     await this.#db.transaction().execute(async (tx) => {
       const unknown = () => registryFault('registry.manifest-unknown', { repository, reference: digest });
       const repositoryId = await findRepository(tx, repository);
@@ -223,17 +235,21 @@ export class RepositoryManifests {
         .where('digest', '=', digest)
         .returning('name')
         .execute();
+      const immutable = tags.find((row) => isImmutableTag(settings, row.name));
+      if (immutable !== undefined) throw registryFault('registry.tag-immutable', { repository, tag: immutable.name });
       await tx
         .deleteFrom('registry_manifest_content')
         .where('repository_id', '=', repositoryId)
         .where('manifest_digest', '=', digest)
         .execute();
-      const result = await tx
+      const removed = await tx
         .deleteFrom('registry_manifests')
         .where('repository_id', '=', repositoryId)
         .where('digest', '=', digest)
+        .returning(({ fn }) => fn<number>('length', ['bytes']).as('size_bytes'))
         .executeTakeFirst();
-      if (result.numDeletedRows === 0n) throw unknown();
+      if (removed === undefined) throw unknown();
+      await countUsage(tx, projectOf(repository), -Number(removed.size_bytes), null);
       await this.#journal.record(tx, {
         kind: 'image.deleted',
         project: projectOf(repository),
@@ -247,8 +263,9 @@ export class RepositoryManifests {
     this.#journal.committed();
   }
 
-  /** Removes a tag; the manifest stays. @throws Fault registry.manifest-unknown */
+  /** Removes a tag; the manifest stays. @throws Fault registry.manifest-unknown, .tag-immutable */
   async deleteTag(repository: string, tag: string, by: Caller): Promise<void> {
+    const settings = await this.#settings.of(repository);
     await this.#db.transaction().execute(async (tx) => {
       const repositoryId = await findRepository(tx, repository);
       const row =
@@ -261,6 +278,8 @@ export class RepositoryManifests {
               .returning('digest')
               .executeTakeFirst();
       if (row === undefined) throw registryFault('registry.manifest-unknown', { repository, reference: tag });
+      // After the look: a tag that is not there is unknown, whatever the settings say of its name.
+      if (isImmutableTag(settings, tag)) throw registryFault('registry.tag-immutable', { repository, tag });
       await this.#journal.record(tx, {
         kind: 'image.untagged',
         project: projectOf(repository),
@@ -373,10 +392,10 @@ async function setTag(tx: RegistryDatabase, { repositoryId, tag, digest, now, by
 /**
  * Makes a tag and never moves one: it is inserted first and read afterwards, so that of two pushes at the same moment
  * the second waits for the first and finds its tag (PostgreSQL waits at the key). The same digest again is no change.
- * @throws Fault registry.tag-exists
+ * @throws Fault registry.tag-exists, or .tag-immutable where nobody may move it
  */
-async function createTag(tx: RegistryDatabase, wanted: WantedTag): Promise<void> {
-  const { repositoryId, repository, tag, digest, now, by } = wanted;
+async function createTag(tx: RegistryDatabase, wanted: WantedTag & { readonly isImmutable: boolean }): Promise<void> {
+  const { isImmutable, repositoryId, repository, tag, digest, now, by } = wanted;
   await tx
     .insertInto('registry_tags')
     .values({ repository_id: repositoryId, name: tag, digest, updated_at: now, updated_by: by.actor })
@@ -389,6 +408,7 @@ async function createTag(tx: RegistryDatabase, wanted: WantedTag): Promise<void>
     .where('name', '=', tag)
     .executeTakeFirst();
   if (row?.digest !== digest) {
+    if (isImmutable) throw registryFault('registry.tag-immutable', { repository, tag });
     throw registryFault('registry.tag-exists', { actor: by.actor, repository, tag, digest: row?.digest ?? 'nothing' });
   }
 }

@@ -149,9 +149,30 @@ async function addUploader(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('registry_blob_links').addColumn('pushed_by_id', 'text').execute();
 }
 
+/** Starts the count of what projects store with what is there. */
+async function createUsage(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('registry_usage')
+    .addColumn('project', 'text', (column) => column.primaryKey())
+    .addColumn('bytes', 'bigint', (column) => column.notNull())
+    .execute();
+  await sql`
+    insert into registry_usage (project, bytes)
+    select project, sum(size_bytes) from (
+      select distinct r.project as project, b.digest as digest, b.size_bytes as size_bytes
+      from registry_blob_links l
+      join registry_repositories r on r.id = l.repository_id
+      join registry_blobs b on b.digest = l.digest
+      union all
+      select r.project as project, m.digest as digest, length(m.bytes) as size_bytes
+      from registry_manifests m join registry_repositories r on r.id = m.repository_id
+    ) stored group by project`.execute(db);
+}
+
 export const registryMigrations: readonly Migration[] = [
   { name: '0001-registry-content', up: createContent },
   { name: '0002-registry-settings', up: createSettings },
   { name: '0003-registry-pulls', up: createPulls },
   { name: '0004-registry-uploader', up: addUploader },
+  { name: '0005-registry-usage', up: createUsage },
 ];

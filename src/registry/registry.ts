@@ -10,6 +10,7 @@ import { isOurRepository } from './names.ts';
 import type { Caller, DigestsInUse, ImagePushed, PullGate } from './ports.ts';
 import { PullRecorder } from './pulls.ts';
 import { Quarantine } from './quarantine.ts';
+import { ProjectQuotas } from './quota.ts';
 import { RepositorySettingsStore } from './settings.ts';
 import type { RegistryDatabase, StoredManifest } from './store.ts';
 
@@ -43,6 +44,7 @@ export class Registry {
   readonly quarantine: Quarantine;
   readonly pulls: PullRecorder;
   readonly settings: RepositorySettingsStore;
+  readonly quotas: ProjectQuotas;
   readonly clock: Clock;
   readonly log: Log;
   readonly db: RegistryDatabase;
@@ -72,12 +74,14 @@ export class Registry {
     this.log = log;
     this.#files = files;
     this.settings = new RepositorySettingsStore({ db, clock, journal });
-    this.content = new RepositoryContent({ db, files, clock, serverKey });
+    this.quotas = new ProjectQuotas({ db, settings: this.settings, clock });
+    this.content = new RepositoryContent({ db, files, clock, serverKey, quotas: this.quotas });
     this.manifests = new RepositoryManifests({
       db,
       clock,
       journal,
       inUse,
+      settings: this.settings,
       onPushed,
       onRemoved: () => this.quarantine.forget(),
     });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CliProgram, Text } from '../system/index.ts';
 import { registryFault } from './errors.ts';
+import type { Usage } from './quota.ts';
 import type { PatternSettings, RepositorySettings, RetentionRule, SettingsChange } from './settings.ts';
 
 interface SettingsAnswer {
@@ -8,6 +9,7 @@ interface SettingsAnswer {
   /** With what holds for it, when one repository was asked for. */
   readonly repository: string | null;
   readonly effective: RepositorySettings | null;
+  readonly usage: Usage;
   readonly items: readonly PatternSettings[];
 }
 
@@ -171,10 +173,19 @@ export function parseSize(text: string): number {
 
 const NONE: Text = { en: 'none', es: 'ninguna' };
 
-function printSettings(cli: CliProgram, { project, repository, effective, items }: SettingsAnswer): void {
+function printSettings(cli: CliProgram, { project, repository, effective, usage, items }: SettingsAnswer): void {
   const list = (values: readonly string[]): string => (values.length === 0 ? cli.t(NONE) : values.join('; '));
   const yes = (value: boolean): string => cli.t(value ? { en: 'yes', es: 'sí' } : { en: 'no', es: 'no' });
   const size = (bytes: number | null): string => (bytes === null ? cli.t(NONE) : cli.print.bytes(bytes));
+  const stored = cli.print.bytes(usage.usedBytes);
+  cli.print.result(
+    usage.quotaBytes === null
+      ? { en: `${project} stores ${stored}, no quota`, es: `${project} guarda ${stored}, sin cuota` }
+      : {
+          en: `${project} stores ${stored} of ${size(usage.quotaBytes)}`,
+          es: `${project} guarda ${stored} de ${size(usage.quotaBytes)}`,
+        },
+  );
   if (repository !== null && effective !== null) {
     cli.print.result(cli.print.colour('strong', repository));
     const lines: [Text, string][] = [
@@ -208,8 +219,8 @@ function printSettings(cli: CliProgram, { project, repository, effective, items 
     items,
     {
       empty: {
-        en: `${project} sets nothing: pulls need a sign-in, tags may move, everything is kept, no quota`,
-        es: `${project} no fija nada: descargar exige iniciar sesión, las etiquetas se pueden mover, todo se conserva, sin cuota`,
+        en: `${project} sets nothing: pulls need a sign-in, tags may move, everything is kept`,
+        es: `${project} no fija nada: descargar exige iniciar sesión, las etiquetas se pueden mover, todo se conserva`,
       },
     },
   );

@@ -42,7 +42,8 @@ export function registerSettingsRoutes(app: ApiApp, registry: Registry): void {
       }
       const items = await registry.settings.list(name);
       const effective = repository === undefined ? null : await registry.settings.of(repository);
-      return { project: name, repository: repository ?? null, effective, items };
+      const usage = await registry.quotas.usage(name);
+      return { project: name, repository: repository ?? null, effective, usage, items };
     },
   });
 

@@ -1,6 +1,7 @@
 import type { CompiledQuery, Kysely } from 'kysely';
-import type { Digest } from '../oci/index.ts';
+import { type Digest, projectOf } from '../oci/index.ts';
 import { type Clock, newId } from '../system/index.ts';
+import { countUsage, isLinkedInProject } from './quota.ts';
 
 /** `image` runs; `artifact` travels beside images (signature, SBOM, chart); `index` names several of them. */
 export type ManifestKind = 'image' | 'index' | 'artifact';
@@ -35,6 +36,8 @@ export interface RegistryTables {
   };
   registry_manifest_content: { repository_id: string; manifest_digest: string; content_digest: string; role: string };
   registry_tags: { repository_id: string; name: string; digest: string; updated_at: string; updated_by: string };
+  /** What a project stores: see ProjectQuotas. */
+  registry_usage: { project: string; bytes: number };
   /** What a pattern of a project's repositories sets; null: nothing. Lists are JSON. */
   registry_settings: {
     project: string;
@@ -96,14 +99,20 @@ export async function ensureRepository(db: RegistryDatabase, name: string, clock
   return made;
 }
 
-/** States that a blob's file is durable and that it belongs to a repository, brought there by somebody. */
+/**
+ * States that a blob's file is durable and that it belongs to a repository, brought there by somebody. Call within
+ * `exclusively(digest)`, so that the project counts it once.
+ * @throws Fault registry.quota-exceeded
+ */
 export async function linkBlob(
   db: RegistryDatabase,
-  repositoryId: string,
+  repository: { readonly id: string; readonly name: string; readonly quotaBytes: number | null },
   blob: { readonly digest: Digest; readonly sizeBytes: number },
   now: string,
   pushedById: string,
 ): Promise<void> {
+  const project = projectOf(repository.name);
+  const isNew = !(await isLinkedInProject(db, project, blob.digest));
   await db
     .insertInto('registry_blobs')
     .values({ digest: blob.digest, size_bytes: blob.sizeBytes, stored_at: now })
@@ -111,11 +120,12 @@ export async function linkBlob(
     .execute();
   await db
     .insertInto('registry_blob_links')
-    .values({ repository_id: repositoryId, digest: blob.digest, touched_at: now, pushed_by_id: pushedById })
+    .values({ repository_id: repository.id, digest: blob.digest, touched_at: now, pushed_by_id: pushedById })
     .onConflict((conflict) =>
       conflict.columns(['repository_id', 'digest']).doUpdateSet({ touched_at: now, pushed_by_id: pushedById }),
     )
     .execute();
+  if (isNew) await countUsage(db, project, blob.sizeBytes, repository.quotaBytes);
 }
 
 /** Size and last touch of a blob as seen through a repository, or null where it is not linked. */

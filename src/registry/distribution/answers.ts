@@ -50,6 +50,8 @@ const ANSWERS: Partial<Record<RegistryFaultCode, readonly [status: number, code:
   'registry.refused': [403, 'DENIED'],
   'registry.blob-unused': [403, 'DENIED'],
   'registry.in-use': [403, 'DENIED'],
+  'registry.tag-immutable': [403, 'DENIED'],
+  'registry.quota-exceeded': [403, 'DENIED'],
   'registry.blob-referenced': [405, 'UNSUPPORTED'],
   'registry.unsupported': [405, 'UNSUPPORTED'],
   'registry.address-unknown': [404, 'UNSUPPORTED'],
@@ -77,7 +79,8 @@ export function sendFailure(request: IncomingMessage, response: ServerResponse, 
   const { status, code, message, detail } = describeFailure(error);
   if (status === 429 && error instanceof Fault) response.setHeader('Retry-After', String(error.params['seconds'] ?? 1));
   const send = (): void => sendJson(request, response, status, { errors: [{ code, message, detail }] });
-  if (status === 507 && unread(request)) {
+  const isFull = status === 507 || (error instanceof Fault && error.code === 'registry.quota-exceeded');
+  if (isFull && unread(request)) {
     sendAfterRest(request, response, send);
     return;
   }

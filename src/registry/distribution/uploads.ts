@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { digestAlgorithm, isDigest } from '../../oci/index.ts';
+import { type Digest, digestAlgorithm, isDigest } from '../../oci/index.ts';
 import { registryFault } from '../errors.ts';
 import { isOurRepository } from '../names.ts';
 import type { Registry } from '../registry.ts';
@@ -29,7 +29,11 @@ export async function startUpload(
     const id = await registry.content.beginUpload(repository, owner);
     try {
       const algorithm = digestAlgorithm(digest);
-      await registry.content.appendUpload(repository, owner, id, streamBody(request), { algorithm });
+      await registry.content.appendUpload(repository, owner, id, streamBody(request), {
+        algorithm,
+        digest,
+        statedBytes: statedLength(request),
+      });
     } catch (error) {
       // Nobody else knows this upload's id, so nobody could resume it.
       await registry.content.dropUpload(repository, owner, id);
@@ -80,7 +84,7 @@ export async function finishUpload(
 ): Promise<void> {
   const digest = requireDigest(query.get('digest'));
   const owner = session.caller.id;
-  if (statedLength(request) !== 0) await append(request, registry, session, repository, id, digestAlgorithm(digest));
+  if (statedLength(request) !== 0) await append(request, registry, session, repository, id, digest);
   await registry.content.finishUpload(repository, owner, id, { digest });
   sendBlobCreated(response, repository, digest);
 }
@@ -114,11 +118,13 @@ async function append(
   session: Session,
   repository: string,
   id: string,
-  algorithm: 'sha256' | 'sha512' = 'sha256',
+  digest?: Digest,
 ): Promise<number> {
   const offset = chunkStart(request);
   return registry.content.appendUpload(repository, session.caller.id, id, streamBody(request), {
-    algorithm,
+    algorithm: digest === undefined ? 'sha256' : digestAlgorithm(digest),
+    statedBytes: statedLength(request),
+    ...(digest === undefined ? {} : { digest }),
     ...(offset === undefined ? {} : { offset }),
   });
 }
