@@ -95,3 +95,30 @@ export interface ImagePushed {
   readonly subject: Digest | null;
   readonly principal: Caller;
 }
+
+/** How something of a mirror was found. */
+export interface Brought {
+  readonly digest: Digest;
+  /** How long ago the source was asked for the tag; null where that does not matter (a digest). */
+  readonly ageSeconds: number | null;
+  /** Why the source could not be asked now, when what is here is served instead. */
+  readonly warning: Text | null;
+}
+
+/** Asked before an answer: repositories whose content comes from another registry. */
+export interface UpstreamSource {
+  /** The remote registry that a repository mirrors, or null when it is ours: then people may push to it. */
+  owner(repository: string): string | null;
+  /** Makes sure that what is named is here and judged; null when the repository fetches nothing on demand. */
+  bring(question: {
+    readonly repository: string;
+    /** A tag or a digest. */
+    readonly reference: string;
+    readonly caller: Caller;
+    /** Instances that the question came through. */
+    readonly via: readonly string[];
+    readonly signal: AbortSignal;
+  }): Promise<Brought | null>;
+  /** The same for what refers to a digest. @returns why it failed, or null; what is here is served in any case */
+  bringReferrersOf(repository: string, digest: Digest, via: readonly string[]): Promise<Text | null>;
+}
