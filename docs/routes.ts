@@ -210,6 +210,39 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'workloads and their replicas',
     es: 'cargas de trabajo y sus réplicas',
   },
+  'GET /api/v1/remotes': { en: 'remote registries', es: 'registros remotos' },
+  'POST /api/v1/remotes': {
+    en: 'allow another registry to be talked to; its secret is stored sealed and never shown',
+    es: 'permitir hablar con otro registro; su secreto se guarda sellado y no se muestra nunca',
+  },
+  'GET /api/v1/remotes/:name': { en: 'a remote registry and what uses it', es: 'un registro remoto y quién lo usa' },
+  'PUT /api/v1/remotes/:name': {
+    en: 'change what is given; another address takes the credentials away',
+    es: 'cambiar lo que se da; otra dirección quita las credenciales',
+  },
+  'DELETE /api/v1/remotes/:name': { en: 'forget it, unless something uses it', es: 'olvidarlo, si nada lo usa' },
+  'POST /api/v1/remotes/:name/check': {
+    en: 'whether it answers and lets us in',
+    es: 'si responde y deja entrar',
+  },
+  'GET /api/v1/mirrors': { en: 'mirrors, with their last sync', es: 'réplicas locales, con su última sincronización' },
+  'POST /api/v1/projects/:project/mirrors': {
+    en: 'mirror a remote registry below `PROJECT/NAME`',
+    es: 'replicar un registro remoto bajo `PROYECTO/NOMBRE`',
+  },
+  'GET /api/v1/projects/:project/mirrors/:name': {
+    en: 'a mirror and what it knows of its tags',
+    es: 'una réplica local y lo que sabe de sus etiquetas',
+  },
+  'PUT /api/v1/projects/:project/mirrors/:name': { en: 'change a mirror', es: 'cambiar una réplica local' },
+  'DELETE /api/v1/projects/:project/mirrors/:name': {
+    en: 'end a mirror; its images stay',
+    es: 'terminar una réplica local; sus imágenes se quedan',
+  },
+  'POST /api/v1/projects/:project/mirrors/:name/sync': {
+    en: 'bring what is new now; answers an operation',
+    es: 'traer ahora lo nuevo; responde una operación',
+  },
   'GET /api/v1/routes': {
     en: 'published services',
     es: 'servicios publicados',

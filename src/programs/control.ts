@@ -57,6 +57,7 @@ import { wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
 import { registerPlatformRoutes } from './control/platform-routes.ts';
 import { publishedAddresses } from './control/published.ts';
+import { startRemotes } from './control/remotes.ts';
 import { openSession } from './control/sessions.ts';
 import { signatureStore } from './control/signature-store.ts';
 import { sweepSources } from './control/sources.ts';
@@ -318,6 +319,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerTrustRoutes(app, trust);
   registerAdmitRoutes(app, admit);
   registerRespondRoutes(app, respond);
+  const remoteWork = await startRemotes({ db, journal, vault, operations, registry, clock, log });
+  remoteWork.register(app);
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
   registerPlatformRoutes(app, {
     instance,
@@ -409,6 +412,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   }
   await app.close();
   access.close();
+  await remoteWork.close();
   await registry.close();
   await journal.close();
   await opened.close();

@@ -374,8 +374,14 @@ export class RegistryClient {
     return index.kind === 'index' ? index.manifests.slice(0, max) : [];
   }
 
+  /** Lets what runs end, and takes nothing new. */
   async close(): Promise<void> {
     await this.#agent.close();
+  }
+
+  /** Cuts what runs. */
+  async destroy(): Promise<void> {
+    await this.#agent.destroy();
   }
 
   async *#blobFrom(
@@ -458,16 +464,18 @@ export class RegistryClient {
       kept !== undefined && kept.untilMs > this.#clock.now().getTime() ? `Bearer ${kept.token}` : this.#basicKnown;
     const own = this.#viaHeader(sending.asking);
     const first = await this.#request(this.#origin, sending, { ...own, ...authorizationOf(authorization) });
-    if (first.statusCode === LOOP) {
-      await first.body.dump();
-      throw registryFault('registry.remote-loop', { host: this.host });
-    }
-    if (first.statusCode !== 401) return first;
+    if (first.statusCode !== 401) return this.#refuseLoop(first);
     const challenge = headerOf(first, 'www-authenticate') ?? '';
     const answer = await this.#answerChallenge(challenge, sending);
     if (answer === null || answer === authorization) return first;
     await first.body.dump();
-    return this.#request(this.#origin, sending, { ...own, authorization: answer });
+    return this.#refuseLoop(await this.#request(this.#origin, sending, { ...own, authorization: answer }));
+  }
+
+  async #refuseLoop(answer: Dispatcher.ResponseData): Promise<Dispatcher.ResponseData> {
+    if (answer.statusCode !== LOOP) return answer;
+    await answer.body.dump();
+    throw registryFault('registry.remote-loop', { host: this.host });
   }
 
   /** Once a registry has asked for Basic, it gets it at once: uploads cannot be sent twice. */

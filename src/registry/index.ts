@@ -36,6 +36,10 @@ export type {
 } from './ports.ts';
 export type { PullHistory } from './pull-history.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
+export { mirrorCommands, remoteCommands } from './remotes/commands.ts';
+export { Mirrors, type MirrorView } from './remotes/mirrors.ts';
+export { Remotes, type RemoteView } from './remotes/remotes.ts';
+export { registerRemoteRoutes } from './remotes/routes.ts';
 export { type DescribeImages, registerRegistryRoutes } from './routes.ts';
 export type { PatternSettings, RepositorySettings, RetentionRule, SettingsChange } from './settings.ts';
 export { RepositorySettingsStore } from './settings.ts';

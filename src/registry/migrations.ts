@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { binaryType, type DatabaseKind, type Migration } from '../system/index.ts';
+import { remoteMigrations } from './remotes/migrations.ts';
 
 /**
  * Names and digests sort by their bytes everywhere: SQLite does so by itself, PostgreSQL by collation "C". Pages of
@@ -170,6 +171,7 @@ async function createUsage(db: Kysely<unknown>): Promise<void> {
 }
 
 export const registryMigrations: readonly Migration[] = [
+  ...remoteMigrations,
   { name: '0001-registry-content', up: createContent },
   { name: '0002-registry-settings', up: createSettings },
   { name: '0003-registry-pulls', up: createPulls },

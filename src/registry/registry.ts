@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto';
 import type { Journal } from '../journal/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { type Clock, type Log, silentLog, systemClock } from '../system/index.ts';
@@ -7,7 +8,7 @@ import { RepositoryContent } from './content.ts';
 import { registryFault } from './errors.ts';
 import { type Page, type Referrer, RepositoryManifests } from './manifests.ts';
 import { isOurRepository } from './names.ts';
-import type { Caller, DigestsInUse, ImagePushed, PullGate } from './ports.ts';
+import type { Caller, DigestsInUse, ImagePushed, PullGate, UpstreamSource } from './ports.ts';
 import { PullRecorder } from './pulls.ts';
 import { Quarantine } from './quarantine.ts';
 import { ProjectQuotas } from './quota.ts';
@@ -48,7 +49,10 @@ export class Registry {
   readonly clock: Clock;
   readonly log: Log;
   readonly db: RegistryDatabase;
+  /** Which instance this is, for others to tell it apart: not secret, the same after a restart. */
+  readonly instanceId: string;
   readonly #files: BlobFiles;
+  #upstream: UpstreamSource | null = null;
 
   private constructor(options: RegistryOptions, files: BlobFiles) {
     const {
@@ -73,6 +77,9 @@ export class Registry {
     this.clock = clock;
     this.log = log;
     this.#files = files;
+    this.instanceId = Buffer.from(hkdfSync('sha256', serverKey, new Uint8Array(0), 'darsena instance', 8)).toString(
+      'hex',
+    );
     this.settings = new RepositorySettingsStore({ db, clock, journal });
     this.quotas = new ProjectQuotas({ db, settings: this.settings, clock });
     this.content = new RepositoryContent({ db, files, clock, serverKey, quotas: this.quotas });
@@ -97,6 +104,16 @@ export class Registry {
 
   static async open(options: RegistryOptions): Promise<Registry> {
     return new Registry(options, await BlobFiles.open(options.root));
+  }
+
+  /** Where mirrored repositories get their content from; null when there are none. */
+  get upstream(): UpstreamSource | null {
+    return this.#upstream;
+  }
+
+  /** Mirrors stand on the registry, so they come after it. */
+  useUpstream(upstream: UpstreamSource): void {
+    this.#upstream = upstream;
   }
 
   /** A manifest by digest, from one repository or from whichever has it; null when none does. */

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Principal } from '../access/index.ts';
 import { accessFault } from '../access/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import { progressMigrations } from '../progress/index.ts';
 import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
 import { registryMigrations } from './migrations.ts';
@@ -90,6 +91,7 @@ export async function startTestRegistry(
   const clock = options.clock ?? systemClock;
   const opened = await openDatabase<RegistryTables & JournalTables>(options.database ?? 'sqlite::memory:', [
     ...journalMigrations,
+    ...progressMigrations,
     ...registryMigrations,
   ]);
   const { privateKey } = generateKeyPairSync('ed25519');

@@ -35,6 +35,14 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../registry/index.ts')).repositoryCommands(cli),
   },
   {
+    words: ['remote'],
+    add: async (cli) => (await import('../../registry/index.ts')).remoteCommands(cli),
+  },
+  {
+    words: ['mirror'],
+    add: async (cli) => (await import('../../registry/index.ts')).mirrorCommands(cli),
+  },
+  {
     words: ['scan'],
     add: async (cli) => (await import('../../scan/index.ts')).scanCommands(cli),
   },

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault, type Json, type Text } from '../../system/index.ts';
 import { type RegistryFaultCode, registryFault } from '../errors.ts';
 import { DRAIN_BYTES_MAX, FULL_DRAIN_BYTES_MAX, WARNING_CHARACTERS_MAX, WARNINGS_BYTES_MAX } from '../limits.ts';
+import type { RemoteFaultCode } from '../remotes/errors.ts';
 
 /** The closed list of distribution-spec 1.1, "Error Codes". */
 type ErrorCode =
@@ -21,7 +22,7 @@ type ErrorCode =
   | 'TOOMANYREQUESTS';
 
 /** How each fault is said in the language of this API; faults of other routes never get here. */
-const ANSWERS: Partial<Record<RegistryFaultCode, readonly [status: number, code: ErrorCode]>> = {
+const ANSWERS: Partial<Record<RegistryFaultCode | RemoteFaultCode, readonly [status: number, code: ErrorCode]>> = {
   'registry.name-invalid': [400, 'NAME_INVALID'],
   'registry.repository-unknown': [404, 'NAME_UNKNOWN'],
   'registry.digest-invalid': [400, 'DIGEST_INVALID'],
@@ -58,12 +59,26 @@ const ANSWERS: Partial<Record<RegistryFaultCode, readonly [status: number, code:
   'registry.address-invalid': [400, 'NAME_INVALID'],
   'registry.disk-full': [507, 'UNSUPPORTED'],
   'registry.internal': [500, 'UNSUPPORTED'],
+  // A mirror could not give what is not here. 404 only where the source itself says that there is none.
+  'registry.remote-missing': [404, 'MANIFEST_UNKNOWN'],
+  'registry.remote-address': [502, 'DENIED'],
+  'registry.remote-redirect': [502, 'DENIED'],
+  'registry.remote-refused': [502, 'DENIED'],
+  'registry.remote-unreachable': [504, 'UNSUPPORTED'],
+  // RFC 5842 section 7.2, read by the client of the mirror that asked.
+  'registry.remote-loop': [508, 'DENIED'],
+  'remote.unknown': [502, 'UNSUPPORTED'],
+  'remote.offline': [504, 'UNSUPPORTED'],
+  'remote.not-for-project': [403, 'DENIED'],
+  'remote.secret-locked': [502, 'UNSUPPORTED'],
+  'mirror.read-only': [405, 'UNSUPPORTED'],
+  'mirror.too-large': [403, 'DENIED'],
 };
 
 /** The response of a failure, or null when it is not one of ours: then it is a defect or a failed part. */
 export function describeFailure(error: unknown): { status: number; code: ErrorCode; message: string; detail: Json } {
   const fault = error instanceof Fault ? error : isDiskFull(error) ? registryFault('registry.disk-full') : null;
-  const answer = fault === null ? undefined : ANSWERS[fault.code as RegistryFaultCode];
+  const answer = fault === null ? undefined : ANSWERS[fault.code as RegistryFaultCode | RemoteFaultCode];
   if (fault === null || answer === undefined) return describeFailure(registryFault('registry.internal'));
   const { what, why, remedy } = fault.text('en');
   const message = [what, why === undefined ? '' : `: ${why}`, remedy === undefined ? '' : `; ${remedy}`].join('');

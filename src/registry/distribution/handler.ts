@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { INSTANCE_HEADER } from '../client.ts';
 import { registryFault } from '../errors.ts';
 import { IDLE_MS } from '../limits.ts';
 import { isOurRepository } from '../names.ts';
@@ -13,6 +14,7 @@ import { answerManifest, answerReferrers, answerTags, deleteManifest, putManifes
 import { hostOf, type Session, SignIn } from './sign-in.ts';
 import { answerToken } from './token.ts';
 import { answerUploadStatus, cancelUpload, continueUpload, finishUpload, startUpload } from './uploads.ts';
+import { refusePush } from './upstream.ts';
 
 export interface RegistryHandlerOptions {
   readonly registry: Registry;
@@ -98,6 +100,8 @@ async function answer(
   });
   if (address.kind === 'ping') {
     response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
+    // So that a mirror finds out that it was pointed at itself.
+    response.setHeader(INSTANCE_HEADER, registry.instanceId);
     return sendJson(request, response, 200, {});
   }
   const permission = session.permission(action, address.repository);
@@ -113,6 +117,7 @@ async function answer(
     const why = `the token was not made for ${action} in ${address.repository}`;
     throw registryFault('registry.sign-in-needed', { why, host: hostOf(request) });
   }
+  if (action === 'push') refusePush(registry, address.repository);
   return serve(request, response, parts, session, address, query, place);
 }
 

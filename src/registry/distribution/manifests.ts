@@ -11,6 +11,7 @@ import { readBody } from './body.ts';
 import type { KeptAnswer } from './kept-answers.ts';
 import { readingOf } from './reading.ts';
 import type { Session } from './sign-in.ts';
+import { bringManifest, bringReferrers } from './upstream.ts';
 
 /** HEAD and GET: what a tag or digest names, unless quarantine holds it. */
 export async function answerManifest(
@@ -24,13 +25,15 @@ export async function answerManifest(
 ): Promise<void> {
   // A text that can be neither tag nor digest names nothing; asking for it is no error of form.
   const reference: Reference | null = isDigest(text) ? { digest: text } : isTag(text) ? { tag: text } : null;
+  const notes = reference === null ? [] : await bringManifest(request, response, registry, session, repository, text);
   const manifest = reference === null ? null : await registry.manifests.find(repository, reference);
   if (manifest === null) {
     throw registryFault('registry.manifest-unknown', { repository, reference: text.slice(0, 160) });
   }
   const isHead = request.method === 'HEAD';
   const { caller } = session;
-  const warnings = await registry.quarantine.admit(manifest, text, readingOf(response, session, repository));
+  const verdicts = await registry.quarantine.admit(manifest, text, readingOf(response, session, repository));
+  const warnings = notes.length === 0 ? verdicts : [...notes, ...verdicts];
   const etag = `"${manifest.digest}"`;
   if (matchesEtag(request, etag)) {
     sendNotModified(response, etag);
@@ -134,6 +137,8 @@ export async function answerReferrers(
   const digest = requireDigest(text);
   const artifactType = query.get('artifactType');
   const last = query.get('last');
+  const notes = await bringReferrers(request, response, registry, repository, digest);
+  if (notes.length > 0) response.setHeader('Warning', warningHeaders(notes));
   const page = await registry.manifests.listReferrers(repository, digest, {
     ...(artifactType === null ? {} : { artifactType }),
     ...(last === null ? {} : { last }),

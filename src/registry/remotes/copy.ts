@@ -171,7 +171,7 @@ async function bringBlob(inward: Inward, blob: Descriptor, arrived: (bytes: numb
   const size = await registry.content.blobSize(to, blob.digest);
   if (size !== null) return;
   const sibling = await findInProject(registry, to, blob.digest);
-  if (sibling !== null && (await registry.content.mountBlob(sibling, to, blob.digest))) return;
+  if (sibling !== null && (await registry.content.mountBlob(sibling, to, blob.digest, 'platform'))) return;
   const counted = async function* () {
     for await (const chunk of client.getBlob(from, blob, asking)) {
       arrived(chunk.byteLength);

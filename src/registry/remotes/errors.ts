@@ -106,3 +106,5 @@ export const remoteFault = defineFaults({
     es: { what: 'la réplica local {prefix} ya se está sincronizando', remedy: 'darsena operation list' },
   },
 });
+
+export type RemoteFaultCode = keyof typeof remoteFault.specs;

@@ -54,4 +54,4 @@ async function createRemotes(db: Kysely<unknown>, kind: DatabaseKind): Promise<v
     .execute();
 }
 
-export const remoteMigrations: readonly Migration[] = [{ name: '0003-registry-remotes', up: createRemotes }];
+export const remoteMigrations: readonly Migration[] = [{ name: '0005-registry-remotes', up: createRemotes }];

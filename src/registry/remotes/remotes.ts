@@ -123,7 +123,7 @@ export class Remotes {
     await this.#store('remote.removed', row, actor, async (tx) => {
       await tx.deleteFrom('registry_remotes').where('name', '=', name).execute();
     });
-    await this.#clients.get(name)?.client.close();
+    await this.#clients.get(name)?.client.destroy();
     this.#clients.delete(name);
   }
 
@@ -175,7 +175,7 @@ export class Remotes {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#clients.values()].map(({ client }) => client.close()));
+    await Promise.all([...this.#clients.values()].map(({ client }) => client.destroy()));
   }
 
   #definition(row: RemoteTables['registry_remotes']): RemoteRegistry {
@@ -218,7 +218,7 @@ export class Remotes {
       next.secret = null;
     } else if (input.credentials !== undefined) {
       const { name, secret } = input.credentials;
-      if (name === '' || /[:\0-\x1f\x7f]/.test(name) || name.length > 200 || secret === '' || secret.length > 10_000) {
+      if (name === '' || !/^[^:\p{Cc}]+$/u.test(name) || name.length > 200 || secret === '' || secret.length > 10_000) {
         refuse('a user name without colons and a secret belong together');
       }
       next.username = name;
@@ -342,7 +342,8 @@ export function patternProblem(text: string): string | null {
 function hostProblem(text: string, mayBeWild: boolean): string | null {
   const host = mayBeWild && text.startsWith('*.') ? text.slice(2) : text;
   const url = URL.canParse(`https://${host}`) ? new URL(`https://${host}`) : null;
-  const isHost = url !== null && url.host === host && (!text.startsWith('*.') || host.includes('.'));
+  const isHost =
+    url !== null && url.host === host && !host.includes('*') && (!text.startsWith('*.') || host.includes('.'));
   return isHost ? null : `"${text.slice(0, 100)}" is no host: expected NAME or NAME:PORT`;
 }
 
