@@ -1,7 +1,6 @@
 import { request } from 'node:https';
 import { isIP } from 'node:net';
 import { guardAddresses } from '../../system/index.ts';
-import { ISSUER_MS_MAX } from '../limits.ts';
 
 /**
  * Reads a JSON document of an issuer: https only, only at public addresses and those that an administrator allowed, no
@@ -11,7 +10,12 @@ import { ISSUER_MS_MAX } from '../limits.ts';
  */
 export async function fetchDocument(
   url: URL,
-  options: { readonly bytesMax: number; readonly caPem: string | null; readonly networks: readonly string[] },
+  options: {
+    readonly bytesMax: number;
+    readonly timeoutMs: number;
+    readonly caPem: string | null;
+    readonly networks: readonly string[];
+  },
 ): Promise<unknown> {
   if (url.protocol !== 'https:') throw new Error(`${url.protocol} is not https:`);
   if (url.username !== '' || url.password !== '') throw new Error('the address holds credentials');
@@ -22,7 +26,7 @@ export async function fetchDocument(
     const why = guard.refusal(host);
     if (why !== null) throw new Error(why);
   }
-  const signal = AbortSignal.timeout(ISSUER_MS_MAX);
+  const signal = AbortSignal.timeout(options.timeoutMs);
   const text = await new Promise<string>((resolve, reject) => {
     const sent = request(
       url,
@@ -57,7 +61,7 @@ export async function fetchDocument(
       },
     );
     sent.on('error', (error) => {
-      reject(signal.aborted ? new Error(`it did not answer within ${ISSUER_MS_MAX / 1000} s`) : error);
+      reject(signal.aborted ? new Error(`it did not answer within ${options.timeoutMs} ms`) : error);
     });
     sent.end();
   });

@@ -72,13 +72,22 @@ export class WorkloadIdentity {
   readonly #changed: () => void;
   readonly #keys: IssuerKeys;
 
-  /** @param parts.changed called after each commit that takes or gives rights */
-  constructor(parts: { db: Kysely<AccessTables>; journal: Journal; clock: Clock; changed: () => void }) {
+  /**
+   * @param parts.changed called after each commit that takes or gives rights
+   * @param parts.issuerMs how long an issuer may take to answer, in milliseconds
+   */
+  constructor(parts: {
+    db: Kysely<AccessTables>;
+    journal: Journal;
+    clock: Clock;
+    changed: () => void;
+    issuerMs?: number;
+  }) {
     this.#db = parts.db;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
     this.#changed = parts.changed;
-    this.#keys = new IssuerKeys(parts.clock);
+    this.#keys = new IssuerKeys(parts.clock, parts.issuerMs);
   }
 
   /** @throws Fault access.issuer-invalid, access.issuer-exists */

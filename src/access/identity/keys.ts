@@ -1,7 +1,14 @@
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../system/index.ts';
 import { accessFault } from '../errors.ts';
-import { DISCOVERY_BYTES_MAX, KEYS_BYTES_MAX, KEYS_KEPT_MS, KEYS_MAX, KEYS_REFETCH_MS } from '../limits.ts';
+import {
+  DISCOVERY_BYTES_MAX,
+  ISSUER_MS_MAX,
+  KEYS_BYTES_MAX,
+  KEYS_KEPT_MS,
+  KEYS_MAX,
+  KEYS_REFETCH_MS,
+} from '../limits.ts';
 import { fetchDocument } from './fetch.ts';
 
 /** Where an issuer's keys come from. */
@@ -29,12 +36,14 @@ interface Kept {
  */
 export class IssuerKeys {
   readonly #clock: Clock;
+  readonly #timeoutMs: number;
   readonly #kept = new Map<string, Kept>();
   readonly #triedMs = new Map<string, number>();
   readonly #fetching = new Map<string, Promise<Kept>>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, timeoutMs = ISSUER_MS_MAX) {
     this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** Forgets an issuer that was changed or removed. */
@@ -89,7 +98,7 @@ export class IssuerKeys {
     const running = this.#fetching.get(source.id);
     if (running !== undefined) return running;
     this.#triedMs.set(source.id, this.#clock.monotonicMs());
-    const fetching = readKeys(source)
+    const fetching = readKeys(source, this.#timeoutMs)
       .then((find): Kept => {
         const kept = { find, fetchedMs: this.#clock.monotonicMs() };
         // Not when the issuer was changed or removed meanwhile.
@@ -108,19 +117,18 @@ export class IssuerKeys {
   }
 }
 
-async function readKeys(source: KeySource): Promise<JWTVerifyGetKey> {
+async function readKeys(source: KeySource, timeoutMs: number): Promise<JWTVerifyGetKey> {
   if (source.jwks !== null) return createLocalJWKSet({ keys: readKeySet(JSON.parse(source.jwks)) });
-  const reach = { caPem: source.caPem, networks: source.networks };
-  const url = source.jwksUrl === null ? await discover(source) : new URL(source.jwksUrl);
+  const reach = { caPem: source.caPem, networks: source.networks, timeoutMs };
+  const url = source.jwksUrl === null ? await discover(source, reach) : new URL(source.jwksUrl);
   return createLocalJWKSet({ keys: readKeySet(await fetchDocument(url, { ...reach, bytesMax: KEYS_BYTES_MAX })) });
 }
 
 /** OpenID Connect Discovery 1.0, section 4: the document names the issuer to the letter, and where its keys are. */
-async function discover(source: KeySource): Promise<URL> {
+async function discover(source: KeySource, reach: Omit<Parameters<typeof fetchDocument>[1], 'bytesMax'>): Promise<URL> {
   const base = source.url.replace(/\/$/, '');
   const document = await fetchDocument(new URL(`${base}/.well-known/openid-configuration`), {
-    caPem: source.caPem,
-    networks: source.networks,
+    ...reach,
     bytesMax: DISCOVERY_BYTES_MAX,
   });
   const { issuer, jwks_uri: keys } = (document ?? {}) as { issuer?: unknown; jwks_uri?: unknown };
