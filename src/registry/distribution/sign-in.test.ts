@@ -118,7 +118,7 @@ describe('a repository that is open to everybody', () => {
     assert.equal((await ask('GET', 'tienda/open/manifests/v1')).status, 200);
     await server.registry.pulls.flush();
     await server.journal.settled();
-    const facts = await server.journal.query({ projects: ['tienda'], kind: 'image.pulled', limit: 50 });
+    const facts = await server.journal.query({ projects: ['tienda'], kinds: ['image.pulled'], limit: 50 });
     assert.ok(facts.some((fact) => fact.actor === 'anonymous' && fact.subject.startsWith('tienda/open')));
     server.fallback = HELD;
     assert.equal((await ask('GET', 'tienda/open/manifests/v1')).status, 403);
