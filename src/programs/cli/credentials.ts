@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { lstat, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -115,13 +115,15 @@ export async function sudoAccount(environment: NodeJS.ProcessEnv = process.env):
   return gid === undefined || home === undefined ? null : { uid: Number(uid), gid: Number(gid), home };
 }
 
-/** @returns the paths removed */
-export async function removeCredentials(instance: string): Promise<string[]> {
-  const path = credentialsPath(instance);
-  const there = await readFile(path).then(
+/** Removes the login file of the caller, or, as that account, of the one behind sudo. @returns the paths removed */
+export async function removeCredentials(instance: string, account: Account | null = null): Promise<string[]> {
+  const path = credentialsPath(instance, account === null ? process.env : { HOME: account.home });
+  const there = await lstat(path).then(
     () => true,
     () => false,
   );
-  await rm(path, { force: true });
-  return there ? [path] : [];
+  if (!there) return [];
+  if (account === null) await rm(path, { force: true });
+  else await runCommand('rm', ['-f', '--', path], { timeoutMs: 10_000, cwd: '/', uid: account.uid, gid: account.gid });
+  return [path];
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../system/index.ts';
 import { CODE_ROOT } from './instance.ts';
@@ -47,14 +47,21 @@ export async function codeName(code: string): Promise<string> {
   return `${await readVersion(code)}-${hash.digest('hex').slice(0, 12)}`;
 }
 
+/** Where the copy of this code stands, or will. */
+export async function codeFolder(code: string): Promise<string> {
+  return join(CODE_ROOT, await codeName(code));
+}
+
 /**
  * Installs a root-owned copy under /opt/darsena that no ordinary account can change; a finished copy of the same
  * content is left alone. Links are refused rather than followed.
- * @returns its folder
+ * @param folder as codeFolder answers
  */
-export async function installCode(code: string): Promise<{ folder: string; copied: boolean; sizeBytes: number }> {
-  const name = await codeName(code);
-  const folder = join(CODE_ROOT, name);
+export async function installCode(
+  code: string,
+  folder: string,
+): Promise<{ folder: string; copied: boolean; sizeBytes: number }> {
+  const name = basename(folder);
   if (await isFile(join(folder, CODE_MARK))) return { folder, copied: false, sizeBytes: 0 };
   const temporary = join(CODE_ROOT, `.${name}.${process.pid}`);
   await mkdir(CODE_ROOT, { recursive: true, mode: 0o755 });

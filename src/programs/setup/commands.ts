@@ -89,7 +89,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
     )
     .option('--yes', cli.t({ en: 'do not ask', es: 'no preguntar' }))
     .action(async (options: { workloads?: boolean; purge?: boolean; yes?: boolean }) => {
-      const instance = await wantedInstance(cli);
+      const instance = await wantedInstance(cli, { unfinishedToo: true });
       const choice = {
         workloads: options.workloads === true,
         purge: options.purge === true,
@@ -253,9 +253,10 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
 }
 
 /** @throws Fault `setup.not-up` */
-async function wantedInstance(cli: CliProgram): Promise<Instance> {
+async function wantedInstance(cli: CliProgram, options: { unfinishedToo?: boolean } = {}): Promise<Instance> {
   const instance = await findInstance(cli.instance);
-  if (instance === null) throw setupFault('setup.not-up', { name: cli.instance });
+  if (instance === null || (instance.unfinished === true && options.unfinishedToo !== true))
+    throw setupFault('setup.not-up', { name: cli.instance });
   return instance;
 }
 

@@ -65,6 +65,11 @@ export interface Instance {
   readonly adaptations: readonly Adaptation[];
   readonly podman: PodmanFiles;
   readonly createdAt: string;
+  /**
+   * Set from the moment something of it may be on the machine until users and folders stand: a first `up` that ends in
+   * between leaves a description that `down --purge` follows and the next `up` goes on from.
+   */
+  readonly unfinished?: true;
 }
 
 /** Folders of an instance; everything it owns on disk but the code copy lies below these three. */

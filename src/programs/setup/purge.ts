@@ -1,10 +1,10 @@
-import { readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { removePodCgroups } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
-import { removeCredentials } from '../cli/credentials.ts';
+import { removeCredentials, sudoAccount } from '../cli/credentials.ts';
 import { disableAtBoot } from './boot.ts';
 import { setupFault } from './errors.ts';
 import { CODE_ROOT, type Instance, instanceFiles, instanceFolders, instancesOfRoot } from './instance.ts';
@@ -217,7 +217,10 @@ export async function purgeInstance(instance: Instance, clock: Clock): Promise<T
     }
   }
   await removeFolders(instance, clock, say);
-  for (const path of await removeCredentials(instance.name)) say(path, path);
+  const account = await sudoAccount();
+  for (const holder of account === null ? [null] : [null, account]) {
+    for (const path of await removeCredentials(instance.name, holder)) say(path, path);
+  }
   return removed;
 }
 
@@ -243,7 +246,13 @@ async function removeFolders(instance: Instance, clock: Clock, say: (en: string,
     await endPauseProcess(instance, clock);
   }
   for (const path of [run, logs, data]) {
-    if (!(await exists(path))) continue;
+    const stats = await lstat(path).catch(() => null);
+    if (stats === null) continue;
+    if (instance.mode === 'root' && (!stats.isDirectory() || stats.uid !== 0)) {
+      // `up` never took it over either.
+      say(`(${path} stays: it belongs to somebody else)`, `(${path} queda: es de otra cuenta)`);
+      continue;
+    }
     // The description goes last: a purge that was interrupted can be called again.
     for (const entry of await readdir(path)) {
       if (entry !== 'instance.json') await rm(join(path, entry), { recursive: true, force: true, maxRetries: 3 });
@@ -260,8 +269,15 @@ async function removeFolders(instance: Instance, clock: Clock, say: (en: string,
 /** Removes a code copy that no other instance runs from. @returns true when it was removed */
 export async function removeUnusedCode(instance: Instance, code: string): Promise<boolean> {
   if (instance.mode !== 'root' || dirname(code) !== CODE_ROOT || (await codeInUse(instance, code))) return false;
+  // Beside it, what a copy left that was cut short: it carries the number of the process that made it.
+  for (const entry of await readdir(CODE_ROOT).catch(() => [])) {
+    const pid = entry.startsWith(`.${basename(code)}.`) ? Number(entry.split('.').at(-1)) : Number.NaN;
+    if (Number.isSafeInteger(pid) && !(await exists(`/proc/${pid}`)))
+      await rm(join(CODE_ROOT, entry), { recursive: true });
+  }
+  const there = await exists(code);
   await rm(code, { recursive: true, force: true });
-  return true;
+  return there;
 }
 
 async function otherInstances(instance: Instance): Promise<Instance[]> {

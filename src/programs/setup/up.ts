@@ -13,7 +13,7 @@ import { type Credentials, connectionOf, credentialsPath, sudoAccount, writeCred
 import { type MachinePlan, planMachine, portName } from './adaptations.ts';
 import { type AuthorityCertificate, publishAuthority } from './authority.ts';
 import { enableAtBoot } from './boot.ts';
-import { installCode, OWN_CODE, readVersion } from './code.ts';
+import { codeFolder, installCode, OWN_CODE, readVersion } from './code.ts';
 import { buildConsole, consoleIsStale } from './console.ts';
 import { setupFault } from './errors.ts';
 import { ensureFolders } from './folders.ts';
@@ -56,7 +56,7 @@ import {
 import { removeUnusedCode } from './purge.ts';
 import type { LocalStep, LocalSteps } from './steps.ts';
 import { lastWords, stopProgram, supervisedState } from './supervisor.ts';
-import { callingUser, ensureUsers } from './users.ts';
+import { callingUser, ensureUsers, plannedUsers } from './users.ts';
 
 const APT_TIMEOUT_MS = 1_200_000;
 /** A first start migrates the database and makes keys; on the slowest machine tried this took 4 s. */
@@ -113,12 +113,16 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
 
   return context.drawn(() =>
     withInstanceLock(name, folders, async () => {
+      const found = await readInstance(instanceFiles(folders).description);
+      const known = found?.unfinished === true ? null : found;
+      const code = machine.mode === 'root' ? await codeFolder(OWN_CODE) : OWN_CODE;
+      const choice = { ...context, machine, plan, code };
+      const sketch = known ?? (await sketchInstance({ ...choice, createdAt: found?.createdAt }));
       await steps.run(TITLES.packages, (step) => installPackages(packages, step, context.signal));
       if (await consoleIsStale(OWN_CODE)) await steps.run(TITLES.console, () => buildConsole(OWN_CODE));
-      const code = await steps.run(TITLES.code, (step) => placeCode(machine, step));
-      const known = await readInstance(instanceFiles(folders).description);
+      await steps.run(TITLES.code, (step) => placeCode(machine, code, step));
       const instance = await steps.run(TITLES.instance, (step) =>
-        describeInstance({ ...context, known, machine, plan, code, step }),
+        settleInstance(sketch, { ...choice, isNew: known === null, step }),
       );
       if (instance.code !== known?.code) {
         await steps.run(TITLES.warm, async (step) => {
@@ -257,40 +261,33 @@ async function installPackages(packages: readonly string[], step: LocalStep, sig
 }
 
 /** As root a copy that no ordinary account can change; rootless the clone itself. */
-async function placeCode(machine: Machine, step: LocalStep): Promise<string> {
+async function placeCode(machine: Machine, code: string, step: LocalStep): Promise<void> {
   if (machine.mode === 'rootless') {
-    step.detail({ en: `runs from ${OWN_CODE}`, es: `se ejecuta desde ${OWN_CODE}` });
-    return OWN_CODE;
+    step.detail({ en: `runs from ${code}`, es: `se ejecuta desde ${code}` });
+    return;
   }
-  const { folder, copied, sizeBytes } = await installCode(OWN_CODE);
+  const { copied, sizeBytes } = await installCode(OWN_CODE, code);
   if (copied) step.count(sizeBytes, sizeBytes, 'bytes');
-  step.detail({ en: folder, es: folder });
-  return folder;
+  step.detail({ en: code, es: code });
 }
 
-/** Makes users and folders, chooses ports once, and writes down what the instance is. */
-async function describeInstance(options: {
-  known: Instance | null;
-  name: string;
-  listen: Listen | undefined;
-  machine: Machine;
-  plan: MachinePlan;
-  code: string;
-  clock: Clock;
-  step: LocalStep;
-}): Promise<Instance> {
-  const { known, name, machine, plan, code, clock } = options;
-  const bind = options.listen === undefined ? (known?.bind ?? LOOPBACK) : BIND[options.listen];
+interface Choice {
+  readonly name: string;
+  readonly listen: Listen | undefined;
+  readonly machine: Machine;
+  readonly plan: MachinePlan;
+  readonly code: string;
+  readonly clock: Clock;
+}
+
+/** Chooses ports, once, and writes down what is about to be made, before anything of it is. */
+async function sketchInstance(choice: Choice & { readonly createdAt: string | undefined }): Promise<Instance> {
+  const { name, listen, machine, plan, code, clock } = choice;
   const folders = instanceFolders(name, machine.mode);
+  const bind = BIND[listen ?? 'loopback'];
+  const { ports, adaptations, release } = await chooseOwnPorts(machine.mode, bind, name);
   const caller = await callingUser();
-  const users =
-    machine.mode === 'root' ? await ensureUsers(name, folders) : { control: caller, build: caller, edge: caller };
-  const chosen =
-    known === null
-      ? await chooseOwnPorts(machine.mode, bind, name)
-      : { ports: known.ports, adaptations: portAdaptations(known), release: async () => undefined };
-  const podman = planPodman(folders, { mode: machine.mode, plan, registryPort: chosen.ports.console });
-  const instance: Instance = {
+  const sketch: Instance = {
     name,
     mode: machine.mode,
     prefix: instancePrefix(name),
@@ -298,33 +295,51 @@ async function describeInstance(options: {
     code,
     ...folders,
     domain: `${name}.localhost`,
-    ports: chosen.ports,
+    ports,
     bind,
-    users,
+    users: machine.mode === 'root' ? plannedUsers(name) : { control: caller, build: caller, edge: caller },
     runtime: plan.runtime,
     cgroup: machine.cgroup,
     sensor: plan.sensor,
-    adaptations: [...plan.adaptations, ...chosen.adaptations],
-    podman: podman.files,
-    createdAt: known?.createdAt ?? clock.now().toISOString(),
+    adaptations: [...plan.adaptations, ...adaptations],
+    podman: planPodman(folders, { mode: machine.mode, plan, registryPort: ports.console }).files,
+    createdAt: choice.createdAt ?? clock.now().toISOString(),
+    unfinished: true,
   };
-  try {
-    await ensureFolders(instance);
-  } catch (error) {
-    await chosen.release();
-    throw error;
-  }
-  if (known !== null && (known.code !== code || known.bind !== bind)) {
+  await writeInstance(sketch).finally(release);
+  return sketch;
+}
+
+/** Makes users and folders, and brings the description up to date with machine, code and options. */
+async function settleInstance(
+  known: Instance,
+  choice: Choice & { readonly isNew: boolean; readonly step: LocalStep },
+): Promise<Instance> {
+  const { name, listen, machine, plan, code, clock, isNew, step } = choice;
+  const { unfinished: _unfinished, ...kept } = known;
+  const instance: Instance = {
+    ...kept,
+    version: await readVersion(OWN_CODE),
+    code,
+    bind: listen === undefined ? known.bind : BIND[listen],
+    users: machine.mode === 'root' ? await ensureUsers(name, known) : known.users,
+    runtime: plan.runtime,
+    cgroup: machine.cgroup,
+    sensor: plan.sensor,
+    adaptations: [...plan.adaptations, ...portAdaptations(known)],
+    podman: planPodman(known, { mode: machine.mode, plan, registryPort: known.ports.console }).files,
+  };
+  await ensureFolders(instance);
+  if (!isNew && (known.code !== code || known.bind !== instance.bind)) {
     // New code or another place to listen: the programs are started again with it, workloads stay as they are.
     for (const program of PROGRAMS_TO_STOP) await stopProgram(instanceFiles(instance).supervisors, program, clock);
   }
-  if (known !== null) await checkPorts(instance);
+  await checkPorts(instance);
   await writeInstance(instance);
-  await chosen.release();
-  if (known !== null && known.code !== code) await removeUnusedCode(instance, known.code);
+  if (known.code !== code) await removeUnusedCode(instance, known.code);
   const { ports } = instance;
   const text = `${ports.console}, ${ports.agents}, ${ports.edgeHttps}, ${ports.edgeHttp}`;
-  options.step.detail({ en: `ports ${text}`, es: `puertos ${text}` });
+  step.detail({ en: `ports ${text}`, es: `puertos ${text}` });
   return instance;
 }
 

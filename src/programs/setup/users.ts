@@ -22,6 +22,12 @@ export function userName(instance: string, role: Role): string {
   return `darsena-${hash}-${role}`;
 }
 
+/** The three users before they are made: named, and with an id that no process has. */
+export function plannedUsers(instance: string): { control: SystemUser; build: SystemUser; edge: SystemUser } {
+  const planned = (role: Role): SystemUser => ({ name: userName(instance, role), uid: -1, gid: -1 });
+  return { control: planned('control'), build: planned('build'), edge: planned('edge') };
+}
+
 /** Makes the three users of a root-mode instance where they are missing. */
 export async function ensureUsers(
   instance: string,
