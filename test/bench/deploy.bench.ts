@@ -8,10 +8,11 @@ import { container, type Ground, missingParts, openGround, wanted, workload } fr
 
 /**
  * Our roll-out of 20 pods against a bare loop over the same REST calls with as many in flight, in turns, in pairs, median of the ratios;
- * and the plan when nothing is to be done. Needs root and Podman for the first part.
+ * single pods likewise, from the wish to ready; and the plan when nothing is to be done. Needs root and Podman for the first part.
  */
 const PODS = 20;
 const ROUNDS = 3;
+const CHANGES = Number(process.env['DARSENA_CHANGES'] ?? 30);
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -108,6 +109,79 @@ async function ourRollout(ground: Ground, round: number): Promise<number> {
   return ms;
 }
 
+/** One pod of one container by bare calls: what the engine itself needs. */
+async function bareOne(ground: Ground, round: number): Promise<number> {
+  const pod = `single-${round}`;
+  const begin = performance.now();
+  await post(ground.socketPath, 'POST', '/pods/create', {
+    name: pod,
+    netns: { nsmode: 'bridge' },
+    Networks: { single: {} },
+    shared_namespaces: ['net', 'ipc', 'uts'],
+  });
+  const made = await post(ground.socketPath, 'POST', '/containers/create', {
+    name: `${pod}-main`,
+    pod,
+    image: ground.image,
+    entrypoint: ['sleep', '3600'],
+    cap_drop: ['ALL'],
+  });
+  await post(ground.socketPath, 'POST', `/containers/${made.Id}/start`);
+  const ms = performance.now() - begin;
+  await post(ground.socketPath, 'DELETE', `/pods/${pod}?force=true&timeout=0`);
+  return ms;
+}
+
+/** Single pods, one at a time, ours and bare in turns: from the wish to the status that says ready. */
+async function singleChanges(ground: Ground): Promise<{ ours: number[]; bare: number[] }> {
+  await post(ground.socketPath, 'POST', '/networks/create', { name: 'single', driver: 'bridge', dns_enabled: false });
+  let onStatus: (name: string, ready: number) => void = () => undefined;
+  let onGone: () => void = () => undefined;
+  const reconciler = new Reconciler({
+    instance: ground.instance,
+    engine: ground.engine,
+    clock: systemClock,
+    log: silentLog,
+    gate: { check: async () => ({ allow: true }) },
+    askProbe: realProbes(ground.engine, async () => false),
+    contents: new ContentFiles(join(ground.folder, 'contents')),
+    onStatus: (status) => onStatus(status.key.name, status.ready),
+    onGone: () => onGone(),
+  });
+  reconciler.start();
+  const one = container(ground.image, ['sleep', '3600']);
+  const keep = workload({ project: 'bench', environment: 'single', name: 'keep' }, [one], { replicas: 1 });
+  const ours: number[] = [];
+  const bare: number[] = [];
+  let revision = 1;
+  const until = (name: string): Promise<void> =>
+    new Promise((done) => {
+      onStatus = (changed, ready) => {
+        if (changed === name && ready === 1) done();
+      };
+    });
+  reconciler.setWanted(wanted({ revision, workloads: [keep] }));
+  await until('keep');
+  for (let round = 0; round < CHANGES; round++) {
+    bare.push(await bareOne(ground, round));
+    const name = `single${round}`;
+    const next = workload({ project: 'bench', environment: 'single', name }, [one], {
+      podMore: { terminationGraceSeconds: 0 },
+    });
+    const begin = performance.now();
+    reconciler.setWanted(wanted({ revision: ++revision, workloads: [keep, next] }));
+    await until(name);
+    ours.push(performance.now() - begin);
+    const gone = new Promise<void>((done) => (onGone = done));
+    reconciler.setWanted(wanted({ revision: ++revision, workloads: [keep] }));
+    await gone;
+  }
+  reconciler.setWanted(wanted({ revision: ++revision }));
+  await new Promise<void>((done) => (onGone = done));
+  await reconciler.stop();
+  return { ours, bare };
+}
+
 function planNothing(): number[] {
   const workloads: WantedWorkload[] = [];
   const pods = Array.from({ length: 1_000 }, (_, index) => {
@@ -157,6 +231,16 @@ if (missing !== null) {
 } else {
   const ground = await openGround('dzb');
   try {
+    const single = await singleChanges(ground);
+    const beyond = single.ours.map((ms, round) => ms - (single.bare[round] ?? Number.NaN));
+    const line = (values: readonly number[]): string => {
+      const sorted = values.toSorted((a, b) => a - b);
+      return `p50 ${median(sorted).toFixed(0)}, p99 ${(sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN).toFixed(0)} ms`;
+    };
+    console.log(
+      `one more pod, wanted → ready, ${CHANGES} times: ${line(single.ours)}; bare calls ${line(single.bare)}`,
+    );
+    console.log(`  beyond the engine's own time, pair by pair: ${line(beyond)}`);
     await ourRollout(ground, 99);
     const bare: number[] = [];
     const ours: number[] = [];
