@@ -20,10 +20,12 @@ import type {
   Project,
   Promotion,
   PullHistory,
+  QuarantineAnswer,
   Release,
   Repository,
   Route,
   ScanReport,
+  SettingsAnswer,
   Signature,
   Status,
   Token,
@@ -48,6 +50,24 @@ async function maybe<T>(path: string): Promise<T | null> {
 }
 
 export const FACTS_PER_PAGE = 100;
+const HELD_MS = 2000;
+const IMAGES_PER_PAGE = 200;
+/** A project with more images than this is searched by repository. */
+const IMAGE_PAGES_MAX = 10;
+
+/** All pages of a project's images, newest first. */
+async function imagesOf(project: string, repository: string): Promise<readonly Image[]> {
+  const images: Image[] = [];
+  let after: string | null = null;
+  for (let page = 0; page < IMAGE_PAGES_MAX; page += 1) {
+    const path = apiPath(['projects', project, 'images'], { repository, limit: IMAGES_PER_PAGE, after });
+    const list: List<Image> = await api.get<List<Image>>(path);
+    images.push(...list.items);
+    if (list.next === undefined) break;
+    after = list.next;
+  }
+  return images;
+}
 
 export interface PullQuestion {
   readonly repository: string;
@@ -89,7 +109,12 @@ export const queries = {
   images: (project: string) =>
     queryOptions({
       queryKey: ['images', project],
-      queryFn: () => listOf<Image>(apiPath(['projects', project, 'images'])),
+      queryFn: () => imagesOf(project, ''),
+    }),
+  imagesIn: (project: string, repository: string) =>
+    queryOptions({
+      queryKey: ['images', project, 'in', repository],
+      queryFn: () => imagesOf(project, repository),
     }),
   image: (project: string, digest: string) =>
     queryOptions({
@@ -136,6 +161,18 @@ export const queries = {
     queryOptions({
       queryKey: ['images', project, 'repositories'],
       queryFn: () => listOf<Repository>(apiPath(['projects', project, 'repositories'])),
+    }),
+  quarantine: (project: string, repository: string, reference: string) =>
+    queryOptions({
+      queryKey: ['images', project, 'quarantine', repository, reference],
+      queryFn: () => api.get<QuarantineAnswer>(apiPath(['projects', project, 'quarantine'], { repository, reference })),
+      // Places in the queue and counts of a scan are no facts, so nothing tells of them.
+      refetchInterval: (query) => (query.state.data?.quarantine.state === 'held' ? HELD_MS : false),
+    }),
+  repositorySettings: (project: string, repository: string) =>
+    queryOptions({
+      queryKey: ['repository-settings', project, repository],
+      queryFn: () => api.get<SettingsAnswer>(apiPath(['projects', project, 'repository-settings'], { repository })),
     }),
   advisories: () => queryOptions({ queryKey: ['advisories'], queryFn: () => listOf<AdvisorySource>('/advisories') }),
   policies: () => queryOptions({ queryKey: ['policies'], queryFn: () => listOf<Policy>('/policies') }),

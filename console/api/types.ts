@@ -318,6 +318,61 @@ export interface Repository {
   readonly lastPushedAt: string | null;
 }
 
+export interface CheckProgress {
+  readonly state: 'queued' | 'scanning' | 'judging';
+  readonly place: number | null;
+  readonly queued: number;
+  readonly since: string;
+  readonly step: { readonly text: Text | null; readonly done: number | null; readonly total: number | null } | null;
+  readonly operation: string | null;
+}
+
+export interface QuarantineAnswer {
+  readonly repository: string;
+  readonly digest: string;
+  readonly quarantine: {
+    readonly state: 'held' | 'released' | 'refused';
+    readonly code: string | null;
+    readonly reasons: readonly Text[];
+    readonly remedies: readonly Text[];
+    readonly warnings: readonly Text[];
+    readonly progress: CheckProgress | null;
+  };
+}
+
+export interface RetentionRule {
+  /** Empty: images without a tag. */
+  readonly tags: readonly string[];
+  readonly keepNewest: number | null;
+  readonly keepPushedDays: number | null;
+  readonly keepPulledDays: number | null;
+}
+
+export interface RepositorySettings {
+  readonly anonymousPull: boolean;
+  readonly immutableTags: readonly string[];
+  readonly retention: readonly RetentionRule[];
+  readonly quotaBytes: number | null;
+}
+
+/** Null: this pattern says nothing of it, and a less specific one decides. */
+export interface PatternSettings {
+  readonly pattern: string;
+  readonly anonymousPull: boolean | null;
+  readonly immutableTags: readonly string[] | null;
+  readonly retention: readonly RetentionRule[] | null;
+  readonly quotaBytes: number | null;
+  readonly updatedAt: string;
+  readonly updatedBy: string;
+}
+
+export interface SettingsAnswer {
+  readonly project: string;
+  readonly repository: string | null;
+  readonly effective: RepositorySettings | null;
+  readonly items: readonly PatternSettings[];
+}
+
 export type StationKind = 'commit' | 'build' | 'scan' | 'signatures' | 'verdict' | 'deploy' | 'alerts';
 export type StationState = 'ok' | 'warn' | 'bad' | 'pending' | 'absent';
 

@@ -11,6 +11,7 @@ import type {
   Me,
   Operation,
   Overview,
+  PatternSettings,
   Policy,
   Project,
   Promotion,
@@ -43,6 +44,7 @@ export interface MockData {
   images: (ImageDetail & { project: string })[];
   scans: ScanReport[];
   signatures: Record<string, Signature[]>;
+  repositorySettings: PatternSettings[];
   operations: Operation[];
   incidents: IncidentDetail[];
   hosts: Host[];
@@ -1452,6 +1454,22 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
             ],
       ]),
     ),
+    repositorySettings: busy
+      ? [
+          {
+            pattern: '**',
+            anonymousPull: null,
+            immutableTags: ['v*'],
+            retention: [
+              { tags: ['dev-*'], keepNewest: 10, keepPushedDays: null, keepPulledDays: 30 },
+              { tags: [], keepNewest: null, keepPushedDays: 7, keepPulledDays: null },
+            ],
+            quotaBytes: 20_000_000_000,
+            updatedAt: ago(2 * DAY),
+            updatedBy: 'user:ana',
+          },
+        ]
+      : [],
     operations: busy ? operations() : [],
     incidents: busy ? incidents() : [],
     hosts: hosts(busy),

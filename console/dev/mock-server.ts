@@ -180,7 +180,14 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     }),
     route('POST', '/projects/:p/promotions', () => found(data.operations[0])),
     route('POST', '/projects/:p/environments/:e/rollback', () => data.operations[0]),
-    route('GET', '/projects/:p/images', ({ params }) => list(data.images.filter((item) => item.project === params[0]))),
+    route('GET', '/projects/:p/images', ({ params, query }) => {
+      const repository = query.get('repository');
+      return list(
+        data.images.filter(
+          (item) => item.project === params[0] && (repository === null || item.repository === repository),
+        ),
+      );
+    }),
     route('GET', '/projects/:p/images/:d', ({ params }) => imageOf(params[0], params[1])),
     route('GET', '/projects/:p/images/:d/scan', ({ params }) =>
       found(data.scans.find((item) => item.digest === params[1])),
@@ -191,6 +198,57 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       serialNumber: params[1],
     })),
     route('GET', '/projects/:p/images/:d/layers/:l/files', ({ query }) => mockLayerFiles(query)),
+    route('GET', '/projects/:p/quarantine', ({ params, query }) => {
+      const image = imageOf(params[0], query.get('reference') ?? '');
+      const held = image.quarantine === 'held';
+      const reason = { en: 'it is not scanned yet', es: 'todavía no se ha escaneado' };
+      return {
+        repository: image.repository,
+        digest: image.digest,
+        quarantine: {
+          state: image.quarantine,
+          code: image.quarantine === 'released' ? null : 'registry.not-judged',
+          reasons: image.quarantine === 'released' ? [] : [reason],
+          remedies: [],
+          warnings: [],
+          progress: held
+            ? {
+                state: 'scanning',
+                place: null,
+                queued: 0,
+                since: image.pushedAt,
+                step: { text: { en: 'layer 2 of 3', es: 'capa 2 de 3' }, done: 31, total: 62 },
+                operation: null,
+              }
+            : null,
+        },
+      };
+    }),
+    route('GET', '/projects/:p/repository-settings', ({ params, query }) => ({
+      project: params[0],
+      repository: query.get('repository'),
+      effective: Object.assign(
+        { anonymousPull: false, immutableTags: [], retention: [], quotaBytes: null },
+        ...data.repositorySettings.map(({ pattern: _p, updatedAt: _a, updatedBy: _b, ...set }) =>
+          Object.fromEntries(Object.entries(set).filter(([, value]) => value !== null)),
+        ),
+      ),
+      items: data.repositorySettings,
+    })),
+    route('PUT', '/projects/:p/repository-settings', ({ query, body }) => {
+      const pattern = query.get('pattern') ?? '**';
+      const empty = { anonymousPull: null, immutableTags: null, retention: null, quotaBytes: null };
+      const next = { ...empty, ...body, pattern, updatedAt: new Date().toISOString(), updatedBy: 'user:ana' };
+      data.repositorySettings = [...data.repositorySettings.filter((item) => item.pattern !== pattern), next];
+      return next;
+    }),
+    route('DELETE', '/projects/:p/tags', ({ query }) => {
+      data.images = data.images.map((image) =>
+        image.repository === query.get('repository')
+          ? { ...image, tags: image.tags.filter((tag) => tag !== query.get('tag')) }
+          : image,
+      );
+    }),
     route('GET', '/projects/:p/pulls', ({ query }) => mockPulls(query)),
     route('GET', '/projects/:p/repositories', ({ params }) => list(mockRepositories(data, params[0] ?? ''))),
     route('GET', '/projects/:p/images/:d/signatures', ({ params }) => list(data.signatures[params[1] ?? ''] ?? [])),

@@ -1,6 +1,5 @@
-import { useQueries, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
-import type { Image } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
 import { useGathered } from '../shell/gather.ts';
@@ -25,14 +24,13 @@ import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { ImageThread } from '../shell/parts/thread.tsx';
 import { Link, useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { type ProjectImage, useAllImages } from './all-images.ts';
 import { ScanSummary, VerdictChips } from './image-parts.tsx';
+import { ImagesTabs } from './images-tabs.tsx';
 import './images.css';
 import { words } from './words.ts';
 
-interface Row {
-  readonly project: string;
-  readonly image: Image;
-}
+type Row = ProjectImage;
 
 /** The same digest may be in several repositories. */
 const keyOf = (row: Row) => `${row.image.repository}@${row.image.digest}`;
@@ -75,13 +73,8 @@ export default function ImagesPage() {
   const [filter, setFilter] = useSearchParam('q');
   const [selected, select] = useSearchParam('sel');
   const projects = useQuery(queries.projects());
-  const names = (projects.data ?? []).map((item) => item.name).filter((name) => project === '' || name === project);
-  const lists = useQueries({ queries: names.map((name) => queries.images(name)) });
-  const all = names
-    .flatMap((name, index) => (lists[index]?.data ?? []).map((image): Row => ({ project: name, image })))
-    .sort((a, b) => b.image.pushedAt.localeCompare(a.image.pushedAt));
+  const { all, failed, loading } = useAllImages(project);
   const { shown, waiting, reveal } = useGathered(all, keyOf, project);
-  const failed = lists.find((list) => list.error !== null);
   const rows = shown.filter(({ image }) =>
     matchesFilter(filter, [image.repository, image.digest, ...image.tags, image.pushedBy]),
   );
@@ -136,6 +129,7 @@ export default function ImagesPage() {
               ]
         }
       />
+      {fixed === '' ? <ImagesTabs current="images" /> : null}
       <Loaded query={projects}>
         {(known) => (
           <Split
@@ -154,10 +148,10 @@ export default function ImagesPage() {
                   )}
                   <span className="toolbar-end">{shell('rows', { count: rows.length })}</span>
                 </div>
-                {failed === undefined ? null : <Failure error={failed.error} onRetry={() => void failed.refetch()} />}
+                {failed === null ? null : <Failure error={failed.error} onRetry={failed.retry} />}
                 <NewRows count={waiting} onShow={reveal} />
                 <Panel flush>
-                  {all.length === 0 && lists.every((list) => !list.isLoading) ? (
+                  {all.length === 0 && !loading ? (
                     <EmptyState title={t('emptyTitle')} command="darsena deploy examples/tienda">
                       {t('emptyText')}
                     </EmptyState>

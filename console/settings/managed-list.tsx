@@ -1,9 +1,9 @@
 import { type UseQueryResult, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import { ConfirmDialog } from '../shell/parts/confirm.tsx';
 import { Button } from '../shell/parts/controls.tsx';
 import { Loaded, Panel } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
-import { ConfirmDialog } from './confirm.tsx';
 import { SecretOnce } from './secret-once.tsx';
 
 /** A secret that the platform shows once, with the words around it. */

@@ -10,6 +10,15 @@ export const addresses = {
     join('projects', project, 'workloads', environment, workload),
   images: (project = '') => (project === '' ? '/images' : `/images?project=${encodeURIComponent(project)}`),
   image: (project: string, digest: string) => join('projects', project, 'images', digest).replaceAll('%3A', ':'),
+  repositories: (project = '') =>
+    project === '' ? '/repositories' : `/repositories?project=${encodeURIComponent(project)}`,
+  /** `tienda/web` lives at /projects/tienda/repositories/web; a name with more slashes is one segment. */
+  repository: (repository: string, tab?: string) => {
+    const slash = repository.indexOf('/');
+    const path = join('projects', repository.slice(0, slash), 'repositories', repository.slice(slash + 1));
+    return tab === undefined ? path : `${path}?tab=${tab}`;
+  },
+  quarantine: () => '/quarantine',
   incidents: () => '/incidents',
   incident: (number: number) => join('incidents', number),
   operations: () => '/operations',

@@ -29,7 +29,7 @@ interface PlaceEntry {
 export const PLACES: readonly PlaceEntry[] = [
   { key: 'overview', to: addresses.overview(), letter: 'o', roots: [''] },
   { key: 'projects', to: addresses.projects(), letter: 'p', roots: ['projects'] },
-  { key: 'images', to: addresses.images(), letter: 'i', roots: ['images'] },
+  { key: 'images', to: addresses.images(), letter: 'i', roots: ['images', 'repositories', 'quarantine'] },
   { key: 'activity', to: addresses.incidents(), letter: 'a', roots: ['incidents', 'operations'] },
   { key: 'hosts', to: addresses.hosts(), letter: 'h', roots: ['hosts'] },
   { key: 'audit', to: addresses.audit(), letter: 'c', roots: ['audit'] },
@@ -38,7 +38,7 @@ export const PLACES: readonly PlaceEntry[] = [
 
 function placeOf(path: string): string {
   const segments = path.split('/');
-  if (segments[1] === 'projects' && segments[3] === 'images') return 'images';
+  if (segments[1] === 'projects' && ['images', 'repositories'].includes(segments[3] ?? '')) return 'images';
   return PLACES.find((place) => place.roots.includes(segments[1] ?? ''))?.key ?? '';
 }
 

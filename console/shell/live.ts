@@ -46,6 +46,7 @@ const liveFacts = new Signal<readonly Fact[]>([]);
 /** Which lists a fact makes stale, by the first word of its kind. */
 const STALE: Readonly<Record<string, readonly string[]>> = {
   image: ['images', 'overview'],
+  repository: ['repository-settings', 'images'],
   verdict: ['images', 'releases', 'promotions', 'overview'],
   workload: ['projects', 'releases', 'overview', 'images'],
   release: ['projects', 'releases', 'overview'],

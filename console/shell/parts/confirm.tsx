@@ -1,8 +1,8 @@
 import { useMutation } from '@tanstack/react-query';
-import { useWords } from '../shell/language.tsx';
-import { Button } from '../shell/parts/controls.tsx';
-import { Dialog, Failure } from '../shell/parts/surface.tsx';
-import { words as shellWords } from '../shell/words.ts';
+import { useWords } from '../language.tsx';
+import { words as shellWords } from '../words.ts';
+import { Button } from './controls.tsx';
+import { Dialog, Failure } from './surface.tsx';
 
 export function ConfirmDialog({
   title,

@@ -1,0 +1,26 @@
+import { addresses } from '../shell/addresses.ts';
+import { useWords } from '../shell/language.tsx';
+import { Tabs } from '../shell/parts/surface.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { useAllImages } from './all-images.ts';
+import { registryWords } from './registry-words.ts';
+
+export type ImagesTab = 'images' | 'repositories' | 'quarantine';
+
+/** The sides of the registry: what is in it, where it lies, what waits at its door. */
+export function ImagesTabs({ current }: { current: ImagesTab }) {
+  const t = useWords(registryWords);
+  const shell = useWords(shellWords);
+  const held = useAllImages().all.filter(({ image }) => image.quarantine !== 'released').length;
+  return (
+    <Tabs
+      label={shell('images')}
+      current={current}
+      items={[
+        { id: 'images', label: shell('images'), to: addresses.images() },
+        { id: 'repositories', label: t('repositories'), to: addresses.repositories() },
+        { id: 'quarantine', label: t('quarantine'), to: addresses.quarantine(), count: held },
+      ]}
+    />
+  );
+}
