@@ -18,6 +18,14 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'alerts, newest first',
     es: 'alertas, las más recientes primero',
   },
+  'GET /api/v1/archives': {
+    en: 'images (`image=…`, repeatable) with what refers to them as one OCI archive (asks `image.pull` for each)',
+    es: 'imágenes (`image=…`, repetible), con lo que se refiere a ellas, en un archivo OCI (pide `image.pull` para cada una)',
+  },
+  'POST /api/v1/archives': {
+    en: 'put the images of an OCI archive into the registry (asks `image.push` for each); answers an operation',
+    es: 'poner en el registro las imágenes de un archivo OCI (pide `image.push` para cada una); responde una operación',
+  },
   'GET /api/v1/audit/facts': {
     en: 'the audit log: facts with their place in the chain',
     es: 'la auditoría: hechos con su lugar en la cadena',

@@ -319,7 +319,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerTrustRoutes(app, trust);
   registerAdmitRoutes(app, admit);
   registerRespondRoutes(app, respond);
-  const remoteWork = await startRemotes({ db, journal, vault, operations, registry, clock, log });
+  const remoteWork = await startRemotes({
+    db,
+    journal,
+    vault,
+    operations,
+    registry,
+    archives: join(files.control.folder, 'archives'),
+    clock,
+    log,
+  });
   remoteWork.register(app);
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
   registerPlatformRoutes(app, {

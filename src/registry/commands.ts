@@ -1,5 +1,6 @@
 import { isTag, parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
+import { addArchiveCommands } from './archive/commands.ts';
 import { registryFault } from './errors.ts';
 import { type FilesOptions, printLayerFiles } from './files-commands.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
@@ -97,6 +98,8 @@ export function registryCommands(cli: CliProgram): void {
     .action((text: string, options: { timeout?: string }) =>
       waitForRelease(cli, parseName(text), Number(options.timeout ?? WAIT_SECONDS)),
     );
+
+  addArchiveCommands(noun, cli);
 
   noun
     .command('delete')

@@ -1,3 +1,5 @@
+export { sweepArchives } from './archive/import.ts';
+export { registerArchiveRoutes } from './archive/routes.ts';
 export type { ByteSource } from './blob-files.ts';
 export { RegistryClient, type RemoteManifest, type RemoteRegistry } from './client.ts';
 export type { Collected } from './collection.ts';

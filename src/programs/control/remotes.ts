@@ -1,8 +1,16 @@
 import type { Kysely } from 'kysely';
 import type { ApiApp, Vault } from '../../access/index.ts';
 import type { Journal } from '../../journal/index.ts';
+import { projectOf } from '../../oci/index.ts';
 import type { Operations } from '../../progress/index.ts';
-import { Mirrors, type Registry, Remotes, registerRemoteRoutes } from '../../registry/index.ts';
+import {
+  Mirrors,
+  type Registry,
+  Remotes,
+  registerArchiveRoutes,
+  registerRemoteRoutes,
+  sweepArchives,
+} from '../../registry/index.ts';
 import type { Clock, Log } from '../../system/index.ts';
 
 /** How often schedules are looked at. */
@@ -20,6 +28,8 @@ export async function startRemotes(parts: {
   readonly vault: Vault;
   readonly operations: Operations;
   readonly registry: Registry;
+  /** Where archives lie while they are read. */
+  readonly archives: string;
   readonly clock: Clock;
   readonly log: Log;
 }): Promise<RemoteWork> {
@@ -28,13 +38,30 @@ export async function startRemotes(parts: {
   const remotes = new Remotes({ db, journal, vault, clock, instance: registry.instanceId });
   const mirrors = new Mirrors({ db, journal, operations, registry, remotes, clock, log });
   await mirrors.open();
+  await sweepArchives(parts.archives);
   registry.useUpstream(mirrors);
   const timer = setInterval(() => {
     mirrors.syncDue().catch((error: unknown) => log.error({ err: error }, 'scheduled mirroring failed'));
   }, DUE_MS);
   timer.unref();
   return {
-    register: (app) => registerRemoteRoutes(app, { remotes, mirrors, usersOf: async () => [] }),
+    register: (app) => {
+      registerRemoteRoutes(app, { remotes, mirrors, usersOf: async () => [] });
+      registerArchiveRoutes(app, {
+        registry,
+        operations,
+        folder: parts.archives,
+        exported: async (images, actor) => {
+          await db.transaction().execute(async (tx) => {
+            for (const { repository, digest } of images) {
+              const fact = { kind: 'image.exported', project: projectOf(repository), actor, digest };
+              await journal.record(tx, { ...fact, subject: `${repository}@${digest}`, body: { repository } });
+            }
+          });
+          journal.committed();
+        },
+      });
+    },
     close: async () => {
       clearInterval(timer);
       await remotes.close();
