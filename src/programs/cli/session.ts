@@ -26,6 +26,8 @@ const issuedCertificate = z.object({
   me: z.object({ name: z.string() }),
 });
 
+const exchangedToken = z.object({ access_token: z.string().min(1) });
+
 interface LoginOptions {
   readonly url?: string;
   readonly ca?: string;
@@ -33,6 +35,8 @@ interface LoginOptions {
   readonly user?: string;
   readonly code?: string;
   readonly tokenFile?: string;
+  readonly oidcTokenFile?: string;
+  readonly project?: string;
 }
 
 /** Where a platform answers, and the authority that is trusted there and nowhere else. */
@@ -74,9 +78,25 @@ export function sessionCommands(cli: CliProgram): void {
         es: 'como robot: el archivo con su token, - para la entrada estándar',
       }),
     )
+    .option(
+      '--oidc-token-file <file>',
+      cli.t({
+        en: 'as a workload that a project trusts: the file with the token of its own platform, - for standard input',
+        es: 'como carga de trabajo en la que confía un proyecto: el archivo con el token de su plataforma, - para la entrada estándar',
+      }),
+    )
+    .option(
+      '--project <project>',
+      cli.t({
+        en: 'with --oidc-token-file: by the trust rules of this project only',
+        es: 'con --oidc-token-file: solo por las reglas de confianza de este proyecto',
+      }),
+    )
     .action(async (options: LoginOptions) => {
       const place = await whereTo(cli, options);
-      const proof = await askProof(cli, options);
+      const proof = await (options.oidcTokenFile === undefined
+        ? askProof(cli, options)
+        : exchangeToken(cli, place, options.oidcTokenFile, options.project));
       const { credentials, name } = await openLogin(cli, place, proof);
       const path = credentialsPath(cli.instance);
       await writeCredentials(path, credentials, null);
@@ -168,17 +188,41 @@ async function fetchAuthority(cli: CliProgram, url: string, options: LoginOption
 async function askProof(cli: CliProgram, options: LoginOptions): Promise<Readonly<Record<string, string>>> {
   if (options.code !== undefined) return { code: options.code };
   if (options.tokenFile !== undefined) {
-    const path = options.tokenFile === '-' ? '/dev/stdin' : options.tokenFile;
-    const token = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-      throw cliFault('cli.wrong-use', { reason: `${path}: ${cause.message}`, command: 'login ' }, { cause });
-    });
-    return { token: token.trim() };
+    return { token: await readToken(options.tokenFile) };
   }
   const remedy = 'darsena login --code CODE';
   return {
     name: options.user ?? (await cli.ask.text({ en: 'User:', es: 'Usuario:' }, { remedy })),
     password: await cli.ask.text({ en: 'Password:', es: 'Contraseña:' }, { remedy, secret: true }),
   };
+}
+
+/** From a file, never from the command line: other users of the machine read that. */
+async function readToken(file: string): Promise<string> {
+  const path = file === '-' ? '/dev/stdin' : file;
+  const token = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw cliFault('cli.wrong-use', { reason: `${path}: ${cause.message}`, command: 'login ' }, { cause });
+  });
+  return token.trim();
+}
+
+/** A workload's token of its own platform for a short one of this. */
+async function exchangeToken(
+  cli: CliProgram,
+  { url, ca }: Place,
+  file: string,
+  project: string | undefined,
+): Promise<{ readonly token: string }> {
+  const path = '/workload-identity/token';
+  const text = await call(cli, {
+    url: new URL(`/api/v1${path}`, url).href,
+    method: 'POST',
+    tls: { ca },
+    body: JSON.stringify({ subject_token: await readToken(file), ...(project === undefined ? {} : { project }) }),
+  });
+  const parsed = exchangedToken.safeParse(JSON.parse(text));
+  if (!parsed.success) throw cliFault('cli.strange-reply', { path, reason: 'it is not a token' });
+  return { token: parsed.data.access_token };
 }
 
 /** Makes a key on this machine and gets a certificate for it. */
