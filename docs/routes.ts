@@ -287,6 +287,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'revoke a token',
     es: 'revocar un testigo',
   },
+  'POST /api/v1/projects/:project/images/:digest/signatures': {
+    en: 'store a signature or attestation made elsewhere beside its image (`bundle` or `cosign`); it must count here',
+    es: 'guardar junto a su imagen una firma o certificación hecha fuera (`bundle` o `cosign`); debe contar aquí',
+  },
   'GET /api/v1/trust/keys': {
     en: 'public keys that are believed',
     es: 'claves públicas en las que se confía',

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { type Digest, parseReference, projectOf } from '../oci/index.ts';
+import { parseReference, projectOf } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
 import { trustFault } from './errors.ts';
+import { resolveImage } from './image-argument.ts';
 import { addPolicyCommands } from './policy-commands.ts';
 import type { SignatureView } from './routes.ts';
 import type { DemandVerdict } from './verify.ts';
@@ -138,17 +139,6 @@ async function readSignatures(
   const found = await cli.api.get<{ items: SignatureView[]; demands: DemandView[] }>(path);
   const here = (one: { readonly repository: string }): boolean => one.repository.endsWith(`/${repository}`);
   return { items: found.items.filter(here), demands: found.demands.filter(here) };
-}
-
-/** The digest that a person means by a tag, as the platform's registry has it now. @throws Fault trust.image-unknown */
-export async function resolveImage(cli: CliProgram, image: string): Promise<{ repository: string; digest: Digest }> {
-  const { repository, digest, tag } = parseReference(image);
-  if (digest !== null) return { repository, digest };
-  const path = `/projects/${encodeURIComponent(projectOf(repository))}/images`;
-  const { items } = await cli.api.get<{ items: { repository: string; digest: Digest; tags: string[] }[] }>(path);
-  const found = items.find((one) => one.repository === repository && one.tags.includes(tag ?? 'latest'));
-  if (found === undefined) throw trustFault('trust.image-unknown', { image });
-  return { repository, digest: found.digest };
 }
 
 async function readText(file: string): Promise<string> {

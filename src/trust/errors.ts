@@ -100,6 +100,49 @@ export const trustFault = defineFaults({
       remedy: 'corregir el documento y comprobarlo: darsena trust policy check ARCHIVO',
     },
   },
+  'trust.passphrase-short': {
+    kind: 'invalid',
+    en: { what: 'the passphrase is too short', why: 'expected at least {characters} characters' },
+    es: { what: 'la frase de paso es demasiado corta', why: 'se esperaban al menos {characters} caracteres' },
+  },
+  'trust.passphrase-differs': {
+    kind: 'invalid',
+    en: { what: 'the two passphrases differ' },
+    es: { what: 'las dos frases de paso son distintas' },
+  },
+  'trust.file-there': {
+    kind: 'conflict',
+    en: { what: '{file} is there already', why: 'a key is never written over', remedy: 'choose another name' },
+    es: { what: '{file} ya existe', why: 'nunca se escribe sobre una clave', remedy: 'elegir otro nombre' },
+  },
+  'trust.passphrase-wrong': {
+    kind: 'refused',
+    en: { what: 'the private key cannot be opened', why: 'the passphrase is another one, or the file was changed' },
+    es: { what: 'la clave privada no se puede abrir', why: 'la frase de paso es otra o el archivo ha cambiado' },
+  },
+  'trust.key-file': {
+    kind: 'invalid',
+    en: {
+      what: 'the private key cannot be read',
+      why: '{reason}',
+      remedy: 'make one: darsena key generate NAME',
+    },
+    es: {
+      what: 'no se puede leer la clave privada',
+      why: '{reason}',
+      remedy: 'crear una: darsena key generate NOMBRE',
+    },
+  },
+  'trust.key-reference': {
+    kind: 'invalid',
+    en: { what: 'the key {reference} cannot be reached', why: '{reason}' },
+    es: { what: 'no se puede llegar a la clave {reference}', why: '{reason}' },
+  },
+  'trust.token-failed': {
+    kind: 'unavailable',
+    en: { what: 'the token {token} did not sign', why: '{reason}' },
+    es: { what: 'el dispositivo {token} no firmó', why: '{reason}' },
+  },
   'trust.file-unreadable': {
     kind: 'invalid',
     en: { what: '{file} cannot be read', why: '{reason}' },

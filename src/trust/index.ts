@@ -5,6 +5,7 @@ export {
   cosignSignatureTag,
   SIMPLE_SIGNING_MEDIA_TYPE,
   type SimpleSigning,
+  writeSimpleSigning,
 } from './cosign.ts';
 export type { SerializedEnvelope } from './dsse.ts';
 export { trustFault } from './errors.ts';
@@ -36,8 +37,12 @@ export {
   type TrustDocument,
 } from './policy-document.ts';
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
-export { bundleLayer, type Referrer, toReferrer } from './referrer.ts';
+export { bundleLayer, type Referrer, toReferrer, toSimpleSigningArtifact } from './referrer.ts';
 export { registerTrustRoutes, type SignatureView } from './routes.ts';
+export { signCommands } from './sign-commands.ts';
+export { encryptKey, generateKeyFile, localSigner, openKeyFile } from './signing/key-file.ts';
+export { type KeySigner, makeBundle, type Signer } from './signing/signer.ts';
+export { programSigner, readTokenKey, tokenSigner } from './signing/token.ts';
 export { BUNDLE_MEDIA_TYPE, type ReadBundle, readBundle } from './sigstore/bundle.ts';
 export { SignatureMemo } from './sigstore/signatures.ts';
 export { readTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts';

@@ -60,3 +60,6 @@ export const NOTATION_BYTES_MAX = 256 * 1024;
 
 /** Bytes of a trust policy: with the public trusted root inside it is some 12 kB. */
 export const POLICY_BYTES_MAX = 1024 * 1024;
+
+/** Bytes of a request that stores a signature: one bundle, in base64. */
+export const ATTACH_BYTES_MAX = Math.ceil(BUNDLE_BYTES_MAX * 1.4);

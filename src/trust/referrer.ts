@@ -1,4 +1,5 @@
 import { type Descriptor, type Digest, digestOf, type Manifest, MEDIA_TYPE } from '../oci/index.ts';
+import { COSIGN_SIGNATURE_ANNOTATION, SIMPLE_SIGNING_MEDIA_TYPE, type SimpleSigning } from './cosign.ts';
 import { BUNDLE_BYTES_MAX } from './limits.ts';
 import { BUNDLE_MEDIA_TYPE, readBundle } from './sigstore/bundle.ts';
 import { readStatement, STATEMENT_PAYLOAD_TYPE } from './statement.ts';
@@ -46,6 +47,49 @@ export function toReferrer(
     blobs: [
       { digest: digestOf(EMPTY_CONFIG), bytes: EMPTY_CONFIG, mediaType: MEDIA_TYPE.empty },
       { digest: bundleDigest, bytes: bundle, mediaType: BUNDLE_MEDIA_TYPE },
+    ],
+  };
+}
+
+/**
+ * A signature in the cosign 2 layout: one more layer of the artifact at its tag. The config is an image's, as cosign 2
+ * writes it; readers look at the layers alone.
+ * @param standing layers of the artifact that is there already
+ */
+export function toSimpleSigningArtifact(signing: SimpleSigning, standing: readonly Descriptor[]): Referrer {
+  const layer = {
+    mediaType: SIMPLE_SIGNING_MEDIA_TYPE,
+    digest: digestOf(signing.payload),
+    size: signing.payload.length,
+    annotations: { ...signing.annotations, [COSIGN_SIGNATURE_ANNOTATION]: signing.signature },
+  };
+  const isThere = standing.some(
+    (one) => one.digest === layer.digest && one.annotations?.[COSIGN_SIGNATURE_ANNOTATION] === signing.signature,
+  );
+  const layers = isThere ? standing : [...standing, layer];
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: '',
+      os: '',
+      config: {},
+      rootfs: { type: 'layers', diff_ids: layers.map((one) => one.digest) },
+    }),
+  );
+  const manifestBytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.manifest,
+      config: { mediaType: MEDIA_TYPE.config, digest: digestOf(config), size: config.length },
+      layers,
+    }),
+  );
+  return {
+    manifestBytes,
+    mediaType: MEDIA_TYPE.manifest,
+    digest: digestOf(manifestBytes),
+    blobs: [
+      { digest: digestOf(config), bytes: config, mediaType: MEDIA_TYPE.config },
+      { digest: layer.digest, bytes: signing.payload, mediaType: SIMPLE_SIGNING_MEDIA_TYPE },
     ],
   };
 }

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
-import { parseDigest } from '../oci/index.ts';
+import { parseDigest, projectOf } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
+import { readBase64 } from './dsse.ts';
+import { trustFault } from './errors.ts';
 import { readPublicKey } from './key.ts';
+import { ATTACH_BYTES_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
 import type { TrustedTime } from './sigstore/verify.ts';
 import { SIGNATURE_USES, type SignatureUse } from './statement.ts';
 import type { KeyView, Trust } from './trust.ts';
@@ -18,6 +21,7 @@ const signedRecord = z.object({
 const keyName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}$/);
 
 export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
+  registerAttach(app, trust);
   app.route({
     method: 'GET',
     url: '/api/v1/trust/keys',
@@ -106,6 +110,53 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
         items: verdicts.flatMap(showSignatures),
         demands: verdicts.flatMap(({ repository, demands }) => demands.map((demand) => ({ repository, ...demand }))),
       };
+    },
+  });
+}
+
+function registerAttach(app: ApiApp, trust: Trust): void {
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/images/:digest/signatures',
+    config: { action: 'image.push' },
+    bodyLimit: ATTACH_BYTES_MAX,
+    schema: {
+      tags: ['trust'],
+      summary: 'Store a signature or attestation that was made elsewhere beside its image; it must count here',
+      params: z.object({ project: z.string().max(200), digest: z.string().max(200) }),
+      body: z.object({
+        repository: z.string().min(1).max(300),
+        /** base64 of a Sigstore bundle, or a signature in the cosign 2 layout */
+        bundle: z.string().optional(),
+        cosign: z
+          .object({
+            payload: z.string(),
+            signature: z.string(),
+            annotations: z.record(z.string().max(200), z.string().max(SIMPLE_SIGNING_BYTES_MAX)).optional(),
+          })
+          .optional(),
+      }),
+    },
+    handler: async (request, reply) => {
+      const { project, digest } = request.params;
+      const { repository, bundle, cosign } = request.body;
+      const image = { repository, digest: parseDigest(digest) };
+      const { actor } = request.principal;
+      if (projectOf(repository) !== project) {
+        throw trustFault('trust.not-verified', { image: repository, reason: `it is not of project ${project}` });
+      }
+      void reply.code(201);
+      if (bundle !== undefined) {
+        return {
+          repository,
+          digest,
+          referrer: (await trust.attach(readBase64(bundle, 'bundle'), image, actor)).digest,
+        };
+      }
+      if (cosign === undefined) throw trustFault('trust.bundle-unreadable', { reason: 'expected bundle or cosign' });
+      const { signature, annotations = {} } = cosign;
+      const signing = { payload: readBase64(cosign.payload, 'payload'), signature, annotations };
+      return { repository, digest, referrer: await trust.attachSimple(signing, image, actor) };
     },
   });
 }

@@ -36,6 +36,10 @@ class MemorySignatures implements SignatureStore {
     const bundles = this.referrers.map((referrer) => referrer.blobs[1]?.bytes ?? new Uint8Array());
     return { ...NO_SIGNATURES, bundles, simpleSignings: this.simpleSignings };
   }
+  async putSimpleSigning(_repository: string, _digest: Digest, signing: SimpleSigning): Promise<Digest> {
+    this.simpleSignings.push(signing);
+    return digestOf(signing.payload);
+  }
   async putReferrer(_repository: string, referrer: Referrer): Promise<void> {
     this.referrers.push(referrer);
   }

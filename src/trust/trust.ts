@@ -3,6 +3,7 @@ import type { Journal } from '../journal/index.ts';
 import { type Descriptor, type Digest, projectOf } from '../oci/index.ts';
 import type { Clock, Json } from '../system/index.ts';
 import { attest } from './attest.ts';
+import type { SimpleSigning } from './cosign.ts';
 import { trustFault } from './errors.ts';
 import { countAdministrators, type HostPolicy } from './host-policy.ts';
 import { generateSigningKey, openSigningKey, type PublicKey, readPublicKey, type SigningKey } from './key.ts';
@@ -40,6 +41,8 @@ export interface SignatureStore {
   signaturesOf(repository: string, digest: Digest): Promise<StoredSignatures>;
   /** Stores a referrer with its blobs; storing the same one again changes nothing. */
   putReferrer(repository: string, referrer: Referrer, actor: string): Promise<void>;
+  /** Adds a signature to those at the tag where cosign 2 looks for them. @returns the artifact's digest */
+  putSimpleSigning(repository: string, digest: Digest, signing: SimpleSigning, actor: string): Promise<Digest>;
 }
 
 export interface TrustOptions {
@@ -290,6 +293,23 @@ export class Trust {
     return this.#store(bundle, image, { use: accepted.use, key: accepted.signer }, actor);
   }
 
+  /**
+   * As attach, for a signature in the cosign 2 layout.
+   * @throws Fault trust.not-verified
+   */
+  async attachSimple(signing: SimpleSigning, image: ImageSubject, actor: string): Promise<Digest> {
+    const { clock, signatures } = this.#options;
+    const question = { ...image, bundles: [], simpleSignings: [signing], trust: await this.policy(), clock };
+    const verdict = verifyImage(question);
+    const [accepted] = verdict.accepted;
+    if (accepted === undefined) throw notVerified(image, verdict.refused[0]?.reason.en ?? 'it carries no signature');
+    if ((await signatures.describe(image.repository, image.digest)) === null)
+      throw notVerified(image, 'the image is not there');
+    const artifact = await signatures.putSimpleSigning(image.repository, image.digest, signing, actor);
+    await this.#stateSigned(image, { use: 'image', key: accepted.signer, referrer: artifact }, actor);
+    return artifact;
+  }
+
   /** What is known about the signatures of an image where it lies. A store that cannot answer is an error, not a yes. */
   async verify(repository: string, digest: Digest): Promise<SignatureVerdict> {
     const { signatures, clock } = this.#options;
@@ -309,21 +329,29 @@ export class Trust {
     signed: { readonly use: SignatureUse; readonly key: string },
     actor: string,
   ): Promise<Referrer> {
-    const { db, journal, clock, signatures } = this.#options;
+    const { clock, signatures } = this.#options;
     const { digest, repository } = image;
     const subject = await signatures.describe(repository, digest);
     if (subject === null) throw notVerified(image, 'the image is not there');
     const referrer = toReferrer(bundle, subject, { createdAt: clock.now() });
     await signatures.putReferrer(repository, referrer, actor);
+    await this.#stateSigned(image, { ...signed, referrer: referrer.digest }, actor);
+    return referrer;
+  }
+
+  async #stateSigned(
+    { repository, digest }: ImageSubject,
+    body: { readonly use: SignatureUse; readonly key: string; readonly referrer: Digest },
+    actor: string,
+  ): Promise<void> {
+    const { db, journal } = this.#options;
     const project = projectOf(repository);
-    const body = { ...signed, referrer: referrer.digest };
     await db
       .transaction()
       .execute((tx) =>
         journal.record<TrustTables>(tx, { kind: 'image.signed', project, actor, subject: repository, digest, body }),
       );
     journal.committed();
-    return referrer;
   }
 
   async #addKey(record: KeyRecord, actor: string): Promise<void> {

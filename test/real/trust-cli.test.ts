@@ -81,6 +81,7 @@ describe('the commands of trust, policy and incident', () => {
         describe: async () => ({ mediaType: MEDIA_TYPE.manifest, digest, size: 5 }),
         signaturesOf: async (_repository, wanted) =>
           wanted === digest ? { ...NO_SIGNATURES, bundles } : NO_SIGNATURES,
+        putSimpleSigning: async () => digest,
         putReferrer: async (_repository, referrer) => {
           bundles.push(referrer.blobs[1]?.bytes ?? new Uint8Array());
         },

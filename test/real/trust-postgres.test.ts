@@ -103,6 +103,7 @@ describe('trust, admit and respond on PostgreSQL', { skip }, () => {
         describe: async () => null,
         signaturesOf: async () => NO_SIGNATURES,
         putReferrer: async () => undefined,
+        putSimpleSigning: async () => digestOf(new Uint8Array()),
       },
     };
     const made = await new Trust(options).ensureKey('release', ['image']);

@@ -55,6 +55,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../trust/index.ts')).trustCommands(cli),
   },
   {
+    words: ['key', 'sign', 'attest'],
+    add: async (cli) => (await import('../../trust/index.ts')).signCommands(cli),
+  },
+  {
     words: ['policy'],
     add: async (cli) => (await import('../../admit/index.ts')).admitCommands(cli),
   },

@@ -16,6 +16,7 @@ import {
   SIMPLE_SIGNING_MEDIA_TYPE,
   type SignatureStore,
   type SimpleSigning,
+  toSimpleSigningArtifact,
 } from '../../trust/index.ts';
 
 /** The registry as trust asks it: where signatures lie beside their images. */
@@ -69,6 +70,13 @@ export function signatureStore(
     async putReferrer(repository: string, referrer: Referrer, actor: string): Promise<void> {
       for (const blob of referrer.blobs) await registry().putBlob(repository, blob.bytes, blob.digest as Digest);
       await registry().putManifest(repository, referrer.manifestBytes, referrer.mediaType, { actor });
+    },
+    async putSimpleSigning(repository, digest, signing, actor): Promise<Digest> {
+      const tag = cosignSignatureTag(digest);
+      const standing = await manifestAt(repository, tag);
+      const artifact = toSimpleSigningArtifact(signing, standing?.layers ?? []);
+      for (const blob of artifact.blobs) await registry().putBlob(repository, blob.bytes, blob.digest as Digest);
+      return registry().putManifest(repository, artifact.manifestBytes, artifact.mediaType, { actor, tag });
     },
   };
 }
