@@ -17,7 +17,16 @@ const CHECKS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     [process.execPath, TSC, '--noEmit', '-p', 'console'],
   ],
   lint: [[BIOME, 'check', '--error-on-warnings', '.']],
-  unit: [[process.execPath, '--disable-warning=ExperimentalWarning', '--test', '--test-reporter=dot', ...unitTests]],
+  unit: [
+    [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      '--test',
+      '--test-timeout=60000',
+      '--test-reporter=dot',
+      ...unitTests,
+    ],
+  ],
 };
 
 const wanted = process.argv[2];

@@ -70,6 +70,8 @@ async function runTests(patterns: readonly string[], together: boolean): Promise
   const stream = run({
     files,
     concurrency: together ? 2 : 1,
+    // A file that hangs is a failure with its name, not a run without an end.
+    timeout: 10 * 60_000,
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   stream.on('test:pass', (event) => {

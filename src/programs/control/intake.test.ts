@@ -94,7 +94,7 @@ beforeEach(() => {
   } as unknown as Operations;
   intake = createIntake({
     registry: () => server.registry,
-    trust: () => ({ verify: async () => ({ accepted: [], refused: [] }) }) as unknown as Trust,
+    trust: () => ({ verify: async () => ({ accepted: [], refused: [], demands: [] }) }) as unknown as Trust,
     admit: () => admit,
     operations,
     async scan({ digest }) {
