@@ -1194,7 +1194,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
             scan: { state: 'findings', byRisk: countByRisk(FINDINGS) },
             verdicts: [
               { environment: 'dev', door: 'start', decision: 'warn' },
-              { environment: 'prod', door: 'promotion', decision: 'refuse' },
+              { environment: 'prod', door: 'promote', decision: 'refuse' },
             ],
           },
           { scan: 'bad', verdict: 'bad' },

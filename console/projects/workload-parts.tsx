@@ -56,7 +56,9 @@ export function Conditions({ workload }: { workload: WorkloadStatus }) {
     <ul className="conditions">
       {workload.conditions.map((condition) => (
         <li key={condition.type}>
-          <span className="chip">{condition.type}</span>
+          <span className="chip" lang="en">
+            {condition.type}
+          </span>
           <span>{text(condition.text)}</span>
           <When at={condition.since} />
         </li>

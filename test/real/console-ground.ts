@@ -103,6 +103,7 @@ export async function visit(ground: ConsoleGround, options: VisitOptions = {}): 
 /** Every page a person can reach, with data in it. */
 export function pagesOf(mock: MockServer): readonly (readonly [name: string, path: string])[] {
   const image = mock.data.images[1]?.digest ?? '';
+  const held = mock.data.images.find((one) => one.quarantine === 'held')?.digest ?? '';
   const operation = mock.data.operations[0]?.id ?? '';
   const place = `/projects/tienda/images/${image}`;
   return [
@@ -118,6 +119,12 @@ export function pagesOf(mock: MockServer): readonly (readonly [name: string, pat
     ['image verdicts', `${place}?tab=verdicts`],
     ['image signatures', `${place}?tab=signatures`],
     ['image layers', `${place}?tab=layers`],
+    ['image pulls', `${place}?tab=pulls`],
+    ['repositories', '/repositories'],
+    ['repository', '/projects/tienda/repositories/web'],
+    ['repository pulls', '/projects/tienda/repositories/web?tab=pulls&span=day'],
+    ['repository settings', '/projects/tienda/repositories/web?tab=settings'],
+    ['quarantine', `/quarantine?sel=tienda/web@${held}`],
     ['incidents', '/incidents?sel=7'],
     ['incident', '/incidents/7'],
     ['operations', '/operations'],
@@ -132,5 +139,22 @@ export function pagesOf(mock: MockServer): readonly (readonly [name: string, pat
     ['bases', '/settings/bases'],
     ['platform', '/settings/platform'],
     ['nowhere', '/nothing/here'],
+  ];
+}
+
+/** Every dialog: where it is, and what opens it (a selector, or `key:` and a key). */
+export function dialogsOf(_mock: MockServer): readonly (readonly [name: string, path: string, opener: string])[] {
+  return [
+    ['keyboard', '/', 'key:?'],
+    ['search', '/', 'key:Control+k'],
+    ['promote', '/projects/tienda', '.lane-actions button >> nth=0'],
+    ['kill', '/incidents/7', '.page-actions button.danger'],
+    ['create user', '/settings/users', '.panel-actions button'],
+    ['remove user', '/settings/users', '.row-acts button >> nth=1'],
+    ['create token', '/settings/tokens', '.panel-actions button'],
+    ['revoke token', '/settings/tokens', 'td button.small'],
+    ['create base', '/settings/bases', '.panel-actions button'],
+    ['delete tag', '/projects/tienda/repositories/web', 'td button.small'],
+    ['repository settings', '/projects/tienda/repositories/web?tab=settings', '.panel-actions button'],
   ];
 }

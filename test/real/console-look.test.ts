@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { settled } from './console-audit.ts';
 import { type ConsoleGround, missingConsoleParts, openConsole, pagesOf, visit } from './console-ground.ts';
 
 const missing = missingConsoleParts();
 
 /** First load of the console, compressed: a quarter of a comparable one (cockpit-podman). */
-const FIRST_LOAD_BYTES_MAX = 120_000;
+const FIRST_LOAD_BYTES_MAX = 110_000;
 
 /** Text on ground as the pages use them; WCAG AA wants 4.5 for text, 3 for the edges of controls. */
 const TEXT_PAIRS: readonly (readonly [text: string, ground: string])[] = [
@@ -47,47 +48,6 @@ function contrast(a: string, b: string): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
-/** Runs in the page: what a screen reader or a keyboard would stumble over. */
-const AUDIT = `(() => {
-  const problems = [];
-  const visible = (element) => element.checkVisibility({ visibilityProperty: true });
-  const nameOf = (element) => {
-    const labelled = element.getAttribute('aria-labelledby');
-    const byId = labelled === null ? '' : labelled.split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' ');
-    const label = element.id === '' ? null : document.querySelector('label[for="' + CSS.escape(element.id) + '"]');
-    return (element.getAttribute('aria-label') ?? '') + byId + (label?.textContent ?? '') + (element.tagName === 'INPUT' || element.tagName === 'SELECT' ? '' : element.textContent) + (element.getAttribute('title') ?? '');
-  };
-  const describe = (element) => element.outerHTML.slice(0, 140);
-  for (const element of document.querySelectorAll('button, a, input:not([hidden]), select, textarea, summary, [role=progressbar], [role=option], dialog, nav, section[aria-label], table')) {
-    if (visible(element) && nameOf(element).trim() === '') problems.push('no name: ' + describe(element));
-  }
-  const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
-  for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) problems.push('id used twice: ' + id);
-  for (const element of document.querySelectorAll('[aria-labelledby], [aria-describedby], [aria-controls]')) {
-    for (const attribute of ['aria-labelledby', 'aria-describedby', 'aria-controls']) {
-      for (const id of (element.getAttribute(attribute) ?? '').split(' ').filter(Boolean)) {
-        if (document.getElementById(id) === null) problems.push(attribute + ' points nowhere: ' + describe(element));
-      }
-    }
-  }
-  for (const image of document.querySelectorAll('svg')) if (image.getAttribute('aria-hidden') !== 'true') problems.push('svg is read aloud: ' + describe(image));
-  if (document.querySelectorAll('h1').length !== 1) problems.push(document.querySelectorAll('h1').length + ' main headings');
-  if (document.querySelectorAll('main').length !== 1) problems.push('not one main');
-  let level = 1;
-  for (const heading of document.querySelectorAll('h1, h2, h3, h4')) {
-    const next = Number(heading.tagName[1]);
-    if (next > level + 1) problems.push('heading jumps to ' + describe(heading));
-    level = next;
-  }
-  for (const list of document.querySelectorAll('ul, ol')) for (const child of list.children) if (child.tagName !== 'LI') problems.push('in a list: ' + describe(child));
-  for (const element of document.querySelectorAll('[tabindex]')) if (Number(element.getAttribute('tabindex')) > 0) problems.push('tab order forced: ' + describe(element));
-  if (document.documentElement.scrollWidth > window.innerWidth + 1) {
-    const wide = [...document.querySelectorAll('main *')].filter((element) => element.getBoundingClientRect().right > window.innerWidth + 1).at(-1);
-    problems.push('wider than the window: ' + document.documentElement.scrollWidth + ' ' + (wide === undefined ? '' : describe(wide)));
-  }
-  return problems;
-})()`;
-
 describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }, () => {
   let ground: ConsoleGround;
   before(async () => {
@@ -124,21 +84,15 @@ describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }
     });
   }
 
-  for (const [width, language, theme] of [
-    [360, 'es', 'dark'],
-    [768, 'en', 'light'],
-    [1440, 'es', 'light'],
-    [2560, 'en', 'dark'],
-  ] as const) {
-    test(`every page is named, ordered and within ${width} px (${language}, ${theme}), and breaks no content policy`, async () => {
-      const { page, mock, troubles, close } = await visit(ground, { width, language, theme });
+  for (const width of [360, 2560]) {
+    test(`every page stays within ${width} px`, async () => {
+      const { page, mock, troubles, close } = await visit(ground, { width, language: 'es' });
       try {
         for (const [name, path] of pagesOf(mock)) {
           await page.goto(mock.url + path);
-          await page.locator('h1').waitFor();
-          await page.locator('.skeleton').first().waitFor({ state: 'detached' });
-          const problems = await page.evaluate<string[]>(AUDIT);
-          assert.deepEqual(problems, [], `${name} ${path}`);
+          await settled(page);
+          const wide = await page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
+          assert.ok(wide <= 0, `${name} ${path}: ${wide} px too wide`);
         }
         assert.deepEqual(troubles, []);
       } finally {

@@ -1,33 +1,13 @@
 import assert from 'node:assert/strict';
-import { globSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import { CONSOLE } from './console-ground.ts';
-
-type Entry = string | { readonly one: string; readonly other: string };
-type Catalogue = Readonly<Record<string, Entry>>;
+import { readCatalogues, textsOf } from './console-audit.ts';
 
 /** Words that are the same in both languages: names, units, terms kept by the table of words. */
 const SAME = new Set(
   'Dársena Host Tags Commit Control Sensor Tokens Token Digest Hash Pod Error Roles CVE rootless root No.'.split(' '),
 );
 
-async function readCatalogues(): Promise<readonly { file: string; en: Catalogue; es: Catalogue }[]> {
-  const files = globSync(['**/words.ts', '**/*-words.ts'], { cwd: CONSOLE, exclude: ['node_modules', 'dist'] });
-  const catalogues = [];
-  for (const file of files) {
-    const module = (await import(pathToFileURL(join(CONSOLE, file)).href)) as Record<
-      string,
-      { en: Catalogue; es: Catalogue }
-    >;
-    for (const value of Object.values(module)) catalogues.push({ file, en: value.en, es: value.es });
-  }
-  return catalogues;
-}
-
-const textsOf = (entry: Entry): readonly string[] => (typeof entry === 'string' ? [entry] : [entry.one, entry.other]);
-const holesOf = (entry: Entry): string =>
+const holesOf = (entry: Parameters<typeof textsOf>[0]): string =>
   [...new Set(textsOf(entry).flatMap((text) => text.match(/\{\w+\}/g) ?? []))].sort().join(' ');
 
 test('both catalogues have the same keys, the same holes, and no empty text', async () => {
