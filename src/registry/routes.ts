@@ -45,7 +45,7 @@ export function registerRegistryRoutes(
   app.route({
     method: 'GET',
     url: '/api/v1/projects/:project/images',
-    config: { action: 'image.read' },
+    config: { action: 'image.read', repositoryIn: 'repository' },
     schema: {
       params: project,
       querystring: z.object({
@@ -84,7 +84,7 @@ export function registerRegistryRoutes(
   app.route({
     method: 'GET',
     url: '/api/v1/projects/:project/quarantine',
-    config: { action: 'image.read' },
+    config: { action: 'image.read', repositoryIn: 'repository' },
     schema: { params: project, querystring: z.object({ repository: repositoryName, reference }) },
     handler: (request) => {
       const { repository } = request.query;
@@ -135,7 +135,7 @@ export function registerRegistryRoutes(
   app.route({
     method: 'DELETE',
     url: '/api/v1/projects/:project/images/:digest',
-    config: { action: 'image.delete' },
+    config: { action: 'image.delete', repositoryIn: 'repository' },
     schema: { params: image, querystring: z.object({ repository: repositoryName }) },
     handler: async (request, reply) => {
       const { repository } = request.query;
@@ -150,7 +150,7 @@ export function registerRegistryRoutes(
   app.route({
     method: 'DELETE',
     url: '/api/v1/projects/:project/tags',
-    config: { action: 'image.delete' },
+    config: { action: 'image.delete', repositoryIn: 'repository' },
     schema: { params: project, querystring: z.object({ repository: repositoryName, tag: tagName }) },
     handler: async (request, reply) => {
       const { repository, tag } = request.query;

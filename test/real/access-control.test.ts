@@ -122,6 +122,17 @@ describe('access at the real control', () => {
     assert.equal((await push('tienda/web', 'mine', artifact('two'), narrow)).status, 403);
     assert.equal((await push('tienda/other/a', 'mine', artifact('two'), narrow)).status, 201);
     assert.equal((await push('tienda/other/a', 'mine', artifact('three'), narrow)).status, 201);
+    // The same right at the REST road: about its own repositories, and about nothing else.
+    const token = narrow.basic[1];
+    for (const [query, status] of [
+      ['?repository=tienda/other/a', 200],
+      ['?repository=tienda/web', 403],
+      ['?repository=tienda/other/a&repository=tienda/web', 403],
+      ['', 403],
+    ] as const) {
+      const listed = await control.ask('GET', `/api/v1/projects/tienda/images${query}`, { token });
+      assert.equal(listed.status, status, query);
+    }
   });
 
   it('W3: every way to lose a right ends sessions, streams, transfers and registry tokens within a second', async (t) => {

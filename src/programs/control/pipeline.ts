@@ -407,6 +407,8 @@ export class Pipeline implements Releases {
       name: 'builder',
       grants: [
         { role: 'builder', project: file.project, repositories: [repository] },
+        // What it may build upon: other images of the project, and base images.
+        { role: 'host', project: file.project },
         { role: 'host', project: 'base' },
       ],
       hours: BUILD_TOKEN_HOURS,

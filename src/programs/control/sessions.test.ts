@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { Access, type AccessTables, accessMigrations } from '../../access/index.ts';
+import type { Deployments } from '../../deploy/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../../journal/index.ts';
+import { openDatabase, silentLog, systemClock } from '../../system/index.ts';
+import { SESSION_PROTOCOL } from '../link/protocol.ts';
+import type { Hosts } from './hosts.ts';
+import { openSession } from './sessions.ts';
+
+/** A door to terminals with real accounts and sockets; the host is a socket of the test's that says everything back. */
+async function open(t: TestContext) {
+  const opened = await openDatabase<AccessTables & JournalTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...accessMigrations,
+  ]);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const checkpointKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const db = opened.db as never;
+  const journal = new Journal({ db, clock: systemClock, log: silentLog, checkpointKeyPem, keyId: 'k' });
+  const access = new Access({ db, journal, clock: systemClock });
+  await access.ensureAdministrator('root');
+  await access.createUser('ana', [{ role: 'developer', project: 'tienda' }], 'platform');
+  const hostSide = createTcpServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+  await once(hostSide, 'listening');
+  const held: Socket[] = [];
+  const container = { id: 'c1', name: 'web', state: 'running', digest: null };
+  const door = {
+    hosts: {
+      expectSession: () => {
+        const socket = connect((hostSide.address() as AddressInfo).port, '127.0.0.1');
+        held.push(socket);
+        return { session: 's', stream: Promise.resolve(socket as Duplex), forget: () => undefined };
+      },
+      run: () => new Promise(() => undefined),
+    } as unknown as Hosts,
+    deployments: {
+      environments: async () => [{ name: 'dev' }],
+      statuses: () => [
+        {
+          key: { name: 'web', environment: 'dev' },
+          replicas: [{ name: 'web-1', ready: true, containers: [container] }],
+        },
+      ],
+    } as unknown as Deployments,
+    journal,
+    db,
+    authenticate: (secret: string) => access.authenticate(secret),
+    authenticateCertificate: () => null,
+    opened: (principal: Parameters<Access['hold']>[0], stream: Duplex) => access.hold(principal, stream),
+    watch: (...of: Parameters<Access['watch']>) => access.watch(...of),
+    log: silentLog,
+  };
+  const server = createServer().listen(0, '127.0.0.1');
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex) => {
+    openSession(door, message, socket).catch(() => socket.destroy());
+  });
+  await once(server, 'listening');
+  t.after(async () => {
+    for (const socket of held) socket.destroy();
+    server.closeAllConnections();
+    server.close();
+    hostSide.close();
+    access.close();
+    await opened.close();
+  });
+  const login = async (name: string): Promise<string> => {
+    const { code } = await access.issueCode(name, 'platform');
+    return (await access.exchangeCode(code)).secret;
+  };
+  const terminal = async (secret: string): Promise<{ socket: Socket; host: Socket }> => {
+    const command = encodeURIComponent(JSON.stringify(['sh']));
+    const sent = request({
+      port: (server.address() as AddressInfo).port,
+      path: `/api/v1/projects/tienda/workloads/web/session?kind=exec&env=dev&command=${command}`,
+      headers: { authorization: `Bearer ${secret}`, connection: 'Upgrade', upgrade: SESSION_PROTOCOL },
+    });
+    sent.end();
+    const [, socket] = (await once(sent, 'upgrade')) as [IncomingMessage, Socket];
+    socket.on('error', () => undefined);
+    socket.write('hello');
+    assert.equal(String((await once(socket, 'data'))[0]), 'hello');
+    socket.resume();
+    const host = held.at(-1);
+    assert.ok(host !== undefined);
+    return { socket, host };
+  };
+  return { access, login, terminal };
+}
+
+/** Cut connections also say an error; here only their end counts. */
+function closeOf(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()).on('error', () => undefined));
+}
+
+test('W3: an open terminal is cut on both sides within a second, whichever way the right goes', async (t) => {
+  const { access, login, terminal } = await open(t);
+  const ways: [string, (secret: string) => Promise<unknown>][] = [
+    [
+      'the role in the project',
+      () => access.changeGrants('ana', [{ role: 'analyst', project: 'tienda' }], 'user:root'),
+    ],
+    ['the membership', async () => access.changeGrants('ana', [{ role: 'developer', project: 'banco' }], 'user:root')],
+    [
+      'the session',
+      async (secret) => {
+        const principal = await access.authenticate(secret);
+        await access.revokeToken(principal.tokenId ?? '', principal);
+      },
+    ],
+    ['the account', () => access.setState('ana', 'disabled', 'user:root')],
+  ];
+  const measured: string[] = [];
+  for (const [name, end] of ways) {
+    await access.changeGrants('ana', [{ role: 'developer', project: 'tienda' }], 'user:root');
+    const secret = await login('ana');
+    const { socket, host } = await terminal(secret);
+    const closed = Promise.all([closeOf(socket), closeOf(host)]);
+    const started = performance.now();
+    await end(secret);
+    await closed;
+    const tookMs = performance.now() - started;
+    measured.push(`${name} ${tookMs.toFixed(0)} ms`);
+    assert.ok(tookMs < 1_000, `${name}: ${tookMs} ms`);
+  }
+  t.diagnostic(measured.join(', '));
+});
+
+test('a change that leaves the right leaves the terminal', async (t) => {
+  const { access, login, terminal } = await open(t);
+  const { socket } = await terminal(await login('ana'));
+  await access.changeGrants('ana', [{ role: 'admin', project: 'tienda' }], 'user:root');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(socket.destroyed, false);
+  socket.write('still here');
+  assert.equal(String((await once(socket, 'data'))[0]), 'still here');
+  socket.destroy();
+});
