@@ -202,6 +202,26 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'pulls over time (`?repository=`, `?digest=`, `?by=hour|day`, `?count=`), who pulled and what, most first',
     es: 'descargas a lo largo del tiempo (`?repository=`, `?digest=`, `?by=hour|day`, `?count=`), quién descargó y qué, de más a menos',
   },
+  'GET /api/v1/projects/:project/retention': {
+    en: 'what the retention of the project would remove now, and why; changes nothing',
+    es: 'qué eliminaría ahora la retención del proyecto y por qué; no cambia nada',
+  },
+  'POST /api/v1/projects/:project/retention': {
+    en: 'remove it; answers an operation',
+    es: 'eliminarlo; responde una operación',
+  },
+  'GET /api/v1/registry/status': {
+    en: 'what the registry stores, what the collection removed, what the scrub found damaged',
+    es: 'qué guarda el registro, qué eliminó la recogida, qué encontró dañado la comprobación',
+  },
+  'POST /api/v1/registry/collection': {
+    en: 'remove content that nothing refers to; answers an operation',
+    es: 'eliminar el contenido al que nada se refiere; responde una operación',
+  },
+  'POST /api/v1/registry/scrub': {
+    en: 'check all stored content and heal what is damaged; answers an operation',
+    es: 'comprobar todo el contenido guardado y reparar lo dañado; responde una operación',
+  },
   'GET /api/v1/projects/:project/repositories': {
     en: 'repositories of the project',
     es: 'repositorios del proyecto',

@@ -57,6 +57,7 @@ import { wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
 import { registerPlatformRoutes } from './control/platform-routes.ts';
 import { publishedAddresses } from './control/published.ts';
+import { REGISTRY_WORK_CHECK_MS, ScheduledRegistryWork } from './control/registry-work.ts';
 import { startRemotes } from './control/remotes.ts';
 import { openSession } from './control/sessions.ts';
 import { signatureStore } from './control/signature-store.ts';
@@ -94,7 +95,6 @@ const HOST_TOKEN_HOURS = 12;
 const HOST_TOKEN_RENEW_MS = 4 * 3_600_000;
 /** Verdicts that run out are given anew this often. */
 const PERMISSIONS_RENEW_MS = 3_600_000;
-const GARBAGE_MS = 6 * 3_600_000;
 /** Machines with containers have an address a network; the certificate stays small enough for one TLS record. */
 const OWN_ADDRESSES_MAX = 32;
 /** The name of the person who ran `up`: the first administrator. */
@@ -282,7 +282,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     mutual: { certify, port: instance.ports.agents, authorityPem: keys.authority.certificatePem },
   });
   registerMachineRoutes(app, { access, robots, identity, throttle: new FailureThrottle(clock) });
-  registerRegistryRoutes(app, registry, { describe: describeImages({ scans, trust, admit, respond, journal }) });
+  const registryWork = new ScheduledRegistryWork({ registry, operations, clock, log });
+  registerRegistryRoutes(app, registry, {
+    describe: describeImages({ scans, trust, admit, respond, journal }),
+    work: registryWork,
+  });
   registerAdvisoryRoutes(app, {
     store: advisories,
     urls: settings.advisoryUrls ?? [],
@@ -392,9 +396,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(HOST_TOKEN_RENEW_MS, () => renewHostTokens()),
     every(PERMISSIONS_RENEW_MS, () => tellHosts()),
     every(PERMISSIONS_RENEW_MS, () => intake.rejudge('regular', 'platform')),
-    every(GARBAGE_MS, async () => {
-      log.info({ ...(await registry.collectGarbage()) }, 'collected what nothing refers to');
-    }),
+    every(REGISTRY_WORK_CHECK_MS, () => registryWork.tick()),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;
@@ -413,6 +415,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     process.once('SIGINT', resolve);
   });
   for (const timer of timers) clearInterval(timer);
+  registryWork.stop();
   events.close();
   hosts.close();
   for (const server of [publicServer, mutualServer, localServer]) {

@@ -35,7 +35,7 @@ export class BlobFiles {
   }
 
   static async open(root: string): Promise<BlobFiles> {
-    for (const folder of ['uploads', 'blobs', 'blobs/sha256', 'blobs/sha512']) {
+    for (const folder of ['uploads', 'damaged', 'blobs', 'blobs/sha256', 'blobs/sha512']) {
       await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
     }
     await syncFolder(join(root, 'blobs'));
@@ -177,6 +177,24 @@ export class BlobFiles {
       if (hasher.digest('hex') !== digestHex(digest)) throw registryFault('registry.blob-damaged', { digest });
     } finally {
       await file.close();
+    }
+  }
+
+  /** Takes a damaged file out of its place, kept for who wants to look; nothing when it has gone. Call within `exclusively`. */
+  async setAside(digest: Digest, at: string): Promise<void> {
+    const name = `${digest.replace(':', '-')}-${at.replaceAll(':', '')}`;
+    try {
+      await rename(this.#blobPath(digest), join(this.#root, 'damaged', name));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  /** Removes damaged files that were set aside before a time (ms since 1970). */
+  async removeDamagedBefore(beforeMs: number): Promise<void> {
+    for (const name of await readdir(join(this.#root, 'damaged'))) {
+      const path = join(this.#root, 'damaged', name);
+      if (((await changedAt(path)) ?? beforeMs) < beforeMs) await removeFile(path);
     }
   }
 

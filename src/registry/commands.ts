@@ -8,6 +8,7 @@ import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
 import type { CheckProgress } from './ports.ts';
 import { addPullsCommand } from './pulls-commands.ts';
 import { addSettingsCommand } from './settings-commands.ts';
+import { addRetentionCommand } from './work-commands.ts';
 
 interface Named {
   readonly project: string;
@@ -28,6 +29,7 @@ export function repositoryCommands(cli: CliProgram): void {
     .command('repository')
     .description(cli.t({ en: 'repositories of the registry', es: 'repositorios del registro' }));
   addSettingsCommand(noun, cli);
+  addRetentionCommand(noun, cli);
 }
 
 /** `darsena image …`: what lies in the registry, and whether it may leave it. */

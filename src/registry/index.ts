@@ -37,12 +37,16 @@ export type {
   RegistryAccess,
 } from './ports.ts';
 export type { PullHistory } from './pull-history.ts';
-export { Registry, type RegistryOptions } from './registry.ts';
+export { Registry, type RegistryOptions, type RegistryStatus } from './registry.ts';
 export { mirrorCommands, remoteCommands } from './remotes/commands.ts';
 export { Mirrors, type MirrorView } from './remotes/mirrors.ts';
 export { Remotes, type RemoteView } from './remotes/remotes.ts';
 export { registerRemoteRoutes } from './remotes/routes.ts';
+export type { RetentionOutcome, RetentionReport } from './retention-run.ts';
 export { type DescribeImages, registerRegistryRoutes } from './routes.ts';
+export type { Damage, HealSource, ScrubState } from './scrub.ts';
 export type { PatternSettings, RepositorySettings, RetentionRule, SettingsChange } from './settings.ts';
 export { RepositorySettingsStore } from './settings.ts';
 export type { ManifestKind, RegistryTables, StoredManifest } from './store.ts';
+export { registryUpkeepCommands } from './work-commands.ts';
+export type { RegistryWork } from './work-routes.ts';

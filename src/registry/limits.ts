@@ -12,6 +12,14 @@ export const UPLOAD_KEPT_MS = 24 * 3600 * 1000;
 export const UPLOAD_STATES_MAX = 1024;
 /** Content that nothing refers to is removed only after this long: a push may be on its way to its manifest. */
 export const GARBAGE_GRACE_MS = 24 * 3600 * 1000;
+/** Files that were found damaged are kept aside so long, for who wants to know what happened to the disk. */
+export const DAMAGED_KEPT_MS = 30 * 24 * 3600 * 1000;
+/** The scrub reads so fast at most: a terabyte in fifteen hours, a fraction of what any disk serves. */
+export const SCRUB_BYTES_PER_SECOND = 20 * 1024 * 1024;
+/** Rows that one step of the scrub takes; after each blob it writes down where it is. */
+export const SCRUB_BATCH = 100;
+/** Repositories named in one finding; shared base layers are in hundreds. */
+export const SCRUB_PROJECTS_SAID_MAX = 100;
 /** Rows that one step of the collection looks at, so that serving goes on between steps. */
 export const GARBAGE_BATCH = 200;
 /** distribution-spec 1.1 leaves page sizes to the registry; 1,000 names stay below 256 KiB. */

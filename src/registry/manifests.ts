@@ -191,7 +191,16 @@ export class RepositoryManifests {
         if (isMovable) await setTag(tx, wanted);
         else await createTag(tx, { ...wanted, isImmutable: mayMoveTag });
       }
-      if ((stored.numInsertedOrUpdatedRows ?? 0n) > 0n) {
+      if ((stored.numInsertedOrUpdatedRows ?? 0n) === 0n) {
+        // The same manifest again; one whose bytes were found damaged and set aside is healed by it.
+        await tx
+          .updateTable('registry_manifests')
+          .set({ bytes })
+          .where('repository_id', '=', repositoryId)
+          .where('digest', '=', digest)
+          .where(({ fn }) => fn('length', ['bytes']), '=', 0)
+          .execute();
+      } else {
         await countUsage(tx, projectOf(repository), bytes.byteLength, settings.quotaBytes);
       }
       await this.#journal.record(tx, {
@@ -461,6 +470,7 @@ async function touchContent(
     .selectFrom('registry_blobs')
     .select(['digest', 'size_bytes'])
     .where('digest', 'in', digests)
+    .where('damaged_at', 'is', null)
     .execute();
   const sizes = new Map(rows.map((row) => [row.digest, Number(row.size_bytes)]));
   for (const { digest, size } of [manifest.config, ...manifest.layers]) {

@@ -170,6 +170,27 @@ async function createUsage(db: Kysely<unknown>): Promise<void> {
     ) stored group by project`.execute(db);
 }
 
+async function createUpkeep(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('registry_blobs').addColumn('damaged_at', 'text').execute();
+  await db.schema
+    .createTable('registry_work')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('updated_at', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('registry_damage')
+    .addColumn('digest', 'text', (column) => column.primaryKey())
+    .addColumn('content', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('found_at', 'text', (column) => column.notNull())
+    .addColumn('repositories', 'text', (column) => column.notNull())
+    .addColumn('is_open', 'integer', (column) => column.notNull())
+    .addColumn('healed_at', 'text')
+    .addColumn('healed_from', 'text')
+    .execute();
+}
+
 export const registryMigrations: readonly Migration[] = [
   ...remoteMigrations,
   { name: '0001-registry-content', up: createContent },
@@ -177,4 +198,5 @@ export const registryMigrations: readonly Migration[] = [
   { name: '0003-registry-pulls', up: createPulls },
   { name: '0004-registry-uploader', up: addUploader },
   { name: '0005-registry-usage', up: createUsage },
+  { name: '0006-registry-upkeep', up: createUpkeep },
 ];

@@ -1,9 +1,9 @@
 import { hkdfSync } from 'node:crypto';
 import type { Journal } from '../journal/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
-import { type Clock, type Log, silentLog, systemClock } from '../system/index.ts';
+import { type Clock, Fault, type Log, silentLog, systemClock } from '../system/index.ts';
 import { BlobFiles, type ByteSource } from './blob-files.ts';
-import { type Collected, collectGarbage } from './collection.ts';
+import { type Collected, type CollectionState, collectGarbage, collectionState } from './collection.ts';
 import { RepositoryContent } from './content.ts';
 import { registryFault } from './errors.ts';
 import { type Page, type Referrer, RepositoryManifests } from './manifests.ts';
@@ -12,8 +12,10 @@ import type { Caller, DigestsInUse, ImagePushed, PullGate, UpstreamSource } from
 import { PullRecorder } from './pulls.ts';
 import { Quarantine } from './quarantine.ts';
 import { ProjectQuotas } from './quota.ts';
+import { Retention } from './retention-run.ts';
+import { type Damage, Scrub, type ScrubState } from './scrub.ts';
 import { RepositorySettingsStore } from './settings.ts';
-import type { RegistryDatabase, StoredManifest } from './store.ts';
+import { findBlobSize, type RegistryDatabase, type StoredManifest } from './store.ts';
 
 export interface RegistryOptions {
   readonly db: RegistryDatabase;
@@ -32,6 +34,19 @@ export interface RegistryOptions {
   readonly log?: Log;
 }
 
+export interface RegistryStatus {
+  readonly content: {
+    readonly blobs: number;
+    readonly bytes: number;
+    readonly manifests: number;
+    readonly repositories: number;
+  };
+  readonly collection: CollectionState;
+  readonly scrub: ScrubState;
+  /** What was found damaged: what is not healed first. */
+  readonly damages: readonly Damage[];
+}
+
 /** The platform itself, where it attaches SBOMs, signatures and verdicts to images. */
 const PLATFORM: Caller = { id: 'platform', actor: 'platform', kind: 'platform', name: 'platform' };
 
@@ -46,6 +61,8 @@ export class Registry {
   readonly pulls: PullRecorder;
   readonly settings: RepositorySettingsStore;
   readonly quotas: ProjectQuotas;
+  readonly retention: Retention;
+  readonly scrub: Scrub;
   readonly clock: Clock;
   readonly log: Log;
   readonly db: RegistryDatabase;
@@ -100,6 +117,17 @@ export class Registry {
       ...(patienceMs === undefined ? {} : { patienceMs }),
     });
     this.pulls = new PullRecorder({ db, journal, clock, log });
+    this.retention = new Retention({
+      db,
+      clock,
+      log,
+      journal,
+      settings: this.settings,
+      inUse,
+      pulls: this.pulls,
+      onRemoved: () => this.quarantine.forget(),
+    });
+    this.scrub = new Scrub({ db, files, clock, log, journal });
   }
 
   static async open(options: RegistryOptions): Promise<Registry> {
@@ -122,8 +150,20 @@ export class Registry {
   }
 
   /** A blob's bytes, verified as they pass: the end is reached only when they match. @throws Fault registry.blob-unknown */
-  openBlob(digest: Digest): AsyncIterable<Uint8Array> {
-    return this.content.readBlob(digest);
+  async *openBlob(digest: Digest): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.content.readBlob(digest);
+    } catch (error) {
+      // Found by a reader instead of the scrub: set aside and healed the same way, not waited for.
+      if (error instanceof Fault && error.code === 'registry.blob-damaged') this.#checkSoon(digest);
+      throw error;
+    }
+  }
+
+  #checkSoon(digest: Digest): void {
+    findBlobSize(this.db, digest)
+      .then((sizeBytes) => (sizeBytes === null ? undefined : this.scrub.check(digest, sizeBytes)))
+      .catch((error: unknown) => this.log.error({ err: error, digest }, 'a damaged blob could not be set aside'));
   }
 
   /** Stores content; idempotent, durable when it returns. @throws Fault registry.digest-mismatch */
@@ -161,8 +201,42 @@ export class Registry {
   }
 
   /** One pass of the collection; safe while serving. @param options.graceMs age below which nothing is touched */
-  collectGarbage(options: { readonly graceMs?: number; readonly signal?: AbortSignal } = {}): Promise<Collected> {
+  collectGarbage(
+    options: {
+      readonly graceMs?: number;
+      readonly signal?: AbortSignal;
+      readonly progress?: (collected: Collected) => void;
+    } = {},
+  ): Promise<Collected> {
     return collectGarbage({ db: this.db, files: this.#files, clock: this.clock, ...options });
+  }
+
+  /** Where the collection and the scrub stand. */
+  async upkeep(): Promise<{ readonly collection: CollectionState; readonly scrub: ScrubState }> {
+    const parts = { db: this.db, files: this.#files, clock: this.clock };
+    const [collection, scrub] = await Promise.all([collectionState(parts).read(), this.scrub.state()]);
+    return { collection, scrub };
+  }
+
+  /** What is stored, removed and found, for people. */
+  async status(): Promise<RegistryStatus> {
+    const sum = await this.db
+      .selectFrom('registry_blobs')
+      .select(({ fn }) => [fn.countAll<number>().as('blobs'), fn.sum<number | null>('size_bytes').as('bytes')])
+      .executeTakeFirstOrThrow();
+    const count = async (table: 'registry_manifests' | 'registry_repositories'): Promise<number> => {
+      const row = await this.db
+        .selectFrom(table)
+        .select(({ fn }) => fn.countAll<number>().as('n'))
+        .executeTakeFirstOrThrow();
+      return Number(row.n);
+    };
+    const [manifests, repositories] = [await count('registry_manifests'), await count('registry_repositories')];
+    return {
+      content: { blobs: Number(sum.blobs), bytes: Number(sum.bytes ?? 0), manifests, repositories },
+      ...(await this.upkeep()),
+      damages: await this.scrub.damages(),
+    };
   }
 
   /** Writes what is still in memory. */

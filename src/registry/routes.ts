@@ -8,6 +8,7 @@ import { isOurRepository } from './names.ts';
 import { readPullHistory } from './pull-history.ts';
 import type { Registry } from './registry.ts';
 import { registerSettingsRoutes } from './settings-routes.ts';
+import { type RegistryWork, registerWorkRoutes } from './work-routes.ts';
 
 const project = z.object({ project: z.string().min(1).max(128) });
 const image = project.extend({ digest: z.string().max(160) });
@@ -28,7 +29,7 @@ export type DescribeImages = (
 export function registerRegistryRoutes(
   app: ApiApp,
   registry: Registry,
-  options: { readonly describe?: DescribeImages } = {},
+  options: { readonly describe?: DescribeImages; readonly work?: RegistryWork } = {},
 ): void {
   const enrich = async <T extends { repository: string; digest: Digest }>(
     inProject: string,
@@ -41,6 +42,7 @@ export function registerRegistryRoutes(
   };
 
   registerSettingsRoutes(app, registry);
+  if (options.work !== undefined) registerWorkRoutes(app, registry, options.work);
 
   app.route({
     method: 'GET',

@@ -10,7 +10,13 @@ export type ContentRole = 'config' | 'layer' | 'manifest';
 export interface RegistryTables {
   registry_repositories: { id: string; name: string; project: string; created_at: string };
   /** A row means: the file is complete, verified and durable. */
-  registry_blobs: { digest: string; size_bytes: number; stored_at: string };
+  registry_blobs: {
+    digest: string;
+    size_bytes: number;
+    stored_at: string;
+    /** Set aside by the scrub: not here until somebody brings it again. */
+    damaged_at: string | null;
+  };
   /** Content is served through a repository only where it is linked: the tenancy boundary. */
   registry_blob_links: {
     repository_id: string;
@@ -36,6 +42,19 @@ export interface RegistryTables {
   };
   registry_manifest_content: { repository_id: string; manifest_digest: string; content_digest: string; role: string };
   registry_tags: { repository_id: string; name: string; digest: string; updated_at: string; updated_by: string };
+  /** Where long work on the content stands, as JSON: see WorkState. */
+  registry_work: { name: string; state: string; updated_at: string };
+  /** What the scrub found; `is_open` while no good copy has come. */
+  registry_damage: {
+    digest: string;
+    content: string;
+    kind: string;
+    found_at: string;
+    repositories: string;
+    is_open: number;
+    healed_at: string | null;
+    healed_from: string | null;
+  };
   /** What a project stores: see ProjectQuotas. */
   registry_usage: { project: string; bytes: number };
   /** What a pattern of a project's repositories sets; null: nothing. Lists are JSON. */
@@ -115,8 +134,9 @@ export async function linkBlob(
   const isNew = !(await isLinkedInProject(db, project, blob.digest));
   await db
     .insertInto('registry_blobs')
-    .values({ digest: blob.digest, size_bytes: blob.sizeBytes, stored_at: now })
-    .onConflict((conflict) => conflict.column('digest').doNothing())
+    .values({ digest: blob.digest, size_bytes: blob.sizeBytes, stored_at: now, damaged_at: null })
+    // A fresh copy, verified as it came, heals one that was set aside.
+    .onConflict((conflict) => conflict.column('digest').doUpdateSet({ damaged_at: null }))
     .execute();
   await db
     .insertInto('registry_blob_links')
@@ -141,9 +161,21 @@ export async function findLinkedBlob(
     .select(['r.id', 'b.size_bytes', 'l.touched_at'])
     .where('r.name', '=', repository)
     .where('l.digest', '=', digest)
+    .where('b.damaged_at', 'is', null)
     .executeTakeFirst();
   if (row === undefined) return null;
   return { repositoryId: row.id, sizeBytes: Number(row.size_bytes), touchedAt: row.touched_at };
+}
+
+/** Size of a stored blob, whatever repository has it; null when it is not here. */
+export async function findBlobSize(db: RegistryDatabase, digest: Digest): Promise<number | null> {
+  const row = await db
+    .selectFrom('registry_blobs')
+    .select('size_bytes')
+    .where('digest', '=', digest)
+    .where('damaged_at', 'is', null)
+    .executeTakeFirst();
+  return row === undefined ? null : Number(row.size_bytes);
 }
 
 interface ManifestRow {
@@ -201,7 +233,8 @@ export class ManifestFinder {
         : { ...this.#byDigest, parameters: [repository, reference.digest] };
     const { rows } = await this.#db.executeQuery<ManifestRow>(query);
     const row = rows[0];
-    if (row === undefined) return null;
+    // Without bytes: found damaged and set aside.
+    if (row === undefined || row.bytes.byteLength === 0) return null;
     return {
       repository,
       repositoryId: row.repository_id,

@@ -31,6 +31,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../registry/index.ts')).registryCommands(cli),
   },
   {
+    words: ['registry'],
+    add: async (cli) => (await import('../../registry/index.ts')).registryUpkeepCommands(cli),
+  },
+  {
     words: ['repository'],
     add: async (cli) => (await import('../../registry/index.ts')).repositoryCommands(cli),
   },
