@@ -1,5 +1,6 @@
 export { attest, signImage } from './attest.ts';
 export { trustCommands } from './commands.ts';
+export { type BelievedKey, type ContainersPolicy, containersPolicy } from './containers-policy.ts';
 export {
   COSIGN_SIGNATURE_ANNOTATION,
   cosignSignatureTag,

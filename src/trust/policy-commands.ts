@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import type { CliProgram } from '../system/index.ts';
+import { type CliProgram, writeFileAtomic } from '../system/index.ts';
+import { type BelievedKey, containersPolicy } from './containers-policy.ts';
 import { readDocument } from './policy-file.ts';
 import type { SignedRecord } from './record.ts';
 import { addPolicySign } from './sign-commands.ts';
@@ -67,6 +69,51 @@ export function addPolicyCommands(noun: Command, cli: CliProgram): void {
       });
     });
   addPolicySign(policy, cli);
+  policy
+    .command('containers')
+    .requiredOption('--to <folder>', cli.t({ en: 'where to write the files', es: 'dónde escribir los archivos' }))
+    .option(
+      '--address <host:port>',
+      cli.t({ en: 'of the registry, as those machines reach it', es: 'del registro, como lo alcanzan esas máquinas' }),
+    )
+    .option(
+      '--reject-others',
+      cli.t({ en: 'refuse images of all other registries', es: 'rechazar imágenes de los demás registros' }),
+    )
+    .description(
+      cli.t({
+        en: 'write policy.json and registries.d for Podman and CRI-O on other machines',
+        es: 'escribir policy.json y registries.d para Podman y CRI-O en otras máquinas',
+      }),
+    )
+    .action(async (options: { to: string; address?: string; rejectOthers?: boolean }) => {
+      const [{ document }, { items }, status] = await Promise.all([
+        cli.api.get<PolicyRecord>('/trust/policy'),
+        cli.api.get<{ items: BelievedKey[] }>('/trust/keys'),
+        options.address === undefined ? cli.api.get<{ registry: string }>('/status') : null,
+      ]);
+      const made = containersPolicy(document, items, {
+        address: (options.address ?? status?.registry ?? '').replace(/^https?:\/\//, ''),
+        others: options.rejectOthers === true ? 'reject' : 'insecureAcceptAnything',
+        now: new Date(),
+      });
+      const files = [
+        ['policy.json', `${JSON.stringify(made.policy, null, 2)}\n`],
+        ['registries.d/darsena.yaml', made.registriesD],
+        ['registries.conf.d/darsena.conf', made.registriesConf],
+      ] as const;
+      for (const [name, text] of files) {
+        const path = join(options.to, name);
+        await mkdir(dirname(path), { recursive: true });
+        await writeFileAtomic(path, text, { mode: 0o644 });
+      }
+      if (cli.output.json) cli.print.json({ files: files.map(([name]) => join(options.to, name)), notes: made.notes });
+      for (const note of made.notes) cli.print.note(note);
+      cli.print.line({
+        en: `${files.map(([name]) => name).join(', ')} in ${options.to}; they belong in /etc/containers`,
+        es: `${files.map(([name]) => name).join(', ')} en ${options.to}; su lugar es /etc/containers`,
+      });
+    });
 }
 
 function showPolicy(cli: CliProgram, { version, document, actor, createdAt }: PolicyRecord): void {

@@ -29,57 +29,108 @@ export async function findCosign(work: string): Promise<{ readonly path: string 
   const given = process.env['DARSENA_COSIGN'];
   if (given !== undefined) return { path: given };
   if (has('cosign')) return { path: 'cosign' };
+  const got = await unpackFromSid(work, ['cosign'], ({ name, version }) =>
+    name !== 'cosign' || version.startsWith('3.') ? null : `sid has cosign ${version}, not 3`,
+  );
+  if ('missing' in got) return got;
+  return { path: join(got.root, 'usr/bin/cosign') };
+}
+
+/**
+ * Skopeo of Debian sid, run by sid's own loader and libraries: that of Debian 12 was built without Sigstore and refuses
+ * every image of which a Sigstore signature is asked.
+ * @returns the command and its first arguments, or why there is none
+ */
+export async function findNewSkopeo(
+  work: string,
+): Promise<{ readonly command: readonly string[] } | { readonly missing: string }> {
+  const got = await unpackFromSid(work, ['skopeo'], () => null);
+  if ('missing' in got) return got;
+  const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
+    .map((folder) => join(got.root, folder))
+    .join(':');
+  const loaders = ['usr/lib/x86_64-linux-gnu', 'usr/lib64', 'lib64'].map((one) =>
+    join(got.root, one, 'ld-linux-x86-64.so.2'),
+  );
+  for (const loader of loaders) {
+    const command = [loader, '--library-path', libraries, join(got.root, 'usr/bin/skopeo')];
+    const { code } = await runCommand(command[0] ?? '', [...command.slice(1), '--version'], {
+      timeoutMs: MINUTES,
+    }).catch(() => ({ code: 127 }));
+    if (code === 0) return { command };
+  }
+  return { missing: 'skopeo of Debian sid does not run here' };
+}
+
+interface SidPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly filename: string;
+  readonly sha256: string;
+  readonly depends: readonly string[];
+}
+
+/** Packages of Debian sid with the libraries they need, unpacked into a folder; nothing is installed. */
+async function unpackFromSid(
+  work: string,
+  names: readonly string[],
+  refuse: (found: SidPackage) => string | null,
+): Promise<{ readonly root: string } | { readonly missing: string }> {
   for (const tool of ['curl', 'xz', 'dpkg-deb'])
-    if (!has(tool)) return { missing: `${tool} is needed to fetch cosign` };
+    if (!has(tool)) return { missing: `${tool} is needed to fetch packages` };
   try {
     const mirror = await debianMirror();
     const list = join(work, 'Packages.xz');
-    await run('curl', [
-      '--silent',
-      '--fail',
-      '--max-time',
-      '50',
-      '--output',
-      list,
-      `${mirror}/dists/sid/main/binary-amd64/Packages.xz`,
-    ]);
-    const packages = execFileSync('xz', ['--decompress', '--stdout', list], {
+    await run('curl', [...CURL, '50', '--output', list, `${mirror}/dists/sid/main/binary-amd64/Packages.xz`]);
+    const text = execFileSync('xz', ['--decompress', '--stdout', list], {
       maxBuffer: 200 * 1024 * 1024,
       encoding: 'utf8',
     });
-    const paragraph = packages.split('\n\n').find((one) => one.startsWith('Package: cosign\n')) ?? '';
-    const field = (name: string): string => new RegExp(`^${name}: (.+)$`, 'm').exec(paragraph)?.[1] ?? '';
-    if (!field('Version').startsWith('3.'))
-      return { missing: `sid has no cosign 3, but ${field('Version') || 'none'}` };
-    const archive = join(work, 'cosign.deb');
-    await run('curl', [
-      '--silent',
-      '--fail',
-      '--max-time',
-      '100',
-      '--output',
-      archive,
-      `${mirror}/${field('Filename')}`,
-    ]);
-    const sha256 = createHash('sha256')
-      .update(await readFile(archive))
-      .digest('hex');
-    if (sha256 !== field('SHA256')) return { missing: 'the package of cosign is not what the list says' };
-    await run('dpkg-deb', ['--extract', archive, join(work, 'unpacked')]);
-    const path = join(work, 'unpacked/usr/bin/cosign');
-    await run(path, ['version']);
-    return { path };
+    const root = join(work, 'sid');
+    await mkdir(root, { recursive: true });
+    const wanted = [...names];
+    for (let index = 0; index < wanted.length; index += 1) {
+      const found = findPackage(text, wanted[index] ?? '');
+      if (found === null) continue;
+      const why = refuse(found);
+      if (why !== null) return { missing: why };
+      const archive = join(work, 'package.deb');
+      await run('curl', [...CURL, '100', '--output', archive, `${mirror}/${found.filename}`]);
+      const sha256 = createHash('sha256')
+        .update(await readFile(archive))
+        .digest('hex');
+      if (sha256 !== found.sha256) return { missing: `the package of ${found.name} is not what the list says` };
+      await run('dpkg-deb', ['--extract', archive, root]);
+      const libraries = found.depends.filter((name) => /^lib/.test(name) && !wanted.includes(name));
+      wanted.push(...libraries);
+    }
+    return { root };
   } catch (error) {
-    return { missing: `cosign could not be fetched from Debian sid: ${(error as Error).message.slice(0, 200)}` };
+    return { missing: `Debian sid cannot be reached: ${(error as Error).message.slice(0, 200)}` };
   }
+}
+
+const CURL = ['--silent', '--fail', '--max-time'];
+
+function findPackage(list: string, name: string): SidPackage | null {
+  const start = list.startsWith(`Package: ${name}\n`) ? 0 : list.indexOf(`\n\nPackage: ${name}\n`) + 2;
+  if (start === 1) return null;
+  const end = list.indexOf('\n\n', start);
+  const paragraph = list.slice(start, end < 0 ? list.length : end);
+  const field = (key: string): string => new RegExp(`^${key}: (.+)$`, 'm').exec(paragraph)?.[1] ?? '';
+  const depends = field('Depends')
+    .split(',')
+    .map((one) => one.trim().split(/[ :|(]/)[0] ?? '')
+    .filter((one) => one !== '');
+  return { name, version: field('Version'), filename: field('Filename'), sha256: field('SHA256'), depends };
 }
 
 async function debianMirror(): Promise<string> {
   const folder = '/etc/apt/sources.list.d';
   const files = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
   for (const file of ['/etc/apt/sources.list', ...files]) {
-    const text = await readFile(file, 'utf8').catch(() => '');
-    const mirror = /\bhttps?:\/\/\S+\/debian\b/.exec(text)?.[0];
+    const text = (await readFile(file, 'utf8').catch(() => '')).replaceAll(/^#.*$/gm, '');
+    const mirror = /\bhttps?:\/\/\S+\/debian(?=\s|\/?$)/m.exec(text)?.[0];
     if (mirror !== undefined) return mirror;
   }
   throw new Error('apt names no mirror of Debian');
