@@ -13,6 +13,7 @@ import type {
   LayerFiles,
   List,
   Me,
+  Mirror,
   Operation,
   OperationSummary,
   Overview,
@@ -22,16 +23,21 @@ import type {
   PullHistory,
   QuarantineAnswer,
   Release,
+  Remote,
   Repository,
+  Robot,
   Route,
   ScanReport,
   SettingsAnswer,
-  Signature,
+  SignatureAnswer,
   Status,
   Token,
+  TrustKey,
+  TrustPolicy,
   User,
   Verdict,
   Volume,
+  WorkloadRule,
   WorkloadStatus,
 } from './types.ts';
 
@@ -129,7 +135,7 @@ export const queries = {
   signatures: (project: string, digest: string) =>
     queryOptions({
       queryKey: ['images', project, digest, 'signatures'],
-      queryFn: () => listOf<Signature>(apiPath(['projects', project, 'images', digest, 'signatures'])),
+      queryFn: () => api.get<SignatureAnswer>(apiPath(['projects', project, 'images', digest, 'signatures'])),
     }),
   verdicts: (project: string, digest: string) =>
     queryOptions({
@@ -197,6 +203,21 @@ export const queries = {
       queryKey: ['verification'],
       queryFn: () => api.get<AuditVerification>('/audit/verify'),
       enabled: false,
+    }),
+  trustKeys: () => queryOptions({ queryKey: ['trust', 'keys'], queryFn: () => listOf<TrustKey>('/trust/keys') }),
+  trustPolicy: () =>
+    queryOptions({ queryKey: ['trust', 'policy'], queryFn: () => api.get<TrustPolicy>('/trust/policy') }),
+  remotes: () => queryOptions({ queryKey: ['remotes'], queryFn: () => listOf<Remote>('/remotes') }),
+  mirrors: () => queryOptions({ queryKey: ['mirrors'], queryFn: () => listOf<Mirror>('/mirrors') }),
+  robots: (project: string) =>
+    queryOptions({
+      queryKey: ['robots', project],
+      queryFn: () => listOf<Robot>(apiPath(['projects', project, 'robots'])),
+    }),
+  workloadRules: (project: string) =>
+    queryOptions({
+      queryKey: ['robots', project, 'rules'],
+      queryFn: () => listOf<WorkloadRule>(apiPath(['projects', project, 'trust-rules'])),
     }),
   users: () => queryOptions({ queryKey: ['users'], queryFn: () => listOf<User>('/users') }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: () => listOf<Token>('/tokens') }),

@@ -460,7 +460,130 @@ export interface Signature {
   readonly verified: boolean;
   readonly reason: Text | null;
   readonly bundle?: string | null;
+  readonly code?: string | null;
+  readonly logged?: boolean;
   readonly at: string | null;
+}
+
+/** "2 of release, security", and who of them signed. */
+export interface SignatureDemand {
+  readonly repository: string;
+  readonly use: 'image' | 'provenance';
+  readonly count: number;
+  readonly of: readonly string[] | null;
+  readonly signers: readonly string[];
+  readonly met: boolean;
+}
+
+export interface SignatureAnswer {
+  readonly items: readonly Signature[];
+  readonly demands: readonly SignatureDemand[];
+}
+
+/** A public key that is believed, or that the platform signs with. */
+export interface TrustKey {
+  readonly id: string;
+  readonly name: string;
+  readonly uses: readonly string[];
+  readonly repositories: readonly string[];
+  readonly publicKeyPem: string;
+  readonly algorithm: string;
+  readonly createdAt: string;
+  readonly validFrom: string | null;
+  readonly validUntil: string | null;
+  readonly revokedAt: string | null;
+  readonly signsHere: boolean;
+}
+
+export interface TrustDemand {
+  readonly count: number;
+  readonly of?: readonly string[];
+}
+
+export interface TrustDocument {
+  readonly version: 1;
+  readonly binding?: 'required' | 'ignored';
+  readonly roots?: Readonly<Record<string, Json>>;
+  readonly signers?: readonly {
+    readonly name: string;
+    readonly uses: readonly string[];
+    readonly repositories?: readonly string[];
+    readonly key?: string;
+    readonly keyless?: { readonly issuer: string; readonly subject: string; readonly root: string };
+    readonly notation?: { readonly authorities: readonly string[]; readonly subject: string };
+    readonly validFrom?: string;
+    readonly validUntil?: string;
+    readonly revokedAt?: string;
+  }[];
+  readonly rules?: readonly {
+    readonly repositories: readonly string[];
+    readonly image?: TrustDemand;
+    readonly provenance?: TrustDemand;
+    readonly alsoBoundTo?: readonly string[];
+    readonly binding?: 'required' | 'ignored';
+  }[];
+  readonly administrators?: { readonly count: number; readonly keys: readonly string[] };
+}
+
+export interface TrustPolicy {
+  /** 0: nobody wrote one yet. */
+  readonly version: number;
+  readonly document: TrustDocument;
+  readonly signatures: readonly Json[];
+  readonly actor: string;
+  readonly createdAt: string;
+}
+
+export interface Remote {
+  readonly name: string;
+  readonly url: string;
+  readonly username: string | null;
+  readonly hasSecret: boolean;
+  readonly repositories: readonly string[];
+  readonly projects: readonly string[];
+  readonly offline: boolean;
+  readonly createdBy: string;
+  readonly updatedAt: string;
+}
+
+export interface Mirror {
+  readonly prefix: string;
+  readonly project: string;
+  readonly remote: string;
+  readonly upstream: string;
+  readonly pullThrough: boolean;
+  readonly repositories: readonly string[];
+  readonly tags: readonly string[];
+  readonly everySeconds: number | null;
+  readonly createdBy: string;
+  readonly syncedAt: string | null;
+  readonly syncState: 'running' | 'done' | 'failed' | null;
+  readonly syncDetail: { readonly brought: number; readonly gone: number; readonly problem: Text | null } | null;
+  readonly nextSyncAt: string | null;
+}
+
+export interface Robot {
+  readonly id: string;
+  readonly project: string;
+  readonly name: string;
+  readonly login: string;
+  readonly rights: readonly string[];
+  readonly repositories: readonly string[];
+  readonly state: 'active' | 'disabled' | 'expired';
+  readonly expiresAt: string;
+  readonly createdBy: string;
+  readonly lastUsedAt: string | null;
+}
+
+export interface WorkloadRule {
+  readonly id: string;
+  readonly name: string;
+  readonly issuer: string;
+  readonly claims: readonly Json[];
+  readonly rights: readonly string[];
+  readonly repositories: readonly string[];
+  readonly minutes: number;
+  readonly createdBy: string;
 }
 
 export interface Policy {

@@ -470,7 +470,7 @@ function verdict(imageDigest: string, environment: string, decision: Verdict['de
   return {
     id: id(`verdict ${imageDigest} ${environment}`),
     at: ago(2 * HOUR),
-    door: refused ? 'promotion' : 'start',
+    door: refused ? 'promote' : 'start',
     decision,
     reasons: refused
       ? [

@@ -3,7 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { LayerFile, LayerFiles, PullHistory, Repository } from '../api/types.ts';
+import type {
+  LayerFile,
+  LayerFiles,
+  Mirror,
+  PullHistory,
+  Remote,
+  Repository,
+  Robot,
+  TrustKey,
+  TrustPolicy,
+  WorkloadRule,
+} from '../api/types.ts';
 import { createMockData, deployOperation, type MockData } from './mock-data.ts';
 
 /**
@@ -62,6 +73,110 @@ function found<T>(value: T | undefined): T {
   if (value === undefined) throw new MockProblem(404, 'console.not-found', 'this object does not exist');
   return value;
 }
+
+const LONG_AGO = '2026-11-01T08:00:00.000Z';
+const PEM = '-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n';
+
+const TRUST_KEYS: readonly TrustKey[] = [
+  ['builder:vm:e8bb23e68096', ['image', 'provenance'], null, false],
+  ['control', ['scan', 'verdict'], null, true],
+  ['release-2025', ['image'], LONG_AGO, false],
+].map(([name, uses, revokedAt, signsHere]) => ({
+  id: `key of ${String(name)}`,
+  name: name as string,
+  uses: uses as string[],
+  repositories: ['**'],
+  publicKeyPem: PEM,
+  algorithm: 'ecdsa-p256',
+  createdAt: LONG_AGO,
+  validFrom: null,
+  validUntil: null,
+  revokedAt: revokedAt as string | null,
+  signsHere: signsHere as boolean,
+}));
+
+const TRUST_POLICY: TrustPolicy = {
+  version: 3,
+  actor: 'user:ana',
+  createdAt: LONG_AGO,
+  signatures: [],
+  document: {
+    version: 1,
+    binding: 'required',
+    signers: [
+      {
+        name: 'release',
+        uses: ['image'],
+        repositories: ['tienda/**'],
+        keyless: { issuer: 'https://token.example', subject: 'release@example.org', root: 'ours' },
+      },
+      { name: 'security', uses: ['image'], key: PEM, validUntil: '2027-01-01T00:00:00.000Z' },
+    ],
+    rules: [
+      { repositories: ['tienda/**'], image: { count: 2, of: ['release', 'security'] }, provenance: { count: 1 } },
+    ],
+  },
+};
+
+const REMOTES: readonly Remote[] = [
+  {
+    name: 'hub',
+    url: 'https://registry.example',
+    username: 'ana',
+    hasSecret: true,
+    repositories: ['library/*'],
+    projects: ['*'],
+    offline: false,
+    createdBy: 'user:ana',
+    updatedAt: LONG_AGO,
+  },
+];
+
+const MIRRORS: readonly Mirror[] = [
+  {
+    prefix: 'tienda/debian',
+    project: 'tienda',
+    remote: 'hub',
+    upstream: 'library/debian',
+    pullThrough: true,
+    repositories: [],
+    tags: ['12', '13-slim'],
+    everySeconds: 86_400,
+    createdBy: 'user:ana',
+    syncedAt: LONG_AGO,
+    syncState: 'failed',
+    syncDetail: null,
+    nextSyncAt: null,
+  },
+];
+
+const ROBOTS: readonly Robot[] = [
+  {
+    id: 'robot',
+    project: 'tienda',
+    name: 'ci',
+    login: 'robot$tienda+ci',
+    rights: ['pusher'],
+    repositories: ['tienda/web'],
+    state: 'active',
+    expiresAt: '2027-01-01T00:00:00.000Z',
+    createdBy: 'user:ana',
+    lastUsedAt: LONG_AGO,
+  },
+];
+
+const WORKLOAD_RULES: readonly WorkloadRule[] = [
+  {
+    id: 'rule',
+    name: 'main',
+    issuer: 'forge',
+    claims: [{ name: 'ref', equals: 'refs/heads/main' }],
+    rights: ['publisher'],
+    repositories: [],
+    minutes: 15,
+    createdBy: 'user:ana',
+  },
+];
 
 const LAYER_ENTRIES = 1250;
 const LAYER_PAGE = 100;
@@ -251,7 +366,19 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     }),
     route('GET', '/projects/:p/pulls', ({ query }) => mockPulls(query)),
     route('GET', '/projects/:p/repositories', ({ params }) => list(mockRepositories(data, params[0] ?? ''))),
-    route('GET', '/projects/:p/images/:d/signatures', ({ params }) => list(data.signatures[params[1] ?? ''] ?? [])),
+    route('GET', '/projects/:p/images/:d/signatures', ({ params }) => ({
+      items: data.signatures[params[1] ?? ''] ?? [],
+      demands: [
+        { repository: 'x', use: 'image', count: 2, of: ['release', 'security'], signers: ['release'], met: false },
+        { repository: 'x', use: 'provenance', count: 1, of: null, signers: ['darsena-build'], met: true },
+      ],
+    })),
+    route('GET', '/trust/keys', () => list(TRUST_KEYS)),
+    route('GET', '/trust/policy', () => TRUST_POLICY),
+    route('GET', '/remotes', () => list(REMOTES)),
+    route('GET', '/mirrors', () => list(MIRRORS)),
+    route('GET', '/projects/:p/robots', () => list(ROBOTS)),
+    route('GET', '/projects/:p/trust-rules', () => list(WORKLOAD_RULES)),
     route('GET', '/projects/:p/verdicts', ({ query }) =>
       list(
         [...data.releases, ...data.promotions]

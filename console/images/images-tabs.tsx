@@ -5,7 +5,7 @@ import { words as shellWords } from '../shell/words.ts';
 import { useAllImages } from './all-images.ts';
 import { registryWords } from './registry-words.ts';
 
-export type ImagesTab = 'images' | 'repositories' | 'quarantine';
+export type ImagesTab = 'images' | 'repositories' | 'quarantine' | 'registries' | 'trust';
 
 /** The sides of the registry: what is in it, where it lies, what waits at its door. */
 export function ImagesTabs({ current }: { current: ImagesTab }) {
@@ -20,6 +20,8 @@ export function ImagesTabs({ current }: { current: ImagesTab }) {
         { id: 'images', label: shell('images'), to: addresses.images() },
         { id: 'repositories', label: t('repositories'), to: addresses.repositories() },
         { id: 'quarantine', label: t('quarantine'), to: addresses.quarantine(), count: held },
+        { id: 'registries', label: t('registries'), to: addresses.registries() },
+        { id: 'trust', label: t('trust'), to: addresses.trust() },
       ]}
     />
   );

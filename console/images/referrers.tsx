@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
-import type { ImageDetail, Referrer, Signature } from '../api/types.ts';
+import type { ImageDetail, Referrer, Signature, SignatureDemand } from '../api/types.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { Copyable } from '../shell/parts/controls.tsx';
+import { UseChip } from '../shell/parts/signed-use.tsx';
 import { EmptyState, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { contentWords } from './content-words.ts';
 
@@ -92,23 +93,55 @@ function Nodes({ referrers, signatures }: { referrers: readonly Referrer[]; sign
   );
 }
 
+/** What the trust policy asks for here, and who has signed. */
+function DemandList({ demands }: { demands: readonly SignatureDemand[] }) {
+  const t = useWords(contentWords);
+  if (demands.length === 0) return null;
+  return (
+    <Panel title={t('demands')}>
+      <ul className="conditions">
+        {demands.map((demand) => (
+          <li key={`${demand.repository} ${demand.use}`}>
+            <StateBadge tone={demand.met ? 'ok' : 'bad'}>{demand.met ? t('met') : t('notMet')}</StateBadge>
+            <UseChip use={demand.use} />
+            <span>
+              {demand.of === null
+                ? t('demandAny', { count: demand.count })
+                : t('demandOf', { count: demand.count, names: demand.of.join(', ') })}
+            </span>
+            <span className="quiet-text">
+              {demand.signers.length === 0 ? t('signedByNobody') : t('signedBy', { names: demand.signers.join(', ') })}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
 /** Digests are all an image has for a name here: what hangs on it, what hangs on that, and who stands behind it. */
 export function ReferrerTree({ project, image }: { project: string; image: ImageDetail }) {
   const t = useWords(contentWords);
   const signatures = useQuery(queries.signatures(project, image.digest));
   return (
-    <Panel title={t('attached')} count={image.referrers.length}>
-      <Loaded query={signatures}>
-        {(known) =>
-          image.referrers.length === 0 ? (
-            <EmptyState title={t('nothingAttached')} command={`darsena trust sign ${image.repository}@${image.digest}`}>
-              {t('nothingAttachedText')}
-            </EmptyState>
-          ) : (
-            <Nodes referrers={image.referrers} signatures={known} />
-          )
-        }
-      </Loaded>
-    </Panel>
+    <>
+      <DemandList demands={signatures.data?.demands ?? []} />
+      <Panel title={t('attached')} count={image.referrers.length}>
+        <Loaded query={signatures}>
+          {({ items: known }) =>
+            image.referrers.length === 0 ? (
+              <EmptyState
+                title={t('nothingAttached')}
+                command={`darsena trust sign ${image.repository}@${image.digest}`}
+              >
+                {t('nothingAttachedText')}
+              </EmptyState>
+            ) : (
+              <Nodes referrers={image.referrers} signatures={known} />
+            )
+          }
+        </Loaded>
+      </Panel>
+    </>
   );
 }

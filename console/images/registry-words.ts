@@ -29,6 +29,8 @@ export const registryWords = defineWords(
     deleteImageText:
       'The image and all its tags ({tags}) go from this repository, with what is signed about it. It cannot be undone; an image that runs anywhere is not deleted.',
     quarantine: 'Quarantine',
+    registries: 'Other registries',
+    trust: 'Signatures and trust',
     since: 'Held since',
     whyHeld: 'Why',
     whatToDo: 'What to do',
@@ -108,6 +110,8 @@ export const registryWords = defineWords(
     deleteImageText:
       'La imagen y todas sus etiquetas ({tags}) salen de este repositorio, con lo que hay firmado sobre ella. No se puede deshacer; una imagen que se ejecuta en algún sitio no se elimina.',
     quarantine: 'Cuarentena',
+    registries: 'Otros registros',
+    trust: 'Firmas y confianza',
     since: 'Retenida desde',
     whyHeld: 'Por qué',
     whatToDo: 'Qué hacer',

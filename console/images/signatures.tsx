@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
 import type { ImageDetail, Referrer, Signature } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
-import { Chip, StateBadge } from '../shell/parts/badge.tsx';
+import { StateBadge } from '../shell/parts/badge.tsx';
+import { UseChip } from '../shell/parts/signed-use.tsx';
 import { Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { words } from './words.ts';
@@ -13,29 +14,13 @@ function isShown(signature: Signature, referrers: readonly Referrer[]): boolean 
   return referrers.some((one) => one.content.includes(bundle) || isShown(signature, one.referrers));
 }
 
-const USE_WORDS = {
-  image: 'useImage',
-  provenance: 'useProvenance',
-  sbom: 'useSbom',
-  scan: 'useScan',
-  verdict: 'useVerdict',
-  approval: 'useApproval',
-} as const;
-
-/** What a signature speaks for: the image itself or a statement about it. */
-function SignedUse({ use }: { use: string }) {
-  const t = useWords(words);
-  const known = Object.entries(USE_WORDS).find(([name]) => name === use)?.[1];
-  return <Chip>{known === undefined ? use : t(known)}</Chip>;
-}
-
 /** Signatures that no attached artifact carries: those of other formats, and what could not be read. */
 export function OtherSignatures({ project, image }: { project: string; image: ImageDetail }) {
   const t = useWords(words);
   const text = useText();
   const signatures = useQuery(queries.signatures(project, image.digest));
   const columns: readonly Column<Signature>[] = [
-    { id: 'kind', label: t('kind'), cell: (signature) => <SignedUse use={signature.kind} /> },
+    { id: 'kind', label: t('kind'), cell: (signature) => <UseChip use={signature.kind} /> },
     { id: 'signer', label: t('signer'), cell: (signature) => <span className="mono">{signature.signer}</span> },
     {
       id: 'result',
@@ -59,7 +44,7 @@ export function OtherSignatures({ project, image }: { project: string; image: Im
   ];
   return (
     <Loaded query={signatures}>
-      {(items) => {
+      {({ items }) => {
         const others = items.filter((signature) => !isShown(signature, image.referrers));
         if (others.length === 0) return null;
         return (

@@ -6,11 +6,11 @@ import type { Token } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Button, Field } from '../shell/parts/controls.tsx';
+import { type ManagedActs, ManagedList, type Secret } from '../shell/parts/managed-list.tsx';
 import { EmptyState, Until, When } from '../shell/parts/surface.tsx';
 import type { Column } from '../shell/parts/table.tsx';
 import { CreateNamed } from './create-named.tsx';
 import { GrantChips } from './grants.tsx';
-import { type ManagedActs, ManagedList, type Secret } from './managed-list.tsx';
 import { words } from './words.ts';
 
 const DAYS_DEFAULT = 90;

@@ -4,12 +4,12 @@ import { queries } from '../api/queries.ts';
 import type { User } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { Button } from '../shell/parts/controls.tsx';
+import { type ManagedActs, ManagedList, type Secret } from '../shell/parts/managed-list.tsx';
 import { Failure, When } from '../shell/parts/surface.tsx';
 import type { Column } from '../shell/parts/table.tsx';
 import { useMe } from '../shell/session.ts';
 import { CreateNamed } from './create-named.tsx';
 import { GrantChips } from './grants.tsx';
-import { type ManagedActs, ManagedList, type Secret } from './managed-list.tsx';
 import { words } from './words.ts';
 
 export function UsersSection() {

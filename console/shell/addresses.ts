@@ -19,6 +19,8 @@ export const addresses = {
     return tab === undefined ? path : `${path}?tab=${tab}`;
   },
   quarantine: () => '/quarantine',
+  registries: () => '/registries',
+  trust: () => '/trust',
   incidents: () => '/incidents',
   incident: (number: number) => join('incidents', number),
   operations: () => '/operations',

@@ -109,6 +109,8 @@ const ROUTES: readonly PageRoute[] = [
   { pattern: '/hosts', load: () => import('../hosts/page.tsx') },
   { pattern: '/audit', load: () => import('../audit/page.tsx') },
   { pattern: '/audit/facts', load: () => import('../audit/page.tsx') },
+  { pattern: '/trust', load: () => import('../trust/page.tsx') },
+  { pattern: '/registries', load: () => import('../registries/page.tsx') },
   { pattern: '/settings', load: () => import('../settings/page.tsx') },
   { pattern: '/settings/:section', load: () => import('../settings/page.tsx') },
 ];

@@ -29,7 +29,12 @@ interface PlaceEntry {
 export const PLACES: readonly PlaceEntry[] = [
   { key: 'overview', to: addresses.overview(), letter: 'o', roots: [''] },
   { key: 'projects', to: addresses.projects(), letter: 'p', roots: ['projects'] },
-  { key: 'images', to: addresses.images(), letter: 'i', roots: ['images', 'repositories', 'quarantine'] },
+  {
+    key: 'images',
+    to: addresses.images(),
+    letter: 'i',
+    roots: ['images', 'repositories', 'quarantine', 'registries', 'trust'],
+  },
   { key: 'activity', to: addresses.incidents(), letter: 'a', roots: ['incidents', 'operations'] },
   { key: 'hosts', to: addresses.hosts(), letter: 'h', roots: ['hosts'] },
   { key: 'audit', to: addresses.audit(), letter: 'c', roots: ['audit'] },

@@ -64,6 +64,11 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   host: ['hosts', 'status', 'overview'],
   agent: ['hosts', 'status', 'overview'],
   exception: ['images', 'overview'],
+  key: ['trust', 'images'],
+  trust: ['trust', 'images'],
+  remote: ['remotes', 'mirrors'],
+  mirror: ['mirrors'],
+  robot: ['robots'],
   volume: ['volumes'],
   route: ['routes'],
 };

@@ -52,7 +52,7 @@ const AUDIT = `((foreign) => {
     const labelled = element.getAttribute('aria-labelledby');
     const byId = labelled === null ? '' : labelled.split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' ');
     const label = element.id === '' ? null : document.querySelector('label[for="' + CSS.escape(element.id) + '"]');
-    return (element.getAttribute('aria-label') ?? '') + byId + (label?.textContent ?? '') + (element.tagName === 'INPUT' || element.tagName === 'SELECT' ? '' : element.textContent) + (element.getAttribute('title') ?? '');
+    return (element.closest('label')?.textContent ?? '') + (element.getAttribute('aria-label') ?? '') + byId + (label?.textContent ?? '') + (element.tagName === 'INPUT' || element.tagName === 'SELECT' ? '' : element.textContent) + (element.getAttribute('title') ?? '');
   };
   const describe = (element) => element.outerHTML.slice(0, 140);
   for (const element of document.querySelectorAll('button, a, input:not([hidden]), select, textarea, summary, [role=progressbar], [role=option], dialog, nav, section[aria-label], fieldset, table')) {

@@ -3,6 +3,7 @@ import {
   type InputHTMLAttributes,
   type ReactNode,
   type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
   useId,
   useState,
 } from 'react';
@@ -61,6 +62,33 @@ export function Field({ label, hint, error, ...rest }: FieldProps) {
       {note === undefined ? null : (
         <p id={`${id}-note`} className={error === undefined ? 'note' : 'note bad'}>
           {note}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export interface TextAreaProps extends TextareaHTMLAttributes<HTMLTextAreaElement> {
+  readonly label: string;
+  readonly hint?: string;
+}
+
+/** Several lines of text that machines read: keys, documents. */
+export function TextArea({ label, hint, ...rest }: TextAreaProps) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <textarea
+        spellCheck={false}
+        autoComplete="off"
+        {...rest}
+        id={id}
+        aria-describedby={hint === undefined ? undefined : `${id}-note`}
+      />
+      {hint === undefined ? null : (
+        <p id={`${id}-note`} className="note">
+          {hint}
         </p>
       )}
     </div>

@@ -1,5 +1,5 @@
-import { Button, Copyable } from '../shell/parts/controls.tsx';
-import { Dialog } from '../shell/parts/surface.tsx';
+import { Button, Copyable } from './controls.tsx';
+import { Dialog } from './surface.tsx';
 
 /** Shows a secret that will never be shown again; only an explicit answer closes it. */
 export function SecretOnce({

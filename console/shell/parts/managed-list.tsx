@@ -1,10 +1,10 @@
 import { type UseQueryResult, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { ConfirmDialog } from '../shell/parts/confirm.tsx';
-import { Button } from '../shell/parts/controls.tsx';
-import { Loaded, Panel } from '../shell/parts/surface.tsx';
-import { type Column, Table } from '../shell/parts/table.tsx';
+import { ConfirmDialog } from './confirm.tsx';
+import { Button } from './controls.tsx';
 import { SecretOnce } from './secret-once.tsx';
+import { Loaded, Panel } from './surface.tsx';
+import { type Column, Table } from './table.tsx';
 
 /** A secret that the platform shows once, with the words around it. */
 export interface Secret {
@@ -38,7 +38,7 @@ export interface ManagedListProps<T> {
   readonly empty?: ReactNode;
   readonly note?: ReactNode;
   /** The button that makes a new one, and its dialog; `done` closes it and may show a secret once. */
-  readonly create: {
+  readonly create?: {
     readonly label: string;
     readonly dialog: (done: (secret: Secret | null) => void, close: () => void) => ReactNode;
   };
@@ -56,9 +56,11 @@ export function ManagedList<T>({ title, listKey, query, columns, keyOf, empty, n
         title={title}
         flush
         actions={
-          <Button look="primary" icon="plus" onClick={() => setOpen('create')}>
-            {create.label}
-          </Button>
+          create === undefined ? undefined : (
+            <Button look="primary" icon="plus" onClick={() => setOpen('create')}>
+              {create.label}
+            </Button>
+          )
         }
       >
         {note}
@@ -74,7 +76,7 @@ export function ManagedList<T>({ title, listKey, query, columns, keyOf, empty, n
           )}
         </Loaded>
       </Panel>
-      {open === 'create'
+      {open === 'create' && create !== undefined
         ? create.dialog((secret) => {
             setOpen(secret ?? 'nothing');
             void refresh();

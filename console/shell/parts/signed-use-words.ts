@@ -1,0 +1,20 @@
+import { defineWords } from '../catalogue.ts';
+
+export const signedUseWords = defineWords(
+  {
+    image: 'image',
+    provenance: 'provenance',
+    sbom: 'SBOM',
+    scan: 'scan result',
+    verdict: 'verdict',
+    approval: 'approval',
+  },
+  {
+    image: 'imagen',
+    provenance: 'procedencia',
+    sbom: 'SBOM',
+    scan: 'resultado del escaneo',
+    verdict: 'veredicto',
+    approval: 'aprobación',
+  },
+);
