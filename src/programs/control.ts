@@ -45,7 +45,15 @@ import {
 } from '../registry/index.ts';
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
 import { registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
-import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
+import {
+  createLog,
+  databasePlace,
+  type Json,
+  type Log,
+  openDatabase,
+  systemClock,
+  writeFileAtomic,
+} from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
@@ -64,6 +72,7 @@ import { signatureStore } from './control/signature-store.ts';
 import { sweepSources } from './control/sources.ts';
 import { registerConsole } from './control/static.ts';
 import { PlatformStatus } from './control/status.ts';
+import { claimDatabase, type StoreMarkTables, storeMarkMigrations } from './control/store-mark.ts';
 import { describeImages } from './control/thread.ts';
 import { monotonicNs } from './link/stations.ts';
 import { EVERYWHERE, type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
@@ -76,6 +85,7 @@ type Tables = AccessTables &
   RegistryTables &
   RespondTables &
   ScanTables &
+  StoreMarkTables &
   TrustTables;
 
 const MIGRATIONS = [
@@ -88,6 +98,7 @@ const MIGRATIONS = [
   ...admitMigrations,
   ...deployMigrations,
   ...respondMigrations,
+  ...storeMarkMigrations,
 ];
 
 /** A host's token for pulling; renewed well before its end. */
@@ -121,6 +132,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   };
   const keys = await loadControlKeys(files.control.keys, certified);
   const opened = await openDatabase<Tables>(settings.databaseUrl ?? `sqlite:${files.control.database}`, MIGRATIONS);
+  await claimDatabase(opened.db as unknown as Kysely<StoreMarkTables>, keys.instanceId);
   // Each room sees its own tables; they are one database, so that a fact is in the transaction of its state.
   const db = opened.db as unknown as Kysely<never>;
   const vault = createVault(keys.masterKey);
@@ -137,7 +149,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
   const scans = new Scans({ db, advisories, journal, clock });
   const detection = new DetectionPath();
-  const status = new PlatformStatus({ instance, clock, detection });
+  const status = new PlatformStatus({
+    instance,
+    clock,
+    detection,
+    database: settings.databaseUrl === undefined ? 'SQLite' : `PostgreSQL, ${databasePlace(settings.databaseUrl)}`,
+  });
 
   const intake = createIntake({
     registry: () => registry,

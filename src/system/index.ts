@@ -22,6 +22,7 @@ export {
   type OpenedDatabase,
   openDatabase,
 } from './database/database.ts';
+export { type DatabaseReport, databasePlace, inspectPostgres } from './database/inspect.ts';
 export {
   defineFaults,
   EXIT_CODE,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +59,10 @@ class Postgres {
     return `postgres://darsena@127.0.0.1:${this.port}/postgres`;
   }
 
+  urlOf(database: string): string {
+    return this.url.replace(/postgres$/, database);
+  }
+
   query(sql: string): string {
     return execFileSync(join(BIN ?? '', 'psql'), ['--no-psqlrc', '-At', '-c', sql, this.url], {
       encoding: 'utf8',
@@ -84,34 +88,72 @@ suite('an instance on PostgreSQL', { skip, timeout: 300_000 }, () => {
     ground = await openGround();
     postgres = await Postgres.start();
     source = await writeBoat(ground.folder, 'uno');
-    // The instance's users and folders come with the first `up`; the setting is for control to read.
-    const first = await ground.darsena('up', '--yes', '--json');
-    assert.equal(first.code, 0, first.stderr);
-    assert.equal((await ground.darsena('down')).code, 0);
-    const { users } = await ground.instance();
-    const { settings } = ground.files.control;
-    await writeFile(settings, JSON.stringify({ databaseUrl: postgres.url }), { mode: 0o600 });
-    await chown(settings, users.control.uid, users.control.gid);
-    // A new database has new keys: the host, which trusts those of the old one only, joins anew.
-    await rm(ground.files.agent.folder, { recursive: true });
   });
   after(async () => {
     await ground.close();
     await postgres.stop();
   });
 
-  test('control makes its tables there and is well', async (t) => {
+  /** `up` with the address in a file, as whoever runs it keeps it. */
+  async function upWith(url: string, ...more: string[]) {
+    const file = join(ground.folder, 'database-url');
+    await writeFile(file, `${url}\n`, { mode: 0o600 });
+    return ground.darsena('up', '--yes', '--json', '--database-file', file, ...more);
+  }
+
+  test('a database that cannot be used is named with the reason before anything is made', async () => {
+    postgres.query('CREATE DATABASE theirs');
+    execFileSync(join(BIN ?? '', 'psql'), ['-c', 'CREATE TABLE invoices (id int)', postgres.urlOf('theirs')]);
+    postgres.query("CREATE ROLE guest LOGIN PASSWORD 'hunter2-secret'");
+    const cases: [string, number, RegExp][] = [
+      ['mysql://x@localhost/y', 2, /is not the address of a PostgreSQL database/],
+      [`postgres://darsena:hunter2-secret@127.0.0.1:${await freePort()}/postgres`, 1, /ECONNREFUSED/],
+      [postgres.urlOf('missing'), 1, /database "missing" does not exist/],
+      [postgres.urlOf('theirs'), 1, /has tables already \(invoices\)/],
+      [postgres.url.replace('darsena@', 'guest:hunter2-secret@'), 5, /may not create in its schema/],
+    ];
+    for (const [url, wanted, words] of cases) {
+      const { code, stdout, stderr } = await upWith(url);
+      assert.equal(code, wanted, stderr);
+      assert.match(stderr, words);
+      assert.doesNotMatch(stdout + stderr, /hunter2-secret/);
+      assert.equal(existsSync(ground.files.description), false);
+    }
+  });
+
+  test('control makes its tables there from the first up, and is well', async (t) => {
     const began = performance.now();
-    const { code, stderr } = await ground.darsena('up', '--yes', '--json');
+    const { code, stderr } = await upWith(postgres.url);
     assert.equal(code, 0, stderr);
+    const stored = await stat(ground.files.control.settings);
+    assert.deepEqual([stored.mode & 0o777, stored.uid], [0o600, (await ground.instance()).users.control.uid]);
+    assert.equal(existsSync(ground.files.control.database), false, 'no SQLite beside it');
     t.diagnostic(`up with every migration: ${Math.round(performance.now() - began)} ms`);
     const tables = postgres.query("SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'");
     for (const room of ['journal', 'access', 'registry', 'scan', 'trust', 'admit', 'deploy', 'respond']) {
       assert.match(tables, new RegExp(`\\b${room}_`), room);
     }
-    const { parts } = (await ground.darsena('status', '--json')).json<{ parts: { name: string; state: string }[] }>();
-    assert.equal(parts.find(({ name }) => name === 'database')?.state, 'ok');
+    const { parts } = (await ground.darsena('status', '--json')).json<{
+      parts: { name: string; state: string; detail: { en: string } | null }[];
+    }>();
+    const database = parts.find(({ name }) => name === 'database');
+    assert.equal(database?.state, 'ok');
+    assert.equal(database?.detail?.en, `PostgreSQL, 127.0.0.1:${postgres.port}/postgres`);
     assert.equal(parts.find(({ name }) => name === 'agent')?.state, 'ok');
+  });
+
+  test('a second up keeps the database, named or not; no other one is taken, and nobody else gets this one', async () => {
+    assert.equal((await ground.darsena('up', '--yes')).code, 0);
+    const same = await upWith(postgres.url);
+    assert.equal(same.code, 0, same.stderr);
+    assert.deepEqual(same.json<{ started: string[] }>().started, []);
+    postgres.query('CREATE DATABASE empty');
+    const moved = await upWith(postgres.urlOf('empty'));
+    assert.equal(moved.code, 1);
+    assert.match(moved.stderr, /does not move to the database/);
+    const other = await upWith(postgres.url, '--instance', `${ground.name}x`);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /has tables already \(.*and not this instance’s mark/);
   });
 
   test('a project goes the whole way', async (t) => {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -26,6 +26,8 @@ export interface ControlKeys {
   readonly masterKey: Uint8Array;
   /** 32 bytes: signs the registry's short-lived tokens. */
   readonly registryKey: Uint8Array;
+  /** Names this instance to its database; random, not a secret. */
+  readonly instanceId: string;
   /** Ed25519: signs checkpoints of the journal. */
   readonly journalKeyPem: string;
 }
@@ -86,6 +88,7 @@ export async function loadControlKeys(
     published: await certificate('published.json', () => issueWildcardCertificate(authority, { domain })),
     masterKey: Buffer.from(await keep('master.key', secret), 'base64'),
     registryKey: Buffer.from(await keep('registry.key', secret), 'base64'),
+    instanceId: await keep('instance-id', () => randomUUID()),
     journalKeyPem: await keep('journal.pem', () =>
       generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     ),

@@ -25,13 +25,21 @@ export class PlatformStatus {
   readonly #startedAt: string;
   readonly #parts = new Map<PartName, Part>();
   readonly #detection: DetectionPath;
+  readonly #database: string;
   #ready = false;
   #refusal: Text | null = null;
 
-  constructor(options: { readonly instance: Instance; readonly clock: Clock; readonly detection: DetectionPath }) {
+  constructor(options: {
+    readonly instance: Instance;
+    readonly clock: Clock;
+    readonly detection: DetectionPath;
+    /** Which one, for people. */
+    readonly database: string;
+  }) {
     this.#instance = options.instance;
     this.#clock = options.clock;
     this.#detection = options.detection;
+    this.#database = options.database;
     this.#startedAt = this.#now();
   }
 
@@ -66,7 +74,7 @@ export class PlatformStatus {
       es: 'el agente no está en contacto con control',
     };
     this.#set('control', this.#ready ? 'ok' : 'degraded', null);
-    this.#set('database', 'ok', null);
+    this.#set('database', 'ok', { en: this.#database, es: this.#database });
     this.#set(
       'agent',
       !connected ? 'down' : this.#refusal === null ? 'ok' : 'degraded',

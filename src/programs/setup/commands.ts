@@ -5,6 +5,7 @@ import { showWorkloadLogs } from '../cli/exec.ts';
 import { createView, drawWhile } from '../cli/operations.ts';
 import { formatDuration, type PrintTarget } from '../cli/print.ts';
 import { OWN_CODE, readVersion } from './code.ts';
+import { readDatabaseUrl } from './database.ts';
 import { examine } from './doctor.ts';
 import { takeDown } from './down.ts';
 import { setupFault } from './errors.ts';
@@ -52,13 +53,21 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
         }),
       ).choices(['loopback', 'all']),
     )
-    .action(async (options: { yes?: boolean; listen?: Listen }) => {
+    .option(
+      '--database-file <file>',
+      cli.t({
+        en: 'PostgreSQL instead of SQLite, from the first up: a file with its postgres:// address (or DARSENA_DATABASE_URL)',
+        es: 'PostgreSQL en vez de SQLite, desde el primer up: un archivo con su dirección postgres:// (o DARSENA_DATABASE_URL)',
+      }),
+    )
+    .action(async (options: { yes?: boolean; listen?: Listen; databaseFile?: string }) => {
       const began = clock.monotonicMs();
       const result = await bringUp({
         name: cli.instance,
         ask: cli.ask,
         yes: options.yes === true,
         listen: options.listen,
+        databaseUrl: await readDatabaseUrl(options.databaseFile),
         terminal: terminal(),
         language: cli.language,
         clock,

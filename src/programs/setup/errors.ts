@@ -187,6 +187,85 @@ export const setupFault = defineFaults({
       remedy: 'darsena down --purge --yes',
     },
   },
+  'setup.database-file': {
+    kind: 'invalid',
+    en: { what: 'cannot read the database’s address in {path}', why: '{reason}' },
+    es: { what: 'no se puede leer la dirección de la base de datos en {path}', why: '{reason}' },
+  },
+  'setup.database-url': {
+    kind: 'invalid',
+    en: {
+      what: 'what {where} holds is not the address of a PostgreSQL database',
+      why: 'expected postgres://USER:PASSWORD@HOST:PORT/NAME and nothing else',
+    },
+    es: {
+      what: 'lo que hay en {where} no es la dirección de una base de datos PostgreSQL',
+      why: 'se esperaba postgres://USUARIO:CONTRASEÑA@HOST:PUERTO/NOMBRE y nada más',
+    },
+  },
+  'setup.database-unreachable': {
+    kind: 'unavailable',
+    en: {
+      what: 'cannot use the database {place}; nothing was changed',
+      why: '{reason}',
+      remedy: 'look at the address, and whether the server lets this machine and user in (pg_hba.conf)',
+    },
+    es: {
+      what: 'no se puede usar la base de datos {place}; no se cambió nada',
+      why: '{reason}',
+      remedy: 'revisar la dirección, y si el servidor admite a esta máquina y a este usuario (pg_hba.conf)',
+    },
+  },
+  'setup.database-old': {
+    kind: 'needs',
+    en: {
+      what: 'the database {place} is too old; nothing was changed',
+      why: 'it is PostgreSQL {version}; {min} or later is needed',
+    },
+    es: {
+      what: 'la base de datos {place} es demasiado antigua; no se cambió nada',
+      why: 'es PostgreSQL {version}; se necesita {min} o posterior',
+    },
+  },
+  'setup.database-rights': {
+    kind: 'forbidden',
+    en: {
+      what: 'the tables cannot be made in the database {place}; nothing was changed',
+      why: 'the user of the address may not create in its schema',
+      remedy: 'GRANT CREATE ON SCHEMA public TO that user, or make that user the owner of the database',
+    },
+    es: {
+      what: 'no se pueden crear las tablas en la base de datos {place}; no se cambió nada',
+      why: 'el usuario de la dirección no puede crear en su esquema',
+      remedy: 'GRANT CREATE ON SCHEMA public TO ese usuario, o hacerlo dueño de la base de datos',
+    },
+  },
+  'setup.database-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'the database {place} is not this instance’s to use; nothing was changed',
+      why: 'it has tables already ({tables}), and not this instance’s mark',
+      remedy: 'an empty database of its own: createdb NAME',
+    },
+    es: {
+      what: 'esta instancia no puede usar la base de datos {place}; no se cambió nada',
+      why: 'ya tiene tablas ({tables}), y no la marca de esta instancia',
+      remedy: 'una base de datos vacía y propia: createdb NOMBRE',
+    },
+  },
+  'setup.database-fixed': {
+    kind: 'conflict',
+    en: {
+      what: 'the instance "{name}" does not move to the database {place}; nothing was changed',
+      why: 'it keeps its state in another one already, and that is chosen at the first up',
+      remedy: 'another instance: darsena up --instance NAME --database-file FILE',
+    },
+    es: {
+      what: 'la instancia "{name}" no se muda a la base de datos {place}; no se cambió nada',
+      why: 'ya guarda su estado en otra, y eso se elige en el primer up',
+      remedy: 'otra instancia: darsena up --instance NOMBRE --database-file ARCHIVO',
+    },
+  },
   'setup.purge-incomplete': {
     kind: 'unavailable',
     en: {

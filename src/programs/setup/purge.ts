@@ -6,6 +6,7 @@ import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
 import { removeCredentials, sudoAccount } from '../cli/credentials.ts';
 import { disableAtBoot } from './boot.ts';
+import { storedPlace } from './database.ts';
 import { setupFault } from './errors.ts';
 import { CODE_ROOT, type Instance, instanceFiles, instanceFolders, instancesOfRoot } from './instance.ts';
 import { endProcess, listProcesses } from './processes.ts';
@@ -206,6 +207,10 @@ export async function purgeInstance(instance: Instance, clock: Clock): Promise<T
   const left = await findEngineObjects(instance);
   const what = Object.entries(left).flatMap(([kind, names]) => (names.length === 0 ? [] : [`${names.length} ${kind}`]));
   if (what.length > 0) throw setupFault('setup.purge-incomplete', { name: instance.name, what: what.join(', ') });
+  const place = await storedPlace(instance);
+  if (place !== null) {
+    say(`(tables in the database ${place} stay: dropdb)`, `(las tablas de la base de datos ${place} quedan: dropdb)`);
+  }
   for (const table of await removeTables(instance)) say(`nftables table ${table}`, `tabla nftables ${table}`);
   const unit = await disableAtBoot(instance.name);
   if (unit !== null) say(unit, unit);

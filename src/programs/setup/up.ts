@@ -15,6 +15,7 @@ import { type AuthorityCertificate, publishAuthority } from './authority.ts';
 import { enableAtBoot } from './boot.ts';
 import { codeFolder, installCode, OWN_CODE, readVersion } from './code.ts';
 import { buildConsole, consoleIsStale } from './console.ts';
+import { checkDatabase, storeDatabaseUrl } from './database.ts';
 import { setupFault } from './errors.ts';
 import { ensureFolders } from './folders.ts';
 import {
@@ -78,6 +79,8 @@ export interface UpContext {
   readonly yes: boolean;
   /** Where the ports listen from now on; undefined: as before, at first on loopback only. */
   readonly listen: Listen | undefined;
+  /** PostgreSQL for control's state; null: as before, at first SQLite. */
+  readonly databaseUrl: string | null;
   readonly terminal: boolean;
   readonly language: Language;
   readonly clock: Clock;
@@ -110,6 +113,19 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
   const packages = await missingOf(machine, plan);
   if (packages.length > 0) await consentToPackages(packages, machine, context);
   const folders = instanceFolders(name, machine.mode);
+  const { databaseUrl } = context;
+  const database =
+    databaseUrl === null
+      ? null
+      : await steps.run(TITLES.database, async (step) => {
+          const checked = await checkDatabase(
+            databaseUrl,
+            await readInstance(instanceFiles(folders).description),
+            folders,
+          );
+          step.detail({ en: checked.description, es: checked.description });
+          return checked;
+        });
 
   return context.drawn(() =>
     withInstanceLock(name, folders, async () => {
@@ -124,6 +140,8 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
       const instance = await steps.run(TITLES.instance, (step) =>
         settleInstance(sketch, { ...choice, isNew: known === null, step }),
       );
+      if (database !== null && (await storeDatabaseUrl(instance, database.url)))
+        await stopProgram(instanceFiles(instance).supervisors, 'control', context.clock);
       if (instance.code !== known?.code) {
         await steps.run(TITLES.warm, async (step) => {
           const failure = await warmPrograms(instance);
@@ -181,6 +199,7 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
 
 const TITLES = {
   machine: { en: 'Look at the machine', es: 'Examinar la máquina' },
+  database: { en: 'Look at the database', es: 'Examinar la base de datos' },
   packages: { en: 'System packages', es: 'Paquetes del sistema' },
   console: { en: 'Build the console', es: 'Construir la consola' },
   code: { en: 'Install the platform’s code', es: 'Instalar el código de la plataforma' },
