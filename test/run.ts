@@ -18,6 +18,8 @@ const PACKAGES = [
   'podman',
   'buildah',
   'skopeo',
+  'softhsm2',
+  'opensc',
   'umoci',
   'runc',
   'catatonit',

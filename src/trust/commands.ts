@@ -4,6 +4,7 @@ import type { CliProgram, Text } from '../system/index.ts';
 import { trustFault } from './errors.ts';
 import { resolveImage } from './image-argument.ts';
 import { addPolicyCommands } from './policy-commands.ts';
+import { addRootCommand } from './root-command.ts';
 import type { SignatureView } from './routes.ts';
 import type { DemandVerdict } from './verify.ts';
 
@@ -86,6 +87,7 @@ export function trustCommands(cli: CliProgram): void {
       cli.print.line({ en: `${name} is believed no longer`, es: `ya no se confía en ${name}` });
     });
   addPolicyCommands(noun, cli);
+  addRootCommand(noun, cli);
   noun
     .command('verify')
     .argument('<image>', cli.t({ en: 'PROJECT/IMAGE@DIGEST', es: 'PROYECTO/IMAGEN@DIGEST' }))

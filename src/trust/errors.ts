@@ -153,6 +153,20 @@ export const trustFault = defineFaults({
     en: { what: 'there is no image {image}', remedy: 'see the images there are: darsena image list' },
     es: { what: 'no hay ninguna imagen {image}', remedy: 'ver las imágenes que hay: darsena image list' },
   },
+  'trust.tuf-refused': {
+    kind: 'refused',
+    en: {
+      what: 'the trusted root is not renewed; the one that is there stays',
+      why: '{reason}',
+      remedy: 'ask whoever runs the mirror; start from a root.json of another source only if its keys are known',
+    },
+    es: {
+      what: 'la raíz de confianza no se renueva; sigue la que hay',
+      why: '{reason}',
+      remedy:
+        'preguntar a quien mantiene la réplica; partir de un root.json de otra fuente solo si se conocen sus claves',
+    },
+  },
   'trust.policy-unknown': {
     kind: 'not-found',
     en: { what: 'there is no version {version} of the trust policy', remedy: 'darsena trust policy show' },

@@ -63,3 +63,15 @@ export const POLICY_BYTES_MAX = 1024 * 1024;
 
 /** Bytes of a request that stores a signature: one bundle, in base64. */
 export const ATTACH_BYTES_MAX = Math.ceil(BUNDLE_BYTES_MAX * 1.4);
+
+/** Bytes of one file of TUF metadata: Sigstore's largest root is below 10 kB. */
+export const TUF_METADATA_BYTES_MAX = 512 * 1024;
+
+/** Roots that may follow each other in one update: Sigstore had a dozen in five years. */
+export const TUF_ROOT_ROTATIONS_MAX = 64;
+
+/** Signatures and keys of one role. */
+export const TUF_SIGNATURES_MAX = 64;
+
+/** Targets of one mirror; Sigstore's has some twenty. */
+export const TUF_TARGETS_MAX = 4096;
