@@ -18,6 +18,8 @@ export const killFault = defineFaults({
 
 const ID = /^[0-9a-f]{64}$/;
 const KILL_MS = 20_000;
+/** How long a command may take to end by itself when its terminal is gone: an editor saves in less. */
+const HANG_UP_MS = 500;
 
 /**
  * Ends the offending process with everything below it, or, when no process is named or its main process is the one, the
@@ -43,7 +45,7 @@ export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>,
   if (pid !== null && pid !== main) {
     const tree = await processTree(pid, id);
     if (tree.length > 0) {
-      for (const one of tree) signalKill(one);
+      for (const one of tree) signal(one, 'SIGKILL');
       return { killed: 'processes', pids: tree };
     }
   }
@@ -52,6 +54,16 @@ export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>,
     throw killFault('agent.kill-failed', { id, why: killed.stderr.trim().slice(0, 300) });
   }
   return { killed: 'container', id };
+}
+
+/**
+ * Ends a command whose terminal is gone, with everything below it: told so first (SIGHUP, as a terminal does), then
+ * killed. Only what is in that container, because pids are used again.
+ */
+export async function hangUp(pid: number, containerId: string): Promise<void> {
+  for (const one of await processTree(pid, containerId)) signal(one, 'SIGHUP');
+  await new Promise((resolve) => setTimeout(resolve, HANG_UP_MS));
+  for (const one of await processTree(pid, containerId)) signal(one, 'SIGKILL');
 }
 
 /** The process and all below it that are in the container's cgroup, children first. */
@@ -81,9 +93,9 @@ async function isInside(pid: number, containerId: string): Promise<boolean> {
   }
 }
 
-function signalKill(pid: number): void {
+function signal(pid: number, name: 'SIGHUP' | 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

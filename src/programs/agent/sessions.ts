@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
-import type { ContainerEngine } from '../../deploy/engines/local/index.ts';
+import type { ContainerEngine, ExecSession } from '../../deploy/engines/local/index.ts';
 import type { Log } from '../../system/index.ts';
 import { serializeFault } from '../link/protocol.ts';
 import { createFrameReader, encodeFrame, FRAME } from '../link/session.ts';
+import { hangUp } from './kill.ts';
 
 /** A terminal nobody reads must not fill the agent's memory: above this the process inside waits. */
 const BACKLOG_BYTES_MAX = 1024 * 1024;
@@ -43,7 +44,13 @@ export async function runExecSession(
         stream.destroy();
       }
     });
-    stream.on('close', () => session.stream.destroy());
+    stream.on('close', () => {
+      session.stream.destroy();
+      // A command outlives its connection in a container; nobody would see it any more, or may have lost the right to it.
+      endCommand(session, order.containerId).catch((error: unknown) =>
+        log.warn({ err: error }, 'a command whose terminal is gone could not be ended'),
+      );
+    });
     for await (const chunk of session.stream as AsyncIterable<Buffer>)
       await writeWhole(stream, encodeFrame(FRAME.stdout, chunk));
     stream.write(encodeFrame(FRAME.exit, JSON.stringify({ code: await session.exitCode() })));
@@ -52,6 +59,11 @@ export async function runExecSession(
     stream.write(encodeFrame(FRAME.fault, JSON.stringify(serializeFault(error, 'agent.internal'))));
     stream.end();
   }
+}
+
+async function endCommand(session: ExecSession, containerId: string): Promise<void> {
+  const pid = await session.runningPid();
+  if (pid !== null) await hangUp(pid, containerId);
 }
 
 /** The log lines of a container as frames, with their own stream each. */

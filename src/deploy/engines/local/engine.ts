@@ -119,6 +119,8 @@ export interface ExecSession {
   resize(columns: number, rows: number): Promise<void>;
   /** Resolves after the stream has ended. */
   exitCode(): Promise<number>;
+  /** The command's process on the host while it runs; null once it has ended. */
+  runningPid(): Promise<number | null>;
 }
 
 export interface LogLine {

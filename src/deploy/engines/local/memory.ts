@@ -334,7 +334,7 @@ export class MemoryEngine implements ContainerEngine {
 
   async execAttach(_order: ExecOrder): Promise<ExecSession> {
     const stream = new PassThrough();
-    return { stream, resize: async () => undefined, exitCode: async () => 0 };
+    return { stream, resize: async () => undefined, exitCode: async () => 0, runningPid: async () => null };
   }
 
   async *logs(): AsyncIterable<LogLine> {

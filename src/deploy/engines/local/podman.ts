@@ -483,6 +483,16 @@ export class PodmanEngine implements ContainerEngine {
         if (code === null) throw engineFault('engine.answer-invalid', { operation: 'exec result', why: 'no ExitCode' });
         return code;
       },
+      async runningPid() {
+        const { status, json } = await client.ask('GET', `/exec/${id}/json`, {
+          operation: 'exec state',
+          timeoutMs: LIST_TIMEOUT_MS,
+          accept: [404],
+        });
+        const pid = numberAt(json, 'Pid');
+        const isRunning = status !== 404 && (json as { Running?: unknown } | null)?.Running === true;
+        return isRunning && pid !== null && pid > 0 ? pid : null;
+      },
     };
   }
 
