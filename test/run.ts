@@ -38,6 +38,7 @@ const PACKAGES = [
   'busybox-static',
   'chromium',
   'postgresql',
+  'docker-registry',
   'curl',
   'git',
   'util-linux',
