@@ -238,6 +238,43 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'workloads and their replicas',
     es: 'cargas de trabajo y sus réplicas',
   },
+  'GET /api/v1/watches': {
+    en: 'watched registries, with their last check',
+    es: 'registros vigilados, con su última revisión',
+  },
+  'POST /api/v1/watches': { en: 'watch images of a remote registry', es: 'vigilar imágenes de un registro remoto' },
+  'GET /api/v1/watches/:name': {
+    en: 'a watched registry and its images: verdict, findings, signatures',
+    es: 'un registro vigilado y sus imágenes: veredicto, hallazgos, firmas',
+  },
+  'DELETE /api/v1/watches/:name': { en: 'stop watching', es: 'dejar de vigilar' },
+  'POST /api/v1/watches/:name/check': {
+    en: 'look now; answers an operation',
+    es: 'revisar ahora; responde una operación',
+  },
+  'GET /api/v1/copies': {
+    en: 'copies that should not exist and images without a source; `all=1` also those that are over',
+    es: 'copias que no deberían existir e imágenes sin origen; con `all=1` también las resueltas',
+  },
+  'POST /api/v1/copies/check': { en: 'compare anew', es: 'comparar de nuevo' },
+  'GET /api/v1/replications': {
+    en: 'replications: what waits, lag, last success',
+    es: 'replicaciones: lo pendiente, el retraso, el último éxito',
+  },
+  'POST /api/v1/replications': {
+    en: 'send images to another registry from now on',
+    es: 'enviar imágenes a otro registro desde ahora',
+  },
+  'GET /api/v1/replications/:name': { en: 'a replication with its queue', es: 'una replicación con su cola' },
+  'PUT /api/v1/replications/:name': { en: 'pause or resume', es: 'detener o reanudar' },
+  'DELETE /api/v1/replications/:name': {
+    en: 'end a replication; what is there stays there',
+    es: 'terminar una replicación; lo enviado se queda allí',
+  },
+  'POST /api/v1/replications/:name/sync': {
+    en: 'compare everything and try what waits now',
+    es: 'comparar todo e intentar ahora lo pendiente',
+  },
   'GET /api/v1/remotes': { en: 'remote registries', es: 'registros remotos' },
   'POST /api/v1/remotes': {
     en: 'allow another registry to be talked to; its secret is stored sealed and never shown',

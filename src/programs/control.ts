@@ -57,6 +57,7 @@ import {
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
+import { foreignExaminer } from './control/foreign-images.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
@@ -310,6 +311,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     // In the background, as an operation that people see: thousands of images take longer than a request.
     changed: async (_outcome, actor) => {
       rejudge('advisories', actor);
+      await remoteWork.knowledgeChanged();
     },
   });
   const hasImage = async (project: string, digest: Digest): Promise<boolean> =>
@@ -346,6 +348,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     vault,
     operations,
     registry,
+    examiner: foreignExaminer({ scans, trust, admit, journal, clock }),
+    inUse: { list: () => deployments.digestsInUse() },
     archives: join(files.control.folder, 'archives'),
     clock,
     log,

@@ -39,9 +39,14 @@ export type {
 export type { PullHistory } from './pull-history.ts';
 export { Registry, type RegistryOptions, type RegistryStatus } from './registry.ts';
 export { mirrorCommands, remoteCommands } from './remotes/commands.ts';
+export { CopiesElsewhere } from './remotes/healing.ts';
 export { Mirrors, type MirrorView } from './remotes/mirrors.ts';
 export { Remotes, type RemoteView } from './remotes/remotes.ts';
+export { Replications, type ReplicationView } from './remotes/replications.ts';
 export { registerRemoteRoutes } from './remotes/routes.ts';
+export { replicationCommands, watchCommands } from './remotes/watch-commands.ts';
+export { registerWatchRoutes } from './remotes/watch-routes.ts';
+export { type CopyFinding, type ForeignExaminer, Watches, type WatchView } from './remotes/watches.ts';
 export type { RetentionOutcome, RetentionReport } from './retention-run.ts';
 export { type DescribeImages, registerRegistryRoutes } from './routes.ts';
 export type { Damage, HealSource, ScrubState } from './scrub.ts';

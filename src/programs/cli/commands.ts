@@ -47,6 +47,14 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../registry/index.ts')).mirrorCommands(cli),
   },
   {
+    words: ['watch'],
+    add: async (cli) => (await import('../../registry/index.ts')).watchCommands(cli),
+  },
+  {
+    words: ['replication'],
+    add: async (cli) => (await import('../../registry/index.ts')).replicationCommands(cli),
+  },
+  {
     words: ['scan'],
     add: async (cli) => (await import('../../scan/index.ts')).scanCommands(cli),
   },

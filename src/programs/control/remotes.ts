@@ -4,20 +4,28 @@ import type { Journal } from '../../journal/index.ts';
 import { projectOf } from '../../oci/index.ts';
 import type { Operations } from '../../progress/index.ts';
 import {
+  CopiesElsewhere,
+  type DigestsInUse,
+  type ForeignExaminer,
   Mirrors,
   type Registry,
   Remotes,
+  Replications,
   registerArchiveRoutes,
   registerRemoteRoutes,
+  registerWatchRoutes,
   sweepArchives,
+  Watches,
 } from '../../registry/index.ts';
 import type { Clock, Log } from '../../system/index.ts';
 
-/** How often schedules are looked at. */
-const DUE_MS = 30_000;
+/** How often schedules and queues are looked at. */
+const DUE_MS = 15_000;
 
 export interface RemoteWork {
   register(app: ApiApp): void;
+  /** Advisories or keys changed: what is watched is judged again. */
+  knowledgeChanged(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,25 +36,57 @@ export async function startRemotes(parts: {
   readonly vault: Vault;
   readonly operations: Operations;
   readonly registry: Registry;
+  readonly examiner: ForeignExaminer;
+  readonly inUse: DigestsInUse;
   /** Where archives lie while they are read. */
   readonly archives: string;
   readonly clock: Clock;
   readonly log: Log;
 }): Promise<RemoteWork> {
-  const { journal, vault, operations, registry, clock, log } = parts;
+  const { journal, vault, operations, registry, examiner, inUse, clock, log } = parts;
   const db = parts.db as unknown as ConstructorParameters<typeof Remotes>[0]['db'];
   const remotes = new Remotes({ db, journal, vault, clock, instance: registry.instanceId });
   const mirrors = new Mirrors({ db, journal, operations, registry, remotes, clock, log });
+  const replications = new Replications({ db, journal, operations, registry, remotes, clock, log });
+  const isReplicated = (remote: string, repository: string): boolean => replications.covers(remote, repository);
+  const watches = new Watches({
+    db,
+    journal,
+    operations,
+    registry,
+    remotes,
+    mirrors,
+    examiner,
+    inUse,
+    isReplicated,
+    clock,
+    log,
+  });
   await mirrors.open();
+  await watches.open();
+  await replications.open();
   await sweepArchives(parts.archives);
   registry.useUpstream(mirrors);
-  const timer = setInterval(() => {
-    mirrors.syncDue().catch((error: unknown) => log.error({ err: error }, 'scheduled mirroring failed'));
-  }, DUE_MS);
-  timer.unref();
+  registry.scrub.healFrom(new CopiesElsewhere({ remotes, mirrors, replications, log }));
+  const timers = [
+    every('scheduled mirroring failed', () => mirrors.syncDue()),
+    every('scheduled watching failed', () => watches.checkDue()),
+    every('replication failed', () => replications.runDue()),
+  ];
+
   return {
     register: (app) => {
-      registerRemoteRoutes(app, { remotes, mirrors, usersOf: async () => [] });
+      registerRemoteRoutes(app, {
+        remotes,
+        mirrors,
+        usersOf: async (remote) => [
+          ...(await watches.list()).filter((one) => one.remote === remote).map(({ name }) => `watch ${name}`),
+          ...(await replications.list())
+            .filter((one) => one.remote === remote)
+            .map(({ name }) => `replication ${name}`),
+        ],
+      });
+      registerWatchRoutes(app, { watches, replications });
       registerArchiveRoutes(app, {
         registry,
         operations,
@@ -62,9 +102,27 @@ export async function startRemotes(parts: {
         },
       });
     },
+    knowledgeChanged: () => watches.due(),
     close: async () => {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
+      replications.close();
       await remotes.close();
     },
   };
+
+  function every(failure: string, work: () => Promise<void>): NodeJS.Timeout {
+    let isRunning = false;
+    const timer = setInterval(() => {
+      // A long one is not started twice.
+      if (isRunning) return;
+      isRunning = true;
+      work()
+        .catch((error: unknown) => log.error({ err: error }, failure))
+        .finally(() => {
+          isRunning = false;
+        });
+    }, DUE_MS);
+    timer.unref();
+    return timer;
+  }
 }

@@ -19,9 +19,26 @@ import {
   toSimpleSigningArtifact,
 } from '../../trust/index.ts';
 
+/** What is asked of a registry; reading is enough where nothing is signed. */
+export type StoredImages = Pick<Registry, 'putBlob' | 'putManifest'> & SignedImages;
+
+/** Where images and what refers to them can be read: our registry, or one elsewhere. */
+export interface SignedImages {
+  resolve(
+    repository: string,
+    reference: string,
+  ): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string; readonly digest: Digest } | null>;
+  listReferrers(
+    repository: string,
+    digest: Digest,
+    artifactType?: string,
+  ): Promise<readonly { readonly digest: Digest }[]>;
+  openBlob(digest: Digest): AsyncIterable<Uint8Array>;
+}
+
 /** The registry as trust asks it: where signatures lie beside their images. */
 export function signatureStore(
-  registry: () => Registry,
+  registry: () => StoredImages,
   repositoriesOf: SignatureStore['repositoriesOf'],
 ): SignatureStore {
   const manifestAt = async (repository: string, reference: string): Promise<Manifest | null> => {

@@ -105,6 +105,41 @@ export const remoteFault = defineFaults({
     en: { what: 'the mirror {prefix} is being synchronised already', remedy: 'darsena operation list' },
     es: { what: 'la réplica local {prefix} ya se está sincronizando', remedy: 'darsena operation list' },
   },
+  'watch.unknown': {
+    kind: 'not-found',
+    en: { what: 'no registry is watched as "{name}"', remedy: 'darsena watch list' },
+    es: { what: 'no se vigila ningún registro como "{name}"', remedy: 'darsena watch list' },
+  },
+  'watch.invalid': {
+    kind: 'invalid',
+    en: { what: 'the registry cannot be watched so', why: '{why}' },
+    es: { what: 'el registro no se puede vigilar así', why: '{why}' },
+  },
+  'watch.taken': {
+    kind: 'conflict',
+    en: { what: 'a registry is watched as "{name}" already', remedy: 'darsena watch delete {name}' },
+    es: { what: 'ya se vigila un registro como "{name}"', remedy: 'darsena watch delete {name}' },
+  },
+  'watch.running': {
+    kind: 'conflict',
+    en: { what: '"{name}" is being checked already', remedy: 'darsena operation list' },
+    es: { what: '"{name}" ya se está comprobando', remedy: 'darsena operation list' },
+  },
+  'replication.unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no replication "{name}"', remedy: 'darsena replication list' },
+    es: { what: 'no hay ninguna replicación "{name}"', remedy: 'darsena replication list' },
+  },
+  'replication.invalid': {
+    kind: 'invalid',
+    en: { what: 'the replication cannot be defined so', why: '{why}' },
+    es: { what: 'la replicación no se puede definir así', why: '{why}' },
+  },
+  'replication.taken': {
+    kind: 'conflict',
+    en: { what: 'there is a replication "{name}" already', remedy: 'darsena replication delete {name}' },
+    es: { what: 'ya hay una replicación "{name}"', remedy: 'darsena replication delete {name}' },
+  },
 });
 
 export type RemoteFaultCode = keyof typeof remoteFault.specs;

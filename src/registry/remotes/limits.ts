@@ -41,3 +41,22 @@ export const SYNC_REPOSITORIES_MAX = 1000;
 /** A schedule below this asks the source more often than images are made. */
 export const EVERY_SECONDS_MIN = 60;
 export const EVERY_SECONDS_MAX = 31 * 86_400;
+/** Images of one watched registry that are looked at; beyond it the newest tags of each repository come first. */
+export const WATCHED_IMAGES_MAX = 500;
+/** Tags of one watched repository. */
+export const WATCHED_TAGS_MAX = 50;
+/** An image's configuration is a few KiB; history of very long builds reaches hundreds. */
+export const FOREIGN_CONFIG_BYTES_MAX = 4 * 1024 * 1024;
+/** Findings about copies shown in one answer. */
+export const COPIES_SHOWN_MAX = 1000;
+/** Entries of one replication queue that are taken at a time. */
+export const REPLICATION_BATCH = 50;
+/** The pause after a failed try doubles from a few seconds up to this. */
+export const REPLICATION_PAUSE_MS = 5000;
+export const REPLICATION_PAUSE_MS_MAX = 3_600_000;
+/** An image that is still held is asked for again after this long. */
+export const REPLICATION_HELD_MS = 15_000;
+/** Entries that ended stay for people to read. */
+export const REPLICATION_KEPT_MS = 7 * 86_400_000;
+/** Entries shown of a queue. */
+export const REPLICATION_SHOWN_MAX = 200;

@@ -50,6 +50,70 @@ export interface RemoteTables extends RegistryTables {
     state: string;
     detail: string | null;
   };
+  registry_watches: {
+    name: string;
+    remote: string;
+    repositories: string;
+    tags: string;
+    newest: number;
+    every_seconds: number;
+    created_at: string;
+    created_by: string;
+    checked_at: string | null;
+    state: string | null;
+    detail: string | null;
+    next_at: string;
+  };
+  registry_watched_images: {
+    watch: string;
+    repository: string;
+    tag: string;
+    digest: string;
+    /** Of an index: the image of it that was looked into. */
+    image: string | null;
+    first_seen_at: string;
+    changed_at: string;
+    checked_at: string;
+    examination: string | null;
+    problem: string | null;
+  };
+  registry_copies: {
+    id: string;
+    kind: string;
+    place: string;
+    project: string | null;
+    here: string;
+    digest: string;
+    detail: string;
+    found_at: string;
+    resolved_at: string | null;
+  };
+  registry_replications: {
+    name: string;
+    remote: string;
+    repositories: string;
+    tags: string;
+    deletes: number;
+    paused: number;
+    created_at: string;
+    created_by: string;
+    succeeded_at: string | null;
+  };
+  registry_replication_queue: {
+    id: string;
+    rule: string;
+    action: string;
+    repository: string;
+    tag: string | null;
+    digest: string;
+    queued_at: string;
+    next_at: string;
+    attempts: number;
+    state: string;
+    ended_at: string | null;
+    bytes: number;
+    problem: string | null;
+  };
 }
 
 export type RemoteDatabase = Kysely<RemoteTables>;
