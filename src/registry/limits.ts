@@ -1,5 +1,7 @@
 /** Reads and writes of content: below 64 KiB the cost per chunk shows, above 256 KiB nothing is gained (measured). */
 export const CHUNK_BYTES = 256 * 1024;
+/** Pairs of such buffers kept for the next download: 8 MiB. */
+export const SPARE_BUFFERS_MAX = 16;
 /** Uploads are gathered to this size before one writev, which halves the cost of writing socket-sized pieces. */
 export const WRITE_BYTES = 1024 * 1024;
 /** One blob. Layers above this do not exist; without a bound one request could fill any disk. */

@@ -1,9 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { type Digest, isDigest } from '../../oci/index.ts';
 import { registryFault } from '../errors.ts';
-import { CHUNK_BYTES } from '../limits.ts';
+import { CHUNK_BYTES, SPARE_BUFFERS_MAX } from '../limits.ts';
 import type { Registry } from '../registry.ts';
 import { sendEmpty } from './answers.ts';
 import { readingOf } from './reading.ts';
@@ -82,15 +81,58 @@ export function sendNotModified(response: ServerResponse, etag: string): void {
   response.end();
 }
 
+/**
+ * Sends a part of a file through two buffers in turn: one is read while the other is on its way. A stream would take a
+ * new buffer for each chunk, and their pages cost more than the copying (measured: three times the CPU).
+ */
 async function sendFile(response: ServerResponse, file: FileHandle, start: number, end: number): Promise<void> {
   if (start === end) {
     response.end();
     return;
   }
-  await pipeline(
-    file.createReadStream({ start, end: end - 1, highWaterMark: CHUNK_BYTES, autoClose: false }),
-    response,
-  );
+  const gone = Promise.withResolvers<never>();
+  const leave = (): void => gone.reject(new Error('the client left before the end of the blob'));
+  response.once('close', leave);
+  // Raced against below; on its own it would count as unhandled when the client leaves between two writes.
+  gone.promise.catch(() => undefined);
+  const [first, second] = takeBuffers();
+  let [filling, sending] = [first, second];
+  let position = start;
+  const read = (): Promise<{ bytesRead: number }> =>
+    file.read(filling, 0, Math.min(CHUNK_BYTES, end - position), position);
+  let reading = read();
+  try {
+    while (position < end) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) throw new Error(`the file ends at ${position}, before ${end}`);
+      position += bytesRead;
+      [filling, sending] = [sending, filling];
+      const piece = sending.subarray(0, bytesRead);
+      const sent = new Promise<void>((resolve, reject) => {
+        response.write(piece, (error) => (error == null ? resolve() : reject(error)));
+      });
+      if (position < end) reading = read();
+      await Promise.race([sent, gone.promise]);
+    }
+    response.off('close', leave);
+    response.end();
+    // Only now: after a failure the kernel may still be reading from them.
+    giveBack([first, second]);
+  } finally {
+    // The file is closed by the caller, not under a read.
+    await reading.catch(() => undefined);
+  }
+}
+
+type BufferPair = readonly [Buffer, Buffer];
+const spareBuffers: BufferPair[] = [];
+
+function takeBuffers(): BufferPair {
+  return spareBuffers.pop() ?? [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
+}
+
+function giveBack(pair: BufferPair): void {
+  if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(pair);
 }
 
 /** `[start, end)` of a single range; null for the whole; several ranges or another unit are answered as the whole. */
