@@ -1,10 +1,19 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, randomUUID } from 'node:crypto';
+import { closeSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex, isDigest } from '../oci/index.ts';
 import { syncFolder } from '../system/index.ts';
 import { registryFault } from './errors.ts';
-import { BLOB_BYTES_MAX, CHUNK_BYTES, SYNC_BYTES, UPLOAD_STATES_MAX, WRITE_BYTES } from './limits.ts';
+import {
+  BLOB_BYTES_MAX,
+  CHUNK_BYTES,
+  FRESH_UPLOADS_MAX,
+  SPARE_WRITE_BUFFERS_MAX,
+  SYNC_BYTES,
+  UPLOAD_STATES_MAX,
+  WRITE_BYTES,
+} from './limits.ts';
 
 /** The running digest of an upload; valid only while `bytes` equals the size of its file. */
 interface UploadState {
@@ -12,6 +21,35 @@ interface UploadState {
   readonly hasher: Hash;
   bytes: number;
 }
+
+/** What is asked of the disk when bytes are kept: the calls that fail when it is full or breaks. Tests let them fail. */
+export interface Disk {
+  /** @returns bytes written, maybe fewer than asked (pwrite(2)) */
+  write(file: FileHandle, bytes: Buffer, position: number): Promise<number>;
+  sync(file: FileHandle): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  syncFolder(path: string): Promise<void>;
+  /** A new file of a few KiB, written without a thread's round trip: that costs more than the writing. */
+  writeSmall(path: string, bytes: Uint8Array): void;
+  renameSmall(from: string, to: string): void;
+}
+
+export const realDisk: Disk = {
+  write: async (file, bytes, position) => (await file.write(bytes, 0, bytes.byteLength, position)).bytesWritten,
+  sync: (file) => file.datasync(),
+  rename,
+  syncFolder,
+  writeSmall(path, bytes) {
+    const file = openSync(path, 'wx', 0o600);
+    try {
+      let written = 0;
+      while (written < bytes.byteLength) written += writeSync(file, bytes, written);
+    } finally {
+      closeSync(file);
+    }
+  },
+  renameSmall: renameSync,
+};
 
 /** Bytes as they arrive. An error of the source (a cut connection) keeps what came before it. */
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -25,34 +63,42 @@ export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
  */
 export class BlobFiles {
   readonly #root: string;
+  readonly #disk: Disk;
   readonly #states = new Map<string, UploadState>();
+  /** Uploads that began and have no byte yet: no file either. A restart forgets them, and the client begins again. */
+  readonly #fresh = new Set<string>();
   readonly #busy = new Set<string>();
   readonly #folders = new Set<string>();
   readonly #turns = new Map<string, Promise<void>>();
 
-  private constructor(root: string) {
+  private constructor(root: string, disk: Disk) {
     this.#root = root;
+    this.#disk = disk;
   }
 
-  static async open(root: string): Promise<BlobFiles> {
+  static async open(root: string, disk: Disk = realDisk): Promise<BlobFiles> {
     for (const folder of ['uploads', 'damaged', 'blobs', 'blobs/sha256', 'blobs/sha512']) {
       await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
     }
     await syncFolder(join(root, 'blobs'));
     await syncFolder(root);
-    return new BlobFiles(root);
+    return new BlobFiles(root, disk);
   }
 
   /** Starts an empty upload. `id` is a plain file name made by us, never a client's text. */
   async begin(id: string): Promise<void> {
-    const file = await open(this.#uploadPath(id), 'wx', 0o600);
-    await file.close();
-    this.#remember(id, { algorithm: 'sha256', hasher: createHash('sha256'), bytes: 0 });
+    if (this.#fresh.size < FRESH_UPLOADS_MAX) this.#fresh.add(id);
+    else await (await open(this.#uploadPath(id), 'wx', 0o600)).close();
+  }
+
+  /** Whether an upload began and has no byte yet. */
+  isFresh(id: string): boolean {
+    return this.#fresh.has(id);
   }
 
   /** Bytes of an upload that have arrived, or null when there is none of that id. */
   async uploadedBytes(id: string): Promise<number | null> {
-    return sizeOf(this.#uploadPath(id));
+    return this.#fresh.has(id) ? 0 : sizeOf(this.#uploadPath(id));
   }
 
   /**
@@ -68,30 +114,9 @@ export class BlobFiles {
     options: { readonly offset?: number; readonly algorithm?: DigestAlgorithm; readonly maxBytes?: number } = {},
   ): Promise<number> {
     return this.#alone(id, async () => {
-      const file = await openUpload(this.#uploadPath(id), 'r+');
+      const file = await this.#openUpload(id);
       try {
-        const size = (await file.stat()).size;
-        if (options.offset !== undefined && options.offset !== size) {
-          throw registryFault('registry.upload-out-of-order', { expected: size, actual: options.offset });
-        }
-        const state = this.#stateAt(id, size, options.algorithm ?? 'sha256');
-        // Taken out while in flight: whatever fails now leaves no state that disagrees with the file.
-        this.#states.delete(id);
-        const writer = new GatheringWriter(file, size, options.maxBytes ?? BLOB_BYTES_MAX);
-        try {
-          for await (const chunk of source) {
-            await writer.add(chunk);
-            // After `add`, so that hashing overlaps the write it may have started, and counts no refused chunk.
-            state?.hasher.update(chunk);
-          }
-        } finally {
-          await this.#durably(id, () => writer.flush());
-          if (state !== null) {
-            state.bytes = writer.position;
-            this.#remember(id, state);
-          }
-        }
-        return writer.position;
+        return await this.#append(id, file, source, options);
       } finally {
         await file.close();
       }
@@ -105,10 +130,10 @@ export class BlobFiles {
    */
   async seal(id: string, digest: Digest): Promise<number> {
     return this.#alone(id, async () => {
-      const file = await openUpload(this.#uploadPath(id), 'r+');
+      const file = await this.#openUpload(id);
       try {
-        const size = (await file.stat()).size;
         const algorithm = digestAlgorithm(digest);
+        const size = (await file.stat()).size;
         const state = this.#states.get(id);
         this.#states.delete(id);
         const hasher =
@@ -120,7 +145,7 @@ export class BlobFiles {
           await unlink(this.#uploadPath(id));
           throw registryFault('registry.digest-mismatch', { expected: digest, actual });
         }
-        await this.#durably(id, () => file.datasync());
+        await this.#durably(id, () => this.#disk.sync(file));
         return size;
       } finally {
         await file.close();
@@ -134,14 +159,87 @@ export class BlobFiles {
    */
   async place(id: string, digest: Digest): Promise<void> {
     const folder = await this.#folderOf(digest);
-    await rename(this.#uploadPath(id), this.#blobPath(digest));
-    await syncFolder(folder);
+    await this.#disk.rename(this.#uploadPath(id), this.#blobPath(digest));
+    await this.#disk.syncFolder(folder);
+  }
+
+  /**
+   * Places content of a few KiB whose digest the caller has checked. It is NOT durable when it returns: the caller keeps
+   * the bytes durably elsewhere until `settle` has done it, so that many such writes share one wait for the disk. Call
+   * within `exclusively(digest)`.
+   * @returns false when the same bytes are in place already
+   */
+  async placeSmall(digest: Digest, bytes: Uint8Array): Promise<boolean> {
+    const path = this.#blobPath(digest);
+    if (holdsBytes(path, bytes)) return false;
+    await this.#folderOf(digest);
+    const temporary = this.#uploadPath(`small-${randomUUID()}`);
+    try {
+      this.#disk.writeSmall(temporary, bytes);
+      this.#disk.renameSmall(temporary, path);
+    } catch (error) {
+      await removeFile(temporary);
+      throw error;
+    }
+    return true;
+  }
+
+  /**
+   * Makes content that `placeSmall` placed durable, all of it when this returns. A file that does not have the bytes, or
+   * whose write-back failed, is written anew: the kernel tells of a failed write-back once and then believes its pages
+   * to be clean.
+   */
+  async settle(contents: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[]): Promise<void> {
+    const folders = new Set<string>();
+    const rest = [...contents];
+    const lane = async (): Promise<void> => {
+      for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+        const { digest, bytes } = next;
+        await this.exclusively(digest, () => this.#settleFile(digest, bytes));
+        folders.add(await this.#folderOf(digest));
+      }
+    };
+    // Two lanes, so that uploads find a free thread of the pool beside them.
+    await Promise.all([lane(), lane()]);
+    for (const folder of folders) await this.#disk.syncFolder(folder);
+  }
+
+  async #settleFile(digest: Digest, bytes: Uint8Array): Promise<void> {
+    const path = this.#blobPath(digest);
+    if (holdsBytes(path, bytes)) {
+      const file = await open(path, 'r+');
+      try {
+        await this.#disk.sync(file);
+        return;
+      } catch {
+        // Written anew below: the bytes are at hand, and the error comes back if the disk stays broken.
+      } finally {
+        await file.close();
+      }
+    }
+    const folder = await this.#folderOf(digest);
+    const temporary = this.#uploadPath(`small-${randomUUID()}`);
+    try {
+      const file = await open(temporary, 'wx', 0o600);
+      try {
+        await writeFully(this.#disk, file, Buffer.from(bytes), 0);
+        await this.#disk.sync(file);
+      } finally {
+        await file.close();
+      }
+      await this.#disk.rename(temporary, path);
+    } catch (error) {
+      await removeFile(temporary);
+      throw error;
+    }
+    await this.#disk.syncFolder(folder);
   }
 
   /** Forgets an upload and removes its bytes; false when there was none. */
   async abandon(id: string): Promise<boolean> {
     if (this.#busy.has(id)) throw registryFault('registry.upload-busy');
     this.#states.delete(id);
+    if (this.#fresh.delete(id)) return true;
     return removeFile(this.#uploadPath(id));
   }
 
@@ -257,7 +355,7 @@ export class BlobFiles {
     const folder = join(base, digestHex(digest).slice(0, 2));
     if (!this.#folders.has(folder)) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await syncFolder(base);
+      await this.#disk.syncFolder(base);
       this.#folders.add(folder);
     }
     return folder;
@@ -287,6 +385,48 @@ export class BlobFiles {
     }
   }
 
+  async #openUpload(id: string): Promise<FileHandle> {
+    const isFresh = this.#fresh.delete(id);
+    try {
+      const file = await open(this.#uploadPath(id), isFresh ? 'wx+' : 'r+', 0o600);
+      if (isFresh) this.#remember(id, { algorithm: 'sha256', hasher: createHash('sha256'), bytes: 0 });
+      return file;
+    } catch (error) {
+      if (isMissing(error)) throw registryFault('registry.upload-unknown');
+      throw error;
+    }
+  }
+
+  async #append(
+    id: string,
+    file: FileHandle,
+    source: ByteSource,
+    options: { readonly offset?: number; readonly algorithm?: DigestAlgorithm; readonly maxBytes?: number },
+  ): Promise<number> {
+    const size = (await file.stat()).size;
+    if (options.offset !== undefined && options.offset !== size) {
+      throw registryFault('registry.upload-out-of-order', { expected: size, actual: options.offset });
+    }
+    const state = this.#stateAt(id, size, options.algorithm ?? 'sha256');
+    // Taken out while in flight: whatever fails now leaves no state that disagrees with the file.
+    this.#states.delete(id);
+    const writer = new GatheringWriter(this.#disk, file, {
+      position: size,
+      maxBytes: options.maxBytes ?? BLOB_BYTES_MAX,
+      hasher: state?.hasher ?? null,
+    });
+    try {
+      for await (const chunk of source) await writer.add(chunk);
+    } finally {
+      await this.#durably(id, () => writer.flush());
+      if (state !== null) {
+        state.bytes = writer.position;
+        this.#remember(id, state);
+      }
+    }
+    return writer.position;
+  }
+
   #stateAt(id: string, size: number, algorithm: DigestAlgorithm): UploadState | null {
     const state = this.#states.get(id);
     // Before the first byte any algorithm can start; later only reading the file again could, which `seal` does.
@@ -305,12 +445,17 @@ export class BlobFiles {
 /**
  * Gathers pieces into large writes and overlaps writing one batch with receiving the next. What is written is pushed to
  * the disk along the way, so that the fsync at the end of a large upload has little left to wait for.
+ *
+ * Pieces are copied into two buffers in turn, so that whoever brings them can let go of them at once.
  */
 class GatheringWriter {
+  readonly #disk: Disk;
   readonly #file: FileHandle;
   readonly #maxBytes: number;
-  #pieces: Uint8Array[] = [];
-  #gathered = 0;
+  readonly #hasher: Hash | null;
+  #filling: Buffer | null = null;
+  #spare: Buffer | null = null;
+  #filled = 0;
   #received: number;
   #written: number;
   #writing: Promise<void> = Promise.resolve();
@@ -318,12 +463,18 @@ class GatheringWriter {
   #syncing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(file: FileHandle, position: number, maxBytes: number) {
+  constructor(
+    disk: Disk,
+    file: FileHandle,
+    options: { readonly position: number; readonly maxBytes: number; readonly hasher: Hash | null },
+  ) {
+    this.#disk = disk;
     this.#file = file;
-    this.#received = position;
-    this.#written = position;
-    this.#synced = position;
-    this.#maxBytes = maxBytes;
+    this.#received = options.position;
+    this.#written = options.position;
+    this.#synced = options.position;
+    this.#maxBytes = options.maxBytes;
+    this.#hasher = options.hasher;
   }
 
   /** Bytes of the file that are written. */
@@ -334,41 +485,57 @@ class GatheringWriter {
   async add(piece: Uint8Array): Promise<void> {
     this.#received += piece.byteLength;
     if (this.#received > this.#maxBytes) throw registryFault('registry.blob-too-large', { maximum: this.#maxBytes });
-    this.#pieces.push(piece);
-    this.#gathered += piece.byteLength;
-    if (this.#gathered < WRITE_BYTES) return;
-    await this.#writing;
-    this.#start();
-  }
-
-  async flush(): Promise<void> {
-    await this.#writing;
-    if (this.#gathered > 0) this.#start();
-    await this.#writing;
-    await this.#syncing;
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  #start(): void {
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#gathered = 0;
-    this.#writing = this.#write(pieces);
-    // Awaited by the next add or flush; the handler keeps a failure in between from counting as unhandled.
-    this.#writing.catch(() => undefined);
-  }
-
-  async #write(pieces: Uint8Array[]): Promise<void> {
-    let rest = pieces;
-    while (rest.length > 0) {
-      const { bytesWritten } = await this.#file.writev(rest, this.#written);
-      this.#written += bytesWritten;
-      rest = skipBytes(rest, bytesWritten);
+    let taken = 0;
+    while (taken < piece.byteLength) {
+      this.#filling ??= takeWriteBuffer();
+      const count = Math.min(piece.byteLength - taken, WRITE_BYTES - this.#filled);
+      this.#filling.set(piece.subarray(taken, taken + count), this.#filled);
+      this.#filled += count;
+      taken += count;
+      if (this.#filled === WRITE_BYTES) await this.#start();
     }
+  }
+
+  /** Ends the writing; the writer is not used afterwards. */
+  async flush(): Promise<void> {
+    try {
+      if (this.#filled > 0) await this.#start();
+      await this.#writing;
+      await this.#syncing;
+      if (this.#failure !== undefined) throw this.#failure.error;
+    } finally {
+      // After the last write has ended, well or not; what failed half-way may still be read by the kernel.
+      await this.#writing.then(
+        () => giveWriteBuffers(this.#filling, this.#spare),
+        () => undefined,
+      );
+      await this.#syncing;
+    }
+  }
+
+  /** Writes what is gathered once the batch before is written, whose buffer is then the next to be filled. */
+  async #start(): Promise<void> {
+    await this.#writing;
+    const buffer = this.#filling;
+    if (buffer === null) return;
+    const bytes = buffer.subarray(0, this.#filled);
+    this.#filling = this.#spare;
+    this.#spare = buffer;
+    this.#filled = 0;
+    this.#writing = this.#write(bytes);
+    // Awaited by the next batch or flush; the handler keeps a failure in between from counting as unhandled.
+    this.#writing.catch(() => undefined);
+    // Meanwhile, in one piece: the write runs on another thread.
+    this.#hasher?.update(bytes);
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    await writeFully(this.#disk, this.#file, bytes, this.#written);
+    this.#written += bytes.byteLength;
     // One at a time, and never waited for here: a slow disk is waited for once, at the end.
     if (this.#syncing !== undefined || this.#written - this.#synced < SYNC_BYTES) return;
     this.#synced = this.#written;
-    this.#syncing = this.#file.datasync().then(
+    this.#syncing = this.#disk.sync(this.#file).then(
       () => {
         this.#syncing = undefined;
       },
@@ -380,14 +547,34 @@ class GatheringWriter {
   }
 }
 
-/** writev(2) may write less than asked; what remains is written by the next call. */
-function skipBytes(pieces: Uint8Array[], count: number): Uint8Array[] {
-  let skip = count;
-  for (const [index, piece] of pieces.entries()) {
-    if (skip < piece.byteLength) return [piece.subarray(skip), ...pieces.slice(index + 1)];
-    skip -= piece.byteLength;
+const spareWriteBuffers: Buffer[] = [];
+
+function takeWriteBuffer(): Buffer {
+  return spareWriteBuffers.pop() ?? Buffer.allocUnsafeSlow(WRITE_BYTES);
+}
+
+function giveWriteBuffers(...buffers: readonly (Buffer | null)[]): void {
+  for (const buffer of buffers) {
+    if (buffer !== null && spareWriteBuffers.length < SPARE_WRITE_BUFFERS_MAX) spareWriteBuffers.push(buffer);
   }
-  return [];
+}
+
+/** pwrite(2) may write less than asked; what remains is written by the next call. */
+async function writeFully(disk: Disk, file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.byteLength) written += await disk.write(file, bytes.subarray(written), position + written);
+}
+
+/** Whether a file is there and holds exactly these bytes. */
+function holdsBytes(path: string, bytes: Uint8Array): boolean {
+  // Asked first, because the usual answer is no and an error costs more than the question.
+  if (statSync(path, { throwIfNoEntry: false })?.size !== bytes.byteLength) return false;
+  try {
+    return readFileSync(path).equals(bytes);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 async function* readChunks(file: FileHandle): AsyncGenerator<Uint8Array> {
@@ -406,15 +593,6 @@ async function hashFile(file: FileHandle, algorithm: DigestAlgorithm): Promise<H
   const hasher = createHash(algorithm);
   for await (const chunk of readChunks(file)) hasher.update(chunk);
   return hasher;
-}
-
-async function openUpload(path: string, flags: 'r+'): Promise<FileHandle> {
-  try {
-    return await open(path, flags);
-  } catch (error) {
-    if (isMissing(error)) throw registryFault('registry.upload-unknown');
-    throw error;
-  }
 }
 
 async function sizeOf(path: string): Promise<number | null> {

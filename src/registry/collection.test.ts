@@ -82,7 +82,8 @@ describe('the collection of garbage', () => {
     await writeFile(join(folder, hex), 'crashed');
     const old = new Date(Date.now() - 48 * HOUR);
     await utimes(join(folder, hex), old, old);
-    await server.registry.content.beginUpload('tienda/web', 'somebody');
+    const upload = await server.registry.content.beginUpload('tienda/web', 'somebody');
+    await server.registry.content.appendUpload('tienda/web', 'somebody', upload, [Buffer.from('a start')]);
     ahead += 25 * HOUR;
     const collected = await server.registry.collectGarbage();
     assert.equal(collected.uploads, 1);

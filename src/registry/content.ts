@@ -1,9 +1,10 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import type { Digest, DigestAlgorithm } from '../oci/index.ts';
+import { type Digest, type DigestAlgorithm, digestAlgorithm, digestOf } from '../oci/index.ts';
 import { type Clock, Fault, newId } from '../system/index.ts';
 import type { BlobFiles, ByteSource } from './blob-files.ts';
 import { registryFault } from './errors.ts';
+import type { BlobIntake } from './intake.ts';
 import { GARBAGE_GRACE_MS } from './limits.ts';
 import { type ProjectQuotas, unlinkBlob } from './quota.ts';
 import { ensureRepository, findLinkedBlob, findRepository, linkBlob, type RegistryDatabase } from './store.ts';
@@ -15,7 +16,7 @@ const UPLOAD_ID = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
  * nothing is ever served through a repository that it is not linked to.
  *
  * An upload's id carries a mac over repository and owner, so it needs no table: an id that was guessed, or shown by
- * somebody else or for another repository, is unknown, and a restart forgets nothing.
+ * somebody else or for another repository, is unknown, and a restart forgets only uploads without a byte.
  */
 export class RepositoryContent {
   readonly #db: RegistryDatabase;
@@ -23,6 +24,7 @@ export class RepositoryContent {
   readonly #clock: Clock;
   readonly #key: Buffer;
   readonly #quotas: ProjectQuotas;
+  readonly #intake: BlobIntake;
 
   constructor(parts: {
     db: RegistryDatabase;
@@ -30,11 +32,13 @@ export class RepositoryContent {
     clock: Clock;
     serverKey: Uint8Array;
     quotas: ProjectQuotas;
+    intake: BlobIntake;
   }) {
     this.#db = parts.db;
     this.#files = parts.files;
     this.#clock = parts.clock;
     this.#quotas = parts.quotas;
+    this.#intake = parts.intake;
     this.#key = Buffer.from(hkdfSync('sha256', parts.serverKey, new Uint8Array(0), 'darsena registry uploads', 32));
   }
 
@@ -103,19 +107,50 @@ export class RepositoryContent {
       throw registryFault('registry.size-mismatch', { expected: expected.sizeBytes, actual: sizeBytes });
     }
     const quotaBytes = await this.#quotas.boundOf(repository);
-    const blob = { digest: expected.digest, sizeBytes };
+    const { digest } = expected;
     try {
-      await this.#files.exclusively(expected.digest, async () => {
-        await this.#files.place(file, expected.digest);
-        await this.#db.transaction().execute(async (tx) => {
-          const repositoryId = await ensureRepository(tx, repository, this.#clock);
-          await linkBlob(tx, { id: repositoryId, name: repository, quotaBytes }, blob, this.#now(), ownerId);
-        });
+      await this.#files.exclusively(digest, async () => {
+        await this.#files.place(file, digest);
+        await this.#intake.add({ repository, digest, sizeBytes, quotaBytes, pushedById: ownerId, small: null });
       });
     } finally {
       this.#quotas.release(file);
     }
     return sizeBytes;
+  }
+
+  /** Whether an upload began and has no byte yet. */
+  isFreshUpload(repository: string, ownerId: string, uploadId: string): boolean {
+    return this.#files.isFresh(this.#fileOf(repository, ownerId, uploadId));
+  }
+
+  /**
+   * Stores a few KiB that have come as a whole; many such pushes share one wait for the disk. Durable when it returns.
+   * @param uploadId the upload that ends with it, if there is one
+   * @throws Fault registry.digest-mismatch (nothing is stored), .quota-exceeded, .upload-unknown, .upload-busy
+   */
+  async putSmall(
+    repository: string,
+    ownerId: string,
+    bytes: Uint8Array,
+    digest: Digest,
+    uploadId?: string,
+  ): Promise<void> {
+    if (uploadId !== undefined) await this.cancelUpload(repository, ownerId, uploadId);
+    const actual = digestOf(bytes, digestAlgorithm(digest));
+    if (actual !== digest) throw registryFault('registry.digest-mismatch', { expected: digest, actual });
+    const sizeBytes = bytes.byteLength;
+    const quotaBytes = await this.#quotas.boundOf(repository);
+    if (quotaBytes !== null && !(await this.#quotas.hasBlob(repository, digest))) {
+      // Beside uploads that are still arriving; what this one takes is counted in its own commit.
+      await this.#quotas.lease(repository, digest, { receivedBytes: 0, moreBytes: sizeBytes });
+      this.#quotas.release(digest);
+    }
+    await this.#files.exclusively(digest, async () => {
+      const isNewFile = await this.#files.placeSmall(digest, bytes);
+      const small = { bytes, isNewFile };
+      await this.#intake.add({ repository, digest, sizeBytes, quotaBytes, pushedById: ownerId, small });
+    });
   }
 
   /** @throws Fault registry.upload-unknown, .upload-busy */

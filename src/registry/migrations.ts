@@ -191,6 +191,17 @@ async function createUpkeep(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+/** Small content on its way to a synced file: BlobIntake. */
+async function createIntake(db: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
+  await db.schema
+    .createTable('registry_intake')
+    .addColumn('digest', orderedText(kind), (column) =>
+      column.primaryKey().references('registry_blobs.digest').onDelete('cascade'),
+    )
+    .addColumn('bytes', binaryType(kind), (column) => column.notNull())
+    .execute();
+}
+
 export const registryMigrations: readonly Migration[] = [
   ...remoteMigrations,
   { name: '0001-registry-content', up: createContent },
@@ -199,4 +210,5 @@ export const registryMigrations: readonly Migration[] = [
   { name: '0004-registry-uploader', up: addUploader },
   { name: '0005-registry-usage', up: createUsage },
   { name: '0006-registry-upkeep', up: createUpkeep },
+  { name: '0007-registry-intake', up: createIntake },
 ];

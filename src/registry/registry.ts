@@ -2,10 +2,12 @@ import { hkdfSync } from 'node:crypto';
 import type { Journal } from '../journal/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { type Clock, Fault, type Log, silentLog, systemClock } from '../system/index.ts';
-import { BlobFiles, type ByteSource } from './blob-files.ts';
+import { BlobFiles, type ByteSource, type Disk } from './blob-files.ts';
 import { type Collected, type CollectionState, collectGarbage, collectionState } from './collection.ts';
 import { RepositoryContent } from './content.ts';
 import { registryFault } from './errors.ts';
+import { BlobIntake } from './intake.ts';
+import { SMALL_BLOB_BYTES } from './limits.ts';
 import { type Page, type Referrer, RepositoryManifests } from './manifests.ts';
 import { isOurRepository } from './names.ts';
 import type { Caller, DigestsInUse, ImagePushed, PullGate, UpstreamSource } from './ports.ts';
@@ -32,6 +34,8 @@ export interface RegistryOptions {
   readonly patienceMs?: number;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** The calls that keep bytes; tests let them fail. */
+  readonly disk?: Disk;
 }
 
 export interface RegistryStatus {
@@ -69,6 +73,7 @@ export class Registry {
   /** Which instance this is, for others to tell it apart: not secret, the same after a restart. */
   readonly instanceId: string;
   readonly #files: BlobFiles;
+  readonly #intake: BlobIntake;
   #upstream: UpstreamSource | null = null;
 
   private constructor(options: RegistryOptions, files: BlobFiles) {
@@ -99,7 +104,15 @@ export class Registry {
     );
     this.settings = new RepositorySettingsStore({ db, clock, journal });
     this.quotas = new ProjectQuotas({ db, settings: this.settings, clock });
-    this.content = new RepositoryContent({ db, files, clock, serverKey, quotas: this.quotas });
+    this.#intake = new BlobIntake({ db, files, clock, log });
+    this.content = new RepositoryContent({
+      db,
+      files,
+      clock,
+      serverKey,
+      quotas: this.quotas,
+      intake: this.#intake,
+    });
     this.manifests = new RepositoryManifests({
       db,
       clock,
@@ -131,7 +144,10 @@ export class Registry {
   }
 
   static async open(options: RegistryOptions): Promise<Registry> {
-    return new Registry(options, await BlobFiles.open(options.root));
+    const registry = new Registry(options, await BlobFiles.open(options.root, options.disk));
+    // What a crash left between the database and its file.
+    await registry.#intake.settle();
+    return registry;
   }
 
   /** Where mirrored repositories get their content from; null when there are none. */
@@ -169,7 +185,9 @@ export class Registry {
   /** Stores content; idempotent, durable when it returns. @throws Fault registry.digest-mismatch */
   async putBlob(repository: string, bytes: Uint8Array | ByteSource, digest: Digest): Promise<void> {
     requireRepository(repository);
-    await this.content.putBlob(repository, bytes instanceof Uint8Array ? [bytes] : bytes, digest);
+    if (!(bytes instanceof Uint8Array)) await this.content.putBlob(repository, bytes, digest);
+    else if (bytes.byteLength > SMALL_BLOB_BYTES) await this.content.putBlob(repository, [bytes], digest);
+    else await this.content.putSmall(repository, PLATFORM.id, bytes, digest);
   }
 
   /** Stores a manifest, such as an SBOM or signature that names an image as its subject. @returns its digest */
@@ -242,6 +260,7 @@ export class Registry {
   /** Writes what is still in memory. */
   async close(): Promise<void> {
     await this.pulls.flush();
+    await this.#intake.settle();
   }
 }
 

@@ -17,6 +17,8 @@ export interface RegistryTables {
     /** Set aside by the scrub: not here until somebody brings it again. */
     damaged_at: string | null;
   };
+  /** Bytes of small content whose file is not synced yet. */
+  registry_intake: { digest: string; bytes: Uint8Array };
   /** Content is served through a repository only where it is linked: the tenancy boundary. */
   registry_blob_links: {
     repository_id: string;
@@ -121,6 +123,7 @@ export async function ensureRepository(db: RegistryDatabase, name: string, clock
 /**
  * States that a blob's file is durable and that it belongs to a repository, brought there by somebody. Call within
  * `exclusively(digest)`, so that the project counts it once.
+ * @returns true when nobody had stated it before, and maybe also when that was in this very millisecond
  * @throws Fault registry.quota-exceeded
  */
 export async function linkBlob(
@@ -129,14 +132,18 @@ export async function linkBlob(
   blob: { readonly digest: Digest; readonly sizeBytes: number },
   now: string,
   pushedById: string,
-): Promise<void> {
+): Promise<boolean> {
   const project = projectOf(repository.name);
-  const isNew = !(await isLinkedInProject(db, project, blob.digest));
-  await db
+  // First, so that a refusal leaves nothing half done in a transaction that others share.
+  if (!(await isLinkedInProject(db, project, blob.digest))) {
+    await countUsage(db, project, blob.sizeBytes, repository.quotaBytes);
+  }
+  const stated = await db
     .insertInto('registry_blobs')
     .values({ digest: blob.digest, size_bytes: blob.sizeBytes, stored_at: now, damaged_at: null })
     // A fresh copy, verified as it came, heals one that was set aside.
     .onConflict((conflict) => conflict.column('digest').doUpdateSet({ damaged_at: null }))
+    .returning('stored_at')
     .execute();
   await db
     .insertInto('registry_blob_links')
@@ -145,7 +152,7 @@ export async function linkBlob(
       conflict.columns(['repository_id', 'digest']).doUpdateSet({ touched_at: now, pushed_by_id: pushedById }),
     )
     .execute();
-  if (isNew) await countUsage(db, project, blob.sizeBytes, repository.quotaBytes);
+  return stated.some((row) => row.stored_at === now);
 }
 
 /** Size and last touch of a blob as seen through a repository, or null where it is not linked. */

@@ -11,6 +11,7 @@ import { accessFault } from '../access/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { progressMigrations } from '../progress/index.ts';
 import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import type { Disk } from './blob-files.ts';
 import { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
 import { registryMigrations } from './migrations.ts';
 import type { ImagePushed, PullAnswer } from './ports.ts';
@@ -83,6 +84,8 @@ export async function startTestRegistry(
     /** Pulls wait so long for verdicts, which `decide` gives. Without it they are refused at once. */
     readonly patienceMs?: number;
     readonly handler?: Partial<RegistryHandlerOptions>;
+    /** The calls that keep bytes, for tests that let them fail. */
+    readonly disk?: Disk;
     /** Keep answers, as control does. The stand-ins tell of no change, so theirs show after half a second. */
     readonly keepAnswers?: boolean;
   } = {},
@@ -132,6 +135,7 @@ export async function startTestRegistry(
     },
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     inUse: { list: async () => state.inUse },
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
     onImagePushed: (pushed) => void state.pushed.push(pushed),
   });
   const handler = createRegistryHandler({

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Digest, digestAlgorithm, isDigest } from '../../oci/index.ts';
 import { registryFault } from '../errors.ts';
+import { SMALL_BLOB_BYTES } from '../limits.ts';
 import { isOurRepository } from '../names.ts';
 import type { Registry } from '../registry.ts';
 import type { ReadonlyQuery } from './address.ts';
 import { sendEmpty } from './answers.ts';
 import { requireDigest, sendBlobCreated } from './blobs.ts';
-import { statedLength, streamBody } from './body.ts';
+import { passBody, readBody, statedLength } from './body.ts';
 import type { Session } from './sign-in.ts';
 
 /**
@@ -26,10 +27,15 @@ export async function startUpload(
   const whole = query.get('digest');
   if (whole !== null) {
     const digest = requireDigest(whole);
+    if (isSmall(request)) {
+      await registry.content.putSmall(repository, owner, await readBody(request, SMALL_BLOB_BYTES), digest);
+      sendBlobCreated(response, repository, digest);
+      return;
+    }
     const id = await registry.content.beginUpload(repository, owner);
     try {
       const algorithm = digestAlgorithm(digest);
-      await registry.content.appendUpload(repository, owner, id, streamBody(request), {
+      await registry.content.appendUpload(repository, owner, id, passBody(request), {
         algorithm,
         digest,
         statedBytes: statedLength(request),
@@ -84,9 +90,20 @@ export async function finishUpload(
 ): Promise<void> {
   const digest = requireDigest(query.get('digest'));
   const owner = session.caller.id;
+  if (isSmall(request) && registry.content.isFreshUpload(repository, owner, id)) {
+    await registry.content.putSmall(repository, owner, await readBody(request, SMALL_BLOB_BYTES), digest, id);
+    sendBlobCreated(response, repository, digest);
+    return;
+  }
   if (statedLength(request) !== 0) await append(request, registry, session, repository, id, digest);
   await registry.content.finishUpload(repository, owner, id, { digest });
   sendBlobCreated(response, repository, digest);
+}
+
+/** Whether the body is a whole blob small enough to share a commit with others. */
+function isSmall(request: IncomingMessage): boolean {
+  const length = statedLength(request);
+  return length !== undefined && length <= SMALL_BLOB_BYTES && request.headers['content-range'] === undefined;
 }
 
 /** GET: how far the upload is, for a client that lost its connection. */
@@ -121,7 +138,7 @@ async function append(
   digest?: Digest,
 ): Promise<number> {
   const offset = chunkStart(request);
-  return registry.content.appendUpload(repository, session.caller.id, id, streamBody(request), {
+  return registry.content.appendUpload(repository, session.caller.id, id, passBody(request), {
     algorithm: digest === undefined ? 'sha256' : digestAlgorithm(digest),
     statedBytes: statedLength(request),
     ...(digest === undefined ? {} : { digest }),

@@ -1,0 +1,124 @@
+import type { Digest } from '../oci/index.ts';
+import { type Clock, Fault, type Log } from '../system/index.ts';
+import type { BlobFiles } from './blob-files.ts';
+import { CommitTogether } from './commit-together.ts';
+import { INTAKE_BYTES_MAX, INTAKE_MS, SETTLE_TOGETHER_MAX } from './limits.ts';
+import { ensureRepository, linkBlob, type RegistryDatabase } from './store.ts';
+
+/** A blob whose file is in place, to be stated in a repository. */
+export interface Arrival {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** The bound of the project; null: none. */
+  readonly quotaBytes: number | null;
+  readonly pushedById: string;
+  /** The bytes, when the file is not durable by itself: they become so with the commit. */
+  readonly small: { readonly bytes: Uint8Array; readonly isNewFile: boolean } | null;
+}
+
+/**
+ * States that blobs are stored and whose they are, many pushes in one commit. Small content becomes durable with that
+ * commit, in `registry_intake`; a moment later its files are synced together and the rows go. A crash in between leaves
+ * the rows, from which the files are made good when the registry opens.
+ */
+export class BlobIntake {
+  readonly #db: RegistryDatabase;
+  readonly #files: BlobFiles;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #together: CommitTogether<Arrival>;
+  #pendingBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #settling: Promise<void> = Promise.resolve();
+
+  constructor(parts: { db: RegistryDatabase; files: BlobFiles; clock: Clock; log: Log }) {
+    this.#db = parts.db;
+    this.#files = parts.files;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#together = new CommitTogether((arrivals) => this.#commit(arrivals));
+  }
+
+  /**
+   * Durable when it returns. Call within `exclusively(digest)`, after the file was placed.
+   * @throws Fault registry.quota-exceeded
+   */
+  async add(arrival: Arrival): Promise<void> {
+    await this.#together.add(arrival);
+    if (arrival.small === null) return;
+    this.#pendingBytes += arrival.sizeBytes;
+    if (this.#pendingBytes >= INTAKE_BYTES_MAX) void this.settle();
+    else this.#timer ??= setTimeout(() => void this.settle(), INTAKE_MS).unref();
+  }
+
+  /** Syncs the files of what is in the intake and lets its rows go. A failure is logged and tried again with the next. */
+  settle(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pendingBytes = 0;
+    this.#settling = this.#settling.then(async () => {
+      try {
+        await this.#settleAll();
+      } catch (error) {
+        this.#log.error({ err: error }, 'small content could not be synced to its files; the database keeps it');
+        this.#timer ??= setTimeout(() => void this.settle(), INTAKE_MS).unref();
+      }
+    });
+    return this.#settling;
+  }
+
+  /** @returns for each arrival why it was refused, or null */
+  async #commit(arrivals: readonly Arrival[]): Promise<readonly unknown[]> {
+    const now = this.#clock.now().toISOString();
+    // In one order, so that two transactions on PostgreSQL never wait for each other in a circle.
+    const order = arrivals.map((_, index) => index);
+    order.sort((a, b) => ((arrivals[a]?.digest ?? '') < (arrivals[b]?.digest ?? '') ? -1 : 1));
+    const refusals: unknown[] = arrivals.map(() => null);
+    await this.#db.transaction().execute(async (tx) => {
+      const ids = new Map<string, string>();
+      for (const index of order) {
+        const arrival = arrivals[index];
+        if (arrival === undefined) continue;
+        const { repository: name, quotaBytes, digest, sizeBytes, pushedById, small } = arrival;
+        const id = ids.get(name) ?? (await ensureRepository(tx, name, this.#clock));
+        ids.set(name, id);
+        try {
+          const isNew = await linkBlob(tx, { id, name, quotaBytes }, { digest, sizeBytes }, now, pushedById);
+          // A known blob whose file was there is durable already; everything else small is not yet.
+          if (small === null || !(isNew || small.isNewFile)) continue;
+          await tx
+            .insertInto('registry_intake')
+            .values({ digest, bytes: small.bytes })
+            .onConflict((conflict) => conflict.column('digest').doNothing())
+            .execute();
+        } catch (error) {
+          // Refused before it wrote anything, so the others go on; whatever else fails, fails all of them.
+          if (!(error instanceof Fault && error.code === 'registry.quota-exceeded')) throw error;
+          refusals[index] = error;
+        }
+      }
+    });
+    return refusals;
+  }
+
+  async #settleAll(): Promise<void> {
+    for (;;) {
+      const rows = await this.#db
+        .selectFrom('registry_intake')
+        .select(['digest', 'bytes'])
+        .limit(SETTLE_TOGETHER_MAX)
+        .execute();
+      if (rows.length === 0) return;
+      await this.#files.settle(rows.map(({ digest, bytes }) => ({ digest: digest as Digest, bytes })));
+      await this.#db
+        .deleteFrom('registry_intake')
+        .where(
+          'digest',
+          'in',
+          rows.map((row) => row.digest),
+        )
+        .execute();
+    }
+  }
+}
