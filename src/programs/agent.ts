@@ -8,10 +8,11 @@ import {
   type MemoryStore,
   type PlanMemory,
   PodmanEngine,
+  parseWantedState,
   Reconciler,
   realProbes,
 } from '../deploy/engines/local/index.ts';
-import type { WantedState, WorkloadStatus } from '../deploy/index.ts';
+import type { WorkloadStatus } from '../deploy/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { Builder, builderKey } from './agent/builder.ts';
@@ -224,7 +225,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   /** Takes a wanted state over, if control's pinned key signed it and it is not older than what is followed. */
   function follow(kept: KeptWanted): void {
-    const wanted = verifyRecord(kept.record, verdictKeys, WANTED_TYPE) as unknown as WantedState;
+    const wanted = parseWantedState(verifyRecord(kept.record, verdictKeys, WANTED_TYPE));
     if (wanted.revision < revision) {
       log.warn({ revision: wanted.revision, followed: revision }, 'an older wanted state was not followed');
       return;

@@ -1,6 +1,15 @@
 import { defineFaults } from '../../../system/index.ts';
 
 export const engineFault = defineFaults({
+  'deploy.wanted-unreadable': {
+    kind: 'refused',
+    en: { what: 'what control wants of this host cannot be followed', why: '{reason}', remedy: 'darsena logs agent' },
+    es: {
+      what: 'lo que control quiere de este host no se puede seguir',
+      why: '{reason}',
+      remedy: 'darsena logs agent',
+    },
+  },
   'engine.unavailable': {
     kind: 'unavailable',
     en: { what: 'Podman does not answer at {socket}', why: '{why}', remedy: 'darsena doctor' },

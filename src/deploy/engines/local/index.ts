@@ -29,3 +29,4 @@ export type {
   WorkloadPhase,
   WorkloadStatus,
 } from './status.ts';
+export { parseWantedState } from './wanted-reader.ts';

@@ -51,3 +51,27 @@ export const DRAIN_TIMEOUT_MS = 2_000;
 
 /** After a start of the agent: how long to wait for first probe answers of containers that already run. */
 export const ADOPT_PROBE_MS = 2_000;
+
+/** Workloads, services, routes or volumes of one host: far above what it can run (an engine starts ten pods a second). */
+export const WANTED_ITEMS_MAX = 5_000;
+
+/** Replicas of one workload on one host. */
+export const WANTED_REPLICAS_MAX = 1_000;
+
+/** Containers of one pod, and as many before them. */
+export const WANTED_CONTAINERS_MAX = 64;
+
+/** ConfigMaps and Secrets, with those of the specs before. */
+export const WANTED_CONTENTS_MAX = 10_000;
+
+/** Labels, annotations, or keys of a ConfigMap: Kubernetes bounds them by 1 MiB in all. */
+export const WANTED_ENTRIES_MAX = 4_096;
+
+/** Words of a command. */
+export const WANTED_COMMAND_WORDS_MAX = 4_096;
+
+/** Characters of one argument or value: the kernel takes 128 KiB for one (execve(2), MAX_ARG_STRLEN). */
+export const WANTED_TEXT_MAX = 131_072;
+
+/** Ten years: longer waits are no waits. */
+export const WANTED_SECONDS_MAX = 315_360_000;

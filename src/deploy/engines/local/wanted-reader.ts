@@ -1,0 +1,243 @@
+import { z } from 'zod';
+import { hashPodSpec, type WantedState } from '../../model.ts';
+import { engineFault } from './errors.ts';
+import {
+  WANTED_COMMAND_WORDS_MAX,
+  WANTED_CONTAINERS_MAX,
+  WANTED_CONTENTS_MAX,
+  WANTED_ENTRIES_MAX,
+  WANTED_ITEMS_MAX,
+  WANTED_REPLICAS_MAX,
+  WANTED_SECONDS_MAX,
+  WANTED_TEXT_MAX,
+} from './limits.ts';
+
+/** RFC 1123: what every name that becomes a part of a path, a label, a host name or a line of configuration is made of. */
+const label = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/, 'is no lower-case name');
+const project = label(40);
+const environment = label(20);
+const name = label(63);
+const hash = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'is no SHA-256');
+/** Program arguments and values end at a zero byte (execve(2)). */
+const text = z
+  .string()
+  .max(WANTED_TEXT_MAX)
+  .regex(/^[^\0]*$/, 'holds a zero byte');
+const line = z
+  .string()
+  .max(WANTED_TEXT_MAX)
+  .regex(/^[^\0\r\n]*$/, 'is not one line');
+const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/(?!(?:.*\/)?\.\.(?:\/|$))[^:\0\r\n]*$/, 'is no absolute path without .. and colons');
+const innerPath = z
+  .string()
+  .max(4096)
+  .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0\r\n]+$/, 'is no relative path without ..');
+const image = z
+  .string()
+  .max(512)
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}$/, 'is not pinned by digest');
+const dataKey = z
+  .string()
+  .max(253)
+  .regex(/^[-._a-zA-Z0-9]+$/, 'is no key of a ConfigMap')
+  .refine((key) => key !== '.' && key !== '..', 'is no file name');
+const variable = z
+  .string()
+  .max(253)
+  .regex(/^[-._a-zA-Z][-._a-zA-Z0-9]*$/, 'is no name of a variable');
+const qualified = z
+  .string()
+  .max(317)
+  .regex(/^(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?$/, 'is no label name');
+const labelValue = z
+  .string()
+  .max(63)
+  .regex(/^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/, 'is no label value');
+const capability = z.string().regex(/^[A-Z][A-Z_]{1,40}$/, 'is no capability');
+const headerName = z
+  .string()
+  .max(256)
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is no header name');
+
+const whole = (least: number, most: number) => z.number().int().min(least).max(most);
+const port = whole(1, 65_535);
+const portName = label(63);
+const portRef = z.union([port, portName]);
+const seconds = whole(0, WANTED_SECONDS_MAX);
+const bytes = whole(0, Number.MAX_SAFE_INTEGER);
+const userId = whole(0, 4_294_967_294);
+const protocol = z.enum(['TCP', 'UDP']);
+const many = <T extends z.ZodType>(item: T, most = WANTED_ITEMS_MAX) => z.array(item).max(most);
+const map = <T extends z.ZodType>(key: z.ZodType<string, string>, value: T) =>
+  z.record(key, value).refine((entries) => Object.keys(entries).length <= WANTED_ENTRIES_MAX, 'has too many entries');
+
+const probe = z.strictObject({
+  action: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('exec'), command: many(text, WANTED_COMMAND_WORDS_MAX).min(1) }),
+    z.strictObject({
+      kind: z.literal('http'),
+      port,
+      path: line,
+      scheme: z.enum(['HTTP', 'HTTPS']),
+      headers: many(z.strictObject({ name: headerName, value: line }), 64),
+    }),
+    z.strictObject({ kind: z.literal('tcp'), port }),
+  ]),
+  initialDelaySeconds: seconds,
+  periodSeconds: whole(1, WANTED_SECONDS_MAX),
+  timeoutSeconds: whole(1, WANTED_SECONDS_MAX),
+  successThreshold: whole(1, 10_000),
+  failureThreshold: whole(1, 10_000),
+});
+
+const container = z.strictObject({
+  name,
+  image,
+  command: many(text, WANTED_COMMAND_WORDS_MAX).nullable(),
+  args: many(text, WANTED_COMMAND_WORDS_MAX).nullable(),
+  workingDir: absolutePath.nullable(),
+  env: many(
+    z.strictObject({
+      name: variable,
+      source: z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('value'), value: text }),
+        // Empty: an optional source that is not there.
+        z.strictObject({ kind: z.literal('content'), content: z.union([hash, z.literal('')]), key: dataKey }),
+        z.strictObject({ kind: z.literal('field'), path: line.max(400) }),
+      ]),
+    }),
+  ),
+  ports: many(z.strictObject({ name: portName.nullable(), port, protocol }), 256),
+  resources: z.strictObject({
+    cpuLimitMillis: bytes.nullable(),
+    cpuRequestMillis: bytes.nullable(),
+    memoryLimitBytes: bytes.nullable(),
+    memoryRequestBytes: bytes.nullable(),
+  }),
+  mounts: many(z.strictObject({ volume: name, path: absolutePath, readOnly: z.boolean() }), 256),
+  startupProbe: probe.nullable(),
+  readinessProbe: probe.nullable(),
+  livenessProbe: probe.nullable(),
+  security: z.strictObject({
+    runAsUser: userId.nullable(),
+    runAsGroup: userId.nullable(),
+    runAsNonRoot: z.boolean(),
+    readOnlyRootFilesystem: z.boolean(),
+    allowPrivilegeEscalation: z.boolean(),
+    capabilitiesAdd: many(capability, 64),
+    capabilitiesDrop: many(capability, 64),
+  }),
+});
+
+const volume = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('content'),
+    name,
+    content: hash,
+    files: many(z.strictObject({ key: dataKey, path: innerPath, mode: whole(0, 0o777) })),
+  }),
+  z.strictObject({ kind: z.literal('scratch'), name }),
+  z.strictObject({ kind: z.literal('claim'), name, claim: name, readOnly: z.boolean() }),
+]);
+
+const pod = z.strictObject({
+  labels: map(qualified, labelValue),
+  annotations: map(qualified, text),
+  initContainers: many(container, WANTED_CONTAINERS_MAX),
+  containers: many(container, WANTED_CONTAINERS_MAX).min(1),
+  volumes: many(volume, 256),
+  terminationGraceSeconds: seconds,
+});
+
+/** A spec is known by its hash everywhere, so the hash must be its own: verdicts are given for it. */
+const spec = z
+  .strictObject({ specHash: hash, pod })
+  .refine((one) => hashPodSpec(one.pod) === one.specHash, 'its hash is another');
+const allowance = z.union([
+  whole(0, WANTED_REPLICAS_MAX),
+  z.custom<`${number}%`>((value) => typeof value === 'string' && /^\d{1,3}%$/.test(value), 'is no percentage'),
+]);
+
+const workload = z
+  .strictObject({
+    key: z.strictObject({ project, environment, name }),
+    specHash: hash,
+    pod,
+    generation: whole(0, Number.MAX_SAFE_INTEGER),
+    replicas: whole(0, WANTED_REPLICAS_MAX),
+    minReadySeconds: seconds,
+    strategy: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('recreate') }),
+      z.strictObject({ kind: z.literal('rolling'), maxSurge: allowance, maxUnavailable: allowance }),
+    ]),
+    progressDeadlineSeconds: seconds,
+    previous: spec.nullable(),
+  })
+  .refine((one) => hashPodSpec(one.pod) === one.specHash, 'its hash is another');
+
+const wantedState = z.strictObject({
+  revision: whole(0, Number.MAX_SAFE_INTEGER),
+  workloads: many(workload).refine(areDistinct, 'two workloads have the same name'),
+  services: many(
+    z.strictObject({
+      project,
+      environment,
+      name,
+      selector: map(qualified, labelValue),
+      ports: many(z.strictObject({ name: portName.nullable(), port, targetPort: portRef, protocol }), 256),
+    }),
+  ),
+  routes: many(
+    z.strictObject({
+      project,
+      environment,
+      ingress: name,
+      host: z
+        .string()
+        .max(253)
+        .regex(/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/, 'is no host name')
+        .nullable(),
+      path: absolutePath,
+      pathType: z.enum(['Prefix', 'Exact']),
+      service: name,
+      servicePort: portRef,
+    }),
+  ),
+  volumes: many(
+    z.strictObject({
+      project,
+      environment,
+      claim: name,
+      accessModes: many(z.enum(['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod']), 4),
+      requestedBytes: bytes,
+    }),
+  ),
+  contents: z
+    .record(hash, z.strictObject({ kind: z.enum(['config', 'secret']), name, data: map(dataKey, z.base64()) }))
+    .refine((entries) => Object.keys(entries).length <= WANTED_CONTENTS_MAX, 'has too many entries'),
+});
+
+function areDistinct(workloads: readonly { key: { project: string; environment: string; name: string } }[]): boolean {
+  const names = workloads.map(({ key }) => `${key.project}/${key.environment}/${key.name}`);
+  return new Set(names).size === names.length;
+}
+
+/**
+ * Reads what a host is asked to run, as whoever signed it may have been somebody else or wrong: names become paths,
+ * labels and configuration here, with root's rights. Nothing unknown passes.
+ * @throws Fault deploy.wanted-unreadable
+ */
+export function parseWantedState(value: unknown): WantedState {
+  const parsed = wantedState.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const reason = issue === undefined ? 'it has another shape' : `${issue.path.join('.')}: ${issue.message}`;
+  throw engineFault('deploy.wanted-unreadable', { reason: reason.slice(0, 500) }, { cause: parsed.error });
+}
