@@ -18,7 +18,7 @@ import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.t
 import { Builder, builderKey } from './agent/builder.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
-import { requireAllowed } from './agent/host-limits.ts';
+import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
 import { hostIdentity } from './agent/join.ts';
 import { killInContainer } from './agent/kill.ts';
@@ -311,16 +311,26 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       case 'kill':
         return killInContainer(task, instance);
       case 'exec': {
+        requireOwn(task.containerId);
         const stream = await link.openSession(task.session);
         await runExecSession(stream, engine, task, log);
         return null;
       }
       case 'logs': {
+        requireOwn(task.containerId);
         const stream = await link.openSession(task.session);
         await runLogSession(stream, engine, task);
         return null;
       }
     }
+  }
+
+  /** Control may ask for sessions with this instance's containers, not with whatever else runs on the host. */
+  function requireOwn(containerId: string): void {
+    const own = [...statuses.values()].some(({ replicas }) =>
+      replicas.some(({ containers }) => containers.some(({ id }) => id === containerId)),
+    );
+    if (!own) throw hostLimitFault('agent.foreign-container', { container: containerId.slice(0, 12) });
   }
 
   /** Control may come up after the agent: waits for it, and says so once. */

@@ -16,6 +16,19 @@ export const hostLimitFault = defineFaults({
       remedy: 'en el host, como root: poner "{task}": true en {path}',
     },
   },
+  'agent.foreign-container': {
+    kind: 'forbidden',
+    en: {
+      what: 'the container {container} is left alone',
+      why: 'it is none of those that this instance runs on this host',
+      remedy: 'darsena ps',
+    },
+    es: {
+      what: 'el contenedor {container} no se toca',
+      why: 'no es ninguno de los que esta instancia ejecuta en este host',
+      remedy: 'darsena ps',
+    },
+  },
   'agent.host-limits-broken': {
     kind: 'refused',
     en: {

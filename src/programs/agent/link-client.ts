@@ -4,7 +4,8 @@ import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type Clock, type Log, systemClock } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
-import { LINK_PROTOCOL, SESSION_PROTOCOL, type ToAgent, type ToControl } from '../link/protocol.ts';
+import { LINK_PROTOCOL, SESSION_PROTOCOL, serializeFault, type ToAgent, type ToControl } from '../link/protocol.ts';
+import { readToAgent, UnreadableMessage } from '../link/reader.ts';
 
 const RETRY_FIRST_MS = 200;
 const RETRY_LAST_MS = 5_000;
@@ -100,14 +101,32 @@ export class ControlLink {
     this.#channel?.close();
   }
 
+  /** Null for what is no message of ours: it is answered where somebody waits, and nothing of it is done. */
+  #read(value: unknown): ToAgent | null {
+    try {
+      return readToAgent(value);
+    } catch (error) {
+      if (!(error instanceof UnreadableMessage)) throw error;
+      const { type, id, message } = error;
+      this.#log.error({ type, reason: message }, 'control sent something that cannot be read');
+      if (type === 'wanted') this.send({ type: 'wanted-refused', why: { en: message, es: message } });
+      else if (type === 'task' && id !== null) {
+        this.send({ type: 'task-failed', id, fault: serializeFault(error, 'agent.task-unreadable') });
+      }
+      return null;
+    }
+  }
+
   async #connectOnce(opened: () => void): Promise<void> {
     const stream = await upgrade(this.#address, '/agent/v1/link', LINK_PROTOCOL);
     let lastHeard = this.#clock.monotonicMs();
     const watchdog = setInterval(() => {
       if (this.#clock.monotonicMs() - lastHeard > SILENCE_MS) stream.destroy(new Error('control is silent'));
     }, SILENCE_MS / 4);
-    const channel = openLineChannel<ToAgent, ToControl>(stream, (message) => {
+    const channel = openLineChannel<ToControl>(stream, (value) => {
       lastHeard = this.#clock.monotonicMs();
+      const message = this.#read(value);
+      if (message === null) return;
       if (message.type === 'ping') channel.send({ type: 'pong' });
       else this.#onMessage(message);
     });

@@ -1,11 +1,12 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import type { Alert } from '../../detect/index.ts';
-import type { Log, Text } from '../../system/index.ts';
+import type { Log } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
 import type { SensorState } from '../link/protocol.ts';
 import { alertSocketOf, monotonicNs } from '../link/stations.ts';
+import { type FromSensor, readFromSensor } from './sensor-reader.ts';
+import type { SpooledAlert } from './spool.ts';
 
 /** A container as the sensor needs to know it, to say in an alert what it was. */
 export interface SensorContainer {
@@ -21,15 +22,6 @@ export interface SensorContainer {
   readonly digest: string | null;
 }
 
-type FromSensor =
-  | {
-      readonly type: 'ready';
-      readonly coverage: { programs: string[]; missing: { what: string; why: Text | string }[] };
-    }
-  | { readonly type: 'alert'; readonly alert: Alert; readonly stations: readonly number[] }
-  | { readonly type: 'stats'; readonly events: number; readonly lost: Record<string, number>; readonly lagMs?: number }
-  | { readonly type: 'gap'; readonly from: string; readonly to: string };
-
 const ABSENT: SensorState = {
   state: 'absent',
   detail: null,
@@ -44,7 +36,7 @@ export class SensorServer {
   readonly #log: Log;
   readonly #server: Server;
   readonly #alertServer: Server;
-  readonly #onAlert: (alert: Alert, stations: readonly number[]) => void;
+  readonly #onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
   readonly #onState: (state: SensorState) => void;
   readonly #onBlind: (from: string, to: string) => void;
   #lostAt: string | null = null;
@@ -55,7 +47,7 @@ export class SensorServer {
 
   private constructor(options: {
     readonly log: Log;
-    readonly onAlert: (alert: Alert, stations: readonly number[]) => void;
+    readonly onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
     readonly onState: (state: SensorState) => void;
     /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
     readonly onBlind: (from: string, to: string) => void;
@@ -73,7 +65,7 @@ export class SensorServer {
     path: string,
     options: {
       readonly log: Log;
-      readonly onAlert: (alert: Alert, stations: readonly number[]) => void;
+      readonly onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
       readonly onState: (state: SensorState) => void;
       /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
       readonly onBlind: (from: string, to: string) => void;
@@ -105,7 +97,7 @@ export class SensorServer {
 
   #accept(socket: Socket): void {
     this.#channel?.close();
-    const channel = openLineChannel<FromSensor, object>(socket, (message) => this.#hear(message));
+    const channel = openLineChannel<object>(socket, (value) => this.#take(value));
     this.#channel = channel;
     channel.send({ type: 'containers', containers: this.#containers });
     void channel.closed.then((error) => {
@@ -126,8 +118,9 @@ export class SensorServer {
   /** Alerts straight from the thread that reads the kernel. What is lost here comes again over the other socket. */
   #acceptAlerts(socket: Socket): void {
     this.#alertLane?.close();
-    const lane = openLineChannel<FromSensor, never>(socket, (message) => {
-      if (message.type === 'alert') this.#hear(message);
+    const lane = openLineChannel<never>(socket, (value) => {
+      const message = readFromSensor(value);
+      if (message?.type === 'alert') this.#hear(message);
     });
     this.#alertLane = lane;
     void lane.closed.then((error) => {
@@ -135,6 +128,12 @@ export class SensorServer {
       // A line that is none may have hidden alerts: whoever connects anew says again what was not taken.
       if (error !== null) this.#channel?.close();
     });
+  }
+
+  #take(value: unknown): void {
+    const message = readFromSensor(value);
+    if (message === null) this.#log.warn({}, 'the sensor sent something that cannot be read');
+    else this.#hear(message);
   }
 
   #hear(message: FromSensor): void {
@@ -151,6 +150,8 @@ export class SensorServer {
       }
       case 'alert':
         this.#onAlert(message.alert, [...message.stations, monotonicNs()]);
+        return;
+      case 'rules':
         return;
       case 'stats':
         this.#setState({ events: message.events, lost: message.lost }, false);

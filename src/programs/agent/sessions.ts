@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { ContainerEngine, ExecSession } from '../../deploy/engines/local/index.ts';
 import type { Log } from '../../system/index.ts';
 import { serializeFault } from '../link/protocol.ts';
+import { readTerminalSize } from '../link/reader.ts';
 import { createFrameReader, encodeFrame, FRAME } from '../link/session.ts';
 import { hangUp } from './kill.ts';
 
@@ -32,7 +33,7 @@ export async function runExecSession(
       if (kind === FRAME.stdin) session.stream.write(payload);
       else if (kind === FRAME.stdinEnd) session.stream.end();
       else if (kind === FRAME.resize) {
-        const { columns, rows } = JSON.parse(payload.toString('utf8')) as { columns: number; rows: number };
+        const { columns, rows } = readTerminalSize(JSON.parse(payload.toString('utf8')));
         session.resize(columns, rows).catch((error: unknown) => log.warn({ err: error }, 'resizing a terminal failed'));
       }
     });

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { Alert } from '../../detect/index.ts';
 import { type Log, writeFileAtomic } from '../../system/index.ts';
 
+/** What the agent needs to know of an alert: its name. */
+export type SpooledAlert = Pick<Alert, 'id'>;
+
 /** Alerts kept for control while it is away; above it the newest are refused and counted, never lost in silence. */
 const ALERTS_MAX = 50_000;
 /** An alert is on its way this long before it is worth a file: control usually answers within a millisecond or two. */
@@ -16,12 +19,12 @@ const RESEND_MS = 5_000;
 export class AlertSpool {
   readonly #folder: string;
   readonly #log: Log;
-  readonly #waiting = new Map<string, { alert: Alert; onDisk: boolean; timer: NodeJS.Timeout | undefined }>();
-  readonly #send: (alert: Alert, stations: readonly number[]) => void;
+  readonly #waiting = new Map<string, { alert: SpooledAlert; onDisk: boolean; timer: NodeJS.Timeout | undefined }>();
+  readonly #send: (alert: SpooledAlert, stations: readonly number[]) => void;
   readonly #resender: NodeJS.Timeout;
   refused = 0;
 
-  private constructor(folder: string, log: Log, send: (alert: Alert, stations: readonly number[]) => void) {
+  private constructor(folder: string, log: Log, send: (alert: SpooledAlert, stations: readonly number[]) => void) {
     this.#folder = folder;
     this.#log = log;
     this.#send = send;
@@ -31,19 +34,19 @@ export class AlertSpool {
 
   static async open(
     folder: string,
-    options: { readonly log: Log; readonly send: (alert: Alert, stations: readonly number[]) => void },
+    options: { readonly log: Log; readonly send: (alert: SpooledAlert, stations: readonly number[]) => void },
   ): Promise<AlertSpool> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const spool = new AlertSpool(folder, options.log, options.send);
     for (const name of (await readdir(folder)).filter((one) => one.endsWith('.json')).sort()) {
-      const alert = JSON.parse(await readFile(join(folder, name), 'utf8')) as Alert;
+      const alert = JSON.parse(await readFile(join(folder, name), 'utf8')) as SpooledAlert;
       spool.#waiting.set(alert.id, { alert, onDisk: true, timer: undefined });
     }
     return spool;
   }
 
   /** @param stations see link/stations.ts; only the first sending tells them, a later one says nothing of the way */
-  add(alert: Alert, stations: readonly number[]): void {
+  add(alert: SpooledAlert, stations: readonly number[]): void {
     if (this.#waiting.size >= ALERTS_MAX) {
       this.refused += 1;
       this.#log.error({ refused: this.refused }, 'the alert spool is full; an alert was not kept');

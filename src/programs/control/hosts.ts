@@ -14,6 +14,7 @@ import {
   type ToAgent,
   type ToControl,
 } from '../link/protocol.ts';
+import { readToControl, UnreadableMessage } from '../link/reader.ts';
 import { monotonicNs } from '../link/stations.ts';
 import { isOnHost } from './detection-path.ts';
 
@@ -42,6 +43,19 @@ export const hostFault = defineFaults({
       what: 'el host {host} se desconectó',
       why: 'su agente se detuvo mientras trabajaba',
       remedy: 'ejecutar de nuevo la misma orden',
+    },
+  },
+  'host.unreadable': {
+    kind: 'unavailable',
+    en: {
+      what: 'the answer of the host {host} cannot be read',
+      why: '{reason}',
+      remedy: 'see what it runs: darsena logs agent',
+    },
+    es: {
+      what: 'la respuesta del host {host} no se puede leer',
+      why: '{reason}',
+      remedy: 'ver qué ejecuta: darsena logs agent',
     },
   },
   'host.session-unanswered': {
@@ -116,7 +130,7 @@ export class Hosts {
   accept(host: string, stream: Duplex): void {
     this.#links.get(host)?.channel.close();
     const link: Link = {
-      channel: openLineChannel<ToControl, ToAgent>(stream, (message) => this.#hear(host, link, message)),
+      channel: openLineChannel<ToAgent>(stream, (value) => this.#take(host, link, value)),
       lastHeardMs: this.#clock.monotonicMs(),
       alerts: Promise.resolve(),
     };
@@ -217,6 +231,20 @@ export class Hosts {
     for (const link of this.#links.values()) link.channel.close();
   }
 
+  /** What cannot be read is not done; whoever waits for a task that ended so learns that. */
+  #take(host: string, link: Link, value: unknown): void {
+    try {
+      this.#hear(host, link, readToControl(value));
+    } catch (error) {
+      if (!(error instanceof UnreadableMessage)) throw error;
+      const { type, id, message } = error;
+      this.#log.error({ host, type, reason: message }, 'a host sent something that cannot be read');
+      if (id !== null && (type === 'task-done' || type === 'task-failed')) {
+        this.#tasks.get(id)?.reject(hostFault('host.unreadable', { host, reason: message }));
+      }
+    }
+  }
+
   #hear(host: string, link: Link, message: ToControl): void {
     link.lastHeardMs = this.#clock.monotonicMs();
     switch (message.type) {
@@ -239,7 +267,8 @@ export class Hosts {
           alert = readAlert(told);
         } catch (error) {
           this.#log.error({ err: error, host }, 'an alert of a host cannot be read');
-          link.channel.send({ type: 'alert-refused', id: told.id });
+          const id = claimedId(told);
+          if (id !== null) link.channel.send({ type: 'alert-refused', id });
           return;
         }
         const times = isOnHost(stations) ? [alert.kernelTimeNs, ...stations, monotonicNs()] : [];
@@ -315,4 +344,8 @@ export class Hosts {
       }
     }
   }
+}
+
+function claimedId(alert: unknown): string | null {
+  return typeof alert === 'object' && alert !== null && 'id' in alert && typeof alert.id === 'string' ? alert.id : null;
 }

@@ -11,9 +11,10 @@ export interface LineChannel<Out> {
 
 /**
  * JSON lines over a stream. `onMessage` gets each parsed value in order; one that is not JSON, or too long, closes the
- * channel: after it nothing on the stream can be trusted to start where it seems to.
+ * channel: after it nothing on the stream can be trusted to start where it seems to. So does one that `onMessage` throws
+ * for.
  */
-export function openLineChannel<In, Out>(stream: Duplex, onMessage: (message: In) => void): LineChannel<Out> {
+export function openLineChannel<Out>(stream: Duplex, onMessage: (message: unknown) => void): LineChannel<Out> {
   let parts: Buffer[] = [];
   let pendingBytes = 0;
   let failure: Error | null = null;
@@ -30,14 +31,19 @@ export function openLineChannel<In, Out>(stream: Duplex, onMessage: (message: In
       pendingBytes = 0;
       start = end + 1;
       if (line.length === 0) continue;
-      let message: In;
+      let message: unknown;
       try {
-        message = JSON.parse(line.toString('utf8')) as In;
+        message = JSON.parse(line.toString('utf8'));
       } catch (error) {
         fail(new Error('the other side sent a line that is not JSON', { cause: error }));
         return;
       }
-      onMessage(message);
+      try {
+        onMessage(message);
+      } catch (error) {
+        fail(new Error('a message of the other side could not be taken', { cause: error }));
+        return;
+      }
     }
     if (start < chunk.length) {
       parts.push(chunk.subarray(start));

@@ -1,6 +1,5 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
-import type { Alert } from '../../detect/index.ts';
 import type { IssuedCertificate } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
@@ -121,7 +120,8 @@ export type ToControl =
       readonly workloads: readonly WorkloadStatus[];
       readonly whole: boolean;
     }
-  | { readonly type: 'alert'; readonly alert: Alert; readonly stations: readonly number[] }
+  /** `stations` are for figures, see stations.ts. Both are unread when they come. */
+  | { readonly type: 'alert'; readonly alert: unknown; readonly stations?: unknown }
   | {
       readonly type: 'fact';
       readonly kind: string;

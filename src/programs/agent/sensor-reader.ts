@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import type { Alert } from '../../detect/index.ts';
+import type { Text } from '../../system/index.ts';
+
+const TEXT_MAX = 65_536;
+const text = z.string().max(TEXT_MAX);
+const words = z.union([text, z.strictObject({ en: text, es: text })]);
+const counts = z.record(z.string().max(200), z.number().int().min(0));
+const time = z.iso.datetime();
+
+/** What the sensor says. It has fewer rights than the agent, so what it sends is read as a stranger's; fields more are left out. */
+const fromSensor = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('ready'),
+    coverage: z.object({
+      programs: z.array(z.string().max(200)).max(1_000),
+      missing: z.array(z.object({ what: text, why: words })).max(1_000),
+    }),
+  }),
+  z.object({ type: z.literal('rules') }),
+  z.object({ type: z.literal('stats'), events: z.number().int().min(0), lost: counts }),
+  z.object({ type: z.literal('gap'), from: time, to: time }),
+]);
+
+export type FromSensor =
+  | {
+      readonly type: 'ready';
+      readonly coverage: { programs: string[]; missing: { what: string; why: Text | string }[] };
+    }
+  /** Its inside is read by control, which stores it; here it needs an id, to be kept and sent under. */
+  | { readonly type: 'alert'; readonly alert: Pick<Alert, 'id'>; readonly stations: readonly number[] }
+  | { readonly type: 'rules' }
+  | { readonly type: 'stats'; readonly events: number; readonly lost: Record<string, number> }
+  | { readonly type: 'gap'; readonly from: string; readonly to: string };
+
+/** The id becomes the name of a file in the spool. */
+const ALERT_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Null for what is no message of a sensor. */
+export function readFromSensor(value: unknown): FromSensor | null {
+  return readAlert(value) ?? fromSensor.safeParse(value).data ?? null;
+}
+
+/** By hand: an alert is in a hurry. */
+function readAlert(value: unknown): Extract<FromSensor, { type: 'alert' }> | null {
+  if (typeof value !== 'object' || value === null || !('type' in value) || value.type !== 'alert') return null;
+  const { alert, stations } = value as { alert?: unknown; stations?: unknown };
+  if (typeof alert !== 'object' || alert === null || !('id' in alert)) return null;
+  if (typeof alert.id !== 'string' || !ALERT_ID.test(alert.id)) return null;
+  const times = Array.isArray(stations) && stations.length <= 8 && stations.every((one) => Number.isFinite(one));
+  return { type: 'alert', alert: alert as Pick<Alert, 'id'>, stations: times ? stations : [] };
+}

@@ -1,0 +1,290 @@
+import { z } from 'zod';
+import type { ToAgent, ToControl } from './protocol.ts';
+
+/**
+ * What comes over the link, read strictly at both ends: neither side believes that the other is still itself. Bounds are
+ * those of honest use with room to spare; the line as a whole is bounded where it is read (lines.ts).
+ */
+
+const TEXT_MAX = 65_536;
+const LIST_MAX = 10_000;
+
+const text = z.string().max(TEXT_MAX);
+const words = z.strictObject({ en: text, es: text });
+const id = z.uuid();
+const time = z.iso.datetime();
+const label = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const containerId = z.string().regex(/^[0-9a-f]{64}$/);
+const session = z.string().regex(/^[0-9a-f]{48}$/);
+const pid = z.number().int().min(0).max(0x7fff_ffff);
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const token = z
+  .string()
+  .max(16_384)
+  .regex(/^[\x21-\x7e]*$/);
+const list = <T extends z.ZodType>(item: T, most = LIST_MAX) => z.array(item).max(most);
+/** Anything that came out of JSON; who takes it reads it. Walking it here would let its depth decide how deep the stack gets. */
+const json = z.unknown();
+
+const signedRecord = z.strictObject({
+  payloadType: z.string().max(200),
+  payload: z.string().max(64 * 1024 * 1024),
+  signatures: list(z.strictObject({ keyid: z.string().max(500), sig: z.string().max(10_000) }), 16),
+});
+
+const size = z.strictObject({
+  columns: z.number().int().min(1).max(10_000),
+  rows: z.number().int().min(1).max(10_000),
+});
+
+const task = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('build'),
+    repository: z
+      .string()
+      .max(255)
+      .regex(/^[a-z0-9]+(?:[._/-][a-z0-9]+)*$/),
+    tags: list(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), 100),
+    containerfile: z.string().max(4096).nullable(),
+    args: z.record(z.string().max(200), text),
+    commit: z
+      .strictObject({
+        id: z.string().max(200),
+        time: text,
+        repository: z.string().max(4096).nullable(),
+        dirty: z.boolean(),
+      })
+      .nullable(),
+    // Becomes a part of an address.
+    sourceId: z.string().regex(/^[A-Za-z0-9-]{1,100}$/),
+    registryToken: token,
+  }),
+  z.strictObject({
+    kind: z.literal('base'),
+    release: z.string().max(100),
+    include: list(z.string().max(200), 1_000),
+    name: z.string().max(200).nullable(),
+    registryToken: token,
+  }),
+  z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
+  z.strictObject({
+    kind: z.literal('exec'),
+    session,
+    containerId,
+    command: list(text, 4_096).min(1),
+    tty: z.boolean(),
+    size: size.nullable(),
+  }),
+  z.strictObject({ kind: z.literal('logs'), session, containerId, follow: z.boolean(), tail: count.nullable() }),
+]);
+
+const toAgent = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('welcome'), host: z.string().max(253), registryToken: token }),
+  z.strictObject({
+    type: z.literal('wanted'),
+    record: signedRecord,
+    verdicts: list(signedRecord),
+    signatures: z.record(z.string().max(512), z.unknown()),
+    trust: signedRecord,
+  }),
+  z.strictObject({
+    type: z.literal('edge-certificate'),
+    certificate: z.strictObject({ certificatePem: text, privateKeyPem: text }),
+  }),
+  z.strictObject({ type: z.literal('registry-token'), token }),
+  z.strictObject({ type: z.literal('task'), id, task }),
+  z.strictObject({ type: z.literal('cancel'), id }),
+  z.strictObject({ type: z.literal('alert-stored'), id }),
+  z.strictObject({ type: z.literal('alert-refused'), id }),
+  z.strictObject({ type: z.literal('ping') }),
+]);
+
+const workloadStatus = z.strictObject({
+  key: z.strictObject({ project: label(40), environment: label(20), name: label(63) }),
+  specHash: digest,
+  generation: count,
+  phase: z.enum(['progressing', 'available', 'degraded', 'refused', 'rolled-back', 'stopped']),
+  wanted: count,
+  ready: count,
+  updated: count,
+  conditions: list(
+    z.strictObject({
+      type: z.enum([
+        'refused',
+        'start-failed',
+        'crash-loop',
+        'deadline-exceeded',
+        'rolled-back',
+        'not-enforced',
+        'engine-away',
+      ]),
+      since: time,
+      text: words,
+    }),
+    20,
+  ),
+  replicas: list(
+    z.strictObject({
+      name: z.string().max(300),
+      podId: z.string().max(64),
+      specHash: z.string().max(71),
+      phase: z.enum(['starting', 'running', 'waiting', 'paused', 'stopping', 'broken']),
+      ready: z.boolean(),
+      restarts: count,
+      startedAt: time.nullable(),
+      lastExit: z.strictObject({ code: z.number().int(), at: time }).nullable(),
+      containers: list(
+        z.strictObject({
+          name: z.string().max(300),
+          id: z.string().max(64),
+          image: z.string().max(1_000),
+          digest: digest.nullable(),
+          state: z.enum(['created', 'running', 'paused', 'exited', 'unknown']),
+          pid: pid.nullable(),
+          attempt: count,
+        }),
+        200,
+      ),
+    }),
+  ),
+});
+
+const step = z.number().int().min(0).max(1_000_000);
+const stepOperation = z.discriminatedUnion('op', [
+  z.strictObject({ op: z.literal('step'), step, parent: step, title: words }),
+  z.strictObject({
+    op: z.literal('update'),
+    step,
+    update: z.strictObject({
+      done: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+      total: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+      unit: z.enum(['bytes', 'layers', 'items']).optional(),
+      detail: words.optional(),
+    }),
+  }),
+  z.strictObject({ op: z.literal('note'), step, text: words }),
+  z.strictObject({ op: z.literal('done'), step, detail: words.nullable() }),
+  z.strictObject({ op: z.literal('fail'), step, detail: words }),
+]);
+
+const faultText = z.strictObject({ what: text, why: text.optional(), remedy: text.optional() });
+const part = z.strictObject({ state: z.enum(['ok', 'down']), detail: words.nullable() });
+
+const toControl = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('host'),
+    facts: z.strictObject({
+      name: z.string().max(253),
+      mode: z.enum(['root', 'rootless']),
+      kernel: z.strictObject({ release: z.string().max(200), version: z.string().max(500) }),
+      engine: z.strictObject({
+        name: z.string().max(100),
+        version: z.string().max(100),
+        runtime: z.string().max(100),
+        rootless: z.boolean(),
+      }),
+      cgroup: z.enum(['v1', 'v2', 'hybrid']),
+      adaptations: list(z.strictObject({ code: z.string().max(100), text: words }), 100),
+      builderKey: z.string().max(10_000),
+    }),
+  }),
+  z.strictObject({
+    type: z.literal('sensor'),
+    sensor: z.strictObject({
+      state: z.enum(['ok', 'absent', 'down']),
+      detail: words.nullable(),
+      coverage: z.strictObject({
+        programs: list(z.string().max(200), 1_000),
+        missing: list(z.strictObject({ what: text, why: words }), 1_000),
+      }),
+      lost: z.record(z.string().max(100), count),
+      events: count,
+      since: time,
+    }),
+  }),
+  part.extend({ type: z.literal('engine') }),
+  part.extend({ type: z.literal('edge') }),
+  z.strictObject({ type: z.literal('status'), revision: count, workloads: list(workloadStatus), whole: z.boolean() }),
+  z.strictObject({
+    type: z.literal('fact'),
+    // A host speaks of itself: what it built, signed or judged is said by control, which checks it.
+    kind: z.enum(['sensor.blind', 'trust.policy-refused']),
+    subject: z.string().max(253),
+    project: z.null(),
+    digest: z.null(),
+    body: json,
+  }),
+  z.strictObject({ type: z.literal('task-step'), id, step: stepOperation }),
+  z.strictObject({ type: z.literal('task-done'), id, value: json }),
+  z.strictObject({
+    type: z.literal('task-failed'),
+    id,
+    fault: z.strictObject({
+      code: z.string().regex(/^[a-z0-9.-]{1,100}$/),
+      kind: z.enum([
+        'invalid',
+        'unauthenticated',
+        'forbidden',
+        'not-found',
+        'conflict',
+        'refused',
+        'needs',
+        'exhausted',
+        'unavailable',
+        'internal',
+      ]),
+      params: z.record(z.string().max(200), z.union([text, z.number()])),
+      details: json,
+      en: faultText,
+      es: faultText,
+    }),
+  }),
+  z.strictObject({ type: z.literal('wanted-refused'), why: words }),
+  z.strictObject({ type: z.literal('pong') }),
+]);
+
+/** A message that is none of the protocol's. `type` and `id` are what it claims, for an answer; each may be missing. */
+export class UnreadableMessage extends Error {
+  readonly type: string | null;
+  readonly id: string | null;
+
+  constructor(value: unknown, error: z.ZodError) {
+    const [issue] = error.issues;
+    super(issue === undefined ? 'it has another shape' : `${issue.path.join('.')}: ${issue.message}`.slice(0, 500));
+    const claimed = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    const { type, id } = claimed;
+    this.type = typeof type === 'string' ? type.slice(0, 100) : null;
+    this.id = typeof id === 'string' ? id.slice(0, 100) : null;
+  }
+}
+
+/** A new size of the terminal at the other end of a session. @throws UnreadableMessage */
+export function readTerminalSize(value: unknown): z.infer<typeof size> {
+  const parsed = size.safeParse(value);
+  if (!parsed.success) throw new UnreadableMessage(value, parsed.error);
+  return parsed.data;
+}
+
+/** What the agent takes from control. @throws UnreadableMessage */
+export function readToAgent(value: unknown): ToAgent {
+  const parsed = toAgent.safeParse(value);
+  if (!parsed.success) throw new UnreadableMessage(value, parsed.error);
+  return parsed.data as ToAgent;
+}
+
+/** What control takes from an agent. An alert is in a hurry, and read by the room that stores it. @throws UnreadableMessage */
+export function readToControl(value: unknown): ToControl {
+  if (isAlert(value)) return value;
+  const parsed = toControl.safeParse(value);
+  if (!parsed.success) throw new UnreadableMessage(value, parsed.error);
+  return parsed.data as ToControl;
+}
+
+function isAlert(value: unknown): value is Extract<ToControl, { type: 'alert' }> {
+  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'alert' && 'alert' in value;
+}
