@@ -202,6 +202,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'pulls over time (`?repository=`, `?digest=`, `?by=hour|day`, `?count=`), who pulled and what, most first',
     es: 'descargas a lo largo del tiempo (`?repository=`, `?digest=`, `?by=hour|day`, `?count=`), quién descargó y qué, de más a menos',
   },
+  'GET /api/v1/projects/:project/grace': {
+    en: 'images that run and were refused since: in which environment, until when, why',
+    es: 'imágenes que se ejecutan y fueron rechazadas después: en qué entorno, hasta cuándo, por qué',
+  },
   'GET /api/v1/projects/:project/retention': {
     en: 'what the retention of the project would remove now, and why; changes nothing',
     es: 'qué eliminaría ahora la retención del proyecto y por qué; no cambia nada',

@@ -5,7 +5,7 @@ import type { SignedRecord, SigningKey } from '../trust/index.ts';
 import type { Admission, Door, EnvironmentClass } from './admission.ts';
 import { admitFault } from './errors.ts';
 import type { Exception } from './exception.ts';
-import { judge } from './judge.ts';
+import { judge, withGrace } from './judge.ts';
 import { EXCEPTION_DAYS_MAX } from './limits.ts';
 import type { Policy } from './policy.ts';
 import {
@@ -96,6 +96,33 @@ export class Admit {
     });
     journal.committed();
     return verdicts;
+  }
+
+  /** Keeps a refusal as a warning with a deadline, for an image that ran before it was refused; see `withGrace`. */
+  async grant(verdict: Verdict, until: string, subject: string): Promise<Verdict> {
+    const { db, journal, clock } = this.#options;
+    const granted = withGrace(verdict, { id: newId(clock), at: clock.now().toISOString(), until });
+    await db.transaction().execute(async (tx) => {
+      await insertVerdict(tx, granted);
+      await journal.record<AdmitTables>(tx, {
+        kind: 'workload.judged',
+        project: granted.project,
+        actor: 'platform',
+        subject,
+        digest: granted.digest,
+        body: {
+          verdict: granted.id,
+          door: granted.door,
+          decision: granted.decision,
+          environment: granted.environment,
+          policy: { ...granted.policy },
+          rules: [...new Set(granted.reasons.map((reason) => reason.rule))],
+          grace: until,
+        },
+      });
+    });
+    journal.committed();
+    return granted;
   }
 
   /** Answers without keeping anything: what a pipeline or a preview asks. */

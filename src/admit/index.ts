@@ -16,7 +16,7 @@ export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './ad
 export { admitCommands } from './commands.ts';
 export { admitFault } from './errors.ts';
 export type { Exception } from './exception.ts';
-export { judge, type Question } from './judge.ts';
+export { GRACE_EXCEPTION, judge, type Question, withGrace } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';
 export { PRESETS_FOLDER, readPolicies } from './presets.ts';

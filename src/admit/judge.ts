@@ -40,6 +40,31 @@ export function judge(question: Question): Verdict {
   };
 }
 
+/** Names the exception of a verdict that permits because of a grace. */
+export const GRACE_EXCEPTION = 'grace';
+
+/**
+ * A refusal that may be lived with until a deadline, because the image ran before it was refused: every refusing reason
+ * becomes a warning that says so, and the verdict permits nothing after the deadline.
+ */
+export function withGrace(
+  verdict: Verdict,
+  grace: { readonly id: string; readonly at: string; readonly until: string },
+): Verdict {
+  if (verdict.decision !== 'refuse') return verdict;
+  const exception = { id: GRACE_EXCEPTION, expiresAt: grace.until, reason: 'the image ran before it was refused' };
+  return {
+    ...verdict,
+    id: grace.id,
+    at: grace.at,
+    decision: 'warn',
+    reasons: verdict.reasons.map((reason) =>
+      reason.effect === 'refuse' ? { ...reason, effect: 'warn', exception } : reason,
+    ),
+    expiresAt: [grace.until, verdict.expiresAt].sort()[0] ?? grace.until,
+  };
+}
+
 function reasonsFor(question: Question): Reason[] {
   const { policy, door } = question;
   const failMode = policy.doors[door];

@@ -32,6 +32,7 @@ import {
 } from '../admit/index.ts';
 import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
+import { collectImages } from '../deploy/model.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import { signRequest } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
@@ -109,6 +110,8 @@ const HOST_TOKEN_RENEW_MS = 4 * 3_600_000;
 const PERMISSIONS_RENEW_MS = 3_600_000;
 /** Machines with containers have an address a network; the certificate stays small enough for one TLS record. */
 const OWN_ADDRESSES_MAX = 32;
+/** Deadlines of refused images are told to the minute. */
+const GRACE_CHECK_MS = 60_000;
 /** The name of the person who ran `up`: the first administrator. */
 const FIRST_ADMINISTRATOR = 'admin';
 
@@ -163,6 +166,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     admit: () => admit,
     operations,
     report: (digest) => scans.report(digest),
+    async runsIn(project, digest) {
+      const active = await deployments.activeReleases();
+      return active
+        .filter(({ release, composition, stable }) => {
+          const workloads = [...composition.workloads, ...(stable?.workloads ?? [])];
+          return release.project === project && collectImages(workloads).some((image) => image.endsWith(`@${digest}`));
+        })
+        .map(({ environment }) => environment.class);
+    },
     clock,
     log,
     judged: () => events.status(),
@@ -310,6 +322,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     urls: settings.advisoryUrls ?? [],
     // In the background, as an operation that people see: thousands of images take longer than a request.
     changed: async (_outcome, actor) => {
+      advisoriesChangedMs = clock.now().getTime();
       rejudge('advisories', actor);
       await remoteWork.knowledgeChanged();
     },
@@ -410,6 +423,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   deployments.onWanted(() => {
     tellHosts().catch((error: unknown) => log.error({ err: error }, 'telling hosts what to run failed'));
   });
+  let advisoriesChangedMs = 0;
   let joinToken = '';
   let telling: Promise<void> = Promise.resolve();
   await offerJoin();
@@ -418,6 +432,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(PERMISSIONS_RENEW_MS, () => tellHosts()),
     every(PERMISSIONS_RENEW_MS, () => intake.rejudge('regular', 'platform')),
     every(REGISTRY_WORK_CHECK_MS, () => registryWork.tick()),
+    every(GRACE_CHECK_MS, async () => {
+      if ((await registry.graces.tellOver()).length > 0) await tellHosts();
+    }),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;
@@ -450,6 +467,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await journal.close();
   await opened.close();
   process.exit(0);
+
+  function permissionParts(): Parameters<typeof wantedMessage>[0] {
+    const { graces } = registry;
+    const changed = { advisoriesChangedMs: () => advisoriesChangedMs, graces };
+    return { admit, deployments, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
+  }
 
   /** Judges images again without anybody waiting for it; hosts hear of what that changed. */
   function rejudge(why: Parameters<typeof intake.rejudge>[0], actor: string): void {
@@ -520,7 +543,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   async function greet(host: string): Promise<void> {
     hosts.send(host, { type: 'welcome', host, registryToken: await hostToken(host) });
     hosts.send(host, { type: 'edge-certificate', certificate: keys.published });
-    hosts.send(host, await wantedMessage({ admit, deployments, pipeline, signatures, trust, key: verdictKey, log }));
+    hosts.send(host, await wantedMessage(permissionParts()));
   }
 
   async function renewHostTokens(): Promise<void> {
@@ -533,7 +556,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   async function tellHosts(): Promise<void> {
     telling = telling.then(async () => {
       if (hosts.views().every((view) => view.state !== 'connected')) return;
-      hosts.broadcast(await wantedMessage({ admit, deployments, pipeline, signatures, trust, key: verdictKey, log }));
+      hosts.broadcast(await wantedMessage(permissionParts()));
     });
     await telling;
   }

@@ -7,6 +7,7 @@ import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, Referr
 import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
 import type { CheckProgress } from './ports.ts';
 import { addPullsCommand } from './pulls-commands.ts';
+import type { Grace } from './quarantine-grace.ts';
 import { addSettingsCommand } from './settings-commands.ts';
 import { addRetentionCommand } from './work-commands.ts';
 
@@ -102,6 +103,20 @@ export function registryCommands(cli: CliProgram): void {
     );
 
   addArchiveCommands(noun, cli);
+
+  noun
+    .command('grace')
+    .argument('<project>')
+    .description(
+      cli.t({
+        en: 'images that run, were refused since, and must be replaced until a date',
+        es: 'imágenes que se ejecutan, fueron rechazadas después y hay que sustituir antes de una fecha',
+      }),
+    )
+    .action(async (project: string) => {
+      const { items } = await cli.api.get<{ items: Grace[] }>(`/projects/${encodeURIComponent(project)}/grace`);
+      printGraces(cli, items);
+    });
 
   noun
     .command('delete')
@@ -294,6 +309,9 @@ function printDetail(cli: CliProgram, image: ImageDetail): void {
   fact({ en: 'tags', es: 'etiquetas' }, image.tags.join(', '));
   fact({ en: 'state', es: 'estado' }, stateOf(cli, image.quarantine));
   for (const reason of image.quarantineReasons) cli.print.result(`  ${cli.t(reason)}`);
+  for (const warning of image.quarantineWarnings) {
+    cli.print.result(`  ${cli.print.colour('warn', cli.t(warning))}`);
+  }
   fact({ en: 'pushed', es: 'subida' }, `${image.pushedAt}, ${image.pushedBy}`);
   fact({ en: 'size', es: 'tamaño' }, cli.print.bytes(image.sizeBytes));
   fact({ en: 'created', es: 'creada' }, config?.created);
@@ -333,6 +351,42 @@ function printDetail(cli: CliProgram, image: ImageDetail): void {
       flatten(image.referrers),
     );
   }
+}
+
+function printGraces(cli: CliProgram, graces: readonly Grace[]): void {
+  const day = (at: string): string => at.slice(0, 16).replace('T', ' ');
+  cli.print.table(
+    [
+      {
+        title: { en: 'image', es: 'imagen' },
+        value: (one) => (cli.output.wide ? one.digest : one.digest.slice(0, 'sha256:'.length + 12)),
+      },
+      {
+        title: { en: 'where', es: 'dónde' },
+        value: (one) => one.environment ?? cli.t({ en: 'pulls', es: 'descargas' }),
+      },
+      { title: { en: 'until (UTC)', es: 'hasta (UTC)' }, value: (one) => day(one.until) },
+      {
+        title: { en: 'state', es: 'estado' },
+        value: (one) =>
+          one.overAt === null
+            ? cli.print.colour('warn', cli.t({ en: 'in grace', es: 'en prórroga' }))
+            : cli.print.colour('bad', cli.t({ en: 'over', es: 'vencida' })),
+      },
+      {
+        title: { en: 'refused because', es: 'rechazada porque' },
+        value: (one) => one.reasons.map((reason) => cli.t(reason)).join('; '),
+        long: true,
+      },
+    ],
+    graces,
+    {
+      empty: {
+        en: 'no running image has been refused since it was deployed',
+        es: 'ninguna imagen en ejecución ha sido rechazada desde que se desplegó',
+      },
+    },
+  );
 }
 
 function nameOf(node: ReferrerNode): string {

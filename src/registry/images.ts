@@ -74,6 +74,8 @@ export interface ConfigSummary {
 
 export interface ImageDetail extends ImageSummary {
   readonly quarantineReasons: readonly Text[];
+  /** Said beside a released image, such as the date from which it is refused. */
+  readonly quarantineWarnings: readonly Text[];
   readonly manifest: Json;
   readonly config: ConfigSummary | null;
   readonly layersList: readonly {
@@ -262,6 +264,7 @@ export async function readImage(
     layers: layers.length,
     quarantine: quarantine.state,
     quarantineReasons: quarantine.reasons,
+    quarantineWarnings: quarantine.warnings,
     manifest: JSON.parse(Buffer.from(manifest.bytes).toString()) as Json,
     config,
     layersList: layers.map((layer, index) => ({

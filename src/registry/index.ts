@@ -37,6 +37,7 @@ export type {
   RegistryAccess,
 } from './ports.ts';
 export type { PullHistory } from './pull-history.ts';
+export { GRACE_DAYS, type Grace, Graces, graceUntil } from './quarantine-grace.ts';
 export { Registry, type RegistryOptions, type RegistryStatus } from './registry.ts';
 export { mirrorCommands, remoteCommands } from './remotes/commands.ts';
 export { CopiesElsewhere } from './remotes/healing.ts';

@@ -202,6 +202,20 @@ async function createIntake(db: Kysely<unknown>, kind: DatabaseKind): Promise<vo
     .execute();
 }
 
+async function createGrace(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('registry_grace')
+    .addColumn('project', 'text', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('environment', 'text', (column) => column.notNull())
+    .addColumn('started_at', 'text', (column) => column.notNull())
+    .addColumn('until_at', 'text', (column) => column.notNull())
+    .addColumn('reasons', 'text', (column) => column.notNull())
+    .addColumn('over_at', 'text')
+    .addPrimaryKeyConstraint('registry_grace_key', ['project', 'digest', 'environment'])
+    .execute();
+}
+
 export const registryMigrations: readonly Migration[] = [
   ...remoteMigrations,
   { name: '0001-registry-content', up: createContent },
@@ -211,4 +225,5 @@ export const registryMigrations: readonly Migration[] = [
   { name: '0005-registry-usage', up: createUsage },
   { name: '0006-registry-upkeep', up: createUpkeep },
   { name: '0007-registry-intake', up: createIntake },
+  { name: '0008-registry-grace', up: createGrace },
 ];

@@ -13,6 +13,7 @@ import { isOurRepository } from './names.ts';
 import type { Caller, DigestsInUse, ImagePushed, PullGate, UpstreamSource } from './ports.ts';
 import { PullRecorder } from './pulls.ts';
 import { Quarantine } from './quarantine.ts';
+import { Graces } from './quarantine-grace.ts';
 import { ProjectQuotas } from './quota.ts';
 import { Retention } from './retention-run.ts';
 import { type Damage, Scrub, type ScrubState } from './scrub.ts';
@@ -67,6 +68,7 @@ export class Registry {
   readonly quotas: ProjectQuotas;
   readonly retention: Retention;
   readonly scrub: Scrub;
+  readonly graces: Graces;
   readonly clock: Clock;
   readonly log: Log;
   readonly db: RegistryDatabase;
@@ -140,6 +142,7 @@ export class Registry {
       pulls: this.pulls,
       onRemoved: () => this.quarantine.forget(),
     });
+    this.graces = new Graces({ db, clock, journal });
     this.scrub = new Scrub({ db, files, clock, log, journal });
   }
 

@@ -128,6 +128,14 @@ export function registerRegistryRoutes(
 
   app.route({
     method: 'GET',
+    url: '/api/v1/projects/:project/grace',
+    config: { action: 'image.read' },
+    schema: { params: project },
+    handler: async (request) => ({ items: await registry.graces.list(request.params.project) }),
+  });
+
+  app.route({
+    method: 'GET',
     url: '/api/v1/projects/:project/repositories',
     config: { action: 'image.read' },
     schema: { params: project },

@@ -44,6 +44,16 @@ export interface RegistryTables {
   };
   registry_manifest_content: { repository_id: string; manifest_digest: string; content_digest: string; role: string };
   registry_tags: { repository_id: string; name: string; digest: string; updated_at: string; updated_by: string };
+  /** Deadlines of refused images that already ran; environment '' speaks of pulls: see Graces. */
+  registry_grace: {
+    project: string;
+    digest: string;
+    environment: string;
+    started_at: string;
+    until_at: string;
+    reasons: string;
+    over_at: string | null;
+  };
   /** Where long work on the content stands, as JSON: see WorkState. */
   registry_work: { name: string; state: string; updated_at: string };
   /** What the scrub found; `is_open` while no good copy has come. */

@@ -18,10 +18,12 @@ let server: TestRegistry;
 let intake: Intake;
 /** What the stand-in of the policy says from now on, and what was asked of it. */
 let decision: Verdict['decision'];
+let rule: string;
 let verdicts: Verdict[];
 let scans: Digest[];
 let reports: Map<Digest, ScanReport>;
 let scanning: Promise<void>;
+let running: ('development' | 'production')[];
 
 const REPORT = {
   complete: true,
@@ -41,7 +43,7 @@ const answer = (digest: string, project: string): Verdict => ({
       ? []
       : [
           {
-            rule: 'r',
+            rule,
             effect: decision,
             message: { en: 'a reason', es: 'una razón' },
             remedy: { en: 'a way out', es: 'una salida' },
@@ -58,17 +60,19 @@ const answer = (digest: string, project: string): Verdict => ({
 });
 
 before(async () => {
-  server = await startTestRegistry();
+  server = await startTestRegistry({ clock });
 });
 after(() => server.close());
 
 beforeEach(() => {
   ahead = 0;
   decision = 'allow';
+  rule = 'r';
   verdicts = [];
   scans = [];
   reports = new Map();
   scanning = Promise.resolve();
+  running = [];
   const admit = {
     judge: async (questions: Parameters<Admit['judge']>[0]) =>
       questions.map(({ admission: { image } }) => {
@@ -81,6 +85,8 @@ beforeEach(() => {
       verdicts.findLast(
         (one) => one.project === project && one.digest === digest && Date.parse(one.expiresAt) > clock.now().getTime(),
       ) ?? null,
+    verdicts: async ({ project, digest }: Parameters<Admit['verdicts']>[0]) =>
+      verdicts.filter((one) => one.project === project && one.digest === digest).reverse(),
     policyFor: () => ({ name: 'dev', version: '1' }),
   } as unknown as Admit;
   const operations = {
@@ -104,6 +110,7 @@ beforeEach(() => {
       return REPORT;
     },
     report: async (digest) => reports.get(digest) ?? null,
+    runsIn: async () => running,
     clock,
     log: silentLog,
     judged: () => undefined,
@@ -215,5 +222,73 @@ describe('what happens between a push and the first pull', () => {
     await until(() => verdicts.some((one) => one.digest === digest && one.decision === 'warn'));
     const answered = await intake.check(ask(digest));
     assert.deepEqual(answered.allow && answered.warnings, [{ en: 'a reason', es: 'una razón' }]);
+  });
+});
+
+describe('an image that runs and is refused by what became known since', () => {
+  const hours = (until: string | undefined): number =>
+    Math.round((Date.parse(until ?? '') - clock.now().getTime()) / HOUR);
+  const isAllowed = async (digest: Digest, kind: 'user' | 'agent' | 'anonymous' = 'agent'): Promise<boolean> =>
+    (await intake.check({ ...ask(digest), principal: { ...principal, kind } })).allow;
+  const refuseLater = async (): Promise<Digest> => {
+    const digest = await putImage('tienda/web');
+    await intake.rejudge('start', 'platform');
+    decision = 'refuse';
+    await intake.rejudge('advisories', 'user:ana');
+    return digest;
+  };
+
+  it('may be pulled by hosts and the project until the deadline, with the date said, and not after it', async () => {
+    running = ['development', 'production'];
+    const digest = await refuseLater();
+    const answer = await intake.check(ask(digest));
+    assert.match(
+      answer.allow ? (answer.warnings?.[0]?.en ?? '') : '',
+      /^refused from \d{4}-.* UTC on, replace it before: a reason$/,
+    );
+    assert.deepEqual([await isAllowed(digest), await isAllowed(digest, 'anonymous')], [true, false]);
+    assert.equal(intake.known({ ...ask(digest), principal: { ...principal, kind: 'anonymous' } }), undefined);
+    const grace = await server.registry.graces.find('tienda', digest, null);
+    assert.equal(hours(grace?.until), 14 * 24);
+    ahead = (14 * 24 - 1) * HOUR;
+    await intake.rejudge('regular', 'platform');
+    assert.equal(await isAllowed(digest), true);
+    ahead = (14 * 24 + 1) * HOUR;
+    await intake.rejudge('regular', 'platform');
+    assert.deepEqual([await isAllowed(digest), await isAllowed(digest, 'user')], [false, false]);
+    assert.equal(
+      (await server.registry.graces.tellOver()).some((one) => one.digest === digest),
+      true,
+    );
+    assert.deepEqual(await server.registry.graces.tellOver(), []);
+    await server.journal.settled();
+    const facts = await server.journal.query({ projects: ['tienda'], digest, order: 'oldest', limit: 100 });
+    const kinds = facts.map((fact) => fact.kind).filter((kind) => kind.startsWith('image.grace'));
+    assert.deepEqual(kinds, ['image.grace-started', 'image.grace-over']);
+  });
+
+  it('is refused at once when it runs nowhere, was never allowed, or holds malware', async () => {
+    assert.equal(await isAllowed(await refuseLater()), false);
+    running = ['production'];
+    const never = await putImage('tienda/web');
+    await intake.rejudge('start', 'platform');
+    assert.equal(await isAllowed(never), false);
+    decision = 'allow';
+    rule = 'malware';
+    assert.equal(await isAllowed(await refuseLater()), false);
+  });
+
+  it('has no deadline any more when it is allowed again, and a deadline never moves', async () => {
+    running = ['production'];
+    const digest = await refuseLater();
+    const first = await server.registry.graces.find('tienda', digest, null);
+    ahead = 10 * HOUR;
+    rule = 'another';
+    await intake.rejudge('advisories', 'user:ana');
+    assert.equal((await server.registry.graces.find('tienda', digest, null))?.until, first?.until);
+    decision = 'allow';
+    await intake.rejudge('advisories', 'user:ana');
+    assert.equal(await server.registry.graces.find('tienda', digest, null), null);
+    assert.equal(await isAllowed(digest, 'anonymous'), true);
   });
 });

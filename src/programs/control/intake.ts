@@ -10,7 +10,17 @@ import {
 } from '../../admit/index.ts';
 import { type Digest, parseManifest, projectOf } from '../../oci/index.ts';
 import { type Operations, type StepHandle, silentStep } from '../../progress/index.ts';
-import { allImages, type ImagePushed, type PullAnswer, type PullGate, type Registry } from '../../registry/index.ts';
+import {
+  allImages,
+  type GRACE_DAYS,
+  type Grace,
+  graceUntil,
+  type ImagePushed,
+  type PullAnswer,
+  type PullGate,
+  type PullQuestion,
+  type Registry,
+} from '../../registry/index.ts';
 import type { ScanReport } from '../../scan/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
 import { isMet, type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
@@ -66,6 +76,8 @@ export function createIntake(parts: {
   readonly scan: ScanStoredImage;
   /** The newest report of an image under today's advisories; null when it was never scanned. */
   readonly report: (digest: Digest) => Promise<ScanReport | null>;
+  /** The classes of the environments where an image of a project runs, or may be gone back to at once. */
+  readonly runsIn: (project: string, digest: Digest) => Promise<readonly (keyof typeof GRACE_DAYS)[]>;
   readonly clock: Clock;
   readonly log: Log;
   readonly judged: (repository: string, digest: Digest, verdict: Verdict) => void;
@@ -86,11 +98,32 @@ export function createIntake(parts: {
   const judge = async (repository: string, digest: Digest, report: ScanReport, actor: string): Promise<Verdict> => {
     const facts = await admission(repository, digest, report);
     const question = { door: 'push', admission: facts, specHash: null, actor, subject: repository } as const;
+    const project = projectOf(repository);
+    const [before] = await parts.admit().verdicts({ project, digest, door: 'push', limit: 1 });
     const [verdict] = await parts.admit().judge([question]);
     if (verdict === undefined) throw new Error('no verdict for one question');
-    settle(projectOf(repository), digest);
+    await decideGrace(project, digest, before ?? null, verdict);
+    settle(project, digest);
     parts.judged(repository, digest, verdict);
     return verdict;
+  };
+
+  /** An image that ran while it was allowed keeps a while when it is refused. */
+  const decideGrace = async (
+    project: string,
+    digest: Digest,
+    before: Verdict | null,
+    verdict: Verdict,
+  ): Promise<void> => {
+    const { graces } = parts.registry();
+    if (verdict.decision !== 'refuse') return graces.end(project, digest, null);
+    if (before === null || before.decision === 'refuse' || !mayHaveGrace(verdict)) return;
+    const classes = await parts.runsIn(project, digest);
+    const untils = classes.map((one) => graceUntil(one, clock.now())).sort();
+    const until = untils.at(-1);
+    if (until === undefined) return;
+    const reasons = verdict.reasons.filter((reason) => reason.effect === 'refuse').map((reason) => reason.message);
+    await graces.begin({ project, digest, environment: null, until, reasons });
   };
 
   const check = (
@@ -278,18 +311,28 @@ export function createIntake(parts: {
       return readConfigFacts(parts.registry().openBlob(manifest.config.digest));
     },
 
-    async check({ project, digest }): Promise<PullAnswer> {
-      const known = answers.find(project, digest);
+    async check({ principal, project, digest }): Promise<PullAnswer> {
+      const known = answers.find(project, digest, principal.kind);
       if (known !== undefined) return known;
       const reading = answers.begin();
       const verdict = await parts.admit().current({ project, digest, door: 'push' });
       if (verdict === null) return WAITING;
-      const answer = answerOf(verdict);
-      answers.keep(reading, { project, digest }, answer, Date.parse(verdict.expiresAt));
+      const untilMs = Date.parse(verdict.expiresAt);
+      const grace = verdict.decision === 'refuse' ? await parts.registry().graces.find(project, digest, null) : null;
+      const graceMs = grace === null ? 0 : Date.parse(grace.until);
+      if (grace === null || graceMs <= clock.now().getTime()) {
+        const answer = answerOf(verdict);
+        answers.keep(reading, { project, digest }, { answer, untilMs, isGrace: false });
+        return answer;
+      }
+      // For who runs it: hosts and the project's people. Nobody else needs an image that was refused.
+      if (principal.kind === 'anonymous') return answerOf(verdict);
+      const answer: PullAnswer = { allow: true, warnings: [graceWarning(grace)] };
+      answers.keep(reading, { project, digest }, { answer, untilMs: Math.min(untilMs, graceMs), isGrace: true });
       return answer;
     },
 
-    known: ({ project, digest }) => answers.find(project, digest),
+    known: ({ principal, project, digest }) => answers.find(project, digest, principal.kind),
 
     async changed(digest, signal) {
       if (signal.aborted) return;
@@ -351,6 +394,23 @@ function sameAnswer(a: Verdict, b: Verdict): boolean {
   return said(a) === said(b);
 }
 
+/** What no deadline is given for, by the rules of the presets: such an image is not merely out of date. */
+const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed'];
+
+/** Whether what a verdict refuses may be lived with for a while. */
+export function mayHaveGrace({ reasons }: Verdict): boolean {
+  return !reasons.some((reason) => reason.effect === 'refuse' && RULES_WITHOUT_GRACE.includes(reason.rule));
+}
+
+function graceWarning({ until, reasons }: Grace): Text {
+  const day = `${until.slice(0, 16).replace('T', ' ')} UTC`;
+  const [en, es] = [reasons.map((one) => one.en).join('; '), reasons.map((one) => one.es).join('; ')];
+  return {
+    en: `refused from ${day} on, replace it before: ${en}`,
+    es: `rechazada desde ${day}, hay que sustituirla antes: ${es}`,
+  };
+}
+
 /** What a verdict at the push door means for a pull. */
 function answerOf(verdict: Verdict): PullAnswer {
   if (verdict.decision !== 'refuse') {
@@ -369,9 +429,16 @@ function answerOf(verdict: Verdict): PullAnswer {
 /** Answers kept for pulls; a pull asks memory, not the database. */
 const ANSWERS_KEPT_MAX = 50_000;
 
+interface KeptAnswer {
+  readonly answer: PullAnswer;
+  readonly untilMs: number;
+  /** Allowed by a grace: not for callers without a name. */
+  readonly isGrace: boolean;
+}
+
 class AnswerMemory {
   readonly #clock: Clock;
-  readonly #kept = new Map<string, { readonly answer: PullAnswer; readonly untilMs: number }>();
+  readonly #kept = new Map<string, KeptAnswer>();
   /** Raised by each change: what was read before one is not kept after it. */
   #changes = 0;
 
@@ -379,23 +446,19 @@ class AnswerMemory {
     this.#clock = clock;
   }
 
-  find(project: string, digest: Digest): PullAnswer | undefined {
+  find(project: string, digest: Digest, kind: PullQuestion['principal']['kind']): PullAnswer | undefined {
     const kept = this.#kept.get(`${project} ${digest}`);
-    return kept !== undefined && kept.untilMs > this.#clock.now().getTime() ? kept.answer : undefined;
+    if (kept === undefined || kept.untilMs <= this.#clock.now().getTime()) return undefined;
+    return kept.isGrace && kind === 'anonymous' ? undefined : kept.answer;
   }
 
   begin(): number {
     return this.#changes;
   }
 
-  keep(
-    reading: number,
-    image: { readonly project: string; readonly digest: Digest },
-    answer: PullAnswer,
-    untilMs: number,
-  ): void {
+  keep(reading: number, image: { readonly project: string; readonly digest: Digest }, kept: KeptAnswer): void {
     if (reading !== this.#changes) return;
-    this.#kept.set(`${image.project} ${image.digest}`, { answer, untilMs });
+    this.#kept.set(`${image.project} ${image.digest}`, kept);
     if (this.#kept.size <= ANSWERS_KEPT_MAX) return;
     const oldest = this.#kept.keys().next().value;
     if (oldest !== undefined) this.#kept.delete(oldest);

@@ -1,8 +1,9 @@
-import type { Admit, Verdict } from '../../admit/index.ts';
+import { type Admit, GRACE_EXCEPTION, type Verdict } from '../../admit/index.ts';
 import type { Composition, Deployments, WantedState } from '../../deploy/index.ts';
 import { collectImages } from '../../deploy/model.ts';
-import { parseReference } from '../../oci/index.ts';
-import type { Json, Log } from '../../system/index.ts';
+import { type Digest, parseReference } from '../../oci/index.ts';
+import { type Graces, graceUntil } from '../../registry/index.ts';
+import type { Clock, Json, Log } from '../../system/index.ts';
 import {
   HOST_POLICY_TYPE,
   type PackedSignatures,
@@ -14,10 +15,13 @@ import {
   type Trust,
 } from '../../trust/index.ts';
 import { type ToAgent, WANTED_TYPE } from '../link/protocol.ts';
+import { mayHaveGrace } from './intake.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** A verdict with less left than this is given anew, so that a host that loses control for a while can still restart pods. */
 const RENEW_BEFORE_MS = 12 * 3_600_000;
+
+type ActiveEnvironment = Awaited<ReturnType<Deployments['activeReleases']>>[number]['environment'];
 
 export interface PermissionParts {
   readonly admit: Admit;
@@ -26,6 +30,10 @@ export interface PermissionParts {
   readonly signatures: SignatureStore;
   readonly trust: Trust;
   readonly key: SigningKey;
+  readonly graces: Graces;
+  /** When advisories last changed (ms since 1970): verdicts from before are asked again. */
+  readonly advisoriesChangedMs: () => number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -62,15 +70,18 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
   };
 }
 
-/** The verdicts of a composition at the start door: those that stand, or new ones where they are missing or running out. */
-async function startVerdicts(
+/**
+ * The verdicts of a composition at the start door: those that stand, or new ones where they are missing, run out, or were
+ * given before advisories or policy changed. A refusal of what runs already begins its grace.
+ */
+export async function startVerdicts(
   parts: PermissionParts,
   composition: Composition,
-  environment: Awaited<ReturnType<Deployments['activeReleases']>>[number]['environment'],
+  environment: ActiveEnvironment,
   project: string,
 ): Promise<Verdict[]> {
   const { admit, pipeline } = parts;
-  const standing: Verdict[] = [];
+  const standing: { subject: string; verdict: Verdict }[] = [];
   for (const workload of composition.workloads) {
     for (const image of collectImages([workload])) {
       const { digest } = parseReference(image);
@@ -82,12 +93,49 @@ async function startVerdicts(
         environment: environment.name,
         specHash: workload.specHash,
       });
-      if (verdict === null || Date.parse(verdict.expiresAt) - Date.now() < RENEW_BEFORE_MS) {
+      if (verdict === null || (await isStale(parts, verdict, environment))) {
         const judged = await pipeline.judgeComposition(composition, environment, project, 'platform', 'start');
-        return judged.map((one) => one.verdict);
+        return Promise.all(judged.map((one) => inGrace(parts, one, environment)));
       }
-      standing.push(verdict);
+      standing.push({ subject: workload.key.name, verdict });
     }
   }
-  return standing;
+  return Promise.all(standing.map((one) => inGrace(parts, one, environment)));
+}
+
+async function isStale(parts: PermissionParts, verdict: Verdict, environment: ActiveEnvironment): Promise<boolean> {
+  const policy = parts.admit.policy(environment.policy);
+  if (verdict.policy.name !== policy.name || verdict.policy.version !== policy.version) return true;
+  if (Date.parse(verdict.at) < parts.advisoriesChangedMs()) return true;
+  if (Date.parse(verdict.expiresAt) - parts.clock.now().getTime() >= RENEW_BEFORE_MS) return false;
+  // One that ends with its grace cannot be renewed beyond it.
+  const grace = await parts.graces.find(verdict.project, verdict.digest as Digest, environment.name);
+  return grace === null || verdict.expiresAt < grace.until;
+}
+
+/** The verdict, or, where it refuses what runs already and the deadline has not passed, one that permits until then. */
+async function inGrace(
+  { admit, graces, clock }: PermissionParts,
+  { subject, verdict }: { readonly subject: string; readonly verdict: Verdict },
+  environment: ActiveEnvironment,
+): Promise<Verdict> {
+  const { project } = verdict;
+  const digest = verdict.digest as Digest;
+  const refusing = verdict.reasons.filter((reason) => reason.effect === 'refuse');
+  if (refusing.length === 0) {
+    const isGranted = verdict.reasons.some((reason) => reason.exception?.id === GRACE_EXCEPTION);
+    if (!isGranted) await graces.end(project, digest, environment.name);
+    return verdict;
+  }
+  if (!mayHaveGrace(verdict)) return verdict;
+  const now = clock.now();
+  const grace = await graces.begin({
+    project,
+    digest,
+    environment: environment.name,
+    until: graceUntil(environment.class, now),
+    reasons: refusing.map((reason) => reason.message),
+  });
+  if (Date.parse(grace.until) <= now.getTime()) return verdict;
+  return admit.grant(verdict, grace.until, `${project}/${environment.name}/${subject}`);
 }
