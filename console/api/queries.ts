@@ -13,6 +13,7 @@ import type {
   LayerFiles,
   List,
   Me,
+  Member,
   Mirror,
   Operation,
   OperationSummary,
@@ -22,9 +23,11 @@ import type {
   Promotion,
   PullHistory,
   QuarantineAnswer,
+  RegistryStatus,
   Release,
   Remote,
   Repository,
+  RetentionPreview,
   Robot,
   Route,
   ScanReport,
@@ -180,6 +183,13 @@ export const queries = {
       queryKey: ['repository-settings', project, repository],
       queryFn: () => api.get<SettingsAnswer>(apiPath(['projects', project, 'repository-settings'], { repository })),
     }),
+  retention: (project: string) =>
+    queryOptions({
+      queryKey: ['images', project, 'retention'],
+      queryFn: () => api.get<RetentionPreview>(apiPath(['projects', project, 'retention'])),
+    }),
+  registryStatus: () =>
+    queryOptions({ queryKey: ['images', '', 'status'], queryFn: () => api.get<RegistryStatus>('/registry/status') }),
   advisories: () => queryOptions({ queryKey: ['advisories'], queryFn: () => listOf<AdvisorySource>('/advisories') }),
   policies: () => queryOptions({ queryKey: ['policies'], queryFn: () => listOf<Policy>('/policies') }),
   bases: () => queryOptions({ queryKey: ['bases'], queryFn: () => listOf<Base>('/bases') }),
@@ -209,6 +219,11 @@ export const queries = {
     queryOptions({ queryKey: ['trust', 'policy'], queryFn: () => api.get<TrustPolicy>('/trust/policy') }),
   remotes: () => queryOptions({ queryKey: ['remotes'], queryFn: () => listOf<Remote>('/remotes') }),
   mirrors: () => queryOptions({ queryKey: ['mirrors'], queryFn: () => listOf<Mirror>('/mirrors') }),
+  members: (project: string) =>
+    queryOptions({
+      queryKey: ['users', 'members', project],
+      queryFn: () => listOf<Member>(apiPath(['projects', project, 'members'])),
+    }),
   robots: (project: string) =>
     queryOptions({
       queryKey: ['robots', project],

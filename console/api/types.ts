@@ -318,6 +318,51 @@ export interface Repository {
   readonly lastPushedAt: string | null;
 }
 
+/** What goes together: tags, and the image with what belongs to it alone. */
+export interface Removal {
+  readonly repository: string;
+  readonly digest: string;
+  readonly tags: readonly string[];
+  readonly manifests: readonly string[];
+  readonly why: Text;
+  readonly sizeBytes: number;
+}
+
+export interface RetentionPreview {
+  readonly project: string;
+  readonly at: string;
+  readonly removals: readonly Removal[];
+  readonly kept: { readonly byRule: number; readonly inUse: number; readonly immutable: number };
+  readonly sizeBytes: number;
+}
+
+export interface Damage {
+  readonly digest: string;
+  readonly content: 'blob' | 'manifest';
+  readonly kind: 'changed' | 'truncated' | 'missing' | 'unreadable';
+  readonly foundAt: string;
+  readonly repositories: readonly string[];
+  readonly healedAt: string | null;
+  readonly healedFrom: string | null;
+}
+
+export interface RegistryStatus {
+  readonly content: {
+    readonly blobs: number;
+    readonly bytes: number;
+    readonly manifests: number;
+    readonly repositories: number;
+  };
+  readonly scrub: {
+    readonly phase: 'blobs' | 'manifests' | null;
+    readonly readBytes: number;
+    readonly found: number;
+    readonly healed: number;
+    readonly finishedAt: string | null;
+  };
+  readonly damages: readonly Damage[];
+}
+
 export interface CheckProgress {
   readonly state: 'queued' | 'scanning' | 'judging';
   readonly place: number | null;
@@ -370,6 +415,7 @@ export interface SettingsAnswer {
   readonly project: string;
   readonly repository: string | null;
   readonly effective: RepositorySettings | null;
+  readonly usage: { readonly usedBytes: number; readonly quotaBytes: number | null };
   readonly items: readonly PatternSettings[];
 }
 
@@ -562,6 +608,11 @@ export interface Mirror {
   readonly nextSyncAt: string | null;
 }
 
+export interface Member {
+  readonly name: string;
+  readonly roles: readonly Role[];
+}
+
 export interface Robot {
   readonly id: string;
   readonly project: string;
@@ -579,7 +630,7 @@ export interface WorkloadRule {
   readonly id: string;
   readonly name: string;
   readonly issuer: string;
-  readonly claims: readonly Json[];
+  readonly claims: readonly { readonly claim: string; readonly value: string }[];
   readonly rights: readonly string[];
   readonly repositories: readonly string[];
   readonly minutes: number;

@@ -170,7 +170,7 @@ const WORKLOAD_RULES: readonly WorkloadRule[] = [
     id: 'rule',
     name: 'main',
     issuer: 'forge',
-    claims: [{ name: 'ref', equals: 'refs/heads/main' }],
+    claims: [{ claim: 'ref', value: 'refs/heads/main' }],
     rights: ['publisher'],
     repositories: [],
     minutes: 15,
@@ -348,7 +348,41 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
           Object.fromEntries(Object.entries(set).filter(([, value]) => value !== null)),
         ),
       ),
+      usage: { usedBytes: 18_900_000_000, quotaBytes: 20_000_000_000 },
       items: data.repositorySettings,
+    })),
+    route('GET', '/projects/:p/retention', ({ params }) => ({
+      project: params[0],
+      at: new Date().toISOString(),
+      removals: data.images.slice(2, 3).map((image) => ({
+        repository: image.repository,
+        digest: image.digest,
+        tags: image.tags,
+        manifests: [image.digest],
+        why: {
+          en: 'not among the newest 10, not pulled in 30 days',
+          es: 'no está entre las 10 más nuevas ni se ha descargado en 30 días',
+        },
+        sizeBytes: image.sizeBytes,
+      })),
+      kept: { byRule: 4, inUse: 2, immutable: 1 },
+      sizeBytes: data.images[2]?.sizeBytes ?? 0,
+    })),
+    route('POST', '/projects/:p/retention', () => ({ operation: data.operations[0]?.id })),
+    route('GET', '/registry/status', () => ({
+      content: { blobs: 214, bytes: 8_300_000_000, manifests: 61, repositories: 7 },
+      scrub: { phase: null, readBytes: 8_300_000_000, found: 1, healed: 0, finishedAt: LONG_AGO },
+      damages: [
+        {
+          digest: data.images[0]?.digest,
+          content: 'blob',
+          kind: 'changed',
+          foundAt: LONG_AGO,
+          repositories: ['tienda/web'],
+          healedAt: null,
+          healedFrom: null,
+        },
+      ],
     })),
     route('PUT', '/projects/:p/repository-settings', ({ query, body }) => {
       const pattern = query.get('pattern') ?? '**';
@@ -377,6 +411,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/trust/policy', () => TRUST_POLICY),
     route('GET', '/remotes', () => list(REMOTES)),
     route('GET', '/mirrors', () => list(MIRRORS)),
+    route('GET', '/projects/:p/members', () => list([{ name: 'luis', roles: ['developer'], state: 'active' }])),
     route('GET', '/projects/:p/robots', () => list(ROBOTS)),
     route('GET', '/projects/:p/trust-rules', () => list(WORKLOAD_RULES)),
     route('GET', '/projects/:p/verdicts', ({ query }) =>

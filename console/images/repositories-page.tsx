@@ -9,6 +9,7 @@ import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { type ProjectRepository, useAllRepositories } from './all-images.ts';
+import { ContentStore } from './content-store.tsx';
 import './images.css';
 import { ImagesTabs } from './images-tabs.tsx';
 import { registryWords } from './registry-words.ts';
@@ -71,6 +72,7 @@ export default function RepositoriesPage() {
                 />
               )}
             </Panel>
+            <ContentStore />
           </>
         )}
       </Loaded>

@@ -5,18 +5,21 @@ import { queries } from '../api/queries.ts';
 import type { PatternSettings, RetentionRule, SettingsAnswer } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { type Translate, useWords } from '../shell/language.tsx';
-import { Chip } from '../shell/parts/badge.tsx';
+import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { Button, Field, Select } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { Dialog, Facts, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { Dialog, Facts, Failure, Loaded, Meter, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { registryWords } from './registry-words.ts';
+import { RetentionPanel } from './retention.tsx';
 
 type RegistryWords = Translate<keyof typeof registryWords.en>;
 
 const EVERYTHING = '**';
+/** From this share on a push may soon be refused. */
+const QUOTA_WARN = 0.9;
 
 /** A rule as a sentence: of which tags, and what is kept of them. */
 function ruleText(t: RegistryWords, rule: RetentionRule): string {
@@ -299,10 +302,30 @@ function PatternTable({ answer }: { answer: SettingsAnswer }) {
   return <Table label={t('patterns')} columns={columns} rows={answer.items} keyOf={(item) => item.pattern} />;
 }
 
+/** How much of the bound is taken; without a bound only how much there is. */
+function Quota({ usage }: { usage: SettingsAnswer['usage'] }) {
+  const t = useWords(registryWords);
+  const formats = useFormats();
+  const { usedBytes, quotaBytes } = usage;
+  if (quotaBytes === null) {
+    return (
+      <span>
+        {formats.bytes(usedBytes)} <span className="quiet-text">({t('noQuota')})</span>
+      </span>
+    );
+  }
+  return (
+    <span className="quota">
+      <span>{t('quotaUsed', { used: formats.bytes(usedBytes), quota: formats.bytes(quotaBytes) })}</span>
+      <Meter done={usedBytes} total={quotaBytes} label={t('quota')} />
+      {usedBytes >= quotaBytes * QUOTA_WARN ? <StateBadge tone="warn">{t('quotaNear')}</StateBadge> : null}
+    </span>
+  );
+}
+
 /** What holds for a repository, and which pattern of the project says so. */
 export function RepositorySettingsPanel({ project, repository }: { project: string; repository: string }) {
   const t = useWords(registryWords);
-  const formats = useFormats();
   const me = useMe();
   const settings = useQuery(queries.repositorySettings(project, repository));
   const [changing, setChanging] = useState(false);
@@ -324,16 +347,7 @@ export function RepositorySettingsPanel({ project, repository }: { project: stri
                   [t('anonymousPull'), answer.effective.anonymousPull ? t('anybody') : t('signInNeeded')],
                   [t('immutableTags'), <Patterns key="i" patterns={answer.effective.immutableTags} />],
                   [t('retention'), <Rules key="r" rules={answer.effective.retention} />],
-                  [
-                    t('quota'),
-                    answer.effective.quotaBytes === null ? (
-                      <span key="q" className="quiet-text">
-                        {t('noQuota')}
-                      </span>
-                    ) : (
-                      formats.bytes(answer.effective.quotaBytes)
-                    ),
-                  ],
+                  [t('quota'), <Quota key="q" usage={answer.usage} />],
                 ]}
               />
             )}
@@ -343,6 +357,7 @@ export function RepositorySettingsPanel({ project, repository }: { project: stri
               <PatternTable answer={answer} />
             </Panel>
           )}
+          <RetentionPanel project={project} />
           {changing ? <SettingsDialog answer={answer} onClose={() => setChanging(false)} /> : null}
         </div>
       )}

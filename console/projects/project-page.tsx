@@ -5,6 +5,7 @@ import { useWords } from '../shell/language.tsx';
 import { Loaded, PageHead, Tabs } from '../shell/parts/surface.tsx';
 import { useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { AccessList } from './access-list.tsx';
 import { EnvironmentLanes } from './environment-lanes.tsx';
 import './projects.css';
 import { PromotionList } from './promotion-list.tsx';
@@ -34,12 +35,14 @@ export default function ProjectPage() {
           { id: 'releases', label: t('releases'), to: addresses.project(name, 'releases') },
           { id: 'promotions', label: t('promotions'), to: addresses.project(name, 'promotions'), count: waiting },
           { id: 'images', label: t('images'), to: addresses.images(name) },
+          { id: 'access', label: t('access'), to: addresses.project(name, 'access') },
         ]}
       />
       <Loaded query={project}>
         {(data) => {
           if (tab === 'workloads') return <WorkloadList project={name} />;
           if (tab === 'releases') return <ReleaseList project={data} />;
+          if (tab === 'access') return <AccessList project={name} />;
           if (tab === 'promotions') return <PromotionList project={name} />;
           return <EnvironmentLanes project={data} />;
         }}

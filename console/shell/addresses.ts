@@ -30,4 +30,4 @@ export const addresses = {
   settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),
 };
 
-export type ProjectTab = 'workloads' | 'releases' | 'promotions';
+export type ProjectTab = 'workloads' | 'releases' | 'promotions' | 'access';

@@ -173,7 +173,7 @@ function Keys() {
         </span>
       ),
     },
-    { id: 'uses', label: t('signsWhat'), cell: (key) => <Uses uses={key.uses} /> },
+    { id: 'uses', label: t('signsWhat'), from: 'medium', cell: (key) => <Uses uses={key.uses} /> },
     { id: 'where', label: t('where'), from: 'medium', cell: (key) => <Repositories patterns={key.repositories} /> },
     { id: 'state', label: t('state'), cell: (key) => <Validity {...key} /> },
     {

@@ -114,6 +114,7 @@ export function pagesOf(mock: MockServer): readonly (readonly [name: string, pat
     ['workload', '/projects/tienda/workloads/prod/web'],
     ['releases', '/projects/tienda/releases'],
     ['promotions', '/projects/tienda/promotions'],
+    ['access', '/projects/tienda/access'],
     ['images', `/images?sel=tienda/api@${image}`],
     ['image findings', `${place}?tab=findings`],
     ['image verdicts', `${place}?tab=verdicts`],
@@ -160,7 +161,10 @@ export function dialogsOf(_mock: MockServer): readonly (readonly [name: string, 
     ['add registry', '/registries', '.panel-actions button >> nth=1'],
     ['believe a key', '/trust', '.panel-actions button >> nth=0'],
     ['change the trust policy', '/trust', '.panel-actions button >> nth=1'],
+    ['create robot', '/projects/tienda/access', '.panel-actions button'],
+    ['delete robot', '/projects/tienda/access', '.row-acts button >> nth=2'],
     ['delete tag', '/projects/tienda/repositories/web', 'td button.small'],
     ['repository settings', '/projects/tienda/repositories/web?tab=settings', '.panel-actions button'],
+    ['retention', '/projects/tienda/repositories/web?tab=settings', '.panel-actions button.danger'],
   ];
 }
