@@ -207,41 +207,47 @@ export function registerMachineRoutes(
     },
   });
 
-  app.route({
-    method: 'POST',
-    url: '/api/v1/workload-identity/token',
-    config: { action: 'public' },
-    schema: {
-      body: z.object({
-        grant_type: z.literal(TOKEN_EXCHANGE).default(TOKEN_EXCHANGE),
-        subject_token: z.string().min(1).max(ISSUER_TOKEN_BYTES_MAX),
-        subject_token_type: z.enum(JWT_TYPES).default(JWT_TYPES[0]),
-        requested_token_type: z.literal(ACCESS_TOKEN).optional(),
-        project: project.optional(),
-      }),
-    },
-    handler: async (request, reply) => {
-      const source = request.ip;
-      const waitMs = throttle.waitMs(source);
-      if (waitMs > 0) throw accessFault('access.too-many-tries', { seconds: Math.ceil(waitMs / 1000) });
-      const { subject_token: token, project: of = null } = request.body;
-      const issued = await identity.exchange(token, { project: of }).catch((error: unknown) => {
-        throttle.failed(source);
-        throw error;
-      });
-      throttle.succeeded(source);
-      void reply.header('cache-control', 'no-store');
-      return {
-        access_token: issued.secret,
-        issued_token_type: ACCESS_TOKEN,
-        token_type: 'Bearer',
-        expires_in: Math.max(0, Math.floor((Date.parse(issued.expiresAt) - Date.now()) / 1000)),
-        expires_at: issued.expiresAt,
-        /** For the user name of a container client, with the token as its password. */
-        login: WORKLOAD_USER,
-        name: issued.name,
-        grants: issued.grants,
-      };
-    },
+  // RFC 8693 asks with a form; JSON with the same members is taken as well. A form is read by this route alone.
+  app.register(async (form) => {
+    form.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
+      done(null, Object.fromEntries(new URLSearchParams(String(body))));
+    });
+    form.route({
+      method: 'POST',
+      url: '/api/v1/workload-identity/token',
+      config: { action: 'public' },
+      schema: {
+        body: z.object({
+          grant_type: z.literal(TOKEN_EXCHANGE).default(TOKEN_EXCHANGE),
+          subject_token: z.string().min(1).max(ISSUER_TOKEN_BYTES_MAX),
+          subject_token_type: z.enum(JWT_TYPES).default(JWT_TYPES[0]),
+          requested_token_type: z.literal(ACCESS_TOKEN).optional(),
+          project: project.optional(),
+        }),
+      },
+      handler: async (request, reply) => {
+        const source = request.ip;
+        const waitMs = throttle.waitMs(source);
+        if (waitMs > 0) throw accessFault('access.too-many-tries', { seconds: Math.ceil(waitMs / 1000) });
+        const { subject_token: token, project: of = null } = request.body;
+        const issued = await identity.exchange(token, { project: of }).catch((error: unknown) => {
+          throttle.failed(source);
+          throw error;
+        });
+        throttle.succeeded(source);
+        void reply.header('cache-control', 'no-store');
+        return {
+          access_token: issued.secret,
+          issued_token_type: ACCESS_TOKEN,
+          token_type: 'Bearer',
+          expires_in: Math.max(0, Math.floor((Date.parse(issued.expiresAt) - Date.now()) / 1000)),
+          expires_at: issued.expiresAt,
+          /** For the user name of a container client, with the token as its password. */
+          login: WORKLOAD_USER,
+          name: issued.name,
+          grants: issued.grants,
+        };
+      },
+    });
   });
 }

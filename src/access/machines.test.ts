@@ -372,3 +372,23 @@ test('a bounded flow: a burst, then a trickle, each source by itself, and no mor
     [true, true, true, false],
   );
 });
+
+test('the exchange takes a form as RFC 8693 sends it, and no other route does', async (t) => {
+  const { app } = await open(t);
+  const type = 'application/x-www-form-urlencoded';
+  const fields = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: 'a.b.c',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+  };
+  const ask = (url: string, more: Record<string, string> = {}) =>
+    app.inject({
+      method: 'POST',
+      url,
+      headers: { 'content-type': type },
+      payload: new URLSearchParams({ ...fields, ...more }).toString(),
+    });
+  assert.equal((await ask('/api/v1/workload-identity/token')).json().code, 'access.workload-refused');
+  assert.equal((await ask('/api/v1/workload-identity/token', { grant_type: 'password' })).statusCode, 400);
+  assert.equal((await ask('/api/v1/workload-identity/issuers')).statusCode, 401);
+});

@@ -1,4 +1,4 @@
-/** More wildcards than this nobody means; it also bounds the work of one match. */
+/** More wildcards than this nobody means. */
 export const PATTERN_WILDCARDS_MAX = 8;
 
 /** The characters of repository names, and `*`: part of one word of the path, `**`: any number of words. */
@@ -8,25 +8,35 @@ export function isRepositoryPattern(text: string): boolean {
   return PATTERN.test(text) && (text.match(/\*+/g) ?? []).length <= PATTERN_WILDCARDS_MAX && !text.includes('***');
 }
 
-/** Whether the whole name fits the pattern: `*` stands for part of one word of the path, `**` crosses slashes. */
+/**
+ * Whether the whole name fits the pattern: `*` stands for part of one word of the path, `**` crosses slashes. Work is at
+ * most the length of one times that of the other: a regular expression with as many wildcards would take its power.
+ */
 export function matchesRepository(pattern: string, name: string): boolean {
   if (!pattern.includes('*')) return pattern === name;
-  return compile(pattern).test(name);
+  // Which beginnings of the name the pattern, read so far, can stand for: by their length.
+  let reached = new Uint8Array(name.length + 1);
+  reached[0] = 1;
+  for (const piece of pattern.split(/(\*\*?)/)) {
+    if (piece === '') continue;
+    const next = new Uint8Array(name.length + 1);
+    if (piece.startsWith('*')) spread(reached, next, piece === '**' ? null : name);
+    else {
+      for (let at = 0; at + piece.length <= name.length; at += 1) {
+        if (reached[at] === 1 && name.startsWith(piece, at)) next[at + piece.length] = 1;
+      }
+    }
+    reached = next;
+  }
+  return reached[name.length] === 1;
 }
 
-/** Few patterns are asked often: those of the tokens in use. */
-const COMPILED_MAX = 500;
-const compiled = new Map<string, RegExp>();
-
-function compile(pattern: string): RegExp {
-  const known = compiled.get(pattern);
-  if (known !== undefined) return known;
-  const source = pattern
-    .split(/(\*+)/)
-    .map((piece) => (piece === '*' ? '[^/]*' : piece.startsWith('*') ? '.*' : piece.replaceAll(/[.]/g, '\\.')))
-    .join('');
-  const made = new RegExp(`^${source}$`);
-  if (compiled.size >= COMPILED_MAX) compiled.clear();
-  compiled.set(pattern, made);
-  return made;
+/** From each place reached, every further one; with a name, up to its next slash. */
+function spread(reached: Uint8Array, next: Uint8Array, until: string | null): void {
+  let open = false;
+  for (let at = 0; at < reached.length; at += 1) {
+    if (at > 0 && until?.[at - 1] === '/') open = false;
+    open ||= reached[at] === 1;
+    if (open) next[at] = 1;
+  }
 }

@@ -117,7 +117,7 @@ describe('who is believed', () => {
     assert.equal(may(principal, 'image.push', 'tienda', 'tienda/other'), false);
     assert.equal(may(principal, 'image.move-tag', 'tienda', 'tienda/web'), false);
     await journal.settled();
-    const [fact] = await journal.query({ projects: '*', kinds: ['workload.signed-in'], limit: 1 });
+    const [fact] = await journal.query({ projects: '*', kinds: ['identity.signed-in'], limit: 1 });
     assert.equal((fact?.body as { sub: string } | undefined)?.sub, githubClaims.sub);
     offsetMs = 15 * 60_000 + 1;
     await assert.rejects(access.authenticate(issued.secret), { code: 'access.token-invalid' });

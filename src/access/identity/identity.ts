@@ -115,7 +115,7 @@ export class WorkloadIdentity {
       if (rows.length >= ISSUERS_MAX) throw invalidIssuer(`there are at most ${ISSUERS_MAX}`);
       await tx.insertInto('access_issuers').values(row).execute();
       await this.#journal.record(tx, {
-        kind: 'issuer.trusted',
+        kind: 'identity.issuer-added',
         project: null,
         actor,
         subject: `issuer:${row.name}`,
@@ -144,7 +144,7 @@ export class WorkloadIdentity {
       await tx.deleteFrom('access_presented').where('issuer_id', '=', row.id).execute();
       await tx.deleteFrom('access_issuers').where('id', '=', row.id).execute();
       await this.#journal.record(tx, {
-        kind: 'issuer.removed',
+        kind: 'identity.issuer-removed',
         project: null,
         actor,
         subject: `issuer:${name}`,
@@ -196,7 +196,7 @@ export class WorkloadIdentity {
       };
       await tx.insertInto('access_trust_rules').values(made).execute();
       await this.#journal.record(tx, {
-        kind: 'workload.trusted',
+        kind: 'identity.trusted',
         project: rule.project,
         actor: by.actor,
         subject: `workload:${rule.project}/${rule.name}`,
@@ -232,7 +232,7 @@ export class WorkloadIdentity {
       if (row === undefined) throw accessFault('access.trust-unknown', { rule: name, project });
       await endTokensOf(tx, new Set([row.id]));
       await this.#journal.record(tx, {
-        kind: 'workload.distrusted',
+        kind: 'identity.distrusted',
         project,
         actor,
         subject: `workload:${project}/${name}`,
@@ -341,7 +341,7 @@ export class WorkloadIdentity {
         })
         .execute();
       await this.#journal.record(tx, {
-        kind: 'workload.signed-in',
+        kind: 'identity.signed-in',
         project: first.project,
         actor: `workload:${name}`,
         subject: `token:${name}`,
