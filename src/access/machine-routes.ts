@@ -1,3 +1,4 @@
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Access } from './access.ts';
 import { isRole, type Role } from './action.ts';
@@ -208,7 +209,8 @@ export function registerMachineRoutes(
   });
 
   // RFC 8693 asks with a form; JSON with the same members is taken as well. A form is read by this route alone.
-  app.register(async (form) => {
+  app.register(async (scope) => {
+    const form = scope.withTypeProvider<ZodTypeProvider>();
     form.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
       done(null, Object.fromEntries(new URLSearchParams(String(body))));
     });
