@@ -153,6 +153,16 @@ export const trustFault = defineFaults({
     en: { what: 'there is no image {image}', remedy: 'see the images there are: darsena image list' },
     es: { what: 'no hay ninguna imagen {image}', remedy: 'ver las imágenes que hay: darsena image list' },
   },
+  'trust.identity-token': {
+    kind: 'invalid',
+    en: { what: 'the identity token cannot be read', why: 'expected a JWT with a subject' },
+    es: { what: 'no se puede leer el testigo de identidad', why: 'se esperaba un JWT con un sujeto' },
+  },
+  'trust.service-failed': {
+    kind: 'unavailable',
+    en: { what: '{service} did not do its part of the signature', why: '{reason}' },
+    es: { what: '{service} no hizo su parte de la firma', why: '{reason}' },
+  },
   'trust.tuf-refused': {
     kind: 'refused',
     en: {

@@ -42,6 +42,7 @@ export { bundleLayer, type Referrer, toReferrer, toSimpleSigningArtifact } from 
 export { registerTrustRoutes, type SignatureView } from './routes.ts';
 export { signCommands } from './sign-commands.ts';
 export { encryptKey, generateKeyFile, localSigner, openKeyFile } from './signing/key-file.ts';
+export { keylessSigner, type SigningServices } from './signing/keyless-signer.ts';
 export { type KeySigner, makeBundle, type Signer } from './signing/signer.ts';
 export { programSigner, readTokenKey, tokenSigner } from './signing/token.ts';
 export { BUNDLE_MEDIA_TYPE, type ReadBundle, readBundle } from './sigstore/bundle.ts';

@@ -75,3 +75,6 @@ export const TUF_SIGNATURES_MAX = 64;
 
 /** Targets of one mirror; Sigstore's has some twenty. */
 export const TUF_TARGETS_MAX = 4096;
+
+/** Bytes of an answer of Fulcio, Rekor or a time stamp authority; honest ones are some 10 kB. */
+export const SERVICE_ANSWER_BYTES_MAX = 1024 * 1024;

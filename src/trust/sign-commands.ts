@@ -12,13 +12,23 @@ import { resolveImage } from './image-argument.ts';
 import { BUNDLE_BYTES_MAX, DOCUMENT_DEPTH_MAX } from './limits.ts';
 import { readDocument } from './policy-file.ts';
 import { encryptKey, generateKeyFile, isEncrypted, localSigner, openKeyFile } from './signing/key-file.ts';
-import { type KeySigner, makeBundle } from './signing/signer.ts';
+import { keylessSigner } from './signing/keyless-signer.ts';
+import { type KeySigner, makeBundle, type Signer } from './signing/signer.ts';
 import { programSigner, readTokenKey, tokenSigner } from './signing/token.ts';
+import { fieldsOf, optional, required, textOf } from './sigstore/fields.ts';
 import { PREDICATE_TYPE, type SignatureUse } from './statement.ts';
 
 interface KeyOptions {
   readonly key: string;
   readonly passphraseFile?: string;
+}
+
+/** A key, or an identity and the services that vouch for it. */
+interface SignerOptions {
+  readonly key?: string;
+  readonly passphraseFile?: string;
+  readonly keyless?: string;
+  readonly identityTokenFile?: string;
 }
 
 /** `darsena key …`, `darsena sign`, `darsena attest`: private keys never leave the machine of whoever signs. */
@@ -90,8 +100,13 @@ function addSign(cli: CliProgram): void {
   cli.program
     .command('sign')
     .argument('<image>', cli.t({ en: 'PROJECT/IMAGE:TAG or @DIGEST', es: 'PROYECTO/IMAGEN:ETIQUETA o @DIGEST' }))
-    .requiredOption('--key <key>', KEY_OPTION(cli))
+    .option('--key <key>', KEY_OPTION(cli))
     .option('--passphrase-file <file>', PASSPHRASE_OPTION(cli))
+    .option('--keyless <file>', KEYLESS_OPTION(cli))
+    .option(
+      '--identity-token-file <file>',
+      cli.t({ en: 'OIDC token, with --keyless', es: 'testigo OIDC, con --keyless' }),
+    )
     .option(
       '--layout <layout>',
       cli.t({ en: 'bundle, or cosign for its version 2', es: 'bundle, o cosign para su versión 2' }),
@@ -110,10 +125,16 @@ function addSign(cli: CliProgram): void {
         es: 'firmar una imagen: respondo de este digest con este nombre',
       }),
     )
-    .action(async (image: string, options: KeyOptions & { layout: string; output?: string }) => {
+    .action(async (image: string, options: SignerOptions & { layout: string; output?: string }) => {
       const subject = await resolveImage(cli, image);
-      const signer = await openSigner(cli, options);
+      const signer = await openAnySigner(cli, options);
       if (options.layout === 'cosign') {
+        if (signer.kind !== 'key') {
+          throw trustFault('trust.key-reference', {
+            reference: '--keyless',
+            reason: 'the older layout is signed with a key',
+          });
+        }
         const payload = writeSimpleSigning(subject);
         const signature = Buffer.from(await signer.sign(payload)).toString('base64');
         await send(
@@ -144,8 +165,13 @@ function addAttest(cli: CliProgram): void {
     .argument('<image>', cli.t({ en: 'PROJECT/IMAGE:TAG or @DIGEST', es: 'PROYECTO/IMAGEN:ETIQUETA o @DIGEST' }))
     .requiredOption('--type <type>', Object.keys(ATTESTABLE).join(', '))
     .option('--predicate <file>', cli.t({ en: 'what is stated, as JSON', es: 'lo que se afirma, en JSON' }))
-    .requiredOption('--key <key>', KEY_OPTION(cli))
+    .option('--key <key>', KEY_OPTION(cli))
     .option('--passphrase-file <file>', PASSPHRASE_OPTION(cli))
+    .option('--keyless <file>', KEYLESS_OPTION(cli))
+    .option(
+      '--identity-token-file <file>',
+      cli.t({ en: 'OIDC token, with --keyless', es: 'testigo OIDC, con --keyless' }),
+    )
     .option('--comment <text>', cli.t({ en: 'for an approval', es: 'para una aprobación' }))
     .option(
       '--output <file>',
@@ -163,7 +189,7 @@ function addAttest(cli: CliProgram): void {
     .action(
       async (
         image: string,
-        options: KeyOptions & { type: string; predicate?: string; comment?: string; output?: string },
+        options: SignerOptions & { type: string; predicate?: string; comment?: string; output?: string },
       ) => {
         const use = Object.hasOwn(ATTESTABLE, options.type) ? ATTESTABLE[options.type] : undefined;
         if (use === undefined) {
@@ -288,6 +314,29 @@ export async function openSigner(cli: CliProgram, { key, passphraseFile }: KeyOp
   return localSigner(await openFile(cli, key, passphraseFile));
 }
 
+/** @throws Fault as openSigner, and trust.key-reference unless exactly one of key and keyless is given */
+async function openAnySigner(cli: CliProgram, options: SignerOptions): Promise<Signer> {
+  const { key, keyless, identityTokenFile, passphraseFile } = options;
+  if (keyless === undefined && key !== undefined) {
+    return openSigner(cli, { key, ...(passphraseFile === undefined ? {} : { passphraseFile }) });
+  }
+  if (keyless === undefined || key !== undefined || identityTokenFile === undefined) {
+    throw trustFault('trust.key-reference', {
+      reference: '',
+      reason: 'give --key, or --keyless with --identity-token-file',
+    });
+  }
+  const services = fieldsOf(parseStrictJson(await readBytes(keyless)), keyless);
+  return keylessSigner(
+    {
+      fulcio: required(services, 'fulcio', textOf),
+      rekor: required(services, 'rekor', textOf),
+      timestamp: optional(services, 'timestamp', textOf),
+    },
+    await readSecret(identityTokenFile),
+  );
+}
+
 async function openFile(cli: CliProgram, file: string, passphraseFile: string | undefined) {
   const pem = (await readBytes(file)).toString('utf8');
   if (!isEncrypted(pem)) return openKeyFile(pem, '');
@@ -337,6 +386,12 @@ const KEY_OPTION = (cli: CliProgram): string =>
   cli.t({
     en: 'file, pkcs11:token=…;object=…?module-path=…, or command:/path/of/program',
     es: 'archivo, pkcs11:token=…;object=…?module-path=…, o command:/ruta/de/programa',
+  });
+
+const KEYLESS_OPTION = (cli: CliProgram): string =>
+  cli.t({
+    en: 'JSON that names fulcio, rekor and timestamp: a key for this signature only',
+    es: 'JSON con fulcio, rekor y timestamp: una clave solo para esta firma',
   });
 
 const PASSPHRASE_OPTION = (cli: CliProgram): string =>

@@ -27,10 +27,10 @@ export interface KeySigner {
 export interface KeylessSigner {
   readonly kind: 'certificate';
   /** Signs and has it witnessed: what a bundle carries beside the signature. */
-  signWitnessed(
-    data: Uint8Array,
-    content: 'dsse' | 'message',
-  ): Promise<{ readonly signature: Uint8Array; readonly material: WitnessedMaterial }>;
+  signWitnessed(content: {
+    readonly payloadType: string;
+    readonly payload: Uint8Array;
+  }): Promise<{ readonly signature: Uint8Array; readonly material: WitnessedMaterial }>;
 }
 
 /** verificationMaterial of a bundle, in the JSON form of sigstore's protobuf-specs. */
@@ -49,8 +49,7 @@ export async function makeBundle(
   predicateType: string = PREDICATE_TYPE[use],
 ): Promise<Uint8Array> {
   const payload = writeStatement(subject, predicateType, predicate);
-  const data = preAuthenticationEncoding(STATEMENT_PAYLOAD_TYPE, payload);
-  const { signature, material } = await signWith(signer, data);
+  const { signature, material } = await signWith(signer, payload);
   const envelope = { payloadType: STATEMENT_PAYLOAD_TYPE, payload, signatures: [{ keyid: '', sig: signature }] };
   return Buffer.from(
     JSON.stringify({
@@ -63,9 +62,10 @@ export async function makeBundle(
 
 async function signWith(
   signer: Signer,
-  data: Uint8Array,
+  payload: Uint8Array,
 ): Promise<{ readonly signature: Uint8Array; readonly material: WitnessedMaterial | Json }> {
-  if (signer.kind === 'certificate') return signer.signWitnessed(data, 'dsse');
-  const signature = await signer.sign(data);
+  const payloadType = STATEMENT_PAYLOAD_TYPE;
+  if (signer.kind === 'certificate') return signer.signWitnessed({ payloadType, payload });
+  const signature = await signer.sign(preAuthenticationEncoding(payloadType, payload));
   return { signature, material: { publicKey: { hint: keyHint(signer.keyId) }, tlogEntries: [] } };
 }
