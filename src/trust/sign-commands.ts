@@ -200,7 +200,7 @@ function addAttest(cli: CliProgram): void {
         }
         const subject = await resolveImage(cli, image);
         const predicate = await predicateOf(cli, use, subject, options);
-        const signer = await openSigner(cli, options);
+        const signer = await openAnySigner(cli, options);
         const bundle = await makeBundle(signer, use, subject, predicate);
         await send(cli, subject, { bundle: Buffer.from(bundle).toString('base64') }, options.output);
       },
