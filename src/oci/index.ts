@@ -19,6 +19,7 @@ export {
   type ParsedManifest,
   type Platform,
   parseManifest,
+  refuseRewritten,
 } from './manifest.ts';
 export { isRepositoryPattern, matchesRepository, PATTERN_WILDCARDS_MAX } from './pattern.ts';
 export {

@@ -81,7 +81,10 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): ParsedMani
       { cause: error },
     );
   }
-  const root = members(value, 'the manifest');
+  const root = members(value, 'the manifest', ROOT_KEYS);
+  for (const key of ['fsLayers', 'history']) {
+    if (root[key] !== undefined) refuse(`${key}: belongs to the format before schema 2, so it would mean two things`);
+  }
   if (root['schemaVersion'] !== 2) refuse(`schemaVersion: expected 2, got ${JSON.stringify(root['schemaVersion'])}`);
   const stated = optionalString(root, 'mediaType');
   if (mediaType !== undefined && stated !== null && stated !== mediaType) {
@@ -114,10 +117,35 @@ function refuse(why: string): never {
   throw ociFault('oci.manifest-invalid', { why });
 }
 
-function members(value: Json | undefined, path: string): Members {
+/** Every key that a reader of manifests knows, at the top, in a descriptor and in its platform. */
+const ROOT_KEYS = [
+  ...['schemaVersion', 'mediaType', 'artifactType', 'config', 'layers', 'manifests', 'subject', 'annotations'],
+  ...['fsLayers', 'history'],
+];
+const DESCRIPTOR_KEYS = ['mediaType', 'digest', 'size', 'urls', 'annotations', 'data', 'artifactType', 'platform'];
+const PLATFORM_KEYS = ['architecture', 'os', 'os.version', 'os.features', 'variant', 'features'];
+
+/**
+ * Refuses a key that is a known one written otherwise (`Layers`): programs in Go take it for the known one, so that the
+ * engine would run other layers than those that were scanned and signed.
+ */
+export function refuseRewritten(keys: readonly string[], known: readonly string[], path: string): void {
+  for (const key of keys) {
+    const rewritten = known.find((one) => one !== key && foldCase(one) === foldCase(key));
+    if (rewritten !== undefined) refuse(`${path}: the key ${JSON.stringify(key)} is ${rewritten} written otherwise`);
+  }
+}
+
+/** As Go's encoding/json compares keys: Unicode simple folding, where the long s is an s and the Kelvin sign a k. */
+function foldCase(text: string): string {
+  return text.toUpperCase().toLowerCase();
+}
+
+function members(value: Json | undefined, path: string, known: readonly string[] = []): Members {
   if (value === null || value === undefined || typeof value !== 'object' || Array.isArray(value)) {
     refuse(`${path}: expected an object`);
   }
+  refuseRewritten(Object.keys(value), known, path);
   return value;
 }
 
@@ -135,7 +163,7 @@ function descriptors(value: Json | undefined, path: string, max: number): Descri
 }
 
 function descriptor(value: Json | undefined, path: string): Descriptor {
-  const from = members(value, path);
+  const from = members(value, path, DESCRIPTOR_KEYS);
   const { mediaType, digest, size, platform, urls } = from;
   if (typeof mediaType !== 'string' || mediaType === '') refuse(`${path}.mediaType: expected a text`);
   if (typeof digest !== 'string' || !isDigest(digest)) refuse(`${path}.digest: expected sha256: and 64 hex digits`);
@@ -156,7 +184,7 @@ function descriptor(value: Json | undefined, path: string): Descriptor {
 }
 
 function platformOf(value: Json, path: string): Platform {
-  const from = members(value, path);
+  const from = members(value, path, PLATFORM_KEYS);
   const { architecture, os, variant } = from;
   if (typeof architecture !== 'string' || typeof os !== 'string') refuse(`${path}: expected architecture and os`);
   return { architecture, os, ...(typeof variant === 'string' ? { variant } : {}) };

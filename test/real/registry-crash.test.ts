@@ -12,8 +12,8 @@ import { type RegistryTables, registryMigrations } from '../../src/registry/inde
 import { startTestRegistry } from '../../src/registry/test-registry.ts';
 import { openDatabase } from '../../src/system/index.ts';
 
-/** R9 asks for 500 rounds; a slice runs by default, the whole with DARSENA_ROUNDS=500. */
-const ROUNDS = Number(process.env['DARSENA_ROUNDS'] ?? 15);
+/** R9 asks for 500 rounds; a slice runs by default, the whole with DARSENA_SOAK=1. */
+const ROUNDS = Number(process.env['DARSENA_ROUNDS'] ?? (process.env['DARSENA_SOAK'] === '1' ? 500 : 15));
 const CLIENTS = 16;
 const [, , mode, folderArgument] = process.argv;
 
