@@ -229,6 +229,26 @@ describe('access at the real control', () => {
     assert.ok(slowest < 1_000, measured.join(', '));
   });
 
+  it('W3: an open stream says nothing more of a project that its reader is no member of', async () => {
+    const grants = [
+      { role: 'developer', project: 'tienda' },
+      { role: 'auditor', project: 'banco' },
+    ];
+    const { code } = (await control.does('POST', '/api/v1/users', root, { name: 'ocho', grants })).json();
+    const session = await control.login(code ?? '');
+    const stream = await control.open('/api/v1/events', { token: session });
+    const hears = async (name: string): Promise<boolean> => {
+      secrets.set(name, await robot(name, ['puller']));
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return stream.heard().includes(`robot:tienda/${name}`);
+    };
+    assert.equal(await hears('heard'), true);
+    await control.does('DELETE', '/api/v1/projects/tienda/members/ocho', root);
+    assert.equal(await hears('unheard'), false);
+    await control.does('DELETE', '/api/v1/users/ocho', root);
+    await stream.closed;
+  });
+
   it('darsena login --oidc-token-file: a job gets a certificate that ends with its token', async () => {
     const file = join(control.folder, 'id-token');
     const token = await issuer.sign({ ...githubClaims, sub: 'repo:acme/shop:ref:refs/heads/main' });

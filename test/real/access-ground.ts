@@ -155,16 +155,20 @@ export class LoneControl {
   }
 
   /** Opens something that stays open, and says when it was cut. */
-  async open(path: string, asked: Asked): Promise<{ closed: Promise<number>; status: number }> {
+  async open(path: string, asked: Asked): Promise<{ closed: Promise<number>; status: number; heard: () => string }> {
     const sent = request(this.#options('GET', path, asked));
     sent.end();
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     const closed = new Promise<number>((resolve) => {
       const end = (): void => resolve(performance.now());
-      response.once('close', end).once('error', end).resume();
+      response.once('close', end).once('error', end);
       sent.once('error', end);
     });
-    return { closed, status: response.statusCode ?? 0 };
+    let text = '';
+    response.on('data', (chunk: Buffer) => {
+      text += String(chunk);
+    });
+    return { closed, status: response.statusCode ?? 0, heard: () => text };
   }
 
   /** An upload that never ends by itself; resolves when it was cut. */
