@@ -1,10 +1,23 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { packSource } from '../build/index.ts';
-import { type CliProgram, type OperationView, ProblemReply, runCommand, type Text } from '../system/index.ts';
+import {
+  type CliProgram,
+  type OperationView,
+  ProblemReply,
+  runCommand,
+  systemClock,
+  type Text,
+} from '../system/index.ts';
 import type { ProjectView, Promotion, Release } from './deployments.ts';
 import { deployFault } from './errors.ts';
 import { parseProjectFile } from './project-file.ts';
+
+/** Hosts tell what they run within a second of the platform's start; a slow one is asked for this long. */
+const STATUS_TRIES = 25;
+const STATUS_WAIT_MS = 200;
+/** States of a release whose pods should be there. */
+const RUNS: ReadonlySet<string> = new Set(['rolling-out', 'available']);
 
 interface WorkloadView {
   readonly project: string;
@@ -122,7 +135,7 @@ export function deployCommands(cli: CliProgram): void {
         project === undefined
           ? '/workloads'
           : `/projects/${project}/workloads${options.env === undefined ? '' : `?environment=${options.env}`}`;
-      const { items } = await api.get<{ items: WorkloadView[] }>(path);
+      const items = await listWorkloads(path);
       const shown = items.filter((item) => options.env === undefined || item.environment === options.env);
       interface Row {
         readonly workload: WorkloadView;
@@ -154,7 +167,13 @@ export function deployCommands(cli: CliProgram): void {
             value: ({ replica }) => print.age(replica?.startedAt ?? null),
             align: 'right',
           },
-          { title: { en: 'replica', es: 'réplica' }, value: ({ replica }) => replica?.name ?? '—', wide: true },
+          {
+            title: { en: 'replica', es: 'réplica' },
+            value: ({ replica }) => replica?.name ?? '—',
+            // Where there are several, it is what tells their lines apart.
+            wide: !shown.some((workload) => workload.replicas.length > 1),
+            long: true,
+          },
           {
             title: { en: 'release', es: 'versión' },
             value: ({ workload }) => String(workload.release),
@@ -176,6 +195,20 @@ export function deployCommands(cli: CliProgram): void {
           print.note(`${workload.project}/${workload.name} (${workload.environment}): ${t(condition.text)}`);
       }
     });
+
+  /** A platform that has just started looks at its hosts first: what is released there is waited for, not called nothing. */
+  async function listWorkloads(path: string): Promise<WorkloadView[]> {
+    for (let attempt = 1; ; attempt++) {
+      const { items } = await api.get<{ items: WorkloadView[] }>(path);
+      if (items.length > 0 || attempt === STATUS_TRIES) return items;
+      const { items: known } = await api.get<{ items: ProjectView[] }>('/projects');
+      const isReleased = known.some(({ environments }) =>
+        environments.some(({ release }) => release !== null && RUNS.has(release.state)),
+      );
+      if (!isReleased) return items;
+      await systemClock.sleep(STATUS_WAIT_MS, cli.signal);
+    }
+  }
 
   const projects = program.command('project').description(t({ en: 'projects', es: 'proyectos' }));
   projects

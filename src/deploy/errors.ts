@@ -8,8 +8,16 @@ export const deployFault = defineFaults({
   },
   'deploy.environment-unknown': {
     kind: 'not-found',
-    en: { what: '{project} has no environment {environment}', why: 'it has {known}' },
-    es: { what: '{project} no tiene el entorno {environment}', why: 'tiene {known}' },
+    en: {
+      what: '{project} has no environment {environment}',
+      why: 'it has {known}',
+      remedy: 'name one of these, or write {environment} into darsena.yaml under environments and deploy',
+    },
+    es: {
+      what: '{project} no tiene el entorno {environment}',
+      why: 'tiene {known}',
+      remedy: 'nombrar uno de estos, o escribir {environment} en darsena.yaml bajo environments y desplegar',
+    },
   },
   'deploy.folder-missing': {
     kind: 'invalid',

@@ -74,7 +74,7 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
       body: z.discriminatedUnion('action', [
         z.object({
           action: z.literal('kill'),
-          target: z.enum(['process', 'container']).default('container'),
+          target: z.enum(['process', 'container']).default('process'),
           reason: z.string().max(2000).nullable().default(null),
         }),
         z.object({ action: z.literal('acknowledge') }),

@@ -96,11 +96,18 @@ async function askPlatform(cli: CliProgram, image: string, format: Format): Prom
   const project = repository.split('/')[0] ?? repository;
   let asked = digest;
   if (asked === null) {
-    const query = new URLSearchParams({ repository, tag: tag ?? 'latest', limit: '1' });
-    const { items } = await cli.api.get<{ items: { digest: NonNullable<typeof digest> }[] }>(
+    // Newest first: without a tag it is the image that was pushed last, and which one is said.
+    const query = new URLSearchParams({ repository, ...(tag === null ? {} : { tag }), limit: '1' });
+    const { items } = await cli.api.get<{ items: { digest: NonNullable<typeof digest>; tags: string[] }[] }>(
       `/projects/${encodeURIComponent(project)}/images?${query}`,
     );
-    asked = items[0]?.digest ?? null;
+    const newest = items[0];
+    asked = newest?.digest ?? null;
+    if (tag === null && newest !== undefined) {
+      const name = `${repository}${newest.tags[0] === undefined ? '' : `:${newest.tags[0]}`}`;
+      const short = newest.digest.slice(0, 19);
+      cli.print.note({ en: `the newest: ${name} (${short})`, es: `la más reciente: ${name} (${short})` });
+    }
   }
   if (asked === null) throw scanFault('scan.image-unknown', { image });
   const base = `/projects/${encodeURIComponent(project)}/images/${encodeURIComponent(asked)}`;

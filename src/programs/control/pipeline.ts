@@ -195,7 +195,9 @@ export class Pipeline implements Releases {
             await deployments.finishPromotion(promotion.id, 'refused', null);
             throw refusal(promotion.project, to.name, verdict.reasons, `darsena promotion list ${promotion.project}`);
           }
-          return await this.#carryOut(promotion, source.release, source.source, composition, verdict, actor, context);
+          // Who asked for it made the release; who approved it stands with the promotion and in its facts.
+          const author = promotion.requestedBy;
+          return await this.#carryOut(promotion, source.release, source.source, composition, verdict, author, context);
         } catch (error) {
           if (!(error instanceof Fault) || error.kind !== 'refused')
             await deployments.finishPromotion(promotion.id, 'failed', null);
@@ -639,7 +641,7 @@ export class Pipeline implements Releases {
     if (result?.state === 'available') {
       for (const [name, step] of steps) {
         const status = statuses.find((one) => one.key.name === name);
-        step.done({ en: `${status?.ready ?? 0} ready`, es: `${status?.ready ?? 0} listas` });
+        step.done(readyText(status));
       }
       return { release: release.id, number, addresses: [...(await addresses(project, environment))] };
     }
@@ -649,6 +651,17 @@ export class Pipeline implements Releases {
     const code = result?.state === 'rolled-back' ? 'deploy.rolled-back' : 'deploy.not-available';
     throw deployFault(code, { ...place, why: why.en });
   }
+}
+
+/** How many serve, and how many of the former release still finish what they had begun: requests go to none of these. */
+function readyText(status: WorkloadStatus | undefined): Text {
+  const ready = status?.ready ?? 0;
+  const former = status?.replicas.filter(({ specHash }) => specHash !== status.specHash).length ?? 0;
+  if (former === 0) return { en: `${ready} ready`, es: `${ready} listas` };
+  return {
+    en: `${ready} ready; ${former} of before still ending, without new requests`,
+    es: `${ready} listas; ${former} de antes todavía terminando, sin peticiones nuevas`,
+  };
 }
 
 async function readSource(bundle: SourceBundle): Promise<{ file: ProjectFile; source: ReleaseSource }> {
