@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -47,6 +47,7 @@ import {
 import {
   NO_SIGNATURES,
   registerTrustRoutes,
+  signCommands,
   Trust,
   type TrustTables,
   trustCommands,
@@ -164,7 +165,7 @@ describe('the commands of trust, policy and incident', () => {
         text += part;
       },
     };
-    const call = async (method: 'GET' | 'POST', path: string, body?: unknown) => {
+    const call = async (method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown) => {
       const response = await app.inject({
         ...{ method, url: `/api/v1${path}` },
         headers: { authorization: 'Bearer x', 'accept-language': language },
@@ -181,13 +182,14 @@ describe('the commands of trust, policy and incident', () => {
       api: {
         get: (path: string) => call('GET', path),
         post: (path: string, body: unknown) => call('POST', path, body),
+        put: (path: string, body: unknown) => call('PUT', path, body),
       },
       print: createPrint(target, language, systemClock, () => ({ json, quiet: false, wide: true })),
       exit: (wanted: number) => {
         code = wanted;
       },
     } as unknown as CliProgram;
-    for (const add of [trustCommands, admitCommands, respondCommands]) add(cli);
+    for (const add of [trustCommands, signCommands, admitCommands, respondCommands]) add(cli);
     await program.parseAsync(line.split(' '), { from: 'user' });
     return { text, code };
   }
@@ -204,6 +206,67 @@ describe('the commands of trust, policy and incident', () => {
     await assert.rejects(run('trust verify tienda/web:1'), (error: unknown) => {
       return error instanceof Fault && error.code === 'trust.digest-needed';
     });
+  });
+
+  it('makes a key, lets it be believed, signs with it and explains; the passphrase is nowhere to be seen', async () => {
+    const secret = join(folder, 'passphrase');
+    await writeFile(secret, 'correct horse battery\n', { mode: 0o600 });
+    const name = join(folder, 'person');
+    const made = await run(`key generate ${name} --passphrase-file ${secret}`);
+    assert.match(made.text, /person\.key \(keep it secret\)/);
+    assert.equal((await stat(`${name}.key`)).mode & 0o777, 0o600);
+    await assert.rejects(run(`key generate ${name} --passphrase-file ${secret}`), Fault);
+    assert.match((await run(`key public --key ${name}.key --passphrase-file ${secret}`)).text, /BEGIN PUBLIC KEY/);
+    const image = `tienda/web@${digest}`;
+    await assert.rejects(run(`sign ${image} --key ${name}.key --passphrase-file ${secret}`), ProblemReply);
+    await run(`trust add person ${name}.pub --use image approval --repository tienda/**`);
+    const signed = await run(`sign ${image} --key ${name}.key --passphrase-file ${secret}`);
+    assert.match(signed.text, /is signed/);
+    assert.match(
+      (await run(`attest ${image} --type approval --comment ok --key ${name}.key --passphrase-file ${secret}`)).text,
+      /is signed/,
+    );
+    const { text, code } = await run(`trust explain ${image}`, 'es');
+    assert.match(text, /firma person: key [0-9a-f]{16}/);
+    assert.match(text, /aprobación, paquete Sigstore/);
+    assert.match(text, /imagen: se piden 1 de cualquier firmante de confianza; firmó person, release/);
+    assert.equal(code, 0);
+    for (const printed of [made.text, signed.text, text]) assert.equal(printed.includes('correct horse'), false);
+  });
+
+  it('checks, sets and shows a trust policy, and asks for two where it says two', async () => {
+    const file = join(folder, 'policy.yaml');
+    const rule = (count: number) =>
+      `rules: [{ repositories: ["tienda/**"], image: { count: ${count}, of: [release, person, absent] } }]`;
+    await writeFile(file, `version: 1\n${rule(4)}\n`);
+    await assert.rejects(
+      run(`trust policy check ${file}`),
+      (error: unknown) => error instanceof Fault && /never be met/.test(error.message),
+    );
+    await writeFile(
+      file,
+      `version: 1\nsigners: [{ name: security, uses: [image], key: { file: person.pub } }]\n${rule(3)}\n`,
+    );
+    assert.match((await run(`trust policy check ${file}`)).text, /is right: 1 signers, 1 rules/);
+    assert.match((await run('trust policy show')).text, /no policy was set/);
+    assert.match((await run(`trust policy set ${file} --expected 0`, 'es')).text, /rige la política de confianza 1/);
+    await assert.rejects(run(`trust policy set ${file} --expected 0`), ProblemReply);
+    assert.match((await run('trust policy show')).text, /security +image[\s\S]*3 of release, person, absent \(image\)/);
+    const verified = await run(`trust verify tienda/web@${digest}`);
+    assert.deepEqual([verified.code, /do not stand/.test(verified.text)], [4, true]);
+    const containers = join(folder, 'containers');
+    const written = await run(
+      `trust policy containers --to ${containers} --address registry.example:7443 --reject-others`,
+    );
+    assert.match(written.text, /policy\.json/);
+    const policy = JSON.parse(await readFile(join(containers, 'policy.json'), 'utf8')) as {
+      default: { type: string }[];
+    };
+    assert.deepEqual(policy.default, [{ type: 'reject' }]);
+    await writeFile(file, 'version: 1\n');
+    await run(`trust policy set ${file}`);
+    await run('trust revoke person');
+    assert.match((await run(`trust explain tienda/web@${digest}`)).text, /does not count: person was revoked/);
   });
 
   it('lists, shows and checks policies', async () => {

@@ -149,3 +149,18 @@ test('a person’s key counts at the start once the host’s policy names it, an
   assert.equal((await gateWith([verdict()], { bundles: [mine, mine], trust: people }).check(start)).allow, false);
   assert.equal((await gateWith([verdict()], { bundles: [mine, theirs], trust: people }).check(start)).allow, true);
 });
+
+test('the started digest is the verified digest: no other image passes beside its evidence, whatever it is called (V3)', async () => {
+  const gate = gateWith([verdict(), verdict({ digest: other })]);
+  const names = [
+    `${REGISTRY_NAME}/${repository}@${digest}`,
+    `${REGISTRY_NAME}/${repository}@${other}`,
+    `${REGISTRY_NAME}/${repository}:1`,
+  ];
+  for (let round = 0; round < 60; round += 1) {
+    const image = names[round % names.length] ?? '';
+    const imageDigest = round % 2 === 0 ? other : digest;
+    const { allow } = await gate.check({ ...start, image, imageDigest });
+    assert.equal(allow, imageDigest === digest && !image.endsWith(other), `${image} as ${imageDigest}`);
+  }
+});

@@ -103,7 +103,14 @@ export class HostStartGate implements StartGate {
   #checkSignature(start: Parameters<StartGate['check']>[0], verdict: Verdict): Text | null {
     if (!isDigest(start.imageDigest))
       return { en: 'the image is not pinned by digest', es: 'la imagen no está fijada por digest' };
-    const { repository } = parseReference(start.image);
+    const { repository, digest } = parseReference(start.image);
+    // What is started is what was verified (V3): a name that means another digest by now is not asked about twice.
+    if (digest !== null && digest !== start.imageDigest) {
+      return {
+        en: 'the image names another digest than the one to start',
+        es: 'la imagen nombra otro digest que el que se inicia',
+      };
+    }
     const packed = this.#signatures[`${repository}@${start.imageDigest}`];
     const verdictOfImage = verifyImage({
       digest: start.imageDigest,
