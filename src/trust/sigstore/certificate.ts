@@ -314,9 +314,9 @@ export function nameText(name: Uint8Array): string {
     }
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    return 'unreadable name';
+    return '?';
   }
-  return parts.join(' ') || 'no name';
+  return parts.join(' ') || '—';
 }
 
 function exactly(value: der.DerValue, least: number, most: number): der.DerValue[] {

@@ -24,6 +24,8 @@ export interface LeafOptions {
   readonly subject?: { readonly email?: string; readonly uri?: string };
   readonly issuer?: string;
   readonly usage?: string;
+  /** Common name; Fulcio's leaves have none. */
+  readonly name?: string;
   readonly sctAt?: number;
   readonly withoutSct?: boolean;
   readonly sctBy?: Pair;
@@ -121,7 +123,7 @@ export class TestSigstore {
         from,
         until: options.until ?? from + 600_000,
         info: pair.info,
-        subject: sequence(),
+        subject: options.name === undefined ? sequence() : nameOf(options.name),
         issuer: nameOf('intermediate'),
       },
       extensions: [

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { sign } from 'node:crypto';
+import { test } from 'node:test';
+import { writeCborHead } from '../formats/index.ts';
+import { digestOf } from '../oci/index.ts';
+import { type Json, systemClock } from '../system/index.ts';
+import {
+  defineSigner,
+  isMet,
+  type NotationSignature,
+  readTrustedRoot,
+  type SignatureVerdict,
+  type SimpleSigning,
+  verifyImage,
+  writeSimpleSigning,
+} from './index.ts';
+import { NOTATION_PAYLOAD_TYPE } from './notation.ts';
+import { type LeafOptions, makePair, TestSigstore } from './sigstore/test-instance.ts';
+
+const digest = digestOf(Buffer.from('image'));
+const repository = 'tienda/web';
+const sigstore = new TestSigstore();
+
+test('a keyless signature in the layout of cosign 2 counts with its log entry, and not with another’s', () => {
+  const ask = (signing: SimpleSigning): SignatureVerdict => {
+    const trustedRoot = readTrustedRoot(sigstore.trustedRoot());
+    const identity = {
+      kind: 'certificate',
+      issuer: 'https://issuer.test',
+      subject: 'ana@example.org',
+      trustedRoot,
+    } as const;
+    const signers = [defineSigner({ name: 'ana', uses: ['image'], identity })];
+    const trust = { signers, repositoryBinding: 'required' } as const;
+    return verifyImage({ digest, repository, bundles: [], simpleSignings: [signing], trust, clock: systemClock });
+  };
+  const pair = makePair();
+  const payload = writeSimpleSigning({ repository, digest });
+  const signature = sign('sha256', payload, pair.privateKey);
+  const pem = `-----BEGIN CERTIFICATE-----\n${sigstore
+    .certify(pair)
+    .toString('base64')
+    .match(/.{1,64}/g)
+    ?.join('\n')}\n-----END CERTIFICATE-----\n`;
+  const bundleOf = (hash: string): string => {
+    const body = {
+      ...{ apiVersion: '0.0.1', kind: 'hashedrekord' },
+      spec: {
+        data: { hash: { algorithm: 'sha256', value: hash } },
+        signature: {
+          content: signature.toString('base64'),
+          publicKey: { content: Buffer.from(pem).toString('base64') },
+        },
+      },
+    };
+    const entry = sigstore.record(body, 'hashedrekord', '0.0.1') as {
+      readonly logIndex: string;
+      readonly logId: { readonly keyId: string };
+      readonly integratedTime: string;
+      readonly inclusionPromise: { readonly signedEntryTimestamp: string };
+      readonly canonicalizedBody: string;
+    };
+    return JSON.stringify({
+      SignedEntryTimestamp: entry.inclusionPromise.signedEntryTimestamp,
+      Payload: {
+        ...{
+          body: entry.canonicalizedBody,
+          integratedTime: Number(entry.integratedTime),
+          logIndex: Number(entry.logIndex),
+        },
+        logID: Buffer.from(entry.logId.keyId, 'base64').toString('hex'),
+      },
+    });
+  };
+  const signing = (bundle: string): SimpleSigning => ({
+    ...{ payload, signature: signature.toString('base64') },
+    annotations: { 'dev.sigstore.cosign/certificate': pem, 'dev.sigstore.cosign/bundle': bundle },
+  });
+  const good = ask(signing(bundleOf(digestOf(payload).slice(7))));
+  assert.equal(isMet(good, 'image'), true, JSON.stringify(good.refused));
+  assert.deepEqual(
+    good.accepted.map((one) => [one.format, one.logged]),
+    [['cosign', true]],
+  );
+  assert.equal(ask(signing(bundleOf(digestOf(Buffer.from('x')).slice(7)))).refused[0]?.code, 'log-wrong');
+  assert.equal(ask(signing('')).refused[0]?.code, 'log-wrong');
+  assert.equal(ask(signing('{}')).refused[0]?.code, 'unreadable');
+});
+
+const NOW = new Date();
+const pair = makePair();
+const chainOf = (options: LeafOptions): Buffer[] => [
+  sigstore.certify(pair, { until: NOW.getTime() + 3_600_000, name: 'release', ...options }),
+  sigstore.intermediate.certificate,
+  sigstore.authority.certificate,
+];
+const target = (wanted: string): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      targetArtifact: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: wanted, size: 5 },
+    }),
+  );
+
+interface NotationOptions {
+  readonly leaf?: LeafOptions;
+  readonly digest?: string;
+  readonly expiry?: Date;
+  readonly critical?: readonly string[];
+  readonly signedBy?: ReturnType<typeof makePair>;
+}
+
+function jws(options: NotationOptions = {}): NotationSignature {
+  const head: Record<string, Json> = {
+    ...{ alg: 'ES256', cty: NOTATION_PAYLOAD_TYPE, 'io.cncf.notary.signingScheme': 'notary.x509' },
+    ...{
+      crit: [...(options.critical ?? ['io.cncf.notary.signingScheme'])],
+      'io.cncf.notary.signingTime': NOW.toISOString(),
+    },
+    ...(options.expiry === undefined ? {} : { 'io.cncf.notary.expiry': options.expiry.toISOString() }),
+  };
+  const [first, second] = [Buffer.from(JSON.stringify(head)), target(options.digest ?? digest)].map((part) =>
+    part.toString('base64url'),
+  );
+  const key = { key: (options.signedBy ?? pair).privateKey, dsaEncoding: 'ieee-p1363' } as const;
+  const envelope = {
+    ...{ payload: second, protected: first },
+    header: { x5c: chainOf(options.leaf ?? {}).map((one) => one.toString('base64')) },
+    signature: sign('sha256', Buffer.from(`${first}.${second}`), key).toString('base64url'),
+  };
+  return { mediaType: 'application/jose+json', bytes: Buffer.from(JSON.stringify(envelope)) };
+}
+
+function cose(options: NotationOptions = {}): NotationSignature {
+  const text = (value: string): Buffer =>
+    Buffer.concat([writeCborHead(3, Buffer.byteLength(value)), Buffer.from(value)]);
+  const bytes = (value: Uint8Array): Buffer => Buffer.concat([writeCborHead(2, value.length), value]);
+  const list = (...items: Buffer[]): Buffer => Buffer.concat([writeCborHead(4, items.length), ...items]);
+  const map = (...items: Buffer[]): Buffer => Buffer.concat([writeCborHead(5, items.length / 2), ...items]);
+  const epoch = (at: Date): Buffer =>
+    Buffer.concat([writeCborHead(6, 1), writeCborHead(0, Math.floor(at.getTime() / 1000))]);
+  const head = map(
+    ...[writeCborHead(0, 1), writeCborHead(1, 6)], // alg: -7
+    ...[writeCborHead(0, 2), list(...(options.critical ?? ['io.cncf.notary.signingScheme']).map(text))],
+    ...[writeCborHead(0, 3), text(NOTATION_PAYLOAD_TYPE)],
+    ...[text('io.cncf.notary.signingScheme'), text('notary.x509')],
+    ...[text('io.cncf.notary.signingTime'), epoch(NOW)],
+    ...(options.expiry === undefined ? [] : [text('io.cncf.notary.expiry'), epoch(options.expiry)]),
+  );
+  const payload = target(options.digest ?? digest);
+  const key = { key: (options.signedBy ?? pair).privateKey, dsaEncoding: 'ieee-p1363' } as const;
+  const signed = list(text('Signature1'), bytes(head), bytes(new Uint8Array()), bytes(payload));
+  const chain = list(...chainOf(options.leaf ?? {}).map(bytes));
+  const message = list(
+    bytes(head),
+    map(writeCborHead(0, 33), chain),
+    bytes(payload),
+    bytes(sign('sha256', signed, key)),
+  );
+  return { mediaType: 'application/cose', bytes: Buffer.concat([writeCborHead(6, 18), message]) };
+}
+
+function askNotation(
+  signature: NotationSignature,
+  subject = 'CN=release',
+  binding: 'required' | 'ignored' = 'ignored',
+): SignatureVerdict {
+  const pem = `-----BEGIN CERTIFICATE-----\n${sigstore.authority.certificate.toString('base64')}\n-----END CERTIFICATE-----\n`;
+  const identity = { kind: 'x509', authorities: [pem], subject } as const;
+  const trust = {
+    signers: [defineSigner({ name: 'partner', uses: ['image'], identity })],
+    repositoryBinding: binding,
+  } as const;
+  return verifyImage({ digest, repository, bundles: [], notations: [signature], trust, clock: systemClock });
+}
+
+test('Notation’s JWS and COSE signatures count under their authority and subject, where binding is given up', () => {
+  for (const make of [jws, cose]) {
+    const good = askNotation(make());
+    assert.equal(isMet(good, 'image'), true, JSON.stringify(good.refused));
+    assert.equal(good.accepted[0]?.format, 'notation');
+    assert.equal(
+      isMet(
+        askNotation(
+          make({
+            critical: ['io.cncf.notary.signingScheme', 'io.cncf.notary.expiry'],
+            expiry: new Date(Date.now() + 60_000),
+          }),
+        ),
+        'image',
+      ),
+      true,
+    );
+    const cases: readonly [SignatureVerdict, string][] = [
+      [askNotation(make(), 'CN=release', 'required'), 'not-bound'],
+      [askNotation(make(), 'CN=other'), 'signature-wrong'],
+      [askNotation(make(), 'CN=release, O=Example'), 'signature-wrong'],
+      [askNotation(make({ digest: digestOf(Buffer.from('other')) })), 'other-image'],
+      [askNotation(make({ signedBy: makePair() })), 'signature-wrong'],
+      [askNotation(make({ expiry: new Date(Date.now() - 60_000) })), 'time-wrong'],
+      [askNotation(make({ leaf: { from: Date.now() - 7_200_000, until: Date.now() - 3_600_000 } })), 'time-wrong'],
+      [askNotation(make({ critical: ['io.cncf.notary.verificationPlugin'] })), 'unreadable'],
+      [askNotation({ ...make(), mediaType: 'text/plain' }), 'unreadable'],
+    ];
+    for (const [index, [verdict, code]] of cases.entries()) {
+      assert.equal(isMet(verdict, 'image'), false);
+      assert.equal(verdict.refused[0]?.code, code, `${make.name} ${index}: ${verdict.refused[0]?.reason.en}`);
+    }
+  }
+});
+
+test('a root that a stranger put into the chain is no root of ours', () => {
+  const stranger = new TestSigstore();
+  const signature = jws();
+  const envelope = JSON.parse(Buffer.from(signature.bytes).toString()) as { header: { x5c: string[] } };
+  const theirs = makePair();
+  envelope.header.x5c = [
+    stranger.certify(theirs, { name: 'release' }),
+    stranger.intermediate.certificate,
+    stranger.authority.certificate,
+  ].map((one) => one.toString('base64'));
+  const forged = { ...signature, bytes: Buffer.from(JSON.stringify(envelope)) };
+  assert.match(askNotation(forged).refused[0]?.reason.en ?? '', /not issued by an authority/);
+});
+
+test('every cut and every changed byte of a COSE signature is refused and never thrown', () => {
+  const { mediaType, bytes } = cose();
+  for (let at = 0; at < bytes.length; at += 5) {
+    assert.equal(isMet(askNotation({ mediaType, bytes: bytes.subarray(0, at) }), 'image'), false);
+    const changed = Buffer.from(bytes);
+    changed[at] = (changed[at] ?? 0) ^ 0xff;
+    const verdict = askNotation({ mediaType, bytes: changed });
+    assert.equal(verdict.accepted.length + verdict.refused.length, 1);
+  }
+});
