@@ -158,8 +158,8 @@ test('the started digest is the verified digest: no other image passes beside it
     `${REGISTRY_NAME}/${repository}:1`,
   ];
   for (let round = 0; round < 60; round += 1) {
-    const image = names[round % names.length] ?? '';
-    const imageDigest = round % 2 === 0 ? other : digest;
+    const image: string = names[round % names.length] ?? '';
+    const imageDigest: Digest = round % 2 === 0 ? other : digest;
     const { allow } = await gate.check({ ...start, image, imageDigest });
     assert.equal(allow, imageDigest === digest && !image.endsWith(other), `${image} as ${imageDigest}`);
   }
