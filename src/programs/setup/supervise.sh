@@ -3,7 +3,7 @@
 # A shell of about 1 MB instead of another Node. FOLDER receives NAME.supervisor and NAME.pid, each "PID START", where
 # START is the process's start time in clock ticks (proc(5), stat field 22), so that a reused pid is never taken for ours.
 # TERM ends the program (KILL after the grace time) and then this shell; any other end of the program starts it again
-# after 0.2 s, doubling up to 5 s while it keeps failing.
+# at once, and while it keeps failing after 0.2 s, doubling up to 5 s.
 set -u
 umask 022
 name=$1 folder=$2 log=$3
@@ -13,7 +13,7 @@ if [ "$1" = --wait ]; then wait_for=$2; shift 2; fi
 [ "$1" = -- ] && shift
 
 GRACE_TENTHS=100   # 10 s: control ends its requests and its database, the agent its engine calls
-HEALTHY_SECONDS=10 # a program that lived this long failed for a new reason: start from the short delay again
+HEALTHY_SECONDS=10 # a program that lived this long failed for a new reason: start from no delay again
 LOG_KIB_MAX=8192   # two older files are kept beside it
 LOG_CHECK_SECONDS=30
 
@@ -61,7 +61,7 @@ rotation=$!
 
 remember supervisor $$
 while [ -n "$wait_for" ] && [ ! -e "$wait_for" ] && [ -z "$stopping" ]; do sleep 0.2; done
-delay=2
+delay=0
 # Without its folder nobody could stop it any more.
 while [ -z "$stopping" ] && [ -d "$folder" ]; do
   began=$(uptime_seconds)
@@ -78,12 +78,11 @@ while [ -z "$stopping" ] && [ -d "$folder" ]; do
   child=
   rm -f "$folder/$name.pid"
   [ -z "$stopping" ] || break
-  [ $(($(uptime_seconds) - began)) -lt $HEALTHY_SECONDS ] || delay=2
+  [ $(($(uptime_seconds) - began)) -lt $HEALTHY_SECONDS ] || delay=0
   say 50 "$name ended with $code; starting it again in $((delay / 10)).$((delay % 10)) s"
   # In the background, so that TERM is heard at once.
-  sleep "$((delay / 10)).$((delay % 10))" &
-  wait $!
-  delay=$((delay * 2))
+  if [ $delay -gt 0 ]; then sleep "$((delay / 10)).$((delay % 10))" & wait $!; fi
+  delay=$((delay == 0 ? 2 : delay * 2))
   [ $delay -le 50 ] || delay=50
 done
 kill "$rotation" 2>/dev/null
