@@ -173,6 +173,75 @@ describe('real clients over TLS', { skip: hasPodman && isRoot ? false : 'needs p
     assert.equal(await server.registry.resolve('tienda/deep/er/copy', '2'), null);
   });
 
+  it('buildah commits an image straight into the registry and builds on it again', {
+    skip: has('buildah') ? false : 'needs buildah',
+  }, async () => {
+    const buildah = async (...args: string[]): Promise<string> => {
+      const storage = ['--root', join(work, 'build'), '--runroot', join(work, 'build-run'), '--storage-driver', 'vfs'];
+      const done = await runCommand('buildah', [...storage, ...args], { timeoutMs: 120_000, env });
+      assert.equal(done.code, 0, done.stderr);
+      return done.stdout.trim();
+    };
+    const policy = `--signature-policy=${join(work, 'policy.json')}`;
+    const built = `docker://${server.host}/tienda/built:1`;
+    const first = await buildah('from', 'scratch');
+    await buildah('copy', first, join(work, 'files/etc/hello'), '/hello');
+    await buildah('commit', policy, certs(), await authFile('ana'), '--format=oci', first, built);
+    const stored = await server.registry.resolve('tienda/built', '1');
+    assert.equal(stored?.kind, 'image');
+    const second = await buildah('from', policy, certs(), await authFile('ana'), built);
+    await buildah('config', '--label', 'again=yes', second);
+    await buildah(
+      'commit',
+      policy,
+      certs(),
+      await authFile('ana'),
+      '--format=docker',
+      second,
+      `${built.slice(0, -1)}2`,
+    );
+    assert.equal((await server.registry.resolve('tienda/built', '2'))?.mediaType, MEDIA_TYPE.dockerManifest);
+    await buildah('rm', '--all');
+    await buildah('rmi', '--all', '--force');
+  });
+
+  it('an OCI layout made by umoci goes in by skopeo and comes back as it was', {
+    skip: has('umoci') && hasSkopeo ? false : 'needs umoci and skopeo',
+  }, async () => {
+    const umoci = async (...args: string[]): Promise<void> => {
+      const done = await runCommand('umoci', args, { timeoutMs: 60_000, env });
+      assert.equal(done.code, 0, done.stderr);
+    };
+    const layout = join(work, 'layout');
+    await umoci('init', '--layout', layout);
+    await umoci('new', '--image', `${layout}:1`);
+    await umoci('insert', '--image', `${layout}:1`, join(work, 'files/etc/hello'), '/hello');
+    await umoci('config', '--image', `${layout}:1`, '--config.user', '1000');
+    const policy = `--policy=${join(work, 'policy.json')}`;
+    const auth = await authFile('ana');
+    const there = `docker://${server.host}/tienda/umoci:1`;
+    const pushed = await skopeo(
+      policy,
+      'copy',
+      `--dest-cert-dir=${join(work, 'certs')}`,
+      auth,
+      `oci:${layout}:1`,
+      there,
+    );
+    assert.equal(pushed.code, 0, pushed.stderr);
+    const back = join(work, 'back');
+    const from = `--src-cert-dir=${join(work, 'certs')}`;
+    const pulled = await skopeo(policy, 'copy', from, auth, there, `oci:${back}:1`);
+    assert.equal(pulled.code, 0, pulled.stderr);
+    const digestIn = async (folder: string): Promise<string> =>
+      JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')).manifests[0].digest;
+    const digest = await digestIn(layout);
+    assert.equal(await digestIn(back), digest);
+    assert.equal((await server.registry.resolve('tienda/umoci', '1'))?.digest, digest);
+    await umoci('unpack', '--rootless', '--image', `${back}:1`, join(work, 'bundle'));
+    assert.ok((await readFile(join(work, 'bundle/rootfs/hello'), 'utf8')).startsWith('hello'));
+  });
+
   it('a client that does not trust the CA gets nowhere', async () => {
     const pulled = await podman('pull', await authFile('beto'), image);
     assert.notEqual(pulled.code, 0);
