@@ -35,8 +35,16 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     es: 'comprobar la cadena de hashes y los puntos de control firmados',
   },
   'GET /api/v1/bases': {
-    en: 'base images',
-    es: 'imágenes base',
+    en: 'base images: owner, source, age, end of support, warnings',
+    es: 'imágenes base: responsable, origen, antigüedad, fin del soporte, avisos',
+  },
+  'PUT /api/v1/bases': {
+    en: 'put an image on the list of bases, or say who answers for it',
+    es: 'poner una imagen en la lista de bases o decir quién responde de ella',
+  },
+  'DELETE /api/v1/bases': {
+    en: 'take an image (`repository=…`) off the list; it stays',
+    es: 'quitar una imagen (`repository=…`) de la lista; la imagen se queda',
   },
   'POST /api/v1/bases': {
     en: 'make a base image; answers an operation',

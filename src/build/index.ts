@@ -1,4 +1,12 @@
 export { type BaseRequest, type BaseResult, baseName, checkBaseRequest, createBase } from './base.ts';
+export {
+  BASE_STALE_DAYS,
+  BaseCatalogue,
+  type BaseEntry,
+  buildMigrations,
+  type BuildTables,
+  releaseOf,
+} from './base-catalogue.ts';
 export { buildCommands } from './commands.ts';
 export { type Containerfile, type ImageUse, type Instruction, parseContainerfile } from './containerfile.ts';
 export { buildFault } from './errors.ts';

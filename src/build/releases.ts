@@ -10,12 +10,33 @@ export interface Release {
    * the same image on any day.
    */
   readonly epochSeconds: number;
+  /** The last day of security fixes, long-term support included (wiki.debian.org/DebianReleases, as of 2026). */
+  readonly supportUntil: string;
 }
 
 /** Every release `darsena base create` knows, in the order they are listed. */
 export const RELEASES: readonly Release[] = [
-  { name: 'debian-12', title: 'Debian 12', codename: 'bookworm', epochSeconds: Date.UTC(2023, 5, 10) / 1000 },
-  { name: 'debian-13', title: 'Debian 13', codename: 'trixie', epochSeconds: Date.UTC(2025, 7, 9) / 1000 },
+  {
+    name: 'debian-12',
+    title: 'Debian 12',
+    codename: 'bookworm',
+    epochSeconds: Date.UTC(2023, 5, 10) / 1000,
+    supportUntil: '2028-06-30',
+  },
+  {
+    name: 'debian-13',
+    title: 'Debian 13',
+    codename: 'trixie',
+    epochSeconds: Date.UTC(2025, 7, 9) / 1000,
+    supportUntil: '2030-06-30',
+  },
+  {
+    name: 'debian-11',
+    title: 'Debian 11',
+    codename: 'bullseye',
+    epochSeconds: Date.UTC(2021, 7, 14) / 1000,
+    supportUntil: '2026-08-31',
+  },
 ];
 
 export const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';

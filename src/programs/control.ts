@@ -31,6 +31,7 @@ import {
   registerAdmitRoutes,
 } from '../admit/index.ts';
 import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
+import { BaseCatalogue, buildMigrations } from '../build/index.ts';
 import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
@@ -57,6 +58,7 @@ import {
 } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { DetectionPath } from './control/detection-path.ts';
+import { registerBaseRoutes } from './control/bases.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
 import { Hosts } from './control/hosts.ts';
@@ -98,6 +100,7 @@ const MIGRATIONS = [
   ...scanMigrations,
   ...trustMigrations,
   ...admitMigrations,
+  ...buildMigrations,
   ...deployMigrations,
   ...respondMigrations,
   ...storeMarkMigrations,
@@ -368,6 +371,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     log,
   });
   remoteWork.register(app);
+  registerBaseRoutes(app, {
+    registry,
+    scans,
+    mirrors: remoteWork.mirrors,
+    catalogue: new BaseCatalogue({ db, journal, clock }),
+    clock,
+  });
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
   registerPlatformRoutes(app, {
     instance,

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type ApiApp, PLATFORM, type Principal, visibleProjects } from '../../access/index.ts';
-import { RELEASES } from '../../build/index.ts';
+import { type ApiApp, type Principal, visibleProjects } from '../../access/index.ts';
 import type { Deployments, PublishedRoute } from '../../deploy/index.ts';
 import { FACTS_PAGE_MAX, type Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, progressFault, viewOperation } from '../../progress/index.ts';
@@ -27,9 +26,6 @@ export interface PlatformParts {
   readonly pipeline: Pipeline;
   readonly routes: () => Promise<readonly PublishedRoute[]>;
 }
-
-/** Whose images are everybody's to build on. */
-const BASE_PROJECT = 'base';
 
 interface Todo {
   readonly id: string;
@@ -141,31 +137,6 @@ export function registerPlatformRoutes(app: ApiApp, parts: PlatformParts): void 
     },
   });
 
-  app.route({
-    method: 'GET',
-    url: '/api/v1/bases',
-    config: { action: 'base.read' },
-    handler: async () => {
-      const { items } = await listImages(parts.registry, BASE_PROJECT, PLATFORM);
-      return {
-        items: await Promise.all(
-          items
-            .filter((image) => image.tags.includes('latest'))
-            .map(async ({ repository, digest, pushedAt, sizeBytes, quarantine }) => {
-              const report = await parts.scans.report(digest);
-              const name = repository.slice(BASE_PROJECT.length + 1);
-              const release = RELEASES.find((one) => name.startsWith(one.name))?.name ?? name;
-              const include = name
-                .slice(release.length + 1)
-                .split('-')
-                .filter(Boolean);
-              const packages = report?.packages ?? null;
-              return { name, release, include, digest, createdAt: pushedAt, packages, sizeBytes, quarantine };
-            }),
-        ),
-      };
-    },
-  });
   app.route({
     method: 'POST',
     url: '/api/v1/bases',

@@ -23,6 +23,7 @@ import type { Clock, Log } from '../../system/index.ts';
 const DUE_MS = 15_000;
 
 export interface RemoteWork {
+  readonly mirrors: Mirrors;
   register(app: ApiApp): void;
   /** Advisories or keys changed: what is watched is judged again. */
   knowledgeChanged(): Promise<void>;
@@ -75,6 +76,7 @@ export async function startRemotes(parts: {
   ];
 
   return {
+    mirrors,
     register: (app) => {
       registerRemoteRoutes(app, {
         remotes,
