@@ -50,7 +50,7 @@ test('a base is named after its release and packages, in one order', () => {
 
 test('a base that cannot be made is refused before anything is started', () => {
   const codes: readonly (readonly [Parameters<typeof checkBaseRequest>[0], string])[] = [
-    [{ release: 'debian-11', include: [] }, 'build.release-unknown'],
+    [{ release: 'debian-10', include: [] }, 'build.release-unknown'],
     [{ release: 'debian-12', include: ['--hook=x'] }, 'build.base-request'],
     [{ release: 'debian-12', include: ['a b'] }, 'build.base-request'],
     [{ release: 'debian-12', include: ['libstdc++6'] }, 'build.base-request'],

@@ -83,7 +83,10 @@ export function createFrame(options: {
     .addOption(new Option('--instance <name>', HELP_WORDS.instance[language]))
     .addOption(new Option('--json', HELP_WORDS.json[language]))
     .addOption(new Option('--quiet', HELP_WORDS.quiet[language]))
-    .addOption(new Option('-o, --output <format>', HELP_WORDS.output[language]).choices(['wide']));
+    // A command that writes a file takes -o for its name; for every other one "wide" is checked below.
+    .addOption(
+      new Option('-o, --output <format>', HELP_WORDS.output[language]).choices(['wide']).argParser((value) => value),
+    );
 
   const choices = (): { json: boolean; quiet: boolean; wide: boolean } => {
     const given = program.opts<{ json?: boolean; quiet?: boolean; output?: string }>();
@@ -162,6 +165,12 @@ export function createFrame(options: {
       program.hook('preAction', (_program, action) => {
         command = commandPath(action);
         assumeYes = action.opts<{ yes?: boolean }>().yes === true;
+        const { output } = program.opts<{ output?: string }>();
+        const takesFile = action.options.some(({ long }) => long === '--output');
+        if (output !== undefined && output !== 'wide' && !takesFile) {
+          const why = `option '-o, --output <format>' argument '${output}' is invalid. Allowed choices are wide.`;
+          throw new CommanderError(2, 'commander.invalidArgument', `error: ${why}`);
+        }
       });
       try {
         for (const unit of unitsFor(argv, options.commands)) await unit.add(cli, frame);

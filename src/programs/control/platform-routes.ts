@@ -3,7 +3,7 @@ import { type ApiApp, type Principal, visibleProjects } from '../../access/index
 import type { Deployments, PublishedRoute } from '../../deploy/index.ts';
 import { FACTS_PAGE_MAX, type Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, progressFault, viewOperation } from '../../progress/index.ts';
-import { listImages, type Registry } from '../../registry/index.ts';
+import type { Registry } from '../../registry/index.ts';
 import type { Respond } from '../../respond/index.ts';
 import type { Scans } from '../../scan/index.ts';
 import { languageOf, type Text } from '../../system/index.ts';

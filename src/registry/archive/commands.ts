@@ -3,6 +3,7 @@ import { rename, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { CliProgram } from '../../system/index.ts';
+import { archiveFault } from './errors.ts';
 import type { ImportResult } from './import.ts';
 import { ARCHIVE_TYPE, readImageName } from './routes.ts';
 
@@ -16,7 +17,7 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
   noun
     .command('export')
     .argument('<images...>', 'PROJECT/IMAGE[:TAG|@DIGEST]')
-    .requiredOption('-o, --output <file>', t({ en: 'the archive to write', es: 'el archivo que se escribe' }))
+    .option('-o, --output <file>', t({ en: 'the archive to write', es: 'el archivo que se escribe' }))
     .option(
       '--no-referrers',
       t({ en: 'without signatures, SBOMs and attestations', es: 'sin firmas, SBOM ni atestaciones' }),
@@ -35,7 +36,10 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
         es: 'escribir imágenes, con lo que les pertenece, en un archivo OCI',
       }),
     )
-    .action(async (images: string[], options: { output: string; referrers: boolean; platform?: string[] }) => {
+    .action(async (images: string[], options: { output?: string; referrers: boolean; platform?: string[] }) => {
+      // The program knows -o as well and reads it first, wherever it stands.
+      const output = options.output ?? cli.program.opts<{ output?: string }>().output;
+      if (output === undefined) throw archiveFault('archive.no-file');
       for (const image of images) readImageName(image);
       const query = new URLSearchParams([
         ...images.map((image): [string, string] => ['image', image]),
@@ -43,19 +47,19 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
         ['referrers', options.referrers ? '1' : '0'],
       ]);
       // Whoever sees the file by its name sees a whole one.
-      const partial = `${options.output}.part`;
+      const partial = `${output}.part`;
       try {
         await pipeline(counted(cli, api.download(`/archives?${query}`)), createWriteStream(partial, { mode: 0o600 }));
-        await rename(partial, options.output);
+        await rename(partial, output);
       } catch (error) {
         await rm(partial, { force: true });
         throw error;
       }
-      const { size } = await stat(options.output);
-      if (cli.output.json) return print.json({ file: options.output, bytes: size, images });
+      const { size } = await stat(output);
+      if (cli.output.json) return print.json({ file: output, bytes: size, images });
       print.result({
-        en: `${options.output}: ${images.length} images, ${print.bytes(size)}`,
-        es: `${options.output}: ${images.length} imágenes, ${print.bytes(size)}`,
+        en: `${output}: ${images.length} images, ${print.bytes(size)}`,
+        es: `${output}: ${images.length} imágenes, ${print.bytes(size)}`,
       });
     });
   noun
@@ -76,6 +80,9 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
     )
     .action(async (file: string, options: { as?: string }) => {
       const query = options.as === undefined ? '' : `?${new URLSearchParams({ as: options.as })}`;
+      await stat(file).catch((error: unknown) => {
+        throw archiveFault('archive.file-missing', { file }, { cause: error });
+      });
       const body = counted(cli, createReadStream(file, { highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>);
       const { id } = await api.upload<{ id: string }>(`/archives${query}`, body, { contentType: ARCHIVE_TYPE });
       const { result } = await cli.followOperation(id);

@@ -55,6 +55,16 @@ export const archiveFault = defineFaults({
     en: { what: '{actor} may not push to {repository}', why: 'nothing of the archive was stored' },
     es: { what: '{actor} no puede subir a {repository}', why: 'no se guardó nada del archivo' },
   },
+  'archive.no-file': {
+    kind: 'invalid',
+    en: { what: 'the archive needs a name', remedy: 'darsena image export PROJECT/IMAGE -o FILE.tar' },
+    es: { what: 'el archivo necesita un nombre', remedy: 'darsena image export PROYECTO/IMAGEN -o ARCHIVO.tar' },
+  },
+  'archive.file-missing': {
+    kind: 'not-found',
+    en: { what: 'the archive {file} cannot be read', why: 'there is no such file, or it is not yours to read' },
+    es: { what: 'no se puede leer el archivo {file}', why: 'no existe o no hay permiso para leerlo' },
+  },
   'archive.too-many': {
     kind: 'invalid',
     en: { what: 'too many images for one archive', why: 'at most {maximum}' },

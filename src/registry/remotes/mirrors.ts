@@ -309,7 +309,7 @@ export class Mirrors implements UpstreamSource {
         title: { en: `Mirror ${prefix} from ${mirror.remote}`, es: `Replicar ${prefix} desde ${mirror.remote}` },
       },
       async ({ step, signal }) => {
-        const result = await this.#sync(mirror, step({ en: 'Ask the source', es: 'Preguntar al origen' }), signal);
+        const result = await this.#sync(mirror, step, signal);
         await this.#record('mirror.synced', mirror, actor, { ...result } as unknown as Json);
         if (result.failed > 0 && result.problem !== null) {
           const { failed, tags } = result;
@@ -456,7 +456,8 @@ export class Mirrors implements UpstreamSource {
     });
   }
 
-  async #sync(mirror: MirrorView, step: StepHandle, signal: AbortSignal): Promise<SyncResult> {
+  async #sync(mirror: MirrorView, begin: StepHandle['step'], signal: AbortSignal): Promise<SyncResult> {
+    const step = begin({ en: 'Ask the source', es: 'Preguntar al origen' });
     const { remotes, registry, log } = this.#parts;
     const asking: Asking = { signal };
     const client = await remotes.client(mirror.remote, mirror.prefix);
@@ -481,7 +482,7 @@ export class Mirrors implements UpstreamSource {
       en: `${result.repositories} repositories, ${work.length} tags`,
       es: `${result.repositories} repositorios, ${work.length} etiquetas`,
     });
-    const copying = step.step({ en: 'Bring what is new', es: 'Traer lo nuevo' });
+    const copying = begin({ en: 'Bring what is new', es: 'Traer lo nuevo' });
     for (const [at, { repository, tag }] of work.entries()) {
       signal.throwIfAborted();
       const name = `${repository}:${tag}`;

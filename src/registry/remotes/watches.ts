@@ -287,7 +287,7 @@ export class Watches {
         title: { en: `Look at the images of ${watch.remote}`, es: `Revisar las imágenes de ${watch.remote}` },
       },
       async ({ step, signal }) => {
-        const result = await this.#check(watch, step({ en: 'List its images', es: 'Listar sus imágenes' }), signal);
+        const result = await this.#check(watch, step, signal);
         await this.findCopies();
         return { ...result } as unknown as Json;
       },
@@ -388,14 +388,15 @@ export class Watches {
     journal.committed();
   }
 
-  async #check(watch: WatchView, step: StepHandle, signal: AbortSignal): Promise<WatchResult> {
+  async #check(watch: WatchView, begin: StepHandle['step'], signal: AbortSignal): Promise<WatchResult> {
+    const step = begin({ en: 'List its images', es: 'Listar sus imágenes' });
     const { remotes, db, examiner, log } = this.#parts;
     const client = await remotes.client(watch.remote, watch.name);
     const result = { images: 0, changed: 0, refused: 0, unsigned: 0, failed: 0, gone: 0 };
     let problem: Text | null = null;
     const images = await this.#listImages(watch, client, signal);
     step.done({ en: `${images.length} images`, es: `${images.length} imágenes` });
-    const looking = step.step({ en: 'Scan and judge', es: 'Examinar y juzgar' });
+    const looking = begin({ en: 'Scan and judge', es: 'Examinar y juzgar' });
     const known = new Map((await this.images(watch.name)).map((one) => [`${one.repository}:${one.tag}`, one]));
     for (const [at, { repository, tag }] of images.entries()) {
       signal.throwIfAborted();
