@@ -99,7 +99,13 @@ export class BaseCatalogue {
   async remove(repository: string, actor: string): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
       await tx.deleteFrom('build_bases').where('repository', '=', repository).execute();
-      await this.#journal.record<BuildTables>(tx, { kind: 'base.removed', project: null, actor, subject: repository, body: {} });
+      await this.#journal.record<BuildTables>(tx, {
+        kind: 'base.removed',
+        project: null,
+        actor,
+        subject: repository,
+        body: {},
+      });
     });
     this.#journal.committed();
   }

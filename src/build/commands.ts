@@ -9,7 +9,9 @@ interface BaseView {
   readonly sizeBytes: number;
   readonly createdAt: string;
   readonly owner: string | null;
-  readonly source: { readonly kind: 'built'; readonly by: string } | { readonly kind: 'mirror'; readonly remote: string };
+  readonly source:
+    | { readonly kind: 'built'; readonly by: string }
+    | { readonly kind: 'mirror'; readonly remote: string };
   readonly supportUntil: string | null;
   readonly warnings: readonly Text[];
 }
@@ -85,9 +87,24 @@ export function buildCommands(cli: CliProgram): void {
     .command('set')
     .argument('<image>', 'PROJECT/IMAGE')
     .option('--owner <who>', t({ en: 'who answers for it', es: 'quién responde de ella' }))
-    .option('--tag <tag>', t({ en: 'the tag that others build on; default latest', es: 'la etiqueta de la que parten otras; por defecto latest' }))
-    .option('--stale-days <days>', t({ en: 'warn when it is older; default 30', es: 'avisar cuando sea más antigua; por defecto 30' }))
-    .option('--support-until <date>', t({ en: 'last day of its security fixes, like 2028-06-30', es: 'último día de sus correcciones de seguridad, como 2028-06-30' }))
+    .option(
+      '--tag <tag>',
+      t({
+        en: 'the tag that others build on; default latest',
+        es: 'la etiqueta de la que parten otras; por defecto latest',
+      }),
+    )
+    .option(
+      '--stale-days <days>',
+      t({ en: 'warn when it is older; default 30', es: 'avisar cuando sea más antigua; por defecto 30' }),
+    )
+    .option(
+      '--support-until <date>',
+      t({
+        en: 'last day of its security fixes, like 2028-06-30',
+        es: 'último día de sus correcciones de seguridad, como 2028-06-30',
+      }),
+    )
     .description(
       t({
         en: 'put an image on the list of bases, or say who answers for it',
@@ -95,7 +112,10 @@ export function buildCommands(cli: CliProgram): void {
       }),
     )
     .action(
-      async (repository: string, options: { owner?: string; tag?: string; staleDays?: string; supportUntil?: string }) => {
+      async (
+        repository: string,
+        options: { owner?: string; tag?: string; staleDays?: string; supportUntil?: string },
+      ) => {
         const { owner, tag, staleDays, supportUntil } = options;
         await api.put('/bases', {
           repository,
@@ -110,7 +130,9 @@ export function buildCommands(cli: CliProgram): void {
   noun
     .command('unset')
     .argument('<image>', 'PROJECT/IMAGE')
-    .description(t({ en: 'take an image off the list; it stays', es: 'quitar una imagen de la lista; la imagen se queda' }))
+    .description(
+      t({ en: 'take an image off the list; it stays', es: 'quitar una imagen de la lista; la imagen se queda' }),
+    )
     .action(async (repository: string) => {
       await api.delete(`/bases?${new URLSearchParams({ repository })}`);
       print.line({ en: `${repository} is off the list`, es: `${repository} ya no está en la lista` });

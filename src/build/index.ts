@@ -3,8 +3,8 @@ export {
   BASE_STALE_DAYS,
   BaseCatalogue,
   type BaseEntry,
-  buildMigrations,
   type BuildTables,
+  buildMigrations,
   releaseOf,
 } from './base-catalogue.ts';
 export { buildCommands } from './commands.ts';

@@ -57,8 +57,8 @@ import {
   writeFileAtomic,
 } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
-import { DetectionPath } from './control/detection-path.ts';
 import { registerBaseRoutes } from './control/bases.ts';
+import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
 import { Hosts } from './control/hosts.ts';

@@ -38,7 +38,9 @@ export function registerBaseRoutes(app: ApiApp, parts: BaseParts): void {
           .filter(({ repository }) => may(request.principal, 'image.read', projectOf(repository), repository))
           .map((entry) => ({ repository: entry.repository, tag: entry.tag, entry })),
       ];
-      const items = await Promise.all(wanted.map(({ repository, tag, entry }) => describe(parts, repository, tag, entry)));
+      const items = await Promise.all(
+        wanted.map(({ repository, tag, entry }) => describe(parts, repository, tag, entry)),
+      );
       return { items: items.filter((item) => item !== null) };
     },
   });
@@ -86,7 +88,10 @@ async function describe(
   const now = clock.now().getTime();
   const mirror = mirrors.find(repository);
   const known =
-    mirror === null ? null : ((await mirrors.tagsOf(mirror.prefix, 1000)).find((one) => one.repository === repository && one.tag === tag) ?? null);
+    mirror === null
+      ? null
+      : ((await mirrors.tagsOf(mirror.prefix, 1000)).find((one) => one.repository === repository && one.tag === tag) ??
+        null);
   const source =
     mirror === null
       ? { kind: 'built' as const, by: image.pushedBy }
@@ -106,7 +111,10 @@ async function describe(
   const warnings: Text[] = [];
   const staleDays = entry?.staleDays ?? BASE_STALE_DAYS;
   if (ageDays > staleDays) {
-    warnings.push({ en: `${ageDays} days old, more than ${staleDays}`, es: `tiene ${ageDays} días, más de ${staleDays}` });
+    warnings.push({
+      en: `${ageDays} days old, more than ${staleDays}`,
+      es: `tiene ${ageDays} días, más de ${staleDays}`,
+    });
   }
   if (source.kind === 'mirror' && source.differs) {
     warnings.push({ en: 'the source has a newer one', es: 'el origen tiene una más nueva' });
@@ -116,9 +124,15 @@ async function describe(
   }
   const daysLeft = supportUntil === null ? null : Math.floor((Date.parse(`${supportUntil}T23:59:59Z`) - now) / DAY_MS);
   if (daysLeft !== null && daysLeft < 0) {
-    warnings.push({ en: `no security fixes since ${supportUntil}`, es: `sin correcciones de seguridad desde ${supportUntil}` });
+    warnings.push({
+      en: `no security fixes since ${supportUntil}`,
+      es: `sin correcciones de seguridad desde ${supportUntil}`,
+    });
   } else if (daysLeft !== null && daysLeft < SUPPORT_NOTICE_DAYS) {
-    warnings.push({ en: `security fixes end on ${supportUntil}`, es: `las correcciones de seguridad acaban el ${supportUntil}` });
+    warnings.push({
+      en: `security fixes end on ${supportUntil}`,
+      es: `las correcciones de seguridad acaban el ${supportUntil}`,
+    });
   }
   if ((entry?.owner ?? null) === null) {
     warnings.push({ en: 'nobody answers for it', es: 'nadie responde de ella' });
@@ -129,7 +143,13 @@ async function describe(
     repository,
     tag,
     release: release?.name ?? name,
-    include: release === null ? [] : name.slice(release.name.length + 1).split('-').filter(Boolean),
+    include:
+      release === null
+        ? []
+        : name
+            .slice(release.name.length + 1)
+            .split('-')
+            .filter(Boolean),
     digest: image.digest,
     createdAt: image.pushedAt,
     packages: report?.packages ?? null,
