@@ -355,7 +355,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       },
     },
   });
-  registerTrustRoutes(app, trust);
+  registerTrustRoutes(app, trust, () => rejudge('regular', 'platform'));
   registerAdmitRoutes(app, admit);
   registerRespondRoutes(app, respond);
   const remoteWork = await startRemotes({

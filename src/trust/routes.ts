@@ -20,7 +20,8 @@ const signedRecord = z.object({
 /** `release`, or `builder:host1` for the key of a host. */
 const keyName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}$/);
 
-export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
+/** @param changed told after whom to believe has changed, so that what was judged before is judged anew */
+export function registerTrustRoutes(app: ApiApp, trust: Trust, changed: () => void = () => undefined): void {
   registerAttach(app, trust);
   app.route({
     method: 'GET',
@@ -47,7 +48,9 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
     },
     handler: async (request, reply) => {
       void reply.code(201);
-      return showKey(await trust.addPublicKey(request.body, request.principal.actor));
+      const key = await trust.addPublicKey(request.body, request.principal.actor);
+      changed();
+      return showKey(key);
     },
   });
   app.route({
@@ -62,6 +65,7 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
     },
     handler: async (request) => {
       await trust.revokeKey(request.params.name, request.principal.actor, request.body?.since ?? null);
+      changed();
       return { name: request.params.name };
     },
   });
@@ -91,7 +95,9 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust): void {
     },
     handler: async (request) => {
       const { document, expected, signatures } = request.body;
-      return trust.setPolicy(document, request.principal.actor, { expected, signatures });
+      const record = await trust.setPolicy(document, request.principal.actor, { expected, signatures });
+      changed();
+      return record;
     },
   });
   app.route({
