@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { digestOf, MEDIA_TYPE } from '../oci/index.ts';
+import { digestHex, digestOf, MEDIA_TYPE } from '../oci/index.ts';
 import { type Clock, systemClock } from '../system/index.ts';
 import { startTestRegistry, type TestRegistry } from './test-registry.ts';
 
@@ -138,6 +140,21 @@ describe('the quota of a project', () => {
     assert.equal((await push('lleno2/a', bytes)).status, 201);
     assert.equal((await push('lleno2/b', bytes)).status, 201);
     assert.equal((await putManifest('lleno2/a', '1', bytes)).status, 403);
+  });
+
+  it('lets damaged content be pushed again, also in chunks, when it is full', async () => {
+    await server.registry.settings.change('roto', '**', { quotaBytes: 300_000 }, by);
+    const bytes = randomBytes(300_000);
+    const digest = digestOf(bytes);
+    assert.equal((await push('roto/a', bytes)).status, 201);
+    await rm(join(server.root, 'blobs', 'sha256', digestHex(digest).slice(0, 2), digestHex(digest)));
+    assert.equal(await server.registry.scrub.check(digest, bytes.byteLength), 'damaged');
+    const start = await ask('POST', 'roto/a/blobs/uploads/');
+    const patch = await ask('PATCH', start.header('location'), bytes);
+    assert.equal(patch.status, 202, patch.bytes.toString());
+    assert.equal((await ask('PUT', `${patch.header('location')}?digest=${digest}`)).status, 201);
+    assert.equal(await used('roto'), 300_000);
+    assert.equal(await used('roto'), await recount('roto'));
   });
 
   it('is not passed by pushes at the same moment', async () => {

@@ -60,7 +60,8 @@ export class ProjectQuotas {
     const project = projectOf(repository);
     const quotaBytes = await this.#settings.quotaOf(project);
     if (quotaBytes === null) return null;
-    const usedBytes = await readUsage(this.#db, project);
+    // What was found damaged is counted and not here: bringing it again takes no new room.
+    const usedBytes = (await readUsage(this.#db, project)) - (await readDamaged(this.#db, project));
     this.#forgetOld();
     const take = (totalBytes: number): void => {
       const neededBytes = totalBytes;
@@ -166,6 +167,21 @@ export async function unlinkBlob(
 async function readUsage(db: RegistryDatabase, project: string): Promise<number> {
   const row = await db.selectFrom('registry_usage').select('bytes').where('project', '=', project).executeTakeFirst();
   return Number(row?.bytes ?? 0);
+}
+
+async function readDamaged(db: RegistryDatabase, project: string): Promise<number> {
+  const rows = await db
+    .selectFrom('registry_damage as d')
+    .innerJoin('registry_blobs as b', 'b.digest', 'd.digest')
+    .innerJoin('registry_blob_links as l', 'l.digest', 'd.digest')
+    .innerJoin('registry_repositories as r', 'r.id', 'l.repository_id')
+    .select(['b.digest', 'b.size_bytes'])
+    .distinct()
+    .where('d.is_open', '=', 1)
+    .where('b.damaged_at', 'is not', null)
+    .where('r.project', '=', project)
+    .execute();
+  return rows.reduce((sum, row) => sum + Number(row.size_bytes), 0);
 }
 
 function quotaExceeded(
