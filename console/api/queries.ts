@@ -4,6 +4,7 @@ import type {
   AdvisorySource,
   AuditVerification,
   Base,
+  CopyFinding,
   Fact,
   Host,
   Image,
@@ -26,6 +27,7 @@ import type {
   RegistryStatus,
   Release,
   Remote,
+  Replication,
   Repository,
   RetentionPreview,
   Robot,
@@ -40,6 +42,7 @@ import type {
   User,
   Verdict,
   Volume,
+  Watch,
   WorkloadRule,
   WorkloadStatus,
 } from './types.ts';
@@ -219,6 +222,9 @@ export const queries = {
     queryOptions({ queryKey: ['trust', 'policy'], queryFn: () => api.get<TrustPolicy>('/trust/policy') }),
   remotes: () => queryOptions({ queryKey: ['remotes'], queryFn: () => listOf<Remote>('/remotes') }),
   mirrors: () => queryOptions({ queryKey: ['mirrors'], queryFn: () => listOf<Mirror>('/mirrors') }),
+  watches: () => queryOptions({ queryKey: ['watches'], queryFn: () => listOf<Watch>('/watches') }),
+  copies: () => queryOptions({ queryKey: ['watches', 'copies'], queryFn: () => listOf<CopyFinding>('/copies') }),
+  replications: () => queryOptions({ queryKey: ['replications'], queryFn: () => listOf<Replication>('/replications') }),
   members: (project: string) =>
     queryOptions({
       queryKey: ['users', 'members', project],

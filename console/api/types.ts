@@ -608,6 +608,47 @@ export interface Mirror {
   readonly nextSyncAt: string | null;
 }
 
+export interface Watch {
+  readonly name: string;
+  readonly remote: string;
+  readonly repositories: readonly string[];
+  readonly createdBy: string;
+  readonly checkedAt: string | null;
+  readonly state: 'running' | 'done' | 'failed' | null;
+  readonly detail: {
+    readonly images: number;
+    readonly refused: number;
+    readonly unsigned: number;
+    readonly problem: Text | null;
+  } | null;
+  readonly nextAt: string;
+}
+
+export interface CopyFinding {
+  readonly id: string;
+  readonly kind: 'ours-elsewhere' | 'other-digest' | 'no-source';
+  readonly place: string;
+  readonly project: string | null;
+  readonly here: string;
+  readonly digest: string;
+  readonly detail: Text;
+  readonly foundAt: string;
+}
+
+export interface Replication {
+  readonly name: string;
+  readonly remote: string;
+  readonly repositories: readonly string[];
+  readonly paused: boolean;
+  readonly createdBy: string;
+  readonly succeededAt: string | null;
+  readonly waiting: number;
+  readonly failing: number;
+  readonly refused: number;
+  readonly lagSeconds: number | null;
+  readonly problem: Text | null;
+}
+
 export interface Member {
   readonly name: string;
   readonly roles: readonly Role[];

@@ -411,6 +411,51 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/trust/policy', () => TRUST_POLICY),
     route('GET', '/remotes', () => list(REMOTES)),
     route('GET', '/mirrors', () => list(MIRRORS)),
+    route('GET', '/watches', () =>
+      list([
+        {
+          name: 'outside',
+          remote: 'hub',
+          repositories: ['library/*'],
+          createdBy: 'user:ana',
+          checkedAt: LONG_AGO,
+          state: 'done',
+          detail: { images: 12, refused: 2, unsigned: 5, problem: null },
+          nextAt: '2027-01-01T00:00:00.000Z',
+        },
+      ]),
+    ),
+    route('GET', '/copies', () =>
+      list([
+        {
+          id: 'copy',
+          kind: 'ours-elsewhere',
+          place: 'registry.example/library/web:1.4.2',
+          project: 'tienda',
+          here: 'tienda/web:1.4.2',
+          digest: data.images[0]?.digest,
+          detail: { en: 'no replication brings it there', es: 'ninguna replicación la lleva allí' },
+          foundAt: LONG_AGO,
+        },
+      ]),
+    ),
+    route('GET', '/replications', () =>
+      list([
+        {
+          name: 'second-site',
+          remote: 'hub',
+          repositories: ['tienda/**'],
+          paused: false,
+          createdBy: 'user:ana',
+          succeededAt: LONG_AGO,
+          waiting: 3,
+          failing: 1,
+          refused: 1,
+          lagSeconds: 185,
+          problem: { en: 'the registry does not answer', es: 'el registro no responde' },
+        },
+      ]),
+    ),
     route('GET', '/projects/:p/members', () => list([{ name: 'luis', roles: ['developer'], state: 'active' }])),
     route('GET', '/projects/:p/robots', () => list(ROBOTS)),
     route('GET', '/projects/:p/trust-rules', () => list(WORKLOAD_RULES)),

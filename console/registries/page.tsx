@@ -16,6 +16,7 @@ import type { Column } from '../shell/parts/table.tsx';
 import { Link, useNavigate } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
+import { Copies, Replications, Watches } from './watching.tsx';
 import { words } from './words.ts';
 
 const listOf = (text: string): string[] => text.split(/[\s,]+/).filter((item) => item !== '');
@@ -393,13 +394,18 @@ function mirrorPath(mirror: Mirror): string {
 export default function RegistriesPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
-  const isAdmin = hasRole(useMe(), ['admin'], '*');
+  const me = useMe();
+  const isAdmin = hasRole(me, ['admin'], '*');
+  const mayAudit = hasRole(me, ['admin', 'analyst', 'auditor']);
   return (
     <div className="page">
       <PageHead title={t('title')} path={[[shell('images'), addresses.images()]]} />
       <ImagesTabs current="registries" />
       <div className="stack">
         <Mirrors />
+        {mayAudit ? <Copies /> : null}
+        {mayAudit ? <Watches /> : null}
+        {isAdmin ? <Replications /> : null}
         {isAdmin ? <Remotes /> : null}
       </div>
     </div>

@@ -69,6 +69,9 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   remote: ['remotes', 'mirrors'],
   mirror: ['mirrors'],
   robot: ['robots'],
+  watch: ['watches'],
+  copy: ['watches'],
+  replication: ['replications'],
   volume: ['volumes'],
   route: ['routes'],
 };

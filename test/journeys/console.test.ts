@@ -126,6 +126,20 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
     assert.deepEqual(troubles, []);
   });
 
+  test('the files of a layer are listed, and every attached signature says who stands behind it', async () => {
+    const { items } = (await ground.darsena('image', 'list', 'bote', '--json')).json<{ items: { digest: string }[] }>();
+    await page.goto(`${base}/projects/bote/images/${items[0]?.digest}?tab=layers`);
+    const files = page.getByRole('table', { name: 'Files this layer adds' });
+    await files.getByRole('row').nth(1).waitFor();
+    const listed = (await ground.darsena('image', 'files', 'bote/web', '--json')).json<{ items: { path: string }[] }>();
+    await files.getByText(`/${listed.items[0]?.path}`).first().waitFor();
+    await page.getByLabel('Filter by path').fill('no such path anywhere');
+    await page.getByText('No path matches the filter').waitFor();
+    await page.goto(`${base}/projects/bote/images/${items[0]?.digest}?tab=signatures`);
+    await page.locator('.referrers > li').first().getByText('trusted').waitFor();
+    assert.deepEqual(troubles, []);
+  });
+
   test('an incident appears by itself, and its page kills what it is about', async (t) => {
     if (!(await ground.instance()).sensor) {
       t.skip('this kernel, or our rights on it, do not let the sensor load');
@@ -183,12 +197,21 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
         '/projects/bote/workloads/dev/web',
         '/projects/bote/releases',
         '/projects/bote/promotions',
+        '/projects/bote/access',
         '/images',
         image,
         `${image}?tab=findings`,
         `${image}?tab=verdicts`,
         `${image}?tab=signatures`,
         `${image}?tab=layers`,
+        `${image}?tab=pulls`,
+        '/repositories',
+        '/projects/bote/repositories/web',
+        '/projects/bote/repositories/web?tab=pulls',
+        '/projects/bote/repositories/web?tab=settings',
+        '/quarantine',
+        '/registries',
+        '/trust',
         '/incidents',
         ...(incident === null ? [] : [`/incidents/${incident}`]),
         '/operations',
@@ -211,7 +234,9 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
         await page.locator('main h1').waitFor();
         await page.waitForLoadState('domcontentloaded');
         // Data has come when nothing says that it is being read.
-        await page.waitForFunction("document.querySelector('main [aria-busy=true]') === null");
+        await page.waitForFunction("document.querySelector('main [aria-busy=true], main .skeleton') === null");
+        const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+        assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
         const text = (await page.locator('main').textContent()) ?? '';
         assert.doesNotMatch(
           text,

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { factWords } from '../../console/shell/parts/fact-words.ts';
 import { readCatalogues, textsOf } from './console-audit.ts';
+import { CONSOLE } from './console-ground.ts';
+
+const ROOT = join(CONSOLE, '..');
+/** `kind: 'image.pushed'`, also behind a condition. */
+const STATED = /kind: (?:[^'\n]{0,60}\? )?'([a-z-]+\.[a-z-]+)'(?: : '([a-z-]+\.[a-z-]+)')?/g;
 
 /** Words that are the same in both languages: names, units, terms kept by the table of words. */
 const SAME = new Set(
@@ -35,4 +44,15 @@ test('a long English text is never left untranslated', async () => {
       }
     }
   }
+});
+
+test('every kind of fact that the code states has its sentence', async () => {
+  const kinds = new Set<string>();
+  const sources = globSync('src/**/*.ts', { cwd: ROOT, exclude: ['**/*.test.ts', '**/test-*.ts'] });
+  for (const file of sources) {
+    const text = await readFile(join(ROOT, file), 'utf8');
+    for (const [, one, other] of text.matchAll(STATED)) for (const kind of [one, other]) if (kind) kinds.add(kind);
+  }
+  assert.ok(kinds.size > 30, `found ${kinds.size} kinds`);
+  assert.deepEqual([...kinds].filter((kind) => !(kind in factWords.en)).sort(), []);
 });
