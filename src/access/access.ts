@@ -165,7 +165,7 @@ export class Access {
 
   /**
    * Gives a person exactly these roles in one project; none: they are no member any more. Their roles elsewhere stay.
-   * @throws Fault access.user-unknown, access.grant-too-wide
+   * @throws Fault access.user-unknown, access.grant-too-wide, access.changed-meanwhile
    */
   async changeMember(project: string, name: string, roles: readonly Role[], by: Principal): Promise<void> {
     for (const role of roles) {
@@ -177,11 +177,14 @@ export class Access {
       if (row === undefined) throw accessFault('access.user-unknown', { name });
       const elsewhere = readGrants(row.grants).filter((grant) => grant.project !== project);
       const grants: Grant[] = [...elsewhere, ...[...new Set(roles)].map((role) => ({ role, project }))];
-      await tx
+      // Only over what was read: of two changes side by side (PostgreSQL) none brings back what the other took away.
+      const { numUpdatedRows } = await tx
         .updateTable('access_users')
         .set({ grants: JSON.stringify(grants) })
         .where('id', '=', row.id)
-        .execute();
+        .where('grants', '=', row.grants)
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) throw accessFault('access.changed-meanwhile', { name });
       await this.#journal.record(tx, {
         kind: roles.length === 0 ? 'member.removed' : 'member.changed',
         project,

@@ -22,6 +22,11 @@ export function accessCommands(cli: CliProgram): void {
           { title: { en: 'name', es: 'nombre' }, value: (user) => user.name },
           { title: { en: 'roles', es: 'roles' }, value: (user) => user.grants.map(formatGrant).join(' ') },
           {
+            title: { en: 'state', es: 'estado' },
+            value: (user) =>
+              t(user.state === 'active' ? { en: 'active', es: 'activa' } : { en: 'shut out', es: 'sin acceso' }),
+          },
+          {
             title: { en: 'password', es: 'contraseña' },
             value: (user) => t(user.hasPassword ? { en: 'set', es: 'puesta' } : { en: 'not yet', es: 'aún no' }),
           },

@@ -120,6 +120,19 @@ export const accessFault = defineFaults({
     en: { what: 'there is no user {name}', remedy: 'darsena user list' },
     es: { what: 'no existe el usuario {name}', remedy: 'darsena user list' },
   },
+  'access.changed-meanwhile': {
+    kind: 'conflict',
+    en: {
+      what: 'the roles of {name} were not changed',
+      why: 'somebody else changed them at this moment',
+      remedy: 'look again, and repeat',
+    },
+    es: {
+      what: 'los roles de {name} no se cambiaron',
+      why: 'alguien más los cambió en este momento',
+      remedy: 'mirar de nuevo y repetir',
+    },
+  },
   'access.last-admin': {
     kind: 'conflict',
     en: { what: '{name} cannot lose the role', why: 'the platform would be left without an administrator' },

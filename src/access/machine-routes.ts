@@ -1,5 +1,6 @@
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { Fault } from '../system/index.ts';
 import type { Access } from './access.ts';
 import { isRole, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
@@ -233,7 +234,8 @@ export function registerMachineRoutes(
         if (waitMs > 0) throw accessFault('access.too-many-tries', { seconds: Math.ceil(waitMs / 1000) });
         const { subject_token: token, project: of = null } = request.body;
         const issued = await identity.exchange(token, { project: of }).catch((error: unknown) => {
-          throttle.failed(source);
+          // An issuer that is away is not the client's fault.
+          if (error instanceof Fault && error.kind === 'unauthenticated') throttle.failed(source);
           throw error;
         });
         throttle.succeeded(source);
