@@ -54,6 +54,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'live stream (server-sent events): facts, operations, workloads that the caller may see; resumes by `Last-Event-ID`',
     es: 'flujo en vivo (server-sent events): hechos, operaciones y cargas de trabajo que se pueden ver; se reanuda con `Last-Event-ID`',
   },
+  'GET /api/v1/openapi.json': {
+    en: 'this API as an OpenAPI 3.1 document',
+    es: 'esta API como documento OpenAPI 3.1',
+  },
   'GET /api/v1/hosts': {
     en: 'hosts: kernel, engine, sensor, adaptations',
     es: 'hosts: núcleo, motor, sensor, adaptaciones',

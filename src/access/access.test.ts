@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
@@ -164,6 +166,30 @@ test('the API: no token, a forged one, a token of another project, a cookie from
     200,
   );
   assert.equal((await get('/api/v1/nothing', bearer)).json().code, 'access.route-unknown');
+});
+
+test('the API describes itself: every route, with what it takes and who may', async (t) => {
+  const { app } = await open(t);
+  const response = await app.inject({ method: 'GET', url: '/api/v1/openapi.json' });
+  assert.equal(response.statusCode, 200);
+  const described = response.json<{
+    openapi: string;
+    paths: Record<string, Record<string, { security: object[]; parameters?: { name: string; in: string }[] }>>;
+  }>();
+  assert.match(described.openapi, /^3\.1\./);
+  const found = Object.entries(described.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{([^}]+)\}/g, ':$1')}`),
+  );
+  const source = await readFile(join(import.meta.dirname, 'routes.ts'), 'utf8');
+  const written = [...source.matchAll(/method: '([A-Z]+)',\s*url: '(\/api\/[^']+)'/g)].map(([, a, b]) => `${a} ${b}`);
+  assert.ok(written.length > 15);
+  for (const route of written) assert.ok(found.includes(route), route);
+  assert.deepEqual(described.paths['/api/v1/session/certificate']?.['post']?.security, []);
+  assert.deepEqual(
+    described.paths['/api/v1/users/{name}']?.['delete']?.parameters?.map((one) => one.name),
+    ['name'],
+  );
+  assert.equal(described.paths['/api/v1/users']?.['get']?.security.length, 2);
 });
 
 test('a route that names no action does not start', async (t) => {

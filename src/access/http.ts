@@ -17,6 +17,7 @@ import {
 import { EXIT_CODE, Fault, type Log, languageOf, newId } from '../system/index.ts';
 import { type Action, may, type Principal } from './action.ts';
 import { accessFault } from './errors.ts';
+import { type ApiRoute, describeApi } from './openapi.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -75,9 +76,13 @@ export function createApi(options: ApiOptions): ApiApp {
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest('principal');
 
+  const routes: ApiRoute[] = [];
   app.addHook('onRoute', (route) => {
-    if (route.config?.action === undefined)
-      throw new TypeError(`route ${String(route.method)} ${route.url} names no action`);
+    const action = route.config?.action;
+    if (action === undefined) throw new TypeError(`route ${String(route.method)} ${route.url} names no action`);
+    for (const method of [route.method].flat()) {
+      if (method !== 'HEAD') routes.push({ method, url: route.url, action, schema: route.schema ?? {} });
+    }
   });
   app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config?.action;
@@ -112,6 +117,18 @@ export function createApi(options: ApiOptions): ApiApp {
       languageOf(request.headers['accept-language']),
     );
     void reply.code(404).header('content-type', 'application/problem+json').send(problem);
+  });
+  let description: object | undefined;
+  app.route({
+    method: 'GET',
+    url: '/api/v1/openapi.json',
+    config: { action: 'public' },
+    schema: { summary: 'This description of the API (OpenAPI 3.1)' },
+    handler: async () => {
+      // Made at the first question, when every room has registered its routes.
+      description ??= describeApi(routes);
+      return description;
+    },
   });
   return app;
 }

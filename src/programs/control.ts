@@ -47,15 +47,7 @@ import {
 } from '../registry/index.ts';
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
 import { registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
-import {
-  createLog,
-  databasePlace,
-  type Json,
-  type Log,
-  openDatabase,
-  systemClock,
-  writeFileAtomic,
-} from '../system/index.ts';
+import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { registerBaseRoutes } from './control/bases.ts';
 import { DetectionPath } from './control/detection-path.ts';
@@ -160,7 +152,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     instance,
     clock,
     detection,
-    database: settings.databaseUrl === undefined ? 'SQLite' : `PostgreSQL, ${databasePlace(settings.databaseUrl)}`,
+    database: settings.databaseUrl === undefined ? 'SQLite' : 'PostgreSQL',
   });
 
   const intake = createIntake({

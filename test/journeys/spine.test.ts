@@ -252,6 +252,13 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
       worker: 1,
     });
     assert.ok(Object.values(prod).every((digest) => /^sha256:[0-9a-f]{64}$/.test(digest)));
+    // Who asked made the release; that somebody else approved it stands with the promotion.
+    const released = await ground.darsena('release', 'list', 'tienda', '--env', 'prod', '--json');
+    assert.equal(released.json<{ items: { createdBy: string }[] }>().items[0]?.createdBy, 'user:admin');
+    // Without a tag the newest image is scanned, and which one is said.
+    const scanned = await ground.darsena('scan', 'tienda/api', '--json');
+    assert.equal(scanned.code, 0, scanned.stderr);
+    assert.match(scanned.stderr, /the newest: tienda\/api:\S+ \(sha256:/);
   });
 
   test('the approver may approve and nothing else', async () => {

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { readRoutes } from '../../docs/generate.ts';
 import { runCommand } from '../../src/system/index.ts';
 
 // The command line by mutual TLS against a running instance, from this machine and from another one: a network namespace.
@@ -139,6 +140,24 @@ suite('a command line by mutual TLS', { skip, timeout: 180_000 }, () => {
     assert.equal(alone.code, 2, alone.stderr);
     const whole = await there(['ps', 'tienda', '--json'], { ...token, DARSENA_URL: url(), DARSENA_CA: ca });
     assert.equal(whole.code, 0, whole.stderr);
+  });
+
+  test('the running platform describes every route there is in its sources', async () => {
+    const { stdout } = await runCommand(
+      'curl',
+      [
+        '--silent',
+        '--cacert',
+        `/var/lib/darsena/${name}/ca.pem`,
+        `https://localhost:${ports.console}/api/v1/openapi.json`,
+      ],
+      { timeoutMs: 10_000, maxOutputBytes: 8 * 1024 * 1024 },
+    );
+    const { paths } = JSON.parse(stdout) as { paths: Record<string, Record<string, object>> };
+    for (const { method, url: route } of await readRoutes()) {
+      const path = route.replaceAll(/:([a-zA-Z]+)/g, '{$1}');
+      assert.ok(paths[path]?.[method.toLowerCase()] !== undefined, `${method} ${route}`);
+    }
   });
 
   test('the public port never asks a browser for a certificate; the other one does', async () => {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { type CliApi, Fault, ProblemReply, type Text } from '../../system/index.ts';
 import { readAuthority } from './authority.ts';
+import { storedPlace } from './database.ts';
 import { type Adaptation, type Instance, instanceFiles } from './instance.ts';
 import { descendants, listProcesses, memoryBytes, startedAt } from './processes.ts';
 import { type ProgramName, programsOf } from './programs.ts';
@@ -68,7 +69,13 @@ export async function readStatus(instance: Instance, api: CliApi): Promise<Insta
       unanswered = error.message;
     }
   }
-  const parts = mergeParts(local, remote.parts);
+  // Where it stands is said to who may read the setting; control's own answer is open to everybody.
+  const place = await storedPlace(instance);
+  const parts = mergeParts(local, remote.parts).map((part) =>
+    part.name === 'database' && place !== null && part.detail !== null
+      ? { ...part, detail: { en: `${part.detail.en}, ${place}`, es: `${part.detail.es}, ${place}` } }
+      : part,
+  );
   const known = parts.map((part) => part.memoryBytes).filter((bytes) => bytes !== null);
   const authority = await readAuthority(instance);
   return {
