@@ -131,11 +131,12 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
     withInstanceLock(name, folders, async () => {
       const found = await readInstance(instanceFiles(folders).description);
       const known = found?.unfinished === true ? null : found;
+      // Part of the code, whose name is a hash over all of it; built in the checkout, nothing of the instance yet.
+      if (await consoleIsStale(OWN_CODE)) await steps.run(TITLES.console, () => buildConsole(OWN_CODE));
       const code = machine.mode === 'root' ? await codeFolder(OWN_CODE) : OWN_CODE;
       const choice = { ...context, machine, plan, code };
       const sketch = known ?? (await sketchInstance({ ...choice, createdAt: found?.createdAt }));
       await steps.run(TITLES.packages, (step) => installPackages(packages, step, context.signal));
-      if (await consoleIsStale(OWN_CODE)) await steps.run(TITLES.console, () => buildConsole(OWN_CODE));
       await steps.run(TITLES.code, (step) => placeCode(machine, code, step));
       const instance = await steps.run(TITLES.instance, (step) =>
         settleInstance(sketch, { ...choice, isNew: known === null, step }),
