@@ -34,7 +34,8 @@ export function packSignatures({ bundles, simpleSignings, notations }: StoredSig
 
 /** @throws Fault trust.bundle-unreadable */
 export function unpackSignatures({ bundles, cosign, notations }: PackedSignatures): StoredSignatures {
-  const unpack = (text: string): Uint8Array => readBase64(text, 'signature');
+  // What was too large to read is empty: it is refused where it is judged, and does not keep the others from it.
+  const unpack = (text: string): Uint8Array => (text === '' ? new Uint8Array() : readBase64(text, 'signature'));
   return {
     bundles: bundles.map(unpack),
     simpleSignings: cosign.map(({ payload, ...rest }) => ({ payload: unpack(payload), ...rest })),

@@ -11,6 +11,7 @@ import {
   type SignatureStore,
   type SignedRecord,
   type SigningKey,
+  type StoredSignatures,
   signRecord,
   type Trust,
 } from '../../trust/index.ts';
@@ -55,7 +56,7 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
           const { repository, digest } = parseReference(image);
           const place = `${repository}@${digest}`;
           if (digest === null || signatures[place] !== undefined) continue;
-          signatures[place] = packSignatures(await parts.signatures.signaturesOf(repository, digest));
+          signatures[place] = packSignatures(await decisiveSignatures(parts, repository, digest));
         }
       }
     }
