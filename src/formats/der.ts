@@ -3,7 +3,7 @@
  * whole and definite, and read strictly. A value is read one level at a time, so nothing recurses with the input.
  */
 import { FormatError } from './errors.ts';
-import { DER_MEMBERS_MAX } from './limits.ts';
+import { DER_DEPTH_MAX, DER_MEMBERS_MAX } from './limits.ts';
 
 export const TAG = {
   boolean: 0x01,
@@ -127,6 +127,16 @@ export function membersOf(value: DerValue, tag: number): DerValue[] {
     at = end;
   }
   return members;
+}
+
+/**
+ * Every constructed value inside is well-formed, however deep: for what carries parts that nobody signed and nobody reads.
+ * @throws FormatError `der.syntax`
+ */
+export function requireWellFormed(value: DerValue, depth = 0): void {
+  if ((value.tag & 0x20) === 0) return;
+  if (depth > DER_DEPTH_MAX) throw broken('nested too deep');
+  for (const member of membersOf(value, value.tag)) requireWellFormed(member, depth + 1);
 }
 
 /** Dotted form of an object identifier's content (X.690 section 8.19). @throws FormatError `der.syntax` */

@@ -75,3 +75,6 @@ export const DER_MEMBERS_MAX = 64;
 
 /** A COSE signature nests three deep and has some dozen items beside its certificates. */
 export const CBOR_LIMITS = { maxDepth: 16, maxItems: 1024 } as const;
+
+/** Nesting of a DER value that is walked whole; a time stamp with its certificates nests a dozen deep. */
+export const DER_DEPTH_MAX = 32;

@@ -23,7 +23,12 @@ test('no changed bundle is accepted that sigstore-js refuses', (t) => {
   const cases = readdirSync(suite, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.endsWith('_fail'))
     .filter((entry) => !existsSync(join(suite, entry.name, 'key.pub')))
-    .map((entry) => readCase(join(suite, entry.name), folder));
+    .map((entry) => readCase(join(suite, entry.name), folder))
+    // sigstore-js does not know a DSSE envelope that Rekor 2 logs by its whole encoding: it can judge no change of it.
+    .filter(
+      (one) =>
+        accepts(() => one.verifier.verify(toSignedEntity(bundleFromJSON(JSON.parse(one.text)), one.artifact))) === null,
+    );
   const random = seeded(20261122);
   const seen = { bothAccept: 0, bothRefuse: 0, oursStricter: 0 };
   const wrong: string[] = [];

@@ -1,7 +1,7 @@
 import { type Admit, GRACE_EXCEPTION, type Verdict } from '../../admit/index.ts';
 import type { Composition, Deployments, WantedState } from '../../deploy/index.ts';
 import { collectImages } from '../../deploy/model.ts';
-import { type Digest, parseReference } from '../../oci/index.ts';
+import { type Digest, digestOf, parseReference } from '../../oci/index.ts';
 import { type Graces, graceUntil } from '../../registry/index.ts';
 import type { Clock, Json, Log } from '../../system/index.ts';
 import {
@@ -68,6 +68,29 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
     verdicts,
     signatures,
     trust,
+  };
+}
+
+/**
+ * The signatures that a start is decided by: of the image and its provenance, those that count here. What else lies beside
+ * an image (SBOMs of megabytes, what strangers left) would fill the link and change no answer.
+ */
+async function decisiveSignatures(
+  { trust, signatures }: PermissionParts,
+  repository: string,
+  digest: Digest,
+): Promise<StoredSignatures> {
+  const [{ accepted }, stored] = await Promise.all([
+    trust.verify(repository, digest),
+    signatures.signaturesOf(repository, digest),
+  ]);
+  const names = new Set(
+    accepted.filter(({ use }) => use === 'image' || use === 'provenance').map(({ bundle }) => bundle),
+  );
+  return {
+    bundles: stored.bundles.filter((bytes) => names.has(digestOf(bytes))),
+    simpleSignings: stored.simpleSignings.filter(({ payload }) => names.has(digestOf(payload))),
+    notations: stored.notations.filter(({ bytes }) => names.has(digestOf(bytes))),
   };
 }
 

@@ -115,6 +115,8 @@ function checkInclusion(
   // Said twice, both must say the same: the proof's own words are signed by nobody.
   if (proof.rootHash !== null && Buffer.compare(proof.rootHash, rootHash) !== 0) throw new Doubt('log-inclusion');
   if (proof.treeSize !== size) throw new Doubt('log-inclusion');
+  // Rekor 1 counts over all its trees and signs that number; Rekor 2 has one tree, and nobody signs the number beside it.
+  if (entry.promise === null && entry.logIndex !== proof.index) throw new Doubt('log-inclusion');
   const seen = rootFromProof(entry.body, proof.index, size, proof.hashes);
   if (seen === null || Buffer.compare(seen, rootHash) !== 0) throw new Doubt('log-inclusion');
 }

@@ -107,7 +107,9 @@ function readStamp(response: Uint8Array): Stamp {
 }
 
 function parse(response: Uint8Array): Stamp {
-  const [status, token] = membersOf(decode(response), TAG.sequence);
+  const whole = decode(response);
+  der.requireWellFormed(whole);
+  const [status, token] = membersOf(whole, TAG.sequence);
   const [granted] = status === undefined ? [] : membersOf(status, TAG.sequence);
   // 0 granted, 1 granted with changes; everything else carries no token that counts
   if (granted === undefined || readSmallInteger(granted) > 1 || token === undefined) throw wrong('it was not granted');
