@@ -13,6 +13,7 @@ export {
   refusalTexts,
 } from './deployments.ts';
 export type { ServiceEndpoints, WorkloadStatus } from './engines/local/index.ts';
+export { checkComposition } from './engines/local/wanted-reader.ts';
 export { deployFault } from './errors.ts';
 export { deployMigrations } from './migrations.ts';
 export type { WantedRoute, WantedState, WantedWorkload } from './model.ts';

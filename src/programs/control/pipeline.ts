@@ -4,6 +4,7 @@ import { baseName, checkBaseRequest } from '../../build/index.ts';
 import type { WorkloadStatus } from '../../deploy/index.ts';
 import {
   type Composition,
+  checkComposition,
   type Deployments,
   deployFault,
   type Environment,
@@ -501,6 +502,7 @@ export class Pipeline implements Releases {
     for (const image of collectImages(translation.workloads))
       pinned.set(image, await this.#pin(image, project, images));
     const composition = pinTranslation(translation, pinned);
+    checkComposition(composition);
     const verdicts = await this.judgeComposition(composition, environment, project, actor, door);
     const verdict = joinVerdicts(verdicts, null);
     if (verdict === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Fault } from '../../../system/index.ts';
 import { hashPodSpec, type PodSpec, type WantedState } from '../../model.ts';
 import { WANTED_REPLICAS_MAX, WANTED_TEXT_MAX } from './limits.ts';
-import { parseWantedState } from './wanted-reader.ts';
+import { checkComposition, parseWantedState } from './wanted-reader.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const content = `sha256:${'c'.repeat(64)}`;
@@ -258,4 +258,15 @@ test('nothing that belongs nowhere passes at any place, and a refusal is always 
 
 test('what is no object at all is refused', () => {
   for (const value of [null, undefined, 5, 'x', [], [GOOD], JSON.stringify(GOOD)]) assert.ok(isRefused(value));
+});
+
+test('a release that no host would follow is found out before it is written', () => {
+  const { workloads, services, routes, volumes, contents } = GOOD;
+  const composition = { workloads, services, routes, volumes, contents };
+  checkComposition(composition);
+  const [route] = routes;
+  assert.ok(route);
+  assert.throws(() => checkComposition({ ...composition, routes: [{ ...route, path: '/a\nb' }] }), {
+    code: 'deploy.wanted-unreadable',
+  });
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Composition, wantedState as joinReleases } from '../../composition.ts';
 import { hashPodSpec, type WantedState } from '../../model.ts';
 import { engineFault } from './errors.ts';
 import {
@@ -240,4 +241,13 @@ export function parseWantedState(value: unknown): WantedState {
   const [issue] = parsed.error.issues;
   const reason = issue === undefined ? 'it has another shape' : `${issue.path.join('.')}: ${issue.message}`;
   throw engineFault('deploy.wanted-unreadable', { reason: reason.slice(0, 500) }, { cause: parsed.error });
+}
+
+/**
+ * Asks before a release is written whether hosts will follow it: a host refuses a wanted state as a whole, so that one
+ * release with a value that no host takes would stop the changes of every other.
+ * @throws Fault deploy.wanted-unreadable
+ */
+export function checkComposition(composition: Composition): void {
+  parseWantedState(joinReleases(0, [{ number: 0, composition, stable: null }]));
 }
