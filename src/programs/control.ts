@@ -435,6 +435,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(PERMISSIONS_RENEW_MS, () => intake.rejudge('regular', 'platform')),
     every(REGISTRY_WORK_CHECK_MS, () => registryWork.tick()),
     every(GRACE_CHECK_MS, async () => {
+      const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);
+      status.registryDamage(open.length);
+    }),
+    every(GRACE_CHECK_MS, async () => {
       if ((await registry.graces.tellOver()).length > 0) await tellHosts();
     }),
     every(RENEWAL_CHECK_MS, async () => {

@@ -27,6 +27,7 @@ export class PlatformStatus {
   readonly #detection: DetectionPath;
   readonly #database: string;
   #ready = false;
+  #damaged = 0;
   #refusal: Text | null = null;
 
   constructor(options: {
@@ -45,6 +46,11 @@ export class PlatformStatus {
 
   ready(): void {
     this.#ready = true;
+  }
+
+  /** Content of the registry that is damaged and has no good copy yet. */
+  registryDamage(count: number): void {
+    this.#damaged = count;
   }
 
   /** A host does not follow what control sends it; null: it does again. */
@@ -73,7 +79,12 @@ export class PlatformStatus {
       en: 'the agent is not in touch with control',
       es: 'el agente no está en contacto con control',
     };
-    this.#set('control', this.#ready ? 'ok' : 'degraded', null);
+    const damage: Text = {
+      en: `${this.#damaged} damaged pieces of content without a good copy; see darsena registry status`,
+      es: `${this.#damaged} piezas de contenido dañadas sin copia buena; ver darsena registry status`,
+    };
+    const isWhole = this.#damaged === 0;
+    this.#set('control', this.#ready && isWhole ? 'ok' : 'degraded', isWhole ? null : damage);
     this.#set('database', 'ok', { en: this.#database, es: this.#database });
     this.#set(
       'agent',
