@@ -237,7 +237,7 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
         await page.locator('main h1').waitFor();
         await page.waitForLoadState('domcontentloaded');
         // Data has come when nothing says that it is being read.
-        await page.waitForFunction("document.querySelector('main [aria-busy=true], main .skeleton') === null");
+        await page.locator('main [aria-busy=true], main .skeleton').first().waitFor({ state: 'detached' });
         const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
         assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
         const text = (await page.locator('main').textContent()) ?? '';
