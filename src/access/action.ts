@@ -1,4 +1,4 @@
-import { matchesRepository } from '../oci/index.ts';
+import { matchesGlob } from '../oci/index.ts';
 
 /** What can be asked of the platform. A role is a list of these; a route names exactly one. */
 export type Action =
@@ -161,7 +161,7 @@ export function may(
       (grant.project === '*' || (project !== null && grant.project === project)) &&
       ROLE_ACTIONS[grant.role].includes(action) &&
       (grant.repositories === undefined ||
-        (repository !== undefined && grant.repositories.some((pattern) => matchesRepository(pattern, repository)))),
+        (repository !== undefined && grant.repositories.some((pattern) => matchesGlob(pattern, repository)))),
   );
 }
 

@@ -21,7 +21,7 @@ export {
   parseManifest,
   refuseRewritten,
 } from './manifest.ts';
-export { isRepositoryPattern, matchesRepository, PATTERN_WILDCARDS_MAX } from './pattern.ts';
+export { isRepositoryPattern, matchesGlob, PATTERN_WILDCARDS_MAX } from './pattern.ts';
 export {
   formatReference,
   type ImageReference,

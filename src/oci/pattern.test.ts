@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRepositoryPattern, matchesRepository, PATTERN_WILDCARDS_MAX } from './index.ts';
+import { isRepositoryPattern, matchesGlob, PATTERN_WILDCARDS_MAX } from './index.ts';
 
 test('patterns of repositories match the documented names and nothing else', () => {
   const table: [string, string, boolean][] = [
@@ -29,7 +29,7 @@ test('patterns of repositories match the documented names and nothing else', () 
     ['tienda/w', 'TIENDA/w', false],
   ];
   for (const [pattern, name, expected] of table) {
-    assert.equal(matchesRepository(pattern, name), expected, `${pattern} ${name}`);
+    assert.equal(matchesGlob(pattern, name), expected, `${pattern} ${name}`);
   }
 });
 
@@ -60,7 +60,7 @@ test('no pattern makes matching slow', () => {
     const pattern = piece.repeat(PATTERN_WILDCARDS_MAX);
     assert.equal(isRepositoryPattern(pattern), true);
     const started = performance.now();
-    for (let n = 0; n < 200; n += 1) assert.equal(matchesRepository(pattern, `${'a'.repeat(254)}b`), false);
+    for (let n = 0; n < 200; n += 1) assert.equal(matchesGlob(pattern, `${'a'.repeat(254)}b`), false);
     assert.ok(performance.now() - started < 1_000);
   }
 });

@@ -12,7 +12,7 @@ export function isRepositoryPattern(text: string): boolean {
  * Whether the whole name fits the pattern: `*` stands for part of one word of the path, `**` crosses slashes. Work is at
  * most the length of one times that of the other: a regular expression with as many wildcards would take its power.
  */
-export function matchesRepository(pattern: string, name: string): boolean {
+export function matchesGlob(pattern: string, name: string): boolean {
   if (!pattern.includes('*')) return pattern === name;
   // Which beginnings of the name the pattern, read so far, can stand for: by their length.
   let reached = new Uint8Array(name.length + 1);

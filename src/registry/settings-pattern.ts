@@ -1,7 +1,7 @@
 import { PATTERN_CHARACTERS_MAX } from './limits.ts';
 
 // Names of tags are matched like those of repositories.
-export { matchesRepository as matchesPattern } from '../oci/index.ts';
+export { matchesGlob as matchesPattern } from '../oci/index.ts';
 
 const PATTERN = /^[A-Za-z0-9._/*-]+$/;
 

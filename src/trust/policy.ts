@@ -1,3 +1,4 @@
+import { matchesGlob } from '../oci/index.ts';
 import { trustFault } from './errors.ts';
 import type { PublicKey } from './key.ts';
 import type { CertificateIdentity } from './sigstore/certificate.ts';
@@ -145,14 +146,7 @@ export function ruleFor(policy: TrustPolicy, repository: string): TrustRule {
   return policy.rules?.find((rule) => coversRepository(rule, repository)) ?? USUAL_RULE;
 }
 
-/** The whole text against the whole pattern, case counts; `*` does not cross a slash. */
+/** The whole text against the whole pattern, case counts; `*` does not cross a slash. Control characters fit nothing. */
 export function matchesPattern(pattern: string, text: string): boolean {
-  if (!pattern.includes('*')) return pattern === text;
-  const source = pattern
-    .split(/(\*+)/)
-    .map((part) =>
-      part === '*' ? '[^/\\p{Cc}]*' : part.startsWith('*') ? '.*' : part.replaceAll(/[\\^$.|?+()[\]{}]/g, '\\$&'),
-    )
-    .join('');
-  return new RegExp(`^${source}$`, 'u').test(text);
+  return pattern === text || (!/\p{Cc}/u.test(text) && matchesGlob(pattern, text));
 }
