@@ -104,6 +104,18 @@ test('a password is kept as argon2id, and guessing is slowed down', async (t) =>
   assert.equal((await access.login('root', 'correct horse')).user.name, 'root');
 });
 
+test('a first password ends no login, so the command line that up logged in stays; another one does', async (t) => {
+  const { access } = await open(t);
+  const root = await access.ensureAdministrator('root');
+  const other = await sessionOf(access, 'root');
+  const asking = await sessionOf(access, 'root');
+  await access.setPassword(root.id, 'correct horse', undefined, asking.record.id);
+  await access.authenticate(other.secret);
+  await access.setPassword(root.id, 'another horse', 'correct horse', asking.record.id);
+  await access.authenticate(asking.secret);
+  await assert.rejects(access.authenticate(other.secret), { code: 'access.token-invalid' });
+});
+
 test('the last administrator cannot be removed or lose the role', async (t) => {
   const { access } = await open(t);
   await access.ensureAdministrator('root');

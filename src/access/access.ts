@@ -318,7 +318,8 @@ export class Access {
   }
 
   /**
-   * Sets a password and ends what rests on the former one: every session and token but the one that asks.
+   * Sets a password and ends what rests on a former one: every session and token but the one that asks. A first password
+   * ends nothing.
    * @throws Fault access.password-weak, access.credentials-wrong
    */
   async setPassword(
@@ -338,8 +339,12 @@ export class Access {
       await this.#checkPassword(user.name, current);
     }
     const hash = await hashPassword(password);
-    const set = { password_hash: hash, epoch: user.epoch + 1 };
-    await this.#changeUser(user.name, `user:${user.name}`, 'user.password-set', { set, keepTokenId });
+    // A first password replaces nothing that another may have stolen: the command line that `up` logged in stays so.
+    const change =
+      user.password_hash === null
+        ? { set: { password_hash: hash } }
+        : { set: { password_hash: hash, epoch: user.epoch + 1 }, keepTokenId };
+    await this.#changeUser(user.name, `user:${user.name}`, 'user.password-set', change);
   }
 
   async setLanguage(userId: string, language: 'en' | 'es'): Promise<void> {
