@@ -153,6 +153,8 @@ function join(one: Duplex, other: Duplex, log: Log): void {
     if (error != null && (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE')
       log.warn({ err: error }, 'a session was cut');
   };
+  // Both ways together hang more listeners on each end than Node.js takes for a leak (10).
+  for (const end of [one, other]) end.setMaxListeners(32);
   pipeline(one, other, ended);
   pipeline(other, one, ended);
 }
