@@ -178,8 +178,9 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   }
   if (incident.state !== 'closed') {
     heading({ en: 'What can be done', es: 'Qué se puede hacer' });
-    if (incident.state !== 'contained' && incident.containerId !== null) {
-      print.line(`  darsena incident respond ${incident.number} --kill`);
+    if (incident.containerId !== null) {
+      const rest = incident.state === 'contained' ? ' --container' : '';
+      print.line(`  darsena incident respond ${incident.number} --kill${rest}`);
     }
     print.line(`  darsena incident close ${incident.number} --reason "…"`);
   }

@@ -183,7 +183,14 @@ test('an action that failed says so and contains nothing; it can be tried again'
   assert.match(failed.outcome?.es ?? '', /no se terminó en host1/);
   assert.equal((await respond.incident(1)).state, 'open');
   host.answer = async () => 'gone';
-  assert.equal((await respond.kill(1, { what: 'process', reason: null }, 'user:ana')).state, 'done');
+  const gone = await respond.kill(1, { what: 'process', reason: null }, 'user:ana');
+  assert.equal(gone.state, 'done');
+  assert.match(gone.outcome?.en ?? '', /had ended already; what they started may still run/);
+  // Who wants to be sure ends the container after all; once is enough.
+  host.answer = async () => 'killed';
+  const sure = await respond.kill(1, { what: 'container', reason: null }, 'user:ana');
+  assert.equal(sure.target.kind, 'container');
+  assert.equal((await respond.kill(1, { what: 'process', reason: null }, 'user:ana')).id, sure.id);
   await opened.close();
 });
 

@@ -181,7 +181,8 @@ export class Respond {
 
   /**
    * Ends what the alerts speak of, and waits for the host's word. Killing again what was contained answers the action
-   * that did it. The outcome is told as it was: an action that failed or that nobody can vouch for contains nothing.
+   * that did it; the container can still be ended after its processes. The outcome is told as it was: an action that
+   * failed or that nobody can vouch for contains nothing.
    * @param what the processes that the alerts name (with all below them) or the whole container
    * @throws Fault respond.incident-unknown, .incident-closed, .action-running, .nothing-to-kill
    */
@@ -193,7 +194,9 @@ export class Respond {
     const { db } = this.#options;
     const incident = await this.#notClosed(number);
     const actions = await readActions(db, { incident: number });
-    const before = actions.findLast((action) => action.state === 'done');
+    const before = actions.findLast(
+      (action) => action.state === 'done' && (action.target.kind === 'container' || request.what === 'process'),
+    );
     if (incident.state === 'contained' && before !== undefined) return before;
     const running = actions.find((action) => action.state === 'running');
     if (running !== undefined) throw this.#running(number, running);
@@ -417,10 +420,13 @@ function judgeAnswers(
   if (gone) {
     return {
       state: 'done',
-      outcome: {
-        en: 'nothing was left to end: it was gone already',
-        es: 'no quedaba nada que terminar: ya no existía',
-      },
+      outcome:
+        target.kind === 'container'
+          ? { en: 'the container was gone already', es: 'el contenedor ya no existía' }
+          : {
+              en: `processes ${target.pids.join(', ')} had ended already; what they started may still run: end the container to be sure`,
+              es: `los procesos ${target.pids.join(', ')} ya habían acabado; lo que iniciaron puede seguir: terminar el contenedor para estar seguro`,
+            },
     };
   }
   return {

@@ -24,7 +24,7 @@ const HANG_UP_MS = 500;
 /**
  * Ends the offending process with everything below it, or, when no process is named or its main process is the one, the
  * whole container: the reconciler then starts a fresh one from the image. A process is killed only if it is in that
- * container, because pids are used again.
+ * container, because pids are used again; one that has ended costs the service nothing.
  * @throws Fault agent.not-ours, agent.kill-failed
  */
 export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>, instance: Instance): Promise<Json> {
@@ -44,10 +44,9 @@ export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>,
   const main = Number(mainText);
   if (pid !== null && pid !== main) {
     const tree = await processTree(pid, id);
-    if (tree.length > 0) {
-      for (const one of tree) signal(one, 'SIGKILL');
-      return { killed: 'processes', pids: tree };
-    }
+    if (tree.length === 0) return { killed: 'nothing', why: 'the process is gone' };
+    for (const one of tree) signal(one, 'SIGKILL');
+    return { killed: 'processes', pids: tree };
   }
   const killed = await runCommand('podman', ['kill', '--signal', 'KILL', id], { env: environment, timeoutMs: KILL_MS });
   if (killed.code !== 0 && !/not running|no such container|can only kill running/i.test(killed.stderr)) {
