@@ -22,7 +22,9 @@ export class Flusher {
       this.#running = this.#flushNow()
         .catch((cause: unknown) => {
           const why = cause instanceof Error ? cause.message : String(cause);
-          this.#failure = new Error(`not flushed to disk, so nothing is acknowledged until a restart: ${why}`, { cause });
+          this.#failure = new Error(`not flushed to disk, so nothing is acknowledged until a restart: ${why}`, {
+            cause,
+          });
           throw this.#failure;
         })
         .finally(() => {
