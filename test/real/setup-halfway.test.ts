@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, suite, test } from 'node:test';
 import { CODE_ROOT, instanceFiles, instanceFolders, readInstance } from '../../src/programs/setup/instance.ts';
-import { listProcesses } from '../../src/programs/setup/processes.ts';
+import { isRunning, listProcesses } from '../../src/programs/setup/processes.ts';
 import { ROLES, userName } from '../../src/programs/setup/users.ts';
 import { runCommand } from '../../src/system/index.ts';
 import { missingPart } from './faults-ground.ts';
@@ -68,8 +68,9 @@ suite('an up that ends half-way', { skip, timeout: 240_000 }, () => {
       if (argv.includes(`/${name}/`)) left.push(`process ${id.pid}: ${argv}`);
     }
     for (const entry of await readdir(CODE_ROOT).catch(() => [])) {
-      const pid = entry.startsWith('.') ? entry.split('.').at(-1) : undefined;
-      if (pid !== undefined && (await stat(`/proc/${pid}`).catch(() => null)) === null) left.push(entry);
+      const [, pid, start] = /^\..+\.(\d+)-(\d+)$/.exec(entry) ?? [];
+      const isUnderWay = pid && start && (await isRunning({ pid: Number(pid), start }));
+      if (entry.startsWith('.') && !isUnderWay) left.push(entry);
     }
     return left;
   }

@@ -4,6 +4,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../system/index.ts';
 import { CODE_ROOT } from './instance.ts';
+import { identify, isRunning } from './processes.ts';
 
 /** The root of the checkout or copy that this file runs from. */
 export const OWN_CODE: string = join(import.meta.dirname, '..', '..', '..');
@@ -63,9 +64,10 @@ export async function installCode(
 ): Promise<{ folder: string; copied: boolean; sizeBytes: number }> {
   const name = basename(folder);
   if (await isFile(join(folder, CODE_MARK))) return { folder, copied: false, sizeBytes: 0 };
-  const temporary = join(CODE_ROOT, `.${name}.${process.pid}`);
+  const { pid, start } = await identify(process.pid);
+  const temporary = join(CODE_ROOT, `.${name}.${pid}-${start}`);
   await mkdir(CODE_ROOT, { recursive: true, mode: 0o755 });
-  await rm(temporary, { recursive: true, force: true });
+  await removeCutCopies();
   let sizeBytes = 0;
   try {
     const files = [...(await listFiles(code)), ...(await listPackageFiles(code))];
@@ -84,6 +86,15 @@ export async function installCode(
     await rm(temporary, { recursive: true, force: true });
   }
   return { folder, copied: true, sizeBytes };
+}
+
+/** Removes what copies left that were cut short, of whatever version. A copy under way carries the identity of its process. */
+export async function removeCutCopies(): Promise<void> {
+  for (const entry of await readdir(CODE_ROOT).catch(() => [])) {
+    const [, pid, start] = /^\..+\.(\d+)-(\d+)$/.exec(entry) ?? [];
+    if (!entry.startsWith('.') || (pid && start && (await isRunning({ pid: Number(pid), start })))) continue;
+    await rm(join(CODE_ROOT, entry), { recursive: true, force: true });
+  }
 }
 
 /** Relative paths of the platform's own files, sorted. */

@@ -1,11 +1,12 @@
 import { lstat, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { removePodCgroups } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
 import { removeCredentials, sudoAccount } from '../cli/credentials.ts';
 import { disableAtBoot } from './boot.ts';
+import { removeCutCopies } from './code.ts';
 import { storedPlace } from './database.ts';
 import { setupFault } from './errors.ts';
 import { CODE_ROOT, type Instance, instanceFiles, instanceFolders, instancesOfRoot } from './instance.ts';
@@ -268,18 +269,13 @@ async function removeFolders(instance: Instance, clock: Clock, say: (en: string,
     await rmdir(dirname(path)).catch(() => undefined);
   }
   if (await removeUnusedCode(instance, instance.code)) say(instance.code, instance.code);
+  if (instance.mode === 'root') await removeCutCopies();
   await rmdir(CODE_ROOT).catch(() => undefined);
 }
 
 /** Removes a code copy that no other instance runs from. @returns true when it was removed */
 export async function removeUnusedCode(instance: Instance, code: string): Promise<boolean> {
   if (instance.mode !== 'root' || dirname(code) !== CODE_ROOT || (await codeInUse(instance, code))) return false;
-  // Beside it, what a copy left that was cut short: it carries the number of the process that made it.
-  for (const entry of await readdir(CODE_ROOT).catch(() => [])) {
-    const pid = entry.startsWith(`.${basename(code)}.`) ? Number(entry.split('.').at(-1)) : Number.NaN;
-    if (Number.isSafeInteger(pid) && !(await exists(`/proc/${pid}`)))
-      await rm(join(CODE_ROOT, entry), { recursive: true });
-  }
   const there = await exists(code);
   await rm(code, { recursive: true, force: true });
   return there;
