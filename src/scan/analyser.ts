@@ -18,9 +18,18 @@ export interface LiveEvidence {
 
 /** Takes the bytes of one file. Chunks are valid only during the call. */
 export interface FileReader {
-  write(chunk: Uint8Array): void;
+  /** @returns false when nothing more is wanted: the file tells nothing, and `end` is not called */
+  write(chunk: Uint8Array): boolean;
   /** Called once after the last byte. Null: the file tells nothing. */
   end(): Evidence | null;
+}
+
+/** What the archive says of a file before its bytes come. */
+export interface FileHead {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Permission bits, with setuid, setgid and sticky: 12 bits. */
+  readonly mode: number;
 }
 
 /**
@@ -36,14 +45,18 @@ export interface Analyser {
   readonly fileNames: readonly string[];
   /** Names of folders whose files it may want. */
   readonly folderNames: readonly string[];
+  /** Ends of names, with their dot, of files it may want: '.jar' is looked up for 'a.b.jar', '.b.jar' is too. */
+  readonly suffixes?: readonly string[];
+  /** It may want every file of a kind, whatever its name; `wants` is asked for each, so it must be quick. */
+  readonly every?: 'executable' | 'file';
   /** Fixed places that a reader of the image would open, through links too. A file found there must have left evidence. */
   readonly places: readonly string[];
   /** What an unreadable file means: the inventory is not complete, or there is a notice. */
   readonly unreadable: 'incomplete' | 'notice';
-  /** Larger files are `unreadable`. */
+  /** Larger files that it wants are `unreadable`. */
   readonly maxFileBytes: number;
-  wants(path: string): boolean;
-  read(path: string): FileReader;
+  wants(file: FileHead): boolean;
+  read(file: FileHead): FileReader;
   /** Whether evidence counts in the merged image, once all of it is known. @default true */
   counts?(found: LiveEvidence, tree: FileTree): boolean;
 }

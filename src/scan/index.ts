@@ -1,4 +1,4 @@
-export type { Analyser, Evidence, FileReader, LiveEvidence } from './analyser.ts';
+export type { Analyser, Evidence, FileHead, FileReader, LiveEvidence } from './analyser.ts';
 export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
 export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';

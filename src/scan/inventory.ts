@@ -1,10 +1,11 @@
-import { FormatError, formatPurl } from '../formats/index.ts';
+import { FormatError } from '../formats/index.ts';
 import { FileTree } from '../oci/layers.ts';
 import type { Analyser, LiveEvidence } from './analyser.ts';
 import type { FileEvidence, LayerResult } from './layer.ts';
 import { NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
 import { readListing } from './listing.ts';
-import type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
+import type { Distribution, Inventory, InventoryPackage } from './package.ts';
+import { purlOf } from './purl.ts';
 
 /** A file that had to be read for a complete answer and was not. */
 export class IncompleteInventory extends Error {
@@ -106,28 +107,6 @@ function chooseDistribution(live: readonly LiveEvidence[]): Distribution | null 
     if (chosen === null || path === 'etc/os-release') chosen = evidence.distribution;
   }
   return chosen;
-}
-
-function purlOf(found: FoundPackage, distribution: Distribution | null): string {
-  if (found.type === 'deb') {
-    return formatPurl({
-      type: 'deb',
-      namespace: distribution?.id ?? 'debian',
-      name: found.name,
-      version: found.version,
-      qualifiers: {
-        arch: found.architecture,
-        distro: distribution ? `${distribution.id}-${distribution.version}` : null,
-      },
-    });
-  }
-  const slash = found.name.startsWith('@') ? found.name.indexOf('/') : -1;
-  return formatPurl({
-    type: found.type,
-    namespace: slash < 0 ? null : found.name.slice(0, slash),
-    name: found.name.slice(slash + 1),
-    version: found.version,
-  });
 }
 
 function byPurl(a: InventoryPackage, b: InventoryPackage): number {

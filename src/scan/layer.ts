@@ -11,7 +11,7 @@ import {
 } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { LayerEntry } from '../oci/layers.ts';
-import type { Analyser, Evidence } from './analyser.ts';
+import type { Analyser, Evidence, FileHead } from './analyser.ts';
 import { LISTING_MAX_BYTES } from './limits.ts';
 import { ListingWriter } from './listing.ts';
 
@@ -68,8 +68,8 @@ export async function analyseLayer(
     (entry) => {
       const path = cleanEntry(entry);
       if (entry.kind !== 'file') return null;
-      const analyser = pick(path);
-      return analyser ? openFile(analyser, path, entry, found) : null;
+      const file = { path, sizeBytes: entry.sizeBytes, mode: entry.mode & 0o7777 };
+      return joinSinks(pick(file).flatMap((analyser) => openFile(analyser, file, entry.ordinal, found) ?? []));
     },
     { maxEntries: limits.maxEntries },
   );
@@ -139,53 +139,88 @@ function kindOf(entry: TarEntry): LayerEntry['kind'] {
   }
 }
 
-function openFile(analyser: Analyser, path: string, entry: TarEntry, found: FileEvidence[]): TarSink | null {
+function openFile(analyser: Analyser, file: FileHead, ordinal: number, found: FileEvidence[]): TarSink | null {
   const report = (evidence: Evidence): void => {
-    found.push({ analyser: analyser.name, ordinal: entry.ordinal, path, evidence });
+    found.push({ analyser: analyser.name, ordinal, path: file.path, evidence });
   };
-  if (entry.sizeBytes > analyser.maxFileBytes) {
-    report({ kind: 'unreadable', reason: `it has ${entry.sizeBytes} bytes, the limit is ${analyser.maxFileBytes}` });
+  if (file.sizeBytes > analyser.maxFileBytes) {
+    report({ kind: 'unreadable', reason: `it has ${file.sizeBytes} bytes, the limit is ${analyser.maxFileBytes}` });
     return null;
   }
-  const file = analyser.read(path);
-  let isBroken = false;
+  const reader = analyser.read(file);
+  let isOpen = true;
   const guarded = <T>(run: () => T): T | null => {
-    if (isBroken) return null;
+    if (!isOpen) return null;
     try {
       return run();
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      isBroken = true;
+      isOpen = false;
       report({ kind: 'unreadable', reason: error.message });
       return null;
     }
   };
   return {
     write: (chunk) => {
-      guarded(() => file.write(chunk));
+      if (guarded(() => reader.write(chunk)) === false) isOpen = false;
     },
     end: () => {
-      const evidence = guarded(() => file.end());
+      const evidence = guarded(() => reader.end());
       if (evidence) report(evidence);
     },
   };
 }
 
-/** Two map look-ups a file decide for nearly all of them that nobody wants it. */
-function pickerOf(analysers: readonly Analyser[]): (path: string) => Analyser | null {
-  const byFile = new Map<string, Analyser[]>();
-  const byFolder = new Map<string, Analyser[]>();
-  for (const analyser of analysers) {
-    for (const name of analyser.fileNames) byFile.set(name, [...(byFile.get(name) ?? []), analyser]);
-    for (const name of analyser.folderNames) byFolder.set(name, [...(byFolder.get(name) ?? []), analyser]);
-  }
-  return (path) => {
+function joinSinks(sinks: readonly TarSink[]): TarSink | null {
+  if (sinks.length <= 1) return sinks[0] ?? null;
+  return {
+    write: (chunk) => {
+      for (const sink of sinks) sink.write(chunk);
+    },
+    end: () => {
+      for (const sink of sinks) sink.end();
+    },
+  };
+}
+
+const NOBODY: readonly Analyser[] = [];
+const EXECUTE_BITS = 0o111;
+
+/** A few map look-ups a file decide for nearly all of them that nobody wants it. Analysers come in their own order. */
+function pickerOf(analysers: readonly Analyser[]): (file: FileHead) => readonly Analyser[] {
+  const byFile = indexBy(analysers, ({ fileNames }) => fileNames);
+  const byFolder = indexBy(analysers, ({ folderNames }) => folderNames);
+  const bySuffix = indexBy(analysers, ({ suffixes }) => suffixes ?? []);
+  const always = analysers.filter(({ every }) => every === 'file');
+  const executables = analysers.filter(({ every }) => every !== undefined);
+  return (file) => {
+    const { path } = file;
     const slash = path.lastIndexOf('/');
     const folder = slash < 0 ? '' : path.slice(path.lastIndexOf('/', slash - 1) + 1, slash);
-    for (const analyser of byFile.get(path.slice(slash + 1)) ?? []) if (analyser.wants(path)) return analyser;
-    for (const analyser of byFolder.get(folder) ?? []) if (analyser.wants(path)) return analyser;
-    return null;
+    const name = path.slice(slash + 1);
+    const named = byFile.get(name);
+    const inFolder = byFolder.get(folder);
+    let ended: readonly Analyser[] | undefined;
+    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
+      const found = bySuffix.get(name.slice(dot));
+      if (found) ended = ended ? [...ended, ...found] : found;
+    }
+    const general = (file.mode & EXECUTE_BITS) === 0 ? always : executables;
+    if (!named && !inFolder && !ended && general.length === 0) return NOBODY;
+    const asked = new Set([...(named ?? []), ...(inFolder ?? []), ...(ended ?? []), ...general]);
+    return [...asked].filter((analyser) => analyser.wants(file));
   };
+}
+
+function indexBy(
+  analysers: readonly Analyser[],
+  keysOf: (analyser: Analyser) => readonly string[],
+): ReadonlyMap<string, readonly Analyser[]> {
+  const index = new Map<string, Analyser[]>();
+  for (const analyser of analysers) {
+    for (const key of keysOf(analyser)) index.set(key, [...(index.get(key) ?? []), analyser]);
+  }
+  return index;
 }
 
 /** The first bytes of a stream, and the whole stream. */

@@ -4,6 +4,8 @@ import type { Digest } from '../oci/index.ts';
 export interface Distribution {
   /** `ID`, as in 'debian'. */
   readonly id: string;
+  /** `ID_LIKE`, nearest first. */
+  readonly idLike?: readonly string[];
   /** `VERSION_ID`, as in '12'; the codename where there is none (Debian testing and unstable); else ''. */
   readonly version: string;
   /** `PRETTY_NAME`, for people. */
@@ -14,13 +16,17 @@ export interface Distribution {
 export interface FoundPackage {
   /** purl type: deb, npm, … */
   readonly type: string;
+  /** As the ecosystem writes it: '@scope/name', 'group:artifact' (Maven), 'vendor/name' (Composer), 'example.org/module' (Go). */
   readonly name: string;
+  /** As the ecosystem writes it; of rpm with its epoch: '1:2.3-4.el9'. */
   readonly version: string;
   readonly architecture: string | null;
   /** What it was built from where advisories speak of that (Debian source packages); null when it is the same. */
   readonly source: { readonly name: string; readonly version: string } | null;
   /** Licence expressions or names as the package states them. */
   readonly licences: readonly string[];
+  /** The rpm module stream it belongs to, as in 'nodejs:18'. */
+  readonly module?: string;
 }
 
 /** A package of the whole image. */

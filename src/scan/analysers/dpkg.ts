@@ -16,7 +16,7 @@ export const dpkg: Analyser = {
   places: [STATUS],
   unreadable: 'incomplete',
   maxFileBytes: DPKG_STATUS_MAX_BYTES,
-  wants: (path) => path.endsWith('dpkg/status') || (path.includes('dpkg/status.d/') && !path.endsWith('.md5sums')),
+  wants: ({ path }) => path.endsWith('dpkg/status') || (path.includes('dpkg/status.d/') && !path.endsWith('.md5sums')),
   read: readStatus,
   // A folder on the way may be a link: then the file has another name in the tree.
   counts: ({ path }, tree) => path.startsWith(STATUS_D) || path === tree.realPath(STATUS),
@@ -31,7 +31,10 @@ function readStatus(): FileReader {
     if (found) packages.push(found);
   });
   return {
-    write: (chunk) => reader.write(chunk),
+    write: (chunk) => {
+      reader.write(chunk);
+      return true;
+    },
     end: () => {
       reader.end();
       return { kind: 'packages', packages };

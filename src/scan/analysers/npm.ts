@@ -17,8 +17,8 @@ export const npm: Analyser = {
   places: [],
   unreadable: 'notice',
   maxFileBytes: PACKAGE_LOCK_MAX_BYTES,
-  wants: (path) => INSTALLED.test(path) || (isNamed(path, LOCK) && !path.includes('node_modules/')),
-  read: (path) => collectText((text) => (isNamed(path, LOCK) ? readLock(text) : readManifest(text))),
+  wants: ({ path }) => INSTALLED.test(path) || (isNamed(path, LOCK) && !path.includes('node_modules/')),
+  read: ({ path }) => collectText((text) => (isNamed(path, LOCK) ? readLock(text) : readManifest(text))),
   counts: ({ path }: LiveEvidence, tree) => {
     if (!isNamed(path, LOCK)) return true;
     const installed = tree.list(`${path.slice(0, -LOCK.length)}node_modules`);

@@ -6,13 +6,13 @@ import { collectText } from './text.ts';
 /** Which distribution the image is, by os-release(5). */
 export const osRelease: Analyser = {
   name: 'os-release',
-  version: 1,
+  version: 2,
   fileNames: ['os-release'],
   folderNames: [],
   places: ['etc/os-release', 'usr/lib/os-release'],
   unreadable: 'incomplete',
   maxFileBytes: OS_RELEASE_MAX_BYTES,
-  wants: (path) => path === 'etc/os-release' || path === 'usr/lib/os-release',
+  wants: ({ path }) => path === 'etc/os-release' || path === 'usr/lib/os-release',
   read: () =>
     collectText((text) => {
       const fields = readFields(text);
@@ -20,9 +20,16 @@ export const osRelease: Analyser = {
       if (!id) return { kind: 'packages', packages: [] };
       if (!/^[a-z0-9._-]{1,64}$/.test(id)) throw new FormatError('paragraph.syntax', `ID is ${JSON.stringify(id)}`);
       const version = fields.get('VERSION_ID') ?? fields.get('VERSION_CODENAME') ?? '';
+      const name = (fields.get('PRETTY_NAME') ?? id).slice(0, 200);
+      const idLike = (fields.get('ID_LIKE') ?? '').split(/\s+/).filter((one) => /^[a-z0-9._-]{1,64}$/.test(one));
       return {
         kind: 'distribution',
-        distribution: { id, version: version.slice(0, 64), name: (fields.get('PRETTY_NAME') ?? id).slice(0, 200) },
+        distribution: {
+          id,
+          version: version.slice(0, 64),
+          name,
+          ...(idLike.length > 0 ? { idLike: idLike.slice(0, 8) } : {}),
+        },
       };
     }),
 };
