@@ -26,8 +26,28 @@ export interface PackageQuery {
   readonly version: string;
   /** What advisories of its distribution speak of. */
   readonly source: { readonly name: string; readonly version: string } | null;
-  readonly distribution: { readonly id: string; readonly version: string } | null;
+  readonly distribution: {
+    /** `ID` of os-release(5). */
+    readonly id: string;
+    readonly version: string;
+    /** `ID_LIKE`: whose advisories hold for a rebuild that publishes none. */
+    readonly idLike?: readonly string[];
+  } | null;
+  /** The rpm module stream that it came from, 'nodejs:18'; null or absent: none. */
+  readonly module?: string | null;
 }
+
+/** What one source says of how bad an issue is. */
+export interface AdvisoryRating {
+  readonly source: string;
+  readonly severity: Severity;
+  readonly cvss: number | null;
+  /** With its prefix (`CVSS:3.1/…`, `CVSS:4.0/…`). */
+  readonly vector: string | null;
+}
+
+/** What the maintainers of the package do about it. */
+export type AdvisoryStatus = 'affected' | 'will-not-fix' | 'fix-deferred' | 'under-investigation';
 
 /** One issue of one package, whatever many advisories say it. */
 export interface AdvisoryMatch {
@@ -38,8 +58,17 @@ export interface AdvisoryMatch {
   readonly severity: Severity;
   readonly cvss: number | null;
   readonly cvssVector: string | null;
+  /** The source whose word or score `severity` is; null when it is unknown. */
+  readonly severitySource: string | null;
+  /** All ratings, the distribution's own among them; CVSS 3 and 4 vectors are kept side by side. */
+  readonly ratings: readonly AdvisoryRating[];
   readonly fixedVersion: string | null;
+  readonly status: AdvisoryStatus;
   readonly kev: boolean;
+  /** Days (YYYY-MM-DD) on which CISA listed it and by which it asks for the fix. */
+  readonly kevAddedAt: string | null;
+  readonly kevDueAt: string | null;
+  readonly ransomware: boolean;
   readonly epss: number | null;
   /** Names of the sources that say so. */
   readonly sources: readonly string[];
@@ -76,6 +105,12 @@ interface Row {
   readonly versions: string;
 }
 
+interface KevRow {
+  readonly added_at: string;
+  readonly due_at: string | null;
+  readonly ransomware: number;
+}
+
 interface Hit {
   readonly row: Row;
   readonly names: readonly string[];
@@ -99,7 +134,7 @@ export class AdvisoryDatabase {
       `SELECT a.id, a.source, a.aliases, a.title, a.url, a.severity, a.cvss, a.vector, f.intervals, f.versions
        FROM affected f JOIN advisories a ON a.key = f.advisory WHERE f.ecosystem = ? AND f.name = ?`,
     );
-    this.#kev = db.prepare('SELECT cve FROM kev WHERE cve = ?');
+    this.#kev = db.prepare('SELECT added_at, due_at, ransomware FROM kev WHERE cve = ?');
     this.#epss = db.prepare('SELECT score, cvss FROM epss WHERE cve = ?');
     this.#ecosystem = db.prepare(
       'SELECT count(*) AS records FROM (SELECT 1 FROM affected WHERE ecosystem = ? LIMIT ?)',
@@ -176,6 +211,7 @@ export class AdvisoryDatabase {
     const cvss = best?.cvss ?? epss.find((one) => one?.cvss)?.cvss ?? null;
     const stated = group.map(({ row }) => row.severity).find((word) => word !== 'unknown');
     const scores = epss.flatMap((one) => (one ? [one.score] : []));
+    const kev = cves.map((cve) => this.#kev.get(cve) as KevRow | undefined).find((one) => one !== undefined);
     return {
       id,
       aliases: names.filter((name) => name !== id).sort(),
@@ -184,8 +220,14 @@ export class AdvisoryDatabase {
       severity: cvss === null ? (stated ?? 'unknown') : severityOfScore(cvss),
       cvss,
       cvssVector: best?.vector ?? null,
+      severitySource: (best ?? group.map(({ row }) => row).find((row) => row.severity === stated))?.source ?? null,
+      ratings: group.map(({ row: { source, severity, cvss, vector } }) => ({ source, severity, cvss, vector })),
       fixedVersion: commonFix(group, ecosystem),
-      kev: cves.some((cve) => this.#kev.get(cve) !== undefined),
+      status: 'affected',
+      kev: kev !== undefined,
+      kevAddedAt: kev?.added_at ?? null,
+      kevDueAt: kev?.due_at ?? null,
+      ransomware: kev?.ransomware === 1,
       epss: scores.length > 0 ? Math.max(...scores) : null,
       sources: [...new Set(group.map(({ row }) => row.source))].sort(),
     };

@@ -2,7 +2,9 @@ export { advisoryCommands } from './commands.ts';
 export {
   AdvisoryDatabase,
   type AdvisoryMatch,
+  type AdvisoryRating,
   type AdvisorySource,
+  type AdvisoryStatus,
   type Coverage,
   type PackageQuery,
 } from './database.ts';
