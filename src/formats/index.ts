@@ -13,6 +13,8 @@ export {
   STREAM_CHUNK_BYTES,
   TAR_LIMITS,
   type TarLimits,
+  TOML_LIMITS,
+  type TomlLimits,
   YAML_LIMITS,
   type YamlLimits,
   ZIP_LIMITS,
@@ -22,5 +24,6 @@ export { type Paragraph, ParagraphReader } from './paragraphs.ts';
 export { formatPurl, type PurlParts } from './purl.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
 export { packTar, type TarInput } from './tar-writer.ts';
+export { parseToml } from './toml.ts';
 export { parseYaml, parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from './yaml.ts';
 export { readZip, type ZipFile } from './zip.ts';

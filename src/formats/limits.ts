@@ -23,6 +23,14 @@ export interface YamlLimits {
  */
 export const YAML_LIMITS: YamlLimits = { maxBytes: 1 * MIB, maxDepth: 64, maxDocuments: 500, maxAliasCount: 200 };
 
+export interface TomlLimits {
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+}
+
+/** The largest known lock files of Cargo and Poetry are near 2 MiB; people nest tables a handful deep. */
+export const TOML_LIMITS: TomlLimits = { maxBytes: 8 * MIB, maxDepth: 64 };
+
 export interface TarLimits {
   /** Headers of one archive, the extended ones included. */
   readonly maxEntries: number;

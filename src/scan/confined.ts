@@ -52,7 +52,10 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
     process.execPath,
     [
       '--permission',
-      ...[`${ROOT}src`, `${ROOT}package.json`, program].map((path) => `--allow-fs-read=${path}`),
+      // One library: the TOML reader, loaded when the first such lock file is met.
+      ...[`${ROOT}src`, `${ROOT}package.json`, `${ROOT}node_modules/smol-toml`, program].map(
+        (path) => `--allow-fs-read=${path}`,
+      ),
       `--max-old-space-size=${options.heapMib ?? WORKER_HEAP_MIB}`,
       // A tree of a million names is one long-lived heap: larger young generations copy it four times less (measured).
       `--max-semi-space-size=${WORKER_YOUNG_MIB}`,
