@@ -48,6 +48,29 @@ function contrast(a: string, b: string): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
+/** Deeper than the column of the process tree is wide: what runs in containers of containers has as many ancestors. */
+const ANCESTORS = 24;
+
+/** Values as real machines have them: hashes as names, paths without a space, a process below very many others. */
+function withLongValues(value: unknown, name = ''): unknown {
+  if (name === 'processTree' && Array.isArray(value)) {
+    let tree: unknown = value.map((one) => withLongValues(one));
+    for (let depth = 0; depth < ANCESTORS; depth += 1) {
+      const [first] = value as Record<string, unknown>[];
+      tree = [{ ...first, pid: depth + 1, alert: depth % 2 === 0, children: tree }];
+    }
+    return tree;
+  }
+  if (Array.isArray(value)) return value.map((one) => withLongValues(one, name));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withLongValues(one, key)]));
+  }
+  const isLong = ['pod', 'container', 'workload', 'environment', 'owner', 'actor', 'action', 'target', 'rule', 'user'];
+  const isText = [...isLong, 'en', 'es', 'tags', 'cmdline', 'exe', 'cwd', 'output', 'repository'];
+  if (typeof value !== 'string' || !isText.includes(name)) return value;
+  return `${value.replaceAll(' ', '_')}-${'0123456789abcdef'.repeat(8)}`;
+}
+
 describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }, () => {
   let ground: ConsoleGround;
   before(async () => {
@@ -101,6 +124,34 @@ describe('the look of the console', { skip: missing ?? false, timeout: 400_000 }
       }
     });
   }
+
+  test('long names, hashes and process trees stay within the incident, whatever the width', async () => {
+    const { page, mock, close } = await visit(ground, { language: 'es', theme: 'dark' });
+    try {
+      await page.route(/\/api\/v1\/(incidents\/7$|projects\/[^/]+\/images\/)/, async (route) => {
+        const answer: unknown = await (await route.fetch()).json();
+        await route.fulfill({ json: withLongValues(answer) });
+      });
+      await page.goto(`${mock.url}/incidents/7`);
+      await page.locator('.process-tree .process').nth(ANCESTORS).waitFor();
+      await page.locator('.ribbon').waitFor();
+      await page.evaluate("document.querySelectorAll('details.alert').forEach((alert) => { alert.open = true; })");
+      for (const width of [360, 760, 1180, 1280, 1600]) {
+        await page.setViewportSize({ width, height: 800 });
+        const outside = await page.evaluate<string[]>(`[...document.querySelectorAll('main *')]
+          .filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline'
+            && getComputedStyle(one).overflowX === 'visible' && !one.closest('.process-tree, .hidden-text'))
+          .map((one) => one.tagName + '.' + one.className + ': ' + (one.scrollWidth - one.clientWidth) + ' px')`);
+        assert.deepEqual(outside, [], `at ${width} px`);
+        assert.ok(
+          (await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')) <= 0,
+          `at ${width} px`,
+        );
+      }
+    } finally {
+      await close();
+    }
+  });
 
   test('everything that can be pressed shows where the focus is', async () => {
     const { page, mock, close } = await visit(ground, {});
