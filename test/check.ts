@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join, resolve } from 'node:path';
+import { findTests, UNIT_TESTS, unitTestRuns } from './unit.ts';
 
 /** The gate before each commit: types, lint, arrows and unit tests; at most a minute. `check.ts NAME` runs one of them. */
 
@@ -9,27 +9,16 @@ const ROOT = resolve(import.meta.dirname, '..');
 const BIOME = join(ROOT, 'node_modules', '@biomejs', `cli-linux-${arch() === 'arm64' ? 'arm64' : 'x64'}`, 'biome');
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
-const unitTests = globSync(['src/**/*.test.ts', 'test/*.test.ts'], { cwd: ROOT }).sort();
+interface Command {
+  readonly file?: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
 
-/** Each test file is a process of its own; what one has compiled and stripped of types, the next one finds here. */
-const COMPILED = join(ROOT, 'node_modules', '.cache', 'darsena-tests');
-
-const CHECKS: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  types: [
-    [process.execPath, TSC, '--noEmit', '-p', '.'],
-    [process.execPath, TSC, '--noEmit', '-p', 'console'],
-  ],
-  lint: [[BIOME, 'check', '--error-on-warnings', '.']],
-  unit: [
-    [
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      '--test',
-      '--test-timeout=60000',
-      '--test-reporter=dot',
-      ...unitTests,
-    ],
-  ],
+const CHECKS: Readonly<Record<string, readonly Command[]>> = {
+  types: [{ args: [TSC, '--noEmit', '-p', '.'] }, { args: [TSC, '--noEmit', '-p', 'console'] }],
+  lint: [{ file: BIOME, args: ['check', '--error-on-warnings', '.'] }],
+  unit: unitTestRuns(findTests(UNIT_TESTS), 'dot'),
 };
 
 const wanted = process.argv[2];
@@ -48,9 +37,8 @@ const failed = (await Promise.all(runs)).filter((passed) => !passed).length;
 console.log(`${failed === 0 ? 'all checks passed' : `${failed} failed`} in ${seconds(started)}`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-async function run(name: string, [file = '', ...args]: readonly string[]): Promise<boolean> {
+async function run(name: string, { file = process.execPath, args, env = process.env }: Command): Promise<boolean> {
   const begun = performance.now();
-  const env = name === 'unit' ? { ...process.env, NODE_COMPILE_CACHE: COMPILED } : process.env;
   const child = spawn(file, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => output.push(chunk));

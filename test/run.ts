@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { findTests, UNIT_TESTS, unitTestRuns } from './unit.ts';
 
 /**
  * All set-up and all tests: what `npm test` runs. As root it installs the Debian packages that the tests against real
@@ -58,21 +58,39 @@ if (values.only === undefined) {
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 // Unit tests share the machine; tests against real parts want it for themselves.
-await runTests(['src/**/*.test.ts', 'test/*.test.ts'], true);
-await runTests(['test/real/*.test.ts'], false);
-await runTests(['test/journeys/*.test.ts'], false);
+await Promise.all(unitTestRuns(wantedTests(UNIT_TESTS), 'spec').map(({ args, env }) => runUnitTests(args, env)));
+await runTests(wantedTests(['test/real/*.test.ts']));
+await runTests(wantedTests(['test/journeys/*.test.ts']));
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
 
-async function runTests(patterns: readonly string[], together: boolean): Promise<void> {
-  const files = globSync([...patterns], { cwd: ROOT })
-    .filter((file) => values.only === undefined || file.includes(values.only))
-    .sort()
-    .map((file) => join(ROOT, file));
+function wantedTests(patterns: readonly string[]): string[] {
+  return findTests(patterns).filter((file) => values.only === undefined || file.includes(values.only));
+}
+
+/** Counts from the summary that the reporter closes with; a process that ends without one has failed. */
+async function runUnitTests(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], env });
+  const output: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+  const code = await new Promise<number | null>((ended, reject) => {
+    child.once('error', reject);
+    child.once('close', ended);
+  });
+  const text = Buffer.concat(output).toString();
+  process.stdout.write(text);
+  const count = (name: string): number => Number(new RegExp(`^ℹ ${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+  total.passed += count('pass');
+  total.skipped += count('skipped');
+  total.failed += count('fail') + count('cancelled');
+  if (code !== 0 && count('fail') + count('cancelled') === 0) total.failed += 1;
+}
+
+async function runTests(files: readonly string[]): Promise<void> {
   if (files.length === 0) return;
   const stream = run({
-    files,
-    concurrency: together ? 2 : 1,
+    files: files.map((file) => join(ROOT, file)),
+    concurrency: 1,
     // A file that hangs is a failure with its name, not a run without an end.
     timeout: 10 * 60_000,
     execArgv: ['--disable-warning=ExperimentalWarning'],
