@@ -1,10 +1,12 @@
 import type { FileTree } from '../oci/layers.ts';
 import type { Distribution, FoundPackage } from './package.ts';
+import type { FoundSecret } from './secrets/secret.ts';
 
-/** What one file of one layer told an analyser. New kinds of knowledge (secrets, malware) become new kinds here. */
+/** What one file of one layer told an analyser. New kinds of knowledge become new kinds here. */
 export type Evidence =
   | { readonly kind: 'packages'; readonly packages: readonly FoundPackage[] }
   | { readonly kind: 'distribution'; readonly distribution: Distribution }
+  | { readonly kind: 'secrets'; readonly secrets: readonly FoundSecret[] }
   /** The file should have told something and could not be read. */
   | { readonly kind: 'unreadable'; readonly reason: string };
 

@@ -4,6 +4,7 @@ export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 export { scanFault } from './errors.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
+export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
 export { type Finding, RISK_CLASSES, type RiskClass, type ScanReport, type Severity } from './report.ts';
@@ -19,4 +20,5 @@ export {
   scanImage,
 } from './scan.ts';
 export { type ScanJob, Scans, type ScansParts } from './scans.ts';
+export type { FileSecret, FoundSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
 export type { ScanTables } from './store.ts';

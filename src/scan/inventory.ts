@@ -51,6 +51,7 @@ export function mergeInventory(layers: readonly LayerResult[], analysers: readon
         }
         break;
       case 'distribution':
+      case 'secrets':
         break;
     }
   }
@@ -65,6 +66,7 @@ export function mergeInventory(layers: readonly LayerResult[], analysers: readon
       entries,
       packages: counts[index] ?? 0,
     })),
+    secrets: [],
     notices,
   };
 }

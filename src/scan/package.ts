@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/index.ts';
+import type { FileSecret } from './secrets/secret.ts';
 
 /** What `os-release(5)` says the image is. */
 export interface Distribution {
@@ -52,6 +53,8 @@ export interface Inventory {
   readonly distribution: Distribution | null;
   readonly packages: readonly InventoryPackage[];
   readonly layers: readonly InventoryLayer[];
+  /** Credentials in files, also in those that a later layer removes: who has the image has its layers. */
+  readonly secrets: readonly FileSecret[];
   /** Files that could not be understood and that do not make the inventory incomplete. */
   readonly notices: readonly { readonly path: string; readonly reason: string }[];
 }

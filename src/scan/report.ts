@@ -1,7 +1,9 @@
 import type { AdvisorySource, Coverage, Severity } from '../advisories/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
+import type { MalwareResult } from './malware/result.ts';
 import type { Distribution } from './package.ts';
+import type { SecretFinding } from './secrets/secret.ts';
 
 export type { Severity } from '../advisories/index.ts';
 
@@ -48,6 +50,9 @@ export interface ScanReport {
   readonly packages: number;
   readonly packagesByType: Readonly<Record<string, number>>;
   readonly findings: readonly Finding[];
+  /** Credentials that lie in the image; never their values. */
+  readonly secrets: readonly SecretFinding[];
+  readonly malware: MalwareResult;
   readonly summary: {
     /** `clean` is said only of a complete scan whose every package type has advisory data. */
     readonly state: 'clean' | 'findings' | 'unknown';

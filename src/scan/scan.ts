@@ -6,6 +6,7 @@ import { type Clock, newId, type Text } from '../system/index.ts';
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
 import { incompleteReason } from './incomplete.ts';
 import { CONFIG_MAX_BYTES, LAYERS_MAX } from './limits.ts';
+import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory, InventoryPackage } from './package.ts';
 import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
 import { classifyRisk } from './risk.ts';
@@ -258,6 +259,8 @@ function reportOn(
     packages: inventory.packages.length,
     packagesByType,
     findings,
+    secrets: [],
+    malware: malwareNotScanned(NO_ENGINE),
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },
     durationMs,
@@ -304,6 +307,8 @@ function incompleteReport(
     packages: 0,
     packagesByType: {},
     findings: [],
+    secrets: [],
+    malware: malwareNotScanned(incomplete),
     summary: { state: 'unknown', byRisk: countRisks([]) },
     advisories: { sources: advisories.sources(clock), coverage: {} },
     durationMs,

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Digest } from '../oci/index.ts';
+import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory } from './package.ts';
 import type { ScanReport } from './report.ts';
 import type { LayerCache } from './scan.ts';
@@ -80,6 +81,9 @@ export async function writeInventory(
     .execute();
 }
 
+/** What a report that was stored by an earlier version does not say. */
+const BEFORE_SECRETS: Pick<ScanReport, 'secrets' | 'malware'> = { secrets: [], malware: malwareNotScanned(NO_ENGINE) };
+
 export async function readReport(
   db: ScanDatabase,
   digest: Digest,
@@ -89,7 +93,8 @@ export async function readReport(
     .select(['body', 'advisories'])
     .where('digest', '=', digest)
     .executeTakeFirst();
-  return row ? { report: JSON.parse(row.body) as ScanReport, advisories: row.advisories } : null;
+  if (!row) return null;
+  return { report: { ...BEFORE_SECRETS, ...(JSON.parse(row.body) as ScanReport) }, advisories: row.advisories };
 }
 
 export async function writeReport(db: ScanDatabase, report: ScanReport, advisories: string): Promise<void> {
