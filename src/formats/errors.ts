@@ -26,6 +26,7 @@ export type FormatErrorCode =
   | 'inflate.output-limit'
   | 'inflate.ratio-limit'
   | 'inflate.unsupported'
+  | 'lines.size'
   | 'paragraph.size'
   | 'paragraph.syntax'
   | 'der.syntax'

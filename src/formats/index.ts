@@ -20,6 +20,7 @@ export {
   ZIP_LIMITS,
   type ZipLimits,
 } from './limits.ts';
+export { LineReader } from './lines.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
 export { formatPurl, type PurlParts } from './purl.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';

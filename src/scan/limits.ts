@@ -2,6 +2,10 @@ const MIB = 1024 * 1024;
 
 /** dpkg's status file holds about 1 KiB a package; 65,000 packages are all of Debian. */
 export const DPKG_STATUS_MAX_BYTES = 64 * MIB;
+/** What one package database may hold: that of Fedora with 5,000 packages has 200 MiB. */
+export const PACKAGE_DATABASE_MAX_BYTES = 256 * MIB;
+/** A line of apk's database: dependencies of one package; the longest real ones are near 20 KiB. */
+export const APK_LINE_MAX_BYTES = 1 * MIB;
 /** One file of `status.d` is one package. */
 export const DPKG_PACKAGE_MAX_BYTES = 1 * MIB;
 export const OS_RELEASE_MAX_BYTES = 64 * 1024;
