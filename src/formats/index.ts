@@ -1,5 +1,6 @@
 export { type Cbor, readCbor, writeCborHead } from './cbor.ts';
 export { scoreCvss3 } from './cvss.ts';
+export { scoreCvss4 } from './cvss4.ts';
 export type { DerValue } from './der.ts';
 export * as der from './der.ts';
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
