@@ -3,7 +3,22 @@ import { compareDigits, type Ordering } from './ordering.ts';
 /** rpm-version(7): [epoch:]version[-release], each part compared segment by segment (rpmvercmp). */
 export const rpm: Ordering = {
   name: 'rpm',
-  ecosystems: ['AlmaLinux', 'Rocky Linux', 'Red Hat', 'openSUSE', 'SUSE', 'Mageia'],
+  ecosystems: [
+    'AlmaLinux',
+    'Rocky Linux',
+    'Red Hat',
+    'openSUSE',
+    'SUSE',
+    'Mageia',
+    'Amazon Linux',
+    'Oracle Linux',
+    'Fedora',
+    'CentOS',
+    'Azure Linux',
+    'Photon OS',
+    'openEuler',
+    'EPEL',
+  ],
   compare(a, b) {
     const left = parse(a);
     const right = parse(b);

@@ -1,9 +1,9 @@
 import { compareDigits, type Ordering } from './ordering.ts';
 
-/** Semantic Versioning 2.0.0, section 11; Go writes a `v` before it, npm tolerates one. Missing parts are zero. */
+/** Semantic Versioning 2.0.0, section 11; npm tolerates a `v` before it. Missing parts are zero. */
 export const semver: Ordering = {
   name: 'semver',
-  ecosystems: ['npm', 'Go', 'crates.io', 'Hex', 'Pub', 'SwiftURL', 'GitHub Actions'],
+  ecosystems: ['npm', 'crates.io', 'Hex', 'Pub', 'SwiftURL', 'GitHub Actions', 'VSCode'],
   compare(a, b) {
     const left = parse(a);
     const right = parse(b);
@@ -25,7 +25,7 @@ function parse(text: string): { core: string[]; prerelease: string[] } | null {
   return { core: [major, minor, patch], prerelease: prerelease === '' ? [] : prerelease.split('.') };
 }
 
-function comparePrerelease(a: string[], b: string[]): number {
+export function comparePrerelease(a: string[], b: string[]): number {
   if (a.length === 0 || b.length === 0) return (a.length === 0 ? 1 : 0) - (b.length === 0 ? 1 : 0);
   for (let at = 0; at < Math.max(a.length, b.length); at++) {
     const left = a[at];
