@@ -2,12 +2,34 @@ export type { Analyser, Evidence, FileHead, FileReader, LiveEvidence } from './a
 export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
 export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
+export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
 export { scanFault } from './errors.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
 export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
-export { type Finding, RISK_CLASSES, type RiskClass, type ScanReport, type Severity } from './report.ts';
+export { findingKey, type NewerBase, planUpgrades } from './plan.ts';
+export {
+  type CheckSeverity,
+  type CvssVector,
+  DECISIONS,
+  type Decision,
+  type Finding,
+  type FindingException,
+  type FindingHere,
+  type FindingVex,
+  type FixPlan,
+  type FixStep,
+  type Misconfiguration,
+  type Place,
+  RISK_CLASSES,
+  type RiskClass,
+  readStoredReport,
+  type ScanReport,
+  type Severity,
+  VEX_STATUSES,
+  type VexStatus,
+} from './report.ts';
 export { classifyRisk, type RiskFacts } from './risk.ts';
 export { type ImagesOfProject, registerScanRoutes, type ScanRoutesParts, type ScanStarter } from './routes.ts';
 export {
@@ -20,5 +42,6 @@ export {
   scanImage,
 } from './scan.ts';
 export { type ScanJob, Scans, type ScansParts } from './scans.ts';
+export { scoreImage } from './score.ts';
 export type { FileSecret, FoundSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
 export type { ScanTables } from './store.ts';

@@ -45,3 +45,6 @@ export const WORKER_YOUNG_MIB = 64;
 export const WORKER_TIMEOUT_MS = 15 * 60 * 1000;
 /** An image configuration with its history; registries refuse larger manifests, and nobody writes larger ones. */
 export const CONFIG_MAX_BYTES = 8 * MIB;
+
+/** Characters kept of the step that made a layer: enough to know the line of a Containerfile by. */
+export const HISTORY_LINE_MAX = 2000;

@@ -1,15 +1,18 @@
-import type { AdvisoryDatabase, Coverage, PackageQuery } from '../advisories/index.ts';
-import { parseStrictJson } from '../formats/index.ts';
+import type { AdvisoryDatabase, AdvisoryMatch, Coverage, PackageQuery } from '../advisories/index.ts';
+import { FormatError, parseStrictJson, scoreCvss3 } from '../formats/index.ts';
 import { type Digest, digestOf, isDigest, type Manifest, parseManifest } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
 import { type Clock, newId, type Text } from '../system/index.ts';
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
+import { decide } from './decision.ts';
 import { incompleteReason } from './incomplete.ts';
-import { CONFIG_MAX_BYTES, LAYERS_MAX } from './limits.ts';
+import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX } from './limits.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory, InventoryPackage } from './package.ts';
-import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
+import { planUpgrades } from './plan.ts';
+import { type CvssVector, DECISIONS, type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
 import { classifyRisk } from './risk.ts';
+import { scoreImage } from './score.ts';
 import type { ScanOrder } from './worker.ts';
 
 /** Where the bytes of an image are. Opening may fail; what comes need not be what was asked for: the scan checks. */
@@ -59,7 +62,11 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
   try {
     layers = planLayers(request);
     const { inventory, cached } = await takeInventory(request, layers);
-    const report = reportOn(request, inventory, cached, took());
+    const report = reportOn(request, inventory, {
+      cached,
+      history: readHistory(request.configBytes),
+      durationMs: took(),
+    });
     request.progress?.done(summaryText(report));
     return { report, inventory };
   } catch (error) {
@@ -72,11 +79,15 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
 /** Judges a stored inventory again, because the advisories have changed. */
 export function rematchInventory(
   inventory: Inventory,
-  request: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'>,
+  request: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'> & {
+    /** The report before it, for what the advisories do not change. */
+    readonly previous?: ScanReport | null;
+  },
 ): ScanReport {
   const start = request.clock.monotonicMs();
   const cached = new Set(inventory.layers.map(({ digest }) => digest));
-  const report = reportOn(request, inventory, cached, 0);
+  const history = request.previous?.layers.map(({ createdBy }) => createdBy) ?? [];
+  const report = reportOn(request, inventory, { cached, history, durationMs: 0 });
   return { ...report, durationMs: Math.round(request.clock.monotonicMs() - start) };
 }
 
@@ -141,6 +152,19 @@ function readDiffIds(manifest: Manifest, configBytes: Uint8Array): Digest[] {
     if (typeof diffId !== 'string' || !isDigest(diffId)) throw new InvalidImage('rootfs.diff_ids holds no digest');
     return diffId;
   });
+}
+
+/** The steps that made the layers, in their order: a history also holds steps without a layer (image-spec 1.1 config.md). */
+function readHistory(configBytes: Uint8Array): (string | null)[] {
+  const config = parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
+  const history = isObject(config) ? config['history'] : null;
+  if (!Array.isArray(history)) return [];
+  return history
+    .filter((step) => !isObject(step) || step['empty_layer'] !== true)
+    .map((step) => {
+      const text = isObject(step) ? step['created_by'] : null;
+      return typeof text === 'string' && text !== '' ? text.slice(0, HISTORY_LINE_MAX) : null;
+    });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -217,9 +241,13 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
 function reportOn(
   { manifestDigest, advisories, clock }: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'>,
   inventory: Inventory,
-  cached: ReadonlySet<Digest>,
-  durationMs: number,
+  read: {
+    readonly cached: ReadonlySet<Digest>;
+    readonly history: readonly (string | null)[];
+    readonly durationMs: number;
+  },
 ): ScanReport {
+  const { cached, history, durationMs } = read;
   const findings: Finding[] = [];
   const coverage: Record<string, Coverage> = {};
   const packagesByType: Record<string, number> = {};
@@ -229,6 +257,8 @@ function reportOn(
     coverage[one.type] ??= advisories.coverage(query);
     for (const match of advisories.match(query)) {
       const { risk, reason } = classifyRisk(match);
+      const vectors = vectorsOf(match);
+      const decided = decide({ ...match, vectors }, null);
       const { purl, name, version, type, path, layer } = one;
       findings.push({
         id: match.id,
@@ -243,10 +273,24 @@ function reportOn(
         title: match.title,
         url: match.url,
         reason,
+        decision: decided.decision,
+        decisionReason: decided.reason,
+        cvssVectors: vectors,
+        kevDetail: match.kev ? { dueDate: match.kevDueAt, ransomware: match.ransomware } : null,
+        here: [],
+        exception: null,
+        vex: null,
       });
     }
   }
   findings.sort(byUrgency);
+  const layers = inventory.layers.map(({ digest, sizeBytes, packages }, index) => ({
+    digest,
+    sizeBytes,
+    packages,
+    cached: cached.has(digest),
+    createdBy: history[index] ?? null,
+  }));
   const isCovered = Object.values(coverage).every((one) => one === 'data');
   const isKnown = isCovered && inventory.packages.length > 0;
   return {
@@ -263,14 +307,32 @@ function reportOn(
     malware: malwareNotScanned(NO_ENGINE),
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },
+    misconfigurations: [],
+    score: scoreImage({ decisions: findings.map(({ decision }) => decision), misconfigurations: [] }),
+    plan: planUpgrades({ findings, layers, distribution: inventory.distribution }, null),
+    places: [],
     durationMs,
-    layers: inventory.layers.map(({ digest, sizeBytes, packages }) => ({
-      digest,
-      sizeBytes,
-      packages,
-      cached: cached.has(digest),
-    })),
+    layers,
   };
+}
+
+/** Every rating that has a vector, its score worked out again: what a feed says of its own vector is not always so. */
+function vectorsOf({ ratings }: AdvisoryMatch): CvssVector[] {
+  return ratings.flatMap(({ source, vector, cvss }) => {
+    if (vector === null) return [];
+    const version = /^CVSS:(\d\.\d)\//.exec(vector)?.[1] ?? '3.1';
+    return { source, version, vector, score: scoreOf(version, vector) ?? cvss };
+  });
+}
+
+function scoreOf(version: string, vector: string): number | null {
+  if (!version.startsWith('3.')) return null;
+  try {
+    return scoreCvss3(vector);
+  } catch (error) {
+    if (error instanceof FormatError) return null;
+    throw error;
+  }
 }
 
 function toQuery({ type, name, version, source }: InventoryPackage, { distribution }: Inventory): PackageQuery {
@@ -278,8 +340,10 @@ function toQuery({ type, name, version, source }: InventoryPackage, { distributi
 }
 
 function byUrgency(a: Finding, b: Finding): number {
+  const byDecision = DECISIONS.indexOf(a.decision) - DECISIONS.indexOf(b.decision);
   const byRisk = RISK_CLASSES.indexOf(a.risk) - RISK_CLASSES.indexOf(b.risk);
   if (byRisk !== 0) return byRisk;
+  if (byDecision !== 0) return byDecision;
   const byScore = (b.cvss ?? -1) - (a.cvss ?? -1);
   if (byScore !== 0) return byScore;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : a.package.purl < b.package.purl ? -1 : 1;
@@ -311,8 +375,18 @@ function incompleteReport(
     malware: malwareNotScanned(incomplete),
     summary: { state: 'unknown', byRisk: countRisks([]) },
     advisories: { sources: advisories.sources(clock), coverage: {} },
+    misconfigurations: [],
+    score: null,
+    plan: { steps: [], removes: 0, of: 0 },
+    places: [],
     durationMs,
-    layers: layers.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, packages: 0, cached: false })),
+    layers: layers.map(({ digest, sizeBytes }) => ({
+      digest,
+      sizeBytes,
+      packages: 0,
+      cached: false,
+      createdBy: null,
+    })),
   };
 }
 

@@ -54,7 +54,9 @@ export class Scans {
     const database = await advisories.current();
     const known = await readInventory(this.#db, job.manifestDigest, analysersRevision());
     if (known) {
-      const report = rematchInventory(known, { manifestDigest: job.manifestDigest, advisories: database, clock });
+      const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
+      const { manifestDigest } = job;
+      const report = rematchInventory(known, { manifestDigest, advisories: database, clock, previous });
       await this.#keep(report, null, database.revision, job);
       job.progress?.done({
         en: `${report.packages} packages (read before), ${report.findings.length} findings`,
@@ -82,7 +84,8 @@ export class Scans {
       stored.report.complete && stored.advisories !== database.revision ? await this.inventory(digest) : null;
     if (!inventory) return stored.report;
     const { clock } = this.#parts;
-    const report = rematchInventory(inventory, { manifestDigest: digest, advisories: database, clock });
+    const previous = stored.report;
+    const report = rematchInventory(inventory, { manifestDigest: digest, advisories: database, clock, previous });
     await writeReport(this.#db, report, database.revision);
     return report;
   }

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Digest } from '../oci/index.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory } from './package.ts';
-import type { ScanReport } from './report.ts';
+import { readStoredReport, type ScanReport } from './report.ts';
 import type { LayerCache } from './scan.ts';
 
 export interface ScanTables {
@@ -94,7 +94,8 @@ export async function readReport(
     .where('digest', '=', digest)
     .executeTakeFirst();
   if (!row) return null;
-  return { report: { ...BEFORE_SECRETS, ...(JSON.parse(row.body) as ScanReport) }, advisories: row.advisories };
+  const report = { ...BEFORE_SECRETS, ...readStoredReport(row.body) };
+  return { report, advisories: row.advisories };
 }
 
 export async function writeReport(db: ScanDatabase, report: ScanReport, advisories: string): Promise<void> {
