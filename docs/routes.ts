@@ -58,6 +58,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'this API as an OpenAPI 3.1 document',
     es: 'esta API como documento OpenAPI 3.1',
   },
+  'GET /api/v1/findings/:finding/images': {
+    en: 'images with this finding (CVE or other id), those that run first: packages, places, workloads (cut down to the projects of `image.read`)',
+    es: 'imágenes con este hallazgo (CVE u otro identificador), primero las que se ejecutan: paquetes, lugares, cargas de trabajo (reducidas a los proyectos de `image.read`)',
+  },
   'GET /api/v1/hosts': {
     en: 'hosts: kernel, engine, sensor, adaptations',
     es: 'hosts: núcleo, motor, sensor, adaptaciones',

@@ -46,12 +46,13 @@ import {
   registryMigrations,
 } from '../registry/index.ts';
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
-import { registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
+import { registerFleetRoutes, registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { registerBaseRoutes } from './control/bases.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
+import { createFleet } from './control/fleet.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
@@ -324,6 +325,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const hasImage = async (project: string, digest: Digest): Promise<boolean> =>
     (await repositoriesOf(project, digest)).length > 0;
+  registerFleetRoutes(app, createFleet({ db, deployments }));
   registerScanRoutes(app, {
     scans,
     images: { hasImage },

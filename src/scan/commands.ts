@@ -6,6 +6,7 @@ import { toCycloneDx } from './cyclonedx.ts';
 import { scanFault } from './errors.ts';
 import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
 import { noLayerCache, scanImage } from './scan.ts';
+import { addWhereCommand } from './where-command.ts';
 
 type Format = 'table' | 'json' | 'cyclonedx';
 
@@ -45,6 +46,7 @@ export function scanCommands(cli: CliProgram): void {
       // A gate that knows nothing must not look like one that found nothing.
       else if (failOn !== null && report.summary.state === 'unknown') cli.exit(3);
     });
+  addWhereCommand(cli);
 }
 
 const WORDS = {

@@ -4,6 +4,16 @@ export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
 export { scanFault } from './errors.ts';
+export { registerFleetRoutes } from './fleet-routes.ts';
+export {
+  type Fleet,
+  type FleetAnswer,
+  type FleetImage,
+  type FleetQuestion,
+  findingsNamed,
+  indexFindings,
+  namesOfFinding,
+} from './found.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
 export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';

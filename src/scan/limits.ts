@@ -13,6 +13,10 @@ export const OS_RELEASE_MAX_BYTES = 64 * 1024;
 export const PACKAGE_JSON_MAX_BYTES = 4 * MIB;
 /** Lock files of the largest known monorepositories are near 10 MiB. */
 export const PACKAGE_LOCK_MAX_BYTES = 32 * MIB;
+/** Packages of one image kept in the index of findings, a finding: more places of one mistake help nobody. */
+export const FOUND_PACKAGES_MAX = 50;
+/** Images in one page of the answer to "where does it run?". */
+export const FLEET_PAGE_MAX = 1_000;
 /** A whole image; the largest public ones hold about 10,000 packages. */
 export const PACKAGES_MAX = 200_000;
 /** A name or version; the longest real ones are below 200 letters. */

@@ -1,4 +1,8 @@
+import type { ColumnDefinitionBuilder, Kysely } from 'kysely';
 import { binaryType, type Migration } from '../system/index.ts';
+import { indexFindings } from './found.ts';
+import type { ScanReport } from './report.ts';
+import type { ScanTables } from './store.ts';
 
 export const scanMigrations: readonly Migration[] = [
   {
@@ -31,4 +35,46 @@ export const scanMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0002-scan-found',
+    async up(db) {
+      const text = (column: ColumnDefinitionBuilder) => column.notNull();
+      await db.schema
+        .createTable('scan_found')
+        .addColumn('finding', 'text', text)
+        .addColumn('digest', 'text', text)
+        .addColumn('risk', 'text', text)
+        .addColumn('packages', 'text', text)
+        .addPrimaryKeyConstraint('scan_found_key', ['finding', 'digest'])
+        .execute();
+      await db.schema.createIndex('scan_found_by_image').on('scan_found').column('digest').execute();
+      await db.schema
+        .createTable('scan_found_names')
+        .addColumn('name', 'text', text)
+        .addColumn('finding', 'text', text)
+        .addPrimaryKeyConstraint('scan_found_names_key', ['name', 'finding'])
+        .execute();
+      await db.schema.createIndex('scan_found_names_by_finding').on('scan_found_names').column('finding').execute();
+      await indexStoredReports(db as Kysely<ScanTables>);
+    },
+  },
 ];
+
+/** Reports that were stored before there was an index, a few at a time: their bodies are large. */
+async function indexStoredReports(db: Kysely<ScanTables>): Promise<void> {
+  let last = '';
+  for (;;) {
+    const rows = await db
+      .selectFrom('scan_reports')
+      .select(['digest', 'body'])
+      .where('digest', '>', last)
+      .orderBy('digest')
+      .limit(50)
+      .execute();
+    for (const { digest, body } of rows) {
+      await indexFindings(db, JSON.parse(body) as ScanReport);
+      last = digest;
+    }
+    if (rows.length === 0) return;
+  }
+}

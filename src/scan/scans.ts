@@ -86,7 +86,7 @@ export class Scans {
     const { clock } = this.#parts;
     const previous = stored.report;
     const report = rematchInventory(inventory, { manifestDigest: digest, advisories: database, clock, previous });
-    await writeReport(this.#db, report, database.revision);
+    await this.#db.transaction().execute((tx) => writeReport(tx, report, database.revision));
     return report;
   }
 

@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely';
 import type { Digest } from '../oci/index.ts';
+import { type FoundTables, indexFindings } from './found.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory } from './package.ts';
 import { readStoredReport, type ScanReport } from './report.ts';
 import type { LayerCache } from './scan.ts';
 
-export interface ScanTables {
+export interface ScanTables extends FoundTables {
   /** What reading a layer told; `analysers` is the revision of those who read it. */
   scan_layers: { digest: string; diff_id: string; analysers: string; stored_at: string; result: Uint8Array };
   scan_inventories: { digest: string; analysers: string; taken_at: string; body: string };
@@ -98,6 +99,7 @@ export async function readReport(
   return { report, advisories: row.advisories };
 }
 
+/** Stores a report and what it says to the index of findings; call it inside a transaction. */
 export async function writeReport(db: ScanDatabase, report: ScanReport, advisories: string): Promise<void> {
   const values = {
     id: report.id,
@@ -111,4 +113,5 @@ export async function writeReport(db: ScanDatabase, report: ScanReport, advisori
     .values({ digest: report.digest, ...values })
     .onConflict((conflict) => conflict.column('digest').doUpdateSet(values))
     .execute();
+  await indexFindings(db as unknown as Kysely<FoundTables>, report);
 }
