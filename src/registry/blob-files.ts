@@ -1,9 +1,9 @@
 import { createHash, type Hash, randomUUID } from 'node:crypto';
-import { closeSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsync, openSync, readFileSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex, isDigest } from '../oci/index.ts';
-import { syncFolder } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import {
   BLOB_BYTES_MAX,
@@ -29,27 +29,32 @@ export interface Disk {
   sync(file: FileHandle): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   syncFolder(path: string): Promise<void>;
-  /** A new file of a few KiB, written without a thread's round trip: that costs more than the writing. */
-  writeSmall(path: string, bytes: Uint8Array): void;
-  renameSmall(from: string, to: string): void;
 }
+
+const flushFile = promisify(fsync);
 
 export const realDisk: Disk = {
   write: async (file, bytes, position) => (await file.write(bytes, 0, bytes.byteLength, position)).bytesWritten,
   sync: (file) => file.datasync(),
   rename,
-  syncFolder,
-  writeSmall(path, bytes) {
-    const file = openSync(path, 'wx', 0o600);
+  async syncFolder(path) {
+    // Opened and closed without a thread's round trip, which costs more than either.
+    const folder = openSync(path, 'r');
     try {
-      let written = 0;
-      while (written < bytes.byteLength) written += writeSync(file, bytes, written);
+      await flushFile(folder);
     } finally {
-      closeSync(file);
+      closeSync(folder);
     }
   },
-  renameSmall: renameSync,
 };
+
+export interface AppendOptions {
+  /** Where the caller believes the upload ends; another place is refused before reading anything. */
+  readonly offset?: number;
+  /** Of the digest that is expected at the end, when it is known by now. */
+  readonly algorithm?: DigestAlgorithm;
+  readonly maxBytes?: number;
+}
 
 /** Bytes as they arrive. An error of the source (a cut connection) keeps what came before it. */
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -67,6 +72,8 @@ export class BlobFiles {
   readonly #states = new Map<string, UploadState>();
   /** Uploads that began and have no byte yet: no file either. A restart forgets them, and the client begins again. */
   readonly #fresh = new Set<string>();
+  readonly #held = new Map<Digest, Uint8Array>();
+  #heldBytes = 0;
   readonly #busy = new Set<string>();
   readonly #folders = new Set<string>();
   readonly #turns = new Map<string, Promise<void>>();
@@ -80,8 +87,8 @@ export class BlobFiles {
     for (const folder of ['uploads', 'damaged', 'blobs', 'blobs/sha256', 'blobs/sha512']) {
       await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
     }
-    await syncFolder(join(root, 'blobs'));
-    await syncFolder(root);
+    await disk.syncFolder(join(root, 'blobs'));
+    await disk.syncFolder(root);
     return new BlobFiles(root, disk);
   }
 
@@ -108,15 +115,28 @@ export class BlobFiles {
    * @param options.algorithm of the digest that is expected at the end, when it is known by now
    * @throws Fault registry.upload-unknown, .upload-busy, .upload-out-of-order, .blob-too-large
    */
-  async append(
-    id: string,
-    source: ByteSource,
-    options: { readonly offset?: number; readonly algorithm?: DigestAlgorithm; readonly maxBytes?: number } = {},
-  ): Promise<number> {
+  async append(id: string, source: ByteSource, options: AppendOptions = {}): Promise<number> {
     return this.#alone(id, async () => {
       const file = await this.#openUpload(id);
       try {
         return await this.#append(id, file, source, options);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  /**
+   * `append` and then `seal`, with one opening of the file: the usual end of a push.
+   * @returns size in bytes
+   * @throws Fault as both of them
+   */
+  async appendAndSeal(id: string, source: ByteSource, digest: Digest, options: AppendOptions = {}): Promise<number> {
+    return this.#alone(id, async () => {
+      const file = await this.#openUpload(id);
+      try {
+        await this.#append(id, file, source, options);
+        return await this.#seal(id, file, digest);
       } finally {
         await file.close();
       }
@@ -132,25 +152,29 @@ export class BlobFiles {
     return this.#alone(id, async () => {
       const file = await this.#openUpload(id);
       try {
-        const algorithm = digestAlgorithm(digest);
-        const size = (await file.stat()).size;
-        const state = this.#states.get(id);
-        this.#states.delete(id);
-        const hasher =
-          state !== undefined && state.bytes === size && state.algorithm === algorithm
-            ? state.hasher
-            : await hashFile(file, algorithm);
-        const actual = `${algorithm}:${hasher.digest('hex')}`;
-        if (actual !== digest) {
-          await unlink(this.#uploadPath(id));
-          throw registryFault('registry.digest-mismatch', { expected: digest, actual });
-        }
-        await this.#durably(id, () => this.#disk.sync(file));
-        return size;
+        return await this.#seal(id, file, digest);
       } finally {
         await file.close();
       }
     });
+  }
+
+  async #seal(id: string, file: FileHandle, digest: Digest): Promise<number> {
+    const algorithm = digestAlgorithm(digest);
+    const size = sizeOfOpen(file);
+    const state = this.#states.get(id);
+    this.#states.delete(id);
+    const hasher =
+      state !== undefined && state.bytes === size && state.algorithm === algorithm
+        ? state.hasher
+        : await hashFile(file, algorithm);
+    const actual = `${algorithm}:${hasher.digest('hex')}`;
+    if (actual !== digest) {
+      await unlink(this.#uploadPath(id));
+      throw registryFault('registry.digest-mismatch', { expected: digest, actual });
+    }
+    await this.#durably(id, () => this.#disk.sync(file));
+    return size;
   }
 
   /**
@@ -164,30 +188,40 @@ export class BlobFiles {
   }
 
   /**
-   * Places content of a few KiB whose digest the caller has checked. It is NOT durable when it returns: the caller keeps
-   * the bytes durably elsewhere until `settle` has done it, so that many such writes share one wait for the disk. Call
-   * within `exclusively(digest)`.
-   * @returns false when the same bytes are in place already
+   * Takes content of a few KiB, whose digest the caller has checked, and serves it from memory until `settle` gives it a
+   * file. It is NOT durable here: the caller keeps the bytes durably elsewhere, so that many such writes share one wait
+   * for the disk, and none of them waits for a file. Call within `exclusively(digest)`.
+   * @returns false when the same bytes are here already
    */
-  async placeSmall(digest: Digest, bytes: Uint8Array): Promise<boolean> {
-    const path = this.#blobPath(digest);
-    if (holdsBytes(path, bytes)) return false;
-    await this.#folderOf(digest);
-    const temporary = this.#uploadPath(`small-${randomUUID()}`);
-    try {
-      this.#disk.writeSmall(temporary, bytes);
-      this.#disk.renameSmall(temporary, path);
-    } catch (error) {
-      await removeFile(temporary);
-      throw error;
-    }
+  hold(digest: Digest, bytes: Uint8Array): boolean {
+    if (this.#held.has(digest) || holdsBytes(this.#blobPath(digest), bytes)) return false;
+    this.#held.set(digest, bytes);
+    this.#heldBytes += bytes.byteLength;
     return true;
   }
 
+  /** Content without a file as yet, or undefined. Ask before `openBlob`: it has its file before it is let go here. */
+  held(digest: Digest): Uint8Array | undefined {
+    return this.#held.get(digest);
+  }
+
+  /** Bytes of all such content: what memory it takes. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Forgets content that was not kept elsewhere after all, or that has its file. */
+  letGo(digest: Digest): void {
+    const bytes = this.#held.get(digest);
+    if (bytes === undefined) return;
+    this.#held.delete(digest);
+    this.#heldBytes -= bytes.byteLength;
+  }
+
   /**
-   * Makes content that `placeSmall` placed durable, all of it when this returns. A file that does not have the bytes, or
-   * whose write-back failed, is written anew: the kernel tells of a failed write-back once and then believes its pages
-   * to be clean.
+   * Gives small content its files, all of them durable when this returns. A file that is there and does not have the
+   * bytes, or whose write-back failed, is written anew: the kernel tells of a failed write-back once and then believes
+   * its pages to be clean.
    */
   async settle(contents: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[]): Promise<void> {
     const folders = new Set<string>();
@@ -195,7 +229,10 @@ export class BlobFiles {
     const lane = async (): Promise<void> => {
       for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
         const { digest, bytes } = next;
-        await this.exclusively(digest, () => this.#settleFile(digest, bytes));
+        await this.exclusively(digest, async () => {
+          await this.#settleFile(digest, bytes);
+          this.letGo(digest);
+        });
         folders.add(await this.#folderOf(digest));
       }
     };
@@ -245,10 +282,10 @@ export class BlobFiles {
 
   /** Size of a stored blob, or null. */
   async size(digest: Digest): Promise<number | null> {
-    return sizeOf(this.#blobPath(digest));
+    return this.#held.get(digest)?.byteLength ?? sizeOf(this.#blobPath(digest));
   }
 
-  /** Opens a stored blob, or null when there is none. The caller closes it. A removal meanwhile does not disturb it. */
+  /** Opens the file of a stored blob, or null when there is none; see `held`. The caller closes it. A removal meanwhile does not disturb it. */
   async openBlob(digest: Digest): Promise<FileHandle | null> {
     try {
       return await open(this.#blobPath(digest), 'r');
@@ -263,6 +300,11 @@ export class BlobFiles {
    * @throws Fault registry.blob-unknown at the start, registry.blob-damaged at the end
    */
   async *readVerified(digest: Digest): AsyncGenerator<Uint8Array> {
+    const held = this.held(digest);
+    if (held !== undefined) {
+      yield held;
+      return;
+    }
     const file = await this.openBlob(digest);
     if (file === null) throw registryFault('registry.blob-unknown', { digest, repository: 'the store' });
     try {
@@ -298,7 +340,9 @@ export class BlobFiles {
 
   /** Removes a blob's file; true when there was one. Call within `exclusively(digest)`. */
   async remove(digest: Digest): Promise<boolean> {
-    return removeFile(this.#blobPath(digest));
+    const wasHeld = this.#held.has(digest);
+    this.letGo(digest);
+    return (await removeFile(this.#blobPath(digest))) || wasHeld;
   }
 
   /**
@@ -397,13 +441,8 @@ export class BlobFiles {
     }
   }
 
-  async #append(
-    id: string,
-    file: FileHandle,
-    source: ByteSource,
-    options: { readonly offset?: number; readonly algorithm?: DigestAlgorithm; readonly maxBytes?: number },
-  ): Promise<number> {
-    const size = (await file.stat()).size;
+  async #append(id: string, file: FileHandle, source: ByteSource, options: AppendOptions): Promise<number> {
+    const size = sizeOfOpen(file);
     if (options.offset !== undefined && options.offset !== size) {
       throw registryFault('registry.upload-out-of-order', { expected: size, actual: options.offset });
     }
@@ -593,6 +632,11 @@ async function hashFile(file: FileHandle, algorithm: DigestAlgorithm): Promise<H
   const hasher = createHash(algorithm);
   for await (const chunk of readChunks(file)) hasher.update(chunk);
   return hasher;
+}
+
+/** The kernel has it in memory: asking costs less than a thread's round trip. */
+function sizeOfOpen(file: FileHandle): number {
+  return fstatSync(file.fd).size;
 }
 
 async function sizeOf(path: string): Promise<number | null> {

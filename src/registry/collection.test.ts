@@ -20,6 +20,7 @@ after(() => server.close());
 const put = async (repository: string, text: string) => {
   const bytes = Buffer.from(text);
   await server.registry.putBlob(repository, bytes, digestOf(bytes));
+  await server.registry.settle();
   return { mediaType: MEDIA_TYPE.layer, digest: digestOf(bytes), size: bytes.byteLength };
 };
 

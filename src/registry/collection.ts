@@ -197,6 +197,7 @@ function removeBlob(db: RegistryDatabase, files: BlobFiles, digest: Digest): Pro
       .executeTakeFirst();
     if (result.numDeletedRows === 0n) return false;
     await db.deleteFrom('registry_damage').where('digest', '=', digest).execute();
+    await db.deleteFrom('registry_intake').where('digest', '=', digest).execute();
     await files.remove(digest);
     return true;
   });

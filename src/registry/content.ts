@@ -1,8 +1,8 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { type Digest, type DigestAlgorithm, digestAlgorithm, digestOf } from '../oci/index.ts';
+import { type Digest, digestAlgorithm, digestOf } from '../oci/index.ts';
 import { type Clock, Fault, newId } from '../system/index.ts';
-import type { BlobFiles, ByteSource } from './blob-files.ts';
+import type { AppendOptions, BlobFiles, ByteSource } from './blob-files.ts';
 import { registryFault } from './errors.ts';
 import type { BlobIntake } from './intake.ts';
 import { GARBAGE_GRACE_MS } from './limits.ts';
@@ -62,24 +62,28 @@ export class RepositoryContent {
     ownerId: string,
     uploadId: string,
     source: ByteSource,
-    options: {
-      readonly offset?: number;
-      readonly algorithm?: DigestAlgorithm;
-      /** What the sender says it will send, for the project's bound. */
-      readonly statedBytes?: number | undefined;
-      /** Of the whole, where the sender has said it: content that the project has already takes no room. */
-      readonly digest?: Digest;
-    } = {},
+    options: ReceiveOptions = {},
   ): Promise<number> {
     const file = this.#fileOf(repository, ownerId, uploadId);
-    const { statedBytes, digest } = options;
+    return this.#within(repository, file, source, options, (metered) => this.#files.append(file, metered, options));
+  }
+
+  /** Lets bytes arrive within the bound of the project. */
+  async #within(
+    repository: string,
+    file: string,
+    source: ByteSource,
+    { statedBytes, digest }: ReceiveOptions,
+    receive: (source: ByteSource) => Promise<number>,
+  ): Promise<number> {
+    if ((await this.#quotas.boundOf(repository)) === null) return receive(source);
     const isHere = digest !== undefined && (await this.#quotas.hasBlob(repository, digest));
     try {
       const receivedBytes = isHere ? 0 : ((await this.#files.uploadedBytes(file)) ?? 0);
       const take = isHere
         ? null
         : await this.#quotas.lease(repository, file, { receivedBytes, moreBytes: statedBytes });
-      return await this.#files.append(file, take === null ? source : metered(source, receivedBytes, take), options);
+      return await receive(take === null ? source : metered(source, receivedBytes, take));
     } catch (error) {
       // Bytes beyond the bound are not kept for a resume that could not end well.
       if (error instanceof Fault && error.code === 'registry.quota-exceeded') {
@@ -106,8 +110,27 @@ export class RepositoryContent {
       await this.#files.abandon(file);
       throw registryFault('registry.size-mismatch', { expected: expected.sizeBytes, actual: sizeBytes });
     }
+    return this.#place(repository, ownerId, file, expected.digest, sizeBytes);
+  }
+
+  /** The last bytes of an upload and its end in one; see `appendUpload` and `finishUpload`. */
+  async receiveUpload(
+    repository: string,
+    ownerId: string,
+    uploadId: string,
+    source: ByteSource,
+    options: ReceiveOptions & { readonly digest: Digest },
+  ): Promise<number> {
+    const file = this.#fileOf(repository, ownerId, uploadId);
+    const { digest } = options;
+    const sizeBytes = await this.#within(repository, file, source, options, (metered) =>
+      this.#files.appendAndSeal(file, metered, digest, options),
+    );
+    return this.#place(repository, ownerId, file, digest, sizeBytes);
+  }
+
+  async #place(repository: string, ownerId: string, file: string, digest: Digest, sizeBytes: number): Promise<number> {
     const quotaBytes = await this.#quotas.boundOf(repository);
-    const { digest } = expected;
     try {
       await this.#files.exclusively(digest, async () => {
         await this.#files.place(file, digest);
@@ -146,10 +169,16 @@ export class RepositoryContent {
       await this.#quotas.lease(repository, digest, { receivedBytes: 0, moreBytes: sizeBytes });
       this.#quotas.release(digest);
     }
+    await this.#intake.room();
     await this.#files.exclusively(digest, async () => {
-      const isNewFile = await this.#files.placeSmall(digest, bytes);
-      const small = { bytes, isNewFile };
-      await this.#intake.add({ repository, digest, sizeBytes, quotaBytes, pushedById: ownerId, small });
+      const isNewHere = this.#files.hold(digest, bytes);
+      try {
+        const small = { bytes, isNewHere };
+        await this.#intake.add({ repository, digest, sizeBytes, quotaBytes, pushedById: ownerId, small });
+      } catch (error) {
+        if (isNewHere) this.#files.letGo(digest);
+        throw error;
+      }
     });
   }
 
@@ -211,12 +240,12 @@ export class RepositoryContent {
     return linked.sizeBytes;
   }
 
-  /** Opens a blob through a repository; the caller closes the file. @throws Fault registry.blob-unknown */
-  async openBlob(repository: string, digest: Digest): Promise<{ file: FileHandle; sizeBytes: number }> {
+  /** Opens a blob through a repository; a file is the caller's to close. @throws Fault registry.blob-unknown */
+  async openBlob(repository: string, digest: Digest): Promise<OpenedBlob> {
     const linked = await findLinkedBlob(this.#db, repository, digest);
-    const file = linked === null ? null : await this.#files.openBlob(digest);
-    if (linked === null || file === null) throw registryFault('registry.blob-unknown', { digest, repository });
-    return { file, sizeBytes: linked.sizeBytes };
+    const content = linked === null ? null : (this.#files.held(digest) ?? (await this.#files.openBlob(digest)));
+    if (linked === null || content === null) throw registryFault('registry.blob-unknown', { digest, repository });
+    return { content, sizeBytes: linked.sizeBytes };
   }
 
   /** A blob's bytes for other rooms of the platform, whatever repository it is in; verified as they pass. */
@@ -265,6 +294,19 @@ export class RepositoryContent {
   #now(): string {
     return this.#clock.now().toISOString();
   }
+}
+
+export interface ReceiveOptions extends AppendOptions {
+  /** What the sender says it will send, for the project's bound. */
+  readonly statedBytes?: number | undefined;
+  /** Of the whole, where the sender has said it: content that the project has already takes no room. */
+  readonly digest?: Digest;
+}
+
+/** A blob to be read: its file, or its bytes where it has none as yet. */
+export interface OpenedBlob {
+  readonly content: FileHandle | Uint8Array;
+  readonly sizeBytes: number;
 }
 
 /** Takes room for bytes before they are written. */

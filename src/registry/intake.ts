@@ -2,10 +2,10 @@ import type { Digest } from '../oci/index.ts';
 import { type Clock, Fault, type Log } from '../system/index.ts';
 import type { BlobFiles } from './blob-files.ts';
 import { CommitTogether } from './commit-together.ts';
-import { INTAKE_BYTES_MAX, INTAKE_MS, SETTLE_TOGETHER_MAX } from './limits.ts';
+import { HELD_BYTES_MAX, INTAKE_BYTES_MAX, INTAKE_MS, SETTLE_TOGETHER_MAX } from './limits.ts';
 import { ensureRepository, linkBlob, type RegistryDatabase } from './store.ts';
 
-/** A blob whose file is in place, to be stated in a repository. */
+/** A blob whose file is in place, or which is small and held, to be stated in a repository. */
 export interface Arrival {
   readonly repository: string;
   readonly digest: Digest;
@@ -13,14 +13,14 @@ export interface Arrival {
   /** The bound of the project; null: none. */
   readonly quotaBytes: number | null;
   readonly pushedById: string;
-  /** The bytes, when the file is not durable by itself: they become so with the commit. */
-  readonly small: { readonly bytes: Uint8Array; readonly isNewFile: boolean } | null;
+  /** The bytes, when there is no file: they become durable with the commit. */
+  readonly small: { readonly bytes: Uint8Array; readonly isNewHere: boolean } | null;
 }
 
 /**
  * States that blobs are stored and whose they are, many pushes in one commit. Small content becomes durable with that
- * commit, in `registry_intake`; a moment later its files are synced together and the rows go. A crash in between leaves
- * the rows, from which the files are made good when the registry opens.
+ * commit, in `registry_intake`, and is served from memory; a moment later it gets its files, synced together, and the
+ * rows go. A crash in between leaves the rows, from which the files are made when the registry opens.
  */
 export class BlobIntake {
   readonly #db: RegistryDatabase;
@@ -41,7 +41,7 @@ export class BlobIntake {
   }
 
   /**
-   * Durable when it returns. Call within `exclusively(digest)`, after the file was placed.
+   * Durable when it returns. Call within `exclusively(digest)`, after the file was placed or the content held.
    * @throws Fault registry.quota-exceeded
    */
   async add(arrival: Arrival): Promise<void> {
@@ -52,7 +52,12 @@ export class BlobIntake {
     else this.#timer ??= setTimeout(() => void this.settle(), INTAKE_MS).unref();
   }
 
-  /** Syncs the files of what is in the intake and lets its rows go. A failure is logged and tried again with the next. */
+  /** Waits while more small content is held in memory than may be: files are made slower than content comes. */
+  async room(): Promise<void> {
+    if (this.#files.heldBytes >= HELD_BYTES_MAX) await this.settle();
+  }
+
+  /** Makes the files of what is in the intake and lets its rows go. A failure is logged and tried again with the next. */
   settle(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -85,8 +90,8 @@ export class BlobIntake {
         ids.set(name, id);
         try {
           const isNew = await linkBlob(tx, { id, name, quotaBytes }, { digest, sizeBytes }, now, pushedById);
-          // A known blob whose file was there is durable already; everything else small is not yet.
-          if (small === null || !(isNew || small.isNewFile)) continue;
+          // A known blob that was here is durable already; everything else small is not yet.
+          if (small === null || !(isNew || small.isNewHere)) continue;
           await tx
             .insertInto('registry_intake')
             .values({ digest, bytes: small.bytes })

@@ -16,9 +16,11 @@ export const LET_GO_BYTES = 40 * 1024;
 export const FRESH_UPLOADS_MAX = 10_000;
 /** Content up to this is kept durably in the database first, many in one commit, and as a synced file a moment later. */
 export const SMALL_BLOB_BYTES = 64 * 1024;
-/** How long small content waits for its file to be synced, and how much of it may wait. */
+/** How long small content waits for its file, and how much of it may wait before files are made at once. */
 export const INTAKE_MS = 5000;
 export const INTAKE_BYTES_MAX = 32 * 1024 * 1024;
+/** Small content in memory because it has no file; beyond it a push waits for files to be made. */
+export const HELD_BYTES_MAX = 2 * INTAKE_BYTES_MAX;
 /** Files synced together, so that folders are synced once for many; all of them at 64 KiB are 64 MiB of memory. */
 export const SETTLE_TOGETHER_MAX = 1000;
 /** Pushes that share one commit: a bound for the statements' parameters. */

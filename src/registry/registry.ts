@@ -260,10 +260,15 @@ export class Registry {
     };
   }
 
+  /** Gives small content its files now, which it gets by itself within seconds. */
+  settle(): Promise<void> {
+    return this.#intake.settle();
+  }
+
   /** Writes what is still in memory. */
   async close(): Promise<void> {
     await this.pulls.flush();
-    await this.#intake.settle();
+    await this.settle();
   }
 }
 

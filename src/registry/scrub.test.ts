@@ -25,6 +25,7 @@ after(() => server.close());
 
 const put = async (repository: string, bytes: Buffer): Promise<Digest> => {
   await server.registry.putBlob(repository, bytes, digestOf(bytes));
+  await server.registry.settle();
   return digestOf(bytes);
 };
 const fileOf = (digest: Digest): string =>

@@ -233,6 +233,8 @@ export class Scrub {
     sizeBytes: number,
     pace: { took(bytes: number): Promise<void> },
   ): Promise<DamageKind | null> {
+    // Just pushed and verified; the database keeps it until it has its file.
+    if (this.#files.held(digest) !== undefined) return null;
     const file = await this.#files.openBlob(digest);
     if (file === null) return 'missing';
     try {

@@ -32,6 +32,8 @@ export interface Subject {
   /** A registry token, ours; nothing, theirs: it runs without any authentication. */
   readonly headers: Record<string, string>;
   readonly pid: number;
+  /** Of the process behind `tlsOrigin`. */
+  readonly tlsPid: number;
 }
 
 export interface Ground {
@@ -70,6 +72,7 @@ export async function openGround(): Promise<Ground> {
     tlsOrigin: `https://127.0.0.1:${said.tlsPort}`,
     headers: { authorization: `Bearer ${said.token}` },
     pid: child.pid ?? 0,
+    tlsPid: child.pid ?? 0,
   };
   const anchors = await startAnchor(folder);
   return {
@@ -115,6 +118,7 @@ async function startAnchor(folder: string) {
     tlsOrigin: `https://127.0.0.1:${ports[1]}`,
     headers: {},
     pid: children[0]?.pid ?? 0,
+    tlsPid: children[1]?.pid ?? 0,
   };
   return { subject, version, children };
 }

@@ -89,7 +89,13 @@ async function checkStore(folder: string): Promise<number> {
   ]);
   try {
     const blobs = await opened.db.selectFrom('registry_blobs').select('digest').execute();
-    for (const { digest } of blobs) assert.ok(files.has(digest), `the row ${digest} has its file`);
+    const intake = await opened.db.selectFrom('registry_intake').selectAll().execute();
+    for (const { digest, bytes } of intake) {
+      const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+      assert.equal(actual, digest, 'small content without a file has that digest');
+      files.add(digest);
+    }
+    for (const { digest } of blobs) assert.ok(files.has(digest), `the row ${digest} has its file or its bytes`);
     const dangling = await opened.db
       .selectFrom('registry_tags as t')
       .leftJoin('registry_manifests as m', (join_) =>

@@ -45,7 +45,7 @@ export async function answerBlob(
     response.end();
     return;
   }
-  const { file, sizeBytes } = await registry.content.openBlob(repository, digest);
+  const { content, sizeBytes } = await registry.content.openBlob(repository, digest);
   try {
     if (matchesEtag(request, headers.ETag)) {
       sendNotModified(response, headers.ETag);
@@ -62,9 +62,10 @@ export async function answerBlob(
       'Content-Length': end - start,
       ...(range === null ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${sizeBytes}` }),
     });
-    await sendFile(response, file, start, end);
+    if (content instanceof Uint8Array) response.end(content.subarray(start, end));
+    else await sendFile(response, content, start, end);
   } finally {
-    await file.close();
+    if (!(content instanceof Uint8Array)) await content.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Digest, digestAlgorithm, isDigest } from '../../oci/index.ts';
+import { digestAlgorithm, isDigest } from '../../oci/index.ts';
 import { registryFault } from '../errors.ts';
 import { SMALL_BLOB_BYTES } from '../limits.ts';
 import { isOurRepository } from '../names.ts';
@@ -34,9 +34,8 @@ export async function startUpload(
     }
     const id = await registry.content.beginUpload(repository, owner);
     try {
-      const algorithm = digestAlgorithm(digest);
-      await registry.content.appendUpload(repository, owner, id, passBody(request), {
-        algorithm,
+      await registry.content.receiveUpload(repository, owner, id, passBody(request), {
+        algorithm: digestAlgorithm(digest),
         digest,
         statedBytes: statedLength(request),
       });
@@ -45,7 +44,6 @@ export async function startUpload(
       await registry.content.dropUpload(repository, owner, id);
       throw error;
     }
-    await registry.content.finishUpload(repository, owner, id, { digest });
     sendBlobCreated(response, repository, digest);
     return;
   }
@@ -74,7 +72,8 @@ export async function continueUpload(
   repository: string,
   id: string,
 ): Promise<void> {
-  const received = await append(request, registry, session, repository, id);
+  const options = chunkOptions(request);
+  const received = await registry.content.appendUpload(repository, session.caller.id, id, passBody(request), options);
   sendUpload(response, 202, repository, id, received);
 }
 
@@ -95,8 +94,11 @@ export async function finishUpload(
     sendBlobCreated(response, repository, digest);
     return;
   }
-  if (statedLength(request) !== 0) await append(request, registry, session, repository, id, digest);
-  await registry.content.finishUpload(repository, owner, id, { digest });
+  if (statedLength(request) === 0) await registry.content.finishUpload(repository, owner, id, { digest });
+  else {
+    const options = { ...chunkOptions(request), algorithm: digestAlgorithm(digest), digest };
+    await registry.content.receiveUpload(repository, owner, id, passBody(request), options);
+  }
   sendBlobCreated(response, repository, digest);
 }
 
@@ -129,21 +131,9 @@ export async function cancelUpload(
   sendEmpty(response, 204, {});
 }
 
-async function append(
-  request: IncomingMessage,
-  registry: Registry,
-  session: Session,
-  repository: string,
-  id: string,
-  digest?: Digest,
-): Promise<number> {
+function chunkOptions(request: IncomingMessage): { statedBytes: number | undefined; offset?: number } {
   const offset = chunkStart(request);
-  return registry.content.appendUpload(repository, session.caller.id, id, passBody(request), {
-    algorithm: digest === undefined ? 'sha256' : digestAlgorithm(digest),
-    statedBytes: statedLength(request),
-    ...(digest === undefined ? {} : { digest }),
-    ...(offset === undefined ? {} : { offset }),
-  });
+  return { statedBytes: statedLength(request), ...(offset === undefined ? {} : { offset }) };
 }
 
 /** `Content-Range: <start>-<end>`, both inclusive and without a unit (distribution-spec 1.1 "Pushing a blob in chunks"). */

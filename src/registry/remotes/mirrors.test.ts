@@ -146,6 +146,7 @@ describe('a mirror that fetches on demand', () => {
     const stored = await source.registry.resolve('library/rotten', digest);
     const layer = JSON.parse(Buffer.from(stored?.bytes ?? []).toString()).layers[0].digest as string;
     const { writeFile } = await import('node:fs/promises');
+    await source.registry.settle();
     await writeFile(`${source.root}/blobs/sha256/${layer.slice(7, 9)}/${layer.slice(7)}`, 'X'.repeat(1500));
     const answer = await ask('tienda/lib/rotten/manifests/1');
     assert.notEqual(answer.status, 200);
@@ -376,6 +377,7 @@ describe('a mirror by schedule', () => {
     const layer = JSON.parse(Buffer.from(stored?.bytes ?? []).toString()).layers[0];
     const { readFile, writeFile } = await import('node:fs/promises');
     const path = `${source.root}/blobs/sha256/${layer.digest.slice(7, 9)}/${layer.digest.slice(7)}`;
+    await source.registry.settle();
     const good = await readFile(path);
     await writeFile(path, 'Y'.repeat(good.byteLength));
     await mirror.mirrors.create('tienda/sync2', 'source', { upstream: 'sync2', repositories: ['*'] }, 'user:root');

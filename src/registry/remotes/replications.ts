@@ -622,12 +622,16 @@ async function* readFrom(
   digest: Digest,
   offset: number,
 ): AsyncGenerator<Uint8Array> {
-  const { file, sizeBytes } = await registry.content.openBlob(repository, digest);
+  const { content, sizeBytes } = await registry.content.openBlob(repository, digest);
+  if (content instanceof Uint8Array) {
+    yield content.subarray(offset);
+    return;
+  }
   try {
     if (offset >= sizeBytes) return;
-    yield* file.createReadStream({ start: offset, highWaterMark: CHUNK_BYTES, autoClose: false });
+    yield* content.createReadStream({ start: offset, highWaterMark: CHUNK_BYTES, autoClose: false });
   } finally {
-    await file.close();
+    await content.close();
   }
 }
 

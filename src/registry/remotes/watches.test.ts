@@ -164,6 +164,7 @@ describe('healing', () => {
     }[];
     assert.ok(layer);
     const path = `${here.root}/blobs/sha256/${layer.digest.slice(7, 9)}/${layer.digest.slice(7)}`;
+    await here.registry.settle();
     await writeFile(path, 'Z'.repeat(layer.size));
     here.registry.scrub.healFrom(new CopiesElsewhere({ ...here, replications, log: silentLog }));
     await here.registry.scrub.check(layer.digest, layer.size);
