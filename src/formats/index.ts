@@ -11,6 +11,8 @@ export {
   type InflateLimits,
   JSON_LIMITS,
   type JsonLimits,
+  OUTLINE_LIMITS,
+  type OutlineLimits,
   STREAM_CHUNK_BYTES,
   TAR_LIMITS,
   type TarLimits,
@@ -22,6 +24,7 @@ export {
   type ZipLimits,
 } from './limits.ts';
 export { LineReader } from './lines.ts';
+export { type OutlineNode, outlineChild, outlineValue, readOutline } from './outline.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
 export { formatPurl, type PurlParts } from './purl.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';

@@ -31,6 +31,14 @@ export interface TomlLimits {
 /** The largest known lock files of Cargo and Poetry are near 2 MiB; people nest tables a handful deep. */
 export const TOML_LIMITS: TomlLimits = { maxBytes: 8 * MIB, maxDepth: 64 };
 
+export interface OutlineLimits {
+  readonly maxLines: number;
+  readonly maxDepth: number;
+}
+
+/** Lock files of the largest monorepositories have near 100,000 lines; a line takes about 200 bytes of memory. */
+export const OUTLINE_LIMITS: OutlineLimits = { maxLines: 500_000, maxDepth: 32 };
+
 export interface TarLimits {
   /** Headers of one archive, the extended ones included. */
   readonly maxEntries: number;

@@ -28,6 +28,8 @@ export interface FoundPackage {
   readonly licences: readonly string[];
   /** The rpm module stream it belongs to, as in 'nodejs:18'. */
   readonly module?: string;
+  /** SHA-1 of the archive it was found in, in hex: indexes of Maven name archives by it. */
+  readonly sha1?: string;
 }
 
 /** A package of the whole image. */

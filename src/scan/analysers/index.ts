@@ -1,12 +1,49 @@
 import type { Analyser } from '../analyser.ts';
 import { LISTING_VERSION } from '../listing.ts';
 import { apk } from './apk.ts';
+import { apple } from './apple.ts';
+import { bun } from './bun.ts';
+import { cargo } from './cargo.ts';
+import { composer } from './composer.ts';
+import { conan } from './conan.ts';
+import { conda } from './conda.ts';
+import { dotnet } from './dotnet.ts';
 import { dpkg } from './dpkg.ts';
+import { hex } from './hex.ts';
+import { julia } from './julia.ts';
 import { npm } from './npm.ts';
 import { osRelease } from './os-release.ts';
+import { pnpm } from './pnpm.ts';
+import { pub } from './pub.ts';
+import { python } from './python.ts';
+import { pythonLocks } from './python-locks.ts';
+import { r } from './r.ts';
+import { ruby } from './ruby.ts';
+import { yarn } from './yarn.ts';
 
 /** Every analyser, in reading order. A test compares the list with the folder. */
-export const ANALYSERS: readonly Analyser[] = [osRelease, dpkg, apk, npm];
+export const ANALYSERS: readonly Analyser[] = [
+  osRelease,
+  dpkg,
+  apk,
+  npm,
+  yarn,
+  pnpm,
+  bun,
+  python,
+  pythonLocks,
+  cargo,
+  ruby,
+  composer,
+  dotnet,
+  conan,
+  apple,
+  pub,
+  hex,
+  conda,
+  julia,
+  r,
+];
 
 /** Changes when any analyser or the listing does; part of the key under which results of a layer are stored. */
 export function analysersRevision(analysers: readonly Analyser[] = ANALYSERS): string {

@@ -1,0 +1,491 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TarInput } from '../../formats/index.ts';
+import { mergeHere, packLayer } from '../test-image.ts';
+
+const file = (path: string, content: string | object | Uint8Array): TarInput => ({
+  path,
+  content:
+    content instanceof Uint8Array
+      ? content
+      : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content)),
+});
+const lines = (...all: string[]): string => `${all.join('\n')}\n`;
+const inventory = async (...entries: TarInput[]) => mergeHere([await packLayer(entries)]);
+/** The purls found, without 'pkg:'. */
+const found = async (...entries: TarInput[]): Promise<string[]> =>
+  (await inventory(...entries)).packages.map(({ purl }) => purl.slice(4));
+
+test('yarn 1: names with and without scope, aliases, and nothing of the project itself', async () => {
+  const lock = file(
+    'app/yarn.lock',
+    lines(
+      '# yarn lockfile v1',
+      '',
+      '"@babel/core@^7.0.0", "@babel/core@^7.1.0":',
+      '  version "7.24.0"',
+      '  resolved "https://registry.yarnpkg.com/@babel/core/-/core-7.24.0.tgz#aa"',
+      '  dependencies:',
+      '    lodash "^4.17.0"',
+      'lodash@^4.17.0, lodash@^4.17.21:',
+      '  version "4.17.21"',
+      'alias@npm:left-pad@^1.0.0:',
+      '  version "1.3.0"',
+      '"mine@file:../mine":',
+      '  version "9.9.9"',
+    ),
+  );
+  assert.deepEqual(await found(lock), ['npm/%40babel/core@7.24.0', 'npm/left-pad@1.3.0', 'npm/lodash@4.17.21']);
+  const installed = file('app/node_modules/lodash/package.json', { name: 'lodash', version: '4.17.20' });
+  assert.deepEqual(await found(lock, installed), ['npm/lodash@4.17.20']);
+});
+
+test('yarn 2 and later: workspaces are left out, patches are of the version they patch', async () => {
+  assert.deepEqual(
+    await found(
+      file(
+        'yarn.lock',
+        lines(
+          '__metadata:',
+          '  version: 8',
+          '',
+          '"@scope/a@npm:^1.0.0, @scope/a@npm:^1.1.0":',
+          '  version: 1.2.3',
+          '  resolution: "@scope/a@npm:1.2.3"',
+          '  dependencies:',
+          '    version: "npm:^5.0.0"',
+          '  checksum: 10c0/abc',
+          '  languageName: node',
+          '',
+          '"app@workspace:.":',
+          '  version: 0.0.0-use.local',
+          '  resolution: "app@workspace:."',
+          '',
+          '? "typescript@patch:typescript@npm%3A^5.0.0#optional!builtin<compat/typescript>"',
+          ':',
+          '  version: 5.4.5',
+          '  resolution: "typescript@patch:typescript@npm%3A5.4.5#optional!builtin<compat/typescript>::version=5.4.5"',
+        ),
+      ),
+    ),
+    ['npm/%40scope/a@1.2.3', 'npm/typescript@5.4.5'],
+  );
+});
+
+test('pnpm 5, 6 and 9: development dependencies are left out, also where only the graph tells', async () => {
+  const five = lines(
+    'lockfileVersion: 5.4',
+    'dependencies:',
+    '  a: 1.0.0',
+    'packages:',
+    '  /@s/b/2.0.0_react@18.2.0:',
+    '    resolution: {integrity: sha512-x==}',
+    '    dev: false',
+    '  /a/1.0.0:',
+    '    dev: false',
+    '  /c/3.0.0:',
+    '    dev: true',
+  );
+  assert.deepEqual(await found(file('pnpm-lock.yaml', five)), ['npm/%40s/b@2.0.0', 'npm/a@1.0.0']);
+  const six = lines(
+    "lockfileVersion: '6.0'",
+    'packages:',
+    '',
+    "  '@registry.npmjs.org/not-this':",
+    '    dev: true',
+    '  /@s/b@2.0.0(react@18.2.0):',
+    '    resolution: {integrity: sha512-x==}',
+    '  /c@3.0.0:',
+    '    dev: true',
+    '  github.com/x/y/0123abc:',
+    '    name: y',
+    '    version: 4.0.0',
+  );
+  assert.deepEqual(await found(file('pnpm-lock.yaml', six)), ['npm/%40s/b@2.0.0', 'npm/y@4.0.0']);
+  const nine = lines(
+    "lockfileVersion: '9.0'",
+    'importers:',
+    '  .:',
+    '    dependencies:',
+    '      a:',
+    '        specifier: ^1.0.0',
+    '        version: 1.0.0(react@18.2.0)',
+    '      alias:',
+    '        specifier: npm:real@^2.0.0',
+    '        version: real@2.0.0',
+    '    devDependencies:',
+    '      d:',
+    '        specifier: ^4.0.0',
+    '        version: 4.0.0',
+    'packages:',
+    "  '@s/b@2.0.0':",
+    '    resolution: {integrity: sha512-x==}',
+    '  a@1.0.0:',
+    '    resolution: {integrity: sha512-x==}',
+    '  d@4.0.0: {}',
+    '  real@2.0.0: {}',
+    'snapshots:',
+    "  '@s/b@2.0.0': {}",
+    '  a@1.0.0(react@18.2.0):',
+    '    dependencies:',
+    "      '@s/b': 2.0.0",
+    '  d@4.0.0: {}',
+    '  real@2.0.0: {}',
+  );
+  assert.deepEqual(await found(file('pnpm-lock.yaml', nine)), ['npm/%40s/b@2.0.0', 'npm/a@1.0.0', 'npm/real@2.0.0']);
+});
+
+test('bun: the text lock is walked from the workspaces; of the binary one there is a notice', async () => {
+  const lock = `{
+    "lockfileVersion": 1,
+    "workspaces": { "": { "name": "app", "dependencies": { "a": "^1.0.0", }, "devDependencies": { "d": "^4.0.0", }, }, },
+    "packages": {
+      "a": ["a@1.0.0", "", { "dependencies": { "b": "^1.0.0" } }, "sha512-x,]=="],
+      "a/b": ["b@1.5.0", "", {}, "sha512-x=="],
+      "b": ["b@2.0.0", "", {}, "sha512-x=="],
+      "d": ["d@4.0.0", "", { "dependencies": { "b": "2" } }, "sha512-x=="],
+    },
+  }`;
+  assert.deepEqual(await found(file('bun.lock', lock)), ['npm/a@1.0.0', 'npm/b@1.5.0']);
+  const { packages, notices } = await inventory(file('bun.lockb', 'bun-lockfile-format-v0\n'));
+  assert.deepEqual(packages, []);
+  assert.match(notices[0]?.reason ?? '', /bun\.lockb is not read/);
+});
+
+test('npm-shrinkwrap.json is read like a package lock', async () => {
+  const lock = { lockfileVersion: 2, packages: { 'node_modules/a': { version: '1.0.0' } } };
+  assert.deepEqual(await found(file('app/npm-shrinkwrap.json', lock)), ['npm/a@1.0.0']);
+});
+
+test('Python: wheels, eggs of three kinds, and their licences', async () => {
+  const header = (name: string, version: string, ...more: string[]) =>
+    lines('Metadata-Version: 2.1', `Name: ${name}`, `Version: ${version}`, ...more, '', 'Name: not-this', 'Text');
+  const { packages } = await inventory(
+    file(
+      'usr/lib/python3/site-packages/Flask_Login-0.6.dist-info/METADATA',
+      header('Flask_Login', '0.6', 'License: MIT', 'Classifier: License :: OSI Approved :: MIT License'),
+    ),
+    file('v/site-packages/new-1.dist-info/METADATA', header('new', '1.0', 'License-Expression: MIT OR Apache-2.0')),
+    file('v/site-packages/old.egg-info/PKG-INFO', header('old', '2.0', 'License: UNKNOWN')),
+    file('v/dist-packages/single-3.0.egg-info', header('single', '3.0')),
+    file('v/site-packages/zip-4.egg/EGG-INFO/PKG-INFO', header('zip', '4')),
+    file('src/PKG-INFO', header('source-distribution', '5')),
+  );
+  assert.deepEqual(
+    packages.map(({ purl, licences }) => [purl.slice(4), ...licences]),
+    [
+      ['pypi/flask-login@0.6', 'MIT License'],
+      ['pypi/new@1.0', 'MIT OR Apache-2.0'],
+      ['pypi/old@2.0'],
+      ['pypi/single@3.0'],
+      ['pypi/zip@4'],
+    ],
+  );
+});
+
+test('Python locks: poetry, uv, pdm, pipenv, pylock and exact pins, without development', async () => {
+  const poetry = lines(
+    '[[package]]',
+    'name = "a"',
+    'version = "1.0"',
+    'groups = ["main", "dev"]',
+    '[[package]]',
+    'name = "d"',
+    'version = "2.0"',
+    'groups = ["dev"]',
+    '[[package]]',
+    'name = "old-dev"',
+    'version = "3.0"',
+    'category = "dev"',
+    '[[package]]',
+    'name = "local"',
+    'version = "0.1"',
+    '[package.source]',
+    'type = "directory"',
+    'url = "../local"',
+  );
+  assert.deepEqual(await found(file('poetry.lock', poetry)), ['pypi/a@1.0']);
+  const uv = lines(
+    'version = 1',
+    '[[package]]',
+    'name = "app"',
+    'version = "0.1.0"',
+    'source = { virtual = "." }',
+    'dependencies = [{ name = "a", extra = ["x"] }]',
+    '[package.dev-dependencies]',
+    'dev = [{ name = "d" }]',
+    '[[package]]',
+    'name = "a"',
+    'version = "1.0"',
+    'source = { registry = "https://pypi.org/simple" }',
+    'dependencies = [{ name = "b" }]',
+    '[package.optional-dependencies]',
+    'x = [{ name = "c" }]',
+    'y = [{ name = "d" }]',
+    ...['b', 'c', 'd'].flatMap((name) => ['[[package]]', `name = "${name}"`, 'version = "2.0"']),
+  );
+  assert.deepEqual(await found(file('uv.lock', uv)), ['pypi/a@1.0', 'pypi/b@2.0', 'pypi/c@2.0']);
+  const pdm = lines(
+    ...['default', 'dev'].flatMap((group) => [
+      '[[package]]',
+      `name = "${group}-a"`,
+      'version = "1"',
+      `groups = ["${group}"]`,
+    ]),
+  );
+  assert.deepEqual(await found(file('pdm.lock', pdm)), ['pypi/default-a@1']);
+  assert.deepEqual(
+    await found(file('Pipfile.lock', { default: { a: { version: '==1.0' } }, develop: { d: { version: '==2.0' } } })),
+    ['pypi/a@1.0'],
+  );
+  assert.deepEqual(
+    await found(file('pylock.toml', '[[packages]]\nname = "a"\nversion = "1.0"\n[[packages]]\nname = "folder"\n')),
+    ['pypi/a@1.0'],
+  );
+  const pins = lines(
+    '# comment==1.0',
+    'Django==4.2.1 \\',
+    '    --hash=sha256:abc',
+    'requests[security] == 2.31.0 ; python_version > "3"',
+    'loose>=1.0',
+    'wild==1.*',
+    '-r other.txt',
+    'pkg @ https://example.org/pkg-1.0.whl',
+    'late==1.0  # why',
+  );
+  assert.deepEqual(await found(file('requirements.txt', pins)), [
+    'pypi/django@4.2.1',
+    'pypi/late@1.0',
+    'pypi/requests@2.31.0',
+  ]);
+  assert.deepEqual(
+    await found(
+      file('app/requirements.txt', pins),
+      ...['django-4.2.7', 'Requests-2.31.0'].map((name) =>
+        file(`v/site-packages/${name}.dist-info/METADATA`, `Name: ${name.split('-')[0]}\nVersion: 4.2.7\n\n`),
+      ),
+    ),
+    ['pypi/django@4.2.7', 'pypi/requests@4.2.7'],
+    'where they are installed, what is installed counts',
+  );
+});
+
+test('Rust, Ruby, PHP, .NET: locks and what is installed', async () => {
+  const cargo = lines(
+    '[[package]]',
+    'name = "app"',
+    'version = "0.1.0"',
+    '[[package]]',
+    'name = "serde"',
+    'version = "1.0.200"',
+    'source = "registry+https://github.com/rust-lang/crates.io-index"',
+  );
+  assert.deepEqual(await found(file('Cargo.lock', cargo)), ['cargo/serde@1.0.200']);
+
+  const gems = lines(
+    'GIT',
+    '  remote: https://example.org/x.git',
+    '  specs:',
+    '    x (0.1)',
+    'PATH',
+    '  remote: .',
+    '  specs:',
+    '    mine (1.0)',
+    'GEM',
+    '  remote: https://rubygems.org/',
+    '  specs:',
+    '    rack (3.0.1)',
+    '    nokogiri (1.15.0-x86_64-linux)',
+    '      racc (~> 1.4)',
+    'DEPENDENCIES',
+    '  rack (= 9.9)',
+  );
+  assert.deepEqual(await found(file('Gemfile.lock', gems)), ['gem/nokogiri@1.15.0', 'gem/rack@3.0.1', 'gem/x@0.1']);
+  const gemspec = (name: string, version: string) =>
+    file(
+      `usr/local/bundle/specifications/${name}-${version}.gemspec`,
+      lines(
+        '# -*- encoding: utf-8 -*-',
+        'Gem::Specification.new do |s|',
+        `  s.name = "${name}".freeze`,
+        `  s.version = "${version}"`,
+        '  s.licenses = ["MIT".freeze, "Ruby".freeze]',
+        'end',
+      ),
+    );
+  const { packages } = await inventory(
+    file('Gemfile.lock', gems),
+    gemspec('rack', '3.0.1'),
+    gemspec('nokogiri', '1.15.0'),
+    file('src/x/x.gemspec', 's.name = "x"\ns.version = "1"'),
+  );
+  assert.deepEqual(
+    packages.map(({ purl, licences }) => [purl, licences]),
+    [
+      ['pkg:gem/nokogiri@1.15.0', ['MIT', 'Ruby']],
+      ['pkg:gem/rack@3.0.1', ['MIT', 'Ruby']],
+    ],
+  );
+
+  const composer = {
+    packages: [
+      { name: 'monolog/monolog', version: 'v3.5.0', license: ['MIT'] },
+      { name: 'x/branch', version: 'dev-main' },
+    ],
+    'packages-dev': [{ name: 'phpunit/phpunit', version: '10.0.0' }],
+  };
+  assert.deepEqual(await found(file('composer.lock', composer)), ['composer/monolog/monolog@3.5.0']);
+  assert.deepEqual(
+    await found(
+      file('composer.lock', composer),
+      file('vendor/composer/installed.json', [{ name: 'a/b', version: '1.0.0' }]),
+    ),
+    ['composer/a/b@1.0.0'],
+  );
+
+  const deps = {
+    targets: {
+      '.NETCoreApp,Version=v8.0': {
+        'App/1.0.0': { runtime: {} },
+        'Newtonsoft.Json/13.0.3': { runtime: {} },
+        'Build.Only/1.0.0': {},
+      },
+    },
+    libraries: {
+      'App/1.0.0': { type: 'project' },
+      'Newtonsoft.Json/13.0.3': { type: 'package' },
+      'Build.Only/1.0.0': { type: 'package' },
+      'runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.1': { type: 'runtimepack' },
+    },
+  };
+  assert.deepEqual(await found(file('app/App.deps.json', deps)), [
+    'nuget/Microsoft.NETCore.App.Runtime.linux-x64@8.0.1',
+    'nuget/Newtonsoft.Json@13.0.3',
+  ]);
+  const nuget = { dependencies: { 'net8.0': { A: { type: 'Direct', resolved: '1.0.0' }, P: { type: 'Project' } } } };
+  assert.deepEqual(await found(file('packages.lock.json', nuget)), ['nuget/A@1.0.0']);
+  assert.deepEqual(
+    await found(
+      file(
+        'packages.config',
+        '<packages><package id="A" version="1.0.0" /><package id="D" version="2" developmentDependency="true"/></packages>',
+      ),
+    ),
+    ['nuget/A@1.0.0'],
+  );
+});
+
+test('Conan, Swift, CocoaPods, Dart, Elixir, conda, Julia, R', async () => {
+  assert.deepEqual(
+    await found(file('conan.lock', { version: '0.5', requires: ['zlib/1.3.1#abc%17'], build_requires: ['cmake/3.2'] })),
+    ['conan/zlib@1.3.1'],
+  );
+  assert.deepEqual(
+    await found(
+      file('conan.lock', {
+        graph_lock: { nodes: { 0: { ref: 'app/1.0@me/x' }, 1: { ref: 'openssl/3.1.0#r', context: 'host' } } },
+      }),
+    ),
+    ['conan/app@1.0', 'conan/openssl@3.1.0'],
+  );
+  assert.deepEqual(
+    await found(
+      file('Package.resolved', {
+        version: 2,
+        pins: [
+          { location: 'https://github.com/apple/swift-nio.git', state: { version: '2.62.0' } },
+          { location: 'https://github.com/x/branch', state: { branch: 'main' } },
+        ],
+      }),
+      file('old/Package.resolved', {
+        version: 1,
+        object: { pins: [{ repositoryURL: 'git@github.com:vapor/vapor.git', state: { version: '4.0.0' } }] },
+      }),
+    ),
+    ['swift/github.com/apple/swift-nio@2.62.0', 'swift/github.com/vapor/vapor@4.0.0'],
+  );
+  assert.deepEqual(
+    await found(
+      file(
+        'Podfile.lock',
+        lines(
+          'PODS:',
+          '  - Alamofire (5.8.1)',
+          '  - "Firebase/Core (10.0.0)":',
+          '    - FirebaseCore (= 10.0.0)',
+          'DEPENDENCIES:',
+          '  - Alamofire (~> 5)',
+        ),
+      ),
+    ),
+    ['cocoapods/Alamofire@5.8.1', 'cocoapods/Firebase@10.0.0'],
+  );
+  assert.deepEqual(
+    await found(
+      file(
+        'pubspec.lock',
+        lines(
+          'packages:',
+          '  http:',
+          '    dependency: "direct main"',
+          '    description:',
+          '      name: http',
+          '    source: hosted',
+          '    version: "1.1.0"',
+          '  lints:',
+          '    dependency: "direct dev"',
+          '    source: hosted',
+          '    version: "3.0.0"',
+          '  flutter:',
+          '    dependency: "direct main"',
+          '    source: sdk',
+          '    version: "0.0.0"',
+        ),
+      ),
+    ),
+    ['pub/http@1.1.0'],
+  );
+  assert.deepEqual(
+    await found(
+      file(
+        'mix.lock',
+        lines(
+          '%{',
+          '  "jason": {:hex, :jason, "1.4.1", "af12", [:mix], [], "hexpm", "fbb0"},',
+          '  "local": {:git, "https://example.org/x.git", "0123", []},',
+          '}',
+        ),
+      ),
+    ),
+    ['hex/jason@1.4.1'],
+  );
+  assert.deepEqual(
+    await found(
+      file('opt/conda/conda-meta/numpy-1.26.json', { name: 'numpy', version: '1.26.0', license: 'BSD-3-Clause' }),
+    ),
+    ['conda/numpy@1.26.0'],
+  );
+  assert.deepEqual(
+    await found(
+      file(
+        'Manifest.toml',
+        lines(
+          'manifest_format = "2.0"',
+          '[[deps.JSON]]',
+          'uuid = "682c06a0-de6a-54ab-a142-c8b1cf79cde6"',
+          'version = "0.21.4"',
+          '[[deps.Dates]]',
+          'uuid = "ade2ca70-3891-5945-98fb-dc099432e06a"',
+        ),
+      ),
+    ),
+    ['julia/JSON@0.21.4'],
+  );
+  assert.deepEqual(
+    await found(
+      file('usr/lib/R/library/base/DESCRIPTION', 'Package: base\nVersion: 4.3.0\nPriority: base\nBuilt: R 4.3.0\n'),
+      file('usr/lib/R/site-library/xml2/DESCRIPTION', 'Package: xml2\nVersion: 1.3.6\nLicense: MIT\nBuilt: R 4.3.0\n'),
+    ),
+    ['cran/xml2@1.3.6'],
+  );
+});

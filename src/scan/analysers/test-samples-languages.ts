@@ -1,0 +1,118 @@
+import type { AnalyserSample } from './test-samples.ts';
+
+const text = (path: string, ...lines: string[]): AnalyserSample => ({
+  path,
+  bytes: Buffer.from(`${lines.join('\n')}\n`),
+});
+
+/** Small true files of every analyser of languages. */
+export const LANGUAGE_SAMPLES: Readonly<Record<string, readonly AnalyserSample[]>> = {
+  npm: [
+    text('app/node_modules/a/package.json', '{"name":"a","version":"1.0.0","license":"MIT"}'),
+    text(
+      'app/package-lock.json',
+      '{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"},"node_modules/b":{"name":"@c/d","version":"2.0.0"}}}',
+    ),
+    text(
+      'old/package-lock.json',
+      '{"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"2.0.0"}}}}}',
+    ),
+  ],
+  yarn: [
+    text('yarn.lock', '"@a/b@^1", "@a/b@^1.1":', '  version "1.2.3"', '  dependencies:', '    c "^4"'),
+    text(
+      'b/yarn.lock',
+      '__metadata:',
+      '  version: 8',
+      '"a@npm:^1":',
+      '  version: 1.2.3',
+      '  resolution: "a@npm:1.2.3"',
+    ),
+  ],
+  pnpm: [
+    text('pnpm-lock.yaml', 'lockfileVersion: 5.4', 'packages:', '  /@s/b/2.0.0_r@1:', '    dev: false'),
+    text(
+      'b/pnpm-lock.yaml',
+      "lockfileVersion: '9.0'",
+      'importers:',
+      '  .:',
+      '    dependencies:',
+      '      a:',
+      '        version: 1.0.0(r@1)',
+      'packages:',
+      '  a@1.0.0: {}',
+      'snapshots:',
+      '  a@1.0.0(r@1):',
+      '    dependencies:',
+      '      a: 1.0.0(r@1)',
+    ),
+  ],
+  bun: [
+    text(
+      'bun.lock',
+      '{"workspaces":{"":{"dependencies":{"a":"1",},},},"packages":{"a":["a@1.0.0","",{"dependencies":{"a":"1"}},"s"],},}',
+    ),
+  ],
+  python: [
+    text(
+      'x/site-packages/a-1.dist-info/METADATA',
+      'Name: a',
+      'Version: 1.0',
+      'License: MIT',
+      'Classifier: License :: OSI Approved :: MIT License',
+      '',
+      'About',
+    ),
+  ],
+  'python-locks': [
+    text('poetry.lock', '[[package]]', 'name = "a"', 'version = "1.0"', 'groups = ["main"]'),
+    text(
+      'uv.lock',
+      '[[package]]',
+      'name = "p"',
+      'version = "0"',
+      'source = { virtual = "." }',
+      'dependencies = [{ name = "a", extra = ["x"] }]',
+      '[[package]]',
+      'name = "a"',
+      'version = "1.0"',
+      '[package.optional-dependencies]',
+      'x = [{ name = "a" }]',
+    ),
+    text('Pipfile.lock', '{"default":{"a":{"version":"==1.0"}}}'),
+    text('requirements.txt', 'a[b] == 1.0 ; python_version > "3" \\', '  --hash=sha256:0'),
+  ],
+  cargo: [text('Cargo.lock', '[[package]]', 'name = "a"', 'version = "1.0.0"', 'source = "registry+x"')],
+  ruby: [
+    text('Gemfile.lock', 'GEM', '  specs:', '    a (1.0-x86_64-linux)', '      b (~> 2)'),
+    text('s/specifications/a-1.gemspec', '  s.name = "a".freeze', '  s.version = "1"', '  s.licenses = ["MIT".freeze]'),
+  ],
+  composer: [text('composer.lock', '{"packages":[{"name":"a/b","version":"v1.0.0","license":["MIT"]}]}')],
+  dotnet: [
+    text('a.deps.json', '{"targets":{"t":{"A/1.0":{"runtime":{}}}},"libraries":{"A/1.0":{"type":"package"}}}'),
+    text('packages.lock.json', '{"dependencies":{"net8.0":{"A":{"type":"Direct","resolved":"1.0"}}}}'),
+    text('packages.config', '<packages><package id="A" version="1.0" /></packages>'),
+  ],
+  conan: [
+    text('conan.lock', '{"requires":["zlib/1.3.1#abc%17"]}'),
+    text('b/conan.lock', '{"graph_lock":{"nodes":{"0":{"ref":"zlib/1.3"}}}}'),
+  ],
+  apple: [
+    text('Package.resolved', '{"pins":[{"location":"https://h.example/a/b.git","state":{"version":"1.0.0"}}]}'),
+    text('Podfile.lock', 'PODS:', '  - "A/Core (1.0.0)":', '    - B (= 1.0)'),
+  ],
+  pub: [
+    text(
+      'pubspec.lock',
+      'packages:',
+      '  a:',
+      '    dependency: "direct main"',
+      '    source: hosted',
+      '    version: "1"',
+    ),
+  ],
+  hex: [text('mix.lock', '%{', '  "a": {:hex, :a, "1.0.0", "00", [:mix], [], "hexpm", "00"},', '}')],
+  conda: [text('c/conda-meta/a-1.json', '{"name":"a","version":"1.0","license":"MIT","subdir":"linux-64"}')],
+  julia: [text('Manifest.toml', '[[deps.A]]', 'uuid = "0"', 'version = "1.0.0"')],
+  r: [text('R/library/a/DESCRIPTION', 'Package: a', 'Version: 1.0', 'License: MIT', 'Built: R 4.3.0')],
+};

@@ -1,0 +1,57 @@
+import { FormatError } from '../../formats/index.ts';
+import type { Evidence } from '../analyser.ts';
+import { PACKAGE_TEXT_MAX, PACKAGES_MAX } from '../limits.ts';
+import type { FoundPackage } from '../package.ts';
+import { readLicences } from './json.ts';
+
+/** Names and versions of no ecosystem hold blanks or controls; what does is a text that was misread. */
+const SOUND = /^[^\s\p{Cc}]+$/u;
+
+export interface PackageDetails {
+  /** As the manifest states them; see `readLicences`. */
+  readonly licences?: unknown;
+  readonly architecture?: string | null;
+  readonly sha1?: string;
+}
+
+/** Packages that one file names, each once, bounded. What is no text, too long or holds blanks is left out. */
+export class PackageList {
+  readonly #type: string;
+  readonly #packages = new Map<string, FoundPackage>();
+
+  constructor(type: string) {
+    this.#type = type;
+  }
+
+  get size(): number {
+    return this.#packages.size;
+  }
+
+  /** @throws FormatError when one file names more packages than an image may hold */
+  add(name: unknown, version: unknown, details: PackageDetails = {}): void {
+    if (!isSound(name) || !isSound(version)) return;
+    const key = `${name}\0${version}`;
+    if (this.#packages.has(key)) return;
+    if (this.#packages.size >= PACKAGES_MAX) {
+      throw new FormatError('package-list.size', `the file names more than ${PACKAGES_MAX} packages`);
+    }
+    this.#packages.set(key, {
+      type: this.#type,
+      name,
+      version,
+      architecture: details.architecture ?? null,
+      source: null,
+      licences: readLicences(details.licences),
+      ...(details.sha1 ? { sha1: details.sha1 } : {}),
+    });
+  }
+
+  /** Null when there is none. */
+  evidence(): Evidence | null {
+    return this.#packages.size === 0 ? null : { kind: 'packages', packages: [...this.#packages.values()] };
+  }
+}
+
+export function isSound(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= PACKAGE_TEXT_MAX && SOUND.test(text);
+}
