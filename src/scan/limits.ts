@@ -13,19 +13,16 @@ export const OS_RELEASE_MAX_BYTES = 64 * 1024;
 export const PACKAGE_JSON_MAX_BYTES = 4 * MIB;
 /** Lock files of the largest known monorepositories are near 10 MiB. */
 export const PACKAGE_LOCK_MAX_BYTES = 32 * MIB;
-<<<<<<< HEAD
 /** Packages of one image kept in the index of findings, a finding: more places of one mistake help nobody. */
 export const FOUND_PACKAGES_MAX = 50;
 /** Images in one page of the answer to "where does it run?". */
 export const FLEET_PAGE_MAX = 1_000;
-=======
 /** Other lock files; the largest known are near 5 MiB. */
 export const LOCK_MAX_BYTES = 8 * MIB;
 /** The header of a Python package's metadata: names, classifiers, needs. */
 export const PYTHON_HEADER_MAX_BYTES = 256 * 1024;
 /** The description of one installed Ruby gem or R package. */
 export const GEMSPEC_MAX_BYTES = 1 * MIB;
->>>>>>> e4c39de (Find the packages of yarn, pnpm, bun, Python, Rust, Ruby, PHP, .NET, Conan, Swift, CocoaPods, Dart, Elixir, conda, Julia and R)
 /** A whole image; the largest public ones hold about 10,000 packages. */
 export const PACKAGES_MAX = 200_000;
 /** A name or version; the longest real ones are below 200 letters. */

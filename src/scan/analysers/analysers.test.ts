@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fuzz } from '../../../test/fuzz.ts';
 import type { TarInput } from '../../formats/index.ts';
@@ -22,6 +22,14 @@ test('the list of analysers is the folder', () => {
     (name) => !/^(?:(?:index|text|bounds)\.ts|test-.*|.*\.test\.ts)$/.test(name),
   );
   assert.deepEqual(files.sort(), ANALYSERS.map(({ name }) => `${name}.ts`).sort());
+});
+
+test('the manual names every analyser, in both languages', () => {
+  for (const language of ['en', 'es']) {
+    const page = readFileSync(new URL(`../../../docs/${language}/scanner.md`, import.meta.url), 'utf8');
+    const named = [...page.matchAll(/^\| `([a-z-]+)` /gm)].map(([, name]) => name);
+    assert.deepEqual(named.toSorted(), ANALYSERS.map(({ name }) => name).toSorted(), language);
+  }
 });
 
 test('dpkg: states, sources and distroless folders', async () => {
