@@ -49,6 +49,7 @@ const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly stri
 /** Programs and the rooms that they may reach, however indirectly. Short lists are the point of having programs. */
 const CLOSURES: Readonly<Record<string, readonly string[]>> = {
   'programs/sensor.ts': ['formats', 'system', 'events', 'observe', 'detect', 'programs'],
+  'programs/scan-inflate.ts': ['formats'],
   'programs/scan-worker.ts': ['formats', 'oci', 'advisories', 'scan', 'system'],
 };
 

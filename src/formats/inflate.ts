@@ -72,6 +72,38 @@ export async function* inflate(
   }
 }
 
+/** The same for a stream that says by its first bytes how it is compressed. */
+export async function* inflateUnknown(
+  source: AsyncIterable<Uint8Array>,
+  limits: Partial<InflateLimits> = {},
+): AsyncGenerator<Uint8Array> {
+  const { start, chunks } = await peekStream(source);
+  yield* inflate(chunks, detectCompression(start), limits);
+}
+
+/** At least the first four bytes of a stream, if it has as many, and the whole stream. */
+async function peekStream(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ start: Uint8Array; chunks: AsyncGenerator<Uint8Array> }> {
+  const rest = source[Symbol.asyncIterator]();
+  let start: Uint8Array = new Uint8Array(0);
+  while (start.length < 4) {
+    const next = await rest.next();
+    if (next.done) break;
+    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+  }
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      if (start.length > 0) yield start;
+      for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+    } finally {
+      // Who stops early sets free what the source holds.
+      await rest.return?.();
+    }
+  }
+  return { start, chunks: chunks() };
+}
+
 function decompressor(compression: 'gzip' | 'zstd'): Transform {
   const sizes = { chunkSize: STREAM_CHUNK_BYTES, highWaterMark: STREAM_CHUNK_BYTES };
   if (compression === 'gzip') return createGunzip(sizes);

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { detectCompression, FormatError, parseStrictJson, STREAM_CHUNK_BYTES, TarReader } from '../formats/index.ts';
@@ -13,6 +14,7 @@ import {
   MEDIA_TYPE,
   parseManifest,
 } from '../oci/index.ts';
+import { inflateConfined } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { CONFIG_MAX_BYTES } from './limits.ts';
 import type { ContentSource } from './scan.ts';
@@ -44,6 +46,32 @@ export async function openImagePath(path: string): Promise<LocalImage> {
     );
   }
   throw scanFault('scan.archive-unknown', { path, why: 'it has neither index.json nor manifest.json' });
+}
+
+/**
+ * The same for a file that may be compressed as a whole: it is then inflated into the temporary folder, by a child
+ * without rights, because an archive is read in the order of the image and not of the file.
+ *
+ * @throws Fault scan.archive-unknown
+ */
+export async function openImageFile(
+  path: string,
+  signal?: AbortSignal,
+): Promise<{ image: LocalImage; close: () => Promise<void> }> {
+  if (detectCompression(await readStart(path)) === 'none') {
+    return { image: await openImagePath(path), close: async () => undefined };
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-archive-'));
+  const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const inflated = join(folder, 'image.tar');
+    await inflateConfined(path, inflated, signal ? { signal } : {});
+    return { image: await openImagePath(inflated), close };
+  } catch (cause) {
+    await close();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw scanFault('scan.archive-unknown', { path, why }, { cause });
+  }
 }
 
 /** Files of an image by their name inside of the folder or archive. */
@@ -163,7 +191,8 @@ async function openLayout(files: ImageFiles): Promise<LocalImage> {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-function chooseImage(manifests: readonly Descriptor[]): Descriptor {
+/** Of several platforms the one of this machine. @throws FormatError when there is none or no choice */
+export function chooseImage(manifests: readonly Descriptor[]): Descriptor {
   const images = manifests.filter(({ artifactType, platform }) => !artifactType && platform?.os !== 'unknown');
   const own = ARCHITECTURES[process.arch] ?? process.arch;
   const chosen =

@@ -1,5 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { STREAM_CHUNK_BYTES } from '../formats/index.ts';
 import { FRAME, type FrameType, frameHeader, readFrames } from './frames.ts';
 import {
   INVENTORY_MAX_BYTES,
@@ -47,23 +50,7 @@ export class WorkerFailure extends Error {
  * @throws WorkerFailure for a crash, a timeout, garbage, or content that cannot be read
  */
 export async function runConfined(input: ConfinedInput, options: ConfinedOptions = {}): Promise<WorkerAnswer> {
-  const program = options.program ?? `${ROOT}src/programs/scan-worker.ts`;
-  const child = spawn(
-    process.execPath,
-    [
-      '--permission',
-      // One library: the TOML reader, loaded when the first such lock file is met.
-      ...[`${ROOT}src`, `${ROOT}package.json`, `${ROOT}node_modules/smol-toml`, program].map(
-        (path) => `--allow-fs-read=${path}`,
-      ),
-      `--max-old-space-size=${options.heapMib ?? WORKER_HEAP_MIB}`,
-      // A tree of a million names is one long-lived heap: larger young generations copy it four times less (measured).
-      `--max-semi-space-size=${WORKER_YOUNG_MIB}`,
-      '--no-warnings',
-      program,
-    ],
-    { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'] },
-  );
+  const child = spawnConfined(options.program ?? `${ROOT}src/programs/scan-worker.ts`, options.heapMib);
   const timeoutMs = options.timeoutMs ?? WORKER_TIMEOUT_MS;
   let failure: WorkerFailure | null = null;
   const stop = (reason: WorkerFailure): void => {
@@ -93,6 +80,50 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
     if (failure) throw failure;
     if (!answer) throw new WorkerFailure('worker.crashed', `the scan worker ended early: ${await complaint}`);
     return answer;
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', onAbort);
+    child.kill('SIGKILL');
+  }
+}
+
+/** A program that may read its own code and use its three standard streams. */
+function spawnConfined(program: string, heapMib = WORKER_HEAP_MIB): ChildProcessWithoutNullStreams {
+  return spawn(
+    process.execPath,
+    [
+      '--permission',
+      ...[`${ROOT}src`, `${ROOT}package.json`, program].map((path) => `--allow-fs-read=${path}`),
+      `--max-old-space-size=${heapMib}`,
+      // A tree of a million names is one long-lived heap: larger young generations copy it four times less (measured).
+      `--max-semi-space-size=${WORKER_YOUNG_MIB}`,
+      '--no-warnings',
+      program,
+    ],
+    { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+}
+
+/**
+ * Inflates a gzip or zstd file into a new one, in a child with the worker's rights: none.
+ *
+ * @throws Error that says why, when the bytes are broken, a bomb, or the disk is full; the new file is then of no use
+ */
+export async function inflateConfined(from: string, to: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+  const child = spawnConfined(`${ROOT}src/programs/scan-inflate.ts`);
+  const onAbort = (): boolean => child.kill('SIGKILL');
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  const complaint = collectComplaint(child);
+  const ended = waitForEnd(child);
+  const timer = setTimeout(() => child.kill('SIGKILL'), WORKER_TIMEOUT_MS);
+  try {
+    // EPIPE: the child has given up, and says why itself.
+    const feeding = pipeline(createReadStream(from, { highWaterMark: STREAM_CHUNK_BYTES }), child.stdin).catch(
+      () => undefined,
+    );
+    await pipeline(child.stdout, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
+    await Promise.all([feeding, ended]);
+    if (child.exitCode !== 0) throw new Error(await complaint);
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);
@@ -164,6 +195,7 @@ async function collectComplaint(child: ChildProcessWithoutNullStreams): Promise<
   const lines = text.split('\n').map((line) => line.trim());
   const line =
     lines.find((one) => /^(?:\w*Error\b|FATAL ERROR)/.test(one)) ??
+    lines.find((one) => /^the \w+ stream /.test(one)) ??
     `exit code ${child.exitCode}, signal ${child.signalCode}`;
   return line.slice(0, 300);
 }

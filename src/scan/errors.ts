@@ -15,6 +15,19 @@ export const scanFault = defineFaults({
         'indicar una carpeta OCI, un archivo oci-archive o docker-archive, o el nombre de una imagen de la plataforma',
     },
   },
+  'scan.engine-failed': {
+    kind: 'unavailable',
+    en: {
+      what: 'Podman cannot give {name}',
+      why: '{why}',
+      remedy: 'podman ps --all; podman images; those of another user are seen by that user only',
+    },
+    es: {
+      what: 'Podman no puede entregar {name}',
+      why: '{why}',
+      remedy: 'podman ps --all; podman images; los de otro usuario solo los ve ese usuario',
+    },
+  },
   'scan.not-found': {
     kind: 'not-found',
     en: { what: 'there is no scan of {digest}', remedy: 'push the image again or ask for a new scan' },

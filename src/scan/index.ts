@@ -50,8 +50,19 @@ export {
   type ScanRequest,
   type ScanResult,
   scanImage,
+  scanTree,
+  type TreeRequest,
 } from './scan.ts';
 export { type ScanJob, Scans, type ScansParts } from './scans.ts';
 export { scoreImage } from './score.ts';
 export type { FileSecret, FoundSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
 export type { ScanTables } from './store.ts';
+export {
+  type ImageTarget,
+  openTarget,
+  type ScanTarget,
+  scanTarget,
+  type TargetOptions,
+  type TreeTarget,
+} from './target.ts';
+export type { Skipped } from './tree.ts';

@@ -1,14 +1,6 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import {
-  cleanTarPath,
-  detectCompression,
-  FormatError,
-  inflate,
-  type TarEntry,
-  TarReader,
-  type TarSink,
-} from '../formats/index.ts';
+import { cleanTarPath, FormatError, inflateUnknown, type TarEntry, TarReader, type TarSink } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { LayerEntry } from '../oci/layers.ts';
 import type { Analyser, Evidence, FileHead } from './analyser.ts';
@@ -21,6 +13,9 @@ export interface LayerClaim {
   readonly diffId: Digest;
   readonly sizeBytes: number;
 }
+
+/** For bytes that nobody has made a claim about, as those of a folder: their digest is what they turn out to have. */
+export const NO_CLAIM = 'none';
 
 /** What reading one layer told. Depends on the bytes of the layer and the analysers only, so it is kept by digest. */
 export interface LayerResult {
@@ -55,12 +50,13 @@ export class LayerMismatch extends Error {
  */
 export async function analyseLayer(
   source: AsyncIterable<Uint8Array>,
-  claim: LayerClaim,
+  claim: LayerClaim | typeof NO_CLAIM,
   analysers: readonly Analyser[],
   limits: { readonly maxBytes: number; readonly maxEntries: number },
 ): Promise<LayerResult> {
-  const compressed = hasherFor(claim.digest);
-  const uncompressed = hasherFor(claim.diffId);
+  const claimed = claim === NO_CLAIM ? null : claim;
+  const compressed = hasherFor(claimed?.digest);
+  const uncompressed = hasherFor(claimed?.diffId);
   const listing = new ListingWriter();
   const found: FileEvidence[] = [];
   const pick = pickerOf(analysers);
@@ -87,38 +83,49 @@ export async function analyseLayer(
   async function* hashed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
       sizeBytes += chunk.length;
-      if (sizeBytes > claim.sizeBytes) {
-        throw new LayerMismatch(`the layer has more than the ${claim.sizeBytes} bytes that the manifest states`);
+      if (claimed && sizeBytes > claimed.sizeBytes) {
+        throw new LayerMismatch(`the layer has more than the ${claimed.sizeBytes} bytes that the manifest states`);
       }
       compressed.update(chunk);
       yield chunk;
     }
   }
 
-  const { start, chunks } = await peek(hashed());
   let uncompressedBytes = 0;
-  for await (const chunk of inflate(chunks, detectCompression(start), { maxOutputBytes: limits.maxBytes })) {
+  for await (const chunk of inflateUnknown(hashed(), { maxOutputBytes: limits.maxBytes })) {
     uncompressedBytes += chunk.length;
     uncompressed.update(chunk);
     reader.write(chunk);
   }
   reader.end();
-  requireEqual('size', sizeBytes, claim.sizeBytes);
-  requireEqual('digest', `${algorithmOf(claim.digest)}:${compressed.digest('hex')}`, claim.digest);
-  requireEqual('diffID', `${algorithmOf(claim.diffId)}:${uncompressed.digest('hex')}`, claim.diffId);
-  return { ...claim, uncompressedBytes, entries: reader.entries, found, listing: listing.finish() };
+  const seen: LayerClaim = {
+    digest: digestFrom(claimed?.digest, compressed.digest('hex')),
+    diffId: digestFrom(claimed?.diffId, uncompressed.digest('hex')),
+    sizeBytes,
+  };
+  if (claimed) {
+    requireEqual('size', seen.sizeBytes, claimed.sizeBytes);
+    requireEqual('digest', seen.digest, claimed.digest);
+    requireEqual('diffID', seen.diffId, claimed.diffId);
+  }
+  return { ...seen, uncompressedBytes, entries: reader.entries, found, listing: listing.finish() };
 }
 
 function requireEqual(what: string, actual: string | number, expected: string | number): void {
   if (actual !== expected) throw new LayerMismatch(`the layer has the ${what} ${actual}, expected ${expected}`);
 }
 
-function algorithmOf(digest: Digest): 'sha256' | 'sha512' {
-  return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
+function algorithmOf(digest: Digest | undefined): 'sha256' | 'sha512' {
+  return digest?.startsWith('sha512:') ? 'sha512' : 'sha256';
 }
 
-function hasherFor(digest: Digest) {
+function hasherFor(digest: Digest | undefined) {
   return createHash(algorithmOf(digest));
+}
+
+/** Compared with what was expected; where nothing was, it is what it is. */
+function digestFrom(expected: Digest | undefined, hex: string): Digest {
+  return `${algorithmOf(expected)}:${hex}` as Digest;
 }
 
 function climbing(path: string, why: string): FormatError {
@@ -187,7 +194,7 @@ const NOBODY: readonly Analyser[] = [];
 const EXECUTE_BITS = 0o111;
 
 /** A few map look-ups a file decide for nearly all of them that nobody wants it. Analysers come in their own order. */
-function pickerOf(analysers: readonly Analyser[]): (file: FileHead) => readonly Analyser[] {
+export function pickerOf(analysers: readonly Analyser[]): (file: FileHead) => readonly Analyser[] {
   const byFile = indexBy(analysers, ({ fileNames }) => fileNames);
   const byFolder = indexBy(analysers, ({ folderNames }) => folderNames);
   const bySuffix = indexBy(analysers, ({ suffixes }) => suffixes ?? []);
@@ -221,23 +228,6 @@ function indexBy(
     for (const key of keysOf(analyser)) index.set(key, [...(index.get(key) ?? []), analyser]);
   }
   return index;
-}
-
-/** The first bytes of a stream, and the whole stream. */
-async function peek(
-  source: AsyncGenerator<Uint8Array>,
-): Promise<{ start: Uint8Array; chunks: AsyncGenerator<Uint8Array> }> {
-  let start: Uint8Array = new Uint8Array(0);
-  while (start.length < 4) {
-    const next = await source.next();
-    if (next.done) break;
-    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
-  }
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    if (start.length > 0) yield start;
-    yield* source;
-  }
-  return { start, chunks: chunks() };
 }
 
 /** Bytes to keep a result under the digest of its layer. The reader trusts them no more than the layer itself. */

@@ -58,3 +58,11 @@ export const CONFIG_MAX_BYTES = 8 * MIB;
 
 /** Characters kept of the step that made a layer: enough to know the line of a Containerfile by. */
 export const HISTORY_LINE_MAX = 2000;
+/** Folders within folders of a tree on disk: an open descriptor each; paths end at 4,096 bytes. */
+export const TREE_DEPTH_MAX = 256;
+/** Saving a local image copies it once; 40 GiB on a slow disk. */
+export const ENGINE_TIMEOUT_MS = 30 * 60 * 1000;
+/** Files of credentials hold some dozen registries. */
+export const AUTH_FILE_MAX_BYTES = 1 * MIB;
+/** A credential helper may ask a key ring that a person has to unlock. */
+export const CREDENTIAL_HELPER_TIMEOUT_MS = 60 * 1000;

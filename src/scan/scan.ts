@@ -1,12 +1,12 @@
 import type { AdvisoryDatabase, AdvisoryMatch, Coverage, PackageQuery } from '../advisories/index.ts';
 import { FormatError, parseStrictJson, scoreCvss3 } from '../formats/index.ts';
-import { type Digest, digestOf, isDigest, type Manifest, parseManifest } from '../oci/index.ts';
+import { createDigester, type Digest, digestOf, isDigest, type Manifest, parseManifest } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
 import { type Clock, newId, type Text } from '../system/index.ts';
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
 import { decide } from './decision.ts';
 import { incompleteReason } from './incomplete.ts';
-import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX } from './limits.ts';
+import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory, InventoryPackage } from './package.ts';
 import { planUpgrades } from './plan.ts';
@@ -73,6 +73,57 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
     const incomplete = reasonOf(error);
     request.progress?.fail(incomplete);
     return { report: incompleteReport(request, layers, incomplete, took()), inventory: null };
+  }
+}
+
+/** A tree of files without an image around it: a folder, the root of a machine, a container. */
+export interface TreeRequest {
+  /** A tar of the files, or of those that matter. */
+  readonly content: AsyncIterable<Uint8Array>;
+  /** Asked when all of it was read: what was left out, and why. */
+  readonly skipped: () => readonly { readonly path: string; readonly reason: string }[];
+  readonly advisories: AdvisoryDatabase;
+  readonly clock: Clock;
+  readonly progress?: StepHandle;
+  /** Limits of the confined worker, for tests. */
+  readonly confined?: ConfinedOptions;
+}
+
+/** The same for a tree of files. The digest of its report is that of the bytes that were read. */
+export async function scanTree(request: TreeRequest): Promise<ScanResult> {
+  const { content, skipped, progress, clock } = request;
+  const start = clock.monotonicMs();
+  const took = (): number => Math.round(clock.monotonicMs() - start);
+  const digester = createDigester();
+  let sizeBytes = 0;
+  async function* digested(): AsyncGenerator<Uint8Array> {
+    for await (const piece of content) {
+      digester.update(piece);
+      sizeBytes += piece.length;
+      progress?.update({ done: sizeBytes, unit: 'bytes' });
+      yield piece;
+    }
+  }
+  let digest: Digest | null = null;
+  try {
+    const answer = await runConfined(
+      { order: { layers: [{ claim: 'none', known: false }] }, layers: [digested], onLayer: () => undefined },
+      request.confined,
+    );
+    digest = digester.digest();
+    if (answer.kind === 'incomplete') throw new IncompleteScan(incompleteReason(answer.code, answer.message, null));
+    requireInventory(answer.inventory, [{ digest, diffId: digest, sizeBytes }]);
+    const notices = [...skipped().slice(0, NOTICES_MAX), ...answer.inventory.notices].slice(0, NOTICES_MAX);
+    const inventory: Inventory = { ...answer.inventory, notices };
+    const read = { cached: new Set<Digest>(), history: [], durationMs: took() };
+    const report = reportOn({ ...request, manifestDigest: digest }, inventory, read);
+    progress?.done(summaryText(report));
+    return { report, inventory };
+  } catch (error) {
+    const incomplete = reasonOf(error);
+    progress?.fail(incomplete);
+    const manifestDigest = digest ?? digester.digest();
+    return { report: incompleteReport({ ...request, manifestDigest }, [], incomplete, took()), inventory: null };
   }
 }
 
@@ -177,7 +228,7 @@ async function takeInventory(
 ): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest> }> {
   const stored = await Promise.all(layers.map(({ digest, diffId }) => cache.get(digest, diffId)));
   const total = layers.reduce((sum, { sizeBytes }, index) => sum + (stored[index] ? 0 : sizeBytes), 0);
-  const order: ScanOrder = { layers: layers.map((layer, index) => ({ ...layer, known: stored[index] !== null })) };
+  const order: ScanOrder = { layers: layers.map((claim, index) => ({ claim, known: stored[index] !== null })) };
   let done = 0;
   async function* counted(digest: Digest): AsyncGenerator<Uint8Array> {
     for await (const piece of content.open(digest)) {
@@ -356,7 +407,7 @@ function countRisks(findings: readonly Finding[]): Record<RiskClass, number> {
 }
 
 function incompleteReport(
-  { manifestDigest, advisories, clock }: ScanRequest,
+  { manifestDigest, advisories, clock }: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'>,
   layers: readonly PlannedLayer[],
   incomplete: Text,
   durationMs: number,

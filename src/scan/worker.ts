@@ -12,13 +12,18 @@ import {
   type LayerClaim,
   LayerMismatch,
   type LayerResult,
+  NO_CLAIM,
 } from './layer.ts';
 import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES } from './limits.ts';
 import type { Inventory } from './package.ts';
 
 /** What the worker is asked: the layers of one image, lowest first, in the order in which they will come. */
 export interface ScanOrder {
-  readonly layers: readonly (LayerClaim & { readonly known: boolean })[];
+  readonly layers: readonly {
+    readonly claim: LayerClaim | typeof NO_CLAIM;
+    /** Its stored result comes instead of its bytes. */
+    readonly known: boolean;
+  }[];
 }
 
 export type WorkerAnswer =
@@ -43,10 +48,10 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
     const results: LayerResult[] = [];
     let bytesLeft = IMAGE_BYTES_MAX;
     let entriesLeft = IMAGE_ENTRIES_MAX;
-    for (const claim of order.layers) {
-      current = claim.digest;
+    for (const { claim, known } of order.layers) {
+      current = claim === NO_CLAIM ? null : claim.digest;
       let result: LayerResult;
-      if (claim.known) {
+      if (known) {
         result = decodeLayerResult((await expect(frames, FRAME.known)).body);
       } else {
         result = await analyseLayer(layerBytes(frames), claim, ANALYSERS, {

@@ -1,0 +1,120 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseReference, REGISTRY_NAME } from '../oci/index.ts';
+import { type LocalImage, openImageFile, openImagePath } from './archive.ts';
+import { exportContainer, saveLocalImage } from './engine.ts';
+import { openRemoteImage } from './remote.ts';
+import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
+import { packTree, type Skipped } from './tree.ts';
+
+/** Something that can be scanned without the platform, opened. Whoever opens it closes it. */
+export type ScanTarget = (ImageTarget | TreeTarget) & {
+  /** As the caller named it. */
+  readonly name: string;
+  /** Removes what opening it left on the disk. Harmless when called twice. */
+  close(): Promise<void>;
+};
+
+export interface ImageTarget {
+  readonly kind: 'image';
+  readonly image: LocalImage;
+}
+
+export interface TreeTarget {
+  readonly kind: 'tree';
+  readonly tree: 'root' | 'source' | 'container';
+  /** A tar of what matters in it; read once. */
+  readonly content: () => AsyncIterable<Uint8Array>;
+  /** What was left out, known when the content was read. */
+  readonly skipped: () => readonly Skipped[];
+}
+
+export interface TargetOptions {
+  /** What a folder is. @default a root when it has an os-release or a package database, else source */
+  readonly folder?: 'root' | 'source';
+  /** Of source: read installed modules and version control too. @default false */
+  readonly everything?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens what people name for a scan:
+ *
+ * - a path: an OCI layout folder, an oci-archive or docker-archive (also compressed by gzip or zstd), the root of a file
+ *   system, a folder with source;
+ * - `container:NAME`: a container of the local Podman, running or not;
+ * - `podman:IMAGE`: an image in the local Podman's storage;
+ * - `HOST/NAME[:TAG|@DIGEST]` or `docker://NAME`: an image in another registry.
+ *
+ * @returns null for all others: names in the platform's own registry
+ * @throws Fault scan.archive-unknown, scan.engine-failed; registry.* for other registries
+ */
+export async function openTarget(place: string, options: TargetOptions = {}): Promise<ScanTarget | null> {
+  const [, scheme, rest = ''] = /^(container|podman|docker):(?:\/\/)?(.+)$/.exec(place) ?? [];
+  if (scheme === 'container') return { name: place, ...exportContainer(rest, options.signal) };
+  if (scheme === 'podman') return { name: place, kind: 'image', ...(await saveLocalImage(rest, options.signal)) };
+  if (scheme === 'docker') return { name: place, kind: 'image', ...(await openRemoteImage(rest, options.signal)) };
+  const found = await stat(place).catch(() => null);
+  if (found === null) {
+    const { registry } = parseReference(place);
+    if (registry === null || registry === REGISTRY_NAME) return null;
+    return { name: place, kind: 'image', ...(await openRemoteImage(place, options.signal)) };
+  }
+  if (found.isDirectory() && options.folder === undefined && (await isLayout(place))) {
+    return { name: place, kind: 'image', image: await openImagePath(place), close: async () => undefined };
+  }
+  if (!found.isDirectory()) return { name: place, kind: 'image', ...(await openImageFile(place, options.signal)) };
+  const tree = options.folder ?? ((await isRoot(place)) ? 'root' : 'source');
+  const skipped: Skipped[] = [];
+  return {
+    name: place,
+    kind: 'tree',
+    tree,
+    content: () => packTree(place, { kind: tree, everything: options.everything ?? false }, (one) => skipped.push(one)),
+    skipped: () => skipped,
+    close: async () => undefined,
+  };
+}
+
+/** Scans what was opened, whatever it is. */
+export function scanTarget(
+  target: ScanTarget,
+  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined'> & { readonly cache?: LayerCache },
+): Promise<ScanResult> {
+  switch (target.kind) {
+    case 'image':
+      return scanImage({ ...target.image, ...parts, cache: parts.cache ?? noLayerCache });
+    case 'tree':
+      return scanTree({ ...parts, content: target.content(), skipped: target.skipped });
+  }
+}
+
+function isLayout(folder: string): Promise<boolean> {
+  return isAny(folder, ['oci-layout', 'index.json']);
+}
+
+/** Where os-release(5) and the package managers of distributions keep their books. */
+const ROOT_SIGNS = [
+  'etc/os-release',
+  'usr/lib/os-release',
+  'var/lib/dpkg',
+  'lib/apk/db',
+  'var/lib/rpm',
+  'usr/lib/sysimage/rpm',
+  'var/lib/pacman',
+];
+
+function isRoot(folder: string): Promise<boolean> {
+  return isAny(folder, ROOT_SIGNS);
+}
+
+async function isAny(folder: string, names: readonly string[]): Promise<boolean> {
+  for (const name of names) {
+    const there = await stat(join(folder, name)).then(
+      () => true,
+      () => false,
+    );
+    if (there) return true;
+  }
+  return false;
+}
