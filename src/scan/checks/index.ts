@@ -1,0 +1,76 @@
+import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
+import type { Misconfiguration } from '../report.ts';
+import type { Check } from './check.ts';
+import { checkComposeDocuments, COMPOSE_CHECKS, isCompose } from './compose.ts';
+import { CONTAINERFILE_CHECKS, checkContainerfile } from './containerfile.ts';
+import { checkImage, IMAGE_CHECKS } from './image.ts';
+import { checkKubernetesDocuments, isKubernetesObject, KUBERNETES_CHECKS } from './kubernetes.ts';
+
+export type { Check } from './check.ts';
+export { checkCompose } from './compose.ts';
+export { checkContainerfile } from './containerfile.ts';
+export { checkImage, type ImageFacts } from './image.ts';
+export { checkKubernetes } from './kubernetes.ts';
+export { meetsPodSecurity, type PodSecurityLevel } from './pod-security.ts';
+export { podOf } from './pod.ts';
+
+/** What a file is to the checks; null: nothing that they know. */
+export type CheckedKind = 'containerfile' | 'kubernetes' | 'compose';
+
+/** Every check there is, by what it looks at. */
+export const CHECKS: Readonly<Record<CheckedKind | 'image', readonly Check[]>> = {
+  containerfile: CONTAINERFILE_CHECKS,
+  kubernetes: KUBERNETES_CHECKS,
+  compose: COMPOSE_CHECKS,
+  image: IMAGE_CHECKS,
+};
+
+const CONTAINERFILE_NAME = /(?:^|\/)(?:Containerfile|Dockerfile)(?:\.[\w-]+)?$|\.(?:dockerfile|containerfile)$/i;
+const YAML_NAME = /\.ya?ml$/i;
+
+/** Whether a file may be worth reading, by its name alone. */
+export function mayCheck(path: string): boolean {
+  return CONTAINERFILE_NAME.test(path) || YAML_NAME.test(path);
+}
+
+export interface CheckedFile {
+  readonly kind: CheckedKind;
+  readonly path: string;
+  readonly misconfigurations: readonly Misconfiguration[];
+  /** Why the file could not be read; then nothing is said of it. */
+  readonly unreadable: string | null;
+}
+
+/**
+ * Checks one file: a Containerfile, or YAML with Kubernetes objects or Compose services in it. Null when it is neither;
+ * YAML that cannot be read is `unreadable` only where its name says what it should be (Compose), else it is nobody's.
+ */
+export function checkFile(path: string, text: string): CheckedFile | null {
+  if (CONTAINERFILE_NAME.test(path)) {
+    return { kind: 'containerfile', path, misconfigurations: checkContainerfile(text, path), unreadable: null };
+  }
+  if (!YAML_NAME.test(path)) return null;
+  const isComposeName = /(?:^|\/)(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/i.test(path);
+  // Most YAML is neither; looking for the two words costs a thousandth of parsing it.
+  if (!isComposeName && !(text.includes('apiVersion') && text.includes('kind')) && !text.includes('services')) return null;
+  try {
+    const documents = parseYamlDocuments(text, isComposeName ? { mergeKeys: true } : { scalars: 'kubernetes' });
+    if (documents.some(({ value }) => isKubernetesObject(value))) {
+      return { kind: 'kubernetes', path, misconfigurations: checkKubernetesDocuments(documents, path), unreadable: null };
+    }
+    if (documents.some(({ value }) => isCompose(value))) {
+      return { kind: 'compose', path, misconfigurations: checkComposeDocuments(documents, path), unreadable: null };
+    }
+    return null;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const isKubernetes = /^apiVersion:/m.test(text) && /^kind:/m.test(text);
+    if (!isComposeName && !isKubernetes) return null;
+    return {
+      kind: isComposeName ? 'compose' : 'kubernetes',
+      path,
+      misconfigurations: [],
+      unreadable: error.message,
+    };
+  }
+}
