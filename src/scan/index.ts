@@ -1,5 +1,15 @@
 export type { Analyser, Evidence, FileHead, FileReader, LiveEvidence } from './analyser.ts';
 export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
+export { checkCommands } from './check-command.ts';
+export {
+  CHECKS,
+  type CheckedFile,
+  checkFile,
+  checkImage,
+  checkKubernetes,
+  meetsPodSecurity,
+  podOf,
+} from './checks/index.ts';
 export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
@@ -20,6 +30,7 @@ export { scanMigrations } from './migrations.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
 export { findingKey, type NewerBase, planUpgrades } from './plan.ts';
 export {
+  CHECK_SEVERITIES,
   type CheckSeverity,
   type CvssVector,
   DECISIONS,

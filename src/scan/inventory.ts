@@ -1,6 +1,7 @@
 import { FormatError } from '../formats/index.ts';
 import { FileTree } from '../oci/layers.ts';
 import type { Analyser, LiveEvidence } from './analyser.ts';
+import { ExposedFiles } from './exposed.ts';
 import type { FileEvidence, LayerResult } from './layer.ts';
 import { NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
 import { readListing } from './listing.ts';
@@ -19,7 +20,8 @@ export class IncompleteInventory extends Error {
  */
 export function mergeInventory(layers: readonly LayerResult[], analysers: readonly Analyser[]): Inventory {
   const tree = new FileTree();
-  for (const [index, layer] of layers.entries()) tree.apply(index, readListing(layer.listing));
+  const exposed = new ExposedFiles();
+  for (const [index, layer] of layers.entries()) tree.apply(index, exposed.watch(index, readListing(layer.listing)));
   const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
   const live = findLive(layers, tree).filter((found) => byName.get(found.analyser)?.counts?.(found, tree) ?? true);
   requirePlaces(layers, analysers, tree);
@@ -67,6 +69,7 @@ export function mergeInventory(layers: readonly LayerResult[], analysers: readon
       packages: counts[index] ?? 0,
     })),
     secrets: [],
+    exposed: exposed.live(tree, layers),
     notices,
   };
 }

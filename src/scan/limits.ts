@@ -66,3 +66,12 @@ export const ENGINE_TIMEOUT_MS = 30 * 60 * 1000;
 export const AUTH_FILE_MAX_BYTES = 1 * MIB;
 /** A credential helper may ask a key ring that a person has to unlock. */
 export const CREDENTIAL_HELPER_TIMEOUT_MS = 60 * 1000;
+
+/** Files with unusual rights that are kept of an image; a base system has some dozens, caches may have thousands. */
+export const EXPOSED_FILES_MAX = 2000;
+
+/** Bytes of one Containerfile or manifest that is checked; generated ones stay below a mebibyte. */
+export const CHECK_FILE_MAX_BYTES = 4 * 1024 * 1024;
+
+/** Files of one folder that are checked. */
+export const CHECK_FILES_MAX = 20_000;

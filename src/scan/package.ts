@@ -40,6 +40,17 @@ export interface InventoryPackage extends FoundPackage {
   readonly layer: Digest;
 }
 
+/** A file or folder of the finished image whose rights or name open something. */
+export interface ExposedFile {
+  readonly path: string;
+  readonly kind: 'file' | 'directory';
+  /** Permission bits, with setuid, setgid and sticky: 12 bits. */
+  readonly mode: number;
+  /** Left behind by a package manager. */
+  readonly cache: boolean;
+  readonly layer: Digest;
+}
+
 export interface InventoryLayer {
   readonly digest: Digest;
   readonly diffId: Digest;
@@ -57,6 +68,8 @@ export interface Inventory {
   readonly layers: readonly InventoryLayer[];
   /** Credentials in files, also in those that a later layer removes: who has the image has its layers. */
   readonly secrets: readonly FileSecret[];
+  /** Files with unusual rights; absent in inventories of before: nobody looked. */
+  readonly exposed?: readonly ExposedFile[];
   /** Files that could not be understood and that do not make the inventory incomplete. */
   readonly notices: readonly { readonly path: string; readonly reason: string }[];
 }

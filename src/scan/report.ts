@@ -115,7 +115,9 @@ export interface Finding {
   readonly vex: FindingVex | null;
 }
 
-export type CheckSeverity = 'critical' | 'high' | 'medium' | 'low';
+/** Worst first. */
+export const CHECK_SEVERITIES = ['critical', 'high', 'medium', 'low'] as const;
+export type CheckSeverity = (typeof CHECK_SEVERITIES)[number];
 
 /** Something about an image, Containerfile or manifest that should be otherwise. */
 export interface Misconfiguration {

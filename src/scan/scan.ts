@@ -3,14 +3,23 @@ import { FormatError, parseStrictJson, scoreCvss3 } from '../formats/index.ts';
 import { createDigester, type Digest, digestOf, isDigest, type Manifest, parseManifest } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
 import { type Clock, newId, type Text } from '../system/index.ts';
+import { checkImage } from './checks/image.ts';
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
 import { decide } from './decision.ts';
 import { incompleteReason } from './incomplete.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
-import type { Inventory, InventoryPackage } from './package.ts';
+import type { ExposedFile, Inventory, InventoryPackage } from './package.ts';
 import { planUpgrades } from './plan.ts';
-import { type CvssVector, DECISIONS, type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
+import {
+  type CvssVector,
+  DECISIONS,
+  type Finding,
+  type Misconfiguration,
+  RISK_CLASSES,
+  type RiskClass,
+  type ScanReport,
+} from './report.ts';
 import { classifyRisk } from './risk.ts';
 import { scoreImage } from './score.ts';
 import type { ScanOrder } from './worker.ts';
@@ -65,6 +74,7 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
     const report = reportOn(request, inventory, {
       cached,
       history: readHistory(request.configBytes),
+      misconfigurations: checkConfig(request.configBytes, inventory),
       durationMs: took(),
     });
     request.progress?.done(summaryText(report));
@@ -115,7 +125,7 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
     requireInventory(answer.inventory, [{ digest, diffId: digest, sizeBytes }]);
     const notices = [...skipped().slice(0, NOTICES_MAX), ...answer.inventory.notices].slice(0, NOTICES_MAX);
     const inventory: Inventory = { ...answer.inventory, notices };
-    const read = { cached: new Set<Digest>(), history: [], durationMs: took() };
+    const read = { cached: new Set<Digest>(), history: [], misconfigurations: [], durationMs: took() };
     const report = reportOn({ ...request, manifestDigest: digest }, inventory, read);
     progress?.done(summaryText(report));
     return { report, inventory };
@@ -133,12 +143,17 @@ export function rematchInventory(
   request: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'> & {
     /** The report before it, for what the advisories do not change. */
     readonly previous?: ScanReport | null;
+    /** To look at the configuration again, which checks of a newer version may do. */
+    readonly configBytes?: Uint8Array;
   },
 ): ScanReport {
   const start = request.clock.monotonicMs();
   const cached = new Set(inventory.layers.map(({ digest }) => digest));
   const history = request.previous?.layers.map(({ createdBy }) => createdBy) ?? [];
-  const report = reportOn(request, inventory, { cached, history, durationMs: 0 });
+  const misconfigurations = request.configBytes
+    ? checkConfig(request.configBytes, inventory)
+    : (request.previous?.misconfigurations ?? []);
+  const report = reportOn(request, inventory, { cached, history, misconfigurations, durationMs: 0 });
   return { ...report, durationMs: Math.round(request.clock.monotonicMs() - start) };
 }
 
@@ -203,6 +218,11 @@ function readDiffIds(manifest: Manifest, configBytes: Uint8Array): Digest[] {
     if (typeof diffId !== 'string' || !isDigest(diffId)) throw new InvalidImage('rootfs.diff_ids holds no digest');
     return diffId;
   });
+}
+
+function checkConfig(configBytes: Uint8Array, { exposed }: Inventory): Misconfiguration[] {
+  const config = parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
+  return checkImage({ config, files: exposed ?? null });
 }
 
 /** The steps that made the layers, in their order: a history also holds steps without a layer (image-spec 1.1 config.md). */
@@ -276,6 +296,12 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     Array.isArray(one.licences) &&
     one.licences.every(text) &&
     layers.some(({ digest }) => digest === one.layer);
+  const isExposed = (one: ExposedFile): boolean =>
+    isObject(one) &&
+    text(one.path) &&
+    (one.kind === 'file' || one.kind === 'directory') &&
+    Number.isInteger(one.mode) &&
+    layers.some(({ digest }) => digest === one.layer);
   const isSound =
     isObject(inventory) &&
     Array.isArray(inventory.packages) &&
@@ -283,6 +309,7 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     Array.isArray(inventory.layers) &&
     inventory.layers.length === layers.length &&
     inventory.layers.every(({ digest }, index) => digest === layers[index]?.digest) &&
+    (inventory.exposed === undefined || (Array.isArray(inventory.exposed) && inventory.exposed.every(isExposed))) &&
     Array.isArray(inventory.notices) &&
     (inventory.distribution === null ||
       [inventory.distribution.id, inventory.distribution.version, inventory.distribution.name].every(text));
@@ -295,10 +322,11 @@ function reportOn(
   read: {
     readonly cached: ReadonlySet<Digest>;
     readonly history: readonly (string | null)[];
+    readonly misconfigurations: readonly Misconfiguration[];
     readonly durationMs: number;
   },
 ): ScanReport {
-  const { cached, history, durationMs } = read;
+  const { cached, history, misconfigurations, durationMs } = read;
   const findings: Finding[] = [];
   const coverage: Record<string, Coverage> = {};
   const packagesByType: Record<string, number> = {};
@@ -358,8 +386,8 @@ function reportOn(
     malware: malwareNotScanned(NO_ENGINE),
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },
-    misconfigurations: [],
-    score: scoreImage({ decisions: findings.map(({ decision }) => decision), misconfigurations: [] }),
+    misconfigurations,
+    score: scoreImage({ decisions: findings.map(({ decision }) => decision), misconfigurations }),
     plan: planUpgrades({ findings, layers, distribution: inventory.distribution }, null),
     places: [],
     durationMs,

@@ -55,8 +55,8 @@ export class Scans {
     const known = await readInventory(this.#db, job.manifestDigest, analysersRevision());
     if (known) {
       const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
-      const { manifestDigest } = job;
-      const report = rematchInventory(known, { manifestDigest, advisories: database, clock, previous });
+      const { manifestDigest, configBytes } = job;
+      const report = rematchInventory(known, { manifestDigest, advisories: database, clock, previous, configBytes });
       await this.#keep(report, null, database.revision, job);
       job.progress?.done({
         en: `${report.packages} packages (read before), ${report.findings.length} findings`,

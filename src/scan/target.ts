@@ -2,9 +2,11 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import { type LocalImage, openImageFile, openImagePath } from './archive.ts';
+import { checkPath } from './checks/folder.ts';
 import { exportContainer, saveLocalImage } from './engine.ts';
 import { openRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
+import { scoreImage } from './score.ts';
 import { packTree, type Skipped } from './tree.ts';
 
 /** Something that can be scanned without the platform, opened. Whoever opens it closes it. */
@@ -77,7 +79,7 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
 }
 
 /** Scans what was opened, whatever it is. */
-export function scanTarget(
+export async function scanTarget(
   target: ScanTarget,
   parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined'> & { readonly cache?: LayerCache },
 ): Promise<ScanResult> {
@@ -85,8 +87,20 @@ export function scanTarget(
     case 'image':
       return scanImage({ ...target.image, ...parts, cache: parts.cache ?? noLayerCache });
     case 'tree':
-      return scanTree({ ...parts, content: target.content(), skipped: target.skipped });
+      return withChecks(target, await scanTree({ ...parts, content: target.content(), skipped: target.skipped }));
   }
+}
+
+/** Of source the Containerfiles, manifests and Compose files count as well. */
+async function withChecks({ tree, name }: TreeTarget & { name: string }, result: ScanResult): Promise<ScanResult> {
+  if (tree !== 'source' || !result.report.complete) return result;
+  const files = await checkPath(name);
+  const misconfigurations = files.flatMap((file) => file.misconfigurations);
+  const decisions = result.report.findings.map(({ decision }) => decision);
+  return {
+    ...result,
+    report: { ...result.report, misconfigurations, score: scoreImage({ decisions, misconfigurations }) },
+  };
 }
 
 function isLayout(folder: string): Promise<boolean> {

@@ -59,6 +59,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../scan/index.ts')).scanCommands(cli),
   },
   {
+    words: ['check'],
+    add: async (cli) => (await import('../../scan/index.ts')).checkCommands(cli),
+  },
+  {
     words: ['advisories'],
     add: async (cli) => (await import('../../advisories/index.ts')).advisoryCommands(cli),
   },

@@ -16,13 +16,7 @@ export interface Check {
 /** Titles and remedies are written side by side, English then Spanish, so that no pair is torn. */
 export type Pair = readonly [en: string, es: string];
 
-export function check(
-  id: string,
-  severity: CheckSeverity,
-  standards: string,
-  title: Pair,
-  remedy: Pair,
-): Check {
+export function check(id: string, severity: CheckSeverity, standards: string, title: Pair, remedy: Pair): Check {
   return {
     id,
     severity,
@@ -61,7 +55,8 @@ export function misconfigured(one: Check, { path, line, subject, detail }: Spot)
 const SECRET_NAME =
   /(?:^|[_.-])(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|credentials?|auth[_-]?key)(?:[_.-]|$)/i;
 /** …unless it says where the credential is, how long it lives, or that there is none. */
-const NOT_SECRET = /(?:_FILE|_PATH|_DIR|_URL|_URI|_TTL|_NAME|_ID|_LENGTH|_EXPIR\w*|_TIMEOUT|_ENABLED|_TYPE|_ALGORITHM|_VERSION|_SHA256|_GPG_KEY)$/i;
+const NOT_SECRET =
+  /(?:_FILE|_PATH|_DIR|_URL|_URI|_TTL|_NAME|_ID|_LENGTH|_EXPIR\w*|_TIMEOUT|_ENABLED|_TYPE|_ALGORITHM|_VERSION|_SHA256|_GPG_KEY)$/i;
 
 export function namesSecret(name: string): boolean {
   return SECRET_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, '$1_$2')) && !NOT_SECRET.test(name);

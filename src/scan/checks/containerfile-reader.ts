@@ -38,8 +38,9 @@ const HEREDOC = /<<-?\s*(["']?)([A-Za-z_][A-Za-z0-9_]*)\1/;
  */
 export function readContainerfile(text: string): Containerfile {
   const lines = text.split(/\r?\n/);
-  if (lines.length > LINES_MAX) throw new RangeError(`a Containerfile of ${lines.length} lines, the limit is ${LINES_MAX}`);
-  const escape = /^\s*#\s*escape\s*=\s*`/im.test(lines.slice(0, 5).join('\n')) ? '`' : '\\';
+  if (lines.length > LINES_MAX)
+    throw new RangeError(`a Containerfile of ${lines.length} lines, the limit is ${LINES_MAX}`);
+  const continuation = /^\s*#\s*escape\s*=\s*`/im.test(lines.slice(0, 5).join('\n')) ? '`' : '\\';
   const instructions: Instruction[] = [];
   for (let index = 0; index < lines.length; index++) {
     const first = lines[index]?.trim() ?? '';
@@ -51,7 +52,7 @@ export function readContainerfile(text: string): Containerfile {
       // Comments and empty lines between continued lines do not end them.
       if (joined !== '' && /^\s*(?:#.*)?$/.test(part)) continue;
       const trimmed = part.trimEnd();
-      if (!trimmed.endsWith(escape)) {
+      if (!trimmed.endsWith(continuation)) {
         joined += part;
         break;
       }
@@ -118,7 +119,11 @@ function stagesOf(instructions: readonly Instruction[]): Stage[] {
 
 /** The commands of a RUN, parted where the shell parts them. */
 export function commandsOf({ text, words, isJson }: Instruction): string[] {
-  const script = isJson ? (/^(?:\/bin\/)?(?:ba|da|a|z)?sh$/.test(words[0] ?? '') && words[1]?.startsWith('-') ? (words[2] ?? '') : words.join(' ')) : text;
+  const script = isJson
+    ? /^(?:\/bin\/)?(?:ba|da|a|z)?sh$/.test(words[0] ?? '') && words[1]?.startsWith('-')
+      ? (words[2] ?? '')
+      : words.join(' ')
+    : text;
   return script
     .split(/&&|\|\||[;|\n&]/)
     .map((command) => command.trim())

@@ -1,9 +1,9 @@
 import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
 import type { Misconfiguration } from '../report.ts';
 import type { Check } from './check.ts';
-import { checkComposeDocuments, COMPOSE_CHECKS, isCompose } from './compose.ts';
+import { COMPOSE_CHECKS, checkComposeDocuments, isCompose } from './compose.ts';
 import { CONTAINERFILE_CHECKS, checkContainerfile } from './containerfile.ts';
-import { checkImage, IMAGE_CHECKS } from './image.ts';
+import { IMAGE_CHECKS } from './image.ts';
 import { checkKubernetesDocuments, isKubernetesObject, KUBERNETES_CHECKS } from './kubernetes.ts';
 
 export type { Check } from './check.ts';
@@ -11,8 +11,8 @@ export { checkCompose } from './compose.ts';
 export { checkContainerfile } from './containerfile.ts';
 export { checkImage, type ImageFacts } from './image.ts';
 export { checkKubernetes } from './kubernetes.ts';
-export { meetsPodSecurity, type PodSecurityLevel } from './pod-security.ts';
 export { podOf } from './pod.ts';
+export { meetsPodSecurity, type PodSecurityLevel } from './pod-security.ts';
 
 /** What a file is to the checks; null: nothing that they know. */
 export type CheckedKind = 'containerfile' | 'kubernetes' | 'compose';
@@ -52,11 +52,17 @@ export function checkFile(path: string, text: string): CheckedFile | null {
   if (!YAML_NAME.test(path)) return null;
   const isComposeName = /(?:^|\/)(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/i.test(path);
   // Most YAML is neither; looking for the two words costs a thousandth of parsing it.
-  if (!isComposeName && !(text.includes('apiVersion') && text.includes('kind')) && !text.includes('services')) return null;
+  if (!isComposeName && !(text.includes('apiVersion') && text.includes('kind')) && !text.includes('services'))
+    return null;
   try {
     const documents = parseYamlDocuments(text, isComposeName ? { mergeKeys: true } : { scalars: 'kubernetes' });
     if (documents.some(({ value }) => isKubernetesObject(value))) {
-      return { kind: 'kubernetes', path, misconfigurations: checkKubernetesDocuments(documents, path), unreadable: null };
+      return {
+        kind: 'kubernetes',
+        path,
+        misconfigurations: checkKubernetesDocuments(documents, path),
+        unreadable: null,
+      };
     }
     if (documents.some(({ value }) => isCompose(value))) {
       return { kind: 'compose', path, misconfigurations: checkComposeDocuments(documents, path), unreadable: null };

@@ -5,8 +5,8 @@ import { type Check, misconfigured } from './check.ts';
 import { COMPONENT_CHECKS, componentOf } from './kubernetes-components.ts';
 import { OBJECT_CHECKS, type ObjectCheck } from './kubernetes-objects.ts';
 import { CONTAINER_CHECKS, POD_CHECKS } from './kubernetes-pods.ts';
-import { POD_SECURITY } from './pod-security.ts';
 import { podOf } from './pod.ts';
+import { POD_SECURITY } from './pod-security.ts';
 import { items, type Members, members, textOf } from './values.ts';
 
 /** Checks of pods and containers, of the objects around them, and of the cluster's own programs. */
@@ -90,13 +90,19 @@ function checkPod(
   }
   for (const one of POD_CHECKS) {
     const hit = one.find(pod, object);
-    if (hit !== false) say(one, hit === true ? pod.path : [...pod.path, ...hit.at], null, hit === true ? undefined : hit.detail);
+    if (hit !== false)
+      say(one, hit === true ? pod.path : [...pod.path, ...hit.at], null, hit === true ? undefined : hit.detail);
   }
   for (const container of pod.containers) {
     for (const one of CONTAINER_CHECKS) {
       const hit = one.find(container, pod);
       if (hit === false) continue;
-      say(one, hit === true ? container.path : [...container.path, ...hit.at], container.name, hit === true ? undefined : hit.detail);
+      say(
+        one,
+        hit === true ? container.path : [...container.path, ...hit.at],
+        container.name,
+        hit === true ? undefined : hit.detail,
+      );
     }
     const program = componentOf(container);
     if (program === null) continue;
@@ -109,7 +115,9 @@ function checkPod(
 /** Whether a text reads as Kubernetes objects at all; what is no YAML is none. */
 export function readsAsKubernetes(text: string): boolean {
   try {
-    return parseYamlDocuments(text, { scalars: 'kubernetes' }).some(({ value }) => isKubernetesObject(value) || items(value).some(isKubernetesObject));
+    return parseYamlDocuments(text, { scalars: 'kubernetes' }).some(
+      ({ value }) => isKubernetesObject(value) || items(value).some(isKubernetesObject),
+    );
   } catch (error) {
     if (error instanceof FormatError) return false;
     throw error;

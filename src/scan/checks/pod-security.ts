@@ -1,5 +1,5 @@
 import type { YamlPath } from '../../formats/index.ts';
-import { check, type Check } from './check.ts';
+import { type Check, check } from './check.ts';
 import type { ContainerView, PodView } from './pod.ts';
 import { isOn, isSet, items, type Members, members, textOf, texts } from './values.ts';
 
@@ -22,11 +22,22 @@ const BASELINE_CAPABILITIES: ReadonlySet<string> = new Set([
   ...['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP'],
   ...['SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT'],
 ]);
-const SELINUX_TYPES: ReadonlySet<string> = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
+const SELINUX_TYPES: ReadonlySet<string> = new Set([
+  '',
+  'container_t',
+  'container_init_t',
+  'container_kvm_t',
+  'container_engine_t',
+]);
 const SYSCTLS: ReadonlySet<string> = new Set([
   ...['kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start'],
   ...['net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range', 'net.ipv4.ip_local_reserved_ports'],
-  ...['net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes'],
+  ...[
+    'net.ipv4.tcp_keepalive_time',
+    'net.ipv4.tcp_fin_timeout',
+    'net.ipv4.tcp_keepalive_intvl',
+    'net.ipv4.tcp_keepalive_probes',
+  ],
 ]);
 const RESTRICTED_VOLUMES: readonly string[] = [
   ...['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret'],
@@ -35,12 +46,16 @@ const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
 const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
 const APPARMOR = 'container.apparmor.security.beta.kubernetes.io/';
 
-const eachContainer = (pod: PodView, find: (one: ContainerView) => Offence[]): Offence[] => pod.containers.flatMap(find);
+const eachContainer = (pod: PodView, find: (one: ContainerView) => Offence[]): Offence[] =>
+  pod.containers.flatMap(find);
 const inContext = (one: ContainerView, ...field: string[]): Offence => ({
   at: [...one.path, 'securityContext', ...field],
   container: one.name,
 });
-const inPod = (pod: PodView, ...field: (string | number)[]): Offence => ({ at: [...pod.path, ...field], container: null });
+const inPod = (pod: PodView, ...field: (string | number)[]): Offence => ({
+  at: [...pod.path, ...field],
+  container: null,
+});
 
 /** Contexts of the pod and of each container, with where they are. */
 function contextsOf(pod: PodView): { context: Members; at: YamlPath; container: string | null }[] {
@@ -95,7 +110,10 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       'critical',
       'PSS baseline, CIS Kubernetes 5.2.2, NSA 2',
       ['runs privileged: it is root on the host', 'se ejecuta con privilegios: es root en el host'],
-      ['remove securityContext.privileged and add the one capability that is needed', 'quitar securityContext.privileged y añadir solo la capacidad necesaria'],
+      [
+        'remove securityContext.privileged and add the one capability that is needed',
+        'quitar securityContext.privileged y añadir solo la capacidad necesaria',
+      ],
     ),
     level: 'baseline',
     find: (pod) => eachContainer(pod, (one) => (isOn(one.context['privileged']) ? [inContext(one, 'privileged')] : [])),
@@ -105,7 +123,10 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       'k8s-capabilities-baseline',
       'high',
       'PSS baseline, CIS Kubernetes 5.2.9',
-      ['adds capabilities of the kernel beyond the default ones', 'añade capacidades del núcleo además de las predeterminadas'],
+      [
+        'adds capabilities of the kernel beyond the default ones',
+        'añade capacidades del núcleo además de las predeterminadas',
+      ],
       ['remove them from securityContext.capabilities.add', 'quitarlas de securityContext.capabilities.add'],
     ),
     level: 'baseline',
@@ -139,7 +160,10 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       'medium',
       'PSS baseline, CIS Kubernetes 5.2.13',
       ['takes a port of the host', 'toma un puerto del host'],
-      ['publish it with a Service and an Ingress and remove hostPort', 'publicarlo con un Service y un Ingress y quitar hostPort'],
+      [
+        'publish it with a Service and an Ingress and remove hostPort',
+        'publicarlo con un Service y un Ingress y quitar hostPort',
+      ],
     ),
     level: 'baseline',
     find: (pod) =>
@@ -164,7 +188,9 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       ...Object.entries(members(pod.metadata['annotations'])).flatMap(([name, value]) => {
         if (!name.startsWith(APPARMOR)) return [];
         const isFine = value === '' || value === 'runtime/default' || textOf(value).startsWith('localhost/');
-        return isFine ? [] : [{ at: [...pod.metadataPath, 'annotations', name], container: name.slice(APPARMOR.length) }];
+        return isFine
+          ? []
+          : [{ at: [...pod.metadataPath, 'annotations', name], container: name.slice(APPARMOR.length) }];
       }),
       ...contextsOf(pod).flatMap(({ context, at, container }) => {
         const profile = context['appArmorProfile'];
@@ -180,7 +206,10 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       'high',
       'PSS baseline, NSA 2',
       ['sets an SELinux type, user or role of its own', 'fija un tipo, usuario o rol propio de SELinux'],
-      ['remove seLinuxOptions, or use type container_t and no user or role', 'quitar seLinuxOptions, o usar el tipo container_t sin usuario ni rol'],
+      [
+        'remove seLinuxOptions, or use type container_t and no user or role',
+        'quitar seLinuxOptions, o usar el tipo container_t sin usuario ni rol',
+      ],
     ),
     level: 'baseline',
     find: (pod) =>
@@ -217,7 +246,8 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       ...Object.entries(members(pod.metadata['annotations'])).flatMap(([name, value]) => {
         if (name !== SECCOMP_POD && !name.startsWith(SECCOMP_CONTAINER)) return [];
         const profile = textOf(value);
-        const isFine = profile === 'runtime/default' || profile === 'docker/default' || profile.startsWith('localhost/');
+        const isFine =
+          profile === 'runtime/default' || profile === 'docker/default' || profile.startsWith('localhost/');
         return isFine ? [] : [{ at: [...pod.metadataPath, 'annotations', name], container: null }];
       }),
       ...contextsOf(pod)
@@ -250,7 +280,10 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       'medium',
       'PSS restricted',
       ['uses a kind of volume that reaches past the cluster', 'usa una clase de volumen que sale del clúster'],
-      ['use a PersistentVolumeClaim, ConfigMap, Secret, emptyDir or projected volume', 'usar un PersistentVolumeClaim, ConfigMap, Secret, emptyDir o volumen projected'],
+      [
+        'use a PersistentVolumeClaim, ConfigMap, Secret, emptyDir or projected volume',
+        'usar un PersistentVolumeClaim, ConfigMap, Secret, emptyDir o volumen projected',
+      ],
     ),
     level: 'restricted',
     find: (pod) =>
@@ -268,7 +301,10 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       'medium',
       'PSS restricted, CIS Kubernetes 5.2.6, NSA 2',
       ['may gain privileges through set-uid programs', 'puede ganar privilegios con programas set-uid'],
-      ['set securityContext.allowPrivilegeEscalation to false', 'fijar securityContext.allowPrivilegeEscalation a false'],
+      [
+        'set securityContext.allowPrivilegeEscalation to false',
+        'fijar securityContext.allowPrivilegeEscalation a false',
+      ],
     ),
     level: 'restricted',
     find: (pod) =>
@@ -335,8 +371,14 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
       'k8s-capabilities-drop-all',
       'medium',
       'PSS restricted, CIS Kubernetes 5.2.10, NSA 2',
-      ['keeps capabilities of the kernel that it may not need', 'conserva capacidades del núcleo que quizá no necesite'],
-      ['drop ALL in securityContext.capabilities.drop and add back only NET_BIND_SERVICE if needed', 'quitar ALL en securityContext.capabilities.drop y añadir solo NET_BIND_SERVICE si hace falta'],
+      [
+        'keeps capabilities of the kernel that it may not need',
+        'conserva capacidades del núcleo que quizá no necesite',
+      ],
+      [
+        'drop ALL in securityContext.capabilities.drop and add back only NET_BIND_SERVICE if needed',
+        'quitar ALL en securityContext.capabilities.drop y añadir solo NET_BIND_SERVICE si hace falta',
+      ],
     ),
     level: 'restricted',
     find: (pod) =>
@@ -352,5 +394,7 @@ export const POD_SECURITY: readonly PodSecurityCheck[] = [
 
 /** Whether a pod meets a level of the Pod Security Standards; restricted holds baseline within it. */
 export function meetsPodSecurity(pod: PodView, level: PodSecurityLevel): boolean {
-  return POD_SECURITY.every((one) => (level === 'baseline' && one.level === 'restricted') || one.find(pod).length === 0);
+  return POD_SECURITY.every(
+    (one) => (level === 'baseline' && one.level === 'restricted') || one.find(pod).length === 0,
+  );
 }

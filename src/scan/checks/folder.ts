@@ -1,0 +1,51 @@
+import { constants } from 'node:fs';
+import { lstat, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CHECK_FILE_MAX_BYTES, CHECK_FILES_MAX } from '../limits.ts';
+import { type CheckedFile, checkFile, mayCheck } from './index.ts';
+
+/** Installed modules and what version control keeps are not what somebody wrote here. */
+const SKIPPED = new Set(['node_modules', '.git', '.hg', '.svn', 'vendor', '.venv', '__pycache__']);
+
+/**
+ * Checks a file, or every Containerfile, manifest and Compose file below a folder. Links are not followed. Files that
+ * are too large are named as unreadable; of more than `CHECK_FILES_MAX` files the rest is left out.
+ */
+export async function checkPath(path: string): Promise<CheckedFile[]> {
+  const found = await lstat(path);
+  const checked: CheckedFile[] = [];
+  if (!found.isDirectory()) {
+    const one = await checkOne(path, path);
+    return one === null ? [] : [one];
+  }
+  let files = 0;
+  const waiting = [''];
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    const entries = await readdir(join(path, folder), { withFileTypes: true });
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory() && !SKIPPED.has(entry.name)) waiting.push(name);
+      if (!entry.isFile() || !mayCheck(name) || files >= CHECK_FILES_MAX) continue;
+      files += 1;
+      const one = await checkOne(join(path, name), name);
+      if (one !== null) checked.push(one);
+    }
+  }
+  return checked.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function checkOne(place: string, name: string): Promise<CheckedFile | null> {
+  // Non-blocking, so that a pipe that took the place of a file holds nobody up.
+  const file = await open(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { size } = await file.stat();
+    if (size > CHECK_FILE_MAX_BYTES) {
+      const kind = /\.ya?ml$/i.test(name) ? 'kubernetes' : 'containerfile';
+      const unreadable = `the file has ${size} bytes, the limit is ${CHECK_FILE_MAX_BYTES}`;
+      return { kind, path: name, misconfigurations: [], unreadable };
+    }
+    return checkFile(name, await file.readFile('utf8'));
+  } finally {
+    await file.close();
+  }
+}
