@@ -486,7 +486,10 @@ export class Access {
   async #principalOf(row: TokenRow): Promise<Principal | null> {
     if (row.user_id !== null) {
       const user = await findUser(this.#db, 'id', row.user_id);
-      return user === undefined || user.state !== 'active' ? null : principalOf(user, row.id);
+      if (user === undefined || user.state !== 'active') return null;
+      const isCertificate = row.hash.startsWith(CERTIFICATE_PREFIX);
+      const certificate = isCertificate ? { certificate: row.hash.slice(CERTIFICATE_PREFIX.length) } : {};
+      return { ...principalOf(user, row.id), ...certificate };
     }
     if (row.parent_id !== null) {
       const parent = await findToken(this.#db, 'id', row.parent_id);

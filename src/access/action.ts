@@ -133,6 +133,8 @@ export interface Principal {
   readonly tokenId: string | null;
   /** Of a person: rises when the password changes, so that what was derived from the old one ends. */
   readonly epoch?: number;
+  /** SHA-256 of the client certificate by which a person's command line proved who they are, in lower-case hexadecimal. */
+  readonly certificate?: string;
 }
 
 /** The platform acting for itself. */

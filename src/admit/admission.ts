@@ -70,6 +70,8 @@ export interface SignatureFacts {
   readonly imageSigners: readonly string[];
   readonly provenanceVerified: boolean;
   readonly provenanceSigners: readonly string[];
+  /** What the trust policy names for this place and nobody signed: `approval 0/1 (security)`. */
+  readonly unmetDemands: readonly string[];
 }
 
 export interface WorkloadFacts {
@@ -198,6 +200,7 @@ export const SCHEMAS = {
     imageSigners: 'list<string>',
     provenanceVerified: 'bool',
     provenanceSigners: 'list<string>',
+    unmetDemands: 'list<string>',
   },
   workload: {
     present: 'bool',

@@ -28,6 +28,7 @@ const admission: Admission = {
     imageSigners: ['release'],
     provenanceVerified: true,
     provenanceSigners: ['builder'],
+    unmetDemands: [],
   },
   workload: NO_WORKLOAD,
   environment: { name: 'dev', class: 'development' },

@@ -74,6 +74,7 @@ const good: Admission = {
     imageSigners: ['release'],
     provenanceVerified: true,
     provenanceSigners: ['builder'],
+    unmetDemands: [],
   },
   workload: describeWorkload('Deployment', 'web', goodPod, () => ({ user: '', uid: null })),
   environment: { name: 'prod', class: 'production' },
@@ -98,7 +99,13 @@ function rules(verdict: ReturnType<typeof judge>): string[] {
 const bad: Admission = {
   ...good,
   scan: { ...good.scan, findings: [minimist] },
-  signatures: { imageVerified: false, imageSigners: [], provenanceVerified: false, provenanceSigners: [] },
+  signatures: {
+    imageVerified: false,
+    imageSigners: [],
+    provenanceVerified: false,
+    provenanceSigners: [],
+    unmetDemands: [],
+  },
 };
 
 test('an image and workload without fault are allowed by both presets', () => {

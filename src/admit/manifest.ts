@@ -65,7 +65,13 @@ const BLAMELESS_IMAGE: Omit<Admission, 'workload'> = {
     advisoriesAgeDays: 0,
     findings: [],
   },
-  signatures: { imageVerified: true, imageSigners: [], provenanceVerified: true, provenanceSigners: [] },
+  signatures: {
+    imageVerified: true,
+    imageSigners: [],
+    provenanceVerified: true,
+    provenanceSigners: [],
+    unmetDemands: [],
+  },
   environment: { name: '', class: 'none' },
 };
 

@@ -1,15 +1,21 @@
 import { z } from 'zod';
-import type { ApiApp } from '../access/index.ts';
+import type { ApiApp, Principal } from '../access/index.ts';
 import { parseDigest } from '../oci/index.ts';
 import { DOORS, type Door } from './admission.ts';
 import type { Admit } from './admit.ts';
+import type { Exception } from './exception.ts';
 import { type Policy, readPolicy } from './policy.ts';
 
 const VERDICTS_MAX = 200;
 const project = z.string().max(200);
 const actorRule = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/);
 
-export function registerAdmitRoutes(app: ApiApp, admit: Admit): void {
+/** @param approved told after a second person has agreed to an exception */
+export function registerAdmitRoutes(
+  app: ApiApp,
+  admit: Admit,
+  approved: (exception: Exception, by: Principal) => Promise<void> = async () => undefined,
+): void {
   app.route({
     method: 'GET',
     url: '/api/v1/policies',
@@ -109,8 +115,12 @@ export function registerAdmitRoutes(app: ApiApp, admit: Admit): void {
       summary: 'Approve an exception that somebody else asked for',
       params: z.object({ project, id: z.string().max(36) }),
     },
-    handler: async (request) =>
-      admit.approveException(request.params.project, request.params.id, request.principal.actor),
+    handler: async (request) => {
+      const { params, principal } = request;
+      const exception = await admit.approveException(params.project, params.id, principal.actor);
+      await approved(exception, principal);
+      return exception;
+    },
   });
 }
 

@@ -95,6 +95,8 @@ export interface Decision {
   readonly at: string;
   readonly decision: 'approve' | 'reject';
   readonly comment: string | null;
+  /** SHA-256 of the client certificate of their command line; null with another login. */
+  readonly certificate?: string | null;
 }
 
 export interface Promotion {
@@ -481,7 +483,10 @@ export class Deployments {
       }
       const decisions = JSON.parse(found.decisions) as Decision[];
       const others = decisions.filter((one) => one.by !== by.actor);
-      const all: Decision[] = [...others, { by: by.actor, at: this.#now(), decision, comment }];
+      const all: Decision[] = [
+        ...others,
+        { by: by.actor, at: this.#now(), decision, comment, certificate: by.certificate ?? null },
+      ];
       const approved = all.filter((one) => one.decision === 'approve').length >= found.required;
       const state: PromotionState = decision === 'reject' ? 'rejected' : approved ? 'approved' : 'awaiting-approval';
       const changed: PromotionRow = { ...found, state, decisions: JSON.stringify(all) };

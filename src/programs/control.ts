@@ -67,6 +67,7 @@ import { startRemotes } from './control/remotes.ts';
 import { openSession } from './control/sessions.ts';
 import { signatureStore } from './control/signature-store.ts';
 import { sweepSources } from './control/sources.ts';
+import { Statements } from './control/statements.ts';
 import { registerConsole } from './control/static.ts';
 import { PlatformStatus } from './control/status.ts';
 import { claimDatabase, type StoreMarkTables, storeMarkMigrations } from './control/store-mark.ts';
@@ -174,6 +175,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     clock,
     log,
     judged: () => events.status(),
+    state: (image, report, how) => statements.scanned(image, report, how),
     async scan({ repository, digest }, step) {
       const stored = await registry.resolve(repository, digest);
       const config = await intake.config(repository, digest);
@@ -213,7 +215,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   };
   const signatures = signatureStore(() => registry, repositoriesOf);
   const trust = new Trust({ db, journal, clock, masterKey: keys.masterKey, signatures });
-  const verdictKey = await trust.ensureKey('control', ['scan', 'verdict']);
+  const verdictKey = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict']);
+  const statements = new Statements({ trust, scans: () => scans, repositoriesOf, clock, log });
   const admit = new Admit({ db, journal, clock, policies: await readPolicies(PRESETS_FOLDER), key: verdictKey });
   const respond = new Respond({
     db,
@@ -262,6 +265,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     intake,
     operations,
     registry,
+    statements,
     trust,
     lastReport: (digest) => scans.report(digest),
     sourceFolder: join(files.control.folder, 'sources'),
@@ -318,7 +322,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     urls: settings.advisoryUrls ?? [],
     // In the background, as an operation that people see: thousands of images take longer than a request.
     changed: async (_outcome, actor) => {
-      advisoriesChangedMs = clock.now().getTime();
+      factsChangedMs = clock.now().getTime();
       rejudge('advisories', actor);
       await remoteWork.knowledgeChanged();
     },
@@ -349,8 +353,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       },
     },
   });
-  registerTrustRoutes(app, trust, () => rejudge('regular', 'platform'));
-  registerAdmitRoutes(app, admit);
+  registerTrustRoutes(app, trust, () => {
+    factsChangedMs = clock.now().getTime();
+    rejudge('trust', 'platform');
+  });
+  registerAdmitRoutes(app, admit, async ({ project, digest }, by) =>
+    statements.exceptionsApproved(project, digest as Digest, await admit.exceptions(project, digest), by),
+  );
   registerRespondRoutes(app, respond);
   const remoteWork = await startRemotes({
     db,
@@ -427,7 +436,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   deployments.onWanted(() => {
     tellHosts().catch((error: unknown) => log.error({ err: error }, 'telling hosts what to run failed'));
   });
-  let advisoriesChangedMs = 0;
+  let factsChangedMs = 0;
   let joinToken = '';
   let telling: Promise<void> = Promise.resolve();
   await offerJoin();
@@ -478,7 +487,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
 
   function permissionParts(): Parameters<typeof wantedMessage>[0] {
     const { graces } = registry;
-    const changed = { advisoriesChangedMs: () => advisoriesChangedMs, graces };
+    const changed = { factsChangedMs: () => factsChangedMs, graces };
     return { admit, deployments, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
   }
 

@@ -206,6 +206,12 @@ export class Registry {
     return (await this.manifests.put(repository, bytes, mediaType, { reference, by, mayMoveTag: true })).digest;
   }
 
+  /** Removes a manifest, such as a statement that another one has replaced. @throws Fault registry.manifest-unknown */
+  removeManifest(repository: string, digest: Digest, options: { readonly actor?: string } = {}): Promise<void> {
+    const by = options.actor === undefined ? PLATFORM : { ...PLATFORM, actor: options.actor };
+    return this.manifests.delete(repository, digest, by);
+  }
+
   /** What refers to a digest: the first 1,000. */
   async listReferrers(repository: string, digest: Digest, artifactType?: string): Promise<readonly Referrer[]> {
     const page: Page<Referrer> = await this.manifests.listReferrers(

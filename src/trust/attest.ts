@@ -1,12 +1,14 @@
-import type { Json } from '../system/index.ts';
+import { Fault, type Json } from '../system/index.ts';
 import { preAuthenticationEncoding, serializeEnvelope } from './dsse.ts';
-import { keyHint, type SigningKey } from './key.ts';
-import { BUNDLE_MEDIA_TYPE } from './sigstore/bundle.ts';
+import { keyHint, type PublicKey, type SigningKey } from './key.ts';
+import { BUNDLE_MEDIA_TYPE, readBundle } from './sigstore/bundle.ts';
 import {
   type ImageSubject,
   PREDICATE_TYPE,
+  readStatement,
   type SignatureUse,
   STATEMENT_PAYLOAD_TYPE,
+  subjectWith,
   writeStatement,
 } from './statement.ts';
 
@@ -30,4 +32,18 @@ export function attest(key: SigningKey, use: SignatureUse, subject: ImageSubject
       dsseEnvelope: serializeEnvelope(envelope),
     }),
   );
+}
+
+/** What this key stated of the image in this bundle; undefined when the bundle is another's, or cannot be read. */
+export function predicateBy(key: PublicKey, bundleBytes: Uint8Array, { digest }: ImageSubject): Json | undefined {
+  try {
+    const { content, signature } = readBundle(bundleBytes);
+    if (content.kind !== 'dsse' || content.payloadType !== STATEMENT_PAYLOAD_TYPE) return undefined;
+    if (!key.verify(preAuthenticationEncoding(content.payloadType, content.payload), signature)) return undefined;
+    const statement = readStatement(content.payload);
+    return subjectWith(statement, digest) === null ? undefined : statement.predicate;
+  } catch (error) {
+    if (error instanceof Fault) return undefined; // what strangers left there is not ours to judge here
+    throw error;
+  }
 }

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { parseReference, projectOf } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
+import type { DemandVerdict } from './demands.ts';
 import { trustFault } from './errors.ts';
 import { resolveImage } from './image-argument.ts';
 import { addPolicyCommands } from './policy-commands.ts';
 import { addRootCommand } from './root-command.ts';
 import type { SignatureView } from './routes.ts';
-import type { DemandVerdict } from './verify.ts';
 
 interface KeyRow {
   readonly id: string;
@@ -26,6 +26,7 @@ const USE: Readonly<Record<string, Text>> = {
   sbom: { en: 'SBOM', es: 'SBOM' },
   scan: { en: 'scan', es: 'análisis' },
   approval: { en: 'approval', es: 'aprobación' },
+  exception: { en: 'exceptions', es: 'excepciones' },
   verdict: { en: 'verdict', es: 'veredicto' },
 };
 
@@ -103,7 +104,7 @@ export function trustCommands(cli: CliProgram): void {
       const { items, demands } = await readSignatures(cli, repository, digest);
       if (cli.output.json) cli.print.json({ items, demands });
       else showSignatures(cli, `${repository}@${digest}`, items);
-      if (!demands.some((demand) => demand.use === 'image' && demand.met)) {
+      if (demands.length === 0 || demands.some(isMissing)) {
         cli.print.line({
           en: 'the signatures that are wanted do not stand for this image',
           es: 'esta imagen no lleva las firmas que se piden',
@@ -125,8 +126,13 @@ export function trustCommands(cli: CliProgram): void {
       const { items, demands } = await readSignatures(cli, repository, digest);
       if (cli.output.json) cli.print.json({ repository, digest, items, demands });
       else explain(cli, `${repository}@${digest}`, items, demands);
-      if (demands.some((demand) => demand.use === 'image' && !demand.met)) cli.exit(4);
+      if (demands.some(isMissing)) cli.exit(4);
     });
+}
+
+/** An image that nobody signed is not enough, even where the policy does not name it. */
+function isMissing({ use, needed, met }: DemandView): boolean {
+  return !met && (needed || use === 'image');
 }
 
 type DemandView = DemandVerdict & { readonly repository: string };
@@ -194,15 +200,16 @@ function explain(
       : { en: `   does not count: ${one.reason?.en}`, es: `   no cuenta: ${one.reason?.es}` };
     cli.print.line(cli.print.colour(one.verified ? 'good' : 'warn', cli.t(outcome)));
   }
-  for (const { use, count, of, signers, met } of demands) {
-    if (use === 'provenance' && of === null && !met) continue; // nobody asked for it by name
+  for (const { use, count, of, environments, signers, met, needed } of demands) {
+    if (use === 'provenance' && !needed && !met) continue; // nobody asked for it by name
     const wanted =
       of === null ? cli.t({ en: 'any trusted signer', es: 'cualquier firmante de confianza' }) : of.join(', ');
     const seen = signers.length === 0 ? cli.t({ en: 'nobody', es: 'nadie' }) : signers.join(', ');
     const name = cli.t(USE[use] ?? { en: use, es: use });
+    const places = environments?.join(', ');
     const line: Text = {
-      en: `${name}: ${count} of ${wanted} wanted, signed by ${seen}`,
-      es: `${name}: se piden ${count} de ${wanted}; firmó ${seen}`,
+      en: `${name}: ${count} of ${wanted} wanted${places === undefined ? '' : ` in ${places}`}, signed by ${seen}`,
+      es: `${name}: se piden ${count} de ${wanted}${places === undefined ? '' : ` en ${places}`}; firmó ${seen}`,
     };
     cli.print.line(cli.print.colour(met ? 'good' : 'bad', cli.t(line)));
   }

@@ -28,6 +28,8 @@ export interface HostKey {
   readonly validFrom: string | null;
   readonly validUntil: string | null;
   readonly revokedAt: string | null;
+  /** It signs approvals for people whom it authenticated. */
+  readonly vouches?: boolean;
 }
 
 /**
@@ -82,9 +84,9 @@ export function compileHostPolicy(policy: HostPolicy | null, own: TrustedSigner,
   const keys = believed.flatMap((key) => {
     const publicKey = readPublicKey(key.publicKeyPem, key.name);
     const isOwn = own.identity.kind === 'key' && own.identity.publicKey.id === publicKey.id;
-    const { name, repositories, validFrom, validUntil, revokedAt } = key;
+    const { name, repositories, validFrom, validUntil, revokedAt, vouches = false } = key;
     const uses = key.uses.filter((use) => SIGNATURE_USES.includes(use));
-    const bounds = { repositories, validFrom, validUntil, revokedAt };
+    const bounds = { repositories, validFrom, validUntil, revokedAt, vouches };
     return isOwn
       ? []
       : [defineSigner({ name, uses, ...bounds, identity: { kind: 'key', publicKey, trustedRoot: null } })];

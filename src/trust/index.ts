@@ -8,6 +8,7 @@ export {
   type SimpleSigning,
   writeSimpleSigning,
 } from './cosign.ts';
+export { type DemandVerdict, demandLabel, unmetDemands } from './demands.ts';
 export type { SerializedEnvelope } from './dsse.ts';
 export { trustFault } from './errors.ts';
 export {
@@ -29,7 +30,7 @@ export {
 export { BUNDLE_COUNT_MAX, BUNDLE_TOTAL_BYTES_MAX, NOTATION_BYTES_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
 export { trustMigrations } from './migrations.ts';
 export { NOTATION_ARTIFACT_TYPE, NOTATION_MEDIA_TYPES, type NotationSignature } from './notation.ts';
-export { defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy } from './policy.ts';
+export { type DemandedUse, defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy } from './policy.ts';
 export {
   checkTrustDocument,
   compileDocument,
@@ -38,7 +39,7 @@ export {
   type TrustDocument,
 } from './policy-document.ts';
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
-export { bundleLayer, type Referrer, toReferrer, toSimpleSigningArtifact } from './referrer.ts';
+export { bundleLayer, PREDICATE_ANNOTATION, type Referrer, toReferrer, toSimpleSigningArtifact } from './referrer.ts';
 export { registerTrustRoutes, type SignatureView } from './routes.ts';
 export { signCommands } from './sign-commands.ts';
 export { encryptKey, generateKeyFile, localSigner, openKeyFile } from './signing/key-file.ts';
@@ -49,7 +50,7 @@ export { BUNDLE_MEDIA_TYPE, type ReadBundle, readBundle } from './sigstore/bundl
 export { SignatureMemo } from './sigstore/signatures.ts';
 export { readTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts';
 export { type BundleProof, type TrustedTime, verifyByCertificate, verifyByKey } from './sigstore/verify.ts';
-export { fullRepository, type ImageSubject, PREDICATE_TYPE, type SignatureUse } from './statement.ts';
+export { fullRepository, type ImageSubject, PREDICATE_TYPE, predicateUse, type SignatureUse } from './statement.ts';
 export type { KeyRecord, TrustTables } from './store.ts';
 export {
   NO_SIGNATURES,
@@ -58,10 +59,16 @@ export {
   type StoredSignatures,
   unpackSignatures,
 } from './stored.ts';
-export { type Attestation, type KeyView, type SignatureStore, Trust, type TrustOptions } from './trust.ts';
+export {
+  type Attestation,
+  type KeyView,
+  type SignatureStore,
+  type StoredBundle,
+  Trust,
+  type TrustOptions,
+} from './trust.ts';
 export {
   type AcceptedSignature,
-  type DemandVerdict,
   type ImageToVerify,
   isMet,
   type RefusedSignature,

@@ -50,7 +50,7 @@ test('two of release and security means both, and one who signs twice is one', (
   assert.equal(isMet(both, 'image'), true);
   assert.deepEqual(both.demands[0], {
     ...{ use: 'image', count: 2, of: ['release', 'security'] },
-    ...{ signers: ['release', 'security'], met: true },
+    ...{ environments: null, signers: ['release', 'security'], met: true, needed: true },
   });
 });
 

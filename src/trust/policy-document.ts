@@ -5,7 +5,15 @@ import type { Json } from '../system/index.ts';
 import { trustFault } from './errors.ts';
 import { readPublicKey } from './key.ts';
 import { POLICY_BYTES_MAX } from './limits.ts';
-import { defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy, type TrustRule } from './policy.ts';
+import {
+  DEMANDED_USES,
+  defineSigner,
+  type SignatureDemand,
+  type SignerIdentity,
+  type TrustedSigner,
+  type TrustPolicy,
+  type TrustRule,
+} from './policy.ts';
 import { readTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts';
 import { SIGNATURE_USES } from './statement.ts';
 
@@ -16,6 +24,8 @@ const pem = z.string().min(1).max(8192);
 const demand = z.strictObject({
   count: z.int().min(1).max(20),
   of: z.array(z.string().min(1).max(130)).min(1).max(50).optional(),
+  /** Environments whose starts need it; without it all. */
+  environments: z.array(z.string().min(1).max(130)).min(1).max(50).optional(),
 });
 
 const signer = z.strictObject({
@@ -32,6 +42,8 @@ const signer = z.strictObject({
     .optional(),
   /** With a key: the root whose logs and time stamps are asked. */
   root: name.optional(),
+  /** With a key: it signs approvals for people whom it authenticated, as a Darsena's control does. */
+  vouches: z.boolean().optional(),
   logs: z.int().min(0).max(5).optional(),
   times: z.int().min(0).max(5).optional(),
   validFrom: instant.optional(),
@@ -43,6 +55,9 @@ const rule = z.strictObject({
   repositories: patterns,
   image: demand.optional(),
   provenance: demand.optional(),
+  sbom: demand.optional(),
+  scan: demand.optional(),
+  approval: demand.optional(),
   alsoBoundTo: z.array(z.string().min(1).max(300)).max(100).optional(),
   binding: z.enum(['required', 'ignored']).optional(),
 });
@@ -131,7 +146,7 @@ export function compileDocument(
     return made === null ? [] : [made];
   });
   const rules = (written.rules ?? []).map((one, index): TrustRule => {
-    for (const use of ['image', 'provenance'] as const) {
+    for (const use of DEMANDED_USES) {
       const { count, of } = one[use] ?? { count: 1 };
       if (of !== undefined && !of.some((wanted) => wanted.includes('*')) && new Set(of).size < count) {
         mistakes.push(`rules.${index}.${use}: ${count} of ${of.length} can never be met`);
@@ -139,8 +154,9 @@ export function compileDocument(
     }
     return {
       repositories: one.repositories,
-      image: toDemand(one.image),
-      provenance: toDemand(one.provenance),
+      demands: Object.fromEntries(
+        DEMANDED_USES.flatMap((use) => (one[use] === undefined ? [] : [[use, toDemand(one[use])]])),
+      ),
       alsoBoundTo: one.alsoBoundTo ?? [],
       repositoryBinding: one.binding ?? null,
     };
@@ -157,8 +173,8 @@ export function compileDocument(
   return { signers: [...keys, ...signers], repositoryBinding: written.binding ?? 'required', rules };
 }
 
-function toDemand(written: { count: number; of?: string[] | undefined } | undefined): TrustRule['image'] {
-  return { count: written?.count ?? 1, of: written?.of ?? null };
+function toDemand({ count, of, environments }: z.infer<typeof demand>): SignatureDemand {
+  return { count, of: of ?? null, environments: environments ?? null };
 }
 
 function toSigner(written: z.infer<typeof signer>, rootOf: (name: string) => TrustedRoot): TrustedSigner {
@@ -173,6 +189,7 @@ function toSigner(written: z.infer<typeof signer>, rootOf: (name: string) => Tru
     name: signerName,
     uses,
     ...bounds,
+    vouches: written.vouches ?? false,
     witnesses: { logs, times },
     identity: toIdentity(written, rootOf, logs + times > 0),
   });

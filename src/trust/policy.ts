@@ -10,7 +10,7 @@ export interface TrustPolicy {
   readonly signers: readonly TrustedSigner[];
   /** `required`: a signature counts only under the repository it names, so a signed image copied elsewhere does not pass. */
   readonly repositoryBinding: 'required' | 'ignored';
-  /** What a repository asks for; the first rule that covers it stands. Without one: one signature of any signer. */
+  /** What a repository asks for; the first rule that covers it stands. Without one: one signature of any signer, which a verdict may forgo. */
   readonly rules?: readonly TrustRule[];
 }
 
@@ -29,6 +29,8 @@ export interface TrustedSigner {
   /** RFC 3339. Set: nothing this signer ever signed counts, whatever any log says. */
   readonly revokedAt: string | null;
   readonly identity: SignerIdentity;
+  /** It signs approvals for people whom it authenticated, and names them: control does, a person's own key never. */
+  readonly vouches: boolean;
   /** Transparency logs and trusted times that must stand beside the signature. A keyless one always needs one of each. */
   readonly witnesses: { readonly logs: number; readonly times: number };
 }
@@ -52,11 +54,15 @@ export type SignerIdentity =
       readonly subject: string;
     };
 
+/** What a rule may ask for, in the order in which it is told. */
+export const DEMANDED_USES = ['image', 'provenance', 'sbom', 'scan', 'approval'] as const satisfies SignatureUse[];
+export type DemandedUse = (typeof DEMANDED_USES)[number];
+
 /** What the repositories of a pattern ask for. */
 export interface TrustRule {
   readonly repositories: readonly string[];
-  readonly image: SignatureDemand;
-  readonly provenance: SignatureDemand;
+  /** What is named here, a start needs. */
+  readonly demands: { readonly [Use in DemandedUse]?: SignatureDemand };
   /** Other names that a signature may be bound to, as patterns: where images are copied from on purpose. */
   readonly alsoBoundTo: readonly string[];
   /** Null: as the policy says. */
@@ -67,12 +73,13 @@ export interface TrustRule {
 export interface SignatureDemand {
   readonly count: number;
   readonly of: readonly string[] | null;
+  /** Environments, as patterns, whose starts need it; null: all. */
+  readonly environments: readonly string[] | null;
 }
 
 export const USUAL_RULE: TrustRule = {
   repositories: ['**'],
-  image: { count: 1, of: null },
-  provenance: { count: 1, of: null },
+  demands: {},
   alsoBoundTo: [],
   repositoryBinding: null,
 };
@@ -117,6 +124,7 @@ export function defineSigner(
     validUntil: signer.validUntil ?? null,
     revokedAt: signer.revokedAt ?? null,
     identity,
+    vouches: signer.vouches ?? false,
     witnesses: signer.witnesses ?? { logs: 0, times: 0 },
   };
 }
@@ -144,6 +152,12 @@ function matchesRepository(pattern: string, fullName: string): boolean {
 /** The rule that stands for a repository. */
 export function ruleFor(policy: TrustPolicy, repository: string): TrustRule {
   return policy.rules?.find((rule) => coversRepository(rule, repository)) ?? USUAL_RULE;
+}
+
+/** What is read beside an image before it starts: what its rule names, and what stands for it in any case. */
+export function usesAsked(policy: TrustPolicy, repository: string): DemandedUse[] {
+  const { demands } = ruleFor(policy, repository);
+  return DEMANDED_USES.filter((use) => use === 'image' || use === 'provenance' || demands[use] !== undefined);
 }
 
 /** The whole text against the whole pattern, case counts; `*` does not cross a slash. Control characters fit nothing. */

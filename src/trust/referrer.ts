@@ -12,6 +12,9 @@ export interface Referrer {
   readonly blobs: readonly { readonly digest: Digest; readonly bytes: Uint8Array; readonly mediaType: string }[];
 }
 
+/** What a bundle states, told outside of it (cosign, BUNDLE_SPEC.md); nobody signs this, so it only helps to find. */
+export const PREDICATE_ANNOTATION = 'dev.sigstore.bundle.predicateType';
+
 const EMPTY_CONFIG = Buffer.from('{}');
 
 /**
@@ -107,7 +110,7 @@ function contentAnnotations(bytes: Uint8Array): Record<string, string> {
   return {
     'dev.sigstore.bundle.content': 'dsse-envelope',
     ...(content.payloadType === STATEMENT_PAYLOAD_TYPE
-      ? { 'dev.sigstore.bundle.predicateType': readStatement(content.payload).predicateType }
+      ? { [PREDICATE_ANNOTATION]: readStatement(content.payload).predicateType }
       : {}),
   };
 }

@@ -174,6 +174,13 @@ function addAttest(cli: CliProgram): void {
     )
     .option('--comment <text>', cli.t({ en: 'for an approval', es: 'para una aprobación' }))
     .option(
+      '--environment <name>',
+      cli.t({
+        en: 'for an approval: where the image may start; everywhere without it',
+        es: 'para una aprobación: dónde puede arrancar la imagen; sin ella, en todos',
+      }),
+    )
+    .option(
       '--output <file>',
       cli.t({
         en: 'write the attestation to a file and send nothing',
@@ -189,7 +196,13 @@ function addAttest(cli: CliProgram): void {
     .action(
       async (
         image: string,
-        options: SignerOptions & { type: string; predicate?: string; comment?: string; output?: string },
+        options: SignerOptions & {
+          type: string;
+          predicate?: string;
+          comment?: string;
+          environment?: string;
+          output?: string;
+        },
       ) => {
         const use = Object.hasOwn(ATTESTABLE, options.type) ? ATTESTABLE[options.type] : undefined;
         if (use === undefined) {
@@ -212,7 +225,7 @@ async function predicateOf(
   cli: CliProgram,
   use: SignatureUse,
   { repository, digest }: { repository: string; digest: Digest },
-  options: { readonly predicate?: string; readonly comment?: string },
+  options: { readonly predicate?: string; readonly comment?: string; readonly environment?: string },
 ): Promise<Json> {
   if (options.predicate !== undefined) {
     const bytes = await readBytes(options.predicate);
@@ -233,7 +246,13 @@ async function predicateOf(
     case 'scan':
       return cli.api.get<Json>(`${path}/scan`);
     case 'approval':
-      return { decision: 'approved', comment: options.comment ?? '', approvedAt: new Date().toISOString() };
+      return {
+        decision: 'approved',
+        what: 'image',
+        environment: options.environment ?? null,
+        approvedAt: new Date().toISOString(),
+        comment: options.comment ?? '',
+      };
     default:
       throw trustFault('trust.key-reference', {
         reference: PREDICATE_TYPE[use],

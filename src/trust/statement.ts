@@ -11,21 +11,30 @@ export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 /** What a signature says. Who may say what differs: the builder provenance, people the image, control scan and verdict. */
 export type SignatureUse = (typeof SIGNATURE_USES)[number];
 
-export const SIGNATURE_USES = ['image', 'provenance', 'sbom', 'scan', 'approval', 'verdict'] as const;
+export const SIGNATURE_USES = ['image', 'provenance', 'sbom', 'scan', 'approval', 'exception', 'verdict'] as const;
 
 /** The predicate type of each use. The first is what cosign 3 writes for a plain image signature. */
 export const PREDICATE_TYPE: Readonly<Record<SignatureUse, string>> = {
   image: 'https://sigstore.dev/cosign/sign/v1',
   provenance: 'https://slsa.dev/provenance/v1',
   sbom: 'https://cyclonedx.org/bom',
-  scan: 'https://darsena.internal/attestation/scan/v1',
+  // cosign's own, so that `cosign verify-attestation --type vuln` reads it (cosign, specs/COSIGN_VULN_ATTESTATION_SPEC.md)
+  scan: 'https://cosign.sigstore.dev/attestation/vuln/v1',
   approval: 'https://darsena.internal/attestation/approval/v1',
+  exception: 'https://darsena.internal/attestation/exceptions/v1',
   verdict: 'https://darsena.internal/attestation/verdict/v1',
 };
 
-/** The use that a predicate type stands for, or null. Older builders still sign SLSA provenance v0.2. */
+/** What else means the same: what older builders sign, the other SBOM format, and our scan result before it was cosign's. */
+const OTHER_PREDICATE_TYPES: Readonly<Record<string, SignatureUse>> = {
+  'https://slsa.dev/provenance/v0.2': 'provenance',
+  'https://spdx.dev/Document': 'sbom',
+  'https://darsena.internal/attestation/scan/v1': 'scan',
+};
+
+/** The use that a predicate type stands for, or null. */
 export function predicateUse(predicateType: string): SignatureUse | null {
-  if (predicateType === 'https://slsa.dev/provenance/v0.2') return 'provenance';
+  if (Object.hasOwn(OTHER_PREDICATE_TYPES, predicateType)) return OTHER_PREDICATE_TYPES[predicateType] ?? null;
   return SIGNATURE_USES.find((use) => PREDICATE_TYPE[use] === predicateType) ?? null;
 }
 

@@ -96,6 +96,15 @@ export async function markEnded(tx: Kysely<TrustTables>, id: string, at: string)
   await tx.updateTable('trust_keys').set({ valid_until: at }).where('id', '=', id).execute();
 }
 
+/** What a key may be used for. */
+export async function markUses(tx: Kysely<TrustTables>, id: string, uses: readonly SignatureUse[]): Promise<void> {
+  await tx
+    .updateTable('trust_keys')
+    .set({ uses: JSON.stringify(uses) })
+    .where('id', '=', id)
+    .execute();
+}
+
 /** The newest version, or that one; null when there is none. */
 export async function readPolicy(db: Kysely<TrustTables>, version?: number): Promise<PolicyRecord | null> {
   let query = db.selectFrom('trust_policies').selectAll();

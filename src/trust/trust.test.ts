@@ -12,6 +12,7 @@ import {
   registerTrustRoutes,
   type SignatureStore,
   type SimpleSigning,
+  type StoredBundle,
   type StoredSignatures,
   signersOf,
   signImage,
@@ -42,6 +43,13 @@ class MemorySignatures implements SignatureStore {
   }
   async putReferrer(_repository: string, referrer: Referrer): Promise<void> {
     this.referrers.push(referrer);
+  }
+  async bundlesStating(_repository: string, _digest: Digest, predicateType: string): Promise<StoredBundle[]> {
+    const stating = this.referrers.filter((one) => Buffer.from(one.manifestBytes).includes(predicateType));
+    return stating.map((one) => ({ referrer: one.digest, bundle: one.blobs[1]?.bytes ?? new Uint8Array() }));
+  }
+  async removeReferrer(_repository: string, digest: Digest): Promise<void> {
+    this.referrers.splice(0, Infinity, ...this.referrers.filter((one) => one.digest !== digest));
   }
 }
 
@@ -207,5 +215,58 @@ test('a signature that cosign 2 left at its tag counts like any other', async ()
   const payload = Buffer.from(JSON.stringify({ critical, optional: null }));
   signatures.simpleSignings.push({ payload, signature: Buffer.from(key.sign(payload)).toString('base64') });
   assert.deepEqual(signersOf(await trust.verify('tienda/web', digest), 'image'), ['release']);
+  await opened.close();
+});
+
+test('one statement of a thing lies beside an image, however often it changes and whoever copies its name', async () => {
+  const { opened, trust, signatures } = await open(randomBytes(32));
+  await trust.ensureKey('control', ['scan']);
+  await trust.ensureKey('stranger', ['scan']);
+  const scan = { use: 'scan', digest, repository: 'tienda/web', key: 'control', actor: 'platform' } as const;
+  // Another's statement of the same kind is neither replaced nor taken for one's own.
+  await trust.sign({ ...scan, key: 'stranger', predicate: { found: 0 } });
+  const first = await trust.restate({ ...scan, predicate: { found: 1 } });
+  assert.ok(first !== null);
+  assert.equal(await trust.restate({ ...scan, predicate: { found: 1 } }), null);
+  const [second, third] = await Promise.all([
+    trust.restate({ ...scan, predicate: { found: 2 } }),
+    trust.restate({ ...scan, predicate: { found: 2 } }),
+  ]);
+  assert.ok(second !== null && third === null);
+  assert.equal(signatures.referrers.length, 2);
+  const { accepted } = await trust.verify('tienda/web', digest);
+  assert.deepEqual(accepted.map(({ signer, predicate }) => [signer, predicate]).sort(), [
+    ['control', { found: 2 }],
+    ['stranger', { found: 0 }],
+  ]);
+  await opened.close();
+});
+
+test('a key that signs here learns new uses; one that only is believed does not vouch for people', async () => {
+  const { opened, trust } = await open(randomBytes(32));
+  const before = await trust.ensureKey('control', ['scan', 'verdict']);
+  const after = await trust.ensureKey('control', ['scan', 'approval', 'verdict']);
+  assert.equal(after.id, before.id);
+  const outside = generateSigningKey(randomBytes(32)).key;
+  const key = {
+    name: 'security',
+    uses: ['approval'],
+    repositories: ['**'],
+    publicKeyPem: outside.publicKeyPem,
+  } as const;
+  await trust.addPublicKey(key, 'user:ana');
+  const { signers } = await trust.policy();
+  assert.deepEqual(
+    signers.map(({ name, uses, vouches }) => [name, uses.includes('approval'), vouches]),
+    [
+      ['control', true, true],
+      ['security', true, false],
+    ],
+  );
+  const sent = (await trust.hostPolicy()).keys.map(({ name, vouches }) => [name, vouches]);
+  assert.deepEqual(sent, [
+    ['control', true],
+    ['security', false],
+  ]);
   await opened.close();
 });

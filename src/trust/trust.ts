@@ -1,23 +1,24 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { type Descriptor, type Digest, projectOf } from '../oci/index.ts';
-import type { Clock, Json } from '../system/index.ts';
-import { attest } from './attest.ts';
+import { type Clock, canonicalJson, type Json } from '../system/index.ts';
+import { attest, predicateBy } from './attest.ts';
 import type { SimpleSigning } from './cosign.ts';
 import { trustFault } from './errors.ts';
 import { countAdministrators, type HostPolicy } from './host-policy.ts';
 import { generateSigningKey, openSigningKey, type PublicKey, readPublicKey, type SigningKey } from './key.ts';
-import { defineSigner, type TrustedSigner, type TrustPolicy } from './policy.ts';
+import { DEMANDED_USES, defineSigner, type TrustedSigner, type TrustPolicy, usesAsked } from './policy.ts';
 import { checkTrustDocument, compileDocument, EMPTY_DOCUMENT, type RootCache } from './policy-document.ts';
 import type { SignedRecord } from './record.ts';
 import { type Referrer, toReferrer } from './referrer.ts';
-import type { ImageSubject, SignatureUse } from './statement.ts';
+import { type ImageSubject, PREDICATE_TYPE, type SignatureUse } from './statement.ts';
 import {
   insertKey,
   insertPolicy,
   type KeyRecord,
   markEnded,
   markRevoked,
+  markUses,
   type PolicyRecord,
   readKeyByName,
   readKeys,
@@ -37,12 +38,22 @@ export interface SignatureStore {
    * What lies beside the digest and could be a signature: Sigstore bundles and Notation signatures among its referrers,
    * and cosign 2's at the tag `cosignSignatureTag(digest)`. Reading may stop as soon as more than BUNDLE_COUNT_MAX or
    * BUNDLE_TOTAL_BYTES_MAX were read, because above that nothing counts.
+   * @param uses left out: everything. What says of itself that it states something else may be left unread.
    */
-  signaturesOf(repository: string, digest: Digest): Promise<StoredSignatures>;
+  signaturesOf(repository: string, digest: Digest, uses?: readonly SignatureUse[]): Promise<StoredSignatures>;
   /** Stores a referrer with its blobs; storing the same one again changes nothing. */
   putReferrer(repository: string, referrer: Referrer, actor: string): Promise<void>;
+  /** Bundles beside the digest that say of themselves that they state this, with the referrers that hold them. */
+  bundlesStating(repository: string, digest: Digest, predicateType: string): Promise<readonly StoredBundle[]>;
+  /** Removes a referrer; one that is gone already is no error. */
+  removeReferrer(repository: string, referrer: Digest, actor: string): Promise<void>;
   /** Adds a signature to those at the tag where cosign 2 looks for them. @returns the artifact's digest */
   putSimpleSigning(repository: string, digest: Digest, signing: SimpleSigning, actor: string): Promise<Digest>;
+}
+
+export interface StoredBundle {
+  readonly referrer: Digest;
+  readonly bundle: Uint8Array;
 }
 
 export interface TrustOptions {
@@ -85,18 +96,27 @@ export class Trust {
   /** By their text: OpenSSL reads a key once, and a root keeps what it proved. */
   readonly #publicKeys = new Map<string, PublicKey>();
   readonly #roots: RootCache = new Map();
+  /** What is being stated now, by use and image. */
+  readonly #stating = new Map<string, Promise<void>>();
 
   constructor(options: TrustOptions) {
     this.#options = options;
   }
 
   /**
-   * The signing key of this name, made on first use. Idempotent; what an existing key may be used for stays as it is.
+   * The signing key of this name, made on first use. Idempotent; a key that is there gets the uses that it lacks, so
+   * that a newer version may sign what an older one did not know.
    * @throws Fault trust.key-locked, trust.master-key
    */
   async ensureKey(name: string, uses: readonly SignatureUse[]): Promise<SigningKey> {
     const { db, clock, masterKey } = this.#options;
-    if ((await readKeyByName(db, name)) !== null) return this.signingKey(name);
+    const known = await readKeyByName(db, name);
+    if (known !== null) {
+      const key = await this.signingKey(name);
+      const all = [...new Set([...known.uses, ...uses])];
+      if (all.length > known.uses.length) await markUses(db, known.id, all);
+      return key;
+    }
     const { key, sealed } = generateSigningKey(masterKey);
     const record = {
       ...sealed,
@@ -255,8 +275,8 @@ export class Trust {
       document,
       signatures,
       keys: keys
-        .filter(({ uses }) => uses.includes('image') || uses.includes('provenance'))
-        .map(({ id: _id, sealed: _sealed, createdAt: _createdAt, ...key }) => key),
+        .filter(({ uses }) => DEMANDED_USES.some((use) => uses.includes(use)))
+        .map(({ id: _id, sealed, createdAt: _createdAt, ...key }) => ({ ...key, vouches: sealed !== null })),
     };
   }
 
@@ -266,7 +286,9 @@ export class Trust {
       const known = this.#publicKeys.get(key.publicKeyPem) ?? readPublicKey(key.publicKeyPem, name);
       this.#publicKeys.set(key.publicKeyPem, known);
       const identity = { kind: 'key', publicKey: known, trustedRoot: null } as const;
-      return defineSigner({ name, uses, repositories, revokedAt, validFrom, validUntil, identity });
+      // A key that signs here signs for whom this instance authenticated.
+      const vouches = key.sealed !== null;
+      return defineSigner({ name, uses, repositories, revokedAt, validFrom, validUntil, identity, vouches });
     });
   }
 
@@ -279,6 +301,59 @@ export class Trust {
     const key = await this.signingKey(attestation.key);
     const image = { digest, repository };
     return this.#store(attest(key, use, image, predicate), image, { use, key: attestation.key }, actor);
+  }
+
+  /**
+   * Says something of an image in place of what the same key said of it before: however often a thing changes, one
+   * statement of it lies beside the image.
+   * @param replaces what of the earlier statements this one takes the place of
+   * @param isSame whether an earlier one says the same still; then nothing is written
+   * @param compose what is stated, out of what was stated before, in place of the predicate
+   * @returns the new statement, or null when the earlier one stands
+   * @throws Fault as sign
+   */
+  async restate(
+    attestation: Attestation,
+    options: {
+      readonly replaces?: (before: Json) => boolean;
+      readonly isSame?: (before: Json) => boolean;
+      readonly compose?: (earlier: readonly Json[]) => Json;
+    } = {},
+  ): Promise<Referrer | null> {
+    const { signatures } = this.#options;
+    const { replaces = () => true } = options;
+    const { use, digest, repository, actor } = attestation;
+    const publicKey = readPublicKey((await this.signingKey(attestation.key)).publicKeyPem, attestation.key);
+    const place = `${use} ${repository}@${digest}`;
+    // One after the other, so that two who say the same at once leave one statement.
+    const before = this.#stating.get(place) ?? Promise.resolve();
+    const turn = before.then(async () => {
+      const earlier = (await signatures.bundlesStating(repository, digest, PREDICATE_TYPE[use])).flatMap(
+        ({ referrer, bundle }) => {
+          const predicate = predicateBy(publicKey, bundle, { repository, digest });
+          return predicate === undefined || !replaces(predicate) ? [] : [{ referrer, predicate }];
+        },
+      );
+      const predicate = options.compose?.(earlier.map((one) => one.predicate)) ?? attestation.predicate;
+      const { isSame = (before) => canonicalJson(before) === canonicalJson(predicate) } = options;
+      const standing = earlier.find((one) => isSame(one.predicate));
+      const made = standing === undefined ? await this.sign({ ...attestation, predicate }) : null;
+      for (const { referrer } of earlier) {
+        if (referrer !== standing?.referrer && referrer !== made?.digest)
+          await signatures.removeReferrer(repository, referrer, actor);
+      }
+      return made;
+    });
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#stating.set(place, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#stating.get(place) === settled) this.#stating.delete(place);
+    }
   }
 
   /**
@@ -315,6 +390,18 @@ export class Trust {
     const { signatures, clock } = this.#options;
     const [stored, trust] = await Promise.all([signatures.signaturesOf(repository, digest), this.policy()]);
     return verifyImage({ digest, repository, ...stored, trust, clock });
+  }
+
+  /**
+   * As verify, of what a start in an environment is decided by: the uses that the repository's rule names, the image and
+   * its provenance. What else lies beside an image (SBOMs of megabytes) is not read.
+   * @param environment null: the image without a place
+   */
+  async verifyForStart(repository: string, digest: Digest, environment: string | null): Promise<SignatureVerdict> {
+    const { signatures, clock } = this.#options;
+    const trust = await this.policy();
+    const stored = await signatures.signaturesOf(repository, digest, usesAsked(trust, repository));
+    return verifyImage({ digest, repository, ...stored, trust, environment, clock });
   }
 
   /** The verdict in each repository of the project that holds the digest. */

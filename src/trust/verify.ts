@@ -1,15 +1,16 @@
 import { type Digest, digestOf } from '../oci/index.ts';
 import { type Clock, Fault, type Json, type Text } from '../system/index.ts';
 import { bundleOfSimpleSigning, readSimpleSigning, type SimpleSigning } from './cosign.ts';
+import { type DemandVerdict, judgeDemands } from './demands.ts';
 import { keyHint } from './key.ts';
 import { BUNDLE_COUNT_MAX, BUNDLE_TOTAL_BYTES_MAX } from './limits.ts';
 import { NOTATION_PAYLOAD_TYPE, type NotationSignature, readNotation, verifyNotation } from './notation.ts';
 import {
   coversRepository,
+  type DemandedUse,
   kindOfSubject,
   matchesPattern,
   ruleFor,
-  type SignatureDemand,
   type TrustedSigner,
   type TrustPolicy,
 } from './policy.ts';
@@ -40,6 +41,8 @@ export interface ImageToVerify {
   /** Notation signatures found as referrers. */
   readonly notations?: readonly NotationSignature[];
   readonly trust: TrustPolicy;
+  /** Where it is to start, for demands that are made of some environments only; null or left out: no place in particular. */
+  readonly environment?: string | null;
   readonly clock: Clock;
 }
 
@@ -53,15 +56,6 @@ export interface SignatureVerdict {
   readonly demands: readonly DemandVerdict[];
 }
 
-/** "2 of release, security", and who of them signed. */
-export interface DemandVerdict {
-  readonly use: 'image' | 'provenance';
-  readonly count: number;
-  readonly of: readonly string[] | null;
-  readonly signers: readonly string[];
-  readonly met: boolean;
-}
-
 export interface AcceptedSignature {
   readonly use: SignatureUse;
   /** The name in the trust policy. */
@@ -72,6 +66,8 @@ export interface AcceptedSignature {
   readonly format: SignatureFormat;
   /** The digest of the bundle's own bytes, the name of this signature in lists and reasons. */
   readonly bundle: Digest;
+  /** The signer vouches for the person whom the statement names. */
+  readonly vouches: boolean;
   /** Whether a transparency log entry was checked. */
   readonly logged: boolean;
   /** Trusted times of signing; none with a managed key alone. */
@@ -114,7 +110,7 @@ export function signersOf(verdict: SignatureVerdict, use: SignatureUse): string[
 }
 
 /** Whether the accepted signatures meet what the repository asks for. A use that nobody speaks of is not met. */
-export function isMet(verdict: SignatureVerdict, use: 'image' | 'provenance'): boolean {
+export function isMet(verdict: Pick<SignatureVerdict, 'demands'>, use: DemandedUse): boolean {
   return verdict.demands.some((demand) => demand.use === use && demand.met);
 }
 
@@ -129,7 +125,7 @@ export function verifyImage(image: ImageToVerify): SignatureVerdict {
     repository: fullRepository(image.repository),
     accepted,
     refused,
-    demands: judgeDemands(image, accepted),
+    demands: judgeDemands(image.trust, image.repository, image.environment ?? null, accepted),
   });
   const count = bundles.length + simpleSignings.length + notations.length;
   if (count > BUNDLE_COUNT_MAX) return verdict([], [refusal(null, 'too-many', `${count}`, `${BUNDLE_COUNT_MAX}`)]);
@@ -338,7 +334,7 @@ function chooseSigner(claim: Claim, image: ImageToVerify, prover: Prover): Outco
     const { times, logs, identity } = proof;
     const { format, predicateType, predicate } = claim;
     const text = { predicateType, predicate, format, bundle: name };
-    return { use, signer: signer.name, identity, ...text, logged: logs > 0, times };
+    return { use, signer: signer.name, identity, ...text, vouches: signer.vouches, logged: logs > 0, times };
   }
   return nearest ?? refusal(name, 'signer-unknown', prover.who);
 }
@@ -361,20 +357,6 @@ function checkBinding(name: Digest, bound: string | null, image: ImageToVerify):
   if (bound === null) return refusal(name, 'not-bound', wanted);
   const isHere = bound === wanted || rule.alsoBoundTo.some((pattern) => matchesPattern(pattern, bound));
   return isHere ? null : refusal(name, 'other-repository', bound, wanted);
-}
-
-/** A signer counts once, however often it signed; whoever the demand does not name does not count for it. */
-function judgeDemands(image: ImageToVerify, accepted: readonly AcceptedSignature[]): DemandVerdict[] {
-  const rule = ruleFor(image.trust, image.repository);
-  return (['image', 'provenance'] as const).map((use) => {
-    const { count, of }: SignatureDemand = rule[use];
-    const signers = new Set(accepted.filter((one) => one.use === use).map((one) => one.signer));
-    const counted = [...signers]
-      .filter((signer) => of === null || of.some((pattern) => matchesPattern(pattern, signer)))
-      .sort();
-    // A demand of none is no demand that a signature stands: what nobody signed is never called signed.
-    return { use, count, of, signers: counted, met: counted.length >= Math.max(1, count) };
-  });
 }
 
 function sum<T>(list: readonly T[], sizeOf: (one: T) => number): number {

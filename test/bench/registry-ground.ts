@@ -176,7 +176,13 @@ async function serve(folder: string): Promise<void> {
           advisoriesAgeDays: 1,
           findings: [],
         },
-        signatures: { imageVerified: true, imageSigners: [], provenanceVerified: true, provenanceSigners: [] },
+        signatures: {
+          imageVerified: true,
+          imageSigners: [],
+          provenanceVerified: true,
+          provenanceSigners: [],
+          unmetDemands: [],
+        },
         workload: NO_WORKLOAD,
         environment: { name: '', class: 'none' },
       };

@@ -108,7 +108,13 @@ async function benchJudge(): Promise<void> {
       ...{ state: 'complete', at: '', packages: 1, hasAdvisories: true, sparseAdvisories: false, advisoriesAgeDays: 1 },
       findings: Array.from({ length: findings }, () => finding),
     },
-    signatures: { imageVerified: true, imageSigners: [], provenanceVerified: true, provenanceSigners: [] },
+    signatures: {
+      imageVerified: true,
+      imageSigners: [],
+      provenanceVerified: true,
+      provenanceSigners: [],
+      unmetDemands: [],
+    },
     workload: describeWorkload('Deployment', 'w', { containers: [{ name: 'c' }] }, () => ({ user: '1', uid: null })),
     environment: { name: 'prod', class: 'production' },
   });

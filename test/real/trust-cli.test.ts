@@ -82,6 +82,8 @@ describe('the commands of trust, policy and incident', () => {
         describe: async () => ({ mediaType: MEDIA_TYPE.manifest, digest, size: 5 }),
         signaturesOf: async (_repository, wanted) =>
           wanted === digest ? { ...NO_SIGNATURES, bundles } : NO_SIGNATURES,
+        bundlesStating: async () => [],
+        removeReferrer: async () => undefined,
         putSimpleSigning: async () => digest,
         putReferrer: async (_repository, referrer) => {
           bundles.push(referrer.blobs[1]?.bytes ?? new Uint8Array());
@@ -102,7 +104,13 @@ describe('the commands of trust, policy and incident', () => {
         admission: {
           image: { digest, repository: 'tienda/web', project: 'tienda', tags: [], ageDays: 0, sizeBytes: 1 },
           scan: NO_SCAN,
-          signatures: { imageVerified: true, imageSigners: [], provenanceVerified: true, provenanceSigners: [] },
+          signatures: {
+            imageVerified: true,
+            imageSigners: [],
+            provenanceVerified: true,
+            provenanceSigners: [],
+            unmetDemands: [],
+          },
           workload: NO_WORKLOAD,
           environment: { name: 'dev', class: 'development' },
         },

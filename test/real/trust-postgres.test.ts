@@ -103,6 +103,8 @@ describe('trust, admit and respond on PostgreSQL', { skip }, () => {
         describe: async () => null,
         signaturesOf: async () => NO_SIGNATURES,
         putReferrer: async () => undefined,
+        bundlesStating: async () => [],
+        removeReferrer: async () => undefined,
         putSimpleSigning: async () => digestOf(new Uint8Array()),
       },
     };
@@ -119,7 +121,13 @@ describe('trust, admit and respond on PostgreSQL', { skip }, () => {
     const admission = {
       image: { digest, repository: 'tienda/web', project: 'tienda', tags: [], ageDays: 0, sizeBytes: 1 },
       scan: NO_SCAN,
-      signatures: { imageVerified: true, imageSigners: [], provenanceVerified: true, provenanceSigners: [] },
+      signatures: {
+        imageVerified: true,
+        imageSigners: [],
+        provenanceVerified: true,
+        provenanceSigners: [],
+        unmetDemands: [],
+      },
       workload: NO_WORKLOAD,
       environment: { name: 'prod', class: 'production' },
     } as const;

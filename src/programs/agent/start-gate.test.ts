@@ -5,11 +5,13 @@ import { signVerdict, type Verdict } from '../../admit/index.ts';
 import { type Digest, REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, silentLog, systemClock } from '../../system/index.ts';
 import {
+  attest,
   defineSigner,
   generateSigningKey,
   NO_SIGNATURES,
   packSignatures,
   readPublicKey,
+  type SignatureUse,
   signImage,
   type TrustPolicy,
 } from '../../trust/index.ts';
@@ -29,9 +31,9 @@ const OWN: TrustPolicy = {
   signers: [signerOf('builder', builder.publicKeyPem)],
 };
 
-function signerOf(name: string, pem: string) {
+function signerOf(name: string, pem: string, uses: readonly SignatureUse[] = ['image'], vouches = false) {
   const identity = { kind: 'key', publicKey: readPublicKey(pem), trustedRoot: null } as const;
-  return defineSigner({ name, uses: ['image'], identity });
+  return defineSigner({ name, uses, identity, vouches });
 }
 
 const start = {
@@ -139,8 +141,7 @@ test('a person’s key counts at the start once the host’s policy names it, an
     rules: [
       {
         ...{ repositories: ['tienda/**'], alsoBoundTo: [], repositoryBinding: null },
-        image: { count: 2, of: ['builder', 'release'] },
-        provenance: { count: 1, of: null },
+        demands: { image: { count: 2, of: ['builder', 'release'], environments: null } },
       },
     ],
   };
@@ -163,4 +164,115 @@ test('the started digest is the verified digest: no other image passes beside it
     const { allow } = await gate.check({ ...start, image, imageDigest });
     assert.equal(allow, imageDigest === digest && !image.endsWith(other), `${image} as ${imageDigest}`);
   }
+});
+
+const security = generateSigningKey(master).key;
+const image = { digest, repository };
+const approval = (environment: string | null, more: object = {}) => ({
+  ...{ decision: 'approved', what: 'promotion', environment },
+  ...more,
+});
+
+/** A policy that names all: the builder's provenance, control's scan, an approval where it is for production. */
+const ALL: TrustPolicy = {
+  repositoryBinding: 'required',
+  signers: [
+    signerOf('builder', builder.publicKeyPem, ['image', 'provenance']),
+    signerOf('control', control.publicKeyPem, ['scan', 'approval'], true),
+    signerOf('security', security.publicKeyPem, ['approval']),
+  ],
+  rules: [
+    {
+      ...{ repositories: ['tienda/**'], alsoBoundTo: [], repositoryBinding: null },
+      demands: {
+        image: { count: 1, of: ['builder'], environments: null },
+        provenance: { count: 1, of: ['builder'], environments: null },
+        scan: { count: 1, of: ['control'], environments: null },
+        approval: { count: 1, of: ['security'], environments: ['prod'] },
+      },
+    },
+  ],
+};
+const EVERYTHING = [
+  signImage(builder, image),
+  attest(builder, 'provenance', image, {}),
+  attest(control, 'scan', image, {}),
+  attest(security, 'approval', image, approval('prod')),
+];
+const inProd = { ...start, workload: { ...start.workload, environment: 'prod' } };
+
+test('a start needs all that the host’s policy names: signature, provenance, scan and, where asked, an approval', async () => {
+  const verdicts = [verdict(), verdict({ environment: 'prod' })];
+  const ask = (bundles: Uint8Array[], where: typeof start) => gateWith(verdicts, { bundles, trust: ALL }).check(where);
+  assert.deepEqual(await ask(EVERYTHING, inProd), { allow: true });
+  for (const left of EVERYTHING.keys()) {
+    const answer = await ask(EVERYTHING.toSpliced(left, 1), inProd);
+    assert.equal(answer.allow, false, `without ${left}`);
+    const named = ['image 0/1', 'provenance 0/1', 'scan 0/1', 'approval 0/1'][left] ?? '';
+    assert.ok(!answer.allow && answer.reasons[0]?.es.includes(named), named);
+  }
+  assert.deepEqual(await ask(EVERYTHING.slice(0, 3), start), { allow: true });
+});
+
+test('a captured control signs whatever it likes, and still starts nothing that the host’s policy asks others for', async () => {
+  const warned = (rule: string) => ({ ...unsignedWarning, rule });
+  const generous = verdict({
+    environment: 'prod',
+    decision: 'warn',
+    reasons: ['image-unsigned', 'provenance-missing', 'trust-unmet'].map(warned),
+  });
+  const [signed = new Uint8Array(), built = new Uint8Array(), scanned = new Uint8Array()] = EVERYTHING;
+  const word = (more: object) => attest(control, 'approval', image, approval('prod', more));
+  const attempts: [string, Uint8Array[]][] = [
+    ['a verdict that forgives everything', []],
+    ['control signs the image itself', [signImage(control, image), built, scanned, ...EVERYTHING.slice(3)]],
+    [
+      'control signs the provenance itself',
+      [signed, attest(control, 'provenance', image, {}), scanned, ...EVERYTHING.slice(3)],
+    ],
+    ['control approves in its own name', [signed, built, scanned, word({})]],
+    ['control approves in the name of a key', [signed, built, scanned, word({ approver: { name: 'security' } })]],
+    [
+      'an approval of another image',
+      [signed, built, scanned, attest(security, 'approval', { ...image, digest: other }, approval('prod'))],
+    ],
+    [
+      'an approval for another environment',
+      [signed, built, scanned, attest(security, 'approval', image, approval('dev'))],
+    ],
+    [
+      'an exception taken for an approval',
+      [signed, built, scanned, attest(security, 'approval', image, approval('prod', { what: 'exception' }))],
+    ],
+    [
+      'a refusal taken for an approval',
+      [signed, built, scanned, attest(security, 'approval', image, { decision: 'rejected', environment: 'prod' })],
+    ],
+    ['an approval that says nothing', [signed, built, scanned, attest(security, 'approval', image, {})]],
+    ['the approver’s word about a scan', [signed, built, attest(security, 'scan', image, {}), ...EVERYTHING.slice(3)]],
+  ];
+  for (const [name, bundles] of attempts) {
+    assert.equal((await gateWith([generous], { bundles, trust: ALL }).check(inProd)).allow, false, name);
+  }
+});
+
+test('approvals that control vouches for are counted by person, and a person’s key cannot vouch for another', async () => {
+  const two = (of: string[]): TrustPolicy => ({
+    ...ALL,
+    rules: [
+      {
+        ...{ repositories: ['tienda/**'], alsoBoundTo: [], repositoryBinding: null },
+        demands: { approval: { count: 2, of, environments: null } },
+      },
+    ],
+  });
+  const by = (name: string, key = control) => attest(key, 'approval', image, approval('dev', { approver: { name } }));
+  const ask = async (of: string[], bundles: Uint8Array[]) =>
+    (await gateWith([verdict()], { bundles: [signImage(builder, image), ...bundles], trust: two(of) }).check(start))
+      .allow;
+  assert.equal(await ask(['control:*'], [by('ana'), by('beto')]), true);
+  assert.equal(await ask(['control:*'], [by('ana'), by('ana')]), false);
+  assert.equal(await ask(['control:ana', 'control:carla'], [by('ana'), by('beto')]), false);
+  assert.equal(await ask(['control', 'security'], [by('ana'), by('ana', security)]), true);
+  assert.equal(await ask(['security', 'security:*'], [by('ana', security), by('beto', security)]), false);
 });

@@ -3,6 +3,8 @@ import type { StartGate } from '../../deploy/engines/local/index.ts';
 import { isDigest, parseReference } from '../../oci/index.ts';
 import { type Clock, Fault, type Log, type Text } from '../../system/index.ts';
 import {
+  type DemandVerdict,
+  demandLabel,
   isMet,
   NO_SIGNATURES,
   type PackedSignatures,
@@ -10,6 +12,7 @@ import {
   readPublicKey,
   type SignedRecord,
   type TrustPolicy,
+  unmetDemands,
   unpackSignatures,
   verifyImage,
   verifyRecord,
@@ -27,8 +30,9 @@ export interface StartEvidence {
 
 /**
  * The agent's own answer before each start. It believes nobody's word but the keys pinned when this host joined: the
- * verdict must be signed, for this very digest and spec, not expired; and the image must carry the signatures that the
- * trust policy of this host asks for. A captured control cannot start what was never judged or signed.
+ * verdict must be signed, for this very digest and spec, not expired; and beside the image must lie what the trust policy
+ * of this host asks for in this environment: signatures, provenance, scan result, approvals. A captured control cannot
+ * start what was never judged, signed, built, scanned or approved as the pinned policy wants it.
  */
 export class HostStartGate implements StartGate {
   readonly #clock: Clock;
@@ -99,7 +103,7 @@ export class HostStartGate implements StartGate {
     }
   }
 
-  /** Null when the image carries an accepted signature, or the verdict only warned of its absence. */
+  /** Null when all that the policy names stands, and the image is signed or the verdict only warned that it is not. */
   #checkSignature(start: Parameters<StartGate['check']>[0], verdict: Verdict): Text | null {
     if (!isDigest(start.imageDigest))
       return { en: 'the image is not pinned by digest', es: 'la imagen no está fijada por digest' };
@@ -117,8 +121,12 @@ export class HostStartGate implements StartGate {
       repository,
       ...(packed === undefined ? NO_SIGNATURES : unpackSignatures(packed)),
       trust: this.#trust(),
+      environment: start.workload.environment,
       clock: this.#clock,
     });
+    // What this host's own policy names is wanted whatever the verdict says: control cannot sign it away.
+    const unmet = unmetDemands(verdictOfImage.demands);
+    if (unmet.length > 0) return lacking(unmet, verdictOfImage.refused[0]?.reason);
     if (isMet(verdictOfImage, 'image')) return null;
     // A policy that tolerates an unsigned image says so in the signed verdict itself, by a warning.
     if (verdict.reasons.some((reason) => reason.effect === 'warn' && reason.rule === UNSIGNED_RULE)) return null;
@@ -128,6 +136,14 @@ export class HostStartGate implements StartGate {
       es: `la imagen no lleva las firmas que este host pide${why === undefined ? '' : ` (${why.es})`}`,
     };
   }
+}
+
+function lacking(unmet: readonly DemandVerdict[], why: Text | undefined): Text {
+  const missing = unmet.map(demandLabel).join(', ');
+  return {
+    en: `this host’s trust policy asks for what does not stand beside the image: ${missing}${why === undefined ? '' : ` (${why.en})`}`,
+    es: `la política de confianza de este host pide lo que no acompaña a la imagen: ${missing}${why === undefined ? '' : ` (${why.es})`}`,
+  };
 }
 
 function nameOf(place: { project: string; environment: string; digest: string; specHash: string }): string {

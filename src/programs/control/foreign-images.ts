@@ -40,7 +40,7 @@ export function foreignExaminer(parts: {
         subject: `${name}:${tag}`,
       });
       const store = signatureStore(
-        () => ({ ...source, putBlob: neverStored, putManifest: neverStored }),
+        () => ({ ...source, putBlob: neverStored, putManifest: neverStored, removeManifest: neverStored }),
         async () => [],
       );
       const policy = await trust.policy();
@@ -74,6 +74,7 @@ export function foreignExaminer(parts: {
           imageSigners: signers('image'),
           provenanceVerified: verdicts.some((verdict) => isMet(verdict, 'provenance')),
           provenanceSigners: signers('provenance'),
+          unmetDemands: [],
         },
         workload: NO_WORKLOAD,
         environment: { name: '', class: 'none' },

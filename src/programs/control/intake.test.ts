@@ -100,7 +100,7 @@ beforeEach(() => {
   } as unknown as Operations;
   intake = createIntake({
     registry: () => server.registry,
-    trust: () => ({ verify: async () => ({ accepted: [], refused: [], demands: [] }) }) as unknown as Trust,
+    trust: () => ({ verifyForStart: async () => ({ accepted: [], refused: [], demands: [] }) }) as unknown as Trust,
     admit: () => admit,
     operations,
     async scan({ digest }) {
@@ -114,6 +114,7 @@ beforeEach(() => {
     clock,
     log: silentLog,
     judged: () => undefined,
+    state: async () => undefined,
   });
 });
 

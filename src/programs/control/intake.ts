@@ -23,7 +23,7 @@ import {
 } from '../../registry/index.ts';
 import type { ScanReport } from '../../scan/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
-import { isMet, type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
+import { demandLabel, isMet, type SignatureVerdict, signersOf, type Trust, unmetDemands } from '../../trust/index.ts';
 import { CheckQueue } from './check-queue.ts';
 import { type ConfigFacts, readConfigFacts } from './image-config.ts';
 
@@ -45,9 +45,9 @@ export interface Intake extends Required<PullGate> {
   ): Promise<Checked>;
   /**
    * Judges every image of the registry that has to be: those without a verdict (a crash came between), those whose
-   * verdict runs out or speaks of another policy, and after `advisories` all of them. One operation, one image at a time.
+   * verdict runs out or speaks of another policy, and after `advisories` or `trust` all of them. One operation, one image at a time.
    */
-  rejudge(why: 'start' | 'regular' | 'advisories', actor: string): Promise<void>;
+  rejudge(why: RejudgeReason, actor: string): Promise<void>;
   /** Judges one image anew at the push door, such as after an exception was approved. */
   rejudgeImage(project: string, digest: Digest): Promise<void>;
   /** All that a policy may ask about an image, as it is known now. */
@@ -57,10 +57,14 @@ export interface Intake extends Required<PullGate> {
     readonly environment: { readonly name: string; readonly class: EnvironmentClass };
     readonly workload?: WorkloadFacts;
     readonly report: ScanReport | null;
+    /** Asked before anybody could approve: an approval that the trust policy names is not missed yet. */
+    readonly isBeforeApproval?: boolean;
   }): Promise<Admission>;
   /** `USER` of the image and what else its configuration says; null when the image is not here. */
   config(repository: string, digest: Digest): Promise<ConfigFacts | null>;
 }
+
+type RejudgeReason = 'start' | 'regular' | 'advisories' | 'trust';
 
 interface Checked {
   readonly report: ScanReport;
@@ -78,6 +82,12 @@ export function createIntake(parts: {
   readonly report: (digest: Digest) => Promise<ScanReport | null>;
   /** The classes of the environments where an image of a project runs, or may be gone back to at once. */
   readonly runsIn: (project: string, digest: Digest) => Promise<readonly (keyof typeof GRACE_DAYS)[]>;
+  /** States beside the image what was found in it; never throws. */
+  readonly state: (
+    image: { readonly repository: string; readonly digest: Digest },
+    report: ScanReport,
+    how: { readonly isFresh: boolean },
+  ) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
   readonly judged: (repository: string, digest: Digest, verdict: Verdict) => void;
@@ -135,6 +145,8 @@ export function createIntake(parts: {
       async ({ step, judging }) => {
         const report = await scan(image, step);
         judging();
+        // Before the verdict: a policy may ask for it.
+        await parts.state(image, report, { isFresh: true });
         return { report, verdict: await judge(image.repository, image.digest, report, image.actor) };
       },
       options,
@@ -174,6 +186,7 @@ export function createIntake(parts: {
       await check({ repository, digest, actor }, { step: silentStep, urgent: false });
       return true;
     }
+    await parts.state({ repository, digest }, report, { isFresh: false });
     const project = projectOf(repository);
     const standing = await parts.admit().current({ project, digest, door: 'push' });
     const facts = await admission(repository, digest, report);
@@ -192,12 +205,13 @@ export function createIntake(parts: {
   };
 
   let rejudging: Promise<void> | null = null;
-  let rejudgeAgain: 'advisories' | null = null;
+  let rejudgeAgain: 'advisories' | 'trust' | null = null;
 
-  const rejudgeAll = async (why: 'start' | 'regular' | 'advisories', actor: string): Promise<void> => {
+  const rejudgeAll = async (why: RejudgeReason, actor: string): Promise<void> => {
     const wanted: { repository: string; digest: Digest }[] = [];
     for await (const image of allImages(parts.registry())) {
-      if (why === 'advisories' || (await needsJudging(image.repository, image.digest))) wanted.push(image);
+      if (why === 'advisories' || why === 'trust' || (await needsJudging(image.repository, image.digest)))
+        wanted.push(image);
     }
     if (wanted.length === 0) return;
     const { finished } = await operations.start(
@@ -257,15 +271,16 @@ export function createIntake(parts: {
 
     async rejudge(why, actor) {
       if (rejudging !== null) {
-        if (why === 'advisories') rejudgeAgain = why;
+        if (why === 'advisories' || why === 'trust') rejudgeAgain = why;
         return rejudging;
       }
       rejudging = (async () => {
         await rejudgeAll(why, actor);
         // What changed while it ran is judged by a second pass, however often it changed.
         while (rejudgeAgain !== null) {
+          const next: RejudgeReason = rejudgeAgain;
           rejudgeAgain = null;
-          await rejudgeAll('advisories', actor);
+          await rejudgeAll(next, actor);
         }
       })().finally(() => {
         rejudging = null;
@@ -280,9 +295,9 @@ export function createIntake(parts: {
       }
     },
 
-    async facts({ repository, digest, environment, workload, report }) {
+    async facts({ repository, digest, environment, workload, report, isBeforeApproval = false }) {
       const [signatures, stored, config] = await Promise.all([
-        parts.trust().verify(repository, digest),
+        parts.trust().verifyForStart(repository, digest, environment.name === '' ? null : environment.name),
         parts.registry().resolve(repository, digest),
         intake.config(repository, digest),
       ]);
@@ -297,7 +312,7 @@ export function createIntake(parts: {
           sizeBytes: stored === null ? 0 : layerBytes(stored.bytes),
         },
         scan: report === null ? NO_SCAN : scanFacts(report),
-        signatures: signatureFacts(signatures),
+        signatures: signatureFacts(signatures, isBeforeApproval),
         workload: workload ?? NO_WORKLOAD,
         environment,
       };
@@ -367,7 +382,11 @@ const DECISION_TEXT: Readonly<Record<Verdict['decision'], Text>> = {
   refuse: { en: 'refused', es: 'rechazada' },
 };
 
-const REJUDGE_TITLE: Readonly<Record<'start' | 'regular' | 'advisories', Text>> = {
+const REJUDGE_TITLE: Readonly<Record<RejudgeReason, Text>> = {
+  trust: {
+    en: 'Judge all images under the new trust policy',
+    es: 'Juzgar todas las imágenes con la nueva política de confianza',
+  },
   start: { en: 'Judge images without a standing verdict', es: 'Juzgar imágenes sin veredicto vigente' },
   regular: { en: 'Renew verdicts of images', es: 'Renovar veredictos de imágenes' },
   advisories: {
@@ -394,8 +413,8 @@ function sameAnswer(a: Verdict, b: Verdict): boolean {
   return said(a) === said(b);
 }
 
-/** What no deadline is given for, by the rules of the presets: such an image is not merely out of date. */
-const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed'];
+/** What no deadline is given for, by the rules of the presets: hosts would not start it, or it is not merely out of date. */
+const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed', 'trust-unmet'];
 
 /** Whether what a verdict refuses may be lived with for a while. */
 export function mayHaveGrace({ reasons }: Verdict): boolean {
@@ -482,7 +501,7 @@ function layerBytes(manifestBytes: Uint8Array): number {
   return manifest.kind === 'manifest' ? manifest.layers.reduce((sum, layer) => sum + layer.size, 0) : 0;
 }
 
-function signatureFacts(verdict: SignatureVerdict): Admission['signatures'] {
+function signatureFacts(verdict: SignatureVerdict, isBeforeApproval: boolean): Admission['signatures'] {
   const imageSigners = signersOf(verdict, 'image');
   const provenanceSigners = signersOf(verdict, 'provenance');
   return {
@@ -490,6 +509,9 @@ function signatureFacts(verdict: SignatureVerdict): Admission['signatures'] {
     imageSigners,
     provenanceVerified: isMet(verdict, 'provenance'),
     provenanceSigners,
+    unmetDemands: unmetDemands(verdict.demands)
+      .filter(({ use }) => use !== 'approval' || !isBeforeApproval)
+      .map(demandLabel),
   };
 }
 

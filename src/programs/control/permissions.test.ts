@@ -16,7 +16,7 @@ test('the start of what runs already is permitted until the deadline of its envi
   try {
     const kept: Verdict[] = [];
     let decision: Verdict['decision'] = 'allow';
-    let advisoriesChangedMs = 0;
+    let factsChangedMs = 0;
     const judge = (): Verdict => ({
       id: String(kept.length),
       at: clock.now().toISOString(),
@@ -61,7 +61,7 @@ test('the start of what runs already is permitted until the deadline of its envi
         },
       },
       graces: server.registry.graces,
-      advisoriesChangedMs: () => advisoriesChangedMs,
+      factsChangedMs: () => factsChangedMs,
       clock,
       log: silentLog,
     } as unknown as Parameters<typeof startVerdicts>[0];
@@ -81,7 +81,7 @@ test('the start of what runs already is permitted until the deadline of its envi
     decision = 'refuse';
     assert.equal((await ask()).decision, 'allow', 'nothing has changed yet');
     ahead = HOUR;
-    advisoriesChangedMs = clock.now().getTime();
+    factsChangedMs = clock.now().getTime();
     ahead = 2 * HOUR;
     const graced = await ask();
     const deadline = Date.parse(graced.expiresAt);
@@ -99,7 +99,7 @@ test('the start of what runs already is permitted until the deadline of its envi
     ahead = 75 * HOUR;
     assert.equal((await ask()).decision, 'refuse');
     decision = 'allow';
-    advisoriesChangedMs = clock.now().getTime() + 1;
+    factsChangedMs = clock.now().getTime() + 1;
     ahead = 76 * HOUR;
     assert.equal((await ask()).decision, 'allow');
     assert.deepEqual(await server.registry.graces.list('tienda'), []);

@@ -32,8 +32,8 @@ export interface PermissionParts {
   readonly trust: Trust;
   readonly key: SigningKey;
   readonly graces: Graces;
-  /** When advisories last changed (ms since 1970): verdicts from before are asked again. */
-  readonly advisoriesChangedMs: () => number;
+  /** When advisories or the trust policy last changed (ms since 1970): verdicts from before are asked again. */
+  readonly factsChangedMs: () => number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -72,8 +72,8 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
 }
 
 /**
- * The signatures that a start is decided by: of the image and its provenance, those that count here. What else lies beside
- * an image (SBOMs of megabytes, what strangers left) would fill the link and change no answer.
+ * The signatures that a start is decided by, those that count here. What else lies beside an image (SBOMs of megabytes
+ * that nobody asks for, what strangers left) would fill the link and change no answer.
  */
 async function decisiveSignatures(
   { trust, signatures }: PermissionParts,
@@ -81,12 +81,10 @@ async function decisiveSignatures(
   digest: Digest,
 ): Promise<StoredSignatures> {
   const [{ accepted }, stored] = await Promise.all([
-    trust.verify(repository, digest),
+    trust.verifyForStart(repository, digest, null),
     signatures.signaturesOf(repository, digest),
   ]);
-  const names = new Set(
-    accepted.filter(({ use }) => use === 'image' || use === 'provenance').map(({ bundle }) => bundle),
-  );
+  const names = new Set(accepted.map(({ bundle }) => bundle));
   return {
     bundles: stored.bundles.filter((bytes) => names.has(digestOf(bytes))),
     simpleSignings: stored.simpleSignings.filter(({ payload }) => names.has(digestOf(payload))),
@@ -96,7 +94,7 @@ async function decisiveSignatures(
 
 /**
  * The verdicts of a composition at the start door: those that stand, or new ones where they are missing, run out, or were
- * given before advisories or policy changed. A refusal of what runs already begins its grace.
+ * given before advisories, trust or policy changed. A refusal of what runs already begins its grace.
  */
 export async function startVerdicts(
   parts: PermissionParts,
@@ -118,7 +116,9 @@ export async function startVerdicts(
         specHash: workload.specHash,
       });
       if (verdict === null || (await isStale(parts, verdict, environment))) {
-        const judged = await pipeline.judgeComposition(composition, environment, project, 'platform', 'start');
+        const judged = await pipeline.judgeComposition(composition, environment, project, 'platform', {
+          door: 'start',
+        });
         return Promise.all(judged.map((one) => inGrace(parts, one, environment)));
       }
       standing.push({ subject: workload.key.name, verdict });
@@ -130,7 +130,7 @@ export async function startVerdicts(
 async function isStale(parts: PermissionParts, verdict: Verdict, environment: ActiveEnvironment): Promise<boolean> {
   const policy = parts.admit.policy(environment.policy);
   if (verdict.policy.name !== policy.name || verdict.policy.version !== policy.version) return true;
-  if (Date.parse(verdict.at) < parts.advisoriesChangedMs()) return true;
+  if (Date.parse(verdict.at) < parts.factsChangedMs()) return true;
   if (Date.parse(verdict.expiresAt) - parts.clock.now().getTime() >= RENEW_BEFORE_MS) return false;
   // One that ends with its grace cannot be renewed beyond it.
   const grace = await parts.graces.find(verdict.project, verdict.digest as Digest, environment.name);

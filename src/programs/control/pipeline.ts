@@ -37,6 +37,7 @@ import type { Trust } from '../../trust/index.ts';
 import type { Hosts } from './hosts.ts';
 import type { Intake } from './intake.ts';
 import { SourceBundle } from './sources.ts';
+import type { Statements } from './statements.ts';
 
 /** A build that takes longer has its own limit; its token must outlive it. */
 const BUILD_TOKEN_HOURS = 3;
@@ -55,6 +56,7 @@ export interface PipelineParts {
   readonly operations: Operations;
   readonly registry: Registry;
   readonly trust: Trust;
+  readonly statements: Statements;
   /** The newest scan report of an image, or null. */
   readonly lastReport: (digest: Digest) => Promise<ScanReport | null>;
   readonly sourceFolder: string;
@@ -137,7 +139,7 @@ export class Pipeline implements Releases {
           to,
           project,
           by.actor,
-          'promote',
+          { door: 'promote', isBeforeApproval: to.approvals > 0 },
           context,
         );
         const promotion = await deployments.requestPromotion({ source: source.release, to, verdict, actor: by.actor });
@@ -165,7 +167,7 @@ export class Pipeline implements Releases {
   }
 
   async approved(promotion: Promotion): Promise<Operation> {
-    const { deployments, operations } = this.#parts;
+    const { deployments, operations, statements } = this.#parts;
     const actor = promotion.approvals.at(-1)?.by ?? promotion.requestedBy;
     const { operation } = await operations.start(
       {
@@ -189,7 +191,7 @@ export class Pipeline implements Releases {
             to,
             promotion.project,
             actor,
-            'promote',
+            { door: 'promote', prepare: (composition) => statements.promotionApproved(promotion, composition) },
             context,
           );
           if (verdict.decision === 'refuse') {
@@ -232,7 +234,7 @@ export class Pipeline implements Releases {
           environment,
           project,
           by.actor,
-          'start',
+          { door: 'start' },
           context,
         );
         if (verdict.decision === 'refuse')
@@ -333,7 +335,7 @@ export class Pipeline implements Releases {
       environment,
       file.project,
       by.actor,
-      'start',
+      { door: 'start' },
       context,
     );
     const release = await deployments.release({
@@ -492,7 +494,12 @@ export class Pipeline implements Releases {
     environment: Environment,
     project: string,
     actor: string,
-    door: 'start' | 'promote',
+    how: {
+      readonly door: 'start' | 'promote';
+      readonly isBeforeApproval?: boolean;
+      /** Done with what would run before it is judged. */
+      readonly prepare?: (composition: Composition) => Promise<void>;
+    },
     context: OperationContext,
   ): Promise<{ composition: Composition; verdict: Verdict }> {
     const step = context.step({ en: 'Verdict', es: 'Veredicto' });
@@ -503,7 +510,8 @@ export class Pipeline implements Releases {
       pinned.set(image, await this.#pin(image, project, images));
     const composition = pinTranslation(translation, pinned);
     checkComposition(composition);
-    const verdicts = await this.judgeComposition(composition, environment, project, actor, door);
+    await how.prepare?.(composition);
+    const verdicts = await this.judgeComposition(composition, environment, project, actor, how);
     const verdict = joinVerdicts(verdicts, null);
     if (verdict === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
     for (const reason of verdict.reasons) step.note(reasonText(reason));
@@ -519,7 +527,7 @@ export class Pipeline implements Releases {
     environment: Environment,
     project: string,
     actor: string,
-    door: 'start' | 'promote',
+    { door, isBeforeApproval = false }: { readonly door: 'start' | 'promote'; readonly isBeforeApproval?: boolean },
   ): Promise<{ subject: string; verdict: Verdict }[]> {
     const { admit, intake, lastReport } = this.#parts;
     const questions: AdmitQuestion[] = [];
@@ -542,6 +550,7 @@ export class Pipeline implements Releases {
           // Each image is judged with the containers that run it.
           workload: { ...facts, containers: facts.containers.filter((container) => container.image === reference) },
           report: await lastReport(digest),
+          isBeforeApproval,
         });
         questions.push({
           door,

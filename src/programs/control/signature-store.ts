@@ -1,5 +1,6 @@
 import { type Descriptor, type Digest, type Manifest, parseManifest } from '../../oci/index.ts';
 import type { Registry } from '../../registry/index.ts';
+import { Fault } from '../../system/index.ts';
 import {
   BUNDLE_COUNT_MAX,
   BUNDLE_MEDIA_TYPE,
@@ -11,16 +12,20 @@ import {
   NOTATION_BYTES_MAX,
   NOTATION_MEDIA_TYPES,
   type NotationSignature,
+  PREDICATE_ANNOTATION,
+  predicateUse,
   type Referrer,
   SIMPLE_SIGNING_BYTES_MAX,
   SIMPLE_SIGNING_MEDIA_TYPE,
   type SignatureStore,
+  type SignatureUse,
   type SimpleSigning,
+  type StoredBundle,
   toSimpleSigningArtifact,
 } from '../../trust/index.ts';
 
 /** What is asked of a registry; reading is enough where nothing is signed. */
-export type StoredImages = Pick<Registry, 'putBlob' | 'putManifest'> & SignedImages;
+export type StoredImages = Pick<Registry, 'putBlob' | 'putManifest' | 'removeManifest'> & SignedImages;
 
 /** Where images and what refers to them can be read: our registry, or one elsewhere. */
 export interface SignedImages {
@@ -32,7 +37,7 @@ export interface SignedImages {
     repository: string,
     digest: Digest,
     artifactType?: string,
-  ): Promise<readonly { readonly digest: Digest }[]>;
+  ): Promise<readonly { readonly digest: Digest; readonly annotations?: Readonly<Record<string, string>> }[]>;
   openBlob(digest: Digest): AsyncIterable<Uint8Array>;
 }
 
@@ -52,7 +57,7 @@ export function signatureStore(
       const stored = await registry().resolve(repository, digest);
       return stored === null ? null : { mediaType: stored.mediaType, digest: stored.digest, size: stored.bytes.length };
     },
-    async signaturesOf(repository, digest) {
+    async signaturesOf(repository, digest, uses) {
       const bundles: Uint8Array[] = [];
       const notations: NotationSignature[] = [];
       const simpleSignings: SimpleSigning[] = [];
@@ -67,6 +72,7 @@ export function signatureStore(
       for (const type of [BUNDLE_MEDIA_TYPE, NOTATION_ARTIFACT_TYPE]) {
         for (const referrer of await registry().listReferrers(repository, digest, type)) {
           if (isFull()) break;
+          if (!mayState(referrer.annotations, uses)) continue;
           const manifest = await manifestAt(repository, referrer.digest);
           const bundle = manifest === null ? null : bundleLayer(manifest);
           const notation = manifest === null ? null : notationLayer(manifest);
@@ -84,6 +90,25 @@ export function signatureStore(
       }
       return { bundles, notations, simpleSignings };
     },
+    async bundlesStating(repository, digest, predicateType) {
+      const found: StoredBundle[] = [];
+      for (const referrer of await registry().listReferrers(repository, digest, BUNDLE_MEDIA_TYPE)) {
+        if (referrer.annotations?.[PREDICATE_ANNOTATION] !== predicateType) continue;
+        if (found.length >= BUNDLE_COUNT_MAX) break;
+        const manifest = await manifestAt(repository, referrer.digest);
+        const layer = manifest === null ? null : bundleLayer(manifest);
+        if (layer !== null)
+          found.push({ referrer: referrer.digest, bundle: await readWhole(registry().openBlob(layer.digest)) });
+      }
+      return found;
+    },
+    async removeReferrer(repository, referrer, actor): Promise<void> {
+      try {
+        await registry().removeManifest(repository, referrer, { actor });
+      } catch (error) {
+        if (!(error instanceof Fault) || error.code !== 'registry.manifest-unknown') throw error;
+      }
+    },
     async putReferrer(repository: string, referrer: Referrer, actor: string): Promise<void> {
       for (const blob of referrer.blobs) await registry().putBlob(repository, blob.bytes, blob.digest as Digest);
       await registry().putManifest(repository, referrer.manifestBytes, referrer.mediaType, { actor });
@@ -96,6 +121,19 @@ export function signatureStore(
       return registry().putManifest(repository, artifact.manifestBytes, artifact.mediaType, { actor, tag });
     },
   };
+}
+
+/**
+ * Whether a referrer may be one of these, by what it says of itself. Who lies about it only keeps it from being read.
+ */
+function mayState(
+  annotations: Readonly<Record<string, string>> | undefined,
+  uses: readonly SignatureUse[] | undefined,
+): boolean {
+  const predicateType = annotations?.[PREDICATE_ANNOTATION];
+  if (uses === undefined || predicateType === undefined) return true;
+  const use = predicateUse(predicateType);
+  return use === null || uses.includes(use);
 }
 
 /** The blob of a Notation signature, or null when the referrer is something else or too large to be one. */
