@@ -1,9 +1,11 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { FormatError, scoreCvss4 } from '../formats/index.ts';
 import type { Clock } from '../system/index.ts';
-import { COVERAGE_RECORDS_MIN } from './limits.ts';
+import { isKernelHeaders, type Lookup, lookupsOf } from './ecosystems.ts';
+import { COVERAGE_RECORDS_MIN, MEMO_ANSWERS_MAX, MEMO_PACKAGES_MAX, MEMO_RECORDS_MAX } from './limits.ts';
+import { type Candidate, judge, unpackCandidate } from './matching.ts';
 import { orderingOf } from './orderings/index.ts';
-import { isInside } from './ranges.ts';
-import { type Severity, severityOfScore, type VersionInterval } from './record.ts';
+import { type AdvisoryStatus, type Severity, severityOfScore } from './record.ts';
 
 export interface AdvisorySource {
   readonly name: string;
@@ -12,10 +14,16 @@ export interface AdvisorySource {
   readonly updatedAt: string;
   /** From `updatedAt` to now. */
   readonly ageSeconds: number;
+  /** It knows only some of the issues, and silence means nothing. */
+  readonly isPartial: boolean;
+  /** Days after which its age is worth an alarm. */
+  readonly maxAgeDays: number;
 }
 
-/** Whether anything is known about an ecosystem. Without data the absence of a finding means nothing. */
-/** `partial`: some advisories, too few for silence to mean anything. */
+/**
+ * Whether anything is known about an ecosystem. Without data the absence of a finding means nothing; `partial` is some
+ * advisories, too few for silence to mean anything.
+ */
 export type Coverage = 'data' | 'partial' | 'no-data';
 
 /** A package to be judged. */
@@ -46,9 +54,6 @@ export interface AdvisoryRating {
   readonly vector: string | null;
 }
 
-/** What the maintainers of the package do about it. */
-export type AdvisoryStatus = 'affected' | 'will-not-fix' | 'fix-deferred' | 'under-investigation';
-
 /** One issue of one package, whatever many advisories say it. */
 export interface AdvisoryMatch {
   readonly id: string;
@@ -76,33 +81,68 @@ export interface AdvisoryMatch {
 
 export const SCHEMA = `
 CREATE TABLE sources (name TEXT PRIMARY KEY, feed TEXT NOT NULL, records INTEGER NOT NULL, skipped INTEGER NOT NULL,
-  updated_at TEXT NOT NULL, imported_at TEXT NOT NULL) STRICT;
+  updated_at TEXT NOT NULL, imported_at TEXT NOT NULL, is_partial INTEGER NOT NULL, max_age_days INTEGER NOT NULL) STRICT;
 CREATE TABLE advisories (key INTEGER PRIMARY KEY, source TEXT NOT NULL, id TEXT NOT NULL, aliases TEXT NOT NULL,
-  title TEXT NOT NULL, url TEXT, severity TEXT NOT NULL, cvss REAL, vector TEXT) STRICT;
+  issues TEXT, title TEXT NOT NULL, url TEXT, severity TEXT NOT NULL, cvss REAL, vector TEXT, vector4 TEXT) STRICT;
 CREATE INDEX advisories_source ON advisories (source);
-CREATE TABLE affected (ecosystem TEXT NOT NULL, name TEXT NOT NULL, advisory INTEGER NOT NULL, intervals TEXT NOT NULL,
-  versions TEXT NOT NULL) STRICT;
-CREATE INDEX affected_package ON affected (ecosystem, name);
-CREATE INDEX affected_advisory ON affected (advisory);
+CREATE TABLE affected (ecosystem TEXT NOT NULL, name TEXT NOT NULL, advisory INTEGER NOT NULL, part INTEGER NOT NULL,
+  body TEXT NOT NULL, PRIMARY KEY (ecosystem, name, advisory, part)) STRICT, WITHOUT ROWID;
+CREATE TABLE coverage (ecosystem TEXT PRIMARY KEY, records INTEGER NOT NULL, is_partial INTEGER NOT NULL) STRICT;
+CREATE TABLE aliases (name TEXT NOT NULL, cve TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (name, cve, source))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE issues (id TEXT NOT NULL, source TEXT NOT NULL, title TEXT, severity TEXT NOT NULL, cvss REAL, vector TEXT,
+  vector4 TEXT, is_rejected INTEGER NOT NULL, PRIMARY KEY (id, source)) STRICT, WITHOUT ROWID;
 CREATE TABLE kev (cve TEXT PRIMARY KEY, added_at TEXT NOT NULL, due_at TEXT, ransomware INTEGER NOT NULL) STRICT;
 CREATE TABLE epss (cve TEXT PRIMARY KEY, score REAL NOT NULL, cvss REAL) STRICT;
-CREATE TABLE revision (value TEXT NOT NULL) STRICT;
-PRAGMA user_version = 1;
+CREATE TABLE fetched (url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, checked_at TEXT NOT NULL) STRICT;
+CREATE TABLE revision (value TEXT NOT NULL, serial INTEGER NOT NULL) STRICT;
+PRAGMA user_version = 2;
 `;
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+export const TABLES: readonly string[] = [
+  'sources',
+  'advisories',
+  'affected',
+  'coverage',
+  'aliases',
+  'issues',
+  'kev',
+  'epss',
+  'fetched',
+  'revision',
+];
 
 interface Row {
   readonly id: string;
   readonly source: string;
-  readonly aliases: string;
+  /** The id and all other names of the one issue; a notice has its id alone. */
+  readonly names: readonly string[];
+  /** What a notice speaks of; null when the record is about one issue. */
+  readonly issues: readonly string[] | null;
   readonly title: string;
   readonly url: string | null;
   readonly severity: Severity;
   readonly cvss: number | null;
   readonly vector: string | null;
-  readonly intervals: string;
-  readonly versions: string;
+  readonly vector4: string | null;
+}
+
+interface IssueRow {
+  readonly source: string;
+  readonly title: string | null;
+  readonly severity: Severity;
+  readonly cvss: number | null;
+  readonly vector: string | null;
+  readonly vector4: string | null;
+  readonly is_rejected: number;
+}
+
+/** What is known of a CVE whatever it affects. */
+interface CveFacts {
+  readonly kev: KevRow | null;
+  readonly epss: { readonly score: number; readonly cvss: number | null } | null;
+  readonly issues: readonly IssueRow[];
 }
 
 interface KevRow {
@@ -113,32 +153,49 @@ interface KevRow {
 
 interface Hit {
   readonly row: Row;
+  /** Names of the one issue. */
   readonly names: readonly string[];
+  /** The notice that speaks of it among others. */
+  readonly notice: string | null;
   readonly fixedVersion: string | null;
+  readonly status: AdvisoryStatus;
+  readonly ecosystem: string;
 }
+
+const NOTHING: readonly AdvisoryMatch[] = [];
 
 /** The compiled advisories, open for questions. One file, replaced as a whole by an import; see `AdvisoryStore`. */
 export class AdvisoryDatabase {
   readonly #db: DatabaseSync;
   readonly #candidates: StatementSync;
+  readonly #advisory: StatementSync;
+  readonly #alias: StatementSync;
+  readonly #issue: StatementSync;
   readonly #kev: StatementSync;
   readonly #epss: StatementSync;
   readonly #ecosystem: StatementSync;
   readonly #covered = new Map<string, Coverage>();
+  /** Images share most of their packages, and packages their issues. */
+  readonly #answers = new Memory<string, readonly AdvisoryMatch[]>(MEMO_ANSWERS_MAX);
+  readonly #packages = new Memory<string, readonly Candidate[]>(MEMO_PACKAGES_MAX);
+  readonly #rows = new Memory<number, Row>(MEMO_RECORDS_MAX);
+  readonly #cves = new Memory<string, CveFacts>(MEMO_RECORDS_MAX);
   /** Changes with every import; a report made under another revision is out of date. */
   readonly revision: string;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#candidates = db.prepare(
-      `SELECT a.id, a.source, a.aliases, a.title, a.url, a.severity, a.cvss, a.vector, f.intervals, f.versions
-       FROM affected f JOIN advisories a ON a.key = f.advisory WHERE f.ecosystem = ? AND f.name = ?`,
+    this.#candidates = db.prepare('SELECT advisory, body FROM affected WHERE ecosystem = ? AND name = ?');
+    this.#advisory = db.prepare(
+      'SELECT id, source, aliases, issues, title, url, severity, cvss, vector, vector4 FROM advisories WHERE key = ?',
+    );
+    this.#alias = db.prepare('SELECT cve FROM aliases WHERE name = ?');
+    this.#issue = db.prepare(
+      'SELECT source, title, severity, cvss, vector, vector4, is_rejected FROM issues WHERE id = ? ORDER BY source',
     );
     this.#kev = db.prepare('SELECT added_at, due_at, ransomware FROM kev WHERE cve = ?');
     this.#epss = db.prepare('SELECT score, cvss FROM epss WHERE cve = ?');
-    this.#ecosystem = db.prepare(
-      'SELECT count(*) AS records FROM (SELECT 1 FROM affected WHERE ecosystem = ? LIMIT ?)',
-    );
+    this.#ecosystem = db.prepare('SELECT records, is_partial FROM coverage WHERE ecosystem = ?');
     const row = db.prepare('SELECT value FROM revision').get() as { value: string } | undefined;
     this.revision = row?.value ?? 'none';
   }
@@ -150,148 +207,252 @@ export class AdvisoryDatabase {
     return new AdvisoryDatabase(db);
   }
 
+  /** A file of another version of the platform is taken for empty: its sources have to be imported again. */
   static open(path: string): AdvisoryDatabase {
-    return new AdvisoryDatabase(new DatabaseSync(path, { readOnly: true }));
+    const db = new DatabaseSync(path, { readOnly: true });
+    const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version === SCHEMA_VERSION) return new AdvisoryDatabase(db);
+    db.close();
+    return AdvisoryDatabase.empty();
   }
 
   sources(clock: Clock): AdvisorySource[] {
-    const rows = this.#db.prepare('SELECT name, records, updated_at FROM sources ORDER BY name').all() as {
-      name: string;
-      records: number;
-      updated_at: string;
-    }[];
+    const rows = this.#db
+      .prepare('SELECT name, records, updated_at, is_partial, max_age_days FROM sources ORDER BY name')
+      .all() as { name: string; records: number; updated_at: string; is_partial: number; max_age_days: number }[];
     const now = clock.now().getTime();
-    return rows.map(({ name, records, updated_at: updatedAt }) => ({
+    return rows.map(({ name, records, updated_at: updatedAt, is_partial: isPartial, max_age_days: maxAgeDays }) => ({
       name,
       records,
       updatedAt,
       ageSeconds: Math.max(0, Math.round((now - Date.parse(updatedAt)) / 1000)),
+      isPartial: isPartial === 1,
+      maxAgeDays,
     }));
   }
 
   /** Whether there is data for packages of this type, and of this release of the distribution where that matters. */
-  coverage(query: Pick<PackageQuery, 'type' | 'distribution'>): Coverage {
-    const ecosystem = ecosystemOf(query);
-    if (ecosystem === null) return 'no-data';
-    let coverage = this.#covered.get(ecosystem);
+  coverage({ type, distribution }: Pick<PackageQuery, 'type' | 'distribution'>): Coverage {
+    const key = `${type} ${distribution?.id} ${distribution?.version}`;
+    let coverage = this.#covered.get(key);
     if (coverage === undefined) {
-      const { records } = this.#ecosystem.get(ecosystem, COVERAGE_RECORDS_MIN) as { records: number };
-      coverage = records === 0 ? 'no-data' : records < COVERAGE_RECORDS_MIN ? 'partial' : 'data';
-      this.#covered.set(ecosystem, coverage);
+      let [records, sparse] = [0, 0];
+      for (const { ecosystem } of lookupsOf({ type, distribution, name: '', version: '', source: null })) {
+        const row = this.#ecosystem.get(ecosystem) as { records: number; is_partial: number } | undefined;
+        if (row?.is_partial === 0) records += row.records;
+        else sparse += row?.records ?? 0;
+      }
+      coverage = records >= COVERAGE_RECORDS_MIN ? 'data' : records + sparse > 0 ? 'partial' : 'no-data';
+      this.#covered.set(key, coverage);
     }
     return coverage;
   }
 
   /** Every issue known of a package; advisories that speak of the same issue under different names are one. */
-  match(query: PackageQuery): AdvisoryMatch[] {
-    const ecosystem = ecosystemOf(query);
-    if (ecosystem === null) return [];
-    const name = query.source?.name ?? query.name;
-    const version = query.source?.version ?? query.version;
-    const hits: Hit[] = [];
-    for (const row of this.#candidates.iterate(ecosystem, normaliseName(query.type, name)) as Iterable<unknown>) {
-      const hit = judge(row as Row, ecosystem, version);
-      if (hit) hits.push(hit);
-    }
-    return groupByIssue(hits).map((group) => this.#merge(group, ecosystem));
+  match(query: PackageQuery): readonly AdvisoryMatch[] {
+    const { type, name, version, source, distribution } = query;
+    const key = `${type}\0${name}\0${version}\0${source?.name}\0${source?.version}\0${distribution?.id}\0${distribution?.version}\0${query.module}`;
+    return this.#answers.get(key, () => this.#match(query));
   }
 
   close(): void {
     this.#db.close();
   }
 
-  #merge(group: readonly Hit[], ecosystem: string): AdvisoryMatch {
+  #match(query: PackageQuery): readonly AdvisoryMatch[] {
+    if (isKernelHeaders(query)) return NOTHING;
+    const hits: Hit[] = [];
+    // What the project itself says of an issue of its program stands, whatever others say of the same.
+    const decided = query.type === 'generic' ? new Set<string>() : null;
+    for (const lookup of lookupsOf(query)) this.#look(lookup, query.module ?? null, hits, decided);
+    if (hits.length === 0) return NOTHING;
+    const isSystem = query.distribution !== null && /^(?:deb|rpm|apk|alpm)$/.test(query.type);
+    return groupByIssue(hits).flatMap((group) => this.#merge(group, isSystem) ?? []);
+  }
+
+  #look(lookup: Lookup, module: string | null, hits: Hit[], decided: Set<string> | null): void {
+    const { ecosystem, name } = lookup;
+    const ordering = orderingOf(ecosystem);
+    const candidates = this.#packages.get(`${ecosystem}\0${name}`, () =>
+      (this.#candidates.all(ecosystem, name) as { advisory: number; body: string }[]).map((row) =>
+        unpackCandidate(row.advisory, row.body),
+      ),
+    );
+    const before = decided === null ? null : new Set(decided);
+    for (const candidate of candidates) {
+      const found = judge(candidate, lookup, ordering, module);
+      if (!found && decided === null) continue;
+      const row = this.#rows.get(candidate.advisory, () => this.#readRow(candidate.advisory));
+      for (const one of row.names) decided?.add(one);
+      if (!found || row.names.some((one) => before?.has(one))) continue;
+      const common = { row, fixedVersion: found.fixedVersion, status: candidate.status, ecosystem };
+      if (row.issues === null) hits.push({ ...common, names: row.names, notice: null });
+      else for (const issue of row.issues) hits.push({ ...common, names: [issue], notice: row.id });
+    }
+  }
+
+  #readRow(key: number): Row {
+    const row = this.#advisory.get(key) as unknown as Omit<Row, 'names' | 'issues'> & {
+      readonly aliases: string;
+      readonly issues: string | null;
+    };
+    if (row.issues !== null) return { ...row, names: [row.id], issues: JSON.parse(row.issues) as string[] };
+    const names = [row.id, ...(JSON.parse(row.aliases) as string[])];
+    if (names.some((name) => name.startsWith('CVE-'))) return { ...row, names, issues: null };
+    // A record that names no CVE may have one by way of another record.
+    const cves = names.flatMap((name) => (this.#alias.all(name) as { cve: string }[]).map(({ cve }) => cve));
+    return { ...row, names: [...new Set([...names, ...cves])], issues: null };
+  }
+
+  #factsOf(cve: string): CveFacts {
+    return this.#cves.get(cve, () => ({
+      kev: (this.#kev.get(cve) as KevRow | undefined) ?? null,
+      epss: (this.#epss.get(cve) as { score: number; cvss: number | null } | undefined) ?? null,
+      issues: this.#issue.all(cve) as unknown as IssueRow[],
+    }));
+  }
+
+  #merge(group: readonly Hit[], isSystem: boolean): AdvisoryMatch | null {
     const names = [...new Set(group.flatMap((hit) => hit.names))];
     const cves = names.filter((name) => name.startsWith('CVE-'));
     const first = group.find((hit) => cves.includes(hit.row.id)) ?? (group[0] as Hit);
     const id = cves.includes(first.row.id) ? first.row.id : (cves.sort()[0] ?? first.row.id);
-    const epss = cves.map((cve) => this.#epss.get(cve) as { score: number; cvss: number | null } | undefined);
-    const scored = group.map(({ row }) => row).filter((row) => row.cvss !== null);
-    const best = scored.sort((a, b) => (b.cvss ?? 0) - (a.cvss ?? 0))[0];
-    const cvss = best?.cvss ?? epss.find((one) => one?.cvss)?.cvss ?? null;
-    const stated = group.map(({ row }) => row.severity).find((word) => word !== 'unknown');
-    const scores = epss.flatMap((one) => (one ? [one.score] : []));
-    const kev = cves.map((cve) => this.#kev.get(cve) as KevRow | undefined).find((one) => one !== undefined);
+    const facts = cves.map((cve) => this.#factsOf(cve));
+    const details = facts.flatMap((one) => one.issues);
+    // A number that was taken back is no issue, unless somebody keeps it under a name of their own.
+    if (details.some((one) => one.is_rejected === 1) && names.length === 1) return null;
+    const epss = facts.flatMap((one) => one.epss ?? []);
+    const kev = facts.map((one) => one.kev).find((one) => one !== null);
+    const ratings = ratingsOf([...group.map(({ row }) => row), ...details]);
+    const chosen = chooseSeverity(group, ratings, isSystem);
+    const scored = ratings.filter((one) => one.cvss !== null).sort((a, b) => (b.cvss ?? 0) - (a.cvss ?? 0));
+    const best = scored.find((one) => !one.vector?.startsWith('CVSS:4')) ?? scored[0];
+    const joined = epss.find((one) => one.cvss !== null)?.cvss ?? null;
+    const cvss = best?.cvss ?? joined;
+    const notices = group.flatMap(({ notice }) => notice ?? []);
+    const fixedVersion = commonFix(group);
     return {
       id,
-      aliases: names.filter((name) => name !== id).sort(),
-      title: first.row.title,
-      url: first.row.url ?? group.map(({ row }) => row.url).find((url) => url !== null) ?? null,
-      severity: cvss === null ? (stated ?? 'unknown') : severityOfScore(cvss),
+      aliases: [...new Set([...names, ...notices])].filter((name) => name !== id).sort(),
+      title: titleOf(first, details),
+      url: urlOf(first, group),
+      severity: chosen?.severity ?? (cvss === null ? 'unknown' : severityOfScore(cvss)),
+      severitySource: chosen?.source ?? (cvss === null ? null : 'epss'),
+      ratings,
       cvss,
       cvssVector: best?.vector ?? null,
-      severitySource: (best ?? group.map(({ row }) => row).find((row) => row.severity === stated))?.source ?? null,
-      ratings: group.map(({ row: { source, severity, cvss, vector } }) => ({ source, severity, cvss, vector })),
-      fixedVersion: commonFix(group, ecosystem),
-      status: 'affected',
+      fixedVersion,
+      status:
+        fixedVersion === null
+          ? (group.map(({ status }) => status).find((one) => one !== 'affected') ?? 'affected')
+          : 'affected',
       kev: kev !== undefined,
       kevAddedAt: kev?.added_at ?? null,
       kevDueAt: kev?.due_at ?? null,
       ransomware: kev?.ransomware === 1,
-      epss: scores.length > 0 ? Math.max(...scores) : null,
+      epss: epss.length > 0 ? Math.max(...epss.map(({ score }) => score)) : null,
       sources: [...new Set(group.map(({ row }) => row.source))].sort(),
     };
   }
 }
 
-function judge(row: Row, ecosystem: string, version: string): Hit | null {
-  const ordering = orderingOf(ecosystem);
-  const intervals = JSON.parse(row.intervals) as VersionInterval[];
-  const names = [row.id, ...(JSON.parse(row.aliases) as string[])];
-  const inside = ordering === null ? undefined : intervals.find((interval) => isInside(version, interval, ordering));
-  if (inside) return { row, names, fixedVersion: inside.fixed };
-  const versions = JSON.parse(row.versions) as string[];
-  const isNamed = versions.some((one) => one === version || ordering?.compare(one, version) === 0);
-  if (!isNamed) return null;
-  const fixes = intervals.flatMap(({ fixed }) =>
-    fixed !== null && (ordering?.compare(fixed, version) ?? -1) > 0 ? [fixed] : [],
-  );
-  return { row, names, fixedVersion: fixes.sort((a, b) => ordering?.compare(a, b) ?? 0)[0] ?? null };
+/** Answers by question, thrown away together when there are too many. */
+class Memory<Key, Value> {
+  readonly #known = new Map<Key, Value>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(key: Key, find: () => Value): Value {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    if (this.#known.size >= this.#max) this.#known.clear();
+    const value = find();
+    this.#known.set(key, value);
+    return value;
+  }
+}
+
+/** The words and scores of all sources, CVSS 4 as a rating of its own, each once. */
+function ratingsOf(
+  rows: readonly Pick<IssueRow, 'source' | 'severity' | 'cvss' | 'vector' | 'vector4'>[],
+): AdvisoryRating[] {
+  const ratings = new Map<string, AdvisoryRating>();
+  for (const { source, severity, cvss, vector, vector4 } of rows) {
+    const both: AdvisoryRating[] = [];
+    if (severity !== 'unknown' || cvss !== null) both.push({ source, severity, cvss, vector });
+    if (vector4 !== null) {
+      const score = scoreOf4(vector4);
+      both.push({ source, severity: severityOfScore(score), cvss: score, vector: vector4 });
+    }
+    for (const one of both) ratings.set(`${one.source} ${one.severity} ${one.vector}`, one);
+  }
+  return [...ratings.values()];
+}
+
+function scoreOf4(vector: string): number {
+  try {
+    return scoreCvss4(vector);
+  } catch (error) {
+    if (error instanceof FormatError) return 0; // feeds are read with it, so it was one once
+    throw error;
+  }
+}
+
+/**
+ * For a distribution's package its own word first, because it knows how it was built; else the highest score of CVSS 3,
+ * else of CVSS 4, else the first word.
+ */
+function chooseSeverity(
+  group: readonly Hit[],
+  ratings: readonly AdvisoryRating[],
+  isSystem: boolean,
+): AdvisoryRating | null {
+  const own = new Set(group.map(({ row }) => row.source));
+  const stated = ratings.filter(({ severity }) => severity !== 'unknown');
+  if (isSystem) {
+    const word = stated.find(({ source }) => own.has(source));
+    if (word) return word;
+  }
+  const scored = stated.filter(({ cvss }) => cvss !== null).sort((a, b) => (b.cvss ?? 0) - (a.cvss ?? 0));
+  return scored.find(({ vector }) => !vector?.startsWith('CVSS:4')) ?? scored[0] ?? stated[0] ?? null;
+}
+
+function titleOf({ row, notice, names }: Hit, details: readonly IssueRow[]): string {
+  const known = details.map(({ title }) => title).find((title) => title !== null);
+  // A notice's title speaks of all its issues at once.
+  if (notice !== null || row.title === '' || names.includes(row.title)) return known ?? row.title;
+  return row.title;
+}
+
+function urlOf(first: Hit, group: readonly Hit[]): string | null {
+  const url = first.row.url ?? group.map(({ row }) => row.url).find((one) => one !== null);
+  return url ?? (first.names[0]?.startsWith('CVE-') ? `https://www.cve.org/CVERecord?id=${first.names[0]}` : null);
 }
 
 /** Parts hits so that those sharing any name, also through a third one, are together. */
 function groupByIssue(hits: readonly Hit[]): Hit[][] {
-  const groups = new Set<{ names: Set<string>; hits: Hit[] }>();
+  const groups: Hit[][] = [];
+  const byName = new Map<string, Hit[]>();
   for (const hit of hits) {
-    const joined = { names: new Set(hit.names), hits: [hit] };
-    for (const group of [...groups]) {
-      if (!hit.names.some((name) => group.names.has(name))) continue;
-      for (const name of group.names) joined.names.add(name);
-      joined.hits.unshift(...group.hits);
-      groups.delete(group);
+    const joined: Hit[] = [];
+    for (const name of hit.names) {
+      const group = byName.get(name);
+      if (group === undefined || group === joined || group.length === 0) continue;
+      joined.push(...group.splice(0));
     }
-    groups.add(joined);
+    joined.push(hit);
+    groups.push(joined);
+    for (const one of joined) for (const name of one.names) byName.set(name, joined);
   }
-  return [...groups].map((group) => group.hits);
+  return groups.filter((group) => group.length > 0);
 }
 
 /** Sources may name different fixes; the highest one is free of the issue whoever is right. */
-function commonFix(group: readonly Hit[], ecosystem: string): string | null {
-  const ordering = orderingOf(ecosystem);
+function commonFix(group: readonly Hit[]): string | null {
+  const ordering = orderingOf(group[0]?.ecosystem ?? '');
   const fixes = group.flatMap(({ fixedVersion }) => (fixedVersion === null ? [] : [fixedVersion]));
   return fixes.sort((a, b) => ordering?.compare(b, a) ?? 0)[0] ?? null;
-}
-
-const ECOSYSTEMS: Readonly<Record<string, string>> = { npm: 'npm', pypi: 'PyPI', golang: 'Go', cargo: 'crates.io' };
-const DISTRIBUTIONS: Readonly<Record<string, string>> = {
-  debian: 'Debian',
-  ubuntu: 'Ubuntu',
-  almalinux: 'AlmaLinux',
-  rocky: 'Rocky Linux',
-};
-
-/** The ecosystem that speaks of a package. A distribution's packages are judged by its own release only. */
-function ecosystemOf({ type, distribution }: Pick<PackageQuery, 'type' | 'distribution'>): string | null {
-  if (type === 'deb' || type === 'rpm') {
-    const family = DISTRIBUTIONS[distribution?.id ?? ''];
-    if (!family || !distribution?.version) return null;
-    // Point releases share one set of advisories everywhere but in Ubuntu, where 22.04 is the release.
-    return `${family}:${family === 'Ubuntu' ? distribution.version : distribution.version.split('.')[0]}`;
-  }
-  return ECOSYSTEMS[type] ?? null;
-}
-
-/** PEP 503: names of Python packages are equal when only case, dots and dashes differ. */
-export function normaliseName(type: string, name: string): string {
-  return type === 'pypi' ? name.toLowerCase().replace(/[-_.]+/g, '-') : name;
 }

@@ -1,38 +1,114 @@
 import { basename, dirname } from 'node:path';
-import { detectCompression, FormatError, inflate, readZip } from '../formats/index.ts';
-import { DOCUMENT_MAX_BYTES, FEED_MAX_BYTES, FEED_MAX_RATIO, RECORD_MAX_BYTES, ZIP_MAX_BYTES } from './limits.ts';
+import {
+  detectCompression,
+  FormatError,
+  inflate,
+  parseYaml,
+  readTar,
+  readZip,
+  type XmlElement,
+  XmlReader,
+} from '../formats/index.ts';
+import {
+  ARCHIVE_ENTRIES_MAX,
+  DOCUMENT_MAX_BYTES,
+  FEED_MAX_BYTES,
+  FEED_MAX_RATIO,
+  RECORD_MAX_BYTES,
+  YAML_MAX_BYTES,
+  ZIP_MAX_BYTES,
+} from './limits.ts';
 
-/** A JSON value, or of a CSV table first its head line as text and then its rows as objects. */
+/** A text that is neither JSON nor YAML nor XML, with its name. */
+export interface NamedText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** A JSON or YAML value, an `XmlRecord`, a `NamedText`, or of a CSV table first its head line as text and then its rows. */
 export type Document = unknown;
 
+/** One element of an XML feed. */
+export interface XmlRecord {
+  readonly xml: XmlElement;
+}
+
+/** What is read of XML: the records of OVAL and of updateinfo.xml. */
+const XML_RECORDS = /^(?:generator|definition|update|constant_variable|\w+_(?:test|object|state))$/;
+
 /**
- * Parts the bytes of a feed into documents: NDJSON into its lines, CSV into rows, JSON whole. What it is, is seen from the
- * first line. A stream that ends early is an error.
+ * Parts the bytes of a feed into documents: NDJSON into its lines, CSV into rows, XML into records, archives into what is
+ * in them, JSON and YAML whole. What it is, is seen from its first bytes. A stream that ends early is an error.
  *
  * @throws FormatError
  */
-export async function* readDocuments(source: AsyncIterable<Uint8Array>): AsyncGenerator<Document> {
-  const { start, chunks } = await peek(source);
-  if (start[0] === 0x50 && start[1] === 0x4b) {
+export async function* readDocuments(source: AsyncIterable<Uint8Array>, name = ''): AsyncGenerator<Document> {
+  const packed = await peek(source, 4);
+  if (packed.start[0] === 0x50 && packed.start[1] === 0x4b) {
     // OSV publishes each ecosystem as a zip with a file a record; its directory is at the end, so it is read whole.
-    for (const { path, bytes } of readZip(await collect(chunks))) {
-      if (path.endsWith('.json')) yield parseJson(Buffer.from(bytes).toString());
+    for (const { path, bytes } of readZip(await collect(packed.chunks))) {
+      if (isReadable(path)) yield* readMember(path, bytes);
     }
     return;
   }
-  const compression = detectCompression(start);
   const limits = { maxOutputBytes: FEED_MAX_BYTES, maxRatio: FEED_MAX_RATIO };
-  const lines = readLines(inflate(chunks, compression, limits));
+  const plain = await peek(inflate(packed.chunks, detectCompression(packed.start), limits), TAR_HEADER_BYTES);
+  if (Buffer.from(plain.start.subarray(TAR_MAGIC_AT, TAR_MAGIC_AT + 5)).toString('latin1') === 'ustar') {
+    const tar = { maxEntries: ARCHIVE_ENTRIES_MAX, maxFileBytes: DOCUMENT_MAX_BYTES };
+    for await (const { entry, bytes } of readTar(plain.chunks, ({ path }) => isReadable(path), tar)) {
+      if (entry.kind === 'file') yield* readMember(entry.path, bytes);
+    }
+    return;
+  }
+  const first = Buffer.from(plain.start)
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '')
+    .trimStart();
+  if (first.startsWith('<')) yield* readXml(plain.chunks);
+  else yield* readText(plain.chunks, name);
+}
+
+const TAR_HEADER_BYTES = 512;
+const TAR_MAGIC_AT = 257;
+
+/** Archives of repositories hold tests, pictures and code as well. */
+function isReadable(path: string): boolean {
+  return /\.(?:json|ya?ml|md|list)$/i.test(path) || /(?:^|\/)(?:DSA|DLA|DTSA)\/list$/.test(path);
+}
+
+async function* readMember(path: string, bytes: Uint8Array): AsyncGenerator<Document> {
+  if (/\.(?:md|list)$|\/list$/i.test(path)) {
+    yield { path, text: Buffer.from(bytes).toString() } satisfies NamedText;
+    return;
+  }
+  async function* once(): AsyncGenerator<Uint8Array> {
+    yield bytes;
+  }
+  yield* readText(once(), path);
+}
+
+async function* readXml(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<XmlRecord> {
+  const decoder = new TextDecoder('utf-8');
+  const reader = new XmlReader((element) => XML_RECORDS.test(element));
+  for await (const chunk of chunks) {
+    for (const xml of reader.write(decoder.decode(chunk, { stream: true }))) yield { xml };
+  }
+  for (const xml of reader.write(decoder.decode())) yield { xml };
+  reader.end();
+}
+
+async function* readText(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Document> {
+  const lines = readLines(chunks);
   const head: string[] = [];
   for (;;) {
     const next = await lines.next();
     if (next.done) {
-      if (head.length > 0) yield parseJson(head.join('\n'));
+      if (head.length > 0) yield parseWhole(head.join('\n'), name);
       return;
     }
     const line = next.value.startsWith('\ufeff') ? next.value.slice(1) : next.value;
     if (head.length === 0 && line.trim() === '') continue;
-    if (head.length === 0 && (line.startsWith('#') || /^"?cve/i.test(line))) {
+    if (head.length === 0 && (/^#[a-z_]+:/.test(line) || /^"?cve"?,/i.test(line))) {
       yield* readTable(line, lines);
       return;
     }
@@ -47,11 +123,20 @@ export async function* readDocuments(source: AsyncIterable<Uint8Array>): AsyncGe
   }
 }
 
+function parseWhole(text: string, path: string): Document {
+  if (/^\s*[[{]/.test(text)) return parseJson(text);
+  if (/^(?:---|[A-Za-z_][\w-]*:)/.test(text) && !/^(?:---)?\s*$/.test(text))
+    return parseYaml(text, { maxBytes: YAML_MAX_BYTES }).value;
+  return { path, text } satisfies NamedText;
+}
+
 /** 'pypa' of '/some/where/pypa.osv.ndjson.gz'; 'npm' of '…/npm/all.zip', as OSV names its exports. */
 export function stemOf(path: string): string {
-  const stem = (name: string): string => name.replace(/(?:\.(?:gz|zst|zip|json|ndjson|jsonl|csv|osv|tar))+$/i, '');
+  const stem = (name: string): string =>
+    name.replace(/(?:\.(?:gz|tgz|zst|zip|json|ndjson|jsonl|csv|osv|oval|tar|xml|ya?ml))+$/i, '');
   const own = stem(basename(path));
-  return own === 'all' ? stem(basename(dirname(path))) || own : own;
+  // Files whose name says only what kind of file it is go by their folder.
+  return /^(?:all|updateinfo|main|community|security|export)$/.test(own) ? stem(basename(dirname(path))) || own : own;
 }
 
 function tryJson(text: string): unknown {
@@ -143,10 +228,11 @@ function parseRow(text: string): string[] {
 
 async function peek(
   source: AsyncIterable<Uint8Array>,
+  bytes: number,
 ): Promise<{ start: Uint8Array; chunks: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]();
   let start: Uint8Array = new Uint8Array(0);
-  while (start.length < 4) {
+  while (start.length < bytes) {
     const next = await iterator.next();
     if (next.done) break;
     start = Buffer.concat([start, next.value]);

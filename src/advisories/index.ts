@@ -4,13 +4,12 @@ export {
   type AdvisoryMatch,
   type AdvisoryRating,
   type AdvisorySource,
-  type AdvisoryStatus,
   type Coverage,
   type PackageQuery,
 } from './database.ts';
 export { advisoryFault } from './errors.ts';
 export { ORDERINGS, orderingOf } from './orderings/index.ts';
-export type { Severity } from './record.ts';
+export type { AdvisoryStatus, Severity } from './record.ts';
 export { type AdvisoryRoutesParts, registerAdvisoryRoutes } from './routes.ts';
 export {
   type AdvisoryInput,

@@ -26,3 +26,17 @@ export const FETCH_TIMEOUT_MS = 60_000;
 export const FETCH_REDIRECTS_MAX = 5;
 /** A zip is held in memory; the largest public export (npm) is near 200 MiB. */
 export const ZIP_MAX_BYTES = 1024 * MIB;
+/** One YAML document: Alpine's largest list is near 1 MiB. */
+export const YAML_MAX_BYTES = 16 * MIB;
+/** Files of one archive: the whole history of Red Hat's VEX is near 300,000. */
+export const ARCHIVE_ENTRIES_MAX = 2_000_000;
+/** Documents of an archive that may come before the first of a known feed. */
+export const STRANGERS_MAX = 10_000;
+/** Answers kept by question: 50,000 different package versions are those of some thousand images. */
+export const MEMO_ANSWERS_MAX = 50_000;
+/** Age of a source that is worth an alarm; feeds that change daily (KEV, EPSS) say 3. */
+export const MAX_AGE_DAYS = 7;
+/** What is said of a package name, unpacked: near 1 KiB each. */
+export const MEMO_PACKAGES_MAX = 20_000;
+/** Records and CVEs that hits have asked for. */
+export const MEMO_RECORDS_MAX = 100_000;

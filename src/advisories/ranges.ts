@@ -48,7 +48,7 @@ export function isInside(version: string, interval: VersionInterval, ordering: O
   const against = (other: string): number | null => ordering.compare(version, other);
   if (introduced !== null) {
     const order = against(introduced);
-    if (order === null || order < 0) return false;
+    if (order === null || order < 0 || (order === 0 && interval.isAfter)) return false;
   }
   if (fixed !== null) {
     const order = against(fixed);

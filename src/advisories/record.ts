@@ -1,11 +1,16 @@
 /** CVSS's words, and `unknown` when nobody has said. */
 export type Severity = 'critical' | 'high' | 'medium' | 'low' | 'none' | 'unknown';
 
-/** A run of affected versions; null ends are open. `fixed` is outside of it, `lastAffected` inside. */
+/** What the maintainers of the package do about it. */
+export type AdvisoryStatus = 'affected' | 'will-not-fix' | 'fix-deferred' | 'under-investigation';
+
+/** A run of versions; null ends are open. `introduced` is inside of it (but for `isAfter`), `fixed` outside, `lastAffected` inside. */
 export interface VersionInterval {
   readonly introduced: string | null;
   readonly fixed: string | null;
   readonly lastAffected: string | null;
+  /** The run begins just above `introduced`. @default false */
+  readonly isAfter?: boolean;
 }
 
 export interface AffectedPackage {
@@ -15,6 +20,14 @@ export interface AffectedPackage {
   readonly intervals: readonly VersionInterval[];
   /** Versions that are affected by name. */
   readonly versions: readonly string[];
+  /** Runs that are free of it whatever `intervals` say: fixed branches. Each begins with its fix. */
+  readonly unaffected?: readonly VersionInterval[];
+  /** Whether `name` and the versions are those of what people install, or of what that was built from. @default by ecosystem */
+  readonly level?: 'binary' | 'source';
+  /** The rpm module stream it speaks of, 'nodejs:18'. */
+  readonly module?: string | null;
+  /** @default 'affected' */
+  readonly status?: AdvisoryStatus;
 }
 
 /** What every feed is turned into. Withdrawn records do not come this far. */
@@ -22,6 +35,8 @@ export interface AdvisoryRecord {
   readonly id: string;
   /** Other names of the same issue. */
   readonly aliases: readonly string[];
+  /** A notice (DSA, ALSA, USN) that fixes several issues at once names them here; each is a finding of its own. */
+  readonly issues?: readonly string[];
   /** RFC 3339; null when the feed does not say. */
   readonly modified: string | null;
   readonly title: string;
@@ -29,7 +44,23 @@ export interface AdvisoryRecord {
   readonly severity: Severity;
   readonly cvss: number | null;
   readonly cvssVector: string | null;
+  /** A CVSS 4 vector kept beside that of version 3. */
+  readonly cvss4Vector?: string | null;
   readonly affected: readonly AffectedPackage[];
+}
+
+/** What is known of an issue whatever it affects. */
+export interface IssueDetails {
+  readonly id: string;
+  readonly title: string | null;
+  readonly severity: Severity;
+  readonly cvss: number | null;
+  readonly cvssVector: string | null;
+  readonly cvss4Vector: string | null;
+  /** Taken back by who gave the number. */
+  readonly isRejected: boolean;
+  /** RFC 3339. */
+  readonly modified: string | null;
 }
 
 /** One thing that a feed says. */
@@ -42,6 +73,7 @@ export type FeedItem =
       readonly dueAt: string | null;
       readonly ransomware: boolean;
     }
+  | { readonly kind: 'issue'; readonly details: IssueDetails }
   | { readonly kind: 'epss'; readonly cve: string; readonly score: number; readonly cvss: number | null }
   /** When the feed as a whole was made. */
   | { readonly kind: 'updated'; readonly at: string }

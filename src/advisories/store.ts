@@ -6,13 +6,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, STREAM_CHUNK_BYTES } from '../formats/index.ts';
 import { type Clock, Fault, syncFolder } from '../system/index.ts';
-import { AdvisoryDatabase, type AdvisorySource, normaliseName, SCHEMA, SCHEMA_VERSION } from './database.ts';
+import { AdvisoryDatabase, type AdvisorySource, SCHEMA, SCHEMA_VERSION, TABLES } from './database.ts';
 import { readDocuments, stemOf } from './documents.ts';
 import { advisoryFault } from './errors.ts';
-import type { Feed } from './feeds/feed.ts';
+import type { Feed, FeedReader } from './feeds/feed.ts';
 import { FEEDS } from './feeds/index.ts';
-import { RECORDS_PER_TURN, SHRINK_SHARE_MIN } from './limits.ts';
+import { MAX_AGE_DAYS, RECORDS_PER_TURN, SHRINK_SHARE_MIN, STRANGERS_MAX } from './limits.ts';
 import type { FeedItem } from './record.ts';
+import { type CurrentSource, SourceWriter } from './source-writer.ts';
 
 /** Something to import. `name` is a file name or address: it says nothing but the name of the source. */
 export interface AdvisoryInput {
@@ -162,7 +163,7 @@ function fileInput(path: string): AdvisoryInput {
 /** One JSON file a record becomes NDJSON. */
 async function* joinRecords(paths: readonly string[]): AsyncGenerator<Uint8Array> {
   for (const path of paths) {
-    for await (const document of readDocuments(createReadStream(path)))
+    for await (const document of readDocuments(createReadStream(path), path))
       yield Buffer.from(`${JSON.stringify(document)}\n`);
   }
 }
@@ -189,9 +190,7 @@ async function compile(
     else if (options.skipUnknown) unknown.push(input.name);
     else throw advisoryFault('advisories.unknown-format', { source: basename(input.name) });
   }
-  const revision = revisionOf(db);
-  db.exec('DELETE FROM revision');
-  db.prepare('INSERT INTO revision VALUES (?)').run(revision);
+  const revision = seal(db);
   db.exec('COMMIT');
   return { imported, unknown, revision };
 }
@@ -203,37 +202,48 @@ async function importSource(
   clock: Clock,
 ): Promise<ImportedSource | null> {
   let feed: Feed | undefined;
+  let reader: FeedReader | undefined;
   let name = stemOf(input.name);
   let current: CurrentSource | null = null;
   let records = 0;
   let skipped = 0;
   let updatedAt: string | null = null;
   let turn = 0;
-  const take = (item: FeedItem): void => {
-    if (item.kind === 'updated') updatedAt = later(updatedAt, item.at);
-    else if (item.kind === 'skipped') skipped++;
-    else {
-      if (item.kind === 'advisory') updatedAt = later(updatedAt, item.record.modified);
-      writer.write(name, item);
-      records++;
+  let strangers = 0;
+  const takeAll = async (items: Iterable<FeedItem>): Promise<void> => {
+    for (const item of items) {
+      if (item.kind === 'updated') updatedAt = later(updatedAt, item.at);
+      else if (item.kind === 'skipped') skipped++;
+      else {
+        if (item.kind === 'advisory') updatedAt = later(updatedAt, item.record.modified);
+        if (item.kind === 'issue') updatedAt = later(updatedAt, item.details.modified);
+        writer.write(name, item);
+        records++;
+      }
+      if (++turn % RECORDS_PER_TURN === 0) {
+        options.onRecords?.(name, records);
+        await nextTurn();
+      }
     }
   };
   try {
-    for await (const document of readDocuments(input.open())) {
+    for await (const document of readDocuments(input.open(), basename(input.name))) {
       if (!feed) {
         feed = FEEDS.find((one) => one.recognises(document));
-        if (!feed) return null;
-        name = feed.sourceName ?? name;
-        current = writer.begin(name);
-      }
-      for (const item of feed.read(document)) {
-        take(item);
-        if (++turn % RECORDS_PER_TURN === 0) {
-          options.onRecords?.(name, records);
-          await nextTurn();
+        if (!feed) {
+          // An archive of a repository holds other files, and XML begins with what made it.
+          if (++strangers > STRANGERS_MAX) return null;
+          continue;
         }
+        // An archive holds several such documents, and its own name says more.
+        const own = /\.(?:tar|tgz|zip)\b/.test(input.name) ? null : feed.nameOf?.(document);
+        name = feed.sourceName ?? own ?? name;
+        current = writer.begin(name);
+        reader = feed.start?.();
       }
+      await takeAll(reader?.read(document) ?? feed.read?.(document) ?? []);
     }
+    if (reader?.end) await takeAll(reader.end());
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     // Before anything was recognised, broken JSON is just another kind of file.
@@ -253,13 +263,12 @@ async function importSource(
   }
   const found = { name, feed: feed.name, records, skipped, updatedAt: updatedAt ?? clock.now().toISOString() };
   if (!options.force) refuseWorse(found, current);
-  writer.finish(found, clock.now().toISOString());
+  writer.finish(found, {
+    importedAt: clock.now().toISOString(),
+    isPartial: feed.isPartial ?? false,
+    maxAgeDays: feed.maxAgeDays ?? MAX_AGE_DAYS,
+  });
   return found;
-}
-
-interface CurrentSource {
-  readonly records: number;
-  readonly updatedAt: string;
 }
 
 /** An older or half-sent feed must not take the place of a good one. */
@@ -281,88 +290,18 @@ function later(a: string | null, b: string | null): string | null {
   return a === null || (b !== null && b > a) ? b : a;
 }
 
-class SourceWriter {
-  readonly #db: DatabaseSync;
-  readonly #advisory;
-  readonly #affected;
-  readonly #kev;
-  readonly #epss;
-
-  constructor(db: DatabaseSync) {
-    this.#db = db;
-    this.#advisory = db.prepare(
-      'INSERT INTO advisories (source, id, aliases, title, url, severity, cvss, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    );
-    this.#affected = db.prepare('INSERT INTO affected VALUES (?, ?, ?, ?, ?)');
-    this.#kev = db.prepare('INSERT OR REPLACE INTO kev VALUES (?, ?, ?, ?)');
-    this.#epss = db.prepare('INSERT OR REPLACE INTO epss VALUES (?, ?, ?)');
-  }
-
-  /** Clears what the source said before and answers what it was. */
-  begin(name: string): CurrentSource | null {
-    const row = this.#db.prepare('SELECT records, updated_at FROM sources WHERE name = ?').get(name) as
-      | { records: number; updated_at: string }
-      | undefined;
-    this.#db.prepare('DELETE FROM affected WHERE advisory IN (SELECT key FROM advisories WHERE source = ?)').run(name);
-    this.#db.prepare('DELETE FROM advisories WHERE source = ?').run(name);
-    this.#db.prepare('DELETE FROM sources WHERE name = ?').run(name);
-    if (name === 'cisa-kev') this.#db.exec('DELETE FROM kev');
-    if (name === 'epss') this.#db.exec('DELETE FROM epss');
-    return row ? { records: row.records, updatedAt: row.updated_at } : null;
-  }
-
-  write(source: string, item: Exclude<FeedItem, { kind: 'updated' | 'skipped' }>): void {
-    switch (item.kind) {
-      case 'kev':
-        this.#kev.run(item.cve, item.addedAt, item.dueAt, item.ransomware ? 1 : 0);
-        break;
-      case 'epss':
-        this.#epss.run(item.cve, item.score, item.cvss);
-        break;
-      case 'advisory': {
-        const { id, aliases, title, url, severity, cvss, cvssVector, affected } = item.record;
-        const { lastInsertRowid } = this.#advisory.run(
-          source,
-          id,
-          JSON.stringify(aliases),
-          title,
-          url,
-          severity,
-          cvss,
-          cvssVector,
-        );
-        for (const one of affected) {
-          this.#affected.run(
-            storedEcosystem(one.ecosystem),
-            normaliseName(one.ecosystem === 'PyPI' ? 'pypi' : '', one.name),
-            lastInsertRowid,
-            JSON.stringify(one.intervals),
-            JSON.stringify(one.versions),
-          );
-        }
-        break;
-      }
-    }
-  }
-
-  finish(source: ImportedSource, importedAt: string): void {
-    this.#db
-      .prepare('INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?)')
-      .run(source.name, source.feed, source.records, source.skipped, source.updatedAt, importedAt);
-  }
-}
-
-/** OSV writes "Ubuntu:22.04:LTS"; releases of paid support ("Ubuntu:Pro:…") stay apart. */
-function storedEcosystem(ecosystem: string): string {
-  return ecosystem.startsWith('Ubuntu:') ? ecosystem.replace(/:LTS$/, '') : ecosystem;
-}
-
-function revisionOf(db: DatabaseSync): string {
+/** Writes down what ecosystems there are and what the content is called; answers the latter. */
+function seal(db: DatabaseSync): string {
+  db.exec(`DELETE FROM coverage; INSERT INTO coverage SELECT f.ecosystem, count(*), min(s.is_partial)
+    FROM affected f JOIN advisories a ON a.key = f.advisory JOIN sources s ON s.name = a.source GROUP BY f.ecosystem`);
   const rows = db.prepare('SELECT * FROM sources ORDER BY name').all();
-  return createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16);
+  const revision = createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16);
+  const before = db.prepare('SELECT serial FROM revision').get() as { serial: number } | undefined;
+  db.exec('DELETE FROM revision');
+  db.prepare('INSERT INTO revision VALUES (?, ?)').run(revision, (before?.serial ?? 0) + 1);
+  return revision;
 }
 
 function dropAll(db: DatabaseSync): void {
-  for (const table of ['sources', 'advisories', 'affected', 'kev', 'epss', 'revision'])
-    db.exec(`DROP TABLE IF EXISTS ${table}`);
+  for (const table of TABLES) db.exec(`DROP TABLE IF EXISTS ${table}`);
 }

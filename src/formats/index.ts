@@ -30,5 +30,6 @@ export { formatPurl, type PurlParts } from './purl.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
 export { packTar, type TarInput } from './tar-writer.ts';
 export { parseToml } from './toml.ts';
+export { childOf, descendantsOf, type XmlElement, XmlReader } from './xml.ts';
 export { parseYaml, parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from './yaml.ts';
 export { readZip, type ZipFile } from './zip.ts';

@@ -94,3 +94,15 @@ export const CBOR_LIMITS = { maxDepth: 16, maxItems: 1024 } as const;
 
 /** Nesting of a DER value that is walked whole; a time stamp with its certificates nests a dozen deep. */
 export const DER_DEPTH_MAX = 32;
+
+export interface XmlLimits {
+  /** Elements inside each other. */
+  readonly maxDepth: number;
+  /** Characters of one tag, comment or text. */
+  readonly maxTokenChars: number;
+  /** Elements of one record that is kept. */
+  readonly maxNodes: number;
+}
+
+/** OVAL definitions nest a dozen deep; the longest text in one is a description of some 30 KiB, the widest has 40,000 criteria. */
+export const XML_LIMITS: XmlLimits = { maxDepth: 64, maxTokenChars: 4 * MIB, maxNodes: 500_000 };

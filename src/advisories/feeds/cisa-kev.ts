@@ -4,6 +4,7 @@ import { type Feed, isObject, objectsOf, textOf, timeOf } from './feed.ts';
 export const cisaKev: Feed = {
   name: 'cisa-kev',
   sourceName: 'cisa-kev',
+  maxAgeDays: 3,
   recognises: (document) =>
     isObject(document) && typeof document['catalogVersion'] === 'string' && Array.isArray(document['vulnerabilities']),
   *read(document) {

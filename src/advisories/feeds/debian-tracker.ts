@@ -1,17 +1,7 @@
 import { TITLE_MAX_LENGTH } from '../limits.ts';
-import { type AffectedPackage, severityOfWord } from '../record.ts';
+import { type AdvisoryStatus, type AffectedPackage, severityOfWord } from '../record.ts';
+import { DEBIAN_RELEASES } from '../releases.ts';
 import { type Feed, isObject, type JsonObject, textOf, titleOf } from './feed.ts';
-
-/** Releases of Debian by the codename that the tracker uses (debian.org/releases). */
-const RELEASES: Readonly<Record<string, string>> = {
-  stretch: '9',
-  buster: '10',
-  bullseye: '11',
-  bookworm: '12',
-  trixie: '13',
-  forky: '14',
-  duke: '15',
-};
 
 /** Debian's security tracker as one document: { source package: { CVE: { releases: { codename: { status, … } } } } }. */
 export const debianTracker: Feed = {
@@ -43,7 +33,7 @@ export const debianTracker: Feed = {
             id,
             aliases: [],
             modified: null,
-            title: titleOf(textOf(issue['description']) ?? `${id} in ${name}`, TITLE_MAX_LENGTH),
+            title: titleOf(textOf(issue['description']) ?? '', TITLE_MAX_LENGTH) || id,
             url: `https://security-tracker.debian.org/tracker/${encodeURIComponent(id)}`,
             severity:
               releases.map(([, release]) => severityOfWord(release['urgency'])).find((one) => one !== 'unknown') ??
@@ -60,7 +50,7 @@ export const debianTracker: Feed = {
 
 /** `open` affects all versions, `resolved` those before `fixed_version`; "0" there means it never was affected. */
 function readRelease(name: string, codename: string, release: JsonObject): AffectedPackage | null {
-  const number = RELEASES[codename];
+  const number = DEBIAN_RELEASES[codename];
   const fixed = textOf(release['fixed_version']);
   if (number === undefined || release['status'] === 'undetermined' || fixed === '0') return null;
   if (release['status'] === 'resolved' && fixed === null) return null;
@@ -69,5 +59,19 @@ function readRelease(name: string, codename: string, release: JsonObject): Affec
     name,
     intervals: [{ introduced: null, fixed: release['status'] === 'resolved' ? fixed : null, lastAffected: null }],
     versions: [],
+    status: release['status'] === 'resolved' ? 'affected' : statusOf(release),
   };
+}
+
+/** Why there is no security update: "no DSA" is to come with a point release, or not at all. */
+function statusOf(release: JsonObject): AdvisoryStatus {
+  if (release['urgency'] === 'end-of-life') return 'will-not-fix';
+  switch (release['nodsa_reason']) {
+    case 'ignored':
+      return 'will-not-fix';
+    case 'postponed':
+      return 'fix-deferred';
+    default:
+      return release['nodsa'] === undefined ? 'affected' : 'fix-deferred';
+  }
 }

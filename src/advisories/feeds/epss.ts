@@ -4,6 +4,7 @@ import { type Feed, isObject, textOf, timeOf } from './feed.ts';
 export const epss: Feed = {
   name: 'epss',
   sourceName: 'epss',
+  maxAgeDays: 3,
   recognises: (document) =>
     typeof document === 'string' && /(?:^|,)cve(?:,|$)/i.test(document) && /(?:^|,)epss(?:,|$)/i.test(document),
   *read(document) {

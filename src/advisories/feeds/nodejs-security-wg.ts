@@ -1,11 +1,10 @@
 import { FormatError, scoreCvss3 } from '../../formats/index.ts';
 import { TITLE_MAX_LENGTH } from '../limits.ts';
 import { parseNpmRange } from '../npm-range.ts';
-import { semver } from '../orderings/semver.ts';
-import { type FeedItem, severityOfScore, type VersionInterval } from '../record.ts';
+import { type FeedItem, severityOfScore, severityOfWord } from '../record.ts';
 import { type Feed, isObject, type JsonObject, textOf, textsOf, timeOf, titleOf } from './feed.ts';
 
-/** The npm advisories of the Node.js security working group. Those of Node.js itself are no packages and are left out. */
+/** The advisories of the Node.js security working group: npm's (until 2019) and those of Node.js itself. */
 export const nodejsSecurityWg: Feed = {
   name: 'nodejs-security-wg',
   sourceName: null,
@@ -14,15 +13,16 @@ export const nodejsSecurityWg: Feed = {
     (document['set'] === 'npm' || document['set'] === 'core') &&
     ('vulnerable' in document || 'vulnerable_versions' in document),
   *read(document) {
-    if (isObject(document)) yield readAdvisory(document);
+    if (isObject(document)) yield document['set'] === 'core' ? readCore(document) : readPackage(document);
   },
 };
 
-function readAdvisory(value: JsonObject): FeedItem {
+function readPackage(value: JsonObject): FeedItem {
   const name = textOf(value['module_name']);
   const vulnerable = textOf(value['vulnerable_versions']);
   const intervals = vulnerable === null ? null : parseNpmRange(vulnerable);
-  if (value['set'] !== 'npm' || !name || !intervals) return { kind: 'skipped' };
+  if (!name || !intervals) return { kind: 'skipped' };
+  const patched = textOf(value['patched_versions']);
   const cvss = readScore(value);
   return {
     kind: 'advisory',
@@ -36,23 +36,48 @@ function readAdvisory(value: JsonObject): FeedItem {
       cvss,
       cvssVector: textOf(value['cvss_vector']),
       affected: [
-        { ecosystem: 'npm', name, intervals: withFixes(intervals, textOf(value['patched_versions'])), versions: [] },
+        {
+          ecosystem: 'npm',
+          name,
+          intervals,
+          versions: [],
+          unaffected: (patched === null ? null : parseNpmRange(patched)) ?? [],
+        },
       ],
     },
   };
 }
 
-/** An interval that ends with its last affected version learns from `patched_versions` where the fix is. */
-function withFixes(intervals: readonly VersionInterval[], patched: string | null): VersionInterval[] {
-  const fixes = (patched === null ? null : parseNpmRange(patched)) ?? [];
-  const starts = fixes.map((one) => one.introduced).filter((one): one is string => one !== null);
-  return intervals.map((interval) => {
-    if (interval.lastAffected === null) return interval;
-    const { lastAffected } = interval;
-    const later = starts.filter((start) => (semver.compare(start, lastAffected) ?? -1) > 0);
-    const first = later.sort((a, b) => semver.compare(a, b) ?? 0)[0];
-    return first === undefined ? interval : { ...interval, fixed: first.replace(/-0$/, ''), lastAffected: null };
-  });
+/** "8.x || 10.x" is vulnerable, but not what "^8.14.0 || ^10.14.0" holds. */
+function readCore(value: JsonObject): FeedItem {
+  const cves = textsOf(value['cve']);
+  const intervals = parseNpmRange(textOf(value['vulnerable']) ?? '');
+  const patched = parseNpmRange(textOf(value['patched']) ?? '');
+  const [id = `NSWG-CORE-${textOf(value['file']) ?? ''}`, ...aliases] = cves;
+  if (!intervals || intervals.length === 0 || !patched || value['vulnerable'] === '') return { kind: 'skipped' };
+  const text = textOf(value['description']) ?? textOf(value['overview']);
+  return {
+    kind: 'advisory',
+    record: {
+      id,
+      aliases,
+      modified: timeOf(value['publish_date']),
+      title: titleOf(text, TITLE_MAX_LENGTH) || id,
+      url: textOf(value['ref']),
+      severity: severityOfWord(value['severity']),
+      cvss: null,
+      cvssVector: null,
+      affected: [
+        {
+          ecosystem: 'Binary',
+          name: 'node',
+          intervals,
+          versions: [],
+          unaffected: textOf(value['patched']) ? patched : [],
+        },
+      ],
+    },
+  };
 }
 
 function readScore(value: JsonObject): number | null {

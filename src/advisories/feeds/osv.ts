@@ -1,18 +1,12 @@
-import { FormatError, scoreCvss3 } from '../../formats/index.ts';
+import { normaliseEcosystem } from '../ecosystems.ts';
 import { TITLE_MAX_LENGTH, VERSION_MAX_LENGTH } from '../limits.ts';
 import { orderingOf } from '../orderings/index.ts';
 import { type RangeEvent, toIntervals } from '../ranges.ts';
-import {
-  type AdvisoryRecord,
-  type AffectedPackage,
-  type FeedItem,
-  type Severity,
-  severityOfScore,
-  severityOfWord,
-} from '../record.ts';
+import { type AdvisoryRecord, type AffectedPackage, type FeedItem, type Severity, severityOfWord } from '../record.ts';
+import { bestScores, type Scores, severityOf } from '../scores.ts';
 import { type Feed, isObject, type JsonObject, objectsOf, textOf, textsOf, timeOf, titleOf } from './feed.ts';
 
-/** OSV records (ossf.github.io/osv-schema), alone or in a list. */
+/** OSV records (ossf.github.io/osv-schema), alone or in a list: GitHub, Go, PyPI, RustSec, Bitnami, distributions … */
 export const osv: Feed = {
   name: 'osv',
   sourceName: null,
@@ -34,42 +28,73 @@ function isOsv(value: unknown): value is JsonObject {
   );
 }
 
+/** Ids of what distributions publish for an update: one of them fixes any number of issues. */
+const NOTICE =
+  /^(?:DSA|DLA|DTSA|USN|LSN|ALSA|ALBA|ALEA|RLSA|RXSA|RHSA|RHBA|RHEA|ELSA|ALAS\w*|(?:open)?SUSE-[A-Z]+|MGASA|OESA|AZL|ROOT-OS|CGA)-/;
+
 function readRecord(value: JsonObject): FeedItem {
   const id = textOf(value['id']);
   if (!id || value['withdrawn'] !== undefined) return { kind: 'skipped' };
-  const affected = objectsOf(value['affected']).flatMap((one) => readAffected(one) ?? []);
+  const aliases = textsOf(value['aliases']);
+  const title = titleOf(textOf(value['summary']) ?? textOf(value['details']), TITLE_MAX_LENGTH);
+  const module = moduleOf(textOf(value['summary']) ?? '');
+  const affected = objectsOf(value['affected']).flatMap((one) => readAffected(one, module) ?? []);
   if (affected.length === 0) return { kind: 'skipped' };
-  const { cvss, cvssVector, severity } = readSeverity(value);
+  const scores = readScores(value);
+  // `upstream` names the CVE that a record of a distribution is about; AlmaLinux writes it as `related`.
+  const upstream = textsOf(value['upstream']);
+  const issues = NOTICE.test(id)
+    ? [...new Set([...aliases, ...upstream, ...textsOf(value['related'])].filter((one) => one.startsWith('CVE-')))]
+    : [];
   const record: AdvisoryRecord = {
     id,
-    // `upstream` names the CVE that a distribution's own advisory (DSA, ALSA) is about.
-    aliases: [
-      ...new Set([...textsOf(value['aliases']), ...textsOf(value['upstream']).filter((one) => one.startsWith('CVE-'))]),
-    ],
+    aliases: [...new Set([...aliases, ...upstream.filter((one) => /^(?:CVE|GHSA)-/.test(one))])],
+    issues,
     modified: timeOf(value['modified']) ?? timeOf(value['published']),
-    title: titleOf(textOf(value['summary']) ?? textOf(value['details']), TITLE_MAX_LENGTH) || id,
+    title: title || id,
     url: readUrl(value, id),
-    severity,
-    cvss,
-    cvssVector,
+    severity: readSeverity(value, scores),
+    ...scores,
     affected,
   };
   return { kind: 'advisory', record };
 }
 
-function readAffected(value: JsonObject): AffectedPackage | null {
+/** "Important: nodejs:18 security update" speaks of that module stream. */
+function moduleOf(summary: string): string | null {
+  const [, module] =
+    /(?:^|\s)([a-z][\w.+-]*:[a-z]*\d[\w.]*)\s+(?:security|bug|enhancement|update)/i.exec(summary) ?? [];
+  return module ?? null;
+}
+
+function readAffected(value: JsonObject, module: string | null): AffectedPackage | null {
   const subject = isObject(value['package']) ? value['package'] : {};
   const ecosystem = textOf(subject['ecosystem']);
   const name = textOf(subject['name']);
   if (!ecosystem || !name) return null;
-  const ordering = orderingOf(ecosystem);
+  const ordering = orderingOf(normaliseEcosystem(ecosystem));
   const intervals = objectsOf(value['ranges'])
     // GIT ranges speak of commits, which no package has.
     .filter((range) => range['type'] === 'SEMVER' || range['type'] === 'ECOSYSTEM')
-    .flatMap((range) => toIntervals(objectsOf(range['events']).map(readEvent), ordering));
+    .flatMap((range) => {
+      const events = toIntervals(objectsOf(range['events']).map(readEvent), ordering);
+      const last = lastKnown(value['database_specific']) ?? lastKnown(range['database_specific']);
+      // GitHub keeps "<= 1.2" there when no fix is known, and leaves the range open.
+      return events.map((one) =>
+        one.fixed === null && one.lastAffected === null && last !== null ? { ...one, ...last } : one,
+      );
+    });
   const versions = textsOf(value['versions']).filter((version) => version.length <= VERSION_MAX_LENGTH);
   if (intervals.length === 0 && versions.length === 0) return null;
-  return { ecosystem, name, intervals, versions };
+  const isModular = module !== null && intervals.some(({ fixed }) => fixed !== null && /\.module[_+]/.test(fixed));
+  return { ecosystem, name, intervals, versions, module: isModular ? module : null };
+}
+
+function lastKnown(specific: unknown): { fixed: string | null; lastAffected: string | null } | null {
+  const text = isObject(specific) ? textOf(specific['last_known_affected_version_range']) : null;
+  const [, operator, version] = /^(<=?)\s*(\S+)$/.exec(text ?? '') ?? [];
+  if (version === undefined || version.length > VERSION_MAX_LENGTH) return null;
+  return operator === '<' ? { fixed: version, lastAffected: null } : { fixed: null, lastAffected: version };
 }
 
 function readEvent(event: JsonObject): RangeEvent {
@@ -81,36 +106,25 @@ function readEvent(event: JsonObject): RangeEvent {
   return found;
 }
 
-/** The highest CVSS 3 score of the record or of what it affects; else the word its database gives. */
-function readSeverity(value: JsonObject): { cvss: number | null; cvssVector: string | null; severity: Severity } {
-  const affected = objectsOf(value['affected']);
-  let cvss: number | null = null;
-  let cvssVector: string | null = null;
-  for (const one of [value, ...affected].flatMap((holder) => objectsOf(holder['severity']))) {
-    const vector = textOf(one['score']);
-    const score = vector === null ? null : scoreOf(vector);
-    if (score !== null && score > (cvss ?? -1)) {
-      cvss = score;
-      cvssVector = vector;
-    }
-  }
-  if (cvss !== null) return { cvss, cvssVector, severity: severityOfScore(cvss) };
-  const words = [value, ...affected].flatMap((holder) =>
+function readScores(value: JsonObject): Scores {
+  const holders = [value, ...objectsOf(value['affected'])];
+  return bestScores(holders.flatMap((holder) => objectsOf(holder['severity'])).map((one) => textOf(one['score'])));
+}
+
+/** That of the CVSS vectors; else the word that the database gives. */
+function readSeverity(value: JsonObject, scores: Scores): Severity {
+  const scored = severityOf(scores);
+  if (scored !== 'unknown') return scored;
+  const stated = objectsOf(value['severity']).map((one) => one['score']);
+  const words = [value, ...objectsOf(value['affected'])].flatMap((holder) =>
     ['database_specific', 'ecosystem_specific'].flatMap((key) => {
       const specific = holder[key];
       return isObject(specific) ? [specific['severity'], specific['urgency'], specific['cvss_severity']] : [];
     }),
   );
-  return { cvss, cvssVector, severity: words.map(severityOfWord).find((one) => one !== 'unknown') ?? 'unknown' };
-}
-
-function scoreOf(vector: string): number | null {
-  try {
-    return scoreCvss3(vector);
-  } catch (error) {
-    if (error instanceof FormatError) return null; // a vector of another version of CVSS
-    throw error;
-  }
+  // "Important: firefox security update" of AlmaLinux and Rocky Linux; Ubuntu writes its word as a score.
+  const [, prefix] = /^(\w+):/.exec(textOf(value['summary']) ?? '') ?? [];
+  return [...words, ...stated, prefix].map(severityOfWord).find((one) => one !== 'unknown') ?? 'unknown';
 }
 
 function readUrl(value: JsonObject, id: string): string | null {
