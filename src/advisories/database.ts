@@ -176,7 +176,7 @@ export class AdvisoryDatabase {
   readonly #ecosystem: StatementSync;
   readonly #covered = new Map<string, Coverage>();
   /** Images share most of their packages, and packages their issues. */
-  readonly #answers = new Memory<string, readonly AdvisoryMatch[]>(MEMO_ANSWERS_MAX);
+  readonly #answers = new Memory<string, readonly AdvisoryMatch[]>(MEMO_ANSWERS_MAX, ({ length }) => 1 + length);
   readonly #packages = new Memory<string, readonly Candidate[]>(MEMO_PACKAGES_MAX);
   readonly #rows = new Memory<number, Row>(MEMO_RECORDS_MAX);
   readonly #cves = new Memory<string, CveFacts>(MEMO_RECORDS_MAX);
@@ -360,16 +360,23 @@ export class AdvisoryDatabase {
 class Memory<Key, Value> {
   readonly #known = new Map<Key, Value>();
   readonly #max: number;
+  readonly #weigh: (value: Value) => number;
+  #weight = 0;
 
-  constructor(max: number) {
+  constructor(max: number, weigh: (value: Value) => number = () => 1) {
     this.#max = max;
+    this.#weigh = weigh;
   }
 
   get(key: Key, find: () => Value): Value {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    if (this.#known.size >= this.#max) this.#known.clear();
     const value = find();
+    this.#weight += this.#weigh(value);
+    if (this.#weight > this.#max) {
+      this.#known.clear();
+      this.#weight = this.#weigh(value);
+    }
     this.#known.set(key, value);
     return value;
   }

@@ -12,13 +12,13 @@ export const advisoryFault = defineFaults({
       what: 'cannot import {source}',
       why: 'it is no feed that is known',
       remedy:
-        'give OSV records (.json, .ndjson, .zip, each also .gz), the CISA KEV catalogue, an EPSS table or the Debian tracker',
+        'give one of the feeds that the manual lists (advisories.md), as it was published or packed as .gz, .zst, .zip, .tar',
     },
     es: {
       what: 'no se puede importar {source}',
       why: 'no es una fuente conocida',
       remedy:
-        'indicar registros OSV (.json, .ndjson, .zip, también .gz), el catálogo KEV de CISA, una tabla EPSS o el rastreador de Debian',
+        'indicar una de las fuentes que enumera el manual (advisories.md), como se publicó o comprimida en .gz, .zst, .zip, .tar',
     },
   },
   'advisories.older': {

@@ -32,8 +32,8 @@ export const YAML_MAX_BYTES = 16 * MIB;
 export const ARCHIVE_ENTRIES_MAX = 2_000_000;
 /** Documents of an archive that may come before the first of a known feed. */
 export const STRANGERS_MAX = 10_000;
-/** Answers kept by question: 50,000 different package versions are those of some thousand images. */
-export const MEMO_ANSWERS_MAX = 50_000;
+/** Answers kept by question, an answer and each finding in it counted once: near 100 MiB of what thousands of images share. */
+export const MEMO_ANSWERS_MAX = 200_000;
 /** Age of a source that is worth an alarm; feeds that change daily (KEV, EPSS) say 3. */
 export const MAX_AGE_DAYS = 7;
 /** What is said of a package name, unpacked: near 1 KiB each. */
