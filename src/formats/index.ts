@@ -4,7 +4,7 @@ export { scoreCvss4 } from './cvss4.ts';
 export type { DerValue } from './der.ts';
 export * as der from './der.ts';
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
-export { type Compression, detectCompression, inflate, inflateUnknown } from './inflate.ts';
+export { type Compression, detectCompression, inflate, inflateGuard, inflateUnknown } from './inflate.ts';
 export { type Json, parseStrictJson } from './json.ts';
 export {
   INFLATE_LIMITS,

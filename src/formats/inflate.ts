@@ -15,6 +15,25 @@ export function detectCompression(start: Uint8Array): Compression {
 }
 
 /**
+ * Counts what comes out of an inflater.
+ *
+ * @returns to be called with each chunk, and with the bytes that went in so far
+ */
+export function inflateGuard(limits: Partial<InflateLimits> = {}): (chunk: Uint8Array, inputBytes: number) => void {
+  const { maxOutputBytes, maxRatio, ratioFloorBytes } = { ...INFLATE_LIMITS, ...limits };
+  let output = 0;
+  return (chunk, input) => {
+    output += chunk.length;
+    if (output > maxOutputBytes) {
+      throw new FormatError('inflate.output-limit', `the stream inflates to more than ${maxOutputBytes} bytes`);
+    }
+    if (output > ratioFloorBytes && output > input * maxRatio) {
+      throw new FormatError('inflate.ratio-limit', `the stream inflates to more than ${maxRatio} times its size`);
+    }
+  };
+}
+
+/**
  * Inflates a stream within limits. Cut, broken or endless input ends with an error, never with a shorter result.
  *
  * @throws FormatError with an `inflate.*` code; errors of the source pass through unchanged
@@ -24,17 +43,10 @@ export async function* inflate(
   compression: Compression,
   limits: Partial<InflateLimits> = {},
 ): AsyncGenerator<Uint8Array> {
-  const { maxOutputBytes, maxRatio, ratioFloorBytes } = { ...INFLATE_LIMITS, ...limits };
+  const guard = inflateGuard(limits);
   let input = 0;
-  let output = 0;
   const check = (chunk: Uint8Array): Uint8Array => {
-    output += chunk.length;
-    if (output > maxOutputBytes) {
-      throw new FormatError('inflate.output-limit', `the stream inflates to more than ${maxOutputBytes} bytes`);
-    }
-    if (output > ratioFloorBytes && output > input * maxRatio) {
-      throw new FormatError('inflate.ratio-limit', `the stream inflates to more than ${maxRatio} times its size`);
-    }
+    guard(chunk, input);
     return chunk;
   };
   if (compression === 'none') {

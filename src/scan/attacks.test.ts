@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { systemClock } from '../system/index.ts';
 import { ANALYSERS } from './analysers/index.ts';
 import type { LocalImage } from './archive.ts';
 import type { ConfinedOptions } from './confined.ts';
+import { findInflater } from './inflater.ts';
 import { analyseLayer } from './layer.ts';
 import { noLayerCache, scanImage } from './scan.ts';
 import { dpkgStatus, imageOf, mergeHere, npmManifest, packLayer, type TestLayer, wrapLayer } from './test-image.ts';
@@ -260,4 +262,42 @@ test('layers with gzip trailing garbage, many members or no end are not taken fo
   assert.equal((await reportOf(imageOf([joined]))).complete, true);
   const half = gzipSync(Buffer.alloc(100)).subarray(0, 12);
   assert.equal((await reportOf(imageOf([{ bytes: half, diffId: layer.diffId }]))).complete, false);
+});
+
+test('S4: what another process inflates is held to the same: whole, cut, flipped, swapped, a bomb', async (t) => {
+  const inflater = await findInflater();
+  if (!inflater) return t.skip('needs igzip (Debian package isal) and namespaces for this user');
+  const outside: ConfinedOptions = { inflater, inflateFromBytes: 1 };
+  const noise = randomBytes(300_000);
+  const layer = await packLayer([
+    text('var/lib/dpkg/status', dpkgStatus({ a: '1' })),
+    { path: 'usr/lib/noise', content: noise },
+  ]);
+  const second = await packLayer([npmManifest('left-pad', '1.3.0')]);
+  const good = await reportOf(imageOf([layer, second]), outside);
+  assert.deepEqual([good.complete, good.packages], [true, 2]);
+  const members = wrapLayer(Buffer.alloc(1024), (tar) =>
+    Buffer.concat([gzipSync(tar.subarray(0, 512)), gzipSync(tar.subarray(512))]),
+  );
+  assert.equal((await reportOf(imageOf([members]), outside)).complete, true);
+
+  const cut = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, bytes.length - 9);
+  const flipped = (bytes: Uint8Array): Uint8Array => {
+    const copy = Buffer.from(bytes);
+    copy[1000] = (copy[1000] ?? 0) ^ 0x10;
+    return copy;
+  };
+  const longer = (bytes: Uint8Array): Uint8Array => Buffer.concat([bytes, Buffer.alloc(5)]);
+  for (const change of [cut, flipped, longer]) {
+    const bad = await reportOf(imageOf([layer, second], { stored: (_, bytes) => change(bytes) }), outside);
+    assert.equal(bad.complete, false, change.name);
+    // A layer that says of itself what it is: digest and size are right, and the gzip is broken.
+    if (change === longer) continue;
+    const honest = await reportOf(imageOf([{ bytes: change(layer.bytes), diffId: layer.diffId }]), outside);
+    assert.equal(honest.complete, false, `${change.name}, with its own digest`);
+  }
+  const lied = await reportOf(imageOf([layer], { diffIds: [second.diffId] }), outside);
+  assert.match(lied.incomplete?.en ?? '', /diffID/);
+  const bomb = wrapLayer(Buffer.alloc(300 * 1024 * 1024));
+  assert.match((await reportOf(imageOf([bomb]), outside)).incomplete?.en ?? '', /inflates to more than/);
 });

@@ -1,10 +1,15 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createReadStream, createWriteStream } from 'node:fs';
+import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { STREAM_CHUNK_BYTES } from '../formats/index.ts';
+import { detectCompression, STREAM_CHUNK_BYTES } from '../formats/index.ts';
 import { FRAME, type FrameType, frameHeader, readFrames } from './frames.ts';
+import { findInflater, type Inflater, inflateInto, LayerRefused } from './inflater.ts';
+import { NO_CLAIM } from './layer.ts';
 import {
+  INFLATER_LAYER_MIN_BYTES,
+  INFLATER_LAYERS_MAX,
   INVENTORY_MAX_BYTES,
   LAYER_RESULT_MAX_BYTES,
   WORKER_HEAP_MIB,
@@ -23,6 +28,10 @@ export interface ConfinedOptions {
   /** @default 768 */
   readonly heapMib?: number;
   readonly signal?: AbortSignal;
+  /** Null: no other process inflates. @default igzip where it can be confined */
+  readonly inflater?: Inflater | null;
+  /** Smaller layers are inflated by the worker itself. @default 4 MiB */
+  readonly inflateFromBytes?: number;
 }
 
 export interface ConfinedInput {
@@ -50,9 +59,11 @@ export class WorkerFailure extends Error {
  * @throws WorkerFailure for a crash, a timeout, garbage, or content that cannot be read
  */
 export async function runConfined(input: ConfinedInput, options: ConfinedOptions = {}): Promise<WorkerAnswer> {
-  const child = spawnConfined(options.program ?? `${ROOT}src/programs/scan-worker.ts`, options.heapMib);
+  const channels = await planChannels(input, options);
+  const child = spawnConfined(options.program ?? `${ROOT}src/programs/scan-worker.ts`, options.heapMib, channels.size);
   const timeoutMs = options.timeoutMs ?? WORKER_TIMEOUT_MS;
   let failure: WorkerFailure | null = null;
+  let refused: WorkerAnswer | null = null;
   const stop = (reason: WorkerFailure): void => {
     failure ??= reason;
     child.kill('SIGKILL');
@@ -65,7 +76,13 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
   const ended = waitForEnd(child);
   const complaint = collectComplaint(child);
   try {
-    const feeding = feed(child, input).catch((error: unknown) => {
+    const feeding = feed(child, input, channels).catch((error: unknown) => {
+      if (error instanceof LayerRefused) {
+        const { code, message, layer } = error;
+        refused = { kind: 'incomplete', code, message, layer };
+        child.kill('SIGKILL');
+        return;
+      }
       const message = error instanceof Error ? error.message : String(error);
       stop(new WorkerFailure('content.unreadable', message, { cause: error }));
     });
@@ -78,6 +95,8 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
     child.stdin.destroy();
     await Promise.all([feeding, ended]);
     if (failure) throw failure;
+    // What the worker found wrong came first: it is why the inflater could not go on.
+    if (!answer && refused) return refused;
     if (!answer) throw new WorkerFailure('worker.crashed', `the scan worker ended early: ${await complaint}`);
     return answer;
   } finally {
@@ -88,7 +107,7 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
 }
 
 /** A program that may read its own code and use its three standard streams. */
-function spawnConfined(program: string, heapMib = WORKER_HEAP_MIB): ChildProcessWithoutNullStreams {
+function spawnConfined(program: string, heapMib = WORKER_HEAP_MIB, channels = 0): ChildProcessWithoutNullStreams {
   return spawn(
     process.execPath,
     [
@@ -100,8 +119,8 @@ function spawnConfined(program: string, heapMib = WORKER_HEAP_MIB): ChildProcess
       '--no-warnings',
       program,
     ],
-    { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'] },
-  );
+    { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe', ...Array.from({ length: channels }, () => 'pipe' as const)] },
+  ) as ChildProcessWithoutNullStreams;
 }
 
 /**
@@ -138,7 +157,51 @@ function waitForEnd(child: ChildProcessWithoutNullStreams): Promise<void> {
   });
 }
 
-async function feed(child: ChildProcessWithoutNullStreams, input: ConfinedInput): Promise<void> {
+interface Channels {
+  readonly inflater: Inflater;
+  /** Descriptor of the worker by number of the layer. */
+  readonly byLayer: ReadonlyMap<number, number>;
+  readonly size: number;
+}
+
+const NO_CHANNELS = { inflater: null, byLayer: new Map<number, number>(), size: 0 };
+const FIRST_CHANNEL = 3;
+
+/** Large layers are inflated by a child of their own, straight into the worker. */
+async function planChannels(
+  { order }: ConfinedInput,
+  { inflater: chosen, inflateFromBytes = INFLATER_LAYER_MIN_BYTES }: ConfinedOptions,
+): Promise<Channels | typeof NO_CHANNELS> {
+  const large = order.layers.flatMap(({ claim, known }, index) =>
+    claim !== NO_CLAIM && !known && claim.sizeBytes >= inflateFromBytes ? [index] : [],
+  );
+  if (large.length === 0 || chosen === null) return NO_CHANNELS;
+  const inflater = chosen ?? (await findInflater());
+  if (!inflater) return NO_CHANNELS;
+  const byLayer = new Map(large.slice(0, INFLATER_LAYERS_MAX).map((layer, at) => [layer, FIRST_CHANNEL + at]));
+  return { inflater, byLayer, size: byLayer.size };
+}
+
+/** The first piece of a stream, and the whole stream. */
+async function withFirst(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ first: Uint8Array; whole: AsyncGenerator<Uint8Array> }> {
+  const pieces = source[Symbol.asyncIterator]();
+  const { done, value } = await pieces.next();
+  const first: Uint8Array = done ? new Uint8Array(0) : value;
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    if (done) return;
+    yield first;
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
+  }
+  return { first, whole: whole() };
+}
+
+async function feed(
+  child: ChildProcessWithoutNullStreams,
+  input: ConfinedInput,
+  { inflater, byLayer }: Channels | typeof NO_CHANNELS,
+): Promise<void> {
   const { stdin } = child;
   let isOpen = true;
   let wake = (): void => undefined;
@@ -159,13 +222,22 @@ async function feed(child: ChildProcessWithoutNullStreams, input: ConfinedInput)
     });
   };
   await send(FRAME.order, Buffer.from(JSON.stringify(input.order)));
-  for (const open of input.layers) {
+  for (const [index, open] of input.layers.entries()) {
     const content = open();
     if (content instanceof Uint8Array) {
       await send(FRAME.known, content);
       continue;
     }
-    for await (const piece of content) {
+    const { first, whole } = await withFirst(content);
+    const claim = input.order.layers[index]?.claim ?? NO_CLAIM;
+    const channel = byLayer.get(index);
+    if (inflater && channel !== undefined && claim !== NO_CLAIM && detectCompression(first) === 'gzip') {
+      await send(FRAME.channel, Uint8Array.of(channel));
+      await inflateInto(child.stdio[channel] as unknown as Socket, inflater, whole, claim);
+      await send(FRAME.channelEnd, new Uint8Array(0));
+      continue;
+    }
+    for await (const piece of whole) {
       if (!isOpen) return;
       await send(FRAME.piece, piece);
     }

@@ -10,6 +10,10 @@ export const FRAME = {
   layerEnd: 3,
   /** Parent: the stored result of a layer, instead of its bytes. */
   known: 4,
+  /** Parent: the current layer comes inflated by the descriptor in the body (1 byte), until its end. */
+  channel: 5,
+  /** Parent: what came by the channel is all of it, and its bytes were those that the image names. */
+  channelEnd: 6,
   /** Worker: the result of a layer, to be stored. */
   layer: 11,
   /** Worker: a `WorkerAnswer` as JSON, last. */

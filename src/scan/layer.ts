@@ -56,6 +56,39 @@ export async function analyseLayer(
 ): Promise<LayerResult> {
   const claimed = claim === NO_CLAIM ? null : claim;
   const compressed = hasherFor(claimed?.digest);
+  const reading = readLayer(claim, analysers, limits);
+  let sizeBytes = 0;
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      sizeBytes += chunk.length;
+      if (claimed && sizeBytes > claimed.sizeBytes) throw longerThan(claimed);
+      compressed.update(chunk);
+      yield chunk;
+    }
+  }
+  for await (const chunk of inflateUnknown(hashed(), { maxOutputBytes: limits.maxBytes })) reading.write(chunk);
+  return reading.finish({ digest: digestFrom(claimed?.digest, compressed.digest('hex')), sizeBytes });
+}
+
+/** One layer as it flows by inflated. */
+export interface LayerReading {
+  /** @param chunk valid only during the call */
+  write(chunk: Uint8Array): void;
+  /** @param stored what the bytes were before they were inflated, as whoever read them saw it */
+  finish(stored: { readonly digest: Digest; readonly sizeBytes: number }): LayerResult;
+}
+
+/**
+ * The part of `analyseLayer` behind the inflating.
+ *
+ * @throws what `analyseLayer` throws, in both of its methods
+ */
+export function readLayer(
+  claim: LayerClaim | typeof NO_CLAIM,
+  analysers: readonly Analyser[],
+  limits: { readonly maxBytes: number; readonly maxEntries: number },
+): LayerReading {
+  const claimed = claim === NO_CLAIM ? null : claim;
   const uncompressed = hasherFor(claimed?.diffId);
   const listing = new ListingWriter();
   const found: FileEvidence[] = [];
@@ -79,36 +112,36 @@ export async function analyseLayer(
     return path;
   }
 
-  let sizeBytes = 0;
-  async function* hashed(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      sizeBytes += chunk.length;
-      if (claimed && sizeBytes > claimed.sizeBytes) {
-        throw new LayerMismatch(`the layer has more than the ${claimed.sizeBytes} bytes that the manifest states`);
-      }
-      compressed.update(chunk);
-      yield chunk;
-    }
-  }
-
   let uncompressedBytes = 0;
-  for await (const chunk of inflateUnknown(hashed(), { maxOutputBytes: limits.maxBytes })) {
-    uncompressedBytes += chunk.length;
-    uncompressed.update(chunk);
-    reader.write(chunk);
-  }
-  reader.end();
-  const seen: LayerClaim = {
-    digest: digestFrom(claimed?.digest, compressed.digest('hex')),
-    diffId: digestFrom(claimed?.diffId, uncompressed.digest('hex')),
-    sizeBytes,
+  return {
+    write: (chunk) => {
+      uncompressedBytes += chunk.length;
+      uncompressed.update(chunk);
+      reader.write(chunk);
+    },
+    finish: (stored) => {
+      reader.end();
+      const seen: LayerClaim = { ...stored, diffId: digestFrom(claimed?.diffId, uncompressed.digest('hex')) };
+      if (claimed) {
+        requireStored(stored, claimed);
+        requireEqual('diffID', seen.diffId, claimed.diffId);
+      }
+      return { ...seen, uncompressedBytes, entries: reader.entries, found, listing: listing.finish() };
+    },
   };
-  if (claimed) {
-    requireEqual('size', seen.sizeBytes, claimed.sizeBytes);
-    requireEqual('digest', seen.digest, claimed.digest);
-    requireEqual('diffID', seen.diffId, claimed.diffId);
-  }
-  return { ...seen, uncompressedBytes, entries: reader.entries, found, listing: listing.finish() };
+}
+
+/** @throws LayerMismatch when the bytes of a layer are not those that the image names */
+export function requireStored(
+  stored: { readonly digest: Digest; readonly sizeBytes: number },
+  claim: LayerClaim,
+): void {
+  requireEqual('size', stored.sizeBytes, claim.sizeBytes);
+  requireEqual('digest', stored.digest, claim.digest);
+}
+
+export function longerThan({ sizeBytes }: LayerClaim): LayerMismatch {
+  return new LayerMismatch(`the layer has more than the ${sizeBytes} bytes that the manifest states`);
 }
 
 function requireEqual(what: string, actual: string | number, expected: string | number): void {

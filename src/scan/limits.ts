@@ -51,6 +51,12 @@ export const INVENTORY_MAX_BYTES = 128 * MIB;
 export const WORKER_HEAP_MIB = 768;
 /** One half of the worker's young generation. */
 export const WORKER_YOUNG_MIB = 64;
+/** Below this node:zlib is done before a child has started: 10 ms for the child, 400 MB/s for zlib. */
+export const INFLATER_LAYER_MIN_BYTES = 4 * MIB;
+/** Layers of one image that get a child of their own, one after the other; each is a descriptor of the worker. */
+export const INFLATER_LAYERS_MAX = 64;
+/** Address space of the inflater; it needs 8 MiB. */
+export const INFLATER_BYTES_MAX = 256 * MIB;
 /** 40 GiB inflate in about 90 s; a slow disk may take ten times that. */
 export const WORKER_TIMEOUT_MS = 15 * 60 * 1000;
 /** An image configuration with its history; registries refuse larger manifests, and nobody writes larger ones. */
