@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { detectCompression, FormatError, parseStrictJson, STREAM_CHUNK_BYTES, TarReader } from '../formats/index.ts';
+import { detectCompression, FormatError, parseStrictJson, TarReader } from '../formats/index.ts';
 import {
   createDigester,
   type Descriptor,
@@ -95,7 +94,7 @@ function folderFiles(folder: string): ImageFiles {
       if (size > maxBytes) throw new FormatError('json.size', `${name} has ${size} bytes, the limit is ${maxBytes}`);
       return await readFile(join(folder, name));
     },
-    stream: (name) => createReadStream(join(folder, name), { highWaterMark: STREAM_CHUNK_BYTES }),
+    stream: (name) => readPieces(join(folder, name)),
   };
 }
 
@@ -114,8 +113,7 @@ async function archiveFiles(path: string): Promise<ImageFiles> {
     if (entry.kind === 'hardlink') links.set(name, entry.linkTarget);
     return null;
   });
-  for await (const chunk of createReadStream(path, { highWaterMark: STREAM_CHUNK_BYTES }))
-    reader.write(chunk as Uint8Array);
+  for await (const piece of readPieces(path)) reader.write(piece);
   reader.end();
   const placeOf = (name: string): { start: number; size: number } => {
     const place = places.get(name) ?? places.get(links.get(name) ?? '');
@@ -125,7 +123,7 @@ async function archiveFiles(path: string): Promise<ImageFiles> {
   const stream = (name: string): AsyncIterable<Uint8Array> => {
     const { start: from, size } = placeOf(name);
     if (size === 0) return Readable.from([]);
-    return createReadStream(path, { start: from, end: from + size - 1, highWaterMark: STREAM_CHUNK_BYTES });
+    return readPieces(path, { start: from, sizeBytes: size });
   };
   return {
     has: async (name) => places.has(name),
@@ -157,9 +155,33 @@ async function readStart(path: string): Promise<Uint8Array> {
   }
 }
 
+const PIECE_BYTES = 1024 * 1024;
+
+/**
+ * Pieces of a file in one buffer that is used again: each is valid until the next is asked for. A stream would allocate
+ * every one of them, and the collector then costs more than the reading.
+ */
+async function* readPieces(path: string, part?: { start: number; sizeBytes: number }): AsyncGenerator<Uint8Array> {
+  const handle = await open(path);
+  try {
+    const buffer = new Uint8Array(PIECE_BYTES);
+    let at = part?.start ?? 0;
+    let left = part?.sizeBytes ?? Number.POSITIVE_INFINITY;
+    while (left > 0) {
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, left), at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      left -= bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for await (const part of source) parts.push(part);
+  for await (const part of source) parts.push(part.slice());
   return Buffer.concat(parts);
 }
 

@@ -1,11 +1,12 @@
-import { AdvisoryDatabase, AdvisoryStore, compileAdvisories, inputsOf } from '../advisories/index.ts';
+import { AdvisoryDatabase } from '../advisories/database.ts';
 import { parseReference } from '../oci/index.ts';
 import { type CliProgram, systemClock, type Text } from '../system/index.ts';
 import { isOnDisk, openImagePath } from './archive.ts';
 import { toCycloneDx } from './cyclonedx.ts';
 import { scanFault } from './errors.ts';
+import { fileCache } from './file-cache.ts';
 import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
-import { noLayerCache, scanImage } from './scan.ts';
+import { scanImage } from './scan.ts';
 import { addWhereCommand } from './where-command.ts';
 
 type Format = 'table' | 'json' | 'cyclonedx';
@@ -72,7 +73,7 @@ function readChoice(value: string, choices: readonly string[]): string {
 async function scanHere(cli: CliProgram, path: string, format: Format, folder: string | null): Promise<ScanReport> {
   const image = await openImagePath(path);
   const advisories = await openAdvisories(folder);
-  const { report, inventory } = await scanImage({ ...image, advisories, cache: noLayerCache, clock: systemClock });
+  const { report, inventory } = await scanImage({ ...image, advisories, cache: fileCache(), clock: systemClock });
   if (format === 'cyclonedx') {
     if (inventory) {
       const subject = { digest: report.digest, reference: path, createdAt: report.scannedAt };
@@ -86,6 +87,7 @@ async function scanHere(cli: CliProgram, path: string, format: Format, folder: s
 /** A folder with a compiled database is used as it is; other files are compiled for this call. */
 async function openAdvisories(folder: string | null): Promise<AdvisoryDatabase> {
   if (folder === null) return AdvisoryDatabase.empty();
+  const { AdvisoryStore, compileAdvisories, inputsOf } = await import('../advisories/index.ts');
   const inputs = await inputsOf(folder);
   if (inputs.some(({ name }) => name.endsWith('/advisories.db')))
     return new AdvisoryStore(folder, systemClock).current();

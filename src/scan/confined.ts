@@ -212,14 +212,17 @@ async function feed(
   // EPIPE: the worker has said its answer before it had read everything.
   stdin.on('error', close);
   stdin.once('close', close);
-  stdin.on('drain', () => wake());
   const send = async (type: FrameType, body: Uint8Array): Promise<void> => {
     if (!isOpen) return;
-    stdin.write(frameHeader(type, body.length));
-    if (body.length === 0 || stdin.write(body) || !isOpen) return;
-    await new Promise<void>((resolve) => {
+    // Whoever gives pieces may use their memory again, so each is written before the next is asked for.
+    const written = new Promise<void>((resolve) => {
       wake = resolve;
     });
+    stdin.cork();
+    stdin.write(frameHeader(type, body.length));
+    stdin.write(body, () => wake());
+    stdin.uncork();
+    await written;
   };
   await send(FRAME.order, Buffer.from(JSON.stringify(input.order)));
   for (const [index, open] of input.layers.entries()) {

@@ -10,7 +10,6 @@ export {
   meetsPodSecurity,
   podOf,
 } from './checks/index.ts';
-export { scanCommands } from './commands.ts';
 export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
 export { scanFault } from './errors.ts';

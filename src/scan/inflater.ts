@@ -98,7 +98,6 @@ export async function inflateInto(
   const { stdin } = child;
   let hasEnded = false;
   let wake = (): void => undefined;
-  stdin?.on('drain', () => wake());
   // It has stopped reading: why, its exit code says.
   stdin?.on('error', () => wake());
   void ended.then(() => {
@@ -114,11 +113,12 @@ export async function inflateInto(
       if (sizeBytes > claim.sizeBytes) throw longerThan(claim);
       hash.update(piece);
       if (hasEnded) break;
-      if (stdin?.write(piece) === false && !stdin.destroyed) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
+      // Whoever gives pieces may use their memory again, so each is written before the next is asked for.
+      const written = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      stdin?.write(piece, () => wake());
+      await written;
     }
     stdin?.end();
     const code = await ended;

@@ -51,6 +51,8 @@ export const INVENTORY_MAX_BYTES = 128 * MIB;
 export const WORKER_HEAP_MIB = 768;
 /** One half of the worker's young generation. */
 export const WORKER_YOUNG_MIB = 64;
+/** All that scans without a server keep for the next one: a layer takes some 100 KiB, an image some MiB. */
+export const FILE_CACHE_BYTES_MAX = 512 * MIB;
 /** Below this node:zlib is done before a child has started: 10 ms for the child, 400 MB/s for zlib. */
 export const INFLATER_LAYER_MIN_BYTES = 4 * MIB;
 /** Layers of one image that get a child of their own, one after the other; each is a descriptor of the worker. */

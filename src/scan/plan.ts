@@ -1,4 +1,4 @@
-import { orderingOf } from '../advisories/index.ts';
+import { orderingOf } from '../advisories/orderings/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Decision, Finding, FixPlan, FixStep, ScanReport } from './report.ts';
 

@@ -22,9 +22,12 @@ import {
 } from './report.ts';
 import { classifyRisk } from './risk.ts';
 import { scoreImage } from './score.ts';
-import type { ScanOrder } from './worker.ts';
+import type { ScanOrder, WorkerAnswer } from './worker.ts';
 
-/** Where the bytes of an image are. Opening may fail; what comes need not be what was asked for: the scan checks. */
+/**
+ * Where the bytes of an image are. Opening may fail; what comes need not be what was asked for: the scan checks. A piece
+ * is valid until the next is asked for.
+ */
 export interface ContentSource {
   open(digest: Digest): AsyncIterable<Uint8Array>;
 }
@@ -36,9 +39,12 @@ export interface ContentSource {
 export interface LayerCache {
   get(digest: Digest, diffId: Digest): Promise<Uint8Array | null>;
   put(digest: Digest, diffId: Digest, result: Uint8Array): Promise<void>;
+  /** What the worker said of an image, by digests and diffIDs of all its layers, lowest first. */
+  getAnswer?(layers: readonly string[]): Promise<WorkerAnswer | null>;
+  putAnswer?(layers: readonly string[], answer: WorkerAnswer): Promise<void>;
 }
 
-/** A cache that forgets: for the command line, where the next call is another process. */
+/** A cache that forgets. */
 export const noLayerCache: LayerCache = { get: async () => null, put: async () => undefined };
 
 export interface ScanRequest {
@@ -246,6 +252,12 @@ async function takeInventory(
   { content, cache, progress, confined }: ScanRequest,
   layers: readonly PlannedLayer[],
 ): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest> }> {
+  const names = layers.map(({ digest, diffId }) => `${digest} ${diffId}`);
+  const known = await cache.getAnswer?.(names);
+  if (known?.kind === 'inventory') {
+    requireInventory(known.inventory, layers);
+    return { inventory: known.inventory, cached: new Set(layers.map(({ digest }) => digest)) };
+  }
   const stored = await Promise.all(layers.map(({ digest, diffId }) => cache.get(digest, diffId)));
   const total = layers.reduce((sum, { sizeBytes }, index) => sum + (stored[index] ? 0 : sizeBytes), 0);
   const order: ScanOrder = { layers: layers.map((claim, index) => ({ claim, known: stored[index] !== null })) };
@@ -279,6 +291,7 @@ async function takeInventory(
     throw new IncompleteScan(incompleteReason(answer.code, answer.message, answer.layer));
   }
   requireInventory(answer.inventory, layers);
+  await cache.putAnswer?.(names, answer);
   return {
     inventory: answer.inventory,
     cached: new Set(layers.filter((_, index) => stored[index] !== null).map(({ digest }) => digest)),

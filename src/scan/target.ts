@@ -4,7 +4,7 @@ import { parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import { type LocalImage, openImageFile, openImagePath } from './archive.ts';
 import { checkPath } from './checks/folder.ts';
 import { exportContainer, saveLocalImage } from './engine.ts';
-import { openRemoteImage } from './remote.ts';
+import type { openRemoteImage as OpenRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
 import { scoreImage } from './score.ts';
 import { packTree, type Skipped } from './tree.ts';
@@ -55,12 +55,12 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
   const [, scheme, rest = ''] = /^(container|podman|docker):(?:\/\/)?(.+)$/.exec(place) ?? [];
   if (scheme === 'container') return { name: place, ...exportContainer(rest, options.signal) };
   if (scheme === 'podman') return { name: place, kind: 'image', ...(await saveLocalImage(rest, options.signal)) };
-  if (scheme === 'docker') return { name: place, kind: 'image', ...(await openRemoteImage(rest, options.signal)) };
+  if (scheme === 'docker') return { name: place, kind: 'image', ...(await remoteImage(rest, options.signal)) };
   const found = await stat(place).catch(() => null);
   if (found === null) {
     const { registry } = parseReference(place);
     if (registry === null || registry === REGISTRY_NAME) return null;
-    return { name: place, kind: 'image', ...(await openRemoteImage(place, options.signal)) };
+    return { name: place, kind: 'image', ...(await remoteImage(place, options.signal)) };
   }
   if (found.isDirectory() && options.folder === undefined && (await isLayout(place))) {
     return { name: place, kind: 'image', image: await openImagePath(place), close: async () => undefined };
@@ -76,6 +76,11 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
     skipped: () => skipped,
     close: async () => undefined,
   };
+}
+
+/** Loaded when needed: a client of registries is a large part of the platform. */
+async function remoteImage(name: string, signal: AbortSignal | undefined): ReturnType<typeof OpenRemoteImage> {
+  return (await import('./remote.ts')).openRemoteImage(name, signal);
 }
 
 /** Scans what was opened, whatever it is. */

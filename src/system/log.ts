@@ -1,4 +1,7 @@
-import pino from 'pino';
+import { createRequire } from 'node:module';
+import type { pino as Pino } from 'pino';
+
+const require = createRequire(import.meta.url);
 
 /** What a room may say to the operator; a pino logger fits. Never pass a secret: fields are written as they are. */
 export interface Log {
@@ -13,6 +16,8 @@ const REDACTED = ['token', 'password', 'secret', 'authorization', 'cookie', '*.t
 
 /** A logger of JSON lines on standard output. Names that usually hold secrets are masked as a second line of defence. */
 export function createLog(program: string, level: string = process.env['DARSENA_LOG_LEVEL'] ?? 'info'): Log {
+  // Loaded here and not above: commands never log, and it is a dozen modules.
+  const pino = require('pino') as typeof Pino;
   return pino({
     name: program,
     level,

@@ -56,7 +56,7 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['scan'],
-    add: async (cli) => (await import('../../scan/index.ts')).scanCommands(cli),
+    add: async (cli) => (await import('../../scan/commands.ts')).scanCommands(cli),
   },
   {
     words: ['check'],

@@ -13,7 +13,6 @@ import {
 import { instanceName } from '../setup/instance.ts';
 import { createAsk } from './ask.ts';
 import { ApiClient } from './client.ts';
-import { readConnection } from './credentials.ts';
 import { cliFault } from './errors.ts';
 import { createProgram, HELP_WORDS, usageFault } from './help.ts';
 import { createView, followOperation } from './operations.ts';
@@ -95,7 +94,9 @@ export function createFrame(options: {
   const instance = (): string => instanceName(program.opts<{ instance?: string }>().instance, environment);
   const print = createPrint(target, language, clock, choices);
   const api = new ApiClient({
-    connection: () => readConnection(instance(), { now: clock.now(), environment }),
+    // Only commands that ask the platform need to read and check credentials.
+    connection: async () =>
+      (await import('./credentials.ts')).readConnection(instance(), { now: clock.now(), environment }),
     language,
     signal: interrupt.signal,
   });

@@ -1,7 +1,5 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
-import pg from 'pg';
+import type { Kysely } from 'kysely';
 import { defineFaults } from '../fault.ts';
-import { sqliteDialect, WriteCount } from './sqlite-dialect.ts';
 
 export const databaseFault = defineFaults({
   'system.database-url': {
@@ -57,7 +55,7 @@ interface MigrationTables {
  * @throws Fault system.database-url, system.database-newer
  */
 export async function openDatabase<T>(url: string, migrations: readonly Migration[]): Promise<OpenedDatabase<T>> {
-  const { db, kind, writes } = connect<T>(url);
+  const { db, kind, writes } = await connect<T>(url);
   try {
     await migrate(db as unknown as Kysely<MigrationTables>, kind, migrations);
   } catch (error) {
@@ -67,13 +65,19 @@ export async function openDatabase<T>(url: string, migrations: readonly Migratio
   return { db, kind, writes, close: () => db.destroy() };
 }
 
-function connect<T>(url: string): { db: Kysely<T>; kind: DatabaseKind; writes: () => number | null } {
+/** Drivers are loaded here and not above: most commands open no database, and these are 300 modules. */
+async function connect<T>(url: string): Promise<{ db: Kysely<T>; kind: DatabaseKind; writes: () => number | null }> {
   if (url.startsWith('sqlite:')) {
+    const [{ Kysely }, { sqliteDialect, WriteCount }] = await Promise.all([
+      import('kysely'),
+      import('./sqlite-dialect.ts'),
+    ]);
     const count = new WriteCount();
     const dialect = sqliteDialect(url.slice('sqlite:'.length), count);
     return { db: new Kysely<T>({ dialect }), kind: 'sqlite', writes: () => count.read() };
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
+    const [{ Kysely, PostgresDialect }, { default: pg }] = await Promise.all([import('kysely'), import('pg')]);
     // int8 comes as text by default; our integers are sizes, counts and milliseconds, all below 2^53.
     const types = new pg.TypeOverrides();
     types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -93,6 +97,7 @@ async function migrate(
   const known = [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1));
   await db.transaction().execute(async (tx) => {
     // Two control replicas may start together: the second waits for the first one's migrations.
+    const { sql } = await import('kysely');
     if (kind === 'postgres') await sql`select pg_advisory_xact_lock(7446327)`.execute(tx);
     await tx.schema
       .createTable('schema_migrations')

@@ -1,5 +1,3 @@
-import pg from 'pg';
-
 /** What a database server says of itself and of the database that a URL names. */
 export interface DatabaseReport {
   /** As `server_version_num`: 150006 is 15.6. */
@@ -27,6 +25,7 @@ export function databasePlace(url: string): string {
  * @throws the driver's or the server's error, which never holds the password
  */
 export async function inspectPostgres(url: string, options: { readonly markTable: string }): Promise<DatabaseReport> {
+  const { default: pg } = await import('pg');
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: CONNECT_MS,
