@@ -75,6 +75,20 @@ export function scratchFolder(): string {
   return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 }
 
+/** A database of its own: in memory, or on the PostgreSQL server that DARSENA_TEST_POSTGRES names. */
+async function freshDatabase(): Promise<string> {
+  const server = process.env['DARSENA_TEST_POSTGRES'];
+  if (server === undefined) return 'sqlite::memory:';
+  const name = `t${randomBytes(8).toString('hex')}`;
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: `${server}/template1` });
+  await client.connect();
+  // Not from template1 itself, which several connections cannot copy at a time.
+  await client.query(`create database ${name} template template0`);
+  await client.end();
+  return `${server}/${name}`;
+}
+
 export async function startTestRegistry(
   options: {
     readonly database?: string;
@@ -92,7 +106,7 @@ export async function startTestRegistry(
 ): Promise<TestRegistry> {
   const root = options.root ?? (await mkdtemp(join(scratchFolder(), 'registry-')));
   const clock = options.clock ?? systemClock;
-  const opened = await openDatabase<RegistryTables & JournalTables>(options.database ?? 'sqlite::memory:', [
+  const opened = await openDatabase<RegistryTables & JournalTables>(options.database ?? (await freshDatabase()), [
     ...journalMigrations,
     ...progressMigrations,
     ...registryMigrations,

@@ -4,12 +4,17 @@ import { existsSync, readdirSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
 import { listImages, listRepositories, readImage } from '../../src/registry/images.ts';
 import { PEOPLE, startTestRegistry, type TestRegistry } from '../../src/registry/test-registry.ts';
+import { runCommand } from '../../src/system/index.ts';
 
+const ROOT = resolve(import.meta.dirname, '../..');
+/** Unit tests of what speaks to the database, run once more against PostgreSQL; the others only with DARSENA_SOAK=1. */
+const THERE = ['remotes/mirrors', 'remotes/watches'];
+const ALSO_THERE = ['archive/archive', 'settings', 'quota', 'retention', 'scrub', 'quarantine'];
 const versions = '/usr/lib/postgresql';
 const bin = existsSync(versions) ? join(versions, readdirSync(versions).sort().at(-1) ?? '', 'bin') : null;
 
@@ -37,6 +42,7 @@ const skip = bin === null || ids === null ? 'needs PostgreSQL from Debian and ro
 describe('the registry on PostgreSQL', { skip }, () => {
   let folder: string;
   let postgres: ChildProcess;
+  let url: string;
   let server: TestRegistry;
   const caller = PEOPLE.get('ana') ?? assert.fail();
 
@@ -61,12 +67,13 @@ describe('the registry on PostgreSQL', { skip }, () => {
     const port = await freePort();
     postgres = spawn(
       join(bin ?? '', 'postgres'),
-      ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1'],
+      ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'],
       { uid, gid, stdio: 'ignore', cwd: folder },
     );
+    url = `postgres://test@127.0.0.1:${port}`;
     for (let attempt = 0; ; attempt++) {
       try {
-        server = await startTestRegistry({ database: `postgres://test@127.0.0.1:${port}/postgres` });
+        server = await startTestRegistry({ database: `${url}/postgres` });
         break;
       } catch (error) {
         if (attempt > 50) throw error;
@@ -225,5 +232,19 @@ describe('the registry on PostgreSQL', { skip }, () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     await registry.collectGarbage({ graceMs: 0 });
     assert.equal((await registry.quotas.usage('apretado')).usedBytes, 0);
+  });
+
+  it('mirrors, watches and replication do there what they do on SQLite', async (t) => {
+    const names = process.env['DARSENA_SOAK'] === '1' ? [...THERE, ...ALSO_THERE] : THERE;
+    const files = names.map((name) => `src/registry/${name}.test.ts`);
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const { code, stdout, stderr } = await runCommand(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=tap', ...files],
+      { cwd: ROOT, env: { ...env, DARSENA_TEST_POSTGRES: url }, timeoutMs: 120_000 },
+    );
+    const failures = stdout.split(/^(?= *not ok)/m).slice(1);
+    assert.equal(code, 0, `${failures.join('\n').slice(0, 8000)}${stderr.slice(0, 2000)}`);
+    t.diagnostic(`${/^# pass (\d+)/m.exec(stdout)?.[1]} tests of ${files.length} files`);
   });
 });

@@ -280,7 +280,9 @@ describe('names', () => {
         for (const [index, status] of statuses.entries()) {
           const path = paths[index] ?? '';
           const isList = /^\/v2\/[a-z0-9/._:-]+\/referrers\/sha256:[0-9a-f]{64}$/.test(path) && status === 200;
-          assert.ok([400, 403, 404].includes(status) || isList, `seed ${SEED}: ${status} for ${path}`);
+          // What is left of a name may be the address of another route, which has no GET.
+          const isUploads = /\/blobs\/uploads\/?$/.test(path) && status === 405;
+          assert.ok([400, 403, 404].includes(status) || isList || isUploads, `seed ${SEED}: ${status} for ${path}`);
         }
         asked += statuses.length;
         paths = paths.slice(statuses.length);

@@ -107,7 +107,7 @@ export async function startRemotes(parts: {
     knowledgeChanged: () => watches.due(),
     close: async () => {
       for (const timer of timers) clearInterval(timer);
-      replications.close();
+      await replications.close();
       await remotes.close();
     },
   };

@@ -72,6 +72,7 @@ interface ReplicationsParts {
 }
 
 type Row = RemoteTables['registry_replication_queue'];
+type NewEntry = Pick<Row, 'rule' | 'repository' | 'tag' | 'digest'> & { readonly action: ReplicationEntry['action'] };
 
 /** The gate is asked as somebody who may not sign: what leaves is what anybody could pull. */
 const REPLICATOR: Caller = { id: 'replication', actor: 'replication', kind: 'robot', name: 'replication' };
@@ -85,14 +86,20 @@ export class Replications {
   #rules: readonly RemoteTables['registry_replications'][] = [];
   #running: Promise<void> | null = null;
   #again = false;
+  /** Facts that are being put into the queue. */
+  readonly #hearing = new Set<Promise<unknown>>();
+  #queueing: Promise<void> = Promise.resolve();
   readonly #unsubscribe: () => void;
 
   constructor(parts: ReplicationsParts) {
     this.#parts = parts;
     this.#unsubscribe = parts.journal.subscribe((fact) => {
-      this.#hear(fact).catch((error: unknown) =>
-        parts.log.error({ err: error, fact: fact.seq }, 'a change could not be queued for replication'),
-      );
+      const hearing = this.#hear(fact)
+        .catch((error: unknown) =>
+          parts.log.error({ err: error, fact: fact.seq }, 'a change could not be queued for replication'),
+        )
+        .finally(() => this.#hearing.delete(hearing));
+      this.#hearing.add(hearing);
     });
   }
 
@@ -106,8 +113,10 @@ export class Replications {
     this.#rules = await this.#parts.db.selectFrom('registry_replications').selectAll().orderBy('name').execute();
   }
 
-  close(): void {
+  /** Ends when what was heard is in the queue; a run that is on its way ends with the connections to other registries. */
+  async close(): Promise<void> {
     this.#unsubscribe();
+    await Promise.all(this.#hearing);
   }
 
   covers(remote: string, repository: string): boolean {
@@ -135,26 +144,25 @@ export class Replications {
       .selectFrom('registry_replication_queue')
       .selectAll()
       .where('rule', '=', name)
+      .orderBy(({ eb }) => eb.case().when('state', '=', 'waiting').then(0).else(1).end())
       .orderBy('ended_at', 'desc')
       .orderBy('queued_at', 'desc')
       .limit(REPLICATION_SHOWN_MAX)
       .execute();
-    return rows
-      .map((row) => ({
-        id: row.id,
-        action: row.action as ReplicationEntry['action'],
-        repository: row.repository,
-        tag: row.tag,
-        digest: row.digest,
-        queuedAt: row.queued_at,
-        nextAt: row.next_at,
-        attempts: row.attempts,
-        state: row.state as ReplicationEntry['state'],
-        endedAt: row.ended_at,
-        bytes: Number(row.bytes),
-        problem: row.problem === null ? null : (JSON.parse(row.problem) as Text),
-      }))
-      .sort((a, b) => Number(b.state === 'waiting') - Number(a.state === 'waiting'));
+    return rows.map((row) => ({
+      id: row.id,
+      action: row.action as ReplicationEntry['action'],
+      repository: row.repository,
+      tag: row.tag,
+      digest: row.digest,
+      queuedAt: row.queued_at,
+      nextAt: row.next_at,
+      attempts: row.attempts,
+      state: row.state as ReplicationEntry['state'],
+      endedAt: row.ended_at,
+      bytes: Number(row.bytes),
+      problem: row.problem === null ? null : (JSON.parse(row.problem) as Text),
+    }));
   }
 
   /** Makes a rule and queues everything that it covers. @throws Fault replication.taken, .invalid, remote.unknown */
@@ -274,6 +282,7 @@ export class Replications {
     // What was queued while a run was on its way is part of it.
     while (this.#again) {
       this.#again = false;
+      await Promise.all(this.#hearing);
       await this.#sweep();
       for (const rule of this.#rules) if (rule.paused === 0) await this.#runRule(rule);
     }
@@ -483,10 +492,12 @@ export class Replications {
     for (const rule of this.#rules) {
       if (!isCovered(rule, repository) || !wantsTag(rule, name)) continue;
       if (fact.kind !== 'image.pushed' && rule.deletes === 0) continue;
-      await this.#queue(rule.name, fact.kind === 'image.pushed' ? 'put' : 'delete', repository, name, fact.digest);
+      const action = fact.kind === 'image.pushed' ? 'put' : 'delete';
+      await this.#queue({ rule: rule.name, action, repository, tag: name, digest: fact.digest });
       isQueued = true;
     }
-    if (isQueued) await this.runDue();
+    // Not waited for: a run waits for what is being heard.
+    if (isQueued) this.runDue().catch((error: unknown) => this.#parts.log.error({ err: error }, 'replication failed'));
   }
 
   /** Every tag that a rule covers; what the other side has already costs one question. */
@@ -499,18 +510,20 @@ export class Replications {
       .orderBy('t.name')
       .execute();
     for (const { repository, tag, digest } of rows) {
-      if (isCovered(rule, repository) && wantsTag(rule, tag))
-        await this.#queue(rule.name, 'put', repository, tag, digest);
+      if (!isCovered(rule, repository) || !wantsTag(rule, tag)) continue;
+      await this.#queue({ rule: rule.name, action: 'put', repository, tag, digest });
     }
   }
 
-  async #queue(
-    rule: string,
-    action: ReplicationEntry['action'],
-    repository: string,
-    tag: string | null,
-    digest: string,
-  ): Promise<void> {
+  /** One at a time, so that two who ask for the same find one entry. */
+  #queue(entry: NewEntry): Promise<void> {
+    const queued = this.#queueing.then(() => this.#enqueue(entry));
+    // Whoever asked is told; the next one goes on.
+    this.#queueing = queued.catch(() => undefined);
+    return queued;
+  }
+
+  async #enqueue({ rule, action, repository, tag, digest }: NewEntry): Promise<void> {
     const { db, clock } = this.#parts;
     let query = db
       .selectFrom('registry_replication_queue')

@@ -51,7 +51,7 @@ before(async () => {
   });
 });
 after(async () => {
-  replications.close();
+  await replications.close();
   await here.close();
   await there.close();
 });
@@ -59,7 +59,6 @@ after(async () => {
 /** Hears the last facts, works off the queue and tells how it ended. */
 async function replicated(name: string): Promise<string[]> {
   await here.journal.settled();
-  await clock.sleep(10);
   await replications.runDue();
   return (await replications.entries(name)).map(
     ({ action, repository, tag, state }) => `${action} ${repository}:${tag} ${state}`,
@@ -69,6 +68,7 @@ async function replicated(name: string): Promise<string[]> {
 describe('replication', () => {
   it('sends what is there and what comes, with what refers to it, and only once', async () => {
     const first = await putImage(here, 'tienda/web', '1', 'web one');
+    await here.journal.settled();
     await replications.create('backup', { remote: 'there', repositories: ['tienda/web'], deletes: true }, 'user:root');
     assert.deepEqual(await replicated('backup'), ['put tienda/web:1 done']);
     assert.equal((await there.registry.resolve('tienda/web', '1'))?.digest, first);
