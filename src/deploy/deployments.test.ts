@@ -149,6 +149,41 @@ test('a release that went back gives its place to the last one that was good', a
   assert.equal((await deployments.stableRelease('tienda', 'dev')).release.number, 1);
 });
 
+test('what runs is in use whatever became of its release, and before a host has spoken every release is', async (t) => {
+  const { deployments } = await open(t);
+  const other = `sha256:${'e'.repeat(64)}` as const;
+  await deployments.release(release('dev', 's1'));
+  await deployments.release({
+    ...release('prod', 'p1', 'refuse'),
+    digests: [{ name: 'web', repository: 'tienda/web', digest: other }],
+  });
+  assert.deepEqual([...(await deployments.digestsInUse())].sort(), [digest, other].sort());
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  assert.deepEqual([...(await deployments.digestsInUse())], [digest]);
+  const container = {
+    name: 'web',
+    id: 'c',
+    image: 'tienda/web',
+    digest: other,
+    state: 'running',
+    pid: 1,
+    attempt: 0,
+  } as const;
+  const replica = {
+    name: 'web-0',
+    podId: 'p',
+    specHash: 's0',
+    phase: 'running',
+    ready: true,
+    restarts: 0,
+    startedAt: null,
+    lastExit: null,
+    containers: [container],
+  } as const;
+  await deployments.report([{ ...status('dev', 1, 'available', 's1'), replicas: [replica] }], true);
+  assert.deepEqual([...(await deployments.digestsInUse())].sort(), [digest, other].sort());
+});
+
 test('revisions only rise, so that a host never follows an older wanted state', async (t) => {
   const { deployments, told } = await open(t);
   for (const n of [1, 2, 3]) {

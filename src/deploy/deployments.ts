@@ -139,6 +139,8 @@ export class Deployments {
   readonly #clock: Clock;
   readonly #vault: Vault;
   readonly #statuses = new Map<string, WorkloadStatus>();
+  /** Whether a host has told all that runs since this program started. */
+  #hasReport = false;
   readonly #wantedListeners = new Set<WantedListener>();
   readonly #releaseListeners = new Set<ReleaseListener>();
   readonly #refusalListeners = new Set<(why: Text) => void>();
@@ -383,14 +385,20 @@ export class Deployments {
     return result;
   }
 
-  /** Digests that run or may run again at once: never removed from the registry. */
+  /**
+   * Digests that run, as hosts report it, whatever release they are of, and those that may run again at once: never
+   * removed from the registry. Until a host has told what runs, every release counts.
+   */
   async digestsInUse(): Promise<Set<string>> {
-    const rows = await this.#db
-      .selectFrom('deploy_releases')
-      .select('digests')
-      .where('state', 'in', ['rolling-out', 'available', 'superseded'])
-      .execute();
-    return new Set(rows.flatMap((row) => (JSON.parse(row.digests) as PinnedImage[]).map((image) => image.digest)));
+    let query = this.#db.selectFrom('deploy_releases').select('digests');
+    if (this.#hasReport) query = query.where('state', 'in', ['rolling-out', 'available', 'superseded']);
+    const rows = await query.execute();
+    const used = new Set<string>();
+    for (const row of rows) for (const { digest } of JSON.parse(row.digests) as PinnedImage[]) used.add(digest);
+    for (const { replicas } of this.#statuses.values()) {
+      for (const { digest } of replicas.flatMap(({ containers }) => containers)) if (digest !== null) used.add(digest);
+    }
+    return used;
   }
 
   statuses(reader: Principal | null, project?: string, environment?: string): WorkloadStatus[] {
@@ -405,7 +413,10 @@ export class Deployments {
 
   /** Takes what a host reports and moves releases on: available, gone back, failed. `whole`: all its workloads. */
   async report(statuses: readonly WorkloadStatus[], whole: boolean): Promise<void> {
-    if (whole) this.#statuses.clear();
+    if (whole) {
+      this.#statuses.clear();
+      this.#hasReport = true;
+    }
     for (const status of statuses) {
       const { project, environment, name } = status.key;
       const key = `${project}/${environment}/${name}`;

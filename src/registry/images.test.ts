@@ -199,6 +199,17 @@ describe('the REST part of the registry', () => {
     const kept = await ask('DELETE', image);
     assert.deepEqual([kept.status, kept.body.code], [403, 'registry.in-use']);
     server.inUse.clear();
+    const index = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.index,
+        manifests: [{ mediaType: MEDIA_TYPE.manifest, digest, size: 1 }],
+      }),
+    );
+    const named = await server.registry.putManifest('tienda/web', index, MEDIA_TYPE.index);
+    server.inUse.add(named);
+    assert.equal((await ask('DELETE', image)).body.code, 'registry.in-use', 'an index that is in use names it');
+    server.inUse.clear();
     assert.equal((await ask('DELETE', image)).status, 204);
     assert.equal((await ask('DELETE', image)).status, 404);
     assert.equal((await ask('DELETE', `otro/images/${digest}?repository=tienda/web`, 'root')).status, 404);

@@ -226,13 +226,35 @@ export class RepositoryManifests {
     return { digest, subject, kind };
   }
 
+  /** The indexes of a repository that name a manifest, and those that name them. */
+  async #indexesOf(repository: string, digest: Digest): Promise<readonly string[]> {
+    const found = new Set<string>();
+    for (let wanted: readonly string[] = [digest]; wanted.length > 0; ) {
+      const rows = await this.#db
+        .selectFrom('registry_manifest_content as c')
+        .innerJoin('registry_repositories as r', 'r.id', 'c.repository_id')
+        .select('c.manifest_digest')
+        .distinct()
+        .where('r.name', '=', repository)
+        .where('c.role', '=', 'manifest')
+        .where('c.content_digest', 'in', [...wanted])
+        .execute();
+      wanted = rows.map((row) => row.manifest_digest).filter((index) => !found.has(index));
+      for (const index of wanted) found.add(index);
+    }
+    return [...found];
+  }
+
   /**
    * Removes a manifest and the tags that name it.
    * @throws Fault registry.manifest-unknown, .in-use, .tag-immutable when one of its tags is
    */
   async delete(repository: string, digest: Digest, by: Caller): Promise<void> {
     // Asked before the transaction: within it only the database is awaited.
-    if ((await this.#inUse.list()).has(digest)) throw registryFault('registry.in-use', { digest });
+    const used = await this.#inUse.list();
+    if (used.has(digest) || (await this.#indexesOf(repository, digest)).some((index) => used.has(index))) {
+      throw registryFault('registry.in-use', { digest });
+    }
     const settings = await this.#settings.of(repository);
     await this.#db.transaction().execute(async (tx) => {
       const unknown = () => registryFault('registry.manifest-unknown', { repository, reference: digest });

@@ -43,6 +43,8 @@ export const EVERY_SECONDS_MIN = 60;
 export const EVERY_SECONDS_MAX = 31 * 86_400;
 /** Images of one watched registry that are looked at; beyond it the newest tags of each repository come first. */
 export const WATCHED_IMAGES_MAX = 500;
+/** Images of one index that are looked into; official images have about ten. */
+export const WATCHED_PLATFORMS_MAX = 20;
 /** Tags of one watched repository. */
 export const WATCHED_TAGS_MAX = 50;
 /** An image's configuration is a few KiB; history of very long builds reaches hundreds. */

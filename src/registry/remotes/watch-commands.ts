@@ -121,6 +121,16 @@ export function watchCommands(cli: CliProgram): void {
             value: ({ examination }) => riskText(examination?.byRisk ?? {}),
           },
           {
+            title: { en: 'platforms', es: 'plataformas' },
+            // With its own verdict where that is not the whole's.
+            value: ({ examination }) =>
+              (examination?.platforms ?? [])
+                .map(({ platform, decision }) =>
+                  decision === examination?.decision ? platform : `${platform} (${t(DECISIONS[decision])})`,
+                )
+                .join(', ') || '-',
+          },
+          {
             title: { en: 'signed by', es: 'firmada por' },
             value: ({ examination }) => examination?.signers.join(' ') || '-',
           },

@@ -17,6 +17,7 @@ import {
   SYNC_REPOSITORIES_MAX,
   SYNC_TAGS_MAX,
   WATCHED_IMAGES_MAX,
+  WATCHED_PLATFORMS_MAX,
   WATCHED_TAGS_MAX,
 } from './limits.ts';
 import type { Mirrors } from './mirrors.ts';
@@ -51,7 +52,21 @@ export interface WatchResult {
   readonly problem: Text | null;
 }
 
-/** What is known of an image that was not stored. */
+/** One image of an index, looked into on its own. */
+export interface PlatformExamination {
+  /** `linux/arm64/v8` */
+  readonly platform: string;
+  readonly digest: Digest;
+  readonly complete: boolean;
+  readonly packages: number;
+  readonly byRisk: { readonly [risk: string]: number };
+  readonly decision: 'allow' | 'warn' | 'refuse';
+}
+
+/**
+ * What is known of an image that was not stored. Of an index: what holds for all its platforms, so the strictest
+ * decision, all reasons, and of each number the largest.
+ */
 export interface Examination {
   readonly complete: boolean;
   readonly packages: number;
@@ -61,6 +76,8 @@ export interface Examination {
   readonly signers: readonly string[];
   readonly decision: 'allow' | 'warn' | 'refuse';
   readonly reasons: readonly Text[];
+  /** Each image of an index; empty for a single image. */
+  readonly platforms: readonly PlatformExamination[];
 }
 
 export interface WatchedImage {
@@ -119,7 +136,7 @@ export interface ForeignExaminer {
       readonly source: ForeignRepository;
     },
     step: StepHandle,
-  ): Promise<Examination>;
+  ): Promise<Omit<Examination, 'platforms'>>;
   /** Whether an image of ours was built here or is signed by somebody who is believed. */
   hasSource(repository: string, digest: Digest): Promise<boolean>;
 }
@@ -192,7 +209,7 @@ export class Watches {
       firstSeenAt: row.first_seen_at,
       changedAt: row.changed_at,
       checkedAt: row.checked_at,
-      examination: row.examination === null ? null : (JSON.parse(row.examination) as Examination),
+      examination: row.examination === null ? null : readExamination(row.examination),
       problem: row.problem === null ? null : (JSON.parse(row.problem) as Text),
     }));
   }
@@ -413,27 +430,22 @@ export class Watches {
         digest = await client.headManifest(repository, tag, { signal });
         if (digest === null) continue;
         const source = foreignRepository(client, repository, signal);
-        const manifest = await chooseImage(source, repository, digest);
-        image = manifest?.digest ?? null;
-        if (manifest !== null) {
-          const { config } = manifest.parsed;
+        const found = await imagesBehind(source, repository, digest);
+        image = found[0]?.digest ?? null;
+        const step = looking.step({ en: name, es: name });
+        const looked: { readonly one: FoundImage; readonly examination: Omit<Examination, 'platforms'> }[] = [];
+        for (const one of found) {
+          const { config } = one.parsed;
           if (config.size > FOREIGN_CONFIG_BYTES_MAX) refuse(`the configuration of ${name} has ${config.size} bytes`);
-          examination = await examiner.examine(
-            {
-              name: `${client.host}/${repository}`,
-              repository,
-              tag,
-              tagged: digest,
-              digest: manifest.digest,
-              manifest,
-              config,
-              source,
-            },
-            looking.step({ en: name, es: name }),
-          );
-          if (examination.decision === 'refuse') result.refused += 1;
-          if (examination.signers.length === 0) result.unsigned += 1;
+          const about = { name: `${client.host}/${repository}`, repository, tag, tagged: digest };
+          const { digest: inner, platform } = one;
+          const where = platform === null ? step : step.step({ en: platform, es: platform });
+          const asked = { ...about, digest: inner, manifest: one, config, source };
+          looked.push({ one, examination: await examiner.examine(asked, where) });
         }
+        examination = ofAllPlatforms(looked);
+        if (examination?.decision === 'refuse') result.refused += 1;
+        if (examination?.signers.length === 0) result.unsigned += 1;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof Fault)) log.error({ err: error, name }, 'a watched image could not be examined');
@@ -533,7 +545,7 @@ export class Watches {
       const isMeant = (repository: string): boolean =>
         mirrors.owner(repository) !== null || isReplicated(watch.remote, repository);
       const seen = await this.images(watch.name);
-      const digests = [...new Set(seen.flatMap(({ digest, image }) => (image === null ? [digest] : [digest, image])))];
+      const digests = [...new Set(seen.flatMap(digestsOf))];
       const ours = new Map<string, string[]>();
       for (let at = 0; at < digests.length; at += 100) {
         const rows = await db
@@ -544,9 +556,10 @@ export class Watches {
           .execute();
         for (const { name, digest } of rows) ours.set(digest, [...(ours.get(digest) ?? []), name]);
       }
-      for (const { repository, tag, digest, image } of seen) {
+      for (const one of seen) {
+        const { repository, tag, digest } = one;
         const place = `${host}/${repository}:${tag}`;
-        const owners = [...new Set([...(ours.get(digest) ?? []), ...(image === null ? [] : (ours.get(image) ?? []))])];
+        const owners = [...new Set(digestsOf(one).flatMap((each) => ours.get(each) ?? []))];
         for (const here of owners.filter((name) => !isMeant(name))) {
           findings.push({
             kind: 'ours-elsewhere',
@@ -645,21 +658,79 @@ export function foreignRepository(client: RegistryClient, from: string, signal: 
   };
 }
 
-/** The image behind a digest; of an index the one for linux/amd64, or else its first. Null for what cannot run. */
-async function chooseImage(
-  source: ForeignRepository,
-  repository: string,
-  digest: Digest,
-): Promise<(RemoteManifest & { readonly parsed: Manifest }) | null> {
+/** What an earlier version wrote knows of no platforms. */
+function readExamination(text: string): Examination {
+  const read = JSON.parse(text) as Omit<Examination, 'platforms'> & Partial<Pick<Examination, 'platforms'>>;
+  return { platforms: [], ...read };
+}
+
+interface FoundImage extends RemoteManifest {
+  readonly parsed: Manifest;
+  /** Null for an image that a tag names itself. */
+  readonly platform: string | null;
+}
+
+/** The images behind a digest: itself, or those of an index, linux/amd64 first. None for what cannot run. */
+async function imagesBehind(source: ForeignRepository, repository: string, digest: Digest): Promise<FoundImage[]> {
   const manifest = await source.resolve(repository, digest);
-  if (manifest === null) return null;
+  if (manifest === null) return [];
   const parsed = parseManifest(manifest.bytes, manifest.mediaType);
-  if (parsed.kind === 'manifest') return { ...manifest, parsed };
+  if (parsed.kind === 'manifest') return [{ ...manifest, parsed, platform: null }];
+  // An attestation that a builder put into its index says "unknown"; it is no image.
+  const children = parsed.manifests.filter(({ platform }) => platform?.os !== 'unknown');
   const isUsual = ({ platform }: Descriptor): boolean => platform?.os === 'linux' && platform.architecture === 'amd64';
-  const child = parsed.manifests.find(isUsual) ?? parsed.manifests.find(({ platform }) => platform?.os !== 'unknown');
-  const image = child === undefined ? null : await source.resolve(repository, child.digest);
-  const inner = image === null ? null : parseManifest(image.bytes, image.mediaType);
-  return image === null || inner === null || inner.kind !== 'manifest' ? null : { ...image, parsed: inner };
+  children.sort((a, b) => Number(isUsual(b)) - Number(isUsual(a)));
+  const images: FoundImage[] = [];
+  for (const { digest: child, platform } of children.slice(0, WATCHED_PLATFORMS_MAX)) {
+    const image = await source.resolve(repository, child);
+    // Named and not there: a sparse index, which is allowed.
+    if (image === null) continue;
+    const inner = parseManifest(image.bytes, image.mediaType);
+    if (inner.kind !== 'manifest') continue;
+    const { os = 'unknown', architecture = 'unknown', variant } = platform ?? {};
+    const name = [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
+    images.push({ ...image, parsed: inner, platform: name });
+  }
+  return images;
+}
+
+const STRICTNESS = ['allow', 'warn', 'refuse'] as const;
+
+function ofAllPlatforms(
+  looked: readonly { readonly one: FoundImage; readonly examination: Omit<Examination, 'platforms'> }[],
+): Examination | null {
+  const [first] = looked;
+  if (first === undefined) return null;
+  if (first.one.platform === null) return { ...first.examination, platforms: [] };
+  const all = looked.map(({ examination }) => examination);
+  const byRisk: { [risk: string]: number } = {};
+  for (const one of all) {
+    for (const [risk, count] of Object.entries(one.byRisk)) byRisk[risk] = Math.max(byRisk[risk] ?? 0, count);
+  }
+  const reasons = new Map(all.flatMap((one) => one.reasons).map((reason) => [reason.en, reason]));
+  return {
+    complete: all.every(({ complete }) => complete),
+    packages: Math.max(...all.map(({ packages }) => packages)),
+    byRisk,
+    scannedAt: first.examination.scannedAt,
+    // Signed is what somebody signed on every platform, or as the whole index.
+    signers: first.examination.signers.filter((name) => all.every(({ signers }) => signers.includes(name))),
+    decision: STRICTNESS[Math.max(...all.map(({ decision }) => STRICTNESS.indexOf(decision)))] ?? 'refuse',
+    reasons: [...reasons.values()],
+    platforms: looked.map(({ one, examination: { complete, packages, byRisk: risks, decision } }) => ({
+      platform: one.platform ?? '',
+      digest: one.digest,
+      complete,
+      packages,
+      byRisk: risks,
+      decision,
+    })),
+  };
+}
+
+/** What a registry's own digests are compared with: the tag's, and each image's behind it. */
+function digestsOf({ digest, image, examination }: WatchedImage): readonly string[] {
+  return [digest, ...(image === null ? [] : [image]), ...(examination?.platforms ?? []).map((one) => one.digest)];
 }
 
 function refuse(why: string): never {
