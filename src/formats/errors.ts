@@ -17,6 +17,7 @@ export type FormatErrorCode =
   | 'outline.depth'
   | 'outline.size'
   | 'executable.corrupt'
+  | 'executable.packed'
   | 'package-list.syntax'
   | 'package-list.size'
   | 'tar.header'

@@ -4,6 +4,15 @@ export { scoreCvss4 } from './cvss4.ts';
 export type { DerValue } from './der.ts';
 export * as der from './der.ts';
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
+export {
+  detectExecutable,
+  ELF_SEGMENT,
+  type ElfHead,
+  type ExecutableKind,
+  findElfSection,
+  readElfHead,
+} from './executable.ts';
+export { type GoBuildInfo, GoBuildInfoReader } from './go-build-info.ts';
 export { type Compression, detectCompression, inflate, inflateGuard, inflateUnknown } from './inflate.ts';
 export { type Json, parseStrictJson } from './json.ts';
 export {

@@ -106,3 +106,6 @@ export interface XmlLimits {
 
 /** OVAL definitions nest a dozen deep; the longest text in one is a description of some 30 KiB, the widest has 40,000 criteria. */
 export const XML_LIMITS: XmlLimits = { maxDepth: 64, maxTokenChars: 4 * MIB, maxNodes: 500_000 };
+
+/** The modules of a Go program: about 120 bytes each, and the largest programs have 1,000. */
+export const GO_BUILD_INFO_MAX_BYTES = 2 * MIB;

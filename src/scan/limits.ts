@@ -23,6 +23,12 @@ export const LOCK_MAX_BYTES = 8 * MIB;
 export const PYTHON_HEADER_MAX_BYTES = 256 * 1024;
 /** The description of one installed Ruby gem or R package. */
 export const GEMSPEC_MAX_BYTES = 1 * MIB;
+/** Programs pass by and are not kept; the largest known is near 1 GiB. */
+export const EXECUTABLE_MAX_BYTES = 2048 * MIB;
+/** A Rust program is kept whole until its list of sections comes; larger ones are not asked for their crates. */
+export const RUST_EXECUTABLE_MAX_BYTES = 64 * MIB;
+/** The list of crates in a Rust program, inflated: 100 bytes each. */
+export const RUST_AUDIT_MAX_BYTES = 8 * MIB;
 /** A whole image; the largest public ones hold about 10,000 packages. */
 export const PACKAGES_MAX = 200_000;
 /** A name or version; the longest real ones are below 200 letters. */

@@ -30,6 +30,8 @@ export interface FoundPackage {
   readonly module?: string;
   /** SHA-1 of the archive it was found in, in hex: indexes of Maven name archives by it. */
   readonly sha1?: string;
+  /** Vendor and product as CVE records name them, as in 'nodejs:node.js'; of programs without a package. */
+  readonly cpe?: string;
 }
 
 /** A package of the whole image. */

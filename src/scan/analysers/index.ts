@@ -9,6 +9,7 @@ import { conan } from './conan.ts';
 import { conda } from './conda.ts';
 import { dotnet } from './dotnet.ts';
 import { dpkg } from './dpkg.ts';
+import { executable } from './executable.ts';
 import { hex } from './hex.ts';
 import { julia } from './julia.ts';
 import { npm } from './npm.ts';
@@ -43,6 +44,7 @@ export const ANALYSERS: readonly Analyser[] = [
   conda,
   julia,
   r,
+  executable,
 ];
 
 /** Changes when any analyser or the listing does; part of the key under which results of a layer are stored. */

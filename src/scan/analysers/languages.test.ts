@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { deflateSync } from 'node:zlib';
 import type { TarInput } from '../../formats/index.ts';
+import { KNOWN_PROGRAMS } from '../reading/known-programs.ts';
 import { mergeHere, packLayer } from '../test-image.ts';
+import { makeElf, makeGoBuildInfo, makeRustAudit } from './test-executables.ts';
 
 const file = (path: string, content: string | object | Uint8Array): TarInput => ({
   path,
@@ -10,6 +13,7 @@ const file = (path: string, content: string | object | Uint8Array): TarInput => 
       ? content
       : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content)),
 });
+const executableFile = (path: string, bytes: Uint8Array): TarInput => ({ path, content: bytes, mode: 0o755 });
 const lines = (...all: string[]): string => `${all.join('\n')}\n`;
 const inventory = async (...entries: TarInput[]) => mergeHere([await packLayer(entries)]);
 /** The purls found, without 'pkg:'. */
@@ -488,4 +492,80 @@ test('Conan, Swift, CocoaPods, Dart, Elixir, conda, Julia, R', async () => {
     ),
     ['cran/xml2@1.3.6'],
   );
+});
+
+test('Go: modules of a program, replacements, the library and the version that flags set', async () => {
+  const program = (...modules: string[]) =>
+    makeElf(makeGoBuildInfo('go1.22.3 X:boringcrypto', ['path\texample.org/app', ...modules]));
+  assert.deepEqual(
+    await found(
+      executableFile(
+        'app/server',
+        program(
+          'mod\texample.org/app\t(devel)\t',
+          'dep\tgithub.com/a/b\tv1.0.0\th1:x=',
+          'dep\tgithub.com/old/c\tv1.0.0',
+          '=>\tgithub.com/new/c\tv1.1.0\th1:y=',
+          'dep\tgithub.com/local/d\tv1.0.0',
+          '=>\t../d\t',
+          `build\t-ldflags="-s -w -X 'main.version=2.3.4'"`,
+        ),
+      ),
+    ),
+    [
+      'golang/example.org/app@v2.3.4',
+      'golang/github.com/a/b@v1.0.0',
+      'golang/github.com/new/c@v1.1.0',
+      'golang/stdlib@1.22.3',
+    ],
+  );
+  assert.deepEqual(await found(executableFile('app/server', program('mod\texample.org/app\t(devel)\t'))), [
+    'golang/stdlib@1.22.3',
+  ]);
+  const { notices } = await inventory(
+    executableFile('app/cut', makeElf(makeGoBuildInfo('go1.22.3', ['path\tx']).subarray(0, 80))),
+  );
+  assert.match(notices[0]?.reason ?? '', /build information of this Go program is cut/);
+});
+
+test('Rust: crates that cargo-auditable wrote, but not those that only built', async () => {
+  const audit = makeRustAudit([
+    { name: 'app', version: '0.1.0', source: 'local', root: true },
+    { name: 'serde', version: '1.0.200', source: 'crates.io' },
+    { name: 'cc', version: '1.0.0', kind: 'build' },
+  ]);
+  assert.deepEqual(await found(executableFile('app/tool', audit)), ['cargo/app@0.1.0', 'cargo/serde@1.0.200']);
+  assert.deepEqual(await found(executableFile('app/tool', audit.subarray(0, -1))), [], 'a cut file has no sections');
+  const { notices } = await inventory(
+    executableFile('t', makeElf(Buffer.alloc(16), { '.dep-v0': deflateSync(Buffer.alloc(2 ** 25)) })),
+  );
+  assert.match(notices[0]?.reason ?? '', /cannot be inflated/, 'a bomb is refused');
+});
+
+test('known programs: where no package manager speaks of them, and only then', async () => {
+  const node = executableFile('usr/bin/node', makeElf(Buffer.from('\0node.js/v20.11.1\0', 'latin1')));
+  assert.deepEqual(await found(node), ['generic/node@20.11.1']);
+  assert.deepEqual(
+    await found(node, file('var/lib/dpkg/status', 'Package: nodejs\nStatus: install ok installed\nVersion: 20.11.1\n')),
+    ['deb/debian/nodejs@20.11.1'],
+  );
+  assert.deepEqual(await found(executableFile('app/notnode', makeElf(Buffer.from('node.js/v20.11.1')))), []);
+  assert.deepEqual(
+    await found(executableFile('app/node', Buffer.from('#!/bin/sh\necho node.js/v20.11.1 and more than 64 bytes'))),
+    [],
+  );
+  const { notices } = await inventory(
+    executableFile('app/packed', makeElf(Buffer.from('x'), {}).fill('UPX!', 200, 204)),
+  );
+  assert.match(notices[0]?.reason ?? '', /packed by UPX/);
+});
+
+test('the table of known programs: no name twice, an anchor is part of its pattern', () => {
+  const names = KNOWN_PROGRAMS.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  for (const { anchor, pattern, cpe, name } of KNOWN_PROGRAMS) {
+    assert.match(cpe, /^[a-z0-9_-]+:[a-z0-9_.-]+$/, name);
+    const fixed = anchor.replaceAll('\0', '').split(/[\d/]/)[0] ?? '';
+    assert.ok(pattern.source.replaceAll('\\', '').includes(fixed), `${name}: ${anchor}`);
+  }
 });

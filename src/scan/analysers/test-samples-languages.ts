@@ -1,3 +1,4 @@
+import { makeElf, makeGoBuildInfo, makeRustAudit } from './test-executables.ts';
 import type { AnalyserSample } from './test-samples.ts';
 
 const text = (path: string, ...lines: string[]): AnalyserSample => ({
@@ -115,4 +116,14 @@ export const LANGUAGE_SAMPLES: Readonly<Record<string, readonly AnalyserSample[]
   conda: [text('c/conda-meta/a-1.json', '{"name":"a","version":"1.0","license":"MIT","subdir":"linux-64"}')],
   julia: [text('Manifest.toml', '[[deps.A]]', 'uuid = "0"', 'version = "1.0.0"')],
   r: [text('R/library/a/DESCRIPTION', 'Package: a', 'Version: 1.0', 'License: MIT', 'Built: R 4.3.0')],
+  executable: [
+    {
+      path: 'app/server',
+      bytes: makeElf(
+        makeGoBuildInfo('go1.22.3', ['mod\ta.example/a\tv1.0.0', 'dep\tb.example/b\tv1.0.0', '=>\tc.example/c\tv1']),
+      ),
+    },
+    { path: 'app/tool', bytes: makeRustAudit([{ name: 'a', version: '1.0.0' }]) },
+    { path: 'app/node', bytes: makeElf(Buffer.from('\0node.js/v20.11.1\0')) },
+  ],
 };

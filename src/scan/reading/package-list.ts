@@ -12,6 +12,7 @@ export interface PackageDetails {
   readonly licences?: unknown;
   readonly architecture?: string | null;
   readonly sha1?: string;
+  readonly cpe?: string;
 }
 
 /** Packages that one file names, each once, bounded. What is no text, too long or holds blanks is left out. */
@@ -43,12 +44,17 @@ export class PackageList {
       source: null,
       licences: readLicences(details.licences),
       ...(details.sha1 ? { sha1: details.sha1 } : {}),
+      ...(details.cpe ? { cpe: details.cpe } : {}),
     });
+  }
+
+  all(): readonly FoundPackage[] {
+    return [...this.#packages.values()];
   }
 
   /** Null when there is none. */
   evidence(): Evidence | null {
-    return this.#packages.size === 0 ? null : { kind: 'packages', packages: [...this.#packages.values()] };
+    return this.#packages.size === 0 ? null : { kind: 'packages', packages: this.all() };
   }
 }
 
