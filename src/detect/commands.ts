@@ -1,6 +1,9 @@
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { CliProgram, Text } from '../system/index.ts';
 import { RuleEngine, type RuleText } from './engine.ts';
+import { detectFault } from './errors.ts';
+import type { ReplayAlert, RuleReplay } from './replay.ts';
 import type { Finding } from './rule-file.ts';
 
 const INVALID = 2;
@@ -59,6 +62,88 @@ export function detectCommands(cli: CliProgram): void {
         es: `${rows.length} reglas, ${on} activas, ${errors.length} errores, ${findings.length - errors.length} avisos`,
       });
     });
+
+  noun
+    .command('test')
+    .argument('<recording...>')
+    .requiredOption('--rules <file...>', cli.t(WORDS.rules))
+    .option('--enters', cli.t(WORDS.enters))
+    .description(
+      cli.t({
+        en: 'what rules would have found in recordings of Falco or sysdig (.scap); needs no server',
+        es: 'qué habrían encontrado las reglas en grabaciones de Falco o sysdig (.scap); no necesita servidor',
+      }),
+    )
+    .action(async (recordings: string[], options: { rules: string[]; enters?: boolean }) => {
+      // The sensor has these commands in its closure too and needs none of it.
+      const { RuleReplay } = await import('./replay.ts');
+      const texts = await Promise.all(options.rules.map(readRuleText));
+      const unreadable = texts.flatMap(({ finding }) => finding ?? []);
+      const replay = RuleReplay.load(
+        texts.filter(({ finding }) => finding === null),
+        { enters: options.enters ?? false },
+      );
+      const errors = [...unreadable, ...replay.findings].filter(({ severity }) => severity === 'error');
+      for (const finding of errors) cli.print.note(describeFinding(finding));
+      if (errors.length > 0) {
+        cli.exit(INVALID);
+        return;
+      }
+      const outcomes: { recording: string; events: number; alerts: ReplayAlert[] }[] = [];
+      for (const recording of recordings) outcomes.push({ recording, ...(await replayFile(recording, replay)) });
+      const off = replay.rules
+        .filter(({ offReason }) => offReason !== null)
+        .map(({ rule, offReason }) => ({ rule: rule.name, reason: offReason ?? '' }));
+      if (cli.output.json) {
+        cli.print.json({ recordings: outcomes, off });
+        return;
+      }
+      const rows = outcomes.flatMap(({ recording, alerts }) => alerts.map((alert) => ({ recording, ...alert })));
+      cli.print.table(
+        [
+          { title: { en: 'time', es: 'hora' }, value: (row) => row.at.slice(11, 23) },
+          { title: { en: 'event', es: 'evento' }, value: (row) => String(row.eventNumber), align: 'right' },
+          { title: { en: 'priority', es: 'prioridad' }, value: (row) => row.priority },
+          { title: { en: 'rule', es: 'regla' }, value: (row) => row.rule },
+          { title: { en: 'recording', es: 'grabación' }, value: (row) => row.recording, wide: true },
+          { title: { en: 'output', es: 'salida' }, value: (row) => row.output, long: true },
+        ],
+        rows,
+        { empty: { en: 'no rule held', es: 'ninguna regla se cumplió' } },
+      );
+      for (const { rule, reason } of off)
+        cli.print.note({ en: `off: ${rule}: ${reason}`, es: `no activa: ${rule}: ${reason}` });
+      const events = outcomes.reduce((sum, one) => sum + one.events, 0);
+      const on = replay.rules.length - off.length;
+      cli.print.result({
+        en: `${events} events, ${on} rules on, ${rows.length} alerts`,
+        es: `${events} eventos, ${on} reglas activas, ${rows.length} alertas`,
+      });
+    });
+}
+
+const WORDS = {
+  rules: { en: 'rule files, in their order', es: 'ficheros de reglas, en su orden' },
+  enters: {
+    en: 'try rules also where calls begin, as Falco did before 2025',
+    es: 'probar las reglas también donde empiezan las llamadas, como Falco antes de 2025',
+  },
+} as const satisfies Record<string, Text>;
+
+async function replayFile(path: string, replay: RuleReplay): Promise<{ events: number; alerts: ReplayAlert[] }> {
+  const { readScap } = await import('../events/scap/index.ts');
+  let events = 0;
+  const alerts: ReplayAlert[] = [];
+  try {
+    for await (const event of readScap(createReadStream(path))) {
+      events++;
+      alerts.push(...replay.try(event));
+    }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw detectFault('detect.recording-unreadable', { path, why, events }, { cause });
+  }
+  return { events, alerts };
 }
 
 const YES: Text = { en: 'yes', es: 'sí' };

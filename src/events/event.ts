@@ -124,7 +124,7 @@ export class KernelEvent {
     if (family !== AF_INET6) return null;
     const words: string[] = [];
     for (let i = 0; i < 16; i += 2) words.push(this.#view.getUint16(at + i, false).toString(16));
-    return compressAddress(words);
+    return addressOfWords(words);
   }
 
   /** What the call answered: a descriptor or zero, or minus errno; null for events that are not calls. */
@@ -137,7 +137,7 @@ export class KernelEvent {
 }
 
 /** The canonical text of an IPv6 address (RFC 5952): the first longest run of zero words becomes "::". */
-function compressAddress(words: readonly string[]): string {
+export function addressOfWords(words: readonly string[]): string {
   let best = -1;
   let bestLength = 1;
   for (let i = 0; i < 8; i++) {

@@ -46,7 +46,10 @@ export type FormatErrorCode =
   | 'zip.corrupt'
   | 'zip.size'
   | 'zip.entry-limit'
-  | 'zip.unsupported';
+  | 'zip.unsupported'
+  | 'scap.header'
+  | 'scap.truncated'
+  | 'scap.size';
 
 /** Where in a text the fault is; both count from 1. */
 export interface TextPosition {

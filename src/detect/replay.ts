@@ -1,0 +1,127 @@
+/** Rules over a recording: what would have been found. */
+import { type ScapEvent, scapFields } from '../events/scap/index.ts';
+import { compileFilters, fieldsOf, foldFilter } from './compile.ts';
+import type { RuleText } from './engine.ts';
+import type { Filter } from './filter-ast.ts';
+import { compileOutput, type Output } from './output.ts';
+import { type Finding, parseRuleFile } from './rule-file.ts';
+import { type Priority, type Rule, resolveRules } from './rules.ts';
+
+/** What a rule found in a recording. */
+export interface ReplayAlert {
+  /** RFC 3339 with nanoseconds. */
+  readonly at: string;
+  /** As sysdig counts events of the recording, from 1. */
+  readonly eventNumber: number;
+  readonly eventType: string;
+  readonly rule: string;
+  readonly priority: Priority;
+  readonly tags: readonly string[];
+  readonly output: string;
+  readonly outputFields: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface ReplayRule {
+  readonly rule: Rule;
+  /** Why it does not run, or null when it does. */
+  readonly offReason: string | null;
+}
+
+interface Compiled {
+  readonly match: (event: ScapEvent) => number[] | null;
+  readonly rules: readonly number[];
+}
+
+/**
+ * Rules compiled for recordings. As Falco does today, rules look at the end of each call and at events that are no calls;
+ * with `enters` also at the beginning of calls, as older recorders and their rules did.
+ */
+export class RuleReplay {
+  readonly rules: readonly ReplayRule[];
+  readonly findings: readonly Finding[];
+  readonly #outputs: readonly Output<ScapEvent>[];
+  readonly #enters: boolean;
+  /** By direction and name of the event; made when the first such event comes. */
+  readonly #compiled = new Map<string, Compiled | null>();
+
+  private constructor(rules: readonly ReplayRule[], findings: readonly Finding[], enters: boolean) {
+    this.rules = rules;
+    this.findings = findings;
+    this.#outputs = rules.map(({ rule }) => compileOutput(rule.output, scapFields));
+    this.#enters = enters;
+  }
+
+  /** Reads rule files in their order. It never throws for what is wrong in a file: that is told in `findings`. */
+  static load(files: readonly RuleText[], { enters = false }: { readonly enters?: boolean } = {}): RuleReplay {
+    const parsed = files.map(({ file, text }) => parseRuleFile(file, text));
+    const { rules, findings } = resolveRules(
+      parsed.flatMap((one) => one.items),
+      scapFields,
+    );
+    const judged = rules.map((rule) => ({ rule, offReason: whyOff(rule) }));
+    return new RuleReplay(judged, [...parsed.flatMap((one) => one.findings), ...findings], enters);
+  }
+
+  get hasErrors(): boolean {
+    return this.findings.some(({ severity }) => severity === 'error');
+  }
+
+  /** The alerts of one event, in the order of the rules. */
+  try(event: ScapEvent): ReplayAlert[] {
+    if (event.type.isSyscall && !event.type.isExit && !this.#enters) return [];
+    const compiled = this.#compiledFor(event);
+    const held = compiled?.match(event) ?? null;
+    if (compiled === null || held === null) return [];
+    return held.flatMap((place) => {
+      const index = compiled.rules[place];
+      const rule = index === undefined ? undefined : this.rules[index]?.rule;
+      const output = index === undefined ? undefined : this.#outputs[index];
+      if (rule === undefined || output === undefined) return [];
+      const { text, fields } = output.format(event);
+      return {
+        at: event.timeText,
+        eventNumber: event.number,
+        eventType: event.name,
+        rule: rule.name,
+        priority: rule.priority,
+        tags: rule.tags,
+        output: text,
+        outputFields: fields,
+      };
+    });
+  }
+
+  #compiledFor(event: ScapEvent): Compiled | null {
+    const direction = event.type.isExit ? '<' : '>';
+    const key = `${direction}${event.name}`;
+    let compiled = this.#compiled.get(key);
+    if (compiled !== undefined) return compiled;
+    const known = {
+      'evt.type': event.name,
+      'syscall.type': event.type.isSyscall ? event.name : null,
+      // Events that are no calls have no end; rules that ask for one mean them too.
+      'evt.dir': event.type.isSyscall ? direction : '<',
+      'evt.source': 'syscall',
+    };
+    const filters: Filter[] = [];
+    const rules: number[] = [];
+    this.rules.forEach(({ rule, offReason }, index) => {
+      if (offReason !== null) return;
+      const folded = foldFilter(rule.filter, known, scapFields);
+      if (folded === false) return;
+      filters.push(folded === true ? { kind: 'and', children: [], at: 0 } : folded);
+      rules.push(index);
+    });
+    compiled = filters.length === 0 ? null : { match: compileFilters(filters, scapFields), rules };
+    this.#compiled.set(key, compiled);
+    return compiled;
+  }
+}
+
+function whyOff(rule: Rule): string | null {
+  if (!rule.enabled) return 'disabled by its file';
+  const missing = fieldsOf(rule.filter, scapFields)
+    .filter(({ name, argument }) => scapFields.reader(name, argument) === undefined)
+    .map(({ name, argument }) => (argument === null ? name : `${name}[${argument}]`));
+  return missing.length === 0 ? null : `fields ${[...new Set(missing)].join(', ')} are not in recordings`;
+}

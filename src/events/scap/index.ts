@@ -1,0 +1,4 @@
+export type { ScapEvent } from './event.ts';
+export { EVENT_TYPES } from './event-types.ts';
+export { scapFields } from './fields.ts';
+export { readScap } from './recording.ts';

@@ -1,0 +1,533 @@
+import { splitTexts } from './bytes.ts';
+import { folderOf, type RecordedSurroundings, resolvePath, type ScapEvent } from './event.ts';
+import { CONTAINER_JSON_MAX_BYTES, SCAP_FDS_MAX, SCAP_THREADS_MAX } from './limits.ts';
+import type { RecordedUsers } from './lists.ts';
+import { endText, FAMILY, joinEnds, readAddress, readPair } from './sockets.ts';
+import {
+  asFolder,
+  containerOfCgroups,
+  type Descriptor,
+  type DescriptorKind,
+  newDescriptor,
+  newThread,
+  type RecordedContainer,
+  type RecordedUser,
+  type Thread,
+} from './state.ts';
+
+const CLONE = { files: 1n, parent: 256n, thread: 2048n } as const;
+
+/** Names of events that make a descriptor of a kind that their name tells. */
+const MADE: Readonly<Record<string, DescriptorKind>> = {
+  eventfd: 'event',
+  eventfd2: 'event',
+  signalfd: 'signal',
+  signalfd4: 'signal',
+  epoll_create: 'poll',
+  epoll_create1: 'poll',
+  inotify_init: 'inotify',
+  inotify_init1: 'inotify',
+  timerfd_create: 'timer',
+  bpf: 'bpf',
+  userfaultfd: 'userfault',
+  io_uring_setup: 'ring',
+  memfd_create: 'memory',
+  pidfd_open: 'process',
+  pidfd_getfd: 'other',
+  open_by_handle_at: 'file',
+};
+const DATAGRAM = 2;
+/** PPM's word for O_DIRECTORY. */
+const O_DIRECTORY = 1024n;
+/** Parameters of the beginning of a call that older recorders do not repeat at its end. */
+const REMEMBERED = ['domain', 'type', 'filename', 'name', 'flags', 'dirfd', 'tuple'] as const;
+const NO_PROCESS = -1;
+const NO_DESCRIPTOR = -1;
+/** What Falco answers for the name of a process that it knows nothing of. */
+const UNKNOWN = '<NA>';
+
+/** Follows the events of a recording: who runs, what is open, what is connected. */
+export class Machine implements RecordedSurroundings {
+  readonly #threads = new Map<number, Thread>();
+  readonly #containers = new Map<string, RecordedContainer>();
+  #users: RecordedUsers = { users: new Map(), groups: new Map() };
+  /** What an event ends is only forgotten when the next one begins, so that the event itself can still be asked. */
+  #afterEvent: (() => void) | null = null;
+
+  thread(tid: number): Thread | undefined {
+    return this.#threads.get(tid);
+  }
+  user(uid: number): RecordedUser | undefined {
+    return this.#users.users.get(uid);
+  }
+  group(gid: number): string | undefined {
+    return this.#users.groups.get(gid);
+  }
+  container(id: string): RecordedContainer | undefined {
+    return this.#containers.get(id);
+  }
+  childrenOf(pid: number): number {
+    let count = 0;
+    for (const thread of this.#threads.values()) if (thread.pid === pid && thread.tid !== pid) count++;
+    return count;
+  }
+
+  addThread(thread: Thread): void {
+    if (this.#threads.size < SCAP_THREADS_MAX) this.#threads.set(thread.tid, thread);
+  }
+
+  /** Threads of a process share its descriptors; they come after the process list. */
+  addDescriptors(tid: number, fds: Map<number, Descriptor>): void {
+    // Threads that do not lead their process have lists of their own, which are empty.
+    if (fds.size === 0) return;
+    const pid = this.#threads.get(tid)?.pid ?? tid;
+    for (const thread of this.#threads.values()) if (thread.pid === pid) thread.fds = fds;
+  }
+
+  setUsers(users: RecordedUsers): void {
+    this.#users = users;
+  }
+
+  /** Takes in what an event says and gives the event its thread and descriptor. */
+  follow(event: ScapEvent): void {
+    this.#afterEvent?.();
+    this.#afterEvent = null;
+    if (event.type.name === 'container') {
+      this.#describeContainer(event.text('json'));
+      return;
+    }
+    const { type } = event;
+    if (
+      type.isExit &&
+      (type.name === 'clone' || type.name === 'clone3' || type.name === 'fork' || type.name === 'vfork')
+    ) {
+      this.#clone(event);
+    }
+    // Only a call shows that a thread nobody told us of is there; the idle task never makes one.
+    const thread =
+      this.#threads.get(event.tid) ?? (type.isSyscall && event.tid > 0 ? this.#unknownThread(event.tid) : null);
+    event.thread = thread;
+    if (thread === null) return;
+    if (!type.isExit) this.#enter(event, thread);
+    else this.#leave(event, thread);
+    if (type.name === 'procexit') {
+      this.#afterEvent = () => {
+        if (this.#threads.get(thread.tid) === thread) this.#threads.delete(thread.tid);
+      };
+    }
+  }
+
+  #unknownThread(tid: number): Thread {
+    const thread = newThread(tid, tid);
+    thread.isUnsure = true;
+    thread.parent = NO_PROCESS;
+    thread.session = NO_PROCESS;
+    thread.comm = UNKNOWN;
+    thread.exe = UNKNOWN;
+    this.addThread(thread);
+    return thread;
+  }
+
+  #enter(event: ScapEvent, thread: Thread): void {
+    const fd = event.type.usesFd ? event.integer('fd') : null;
+    const values = new Map<string, unknown>();
+    for (const name of REMEMBERED) {
+      const bytes = event.bytes(name);
+      if (bytes === null) continue;
+      values.set(name, name === 'tuple' ? Buffer.from(bytes) : (event.long(name) ?? event.text(name)));
+    }
+    // A switch or a signal may come between the two ends of a call.
+    if (event.type.isSyscall) thread.entered = { type: event.type.number, fd, values };
+    if (fd !== null) this.#speakOf(event, thread, fd);
+  }
+
+  #entered(event: ScapEvent, thread: Thread, name: string): unknown {
+    const { entered } = thread;
+    if (entered === null || entered.type !== event.type.number - 1) return undefined;
+    return entered.values.get(name);
+  }
+
+  #speakOf(event: ScapEvent, thread: Thread, fd: number): Descriptor | null {
+    event.fd = fd;
+    event.descriptor = thread.fds.get(fd) ?? null;
+    return event.descriptor;
+  }
+
+  #leave(event: ScapEvent, thread: Thread): void {
+    const { type } = event;
+    const result = event.result;
+    const isDone = result === null || result >= 0n;
+    const used =
+      event.integer(type.makesFd ? '' : 'fd') ?? (thread.entered?.type === type.number - 1 ? thread.entered.fd : null);
+    if (type.usesFd && used !== null && used >= 0) this.#speakOf(event, thread, used);
+    switch (type.name) {
+      case 'execve':
+      case 'execveat':
+        if (result === 0n) this.#exec(event, thread);
+        return;
+      case 'open':
+      case 'openat':
+      case 'openat2':
+      case 'creat':
+        this.#open(event, thread, Number(result ?? -1n));
+        return;
+      case 'socket':
+        if (isDone && result !== null) this.#socket(event, thread, Number(result));
+        return;
+      case 'connect':
+        this.#connect(event, thread);
+        return;
+      case 'bind':
+        if (isDone) this.#bind(event);
+        return;
+      case 'accept':
+      case 'accept4':
+        if (isDone && result !== null) this.#accept(event, thread, Number(result));
+        return;
+      case 'sendto':
+      case 'sendmsg':
+        if (isDone) this.#adoptPair(event, this.#pairOf(event, thread), 'sent');
+        return;
+      case 'recvfrom':
+      case 'recvmsg':
+        if (isDone) this.#adoptPair(event, this.#pairOf(event, thread), 'received');
+        return;
+      case 'close':
+        if (isDone && event.fd !== null) {
+          const { fd } = event;
+          this.#afterEvent = () => thread.fds.delete(fd);
+        }
+        return;
+      case 'pipe':
+      case 'pipe2':
+      case 'socketpair':
+        if (isDone) {
+          const kind = type.name === 'socketpair' ? 'unix' : 'fifo';
+          for (const name of ['fd1', 'fd2']) {
+            const fd = event.integer(name);
+            if (fd !== null) this.#put(event, thread, fd, newDescriptor(kind));
+          }
+        }
+        return;
+      case 'dup':
+      case 'dup2':
+      case 'dup3':
+        if (isDone && result !== null) this.#duplicate(event, thread, Number(result));
+        return;
+      case 'chdir':
+        if (isDone) thread.cwd = asFolder(resolvePath(thread.cwd, event.text('path') ?? ''));
+        return;
+      case 'fchdir':
+        if (isDone && event.descriptor) thread.cwd = asFolder(event.descriptor.name);
+        return;
+      case 'getcwd':
+        if (isDone && event.text('path')) thread.cwd = asFolder(event.text('path') ?? '');
+        return;
+      case 'setsid':
+        if (isDone && result !== null) thread.session = Number(result);
+        return;
+      case 'setuid':
+      case 'setgid':
+      case 'setresuid':
+      case 'setresgid':
+        if (isDone) this.#changeIds(event, thread);
+        return;
+      case 'capset':
+        if (isDone) {
+          thread.capabilities = {
+            inheritable: event.long('cap_inheritable') ?? 0n,
+            permitted: event.long('cap_permitted') ?? 0n,
+            effective: event.long('cap_effective') ?? 0n,
+          };
+        }
+        return;
+      default: {
+        const kind = MADE[type.name];
+        if (kind && type.makesFd && isDone && result !== null)
+          this.#put(event, thread, Number(result), newDescriptor(kind));
+      }
+    }
+  }
+
+  #put(event: ScapEvent, thread: Thread, fd: number, descriptor: Descriptor): void {
+    event.fd = fd;
+    event.descriptor = descriptor;
+    if (thread.fds.size < SCAP_FDS_MAX) thread.fds.set(fd, descriptor);
+  }
+
+  #clone(event: ScapEvent): void {
+    const result = event.integer('res');
+    if (result === null || result < 0) return;
+    const tid = result === 0 ? event.tid : result;
+    const flags = event.long('flags') ?? 0n;
+    const isThread = (flags & CLONE.thread) !== 0n;
+    // A new thread says the parent of its whole process.
+    const callerTid = result === 0 ? event.integer(isThread ? 'pid' : 'ptid') : event.tid;
+    const caller = callerTid === null ? undefined : this.#threads.get(callerTid);
+    const known = this.#threads.get(tid);
+    if (known !== undefined && known.startedNs !== 0n && result !== 0) return;
+    // Only the child's side knows its own numbers; the caller's side comes first, or instead.
+    const pid = result === 0 ? (event.integer('pid') ?? tid) : isThread ? (caller?.pid ?? tid) : tid;
+    const thread = newThread(tid, pid);
+    const leader = this.#threads.get(pid);
+    const shared = isThread || (flags & CLONE.files) !== 0n;
+    if (caller) {
+      const { tid: _tid, pid: _pid, fds, entered: _entered, ...rest } = caller;
+      Object.assign(thread, rest);
+      thread.fds = shared ? (leader?.fds ?? fds) : new Map([...fds].map(([fd, one]) => [fd, { ...one }]));
+    }
+    thread.startedNs = known?.startedNs || event.timeNs;
+    thread.parent = result === 0 ? (event.integer('ptid') ?? 0) : isThread ? (caller?.parent ?? 0) : event.tid;
+    this.#describeSelf(event, thread, result === 0);
+    if (result !== 0 && !isThread) {
+      thread.innerTid = -1;
+      thread.innerPid = -1;
+    }
+    this.addThread(thread);
+  }
+
+  /** Parameters that clone and exec have alike. */
+  #describeSelf(event: ScapEvent, thread: Thread, ownNumbers: boolean): void {
+    const exe = event.text('exe');
+    if (exe !== null) thread.exe = exe;
+    const args = event.bytes('args');
+    if (args !== null) thread.args = splitTexts(args);
+    const comm = event.text('comm');
+    if (comm !== null) thread.comm = comm;
+    else if (exe !== null) thread.comm = exe.slice(exe.lastIndexOf('/') + 1);
+    const cwd = event.text('cwd');
+    if (cwd !== null && cwd !== '') thread.cwd = asFolder(cwd);
+    const cgroups = event.bytes('cgroups');
+    if (cgroups !== null) {
+      thread.cgroups = splitTexts(cgroups);
+      thread.containerId = containerOfCgroups(thread.cgroups)?.id ?? '';
+    }
+    const uid = event.integer('uid');
+    if (uid !== null) thread.uid = uid;
+    const gid = event.integer('gid');
+    if (gid !== null) thread.gid = gid;
+    if (!ownNumbers) return;
+    thread.innerTid = event.integer('vtid') ?? thread.innerTid;
+    thread.innerPid = event.integer('vpid') ?? thread.innerPid;
+  }
+
+  /** A thread that was never seen gets its numbers from the first exec that says them. */
+  #adopt(event: ScapEvent, thread: Thread): Thread {
+    if (!thread.isUnsure) return thread;
+    const known = newThread(thread.tid, event.integer('pid') ?? thread.tid);
+    known.parent = event.integer('ptid') ?? 0;
+    known.session = NO_PROCESS;
+    known.entered = thread.entered;
+    known.fds = thread.fds;
+    this.addThread(known);
+    event.thread = known;
+    return known;
+  }
+
+  #exec(event: ScapEvent, unsure: Thread): void {
+    const thread = this.#adopt(event, unsure);
+    const filename = this.#entered(event, thread, 'filename');
+    this.#describeSelf(event, thread, false);
+    const environment = event.bytes('env');
+    if (environment !== null) thread.environment = splitTexts(environment).filter((one) => one !== '');
+    thread.tty = event.integer('tty') ?? thread.tty;
+    thread.group = event.integer('vpgid') ?? event.integer('pgid') ?? thread.group;
+    thread.loginUid = event.integer('loginuid') ?? thread.loginUid;
+    thread.exeFlags = event.integer('flags') ?? 0;
+    const permitted = event.long('cap_permitted');
+    if (permitted !== null) {
+      thread.capabilities = {
+        inheritable: event.long('cap_inheritable') ?? 0n,
+        permitted,
+        effective: event.long('cap_effective') ?? 0n,
+      };
+    }
+    thread.exeInode = event.integer('exe_ino') ?? 0;
+    thread.exeChangedNs = event.long('exe_ino_ctime') ?? 0n;
+    thread.exeModifiedNs = event.long('exe_ino_mtime') ?? 0n;
+    const trusted = event.text('trusted_exepath');
+    if (trusted !== null && trusted !== '') thread.exePath = trusted;
+    else if (typeof filename === 'string' && filename !== '') thread.exePath = resolvePath(thread.cwd, filename);
+    // Older recorders do not say what was run; the first argument is only what the program was told of its name.
+    else thread.exePath = '';
+  }
+
+  #open(event: ScapEvent, thread: Thread, fd: number): void {
+    const name = event.text('name') ?? textOf(this.#entered(event, thread, 'name')) ?? '';
+    const flags = event.long('flags') ?? numberOf(this.#entered(event, thread, 'flags')) ?? 0n;
+    const at = event.integer('dirfd') ?? Number(numberOf(this.#entered(event, thread, 'dirfd')) ?? -100n);
+    const hasFolder = event.type.name === 'openat' || event.type.name === 'openat2';
+    const path = resolvePath(hasFolder ? folderOf(thread, at) : thread.cwd, name);
+    const descriptor = newDescriptor((flags & O_DIRECTORY) === 0n ? 'file' : 'directory', path);
+    descriptor.rawName = name;
+    descriptor.openFlags = Number(flags);
+    descriptor.device = event.integer('dev') ?? 0;
+    descriptor.inode = event.integer('ino') ?? 0;
+    descriptor.nameChangedAt = event.number;
+    // A failed open has no descriptor; rules still ask for the path that was tried.
+    if (fd < 0) {
+      event.fd = NO_DESCRIPTOR;
+      event.descriptor = descriptor;
+    } else this.#put(event, thread, fd, descriptor);
+  }
+
+  #socket(event: ScapEvent, thread: Thread, fd: number): void {
+    const domain = event.integer('domain') ?? Number(numberOf(this.#entered(event, thread, 'domain')) ?? 0n);
+    const type = event.integer('type') ?? Number(numberOf(this.#entered(event, thread, 'type')) ?? 0n);
+    const kinds: Readonly<Record<number, DescriptorKind>> = { 1: 'unix', 2: 'ipv4', 10: 'ipv6', 16: 'netlink' };
+    const descriptor = newDescriptor(kinds[domain] ?? 'other');
+    // The lower bits are the type; above them stand SOCK_CLOEXEC and SOCK_NONBLOCK.
+    if (domain === FAMILY.ipv4 || domain === FAMILY.ipv6) {
+      descriptor.protocol = null;
+      descriptor.device = (type & 0xf) === DATAGRAM ? DATAGRAM : 0;
+    }
+    this.#put(event, thread, fd, descriptor);
+  }
+
+  #connect(event: ScapEvent, thread: Thread): void {
+    const { descriptor } = event;
+    const result = event.result ?? 0n;
+    // EINPROGRESS: the connection is on its way.
+    if (descriptor === null || (result < 0n && result !== -115n)) {
+      const failed = event.bytes('tuple');
+      const pair = failed === null ? null : readPair(failed);
+      if (descriptor !== null && pair?.family === 'unix') event.descriptor = { ...descriptor, name: pair.text };
+      return;
+    }
+    descriptor.isServer = false;
+    this.#adoptPair(event, this.#pairOf(event, thread), 'connected');
+  }
+
+  #pairOf(event: ScapEvent, thread: Thread): ReturnType<typeof readPair> {
+    const bytes = event.bytes('tuple') ?? this.#entered(event, thread, 'tuple');
+    return Buffer.isBuffer(bytes) && bytes.length > 0 ? readPair(bytes) : null;
+  }
+
+  #adoptPair(event: ScapEvent, pair: ReturnType<typeof readPair>, how: 'connected' | 'sent' | 'received'): void {
+    const { descriptor } = event;
+    if (descriptor === null || pair === null) return;
+    if (pair.family === 'unix') {
+      descriptor.name = pair.text;
+      descriptor.isConnected = how === 'connected' || descriptor.isConnected;
+      return;
+    }
+    if (how !== 'connected' && descriptor.isConnected) return;
+    const [local, remote] = how === 'received' ? [pair.to, pair.from] : [pair.from, pair.to];
+    [descriptor.client, descriptor.server] = descriptor.isServer ? [remote, local] : [local, remote];
+    descriptor.protocol ??= descriptor.device === DATAGRAM || how !== 'connected' ? 'udp' : 'tcp';
+    const name = joinEnds(descriptor.client, descriptor.server);
+    if (name !== descriptor.name) descriptor.nameChangedAt = event.number;
+    descriptor.name = name;
+    descriptor.isConnected = how === 'connected';
+  }
+
+  #bind(event: ScapEvent): void {
+    const { descriptor } = event;
+    const bytes = event.bytes('addr');
+    const address = bytes === null ? null : readAddress(bytes);
+    if (descriptor === null || address === null) return;
+    if (address.family === 'unix') descriptor.name = address.path;
+    else {
+      descriptor.server = address.end;
+      descriptor.name = endText(address.end);
+      descriptor.isServer = true;
+      descriptor.protocol ??= descriptor.device === DATAGRAM ? 'udp' : 'tcp';
+    }
+    descriptor.nameChangedAt = event.number;
+  }
+
+  #accept(event: ScapEvent, thread: Thread, fd: number): void {
+    const pair = this.#pairOf(event, thread);
+    const descriptor = newDescriptor(pair?.family ?? 'other');
+    if (pair?.family === 'unix') descriptor.name = pair.text;
+    else if (pair) {
+      descriptor.client = pair.from;
+      descriptor.server = pair.to;
+      descriptor.name = joinEnds(pair.from, pair.to);
+      descriptor.protocol = 'tcp';
+    }
+    descriptor.isServer = true;
+    descriptor.isConnected = true;
+    descriptor.nameChangedAt = event.number;
+    this.#put(event, thread, fd, descriptor);
+  }
+
+  #duplicate(event: ScapEvent, thread: Thread, fd: number): void {
+    const old = event.integer('oldfd') ?? thread.entered?.fd ?? null;
+    const source = old === null ? undefined : thread.fds.get(old);
+    if (source) this.#put(event, thread, fd, { ...source });
+  }
+
+  #changeIds(event: ScapEvent, thread: Thread): void {
+    const none = 0xffffffff;
+    const uid = event.integer('euid') ?? event.integer('uid');
+    if (uid !== null && uid !== none) thread.uid = uid;
+    const gid = event.integer('egid') ?? event.integer('gid');
+    if (gid !== null && gid !== none) thread.gid = gid;
+  }
+
+  #describeContainer(text: string | null): void {
+    if (text === null || text.length > CONTAINER_JSON_MAX_BYTES) return;
+    const container = readContainer(text);
+    if (container) this.#containers.set(container.id, container);
+  }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function numberOf(value: unknown): bigint | null {
+  return typeof value === 'bigint' ? value : null;
+}
+
+const CONTAINER_TYPES: Readonly<Record<number, string>> = {
+  0: 'docker',
+  1: 'lxc',
+  2: 'libvirt_lxc',
+  3: 'mesos',
+  4: 'rkt',
+  5: 'custom',
+  6: 'cri',
+  7: 'containerd',
+  8: 'cri-o',
+  9: 'bpm',
+  11: 'podman',
+};
+
+/** A container event holds what the engine said, as JSON; what cannot be read is left out, as the engine's own silence would be. */
+function readContainer(text: string): RecordedContainer | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const body = isObject(value) ? value['container'] : null;
+  if (!isObject(body) || typeof body['id'] !== 'string') return null;
+  const say = (key: string): string => (typeof body[key] === 'string' ? (body[key] as string) : '');
+  const mounts = Array.isArray(body['Mounts']) ? body['Mounts'].filter(isObject) : [];
+  const labels = isObject(body['labels']) ? Object.entries(body['labels']) : [];
+  const type = body['type'];
+  return {
+    id: body['id'],
+    type: typeof type === 'number' ? (CONTAINER_TYPES[type] ?? 'unknown') : String(type ?? ''),
+    name: say('name'),
+    image: say('image'),
+    imageId: say('imageid'),
+    digest: say('imagedigest'),
+    privileged: typeof body['privileged'] === 'boolean' ? body['privileged'] : null,
+    mounts: mounts.map((mount) => ({
+      source: String(mount['Source'] ?? ''),
+      destination: String(mount['Destination'] ?? ''),
+      mode: String(mount['Mode'] ?? ''),
+      isWritable: mount['RW'] === true,
+      propagation: String(mount['Propagation'] ?? ''),
+    })),
+    labels: new Map(labels.map(([key, label]) => [key, String(label)])),
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
