@@ -1,3 +1,4 @@
+export { readBerkeleyHash } from './berkeley.ts';
 export { type Cbor, readCbor, writeCborHead } from './cbor.ts';
 export { scoreCvss3 } from './cvss.ts';
 export { scoreCvss4 } from './cvss4.ts';
@@ -36,6 +37,8 @@ export { LineReader } from './lines.ts';
 export { type OutlineNode, outlineChild, outlineValue, readOutline } from './outline.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
 export { formatPurl, type PurlParts } from './purl.ts';
+export { RPM_TAG, RpmHeader, type RpmTag, readRpmNdb } from './rpm.ts';
+export { readSqliteTable, type SqliteRow, type SqliteValue } from './sqlite.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';
 export { packTar, type TarInput } from './tar-writer.ts';
 export { parseToml } from './toml.ts';

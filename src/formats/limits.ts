@@ -109,3 +109,6 @@ export const XML_LIMITS: XmlLimits = { maxDepth: 64, maxTokenChars: 4 * MIB, max
 
 /** The modules of a Go program: about 120 bytes each, and the largest programs have 1,000. */
 export const GO_BUILD_INFO_MAX_BYTES = 2 * MIB;
+
+/** Levels of a b-tree: with two children a page, five thousand pages are twelve; honest ones have below six. */
+export const SQLITE_DEPTH_MAX = 20;

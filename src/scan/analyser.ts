@@ -1,10 +1,14 @@
 import type { FileTree } from '../oci/layers.ts';
+import type { OwnedFiles } from './owned.ts';
 import type { Distribution, FoundPackage } from './package.ts';
 import type { FoundSecret } from './secrets/secret.ts';
 
 /** What one file of one layer told an analyser. New kinds of knowledge become new kinds here. */
 export type Evidence =
-  | { readonly kind: 'packages'; readonly packages: readonly FoundPackage[] }
+  /** `owned` is kept apart from the rest: it is large, and asked for seldom (see owners.ts). */
+  | { readonly kind: 'packages'; readonly packages: readonly FoundPackage[]; readonly owned?: OwnedFiles }
+  /** Licences of the package whose copyright file this is. */
+  | { readonly kind: 'licences'; readonly licences: readonly string[] }
   | { readonly kind: 'distribution'; readonly distribution: Distribution }
   | { readonly kind: 'secrets'; readonly secrets: readonly FoundSecret[] }
   /** The file should have told something and could not be read. */

@@ -19,9 +19,29 @@ export class IncompleteInventory extends Error {
  * @throws IncompleteInventory when a file that matters could not be read; FormatError when layers do not fit together
  */
 export function mergeInventory(layers: readonly LayerResult[], analysers: readonly Analyser[]): Inventory {
+  return inventoryOf(layers, analysers, mergeNames(layers));
+}
+
+/** What the layers make together, by names alone. */
+export interface MergedNames {
+  readonly tree: FileTree;
+  readonly exposed: ExposedFiles;
+}
+
+/** @throws FormatError when the layers do not fit together */
+export function mergeNames(layers: readonly LayerResult[]): MergedNames {
   const tree = new FileTree();
   const exposed = new ExposedFiles();
   for (const [index, layer] of layers.entries()) tree.apply(index, exposed.watch(index, readListing(layer.listing)));
+  return { tree, exposed };
+}
+
+/** The same as `mergeInventory` where the names are at hand. */
+export function inventoryOf(
+  layers: readonly LayerResult[],
+  analysers: readonly Analyser[],
+  { tree, exposed }: MergedNames,
+): Inventory {
   const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
   const live = findLive(layers, tree).filter((found) => byName.get(found.analyser)?.counts?.(found, tree) ?? true);
   requirePlaces(layers, analysers, tree);
@@ -52,11 +72,13 @@ export function mergeInventory(layers: readonly LayerResult[], analysers: readon
           }
         }
         break;
+      case 'licences':
       case 'distribution':
       case 'secrets':
         break;
     }
   }
+  addLicences(packages, live, tree);
   return {
     distribution,
     packages: [...packages.values()].sort(byPurl),
@@ -72,6 +94,19 @@ export function mergeInventory(layers: readonly LayerResult[], analysers: readon
     exposed: exposed.live(tree, layers),
     notices,
   };
+}
+
+/** Debian's copyright files have their own place, which may be a link to that of another package of the same source. */
+function addLicences(packages: Map<string, InventoryPackage>, live: readonly LiveEvidence[], tree: FileTree): void {
+  const byPath = new Map(
+    live.flatMap(({ path, evidence }) => (evidence.kind === 'licences' ? [[path, evidence.licences] as const] : [])),
+  );
+  if (byPath.size === 0) return;
+  for (const [key, found] of packages) {
+    if (found.type !== 'deb' || found.licences.length > 0) continue;
+    const licences = byPath.get(tree.realPath(`usr/share/doc/${found.name}/copyright`) ?? '');
+    if (licences) packages.set(key, { ...found, licences });
+  }
 }
 
 /** Names in the merged tree whose bytes are those that an analyser read. */

@@ -1,6 +1,7 @@
 import { createInflateRaw } from 'node:zlib';
 import { FormatError } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
+import { firstPart } from './layer.ts';
 import { LAYER_FILES_PAGE_MAX, LISTING_MAX_BYTES } from './limits.ts';
 import { type ListedEntry, streamListing } from './listing.ts';
 
@@ -132,7 +133,7 @@ function keepLargest<T extends LayerFile>(items: T[], file: T, most: number): vo
 /** The listing of a stored result: what lies behind its head, which is skipped as it passes. */
 async function* listingOf(result: Uint8Array): AsyncGenerator<Buffer> {
   const inflated = createInflateRaw();
-  inflated.end(result);
+  inflated.end(firstPart(result));
   let start: Buffer = Buffer.alloc(0);
   let toSkip = -1;
   let total = 0;

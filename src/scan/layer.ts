@@ -4,8 +4,9 @@ import { cleanTarPath, FormatError, inflateUnknown, type TarEntry, TarReader, ty
 import type { Digest } from '../oci/index.ts';
 import type { LayerEntry } from '../oci/layers.ts';
 import type { Analyser, Evidence, FileHead } from './analyser.ts';
-import { LISTING_MAX_BYTES } from './limits.ts';
+import { LISTING_MAX_BYTES, OWNED_MAX_BYTES } from './limits.ts';
 import { ListingWriter } from './listing.ts';
+import type { OwnedFiles } from './owned.ts';
 
 /** What the image says of one of its layers. */
 export interface LayerClaim {
@@ -25,8 +26,19 @@ export interface LayerResult {
   readonly uncompressedBytes: number;
   readonly entries: number;
   readonly found: readonly FileEvidence[];
+  /** Which package brought which files; see `readOwned`. */
+  readonly owned: readonly OwnedList[];
+  /** There were more than are kept. */
+  readonly ownedCut: boolean;
   /** All names of the layer; see `readListing`. */
   readonly listing: Uint8Array;
+}
+
+/** The files that one database or list of the layer tells of. */
+export interface OwnedList {
+  readonly analyser: string;
+  readonly ordinal: number;
+  readonly files: OwnedFiles;
 }
 
 export interface FileEvidence {
@@ -92,13 +104,16 @@ export function readLayer(
   const uncompressed = hasherFor(claimed?.diffId);
   const listing = new ListingWriter();
   const found: FileEvidence[] = [];
+  const owned = new OwnedLists();
   const pick = pickerOf(analysers);
   const reader = new TarReader(
     (entry) => {
       const path = cleanEntry(entry);
       if (entry.kind !== 'file') return null;
       const file = { path, sizeBytes: entry.sizeBytes, mode: entry.mode & 0o7777 };
-      return joinSinks(pick(file).flatMap((analyser) => openFile(analyser, file, entry.ordinal, found) ?? []));
+      return joinSinks(
+        pick(file).flatMap((analyser) => openFile(analyser, file, entry.ordinal, { found, owned }) ?? []),
+      );
     },
     { maxEntries: limits.maxEntries },
   );
@@ -126,7 +141,15 @@ export function readLayer(
         requireStored(stored, claimed);
         requireEqual('diffID', seen.diffId, claimed.diffId);
       }
-      return { ...seen, uncompressedBytes, entries: reader.entries, found, listing: listing.finish() };
+      return {
+        ...seen,
+        uncompressedBytes,
+        entries: reader.entries,
+        found,
+        owned: owned.lists,
+        ownedCut: owned.isCut,
+        listing: listing.finish(),
+      };
     },
   };
 }
@@ -179,9 +202,35 @@ function kindOf(entry: TarEntry): LayerEntry['kind'] {
   }
 }
 
-function openFile(analyser: Analyser, file: FileHead, ordinal: number, found: FileEvidence[]): TarSink | null {
+/** What is kept of owned files, as long as there is room. */
+class OwnedLists {
+  readonly lists: OwnedList[] = [];
+  isCut = false;
+  #bytesLeft = OWNED_MAX_BYTES;
+
+  add(list: OwnedList): void {
+    this.#bytesLeft -= list.files.bytes.length;
+    if (this.#bytesLeft < 0) this.isCut = true;
+    else this.lists.push(list);
+  }
+}
+
+function openFile(
+  analyser: Analyser,
+  file: FileHead,
+  ordinal: number,
+  { found, owned }: { found: FileEvidence[]; owned: OwnedLists },
+): TarSink | null {
   const report = (evidence: Evidence): void => {
-    found.push({ analyser: analyser.name, ordinal, path: file.path, evidence });
+    let kept = evidence;
+    if (evidence.kind === 'packages' && evidence.owned) {
+      const { owned: files, ...rest } = evidence;
+      if (files.bytes.length > 0) owned.add({ analyser: analyser.name, ordinal, files });
+      // A list of files alone tells nothing of packages.
+      if (rest.packages.length === 0) return;
+      kept = rest;
+    }
+    found.push({ analyser: analyser.name, ordinal, path: file.path, evidence: kept });
   };
   if (file.sizeBytes > analyser.maxFileBytes) {
     report({ kind: 'unreadable', reason: `it has ${file.sizeBytes} bytes, the limit is ${analyser.maxFileBytes}` });
@@ -263,23 +312,61 @@ function indexBy(
   return index;
 }
 
-/** Bytes to keep a result under the digest of its layer. The reader trusts them no more than the layer itself. */
+/**
+ * Bytes to keep a result under the digest of its layer: the length of the first part, then two parts, each compressed.
+ * The first is evidence and listing, the second the owned files, which a scan need not inflate. The reader trusts them no
+ * more than the layer itself.
+ */
 export function encodeLayerResult(result: LayerResult): Uint8Array {
-  const { listing, ...rest } = result;
-  const head = Buffer.from(JSON.stringify(rest));
+  const { listing, owned, ...rest } = result;
+  const first = deflateRawSync(withHead(rest, [listing]), { level: 1 });
+  const heads = owned.map(({ analyser, ordinal, files }) => [analyser, ordinal, files.type, files.bytes.length]);
+  const lists = owned.map(({ files }) => files.bytes);
+  const second = owned.length === 0 ? new Uint8Array(0) : deflateRawSync(withHead(heads, lists), { level: 1 });
   const length = Buffer.alloc(4);
-  length.writeUInt32BE(head.length);
-  return deflateRawSync(Buffer.concat([length, head, listing]), { level: 1 });
+  length.writeUInt32BE(first.length);
+  return Buffer.concat([length, first, second]);
+}
+
+/** The part of a stored result that holds evidence and listing, still compressed. */
+export function firstPart(stored: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const end = bytes.length < 4 ? -1 : 4 + bytes.readUInt32BE(0);
+  if (end < 4 || end > bytes.length) throw new FormatError('inflate.corrupt', 'the stored result of a layer is cut');
+  return bytes.subarray(4, end);
 }
 
 /** @throws FormatError when the stored bytes are broken */
-export function decodeLayerResult(bytes: Uint8Array): LayerResult {
+export function decodeLayerResult(stored: Uint8Array, options: { withOwned?: boolean } = {}): LayerResult {
   try {
-    const whole = inflateRawSync(bytes, { maxOutputLength: LISTING_MAX_BYTES });
-    const length = whole.readUInt32BE(0);
-    const rest = JSON.parse(whole.subarray(4, 4 + length).toString()) as Omit<LayerResult, 'listing'>;
-    return { ...rest, listing: whole.subarray(4 + length) };
+    const first = firstPart(stored);
+    const { head, body } = readHead(inflateRawSync(first, { maxOutputLength: LISTING_MAX_BYTES }));
+    const rest = head as Omit<LayerResult, 'listing' | 'owned'>;
+    const owned = options.withOwned ? decodeOwned(stored.subarray(4 + first.length)) : [];
+    return { ...rest, owned, listing: body };
   } catch (cause) {
     throw new FormatError('inflate.corrupt', 'the stored result of a layer cannot be read', { cause });
   }
+}
+
+function decodeOwned(second: Uint8Array): OwnedList[] {
+  if (second.length === 0) return [];
+  const { head, body } = readHead(inflateRawSync(second, { maxOutputLength: 2 * OWNED_MAX_BYTES }));
+  let at = 0;
+  return (head as [string, number, string, number][]).map(([analyser, ordinal, type, length]) => {
+    at += length;
+    return { analyser, ordinal, files: { type, bytes: body.subarray(at - length, at) } };
+  });
+}
+
+function withHead(head: unknown, bodies: readonly Uint8Array[]): Uint8Array {
+  const text = Buffer.from(JSON.stringify(head));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(text.length);
+  return Buffer.concat([length, text, ...bodies]);
+}
+
+function readHead(whole: Buffer): { head: unknown; body: Uint8Array } {
+  const length = whole.readUInt32BE(0);
+  return { head: JSON.parse(whole.subarray(4, 4 + length).toString()), body: whole.subarray(4 + length) };
 }

@@ -4,6 +4,20 @@ const MIB = 1024 * 1024;
 export const DPKG_STATUS_MAX_BYTES = 64 * MIB;
 /** What one package database may hold: that of Fedora with 5,000 packages has 200 MiB. */
 export const PACKAGE_DATABASE_MAX_BYTES = 256 * MIB;
+/** Names of files in one package database, written out: the largest images have 600,000 files of 70 bytes. */
+export const OWNED_RAW_MAX_BYTES = 128 * MIB;
+/** PATH_MAX. */
+export const OWNED_PATH_MAX_BYTES = 4096;
+/** What is kept of owned files of one layer, before it is compressed: 88,000 files take near 2 MiB. */
+export const OWNED_MAX_BYTES = 32 * MIB;
+/** Files whose owners are asked for at once. */
+export const OWNER_PATHS_MAX = 1000;
+/** The list of files of one package; the largest real ones (documentation of a desktop) are near 8 MiB. */
+export const OWNED_LIST_MAX_BYTES = 32 * MIB;
+/** A copyright file; that of Chromium, the largest, has 3 MiB. */
+export const COPYRIGHT_MAX_BYTES = 8 * MIB;
+/** Different licences kept of one package; that of Chromium names near fifty. */
+export const LICENCES_MAX = 64;
 /** A line of apk's database: dependencies of one package; the longest real ones are near 20 KiB. */
 export const APK_LINE_MAX_BYTES = 1 * MIB;
 /** One file of `status.d` is one package. */

@@ -7,8 +7,8 @@ const KINDS = ['file', 'directory', 'symlink', 'hardlink', 'other'] as const;
 const SIZE_LOW = 2 ** 24;
 const NUMBER_BITS = 28;
 
-/** Version of the records below; part of the key under which results of a layer are stored. */
-export const LISTING_VERSION = 2;
+/** Version of the records below and of what is stored with them; part of the key under which results of a layer are stored. */
+export const LISTING_VERSION = 3;
 
 /** An entry as a listing keeps it. */
 export interface ListedEntry extends LayerEntry {

@@ -26,6 +26,8 @@ export interface FoundPackage {
   readonly source: { readonly name: string; readonly version: string } | null;
   /** Licence expressions or names as the package states them. */
   readonly licences: readonly string[];
+  /** Who built it, as the package says; rpm only. */
+  readonly vendor?: string;
   /** The rpm module stream it belongs to, as in 'nodejs:18'. */
   readonly module?: string;
   /** SHA-1 of the archive it was found in, in hex: indexes of Maven name archives by it. */

@@ -127,10 +127,8 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
       request.confined,
     );
     digest = digester.digest();
-    if (answer.kind === 'incomplete') throw new IncompleteScan(incompleteReason(answer.code, answer.message, null));
-    requireInventory(answer.inventory, [{ digest, diffId: digest, sizeBytes }]);
-    const notices = [...skipped().slice(0, NOTICES_MAX), ...answer.inventory.notices].slice(0, NOTICES_MAX);
-    const inventory: Inventory = { ...answer.inventory, notices };
+    const told = inventoryIn(answer, [{ digest, diffId: digest, sizeBytes }]);
+    const inventory: Inventory = { ...told, notices: [...skipped(), ...told.notices].slice(0, NOTICES_MAX) };
     const read = { cached: new Set<Digest>(), history: [], misconfigurations: [], durationMs: took() };
     const report = reportOn({ ...request, manifestDigest: digest }, inventory, read);
     progress?.done(summaryText(report));
@@ -287,15 +285,24 @@ async function takeInventory(
   );
   // Results of layers that were read are good even when a later layer is not.
   for (const [{ digest, diffId }, result] of fresh) await cache.put(digest, diffId, result);
-  if (answer.kind === 'incomplete') {
-    throw new IncompleteScan(incompleteReason(answer.code, answer.message, answer.layer));
-  }
-  requireInventory(answer.inventory, layers);
+  const inventory = inventoryIn(answer, layers);
   await cache.putAnswer?.(names, answer);
   return {
-    inventory: answer.inventory,
+    inventory,
     cached: new Set(layers.filter((_, index) => stored[index] !== null).map(({ digest }) => digest)),
   };
+}
+
+function inventoryIn(answer: WorkerAnswer, layers: readonly PlannedLayer[]): Inventory {
+  switch (answer.kind) {
+    case 'inventory':
+      requireInventory(answer.inventory, layers);
+      return answer.inventory;
+    case 'incomplete':
+      throw new IncompleteScan(incompleteReason(answer.code, answer.message, answer.layer));
+    case 'owners':
+      throw new WorkerFailure('worker.garbage', 'the scan worker answered garbage');
+  }
 }
 
 /** The worker read hostile bytes: its answer is believed only in shape and only about this image. */

@@ -5,7 +5,7 @@ import { type Digest, digestOf, MEDIA_TYPE } from '../oci/index.ts';
 import { ANALYSERS } from './analysers/index.ts';
 import type { LocalImage } from './archive.ts';
 import { mergeInventory } from './inventory.ts';
-import { analyseLayer } from './layer.ts';
+import { analyseLayer, decodeLayerResult, encodeLayerResult, type LayerResult } from './layer.ts';
 import type { Inventory } from './package.ts';
 
 /** A layer for tests: its bytes as stored, and what the image says of it. */
@@ -84,11 +84,13 @@ export function npmManifest(name: string, version: string): TarInput {
 
 /** The same reading and merging without the confined process around it: many images in little time. */
 export async function mergeHere(layers: readonly TestLayer[]): Promise<Inventory> {
-  const results = await Promise.all(
-    layers.map(({ bytes, diffId }) => {
-      const claim = { digest: digestOf(bytes), diffId, sizeBytes: bytes.length };
-      return analyseLayer(Readable.from([bytes]), claim, ANALYSERS, { maxBytes: 2 ** 30, maxEntries: 1000 });
-    }),
-  );
-  return mergeInventory(results, ANALYSERS);
+  return mergeInventory(await Promise.all(layers.map(readHere)), ANALYSERS);
+}
+
+/** What reading a layer tells, as it comes back from where it is kept. */
+export async function readHere({ bytes, diffId }: TestLayer): Promise<LayerResult> {
+  const claim = { digest: digestOf(bytes), diffId, sizeBytes: bytes.length };
+  const limits = { maxBytes: 2 ** 30, maxEntries: 1000 };
+  const result = await analyseLayer(Readable.from([bytes]), claim, ANALYSERS, limits);
+  return decodeLayerResult(encodeLayerResult(result), { withOwned: true });
 }

@@ -17,6 +17,7 @@ import {
   readLayer,
 } from './layer.ts';
 import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES } from './limits.ts';
+import { type FileOwners, findOwners } from './owners.ts';
 import type { Inventory } from './package.ts';
 
 /** What the worker is asked: the layers of one image, lowest first, in the order in which they will come. */
@@ -26,10 +27,14 @@ export interface ScanOrder {
     /** Its stored result comes instead of its bytes. */
     readonly known: boolean;
   }[];
+  /** Files whose owners are asked for, instead of the inventory. */
+  readonly paths?: readonly string[];
 }
 
 export type WorkerAnswer =
   | { readonly kind: 'inventory'; readonly inventory: Inventory }
+  /** `isCut`: there were more lists of owned files than are kept. */
+  | { readonly kind: 'owners'; readonly owners: readonly FileOwners[]; readonly isCut: boolean }
   /** `code` is a FormatErrorCode, 'layer.mismatch', 'inventory.incomplete' or 'worker.failed'. */
   | { readonly kind: 'incomplete'; readonly code: string; readonly message: string; readonly layer: Digest | null };
 
@@ -54,7 +59,7 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
       current = claim === NO_CLAIM ? null : claim.digest;
       let result: LayerResult;
       if (known) {
-        result = decodeLayerResult((await expect(frames, FRAME.known)).body);
+        result = decodeLayerResult((await expect(frames, FRAME.known)).body, { withOwned: order.paths !== undefined });
       } else {
         const limits = { maxBytes: bytesLeft, maxEntries: entriesLeft };
         const first = await next(frames);
@@ -69,6 +74,10 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
       results.push(result);
     }
     current = null;
+    if (order.paths) {
+      const isCut = results.some(({ ownedCut }) => ownedCut);
+      return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };
+    }
     return { kind: 'inventory', inventory: mergeInventory(results, ANALYSERS) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;

@@ -10,24 +10,25 @@ const STATUS_D = 'var/lib/dpkg/status.d/';
 /** dpkg's database (dpkg(1), "INFORMATION ABOUT PACKAGES"): what is on the disk, whatever the package's wanted state. */
 export const dpkg: Analyser = {
   name: 'dpkg',
-  version: 1,
+  version: 2,
   fileNames: ['status'],
   folderNames: ['status.d'],
   places: [STATUS],
   unreadable: 'incomplete',
   maxFileBytes: DPKG_STATUS_MAX_BYTES,
   wants: ({ path }) => path.endsWith('dpkg/status') || (path.includes('dpkg/status.d/') && !path.endsWith('.md5sums')),
-  read: readStatus,
+  read: () => readStatus('deb'),
   // A folder on the way may be a link: then the file has another name in the tree.
   counts: ({ path }, tree) => path.startsWith(STATUS_D) || path === tree.realPath(STATUS),
 };
 
-const FIELDS = ['package', 'status', 'version', 'architecture', 'source'];
+const FIELDS = ['package', 'status', 'version', 'architecture', 'source', 'license'];
 
-function readStatus(): FileReader {
+/** The database as dpkg writes it; opkg writes the same fields. */
+export function readStatus(type: 'deb' | 'opkg'): FileReader {
   const packages: FoundPackage[] = [];
   const reader = new ParagraphReader(FIELDS, (paragraph) => {
-    const found = readPackage(paragraph);
+    const found = readPackage(paragraph, type);
     if (found) packages.push(found);
   });
   return {
@@ -45,7 +46,7 @@ function readStatus(): FileReader {
 /** States in which no file of the package is on the disk. */
 const ABSENT = new Set(['not-installed', 'config-files']);
 
-function readPackage(paragraph: Paragraph): FoundPackage | null {
+function readPackage(paragraph: Paragraph, type: FoundPackage['type']): FoundPackage | null {
   const name = paragraph.get('package');
   const version = paragraph.get('version');
   // "want flag status", as in "install ok installed"; status.d has no such field.
@@ -53,13 +54,18 @@ function readPackage(paragraph: Paragraph): FoundPackage | null {
   if (!name || !version || (state !== undefined && ABSENT.has(state))) return null;
   if (name.length > PACKAGE_TEXT_MAX || version.length > PACKAGE_TEXT_MAX) return null;
   return {
-    type: 'deb',
+    type,
     name,
     version,
     architecture: paragraph.get('architecture') ?? null,
     source: readSource(paragraph.get('source'), name, version),
-    licences: [],
+    // Only opkg states it here; dpkg has it in a file (see dpkg-licences.ts).
+    licences: readLicence(paragraph.get('license')),
   };
+}
+
+function readLicence(field: string | undefined): string[] {
+  return field && field.length <= PACKAGE_TEXT_MAX ? [field] : [];
 }
 
 /** "Source: name (version)"; the version is left out when it equals the package's own (deb-control(5)). */

@@ -1,5 +1,6 @@
 import type { Analyser } from '../analyser.ts';
 import { LISTING_VERSION } from '../listing.ts';
+import { alpm } from './alpm.ts';
 import { apk } from './apk.ts';
 import { apple } from './apple.ts';
 import { bun } from './bun.ts';
@@ -9,16 +10,22 @@ import { conan } from './conan.ts';
 import { conda } from './conda.ts';
 import { dotnet } from './dotnet.ts';
 import { dpkg } from './dpkg.ts';
+import { dpkgFiles } from './dpkg-files.ts';
+import { dpkgLicences } from './dpkg-licences.ts';
 import { executable } from './executable.ts';
 import { hex } from './hex.ts';
 import { julia } from './julia.ts';
 import { npm } from './npm.ts';
+import { opkg } from './opkg.ts';
 import { osRelease } from './os-release.ts';
 import { pnpm } from './pnpm.ts';
 import { pub } from './pub.ts';
 import { python } from './python.ts';
 import { pythonLocks } from './python-locks.ts';
 import { r } from './r.ts';
+import { rpm } from './rpm.ts';
+import { rpmLog } from './rpm-log.ts';
+import { rpmManifest } from './rpm-manifest.ts';
 import { ruby } from './ruby.ts';
 import { yarn } from './yarn.ts';
 
@@ -26,7 +33,14 @@ import { yarn } from './yarn.ts';
 export const ANALYSERS: readonly Analyser[] = [
   osRelease,
   dpkg,
+  dpkgFiles,
+  dpkgLicences,
   apk,
+  rpm,
+  rpmLog,
+  rpmManifest,
+  alpm,
+  opkg,
   npm,
   yarn,
   pnpm,
