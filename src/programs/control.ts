@@ -39,6 +39,7 @@ import { signRequest } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
 import { Operations, type ProgressTables, progressFault, progressMigrations, silentStep } from '../progress/index.ts';
 import {
+  allImages,
   createRegistryHandler,
   Registry,
   type RegistryTables,
@@ -49,6 +50,7 @@ import { Respond, type RespondTables, registerRespondRoutes, respondMigrations }
 import { registerFleetRoutes, registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
+import { AdvisoryWork } from './control/advisory-work.ts';
 import { registerBaseRoutes } from './control/bases.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
@@ -317,6 +319,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     describe: describeImages({ scans, trust, admit, respond, journal }),
     work: registryWork,
   });
+  const advisoryWork = new AdvisoryWork({
+    scans,
+    operations,
+    log,
+    imagesWith: (digest) => allImages(registry, { digest }),
+  });
   registerAdvisoryRoutes(app, {
     store: advisories,
     urls: settings.advisoryUrls ?? [],
@@ -460,7 +468,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       mutualServer.setSecureContext({ cert, key, ca: renewed.authority.certificatePem });
     }),
   ];
-  rejudge('start', 'platform');
+  rematch('platform', 'start');
   for (const promotion of await deployments.approvedPromotions()) await pipeline.approved(promotion);
   status.ready();
   log.info({ instance: instance.name, url: consoleUrl }, 'control ready');
@@ -498,6 +506,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       .then(() => tellHosts())
       .then(() => events.status())
       .catch((error: unknown) => log.error({ err: error, why }, 'judging images again failed'));
+  }
+
+  /** Judges what was scanned by the advisories of now, says what is new, then lets policies judge. */
+  function rematch(actor: string, why: Parameters<typeof intake.rejudge>[0] = 'advisories'): void {
+    advisoryWork
+      .rematch(actor)
+      .catch((error: unknown) => log.error({ err: error }, 'judging inventories again failed'))
+      .then(() => rejudge(why, actor));
   }
 
   /** One-time: the token is good for one host, and a new one is laid out when it has been used. */

@@ -64,6 +64,17 @@ export type Ingested = { readonly outcome: 'opened' | 'added' | 'counted' | 'kno
 
 const KNOWN: Ingested = { outcome: 'known', incident: null };
 
+/** Facts of an image that belong to the story of an incident in it. */
+const TIMELINE_KINDS: readonly string[] = [
+  'image.built',
+  'image.pushed',
+  'image.scanned',
+  'image.findings-changed',
+  'image.signed',
+  'workload.judged',
+  'workload.changed',
+];
+
 /** Alerts become incidents, people decide about them, actions end what must not go on. */
 export class Respond {
   readonly #options: RespondOptions;
@@ -366,7 +377,7 @@ export class Respond {
     const facts = await this.#options.journal.query({
       projects: incident.project === null ? '*' : [incident.project],
       digest: incident.digest,
-      kinds: ['image.built', 'image.pushed', 'image.scanned', 'image.signed', 'workload.judged', 'workload.changed'],
+      kinds: TIMELINE_KINDS,
       order: 'newest',
       limit: TIMELINE_FACTS_MAX,
     });

@@ -73,6 +73,18 @@ function entriesOfFact(fact: Fact, incident: Incident): TimelineEntry[] {
       const tone = findings === null ? 'plain' : findings > 0 ? 'warn' : 'good';
       return [say('scan', tone, `image scanned, findings${count}`, `imagen analizada, hallazgos${count}`)];
     }
+    case 'image.findings-changed': {
+      const [added, removed] = [numberAt(fact.body, 'addedCount') ?? 0, numberAt(fact.body, 'removedCount') ?? 0];
+      const tone = added > 0 ? 'warn' : 'good';
+      return [
+        say(
+          'scan',
+          tone,
+          `advisories: ${added} new, ${removed} gone`,
+          `avisos: ${added} nuevos, ${removed} desaparecidos`,
+        ),
+      ];
+    }
     case 'image.signed': {
       const use = textAt(fact.body, 'use') ?? 'image';
       const key = textAt(fact.body, 'key') ?? '?';

@@ -23,3 +23,30 @@ export function imageScanned(
     },
   };
 }
+
+/** What is known of an image became more or less, although it is the same. */
+export function findingsChanged(
+  report: ScanReport,
+  { added, removed }: { readonly added: readonly string[]; readonly removed: readonly string[] },
+  { project, subject }: { readonly project: string; readonly subject: string },
+): NewFact {
+  return {
+    kind: 'image.findings-changed',
+    project,
+    actor: 'platform',
+    subject,
+    digest: report.digest,
+    body: {
+      report: report.id,
+      added: added.slice(0, NEWS_MAX),
+      addedCount: added.length,
+      removed: removed.slice(0, NEWS_MAX),
+      removedCount: removed.length,
+      findings: report.findings.length,
+      byRisk: { ...report.summary.byRisk },
+    },
+  };
+}
+
+/** Ids that one fact names; the counts say how many there are. */
+const NEWS_MAX = 200;

@@ -28,6 +28,7 @@ export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/res
 export { scanMigrations } from './migrations.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
 export { findingKey, type NewerBase, planUpgrades } from './plan.ts';
+export type { RematchOptions, RematchOutcome } from './rematch.ts';
 export {
   CHECK_SEVERITIES,
   type CheckSeverity,

@@ -58,6 +58,16 @@ export const scanMigrations: readonly Migration[] = [
       await indexStoredReports(db as Kysely<ScanTables>);
     },
   },
+  {
+    name: '0003-scan-matched',
+    async up(db) {
+      await db.schema
+        .createTable('scan_matched')
+        .addColumn('digest', 'text', (column) => column.primaryKey())
+        .addColumn('fingerprint', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
 ];
 
 /** Reports that were stored before there was an index, a few at a time: their bodies are large. */

@@ -1,5 +1,5 @@
 import type { AdvisoryDatabase, AdvisoryMatch, Coverage, PackageQuery } from '../advisories/index.ts';
-import { FormatError, parseStrictJson, scoreCvss3 } from '../formats/index.ts';
+import { FormatError, parseStrictJson, scoreCvss3, scoreCvss4 } from '../formats/index.ts';
 import { createDigester, type Digest, digestOf, isDigest, type Manifest, parseManifest } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
 import { type Clock, newId, type Text } from '../system/index.ts';
@@ -9,6 +9,7 @@ import { decide } from './decision.ts';
 import { incompleteReason } from './incomplete.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
+import { isDistributionsOwn, systemTypeOf } from './distribution-own.ts';
 import type { ExposedFile, Inventory, InventoryPackage } from './package.ts';
 import { planUpgrades } from './plan.ts';
 import {
@@ -350,10 +351,12 @@ function reportOn(
   const findings: Finding[] = [];
   const coverage: Record<string, Coverage> = {};
   const packagesByType: Record<string, number> = {};
+  const isCoveredSystem = coversSystem(inventory, advisories);
   for (const one of inventory.packages) {
     packagesByType[one.type] = (packagesByType[one.type] ?? 0) + 1;
     const query = toQuery(one, inventory);
     coverage[one.type] ??= advisories.coverage(query);
+    if (isCoveredSystem && isDistributionsOwn(one, inventory)) continue;
     for (const match of advisories.match(query)) {
       const { risk, reason } = classifyRisk(match);
       const vectors = vectorsOf(match);
@@ -425,17 +428,30 @@ function vectorsOf({ ratings }: AdvisoryMatch): CvssVector[] {
 }
 
 function scoreOf(version: string, vector: string): number | null {
-  if (!version.startsWith('3.')) return null;
   try {
-    return scoreCvss3(vector);
+    return version === '4.0' ? scoreCvss4(vector) : scoreCvss3(vector);
   } catch (error) {
     if (error instanceof FormatError) return null;
     throw error;
   }
 }
 
-function toQuery({ type, name, version, source }: InventoryPackage, { distribution }: Inventory): PackageQuery {
-  return { type, name, version, source, distribution };
+/** What the advisories are asked about an inventory. */
+export function queriesOf(inventory: Inventory, advisories: AdvisoryDatabase): PackageQuery[] {
+  const isCoveredSystem = coversSystem(inventory, advisories);
+  return inventory.packages
+    .filter((one) => !(isCoveredSystem && isDistributionsOwn(one, inventory)))
+    .map((one) => toQuery(one, inventory));
+}
+
+function toQuery({ type, name, version, source, module }: InventoryPackage, { distribution }: Inventory): PackageQuery {
+  return { type, name, version, source, distribution, module: module ?? null };
+}
+
+/** Whether the distribution's own packages can be judged, so that libraries they bring need not be. */
+function coversSystem({ packages, distribution }: Inventory, advisories: AdvisoryDatabase): boolean {
+  const type = systemTypeOf(packages);
+  return type !== null && advisories.coverage({ type, distribution }) !== 'no-data';
 }
 
 function byUrgency(a: Finding, b: Finding): number {

@@ -8,7 +8,7 @@ import { createApi, type Principal } from '../access/index.ts';
 import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
-import { openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import { scanMigrations } from './migrations.ts';
 import { registerScanRoutes } from './routes.ts';
 import { Scans } from './scans.ts';
@@ -42,7 +42,7 @@ test('a scan is kept with its fact, judged again when the advisories change, and
     ...journalMigrations,
     ...scanMigrations,
   ]);
-  const facts: { kind: string; digest: string | null }[] = [];
+  const facts: { kind: string; digest: string | null; body: Json }[] = [];
   try {
     const advisories = new AdvisoryStore(folder, systemClock);
     const journal: Pick<Journal, 'record' | 'committed'> = {
@@ -114,7 +114,44 @@ test('a scan is kept with its fact, judged again when the advisories change, and
 
     const second = await scans.scan({ ...job, content: { open: () => assert.fail('the layers are known') } });
     assert.equal(second.findings.length, 1);
-    assert.deepEqual(await scans.digests(), [image.manifestDigest as Digest]);
+
+    // News is told once, and only what is new.
+    const namesOf = async () => [{ project: 'tienda', subject: 'tienda/web' }];
+    assert.equal((await scans.rematchAll({ namesOf })).images, 0, 'judged under these advisories already');
+    const more = record('GHSA-1', '2.0.0') + record('GHSA-2', '3.0.0');
+    const importAll = (text: string) =>
+      advisories.import(
+        [
+          {
+            name: 'npm.ndjson',
+            open: async function* () {
+              yield Buffer.from(text);
+            },
+          },
+        ],
+        { force: true },
+      );
+    await importAll(more);
+    const news = await scans.rematchAll({ namesOf });
+    assert.deepEqual(
+      [news.images, news.changed, news.added, news.removed],
+      [1, [image.manifestDigest as Digest], 1, 0],
+    );
+    assert.equal((await scans.rematchAll({ namesOf })).images, 0);
+    await importAll(more.replaceAll('"modified":"2026-03', '"modified":"2026-04'));
+    const same = await scans.rematchAll({ namesOf });
+    assert.deepEqual([same.images, same.changed], [1, []]);
+    await importAll(record('GHSA-2', '3.0.0'));
+    const gone = await scans.rematchAll({ namesOf });
+    assert.deepEqual([gone.added, gone.removed], [0, 1]);
+    const told = facts.filter(({ kind }) => kind === 'image.findings-changed');
+    assert.deepEqual(
+      told.map(({ body }) => [(body as { added: Json }).added, (body as { removed: Json }).removed]),
+      [
+        [['GHSA-2'], []],
+        [[], ['GHSA-1']],
+      ],
+    );
     await app.close();
   } finally {
     await close();

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { AdvisoryStore } from '../advisories/index.ts';
+import type { AdvisoryDatabase, AdvisoryStore } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
@@ -10,6 +10,14 @@ import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
 import { type LayerFiles, type LayerFilesQuestion, readLayerFiles } from './layer-files.ts';
 import type { Inventory } from './package.ts';
+import {
+  countStale,
+  fingerprintOf,
+  type RematchOptions,
+  type RematchOutcome,
+  rematchStored,
+  writeFingerprint,
+} from './rematch.ts';
 import type { ScanReport } from './report.ts';
 import { rematchInventory, type ScanRequest, scanImage } from './scan.ts';
 import {
@@ -57,7 +65,7 @@ export class Scans {
       const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
       const { manifestDigest, configBytes } = job;
       const report = rematchInventory(known, { manifestDigest, advisories: database, clock, previous, configBytes });
-      await this.#keep(report, null, database.revision, job);
+      await this.#keep(report, { known, fresh: null }, database, job);
       job.progress?.done({
         en: `${report.packages} packages (read before), ${report.findings.length} findings`,
         es: `${report.packages} paquetes (ya leídos), ${report.findings.length} hallazgos`,
@@ -71,7 +79,7 @@ export class Scans {
       clock,
       ...(confined ? { confined } : {}),
     });
-    await this.#keep(report, inventory, database.revision, job);
+    await this.#keep(report, { known: inventory, fresh: inventory }, database, job);
     return report;
   }
 
@@ -82,12 +90,13 @@ export class Scans {
     const database = await this.#parts.advisories.current();
     const inventory =
       stored.report.complete && stored.advisories !== database.revision ? await this.inventory(digest) : null;
-    if (!inventory) return stored.report;
     const { clock } = this.#parts;
+    // The age of the sources is that of now, whenever the report was made.
+    const sources = database.sources(clock);
+    if (!inventory) return { ...stored.report, advisories: { ...stored.report.advisories, sources } };
     const previous = stored.report;
-    const report = rematchInventory(inventory, { manifestDigest: digest, advisories: database, clock, previous });
-    await this.#db.transaction().execute((tx) => writeReport(tx, report, database.revision));
-    return report;
+    // It is not kept here: `rematchAll` does that, and states what is new.
+    return rematchInventory(inventory, { manifestDigest: digest, advisories: database, clock, previous });
   }
 
   /** Null when the image was never scanned, or never completely. */
@@ -119,21 +128,31 @@ export class Scans {
     return toCycloneDx(inventory, subject);
   }
 
-  /** Every scanned image, for judging all of them again after the advisories have changed. */
-  async digests(): Promise<Digest[]> {
-    const rows = await this.#db.selectFrom('scan_reports').select('digest').orderBy('digest').execute();
-    return rows.map(({ digest }) => digest as Digest);
+  /** How many images `rematchAll` would judge. */
+  async countStale(): Promise<number> {
+    return countStale(this.#db, await this.#parts.advisories.current());
   }
 
-  async #keep(report: ScanReport, inventory: Inventory | null, revision: string, job: ScanJob): Promise<void> {
+  /** Judges every scanned image under today's advisories; see `rematchStored`. */
+  async rematchAll(options: RematchOptions = {}): Promise<RematchOutcome> {
+    return rematchStored(this.#parts, await this.#parts.advisories.current(), options);
+  }
+
+  async #keep(
+    report: ScanReport,
+    { known, fresh }: { readonly known: Inventory | null; readonly fresh: Inventory | null },
+    advisories: AdvisoryDatabase,
+    job: ScanJob,
+  ): Promise<void> {
     const { db, journal } = this.#parts;
     await db.transaction().execute(async (tx) => {
       const tables = tx as unknown as Kysely<ScanTables>;
-      if (inventory) {
+      if (fresh) {
         const stamp = { analysers: analysersRevision(), takenAt: report.scannedAt };
-        await writeInventory(tables, report.digest, inventory, stamp);
+        await writeInventory(tables, report.digest, fresh, stamp);
       }
-      await writeReport(tables, report, revision);
+      await writeReport(tables, report, advisories.revision);
+      if (known) await writeFingerprint(tables, report.digest, fingerprintOf(known, advisories));
       await journal.record(tx as unknown as Kysely<JournalTables>, imageScanned(report, job));
     });
     journal.committed();

@@ -19,6 +19,8 @@ export interface ScanTables extends FoundTables {
     complete: number;
     body: string;
   };
+  /** What the advisories last said of each inventory, as a hash: equal means that there is no news. */
+  scan_matched: { digest: string; fingerprint: string };
 }
 
 export type ScanDatabase = Kysely<ScanTables>;
