@@ -6,10 +6,10 @@ import { type Clock, newId, type Text } from '../system/index.ts';
 import { checkImage } from './checks/image.ts';
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
 import { decide } from './decision.ts';
+import { isDistributionsOwn, systemTypeOf } from './distribution-own.ts';
 import { incompleteReason } from './incomplete.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
-import { isDistributionsOwn, systemTypeOf } from './distribution-own.ts';
 import type { ExposedFile, Inventory, InventoryPackage } from './package.ts';
 import { planUpgrades } from './plan.ts';
 import {
