@@ -35,12 +35,19 @@ export function trustCommands(cli: CliProgram): void {
   const noun = cli.program.command('trust').description(cli.t({ en: 'keys and signatures', es: 'claves y firmas' }));
   noun
     .command('keys')
+    .argument('[name]', cli.t({ en: 'one of them, such as control', es: 'una de ellas, por ejemplo control' }))
     .description(cli.t({ en: 'list the keys that are believed', es: 'listar las claves en las que se confía' }))
     .option('--pem', cli.t({ en: 'print the public keys', es: 'mostrar las claves públicas' }))
-    .action(async (options: { pem?: boolean }) => {
-      const { items } = await cli.api.get<{ items: KeyRow[] }>('/trust/keys');
+    .action(async (name: string | undefined, options: { pem?: boolean }) => {
+      const all = (await cli.api.get<{ items: KeyRow[] }>('/trust/keys')).items;
+      const items = all.filter((key) => name === undefined || key.name === name);
+      if (name !== undefined && items.length === 0) throw trustFault('trust.key-unknown', { key: name });
       if (options.pem === true && !cli.output.json) {
-        for (const key of items) cli.print.result(`# ${key.name}\n${key.publicKeyPem.trimEnd()}`);
+        for (const key of items) {
+          // One alone is what other programs read as a file.
+          const title = name === undefined ? `# ${key.name}\n` : '';
+          cli.print.result(`${title}${key.publicKeyPem.trimEnd()}`);
+        }
         return;
       }
       listKeys(cli, items);

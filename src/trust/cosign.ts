@@ -1,19 +1,22 @@
 import { hash, X509Certificate } from 'node:crypto';
 import { parseStrictJson } from '../formats/index.ts';
 import { type Digest, parseDigest } from '../oci/index.ts';
-import { isRecord, readBase64 } from './dsse.ts';
+import { isRecord, readBase64, readEnvelope } from './dsse.ts';
 import { trustFault } from './errors.ts';
-import { CERTIFICATE_BYTES_MAX, DOCUMENT_DEPTH_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
+import { BUNDLE_BYTES_MAX, CERTIFICATE_BYTES_MAX, DOCUMENT_DEPTH_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
 import type { ReadBundle } from './sigstore/bundle.ts';
 import { bytesOf, countOf, type Fields, fieldsOf, required, textOf, unreadable } from './sigstore/fields.ts';
 import type { LogEntry } from './sigstore/log-entry.ts';
 import { fullRepository } from './statement.ts';
 
-/** A signature in the cosign 2 layout: one layer of the artifact at tag `sha256-<hex>.sig`. */
+/**
+ * A signature in the cosign 2 layout: one layer of the artifact at tag `sha256-<hex>.sig`. An attestation is a layer at
+ * `sha256-<hex>.att`: its bytes are a DSSE envelope that carries its own signature, and the annotation is empty.
+ */
 export interface SimpleSigning {
-  /** The layer's bytes, media type `application/vnd.dev.cosign.simplesigning.v1+json`. */
+  /** The layer's bytes, media type SIMPLE_SIGNING_MEDIA_TYPE or ENVELOPE_MEDIA_TYPE. */
   readonly payload: Uint8Array;
-  /** The layer's annotation `dev.cosignproject.cosign/signature`, base64. */
+  /** The layer's annotation `dev.cosignproject.cosign/signature`, base64; empty with an envelope. */
   readonly signature: string;
   /** All annotations of the layer; certificate, log entry and time stamp are among them. */
   readonly annotations?: Readonly<Record<string, string>>;
@@ -21,6 +24,9 @@ export interface SimpleSigning {
 
 export const COSIGN_SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
 export const SIMPLE_SIGNING_MEDIA_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+export const ENVELOPE_MEDIA_TYPE = 'application/vnd.dsse.envelope.v1+json';
+/** What an attestation of that layout states, told beside it. */
+export const ENVELOPE_PREDICATE_ANNOTATION = 'predicateType';
 
 const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
 const BUNDLE_ANNOTATION = 'dev.sigstore.cosign/bundle';
@@ -29,6 +35,11 @@ const TIMESTAMP_ANNOTATION = 'dev.sigstore.cosign/rfc3161timestamp';
 /** The tag under which cosign 2 keeps the signatures of a digest. */
 export function cosignSignatureTag(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
+}
+
+/** The tag under which cosign 2 keeps the attestations of a digest. */
+export function cosignAttestationTag(digest: Digest): string {
+  return `${digest.replace(':', '-')}.att`;
 }
 
 /**
@@ -69,15 +80,34 @@ export function writeSimpleSigning(image: { digest: Digest; repository: string }
  * The signature with what stands beside it, in the form of a bundle, so that one verifier checks both.
  * @throws Fault trust.bundle-unreadable
  */
-export function bundleOfSimpleSigning({ payload, signature, annotations = {} }: SimpleSigning): ReadBundle {
+export function bundleOfSimpleSigning(signing: SimpleSigning): ReadBundle {
+  const { payload, signature } = signing;
+  return {
+    content: { kind: 'message', hash: 'sha256', digest: hash('sha256', payload, 'buffer') },
+    signature: readBase64(signature, 'signature'),
+    ...materialOf(signing),
+  };
+}
+
+/** As bundleOfSimpleSigning, of an attestation. @throws Fault trust.bundle-unreadable */
+export function bundleOfEnvelope(signing: SimpleSigning): ReadBundle {
+  const json = parseStrictJson(signing.payload, { maxBytes: BUNDLE_BYTES_MAX, maxDepth: DOCUMENT_DEPTH_MAX });
+  const { payloadType, payload, signatures } = readEnvelope(json);
+  const [signature, ...more] = signatures;
+  if (signature === undefined || more.length > 0) {
+    throw unreadable(`expected one signature in the envelope, got ${signatures.length}`);
+  }
+  return { content: { kind: 'dsse', payloadType, payload }, signature: signature.sig, ...materialOf(signing) };
+}
+
+/** What stands beside the signature in the annotations of its layer: certificate, log entry, time stamp. */
+function materialOf({ annotations = {} }: SimpleSigning): Omit<ReadBundle, 'content' | 'signature'> {
   const annotation = (name: string): string => (Object.hasOwn(annotations, name) ? (annotations[name] ?? '') : '');
   const certificate = readPem(annotation(CERTIFICATE_ANNOTATION));
   return {
-    content: { kind: 'message', hash: 'sha256', digest: hash('sha256', payload, 'buffer') },
     signedBy: certificate === null ? 'key' : 'certificate',
     keyHint: certificate === null ? '' : null,
     certificate,
-    signature: readBase64(signature, 'signature'),
     logEntries: readLogged(annotation(BUNDLE_ANNOTATION)),
     timestamps: readTimestamp(annotation(TIMESTAMP_ANNOTATION)),
   };

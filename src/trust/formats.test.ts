@@ -5,9 +5,12 @@ import { writeCborHead } from '../formats/index.ts';
 import { digestOf } from '../oci/index.ts';
 import { type Json, systemClock } from '../system/index.ts';
 import {
+  attest,
   defineSigner,
+  generateSigningKey,
   isMet,
   type NotationSignature,
+  readPublicKey,
   readTrustedRoot,
   type SignatureVerdict,
   type SimpleSigning,
@@ -230,5 +233,45 @@ test('every cut and every changed byte of a COSE signature is refused and never 
     changed[at] = (changed[at] ?? 0) ^ 0xff;
     const verdict = askNotation({ mediaType, bytes: changed });
     assert.equal(verdict.accepted.length + verdict.refused.length, 1);
+  }
+});
+
+test('an attestation in the layout of cosign 2 is held to its envelope: every other byte, signature and image refuses', () => {
+  const key = generateSigningKey(Buffer.alloc(32, 1)).key;
+  const stranger = generateSigningKey(Buffer.alloc(32, 1)).key;
+  const identity = { kind: 'key', publicKey: readPublicKey(key.publicKeyPem), trustedRoot: null } as const;
+  const trust = {
+    signers: [defineSigner({ name: 'ci', uses: ['provenance'], identity })],
+    repositoryBinding: 'required',
+  } as const;
+  const envelopeBy = (by: typeof key, image = { digest, repository }): Buffer => {
+    const bundle = JSON.parse(Buffer.from(attest(by, 'provenance', image, {})).toString()) as { dsseEnvelope: Json };
+    return Buffer.from(JSON.stringify(bundle.dsseEnvelope));
+  };
+  const ask = (payload: Buffer, signature = ''): SignatureVerdict =>
+    verifyImage({
+      ...{ digest, repository, bundles: [], trust, clock: systemClock },
+      simpleSignings: [{ payload, signature, annotations: {} }],
+    });
+  const good = envelopeBy(key);
+  assert.equal(isMet(ask(good), 'provenance'), true, JSON.stringify(ask(good).refused));
+  const parsed = JSON.parse(good.toString()) as { signatures: Json[] };
+  const bad: [string, Buffer, string?][] = [
+    ['signed by somebody else', envelopeBy(stranger)],
+    ['of another image', envelopeBy(key, { digest: digestOf(Buffer.from('other')), repository })],
+    ['of another repository', envelopeBy(key, { digest, repository: 'tienda/api' })],
+    [
+      'with two signatures',
+      Buffer.from(JSON.stringify({ ...parsed, signatures: [...parsed.signatures, ...parsed.signatures] })),
+    ],
+    ['without a signature', Buffer.from(JSON.stringify({ ...parsed, signatures: [] }))],
+    ['of another payload type', Buffer.from(JSON.stringify({ ...parsed, payloadType: 'text/plain' }))],
+    ['cut', good.subarray(0, good.length - 9)],
+    ['empty', Buffer.alloc(0)],
+    ['taken for a signature of the image', good, Buffer.from('x').toString('base64')],
+  ];
+  for (const [name, payload, signature] of bad) {
+    const { accepted, refused } = ask(payload, signature);
+    assert.deepEqual([accepted.length, refused.length], [0, 1], name);
   }
 });

@@ -1,6 +1,6 @@
 import { canonicalJson, type Json } from '../system/index.ts';
 import { trustFault } from './errors.ts';
-import { readPublicKey } from './key.ts';
+import { type PublicKey, readPublicKey } from './key.ts';
 import { defineSigner, type TrustedSigner, type TrustPolicy } from './policy.ts';
 import { checkTrustDocument, compileDocument, type RootCache, type TrustDocument } from './policy-document.ts';
 import { type SignedRecord, verifyRecord } from './record.ts';
@@ -76,11 +76,17 @@ export function checkSuccessor(standing: HostPolicy | null, next: HostPolicy): v
 
 /**
  * What a host believes: its own builder always; the document's signers; and control's keys, unless administrators are
- * named, because then nobody but them says who is believed.
+ * named, because then nobody but them says who is believed. Of control itself only the key counts then that was pinned
+ * when the host joined, for what is control's to say.
  */
-export function compileHostPolicy(policy: HostPolicy | null, own: TrustedSigner, cache: RootCache): TrustPolicy {
+export function compileHostPolicy(
+  policy: HostPolicy | null,
+  { own, control }: { readonly own: TrustedSigner; readonly control: PublicKey },
+  cache: RootCache,
+): TrustPolicy {
   if (policy === null) return { signers: [own], repositoryBinding: 'required', rules: [] };
-  const believed = policy.document.administrators === undefined ? policy.keys : [];
+  const isLed = policy.document.administrators !== undefined;
+  const believed = isLed ? [pinnedControl(control)] : policy.keys;
   const keys = believed.flatMap((key) => {
     const publicKey = readPublicKey(key.publicKeyPem, key.name);
     const isOwn = own.identity.kind === 'key' && own.identity.publicKey.id === publicKey.id;
@@ -92,4 +98,12 @@ export function compileHostPolicy(policy: HostPolicy | null, own: TrustedSigner,
       : [defineSigner({ name, uses, ...bounds, identity: { kind: 'key', publicKey, trustedRoot: null } })];
   });
   return compileDocument(policy.document, [own, ...keys], cache);
+}
+
+/** What control may say of an image at all; never that it is signed, built or permitted by somebody else. */
+function pinnedControl({ pem }: PublicKey): HostKey {
+  return {
+    ...{ name: 'control', uses: ['scan', 'sbom', 'approval'], repositories: ['**'], publicKeyPem: pem, vouches: true },
+    ...{ validFrom: null, validUntil: null, revokedAt: null },
+  };
 }

@@ -3,7 +3,10 @@ export { trustCommands } from './commands.ts';
 export { type BelievedKey, type ContainersPolicy, containersPolicy } from './containers-policy.ts';
 export {
   COSIGN_SIGNATURE_ANNOTATION,
+  cosignAttestationTag,
   cosignSignatureTag,
+  ENVELOPE_MEDIA_TYPE,
+  ENVELOPE_PREDICATE_ANNOTATION,
   SIMPLE_SIGNING_MEDIA_TYPE,
   type SimpleSigning,
   writeSimpleSigning,
@@ -27,7 +30,13 @@ export {
   type SealedKey,
   type SigningKey,
 } from './key.ts';
-export { BUNDLE_COUNT_MAX, BUNDLE_TOTAL_BYTES_MAX, NOTATION_BYTES_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
+export {
+  BUNDLE_BYTES_MAX,
+  BUNDLE_COUNT_MAX,
+  BUNDLE_TOTAL_BYTES_MAX,
+  NOTATION_BYTES_MAX,
+  SIMPLE_SIGNING_BYTES_MAX,
+} from './limits.ts';
 export { trustMigrations } from './migrations.ts';
 export { NOTATION_ARTIFACT_TYPE, NOTATION_MEDIA_TYPES, type NotationSignature } from './notation.ts';
 export { type DemandedUse, defineSigner, type SignerIdentity, type TrustedSigner, type TrustPolicy } from './policy.ts';

@@ -137,7 +137,15 @@ test('where administrators are named, a key that only control believes does not 
   const keys = [{ ...key, validFrom: null, validUntil: null, revokedAt: null }];
   const named = { count: 1, keys: [admin.publicKeyPem] };
   const names = (document: TrustDocument): string[] =>
-    compileHostPolicy({ version: 1, document, signatures: [], keys }, own, new Map()).signers.map((one) => one.name);
+    compileHostPolicy({ version: 1, document, signatures: [], keys }, pins, new Map()).signers.map((one) => one.name);
+  const pins = { own, control: readPublicKey(admin.publicKeyPem) };
   assert.deepEqual(names({ version: 1 }), ['builder:a', 'slipped-in']);
-  assert.deepEqual(names({ version: 1, administrators: named }), ['builder:a']);
+  // Of control only the key that was pinned when the host joined, for what is control's to say.
+  assert.deepEqual(names({ version: 1, administrators: named }), ['builder:a', 'control']);
+  const led = compileHostPolicy(
+    { version: 1, document: { version: 1, administrators: named }, signatures: [], keys },
+    pins,
+    new Map(),
+  );
+  assert.deepEqual(led.signers[1]?.uses, ['scan', 'sbom', 'approval']);
 });

@@ -36,7 +36,7 @@ export interface SignatureStore {
   describe(repository: string, digest: Digest): Promise<Descriptor | null>;
   /**
    * What lies beside the digest and could be a signature: Sigstore bundles and Notation signatures among its referrers,
-   * and cosign 2's at the tag `cosignSignatureTag(digest)`. Reading may stop as soon as more than BUNDLE_COUNT_MAX or
+   * and cosign 2's at the tags `cosignSignatureTag(digest)` and `cosignAttestationTag(digest)`. Reading may stop as soon as more than BUNDLE_COUNT_MAX or
    * BUNDLE_TOTAL_BYTES_MAX were read, because above that nothing counts.
    * @param uses left out: everything. What says of itself that it states something else may be left unread.
    */
@@ -358,14 +358,31 @@ export class Trust {
 
   /**
    * Stores a bundle that somebody else signed, such as the builder of a host, beside its image.
+   * @param options.only in place of what the same signer stated before of this kind: a build that gives the same image
+   *   again leaves one provenance, not as many as nobody reads any more
    * @throws Fault trust.not-verified when it does not count here, or the image is not in the repository
    */
-  async attach(bundle: Uint8Array, image: ImageSubject, actor: string): Promise<Referrer> {
-    const { clock } = this.#options;
-    const verdict = verifyImage({ ...image, bundles: [bundle], trust: await this.policy(), clock });
+  async attach(
+    bundle: Uint8Array,
+    image: ImageSubject,
+    actor: string,
+    { only = false }: { readonly only?: boolean } = {},
+  ): Promise<Referrer> {
+    const { clock, signatures } = this.#options;
+    const { digest, repository } = image;
+    const trust = await this.policy();
+    const judge = (bytes: Uint8Array): SignatureVerdict => verifyImage({ ...image, bundles: [bytes], trust, clock });
+    const verdict = judge(bundle);
     const [accepted] = verdict.accepted;
     if (accepted === undefined) throw notVerified(image, verdict.refused[0]?.reason.en ?? 'it carries no signature');
-    return this.#store(bundle, image, { use: accepted.use, key: accepted.signer }, actor);
+    const { use, signer, predicateType } = accepted;
+    const earlier = only ? await signatures.bundlesStating(repository, digest, predicateType) : [];
+    const made = await this.#store(bundle, image, { use, key: signer }, actor);
+    for (const one of earlier) {
+      if (one.referrer !== made.digest && judge(one.bundle).accepted[0]?.signer === signer)
+        await signatures.removeReferrer(repository, one.referrer, actor);
+    }
+    return made;
   }
 
   /**

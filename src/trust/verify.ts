@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from '../oci/index.ts';
 import { type Clock, Fault, type Json, type Text } from '../system/index.ts';
-import { bundleOfSimpleSigning, readSimpleSigning, type SimpleSigning } from './cosign.ts';
+import { bundleOfEnvelope, bundleOfSimpleSigning, readSimpleSigning, type SimpleSigning } from './cosign.ts';
 import { type DemandVerdict, judgeDemands } from './demands.ts';
 import { keyHint } from './key.ts';
 import { BUNDLE_COUNT_MAX, BUNDLE_TOTAL_BYTES_MAX } from './limits.ts';
@@ -36,7 +36,7 @@ export interface ImageToVerify {
   readonly repository: string;
   /** Sigstore bundles found as referrers of the digest, in any order. */
   readonly bundles: readonly Uint8Array[];
-  /** Signatures in the cosign 2 layout (tag `sha256-<hex>.sig`). */
+  /** Signatures and attestations in the cosign 2 layout (tags `sha256-<hex>.sig` and `.att`). */
   readonly simpleSignings?: readonly SimpleSigning[];
   /** Notation signatures found as referrers. */
   readonly notations?: readonly NotationSignature[];
@@ -173,8 +173,11 @@ function guarded(format: SignatureFormat, bytes: Uint8Array, judge: () => Outcom
 }
 
 function judgeBundle(bytes: Uint8Array, image: ImageToVerify): Outcome {
-  const name = digestOf(bytes);
-  const bundle = readBundle(bytes);
+  return judgeStatement(digestOf(bytes), 'bundle', readBundle(bytes), image);
+}
+
+/** An in-toto statement, however its envelope was stored. */
+function judgeStatement(name: Digest, format: SignatureFormat, bundle: ReadBundle, image: ImageToVerify): Outcome {
   if (bundle.content.kind !== 'dsse' || bundle.content.payloadType !== STATEMENT_PAYLOAD_TYPE) {
     return refusal(name, 'unreadable', `expected an in-toto statement (${STATEMENT_PAYLOAD_TYPE})`);
   }
@@ -186,13 +189,14 @@ function judgeBundle(bytes: Uint8Array, image: ImageToVerify): Outcome {
   if (subject === null) return refusal(name, 'other-image', image.digest);
   return (
     checkBinding(name, boundRepository(subject), image) ??
-    chooseSigner({ name, format: 'bundle', use, predicateType, predicate }, image, proverOf(bundle, null, image.clock))
+    chooseSigner({ name, format, use, predicateType, predicate }, image, proverOf(bundle, null, image.clock))
   );
 }
 
-/** The cosign 2 layout has no predicate: it is always an image signature. */
+/** The cosign 2 layout: a signature has no predicate and is always one of the image; an attestation is a statement. */
 function judgeSimpleSigning(signing: SimpleSigning, image: ImageToVerify): Outcome {
   const name = digestOf(signing.payload);
+  if (signing.signature === '') return judgeStatement(name, 'cosign', bundleOfEnvelope(signing), image);
   const claim = readSimpleSigning(signing);
   if (claim.digest !== image.digest) return refusal(name, 'other-image', image.digest);
   const wanted = {

@@ -7,9 +7,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Digest } from '../../src/oci/index.ts';
+import type { Composition, Promotion } from '../../src/deploy/index.ts';
+import { type Digest, MEDIA_TYPE } from '../../src/oci/index.ts';
+import { Statements } from '../../src/programs/control/statements.ts';
 import { SECRET, startTestRegistry, type TestRegistry } from '../../src/registry/test-registry.ts';
-import { type CommandResult, runCommand } from '../../src/system/index.ts';
+import type { ScanReport, Scans } from '../../src/scan/index.ts';
+import { type CommandResult, runCommand, silentLog, systemClock } from '../../src/system/index.ts';
 import {
   generateKeyFile,
   isMet,
@@ -23,6 +26,18 @@ import { findCosign, openTrust, putImage } from './trust-ground.ts';
 
 const PASSPHRASE = 'correct horse battery';
 const NAME = 'registry.darsena.internal/tienda/web';
+
+/** A complete scan without findings, as far as a statement tells of it. */
+function scanReport(digest: Digest): ScanReport {
+  const report = {
+    ...{ id: 'scan', digest, scannedAt: new Date().toISOString(), complete: true, incomplete: null, durationMs: 20 },
+    ...{ packages: 3, packagesByType: { deb: 3 }, findings: [], secrets: [], misconfigurations: [] },
+    malware: { state: 'clean' },
+    summary: { state: 'clean', byRisk: {} },
+    advisories: { sources: [], coverage: {} },
+  };
+  return report as unknown as ScanReport;
+}
 
 const work = await mkdtemp(join(tmpdir(), 'trust-cosign-'));
 const found = await findCosign(work);
@@ -127,6 +142,83 @@ describe('cosign 3 and this platform verify each other', { skip: 'path' in found
     const options = ['--insecure-ignore-tlog', '--key', 'ours.pub', '--type', 'cyclonedx'];
     const seen = await cosign('verify-attestation', ...options, at('tienda/web', digest));
     assert.equal(seen.code, 0, seen.stderr);
+  });
+
+  it('what control states of an image, a scan result, a bill of materials and an approval, cosign verifies', async () => {
+    const digest = await putImage(server, 'tienda/web', 'stated');
+    const key = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict']);
+    await writeFile(join(work, 'control.pub'), key.publicKeyPem);
+    const bill = { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components: [] };
+    const statements = new Statements({
+      trust,
+      scans: () => ({ billOfMaterials: async () => bill }) as unknown as Scans,
+      repositoriesOf: async () => ['tienda/web'],
+      ...{ clock: systemClock, log: silentLog },
+    });
+    const report = scanReport(digest);
+    const image = { repository: 'tienda/web', digest };
+    await statements.scanned(image, report, { isFresh: true });
+    await statements.scanned(image, { ...report, id: 'again' }, { isFresh: true });
+    const decision = { by: 'user:beto', at: new Date().toISOString(), decision: 'approve', comment: null } as const;
+    const promotion = { id: 'p1', project: 'tienda', from: 'dev', to: 'prod', requestedBy: 'user:ana' };
+    const container = { image: `registry.darsena.internal/tienda/web@${digest}` };
+    const composition = { workloads: [{ pod: { initContainers: [], containers: [container] } }] };
+    for (const certificate of [null, 'ab'.repeat(32)]) {
+      await statements.promotionApproved(
+        { ...promotion, approvals: [{ ...decision, certificate }] } as unknown as Promotion,
+        composition as unknown as Composition,
+      );
+    }
+    const { accepted } = await trust.verify('tienda/web', digest);
+    assert.deepEqual(accepted.map(({ use, signer }) => `${use} ${signer}`).sort(), [
+      'approval control',
+      'sbom control',
+      'scan control',
+    ]);
+    assert.deepEqual(accepted.find(({ use }) => use === 'approval')?.predicate, {
+      ...{ decision: 'approved', what: 'promotion', project: 'tienda', environment: 'prod', from: 'dev' },
+      approver: { name: 'beto', certificate: 'ab'.repeat(32) },
+      ...{ approvedAt: decision.at, comment: '', promotion: 'p1', requestedBy: 'user:ana' },
+    });
+    for (const type of ['vuln', 'cyclonedx', 'https://darsena.internal/attestation/approval/v1']) {
+      const options = ['--insecure-ignore-tlog', '--key', 'control.pub', '--type', type];
+      const seen = await cosign('verify-attestation', ...options, at('tienda/web', digest));
+      assert.equal(seen.code, 0, `${type}: ${seen.stderr}`);
+      const foreign = ['--insecure-ignore-tlog', '--key', 'ours.pub', '--type', type];
+      assert.notEqual((await cosign('verify-attestation', ...foreign, at('tienda/web', digest))).code, 0);
+    }
+  });
+
+  it('an attestation at cosign 2’s tag counts under the name it was made for, and only while nobody changed it', async () => {
+    const digest = await putImage(server, 'tienda/web', 'att');
+    const tag = `${digest.replace(':', '-')}.att`;
+    const predicate = join(work, 'slsa.json');
+    await writeFile(predicate, JSON.stringify({ buildDefinition: { buildType: 'https://example.org/build' } }));
+    const options = ['--yes', '--use-signing-config=false', '--tlog-upload=false', '--new-bundle-format=false'];
+    const what = ['--key', 'ours.key', '--type', 'slsaprovenance1', '--predicate', predicate];
+    const made = await cosign('attest', ...options, ...what, at('tienda/web', digest));
+    assert.equal(made.code, 0, made.stderr);
+    // cosign names the address it spoke to: as with signatures, a rule says that this is meant to be here.
+    assert.equal((await trust.verify('tienda/web', digest)).refused[0]?.code, 'other-repository');
+    const rules = [{ repositories: ['tienda/**'], alsoBoundTo: [`${server.host}/tienda/**`] }];
+    const { version } = await trust.policyDocument();
+    await trust.setPolicy({ version: 1, rules }, 'user:ana', { expected: version });
+    const { accepted, refused } = await trust.verify('tienda/web', digest);
+    assert.deepEqual(
+      accepted.map(({ use, signer, format }) => [use, signer, format]),
+      [['provenance', 'ours', 'cosign']],
+      JSON.stringify(refused),
+    );
+    // The same layer at another image's tag is that image's attestation no more.
+    const other = await putImage(server, 'tienda/web', 'att-other');
+    const stored = await server.registry.resolve('tienda/web', tag);
+    const moved = { tag: tag.replace(digest.slice(7), other.slice(7)) };
+    await server.registry.putManifest('tienda/web', stored?.bytes ?? new Uint8Array(), MEDIA_TYPE.manifest, moved);
+    assert.deepEqual(
+      (await trust.verify('tienda/web', other)).refused.map(({ code }) => code),
+      ['other-image'],
+    );
+    await trust.setPolicy({ version: 1 }, 'user:ana');
   });
 
   it('key files go both ways: cosign signs with ours, and its own opens here', async () => {

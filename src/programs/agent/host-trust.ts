@@ -22,18 +22,18 @@ import {
  */
 export class HostTrust {
   readonly #path: string;
-  readonly #own: TrustedSigner;
+  readonly #pins: Parameters<typeof compileHostPolicy>[1];
   readonly #verdictKeys: readonly PublicKey[];
   readonly #roots: RootCache = new Map();
   #pinned: HostPolicy | null;
   #policy: TrustPolicy;
 
-  private constructor(path: string, own: TrustedSigner, verdictKeys: readonly PublicKey[], pinned: HostPolicy | null) {
+  private constructor(path: string, own: TrustedSigner, control: PublicKey, pinned: HostPolicy | null) {
     this.#path = path;
-    this.#own = own;
-    this.#verdictKeys = verdictKeys;
+    this.#pins = { own, control };
+    this.#verdictKeys = [control];
     this.#pinned = pinned;
-    this.#policy = compileHostPolicy(pinned, own, this.#roots);
+    this.#policy = compileHostPolicy(pinned, this.#pins, this.#roots);
   }
 
   /** @throws when the pinned policy is there and cannot be read: a host that forgot whom to believe starts nothing */
@@ -42,14 +42,14 @@ export class HostTrust {
     options: { readonly host: string; readonly builderKeyPem: string; readonly verdictKeyPem: string },
   ): Promise<HostTrust> {
     const own = ownBuilder(options.host, options.builderKeyPem);
-    const verdictKeys = [readPublicKey(options.verdictKeyPem, 'control')];
+    const control = readPublicKey(options.verdictKeyPem, 'control');
     let pinned: HostPolicy | null = null;
     try {
       pinned = JSON.parse(await readFile(path, 'utf8')) as HostPolicy;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-    return new HostTrust(path, own, verdictKeys, pinned);
+    return new HostTrust(path, own, control, pinned);
   }
 
   get policy(): TrustPolicy {
@@ -63,7 +63,7 @@ export class HostTrust {
   async follow(record: SignedRecord): Promise<void> {
     const next = verifyRecord(record, this.#verdictKeys, HOST_POLICY_TYPE) as unknown as HostPolicy;
     checkSuccessor(this.#pinned, next);
-    const policy = compileHostPolicy(next, this.#own, this.#roots);
+    const policy = compileHostPolicy(next, this.#pins, this.#roots);
     const text = JSON.stringify(next as unknown as Json);
     if (text !== JSON.stringify(this.#pinned)) await writeFileAtomic(this.#path, text, { mode: 0o600 });
     this.#pinned = next;

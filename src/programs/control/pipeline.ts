@@ -484,7 +484,7 @@ export class Pipeline implements Releases {
   /** Keeps what the builder signed beside the image; a bundle that does not count is refused. */
   async #attach(repository: string, digest: Digest, bundles: readonly string[], actor: string): Promise<void> {
     for (const text of bundles)
-      await this.#parts.trust.attach(Buffer.from(text, 'base64'), { digest, repository }, actor);
+      await this.#parts.trust.attach(Buffer.from(text, 'base64'), { digest, repository }, actor, { only: true });
   }
 
   /** What would run in the environment, and the answer to whether it may: one verdict for each image of each workload. */

@@ -2,12 +2,16 @@ import { type Descriptor, type Digest, type Manifest, parseManifest } from '../.
 import type { Registry } from '../../registry/index.ts';
 import { Fault } from '../../system/index.ts';
 import {
+  BUNDLE_BYTES_MAX,
   BUNDLE_COUNT_MAX,
   BUNDLE_MEDIA_TYPE,
   BUNDLE_TOTAL_BYTES_MAX,
   bundleLayer,
   COSIGN_SIGNATURE_ANNOTATION,
+  cosignAttestationTag,
   cosignSignatureTag,
+  ENVELOPE_MEDIA_TYPE,
+  ENVELOPE_PREDICATE_ANNOTATION,
   NOTATION_ARTIFACT_TYPE,
   NOTATION_BYTES_MAX,
   NOTATION_MEDIA_TYPES,
@@ -72,7 +76,7 @@ export function signatureStore(
       for (const type of [BUNDLE_MEDIA_TYPE, NOTATION_ARTIFACT_TYPE]) {
         for (const referrer of await registry().listReferrers(repository, digest, type)) {
           if (isFull()) break;
-          if (!mayState(referrer.annotations, uses)) continue;
+          if (!mayState(referrer.annotations?.[PREDICATE_ANNOTATION], uses)) continue;
           const manifest = await manifestAt(repository, referrer.digest);
           const bundle = manifest === null ? null : bundleLayer(manifest);
           const notation = manifest === null ? null : notationLayer(manifest);
@@ -87,6 +91,14 @@ export function signatureStore(
         if (layer.mediaType !== SIMPLE_SIGNING_MEDIA_TYPE || signature === undefined) continue;
         const payload = layer.size > SIMPLE_SIGNING_BYTES_MAX ? new Uint8Array() : await read(layer);
         simpleSignings.push({ payload, signature, annotations: layer.annotations ?? {} });
+      }
+      const attestations = await manifestAt(repository, cosignAttestationTag(digest));
+      for (const layer of attestations?.layers ?? []) {
+        if (isFull()) break;
+        if (layer.mediaType !== ENVELOPE_MEDIA_TYPE) continue;
+        if (!mayState(layer.annotations?.[ENVELOPE_PREDICATE_ANNOTATION], uses)) continue;
+        const payload = layer.size > BUNDLE_BYTES_MAX ? new Uint8Array() : await read(layer);
+        simpleSignings.push({ payload, signature: '', annotations: layer.annotations ?? {} });
       }
       return { bundles, notations, simpleSignings };
     },
@@ -126,11 +138,7 @@ export function signatureStore(
 /**
  * Whether a referrer may be one of these, by what it says of itself. Who lies about it only keeps it from being read.
  */
-function mayState(
-  annotations: Readonly<Record<string, string>> | undefined,
-  uses: readonly SignatureUse[] | undefined,
-): boolean {
-  const predicateType = annotations?.[PREDICATE_ANNOTATION];
+function mayState(predicateType: string | undefined, uses: readonly SignatureUse[] | undefined): boolean {
   if (uses === undefined || predicateType === undefined) return true;
   const use = predicateUse(predicateType);
   return use === null || uses.includes(use);
