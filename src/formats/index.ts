@@ -36,7 +36,7 @@ export {
 export { LineReader } from './lines.ts';
 export { type OutlineNode, outlineChild, outlineValue, readOutline } from './outline.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';
-export { formatPurl, type PurlParts } from './purl.ts';
+export { formatPurl, type PurlParts, parsePurl } from './purl.ts';
 export { RPM_TAG, RpmHeader, type RpmTag, readRpmNdb } from './rpm.ts';
 export { readSqliteTable, type SqliteRow, type SqliteValue } from './sqlite.ts';
 export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarReader, type TarSink } from './tar.ts';

@@ -2,7 +2,7 @@ import { AdvisoryDatabase } from '../advisories/database.ts';
 import { parseReference } from '../oci/index.ts';
 import { type CliProgram, systemClock, type Text } from '../system/index.ts';
 import { isOnDisk, openImagePath } from './archive.ts';
-import { toCycloneDx } from './cyclonedx.ts';
+import { toCycloneDx } from './bills/cyclonedx.ts';
 import { scanFault } from './errors.ts';
 import { fileCache } from './file-cache.ts';
 import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';

@@ -1,5 +1,9 @@
 export type { Analyser, Evidence, FileHead, FileReader, LiveEvidence } from './analyser.ts';
 export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
+export type { BillSubject } from './bills/bill.ts';
+export { toCycloneDx, toCycloneDxVex } from './bills/cyclonedx.ts';
+export { toSpdx2 } from './bills/spdx2.ts';
+export { toSpdx3 } from './bills/spdx3.ts';
 export { checkCommands } from './check-command.ts';
 export {
   CHECKS,
@@ -10,7 +14,6 @@ export {
   meetsPodSecurity,
   podOf,
 } from './checks/index.ts';
-export { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
 export { scanFault } from './errors.ts';
 export { registerFleetRoutes } from './fleet-routes.ts';

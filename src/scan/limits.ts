@@ -71,6 +71,10 @@ export const INVENTORY_MAX_BYTES = 128 * MIB;
 export const WORKER_HEAP_MIB = 768;
 /** One half of the worker's young generation. */
 export const WORKER_YOUNG_MIB = 64;
+/** A bill of materials that is read; Syft's of the largest images are near 60 MiB. */
+export const BILL_MAX_BYTES = 128 * MIB;
+/** Places and licences taken over of one package of a bill. */
+export const BILL_LIST_MAX = 64;
 /** All that scans without a server keep for the next one: a layer takes some 100 KiB, an image some MiB. */
 export const FILE_CACHE_BYTES_MAX = 512 * MIB;
 /** Below this node:zlib is done before a child has started: 10 ms for the child, 400 MB/s for zlib. */

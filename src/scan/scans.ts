@@ -4,8 +4,9 @@ import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
 import { analysersRevision } from './analysers/index.ts';
+import type { BillSubject } from './bills/bill.ts';
+import { toCycloneDx } from './bills/cyclonedx.ts';
 import type { ConfinedOptions } from './confined.ts';
-import { type CycloneDxSubject, toCycloneDx } from './cyclonedx.ts';
 import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
 import { type LayerFiles, type LayerFilesQuestion, readLayerFiles } from './layer-files.ts';
@@ -124,7 +125,7 @@ export class Scans {
   async billOfMaterials(digest: Digest, reference: string | null): Promise<ReturnType<typeof toCycloneDx> | null> {
     const [inventory, stored] = await Promise.all([this.inventory(digest), readReport(this.#db, digest)]);
     if (!inventory || !stored) return null;
-    const subject: CycloneDxSubject = { digest, reference, createdAt: stored.report.scannedAt };
+    const subject: BillSubject = { digest, reference, createdAt: stored.report.scannedAt };
     return toCycloneDx(inventory, subject);
   }
 
