@@ -35,7 +35,7 @@ test('a host pins the first policy, finds it again after a restart, and is led n
     assert.rejects(trust.follow(record(policy, by)), (error: unknown) => error instanceof Fault && error.code === code);
 
   const trust = await open();
-  assert.deepEqual(names(trust), ['builder', 'control']);
+  assert.deepEqual(names(trust), ['builder']);
   const first: HostPolicy = { version: 1, document: { version: 1 }, signatures: [], keys: [key('release')] };
   await refuses(trust, first, 'trust.record-refused', person);
   await trust.follow(record(first));
