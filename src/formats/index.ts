@@ -44,4 +44,4 @@ export { packTar, type TarInput } from './tar-writer.ts';
 export { parseToml } from './toml.ts';
 export { childOf, descendantsOf, type XmlElement, XmlReader } from './xml.ts';
 export { parseYaml, parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from './yaml.ts';
-export { readZip, type ZipFile } from './zip.ts';
+export { listZip, readZip, type ZipEntry, type ZipFile } from './zip.ts';

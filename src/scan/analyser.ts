@@ -5,8 +5,14 @@ import type { FoundSecret } from './secrets/secret.ts';
 
 /** What one file of one layer told an analyser. New kinds of knowledge become new kinds here. */
 export type Evidence =
-  /** `owned` is kept apart from the rest: it is large, and asked for seldom (see owners.ts). */
-  | { readonly kind: 'packages'; readonly packages: readonly FoundPackage[]; readonly owned?: OwnedFiles }
+  | {
+      readonly kind: 'packages';
+      readonly packages: readonly FoundPackage[];
+      /** Kept apart from the rest: it is large, and asked for seldom (see owners.ts). */
+      readonly owned?: OwnedFiles;
+      /** Parts of the file that could not be read, and why: they become notices. */
+      readonly unread?: readonly string[];
+    }
   /** Licences of the package whose copyright file this is. */
   | { readonly kind: 'licences'; readonly licences: readonly string[] }
   | { readonly kind: 'distribution'; readonly distribution: Distribution }

@@ -61,6 +61,7 @@ export function inventoryOf(
         if (notices.length < NOTICES_MAX) notices.push({ path, reason: evidence.reason });
         break;
       case 'packages':
+        for (const reason of evidence.unread ?? []) if (notices.length < NOTICES_MAX) notices.push({ path, reason });
         for (const found of evidence.packages) {
           const purl = purlOf(found, distribution);
           const key = `${purl}\0${path}`;

@@ -43,6 +43,16 @@ export const EXECUTABLE_MAX_BYTES = 2048 * MIB;
 export const RUST_EXECUTABLE_MAX_BYTES = 64 * MIB;
 /** The list of crates in a Rust program, inflated: 100 bytes each. */
 export const RUST_AUDIT_MAX_BYTES = 8 * MIB;
+/** A Java archive is kept whole, because its directory stands at its end; the largest common ones are near 200 MiB. */
+export const JAVA_ARCHIVE_MAX_BYTES = 256 * MIB;
+/** Spring Boot nests once, an ear with wars in it twice. */
+export const JAVA_DEPTH_MAX = 4;
+/** All that is inflated of one archive and of those in it. */
+export const JAVA_TOTAL_MAX_BYTES = 256 * MIB;
+/** A manifest with the checksums of thousands of classes; pom files stay below 100 KiB. */
+export const JAVA_MANIFEST_MAX_BYTES = 4 * MIB;
+/** One archive: the largest known have 100,000 classes; one file in it. */
+export const JAVA_ARCHIVE_LIMITS = { maxEntries: 300_000, maxFileBytes: 128 * MIB };
 /** A whole image; the largest public ones hold about 10,000 packages. */
 export const PACKAGES_MAX = 200_000;
 /** A name or version; the longest real ones are below 200 letters. */

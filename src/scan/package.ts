@@ -34,6 +34,8 @@ export interface FoundPackage {
   readonly sha1?: string;
   /** Vendor and product as CVE records name them, as in 'nodejs:node.js'; of programs without a package. */
   readonly cpe?: string;
+  /** Where in the archive at `path` it is, as in 'BOOT-INF/lib/a-1.0.jar'; archives inside each other are joined by '!/'. */
+  readonly inside?: string;
 }
 
 /** A package of the whole image. */

@@ -3,6 +3,7 @@ import { LISTING_VERSION } from '../listing.ts';
 import { alpm } from './alpm.ts';
 import { apk } from './apk.ts';
 import { apple } from './apple.ts';
+import { applications } from './applications.ts';
 import { bun } from './bun.ts';
 import { cargo } from './cargo.ts';
 import { composer } from './composer.ts';
@@ -13,7 +14,10 @@ import { dpkg } from './dpkg.ts';
 import { dpkgFiles } from './dpkg-files.ts';
 import { dpkgLicences } from './dpkg-licences.ts';
 import { executable } from './executable.ts';
+import { goMod } from './go-mod.ts';
 import { hex } from './hex.ts';
+import { javaArchive } from './java-archive.ts';
+import { javaLocks } from './java-locks.ts';
 import { julia } from './julia.ts';
 import { npm } from './npm.ts';
 import { opkg } from './opkg.ts';
@@ -58,7 +62,11 @@ export const ANALYSERS: readonly Analyser[] = [
   conda,
   julia,
   r,
+  javaArchive,
+  javaLocks,
+  goMod,
   executable,
+  applications,
 ];
 
 /** Changes when any analyser or the listing does; part of the key under which results of a layer are stored. */

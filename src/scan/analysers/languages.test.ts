@@ -4,6 +4,7 @@ import { deflateSync } from 'node:zlib';
 import type { TarInput } from '../../formats/index.ts';
 import { KNOWN_PROGRAMS } from '../reading/known-programs.ts';
 import { mergeHere, packLayer } from '../test-image.ts';
+import { makeZip } from './test-archives.ts';
 import { makeElf, makeGoBuildInfo, makeRustAudit } from './test-executables.ts';
 
 const file = (path: string, content: string | object | Uint8Array): TarInput => ({
@@ -568,4 +569,157 @@ test('the table of known programs: no name twice, an anchor is part of its patte
     const fixed = anchor.replaceAll('\0', '').split(/[\d/]/)[0] ?? '';
     assert.ok(pattern.source.replaceAll('\\', '').includes(fixed), `${name}: ${anchor}`);
   }
+});
+
+const properties = (group: string, artifact: string, version: string): Readonly<Record<string, string>> => ({
+  [`META-INF/maven/${group}/${artifact}/pom.properties`]: `#Created\nversion=${version}\ngroupId=${group}\nartifactId=${artifact}\n`,
+});
+
+test('Java: by pom.properties, shaded ones too, by pom.xml, by manifest and by name', async () => {
+  const jar = (path: string, entries: Readonly<Record<string, string | Uint8Array>>) => file(path, makeZip(entries));
+  assert.deepEqual(await found(jar('app/renamed.jar', properties('org.x', 'lib', '1.0'))), ['maven/org.x/lib@1.0']);
+  assert.deepEqual(
+    await found(
+      jar('app/own-2.0.jar', { ...properties('org.x', 'own', '2.0'), ...properties('com.shaded', 'inner', '1.5') }),
+    ),
+    ['maven/com.shaded/inner@1.5', 'maven/org.x/own@2.0'],
+  );
+  const { packages } = await inventory(
+    jar('a/lib.jar', {
+      'META-INF/maven/g/a/pom.xml':
+        '<project><parent><groupId>g</groupId><version>3</version></parent><artifactId>a</artifactId><licenses><license><name>MIT</name></license></licenses></project>',
+    }),
+  );
+  assert.deepEqual(
+    packages.map(({ purl, licences, sha1 }) => [purl, licences, sha1?.length]),
+    [['pkg:maven/g/a@3', ['MIT'], 40]],
+  );
+  const manifest = (...fields: string[]) => ({ 'META-INF/MANIFEST.MF': `${fields.join('\r\n')}\r\n\r\nName: x\r\n` });
+  assert.deepEqual(
+    await found(
+      jar('1/spring-core-5.3.20.jar', manifest('Implementation-Title: spring-core', 'Implementation-Version: 5.3.20')),
+      jar('2/widget-1.2.3.jar', manifest('Bundle-SymbolicName: org.acme.widget;singleton:=true')),
+      jar(
+        '3/thing.jar',
+        manifest('Implementation-Title: thing', 'Implementation-Version: 4.0', 'Implementation-Vendor-Id: org.thing'),
+      ),
+      jar('4/nothing.jar', manifest('Created-By: 17')),
+      jar('5/Some Tool.jar', manifest('Implementation-Title: Some Tool', 'Implementation-Version: 1')),
+      jar('6/a-1.0-sources.jar', properties('g', 'sources', '1')),
+    ),
+    ['maven/org.acme/widget@1.2.3', 'maven/org.springframework/spring-core@5.3.20', 'maven/org.thing/thing@4.0'],
+  );
+});
+
+test('Java: archives inside archives, and what is wrong with one does not hide the others', async () => {
+  const inner = makeZip(properties('org.in', 'inner', '1.0'));
+  const { packages, notices } = await inventory(
+    file(
+      'app/app.war',
+      makeZip({
+        'WEB-INF/lib/inner-1.0.jar': inner,
+        'WEB-INF/lib/deep.jar': makeZip({ 'x/inner2.jar': makeZip(properties('org.in', 'inner2', '2.0')) }),
+        'WEB-INF/lib/broken.jar': 'this is no archive, not at all',
+      }),
+    ),
+  );
+  assert.deepEqual(
+    packages.map(({ purl, inside }) => [purl, inside]),
+    [
+      ['pkg:maven/org.in/inner2@2.0', 'WEB-INF/lib/deep.jar!/x/inner2.jar'],
+      ['pkg:maven/org.in/inner@1.0', 'WEB-INF/lib/inner-1.0.jar'],
+    ],
+  );
+  assert.deepEqual(
+    notices.map(({ path, reason }) => [path, reason]),
+    [['app/app.war', 'WEB-INF/lib/broken.jar: zip has no end record; it was cut or is no zip']],
+  );
+});
+
+test('S2: bombs in archives end with a notice', async () => {
+  let nested = makeZip(properties('g', 'bottom', '1'));
+  for (let depth = 0; depth < 6; depth++) nested = makeZip({ 'a.jar': nested });
+  const deep = await inventory(file('deep.jar', nested));
+  assert.match(deep.notices[0]?.reason ?? '', /nest deeper than 4/);
+  const zeros = makeZip({ 'big.jar': Buffer.alloc(2 ** 20 * 40) });
+  const wide = makeZip(Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`${index}.jar`, zeros])));
+  const started = performance.now();
+  const { notices } = await inventory(file('wide.jar', wide));
+  assert.ok(performance.now() - started < 5000);
+  assert.ok(notices.some(({ reason }) => /hold more than/.test(reason)));
+});
+
+test('Java sources: Gradle locks and versions that a pom.xml says itself', async () => {
+  assert.deepEqual(
+    await found(
+      file(
+        'gradle.lockfile',
+        lines(
+          '# This is a Gradle generated file',
+          'com.a:run:1.0=compileClasspath,runtimeClasspath,testRuntimeClasspath',
+          'com.a:tests:2.0=testCompileClasspath,testRuntimeClasspath',
+          'empty=annotationProcessor',
+        ),
+      ),
+    ),
+    ['maven/com.a/run@1.0'],
+  );
+  assert.deepEqual(
+    await found(
+      file(
+        'pom.xml',
+        `<project><groupId>g</groupId><artifactId>app</artifactId><version>7</version>
+        <properties><loop>\${loop}</loop><a.version>1.\${minor}</a.version><minor>5</minor></properties>
+        <dependencyManagement><dependencies><dependency><groupId>m</groupId><artifactId>managed</artifactId><version>3</version></dependency></dependencies></dependencyManagement>
+        <dependencies>
+          <dependency><groupId>g</groupId><artifactId>a</artifactId><version>\${a.version}</version></dependency>
+          <dependency><groupId>\${project.groupId}</groupId><artifactId>sibling</artifactId><version>\${project.version}</version></dependency>
+          <dependency><groupId>m</groupId><artifactId>managed</artifactId></dependency>
+          <dependency><groupId>g</groupId><artifactId>looping</artifactId><version>\${loop}</version></dependency>
+          <dependency><groupId>g</groupId><artifactId>range</artifactId><version>[1,2)</version></dependency>
+          <dependency><groupId>g</groupId><artifactId>inherited</artifactId></dependency>
+          <dependency><groupId>g</groupId><artifactId>t</artifactId><version>1</version><scope>test</scope></dependency>
+        </dependencies></project>`,
+      ),
+    ),
+    ['maven/g/a@1.5', 'maven/g/sibling@7', 'maven/m/managed@3'],
+  );
+});
+
+test('go.mod: what is required, with replacements, but not of other projects', async () => {
+  const text = lines(
+    'module example.org/app',
+    'go 1.22',
+    'require github.com/a/b v1.0.0',
+    'require (',
+    '\tgithub.com/c/d v1.1.0 // indirect',
+    '\tgithub.com/e/f v1.2.0',
+    '\tgithub.com/g/h v1.3.0',
+    ')',
+    'replace github.com/c/d => github.com/fork/d v1.1.1',
+    'replace (',
+    '\tgithub.com/e/f v9.9.9 => github.com/fork/f v1.0.0',
+    '\tgithub.com/g/h => ../h',
+    ')',
+    'exclude github.com/a/b v0.9.0',
+  );
+  assert.deepEqual(await found(file('go.mod', text)), [
+    'golang/github.com/a/b@v1.0.0',
+    'golang/github.com/e/f@v1.2.0',
+    'golang/github.com/fork/d@v1.1.1',
+  ]);
+  assert.deepEqual(await found(file('root/go/pkg/mod/github.com/a/b@v1.0.0/go.mod', text)), []);
+});
+
+test('applications that write their version into a file', async () => {
+  assert.deepEqual(
+    await found(
+      file('opt/jdk/release', 'IMPLEMENTOR="Eclipse Adoptium"\nJAVA_VERSION="17.0.15"\n'),
+      file('etc/release', 'JAVA_VERSION="1"'),
+      file('opt/otp/releases/25/OTP_VERSION', '25.3.2.8\n'),
+      file('var/www/wp-includes/version.php', "<?php\n$wp_version = '6.4.2';\n"),
+      file('var/www/core/lib/Drupal.php', "class Drupal {\n  const VERSION = '10.1.5';\n"),
+    ),
+    ['generic/drupal@10.1.5', 'generic/erlang@25.3.2.8', 'generic/openjdk@17.0.15', 'generic/wordpress@6.4.2'],
+  );
 });

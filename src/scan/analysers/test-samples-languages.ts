@@ -1,3 +1,4 @@
+import { makeZip } from './test-archives.ts';
 import { makeElf, makeGoBuildInfo, makeRustAudit } from './test-executables.ts';
 import type { AnalyserSample } from './test-samples.ts';
 
@@ -126,4 +127,32 @@ export const LANGUAGE_SAMPLES: Readonly<Record<string, readonly AnalyserSample[]
     { path: 'app/tool', bytes: makeRustAudit([{ name: 'a', version: '1.0.0' }]) },
     { path: 'app/node', bytes: makeElf(Buffer.from('\0node.js/v20.11.1\0')) },
   ],
+  'java-archive': [
+    {
+      path: 'app/a-1.0.war',
+      bytes: makeZip({
+        'META-INF/MANIFEST.MF': 'Implementation-Vendor-Id: org.a\r\n',
+        'WEB-INF/lib/b.jar': makeZip({ 'META-INF/maven/g/b/pom.properties': 'groupId=g\nartifactId=b\nversion=2\n' }),
+        'META-INF/maven/g/c/pom.xml': `<project><groupId>g</groupId><artifactId>c</artifactId><version>\${v}</version><properties><v>3</v></properties></project>`,
+      }),
+    },
+  ],
+  'java-locks': [
+    text('gradle.lockfile', 'com.a:b:1.0=compileClasspath,runtimeClasspath'),
+    text(
+      'pom.xml',
+      `<project><properties><v>1</v></properties><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId><version>\${v}</version></dependency></dependencies></project>`,
+    ),
+  ],
+  'go-mod': [
+    text(
+      'go.mod',
+      'module a',
+      'require (',
+      '\tb.example/c v1.0.0 // indirect',
+      ')',
+      'replace b.example/c => d.example/c v1.1.0',
+    ),
+  ],
+  applications: [text('jdk/release', 'IMPLEMENTOR="x"', 'JAVA_VERSION="17.0.15"')],
 };

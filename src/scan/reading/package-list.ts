@@ -7,12 +7,16 @@ import { readLicences } from './json.ts';
 /** Names and versions of no ecosystem hold blanks or controls; what does is a text that was misread. */
 const SOUND = /^[^\s\p{Cc}]+$/u;
 
+/** Of one file; the notices of an image are bounded too. */
+const UNREAD_MAX = 20;
+
 export interface PackageDetails {
   /** As the manifest states them; see `readLicences`. */
   readonly licences?: unknown;
   readonly architecture?: string | null;
   readonly sha1?: string;
   readonly cpe?: string;
+  readonly inside?: string;
 }
 
 /** Packages that one file names, each once, bounded. What is no text, too long or holds blanks is left out. */
@@ -45,6 +49,7 @@ export class PackageList {
       licences: readLicences(details.licences),
       ...(details.sha1 ? { sha1: details.sha1 } : {}),
       ...(details.cpe ? { cpe: details.cpe } : {}),
+      ...(details.inside ? { inside: details.inside.slice(0, PACKAGE_TEXT_MAX) } : {}),
     });
   }
 
@@ -52,9 +57,18 @@ export class PackageList {
     return [...this.#packages.values()];
   }
 
-  /** Null when there is none. */
-  evidence(): Evidence | null {
-    return this.#packages.size === 0 ? null : { kind: 'packages', packages: this.all() };
+  /**
+   * Null when there is none and nothing to say.
+   *
+   * @param unread parts of the file that could not be read, and why
+   */
+  evidence(unread: readonly string[] = []): Evidence | null {
+    if (this.#packages.size === 0 && unread.length === 0) return null;
+    return {
+      kind: 'packages',
+      packages: this.all(),
+      ...(unread.length > 0 ? { unread: unread.slice(0, UNREAD_MAX) } : {}),
+    };
   }
 }
 
