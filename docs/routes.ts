@@ -166,6 +166,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'files a layer adds and removes (`?match=`, `?order=largest`, pages by `?after=`)',
     es: 'archivos que una capa añade y elimina (`?match=`, `?order=largest`, páginas con `?after=`)',
   },
+  'GET /api/v1/projects/:project/images/:digest/owners': {
+    en: 'which packages brought these files (`?path=`, as often as needed)',
+    es: 'qué paquetes trajeron estos archivos (`?path=`, tantas veces como haga falta)',
+  },
   'GET /api/v1/projects/:project/images/:digest/sbom': {
     en: 'bill of materials, CycloneDX',
     es: 'lista de componentes, CycloneDX',

@@ -5,6 +5,7 @@ import { registryFault } from './errors.ts';
 import { type FilesOptions, printLayerFiles } from './files-commands.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
 import { WAIT_POLL_MS, WAIT_SECONDS } from './limits.ts';
+import { printOwners } from './owner-commands.ts';
 import type { CheckProgress } from './ports.ts';
 import { addPullsCommand } from './pulls-commands.ts';
 import type { Grace } from './quarantine-grace.ts';
@@ -84,6 +85,20 @@ export function registryCommands(cli: CliProgram): void {
     )
     .action(async (text: string, options: FilesOptions) =>
       printLayerFiles(cli, await readDetail(cli, await namedOrNewest(cli, text)), options),
+    );
+
+  noun
+    .command('owner')
+    .argument('<image>', 'PROJECT/IMAGE[:TAG|@DIGEST]')
+    .argument('<path...>', cli.t({ en: 'files in the image', es: 'archivos de la imagen' }))
+    .description(
+      cli.t({
+        en: 'which package brought a file of an image, and whether it is still the same one',
+        es: 'qué paquete trajo un archivo de una imagen, y si sigue siendo el mismo',
+      }),
+    )
+    .action(async (text: string, paths: string[]) =>
+      printOwners(cli, await readDetail(cli, await namedOrNewest(cli, text)), paths),
     );
 
   addPullsCommand(noun, cli);

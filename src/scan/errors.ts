@@ -51,6 +51,11 @@ export const scanFault = defineFaults({
       remedy: 'analizar la imagen de nuevo',
     },
   },
+  'scan.owners-failed': {
+    kind: 'unavailable',
+    en: { what: 'whose the files are cannot be said', why: '{why}', remedy: 'scan the image again' },
+    es: { what: 'no se puede decir de quién son los archivos', why: '{why}', remedy: 'analizar la imagen de nuevo' },
+  },
   'scan.digest-invalid': {
     kind: 'invalid',
     en: { what: '{digest} is no digest', why: 'expected sha256: and 64 hex digits' },

@@ -1,5 +1,6 @@
 export type { Analyser, Evidence, FileHead, FileReader, LiveEvidence } from './analyser.ts';
 export { isOnDisk, type LocalImage, openImagePath } from './archive.ts';
+export { askOwners, type OwnersAnswer } from './ask-owners.ts';
 export type { BillSubject } from './bills/bill.ts';
 export { toCycloneDx, toCycloneDxVex } from './bills/cyclonedx.ts';
 export { toSpdx2 } from './bills/spdx2.ts';
@@ -29,6 +30,7 @@ export {
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
 export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';
+export type { FileOwner, FileOwners } from './owners.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
 export { findingKey, type NewerBase, planUpgrades } from './plan.ts';
 export type { RematchOptions, RematchOutcome } from './rematch.ts';

@@ -10,8 +10,8 @@ export const OWNED_RAW_MAX_BYTES = 128 * MIB;
 export const OWNED_PATH_MAX_BYTES = 4096;
 /** What is kept of owned files of one layer, before it is compressed: 88,000 files take near 2 MiB. */
 export const OWNED_MAX_BYTES = 32 * MIB;
-/** Files whose owners are asked for at once. */
-export const OWNER_PATHS_MAX = 1000;
+/** Files whose owners are asked for at once: what a process has open, and a query string of a few KiB. */
+export const OWNER_PATHS_MAX = 200;
 /** The list of files of one package; the largest real ones (documentation of a desktop) are near 8 MiB. */
 export const OWNED_LIST_MAX_BYTES = 32 * MIB;
 /** A copyright file; that of Chromium, the largest, has 3 MiB. */

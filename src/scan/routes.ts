@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { scanFault } from './errors.ts';
-import { LAYER_FILES_PAGE_MAX } from './limits.ts';
+import { LAYER_FILES_PAGE_MAX, OWNER_PATHS_MAX } from './limits.ts';
 import type { Scans } from './scans.ts';
 
 /** Asked before anything of an image is shown: a digest says nothing about whose it is. */
@@ -22,6 +22,8 @@ export interface ScanRoutesParts {
 }
 
 const image = z.object({ project: z.string().min(1).max(128), digest: z.string().max(160) });
+
+const file = z.string().min(1).max(4096);
 
 export function registerScanRoutes(app: ApiApp, { scans, images, starter }: ScanRoutesParts): void {
   const requireImage = async ({ project, digest }: z.infer<typeof image>): Promise<Digest> => {
@@ -81,6 +83,18 @@ export function registerScanRoutes(app: ApiApp, { scans, images, starter }: Scan
         ...(after === undefined ? {} : { after }),
         ...(limit === undefined ? {} : { limit }),
       });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest/owners',
+    config: { action: 'image.read' },
+    schema: { params: image, querystring: z.object({ path: z.union([file, z.array(file).max(OWNER_PATHS_MAX)]) }) },
+    handler: async (request) => {
+      const digest = await requireImage(request.params);
+      const { path } = request.query;
+      return scans.fileOwners(digest, typeof path === 'string' ? [path] : path);
     },
   });
 

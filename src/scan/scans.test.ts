@@ -64,6 +64,16 @@ test('a scan is kept with its fact, judged again when the advisories change, and
       [['image.scanned', image.manifestDigest]],
     );
 
+    const owners = await scans.fileOwners(image.manifestDigest, ['/app/node_modules/old/package.json', '/gone']);
+    assert.deepEqual(
+      owners.files.map(({ realPath, packages }) => [realPath, packages.map(({ purl }) => purl)]),
+      [
+        ['/app/node_modules/old/package.json', ['pkg:npm/old@1.0.0']],
+        [null, []],
+      ],
+    );
+    assert.equal(owners.complete, true);
+
     const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => ANA });
     const changes: string[] = [];
     registerAdvisoryRoutes(app, {

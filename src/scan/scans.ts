@@ -4,6 +4,7 @@ import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
 import { analysersRevision } from './analysers/index.ts';
+import { askOwners, type OwnersAnswer } from './ask-owners.ts';
 import type { BillSubject } from './bills/bill.ts';
 import { toCycloneDx } from './bills/cyclonedx.ts';
 import type { ConfinedOptions } from './confined.ts';
@@ -119,6 +120,19 @@ export class Scans {
     const result = await readLayerResult(this.#db, layer, analysersRevision());
     if (!result) throw scanFault('scan.layer-unread', { layer });
     return readLayerFiles(layer, result, question);
+  }
+
+  /**
+   * Which packages brought these files of an image, out of what the scan kept of its layers.
+   *
+   * @throws Fault scan.not-found, scan.layer-unread, scan.owners-failed
+   */
+  async fileOwners(image: Digest, paths: readonly string[]): Promise<OwnersAnswer> {
+    const inventory = await this.inventory(image);
+    if (!inventory) throw scanFault('scan.not-found', { digest: image });
+    const { clock, confined } = this.#parts;
+    const cache = layerCacheIn(this.#db, analysersRevision(), () => clock.now().toISOString());
+    return askOwners(inventory.layers, cache, paths, confined);
   }
 
   /** The bill of materials of an image; null when it has no complete inventory. */
