@@ -32,9 +32,10 @@ export async function printOwners(cli: CliProgram, image: ImageDetail, paths: re
     cli.print.json(answer);
     return;
   }
-  const rows: Row[] = answer.files.flatMap((file) =>
-    file.packages.length === 0 ? [{ ...file, owner: null }] : file.packages.map((owner) => ({ ...file, owner })),
-  );
+  const rows: Row[] = answer.files.flatMap((file) => {
+    const owners: readonly (Owner | null)[] = file.packages.length === 0 ? [null] : file.packages;
+    return owners.map((owner) => ({ ...file, owner }));
+  });
   cli.print.table(
     [
       { title: { en: 'file', es: 'archivo' }, value: ({ path, realPath }) => realPath ?? path },
