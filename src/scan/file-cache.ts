@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { analysersRevision } from './analysers/index.ts';
 import { FILE_CACHE_BYTES_MAX } from './limits.ts';
+import { scanRevision } from './revision.ts';
 import type { LayerCache } from './scan.ts';
 import type { WorkerAnswer } from './worker.ts';
 
@@ -14,7 +14,7 @@ import type { WorkerAnswer } from './worker.ts';
 export function fileCache(environment: NodeJS.ProcessEnv = process.env, bytesMax = FILE_CACHE_BYTES_MAX): LayerCache {
   const base = environment['XDG_CACHE_HOME'] || join(environment['HOME'] ?? homedir(), '.cache');
   const folder = join(base, 'darsena', 'scan');
-  const revision = analysersRevision();
+  const revision = scanRevision();
   const nameOf = (kind: string, parts: readonly string[]): string =>
     join(
       folder,

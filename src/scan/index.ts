@@ -71,7 +71,7 @@ export {
 } from './scan.ts';
 export { type ScanJob, Scans, type ScansParts } from './scans.ts';
 export { scoreImage } from './score.ts';
-export type { FileSecret, FoundSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
+export type { FoundSecret, ImageSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
 export type { ScanTables } from './store.ts';
 export {
   type ImageTarget,

@@ -7,6 +7,7 @@ import { NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
 import { readListing } from './listing.ts';
 import type { Distribution, Inventory, InventoryPackage } from './package.ts';
 import { purlOf } from './purl.ts';
+import type { ImageSecret } from './secrets/secret.ts';
 
 /** A file that had to be read for a complete answer and was not. */
 export class IncompleteInventory extends Error {
@@ -91,7 +92,7 @@ export function inventoryOf(
       entries,
       packages: counts[index] ?? 0,
     })),
-    secrets: [],
+    secrets: placeSecrets(layers, tree),
     exposed: exposed.live(tree, layers),
     notices,
   };
@@ -108,6 +109,31 @@ function addLicences(packages: Map<string, InventoryPackage>, live: readonly Liv
     const licences = byPath.get(tree.realPath(`usr/share/doc/${found.name}/copyright`) ?? '');
     if (licences) packages.set(key, { ...found, licences });
   }
+}
+
+/** Credentials in all layers: a layer is read by who has the image, whatever later ones remove. */
+function placeSecrets(layers: readonly LayerResult[], tree: FileTree): ImageSecret[] {
+  const found = layers.flatMap(({ digest, found: all }, layer) =>
+    all.flatMap(({ path, ordinal, evidence }) =>
+      evidence.kind === 'secrets' ? [{ digest, layer, path, ordinal, secrets: evidence.secrets }] : [],
+    ),
+  );
+  if (found.length === 0) return [];
+  const wanted = new Set(found.map(({ layer, ordinal }) => `${layer} ${ordinal}`));
+  const there = new Set<string>();
+  for (const { node } of tree.files()) {
+    const place = node.content && `${node.content.layer} ${node.content.ordinal}`;
+    if (place && wanted.has(place)) there.add(place);
+  }
+  return found.flatMap(({ digest, layer, path, ordinal, secrets }) =>
+    secrets.map((secret) => ({
+      ...secret,
+      source: 'file' as const,
+      path,
+      layer: digest,
+      removed: !there.has(`${layer} ${ordinal}`),
+    })),
+  );
 }
 
 /** Names in the merged tree whose bytes are those that an analyser read. */

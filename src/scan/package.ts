@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/index.ts';
-import type { FileSecret } from './secrets/secret.ts';
+import type { ImageSecret } from './secrets/secret.ts';
 
 /** What `os-release(5)` says the image is. */
 export interface Distribution {
@@ -72,8 +72,8 @@ export interface Inventory {
   readonly distribution: Distribution | null;
   readonly packages: readonly InventoryPackage[];
   readonly layers: readonly InventoryLayer[];
-  /** Credentials in files, also in those that a later layer removes: who has the image has its layers. */
-  readonly secrets: readonly FileSecret[];
+  /** Credentials in files and in the configuration, also in files that a later layer removes: who has the image has its layers. */
+  readonly secrets: readonly ImageSecret[];
   /** Files with unusual rights; absent in inventories of before: nobody looked. */
   readonly exposed?: readonly ExposedFile[];
   /** Files that could not be understood and that do not make the inventory incomplete. */

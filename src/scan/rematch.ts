@@ -4,10 +4,10 @@ import type { AdvisoryDatabase, AdvisoryMatch } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
-import { analysersRevision } from './analysers/index.ts';
 import { findingsChanged } from './facts.ts';
 import type { Inventory } from './package.ts';
 import type { ScanReport } from './report.ts';
+import { scanRevision } from './revision.ts';
 import { queriesOf, rematchInventory } from './scan.ts';
 import { readReport, type ScanTables, writeReport } from './store.ts';
 
@@ -93,7 +93,7 @@ function staleInventories(db: Kysely<ScanTables>, advisories: AdvisoryDatabase) 
     .selectFrom('scan_inventories')
     .innerJoin('scan_reports', 'scan_reports.digest', 'scan_inventories.digest')
     .select('scan_inventories.digest')
-    .where('scan_inventories.analysers', '=', analysersRevision())
+    .where('scan_inventories.analysers', '=', scanRevision())
     .where('scan_reports.complete', '=', 1)
     .where('scan_reports.advisories', '!=', advisories.revision)
     .orderBy('scan_inventories.digest');

@@ -23,7 +23,13 @@ import {
 } from './report.ts';
 import { classifyRisk } from './risk.ts';
 import { scoreImage } from './score.ts';
-import type { ScanOrder, WorkerAnswer } from './worker.ts';
+import { configTexts } from './secrets/image-config.ts';
+import { SECRETS_MAX } from './secrets/limits.ts';
+import { describeSecrets } from './secrets/report.ts';
+import type { SecretRuleSource } from './secrets/rules.ts';
+import type { ImageSecret } from './secrets/secret.ts';
+import { SHIPPED_RULES } from './secrets/shipped.ts';
+import type { ScanOrder, SecretsOrder, WorkerAnswer } from './worker.ts';
 
 /**
  * Where the bytes of an image are. Opening may fail; what comes need not be what was asked for: the scan checks. A piece
@@ -40,13 +46,21 @@ export interface ContentSource {
 export interface LayerCache {
   get(digest: Digest, diffId: Digest): Promise<Uint8Array | null>;
   put(digest: Digest, diffId: Digest, result: Uint8Array): Promise<void>;
-  /** What the worker said of an image, by digests and diffIDs of all its layers, lowest first. */
+  /** What the worker said of an image, by digests and diffIDs of all its layers, lowest first, and what else decides it. */
   getAnswer?(layers: readonly string[]): Promise<WorkerAnswer | null>;
   putAnswer?(layers: readonly string[], answer: WorkerAnswer): Promise<void>;
 }
 
 /** A cache that forgets. */
 export const noLayerCache: LayerCache = { get: async () => null, put: async () => undefined };
+
+/** How credentials are looked for. */
+export interface SecretsOptions {
+  /** @default the rules that ship */
+  readonly rules?: SecretRuleSource;
+  /** Key of fingerprints, see secrets/fingerprint.ts. @default none: fingerprints of places */
+  readonly key?: Uint8Array;
+}
 
 export interface ScanRequest {
   readonly manifestBytes: Uint8Array;
@@ -57,6 +71,7 @@ export interface ScanRequest {
   readonly cache: LayerCache;
   readonly clock: Clock;
   readonly progress?: StepHandle;
+  readonly secrets?: SecretsOptions;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -102,6 +117,7 @@ export interface TreeRequest {
   readonly advisories: AdvisoryDatabase;
   readonly clock: Clock;
   readonly progress?: StepHandle;
+  readonly secrets?: SecretsOptions;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -124,7 +140,11 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
   let digest: Digest | null = null;
   try {
     const answer = await runConfined(
-      { order: { layers: [{ claim: 'none', known: false }] }, layers: [digested], onLayer: () => undefined },
+      {
+        order: { secrets: secretsOrder(request, null), layers: [{ claim: 'none', known: false }] },
+        layers: [digested],
+        onLayer: () => undefined,
+      },
       request.confined,
     );
     digest = digester.digest();
@@ -145,7 +165,7 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
 /** Judges a stored inventory again, because the advisories have changed. */
 export function rematchInventory(
   inventory: Inventory,
-  request: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'> & {
+  request: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock' | 'secrets'> & {
     /** The report before it, for what the advisories do not change. */
     readonly previous?: ScanReport | null;
     /** To look at the configuration again, which checks of a newer version may do. */
@@ -247,11 +267,26 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+function secretsOrder({ secrets }: Pick<ScanRequest, 'secrets'>, configBytes: Uint8Array | null): SecretsOrder {
+  const config = configBytes && parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
+  return {
+    rules: (secrets?.rules ?? SHIPPED_RULES).load(),
+    key: secrets?.key ? Buffer.from(secrets.key).toString('base64') : null,
+    config: configTexts(config),
+  };
+}
+
 async function takeInventory(
-  { content, cache, progress, confined }: ScanRequest,
+  request: ScanRequest,
   layers: readonly PlannedLayer[],
 ): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest> }> {
-  const names = layers.map(({ digest, diffId }) => `${digest} ${diffId}`);
+  const { content, cache, progress, confined } = request;
+  // The configuration may hold credentials, and other rules find others.
+  const names = [
+    ...layers.map(({ digest, diffId }) => `${digest} ${diffId}`),
+    `config ${digestOf(request.configBytes)}`,
+    `rules ${(request.secrets?.rules ?? SHIPPED_RULES).revision}`,
+  ];
   const known = await cache.getAnswer?.(names);
   if (known?.kind === 'inventory') {
     requireInventory(known.inventory, layers);
@@ -259,7 +294,10 @@ async function takeInventory(
   }
   const stored = await Promise.all(layers.map(({ digest, diffId }) => cache.get(digest, diffId)));
   const total = layers.reduce((sum, { sizeBytes }, index) => sum + (stored[index] ? 0 : sizeBytes), 0);
-  const order: ScanOrder = { layers: layers.map((claim, index) => ({ claim, known: stored[index] !== null })) };
+  const order: ScanOrder = {
+    secrets: secretsOrder(request, request.configBytes),
+    layers: layers.map((claim, index) => ({ claim, known: stored[index] !== null })),
+  };
   let done = 0;
   async function* counted(digest: Digest): AsyncGenerator<Uint8Array> {
     for await (const piece of content.open(digest)) {
@@ -323,6 +361,14 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     (one.kind === 'file' || one.kind === 'directory') &&
     Number.isInteger(one.mode) &&
     layers.some(({ digest }) => digest === one.layer);
+  const isSecret = (one: ImageSecret): boolean =>
+    isObject(one) &&
+    [one.rule, one.source, one.path].every(text) &&
+    // Nothing that could be a value comes out of the worker.
+    /^[pv]-[0-9a-f]{32}$/.test(one.fingerprint) &&
+    [one.line, one.column].every((place) => Number.isSafeInteger(place) && place > 0) &&
+    typeof one.removed === 'boolean' &&
+    (one.layer === null || layers.some(({ digest }) => digest === one.layer));
   const isSound =
     isObject(inventory) &&
     Array.isArray(inventory.packages) &&
@@ -331,6 +377,9 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     inventory.layers.length === layers.length &&
     inventory.layers.every(({ digest }, index) => digest === layers[index]?.digest) &&
     (inventory.exposed === undefined || (Array.isArray(inventory.exposed) && inventory.exposed.every(isExposed))) &&
+    Array.isArray(inventory.secrets) &&
+    inventory.secrets.length <= SECRETS_MAX &&
+    inventory.secrets.every(isSecret) &&
     Array.isArray(inventory.notices) &&
     (inventory.distribution === null ||
       [inventory.distribution.id, inventory.distribution.version, inventory.distribution.name].every(text));
@@ -338,7 +387,12 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
 }
 
 function reportOn(
-  { manifestDigest, advisories, clock }: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock'>,
+  {
+    manifestDigest,
+    advisories,
+    clock,
+    secrets,
+  }: Pick<ScanRequest, 'manifestDigest' | 'advisories' | 'clock' | 'secrets'>,
   inventory: Inventory,
   read: {
     readonly cached: ReadonlySet<Digest>;
@@ -405,7 +459,7 @@ function reportOn(
     packages: inventory.packages.length,
     packagesByType,
     findings,
-    secrets: [],
+    secrets: describeSecrets(inventory.secrets, secrets?.rules ?? SHIPPED_RULES),
     malware: malwareNotScanned(NO_ENGINE),
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },

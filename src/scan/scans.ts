@@ -3,7 +3,6 @@ import type { AdvisoryDatabase, AdvisoryStore } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
-import { analysersRevision } from './analysers/index.ts';
 import { askOwners, type OwnersAnswer } from './ask-owners.ts';
 import type { BillSubject } from './bills/bill.ts';
 import { toCycloneDx } from './bills/cyclonedx.ts';
@@ -21,7 +20,8 @@ import {
   writeFingerprint,
 } from './rematch.ts';
 import type { ScanReport } from './report.ts';
-import { rematchInventory, type ScanRequest, scanImage } from './scan.ts';
+import { scanRevision } from './revision.ts';
+import { rematchInventory, type ScanRequest, type SecretsOptions, scanImage } from './scan.ts';
 import {
   layerCacheIn,
   readInventory,
@@ -37,6 +37,7 @@ export interface ScansParts {
   readonly advisories: AdvisoryStore;
   readonly journal: Pick<Journal, 'record' | 'committed'>;
   readonly clock: Clock;
+  readonly secrets?: SecretsOptions;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -52,21 +53,31 @@ export type ScanJob = Pick<ScanRequest, 'manifestBytes' | 'manifestDigest' | 'co
 export class Scans {
   readonly #parts: ScansParts;
   readonly #db: Kysely<ScanTables>;
+  /** Who read what is stored: other analysers or rules find other things. */
+  readonly #revision: string;
 
   constructor(parts: ScansParts) {
     this.#parts = parts;
     this.#db = parts.db as unknown as Kysely<ScanTables>;
+    this.#revision = scanRevision(parts.secrets?.rules);
   }
 
   /** Scans an image and keeps the report; an image that was read before is only judged again. The fact is image.scanned. */
   async scan(job: ScanJob): Promise<ScanReport> {
-    const { advisories, clock, confined } = this.#parts;
+    const { advisories, clock, confined, secrets } = this.#parts;
     const database = await advisories.current();
-    const known = await readInventory(this.#db, job.manifestDigest, analysersRevision());
+    const known = await readInventory(this.#db, job.manifestDigest, this.#revision);
     if (known) {
       const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
       const { manifestDigest, configBytes } = job;
-      const report = rematchInventory(known, { manifestDigest, advisories: database, clock, previous, configBytes });
+      const report = rematchInventory(known, {
+        manifestDigest,
+        advisories: database,
+        clock,
+        previous,
+        configBytes,
+        ...(secrets ? { secrets } : {}),
+      });
       await this.#keep(report, { known, fresh: null }, database, job);
       job.progress?.done({
         en: `${report.packages} packages (read before), ${report.findings.length} findings`,
@@ -77,8 +88,9 @@ export class Scans {
     const { report, inventory } = await scanImage({
       ...job,
       advisories: database,
-      cache: layerCacheIn(this.#db, analysersRevision(), () => clock.now().toISOString()),
+      cache: layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString()),
       clock,
+      ...(secrets ? { secrets } : {}),
       ...(confined ? { confined } : {}),
     });
     await this.#keep(report, { known: inventory, fresh: inventory }, database, job);
@@ -92,18 +104,24 @@ export class Scans {
     const database = await this.#parts.advisories.current();
     const inventory =
       stored.report.complete && stored.advisories !== database.revision ? await this.inventory(digest) : null;
-    const { clock } = this.#parts;
+    const { clock, secrets } = this.#parts;
     // The age of the sources is that of now, whenever the report was made.
     const sources = database.sources(clock);
     if (!inventory) return { ...stored.report, advisories: { ...stored.report.advisories, sources } };
     const previous = stored.report;
     // It is not kept here: `rematchAll` does that, and states what is new.
-    return rematchInventory(inventory, { manifestDigest: digest, advisories: database, clock, previous });
+    return rematchInventory(inventory, {
+      manifestDigest: digest,
+      advisories: database,
+      clock,
+      previous,
+      ...(secrets ? { secrets } : {}),
+    });
   }
 
   /** Null when the image was never scanned, or never completely. */
   inventory(digest: Digest): Promise<Inventory | null> {
-    return readInventory(this.#db, digest, analysersRevision());
+    return readInventory(this.#db, digest, this.#revision);
   }
 
   /**
@@ -117,7 +135,7 @@ export class Scans {
     if (!stored.report.layers.some(({ digest }) => digest === layer)) {
       throw scanFault('scan.layer-unknown', { layer, digest: image });
     }
-    const result = await readLayerResult(this.#db, layer, analysersRevision());
+    const result = await readLayerResult(this.#db, layer, this.#revision);
     if (!result) throw scanFault('scan.layer-unread', { layer });
     return readLayerFiles(layer, result, question);
   }
@@ -131,7 +149,7 @@ export class Scans {
     const inventory = await this.inventory(image);
     if (!inventory) throw scanFault('scan.not-found', { digest: image });
     const { clock, confined } = this.#parts;
-    const cache = layerCacheIn(this.#db, analysersRevision(), () => clock.now().toISOString());
+    const cache = layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString());
     return askOwners(inventory.layers, cache, paths, confined);
   }
 
@@ -163,7 +181,7 @@ export class Scans {
     await db.transaction().execute(async (tx) => {
       const tables = tx as unknown as Kysely<ScanTables>;
       if (fresh) {
-        const stamp = { analysers: analysersRevision(), takenAt: report.scannedAt };
+        const stamp = { analysers: this.#revision, takenAt: report.scannedAt };
         await writeInventory(tables, report.digest, fresh, stamp);
       }
       await writeReport(tables, report, advisories.revision);

@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseReference, REGISTRY_NAME } from '../oci/index.ts';
+import { ANALYSERS } from './analysers/index.ts';
 import { type LocalImage, openImageFile, openImagePath } from './archive.ts';
 import { checkPath } from './checks/folder.ts';
 import { exportContainer, saveLocalImage } from './engine.ts';
 import type { openRemoteImage as OpenRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
 import { scoreImage } from './score.ts';
+import { TEXT_FILES } from './secrets/analyser.ts';
 import { packTree, type Skipped } from './tree.ts';
 
 /** Something that can be scanned without the platform, opened. Whoever opens it closes it. */
@@ -36,6 +38,8 @@ export interface TargetOptions {
   readonly folder?: 'root' | 'source';
   /** Of source: read installed modules and version control too. @default false */
   readonly everything?: boolean;
+  /** Of folders: look for credentials in all files. @default true for source, false for a root */
+  readonly secrets?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -68,11 +72,14 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
   if (!found.isDirectory()) return { name: place, kind: 'image', ...(await openImageFile(place, options.signal)) };
   const tree = options.folder ?? ((await isRoot(place)) ? 'root' : 'source');
   const skipped: Skipped[] = [];
+  // A whole machine is read for its packages; looking into each of its files is asked for.
+  const analysers = (options.secrets ?? tree === 'source') ? [...ANALYSERS, TEXT_FILES] : ANALYSERS;
   return {
     name: place,
     kind: 'tree',
     tree,
-    content: () => packTree(place, { kind: tree, everything: options.everything ?? false }, (one) => skipped.push(one)),
+    content: () =>
+      packTree(place, { kind: tree, everything: options.everything ?? false, analysers }, (one) => skipped.push(one)),
     skipped: () => skipped,
     close: async () => undefined,
   };
@@ -86,7 +93,9 @@ async function remoteImage(name: string, signal: AbortSignal | undefined): Retur
 /** Scans what was opened, whatever it is. */
 export async function scanTarget(
   target: ScanTarget,
-  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined'> & { readonly cache?: LayerCache },
+  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined' | 'secrets'> & {
+    readonly cache?: LayerCache;
+  },
 ): Promise<ScanResult> {
   switch (target.kind) {
     case 'image':

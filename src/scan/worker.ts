@@ -3,6 +3,7 @@ import { readSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { FormatError, inflateGuard } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
+import type { Analyser } from './analyser.ts';
 import { ANALYSERS } from './analysers/index.ts';
 import { FRAME, type Frame, frameHeader, readFrames } from './frames.ts';
 import { IncompleteInventory, mergeInventory } from './inventory.ts';
@@ -19,9 +20,23 @@ import {
 import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES } from './limits.ts';
 import { type FileOwners, findOwners } from './owners.ts';
 import type { Inventory } from './package.ts';
+import { secretsAnalyser } from './secrets/analyser.ts';
+import { type ConfigText, scanConfigTexts } from './secrets/image-config.ts';
+import { SECRETS_MAX } from './secrets/limits.ts';
+import type { SecretRules } from './secrets/rules.ts';
+import { SecretScanner } from './secrets/scanner.ts';
+
+/** What the worker needs to look for credentials. It has no files, so it gets them. */
+export interface SecretsOrder {
+  readonly rules: SecretRules;
+  /** Key of fingerprints in Base64; see secrets/fingerprint.ts. */
+  readonly key: string | null;
+  readonly config: readonly ConfigText[];
+}
 
 /** What the worker is asked: the layers of one image, lowest first, in the order in which they will come. */
 export interface ScanOrder {
+  readonly secrets: SecretsOrder;
   readonly layers: readonly {
     readonly claim: LayerClaim | typeof NO_CLAIM;
     /** Its stored result comes instead of its bytes. */
@@ -52,6 +67,9 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
   try {
     const frames = readFrames(input, LAYER_RESULT_MAX_BYTES);
     const order = JSON.parse(Buffer.from((await expect(frames, FRAME.order)).body).toString()) as ScanOrder;
+    const key = order.secrets.key === null ? null : Buffer.from(order.secrets.key, 'base64');
+    const scanner = new SecretScanner(order.secrets.rules, key);
+    const analysers = [...ANALYSERS, secretsAnalyser(scanner)];
     const results: LayerResult[] = [];
     let bytesLeft = IMAGE_BYTES_MAX;
     let entriesLeft = IMAGE_ENTRIES_MAX;
@@ -65,8 +83,8 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
         const first = await next(frames);
         result =
           first.type === FRAME.channel && claim !== NO_CLAIM
-            ? await readChannel(frames, first.body[0] ?? 0, claim, limits)
-            : await analyseLayer(layerBytes(first, frames), claim, ANALYSERS, limits);
+            ? await readChannel(frames, first.body[0] ?? 0, claim, analysers, limits)
+            : await analyseLayer(layerBytes(first, frames), claim, analysers, limits);
         await send(output, FRAME.layer, encodeLayerResult(result));
       }
       bytesLeft -= result.uncompressedBytes;
@@ -78,7 +96,9 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
       const isCut = results.some(({ ownedCut }) => ownedCut);
       return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };
     }
-    return { kind: 'inventory', inventory: mergeInventory(results, ANALYSERS) };
+    const inventory = mergeInventory(results, analysers);
+    const secrets = [...scanConfigTexts(scanner, order.secrets.config), ...inventory.secrets].slice(0, SECRETS_MAX);
+    return { kind: 'inventory', inventory: { ...inventory, secrets } };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const isKnown =
@@ -110,9 +130,10 @@ async function readChannel(
   frames: AsyncGenerator<Frame>,
   channel: number,
   claim: LayerClaim,
+  analysers: readonly Analyser[],
   limits: { readonly maxBytes: number; readonly maxEntries: number },
 ): Promise<LayerResult> {
-  const reading = readLayer(claim, ANALYSERS, limits);
+  const reading = readLayer(claim, analysers, limits);
   const check = inflateGuard({ maxOutputBytes: limits.maxBytes });
   // No Buffer: of one, slice() would not copy, and the next read would change what an analyser kept.
   const buffer = new Uint8Array(CHANNEL_READ_BYTES);

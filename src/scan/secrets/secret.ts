@@ -16,23 +16,22 @@ export interface FoundSecret {
   readonly fingerprint: string;
 }
 
-export interface FileSecret extends FoundSecret {
-  readonly path: string;
-  readonly layer: Digest;
-  /** A later layer removes or replaces the file. It still leaks: who has the image has all of its layers. */
-  readonly removed: boolean;
-}
-
 /** Where in an image a credential was found. */
 export type SecretSource = 'file' | 'config-env' | 'config-history' | 'config-label' | 'config-command';
 
-export interface SecretFinding extends FoundSecret {
-  readonly title: Text;
-  readonly severity: SecretSeverity;
+/** A credential of an image and its place. */
+export interface ImageSecret extends FoundSecret {
   readonly source: SecretSource;
   /** The file; of the configuration the name of the variable or label, or the number of the history entry: 'history 3'. */
   readonly path: string;
   /** Null for what lies in the configuration. */
   readonly layer: Digest | null;
+  /** A later layer removes or replaces the file. It still leaks: who has the image has all of its layers. */
   readonly removed: boolean;
+}
+
+/** The same for people. */
+export interface SecretFinding extends ImageSecret {
+  readonly title: Text;
+  readonly severity: SecretSeverity;
 }

@@ -1,0 +1,22 @@
+import { createHash, createHmac } from 'node:crypto';
+
+const HEX_DIGITS = 32;
+
+/**
+ * Tells a finding again. A plain hash of a password is as good as the password to who has a list of likely ones, so the
+ * value enters only where there is a key that nobody outside of the platform has: `v-` and HMAC-SHA-256 of rule and value,
+ * the same wherever this credential lies. Without a key, as in `darsena scan` without a server, it is `p-` and a hash of
+ * the place: rule, path, line and column, which tells nothing about the value at all.
+ */
+export function fingerprintOf(
+  key: Uint8Array | null,
+  found: { rule: string; path: string; line: number; column: number },
+  value: Uint8Array,
+): string {
+  const { rule, path, line, column } = found;
+  if (key === null) {
+    const place = [rule, path, line, column].join('\0');
+    return `p-${createHash('sha256').update(place).digest('hex').slice(0, HEX_DIGITS)}`;
+  }
+  return `v-${createHmac('sha256', key).update(rule).update('\0').update(value).digest('hex').slice(0, HEX_DIGITS)}`;
+}

@@ -1,0 +1,266 @@
+import { STATE_THREADS_MAX, STATES_MAX } from './limits.ts';
+import type { Program } from './program.ts';
+import type { Assertion, ByteSet } from './syntax.ts';
+
+/** What stands beside a place in the text. */
+const WORD = 1;
+const NEWLINE = 2;
+const EDGE = 4;
+
+const DEAD = 1;
+/** Start states: one for each thing that may stand before, seeding or not. */
+const STARTS = 16;
+
+export function kindOfByte(byte: number): number {
+  const isWord = (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || byte === 95;
+  return isWord ? WORD : byte === 10 ? NEWLINE : 0;
+}
+
+export function holds(what: Assertion, before: number, after: number): boolean {
+  switch (what) {
+    case 'begin-text':
+      return (before & EDGE) !== 0;
+    case 'end-text':
+      return (after & EDGE) !== 0;
+    case 'begin-line':
+      return (before & (EDGE | NEWLINE)) !== 0;
+    case 'end-line':
+      return (after & (EDGE | NEWLINE)) !== 0;
+    case 'boundary':
+      return (before & WORD) !== (after & WORD);
+    case 'no-boundary':
+      return (before & WORD) === (after & WORD);
+  }
+}
+
+/** Where a text stands that is a part of a longer one. */
+export interface Stretch {
+  readonly bytes: Uint8Array;
+  /** The first byte of `bytes` is the first of the text. */
+  readonly isStart: boolean;
+  /** The last byte of `bytes` is the last of the text. */
+  readonly isEnd: boolean;
+}
+
+/** Threads in order of preference, what stood before them, and whether new ones still begin at each byte. */
+interface State {
+  readonly threads: readonly number[];
+  readonly before: number;
+  readonly isSeeding: boolean;
+  /** The same without new threads, once it was asked for. */
+  sterile: number;
+}
+
+/**
+ * The subsets of threads that a program can be in, found as they are needed and kept: each byte is one look-up in a table
+ * once its state is known, and costs at most the length of the program otherwise. There is no going back, so no text makes
+ * it slow. Threads are ordered as a backtracking engine would try them, so it finds what Perl or Go would find.
+ *
+ * A match is known one byte late: only then do `\b` and `$` know what follows.
+ */
+export class Automaton {
+  readonly #program: Program;
+  /** Longest match instead of first: what is wanted when reading backward for the start of a match. */
+  readonly #longest: boolean;
+  readonly #classOf = new Uint8Array(256);
+  readonly #members: number[] = [];
+  readonly #width: number;
+  readonly #usesContext: boolean;
+  readonly #marks: Int32Array;
+  #generation = 0;
+  #table: Int32Array;
+  #states: State[] = [];
+  #byKey = new Map<string, number>();
+  #threads = 0;
+  #starts = new Int32Array(STARTS);
+
+  constructor(program: Program, options: { readonly longest?: boolean } = {}) {
+    this.#program = program;
+    this.#longest = options.longest ?? false;
+    this.#marks = new Int32Array(program.code.length);
+    this.#usesContext = program.code.some(({ op }) => op === 'assert');
+    this.#divideBytes();
+    this.#width = this.#members.length + 1;
+    this.#table = new Int32Array(0);
+    this.#reset();
+  }
+
+  /**
+   * The end of the first match that begins from `first` to `last`; -1 when there is none.
+   */
+  findEnd({ bytes, isStart, isEnd }: Stretch, first: number, last: number): number {
+    const before = first > 0 ? kindOfByte(bytes[first - 1] as number) : isStart ? EDGE : 0;
+    let state = this.#startState(before, first < last);
+    const classOf = this.#classOf;
+    const width = this.#width;
+    const length = bytes.length;
+    let end = -1;
+    // One place to begin at needs no seeding: its thread is in the start state.
+    let at = first;
+    for (const stop of [Math.min(last + 1, length), length]) {
+      for (; at < stop && state !== DEAD; at++) {
+        const kind = classOf[bytes[at] as number] as number;
+        const step = this.#table[state * width + kind] || this.#step(state, kind);
+        if ((step & 1) !== 0) end = at;
+        state = step >> 1;
+      }
+      if (at > last) state = this.#stopSeeding(state);
+    }
+    if (state === DEAD || !isEnd) return end;
+    return (this.#step(state, width - 1) & 1) !== 0 ? length : end;
+  }
+
+  /** Of a backward program: where the match that ends before `end` begins, not before `first`. */
+  findStart({ bytes, isStart, isEnd }: Stretch, end: number, first: number): number {
+    const after = end < bytes.length ? kindOfByte(bytes[end] as number) : isEnd ? EDGE : 0;
+    let state = this.#startState(after, false);
+    let start = -1;
+    for (let at = end; ; at--) {
+      if (state === DEAD) return start;
+      const isEdge = at === 0 && isStart;
+      if (at === 0 && !isEdge) return start;
+      const kind = isEdge ? this.#width - 1 : (this.#classOf[bytes[at - 1] as number] as number);
+      const step = this.#table[state * this.#width + kind] || this.#step(state, kind);
+      if ((step & 1) !== 0) start = at;
+      if (at <= first) return start;
+      state = step >> 1;
+    }
+  }
+
+  /** Bytes that no instruction tells apart share one column of the table. */
+  #divideBytes(): void {
+    const sets: ByteSet[] = [];
+    for (const instruction of this.#program.code) if (instruction.op === 'set') sets.push(instruction.set);
+    const asked = new Set(this.#program.code.flatMap((one) => (one.op === 'assert' ? [one.what] : [])));
+    const kinds = Uint8Array.from({ length: 256 }, (_, byte) => kindOfByte(byte));
+    if (asked.has('boundary') || asked.has('no-boundary')) sets.push(kinds.map((kind) => kind & WORD));
+    if (asked.has('begin-line') || asked.has('end-line')) sets.push(kinds.map((kind) => (kind & NEWLINE) >> 1));
+    const distinct = [...new Map(sets.map((set) => [set.join(''), set])).values()];
+    const byMarks = new Map<string, number>();
+    for (let byte = 0; byte < 256; byte++) {
+      const key = distinct.map((set) => set[byte]).join('');
+      const known = byMarks.get(key);
+      const chosen = known ?? this.#members.push(byte) - 1;
+      if (known === undefined) byMarks.set(key, chosen);
+      this.#classOf[byte] = chosen;
+    }
+  }
+
+  #reset(): void {
+    this.#states = [];
+    this.#byKey.clear();
+    this.#threads = 0;
+    this.#starts.fill(0);
+    this.#table = new Int32Array(64 * this.#width);
+    // State 0 is never used, so that an empty cell of the table is 0.
+    this.#states.push({ threads: [], before: 0, isSeeding: false, sterile: 0 });
+    this.#intern([], 0, false);
+  }
+
+  #startState(before: number, isSeeding: boolean): number {
+    const slot = before * 2 + (isSeeding ? 1 : 0);
+    const known = this.#starts[slot] as number;
+    if (known !== 0) return known;
+    // A seeding state brings its first thread itself.
+    const state = this.#intern(isSeeding ? [] : [this.#program.start], this.#usesContext ? before : 0, isSeeding);
+    this.#starts[slot] = state;
+    return state;
+  }
+
+  #stopSeeding(state: number): number {
+    const known = this.#states[state];
+    if (known === undefined || !known.isSeeding) return state;
+    // States that a reset forgets are forgotten with what they point to.
+    if (known.sterile === 0) known.sterile = this.#intern(known.threads, known.before, false);
+    return known.sterile;
+  }
+
+  #intern(threads: readonly number[], before: number, isSeeding: boolean): number {
+    const context = threads.length === 0 && !isSeeding ? 0 : before;
+    const key = String.fromCharCode(context * 2 + (isSeeding ? 1 : 0), ...threads);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    if (this.#states.length >= STATES_MAX || this.#threads >= STATE_THREADS_MAX) this.#reset();
+    const state = this.#states.push({ threads, before: context, isSeeding, sterile: 0 }) - 1;
+    this.#threads += threads.length;
+    this.#byKey.set(key, state);
+    if ((state + 1) * this.#width > this.#table.length) {
+      const larger = new Int32Array(this.#table.length * 2);
+      larger.set(this.#table);
+      this.#table = larger;
+    }
+    return state;
+  }
+
+  /** The next state times two, and one more when a match ends before this byte. */
+  #step(state: number, kind: number): number {
+    const { threads, before, isSeeding } = this.#states[state] as State;
+    const member = this.#members[kind];
+    const after = member === undefined ? EDGE : kindOfByte(member);
+    const next: number[] = [];
+    this.#generation += 1;
+    let isMatch = false;
+    let isCut = false;
+    for (const thread of threads) {
+      if (this.#follow(thread, before, after, member, next)) {
+        isMatch = true;
+        if (!this.#longest) {
+          isCut = true;
+          break;
+        }
+      }
+    }
+    if (isSeeding && !isCut && this.#follow(this.#program.start, before, after, member, next)) {
+      isMatch = true;
+      isCut = true;
+    }
+    const goesOn = isSeeding && !isCut && member !== undefined;
+    const statesBefore = this.#states.length;
+    const target = this.#intern(dedupe(next), this.#usesContext ? after : 0, goesOn);
+    const result = target * 2 + (isMatch ? 1 : 0);
+    // After a reset the number of the state that we came from means nothing.
+    if (this.#states.length >= statesBefore) this.#table[state * this.#width + kind] = result;
+    return result;
+  }
+
+  /**
+   * Follows a thread to all bytes that it may take next, in order of preference; true when it reaches the end of the
+   * pattern, and then what comes after in this order does not count.
+   */
+  #follow(thread: number, before: number, after: number, member: number | undefined, next: number[]): boolean {
+    const { code, direction } = this.#program;
+    const stack = [thread];
+    let isMatch = false;
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (this.#marks[at] === this.#generation) continue;
+      this.#marks[at] = this.#generation;
+      const instruction = code[at] as (typeof code)[number];
+      switch (instruction.op) {
+        case 'match':
+          if (!this.#longest) return true;
+          isMatch = true;
+          break;
+        case 'set':
+          if (member !== undefined && instruction.set[member] !== 0) next.push(instruction.out);
+          break;
+        case 'split':
+          stack.push(instruction.other, instruction.out);
+          break;
+        case 'save':
+          stack.push(instruction.out);
+          break;
+        case 'assert': {
+          const holdsHere =
+            direction === 'forward' ? holds(instruction.what, before, after) : holds(instruction.what, after, before);
+          if (holdsHere) stack.push(instruction.out);
+          break;
+        }
+      }
+    }
+    return isMatch;
+  }
+}
+
+function dedupe(threads: readonly number[]): number[] {
+  return threads.length < 2 ? [...threads] : [...new Set(threads)];
+}

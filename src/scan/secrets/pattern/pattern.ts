@@ -1,0 +1,65 @@
+import { type Anchor, findAnchor } from './anchor.ts';
+import { Automaton, type Stretch } from './automaton.ts';
+import { findGroups } from './groups.ts';
+import { compileProgram, type Program } from './program.ts';
+import { parsePattern } from './syntax.ts';
+
+export type { Anchor } from './anchor.ts';
+export type { Stretch } from './automaton.ts';
+export { PatternError } from './syntax.ts';
+
+export interface PatternMatch {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * A regular expression of RE2's syntax that finds what Go's `regexp` would find, in time that grows with the text and the
+ * pattern and never with their mischief. See decisions/0018.
+ */
+export class LinearPattern {
+  readonly source: string;
+  readonly groups: number;
+  readonly anchor: Anchor | null;
+  readonly #forward: Program;
+  readonly #backward: () => Automaton;
+  readonly #ends: () => Automaton;
+
+  /** @throws PatternError */
+  constructor(source: string) {
+    const { pattern, groups } = parsePattern(source);
+    this.source = source;
+    this.groups = groups;
+    this.anchor = findAnchor(pattern);
+    this.#forward = compileProgram(pattern, 'forward');
+    this.#ends = once(() => new Automaton(this.#forward));
+    this.#backward = once(() => new Automaton(compileProgram(pattern, 'backward'), { longest: true }));
+  }
+
+  /** The first match that begins from `first` to `last`. */
+  find(stretch: Stretch, first: number, last: number): PatternMatch | null {
+    const end = this.#ends().findEnd(stretch, first, last);
+    if (end < 0) return null;
+    const start = first === last ? first : this.#backward().findStart(stretch, end, first);
+    return { start, end };
+  }
+
+  /** Start and end of each group of a match, -1 where it took no part; null for a match too long to look into. */
+  groupsOf(stretch: Stretch, match: PatternMatch): Int32Array | null {
+    return findGroups(this.#forward, stretch, match, this.groups);
+  }
+
+  /** Whether some part of a text matches. */
+  test(text: string | Uint8Array): boolean {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+    return this.#ends().findEnd({ bytes, isStart: true, isEnd: true }, 0, bytes.length) >= 0;
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

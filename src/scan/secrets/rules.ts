@@ -1,0 +1,57 @@
+import type { Text } from '../../system/index.ts';
+import type { Anchor } from './pattern/pattern.ts';
+import type { SecretSeverity } from './secret.ts';
+
+/** A rule as the worker gets it: plain data, checked, with the anchor of its pattern found beforehand. */
+export interface SecretRule {
+  readonly id: string;
+  readonly title: Text;
+  readonly severity: SecretSeverity;
+  /** RE2 syntax; null for a rule that only looks at names. */
+  readonly regex: string | null;
+  readonly anchor: Anchor | null;
+  /** RE2 syntax; the rule looks only at files whose path matches. */
+  readonly path: string | null;
+  /** Group of the pattern that is the credential; 0: the first group that took part, or all of the match. */
+  readonly secretGroup: number;
+  /** Shannon entropy in bits a byte that a credential must exceed; 0: any. */
+  readonly entropy: number;
+  /** Lower-case texts one of which the text must hold; none: any text. */
+  readonly keywords: readonly string[];
+  readonly allowances: readonly SecretAllowance[];
+  /** Findings of other rules that must be near. */
+  readonly required: readonly RequiredRule[];
+  /** It only serves as `required` of another. */
+  readonly skipReport: boolean;
+}
+
+export interface RequiredRule {
+  readonly id: string;
+  readonly withinLines: number | null;
+  readonly withinColumns: number | null;
+}
+
+/** What is no finding although a rule matches. */
+export interface SecretAllowance {
+  readonly paths: readonly string[];
+  readonly regexes: readonly string[];
+  readonly stopwords: readonly string[];
+  readonly target: 'secret' | 'match' | 'line';
+  /** Whether one of its kinds of conditions is enough, or each must hold. */
+  readonly condition: 'or' | 'and';
+  /** Of allowances for all rules: those it is for; none: every rule. */
+  readonly targetRules: readonly string[];
+}
+
+export interface SecretRules {
+  readonly rules: readonly SecretRule[];
+  /** For all rules, or those that they name. */
+  readonly allowances: readonly SecretAllowance[];
+}
+
+/** Where rules come from. They are read only when somebody looks for something. */
+export interface SecretRuleSource {
+  /** Changes when the rules do: part of the key under which results of a layer are stored. */
+  readonly revision: string;
+  load(): SecretRules;
+}

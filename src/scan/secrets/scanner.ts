@@ -1,0 +1,365 @@
+import { fingerprintOf } from './fingerprint.ts';
+import { BINARY_PROBE_BYTES, LINE_MAX_BYTES, LOOKAHEAD_BYTES, LOOKBACK_BYTES, SECRETS_PER_FILE_MAX } from './limits.ts';
+import { LinearPattern, type PatternMatch, type Stretch } from './pattern/pattern.ts';
+import type { SecretAllowance, SecretRule, SecretRules } from './rules.ts';
+import type { FoundSecret } from './secret.ts';
+import { type WordCursor, WordFinder } from './words.ts';
+
+/** What a text in the one pass means: an anchor of a rule's pattern, or a keyword without which a rule does not count. */
+interface Signal {
+  readonly rule: number;
+  readonly isAnchor: boolean;
+  /** From where to where a match may begin, counted back from the end of the text. */
+  readonly back: number;
+  readonly spread: number;
+}
+
+interface CompiledRule {
+  readonly rule: SecretRule;
+  /** Its keywords say something that its anchor does not. */
+  readonly needsKeyword: boolean;
+  readonly pattern: () => LinearPattern;
+  readonly path: () => LinearPattern | null;
+  readonly allowances: () => readonly CompiledAllowance[];
+}
+
+interface CompiledAllowance extends Pick<SecretAllowance, 'stopwords' | 'target' | 'condition'> {
+  readonly paths: readonly LinearPattern[];
+  readonly regexes: readonly LinearPattern[];
+}
+
+interface Candidate {
+  readonly rule: number;
+  first: number;
+  last: number;
+}
+
+/** Reads one text in pieces. */
+export interface SecretReader {
+  /** @returns false when the text is none, or has told enough */
+  write(chunk: Uint8Array): boolean;
+  end(): readonly FoundSecret[];
+}
+
+const ALLOW_MARK = Buffer.from('gitleaks:allow');
+
+/**
+ * Finds credentials. One pass over the bytes looks for the texts that patterns hold (`WordFinder`); only around those are
+ * patterns tried, each in linear time. The same scanner serves any number of texts.
+ */
+export class SecretScanner {
+  readonly #rules: readonly CompiledRule[];
+  readonly #finder: WordFinder<Signal>;
+  readonly #key: Uint8Array | null;
+  /** Rules that any text must be tried with. */
+  readonly #always: readonly number[];
+  readonly #pathRules: readonly number[];
+
+  /** @param key of fingerprints; see fingerprint.ts */
+  constructor({ rules, allowances }: SecretRules, key: Uint8Array | null) {
+    this.#key = key;
+    const shared = allowances.map((one) => ({ one, compiled: lazy(() => compileAllowance(one)) }));
+    this.#rules = rules.map((rule) => ({
+      rule,
+      needsKeyword: rule.keywords.length > 0 && !anchorImplies(rule),
+      pattern: lazy(() => new LinearPattern(rule.regex ?? '')),
+      path: lazy(() => (rule.path === null ? null : new LinearPattern(rule.path))),
+      allowances: lazy(() => [
+        ...rule.allowances.map(compileAllowance),
+        ...shared
+          .filter(({ one }) => one.targetRules.length === 0 || one.targetRules.includes(rule.id))
+          .map(({ compiled }) => compiled()),
+      ]),
+    }));
+    this.#finder = new WordFinder(this.#signals());
+    this.#always = [...rules.keys()].filter((index) => {
+      const { regex, anchor, keywords } = rules[index] as SecretRule;
+      return regex !== null && anchor === null && keywords.length === 0;
+    });
+    this.#pathRules = [...rules.keys()].filter((index) => rules[index]?.regex === null);
+  }
+
+  *#signals(): Generator<readonly [string, Signal]> {
+    for (const [index, { rule, needsKeyword }] of this.#rules.entries()) {
+      if (rule.regex === null) continue;
+      for (const literal of rule.anchor?.literals ?? []) {
+        const { minBefore = 0, maxBefore = 0 } = rule.anchor ?? {};
+        const back = Buffer.byteLength(literal) + maxBefore;
+        yield [literal, { rule: index, isAnchor: true, back, spread: maxBefore - minBefore }];
+      }
+      if (!needsKeyword && rule.anchor !== null) continue;
+      for (const keyword of rule.keywords) {
+        if (keyword !== '') yield [keyword, { rule: index, isAnchor: false, back: 0, spread: 0 }];
+      }
+    }
+  }
+
+  /** @param sizeBytes of the text when it is known, so that one in a single piece is not copied */
+  open(path: string, sizeBytes: number | null): SecretReader {
+    const finder = this.#finder;
+    const found: Found[] = [];
+    const keywords = new Set<number>();
+    /** What is kept of the text, and how much of it is new since it was last looked at. */
+    let parts: Buffer[] = [];
+    let gathered = 0;
+    /** Place in the text of the first byte that is kept. */
+    let base = 0;
+    let seen = 0;
+    const cursor: WordCursor = { state: 0, lines: 0 };
+    let waiting: Candidate[] = [];
+    let newest = new Map<number, Candidate>();
+    let isOpen = true;
+
+    for (const index of this.#pathRules) this.#lookAtPath(index, path, found);
+
+    const onSignal = (signal: Signal, end: number): void => {
+      if (signal.isAnchor) addCandidate(waiting, newest, signal, end);
+      else keywords.add(signal.rule);
+    };
+
+    const scan = (bytes: Buffer, isLast: boolean): void => {
+      const stretch = { bytes, isStart: base === 0, isEnd: isLast };
+      const ready = isLast ? seen : seen - LOOKAHEAD_BYTES;
+      const later: Candidate[] = [];
+      const before = found.length;
+      for (const rule of this.#wholeRules(keywords)) waiting.push({ rule, first: base, last: ready });
+      for (const { rule, first, last } of waiting) {
+        if (last > ready) later.push({ rule, first: Math.max(first, ready + 1), last });
+        if (first > ready || found.length >= SECRETS_PER_FILE_MAX) continue;
+        const compiled = this.#rules[rule] as CompiledRule;
+        if (compiled.needsKeyword && !keywords.has(rule)) continue;
+        this.#tryRule({ rule, first, last: Math.min(last, ready) }, stretch, base, path, found);
+      }
+      waiting = later;
+      newest = new Map();
+      numberLines(bytes, base, cursor.lines, found.slice(before));
+      if (found.length >= SECRETS_PER_FILE_MAX) isOpen = false;
+    };
+
+    const take = (chunk: Uint8Array, isLast: boolean): void => {
+      const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      finder.feed(fresh, cursor, seen, onSignal);
+      seen += fresh.length;
+      // A text in one piece is looked at where it lies. Small pieces are gathered, or each would move all that is kept.
+      if (isLast && parts.length === 0) {
+        scan(fresh, true);
+        return;
+      }
+      parts.push(Buffer.from(fresh));
+      gathered += fresh.length;
+      if (!isLast && gathered < LOOKAHEAD_BYTES) return;
+      const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+      scan(bytes, isLast);
+      const gone = Math.max(bytes.length - LOOKBACK_BYTES - LOOKAHEAD_BYTES, 0);
+      base += gone;
+      parts = [bytes.subarray(gone)];
+      gathered = 0;
+    };
+
+    return {
+      write: (chunk) => {
+        if (!isOpen || chunk.length === 0) return true;
+        if (seen === 0 && chunk.subarray(0, BINARY_PROBE_BYTES).includes(0)) {
+          isOpen = false;
+          return found.length > 0;
+        }
+        const isLast = sizeBytes !== null && seen + chunk.length >= sizeBytes;
+        take(chunk, isLast);
+        if (isLast) isOpen = false;
+        return true;
+      },
+      end: () => {
+        if (isOpen && seen > 0) scan(Buffer.concat(parts), true);
+        return this.#report(found, path);
+      },
+    };
+  }
+
+  /** All of a text that is in memory. */
+  scanText(path: string, text: string): readonly FoundSecret[] {
+    const bytes = Buffer.from(text);
+    const reader = this.open(path, bytes.length);
+    reader.write(bytes);
+    return reader.end();
+  }
+
+  /** Rules without an anchor look at a whole piece when one of their keywords is in it. */
+  *#wholeRules(keywords: ReadonlySet<number>): Generator<number> {
+    yield* this.#always;
+    for (const index of keywords) if (this.#rules[index]?.rule.anchor === null) yield index;
+  }
+
+  #lookAtPath(index: number, path: string, found: Found[]): void {
+    const compiled = this.#rules[index] as CompiledRule;
+    if (compiled.path()?.test(path) !== true) return;
+    const value = Buffer.from(path);
+    const match = { secret: value, match: value, line: value };
+    if (compiled.allowances().some((allowance) => allows(allowance, path, match))) return;
+    found.push({ rule: index, line: 1, column: 1, offset: 0, value });
+  }
+
+  #tryRule(
+    { rule, first, last }: Candidate,
+    stretch: Stretch & { readonly bytes: Buffer },
+    base: number,
+    path: string,
+    found: Found[],
+  ): void {
+    const compiled = this.#rules[rule] as CompiledRule;
+    if (compiled.rule.path !== null && compiled.path()?.test(path) !== true) return;
+    const pattern = compiled.pattern();
+    const { bytes } = stretch;
+    const end = Math.min(last - base, bytes.length);
+    let at = Math.max(first - base, 0);
+    while (at <= end && found.length < SECRETS_PER_FILE_MAX) {
+      const match = pattern.find(stretch, at, end);
+      if (match === null) return;
+      at = Math.max(match.end, at + 1);
+      const place = secretOf(compiled.rule, pattern, stretch, match);
+      if (place.end === place.start) continue;
+      const offset = base + place.start;
+      if (found.some((one) => one.rule === rule && one.offset === offset)) continue;
+      const value = bytes.subarray(place.start, place.end);
+      if (compiled.rule.entropy > 0 && entropyOf(value) <= compiled.rule.entropy) continue;
+      const line = lineAround(bytes, match);
+      if (line.includes(ALLOW_MARK)) continue;
+      const texts = { secret: value, match: bytes.subarray(match.start, match.end), line };
+      if (compiled.allowances().some((allowance) => allows(allowance, path, texts))) continue;
+      const column = place.start - (place.start === 0 ? 0 : bytes.lastIndexOf(10, place.start - 1) + 1) + 1;
+      found.push({ rule, line: 1, column, offset, value: Buffer.from(value) });
+    }
+  }
+
+  /** Findings that stand on their own, and those whose required company is there. */
+  #report(found: readonly Found[], path: string): FoundSecret[] {
+    const ids = found.map(({ rule }) => this.#rules[rule]?.rule.id);
+    return found.flatMap((one): FoundSecret[] => {
+      const { rule } = this.#rules[one.rule] as CompiledRule;
+      if (rule.skipReport) return [];
+      // What a rule of a service has named needs no second name.
+      if (isGeneric(rule.id) && found.some((other, index) => !isGeneric(ids[index] ?? '') && overlaps(one, other)))
+        return [];
+      const isComplete = rule.required.every(({ id, withinLines, withinColumns }) =>
+        found.some(
+          (other, index) =>
+            ids[index] === id &&
+            other !== one &&
+            (withinLines === null || Math.abs(other.line - one.line) <= withinLines) &&
+            (withinColumns === null || Math.abs(other.column - one.column) <= withinColumns),
+        ),
+      );
+      if (!isComplete) return [];
+      const { line, column } = one;
+      const place = { rule: rule.id, path, line, column };
+      return [{ rule: rule.id, line, column, fingerprint: fingerprintOf(this.#key, place, one.value) }];
+    });
+  }
+}
+
+/** The value stays in here. */
+interface Found {
+  readonly rule: number;
+  line: number;
+  readonly column: number;
+  readonly offset: number;
+  readonly value: Uint8Array;
+}
+
+function isGeneric(id: string): boolean {
+  return id.startsWith('generic');
+}
+
+function overlaps(a: Found, b: Found): boolean {
+  return a.offset < b.offset + b.value.length && b.offset < a.offset + a.value.length;
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function anchorImplies({ anchor, keywords }: SecretRule): boolean {
+  return anchor?.literals.every((literal) => keywords.some((keyword) => literal.includes(keyword))) ?? false;
+}
+
+function compileAllowance({ paths, regexes, stopwords, target, condition }: SecretAllowance): CompiledAllowance {
+  const compileAll = (all: readonly string[]): LinearPattern[] => all.map((source) => new LinearPattern(source));
+  return { paths: compileAll(paths), regexes: compileAll(regexes), stopwords, target, condition };
+}
+
+/** Places of one rule that overlap or touch are looked at together. */
+function addCandidate(
+  waiting: Candidate[],
+  newest: Map<number, Candidate>,
+  { rule, back, spread }: Signal,
+  end: number,
+): void {
+  const first = Math.max(end - back, 0);
+  const last = Math.max(end - back + spread, 0);
+  const before = newest.get(rule);
+  if (before !== undefined && spread > 0 && first <= before.last + 1) {
+    before.last = Math.max(before.last, last);
+    return;
+  }
+  const candidate = { rule, first, last };
+  waiting.push(candidate);
+  newest.set(rule, candidate);
+}
+
+/** Counts lines back from the end of a piece, up to which they were counted in passing. */
+function numberLines(bytes: Buffer, base: number, lines: number, found: readonly Found[]): void {
+  let at = bytes.length;
+  let line = lines + 1;
+  for (const one of found.toSorted((a, b) => b.offset - a.offset)) {
+    for (const start = one.offset - base; at > start; at--) if (bytes[at - 1] === 10) line--;
+    one.line = line;
+  }
+}
+
+function secretOf(rule: SecretRule, pattern: LinearPattern, stretch: Stretch, match: PatternMatch): PatternMatch {
+  if (pattern.groups === 0) return match;
+  const slots = pattern.groupsOf(stretch, match);
+  if (slots === null) return match;
+  const groups = rule.secretGroup > 0 ? [rule.secretGroup] : Array.from({ length: pattern.groups }, (_, n) => n + 1);
+  for (const group of groups) {
+    const [start = -1, end = -1] = slots.subarray(group * 2, group * 2 + 2);
+    if (start >= 0 && end > start) return { start, end };
+  }
+  return match;
+}
+
+/** Shannon's, in bits a byte. */
+export function entropyOf(value: Uint8Array): number {
+  const counts = new Map<number, number>();
+  for (const byte of value) counts.set(byte, (counts.get(byte) ?? 0) + 1);
+  let bits = 0;
+  for (const count of counts.values()) bits -= (count / value.length) * Math.log2(count / value.length);
+  return bits;
+}
+
+function lineAround(bytes: Buffer, { start, end }: PatternMatch): Buffer {
+  const from = start === 0 ? 0 : bytes.lastIndexOf(10, start - 1) + 1;
+  const newline = bytes.indexOf(10, end);
+  const to = newline < 0 ? bytes.length : newline;
+  return bytes.subarray(Math.max(from, start - LINE_MAX_BYTES), Math.min(to, end + LINE_MAX_BYTES));
+}
+
+type Texts = Readonly<Record<SecretAllowance['target'], Uint8Array>>;
+
+function allows(
+  { paths, regexes, stopwords, target, condition }: CompiledAllowance,
+  path: string,
+  texts: Texts,
+): boolean {
+  const secret = stopwords.length > 0 ? Buffer.from(texts.secret).toString('latin1').toLowerCase() : '';
+  const checks = [
+    ...(paths.length > 0 ? [() => paths.some((one) => one.test(path))] : []),
+    ...(regexes.length > 0 ? [() => regexes.some((one) => one.test(texts[target]))] : []),
+    ...(stopwords.length > 0 ? [() => stopwords.some((word) => secret.includes(word))] : []),
+  ];
+  if (checks.length === 0) return false;
+  return condition === 'and' ? checks.every((check) => check()) : checks.some((check) => check());
+}

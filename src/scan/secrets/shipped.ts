@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { joinRuleFiles } from './rule-file.ts';
+import type { SecretRuleSource, SecretRules } from './rules.ts';
+
+const FOLDER = fileURLToPath(new URL('../../../rules/secrets/', import.meta.url));
+
+/** The files of rules/secrets. A test compares the list with the folder. */
+export const SHIPPED_FILES = [
+  'keys.toml',
+  'clouds.toml',
+  'code.toml',
+  'messages.toml',
+  'money.toml',
+  'services.toml',
+  'generic.toml',
+] as const;
+
+let texts: readonly string[] | null = null;
+let shipped: SecretRules | null = null;
+
+function readTexts(): readonly string[] {
+  texts ??= SHIPPED_FILES.map((name) => readFileSync(FOLDER + name, 'utf8'));
+  return texts;
+}
+
+/** The rules that come with the platform. */
+export const SHIPPED_RULES: SecretRuleSource = {
+  get revision() {
+    return createHash('sha256').update(readTexts().join('\0')).digest('hex').slice(0, 16);
+  },
+  load: () => {
+    shipped ??= joinRuleFiles(readTexts());
+    return shipped;
+  },
+};

@@ -1,0 +1,107 @@
+/** What was found: which text, and the place after it. */
+export type OnWord<T> = (found: T, end: number) => void;
+
+const CLASS_BITS = 6;
+const CLASSES_MAX = 1 << CLASS_BITS;
+/** What a number of 16 bits can name; all public rule sets together need about 4,000. */
+const NODES_MAX = 65_536;
+
+/**
+ * Finds many texts in one pass, whatever their case (Aho and Corasick, 1975): one look-up in a table a byte. It can be fed
+ * in pieces. Texts that a node ends with have the highest numbers, so that one comparison says that there is nothing.
+ */
+export class WordFinder<T> {
+  readonly #classOf = new Uint8Array(256);
+  readonly #table: Uint16Array;
+  readonly #firstEnd: number;
+  readonly #ends: readonly (readonly T[])[];
+
+  /** @param words texts in lower case, and what to say when one is found */
+  constructor(words: Iterable<readonly [string, T]>) {
+    const next: Map<number, number>[] = [new Map()];
+    const said: T[][] = [[]];
+    let classes = 1;
+    for (const [word, what] of words) {
+      let node = 0;
+      for (const byte of Buffer.from(word, 'utf8')) {
+        if (this.#classOf[byte] === 0) {
+          // Rare letters share the last class: a few more places to look at, none missed.
+          const chosen = Math.min(classes++, CLASSES_MAX - 1);
+          this.#classOf[byte] = chosen;
+          if (byte >= 97 && byte <= 122) this.#classOf[byte - 32] = chosen;
+        }
+        const kind = this.#classOf[byte] as number;
+        let child = next[node]?.get(kind);
+        if (child === undefined) {
+          child = next.push(new Map()) - 1;
+          said.push([]);
+          next[node]?.set(kind, child);
+        }
+        node = child;
+      }
+      said[node]?.push(what);
+    }
+
+    // Breadth first: where to go on when a letter does not fit.
+    const fallback = new Int32Array(next.length);
+    const order: number[] = [];
+    const complete: Int32Array[] = [];
+    const queue = [0];
+    for (let at = 0; at < queue.length; at++) {
+      const node = queue[at] as number;
+      order.push(node);
+      const behind = fallback[node] as number;
+      const row = node === 0 ? new Int32Array(CLASSES_MAX) : (complete[behind] as Int32Array).slice();
+      for (const [kind, child] of next[node] ?? []) {
+        fallback[child] = node === 0 ? 0 : (row[kind] as number);
+        row[kind] = child;
+        queue.push(child);
+      }
+      if (node !== 0) said[node]?.push(...(said[behind] ?? []));
+      complete[node] = row;
+    }
+
+    const silent = order.filter((node) => said[node]?.length === 0);
+    const speaking = order.filter((node) => said[node]?.length !== 0);
+    const numbers = new Int32Array(next.length);
+    for (const [number, node] of [...silent, ...speaking].entries()) numbers[node] = number;
+    // Half the size of numbers of 32 bits: a table that fits into the processor's cache is twice as fast (measured).
+    if (next.length > NODES_MAX) throw new RangeError(`the texts need ${next.length} nodes, the limit is ${NODES_MAX}`);
+    this.#table = new Uint16Array(next.length << CLASS_BITS);
+    for (const node of order) {
+      const row = complete[node] as Int32Array;
+      for (let kind = 0; kind < CLASSES_MAX; kind++) {
+        this.#table[((numbers[node] as number) << CLASS_BITS) | kind] = numbers[row[kind] as number] as number;
+      }
+    }
+    this.#firstEnd = silent.length;
+    this.#ends = speaking.map((node) => said[node] ?? []);
+  }
+
+  /** @param base added to places */
+  feed(bytes: Uint8Array, cursor: WordCursor, base: number, onWord: OnWord<T>): void {
+    const table = this.#table;
+    const classOf = this.#classOf;
+    const firstEnd = this.#firstEnd;
+    let { state: at, lines } = cursor;
+    for (let index = 0; index < bytes.length; index++) {
+      const byte = bytes[index] as number;
+      if (byte === 10) lines++;
+      at = table[(at << CLASS_BITS) | (classOf[byte] as number)] as number;
+      if (at >= firstEnd) {
+        const found = this.#ends[at - firstEnd] as readonly T[];
+        for (let one = 0; one < found.length; one++) onWord(found[one] as T, base + index + 1);
+      }
+    }
+    cursor.state = at;
+    cursor.lines = lines;
+  }
+}
+
+/** Where the finder stands in a text that comes in pieces. */
+export interface WordCursor {
+  /** 0 at the start. */
+  state: number;
+  /** Newlines so far. */
+  lines: number;
+}
