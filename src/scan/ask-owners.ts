@@ -32,6 +32,7 @@ export async function askOwners(
     }),
   );
   const order = {
+    secrets: null,
     layers: layers.map(({ digest, diffId, sizeBytes }) => ({ claim: { digest, diffId, sizeBytes }, known: true })),
     paths,
   };

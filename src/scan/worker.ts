@@ -36,7 +36,8 @@ export interface SecretsOrder {
 
 /** What the worker is asked: the layers of one image, lowest first, in the order in which they will come. */
 export interface ScanOrder {
-  readonly secrets: SecretsOrder;
+  /** Null: all layers are known, and only their names are asked about. */
+  readonly secrets: SecretsOrder | null;
   readonly layers: readonly {
     readonly claim: LayerClaim | typeof NO_CLAIM;
     /** Its stored result comes instead of its bytes. */
@@ -67,9 +68,8 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
   try {
     const frames = readFrames(input, LAYER_RESULT_MAX_BYTES);
     const order = JSON.parse(Buffer.from((await expect(frames, FRAME.order)).body).toString()) as ScanOrder;
-    const key = order.secrets.key === null ? null : Buffer.from(order.secrets.key, 'base64');
-    const scanner = new SecretScanner(order.secrets.rules, key);
-    const analysers = [...ANALYSERS, secretsAnalyser(scanner)];
+    const scanner = order.secrets && scannerOf(order.secrets);
+    const analysers = scanner ? [...ANALYSERS, secretsAnalyser(scanner)] : ANALYSERS;
     const results: LayerResult[] = [];
     let bytesLeft = IMAGE_BYTES_MAX;
     let entriesLeft = IMAGE_ENTRIES_MAX;
@@ -97,7 +97,8 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
       return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };
     }
     const inventory = mergeInventory(results, analysers);
-    const secrets = [...scanConfigTexts(scanner, order.secrets.config), ...inventory.secrets].slice(0, SECRETS_MAX);
+    const inConfig = scanner && order.secrets ? scanConfigTexts(scanner, order.secrets.config) : [];
+    const secrets = [...inConfig, ...inventory.secrets].slice(0, SECRETS_MAX);
     return { kind: 'inventory', inventory: { ...inventory, secrets } };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
@@ -105,6 +106,10 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
       error instanceof FormatError || error instanceof LayerMismatch || error instanceof IncompleteInventory;
     return { kind: 'incomplete', code: isKnown ? error.code : 'worker.failed', message: error.message, layer: current };
   }
+}
+
+function scannerOf({ rules, key }: SecretsOrder): SecretScanner {
+  return new SecretScanner(rules, key === null ? null : Buffer.from(key, 'base64'));
 }
 
 async function next(frames: AsyncGenerator<Frame>): Promise<Frame> {
