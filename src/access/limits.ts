@@ -61,3 +61,5 @@ export const ISSUERS_MAX = 50;
 export const TRUST_RULES_MAX = 200;
 export const CLAIMS_MAX = 20;
 export const CLAIM_CHARACTERS_MAX = 500;
+/** Refused workloads that are written to the audit log: anybody may be refused, and nobody may fill it. */
+export const REFUSALS_RECORDED = { burst: 60, perSecond: 0.5 };

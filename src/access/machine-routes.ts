@@ -233,7 +233,7 @@ export function registerMachineRoutes(
         const waitMs = throttle.waitMs(source);
         if (waitMs > 0) throw accessFault('access.too-many-tries', { seconds: Math.ceil(waitMs / 1000) });
         const { subject_token: token, project: of = null } = request.body;
-        const issued = await identity.exchange(token, { project: of }).catch((error: unknown) => {
+        const issued = await identity.exchange(token, { project: of, source }).catch((error: unknown) => {
           // An issuer that is away is not the client's fault.
           if (error instanceof Fault && error.kind === 'unauthenticated') throttle.failed(source);
           throw error;

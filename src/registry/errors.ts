@@ -367,6 +367,19 @@ export const registryFault = defineFaults({
     en: { what: 'this time cannot be shown', why: '{why}' },
     es: { what: 'no se puede mostrar este tiempo', why: '{why}' },
   },
+  'registry.tag-needed': {
+    kind: 'invalid',
+    en: {
+      what: 'which image of {repository} is meant',
+      why: 'no tag was given, there is no latest, and there are several: {tags}',
+      remedy: 'say {repository}:TAG or @DIGEST',
+    },
+    es: {
+      what: 'qué imagen de {repository} se pide',
+      why: 'no se indicó etiqueta, no hay latest y hay varias: {tags}',
+      remedy: 'indicar {repository}:ETIQUETA o @DIGEST',
+    },
+  },
   'registry.reference-incomplete': {
     kind: 'invalid',
     en: { what: 'the image name "{image}" is not complete', why: 'expected PROJECT/IMAGE, then :TAG or @DIGEST' },

@@ -135,3 +135,5 @@ export const RETENTION_DAYS_MAX = 3660;
 /** Requests without credentials from one address: a pull of an image with many layers at once, then a steady trickle. */
 export const ANONYMOUS_BURST = 200;
 export const ANONYMOUS_PER_SECOND = 5;
+/** Transfers of open repositories are asked so often whether these still are: closing one counts within a second. */
+export const PUBLIC_CHECK_MS = 400;

@@ -342,6 +342,25 @@ export class RepositoryManifests {
     return { items, next: rows.length > limit ? (items.at(-1) ?? null) : null };
   }
 
+  /** Names of repositories that have an image or artifact, in byte order; read piece by piece, so ending early costs nothing. */
+  async *repositoriesAfter(last: string): AsyncGenerator<string> {
+    for (let after = last; ; ) {
+      const rows = await this.#db
+        .selectFrom('registry_repositories as r')
+        .select('r.name')
+        .where('r.name', '>', after)
+        .where(({ exists, selectFrom }) =>
+          exists(selectFrom('registry_manifests as m').select('m.digest').whereRef('m.repository_id', '=', 'r.id')),
+        )
+        .orderBy('r.name')
+        .limit(PAGE_MAX)
+        .execute();
+      for (const { name } of rows) yield name;
+      after = rows.at(-1)?.name ?? '';
+      if (rows.length < PAGE_MAX) return;
+    }
+  }
+
   /**
    * What refers to a digest in this repository, whether or not the digest itself is there (distribution-spec 1.1). What
    * clients of registries without referrers list at the tag of that digest counts as well, if it is here and names no

@@ -12,6 +12,9 @@ export interface Grant {
   readonly granted: readonly RegistryAction[];
 }
 
+/** In the place of a repository: the list of repositories. No repository has such a name. */
+export const CATALOGUE = 'registry:catalog';
+
 export interface RegistryToken {
   readonly who: Identity;
   readonly grants: readonly Grant[];

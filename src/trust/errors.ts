@@ -153,6 +153,19 @@ export const trustFault = defineFaults({
     en: { what: 'there is no image {image}', remedy: 'see the images there are: darsena image list' },
     es: { what: 'no hay ninguna imagen {image}', remedy: 'ver las imágenes que hay: darsena image list' },
   },
+  'trust.tag-needed': {
+    kind: 'invalid',
+    en: {
+      what: 'which image of {repository} is meant',
+      why: 'no tag was given, there is no latest, and there are several: {tags}',
+      remedy: 'say {repository}:TAG or @DIGEST',
+    },
+    es: {
+      what: 'qué imagen de {repository} se pide',
+      why: 'no se indicó etiqueta, no hay latest y hay varias: {tags}',
+      remedy: 'indicar {repository}:ETIQUETA o @DIGEST',
+    },
+  },
   'trust.identity-token': {
     kind: 'invalid',
     en: { what: 'the identity token cannot be read', why: 'expected a JWT with a subject' },

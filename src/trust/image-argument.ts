@@ -8,7 +8,14 @@ export async function resolveImage(cli: CliProgram, image: string): Promise<{ re
   if (digest !== null) return { repository, digest };
   const path = `/projects/${encodeURIComponent(projectOf(repository))}/images`;
   const { items } = await cli.api.get<{ items: { repository: string; digest: Digest; tags: string[] }[] }>(path);
-  const found = items.find((one) => one.repository === repository && one.tags.includes(tag ?? 'latest'));
+  const own = items.filter((one) => one.repository === repository);
+  const tags = own.flatMap((one) => one.tags);
+  // Where no tag was said: latest, or else the only one.
+  const wanted = tag ?? (tags.includes('latest') || tags.length === 0 ? 'latest' : tags[0]);
+  if (tag === null && wanted !== 'latest' && tags.length > 1) {
+    throw trustFault('trust.tag-needed', { repository, tags: tags.slice(0, 20).join(' ') });
+  }
+  const found = own.find((one) => one.tags.includes(wanted ?? ''));
   if (found === undefined) throw trustFault('trust.image-unknown', { image });
   return { repository, digest: found.digest };
 }

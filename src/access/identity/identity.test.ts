@@ -572,6 +572,23 @@ describe('the token as a password (user oidc)', () => {
     await assert.rejects(signIn(token, '192.0.2.1'), { kind: 'unauthenticated' });
   });
 
+  it('a refusal is in the audit with what was claimed and from where, without the token; a flood does not fill it', async () => {
+    await platform();
+    const token = await issuer.sign({ ...githubClaims, sub: 'repo:evil/shop:ref:refs/heads/main' });
+    await assert.rejects(identity.exchange(token, { project: null, source: '192.0.2.9' }), refusal(/no trust rule/));
+    for (let n = 0; n < 100; n++) await assert.rejects(signIn('eyJh.eyJh.eyJh', '192.0.2.9'), refusal(/JWT/));
+    await journal.settled();
+    const facts = await journal.query({ projects: '*', kinds: ['identity.refused'], limit: 200 });
+    const first = facts.find(({ body }) => (body as { claimedSub: string | null }).claimedSub !== null);
+    assert.ok(first);
+    assert.equal(first.actor, 'anonymous');
+    const { why, claimedSub, source } = first.body as { why: string; claimedSub: string; source: string };
+    assert.match(why, /no trust rule/);
+    assert.deepEqual([claimedSub, source], ['repo:evil/shop:ref:refs/heads/main', '192.0.2.9']);
+    assert.ok(!JSON.stringify(facts).includes(token.slice(-40)));
+    assert.ok(facts.length <= 70, String(facts.length));
+  });
+
   it('ends after its minutes, and a token that was exchanged is no password', async () => {
     await platform({ rule: { minutes: 1 } });
     const token = await issuer.sign(githubClaims);

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, networkProblem, newId } from '../../system/index.ts';
+import { type Clock, Fault, networkProblem, newId } from '../../system/index.ts';
 import type { Grant, Principal } from '../action.ts';
 import { accessFault } from '../errors.ts';
-import { ISSUERS_MAX, KEYS_BYTES_MAX, TRUST_RULES_MAX, WORKLOAD_MINUTES_MAX } from '../limits.ts';
+import { ISSUERS_MAX, KEYS_BYTES_MAX, REFUSALS_RECORDED, TRUST_RULES_MAX, WORKLOAD_MINUTES_MAX } from '../limits.ts';
 import { describeRights, grantsOf, type ProgramRights } from '../rights.ts';
 import { hashOf, makeSecret } from '../secrets.ts';
 import { type AccessTables, type IssuerRow, readGrants, type TrustRuleRow } from '../store.ts';
+import { RateLimit } from '../throttle.ts';
 import { type ClaimRule, describeClaims, matchClaims, requireClaims } from './claims.ts';
 import { IssuerKeys, readKeySet } from './keys.ts';
-import { issuerOf, refused, type TrustedIssuer, type VerifiedToken, verifyToken } from './verify.ts';
+import { claimedBy, issuerOf, refused, type TrustedIssuer, type VerifiedToken, verifyToken } from './verify.ts';
 
 export interface NewIssuer {
   readonly name: string;
@@ -71,6 +72,9 @@ export class WorkloadIdentity {
   readonly #clock: Clock;
   readonly #changed: () => void;
   readonly #keys: IssuerKeys;
+  readonly #refusals: RateLimit;
+  /** Refusals since the last one that was written down. */
+  #unrecorded = 0;
 
   /**
    * @param parts.changed called after each commit that takes or gives rights
@@ -88,6 +92,7 @@ export class WorkloadIdentity {
     this.#clock = parts.clock;
     this.#changed = parts.changed;
     this.#keys = new IssuerKeys(parts.clock, parts.issuerMs);
+    this.#refusals = new RateLimit(parts.clock, REFUSALS_RECORDED);
   }
 
   /** @throws Fault access.issuer-invalid, access.issuer-exists */
@@ -246,12 +251,17 @@ export class WorkloadIdentity {
    * Exchanges a workload's token for one of ours (in the manner of RFC 8693). It is taken once: shown again while it
    * lives, it is refused.
    * @param options.project only rules of this project count
+   * @param options.source where it comes from, for the record of a refusal
    * @throws Fault access.workload-refused, access.issuer-unavailable
    */
-  async exchange(token: string, options: { readonly project: string | null }): Promise<WorkloadToken> {
-    const verified = await this.#verify(token);
-    const issued = await this.#admit(token, verified, { project: options.project, boundTo: null });
-    return issued;
+  async exchange(
+    token: string,
+    options: { readonly project: string | null; readonly source?: string },
+  ): Promise<WorkloadToken> {
+    return this.#recording(token, options.source ?? null, async () => {
+      const verified = await this.#verify(token);
+      return this.#admit(token, verified, { project: options.project, boundTo: null });
+    });
   }
 
   /**
@@ -261,6 +271,10 @@ export class WorkloadIdentity {
    * @throws Fault access.workload-refused, access.issuer-unavailable
    */
   async present(token: string, source: string): Promise<string> {
+    return this.#recording(token, source, () => this.#present(token, source));
+  }
+
+  async #present(token: string, source: string): Promise<string> {
     const verified = await this.#verify(token);
     const seen = await this.#db
       .selectFrom('access_presented')
@@ -269,6 +283,36 @@ export class WorkloadIdentity {
       .executeTakeFirst();
     if (seen !== undefined && seen.bound_to === source && seen.expires_at > this.#time()) return seen.token_id;
     return (await this.#admit(token, verified, { project: null, boundTo: source })).id;
+  }
+
+  /**
+   * A refusal is a fact of the audit log, with what the token claimed to be; anybody can ask, so no more than a steady
+   * few are written, and the next one says how many were left out.
+   */
+  async #recording<T>(token: string, source: string | null, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'access.workload-refused') throw error;
+      if (this.#refusals.take('all') > 0) {
+        this.#unrecorded += 1;
+        throw error;
+      }
+      const { issuer, sub } = claimedBy(token);
+      const leftOut = this.#unrecorded;
+      this.#unrecorded = 0;
+      await this.#db.transaction().execute((tx) =>
+        this.#journal.record(tx, {
+          kind: 'identity.refused',
+          project: null,
+          actor: 'anonymous',
+          subject: `issuer:${issuer}`,
+          body: { why: String(error.params['why'] ?? ''), claimedSub: sub, source, leftOut },
+        }),
+      );
+      this.#journal.committed();
+      throw error;
+    }
   }
 
   async #verify(token: string): Promise<VerifiedToken> {

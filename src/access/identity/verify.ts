@@ -46,6 +46,18 @@ export function issuerOf(token: string): { issuer: string; audience: string } {
   throw refused('it does not name one issuer and one audience');
 }
 
+/** What a token says of itself, believed by nobody: for the record of a refusal. */
+export function claimedBy(token: string): { readonly issuer: string; readonly sub: string | null } {
+  try {
+    if (Buffer.byteLength(token) > ISSUER_TOKEN_BYTES_MAX) throw new RangeError('too long to be read');
+    const { iss, sub } = decodeJwt(token);
+    return { issuer: (iss ?? 'unknown').slice(0, 300), sub: typeof sub === 'string' ? sub.slice(0, 500) : null };
+  } catch {
+    // Not even a token: the record says so in its reason.
+    return { issuer: 'unknown', sub: null };
+  }
+}
+
 /**
  * Checks a token of a workload (RFC 7519, RFC 8725): signature by a key of that issuer with an algorithm of the list,
  * issuer and audience to the letter, times with a minute of leeway.

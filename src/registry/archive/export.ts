@@ -8,12 +8,12 @@ import { chosenChildren } from '../remotes/copy.ts';
 import type { StoredManifest } from '../store.ts';
 import { archiveFault } from './errors.ts';
 import { blobPath, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, NAME_ANNOTATION } from './layout.ts';
-import { ARCHIVE_IMAGES_MAX } from './limits.ts';
+import { ARCHIVE_IMAGES_MAX, TAGS_SAID_MAX } from './limits.ts';
 
 export interface ExportedImage {
   readonly repository: string;
-  /** A tag or digest. */
-  readonly reference: string;
+  /** A tag or digest; null where neither was said. */
+  readonly reference: string | null;
 }
 
 export interface ExportOptions {
@@ -83,7 +83,8 @@ export async function planExport(
     }
   };
 
-  for (const { repository, reference } of wanted) {
+  for (const { repository, reference: said } of wanted) {
+    const reference = said ?? (await onlyTagOf(registry, repository));
     const stored = await registry.resolve(repository, reference);
     if (stored === null) {
       const image = `${repository}${isDigest(reference) ? '@' : ':'}${reference}`;
@@ -150,4 +151,18 @@ function entryOf(manifest: StoredManifest, artifactType?: string): Entry {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * The tag that is meant where none was said: `latest`, or else the only one.
+ * @throws Fault registry.tag-needed, which names them
+ */
+async function onlyTagOf(registry: Registry, repository: string): Promise<string> {
+  if ((await registry.resolve(repository, 'latest')) !== null) return 'latest';
+  const { items } = await registry.manifests.listTags(repository, { limit: TAGS_SAID_MAX + 1 });
+  const tags = items.filter((tag) => !/^sha(?:256|512)-/.test(tag));
+  const [only] = tags;
+  if (only === undefined) throw registryFault('registry.image-unknown', { image: repository });
+  if (tags.length === 1) return only;
+  throw registryFault('registry.tag-needed', { repository, tags: tags.slice(0, TAGS_SAID_MAX).join(' ') });
 }

@@ -6,3 +6,5 @@ export const ARCHIVE_ENTRIES_MAX = 100_000;
 export const ARCHIVE_BYTES_MAX = 1024 ** 4;
 /** `oci-layout` is one line. */
 export const LAYOUT_BYTES_MAX = 1024;
+/** Tags named to somebody who said none. */
+export const TAGS_SAID_MAX = 20;

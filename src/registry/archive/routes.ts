@@ -124,5 +124,5 @@ export function readImageName(text: string): ExportedImage {
   if ((registry !== null && registry !== REGISTRY_NAME) || !isOurRepository(repository)) {
     throw registryFault('registry.reference-incomplete', { image: text.slice(0, 300) });
   }
-  return { repository, reference: digest ?? tag ?? 'latest' };
+  return { repository, reference: digest ?? tag };
 }

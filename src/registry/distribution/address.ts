@@ -6,6 +6,7 @@ import { isOurRepository } from '../names.ts';
 export type Address =
   | { readonly kind: 'ping' }
   | { readonly kind: 'token' }
+  | { readonly kind: 'catalogue' }
   | { readonly kind: 'blob'; readonly repository: string; readonly digest: string }
   | { readonly kind: 'uploads'; readonly repository: string }
   | { readonly kind: 'upload'; readonly repository: string; readonly id: string }
@@ -44,6 +45,7 @@ export function parseAddress(url: string): { address: Address; query: ReadonlyQu
 function addressOf(path: string): Address {
   if (path === '/v2/' || path === '/v2') return { kind: 'ping' };
   if (path === '/v2/token') return { kind: 'token' };
+  if (path === '/v2/_catalog') return { kind: 'catalogue' };
   if (!path.startsWith('/v2/')) throw registryFault('registry.address-unknown');
   const parts = path.slice('/v2/'.length).split('/');
   const last = parts.at(-1) ?? '';

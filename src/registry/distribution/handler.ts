@@ -5,12 +5,19 @@ import { IDLE_MS } from '../limits.ts';
 import { isOurRepository } from '../names.ts';
 import type { RegistryAccess } from '../ports.ts';
 import type { Registry } from '../registry.ts';
-import { type RegistryAction, RegistryTokens } from '../tokens.ts';
+import { CATALOGUE, type RegistryAction, RegistryTokens } from '../tokens.ts';
 import { type Address, parseAddress, type ReadonlyQuery } from './address.ts';
 import { describeFailure, sendFailure, sendJson } from './answers.ts';
 import { answerBlob, requireDigest } from './blobs.ts';
 import { type AnswerPlace, KeptAnswers } from './kept-answers.ts';
-import { answerManifest, answerReferrers, answerTags, deleteManifest, putManifest } from './manifests.ts';
+import {
+  answerCatalogue,
+  answerManifest,
+  answerReferrers,
+  answerTags,
+  deleteManifest,
+  putManifest,
+} from './manifests.ts';
 import { hostOf, type Session, SignIn } from './sign-in.ts';
 import { answerToken } from './token.ts';
 import { answerUploadStatus, cancelUpload, continueUpload, finishUpload, startUpload } from './uploads.ts';
@@ -104,19 +111,23 @@ async function answer(
     response.setHeader(INSTANCE_HEADER, registry.instanceId);
     return sendJson(request, response, 200, {});
   }
-  const permission = session.permission(action, address.repository);
+  const isList = address.kind === 'catalogue';
+  const permission = isList ? session.mayList() : session.permission(action, address.repository);
   if (permission === 'refused') {
     throw registryFault('registry.not-allowed', {
       actor: session.caller.actor,
       action,
-      repository: address.repository,
+      repository: isList ? CATALOGUE : address.repository,
     });
   }
   if (permission === 'unknown') {
     response.setHeader('WWW-Authenticate', `${challenge()},error="insufficient_scope"`);
-    const why = `the token was not made for ${action} in ${address.repository}`;
+    const why = isList
+      ? 'the token was not made for the list of repositories'
+      : `the token was not made for ${action} in ${address.repository}`;
     throw registryFault('registry.sign-in-needed', { why, host: hostOf(request) });
   }
+  if (isList) return answerCatalogue(request, response, registry, session, query);
   if (action === 'push') refusePush(registry, address.repository);
   return serve(request, response, parts, session, address, query, place);
 }
@@ -126,7 +137,7 @@ function serve(
   response: ServerResponse,
   parts: Parts,
   session: Session,
-  address: Exclude<Address, { kind: 'ping' | 'token' }>,
+  address: Exclude<Address, { kind: 'ping' | 'token' | 'catalogue' }>,
   query: ReadonlyQuery,
   place: AnswerPlace,
 ): Promise<void> {
@@ -175,6 +186,7 @@ function serve(
 /** What each method of each address needs; a method that is not here is not supported there. */
 const NEEDS: Readonly<Record<Exclude<Address['kind'], 'token'>, Readonly<Record<string, RegistryAction>>>> = {
   ping: { GET: 'pull', HEAD: 'pull' },
+  catalogue: { GET: 'pull', HEAD: 'pull' },
   blob: { GET: 'pull', HEAD: 'pull', DELETE: 'delete' },
   uploads: { POST: 'push' },
   // Cancelling an upload of one's own is part of pushing.
@@ -205,6 +217,7 @@ function challengeFor(
 ): string {
   const scheme = 'encrypted' in request.socket ? 'https' : 'http';
   const realm = `Bearer realm="${scheme}://${hostOf(request)}/v2/token",service="${service}"`;
+  if (address.kind === 'catalogue') return `${realm},scope="${CATALOGUE}:*"`;
   if (!('repository' in address)) return realm;
   const scopes = [`repository:${address.repository}:${action === 'push' ? 'pull,push' : action}`];
   const from = address.kind === 'uploads' && query.get('mount') !== null ? query.get('from') : null;

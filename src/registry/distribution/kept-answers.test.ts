@@ -16,10 +16,24 @@ const image = (name: string): Buffer =>
     }),
   );
 
+const tokens = new Map<string, string>();
+
+/** Only answers to tokens of the registry are kept. */
+async function tokenOf(as: string): Promise<string> {
+  const known = tokens.get(as);
+  if (known !== undefined) return known;
+  const answer = await fetch(`${server.url}/v2/token?scope=repository:tienda/kept:pull,push,delete`, {
+    headers: { authorization: server.basic(as) },
+  });
+  const { token } = (await answer.json()) as { token: string };
+  tokens.set(as, token);
+  return token;
+}
+
 async function ask(method: string, path: string, body?: Buffer, as = 'beto') {
   const response = await fetch(`${server.url}/v2/tienda/kept/${path}`, {
     method,
-    headers: { authorization: server.basic(as), 'content-type': MEDIA_TYPE.manifest },
+    headers: { authorization: `Bearer ${await tokenOf(as)}`, 'content-type': MEDIA_TYPE.manifest },
     ...(body === undefined ? {} : { body: new Uint8Array(body) }),
   });
   const text = await response.text();

@@ -66,7 +66,9 @@ export class KeptAnswers {
   }
 }
 
-/** Null for any request but a plain GET of a manifest. Reading `rawHeaders` parses no header twice. */
+const OUR_TOKEN = /^bearer +drt2\./i;
+
+/** Null for any request but a plain GET of a manifest with a token of the registry. Reading `rawHeaders` parses no header twice. */
 function keyOf(request: IncomingMessage): string | null {
   if (request.method !== 'GET' || request.url === undefined || !request.url.includes('/manifests/')) return null;
   const { rawHeaders } = request;
@@ -79,6 +81,7 @@ function keyOf(request: IncomingMessage): string | null {
     if (lower === 'if-none-match') return null;
     if (lower === 'authorization') authorization ??= rawHeaders[at + 1] ?? null;
   }
-  // Who shows nothing is counted by address, so each request has to get there.
-  return authorization === null ? null : `${request.url}\n${authorization}`;
+  // Who shows nothing is counted by address, and some passwords are good from one address only: those requests have to
+  // get there each time. Our own tokens are not bound to an address.
+  return authorization !== null && OUR_TOKEN.test(authorization) ? `${request.url}\n${authorization}` : null;
 }

@@ -113,9 +113,7 @@ export async function answerTags(
   repository: string,
   query: ReadonlyQuery,
 ): Promise<void> {
-  const n = query.get('n');
-  if (n !== null && !/^\d{1,9}$/.test(n)) throw registryFault('registry.page-invalid', { n: n.slice(0, 40) });
-  const limit = n === null ? PAGE_MAX : Math.min(Number(n), PAGE_MAX);
+  const limit = pageSize(query);
   const last = query.get('last');
   const page = await registry.manifests.listTags(repository, { limit, ...(last === null ? {} : { last }) });
   if (page.next !== null) {
@@ -123,6 +121,36 @@ export async function answerTags(
     response.setHeader('Link', `</v2/${repository}/tags/list?${next}>; rel="next"`);
   }
   sendJson(request, response, 200, { name: repository, tags: [...page.items] });
+}
+
+/** Repositories that the caller may see, in pages as the distribution project has them ("Listing Repositories"). */
+export async function answerCatalogue(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  session: Session,
+  query: ReadonlyQuery,
+): Promise<void> {
+  const limit = pageSize(query);
+  const found: string[] = [];
+  for await (const name of registry.manifests.repositoriesAfter(query.get('last') ?? '')) {
+    if (!session.maySee(name)) continue;
+    found.push(name);
+    if (found.length > limit) break;
+  }
+  const repositories = found.slice(0, limit);
+  const last = repositories.at(-1);
+  if (found.length > limit && last !== undefined) {
+    const next = new URLSearchParams({ n: String(limit), last });
+    response.setHeader('Link', `</v2/_catalog?${next}>; rel="next"`);
+  }
+  sendJson(request, response, 200, { repositories });
+}
+
+function pageSize(query: ReadonlyQuery): number {
+  const n = query.get('n');
+  if (n !== null && !/^\d{1,9}$/.test(n)) throw registryFault('registry.page-invalid', { n: n.slice(0, 40) });
+  return n === null ? PAGE_MAX : Math.min(Number(n), PAGE_MAX);
 }
 
 /** The referrers of a digest as an index, filtered and in pages (distribution-spec 1.1 "Listing Referrers"). */

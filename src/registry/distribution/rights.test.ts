@@ -286,3 +286,70 @@ describe('every role at every road', () => {
     }
   });
 });
+
+describe('the list of repositories', () => {
+  const list = async (as: string, query = '') => {
+    const response = await fetch(`${server.url}/v2/_catalog${query}`, { headers: { authorization: server.basic(as) } });
+    const { repositories } = (await response.json()) as { repositories: string[] };
+    return { repositories, link: response.headers.get('link') };
+  };
+
+  it('has what the caller may see and nothing else, in pages and in byte order', async () => {
+    const empty = Buffer.from('{}');
+    for (const name of ['tienda/catalogue-b', 'tienda/catalogue-a', 'tienda/elsa-1', 'otro/catalogue']) {
+      await server.registry.putBlob(name, empty, digestOf(empty));
+      const manifest = { schemaVersion: 2, config: descriptor(empty, MEDIA_TYPE.config), layers: [] };
+      await server.registry.putManifest(name, Buffer.from(JSON.stringify(manifest)), MEDIA_TYPE.manifest);
+    }
+    const all = (await list('root')).repositories;
+    assert.ok(all.includes('otro/catalogue') && all.includes('tienda/catalogue-a'));
+    assert.deepEqual(all, all.toSorted());
+    assert.deepEqual(
+      (await list('carla')).repositories,
+      all.filter((name) => name.startsWith('otro/')),
+    );
+    const elsa = (await list('elsa')).repositories;
+    assert.deepEqual(
+      elsa,
+      all.filter((name) => name.startsWith('tienda/elsa-')),
+    );
+    assert.deepEqual(
+      (await list('beto')).repositories,
+      all.filter((name) => name.startsWith('tienda/')),
+    );
+    const paged: string[] = [];
+    for (let query: string | undefined = '?n=2'; query !== undefined; ) {
+      const page = await list('ana', query);
+      assert.ok(page.repositories.length <= 2);
+      paged.push(...page.repositories);
+      query = /<\/v2\/_catalog(\?[^>]+)>; rel="next"/.exec(page.link ?? '')?.[1];
+    }
+    assert.deepEqual(
+      paged,
+      all.filter((name) => name.startsWith('tienda/')),
+    );
+    assert.deepEqual(await list('ana', '?n=0'), { repositories: [], link: null });
+  });
+
+  it('is asked for by its own scope: a token for something else, or for nothing shown, does not open it', async () => {
+    const nobody = await fetch(`${server.url}/v2/_catalog`);
+    assert.equal(nobody.status, 401);
+    assert.match(nobody.headers.get('www-authenticate') ?? '', /scope="registry:catalog:\*"/);
+    const tokenFor = async (
+      scope: string,
+      headers: Record<string, string> = { authorization: server.basic('beto') },
+    ) => {
+      const answer = await fetch(`${server.url}/v2/token?scope=${encodeURIComponent(scope)}`, { headers });
+      return ((await answer.json()) as { token?: string }).token ?? '';
+    };
+    const status = async (token: string): Promise<number> =>
+      (await fetch(`${server.url}/v2/_catalog`, { headers: { authorization: `Bearer ${token}` } })).status;
+    assert.equal(await status(await tokenFor('registry:catalog:*')), 200);
+    assert.equal(await status(await tokenFor('repository:tienda/web:pull')), 401);
+    assert.equal(await tokenFor('registry:catalog:*', {}), '');
+    const pull = await fetch(`${server.url}/v2/tienda/catalogue-a/tags/list`, {
+      headers: { authorization: `Bearer ${await tokenFor('registry:catalog:*')}` },
+    });
+    assert.equal(pull.status, 401, 'and opens nothing else');
+  });
+});

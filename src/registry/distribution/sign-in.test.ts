@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { type IncomingMessage, request } from 'node:http';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { digestOf, MEDIA_TYPE } from '../../oci/index.ts';
 import { type Clock, systemClock } from '../../system/index.ts';
@@ -112,6 +113,36 @@ describe('a repository that is open to everybody', () => {
     await server.registry.settings.change('tienda', 'open', { anonymousPull: false }, { actor: 'user:ana' });
     assert.equal((await ask('GET', 'tienda/open/manifests/v1', bearer)).status, 401);
     assert.equal((await ask('GET', 'tienda/open/manifests/v1')).status, 401);
+  });
+
+  it('a download under way is cut within a second when it closes, also of who signed in and has no right of their own', async () => {
+    // More than the buffers of a loopback connection hold.
+    const layer = Buffer.alloc(40_000_000, 'y');
+    const description = { mediaType: MEDIA_TYPE.layer, digest: digestOf(layer), size: layer.byteLength };
+    await server.registry.putBlob('tienda/open', layer, description.digest);
+    const large = { ...(JSON.parse(image.toString()) as object), layers: [description] };
+    await server.registry.putManifest('tienda/open', Buffer.from(JSON.stringify(large)), MEDIA_TYPE.manifest);
+    const begin = (headers: Record<string, string>) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        request(`${server.url}/v2/tienda/open/blobs/${description.digest}`, { headers }, resolve)
+          .on('error', reject)
+          .end();
+      });
+    const { token } = (await ask('GET', pull('tienda/open'))).json();
+    const downloads = await Promise.all(
+      [{}, { authorization: `Bearer ${token}` }, { authorization: server.basic('carla') }].map(begin),
+    );
+    for (const answer of downloads) assert.equal(answer.statusCode, 200);
+    await server.registry.settings.change('tienda', 'open', { anonymousPull: false }, { actor: 'user:ana' });
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    for (const answer of downloads) {
+      let bytes = 0;
+      const reading = async (): Promise<void> => {
+        for await (const piece of answer) bytes += (piece as Buffer).byteLength;
+      };
+      await assert.rejects(reading, { code: 'ECONNRESET' });
+      assert.ok(bytes < layer.byteLength, 'what was in the buffers of the connection, and no more');
+    }
   });
 
   it('holds its images back like any other, and its pulls are in the audit as anonymous', async () => {

@@ -12,9 +12,15 @@ import {
 import { projectOf } from '../../oci/index.ts';
 import { type Clock, Fault } from '../../system/index.ts';
 import { registryFault } from '../errors.ts';
-import { ANONYMOUS_BURST, ANONYMOUS_PER_SECOND, SIGN_IN_KEPT_MS, SIGN_INS_KEPT_MAX } from '../limits.ts';
+import {
+  ANONYMOUS_BURST,
+  ANONYMOUS_PER_SECOND,
+  PUBLIC_CHECK_MS,
+  SIGN_IN_KEPT_MS,
+  SIGN_INS_KEPT_MAX,
+} from '../limits.ts';
 import type { Caller, Credentials, RegistryAccess } from '../ports.ts';
-import type { Grant, RegistryAction, RegistryToken, RegistryTokens } from '../tokens.ts';
+import { CATALOGUE, type Grant, type RegistryAction, type RegistryToken, type RegistryTokens } from '../tokens.ts';
 import type { Address } from './address.ts';
 
 /** `unknown`: a registry token that was not made for this repository; another token may well be. */
@@ -24,6 +30,9 @@ export type Permission = 'granted' | 'refused' | 'unknown';
 export interface Session {
   readonly caller: Caller;
   permission(action: RegistryAction, repository: string): Permission;
+  /** Whether this may list repositories at all, and whether a repository belongs into its list. */
+  mayList(): Permission;
+  maySee(repository: string): boolean;
   /** Whether a tag that is there may be made to name another digest; pushing alone does not include it. */
   mayMoveTag(repository: string): boolean;
   /** Whether the caller may push, and so sign, whatever this token was made for. */
@@ -50,6 +59,8 @@ function sessionOf(principal: Principal, grants: readonly Grant[] | null): Sessi
       // Who has not signed in may do so, and then be allowed.
       return asked === 'unknown' || principal.kind === 'anonymous' ? 'unknown' : 'refused';
     },
+    mayList: () => (grants === null ? 'granted' : permissionOf(grants, 'pull', CATALOGUE)),
+    maySee: (repository) => may(principal, 'image.read', projectOf(repository), repository),
     mayMoveTag: (repository) => may(principal, 'image.move-tag', projectOf(repository), repository),
     maySign: (repository) => mayInRepository(principal, 'push', repository),
   };
@@ -86,6 +97,9 @@ export class SignIn {
   /** Who showed what, by a keyed hash; the secret itself is not kept. */
   readonly #kept = new Map<string, { who: Identity; untilMs: number }>();
   readonly #keptKey = randomBytes(32);
+  /** Transfers that rest on their repository being open to everybody. */
+  readonly #public = new Set<{ readonly repository: string; readonly response: ServerResponse }>();
+  #publicSweep: NodeJS.Timeout | undefined;
 
   constructor(parts: {
     access: RegistryAccess;
@@ -112,16 +126,28 @@ export class SignIn {
   async open(request: IncomingMessage, wanted: Wanted): Promise<Session> {
     const header = request.headers.authorization;
     const repositories = publicPlace(wanted);
-    if (header === undefined) return sessionOf(await this.anonymous(request, repositories), null);
+    if (header === undefined) {
+      const nobody = await this.anonymous(request, repositories);
+      if (isTransfer(request, wanted)) this.#holdPublic(wanted);
+      return sessionOf(nobody, null);
+    }
     const bearer = bearerOf(header);
     const token = bearer !== null && this.#tokens.claims(bearer) ? this.#readToken(request, bearer) : null;
-    if (token?.who.id === NOBODY.id) return sessionOf(await this.anonymous(request, repositories), token.grants);
+    if (token?.who.id === NOBODY.id) {
+      const nobody = await this.anonymous(request, repositories);
+      if (isTransfer(request, wanted)) this.#holdPublic(wanted);
+      return sessionOf(nobody, token.grants);
+    }
     const found =
       token === null
         ? await this.authenticate(request, credentialsOf(request, header))
         : await this.#current(request, token.who);
     const principal = repositories.length === 0 ? found : await this.withPublic(found, repositories);
-    if (isTransfer(request, wanted)) this.#hold(principal, wanted);
+    if (isTransfer(request, wanted)) {
+      this.#hold(principal, wanted);
+      // It rests on what everybody may.
+      if (principal !== found) this.#holdPublic(wanted);
+    }
     return sessionOf(principal, token?.grants ?? null);
   }
 
@@ -210,6 +236,31 @@ export class SignIn {
       response.destroy();
     });
     response.once('close', unwatch);
+  }
+
+  /** A transfer that rests on the repository being open to everybody is cut when it is not any more. */
+  #holdPublic({ address, response }: Wanted): void {
+    if (!('repository' in address)) return;
+    const held = { repository: address.repository, response };
+    this.#public.add(held);
+    this.#publicSweep ??= setInterval(() => this.#cutClosed(), PUBLIC_CHECK_MS).unref();
+    response.once('close', () => {
+      this.#public.delete(held);
+      if (this.#public.size > 0) return;
+      clearInterval(this.#publicSweep);
+      this.#publicSweep = undefined;
+    });
+  }
+
+  #cutClosed(): void {
+    for (const { repository, response } of this.#public) {
+      Promise.resolve(this.#isPublic(repository))
+        // What cannot be read is not open.
+        .catch(() => false)
+        .then((isPublic) => {
+          if (!isPublic) response.destroy();
+        });
+    }
   }
 
   /** Who it is by now: what was taken away since ends here, whatever was derived from it. */

@@ -8,7 +8,7 @@ import {
   TOKEN_LIFE_MS,
 } from '../limits.ts';
 import { isOurRepository } from '../names.ts';
-import type { Grant, RegistryAction, RegistryTokens } from '../tokens.ts';
+import { CATALOGUE, type Grant, type RegistryAction, type RegistryTokens } from '../tokens.ts';
 import type { ReadonlyQuery } from './address.ts';
 import { sendJson } from './answers.ts';
 import { readBody } from './body.ts';
@@ -40,14 +40,16 @@ export async function answerToken(
     ? new URLSearchParams((await readBody(request, TOKEN_FORM_BYTES_MAX)).toString())
     : query;
   const asked = askedFor(form.getAll('scope'));
-  const repositories = asked.map(({ repository }) => repository);
+  const repositories = asked.map(({ repository }) => repository).filter((name) => name !== CATALOGUE);
   const shown = credentialsIn(request, form, isPost);
   const principal =
     shown === null
       ? await signIn.anonymous(request, repositories)
       : await signIn.withPublic(await signIn.authenticate(request, shown), repositories);
   const grants = asked.map(({ repository, actions }): Grant => {
-    const granted = actions.filter((action) => mayInRepository(principal, action, repository));
+    // Whoever signs in may ask for the list of repositories, which has only those that they may see.
+    const isOpen = repository === CATALOGUE && shown !== null;
+    const granted = actions.filter((action) => isOpen || mayInRepository(principal, action, repository));
     return { repository, asked: actions, granted };
   });
   const { token } = tokens.issue(principal, grants);
@@ -89,13 +91,18 @@ function credentialsIn(request: IncomingMessage, form: ReadonlyQuery, isPost: bo
 }
 
 function grantedScope({ repository, granted }: Grant): string[] {
-  return granted.length === 0 ? [] : [`repository:${repository}:${granted.join(',')}`];
+  if (granted.length === 0) return [];
+  return [repository === CATALOGUE ? `${CATALOGUE}:*` : `repository:${repository}:${granted.join(',')}`];
 }
 
 /** `repository:<name>:<action>,<action>`, several parted by spaces. What is not understood is not granted. */
 function askedFor(scopes: readonly string[]): { repository: string; actions: RegistryAction[] }[] {
   const asked: { repository: string; actions: RegistryAction[] }[] = [];
   for (const scope of scopes.flatMap((text) => text.split(' ')).slice(0, SCOPES_MAX)) {
+    if (scope === `${CATALOGUE}:*`) {
+      asked.push({ repository: CATALOGUE, actions: ['pull'] });
+      continue;
+    }
     const [, repository, list] = /^repository:([^:]+):([a-z,*]+)$/.exec(scope) ?? [];
     if (repository === undefined || list === undefined || !isOurRepository(repository)) continue;
     const words = list.split(',');
