@@ -65,6 +65,8 @@ export interface Analyser {
   readonly places: readonly string[];
   /** What an unreadable file means: the inventory is not complete, or there is a notice. */
   readonly unreadable: 'incomplete' | 'notice';
+  /** What it finds in a file that a package of the distribution brought is left to that package. @default false */
+  readonly yieldsToDistribution?: boolean;
   /** Larger files that it wants are `unreadable`. */
   readonly maxFileBytes: number;
   wants(file: FileHead): boolean;

@@ -5,6 +5,7 @@ import { ExposedFiles } from './exposed.ts';
 import type { FileEvidence, LayerResult } from './layer.ts';
 import { NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
 import { readListing } from './listing.ts';
+import { visitOwned } from './owned-files.ts';
 import type { Distribution, Inventory, InventoryPackage } from './package.ts';
 import { purlOf } from './purl.ts';
 import type { ImageSecret } from './secrets/secret.ts';
@@ -44,7 +45,8 @@ export function inventoryOf(
   { tree, exposed }: MergedNames,
 ): Inventory {
   const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
-  const live = findLive(layers, tree).filter((found) => byName.get(found.analyser)?.counts?.(found, tree) ?? true);
+  const counting = findLive(layers, tree).filter((found) => byName.get(found.analyser)?.counts?.(found, tree) ?? true);
+  const live = leaveToDistribution(counting, layers, analysers, tree);
   requirePlaces(layers, analysers, tree);
 
   const notices: Inventory['notices'][number][] = [];
@@ -96,6 +98,28 @@ export function inventoryOf(
     exposed: exposed.live(tree, layers),
     notices,
   };
+}
+
+/**
+ * Takes away what analysers that yield found in files which a package of the distribution brought: that package tells of
+ * them, and its version says more about fixes. A file that a later layer put in its place is not the package's any more.
+ */
+function leaveToDistribution(
+  live: readonly LiveEvidence[],
+  layers: readonly LayerResult[],
+  analysers: readonly Analyser[],
+  tree: FileTree,
+): readonly LiveEvidence[] {
+  const yielding = new Set(analysers.filter((one) => one.yieldsToDistribution).map(({ name }) => name));
+  const disputed = new Map<string, number>();
+  for (const { analyser, path, layer } of live) if (yielding.has(analyser)) disputed.set(path, layer);
+  if (disputed.size === 0) return live;
+  const owned = new Set<string>();
+  const names = new Set([...disputed.keys()].map((path) => path.slice(path.lastIndexOf('/') + 1)));
+  visitOwned(layers, analysers, tree, names, (_owner, _type, path, listLayer) => {
+    if ((disputed.get(path) ?? Number.POSITIVE_INFINITY) <= listLayer) owned.add(path);
+  });
+  return owned.size === 0 ? live : live.filter(({ analyser, path }) => !yielding.has(analyser) || !owned.has(path));
 }
 
 /** Debian's copyright files have their own place, which may be a link to that of another package of the same source. */

@@ -336,27 +336,42 @@ export function firstPart(stored: Uint8Array): Uint8Array {
   return bytes.subarray(4, end);
 }
 
-/** @throws FormatError when the stored bytes are broken */
-export function decodeLayerResult(stored: Uint8Array, options: { withOwned?: boolean } = {}): LayerResult {
+/**
+ * The owned files are inflated when they are first asked for.
+ *
+ * @throws FormatError when the stored bytes are broken
+ */
+export function decodeLayerResult(stored: Uint8Array): LayerResult {
   try {
     const first = firstPart(stored);
     const { head, body } = readHead(inflateRawSync(first, { maxOutputLength: LISTING_MAX_BYTES }));
     const rest = head as Omit<LayerResult, 'listing' | 'owned'>;
-    const owned = options.withOwned ? decodeOwned(stored.subarray(4 + first.length)) : [];
-    return { ...rest, owned, listing: body };
+    let owned: readonly OwnedList[] | null = null;
+    return {
+      ...rest,
+      listing: body,
+      get owned() {
+        owned ??= decodeOwned(stored.subarray(4 + first.length));
+        return owned;
+      },
+    };
   } catch (cause) {
     throw new FormatError('inflate.corrupt', 'the stored result of a layer cannot be read', { cause });
   }
 }
 
-function decodeOwned(second: Uint8Array): OwnedList[] {
+function decodeOwned(second: Uint8Array): readonly OwnedList[] {
   if (second.length === 0) return [];
-  const { head, body } = readHead(inflateRawSync(second, { maxOutputLength: 2 * OWNED_MAX_BYTES }));
-  let at = 0;
-  return (head as [string, number, string, number][]).map(([analyser, ordinal, type, length]) => {
-    at += length;
-    return { analyser, ordinal, files: { type, bytes: body.subarray(at - length, at) } };
-  });
+  try {
+    const { head, body } = readHead(inflateRawSync(second, { maxOutputLength: 2 * OWNED_MAX_BYTES }));
+    let at = 0;
+    return (head as [string, number, string, number][]).map(([analyser, ordinal, type, length]) => {
+      at += length;
+      return { analyser, ordinal, files: { type, bytes: body.subarray(at - length, at) } };
+    });
+  } catch (cause) {
+    throw new FormatError('inflate.corrupt', 'the stored list of owned files cannot be read', { cause });
+  }
 }
 
 function withHead(head: unknown, bodies: readonly Uint8Array[]): Uint8Array {

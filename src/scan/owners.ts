@@ -4,7 +4,7 @@ import type { FileTree } from '../oci/layers.ts';
 import type { Analyser } from './analyser.ts';
 import { inventoryOf, mergeNames } from './inventory.ts';
 import type { LayerResult } from './layer.ts';
-import { readOwned } from './owned.ts';
+import { visitOwned, withoutLinks } from './owned-files.ts';
 import type { Inventory, InventoryPackage } from './package.ts';
 
 /** Whose a file of an image is. */
@@ -78,19 +78,6 @@ function locate(path: string, tree: FileTree): Located {
   };
 }
 
-/** The name with its folders' links followed, but not a link that it is itself: packages own links too. */
-function withoutLinks(path: string, tree: FileTree, folders: Map<string, string>): string {
-  const slash = path.lastIndexOf('/');
-  if (slash < 0) return path;
-  const folder = path.slice(0, slash);
-  let real = folders.get(folder);
-  if (real === undefined) {
-    real = tree.realPath(folder) ?? folder;
-    folders.set(folder, real);
-  }
-  return real === '' ? path.slice(slash + 1) : `${real}${path.slice(slash)}`;
-}
-
 function readLists(
   layers: readonly LayerResult[],
   analysers: readonly Analyser[],
@@ -98,38 +85,21 @@ function readLists(
   inventory: Inventory,
   owners: ReadonlyMap<string, Map<string, FileOwner>>,
 ): void {
-  const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
-  const lists = layers.map(({ owned }) => Map.groupBy(owned, ({ ordinal }) => ordinal));
   const packages = Map.groupBy(inventory.packages, ({ type, name }) => `${type} ${name}`);
-  const folders = new Map<string, string>();
-  for (const { path, node } of tree.files()) {
-    if (!node.content) continue;
-    const { layer, ordinal } = node.content;
-    for (const { analyser, files } of lists[layer]?.get(ordinal) ?? []) {
-      const evidence = { kind: 'packages', packages: [] } as const;
-      if (byName.get(analyser)?.counts?.({ analyser, path, layer, evidence }, tree) === false) continue;
-      readOwned(files.bytes, ({ name, version, architecture }, file) => {
-        const real = withoutLinks(file, tree, folders);
-        const found = owners.get(real);
-        if (!found) return;
-        const matching = (packages.get(`${files.type} ${name}`) ?? []).filter(
-          (one) =>
-            (version === null || one.version === version) &&
-            (architecture === null || one.architecture === architecture || one.architecture === 'all'),
-        );
-        const one: InventoryPackage | undefined = matching[0];
-        const key = one?.purl ?? `${files.type} ${name}`;
-        const replaced = (tree.lookup(real)?.content?.layer ?? layer) > layer;
-        found.set(key, {
-          type: files.type,
-          name,
-          version: one?.version ?? version,
-          purl: one?.purl ?? null,
-          replaced,
-        });
-      });
-    }
-  }
+  const asked = new Set([...owners.keys()].map((path) => path.slice(path.lastIndexOf('/') + 1)));
+  visitOwned(layers, analysers, tree, asked, ({ name, version, architecture }, type, real, layer) => {
+    const found = owners.get(real);
+    if (!found) return;
+    const matching = (packages.get(`${type} ${name}`) ?? []).filter(
+      (one) =>
+        (version === null || one.version === version) &&
+        (architecture === null || one.architecture === architecture || one.architecture === 'all'),
+    );
+    const one: InventoryPackage | undefined = matching[0];
+    const replaced = (tree.lookup(real)?.content?.layer ?? layer) > layer;
+    const key = one?.purl ?? `${type} ${name}`;
+    found.set(key, { type, name, version: one?.version ?? version, purl: one?.purl ?? null, replaced });
+  });
 }
 
 /** Packages of languages have no lists: a jar or binary is its own, a module's folder is the module's. */

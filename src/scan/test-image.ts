@@ -92,5 +92,5 @@ export async function readHere({ bytes, diffId }: TestLayer): Promise<LayerResul
   const claim = { digest: digestOf(bytes), diffId, sizeBytes: bytes.length };
   const limits = { maxBytes: 2 ** 30, maxEntries: 1000 };
   const result = await analyseLayer(Readable.from([bytes]), claim, ANALYSERS, limits);
-  return decodeLayerResult(encodeLayerResult(result), { withOwned: true });
+  return decodeLayerResult(encodeLayerResult(result));
 }

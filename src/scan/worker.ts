@@ -77,7 +77,7 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
       current = claim === NO_CLAIM ? null : claim.digest;
       let result: LayerResult;
       if (known) {
-        result = decodeLayerResult((await expect(frames, FRAME.known)).body, { withOwned: order.paths !== undefined });
+        result = decodeLayerResult((await expect(frames, FRAME.known)).body);
       } else {
         const limits = { maxBytes: bytesLeft, maxEntries: entriesLeft };
         const first = await next(frames);

@@ -1,7 +1,6 @@
 import type { Analyser, Evidence } from '../analyser.ts';
 import { GEMSPEC_MAX_BYTES } from '../limits.ts';
 import { PackageList } from '../reading/package-list.ts';
-import { isOfDistribution } from '../reading/paths.ts';
 import { collectText } from './text.ts';
 
 interface KnownFile {
@@ -50,10 +49,10 @@ export const applications: Analyser = {
   folderNames: [],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: GEMSPEC_MAX_BYTES,
   wants: ({ path }) => KNOWN_FILES.some((known) => known.path.test(path)),
   read: ({ path }) => collectText((text) => readVersion(path, text)),
-  counts: ({ path }, tree) => !isOfDistribution(path, tree),
 };
 
 function readVersion(path: string, text: string): Evidence | null {

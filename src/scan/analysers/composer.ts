@@ -15,6 +15,7 @@ export const composer: Analyser = {
   folderNames: [],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: LOCK_MAX_BYTES,
   wants: ({ path }) => path.endsWith('vendor/composer/installed.json') || baseName(path) === LOCK,
   read: () => collectText(readList),

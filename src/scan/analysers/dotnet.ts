@@ -14,6 +14,7 @@ export const dotnet: Analyser = {
   suffixes: ['.deps.json'],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: LOCK_MAX_BYTES,
   wants: () => true,
   read: ({ path }) => {

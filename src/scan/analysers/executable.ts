@@ -15,7 +15,7 @@ import { readGoModules } from '../reading/go-modules.ts';
 import { objectsIn, readJsonObject } from '../reading/json.ts';
 import { programsNamed } from '../reading/known-programs.ts';
 import { PackageList } from '../reading/package-list.ts';
-import { baseName, isOfDistribution } from '../reading/paths.ts';
+import { baseName } from '../reading/paths.ts';
 import { ProgramSearch } from '../reading/program-search.ts';
 
 /** Enough for the head of a program and its notes. */
@@ -51,11 +51,11 @@ export const executable: Analyser = {
   every: 'executable',
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: EXECUTABLE_MAX_BYTES,
   wants: ({ path, sizeBytes, mode }) =>
     sizeBytes >= 64 && ((mode & 0o111) !== 0 || programsNamed(baseName(path)).length > 0),
   read: (file) => new ExecutableReader(file),
-  counts: ({ path }, tree) => !isOfDistribution(path, tree),
 };
 
 class ExecutableReader implements FileReader {
@@ -152,7 +152,7 @@ function openRust(head: ElfHead, isLibrary: boolean): Part {
   return {
     isOpen: true,
     write: (chunk) => {
-      kept.push(chunk.slice());
+      kept.push(Buffer.from(chunk));
       length += chunk.length;
       if (isLikely || length < NAMES_WITHIN_BYTES) return true;
       const seen = Buffer.concat(kept);

@@ -2,7 +2,6 @@ import { FormatError } from '../../formats/index.ts';
 import type { Analyser, FileHead, FileReader } from '../analyser.ts';
 import { JAVA_ARCHIVE_MAX_BYTES } from '../limits.ts';
 import { readJavaArchive } from '../reading/java-archive.ts';
-import { isOfDistribution } from '../reading/paths.ts';
 
 /** Java and Kotlin archives with what is in them, shaded or nested. */
 export const javaArchive: Analyser = {
@@ -13,10 +12,10 @@ export const javaArchive: Analyser = {
   suffixes: ['.jar', '.war', '.ear', '.par', '.aar', '.sar', '.hpi', '.jpi', '.nar', '.kar'],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: JAVA_ARCHIVE_MAX_BYTES,
   wants: ({ path, sizeBytes }) => sizeBytes > 22 && !/-(?:sources|javadoc)\.jar$/.test(path),
   read: readArchive,
-  counts: ({ path }, tree) => !isOfDistribution(path, tree),
 };
 
 /** The directory of an archive stands at its end, so it is kept whole; its size is known before. */

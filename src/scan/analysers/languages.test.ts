@@ -546,9 +546,20 @@ test('Rust: crates that cargo-auditable wrote, but not those that only built', a
 test('known programs: where no package manager speaks of them, and only then', async () => {
   const node = executableFile('usr/bin/node', makeElf(Buffer.from('\0node.js/v20.11.1\0', 'latin1')));
   assert.deepEqual(await found(node), ['generic/node@20.11.1']);
+  const brought = [
+    file(
+      'var/lib/dpkg/status',
+      'Package: nodejs\nStatus: install ok installed\nVersion: 20.11.1\nArchitecture: amd64\n',
+    ),
+    file('var/lib/dpkg/info/nodejs.list', '/.\n/usr/bin\n/usr/bin/node\n/usr/lib/python3/dist-packages/x.egg-info\n'),
+    file('usr/lib/python3/dist-packages/x.egg-info', 'Name: x\nVersion: 1\n'),
+  ];
+  assert.deepEqual(await found(node, ...brought), ['deb/debian/nodejs@20.11.1?arch=amd64']);
+  const later = await mergeHere([await packLayer([node, ...brought]), await packLayer([node])]);
   assert.deepEqual(
-    await found(node, file('var/lib/dpkg/status', 'Package: nodejs\nStatus: install ok installed\nVersion: 20.11.1\n')),
-    ['deb/debian/nodejs@20.11.1'],
+    later.packages.map(({ purl }) => purl.slice(4)),
+    ['deb/debian/nodejs@20.11.1?arch=amd64', 'generic/node@20.11.1'],
+    'what a later layer put there is not the package any more',
   );
   assert.deepEqual(await found(executableFile('app/notnode', makeElf(Buffer.from('node.js/v20.11.1')))), []);
   assert.deepEqual(

@@ -19,6 +19,7 @@ export const npm: Analyser = {
   folderNames: [],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: PACKAGE_LOCK_MAX_BYTES,
   wants: ({ path }) => INSTALLED.test(path) || (isLock(path) && !isBelow(path, 'node_modules')),
   read: ({ path }) => collectText((text) => (isLock(path) ? readLock(text) : readManifest(text))),

@@ -14,6 +14,7 @@ export const python: Analyser = {
   suffixes: ['.egg-info'],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: PACKAGE_JSON_MAX_BYTES,
   wants: ({ path }) => METADATA.test(path) && !path.includes('/site-packages/setuptools/tests/'),
   read: () => readMetadata(),
@@ -26,7 +27,7 @@ function readMetadata(): FileReader {
   return {
     write: (chunk) => {
       if (length < PYTHON_HEADER_MAX_BYTES) {
-        parts.push(chunk.slice(0, PYTHON_HEADER_MAX_BYTES - length));
+        parts.push(Buffer.from(chunk.subarray(0, PYTHON_HEADER_MAX_BYTES - length)));
         length += chunk.length;
       }
       return true;

@@ -11,6 +11,7 @@ export const r: Analyser = {
   folderNames: [],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: GEMSPEC_MAX_BYTES,
   wants: ({ path }) => /(?:^|\/)(?:library|site-library)\/[^/]+\/DESCRIPTION$/.test(path),
   read: readDescription,

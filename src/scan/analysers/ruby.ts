@@ -18,6 +18,7 @@ export const ruby: Analyser = {
   suffixes: ['.gemspec'],
   places: [],
   unreadable: 'notice',
+  yieldsToDistribution: true,
   maxFileBytes: LOCK_MAX_BYTES,
   wants: ({ path, sizeBytes }) =>
     path.endsWith('.gemspec')

@@ -5,7 +5,7 @@ export function collectBytes(read: (bytes: Buffer) => Evidence | null): FileRead
   const parts: Uint8Array[] = [];
   return {
     write: (chunk) => {
-      parts.push(chunk.slice());
+      parts.push(Buffer.from(chunk));
       return true;
     },
     end: () => read(Buffer.concat(parts)),

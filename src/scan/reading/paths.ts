@@ -45,22 +45,3 @@ export function isMostlyInstalled(
   const found = evidence.packages.filter((one) => installed.has(keyOf(one)));
   return found.length > 0 && found.length * 2 >= evidence.packages.length;
 }
-
-const DATABASES = [
-  'var/lib/dpkg/status',
-  'lib/apk/db/installed',
-  'usr/lib/apk/db/installed',
-  'var/lib/rpm',
-  'usr/lib/sysimage/rpm',
-  'var/lib/pacman/local',
-];
-
-const hasPackageManager = oncePerTree((tree) => DATABASES.some((path) => tree.lookup(path) !== null));
-
-/** Folders in which the distribution's own package manager alone puts things (Filesystem Hierarchy Standard 3.0). */
-const OF_DISTRIBUTION = /^(?:usr\/)?(?:bin|sbin|lib|lib32|lib64|libexec)\//;
-
-/** Whether a package of the distribution brought this file; by its place. */
-export function isOfDistribution(path: string, tree: FileTree): boolean {
-  return OF_DISTRIBUTION.test(path) && hasPackageManager(tree);
-}

@@ -1,0 +1,50 @@
+import type { FileTree } from '../oci/layers.ts';
+import type { Analyser } from './analyser.ts';
+import type { LayerResult } from './layer.ts';
+import { type Owner, readOwned } from './owned.ts';
+
+/** Called for each file that a package says is its own: the purl type, its name without links, the layer of the list. */
+export type OwnedVisitor = (owner: Owner, type: string, realPath: string, layer: number) => void;
+
+/**
+ * Goes through the lists of owned files that are still there in the merged image.
+ *
+ * @param asked last parts of the names that matter: links of folders are followed for these alone
+ */
+export function visitOwned(
+  layers: readonly LayerResult[],
+  analysers: readonly Analyser[],
+  tree: FileTree,
+  asked: ReadonlySet<string>,
+  visit: OwnedVisitor,
+): void {
+  const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
+  const lists = layers.map(({ owned }) => Map.groupBy(owned, ({ ordinal }) => ordinal));
+  if (lists.every(({ size }) => size === 0)) return;
+  const folders = new Map<string, string>();
+  for (const { path, node } of tree.files()) {
+    if (!node.content) continue;
+    const { layer, ordinal } = node.content;
+    for (const { analyser, files } of lists[layer]?.get(ordinal) ?? []) {
+      const evidence = { kind: 'packages', packages: [] } as const;
+      if (byName.get(analyser)?.counts?.({ analyser, path, layer, evidence }, tree) === false) continue;
+      readOwned(files.bytes, (owner, file) => {
+        if (!asked.has(file.slice(file.lastIndexOf('/') + 1))) return;
+        visit(owner, files.type, withoutLinks(file, tree, folders), layer);
+      });
+    }
+  }
+}
+
+/** The name with its folders' links followed, but not a link that it is itself: packages own links too. */
+export function withoutLinks(path: string, tree: FileTree, folders: Map<string, string>): string {
+  const slash = path.lastIndexOf('/');
+  if (slash < 0) return path;
+  const folder = path.slice(0, slash);
+  let real = folders.get(folder);
+  if (real === undefined) {
+    real = tree.realPath(folder) ?? folder;
+    folders.set(folder, real);
+  }
+  return real === '' ? path.slice(slash + 1) : `${real}${path.slice(slash)}`;
+}
