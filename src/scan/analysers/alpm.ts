@@ -20,7 +20,7 @@ export const alpm: Analyser = {
   maxFileBytes: OWNED_LIST_MAX_BYTES,
   wants: ({ path }) => PLACE.test(path),
   read: ({ path }) => (path.endsWith('/desc') ? readDescription() : readFiles(path)),
-  counts: ({ path }, tree) => path.startsWith(`${tree.realPath(LOCAL) ?? LOCAL}/`),
+  counts: ({ path }, tree) => path.startsWith(`${tree.realPath(LOCAL) ?? '\0'}/`),
 };
 
 const WANTED = new Set(['NAME', 'VERSION', 'BASE', 'ARCH', 'LICENSE']);

@@ -27,9 +27,10 @@ export const apk: Analyser = {
   places: PLACES,
   unreadable: 'incomplete',
   maxFileBytes: PACKAGE_DATABASE_MAX_BYTES,
-  wants: ({ path }) => path.endsWith('apk/db/installed'),
+  // Any folder may be the one that a link leads to from where it is looked for.
+  wants: () => true,
   read: readInstalled,
-  counts: ({ path }, tree) => PLACES.some((place) => path === tree.realPath(place)),
+  counts: ({ path }, tree) => path === PLACES.map((place) => tree.realPath(place)).find((place) => place !== null),
 };
 
 function readInstalled(): FileReader {

@@ -19,9 +19,9 @@ export const dpkgFiles: Analyser = {
   unreadable: 'notice',
   maxFileBytes: OWNED_LIST_MAX_BYTES,
   wants: ({ path }) =>
-    (path.includes('dpkg/info/') && path.endsWith(LIST)) || (path.includes('dpkg/status.d/') && path.endsWith(SUMS)),
+    (path.includes('info/') && path.endsWith(LIST)) || (path.includes('status.d/') && path.endsWith(SUMS)),
   read: ({ path }) => (path.endsWith(LIST) ? readList(path) : readSums(path)),
-  counts: ({ path }, tree) => path.startsWith(`${STATUS_D}/`) || path.startsWith(`${tree.realPath(INFO) ?? INFO}/`),
+  counts: ({ path }, tree) => [INFO, STATUS_D].some((folder) => path.startsWith(`${tree.realPath(folder) ?? '\0'}/`)),
 };
 
 /** A path a line, folders before what is in them; `/.` first. */

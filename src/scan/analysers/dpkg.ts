@@ -5,7 +5,7 @@ import type { FoundPackage } from '../package.ts';
 
 const STATUS = 'var/lib/dpkg/status';
 /** Distroless images keep one file a package here. */
-const STATUS_D = 'var/lib/dpkg/status.d/';
+const STATUS_D = 'var/lib/dpkg/status.d';
 
 /** dpkg's database (dpkg(1), "INFORMATION ABOUT PACKAGES"): what is on the disk, whatever the package's wanted state. */
 export const dpkg: Analyser = {
@@ -16,10 +16,11 @@ export const dpkg: Analyser = {
   places: [STATUS],
   unreadable: 'incomplete',
   maxFileBytes: DPKG_STATUS_MAX_BYTES,
-  wants: ({ path }) => path.endsWith('dpkg/status') || (path.includes('dpkg/status.d/') && !path.endsWith('.md5sums')),
+  // Any folder may be the one that a link leads to from where it is looked for.
+  wants: ({ path }) => /(?:^|\/)status$/.test(path) || (path.includes('status.d/') && !path.endsWith('.md5sums')),
   read: () => readStatus('deb'),
   // A folder on the way may be a link: then the file has another name in the tree.
-  counts: ({ path }, tree) => path.startsWith(STATUS_D) || path === tree.realPath(STATUS),
+  counts: ({ path }, tree) => path === tree.realPath(STATUS) || path.startsWith(`${tree.realPath(STATUS_D) ?? '\0'}/`),
 };
 
 const FIELDS = ['package', 'status', 'version', 'architecture', 'source', 'license'];

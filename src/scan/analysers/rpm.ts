@@ -26,7 +26,8 @@ export const rpm: Analyser = {
   places: FOLDERS.flatMap((folder) => Object.keys(FORMATS).map((name) => `${folder}/${name}`)),
   unreadable: 'incomplete',
   maxFileBytes: PACKAGE_DATABASE_MAX_BYTES,
-  wants: ({ path }) => path.includes('rpm/'),
+  // Any folder may be the one that a link leads to; but lists of packages of Debian have the old name too.
+  wants: ({ path }) => path.includes('rpm/') || !path.endsWith('Packages'),
   read: readDatabase,
   counts: ({ path }, tree) =>
     FOLDERS.some((folder) => {
