@@ -171,8 +171,12 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     es: 'qué paquetes trajeron estos archivos (`?path=`, tantas veces como haga falta)',
   },
   'GET /api/v1/projects/:project/images/:digest/sbom': {
-    en: 'bill of materials, CycloneDX',
-    es: 'lista de componentes, CycloneDX',
+    en: 'bill of materials (`format=cyclonedx|cyclonedx-1.7|spdx|spdx-3`)',
+    es: 'lista de componentes (`format=cyclonedx|cyclonedx-1.7|spdx|spdx-3`)',
+  },
+  'GET /api/v1/projects/:project/images/:digest/report': {
+    en: 'the report as a file (`format=json|sarif|cyclonedx-vex|openvex|html`), in the language of `Accept-Language`',
+    es: 'el informe como fichero (`format=json|sarif|cyclonedx-vex|openvex|html`), en el idioma de `Accept-Language`',
   },
   'GET /api/v1/projects/:project/images/:digest/scan': {
     en: 'scan report',

@@ -1,87 +1,207 @@
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { AdvisoryDatabase } from '../advisories/database.ts';
+import type { Digest } from '../oci/index.ts';
 import { parseReference } from '../oci/index.ts';
 import { type CliProgram, systemClock, type Text } from '../system/index.ts';
-import { isOnDisk, openImagePath } from './archive.ts';
-import { toCycloneDx } from './bills/cyclonedx.ts';
+import { looksLikeJson, readBill } from './bills/read.ts';
 import { scanFault } from './errors.ts';
 import { fileCache } from './file-cache.ts';
-import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
-import { scanImage } from './scan.ts';
+import { BILL_MAX_BYTES } from './limits.ts';
+import type { Inventory } from './package.ts';
+import type { ScanReport } from './report.ts';
+import { FORMATS, isBillFormat } from './reports/formats.ts';
+import {
+  GATE_WORDS,
+  type GateRule,
+  narrowReport,
+  parseGateRule,
+  refuses,
+  SCANNERS,
+  type Scanner,
+} from './reports/gate.ts';
+import { progressLine } from './reports/progress-line.ts';
+import { printReport } from './reports/table.ts';
+import { rematchInventory } from './scan.ts';
+import { openTarget, scanTarget } from './target.ts';
 import { addWhereCommand } from './where-command.ts';
-
-type Format = 'table' | 'json' | 'cyclonedx';
 
 interface ScanOptions {
   readonly advisories?: string;
   readonly format?: string;
+  readonly output?: string;
   readonly failOn?: string;
+  readonly scanners?: string;
+  readonly ignoreUnfixed?: boolean;
 }
 
-/** `darsena scan`: what is on disk is scanned here, without a server; an image name is asked of the platform. */
+/** What a call of `scan` asks for, checked. */
+interface Wanted {
+  readonly place: string;
+  /** `table`, or a name in FORMATS. */
+  readonly format: string;
+  readonly file: string | null;
+  readonly gate: readonly GateRule[];
+  readonly scanners: ReadonlySet<Scanner>;
+  readonly ignoreUnfixed: boolean;
+  readonly advisories: string | null;
+}
+
+interface Scanned {
+  readonly report: ScanReport;
+  readonly inventory: Inventory | null;
+  readonly reference: string;
+  readonly kind: 'image' | 'files';
+}
+
+/** `darsena scan`: what is on this machine is scanned here, without a server; other names are asked of the platform. */
 export function scanCommands(cli: CliProgram): void {
+  const formats = ['table', ...Object.keys(FORMATS)].join(' | ');
   cli.program
     .command('scan')
-    .argument('<image>', cli.t(WORDS.argument))
-    .option('--advisories <folder>', cli.t(WORDS.advisories))
-    .option('--format <format>', 'table | json | cyclonedx')
-    .option('--fail-on <risk>', cli.t(WORDS.failOn))
+    .argument('<target>', cli.t(WORDS.argument))
+    .option('--format <format>', formats)
+    .option('-o, --output <file>', cli.t(WORDS.output))
+    .option('--fail-on <what>', cli.t(WORDS.failOn))
+    .option('--scanners <list>', cli.t(WORDS.scanners))
+    .option('--ignore-unfixed', cli.t(WORDS.ignoreUnfixed))
+    .option('--advisories <place>', cli.t(WORDS.advisories))
     .description(
       cli.t({
-        en: 'packages of an image and what is known to be broken',
-        es: 'paquetes de una imagen y qué se sabe que está roto',
+        en: 'what is in an image, folder or bill of materials, what is wrong with it and what to do first',
+        es: 'qué hay en una imagen, carpeta o lista de componentes, qué está mal y qué hacer primero',
       }),
     )
-    .action(async (image: string, options: ScanOptions) => {
-      const format = readChoice(options.format ?? (cli.output.json ? 'json' : 'table'), [
-        'table',
-        'json',
-        'cyclonedx',
-      ]) as Format;
-      const failOn = options.failOn === undefined ? null : (readChoice(options.failOn, [...RISK_CLASSES]) as RiskClass);
-      const report = (await isOnDisk(image))
-        ? await scanHere(cli, image, format, options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null)
-        : await askPlatform(cli, image, format);
-      if (!report) return;
-      if (!report.complete) cli.exit(1);
-      else if (failOn !== null && reaches(report, failOn)) cli.exit(4);
-      // A gate that knows nothing must not look like one that found nothing.
-      else if (failOn !== null && report.summary.state === 'unknown') cli.exit(3);
+    .action(async (place: string, options: ScanOptions) => {
+      const wanted = readOptions(cli, place, options);
+      const scanned = (await scanHere(cli, wanted)) ?? (await askPlatform(cli, wanted));
+      if (scanned === null) return;
+      await show(cli, wanted, scanned);
+      cli.exit(exitCodeOf(scanned.report, wanted.gate));
     });
   addWhereCommand(cli);
 }
 
+/** 0: done; 1: the scan is not complete; 4: the gate refuses; 3: the gate knows nothing, which must not look like fine. */
+function exitCodeOf(report: ScanReport, gate: readonly GateRule[]): number {
+  if (!report.complete) return 1;
+  if (refuses(report, gate)) return 4;
+  const asksPackages = gate.some(({ kind }) => kind === 'risk' || kind === 'severity' || kind === 'kev');
+  return asksPackages && report.summary.state === 'unknown' ? 3 : 0;
+}
+
 const WORDS = {
   argument: {
-    en: 'an OCI layout folder, an oci-archive or docker-archive, or PROJECT/IMAGE[:TAG] of the platform',
-    es: 'una carpeta OCI, un archivo oci-archive o docker-archive, o PROYECTO/IMAGEN[:ETIQUETA] de la plataforma',
+    en: 'an OCI layout or archive, a folder, a CycloneDX or SPDX file, container:NAME, podman:IMAGE, HOST/IMAGE, or PROJECT/IMAGE of the platform',
+    es: 'una carpeta o archivo OCI, una carpeta, un fichero CycloneDX o SPDX, container:NOMBRE, podman:IMAGEN, HOST/IMAGEN o PROYECTO/IMAGEN de la plataforma',
   },
+  output: { en: 'write to this file instead of the terminal', es: 'escribir en este fichero en lugar del terminal' },
   advisories: {
-    en: 'folder with advisories (also DARSENA_ADVISORIES)',
-    es: 'carpeta con avisos (también DARSENA_ADVISORIES)',
+    en: 'folder with advisories, or one file of them (also DARSENA_ADVISORIES)',
+    es: 'carpeta con avisos, o un fichero de ellos (también DARSENA_ADVISORIES)',
   },
   failOn: {
-    en: 'exit with 4 when a finding has this risk or a worse one (act-now, high, medium, low), with 3 when nothing is known',
-    es: 'terminar con 4 si hay un hallazgo de este riesgo o peor (act-now, high, medium, low), con 3 si no se sabe nada',
+    en: 'exit with 4 from this on: act-now, high, medium, low; kev; secret; severity:WORD; misconfig:WORD; several parted by commas',
+    es: 'terminar con 4 a partir de esto: act-now, high, medium, low; kev; secret; severity:PALABRA; misconfig:PALABRA; varios separados por comas',
   },
+  scanners: {
+    en: 'what to look for: vuln, secret, misconfig, malware; parted by commas',
+    es: 'qué buscar: vuln, secret, misconfig, malware; separados por comas',
+  },
+  ignoreUnfixed: { en: 'leave out what nobody has fixed yet', es: 'omitir lo que nadie ha corregido todavía' },
 } as const satisfies Record<string, Text>;
+
+function readOptions(cli: CliProgram, place: string, options: ScanOptions): Wanted {
+  const format = readChoice(options.format ?? (cli.output.json ? 'json' : 'table'), ['table', ...Object.keys(FORMATS)]);
+  const gate = listOf(options.failOn).map((word) => {
+    const rule = parseGateRule(word);
+    if (rule === null) throw scanFault('scan.choice-unknown', { value: word, choices: GATE_WORDS.join(', ') });
+    return rule;
+  });
+  // A bill names packages only: reading files for credentials would be for nothing.
+  const all = isBillFormat(format) ? ['vuln'] : [...SCANNERS];
+  const scanners = options.scanners === undefined ? all : listOf(options.scanners);
+  for (const scanner of scanners) readChoice(scanner, [...SCANNERS]);
+  // "-o wide" is how a table is printed, for every command.
+  const given = options.output ?? cli.program.opts<{ output?: string }>().output ?? null;
+  return {
+    place,
+    format,
+    file: given === 'wide' ? null : given,
+    gate,
+    scanners: new Set(scanners as Scanner[]),
+    ignoreUnfixed: options.ignoreUnfixed === true,
+    advisories: options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null,
+  };
+}
+
+function listOf(value: string | undefined): string[] {
+  return (value ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+}
 
 function readChoice(value: string, choices: readonly string[]): string {
   if (choices.includes(value)) return value;
   throw scanFault('scan.choice-unknown', { value, choices: choices.join(', ') });
 }
 
-async function scanHere(cli: CliProgram, path: string, format: Format, folder: string | null): Promise<ScanReport> {
-  const image = await openImagePath(path);
-  const advisories = await openAdvisories(folder);
-  const { report, inventory } = await scanImage({ ...image, advisories, cache: fileCache(), clock: systemClock });
-  if (format === 'cyclonedx') {
-    if (inventory) {
-      const subject = { digest: report.digest, reference: path, createdAt: report.scannedAt };
-      cli.print.json(toCycloneDx(inventory, subject));
-    } else sayIncomplete(cli, report);
-  } else if (format === 'json') cli.print.json(report);
-  else printReport(cli, report);
-  return report;
+/** @returns null for what is not on this machine and no other registry's */
+async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null> {
+  const bill = await scanBillFile(wanted);
+  if (bill) return bill;
+  const target = await openTarget(wanted.place, { signal: cli.signal });
+  if (target === null) return null;
+  const progress = progressLine(cli);
+  try {
+    const secrets = wanted.scanners.has('secret');
+    const result = await scanTarget(target, {
+      advisories: await openAdvisories(wanted.advisories),
+      clock: systemClock,
+      progress: progress.step,
+      cache: fileCache({ secrets }),
+      confined: { signal: cli.signal },
+      ...(secrets ? {} : { secrets: 'off' as const }),
+    });
+    return {
+      report: narrowReport(result.report, wanted),
+      inventory: result.inventory,
+      reference: target.name,
+      kind: target.kind === 'image' ? 'image' : 'files',
+    };
+  } finally {
+    progress.end();
+    await target.close();
+  }
+}
+
+/** A file that begins like JSON is a bill of materials or nothing. */
+async function scanBillFile(wanted: Wanted): Promise<Scanned | null> {
+  const found = await stat(wanted.place).catch(() => null);
+  if (!found?.isFile()) return null;
+  const handle = await open(wanted.place);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0);
+    if (!looksLikeJson(buffer.subarray(0, bytesRead))) return null;
+    const why = `it has ${found.size} bytes, the limit is ${BILL_MAX_BYTES}`;
+    if (found.size > BILL_MAX_BYTES) throw scanFault('scan.bill-unreadable', { path: wanted.place, why });
+    const bill = readBillOf(await handle.readFile(), wanted.place);
+    const advisories = await openAdvisories(wanted.advisories);
+    const report = rematchInventory(bill.inventory, { manifestDigest: bill.digest, advisories, clock: systemClock });
+    const { inventory } = bill;
+    return { report: narrowReport(report, wanted), inventory, reference: bill.subject ?? wanted.place, kind: 'image' };
+  } finally {
+    await handle.close();
+  }
+}
+
+function readBillOf(bytes: Uint8Array, path: string): ReturnType<typeof readBill> {
+  try {
+    return readBill(bytes);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw scanFault('scan.bill-unreadable', { path, why }, { cause });
+  }
 }
 
 /** A folder with a compiled database is used as it is; other files are compiled for this call. */
@@ -95,121 +215,75 @@ async function openAdvisories(folder: string | null): Promise<AdvisoryDatabase> 
   return database;
 }
 
-async function askPlatform(cli: CliProgram, image: string, format: Format): Promise<ScanReport | null> {
-  const { repository, tag, digest } = parseReference(image);
-  const project = repository.split('/')[0] ?? repository;
-  let asked = digest;
-  if (asked === null) {
-    // Newest first: without a tag it is the image that was pushed last, and which one is said.
-    const query = new URLSearchParams({ repository, ...(tag === null ? {} : { tag }), limit: '1' });
-    const { items } = await cli.api.get<{ items: { digest: NonNullable<typeof digest>; tags: string[] }[] }>(
-      `/projects/${encodeURIComponent(project)}/images?${query}`,
-    );
-    const newest = items[0];
-    asked = newest?.digest ?? null;
-    if (tag === null && newest !== undefined) {
-      const name = `${repository}${newest.tags[0] === undefined ? '' : `:${newest.tags[0]}`}`;
-      const short = newest.digest.slice(0, 19);
-      cli.print.note({ en: `the newest: ${name} (${short})`, es: `la más reciente: ${name} (${short})` });
-    }
-  }
-  if (asked === null) throw scanFault('scan.image-unknown', { image });
-  const base = `/projects/${encodeURIComponent(project)}/images/${encodeURIComponent(asked)}`;
-  if (format === 'cyclonedx') {
-    cli.print.json(await cli.api.get(`${base}/sbom`));
-    return null;
-  }
-  const report = await cli.api.get<ScanReport>(`${base}/scan`);
-  if (format === 'json') cli.print.json(report);
-  else printReport(cli, report);
-  return report;
-}
-
-function reaches(report: ScanReport, risk: RiskClass): boolean {
-  const limit = RISK_CLASSES.indexOf(risk);
-  return report.findings.some((finding) => RISK_CLASSES.indexOf(finding.risk) <= limit);
-}
-
-export const RISK_WORDS: Readonly<Record<RiskClass, Text>> = {
-  'act-now': { en: 'act now', es: 'actuar ya' },
-  high: { en: 'high', es: 'alto' },
-  medium: { en: 'medium', es: 'medio' },
-  low: { en: 'low', es: 'bajo' },
-  unknown: { en: 'unknown', es: 'desconocido' },
-};
-
-function printReport(cli: CliProgram, report: ScanReport): void {
-  if (!report.complete) {
-    sayIncomplete(cli, report);
+async function show(cli: CliProgram, wanted: Wanted, scanned: Scanned): Promise<void> {
+  const { report, inventory, reference, kind } = scanned;
+  const format = FORMATS[wanted.format];
+  if (format === undefined) return printReport(cli, report);
+  if (inventory === null && isBillFormat(wanted.format)) {
+    // Half a bill would look like a whole one.
+    cli.print.note(report.incomplete ?? { en: 'the scan is not complete', es: 'el análisis no está completo' });
     return;
   }
-  const kinds = Object.entries(report.packagesByType)
-    .map(([type, count]) => `${count} ${type}`)
-    .join(', ');
-  const system = report.distribution ? `${report.distribution.name}; ` : '';
-  cli.print.line({
-    en: `${system}${report.packages} packages${kinds === '' ? '' : ` (${kinds})`} in ${report.durationMs} ms`,
-    es: `${system}${report.packages} paquetes${kinds === '' ? '' : ` (${kinds})`} en ${report.durationMs} ms`,
-  });
-  for (const [type, coverage] of Object.entries(report.advisories.coverage)) {
-    if (coverage === 'data') continue;
-    if (coverage === 'partial') {
-      cli.print.note({
-        en: `only a few advisories for ${type} packages: that nothing more was found means little`,
-        es: `solo hay unos pocos avisos para los paquetes ${type}: que no se haya encontrado más significa poco`,
-      });
-      continue;
-    }
-    cli.print.note({
-      en: `no advisories for ${type} packages of this image: what is wrong with them is not known`,
-      es: `no hay avisos para los paquetes ${type} de esta imagen: no se sabe qué problemas tienen`,
-    });
-  }
-  if (report.findings.length > 0) {
-    cli.print.table(
-      [
-        { title: { en: 'RISK', es: 'RIESGO' }, value: (row: Finding) => riskWord(cli, row.risk) },
-        { title: { en: 'ISSUE', es: 'PROBLEMA' }, value: (row) => row.id },
-        { title: { en: 'PACKAGE', es: 'PAQUETE' }, value: (row) => row.package.name },
-        { title: { en: 'VERSION', es: 'VERSIÓN' }, value: (row) => row.package.version },
-        { title: { en: 'FIXED IN', es: 'CORREGIDA EN' }, value: (row) => row.fixedVersion ?? '-' },
-        { title: { en: 'PLACE', es: 'LUGAR' }, value: (row) => row.package.path ?? '-', wide: true },
-        { title: { en: 'WHY', es: 'MOTIVO' }, value: (row) => cli.t(row.reason), long: true },
-      ],
-      report.findings,
-    );
-  }
-  cli.print.result(summaryOf(report));
+  const subject = { digest: report.digest, reference, createdAt: report.scannedAt, kind };
+  await put(cli, wanted.file, [
+    Buffer.from(format.write({ report, inventory: inventory ?? NOTHING, subject, language: cli.language })),
+  ]);
 }
 
-function riskWord(cli: CliProgram, risk: RiskClass): string {
-  const word = cli.t(RISK_WORDS[risk]);
-  if (risk === 'act-now' || risk === 'high') return cli.print.colour('bad', word);
-  return risk === 'medium' ? cli.print.colour('warn', word) : word;
-}
+const NOTHING: Inventory = { distribution: null, packages: [], layers: [], secrets: [], notices: [] };
 
-function summaryOf({ summary, findings }: ScanReport): Text {
-  switch (summary.state) {
-    case 'clean':
-      return { en: 'clean: no known issue in any package', es: 'limpia: ningún problema conocido en ningún paquete' };
-    case 'unknown':
-      return {
-        en: 'unknown: there is not enough advisory data to judge this image (see: darsena advisories, --advisories)',
-        es: 'desconocido: no hay avisos suficientes para juzgar esta imagen (ver: darsena advisories, --advisories)',
-      };
-    case 'findings': {
-      const counts = RISK_CLASSES.filter((risk) => summary.byRisk[risk] > 0);
-      const list = (language: 'en' | 'es'): string =>
-        counts.map((risk) => `${summary.byRisk[risk]} ${RISK_WORDS[risk][language]}`).join(', ');
-      return { en: `${findings.length} findings: ${list('en')}`, es: `${findings.length} hallazgos: ${list('es')}` };
-    }
+/** To the terminal, or to a file that is there whole or not at all. */
+async function put(
+  cli: CliProgram,
+  file: string | null,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (file === null) {
+    for await (const piece of pieces) process.stdout.write(piece);
+    return;
   }
+  const making = `${file}.part`;
+  try {
+    await writeFile(making, pieces);
+    await rename(making, file);
+  } finally {
+    await rm(making, { force: true });
+  }
+  if (!cli.output.quiet) cli.print.note({ en: `written to ${file}`, es: `escrito en ${file}` });
 }
 
-function sayIncomplete(cli: CliProgram, report: ScanReport): void {
-  const why = report.incomplete ?? { en: '', es: '' };
-  cli.print.result({
-    en: `the scan is not complete, so nothing can be said of the image: ${why.en}`,
-    es: `el análisis no está completo y nada se puede afirmar de la imagen: ${why.es}`,
-  });
+async function askPlatform(cli: CliProgram, wanted: Wanted): Promise<Scanned | null> {
+  const { repository, tag, digest } = parseReference(wanted.place);
+  const project = repository.split('/')[0] ?? repository;
+  const asked = digest ?? (await newestOf(cli, project, repository, tag));
+  if (asked === null) throw scanFault('scan.image-unknown', { image: wanted.place });
+  const base = `/projects/${encodeURIComponent(project)}/images/${encodeURIComponent(asked)}`;
+  const report = narrowReport(await cli.api.get<ScanReport>(`${base}/scan`), wanted);
+  if (wanted.format === 'table' || wanted.format === 'json') {
+    return { report, inventory: null, reference: wanted.place, kind: 'image' };
+  }
+  const path = isBillFormat(wanted.format) ? 'sbom' : 'report';
+  await put(cli, wanted.file, cli.api.download(`${base}/${path}?format=${wanted.format}`));
+  cli.exit(exitCodeOf(report, wanted.gate));
+  return null;
+}
+
+async function newestOf(
+  cli: CliProgram,
+  project: string,
+  repository: string,
+  tag: string | null,
+): Promise<Digest | null> {
+  // Newest first: without a tag it is the image that was pushed last, and which one is said.
+  const query = new URLSearchParams({ repository, ...(tag === null ? {} : { tag }), limit: '1' });
+  const { items } = await cli.api.get<{ items: { digest: Digest; tags: string[] }[] }>(
+    `/projects/${encodeURIComponent(project)}/images?${query}`,
+  );
+  const newest = items[0];
+  if (tag === null && newest !== undefined) {
+    const name = `${repository}${newest.tags[0] === undefined ? '' : `:${newest.tags[0]}`}`;
+    const short = newest.digest.slice(0, 19);
+    cli.print.note({ en: `the newest: ${name} (${short})`, es: `la más reciente: ${name} (${short})` });
+  }
+  return newest?.digest ?? null;
 }

@@ -28,6 +28,19 @@ export const scanFault = defineFaults({
       remedy: 'podman ps --all; podman images; los de otro usuario solo los ve ese usuario',
     },
   },
+  'scan.bill-unreadable': {
+    kind: 'invalid',
+    en: {
+      what: '{path} is no bill of materials that can be read',
+      why: '{why}',
+      remedy: 'give CycloneDX 1.4 to 1.7 or SPDX 2.2, 2.3 or 3.0 in JSON',
+    },
+    es: {
+      what: '{path} no es una lista de componentes que se pueda leer',
+      why: '{why}',
+      remedy: 'indicar CycloneDX 1.4 a 1.7 o SPDX 2.2, 2.3 o 3.0 en JSON',
+    },
+  },
   'scan.not-found': {
     kind: 'not-found',
     en: { what: 'there is no scan of {digest}', remedy: 'push the image again or ask for a new scan' },

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { analysersRevision } from './analysers/index.ts';
 import { FILE_CACHE_BYTES_MAX } from './limits.ts';
 import { scanRevision } from './revision.ts';
 import type { LayerCache } from './scan.ts';
@@ -11,10 +12,19 @@ import type { WorkerAnswer } from './worker.ts';
  * What scans without a server learned of layers and images, in the caller's own cache folder: only they can read or
  * change it. A file that is broken or gone is as if it had never been there. Bounded: what was used longest ago goes.
  */
-export function fileCache(environment: NodeJS.ProcessEnv = process.env, bytesMax = FILE_CACHE_BYTES_MAX): LayerCache {
+export function fileCache({
+  environment = process.env,
+  bytesMax = FILE_CACHE_BYTES_MAX,
+  secrets = true,
+}: {
+  environment?: NodeJS.ProcessEnv;
+  bytesMax?: number;
+  /** Whether credentials are looked for: results without them are others. */
+  secrets?: boolean;
+} = {}): LayerCache {
   const base = environment['XDG_CACHE_HOME'] || join(environment['HOME'] ?? homedir(), '.cache');
   const folder = join(base, 'darsena', 'scan');
-  const revision = scanRevision();
+  const revision = secrets ? scanRevision() : `${analysersRevision()}+secrets.off`;
   const nameOf = (kind: string, parts: readonly string[]): string =>
     join(
       folder,

@@ -1,8 +1,11 @@
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { ApiApp } from '../access/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
+import { languageOf } from '../system/index.ts';
 import { scanFault } from './errors.ts';
 import { LAYER_FILES_PAGE_MAX, OWNER_PATHS_MAX } from './limits.ts';
+import { BILL_FORMATS, FINDING_FORMATS, type ReportFormat } from './reports/formats.ts';
 import type { Scans } from './scans.ts';
 
 /** Asked before anything of an image is shown: a digest says nothing about whose it is. */
@@ -19,6 +22,19 @@ export interface ScanRoutesParts {
   readonly scans: Scans;
   readonly images: ImagesOfProject;
   readonly starter: ScanStarter;
+}
+
+/** As a file to keep: a page of a report is not shown under the platform's own address. */
+function send(reply: FastifyReply, digest: Digest, format: ReportFormat, document: string | null): string {
+  if (document === null) throw scanFault('scan.not-found', { digest });
+  const name = `${digest.slice(0, 19).replace(':', '-')}.${format.suffix}`;
+  void reply.header('content-type', format.mediaType);
+  void reply.header('content-disposition', `attachment; filename="${name}"`);
+  return document;
+}
+
+function namesOf<T extends object>(formats: T): [keyof T & string, ...(keyof T & string)[]] {
+  return Object.keys(formats) as [keyof T & string, ...(keyof T & string)[]];
 }
 
 const image = z.object({ project: z.string().min(1).max(128), digest: z.string().max(160) });
@@ -49,13 +65,39 @@ export function registerScanRoutes(app: ApiApp, { scans, images, starter }: Scan
     method: 'GET',
     url: '/api/v1/projects/:project/images/:digest/sbom',
     config: { action: 'image.read' },
-    schema: { params: image },
+    schema: {
+      params: image,
+      querystring: z.object({ format: z.enum(namesOf(BILL_FORMATS)).default('cyclonedx') }),
+    },
     handler: async (request, reply) => {
       const digest = await requireImage(request.params);
-      const bill = await scans.billOfMaterials(digest, null);
-      if (!bill) throw scanFault('scan.not-found', { digest });
-      void reply.header('content-type', 'application/vnd.cyclonedx+json; version=1.6');
-      return JSON.stringify(bill);
+      const format = BILL_FORMATS[request.query.format];
+      return send(
+        reply,
+        digest,
+        format,
+        await scans.document(digest, format, languageOf(request.headers['accept-language'])),
+      );
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest/report',
+    config: { action: 'image.read' },
+    schema: {
+      params: image,
+      querystring: z.object({ format: z.enum(namesOf(FINDING_FORMATS)).default('json') }),
+    },
+    handler: async (request, reply) => {
+      const digest = await requireImage(request.params);
+      const format = FINDING_FORMATS[request.query.format];
+      return send(
+        reply,
+        digest,
+        format,
+        await scans.document(digest, format, languageOf(request.headers['accept-language'])),
+      );
     },
   });
 

@@ -71,7 +71,8 @@ export interface ScanRequest {
   readonly cache: LayerCache;
   readonly clock: Clock;
   readonly progress?: StepHandle;
-  readonly secrets?: SecretsOptions;
+  /** `off`: nobody looks for credentials, and the report names none. */
+  readonly secrets?: SecretsOptions | 'off';
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -117,7 +118,8 @@ export interface TreeRequest {
   readonly advisories: AdvisoryDatabase;
   readonly clock: Clock;
   readonly progress?: StepHandle;
-  readonly secrets?: SecretsOptions;
+  /** `off`: nobody looks for credentials, and the report names none. */
+  readonly secrets?: SecretsOptions | 'off';
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -267,7 +269,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function secretsOrder({ secrets }: Pick<ScanRequest, 'secrets'>, configBytes: Uint8Array | null): SecretsOrder {
+function secretsOrder({ secrets }: Pick<ScanRequest, 'secrets'>, configBytes: Uint8Array | null): SecretsOrder | null {
+  if (secrets === 'off') return null;
   const config = configBytes && parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
   return {
     rules: (secrets?.rules ?? SHIPPED_RULES).load(),
@@ -285,7 +288,7 @@ async function takeInventory(
   const names = [
     ...layers.map(({ digest, diffId }) => `${digest} ${diffId}`),
     `config ${digestOf(request.configBytes)}`,
-    `rules ${(request.secrets?.rules ?? SHIPPED_RULES).revision}`,
+    request.secrets === 'off' ? 'no rules' : `rules ${(request.secrets?.rules ?? SHIPPED_RULES).revision}`,
   ];
   const known = await cache.getAnswer?.(names);
   if (known?.kind === 'inventory') {
@@ -459,7 +462,7 @@ function reportOn(
     packages: inventory.packages.length,
     packagesByType,
     findings,
-    secrets: describeSecrets(inventory.secrets, secrets?.rules ?? SHIPPED_RULES),
+    secrets: secrets === 'off' ? [] : describeSecrets(inventory.secrets, secrets?.rules ?? SHIPPED_RULES),
     malware: malwareNotScanned(NO_ENGINE),
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },

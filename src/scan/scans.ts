@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { AdvisoryDatabase, AdvisoryStore } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
-import type { Clock } from '../system/index.ts';
+import type { Clock, Language } from '../system/index.ts';
 import { askOwners, type OwnersAnswer } from './ask-owners.ts';
 import type { BillSubject } from './bills/bill.ts';
 import { toCycloneDx } from './bills/cyclonedx.ts';
@@ -20,6 +20,7 @@ import {
   writeFingerprint,
 } from './rematch.ts';
 import type { ScanReport } from './report.ts';
+import type { ReportFormat } from './reports/formats.ts';
 import { scanRevision } from './revision.ts';
 import { rematchInventory, type ScanRequest, type SecretsOptions, scanImage } from './scan.ts';
 import {
@@ -159,6 +160,14 @@ export class Scans {
     if (!inventory || !stored) return null;
     const subject: BillSubject = { digest, reference, createdAt: stored.report.scannedAt };
     return toCycloneDx(inventory, subject);
+  }
+
+  /** A document of an image; null when it has no complete inventory. */
+  async document(digest: Digest, format: ReportFormat, language: Language): Promise<string | null> {
+    const [inventory, report] = await Promise.all([this.inventory(digest), this.report(digest)]);
+    if (!inventory || !report) return null;
+    const subject: BillSubject = { digest, reference: null, createdAt: report.scannedAt };
+    return format.write({ report, inventory, subject, language });
   }
 
   /** How many images `rematchAll` would judge. */

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { AdvisoryDatabase } from '../../advisories/database.ts';
+import { systemClock } from '../../system/index.ts';
+import type { Finding, ScanReport } from '../report.ts';
+import { rematchInventory } from '../scan.ts';
+import { mergeHere, npmManifest, packLayer } from '../test-image.ts';
+import { GATE_WORDS, narrowReport, parseGateRule, refuses, SCANNERS } from './gate.ts';
+import { toHtml } from './html.ts';
+import { toOpenVex } from './openvex.ts';
+import { toSarif } from './sarif.ts';
+import { summaryOf } from './words.ts';
+
+const DIGEST = `sha256:${'b'.repeat(64)}` as const;
+const EVIL = '<script>alert(1)</script>"\'&\u202e';
+
+function finding(more: Partial<Finding>): Finding {
+  return {
+    id: 'CVE-2026-1',
+    aliases: ['GHSA-1'],
+    package: {
+      purl: 'pkg:npm/a@1.0.0',
+      name: 'a',
+      version: '1.0.0',
+      type: 'npm',
+      path: 'app/a b/package.json',
+      layer: DIGEST,
+    },
+    fixedVersion: '1.0.1',
+    severity: 'critical',
+    cvss: 9.8,
+    kev: false,
+    epss: null,
+    risk: 'high',
+    title: 'it breaks',
+    url: 'https://example.org/CVE-2026-1',
+    reason: { en: 'because', es: 'porque' },
+    decision: 'attend',
+    decisionReason: { en: 'because', es: 'porque' },
+    cvssVectors: [],
+    kevDetail: null,
+    here: [],
+    exception: null,
+    vex: null,
+    ...more,
+  };
+}
+
+async function report(more: Partial<ScanReport> = {}): Promise<ScanReport> {
+  const inventory = await mergeHere([await packLayer([npmManifest('a', '1.0.0')])]);
+  const clean = rematchInventory(inventory, {
+    manifestDigest: DIGEST,
+    advisories: AdvisoryDatabase.empty(),
+    clock: systemClock,
+  });
+  const findings = more.findings ?? [finding({})];
+  const byRisk = { 'act-now': 0, high: findings.length, medium: 0, low: 0, unknown: 0 };
+  return { ...clean, findings, summary: { state: 'findings', byRisk }, ...more };
+}
+
+const SECRET = {
+  rule: 'github-pat',
+  line: 3,
+  column: 1,
+  fingerprint: 'f'.repeat(32),
+  title: { en: 'GitHub token', es: 'token de GitHub' },
+  severity: 'high',
+  source: 'file',
+  path: 'root/.env',
+  layer: DIGEST,
+  removed: false,
+} as const;
+
+test('SARIF has what code scanning services ask for, and the same fingerprint in the next run', async () => {
+  const sarif = toSarif(
+    await report({
+      findings: [finding({}), finding({ url: 'javascript:alert(1)', id: 'X-2', cvss: null })],
+      secrets: [SECRET],
+    }),
+    'tienda/web:1',
+    'en',
+  );
+  assert.equal(sarif['version'], '2.1.0');
+  const [run] = sarif['runs'] as {
+    tool: { driver: { name: string; rules: { id: string; helpUri?: string; properties: Record<string, unknown> }[] } };
+    results: {
+      ruleId: string;
+      ruleIndex: number;
+      level: string;
+      message: { text: string };
+      locations: { physicalLocation: { artifactLocation: { uri: string }; region: { startLine: number } } }[];
+      partialFingerprints: Record<string, string>;
+    }[];
+  }[];
+  assert.ok(run);
+  const { rules } = run.tool.driver;
+  assert.deepEqual(
+    rules.map(({ id, properties }) => [id, properties['security-severity']]),
+    [
+      ['CVE-2026-1', '9.8'],
+      ['X-2', '8.0'],
+      ['secret/github-pat', '8.0'],
+    ],
+  );
+  assert.equal(rules[1]?.helpUri, undefined, 'only addresses of the web are links');
+  for (const result of run.results) {
+    assert.equal(rules[result.ruleIndex]?.id, result.ruleId);
+    assert.match(result.level, /^(?:error|warning|note)$/);
+    assert.match(result.locations[0]?.physicalLocation.artifactLocation.uri ?? '', /^[^/ ][^ ]*$/);
+    assert.ok((result.locations[0]?.physicalLocation.region.startLine ?? 0) >= 1);
+  }
+  assert.equal(run.results[0]?.locations[0]?.physicalLocation.artifactLocation.uri, 'app/a%20b/package.json');
+  // A new version of the package with the same issue is the same result.
+  const later = toSarif(
+    await report({
+      findings: [finding({ package: { ...finding({}).package, version: '1.0.0-2', purl: 'pkg:npm/a@1.0.0-2' } })],
+    }),
+    'tienda/web:2',
+    'es',
+  );
+  const [again] = later['runs'] as (typeof run)[];
+  assert.deepEqual(again?.results[0]?.partialFingerprints, run.results[0]?.partialFingerprints);
+});
+
+test('the page needs nothing from elsewhere and shows hostile text as text', async () => {
+  const evil = await report({
+    findings: [
+      finding({
+        id: EVIL,
+        title: EVIL,
+        url: 'javascript:alert(1)',
+        package: { ...finding({}).package, name: EVIL, path: EVIL },
+      }),
+    ],
+    secrets: [{ ...SECRET, path: EVIL }],
+  });
+  for (const language of ['en', 'es'] as const) {
+    const page = toHtml(evil, null, EVIL, language);
+    assert.doesNotMatch(page, /<script|javascript:|\u202e|<img|<link|src=|@import|url\(/i);
+    assert.match(page, new RegExp(`<html lang="${language}">`));
+    assert.match(page, /default-src 'none'/);
+    assert.match(page, /prefers-color-scheme:dark/);
+    assert.match(page, /@media print/);
+    assert.match(page, /&lt;script&gt;/);
+  }
+});
+
+test('the gate counts what was asked for: risk, severity, KEV, credentials, configuration; malware always', async () => {
+  const rules = (words: string) => words.split(',').map((word) => parseGateRule(word) ?? assert.fail(word));
+  const plain = await report();
+  for (const [words, refused] of [
+    ['act-now', false],
+    ['high', true],
+    ['low', true],
+    ['severity:critical', true],
+    ['kev', false],
+    ['secret', false],
+    ['act-now,severity:high', true],
+  ] as const) {
+    assert.equal(refuses(plain, rules(words)), refused, words);
+  }
+  assert.equal(refuses(plain, []), false);
+  assert.equal(refuses({ ...plain, findings: [finding({ kev: true })] }, rules('kev')), true);
+  const secret = { ...plain, findings: [], secrets: [SECRET] };
+  assert.deepEqual(
+    [refuses(secret, rules('high')), refuses(secret, rules('act-now')), refuses(secret, rules('secret'))],
+    [true, false, true],
+  );
+  const vex = {
+    status: 'not_affected',
+    justification: null,
+    statement: null,
+    document: 'd',
+    author: 'a',
+    format: 'openvex',
+    provenance: 'approved',
+    believedBecause: 'x',
+    at: '',
+  } as const;
+  assert.equal(refuses({ ...plain, findings: [finding({ vex })] }, rules('low')), false, 'somebody answered for it');
+  const malware = {
+    ...plain.malware,
+    state: 'found',
+    findings: [{ engine: 'clamav', signature: 'Eicar', path: 'x', layer: DIGEST }],
+  } as const;
+  assert.equal(refuses({ ...plain, findings: [], malware }, rules('kev')), true);
+  for (const word of GATE_WORDS) assert.ok(parseGateRule(word), word);
+  for (const word of ['', 'HIGH', 'unknown', 'severity:', 'severity:none'])
+    assert.equal(parseGateRule(word), null, word);
+});
+
+test('what was left out by choice does not make an image clean', async () => {
+  const all = await report({ secrets: [SECRET] });
+  const narrowed = narrowReport(all, { scanners: new Set(['secret']), ignoreUnfixed: false });
+  assert.deepEqual([narrowed.findings.length, narrowed.secrets.length, narrowed.summary.state], [0, 1, 'unknown']);
+  const unfixed = narrowReport(
+    { ...all, findings: [finding({ fixedVersion: null })] },
+    { scanners: new Set(SCANNERS), ignoreUnfixed: true },
+  );
+  assert.deepEqual([unfixed.findings.length, unfixed.summary.state], [0, 'unknown']);
+  const incomplete = { ...all, complete: false, incomplete: { en: 'cut', es: 'cortada' } };
+  assert.match(summaryOf(incomplete).es, /no está completo.*cortada/);
+});
+
+test('OpenVEX is valid by its schema, and says not_affected only where somebody did', async (t) => {
+  const vex = {
+    status: 'not_affected',
+    justification: 'component_not_present',
+    statement: 'not used',
+    document: 'd',
+    author: 'a',
+    format: 'openvex',
+    provenance: 'approved',
+    believedBecause: 'x',
+    at: '',
+  } as const;
+  const subject = { digest: DIGEST, reference: 'tienda/web:1', createdAt: '2026-01-01T00:00:00.000Z' };
+  const document = toOpenVex(
+    await report({
+      findings: [
+        finding({}),
+        finding({ id: 'CVE-2026-2', fixedVersion: null, aliases: [] }),
+        finding({ id: 'CVE-2026-3', vex }),
+      ],
+    }),
+    subject,
+  );
+  const statements = document['statements'] as { status: string }[];
+  assert.deepEqual(
+    statements.map(({ status }) => status),
+    ['affected', 'under_investigation', 'not_affected'],
+  );
+  const data = process.env['DARSENA_TEST_DATA'];
+  if (!data) return t.skip('DARSENA_TEST_DATA is not set');
+  const { Ajv2020 } = await import('ajv/dist/2020.js');
+  const { default: formats } = await import('ajv-formats');
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
+  formats.default(ajv as never);
+  const validate = ajv.compile(
+    JSON.parse(readFileSync(join(data, 'advisories/schemas/openvex.schema.json'), 'utf8')) as object,
+  );
+  assert.ok(validate(JSON.parse(JSON.stringify(document))), JSON.stringify(validate.errors?.slice(0, 3)));
+  assert.equal(validate({ ...document, statements: [{}] }), false);
+});
