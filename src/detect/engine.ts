@@ -1,5 +1,6 @@
 /** The rules at work: files in, alerts out. */
 import {
+  EVENT_NAMES,
   fieldArgument,
   fieldReader,
   fieldType,
@@ -51,17 +52,16 @@ export class RuleEngine {
     this.states = states;
     this.findings = findings;
     this.#outputs = states.map((state) => compileOutput(state.rule.output, liveFields));
-    const names = ['', ...observedEvents()];
     const byType: (((event: KernelEvent) => number[] | null) | null)[] = [];
     const ruleIndex: number[][] = [];
-    for (const name of names) {
-      const filters: Filter[] = [];
+    for (const name of EVENT_NAMES) {
+      const filters: (Filter | true)[] = [];
       const indexes: number[] = [];
       states.forEach((state, index) => {
         if (state.offReason !== null || name === '') return;
         const folded = foldForEvent(state.rule.filter, name);
         if (folded === false) return;
-        filters.push(folded === true ? { kind: 'and', children: [], at: 0 } : folded);
+        filters.push(folded);
         indexes.push(index);
       });
       byType.push(filters.length === 0 ? null : compileFilters(filters, liveFields));
@@ -90,6 +90,11 @@ export class RuleEngine {
   /** Whether any rule looks at events of the type; an event nobody looks at needs no process facts. */
   watches(type: number): boolean {
     return (this.#byType[type] ?? null) !== null;
+  }
+
+  /** Falco's names of the events that some rule looks at. */
+  get watchedEvents(): ReadonlySet<string> {
+    return new Set(EVENT_NAMES.filter((name, type) => name !== '' && this.watches(type)));
   }
 
   /** The rules that hold, or null: the hot path, no memory is taken when none does. */
@@ -152,7 +157,13 @@ function judgeRule(rule: Rule, findings: Finding[]): RuleState {
   const named = namedEvents(rule.filter);
   const observed = new Set(observedEvents());
   // Falco's names for what we call fork.
-  const alike: Readonly<Record<string, string>> = { execveat: 'execve', clone: 'fork', clone3: 'fork', vfork: 'fork' };
+  const alike: Readonly<Record<string, string>> = {
+    execveat: 'execve',
+    clone: 'fork',
+    clone3: 'fork',
+    vfork: 'fork',
+    umount: 'umount2',
+  };
   const unseenEvents = named.filter((name) => !observed.has(name) && !observed.has(alike[name] ?? ''));
   const folded = observedEvents()
     .map((name) => foldForEvent(rule.filter, name))

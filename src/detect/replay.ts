@@ -103,13 +103,13 @@ export class RuleReplay {
       'evt.dir': event.type.isSyscall ? direction : '<',
       'evt.source': 'syscall',
     };
-    const filters: Filter[] = [];
+    const filters: (Filter | true)[] = [];
     const rules: number[] = [];
     this.rules.forEach(({ rule, offReason }, index) => {
       if (offReason !== null) return;
       const folded = foldFilter(rule.filter, known, scapFields);
       if (folded === false) return;
-      filters.push(folded === true ? { kind: 'and', children: [], at: 0 } : folded);
+      filters.push(folded);
       rules.push(index);
     });
     compiled = filters.length === 0 ? null : { match: compileFilters(filters, scapFields), rules };

@@ -1,8 +1,9 @@
 import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
-import { CONNECT, EXEC, HEADER, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
+import { CALL, CONNECT, EXEC, HEADER, isCall, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
 import { joinPath, readArguments, readReversedPath, readText } from './text.ts';
 
 const AF_UNIX = 1;
+const AF_INET = 2;
 const AF_INET6 = 10;
 
 /**
@@ -101,26 +102,91 @@ export class KernelEvent {
     return this.#name;
   }
 
-  /** connect: the other end's address as text, or null when it is not an internet socket. */
+  /** connect and calls on sockets: the other end's address as text, or null when it is not an internet socket. */
   remoteAddress(): string | null {
-    return this.#address(CONNECT.remote);
+    return this.#address(this.#socket.remote);
   }
   localAddress(): string | null {
-    return this.u16(CONNECT.family) === AF_INET6 ? null : this.#address(CONNECT.local);
+    // connect does not write down which of its IPv6 addresses it took.
+    if (this.type === RECORD.connect && this.u16(CONNECT.family) === AF_INET6) return null;
+    return this.#address(this.#socket.local);
   }
-  /** connect: path of a unix socket (an abstract one begins with "@"), or null. */
+  remotePort(): number {
+    return this.u16(this.#socket.remote_port);
+  }
+  localPort(): number {
+    return this.u16(this.#socket.local_port);
+  }
+  /** IPv4 over an IPv6 socket (::ffff:1.2.3.4) is IPv4, as it is for Falco. */
+  socketFamily(): number {
+    const family = this.u16(this.#socket.family);
+    return family === AF_INET6 && this.#isMapped(this.#socket.remote) ? AF_INET : family;
+  }
+  socketProtocol(): number {
+    return this.u16(this.#socket.protocol);
+  }
+  /** connect and calls: path of a unix socket (an abstract one begins with "@"), or null. */
   socketPath(): string | null {
-    if (this.u16(CONNECT.family) !== AF_UNIX) return null;
-    const length = this.u32(CONNECT.path_length);
-    const start = this.#at + CONNECT.bytes;
+    if (this.socketFamily() !== AF_UNIX) return null;
+    const length = this.u32(this.#socket.path_length);
+    if (length === 0) return null;
+    const start = this.#at + (isCall(this.type) ? this.#partsOfCall() : CONNECT.bytes);
     if (length > 1 && this.#bytes[start] === 0) return `@${readText(this.#bytes, start + 1, length - 1)}`;
     return readText(this.#bytes, start, length);
   }
 
+  /** Calls: an argument as it was given; exact below 2^53. */
+  callArgument(place: number): number {
+    return this.u64(CALL.arguments + 8 * place);
+  }
+  /** Calls: an argument that is a C int, as descriptors are. */
+  callInteger(place: number): number {
+    return this.i32(CALL.arguments + 8 * place);
+  }
+  /** Calls: the path of the file behind the descriptor; null for sockets and where there is none. */
+  callFile(): string | null {
+    const length = this.u32(CALL.file_length);
+    if (length === 0) return null;
+    const path = readReversedPath(this.#bytes, this.#at + CALL.bytes, length);
+    return path.startsWith('/memfd:') ? path.slice(1) : path;
+  }
+  /** Calls: a name as the program gave it. */
+  callName(which: 0 | 1): string {
+    return this.text(
+      this.#startOfName(which) + this.u32(CALL.folder_length + 4 * which),
+      this.u32(CALL.name_length + 4 * which),
+    );
+  }
+  /** Calls: a name made whole; links are not followed. */
+  callPath(which: 0 | 1): string {
+    const name = this.callName(which);
+    if (name === '' || name.startsWith('/')) return name;
+    const length = this.u32(CALL.folder_length + 4 * which);
+    return joinPath(readReversedPath(this.#bytes, this.#at + this.#startOfName(which), length), name);
+  }
+
+  #startOfName(which: 0 | 1): number {
+    const first = CALL.bytes + this.u32(CALL.file_length);
+    return which === 0 ? first : first + this.u32(CALL.folder_length) + this.u32(CALL.name_length);
+  }
+  #partsOfCall(): number {
+    return this.#startOfName(1) + this.u32(CALL.folder_length + 4) + this.u32(CALL.name_length + 4);
+  }
+
+  get #socket(): typeof CALL | typeof CONNECT {
+    return isCall(this.type) ? CALL : CONNECT;
+  }
+
+  #isMapped(offset: number): boolean {
+    return this.u64(offset) === 0 && this.u32(offset + 8) === 0xffff_0000;
+  }
+
   #address(offset: number): string | null {
-    const family = this.u16(CONNECT.family);
-    const at = this.#at + offset;
-    if (family === 2) return `${this.#bytes[at]}.${this.#bytes[at + 1]}.${this.#bytes[at + 2]}.${this.#bytes[at + 3]}`;
+    const family = this.socketFamily();
+    const isMapped = this.u16(this.#socket.family) === AF_INET6;
+    const at = this.#at + offset + (isMapped && family === AF_INET ? 12 : 0);
+    if (family === AF_INET)
+      return `${this.#bytes[at]}.${this.#bytes[at + 1]}.${this.#bytes[at + 2]}.${this.#bytes[at + 3]}`;
     if (family !== AF_INET6) return null;
     const words: string[] = [];
     for (let i = 0; i < 16; i += 2) words.push(this.#view.getUint16(at + i, false).toString(16));
@@ -132,6 +198,7 @@ export class KernelEvent {
     if (isOpen(this.type)) return this.i32(OPEN.result);
     if (this.type === RECORD.connect) return this.i32(CONNECT.result);
     if (this.type === RECORD.exec) return 0;
+    if (isCall(this.type)) return Number(this.#view.getBigInt64(this.#at + CALL.result, true));
     return null;
   }
 }

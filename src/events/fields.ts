@@ -1,9 +1,11 @@
 /** How each field that this sensor knows is read from an event. The catalogue of all names is in `field-types.ts`. */
 import { basename, dirname } from 'node:path/posix';
+import { wordsOf } from './call-words.ts';
+import { CALLS, type CallArgument, callOf } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
 import type { ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
-import { CONNECT, EVENT_NAMES, EXE_FLAG, EXIT, FORK, HEADER, isOpen, OPEN, RECORD } from './layout.ts';
+import { CALL, CONNECT, EVENT_NAMES, EXE_FLAG, EXIT, FORK, HEADER, isCall, isOpen, OPEN, RECORD } from './layout.ts';
 
 /** Null is "not there": every comparison with it is false. A list answers for any of its members. */
 export type FieldValue = string | number | boolean | null | readonly string[] | readonly number[];
@@ -12,9 +14,11 @@ export type FieldReader = (event: KernelEvent) => FieldValue;
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
+const AF_NETLINK = 16;
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp', 255: 'raw' };
 const ANCESTORS_MAX = 64;
 const NO_UID = 0xffffffff;
+const NAMES_PEER: ReadonlySet<string> = new Set(['connect', 'accept', 'accept4', 'bind', 'sendto', 'sendmsg']);
 const IMAGE_TAG = /^(?<repository>.+?)(?::(?<tag>[\w][\w.-]{0,127}))?(?:@(?<digest>sha\d+:[0-9a-f]+))?$/;
 
 /** The parent, grandparent and so on, nearest first. */
@@ -69,21 +73,72 @@ function duration(process: ProcessFacts | undefined, event: KernelEvent): number
   return start === null ? null : Math.max(0, event.wallTimeNs - start);
 }
 
+/** Whether the event is about a socket whose addresses it tells. */
+function isOfSocket(event: KernelEvent): boolean {
+  return event.type === RECORD.connect || (isCall(event.type) && event.u16(CALL.is_socket) !== 0);
+}
+
 function filePath(event: KernelEvent): string | null {
   if (isOpen(event.type)) return event.openPath();
-  if (event.type !== RECORD.connect) return null;
+  if (!isOfSocket(event)) return isCall(event.type) ? event.callFile() : null;
+  const local = event.localAddress();
   const remote = event.remoteAddress();
   if (remote === null) return event.socketPath();
-  return `${event.localAddress() ?? '::'}:${event.u16(CONNECT.local_port)}->${remote}:${event.u16(CONNECT.remote_port)}`;
+  if (isListening(event)) return `${local}:${event.localPort()}`;
+  const [own, other] = [`${local ?? '::'}:${event.localPort()}`, `${remote}:${event.remotePort()}`];
+  return isServer(event) ? `${other}->${own}` : `${own}->${other}`;
+}
+
+/** accept answers the server's end; what is bound or listens has no other end yet. */
+function isServer(event: KernelEvent): boolean {
+  const name = EVENT_NAMES[event.type];
+  return name === 'accept' || name === 'accept4' || isListening(event);
+}
+
+function isListening(event: KernelEvent): boolean {
+  const name = EVENT_NAMES[event.type];
+  return name === 'bind' || name === 'listen';
 }
 
 function kindOf(event: KernelEvent): { type: string; letter: string } | null {
   if (isOpen(event.type)) return fileKind(event.u32(OPEN.mode));
-  if (event.type !== RECORD.connect) return null;
-  const family = event.u16(CONNECT.family);
+  if (!isOfSocket(event)) {
+    const mode = isCall(event.type) ? event.u32(CALL.mode) : 0;
+    return mode === 0 ? null : fileKind(mode);
+  }
+  const family = event.socketFamily();
   if (family === AF_INET) return { type: 'ipv4', letter: '4' };
   if (family === AF_INET6) return { type: 'ipv6', letter: '6' };
+  if (family === AF_NETLINK) return { type: 'netlink', letter: 'n' };
   return family === AF_UNIX ? { type: 'unix', letter: 'u' } : null;
+}
+
+/** The descriptor that the call is about. */
+function descriptorOf(event: KernelEvent): number | null {
+  if (isOpen(event.type)) return Math.max(-1, event.i32(OPEN.result));
+  if (event.type === RECORD.connect) return event.i32(CONNECT.descriptor);
+  const file = callOf(event.type)?.file;
+  if (file === undefined) return null;
+  return file === 'result' ? Math.max(-1, event.result() ?? -1) : event.callInteger(file);
+}
+
+function readArgument(event: KernelEvent, argument: CallArgument): string | number | null {
+  switch (argument.from) {
+    case 'result':
+      return event.result();
+    case 'file':
+      return event.callFile();
+    case 'path':
+      return event.callPath(argument.which);
+    case 'argument': {
+      const { as, place } = argument;
+      if (as === 'descriptor') return event.callInteger(place);
+      if (as === 'decimal') return event.callInteger(place);
+      return as === 'hexadecimal'
+        ? event.callArgument(place).toString(16).toUpperCase()
+        : wordsOf(as, event.u32(CALL.arguments + 8 * place));
+    }
+  }
 }
 
 function accessOf(event: KernelEvent): number | null {
@@ -94,17 +149,25 @@ const onOpen =
   (read: (event: KernelEvent) => FieldValue): FieldReader =>
   (event) =>
     isOpen(event.type) ? read(event) : null;
-const onConnect =
+const onFile =
+  (read: (path: string) => string): FieldReader =>
+  (event) => {
+    const path = isOpen(event.type) ? event.openPath() : isCall(event.type) ? event.callFile() : null;
+    return path === null ? null : read(path);
+  };
+/** Of internet sockets. */
+const onEnds =
   (read: (event: KernelEvent) => FieldValue): FieldReader =>
   (event) =>
-    event.type === RECORD.connect && event.u16(CONNECT.family) !== AF_UNIX ? read(event) : null;
+    isOfSocket(event) && (event.socketFamily() === AF_INET || event.socketFamily() === AF_INET6) ? read(event) : null;
 
 /** Arguments of the call by Falco's names for them. */
 const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
   res: (event) =>
-    event.type === RECORD.connect || event.type === RECORD.exec ? resultName(event.result() ?? 0) : null,
-  fd: (event) =>
-    event.type === RECORD.connect ? event.i32(CONNECT.descriptor) : isOpen(event.type) ? event.i32(OPEN.result) : null,
+    event.type === RECORD.connect || event.type === RECORD.exec || isCall(event.type)
+      ? resultName(event.result() ?? 0)
+      : null,
+  fd: (event) => (isOpen(event.type) ? event.i32(OPEN.result) : descriptorOf(event)),
   name: onOpen((event) => event.openName()),
   filename: (event) =>
     event.type === RECORD.exec ? event.process.exePath : isOpen(event.type) ? event.openName() : null,
@@ -146,7 +209,8 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'syscall.type': (event) => (event.type === RECORD.exit ? null : (EVENT_NAMES[event.type] ?? null)),
   'evt.dir': () => '<',
   'evt.source': () => 'syscall',
-  'evt.category': (event) => (isOpen(event.type) ? 'file' : event.type === RECORD.connect ? 'net' : 'process'),
+  'evt.category': (event) =>
+    isOpen(event.type) ? 'file' : event.type === RECORD.connect ? 'net' : (callOf(event.type)?.category ?? 'process'),
   'evt.rawtime': (event) => event.wallTimeNs,
   'evt.rawtime.s': (event) => Math.floor(event.wallTimeNs / 1e9),
   'evt.rawtime.ns': (event) => event.wallTimeNs % 1e9,
@@ -174,8 +238,8 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   },
   'evt.is_open_create': (event) => isOpen(event.type) && (event.u32(OPEN.open_flags) & 0o100) !== 0,
   'evt.args': (event) =>
-    Object.entries(EVENT_ARGUMENTS)
-      .map(([name, read]) => [name, read(event)] as const)
+    argumentNames(event)
+      .map((name) => [name, eventArgument(name)?.(event) ?? null] as const)
       .filter(([, value]) => value !== null)
       .map(([name, value]) => `${name}=${String(value)}`)
       .join(' '),
@@ -232,41 +296,47 @@ const READERS: Readonly<Record<string, FieldReader>> = {
     const uid = event.u32(HEADER.loginuid);
     return uid === NO_UID ? null : event.surroundings.userName(uid);
   },
-  'fd.num': (event) =>
-    isOpen(event.type)
-      ? Math.max(-1, event.i32(OPEN.result))
-      : event.type === RECORD.connect
-        ? event.i32(CONNECT.descriptor)
-        : null,
+  'fd.num': descriptorOf,
   'fd.name': filePath,
   'fd.nameraw': onOpen((event) => event.openName()),
-  'fd.directory': onOpen((event) => dirname(event.openPath())),
-  'fd.filename': onOpen((event) => basename(event.openPath())),
+  'fd.directory': onFile((path) => dirname(path)),
+  'fd.filename': onFile((path) => basename(path)),
   'fd.type': (event) => kindOf(event)?.type ?? null,
   'fd.typechar': (event) => kindOf(event)?.letter ?? null,
   'fd.ino': onOpen((event) => event.u64(OPEN.inode)),
-  'fd.sockfamily': (event) =>
-    event.type !== RECORD.connect ? null : event.u16(CONNECT.family) === AF_UNIX ? 'unix' : 'ip',
-  'fd.l4proto': onConnect((event) => PROTOCOL_NAMES[event.u16(CONNECT.protocol)] ?? null),
-  'fd.ip': onConnect((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
-  'fd.sip': onConnect((event) => event.remoteAddress()),
-  'fd.rip': onConnect((event) => event.remoteAddress()),
-  'fd.cip': onConnect((event) => event.localAddress()),
-  'fd.lip': onConnect((event) => event.localAddress()),
-  'fd.net': onConnect((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
-  'fd.snet': onConnect((event) => event.remoteAddress()),
-  'fd.rnet': onConnect((event) => event.remoteAddress()),
-  'fd.cnet': onConnect((event) => event.localAddress()),
-  'fd.lnet': onConnect((event) => event.localAddress()),
-  'fd.port': onConnect((event) => [event.u16(CONNECT.remote_port), event.u16(CONNECT.local_port)]),
-  'fd.sport': onConnect((event) => event.u16(CONNECT.remote_port)),
-  'fd.rport': onConnect((event) => event.u16(CONNECT.remote_port)),
-  'fd.cport': onConnect((event) => event.u16(CONNECT.local_port)),
-  'fd.lport': onConnect((event) => event.u16(CONNECT.local_port)),
-  'fd.is_server': onConnect(() => false),
-  'fd.connected': onConnect((event) => event.i32(CONNECT.result) >= 0),
-  'fs.path.name': onOpen((event) => event.openPath()),
-  'fs.path.nameraw': onOpen((event) => event.openName()),
+  'fd.sockfamily': (event) => {
+    if (!isOfSocket(event)) return null;
+    const family = event.socketFamily();
+    return family === AF_UNIX ? 'unix' : family === AF_INET || family === AF_INET6 ? 'ip' : null;
+  },
+  'fd.l4proto': onEnds((event) => PROTOCOL_NAMES[event.socketProtocol()] ?? null),
+  'fd.ip': onEnds((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
+  'fd.sip': onEnds((event) => (isServer(event) ? event.localAddress() : event.remoteAddress())),
+  'fd.rip': onEnds((event) => (isListening(event) ? null : event.remoteAddress())),
+  'fd.cip': onEnds((event) => clientAddress(event)),
+  'fd.lip': onEnds((event) => event.localAddress()),
+  'fd.net': onEnds((event) => [event.remoteAddress(), event.localAddress()].filter((one) => one !== null)),
+  'fd.snet': onEnds((event) => (isServer(event) ? event.localAddress() : event.remoteAddress())),
+  'fd.rnet': onEnds((event) => (isListening(event) ? null : event.remoteAddress())),
+  'fd.cnet': onEnds((event) => clientAddress(event)),
+  'fd.lnet': onEnds((event) => event.localAddress()),
+  'fd.port': onEnds((event) => (isListening(event) ? [event.localPort()] : [event.remotePort(), event.localPort()])),
+  'fd.sport': onEnds((event) => (isServer(event) ? event.localPort() : event.remotePort())),
+  'fd.rport': onEnds((event) => (isListening(event) ? null : event.remotePort())),
+  'fd.cport': onEnds((event) => (isListening(event) ? null : isServer(event) ? event.remotePort() : event.localPort())),
+  'fd.lport': onEnds((event) => event.localPort()),
+  'fd.is_server': onEnds(isServer),
+  // Of a socket the peer is new with each call that names one.
+  'fd.name_changed': onEnds((event) => NAMES_PEER.has(EVENT_NAMES[event.type] ?? '')),
+  'fd.connected': onEnds((event) =>
+    event.type === RECORD.connect ? event.i32(CONNECT.result) >= 0 : isServer(event) && !isListening(event),
+  ),
+  'fs.path.name': (event) => (isOpen(event.type) ? event.openPath() : known(nameOfCall(event, 0, false) ?? '')),
+  'fs.path.nameraw': (event) => (isOpen(event.type) ? event.openName() : known(nameOfCall(event, 0, true) ?? '')),
+  'fs.path.source': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, false) : null),
+  'fs.path.sourceraw': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, true) : null),
+  'fs.path.target': (event) => (hasTwoNames(event) ? nameOfCall(event, 1, false) : null),
+  'fs.path.targetraw': (event) => (hasTwoNames(event) ? nameOfCall(event, 1, true) : null),
   'container.id': (event) => event.container?.id.slice(0, 12) ?? 'host',
   'container.full_id': (event) => event.container?.id ?? 'host',
   'container.name': (event) => (event.container === null ? 'host' : event.container.name),
@@ -294,16 +364,56 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
       ? ancestorsOf(event).map((process) => process.pid)
       : (ancestor(event, Number(argument))?.pid ?? null),
   'evt.arg': (argument) => {
-    const read = argument !== null && Object.hasOwn(EVENT_ARGUMENTS, argument) ? EVENT_ARGUMENTS[argument] : undefined;
+    const read = argument === null ? undefined : eventArgument(argument);
     if (read === undefined) return undefined;
     return (event) => {
       const value = read(event);
       return value === null ? null : String(value);
     };
   },
-  'evt.rawarg': (argument) =>
-    argument !== null && Object.hasOwn(RAW_ARGUMENTS, argument) ? RAW_ARGUMENTS[argument] : undefined,
+  'evt.rawarg': (argument) => {
+    if (argument === null) return undefined;
+    const shared = Object.hasOwn(RAW_ARGUMENTS, argument) ? RAW_ARGUMENTS[argument] : undefined;
+    const isOfCalls = CALLS.some(({ arguments: list }) => list[argument]?.from === 'argument');
+    if (shared === undefined && !isOfCalls) return undefined;
+    return (event) => {
+      const own = callOf(event.type)?.arguments[argument];
+      if (own?.from === 'argument') return event.callArgument(own.place);
+      return isCall(event.type) && argument !== 'res' && argument !== 'fd' ? null : (shared?.(event) ?? null);
+    };
+  },
 };
+
+function clientAddress(event: KernelEvent): string | null {
+  if (isListening(event)) return null;
+  return isServer(event) ? event.remoteAddress() : event.localAddress();
+}
+
+function hasTwoNames(event: KernelEvent): boolean {
+  return callOf(event.type)?.names?.length === 2;
+}
+
+function nameOfCall(event: KernelEvent, which: 0 | 1, raw: boolean): string | null {
+  if (callOf(event.type)?.names?.[which] === undefined) return null;
+  return raw ? event.callName(which) : event.callPath(which);
+}
+
+/** Calls that the table records know their own arguments; all others share those above. */
+function eventArgument(name: string): FieldReader | undefined {
+  const shared = Object.hasOwn(EVENT_ARGUMENTS, name) ? EVENT_ARGUMENTS[name] : undefined;
+  const isOfCalls = CALLS.some(({ arguments: list }) => Object.hasOwn(list, name));
+  if (shared === undefined && !isOfCalls) return undefined;
+  return (event) => {
+    const argument = callOf(event.type)?.arguments[name];
+    if (argument !== undefined) return readArgument(event, argument);
+    return isCall(event.type) && name !== 'res' && name !== 'fd' ? null : (shared?.(event) ?? null);
+  };
+}
+
+function argumentNames(event: KernelEvent): readonly string[] {
+  const call = callOf(event.type);
+  return call === undefined ? Object.keys(EVENT_ARGUMENTS) : ['res', ...Object.keys(call.arguments)];
+}
 
 function imagePart(event: KernelEvent, part: 'repository' | 'tag'): string | null {
   const image = event.container?.image;
@@ -336,5 +446,5 @@ export function fieldReader(name: string, argument: string | null): FieldReader 
 
 /** The events this sensor produces, by Falco's names. */
 export function observedEvents(): readonly string[] {
-  return EVENT_NAMES.slice(1);
+  return EVENT_NAMES.filter((name) => name !== '');
 }

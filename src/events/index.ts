@@ -1,3 +1,4 @@
+export { callSpecs } from './calls.ts';
 export { commandLine, KernelEvent, unknownProcess } from './event.ts';
 export type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
 export {
@@ -13,12 +14,12 @@ export {
   COMM_BYTES,
   CONNECT,
   EVENT_NAMES,
-  type EventName,
   EXE_FLAG,
   EXEC,
   EXIT,
   FORK,
   HEADER,
+  isCall,
   isOpen,
   OPEN,
   RECORD,

@@ -1,13 +1,29 @@
+import { CALLS, FIRST_CALL } from './calls.ts';
+
 /**
  * The binary record that the BPF programs write and the rules read in place. `src/observe/bpf/record.h` says the same in C; a
  * test of `observe/` compares the two. Little endian; offsets in bytes from the start of the record.
  */
-export const RECORD = { exec: 1, fork: 2, exit: 3, open: 4, openat: 5, openat2: 6, creat: 7, connect: 8 } as const;
+export const RECORD = {
+  exec: 1,
+  fork: 2,
+  exit: 3,
+  open: 4,
+  openat: 5,
+  openat2: 6,
+  creat: 7,
+  connect: 8,
+  call: FIRST_CALL,
+} as const;
 
-/** Records of one kind of act by Falco's event name. A record's number is its index; 0 is no record. */
-export const EVENT_NAMES = ['', 'execve', 'fork', 'procexit', 'open', 'openat', 'openat2', 'creat', 'connect'] as const;
-export type EventName = Exclude<(typeof EVENT_NAMES)[number], ''>;
-export const RECORD_TYPES_MAX = 16;
+const OWN_RECORDS = ['', 'execve', 'fork', 'procexit', 'open', 'openat', 'openat2', 'creat', 'connect'];
+/** Records of one kind of act by Falco's event name. A record's number is its index; '' is no record. */
+export const EVENT_NAMES: readonly string[] = [
+  ...OWN_RECORDS,
+  ...Array<string>(FIRST_CALL - OWN_RECORDS.length).fill(''),
+  ...CALLS.map(({ name }) => name),
+];
+export const RECORD_TYPES_MAX = 128;
 
 export const RECORD_FLAG = { pathFromCwd: 1, truncated: 2, unknownCgroup: 4, unlinkedRoot: 8 } as const;
 export const EXE_FLAG = { upperLayer: 1, memfd: 2 } as const;
@@ -81,8 +97,31 @@ export const CONNECT = {
   bytes: 152,
 } as const;
 
+export const CALL = {
+  result: 96,
+  arguments: 104,
+  mode: 152,
+  file_length: 156,
+  folder_length: 160,
+  name_length: 168,
+  family: 176,
+  socket_type: 178,
+  protocol: 180,
+  remote_port: 182,
+  local_port: 184,
+  is_socket: 186,
+  path_length: 188,
+  remote: 192,
+  local: 208,
+  bytes: 224,
+} as const;
+
 export const COMM_BYTES = 16;
 
 export function isOpen(type: number): boolean {
   return type >= RECORD.open && type <= RECORD.creat;
+}
+
+export function isCall(type: number): boolean {
+  return type >= FIRST_CALL;
 }

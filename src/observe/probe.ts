@@ -1,7 +1,7 @@
 /** The BPF programs in the kernel: loading, settings, counters, rings. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVENT_NAMES } from '../events/index.ts';
+import { callSpecs, EVENT_NAMES, isCall } from '../events/index.ts';
 import type { Text } from '../system/index.ts';
 import { BpfObject, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
@@ -12,11 +12,16 @@ const BTF_FILE = '/sys/kernel/btf/vmlinux';
 const EPERM = 1;
 const EACCES = 13;
 const COUNTERS_BYTES = 16;
+const CALL_SPEC_BYTES = 16;
+/** Where the kernel's tracepoint has another name than the call. */
+const KERNEL_NAMES: Readonly<Record<string, string>> = { umount2: 'umount' };
 const ENTRY_BYTES = 72;
 const ENTRY_ID_OFFSET = 8;
 const CONTAINER_ID_BYTES = 64;
 /** Loss of these blinds the sensor; without any other it still works and says what it cannot see. */
 const ESSENTIAL = ['on_exec'];
+/** Hangs on the exit of each call that rules ask for; see `watchCalls`. */
+const CALL_PROGRAM = 'on_call';
 
 /** What each program sees, for the word of what is missing. */
 const SEES: Readonly<Record<string, string>> = {
@@ -56,6 +61,9 @@ export interface ProbeOptions {
 export class Probe {
   readonly #object: BpfObject;
   readonly #containers: number;
+  readonly #calls: number;
+  readonly #attachedCalls = new Set<string>();
+  #watchedCalls: ReadonlySet<string> = new Set();
   readonly #counts: number;
   readonly #key = Buffer.alloc(8);
   readonly #entry = Buffer.alloc(ENTRY_BYTES);
@@ -77,7 +85,7 @@ export class Probe {
     const object = BpfObject.load(file, sizes);
     if (!(object instanceof BpfObject)) throw loadFault(object);
     this.#object = object;
-    const { attached, failed } = object.attachAll();
+    const { attached, failed } = object.attachAll([CALL_PROGRAM]);
     if (ESSENTIAL.some((program) => !attached.includes(program))) {
       throw observeFault('observe.nothing-attached', { reason: failed[0]?.reason ?? object.refused[0]?.reason ?? '' });
     }
@@ -95,6 +103,7 @@ export class Probe {
       ],
     };
     this.#containers = object.map('containers').fd;
+    this.#calls = object.map('calls').fd;
     this.#counts = object.map('counts').fd;
     this.#counters = Buffer.alloc(COUNTERS_BYTES * possibleCpus());
     const rings = ['process_ring', 'open_ring'].map((name) => object.map(name));
@@ -108,6 +117,29 @@ export class Probe {
     settings.writeUInt32LE(options.hostToo === true ? 1 : 0, 0);
     settings.writeUInt32LE(process.pid, 4);
     writeMapEntry(object.map('settings').fd, Buffer.alloc(4), settings);
+  }
+
+  /**
+   * Records these calls from now on and no others of the table. Attached to are only calls that somebody asked for.
+   *
+   * @returns what of it this kernel does not let us see
+   */
+  watchCalls(names: ReadonlySet<string>): Coverage['missing'] {
+    this.#watchedCalls = names;
+    const missing: Coverage['missing'][number][] = [];
+    const none = Buffer.alloc(CALL_SPEC_BYTES);
+    for (const { name, number, spec } of callSpecs(process.arch)) {
+      const isWanted = names.has(name);
+      if (isWanted && !this.#attachedCalls.has(name)) {
+        const why = this.#object.attachTracepoint(CALL_PROGRAM, 'syscalls', `sys_exit_${KERNEL_NAMES[name] ?? name}`);
+        if (why === null) this.#attachedCalls.add(name);
+        else missing.push({ what: name, why });
+      }
+      const key = Buffer.alloc(4);
+      key.writeUInt32LE(number);
+      writeMapEntry(this.#calls, key, isWanted ? spec : none);
+    }
+    return missing;
   }
 
   /** The id of the container a cgroup belongs to, as the kernel programs found it, or null. */
@@ -134,6 +166,7 @@ export class Probe {
       const key = Buffer.alloc(4);
       key.writeUInt32LE(type);
       if (!readMapEntry(this.#counts, key, this.#counters)) return;
+      if (isCall(type) && !this.#watchedCalls.has(name)) return;
       seen[name] = 0;
       lost[name] = 0;
       for (let at = 0; at < this.#counters.length; at += COUNTERS_BYTES) {

@@ -86,6 +86,7 @@ function bind() {
     bpf_program__set_autoload: { arguments: ['pointer', 'bool'], return: 'i32' },
     bpf_program__autoload: { arguments: ['pointer'], return: 'bool' },
     bpf_program__attach: { arguments: ['pointer'], return: 'pointer' },
+    bpf_program__attach_tracepoint: { arguments: ['pointer', 'string', 'string'], return: 'pointer' },
     bpf_link__destroy: { arguments: ['pointer'], return: 'i32' },
     bpf_map_lookup_elem: { arguments: ['i32', 'buffer', 'buffer'], return: 'i32' },
     bpf_map_update_elem: { arguments: ['i32', 'buffer', 'buffer', 'u64'], return: 'i32' },
@@ -174,13 +175,13 @@ export class BpfObject {
   }
 
   /** Attaches every loaded program where its section says. Answers who is attached and who is not, with the reason. */
-  attachAll(): { attached: string[]; failed: BpfFailure[] } {
+  attachAll(except: readonly string[] = []): { attached: string[]; failed: BpfFailure[] } {
     const { bpf } = native();
     const attached: string[] = [];
     const failed: BpfFailure[] = [];
     const log = new LibbpfLog();
     for (const program of programsOf(this.#object)) {
-      if (!bpf.bpf_program__autoload(program.pointer)) continue;
+      if (except.includes(program.name) || !bpf.bpf_program__autoload(program.pointer)) continue;
       const link = bpf.bpf_program__attach(program.pointer);
       if (link === 0n) {
         const errno = lastErrno();
@@ -192,6 +193,17 @@ export class BpfObject {
     }
     log.stop();
     return { attached, failed };
+  }
+
+  /** Attaches a program to one more tracepoint. @returns null, or why it could not be */
+  attachTracepoint(program: string, category: string, event: string): string | null {
+    const { bpf } = native();
+    const pointer = programsOf(this.#object).find(({ name }) => name === program)?.pointer;
+    if (pointer === undefined || !bpf.bpf_program__autoload(pointer)) return `${program} is not loaded`;
+    const link = bpf.bpf_program__attach_tracepoint(pointer, category, event);
+    if (link === 0n) return errnoText(lastErrno());
+    this.#links.push(link);
+    return null;
   }
 
   /** The file descriptor and the number of entries (bytes, for a ring) of a map. */

@@ -80,7 +80,7 @@ struct scratch {
   __u32 flags;
   char data[DATA_BYTES_MAX + NAME_BYTES_MAX];
 };
-enum scratch_user { SCRATCH_PROCESS, SCRATCH_OPEN, SCRATCH_CONNECT, SCRATCH_USERS };
+enum scratch_user { SCRATCH_PROCESS, SCRATCH_OPEN, SCRATCH_CONNECT, SCRATCH_CALL, SCRATCH_USERS };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, SCRATCH_USERS);

@@ -179,11 +179,17 @@ struct task_struct {
 struct linux_binprm {
   const char *filename;
 };
-struct in6_addr_bytes;
+struct in6_addr {
+  __u8 in6_u[16];
+};
 struct sock_common {
   unsigned short skc_family;
+  __be32 skc_daddr;
   __be32 skc_rcv_saddr;
+  __be16 skc_dport;
   __u16 skc_num;
+  struct in6_addr skc_v6_daddr;
+  struct in6_addr skc_v6_rcv_saddr;
 };
 struct sock {
   struct sock_common __sk_common;
@@ -203,6 +209,8 @@ struct pt_regs {
   unsigned long si;
   unsigned long dx;
   unsigned long r10;
+  unsigned long r8;
+  unsigned long r9;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {

@@ -13,7 +13,8 @@ enum record_type {
   RECORD_OPENAT2 = 6,
   RECORD_CREAT = 7,
   RECORD_CONNECT = 8,
-  RECORD_TYPES = 16,
+  RECORD_CALL = 16, /* the first of the calls that one program records; src/events/calls.ts numbers them */
+  RECORD_TYPES = 128,
 };
 
 enum record_flag {
@@ -104,5 +105,25 @@ struct connect_record {
   __u8 remote[16];
   __u8 local[16];
 }; /* 152 bytes; path of a unix socket */
+
+/* Any other call, as its end saw it: the raw arguments, and what they lead to. */
+struct call_record {
+  struct record_header head;
+  __s64 result;
+  __u64 arguments[6];
+  __u32 mode;             /* of the inode behind the descriptor */
+  __u32 file_length;      /* path of the descriptor */
+  __u32 folder_length[2]; /* where each of the names begins */
+  __u32 name_length[2];   /* as the program gave them */
+  __u16 family;
+  __u16 socket_type;
+  __u16 protocol;
+  __u16 remote_port;
+  __u16 local_port;
+  __u16 is_socket;
+  __u32 path_length;      /* of a unix socket */
+  __u8 remote[16];
+  __u8 local[16];
+}; /* 224 bytes; file, then folder and name of each name, path */
 
 #endif

@@ -2,5 +2,6 @@
 #include "process.h"
 #include "open.h"
 #include "connect.h"
+#include "call.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

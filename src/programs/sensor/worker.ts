@@ -52,6 +52,7 @@ function run(): void {
     ...(start.processRingBytes === null ? {} : { processRingBytes: start.processRingBytes }),
     ...(start.openRingBytes === null ? {} : { openRingBytes: start.openRingBytes }),
   });
+  const unseen = probe.watchCalls(engine.watchedEvents);
   const throttle = new Throttle();
   const lane = new AlertLane(start.alertSocket);
   const judge = (event: KernelEvent): void => {
@@ -69,11 +70,14 @@ function run(): void {
   probe.poller.add(doorbell.fd);
   say(summarize(engine, true));
   collectGarbage();
-  say({ type: 'ready', coverage: probe.coverage });
+  say({ type: 'ready', coverage: { ...probe.coverage, missing: [...probe.coverage.missing, ...unseen] } });
 
   const reload = (files: readonly RuleWord[]): void => {
     const next = RuleEngine.load(files);
-    if (!next.hasErrors) engine = next;
+    if (!next.hasErrors) {
+      engine = next;
+      probe.watchCalls(engine.watchedEvents);
+    }
     say(summarize(next, !next.hasErrors)); // what was wrong leaves the old rules at work
   };
   let running = true;

@@ -1,0 +1,182 @@
+/* Calls that leave one kind of record: renames, links, modes, mounts, namespaces, sockets, rights, modules and the like. The
+ * program hangs on the exit of each call that the reader attaches it to; a table by the number of the call says which of its
+ * arguments are names, folders, descriptors or addresses. What the table does not name costs one look-up. */
+#include "common.h"
+
+#define SYSCALLS_MAX 512
+#define NO_ARGUMENT 7 /* the slot of no argument */
+#define WORKING_FOLDER 6
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+enum call_flag {
+  CALL_ONLY_DONE = 1,       /* failures say nothing */
+  CALL_RESULT_IS_FILE = 2,  /* the descriptor is what the call answers */
+  CALL_NEEDS_ADDRESS = 4,   /* without an address of its own the socket's connect said it all */
+  CALL_MESSAGE_ADDRESS = 8, /* the address is the first member of a struct msghdr */
+  CALL_OPENS_FLOOD = 16,    /* as frequent as opens: into their ring */
+};
+
+struct call_spec {
+  __u16 type;
+  __u8 folder[2];
+  __u8 name[2];
+  __u8 file;
+  __u8 address;
+  __u8 flags;
+  __u8 reserved[7];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SYSCALLS_MAX);
+  __type(key, __u32);
+  __type(value, struct call_spec);
+} calls SEC(".maps");
+
+static __always_inline void read_arguments(struct call_record *r, struct pt_regs *regs) {
+#if defined(__TARGET_ARCH_x86)
+  r->arguments[0] = BPF_CORE_READ(regs, di);
+  r->arguments[1] = BPF_CORE_READ(regs, si);
+  r->arguments[2] = BPF_CORE_READ(regs, dx);
+  r->arguments[3] = BPF_CORE_READ(regs, r10);
+  r->arguments[4] = BPF_CORE_READ(regs, r8);
+  r->arguments[5] = BPF_CORE_READ(regs, r9);
+#elif defined(__TARGET_ARCH_arm64)
+  r->arguments[0] = BPF_CORE_READ(regs, orig_x0);
+  r->arguments[1] = BPF_CORE_READ(regs, user_regs.regs[1]);
+  r->arguments[2] = BPF_CORE_READ(regs, user_regs.regs[2]);
+  r->arguments[3] = BPF_CORE_READ(regs, user_regs.regs[3]);
+  r->arguments[4] = BPF_CORE_READ(regs, user_regs.regs[4]);
+  r->arguments[5] = BPF_CORE_READ(regs, user_regs.regs[5]);
+#endif
+}
+
+static __always_inline __u64 argument(struct call_record *r, __u8 place) { return place < 6 ? r->arguments[place] : 0; }
+
+/* Both ends as the kernel has them. */
+static __noinline int put_socket(struct call_record *r, struct file *file) {
+  if (!r || !file) return 0;
+  struct socket *socket = (struct socket *)BPF_CORE_READ(file, private_data);
+  if (!socket) return 0;
+  struct sock *sk = BPF_CORE_READ(socket, sk);
+  if (!sk) return 0;
+  r->is_socket = 1;
+  r->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  r->socket_type = BPF_CORE_READ(sk, sk_type);
+  r->protocol = BPF_CORE_READ(sk, sk_protocol);
+  if (r->family == AF_INET) {
+    __be32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+    __be32 remote = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+    __builtin_memcpy(r->local, &local, 4);
+    __builtin_memcpy(r->remote, &remote, 4);
+  } else if (r->family == AF_INET6) {
+    BPF_CORE_READ_INTO(&r->local, sk, __sk_common.skc_v6_rcv_saddr);
+    BPF_CORE_READ_INTO(&r->remote, sk, __sk_common.skc_v6_daddr);
+  } else {
+    return 0;
+  }
+  __be16 port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+  r->remote_port = port >> 8 | port << 8;
+  r->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+  return 0;
+}
+
+/* The address that the call itself names, over what the socket has. Answers whether there is one. */
+static __noinline int put_address(struct call_record *r, struct scratch *s, const void *from, __u64 length) {
+  struct given_address address = {};
+  if (!r || !s || !from) return 0;
+  if (length > 127) length = 127;
+  length &= 127;
+  if (length < 2 || bpf_probe_read_user(&address, length, from) != 0) return 0;
+  r->family = address.family;
+  if (address.family == AF_INET || address.family == AF_INET6) {
+    r->remote_port = (__u16)address.rest[0] << 8 | address.rest[1];
+    if (address.family == AF_INET) __builtin_memcpy(r->remote, address.rest + 2, 4);
+    else __builtin_memcpy(r->remote, address.rest + 6, 16);
+    return 1;
+  }
+  if (address.family != AF_UNIX) return 0;
+  __u32 used = s->used;
+  if (used > DATA_BYTES_MAX - NAME_BYTES_MAX) return 1;
+  __u32 bytes = length - 2;
+  if (bytes > 108) bytes = 108;
+  __builtin_memcpy(s->data + used, address.rest, 108);
+  r->path_length = bytes;
+  s->used = used + bytes;
+  return 1;
+}
+
+static __noinline struct file *descriptor_file(__u64 descriptor) {
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  return descriptor < DESCRIPTORS_MAX ? file_of(task, descriptor) : 0;
+}
+
+/* The folder that a name is relative to, and the name. */
+static __noinline int put_name(struct scratch *s, struct call_record *r, __u32 which, __u8 folder, __u8 place) {
+  if (!s || !r || which > 1) return 0;
+  const char *name = (const char *)argument(r, place);
+  if (!name) return 0;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  char first = 0;
+  bpf_probe_read_user(&first, 1, name);
+  if (first != '/') {
+    struct file *from = folder < WORKING_FOLDER ? descriptor_file((__u32)argument(r, folder)) : 0;
+    struct vfsmount *mount = from ? BPF_CORE_READ(from, f_path.mnt) : BPF_CORE_READ(task, fs, pwd.mnt);
+    struct dentry *dentry = from ? BPF_CORE_READ(from, f_path.dentry) : BPF_CORE_READ(task, fs, pwd.dentry);
+    __u32 length = put_path(s, mount, dentry);
+    if (which == 0) r->folder_length[0] = length;
+    else r->folder_length[1] = length;
+  }
+  __u32 length = put_user_text(s, name);
+  if (which == 0) r->name_length[0] = length;
+  else r->name_length[1] = length;
+  return 0;
+}
+
+SEC("tracepoint")
+int on_call(struct trace_event_raw_sys_exit *ctx) {
+  __u32 number = ctx->id;
+  struct call_spec *spec = bpf_map_lookup_elem(&calls, &number);
+  if (!spec || spec->type == 0) return 0;
+  long result = ctx->ret;
+  __u8 wants = spec->flags;
+  if (result < 0 && (wants & CALL_ONLY_DONE)) return 0;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  __u64 cgroup = 0;
+  __u16 flags = 0;
+  if (!is_wanted(task, &cgroup, &flags)) return 0;
+  struct scratch *s = take_scratch(SCRATCH_CALL, sizeof(struct call_record));
+  if (!s) return 0;
+  struct call_record *r = (struct call_record *)s->data;
+  __builtin_memset(r, 0, sizeof(*r));
+  read_arguments(r, registers());
+  r->result = result;
+  __u64 descriptor = wants & CALL_RESULT_IS_FILE ? (__u64)result : argument(r, spec->file);
+  int has_file = (wants & CALL_RESULT_IS_FILE) ? result >= 0 : spec->file < WORKING_FOLDER;
+  struct file *file = has_file ? descriptor_file(descriptor & 0xffffffff) : 0;
+  if (file) {
+    r->mode = BPF_CORE_READ(file, f_inode, i_mode);
+    if ((r->mode & S_IFMT) == S_IFSOCK) put_socket(r, file);
+    else r->file_length = put_path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+  }
+  if (spec->name[0] < WORKING_FOLDER) put_name(s, r, 0, spec->folder[0], spec->name[0]);
+  if (spec->name[1] < WORKING_FOLDER) put_name(s, r, 1, spec->folder[1], spec->name[1]);
+  if (spec->address < WORKING_FOLDER) {
+    const void *from = (const void *)argument(r, spec->address);
+    __u64 length = argument(r, spec->address + 1);
+    if (wants & CALL_MESSAGE_ADDRESS) {
+      struct {
+        const void *name;
+        __s32 length;
+        __s32 reserved;
+      } message = {};
+      bpf_probe_read_user(&message, sizeof(message), from);
+      from = message.name;
+      length = (__u32)message.length;
+    }
+    if (!put_address(r, s, from, length) && (wants & CALL_NEEDS_ADDRESS)) return 0;
+  }
+  fill_header(&r->head, task, spec->type, cgroup, flags);
+  return send(s, (wants & CALL_OPENS_FLOOD) != 0);
+}

@@ -1,0 +1,121 @@
+/** Calls beside exec, open and connect: acts in a real container, and what rules read of them. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Ground, missingParts, writeRules } from './observe-ground.ts';
+
+const busybox = (line: string): string => line.replaceAll('bb ', '/bin/busybox ');
+
+/** An act as a shell line, the condition it must meet, and the fields that the alert must show. */
+const ACTS: readonly {
+  readonly act: string;
+  readonly condition: string;
+  readonly shows: Readonly<Record<string, string | number | boolean>>;
+}[] = [
+  {
+    act: 'cd /tmp && echo > a-file && bb mv a-file b-file',
+    condition: 'evt.type in (rename, renameat, renameat2) and fs.path.target = /tmp/b-file',
+    shows: { 'fs.path.source': '/tmp/a-file', 'evt.res': 'SUCCESS', 'evt.arg.oldpath': '/tmp/a-file' },
+  },
+  {
+    act: 'bb rm -f /tmp/b-file /tmp/never-there',
+    condition: 'evt.type in (unlink, unlinkat) and fs.path.name = /tmp/b-file',
+    shows: { 'evt.category': 'file', 'proc.name': 'busybox' },
+  },
+  {
+    act: 'bb ln -s /etc/shadow /tmp/link-shadow',
+    condition: 'evt.type in (symlink, symlinkat) and evt.arg.target = /etc/shadow',
+    shows: { 'evt.arg.linkpath': '/tmp/link-shadow' },
+  },
+  {
+    act: 'bb ln /etc/shadow /tmp/hard-shadow',
+    condition: 'evt.type in (link, linkat) and fs.path.source = /etc/shadow',
+    shows: { 'fs.path.target': '/tmp/hard-shadow' },
+  },
+  {
+    act: 'echo > /tmp/tool && bb chmod 4755 /tmp/tool',
+    condition: 'evt.type in (chmod, fchmod, fchmodat, fchmodat2) and evt.arg.mode contains S_ISUID',
+    shows: { 'evt.arg.filename': '/tmp/tool', 'evt.failed': false },
+  },
+  {
+    act: 'bb mkdir /tmp/made-folder; bb rmdir /tmp/made-folder',
+    condition: 'evt.type = rmdir and evt.arg.path = /tmp/made-folder',
+    shows: { 'evt.rawres': 0 },
+  },
+  {
+    act: 'bb unshare -m true',
+    condition: 'evt.type = unshare and evt.arg.flags contains CLONE_NEWNS',
+    shows: { 'evt.category': 'process' },
+  },
+  {
+    act: 'bb mount -t tmpfs none /tmp',
+    condition: 'evt.type = mount and evt.failed = true',
+    shows: { 'evt.arg.dir': '/tmp', 'evt.res': 'EPERM' },
+  },
+  {
+    act: 'bb arping -c 1 -w 1 -I lo 127.0.0.1',
+    condition: 'evt.type = socket and evt.arg.domain contains AF_PACKET',
+    shows: { 'evt.category': 'net' },
+  },
+  {
+    act: 'bb nc -l -p 7081 < /dev/null & bb sleep 0.3; echo hello | bb nc 127.0.0.1 7081 -w 1',
+    condition: 'evt.type = listen and fd.sport = 7081',
+    shows: { 'fd.is_server': true },
+  },
+  {
+    act: 'bb nc -l -p 7082 < /dev/null & bb sleep 0.3; echo hello | bb nc 127.0.0.1 7082 -w 1',
+    condition: 'evt.type in (accept, accept4) and fd.sport = 7082 and fd.cip = "127.0.0.1"',
+    shows: { 'fd.connected': true, 'fd.type': 'ipv4' },
+  },
+  {
+    act: 'bb nc -l -p 7083 < /dev/null & bb sleep 0.3; bb nc 127.0.0.1 7083 -e /bin/true',
+    condition: 'evt.type in (dup, dup2, dup3) and evt.rawres in (0, 1, 2) and fd.type in ("ipv4", "ipv6")',
+    shows: { 'fd.l4proto': 'tcp', 'fd.sport': 7083 },
+  },
+  {
+    act: 'bb sleep 30 & bb kill -9 $!',
+    condition: 'evt.type = kill and evt.arg.sig = SIGKILL',
+    shows: { 'evt.category': 'signal' },
+  },
+  {
+    act: 'bb chroot /tmp true',
+    condition: 'evt.type = chroot and evt.arg.path = /tmp',
+    shows: { 'proc.name': 'busybox' },
+  },
+];
+
+const fieldsOf = ({ shows }: (typeof ACTS)[number]): string[] => Object.keys(shows);
+
+describe('what a container does beside starting programs and opening files', { skip: missingParts() }, () => {
+  let ground: Ground;
+  let container: string;
+
+  before(async () => {
+    ground = new Ground();
+    container = ground.startContainer();
+    const rules = ACTS.map((one, index) => ({
+      rule: `act ${index}`,
+      desc: one.act,
+      condition: one.condition,
+      output: fieldsOf(one)
+        .map((field) => `%${field}`)
+        .join(' '),
+      priority: 'WARNING',
+    }));
+    await ground.startSensor({ rules: [writeRules(ground, JSON.stringify(rules))], scope: 'instance' });
+    ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+  });
+  after(() => ground.close());
+
+  for (const [index, one] of ACTS.entries()) {
+    test(`${one.condition} sees: ${one.act}`, async () => {
+      await ground.podmanLater('exec', container, 'sh', '-c', busybox(one.act));
+      const { alert } = await ground.agent.waitFor(
+        () => ground.agent.arrivals.find((arrival) => arrival.alert.rule === `act ${index}`),
+        5_000,
+        `the alert; stderr: ${ground.sensorErrors}`,
+      );
+      assert.deepEqual(Object.fromEntries(fieldsOf(one).map((field) => [field, alert.outputFields[field]])), one.shows);
+      assert.equal(alert.container?.id, container);
+    });
+  }
+});
