@@ -361,8 +361,9 @@ test('updates take configured HTTPS addresses only', async () => {
       'https://a/x.json',
       'https://b/y',
     ]);
-    assert.throws(() => updateAdvisories(store, configuredUrls({})), /no advisory address/);
+    assert.equal(await codeOf(updateAdvisories(store, configuredUrls({}))), 'advisories.no-urls');
     assert.equal(await codeOf(updateAdvisories(store, ['http://127.0.0.1:1/x.json'])), 'advisories.fetch-failed');
+    assert.equal(await codeOf(updateAdvisories(store, ['nonsense'])), 'advisories.fetch-failed');
   });
 });
 

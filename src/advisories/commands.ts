@@ -1,13 +1,20 @@
+import { createWriteStream } from 'node:fs';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import type { CliProgram, Json, Text } from '../system/index.ts';
 import type { AdvisorySource } from './database.ts';
+import { advisoryFault } from './errors.ts';
 import { type AdvisoryInput, type ImportOutcome, inputsOf } from './store.ts';
 
-const HEAD: Readonly<Record<'source' | 'records' | 'updated' | 'age', Text>> = {
+const HEAD: Readonly<Record<'source' | 'records' | 'updated' | 'age' | 'state', Text>> = {
   source: { en: 'SOURCE', es: 'FUENTE' },
   records: { en: 'RECORDS', es: 'REGISTROS' },
   updated: { en: 'UPDATED', es: 'ACTUALIZADA' },
   age: { en: 'AGE', es: 'EDAD' },
+  state: { en: 'STATE', es: 'ESTADO' },
 };
+
+type ListedSource = AdvisorySource & { readonly isOld: boolean };
 
 export function advisoryCommands(cli: CliProgram): void {
   const advisories = cli.program
@@ -18,13 +25,14 @@ export function advisoryCommands(cli: CliProgram): void {
     .command('list')
     .description(cli.t({ en: 'the sources in use and their age', es: 'las fuentes en uso y su edad' }))
     .action(async () => {
-      const { items } = await cli.api.get<{ items: AdvisorySource[] }>('/advisories');
+      const { items } = await cli.api.get<{ items: ListedSource[] }>('/advisories');
       cli.print.table(
         [
           { title: HEAD.source, value: (row) => row.name },
           { title: HEAD.records, value: (row) => String(row.records), align: 'right' },
           { title: HEAD.updated, value: (row) => row.updatedAt.slice(0, 10) },
           { title: HEAD.age, value: (row) => cli.print.age(row.updatedAt) },
+          { title: HEAD.state, value: (row) => cli.t(stateOf(row)) },
         ],
         items,
         {
@@ -40,15 +48,28 @@ export function advisoryCommands(cli: CliProgram): void {
     .command('import')
     .argument('<path...>')
     .option('--force', cli.t({ en: 'take older or smaller data', es: 'aceptar datos más antiguos o menores' }))
-    .description(cli.t({ en: 'import feeds from files or folders', es: 'importar fuentes de archivos o carpetas' }))
-    .action(async (paths: string[], options: { force?: boolean }) => {
+    .option(
+      '--key <file>',
+      cli.t({
+        en: 'public key of the platform that made the archive with `advisories export`',
+        es: 'clave pública de la plataforma que hizo el archivo con `advisories export`',
+      }),
+    )
+    .description(
+      cli.t({
+        en: 'import feeds from files or folders, or an archive of `advisories export`',
+        es: 'importar fuentes de archivos o carpetas, o un archivo de `advisories export`',
+      }),
+    )
+    .action(async (paths: string[], options: { force?: boolean; key?: string }) => {
       const outcomes: ImportOutcome[] = [];
+      const key = options.key === undefined ? null : await readFile(options.key, 'utf8');
       for (const path of paths) {
         const inputs = await inputsOf(path);
         // One file given by name must be a feed; a folder may hold other things too.
         const isFolder = inputs.length !== 1 || inputs[0]?.name !== path;
         for (const input of inputs)
-          outcomes.push(...(await upload(cli, input, { force: options.force ?? false, isFolder })));
+          outcomes.push(...(await upload(cli, input, { force: options.force ?? false, isFolder, key })));
       }
       sayOutcome(cli, outcomes);
     });
@@ -58,18 +79,85 @@ export function advisoryCommands(cli: CliProgram): void {
     .option('--force', cli.t({ en: 'take older or smaller data', es: 'aceptar datos más antiguos o menores' }))
     .description(cli.t({ en: 'fetch the configured feeds', es: 'descargar las fuentes configuradas' }))
     .action(async (options: { force?: boolean }) => {
-      sayOutcome(cli, [await cli.api.post<ImportOutcome>('/advisories/update', { force: options.force ?? false })]);
+      const outcome = await cli.api.post<Updated>('/advisories/update', { force: options.force ?? false });
+      sayOutcome(cli, [outcome]);
+      for (const url of outcome.unchanged)
+        cli.print.note({ en: `${url}: nothing newer`, es: `${url}: nada más reciente` });
+      for (const { url, problem } of outcome.failed) {
+        cli.print.note({ en: `${url}: failed: ${problem.title}`, es: `${url}: falló: ${problem.title}` });
+      }
     });
+
+  advisories
+    .command('export')
+    .argument('<file>', cli.t({ en: 'the archive to write', es: 'el archivo que se escribe' }))
+    .description(
+      cli.t({
+        en: 'write all advisories, signed, into one OCI archive, and the key beside it as FILE.pub',
+        es: 'escribir todos los avisos, firmados, en un archivo OCI, y la clave al lado como ARCHIVO.pub',
+      }),
+    )
+    .action(async (file: string) => {
+      const { artifact } = await cli.api.get<{ artifact: { image: string; publicKey: string } | null }>('/advisories');
+      if (!artifact) throw advisoryFault('advisories.nothing');
+      const query = new URLSearchParams({ image: artifact.image, referrers: '1' });
+      // Whoever sees the file by its name sees a whole one.
+      const partial = `${file}.part`;
+      try {
+        await pipeline(cli.api.download(`/archives?${query}`), createWriteStream(partial, { mode: 0o600 }));
+        await rename(partial, file);
+      } catch (error) {
+        await rm(partial, { force: true });
+        throw isUnknownImage(error) ? advisoryFault('advisories.nothing', {}, { cause: error }) : error;
+      }
+      await writeFile(`${file}.pub`, artifact.publicKey);
+      if (cli.output.json) return cli.print.json({ file, key: `${file}.pub` });
+      cli.print.result({
+        en: `${file} written; its key is in ${file}.pub (carry it by another way than the archive)`,
+        es: `${file} escrito; su clave está en ${file}.pub (llevarla por otra vía que el archivo)`,
+      });
+    });
+}
+
+interface Updated extends ImportOutcome {
+  readonly unchanged: readonly string[];
+  readonly failed: readonly { readonly url: string; readonly problem: { readonly title: string } }[];
+}
+
+function stateOf({ isOld, isPartial, maxAgeDays }: ListedSource): Text {
+  if (isOld) return { en: `old (more than ${maxAgeDays} days)`, es: `antigua (más de ${maxAgeDays} días)` };
+  return isPartial ? { en: 'partial', es: 'parcial' } : { en: 'ok', es: 'bien' };
+}
+
+/** Whether a file is a tar that begins like an OCI image layout. */
+async function isLayout(path: string): Promise<boolean> {
+  const file = await open(path, 'r').catch(() => null);
+  if (file === null) return false;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(512), 0, 512, 0);
+    const head = buffer.toString('latin1', 0, bytesRead);
+    return head.slice(257, 262) === 'ustar' && /^(?:\.\/)?(?:oci-layout|index\.json|blobs\b)/.test(head);
+  } finally {
+    await file.close();
+  }
+}
+
+function isUnknownImage(error: unknown): boolean {
+  return (error as { problem?: { code?: Json } }).problem?.code === 'registry.image-unknown';
 }
 
 async function upload(
   cli: CliProgram,
   input: AdvisoryInput,
-  { force, isFolder }: { force: boolean; isFolder: boolean },
+  { force, isFolder, key }: { force: boolean; isFolder: boolean; key: string | null },
 ): Promise<ImportOutcome[]> {
   // The folder too, because OSV calls every ecosystem's export all.zip.
   const name = input.name.split('/').slice(-2).join('/');
   const query = new URLSearchParams({ name, ...(force ? { force: 'true' } : {}) });
+  if (await isLayout(input.name)) {
+    query.set('artifact', 'true');
+    if (key !== null) query.set('key', key);
+  }
   try {
     const outcome = await cli.api.upload<ImportOutcome>(`/advisories/import?${query}`, input.open(), {
       contentType: 'application/octet-stream',

@@ -6,6 +6,7 @@ import { COVERAGE_RECORDS_MIN, MEMO_ANSWERS_MAX, MEMO_PACKAGES_MAX, MEMO_RECORDS
 import { type Candidate, judge, unpackCandidate } from './matching.ts';
 import { orderingOf } from './orderings/index.ts';
 import { type AdvisoryStatus, type Severity, severityOfScore } from './record.ts';
+import type { FetchedMark } from './store.ts';
 
 export interface AdvisorySource {
   readonly name: string;
@@ -94,7 +95,7 @@ CREATE TABLE issues (id TEXT NOT NULL, source TEXT NOT NULL, title TEXT, severit
   vector4 TEXT, is_rejected INTEGER NOT NULL, PRIMARY KEY (id, source)) STRICT, WITHOUT ROWID;
 CREATE TABLE kev (cve TEXT PRIMARY KEY, added_at TEXT NOT NULL, due_at TEXT, ransomware INTEGER NOT NULL) STRICT;
 CREATE TABLE epss (cve TEXT PRIMARY KEY, score REAL NOT NULL, cvss REAL) STRICT;
-CREATE TABLE fetched (url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, checked_at TEXT NOT NULL) STRICT;
+CREATE TABLE fetched (url TEXT PRIMARY KEY, source TEXT NOT NULL, etag TEXT, last_modified TEXT, checked_at TEXT NOT NULL) STRICT;
 CREATE TABLE revision (value TEXT NOT NULL, serial INTEGER NOT NULL) STRICT;
 PRAGMA user_version = 2;
 `;
@@ -253,6 +254,14 @@ export class AdvisoryDatabase {
     const { type, name, version, source, distribution } = query;
     const key = `${type}\0${name}\0${version}\0${source?.name}\0${source?.version}\0${distribution?.id}\0${distribution?.version}\0${query.module}`;
     return this.#answers.get(key, () => this.#match(query));
+  }
+
+  /** See `AdvisoryStore.fetchedMark`. */
+  fetchedMark(url: string): FetchedMark | null {
+    const row = this.#db.prepare('SELECT etag, last_modified AS lastModified FROM fetched WHERE url = ?').get(url) as
+      | Omit<FetchedMark, 'url'>
+      | undefined;
+    return row ? { url, etag: row.etag, lastModified: row.lastModified } : null;
   }
 
   close(): void {

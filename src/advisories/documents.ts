@@ -124,7 +124,8 @@ async function* readText(chunks: AsyncIterable<Uint8Array>, name: string): Async
 }
 
 function parseWhole(text: string, path: string): Document {
-  if (/^\s*[[{]/.test(text)) return parseJson(text);
+  // Debian's lists begin with a date in brackets.
+  if (/^\s*[[{]/.test(text) && !/^\[\d\d \w{3} \d{4}\]/.test(text)) return parseJson(text);
   if (/^(?:---|[A-Za-z_][\w-]*:)/.test(text) && !/^(?:---)?\s*$/.test(text))
     return parseYaml(text, { maxBytes: YAML_MAX_BYTES }).value;
   return { path, text } satisfies NamedText;

@@ -65,4 +65,57 @@ export const advisoryFault = defineFaults({
     en: { what: 'cannot fetch {url}', why: '{why}', remedy: 'the advisories that were there before stay in use' },
     es: { what: 'no se puede descargar {url}', why: '{why}', remedy: 'los avisos anteriores siguen en uso' },
   },
+  'advisories.unchanged': {
+    kind: 'conflict',
+    en: { what: '{url} has nothing newer' },
+    es: { what: '{url} no tiene nada más reciente' },
+  },
+  'advisories.checksum': {
+    kind: 'invalid',
+    en: {
+      what: '{url} was changed on its way',
+      why: 'its SHA-256 is {actual}, expected {expected}',
+      remedy: 'the advisories that were there before stay in use; try again later or look at who answers there',
+    },
+    es: {
+      what: '{url} cambió por el camino',
+      why: 'su SHA-256 es {actual}, se esperaba {expected}',
+      remedy: 'los avisos anteriores siguen en uso; probar más tarde o mirar quién responde ahí',
+    },
+  },
+  'advisories.artifact-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the archive of advisories cannot be used',
+      why: '{why}',
+      remedy: 'the advisories that were there before stay in use; export again with: darsena advisories export FILE',
+    },
+    es: {
+      what: 'el archivo de avisos no se puede usar',
+      why: '{why}',
+      remedy: 'los avisos anteriores siguen en uso; exportar de nuevo con: darsena advisories export ARCHIVO',
+    },
+  },
+  'advisories.unsigned': {
+    kind: 'refused',
+    en: {
+      what: 'the archive of advisories is not signed by anybody this platform believes',
+      why: '{count} signatures over {digest}, none by a known key',
+      remedy: 'give the public key of the platform that exported it: darsena advisories import FILE --key FILE.pub',
+    },
+    es: {
+      what: 'el archivo de avisos no está firmado por nadie en quien confíe esta plataforma',
+      why: '{count} firmas sobre {digest}, ninguna de una clave conocida',
+      remedy:
+        'dar la clave pública de la plataforma que lo exportó: darsena advisories import ARCHIVO --key ARCHIVO.pub',
+    },
+  },
+  'advisories.nothing': {
+    kind: 'not-found',
+    en: {
+      what: 'there are no advisories to export',
+      remedy: 'darsena advisories import PATH, or: darsena advisories update',
+    },
+    es: { what: 'no hay avisos que exportar', remedy: 'darsena advisories import RUTA, o: darsena advisories update' },
+  },
 });

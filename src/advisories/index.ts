@@ -1,3 +1,10 @@
+export {
+  ADVISORIES_TYPE,
+  type PackedAdvisories,
+  packAdvisories,
+  receiveArtifact,
+  type VerifyBundles,
+} from './artifact.ts';
 export { advisoryCommands } from './commands.ts';
 export {
   AdvisoryDatabase,
@@ -10,7 +17,7 @@ export {
 export { advisoryFault } from './errors.ts';
 export { ORDERINGS, orderingOf } from './orderings/index.ts';
 export type { AdvisoryStatus, Severity } from './record.ts';
-export { type AdvisoryRoutesParts, registerAdvisoryRoutes } from './routes.ts';
+export { type AdvisoryArtifacts, type AdvisoryRoutesParts, isOld, registerAdvisoryRoutes } from './routes.ts';
 export {
   type AdvisoryInput,
   AdvisoryStore,
@@ -20,4 +27,4 @@ export {
   type ImportOutcome,
   inputsOf,
 } from './store.ts';
-export { configuredUrls, updateAdvisories } from './update.ts';
+export { configuredUrls, type UpdateOptions, type UpdateOutcome, updateAdvisories } from './update.ts';

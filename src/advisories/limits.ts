@@ -40,3 +40,16 @@ export const MAX_AGE_DAYS = 7;
 export const MEMO_PACKAGES_MAX = 20_000;
 /** Records and CVEs that hits have asked for. */
 export const MEMO_RECORDS_MAX = 100_000;
+/** A packed database: every feed of the manual together is near 300 MiB. */
+export const ARTIFACT_BYTES_MAX = 2048 * MIB;
+export const ARTIFACT_DATABASE_BYTES_MAX = 8192 * MIB;
+/** Manifests and signatures of an archive, which are held in memory. */
+export const ARTIFACT_SMALL_BYTES_MAX = 4 * MIB;
+/** What a killed import left is removed when it is older than any import takes. */
+export const LEFTOVER_AGE_MS = 3_600_000;
+/** Tries of a fetch: after the first and second failure it waits this long. */
+export const FETCH_RETRY_MS: readonly number[] = [1_000, 5_000];
+/** The longest pause that a server may ask for (`Retry-After`). */
+export const RETRY_AFTER_MAX_MS = 60_000;
+/** A file that holds a checksum. */
+export const CHECKSUM_FILE_MAX_BYTES = 64 * 1024;

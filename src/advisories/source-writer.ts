@@ -42,7 +42,10 @@ export class SourceWriter {
       db.prepare('DELETE FROM affected WHERE advisory IN (SELECT key FROM advisories WHERE source = ?)').run(name);
       for (const table of ['advisories', 'aliases', 'issues'])
         db.prepare(`DELETE FROM ${table} WHERE source = ?`).run(name);
-      db.prepare('DELETE FROM sources WHERE name = ?').run(name);
+      for (const table of ['sources', 'fetched']) {
+        const column = table === 'sources' ? 'name' : 'source';
+        db.prepare(`DELETE FROM ${table} WHERE ${column} = ?`).run(name);
+      }
     }
     if (name === 'cisa-kev') db.exec('DELETE FROM kev');
     if (name === 'epss') db.exec('DELETE FROM epss');
@@ -66,6 +69,18 @@ export class SourceWriter {
         this.#writeRecord(source, item.record);
         break;
     }
+  }
+
+  markFetched(
+    {
+      url,
+      etag,
+      lastModified,
+    }: { readonly url: string; readonly etag: string | null; readonly lastModified: string | null },
+    source: string,
+    at: string,
+  ): void {
+    this.#db.prepare('INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?, ?)').run(url, source, etag, lastModified, at);
   }
 
   finish(

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -6,19 +6,29 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, STREAM_CHUNK_BYTES } from '../formats/index.ts';
 import { type Clock, Fault, syncFolder } from '../system/index.ts';
+import { adoptSources } from './adoption.ts';
 import { AdvisoryDatabase, type AdvisorySource, SCHEMA, SCHEMA_VERSION, TABLES } from './database.ts';
 import { readDocuments, stemOf } from './documents.ts';
 import { advisoryFault } from './errors.ts';
 import type { Feed, FeedReader } from './feeds/feed.ts';
 import { FEEDS } from './feeds/index.ts';
-import { MAX_AGE_DAYS, RECORDS_PER_TURN, SHRINK_SHARE_MIN, STRANGERS_MAX } from './limits.ts';
+import { LEFTOVER_AGE_MS, MAX_AGE_DAYS, RECORDS_PER_TURN, SHRINK_SHARE_MIN, STRANGERS_MAX } from './limits.ts';
 import type { FeedItem } from './record.ts';
+import { seal } from './seal.ts';
 import { type CurrentSource, SourceWriter } from './source-writer.ts';
 
 /** Something to import. `name` is a file name or address: it says nothing but the name of the source. */
 export interface AdvisoryInput {
   readonly name: string;
   open(): AsyncIterable<Uint8Array>;
+  /** What the server said of what it sent, once all of it has come: kept to ask only for news next time. */
+  fetched?(): FetchedMark | null;
+}
+
+export interface FetchedMark {
+  readonly url: string;
+  readonly etag: string | null;
+  readonly lastModified: string | null;
 }
 
 export interface ImportedSource {
@@ -90,12 +100,48 @@ export class AdvisoryStore {
     return result;
   }
 
+  /** Takes the sources of another database, such as one that was signed elsewhere. All or nothing, and none that is older. */
+  adopt(path: string, options: Pick<ImportOptions, 'force'> = {}): Promise<ImportOutcome> {
+    const result = this.#queue.then(() =>
+      this.#replace((db) => adoptSources(db, path, { force: options.force ?? false })),
+    );
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  /** A copy of the database in a file of its own; null when there is none yet. */
+  async snapshot(target: string): Promise<{ readonly revision: string; readonly importedAt: string } | null> {
+    if ((await stat(this.#path).catch(() => null)) === null) return null;
+    const db = new DatabaseSync(this.#path, { readOnly: true });
+    try {
+      const row = db.prepare('SELECT value FROM revision').get() as { value: string } | undefined;
+      const { at } = db.prepare('SELECT max(imported_at) AS at FROM sources').get() as { at: string | null };
+      if (!row || at === null) return null;
+      // Packed as if it were new, and without what only this machine's updates need.
+      db.prepare('VACUUM INTO ?').run(target);
+      return { revision: row.value, importedAt: at };
+    } finally {
+      db.close();
+    }
+  }
+
+  /** What a server last said of an address, as long as its source is still there. */
+  async fetchedMark(url: string): Promise<FetchedMark | null> {
+    return (await this.current()).fetchedMark(url);
+  }
+
   get #path(): string {
     return join(this.#folder, 'advisories.db');
   }
 
-  async #import(inputs: readonly AdvisoryInput[], options: ImportOptions): Promise<ImportOutcome> {
+  #import(inputs: readonly AdvisoryInput[], options: ImportOptions): Promise<ImportOutcome> {
+    return this.#replace((db) => compile(db, inputs, options, this.#clock));
+  }
+
+  /** Changes a copy, and puts it in the place of the original when all went well. */
+  async #replace(change: (db: DatabaseSync) => ImportOutcome | Promise<ImportOutcome>): Promise<ImportOutcome> {
     await mkdir(this.#folder, { recursive: true });
+    await removeLeftovers(this.#folder, this.#clock);
     const temporary = join(this.#folder, `.import-${randomBytes(6).toString('hex')}.db`);
     try {
       const hasCurrent = await stat(this.#path).then(
@@ -106,7 +152,8 @@ export class AdvisoryStore {
       const db = new DatabaseSync(temporary);
       let outcome: ImportOutcome;
       try {
-        outcome = await compile(db, inputs, options, this.#clock);
+        prepare(db);
+        outcome = await change(db);
       } finally {
         db.close();
       }
@@ -123,6 +170,24 @@ export class AdvisoryStore {
   }
 }
 
+/** What imports that were killed left behind. */
+async function removeLeftovers(folder: string, clock: Clock): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!/^\.(?:import|pack|received)-/.test(name)) continue;
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null);
+    if (found && clock.now().getTime() - found.mtimeMs > LEFTOVER_AGE_MS) await rm(path, { force: true });
+  }
+}
+
+/** An empty or foreign file gets the tables of today. */
+function prepare(db: DatabaseSync): void {
+  const version = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version.user_version === SCHEMA_VERSION) return;
+  if (version.user_version !== 0) dropAll(db);
+  db.exec(SCHEMA);
+}
+
 /** Compiles files into memory, for the command line without a platform. */
 export async function compileAdvisories(
   inputs: readonly AdvisoryInput[],
@@ -130,6 +195,7 @@ export async function compileAdvisories(
   options: ImportOptions = {},
 ): Promise<{ database: AdvisoryDatabase; outcome: ImportOutcome }> {
   const db = new DatabaseSync(':memory:');
+  prepare(db);
   const outcome = await compile(db, inputs, options, clock);
   return { database: new AdvisoryDatabase(db), outcome };
 }
@@ -174,11 +240,6 @@ async function compile(
   options: ImportOptions,
   clock: Clock,
 ): Promise<ImportOutcome> {
-  const version = db.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (version.user_version !== SCHEMA_VERSION) {
-    if (version.user_version !== 0) dropAll(db);
-    db.exec(SCHEMA);
-  }
   // The file is thrown away when anything fails, so it needs no journal of its own.
   db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN');
   const writer = new SourceWriter(db);
@@ -186,9 +247,13 @@ async function compile(
   const unknown: string[] = [];
   for (const input of inputs) {
     const source = await importSource(writer, input, options, clock);
-    if (source) imported.push(source);
-    else if (options.skipUnknown) unknown.push(input.name);
-    else throw advisoryFault('advisories.unknown-format', { source: basename(input.name) });
+    if (source) {
+      imported.push(source);
+      const mark = input.fetched?.();
+      if (mark) writer.markFetched(mark, source.name, clock.now().toISOString());
+    }
+    if (!source && options.skipUnknown) unknown.push(input.name);
+    else if (!source) throw advisoryFault('advisories.unknown-format', { source: basename(input.name) });
   }
   const revision = seal(db);
   db.exec('COMMIT');
@@ -288,18 +353,6 @@ function refuseWorse(found: ImportedSource, current: CurrentSource | null): void
 
 function later(a: string | null, b: string | null): string | null {
   return a === null || (b !== null && b > a) ? b : a;
-}
-
-/** Writes down what ecosystems there are and what the content is called; answers the latter. */
-function seal(db: DatabaseSync): string {
-  db.exec(`DELETE FROM coverage; INSERT INTO coverage SELECT f.ecosystem, count(*), min(s.is_partial)
-    FROM affected f JOIN advisories a ON a.key = f.advisory JOIN sources s ON s.name = a.source GROUP BY f.ecosystem`);
-  const rows = db.prepare('SELECT * FROM sources ORDER BY name').all();
-  const revision = createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16);
-  const before = db.prepare('SELECT serial FROM revision').get() as { serial: number } | undefined;
-  db.exec('DELETE FROM revision');
-  db.prepare('INSERT INTO revision VALUES (?, ?)').run(revision, (before?.serial ?? 0) + 1);
-  return revision;
 }
 
 function dropAll(db: DatabaseSync): void {

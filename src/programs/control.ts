@@ -50,7 +50,8 @@ import { Respond, type RespondTables, registerRespondRoutes, respondMigrations }
 import { registerFleetRoutes, registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
-import { AdvisoryWork } from './control/advisory-work.ts';
+import { AdvisoryPublisher } from './control/advisory-artifact.ts';
+import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
 import { registerBaseRoutes } from './control/bases.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
@@ -319,7 +320,27 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     describe: describeImages({ scans, trust, admit, respond, journal }),
     work: registryWork,
   });
+  const publisher = new AdvisoryPublisher({
+    store: advisories,
+    registry: () => registry,
+    key: verdictKey,
+    believedPems: settings.advisoryKeys ?? [],
+    folder: join(files.control.folder, 'advisories'),
+  });
+  const advisoriesChanged = async (actor: string): Promise<void> => {
+    factsChangedMs = clock.now().getTime();
+    rematch(actor);
+    void advisoryWork.publish();
+    await remoteWork.knowledgeChanged();
+  };
   const advisoryWork = new AdvisoryWork({
+    store: advisories,
+    publisher,
+    urls: settings.advisoryUrls ?? [],
+    maxAgeDays: settings.advisoryMaxAgeDays ?? null,
+    clock,
+    record,
+    changed: advisoriesChanged,
     scans,
     operations,
     log,
@@ -328,12 +349,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerAdvisoryRoutes(app, {
     store: advisories,
     urls: settings.advisoryUrls ?? [],
+    artifacts: publisher,
     // In the background, as an operation that people see: thousands of images take longer than a request.
-    changed: async (_outcome, actor) => {
-      factsChangedMs = clock.now().getTime();
-      rejudge('advisories', actor);
-      await remoteWork.knowledgeChanged();
-    },
+    changed: (_outcome, actor) => advisoriesChanged(actor),
   });
   const hasImage = async (project: string, digest: Digest): Promise<boolean> =>
     (await repositoriesOf(project, digest)).length > 0;
@@ -453,6 +471,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(PERMISSIONS_RENEW_MS, () => tellHosts()),
     every(PERMISSIONS_RENEW_MS, () => intake.rejudge('regular', 'platform')),
     every(REGISTRY_WORK_CHECK_MS, () => registryWork.tick()),
+    every(ADVISORY_CHECK_MS, () => advisoryWork.tick()),
     every(GRACE_CHECK_MS, async () => {
       const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);
       status.registryDamage(open.length);
@@ -650,6 +669,10 @@ function ownAddresses(): string[] {
 interface Settings {
   readonly databaseUrl?: string;
   readonly advisoryUrls?: readonly string[];
+  /** Public keys (PEM) of platforms whose exported advisories are believed. */
+  readonly advisoryKeys?: readonly string[];
+  /** Days after which any source of advisories is old. */
+  readonly advisoryMaxAgeDays?: number;
 }
 
 async function readSettings(path: string): Promise<Settings> {

@@ -1,4 +1,4 @@
-export { attest, signImage } from './attest.ts';
+export { attest, predicateBy, signImage } from './attest.ts';
 export { trustCommands } from './commands.ts';
 export { type BelievedKey, type ContainersPolicy, containersPolicy } from './containers-policy.ts';
 export {

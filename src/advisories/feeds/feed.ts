@@ -69,7 +69,7 @@ export function titleOf(text: string | null, max: number): string {
 
 /** Every CVE that a text names, in order, once. */
 export function cvesIn(text: string): string[] {
-  return [...new Set(text.match(/\bCVE-\d{4}-\d{4,9}\b/g) ?? [])];
+  return [...new Set(text.match(/\bCVE-\d{4}-\d{1,9}\b/g) ?? [])];
 }
 
 /** The first web address of a list. */

@@ -34,6 +34,6 @@ const byEcosystem = new Map(
 
 /** The ordering of "Debian:12" or "npm"; null for an ecosystem that only matches versions by name. */
 export function orderingOf(ecosystem: string): Ordering | null {
-  const colon = ecosystem.indexOf(':');
-  return byEcosystem.get(colon < 0 ? ecosystem : ecosystem.slice(0, colon)) ?? null;
+  const end = ecosystem.search(/[:#]/);
+  return byEcosystem.get(end < 0 ? ecosystem : ecosystem.slice(0, end)) ?? null;
 }

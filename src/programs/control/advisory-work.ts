@@ -1,14 +1,33 @@
+import { type AdvisoryStore, isOld, updateAdvisories } from '../../advisories/index.ts';
+import type { NewFact } from '../../journal/index.ts';
 import { type Digest, projectOf } from '../../oci/index.ts';
 import type { Operations } from '../../progress/index.ts';
 import type { RematchOutcome, Scans } from '../../scan/index.ts';
-import type { Log } from '../../system/index.ts';
+import type { Clock, Log } from '../../system/index.ts';
+import type { AdvisoryPublisher } from './advisory-artifact.ts';
 
 const REMATCH_TITLE = {
   en: 'Match all images with the new advisories',
   es: 'Cotejar todas las imágenes con los avisos nuevos',
 };
 
+const UPDATE_TITLE = { en: 'Update the advisories', es: 'Actualizar los avisos' };
+/** KEV and EPSS change daily, distributions several times a day; unchanged feeds cost one request. */
+const UPDATE_EVERY_MS = 6 * 3_600_000;
+/** How often it is looked whether an update is due or a source got old. */
+export const ADVISORY_CHECK_MS = 15 * 60_000;
+
 export interface AdvisoryWorkParts {
+  readonly store: AdvisoryStore;
+  readonly publisher: Pick<AdvisoryPublisher, 'publish'>;
+  /** HTTPS addresses of feeds; none: nothing is fetched. */
+  readonly urls: readonly string[];
+  /** Days after which any source is old, in place of what its feed says. */
+  readonly maxAgeDays: number | null;
+  readonly clock: Clock;
+  readonly record: (fact: NewFact) => Promise<void>;
+  /** The advisories changed by themselves. */
+  readonly changed: (actor: string) => Promise<void>;
   readonly scans: Pick<Scans, 'rematchAll' | 'countStale'>;
   readonly operations: Operations;
   readonly log: Log;
@@ -21,6 +40,10 @@ export class AdvisoryWork {
   readonly #parts: AdvisoryWorkParts;
   #rematching: Promise<void> | null = null;
   #again = false;
+  #updatedMs = 0;
+  #updating = false;
+  /** Names of sources whose age was told. */
+  #told = '';
 
   constructor(parts: AdvisoryWorkParts) {
     this.#parts = parts;
@@ -41,6 +64,82 @@ export class AdvisoryWork {
       this.#rematching = null;
     });
     return this.#rematching;
+  }
+
+  /** Updates when it is time, and tells once of sources that have got old. */
+  async tick(): Promise<void> {
+    const { urls, clock } = this.#parts;
+    const nowMs = clock.now().getTime();
+    if (urls.length > 0 && !this.#updating && nowMs - this.#updatedMs >= UPDATE_EVERY_MS) {
+      this.#updatedMs = nowMs;
+      await this.#update();
+    }
+    await this.#tellOld();
+  }
+
+  async #update(): Promise<void> {
+    const { store, urls, operations, log, changed } = this.#parts;
+    this.#updating = true;
+    let isNews = false;
+    const { finished } = await operations.start(
+      { kind: 'advisories-update', project: null, environment: null, actor: 'platform', title: UPDATE_TITLE },
+      async (context) => {
+        const step = context.step(UPDATE_TITLE);
+        const { signal } = context;
+        const outcome = await updateAdvisories(store, urls, {
+          signal,
+          onAddress: (_url, done, total) => step.update({ done, total, unit: 'items' }),
+        });
+        isNews = outcome.imported.length > 0;
+        for (const { fault } of outcome.failed)
+          step.note({ en: fault.toProblem('en').title, es: fault.toProblem('es').title });
+        const [news, same, failed] = [outcome.imported.length, outcome.unchanged.length, outcome.failed.length];
+        const text = {
+          en: `${news} sources updated, ${same} unchanged, ${failed} failed`,
+          es: `${news} fuentes actualizadas, ${same} sin cambios, ${failed} con fallo`,
+        };
+        if (failed > 0) step.fail(text);
+        else step.done(text);
+        return { updated: news, unchanged: same, failed };
+      },
+    );
+    const { state, problem } = await finished.finally(() => {
+      this.#updating = false;
+    });
+    if (state === 'failed') log.error({ problem }, 'the advisories could not be updated');
+    if (isNews) await changed('platform');
+  }
+
+  async #tellOld(): Promise<void> {
+    const { store, maxAgeDays, record } = this.#parts;
+    const sources = await store.sources();
+    const old = sources.filter((one) => isOld(maxAgeDays === null ? one : { ...one, maxAgeDays }));
+    const names = old.map(({ name }) => name).join(' ');
+    const before = this.#told;
+    this.#told = names;
+    if (names === before || old.length === 0) return;
+    await record({
+      kind: 'advisories.old',
+      project: null,
+      actor: 'platform',
+      subject: 'advisories',
+      body: {
+        sources: old.map(({ name, ageSeconds, maxAgeDays: days }) => ({
+          name,
+          ageDays: Math.floor(ageSeconds / 86_400),
+          maxAgeDays: maxAgeDays ?? days,
+        })),
+      },
+    });
+  }
+
+  /** The registry's copy follows what is in use; a failure leaves the one before. */
+  async publish(): Promise<void> {
+    try {
+      await this.#parts.publisher.publish();
+    } catch (error) {
+      this.#parts.log.error({ err: error }, 'the advisories could not be published in the registry');
+    }
   }
 
   async #rematch(actor: string): Promise<void> {

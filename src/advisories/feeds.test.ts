@@ -1,0 +1,536 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { MockAgent } from 'undici';
+import { packTar } from '../formats/index.ts';
+import { digestOf } from '../oci/index.ts';
+import { Fault, systemClock } from '../system/index.ts';
+import { packAdvisories, receiveArtifact } from './artifact.ts';
+import type { AdvisoryDatabase, PackageQuery } from './database.ts';
+import { type AdvisoryInput, AdvisoryStore, compileAdvisories } from './store.ts';
+import { updateAdvisories } from './update.ts';
+
+const input = (name: string, text: string | Uint8Array): AdvisoryInput => ({
+  name,
+  open: async function* () {
+    yield Buffer.from(text);
+  },
+});
+
+const compile = async (...inputs: [string, string | Uint8Array][]): Promise<AdvisoryDatabase> =>
+  (
+    await compileAdvisories(
+      inputs.map(([name, text]) => input(name, text)),
+      systemClock,
+    )
+  ).database;
+
+const osPackage = (
+  type: string,
+  name: string,
+  version: string,
+  distribution: string,
+  more: Partial<PackageQuery> = {},
+): PackageQuery => {
+  const [id = '', release = ''] = distribution.split(' ');
+  return { type, name, version, source: null, distribution: { id, version: release }, ...more };
+};
+
+const ids = (database: AdvisoryDatabase, query: PackageQuery): string[] =>
+  database
+    .match(query)
+    .map(({ id }) => id)
+    .sort();
+
+async function codeOf(run: Promise<unknown>): Promise<string> {
+  try {
+    await run;
+  } catch (error) {
+    assert.ok(error instanceof Fault, String(error));
+    return error.code;
+  }
+  return 'accepted';
+}
+
+const osv = (id: string, affected: object[], more: object = {}): string =>
+  `${JSON.stringify({ id, modified: '2026-03-01T00:00:00Z', affected, ...more })}\n`;
+
+const range = (ecosystem: string, name: string, ...events: object[]): object => ({
+  package: { ecosystem, name },
+  ranges: [{ type: 'ECOSYSTEM', events }],
+});
+
+test('a notice of a distribution is as many findings as it fixes issues, each found by its own id and by that of the notice', async () => {
+  const database = await compile([
+    'alma.ndjson',
+    osv('ALSA-2025:1', [range('AlmaLinux:9', 'firefox', { introduced: '0' }, { fixed: '128.12.0-1.el9_6' })], {
+      related: ['CVE-2025-1', 'CVE-2025-2'],
+      summary: 'Important: firefox security update',
+    }),
+  ]);
+  const found = database.match(osPackage('rpm', 'firefox', '128.11.0-1.el9_6', 'almalinux 9.6'));
+  assert.deepEqual(
+    found.map(({ id, aliases, severity, fixedVersion }) => [id, aliases, severity, fixedVersion]),
+    [
+      ['CVE-2025-1', ['ALSA-2025:1'], 'high', '128.12.0-1.el9_6'],
+      ['CVE-2025-2', ['ALSA-2025:1'], 'high', '128.12.0-1.el9_6'],
+    ],
+  );
+  assert.deepEqual(ids(database, osPackage('rpm', 'firefox', '128.12.0-1.el9_6', 'almalinux 9.6')), []);
+});
+
+test('packages of a module stream are judged by that stream alone', async () => {
+  const fix = (version: string) => `1:${version}-1.module_el8.10.0+3700+abc`;
+  const database = await compile([
+    'alma.ndjson',
+    osv('ALSA-16', [range('AlmaLinux:8', 'nodejs', { introduced: '0' }, { fixed: fix('16.20.2') })], {
+      related: ['CVE-2023-16'],
+      summary: 'Important: nodejs:16 security update',
+    }) +
+      osv('ALSA-18', [range('AlmaLinux:8', 'nodejs', { introduced: '0' }, { fixed: fix('18.17.1') })], {
+        related: ['CVE-2023-18'],
+        summary: 'Important: nodejs:18 security update',
+      }) +
+      osv('ALSA-0', [range('AlmaLinux:8', 'nodejs', { introduced: '0' }, { fixed: '1:10.24.0-1.el8' })], {
+        related: ['CVE-2021-10'],
+      }),
+  ]);
+  const ask = (version: string, module: string | null): string[] =>
+    ids(database, osPackage('rpm', 'nodejs', version, 'almalinux 8.10', { module }));
+  assert.deepEqual(ask(fix('16.20.1'), 'nodejs:16:8100020240101:abc'), ['CVE-2023-16']);
+  assert.deepEqual(ask(fix('16.20.2'), 'nodejs:16'), []);
+  assert.deepEqual(ask(fix('16.20.2'), null), [], 'the stream is told by the version');
+  assert.deepEqual(ask(fix('18.17.0'), 'nodejs:18'), ['CVE-2023-18']);
+  assert.deepEqual(ask('1:10.23.0-1.el8', null), ['CVE-2021-10'], 'what is of no stream is judged by what is of none');
+});
+
+test('headers, documentation and tools of the kernel are no kernel', async () => {
+  const open = { introduced: '0' };
+  const database = await compile([
+    'kernels.ndjson',
+    osv('CVE-2026-1', [
+      range('Debian:12', 'linux', open),
+      range('Debian:12', 'linux-pam', open),
+      range('AlmaLinux:9', 'kernel-headers', open),
+      range('AlmaLinux:9', 'kernel-core', open),
+      range('Alpine:v3.20', 'linux-headers', open),
+    ]),
+  ]);
+  const deb = (name: string, source: string): number =>
+    ids(database, osPackage('deb', name, '6.1.1-1', 'debian 12', { source: { name: source, version: '6.1.1-1' } }))
+      .length;
+  assert.deepEqual(
+    [
+      deb('linux-libc-dev', 'linux'),
+      deb('linux-headers-6.1.0-1-amd64', 'linux'),
+      deb('linux-image-6.1.0-1-amd64', 'linux'),
+      deb('libpam0g', 'linux-pam'),
+    ],
+    [0, 0, 1, 1],
+  );
+  const rpm = (name: string): number => ids(database, osPackage('rpm', name, '5.14.0-1.el9', 'almalinux 9')).length;
+  assert.deepEqual([rpm('kernel-headers'), rpm('kernel-core')], [0, 1]);
+  assert.deepEqual(ids(database, osPackage('apk', 'linux-headers', '6.6-r0', 'alpine 3.20.1')), []);
+});
+
+test("a CVE that was taken back is no finding, an alias leads to the CVE, and the distribution's word stands beside CVSS", async () => {
+  const vector = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
+  const vector4 = 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N';
+  const nvd = {
+    format: 'NVD_CVE',
+    timestamp: '2026-03-02T00:00:00.000',
+    vulnerabilities: [
+      { cve: { id: 'CVE-2026-1', vulnStatus: 'Rejected', lastModified: '2026-03-01T00:00:00.000' } },
+      {
+        cve: {
+          id: 'CVE-2026-2',
+          vulnStatus: 'Analyzed',
+          lastModified: '2026-03-01T00:00:00.000',
+          descriptions: [{ lang: 'en', value: 'Overflow in zlib. More.' }],
+          metrics: {
+            cvssMetricV31: [{ type: 'Primary', cvssData: { vectorString: vector } }],
+            cvssMetricV40: [{ type: 'Secondary', cvssData: { vectorString: vector4 } }],
+          },
+        },
+      },
+    ],
+  };
+  const database = await compile(
+    ['nvd.json', JSON.stringify(nvd, null, 1)],
+    [
+      'tracker.json',
+      JSON.stringify({
+        zlib: {
+          'CVE-2026-1': { releases: { bookworm: { status: 'open', urgency: 'low' } } },
+          'CVE-2026-2': {
+            releases: { bookworm: { status: 'open', urgency: 'low', nodsa: 'Minor', nodsa_reason: 'ignored' } },
+          },
+        },
+      }),
+    ],
+    [
+      'npm.ndjson',
+      osv('GHSA-aaaa', [range('npm', 'a', { introduced: '0' })], { aliases: ['CVE-2026-2'] }) +
+        osv('GHSA-bbbb', [range('npm', 'b', { introduced: '0' })], { aliases: ['GHSA-aaaa'] }),
+    ],
+  );
+  const [zlib, ...none] = database.match(
+    osPackage('deb', 'zlib1g', '1', 'debian 12', { source: { name: 'zlib', version: '1' } }),
+  );
+  assert.deepEqual(none, []);
+  assert.deepEqual(
+    [zlib?.id, zlib?.severity, zlib?.severitySource, zlib?.cvss, zlib?.cvssVector, zlib?.title, zlib?.status],
+    ['CVE-2026-2', 'low', 'debian-tracker', 9.8, vector, 'Overflow in zlib.', 'will-not-fix'],
+  );
+  assert.deepEqual(
+    zlib?.ratings.map(({ source, cvss, vector: one }) => [source, cvss, one?.slice(0, 8) ?? null]),
+    [
+      ['debian-tracker', null, null],
+      ['nvd', 9.8, 'CVSS:3.1'],
+      ['nvd', 9.3, 'CVSS:4.0'],
+    ],
+  );
+  const [aliased] = database.match({ type: 'npm', name: 'b', version: '1.0.0', source: null, distribution: null });
+  assert.deepEqual([aliased?.id, aliased?.cvss, aliased?.severitySource], ['CVE-2026-2', 9.8, 'nvd']);
+});
+
+test("Alpine's, Wolfi's and Debian's lists are read in their own forms", async () => {
+  const yaml = `---
+distroversion: v3.20
+reponame: main
+urlprefix: https://dl-cdn.alpinelinux.org/alpine
+apkurl: "{{urlprefix}}"
+packages:
+  - pkg:
+      name: openssl
+      secfixes:
+        3.3.1-r1:
+          - CVE-2024-1 CVE-2024-2
+        3.3.0-r0:
+          - CVE-2024-1 (+)
+        "0":
+          - CVE-2024-3
+`;
+  const wolfi = JSON.stringify({
+    apkurl: 'x',
+    urlprefix: 'https://packages.wolfi.dev',
+    reponame: 'os',
+    packages: [{ pkg: { name: 'openssl', secfixes: { '3.3.2-r0': ['CVE-2024-9', 'GHSA-aaaa-bbbb-cccc'] } } }],
+  });
+  const list = `[29 Mar 2023] DSA-5380-1 zlib - security update
+\t{CVE-2023-1 CVE-2023-2}
+\t[bookworm] - zlib 1:1.2.13-2
+\t[bullseye] - zlib <not-affected> (later)
+[28 Mar 2023] DLA-1-1 xen - end of life
+\t{CVE-2023-3}
+\t[bookworm] - xen <end-of-life>
+`;
+  const database = await compile(['main.yaml', yaml], ['security.json', wolfi], ['DSA/list', list]);
+  const alpine = (version: string): string[] =>
+    ids(database, osPackage('apk', 'libssl3', version, 'alpine 3.20.3', { source: { name: 'openssl', version } }));
+  assert.deepEqual(
+    [alpine('3.2.9-r0'), alpine('3.3.0-r0'), alpine('3.3.1-r1')],
+    [['CVE-2024-1', 'CVE-2024-2'], ['CVE-2024-2'], []],
+  );
+  const wolfiQuery = osPackage('apk', 'openssl', '3.3.1-r9', 'wolfi 20230201');
+  assert.deepEqual(ids(database, wolfiQuery), ['CVE-2024-9', 'GHSA-aaaa-bbbb-cccc']);
+  assert.equal(ids(database, { ...wolfiQuery, distribution: { id: 'chainguard', version: '1' } }).length, 2);
+  assert.deepEqual(ids(database, osPackage('deb', 'zlib', '1:1.2.13-1', 'debian 12')), ['CVE-2023-1', 'CVE-2023-2']);
+  assert.deepEqual(ids(database, osPackage('deb', 'zlib', '1:1.2.13-2', 'debian 12')), []);
+  const [xen] = database.match(osPackage('deb', 'xen', '4.17', 'debian 12'));
+  assert.deepEqual([xen?.id, xen?.status, xen?.fixedVersion], ['CVE-2023-3', 'will-not-fix', null]);
+  assert.equal(database.coverage(osPackage('deb', 'x', '1', 'debian 12')), 'partial');
+});
+
+const OVAL = `<?xml version="1.0"?>
+<oval_definitions xmlns="http://oval.mitre.org/XMLSchema/oval-definitions-5">
+<generator><oval:timestamp xmlns:oval="x">2026-03-01T00:00:00</oval:timestamp></generator>
+<definitions>
+ <definition id="oval:com.oracle.elsa:def:1" class="patch"><metadata><title>ELSA-2026-1: openssl security update (IMPORTANT)</title>
+  <affected family="unix"><platform>Oracle Linux 9</platform></affected>
+  <reference source="elsa" ref_id="ELSA-2026-1" ref_url="https://linux.oracle.com/errata/ELSA-2026-1.html"/>
+  <reference source="CVE" ref_id="CVE-2026-5" ref_url="https://x"/>
+  <advisory><severity>IMPORTANT</severity><issued date="2026-02-01"/></advisory></metadata>
+  <criteria operator="AND"><criterion test_ref="t:9" comment="Oracle Linux 9 is installed"/>
+   <criteria operator="OR"><criterion test_ref="t:1"/></criteria></criteria></definition>
+ <definition id="oval:com.ubuntu.noble:def:2" class="patch"><metadata><title>USN-1-1 -- curl vulnerability</title>
+  <affected family="unix"><platform>Ubuntu 24.04 LTS</platform></affected>
+  <reference source="USN" ref_id="USN-1-1" ref_url="https://ubuntu.com/security/notices/USN-1-1"/>
+  <advisory><severity>Medium</severity><issued date="2026-02-03"/><cve href="https://ubuntu.com/security/CVE-2026-6">CVE-2026-6</cve></advisory></metadata>
+  <criteria><criterion test_ref="t:2"/></criteria></definition>
+</definitions>
+<tests><linux:rpminfo_test xmlns:linux="l" id="t:1"><linux:object object_ref="o:1"/><linux:state state_ref="s:1"/></linux:rpminfo_test>
+ <linux:dpkginfo_test xmlns:linux="l" id="t:2"><linux:object object_ref="o:2"/><linux:state state_ref="s:2"/></linux:dpkginfo_test></tests>
+<objects><linux:rpminfo_object xmlns:linux="l" id="o:1"><linux:name>openssl-libs</linux:name></linux:rpminfo_object>
+ <linux:dpkginfo_object xmlns:linux="l" id="o:2"><linux:name var_ref="v:1" var_check="at least one"/></linux:dpkginfo_object></objects>
+<states><linux:rpminfo_state xmlns:linux="l" id="s:1"><linux:evr datatype="evr_string" operation="less than">1:3.0.7-28.0.1.el9_4</linux:evr></linux:rpminfo_state>
+ <linux:dpkginfo_state xmlns:linux="l" id="s:2"><linux:evr datatype="debian_evr_string" operation="less than">0:8.5.0-2ubuntu10.4</linux:evr></linux:dpkginfo_state></states>
+<variables><constant_variable id="v:1"><value>curl</value><value>libcurl4t64</value></constant_variable></variables>
+</oval_definitions>`;
+
+const UPDATEINFO = `<?xml version="1.0"?><updates><update type="security" from="x"><id>ALAS2023-2026-1</id><title>kernel</title>
+<issued date="2026-02-01"/><updated date="2026-02-02"/><severity>important</severity>
+<references><reference href="https://x" id="CVE-2026-7" type="cve"/></references>
+<pkglist><collection><name>Amazon Linux 2023</name><package name="curl" epoch="0" version="8.5.0" release="1.amzn2023.0.4" arch="x86_64"/></collection></pkglist></update>
+<update type="security"><id>RLSA-2026:2</id><title>Moderate: nodejs:18 security update</title><issued date="2026-02-01"/><severity>Moderate</severity>
+<references><reference href="https://y" id="CVE-2026-8" type="cve"/></references>
+<pkglist><collection><module name="nodejs" stream="18" version="1" context="c" arch="x86_64"/><package name="nodejs" epoch="1" version="18.20.4" release="1.module+el8.10.0+1+abc" arch="x86_64"/></collection></pkglist></update></updates>`;
+
+test('OVAL of Oracle and Ubuntu, and updateinfo of Amazon and Rocky Linux', async () => {
+  const database = await compile(['oval.xml', OVAL], ['updateinfo.xml.gz', gzipSync(UPDATEINFO)]);
+  const oracle = (version: string): string[] => ids(database, osPackage('rpm', 'openssl-libs', version, 'ol 9.4'));
+  assert.deepEqual([oracle('1:3.0.7-27.el9'), oracle('1:3.0.7-28.0.1.el9_4')], [['CVE-2026-5'], []]);
+  const ubuntu = (version: string): string[] => ids(database, osPackage('deb', 'libcurl4t64', version, 'ubuntu 24.04'));
+  assert.deepEqual([ubuntu('8.5.0-2ubuntu10.3'), ubuntu('8.5.0-2ubuntu10.4')], [['CVE-2026-6'], []]);
+  const amazon = (version: string): string[] => ids(database, osPackage('rpm', 'curl', version, 'amzn 2023'));
+  assert.deepEqual([amazon('8.5.0-1.amzn2023.0.3'), amazon('8.5.0-1.amzn2023.0.4')], [['CVE-2026-7'], []]);
+  const rocky = (module: string): string[] =>
+    ids(database, osPackage('rpm', 'nodejs', '1:18.19.0-1.module+el8.10.0+1+abc', 'rocky 8.10', { module }));
+  assert.deepEqual([rocky('nodejs:18'), rocky('nodejs:20')], [['CVE-2026-8'], []]);
+});
+
+test('CSAF: fixed, never to be fixed, and products of other support are told apart', async () => {
+  const product = (id: string, purl: string) => ({
+    category: 'product_version',
+    name: id,
+    product: { name: id, product_id: id, product_identification_helper: { purl } },
+  });
+  const platform = (id: string, cpe: string) => ({
+    category: 'product_name',
+    name: id,
+    product: { name: id, product_id: id, product_identification_helper: { cpe } },
+  });
+  const joined = (left: string, right: string) => ({
+    category: 'default_component_of',
+    full_product_name: { name: `${left}:${right}`, product_id: `${left}:${right}` },
+    product_reference: right,
+    relates_to_product_reference: left,
+  });
+  const document = {
+    document: {
+      csaf_version: '2.0',
+      category: 'csaf_vex',
+      title: 'curl: overflow',
+      publisher: { name: 'Red Hat Product Security' },
+      tracking: { id: 'CVE-2026-9', current_release_date: '2026-03-01T00:00:00Z' },
+      aggregate_severity: { text: 'Moderate' },
+    },
+    product_tree: {
+      branches: [
+        {
+          category: 'vendor',
+          name: 'Red Hat',
+          branches: [
+            platform('BaseOS-9', 'cpe:/o:redhat:enterprise_linux:9::baseos'),
+            platform('EUS-9', 'cpe:/o:redhat:rhel_eus:9.2::baseos'),
+            platform('red_hat_enterprise_linux_8', 'cpe:/o:redhat:enterprise_linux:8'),
+            product('curl-0:7.76.1-31.el9.x86_64', 'pkg:rpm/redhat/curl@7.76.1-31.el9?arch=x86_64'),
+            product('curl-0:7.76.1-23.el9_2.x86_64', 'pkg:rpm/redhat/curl@7.76.1-23.el9_2?arch=x86_64'),
+            { category: 'product_version', name: 'curl', product: { name: 'curl', product_id: 'curl' } },
+          ],
+        },
+      ],
+      relationships: [
+        joined('BaseOS-9', 'curl-0:7.76.1-31.el9.x86_64'),
+        joined('EUS-9', 'curl-0:7.76.1-23.el9_2.x86_64'),
+        joined('red_hat_enterprise_linux_8', 'curl'),
+      ],
+    },
+    vulnerabilities: [
+      {
+        cve: 'CVE-2026-9',
+        title: 'curl: overflow',
+        product_status: {
+          fixed: ['BaseOS-9:curl-0:7.76.1-31.el9.x86_64', 'EUS-9:curl-0:7.76.1-23.el9_2.x86_64'],
+          known_affected: ['red_hat_enterprise_linux_8:curl'],
+        },
+        remediations: [{ category: 'no_fix_planned', details: 'x', product_ids: ['red_hat_enterprise_linux_8:curl'] }],
+        scores: [{ cvss_v3: { vectorString: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N' }, products: [] }],
+        threats: [{ category: 'impact', details: 'Moderate' }],
+      },
+    ],
+  };
+  const database = await compile(['cve-2026-9.json', JSON.stringify(document, null, 1)]);
+  const at = (version: string, release: string) =>
+    database
+      .match(osPackage('rpm', 'curl', version, `rhel ${release}`))
+      .map(({ id, status, fixedVersion, severity }) => [id, status, fixedVersion, severity]);
+  assert.deepEqual(at('7.76.1-29.el9', '9.4'), [['CVE-2026-9', 'affected', '7.76.1-31.el9', 'medium']]);
+  assert.deepEqual(at('7.76.1-31.el9', '9.4'), []);
+  assert.deepEqual(at('7.61.1-34.el8', '8.10'), [['CVE-2026-9', 'will-not-fix', null, 'medium']]);
+});
+
+test('programs without a package: the word of their own project stands against that of others', async () => {
+  const core = {
+    set: 'core',
+    file: '1',
+    cve: ['CVE-2026-11'],
+    vulnerable: '20.x || 22.x',
+    patched: '^20.11.1 || ^22.2.0',
+    severity: 'high',
+  };
+  const database = await compile(
+    ['nodejs.ndjson', `${JSON.stringify(core)}\n`],
+    [
+      'bitnami.ndjson',
+      osv('BIT-node-1', [range('Bitnami', 'node', { introduced: '20.0.0' }, { last_affected: '20.11.1' })], {
+        aliases: ['CVE-2026-11'],
+      }) +
+        osv('BIT-node-2', [range('Bitnami', 'node', { introduced: '0' }, { fixed: '21.0.0' })], {
+          aliases: ['CVE-2026-12'],
+        }),
+    ],
+  );
+  const node = (version: string): string[] =>
+    ids(database, { type: 'generic', name: 'node', version, source: null, distribution: null });
+  assert.deepEqual(
+    [node('20.11.0'), node('20.11.1'), node('22.1.0'), node('22.2.0')],
+    [['CVE-2026-11', 'CVE-2026-12'], ['CVE-2026-12'], ['CVE-2026-11'], []],
+  );
+});
+
+test('updates ask only for news, try again, check what the feed says of itself, and one that fails leaves the others', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-update-'));
+  const agent = new MockAgent();
+  agent.disableNetConnect();
+  try {
+    const store = new AdvisoryStore(folder, systemClock);
+    const pool = agent.get('https://feeds.example');
+    const good = osv('GHSA-1', [range('npm', 'a', { introduced: '0' })]);
+    const options = { dispatcher: agent, retryMs: [1, 1] };
+    const digest = digestOf(Buffer.from(good)).slice('sha256:'.length);
+
+    pool.intercept({ path: '/a.ndjson' }).reply(503, 'busy');
+    pool.intercept({ path: '/a.ndjson' }).reply(200, good, { headers: { etag: '"1"' } });
+    pool.intercept({ path: '/b.ndjson' }).reply(404, 'no');
+    pool.intercept({ path: '/c.ndjson.sha256' }).reply(200, `${digest}  c.ndjson\n`);
+    pool.intercept({ path: '/c.ndjson' }).reply(200, `${good} `);
+    const urls = [
+      'https://feeds.example/a.ndjson',
+      'https://feeds.example/b.ndjson',
+      'https://feeds.example/c.ndjson#checksum=.sha256',
+    ];
+    const first = await updateAdvisories(store, urls, options);
+    assert.deepEqual(
+      [first.imported.map(({ name }) => name), first.failed.map(({ fault }) => fault.code)],
+      [['a'], ['advisories.fetch-failed', 'advisories.checksum']],
+    );
+
+    pool.intercept({ path: '/a.ndjson', headers: { 'if-none-match': '"1"' } }).reply(304, '');
+    const second = await updateAdvisories(store, urls.slice(0, 1), options);
+    assert.deepEqual([second.imported, second.unchanged, second.revision], [[], urls.slice(0, 1), first.revision]);
+    agent.assertNoPendingInterceptors();
+  } finally {
+    await agent.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('S9: an exported database is taken only whole, signed and not older', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-artifact-'));
+  try {
+    const [home, away] = [join(folder, 'home'), join(folder, 'away')];
+    const publisher = new AdvisoryStore(home, systemClock);
+    await publisher.import([input('npm.ndjson', osv('GHSA-1', [range('npm', 'a', { introduced: '0' })]))]);
+    const packed = await packAdvisories(publisher, home);
+    assert.ok(packed);
+    const layer = readFileSync(packed.layer.path);
+    rmSync(packed.layer.path);
+    const bundle = Buffer.from('a signature');
+    const referrer = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: packed.mediaType,
+        artifactType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+        config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: packed.config.digest, size: 2 },
+        layers: [
+          { mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json', digest: digestOf(bundle), size: bundle.length },
+        ],
+        subject: {
+          mediaType: packed.mediaType,
+          digest: digestOf(packed.manifestBytes),
+          size: packed.manifestBytes.length,
+        },
+      }),
+    );
+    const archiveOf = async (layerBytes: Uint8Array): Promise<Buffer> => {
+      const blob = (bytes: Uint8Array, digest = digestOf(bytes)) => ({
+        path: `blobs/${digest.replace(':', '/')}`,
+        bytes,
+      });
+      const entry = (bytes: Uint8Array) => ({
+        mediaType: packed.mediaType,
+        digest: digestOf(bytes),
+        size: bytes.length,
+      });
+      const index = {
+        schemaVersion: 2,
+        mediaType: 'application/vnd.oci.image.index.v1+json',
+        manifests: [entry(packed.manifestBytes), entry(referrer)],
+      };
+      const parts: Uint8Array[] = [];
+      const files = [
+        { path: 'oci-layout', bytes: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
+        { path: 'index.json', bytes: Buffer.from(JSON.stringify(index)) },
+        blob(packed.manifestBytes),
+        blob(referrer),
+        blob(packed.config.bytes),
+        blob(bundle),
+        blob(layerBytes, packed.layer.digest),
+      ];
+      for await (const part of packTar(
+        files.map(({ path, bytes }) => ({ path, content: bytes, mode: 0o644 })) as never,
+      ))
+        parts.push(part);
+      return Buffer.concat(parts);
+    };
+    const whole = await archiveOf(layer);
+    const store = new AdvisoryStore(away, systemClock);
+    const take = async (bytes: Uint8Array, isBelieved = true, force = false): Promise<unknown> => {
+      const source = async function* () {
+        yield bytes;
+      };
+      const path = await receiveArtifact(away, source(), (digest, bundles) => {
+        assert.deepEqual([digest, bundles.map(String)], [digestOf(packed.manifestBytes), ['a signature']]);
+        return isBelieved;
+      });
+      return store.adopt(path, { force }).finally(() => rmSync(path));
+    };
+    const flipped = Buffer.from(layer);
+    flipped[flipped.length >> 1] = (flipped[flipped.length >> 1] ?? 0) ^ 1;
+    const cases: [string, () => Promise<unknown>, string][] = [
+      ['unsigned', () => take(whole, false), 'advisories.unsigned'],
+      ['cut', () => take(whole.subarray(0, whole.length - 2048)), 'advisories.artifact-invalid'],
+      ['one bit changed', async () => take(await archiveOf(flipped)), 'advisories.artifact-invalid'],
+      ['no archive', () => take(Buffer.from('hello')), 'advisories.artifact-invalid'],
+      ['empty', () => take(Buffer.alloc(0)), 'advisories.artifact-invalid'],
+    ];
+    for (const [name, run, code] of cases) assert.equal(await codeOf(run()), code, name);
+    assert.equal((await store.sources()).length, 0);
+    await take(whole);
+    const query: PackageQuery = { type: 'npm', name: 'a', version: '1.0.0', source: null, distribution: null };
+    assert.deepEqual(ids(await store.current(), query), ['GHSA-1']);
+
+    // What is newer here stays: the archive is older now.
+    const newer = osv('GHSA-2', [range('npm', 'a', { introduced: '0' })]).replace('2026-03', '2026-04');
+    await store.import([
+      input('npm.ndjson', newer),
+      input('own.ndjson', osv('GHSA-3', [range('npm', 'a', { introduced: '0' })])),
+    ]);
+    assert.equal(await codeOf(take(whole)), 'advisories.older');
+    assert.deepEqual(ids(await store.current(), query), ['GHSA-2', 'GHSA-3']);
+    await take(whole, true, true);
+    assert.deepEqual(
+      ids(await store.current(), query),
+      ['GHSA-1', 'GHSA-3'],
+      'forced, and sources of this machine stay',
+    );
+    writeFileSync(join(away, '.import-dead.db'), 'x');
+    assert.deepEqual(readdirSync(away).sort(), ['.import-dead.db', 'advisories.db']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
