@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CliProgram } from '../system/index.ts';
+import type { CliProgram, Text } from '../system/index.ts';
 import type { RegistryStatus } from './registry.ts';
 import type { RetentionReport } from './retention-run.ts';
 
@@ -67,10 +67,17 @@ function printPreview(cli: CliProgram, { project, removals, kept, sizeBytes }: R
     },
   );
   const size = cli.print.bytes(sizeBytes);
-  cli.print.line({
-    en: `this would remove ${removals.length} (up to ${size}); kept: ${kept.byRule} by a rule, ${kept.inUse} in use, ${kept.immutable} immutable`,
-    es: `esto eliminaría ${removals.length} (hasta ${size}); quedan: ${kept.byRule} por una regla, ${kept.inUse} en uso, ${kept.immutable} inmutables`,
-  });
+  const stays: Text = {
+    en: `kept: ${kept.byRule} by a rule, ${kept.inUse} in use, ${kept.immutable} immutable`,
+    es: `quedan: ${kept.byRule} por una regla, ${kept.inUse} en uso, ${kept.immutable} inmutables`,
+  };
+  if (removals.length === 0) cli.print.line(stays);
+  else {
+    cli.print.line({
+      en: `this would remove ${removals.length} (up to ${size}); ${stays.en}`,
+      es: `esto eliminaría ${removals.length} (hasta ${size}); ${stays.es}`,
+    });
+  }
 }
 
 /** `darsena registry …`: what the registry stores, removes and checks by itself. */

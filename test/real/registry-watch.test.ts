@@ -17,7 +17,7 @@ import { startTestMirror, type TestMirror } from '../../src/registry/remotes/tes
 import { Watches } from '../../src/registry/remotes/watches.ts';
 import { Scans, scanMigrations } from '../../src/scan/index.ts';
 import { openDatabase, silentLog, systemClock } from '../../src/system/index.ts';
-import { generateSigningKey, signImage, toReferrer } from '../../src/trust/index.ts';
+import { generateSigningKey, signImage, type Trust, toReferrer } from '../../src/trust/index.ts';
 import { type Distribution, has, startDistribution } from './registry-ground.ts';
 import { openTrust } from './trust-ground.ts';
 
@@ -45,6 +45,7 @@ describe('R6: a registry that is watched, end to end', { skip }, () => {
   let there: Distribution;
   let here: TestMirror;
   let watches: Watches;
+  let trust: Trust;
   const closing: (() => Promise<unknown>)[] = [];
   const key = generateSigningKey(randomBytes(32)).key;
 
@@ -53,7 +54,8 @@ describe('R6: a registry that is watched, end to end', { skip }, () => {
     there = await startDistribution(work, 'there', { tls: null });
     here = await startTestMirror();
     const { registry, journal, operations, remotes, mirrors } = here;
-    const { trust, close } = await openTrust(here);
+    const opening = await openTrust(here);
+    trust = opening.trust;
     // `*` as well: the images are named by the address of their registry.
     await trust.addPublicKey(
       { name: 'release', uses: ['image'], repositories: ['**'], publicKeyPem: key.publicKeyPem },
@@ -86,7 +88,7 @@ describe('R6: a registry that is watched, end to end', { skip }, () => {
       log: silentLog,
     });
     await remotes.create('there', { url: there.url, networks: ['127.0.0.1/32'] }, 'user:root');
-    closing.push(close, opened.close);
+    closing.push(opening.close, opened.close);
   });
   after(async () => {
     for (const close of closing) await close();
@@ -243,6 +245,10 @@ describe('R6: a registry that is watched, end to end', { skip }, () => {
       await here.registry.putBlob('tienda/secret', new Uint8Array(await blob.arrayBuffer()), digest as Digest);
     }
     await here.registry.putManifest('tienda/secret', manifest, MEDIA_TYPE.manifest, { tag: '1' });
+    // As control states of every image that it has scanned.
+    await trust.ensureKey('control', ['scan']);
+    const stated = { use: 'scan', digest: ours.digest, repository: 'tienda/secret' } as const;
+    await trust.sign({ ...stated, predicate: {}, key: 'control', actor: 'platform' });
     await putManifest(
       'apps/leak',
       'x',
@@ -255,6 +261,9 @@ describe('R6: a registry that is watched, end to end', { skip }, () => {
         .filter(({ kind }) => kind === 'ours-elsewhere')
         .map(({ here: name, place }) => `${name} at ${place}`);
     assert.deepEqual(await copies(), [`tienda/secret at ${there.host}/apps/leak:x`]);
+    const loose = await watches.copies({ projects: ['tienda'], all: false });
+    const sourceless = loose.filter(({ kind }) => kind === 'no-source').map(({ here: name }) => name);
+    assert.deepEqual(sourceless, ['tienda/secret'], 'that control scanned it says nothing of where it is from');
     const head = await fetch(`${there.url}/v2/apps/leak/manifests/x`, { headers: { accept: MEDIA_TYPE.index } });
     await fetch(`${there.url}/v2/apps/leak/manifests/${head.headers.get('docker-content-digest')}`, {
       method: 'DELETE',

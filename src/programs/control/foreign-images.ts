@@ -94,7 +94,9 @@ export function foreignExaminer(parts: {
     async hasSource(repository: string, digest: Digest): Promise<boolean> {
       const known = await journal.query({ projects: '*', digest, kinds: SOURCE_FACTS, limit: 1 });
       if (known.length > 0) return true;
-      return (await trust.verify(repository, digest)).accepted.length > 0;
+      const verdict = await trust.verify(repository, digest);
+      // What control states of every image (scan, verdict) says nothing about where it comes from.
+      return signersOf(verdict, 'image').length > 0 || signersOf(verdict, 'provenance').length > 0;
     },
   };
 }

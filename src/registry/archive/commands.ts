@@ -58,8 +58,8 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
       const { size } = await stat(output);
       if (cli.output.json) return print.json({ file: output, bytes: size, images });
       print.result({
-        en: `${output}: ${images.length} images, ${print.bytes(size)}`,
-        es: `${output}: ${images.length} imágenes, ${print.bytes(size)}`,
+        en: `${output}: ${images.length} ${images.length === 1 ? 'image' : 'images'}, ${print.bytes(size)}`,
+        es: `${output}: ${images.length} ${images.length === 1 ? 'imagen' : 'imágenes'}, ${print.bytes(size)}`,
       });
     });
   noun
@@ -95,8 +95,8 @@ export function addArchiveCommands(noun: Command, cli: CliProgram): void {
       const name =
         first === undefined ? '' : `${first.repository}${first.tag === null ? `@${first.digest}` : `:${first.tag}`}`;
       print.line({
-        en: `${images.length} images, ${referrers} attached; held until judged: darsena image wait ${name}`,
-        es: `${images.length} imágenes, ${referrers} adjuntos; en cuarentena hasta su veredicto: darsena image wait ${name}`,
+        en: `${images.length} ${images.length === 1 ? 'image' : 'images'}, ${referrers} attached; held until judged: darsena image wait ${name}`,
+        es: `${images.length} ${images.length === 1 ? 'imagen' : 'imágenes'}, ${referrers} adjuntos; en cuarentena hasta su veredicto: darsena image wait ${name}`,
       });
     });
 }

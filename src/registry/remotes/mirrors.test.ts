@@ -389,5 +389,11 @@ describe('a mirror by schedule', () => {
     const second = await (await mirror.mirrors.sync('tienda/sync2', 'user:root')).finished;
     assert.equal(second.state, 'done');
     assert.equal((second.result as { brought: number }).brought, 1);
+    await mirror.remotes.change('source', { offline: true }, 'user:root');
+    assert.equal((await (await mirror.mirrors.sync('tienda/sync2', 'user:root')).finished).state, 'failed');
+    const { syncDetail } = mirror.mirrors.read('tienda/sync2');
+    assert.match(syncDetail?.problem?.en ?? '', /offline/);
+    assert.equal(syncDetail?.brought, 0);
+    await mirror.remotes.change('source', { offline: false }, 'user:root');
   });
 });

@@ -24,7 +24,7 @@ import {
   VERDICT_POLL_MS,
   VERDICT_WAIT_MS,
 } from './limits.ts';
-import { patternProblem, type Remotes, reasonOf } from './remotes.ts';
+import { patternProblem, problemText, type Remotes, reasonOf } from './remotes.ts';
 import { type RemoteDatabase, type RemoteTables, readList } from './store.ts';
 
 /** Repositories of ours that hold what another registry has: `<prefix>` and everything below it, and nothing else. */
@@ -81,6 +81,15 @@ export interface SyncResult {
   readonly failed: number;
   readonly bytes: number;
   readonly problem: Text | null;
+}
+
+const NOTHING = { repositories: 0, tags: 0, brought: 0, unchanged: 0, gone: 0, failed: 0, bytes: 0 };
+
+/** An earlier version wrote a failure as one text without counts. */
+function readDetail(text: string): SyncResult {
+  const read = JSON.parse(text) as Partial<Omit<SyncResult, 'problem'>> & { problem: Text | string | null };
+  const { problem } = read;
+  return { ...NOTHING, ...read, problem: typeof problem === 'string' ? { en: problem, es: problem } : problem };
 }
 
 export interface MirroredTag {
@@ -328,7 +337,7 @@ export class Mirrors implements UpstreamSource {
         .set({
           sync_state: done.state === 'done' ? 'done' : 'failed',
           synced_at: this.#now(),
-          sync_detail: JSON.stringify(done.result ?? { problem: done.problem?.en.title ?? null }),
+          sync_detail: JSON.stringify(done.result ?? { ...NOTHING, problem: problemText(done.problem) }),
         })
         .where('prefix', '=', prefix)
         .execute();
@@ -805,7 +814,7 @@ function toView(row: RemoteTables['registry_mirrors']): MirrorView {
     createdBy: row.created_by,
     syncedAt: row.synced_at,
     syncState: row.sync_state as MirrorView['syncState'],
-    syncDetail: row.sync_detail === null ? null : (JSON.parse(row.sync_detail) as SyncResult),
+    syncDetail: row.sync_detail === null ? null : readDetail(row.sync_detail),
     nextSyncAt: row.next_sync_at,
   };
 }

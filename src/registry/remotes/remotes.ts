@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import type { Vault } from '../../access/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, type Json } from '../../system/index.ts';
+import type { Operation } from '../../progress/index.ts';
+import { type Clock, Fault, type Json, type Text } from '../../system/index.ts';
 import { RegistryClient, type RemoteRegistry } from '../client.ts';
 import { registryFault } from '../errors.ts';
 import { isNamePattern, matchesPattern } from '../settings-pattern.ts';
@@ -348,6 +349,13 @@ function hostProblem(text: string, mayBeWild: boolean): string | null {
 }
 
 /** Why a remote could not give something, in short, for lists and warnings. */
+/** Why an operation failed, in one line. */
+export function problemText(problem: Operation['problem']): Text | null {
+  const line = ({ title, detail }: { readonly title: string; readonly detail?: string }): string =>
+    detail === undefined ? title : `${title}: ${detail}`;
+  return problem === null ? null : { en: line(problem.en), es: line(problem.es) };
+}
+
 export function reasonOf(error: unknown): { readonly en: string; readonly es: string } {
   if (error instanceof Fault) {
     const [en, es] = [error.text('en'), error.text('es')];

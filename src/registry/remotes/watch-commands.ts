@@ -144,6 +144,10 @@ export function watchCommands(cli: CliProgram): void {
         watch.images,
         { json: watch, empty: { en: 'no images seen yet', es: 'aún no se ha visto ninguna imagen' } },
       );
+      const problem = watch.detail?.problem ?? null;
+      if (problem !== null && !cli.output.json) {
+        print.line({ en: `the last look: ${problem.en}`, es: `la última revisión: ${problem.es}` });
+      }
     });
   noun
     .command('check')

@@ -21,7 +21,7 @@ import {
   WATCHED_TAGS_MAX,
 } from './limits.ts';
 import type { Mirrors } from './mirrors.ts';
-import { patternProblem, type Remotes, reasonOf } from './remotes.ts';
+import { patternProblem, problemText, type Remotes, reasonOf } from './remotes.ts';
 import { type RemoteDatabase, type RemoteTables, readList } from './store.ts';
 
 /** A registry whose images stay where they are and are scanned and judged as if they were here. */
@@ -156,6 +156,7 @@ interface WatchesParts {
   readonly log: Log;
 }
 
+const NOTHING = { images: 0, changed: 0, refused: 0, unsigned: 0, failed: 0, gone: 0 };
 const NATURAL = new Intl.Collator('en', { numeric: true });
 
 /** Watching other registries, and copies that should not exist. */
@@ -311,10 +312,7 @@ export class Watches {
     );
     const ended = finished.then(async (done) => {
       const state = done.state === 'done' ? 'done' : 'failed';
-      const problem = done.problem;
-      const detail = done.result ?? {
-        problem: problem === null ? null : { en: problem.en.title, es: problem.es.title },
-      };
+      const detail = done.result ?? { ...NOTHING, problem: problemText(done.problem) };
       await db
         .updateTable('registry_watches')
         .set({ state, checked_at: this.#now(), detail: JSON.stringify(detail) })
@@ -409,7 +407,7 @@ export class Watches {
     const step = begin({ en: 'List its images', es: 'Listar sus imágenes' });
     const { remotes, db, examiner, log } = this.#parts;
     const client = await remotes.client(watch.remote, watch.name);
-    const result = { images: 0, changed: 0, refused: 0, unsigned: 0, failed: 0, gone: 0 };
+    const result = { ...NOTHING };
     let problem: Text | null = null;
     const images = await this.#listImages(watch, client, signal);
     step.done({ en: `${images.length} images`, es: `${images.length} imágenes` });
