@@ -39,6 +39,8 @@ const PACKAGES = [
   'chromium',
   'postgresql',
   'docker-registry',
+  'rpm',
+  'db5.3-util',
   'curl',
   'git',
   'util-linux',

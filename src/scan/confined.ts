@@ -270,7 +270,7 @@ async function collectComplaint(child: ChildProcessWithoutNullStreams): Promise<
   const lines = text.split('\n').map((line) => line.trim());
   const line =
     lines.find((one) => /^(?:\w*Error\b|FATAL ERROR)/.test(one)) ??
-    lines.find((one) => /^the \w+ stream /.test(one)) ??
+    lines.find((one) => /^the (?:\w+ )?stream /.test(one)) ??
     `exit code ${child.exitCode}, signal ${child.signalCode}`;
   return line.slice(0, 300);
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../system/index.ts';
@@ -14,7 +15,11 @@ import { ENGINE_TIMEOUT_MS } from './limits.ts';
  */
 export function exportContainer(container: string, signal?: AbortSignal) {
   async function* content(): AsyncGenerator<Uint8Array> {
-    const child = spawn('podman', ['container', 'export', '--', container], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { writeEnd, readEnd } = await openPipe();
+    const args = ['container', 'export', '--', container];
+    const child = spawn('podman', args, { stdio: ['ignore', writeEnd, 'pipe'] });
+    closeSync(writeEnd);
+    const output = new Socket({ fd: readEnd, readable: true, writable: false });
     const abort = (): boolean => child.kill();
     signal?.addEventListener('abort', abort, { once: true });
     let complaint = '';
@@ -25,18 +30,38 @@ export function exportContainer(container: string, signal?: AbortSignal) {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaint = `${complaint}${text}`.slice(-2000);
     });
-    const ended = once(child, 'close').catch(() => [null]);
+    const ended = new Promise<number | null>((resolve) => {
+      child.once('close', resolve);
+      child.once('error', () => resolve(null));
+    });
     try {
-      for await (const chunk of child.stdout) yield chunk as Uint8Array;
-      const [code] = await ended;
+      for await (const chunk of output) yield chunk as Uint8Array;
+      const code = await ended;
       if (failure !== null || code !== 0) throw engineFailed(container, failure ?? complaint);
     } finally {
       signal?.removeEventListener('abort', abort);
       child.kill();
+      output.destroy();
       await ended;
     }
   }
   return { kind: 'tree', tree: 'container', content, skipped: () => [], close: async () => undefined } as const;
+}
+
+/** Podman opens /dev/stdout by name, which a pipe can be and the sockets that Node gives its children cannot. */
+async function openPipe(): Promise<{ writeEnd: number; readEnd: number }> {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-pipe-'));
+  try {
+    const name = join(folder, 'pipe');
+    const { code, stderr } = await runCommand('mkfifo', ['-m', '600', name], { timeoutMs: 10_000 });
+    if (code !== 0) throw new Error(`mkfifo: ${stderr.trim()}`);
+    // Both ways first: a pipe that is opened one way waits for the other.
+    const writeEnd = openSync(name, constants.O_RDWR);
+    const readEnd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { writeEnd, readEnd };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 /**
