@@ -27,7 +27,7 @@ export function exportContainer(container: string, signal?: AbortSignal) {
     child.on('error', (error) => {
       failure = error;
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       complaint = `${complaint}${text}`.slice(-2000);
     });
     const ended = new Promise<number | null>((resolve) => {
