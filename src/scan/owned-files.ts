@@ -4,12 +4,17 @@ import type { LayerResult } from './layer.ts';
 import { type Owner, readOwned } from './owned.ts';
 
 const ENDINGS = 2 ** 15;
+const SLASH = 0x2f;
 
+/** Of the last part of a name, which may be shorter than that. */
 function endingOf(name: string): number {
-  const end = name.length;
-  return (
-    ((name.charCodeAt(end - 1) & 31) << 10) | ((name.charCodeAt(end - 2) & 31) << 5) | (name.charCodeAt(end - 3) & 31)
-  );
+  let ending = 0;
+  for (let at = name.length - 1; at >= name.length - 3 && at >= 0; at--) {
+    const code = name.charCodeAt(at);
+    if (code === SLASH) break;
+    ending = (ending << 5) | (code & 31);
+  }
+  return ending;
 }
 
 /** Called for each file that a package says is its own: the purl type, its name without links, the layer of the list. */
