@@ -13,7 +13,24 @@ export interface Admission {
   readonly scan: ScanFacts;
   readonly signatures: SignatureFacts;
   readonly workload: WorkloadFacts;
-  readonly environment: { readonly name: string; readonly class: EnvironmentClass };
+  readonly environment: {
+    readonly name: string;
+    readonly class: EnvironmentClass;
+    /** Whether this very image runs there already: what is late must not stop what serves. */
+    readonly runs: boolean;
+  };
+  /** What believed VEX documents take away; not for policies to ask, but to answer them. */
+  readonly statements: readonly StatementFacts[];
+}
+
+/** A believed statement that a finding does not affect the image. */
+export interface StatementFacts {
+  readonly finding: string;
+  readonly package: string;
+  readonly version: string;
+  /** `vex ` and the document. */
+  readonly id: string;
+  readonly reason: string;
 }
 
 /** `none`: the door belongs to no environment, as push does. */
@@ -63,6 +80,10 @@ export interface FindingFacts {
   readonly score: number;
   /** EPSS probability from 0 to 1, -1 when there is none. */
   readonly epss: number;
+  /** `act` `attend` `track*` `track`; empty for what is no vulnerability. */
+  readonly decision: string;
+  /** The deadline that the finding has in the environment has passed. */
+  readonly overdue: boolean;
 }
 
 export interface SignatureFacts {
@@ -158,6 +179,8 @@ export const SCHEMAS = {
     exploited: 'bool',
     score: 'double',
     epss: 'double',
+    decision: 'string',
+    overdue: 'bool',
   },
   Container: {
     key: 'string',
@@ -212,7 +235,7 @@ export const SCHEMAS = {
     hostPaths: 'list<string>',
     containers: 'list<Container>',
   },
-  environment: { name: 'string', class: 'string' },
+  environment: { name: 'string', class: 'string', runs: 'bool' },
 } as const satisfies Record<string, Schema>;
 
 /**

@@ -31,7 +31,8 @@ const admission: Admission = {
     unmetDemands: [],
   },
   workload: NO_WORKLOAD,
-  environment: { name: 'dev', class: 'development' },
+  environment: { name: 'dev', class: 'development', runs: false },
+  statements: [],
 };
 const question = {
   door: 'start',
@@ -120,7 +121,7 @@ test('an exception needs another person, an end, and a place to be found', async
   const scan = { ...admission.scan, findings: [finding] };
   const prod = {
     ...question,
-    admission: { ...admission, scan, environment: { name: 'prod', class: 'production' as const } },
+    admission: { ...admission, scan, environment: { name: 'prod', class: 'production' as const, runs: false } },
   };
   assert.equal((await admit.preview(prod)).decision, 'refuse');
   const wanted = {
@@ -128,6 +129,8 @@ test('an exception needs another person, an end, and a place to be found', async
     environment: 'prod',
     rule: 'critical-vulnerability',
     subject: 'CVE-1',
+    package: null,
+    repository: null,
     digest,
     reason: 'the code is never reached',
     expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
@@ -178,7 +181,7 @@ test('the routes show policies and verdicts, and keep a project from another', a
     tokenId: null,
   };
   const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => principal });
-  registerAdmitRoutes(app, admit);
+  registerAdmitRoutes(app, admit, systemClock);
   const call = async (method: 'GET' | 'POST', url: string, payload?: object) => {
     const headers = { authorization: 'Bearer x' };
     const response = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });

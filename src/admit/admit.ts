@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
+import { projectOf } from '../oci/index.ts';
 import { type Clock, newId } from '../system/index.ts';
 import type { SignedRecord, SigningKey } from '../trust/index.ts';
 import type { Admission, Door, EnvironmentClass } from './admission.ts';
 import { admitFault } from './errors.ts';
-import type { Exception } from './exception.ts';
+import { EVERY_RULE, EXPIRING_DAYS, type Exception, stateOf } from './exception.ts';
 import { judge, withGrace } from './judge.ts';
 import { EXCEPTION_DAYS_MAX } from './limits.ts';
 import type { Policy } from './policy.ts';
@@ -12,7 +13,10 @@ import {
   type AdmitTables,
   insertException,
   insertVerdict,
+  markAnnounced,
   markApproved,
+  markRevoked,
+  readEnding,
   readExceptions,
   readVerdicts,
   type VerdictQuery,
@@ -155,14 +159,15 @@ export class Admit {
 
   /**
    * Asks for an exception; it covers nothing until a second person approves it.
-   * @throws Fault admit.exception-expiry
+   * @throws Fault admit.exception-expiry, admit.exception-scope
    */
   async requestException(
-    wanted: Omit<Exception, 'id' | 'author' | 'approver' | 'createdAt'>,
+    wanted: Omit<Exception, 'id' | 'author' | 'approver' | 'createdAt' | 'revokedAt' | 'revokedBy'>,
     author: string,
   ): Promise<Exception> {
     const { db, journal, clock } = this.#options;
     const now = clock.now();
+    requireScope(wanted);
     const latest = now.getTime() + EXCEPTION_DAYS_MAX * 86_400_000;
     const expiry = Date.parse(wanted.expiresAt);
     if (!(expiry > now.getTime() && expiry <= latest)) {
@@ -174,6 +179,9 @@ export class Admit {
       author,
       approver: null,
       createdAt: now.toISOString(),
+      expiresAt: new Date(expiry).toISOString(),
+      revokedAt: null,
+      revokedBy: null,
     };
     await db.transaction().execute(async (tx) => {
       await insertException(tx, exception);
@@ -189,9 +197,10 @@ export class Admit {
    */
   async approveException(project: string, id: string, approver: string): Promise<Exception> {
     const { db, journal } = this.#options;
-    const exception = (await readExceptions(db, { project })).find((one) => one.id === id);
-    if (exception === undefined) throw admitFault('admit.exception-unknown', { id, project });
+    const exception = await this.#exception(project, id);
     if (exception.author === approver) throw admitFault('admit.exception-own', { id, author: exception.author });
+    const state = stateOf(exception, this.#options.clock.now());
+    if (state === 'revoked' || state === 'expired') throw admitFault('admit.exception-over', { id });
     const approved = await db.transaction().execute(async (tx) => {
       if (!(await markApproved(tx, exception, approver))) return null;
       await journal.record<AdmitTables>(tx, factOf('exception.approved', exception, approver));
@@ -199,6 +208,44 @@ export class Admit {
     });
     journal.committed();
     return approved ?? exception;
+  }
+
+  /**
+   * Takes an exception back, or refuses one that waits; from then on it covers nothing. Twice changes nothing.
+   * @throws Fault admit.exception-unknown
+   */
+  async revokeException(project: string, id: string, actor: string): Promise<Exception> {
+    const { db, journal, clock } = this.#options;
+    const exception = await this.#exception(project, id);
+    const at = clock.now().toISOString();
+    const revoked = await db.transaction().execute(async (tx) => {
+      if (!(await markRevoked(tx, exception, { at, by: actor }))) return null;
+      await journal.record<AdmitTables>(tx, factOf('exception.revoked', exception, actor));
+      return { ...exception, revokedAt: at, revokedBy: actor };
+    });
+    journal.committed();
+    return revoked ?? exception;
+  }
+
+  /** Announces approved exceptions that end within `EXPIRING_DAYS`, each once; the fact is `exception.expiring`. */
+  async tellExpiring(): Promise<Exception[]> {
+    const { db, journal, clock } = this.#options;
+    const now = clock.now();
+    const ending = await readEnding(db, new Date(now.getTime() + EXPIRING_DAYS * 86_400_000).toISOString());
+    for (const exception of ending) {
+      await db.transaction().execute(async (tx) => {
+        await markAnnounced(tx, exception.id, now.toISOString());
+        await journal.record<AdmitTables>(tx, factOf('exception.expiring', exception, 'platform'));
+      });
+    }
+    if (ending.length > 0) journal.committed();
+    return ending;
+  }
+
+  async #exception(project: string, id: string): Promise<Exception> {
+    const exception = (await readExceptions(this.#options.db, { project })).find((one) => one.id === id);
+    if (exception === undefined) throw admitFault('admit.exception-unknown', { id, project });
+    return exception;
   }
 
   #answer(question: Omit<AdmitQuestion, 'actor' | 'subject'>, exceptions: readonly Exception[]): Verdict {
@@ -210,15 +257,26 @@ export class Admit {
   }
 }
 
+/** One image or one pattern of repositories of the project; and for every rule, something that it is about. */
+function requireScope(
+  wanted: Pick<Exception, 'project' | 'digest' | 'repository' | 'rule' | 'subject' | 'package'>,
+): void {
+  const { project, digest, repository, rule, subject, package: inPackage } = wanted;
+  const isOne = (digest === null) !== (repository === null);
+  const isInside = repository === null || projectOf(repository) === project;
+  const isAbout = rule !== EVERY_RULE || subject !== null || inPackage !== null;
+  if (!isOne || !isInside || !isAbout) throw admitFault('admit.exception-scope', { project });
+}
+
 function factOf(kind: string, exception: Exception, actor: string) {
-  const { id, project, rule, subject, environment, expiresAt, reason } = exception;
+  const { id, project, rule, subject, environment, expiresAt, reason, repository, package: inPackage } = exception;
   return {
     kind,
     project,
     actor,
     subject: `exception ${id}`,
-    digest: exception.digest,
-    body: { rule, subject, environment, expiresAt, reason },
+    ...(exception.digest === null ? {} : { digest: exception.digest }),
+    body: { exception: id, rule, subject, package: inPackage, repository, environment, expiresAt, reason },
   };
 }
 

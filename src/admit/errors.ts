@@ -59,6 +59,22 @@ export const admitFault = defineFaults({
       why: 'la pidió {author}; tiene que estar de acuerdo una segunda persona',
     },
   },
+  'admit.exception-over': {
+    kind: 'conflict',
+    en: { what: 'exception {id} is over', why: 'it was revoked or its time has run out', remedy: 'ask for a new one' },
+    es: { what: 'la excepción {id} ya terminó', why: 'se revocó o se acabó su plazo', remedy: 'pedir otra' },
+  },
+  'admit.exception-scope': {
+    kind: 'invalid',
+    en: {
+      what: 'the exception does not say what it is for',
+      why: 'expected either one digest or a repository of project {project}, and a finding or package where it is for every rule',
+    },
+    es: {
+      what: 'la excepción no dice para qué es',
+      why: 'se esperaba un digest o un repositorio del proyecto {project}, y un hallazgo o paquete si vale para todas las reglas',
+    },
+  },
   'admit.exception-expiry': {
     kind: 'invalid',
     en: {

@@ -32,6 +32,8 @@ interface ExpressionValue {
 export interface Subject {
   readonly key: string;
   readonly label: string;
+  /** Name and version of the package that a finding is in; null for everything else. */
+  readonly package: { readonly name: string; readonly version: string } | null;
 }
 
 /**
@@ -127,7 +129,12 @@ function isNode(value: unknown): value is ASTNode {
 
 /** Findings and containers come back as maps of their fields. */
 function toSubject(item: unknown): Subject {
-  if (typeof item === 'string') return { key: item, label: item };
-  if (item instanceof Map) return { key: String(item.get('key')), label: String(item.get('label')) };
+  if (typeof item === 'string') return { key: item, label: item, package: null };
+  if (item instanceof Map) {
+    const name: unknown = item.get('package');
+    const version = String(item.get('version') ?? '');
+    const inPackage = typeof name === 'string' && name !== '' ? { name, version } : null;
+    return { key: String(item.get('key')), label: String(item.get('label')), package: inPackage };
+  }
   throw new TypeError('expected a finding, a container or a text');
 }

@@ -10,12 +10,13 @@ export {
   NO_WORKLOAD,
   type ScanFacts,
   type SignatureFacts,
+  type StatementFacts,
   type WorkloadFacts,
 } from './admission.ts';
 export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './admit.ts';
 export { admitCommands } from './commands.ts';
 export { admitFault } from './errors.ts';
-export type { Exception } from './exception.ts';
+export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
 export { GRACE_EXCEPTION, judge, type Question, withGrace } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';

@@ -35,6 +35,8 @@ const minimist: FindingFacts = {
   exploited: false,
   score: 7.5,
   epss: 0.01,
+  decision: 'track',
+  overdue: false,
 };
 
 const goodPod = {
@@ -77,7 +79,8 @@ const good: Admission = {
     unmetDemands: [],
   },
   workload: describeWorkload('Deployment', 'web', goodPod, () => ({ user: '', uid: null })),
-  environment: { name: 'prod', class: 'production' },
+  environment: { name: 'prod', class: 'production', runs: false },
+  statements: [],
 };
 
 function ask(policy: string | Policy, admission: Admission, door: Door = 'start', exceptions: Exception[] = []) {
@@ -221,7 +224,11 @@ test('an exception turns one refusal of one image into a warning, only with a se
     environment: 'prod',
     rule: 'high-vulnerability',
     subject: 'CVE-2020-7598',
+    package: null,
     digest: good.image.digest,
+    repository: null,
+    revokedAt: null,
+    revokedBy: null,
     reason: 'not reachable',
     author: 'user:ana',
     approver: 'user:eva',

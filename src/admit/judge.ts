@@ -36,8 +36,16 @@ export function judge(question: Question): Verdict {
     environment: environmentOf(admission),
     digest: admission.image.digest,
     specHash: question.specHash,
-    expiresAt: new Date(Date.parse(at) + policy.validHours * 3_600_000).toISOString(),
+    expiresAt: endOf(reasons, new Date(Date.parse(at) + policy.validHours * 3_600_000).toISOString()),
   };
+}
+
+/** A verdict that rests on an exception ends with it. */
+function endOf(reasons: readonly Reason[], latest: string): string {
+  return reasons.reduce((end, { exception }) => {
+    const until = exception === null ? end : new Date(exception.expiresAt).toISOString();
+    return until < end ? until : end;
+  }, latest);
 }
 
 /** Names the exception of a verdict that permits because of a grace. */
@@ -110,20 +118,38 @@ function withException(reason: Reason, subject: Subject | null, question: Questi
       project: admission.image.project,
       environment: environmentOf(admission),
       digest: admission.image.digest,
+      repository: admission.image.repository,
       rule: reason.rule,
       subjectKey: subject?.key ?? null,
+      package: subject?.package?.name ?? null,
       at,
     }),
   );
-  if (exception === undefined) return reason;
+  if (exception === undefined) return withStatement(reason, subject, question);
   const { id, expiresAt } = exception;
   return { ...reason, effect: 'warn', exception: { id, expiresAt, reason: exception.reason } };
+}
+
+/** A finding of which a believed VEX document says that the image is not affected warns and does not refuse. */
+function withStatement(reason: Reason, subject: Subject | null, { admission, policy, at }: Question): Reason {
+  const { key, package: inPackage } = subject ?? {};
+  if (key === undefined || inPackage === undefined || inPackage === null) return reason;
+  const statement = admission.statements.find(
+    (one) => one.finding === key && one.package === inPackage.name && one.version === inPackage.version,
+  );
+  if (statement === undefined) return reason;
+  // It holds until somebody takes it back: as long as the verdict that rests on it.
+  const expiresAt = new Date(Date.parse(at) + policy.validHours * 3_600_000).toISOString();
+  return { ...reason, effect: 'warn', exception: { id: statement.id, expiresAt, reason: statement.reason } };
 }
 
 function dedupe(subjects: readonly (Subject | null)[]): (Subject | null)[] {
   return [
     ...new Map(
-      subjects.map((subject) => [subject === null ? '' : `${subject.key}\n${subject.label}`, subject]),
+      subjects.map((subject) => [
+        subject === null ? '' : `${subject.key}\n${subject.label}\n${subject.package?.name ?? ''}`,
+        subject,
+      ]),
     ).values(),
   ];
 }

@@ -72,7 +72,8 @@ const BLAMELESS_IMAGE: Omit<Admission, 'workload'> = {
     provenanceSigners: [],
     unmetDemands: [],
   },
-  environment: { name: '', class: 'none' },
+  environment: { name: '', class: 'none', runs: false },
+  statements: [],
 };
 
 /** A list within a list within a list is no manifest that a person wrote. */

@@ -44,4 +44,12 @@ export const admitMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0002-admit-exception-scope',
+    async up(db) {
+      for (const column of ['repository', 'package', 'revoked_at', 'revoked_by', 'announced_at']) {
+        await db.schema.alterTable('admit_exceptions').addColumn(column, 'text').execute();
+      }
+    },
+  },
 ];

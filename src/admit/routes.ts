@@ -2,20 +2,23 @@ import { z } from 'zod';
 import type { ApiApp, Principal } from '../access/index.ts';
 import { parseDigest } from '../oci/index.ts';
 import { DOORS, type Door } from './admission.ts';
+import type { Clock } from '../system/index.ts';
 import type { Admit } from './admit.ts';
-import type { Exception } from './exception.ts';
+import { type Exception, stateOf } from './exception.ts';
 import { type Policy, readPolicy } from './policy.ts';
 
 const VERDICTS_MAX = 200;
 const project = z.string().max(200);
-const actorRule = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/);
+const actorRule = z.string().regex(/^(?:\*|[a-z][a-z0-9-]{0,62})$/);
 
 /** @param approved told after a second person has agreed to an exception */
 export function registerAdmitRoutes(
   app: ApiApp,
   admit: Admit,
+  clock: Clock,
   approved: (exception: Exception, by: Principal) => Promise<void> = async () => undefined,
 ): void {
+  const show = (exception: Exception) => ({ ...exception, state: stateOf(exception, clock.now()) });
   app.route({
     method: 'GET',
     url: '/api/v1/policies',
@@ -80,7 +83,7 @@ export function registerAdmitRoutes(
     url: '/api/v1/projects/:project/exceptions',
     config: { action: 'image.read' },
     schema: { tags: ['policies'], summary: 'Exceptions of a project, newest first', params: z.object({ project }) },
-    handler: async (request) => ({ items: await admit.exceptions(request.params.project) }),
+    handler: async (request) => ({ items: (await admit.exceptions(request.params.project)).map(show) }),
   });
   app.route({
     method: 'POST',
@@ -94,16 +97,22 @@ export function registerAdmitRoutes(
         rule: actorRule,
         subject: z.string().min(1).max(300).nullable().default(null),
         environment: z.string().min(1).max(63).nullable().default(null),
-        digest: z.string().max(200),
+        package: z.string().min(1).max(300).nullable().default(null),
+        digest: z.string().max(200).nullable().default(null),
+        repository: z.string().min(3).max(255).nullable().default(null),
         reason: z.string().min(10).max(2000),
         expiresAt: z.iso.datetime(),
       }),
     },
     handler: async (request, reply) => {
       const { digest, ...rest } = request.body;
-      const wanted = { ...rest, project: request.params.project, digest: parseDigest(digest) };
+      const wanted = {
+        ...rest,
+        project: request.params.project,
+        digest: digest === null ? null : parseDigest(digest),
+      };
       void reply.code(201);
-      return admit.requestException(wanted, request.principal.actor);
+      return show(await admit.requestException(wanted, request.principal.actor));
     },
   });
   app.route({
@@ -119,8 +128,20 @@ export function registerAdmitRoutes(
       const { params, principal } = request;
       const exception = await admit.approveException(params.project, params.id, principal.actor);
       await approved(exception, principal);
-      return exception;
+      return show(exception);
     },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/exceptions/:id/revoke',
+    config: { action: 'promotion.request' },
+    schema: {
+      tags: ['policies'],
+      summary: 'Take an exception back, or refuse one that waits',
+      params: z.object({ project, id: z.string().max(36) }),
+    },
+    handler: async (request) =>
+      show(await admit.revokeException(request.params.project, request.params.id, request.principal.actor)),
   });
 }
 

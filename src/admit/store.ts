@@ -22,12 +22,19 @@ export interface AdmitTables {
     environment: string | null;
     rule: string;
     subject: string | null;
+    /** Empty where the repository says which images. */
     digest: string;
     reason: string;
     author: string;
     approver: string | null;
     created_at: string;
     expires_at: string;
+    repository: string | null;
+    package: string | null;
+    revoked_at: string | null;
+    revoked_by: string | null;
+    /** When its end was announced. */
+    announced_at: string | null;
   };
 }
 
@@ -82,7 +89,12 @@ export async function insertException(tx: Kysely<AdmitTables>, exception: Except
       environment: exception.environment,
       rule: exception.rule,
       subject: exception.subject,
-      digest: exception.digest,
+      digest: exception.digest ?? '',
+      repository: exception.repository,
+      package: exception.package,
+      revoked_at: null,
+      revoked_by: null,
+      announced_at: null,
       reason: exception.reason,
       author: exception.author,
       approver: exception.approver,
@@ -97,7 +109,8 @@ export async function readExceptions(
   query: { readonly project: string; readonly digest?: string },
 ): Promise<Exception[]> {
   let select = db.selectFrom('admit_exceptions').selectAll().where('project', '=', query.project);
-  if (query.digest !== undefined) select = select.where('digest', '=', query.digest);
+  // Those of repositories have no digest; which of them speak of the image is seen by its name.
+  if (query.digest !== undefined) select = select.where('digest', 'in', [query.digest, '']);
   return (await select.orderBy('id', 'desc').execute()).map(toException);
 }
 
@@ -113,8 +126,42 @@ export async function markApproved(
     .where('id', '=', exception.id)
     .where('project', '=', exception.project)
     .where('approver', 'is', null)
+    .where('revoked_at', 'is', null)
     .executeTakeFirst();
   return Number(result.numUpdatedRows) > 0;
+}
+
+/** False when it is not there or was taken back before. */
+export async function markRevoked(
+  tx: Kysely<AdmitTables>,
+  { id, project }: Pick<Exception, 'id' | 'project'>,
+  revoked: { readonly at: string; readonly by: string },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('admit_exceptions')
+    .set({ revoked_at: revoked.at, revoked_by: revoked.by })
+    .where('id', '=', id)
+    .where('project', '=', project)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows) > 0;
+}
+
+/** Approved exceptions that end before a time and whose end was not announced. */
+export async function readEnding(db: Kysely<AdmitTables>, before: string): Promise<Exception[]> {
+  const rows = await db
+    .selectFrom('admit_exceptions')
+    .selectAll()
+    .where('announced_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .where('approver', 'is not', null)
+    .where('expires_at', '<=', before)
+    .execute();
+  return rows.map(toException);
+}
+
+export async function markAnnounced(tx: Kysely<AdmitTables>, id: string, at: string): Promise<void> {
+  await tx.updateTable('admit_exceptions').set({ announced_at: at }).where('id', '=', id).execute();
 }
 
 function toException(row: Selectable<AdmitTables['admit_exceptions']>): Exception {
@@ -124,7 +171,11 @@ function toException(row: Selectable<AdmitTables['admit_exceptions']>): Exceptio
     environment: row.environment,
     rule: row.rule,
     subject: row.subject,
-    digest: row.digest,
+    digest: row.digest === '' ? null : row.digest,
+    repository: row.repository,
+    package: row.package,
+    revokedAt: row.revoked_at,
+    revokedBy: row.revoked_by,
     reason: row.reason,
     author: row.author,
     approver: row.approver,

@@ -383,9 +383,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     factsChangedMs = clock.now().getTime();
     rejudge('trust', 'platform');
   });
-  registerAdmitRoutes(app, admit, async ({ project, digest }, by) =>
-    statements.exceptionsApproved(project, digest as Digest, await admit.exceptions(project, digest), by),
-  );
+  registerAdmitRoutes(app, admit, clock, async ({ project, digest }, by) => {
+    // What is for a whole repository stands in the journal: there is no one image to sign it for.
+    if (digest === null) return;
+    const given = (await admit.exceptions(project, digest)).filter((one) => one.digest !== null);
+    await statements.exceptionsApproved(project, digest as Digest, given, by);
+  });
   registerRespondRoutes(app, respond);
   const remoteWork = await startRemotes({
     db,

@@ -69,6 +69,39 @@ export const scanFault = defineFaults({
     en: { what: 'whose the files are cannot be said', why: '{why}', remedy: 'scan the image again' },
     es: { what: 'no se puede decir de quién son los archivos', why: '{why}', remedy: 'analizar la imagen de nuevo' },
   },
+  'scan.vex-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the VEX document cannot be used',
+      why: '{why}',
+      remedy: 'give OpenVEX, CSAF 2.0 or CycloneDX as JSON',
+    },
+    es: { what: 'el documento VEX no sirve', why: '{why}', remedy: 'indicar OpenVEX, CSAF 2.0 o CycloneDX en JSON' },
+  },
+  'scan.vex-many': {
+    kind: 'conflict',
+    en: { what: 'project {project} has {most} VEX documents already', remedy: 'revoke old ones: darsena vex list' },
+    es: {
+      what: 'el proyecto {project} ya tiene {most} documentos VEX',
+      remedy: 'revocar los antiguos: darsena vex list',
+    },
+  },
+  'scan.vex-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no VEX document {id} in project {project}' },
+    es: { what: 'no hay ningún documento VEX {id} en el proyecto {project}' },
+  },
+  'scan.vex-own': {
+    kind: 'forbidden',
+    en: {
+      what: 'VEX document {id} cannot be approved by who brought it',
+      why: '{author} brought it; a second person has to believe it',
+    },
+    es: {
+      what: 'el documento VEX {id} no lo puede aprobar quien lo trajo',
+      why: 'lo trajo {author}; tiene que creerlo una segunda persona',
+    },
+  },
   'scan.digest-invalid': {
     kind: 'invalid',
     en: { what: '{digest} is no digest', why: 'expected sha256: and 64 hex digits' },

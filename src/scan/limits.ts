@@ -117,3 +117,18 @@ export const CHECK_FILE_MAX_BYTES = 4 * 1024 * 1024;
 
 /** Files of one folder that are checked. */
 export const CHECK_FILES_MAX = 20_000;
+
+/** Bytes of one VEX document; those of Red Hat's largest products stay below it. */
+export const VEX_MAX_BYTES = 16 * 1024 * 1024;
+
+/** Claims of one VEX document. */
+export const VEX_CLAIMS_MAX = 200_000;
+
+/** Characters kept of what a VEX document says in words. */
+export const VEX_STATEMENT_MAX = 2000;
+
+/** Documents of one project that count at once. */
+export const VEX_DOCUMENTS_MAX = 500;
+
+/** Deadlines that are read at once: those of an image, or a list for people. */
+export const DEADLINES_READ_MAX = 5000;

@@ -68,6 +68,43 @@ export const scanMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0004-scan-vex-deadlines',
+    async up(db) {
+      const text = (column: ColumnDefinitionBuilder) => column.notNull();
+      await db.schema
+        .createTable('scan_vex')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', text)
+        .addColumn('format', 'text', text)
+        .addColumn('document', 'text', text)
+        .addColumn('author', 'text', text)
+        .addColumn('claims', 'integer', text)
+        .addColumn('digest', 'text', text)
+        .addColumn('state', 'text', text)
+        .addColumn('uploaded_by', 'text', text)
+        .addColumn('uploaded_at', 'text', text)
+        .addColumn('approver', 'text')
+        .addColumn('decided_at', 'text')
+        .addColumn('body', 'text', text)
+        .execute();
+      await db.schema.createIndex('scan_vex_project').on('scan_vex').columns(['project', 'state']).execute();
+      await db.schema
+        .createTable('scan_deadlines')
+        .addColumn('project', 'text', text)
+        .addColumn('environment', 'text', text)
+        .addColumn('digest', 'text', text)
+        .addColumn('finding', 'text', text)
+        .addColumn('package', 'text', text)
+        .addColumn('decision', 'text', text)
+        .addColumn('since', 'text', text)
+        .addColumn('due', 'text', text)
+        .addColumn('over_at', 'text')
+        .addPrimaryKeyConstraint('scan_deadlines_key', ['project', 'environment', 'digest', 'finding', 'package'])
+        .execute();
+      await db.schema.createIndex('scan_deadlines_due').on('scan_deadlines').columns(['project', 'due']).execute();
+    },
+  },
 ];
 
 /** Reports that were stored before there was an index, a few at a time: their bodies are large. */

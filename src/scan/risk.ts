@@ -1,6 +1,6 @@
 import type { Severity } from '../advisories/index.ts';
 import type { Text } from '../system/index.ts';
-import type { RiskClass } from './report.ts';
+import type { Place, RiskClass } from './report.ts';
 
 export interface RiskFacts {
   readonly severity: Severity;
@@ -8,14 +8,31 @@ export interface RiskFacts {
   readonly kev: boolean;
   readonly epss: number | null;
   readonly fixedVersion: string | null;
+  /** Where it runs; left out: nowhere that is known. */
+  readonly place?: Pick<Place, 'class' | 'exposure' | 'reachesHost'>;
 }
 
 /** Above 10 % within 30 days FIRST's model finds about two thirds of what is exploited; above 50 % nearly nothing is a false alarm. */
 const EPSS_LIKELY = 0.1;
 const EPSS_VERY_LIKELY = 0.5;
 
-/** How soon people must act on a finding, and why: known exploitation first, then likelihood, then severity and whether there is a fix. */
+/**
+ * How soon people must act on a finding, and why: known exploitation first, then likelihood, then severity and whether
+ * there is a fix; one class up where production publishes it, one down where only development has it.
+ */
 export function classifyRisk(facts: RiskFacts): { risk: RiskClass; reason: Text } {
+  const judged = classifyAlone(facts);
+  const { place, kev } = facts;
+  if (place === undefined || judged.risk === 'unknown') return judged;
+  const isExposed = place.class === 'production' && (place.exposure === 'published' || place.reachesHost);
+  const isFar = place.class === 'development' && place.exposure !== 'published' && !place.reachesHost;
+  // What is exploited stays urgent everywhere: from inside it is a way to the next machine.
+  if (isExposed && judged.risk === 'medium') return { ...judged, risk: 'high' };
+  if (isFar && !kev && judged.risk === 'high') return { ...judged, risk: 'medium' };
+  return judged;
+}
+
+function classifyAlone(facts: RiskFacts): { risk: RiskClass; reason: Text } {
   const { severity, kev, epss, fixedVersion } = facts;
   const isSevere = severity === 'critical' || severity === 'high';
   const chance = epss === null ? '' : `${(epss * 100).toFixed(epss < 0.1 ? 1 : 0)} %`;

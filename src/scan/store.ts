@@ -7,6 +7,32 @@ import { readStoredReport, type ScanReport } from './report.ts';
 import type { LayerCache } from './scan.ts';
 
 export interface ScanTables extends FoundTables {
+  scan_vex: {
+    id: string;
+    project: string;
+    format: string;
+    document: string;
+    author: string;
+    claims: number;
+    digest: string;
+    state: string;
+    uploaded_by: string;
+    uploaded_at: string;
+    approver: string | null;
+    decided_at: string | null;
+    body: string;
+  };
+  scan_deadlines: {
+    project: string;
+    environment: string;
+    digest: string;
+    finding: string;
+    package: string;
+    decision: string;
+    since: string;
+    due: string;
+    over_at: string | null;
+  };
   /** What reading a layer told; `analysers` is the revision of those who read it. */
   scan_layers: { digest: string; diff_id: string; analysers: string; stored_at: string; result: Uint8Array };
   scan_inventories: { digest: string; analysers: string; taken_at: string; body: string };

@@ -77,7 +77,8 @@ export function foreignExaminer(parts: {
           unmetDemands: [],
         },
         workload: NO_WORKLOAD,
-        environment: { name: '', class: 'none' },
+        environment: { name: '', class: 'none', runs: false },
+        statements: [],
       };
       const verdict = await admit.preview({ door: 'push', admission, specHash: null });
       return {

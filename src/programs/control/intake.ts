@@ -88,6 +88,8 @@ export function createIntake(parts: {
     report: ScanReport,
     how: { readonly isFresh: boolean },
   ) => Promise<void>;
+  /** The findings of an image as of now, where it runs. */
+  readonly here: (project: string, report: ScanReport) => Promise<Pick<ScanReport, 'findings' | 'places'>>;
   readonly clock: Clock;
   readonly log: Log;
   readonly judged: (repository: string, digest: Digest, verdict: Verdict) => void;
@@ -302,19 +304,26 @@ export function createIntake(parts: {
         intake.config(repository, digest),
       ]);
       const created = Date.parse(config?.created ?? '');
+      const project = projectOf(repository);
+      const here = report === null ? null : await parts.here(project, report);
+      const runs = here?.places.some((place) => place.environment === environment.name) ?? false;
       return {
         image: {
           digest,
           repository,
-          project: projectOf(repository),
+          project,
           tags: [],
           ageDays: Number.isNaN(created) ? -1 : Math.max(0, Math.floor((clock.now().getTime() - created) / DAY_MS)),
           sizeBytes: stored === null ? 0 : layerBytes(stored.bytes),
         },
-        scan: report === null ? NO_SCAN : scanFacts(report),
+        scan:
+          report === null
+            ? NO_SCAN
+            : scanFacts({ ...report, ...here }, { environment: environment.name, now: clock.now() }),
         signatures: signatureFacts(signatures, isBeforeApproval),
         workload: workload ?? NO_WORKLOAD,
-        environment,
+        environment: { ...environment, runs },
+        statements: statementFacts(here?.findings ?? []),
       };
     },
 
@@ -515,8 +524,20 @@ function signatureFacts(verdict: SignatureVerdict, isBeforeApproval: boolean): A
   };
 }
 
-/** A scan report as policies see it. */
-export function scanFacts(report: ScanReport): ScanFacts {
+/** The findings that a believed VEX document takes away. */
+function statementFacts(findings: ScanReport['findings']): Admission['statements'] {
+  return findings.flatMap(({ id, package: { name, version }, vex }) => {
+    if (vex?.status !== 'not_affected' && vex?.status !== 'fixed') return [];
+    const reason = `${vex.status.replace('_', ' ')}: ${vex.statement ?? vex.justification ?? vex.author}`;
+    return [{ finding: id, package: name, version, id: `vex ${vex.document}`.trim(), reason }];
+  });
+}
+
+/** A scan report as policies see it, in an environment and at a time. */
+export function scanFacts(
+  report: ScanReport,
+  { environment, now }: { readonly environment: string; readonly now: Date } = { environment: '', now: new Date(0) },
+): ScanFacts {
   const coverage = Object.values(report.advisories.coverage);
   const ages = report.advisories.sources.map((source) => source.ageSeconds);
   return {
@@ -527,19 +548,41 @@ export function scanFacts(report: ScanReport): ScanFacts {
     hasAdvisories: coverage.length === 0 ? ages.length > 0 : coverage.every((one) => one !== 'no-data'),
     sparseAdvisories: coverage.includes('partial'),
     advisoriesAgeDays: ages.length === 0 ? -1 : Math.floor(Math.min(...ages) / 86_400),
-    findings: report.findings.map((finding) => ({
-      key: finding.id,
-      label: labelOf(finding),
-      kind: 'vulnerability',
-      severity: finding.severity,
-      package: finding.package.name,
-      version: finding.package.version,
-      fixable: finding.fixedVersion !== null,
-      fixedVersion: finding.fixedVersion ?? '',
-      exploited: finding.kev,
-      score: finding.cvss ?? -1,
-      epss: finding.epss ?? -1,
-    })),
+    findings: [
+      ...report.findings.map((finding): ScanFacts['findings'][number] => {
+        const here = finding.here.find((one) => one.environment === environment);
+        return {
+          key: finding.id,
+          label: labelOf(finding),
+          kind: 'vulnerability',
+          severity: finding.severity,
+          package: finding.package.name,
+          version: finding.package.version,
+          fixable: finding.fixedVersion !== null,
+          fixedVersion: finding.fixedVersion ?? '',
+          exploited: finding.kev,
+          score: finding.cvss ?? -1,
+          epss: finding.epss ?? -1,
+          decision: here?.decision ?? finding.decision,
+          overdue: here?.deadline !== undefined && here.deadline !== null && Date.parse(here.deadline) <= now.getTime(),
+        };
+      }),
+      ...report.misconfigurations.map((one): ScanFacts['findings'][number] => ({
+        key: one.id,
+        label: one.message.en,
+        kind: 'misconfiguration',
+        severity: one.severity,
+        package: '',
+        version: '',
+        fixable: true,
+        fixedVersion: '',
+        exploited: false,
+        score: -1,
+        epss: -1,
+        decision: '',
+        overdue: false,
+      })),
+    ],
   };
 }
 

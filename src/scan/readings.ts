@@ -1,0 +1,72 @@
+import type { Digest } from '../oci/index.ts';
+import type { Deadlines } from './deadlines.ts';
+import { compareReports, describeHere, findingsHere, type HereFacts, type ReportChanges } from './here.ts';
+import { DEADLINES_READ_MAX } from './limits.ts';
+import { findingKey, type NewerBase } from './plan.ts';
+import type { Finding, FindingException, Place, ScanReport } from './report.ts';
+import type { Scans } from './scans.ts';
+import type { VexDocuments } from './vex/documents.ts';
+
+/** What other rooms know of an image that runs; each may be asked often. */
+export interface ReadingPorts {
+  places(project: string, digest: Digest): Promise<readonly Place[]>;
+  /** Answers for each finding the exception that covers it, or null. */
+  exceptions(project: string, digest: Digest): Promise<(finding: Finding) => FindingException | null>;
+  /** A newer build of the image that it stands on; null when it is not known or there is none. */
+  newerBase(project: string, report: ScanReport): Promise<NewerBase | null>;
+  /** The image that was in the same repository before it. */
+  previous(project: string, digest: Digest): Promise<Digest | null>;
+}
+
+/** Reports as people read them: the stored one, and what is so at the moment of reading. */
+export class Readings {
+  readonly #parts: { readonly scans: Scans; readonly vex: VexDocuments; readonly deadlines: Deadlines } & ReadingPorts;
+
+  constructor(
+    parts: { readonly scans: Scans; readonly vex: VexDocuments; readonly deadlines: Deadlines } & ReadingPorts,
+  ) {
+    this.#parts = parts;
+  }
+
+  /** Null when the image was never scanned. */
+  async report(project: string, digest: Digest): Promise<ScanReport | null> {
+    const report = await this.#parts.scans.report(digest);
+    return report === null ? null : this.describe(project, report);
+  }
+
+  /** The same of a report that is at hand. */
+  async describe(project: string, report: ScanReport): Promise<ScanReport> {
+    const [facts, base] = await Promise.all([this.#facts(project, report), this.#parts.newerBase(project, report)]);
+    return describeHere(report, { ...facts, base });
+  }
+
+  /** Its findings and places as of now, without the plan: what a judgement asks for. */
+  async judgeable(project: string, report: ScanReport): Promise<Pick<ScanReport, 'findings' | 'places'>> {
+    const facts = await this.#facts(project, report);
+    return { findings: findingsHere(report, facts), places: facts.places };
+  }
+
+  async #facts(project: string, report: ScanReport): Promise<HereFacts> {
+    const { vex, deadlines } = this.#parts;
+    const { digest } = report;
+    const [places, statements, exceptionOf, due] = await Promise.all([
+      this.#parts.places(project, digest),
+      vex.apply(project, report),
+      this.#parts.exceptions(project, digest),
+      deadlines.list({ projects: [project], digest, limit: DEADLINES_READ_MAX }),
+    ]);
+    const dueAt = new Map(due.map((one) => [`${one.environment} ${one.finding}|${one.package}`, one.due]));
+    const deadlineOf = (environment: string, finding: Finding): string | null =>
+      dueAt.get(`${environment} ${findingKey(finding)}`) ?? null;
+    return { places, vex: statements, exceptionOf, deadlineOf };
+  }
+
+  /** What became of the findings since the image before; null when there is none, or it was not scanned. */
+  async changes(project: string, digest: Digest): Promise<({ readonly previous: Digest } & ReportChanges) | null> {
+    const previous = await this.#parts.previous(project, digest);
+    if (previous === null) return null;
+    const [before, after] = await Promise.all([this.#parts.scans.report(previous), this.#parts.scans.report(digest)]);
+    if (!before?.complete || !after?.complete) return null;
+    return { previous, ...compareReports(before, after) };
+  }
+}
