@@ -456,6 +456,38 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'end a robot at once',
     es: 'terminar un robot al momento',
   },
+  'GET /api/v1/projects/:project/images/:digest/changes': {
+    en: 'findings that came and went since the image before it in its repository',
+    es: 'hallazgos que aparecieron y desaparecieron desde la imagen anterior de su repositorio',
+  },
+  'GET /api/v1/projects/:project/images/:digest/vex': {
+    en: 'what is held of each finding, as OpenVEX',
+    es: 'qué se sostiene de cada hallazgo, en OpenVEX',
+  },
+  'GET /api/v1/deadlines': {
+    en: 'by when findings of running images are to be gone, what is due first coming first',
+    es: 'para cuándo deben desaparecer los hallazgos de imágenes en marcha, primero lo que antes vence',
+  },
+  'GET /api/v1/projects/:project/vex': {
+    en: 'VEX documents of a project, newest first',
+    es: 'documentos VEX de un proyecto, los más nuevos primero',
+  },
+  'POST /api/v1/projects/:project/vex': {
+    en: 'bring a VEX document (OpenVEX, CSAF, CycloneDX); a second person has to believe it',
+    es: 'traer un documento VEX (OpenVEX, CSAF, CycloneDX); tiene que creerlo una segunda persona',
+  },
+  'POST /api/v1/projects/:project/vex/:id/approve': {
+    en: 'believe a VEX document that somebody else brought',
+    es: 'creer un documento VEX que trajo otra persona',
+  },
+  'POST /api/v1/projects/:project/vex/:id/revoke': {
+    en: 'believe a VEX document no more',
+    es: 'dejar de creer un documento VEX',
+  },
+  'POST /api/v1/projects/:project/exceptions/:id/revoke': {
+    en: 'take an exception back, or refuse one that waits',
+    es: 'retirar una excepción, o rechazar una que espera',
+  },
   'GET /api/v1/projects/:project/trust-rules': {
     en: 'workloads of other platforms that the project believes',
     es: 'cargas de trabajo de otras plataformas a las que cree el proyecto',

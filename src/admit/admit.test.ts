@@ -117,6 +117,8 @@ test('an exception needs another person, an end, and a place to be found', async
     exploited: false,
     score: -1,
     epss: -1,
+    decision: 'track',
+    overdue: false,
   } as const;
   const scan = { ...admission.scan, findings: [finding] };
   const prod = {

@@ -42,10 +42,10 @@ export function judge(question: Question): Verdict {
 
 /** A verdict that rests on an exception ends with it. */
 function endOf(reasons: readonly Reason[], latest: string): string {
-  return reasons.reduce((end, { exception }) => {
-    const until = exception === null ? end : new Date(exception.expiresAt).toISOString();
-    return until < end ? until : end;
-  }, latest);
+  const ends = reasons.flatMap(({ exception }) =>
+    exception === null ? [] : [new Date(exception.expiresAt).toISOString()],
+  );
+  return [latest, ...ends].sort()[0] ?? latest;
 }
 
 /** Names the exception of a verdict that permits because of a grace. */

@@ -28,3 +28,6 @@ export const VALID_HOURS_MAX = 24 * 31;
 
 /** Days for which an exception may be granted, at most. */
 export const EXCEPTION_DAYS_MAX = 180;
+
+/** Hours of a deadline, at most: a year. */
+export const DEADLINE_HOURS_MAX = 24 * 366;

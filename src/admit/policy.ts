@@ -1,9 +1,10 @@
 import { FormatError, parseYaml, type YamlDocument, type YamlPath } from '../formats/index.ts';
+import { DECISIONS } from '../scan/index.ts';
 import { fillTemplate, type Json, type Text } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
 import { admitFault } from './errors.ts';
 import { compileCondition, compileSubjects, type Subject } from './expression.ts';
-import { POLICY_BYTES_MAX, POLICY_RULES_MAX, VALID_HOURS_MAX } from './limits.ts';
+import { DEADLINE_HOURS_MAX, POLICY_BYTES_MAX, POLICY_RULES_MAX, VALID_HOURS_MAX } from './limits.ts';
 
 export type Effect = 'warn' | 'refuse';
 
@@ -19,6 +20,8 @@ export interface Policy {
   readonly doors: Readonly<Partial<Record<Door, FailMode>>>;
   /** Hours for which its verdicts may be used again without asking. */
   readonly validHours: number;
+  /** Hours in which findings of running images are to be gone, by decision; null: as is usual for the class. */
+  readonly deadlines: Readonly<Partial<Record<(typeof DECISIONS)[number], number>>> | null;
   readonly rules: readonly PolicyRule[];
   /** The document as it was written. */
   readonly source: string;
@@ -97,7 +100,7 @@ class PolicyReader {
     const value = this.#object(
       this.#document.value,
       [],
-      [...['name', 'version', 'description', 'doors', 'validHours', 'rules']],
+      [...['name', 'version', 'description', 'doors', 'validHours', 'deadlines', 'rules']],
     );
     const doors = this.#doors(value['doors']);
     const validHours = value['validHours'] ?? 168;
@@ -111,9 +114,22 @@ class PolicyReader {
       description: this.#text(value['description'], ['description']),
       doors,
       validHours: Number(validHours),
+      deadlines: this.#deadlines(value['deadlines']),
       rules: this.#rules(value['rules'], known),
       source,
     };
+  }
+
+  #deadlines(value: Json | undefined): Policy['deadlines'] {
+    if (value === undefined) return null;
+    const entries = Object.entries(this.#object(value, ['deadlines'], DECISIONS));
+    for (const [decision, hours] of entries) {
+      if (typeof hours !== 'number' || !(hours > 0 && hours <= DEADLINE_HOURS_MAX)) {
+        const reason = `expected hours from 1 to ${DEADLINE_HOURS_MAX}, got ${JSON.stringify(hours)}`;
+        this.#problem(['deadlines', decision], reason);
+      }
+    }
+    return Object.fromEntries(entries.map(([decision, hours]) => [decision, Number(hours)]));
   }
 
   #doors(value: Json | undefined): Partial<Record<Door, FailMode>> {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ApiApp, Principal } from '../access/index.ts';
 import { parseDigest } from '../oci/index.ts';
-import { DOORS, type Door } from './admission.ts';
 import type { Clock } from '../system/index.ts';
+import { DOORS, type Door } from './admission.ts';
 import type { Admit } from './admit.ts';
 import { type Exception, stateOf } from './exception.ts';
 import { type Policy, readPolicy } from './policy.ts';

@@ -47,7 +47,14 @@ import {
   registryMigrations,
 } from '../registry/index.ts';
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
-import { registerFleetRoutes, registerScanRoutes, Scans, type ScanTables, scanMigrations } from '../scan/index.ts';
+import {
+  registerFleetRoutes,
+  registerRiskRoutes,
+  registerScanRoutes,
+  Scans,
+  type ScanTables,
+  scanMigrations,
+} from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { AdvisoryPublisher } from './control/advisory-artifact.ts';
@@ -65,6 +72,7 @@ import { wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
 import { registerPlatformRoutes } from './control/platform-routes.ts';
 import { publishedAddresses } from './control/published.ts';
+import { createReadings } from './control/readings.ts';
 import { REGISTRY_WORK_CHECK_MS, ScheduledRegistryWork } from './control/registry-work.ts';
 import { startRemotes } from './control/remotes.ts';
 import { openSession } from './control/sessions.ts';
@@ -166,6 +174,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     admit: () => admit,
     operations,
     report: (digest) => scans.report(digest),
+    here: (project, report) => risk.readings.judgeable(project, report),
     async runsIn(project, digest) {
       const active = await deployments.activeReleases();
       return active
@@ -221,6 +230,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const verdictKey = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict']);
   const statements = new Statements({ trust, scans: () => scans, repositoriesOf, clock, log });
   const admit = new Admit({ db, journal, clock, policies: await readPolicies(PRESETS_FOLDER), key: verdictKey });
+  const catalogue = new BaseCatalogue({ db, journal, clock });
+  const risk: ReturnType<typeof createReadings> = createReadings({
+    ...{ db, journal, clock, log, scans, deployments, catalogue, repositoriesOf },
+    registry: () => registry,
+    trust: () => trust,
+    admit: () => admit,
+    userOf: async (repository, digest) => (await intake.config(repository, digest))?.user ?? null,
+  });
   const respond = new Respond({
     db,
     journal,
@@ -285,11 +302,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
 
   journal.subscribe((fact) => {
-    // An approved exception changes the answer at the push door as well.
-    if (fact.kind !== 'exception.approved' || fact.project === null || fact.digest === null) return;
-    intake
-      .rejudgeImage(fact.project, fact.digest as Digest)
-      .catch((error: unknown) => log.error({ err: error, digest: fact.digest }, 'judging an image again failed'));
+    // What is excepted changes the answer at the push door as well; where a release comes or goes, deadlines change.
+    if (fact.kind === 'workload.changed') dueSoon = true;
+    if ((fact.kind !== 'exception.approved' && fact.kind !== 'exception.revoked') || fact.project === null) return;
+    rejudgeProject(fact.project, (fact.digest as Digest | null) ?? null);
   });
   await sweepSources(join(files.control.folder, 'sources'));
   await operations.recover();
@@ -358,6 +374,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerFleetRoutes(app, createFleet({ db, deployments }));
   registerScanRoutes(app, {
     scans,
+    readings: risk.readings,
     images: { hasImage },
     starter: {
       async startScan(project, digest, actor) {
@@ -378,6 +395,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         return { operation: operation.id };
       },
     },
+  });
+  registerRiskRoutes(app, {
+    ...risk,
+    images: { hasImage },
+    author: `darsena ${instance.name}`,
+    changed: (project) => rejudgeProject(project, null),
   });
   registerTrustRoutes(app, trust, () => {
     factsChangedMs = clock.now().getTime();
@@ -407,7 +430,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     registry,
     scans,
     mirrors: remoteWork.mirrors,
-    catalogue: new BaseCatalogue({ db, journal, clock }),
+    catalogue,
     clock,
   });
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
@@ -466,6 +489,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     tellHosts().catch((error: unknown) => log.error({ err: error }, 'telling hosts what to run failed'));
   });
   let factsChangedMs = 0;
+  /** Deadlines have to be worked out again at the next tick. */
+  let dueSoon = true;
   let joinToken = '';
   let telling: Promise<void> = Promise.resolve();
   await offerJoin();
@@ -482,6 +507,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(GRACE_CHECK_MS, async () => {
       if ((await registry.graces.tellOver()).length > 0) await tellHosts();
     }),
+    every(GRACE_CHECK_MS, async () => {
+      if (dueSoon) {
+        dueSoon = false;
+        await risk.updateDeadlines();
+      }
+      // What is late refuses new deploys from this minute on: verdicts from before do not know it.
+      if ((await risk.deadlines.tellOver()) > 0) factsChangedMs = clock.now().getTime();
+      await admit.tellExpiring();
+    }),
+    every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;
@@ -519,6 +554,21 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     const { graces } = registry;
     const changed = { factsChangedMs: () => factsChangedMs, graces };
     return { admit, deployments, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
+  }
+
+  /** Judges the images of a project again, or one of them, because what is believed or excepted has changed. */
+  function rejudgeProject(project: string, digest: Digest | null): void {
+    factsChangedMs = clock.now().getTime();
+    dueSoon = true;
+    const judging = async (): Promise<void> => {
+      const digests = new Set<Digest>();
+      for await (const image of allImages(registry, { project, ...(digest === null ? {} : { digest }) })) {
+        digests.add(image.digest);
+      }
+      for (const one of digests) await intake.rejudgeImage(project, one);
+      await tellHosts();
+    };
+    judging().catch((error: unknown) => log.error({ err: error, project }, 'judging images again failed'));
   }
 
   /** Judges images again without anybody waiting for it; hosts hear of what that changed. */

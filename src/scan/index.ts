@@ -15,6 +15,7 @@ export {
   meetsPodSecurity,
   podOf,
 } from './checks/index.ts';
+export { DEADLINE_HOURS, type Deadline, type DeadlineHours, Deadlines, type RunningImage } from './deadlines.ts';
 export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
 export { scanFault } from './errors.ts';
 export { registerFleetRoutes } from './fleet-routes.ts';
@@ -27,12 +28,14 @@ export {
   indexFindings,
   namesOfFinding,
 } from './found.ts';
+export { describeHere, isOpen } from './here.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
 export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';
 export type { FileOwner, FileOwners } from './owners.ts';
 export type { Distribution, FoundPackage, Inventory, InventoryPackage } from './package.ts';
-export { findingKey, type NewerBase, planUpgrades } from './plan.ts';
+export { baseKey, findingKey, type NewerBase, planUpgrades } from './plan.ts';
+export { type ReadingPorts, Readings } from './readings.ts';
 export type { RematchOptions, RematchOutcome } from './rematch.ts';
 export {
   CHECK_SEVERITIES,
@@ -57,6 +60,7 @@ export {
   type VexStatus,
 } from './report.ts';
 export { classifyRisk, type RiskFacts } from './risk.ts';
+export { type RiskRoutesParts, registerRiskRoutes } from './risk-routes.ts';
 export { type ImagesOfProject, registerScanRoutes, type ScanRoutesParts, type ScanStarter } from './routes.ts';
 export {
   type ContentSource,
@@ -82,3 +86,6 @@ export {
   type TreeTarget,
 } from './target.ts';
 export type { Skipped } from './tree.ts';
+export { type FindSignedVex, type SignedVex, VexDocuments, type VexRecord } from './vex/documents.ts';
+export { type OpenVexSubject, toOpenVex } from './vex/open-vex.ts';
+export { readVex } from './vex/read.ts';

@@ -5,6 +5,7 @@ import { type Digest, isDigest } from '../oci/index.ts';
 import { languageOf } from '../system/index.ts';
 import { scanFault } from './errors.ts';
 import { LAYER_FILES_PAGE_MAX, OWNER_PATHS_MAX } from './limits.ts';
+import type { Readings } from './readings.ts';
 import { BILL_FORMATS, FINDING_FORMATS, type ReportFormat } from './reports/formats.ts';
 import type { Scans } from './scans.ts';
 
@@ -22,6 +23,8 @@ export interface ScanRoutesParts {
   readonly scans: Scans;
   readonly images: ImagesOfProject;
   readonly starter: ScanStarter;
+  /** Reports as they are now, where the image runs. */
+  readonly readings: Pick<Readings, 'report'>;
 }
 
 /** As a file to keep: a page of a report is not shown under the platform's own address. */
@@ -41,7 +44,7 @@ const image = z.object({ project: z.string().min(1).max(128), digest: z.string()
 
 const file = z.string().min(1).max(4096);
 
-export function registerScanRoutes(app: ApiApp, { scans, images, starter }: ScanRoutesParts): void {
+export function registerScanRoutes(app: ApiApp, { scans, images, starter, readings }: ScanRoutesParts): void {
   const requireImage = async ({ project, digest }: z.infer<typeof image>): Promise<Digest> => {
     if (!isDigest(digest)) throw scanFault('scan.digest-invalid', { digest: digest.slice(0, 80) });
     if (!(await images.hasImage(project, digest))) throw scanFault('scan.not-found', { digest });
@@ -55,7 +58,7 @@ export function registerScanRoutes(app: ApiApp, { scans, images, starter }: Scan
     schema: { params: image },
     handler: async (request) => {
       const digest = await requireImage(request.params);
-      const report = await scans.report(digest);
+      const report = await readings.report(request.params.project, digest);
       if (!report) throw scanFault('scan.not-found', { digest });
       return report;
     },

@@ -84,6 +84,7 @@ test('a scan is kept with its fact, judged again when the advisories change, and
       },
     });
     registerScanRoutes(app, {
+      readings: { report: (_project, digest) => scans.report(digest) },
       scans,
       images: { hasImage: async (project, digest) => project === 'tienda' && digest === image.manifestDigest },
       starter: { startScan: async () => ({ operation: 'op-1' }) },

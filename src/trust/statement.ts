@@ -11,7 +11,16 @@ export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 /** What a signature says. Who may say what differs: the builder provenance, people the image, control scan and verdict. */
 export type SignatureUse = (typeof SIGNATURE_USES)[number];
 
-export const SIGNATURE_USES = ['image', 'provenance', 'sbom', 'scan', 'approval', 'exception', 'verdict'] as const;
+export const SIGNATURE_USES = [
+  'image',
+  'provenance',
+  'sbom',
+  'scan',
+  'approval',
+  'exception',
+  'verdict',
+  'vex',
+] as const;
 
 /** The predicate type of each use. The first is what cosign 3 writes for a plain image signature. */
 export const PREDICATE_TYPE: Readonly<Record<SignatureUse, string>> = {
@@ -23,12 +32,14 @@ export const PREDICATE_TYPE: Readonly<Record<SignatureUse, string>> = {
   approval: 'https://darsena.internal/attestation/approval/v1',
   exception: 'https://darsena.internal/attestation/exceptions/v1',
   verdict: 'https://darsena.internal/attestation/verdict/v1',
+  vex: 'https://openvex.dev/ns',
 };
 
 /** What else means the same: what older builders sign, the other SBOM format, and our scan result before it was cosign's. */
 const OTHER_PREDICATE_TYPES: Readonly<Record<string, SignatureUse>> = {
   'https://slsa.dev/provenance/v0.2': 'provenance',
   'https://spdx.dev/Document': 'sbom',
+  'https://openvex.dev/ns/v0.2.0': 'vex',
   'https://darsena.internal/attestation/scan/v1': 'scan',
 };
 

@@ -184,7 +184,8 @@ async function serve(folder: string): Promise<void> {
           unmetDemands: [],
         },
         workload: NO_WORKLOAD,
-        environment: { name: '', class: 'none' },
+        environment: { name: '', class: 'none', runs: false },
+        statements: [],
       };
       void admit.judge([{ door: 'push', admission, specHash: null, actor: 'bench', subject: repository }]);
     },

@@ -101,6 +101,7 @@ async function benchJudge(): Promise<void> {
   const finding: FindingFacts = {
     ...{ key: 'CVE-1', label: 'p 1', kind: 'vulnerability', severity: 'medium', package: 'p', version: '1' },
     ...{ fixable: true, fixedVersion: '2', exploited: false, score: 5, epss: 0.1 },
+    ...{ decision: 'track', overdue: false },
   };
   const admission = (findings: number): Admission => ({
     image: { digest: 'sha256:a', repository: 'a/b', project: 'a', tags: [], ageDays: 1, sizeBytes: 1 },
@@ -116,7 +117,8 @@ async function benchJudge(): Promise<void> {
       unmetDemands: [],
     },
     workload: describeWorkload('Deployment', 'w', { containers: [{ name: 'c' }] }, () => ({ user: '1', uid: null })),
-    environment: { name: 'prod', class: 'production' },
+    environment: { name: 'prod', class: 'production', runs: false },
+    statements: [],
   });
   const at = new Date().toISOString();
   const ask = (facts: Admission) =>

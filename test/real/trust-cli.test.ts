@@ -112,7 +112,8 @@ describe('the commands of trust, policy and incident', () => {
             unmetDemands: [],
           },
           workload: NO_WORKLOAD,
-          environment: { name: 'dev', class: 'development' },
+          environment: { name: 'dev', class: 'development', runs: false },
+          statements: [],
         },
       },
     ]);
@@ -123,7 +124,7 @@ describe('the commands of trust, policy and incident', () => {
     });
     app = createApi({ instance: 'test', log: silentLog, authenticate: async () => PLATFORM });
     registerTrustRoutes(app, trust);
-    registerAdmitRoutes(app, admit);
+    registerAdmitRoutes(app, admit, clock);
     registerRespondRoutes(app, respond);
     await respond.ingest(
       readAlert({

@@ -129,7 +129,8 @@ describe('trust, admit and respond on PostgreSQL', { skip }, () => {
         unmetDemands: [],
       },
       workload: NO_WORKLOAD,
-      environment: { name: 'prod', class: 'production' },
+      environment: { name: 'prod', class: 'production', runs: false },
+      statements: [],
     } as const;
     const question = {
       door: 'start',
@@ -144,7 +145,8 @@ describe('trust, admit and respond on PostgreSQL', { skip }, () => {
     assert.deepEqual(await admit.current(query), verdict);
     assert.equal(await admit.current({ ...query, specHash: null }), null);
     const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
-    const wanted = { project: 'tienda', environment: null, rule: 'scan-missing', subject: null, digest, expiresAt };
+    const scope = { digest, repository: null, package: null };
+    const wanted = { project: 'tienda', environment: null, rule: 'scan-missing', subject: null, expiresAt, ...scope };
     const { id } = await admit.requestException({ ...wanted, reason: 'a drill on Monday' }, 'user:ana');
     await admit.approveException('tienda', id, 'user:eva');
     assert.equal((await admit.preview(question)).decision, 'warn');

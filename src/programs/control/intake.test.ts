@@ -30,6 +30,7 @@ const REPORT = {
   scannedAt: '2026-01-01T00:00:00Z',
   packages: 0,
   findings: [],
+  misconfigurations: [],
   advisories: { coverage: {}, sources: [] },
 } as unknown as ScanReport;
 
@@ -110,6 +111,7 @@ beforeEach(() => {
       return REPORT;
     },
     report: async (digest) => reports.get(digest) ?? null,
+    here: async (_project, report) => ({ findings: report.findings, places: [] }),
     runsIn: async () => running,
     clock,
     log: silentLog,
