@@ -133,7 +133,7 @@ export class Probe {
       if (isWanted && !this.#attachedCalls.has(name)) {
         const why = this.#object.attachTracepoint(CALL_PROGRAM, 'syscalls', `sys_exit_${KERNEL_NAMES[name] ?? name}`);
         if (why === null) this.#attachedCalls.add(name);
-        else missing.push({ what: name, why });
+        else if (kernelHasCall(name)) missing.push({ what: name, why });
       }
       const key = Buffer.alloc(4);
       key.writeUInt32LE(number);
@@ -182,6 +182,14 @@ export class Probe {
     this.#object.close();
     this.poller.close();
   }
+}
+
+const TRACEPOINTS = ['/sys/kernel/tracing/events/syscalls', '/sys/kernel/debug/tracing/events/syscalls'];
+
+/** A kernel that was built without modules or kexec has no such calls, and so nothing of them to see. */
+function kernelHasCall(name: string): boolean {
+  const folder = TRACEPOINTS.find((path) => existsSync(path));
+  return folder === undefined || existsSync(join(folder, `sys_exit_${KERNEL_NAMES[name] ?? name}`));
 }
 
 function loadFault({ errno, log }: { errno: number; log: string }): Error {
