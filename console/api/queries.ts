@@ -11,6 +11,7 @@ import type {
   ImageDetail,
   Incident,
   IncidentDetail,
+  Issuer,
   LayerFiles,
   List,
   Me,
@@ -28,6 +29,7 @@ import type {
   Release,
   Remote,
   Replication,
+  ReplicationDetail,
   Repository,
   RetentionPreview,
   Robot,
@@ -43,6 +45,7 @@ import type {
   Verdict,
   Volume,
   Watch,
+  WatchDetail,
   WorkloadRule,
   WorkloadStatus,
 } from './types.ts';
@@ -186,6 +189,12 @@ export const queries = {
       queryKey: ['repository-settings', project, repository],
       queryFn: () => api.get<SettingsAnswer>(apiPath(['projects', project, 'repository-settings'], { repository })),
     }),
+  /** What holds for the whole project, such as its quota. */
+  projectSettings: (project: string) =>
+    queryOptions({
+      queryKey: ['repository-settings', project],
+      queryFn: () => api.get<SettingsAnswer>(apiPath(['projects', project, 'repository-settings'])),
+    }),
   retention: (project: string) =>
     queryOptions({
       queryKey: ['images', project, 'retention'],
@@ -239,6 +248,14 @@ export const queries = {
     queryOptions({
       queryKey: ['robots', project, 'rules'],
       queryFn: () => listOf<WorkloadRule>(apiPath(['projects', project, 'trust-rules'])),
+    }),
+  issuers: () => queryOptions({ queryKey: ['issuers'], queryFn: () => listOf<Issuer>('/workload-identity/issuers') }),
+  watch: (name: string) =>
+    queryOptions({ queryKey: ['watches', name], queryFn: () => api.get<WatchDetail>(apiPath(['watches', name])) }),
+  replication: (name: string) =>
+    queryOptions({
+      queryKey: ['replications', name],
+      queryFn: () => api.get<ReplicationDetail>(apiPath(['replications', name])),
     }),
   users: () => queryOptions({ queryKey: ['users'], queryFn: () => listOf<User>('/users') }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: () => listOf<Token>('/tokens') }),

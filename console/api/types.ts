@@ -514,12 +514,18 @@ export interface Signature {
 /** "2 of release, security", and who of them signed. */
 export interface SignatureDemand {
   readonly repository: string;
-  readonly use: 'image' | 'provenance';
+  readonly use: DemandedUse;
   readonly count: number;
   readonly of: readonly string[] | null;
+  /** Environments whose starts need it; null: all. */
+  readonly environments: readonly string[] | null;
   readonly signers: readonly string[];
   readonly met: boolean;
+  /** Named by the trust policy: nothing starts without it. */
+  readonly needed: boolean;
 }
+
+export type DemandedUse = 'image' | 'provenance' | 'sbom' | 'scan' | 'approval';
 
 export interface SignatureAnswer {
   readonly items: readonly Signature[];
@@ -544,6 +550,7 @@ export interface TrustKey {
 export interface TrustDemand {
   readonly count: number;
   readonly of?: readonly string[];
+  readonly environments?: readonly string[];
 }
 
 export interface TrustDocument {
@@ -565,6 +572,9 @@ export interface TrustDocument {
     readonly repositories: readonly string[];
     readonly image?: TrustDemand;
     readonly provenance?: TrustDemand;
+    readonly sbom?: TrustDemand;
+    readonly scan?: TrustDemand;
+    readonly approval?: TrustDemand;
     readonly alsoBoundTo?: readonly string[];
     readonly binding?: 'required' | 'ignored';
   }[];
@@ -647,6 +657,55 @@ export interface Replication {
   readonly refused: number;
   readonly lagSeconds: number | null;
   readonly problem: Text | null;
+}
+
+/** An image where it lies elsewhere, and what was found in it. */
+export interface WatchedImage {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+  readonly changedAt: string;
+  readonly checkedAt: string;
+  readonly examination: {
+    readonly complete: boolean;
+    readonly packages: number;
+    readonly byRisk: Readonly<Record<string, number>>;
+    readonly signers: readonly string[];
+    readonly decision: Decision;
+    readonly reasons: readonly Text[];
+  } | null;
+  readonly problem: Text | null;
+}
+
+export interface WatchDetail extends Watch {
+  readonly images: readonly WatchedImage[];
+}
+
+export interface ReplicationEntry {
+  readonly id: string;
+  readonly action: 'put' | 'delete';
+  readonly repository: string;
+  readonly tag: string | null;
+  readonly digest: string;
+  readonly queuedAt: string;
+  readonly nextAt: string;
+  readonly attempts: number;
+  readonly state: 'waiting' | 'done' | 'same' | 'refused' | 'gone';
+  readonly endedAt: string | null;
+  readonly bytes: number;
+  readonly problem: Text | null;
+}
+
+export interface ReplicationDetail extends Replication {
+  readonly entries: readonly ReplicationEntry[];
+}
+
+/** A platform elsewhere whose identity tokens may be believed. */
+export interface Issuer {
+  readonly name: string;
+  readonly url: string;
+  readonly audience: string;
+  readonly createdBy: string;
 }
 
 export interface Member {

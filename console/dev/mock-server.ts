@@ -425,6 +425,67 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
         },
       ]),
     ),
+    route('GET', '/watches/:n', ({ params }) => ({
+      name: params[0],
+      images: [
+        {
+          repository: 'library/web',
+          tag: '1.4.2',
+          digest: data.images[0]?.digest,
+          changedAt: LONG_AGO,
+          checkedAt: LONG_AGO,
+          examination: {
+            complete: true,
+            packages: 214,
+            byRisk: { 'act-now': 1, high: 2, medium: 5, low: 9 },
+            signers: [],
+            decision: 'refuse',
+            reasons: [
+              {
+                en: 'no trusted signature stands for the image',
+                es: 'ninguna firma de confianza responde por la imagen',
+              },
+            ],
+          },
+          problem: null,
+        },
+        {
+          repository: 'library/debian',
+          tag: 'bookworm-20261101-slim',
+          digest: data.images[1]?.digest,
+          changedAt: LONG_AGO,
+          checkedAt: LONG_AGO,
+          examination: null,
+          problem: { en: 'the registry does not answer', es: 'el registro no responde' },
+        },
+      ],
+    })),
+    route('GET', '/replications/:n', ({ params }) => ({
+      name: params[0],
+      waiting: 1,
+      entries: [
+        {
+          ...{ id: 'b', action: 'put', repository: 'tienda/web', tag: '1.4.3', digest: data.images[0]?.digest },
+          ...{ queuedAt: LONG_AGO, nextAt: '2027-01-01T00:00:00.000Z', attempts: 3, state: 'waiting', endedAt: null },
+          ...{ bytes: 0, problem: { en: 'the registry does not answer', es: 'el registro no responde' } },
+        },
+        {
+          ...{ id: 'a', action: 'put', repository: 'tienda/api', tag: '2.0', digest: data.images[1]?.digest },
+          ...{ queuedAt: LONG_AGO, nextAt: LONG_AGO, attempts: 1, state: 'done', endedAt: LONG_AGO },
+          ...{ bytes: 62_000_000, problem: null },
+        },
+      ],
+    })),
+    route('GET', '/workload-identity/issuers', () =>
+      list([
+        {
+          name: 'github',
+          url: 'https://token.actions.githubusercontent.com',
+          audience: 'https://darsena.example',
+          createdBy: 'user:ana',
+        },
+      ]),
+    ),
     route('GET', '/copies', () =>
       list([
         {

@@ -8,10 +8,11 @@ import { addresses } from '../shell/addresses.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
-import { Button, Field, Select } from '../shell/parts/controls.tsx';
+import { Field, Select } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { type ManagedActs, ManagedList } from '../shell/parts/managed-list.tsx';
-import { Dialog, EmptyState, Failure, PageHead, Until, When } from '../shell/parts/surface.tsx';
+import { FormDialog, listOf } from '../shell/parts/form-dialog.tsx';
+import { type ManagedActs, ManagedList, RowAct } from '../shell/parts/managed-list.tsx';
+import { EmptyState, Failure, PageHead, Until, When } from '../shell/parts/surface.tsx';
 import type { Column } from '../shell/parts/table.tsx';
 import { Link, useNavigate } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
@@ -19,12 +20,10 @@ import { words as shellWords } from '../shell/words.ts';
 import { Copies, Replications, Watches } from './watching.tsx';
 import { words } from './words.ts';
 
-const listOf = (text: string): string[] => text.split(/[\s,]+/).filter((item) => item !== '');
 const DAY_SECONDS = 86_400;
 
 function AddRemoteDialog({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {
   const t = useWords(words);
-  const shell = useWords(shellWords);
   const [name, setName] = useState('');
   const [url, setUrl] = useState('https://');
   const [user, setUser] = useState('');
@@ -35,54 +34,39 @@ function AddRemoteDialog({ onDone, onClose }: { onDone: () => void; onClose: () 
     onSuccess: onDone,
   });
   return (
-    <Dialog title={t('addRemote')} onClose={onClose}>
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          add.mutate();
-        }}
-      >
-        <Field
-          label={t('name')}
-          required
-          pattern="[a-z0-9][a-z0-9.\-]*"
-          autoComplete="off"
-          spellCheck={false}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <Field
-          label={t('address')}
-          type="url"
-          required
-          autoComplete="off"
-          value={url}
-          onChange={(event) => setUrl(event.target.value)}
-        />
-        <Field
-          label={t('user')}
-          hint={t('userHint')}
-          autoComplete="off"
-          value={user}
-          onChange={(event) => setUser(event.target.value)}
-        />
-        <Field
-          label={t('secret')}
-          type="password"
-          autoComplete="new-password"
-          value={secret}
-          onChange={(event) => setSecret(event.target.value)}
-        />
-        {add.error === null ? null : <Failure error={add.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>{shell('cancel')}</Button>
-          <Button type="submit" look="primary" busy={add.isPending}>
-            {t('addRemote')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={t('addRemote')} sending={add} onClose={onClose}>
+      <Field
+        label={t('name')}
+        required
+        pattern="[a-z0-9][a-z0-9.\-]*"
+        autoComplete="off"
+        spellCheck={false}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Field
+        label={t('address')}
+        type="url"
+        required
+        autoComplete="off"
+        value={url}
+        onChange={(event) => setUrl(event.target.value)}
+      />
+      <Field
+        label={t('user')}
+        hint={t('userHint')}
+        autoComplete="off"
+        value={user}
+        onChange={(event) => setUser(event.target.value)}
+      />
+      <Field
+        label={t('secret')}
+        type="password"
+        autoComplete="new-password"
+        value={secret}
+        onChange={(event) => setSecret(event.target.value)}
+      />
+    </FormDialog>
   );
 }
 
@@ -99,15 +83,9 @@ function CheckButton({ remote }: { remote: Remote }) {
         <StateBadge tone="ok">{t('answers', { time: formats.duration(check.data.milliseconds) })}</StateBadge>
       )}
       {check.error === null ? null : <Failure error={check.error} />}
-      <Button
-        look="quiet"
-        className="small"
-        busy={check.isPending}
-        aria-label={t('checkRemote', { name: remote.name })}
-        onClick={() => check.mutate()}
-      >
+      <RowAct busy={check.isPending} name={t('checkRemote', { name: remote.name })} onClick={() => check.mutate()}>
         {t('check')}
-      </Button>
+      </RowAct>
     </>
   );
 }
@@ -146,10 +124,8 @@ function Remotes() {
       cell: (remote) => (
         <span className="row-acts">
           <CheckButton remote={remote} />
-          <Button
-            look="quiet"
-            className="small"
-            aria-label={t('forgetRemote', { name: remote.name })}
+          <RowAct
+            name={t('forgetRemote', { name: remote.name })}
             onClick={() =>
               remove({
                 title: t('forgetRemote', { name: remote.name }),
@@ -160,7 +136,7 @@ function Remotes() {
             }
           >
             {t('forget')}
-          </Button>
+          </RowAct>
         </span>
       ),
     },
@@ -183,7 +159,6 @@ function Remotes() {
 
 function AddMirrorDialog({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {
   const t = useWords(words);
-  const shell = useWords(shellWords);
   const projects = (useQuery(queries.projects()).data ?? []).map((item) => item.name);
   const remotes = (useQuery(queries.remotes()).data ?? []).map((item) => item.name);
   const [project, setProject] = useState(projects[0] ?? '');
@@ -205,68 +180,53 @@ function AddMirrorDialog({ onDone, onClose }: { onDone: () => void; onClose: () 
     onSuccess: onDone,
   });
   return (
-    <Dialog title={t('addMirror')} onClose={onClose}>
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          add.mutate();
-        }}
-      >
-        <Select
-          label={t('project')}
-          value={project}
-          onPick={setProject}
-          options={projects.map((item) => [item, item] as const)}
-        />
-        <Field
-          label={t('mirrorName')}
-          hint={t('mirrorNameHint', { project })}
-          required
-          autoComplete="off"
-          spellCheck={false}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <Select
-          label={t('remote')}
-          value={remote}
-          onPick={setRemote}
-          options={remotes.map((item) => [item, item] as const)}
-        />
-        <Field
-          label={t('upstream')}
-          hint={t('upstreamHint')}
-          autoComplete="off"
-          spellCheck={false}
-          value={upstream}
-          onChange={(event) => setUpstream(event.target.value)}
-        />
-        <Field
-          label={t('tags')}
-          hint={t('tagsHint')}
-          autoComplete="off"
-          spellCheck={false}
-          value={tags}
-          onChange={(event) => setTags(event.target.value)}
-        />
-        <Field
-          label={t('everyDays')}
-          hint={t('everyDaysHint')}
-          type="number"
-          min={1}
-          value={daily}
-          onChange={(event) => setDaily(event.target.value)}
-        />
-        {add.error === null ? null : <Failure error={add.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>{shell('cancel')}</Button>
-          <Button type="submit" look="primary" disabled={project === '' || remote === ''} busy={add.isPending}>
-            {t('addMirror')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={t('addMirror')} disabled={project === '' || remote === ''} sending={add} onClose={onClose}>
+      <Select
+        label={t('project')}
+        value={project}
+        onPick={setProject}
+        options={projects.map((item) => [item, item] as const)}
+      />
+      <Field
+        label={t('mirrorName')}
+        hint={t('mirrorNameHint', { project })}
+        required
+        autoComplete="off"
+        spellCheck={false}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Select
+        label={t('remote')}
+        value={remote}
+        onPick={setRemote}
+        options={remotes.map((item) => [item, item] as const)}
+      />
+      <Field
+        label={t('upstream')}
+        hint={t('upstreamHint')}
+        autoComplete="off"
+        spellCheck={false}
+        value={upstream}
+        onChange={(event) => setUpstream(event.target.value)}
+      />
+      <Field
+        label={t('tags')}
+        hint={t('tagsHint')}
+        autoComplete="off"
+        spellCheck={false}
+        value={tags}
+        onChange={(event) => setTags(event.target.value)}
+      />
+      <Field
+        label={t('everyDays')}
+        hint={t('everyDaysHint')}
+        type="number"
+        min={1}
+        value={daily}
+        onChange={(event) => setDaily(event.target.value)}
+      />
+    </FormDialog>
   );
 }
 
@@ -338,18 +298,11 @@ function Mirrors() {
       cell: (mirror) =>
         hasRole(me, ['admin'], mirror.project) ? (
           <span className="row-acts">
-            <Button
-              look="quiet"
-              className="small"
-              aria-label={t('syncMirror', { name: mirror.prefix })}
-              onClick={() => sync.mutate(mirror)}
-            >
+            <RowAct name={t('syncMirror', { name: mirror.prefix })} onClick={() => sync.mutate(mirror)}>
               {t('sync')}
-            </Button>
-            <Button
-              look="quiet"
-              className="small"
-              aria-label={t('removeMirror', { name: mirror.prefix })}
+            </RowAct>
+            <RowAct
+              name={t('removeMirror', { name: mirror.prefix })}
               onClick={() =>
                 remove({
                   title: t('removeMirror', { name: mirror.prefix }),
@@ -360,7 +313,7 @@ function Mirrors() {
               }
             >
               {t('remove')}
-            </Button>
+            </RowAct>
           </span>
         ) : null,
     },

@@ -9,15 +9,14 @@ import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { Button, Copyable, Field, Select } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { type ManagedActs, ManagedList } from '../shell/parts/managed-list.tsx';
-import { Dialog, EmptyState, Failure, Loaded, Panel, Until, When } from '../shell/parts/surface.tsx';
+import { FormDialog, listOf } from '../shell/parts/form-dialog.tsx';
+import { type ManagedActs, ManagedList, RowAct } from '../shell/parts/managed-list.tsx';
+import { EmptyState, Failure, Loaded, Panel, Until, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { Link, useNavigate } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
-import { words as shellWords } from '../shell/words.ts';
+import { ReplicationEntries, WatchImages } from './details.tsx';
 import { watchWords } from './watch-words.ts';
-
-const listOf = (text: string): string[] => text.split(/[\s,]+/).filter((item) => item !== '');
 
 const COPY_KINDS = {
   'ours-elsewhere': 'oursElsewhere',
@@ -101,7 +100,6 @@ function PatternDialog({
   onClose: () => void;
 }) {
   const t = useWords(watchWords);
-  const shell = useWords(shellWords);
   const remotes = (useQuery(queries.remotes()).data ?? []).map((item) => item.name);
   const [name, setName] = useState('');
   const [picked, setRemote] = useState('');
@@ -119,55 +117,40 @@ function PatternDialog({
     onSuccess: onDone,
   });
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          add.mutate();
-        }}
-      >
-        <Field
-          label={t('name')}
-          required
-          pattern="[a-z0-9][a-z0-9.\-]*"
-          autoComplete="off"
-          spellCheck={false}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <Select
-          label={t('registry')}
-          value={remote}
-          onPick={setRemote}
-          options={remotes.map((item) => [item, item] as const)}
-        />
-        <Field
-          label={t('repositories')}
-          hint={t('patternsHint')}
-          required
-          autoComplete="off"
-          spellCheck={false}
-          value={repositories}
-          onChange={(event) => setRepositories(event.target.value)}
-        />
-        <Field
-          label={t('tags')}
-          hint={t('tagsHint')}
-          autoComplete="off"
-          spellCheck={false}
-          value={tags}
-          onChange={(event) => setTags(event.target.value)}
-        />
-        {add.error === null ? null : <Failure error={add.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>{shell('cancel')}</Button>
-          <Button type="submit" look="primary" disabled={remote === ''} busy={add.isPending}>
-            {title}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={title} disabled={remote === ''} sending={add} onClose={onClose}>
+      <Field
+        label={t('name')}
+        required
+        pattern="[a-z0-9][a-z0-9.\-]*"
+        autoComplete="off"
+        spellCheck={false}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Select
+        label={t('registry')}
+        value={remote}
+        onPick={setRemote}
+        options={remotes.map((item) => [item, item] as const)}
+      />
+      <Field
+        label={t('repositories')}
+        hint={t('patternsHint')}
+        required
+        autoComplete="off"
+        spellCheck={false}
+        value={repositories}
+        onChange={(event) => setRepositories(event.target.value)}
+      />
+      <Field
+        label={t('tags')}
+        hint={t('tagsHint')}
+        autoComplete="off"
+        spellCheck={false}
+        value={tags}
+        onChange={(event) => setTags(event.target.value)}
+      />
+    </FormDialog>
   );
 }
 
@@ -209,7 +192,7 @@ export function Watches() {
     mutationFn: (watch: Watch) => api.post<{ id: string }>(apiPath(['watches', watch.name, 'check'])),
     onSuccess: ({ id }) => navigate(addresses.operation(id)),
   });
-  const columns = ({ remove }: ManagedActs): readonly Column<Watch>[] => [
+  const columns = ({ remove, open }: ManagedActs): readonly Column<Watch>[] => [
     { id: 'name', label: t('watch'), cell: (watch) => <strong>{watch.name}</strong> },
     {
       id: 'what',
@@ -229,18 +212,17 @@ export function Watches() {
       cell: (watch) =>
         isAdmin ? (
           <span className="row-acts">
-            <Button
-              look="quiet"
-              className="small"
-              aria-label={t('checkWatch', { name: watch.name })}
-              onClick={() => check.mutate(watch)}
+            <RowAct
+              name={t('showImages', { name: watch.name })}
+              onClick={() => open((_done, close) => <WatchImages name={watch.name} onClose={close} />)}
             >
+              {t('show')}
+            </RowAct>
+            <RowAct name={t('checkWatch', { name: watch.name })} onClick={() => check.mutate(watch)}>
               {t('checkNow')}
-            </Button>
-            <Button
-              look="quiet"
-              className="small"
-              aria-label={t('endWatch', { name: watch.name })}
+            </RowAct>
+            <RowAct
+              name={t('endWatch', { name: watch.name })}
               onClick={() =>
                 remove({
                   title: t('endWatch', { name: watch.name }),
@@ -251,7 +233,7 @@ export function Watches() {
               }
             >
               {t('end')}
-            </Button>
+            </RowAct>
           </span>
         ) : null,
     },
@@ -315,7 +297,7 @@ export function Replications() {
         : api.put(apiPath(['replications', replication.name]), { paused: !replication.paused }),
     onSettled: () => client.invalidateQueries({ queryKey: ['replications'] }),
   });
-  const columns = ({ remove }: ManagedActs): readonly Column<Replication>[] => [
+  const columns = ({ remove, open }: ManagedActs): readonly Column<Replication>[] => [
     { id: 'name', label: t('replication'), cell: (one) => <strong>{one.name}</strong> },
     {
       id: 'what',
@@ -334,26 +316,26 @@ export function Replications() {
       align: 'end',
       cell: (one) => (
         <span className="row-acts">
-          <Button
-            look="quiet"
-            className="small"
-            aria-label={t('syncReplication', { name: one.name })}
+          <RowAct
+            name={t('showEntries', { name: one.name })}
+            onClick={() => open((_done, close) => <ReplicationEntries name={one.name} onClose={close} />)}
+          >
+            {t('queue')}
+          </RowAct>
+          <RowAct
+            name={t('syncReplication', { name: one.name })}
             onClick={() => act.mutate({ replication: one, what: 'sync' })}
           >
             {t('syncNow')}
-          </Button>
-          <Button
-            look="quiet"
-            className="small"
-            aria-label={t(one.paused ? 'resumeReplication' : 'pauseReplication', { name: one.name })}
+          </RowAct>
+          <RowAct
+            name={t(one.paused ? 'resumeReplication' : 'pauseReplication', { name: one.name })}
             onClick={() => act.mutate({ replication: one, what: 'pause' })}
           >
             {t(one.paused ? 'resume' : 'pause')}
-          </Button>
-          <Button
-            look="quiet"
-            className="small"
-            aria-label={t('endReplication', { name: one.name })}
+          </RowAct>
+          <RowAct
+            name={t('endReplication', { name: one.name })}
             onClick={() =>
               remove({
                 title: t('endReplication', { name: one.name }),
@@ -364,7 +346,7 @@ export function Replications() {
             }
           >
             {t('end')}
-          </Button>
+          </RowAct>
         </span>
       ),
     },

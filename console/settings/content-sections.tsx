@@ -8,12 +8,12 @@ import { shortDigest, useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { Button, CommandLine, Copyable, Field } from '../shell/parts/controls.tsx';
+import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { State } from '../shell/parts/states.tsx';
-import { Dialog, EmptyState, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { EmptyState, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { useNavigate } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
-import { words as shellWords } from '../shell/words.ts';
 import { words } from './words.ts';
 
 /** Advisories older than a week miss what was published meanwhile. */
@@ -110,7 +110,6 @@ export function PoliciesSection() {
 
 function CreateBaseDialog({ onClose }: { onClose: () => void }) {
   const t = useWords(words);
-  const shell = useWords(shellWords);
   const navigate = useNavigate();
   const [release, setRelease] = useState('bookworm');
   const [include, setInclude] = useState('ca-certificates tzdata');
@@ -128,46 +127,31 @@ function CreateBaseDialog({ onClose }: { onClose: () => void }) {
     },
   });
   return (
-    <Dialog title={t('createBase')} onClose={onClose}>
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
-        <Field
-          label={t('release')}
-          required
-          value={release}
-          onChange={(event) => setRelease(event.target.value)}
-          spellCheck={false}
-          autoCapitalize="none"
-        />
-        <Field
-          label={t('include')}
-          hint={t('includeHint')}
-          value={include}
-          onChange={(event) => setInclude(event.target.value)}
-          spellCheck={false}
-          autoCapitalize="none"
-        />
-        <Field
-          label={t('baseName')}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-          spellCheck={false}
-          autoCapitalize="none"
-        />
-        {create.error === null ? null : <Failure error={create.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>{shell('cancel')}</Button>
-          <Button type="submit" look="primary" busy={create.isPending}>
-            {t('createBase')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={t('createBase')} sending={create} onClose={onClose}>
+      <Field
+        label={t('release')}
+        required
+        value={release}
+        onChange={(event) => setRelease(event.target.value)}
+        spellCheck={false}
+        autoCapitalize="none"
+      />
+      <Field
+        label={t('include')}
+        hint={t('includeHint')}
+        value={include}
+        onChange={(event) => setInclude(event.target.value)}
+        spellCheck={false}
+        autoCapitalize="none"
+      />
+      <Field
+        label={t('baseName')}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+        spellCheck={false}
+        autoCapitalize="none"
+      />
+    </FormDialog>
   );
 }
 

@@ -3,9 +3,8 @@ import { type ReactNode, useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Grant } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
-import { Button, Field } from '../shell/parts/controls.tsx';
-import { Dialog, Failure } from '../shell/parts/surface.tsx';
-import { words as shellWords } from '../shell/words.ts';
+import { Field } from '../shell/parts/controls.tsx';
+import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { GrantFields } from './grants.tsx';
 import { words } from './words.ts';
 
@@ -28,7 +27,6 @@ export function CreateNamed<T>({
   onClose: () => void;
 }) {
   const t = useWords(words);
-  const shell = useWords(shellWords);
   const projects = (useQuery(queries.projects()).data ?? []).map((project) => project.name);
   const [name, setName] = useState('');
   const [grant, setGrant] = useState<Grant>({
@@ -37,35 +35,20 @@ export function CreateNamed<T>({
   });
   const making = useMutation({ mutationFn: () => create(name, grant), onSuccess: (created) => onDone(created, name) });
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          making.mutate();
-        }}
-      >
-        <Field
-          label={t('name')}
-          hint={t('nameHint')}
-          required
-          pattern="[a-z0-9][a-z0-9\-]*"
-          autoComplete="off"
-          autoCapitalize="none"
-          spellCheck={false}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <GrantFields grant={grant} projects={projects} onChange={setGrant} />
-        {children}
-        {making.error === null ? null : <Failure error={making.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>{shell('cancel')}</Button>
-          <Button type="submit" look="primary" busy={making.isPending}>
-            {title}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={title} sending={making} onClose={onClose}>
+      <Field
+        label={t('name')}
+        hint={t('nameHint')}
+        required
+        pattern="[a-z0-9][a-z0-9\-]*"
+        autoComplete="off"
+        autoCapitalize="none"
+        spellCheck={false}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <GrantFields grant={grant} projects={projects} onChange={setGrant} />
+      {children}
+    </FormDialog>
   );
 }

@@ -6,6 +6,7 @@ import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { AccountSection } from './account-section.tsx';
 import { AdvisoriesSection, BasesSection, PoliciesSection } from './content-sections.tsx';
+import { IssuersSection } from './issuers-section.tsx';
 import { PlatformSection } from './platform-section.tsx';
 import './settings.css';
 import { TokensSection } from './tokens-section.tsx';
@@ -16,6 +17,7 @@ const SECTIONS = {
   me: AccountSection,
   users: UsersSection,
   tokens: TokensSection,
+  issuers: IssuersSection,
   advisories: AdvisoriesSection,
   policies: PoliciesSection,
   bases: BasesSection,
@@ -24,7 +26,7 @@ const SECTIONS = {
 
 type SectionName = keyof typeof SECTIONS;
 const NAMES = Object.keys(SECTIONS) as readonly SectionName[];
-const ADMIN_ONLY: readonly SectionName[] = ['users', 'tokens'];
+const ADMIN_ONLY: readonly SectionName[] = ['users', 'tokens', 'issuers'];
 
 export default function SettingsPage() {
   const t = useWords(words);

@@ -5,8 +5,8 @@ import { queries } from '../api/queries.ts';
 import type { Token } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
-import { Button, Field } from '../shell/parts/controls.tsx';
-import { type ManagedActs, ManagedList, type Secret } from '../shell/parts/managed-list.tsx';
+import { Field } from '../shell/parts/controls.tsx';
+import { type ManagedActs, ManagedList, RowAct, type Secret } from '../shell/parts/managed-list.tsx';
 import { EmptyState, Until, When } from '../shell/parts/surface.tsx';
 import type { Column } from '../shell/parts/table.tsx';
 import { CreateNamed } from './create-named.tsx';
@@ -72,10 +72,8 @@ export function TokensSection() {
       label: '',
       align: 'end',
       cell: (token) => (
-        <Button
-          look="quiet"
-          className="small"
-          aria-label={t('revokeToken', { name: token.name })}
+        <RowAct
+          name={t('revokeToken', { name: token.name })}
           onClick={() =>
             remove({
               title: t('revokeToken', { name: token.name }),
@@ -86,7 +84,7 @@ export function TokensSection() {
           }
         >
           {t('revoke')}
-        </Button>
+        </RowAct>
       ),
     },
   ];

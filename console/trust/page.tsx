@@ -9,13 +9,13 @@ import { useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { Button, Copyable, Field, TextArea } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
-import { type ManagedActs, ManagedList } from '../shell/parts/managed-list.tsx';
+import { FormDialog, listOf } from '../shell/parts/form-dialog.tsx';
+import { type ManagedActs, ManagedList, RowAct } from '../shell/parts/managed-list.tsx';
 import { UseChip } from '../shell/parts/signed-use.tsx';
-import { Dialog, EmptyState, Facts, Failure, Loaded, PageHead, Panel, Until, When } from '../shell/parts/surface.tsx';
+import { EmptyState, Facts, Loaded, PageHead, Panel, Until, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
-import './trust.css';
 import { words } from './words.ts';
 
 type Signer = NonNullable<TrustDocument['signers']>[number];
@@ -79,7 +79,6 @@ const USES = ['image', 'provenance', 'sbom', 'scan', 'approval'] as const;
 
 function AddKeyDialog({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {
   const t = useWords(words);
-  const shell = useWords(shellWords);
   const [name, setName] = useState('');
   const [uses, setUses] = useState<readonly string[]>(['image']);
   const [repositories, setRepositories] = useState('**');
@@ -90,72 +89,57 @@ function AddKeyDialog({ onDone, onClose }: { onDone: () => void; onClose: () => 
       api.post('/trust/keys', {
         name,
         uses,
-        repositories: repositories.split(/[\s,]+/).filter((item) => item !== ''),
+        repositories: listOf(repositories),
         publicKeyPem,
         ...(until === '' ? {} : { validUntil: new Date(until).toISOString() }),
       }),
     onSuccess: onDone,
   });
   return (
-    <Dialog title={t('addKey')} onClose={onClose} wide>
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          add.mutate();
-        }}
-      >
-        <Field
-          label={t('name')}
-          required
-          pattern="[a-z][a-z0-9._:\-]*"
-          autoComplete="off"
-          spellCheck={false}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <fieldset className="uses">
-          <legend>{t('signsWhat')}</legend>
-          {USES.map((use) => (
-            <label key={use}>
-              <input
-                type="checkbox"
-                checked={uses.includes(use)}
-                onChange={(event) =>
-                  setUses(event.target.checked ? [...uses, use] : uses.filter((other) => other !== use))
-                }
-              />
-              <UseChip use={use} />
-            </label>
-          ))}
-        </fieldset>
-        <Field
-          label={t('where')}
-          hint={t('whereHint')}
-          required
-          autoComplete="off"
-          spellCheck={false}
-          value={repositories}
-          onChange={(event) => setRepositories(event.target.value)}
-        />
-        <TextArea
-          label={t('publicKey')}
-          hint={t('publicKeyHint')}
-          required
-          rows={5}
-          value={publicKeyPem}
-          onChange={(event) => setPem(event.target.value)}
-        />
-        <Field label={t('until')} type="date" value={until} onChange={(event) => setUntil(event.target.value)} />
-        {add.error === null ? null : <Failure error={add.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>{shell('cancel')}</Button>
-          <Button type="submit" look="primary" disabled={uses.length === 0} busy={add.isPending}>
-            {t('addKey')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={t('addKey')} wide disabled={uses.length === 0} sending={add} onClose={onClose}>
+      <Field
+        label={t('name')}
+        required
+        pattern="[a-z][a-z0-9._:\-]*"
+        autoComplete="off"
+        spellCheck={false}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <fieldset className="uses">
+        <legend>{t('signsWhat')}</legend>
+        {USES.map((use) => (
+          <label key={use}>
+            <input
+              type="checkbox"
+              checked={uses.includes(use)}
+              onChange={(event) =>
+                setUses(event.target.checked ? [...uses, use] : uses.filter((other) => other !== use))
+              }
+            />
+            <UseChip use={use} />
+          </label>
+        ))}
+      </fieldset>
+      <Field
+        label={t('where')}
+        hint={t('whereHint')}
+        required
+        autoComplete="off"
+        spellCheck={false}
+        value={repositories}
+        onChange={(event) => setRepositories(event.target.value)}
+      />
+      <TextArea
+        label={t('publicKey')}
+        hint={t('publicKeyHint')}
+        required
+        rows={5}
+        value={publicKeyPem}
+        onChange={(event) => setPem(event.target.value)}
+      />
+      <Field label={t('until')} type="date" value={until} onChange={(event) => setUntil(event.target.value)} />
+    </FormDialog>
   );
 }
 
@@ -196,10 +180,8 @@ function Keys() {
             align: 'end' as const,
             cell: (key: TrustKey) =>
               key.revokedAt === null && !key.signsHere ? (
-                <Button
-                  look="quiet"
-                  className="small"
-                  aria-label={t('revokeKey', { name: key.name })}
+                <RowAct
+                  name={t('revokeKey', { name: key.name })}
                   onClick={() =>
                     remove({
                       title: t('revokeKey', { name: key.name }),
@@ -210,7 +192,7 @@ function Keys() {
                   }
                 >
                   {t('revoke')}
-                </Button>
+                </RowAct>
               ) : null,
           },
         ]
@@ -235,11 +217,27 @@ function Keys() {
   );
 }
 
-function Demand({ demand }: { demand: TrustDemand | undefined }) {
+/** What a rule names: a start needs all of it, in the environments that are said or in every one. */
+function Demands({ rule }: { rule: Rule }) {
   const t = useWords(words);
-  const count = demand?.count ?? 1;
-  const names = demand?.of;
-  return names === undefined ? t('anySigner', { count }) : t('ofSigners', { count, names: names.join(', ') });
+  const named = USES.flatMap((use) => {
+    const demand: TrustDemand | undefined = rule[use];
+    return demand === undefined ? [] : [{ use, ...demand }];
+  });
+  if (named.length === 0) return <span className="quiet-text">{t('anySigner', { count: 1 })}</span>;
+  return (
+    <ul className="conditions">
+      {named.map(({ use, count, of, environments }) => (
+        <li key={use}>
+          <UseChip use={use} />
+          <span>{of === undefined ? t('anySigner', { count }) : t('ofSigners', { count, names: of.join(', ') })}</span>
+          {environments === undefined ? null : (
+            <span className="quiet-text">{t('inEnvironments', { names: environments.join(', ') })}</span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 /** How a signer is recognised. */
@@ -253,7 +251,6 @@ function Identity({ signer }: { signer: Signer }) {
 
 function PolicyDialog({ policy, onClose }: { policy: TrustPolicy; onClose: () => void }) {
   const t = useWords(words);
-  const shell = useWords(shellWords);
   const client = useQueryClient();
   const [text, setText] = useState(() => JSON.stringify(policy.document, null, 2));
   const save = useMutation({
@@ -273,25 +270,10 @@ function PolicyDialog({ policy, onClose }: { policy: TrustPolicy; onClose: () =>
     },
   });
   return (
-    <Dialog title={t('changePolicy')} onClose={onClose} wide>
-      <form
-        className="dialog-body"
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
-      >
-        <p>{t('changePolicyText')}</p>
-        <TextArea label={t('document')} rows={18} value={text} onChange={(event) => setText(event.target.value)} />
-        {save.error === null ? null : <Failure error={save.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>{shell('cancel')}</Button>
-          <Button type="submit" look="danger" busy={save.isPending}>
-            {t('putInForce')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={t('changePolicy')} act={t('putInForce')} look="danger" wide sending={save} onClose={onClose}>
+      <p>{t('changePolicyText')}</p>
+      <TextArea label={t('document')} rows={18} value={text} onChange={(event) => setText(event.target.value)} />
+    </FormDialog>
   );
 }
 
@@ -326,13 +308,7 @@ function PolicyPanels({ policy }: { policy: TrustPolicy }) {
   ];
   const ruleColumns: readonly Column<Rule>[] = [
     { id: 'where', label: t('where'), cell: (rule) => <Repositories patterns={rule.repositories} /> },
-    { id: 'image', label: t('imageDemand'), cell: (rule) => <Demand demand={rule.image} /> },
-    {
-      id: 'provenance',
-      label: t('provenanceDemand'),
-      from: 'medium',
-      cell: (rule) => <Demand demand={rule.provenance} />,
-    },
+    { id: 'demands', label: t('startNeeds'), cell: (rule) => <Demands rule={rule} /> },
   ];
   return (
     <>

@@ -83,21 +83,31 @@ export interface StartQuestion {
  *   image, workload or place, refuses, or has expired
  */
 export function checkVerdict(record: unknown, keys: readonly PublicKey[], question: StartQuestion): Verdict {
-  const refuse = (reason: string) =>
-    admitFault('admit.verdict-refused', { image: `${question.project}@${question.digest}`, reason });
+  const refuse = (en: string, es: string) =>
+    admitFault('admit.verdict-refused', { image: `${question.project}@${question.digest}`, reason: { en, es } });
   const parsed = verdictShape.safeParse(verifyRecord(record, keys, VERDICT_PAYLOAD_TYPE));
-  if (!parsed.success) throw refuse('what was signed is no verdict of this version');
+  if (!parsed.success)
+    throw refuse('what was signed is no verdict of this version', 'lo firmado no es un veredicto de esta versión');
   const verdict: Verdict = parsed.data;
   for (const field of ['project', 'environment', 'digest', 'specHash'] as const) {
     if (verdict[field] !== question[field]) {
-      throw refuse(`the verdict is for ${field} ${verdict[field]}, asked was ${question[field]}`);
+      throw refuse(
+        `the verdict is for ${field} ${verdict[field]}, asked was ${question[field]}`,
+        `el veredicto es para ${field} ${verdict[field]} y se preguntó por ${question[field]}`,
+      );
     }
   }
-  if (verdict.door !== 'start') throw refuse(`the verdict was given at door ${verdict.door}, not at start`);
+  if (verdict.door !== 'start') {
+    throw refuse(
+      `the verdict was given at door ${verdict.door}, not at start`,
+      `el veredicto se dio en la puerta ${verdict.door}, no al iniciar`,
+    );
+  }
   if (verdict.decision === 'refuse') {
-    throw refuse(verdict.reasons.find((reason) => reason.effect === 'refuse')?.message.en ?? 'the verdict refuses');
+    const why = verdict.reasons.find((reason) => reason.effect === 'refuse')?.message;
+    throw refuse(why?.en ?? 'the verdict refuses', why?.es ?? 'el veredicto rechaza');
   }
   if (!(question.now.getTime() < Date.parse(verdict.expiresAt)))
-    throw refuse(`the verdict expired at ${verdict.expiresAt}`);
+    throw refuse(`the verdict expired at ${verdict.expiresAt}`, `el veredicto caducó el ${verdict.expiresAt}`);
   return verdict;
 }

@@ -4,6 +4,7 @@ export { scoreCvss3 } from './cvss.ts';
 export { scoreCvss4 } from './cvss4.ts';
 export type { DerValue } from './der.ts';
 export * as der from './der.ts';
+export { describeFormatError } from './error-words.ts';
 export { FormatError, type FormatErrorCode, type TextPosition } from './errors.ts';
 export {
   detectExecutable,

@@ -1,4 +1,4 @@
-import { fillTemplate, type Json, type Language } from './text.ts';
+import { fillTemplate, type Json, type Language, type Text } from './text.ts';
 
 /** What an outcome means to the caller; decides the HTTP status and the CLI's exit code. */
 export type FaultKind =
@@ -28,6 +28,9 @@ export interface FaultSpec {
 }
 
 export type FaultParams = Readonly<Record<string, string | number>>;
+
+/** What is filled in; a sentence comes in both languages, and the API's `params` carry its English one. */
+export type FaultValues = Readonly<Record<string, string | number | Text>>;
 
 export const HTTP_STATUS: Readonly<Record<FaultKind, number>> = {
   invalid: 400,
@@ -78,13 +81,15 @@ export class Fault extends Error {
   readonly params: FaultParams;
   readonly details: Json;
   readonly #spec: FaultSpec;
+  readonly #values: FaultValues;
 
   constructor(
     code: string,
     spec: FaultSpec,
-    params: FaultParams = {},
+    values: FaultValues = {},
     options: { cause?: unknown; details?: Json } = {},
   ) {
+    const params = inLanguage(values, 'en');
     const text = [spec.en.what, spec.en.why].filter((part) => part !== undefined).join(': ');
     super(fillTemplate(text, params), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'Fault';
@@ -93,14 +98,16 @@ export class Fault extends Error {
     this.params = params;
     this.details = options.details ?? null;
     this.#spec = spec;
+    this.#values = values;
   }
 
   text(language: Language): FaultText {
     const template = this.#spec[language];
+    const params = inLanguage(this.#values, language);
     return {
-      what: fillTemplate(template.what, this.params),
-      ...(template.why === undefined ? {} : { why: fillTemplate(template.why, this.params) }),
-      ...(template.remedy === undefined ? {} : { remedy: fillTemplate(template.remedy, this.params) }),
+      what: fillTemplate(template.what, params),
+      ...(template.why === undefined ? {} : { why: fillTemplate(template.why, params) }),
+      ...(template.remedy === undefined ? {} : { remedy: fillTemplate(template.remedy, params) }),
     };
   }
 
@@ -122,16 +129,22 @@ export class Fault extends Error {
 
 export type FaultMaker<Code extends string> = ((
   code: Code,
-  params?: FaultParams,
+  params?: FaultValues,
   options?: { cause?: unknown; details?: Json },
 ) => Fault) & { readonly specs: Readonly<Record<Code, FaultSpec>> };
 
 /** Makes the faults of one room from its table of codes; the table stays readable as `.specs` for the manual and tests. */
 export function defineFaults<const T extends Record<string, FaultSpec>>(specs: T): FaultMaker<keyof T & string> {
-  const make = (code: keyof T & string, params?: FaultParams, options?: { cause?: unknown; details?: Json }): Fault => {
+  const make = (code: keyof T & string, params?: FaultValues, options?: { cause?: unknown; details?: Json }): Fault => {
     const spec = specs[code];
     if (spec === undefined) throw new TypeError(`fault code "${code}" is not in the table of its room`);
     return new Fault(code, spec, params, options);
   };
   return Object.assign(make, { specs });
+}
+
+function inLanguage(values: FaultValues, language: Language): FaultParams {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, typeof value === 'object' ? value[language] : value]),
+  );
 }

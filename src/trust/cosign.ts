@@ -2,7 +2,7 @@ import { hash, X509Certificate } from 'node:crypto';
 import { parseStrictJson } from '../formats/index.ts';
 import { type Digest, parseDigest } from '../oci/index.ts';
 import { isRecord, readBase64, readEnvelope } from './dsse.ts';
-import { trustFault } from './errors.ts';
+import { readingReason, trustFault } from './errors.ts';
 import { BUNDLE_BYTES_MAX, CERTIFICATE_BYTES_MAX, DOCUMENT_DEPTH_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
 import type { ReadBundle } from './sigstore/bundle.ts';
 import { bytesOf, countOf, type Fields, fieldsOf, required, textOf, unreadable } from './sigstore/fields.ts';
@@ -54,10 +54,12 @@ export function readSimpleSigning(signing: SimpleSigning): { digest: Digest; rep
   const digest = isRecord(image) ? image['docker-manifest-digest'] : undefined;
   const reference = isRecord(identity) ? identity['docker-reference'] : undefined;
   if (!isRecord(critical) || critical['type'] !== 'cosign container image signature') {
-    throw trustFault('trust.statement-unreadable', { reason: 'expected the type "cosign container image signature"' });
+    throw trustFault('trust.statement-unreadable', {
+      reason: readingReason('expected the type "cosign container image signature"'),
+    });
   }
   if (typeof digest !== 'string' || typeof reference !== 'string') {
-    throw trustFault('trust.statement-unreadable', { reason: 'it names no digest or no reference' });
+    throw trustFault('trust.statement-unreadable', { reason: readingReason('it names no digest or no reference') });
   }
   return { digest: parseDigest(digest), repository: reference === '' ? '' : fullRepository(reference) };
 }

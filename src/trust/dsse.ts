@@ -1,4 +1,4 @@
-import { trustFault } from './errors.ts';
+import { readingReason, trustFault } from './errors.ts';
 import { BUNDLE_BYTES_MAX, ENVELOPE_SIGNATURES_MAX } from './limits.ts';
 
 /** Dead Simple Signing Envelope (secure-systems-lab/dsse, protocol.md): bytes, their type, and signatures over both. */
@@ -71,5 +71,5 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function unreadable(reason: string): Error {
-  return trustFault('trust.bundle-unreadable', { reason });
+  return trustFault('trust.bundle-unreadable', { reason: readingReason(reason) });
 }

@@ -1,4 +1,6 @@
-import { defineFaults } from '../system/index.ts';
+import { describeFormatError, FormatError } from '../formats/index.ts';
+import { defineFaults, type Text } from '../system/index.ts';
+import { reasonInWords } from './reason-words.ts';
 
 export const trustFault = defineFaults({
   'trust.key-unknown': {
@@ -235,3 +237,8 @@ export const trustFault = defineFaults({
     },
   },
 });
+
+/** Why bytes could not be read, in both languages: a parser's error by its code, a reader's own reason by its words. */
+export function readingReason(reason: string, cause?: unknown): Text {
+  return cause instanceof FormatError ? describeFormatError(cause) : reasonInWords(reason);
+}

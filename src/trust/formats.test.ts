@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { sign } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { writeCborHead } from '../formats/index.ts';
 import { digestOf } from '../oci/index.ts';
@@ -18,6 +19,7 @@ import {
   writeSimpleSigning,
 } from './index.ts';
 import { NOTATION_PAYLOAD_TYPE } from './notation.ts';
+import { reasonInWords } from './reason-words.ts';
 import { type LeafOptions, makePair, TestSigstore } from './sigstore/test-instance.ts';
 
 const digest = digestOf(Buffer.from('image'));
@@ -274,4 +276,25 @@ test('an attestation in the layout of cosign 2 is held to its envelope: every ot
     const { accepted, refused } = ask(payload, signature);
     assert.deepEqual([accepted.length, refused.length], [0, 1], name);
   }
+});
+
+test('whatever a reader refuses for, a person reads in Spanish as well', async () => {
+  const folders = ['.', 'sigstore'].map((name) => new URL(`${name}/`, import.meta.url));
+  const untold: string[] = [];
+  for (const folder of folders) {
+    for (const name of (await readdir(folder)).filter((one) => /^(?!.*test).*\.ts$/.test(one))) {
+      const source = await readFile(new URL(name, folder), 'utf8');
+      for (const [, quote = '', text = ''] of source.matchAll(/unreadable\(\s*(['"`])((?:(?!\1).)+)\1/g)) {
+        // What is filled in stands for itself: a word, or a number.
+        const reason = quote === '`' ? text.replaceAll(/\$\{[^}]*\}/g, 'x') : text;
+        if (reasonInWords(reason).es === reason) untold.push(`${name}: ${reason}`);
+      }
+    }
+  }
+  assert.deepEqual(untold, []);
+  const broken = verifyImage({
+    ...{ digest, repository, bundles: [Buffer.from('{"mediaType": ')], clock: systemClock },
+    trust: { signers: [], repositoryBinding: 'required' },
+  });
+  assert.match(broken.refused[0]?.reason.es ?? '', /^no se puede leer: JSON no está bien escrito/);
 });

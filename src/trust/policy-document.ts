@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { FormatError, parseYaml } from '../formats/index.ts';
+import { describeFormatError, FormatError, parseYaml } from '../formats/index.ts';
 import type { Json } from '../system/index.ts';
 import { trustFault } from './errors.ts';
 import { readPublicKey } from './key.ts';
@@ -88,7 +88,8 @@ export function readTrustDocument(text: string): TrustDocument {
   try {
     value = parseYaml(text).value;
   } catch (error) {
-    if (error instanceof FormatError) throw invalid([error.message]);
+    if (error instanceof FormatError)
+      throw trustFault('trust.policy-invalid', { mistakes: describeFormatError(error) });
     throw error;
   }
   return checkTrustDocument(value);

@@ -2,7 +2,7 @@ import { parseStrictJson } from '../formats/index.ts';
 import { type Digest, digestAlgorithm, digestHex, parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import type { Json } from '../system/index.ts';
 import { isRecord } from './dsse.ts';
-import { trustFault } from './errors.ts';
+import { readingReason, trustFault } from './errors.ts';
 import { BUNDLE_BYTES_MAX, DOCUMENT_DEPTH_MAX, STATEMENT_SUBJECTS_MAX } from './limits.ts';
 
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
@@ -147,5 +147,6 @@ function readSubject(value: Json): StatementSubject {
 }
 
 function unreadable(reason: string, cause?: unknown): Error {
-  return trustFault('trust.statement-unreadable', { reason }, cause === undefined ? {} : { cause });
+  const options = cause === undefined ? {} : { cause };
+  return trustFault('trust.statement-unreadable', { reason: readingReason(reason, cause) }, options);
 }

@@ -2,6 +2,7 @@ import { type Digest, digestOf } from '../oci/index.ts';
 import { type Clock, Fault, type Json, type Text } from '../system/index.ts';
 import { bundleOfEnvelope, bundleOfSimpleSigning, readSimpleSigning, type SimpleSigning } from './cosign.ts';
 import { type DemandVerdict, judgeDemands } from './demands.ts';
+import { readingReason } from './errors.ts';
 import { keyHint } from './key.ts';
 import { BUNDLE_COUNT_MAX, BUNDLE_TOTAL_BYTES_MAX } from './limits.ts';
 import { NOTATION_PAYLOAD_TYPE, type NotationSignature, readNotation, verifyNotation } from './notation.ts';
@@ -167,7 +168,7 @@ function guarded(format: SignatureFormat, bytes: Uint8Array, judge: () => Outcom
   } catch (error) {
     const name = digestOf(bytes);
     if (error instanceof Doubt) return { ...doubted(name, error), format };
-    if (error instanceof Fault) return { ...refusal(name, 'unreadable', reasonOf(error)), format };
+    if (error instanceof Fault) return { ...unread(name, reasonOf(error)), format };
     return { ...refusal(name, 'internal', error instanceof Error ? error.message : String(error)), format };
   }
 }
@@ -179,7 +180,7 @@ function judgeBundle(bytes: Uint8Array, image: ImageToVerify): Outcome {
 /** An in-toto statement, however its envelope was stored. */
 function judgeStatement(name: Digest, format: SignatureFormat, bundle: ReadBundle, image: ImageToVerify): Outcome {
   if (bundle.content.kind !== 'dsse' || bundle.content.payloadType !== STATEMENT_PAYLOAD_TYPE) {
-    return refusal(name, 'unreadable', `expected an in-toto statement (${STATEMENT_PAYLOAD_TYPE})`);
+    return unread(name, readingReason(`expected an in-toto statement (${STATEMENT_PAYLOAD_TYPE})`));
   }
   const statement = readStatement(bundle.content.payload);
   const { predicateType, predicate } = statement;
@@ -371,7 +372,7 @@ function sizeOfSigning({ payload, signature, annotations = {} }: SimpleSigning):
   return payload.length + signature.length + sum(Object.values(annotations), (text) => text.length);
 }
 
-const REASONS: Readonly<Record<RefusalCode, (...seen: string[]) => Text>> = {
+const REASONS: Readonly<Record<Exclude<RefusalCode, 'unreadable'>, (...seen: string[]) => Text>> = {
   'too-many': (seen, limit) => ({
     en: `the image has ${seen} signatures, more than the ${limit} that are looked at; none counts`,
     es: `la imagen tiene ${seen} firmas, más de las ${limit} que se examinan; no cuenta ninguna`,
@@ -380,7 +381,6 @@ const REASONS: Readonly<Record<RefusalCode, (...seen: string[]) => Text>> = {
     en: `the signatures of the image take ${seen} bytes, more than the ${limit} that are read; none counts`,
     es: `las firmas de la imagen ocupan ${seen} bytes, más de los ${limit} que se leen; no cuenta ninguna`,
   }),
-  unreadable: (why) => ({ en: `it cannot be read: ${why}`, es: `no se puede leer: ${why}` }),
   'unknown-predicate': (type) => ({
     en: `it states something the platform does not ask about (${type})`,
     es: `afirma algo por lo que la plataforma no pregunta (${type})`,
@@ -422,7 +422,12 @@ const REASONS: Readonly<Record<RefusalCode, (...seen: string[]) => Text>> = {
   }),
 };
 
-function refusal(bundle: Digest | null, code: RefusalCode, ...seen: string[]): RefusedSignature {
+function unread(bundle: Digest, why: Text): RefusedSignature {
+  const reason = { en: `it cannot be read: ${why.en}`, es: `no se puede leer: ${why.es}` };
+  return { code: 'unreadable', reason, bundle, format: null };
+}
+
+function refusal(bundle: Digest | null, code: keyof typeof REASONS, ...seen: string[]): RefusedSignature {
   return { code, reason: REASONS[code](...seen), bundle, format: null };
 }
 
@@ -438,7 +443,7 @@ function doubted(bundle: Digest, { code, text }: Doubt): RefusedSignature {
   return { code: kind, reason: text, bundle, format: null };
 }
 
-function reasonOf(fault: Fault): string {
-  const { what, why } = fault.text('en');
-  return why ?? what;
+function reasonOf(fault: Fault): Text {
+  const [en, es] = [fault.text('en'), fault.text('es')];
+  return { en: en.why ?? en.what, es: es.why ?? es.what };
 }

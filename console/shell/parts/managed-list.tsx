@@ -26,7 +26,11 @@ export interface Removal {
 export interface ManagedActs {
   readonly reveal: (secret: Secret) => void;
   readonly remove: (removal: Removal) => void;
+  /** A dialog about a row; `done` closes it and reads the list again. */
+  readonly open: (dialog: RowDialog) => void;
 }
+
+type RowDialog = (done: () => void, close: () => void) => ReactNode;
 
 export interface ManagedListProps<T> {
   readonly title: string;
@@ -47,7 +51,7 @@ export interface ManagedListProps<T> {
 /** A list whose rows are made, whose secrets are shown once, and that are taken away after a question. */
 export function ManagedList<T>({ title, listKey, query, columns, keyOf, empty, note, create }: ManagedListProps<T>) {
   const client = useQueryClient();
-  const [open, setOpen] = useState<'nothing' | 'create' | Secret | Removal>('nothing');
+  const [open, setOpen] = useState<'nothing' | 'create' | Secret | Removal | { readonly dialog: RowDialog }>('nothing');
   const close = () => setOpen('nothing');
   const refresh = () => client.invalidateQueries({ queryKey: [listKey] });
   return (
@@ -68,7 +72,7 @@ export function ManagedList<T>({ title, listKey, query, columns, keyOf, empty, n
           {(rows) => (
             <Table
               label={title}
-              columns={columns({ reveal: setOpen, remove: setOpen })}
+              columns={columns({ reveal: setOpen, remove: setOpen, open: (dialog) => setOpen({ dialog }) })}
               rows={rows}
               keyOf={keyOf}
               empty={empty}
@@ -79,6 +83,12 @@ export function ManagedList<T>({ title, listKey, query, columns, keyOf, empty, n
       {open === 'create' && create !== undefined
         ? create.dialog((secret) => {
             setOpen(secret ?? 'nothing');
+            void refresh();
+          }, close)
+        : null}
+      {typeof open === 'object' && 'dialog' in open
+        ? open.dialog(() => {
+            close();
             void refresh();
           }, close)
         : null}
@@ -94,5 +104,24 @@ export function ManagedList<T>({ title, listKey, query, columns, keyOf, empty, n
         />
       ) : null}
     </>
+  );
+}
+
+/** A quiet act at the end of a row; `name` says it whole to who does not see the row. */
+export function RowAct({
+  name,
+  busy = false,
+  onClick,
+  children,
+}: {
+  readonly name: string;
+  readonly busy?: boolean;
+  readonly onClick: () => void;
+  readonly children: ReactNode;
+}) {
+  return (
+    <Button look="quiet" className="small" aria-label={name} busy={busy} onClick={onClick}>
+      {children}
+    </Button>
   );
 }

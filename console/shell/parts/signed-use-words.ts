@@ -8,6 +8,7 @@ export const signedUseWords = defineWords(
     scan: 'scan result',
     verdict: 'verdict',
     approval: 'approval',
+    exception: 'exceptions',
   },
   {
     image: 'imagen',
@@ -16,5 +17,6 @@ export const signedUseWords = defineWords(
     scan: 'resultado del escaneo',
     verdict: 'veredicto',
     approval: 'aprobación',
+    exception: 'excepciones',
   },
 );

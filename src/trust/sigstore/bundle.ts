@@ -1,5 +1,6 @@
 import { parseStrictJson } from '../../formats/index.ts';
 import { type Envelope, readEnvelope } from '../dsse.ts';
+import { trustFault } from '../errors.ts';
 import {
   BUNDLE_BYTES_MAX,
   CERTIFICATE_BYTES_MAX,
@@ -54,7 +55,7 @@ export function readBundle(bytes: Uint8Array): ReadBundle {
       timestamps: readTimestamps(material),
     };
   } catch (error) {
-    if (error instanceof Doubt) throw unreadable(error.text.en, error);
+    if (error instanceof Doubt) throw trustFault('trust.bundle-unreadable', { reason: error.text }, { cause: error });
     if (error instanceof Error && 'code' in error && error.code === 'trust.bundle-unreadable') throw error;
     throw unreadable(error instanceof Error ? error.message : String(error), error);
   }

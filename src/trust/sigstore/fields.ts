@@ -1,5 +1,5 @@
 import { isRecord, readBase64 } from '../dsse.ts';
-import { trustFault } from '../errors.ts';
+import { readingReason, trustFault } from '../errors.ts';
 
 /**
  * Reading of the JSON form of Sigstore's messages: what is missing, of another type or out of range is refused by name.
@@ -60,5 +60,6 @@ export function instantOf(value: unknown, where: string): number {
 }
 
 export function unreadable(reason: string, cause?: unknown): Error {
-  return trustFault('trust.bundle-unreadable', { reason }, cause === undefined ? {} : { cause });
+  const options = cause === undefined ? {} : { cause };
+  return trustFault('trust.bundle-unreadable', { reason: readingReason(reason, cause) }, options);
 }
