@@ -1,15 +1,20 @@
 import { spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /**
- * The full figures: every test against real parts with DARSENA_SOAK=1, one file after the other, each in a process of
- * its own so that one that dies does not end the others. What `npm run soak` runs; takes hours.
+ * The full figures: every test against real parts, and every unit test that has more to do, with DARSENA_SOAK=1, one file
+ * after the other, each in a process of its own so that one that dies does not end the others. What `npm run soak` runs;
+ * takes hours.
  * `-- PATTERN` runs the files whose path contains the pattern. DARSENA_SEED chooses other random tries.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 const pattern = process.argv[2] ?? '';
-const files = globSync('test/real/*.test.ts', { cwd: ROOT }).filter((file) => file.includes(pattern));
+const hasMore = (file: string): boolean => readFileSync(join(ROOT, file), 'utf8').includes('DARSENA_SOAK');
+const files = [
+  ...globSync('src/**/*.test.ts', { cwd: ROOT }).filter(hasMore),
+  ...globSync('test/real/*.test.ts', { cwd: ROOT }),
+].filter((file) => file.includes(pattern));
 if (files.length === 0) {
   console.error(`no test file's path contains "${pattern}"`);
   process.exit(2);

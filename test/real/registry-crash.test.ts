@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { journalMigrations } from '../../src/journal/index.ts';
 import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
@@ -15,6 +16,8 @@ import { openDatabase } from '../../src/system/index.ts';
 
 /** R9 asks for 500 rounds; a slice runs by default, the whole with DARSENA_SOAK=1. */
 const ROUNDS = Number(process.env['DARSENA_ROUNDS'] ?? (process.env['DARSENA_SOAK'] === '1' ? 500 : 6));
+/** T1 asks for 1,000. */
+const WRITE_ROUNDS = process.env['DARSENA_SOAK'] === '1' ? 1000 : 4;
 const CLIENTS = 16;
 const [, , mode, folderArgument] = process.argv;
 
@@ -123,6 +126,24 @@ if (mode === '--serve' && folderArgument !== undefined) {
     root: join(folderArgument, 'content'),
     database: `sqlite:${join(folderArgument, 'registry.db')}`,
   });
+  // What writes by itself, beside what clients write.
+  const collect = (): void => {
+    server.registry
+      .collectGarbage()
+      .then(() =>
+        server.registry.settings.change(
+          'tienda',
+          `p-${Date.now() % 50}`,
+          { immutableTags: ['v*'] },
+          { actor: 'user:ana' },
+        ),
+      )
+      .then(
+        () => setTimeout(collect, 5),
+        (error: unknown) => process.stderr.write(`${String(error)}\n`),
+      );
+  };
+  collect();
   process.stdout.write(`${JSON.stringify({ url: server.url, authorization: server.basic('ana') })}\n`);
 } else {
   describe('SIGKILL of the registry', () => {
@@ -186,6 +207,85 @@ if (mode === '--serve' && folderArgument !== undefined) {
       await checkStore(folder, new Set());
       assert.ok(promised.size > 0, 'nothing was acknowledged, so nothing was tried');
       t.diagnostic(`${promised.size} of ${ROUNDS * CLIENTS} pushes were acknowledged before a kill; none was lost`);
+    });
+
+    it(`T1: killed at random ${WRITE_ROUNDS} times while tags are made, moved and deleted, images deleted, content collected: what was acknowledged is what stands, and the database is whole`, async (t) => {
+      /** Of each client's tag: the digest that the last acknowledged write left (null: none), and what was under way. */
+      const stands = new Map<string, { known: string | null; underWay: string | null | undefined }>();
+      let acknowledged = 0;
+      for (let round = 0; round <= WRITE_ROUNDS; round++) {
+        const serving = await serve(folder);
+        const exited = new Promise((resolve) => serving.child.once('exit', resolve));
+        const ask = (method: string, path: string, body?: Buffer, type = 'application/octet-stream') =>
+          fetch(`${serving.url}/v2/tienda/writes/${path}`, {
+            method,
+            headers: { authorization: serving.authorization, 'content-type': type },
+            ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+          });
+        try {
+          for (const [tag, state] of stands) {
+            const head = await ask('HEAD', `manifests/${tag}`);
+            const found = head.status === 200 ? head.headers.get('docker-content-digest') : null;
+            const allowed = [state.known, ...(state.underWay === undefined ? [] : [state.underWay])];
+            assert.ok(allowed.includes(found), `${tag} names ${found}, acknowledged was ${state.known}`);
+            stands.set(tag, { known: found, underWay: undefined });
+          }
+          if (round === WRITE_ROUNDS) break;
+          let isOver = false;
+          const clients = Array.from({ length: 8 }, async (_, client) => {
+            const tag = `t${client}`;
+            const state = stands.get(tag) ?? { known: null, underWay: undefined };
+            stands.set(tag, state);
+            for (let n = 0; !isOver; n++) {
+              try {
+                if (state.known !== null && n % 3 === 2) {
+                  state.underWay = null;
+                  // Its tag goes with an image.
+                  const gone = await ask('DELETE', `manifests/${n % 2 === 0 ? tag : state.known}`);
+                  if (gone.status !== 202) continue;
+                  state.known = null;
+                } else {
+                  const config = Buffer.from(`{"round":${round},"client":${client},"n":${n}}`);
+                  if ((await ask('POST', `blobs/uploads/?digest=${digestOf(config)}`, config)).status !== 201) continue;
+                  const manifest = Buffer.from(
+                    JSON.stringify({
+                      schemaVersion: 2,
+                      mediaType: MEDIA_TYPE.manifest,
+                      config: { mediaType: MEDIA_TYPE.config, digest: digestOf(config), size: config.byteLength },
+                      layers: [],
+                    }),
+                  );
+                  state.underWay = digestOf(manifest);
+                  if ((await ask('PUT', `manifests/${tag}`, manifest, MEDIA_TYPE.manifest)).status !== 201) continue;
+                  state.known = digestOf(manifest);
+                }
+                state.underWay = undefined;
+                acknowledged += 1;
+              } catch {
+                return; // Killed.
+              }
+            }
+          });
+          // After so many acknowledgements, so that a slow machine is killed in the middle of work as well.
+          const enough = acknowledged + randomInt(5, 60);
+          const late = performance.now() + 4000;
+          while (acknowledged < enough && performance.now() < late) {
+            await new Promise((resolve) => setTimeout(resolve, randomInt(1, 20)));
+          }
+          serving.child.kill('SIGKILL');
+          isOver = true;
+          await Promise.all(clients);
+        } finally {
+          serving.child.kill('SIGKILL');
+          await exited;
+        }
+        const database = new DatabaseSync(join(folder, 'registry.db'));
+        assert.deepEqual({ ...database.prepare('PRAGMA integrity_check').get() }, { integrity_check: 'ok' });
+        database.close();
+      }
+      await checkStore(folder, new Set());
+      assert.ok(acknowledged > 0);
+      t.diagnostic(`${acknowledged} writes were acknowledged in ${WRITE_ROUNDS} rounds; each of them stood`);
     });
   });
 }
