@@ -17,6 +17,7 @@ export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './ad
 export { admitCommands } from './commands.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
+export { exceptionCommands } from './exception-commands.ts';
 export { GRACE_EXCEPTION, judge, type Question, withGrace } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';

@@ -399,7 +399,6 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerRiskRoutes(app, {
     ...risk,
     images: { hasImage },
-    author: `darsena ${instance.name}`,
     changed: (project) => rejudgeProject(project, null),
   });
   registerTrustRoutes(app, trust, () => {

@@ -21,6 +21,7 @@ import {
 } from './reports/gate.ts';
 import { progressLine } from './reports/progress-line.ts';
 import { printReport } from './reports/table.ts';
+import { addRiskCommands } from './risk-commands.ts';
 import { rematchInventory } from './scan.ts';
 import { openTarget, scanTarget } from './target.ts';
 import { addWhereCommand } from './where-command.ts';
@@ -79,6 +80,7 @@ export function scanCommands(cli: CliProgram): void {
       cli.exit(exitCodeOf(scanned.report, wanted.gate));
     });
   addWhereCommand(cli);
+  addRiskCommands(cli);
 }
 
 /** 0: done; 1: the scan is not complete; 4: the gate refuses; 3: the gate knows nothing, which must not look like fine. */

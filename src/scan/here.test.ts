@@ -9,11 +9,11 @@ import { describeHere } from './here.ts';
 import { scanMigrations } from './migrations.ts';
 import { planUpgrades } from './plan.ts';
 import { DECISIONS, type Decision, type Finding, type Place, readStoredReport, type ScanReport } from './report.ts';
+import { toOpenVex } from './reports/openvex.ts';
 import { scoreImage } from './score.ts';
 import type { ScanTables } from './store.ts';
 import { speaksOf } from './vex/claim.ts';
 import { VexDocuments } from './vex/documents.ts';
-import { toOpenVex } from './vex/open-vex.ts';
 import { readVex } from './vex/read.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}` as Digest;
@@ -228,7 +228,7 @@ test('here: the same finding differs between development and production, and not
     scoreImage({ decisions: ['act'], misconfigurations: [] }),
     'what does not affect the image does not count',
   );
-  const document = JSON.stringify(toOpenVex(read, { author: 'darsena', repository: 'tienda/web' }));
+  const document = JSON.stringify(toOpenVex(read, { digest: DIGEST, reference: null, createdAt: read.scannedAt }));
   assert.deepEqual(
     readVex(Buffer.from(document)).claims.map(({ status }) => status),
     ['affected', 'not_affected'],

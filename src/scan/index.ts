@@ -60,6 +60,7 @@ export {
   type VexStatus,
 } from './report.ts';
 export { classifyRisk, type RiskFacts } from './risk.ts';
+export { vexCommands } from './risk-commands.ts';
 export { type RiskRoutesParts, registerRiskRoutes } from './risk-routes.ts';
 export { type ImagesOfProject, registerScanRoutes, type ScanRoutesParts, type ScanStarter } from './routes.ts';
 export {
@@ -87,5 +88,4 @@ export {
 } from './target.ts';
 export type { Skipped } from './tree.ts';
 export { type FindSignedVex, type SignedVex, VexDocuments, type VexRecord } from './vex/documents.ts';
-export { type OpenVexSubject, toOpenVex } from './vex/open-vex.ts';
 export { readVex } from './vex/read.ts';

@@ -5,17 +5,15 @@ import type { Deadlines } from './deadlines.ts';
 import { scanFault } from './errors.ts';
 import { DEADLINES_READ_MAX } from './limits.ts';
 import type { Readings } from './readings.ts';
+import { toOpenVex } from './reports/openvex.ts';
 import type { ImagesOfProject } from './routes.ts';
 import type { VexDocuments } from './vex/documents.ts';
-import { toOpenVex } from './vex/open-vex.ts';
 
 export interface RiskRoutesParts {
   readonly readings: Readings;
   readonly vex: VexDocuments;
   readonly deadlines: Deadlines;
   readonly images: ImagesOfProject;
-  /** Who speaks in the VEX documents that leave here. */
-  readonly author: string;
   /** Told when what is believed of a project has changed. */
   readonly changed: (project: string) => void;
 }
@@ -58,7 +56,7 @@ export function registerRiskRoutes(app: ApiApp, parts: RiskRoutesParts): void {
       const report = await readings.report(request.params.project, digest);
       if (!report) throw scanFault('scan.not-found', { digest });
       void reply.header('content-type', 'application/json');
-      return JSON.stringify(toOpenVex(report, { author: parts.author, repository: null }));
+      return JSON.stringify(toOpenVex(report, { digest, reference: null, createdAt: report.scannedAt }));
     },
   });
   app.route({

@@ -75,6 +75,14 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../trust/index.ts')).signCommands(cli),
   },
   {
+    words: ['exception'],
+    add: async (cli) => (await import('../../admit/index.ts')).exceptionCommands(cli),
+  },
+  {
+    words: ['vex'],
+    add: async (cli) => (await import('../../scan/index.ts')).vexCommands(cli),
+  },
+  {
     words: ['policy'],
     add: async (cli) => (await import('../../admit/index.ts')).admitCommands(cli),
   },

@@ -9,7 +9,7 @@ import type { Finding, ScanReport } from '../report.ts';
  */
 export function toOpenVex(report: ScanReport, subject: BillSubject): { [key: string]: Json } {
   const product = imagePurl(subject) ?? subject.digest;
-  const statements = [...Map.groupBy(report.findings, ({ id }) => id).values()].map((all): Json => {
+  const statements = [...Map.groupBy(report.findings, sayingOf).values()].map((all): Json => {
     const first = all[0] as Finding;
     return {
       vulnerability: { name: first.id, ...(first.aliases.length === 0 ? {} : { aliases: [...first.aliases] }) },
@@ -32,6 +32,11 @@ export function toOpenVex(report: ScanReport, subject: BillSubject): { [key: str
     tooling: TOOL.name,
     statements,
   };
+}
+
+/** Findings of one issue of which the same is held: what is said of one package is not said of another. */
+function sayingOf({ id, vex, exception }: Finding): string {
+  return JSON.stringify([id, vex?.status ?? null, vex?.document ?? null, exception?.id ?? null]);
 }
 
 function statusOf(first: Finding, all: readonly Finding[]): { [key: string]: Json } {
