@@ -15,7 +15,7 @@ import { encryptKey, generateKeyFile, isEncrypted, localSigner, openKeyFile } fr
 import { keylessSigner } from './signing/keyless-signer.ts';
 import { type KeySigner, makeBundle, type Signer } from './signing/signer.ts';
 import { programSigner, readTokenKey, tokenSigner } from './signing/token.ts';
-import { fieldsOf, optional, required, textOf } from './sigstore/fields.ts';
+import { countOf, fieldsOf, optional, required, textOf } from './sigstore/fields.ts';
 import { PREDICATE_TYPE, type SignatureUse } from './statement.ts';
 
 interface KeyOptions {
@@ -350,6 +350,7 @@ async function openAnySigner(cli: CliProgram, options: SignerOptions): Promise<S
     {
       fulcio: required(services, 'fulcio', textOf),
       rekor: required(services, 'rekor', textOf),
+      rekorVersion: (optional(services, 'rekorVersion', countOf) ?? 1) === 2 ? 2 : 1,
       timestamp: optional(services, 'timestamp', textOf),
     },
     await readSecret(identityTokenFile),

@@ -11,7 +11,7 @@ import { bundleFromJSON } from '@sigstore/bundle';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
 import { digestOf } from '../../src/oci/index.ts';
-import { Fault, systemClock } from '../../src/system/index.ts';
+import { Fault, type Json, systemClock } from '../../src/system/index.ts';
 import { defineSigner, isMet, keylessSigner, makeBundle, readTrustedRoot, verifyImage } from '../../src/trust/index.ts';
 import { TestSigstore } from '../../src/trust/sigstore/test-instance.ts';
 
@@ -50,6 +50,8 @@ describe('keyless signing', () => {
         return certify(JSON.parse(body.toString()));
       case '/api/v1/log/entries':
         return record(JSON.parse(body.toString()));
+      case '/api/v2/log/entries':
+        return recordTile(JSON.parse(body.toString()));
       case '/stamp':
         // The digest is the only octet string of 32 bytes in a request that our own client writes.
         return sigstore.stampDigest(body.subarray(body.indexOf(Buffer.from([0x04, 0x20])) + 2).subarray(0, 32));
@@ -112,6 +114,30 @@ describe('keyless signing', () => {
     return Buffer.from(JSON.stringify({ uuid: value }));
   }
 
+  /** As rekor-tiles answers: the proof and the checkpoint, no promise and no time. */
+  function recordTile(asked: {
+    dsseRequestV002: {
+      envelope: { payload: string; signatures: { sig: string }[] };
+      verifiers: { x509Certificate: { rawBytes: string }; keyDetails: string }[];
+    };
+  }): Buffer {
+    const { envelope, verifiers } = asked.dsseRequestV002;
+    const digest = Buffer.from(digestOf(Buffer.from(envelope.payload, 'base64')).slice(7), 'hex').toString('base64');
+    const dsseV002 = {
+      payloadHash: { algorithm: 'SHA2_256', digest },
+      signatures: [{ content: envelope.signatures[0]?.sig ?? '', verifier: verifiers[0] ?? null }],
+    };
+    const body = { apiVersion: '0.0.2', kind: 'dsse', spec: { dsseV002 } };
+    const {
+      inclusionPromise: _promise,
+      integratedTime: _time,
+      ...entry
+    } = sigstore.record(body, 'dsse', '0.0.2') as {
+      [name: string]: Json;
+    };
+    return Buffer.from(JSON.stringify(entry));
+  }
+
   const services = () => ({ fulcio: url, rekor: url, timestamp: `${url}/stamp` });
   const judge = (bundle: Uint8Array, subject: string) => {
     const trustedRoot = readTrustedRoot(sigstore.trustedRoot());
@@ -149,6 +175,24 @@ describe('keyless signing', () => {
       assert.equal(signer.identity?.subjectAlternativeName, 'ana@example.org');
       assert.equal(isMet(judge(bundle, 'ana@example.org'), 'image'), true);
     }
+  });
+
+  it('a log of the second version serves as well: its entry has no time, the time stamp has', async () => {
+    const second = { ...services(), rekorVersion: 2 } as const;
+    for (let index = 0; index < 3; index += 1) {
+      const bundle = await makeBundle(keylessSigner(second, token('ana@example.org')), 'image', image, {});
+      const verdict = judge(bundle, 'ana@example.org');
+      assert.equal(isMet(verdict, 'image'), true, JSON.stringify(verdict.refused));
+      const [accepted] = verdict.accepted;
+      assert.deepEqual([accepted?.logged, accepted?.times.map(({ source }) => source)], [true, ['timestamp']]);
+      const material = toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(sigstore.trustedRoot().toString())));
+      const signer = new Verifier(material).verify(
+        toSignedEntity(bundleFromJSON(JSON.parse(Buffer.from(bundle).toString()))),
+      );
+      assert.equal(signer.identity?.subjectAlternativeName, 'ana@example.org');
+    }
+    const timeless = keylessSigner({ ...second, timestamp: null }, token('ana@example.org'));
+    await assert.rejects(makeBundle(timeless, 'image', image, {}), Fault);
   });
 
   it('a service that fails is named, and the token is not told', async () => {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, hash, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { der, parseStrictJson } from '../../formats/index.ts';
 import type { Json } from '../../system/index.ts';
-import { preAuthenticationEncoding, serializeEnvelope } from '../dsse.ts';
+import { preAuthenticationEncoding, type SerializedEnvelope, serializeEnvelope } from '../dsse.ts';
 import { trustFault } from '../errors.ts';
 import { DOCUMENT_DEPTH_MAX, SERVICE_ANSWER_BYTES_MAX } from '../limits.ts';
 import { bytesOf, countOf, type Fields, fieldsOf, listOf, optional, required, textOf } from '../sigstore/fields.ts';
@@ -13,6 +13,8 @@ const TIMEOUT_MS = 30_000;
 export interface SigningServices {
   readonly fulcio: string;
   readonly rekor: string;
+  /** Rekor 2 (tiles) gives no time of its own: a time stamp authority is needed then. 1 when left out. */
+  readonly rekorVersion?: 1 | 2;
   readonly timestamp: string | null;
 }
 
@@ -25,6 +27,10 @@ export function keylessSigner(services: SigningServices, token: string): Keyless
   return {
     kind: 'certificate',
     async signWitnessed({ payloadType, payload }) {
+      const { rekorVersion = 1 } = services;
+      if (rekorVersion === 2 && services.timestamp === null) {
+        throw failed(services.rekor, 'its second version gives no time: name a time stamp authority as well');
+      }
       const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const proof = sign('sha256', Buffer.from(subjectOf(token)), privateKey);
       const publicPem = publicKey.export({ format: 'pem', type: 'spki' }) as string;
@@ -33,7 +39,10 @@ export function keylessSigner(services: SigningServices, token: string): Keyless
       const signature = sign('sha256', preAuthenticationEncoding(payloadType, payload), privateKey);
       const envelope = serializeEnvelope({ payloadType, payload, signatures: [{ keyid: '', sig: signature }] });
       const stamp = services.timestamp === null ? null : await askForStamp(services.timestamp, signature);
-      const entry = await askForEntry(services.rekor, JSON.stringify(envelope), certificate.toString());
+      const entry =
+        rekorVersion === 2
+          ? await askForTile(services.rekor, envelope, certificate)
+          : await askForEntry(services.rekor, JSON.stringify(envelope), certificate.toString());
       const material: WitnessedMaterial = {
         certificate: { rawBytes: certificate.raw.toString('base64') },
         tlogEntries: [entry],
@@ -128,6 +137,39 @@ async function askForEntry(rekor: string, envelope: string, certificatePem: stri
       checkpoint: { envelope: required(proof, 'checkpoint', textOf) },
     },
     canonicalizedBody: required(entry, 'body', textOf),
+  };
+}
+
+/**
+ * Rekor 2 (rekor-tiles, `POST /api/v2/log/entries`): the answer is a TransparencyLogEntry as bundles carry it, with its
+ * proof and checkpoint and without a time.
+ */
+async function askForTile(
+  rekor: string,
+  { payload, payloadType, signatures }: SerializedEnvelope,
+  certificate: X509Certificate,
+): Promise<Json> {
+  const rawBytes = certificate.raw.toString('base64');
+  const answer = await ask(rekor, '/api/v2/log/entries', {
+    dsseRequestV002: {
+      envelope: { payload, payloadType, signatures: signatures.map(({ keyid, sig }) => ({ keyid, sig })) },
+      verifiers: [{ x509Certificate: { rawBytes }, keyDetails: 'PKIX_ECDSA_P256_SHA_256' }],
+    },
+  });
+  const kindVersion = required(answer, 'kindVersion', fieldsOf);
+  const proof = required(answer, 'inclusionProof', fieldsOf);
+  return {
+    logIndex: String(required(answer, 'logIndex', countOf)),
+    logId: { keyId: required(required(answer, 'logId', fieldsOf), 'keyId', textOf) },
+    kindVersion: { kind: required(kindVersion, 'kind', textOf), version: required(kindVersion, 'version', textOf) },
+    inclusionProof: {
+      logIndex: String(required(proof, 'logIndex', countOf)),
+      rootHash: required(proof, 'rootHash', textOf),
+      treeSize: String(required(proof, 'treeSize', countOf)),
+      hashes: optional(proof, 'hashes', listOf(64, textOf)) ?? [],
+      checkpoint: { envelope: required(required(proof, 'checkpoint', fieldsOf), 'envelope', textOf) },
+    },
+    canonicalizedBody: required(answer, 'canonicalizedBody', textOf),
   };
 }
 
