@@ -78,6 +78,18 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: "acknowledge, kill or close (asks `incident.respond` in the incident's project)",
     es: 'asumir, terminar procesos o cerrar (pide `incident.respond` en el proyecto del incidente)',
   },
+  'GET /api/v1/scanners/harbor/api/v1/metadata': {
+    en: "Harbor's pluggable scanner: what this scanner is and does",
+    es: 'escáner conectable de Harbor: qué es y qué hace este analizador',
+  },
+  'POST /api/v1/scanners/harbor/api/v1/scan': {
+    en: "Harbor's pluggable scanner: scan an artifact of a listed registry; answers an id",
+    es: 'escáner conectable de Harbor: analizar un artefacto de un registro de la lista; responde un identificador',
+  },
+  'GET /api/v1/scanners/harbor/api/v1/scan/:id/report': {
+    en: "Harbor's pluggable scanner: the report by `Accept` (vulnerabilities, raw, bill of materials); 302 while it runs",
+    es: 'escáner conectable de Harbor: el informe según `Accept` (vulnerabilidades, en bruto, lista de componentes); 302 mientras se hace',
+  },
   'GET /api/v1/me': {
     en: 'who the caller is, with roles',
     es: 'quién llama y con qué roles',

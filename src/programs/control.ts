@@ -50,6 +50,9 @@ import { Respond, type RespondTables, registerRespondRoutes, respondMigrations }
 import {
   registerFleetRoutes,
   registerRiskRoutes,
+  type HarborRegistry,
+  HarborScanner,
+  registerHarborRoutes,
   registerScanRoutes,
   Scans,
   type ScanTables,
@@ -372,6 +375,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const hasImage = async (project: string, digest: Digest): Promise<boolean> =>
     (await repositoriesOf(project, digest)).length > 0;
   registerFleetRoutes(app, createFleet({ db, deployments }));
+  registerHarborRoutes(app, {
+    scanner: new HarborScanner({ registries: settings.harborRegistries ?? [], scans, clock }),
+    scans,
+    advisories,
+    clock,
+  });
   registerScanRoutes(app, {
     scans,
     readings: risk.readings,
@@ -723,6 +732,8 @@ interface Settings {
   readonly advisoryUrls?: readonly string[];
   /** Public keys (PEM) of platforms whose exported advisories are believed. */
   readonly advisoryKeys?: readonly string[];
+  /** Registries that a Harbor may send its scans to. */
+  readonly harborRegistries?: readonly HarborRegistry[];
   /** Days after which any source of advisories is old. */
   readonly advisoryMaxAgeDays?: number;
 }

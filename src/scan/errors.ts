@@ -28,6 +28,34 @@ export const scanFault = defineFaults({
       remedy: 'podman ps --all; podman images; los de otro usuario solo los ve ese usuario',
     },
   },
+  'scan.harbor-registry': {
+    kind: 'forbidden',
+    en: {
+      what: '{url} is no registry that Harbor may send scans to',
+      why: 'it is not in harborRegistries of control.json, as host and scheme',
+      remedy: 'list it there and restart, if it is yours',
+    },
+    es: {
+      what: '{url} no es un registro al que Harbor pueda enviar análisis',
+      why: 'no está en harborRegistries de control.json, con su host y esquema',
+      remedy: 'añadirlo allí y reiniciar, si es propio',
+    },
+  },
+  'scan.harbor-authorization': {
+    kind: 'invalid',
+    en: { what: 'the authorization of the registry is not understood', why: 'expected Basic with name and secret' },
+    es: { what: 'no se entiende la autorización del registro', why: 'se esperaba Basic con nombre y secreto' },
+  },
+  'scan.harbor-busy': {
+    kind: 'limited',
+    en: { what: 'too many scans wait', why: 'the limit is {max}', remedy: 'ask again later' },
+    es: { what: 'esperan demasiados análisis', why: 'el límite es {max}', remedy: 'volver a pedirlo más tarde' },
+  },
+  'scan.harbor-job': {
+    kind: 'not-found',
+    en: { what: 'there is no scan {id}', remedy: 'ask for the scan again' },
+    es: { what: 'no hay ningún análisis {id}', remedy: 'volver a pedir el análisis' },
+  },
   'scan.bill-unreadable': {
     kind: 'invalid',
     en: {

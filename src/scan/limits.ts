@@ -81,6 +81,13 @@ export const INVENTORY_MAX_BYTES = 128 * MIB;
 export const WORKER_HEAP_MIB = 768;
 /** One half of the worker's young generation. */
 export const WORKER_YOUNG_MIB = 64;
+/** Scans for Harbors that are kept, waiting ones too; a Harbor that scans all it has asks again for the rest. */
+export const HARBOR_JOBS_MAX = 1_000;
+export const HARBOR_JOBS_AT_ONCE = 2;
+/** One scan with its pull: the worker's own limit, and as long again for a slow registry. */
+export const HARBOR_JOB_MS = 30 * 60 * 1000;
+/** Harbor fetches a report within seconds of its end. */
+export const HARBOR_REPORT_MS = 60 * 60 * 1000;
 /** A bill of materials that is read; Syft's of the largest images are near 60 MiB. */
 export const BILL_MAX_BYTES = 128 * MIB;
 /** Places and licences taken over of one package of a bill. */

@@ -22,9 +22,23 @@ export async function openRemoteImage(
   const reference = withDefaults(parseReference(name));
   const { repository } = reference;
   const client = new RegistryClient(await remoteOf(reference));
+  const place = reference.digest ?? reference.tag ?? 'latest';
+  return openFromRegistry(client, { name, repository, place }, signal);
+}
+
+/**
+ * The same with a client that was made for it, which `close` closes.
+ *
+ * @throws Fault registry.* when the registry cannot be read; scan.archive-unknown when it is no image
+ */
+export async function openFromRegistry(
+  client: RegistryClient,
+  { name, repository, place }: { readonly name: string; readonly repository: string; readonly place: string },
+  signal?: AbortSignal,
+): Promise<{ image: LocalImage; close: () => Promise<void> }> {
   const asking = signal ? { signal } : {};
   try {
-    let manifest = await client.getManifest(repository, reference.digest ?? reference.tag ?? 'latest', asking);
+    let manifest = await client.getManifest(repository, place, asking);
     let parsed = parseManifest(manifest.bytes);
     if (parsed.kind !== 'manifest') {
       const chosen = chooseImage(parsed.manifests);
