@@ -29,8 +29,8 @@ export {
   namesOfFinding,
 } from './found.ts';
 export { describeHere, isOpen } from './here.ts';
-export { type HarborRegistry, HarborScanner } from './harbor.ts';
-export { registerHarborRoutes } from './harbor-routes.ts';
+export { registerHarborRoutes } from './harbor/routes.ts';
+export { type HarborRegistry, HarborScanner } from './harbor/scanner.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
 export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';

@@ -1,132 +1,182 @@
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { AdvisoryDatabase } from '../../src/advisories/index.ts';
 import { type LayerCache, openImagePath, scanImage } from '../../src/scan/index.ts';
 import { systemClock } from '../../src/system/index.ts';
+import { cpuSeconds, fixtureLayout, median, peerProgram } from './scan-ground.ts';
 
-// What a scan costs beside the least that anybody must do: inflate every layer and hash it.
-// DARSENA_BENCH_IMAGE names an OCI layout; without it one is made from files of this machine.
+// A bill of materials of one image: Trivy and ours in turns, in one run; cold, warm, from the command line and in the
+// service; and reading a layer beside the least that anybody must do. DARSENA_BENCH_IMAGE names another OCI layout,
+// DARSENA_BENCH_PEER the packed npm package with the peer, DARSENA_BENCH_ROUNDS how often (3).
 
-/** Clock ticks of proc(5); 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+const ROUNDS = Number(process.env['DARSENA_BENCH_ROUNDS'] ?? 3);
+const ROOT = join(import.meta.dirname, '../..');
 
-/** CPU seconds of this process and of the children it has waited for. */
-function cpuSeconds(): number {
-  const stat = readFileSync('/proc/self/stat', 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+interface Cost {
+  readonly wall: number;
+  readonly cpu: number;
+  /** The largest sum of resident memory of all its processes, in MiB. */
+  readonly peakMib: number;
 }
 
-/** Empty when the process has ended meanwhile. */
-function statusOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** Watches the peak memory of children while a task runs, in MiB. */
-async function peakOfChildren<T>(task: () => Promise<T>): Promise<{ result: T; peakMib: number }> {
-  let peakKib = 0;
-  const look = (): void => {
-    for (const pid of readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ')) {
-      if (pid === '') continue;
-      const [, kib = '0'] = /VmHWM:\s+(\d+)/.exec(statusOf(pid)) ?? [];
-      peakKib = Math.max(peakKib, Number(kib));
+/** Resident memory of the processes of one process group, as pages shared between them are counted: once each (Pss). */
+function residentMib(group: number): number {
+  let kib = 0;
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) !== group) continue;
+      kib += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+    } catch {
+      // It has ended meanwhile.
     }
-  };
-  const timer = setInterval(look, 10);
-  const result = await task().finally(() => clearInterval(timer));
-  return { result, peakMib: peakKib / 1024 };
-}
-
-async function measure<T>(task: () => Promise<T>): Promise<{ result: T; wall: number; cpu: number; peakMib: number }> {
-  const start = performance.now();
-  const before = cpuSeconds();
-  const { result, peakMib } = await peakOfChildren(task);
-  return { result, wall: (performance.now() - start) / 1000, cpu: cpuSeconds() - before, peakMib };
-}
-
-function makeLayout(folder: string): string {
-  const blobs = join(folder, 'blobs/sha256');
-  mkdirSync(blobs, { recursive: true });
-  const put = (bytes: Uint8Array): { digest: string; size: number } => {
-    const hex = createHash('sha256').update(bytes).digest('hex');
-    writeFileSync(join(blobs, hex), bytes);
-    return { digest: `sha256:${hex}`, size: bytes.length };
-  };
-  const layers: object[] = [];
-  const diffIds: string[] = [];
-  for (const paths of [['var/lib/dpkg', 'etc/os-release', 'usr/lib/os-release'], ['usr/share'], ['usr/bin']]) {
-    const packed = spawnSync('sh', ['-c', 'tar -cf - -C / "$@" 2>/dev/null | gzip -6', 'sh', ...paths], {
-      maxBuffer: 2 ** 31 - 1,
-    });
-    diffIds.push(`sha256:${createHash('sha256').update(gunzipSync(packed.stdout)).digest('hex')}`);
-    layers.push({ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', ...put(packed.stdout) });
   }
-  const config = put(
-    Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: diffIds } })),
-  );
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-  const manifest = put(
-    Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType,
-        config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-        layers,
-      }),
-    ),
-  );
-  writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  writeFileSync(
-    join(folder, 'index.json'),
-    JSON.stringify({ schemaVersion: 2, manifests: [{ mediaType, ...manifest }] }),
-  );
-  return folder;
+  return kib / 1024;
 }
 
-const made = process.env['DARSENA_BENCH_IMAGE'] ? null : mkdtempSync(join(tmpdir(), 'darsena-bench-scan-'));
-try {
-  const layout = process.env['DARSENA_BENCH_IMAGE'] ?? makeLayout(made ?? '');
-  const blobs = readdirSync(join(layout, 'blobs/sha256')).map((name) => join(layout, 'blobs/sha256', name));
-  const layers = blobs.filter((path) =>
-    readFileSync(path)
-      .subarray(0, 2)
-      .equals(Buffer.from([0x1f, 0x8b])),
-  );
-  const inflateAll = async (): Promise<void> => {
-    for (const path of layers) spawnSync('sh', ['-c', 'sha256sum < "$1"; gzip -dc "$1" | sha256sum', 'sh', path]);
-  };
-  const floor = await measure(inflateAll);
+/** Runs a program in a process group of its own and waits for it. */
+async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Cost> {
+  const before = cpuSeconds();
+  const start = performance.now();
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+    env: { ...process.env, ...env },
+  });
+  let complaint = '';
+  child.stderr.on('data', (chunk) => {
+    complaint += String(chunk);
+  });
+  let peakMib = 0;
+  const watch = setInterval(() => {
+    peakMib = Math.max(peakMib, residentMib(child.pid ?? 0));
+  }, 50);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`${program} ended with ${code}: ${complaint.slice(0, 2000)}`);
+  return { wall: (performance.now() - start) / 1000, cpu: cpuSeconds() - before, peakMib };
+}
 
+async function here(task: () => Promise<unknown>): Promise<Cost> {
+  const before = cpuSeconds();
+  const start = performance.now();
+  await task();
+  return { wall: (performance.now() - start) / 1000, cpu: cpuSeconds() - before, peakMib: Number.NaN };
+}
+
+const layout = process.env['DARSENA_BENCH_IMAGE'] ?? fixtureLayout();
+const peer = peerProgram();
+const work = mkdtempSync(join(tmpdir(), 'darsena-bench-scan-'));
+const costs = new Map<string, Cost[]>();
+const note = (name: string, cost: Cost): void => void costs.set(name, [...(costs.get(name) ?? []), cost]);
+
+try {
+  const blobs = join(layout, 'blobs/sha256');
+  const layers = readdirSync(blobs)
+    .map((name) => join(blobs, name))
+    .filter((path) => statSync(path).size > 1024 * 1024);
+  const trivyBill = join(work, 'trivy.json');
+  const ourBill = join(work, 'ours.json');
+  const trivy = (): Promise<Cost> =>
+    run(peer ?? '', [
+      ...['image', '--input', layout, '--format', 'cyclonedx', '--offline-scan', '--skip-db-update'],
+      ...['--skip-java-db-update', '--quiet', '--cache-dir', join(work, 'trivy'), '--output', trivyBill],
+    ]);
+  const environment = { XDG_CACHE_HOME: join(work, 'cache') };
+  const ours = (): Promise<Cost> =>
+    run(join(ROOT, 'darsena'), ['scan', layout, '--format', 'cyclonedx', '--quiet', '--output', ourBill], environment);
+  const forget = (): void => {
+    rmSync(join(work, 'trivy'), { recursive: true, force: true });
+    rmSync(join(work, 'cache/darsena/scan'), { recursive: true, force: true });
+  };
+  // What V8 compiles is kept from the first call on a machine; what is read of an image is not part of that.
+  await run(join(ROOT, 'darsena'), ['version'], environment);
+  await ours();
+
+  const image = await openImagePath(layout);
   const stored = new Map<string, Uint8Array>();
+  const answers = new Map<string, Parameters<NonNullable<LayerCache['putAnswer']>>[1]>();
   const cache: LayerCache = {
     get: async (digest) => stored.get(digest) ?? null,
-    put: async (digest, _diffId, result) => {
-      stored.set(digest, result);
-    },
+    put: async (digest, _diffId, result) => void stored.set(digest, result),
+    getAnswer: async (names) => answers.get(names.join()) ?? null,
+    putAnswer: async (names, answer) => void answers.set(names.join(), answer),
   };
-  const image = await openImagePath(layout);
   const advisories = AdvisoryDatabase.empty();
-  const scan = () => scanImage({ ...image, advisories, cache, clock: systemClock });
-  const cold = await measure(scan);
-  const warm = await measure(scan);
-  const { report } = cold.result;
-  if (!report.complete) throw new Error(report.incomplete?.en);
+  const inService = () => scanImage({ ...image, advisories, cache, clock: systemClock, secrets: 'off' });
 
-  const megabytes = layers.reduce((sum, path) => sum + readFileSync(path).length, 0) / 1e6;
-  const row = (name: string, { wall, cpu, peakMib }: { wall: number; cpu: number; peakMib: number }): string =>
-    `${name.padEnd(34)} ${wall.toFixed(2).padStart(7)} s ${cpu.toFixed(2).padStart(7)} s CPU ${peakMib.toFixed(0).padStart(5)} MiB  ${(cpu / floor.cpu).toFixed(2)}x`;
-  console.log(`${layers.length} layers, ${megabytes.toFixed(0)} MB compressed, ${report.packages} packages`);
-  console.log(row('gzip -dc and sha256sum (floor)', floor));
-  console.log(row('scan, nothing known', cold));
-  console.log(row('scan, all layers known', warm));
+  for (let round = 0; round < ROUNDS; round++) {
+    forget();
+    if (peer) note('trivy, cold', await trivy());
+    note('ours, command line, cold', await ours());
+    if (peer) note('trivy, warm', await trivy());
+    note('ours, command line, warm', await ours());
+    stored.clear();
+    answers.clear();
+    note('ours, in the service, cold', await here(inService));
+    note('ours, in the service, warm', await here(inService));
+    note(
+      'igzip -dc | sha256sum',
+      await here(async () => {
+        for (const path of layers) spawnSync('sh', ['-c', 'igzip -dc "$1" | sha256sum', 'sh', path]);
+      }),
+    );
+  }
+
+  const middle = (name: string, key: keyof Cost): number => median((costs.get(name) ?? []).map((cost) => cost[key]));
+  const megabytes = layers.reduce((sum, path) => sum + statSync(path).size, 0) / 1e6;
+  console.log(`${layers.length} layers, ${megabytes.toFixed(0)} MB compressed; median of ${ROUNDS}`);
+  if (peer)
+    console.log(
+      spawnSync(peer, ['--version'], { encoding: 'utf8' }).stdout.split('\n')[0],
+      `(Trivy; ours: ${process.version})`,
+    );
+  for (const name of costs.keys()) {
+    const against = name.endsWith('warm') ? 'trivy, warm' : 'trivy, cold';
+    const ratio = (key: keyof Cost): string => {
+      const value = middle(name, key) / middle(against, key);
+      return Number.isFinite(value) ? `${value.toFixed(3)}x`.padStart(8) : ''.padStart(8);
+    };
+    const peak = middle(name, 'peakMib');
+    console.log(
+      `${name.padEnd(28)} ${middle(name, 'wall').toFixed(2).padStart(6)} s ${ratio('wall')}  ` +
+        `${middle(name, 'cpu').toFixed(2).padStart(6)} s CPU ${ratio('cpu')}` +
+        (Number.isNaN(peak) ? '' : `  ${peak.toFixed(0).padStart(4)} MiB ${ratio('peakMib')}`),
+    );
+  }
+  const read = middle('ours, in the service, cold', 'cpu') / middle('igzip -dc | sha256sum', 'cpu');
+  console.log(`reading the layers over igzip -dc | sha256sum: ${read.toFixed(2)}x CPU`);
+  if (peer) comparePackages(trivyBill, ourBill);
 } finally {
-  if (made) rmSync(made, { recursive: true });
+  rmSync(work, { recursive: true, force: true });
+}
+
+/** Types, names and versions; qualifiers and namespaces are each tool's own. */
+function packagesIn(path: string): Set<string> {
+  const { components } = JSON.parse(readFileSync(path, 'utf8')) as {
+    components: { purl?: string; name: string; version?: string; type: string }[];
+  };
+  return new Set(
+    components.flatMap(({ purl, name, version = '', type }) => {
+      if (type === 'operating-system') return [];
+      const kind = /^pkg:([a-z]+)\//.exec(purl ?? '')?.[1];
+      if (kind === undefined) return [];
+      // This build of Trivy writes pkg:none of packages of a distribution.
+      const own = kind === 'none' ? 'deb' : kind;
+      return [`${own} ${name.replace(/^.*\//, '').toLowerCase().replaceAll('_', '-')} ${version.replace(/^\d+:/, '')}`];
+    }),
+  );
+}
+
+function comparePackages(theirs: string, ours: string): void {
+  const a = packagesIn(theirs);
+  const b = packagesIn(ours);
+  const show = (list: string[]): string =>
+    `${list.length}${list.length === 0 ? '' : `: ${list.sort().slice(0, 30).join('; ')}`}`;
+  console.log(`packages: Trivy ${a.size}, ours ${b.size}`);
+  console.log(`only Trivy ${show([...a].filter((one) => !b.has(one)))}`);
+  console.log(`only ours ${show([...b].filter((one) => !a.has(one)))}`);
 }

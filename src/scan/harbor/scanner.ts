@@ -1,10 +1,10 @@
-import { RegistryClient } from '../registry/index.ts';
-import { type Clock, newId } from '../system/index.ts';
-import { scanFault } from './errors.ts';
-import { HARBOR_JOB_MS, HARBOR_JOBS_AT_ONCE, HARBOR_JOBS_MAX, HARBOR_REPORT_MS } from './limits.ts';
-import { openFromRegistry } from './remote.ts';
-import type { ScanReport } from './report.ts';
-import type { Scans } from './scans.ts';
+import { RegistryClient } from '../../registry/index.ts';
+import { type Clock, newId } from '../../system/index.ts';
+import { scanFault } from '../errors.ts';
+import { HARBOR_JOB_MS, HARBOR_JOBS_AT_ONCE, HARBOR_JOBS_MAX, HARBOR_REPORT_MS } from '../limits.ts';
+import { openFromRegistry } from '../remote.ts';
+import type { ScanReport } from '../report.ts';
+import type { Scans } from '../scans.ts';
 
 /** A registry that Harbor may send us to. */
 export interface HarborRegistry {

@@ -1,14 +1,14 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
-import type { AdvisoryStore, Severity } from '../advisories/index.ts';
-import type { Clock, Json } from '../system/index.ts';
-import { TOOL } from './bills/bill.ts';
-import { scanFault } from './errors.ts';
-import type { HarborJob, HarborScanner } from './harbor.ts';
-import type { Finding, ScanReport } from './report.ts';
-import { BILL_FORMATS } from './reports/formats.ts';
-import type { Scans } from './scans.ts';
+import { type ApiApp, accessFault, may, type Principal } from '../../access/index.ts';
+import type { AdvisoryStore, Severity } from '../../advisories/index.ts';
+import type { Clock, Json } from '../../system/index.ts';
+import { TOOL } from '../bills/bill.ts';
+import { scanFault } from '../errors.ts';
+import type { Finding, ScanReport } from '../report.ts';
+import { BILL_FORMATS } from '../reports/formats.ts';
+import type { Scans } from '../scans.ts';
+import type { HarborJob, HarborScanner } from './scanner.ts';
 
 /** Media types of the Pluggable Scanner API, 1.0 to 1.2 (github.com/goharbor/pluggable-scanner-spec). */
 const TYPE = {
@@ -22,7 +22,6 @@ const TYPE = {
 
 const IMAGES = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
 const BILLS = { 'application/spdx+json': BILL_FORMATS.spdx, 'application/vnd.cyclonedx+json': BILL_FORMATS.cyclonedx };
-const PREFIX = '/api/v1/scanners/harbor/api/v1';
 const REFRESH_SECONDS = 5;
 
 export interface HarborRoutesParts {
@@ -43,7 +42,7 @@ export function registerHarborRoutes(app: ApiApp, { scanner, scans, advisories, 
 
   app.route({
     method: 'GET',
-    url: `${PREFIX}/metadata`,
+    url: '/api/v1/scanners/harbor/api/v1/metadata',
     config: { action: 'advisories.read' },
     handler: async (request, reply) => {
       requireWhole(request.principal);
@@ -74,7 +73,7 @@ export function registerHarborRoutes(app: ApiApp, { scanner, scans, advisories, 
 
   app.route({
     method: 'POST',
-    url: `${PREFIX}/scan`,
+    url: '/api/v1/scanners/harbor/api/v1/scan',
     config: { action: 'image.read' },
     schema: {
       body: z.object({
@@ -110,7 +109,7 @@ export function registerHarborRoutes(app: ApiApp, { scanner, scans, advisories, 
 
   app.route({
     method: 'GET',
-    url: `${PREFIX}/scan/:id/report`,
+    url: '/api/v1/scanners/harbor/api/v1/scan/:id/report',
     config: { action: 'image.read' },
     schema: {
       params: z.object({ id: z.string().max(64) }),
