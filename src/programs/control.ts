@@ -48,11 +48,11 @@ import {
 } from '../registry/index.ts';
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
 import {
-  registerFleetRoutes,
-  registerRiskRoutes,
   type HarborRegistry,
   HarborScanner,
+  registerFleetRoutes,
   registerHarborRoutes,
+  registerRiskRoutes,
   registerScanRoutes,
   Scans,
   type ScanTables,

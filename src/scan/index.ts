@@ -28,9 +28,9 @@ export {
   indexFindings,
   namesOfFinding,
 } from './found.ts';
-export { describeHere, isOpen } from './here.ts';
 export { registerHarborRoutes } from './harbor/routes.ts';
 export { type HarborRegistry, HarborScanner } from './harbor/scanner.ts';
+export { describeHere, isOpen } from './here.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
 export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';
