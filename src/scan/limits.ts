@@ -53,6 +53,8 @@ export const JAVA_TOTAL_MAX_BYTES = 256 * MIB;
 export const JAVA_MANIFEST_MAX_BYTES = 4 * MIB;
 /** One archive: the largest known have 100,000 classes; one file in it. */
 export const JAVA_ARCHIVE_LIMITS = { maxEntries: 300_000, maxFileBytes: 128 * MIB };
+/** A library for browsers: the largest, with all its parts in one file, are near 1.5 MiB. */
+export const BROWSER_SCRIPT_MAX_BYTES = 2 * MIB;
 /** A whole image; the largest public ones hold about 10,000 packages. */
 export const PACKAGES_MAX = 200_000;
 /** A name or version; the longest real ones are below 200 letters. */

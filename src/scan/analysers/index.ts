@@ -4,6 +4,7 @@ import { alpm } from './alpm.ts';
 import { apk } from './apk.ts';
 import { apple } from './apple.ts';
 import { applications } from './applications.ts';
+import { browserScripts } from './browser-scripts.ts';
 import { bun } from './bun.ts';
 import { cargo } from './cargo.ts';
 import { composer } from './composer.ts';
@@ -67,6 +68,7 @@ export const ANALYSERS: readonly Analyser[] = [
   goMod,
   executable,
   applications,
+  browserScripts,
 ];
 
 /** Changes when any analyser or the listing does; part of the key under which results of a layer are stored. */

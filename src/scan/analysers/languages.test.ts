@@ -734,3 +734,23 @@ test('applications that write their version into a file', async () => {
     ['generic/drupal@10.1.5', 'generic/erlang@25.3.2.8', 'generic/openjdk@17.0.15', 'generic/wordpress@6.4.2'],
   );
 });
+
+test('scripts for browsers: by banner, by code, by name, and not those of an installed module', async () => {
+  assert.deepEqual(
+    await found(
+      file('www/js/jquery.min.js', '/*! jQuery v3.4.1 | (c) JS Foundation */'),
+      file('www/js/lodash.min.js', '/** @license Lodash | Underscore.js 1.8.3 */;n.VERSION="4.17.15"'),
+      file('www/js/bootstrap-4.3.1.bundle.min.js', '(function(){})'),
+      file('www/js/angular.js', '/**\n * @license AngularJS v1.7.8\n'),
+      file('www/js/vue.js', '// nothing says the version'),
+      file('www/js/myjquery.js', '/*! jQuery v1.0.0 */'),
+      file('app/node_modules/jquery/dist/jquery.js', '/*! jQuery v3.4.0 */'),
+    ),
+    [
+      'javascript/angularjs@1.7.8',
+      'javascript/bootstrap@4.3.1',
+      'javascript/jquery@3.4.1',
+      'javascript/lodash@4.17.15',
+    ],
+  );
+});

@@ -155,4 +155,5 @@ export const LANGUAGE_SAMPLES: Readonly<Record<string, readonly AnalyserSample[]
     ),
   ],
   applications: [text('jdk/release', 'IMPLEMENTOR="x"', 'JAVA_VERSION="17.0.15"')],
+  'browser-scripts': [text('www/jquery.min.js', '/*! jQuery v3.4.1 | (c) */')],
 };
