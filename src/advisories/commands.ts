@@ -2,7 +2,9 @@ import { createWriteStream } from 'node:fs';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { CliProgram, Json, Text } from '../system/index.ts';
+import { changelogInput } from './changelog.ts';
 import type { AdvisorySource } from './database.ts';
+import { mirrorChangelogs } from './debian-mirror.ts';
 import { advisoryFault } from './errors.ts';
 import { type AdvisoryInput, type ImportOutcome, inputsOf } from './store.ts';
 
@@ -86,6 +88,26 @@ export function advisoryCommands(cli: CliProgram): void {
       for (const { url, problem } of outcome.failed) {
         cli.print.note({ en: `${url}: failed: ${problem.title}`, es: `${url}: falló: ${problem.title}` });
       }
+    });
+
+  advisories
+    .command('collect')
+    .argument('[sources...]', cli.t({ en: 'Debian source packages', es: 'paquetes fuente de Debian' }))
+    .description(
+      cli.t({
+        en: 'read what newer packages on this machine’s Debian mirror have fixed, from their changelogs (partial)',
+        es: 'leer qué corrigieron los paquetes más nuevos del espejo de Debian de esta máquina, de sus changelogs (parcial)',
+      }),
+    )
+    .action(async (sources: string[]) => {
+      const packages = mirrorChangelogs({
+        ...(sources.length > 0 ? { sources } : {}),
+        onPackage: (source, done, total) =>
+          cli.print.note({ en: `${source} (${done + 1} of ${total})`, es: `${source} (${done + 1} de ${total})` }),
+      });
+      const input = changelogInput(packages);
+      // A second look may find less: what was updated meanwhile has nothing newer any more.
+      sayOutcome(cli, await upload(cli, input, { force: true, isFolder: false, key: null }));
     });
 
   advisories

@@ -2,7 +2,13 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { FormatError, scoreCvss4 } from '../formats/index.ts';
 import type { Clock } from '../system/index.ts';
 import { isKernelHeaders, type Lookup, lookupsOf } from './ecosystems.ts';
-import { COVERAGE_RECORDS_MIN, MEMO_ANSWERS_MAX, MEMO_PACKAGES_MAX, MEMO_RECORDS_MAX } from './limits.ts';
+import {
+  COVERAGE_RECORDS_MIN,
+  MEMO_ANSWERS_MAX,
+  MEMO_PACKAGES_MAX,
+  MEMO_RECORDS_MAX,
+  NAMES_ASKED_MIN,
+} from './limits.ts';
 import { type Candidate, judge, unpackCandidate } from './matching.ts';
 import { orderingOf } from './orderings/index.ts';
 import { type AdvisoryStatus, type Severity, severityOfScore } from './record.ts';
@@ -179,6 +185,7 @@ export class AdvisoryDatabase {
   /** Images share most of their packages, and packages their issues. */
   readonly #answers = new Memory<string, readonly AdvisoryMatch[]>(MEMO_ANSWERS_MAX, ({ length }) => 1 + length);
   readonly #packages = new Memory<string, readonly Candidate[]>(MEMO_PACKAGES_MAX);
+  readonly #names = new Map<string, { asked: number; known: ReadonlySet<string> | null }>();
   readonly #rows = new Memory<number, Row>(MEMO_RECORDS_MAX);
   readonly #cves = new Memory<string, CveFacts>(MEMO_RECORDS_MAX);
   /** Changes with every import; a report made under another revision is out of date. */
@@ -281,6 +288,7 @@ export class AdvisoryDatabase {
 
   #look(lookup: Lookup, module: string | null, hits: Hit[], decided: Set<string> | null): void {
     const { ecosystem, name } = lookup;
+    if (!this.#mayKnow(ecosystem, name)) return;
     const ordering = orderingOf(ecosystem);
     const candidates = this.#packages.get(`${ecosystem}\0${name}`, () =>
       (this.#candidates.all(ecosystem, name) as { advisory: number; body: string }[]).map((row) =>
@@ -298,6 +306,18 @@ export class AdvisoryDatabase {
       if (row.issues === null) hits.push({ ...common, names: row.names, notice: null });
       else for (const issue of row.issues) hits.push({ ...common, names: [issue], notice: row.id });
     }
+  }
+
+  /** Most packages have no advisory at all: once many were asked for, their names are all in memory. */
+  #mayKnow(ecosystem: string, name: string): boolean {
+    const names = this.#names.get(ecosystem) ?? { asked: 0, known: null };
+    if (names.known === null) {
+      this.#names.set(ecosystem, names);
+      if (++names.asked < NAMES_ASKED_MIN) return true;
+      const rows = this.#db.prepare('SELECT DISTINCT name FROM affected WHERE ecosystem = ?').all(ecosystem);
+      names.known = new Set(rows.map((row) => String(row['name'])));
+    }
+    return names.known.has(name);
   }
 
   #readRow(key: number): Row {

@@ -5,6 +5,7 @@ export {
   receiveArtifact,
   type VerifyBundles,
 } from './artifact.ts';
+export { type ChangelogEntry, changelogInput, type PackageChangelog, readChangelog } from './changelog.ts';
 export { advisoryCommands } from './commands.ts';
 export {
   AdvisoryDatabase,
@@ -14,6 +15,7 @@ export {
   type Coverage,
   type PackageQuery,
 } from './database.ts';
+export { type MirrorOptions, mirrorChangelogs } from './debian-mirror.ts';
 export { advisoryFault } from './errors.ts';
 export { ORDERINGS, orderingOf } from './orderings/index.ts';
 export type { AdvisoryStatus, Severity } from './record.ts';

@@ -53,3 +53,10 @@ export const FETCH_RETRY_MS: readonly number[] = [1_000, 5_000];
 export const RETRY_AFTER_MAX_MS = 60_000;
 /** A file that holds a checksum. */
 export const CHECKSUM_FILE_MAX_BYTES = 64 * 1024;
+/** Questions about an ecosystem after which reading all its names (some 10 ms) is cheaper than asking for each. */
+export const NAMES_ASKED_MIN = 1_000;
+/** A changelog, inflated: the longest of Debian (linux) is near 4 MiB. */
+export const CHANGELOG_MAX_BYTES = 32 * MIB;
+/** Packages that one look at a mirror fetches. */
+export const MIRROR_PACKAGES_MAX = 2_000;
+export const MIRROR_TIMEOUT_MS = 120_000;

@@ -349,7 +349,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const advisoriesChanged = async (actor: string): Promise<void> => {
     factsChangedMs = clock.now().getTime();
     rematch(actor);
-    void advisoryWork.publish();
+    advisoryWork.publishSoon();
     await remoteWork.knowledgeChanged();
   };
   const advisoryWork = new AdvisoryWork({

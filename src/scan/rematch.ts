@@ -147,9 +147,9 @@ function newsBetween(before: ScanReport | null, after: ScanReport): { added: str
  */
 export function fingerprintOf(inventory: Inventory, advisories: AdvisoryDatabase): string {
   const hash = createHash('sha1');
-  const coverage = new Set<string>();
+  const coverage = new Map<string, string>();
   for (const query of queriesOf(inventory, advisories)) {
-    coverage.add(`${query.type} ${advisories.coverage(query)}`);
+    if (!coverage.has(query.type)) coverage.set(query.type, advisories.coverage(query));
     const answer = advisories.match(query);
     if (answer.length > 0) hash.update(`${query.type} ${query.name} ${query.version} ${hashOf(answer)}\n`);
   }

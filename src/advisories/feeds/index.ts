@@ -3,6 +3,7 @@ import { archTracker } from './arch-tracker.ts';
 import { cisaKev } from './cisa-kev.ts';
 import { csaf } from './csaf.ts';
 import { cve5 } from './cve5.ts';
+import { debianChangelog } from './debian-changelog.ts';
 import { debianLists } from './debian-lists.ts';
 import { debianTracker } from './debian-tracker.ts';
 import { epss } from './epss.ts';
@@ -29,6 +30,7 @@ export const FEEDS: readonly Feed[] = [
   rubyAdvisoryDb,
   phpSecurityAdvisories,
   rustsec,
+  debianChangelog,
   debianLists,
   archTracker,
   retirejs,

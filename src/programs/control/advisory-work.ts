@@ -17,6 +17,9 @@ const UPDATE_EVERY_MS = 6 * 3_600_000;
 /** How often it is looked whether an update is due or a source got old. */
 export const ADVISORY_CHECK_MS = 15 * 60_000;
 
+/** Quiet after a change before the database is packed and signed. */
+const PUBLISH_AFTER_MS = 3_000;
+
 export interface AdvisoryWorkParts {
   readonly store: AdvisoryStore;
   readonly publisher: Pick<AdvisoryPublisher, 'publish'>;
@@ -42,6 +45,7 @@ export class AdvisoryWork {
   #again = false;
   #updatedMs = 0;
   #updating = false;
+  #publishing: NodeJS.Timeout | null = null;
   /** Names of sources whose age was told. */
   #told = '';
 
@@ -133,13 +137,18 @@ export class AdvisoryWork {
     });
   }
 
-  /** The registry's copy follows what is in use; a failure leaves the one before. */
-  async publish(): Promise<void> {
-    try {
-      await this.#parts.publisher.publish();
-    } catch (error) {
-      this.#parts.log.error({ err: error }, 'the advisories could not be published in the registry');
-    }
+  /** The registry's copy follows what is in use, a while later: a folder of feeds is one change. A failure leaves the one before. */
+  publishSoon(): void {
+    if (this.#publishing !== null) clearTimeout(this.#publishing);
+    this.#publishing = setTimeout(() => {
+      this.#publishing = null;
+      this.#parts.publisher
+        .publish()
+        .catch((error: unknown) =>
+          this.#parts.log.error({ err: error }, 'the advisories could not be published in the registry'),
+        );
+    }, PUBLISH_AFTER_MS);
+    this.#publishing.unref();
   }
 
   async #rematch(actor: string): Promise<void> {
