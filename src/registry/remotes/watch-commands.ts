@@ -294,8 +294,8 @@ export function replicationCommands(cli: CliProgram): void {
           deletes: options.deletes === true,
         });
         print.line({
-          en: `${name}: ${made.waiting} images wait; darsena replication show ${name}`,
-          es: `${name}: ${made.waiting} imágenes pendientes; darsena replication show ${name}`,
+          en: `${name}: ${made.waiting} to be sent; darsena replication show ${name}`,
+          es: `${name}: ${made.waiting} por enviar; darsena replication show ${name}`,
         });
       },
     );

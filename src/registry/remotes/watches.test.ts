@@ -207,11 +207,13 @@ describe('R6: watching another registry', () => {
     const ours = await putImage(here, 'tienda/secret', '1', 'internal');
     sourced.add(ours);
     await putImage(there, 'leaked/app', 'x', 'internal');
+    // Replicated there, but not to this name.
+    await putImage(there, 'leaked/web', 'y', 'web two');
     await putImage(here, 'shared/app', '1', 'ours');
     await putImage(there, 'shared/app', '1', 'theirs');
     await watches.create(
       'leaks',
-      { remote: 'there', repositories: ['leaked/app', 'shared/app', 'tienda/web'] },
+      { remote: 'there', repositories: ['leaked/*', 'shared/app', 'tienda/web'] },
       'user:root',
     );
     assert.equal((await (await watches.check('leaks', 'user:root')).finished).state, 'done');
@@ -222,7 +224,11 @@ describe('R6: watching another registry', () => {
         .sort();
     assert.deepEqual(
       await kinds(),
-      ['other-digest there/shared/app:1 shared/app:1', 'ours-elsewhere there/leaked/app:x tienda/secret'],
+      [
+        'other-digest there/shared/app:1 shared/app:1',
+        'ours-elsewhere there/leaked/app:x tienda/secret',
+        'ours-elsewhere there/leaked/web:y tienda/web',
+      ],
       'what a replication brings there is where it should be',
     );
     const loose = await watches.copies({ projects: ['tienda'], all: false });
@@ -231,6 +237,8 @@ describe('R6: watching another registry', () => {
     assert.ok(!loose.some(({ here: name }) => name === 'shared/app:1'), 'of another project');
     const by = { id: 'x', actor: 'user:x', kind: 'platform', name: 'x' } as const;
     await there.registry.manifests.deleteTag('leaked/app', 'x', by);
+    await (await watches.check('leaks', 'user:root')).finished;
+    await there.registry.manifests.deleteTag('leaked/web', 'y', by);
     await (await watches.check('leaks', 'user:root')).finished;
     assert.deepEqual(await kinds(), ['other-digest there/shared/app:1 shared/app:1']);
   });

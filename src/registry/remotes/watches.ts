@@ -539,9 +539,9 @@ export class Watches {
     const findings: Omit<CopyFinding, 'id' | 'foundAt' | 'resolvedAt'>[] = [];
     for (const watch of await this.list()) {
       const host = new URL((await remotes.read(watch.remote)).url).host;
-      // What we mirrored from there is theirs, and what we send there is where it should be.
-      const isMeant = (repository: string): boolean =>
-        mirrors.owner(repository) !== null || isReplicated(watch.remote, repository);
+      // What we mirrored from there is theirs, and what we send there is where it should be: under its own name.
+      const isMeant = (ours: string, theirs: string): boolean =>
+        mirrors.owner(ours) !== null || (ours === theirs && isReplicated(watch.remote, ours));
       const seen = await this.images(watch.name);
       const digests = [...new Set(seen.flatMap(digestsOf))];
       const ours = new Map<string, string[]>();
@@ -558,7 +558,7 @@ export class Watches {
         const { repository, tag, digest } = one;
         const place = `${host}/${repository}:${tag}`;
         const owners = [...new Set(digestsOf(one).flatMap((each) => ours.get(each) ?? []))];
-        for (const here of owners.filter((name) => !isMeant(name))) {
+        for (const here of owners.filter((name) => !isMeant(name, repository))) {
           findings.push({
             kind: 'ours-elsewhere',
             place,
@@ -572,7 +572,7 @@ export class Watches {
           });
         }
         const same = await this.#parts.registry.resolve(repository, tag);
-        if (same === null || same.digest === digest || isMeant(repository)) continue;
+        if (same === null || same.digest === digest || isMeant(repository, repository)) continue;
         const here = `${repository}:${tag}`;
         findings.push({
           kind: 'other-digest',
