@@ -150,7 +150,9 @@ describe('what a container does beside starting programs and opening files', { s
     );
 
   test('a container that starts and does its work raises none of the shipped rules about the kernel', async () => {
-    await ground.podmanLater('exec', container, 'ls', '/');
+    const others = [1, 2, 3].map(() => ground.startContainer());
+    ground.agent.send({ type: 'containers', containers: [container, ...others].map((id) => ground.describe(id)) });
+    for (const id of [container, ...others]) await ground.podmanLater('exec', id, 'ls', '/');
     await arrivalOf('work');
     assert.deepEqual(
       ground.agent.arrivals.map(({ alert }) => alert.rule).filter((rule) => rule !== 'work'),
