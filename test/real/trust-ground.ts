@@ -1,7 +1,7 @@
 /** What the tests of trust share: cosign 3 from Debian sid, a registry with an image, a Trust over it. */
 import { execFileSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Journal, journalMigrations } from '../../src/journal/index.ts';
 import { type Digest, digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
@@ -62,6 +62,47 @@ export async function findNewSkopeo(
   return { missing: 'skopeo of Debian sid does not run here' };
 }
 
+/**
+ * Podman 5 of Debian sid, which was built with Sigstore: in a root of its own, because it runs itself again for each layer.
+ * @returns where its root is and the command with its first arguments, or why there is none
+ */
+export async function findNewPodman(
+  work: string,
+): Promise<{ readonly root: string; readonly command: readonly string[] } | { readonly missing: string }> {
+  const got = await unpackFromSid(work, ['podman', 'conmon', 'crun', 'netavark'], () => null);
+  if ('missing' in got) return got;
+  const { root } = got;
+  for (const folder of [
+    'proc',
+    'dev/shm',
+    'run',
+    'tmp',
+    'var/tmp',
+    'root',
+    'sys/fs/cgroup',
+    'etc/containers/registries.d',
+  ])
+    await mkdir(join(root, folder), { recursive: true });
+  for (const folder of ['lib', 'lib64'])
+    await symlink(`usr/${folder}`, join(root, folder)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  const alone = ['--mount', '--pid', '--fork', '--propagation', 'private', '--root', root, '--wd', '/', '--mount-proc'];
+  const command = [
+    'unshare',
+    ...alone,
+    '/usr/bin/podman',
+    '--root',
+    '/s',
+    '--runroot',
+    '/r',
+    '--storage-driver',
+    'vfs',
+  ];
+  const { code, stderr } = await runCommand('unshare', [...command.slice(1), 'version'], { timeoutMs: MINUTES });
+  return code === 0 ? { root, command } : { missing: `podman of Debian sid does not run here: ${stderr.slice(-200)}` };
+}
+
 interface SidPackage {
   readonly name: string;
   readonly version: string;
@@ -80,6 +121,7 @@ async function unpackFromSid(
     if (!has(tool)) return { missing: `${tool} is needed to fetch packages` };
   try {
     const mirror = await debianMirror();
+    await mkdir(work, { recursive: true });
     const list = join(work, 'Packages.xz');
     await run('curl', [...CURL, '50', '--output', list, `${mirror}/dists/sid/main/binary-amd64/Packages.xz`]);
     const text = execFileSync('xz', ['--decompress', '--stdout', list], {

@@ -3,7 +3,7 @@
  * layout is accepted by its name, an unsigned one and one signed by another key are refused.
  */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -21,7 +21,7 @@ import {
   type Trust,
   writeSimpleSigning,
 } from '../../src/trust/index.ts';
-import { findNewSkopeo, has, openTrust, putImage } from './trust-ground.ts';
+import { findNewPodman, findNewSkopeo, has, openTrust, putImage } from './trust-ground.ts';
 
 const NAME = 'registry.darsena.internal';
 const PASSPHRASE = 'correct horse';
@@ -154,6 +154,41 @@ describe('Podman and Skopeo follow the generated policy', { skip: 'command' in f
     await sign(security, 'tienda/web', digest);
     const both = await copy(`${NAME}/tienda/web:two`);
     assert.equal(both.code, 0, both.stderr);
+  });
+
+  it('Podman 5 pulls what release signed, by name, and nothing unsigned, copied or of another key', async (t) => {
+    if (process.env['DARSENA_SOAK'] === undefined) return t.skip('fetches fifty megabytes: DARSENA_SOAK=1');
+    const podman = await findNewPodman(join(work, 'podman'));
+    if ('missing' in podman) return t.skip(podman.missing);
+    await usePolicy('version: 1\nrules: [{ repositories: ["tienda/**"], image: { count: 1, of: [release] } }]');
+    for (const name of ['policy.json', 'registries.conf', 'registries.d/darsena.yaml'])
+      await cp(join(settings, name), join(podman.root, 'etc/containers', name));
+    await cp(join(work, 'certs'), join(podman.root, 'certs'), { recursive: true });
+    await cp(join(work, 'auth.json'), join(podman.root, 'auth.json'));
+    const pull = (reference: string): Promise<CommandResult> => {
+      const from = ['pull', '--cert-dir', '/certs', '--authfile', '/auth.json', reference];
+      const inside = { PATH: process.env['PATH'] ?? '', HOME: '/root', TMPDIR: '/tmp' };
+      return runCommand(podman.command[0] ?? '', [...podman.command.slice(1), ...from], {
+        timeoutMs: 60_000,
+        env: inside,
+      });
+    };
+    const signed = await putImage(server, 'tienda/web', 'five');
+    await sign(release, 'tienda/web', signed);
+    const pulled = await pull(`${NAME}/tienda/web:five`);
+    assert.equal(pulled.code, 0, pulled.stderr);
+    const strange = await putImage(server, 'tienda/web', 'five-strange');
+    await sign(security, 'tienda/web', strange);
+    await putImage(server, 'tienda/web', 'five-unsigned');
+    for (const reference of [
+      `${NAME}/tienda/web:five-strange`,
+      `${NAME}/tienda/web:five-unsigned`,
+      `${server.host}/tienda/web@${signed}`,
+    ]) {
+      const refused = await pull(reference);
+      assert.notEqual(refused.code, 0, reference);
+      assert.match(refused.stderr, /Source image rejected|signature was required/);
+    }
   });
 
   it('podman refuses an unsigned image; where it was built without Sigstore, as in Debian 12, a signed one too', async (t) => {
