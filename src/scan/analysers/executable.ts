@@ -21,7 +21,7 @@ import { ProgramSearch } from '../reading/program-search.ts';
 /** Enough for the head of a program and its notes. */
 const START_BYTES = 4096;
 /** Where the linker puts the names that a program asks of libraries; asked once that much has passed. */
-const NAMES_WITHIN_BYTES = 256 * 1024;
+const NAMES_WITHIN_BYTES = 64 * 1024;
 /** Rust's library asks libgcc for this whatever the program does; C and C++ programs hardly ever do. */
 const RUST_SIGN = '_Unwind_GetTextRelBase';
 
@@ -152,12 +152,18 @@ function openRust(head: ElfHead, isLibrary: boolean): Part {
   return {
     isOpen: true,
     write: (chunk) => {
-      kept.push(Buffer.from(chunk));
+      if (isLikely) {
+        kept.push(Buffer.from(chunk));
+        return true;
+      }
+      // Of nearly all programs no more than this is ever kept.
+      const most = NAMES_WITHIN_BYTES - length;
+      kept.push(Buffer.from(chunk.subarray(0, most)));
       length += chunk.length;
-      if (isLikely || length < NAMES_WITHIN_BYTES) return true;
+      if (chunk.length < most) return true;
       const seen = Buffer.concat(kept);
       isLikely = isStatic ? !seen.subarray(0, START_BYTES).includes('Go\0\0', 0, 'latin1') : seen.includes(RUST_SIGN);
-      kept = isLikely ? [seen] : [];
+      kept = isLikely ? [seen, Buffer.from(chunk.subarray(most))] : [];
       return isLikely;
     },
     hasFound: () => false,
