@@ -1,4 +1,3 @@
-import { ParagraphReader } from '../../formats/index.ts';
 import type { Analyser, FileReader } from '../analyser.ts';
 import { COPYRIGHT_MAX_BYTES, LICENCES_MAX, PACKAGE_TEXT_MAX } from '../limits.ts';
 
@@ -21,40 +20,28 @@ export const dpkgLicences: Analyser = {
 
 const START = /^\s*Format(?:-Specification)?:/i;
 const START_BYTES = 32;
+const LICENCE = /^License:(.*)$/gim;
 
 function readCopyright(): FileReader {
-  const names = new Set<string>();
-  const reader = new ParagraphReader(['license'], (paragraph) => {
-    // The first line is the name; what follows is the text.
-    const name = paragraph.get('license')?.split('\n', 1)[0]?.trim();
-    if (!name || name.length > PACKAGE_TEXT_MAX || names.size >= LICENCES_MAX) return;
-    names.add(toSpdx(name));
-  });
-  // Until there is enough of it to know by; pieces end anywhere.
-  let start: Buffer | null = Buffer.alloc(0);
-  const isReadable = (bytes: Buffer): boolean => START.test(bytes.toString('latin1', 0, 2 * START_BYTES));
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const isReadable = (): boolean => START.test(Buffer.concat(parts).toString('latin1', 0, 2 * START_BYTES));
   return {
     write: (chunk) => {
-      if (start) {
-        const so = Buffer.concat([start, chunk]);
-        if (so.length < START_BYTES) {
-          start = so;
-          return true;
-        }
-        if (!isReadable(so)) return false;
-        start = null;
-        reader.write(so);
-      } else {
-        reader.write(chunk);
-      }
-      return true;
+      const isShort = length < START_BYTES;
+      parts.push(Buffer.from(chunk));
+      length += chunk.length;
+      // Pieces end anywhere, so the start may come in two.
+      return !isShort || length < START_BYTES || isReadable();
     },
     end: () => {
-      if (start) {
-        if (!isReadable(start)) return null;
-        reader.write(start);
+      if (length < START_BYTES && !isReadable()) return null;
+      const names = new Set<string>();
+      // The first line of the field is the name; the text of the licence follows it.
+      for (const [, name = ''] of Buffer.concat(parts).toString('utf8').matchAll(LICENCE)) {
+        const short = name.trim();
+        if (short !== '' && short.length <= PACKAGE_TEXT_MAX && names.size < LICENCES_MAX) names.add(toSpdx(short));
       }
-      reader.end();
       return names.size > 0 ? { kind: 'licences', licences: [...names] } : null;
     },
   };
