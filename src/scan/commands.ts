@@ -33,6 +33,7 @@ interface ScanOptions {
   readonly failOn?: string;
   readonly scanners?: string;
   readonly ignoreUnfixed?: boolean;
+  readonly everything?: boolean;
 }
 
 /** What a call of `scan` asks for, checked. */
@@ -44,6 +45,7 @@ interface Wanted {
   readonly gate: readonly GateRule[];
   readonly scanners: ReadonlySet<Scanner>;
   readonly ignoreUnfixed: boolean;
+  readonly everything: boolean;
   readonly advisories: string | null;
 }
 
@@ -65,6 +67,7 @@ export function scanCommands(cli: CliProgram): void {
     .option('--fail-on <what>', cli.t(WORDS.failOn))
     .option('--scanners <list>', cli.t(WORDS.scanners))
     .option('--ignore-unfixed', cli.t(WORDS.ignoreUnfixed))
+    .option('--everything', cli.t(WORDS.everything))
     .option('--advisories <place>', cli.t(WORDS.advisories))
     .description(
       cli.t({
@@ -109,6 +112,10 @@ const WORDS = {
     en: 'what to look for: vuln, secret, misconfig, malware; parted by commas',
     es: 'qué buscar: vuln, secret, misconfig, malware; separados por comas',
   },
+  everything: {
+    en: 'of a folder with source, read installed modules (node_modules) and version control too',
+    es: 'de una carpeta de código, leer también los módulos instalados (node_modules) y el control de versiones',
+  },
   ignoreUnfixed: { en: 'leave out what nobody has fixed yet', es: 'omitir lo que nadie ha corregido todavía' },
 } as const satisfies Record<string, Text>;
 
@@ -132,6 +139,7 @@ function readOptions(cli: CliProgram, place: string, options: ScanOptions): Want
     gate,
     scanners: new Set(scanners as Scanner[]),
     ignoreUnfixed: options.ignoreUnfixed === true,
+    everything: options.everything === true,
     advisories: options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null,
   };
 }
@@ -152,7 +160,7 @@ function readChoice(value: string, choices: readonly string[]): string {
 async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null> {
   const bill = await scanBillFile(wanted);
   if (bill) return bill;
-  const target = await openTarget(wanted.place, { signal: cli.signal });
+  const target = await openTarget(wanted.place, { signal: cli.signal, everything: wanted.everything });
   if (target === null) return null;
   const progress = progressLine(cli);
   try {
