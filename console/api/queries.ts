@@ -5,6 +5,7 @@ import type {
   AuditVerification,
   Base,
   CopyFinding,
+  Exception,
   Fact,
   Host,
   Image,
@@ -34,6 +35,7 @@ import type {
   RetentionPreview,
   Robot,
   Route,
+  ScanChanges,
   ScanReport,
   SettingsAnswer,
   SignatureAnswer,
@@ -140,6 +142,16 @@ export const queries = {
     queryOptions({
       queryKey: ['images', project, digest, 'scan'],
       queryFn: () => maybe<ScanReport>(apiPath(['projects', project, 'images', digest, 'scan'])),
+    }),
+  changes: (project: string, digest: string) =>
+    queryOptions({
+      queryKey: ['images', project, digest, 'changes'],
+      queryFn: () => api.get<ScanChanges>(apiPath(['projects', project, 'images', digest, 'changes'])),
+    }),
+  exceptions: (project: string) =>
+    queryOptions({
+      queryKey: ['exceptions', project],
+      queryFn: () => listOf<Exception>(apiPath(['projects', project, 'exceptions'])),
     }),
   signatures: (project: string, digest: string) =>
     queryOptions({

@@ -472,6 +472,74 @@ export interface Finding {
   readonly title: string;
   readonly url: string | null;
   readonly reason: Text;
+  readonly decision: ToDo;
+  readonly decisionReason: Text;
+  readonly cvssVectors: readonly { readonly source: string; readonly vector: string; readonly score: number | null }[];
+  readonly kevDetail: { readonly dueDate: string | null; readonly ransomware: boolean } | null;
+  readonly here: readonly {
+    readonly environment: string;
+    readonly decision: ToDo;
+    readonly reason: Text;
+    readonly deadline: string | null;
+  }[];
+  readonly exception: {
+    readonly id: string;
+    readonly reason: string;
+    readonly author: string;
+    readonly approver: string;
+    readonly expiresAt: string;
+  } | null;
+  readonly vex: {
+    readonly status: 'not_affected' | 'affected' | 'fixed' | 'under_investigation';
+    readonly statement: string | null;
+    readonly author: string;
+    readonly believedBecause: string;
+  } | null;
+}
+
+/** What a finding asks of people (SSVC). */
+export type ToDo = 'act' | 'attend' | 'track*' | 'track';
+
+export interface Misconfiguration {
+  readonly id: string;
+  readonly severity: 'critical' | 'high' | 'medium' | 'low';
+  readonly message: Text;
+  readonly remedy: Text;
+  readonly path: string | null;
+  readonly line: number | null;
+}
+
+export interface FixStep {
+  readonly kind: 'base' | 'package';
+  readonly title: Text;
+  readonly name: string;
+  readonly from: string;
+  readonly path: string | null;
+  readonly layer: string | null;
+  readonly line: string | null;
+  readonly removes: { readonly findings: number; readonly kev: number };
+  readonly share: number;
+}
+
+/** A refusal that may be lived with for a while. */
+export interface Exception {
+  readonly id: string;
+  readonly rule: string;
+  readonly subject: string | null;
+  readonly package: string | null;
+  readonly digest: string | null;
+  readonly repository: string | null;
+  readonly reason: string;
+  readonly author: string;
+  readonly approver: string | null;
+  readonly expiresAt: string;
+  readonly state: 'waiting' | 'active' | 'expiring' | 'expired' | 'revoked';
+}
+
+export interface ScanChanges {
+  readonly previous: string | null;
+  readonly appeared: readonly Finding[];
+  readonly gone: readonly Finding[];
 }
 
 export interface AdvisorySource {
@@ -497,6 +565,17 @@ export interface ScanReport {
     readonly sources: readonly AdvisorySource[];
     readonly coverage: Readonly<Record<string, 'data' | 'partial' | 'no-data'>>;
   };
+  readonly misconfigurations: readonly Misconfiguration[];
+  readonly secrets: readonly { readonly rule: string; readonly path: string | null; readonly fingerprint: string }[];
+  readonly malware: {
+    readonly state: 'clean' | 'found' | 'not-scanned';
+    readonly reason: Text | null;
+    readonly files: number;
+    readonly findings: readonly { readonly signature: string; readonly path: string }[];
+  };
+  readonly score: number | null;
+  readonly plan: { readonly steps: readonly FixStep[]; readonly removes: number; readonly of: number };
+  readonly layers: readonly { readonly digest: string; readonly createdBy: string | null }[];
   readonly durationMs: number;
 }
 

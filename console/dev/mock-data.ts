@@ -3,6 +3,7 @@ import type {
   AdvisorySource,
   AuditVerification,
   Base,
+  Exception,
   Fact,
   Finding,
   Host,
@@ -43,6 +44,7 @@ export interface MockData {
   promotions: Promotion[];
   images: (ImageDetail & { project: string })[];
   scans: ScanReport[];
+  exceptions: Exception[];
   signatures: Record<string, Signature[]>;
   repositorySettings: PatternSettings[];
   operations: Operation[];
@@ -263,6 +265,23 @@ function finding(
     risk,
     title,
     url: `https://osv.dev/vulnerability/${findingId}`,
+    decision: severity === 'critical' ? 'attend' : 'track',
+    decisionReason: text(
+      'no sign of exploitation, needs nobody’s help; it runs in production, published',
+      'sin indicios de explotación, no necesita ayuda de nadie; se ejecuta en producción, publicada',
+    ),
+    cvssVectors: [{ source: 'osv', vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', score: 9.8 }],
+    kevDetail: null,
+    here: [
+      {
+        environment: 'prod',
+        decision: severity === 'critical' ? 'attend' : 'track',
+        reason: text('it runs in production, published', 'se ejecuta en producción, publicada'),
+        deadline: severity === 'critical' ? ago(-9 * DAY) : null,
+      },
+    ],
+    exception: null,
+    vex: null,
     reason: text(
       'No fix is published and the package is not reachable from outside',
       'No hay corrección publicada y el paquete no es alcanzable desde fuera',
@@ -462,6 +481,57 @@ function scan(imageDigest: string, findings: readonly Finding[]): ScanReport {
     summary: { state: findings.length === 0 ? 'clean' : 'findings', byRisk: countByRisk(findings) },
     advisories: { sources: SOURCES, coverage: { deb: 'data', npm: 'data', pypi: 'no-data' } },
     durationMs: 1840,
+    misconfigurations: [
+      {
+        id: 'image-root-user',
+        severity: 'high',
+        message: text('runs as root', 'se ejecuta como root'),
+        remedy: text(
+          'add USER with a number above 0 to the Containerfile',
+          'añadir USER con un número mayor que 0 al Containerfile',
+        ),
+        path: null,
+        line: null,
+      },
+    ],
+    secrets: [],
+    malware: { state: 'clean', reason: null, files: 8212, findings: [] },
+    score: 41.2,
+    plan: {
+      steps: [
+        {
+          kind: 'base',
+          title: text(
+            'build on the base base/debian-12 of 2026-11-20 instead of that of 2026-03-02',
+            'construir sobre la base base/debian-12 del 2026-11-20 en vez de la del 2026-03-02',
+          ),
+          name: 'base/debian-12',
+          from: '2026-03-02',
+          path: null,
+          layer: null,
+          line: null,
+          removes: { findings: 31, kev: 3 },
+          share: 0.82,
+        },
+        {
+          kind: 'package',
+          title: text(
+            'upgrade lodash 4.17.20 → 4.17.21 in /srv/api/package-lock.json',
+            'actualizar lodash 4.17.20 → 4.17.21 en /srv/api/package-lock.json',
+          ),
+          name: 'lodash',
+          from: '4.17.20',
+          path: 'srv/api/package-lock.json',
+          layer: digest('layer app'),
+          line: 'RUN npm ci --omit=dev',
+          removes: { findings: 2, kev: 0 },
+          share: 0.07,
+        },
+      ],
+      removes: 33,
+      of: findings.length,
+    },
+    layers: [{ digest: digest('layer app'), createdBy: 'RUN npm ci --omit=dev' }],
   };
 }
 
@@ -1410,6 +1480,23 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
         ]
       : [],
     images,
+    exceptions: busy
+      ? [
+          {
+            id: id('exception 1'),
+            rule: '*',
+            subject: 'CVE-2026-31789',
+            package: 'libxml2',
+            digest: null,
+            repository: 'tienda/*',
+            reason: 'The parser only reads our own files until the base image is renewed',
+            author: 'user:ana',
+            approver: null,
+            expiresAt: ago(-20 * DAY),
+            state: 'waiting',
+          },
+        ]
+      : [],
     scans: busy
       ? [
           scan(D.web, FINDINGS.slice(3, 10)),

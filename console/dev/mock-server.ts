@@ -307,6 +307,11 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/projects/:p/images/:d/scan', ({ params }) =>
       found(data.scans.find((item) => item.digest === params[1])),
     ),
+    route('GET', '/projects/:p/images/:d/changes', ({ params }) => {
+      const report = data.scans.find((item) => item.digest === params[1]);
+      return { previous: null, appeared: report?.findings.slice(0, 2) ?? [], gone: [] };
+    }),
+    route('GET', '/projects/:p/exceptions', () => list(data.exceptions)),
     route('GET', '/projects/:p/images/:d/sbom', ({ params }) => ({
       bomFormat: 'CycloneDX',
       specVersion: '1.6',

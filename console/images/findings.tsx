@@ -1,14 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { queries } from '../api/queries.ts';
-import type { Finding, Risk, ScanReport } from '../api/types.ts';
+import type { Finding, Risk, ScanReport, ToDo } from '../api/types.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip, type Level, LevelBadge, RISKS, RiskBadge, StateBadge } from '../shell/parts/badge.tsx';
-import { Copyable, FilterBox, Select } from '../shell/parts/controls.tsx';
+import { Button, Copyable, FilterBox, Select } from '../shell/parts/controls.tsx';
 import { Drawer, EmptyState, Facts, Loaded, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { outsideAddress, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { ExceptionDialog } from './risk-tabs.tsx';
+import { riskWords } from './risk-words.ts';
 import { words } from './words.ts';
 
 const keyOf = (finding: Finding) => `${finding.id}|${finding.package.purl}|${finding.package.path ?? ''}`;
@@ -46,8 +49,28 @@ function SeverityBadge({ finding }: { finding: Finding }) {
   );
 }
 
-function FindingDrawer({ finding, onClose }: { finding: Finding; onClose: () => void }) {
+interface Where {
+  readonly project: string;
+  readonly digest: string;
+  readonly repository: string;
+}
+
+function FindingDrawer({
+  finding,
+  where,
+  layers,
+  onClose,
+}: {
+  finding: Finding;
+  where: Where;
+  layers: ScanReport['layers'];
+  onClose: () => void;
+}) {
   const t = useWords(words);
+  const r = useWords(riskWords);
+  const [isAsking, setAsking] = useState(false);
+  const { exception, vex, kevDetail } = finding;
+  const step = layers.find(({ digest }) => digest === finding.package.layer)?.createdBy ?? null;
   const text = useText();
   const formats = useFormats();
   const outside = outsideAddress(finding.url);
@@ -57,11 +80,47 @@ function FindingDrawer({ finding, onClose }: { finding: Finding; onClose: () => 
       <p className="chips">
         <RiskBadge risk={finding.risk} />
         {finding.kev ? <StateBadge tone="bad">{t('exploited')}</StateBadge> : null}
+        {kevDetail?.ransomware ? <StateBadge tone="bad">{r('ransomware')}</StateBadge> : null}
       </p>
+      <section>
+        <h3>
+          {r('decision')}: {r(finding.decision)}
+        </h3>
+        <p>{text(finding.decisionReason)}</p>
+        {kevDetail?.dueDate ? <p>{r('dueCisa', { date: formats.instant(kevDetail.dueDate) })}</p> : null}
+        {finding.here.map((one) => (
+          <p key={one.environment}>
+            <Chip>{one.environment}</Chip> {r(one.decision)}
+            {one.deadline === null ? null : (
+              <>
+                {' · '}
+                {r('deadline')} <When at={one.deadline} />
+              </>
+            )}
+          </p>
+        ))}
+      </section>
       <section>
         <h3>{t('why')}</h3>
         <p>{text(finding.reason)}</p>
       </section>
+      <section>
+        {exception === null ? (
+          <Button onClick={() => setAsking(true)}>{r('ask')}</Button>
+        ) : (
+          <p>
+            {r('exceptedUntil', {
+              date: formats.instant(exception.expiresAt),
+              approver: exception.approver,
+              reason: exception.reason,
+            })}
+          </p>
+        )}
+        {vex === null ? null : (
+          <p>{r('said', { author: vex.author, status: r(vex.status), because: vex.believedBecause })}</p>
+        )}
+      </section>
+      {isAsking ? <ExceptionDialog {...where} finding={finding} onClose={() => setAsking(false)} /> : null}
       <Facts
         items={[
           [t('severity'), <SeverityBadge key="s" finding={finding} />],
@@ -99,6 +158,22 @@ function FindingDrawer({ finding, onClose }: { finding: Finding; onClose: () => 
                 {shortDigest(finding.package.layer)}
               </Copyable>
             ),
+          ],
+          [
+            r('layerStep'),
+            <code key="ls" className="clip">
+              {step ?? '—'}
+            </code>,
+          ],
+          [
+            r('vectors'),
+            <span key="v" className="chips">
+              {finding.cvssVectors.map(({ source, vector, score }) => (
+                <Chip key={`${source} ${vector}`} mono>
+                  {vector} {score === null ? '' : formats.tenths(score)}
+                </Chip>
+              ))}
+            </span>,
           ],
           [
             t('aliases'),
@@ -173,8 +248,17 @@ function ScanFacts({ report }: { report: ScanReport }) {
   );
 }
 
-function FindingTable({ report }: { report: ScanReport }) {
+/** Why a row is to be seen with the filter of its state. */
+type Standing = '' | 'new' | 'excepted';
+
+function FindingTable({ report, where }: { report: ScanReport; where: Where }) {
   const t = useWords(words);
+  const r = useWords(riskWords);
+  const [toDo, setToDo] = useSearchParam('do');
+  const [type, setType] = useSearchParam('type');
+  const [standing, setStanding] = useSearchParam('state');
+  const changes = useQuery(queries.changes(where.project, where.digest));
+  const fresh = new Set((changes.data?.appeared ?? []).map(keyOf));
   const shell = useWords(shellWords);
   const [risk, setRisk] = useSearchParam('risk');
   const [fix, setFix] = useSearchParam('fix');
@@ -184,6 +268,9 @@ function FindingTable({ report }: { report: ScanReport }) {
     (finding) =>
       (risk === '' || finding.risk === risk) &&
       (fix === '' || finding.fixedVersion !== null) &&
+      (toDo === '' || finding.decision === toDo) &&
+      (type === '' || finding.package.type === type) &&
+      isStanding(finding, standing as Standing, fresh) &&
       matchesFilter(filter, [
         finding.id,
         ...finding.aliases,
@@ -206,6 +293,19 @@ function FindingTable({ report }: { report: ScanReport }) {
               <StateBadge tone="bad">{t('exploited')}</StateBadge>
             </span>
           ) : null}
+        </span>
+      ),
+    },
+    {
+      id: 'decision',
+      label: r('decision'),
+      from: 'medium',
+      cell: (finding) => (
+        <span className="chips">
+          <span className="nowrap">{r(finding.decision)}</span>
+          {finding.exception === null && finding.vex === null ? null : (
+            <StateBadge tone="absent">{finding.vex === null ? r('excepted') : r(finding.vex.status)}</StateBadge>
+          )}
         </span>
       ),
     },
@@ -260,6 +360,36 @@ function FindingTable({ report }: { report: ScanReport }) {
                 ['yes', t('onlyFixable')],
               ]}
             />
+            <Select
+              bare
+              label={r('decision')}
+              value={toDo}
+              onPick={setToDo}
+              options={[['', r('allDecisions')], ...DECISIONS.map((one) => [one, r(one)] as const)]}
+            />
+            <Select
+              bare
+              label={t('package')}
+              value={type}
+              onPick={setType}
+              options={[
+                ['', r('allTypes')],
+                ...[...new Set(report.findings.map((finding) => finding.package.type))].map(
+                  (one) => [one, one] as const,
+                ),
+              ]}
+            />
+            <Select
+              bare
+              label={r('excepted')}
+              value={standing}
+              onPick={setStanding}
+              options={[
+                ['', r('allStates')],
+                ['new', r('onlyNew')],
+                ['excepted', r('onlyExcepted')],
+              ]}
+            />
             <span className="toolbar-end">{shell('rows', { count: rows.length })}</span>
           </div>
           <Panel flush>
@@ -274,12 +404,23 @@ function FindingTable({ report }: { report: ScanReport }) {
           </Panel>
         </>
       }
-      drawer={chosen === undefined ? null : <FindingDrawer finding={chosen} onClose={() => select('')} />}
+      drawer={
+        chosen === undefined ? null : (
+          <FindingDrawer finding={chosen} where={where} layers={report.layers} onClose={() => select('')} />
+        )
+      }
     />
   );
 }
 
-export function Findings({ project, digest }: { project: string; digest: string }) {
+const DECISIONS: readonly ToDo[] = ['act', 'attend', 'track*', 'track'];
+
+function isStanding(finding: Finding, standing: Standing, fresh: ReadonlySet<string>): boolean {
+  if (standing === 'new') return fresh.has(keyOf(finding));
+  return standing === '' || finding.exception !== null || finding.vex !== null;
+}
+
+export function Findings({ project, digest, repository }: Where) {
   const t = useWords(words);
   const scan = useQuery(queries.scan(project, digest));
   return (
@@ -308,7 +449,7 @@ export function Findings({ project, digest }: { project: string; digest: string 
                 )}
               </Panel>
             ) : (
-              <FindingTable report={report} />
+              <FindingTable report={report} where={{ project, digest, repository }} />
             )}
           </>
         );

@@ -9,7 +9,7 @@ import { Chip } from '../shell/parts/badge.tsx';
 import { Icon } from '../shell/parts/icon.tsx';
 import { Ribbon } from '../shell/parts/ribbon.tsx';
 import { State } from '../shell/parts/states.tsx';
-import { Facts, Loaded, PageHead, Panel, Tabs, When } from '../shell/parts/surface.tsx';
+import { EmptyState, Facts, Loaded, PageHead, Panel, Tabs, When } from '../shell/parts/surface.tsx';
 import { useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { Findings } from './findings.tsx';
@@ -18,6 +18,8 @@ import { ImageVerdicts } from './image-verdicts.tsx';
 import { LayerList } from './layers.tsx';
 import { Pulls } from './pulls.tsx';
 import { ReferrerTree } from './referrers.tsx';
+import { ExceptionsPanel, PlanPanel, ProblemsPanel } from './risk-tabs.tsx';
+import { riskWords } from './risk-words.ts';
 import { OtherSignatures } from './signatures.tsx';
 import { words } from './words.ts';
 
@@ -52,8 +54,22 @@ function Configuration({ image }: { image: ImageDetail }) {
   );
 }
 
+function ReportPart({ project, digest, part }: { project: string; digest: string; part: 'plan' | 'problems' }) {
+  const t = useWords(words);
+  const scan = useQuery(queries.scan(project, digest));
+  return (
+    <Loaded query={scan}>
+      {(report) => {
+        if (report === null) return <EmptyState title={t('noScanTitle')}>{t('noScanText')}</EmptyState>;
+        return part === 'plan' ? <PlanPanel report={report} /> : <ProblemsPanel report={report} />;
+      }}
+    </Loaded>
+  );
+}
+
 export default function ImagePage() {
   const t = useWords(words);
+  const r = useWords(riskWords);
   const shell = useWords(shellWords);
   const formats = useFormats();
   const { project, digest } = useParams<'project' | 'digest'>();
@@ -104,13 +120,24 @@ export default function ImagePage() {
               current={current}
               items={[
                 { id: 'findings', label: t('findings'), to: `${here}?tab=findings` },
+                { id: 'plan', label: r('plan'), to: `${here}?tab=plan` },
+                { id: 'problems', label: r('problems'), to: `${here}?tab=problems` },
+                { id: 'exceptions', label: r('exceptions'), to: `${here}?tab=exceptions` },
                 { id: 'verdicts', label: t('verdicts'), to: `${here}?tab=verdicts` },
                 { id: 'signatures', label: t('signatures'), to: `${here}?tab=signatures` },
                 { id: 'layers', label: t('layers'), to: `${here}?tab=layers` },
                 { id: 'pulls', label: t('pulls'), to: `${here}?tab=pulls` },
               ]}
             />
-            {current === 'findings' ? <Findings project={project} digest={digest} /> : null}
+            {current === 'findings' ? (
+              <Findings project={project} digest={digest} repository={data.repository} />
+            ) : null}
+            {current === 'plan' || current === 'problems' ? (
+              <ReportPart project={project} digest={digest} part={current} />
+            ) : null}
+            {current === 'exceptions' ? (
+              <ExceptionsPanel project={project} digest={digest} repository={data.repository} />
+            ) : null}
             {current === 'verdicts' ? <ImageVerdicts project={project} image={data} /> : null}
             {current === 'signatures' ? (
               <div className="stack">
