@@ -154,10 +154,13 @@ describe('what a container does beside starting programs and opening files', { s
     ground.agent.send({ type: 'containers', containers: [container, ...others].map((id) => ground.describe(id)) });
     for (const id of [container, ...others]) await ground.podmanLater('exec', id, 'ls', '/');
     await arrivalOf('work');
+    // The engine mounts and unshares while it makes a container; only the rules that ship know that.
+    const shipped = ground.agent.alerts.filter(({ rule }) => rule !== 'work' && !rule.startsWith('act '));
     assert.deepEqual(
-      ground.agent.arrivals.map(({ alert }) => alert.rule).filter((rule) => rule !== 'work'),
+      shipped.map(({ output, process: { exe, name } }) => [output, exe, name]),
       [],
     );
+    ground.agent.arrivals.length = 0;
   });
 
   for (const [index, one] of ACTS.entries()) {
