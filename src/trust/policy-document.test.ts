@@ -149,3 +149,14 @@ test('where administrators are named, a key that only control believes does not 
   );
   assert.deepEqual(led.signers[1]?.uses, ['scan', 'sbom', 'approval']);
 });
+
+test('a policy that is no YAML is refused by name, in both languages', () => {
+  assert.throws(
+    () => readTrustDocument('signers: ['),
+    (error: unknown) =>
+      error instanceof Fault &&
+      error.code === 'trust.policy-invalid' &&
+      /^.*YAML no está bien escrito/.test(error.text('es').why ?? error.text('es').what) &&
+      !/está/.test(error.message),
+  );
+});

@@ -84,15 +84,17 @@ export const EMPTY_DOCUMENT: TrustDocument = { version: 1 };
  */
 export function readTrustDocument(text: string): TrustDocument {
   if (text.length > POLICY_BYTES_MAX) throw invalid([`it is larger than ${POLICY_BYTES_MAX} bytes`]);
-  let value: unknown;
+  return checkTrustDocument(parsePolicyText(text));
+}
+
+/** The text of a policy as plain values. @throws Fault trust.policy-invalid */
+export function parsePolicyText(text: string): unknown {
   try {
-    value = parseYaml(text).value;
+    return parseYaml(text).value;
   } catch (error) {
-    if (error instanceof FormatError)
-      throw trustFault('trust.policy-invalid', { mistakes: describeFormatError(error) });
-    throw error;
+    if (!(error instanceof FormatError)) throw error;
+    throw trustFault('trust.policy-invalid', { mistakes: describeFormatError(error) }, { cause: error });
   }
-  return checkTrustDocument(value);
 }
 
 /** As readTrustDocument, of a value that was parsed. */

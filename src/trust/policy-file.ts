@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parseYaml } from '../formats/index.ts';
 import type { Json } from '../system/index.ts';
 import { isRecord } from './dsse.ts';
 import { trustFault } from './errors.ts';
-import { checkTrustDocument, type TrustDocument } from './policy-document.ts';
+import { checkTrustDocument, parsePolicyText, type TrustDocument } from './policy-document.ts';
 
 /**
  * Reads a policy with the files it names put in their place: `key: { file: release.pub }`, `roots: { x: { file: … } }`.
@@ -18,7 +17,7 @@ export async function readDocument(file: string): Promise<TrustDocument> {
   } catch (error) {
     throw trustFault('trust.file-unreadable', { file, reason: (error as Error).message }, { cause: error });
   }
-  const value = parseYaml(text).value;
+  const value = parsePolicyText(text);
   return checkTrustDocument(await withFiles(value as Json, dirname(resolve(file)), ''));
 }
 

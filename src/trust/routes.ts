@@ -149,7 +149,10 @@ function registerAttach(app: ApiApp, trust: Trust): void {
       const image = { repository, digest: parseDigest(digest) };
       const { actor } = request.principal;
       if (projectOf(repository) !== project) {
-        throw trustFault('trust.not-verified', { image: repository, reason: `it is not of project ${project}` });
+        throw trustFault('trust.not-verified', {
+          image: repository,
+          reason: { en: `it is not of project ${project}`, es: `no es del proyecto ${project}` },
+        });
       }
       void reply.code(201);
       if (bundle !== undefined) {

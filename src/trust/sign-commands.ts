@@ -184,7 +184,7 @@ function addAttest(cli: CliProgram): void {
       '--output <file>',
       cli.t({
         en: 'write the attestation to a file and send nothing',
-        es: 'escribir la certificación en un archivo y no enviar nada',
+        es: 'escribir la atestación en un archivo y no enviar nada',
       }),
     )
     .description(

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { type Descriptor, type Digest, projectOf } from '../oci/index.ts';
-import { type Clock, canonicalJson, type Json } from '../system/index.ts';
+import { type Clock, canonicalJson, type Json, type Text } from '../system/index.ts';
 import { attest, predicateBy } from './attest.ts';
 import type { SimpleSigning } from './cosign.ts';
 import { trustFault } from './errors.ts';
@@ -374,7 +374,7 @@ export class Trust {
     const judge = (bytes: Uint8Array): SignatureVerdict => verifyImage({ ...image, bundles: [bytes], trust, clock });
     const verdict = judge(bundle);
     const [accepted] = verdict.accepted;
-    if (accepted === undefined) throw notVerified(image, verdict.refused[0]?.reason.en ?? 'it carries no signature');
+    if (accepted === undefined) throw notVerified(image, verdict.refused[0]?.reason ?? NO_SIGNATURE);
     const { use, signer, predicateType } = accepted;
     const earlier = only ? await signatures.bundlesStating(repository, digest, predicateType) : [];
     const made = await this.#store(bundle, image, { use, key: signer }, actor);
@@ -394,9 +394,8 @@ export class Trust {
     const question = { ...image, bundles: [], simpleSignings: [signing], trust: await this.policy(), clock };
     const verdict = verifyImage(question);
     const [accepted] = verdict.accepted;
-    if (accepted === undefined) throw notVerified(image, verdict.refused[0]?.reason.en ?? 'it carries no signature');
-    if ((await signatures.describe(image.repository, image.digest)) === null)
-      throw notVerified(image, 'the image is not there');
+    if (accepted === undefined) throw notVerified(image, verdict.refused[0]?.reason ?? NO_SIGNATURE);
+    if ((await signatures.describe(image.repository, image.digest)) === null) throw notVerified(image, NOT_THERE);
     const artifact = await signatures.putSimpleSigning(image.repository, image.digest, signing, actor);
     await this.#stateSigned(image, { use: 'image', key: accepted.signer, referrer: artifact }, actor);
     return artifact;
@@ -436,7 +435,7 @@ export class Trust {
     const { clock, signatures } = this.#options;
     const { digest, repository } = image;
     const subject = await signatures.describe(repository, digest);
-    if (subject === null) throw notVerified(image, 'the image is not there');
+    if (subject === null) throw notVerified(image, NOT_THERE);
     const referrer = toReferrer(bundle, subject, { createdAt: clock.now() });
     await signatures.putReferrer(repository, referrer, actor);
     await this.#stateSigned(image, { ...signed, referrer: referrer.digest }, actor);
@@ -474,7 +473,10 @@ export class Trust {
   }
 }
 
-function notVerified({ repository, digest }: ImageSubject, reason: string): Error {
+const NO_SIGNATURE: Text = { en: 'it carries no signature', es: 'no lleva ninguna firma' };
+const NOT_THERE: Text = { en: 'the image is not there', es: 'la imagen no está allí' };
+
+function notVerified({ repository, digest }: ImageSubject, reason: Text): Error {
   return trustFault('trust.not-verified', { image: `${repository}@${digest}`, reason });
 }
 
