@@ -112,7 +112,10 @@ function spawnConfined(program: string, heapMib = WORKER_HEAP_MIB, channels = 0)
     process.execPath,
     [
       '--permission',
-      ...[`${ROOT}src`, `${ROOT}package.json`, program].map((path) => `--allow-fs-read=${path}`),
+      // One library: the TOML reader, loaded when the first such lock file is met.
+      ...[`${ROOT}src`, `${ROOT}package.json`, `${ROOT}node_modules/smol-toml`, program].map(
+        (path) => `--allow-fs-read=${path}`,
+      ),
       `--max-old-space-size=${heapMib}`,
       // A tree of a million names is one long-lived heap: larger young generations copy it four times less (measured).
       `--max-semi-space-size=${WORKER_YOUNG_MIB}`,

@@ -7,6 +7,7 @@ import { AdvisoryDatabase, type AdvisoryInput, compileAdvisories } from '../advi
 import type { TarInput } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
 import { systemClock } from '../system/index.ts';
+import { LANGUAGE_SAMPLES } from './analysers/test-samples-languages.ts';
 import type { LocalImage } from './archive.ts';
 import type { Inventory } from './package.ts';
 import { type LayerCache, noLayerCache, rematchInventory, scanImage } from './scan.ts';
@@ -262,6 +263,21 @@ test('a stored inventory is judged again by new advisories', async () => {
     report.findings.map(({ id }) => id),
     ['GHSA-b'],
   );
+});
+
+test('every analyser finds in the confined worker what it finds outside', async () => {
+  const entries = Object.entries(LANGUAGE_SAMPLES).flatMap(([name, samples]) =>
+    samples.map(({ path, bytes }) => ({ path: `${name}/${path}`, content: bytes, mode: 0o755 })),
+  );
+  const layer = await packLayer(entries);
+  const { inventory, report } = await scan(imageOf([layer]));
+  assert.equal(report.incomplete, null);
+  const outside = await mergeHere([layer]);
+  assert.deepEqual(
+    inventory?.packages.map(({ purl }) => purl),
+    outside.packages.map(({ purl }) => purl),
+  );
+  assert.ok(outside.packages.length > 25);
 });
 
 test('a broken package.json is a notice; the rest is still known', async () => {
