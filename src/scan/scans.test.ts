@@ -9,6 +9,7 @@ import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import { type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import type { OwnersAnswer } from './ask-owners.ts';
 import { scanMigrations } from './migrations.ts';
 import { registerScanRoutes } from './routes.ts';
 import { Scans } from './scans.ts';
@@ -118,6 +119,11 @@ test('a scan is kept with its fact, judged again when the advisories change, and
     const unknown = await get(`/projects/tienda/images/sha256:${'0'.repeat(64)}/scan`);
     const broken = await get('/projects/tienda/images/latest/scan');
     assert.deepEqual([hidden.statusCode, unknown.statusCode, broken.statusCode], [404, 404, 400]);
+    const owned = await get(
+      `${path}/owners?path=/app/node_modules/old/index.js&path=app/node_modules/old/package.json`,
+    );
+    const names = owned.json<OwnersAnswer>().files.map(({ packages }) => packages.map(({ name }) => name));
+    assert.deepEqual([owned.statusCode, names], [200, [[], ['old']]]);
     const again = await app.inject({ method: 'POST', url: `/api/v1${path}/rescan`, headers });
     assert.deepEqual([again.statusCode, again.json()], [202, { operation: 'op-1' }]);
     const none = await app.inject({ method: 'POST', url: '/api/v1/advisories/update', headers, payload: {} });
