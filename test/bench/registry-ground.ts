@@ -43,6 +43,8 @@ export interface Ground {
   /** Null when Debian's docker-registry is not installed. */
   readonly theirs: Subject | null;
   readonly version: string;
+  /** Gives ours a fresh registry token: they last five minutes. */
+  renew(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -65,21 +67,31 @@ export async function openGround(): Promise<Ground> {
     child.stdout.once('data', (data) => resolve(String(data)));
     child.once('exit', (code) => reject(new Error(`our registry ended with ${code}`)));
   });
-  const said = JSON.parse(line) as { port: number; tlsPort: number; token: string };
+  const said = JSON.parse(line) as { port: number; tlsPort: number; secret: string };
   const ours: Subject = {
     name: 'ours',
     origin: `http://127.0.0.1:${said.port}`,
     tlsOrigin: `https://127.0.0.1:${said.tlsPort}`,
-    headers: { authorization: `Bearer ${said.token}` },
+    headers: {},
     pid: child.pid ?? 0,
     tlsPid: child.pid ?? 0,
   };
+  const renew = async (): Promise<void> => {
+    const scopes = REPOSITORIES.map((name) => `scope=repository:${name}:pull,push`).join('&');
+    const answer = await fetch(`${ours.origin}/v2/token?service=bench&${scopes}`, {
+      headers: { authorization: `Basic ${Buffer.from(`bench:${said.secret}`).toString('base64')}` },
+    });
+    const { token } = (await answer.json()) as { token: string };
+    ours.headers['authorization'] = `Bearer ${token}`;
+  };
+  await renew();
   const anchors = await startAnchor(folder);
   return {
     folder,
     caFile,
     ours,
     theirs: anchors?.subject ?? null,
+    renew,
     version: anchors?.version ?? 'no anchor: docker-registry is not installed',
     async end() {
       child.stdin.end();
@@ -221,12 +233,7 @@ async function serve(folder: string): Promise<void> {
     grants: [{ role: 'admin', project: 'bench' }],
     hours: 1,
   });
-  const scopes = REPOSITORIES.map((name) => `scope=repository:${name}:pull,push`).join('&');
-  const answer = await fetch(`http://127.0.0.1:${port}/v2/token?service=bench&${scopes}`, {
-    headers: { authorization: `Basic ${Buffer.from(`bench:${secret}`).toString('base64')}` },
-  });
-  const { token } = (await answer.json()) as { token: string };
-  process.stdout.write(`${JSON.stringify({ port, tlsPort, token })}\n`);
+  process.stdout.write(`${JSON.stringify({ port, tlsPort, secret })}\n`);
   process.stdin.resume().on('end', () => {
     for (const server of servers) {
       server.close();

@@ -255,6 +255,7 @@ try {
   const digests: string[] = [];
   for (const subject of subjects) digests.push(await prepare(subject));
   for (let round = 0; round < ROUNDS; round++) {
+    await ground.renew();
     for (const subject of wanted('manifest') ? subjects : []) {
       await manifest(subject, subject.origin, noting(subject), 'manifest');
       await manifest(subject, subject.tlsOrigin, noting(subject), 'manifest TLS');
