@@ -95,12 +95,9 @@ export function registerScanRoutes(app: ApiApp, { scans, images, starter, readin
     handler: async (request, reply) => {
       const digest = await requireImage(request.params);
       const format = FINDING_FORMATS[request.query.format];
-      return send(
-        reply,
-        digest,
-        format,
-        await scans.document(digest, format, languageOf(request.headers['accept-language'])),
-      );
+      const report = await readings.report(request.params.project, digest);
+      const language = languageOf(request.headers['accept-language']);
+      return send(reply, digest, format, report && (await scans.document(digest, format, language, report)));
     },
   });
 

@@ -162,9 +162,14 @@ export class Scans {
     return toCycloneDx(inventory, subject);
   }
 
-  /** A document of an image; null when it has no complete inventory. */
-  async document(digest: Digest, format: ReportFormat, language: Language): Promise<string | null> {
-    const [inventory, report] = await Promise.all([this.inventory(digest), this.report(digest)]);
+  /** A document of an image; null when it has no complete inventory. @param known a report with what readers add to it */
+  async document(
+    digest: Digest,
+    format: ReportFormat,
+    language: Language,
+    known: ScanReport | null = null,
+  ): Promise<string | null> {
+    const [inventory, report] = await Promise.all([this.inventory(digest), known ?? this.report(digest)]);
     if (!inventory || !report) return null;
     const subject: BillSubject = { digest, reference: null, createdAt: report.scannedAt };
     return format.write({ report, inventory, subject, language });
