@@ -6,10 +6,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import pg from 'pg';
 import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
+import { createFleet } from '../../src/programs/control/fleet.ts';
+import { askedOf, FLEET_MIGRATIONS, fillFleet, runningOf } from '../../src/programs/control/test-fleet.ts';
 import { listImages, listRepositories, readImage } from '../../src/registry/images.ts';
 import { PEOPLE, startTestRegistry, type TestRegistry } from '../../src/registry/test-registry.ts';
-import { runCommand } from '../../src/system/index.ts';
+import { openDatabase, runCommand } from '../../src/system/index.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** Unit tests of what speaks to the database, run once more against PostgreSQL; the others only with DARSENA_SOAK=1. */
@@ -232,6 +235,32 @@ describe('the registry on PostgreSQL', { skip }, () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     await registry.collectGarbage({ graceMs: 0 });
     assert.equal((await registry.quotas.usage('apretado')).usedBytes, 0);
+  });
+
+  it('answers there where a finding runs; over 10,000 images with DARSENA_SOAK=1', async (t) => {
+    const admin = new pg.Client(`${url}/postgres`);
+    await admin.connect();
+    await admin.query('create database fleet');
+    await admin.end();
+    const { db, close } = await openDatabase<never>(`${url}/fleet`, FLEET_MIGRATIONS);
+    try {
+      const images = process.env['DARSENA_SOAK'] === '1' ? 10_000 : 200;
+      const digests = await fillFleet(db, { images, findings: 20 });
+      const deployments = runningOf([{ digest: digests[1] ?? '', project: 'p1', replicas: 1 }]);
+      const fleet = createFleet({ db, deployments });
+      await fleet.where(askedOf('CVE-2026-0001', {}));
+      const start = performance.now();
+      const answer = await fleet.where(askedOf('GHSA-0001', { limit: 50 }));
+      t.diagnostic(`${images} images: ${(performance.now() - start).toFixed(1)} ms`);
+      assert.deepEqual([answer.images, answer.running, answer.items.length], [images / 2 - 1, 1, 50]);
+      assert.equal(answer.items[0]?.digest, digests[1]);
+      const next = await fleet.where(askedOf('CVE-2026-0001', { limit: 50, after: answer.next }));
+      const seen = [...answer.items, ...next.items].map(({ digest }) => digest);
+      assert.equal(new Set(seen).size, seen.length);
+      assert.equal((await fleet.where(askedOf('CVE-2026-0001', { projects: ['p0'] }))).images, 0);
+    } finally {
+      await close();
+    }
   });
 
   it('mirrors, watches and replication do there what they do on SQLite', async (t) => {
