@@ -14,7 +14,15 @@ const NOT_CODE = /-(?:sources|javadoc|tests?|test-sources)\.jar$/;
 const FILE_NAME =
   /^([A-Za-z][\w.+-]{0,150}?)-v?(\d[\w.+]*(?:-(?:\d|SNAPSHOT|RELEASE|FINAL|GA|jre|android|alpha|beta|rc|m)[\w.-]*)?)(?:-[\w.-]{0,60})?\.[a-z]{3}$/i;
 /** Vendors that publish under many groups. */
-const VENDORS_OF_MANY = new Set(['org.apache', 'org.eclipse', 'com.sun', 'com.oracle', 'com.google', 'org.jboss']);
+const VENDORS_OF_MANY = new Set([
+  'org.apache',
+  'org.eclipse',
+  'com.sun',
+  'com.oracle',
+  'com.google',
+  'org.jboss',
+  'org.hibernate',
+]);
 
 interface Coordinates {
   readonly group: string | null;
@@ -150,7 +158,7 @@ function identify(
   if (!artifact || !version || !/^v?\d/.test(version)) return null;
   const vendor = field('implementation-vendor-id');
   const group =
-    wellKnownGroup(artifact) ??
+    wellKnownGroup(artifact, version) ??
     (vendor && !VENDORS_OF_MANY.has(vendor) && /^[a-z][\w-]*(?:\.[\w-]+)+$/i.test(vendor) ? vendor : null) ??
     (symbolic?.endsWith(`.${artifact}`) ? symbolic.slice(0, -artifact.length - 1) : null);
   // Without a name that is written as builds write it and without a group, it is a guess on a guess.

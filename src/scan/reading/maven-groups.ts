@@ -66,10 +66,12 @@ const GROUPS: readonly (readonly [start: string, group: string])[] = [
   ['kafka-streams', 'org.apache.kafka'],
   ['kafka_2', 'org.apache.kafka'],
   ['lucene-', 'org.apache.lucene'],
+  ['elasticsearch-rest-', 'org.elasticsearch.client'],
   ['elasticsearch=', 'org.elasticsearch'],
   ['elasticsearch-', 'org.elasticsearch'],
   ['hibernate-validator', 'org.hibernate.validator'],
   ['hibernate-core', 'org.hibernate'],
+  ['hibernate-commons-annotations', 'org.hibernate.common'],
   ['caffeine', 'com.github.ben-manes.caffeine'],
   ['mssql-jdbc', 'com.microsoft.sqlserver'],
   ['ojdbc', 'com.oracle.database.jdbc'],
@@ -91,10 +93,18 @@ const GROUPS: readonly (readonly [start: string, group: string])[] = [
   ['velocity=', 'org.apache.velocity'],
 ];
 
+/** Projects that moved: from this major version on, the group is another. */
+const MOVED: Readonly<Record<string, readonly [major: number, group: string]>> = {
+  'org.codehaus.groovy': [4, 'org.apache.groovy'],
+  'org.hibernate': [6, 'org.hibernate.orm'],
+};
+
 /** Null when it is not known: a wrong group is another package. */
-export function wellKnownGroup(artifact: string): string | null {
+export function wellKnownGroup(artifact: string, version: string): string | null {
   for (const [start, group] of GROUPS) {
-    if (start.endsWith('=') ? artifact === start.slice(0, -1) : artifact.startsWith(start)) return group;
+    if (!(start.endsWith('=') ? artifact === start.slice(0, -1) : artifact.startsWith(start))) continue;
+    const moved = MOVED[group];
+    return moved && Number.parseInt(version, 10) >= moved[0] ? moved[1] : group;
   }
   return null;
 }
