@@ -57,7 +57,7 @@ function ours(files: readonly string[]): number {
 }
 
 function trivy(binary: string, folder: string, cache: string): number {
-  const args = ['config', '--format', 'json', '--skip-policy-update', '--cache-dir', cache, folder];
+  const args = ['config', '--timeout', '60m', '--format', 'json', '--skip-policy-update', '--cache-dir', cache, folder];
   return measure(() => {
     const { status, stderr } = spawnSync(binary, args, { maxBuffer: 1 << 30 });
     if (status !== 0) throw new Error(`trivy config ended with ${status}: ${stderr.toString().slice(-500)}`);
