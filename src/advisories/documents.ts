@@ -4,6 +4,7 @@ import {
   FormatError,
   inflate,
   parseYaml,
+  peekStream,
   readTar,
   readZip,
   type XmlElement,
@@ -43,7 +44,7 @@ const XML_RECORDS = /^(?:generator|definition|update|constant_variable|\w+_(?:te
  * @throws FormatError
  */
 export async function* readDocuments(source: AsyncIterable<Uint8Array>, name = ''): AsyncGenerator<Document> {
-  const packed = await peek(source, 4);
+  const packed = await peekStream(source, 4);
   if (packed.start[0] === 0x50 && packed.start[1] === 0x4b) {
     // OSV publishes each ecosystem as a zip with a file a record; its directory is at the end, so it is read whole.
     for (const { path, bytes } of readZip(await collect(packed.chunks))) {
@@ -52,7 +53,7 @@ export async function* readDocuments(source: AsyncIterable<Uint8Array>, name = '
     return;
   }
   const limits = { maxOutputBytes: FEED_MAX_BYTES, maxRatio: FEED_MAX_RATIO };
-  const plain = await peek(inflate(packed.chunks, detectCompression(packed.start), limits), TAR_HEADER_BYTES);
+  const plain = await peekStream(inflate(packed.chunks, detectCompression(packed.start), limits), TAR_HEADER_BYTES);
   if (Buffer.from(plain.start.subarray(TAR_MAGIC_AT, TAR_MAGIC_AT + 5)).toString('latin1') === 'ustar') {
     const tar = { maxEntries: ARCHIVE_ENTRIES_MAX, maxFileBytes: DOCUMENT_MAX_BYTES };
     for await (const { entry, bytes } of readTar(plain.chunks, ({ path }) => isReadable(path), tar)) {
@@ -225,22 +226,4 @@ function parseRow(text: string): string[] {
     values.push(quoted?.replaceAll('""', '"') ?? plain ?? '');
   }
   return values;
-}
-
-async function peek(
-  source: AsyncIterable<Uint8Array>,
-  bytes: number,
-): Promise<{ start: Uint8Array; chunks: AsyncIterable<Uint8Array> }> {
-  const iterator = source[Symbol.asyncIterator]();
-  let start: Uint8Array = new Uint8Array(0);
-  while (start.length < bytes) {
-    const next = await iterator.next();
-    if (next.done) break;
-    start = Buffer.concat([start, next.value]);
-  }
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    if (start.length > 0) yield start;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-  }
-  return { start, chunks: chunks() };
 }

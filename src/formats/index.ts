@@ -15,7 +15,7 @@ export {
   readElfHead,
 } from './executable.ts';
 export { type GoBuildInfo, GoBuildInfoReader } from './go-build-info.ts';
-export { type Compression, detectCompression, inflate, inflateGuard, inflateUnknown } from './inflate.ts';
+export { type Compression, detectCompression, inflate, inflateGuard, inflateUnknown, peekStream } from './inflate.ts';
 export { type Json, parseStrictJson } from './json.ts';
 export {
   INFLATE_LIMITS,

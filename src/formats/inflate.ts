@@ -89,17 +89,18 @@ export async function* inflateUnknown(
   source: AsyncIterable<Uint8Array>,
   limits: Partial<InflateLimits> = {},
 ): AsyncGenerator<Uint8Array> {
-  const { start, chunks } = await peekStream(source);
+  const { start, chunks } = await peekStream(source, 4);
   yield* inflate(chunks, detectCompression(start), limits);
 }
 
-/** At least the first four bytes of a stream, if it has as many, and the whole stream. */
-async function peekStream(
+/** At least that many of the first bytes of a stream, if it has as many, and the whole stream. */
+export async function peekStream(
   source: AsyncIterable<Uint8Array>,
+  bytes: number,
 ): Promise<{ start: Uint8Array; chunks: AsyncGenerator<Uint8Array> }> {
   const rest = source[Symbol.asyncIterator]();
   let start: Uint8Array = new Uint8Array(0);
-  while (start.length < 4) {
+  while (start.length < bytes) {
     const next = await rest.next();
     if (next.done) break;
     start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);

@@ -1,9 +1,11 @@
-import { detectCompression, inflate } from '../../formats/index.ts';
+import { inflateUnknown } from '../../formats/index.ts';
 import { BLOCK, PROCESS_BLOCKS, readBlocks } from './blocks.ts';
 import { ScapEvent } from './event.ts';
 import { SCAP_MAX_BYTES, SCAP_MAX_RATIO } from './limits.ts';
 import { readDescriptors, readProcesses, readUsers } from './lists.ts';
 import { Machine } from './machine.ts';
+
+const LIMITS = { maxOutputBytes: SCAP_MAX_BYTES, maxRatio: SCAP_MAX_RATIO };
 
 /** Blocks of events: whether events say how many parameters they have, and whether flags stand before them. */
 const EVENT_BLOCKS: ReadonlyMap<number, { readonly counted: boolean; readonly hasFlags: boolean }> = new Map([
@@ -25,7 +27,7 @@ const EVENT_BLOCKS: ReadonlyMap<number, { readonly counted: boolean; readonly ha
 export async function* readScap(source: AsyncIterable<Uint8Array>): AsyncGenerator<ScapEvent> {
   const machine = new Machine();
   let number = 0;
-  for await (const { type, body } of readBlocks(await opened(source))) {
+  for await (const { type, body } of readBlocks(inflateUnknown(source, LIMITS))) {
     const processVersion = PROCESS_BLOCKS.indexOf(type) + 1;
     const form = EVENT_BLOCKS.get(type);
     if (processVersion > 0) for (const thread of readProcesses(body, processVersion)) machine.addThread(thread);
@@ -41,20 +43,4 @@ export async function* readScap(source: AsyncIterable<Uint8Array>): AsyncGenerat
       yield event;
     }
   }
-}
-
-async function opened(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const iterator = source[Symbol.asyncIterator]();
-  let start: Buffer = Buffer.alloc(0);
-  while (start.length < 4) {
-    const next = await iterator.next();
-    if (next.done) break;
-    start = Buffer.concat([start, next.value]);
-  }
-  async function* whole(): AsyncGenerator<Uint8Array> {
-    if (start.length > 0) yield start;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-  }
-  const limits = { maxOutputBytes: SCAP_MAX_BYTES, maxRatio: SCAP_MAX_RATIO };
-  return inflate(whole(), detectCompression(start), limits);
 }
