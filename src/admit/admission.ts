@@ -59,6 +59,8 @@ export interface ScanFacts {
   readonly sparseAdvisories: boolean;
   /** Whole days since the newest advisory data; -1 when there are none. */
   readonly advisoriesAgeDays: number;
+  /** What engines against malware said: `clean` and `found` of a whole look; `not-scanned` is never clean. */
+  readonly malware: 'clean' | 'found' | 'not-scanned';
   readonly findings: readonly FindingFacts[];
 }
 
@@ -151,6 +153,7 @@ export const NO_SCAN: ScanFacts = {
   hasAdvisories: false,
   sparseAdvisories: false,
   advisoriesAgeDays: -1,
+  malware: 'not-scanned',
   findings: [],
 };
 
@@ -216,6 +219,7 @@ export const SCHEMAS = {
     hasAdvisories: 'bool',
     sparseAdvisories: 'bool',
     advisoriesAgeDays: 'int',
+    malware: 'string',
     findings: 'list<Finding>',
   },
   signatures: {

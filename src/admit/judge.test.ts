@@ -68,6 +68,7 @@ const good: Admission = {
     packages: 100,
     hasAdvisories: true,
     sparseAdvisories: false,
+    malware: 'clean',
     advisoriesAgeDays: 1,
     findings: [],
   },

@@ -62,6 +62,7 @@ const BLAMELESS_IMAGE: Omit<Admission, 'workload'> = {
     packages: 0,
     hasAdvisories: true,
     sparseAdvisories: false,
+    malware: 'not-scanned',
     advisoriesAgeDays: 0,
     findings: [],
   },

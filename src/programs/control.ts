@@ -57,6 +57,7 @@ import {
   Scans,
   type ScanTables,
   scanMigrations,
+  deriveFingerprintKey,
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
@@ -162,7 +163,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const identity = new WorkloadIdentity(machines);
   const deployments = new Deployments({ db, journal, clock, vault });
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
-  const scans = new Scans({ db, advisories, journal, clock });
+  const scans = new Scans({ db, advisories, journal, clock, secrets: { key: deriveFingerprintKey(keys.masterKey) } });
   const detection = new DetectionPath();
   const status = new PlatformStatus({
     instance,

@@ -78,6 +78,7 @@ export {
 } from './scan.ts';
 export { type ScanJob, Scans, type ScansParts } from './scans.ts';
 export { scoreImage } from './score.ts';
+export { deriveFingerprintKey } from './secrets/fingerprint.ts';
 export type { FoundSecret, ImageSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
 export type { ScanTables } from './store.ts';
 export {

@@ -181,7 +181,8 @@ export function rematchInventory(
     ? checkConfig(request.configBytes, inventory)
     : (request.previous?.misconfigurations ?? []);
   const report = reportOn(request, inventory, { cached, history, misconfigurations, durationMs: 0 });
-  return { ...report, durationMs: Math.round(request.clock.monotonicMs() - start) };
+  const malware = request.previous?.malware ?? report.malware;
+  return { ...report, malware, durationMs: Math.round(request.clock.monotonicMs() - start) };
 }
 
 interface PlannedLayer {

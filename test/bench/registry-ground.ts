@@ -185,6 +185,7 @@ async function serve(folder: string): Promise<void> {
           packages: 1,
           hasAdvisories: true,
           sparseAdvisories: false,
+          malware: 'clean',
           advisoriesAgeDays: 1,
           findings: [],
         },

@@ -548,6 +548,7 @@ export function scanFacts(
     hasAdvisories: coverage.length === 0 ? ages.length > 0 : coverage.every((one) => one !== 'no-data'),
     sparseAdvisories: coverage.includes('partial'),
     advisoriesAgeDays: ages.length === 0 ? -1 : Math.floor(Math.min(...ages) / 86_400),
+    malware: report.malware.state,
     findings: [
       ...report.findings.map((finding): ScanFacts['findings'][number] => {
         const here = finding.here.find((one) => one.environment === environment);
@@ -567,22 +568,53 @@ export function scanFacts(
           overdue: here?.deadline !== undefined && here.deadline !== null && Date.parse(here.deadline) <= now.getTime(),
         };
       }),
-      ...report.misconfigurations.map((one): ScanFacts['findings'][number] => ({
-        key: one.id,
-        label: one.message.en,
-        kind: 'misconfiguration',
-        severity: one.severity,
-        package: '',
-        version: '',
-        fixable: true,
-        fixedVersion: '',
-        exploited: false,
-        score: -1,
-        epss: -1,
-        decision: '',
-        overdue: false,
-      })),
+      ...report.misconfigurations.map((one) =>
+        plainFinding('misconfiguration', { key: one.id, label: one.message.en, severity: one.severity }),
+      ),
+      ...boundSecrets(report.secrets).map((one) =>
+        plainFinding('secret', {
+          key: one.rule,
+          label: `${one.title.en} in ${one.path}${one.source === 'file' ? `:${one.line}` : ''}${one.removed ? ' (removed by a later layer)' : ''}`,
+          severity: one.severity,
+        }),
+      ),
+      ...report.malware.findings.map((one) =>
+        plainFinding('malware', {
+          key: one.signature,
+          label: `${one.signature} (${one.engine}) in ${one.path}`,
+          severity: 'critical',
+        }),
+      ),
     ],
+  };
+}
+
+/** More than a policy would name; the worst come first. */
+const SECRETS_JUDGED_MAX = 1000;
+
+function boundSecrets(secrets: ScanReport['secrets']): ScanReport['secrets'] {
+  return secrets.slice(0, SECRETS_JUDGED_MAX);
+}
+
+/** What has no package, and so none of a package's facts. */
+function plainFinding(
+  kind: ScanFacts['findings'][number]['kind'],
+  { key, label, severity }: { readonly key: string; readonly label: string; readonly severity: string },
+): ScanFacts['findings'][number] {
+  return {
+    key,
+    label,
+    kind,
+    severity,
+    package: '',
+    version: '',
+    fixable: true,
+    fixedVersion: '',
+    exploited: false,
+    score: -1,
+    epss: -1,
+    decision: '',
+    overdue: false,
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
 
 const HEX_DIGITS = 32;
 
@@ -19,4 +19,9 @@ export function fingerprintOf(
     return `p-${createHash('sha256').update(place).digest('hex').slice(0, HEX_DIGITS)}`;
   }
   return `v-${createHmac('sha256', key).update(rule).update('\0').update(value).digest('hex').slice(0, HEX_DIGITS)}`;
+}
+
+/** The key for fingerprints of an instance, out of its master key; it opens nothing. */
+export function deriveFingerprintKey(masterKey: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', masterKey, new Uint8Array(0), 'darsena secret fingerprints', 32));
 }
