@@ -31,6 +31,8 @@ const REPORT = {
   packages: 0,
   findings: [],
   misconfigurations: [],
+  secrets: [],
+  malware: { state: 'not-scanned', findings: [] },
   advisories: { coverage: {}, sources: [] },
 } as unknown as ScanReport;
 
