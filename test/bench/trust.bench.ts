@@ -106,7 +106,15 @@ async function benchJudge(): Promise<void> {
   const admission = (findings: number): Admission => ({
     image: { digest: 'sha256:a', repository: 'a/b', project: 'a', tags: [], ageDays: 1, sizeBytes: 1 },
     scan: {
-      ...{ state: 'complete', at: '', packages: 1, hasAdvisories: true, sparseAdvisories: false, advisoriesAgeDays: 1 },
+      ...{
+        state: 'complete',
+        at: '',
+        packages: 1,
+        hasAdvisories: true,
+        sparseAdvisories: false,
+        malware: 'clean',
+        advisoriesAgeDays: 1,
+      },
       findings: Array.from({ length: findings }, () => finding),
     },
     signatures: {
