@@ -48,6 +48,7 @@ import {
 } from '../registry/index.ts';
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
 import {
+  deriveFingerprintKey,
   type HarborRegistry,
   HarborScanner,
   registerFleetRoutes,
@@ -57,7 +58,6 @@ import {
   Scans,
   type ScanTables,
   scanMigrations,
-  deriveFingerprintKey,
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
