@@ -16,7 +16,7 @@ export interface KnownProgram {
 const constant = (version: string): RegExp => new RegExp(`(?<![\\w.])(${version})\\0`);
 const library = (name: string): RegExp => new RegExp(`^${name}\\.so(?:\\.[0-9.]+)?$`);
 
-/** Every row was tried on a build of its program; test/real/scan-programs.test.ts does so again. */
+/** Rows were tried on builds of their programs, all but openresty and valkey; test/real/scan-programs.test.ts tries those that the machine has. */
 export const KNOWN_PROGRAMS: readonly KnownProgram[] = [
   {
     name: 'node',
