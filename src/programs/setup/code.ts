@@ -80,6 +80,8 @@ export async function installCode(
       sizeBytes += size;
     }
     await writeFileAtomic(join(temporary, CODE_MARK), `${name}\n`);
+    // Another instance may have finished the same copy meanwhile, and run from it already.
+    if (await isFile(join(folder, CODE_MARK))) return { folder, copied: false, sizeBytes: 0 };
     await rm(folder, { recursive: true, force: true });
     await rename(temporary, folder);
   } finally {
