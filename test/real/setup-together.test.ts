@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { instanceFiles, instanceFolders, readInstance } from '../../src/programs/setup/instance.ts';
+import { CODE_ROOT, instanceFiles, instanceFolders, readInstance } from '../../src/programs/setup/instance.ts';
 import { runCommand } from '../../src/system/index.ts';
 import { missingPart } from './faults-ground.ts';
 
@@ -101,6 +102,35 @@ suite('ups at the same moment, and questions', { skip, timeout: 300_000 }, () =>
     const ports = [...Object.values(mine.ports), ...Object.values(theirs.ports)];
     assert.equal(new Set(ports).size, 8, ports.join(' '));
     for (const name of [one, other]) assert.equal((await darsena(name, 'status')).code, 0, name);
+  });
+
+  test('a copy of the code that one instance may run from is never taken away by another that copies the same', async () => {
+    const folder = join(CODE_ROOT, `together-${randomBytes(4).toString('hex')}`);
+    const code = join(ROOT, 'src', 'programs', 'setup', 'code.ts');
+    const line = `const { installCode } = await import(process.argv[1]); await installCode(process.argv[2], process.argv[3]);`;
+    const copying = [0, 300, 600].map(async (laterMs) => {
+      await new Promise((resolve) => setTimeout(resolve, laterMs));
+      const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', line, code, ROOT, folder];
+      return await runCommand(process.execPath, args, { timeoutMs: 60_000 });
+    });
+    let isCopying = true;
+    const all = Promise.all(copying).finally(() => {
+      isCopying = false;
+    });
+    try {
+      let wasThere = false;
+      while (isCopying) {
+        const isThere = existsSync(join(folder, '.darsena-code'));
+        assert.ok(isThere || !wasThere, 'the finished copy vanished');
+        wasThere = isThere;
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      for (const { code: exit, stderr } of await all) assert.equal(exit, 0, stderr);
+      assert.ok(wasThere);
+    } finally {
+      await all;
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   test('deploy asks for a missing base image; no is exit 3, and nothing was begun', async () => {

@@ -80,14 +80,30 @@ export async function installCode(
       sizeBytes += size;
     }
     await writeFileAtomic(join(temporary, CODE_MARK), `${name}\n`);
-    // Another instance may have finished the same copy meanwhile, and run from it already.
-    if (await isFile(join(folder, CODE_MARK))) return { folder, copied: false, sizeBytes: 0 };
-    await rm(folder, { recursive: true, force: true });
-    await rename(temporary, folder);
+    if (!(await takePlace(temporary, folder))) return { folder, copied: false, sizeBytes: 0 };
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
   return { folder, copied: true, sizeBytes };
+}
+
+/**
+ * Puts a finished copy in its place in one step. Another instance may have finished the same copy meanwhile, and run from it
+ * already: then that one stays.
+ *
+ * @returns false when the other one stays
+ */
+async function takePlace(temporary: string, folder: string): Promise<boolean> {
+  try {
+    await rename(temporary, folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    if (await isFile(join(folder, CODE_MARK))) return false;
+    await rm(folder, { recursive: true, force: true });
+    await rename(temporary, folder);
+  }
+  return true;
 }
 
 /** Removes what copies left that were cut short, of whatever version. A copy under way carries the identity of its process. */
