@@ -8,7 +8,13 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command, Option } from 'commander';
-import { type ExplainedField, KINDS_REFUSED, listFields } from '../src/deploy/kubernetes/index.ts';
+import {
+  type ExplainedField,
+  KINDS,
+  KINDS_REFUSED,
+  listFields,
+  OPENAPI_VERSIONS,
+} from '../src/deploy/kubernetes/index.ts';
 import { COMMANDS } from '../src/programs/cli/commands.ts';
 import { createFrame } from '../src/programs/cli/frame.ts';
 import { EXIT_CODE, type FaultSpec, HTTP_STATUS, type Language, type Text } from '../src/system/index.ts';
@@ -184,14 +190,17 @@ const TREATMENT: Readonly<Record<ExplainedField['treatment'], Text>> = {
   refused: { en: 'refused', es: 'se rechaza' },
 };
 
-const TEMPLATE = 'Deployment.spec.template.spec.';
+/** Templates of pods: their fields stand once, with the kind Pod. */
+const TEMPLATE = /^(?:[A-Za-z]+)\.spec\.(?:jobTemplate\.spec\.)?template\.spec\./;
 
-/** A table a kind. The template of a Deployment is a Pod, which has a table of its own. */
+/** A table a kind. What a refused field takes with it is listed below its table. */
 function fieldTables(language: Language): string {
   const fields = listFields();
   const pod = new Map(fields.map((field) => [field.path, field]));
-  const isRepeated = ({ path, treatment }: ExplainedField): boolean =>
-    path.startsWith(TEMPLATE) && pod.get(path.replace(TEMPLATE, 'Pod.spec.'))?.treatment === treatment;
+  const isRepeated = ({ path, treatment, note }: ExplainedField): boolean => {
+    const same = TEMPLATE.test(path) ? pod.get(path.replace(TEMPLATE, 'Pod.spec.')) : undefined;
+    return same?.treatment === treatment && same.note?.en === note?.en;
+  };
   const words = {
     en: ['Field', 'What happens', 'May be', 'How, or why not'],
     es: ['Campo', 'Qué ocurre', 'Puede ser', 'Cómo, o por qué no'],
@@ -201,23 +210,49 @@ function fieldTables(language: Language): string {
     ({ path }) => path.split('.')[0] ?? '',
   );
   const tables = [...kinds].map(([kind, members]) => {
-    const rows = members.map(({ path, treatment, note, required, type }) => [
-      `\`${path.slice(kind.length + 1)}\`${required ? ' *' : ''}`,
-      TREATMENT[treatment][language],
-      treatment === 'refused' ? '' : cell(typeWords(type, language)),
-      cell(note?.[language] ?? ''),
-    ]);
+    const why = KINDS.find((one) => one.kind === kind)?.refused;
+    if (why !== undefined) return `## ${kind}\n\n${TREATMENT.refused[language]}: ${cell(why[language])}.`;
+    const short = (path: string): string => path.slice(kind.length + 1);
+    const rows = members
+      .filter(({ within }) => within === null)
+      .map(({ path, treatment, note, required, type }) => [
+        `\`${short(path)}\`${required ? ' *' : ''}`,
+        TREATMENT[treatment][language],
+        treatment === 'refused' ? '' : cell(typeWords(type, language)),
+        cell(note?.[language] ?? ''),
+      ]);
     const same = {
-      en: 'Below `spec.template.spec` the fields are those of `Pod.spec`.',
-      es: 'Debajo de `spec.template.spec` los campos son los de `Pod.spec`.',
+      en: 'What a pod template has below `template.spec` is as `Pod.spec` says, where no line here says another thing.',
+      es: 'Lo que una plantilla de pod tiene debajo de `template.spec` es como dice `Pod.spec`, salvo lo que diga aquí otra línea.',
     }[language];
-    return `## ${kind}\n\n${kind === 'Deployment' ? `${same}\n\n` : ''}${table(words, rows)}`;
+    const hasTemplate = fields.some(({ path }) => path.startsWith(`${kind}.`) && TEMPLATE.test(path));
+    const carried = Map.groupBy(
+      members.filter(({ within }) => within !== null),
+      ({ within }) => within ?? '',
+    );
+    const together = [...carried].map(([above, inner]) => {
+      const names = inner.map(({ path }) => path.replaceAll('[]', '').slice(above.replaceAll('[]', '').length + 1));
+      return `- \`${short(above)}\`: ${names.map((name) => `\`${name}\``).join(', ')}`;
+    });
+    const carriedText = {
+      en: 'Refused with the field above them, for its reason:',
+      es: 'Se rechazan con el campo que los contiene, por su mismo motivo:',
+    }[language];
+    return [
+      `## ${kind}`,
+      ...(hasTemplate ? [same] : []),
+      table(words, rows),
+      ...(together.length > 0 ? [carriedText, together.join('\n')] : []),
+    ].join('\n\n');
   });
-  const refused = {
-    en: `## Kinds that are refused\n\n${KINDS_REFUSED.join(', ')}.`,
-    es: `## Tipos que se rechazan\n\n${KINDS_REFUSED.join(', ')}.`,
+  const refused = { en: '## Kinds that are refused', es: '## Tipos que se rechazan' }[language];
+  const rows = Object.entries(KINDS_REFUSED).map(([kind, why]) => [`\`${kind}\``, cell(why[language])]);
+  const head = { en: ['Kind', 'Why'], es: ['Tipo', 'Por qué'] }[language];
+  const from = {
+    en: `From the OpenAPI description of Kubernetes ${OPENAPI_VERSIONS.kubernetes} and the definition of VerticalPodAutoscaler ${OPENAPI_VERSIONS.verticalPodAutoscaler}.`,
+    es: `Según la descripción OpenAPI de Kubernetes ${OPENAPI_VERSIONS.kubernetes} y la definición de VerticalPodAutoscaler ${OPENAPI_VERSIONS.verticalPodAutoscaler}.`,
   }[language];
-  return [...tables, refused].join('\n\n');
+  return [from, ...tables, refused, table(head, rows)].join('\n\n');
 }
 
 const TYPE_WORDS: readonly (readonly [RegExp, string])[] = [

@@ -142,6 +142,14 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'one project',
     es: 'un proyecto',
   },
+  'GET /api/v1/kubernetes/fields': {
+    en: 'what happens to a field of a manifest and to those below it: `?field=deployment.spec.strategy`',
+    es: 'qué ocurre con un campo de un manifiesto y con los que contiene: `?field=deployment.spec.strategy`',
+  },
+  'POST /api/v1/kubernetes/report': {
+    en: 'what a deploy would make of each field of manifests: `{"files": [{"path", "text"}]}`',
+    es: 'qué haría un despliegue con cada campo de los manifiestos: `{"files": [{"path", "text"}]}`',
+  },
   'POST /api/v1/projects/:project/deploys': {
     en: 'deploy: the source as a tar in the body; answers an operation (asks `release.create`, and `project.create` for a new project)',
     es: 'desplegar: el código fuente como tar en el cuerpo; responde una operación (pide `release.create`, y `project.create` si el proyecto es nuevo)',

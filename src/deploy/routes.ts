@@ -4,6 +4,8 @@ import { type Operation, viewOperation } from '../progress/index.ts';
 import type { Deployments, Promotion } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
+import { explainField, reportManifest } from './kubernetes/index.ts';
+import { REPORT_FILES_MAX, REPORT_TEXT_MAX } from './limits.ts';
 
 export interface PublishedRoute {
   readonly host: string;
@@ -136,6 +138,28 @@ export function registerDeployRoutes(
       const operation = await releases.rollback({ ...params, to: body.to ?? null, by });
       return reply.code(202).send(viewOperation(operation, 'en'));
     },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/kubernetes/fields',
+    config: { action: 'any' },
+    schema: { querystring: z.object({ field: z.string().min(1).max(500) }) },
+    handler: async (request) => ({ items: explainField(request.query.field) }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/kubernetes/report',
+    config: { action: 'any' },
+    schema: {
+      body: z.object({
+        files: z
+          .array(z.object({ path: z.string().max(500), text: z.string().max(REPORT_TEXT_MAX) }))
+          .min(1)
+          .max(REPORT_FILES_MAX),
+      }),
+    },
+    handler: async (request) => ({ items: request.body.files.map(reportManifest) }),
   });
 
   app.route({

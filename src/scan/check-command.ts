@@ -1,6 +1,6 @@
 import type { CliProgram, Text } from '../system/index.ts';
 import { checkPath } from './checks/folder.ts';
-import { CHECKS, type CheckedFile } from './checks/index.ts';
+import { type AskSupport, CHECKS, type CheckedFile } from './checks/index.ts';
 import { scanFault } from './errors.ts';
 import { CHECK_SEVERITIES, type CheckSeverity, type Misconfiguration } from './report.ts';
 
@@ -18,8 +18,11 @@ const LOOKS_AT: Readonly<Record<keyof typeof CHECKS, Text>> = {
   compose: { en: 'Compose', es: 'Compose' },
 };
 
-/** `darsena check`: Containerfiles, Kubernetes manifests and Compose files, without a server. */
-export function checkCommands(cli: CliProgram): void {
+/**
+ * `darsena check`: Containerfiles, Kubernetes manifests and Compose files, without a server.
+ * @param support who says what would happen to each field of a manifest
+ */
+export function checkCommands(cli: CliProgram, support?: AskSupport): void {
   cli.program
     .command('check')
     .argument('[paths...]')
@@ -37,6 +40,13 @@ export function checkCommands(cli: CliProgram): void {
         es: 'comprobaciones que no cuentan, separadas por comas',
       }),
     )
+    .option(
+      '--fields',
+      cli.t({
+        en: 'say of each field that is emulated how, besides those refused; exit with 4 when one is refused',
+        es: 'decir también cómo se emula cada campo, además de los rechazados; terminar con 4 si alguno se rechaza',
+      }),
+    )
     .option('--list', cli.t({ en: 'list every check', es: 'enumerar todas las comprobaciones' }))
     .description(
       cli.t({
@@ -44,7 +54,7 @@ export function checkCommands(cli: CliProgram): void {
         es: 'decir qué está mal en Containerfiles, manifiestos y ficheros Compose; no necesita servidor',
       }),
     )
-    .action(async (paths: string[], options: { failOn?: string; ignore?: string; list?: boolean }) => {
+    .action(async (paths: string[], options: CheckOptions) => {
       if (options.list === true) {
         listChecks(cli);
         return;
@@ -54,28 +64,44 @@ export function checkCommands(cli: CliProgram): void {
         throw scanFault('scan.choice-unknown', { value: options.failOn ?? '', choices: CHECK_SEVERITIES.join(', ') });
       }
       const ignored = new Set((options.ignore ?? '').split(',').map((id) => id.trim()));
-      const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored);
+      const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored, support);
       if (cli.output.json) cli.print.json({ items: files });
-      else showFiles(cli, files);
+      else showFiles(cli, files, options.fields === true);
       const worst = files.flatMap(({ misconfigurations }) =>
         misconfigurations.map(({ severity }) => CHECK_SEVERITIES.indexOf(severity)),
       );
-      if (failOn !== null && worst.some((severity) => severity <= failOn)) cli.exit(4);
+      const refused = options.fields === true && files.some((file) => isRefused(file));
+      if (refused || (failOn !== null && worst.some((severity) => severity <= failOn))) cli.exit(4);
       // A gate must not pass what it could not read.
       else if (files.some(({ unreadable }) => unreadable !== null)) cli.exit(1);
     });
 }
 
-async function checkAll(paths: readonly string[], ignored: ReadonlySet<string>): Promise<CheckedFile[]> {
+interface CheckOptions {
+  readonly failOn?: string;
+  readonly ignore?: string;
+  readonly fields?: boolean;
+  readonly list?: boolean;
+}
+
+function isRefused({ support }: CheckedFile): boolean {
+  return support?.notes.some(({ treatment }) => treatment !== 'emulated') === true;
+}
+
+async function checkAll(
+  paths: readonly string[],
+  ignored: ReadonlySet<string>,
+  support: AskSupport | undefined,
+): Promise<CheckedFile[]> {
   const files: CheckedFile[] = [];
-  for (const path of paths) files.push(...(await checkPath(path)));
+  for (const path of paths) files.push(...(await checkPath(path, support)));
   return files.map((file) => ({
     ...file,
     misconfigurations: file.misconfigurations.filter(({ id }) => !ignored.has(id)),
   }));
 }
 
-function showFiles(cli: CliProgram, files: readonly CheckedFile[]): void {
+function showFiles(cli: CliProgram, files: readonly CheckedFile[], everyField: boolean): void {
   const rows = files.flatMap(({ misconfigurations }) => misconfigurations);
   for (const { path, unreadable } of files) {
     if (unreadable !== null)
@@ -95,11 +121,50 @@ function showFiles(cli: CliProgram, files: readonly CheckedFile[]): void {
       ],
       rows,
     );
+  showFields(cli, files, everyField);
   cli.print.result({
     en: `${rows.length} problems in ${files.length} files`,
     es: `${rows.length} problemas en ${files.length} ficheros`,
   });
 }
+
+/** What a deploy would make of the fields: refused and wrong ones always, emulated ones when they were asked for. */
+function showFields(cli: CliProgram, files: readonly CheckedFile[], everyField: boolean): void {
+  const asked = files.flatMap(({ path, support }) => (support == null ? [] : [{ path, support }]));
+  if (asked.length === 0) return;
+  const notes = asked.flatMap(({ path, support }) =>
+    support.notes
+      .filter(({ treatment }) => everyField || treatment !== 'emulated')
+      .map((note) => ({ ...note, place: `${path}:${note.line}` })),
+  );
+  if (notes.length > 0)
+    cli.print.table(
+      [
+        {
+          title: { en: 'field is', es: 'el campo se' },
+          value: ({ treatment }) => cli.print.colour(TREATMENT_COLOUR[treatment], cli.t(TREATMENT[treatment])),
+        },
+        { title: { en: 'place', es: 'lugar' }, value: ({ place }) => place },
+        { title: { en: 'field', es: 'campo' }, value: ({ field }) => field },
+        { title: { en: 'how, or why not', es: 'cómo, o por qué no' }, value: ({ text }) => cli.t(text), long: true },
+      ],
+      notes,
+    );
+  const sum = (of: 'enforced' | 'emulated' | 'refused'): number =>
+    asked.reduce((total, { support }) => total + support[of], 0);
+  const [enforced, emulated, refused] = [sum('enforced'), sum('emulated'), sum('refused')];
+  cli.print.result({
+    en: `a deploy would enforce ${enforced} fields, emulate ${emulated} and refuse ${refused}`,
+    es: `un despliegue aplicaría ${enforced} campos, emularía ${emulated} y rechazaría ${refused}`,
+  });
+}
+
+const TREATMENT: Readonly<Record<'emulated' | 'refused' | 'wrong', Text>> = {
+  emulated: { en: 'emulated', es: 'emula' },
+  refused: { en: 'refused', es: 'rechaza' },
+  wrong: { en: 'wrong', es: 'corrige' },
+};
+const TREATMENT_COLOUR = { emulated: 'warn', refused: 'bad', wrong: 'bad' } as const;
 
 function severityWord(cli: CliProgram, severity: CheckSeverity): string {
   const word = cli.t(SEVERITY[severity]);

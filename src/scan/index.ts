@@ -7,11 +7,13 @@ export { toSpdx2 } from './bills/spdx2.ts';
 export { toSpdx3 } from './bills/spdx3.ts';
 export { checkCommands } from './check-command.ts';
 export {
+  type AskSupport,
   CHECKS,
   type CheckedFile,
   checkFile,
   checkImage,
   checkKubernetes,
+  type FieldSupport,
   meetsPodSecurity,
   podOf,
 } from './checks/index.ts';

@@ -7,21 +7,32 @@ import {
   type ProblemKind,
   problemAt,
 } from './documents.ts';
-import { KINDS, KINDS_REFUSED } from './kinds.ts';
+import { KINDS, KINDS_REFUSED } from './kinds/index.ts';
 import { parseQuantity } from './quantity.ts';
-import type { Field, Kind, Shape } from './schema.ts';
+import { ENFORCED, type Field, type Kind, type Shape, type Treatment } from './schema.ts';
 import { nearestName } from './suggest.ts';
 
 /** Judges every field of one document; gives its kind when that is known, and all problems at once. */
-export function checkDocument(document: ManifestDocument): { kind: Kind | null; problems: ManifestProblem[] } {
+export function checkDocument(document: ManifestDocument): {
+  kind: Kind | null;
+  problems: ManifestProblem[];
+  /** Every field that is written and known, with what happens to it. */
+  fields: CheckedField[];
+} {
   const check = new Check(document);
   const kind = check.findKind();
   if (kind !== null) check.walk(document.value, kind.shape, []);
-  return { kind, problems: check.problems };
+  return { kind, problems: check.problems, fields: check.fields };
+}
+
+export interface CheckedField {
+  readonly path: FieldPath;
+  readonly treatment: Treatment;
 }
 
 class Check {
   readonly problems: ManifestProblem[] = [];
+  readonly fields: CheckedField[] = [];
   readonly #document: ManifestDocument;
 
   constructor(document: ManifestDocument) {
@@ -40,13 +51,14 @@ class Check {
     }
     const written = value['kind'];
     const known = KINDS.find(({ kind }) => kind === written);
-    if (known !== undefined) return known;
+    if (known?.refused === undefined && known !== undefined) return known;
     if (typeof written !== 'string') {
       this.#report(['kind'], 'missing-field', { en: 'kind is missing', es: 'falta kind' });
-    } else if (KINDS_REFUSED.includes(written)) {
+    } else if (known?.refused !== undefined || Object.hasOwn(KINDS_REFUSED, written)) {
+      const why = known?.refused ?? KINDS_REFUSED[written];
       this.#report(['kind'], 'refused', {
-        en: `${written} is not supported yet; there are ${KINDS.map(({ kind }) => kind).join(', ')}`,
-        es: `${written} todavía no se admite; existen ${KINDS.map(({ kind }) => kind).join(', ')}`,
+        en: `${written} is refused: ${why?.en}`,
+        es: `${written} se rechaza: ${why?.es}`,
       });
     } else {
       const near = nearestName(
@@ -129,7 +141,7 @@ class Check {
       return;
     }
     for (const [name, inner] of Object.entries(value)) {
-      const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
+      const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : shape.rest;
       const inside = [...path, name];
       if (field === undefined) this.#unknown(inside, name, shape);
       else this.#walkField(inner, field, inside);
@@ -154,11 +166,17 @@ class Check {
   #walkField(value: Json, field: Field, path: FieldPath): void {
     if (field.treatment.kind === 'refused') {
       const harmless = field.harmless ?? [];
-      if (harmless.some((one) => one === value)) return;
+      // Written with the value that holds here anyway: it is what happens.
+      if (harmless.some((one) => one === value)) {
+        this.fields.push({ path, treatment: ENFORCED });
+        return;
+      }
+      this.fields.push({ path, treatment: field.treatment });
       const { why } = field.treatment;
       this.#report(path, 'refused', { en: `refused: ${why.en}`, es: `rechazado: ${why.es}` });
       return;
     }
+    this.fields.push({ path, treatment: field.treatment });
     // Kubernetes reads an explicit null like a field that is not there.
     if (value !== null) this.walk(value, field.shape, path);
   }

@@ -61,8 +61,14 @@ export function readManifests(files: readonly ManifestFile[]): {
   const problems: ManifestProblem[] = [];
   for (const { path, text } of files) {
     try {
-      for (const document of parseYamlDocuments(text, { scalars: 'kubernetes' })) {
-        documents.push({ value: document.value, locate: (field) => ({ file: path, ...document.locate(field) }) });
+      for (const { value, locate } of parseYamlDocuments(text, { scalars: 'kubernetes' })) {
+        // A List is a way to write several documents in one.
+        const items =
+          isObject(value) && value['kind'] === 'List' && Array.isArray(value['items']) ? value['items'] : null;
+        if (items === null) documents.push({ value, locate: (field) => ({ file: path, ...locate(field) }) });
+        for (const [index, item] of (items ?? []).entries()) {
+          documents.push({ value: item, locate: (field) => ({ file: path, ...locate(['items', index, ...field]) }) });
+        }
       }
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;

@@ -18,6 +18,11 @@ export const manifestFault = defineFaults({
       remedy: 'corregir estos lugares y desplegar de nuevo',
     },
   },
+  'manifest.field-unknown': {
+    kind: 'not-found',
+    en: { what: 'Kubernetes has no field {field}', remedy: 'darsena explain {near}' },
+    es: { what: 'Kubernetes no tiene el campo {field}', remedy: 'darsena explain {near}' },
+  },
 });
 
 /**

@@ -1,6 +1,8 @@
 import type { Text } from '../../system/index.ts';
-import { KINDS } from './kinds.ts';
-import type { Field, Shape, Treatment } from './schema.ts';
+import { KINDS } from './kinds/index.ts';
+import { membersOf, OPENAPI_KINDS } from './openapi/index.ts';
+import { type Field, type Kind, refused, type Shape, type Treatment } from './schema.ts';
+import { nearestName } from './suggest.ts';
 
 export interface ExplainedField {
   /** As `Deployment.spec.template.spec.containers[].image`. */
@@ -11,35 +13,114 @@ export interface ExplainedField {
   readonly required: boolean;
   /** What may be written, in a word or two. */
   readonly type: string;
+  /** The refused field above it, with which it goes; null where the decision is its own. */
+  readonly within: string | null;
 }
 
-/** Every known field of every kind, in the order of the schema: what the manual and `explain` show. */
+/** Every field that Kubernetes has in these kinds, in the order of the schema: what the manual and `explain` show. */
 export function listFields(): ExplainedField[] {
-  return KINDS.flatMap(({ kind, shape }) => walk(kind, shape));
+  return KINDS.flatMap((kind) => listKind(kind).fields);
 }
 
-/** The field at a path and what is below it; empty when there is none. */
+/** Paths of Kubernetes for which nobody decided anything: a test keeps this empty. */
+export function listUndecided(): string[] {
+  return KINDS.flatMap((kind) => listKind(kind).undecided);
+}
+
+function listKind(kind: Kind): Walk {
+  const walk: Walk = { fields: [], undecided: [] };
+  const definition = OPENAPI_KINDS[kind.kind]?.[1];
+  const above = kind.refused === undefined ? null : { path: kind.kind, field: refused(kind.refused) };
+  walkMembers(walk, kind.kind, definition ?? '', kind.shape, above);
+  return walk;
+}
+
+/**
+ * The field at a path and what is below it; empty when there is none. The kind may be written in any case and with or
+ * without indices: `deployment.spec.template.spec.containers[0].livenessProbe`.
+ */
 export function explainField(path: string): ExplainedField[] {
-  const plain = path.replace(/\[\d*\]/g, '');
-  return listFields().filter((field) => {
-    const known = field.path.replaceAll('[]', '');
+  const plain = path.replace(/\[\d*\]/g, '').toLowerCase();
+  const kind = KINDS.find((one) => one.kind.toLowerCase() === plain.split('.')[0]);
+  if (kind === undefined) return [];
+  return listKind(kind).fields.filter((field) => {
+    const known = field.path.replaceAll('[]', '').toLowerCase();
     return known === plain || known.startsWith(`${plain}.`);
   });
 }
 
-function walk(path: string, shape: Shape): ExplainedField[] {
-  if (shape.kind === 'list') return walk(`${path}[]`, shape.item);
-  if (shape.kind !== 'object') return [];
-  return Object.entries(shape.fields).flatMap(([name, field]) => {
-    const inner = `${path}.${name}`;
-    return [describe(inner, field), ...walk(inner, field.shape)];
-  });
+/** The path that was probably meant by one that `explainField` does not know; null when none is near. */
+export function suggestField(path: string): string | null {
+  const parts = path.replace(/\[\d*\]/g, '').split('.');
+  const kind = nearestName(
+    parts[0] ?? '',
+    KINDS.map((one) => one.kind),
+  );
+  if (kind === null) return null;
+  const known = listKind(KINDS.find((one) => one.kind === kind) as Kind).fields.map((field) =>
+    field.path.replaceAll('[]', ''),
+  );
+  let found = kind;
+  for (const part of parts.slice(1)) {
+    const members = known.flatMap((one) => {
+      const rest = one.startsWith(`${found}.`) ? one.slice(found.length + 1) : '';
+      return rest === '' || rest.includes('.') ? [] : [rest];
+    });
+    const near = nearestName(part, members);
+    if (near === null) break;
+    found = `${found}.${near}`;
+  }
+  return found;
 }
 
-function describe(path: string, field: Field): ExplainedField {
+interface Walk {
+  readonly fields: ExplainedField[];
+  readonly undecided: string[];
+}
+
+interface Above {
+  readonly path: string;
+  readonly field: Field;
+}
+
+function walkMembers(walk: Walk, path: string, type: string, shape: Shape | null, above: Above | null): void {
+  const members = membersOf(type)?.fields ?? {};
+  const inner = shape === null ? null : innerShape(shape);
+  const own = inner?.kind === 'object' ? inner.fields : {};
+  const names = new Set([...Object.keys(own), ...Object.keys(members)]);
+  for (const name of names) {
+    const memberType = Object.hasOwn(members, name) ? (members[name] ?? '') : '';
+    const field = above?.field ?? (Object.hasOwn(own, name) ? own[name] : undefined);
+    const at = `${path}.${name}`;
+    if (field === undefined) {
+      walk.undecided.push(at);
+      continue;
+    }
+    walk.fields.push(describe(at, field, memberType, above));
+    const below = above ?? (field.treatment.kind === 'refused' ? { path: at, field } : null);
+    const isList = memberType === '' ? field.shape.kind === 'list' : memberType.startsWith('[]');
+    walkMembers(walk, isList ? `${at}[]` : at, memberType, below === null ? field.shape : null, below);
+  }
+}
+
+/** What is written inside a list or a map is decided by the shape of its entries. */
+function innerShape(shape: Shape): Shape {
+  if (shape.kind === 'list') return innerShape(shape.item);
+  if (shape.kind === 'map') return innerShape(shape.value);
+  return shape;
+}
+
+function describe(path: string, field: Field, type: string, above: Above | null): ExplainedField {
   const { treatment } = field;
   const note = treatment.kind === 'emulated' ? treatment.how : treatment.kind === 'refused' ? treatment.why : null;
-  return { path, treatment: treatment.kind, note, required: field.required, type: typeOf(field.shape) };
+  return {
+    path,
+    treatment: treatment.kind,
+    note,
+    required: above === null && field.required,
+    type: treatment.kind === 'refused' ? type.replace('!', '') : typeOf(field.shape),
+    within: above?.path ?? null,
+  };
 }
 
 function typeOf(shape: Shape): string {

@@ -10,8 +10,11 @@ export {
   toOverlay,
 } from './documents.ts';
 export { manifestFault, refuseProblems } from './errors.ts';
-export { type ExplainedField, explainField, listFields } from './explain.ts';
-export { KINDS, KINDS_REFUSED } from './kinds.ts';
+export { type ExplainedField, explainField, listFields, listUndecided, suggestField } from './explain.ts';
+export { explainCommands } from './explain-command.ts';
+export { KINDS, KINDS_REFUSED } from './kinds/index.ts';
+export { OPENAPI_VERSIONS } from './openapi/index.ts';
 export { pinTranslation } from './pin.ts';
 export { parseQuantity } from './quantity.ts';
+export { type FieldNote, type FieldReport, reportManifest } from './report.ts';
 export { type TranslateOptions, type Translation, translateManifests } from './translate.ts';

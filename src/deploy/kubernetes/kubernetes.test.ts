@@ -1,17 +1,27 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { readTar } from '../../formats/index.ts';
 import { Fault, type Json } from '../../system/index.ts';
 import { resolveEnv } from '../engines/local/orders.ts';
+import { checkDocument } from './check.ts';
+import { formatPath } from './documents.ts';
 import {
   applyOverlays,
   explainField,
   listFields,
+  listUndecided,
   type ManifestProblem,
   mergePatch,
   parseQuantity,
   pinTranslation,
   readManifests,
   refuseProblems,
+  reportManifest,
+  suggestField,
   type Translation,
   toOverlay,
   translateManifests,
@@ -344,16 +354,90 @@ test('two services that want different things of one port of a pod are refused',
   );
 });
 
-test('every field is explained, and every refusal and emulation says why in both languages', () => {
+test('every field of Kubernetes has a decision, and every refusal and emulation says why in both languages', () => {
+  assert.deepEqual(listUndecided(), []);
   const fields = listFields();
-  assert.ok(fields.length > 300, String(fields.length));
+  assert.ok(fields.length > 5_000, String(fields.length));
   for (const { path, treatment, note } of fields) {
     if (treatment === 'enforced') assert.equal(note, null, path);
     else assert.ok(note?.en && note.es && note.en !== note.es, path);
   }
-  assert.equal(
-    explainField('Deployment.spec.template.spec.containers.resources.limits.memory')[0]?.treatment,
-    'emulated',
-  );
+  const limit = explainField('deployment.spec.template.spec.containers[0].resources.limits.memory');
+  assert.equal(limit[0]?.treatment, 'emulated');
   assert.ok(explainField('Service.spec').length > 10);
+  // What a refused field takes with it says so.
+  const [term] = explainField('pod.spec.volumes.gcePersistentDisk.pdName');
+  assert.equal(term?.within, 'Pod.spec.volumes[].gcePersistentDisk');
+  assert.deepEqual(explainField('pod.spec.containrs'), []);
+  assert.equal(suggestField('pod.spec.containrs'), 'Pod.spec.containers');
 });
+
+test('the items of a List are documents of their own, at their own lines', () => {
+  const { problems, translation } = translate(
+    'apiVersion: v1\nkind: List\nitems:\n  - apiVersion: v1\n    kind: ConfigMap\n    metadata: { name: c }\n    dada: {}\n',
+  );
+  assert.equal(translation, null);
+  assert.deepEqual(say(problems), ['7:5 unknown-field dada']);
+});
+
+test('a report counts every field that is written and says how or why for each that is not enforced', () => {
+  const report = reportManifest({
+    path: 'pod.yaml',
+    text: 'apiVersion: v1\nkind: Pod\nmetadata: { name: p, annotations: { a: b } }\nspec:\n  hostPID: true\n  containers: [{ name: c, image: i, imagee: j }]\n',
+  });
+  assert.deepEqual(
+    report.notes.map(({ line, treatment, field }) => `${line} ${treatment} ${field}`),
+    ['3 emulated metadata.annotations', '5 refused spec.hostPID', '6 wrong spec.containers[0].imagee'],
+  );
+  assert.deepEqual([report.enforced, report.emulated, report.refused], [8, 1, 1]);
+});
+
+test('no field of the given Kubernetes examples is dropped in silence', async (t) => {
+  const data = process.env['DARSENA_TEST_DATA'];
+  if (data === undefined) return t.skip('DARSENA_TEST_DATA is not set');
+  const archive = gunzipSync(await readFile(join(data, 'workloads/kubernetes-examples.tar.gz')));
+  let files = 0;
+  for await (const { entry, bytes } of readTar(Readable.from([archive]))) {
+    if (entry.kind !== 'file') continue;
+    const { path } = entry;
+    const file = { path, text: Buffer.from(bytes).toString('utf8') };
+    const report = reportManifest(file);
+    files++;
+    const { documents } = readManifests([file]);
+    if (documents.length === 0) assert.ok(report.notes.length > 0 || /^(?:\s*(?:#.*)?\n?)*$/.test(file.text), path);
+    for (const document of documents) {
+      const { kind, fields, problems } = checkDocument(document);
+      if (kind === null) {
+        assert.ok(problems.length > 0, path);
+        continue;
+      }
+      const decided = new Set(fields.map((field) => formatPath(field.path)));
+      const whole = new Set(
+        fields.filter((field) => field.treatment.kind === 'refused').map(({ path: at }) => formatPath(at)),
+      );
+      const wrong = new Set(problems.map(({ field }) => field));
+      for (const at of writtenPaths(document.value)) {
+        const ways = at.map((_, end) => formatPath(at.slice(0, end + 1)));
+        assert.ok(
+          decided.has(ways.at(-1) ?? '') ||
+            ways.some((way) => wrong.has(way) || whole.has(way) || (decided.has(way) && FREE_NAMES.test(way))),
+          `${path}: nothing is said of ${ways.at(-1)}`,
+        );
+      }
+    }
+  }
+  assert.equal(files, 142);
+});
+
+/** The paths of all members of maps in a document. */
+function* writtenPaths(value: Json, above: readonly (string | number)[] = []): Iterable<(string | number)[]> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Array.isArray(value) ? [...value.entries()] : Object.entries(value)) {
+    const path = [...above, name];
+    if (typeof name === 'string') yield path;
+    yield* writtenPaths(inner, path);
+  }
+}
+
+/** Maps of free names: the decision of the map is that of its keys. */
+const FREE_NAMES = /(?:^|\.)(?:labels|annotations|data|stringData|binaryData|matchLabels|selector)$/;

@@ -10,7 +10,13 @@ export type Treatment =
   | { readonly kind: 'refused'; readonly why: Text };
 
 export type Shape =
-  | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Field>>; readonly oneOf?: readonly string[] }
+  | {
+      readonly kind: 'object';
+      readonly fields: Readonly<Record<string, Field>>;
+      readonly oneOf?: readonly string[];
+      /** What any other name means, where names are not all known (resources). */
+      readonly rest?: Field;
+    }
   | { readonly kind: 'list'; readonly item: Shape; readonly uniqueBy?: string; readonly least?: number }
   | { readonly kind: 'map'; readonly value: Shape; readonly key: RegExp; readonly keyMeaning: Text }
   | {
@@ -40,6 +46,8 @@ export interface Kind {
   readonly kind: string;
   readonly apiVersion: string;
   readonly shape: Extract<Shape, { kind: 'object' }>;
+  /** Why documents of this kind are not taken; absent when they are. */
+  readonly refused?: Text;
 }
 
 export const ENFORCED: Treatment = { kind: 'enforced' };
@@ -60,6 +68,11 @@ export function refused(why: Text, ...harmless: readonly (string | number | bool
   return { shape: { kind: 'anything' }, treatment: { kind: 'refused', why }, required: false, harmless };
 }
 
+/** A kind of which nothing is taken, for one reason. */
+export function refusedKind(kind: string, apiVersion: string, why: Text): Kind {
+  return { kind, apiVersion, shape: { kind: 'object', fields: {} }, refused: why };
+}
+
 /** Many fields that are refused for one reason. */
 export function allRefused(why: Text, names: readonly string[]): Record<string, Field> {
   return Object.fromEntries(names.map((name) => [name, refused(why)]));
@@ -67,6 +80,11 @@ export function allRefused(why: Text, names: readonly string[]): Record<string, 
 
 export function object(fields: Record<string, Field>, oneOf?: readonly string[]): Extract<Shape, { kind: 'object' }> {
   return oneOf === undefined ? { kind: 'object', fields } : { kind: 'object', fields, oneOf };
+}
+
+/** A map of which some names are known; every other one means `rest`. */
+export function withRest(rest: Field, fields: Record<string, Field>): Extract<Shape, { kind: 'object' }> {
+  return { kind: 'object', fields, rest };
 }
 
 export function list(item: Shape, more: { uniqueBy?: string; least?: number } = {}): Shape {

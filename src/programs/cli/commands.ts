@@ -60,7 +60,15 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['check'],
-    add: async (cli) => (await import('../../scan/index.ts')).checkCommands(cli),
+    add: async (cli) => {
+      const { checkCommands } = await import('../../scan/index.ts');
+      const { fieldSupport } = await import('./field-support.ts');
+      checkCommands(cli, fieldSupport);
+    },
+  },
+  {
+    words: ['explain'],
+    add: async (cli) => (await import('../../deploy/kubernetes/index.ts')).explainCommands(cli),
   },
   {
     words: ['advisories'],

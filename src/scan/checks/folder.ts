@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHECK_FILE_MAX_BYTES, CHECK_FILES_MAX } from '../limits.ts';
-import { type CheckedFile, checkFile, mayCheck } from './index.ts';
+import { type AskSupport, type CheckedFile, checkFile, mayCheck } from './index.ts';
 
 /** Installed modules and what version control keeps are not what somebody wrote here. */
 const SKIPPED = new Set(['node_modules', '.git', '.hg', '.svn', 'vendor', '.venv', '__pycache__']);
@@ -11,11 +11,11 @@ const SKIPPED = new Set(['node_modules', '.git', '.hg', '.svn', 'vendor', '.venv
  * Checks a file, or every Containerfile, manifest and Compose file below a folder. Links are not followed. Files that
  * are too large are named as unreadable; of more than `CHECK_FILES_MAX` files the rest is left out.
  */
-export async function checkPath(path: string): Promise<CheckedFile[]> {
+export async function checkPath(path: string, support?: AskSupport): Promise<CheckedFile[]> {
   const found = await lstat(path);
   const checked: CheckedFile[] = [];
   if (!found.isDirectory()) {
-    const one = await checkOne(path, path);
+    const one = await checkOne(path, path, support);
     return one === null ? [] : [one];
   }
   let files = 0;
@@ -27,14 +27,14 @@ export async function checkPath(path: string): Promise<CheckedFile[]> {
       if (entry.isDirectory() && !SKIPPED.has(entry.name)) waiting.push(name);
       if (!entry.isFile() || !mayCheck(name) || files >= CHECK_FILES_MAX) continue;
       files += 1;
-      const one = await checkOne(join(path, name), name);
+      const one = await checkOne(join(path, name), name, support);
       if (one !== null) checked.push(one);
     }
   }
   return checked.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function checkOne(place: string, name: string): Promise<CheckedFile | null> {
+async function checkOne(place: string, name: string, support?: AskSupport): Promise<CheckedFile | null> {
   // Non-blocking, so that a pipe that took the place of a file holds nobody up.
   const file = await open(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -44,7 +44,10 @@ async function checkOne(place: string, name: string): Promise<CheckedFile | null
       const unreadable = `the file has ${size} bytes, the limit is ${CHECK_FILE_MAX_BYTES}`;
       return { kind, path: name, misconfigurations: [], unreadable };
     }
-    return checkFile(name, await file.readFile('utf8'));
+    const text = await file.readFile('utf8');
+    const checked = checkFile(name, text);
+    if (support === undefined || checked === null || checked.kind === 'containerfile') return checked;
+    return { ...checked, support: support(checked.kind, name, text) };
   } finally {
     await file.close();
   }

@@ -1,4 +1,5 @@
 import { FormatError, parseYamlDocuments } from '../../formats/index.ts';
+import type { Text } from '../../system/index.ts';
 import type { Misconfiguration } from '../report.ts';
 import type { Check } from './check.ts';
 import { COMPOSE_CHECKS, checkComposeDocuments, isCompose } from './compose.ts';
@@ -26,7 +27,7 @@ export const CHECKS: Readonly<Record<CheckedKind | 'image', readonly Check[]>> =
 };
 
 const CONTAINERFILE_NAME = /(?:^|\/)(?:Containerfile|Dockerfile)(?:\.[\w-]+)?$|\.(?:dockerfile|containerfile)$/i;
-const YAML_NAME = /\.ya?ml$/i;
+const YAML_NAME = /\.(?:ya?ml|json)$/i;
 
 /** Whether a file may be worth reading, by its name alone. */
 export function mayCheck(path: string): boolean {
@@ -39,7 +40,26 @@ export interface CheckedFile {
   readonly misconfigurations: readonly Misconfiguration[];
   /** Why the file could not be read; then nothing is said of it. */
   readonly unreadable: string | null;
+  /** What the platform would do with each of its fields; only where somebody was asked (`AskSupport`). */
+  readonly support?: FieldSupport | null;
 }
+
+/** What would happen to the fields of a file if it were deployed. */
+export interface FieldSupport {
+  readonly enforced: number;
+  readonly emulated: number;
+  readonly refused: number;
+  /** What is emulated (said how), refused (said why) or wrong, in the order of the file. */
+  readonly notes: readonly {
+    readonly line: number;
+    readonly field: string;
+    readonly treatment: 'emulated' | 'refused' | 'wrong';
+    readonly text: Text;
+  }[];
+}
+
+/** Answered by who deploys such files; null where it would not take the file at all. */
+export type AskSupport = (kind: 'kubernetes' | 'compose', path: string, text: string) => FieldSupport | null;
 
 /**
  * Checks one file: a Containerfile, or YAML with Kubernetes objects or Compose services in it. Null when it is neither;

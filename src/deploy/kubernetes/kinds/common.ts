@@ -1,0 +1,173 @@
+import type { Text } from '../../../system/index.ts';
+import {
+  allRefused,
+  choice,
+  emulated,
+  enforced,
+  type Field,
+  integer,
+  object,
+  refused,
+  required,
+  type Shape,
+  TEXT,
+} from '../schema.ts';
+
+export const LATER: Text = { en: 'it is not supported yet', es: 'todavía no se admite' };
+export const HOST: Text = {
+  en: 'it would open the host to the workload',
+  es: 'abriría el host a la carga de trabajo',
+};
+export const ONE_HOST: Text = {
+  en: 'there is one host here, so there is nothing to choose',
+  es: 'aquí hay un solo host, de modo que no hay nada que elegir',
+};
+export const SERVER: Text = {
+  en: 'it is written by the platform, not by the author',
+  es: 'lo escribe la plataforma, no quien escribe el archivo',
+};
+export const NAMESPACE: Text = {
+  en: 'the environment that is deployed to decides; leave it out',
+  es: 'lo decide el entorno al que se despliega; omitirlo',
+};
+export const NO_API: Text = {
+  en: 'there is no Kubernetes API here that a workload could speak to',
+  es: 'aquí no hay una API de Kubernetes con la que hablar',
+};
+export const OTHER_SYSTEM: Text = {
+  en: 'it does not concern Linux containers',
+  es: 'no concierne a contenedores Linux',
+};
+export const ONE_WAY: Text = {
+  en: 'only this value has a meaning here',
+  es: 'aquí solo este valor tiene sentido',
+};
+
+/** RFC 1123 label, shortened so that names of pods and bridges stay whole. */
+export const LABEL_NAME: Shape = {
+  kind: 'text',
+  pattern: /^[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?$/,
+  meaning: {
+    en: 'lower-case letters, digits and dashes, at most 53',
+    es: 'minúsculas, dígitos y guiones, como máximo 53',
+  },
+};
+export const PORT_NAME: Shape = {
+  kind: 'text',
+  pattern: /^(?=.*[a-z])[a-z0-9](?:[-a-z0-9]{0,13}[a-z0-9])?$/,
+  meaning: {
+    en: 'lower-case letters, digits and dashes, at most 15, with a letter',
+    es: 'minúsculas, dígitos y guiones, como máximo 15, con una letra',
+  },
+};
+export const ABSOLUTE_PATH: Shape = {
+  kind: 'text',
+  pattern: /^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^:\0]*$/,
+  meaning: { en: 'an absolute path without .. and colons', es: 'una ruta absoluta sin .. ni dos puntos' },
+};
+export const INNER_PATH: Shape = {
+  kind: 'text',
+  pattern: /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]+$/,
+  meaning: { en: 'a relative path without ..', es: 'una ruta relativa sin ..' },
+};
+export const ENV_NAME: Shape = {
+  kind: 'text',
+  pattern: /^[-._a-zA-Z][-._a-zA-Z0-9]*$/,
+  meaning: {
+    en: 'letters, digits, dashes, dots and underscores, not beginning with a digit',
+    es: 'letras, dígitos, guiones, puntos y guiones bajos, sin empezar por un dígito',
+  },
+};
+export const PORT_NUMBER = integer(1, 65_535);
+export const QUALIFIED_NAME =
+  /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+export const LABELS: Shape = {
+  kind: 'map',
+  key: QUALIFIED_NAME,
+  keyMeaning: { en: 'a label name', es: 'un nombre de etiqueta' },
+  value: {
+    kind: 'text',
+    pattern: /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/,
+    meaning: { en: 'a label value, at most 63 characters', es: 'un valor de etiqueta, como máximo 63 caracteres' },
+  },
+};
+export const ANNOTATIONS: Shape = {
+  kind: 'map',
+  key: QUALIFIED_NAME,
+  keyMeaning: { en: 'an annotation name', es: 'un nombre de anotación' },
+  value: TEXT,
+};
+export const DATA_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
+export const DATA_KEY_MEANING: Text = {
+  en: 'letters, digits, dashes, dots and underscores',
+  es: 'letras, dígitos, guiones, puntos y guiones bajos',
+};
+export const TEXT_DATA: Shape = { kind: 'map', key: DATA_KEY, keyMeaning: DATA_KEY_MEANING, value: TEXT };
+export const BASE64: Extract<Shape, { kind: 'text' }> = {
+  kind: 'text',
+  pattern: /^(?:[A-Za-z0-9+/]{4}|\s)*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\s*$/,
+  meaning: { en: 'base64', es: 'base64' },
+};
+export const BASE64_DATA: Shape = { kind: 'map', key: DATA_KEY, keyMeaning: DATA_KEY_MEANING, value: BASE64 };
+export const SECRET_DATA: Shape = { ...BASE64_DATA, value: { ...BASE64, hidden: true } };
+export const SECRET_TEXT: Shape = { ...TEXT_DATA, value: { kind: 'text', hidden: true } };
+
+export const CARRIED: Text = {
+  en: 'carried along; nothing of the platform acts on it',
+  es: 'se conserva; nada de la plataforma actúa por ella',
+};
+
+export function metadata(annotations: Field = emulated(ANNOTATIONS, CARRIED)): Field {
+  return required(
+    object({
+      name: required(LABEL_NAME),
+      labels: enforced(LABELS),
+      annotations,
+      namespace: refused(NAMESPACE),
+      generateName: refused({ en: 'the platform needs a fixed name', es: 'la plataforma necesita un nombre fijo' }),
+      ...allRefused(SERVER, [
+        'creationTimestamp',
+        'deletionGracePeriodSeconds',
+        'deletionTimestamp',
+        'finalizers',
+        'generation',
+        'managedFields',
+        'ownerReferences',
+        'resourceVersion',
+        'selfLink',
+        'uid',
+      ]),
+    }),
+  );
+}
+
+export const TEMPLATE_METADATA: Field = enforced(
+  object({
+    labels: enforced(LABELS),
+    annotations: emulated(ANNOTATIONS, CARRIED),
+    name: refused({
+      en: 'pods are named after their workload',
+      es: 'los pods llevan el nombre de su carga de trabajo',
+    }),
+    namespace: refused(NAMESPACE),
+    ...allRefused(SERVER, [
+      'creationTimestamp',
+      'deletionGracePeriodSeconds',
+      'deletionTimestamp',
+      'finalizers',
+      'generateName',
+      'generation',
+      'managedFields',
+      'ownerReferences',
+      'resourceVersion',
+      'selfLink',
+      'uid',
+    ]),
+  }),
+);
+
+export const HEAD = (kind: string, apiVersion: string): Record<string, Field> => ({
+  apiVersion: required(choice([apiVersion])),
+  kind: required(choice([kind])),
+  status: refused(SERVER),
+});
