@@ -13,14 +13,22 @@ export function detectCommands(cli: CliProgram): void {
   const noun = cli.program.command('rules').description(cli.t({ en: 'detection rules', es: 'reglas de detección' }));
   noun
     .command('check')
-    .argument('<file...>')
+    .argument('[file...]')
+    .option('--filter <condition>', cli.t(WORDS.filter), collect, [])
+    .option('--filters <file>', cli.t(WORDS.filters))
     .description(
       cli.t({
-        en: 'check rule files in their order; needs no server',
-        es: 'comprobar ficheros de reglas en su orden; no necesita servidor',
+        en: 'check rule files in their order, or conditions by themselves; needs no server',
+        es: 'comprobar ficheros de reglas en su orden, o condiciones sueltas; no necesita servidor',
       }),
     )
-    .action(async (files: string[]) => {
+    .action(async (files: string[], options: FilterOptions) => {
+      const conditions = await readConditions(options);
+      if (conditions !== null) await checkConditions(cli, conditions);
+      if (files.length === 0) {
+        if (conditions === null) throw detectFault('detect.nothing-to-do');
+        return;
+      }
       const texts = await Promise.all(files.map(readRuleText));
       const unreadable = texts.filter((one) => one.finding !== null);
       const engine = RuleEngine.load(texts.filter((one) => one.finding === null));
@@ -66,15 +74,24 @@ export function detectCommands(cli: CliProgram): void {
   noun
     .command('test')
     .argument('<recording...>')
-    .requiredOption('--rules <file...>', cli.t(WORDS.rules))
+    .option('--rules <file...>', cli.t(WORDS.rules))
+    .option('--filter <condition>', cli.t(WORDS.filter), collect, [])
+    .option('--filters <file>', cli.t(WORDS.filters))
     .option('--enters', cli.t(WORDS.enters))
     .description(
       cli.t({
-        en: 'what rules would have found in recordings of Falco or sysdig (.scap); needs no server',
-        es: 'qué habrían encontrado las reglas en grabaciones de Falco o sysdig (.scap); no necesita servidor',
+        en: 'what rules or conditions would have found in recordings (.scap of Falco or sysdig, events as JSON lines); needs no server',
+        es: 'qué habrían encontrado reglas o condiciones en grabaciones (.scap de Falco o sysdig, eventos en líneas JSON); no necesita servidor',
       }),
     )
-    .action(async (recordings: string[], options: { rules: string[]; enters?: boolean }) => {
+    .action(async (recordings: string[], { rules, enters, ...rest }: TestOptions) => {
+      const conditions = await readConditions(rest);
+      if (conditions !== null) {
+        await testConditions(cli, recordings, conditions);
+        return;
+      }
+      if (rules === undefined) throw detectFault('detect.nothing-to-do');
+      const options = { rules, enters };
       // The sensor has these commands in its closure too and needs none of it.
       const { RuleReplay } = await import('./replay.ts');
       const texts = await Promise.all(options.rules.map(readRuleText));
@@ -122,7 +139,115 @@ export function detectCommands(cli: CliProgram): void {
     });
 }
 
+interface FilterOptions {
+  readonly filter: readonly string[];
+  readonly filters?: string;
+}
+
+interface TestOptions extends FilterOptions {
+  readonly rules?: string[];
+  readonly enters?: boolean;
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** The conditions that were asked for, or null when none were. */
+async function readConditions({ filter, filters }: FilterOptions): Promise<readonly string[] | null> {
+  if (filters === undefined) return filter.length === 0 ? null : filter;
+  const { readFilterLines } = await import('./try-filters.ts');
+  try {
+    return [...filter, ...readFilterLines(await readFile(filters, 'utf8'))];
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw detectFault('detect.conditions-unreadable', { path: filters, why }, { cause });
+  }
+}
+
+async function checkConditions(cli: CliProgram, conditions: readonly string[]): Promise<void> {
+  const { checkFilters } = await import('./try-filters.ts');
+  const verdicts = checkFilters(conditions);
+  const wrong = verdicts.filter(({ error }) => error !== null).length;
+  if (wrong > 0) cli.exit(INVALID);
+  if (cli.output.json) {
+    cli.print.json({ filters: verdicts });
+    return;
+  }
+  cli.print.table(
+    [
+      { title: { en: 'condition', es: 'condición' }, value: (row) => row.filter, long: true },
+      { title: { en: 'well formed', es: 'correcta' }, value: (row) => cli.t(row.error === null ? YES : NO) },
+      { title: { en: 'mistake', es: 'error' }, value: ({ error }) => describeMistake(error), long: true },
+    ],
+    verdicts,
+  );
+  cli.print.result({
+    en: `${verdicts.length} conditions, ${wrong} wrong`,
+    es: `${verdicts.length} condiciones, ${wrong} incorrectas`,
+  });
+}
+
+function describeMistake(error: { line: number; column: number; message: string } | null): string {
+  return error === null ? '' : `${error.line}:${error.column}: ${error.message}`;
+}
+
+/** Numbers shown of the events that a condition holds for; `--json` has all. */
+const NUMBERS_SHOWN = 20;
+
+async function testConditions(
+  cli: CliProgram,
+  recordings: readonly string[],
+  conditions: readonly string[],
+): Promise<void> {
+  const { tryFilters } = await import('./try-filters.ts');
+  const outcomes = [];
+  for (const recording of recordings) {
+    try {
+      outcomes.push({ recording, ...(await tryFilters(recording, conditions)) });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw detectFault('detect.recording-unreadable', { path: recording, why, events: 0 }, { cause });
+    }
+  }
+  const rows = outcomes.flatMap(({ recording, filters }) => filters.map((one) => ({ recording, ...one })));
+  if (rows.some(({ error }) => error !== null)) cli.exit(INVALID);
+  if (cli.output.json) {
+    cli.print.json({ recordings: outcomes });
+    return;
+  }
+  cli.print.table(
+    [
+      { title: { en: 'recording', es: 'grabación' }, value: (row) => row.recording, wide: true },
+      { title: { en: 'condition', es: 'condición' }, value: (row) => row.filter, long: true },
+      { title: { en: 'events', es: 'eventos' }, value: (row) => String(row.events.length), align: 'right' },
+      {
+        title: { en: 'numbers', es: 'números' },
+        value: ({ events, error }) =>
+          error === null
+            ? `${events.slice(0, NUMBERS_SHOWN).join(' ')}${events.length > NUMBERS_SHOWN ? ' …' : ''}`
+            : describeMistake(error),
+        long: true,
+      },
+    ],
+    rows,
+  );
+  const events = outcomes.reduce((sum, one) => sum + one.events, 0);
+  cli.print.result({
+    en: `${events} events, ${conditions.length} conditions`,
+    es: `${events} eventos, ${conditions.length} condiciones`,
+  });
+}
+
 const WORDS = {
+  filter: {
+    en: 'a condition of the rules’ language; may be given several times',
+    es: 'una condición del lenguaje de reglas; puede repetirse',
+  },
+  filters: {
+    en: 'file of conditions: one a line, or JSON objects with "expr"',
+    es: 'fichero de condiciones: una por línea, u objetos JSON con "expr"',
+  },
   rules: { en: 'rule files, in their order', es: 'ficheros de reglas, en su orden' },
   enters: {
     en: 'try rules also where calls begin, as Falco did before 2025',

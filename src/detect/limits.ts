@@ -16,3 +16,9 @@ export const YAML_ALIASES_MAX = 100;
 export const OUTPUT_VALUE_LENGTH_MAX = 4096;
 /** Ancestors told with an alert. */
 export const ALERT_ANCESTORS_MAX = 16;
+/** Recorded events as JSON: they are kept in memory while conditions run over them. */
+export const RECORDED_EVENTS_MAX = 2_000_000;
+export const RECORDED_LINE_BYTES_MAX = 4 * 1024 * 1024;
+export const RECORDED_FILE_BYTES_MAX = 512 * 1024 * 1024;
+/** Conditions tried at once over a recording. */
+export const FILTERS_MAX = 20_000;

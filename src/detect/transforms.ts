@@ -186,9 +186,11 @@ function makeTransform<Event>(
       return (event) => {
         const options = parseOptions(texts(first(event)), String(second(event) ?? ''));
         const key = operand.argument;
-        if (key === null) return options.flatMap(([name, value]) => (value === null ? [name] : [name, value]));
-        const found = options.findLast(([name]) => name === key);
-        return found === undefined ? null : (found[1] ?? '');
+        if (key !== null) {
+          const found = options.findLast(({ name }) => name === key);
+          return found === undefined ? null : (found.value ?? '');
+        }
+        return options.flatMap(({ name, value, takes }) => (takes ? (value === null ? [] : [name, value]) : [name]));
       };
   }
 }
@@ -203,29 +205,31 @@ function eachText(value: FieldValue, change: (text: string) => string): FieldVal
   return Array.isArray(value) ? value.map((one) => change(String(one))) : change(String(value));
 }
 
-/** Options of a command line in the manner of getopt(3): `spec` lists the letters, a colon after one that takes a value. */
-function parseOptions(list: readonly string[], spec: string): [string, string | null][] {
-  const takes = new Map<string, boolean>();
+/**
+ * Options of a command line as POSIX's getopt(3) reads them: `spec` lists the letters, a colon after one that takes a value; the
+ * first word that is no option ends them, and a letter that is not listed is passed over. An option whose value is missing has the
+ * value null where it takes one, and is left out of the list.
+ */
+function parseOptions(list: readonly string[], spec: string): { name: string; value: string | null; takes: boolean }[] {
+  const letters = new Map<string, boolean>();
   for (let i = 0; i < spec.length; i++) {
     const letter = spec[i] ?? '';
-    if (letter !== ':') takes.set(letter, spec[i + 1] === ':');
+    if (letter !== ':') letters.set(letter, spec[i + 1] === ':');
   }
-  const found: [string, string | null][] = [];
+  const found: { name: string; value: string | null; takes: boolean }[] = [];
   for (let i = 0; i < list.length; i++) {
     const word = list[i] ?? '';
-    if (word === '--') break;
-    if (!word.startsWith('-') || word === '-' || word.startsWith('--')) continue;
+    if (word === '--' || word === '-' || !word.startsWith('-')) break;
     for (let j = 1; j < word.length; j++) {
-      const letter = word[j] ?? '';
-      const takesValue = takes.get(letter);
-      if (takesValue === undefined) continue;
-      if (!takesValue) {
-        found.push([letter, null]);
+      const name = word[j] ?? '';
+      const takes = letters.get(name);
+      if (takes === undefined) continue;
+      if (!takes) {
+        found.push({ name, value: null, takes });
         continue;
       }
       const rest = word.slice(j + 1);
-      const value = rest === '' ? list[++i] : rest;
-      found.push([letter, value ?? null]);
+      found.push({ name, value: (rest === '' ? list[++i] : rest) ?? null, takes });
       break;
     }
   }

@@ -58,6 +58,11 @@ const ERRORS: Readonly<Record<number, string>> = {
   113: 'EHOSTUNREACH',
   114: 'EALREADY',
   115: 'EINPROGRESS',
+  // Of the kernel's inside: a call that a signal interrupted is to be made again.
+  512: 'ERESTARTSYS',
+  513: 'ERESTARTNOINTR',
+  514: 'ERESTARTNOHAND',
+  516: 'ERESTART_RESTARTBLOCK',
 };
 
 /** "SUCCESS", the name of the error, or its number. */

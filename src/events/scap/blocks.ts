@@ -5,6 +5,8 @@ import { SCAP_BLOCK_MAX_BYTES } from './limits.ts';
 export const BLOCK = {
   section: 0x0a0d0d0a,
   machine: 0x201,
+  interfaces: 0x205,
+  interfacesWithLengths: 0x219,
   descriptors: 0x203,
   descriptorsWithLengths: 0x218,
   users: 0x206,

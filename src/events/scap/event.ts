@@ -20,6 +20,8 @@ export interface RecordedSurroundings {
   group(gid: number): string | undefined;
   container(id: string): RecordedContainer | undefined;
   childrenOf(pid: number): number;
+  /** Whether the address is one of the machine that was recorded. */
+  isOwnAddress(address: string): boolean;
 }
 
 /** One event of a recording, with what the recording knew when it happened. Valid until the next one. */
@@ -36,6 +38,8 @@ export class ScapEvent {
   /** The descriptor that the event is about, where there is one. */
   fd: number | null = null;
   descriptor: Descriptor | null = null;
+  /** Of an open that failed: what was to be opened. */
+  triedPath: string | null = null;
 
   private constructor(
     number: number,
@@ -187,7 +191,7 @@ export class ScapEvent {
       case 'ipv4':
         return addressText(bytes);
       case 'fds':
-        return printFds(bytes);
+        return printFds(bytes, this.thread);
       case 'signal':
         return value === null ? '' : (SIGNALS[Number(value)] ?? value.toString());
       case 'bool':
@@ -326,14 +330,22 @@ function printBytes(name: string, bytes: Buffer): string {
   return text;
 }
 
-function printFds(bytes: Buffer): string {
+function printFds(bytes: Buffer, thread: Thread | null): string {
   if (bytes.length < 2) return '';
   const count = bytes.readUInt16LE(0);
   const list: string[] = [];
   for (let index = 0; index < count; index++) {
     const at = 2 + index * 10;
     if (at + 10 > bytes.length) break;
-    list.push(`${bytes.readBigInt64LE(at)}:p${bytes.readUInt16LE(at + 8)}`);
+    const fd = bytes.readBigInt64LE(at);
+    const there = thread?.fds.get(Number(fd));
+    const letter = there === undefined ? 'o' : DESCRIPTOR_KINDS[there.kind].letter;
+    list.push(
+      `${fd}:${letter}${bytes
+        .readUInt16LE(at + 8)
+        .toString(16)
+        .toUpperCase()}`,
+    );
   }
   return list.join(' ');
 }

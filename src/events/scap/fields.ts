@@ -4,20 +4,13 @@ import { type FieldValue, isManyValued } from '../fields.ts';
 import { capabilityNames, resultName } from '../kernel-words.ts';
 import { folderOf, resolvePath, type ScapEvent } from './event.ts';
 import { CATEGORY_OF_CALL } from './event-types.ts';
-import {
-  DESCRIPTOR_KINDS,
-  type Descriptor,
-  type Endpoint,
-  localEnd,
-  type RecordedContainer,
-  remoteEnd,
-  type Thread,
-} from './state.ts';
+import { DESCRIPTOR_KINDS, type Descriptor, type Endpoint, type RecordedContainer, type Thread } from './state.ts';
 
 type Reader = (event: ScapEvent) => FieldValue;
 
 const ANCESTORS_MAX = 64;
 const NO_ID = 0xffffffff;
+const NOT_SAID = -1;
 /** The recorder's own numbers for the ways to open a file. */
 const OPEN = { read: 1n, write: 2n, create: 4n } as const;
 const OPENS = new Set(['open', 'openat', 'openat2', 'open_by_handle_at', 'creat']);
@@ -55,6 +48,18 @@ function ancestorsOf(event: ScapEvent): Thread[] {
   return list;
 }
 
+/** Who leads the session, or the eldest of the ancestors in it. */
+function sessionLeader(event: ScapEvent, thread: Thread): Thread {
+  const leader = event.surroundings.thread(thread.session);
+  if (leader !== undefined && leader.session === thread.session) return leader;
+  let eldest = leaderOf(event, thread);
+  for (const ancestor of ancestorsOf(event)) {
+    if (ancestor.session !== thread.session) break;
+    eldest = ancestor;
+  }
+  return eldest;
+}
+
 const ofThread =
   (read: (thread: Thread, event: ScapEvent) => FieldValue): Reader =>
   (event) =>
@@ -86,15 +91,76 @@ function known(text: string): string | null {
   return text === '' ? null : text;
 }
 
-const END: Readonly<Record<'client' | 'server' | 'local' | 'remote', (descriptor: Descriptor) => Endpoint | null>> = {
+/** The end of a connection that is this machine's: the client's when both are. A socket that has no peer has neither. */
+function isClientOwn({ client, server, isServer }: Descriptor, event: ScapEvent): boolean {
+  if (client === null || server === null) return !isServer;
+  return event.surroundings.isOwnAddress(client.address) || !event.surroundings.isOwnAddress(server.address);
+}
+
+const END: Readonly<
+  Record<'client' | 'server' | 'local' | 'remote', (descriptor: Descriptor, event: ScapEvent) => Endpoint | null>
+> = {
   client: ({ client }) => client,
   server: ({ server }) => server,
-  local: localEnd,
-  remote: remoteEnd,
+  local: (descriptor, event) => {
+    if (descriptor.client === null) return null;
+    return isClientOwn(descriptor, event) ? descriptor.client : descriptor.server;
+  },
+  remote: (descriptor, event) => {
+    if (descriptor.client === null) return null;
+    return isClientOwn(descriptor, event) ? descriptor.server : descriptor.client;
+  },
 };
 
 const endReader = (end: keyof typeof END, part: keyof Endpoint): Reader =>
-  ofDescriptor((descriptor) => END[end](descriptor)?.[part] ?? null);
+  ofDescriptor((descriptor, event) => END[end](descriptor, event)?.[part] ?? null);
+
+/** Of a connection: whether the server is this machine. */
+function isServerHere(descriptor: Descriptor, event: ScapEvent): boolean {
+  const { kind, client, server, isServer } = descriptor;
+  if (kind !== 'ipv4' && kind !== 'ipv6') return isServer;
+  if (server === null) return kind === 'ipv6';
+  return client === null || event.surroundings.isOwnAddress(server.address);
+}
+
+/** What a call says of a descriptor that it has not made yet, by the event's name. */
+const LETTER_TO_BE: Readonly<Record<string, string>> = {
+  open: 'f',
+  openat: 'f',
+  openat2: 'f',
+  creat: 'f',
+  socket: '4',
+  accept: '4',
+  accept4: '4',
+  pipe: 'p',
+  pipe2: 'p',
+  eventfd: 'e',
+  signalfd: 's',
+  timerfd_create: 't',
+  inotify_init: 'i',
+};
+
+/**
+ * The path, also of an open that failed. A descriptor that the call used and nobody saw being made has no name, which at the
+ * end of the call is an empty one.
+ */
+function nameOf({ descriptor, triedPath, fd, type }: ScapEvent): string | null {
+  if (descriptor !== null) return descriptor.name;
+  if (triedPath !== null) return triedPath;
+  return fd !== null && type.usesFd && type.isExit ? '' : null;
+}
+
+function folderOfName(event: ScapEvent): string | null {
+  const { descriptor } = event;
+  if (descriptor !== null && descriptor.kind !== 'file' && descriptor.kind !== 'directory') return null;
+  const name = nameOf(event);
+  return name === null ? null : name.startsWith('/') ? dirname(name) : '/';
+}
+
+/** With the container before it. */
+function inContainer(event: ScapEvent, path: string | null): string | null {
+  return path === null ? null : `${event.thread?.containerId ?? ''}:${path}`;
+}
 
 const bothEnds = (part: keyof Endpoint): Reader =>
   ofDescriptor(({ client, server }) => {
@@ -176,7 +242,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.buflen': (event) => event.bytes('data')?.length ?? null,
   'proc.pid': ofThread(({ pid }) => pid),
   'proc.ppid': ofThread((thread, event) => leaderOf(event, thread).parent),
-  'proc.vpid': ofThread(({ innerPid }) => (innerPid < 0 ? null : innerPid)),
+  'proc.vpid': ofThread(({ innerPid }) => (innerPid === NOT_SAID ? null : innerPid)),
   'proc.sid': ofThread(({ session }) => session),
   'proc.pgid': ofThread(({ group }) => group),
   'proc.vpgid': ofThread(({ group }) => group),
@@ -195,11 +261,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   'proc.pexe': ofParent(({ exe }) => exe),
   'proc.pexepath': ofParent(({ exePath }) => exePath),
   'proc.pcmdline': ofParent(commandLine),
-  'proc.sname': ofThread(({ session }, event) => {
-    const found = event.surroundings.thread(session);
-    return found?.comm ?? null;
-  }),
-  'proc.sid.exe': ofThread(({ session }, event) => event.surroundings.thread(session)?.exe ?? null),
+  'proc.sname': ofThread((thread, event) => sessionLeader(event, thread).comm),
+  'proc.sid.exe': ofThread((thread, event) => sessionLeader(event, thread).exe),
+  'proc.sid.exepath': ofThread((thread, event) => known(sessionLeader(event, thread).exePath)),
   'proc.loginshellid': ofThread((thread, event) => {
     const shells = [leaderOf(event, thread), ...ancestorsOf(event)].filter(isShell);
     return shells.at(-1)?.pid ?? null;
@@ -222,7 +286,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   'proc.exe_ino.ctime': ofThread(({ exeChangedNs }) => Number(exeChangedNs)),
   'proc.exe_ino.mtime': ofThread(({ exeModifiedNs }) => Number(exeModifiedNs)),
   'thread.tid': ({ tid }) => tid,
-  'thread.vtid': ofThread(({ innerTid }) => (innerTid < 0 ? null : innerTid)),
+  'thread.vtid': ofThread(({ innerTid }) => (innerTid === NOT_SAID ? null : innerTid)),
   'thread.ismain': ofThread(({ tid, pid }) => tid === pid),
   'thread.cap_permitted': ofThread(({ capabilities }) => capabilityNames(capabilities.permitted)),
   'thread.cap_effective': ofThread(({ capabilities }) => capabilityNames(capabilities.effective)),
@@ -237,26 +301,25 @@ const READERS: Readonly<Record<string, Reader>> = {
   'group.gid': ofThread(({ gid }) => gid),
   'group.name': ofThread(({ gid }, event) => event.surroundings.group(gid) ?? null),
   'fd.num': ({ fd }) => fd,
-  'fd.name': ofDescriptor(({ name }) => name),
+  'fd.name': nameOf,
   'fd.nameraw': ofDescriptor(({ rawName }) => rawName),
-  'fd.directory': ofDescriptor(({ kind, name }) =>
-    kind === 'file' || kind === 'directory' ? (name.startsWith('/') ? dirname(name) : '/') : null,
-  ),
+  'fd.directory': folderOfName,
   'fd.filename': ofDescriptor(({ kind, name }) => (kind === 'file' ? basename(name) : null)),
   'fd.type': ofDescriptor(({ kind }) => DESCRIPTOR_KINDS[kind].type),
-  'fd.typechar': ofDescriptor(({ kind }) => DESCRIPTOR_KINDS[kind].letter),
+  'fd.typechar': ({ fd, descriptor, type }) => {
+    if (descriptor !== null) return DESCRIPTOR_KINDS[descriptor.kind].letter;
+    return fd === null ? null : (LETTER_TO_BE[type.name] ?? 'o');
+  },
   'fd.sockfamily': ofDescriptor(({ kind }) =>
     kind === 'ipv4' || kind === 'ipv6' ? 'ip' : kind === 'unix' ? 'unix' : null,
   ),
   'fd.l4proto': ofDescriptor(({ protocol }) => protocol ?? '<NA>'),
   'fd.connected': ofDescriptor(({ isConnected }) => isConnected),
-  'fd.is_server': ofDescriptor(({ isServer }) => isServer),
+  'fd.is_server': ofDescriptor(isServerHere),
   'fd.name_changed': ofDescriptor(({ nameChangedAt }, { number }) => nameChangedAt === number),
   'fd.uid': (event) => (event.fd === null || event.thread === null ? null : `${event.tid}${event.fd}`),
-  'fd.containername': ofDescriptor(({ name }, { thread }) => `${thread?.containerId ?? ''}:${name}`),
-  'fd.containerdirectory': ofDescriptor(({ kind, name }, { thread }) =>
-    kind === 'file' || kind === 'directory' ? `${thread?.containerId ?? ''}:${dirname(name)}` : null,
-  ),
+  'fd.containername': (event) => inContainer(event, nameOf(event)),
+  'fd.containerdirectory': (event) => inContainer(event, folderOfName(event)),
   'fd.dev': ofDescriptor(({ device }) => device),
   'fd.ino': ofDescriptor(({ inode }) => inode),
   'fd.openflags': ofDescriptor(({ openFlags }) => openFlags),

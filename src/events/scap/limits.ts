@@ -12,3 +12,5 @@ export const SCAP_THREADS_MAX = 4 * MIB;
 export const SCAP_FDS_MAX = MIB;
 /** What a container's description may hold. */
 export const CONTAINER_JSON_MAX_BYTES = 16 * MIB;
+/** Addresses of the recorded machine; a host of many containers has some hundreds. */
+export const SCAP_ADDRESSES_MAX = 4_096;

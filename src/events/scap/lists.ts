@@ -186,3 +186,19 @@ export function readUsers(body: Buffer, hasLengths: boolean): RecordedUsers {
   }
   return { users, groups };
 }
+
+/** Addresses of the machine itself. The kinds of an entry: IPv4 and IPv6, each with the speed of the link or without. */
+export function* readInterfaces(body: Buffer, hasLengths: boolean): Generator<string> {
+  const reader = new ByteReader(body);
+  while (reader.left >= (hasLengths ? 8 : 4)) {
+    const entry = hasLengths ? reader.part(reader.u32()) : reader;
+    const kind = entry.u16();
+    const nameLength = entry.u16();
+    if (kind < 1 || kind > 4) return;
+    const size = kind === 1 || kind === 3 ? 4 : 16;
+    yield addressText(entry.bytes(size));
+    const rest = 2 * size + (kind <= 2 ? 8 : 0) + nameLength;
+    if (entry.left < rest) return;
+    entry.bytes(rest);
+  }
+}

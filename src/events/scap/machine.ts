@@ -1,6 +1,6 @@
 import { splitTexts } from './bytes.ts';
 import { folderOf, type RecordedSurroundings, resolvePath, type ScapEvent } from './event.ts';
-import { CONTAINER_JSON_MAX_BYTES, SCAP_FDS_MAX, SCAP_THREADS_MAX } from './limits.ts';
+import { CONTAINER_JSON_MAX_BYTES, SCAP_ADDRESSES_MAX, SCAP_FDS_MAX, SCAP_THREADS_MAX } from './limits.ts';
 import type { RecordedUsers } from './lists.ts';
 import { endText, FAMILY, joinEnds, readAddress, readPair } from './sockets.ts';
 import {
@@ -43,6 +43,7 @@ const O_DIRECTORY = 1024n;
 const REMEMBERED = ['domain', 'type', 'filename', 'name', 'flags', 'dirfd', 'tuple'] as const;
 const NO_PROCESS = -1;
 const NO_DESCRIPTOR = -1;
+const NO_INNER = -2;
 /** What Falco answers for the name of a process that it knows nothing of. */
 const UNKNOWN = '<NA>';
 
@@ -50,6 +51,7 @@ const UNKNOWN = '<NA>';
 export class Machine implements RecordedSurroundings {
   readonly #threads = new Map<number, Thread>();
   readonly #containers = new Map<string, RecordedContainer>();
+  readonly #addresses = new Set<string>();
   #users: RecordedUsers = { users: new Map(), groups: new Map() };
   /** What an event ends is only forgotten when the next one begins, so that the event itself can still be asked. */
   #afterEvent: (() => void) | null = null;
@@ -65,6 +67,9 @@ export class Machine implements RecordedSurroundings {
   }
   container(id: string): RecordedContainer | undefined {
     return this.#containers.get(id);
+  }
+  isOwnAddress(address: string): boolean {
+    return address.startsWith('127.') || address === '::1' || this.#addresses.has(address);
   }
   childrenOf(pid: number): number {
     let count = 0;
@@ -84,6 +89,10 @@ export class Machine implements RecordedSurroundings {
     for (const thread of this.#threads.values()) if (thread.pid === pid) thread.fds = fds;
   }
 
+  addAddress(address: string): void {
+    if (this.#addresses.size < SCAP_ADDRESSES_MAX) this.#addresses.add(address);
+  }
+
   setUsers(users: RecordedUsers): void {
     this.#users = users;
   }
@@ -93,7 +102,7 @@ export class Machine implements RecordedSurroundings {
     this.#afterEvent?.();
     this.#afterEvent = null;
     if (event.type.name === 'container') {
-      this.#describeContainer(event.text('json'));
+      event.thread = this.#describeContainer(event.text('json'));
       return;
     }
     const { type } = event;
@@ -137,13 +146,14 @@ export class Machine implements RecordedSurroundings {
       values.set(name, name === 'tuple' ? Buffer.from(bytes) : (event.long(name) ?? event.text(name)));
     }
     // A switch or a signal may come between the two ends of a call.
-    if (event.type.isSyscall) thread.entered = { type: event.type.number, fd, values };
+    if (event.type.isSyscall) thread.entered = { name: event.type.name, fd, values };
     if (fd !== null) this.#speakOf(event, thread, fd);
+    else if (event.type.makesFd) event.fd = NO_DESCRIPTOR;
   }
 
   #entered(event: ScapEvent, thread: Thread, name: string): unknown {
     const { entered } = thread;
-    if (entered === null || entered.type !== event.type.number - 1) return undefined;
+    if (entered?.name !== event.type.name) return undefined;
     return entered.values.get(name);
   }
 
@@ -158,8 +168,8 @@ export class Machine implements RecordedSurroundings {
     const result = event.result;
     const isDone = result === null || result >= 0n;
     const used =
-      event.integer(type.makesFd ? '' : 'fd') ?? (thread.entered?.type === type.number - 1 ? thread.entered.fd : null);
-    if (type.usesFd && used !== null && used >= 0) this.#speakOf(event, thread, used);
+      event.integer(type.makesFd ? '' : 'fd') ?? (thread.entered?.name === type.name ? thread.entered.fd : null);
+    if (type.usesFd) this.#speakOf(event, thread, used ?? NO_DESCRIPTOR);
     switch (type.name) {
       case 'execve':
       case 'execveat':
@@ -367,7 +377,7 @@ export class Machine implements RecordedSurroundings {
     // A failed open has no descriptor; rules still ask for the path that was tried.
     if (fd < 0) {
       event.fd = NO_DESCRIPTOR;
-      event.descriptor = descriptor;
+      event.triedPath = path;
     } else this.#put(event, thread, fd, descriptor);
   }
 
@@ -428,10 +438,13 @@ export class Machine implements RecordedSurroundings {
     if (descriptor === null || address === null) return;
     if (address.family === 'unix') descriptor.name = address.path;
     else {
-      descriptor.server = address.end;
       descriptor.name = endText(address.end);
-      descriptor.isServer = true;
-      descriptor.protocol ??= descriptor.device === DATAGRAM ? 'udp' : 'tcp';
+      // Port 0 leaves the choice to the kernel: nothing is known of the server's end yet.
+      if (address.end.port !== 0) {
+        descriptor.server = address.end;
+        descriptor.isServer = true;
+        descriptor.protocol ??= descriptor.device === DATAGRAM ? 'udp' : 'tcp';
+      }
     }
     descriptor.nameChangedAt = event.number;
   }
@@ -466,10 +479,22 @@ export class Machine implements RecordedSurroundings {
     if (gid !== null && gid !== none) thread.gid = gid;
   }
 
-  #describeContainer(text: string | null): void {
-    if (text === null || text.length > CONTAINER_JSON_MAX_BYTES) return;
+  /** Falco gives the news of a container a thread of its own, which has no number. */
+  #describeContainer(text: string | null): Thread | null {
+    if (text === null || text.length > CONTAINER_JSON_MAX_BYTES) return null;
     const container = readContainer(text);
-    if (container) this.#containers.set(container.id, container);
+    if (container === null) return null;
+    this.#containers.set(container.id, container);
+    const thread = newThread(NO_PROCESS, NO_PROCESS);
+    thread.comm = `container:${container.id}`;
+    thread.containerId = container.id;
+    thread.session = NO_PROCESS;
+    thread.innerTid = NO_INNER;
+    thread.innerPid = NO_INNER;
+    thread.uid = 0;
+    thread.gid = 0;
+    thread.loginUid = 0;
+    return thread;
   }
 }
 

@@ -2,7 +2,7 @@ import { inflateUnknown } from '../../formats/index.ts';
 import { BLOCK, PROCESS_BLOCKS, readBlocks } from './blocks.ts';
 import { ScapEvent } from './event.ts';
 import { SCAP_MAX_BYTES, SCAP_MAX_RATIO } from './limits.ts';
-import { readDescriptors, readProcesses, readUsers } from './lists.ts';
+import { readDescriptors, readInterfaces, readProcesses, readUsers } from './lists.ts';
 import { Machine } from './machine.ts';
 
 const LIMITS = { maxOutputBytes: SCAP_MAX_BYTES, maxRatio: SCAP_MAX_RATIO };
@@ -27,6 +27,7 @@ const EVENT_BLOCKS: ReadonlyMap<number, { readonly counted: boolean; readonly ha
 export async function* readScap(source: AsyncIterable<Uint8Array>): AsyncGenerator<ScapEvent> {
   const machine = new Machine();
   let number = 0;
+  let hasBegun = false;
   for await (const { type, body } of readBlocks(inflateUnknown(source, LIMITS))) {
     const processVersion = PROCESS_BLOCKS.indexOf(type) + 1;
     const form = EVENT_BLOCKS.get(type);
@@ -36,11 +37,17 @@ export async function* readScap(source: AsyncIterable<Uint8Array>): AsyncGenerat
       machine.addDescriptors(tid, fds);
     } else if (type === BLOCK.users || type === BLOCK.usersWithLengths) {
       machine.setUsers(readUsers(body, type === BLOCK.usersWithLengths));
+    } else if (type === BLOCK.interfaces || type === BLOCK.interfacesWithLengths) {
+      for (const address of readInterfaces(body, type === BLOCK.interfacesWithLengths)) machine.addAddress(address);
     } else if (form) {
       const event = ScapEvent.read(body, form, ++number, machine);
       if (event === null) continue;
+      // What the recorder said of containers before anything else is the state at the start, and no event.
+      const isNews: boolean = hasBegun || event.type.name !== 'container';
+      hasBegun ||= isNews;
+      if (event.type.name === 'procinfo') continue; // of the recorder itself: Falco shows none of them
       machine.follow(event);
-      yield event;
+      if (isNews) yield event;
     }
   }
 }

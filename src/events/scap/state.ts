@@ -64,15 +64,6 @@ export function newDescriptor(kind: DescriptorKind, name = ''): Descriptor {
   };
 }
 
-/** This process's end of an internet socket. */
-export function localEnd({ isServer, client, server }: Descriptor): Endpoint | null {
-  return isServer ? server : client;
-}
-
-export function remoteEnd({ isServer, client, server }: Descriptor): Endpoint | null {
-  return isServer ? client : server;
-}
-
 /** A thread; what belongs to its process stands in the thread that leads it. */
 export interface Thread {
   readonly tid: number;
@@ -106,7 +97,7 @@ export interface Thread {
   startedNs: bigint;
   fds: Map<number, Descriptor>;
   /** What the last enter event said, for the exit event that belongs to it. */
-  entered: { readonly type: number; readonly fd: number | null; readonly values: ReadonlyMap<string, unknown> } | null;
+  entered: { readonly name: string; readonly fd: number | null; readonly values: ReadonlyMap<string, unknown> } | null;
 }
 
 export function newThread(tid: number, pid: number): Thread {

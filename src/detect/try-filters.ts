@@ -1,0 +1,143 @@
+/** Conditions by themselves: are they well formed, and which events of a recording do they hold for? */
+import { createReadStream } from 'node:fs';
+import { readScap, type ScapEvent, scapFields } from '../events/scap/index.ts';
+import { inflateUnknown, peekStream } from '../formats/index.ts';
+import { checkFilter, compileFilters, fieldsOf } from './compile.ts';
+import { liveFields } from './engine.ts';
+import { type Filter, FilterError } from './filter-ast.ts';
+import { parseFilter } from './filter-parser.ts';
+import { FILTERS_MAX, RECORDED_FILE_BYTES_MAX } from './limits.ts';
+import { eventNumber, parseEvents, type RecordedEvent, recordedFields } from './recorded-events.ts';
+import type { FieldSource } from './transforms.ts';
+
+export interface FilterMistake {
+  readonly message: string;
+  /** Characters before it. */
+  readonly offset: number;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface FilterVerdict {
+  readonly filter: string;
+  readonly error: FilterMistake | null;
+}
+
+export interface FilterMatches extends FilterVerdict {
+  /** Numbers of the events it holds for, as the recording counts them. */
+  readonly events: readonly number[];
+  /** Fields it asks for that no event of the recording has: taken for "not there". */
+  readonly unseen: readonly string[];
+}
+
+export interface Recording {
+  readonly kind: 'scap' | 'json';
+  readonly events: number;
+  readonly filters: readonly FilterMatches[];
+}
+
+/** Conditions out of a file: one a line, or JSON objects with the member `expr` or `filter`. */
+export function readFilterLines(text: string): string[] {
+  const filters = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      if (!line.startsWith('{')) return line;
+      const value = JSON.parse(line) as { expr?: unknown; filter?: unknown };
+      const filter = value.expr ?? value.filter;
+      if (typeof filter !== 'string') throw new RangeError('an object of the list has neither "expr" nor "filter"');
+      return filter;
+    });
+  if (filters.length > FILTERS_MAX) throw new RangeError(`more than ${FILTERS_MAX} conditions`);
+  return filters;
+}
+
+function mistakeOf(error: unknown, text: string): FilterMistake {
+  if (!(error instanceof FilterError)) throw error;
+  const before = text.slice(0, error.at).split('\n');
+  return { message: error.message, offset: error.at, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}
+
+/** Reads and checks a condition that names no macro. */
+function prepare<Event>(text: string, fields: FieldSource<Event>): Filter | FilterMistake {
+  try {
+    const filter = parseFilter(text);
+    checkFilter(filter, fields);
+    requireNoMacro(filter);
+    return filter;
+  } catch (error) {
+    return mistakeOf(error, text);
+  }
+}
+
+function requireNoMacro(filter: Filter): void {
+  if (filter.kind === 'macro') throw new FilterError(`the macro "${filter.name}" is not defined`, filter.at);
+  if (filter.kind === 'not') requireNoMacro(filter.child);
+  if (filter.kind === 'and' || filter.kind === 'or') filter.children.forEach(requireNoMacro);
+}
+
+/** Whether each condition is well formed; which events there are is not asked. */
+export function checkFilters(texts: readonly string[]): FilterVerdict[] {
+  return texts.map((filter) => {
+    const prepared = prepare(filter, liveFields);
+    return { filter, error: 'message' in prepared ? prepared : null };
+  });
+}
+
+/** Tries conditions over a recording: a .scap file, or events as JSON lines; each may be compressed. */
+export async function tryFilters(path: string, texts: readonly string[]): Promise<Recording> {
+  const plain = inflateUnknown(createReadStream(path), { maxOutputBytes: RECORDED_FILE_BYTES_MAX });
+  const { start, chunks } = await peekStream(plain, 1);
+  return start[0] === '{'.charCodeAt(0) ? tryOnJson(chunks, texts) : tryOnScap(chunks, texts);
+}
+
+async function tryOnScap(chunks: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
+  const run = new Run<ScapEvent>(texts, scapFields);
+  let events = 0;
+  for await (const event of readScap(chunks)) {
+    events++;
+    run.take(event, event.number);
+  }
+  return { kind: 'scap', events, filters: run.matches };
+}
+
+async function tryOnJson(chunks: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  const events = parseEvents(Buffer.concat(parts).toString('utf8'));
+  const fields = recordedFields(events);
+  const run = new Run<RecordedEvent>(texts, fields);
+  events.forEach((event, place) => {
+    run.take(event, eventNumber(event, place));
+  });
+  return { kind: 'json', events: events.length, filters: run.matches };
+}
+
+class Run<Event> {
+  readonly matches: (FilterMatches & { readonly events: number[] })[];
+  readonly #places: number[] = [];
+  readonly #match: (event: Event) => number[] | null;
+
+  constructor(texts: readonly string[], fields: FieldSource<Event>) {
+    const filters: Filter[] = [];
+    this.matches = texts.map((text, place) => {
+      const prepared = prepare(text, fields);
+      if ('message' in prepared) return { filter: text, error: prepared, events: [], unseen: [] };
+      filters.push(prepared);
+      this.#places.push(place);
+      const unseen = fieldsOf(prepared, fields)
+        .filter(({ name, argument }) => fields.reader(name, argument) === undefined)
+        .map(({ name, argument }) => (argument === null ? name : `${name}[${argument}]`));
+      return { filter: text, error: null, events: [], unseen: [...new Set(unseen)] };
+    });
+    this.#match = compileFilters(filters, fields);
+  }
+
+  take(event: Event, number: number): void {
+    for (const held of this.#match(event) ?? []) {
+      const place = this.#places[held];
+      if (place !== undefined) this.matches[place]?.events.push(number);
+    }
+  }
+}
