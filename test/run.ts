@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
@@ -58,11 +58,20 @@ if (values.only === undefined) {
   step(process.execPath, [join(ROOT, 'test', 'check.ts'), 'lint'], 'lint found something');
 }
 
+/** Tests that set up whole instances, kill or measure: they count the machine's users, processes or seconds and want it for themselves. */
+const ALONE = ['cli-', 'faults-', 'observe-', 'rootless-', 'sensor-', 'setup-'];
+
+const secondsOf = new Map<string, number>();
 const total = { passed: 0, failed: 0, skipped: 0 };
-// Unit tests share the machine; tests against real parts want it for themselves.
 await Promise.all(unitTestRuns(wantedTests(UNIT_TESTS), 'spec').map(({ args, env }) => runUnitTests(args, env)));
-await runTests(wantedTests(['test/real/*.test.ts']));
+const real = wantedTests(['test/real/*.test.ts']);
+const alone = real.filter((file) => ALONE.some((name) => file.startsWith(`test/real/${name}`)));
+// The others have parts of their own (a server, a store, a browser) and wait more than they work.
+const beside = real.filter((file) => !alone.includes(file));
+await runTests(beside, 2);
+await runTests(alone);
 await runTests(wantedTests(['test/journeys/*.test.ts']));
+printSlowest();
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
 
@@ -88,11 +97,11 @@ async function runUnitTests(args: readonly string[], env: NodeJS.ProcessEnv): Pr
   if (code !== 0 && count('fail') + count('cancelled') === 0) total.failed += 1;
 }
 
-async function runTests(files: readonly string[]): Promise<void> {
+async function runTests(files: readonly string[], concurrency = 1): Promise<void> {
   if (files.length === 0) return;
   const stream = run({
     files: files.map((file) => join(ROOT, file)),
-    concurrency: 1,
+    concurrency,
     // A file that hangs is a failure with its name, not a run without an end.
     timeout: 10 * 60_000,
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -104,11 +113,19 @@ async function runTests(files: readonly string[]): Promise<void> {
   stream.on('test:fail', (event) => {
     if (event.details.type !== 'suite') total.failed += 1;
   });
+  stream.on('test:summary', ({ file, duration_ms }) => {
+    if (file !== undefined) secondsOf.set(relative(ROOT, file), duration_ms / 1000);
+  });
   stream.compose(new spec()).pipe(process.stdout, { end: false });
   await new Promise<void>((done, reject) => {
     stream.once('end', done);
     stream.once('error', reject);
   });
+}
+
+function printSlowest(): void {
+  const slowest = [...secondsOf].sort(([, one], [, other]) => other - one).slice(0, 20);
+  for (const [file, seconds] of slowest) console.log(`${seconds.toFixed(1).padStart(7)} s  ${file}`);
 }
 
 function installPackages(): void {
