@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { NetworkPolicy } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
 import type { ContentData, WantedRoute, WantedService, WantedState, WantedVolume, WantedWorkload } from './model.ts';
 
@@ -8,6 +9,8 @@ export interface Composition {
   readonly services: readonly WantedService[];
   readonly routes: readonly WantedRoute[];
   readonly volumes: readonly WantedVolume[];
+  /** Absent in releases from before the platform knew them. */
+  readonly policies?: readonly NetworkPolicy[];
   readonly contents: Readonly<Record<string, ContentData>>;
 }
 
@@ -49,6 +52,7 @@ export function wantedState(revision: number, releases: readonly ActiveRelease[]
     services: releases.flatMap(({ composition }) => composition.services),
     routes: releases.flatMap(({ composition }) => composition.routes),
     volumes: releases.flatMap(({ composition }) => composition.volumes),
+    policies: releases.flatMap(({ composition }) => composition.policies ?? []),
     contents,
   };
 }

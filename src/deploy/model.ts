@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import type { NetworkPolicy } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
 
 /** Names one workload on one host; every label, name and status carries these three. */
@@ -193,6 +194,7 @@ export interface WantedState {
   readonly services: readonly WantedService[];
   readonly routes: readonly WantedRoute[];
   readonly volumes: readonly WantedVolume[];
+  readonly policies: readonly NetworkPolicy[];
   readonly contents: Readonly<Record<string, ContentData>>;
 }
 
@@ -202,6 +204,7 @@ export const EMPTY_WANTED: WantedState = {
   services: [],
   routes: [],
   volumes: [],
+  policies: [],
   contents: {},
 };
 

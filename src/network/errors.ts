@@ -95,4 +95,15 @@ export const networkFault = defineFaults({
     en: { what: 'the edge does not run', why: '{reason}', remedy: 'darsena logs edge' },
     es: { what: 'el borde no funciona', why: '{reason}', remedy: 'darsena logs edge' },
   },
+  'network.policy-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the network policy {policy} cannot be applied',
+      why: '{value} is no address and no block of addresses',
+    },
+    es: {
+      what: 'la política de red {policy} no se puede aplicar',
+      why: '{value} no es una dirección ni un bloque de direcciones',
+    },
+  },
 });

@@ -13,3 +13,12 @@ export const CERTIFICATE_NAMES_MAX = 100;
 
 /** A clock that runs behind ours still accepts a certificate issued a moment ago. */
 export const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** Ways a pod keeps in mind in each direction: who scans all ports fills this and no more (some 40 bytes each in the kernel). */
+export const FLOWS_MAX = 4096;
+
+/** A way that nobody took for a day is forgotten. */
+export const FLOW_SECONDS = 86_400;
+
+/** Addresses that the names of one rule may open at a time: large services turn some hundreds. */
+export const NAMED_ADDRESSES_MAX = 4096;

@@ -441,3 +441,86 @@ function* writtenPaths(value: Json, above: readonly (string | number)[] = []): I
 
 /** Maps of free names: the decision of the map is that of its keys. */
 const FREE_NAMES = /(?:^|\.)(?:labels|annotations|data|stringData|binaryData|matchLabels|selector)$/;
+
+const POLICY = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: api
+  annotations:
+    darsena/egress-names: api.example.org:443, *.debian.org
+spec:
+  podSelector:
+    matchLabels: { app: api }
+    matchExpressions: [{ key: tier, operator: In, values: [back] }]
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        - podSelector: { matchLabels: { app: web } }
+          namespaceSelector: { matchLabels: { environment: dev } }
+        - ipBlock: { cidr: 10.0.0.0/8, except: [10.1.0.0/16] }
+      ports: [{ port: http }, { port: 8000, endPort: 8100, protocol: UDP }]
+`;
+
+test('a network policy reaches the model whole, and what is wrong in it is said at its place', () => {
+  const { translation, problems } = translate(POLICY);
+  assert.deepEqual(problems, []);
+  const name = (pattern: string, ports: object[]): object => ({ peers: [{ kind: 'name', pattern }], ports });
+  assert.deepEqual(translation?.policies, [
+    {
+      project: 'shop',
+      environment: 'dev',
+      name: 'api',
+      selector: { matchLabels: { app: 'api' }, matchExpressions: [{ key: 'tier', operator: 'In', values: ['back'] }] },
+      ingress: [
+        {
+          peers: [
+            {
+              kind: 'pods',
+              pods: { matchLabels: { app: 'web' }, matchExpressions: [] },
+              namespaces: { matchLabels: { environment: 'dev' }, matchExpressions: [] },
+            },
+            { kind: 'block', cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] },
+          ],
+          ports: [
+            { protocol: 'TCP', port: 'http', endPort: null },
+            { protocol: 'UDP', port: 8000, endPort: 8100 },
+          ],
+        },
+      ],
+      egress: [
+        name('api.example.org', [
+          { protocol: 'TCP', port: 443, endPort: null },
+          { protocol: 'UDP', port: 443, endPort: null },
+        ]),
+        name('*.debian.org', []),
+      ],
+    },
+  ]);
+  const wrong: [string, string, string][] = [
+    ['operator: In, values: [back]', 'operator: In', 'spec.podSelector.matchExpressions[0].values'],
+    ['operator: In, values: [back]', 'operator: Exists, values: [x]', 'spec.podSelector.matchExpressions[0].values'],
+    ['[Ingress, Egress]', '[Ingress]', 'spec.policyTypes'],
+    ['10.1.0.0/16', '11.0.0.0/16', 'spec.ingress[0].from[1].ipBlock.except[0]'],
+    ['10.0.0.0/8', '10.0.0.0/80', 'spec.ingress[0].from[1].ipBlock.cidr'],
+    ['endPort: 8100', 'endPort: 80', 'spec.ingress[0].ports[1].endPort'],
+    ['api.example.org:443', 'api.example.org:http', "metadata.annotations['darsena/egress-names']"],
+    ['api.example.org:443', '10.0.0.1;drop', "metadata.annotations['darsena/egress-names']"],
+  ];
+  for (const [before, after, field] of wrong) {
+    const found = translate(POLICY.replace(before, after)).problems.map((problem) => problem.field);
+    assert.ok(found.includes(field), `${after}: ${found.join(', ')}`);
+  }
+});
+
+test('a network policy without types governs what comes, and what goes only with a rule for it', () => {
+  const policy = (spec: string): unknown => {
+    const text = `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: a }\nspec: { podSelector: {}${spec} }`;
+    const [one] = translate(text).translation?.policies ?? [];
+    return { ingress: one?.ingress, egress: one?.egress };
+  };
+  assert.deepEqual(policy(''), { ingress: [], egress: null });
+  assert.deepEqual(policy(', egress: []'), { ingress: [], egress: [] });
+  assert.deepEqual(policy(', policyTypes: [Egress]'), { ingress: null, egress: [] });
+  assert.deepEqual(policy(', ingress: [{}]'), { ingress: [{ peers: [], ports: [] }], egress: null });
+});

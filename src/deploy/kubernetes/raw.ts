@@ -166,6 +166,43 @@ export interface RawIngress {
   };
 }
 
+export interface RawSelector {
+  readonly matchLabels?: Maybe<Readonly<Record<string, string>>>;
+  readonly matchExpressions?: Maybe<
+    readonly {
+      readonly key: string;
+      readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+      readonly values?: Maybe<readonly string[]>;
+    }[]
+  >;
+}
+
+export interface RawPeer {
+  readonly podSelector?: Maybe<RawSelector>;
+  readonly namespaceSelector?: Maybe<RawSelector>;
+  readonly ipBlock?: Maybe<{ readonly cidr: string; readonly except?: Maybe<readonly string[]> }>;
+}
+
+export interface RawPolicyPort {
+  readonly port?: Maybe<number | string>;
+  readonly endPort?: Maybe<number>;
+  readonly protocol?: Maybe<'TCP' | 'UDP' | 'SCTP'>;
+}
+
+export interface RawNetworkPolicy {
+  readonly metadata: RawMetadata;
+  readonly spec: {
+    readonly podSelector: RawSelector;
+    readonly policyTypes?: Maybe<readonly ('Ingress' | 'Egress')[]>;
+    readonly ingress?: Maybe<
+      readonly { readonly from?: Maybe<readonly RawPeer[]>; readonly ports?: Maybe<readonly RawPolicyPort[]> }[]
+    >;
+    readonly egress?: Maybe<
+      readonly { readonly to?: Maybe<readonly RawPeer[]>; readonly ports?: Maybe<readonly RawPolicyPort[]> }[]
+    >;
+  };
+}
+
 export interface RawContent {
   readonly metadata: RawMetadata;
   readonly data?: Maybe<Readonly<Record<string, string>>>;

@@ -1,3 +1,4 @@
+import type { NetworkPolicy } from '../../network/index.ts';
 import type { Json, Text } from '../../system/index.ts';
 import {
   type ContainerSpec,
@@ -28,6 +29,7 @@ import {
   type ProblemKind,
   problemAt,
 } from './documents.ts';
+import { readNetworkPolicy } from './network-policy.ts';
 import { parseQuantity } from './quantity.ts';
 import type {
   RawAmounts,
@@ -38,6 +40,7 @@ import type {
   RawDeployment,
   RawEnv,
   RawIngress,
+  RawNetworkPolicy,
   RawPod,
   RawPodSpec,
   RawProbe,
@@ -53,6 +56,7 @@ export interface Translation {
   readonly services: readonly WantedService[];
   readonly routes: readonly WantedRoute[];
   readonly volumes: readonly WantedVolume[];
+  readonly policies: readonly NetworkPolicy[];
   readonly contents: Readonly<Record<string, ContentData>>;
 }
 
@@ -135,8 +139,16 @@ class Translator {
       services,
       routes: this.#of('Ingress').flatMap(({ document }) => this.#readIngress(document, services)),
       volumes: this.#of('PersistentVolumeClaim').map(({ document }) => this.#readClaim(document)),
+      policies: this.#of('NetworkPolicy').map(({ document }) => this.#readNetworkPolicy(document)),
       contents: this.#contents,
     };
+  }
+
+  #readNetworkPolicy(document: ManifestDocument): NetworkPolicy {
+    const { project, environment } = this.#options;
+    const { policy, problems } = readNetworkPolicy(as<RawNetworkPolicy>(document.value), project, environment);
+    for (const { path, kind, text } of problems) this.#report(document, path, kind, text);
+    return policy;
   }
 
   #of(kind: string): Known[] {

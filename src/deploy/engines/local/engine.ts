@@ -11,7 +11,7 @@ export interface EngineFacts {
   /** Null when limits of memory and processor are enforced; otherwise why not. */
   readonly limitsMissing: Text | null;
   /** Null when a service port may differ from its target port; otherwise why not. */
-  readonly redirectsMissing: Text | null;
+  readonly rulesMissing: Text | null;
 }
 
 export type ContainerState = 'created' | 'running' | 'paused' | 'exited' | 'unknown';
@@ -85,6 +85,8 @@ export interface EngineVolume extends VolumeOrder {
 /** Where a running pod is reached: from other pods of its network, and from this host. */
 export interface PodPlace {
   readonly address: string;
+  /** Its network, as `10.89.1.0/24`, and the host's own address in it; null where the engine does not say. */
+  readonly segment: { readonly network: string; readonly gateway: string } | null;
   /** Where this host connects for a container port: the pod's address, or a published loopback port; null when neither. */
   endpoint(port: number): Endpoint | null;
 }
@@ -169,8 +171,10 @@ export interface PodEngine {
   locatePod(pod: ObservedPod): Promise<PodPlace>;
   /** Replaces what the names mean inside the pod, without a restart. */
   writeHosts(pod: ObservedPod, entries: readonly HostEntry[]): Promise<void>;
-  /** Makes connections to `from` inside the pod arrive at `to`. Replaces earlier redirects of the pod. */
-  redirectPorts(pod: ObservedPod, redirects: readonly { readonly from: number; readonly to: number }[]): Promise<void>;
+  /** Gives the pod's own network namespace a ruleset of nftables (nft(8)): one transaction, so no packet meets half of it. */
+  loadRules(pod: ObservedPod, ruleset: string): Promise<void>;
+  /** A table of the pod's rules as libnftables-json(5); null when it has none of that name. */
+  readTable(pod: ObservedPod, table: string): Promise<string | null>;
 }
 
 export interface NetworkEngine {

@@ -68,6 +68,25 @@ export function serviceRedirects(
   return [...redirects].map(([from, to]) => ({ from, to })).sort((a, b) => a.from - b.from);
 }
 
+/** Redirects as rules of the pod's own network namespace, for what comes in and for what the pod asks of itself. */
+export function redirectRules(address: string, redirects: ReturnType<typeof serviceRedirects>): string {
+  const chain = (name: string, hook: string, match: string): string[] => [
+    `  chain ${name} {`,
+    `    type nat hook ${hook}; policy accept;`,
+    ...redirects.map(({ from, to }) => `    ${match}tcp dport ${from} redirect to :${to}`),
+    '  }',
+  ];
+  return [
+    'table inet darsena',
+    'delete table inet darsena',
+    'table inet darsena {',
+    ...chain('incoming', 'prerouting priority dstnat', ''),
+    ...chain('own', 'output priority -100', `ip daddr ${address} `),
+    '}',
+    '',
+  ].join('\n');
+}
+
 /** The file itself, in hosts(5) form. `host.containers.internal` is left out: a workload has no business with its host. */
 export function formatHosts(address: string, hostname: string, entries: readonly HostEntry[]): string {
   const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost', `${address}\t${hostname}`];

@@ -51,7 +51,7 @@ interface MemoryPod {
   infraStartedAtMs: number | null;
   readonly address: string;
   hosts: readonly HostEntry[];
-  redirects: readonly { from: number; to: number }[];
+  rules: readonly string[];
 }
 
 /**
@@ -97,8 +97,9 @@ export class MemoryEngine implements ContainerEngine {
     return this.#podNamed(pod)?.hosts ?? [];
   }
 
-  redirectsOf(pod: string): readonly { from: number; to: number }[] {
-    return this.#podNamed(pod)?.redirects ?? [];
+  /** The rulesets that the pod was given, in their order. */
+  rulesOf(pod: string): readonly string[] {
+    return this.#podNamed(pod)?.rules ?? [];
   }
 
   orderOf(containerId: string): ContainerOrder | null {
@@ -112,7 +113,7 @@ export class MemoryEngine implements ContainerEngine {
       rootless: false,
       cgroupVersion: 2,
       limitsMissing: null,
-      redirectsMissing: null,
+      rulesMissing: null,
     };
   }
 
@@ -182,7 +183,7 @@ export class MemoryEngine implements ContainerEngine {
         infraStartedAtMs: null,
         address: `10.0.${serial >> 8}.${serial & 255}`,
         hosts: [],
-        redirects: [],
+        rules: [],
       };
       this.#pods.set(pod.id, pod);
       return { id: pod.id, infraId: pod.infraId };
@@ -264,7 +265,8 @@ export class MemoryEngine implements ContainerEngine {
     return this.#call('locatePod', () => {
       const pod = this.#pods.get(observed.id);
       if (pod === undefined) throw engineFault('engine.not-found', { operation: 'locate', why: observed.name });
-      return { address: pod.address, endpoint: (port) => ({ host: pod.address, port }) };
+      const segment = { network: '10.0.0.0/8', gateway: '10.255.255.254' };
+      return { address: pod.address, segment, endpoint: (port) => ({ host: pod.address, port }) };
     });
   }
 
@@ -276,12 +278,16 @@ export class MemoryEngine implements ContainerEngine {
     });
   }
 
-  redirectPorts(observed: ObservedPod, redirects: readonly { from: number; to: number }[]): Promise<void> {
-    return this.#call('redirectPorts', () => {
+  loadRules(observed: ObservedPod, ruleset: string): Promise<void> {
+    return this.#call('loadRules', () => {
       const pod = this.#pods.get(observed.id);
-      if (pod === undefined) throw engineFault('engine.not-found', { operation: 'redirect', why: observed.name });
-      pod.redirects = redirects;
+      if (pod === undefined) throw engineFault('engine.not-found', { operation: 'load rules', why: observed.name });
+      pod.rules = [...pod.rules, ruleset];
     });
+  }
+
+  readTable(): Promise<string | null> {
+    return this.#call('readTable', () => null);
   }
 
   ensureNetwork(order: NetworkOrder): Promise<void> {

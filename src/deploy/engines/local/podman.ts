@@ -102,7 +102,7 @@ export class PodmanEngine implements ContainerEngine {
       rootless,
       cgroupVersion,
       limitsMissing: limitsMissing(rootless, cgroupVersion, controllers),
-      redirectsMissing: await redirectsMissing(),
+      rulesMissing: await rulesMissing(),
     };
     return this.#facts;
   }
@@ -289,6 +289,7 @@ export class PodmanEngine implements ContainerEngine {
     const { rootless } = await this.facts();
     return {
       address: infra.address,
+      segment: infra.segment,
       endpoint: (port) => (rootless ? (infra.published.get(port) ?? null) : { host: infra.address, port }),
     };
   }
@@ -307,35 +308,31 @@ export class PodmanEngine implements ContainerEngine {
     }
   }
 
-  async redirectPorts(pod: ObservedPod, redirects: readonly { from: number; to: number }[]): Promise<void> {
+  async loadRules(pod: ObservedPod, ruleset: string): Promise<void> {
+    const { rulesMissing } = await this.facts();
+    if (rulesMissing !== null) throw engineFault('engine.refused', { operation: 'load rules', why: rulesMissing.en });
+    const done = await this.#nft(pod, ['-f', '-'], ruleset);
+    if (done.code !== 0) {
+      throw engineFault('engine.failed', { operation: 'load rules', why: done.stderr.slice(0, 300) });
+    }
+  }
+
+  async readTable(pod: ObservedPod, table: string): Promise<string | null> {
+    const done = await this.#nft(pod, ['--json', 'list', 'table', 'inet', table], '');
+    if (done.code === 0) return done.stdout;
+    if (done.stderr.includes('No such file or directory')) return null;
+    throw engineFault('engine.failed', { operation: 'read rules', why: done.stderr.slice(0, 300) });
+  }
+
+  /** Runs nft inside the pod's network namespace, with the rights that its owner has there. */
+  async #nft(pod: ObservedPod, words: readonly string[], input: string): ReturnType<typeof runCommand> {
     const infra = await this.#infra(pod);
-    const { rootless, redirectsMissing: missing } = await this.facts();
-    if (missing !== null) throw engineFault('engine.refused', { operation: 'redirect ports', why: missing.en });
-    const rules = redirects.map(({ from, to }) => `tcp dport ${from} redirect to :${to}`);
-    const own = redirects.map(({ from, to }) => `ip daddr ${infra.address} tcp dport ${from} redirect to :${to}`);
-    const script = [
-      'table inet darsena',
-      'delete table inet darsena',
-      'table inet darsena {',
-      '  chain incoming {',
-      '    type nat hook prerouting priority dstnat; policy accept;',
-      ...rules.map((rule) => `    ${rule}`),
-      '  }',
-      '  chain own {',
-      '    type nat hook output priority -100; policy accept;',
-      ...own.map((rule) => `    ${rule}`),
-      '  }',
-      '}',
-      '',
-    ].join('\n');
+    const { rootless } = await this.facts();
     const enter = rootless ? ['--user', '--preserve-credentials', '--net'] : ['--net'];
-    const done = await runCommand('nsenter', ['--target', String(infra.pid), ...enter, 'nft', '-f', '-'], {
-      input: script,
+    return await runCommand('nsenter', ['--target', String(infra.pid), ...enter, 'nft', ...words], {
+      input,
       timeoutMs: 10_000,
     });
-    if (done.code !== 0) {
-      throw engineFault('engine.failed', { operation: 'redirect ports', why: done.stderr.slice(0, 300) });
-    }
   }
 
   async ensureNetwork(order: NetworkOrder): Promise<void> {
@@ -551,6 +548,7 @@ interface InfraFacts {
   readonly id: string;
   readonly pid: number;
   readonly address: string;
+  readonly segment: PodPlace['segment'];
   readonly hostname: string;
   readonly hostsPath: string;
   readonly published: ReadonlyMap<number, Endpoint>;
@@ -558,14 +556,12 @@ interface InfraFacts {
 
 function readInfra(json: unknown): InfraFacts | null {
   const settings = objectAt(json, 'NetworkSettings');
-  const addresses = Object.values(objectAt(settings, 'Networks')).flatMap(
-    (network) => textAt(network, 'IPAddress') || [],
-  );
+  const network = Object.values(objectAt(settings, 'Networks')).find((one) => textAt(one, 'IPAddress'));
   const pid = numberAt(objectAt(json, 'State'), 'Pid') ?? 0;
   const hostsPath = textAt(json, 'HostsPath') ?? '';
   const id = textAt(json, 'Id') ?? '';
-  const address = addresses[0];
-  if (address === undefined || pid === 0 || hostsPath === '') return null;
+  const address = textAt(network, 'IPAddress');
+  if (address === null || pid === 0 || hostsPath === '') return null;
   const published = new Map<number, Endpoint>();
   for (const [name, bindings] of Object.entries(objectAt(settings, 'Ports'))) {
     const first = items(bindings)[0];
@@ -575,7 +571,25 @@ function readInfra(json: unknown): InfraFacts | null {
       published.set(containerPort, { host: textAt(first, 'HostIp') || '127.0.0.1', port: hostPort });
     }
   }
-  return { id, pid, address, hostsPath, published, hostname: textAt(objectAt(json, 'Config'), 'Hostname') ?? 'pod' };
+  const gateway = textAt(network, 'Gateway');
+  const bits = numberAt(network, 'IPPrefixLen');
+  const segment =
+    gateway === null || bits === null ? null : { gateway, network: `${networkOf(address, bits)}/${bits}` };
+  return {
+    id,
+    pid,
+    address,
+    segment,
+    hostsPath,
+    published,
+    hostname: textAt(objectAt(json, 'Config'), 'Hostname') ?? 'pod',
+  };
+}
+
+/** The first address of an IPv4 address's network. */
+function networkOf(address: string, bits: number): string {
+  const parts = address.split('.').map(Number);
+  return parts.map((part, index) => part & (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff).join('.');
 }
 
 function groupPods(containers: readonly Answer[]): ObservedPod[] {
@@ -703,7 +717,7 @@ function limitsMissing(rootless: boolean, cgroupVersion: 1 | 2, controllers: rea
   };
 }
 
-async function redirectsMissing(): Promise<Text | null> {
+async function rulesMissing(): Promise<Text | null> {
   try {
     const { code } = await runCommand('nft', ['--version'], { timeoutMs: 5_000 });
     if (code === 0) return null;
@@ -711,8 +725,8 @@ async function redirectsMissing(): Promise<Text | null> {
     if (!(error instanceof Error)) throw error;
   }
   return {
-    en: 'a service port cannot differ from its target port here: the program nft is not installed (package nftables)',
-    es: 'un puerto de servicio no puede diferir de su puerto de destino aquí: falta el programa nft (paquete nftables)',
+    en: 'environments are not kept apart, and ports of services cannot be redirected: the program nft is not installed (package nftables)',
+    es: 'los entornos no quedan separados ni se pueden redirigir puertos de servicios: falta el programa nft (paquete nftables)',
   };
 }
 

@@ -13,7 +13,7 @@ import {
 import type { ContentStore } from './content-files.ts';
 import type { ContainerEngine, LocalImage, ObservedPod, PodPlace, RegistryCredentials } from './engine.ts';
 import { engineFault } from './errors.ts';
-import { formatHosts, type NamedPod, serviceHosts, serviceRedirects } from './hosts.ts';
+import { formatHosts, type NamedPod, redirectRules, serviceHosts, serviceRedirects } from './hosts.ts';
 import { bridgeName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 import { Lanes } from './lanes.ts';
 import {
@@ -40,6 +40,7 @@ import {
   troubleOfSpec,
 } from './plan.ts';
 import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
+import { type PlacedPod, Segments } from './segments.ts';
 import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
 
 /** Asked before every start of a container: the agent verifies digest, signatures and verdict there. A throw is a no. */
@@ -90,6 +91,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #prober: Prober;
   readonly #files: ContentStore;
+  readonly #segments: Segments;
   readonly #lanes = new Lanes(ACTIONS_IN_FLIGHT_MAX);
   readonly #busy = new Map<string, Busy>();
   readonly #running = new Set<Promise<void>>();
@@ -121,6 +123,7 @@ export class Reconciler {
     this.#options = options;
     this.#startedAt = options.clock.now().toISOString();
     this.#files = options.contents;
+    this.#segments = new Segments(options.engine, options.log);
     this.#prober = new Prober({ clock: options.clock, ask: options.askProbe, onChange: () => this.#notice('probe') });
   }
 
@@ -444,7 +447,7 @@ export class Reconciler {
         );
       }
       await engine.startContainer(made.infraId);
-      await this.#nameInside(place, workload);
+      await this.#nameInside(place, workload, spec);
       for (const container of starting) {
         const id = ids.get(`${first === undefined ? 'main' : 'init'}/${container.name}`);
         if (id !== undefined) await engine.startContainer(id);
@@ -635,14 +638,32 @@ export class Reconciler {
       );
     }
     this.#emitEndpoints(named, places);
+    await this.#segments.follow(this.#placed(places), this.#wanted.policies);
   }
 
-  /** Writes the names of a pod that has just got its network, and lets its services be called by their own ports. */
-  async #nameInside(pod: ObservedPod, workload: WantedWorkload): Promise<void> {
+  /**
+   * What a pod that has just got its network needs before anything in it runs: what names mean, the ports by which its
+   * services are called, and the rules that keep it apart.
+   */
+  async #nameInside(pod: ObservedPod, workload: WantedWorkload, spec: WorkloadSpec): Promise<void> {
     const { engine } = this.#options;
     await engine.writeHosts(pod, await this.#entriesFor(pod, workload.key));
+    const place = await engine.locatePod(pod);
     const redirects = serviceRedirects(this.#wanted.services, workload);
-    if (redirects.length > 0) await engine.redirectPorts(pod, redirects);
+    if (redirects.length > 0) await engine.loadRules(pod, redirectRules(place.address, redirects));
+    const placed: PlacedPod = { pod, place, key: workload.key, spec: spec.pod };
+    await this.#segments.prepare(placed, this.#placed(await this.#locate()), this.#wanted.policies);
+  }
+
+  /** Pods with a network whose specification is known; those being made get their rules where they are made. */
+  #placed(places: ReadonlyMap<ObservedPod, PodPlace>): PlacedPod[] {
+    return [...places].flatMap(([pod, place]): PlacedPod[] => {
+      const identity = readPodIdentity(pod.labels);
+      if (identity === null || this.#busy.get(pod.name)?.kind === 'create') return [];
+      const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const spec = [workload, workload?.previous].find((one) => one?.specHash === identity.specHash) ?? workload;
+      return spec === undefined ? [] : [{ pod, place, key: identity.key, spec: spec.pod }];
+    });
   }
 
   async #entriesFor(pod: ObservedPod, key: WorkloadKey): Promise<ReturnType<typeof serviceHosts>> {
@@ -703,17 +724,17 @@ export class Reconciler {
     onEndpoints(list);
   }
 
-  /** A limit that this host cannot enforce is said on every workload that asks for one. */
+  /** What this host cannot enforce is said on every workload that it concerns. */
   async #tellUnenforced(statuses: readonly WorkloadStatus[]): Promise<readonly WorkloadStatus[]> {
-    const { limitsMissing } = await this.#options.engine.facts();
-    if (limitsMissing === null) return statuses;
+    const { limitsMissing, rulesMissing } = await this.#options.engine.facts();
+    if (limitsMissing === null && rulesMissing === null) return statuses;
     const limited = new Set(this.#wanted.workloads.filter(hasLimit).map(({ key }) => formatKey(key)));
     const since = this.#startedAt;
-    return statuses.map((status) =>
-      limited.has(formatKey(status.key))
-        ? { ...status, conditions: [...status.conditions, { type: 'not-enforced', since, text: limitsMissing }] }
-        : status,
-    );
+    return statuses.map((status) => {
+      const texts = [limited.has(formatKey(status.key)) ? limitsMissing : null, rulesMissing];
+      const more = texts.flatMap((text) => (text === null ? [] : [{ type: 'not-enforced', since, text } as const]));
+      return more.length === 0 ? status : { ...status, conditions: [...status.conditions, ...more] };
+    });
   }
 
   #emit(statuses: readonly WorkloadStatus[]): void {

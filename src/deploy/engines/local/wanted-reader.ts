@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAddressBlock } from '../../../network/index.ts';
 import { type Composition, wantedState as joinReleases } from '../../composition.ts';
 import { hashPodSpec, type WantedState } from '../../model.ts';
 import { engineFault } from './errors.ts';
@@ -183,6 +184,47 @@ const workload = z
   })
   .refine((one) => hashPodSpec(one.pod) === one.specHash, 'its hash is another');
 
+const selector = z.strictObject({
+  matchLabels: map(qualified, labelValue),
+  matchExpressions: many(
+    z.strictObject({
+      key: qualified,
+      operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+      values: many(labelValue, 256),
+    }),
+    256,
+  ),
+});
+const block = z.string().max(64).refine(isAddressBlock, 'is no block of addresses');
+const peer = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('pods'), pods: selector.nullable(), namespaces: selector.nullable() }),
+  z.strictObject({ kind: z.literal('block'), cidr: block, except: many(block, 256) }),
+  z.strictObject({
+    kind: z.literal('name'),
+    pattern: z
+      .string()
+      .max(253)
+      .regex(
+        /^(?:\*\.)?[a-z0-9_](?:[-a-z0-9_]*[a-z0-9_])?(?:\.[a-z0-9_](?:[-a-z0-9_]*[a-z0-9_])?)*$/,
+        'is no DNS name',
+      ),
+  }),
+]);
+const trafficRules = many(
+  z.strictObject({
+    peers: many(peer, 256),
+    ports: many(
+      z.strictObject({
+        protocol: z.enum(['TCP', 'UDP', 'SCTP']),
+        port: portRef.nullable(),
+        endPort: port.nullable(),
+      }),
+      256,
+    ),
+  }),
+  256,
+).nullable();
+
 const wantedState = z.strictObject({
   revision: whole(0, Number.MAX_SAFE_INTEGER),
   workloads: many(workload).refine(areDistinct, 'two workloads have the same name'),
@@ -220,6 +262,9 @@ const wantedState = z.strictObject({
       requestedBytes: bytes,
     }),
   ),
+  policies: many(
+    z.strictObject({ project, environment, name, selector, ingress: trafficRules, egress: trafficRules }),
+  ).default([]),
   contents: z
     .record(hash, z.strictObject({ kind: z.enum(['config', 'secret']), name, data: map(dataKey, z.base64()) }))
     .refine((entries) => Object.keys(entries).length <= WANTED_CONTENTS_MAX, 'has too many entries'),

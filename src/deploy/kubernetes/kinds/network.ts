@@ -7,10 +7,21 @@ import {
   list,
   object,
   refused,
-  refusedKind,
   required,
+  type Shape,
+  TEXT,
 } from '../schema.ts';
-import { ABSOLUTE_PATH, HEAD, LABEL_NAME, LABELS, LATER, metadata, PORT_NUMBER } from './common.ts';
+import {
+  ABSOLUTE_PATH,
+  ANNOTATIONS,
+  HEAD,
+  LABEL_NAME,
+  LABELS,
+  LATER,
+  metadata,
+  PORT_NUMBER,
+  QUALIFIED_NAME,
+} from './common.ts';
 
 export const SERVICE: Kind = {
   kind: 'Service',
@@ -148,4 +159,73 @@ export const INGRESS: Kind = {
   }),
 };
 
-export const NETWORK_POLICY: Kind = refusedKind('NetworkPolicy', 'networking.k8s.io/v1', LATER);
+const POLICY_SELECTOR: Shape = object({
+  matchLabels: enforced(LABELS),
+  matchExpressions: enforced(
+    list(
+      object({
+        key: required({
+          kind: 'text',
+          pattern: QUALIFIED_NAME,
+          meaning: { en: 'a label name', es: 'un nombre de etiqueta' },
+        }),
+        operator: required(choice(['In', 'NotIn', 'Exists', 'DoesNotExist'])),
+        values: enforced(list(TEXT)),
+      }),
+    ),
+  ),
+});
+
+const PEERS: Shape = list(
+  object({
+    podSelector: enforced(POLICY_SELECTOR),
+    namespaceSelector: emulated(POLICY_SELECTOR, {
+      en: 'each environment is a namespace: kubernetes.io/metadata.name is PROJECT-ENVIRONMENT, and project and environment are labels',
+      es: 'cada entorno es un espacio de nombres: kubernetes.io/metadata.name es PROYECTO-ENTORNO, y project y environment son etiquetas',
+    }),
+    ipBlock: emulated(
+      object({
+        cidr: required({
+          kind: 'text',
+          pattern: /^[0-9a-fA-F.:]+\/[0-9]{1,3}$/,
+          meaning: { en: 'a block of addresses such as 10.0.0.0/8', es: 'un bloque de direcciones como 10.0.0.0/8' },
+        }),
+        except: enforced(list(TEXT)),
+      }),
+      {
+        en: 'connections from outside come through the edge, from the host, which is always let in',
+        es: 'las conexiones de fuera llegan por el borde, desde el host, que siempre puede entrar',
+      },
+    ),
+  }),
+);
+
+const POLICY_PORTS: Shape = list(
+  object({
+    port: enforced({ kind: 'port' }),
+    endPort: enforced(PORT_NUMBER),
+    protocol: enforced(choice(['TCP', 'UDP', 'SCTP'])),
+  }),
+);
+
+export const NETWORK_POLICY: Kind = {
+  kind: 'NetworkPolicy',
+  apiVersion: 'networking.k8s.io/v1',
+  shape: object({
+    ...HEAD('NetworkPolicy', 'networking.k8s.io/v1'),
+    metadata: metadata(
+      emulated(ANNOTATIONS, {
+        en: 'darsena/egress-names lists the DNS names that may be reached (api.example.org:443, *.debian.org); others are carried along',
+        es: 'darsena/egress-names enumera los nombres DNS alcanzables (api.example.org:443, *.debian.org); las demás se conservan',
+      }),
+    ),
+    spec: required(
+      object({
+        podSelector: required(POLICY_SELECTOR),
+        policyTypes: enforced(list(choice(['Ingress', 'Egress']))),
+        ingress: enforced(list(object({ from: enforced(PEERS), ports: enforced(POLICY_PORTS) }))),
+        egress: enforced(list(object({ to: enforced(PEERS), ports: enforced(POLICY_PORTS) }))),
+      }),
+    ),
+  }),
+};
