@@ -190,6 +190,14 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'which packages brought these files (`?path=`, as often as needed)',
     es: 'qué paquetes trajeron estos archivos (`?path=`, tantas veces como haga falta)',
   },
+  'GET /api/v1/projects/:project/images/:digest/packages': {
+    en: 'packages with version, place, layer, licences and count of findings (`?match=`, `?type=`, `?layer=`, pages by `?after=`)',
+    es: 'paquetes con versión, lugar, capa, licencias y número de hallazgos (`?match=`, `?type=`, `?layer=`, páginas con `?after=`)',
+  },
+  'GET /api/v1/projects/:project/images/:digest/package-files': {
+    en: 'the files of one package (`?purl=` and the `?path=` of its record)',
+    es: 'los archivos de un paquete (`?purl=` y el `?path=` de su registro)',
+  },
   'GET /api/v1/projects/:project/images/:digest/sbom': {
     en: 'bill of materials (`format=cyclonedx|cyclonedx-1.7|spdx|spdx-3`)',
     es: 'lista de componentes (`format=cyclonedx|cyclonedx-1.7|spdx|spdx-3`)',
@@ -477,16 +485,16 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     es: 'terminar un robot al momento',
   },
   'GET /api/v1/projects/:project/images/:digest/changes': {
-    en: 'findings that came and went since the image before it in its repository',
-    es: 'hallazgos que aparecieron y desaparecieron desde la imagen anterior de su repositorio',
+    en: 'findings and packages that came and went since the image before it in its repository',
+    es: 'hallazgos y paquetes que aparecieron y desaparecieron desde la imagen anterior de su repositorio',
   },
   'GET /api/v1/projects/:project/images/:digest/vex': {
     en: 'what is held of each finding, as OpenVEX',
     es: 'qué se sostiene de cada hallazgo, en OpenVEX',
   },
   'GET /api/v1/deadlines': {
-    en: 'by when findings of running images are to be gone, what is due first coming first',
-    es: 'para cuándo deben desaparecer los hallazgos de imágenes en marcha, primero lo que antes vence',
+    en: 'by when findings of running images, and refused images that run, are to be gone; what is due first coming first',
+    es: 'para cuándo deben desaparecer los hallazgos de imágenes en marcha y las imágenes rechazadas que se ejecutan, primero lo que antes vence',
   },
   'GET /api/v1/projects/:project/vex': {
     en: 'VEX documents of a project, newest first',

@@ -86,6 +86,8 @@ export interface FindingFacts {
   readonly decision: string;
   /** The deadline that the finding has in the environment has passed. */
   readonly overdue: boolean;
+  /** RFC 3339: by when it is to be gone from the environment; empty when nothing presses. */
+  readonly due: string;
 }
 
 export interface SignatureFacts {
@@ -184,6 +186,7 @@ export const SCHEMAS = {
     epss: 'double',
     decision: 'string',
     overdue: 'bool',
+    due: 'string',
   },
   Container: {
     key: 'string',

@@ -119,6 +119,7 @@ test('an exception needs another person, an end, and a place to be found', async
     epss: -1,
     decision: 'track',
     overdue: false,
+    due: '',
   } as const;
   const scan = { ...admission.scan, findings: [finding] };
   const prod = {

@@ -6,7 +6,7 @@ import type { SignedRecord, SigningKey } from '../trust/index.ts';
 import type { Admission, Door, EnvironmentClass } from './admission.ts';
 import { admitFault } from './errors.ts';
 import { EVERY_RULE, EXPIRING_DAYS, type Exception, stateOf } from './exception.ts';
-import { judge, withGrace } from './judge.ts';
+import { GRACE_EXCEPTION, judge, type Running } from './judge.ts';
 import { EXCEPTION_DAYS_MAX } from './limits.ts';
 import type { Policy } from './policy.ts';
 import {
@@ -38,6 +38,8 @@ export interface AdmitQuestion {
   /** The policy to ask; without it the one of the environment's class. */
   readonly policy?: string;
   readonly specHash: string | null;
+  /** Given when the image runs in the environment already. */
+  readonly running?: Running;
   readonly actor: string;
   /** What people call it: `tienda/dev/web`, `tienda/web`. */
   readonly subject: string;
@@ -94,39 +96,13 @@ export class Admit {
             environment: verdict.environment,
             policy: { ...verdict.policy },
             rules: [...new Set(verdict.reasons.map((reason) => reason.rule))],
+            ...graceOf(verdict),
           },
         });
       }
     });
     journal.committed();
     return verdicts;
-  }
-
-  /** Keeps a refusal as a warning with a deadline, for an image that ran before it was refused; see `withGrace`. */
-  async grant(verdict: Verdict, until: string, subject: string): Promise<Verdict> {
-    const { db, journal, clock } = this.#options;
-    const granted = withGrace(verdict, { id: newId(clock), at: clock.now().toISOString(), until });
-    await db.transaction().execute(async (tx) => {
-      await insertVerdict(tx, granted);
-      await journal.record<AdmitTables>(tx, {
-        kind: 'workload.judged',
-        project: granted.project,
-        actor: 'platform',
-        subject,
-        digest: granted.digest,
-        body: {
-          verdict: granted.id,
-          door: granted.door,
-          decision: granted.decision,
-          environment: granted.environment,
-          policy: { ...granted.policy },
-          rules: [...new Set(granted.reasons.map((reason) => reason.rule))],
-          grace: until,
-        },
-      });
-    });
-    journal.committed();
-    return granted;
   }
 
   /** Answers without keeping anything: what a pipeline or a preview asks. */
@@ -253,8 +229,17 @@ export class Admit {
     const { door, admission, specHash } = question;
     const policy =
       question.policy === undefined ? this.policyFor(admission.environment.class) : this.policy(question.policy);
-    return judge({ id: newId(clock), at: clock.now().toISOString(), door, policy, admission, exceptions, specHash });
+    const running = question.running ?? null;
+    const at = clock.now().toISOString();
+    return judge({ id: newId(clock), at, door, policy, admission, exceptions, specHash, running });
   }
+}
+
+/** The first deadline that a verdict rests on. */
+function graceOf({ reasons }: Verdict): { grace?: string } {
+  const untils = reasons.flatMap(({ exception }) => (exception?.id === GRACE_EXCEPTION ? [exception.expiresAt] : []));
+  const [first] = untils.sort();
+  return first === undefined ? {} : { grace: first };
 }
 
 /** One image or one pattern of repositories of the project; and for every rule, something that it is about. */

@@ -18,7 +18,7 @@ export { admitCommands } from './commands.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
 export { exceptionCommands } from './exception-commands.ts';
-export { GRACE_EXCEPTION, judge, type Question, withGrace } from './judge.ts';
+export { GRACE_EXCEPTION, judge, mayHaveGrace, type Question, type Running } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';
 export { PRESETS_FOLDER, readPolicies } from './presets.ts';

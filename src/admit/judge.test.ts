@@ -10,6 +10,7 @@ import {
   NO_WORKLOAD,
   type Policy,
   PRESETS_FOLDER,
+  type Running,
   readPolicies,
   readPolicy,
 } from './index.ts';
@@ -37,6 +38,7 @@ const minimist: FindingFacts = {
   epss: 0.01,
   decision: 'track',
   overdue: false,
+  due: '',
 };
 
 const goodPod = {
@@ -84,7 +86,13 @@ const good: Admission = {
   statements: [],
 };
 
-function ask(policy: string | Policy, admission: Admission, door: Door = 'start', exceptions: Exception[] = []) {
+function ask(
+  policy: string | Policy,
+  admission: Admission,
+  door: Door = 'start',
+  exceptions: Exception[] = [],
+  running: Running | null = null,
+) {
   return judge({
     id: 'id',
     at: '2026-11-21T12:00:00.000Z',
@@ -92,6 +100,7 @@ function ask(policy: string | Policy, admission: Admission, door: Door = 'start'
     policy: typeof policy === 'string' ? preset(policy) : policy,
     admission,
     exceptions,
+    running,
     specHash: 'spec',
   });
 }

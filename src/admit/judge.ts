@@ -15,6 +15,16 @@ export interface Question {
   readonly admission: Admission;
   readonly exceptions: readonly Exception[];
   readonly specHash: string | null;
+  /** The image runs in the environment already; null: it does not, and what is refused is refused now. */
+  readonly running: Running | null;
+}
+
+/** That an image runs already: what it turned out to be may be lived with until a deadline. */
+export interface Running {
+  /** Containers of what runs are started again; false: a new release wants the same image. */
+  readonly restart: boolean;
+  /** RFC 3339: the deadline of whatever has none of its own, as findings have. */
+  readonly until: string;
 }
 
 /**
@@ -36,55 +46,76 @@ export function judge(question: Question): Verdict {
     environment: environmentOf(admission),
     digest: admission.image.digest,
     specHash: question.specHash,
-    expiresAt: endOf(reasons, new Date(Date.parse(at) + policy.validHours * 3_600_000).toISOString()),
+    restart: question.running?.restart ?? false,
+    expiresAt: endOf(reasons, question, new Date(Date.parse(at) + policy.validHours * 3_600_000).toISOString()),
   };
 }
 
-/** A verdict that rests on an exception ends with it. */
-function endOf(reasons: readonly Reason[], latest: string): string {
-  const ends = reasons.flatMap(({ exception }) =>
-    exception === null ? [] : [new Date(exception.expiresAt).toISOString()],
-  );
+/** A verdict that rests on an exception ends with it, and so with a deadline unless restarts go on after it. */
+function endOf(reasons: readonly Reason[], question: Question, latest: string): string {
+  const ends = reasons.flatMap(({ exception }) => {
+    if (exception === null) return [];
+    if (exception.id === GRACE_EXCEPTION && outlivesDeadlines(question)) return [];
+    return [new Date(exception.expiresAt).toISOString()];
+  });
   return [latest, ...ends].sort()[0] ?? latest;
 }
 
-/** Names the exception of a verdict that permits because of a grace. */
+function outlivesDeadlines({ running, policy }: Question): boolean {
+  return running?.restart === true && policy.restarts === 'allow';
+}
+
+/** Names the exception of a reason that is only a warning because the image runs and its deadline is to come. */
 export const GRACE_EXCEPTION = 'grace';
 
+/** What no deadline is given for, by the rules of the presets: hosts would not start it, or it is not merely out of date. */
+const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed', 'trust-unmet'];
+
+/** Whether what a verdict refuses may be lived with for a while by who runs it. */
+export function mayHaveGrace({ reasons }: Pick<Verdict, 'reasons'>): boolean {
+  return !reasons.some((reason) => reason.effect === 'refuse' && RULES_WITHOUT_GRACE.includes(reason.rule));
+}
+
 /**
- * A refusal that may be lived with until a deadline, because the image ran before it was refused: every refusing reason
- * becomes a warning that says so, and the verdict permits nothing after the deadline.
+ * What refuses an image that runs already is a warning until its deadline, that of the finding or that of the image.
+ * After it new releases are refused, and restarts as the policy says: at night nobody is there to replace the image.
  */
-export function withGrace(
-  verdict: Verdict,
-  grace: { readonly id: string; readonly at: string; readonly until: string },
-): Verdict {
-  if (verdict.decision !== 'refuse') return verdict;
-  const exception = { id: GRACE_EXCEPTION, expiresAt: grace.until, reason: 'the image ran before it was refused' };
-  return {
-    ...verdict,
-    id: grace.id,
-    at: grace.at,
-    decision: 'warn',
-    reasons: verdict.reasons.map((reason) =>
-      reason.effect === 'refuse' ? { ...reason, effect: 'warn', exception } : reason,
-    ),
-    expiresAt: [grace.until, verdict.expiresAt].sort()[0] ?? grace.until,
-  };
+function withGrace(reason: Reason, subject: Subject | null, question: Question): Reason {
+  const { running, at } = question;
+  if (reason.effect !== 'refuse' || running === null || RULES_WITHOUT_GRACE.includes(reason.rule)) return reason;
+  const expiresAt = dueOf(subject, question.admission) ?? running.until;
+  const isOver = Date.parse(expiresAt) <= Date.parse(at);
+  if (isOver && !outlivesDeadlines(question)) return reason;
+  const why = isOver ? 'the deadline has passed; what runs goes on' : 'the image ran before it was refused';
+  return { ...reason, effect: 'warn', exception: { id: GRACE_EXCEPTION, expiresAt, reason: why } };
+}
+
+/** The deadline of the finding that a reason is about. */
+function dueOf(subject: Subject | null, { scan }: Admission): string | null {
+  if (subject === null) return null;
+  const { key, package: inPackage } = subject;
+  const dues = scan.findings.flatMap((finding) =>
+    finding.due !== '' &&
+    finding.key === key &&
+    (inPackage === null || (finding.package === inPackage.name && finding.version === inPackage.version))
+      ? [finding.due]
+      : [],
+  );
+  return dues.sort()[0] ?? null;
 }
 
 function reasonsFor(question: Question): Reason[] {
   const { policy, door } = question;
   const failMode = policy.doors[door];
   if (failMode === undefined) {
-    return [reasonOf('door-not-covered', 'refuse', NOT_COVERED(policy.name, door), null)];
+    return [withGrace(reasonOf('door-not-covered', 'refuse', NOT_COVERED(policy.name, door), null), null, question)];
   }
   const onFailure: Effect = failMode === 'open' ? 'warn' : 'refuse';
   let values: Record<string, unknown>;
   try {
     values = { ...toPolicyValues(question.admission), door };
   } catch (error) {
-    return [reasonOf('facts-malformed', onFailure, MALFORMED(messageOf(error)), null)];
+    return [withGrace(reasonOf('facts-malformed', onFailure, MALFORMED(messageOf(error)), null), null, question)];
   }
   return policy.rules
     .filter((rule) => rule.doors.includes(door))
@@ -92,7 +123,7 @@ function reasonsFor(question: Question): Reason[] {
       try {
         return reasonsOfRule(rule, rule.evaluate(values), question);
       } catch (error) {
-        return [reasonOf(rule.id, onFailure, FAILED(rule.id, messageOf(error)), null)];
+        return [withGrace(reasonOf(rule.id, onFailure, FAILED(rule.id, messageOf(error)), null), null, question)];
       }
     });
 }
@@ -101,7 +132,7 @@ function reasonsOfRule(rule: PolicyRule, subjects: readonly (Subject | null)[], 
   const reasons = dedupe(subjects).map((subject) => {
     const reason = reasonOf(rule.id, rule.effect, fillMessage(rule.message, subject?.label ?? ''), subject);
     const remedy = rule.remedy === null ? null : fillMessage(rule.remedy, subject?.label ?? '');
-    return withException({ ...reason, remedy }, subject, question);
+    return withGrace(withException({ ...reason, remedy }, subject, question), subject, question);
   });
   if (reasons.length <= REASONS_PER_RULE_MAX) return reasons;
   // Those that still refuse come first: what is left out must never be all that refuses.

@@ -49,7 +49,16 @@ export function judgeManifest(workload: ManifestWorkload, policy: Policy, clock:
   if (facts.containers.length === 0) throw admitFault('admit.manifest-unreadable', { kind, name, line });
   const admission = { ...BLAMELESS_IMAGE, workload: facts };
   const at = clock.now().toISOString();
-  return judge({ id: newId(clock), at, door: 'start', policy, admission, exceptions: [], specHash: null });
+  return judge({
+    id: newId(clock),
+    at,
+    door: 'start',
+    policy,
+    admission,
+    exceptions: [],
+    specHash: null,
+    running: null,
+  });
 }
 
 const UNKNOWN_USER: ImageUser = { user: '', uid: null };

@@ -22,6 +22,8 @@ export interface Policy {
   readonly validHours: number;
   /** Hours in which findings of running images are to be gone, by decision; null: as is usual for the class. */
   readonly deadlines: Readonly<Partial<Record<(typeof DECISIONS)[number], number>>> | null;
+  /** What becomes of restarts of what runs when a deadline has passed; new releases are refused then in any case. */
+  readonly restarts: 'allow' | 'refuse';
   readonly rules: readonly PolicyRule[];
   /** The document as it was written. */
   readonly source: string;
@@ -100,7 +102,7 @@ class PolicyReader {
     const value = this.#object(
       this.#document.value,
       [],
-      [...['name', 'version', 'description', 'doors', 'validHours', 'deadlines', 'rules']],
+      [...['name', 'version', 'description', 'doors', 'validHours', 'deadlines', 'restarts', 'rules']],
     );
     const doors = this.#doors(value['doors']);
     const validHours = value['validHours'] ?? 168;
@@ -115,6 +117,7 @@ class PolicyReader {
       doors,
       validHours: Number(validHours),
       deadlines: this.#deadlines(value['deadlines']),
+      restarts: this.#restarts(value['restarts']),
       rules: this.#rules(value['rules'], known),
       source,
     };
@@ -130,6 +133,14 @@ class PolicyReader {
       }
     }
     return Object.fromEntries(entries.map(([decision, hours]) => [decision, Number(hours)]));
+  }
+
+  #restarts(value: Json | undefined): Policy['restarts'] {
+    if (value === 'refuse') return value;
+    if (value !== undefined && value !== 'allow') {
+      this.#problem(['restarts'], `expected allow or refuse, got ${JSON.stringify(value)}`);
+    }
+    return 'allow';
   }
 
   #doors(value: Json | undefined): Partial<Record<Door, FailMode>> {

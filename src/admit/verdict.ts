@@ -17,6 +17,8 @@ export interface Verdict {
   readonly digest: string;
   /** Hash of the workload that was judged, null at doors without one. */
   readonly specHash: string | null;
+  /** Given for containers of what runs there already, not for a new release. */
+  readonly restart: boolean;
   /** From then on it permits nothing. */
   readonly expiresAt: string;
 }
@@ -55,6 +57,7 @@ const verdictShape = z.object({
   environment: z.string().nullable(),
   digest: z.string(),
   specHash: z.string().nullable(),
+  restart: z.boolean().default(false),
   expiresAt: z.iso.datetime(),
 });
 

@@ -65,6 +65,7 @@ function verdict(decision: Verdict['decision']): Verdict {
     environment: 'dev',
     digest,
     specHash: null,
+    restart: false,
     expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
   };
 }

@@ -72,7 +72,7 @@ import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
-import { wantedMessage } from './control/permissions.ts';
+import { imageDeadline, imageDeadlines, wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
 import { registerPlatformRoutes } from './control/platform-routes.ts';
 import { publishedAddresses } from './control/published.ts';
@@ -292,6 +292,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     statements,
     trust,
     lastReport: (digest) => scans.report(digest),
+    deadlineOf: (project, digest, environment) =>
+      imageDeadline(registry.graces, clock, { project, digest, environment }),
     sourceFolder: join(files.control.folder, 'sources'),
     offers,
     contentKey: Buffer.from(keys.masterKey).toString('base64'),
@@ -408,6 +410,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerRiskRoutes(app, {
     ...risk,
+    imageDeadlines: (query) => imageDeadlines(registry.graces, query),
     images: { hasImage },
     changed: (project) => rejudgeProject(project, null),
   });
@@ -522,7 +525,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         await risk.updateDeadlines();
       }
       // What is late refuses new deploys from this minute on: verdicts from before do not know it.
-      if ((await risk.deadlines.tellOver()) > 0) factsChangedMs = clock.now().getTime();
+      if ((await risk.deadlines.tellOver()) > 0) {
+        factsChangedMs = clock.now().getTime();
+        await tellHosts();
+      }
       await admit.tellExpiring();
     }),
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
@@ -593,6 +599,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   function rematch(actor: string, why: Parameters<typeof intake.rejudge>[0] = 'advisories'): void {
     advisoryWork
       .rematch(actor)
+      // Deadlines come before verdicts: what runs and turned vulnerable is judged by them.
+      .then(() => risk.updateDeadlines())
       .catch((error: unknown) => log.error({ err: error }, 'judging inventories again failed'))
       .then(() => rejudge(why, actor));
   }

@@ -56,6 +56,16 @@ export class Graces {
     return row === undefined ? null : toGrace(row);
   }
 
+  /** Of environments, what ends first coming first. */
+  async ofEnvironments(query: { projects: readonly string[] | '*'; digest?: Digest; limit: number }): Promise<Grace[]> {
+    const { projects, digest, limit } = query;
+    if (projects !== '*' && projects.length === 0) return [];
+    let select = this.#db.selectFrom('registry_grace').selectAll().where('environment', '<>', '');
+    if (projects !== '*') select = select.where('project', 'in', [...projects]);
+    if (digest !== undefined) select = select.where('digest', '=', digest);
+    return (await select.orderBy('until_at').limit(limit).execute()).map(toGrace);
+  }
+
   /** Of a project, what ends first coming first. */
   async list(project: string): Promise<Grace[]> {
     const rows = await this.#db

@@ -1,9 +1,11 @@
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { incompleteReason } from './incomplete.ts';
-import type { FileOwners } from './owners.ts';
+import { OWNED_PATH_MAX_BYTES, PACKAGE_FILES_MAX } from './limits.ts';
+import type { FileOwners, PackageFiles, PackageKey } from './owners.ts';
 import type { InventoryLayer } from './package.ts';
 import type { LayerCache } from './scan.ts';
+import type { ScanOrder, WorkerAnswer } from './worker.ts';
 
 export interface OwnersAnswer {
   /** In the order of the question. */
@@ -19,11 +21,52 @@ export interface OwnersAnswer {
  * @throws Fault scan.layer-unread when a layer is not kept; scan.owners-failed
  */
 export async function askOwners(
-  layers: readonly Pick<InventoryLayer, 'digest' | 'diffId' | 'sizeBytes'>[],
+  layers: readonly KeptLayer[],
   cache: Pick<LayerCache, 'get'>,
   paths: readonly string[],
   confined?: ConfinedOptions,
 ): Promise<OwnersAnswer> {
+  const answer = await ask(layers, cache, { paths }, confined);
+  if (answer.kind === 'owners' && answer.owners.length === paths.length) {
+    return { files: answer.owners, complete: !answer.isCut };
+  }
+  throw failed('the scan worker answered garbage');
+}
+
+/**
+ * The files of one package of an image; null when the image does not have it.
+ *
+ * @throws Fault scan.layer-unread when a layer is not kept; scan.owners-failed
+ */
+export async function askFiles(
+  layers: readonly KeptLayer[],
+  cache: Pick<LayerCache, 'get'>,
+  filesOf: PackageKey,
+  confined?: ConfinedOptions,
+): Promise<(PackageFiles & { readonly complete: boolean }) | null> {
+  const answer = await ask(layers, cache, { filesOf }, confined);
+  if (answer.kind !== 'files' || !isFiles(answer.files)) throw failed('the scan worker answered garbage');
+  return answer.files === null ? null : { ...answer.files, complete: !answer.isCut };
+}
+
+/** The worker read hostile bytes: its answer is believed only in shape. */
+function isFiles(found: PackageFiles | null): boolean {
+  if (found === null) return true;
+  const { files, total } = found;
+  const isName = (file: unknown): boolean => typeof file === 'string' && file.length <= OWNED_PATH_MAX_BYTES;
+  return (
+    Array.isArray(files) && files.length <= PACKAGE_FILES_MAX && files.every(isName) && Number.isSafeInteger(total)
+  );
+}
+
+type KeptLayer = Pick<InventoryLayer, 'digest' | 'diffId' | 'sizeBytes'>;
+
+async function ask(
+  layers: readonly KeptLayer[],
+  cache: Pick<LayerCache, 'get'>,
+  question: Pick<ScanOrder, 'paths' | 'filesOf'>,
+  confined: ConfinedOptions | undefined,
+): Promise<WorkerAnswer> {
   const stored = await Promise.all(
     layers.map(async ({ digest, diffId }) => {
       const result = await cache.get(digest, diffId);
@@ -34,19 +77,23 @@ export async function askOwners(
   const order = {
     secrets: null,
     layers: layers.map(({ digest, diffId, sizeBytes }) => ({ claim: { digest, diffId, sizeBytes }, known: true })),
-    paths,
+    ...question,
   };
+  let answer: WorkerAnswer;
   try {
-    const input = { order, layers: stored.map((result) => () => result), onLayer: () => undefined };
-    const answer = await runConfined(input, confined);
-    if (answer.kind === 'owners' && answer.owners.length === paths.length) {
-      return { files: answer.owners, complete: !answer.isCut };
-    }
-    if (answer.kind !== 'incomplete') throw new WorkerFailure('worker.garbage', 'the scan worker answered garbage');
-    throw new WorkerFailure('worker.garbage', answer.message);
+    answer = await runConfined(
+      { order, layers: stored.map((result) => () => result), onLayer: () => undefined },
+      confined,
+    );
   } catch (cause) {
     if (!(cause instanceof WorkerFailure)) throw cause;
-    const why = incompleteReason(cause.code, cause.message, null);
-    throw scanFault('scan.owners-failed', { why: why.en }, { cause });
+    throw failed(cause.message, cause);
   }
+  if (answer.kind === 'incomplete') throw failed(answer.message);
+  return answer;
+}
+
+function failed(message: string, cause?: WorkerFailure): Error {
+  const why = incompleteReason(cause?.code ?? 'worker.garbage', message, null);
+  return scanFault('scan.owners-failed', { why: why.en }, cause === undefined ? {} : { cause });
 }

@@ -4,6 +4,7 @@ import type { Digest } from '../oci/index.ts';
 import { parseReference } from '../oci/index.ts';
 import { type CliProgram, systemClock, type Text } from '../system/index.ts';
 import { looksLikeJson, readBill } from './bills/read.ts';
+import { addContentsCommands } from './contents-commands.ts';
 import { scanFault } from './errors.ts';
 import { fileCache } from './file-cache.ts';
 import { BILL_MAX_BYTES } from './limits.ts';
@@ -84,6 +85,7 @@ export function scanCommands(cli: CliProgram): void {
     });
   addWhereCommand(cli);
   addRiskCommands(cli);
+  addContentsCommands(cli);
 }
 
 /** 0: done; 1: the scan is not complete; 4: the gate refuses; 3: the gate knows nothing, which must not look like fine. */

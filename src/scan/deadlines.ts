@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
-import type { Clock } from '../system/index.ts';
+import type { Clock, Text } from '../system/index.ts';
 import { isOpen } from './here.ts';
 import { findingKey } from './plan.ts';
 import { DECISIONS, type Decision, type Place, type ScanReport } from './report.ts';
@@ -35,6 +35,21 @@ export interface Deadline {
   /** When its passing was told; null before. */
   readonly overAt: string | null;
 }
+
+/** A deadline as it is shown: of a finding, or of a whole image that a policy refuses for another cause. */
+export interface ShownDeadline extends Omit<Deadline, 'finding' | 'package' | 'decision'> {
+  readonly finding: string | null;
+  readonly package: string | null;
+  readonly decision: Decision | null;
+  /** Why the image is refused for new releases; empty for a finding. */
+  readonly reasons: readonly Text[];
+}
+
+export type DeadlineQuery = {
+  readonly projects: readonly string[] | '*';
+  readonly digest?: Digest;
+  readonly limit: number;
+};
 
 /** One environment in which an image runs, with its report as of there. */
 export interface RunningImage {
@@ -79,7 +94,7 @@ export class Deadlines {
   }
 
   /** What is due first comes first. */
-  async list(query: { projects: readonly string[] | '*'; digest?: Digest; limit: number }): Promise<Deadline[]> {
+  async list(query: DeadlineQuery): Promise<Deadline[]> {
     if (query.projects !== '*' && query.projects.length === 0) return [];
     let select = this.#db.selectFrom('scan_deadlines').selectAll();
     if (query.projects !== '*') select = select.where('project', 'in', [...query.projects]);
@@ -212,6 +227,11 @@ export class Deadlines {
       },
     });
   }
+}
+
+/** Both kinds together, what is due first coming first. */
+export function showDeadlines(findings: readonly Deadline[], images: readonly ShownDeadline[]): ShownDeadline[] {
+  return [...findings.map((one) => ({ ...one, reasons: [] })), ...images].sort((a, b) => (a.due < b.due ? -1 : 1));
 }
 
 function placeOf({ project, environment, digest }: Pick<Row, 'project' | 'environment' | 'digest'>): string {

@@ -97,6 +97,17 @@ export const scanFault = defineFaults({
     en: { what: 'whose the files are cannot be said', why: '{why}', remedy: 'scan the image again' },
     es: { what: 'no se puede decir de quién son los archivos', why: '{why}', remedy: 'analizar la imagen de nuevo' },
   },
+  'scan.package-unknown': {
+    kind: 'not-found',
+    en: {
+      what: 'the image has no package {purl} told of by {path}',
+      remedy: 'see its packages: darsena scan packages IMAGE --json',
+    },
+    es: {
+      what: 'la imagen no tiene el paquete {purl} descrito en {path}',
+      remedy: 'ver sus paquetes: darsena scan packages IMAGEN --json',
+    },
+  },
   'scan.vex-invalid': {
     kind: 'invalid',
     en: {

@@ -17,7 +17,15 @@ export {
   meetsPodSecurity,
   podOf,
 } from './checks/index.ts';
-export { DEADLINE_HOURS, type Deadline, type DeadlineHours, Deadlines, type RunningImage } from './deadlines.ts';
+export {
+  DEADLINE_HOURS,
+  type Deadline,
+  type DeadlineHours,
+  type DeadlineQuery,
+  Deadlines,
+  type RunningImage,
+  type ShownDeadline,
+} from './deadlines.ts';
 export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
 export { scanFault } from './errors.ts';
 export { registerFleetRoutes } from './fleet-routes.ts';

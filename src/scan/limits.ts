@@ -76,6 +76,10 @@ export const LISTING_MAX_BYTES = 8 * LAYER_RESULT_MAX_BYTES;
 export const LISTING_RECORD_MAX_BYTES = 16 * 1024;
 /** Files of a layer in one page of the REST API. */
 export const LAYER_FILES_PAGE_MAX = 500;
+/** Packages in one answer: images of today have a few thousand, and each is some two hundred bytes. */
+export const PACKAGES_PAGE_MAX = 2_000;
+/** Files of one package that are named; a package of texts or data may have more. */
+export const PACKAGE_FILES_MAX = 5_000;
 /** What the worker may answer: the inventory of `PACKAGES_MAX` packages. */
 export const INVENTORY_MAX_BYTES = 128 * MIB;
 

@@ -23,13 +23,13 @@ export type OwnedVisitor = (owner: Owner, type: string, realPath: string, layer:
 /**
  * Goes through the lists of owned files that are still there in the merged image.
  *
- * @param asked last parts of the names that matter: links of folders are followed for these alone
+ * @param asked last parts of the names that matter, for which alone links of folders are followed; null: all names
  */
 export function visitOwned(
   layers: readonly LayerResult[],
   analysers: readonly Analyser[],
   tree: FileTree,
-  asked: ReadonlySet<string>,
+  asked: ReadonlySet<string> | null,
   visit: OwnedVisitor,
 ): void {
   const byName = new Map(analysers.map((analyser) => [analyser.name, analyser]));
@@ -38,7 +38,7 @@ export function visitOwned(
   const folders = new Map<string, string>();
   // An image has ten times more owned files than names that matter: three letters tell most of them apart.
   const endings = new Uint8Array(ENDINGS);
-  for (const name of asked) endings[endingOf(name)] = 1;
+  for (const name of asked ?? []) endings[endingOf(name)] = 1;
   for (const { path, node } of tree.files()) {
     if (!node.content) continue;
     const { layer, ordinal } = node.content;
@@ -46,7 +46,9 @@ export function visitOwned(
       const evidence = { kind: 'packages', packages: [] } as const;
       if (byName.get(analyser)?.counts?.({ analyser, path, layer, evidence }, tree) === false) continue;
       readOwned(files.bytes, (owner, file) => {
-        if (endings[endingOf(file)] === 0 || !asked.has(file.slice(file.lastIndexOf('/') + 1))) return;
+        const isOther =
+          asked !== null && (endings[endingOf(file)] === 0 || !asked.has(file.slice(file.lastIndexOf('/') + 1)));
+        if (isOther) return;
         visit(owner, files.type, withoutLinks(file, tree, folders), layer);
       });
     }

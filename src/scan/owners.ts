@@ -57,6 +57,53 @@ export function findOwners(
   });
 }
 
+/** Which package a question about files means: one of the inventory. */
+export type PackageKey = Pick<InventoryPackage, 'purl' | 'path'>;
+
+export interface PackageFiles {
+  /** Names in the image without links, in order; at most as many as were asked for. */
+  readonly files: readonly string[];
+  readonly total: number;
+}
+
+/**
+ * The files of a package: what the distribution's lists say; of an installed npm package its folder without the modules
+ * inside it; else the file that tells of it. Null when the inventory has no such package.
+ */
+export function findFiles(
+  layers: readonly LayerResult[],
+  analysers: readonly Analyser[],
+  asked: PackageKey,
+  limit: number,
+): PackageFiles | null {
+  const names = mergeNames(layers);
+  const { tree } = names;
+  const wanted = inventoryOf(layers, analysers, names).packages.find(
+    ({ purl, path }) => purl === asked.purl && path === asked.path,
+  );
+  if (wanted === undefined) return null;
+  const found = new Set<string>();
+  visitOwned(layers, analysers, tree, null, ({ name, version, architecture }, type, real) => {
+    const isIt =
+      type === wanted.type &&
+      name === wanted.name &&
+      (version === null || version === wanted.version) &&
+      (architecture === null || architecture === wanted.architecture || wanted.architecture === 'all');
+    // Lists name folders too, and what was there before a later layer removed it.
+    if (isIt && tree.lookup(real)?.content) found.add(real);
+  });
+  if (found.size === 0 && wanted.type === 'npm' && wanted.path.endsWith('/package.json')) {
+    const folder = wanted.path.slice(0, -'package.json'.length);
+    for (const { path, node } of tree.files()) {
+      if (node.content && path.startsWith(folder) && !path.includes('/node_modules/', folder.length - 1))
+        found.add(path);
+    }
+  }
+  if (found.size === 0) found.add(wanted.path);
+  const files = [...found].sort().map((path) => `/${path}`);
+  return { files: files.slice(0, limit), total: files.length };
+}
+
 interface Located {
   readonly path: string;
   readonly realPath: string | null;

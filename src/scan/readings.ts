@@ -2,6 +2,7 @@ import type { Digest } from '../oci/index.ts';
 import type { Deadlines } from './deadlines.ts';
 import { compareReports, describeHere, findingsHere, type HereFacts, type ReportChanges } from './here.ts';
 import { DEADLINES_READ_MAX } from './limits.ts';
+import { comparePackages, type PackageChanges } from './package-list.ts';
 import { findingKey, type NewerBase } from './plan.ts';
 import type { Finding, FindingException, Place, ScanReport } from './report.ts';
 import type { Scans } from './scans.ts';
@@ -61,12 +62,17 @@ export class Readings {
     return { places, vex: statements, exceptionOf, deadlineOf };
   }
 
-  /** What became of the findings since the image before; null when there is none, or it was not scanned. */
-  async changes(project: string, digest: Digest): Promise<({ readonly previous: Digest } & ReportChanges) | null> {
+  /** What became of findings and packages since the image before; null when there is none, or it was not scanned. */
+  async changes(
+    project: string,
+    digest: Digest,
+  ): Promise<({ readonly previous: Digest } & ReportChanges & { readonly packages: PackageChanges }) | null> {
     const previous = await this.#parts.previous(project, digest);
     if (previous === null) return null;
-    const [before, after] = await Promise.all([this.#parts.scans.report(previous), this.#parts.scans.report(digest)]);
-    if (!before?.complete || !after?.complete) return null;
-    return { previous, ...compareReports(before, after) };
+    const { scans } = this.#parts;
+    const [before, after] = await Promise.all([scans.report(previous), this.report(project, digest)]);
+    const [had, has] = await Promise.all([scans.inventory(previous), scans.inventory(digest)]);
+    if (!before?.complete || !after?.complete || had === null || has === null) return null;
+    return { previous, ...compareReports(before, after), packages: comparePackages(had, has) };
   }
 }

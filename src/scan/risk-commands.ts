@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseReference } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
-import type { Deadline } from './deadlines.ts';
+import type { ShownDeadline } from './deadlines.ts';
 import { scanFault } from './errors.ts';
 import type { Decision, FixStep, ScanReport } from './report.ts';
 import type { VexRecord } from './vex/documents.ts';
@@ -21,20 +21,26 @@ export function addRiskCommands(cli: CliProgram): void {
     .option('--project <name>', cli.t({ en: 'only this project', es: 'solo este proyecto' }))
     .description(
       cli.t({
-        en: 'by when findings of running images are to be gone',
-        es: 'para cuándo deben desaparecer los hallazgos de imágenes en marcha',
+        en: 'by when findings of running images, and refused images that run, are to be gone',
+        es: 'para cuándo deben desaparecer los hallazgos de imágenes en marcha y las imágenes rechazadas que se ejecutan',
       }),
     )
     .action(async (options: { project?: string }) => {
       const query = new URLSearchParams(options.project === undefined ? {} : { project: options.project });
-      const { items } = await cli.api.get<{ items: Deadline[] }>(`/deadlines?${query}`);
+      const { items } = await cli.api.get<{ items: ShownDeadline[] }>(`/deadlines?${query}`);
       cli.print.table(
         [
-          { title: { en: 'due', es: 'vence' }, value: (row: Deadline) => dueWord(cli, row) },
+          { title: { en: 'due', es: 'vence' }, value: (row: ShownDeadline) => dueWord(cli, row) },
           { title: { en: 'place', es: 'lugar' }, value: ({ project, environment }) => `${project}/${environment}` },
-          { title: { en: 'issue', es: 'problema' }, value: ({ finding }) => finding },
-          { title: { en: 'to do', es: 'qué hacer' }, value: ({ decision }) => cli.t(DECISION_WORDS[decision]) },
-          { title: { en: 'package', es: 'paquete' }, value: (row) => row.package, long: true },
+          {
+            title: { en: 'issue', es: 'problema' },
+            value: ({ finding }) => finding ?? cli.t({ en: 'whole image', es: 'toda la imagen' }),
+          },
+          {
+            title: { en: 'to do', es: 'qué hacer' },
+            value: ({ decision }) => (decision === null ? '-' : cli.t(DECISION_WORDS[decision])),
+          },
+          { title: { en: 'about', es: 'sobre' }, value: (row) => aboutOf(cli, row), long: true },
           { title: { en: 'digest', es: 'digest' }, value: ({ digest }) => digest, wide: true },
         ],
         items,
@@ -167,12 +173,21 @@ function parseDocument(text: string): unknown {
   }
 }
 
-function dueWord(cli: CliProgram, { due, overAt }: Deadline): string {
+function aboutOf(cli: CliProgram, { package: purl, reasons }: ShownDeadline): string {
+  return purl ?? reasons.map((reason) => cli.t(reason)).join('; ');
+}
+
+function dueWord(cli: CliProgram, { due, overAt }: ShownDeadline): string {
   const day = due.slice(0, 16).replace('T', ' ');
   return overAt === null ? day : cli.print.colour('bad', day);
 }
 
 async function readReport(cli: CliProgram, image: string): Promise<ScanReport> {
+  return cli.api.get<ScanReport>(`${await imagePath(cli, image)}/scan`);
+}
+
+/** The address of an image in the API, its newest one when no tag says which. @throws Fault scan.image-unknown */
+export async function imagePath(cli: CliProgram, image: string): Promise<string> {
   const { repository, tag, digest } = parseReference(image);
   const project = repository.split('/')[0] ?? repository;
   const base = `/projects/${encodeURIComponent(project)}/images`;
@@ -182,5 +197,5 @@ async function readReport(cli: CliProgram, image: string): Promise<ScanReport> {
     asked = (await cli.api.get<{ items: { digest: string }[] }>(`${base}?${query}`)).items[0]?.digest ?? null;
   }
   if (asked === null) throw scanFault('scan.image-unknown', { image });
-  return cli.api.get<ScanReport>(`${base}/${encodeURIComponent(asked)}/scan`);
+  return `${base}/${encodeURIComponent(asked)}`;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ApiApp, visibleProjects } from '../access/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
-import type { Deadlines } from './deadlines.ts';
+import { type DeadlineQuery, type Deadlines, type ShownDeadline, showDeadlines } from './deadlines.ts';
 import { scanFault } from './errors.ts';
 import { DEADLINES_READ_MAX } from './limits.ts';
 import type { Readings } from './readings.ts';
@@ -13,6 +13,8 @@ export interface RiskRoutesParts {
   readonly readings: Readings;
   readonly vex: VexDocuments;
   readonly deadlines: Deadlines;
+  /** Deadlines of whole images, which policies gave. */
+  readonly imageDeadlines: (query: DeadlineQuery) => Promise<readonly ShownDeadline[]>;
   readonly images: ImagesOfProject;
   /** Told when what is believed of a project has changed. */
   readonly changed: (project: string) => void;
@@ -38,12 +40,13 @@ export function registerRiskRoutes(app: ApiApp, parts: RiskRoutesParts): void {
     config: { action: 'image.read' },
     schema: {
       tags: ['images'],
-      summary: 'Findings that came and went since the image before it in its repository',
+      summary: 'Findings and packages that came and went since the image before it in its repository',
       params: image,
     },
     handler: async (request) => {
       const digest = await requireImage(request.params);
-      return (await readings.changes(request.params.project, digest)) ?? { previous: null, appeared: [], gone: [] };
+      const none = { previous: null, appeared: [], gone: [], packages: { added: [], removed: [], changed: [] } };
+      return (await readings.changes(request.params.project, digest)) ?? none;
     },
   });
   app.route({
@@ -65,7 +68,7 @@ export function registerRiskRoutes(app: ApiApp, parts: RiskRoutesParts): void {
     config: { action: 'any' },
     schema: {
       tags: ['images'],
-      summary: 'By when findings of running images are to be gone, what is due first coming first',
+      summary: 'By when findings and refused images that run are to be gone, what is due first coming first',
       querystring: z.object({
         project: project.optional(),
         digest: z.string().max(160).optional(),
@@ -79,7 +82,9 @@ export function registerRiskRoutes(app: ApiApp, parts: RiskRoutesParts): void {
       if (digest !== undefined && !isDigest(digest)) {
         throw scanFault('scan.digest-invalid', { digest: digest.slice(0, 80) });
       }
-      return { items: await deadlines.list({ projects, limit, ...(digest === undefined ? {} : { digest }) }) };
+      const query = { projects, limit, ...(digest === undefined ? {} : { digest }) };
+      const [findings, ofImages] = await Promise.all([deadlines.list(query), parts.imageDeadlines(query)]);
+      return { items: showDeadlines(findings, ofImages).slice(0, limit) };
     },
   });
   app.route({

@@ -4,7 +4,8 @@ import type { ApiApp } from '../access/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { languageOf } from '../system/index.ts';
 import { scanFault } from './errors.ts';
-import { LAYER_FILES_PAGE_MAX, OWNER_PATHS_MAX } from './limits.ts';
+import { LAYER_FILES_PAGE_MAX, OWNER_PATHS_MAX, PACKAGES_PAGE_MAX } from './limits.ts';
+import { listPackages } from './package-list.ts';
 import type { Readings } from './readings.ts';
 import { BILL_FORMATS, FINDING_FORMATS, type ReportFormat } from './reports/formats.ts';
 import type { Scans } from './scans.ts';
@@ -137,6 +138,50 @@ export function registerScanRoutes(app: ApiApp, { scans, images, starter, readin
       const digest = await requireImage(request.params);
       const { path } = request.query;
       return scans.fileOwners(digest, typeof path === 'string' ? [path] : path);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest/packages',
+    config: { action: 'image.read' },
+    schema: {
+      params: image,
+      querystring: z.object({
+        match: z.string().max(256).optional(),
+        type: z.string().max(40).optional(),
+        layer: z.string().max(160).optional(),
+        after: z.coerce.number().int().min(0).optional(),
+        limit: z.coerce.number().int().min(1).max(PACKAGES_PAGE_MAX).default(PACKAGES_PAGE_MAX),
+      }),
+    },
+    handler: async (request) => {
+      const digest = await requireImage(request.params);
+      const [inventory, report] = await Promise.all([
+        scans.inventory(digest),
+        readings.report(request.params.project, digest),
+      ]);
+      if (!inventory || !report) throw scanFault('scan.not-found', { digest });
+      const { match, type, layer, after, limit } = request.query;
+      return listPackages(inventory, report.findings, {
+        limit,
+        ...(match === undefined ? {} : { match }),
+        ...(type === undefined ? {} : { type }),
+        ...(layer === undefined ? {} : { layer }),
+        ...(after === undefined ? {} : { after }),
+      });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/images/:digest/package-files',
+    config: { action: 'image.read' },
+    schema: { params: image, querystring: z.object({ purl: z.string().min(5).max(2000), path: file }) },
+    handler: async (request) => {
+      const digest = await requireImage(request.params);
+      const { purl, path } = request.query;
+      return scans.packageFiles(digest, { purl, path });
     },
   });
 

@@ -344,6 +344,7 @@ function inventoryIn(answer: WorkerAnswer, layers: readonly PlannedLayer[]): Inv
     case 'incomplete':
       throw new IncompleteScan(incompleteReason(answer.code, answer.message, answer.layer));
     case 'owners':
+    case 'files':
       throw new WorkerFailure('worker.garbage', 'the scan worker answered garbage');
   }
 }

@@ -11,6 +11,7 @@ import type { Digest } from '../oci/index.ts';
 import { type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import type { OwnersAnswer } from './ask-owners.ts';
 import { scanMigrations } from './migrations.ts';
+import { comparePackages, listPackages, type PackagePage } from './package-list.ts';
 import { registerScanRoutes } from './routes.ts';
 import { Scans } from './scans.ts';
 import type { ScanTables } from './store.ts';
@@ -74,6 +75,15 @@ test('a scan is kept with its fact, judged again when the advisories change, and
       ],
     );
     assert.equal(owners.complete, true);
+    const modules = { purl: 'pkg:npm/old@1.0.0', path: 'app/node_modules/old/package.json' };
+    assert.deepEqual(await scans.packageFiles(image.manifestDigest, modules), {
+      files: ['/app/node_modules/old/package.json'],
+      total: 1,
+      complete: true,
+    });
+    await assert.rejects(scans.packageFiles(image.manifestDigest, { ...modules, path: 'etc/passwd' }), {
+      code: 'scan.package-unknown',
+    });
 
     const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => ANA });
     const changes: string[] = [];
@@ -111,6 +121,14 @@ test('a scan is kept with its fact, judged again when the advisories change, and
       [shown.summary.state, shown.findings[0]?.id, shown.findings[0]?.fixedVersion],
       ['findings', 'GHSA-1', '2.0.0'],
     );
+    const packages = (await get(`${path}/packages?match=OLD`)).json<PackagePage>();
+    assert.deepEqual(
+      [packages.items.map(({ purl, findings }) => [purl, findings]), packages.matching, packages.byType, packages.next],
+      [[['pkg:npm/old@1.0.0', 1]], 1, { npm: 1 }, null],
+    );
+    assert.equal((await get(`${path}/packages?type=deb`)).json<PackagePage>().matching, 0);
+    const files = await get(`${path}/package-files?${new URLSearchParams(modules)}`);
+    assert.equal(files.json<{ total: number }>().total, 1);
     const bill = await get(`${path}/sbom`);
     assert.match(String(bill.headers['content-type']), /cyclonedx/);
     assert.equal(bill.json().components.length, 1);
@@ -174,6 +192,27 @@ test('a scan is kept with its fact, judged again when the advisories change, and
     await close();
     rmSync(folder, { recursive: true });
   }
+});
+
+test('packages are listed page by page, and compared with the version before', () => {
+  const one = (name: string, version: string) => ({
+    ...{ type: 'npm', name, version, purl: `pkg:npm/${name}@${version}`, path: `${name}.json`, source: null },
+    ...{ licences: [], architecture: null, layer: `sha256:${'a'.repeat(64)}` as Digest },
+  });
+  const inventory = (...packages: ReturnType<typeof one>[]) => ({
+    ...{ distribution: null, packages, layers: [], secrets: [], notices: [] },
+  });
+  const after = inventory(one('a', '1'), one('b', '2'), one('b', '3'), one('d', '1'));
+  const first = listPackages(after, [], { limit: 3 });
+  assert.deepEqual([first.items.length, first.next, first.matching], [3, '2', 4]);
+  const rest = listPackages(after, [], { limit: 3, after: Number(first.next) });
+  assert.deepEqual([rest.items.map(({ name }) => name), rest.next], [['d'], null]);
+  const before = inventory(one('a', '1'), one('b', '1'), one('b', '2'), one('c', '1'));
+  assert.deepEqual(comparePackages(before, after), {
+    added: [{ type: 'npm', name: 'd', version: '1' }],
+    removed: [{ type: 'npm', name: 'c', version: '1' }],
+    changed: [{ type: 'npm', name: 'b', version: '3', from: '1' }],
+  });
 });
 
 test('an incomplete scan is kept as such and tried again', async () => {

@@ -3,13 +3,14 @@ import type { AdvisoryDatabase, AdvisoryStore } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock, Language } from '../system/index.ts';
-import { askOwners, type OwnersAnswer } from './ask-owners.ts';
+import { askFiles, askOwners, type OwnersAnswer } from './ask-owners.ts';
 import type { BillSubject } from './bills/bill.ts';
 import { toCycloneDx } from './bills/cyclonedx.ts';
 import type { ConfinedOptions } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
 import { type LayerFiles, type LayerFilesQuestion, readLayerFiles } from './layer-files.ts';
+import type { PackageFiles, PackageKey } from './owners.ts';
 import type { Inventory } from './package.ts';
 import {
   countStale,
@@ -152,6 +153,21 @@ export class Scans {
     const { clock, confined } = this.#parts;
     const cache = layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString());
     return askOwners(inventory.layers, cache, paths, confined);
+  }
+
+  /**
+   * The files of one package of an image.
+   *
+   * @throws Fault scan.not-found, scan.package-unknown, scan.layer-unread, scan.owners-failed
+   */
+  async packageFiles(image: Digest, asked: PackageKey): Promise<PackageFiles & { readonly complete: boolean }> {
+    const inventory = await this.inventory(image);
+    if (!inventory) throw scanFault('scan.not-found', { digest: image });
+    const { clock, confined } = this.#parts;
+    const cache = layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString());
+    const found = await askFiles(inventory.layers, cache, asked, confined);
+    if (found === null) throw scanFault('scan.package-unknown', { purl: asked.purl, path: asked.path });
+    return found;
   }
 
   /** The bill of materials of an image; null when it has no complete inventory. */

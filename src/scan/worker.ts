@@ -17,8 +17,8 @@ import {
   NO_CLAIM,
   readLayer,
 } from './layer.ts';
-import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES } from './limits.ts';
-import { type FileOwners, findOwners } from './owners.ts';
+import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES, PACKAGE_FILES_MAX } from './limits.ts';
+import { type FileOwners, findFiles, findOwners, type PackageFiles, type PackageKey } from './owners.ts';
 import type { Inventory } from './package.ts';
 import { secretsAnalyser } from './secrets/analyser.ts';
 import { type ConfigText, scanConfigTexts } from './secrets/image-config.ts';
@@ -45,12 +45,15 @@ export interface ScanOrder {
   }[];
   /** Files whose owners are asked for, instead of the inventory. */
   readonly paths?: readonly string[];
+  /** The package whose files are asked for, instead of the inventory. */
+  readonly filesOf?: PackageKey;
 }
 
 export type WorkerAnswer =
   | { readonly kind: 'inventory'; readonly inventory: Inventory }
   /** `isCut`: there were more lists of owned files than are kept. */
   | { readonly kind: 'owners'; readonly owners: readonly FileOwners[]; readonly isCut: boolean }
+  | { readonly kind: 'files'; readonly files: PackageFiles | null; readonly isCut: boolean }
   /** `code` is a FormatErrorCode, 'layer.mismatch', 'inventory.incomplete' or 'worker.failed'. */
   | { readonly kind: 'incomplete'; readonly code: string; readonly message: string; readonly layer: Digest | null };
 
@@ -92,8 +95,11 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
       results.push(result);
     }
     current = null;
+    const isCut = results.some(({ ownedCut }) => ownedCut);
+    if (order.filesOf) {
+      return { kind: 'files', files: findFiles(results, ANALYSERS, order.filesOf, PACKAGE_FILES_MAX), isCut };
+    }
     if (order.paths) {
-      const isCut = results.some(({ ownedCut }) => ownedCut);
       return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };
     }
     const inventory = mergeInventory(results, analysers);

@@ -101,7 +101,7 @@ async function benchJudge(): Promise<void> {
   const finding: FindingFacts = {
     ...{ key: 'CVE-1', label: 'p 1', kind: 'vulnerability', severity: 'medium', package: 'p', version: '1' },
     ...{ fixable: true, fixedVersion: '2', exploited: false, score: 5, epss: 0.1 },
-    ...{ decision: 'track', overdue: false },
+    ...{ decision: 'track', overdue: false, due: '' },
   };
   const admission = (findings: number): Admission => ({
     image: { digest: 'sha256:a', repository: 'a/b', project: 'a', tags: [], ageDays: 1, sizeBytes: 1 },
@@ -130,7 +130,16 @@ async function benchJudge(): Promise<void> {
   });
   const at = new Date().toISOString();
   const ask = (facts: Admission) =>
-    judge({ id: 'i', at, door: 'start', policy: prod, admission: facts, exceptions: [], specHash: null });
+    judge({
+      id: 'i',
+      at,
+      door: 'start',
+      policy: prod,
+      admission: facts,
+      exceptions: [],
+      specHash: null,
+      running: null,
+    });
   const [none, many] = [admission(0), admission(1000)];
   const result = compare(
     200,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { cp, readFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Instance } from '../../src/programs/setup/instance.ts';
@@ -54,6 +54,12 @@ interface Fact {
   readonly subject: string;
   readonly actor: string;
   readonly digest: string | null;
+  readonly body?: { readonly decision?: string; readonly grace?: string };
+}
+interface Deadline {
+  readonly environment: string;
+  readonly due: string;
+  readonly reasons: readonly { en: string }[];
 }
 interface Promotion {
   readonly id: string;
@@ -333,6 +339,45 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     assert.equal(await shop('dev'), 200);
   });
 
+  test('what runs and turns vulnerable gets a deadline that is shown, and its pod is started again when it dies', async (t) => {
+    const { path: file, minimist } = await advisoryOfTonight(source);
+    const [before] = (await workloads('prod')).filter(({ name }) => name === 'api');
+    const imported = await ground.darsena('advisories', 'import', file);
+    assert.equal(imported.code, 0, imported.stderr);
+    const due = await eventually(
+      'a deadline',
+      async () => {
+        const listed = await ground.darsena('scan', 'deadlines', '--project', 'tienda', '--json');
+        const { items } = listed.json<{ items: Deadline[] }>();
+        const isIt = ({ environment, reasons }: Deadline): boolean =>
+          environment === 'prod' && reasons.some(({ en }) => en.includes(minimist));
+        return items.find(isIt)?.due ?? null;
+      },
+      60_000,
+    );
+    assert.match((await ground.darsena('scan', 'deadlines')).stdout, /tienda\/prod +whole image/);
+    await eventually('a verdict about what runs', async () => {
+      const { items } = (await ground.darsena('audit', 'list', '--limit', '200', '--json')).json<{ items: Fact[] }>();
+      return items.some(
+        ({ kind, subject, body }) =>
+          kind === 'workload.judged' &&
+          subject === 'tienda/prod/api' &&
+          body?.decision === 'warn' &&
+          body.grace === due,
+      );
+    });
+    const dead = before?.replicas[0]?.containers[0]?.id ?? '';
+    const began = performance.now();
+    await ground.podman('kill', dead);
+    await eventually('the replica is there again', async () => {
+      const found = (await workloads('prod')).find(({ name }) => name === 'api');
+      const ids = found?.replicas.flatMap((replica) => replica.containers.map(({ id }) => id)) ?? [];
+      return found?.ready === 2 && !ids.includes(dead);
+    });
+    t.diagnostic(`killed to ready again: ${Math.round(performance.now() - began)} ms`);
+    assert.equal(await shop('prod'), 200);
+  });
+
   test('the journal holds all of it, in order and unbroken', async () => {
     const verified = await ground.darsena('audit', 'verify', '--json');
     assert.equal(verified.code, 0, verified.stderr);
@@ -402,4 +447,18 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
 
 function flatten(tree: readonly TreeProcess[]): TreeProcess[] {
   return tree.flatMap((one) => [one, ...flatten(one.children)]);
+}
+
+/** An advisory that nobody knew yesterday, of a package that prod runs; as critical as they come. */
+async function advisoryOfTonight(source: string): Promise<{ path: string; minimist: string }> {
+  const folder = join(source, 'advisory');
+  await mkdir(folder);
+  const text = await readFile(join(EXAMPLE, 'advisories', 'GHSA-xvch-5gv4-984h.json'), 'utf8');
+  const record = JSON.parse(text) as { affected: { ranges: { events: object[] }[] }[] };
+  const events = [{ introduced: '0' }, { fixed: '99.0.0' }];
+  const path = join(folder, 'GHSA-2222-3333-4444.json');
+  const changed = { ...record, id: 'GHSA-2222-3333-4444', aliases: ['CVE-2099-0001'] };
+  for (const one of changed.affected) for (const range of one.ranges) range.events = events;
+  await writeFile(path, JSON.stringify(changed));
+  return { path, minimist: 'CVE-2099-0001' };
 }

@@ -56,6 +56,7 @@ function verdict(change: Partial<Verdict> = {}): Verdict {
     environment: 'dev',
     digest,
     specHash,
+    restart: false,
     expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
     ...change,
   };

@@ -59,6 +59,7 @@ const answer = (digest: string, project: string): Verdict => ({
   environment: null,
   digest,
   specHash: null,
+  restart: false,
   expiresAt: new Date(clock.now().getTime() + 168 * HOUR).toISOString(),
 });
 

@@ -2,6 +2,7 @@ import {
   type Admission,
   type Admit,
   type EnvironmentClass,
+  mayHaveGrace,
   NO_SCAN,
   NO_WORKLOAD,
   type ScanFacts,
@@ -342,6 +343,10 @@ export function createIntake(parts: {
       const verdict = await parts.admit().current({ project, digest, door: 'push' });
       if (verdict === null) return WAITING;
       const untilMs = Date.parse(verdict.expiresAt);
+      // A host that lost its copy fetches what it runs; whether that may start is asked again at its own door.
+      if (isHost(principal) && verdict.decision === 'refuse' && mayHaveGrace(verdict)) {
+        if ((await parts.runsIn(project, digest)).length > 0) return { allow: true, warnings: [RUNS_THERE] };
+      }
       const grace = verdict.decision === 'refuse' ? await parts.registry().graces.find(project, digest, null) : null;
       const graceMs = grace === null ? 0 : Date.parse(grace.until);
       if (grace === null || graceMs <= clock.now().getTime()) {
@@ -378,6 +383,16 @@ export function createIntake(parts: {
   };
   return intake;
 }
+
+/** Hosts pull by a token of their own; builders, which are programs of the platform too, do not run images. */
+function isHost({ kind, name }: PullQuestion['principal']): boolean {
+  return kind === 'agent' && name.startsWith('agent:');
+}
+
+const RUNS_THERE: Text = {
+  en: 'refused for new releases; it runs, so hosts may fetch it',
+  es: 'rechazada para versiones nuevas; está en marcha, así que los hosts pueden traerla',
+};
 
 const WAITING: PullAnswer = {
   allow: false,
@@ -420,14 +435,6 @@ function sameAnswer(a: Verdict, b: Verdict): boolean {
       reasons.map((one) => [one.rule, one.effect, one.message.en]),
     ]);
   return said(a) === said(b);
-}
-
-/** What no deadline is given for, by the rules of the presets: hosts would not start it, or it is not merely out of date. */
-const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed', 'trust-unmet'];
-
-/** Whether what a verdict refuses may be lived with for a while. */
-export function mayHaveGrace({ reasons }: Verdict): boolean {
-  return !reasons.some((reason) => reason.effect === 'refuse' && RULES_WITHOUT_GRACE.includes(reason.rule));
 }
 
 function graceWarning({ until, reasons }: Grace): Text {
@@ -477,6 +484,8 @@ class AnswerMemory {
   find(project: string, digest: Digest, kind: PullQuestion['principal']['kind']): PullAnswer | undefined {
     const kept = this.#kept.get(`${project} ${digest}`);
     if (kept === undefined || kept.untilMs <= this.#clock.now().getTime()) return undefined;
+    // What is refused is asked again for hosts: they may run it.
+    if (kind === 'agent' && !kept.answer.allow) return undefined;
     return kept.isGrace && kind === 'anonymous' ? undefined : kept.answer;
   }
 
@@ -566,6 +575,7 @@ export function scanFacts(
           epss: finding.epss ?? -1,
           decision: here?.decision ?? finding.decision,
           overdue: here?.deadline !== undefined && here.deadline !== null && Date.parse(here.deadline) <= now.getTime(),
+          due: here?.deadline ?? '',
         };
       }),
       ...report.misconfigurations.map((one) =>
@@ -615,6 +625,7 @@ function plainFinding(
     epss: -1,
     decision: '',
     overdue: false,
+    due: '',
   };
 }
 

@@ -3,6 +3,7 @@ import type { Composition, Deployments, WantedState } from '../../deploy/index.t
 import { collectImages } from '../../deploy/model.ts';
 import { type Digest, digestOf, parseReference } from '../../oci/index.ts';
 import { type Graces, graceUntil } from '../../registry/index.ts';
+import type { DeadlineQuery, ShownDeadline } from '../../scan/index.ts';
 import type { Clock, Json, Log } from '../../system/index.ts';
 import {
   HOST_POLICY_TYPE,
@@ -16,7 +17,6 @@ import {
   type Trust,
 } from '../../trust/index.ts';
 import { type ToAgent, WANTED_TYPE } from '../link/protocol.ts';
-import { mayHaveGrace } from './intake.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** A verdict with less left than this is given anew, so that a host that loses control for a while can still restart pods. */
@@ -94,7 +94,7 @@ async function decisiveSignatures(
 
 /**
  * The verdicts of a composition at the start door: those that stand, or new ones where they are missing, run out, or were
- * given before advisories, trust or policy changed. A refusal of what runs already begins its grace.
+ * given before advisories, trust or policy changed. What refuses it begins a deadline, not a failed restart.
  */
 export async function startVerdicts(
   parts: PermissionParts,
@@ -103,7 +103,7 @@ export async function startVerdicts(
   project: string,
 ): Promise<Verdict[]> {
   const { admit, pipeline } = parts;
-  const standing: { subject: string; verdict: Verdict }[] = [];
+  const standing: Verdict[] = [];
   for (const workload of composition.workloads) {
     for (const image of collectImages([workload])) {
       const { digest } = parseReference(image);
@@ -115,51 +115,72 @@ export async function startVerdicts(
         environment: environment.name,
         specHash: workload.specHash,
       });
-      if (verdict === null || (await isStale(parts, verdict, environment))) {
+      if (verdict === null || isStale(parts, verdict, environment)) {
         const judged = await pipeline.judgeComposition(composition, environment, project, 'platform', {
           door: 'start',
+          restart: true,
         });
-        return Promise.all(judged.map((one) => inGrace(parts, one, environment)));
+        const verdicts = judged.map((one) => one.verdict);
+        for (const one of verdicts) await keepGrace(parts, one, environment);
+        return verdicts;
       }
-      standing.push({ subject: workload.key.name, verdict });
+      standing.push(verdict);
     }
   }
-  return Promise.all(standing.map((one) => inGrace(parts, one, environment)));
+  return standing;
 }
 
-async function isStale(parts: PermissionParts, verdict: Verdict, environment: ActiveEnvironment): Promise<boolean> {
+function isStale(parts: PermissionParts, verdict: Verdict, environment: ActiveEnvironment): boolean {
   const policy = parts.admit.policy(environment.policy);
   if (verdict.policy.name !== policy.name || verdict.policy.version !== policy.version) return true;
   if (Date.parse(verdict.at) < parts.factsChangedMs()) return true;
+  // A refused release of the same image and specification says nothing about what runs.
+  if (verdict.decision === 'refuse' && !verdict.restart) return true;
   if (Date.parse(verdict.expiresAt) - parts.clock.now().getTime() >= RENEW_BEFORE_MS) return false;
-  // One that ends with its grace cannot be renewed beyond it.
-  const grace = await parts.graces.find(verdict.project, verdict.digest as Digest, environment.name);
-  return grace === null || verdict.expiresAt < grace.until;
+  // One that ends with its deadline cannot be renewed beyond it.
+  return !(verdict.restart && policy.restarts === 'refuse' && gracesOf(verdict).includes(verdict.expiresAt));
 }
 
-/** The verdict, or, where it refuses what runs already and the deadline has not passed, one that permits until then. */
-async function inGrace(
-  { admit, graces, clock }: PermissionParts,
-  { subject, verdict }: { readonly subject: string; readonly verdict: Verdict },
-  environment: ActiveEnvironment,
-): Promise<Verdict> {
-  const { project } = verdict;
-  const digest = verdict.digest as Digest;
-  const refusing = verdict.reasons.filter((reason) => reason.effect === 'refuse');
-  if (refusing.length === 0) {
-    const isGranted = verdict.reasons.some((reason) => reason.exception?.id === GRACE_EXCEPTION);
-    if (!isGranted) await graces.end(project, digest, environment.name);
-    return verdict;
-  }
-  if (!mayHaveGrace(verdict)) return verdict;
-  const now = clock.now();
-  const grace = await graces.begin({
-    project,
-    digest,
-    environment: environment.name,
-    until: graceUntil(environment.class, now),
-    reasons: refusing.map((reason) => reason.message),
-  });
-  if (Date.parse(grace.until) <= now.getTime()) return verdict;
-  return admit.grant(verdict, grace.until, `${project}/${environment.name}/${subject}`);
+function gracesOf({ reasons }: Verdict): string[] {
+  return reasons.flatMap(({ exception }) => (exception?.id === GRACE_EXCEPTION ? [exception.expiresAt] : []));
+}
+
+/** Keeps the deadline of what has none of its own, so that it does not move; one that nothing needs any more ends. */
+async function keepGrace({ graces, clock }: PermissionParts, verdict: Verdict, environment: ActiveEnvironment) {
+  const { project, digest } = { project: verdict.project, digest: verdict.digest as Digest };
+  const until = await imageDeadline(graces, clock, { project, digest, environment });
+  const resting = verdict.reasons.filter(({ exception }) => exception?.id === GRACE_EXCEPTION);
+  const own = resting.filter(({ exception }) => exception?.expiresAt === until);
+  if (own.length > 0) {
+    const reasons = own.map((reason) => reason.message);
+    await graces.begin({ project, digest, environment: environment.name, until, reasons });
+  } else if (verdict.decision !== 'refuse') await graces.end(project, digest, environment.name);
+}
+
+/** Until when an image that runs may do so although something without a deadline of its own refuses it. */
+export async function imageDeadline(
+  graces: Pick<Graces, 'find'>,
+  clock: Clock,
+  place: {
+    readonly project: string;
+    readonly digest: Digest;
+    readonly environment: Pick<ActiveEnvironment, 'name' | 'class'>;
+  },
+): Promise<string> {
+  const { project, digest, environment } = place;
+  const known = await graces.find(project, digest, environment.name);
+  return known?.until ?? graceUntil(environment.class, clock.now());
+}
+
+/** Deadlines of whole images, as they are shown beside those of findings. */
+export async function imageDeadlines(
+  graces: Pick<Graces, 'ofEnvironments'>,
+  query: DeadlineQuery,
+): Promise<ShownDeadline[]> {
+  return (await graces.ofEnvironments(query)).map(
+    ({ project, digest, environment, startedAt, until, reasons, overAt }) => ({
+      ...{ project, digest, environment: environment ?? '', since: startedAt, due: until, overAt, reasons },
+      ...{ finding: null, package: null, decision: null },
+    }),
+  );
 }

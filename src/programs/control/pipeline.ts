@@ -59,6 +59,8 @@ export interface PipelineParts {
   readonly statements: Statements;
   /** The newest scan report of an image, or null. */
   readonly lastReport: (digest: Digest) => Promise<ScanReport | null>;
+  /** Until when an image that runs may do so although something that has no deadline of its own refuses it. */
+  readonly deadlineOf: (project: string, digest: Digest, environment: Environment) => Promise<string>;
   readonly sourceFolder: string;
   /** Sources that hosts may fetch now, by id. */
   readonly offers: Map<string, () => AsyncIterable<Uint8Array>>;
@@ -527,7 +529,16 @@ export class Pipeline implements Releases {
     environment: Environment,
     project: string,
     actor: string,
-    { door, isBeforeApproval = false }: { readonly door: 'start' | 'promote'; readonly isBeforeApproval?: boolean },
+    {
+      door,
+      isBeforeApproval = false,
+      restart = false,
+    }: {
+      readonly door: 'start' | 'promote';
+      readonly isBeforeApproval?: boolean;
+      /** Asked for what runs there already. */
+      readonly restart?: boolean;
+    },
   ): Promise<{ subject: string; verdict: Verdict }[]> {
     const { admit, intake, lastReport } = this.#parts;
     const questions: AdmitQuestion[] = [];
@@ -552,8 +563,10 @@ export class Pipeline implements Releases {
           report: await lastReport(digest),
           isBeforeApproval,
         });
+        const until = await this.#parts.deadlineOf(project, digest, environment);
         questions.push({
           door,
+          ...(restart || admission.environment.runs ? { running: { restart, until } } : {}),
           admission: { ...admission, image: { ...admission.image, project } },
           policy: environment.policy,
           specHash: workload.specHash,
