@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -15,6 +15,7 @@ import type { LocalImage } from './archive.ts';
 import type { ConfinedOptions } from './confined.ts';
 import { findInflater } from './inflater.ts';
 import { analyseLayer } from './layer.ts';
+import { plainProgram } from './plain-program.ts';
 import { noLayerCache, scanImage } from './scan.ts';
 import { dpkgStatus, imageOf, mergeHere, npmManifest, packLayer, type TestLayer, wrapLayer } from './test-image.ts';
 
@@ -301,4 +302,31 @@ test('S4: what another process inflates is held to the same: whole, cut, flipped
   assert.match(lied.incomplete?.en ?? '', /diffID/);
   const bomb = wrapLayer(Buffer.alloc(300 * 1024 * 1024));
   assert.match((await reportOf(imageOf([bomb]), outside)).incomplete?.en ?? '', /inflates to more than/);
+});
+
+test('the program without types is what its sources are now, and lies in a folder of nobody else', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'darsena-plain-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const entry = join(root, 'entry.ts');
+  writeFileSync(entry, "import { value } from './part.ts';\nexport const whole: number = value;\n");
+  writeFileSync(join(root, 'part.ts'), 'export const value: number = 1;\n');
+  const cache = join(root, 'cache/node');
+  const first = plainProgram(entry, root, cache);
+  assert.ok(first);
+  assert.match(
+    readFileSync(first.program, 'utf8'),
+    /^import \{ value \} from '\.\/part\.js';\nexport const whole\s+= value;/,
+  );
+  assert.deepEqual(plainProgram(entry, root, cache), first);
+  writeFileSync(join(root, 'part.ts'), 'export const value: number = 22;\n');
+  const second = plainProgram(entry, root, cache);
+  assert.ok(second);
+  assert.notEqual(second.folder, first.folder);
+  assert.match(readFileSync(join(second.folder, 'part.js'), 'utf8'), /= 22/);
+  rmSync(second.folder, { recursive: true });
+  assert.notEqual(plainProgram(entry, root, cache)?.folder, second.folder);
+  assert.equal(statSync(join(root, 'cache/plain')).mode & 0o777, 0o700);
+  // Nowhere to keep it: the program with its types is run.
+  assert.equal(plainProgram(entry, root, join(entry, 'no/folder')), null);
+  assert.equal(plainProgram(entry, root, ''), null);
 });

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createReadStream, createWriteStream } from 'node:fs';
 import type { Socket } from 'node:net';
+import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { detectCompression, STREAM_CHUNK_BYTES } from '../formats/index.ts';
@@ -16,6 +17,7 @@ import {
   WORKER_TIMEOUT_MS,
   WORKER_YOUNG_MIB,
 } from './limits.ts';
+import { plainProgram } from './plain-program.ts';
 import type { ScanOrder, WorkerAnswer } from './worker.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -60,7 +62,7 @@ export class WorkerFailure extends Error {
  */
 export async function runConfined(input: ConfinedInput, options: ConfinedOptions = {}): Promise<WorkerAnswer> {
   const channels = await planChannels(input, options);
-  const child = spawnConfined(options.program ?? `${ROOT}src/programs/scan-worker.ts`, options.heapMib, channels.size);
+  const child = spawnConfined(options.program ?? 'scan-worker.ts', options.heapMib, channels.size);
   const timeoutMs = options.timeoutMs ?? WORKER_TIMEOUT_MS;
   let failure: WorkerFailure | null = null;
   let refused: WorkerAnswer | null = null;
@@ -106,16 +108,23 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
   }
 }
 
-/** A program that may read its own code and use its three standard streams. */
-function spawnConfined(program: string, heapMib = WORKER_HEAP_MIB, channels = 0): ChildProcessWithoutNullStreams {
+/**
+ * A program that may read its own code and use its three standard streams.
+ *
+ * @param name of one of our programs, or the path of another
+ */
+function spawnConfined(name: string, heapMib = WORKER_HEAP_MIB, channels = 0): ChildProcessWithoutNullStreams {
+  const isOurs = !isAbsolute(name);
+  const source = isOurs ? join(ROOT, 'src/programs', name) : name;
+  const plain = isOurs ? plainProgram(source, ROOT) : null;
+  const program = plain?.program ?? source;
+  const code = plain ? [plain.folder] : [`${ROOT}src`, program];
   return spawn(
     process.execPath,
     [
       '--permission',
       // One library: the TOML reader, loaded when the first such lock file is met.
-      ...[`${ROOT}src`, `${ROOT}package.json`, `${ROOT}node_modules/smol-toml`, program].map(
-        (path) => `--allow-fs-read=${path}`,
-      ),
+      ...[...code, `${ROOT}package.json`, `${ROOT}node_modules/smol-toml`].map((path) => `--allow-fs-read=${path}`),
       `--max-old-space-size=${heapMib}`,
       // A tree of a million names is one long-lived heap: larger young generations copy it four times less (measured).
       `--max-semi-space-size=${WORKER_YOUNG_MIB}`,
@@ -132,7 +141,7 @@ function spawnConfined(program: string, heapMib = WORKER_HEAP_MIB, channels = 0)
  * @throws Error that says why, when the bytes are broken, a bomb, or the disk is full; the new file is then of no use
  */
 export async function inflateConfined(from: string, to: string, options: { signal?: AbortSignal } = {}): Promise<void> {
-  const child = spawnConfined(`${ROOT}src/programs/scan-inflate.ts`);
+  const child = spawnConfined('scan-inflate.ts');
   const onAbort = (): boolean => child.kill('SIGKILL');
   options.signal?.addEventListener('abort', onAbort, { once: true });
   const complaint = collectComplaint(child);

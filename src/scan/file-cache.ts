@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { analysersRevision } from './analysers/index.ts';
+import { analysersRevision } from './analysers/versions.ts';
 import { FILE_CACHE_BYTES_MAX } from './limits.ts';
 import { scanRevision } from './revision.ts';
 import type { LayerCache } from './scan.ts';

@@ -1,4 +1,4 @@
-import { analysersRevision } from './analysers/index.ts';
+import { analysersRevision } from './analysers/versions.ts';
 import { SECRETS_VERSION } from './secrets/analyser.ts';
 import type { SecretRuleSource } from './secrets/rules.ts';
 import { SHIPPED_RULES } from './secrets/shipped.ts';

@@ -1,15 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseReference, REGISTRY_NAME } from '../oci/index.ts';
-import { ANALYSERS } from './analysers/index.ts';
 import { type LocalImage, openImageFile, openImagePath } from './archive.ts';
-import { checkPath } from './checks/folder.ts';
 import { exportContainer, saveLocalImage } from './engine.ts';
 import type { openRemoteImage as OpenRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
 import { scoreImage } from './score.ts';
-import { TEXT_FILES } from './secrets/analyser.ts';
-import { packTree, type Skipped } from './tree.ts';
+import type { Skipped } from './tree.ts';
 
 /** Something that can be scanned without the platform, opened. Whoever opens it closes it. */
 export type ScanTarget = (ImageTarget | TreeTarget) & {
@@ -72,17 +69,28 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
   if (!found.isDirectory()) return { name: place, kind: 'image', ...(await openImageFile(place, options.signal)) };
   const tree = options.folder ?? ((await isRoot(place)) ? 'root' : 'source');
   const skipped: Skipped[] = [];
-  // A whole machine is read for its packages; looking into each of its files is asked for.
-  const analysers = (options.secrets ?? tree === 'source') ? [...ANALYSERS, TEXT_FILES] : ANALYSERS;
   return {
     name: place,
     kind: 'tree',
     tree,
-    content: () =>
-      packTree(place, { kind: tree, everything: options.everything ?? false, analysers }, (one) => skipped.push(one)),
+    content: () => contentOf(place, tree, options, (one) => skipped.push(one)),
     skipped: () => skipped,
     close: async () => undefined,
   };
+}
+
+/** What chooses files is loaded when there are files to choose. */
+async function* contentOf(
+  place: string,
+  kind: 'root' | 'source',
+  { everything = false, secrets = kind === 'source' }: TargetOptions,
+  onSkipped: (one: Skipped) => void,
+): AsyncGenerator<Uint8Array> {
+  const { packTree } = await import('./tree.ts');
+  const { ANALYSERS } = await import('./analysers/index.ts');
+  // A whole machine is read for its packages; looking into each of its files is asked for.
+  const analysers = secrets ? [...ANALYSERS, (await import('./secrets/analyser.ts')).TEXT_FILES] : ANALYSERS;
+  yield* packTree(place, { kind, everything, analysers }, onSkipped);
 }
 
 /** Loaded when needed: a client of registries is a large part of the platform. */
@@ -108,7 +116,7 @@ export async function scanTarget(
 /** Of source the Containerfiles, manifests and Compose files count as well. */
 async function withChecks({ tree, name }: TreeTarget & { name: string }, result: ScanResult): Promise<ScanResult> {
   if (tree !== 'source' || !result.report.complete) return result;
-  const files = await checkPath(name);
+  const files = await (await import('./checks/folder.ts')).checkPath(name);
   const misconfigurations = files.flatMap((file) => file.misconfigurations);
   const decisions = result.report.findings.map(({ decision }) => decision);
   return {

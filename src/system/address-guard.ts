@@ -1,4 +1,3 @@
-import { lookup as resolveName } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /**
@@ -53,7 +52,8 @@ export type ResolveName = (
 export function guardAddresses(
   networks: readonly string[],
   refuse: (why: string) => Error,
-  resolve: ResolveName = resolveName,
+  // Asked of the process when it is needed: most commands resolve no names.
+  resolve: ResolveName = (...asked) => process.getBuiltinModule('node:dns').lookup(...asked),
 ): AddressGuard {
   const allowed = listOf(networks);
   const refusal = (written: string): string | null => {

@@ -11,11 +11,15 @@ import { FormatError, packTar, type TarInput } from '../../src/formats/index.ts'
 import { digestOf } from '../../src/oci/index.ts';
 import { ANALYSERS } from '../../src/scan/analysers/index.ts';
 import { readSample, SAMPLES } from '../../src/scan/analysers/test-samples.ts';
-import { noLayerCache, type ScanResult, scanImage, scanTree } from '../../src/scan/index.ts';
+import { toCycloneDx } from '../../src/scan/bills/cyclonedx.ts';
+import { readBill } from '../../src/scan/bills/read.ts';
+import { toSpdx2 } from '../../src/scan/bills/spdx2.ts';
+import { toSpdx3 } from '../../src/scan/bills/spdx3.ts';
+import { type Inventory, noLayerCache, type ScanResult, scanImage, scanTree } from '../../src/scan/index.ts';
 import { analyseLayer, LayerMismatch } from '../../src/scan/layer.ts';
 import { dpkgStatus, imageOf, packLayer } from '../../src/scan/test-image.ts';
 import { systemClock } from '../../src/system/index.ts';
-import { fuzz, randomFrom } from '../fuzz.ts';
+import { type FuzzSample, fuzz, randomFrom } from '../fuzz.ts';
 
 const isSoak = process.env['DARSENA_SOAK'] === '1';
 const seed = Number(process.env['DARSENA_SEED'] ?? 20261122);
@@ -292,18 +296,52 @@ test('S4: a layer that was cut or changed anywhere is incomplete, by what it rea
   assert.deepEqual([report.complete, report.summary.state], [false, 'unknown']);
 });
 
-test('S5: ten minutes of broken bytes for each analyser', async (t) => {
-  if (!isSoak) return t.skip('only with DARSENA_SOAK=1; a slice runs with the unit tests');
-  const budgetMs = 1000 * Number(process.env['DARSENA_FUZZ_SECONDS'] ?? 600);
-  for (const analyser of ANALYSERS) {
-    const report = fuzz({
-      samples: SAMPLES[analyser.name] ?? [],
-      read: (input) => readSample(analyser, input),
-      seed,
-      budgetMs,
-    });
-    t.diagnostic(
-      `${analyser.name}: ${report.inputs} inputs, ${report.answers} answers, slowest ${report.slowestMs} ms`,
-    );
+/** What S5 feeds with broken bytes: every analyser, and bills of materials from other tools. */
+const PARSERS: readonly { name: string; samples: readonly FuzzSample[]; read: (input: FuzzSample) => string }[] = [
+  ...ANALYSERS.map((analyser) => ({
+    name: analyser.name,
+    samples: SAMPLES[analyser.name] ?? [],
+    read: (input: FuzzSample) => readSample(analyser, input),
+  })),
+  { name: 'bill-of-materials', samples: billSamples(), read: readBillSample },
+];
+
+function billSamples(): FuzzSample[] {
+  const digest = `sha256:${'a'.repeat(64)}` as const;
+  const licences = ['MIT', 'GPL-2.0-only OR (Apache-2.0 WITH LLVM-exception)'];
+  const found = { name: 'bash', version: '5.2-1', architecture: 'amd64', path: 'var/lib/dpkg/status', layer: digest };
+  const inventory: Inventory = {
+    distribution: { id: 'debian', version: '12', name: 'Debian' },
+    packages: [
+      { ...found, type: 'deb', purl: 'pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12', source: null, licences },
+    ],
+    layers: [{ digest, diffId: digest, sizeBytes: 1, uncompressedBytes: 1, entries: 1, packages: 1 }],
+    secrets: [],
+    notices: [],
+  };
+  const subject = { digest, reference: 'shop/web:1', createdAt: '2026-01-01T00:00:00.000Z', kind: 'image' } as const;
+  const documents = [toCycloneDx(inventory, subject), toSpdx2(inventory, subject), toSpdx3(inventory, subject)];
+  return documents.map((document, index) => ({
+    path: `bill-${index}.json`,
+    bytes: Buffer.from(JSON.stringify(document)),
+  }));
+}
+
+function readBillSample({ bytes }: FuzzSample): string {
+  try {
+    const { format, subject, inventory } = readBill(bytes);
+    return JSON.stringify([format, subject, inventory.distribution, inventory.notices, inventory.packages]);
+  } catch (error) {
+    if (error instanceof FormatError) return error.message;
+    throw error;
   }
-});
+}
+
+for (const { name, samples, read } of PARSERS) {
+  test(`S5: ten minutes of broken bytes for ${name}`, async (t) => {
+    if (!isSoak) return t.skip('only with DARSENA_SOAK=1; a slice runs with the unit tests');
+    const budgetMs = 1000 * Number(process.env['DARSENA_FUZZ_SECONDS'] ?? 600);
+    const { inputs, answers, slowestMs } = fuzz({ samples, read, seed, budgetMs });
+    t.diagnostic(`${name}: ${inputs} inputs, ${answers} answers, slowest ${slowestMs} ms`);
+  });
+}

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import type { Agent } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -106,6 +106,8 @@ export class ApiClient implements CliApi {
   async #send(method: string, path: string, body: Body | undefined, accept: string): Promise<IncomingMessage> {
     this.#signal.throwIfAborted();
     const { url, tls, headers } = await this.#connection();
+    // A command that works on this machine alone starts without a client.
+    const { Agent, request } = await import('node:https');
     this.#agent ??= new Agent({ ...tls, keepAlive: true, minVersion: 'TLSv1.3' });
     const call = request(new URL(BASE + path, url), {
       method,

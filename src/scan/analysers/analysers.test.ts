@@ -6,6 +6,7 @@ import type { TarInput } from '../../formats/index.ts';
 import { mergeHere, packLayer } from '../test-image.ts';
 import { ANALYSERS } from './index.ts';
 import { readSample, SAMPLES } from './test-samples.ts';
+import { ANALYSER_VERSIONS } from './versions.ts';
 
 const text = (path: string, content: string | object): TarInput => ({
   path,
@@ -17,7 +18,7 @@ const found = async (...entries: TarInput[]): Promise<string[]> =>
 
 test('the list of analysers is the folder', () => {
   const files = readdirSync(import.meta.dirname).filter(
-    (name) => !/^(?:(?:index|text|bounds)\.ts|test-.*|.*\.test\.ts)$/.test(name),
+    (name) => !/^(?:(?:index|text|bounds|versions)\.ts|test-.*|.*\.test\.ts)$/.test(name),
   );
   assert.deepEqual(files.sort(), ANALYSERS.map(({ name }) => `${name}.ts`).sort());
 });
@@ -111,6 +112,11 @@ test('npm: lock files of versions 1 to 3 count where nothing is installed beside
     ),
     ['pkg:npm/a@1.0.1'],
   );
+});
+
+test('the versions that stored results are known by are those of the analysers', () => {
+  const versions = ANALYSERS.map(({ name, version }) => [name, version]);
+  assert.deepEqual(Object.entries(ANALYSER_VERSIONS), versions, 'mend versions.ts');
 });
 
 test('S5: no analyser crashes or hangs on broken bytes', () => {

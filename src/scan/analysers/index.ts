@@ -1,5 +1,4 @@
 import type { Analyser } from '../analyser.ts';
-import { LISTING_VERSION } from '../listing.ts';
 import { alpm } from './alpm.ts';
 import { apk } from './apk.ts';
 import { apple } from './apple.ts';
@@ -70,8 +69,3 @@ export const ANALYSERS: readonly Analyser[] = [
   applications,
   browserScripts,
 ];
-
-/** Changes when any analyser or the listing does; part of the key under which results of a layer are stored. */
-export function analysersRevision(analysers: readonly Analyser[] = ANALYSERS): string {
-  return [...analysers.map(({ name, version }) => `${name}.${version}`), `listing.${LISTING_VERSION}`].join('+');
-}

@@ -3,10 +3,13 @@ import { LICENCE_EXCEPTIONS, LICENCE_IDS } from './licence-ids.ts';
 const BY_LOWER = new Map([...LICENCE_IDS].map((id) => [id.toLowerCase(), id]));
 /** Longer texts are not expressions that anybody wrote by hand. */
 const EXPRESSION_MAX = 1_000;
+/** The same few statements stand at most packages of an image. */
+const KNOWN_MAX = 2_000;
+const known = new Map<string, string | null>();
 
 /** The id of the SPDX list that a text is, whatever its letters' case; null for others. */
 export function licenceId(text: string): string | null {
-  return BY_LOWER.get(text.trim().toLowerCase()) ?? null;
+  return LICENCE_IDS.has(text) ? text : (BY_LOWER.get(text.trim().toLowerCase()) ?? null);
 }
 
 /**
@@ -14,6 +17,15 @@ export function licenceId(text: string): string | null {
  * Grammar: or = and *("OR" and); and = one *("AND" one); one = "(" or ")" / id ["+"] ["WITH" exception].
  */
 export function licenceExpression(text: string): string | null {
+  let expression = known.get(text);
+  if (expression === undefined) {
+    expression = readExpression(text);
+    if (known.size < KNOWN_MAX) known.set(text, expression);
+  }
+  return expression;
+}
+
+function readExpression(text: string): string | null {
   if (text.length > EXPRESSION_MAX) return null;
   const tokens = text.match(/\(|\)|[^\s()]+/g) ?? [];
   let at = 0;

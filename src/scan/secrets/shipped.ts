@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { joinRuleFiles } from './rule-file.ts';
+import type * as RuleFile from './rule-file.ts';
 import type { SecretRuleSource, SecretRules } from './rules.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../rules/secrets/', import.meta.url));
@@ -31,6 +32,8 @@ export const SHIPPED_RULES: SecretRuleSource = {
     return createHash('sha256').update(readTexts().join('\0')).digest('hex').slice(0, 16);
   },
   load: () => {
+    // With the patterns' compiler behind it, and asked for by few commands.
+    const { joinRuleFiles } = createRequire(import.meta.url)('./rule-file.ts') as typeof RuleFile;
     shipped ??= joinRuleFiles(readTexts());
     return shipped;
   },

@@ -1,0 +1,47 @@
+import { LISTING_VERSION } from '../listing.ts';
+
+/**
+ * Versions of the analysers, in their order, for whoever has to know what a stored result was made by and reads nothing
+ * itself: all analysers together are a large part of the program. A test holds them to the analysers.
+ */
+export const ANALYSER_VERSIONS: Readonly<Record<string, number>> = {
+  'os-release': 2,
+  dpkg: 2,
+  'dpkg-files': 1,
+  'dpkg-licences': 1,
+  apk: 1,
+  rpm: 1,
+  'rpm-log': 1,
+  'rpm-manifest': 1,
+  alpm: 1,
+  opkg: 1,
+  npm: 2,
+  yarn: 1,
+  pnpm: 1,
+  bun: 1,
+  python: 1,
+  'python-locks': 1,
+  cargo: 1,
+  ruby: 1,
+  composer: 1,
+  dotnet: 1,
+  conan: 1,
+  apple: 1,
+  pub: 1,
+  hex: 1,
+  conda: 1,
+  julia: 1,
+  r: 1,
+  'java-archive': 1,
+  'java-locks': 1,
+  'go-mod': 1,
+  executable: 1,
+  applications: 1,
+  'browser-scripts': 1,
+};
+
+/** Changes when any analyser or the listing does; part of the key under which results of a layer are stored. */
+export function analysersRevision(): string {
+  const versions = Object.entries(ANALYSER_VERSIONS).map(([name, version]) => `${name}.${version}`);
+  return [...versions, `listing.${LISTING_VERSION}`].join('+');
+}
