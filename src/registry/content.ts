@@ -142,14 +142,15 @@ export class RepositoryContent {
     return sizeBytes;
   }
 
-  /** Whether an upload began and has no byte yet. */
-  isFreshUpload(repository: string, ownerId: string, uploadId: string): boolean {
-    return this.#files.isFresh(this.#fileOf(repository, ownerId, uploadId));
+  /** An upload that began and has no byte yet, for `putSmall`; null when it has some, or is not there. */
+  freshUpload(repository: string, ownerId: string, uploadId: string): FreshUpload | null {
+    const file = this.#fileOf(repository, ownerId, uploadId);
+    return this.#files.isFresh(file) ? { file } : null;
   }
 
   /**
    * Stores a few KiB that have come as a whole; many such pushes share one wait for the disk. Durable when it returns.
-   * @param uploadId the upload that ends with it, if there is one
+   * @param upload ends with it
    * @throws Fault registry.digest-mismatch (nothing is stored), .quota-exceeded, .upload-unknown, .upload-busy
    */
   async putSmall(
@@ -157,9 +158,9 @@ export class RepositoryContent {
     ownerId: string,
     bytes: Uint8Array,
     digest: Digest,
-    uploadId?: string,
+    upload?: FreshUpload,
   ): Promise<void> {
-    if (uploadId !== undefined) await this.cancelUpload(repository, ownerId, uploadId);
+    if (upload !== undefined) await this.#cancel(upload.file);
     const actual = digestOf(bytes, digestAlgorithm(digest));
     if (actual !== digest) throw registryFault('registry.digest-mismatch', { expected: digest, actual });
     const sizeBytes = bytes.byteLength;
@@ -184,7 +185,10 @@ export class RepositoryContent {
 
   /** @throws Fault registry.upload-unknown, .upload-busy */
   async cancelUpload(repository: string, ownerId: string, uploadId: string): Promise<void> {
-    const file = this.#fileOf(repository, ownerId, uploadId);
+    await this.#cancel(this.#fileOf(repository, ownerId, uploadId));
+  }
+
+  async #cancel(file: string): Promise<void> {
     const known = await this.#files.abandon(file);
     this.#quotas.release(file);
     if (!known) throw registryFault('registry.upload-unknown');
@@ -294,6 +298,11 @@ export class RepositoryContent {
   #now(): string {
     return this.#clock.now().toISOString();
   }
+}
+
+/** The upload's file, which is known by its id alone and is not there yet. */
+export interface FreshUpload {
+  readonly file: string;
 }
 
 export interface ReceiveOptions extends AppendOptions {

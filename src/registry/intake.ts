@@ -3,7 +3,15 @@ import { type Clock, Fault, type Log } from '../system/index.ts';
 import type { BlobFiles } from './blob-files.ts';
 import { CommitTogether } from './commit-together.ts';
 import { HELD_BYTES_MAX, INTAKE_BYTES_MAX, INTAKE_MS, SETTLE_TOGETHER_MAX } from './limits.ts';
+import { prepared } from './prepared.ts';
 import { ensureRepository, linkBlob, type RegistryDatabase } from './store.ts';
+
+const takeIn = prepared((db: RegistryDatabase, digest: string, bytes: Uint8Array) =>
+  db
+    .insertInto('registry_intake')
+    .values({ digest, bytes })
+    .onConflict((conflict) => conflict.column('digest').doNothing()),
+);
 
 /** A blob whose file is in place, or which is small and held, to be stated in a repository. */
 export interface Arrival {
@@ -92,11 +100,7 @@ export class BlobIntake {
           const isNew = await linkBlob(tx, { id, name, quotaBytes }, { digest, sizeBytes }, now, pushedById);
           // A known blob that was here is durable already; everything else small is not yet.
           if (small === null || !(isNew || small.isNewHere)) continue;
-          await tx
-            .insertInto('registry_intake')
-            .values({ digest, bytes: small.bytes })
-            .onConflict((conflict) => conflict.column('digest').doNothing())
-            .execute();
+          await takeIn(tx, digest, small.bytes);
         } catch (error) {
           // Refused before it wrote anything, so the others go on; whatever else fails, fails all of them.
           if (!(error instanceof Fault && error.code === 'registry.quota-exceeded')) throw error;

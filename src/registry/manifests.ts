@@ -23,7 +23,7 @@ import {
   type ContentRole,
   ensureRepository,
   findRepository,
-  ManifestFinder,
+  findStoredManifest,
   type ManifestKind,
   type RegistryDatabase,
   type StoredManifest,
@@ -75,7 +75,6 @@ export class RepositoryManifests {
   readonly #onPushed: (pushed: ImagePushed) => void;
   readonly #onRemoved: () => void;
   readonly #settings: RepositorySettingsStore;
-  readonly #finder: ManifestFinder;
 
   constructor(parts: {
     db: RegistryDatabase;
@@ -94,12 +93,11 @@ export class RepositoryManifests {
     this.#onPushed = parts.onPushed;
     this.#onRemoved = parts.onRemoved;
     this.#settings = parts.settings;
-    this.#finder = new ManifestFinder(parts.db);
   }
 
   /** The manifest that a tag or digest names in a repository, or null. */
   find(repository: string, reference: Reference): Promise<StoredManifest | null> {
-    return this.#finder.find(repository, reference);
+    return findStoredManifest(this.#db, repository, reference);
   }
 
   /** A manifest by digest from whatever repository has it: for other rooms of the platform. */
@@ -111,7 +109,7 @@ export class RepositoryManifests {
       .where('m.digest', '=', digest)
       .orderBy('m.pushed_at')
       .executeTakeFirst();
-    return row === undefined ? null : this.#finder.find(row.name, { digest });
+    return row === undefined ? null : findStoredManifest(this.#db, row.name, { digest });
   }
 
   /**
@@ -406,7 +404,7 @@ export class RepositoryManifests {
 
   /** The content of the index at the referrers tag; nothing when there is none, or when it is something else. */
   async #listedAtTag(repository: string, digest: Digest): Promise<readonly Digest[]> {
-    const stored = await this.#finder.find(repository, { tag: referrersTag(digest) });
+    const stored = await findStoredManifest(this.#db, repository, { tag: referrersTag(digest) });
     if (stored?.kind !== 'index') return [];
     const parsed = parseManifest(stored.bytes, stored.mediaType);
     return parsed.kind === 'index' ? parsed.manifests.map((child) => child.digest) : [];

@@ -3,6 +3,7 @@ import { projectOf } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import { UPLOAD_KEPT_MS } from './limits.ts';
+import { prepared } from './prepared.ts';
 import type { RepositorySettingsStore } from './settings.ts';
 import type { RegistryDatabase } from './store.ts';
 
@@ -97,6 +98,31 @@ export class ProjectQuotas {
   }
 }
 
+const addUsage = prepared((db: RegistryDatabase, project: string, bytes: number) =>
+  db
+    .updateTable('registry_usage')
+    .set((column) => ({ bytes: column('bytes', '+', bytes) }))
+    .where('project', '=', project),
+);
+
+const addWithin = prepared((db: RegistryDatabase, project: string, bytes: number, mostBefore: number) =>
+  db
+    .updateTable('registry_usage')
+    .set((column) => ({ bytes: column('bytes', '+', bytes) }))
+    .where('project', '=', project)
+    .where('bytes', '<=', mostBefore),
+);
+
+const linkInProject = prepared((db: RegistryDatabase, project: string, digest: string) =>
+  db
+    .selectFrom('registry_blob_links as l')
+    .innerJoin('registry_repositories as r', 'r.id', 'l.repository_id')
+    .select('l.digest')
+    .where('l.digest', '=', digest)
+    .where('r.project', '=', project)
+    .limit(1),
+);
+
 /**
  * Counts bytes that come to a project or, negative, leave it, within the caller's transaction.
  * @param quotaBytes the bound for bytes that come; null: none
@@ -109,14 +135,13 @@ export async function countUsage(
   quotaBytes: number | null,
 ): Promise<void> {
   if (bytes === 0) return;
+  // One statement: PostgreSQL holds the row until the transaction ends, so the next one adds to what this one left.
   const add = async (): Promise<boolean> => {
-    // One statement: PostgreSQL holds the row until the transaction ends, so the next one adds to what this one left.
-    let update = tx
-      .updateTable('registry_usage')
-      .set((column) => ({ bytes: column('bytes', '+', bytes) }))
-      .where('project', '=', project);
-    if (quotaBytes !== null && bytes > 0) update = update.where('bytes', '<=', quotaBytes - bytes);
-    return (await update.executeTakeFirst()).numUpdatedRows > 0n;
+    const isBound = quotaBytes !== null && bytes > 0;
+    const { numAffectedRows = 0n } = isBound
+      ? await addWithin(tx, project, bytes, quotaBytes - bytes)
+      : await addUsage(tx, project, bytes);
+    return numAffectedRows > 0n;
   };
   if (await add()) return;
   await tx
@@ -131,14 +156,7 @@ export async function countUsage(
 
 /** Whether any repository of a project has a blob. */
 export async function isLinkedInProject(db: RegistryDatabase, project: string, digest: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('registry_blob_links as l')
-    .innerJoin('registry_repositories as r', 'r.id', 'l.repository_id')
-    .select('l.digest')
-    .where('l.digest', '=', digest)
-    .where('r.project', '=', project)
-    .executeTakeFirst();
-  return row !== undefined;
+  return (await linkInProject(db, project, digest)).rows.length > 0;
 }
 
 /** Takes a blob's link out of a repository and out of the count when it was the project's last; false when it was not there. */

@@ -1,6 +1,7 @@
-import type { CompiledQuery, Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { type Digest, projectOf } from '../oci/index.ts';
 import { type Clock, newId } from '../system/index.ts';
+import { prepared } from './prepared.ts';
 import { countUsage, isLinkedInProject } from './quota.ts';
 
 /** `image` runs; `artifact` travels beside images (signature, SBOM, chart); `index` names several of them. */
@@ -106,9 +107,12 @@ export interface StoredManifest {
   readonly bytes: Uint8Array;
 }
 
+const repositoryByName = prepared((db: RegistryDatabase, name: string) =>
+  db.selectFrom('registry_repositories').select('id').where('name', '=', name),
+);
+
 export async function findRepository(db: RegistryDatabase, name: string): Promise<string | null> {
-  const row = await db.selectFrom('registry_repositories').select('id').where('name', '=', name).executeTakeFirst();
-  return row?.id ?? null;
+  return (await repositoryByName(db, name)).rows[0]?.id ?? null;
 }
 
 /** The id of a repository, which appears with its first content. */
@@ -130,6 +134,25 @@ export async function ensureRepository(db: RegistryDatabase, name: string, clock
   return made;
 }
 
+// A fresh copy, verified as it came, heals one that was set aside.
+const stateBlob = prepared((db: RegistryDatabase, digest: string, sizeBytes: number, now: string) =>
+  db
+    .insertInto('registry_blobs')
+    .values({ digest, size_bytes: sizeBytes, stored_at: now, damaged_at: null })
+    .onConflict((conflict) => conflict.column('digest').doUpdateSet({ damaged_at: null }))
+    .returning('stored_at'),
+);
+
+const stateLink = prepared(
+  (db: RegistryDatabase, repository_id: string, digest: string, now: string, pushed_by_id: string) =>
+    db
+      .insertInto('registry_blob_links')
+      .values({ repository_id, digest, touched_at: now, pushed_by_id })
+      .onConflict((conflict) =>
+        conflict.columns(['repository_id', 'digest']).doUpdateSet({ touched_at: now, pushed_by_id }),
+      ),
+);
+
 /**
  * States that a blob's file is durable and that it belongs to a repository, brought there by somebody. Call within
  * `exclusively(digest)`, so that the project counts it once.
@@ -148,21 +171,9 @@ export async function linkBlob(
   if (!(await isLinkedInProject(db, project, blob.digest))) {
     await countUsage(db, project, blob.sizeBytes, repository.quotaBytes);
   }
-  const stated = await db
-    .insertInto('registry_blobs')
-    .values({ digest: blob.digest, size_bytes: blob.sizeBytes, stored_at: now, damaged_at: null })
-    // A fresh copy, verified as it came, heals one that was set aside.
-    .onConflict((conflict) => conflict.column('digest').doUpdateSet({ damaged_at: null }))
-    .returning('stored_at')
-    .execute();
-  await db
-    .insertInto('registry_blob_links')
-    .values({ repository_id: repository.id, digest: blob.digest, touched_at: now, pushed_by_id: pushedById })
-    .onConflict((conflict) =>
-      conflict.columns(['repository_id', 'digest']).doUpdateSet({ touched_at: now, pushed_by_id: pushedById }),
-    )
-    .execute();
-  return stated.some((row) => row.stored_at === now);
+  const stated = await stateBlob(db, blob.digest, blob.sizeBytes, now);
+  await stateLink(db, repository.id, blob.digest, now, pushedById);
+  return stated.rows.some((row) => row.stored_at === now);
 }
 
 /** Size and last touch of a blob as seen through a repository, or null where it is not linked. */
@@ -195,72 +206,58 @@ export async function findBlobSize(db: RegistryDatabase, digest: Digest): Promis
   return row === undefined ? null : Number(row.size_bytes);
 }
 
-interface ManifestRow {
-  repository_id: string;
-  digest: string;
-  kind: string;
-  media_type: string;
-  subject_digest: string | null;
-  pushed_by_id: string;
-  bytes: Uint8Array;
-}
+const MANIFEST_COLUMNS = [
+  'm.repository_id',
+  'm.digest',
+  'm.kind',
+  'm.media_type',
+  'm.subject_digest',
+  'm.pushed_by_id',
+  'm.bytes',
+] as const;
 
-/**
- * The two queries of every pull, compiled once: building and compiling them each time costs more than running them.
- */
-export class ManifestFinder {
-  readonly #db: RegistryDatabase;
-  readonly #byTag: CompiledQuery<ManifestRow>;
-  readonly #byDigest: CompiledQuery<ManifestRow>;
+const manifestByTag = prepared((db: RegistryDatabase, repository: string, tag: string) =>
+  db
+    .selectFrom('registry_repositories as r')
+    .innerJoin('registry_tags as t', 't.repository_id', 'r.id')
+    .innerJoin('registry_manifests as m', (join) =>
+      join.onRef('m.repository_id', '=', 't.repository_id').onRef('m.digest', '=', 't.digest'),
+    )
+    .select(MANIFEST_COLUMNS)
+    .where('r.name', '=', repository)
+    .where('t.name', '=', tag),
+);
 
-  constructor(db: RegistryDatabase) {
-    this.#db = db;
-    const columns = [
-      'm.repository_id',
-      'm.digest',
-      'm.kind',
-      'm.media_type',
-      'm.subject_digest',
-      'm.pushed_by_id',
-      'm.bytes',
-    ] as const;
-    this.#byTag = db
-      .selectFrom('registry_repositories as r')
-      .innerJoin('registry_tags as t', 't.repository_id', 'r.id')
-      .innerJoin('registry_manifests as m', (join) =>
-        join.onRef('m.repository_id', '=', 't.repository_id').onRef('m.digest', '=', 't.digest'),
-      )
-      .select(columns)
-      .where('r.name', '=', '')
-      .where('t.name', '=', '')
-      .compile();
-    this.#byDigest = db
-      .selectFrom('registry_repositories as r')
-      .innerJoin('registry_manifests as m', 'm.repository_id', 'r.id')
-      .select(columns)
-      .where('r.name', '=', '')
-      .where('m.digest', '=', '')
-      .compile();
-  }
+const manifestByDigest = prepared((db: RegistryDatabase, repository: string, digest: string) =>
+  db
+    .selectFrom('registry_repositories as r')
+    .innerJoin('registry_manifests as m', 'm.repository_id', 'r.id')
+    .select(MANIFEST_COLUMNS)
+    .where('r.name', '=', repository)
+    .where('m.digest', '=', digest),
+);
 
-  async find(repository: string, reference: { tag: string } | { digest: Digest }): Promise<StoredManifest | null> {
-    const query =
-      'tag' in reference
-        ? { ...this.#byTag, parameters: [repository, reference.tag] }
-        : { ...this.#byDigest, parameters: [repository, reference.digest] };
-    const { rows } = await this.#db.executeQuery<ManifestRow>(query);
-    const row = rows[0];
-    // Without bytes: found damaged and set aside.
-    if (row === undefined || row.bytes.byteLength === 0) return null;
-    return {
-      repository,
-      repositoryId: row.repository_id,
-      digest: row.digest as Digest,
-      kind: row.kind as ManifestKind,
-      mediaType: row.media_type,
-      subject: row.subject_digest as Digest | null,
-      pushedById: row.pushed_by_id,
-      bytes: row.bytes,
-    };
-  }
+/** What a tag or digest names in a repository; null when nothing, or when it was found damaged. */
+export async function findStoredManifest(
+  db: RegistryDatabase,
+  repository: string,
+  reference: { readonly tag: string } | { readonly digest: Digest },
+): Promise<StoredManifest | null> {
+  const { rows } =
+    'tag' in reference
+      ? await manifestByTag(db, repository, reference.tag)
+      : await manifestByDigest(db, repository, reference.digest);
+  const row = rows[0];
+  // Without bytes: found damaged and set aside.
+  if (row === undefined || row.bytes.byteLength === 0) return null;
+  return {
+    repository,
+    repositoryId: row.repository_id,
+    digest: row.digest as Digest,
+    kind: row.kind as ManifestKind,
+    mediaType: row.media_type,
+    subject: row.subject_digest as Digest | null,
+    pushedById: row.pushed_by_id,
+    bytes: row.bytes,
+  };
 }

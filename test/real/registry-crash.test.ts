@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
+import { Agent, fetch, type RequestInit, type Response } from 'undici';
 import { journalMigrations } from '../../src/journal/index.ts';
 import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
 import { progressMigrations } from '../../src/progress/index.ts';
@@ -22,9 +24,10 @@ const CLIENTS = 16;
 const [, , mode, folderArgument] = process.argv;
 
 interface Serving {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly authorization: string;
+  /** With connections of its own: none that an earlier kill left dead is used for a later server on the same port. */
+  readonly ask: (path: string, init: RequestInit) => Promise<Response>;
+  /** SIGKILL, if it lives; ends when it and its connections are gone. */
+  readonly kill: () => Promise<void>;
 }
 
 async function serve(folder: string): Promise<Serving> {
@@ -35,15 +38,25 @@ async function serve(folder: string): Promise<Serving> {
     child.stdout?.once('data', (data) => resolve(String(data)));
     child.once('exit', (code) => reject(new Error(`the registry ended with ${code} before it listened`)));
   });
-  return { child, ...(JSON.parse(line) as { url: string; authorization: string }) };
+  const { url, authorization } = JSON.parse(line) as { url: string; authorization: string };
+  const agent = new Agent();
+  const exited = once(child, 'exit');
+  return {
+    ask: (path, init) =>
+      fetch(`${url}${path}`, { ...init, dispatcher: agent, headers: { authorization, ...init.headers } }),
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+      await agent.destroy();
+    },
+  };
 }
 
 async function push(serving: Serving, bytes: Buffer, tag: string): Promise<boolean> {
-  const { url, authorization } = serving;
   const ask = (method: string, path: string, type: string, body?: Buffer) =>
-    fetch(`${url}${path}`, {
+    serving.ask(path, {
       method,
-      headers: { authorization, 'content-type': type },
+      headers: { 'content-type': type },
       ...(body === undefined ? {} : { body: new Uint8Array(body) }),
     });
   try {
@@ -156,13 +169,9 @@ if (mode === '--serve' && folderArgument !== undefined) {
     it(`R9: ${CLIENTS} clients push the same and different content, killed at random ${ROUNDS} times: one correct file or none, no acknowledged push lost, no repair`, async (t) => {
       const promised = new Map<string, { readonly text: string; readonly round: number }>();
       const read = new Set<string>();
-      /** Asks for what was acknowledged since a round; a connection that was closed while idle is asked again. */
-      const areThere = async ({ url, authorization }: Serving, since: number): Promise<void> => {
-        const get = (path: string): Promise<Response> => {
-          const again = (): Promise<Response> =>
-            fetch(`${url}/v2/tienda/crash/${path}`, { headers: { authorization } });
-          return again().catch(again);
-        };
+      /** Asks for what was acknowledged since a round. */
+      const areThere = async ({ ask }: Serving, since: number): Promise<void> => {
+        const get = (path: string): Promise<Response> => ask(`/v2/tienda/crash/${path}`, {});
         for (const [tag, { text, round }] of promised) {
           if (round < since) continue;
           const manifest = await get(`manifests/${tag}`);
@@ -174,7 +183,6 @@ if (mode === '--serve' && folderArgument !== undefined) {
       };
       for (let round = 0; round <= ROUNDS; round++) {
         const serving = await serve(folder);
-        const exited = new Promise((resolve) => serving.child.once('exit', resolve));
         try {
           // All of it at the end.
           await areThere(serving, round === ROUNDS ? 0 : round - 5);
@@ -184,7 +192,7 @@ if (mode === '--serve' && folderArgument !== undefined) {
           const enough = promised.size + randomInt(0, CLIENTS);
           let last: NodeJS.Timeout | undefined;
           const kill = (afterMs: number): void => {
-            last ??= setTimeout(() => serving.child.kill('SIGKILL'), afterMs);
+            last ??= setTimeout(() => void serving.kill(), afterMs);
           };
           const late = setTimeout(() => kill(0), 4000);
           const pushes = Array.from({ length: CLIENTS }, async (_, client) => {
@@ -198,8 +206,7 @@ if (mode === '--serve' && folderArgument !== undefined) {
           clearTimeout(late);
           clearTimeout(last);
         } finally {
-          serving.child.kill('SIGKILL');
-          await exited;
+          await serving.kill();
         }
         await checkStore(folder, read);
       }
@@ -215,11 +222,10 @@ if (mode === '--serve' && folderArgument !== undefined) {
       let acknowledged = 0;
       for (let round = 0; round <= WRITE_ROUNDS; round++) {
         const serving = await serve(folder);
-        const exited = new Promise((resolve) => serving.child.once('exit', resolve));
         const ask = (method: string, path: string, body?: Buffer, type = 'application/octet-stream') =>
-          fetch(`${serving.url}/v2/tienda/writes/${path}`, {
+          serving.ask(`/v2/tienda/writes/${path}`, {
             method,
-            headers: { authorization: serving.authorization, 'content-type': type },
+            headers: { 'content-type': type },
             ...(body === undefined ? {} : { body: new Uint8Array(body) }),
           });
         try {
@@ -272,12 +278,11 @@ if (mode === '--serve' && folderArgument !== undefined) {
           while (acknowledged < enough && performance.now() < late) {
             await new Promise((resolve) => setTimeout(resolve, randomInt(1, 20)));
           }
-          serving.child.kill('SIGKILL');
           isOver = true;
+          await serving.kill();
           await Promise.all(clients);
         } finally {
-          serving.child.kill('SIGKILL');
-          await exited;
+          await serving.kill();
         }
         const database = new DatabaseSync(join(folder, 'registry.db'));
         assert.deepEqual({ ...database.prepare('PRAGMA integrity_check').get() }, { integrity_check: 'ok' });

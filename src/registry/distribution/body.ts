@@ -27,14 +27,28 @@ export async function* passBody(request: IncomingMessage): AsyncGenerator<Uint8A
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => registryFault('registry.manifest-too-large', { maximum: maxBytes });
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of streamBody(request)) {
-    bytes += piece.byteLength;
-    if (bytes > maxBytes) throw tooLarge();
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces, bytes);
+  if (request.destroyed) throw cutOff();
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    const end = (result: () => void): void => {
+      request.off('data', take).off('end', whole).off('close', cut).off('error', reject);
+      result();
+    };
+    const take = (piece: Buffer): void => {
+      bytes += piece.byteLength;
+      pieces.push(piece);
+      if (bytes > maxBytes) end(() => reject(tooLarge()));
+    };
+    const whole = (): void =>
+      end(() => resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, bytes)));
+    const cut = (): void => end(() => reject(cutOff()));
+    request.on('data', take).on('end', whole).on('close', cut).on('error', reject);
+  });
+}
+
+function cutOff(): Error {
+  return new Error('the connection ended in the middle of the body');
 }
 
 /** The stated length of the body; undefined when it is sent in chunks. */

@@ -299,8 +299,10 @@ function publicPlace({ address, action }: Wanted): readonly string[] {
 }
 
 /** Requests that carry content, and so may last. */
-function isTransfer({ method }: IncomingMessage, { address }: Wanted): boolean {
-  return address.kind === 'blob' ? method === 'GET' : address.kind === 'upload' || address.kind === 'uploads';
+function isTransfer({ method, headers }: IncomingMessage, { address }: Wanted): boolean {
+  if (address.kind === 'blob') return method === 'GET';
+  // What says that it has no body, as the start of an upload does, is over at once.
+  return (address.kind === 'upload' || address.kind === 'uploads') && headers['content-length'] !== '0';
 }
 
 function permissionOf(grants: readonly Grant[], action: RegistryAction, repository: string): Permission {

@@ -89,8 +89,9 @@ export async function finishUpload(
 ): Promise<void> {
   const digest = requireDigest(query.get('digest'));
   const owner = session.caller.id;
-  if (isSmall(request) && registry.content.isFreshUpload(repository, owner, id)) {
-    await registry.content.putSmall(repository, owner, await readBody(request, SMALL_BLOB_BYTES), digest, id);
+  const fresh = isSmall(request) ? registry.content.freshUpload(repository, owner, id) : null;
+  if (fresh !== null) {
+    await registry.content.putSmall(repository, owner, await readBody(request, SMALL_BLOB_BYTES), digest, fresh);
     sendBlobCreated(response, repository, digest);
     return;
   }
