@@ -120,9 +120,8 @@ export async function startVerdicts(
           door: 'start',
           restart: true,
         });
-        const verdicts = judged.map((one) => one.verdict);
-        for (const one of verdicts) await keepGrace(parts, one, environment);
-        return verdicts;
+        for (const one of judged) await keepGrace(parts, one, environment);
+        return judged.map((one) => one.verdict);
       }
       standing.push(verdict);
     }
@@ -146,9 +145,12 @@ function gracesOf({ reasons }: Verdict): string[] {
 }
 
 /** Keeps the deadline of what has none of its own, so that it does not move; one that nothing needs any more ends. */
-async function keepGrace({ graces, clock }: PermissionParts, verdict: Verdict, environment: ActiveEnvironment) {
+async function keepGrace(
+  { graces }: PermissionParts,
+  { verdict, until }: { readonly verdict: Verdict; readonly until: string },
+  environment: ActiveEnvironment,
+) {
   const { project, digest } = { project: verdict.project, digest: verdict.digest as Digest };
-  const until = await imageDeadline(graces, clock, { project, digest, environment });
   const resting = verdict.reasons.filter(({ exception }) => exception?.id === GRACE_EXCEPTION);
   const own = resting.filter(({ exception }) => exception?.expiresAt === until);
   if (own.length > 0) {

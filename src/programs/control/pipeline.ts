@@ -523,7 +523,10 @@ export class Pipeline implements Releases {
     return { composition, verdict };
   }
 
-  /** Judges every image of every workload in its place; the verdicts are kept and, for starts, sent to hosts. */
+  /**
+   * Judges every image of every workload in its place; the verdicts are kept and, for starts, sent to hosts. `until` is the
+   * deadline that what has none of its own was given.
+   */
   async judgeComposition(
     composition: Composition,
     environment: Environment,
@@ -539,10 +542,11 @@ export class Pipeline implements Releases {
       /** Asked for what runs there already. */
       readonly restart?: boolean;
     },
-  ): Promise<{ subject: string; verdict: Verdict }[]> {
+  ): Promise<{ subject: string; verdict: Verdict; until: string }[]> {
     const { admit, intake, lastReport } = this.#parts;
     const questions: AdmitQuestion[] = [];
     const subjects: string[] = [];
+    const untils: string[] = [];
     for (const workload of composition.workloads) {
       const users = new Map<string, string>();
       const references = [...new Set(collectImages([workload]))];
@@ -574,10 +578,15 @@ export class Pipeline implements Releases {
           subject: `${project}/${environment.name}/${workload.key.name}`,
         });
         subjects.push(workload.key.name);
+        untils.push(until);
       }
     }
     const verdicts = await admit.judge(questions);
-    return verdicts.map((verdict, index) => ({ subject: subjects[index] ?? '', verdict }));
+    return verdicts.map((verdict, index) => ({
+      subject: subjects[index] ?? '',
+      verdict,
+      until: untils[index] ?? verdict.at,
+    }));
   }
 
   /** The digest-pinned reference of an image as manifests name it. @throws Fault deploy.image-unknown */
