@@ -19,6 +19,9 @@ export { type EdgeSettings, renderConfig } from './edge/config.ts';
 export { Edge, type EdgeOptions } from './edge/edge.ts';
 export { checkRoute, type EdgeRoute, type Endpoint } from './edge/route.ts';
 export { networkFault } from './errors.ts';
+export { NameServer, type NameServerOptions } from './names/server.ts';
+export { outsideNameservers, ResolverUpstream, readNameservers, type Upstream } from './names/upstream.ts';
+export { askZone, EMPTY_ZONE, type Zone, type ZoneClient, type ZoneService } from './names/zone.ts';
 export { publishedName } from './published-name.ts';
 export { type Flow, readFlows } from './segmentation/flows.ts';
 export {
@@ -33,4 +36,11 @@ export {
   type PolicyPort,
   type TrafficRule,
 } from './segmentation/policy.ts';
-export { type NamedEgress, POLICY_TABLE, type PodRules, podRules, type SegmentPod } from './segmentation/rules.ts';
+export {
+  type NamedEgress,
+  openAddresses,
+  POLICY_TABLE,
+  type PodRules,
+  podRules,
+  type SegmentPod,
+} from './segmentation/rules.ts';

@@ -22,3 +22,23 @@ export const FLOW_SECONDS = 86_400;
 
 /** Addresses that the names of one rule may open at a time: large services turn some hundreds. */
 export const NAMED_ADDRESSES_MAX = 4096;
+
+/** A question with extensions (RFC 6891) is well below this; larger ones are no questions. */
+export const DNS_UDP_BYTES = 4096;
+
+/** RFC 1035 section 4.2.2: the length of a message over TCP has two bytes. */
+export const DNS_ANSWER_BYTES_MAX = 65_535;
+
+/** Questions that are asked outside at a time, from all pods together. */
+export const DNS_QUESTIONS_MAX = 1024;
+
+export const DNS_CONNECTIONS_MAX = 128;
+export const DNS_IDLE_MS = 10_000;
+export const DNS_UPSTREAM_MS = 3_000;
+
+/** Readiness changes within seconds, so nobody should keep an address for longer. */
+export const DNS_TTL_SECONDS = 5;
+
+/** How long an address that a name led to stays open: a client may keep it a while longer than it should. */
+export const DNS_OPEN_SECONDS = { least: 60, most: 3600 };
+export const DNS_OPEN_EXTRA_SECONDS = 30;

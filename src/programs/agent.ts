@@ -13,6 +13,7 @@ import {
   realProbes,
 } from '../deploy/engines/local/index.ts';
 import type { WorkloadStatus } from '../deploy/index.ts';
+import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { Builder, builderKey } from './agent/builder.ts';
@@ -136,7 +137,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
   const edge = new HostEdge({ instance, log, clock, onState: (state) => link.send({ type: 'edge', ...state }) });
 
-  const reconciler = new Reconciler({
+  // The networks of an ordinary user's pods are out of the host's sight: there pods ask the host's own resolvers.
+  const names =
+    instance.mode === 'rootless'
+      ? null
+      : new NameServer({
+          upstream: new ResolverUpstream(),
+          log,
+          open: (pod, set, addresses, seconds) => reconciler.openAddresses(pod, set, addresses, seconds),
+        });
+
+  const reconciler: Reconciler = new Reconciler({
     instance: instance.name,
     engine,
     clock,
@@ -161,6 +172,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     onEndpoints: (services) => edge.setEndpoints(services),
     beforeStop: (pod) => edge.drained(pod),
     memory: planMemory(join(files.agent.folder, 'plan.json')),
+    ...(names === null ? {} : { names }),
   });
   const tasks = new Tasks({ run: runTask, send: (message) => link.send(message), log });
 
@@ -181,6 +193,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   sensor.close();
   await spool.close();
   edge.close();
+  names?.close();
   service.stop();
   engine.close();
   process.exit(0);

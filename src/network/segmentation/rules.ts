@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { networkFault } from '../errors.ts';
 import { FLOW_SECONDS, FLOWS_MAX, NAMED_ADDRESSES_MAX } from '../limits.ts';
 import {
@@ -47,6 +47,8 @@ export interface PodRules {
   readonly script: string;
   readonly names: readonly NamedEgress[];
   readonly governed: { readonly ingress: boolean; readonly egress: boolean };
+  /** Whether it may ask for any name: its way out is open, or its policies open port 53. */
+  readonly asksAll: boolean;
 }
 
 /**
@@ -117,6 +119,7 @@ export function podRules(pod: SegmentPod, pods: readonly SegmentPod[], policies:
     script: lines.join('\n'),
     names,
     governed: { ingress: ingress.length > 0, egress: egress.length > 0 },
+    asksAll: egress.length === 0 || egress.some((policy) => policy.egress?.some(opensNames) ?? false),
   };
 
   function rulesFor(chain: string, rules: readonly string[]): string[] {
@@ -170,6 +173,23 @@ function flowSet(): string {
 
 function note(set: (typeof FLOW_SETS)[number], end: 'saddr' | 'daddr'): string {
   return `meta nfproto ipv4 meta l4proto { tcp, udp, sctp } update @${set} { ip ${end} . meta l4proto . th dport }`;
+}
+
+/** Whoever writes a rule for port 53 means questions for names; so does who opens everything. */
+function opensNames({ peers, ports }: TrafficRule): boolean {
+  if (ports.length === 0) return peers.length === 0;
+  return ports.some(({ port, endPort }) => typeof port === 'number' && port <= 53 && (endPort ?? port) >= 53);
+}
+
+/** A transaction that lets a pod reach addresses for a while, or for longer than it did. */
+export function openAddresses(set: string, addresses: readonly string[], seconds: number): string {
+  if (!/^names_[0-9a-f]{16}$/.test(set) || !addresses.every(isIPv4) || !Number.isSafeInteger(seconds))
+    throw networkFault('network.policy-invalid', { policy: set, value: addresses.join(', ').slice(0, 80) });
+  const head = `element inet ${POLICY_TABLE} ${set}`;
+  const plain = `{ ${addresses.join(', ')} }`;
+  const timed = `{ ${addresses.map((address) => `${address} timeout ${seconds}s`).join(', ')} }`;
+  // The kernel keeps the time of an element that is there; so it goes and comes, and no packet is met in between.
+  return [`add ${head} ${plain}`, `delete ${head} ${plain}`, `add ${head} ${timed}`, ''].join('\n');
 }
 
 /** The set that the names of a rule fill, when it has any. */

@@ -45,6 +45,8 @@ export interface PodOrder {
   readonly labels: Readonly<Record<string, string>>;
   /** Ports to publish on a loopback port of the host where pod addresses cannot be reached (rootless). */
   readonly ports: readonly { readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
+  /** The resolver that the pod asks first; null for those of the host alone. */
+  readonly resolver: string | null;
 }
 
 /** Where the bytes of a mount come from on this host. */
@@ -70,6 +72,10 @@ export interface NetworkOrder {
   readonly name: string;
   readonly bridge: string;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface EngineNetwork extends NetworkOrder {
+  readonly gateway: string | null;
 }
 
 export interface VolumeOrder {
@@ -178,8 +184,9 @@ export interface PodEngine {
 }
 
 export interface NetworkEngine {
-  ensureNetwork(order: NetworkOrder): Promise<void>;
-  listNetworks(): Promise<NetworkOrder[]>;
+  /** Gives the host's own address in the network, where the engine says it. */
+  ensureNetwork(order: NetworkOrder): Promise<string | null>;
+  listNetworks(): Promise<EngineNetwork[]>;
   removeNetwork(name: string): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type {
   ContainerEngine,
   ContainerOrder,
   EngineFacts,
+  EngineNetwork,
   EngineVolume,
   ExecOrder,
   ExecResult,
@@ -290,14 +291,15 @@ export class MemoryEngine implements ContainerEngine {
     return this.#call('readTable', () => null);
   }
 
-  ensureNetwork(order: NetworkOrder): Promise<void> {
+  ensureNetwork(order: NetworkOrder): Promise<string | null> {
     return this.#call('ensureNetwork', () => {
       if (!this.#networks.has(order.name)) this.#networks.set(order.name, order);
+      return null;
     });
   }
 
-  listNetworks(): Promise<NetworkOrder[]> {
-    return this.#call('listNetworks', () => [...this.#networks.values()]);
+  listNetworks(): Promise<EngineNetwork[]> {
+    return this.#call('listNetworks', () => [...this.#networks.values()].map((one) => ({ ...one, gateway: null })));
   }
 
   removeNetwork(name: string): Promise<void> {

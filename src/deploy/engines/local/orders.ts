@@ -35,6 +35,7 @@ export function podOrder(
     network: networkName(instance, identity.key.project, identity.key.environment),
     labels: podLabels(instance, identity, spec.terminationGraceSeconds),
     ports: [...ports].sort((a, b) => a - b).map((port) => ({ port, protocol: 'TCP' })),
+    resolver: null,
   };
 }
 

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { outsideNameservers } from '../../../network/index.ts';
 import { runCommand, type Text } from '../../../system/index.ts';
 import { type Answer, items, numberAt, objectAt, textAt } from './answers.ts';
 import type {
@@ -7,6 +8,7 @@ import type {
   ContainerState,
   Endpoint,
   EngineFacts,
+  EngineNetwork,
   EngineVolume,
   ExecOrder,
   ExecResult,
@@ -175,6 +177,7 @@ export class PodmanEngine implements ContainerEngine {
         netns: { nsmode: 'bridge' },
         Networks: { [order.network]: {} },
         shared_namespaces: ['net', 'ipc', 'uts'],
+        ...(order.resolver === null || rootless ? {} : { dns_server: nameserversOf(order.resolver) }),
         ...(rootless
           ? {
               portmappings: order.ports.map(({ port, protocol }) => ({
@@ -335,14 +338,12 @@ export class PodmanEngine implements ContainerEngine {
     });
   }
 
-  async ensureNetwork(order: NetworkOrder): Promise<void> {
-    const { status } = await this.#client.ask('GET', `/networks/${order.name}/exists`, {
-      operation: `network ${order.name}`,
-      timeoutMs: LIST_TIMEOUT_MS,
-      accept: [404],
-    });
-    if (status !== 404) return;
-    await this.#client.ask('POST', '/networks/create', {
+  async ensureNetwork(order: NetworkOrder): Promise<string | null> {
+    const path = `/networks/${order.name}/json`;
+    const options = { operation: `network ${order.name}`, timeoutMs: LIST_TIMEOUT_MS };
+    const known = await this.#client.ask('GET', path, { ...options, accept: [404] });
+    if (known.status !== 404) return gatewayOf(known.json);
+    const made = await this.#client.ask('POST', '/networks/create', {
       operation: `create network ${order.name}`,
       timeoutMs: ACTION_TIMEOUT_MS,
       accept: [409],
@@ -354,9 +355,10 @@ export class PodmanEngine implements ContainerEngine {
         labels: order.labels,
       },
     });
+    return gatewayOf(made.status === 409 ? (await this.#client.ask('GET', path, options)).json : made.json);
   }
 
-  async listNetworks(): Promise<NetworkOrder[]> {
+  async listNetworks(): Promise<EngineNetwork[]> {
     const { json } = await this.#client.ask('GET', `/networks/json?filters=${this.#ownFilter()}`, {
       operation: 'list networks',
       timeoutMs: LIST_TIMEOUT_MS,
@@ -365,6 +367,7 @@ export class PodmanEngine implements ContainerEngine {
       name: textAt(network, 'name') ?? '',
       bridge: textAt(network, 'network_interface') ?? '',
       labels: labelsAt(network, 'labels'),
+      gateway: gatewayOf(network),
     }));
   }
 
@@ -586,6 +589,10 @@ function readInfra(json: unknown): InfraFacts | null {
   };
 }
 
+function gatewayOf(network: unknown): string | null {
+  return textAt(items(objectAt({ network }, 'network')['subnets'])[0], 'gateway');
+}
+
 /** The first address of an IPv4 address's network. */
 function networkOf(address: string, bits: number): string {
   const parts = address.split('.').map(Number);
@@ -715,6 +722,11 @@ function limitsMissing(rootless: boolean, cgroupVersion: 1 | 2, controllers: rea
     en: `limits of memory and processor are not enforced here: cgroup controllers are missing (${lacking.join(', ')})`,
     es: `los límites de memoria y procesador no se aplican aquí: faltan controladores de cgroup (${lacking.join(', ')})`,
   };
+}
+
+/** The pod's own resolver first; the host's after it, for when the agent is away (resolv.conf(5) takes three). */
+function nameserversOf(resolver: string): string[] {
+  return [resolver, ...outsideNameservers()].slice(0, 3);
 }
 
 async function rulesMissing(): Promise<Text | null> {

@@ -14,7 +14,7 @@ import type { ContentStore } from './content-files.ts';
 import type { ContainerEngine, LocalImage, ObservedPod, PodPlace, RegistryCredentials } from './engine.ts';
 import { engineFault } from './errors.ts';
 import { formatHosts, type NamedPod, redirectRules, serviceHosts, serviceRedirects } from './hosts.ts';
-import { bridgeName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
+import { bridgeName, hostName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 import { Lanes } from './lanes.ts';
 import {
   ACTIONS_IN_FLIGHT_MAX,
@@ -40,7 +40,7 @@ import {
   troubleOfSpec,
 } from './plan.ts';
 import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
-import { type PlacedPod, Segments } from './segments.ts';
+import { type Names, type PlacedPod, Segments } from './segments.ts';
 import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
 
 /** Asked before every start of a container: the agent verifies digest, signatures and verdict there. A throw is a no. */
@@ -78,6 +78,8 @@ export interface ReconcilerOptions {
   /** Resolves when nobody outside sends requests to the pod any more; waited for at most two seconds. */
   readonly beforeStop?: (pod: string) => Promise<void>;
   readonly memory?: MemoryStore;
+  /** Answers the questions of pods; without it they ask the resolvers of the host. @default none */
+  readonly names?: Names;
 }
 
 /** Why the reconciler looks again. */
@@ -96,7 +98,8 @@ export class Reconciler {
   readonly #busy = new Map<string, Busy>();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
-  readonly #networks = new Set<string>();
+  /** The host's address in each. */
+  readonly #networks = new Map<string, string | null>();
   readonly #written = new Map<string, string>();
   readonly #emitted = new Map<string, { key: WorkloadKey; text: string; status: WorkloadStatus }>();
   readonly #gated = new Map<string, number>();
@@ -123,7 +126,7 @@ export class Reconciler {
     this.#options = options;
     this.#startedAt = options.clock.now().toISOString();
     this.#files = options.contents;
-    this.#segments = new Segments(options.engine, options.log);
+    this.#segments = new Segments({ engine: options.engine, log: options.log, names: options.names ?? null });
     this.#prober = new Prober({ clock: options.clock, ask: options.askProbe, onChange: () => this.#notice('probe') });
   }
 
@@ -151,6 +154,11 @@ export class Reconciler {
     this.#memory = { ...this.#memory, troubles: Object.fromEntries(troubles) };
     this.#gated.clear();
     this.#notice('wanted');
+  }
+
+  /** Lets a pod reach addresses that a name of its policies led to, for some seconds. */
+  async openAddresses(pod: string, set: string, addresses: readonly string[], seconds: number): Promise<void> {
+    await this.#segments.open(pod, set, addresses, seconds);
   }
 
   statuses(): WorkloadStatus[] {
@@ -206,7 +214,7 @@ export class Reconciler {
     this.#sweepSoon = false;
     const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
     this.#pods = pods;
-    for (const { name } of networks ?? []) this.#networks.add(name);
+    for (const { name, gateway } of networks ?? []) this.#networks.set(name, gateway);
     if (!this.#hasWanted) return RESYNC_MS;
     this.#watchProbes(pods);
     if (!this.#adopted) {
@@ -253,7 +261,7 @@ export class Reconciler {
     for (const { labels } of this.#pods) {
       used.add(networkName(instance, labels[LABEL.project] ?? '', labels[LABEL.environment] ?? ''));
     }
-    return [...this.#networks].some((network) => !used.has(network));
+    return [...this.#networks.keys()].some((network) => !used.has(network));
   }
 
   #notice(reason: Wake): void {
@@ -426,7 +434,8 @@ export class Reconciler {
     await this.#files.write(order.name, spec.pod, wanted.contents);
     this.#stop.signal.throwIfAborted();
 
-    const made = await this.#makePod(order);
+    const gateway = this.#options.names === undefined ? null : (this.#networks.get(order.network) ?? null);
+    const made = await this.#makePod({ ...order, resolver: gateway });
     try {
       const place: ObservedPod = {
         id: made.id,
@@ -574,8 +583,7 @@ export class Reconciler {
       [LABEL.project]: project,
       [LABEL.environment]: environment,
     };
-    await engine.ensureNetwork({ name, bridge: bridgeName(name), labels });
-    this.#networks.add(name);
+    this.#networks.set(name, await engine.ensureNetwork({ name, bridge: bridgeName(name), labels }));
   }
 
   async #ensureImages(containers: readonly ContainerSpec[]): Promise<Map<string, LocalImage>> {
@@ -638,7 +646,19 @@ export class Reconciler {
       );
     }
     this.#emitEndpoints(named, places);
-    await this.#segments.follow(this.#placed(places), this.#wanted.policies);
+    await this.#segments.follow(
+      this.#placed(places),
+      this.#wanted.policies,
+      services.map((service) => ({
+        ...service,
+        ports: service.ports,
+        pods: named
+          .filter((pod) => pod.project === service.project && pod.environment === service.environment)
+          .filter((pod) => selects(service.selector, pod.labels))
+          .map(({ name, address }) => ({ hostname: hostnameOf(this.#pods, name), address })),
+      })),
+      (pod) => this.#busy.has(pod),
+    );
   }
 
   /**
@@ -824,6 +844,11 @@ class Refused extends Error {
     this.name = 'Refused';
     this.reasons = reasons;
   }
+}
+
+function hostnameOf(pods: readonly ObservedPod[], name: string): string {
+  const identity = readPodIdentity(pods.find((pod) => pod.name === name)?.labels ?? {});
+  return identity === null ? name : hostName(identity);
 }
 
 function actionSubject(instance: string, action: Action): string {

@@ -1,7 +1,16 @@
-import { type NetworkPolicy, podRules, type SegmentPod } from '../../../network/index.ts';
+import {
+  type NameServer,
+  type NetworkPolicy,
+  openAddresses,
+  podRules,
+  type SegmentPod,
+  type ZoneClient,
+  type ZoneService,
+} from '../../../network/index.ts';
 import type { Log } from '../../../system/index.ts';
 import type { PodSpec, WorkloadKey } from '../../model.ts';
 import type { ObservedPod, PodEngine, PodPlace } from './engine.ts';
+import { engineFault } from './errors.ts';
 
 /** A pod with a network, and what it was made from. */
 export interface PlacedPod {
@@ -11,55 +20,112 @@ export interface PlacedPod {
   readonly spec: PodSpec;
 }
 
+/** The resolver of this host's pods. */
+export type Names = Pick<NameServer, 'listen' | 'setZone'>;
+
+export interface SegmentsOptions {
+  readonly engine: PodEngine;
+  readonly log: Log;
+  /** Null where pods cannot reach a resolver of ours: an ordinary user's networks are out of the host's sight. */
+  readonly names: Names | null;
+}
+
 /**
- * Keeps the rules inside pods as policies and neighbours want them. A pod gets its rules before its first container
- * starts; what changes among its neighbours reaches it with the next round.
+ * Keeps the rules inside pods, and what names mean to them, as policies and neighbours want it. A pod gets its rules
+ * before its first container starts; what changes among its neighbours reaches it with the next round.
  */
 export class Segments {
-  readonly #engine: PodEngine;
-  readonly #log: Log;
+  readonly #options: SegmentsOptions;
   readonly #loaded = new Map<string, string>();
+  readonly #clients = new Map<
+    string,
+    { readonly pod: ObservedPod; readonly address: string; readonly client: ZoneClient }
+  >();
+  #services: readonly ZoneService[] = [];
 
-  constructor(engine: PodEngine, log: Log) {
-    this.#engine = engine;
-    this.#log = log;
+  constructor(options: SegmentsOptions) {
+    this.#options = options;
   }
 
   /** @throws Fault when the pod would start without the rules that policies ask for */
   async prepare(placed: PlacedPod, others: readonly PlacedPod[], policies: readonly NetworkPolicy[]): Promise<void> {
     this.#loaded.delete(placed.pod.name);
     await this.#load(placed, segmentPods([...others, placed]), policies);
+    this.#tellNames();
   }
 
-  async follow(placed: readonly PlacedPod[], policies: readonly NetworkPolicy[]): Promise<void> {
+  async follow(
+    placed: readonly PlacedPod[],
+    policies: readonly NetworkPolicy[],
+    services: readonly ZoneService[],
+    isBusy: (pod: string) => boolean,
+  ): Promise<void> {
+    this.#services = services;
     const pods = segmentPods(placed);
     for (const one of placed) {
       try {
         await this.#load(one, pods, policies);
       } catch (error) {
         // Its former rules stand: closed for whom they did not name.
-        this.#log.warn(
-          { pod: one.pod.name, error: error instanceof Error ? error.message : error },
-          'rules not loaded',
-        );
+        const why = error instanceof Error ? error.message : error;
+        this.#options.log.warn({ pod: one.pod.name, error: why }, 'rules not loaded');
       }
     }
     const names = new Set(placed.map(({ pod }) => pod.name));
-    for (const name of this.#loaded.keys()) if (!names.has(name)) this.#loaded.delete(name);
+    for (const name of this.#loaded.keys()) {
+      if (names.has(name) || isBusy(name)) continue;
+      this.#loaded.delete(name);
+      this.#clients.delete(name);
+    }
+    this.#tellNames();
+  }
+
+  /** Lets a pod reach what a name of its policy led to. */
+  async open(pod: string, set: string, addresses: readonly string[], seconds: number): Promise<void> {
+    const known = this.#clients.get(pod);
+    if (known === undefined) throw engineFault('engine.not-found', { operation: 'open addresses', why: pod });
+    await this.#options.engine.loadRules(known.pod, openAddresses(set, addresses, seconds));
   }
 
   async #load(placed: PlacedPod, pods: readonly SegmentPod[], policies: readonly NetworkPolicy[]): Promise<void> {
-    const own = pods.find(({ name }) => name === placed.pod.name);
+    const { engine, names } = this.#options;
+    const { pod, place, key } = placed;
+    const own = pods.find(({ name }) => name === pod.name);
     if (own === undefined) return;
-    const { script, governed } = podRules(own, pods, policies);
-    if (this.#loaded.get(own.name) === script) return;
-    const { rulesMissing } = await this.#engine.facts();
+    const { script, governed, names: named, asksAll } = podRules(own, pods, policies);
+    const outside = asksAll ? ({ kind: 'all' } as const) : ({ kind: 'named', names: named } as const);
+    const client = { pod: pod.name, project: key.project, environment: key.environment, outside };
+    this.#clients.set(pod.name, { pod, address: place.address, client });
+    if (this.#loaded.get(pod.name) === script) return;
+    const { rulesMissing } = await engine.facts();
     // Where nothing can be enforced, only a pod that a policy speaks of is kept from starting; the others say so.
     if (rulesMissing !== null && !governed.ingress && !governed.egress) return;
-    await this.#engine.loadRules(placed.pod, script);
-    this.#loaded.set(own.name, script);
+    const listening = await this.#listen(own.gateway);
+    if (named.length > 0 && (names === null || !listening))
+      throw engineFault('engine.refused', { operation: 'allow by name', why: NO_RESOLVER });
+    await engine.loadRules(pod, script);
+    this.#loaded.set(pod.name, script);
+  }
+
+  async #listen(gateway: string): Promise<boolean> {
+    try {
+      await this.#options.names?.listen(gateway);
+      return true;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : error;
+      this.#options.log.warn({ gateway, error: why }, 'the resolver cannot listen; pods ask the resolvers of the host');
+      return false;
+    }
+  }
+
+  #tellNames(): void {
+    const clients = new Map([...this.#clients.values()].map(({ address, client }) => [address, client]));
+    this.#options.names?.setZone({ services: this.#services, clients });
   }
 }
+
+const NO_RESOLVER =
+  'a policy allows names, and the resolver that follows them needs root and port 53 of the pod network';
 
 function segmentPods(placed: readonly PlacedPod[]): SegmentPod[] {
   return placed.flatMap(({ pod, place, key, spec }): SegmentPod[] => {

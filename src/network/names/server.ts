@@ -1,0 +1,227 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { type Socket as Connection, createServer, type Server } from 'node:net';
+import { type Answer, AUTHORITATIVE_ANSWER, decode, encode, type Packet, RECURSION_AVAILABLE } from 'dns-packet';
+import type { Log } from '../../system/index.ts';
+import {
+  DNS_ANSWER_BYTES_MAX,
+  DNS_CONNECTIONS_MAX,
+  DNS_IDLE_MS,
+  DNS_OPEN_EXTRA_SECONDS,
+  DNS_OPEN_SECONDS,
+  DNS_QUESTIONS_MAX,
+  DNS_TTL_SECONDS,
+  DNS_UDP_BYTES,
+} from '../limits.ts';
+import type { Upstream } from './upstream.ts';
+import { askZone, EMPTY_ZONE, type Zone, type ZoneClient } from './zone.ts';
+
+export interface NameServerOptions {
+  readonly upstream: Upstream;
+  readonly log: Log;
+  /** Lets a pod reach addresses for a while: called before it is told of them. */
+  readonly open: (pod: string, set: string, addresses: readonly string[], seconds: number) => Promise<void>;
+  /** @default 53 */
+  readonly port?: number;
+  readonly nowMs?: () => number;
+}
+
+/**
+ * The resolver of the pods of one host, at the host's own address of each of their networks. It knows the services of the
+ * platform, asks the host's resolvers for the rest, and opens what a policy allows by name before it answers.
+ */
+export class NameServer {
+  readonly #options: NameServerOptions;
+  readonly #listeners = new Map<string, { udp: Socket; tcp: Server }>();
+  readonly #opened = new Map<string, number>();
+  #zone: Zone = EMPTY_ZONE;
+  #asking = 0;
+  #turn = 0;
+
+  constructor(options: NameServerOptions) {
+    this.#options = options;
+  }
+
+  setZone(zone: Zone): void {
+    this.#zone = zone;
+  }
+
+  /** Listens at an address of this host, once; what the system refuses is thrown. */
+  async listen(address: string): Promise<void> {
+    if (this.#listeners.has(address)) return;
+    const port = this.#options.port ?? 53;
+    const udp = createSocket('udp4');
+    const tcp = createServer((connection) => this.#serve(connection));
+    tcp.maxConnections = DNS_CONNECTIONS_MAX;
+    try {
+      await new Promise<void>((done, refuse) => {
+        udp.once('error', refuse);
+        udp.bind(port, address, done);
+      });
+      await new Promise<void>((done, refuse) => {
+        tcp.once('error', refuse);
+        tcp.listen(port, address, done);
+      });
+    } catch (error) {
+      udp.close();
+      tcp.close();
+      throw error;
+    }
+    const lost = (error: Error): void => this.#options.log.warn({ address, error: error.message }, 'resolver failed');
+    udp.on('error', lost);
+    tcp.on('error', lost);
+    udp.on('message', (bytes, from) => void this.#hear(udp, bytes, from));
+    this.#listeners.set(address, { udp, tcp });
+  }
+
+  close(): void {
+    for (const { udp, tcp } of this.#listeners.values()) {
+      udp.close();
+      tcp.close();
+    }
+    this.#listeners.clear();
+  }
+
+  async #hear(udp: Socket, bytes: Buffer, from: RemoteInfo): Promise<void> {
+    const answer = await this.#answer(bytes, from.address, 'udp');
+    if (answer === null) return;
+    udp.send(answer, from.port, from.address, () => undefined);
+  }
+
+  /** One question after another, each with its length before it (RFC 1035 section 4.2.2). */
+  #serve(connection: Connection): void {
+    const from = connection.remoteAddress ?? '';
+    let held = Buffer.alloc(0);
+    connection.setTimeout(DNS_IDLE_MS, () => connection.destroy());
+    connection.on('error', () => connection.destroy());
+    connection.on('data', (chunk: Buffer) => {
+      held = Buffer.concat([held, chunk]);
+      while (held.length >= 2) {
+        const length = held.readUInt16BE(0);
+        if (length > DNS_UDP_BYTES) return void connection.destroy();
+        if (held.length < 2 + length) break;
+        const question = held.subarray(2, 2 + length);
+        held = held.subarray(2 + length);
+        void this.#answer(question, from, 'tcp').then((answer) => {
+          if (answer === null || connection.destroyed) return void connection.destroy();
+          const head = Buffer.alloc(2);
+          head.writeUInt16BE(answer.length);
+          connection.write(Buffer.concat([head, answer]));
+        });
+      }
+    });
+  }
+
+  /** Null for what is no question, and for who is no pod of ours: they get no word. */
+  async #answer(bytes: Buffer, address: string, transport: 'udp' | 'tcp'): Promise<Buffer | null> {
+    const client = this.#zone.clients.get(address);
+    const question = readQuestion(bytes);
+    if (client === undefined || question === null || this.#asking >= DNS_QUESTIONS_MAX) return null;
+    this.#asking++;
+    try {
+      return await this.#reply(question, client, bytes, transport);
+    } catch (error) {
+      this.#options.log.debug({ pod: client.pod, error: String(error) }, 'a name could not be asked');
+      return write(question, [], [], SERVER_FAILURE);
+    } finally {
+      this.#asking--;
+    }
+  }
+
+  async #reply(asked: Asked, client: ZoneClient, bytes: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer> {
+    const { name, type } = asked;
+    const said = askZone(this.#zone, client, name, type);
+    switch (said.kind) {
+      case 'none':
+        return write(asked, [], [], NAME_ERROR);
+      case 'refused':
+        return write(asked, [], [], REFUSED);
+      case 'addresses': {
+        const answers = this.#turned(said.addresses).map(
+          (data): Answer => ({ type: 'A', name, ttl: DNS_TTL_SECONDS, data }),
+        );
+        return write(asked, type === 'A' || type === 'ANY' ? answers : [], [], 0);
+      }
+      case 'services': {
+        const answers = this.#turned(said.targets).map(
+          ({ name: target, port }): Answer => ({
+            type: 'SRV',
+            name,
+            ttl: DNS_TTL_SECONDS,
+            data: { target, port, priority: 0, weight: 100 },
+          }),
+        );
+        const beside = said.targets.map(
+          (one): Answer => ({ type: 'A', name: one.name, ttl: DNS_TTL_SECONDS, data: one.address }),
+        );
+        return write(asked, answers, beside, 0);
+      }
+      case 'outside': {
+        const answer = await this.#options.upstream.ask(bytes, transport);
+        if (said.sets.length > 0) await this.#open(client, said.sets, answer);
+        return answer;
+      }
+    }
+  }
+
+  /** Whoever takes the first address takes another one each time. */
+  #turned<T>(list: readonly T[]): readonly T[] {
+    if (list.length < 2) return list;
+    const first = this.#turn++ % list.length;
+    return [...list.slice(first), ...list.slice(0, first)];
+  }
+
+  /** Every address that the answer holds: the last of a chain of aliases is what is connected to. */
+  async #open(client: ZoneClient, sets: readonly string[], answer: Buffer): Promise<void> {
+    const { answers = [] } = decode(answer);
+    const found = answers.flatMap((one) => (one.type === 'A' ? [{ address: one.data, ttl: one.ttl ?? 0 }] : []));
+    if (found.length === 0) return;
+    const nowMs = this.#options.nowMs?.() ?? Date.now();
+    const least = Math.min(...found.map(({ ttl }) => ttl));
+    const seconds = Math.max(DNS_OPEN_SECONDS.least, Math.min(DNS_OPEN_SECONDS.most, least)) + DNS_OPEN_EXTRA_SECONDS;
+    for (const set of sets) {
+      const fresh = found.filter(({ address }) => (this.#opened.get(`${client.pod} ${set} ${address}`) ?? 0) < nowMs);
+      if (fresh.length === 0) continue;
+      const addresses = [...new Set(fresh.map(({ address }) => address))];
+      await this.#options.open(client.pod, set, addresses, seconds);
+      // Asked again before half of the time is over, nothing needs to be renewed.
+      if (this.#opened.size > DNS_QUESTIONS_MAX * 16) this.#opened.clear();
+      for (const address of addresses)
+        this.#opened.set(`${client.pod} ${set} ${address}`, nowMs + (seconds * 1000) / 2);
+    }
+  }
+}
+
+/** RFC 1035 section 4.1.1. */
+const SERVER_FAILURE = 2;
+const NAME_ERROR = 3;
+const REFUSED = 5;
+
+interface Asked {
+  readonly id: number;
+  readonly name: string;
+  readonly type: string;
+  readonly packet: Packet;
+}
+
+function readQuestion(bytes: Buffer): Asked | null {
+  if (bytes.length < 12 || bytes.length > DNS_UDP_BYTES) return null;
+  try {
+    const packet = decode(bytes);
+    const [question, more] = packet.questions ?? [];
+    if (packet.type !== 'query' || question === undefined || more !== undefined) return null;
+    if (!/^[\x21-\x7e]{1,253}$/.test(question.name)) return null;
+    return { id: packet.id ?? 0, name: question.name.toLowerCase(), type: question.type, packet };
+  } catch {
+    // Bytes that are no question of DNS get no answer: an answer would be a stone thrown at whoever is named as sender.
+    return null;
+  }
+}
+
+function write({ id, packet }: Asked, answers: Answer[], additionals: Answer[], code: number): Buffer {
+  const whole = { id, type: 'response', questions: packet.questions, answers, additionals } as const;
+  const flags = AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | code;
+  const bytes = encode({ ...whole, flags });
+  return bytes.length <= DNS_ANSWER_BYTES_MAX
+    ? bytes
+    : encode({ ...whole, answers: answers.slice(0, 16), additionals: [], flags });
+}

@@ -1,0 +1,111 @@
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { connect, isIPv4 } from 'node:net';
+import { DNS_ANSWER_BYTES_MAX, DNS_UPSTREAM_MS } from '../limits.ts';
+
+/** Those who are asked about names that are not the platform's. */
+export interface Upstream {
+  /** The answer as it came, to a question as it is; rejects when nobody answers in time. */
+  ask(question: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer>;
+}
+
+/** The nameservers of resolv.conf(5), in their order. */
+export function readNameservers(text: string): string[] {
+  return [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].flatMap(([, address = '']) =>
+    isIPv4(address) ? [address] : [],
+  );
+}
+
+const RESOLV_CONF = '/etc/resolv.conf';
+/** Where systemd-resolved says whom it asks itself (systemd-resolved(8)). */
+const RESOLVED_CONF = '/run/systemd/resolve/resolv.conf';
+
+/** Whom this host asks, now. */
+export function hostNameservers(): string[] {
+  return readIfThere(RESOLV_CONF);
+}
+
+/** Whom a pod can ask without us: never a resolver at the host's loopback, which a pod does not reach. */
+export function outsideNameservers(): string[] {
+  const outer = hostNameservers().filter((address) => !address.startsWith('127.'));
+  return outer.length > 0 ? outer : readIfThere(RESOLVED_CONF).filter((address) => !address.startsWith('127.'));
+}
+
+function readIfThere(path: string): string[] {
+  try {
+    return readNameservers(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Asks one resolver after another until one answers. The list is read anew for each question, as it changes with networks. */
+export class ResolverUpstream implements Upstream {
+  readonly #servers: () => readonly { readonly address: string; readonly port: number }[];
+
+  /** @default the host's own resolvers */
+  constructor(
+    servers: () => readonly { readonly address: string; readonly port: number }[] = () =>
+      hostNameservers().map((address) => ({ address, port: 53 })),
+  ) {
+    this.#servers = servers;
+  }
+
+  async ask(question: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer> {
+    const problems: string[] = [];
+    for (const { address, port } of this.#servers()) {
+      try {
+        return await (transport === 'udp' ? askByUdp(question, address, port) : askByTcp(question, address, port));
+      } catch (error) {
+        problems.push(`${address}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    throw new Error(problems.length === 0 ? 'this host has no resolver' : problems.join('; '));
+  }
+}
+
+function askByUdp(question: Buffer, address: string, port: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    // A socket for each question: its port is chosen anew and only its peer is heard, so an answer cannot be guessed.
+    const socket = createSocket('udp4');
+    const timer = setTimeout(() => end(new Error('no answer in time')), DNS_UPSTREAM_MS);
+    const end = (result: Error | Buffer): void => {
+      clearTimeout(timer);
+      socket.close();
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    };
+    socket.once('error', end);
+    socket.on('message', (answer) => {
+      if (answer.length >= 12 && answer.readUInt16BE(0) === question.readUInt16BE(0)) end(answer);
+    });
+    socket.connect(port, address, () => socket.send(question));
+  });
+}
+
+function askByTcp(question: Buffer, address: string, port: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let held = Buffer.alloc(0);
+    const connection = connect({ host: address, port });
+    const end = (result: Error | Buffer): void => {
+      connection.destroy();
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    };
+    connection.setTimeout(DNS_UPSTREAM_MS, () => end(new Error('no answer in time')));
+    connection.once('error', end);
+    connection.once('close', () => end(new Error('closed before its answer')));
+    connection.once('connect', () => {
+      const head = Buffer.alloc(2);
+      head.writeUInt16BE(question.length);
+      connection.write(Buffer.concat([head, question]));
+    });
+    connection.on('data', (chunk: Buffer) => {
+      held = Buffer.concat([held, chunk]);
+      if (held.length > DNS_ANSWER_BYTES_MAX + 2) return end(new Error('its answer is too long'));
+      if (held.length < 2 || held.length < 2 + held.readUInt16BE(0)) return;
+      end(held.subarray(2, 2 + held.readUInt16BE(0)));
+    });
+  });
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readNameservers } from './upstream.ts';
+import { askZone, type Zone, type ZoneClient } from './zone.ts';
+
+const WEB: ZoneClient = { pod: 'client', project: 'shop', environment: 'dev', outside: { kind: 'all' } };
+const ZONE: Zone = {
+  services: [
+    {
+      project: 'shop',
+      environment: 'dev',
+      name: 'web',
+      ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+      pods: [
+        { hostname: 'web-0', address: '10.0.0.2' },
+        { hostname: 'web-1', address: '10.0.0.3' },
+      ],
+    },
+    { project: 'shop', environment: 'dev', name: 'idle', ports: [], pods: [] },
+    {
+      project: 'bank',
+      environment: 'dev',
+      name: 'web',
+      ports: [],
+      pods: [{ hostname: 'web-0', address: '10.1.0.2' }],
+    },
+  ],
+  clients: new Map(),
+};
+
+function addresses(name: string, client = WEB): readonly string[] | string {
+  const answer = askZone(ZONE, client, name, 'A');
+  return answer.kind === 'addresses' ? answer.addresses : answer.kind;
+}
+
+test('a service is found by each name that Kubernetes gives it, and by no other', () => {
+  for (const name of ['web', 'web.dev', 'web.shop-dev', 'web.shop-dev.svc', 'web.shop-dev.svc.cluster.local']) {
+    assert.deepEqual(addresses(name), ['10.0.0.2', '10.0.0.3'], name);
+  }
+  assert.deepEqual(addresses('web.bank-dev.svc.cluster.local'), ['10.1.0.2']);
+  assert.deepEqual(addresses('web', { ...WEB, project: 'bank' }), ['10.1.0.2']);
+  assert.deepEqual(addresses('idle'), [], 'a name whose replicas are not ready is there and leads nowhere');
+  assert.deepEqual(addresses('web-1.web.shop-dev.svc.cluster.local'), ['10.0.0.3']);
+  assert.deepEqual(addresses('web-1.web'), ['10.0.0.3']);
+  for (const name of ['none', 'web.shop-prod.svc.cluster.local', 'web-9.web', 'x.cluster.local', 'cluster.local']) {
+    assert.equal(addresses(name), 'none', name);
+  }
+  for (const name of ['web.example.org', 'constructor.example', 'web.shop-dev.svc.example', 'dev.nobody']) {
+    assert.equal(addresses(name), 'outside', name);
+  }
+});
+
+test('SRV tells the port and the name of each ready replica', () => {
+  const answer = askZone(ZONE, WEB, '_http._tcp.web.shop-dev.svc.cluster.local', 'SRV');
+  assert.deepEqual(answer, {
+    kind: 'services',
+    targets: [
+      { name: 'web-0.web.shop-dev.svc.cluster.local', port: 80, address: '10.0.0.2' },
+      { name: 'web-1.web.shop-dev.svc.cluster.local', port: 80, address: '10.0.0.3' },
+    ],
+  });
+  assert.equal(askZone(ZONE, WEB, '_http._udp.web', 'SRV').kind, 'none');
+  assert.equal(askZone(ZONE, WEB, '_http._tcp.none', 'SRV').kind, 'none');
+  assert.equal(askZone(ZONE, WEB, '_ldap._tcp.example.org', 'SRV').kind, 'outside');
+});
+
+test('who may reach named places only asks for those names, and for the services of the platform', () => {
+  const names = [
+    { set: 'names_a', patterns: ['*.debian.org', 'example.org'] },
+    { set: 'names_b', patterns: ['deb.debian.org'] },
+  ];
+  const client: ZoneClient = { ...WEB, outside: { kind: 'named', names } };
+  assert.deepEqual(askZone(ZONE, client, 'deb.debian.org', 'A'), { kind: 'outside', sets: ['names_a', 'names_b'] });
+  assert.deepEqual(askZone(ZONE, client, 'example.org', 'AAAA'), { kind: 'outside', sets: ['names_a'] });
+  for (const name of ['www.example.org', 'debian.org', 'secret.of.the.pod.attacker.example']) {
+    assert.equal(addresses(name, client), 'refused', name);
+  }
+  assert.deepEqual(addresses('web', client), ['10.0.0.2', '10.0.0.3']);
+});
+
+test('resolv.conf gives its IPv4 nameservers in their order', () => {
+  const text =
+    '# nameserver 1.1.1.1\nsearch x\nnameserver 10.0.0.1\n nameserver\t10.0.0.2 # two\nnameserver fe80::1%eth0\n';
+  assert.deepEqual(readNameservers(text), ['10.0.0.1', '10.0.0.2']);
+});
