@@ -50,6 +50,7 @@ const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly stri
     why: 'the sensor holds 20 MB less without database and log',
   },
   { door: 'system/id.ts', from: ['events', 'observe', 'detect', 'programs'], why: 'as above' },
+  { door: 'formats/linear-pattern.ts', from: ['detect'], why: 'the sensor runs patterns and reads no other format' },
   { door: 'events/scap/index.ts', from: ['detect'], why: 'recordings are read by the command line, not by the sensor' },
   { door: 'system/native.ts', from: ['observe', 'programs'], why: 'the one way to native calls: the sensor only' },
 ];

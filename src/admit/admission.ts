@@ -1,3 +1,4 @@
+import type { PolicyDocument } from './document.ts';
 import { FINDINGS_MAX } from './limits.ts';
 
 /** Where a question is asked: in a pipeline, at push, at pull, before a container starts, at promotion. */
@@ -19,6 +20,11 @@ export interface Admission {
     /** Whether this very image runs there already: what is late must not stop what serves. */
     readonly runs: boolean;
   };
+  /**
+   * The Kubernetes objects that the question is about, as they were written: the workload's own and what goes out with it.
+   * None at doors where there is no workload yet; elsewhere a rule that reads documents refuses when there are none.
+   */
+  readonly documents: readonly PolicyDocument[];
   /** What believed VEX documents take away; not for policies to ask, but to answer them. */
   readonly statements: readonly StatementFacts[];
 }

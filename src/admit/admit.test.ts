@@ -33,6 +33,7 @@ const admission: Admission = {
   workload: NO_WORKLOAD,
   environment: { name: 'dev', class: 'development', runs: false },
   statements: [],
+  documents: [],
 };
 const question = {
   door: 'start',
@@ -193,7 +194,7 @@ test('the routes show policies and verdicts, and keep a project from another', a
   const list = await call('GET', '/api/v1/policies');
   assert.deepEqual(
     list.body.items.map((policy: { name: string }) => policy.name),
-    ['dev', 'prod'],
+    [...(await readPolicies(PRESETS_FOLDER)).map((policy) => policy.name)],
   );
   const prod = await call('GET', '/api/v1/policies/prod');
   assert.equal(prod.body.rules[0].id, 'scan-failed');

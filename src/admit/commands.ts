@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type CliProgram, systemClock, type Text } from '../system/index.ts';
-import { admitFault } from './errors.ts';
-import { findWorkloads, judgeManifest } from './manifest.ts';
+import { parseStrictJson } from '../formats/index.ts';
+import { type CliProgram, type Json, systemClock, type Text } from '../system/index.ts';
+import { type PlacedDocument, readDocuments, startsPods } from './document.ts';
+import type { RuleOutcome } from './judge.ts';
+import { judgeDocument } from './manifest.ts';
 import { type Policy, readPolicy } from './policy.ts';
-import { PRESETS_FOLDER, readPolicies } from './presets.ts';
+import { PRESETS_FOLDER, readPolicies, selectPolicy } from './presets.ts';
 import type { Verdict } from './verdict.ts';
 
 interface PolicyRow {
@@ -90,7 +92,8 @@ export function admitCommands(cli: CliProgram): void {
       }),
     )
     .action(async (file: string) => {
-      const policy = readPolicy(await readFile(file, 'utf8'), basename(file));
+      const policies = new Map((await readPolicies(PRESETS_FOLDER)).map((one) => [one.name, one]));
+      const policy = readPolicy(await readFile(file, 'utf8'), basename(file), (name) => policies.get(name) ?? null);
       if (cli.output.json) {
         cli.print.json({ name: policy.name, version: policy.version, rules: policy.rules.length });
         return;
@@ -105,27 +108,35 @@ export function admitCommands(cli: CliProgram): void {
     .argument('<manifests...>')
     .option(
       '--policy <name>',
-      cli.t({ en: 'a preset, or the file of a policy', es: 'una predefinida, o el fichero de una política' }),
+      cli.t({
+        en: 'a policy that comes with the platform (prod, pod-security-restricted@1.30), or a file',
+        es: 'una política que viene con la plataforma (prod, pod-security-restricted@1.30), o un fichero',
+      }),
       'prod',
+    )
+    .option(
+      '--set <name=value...>',
+      cli.t({ en: 'a parameter of the policy, as JSON or text', es: 'un parámetro de la política, como JSON o texto' }),
     )
     .description(
       cli.t({
-        en: 'say what a policy holds against Kubernetes manifests; needs no server and looks at no image',
-        es: 'decir qué objeta una política a manifiestos de Kubernetes; no necesita servidor ni mira ninguna imagen',
+        en: 'say what a policy holds against Kubernetes manifests (- is standard input); needs no server and looks at no image',
+        es: 'decir qué objeta una política a manifiestos de Kubernetes (- es la entrada estándar); no necesita servidor ni mira ninguna imagen',
       }),
     )
-    .action(async (files: string[], options: { policy: string }) => {
-      const policy = await choosePolicy(options.policy);
+    .action(async (files: string[], options: { policy: string; set?: string[] }) => {
+      const policy = await choosePolicy(options.policy, readValues(options.set ?? []));
       const judged: JudgedManifest[] = [];
       for (const file of files) {
-        for (const workload of findWorkloads(await readFile(file, 'utf8'))) {
-          const { kind, name, line } = workload;
-          judged.push({ file, line, kind, name, verdict: judgeManifest(workload, policy, systemClock) });
+        for (const document of readDocuments(await readText(file))) {
+          const { verdict, outcomes } = judgeDocument(document, policy, systemClock);
+          if (!startsPods(document.kind) && outcomes.every(isNoWord)) continue;
+          judged.push({ file, ...describe(document), decision: verdict.decision, verdict, rules: rulesOf(outcomes) });
         }
       }
-      if (cli.output.json) cli.print.json({ items: judged });
+      if (cli.output.json) cli.print.json({ policy: { name: policy.name, version: policy.version }, items: judged });
       else showJudged(cli, judged);
-      if (judged.some(({ verdict }) => verdict.decision === 'refuse')) cli.exit(4);
+      if (judged.some(({ decision }) => decision === 'refuse')) cli.exit(4);
     });
 }
 
@@ -134,26 +145,85 @@ interface JudgedManifest {
   readonly line: number;
   readonly kind: string;
   readonly name: string;
+  readonly namespace: string;
+  readonly decision: Verdict['decision'];
   readonly verdict: Verdict;
+  /** Each rule in the order of the policy. */
+  readonly rules: readonly JudgedRule[];
 }
 
-async function choosePolicy(name: string): Promise<Policy> {
-  if (name.includes('/') || name.endsWith('.yaml')) return readPolicy(await readFile(name, 'utf8'), basename(name));
-  const policy = (await readPolicies(PRESETS_FOLDER)).find((one) => one.name === name);
-  if (policy === undefined) throw admitFault('admit.policy-unknown', { policy: name });
-  return policy;
+interface JudgedRule {
+  readonly id: string;
+  readonly result: RuleOutcome['result'];
+  /** What a rule that completes documents adds or puts in. */
+  readonly completion?: { readonly as: 'adds' | 'patch'; readonly document: Json };
+}
+
+function rulesOf(outcomes: readonly RuleOutcome[]): JudgedRule[] {
+  return outcomes.map(({ rule, result, reasons, completion }) => ({
+    id: rule?.id ?? reasons[0]?.rule ?? '?',
+    result,
+    ...(completion === null || rule?.completes == null
+      ? {}
+      : { completion: { as: rule.completes.as, document: completion } }),
+  }));
+}
+
+/** A rule that says nothing of the document itself. */
+function isNoWord({ document, result }: RuleOutcome): boolean {
+  return document === null || result === 'skip';
+}
+
+function describe({ line, kind, name, namespace }: PlacedDocument) {
+  return { line, kind, name, namespace };
+}
+
+async function readText(file: string): Promise<string> {
+  if (file !== '-') return readFile(file, 'utf8');
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(Buffer.from(part as Uint8Array));
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** `registries=["a.example"]` or `version=1.30`: a value that is a list, true, false or an object is JSON, others are text. */
+function readValues(given: readonly string[]): Record<string, Json> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const at = text.indexOf('=');
+      const [name, value] = at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+      const isJson = /^(?:[[{]|-?\d+$|true$|false$)/.test(value);
+      return [name, isJson ? parseStrictJson(Buffer.from(value)) : value];
+    }),
+  );
+}
+
+async function choosePolicy(name: string, values: Readonly<Record<string, Json>>): Promise<Policy> {
+  const policies = new Map((await readPolicies(PRESETS_FOLDER)).map((policy) => [policy.name, policy]));
+  const find = (one: string): Policy | null => policies.get(one) ?? null;
+  const isFile = name.includes('/') || name.endsWith('.yaml');
+  if (!isFile) return selectPolicy(find, name, values);
+  const policy = readPolicy(await readFile(name, 'utf8'), basename(name), find);
+  return selectPolicy(() => policy, policy.name, values);
 }
 
 function showJudged(cli: CliProgram, judged: readonly JudgedManifest[]): void {
   if (judged.length === 0)
     cli.print.line({ en: 'no workload in these files', es: 'ninguna carga de trabajo en estos ficheros' });
-  for (const { file, line, kind, name, verdict } of judged) {
+  for (const { file, line, kind, name, verdict, rules } of judged) {
     const decision = DECISION[verdict.decision];
     const tone = ({ allow: 'good', warn: 'warn', refuse: 'bad' } as const)[verdict.decision];
     cli.print.result(`${file}:${line} ${kind} ${name}: ${cli.print.colour(tone, cli.t(decision))}`);
     for (const { effect, message, remedy } of verdict.reasons) {
       cli.print.result(`  ${cli.t(EFFECT[effect] ?? decision)}: ${cli.t(message)}`);
       if (remedy !== null && effect === 'refuse') cli.print.line(cli.print.colour('faint', `    → ${cli.t(remedy)}`));
+    }
+    for (const { id, completion } of rules) {
+      if (completion === undefined) continue;
+      const { as, document } = completion;
+      cli.print.result({
+        en: `  ${id} ${as === 'adds' ? 'adds' : 'puts in'}: ${JSON.stringify(document)}`,
+        es: `  ${id} ${as === 'adds' ? 'añade' : 'pone'}: ${JSON.stringify(document)}`,
+      });
     }
   }
 }

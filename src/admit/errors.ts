@@ -19,6 +19,19 @@ export const admitFault = defineFaults({
     en: { what: 'there is no policy "{policy}"', remedy: 'see the policies there are: darsena policy list' },
     es: { what: 'no hay ninguna política "{policy}"', remedy: 'ver las políticas que hay: darsena policy list' },
   },
+  'admit.param-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'policy {policy} cannot be used like this',
+      why: '{reason}',
+      remedy: 'see its parameters: darsena policy show {policy}',
+    },
+    es: {
+      what: 'la política {policy} no se puede usar así',
+      why: '{reason}',
+      remedy: 'ver sus parámetros: darsena policy show {policy}',
+    },
+  },
   'admit.manifest-unreadable': {
     kind: 'invalid',
     en: {

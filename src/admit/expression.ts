@@ -5,7 +5,9 @@ import {
   EvaluationError,
   ParseError,
 } from '@marcbachmann/cel-js';
+import type { Json } from '../system/index.ts';
 import { SCHEMAS } from './admission.ts';
+import { LINEAR_MATCHES, registerTextFunctions } from './cel-text.ts';
 import {
   COMPREHENSION_DEPTH_MAX,
   EXPRESSION_CHARACTERS_MAX,
@@ -19,14 +21,16 @@ export interface ExpressionProblem {
   readonly reason: string;
 }
 
-export type CompiledExpression<Kind extends 'condition' | 'subjects'> =
-  | { readonly ok: true; readonly evaluate: (values: Record<string, unknown>) => ExpressionValue[Kind] }
+export type CompiledExpression<Value> =
+  | {
+      readonly ok: true;
+      readonly scope: Scope;
+      /** What it costs: nodes, and how deep it walks lists in lists. */
+      readonly nodes: number;
+      readonly loops: number;
+      readonly evaluate: (values: Record<string, unknown>) => Value;
+    }
   | { readonly ok: false; readonly problem: ExpressionProblem };
-
-interface ExpressionValue {
-  condition: boolean;
-  subjects: Subject[];
-}
 
 /** One thing a rule speaks of: the name that exceptions use and the words that people read. */
 export interface Subject {
@@ -37,17 +41,28 @@ export interface Subject {
 }
 
 /**
- * What expressions may call. The list is closed: `matches` would bring regular expressions that can take minutes
- * (V8 backtracks), `dyn` would switch the type check off.
+ * What expressions may call. The list is closed: what is not on it was not looked at. `matches` runs in linear time here
+ * (cel-text.ts); `string.split` and the others cost no more than their text is long.
  */
 const FUNCTIONS: ReadonlySet<string> = new Set([
-  ...['size', 'has', 'int', 'double', 'string'],
-  ...['contains', 'startsWith', 'endsWith', 'join'],
+  ...['size', 'has', 'int', 'double', 'string', 'bool', 'type', 'bind'],
+  ...['contains', 'startsWith', 'endsWith', 'join', 'split', 'trim', 'lowerAscii', 'upperAscii', 'substring'],
+  ...['indexOf', 'lastIndexOf', 'replace', 'charAt', 'reverse', 'matches', 'find', 'findAll'],
+  ...['orValue', 'or', 'hasValue', 'value', 'of', 'none'],
   ...['all', 'exists', 'exists_one', 'filter', 'map'],
 ]);
 const COMPREHENSIONS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
 
-const environment = new Environment({ limits: { maxAstNodes: EXPRESSION_NODES_MAX, maxDepth: EXPRESSION_DEPTH_MAX } })
+/** What an expression reads: facts, a document, or the pod in one. */
+export type Scope = 'facts' | 'document' | 'pod';
+const POD_VARIABLES: ReadonlySet<string> = new Set(['pod', 'containers', 'contexts']);
+const DOCUMENT_VARIABLES: ReadonlySet<string> = new Set(['object']);
+
+const environment = new Environment({
+  enableOptionalTypes: true,
+  homogeneousAggregateLiterals: false,
+  limits: { maxAstNodes: EXPRESSION_NODES_MAX, maxDepth: EXPRESSION_DEPTH_MAX },
+})
   .registerType('Finding', { fields: SCHEMAS.Finding })
   .registerType('Container', { fields: SCHEMAS.Container })
   .registerVariable('door', 'string')
@@ -55,43 +70,56 @@ const environment = new Environment({ limits: { maxAstNodes: EXPRESSION_NODES_MA
   .registerVariable({ name: 'scan', schema: SCHEMAS.scan })
   .registerVariable({ name: 'signatures', schema: SCHEMAS.signatures })
   .registerVariable({ name: 'workload', schema: SCHEMAS.workload })
-  .registerVariable({ name: 'environment', schema: SCHEMAS.environment });
+  .registerVariable({ name: 'environment', schema: SCHEMAS.environment })
+  .registerVariable('params', 'dyn')
+  .registerVariable('object', 'dyn')
+  .registerVariable('pod', 'dyn')
+  .registerVariable('containers', 'list<dyn>')
+  .registerVariable('contexts', 'list<dyn>');
+registerTextFunctions(environment);
 
 /** Compiles the `when` of a rule: an expression that is true or false. */
-export function compileCondition(text: string): CompiledExpression<'condition'> {
-  return compile(text, ['bool'], (value) => {
+export function compileCondition(text: string): CompiledExpression<boolean> {
+  return compile(text, ['bool', 'dyn'], (value) => {
     if (typeof value !== 'boolean') throw new TypeError(`expected true or false, got ${typeof value}`);
     return value;
   });
 }
 
-/** Compiles the `each` of a rule: an expression that lists findings, containers or texts. */
-export function compileSubjects(text: string): CompiledExpression<'subjects'> {
-  return compile(text, ['list<Finding>', 'list<Container>', 'list<string>'], (value) => {
+/** Compiles the `each` of a rule: an expression that lists findings, containers, parts of a document or texts. */
+export function compileSubjects(text: string): CompiledExpression<Subject[]> {
+  return compile(text, ['list<Finding>', 'list<Container>', 'list<string>', 'list<dyn>', 'list', 'dyn'], (value) => {
     if (!Array.isArray(value)) throw new TypeError('expected a list');
     return value.map(toSubject);
   });
+}
+
+/** Compiles an expression that builds a document. */
+export function compileDocument(text: string): CompiledExpression<Json> {
+  return compile(text, ['map', 'map<string, dyn>', 'dyn'], toJson);
 }
 
 function compile<Value>(
   text: string,
   types: readonly string[],
   read: (value: unknown) => Value,
-): { ok: true; evaluate: (values: Record<string, unknown>) => Value } | { ok: false; problem: ExpressionProblem } {
+): CompiledExpression<Value> {
   const bad = (offset: number, reason: string) => ({ ok: false, problem: { offset, reason } }) as const;
   if (text.length > EXPRESSION_CHARACTERS_MAX) {
     return bad(0, `expected at most ${EXPRESSION_CHARACTERS_MAX} characters, got ${text.length}`);
   }
   try {
     const parsed = environment.parse(text);
-    const forbidden = findForbidden(parsed.ast, 0);
+    const survey = new Survey();
+    const forbidden = survey.walk(parsed.ast, 0);
     if (forbidden !== null) return bad(forbidden.offset, forbidden.reason);
     const checked = parsed.check();
     if (!checked.valid) throw checked.error ?? new Error('it does not pass the type check');
-    if (checked.type === undefined || !types.includes(checked.type)) {
-      return bad(0, `expected ${types.join(' or ')}, got ${checked.type}`);
-    }
-    return { ok: true, evaluate: (values) => read(parsed(values) as unknown) };
+    const isListed =
+      checked.type !== undefined && types.some((type) => type === checked.type || isMap(types, checked.type));
+    if (!isListed) return bad(0, `expected ${types.join(' or ')}, got ${checked.type}`);
+    const { scope, nodes, loops } = survey;
+    return { ok: true, scope, nodes, loops, evaluate: (values) => read(parsed(values) as unknown) };
   } catch (error) {
     const isOurs = error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError;
     if (!isOurs) return bad(0, error instanceof Error ? error.message : String(error));
@@ -99,23 +127,47 @@ function compile<Value>(
   }
 }
 
-/** Walks the parsed expression before it is ever run. */
-function findForbidden(node: ASTNode, comprehensions: number): ExpressionProblem | null {
-  let inside = comprehensions;
-  if (node.op === 'call' || node.op === 'rcall') {
+function isMap(types: readonly string[], type: string | undefined): boolean {
+  return types.includes('map') && type?.startsWith('map<') === true;
+}
+
+/** Walks a parsed expression before it is ever run: what it may not do, what it reads, what it can cost. */
+class Survey {
+  scope: Scope = 'facts';
+  nodes = 0;
+  loops = 0;
+
+  walk(node: ASTNode, inside: number): ExpressionProblem | null {
+    this.nodes += 1;
+    if (node.op === 'id' && typeof node.args === 'string') this.#read(node.args);
+    if (node.op !== 'call' && node.op !== 'rcall') return this.#all(childrenOf(node.args), inside);
     const name = node.args[0];
-    if (!FUNCTIONS.has(name))
+    if (!FUNCTIONS.has(name)) {
       return { offset: node.start, reason: `the function ${name} is not available in policies` };
-    if (COMPREHENSIONS.has(name)) inside += 1;
-    if (inside > COMPREHENSION_DEPTH_MAX) {
+    }
+    if (name === 'matches' && node.op === 'rcall') node.args[0] = LINEAR_MATCHES;
+    const loops = inside + (COMPREHENSIONS.has(name) ? 1 : 0);
+    this.loops = Math.max(this.loops, loops);
+    if (loops > COMPREHENSION_DEPTH_MAX) {
       return { offset: node.start, reason: `lists are walked more than ${COMPREHENSION_DEPTH_MAX} levels deep` };
     }
+    // What is walked is evaluated once; what is asked of its members, once for each.
+    const [, receiver, ...rest] = node.op === 'rcall' ? node.args : [null, [], ...node.args.slice(1)];
+    return this.#all(childrenOf(receiver), inside) ?? this.#all(childrenOf(rest), loops);
   }
-  for (const child of childrenOf(node.args)) {
-    const found = findForbidden(child, inside);
-    if (found !== null) return found;
+
+  #all(nodes: readonly ASTNode[], inside: number): ExpressionProblem | null {
+    for (const node of nodes) {
+      const found = this.walk(node, inside);
+      if (found !== null) return found;
+    }
+    return null;
   }
-  return null;
+
+  #read(variable: string): void {
+    if (POD_VARIABLES.has(variable)) this.scope = 'pod';
+    else if (DOCUMENT_VARIABLES.has(variable) && this.scope === 'facts') this.scope = 'document';
+  }
 }
 
 function childrenOf(args: unknown): ASTNode[] {
@@ -127,14 +179,35 @@ function isNode(value: unknown): value is ASTNode {
   return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
 }
 
-/** Findings and containers come back as maps of their fields. */
+/** Findings, containers and parts of documents come back as maps of their fields. */
 function toSubject(item: unknown): Subject {
   if (typeof item === 'string') return { key: item, label: item, package: null };
-  if (item instanceof Map) {
-    const name: unknown = item.get('package');
-    const version = String(item.get('version') ?? '');
-    const inPackage = typeof name === 'string' && name !== '' ? { name, version } : null;
-    return { key: String(item.get('key')), label: String(item.get('label')), package: inPackage };
+  if (typeof item === 'bigint' || typeof item === 'number' || typeof item === 'boolean') {
+    return { key: String(item), label: String(item), package: null };
   }
-  throw new TypeError('expected a finding, a container or a text');
+  if (item instanceof Map) {
+    const text = (name: string): string | null => {
+      const value: unknown = item.get(name);
+      return typeof value === 'string' && value !== '' ? value : null;
+    };
+    const key = text('key') ?? text('name') ?? text('path') ?? '?';
+    const role = text('role');
+    const label = text('label') ?? (role === null || role === 'main' || role === 'pod' ? key : `${key} (${role})`);
+    const name = text('package');
+    const inPackage = name === null ? null : { name, version: text('version') ?? '' };
+    return { key, label, package: inPackage };
+  }
+  throw new TypeError('expected a finding, a container, a part of a document or a text');
+}
+
+/** @throws TypeError for a value that JSON has not */
+function toJson(value: unknown): Json {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number')
+    return value;
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(toJson);
+  const isPlain = typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
+  if (!(value instanceof Map) && !isPlain) throw new TypeError('expected a document');
+  const members: [string, unknown][] = value instanceof Map ? [...value] : Object.entries(value as object);
+  return Object.fromEntries(members.map(([name, member]) => [String(name), toJson(member)]));
 }

@@ -15,6 +15,7 @@ export {
 } from './admission.ts';
 export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './admit.ts';
 export { admitCommands } from './commands.ts';
+export { type PolicyDocument, startsPods, toDocument } from './document.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
 export { exceptionCommands } from './exception-commands.ts';

@@ -84,6 +84,7 @@ const good: Admission = {
   workload: describeWorkload('Deployment', 'web', goodPod, () => ({ user: '', uid: null })),
   environment: { name: 'prod', class: 'production', runs: false },
   statements: [],
+  documents: [],
 };
 
 function ask(

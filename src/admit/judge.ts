@@ -1,8 +1,9 @@
-import type { Text } from '../system/index.ts';
+import type { Json, Text } from '../system/index.ts';
 import { type Admission, type Door, toPolicyValues } from './admission.ts';
+import { type PolicyDocument, podsOf, toPodValues, toPolicyValue } from './document.ts';
 import { covers, type Exception } from './exception.ts';
 import type { Subject } from './expression.ts';
-import { REASONS_PER_RULE_MAX } from './limits.ts';
+import { DOCUMENTS_MAX, EVALUATION_STEPS_MAX, REASONS_PER_RULE_MAX } from './limits.ts';
 import { type Effect, fillMessage, type Policy, type PolicyRule } from './policy.ts';
 import type { Reason, Verdict } from './verdict.ts';
 
@@ -32,8 +33,13 @@ export interface Running {
  * given, not only the first. What cannot be evaluated refuses, unless the policy says of this door that it fails open.
  */
 export function judge(question: Question): Verdict {
+  return verdictOf(question, judgeRules(question));
+}
+
+/** The verdict that the words of all rules come to. */
+export function verdictOf(question: Question, outcomes: readonly RuleOutcome[]): Verdict {
   const { policy, admission, door, at } = question;
-  const reasons = orderReasons(reasonsFor(question));
+  const reasons = orderReasons(outcomes.flatMap((outcome) => outcome.reasons));
   const refused = reasons.some((reason) => reason.effect === 'refuse');
   return {
     id: question.id,
@@ -104,34 +110,176 @@ function dueOf(subject: Subject | null, { scan }: Admission): string | null {
   return dues.sort()[0] ?? null;
 }
 
-function reasonsFor(question: Question): Reason[] {
-  const { policy, door } = question;
+/** What one rule says of one document, or of the facts. */
+export interface RuleOutcome {
+  readonly rule: PolicyRule | null;
+  /** `skip`: it does not concern this document; `error`: it could not be evaluated. */
+  readonly result: 'pass' | 'fail' | 'skip' | 'error';
+  /** Null: it speaks of the facts, not of a document. */
+  readonly document: PolicyDocument | null;
+  readonly reasons: readonly Reason[];
+  /** What a rule that completes documents makes of this one. */
+  readonly completion: Json | null;
+}
+
+/** What every rule says, one by one. Pure, like `judge`. */
+export function judgeRules(question: Question): RuleOutcome[] {
+  return askRules(question).map((outcome) =>
+    outcome.result === 'error'
+      ? { ...outcome, reasons: outcome.reasons.map((reason) => withGrace(reason, null, question)) }
+      : outcome,
+  );
+}
+
+function askRules(question: Question): RuleOutcome[] {
+  const { policy, door, admission } = question;
   const failMode = policy.doors[door];
-  if (failMode === undefined) {
-    return [withGrace(reasonOf('door-not-covered', 'refuse', NOT_COVERED(policy.name, door), null), null, question)];
-  }
+  if (failMode === undefined) return [failed('door-not-covered', 'refuse', NOT_COVERED(policy.name, door))];
   const onFailure: Effect = failMode === 'open' ? 'warn' : 'refuse';
-  let values: Record<string, unknown>;
+  let facts: Record<string, unknown>;
   try {
-    values = { ...toPolicyValues(question.admission), door };
+    facts = { ...toPolicyValues(admission), door };
+    if (admission.documents.length > DOCUMENTS_MAX) {
+      throw new RangeError(`expected at most ${DOCUMENTS_MAX} documents, got ${admission.documents.length}`);
+    }
   } catch (error) {
-    return [withGrace(reasonOf('facts-malformed', onFailure, MALFORMED(messageOf(error)), null), null, question)];
+    return [failed('facts-malformed', onFailure, MALFORMED(messageOf(error)))];
   }
+  const scenes = admission.documents.map((document) => new Scene(document, facts));
   return policy.rules
     .filter((rule) => rule.doors.includes(door))
     .flatMap((rule) => {
-      try {
-        return reasonsOfRule(rule, rule.evaluate(values), question);
-      } catch (error) {
-        return [withGrace(reasonOf(rule.id, onFailure, FAILED(rule.id, messageOf(error)), null), null, question)];
+      if (rule.scope === 'facts' && rule.kinds === null) {
+        return [outcomeOf(rule, null, [{ ...facts, params: rule.params }], question, onFailure)];
       }
+      // What reads documents says nothing where none can be yet, and refuses where they should be and are not.
+      if (scenes.length === 0) {
+        const isExpected = door === 'start' || door === 'promote';
+        return isExpected ? [failed(rule.id, onFailure, FAILED(rule.id, 'no document was given'), rule)] : [];
+      }
+      return scenes.map((scene) => judgeScene(rule, scene, question, onFailure));
     });
+}
+
+function judgeScene(rule: PolicyRule, scene: Scene, question: Question, onFailure: Effect): RuleOutcome {
+  const { document } = scene;
+  const skipped: RuleOutcome = { rule, result: 'skip', document, reasons: [], completion: null };
+  if (rule.kinds !== null && !rule.kinds.includes(document.kind)) return skipped;
+  let values: Record<string, unknown>[];
+  try {
+    values = rule.scope === 'pod' ? scene.pods() : [scene.whole()];
+  } catch (error) {
+    return failed(rule.id, onFailure, UNJUDGED(placeOf(document), messageOf(error)), rule, document);
+  }
+  if (values.length === 0) return skipped;
+  try {
+    checkCost(rule, scene.size());
+  } catch (error) {
+    return failed(rule.id, onFailure, FAILED(rule.id, messageOf(error)), rule, document);
+  }
+  return outcomeOf(
+    rule,
+    document,
+    values.map((value) => ({ ...value, params: rule.params })),
+    question,
+    onFailure,
+  );
+}
+
+/** A document with the facts, as expressions see it; made once, when the first rule asks. */
+class Scene {
+  readonly document: PolicyDocument;
+  readonly #facts: Record<string, unknown>;
+  #whole: Record<string, unknown> | null = null;
+  #pods: Record<string, unknown>[] | null = null;
+  #size: { items: number; longest: number } | null = null;
+
+  constructor(document: PolicyDocument, facts: Record<string, unknown>) {
+    this.document = document;
+    this.#facts = facts;
+  }
+
+  whole(): Record<string, unknown> {
+    this.#whole ??= { ...this.#facts, object: toPolicyValue(this.document.object) };
+    return this.#whole;
+  }
+
+  pods(): Record<string, unknown>[] {
+    this.#pods ??= podsOf(this.document).map((pod) => ({ ...this.whole(), ...toPodValues(pod) }));
+    return this.#pods;
+  }
+
+  /** Members of all lists and objects, and of the longest. */
+  size(): { items: number; longest: number } {
+    this.#size ??= sizeOf(this.document.object);
+    return this.#size;
+  }
+}
+
+function sizeOf(value: Json): { items: number; longest: number } {
+  if (typeof value !== 'object' || value === null) return { items: 0, longest: 0 };
+  const members = Array.isArray(value) ? value : Object.values(value);
+  const size = { items: members.length, longest: members.length };
+  for (const member of members) {
+    const inner = sizeOf(member);
+    size.items += inner.items;
+    size.longest = Math.max(size.longest, inner.longest);
+  }
+  return size;
+}
+
+/** @throws RangeError for a rule and a document that together would take too long */
+function checkCost(
+  { cost }: PolicyRule,
+  { items, longest }: { readonly items: number; readonly longest: number },
+): void {
+  if (cost.loops === 0) return;
+  const steps = cost.nodes * items * longest ** (cost.loops - 1);
+  if (steps > EVALUATION_STEPS_MAX) throw new RangeError(`its lists are too long for this rule (${steps} steps)`);
+}
+
+function outcomeOf(
+  rule: PolicyRule,
+  document: PolicyDocument | null,
+  scenes: readonly Record<string, unknown>[],
+  question: Question,
+  onFailure: Effect,
+): RuleOutcome {
+  try {
+    const { match } = rule;
+    const matching = match === null ? scenes : scenes.filter((values) => match(values));
+    const [first] = matching;
+    if (first === undefined) return { rule, result: 'skip', document, reasons: [], completion: null };
+    if (rule.completes !== null) {
+      return { rule, result: 'pass', document, reasons: [], completion: rule.completes.evaluate(first) };
+    }
+    const subjects = matching.flatMap((values) => [...rule.evaluate(values)]);
+    const reasons = reasonsOfRule(rule, subjects, question);
+    return { rule, result: reasons.length === 0 ? 'pass' : 'fail', document, reasons, completion: null };
+  } catch (error) {
+    return failed(rule.id, onFailure, FAILED(rule.id, messageOf(error)), rule, document);
+  }
+}
+
+function failed(
+  id: string,
+  effect: Effect,
+  message: Text,
+  rule: PolicyRule | null = null,
+  document: PolicyDocument | null = null,
+): RuleOutcome {
+  return { rule, result: 'error', document, reasons: [reasonOf(id, effect, message, null)], completion: null };
+}
+
+function placeOf({ kind, name }: PolicyDocument): string {
+  return `${kind} ${name}`.trim();
 }
 
 function reasonsOfRule(rule: PolicyRule, subjects: readonly (Subject | null)[], question: Question): Reason[] {
   const reasons = dedupe(subjects).map((subject) => {
-    const reason = reasonOf(rule.id, rule.effect, fillMessage(rule.message, subject?.label ?? ''), subject);
-    const remedy = rule.remedy === null ? null : fillMessage(rule.remedy, subject?.label ?? '');
+    const label = subject?.label ?? '';
+    const reason = reasonOf(rule.id, rule.effect, fillMessage(rule.message, label, rule.params), subject);
+    const remedy = rule.remedy === null ? null : fillMessage(rule.remedy, label, rule.params);
     return withGrace(withException({ ...reason, remedy }, subject, question), subject, question);
   });
   if (reasons.length <= REASONS_PER_RULE_MAX) return reasons;
@@ -213,6 +361,10 @@ const MALFORMED = (why: string): Text => ({
 const FAILED = (rule: string, why: string): Text => ({
   en: `rule ${rule} could not be evaluated: ${why}`,
   es: `la regla ${rule} no se pudo evaluar: ${why}`,
+});
+const UNJUDGED = (place: string, why: string): Text => ({
+  en: `${place} cannot be judged: ${why}`,
+  es: `${place} no se puede juzgar: ${why}`,
 });
 const MORE = (rule: string, count: number): Text => ({
   en: `rule ${rule} speaks against ${count} more`,

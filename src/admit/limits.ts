@@ -31,3 +31,28 @@ export const EXCEPTION_DAYS_MAX = 180;
 
 /** Hours of a deadline, at most: a year. */
 export const DEADLINE_HOURS_MAX = 24 * 366;
+
+/** Values of one document that expressions see. Kubernetes stores objects of at most 1.5 MiB; real ones have some hundreds. */
+export const DOCUMENT_NODES_MAX = 50_000;
+
+/** Documents of one question: a release has some dozens. */
+export const DOCUMENTS_MAX = 500;
+
+/** `runAsUser` and ports are 32-bit integers with a sign in Kubernetes, and never negative. */
+export const INT32_MAX = 2_147_483_647;
+
+/**
+ * Steps that one rule may take over one document, estimated before it runs: nodes of the expression times what its lists can
+ * give. Ten million take about a second; rules over real manifests stay below a hundred thousand.
+ */
+export const EVALUATION_STEPS_MAX = 10_000_000;
+
+/** Other policies that one may take in, and how deep. */
+export const USES_MAX = 40;
+export const USES_DEPTH_MAX = 4;
+
+/** Parameters of one policy. */
+export const PARAMS_MAX = 40;
+
+/** Compiled regular expressions that are kept. */
+export const PATTERNS_KEPT_MAX = 500;

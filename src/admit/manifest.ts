@@ -1,69 +1,46 @@
-import { parseYamlDocuments } from '../formats/index.ts';
-import { type Clock, type Json, newId } from '../system/index.ts';
-import type { Admission } from './admission.ts';
+import { type Clock, newId } from '../system/index.ts';
+import { type Admission, NO_WORKLOAD } from './admission.ts';
+import { type PlacedDocument, podsOf, startsPods } from './document.ts';
 import { admitFault } from './errors.ts';
-import { judge } from './judge.ts';
+import { judgeRules, type Question, type RuleOutcome, verdictOf } from './judge.ts';
 import type { Policy } from './policy.ts';
 import type { Verdict } from './verdict.ts';
 import { describeWorkload, type ImageUser } from './workload.ts';
 
-/** A workload in a Kubernetes manifest: anything that starts pods. */
-export interface ManifestWorkload {
-  readonly kind: string;
-  readonly name: string;
-  /** The line of the file where its document starts. */
-  readonly line: number;
-  readonly podSpec: Json;
-}
-
-/** Where each kind keeps the specification of its pods. */
-const POD_SPEC_PATH: Readonly<Record<string, readonly string[]>> = {
-  Pod: ['spec'],
-  Deployment: ['spec', 'template', 'spec'],
-  ReplicaSet: ['spec', 'template', 'spec'],
-  ReplicationController: ['spec', 'template', 'spec'],
-  StatefulSet: ['spec', 'template', 'spec'],
-  DaemonSet: ['spec', 'template', 'spec'],
-  Job: ['spec', 'template', 'spec'],
-  CronJob: ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
-};
-
-/**
- * Finds the workloads of a manifest, in `List` objects too. Documents of other kinds start nothing and are passed over.
- * @throws FormatError with the position when the YAML cannot be read
- */
-export function findWorkloads(text: string): ManifestWorkload[] {
-  return parseYamlDocuments(text, { scalars: 'kubernetes' }).flatMap(({ value, position }) =>
-    workloadsOf(value, position.line, 0),
-  );
+/** What a policy says of one document of a manifest. */
+export interface JudgedDocument {
+  readonly document: PlacedDocument;
+  readonly verdict: Verdict;
+  readonly outcomes: readonly RuleOutcome[];
 }
 
 /**
- * Judges only what a manifest asks for: its images are taken as they should be, because nothing is known of them here.
+ * Judges only what a document asks for: its images are taken as they should be, because nothing is known of them here.
  * The user of an image is not known either, so a container that does not set one counts as root.
  * @throws Fault admit.manifest-unreadable when no container is where one has to be: that is no clean workload
  */
-export function judgeManifest(workload: ManifestWorkload, policy: Policy, clock: Clock): Verdict {
-  const { kind, name, line, podSpec } = workload;
-  const facts = describeWorkload(kind, name, podSpec, () => UNKNOWN_USER);
-  if (facts.containers.length === 0) throw admitFault('admit.manifest-unreadable', { kind, name, line });
-  const admission = { ...BLAMELESS_IMAGE, workload: facts };
+export function judgeDocument(document: PlacedDocument, policy: Policy, clock: Clock): JudgedDocument {
+  const { kind, name, line } = document;
+  const pods = podsOf(document);
+  const workloads = pods.map(({ spec }) => describeWorkload(kind, name, spec, () => UNKNOWN_USER));
+  if (startsPods(kind) && workloads.every(({ containers }) => containers.length === 0)) {
+    throw admitFault('admit.manifest-unreadable', { kind, name, line });
+  }
+  const [first] = workloads;
+  const workload =
+    first === undefined ? NO_WORKLOAD : { ...first, containers: workloads.flatMap((one) => one.containers) };
+  const admission = { ...BLAMELESS_IMAGE, workload, documents: [document] };
   const at = clock.now().toISOString();
-  return judge({
-    id: newId(clock),
-    at,
-    door: 'start',
-    policy,
-    admission,
-    exceptions: [],
-    specHash: null,
-    running: null,
-  });
+  const question: Question = {
+    ...{ id: newId(clock), at, door: 'start', policy, admission, exceptions: [], specHash: null, running: null },
+  };
+  const outcomes = judgeRules(question);
+  return { document, verdict: verdictOf(question, outcomes), outcomes };
 }
 
 const UNKNOWN_USER: ImageUser = { user: '', uid: null };
 
-const BLAMELESS_IMAGE: Omit<Admission, 'workload'> = {
+const BLAMELESS_IMAGE: Omit<Admission, 'workload' | 'documents'> = {
   image: { digest: '', repository: '', project: '', tags: [], ageDays: 0, sizeBytes: 0 },
   scan: {
     state: 'complete',
@@ -85,24 +62,3 @@ const BLAMELESS_IMAGE: Omit<Admission, 'workload'> = {
   environment: { name: '', class: 'none', runs: false },
   statements: [],
 };
-
-/** A list within a list within a list is no manifest that a person wrote. */
-const LIST_DEPTH_MAX = 3;
-
-function workloadsOf(value: Json, line: number, depth: number): ManifestWorkload[] {
-  const kind = memberOf(value, 'kind');
-  const items = memberOf(value, 'items');
-  if (Array.isArray(items) && depth < LIST_DEPTH_MAX) {
-    return items.flatMap((item) => workloadsOf(item, line, depth + 1));
-  }
-  const path = typeof kind === 'string' && Object.hasOwn(POD_SPEC_PATH, kind) ? POD_SPEC_PATH[kind] : undefined;
-  if (path === undefined) return [];
-  const name = memberOf(memberOf(value, 'metadata'), 'name');
-  const podSpec = path.reduce<Json | undefined>((node, member) => memberOf(node, member), value);
-  return [{ kind: String(kind), name: typeof name === 'string' ? name : '?', line, podSpec: podSpec ?? null }];
-}
-
-function memberOf(value: Json | undefined, member: string): Json | undefined {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject && Object.hasOwn(value, member) ? value[member] : undefined;
-}

@@ -8,8 +8,6 @@ export const FILTER_DEPTH_MAX = 100;
 export const FILTER_NODES_MAX = 50_000;
 /** Items of a list after the lists it names are put in. */
 export const LIST_ITEMS_MAX = 100_000;
-/** Characters of a regular expression or glob. */
-export const PATTERN_LENGTH_MAX = 4096;
 /** Aliases in YAML: none of the known rule files has one. */
 export const YAML_ALIASES_MAX = 100;
 /** Output values longer than this are cut with an ellipsis: one argument may have 4 KB. */

@@ -1,8 +1,7 @@
 /** What each operator means for each type of value, with the right side prepared once. */
 import type { FieldType } from '../events/index.ts';
+import { fromRe2, linearPattern, PATTERN_LENGTH_MAX } from '../formats/linear-pattern.ts';
 import type { BinaryOperator, Quantifier } from './filter-ast.ts';
-import { PATTERN_LENGTH_MAX } from './limits.ts';
-import { fromRe2, linearPattern } from './linear-pattern.ts';
 
 export type Scalar = string | number | boolean;
 export type Tester = (value: Scalar) => boolean;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fromRe2, linearPattern } from '../formats/linear-pattern.ts';
 import { RuleEngine } from './engine.ts';
 import { parseFilter } from './filter-parser.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
-import { fromRe2, linearPattern } from './linear-pattern.ts';
 import { makeTester } from './operators.ts';
 import { escapeControls } from './output.ts';
 

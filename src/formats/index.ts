@@ -34,6 +34,7 @@ export {
   ZIP_LIMITS,
   type ZipLimits,
 } from './limits.ts';
+export { fromRe2, linearSearch } from './linear-pattern.ts';
 export { LineReader } from './lines.ts';
 export { type OutlineNode, outlineChild, outlineValue, readOutline } from './outline.ts';
 export { type Paragraph, ParagraphReader } from './paragraphs.ts';

@@ -199,6 +199,7 @@ async function serve(folder: string): Promise<void> {
         workload: NO_WORKLOAD,
         environment: { name: '', class: 'none', runs: false },
         statements: [],
+        documents: [],
       };
       void admit.judge([{ door: 'push', admission, specHash: null, actor: 'bench', subject: repository }]);
     },

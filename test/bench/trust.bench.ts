@@ -127,6 +127,7 @@ async function benchJudge(): Promise<void> {
     workload: describeWorkload('Deployment', 'w', { containers: [{ name: 'c' }] }, () => ({ user: '1', uid: null })),
     environment: { name: 'prod', class: 'production', runs: false },
     statements: [],
+    documents: [],
   });
   const at = new Date().toISOString();
   const ask = (facts: Admission) =>

@@ -114,6 +114,7 @@ describe('the commands of trust, policy and incident', () => {
           workload: NO_WORKLOAD,
           environment: { name: 'dev', class: 'development', runs: false },
           statements: [],
+          documents: [],
         },
       },
     ]);

@@ -131,6 +131,7 @@ describe('trust, admit and respond on PostgreSQL', { skip }, () => {
       workload: NO_WORKLOAD,
       environment: { name: 'prod', class: 'production', runs: false },
       statements: [],
+      documents: [],
     } as const;
     const question = {
       door: 'start',

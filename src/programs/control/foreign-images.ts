@@ -79,6 +79,7 @@ export function foreignExaminer(parts: {
         workload: NO_WORKLOAD,
         environment: { name: '', class: 'none', runs: false },
         statements: [],
+        documents: [],
       };
       const verdict = await admit.preview({ door: 'push', admission, specHash: null });
       return {

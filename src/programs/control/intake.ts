@@ -57,6 +57,8 @@ export interface Intake extends Required<PullGate> {
     readonly digest: Digest;
     readonly environment: { readonly name: string; readonly class: EnvironmentClass };
     readonly workload?: WorkloadFacts;
+    /** The objects that it was written in. */
+    readonly documents?: Admission['documents'];
     readonly report: ScanReport | null;
     /** Asked before anybody could approve: an approval that the trust policy names is not missed yet. */
     readonly isBeforeApproval?: boolean;
@@ -298,7 +300,7 @@ export function createIntake(parts: {
       }
     },
 
-    async facts({ repository, digest, environment, workload, report, isBeforeApproval = false }) {
+    async facts({ repository, digest, environment, workload, documents = [], report, isBeforeApproval = false }) {
       const [signatures, stored, config] = await Promise.all([
         parts.trust().verifyForStart(repository, digest, environment.name === '' ? null : environment.name),
         parts.registry().resolve(repository, digest),
@@ -323,6 +325,7 @@ export function createIntake(parts: {
             : scanFacts({ ...report, ...here }, { environment: environment.name, now: clock.now() }),
         signatures: signatureFacts(signatures, isBeforeApproval),
         workload: workload ?? NO_WORKLOAD,
+        documents,
         environment: { ...environment, runs },
         statements: statementFacts(here?.findings ?? []),
       };

@@ -65,6 +65,7 @@ async function ground(restarts: 'allow' | 'refuse') {
     workload: NO_WORKLOAD,
     environment: { name: 'pro', class: 'production', runs: true },
     statements: [],
+    documents: [],
   });
   const answer = async (restart: boolean) => {
     const place = { project: 'tienda', digest, environment };

@@ -1,5 +1,5 @@
 import { type Admit, GRACE_EXCEPTION, type Verdict } from '../../admit/index.ts';
-import type { Composition, Deployments, WantedState } from '../../deploy/index.ts';
+import type { Composition, Deployments, ReleaseSource, WantedState } from '../../deploy/index.ts';
 import { collectImages } from '../../deploy/model.ts';
 import { type Digest, digestOf, parseReference } from '../../oci/index.ts';
 import { type Graces, graceUntil } from '../../registry/index.ts';
@@ -49,7 +49,13 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
   const signatures: Record<string, PackedSignatures> = {};
   for (const { composition, stable, environment, release } of await deployments.activeReleases()) {
     for (const one of [composition, ...(stable === null ? [] : [stable])]) {
-      for (const verdict of await startVerdicts(parts, one, environment, release.project))
+      const source = async (): Promise<ReleaseSource> => {
+        const { project, environment: place } = release;
+        const opened =
+          one === composition ? deployments.openRelease(release.id) : deployments.stableRelease(project, place);
+        return (await opened).source;
+      };
+      for (const verdict of await startVerdicts(parts, one, environment, release.project, source))
         verdicts.push(admit.sign(verdict));
       for (const workload of one.workloads) {
         for (const image of collectImages([workload])) {
@@ -95,12 +101,14 @@ async function decisiveSignatures(
 /**
  * The verdicts of a composition at the start door: those that stand, or new ones where they are missing, run out, or were
  * given before advisories, trust or policy changed. What refuses it begins a deadline, not a failed restart.
+ * @param source what the composition was made from, asked for when it is judged anew
  */
 export async function startVerdicts(
   parts: PermissionParts,
   composition: Composition,
   environment: ActiveEnvironment,
   project: string,
+  source: () => Promise<ReleaseSource | null> = async () => null,
 ): Promise<Verdict[]> {
   const { admit, pipeline } = parts;
   const standing: Verdict[] = [];
@@ -119,6 +127,7 @@ export async function startVerdicts(
         const judged = await pipeline.judgeComposition(composition, environment, project, 'platform', {
           door: 'start',
           restart: true,
+          source: await source(),
         });
         for (const one of judged) await keepGrace(parts, one, environment);
         return judged.map((one) => one.verdict);

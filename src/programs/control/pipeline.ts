@@ -1,5 +1,14 @@
 import type { Access, Principal } from '../../access/index.ts';
-import { type Admit, type AdmitQuestion, joinVerdicts, type Reason, type Verdict } from '../../admit/index.ts';
+import {
+  type Admit,
+  type AdmitQuestion,
+  joinVerdicts,
+  type PolicyDocument,
+  type Reason,
+  startsPods,
+  toDocument,
+  type Verdict,
+} from '../../admit/index.ts';
 import { baseName, checkBaseRequest } from '../../build/index.ts';
 import type { WorkloadStatus } from '../../deploy/index.ts';
 import {
@@ -513,7 +522,7 @@ export class Pipeline implements Releases {
     const composition = pinTranslation(translation, pinned);
     checkComposition(composition);
     await how.prepare?.(composition);
-    const verdicts = await this.judgeComposition(composition, environment, project, actor, how);
+    const verdicts = await this.judgeComposition(composition, environment, project, actor, { ...how, source });
     const verdict = joinVerdicts(verdicts, null);
     if (verdict === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
     for (const reason of verdict.reasons) step.note(reasonText(reason));
@@ -536,14 +545,18 @@ export class Pipeline implements Releases {
       door,
       isBeforeApproval = false,
       restart = false,
+      source,
     }: {
       readonly door: 'start' | 'promote';
       readonly isBeforeApproval?: boolean;
       /** Asked for what runs there already. */
       readonly restart?: boolean;
+      /** What the composition was made from; null when it is not known any more. */
+      readonly source: ReleaseSource | null;
     },
   ): Promise<{ subject: string; verdict: Verdict; until: string }[]> {
     const { admit, intake, lastReport } = this.#parts;
+    const documents = source === null ? [] : policyDocuments(source, environment.name);
     const questions: AdmitQuestion[] = [];
     const subjects: string[] = [];
     const untils: string[] = [];
@@ -564,6 +577,7 @@ export class Pipeline implements Releases {
           environment: { name: environment.name, class: environment.class },
           // Each image is judged with the containers that run it.
           workload: { ...facts, containers: facts.containers.filter((container) => container.image === reference) },
+          documents: documentsFor(workload.key.name, documents, questions.length === 0),
           report: await lastReport(digest),
           isBeforeApproval,
         });
@@ -709,17 +723,50 @@ async function readSource(bundle: SourceBundle): Promise<{ file: ProjectFile; so
 
 /** The manifests of one environment as the model, or one fault with every problem. @throws Fault manifest.invalid */
 function translate(source: ReleaseSource, file: ProjectFile, environment: string, contentKey: string): Composition {
+  const { documents, problems: unread } = readOverlaid(source, file, environment);
+  const { translation, problems } = translateManifests(documents, { project: file.project, environment, contentKey });
+  const all: ManifestProblem[] = [...unread, ...problems];
+  refuseProblems(all);
+  if (translation === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
+  return translation;
+}
+
+/** The manifests as they are written for one environment. */
+function readOverlaid(source: ReleaseSource, file: ProjectFile, environment: string) {
   const { documents, problems: unreadable } = readManifests(source.manifests.map(({ path, text }) => ({ path, text })));
   const overlays = file.environments[environment]?.overlays ?? [];
   const { documents: changed, problems: unapplied } = applyOverlays(
     documents,
     overlays.map((overlay) => ({ ...overlay, file: 'darsena.yaml' })),
   );
-  const { translation, problems } = translateManifests(changed, { project: file.project, environment, contentKey });
-  const all: ManifestProblem[] = [...unreadable, ...unapplied, ...problems];
-  refuseProblems(all);
-  if (translation === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
-  return translation;
+  return { documents: changed, problems: [...unreadable, ...unapplied] };
+}
+
+/** The objects that policies see; of a Secret the names of its entries and nothing of what they hold. */
+function policyDocuments(source: ReleaseSource, environment: string): PolicyDocument[] {
+  const file = parseProjectFile(source.projectFile, 'darsena.yaml');
+  return readOverlaid(source, file, environment).documents.map(({ value }) => {
+    const document = toDocument(value);
+    return document.kind === 'Secret' ? { ...document, object: withoutSecrets(value) } : document;
+  });
+}
+
+function withoutSecrets(value: Json): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const hidden = (members: Json | undefined): Json =>
+    typeof members === 'object' && members !== null
+      ? Object.fromEntries(Object.keys(members).map((key) => [key, '']))
+      : {};
+  return {
+    ...value,
+    ...('data' in value ? { data: hidden(value['data']) } : {}),
+    ...('stringData' in value ? { stringData: hidden(value['stringData']) } : {}),
+  };
+}
+
+/** A workload is judged with its own object; what starts nothing goes out with the first. */
+function documentsFor(name: string, documents: readonly PolicyDocument[], isFirst: boolean): PolicyDocument[] {
+  return documents.filter((document) => (startsPods(document.kind) ? document.name === name : isFirst));
 }
 
 function tagOf(commit: string | null, sourceId: string): string {

@@ -1,23 +1,33 @@
 /**
  * Patterns that run in time proportional to the text, whatever the text. V8 has such an engine (experimental, flag `l`); it is
- * asked for here and nowhere else. What it cannot do is refused when the rule is read, never tried on an event: an attacker
+ * asked for here and nowhere else. What it cannot do is refused when the pattern is read, never tried on a text: an attacker
  * writes the texts that patterns run on.
  */
 import { setFlagsFromString } from 'node:v8';
-import { PATTERN_LENGTH_MAX } from './limits.ts';
+/** Characters of a regular expression. */
+export const PATTERN_LENGTH_MAX = 4096;
 
 let enabled = false;
 
 /** A pattern over whole texts. Throws `RangeError` when it cannot be run in linear time or is no pattern at all. */
 export function linearPattern(source: string): RegExp {
-  if (source.length > PATTERN_LENGTH_MAX * 4)
+  return compile(`^(?:${source})$`, source.length, 'ls');
+}
+
+/** A pattern that is looked for anywhere in a text, all places of it; as RE2, its `.` does not match the end of a line. */
+export function linearSearch(source: string): RegExp {
+  return compile(source, source.length, 'lg');
+}
+
+function compile(pattern: string, length: number, flags: string): RegExp {
+  if (length > PATTERN_LENGTH_MAX * 4)
     throw new RangeError(`the pattern is longer than ${PATTERN_LENGTH_MAX} characters`);
   if (!enabled) {
     setFlagsFromString('--enable-experimental-regexp-engine');
     enabled = true;
   }
   try {
-    return new RegExp(`^(?:${source})$`, 'ls');
+    return new RegExp(pattern, flags);
   } catch (error) {
     throw new RangeError(error instanceof Error ? error.message : String(error));
   }

@@ -1,0 +1,75 @@
+import type { Environment } from '@marcbachmann/cel-js';
+import { fromRe2, linearSearch } from '../formats/index.ts';
+import { PATTERNS_KEPT_MAX } from './limits.ts';
+
+const patterns = new Map<string, RegExp>();
+
+/** A pattern of RE2, kept for the next time. @throws RangeError for one that cannot be run in linear time */
+export function patternOf(source: string): RegExp {
+  const kept = patterns.get(source);
+  if (kept !== undefined) return kept;
+  const pattern = linearSearch(fromRe2(source));
+  // Patterns may come out of documents: what is kept is bounded.
+  if (patterns.size >= PATTERNS_KEPT_MAX) patterns.clear();
+  patterns.set(source, pattern);
+  return pattern;
+}
+
+/** `matches` of the library backtracks, which can take minutes; expressions that call it call this instead. */
+export const LINEAR_MATCHES = 'matchesInLinearTime';
+
+/** Functions over text that CEL's string extension and the library of Kubernetes have, and the library in use has not. */
+export function registerTextFunctions(environment: Environment): void {
+  const sync = { async: false } as const;
+  environment
+    .registerFunction(
+      `string.${LINEAR_MATCHES}(string): bool`,
+      (text: string, source: string) => text.search(patternOf(source)) >= 0,
+      sync,
+    )
+    .registerFunction(
+      'string.find(string): string',
+      (text: string, source: string) => text.match(patternOf(source))?.[0] ?? '',
+      sync,
+    )
+    .registerFunction(
+      'string.findAll(string): list<string>',
+      (text: string, source: string) => [...(text.match(patternOf(source)) ?? [])],
+      sync,
+    )
+    .registerFunction(
+      'string.findAll(string, int): list<string>',
+      (text: string, source: string, most: bigint) => {
+        const all = [...(text.match(patternOf(source)) ?? [])];
+        return most < 0n ? all : all.slice(0, Number(most));
+      },
+      sync,
+    )
+    .registerFunction(
+      'string.replace(string, string): string',
+      (text: string, from: string, to: string) => text.replaceAll(from, () => to),
+      sync,
+    )
+    .registerFunction(
+      'string.replace(string, string, int): string',
+      (text: string, from: string, to: string, times: bigint) =>
+        times < 0n ? text.replaceAll(from, () => to) : replaceSome(text, from, to, Number(times)),
+      sync,
+    )
+    .registerFunction('string.charAt(int): string', charAt, sync)
+    .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''), sync);
+}
+
+function replaceSome(text: string, from: string, to: string, times: number): string {
+  const parts = text.split(from);
+  const kept = parts.slice(0, times + 1);
+  const rest = parts.slice(times + 1);
+  return [kept.join(to), ...rest].join(from);
+}
+
+function charAt(text: string, index: bigint): string {
+  const characters = [...text];
+  const at = Number(index);
+  if (at < 0 || at > characters.length) throw new RangeError(`index ${at} is out of range`);
+  return characters[at] ?? '';
+}

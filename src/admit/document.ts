@@ -1,0 +1,293 @@
+import { parseYamlDocuments } from '../formats/index.ts';
+import type { Json } from '../system/index.ts';
+import { CONTAINERS_MAX, DOCUMENT_NODES_MAX, INT32_MAX } from './limits.ts';
+
+/** One Kubernetes object, as it was written. */
+export interface PolicyDocument {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly object: Json;
+}
+
+/** A document with its place in a file. */
+export interface PlacedDocument extends PolicyDocument {
+  /** The line of the file where its YAML document starts. */
+  readonly line: number;
+}
+
+/** What pods are made from: metadata and spec of a Pod, or of the template in what starts them. */
+export interface PodTemplate {
+  readonly metadata: Json;
+  readonly spec: Json;
+}
+
+/** Where each kind of Kubernetes keeps its pod; the empty path is the object itself. */
+const POD_PATHS: Readonly<Record<string, readonly string[]>> = {
+  Pod: [],
+  PodTemplate: ['template'],
+  Deployment: ['spec', 'template'],
+  ReplicaSet: ['spec', 'template'],
+  ReplicationController: ['spec', 'template'],
+  StatefulSet: ['spec', 'template'],
+  DaemonSet: ['spec', 'template'],
+  Job: ['spec', 'template'],
+  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
+};
+
+/** A list within a list within a list is no manifest that a person wrote. */
+const LIST_DEPTH_MAX = 3;
+
+/** How deep a kind that is not known is searched for pods. */
+const SEARCH_DEPTH_MAX = 8;
+
+/**
+ * Reads every object of a manifest, those in `List` objects too.
+ * @throws FormatError with the position when the YAML cannot be read
+ */
+export function readDocuments(text: string): PlacedDocument[] {
+  return parseYamlDocuments(text, { scalars: 'kubernetes' }).flatMap(({ value, position }) =>
+    documentsOf(value, position.line, 0),
+  );
+}
+
+/** The description of one object; what is not text is empty. */
+export function toDocument(value: Json): PolicyDocument {
+  const metadata = membersOf(membersOf(value)['metadata']);
+  const text = (member: Json | undefined): string => (typeof member === 'string' ? member : '');
+  const { apiVersion, kind } = membersOf(value);
+  return {
+    apiVersion: text(apiVersion),
+    kind: text(kind),
+    name: text(metadata['name']) || text(metadata['generateName']),
+    namespace: text(metadata['namespace']),
+    object: value,
+  };
+}
+
+/**
+ * All pods that an object starts; none for an object that starts none. An object of a kind that starts pods has one even
+ * when it is not where it has to be: its spec is null then, which no policy accepts. In a kind that is not known, whatever
+ * holds a list `containers` of objects counts: a Rollout or a Service of Knative starts pods as well.
+ */
+export function podsOf({ kind, object }: PolicyDocument): PodTemplate[] {
+  const path = Object.hasOwn(POD_PATHS, kind) ? POD_PATHS[kind] : undefined;
+  if (path === undefined) return searchPods(object, 0);
+  const holder = membersOf(path.reduce<Json>((node, member) => membersOf(node)[member] ?? null, object));
+  return [{ metadata: holder['metadata'] ?? null, spec: holder['spec'] ?? null }];
+}
+
+/** Whether objects of the kind start pods, as far as the kind says. */
+export function startsPods(kind: string): boolean {
+  return Object.hasOwn(POD_PATHS, kind);
+}
+
+function searchPods(value: Json, depth: number): PodTemplate[] {
+  if (depth > SEARCH_DEPTH_MAX || typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((item) => searchPods(item, depth + 1));
+  const spec = membersOf(value['spec']);
+  const lists = [spec['containers'], spec['initContainers'], spec['ephemeralContainers']];
+  const isPod = lists.some((list) => Array.isArray(list) && list.some((one) => membersOf(one)['image'] !== undefined));
+  if (isPod) return [{ metadata: value['metadata'] ?? null, spec: value['spec'] ?? null }];
+  return Object.values(value).flatMap((member) => searchPods(member, depth + 1));
+}
+
+function documentsOf(value: Json, line: number, depth: number): PlacedDocument[] {
+  const { items, kind } = membersOf(value);
+  if (Array.isArray(items) && depth < LIST_DEPTH_MAX)
+    return items.flatMap((item) => documentsOf(item, line, depth + 1));
+  return typeof kind === 'string' ? [{ ...toDocument(value), line }] : [];
+}
+
+type Members = Readonly<Record<string, Json>>;
+
+function membersOf(value: Json | undefined): Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}
+
+/** What an expression sees of a document. */
+export type PolicyValue =
+  | string
+  | boolean
+  | bigint
+  | number
+  | null
+  | readonly PolicyValue[]
+  | ReadonlyMap<string, PolicyValue>;
+
+/**
+ * A document as expressions see it: objects as maps, so that a member called `constructor` is a member and nothing else;
+ * whole numbers as integers; members that are null left out, as the Kubernetes API does.
+ * @throws RangeError for a document with more values than are judged
+ */
+export function toPolicyValue(value: Json): PolicyValue {
+  let left = DOCUMENT_NODES_MAX;
+  const convert = (node: Json): PolicyValue => {
+    left -= 1;
+    if (left < 0) throw new RangeError(`expected at most ${DOCUMENT_NODES_MAX} values in a document`);
+    if (typeof node === 'number') return Number.isSafeInteger(node) ? BigInt(node) : node;
+    if (typeof node !== 'object' || node === null) return node;
+    if (Array.isArray(node)) return node.map(convert);
+    const map = new Map<string, PolicyValue>();
+    for (const name of Object.keys(node)) {
+      const member = node[name];
+      if (member !== null && member !== undefined) map.set(name, convert(member));
+    }
+    return map;
+  };
+  return convert(value);
+}
+
+export interface PodValues {
+  /** `metadata` and `spec`, both always there. */
+  readonly pod: PolicyValue;
+  /** Every container of every list, with its `role`: `init`, `main` or `ephemeral`. */
+  readonly containers: readonly PolicyValue[];
+  /** The pod itself, named `pod`, and its containers: all that has a `securityContext`. */
+  readonly contexts: readonly PolicyValue[];
+}
+
+const LISTS = [
+  ['initContainers', 'init'],
+  ['containers', 'main'],
+  ['ephemeralContainers', 'ephemeral'],
+] as const;
+
+/**
+ * A pod as expressions see it.
+ * @throws TypeError when a field that security rests on is not of the type that Kubernetes gives it, or no container is
+ *   there: such a pod is not judged in part
+ */
+export function toPodValues({ metadata, spec }: PodTemplate): PodValues {
+  checkShape(spec, POD_SPEC, 'spec');
+  checkShape(metadata, METADATA, 'metadata');
+  const specValue = toPolicyValue(spec) as ReadonlyMap<string, PolicyValue>;
+  const containers = LISTS.flatMap(([list, role]) =>
+    ((specValue.get(list) ?? []) as readonly ReadonlyMap<string, PolicyValue>[]).map((container) =>
+      new Map(container).set('role', role),
+    ),
+  );
+  if (containers.length === 0) throw new TypeError('expected at least one container in spec.containers');
+  if (containers.length > CONTAINERS_MAX) {
+    throw new RangeError(`expected at most ${CONTAINERS_MAX} containers, got ${containers.length}`);
+  }
+  const podContext = new Map<string, PolicyValue>([
+    ['name', 'pod'],
+    ['role', 'pod'],
+  ]);
+  const context = specValue.get('securityContext');
+  if (context !== undefined) podContext.set('securityContext', context);
+  const pod = new Map<string, PolicyValue>([
+    ['metadata', toPolicyValue(metadata ?? {})],
+    ['spec', specValue],
+  ]);
+  return { pod, containers, contexts: [podContext, ...containers] };
+}
+
+/** The type of a field, as far as policies lean on it. */
+type Shape =
+  | 'string'
+  | 'bool'
+  | 'int32'
+  | { readonly list: Shape }
+  | { readonly map: Shape }
+  | { readonly fields: Readonly<Record<string, Shape>> };
+
+const OBJECT: Shape = { fields: {} };
+const SECURITY: Readonly<Record<string, Shape>> = {
+  runAsUser: 'int32',
+  runAsGroup: 'int32',
+  runAsNonRoot: 'bool',
+  seLinuxOptions: { fields: { type: 'string', user: 'string', role: 'string', level: 'string' } },
+  seccompProfile: { fields: { type: 'string', localhostProfile: 'string' } },
+  appArmorProfile: { fields: { type: 'string', localhostProfile: 'string' } },
+  windowsOptions: { fields: { hostProcess: 'bool' } },
+};
+const ACTION: Readonly<Record<string, Shape>> = {
+  httpGet: { fields: { host: 'string' } },
+  tcpSocket: { fields: { host: 'string' } },
+};
+const CONTAINER: Shape = {
+  fields: {
+    name: 'string',
+    image: 'string',
+    ports: { list: { fields: { hostPort: 'int32', containerPort: 'int32' } } },
+    env: { list: OBJECT },
+    volumeMounts: { list: OBJECT },
+    resources: { fields: { limits: OBJECT, requests: OBJECT } },
+    livenessProbe: { fields: ACTION },
+    readinessProbe: { fields: ACTION },
+    startupProbe: { fields: ACTION },
+    lifecycle: { fields: { postStart: { fields: ACTION }, preStop: { fields: ACTION } } },
+    securityContext: {
+      fields: {
+        ...SECURITY,
+        privileged: 'bool',
+        allowPrivilegeEscalation: 'bool',
+        readOnlyRootFilesystem: 'bool',
+        procMount: 'string',
+        capabilities: { fields: { add: { list: 'string' }, drop: { list: 'string' } } },
+      },
+    },
+  },
+};
+const POD_SPEC: Shape = {
+  fields: {
+    hostNetwork: 'bool',
+    hostPID: 'bool',
+    hostIPC: 'bool',
+    hostUsers: 'bool',
+    os: { fields: { name: 'string' } },
+    volumes: { list: { fields: { name: 'string' } } },
+    securityContext: {
+      fields: { ...SECURITY, sysctls: { list: { fields: { name: 'string', value: 'string' } } } },
+    },
+    containers: { list: CONTAINER },
+    initContainers: { list: CONTAINER },
+    ephemeralContainers: { list: CONTAINER },
+  },
+};
+const METADATA: Shape = { fields: { annotations: { map: 'string' }, labels: { map: 'string' } } };
+
+/** @throws TypeError naming the first field that is of another type; what is null or not there is not looked at */
+function checkShape(value: Json | undefined, shape: Shape, path: string): void {
+  if (value === null || value === undefined) {
+    if (path === 'spec') throw new TypeError('expected spec to be there');
+    return;
+  }
+  const wrong = (expected: string) => new TypeError(`expected ${path} to be ${expected}, got ${brief(value)}`);
+  if (shape === 'string' || shape === 'bool') {
+    if (typeof value !== (shape === 'bool' ? 'boolean' : 'string'))
+      throw wrong(shape === 'bool' ? 'true or false' : 'text');
+    return;
+  }
+  if (shape === 'int32') {
+    // The API refuses other numbers: 2^32 would wrap to 0, -1 means "unchanged" to setuid(2).
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > INT32_MAX) {
+      throw wrong(`a whole number from 0 to ${INT32_MAX}`);
+    }
+    return;
+  }
+  if ('list' in shape) {
+    if (!Array.isArray(value)) throw wrong('a list');
+    for (const [index, item] of value.entries()) {
+      if (item === null) throw new TypeError(`expected ${path}[${index}] to be there`);
+      checkShape(item, shape.list, `${path}[${index}]`);
+    }
+    return;
+  }
+  if (typeof value !== 'object' || Array.isArray(value)) throw wrong('an object');
+  if ('map' in shape) {
+    for (const name of Object.keys(value)) checkShape(value[name], shape.map, `${path}["${name.slice(0, 80)}"]`);
+    return;
+  }
+  for (const [name, inner] of Object.entries(shape.fields)) {
+    if (Object.hasOwn(value, name)) checkShape(value[name], inner, `${path}.${name}`);
+  }
+}
+
+function brief(value: Json): string {
+  const text = JSON.stringify(value);
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}
