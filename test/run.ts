@@ -36,6 +36,8 @@ const PACKAGES = [
   'libbpf1',
   'libnss-myhostname',
   'busybox-static',
+  'clamav-daemon',
+  'yara',
   'chromium',
   'postgresql',
   'docker-registry',

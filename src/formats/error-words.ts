@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<KindOf<FormatErrorCode>, string>> = {
   'extended-header': 'tiene una cabecera extendida que no vale',
   unsupported: 'usa algo que aquí no se lee',
   truncated: 'termina antes de tiempo',
+  encrypted: 'está cifrado',
   vector: 'no es un vector CVSS',
   doctype: 'declara un tipo de documento, que no se lee',
 };

@@ -46,10 +46,13 @@ export type FormatErrorCode =
   | 'xml.doctype'
   | 'xml.depth'
   | 'xml.size'
+  | 'cpio.corrupt'
+  | 'cpio.entry-limit'
   | 'zip.corrupt'
   | 'zip.size'
   | 'zip.entry-limit'
   | 'zip.unsupported'
+  | 'zip.encrypted'
   | 'scap.header'
   | 'scap.truncated'
   | 'scap.size';

@@ -1,5 +1,7 @@
 export { readBerkeleyHash } from './berkeley.ts';
+export { inflateBzip2 } from './bzip2.ts';
 export { type Cbor, readCbor, writeCborHead } from './cbor.ts';
+export { type CpioFile, isCpio, readCpio } from './cpio.ts';
 export { scoreCvss3 } from './cvss.ts';
 export { scoreCvss4 } from './cvss4.ts';
 export type { DerValue } from './der.ts';
@@ -33,6 +35,7 @@ export {
   type YamlLimits,
   ZIP_LIMITS,
   type ZipLimits,
+  ZSTD_WINDOW_LOG_MAX,
 } from './limits.ts';
 export { fromRe2, linearSearch } from './linear-pattern.ts';
 export { LineReader } from './lines.ts';

@@ -1,4 +1,5 @@
 import { inflateRawSync } from 'node:zlib';
+import { inflateBzip2 } from './bzip2.ts';
 import { FormatError } from './errors.ts';
 import { ZIP_LIMITS, type ZipLimits } from './limits.ts';
 
@@ -13,6 +14,9 @@ const END_64 = 0x06064b50;
 const END_64_LOCATOR = 0x07064b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
+const STORED = 0;
+const DEFLATED = 8;
+const BZIP2 = 12;
 
 /** One file of an archive, not inflated yet. */
 export interface ZipEntry {
@@ -29,7 +33,7 @@ export interface ZipEntry {
 /**
  * Reads the files of a zip archive that is in memory, by its central directory (APPNOTE 6.3.10, 4.3; zip64 for the number
  * of entries). Folders are left out. Overlapping entries, the trick of the largest bombs, are refused, as are encryption
- * and methods other than stored and deflate.
+ * and methods other than stored, deflate and bzip2.
  *
  * @throws FormatError with a `zip.*` code
  */
@@ -66,7 +70,7 @@ export function* listZip(archive: Uint8Array, options: Partial<ZipLimits> = {}):
     const named = `zip entry ${JSON.stringify(path.slice(0, 200))}`;
     if (taken > bytes.length) throw new FormatError('zip.corrupt', `${named} overlaps another one`);
     const read = (): Uint8Array => {
-      if (flags & 1) throw new FormatError('zip.unsupported', `${named} is encrypted`);
+      if (flags & 1) throw new FormatError('zip.encrypted', `${named} is encrypted`);
       if (size > limits.maxFileBytes) {
         throw new FormatError('zip.size', `${named} has ${size} bytes, the limit is ${limits.maxFileBytes}`);
       }
@@ -95,12 +99,14 @@ function readEntry(bytes: Buffer, { named, method, packedSize, size, local }: En
   const start = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
   need(bytes, start, packedSize);
   const packed = bytes.subarray(start, start + packedSize);
-  if (method !== 0 && method !== 8)
+  if (method !== STORED && method !== DEFLATED && method !== BZIP2)
     throw new FormatError('zip.unsupported', `${named} has the unknown method ${method}`);
   let content: Uint8Array;
   try {
     // One byte more than stated, so that a lie about the size is seen and not cut.
-    content = method === 0 ? packed : inflateRawSync(packed, { maxOutputLength: size + 1 });
+    if (method === STORED) content = packed;
+    else if (method === BZIP2) content = inflateBzip2(packed, { maxOutputBytes: size + 1 });
+    else content = inflateRawSync(packed, { maxOutputLength: size + 1 });
   } catch (cause) {
     throw new FormatError('zip.corrupt', `${named} cannot be inflated`, { cause });
   }

@@ -8,6 +8,8 @@ import { addContentsCommands } from './contents-commands.ts';
 import { scanFault } from './errors.ts';
 import { fileCache } from './file-cache.ts';
 import { BILL_MAX_BYTES } from './limits.ts';
+import type { MalwareScanner } from './malware/look.ts';
+import type { MalwareOptions } from './malware/options.ts';
 import type { Inventory } from './package.ts';
 import type { ScanReport } from './report.ts';
 import { FORMATS, isBillFormat } from './reports/formats.ts';
@@ -35,6 +37,11 @@ interface ScanOptions {
   readonly scanners?: string;
   readonly ignoreUnfixed?: boolean;
   readonly everything?: boolean;
+  readonly clamd?: string;
+  readonly clamdFileMib?: string;
+  readonly clamdMaxAge?: string;
+  readonly yara?: string;
+  readonly hashes?: string;
 }
 
 /** What a call of `scan` asks for, checked. */
@@ -48,6 +55,7 @@ interface Wanted {
   readonly ignoreUnfixed: boolean;
   readonly everything: boolean;
   readonly advisories: string | null;
+  readonly malware: MalwareOptions;
 }
 
 interface Scanned {
@@ -70,6 +78,11 @@ export function scanCommands(cli: CliProgram): void {
     .option('--ignore-unfixed', cli.t(WORDS.ignoreUnfixed))
     .option('--everything', cli.t(WORDS.everything))
     .option('--advisories <place>', cli.t(WORDS.advisories))
+    .option('--clamd <socket>', cli.t(WORDS.clamd))
+    .option('--clamd-file-mib <mib>', cli.t(WORDS.clamdFileMib))
+    .option('--clamd-max-age <days>', cli.t(WORDS.clamdMaxAge))
+    .option('--yara <place>', cli.t(WORDS.yara))
+    .option('--hashes <place>', cli.t(WORDS.hashes))
     .description(
       cli.t({
         en: 'what is in an image, folder or bill of materials, what is wrong with it and what to do first',
@@ -93,6 +106,8 @@ function exitCodeOf(report: ScanReport, gate: readonly GateRule[]): number {
   if (!report.complete) return 1;
   if (refuses(report, gate)) return 4;
   const asksPackages = gate.some(({ kind }) => kind === 'risk' || kind === 'severity' || kind === 'kev');
+  const asksMalware = gate.some(({ kind }) => kind === 'malware');
+  if (asksMalware && report.malware.state !== 'clean') return 3;
   return asksPackages && report.summary.state === 'unknown' ? 3 : 0;
 }
 
@@ -107,8 +122,8 @@ const WORDS = {
     es: 'carpeta con avisos, o un fichero de ellos (también DARSENA_ADVISORIES)',
   },
   failOn: {
-    en: 'exit with 4 from this on: act-now, high, medium, low; kev; secret; severity:WORD; misconfig:WORD; several parted by commas',
-    es: 'terminar con 4 a partir de esto: act-now, high, medium, low; kev; secret; severity:PALABRA; misconfig:PALABRA; varios separados por comas',
+    en: 'exit with 4 from this on: act-now, high, medium, low; kev; secret; malware; severity:WORD; misconfig:WORD; several parted by commas',
+    es: 'terminar con 4 a partir de esto: act-now, high, medium, low; kev; secret; malware; severity:PALABRA; misconfig:PALABRA; varios separados por comas',
   },
   scanners: {
     en: 'what to look for: vuln, secret, misconfig, malware; parted by commas',
@@ -117,6 +132,26 @@ const WORDS = {
   everything: {
     en: 'of a folder with source, read installed modules (node_modules) and version control too',
     es: 'de una carpeta de código, leer también los módulos instalados (node_modules) y el control de versiones',
+  },
+  clamd: {
+    en: 'look for malware with ClamAV: socket of clamd, or tcp://HOST:PORT (also DARSENA_CLAMD)',
+    es: 'buscar código malicioso con ClamAV: socket de clamd, o tcp://HOST:PUERTO (también DARSENA_CLAMD)',
+  },
+  clamdFileMib: {
+    en: 'what clamd looks at of one file, MaxFileSize of its clamd.conf in MiB (default 25)',
+    es: 'lo que clamd mira de un archivo, MaxFileSize de su clamd.conf en MiB (por omisión 25)',
+  },
+  clamdMaxAge: {
+    en: 'days after which signatures of ClamAV are old; 0: never (default 7)',
+    es: 'días tras los que las firmas de ClamAV son antiguas; 0: nunca (por omisión 7)',
+  },
+  yara: {
+    en: 'look for malware with these YARA rules: a file, or a folder of .yar files',
+    es: 'buscar código malicioso con estas reglas YARA: un fichero o una carpeta con ficheros .yar',
+  },
+  hashes: {
+    en: 'look for files with these hashes: .hdb, .hsb, sha256sum or plain; a file or folder',
+    es: 'buscar archivos con estos hashes: .hdb, .hsb, de sha256sum o sueltos; un fichero o carpeta',
   },
   ignoreUnfixed: { en: 'leave out what nobody has fixed yet', es: 'omitir lo que nadie ha corregido todavía' },
 } as const satisfies Record<string, Text>;
@@ -143,7 +178,25 @@ function readOptions(cli: CliProgram, place: string, options: ScanOptions): Want
     ignoreUnfixed: options.ignoreUnfixed === true,
     everything: options.everything === true,
     advisories: options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null,
+    malware: malwareOptions(options),
   };
+}
+
+function malwareOptions({ clamd, clamdFileMib, clamdMaxAge, yara, hashes }: ScanOptions): MalwareOptions {
+  const socket = clamd ?? process.env['DARSENA_CLAMD'];
+  return {
+    ...(socket === undefined || socket === '' ? {} : { clamd: socket }),
+    ...(clamdFileMib === undefined ? {} : { clamdFileMib: readNumber(clamdFileMib, 1, 4000) }),
+    ...(clamdMaxAge === undefined ? {} : { clamdMaxAgeDays: readNumber(clamdMaxAge, 0, 3650) }),
+    ...(yara === undefined ? {} : { yara }),
+    ...(hashes === undefined ? {} : { hashes }),
+  };
+}
+
+function readNumber(value: string, least: number, most: number): number {
+  const number = Number(value);
+  if (/^\d{1,6}$/.test(value) && number >= least && number <= most) return number;
+  throw scanFault('scan.choice-unknown', { value, choices: `${least} … ${most}` });
 }
 
 function listOf(value: string | undefined): string[] {
@@ -165,6 +218,7 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
   const target = await openTarget(wanted.place, { signal: cli.signal, everything: wanted.everything });
   if (target === null) return null;
   const progress = progressLine(cli);
+  const malware = wanted.scanners.has('malware') ? await malwareScanner(wanted.malware) : null;
   try {
     const secrets = wanted.scanners.has('secret');
     const result = await scanTarget(target, {
@@ -174,6 +228,7 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
       cache: fileCache({ secrets }),
       confined: { signal: cli.signal },
       ...(secrets ? {} : { secrets: 'off' as const }),
+      ...(malware ? { malware } : {}),
     });
     return {
       report: narrowReport(result.report, wanted),
@@ -183,8 +238,20 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
     };
   } finally {
     progress.end();
+    await malware?.close();
     await target.close();
   }
+}
+
+/** Loaded when an engine is named. */
+async function malwareScanner(options: MalwareOptions): Promise<MalwareScanner | null> {
+  if (Object.keys(options).length === 0) return null;
+  const [{ readMalwareOptions }, look] = await Promise.all([
+    import('./malware/options.ts'),
+    import('./malware/look.ts'),
+  ]);
+  const settings = await readMalwareOptions(options);
+  return settings && new look.MalwareScanner({ settings: async () => settings, clock: systemClock });
 }
 
 /** A file that begins like JSON is a bill of materials or nothing. */

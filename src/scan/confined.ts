@@ -113,7 +113,7 @@ export async function runConfined(input: ConfinedInput, options: ConfinedOptions
  *
  * @param name of one of our programs, or the path of another
  */
-function spawnConfined(name: string, heapMib = WORKER_HEAP_MIB, channels = 0): ChildProcessWithoutNullStreams {
+export function spawnConfined(name: string, heapMib = WORKER_HEAP_MIB, channels = 0): ChildProcessWithoutNullStreams {
   const isOurs = !isAbsolute(name);
   const source = isOurs ? join(ROOT, 'src/programs', name) : name;
   const plain = isOurs ? plainProgram(source, ROOT) : null;
@@ -162,7 +162,7 @@ export async function inflateConfined(from: string, to: string, options: { signa
   }
 }
 
-function waitForEnd(child: ChildProcessWithoutNullStreams): Promise<void> {
+export function waitForEnd(child: ChildProcessWithoutNullStreams): Promise<void> {
   return new Promise((resolve) => {
     child.once('close', () => resolve());
     child.once('error', () => resolve());
@@ -272,7 +272,7 @@ async function readAnswer(child: ChildProcessWithoutNullStreams, input: Confined
 }
 
 /** The last words on standard error, for the report; bounded because the worker may be captured. */
-async function collectComplaint(child: ChildProcessWithoutNullStreams): Promise<string> {
+export async function collectComplaint(child: ChildProcessWithoutNullStreams): Promise<string> {
   let text = '';
   child.stderr.setEncoding('utf8');
   child.stderr.on('data', (chunk: string) => {

@@ -45,7 +45,14 @@ export function exportContainer(container: string, signal?: AbortSignal) {
       await ended;
     }
   }
-  return { kind: 'tree', tree: 'container', content, skipped: () => [], close: async () => undefined } as const;
+  return {
+    kind: 'tree',
+    tree: 'container',
+    content,
+    everything: content,
+    skipped: () => [],
+    close: async () => undefined,
+  } as const;
 }
 
 /** Podman opens /dev/stdout by name, which a pipe can be and the sockets that Node gives its children cannot. */

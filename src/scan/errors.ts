@@ -69,6 +69,11 @@ export const scanFault = defineFaults({
       remedy: 'indicar CycloneDX 1.4 a 1.7 o SPDX 2.2, 2.3 o 3.0 en JSON',
     },
   },
+  'scan.rules-invalid': {
+    kind: 'invalid',
+    en: { what: '{name} cannot be used for scanning', why: '{why}', remedy: 'correct the file and give it again' },
+    es: { what: '{name} no sirve para analizar', why: '{why}', remedy: 'corregir el archivo y volver a indicarlo' },
+  },
   'scan.not-found': {
     kind: 'not-found',
     en: { what: 'there is no scan of {digest}', remedy: 'push the image again or ask for a new scan' },

@@ -18,6 +18,12 @@ export const FRAME = {
   layer: 11,
   /** Worker: a `WorkerAnswer` as JSON, last. */
   answer: 12,
+  /** Worker that shows files (malware/files-worker.ts): a `ShownFile` as JSON, then its pieces, then its end as JSON. */
+  file: 21,
+  filePiece: 22,
+  fileEnd: 23,
+  /** That worker: the layer was whole and the one that the image names. */
+  layerSeen: 24,
 } as const;
 
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];

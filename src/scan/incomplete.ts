@@ -26,3 +26,6 @@ export function incompleteReason(code: string, message: string, layer: string | 
   const spanish = SPANISH[code] ?? 'una capa está mal formada';
   return { en: `${message}${where}`, es: `${spanish}${where}: ${message}` };
 }
+
+/** Why what the kernel writes is left out of a scan: nobody put it there. */
+export const KERNEL_FILES = 'files of the kernel';

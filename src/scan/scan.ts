@@ -7,9 +7,11 @@ import { checkImage } from './checks/image.ts';
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
 import { decide } from './decision.ts';
 import { isDistributionsOwn, systemTypeOf } from './distribution-own.ts';
-import { incompleteReason } from './incomplete.ts';
+import { incompleteReason, KERNEL_FILES } from './incomplete.ts';
+import { NO_CLAIM } from './layer.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
-import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
+import type { MalwareScanner } from './malware/look.ts';
+import { type MalwareResult, malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { ExposedFile, Inventory, InventoryPackage } from './package.ts';
 import { planUpgrades } from './plan.ts';
 import {
@@ -29,6 +31,7 @@ import { describeSecrets } from './secrets/report.ts';
 import type { SecretRuleSource } from './secrets/rules.ts';
 import type { ImageSecret } from './secrets/secret.ts';
 import { SHIPPED_RULES } from './secrets/shipped.ts';
+import type { Skipped } from './tree.ts';
 import type { ScanOrder, SecretsOrder, WorkerAnswer } from './worker.ts';
 
 /**
@@ -73,6 +76,8 @@ export interface ScanRequest {
   readonly progress?: StepHandle;
   /** `off`: nobody looks for credentials, and the report names none. */
   readonly secrets?: SecretsOptions | 'off';
+  /** @default nobody looks for malware, and the report says so */
+  readonly malware?: Pick<MalwareScanner, 'look'>;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -98,6 +103,7 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
       cached,
       history: readHistory(request.configBytes),
       misconfigurations: checkConfig(request.configBytes, inventory),
+      malware: await lookForMalware(request),
       durationMs: took(),
     });
     request.progress?.done(summaryText(report));
@@ -109,17 +115,36 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
   }
 }
 
+/** Lets the engines see all files of an image: of every layer, those too that a later one removes. */
+export async function lookForMalware(
+  request: Pick<ScanRequest, 'manifestBytes' | 'manifestDigest' | 'configBytes' | 'content' | 'malware' | 'confined'>,
+): Promise<MalwareResult> {
+  const { malware, content, confined } = request;
+  if (!malware) return malwareNotScanned(NO_ENGINE);
+  const layers = new Map(planLayers(request).map((claim) => [claim.digest, claim]));
+  const seen = [...layers.values()].map((claim) => ({
+    digest: claim.digest,
+    claim,
+    open: () => content.open(claim.digest),
+  }));
+  return malware.look(seen, confined?.signal ? { signal: confined.signal } : {});
+}
+
 /** A tree of files without an image around it: a folder, the root of a machine, a container. */
 export interface TreeRequest {
   /** A tar of the files, or of those that matter. */
   readonly content: AsyncIterable<Uint8Array>;
+  /** The same with every file, opened when malware is looked for; tells what it leaves out. */
+  readonly everything: (leftOut: (one: Skipped) => void) => AsyncIterable<Uint8Array>;
   /** Asked when all of it was read: what was left out, and why. */
-  readonly skipped: () => readonly { readonly path: string; readonly reason: string }[];
+  readonly skipped: () => readonly Skipped[];
   readonly advisories: AdvisoryDatabase;
   readonly clock: Clock;
   readonly progress?: StepHandle;
   /** `off`: nobody looks for credentials, and the report names none. */
   readonly secrets?: SecretsOptions | 'off';
+  /** @default nobody looks for malware, and the report says so */
+  readonly malware?: Pick<MalwareScanner, 'look'>;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -152,7 +177,8 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
     digest = digester.digest();
     const told = inventoryIn(answer, [{ digest, diffId: digest, sizeBytes }]);
     const inventory: Inventory = { ...told, notices: [...skipped(), ...told.notices].slice(0, NOTICES_MAX) };
-    const read = { cached: new Set<Digest>(), history: [], misconfigurations: [], durationMs: took() };
+    const malware = await lookAtTree(request, digest);
+    const read = { cached: new Set<Digest>(), history: [], misconfigurations: [], malware, durationMs: took() };
     const report = reportOn({ ...request, manifestDigest: digest }, inventory, read);
     progress?.done(summaryText(report));
     return { report, inventory };
@@ -164,6 +190,27 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
   }
 }
 
+async function lookAtTree({ malware, everything, confined }: TreeRequest, digest: Digest): Promise<MalwareResult> {
+  if (!malware) return malwareNotScanned(NO_ENGINE);
+  const leftOut: Skipped[] = [];
+  const seen = { digest, claim: NO_CLAIM, open: () => everything((one) => leftOut.push(one)) } as const;
+  const result = await malware.look([seen], confined?.signal ? { signal: confined.signal } : {});
+  const first = leftOut.find(({ reason }) => reason !== KERNEL_FILES);
+  if (first === undefined) return result;
+  const reason: Text = {
+    en: `${leftOut.length} places were left out, as ${first.path}: ${first.reason}`,
+    es: `se omitieron ${leftOut.length} lugares, como ${first.path}: ${first.reason}`,
+  };
+  return {
+    ...result,
+    state: result.state === 'found' ? 'found' : 'not-scanned',
+    reason:
+      result.reason === null
+        ? reason
+        : { en: `${result.reason.en}; ${reason.en}`, es: `${result.reason.es}; ${reason.es}` },
+  };
+}
+
 /** Judges a stored inventory again, because the advisories have changed. */
 export function rematchInventory(
   inventory: Inventory,
@@ -172,6 +219,8 @@ export function rematchInventory(
     readonly previous?: ScanReport | null;
     /** To look at the configuration again, which checks of a newer version may do. */
     readonly configBytes?: Uint8Array;
+    /** @default as the report before it says */
+    readonly malware?: MalwareResult;
   },
 ): ScanReport {
   const start = request.clock.monotonicMs();
@@ -180,9 +229,9 @@ export function rematchInventory(
   const misconfigurations = request.configBytes
     ? checkConfig(request.configBytes, inventory)
     : (request.previous?.misconfigurations ?? []);
-  const report = reportOn(request, inventory, { cached, history, misconfigurations, durationMs: 0 });
-  const malware = request.previous?.malware ?? report.malware;
-  return { ...report, malware, durationMs: Math.round(request.clock.monotonicMs() - start) };
+  const malware = request.malware ?? request.previous?.malware ?? malwareNotScanned(NO_ENGINE);
+  const report = reportOn(request, inventory, { cached, history, misconfigurations, malware, durationMs: 0 });
+  return { ...report, durationMs: Math.round(request.clock.monotonicMs() - start) };
 }
 
 interface PlannedLayer {
@@ -403,10 +452,11 @@ function reportOn(
     readonly cached: ReadonlySet<Digest>;
     readonly history: readonly (string | null)[];
     readonly misconfigurations: readonly Misconfiguration[];
+    readonly malware: MalwareResult;
     readonly durationMs: number;
   },
 ): ScanReport {
-  const { cached, history, misconfigurations, durationMs } = read;
+  const { cached, history, misconfigurations, malware, durationMs } = read;
   const findings: Finding[] = [];
   const coverage: Record<string, Coverage> = {};
   const packagesByType: Record<string, number> = {};
@@ -467,7 +517,7 @@ function reportOn(
     packagesByType,
     findings,
     secrets: secrets === 'off' ? [] : describeSecrets(inventory.secrets, secrets?.rules ?? SHIPPED_RULES),
-    malware: malwareNotScanned(NO_ENGINE),
+    malware,
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },
     misconfigurations,

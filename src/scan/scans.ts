@@ -10,6 +10,8 @@ import type { ConfinedOptions } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
 import { type LayerFiles, type LayerFilesQuestion, readLayerFiles } from './layer-files.ts';
+import type { MalwareScanner } from './malware/look.ts';
+import type { MalwareResult } from './malware/result.ts';
 import type { PackageFiles, PackageKey } from './owners.ts';
 import type { Inventory } from './package.ts';
 import {
@@ -23,7 +25,7 @@ import {
 import type { ScanReport } from './report.ts';
 import type { ReportFormat } from './reports/formats.ts';
 import { scanRevision } from './revision.ts';
-import { rematchInventory, type ScanRequest, type SecretsOptions, scanImage } from './scan.ts';
+import { lookForMalware, rematchInventory, type ScanRequest, type SecretsOptions, scanImage } from './scan.ts';
 import {
   layerCacheIn,
   readInventory,
@@ -40,6 +42,8 @@ export interface ScansParts {
   readonly journal: Pick<Journal, 'record' | 'committed'>;
   readonly clock: Clock;
   readonly secrets?: SecretsOptions;
+  /** @default nobody looks for malware */
+  readonly malware?: Pick<MalwareScanner, 'look'>;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -50,6 +54,13 @@ export type ScanJob = Pick<ScanRequest, 'manifestBytes' | 'manifestDigest' | 'co
   /** As people name the image: 'tienda/web:1.2'. */
   readonly subject: string;
 };
+
+/** An engine that does not answer today takes nothing back of what was found. */
+function stillFound(previous: ScanReport | null, now: MalwareResult): MalwareResult {
+  const before = previous?.malware;
+  if (before?.state !== 'found' || now.state !== 'not-scanned') return now;
+  return { ...before, reason: now.reason };
+}
 
 /** Scans of the platform: kept by digest, judged again when the advisories change. */
 export class Scans {
@@ -66,11 +77,11 @@ export class Scans {
 
   /** Scans an image and keeps the report; an image that was read before is only judged again. The fact is image.scanned. */
   async scan(job: ScanJob): Promise<ScanReport> {
-    const { advisories, clock, confined, secrets } = this.#parts;
+    const { advisories, clock, confined, secrets, malware } = this.#parts;
     const database = await advisories.current();
     const known = await readInventory(this.#db, job.manifestDigest, this.#revision);
+    const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
     if (known) {
-      const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
       const { manifestDigest, configBytes } = job;
       const report = rematchInventory(known, {
         manifestDigest,
@@ -78,6 +89,7 @@ export class Scans {
         clock,
         previous,
         configBytes,
+        malware: stillFound(previous, await lookForMalware({ ...job, ...(malware ? { malware } : {}) })),
         ...(secrets ? { secrets } : {}),
       });
       await this.#keep(report, { known, fresh: null }, database, job);
@@ -87,14 +99,16 @@ export class Scans {
       });
       return report;
     }
-    const { report, inventory } = await scanImage({
+    const { report: fresh, inventory } = await scanImage({
       ...job,
       advisories: database,
       cache: layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString()),
       clock,
       ...(secrets ? { secrets } : {}),
+      ...(malware ? { malware } : {}),
       ...(confined ? { confined } : {}),
     });
+    const report = { ...fresh, malware: stillFound(previous, fresh.malware) };
     await this.#keep(report, { known: inventory, fresh: inventory }, database, job);
     return report;
   }

@@ -26,6 +26,8 @@ export interface TreeTarget {
   readonly tree: 'root' | 'source' | 'container';
   /** A tar of what matters in it; read once. */
   readonly content: () => AsyncIterable<Uint8Array>;
+  /** The same with every file, for those who look at them all. */
+  readonly everything: (leftOut: (one: Skipped) => void) => AsyncIterable<Uint8Array>;
   /** What was left out, known when the content was read. */
   readonly skipped: () => readonly Skipped[];
 }
@@ -74,6 +76,7 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
     kind: 'tree',
     tree,
     content: () => contentOf(place, tree, options, (one) => skipped.push(one)),
+    everything: (leftOut) => everyFileOf(place, tree, leftOut),
     skipped: () => skipped,
     close: async () => undefined,
   };
@@ -93,6 +96,18 @@ async function* contentOf(
   yield* packTree(place, { kind, everything, analysers }, onSkipped);
 }
 
+/** All files, with their bytes: installed modules too. */
+async function* everyFileOf(
+  place: string,
+  kind: 'root' | 'source',
+  leftOut: (one: Skipped) => void,
+): AsyncGenerator<Uint8Array> {
+  const { packTree } = await import('./tree.ts');
+  const { TEXT_FILES } = await import('./secrets/analyser.ts');
+  const everyFile = { ...TEXT_FILES, name: 'every-file', wants: () => true };
+  yield* packTree(place, { kind, everything: true, analysers: [everyFile] }, leftOut);
+}
+
 /** Loaded when needed: a client of registries is a large part of the platform. */
 async function remoteImage(name: string, signal: AbortSignal | undefined): ReturnType<typeof OpenRemoteImage> {
   return (await import('./remote.ts')).openRemoteImage(name, signal);
@@ -101,7 +116,7 @@ async function remoteImage(name: string, signal: AbortSignal | undefined): Retur
 /** Scans what was opened, whatever it is. */
 export async function scanTarget(
   target: ScanTarget,
-  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined' | 'secrets'> & {
+  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined' | 'secrets' | 'malware'> & {
     readonly cache?: LayerCache;
   },
 ): Promise<ScanResult> {
@@ -109,7 +124,10 @@ export async function scanTarget(
     case 'image':
       return scanImage({ ...target.image, ...parts, cache: parts.cache ?? noLayerCache });
     case 'tree':
-      return withChecks(target, await scanTree({ ...parts, content: target.content(), skipped: target.skipped }));
+      return withChecks(
+        target,
+        await scanTree({ ...parts, content: target.content(), everything: target.everything, skipped: target.skipped }),
+      );
   }
 }
 

@@ -14,6 +14,7 @@ import { resolve } from 'node:path';
 import { packTar, STREAM_CHUNK_BYTES, type TarInput } from '../formats/index.ts';
 import type { Analyser, FileHead } from './analyser.ts';
 import { ANALYSERS } from './analysers/index.ts';
+import { KERNEL_FILES } from './incomplete.ts';
 import { pickerOf } from './layer.ts';
 import { TREE_DEPTH_MAX } from './limits.ts';
 
@@ -76,7 +77,7 @@ function* walkTree(
   function whyNot(path: string, depth: number): string | null {
     if (depth > TREE_DEPTH_MAX) return `folders nest deeper than ${TREE_DEPTH_MAX}`;
     if (kind === 'source') return null;
-    if (KERNEL_FOLDERS.has(path)) return 'files of the kernel';
+    if (KERNEL_FOLDERS.has(path)) return KERNEL_FILES;
     if (ENGINE_FOLDERS.has(path) || USER_ENGINE_FOLDER.test(path)) return 'files of containers';
     return mounts.get(path) ?? null;
   }

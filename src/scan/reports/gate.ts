@@ -1,3 +1,4 @@
+import { malwareNotScanned, NOT_ASKED } from '../malware/result.ts';
 import {
   CHECK_SEVERITIES,
   type CheckSeverity,
@@ -27,6 +28,7 @@ export function narrowReport(
     findings,
     secrets: scanners.has('secret') ? report.secrets : [],
     misconfigurations: scanners.has('misconfig') ? report.misconfigurations : [],
+    malware: scanners.has('malware') ? report.malware : malwareNotScanned(NOT_ASKED),
     summary: { state, byRisk },
   };
 }
@@ -37,13 +39,15 @@ export type GateRule =
   | { readonly kind: 'severity'; readonly severity: CheckSeverity }
   | { readonly kind: 'misconfig'; readonly severity: CheckSeverity }
   | { readonly kind: 'kev' }
-  | { readonly kind: 'secret' };
+  | { readonly kind: 'secret' }
+  | { readonly kind: 'malware' };
 
 const RISKS = RISK_CLASSES.filter((risk) => risk !== 'unknown');
 export const GATE_WORDS: readonly string[] = [
   ...RISKS,
   'kev',
   'secret',
+  'malware',
   ...CHECK_SEVERITIES.map((severity) => `severity:${severity}`),
   ...CHECK_SEVERITIES.map((severity) => `misconfig:${severity}`),
 ];
@@ -51,7 +55,7 @@ export const GATE_WORDS: readonly string[] = [
 /** @returns null for a word that is none */
 export function parseGateRule(word: string): GateRule | null {
   if (!GATE_WORDS.includes(word)) return null;
-  if (word === 'kev' || word === 'secret') return { kind: word };
+  if (word === 'kev' || word === 'secret' || word === 'malware') return { kind: word };
   const [kind, severity] = word.split(':');
   if (kind === 'severity' || kind === 'misconfig') return { kind, severity: severity as CheckSeverity };
   return { kind: 'risk', risk: word as RiskClass };
@@ -95,6 +99,8 @@ export function refuses(report: ScanReport, rules: readonly GateRule[]): boolean
         return findings.some(({ kev }) => kev);
       case 'secret':
         return report.secrets.length > 0;
+      case 'malware':
+        return report.malware.findings.length > 0;
     }
   };
   return rules.some(isMet);

@@ -1,7 +1,7 @@
 import type { Language, Text } from '../../system/index.ts';
 import type { Inventory } from '../package.ts';
 import type { RiskClass, ScanReport } from '../report.ts';
-import { RISK_WORDS, summaryOf } from './words.ts';
+import { malwareLine, RISK_WORDS, summaryOf } from './words.ts';
 
 /** Rows of one table of the page; more are in the other formats, and the page says how many. */
 const ROWS_MAX = 2_000;
@@ -137,21 +137,13 @@ function findingsSection({ findings }: ScanReport, say: Say): string {
 
 function malwareSection({ malware }: ScanReport, say: Say): string {
   const title = say({ en: 'Malware', es: 'Código malicioso' });
-  if (malware.state === 'clean') {
-    return `<section><h2>${title}</h2><p>${say({ en: `none found in ${malware.files} files`, es: `no se encontró en ${malware.files} archivos` })}</p></section>`;
-  }
-  const reason = malware.reason ?? { en: '', es: '' };
-  const why =
-    malware.state === 'not-scanned' || malware.reason
-      ? `<p>${say({ en: `not every file was looked at: ${reason.en}`, es: `no se examinaron todos los archivos: ${reason.es}` })}</p>`
-      : '';
   const list = listSection(
     '',
     [say(W.what), say(W.place)],
     malware.findings.map(({ signature, path }) => [escapeHtml(signature), code(path)]),
     say,
   );
-  return `<section><h2>${title}</h2>${why}${list}</section>`;
+  return `<section><h2>${title}</h2><p>${say(malwareLine(malware))}</p>${list}</section>`;
 }
 
 function listSection(title: string, heads: readonly string[], rows: readonly (readonly string[])[], say: Say): string {

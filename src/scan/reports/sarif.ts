@@ -3,6 +3,7 @@ import type { Json, Language, Text } from '../../system/index.ts';
 import { TOOL } from '../bills/bill.ts';
 import type { CheckSeverity, Finding, RiskClass, ScanReport } from '../report.ts';
 import type { SecretSeverity } from '../secrets/secret.ts';
+import { malwareLine } from './words.ts';
 
 type Level = 'error' | 'warning' | 'note';
 
@@ -130,9 +131,10 @@ export function toSarif(report: ScanReport, target: string, language: Language):
           {
             executionSuccessful: report.complete,
             endTimeUtc: report.scannedAt,
-            ...(report.incomplete === null
-              ? {}
-              : { toolExecutionNotifications: [{ level: 'error', message: { text: say(report.incomplete) } }] }),
+            toolExecutionNotifications: notifications(report).map(({ level, text }) => ({
+              level,
+              message: { text: say(text) },
+            })),
           },
         ],
         columnKind: 'utf16CodeUnits',
@@ -141,6 +143,15 @@ export function toSarif(report: ScanReport, target: string, language: Language):
       },
     ],
   };
+}
+
+/** What kept the scan from seeing all. */
+function notifications({
+  incomplete,
+  malware,
+}: ScanReport): { readonly level: 'error' | 'note'; readonly text: Text }[] {
+  if (incomplete !== null) return [{ level: 'error', text: incomplete }];
+  return malware.reason === null ? [] : [{ level: 'note', text: malwareLine(malware) }];
 }
 
 function vulnerability(finding: Finding, target: string, say: (text: Text) => string): Result {

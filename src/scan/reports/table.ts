@@ -1,7 +1,7 @@
 import type { CliProgram, Text } from '../../system/index.ts';
 import type { Finding, Misconfiguration, ScanReport } from '../report.ts';
 import type { SecretFinding } from '../secrets/secret.ts';
-import { RISK_WORDS, summaryOf } from './words.ts';
+import { malwareLine, RISK_WORDS, summaryOf } from './words.ts';
 
 /** Rows of a table before it says how many more there are; `-o wide` shows all. */
 const ROWS_MAX = 25;
@@ -96,6 +96,7 @@ function printSecrets(cli: CliProgram, secrets: readonly SecretFinding[]): void 
 }
 
 function printMalware(cli: CliProgram, { malware }: ScanReport): void {
+  cli.print.line('');
   for (const { signature, path } of malware.findings) {
     cli.print.line(
       cli.print.colour(
@@ -104,6 +105,8 @@ function printMalware(cli: CliProgram, { malware }: ScanReport): void {
       ),
     );
   }
+  const text = wrap(cli.t(malwareLine(malware)));
+  cli.print.line(malware.state === 'clean' ? text : cli.print.colour('warn', text));
 }
 
 function printMisconfigurations(cli: CliProgram, list: readonly Misconfiguration[]): void {

@@ -1,4 +1,5 @@
 import type { Language, Text } from '../../system/index.ts';
+import type { MalwareEngine, MalwareResult } from '../malware/result.ts';
 import { RISK_CLASSES, type RiskClass, type ScanReport } from '../report.ts';
 
 export const RISK_WORDS: Readonly<Record<RiskClass, Text>> = {
@@ -56,4 +57,55 @@ export function summaryOf(report: ScanReport): Text {
     });
   }
   return { en: parts.map(({ en }) => en).join('; '), es: parts.map(({ es }) => es).join('; ') };
+}
+
+const ENGINE_TITLE: Readonly<Record<MalwareEngine['name'], Text>> = {
+  clamav: { en: 'ClamAV', es: 'ClamAV' },
+  yara: { en: 'YARA', es: 'YARA' },
+  hashes: { en: 'list of hashes', es: 'lista de hashes' },
+};
+
+/** An engine and what it knows: 'ClamAV 1.4.6 (signatures 27800 of 2026-11-22)'. */
+export function engineText({ name, version, signatures, signaturesAt }: MalwareEngine): Text {
+  const title = ENGINE_TITLE[name];
+  const day = signaturesAt?.slice(0, 10);
+  if (name === 'hashes') return { en: `${title.en} ${signatures}`, es: `${title.es} ${signatures}` };
+  if (name === 'yara') {
+    return { en: `${title.en} ${version} (rules ${signatures})`, es: `${title.es} ${version} (reglas ${signatures})` };
+  }
+  return {
+    en: `${title.en} ${version} (signatures ${signatures}${day ? ` of ${day}` : ''})`,
+    es: `${title.es} ${version} (firmas ${signatures}${day ? ` del ${day}` : ''})`,
+  };
+}
+
+/** What engines said of the files of an image, in one line. */
+export function malwareLine({ state, reason, engines, files }: MalwareResult): Text {
+  const by = {
+    en: engines.map((one) => engineText(one).en).join(', '),
+    es: engines.map((one) => engineText(one).es).join(', '),
+  };
+  const missing = {
+    en: reason === null ? '' : `; not all was seen: ${reason.en}`,
+    es: reason === null ? '' : `; no se vio todo: ${reason.es}`,
+  };
+  switch (state) {
+    case 'clean':
+      return {
+        en: `no malware in ${files} files: ${by.en}`,
+        es: `sin código malicioso en ${files} archivos: ${by.es}`,
+      };
+    case 'found':
+      return {
+        en: `malware was looked for in ${files} files: ${by.en}${missing.en}`,
+        es: `se buscó código malicioso en ${files} archivos: ${by.es}${missing.es}`,
+      };
+    case 'not-scanned':
+      return engines.length === 0
+        ? { en: `malware: not scanned (${reason?.en})`, es: `código malicioso: sin analizar (${reason?.es})` }
+        : {
+            en: `malware: nothing found in ${files} files by ${by.en}, which is not enough for "clean": ${reason?.en}`,
+            es: `código malicioso: nada en ${files} archivos según ${by.es}, lo que no basta para «limpio»: ${reason?.es}`,
+          };
+  }
 }
