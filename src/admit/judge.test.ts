@@ -153,6 +153,18 @@ test('what is not known is never clean', () => {
   }
 });
 
+test('malware is refused everywhere; that nobody looked for it is said before production', () => {
+  const evil = { ...minimist, kind: 'malware', key: 'Eicar', label: 'Eicar (clamav) in srv/a' } as const;
+  const unseen: Admission = { ...good, scan: { ...good.scan, malware: 'not-scanned' } };
+  const test: Admission = { ...unseen, environment: { name: 'test', class: 'development', runs: false } };
+  for (const name of ['dev', 'prod']) {
+    const found: Admission = { ...good, scan: { ...good.scan, malware: 'found', findings: [evil] } };
+    assert.deepEqual(rules(ask(name, found)), ['malware refuse']);
+    assert.deepEqual(rules(ask(name, unseen)), ['malware-not-scanned warn']);
+    assert.deepEqual(rules(ask(name, test)), []);
+  }
+});
+
 test('prod refuses every way to the host, each with its container', () => {
   const pod = {
     hostNetwork: true,

@@ -251,7 +251,15 @@ async function malwareScanner(options: MalwareOptions): Promise<MalwareScanner |
     import('./malware/look.ts'),
   ]);
   const settings = await readMalwareOptions(options);
-  return settings && new look.MalwareScanner({ settings: async () => settings, clock: systemClock });
+  if (settings === null) return null;
+  const scanner = new look.MalwareScanner({ settings: async () => settings, clock: systemClock });
+  try {
+    await scanner.checkRules();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw scanFault('scan.rules-invalid', { name: options.yara ?? '', why }, { cause });
+  }
+  return scanner;
 }
 
 /** A file that begins like JSON is a bill of materials or nothing. */
