@@ -262,7 +262,11 @@ function reasonOf(error: unknown): Text {
   return incompleteReason('image.invalid', error instanceof Error ? error.message : String(error), null);
 }
 
-function planLayers({ manifestBytes, manifestDigest, configBytes }: ScanRequest): PlannedLayer[] {
+function planLayers({
+  manifestBytes,
+  manifestDigest,
+  configBytes,
+}: Pick<ScanRequest, 'manifestBytes' | 'manifestDigest' | 'configBytes'>): PlannedLayer[] {
   const seen = digestOf(manifestBytes, manifestDigest.startsWith('sha512:') ? 'sha512' : 'sha256');
   if (seen !== manifestDigest)
     throw new InvalidImage(`the manifest has the digest ${seen}, expected ${manifestDigest}`);

@@ -175,7 +175,7 @@ async function scanTar(content: AsyncIterable<Uint8Array>): Promise<ScanResult &
   }, 10);
   try {
     const parts = { advisories: AdvisoryDatabase.empty(), clock: systemClock };
-    const result = await scanTree({ ...parts, content, everything: content, skipped: () => [] });
+    const result = await scanTree({ ...parts, content, everything: () => content, skipped: () => [] });
     return { ...result, peakMib: Math.round(peakMib), ms: Math.round(performance.now() - start) };
   } finally {
     clearInterval(timer);
