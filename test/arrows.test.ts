@@ -27,6 +27,7 @@ const ROOMS = [
   'observe',
   'detect',
   'respond',
+  'host',
   'programs',
 ];
 
@@ -155,8 +156,8 @@ test('detect/ never knows eBPF: it also runs from a recording', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('what decides is pure: admit/judge.ts and engines/local/plan.ts reach no I/O', () => {
-  for (const entry of ['admit/judge.ts', 'deploy/engines/local/plan.ts']) {
+test('what decides is pure: admit/judge.ts, engines/local/plan.ts, host/truth.ts and host/reach.ts reach no I/O', () => {
+  for (const entry of ['admit/judge.ts', 'deploy/engines/local/plan.ts', 'host/truth.ts', 'host/reach.ts']) {
     const wrong = (imports.get(entry) ?? []).filter(({ specifier }) => IO.test(specifier) || specifier === 'kysely');
     assert.deepEqual(
       wrong.map(({ specifier }) => specifier),

@@ -82,7 +82,7 @@ function copySource(db: DatabaseSync, writer: SourceWriter, source: Stored): voi
     `INSERT INTO main.affected SELECT f.ecosystem, f.name, f.advisory + ?, f.part, f.body
      FROM other.affected f JOIN other.advisories a ON a.key = f.advisory WHERE a.source = ?`,
   ).run(last, name);
-  for (const table of ['aliases', 'issues']) {
+  for (const table of ['aliases', 'issues', 'kernel']) {
     db.prepare(`INSERT OR REPLACE INTO main.${table} SELECT * FROM other.${table} WHERE source = ?`).run(name);
   }
   if (source.feed === 'cisa-kev') db.exec('INSERT OR REPLACE INTO main.kev SELECT * FROM other.kev');

@@ -2,6 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { FormatError, scoreCvss4 } from '../formats/index.ts';
 import type { Clock } from '../system/index.ts';
 import { isKernelHeaders, type Lookup, lookupsOf } from './ecosystems.ts';
+import { type KernelAdvisory, readKernelAdvisories } from './kernel/advisories.ts';
 import {
   COVERAGE_RECORDS_MIN,
   MEMO_ANSWERS_MAX,
@@ -25,6 +26,8 @@ export interface AdvisorySource {
   readonly isPartial: boolean;
   /** Days after which its age is worth an alarm. */
   readonly maxAgeDays: number;
+  /** It speaks of the kernel itself (see `kernel()`). */
+  readonly hasKernel: boolean;
 }
 
 /**
@@ -86,6 +89,14 @@ export interface AdvisoryMatch {
   readonly sources: readonly string[];
 }
 
+/** What a distribution says of one issue of a package of a given version. */
+export interface PackageStatement {
+  readonly affected: boolean;
+  readonly fixedVersion: string | null;
+  readonly source: string;
+  readonly url: string | null;
+}
+
 export const SCHEMA = `
 CREATE TABLE sources (name TEXT PRIMARY KEY, feed TEXT NOT NULL, records INTEGER NOT NULL, skipped INTEGER NOT NULL,
   updated_at TEXT NOT NULL, imported_at TEXT NOT NULL, is_partial INTEGER NOT NULL, max_age_days INTEGER NOT NULL) STRICT;
@@ -102,11 +113,13 @@ CREATE TABLE issues (id TEXT NOT NULL, source TEXT NOT NULL, title TEXT, severit
 CREATE TABLE kev (cve TEXT PRIMARY KEY, added_at TEXT NOT NULL, due_at TEXT, ransomware INTEGER NOT NULL) STRICT;
 CREATE TABLE epss (cve TEXT PRIMARY KEY, score REAL NOT NULL, cvss REAL) STRICT;
 CREATE TABLE fetched (url TEXT PRIMARY KEY, source TEXT NOT NULL, etag TEXT, last_modified TEXT, checked_at TEXT NOT NULL) STRICT;
+CREATE TABLE kernel (id TEXT NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id, source)) STRICT, WITHOUT ROWID;
+CREATE INDEX kernel_source ON kernel (source);
 CREATE TABLE revision (value TEXT NOT NULL, serial INTEGER NOT NULL) STRICT;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 `;
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 export const TABLES: readonly string[] = [
   'sources',
   'advisories',
@@ -117,6 +130,7 @@ export const TABLES: readonly string[] = [
   'kev',
   'epss',
   'fetched',
+  'kernel',
   'revision',
 ];
 
@@ -188,6 +202,7 @@ export class AdvisoryDatabase {
   readonly #names = new Map<string, { asked: number; known: ReadonlySet<string> | null }>();
   readonly #rows = new Memory<number, Row>(MEMO_RECORDS_MAX);
   readonly #cves = new Memory<string, CveFacts>(MEMO_RECORDS_MAX);
+  #kernel: readonly KernelAdvisory[] | null = null;
   /** Changes with every import; a report made under another revision is out of date. */
   readonly revision: string;
 
@@ -208,6 +223,9 @@ export class AdvisoryDatabase {
     this.revision = row?.value ?? 'none';
   }
 
+  /** Of the file: one of another format has to be made again. */
+  static readonly format = SCHEMA_VERSION;
+
   /** A database that knows nothing: every answer is "no data". */
   static empty(): AdvisoryDatabase {
     const db = new DatabaseSync(':memory:');
@@ -226,16 +244,27 @@ export class AdvisoryDatabase {
 
   sources(clock: Clock): AdvisorySource[] {
     const rows = this.#db
-      .prepare('SELECT name, records, updated_at, is_partial, max_age_days FROM sources ORDER BY name')
-      .all() as { name: string; records: number; updated_at: string; is_partial: number; max_age_days: number }[];
+      .prepare(
+        `SELECT name, records, updated_at AS updatedAt, is_partial AS isPartial, max_age_days AS maxAgeDays,
+           EXISTS (SELECT 1 FROM kernel k WHERE k.source = name) AS hasKernel FROM sources ORDER BY name`,
+      )
+      .all() as {
+      name: string;
+      records: number;
+      updatedAt: string;
+      isPartial: number;
+      maxAgeDays: number;
+      hasKernel: number;
+    }[];
     const now = clock.now().getTime();
-    return rows.map(({ name, records, updated_at: updatedAt, is_partial: isPartial, max_age_days: maxAgeDays }) => ({
+    return rows.map(({ name, records, updatedAt, isPartial, maxAgeDays, hasKernel }) => ({
       name,
       records,
       updatedAt,
       ageSeconds: Math.max(0, Math.round((now - Date.parse(updatedAt)) / 1000)),
       isPartial: isPartial === 1,
       maxAgeDays,
+      hasKernel: hasKernel === 1,
     }));
   }
 
@@ -261,6 +290,39 @@ export class AdvisoryDatabase {
     const { type, name, version, source, distribution } = query;
     const key = `${type}\0${name}\0${version}\0${source?.name}\0${source?.version}\0${distribution?.id}\0${distribution?.version}\0${query.module}`;
     return this.#answers.get(key, () => this.#match(query));
+  }
+
+  /** Every CVE of the kernel with what is known of it, by id; empty: there is no such feed. Kept: it is read once. */
+  kernel(): readonly KernelAdvisory[] {
+    this.#kernel ??= readKernelAdvisories(this.#db);
+    return this.#kernel;
+  }
+
+  /**
+   * What a package's distribution says of each issue of it, of this version: `affected`, or fixed before it. Issues of
+   * which it says nothing are not there.
+   */
+  statements(query: PackageQuery): ReadonlyMap<string, PackageStatement> {
+    const found = new Map<string, PackageStatement>();
+    for (const lookup of lookupsOf(query)) {
+      const ordering = orderingOf(lookup.ecosystem);
+      for (const { advisory, body } of this.#candidates.all(lookup.ecosystem, lookup.name) as {
+        advisory: number;
+        body: string;
+      }[]) {
+        const candidate = unpackCandidate(advisory, body);
+        const judged = judge(candidate, lookup, ordering, query.module ?? null);
+        const row = this.#readRow(advisory);
+        const fixedVersion =
+          judged?.fixedVersion ?? candidate.intervals.find(({ fixed }) => fixed !== null)?.fixed ?? null;
+        const statement = { affected: judged !== null, fixedVersion, source: row.source, url: row.url };
+        for (const id of row.issues ?? row.names) {
+          // Of two notices the one that still asks for an update decides.
+          if (found.get(id)?.affected !== true) found.set(id, statement);
+        }
+      }
+    }
+    return found;
   }
 
   /** See `AdvisoryStore.fetchedMark`. */

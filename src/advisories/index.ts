@@ -14,11 +14,15 @@ export {
   type AdvisorySource,
   type Coverage,
   type PackageQuery,
+  type PackageStatement,
 } from './database.ts';
 export { type MirrorOptions, mirrorChangelogs } from './debian-mirror.ts';
 export { advisoryFault } from './errors.ts';
+export type { KernelAdvisory } from './kernel/advisories.ts';
+export { compareKernels, type KernelRelease, parseKernelRelease } from './kernel/release.ts';
+export { judgeKernel, type KernelVerdict } from './kernel/verdict.ts';
 export { ORDERINGS, orderingOf } from './orderings/index.ts';
-export type { AdvisoryStatus, Severity } from './record.ts';
+export type { AdvisoryStatus, KernelFix, KernelRecord, Severity } from './record.ts';
 export { type AdvisoryArtifacts, type AdvisoryRoutesParts, isOld, registerAdvisoryRoutes } from './routes.ts';
 export {
   type AdvisoryInput,

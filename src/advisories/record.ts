@@ -63,6 +63,38 @@ export interface IssueDetails {
   readonly modified: string | null;
 }
 
+/** A run of kernel releases, as numbers compare: `from` inside, `to` outside. */
+export interface KernelRun {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A fix in one branch of the kernel. */
+export interface KernelFix {
+  /** '6.1' of 6.1.83, '2.6.32' of 2.6.32.27; null: the main line. */
+  readonly branch: string | null;
+  /** The first release that has it. */
+  readonly release: string;
+  /** The commit in that branch, 12 digits; null when the record does not tell which of its commits it is. */
+  readonly commit: string | null;
+}
+
+/** What the kernel's own numbering authority says of one CVE (CVE JSON 5, by commits and by releases). */
+export interface KernelRecord {
+  readonly id: string;
+  /** Files that the fix changed, as paths in the kernel's tree. */
+  readonly files: readonly string[];
+  /** Releases of the main line in which it came; empty: it was always there, or came in stable branches alone. */
+  readonly introduced: readonly string[];
+  /** Whether the main line had it in any release. */
+  readonly mainline: boolean;
+  /** Runs of releases without it though they lie behind its introduction: taken out, and brought in again. */
+  readonly free: readonly KernelRun[];
+  readonly fixes: readonly KernelFix[];
+  /** Runs of a stable branch that had it though the main line of that time did not. */
+  readonly stable: readonly KernelRun[];
+}
+
 /** One thing that a feed says. */
 export type FeedItem =
   | { readonly kind: 'advisory'; readonly record: AdvisoryRecord }
@@ -73,7 +105,7 @@ export type FeedItem =
       readonly dueAt: string | null;
       readonly ransomware: boolean;
     }
-  | { readonly kind: 'issue'; readonly details: IssueDetails }
+  | { readonly kind: 'issue'; readonly details: IssueDetails; readonly kernel?: KernelRecord }
   | { readonly kind: 'epss'; readonly cve: string; readonly score: number; readonly cvss: number | null }
   /** When the feed as a whole was made. */
   | { readonly kind: 'updated'; readonly at: string }

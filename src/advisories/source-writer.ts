@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { normaliseEcosystem, normaliseName, storedEcosystem } from './ecosystems.ts';
+import { packKernelRecord } from './kernel/advisories.ts';
 import { packCandidate } from './matching.ts';
 import { orderingOf } from './orderings/index.ts';
 import type { AdvisoryRecord, FeedItem } from './record.ts';
@@ -16,6 +17,7 @@ export class SourceWriter {
   readonly #affected;
   readonly #alias;
   readonly #issue;
+  readonly #kernel;
   readonly #kev;
   readonly #epss;
 
@@ -28,6 +30,7 @@ export class SourceWriter {
     this.#affected = db.prepare('INSERT INTO affected VALUES (?, ?, ?, ?, ?)');
     this.#alias = db.prepare('INSERT OR IGNORE INTO aliases VALUES (?, ?, ?)');
     this.#issue = db.prepare('INSERT OR REPLACE INTO issues VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#kernel = db.prepare('INSERT OR REPLACE INTO kernel VALUES (?, ?, ?)');
     this.#kev = db.prepare('INSERT OR REPLACE INTO kev VALUES (?, ?, ?, ?)');
     this.#epss = db.prepare('INSERT OR REPLACE INTO epss VALUES (?, ?, ?)');
   }
@@ -40,7 +43,7 @@ export class SourceWriter {
       | undefined;
     if (row) {
       db.prepare('DELETE FROM affected WHERE advisory IN (SELECT key FROM advisories WHERE source = ?)').run(name);
-      for (const table of ['advisories', 'aliases', 'issues'])
+      for (const table of ['advisories', 'aliases', 'issues', 'kernel'])
         db.prepare(`DELETE FROM ${table} WHERE source = ?`).run(name);
       for (const table of ['sources', 'fetched']) {
         const column = table === 'sources' ? 'name' : 'source';
@@ -63,6 +66,7 @@ export class SourceWriter {
       case 'issue': {
         const { id, title, severity, cvss, cvssVector, cvss4Vector, isRejected } = item.details;
         this.#issue.run(id, source, title, severity, cvss, cvssVector, cvss4Vector, isRejected ? 1 : 0);
+        if (item.kernel && !isRejected) this.#kernel.run(id, source, packKernelRecord(item.kernel));
         break;
       }
       case 'advisory':

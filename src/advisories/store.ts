@@ -52,6 +52,8 @@ export interface ImportOptions {
   readonly force?: boolean;
   /** Leave out inputs that are no known feed; otherwise one of them is a fault. @default false */
   readonly skipUnknown?: boolean;
+  /** Names of feeds: inputs of others are passed over as unknown ones. @default all */
+  readonly feeds?: ReadonlySet<string>;
   readonly onRecords?: (source: string, records: number) => void;
 }
 
@@ -300,6 +302,7 @@ async function importSource(
           if (++strangers > STRANGERS_MAX) return null;
           continue;
         }
+        if (options.feeds?.has(feed.name) === false) return null;
         // An archive holds several such documents, and its own name says more.
         const own = /\.(?:tar|tgz|zip)\b/.test(input.name) ? null : feed.nameOf?.(document);
         name = feed.sourceName ?? own ?? name;

@@ -1,12 +1,12 @@
+import { readKernelRecord } from '../kernel/read.ts';
 import { TITLE_MAX_LENGTH } from '../limits.ts';
 import type { FeedItem } from '../record.ts';
 import { bestScores, severityOf } from '../scores.ts';
 import { type Feed, isObject, type JsonObject, objectsOf, textOf, timeOf, titleOf } from './feed.ts';
 
 /**
- * Records of the CVE list (CVE JSON 5): scores and words, of the numbering authority and of those who add to it. Where
- * they say what is affected, as the Linux kernel's authority does by commits and kernel versions, that is no package of
- * an image, and it is not matched.
+ * Records of the CVE list (CVE JSON 5): scores and words, of the numbering authority and of those who add to it. What
+ * the Linux kernel's authority says of commits and releases is kept for hosts (see kernel/); it is no package of an image.
  */
 export const cve5: Feed = {
   name: 'cve5',
@@ -37,8 +37,10 @@ function readRecord(value: JsonObject): FeedItem {
     ),
   );
   const english = objectsOf(cna['descriptions']).find(({ lang }) => /^en/.test(textOf(lang) ?? ''));
+  const kernel = readKernelRecord(id, objectsOf(cna['affected']));
   return {
     kind: 'issue',
+    ...(kernel === null ? {} : { kernel }),
     details: {
       id,
       title:

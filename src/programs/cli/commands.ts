@@ -111,6 +111,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
   },
   {
+    words: ['kernel'],
+    add: async (cli) => (await import('../../host/index.ts')).kernelCommands(cli),
+  },
+  {
     words: ['audit', 'events'],
     add: async (cli) => (await import('../../journal/index.ts')).journalCommands(cli),
   },

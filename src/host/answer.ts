@@ -1,0 +1,58 @@
+import type { AdvisoryDatabase } from '../advisories/index.ts';
+import type { Clock } from '../system/index.ts';
+import type { MachineFacts } from './facts.ts';
+import { byUrgency, judgeMachine, type KernelTruth, summarise, type TruthSummary } from './truth.ts';
+
+/** What is known of the kernel's CVEs on one machine, for the command line and the API alike. */
+export interface KernelAnswer {
+  readonly host: string | null;
+  readonly kernel: MachineFacts['kernel'];
+  /** 'no-data': there are no kernel advisories, and nothing here says that the machine is clean. */
+  readonly data: {
+    readonly state: 'data' | 'no-data';
+    readonly advisories: number;
+    readonly updatedAt: string | null;
+    readonly isOld: boolean;
+    readonly revision: string;
+  };
+  readonly summary: TruthSummary | null;
+  readonly cves: readonly KernelTruth[];
+}
+
+/** Judges a machine by all that a database of advisories holds. Most urgent first. */
+export function answerKernel(facts: MachineFacts, database: AdvisoryDatabase, clock: Clock): KernelAnswer {
+  const advisories = database.kernel();
+  const sources = database.sources(clock).filter(({ hasKernel }) => hasKernel);
+  const data = {
+    state: advisories.length === 0 ? ('no-data' as const) : ('data' as const),
+    advisories: advisories.length,
+    updatedAt:
+      sources
+        .map(({ updatedAt }) => updatedAt)
+        .sort()
+        .at(-1) ?? null,
+    isOld: sources.some(({ ageSeconds, maxAgeDays }) => ageSeconds > maxAgeDays * 86_400),
+    revision: database.revision,
+  };
+  const { host, kernel } = facts;
+  if (advisories.length === 0) return { host, kernel, data, summary: null, cves: [] };
+  const cves = judgeMachine(facts, advisories, kernelStatements(facts, database)).sort(byUrgency);
+  return { host, kernel, data, summary: summarise(cves), cves };
+}
+
+/** What the distribution's advisories say of the package of the running kernel; nothing when that is not known. */
+export function kernelStatements(
+  { kernel, distribution }: MachineFacts,
+  database: AdvisoryDatabase,
+): ReturnType<AdvisoryDatabase['statements']> {
+  const own = kernel.package;
+  if (own === null || distribution === null) return new Map();
+  const isRpm = own.source === 'kernel';
+  return database.statements({
+    type: isRpm ? 'rpm' : 'deb',
+    name: isRpm ? 'kernel' : own.source,
+    version: isRpm ? own.version : own.version,
+    source: { name: own.source, version: own.version },
+    distribution,
+  });
+}

@@ -1,0 +1,414 @@
+import { readFile } from 'node:fs/promises';
+import { hostname, machine, release, version } from 'node:os';
+import { type AdvisoryDatabase, parseKernelRelease } from '../advisories/index.ts';
+import { type CliProgram, systemClock, type Text } from '../system/index.ts';
+import { answerKernel, type KernelAnswer } from './answer.ts';
+import { hostFault } from './errors.ts';
+import { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
+import { gatherFacts, moduleNames, parseLoadedModules } from './gather.ts';
+import { parseKernelConfig } from './kernel-config.ts';
+import { CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
+import { openAdvisories } from './open-advisories.ts';
+import { toKernelVex } from './openvex.ts';
+import { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
+import { type KernelTruth, TRUTH_STATES, type TruthState } from './truth.ts';
+import { STATE_WORDS } from './words.ts';
+
+/** Where the facts of a machine come from: this one, files of another, a file of facts, or what is given word by word. */
+interface FactOptions {
+  readonly root?: string;
+  readonly facts?: string;
+  readonly kernel?: string;
+  readonly config?: string;
+  readonly modules?: string;
+  readonly modulesOnDisk?: string;
+  readonly distribution?: string;
+  readonly packageVersion?: string;
+  readonly arch?: string;
+  readonly cmdline?: string;
+  readonly advisories?: string;
+}
+
+/** Rows that a person reads; the rest is behind --all and --json. */
+const ROWS_SHOWN = 40;
+
+export function kernelCommands(cli: CliProgram): void {
+  const kernel = cli.program.command('kernel').description(
+    cli.t({
+      en: 'the kernel that all containers share: what it is and what of it is open',
+      es: 'el núcleo que comparten todos los contenedores: qué es y qué tiene abierto',
+    }),
+  );
+  const withFacts = (name: string, text: Text) => {
+    const command = kernel.command(name).description(cli.t(text));
+    for (const [flag, words] of FACT_OPTIONS) command.option(flag, cli.t(words));
+    return command;
+  };
+
+  withFacts('facts', {
+    en: 'everything that is known of this machine, as JSON for --facts elsewhere',
+    es: 'todo lo que se sabe de esta máquina, como JSON para --facts en otra',
+  }).action(async (options: FactOptions) => cli.print.json(await factsOf(options)));
+
+  withFacts('status', {
+    en: 'kernel, live patches, run-times and what is open',
+    es: 'núcleo, parches en vivo, entornos de ejecución y qué está abierto',
+  })
+    .argument('[host]', cli.t({ en: 'a host of the platform', es: 'un host de la plataforma' }))
+    .action(async (host: string | undefined, options: FactOptions) => {
+      if (host !== undefined) {
+        const answer = await cli.api.get<StatusAnswer>(`/hosts/${encodeURIComponent(host)}/kernel`);
+        return printStatus(cli, answer);
+      }
+      const facts = await factsOf(options);
+      const database = await databaseOf(options, facts);
+      const { cves: _, ...answer } = answerKernel(facts, database, systemClock);
+      printStatus(cli, { ...answer, facts, runtimes: judgeRuntimes(facts, database) });
+    });
+
+  withFacts('cves', {
+    en: 'the truth of every kernel CVE on this machine, with evidence; needs no platform',
+    es: 'la verdad de cada CVE del núcleo en esta máquina, con pruebas; no necesita plataforma',
+  })
+    .argument('[host]', cli.t({ en: 'a host of the platform', es: 'un host de la plataforma' }))
+    .option(
+      '--state <words>',
+      cli.t({
+        en: `only these, parted by commas: ${TRUTH_STATES.join(', ')}`,
+        es: `solo estos, separados por comas: ${TRUTH_STATES.join(', ')}`,
+      }),
+    )
+    .option('--cve <ids>', cli.t({ en: 'only these, parted by commas', es: 'solo estas, separadas por comas' }))
+    .option('--all', cli.t({ en: 'every row, not the first ones', es: 'todas las filas, no solo las primeras' }))
+    .option('--vex', cli.t({ en: 'write OpenVEX for other scanners', es: 'escribir OpenVEX para otros escáneres' }))
+    .action(async (host: string | undefined, options: FactOptions & CvesOptions) => {
+      const wanted = readStates(options.state);
+      const ids = options.cve?.split(',').map((one) => one.trim().toUpperCase());
+      if (host !== undefined && options.vex) {
+        return cli.print.json(await cli.api.get(`/hosts/${encodeURIComponent(host)}/kernel/vex`));
+      }
+      let answer: KernelAnswer;
+      if (host === undefined) {
+        const facts = await factsOf(options);
+        answer = answerKernel(facts, await databaseOf(options, facts), systemClock);
+        if (options.vex && answer.data.state === 'data') {
+          return cli.print.json(toKernelVex(facts, answer.cves, systemClock.now().toISOString()));
+        }
+      } else {
+        answer = await cli.api.get<KernelAnswer>(`/hosts/${encodeURIComponent(host)}/kernel/cves`);
+      }
+      const cves = answer.cves.filter(
+        ({ state, cve }) => (wanted === null || wanted.has(state)) && (ids === undefined || ids.includes(cve)),
+      );
+      printCves(cli, { ...answer, cves }, options.all === true || ids !== undefined);
+      // Nothing known must not look like nothing found.
+      if (answer.data.state === 'no-data') cli.exit(3);
+    });
+
+  kernel
+    .command('where')
+    .argument('<cve>')
+    .description(
+      cli.t({
+        en: 'which hosts are exposed to a CVE, and the cheapest safe way out for each',
+        es: 'qué hosts están expuestos a una CVE, y la salida segura más barata para cada uno',
+      }),
+    )
+    .action(async (cve: string) => {
+      const answer = await cli.api.get<FleetKernelAnswer>(`/kernel/cves/${encodeURIComponent(cve.toUpperCase())}`);
+      cli.print.table(
+        [
+          { title: { en: 'HOST', es: 'HOST' }, value: (row: FleetKernelAnswer['items'][number]) => row.host },
+          { title: { en: 'STATE', es: 'ESTADO' }, value: (row) => cli.t(STATE_WORDS[row.state]) },
+          { title: { en: 'KERNEL', es: 'NÚCLEO' }, value: (row) => row.release },
+          {
+            title: { en: 'WAY OUT', es: 'SALIDA' },
+            value: (row) => (row.wayOut === null ? '-' : cli.t(row.wayOut.text)),
+            long: true,
+          },
+        ],
+        answer.items,
+        { json: answer },
+      );
+    });
+}
+
+interface CvesOptions {
+  readonly state?: string;
+  readonly cve?: string;
+  readonly all?: boolean;
+  readonly vex?: boolean;
+}
+
+export interface StatusAnswer extends Omit<KernelAnswer, 'cves'> {
+  readonly facts: MachineFacts;
+  readonly runtimes: readonly RuntimeTruth[];
+}
+
+/** A host's answer to one CVE, and what is the least that closes it. */
+export interface FleetKernelAnswer {
+  readonly cve: string;
+  readonly title: string;
+  readonly summary: Readonly<Record<TruthState, number>>;
+  readonly items: readonly {
+    readonly host: string;
+    readonly state: TruthState;
+    readonly release: string;
+    readonly evidence: readonly Text[];
+    readonly wayOut: WayOut | null;
+  }[];
+}
+
+export interface WayOut {
+  readonly kind: 'live-patch' | 'block-module' | 'sysctl' | 'reboot' | 'upgrade' | 'wait';
+  readonly text: Text;
+}
+
+const FACT_OPTIONS: readonly (readonly [string, Text])[] = [
+  [
+    '--root <folder>',
+    { en: 'read the files of the machine below this folder', es: 'leer los ficheros de la máquina bajo esta carpeta' },
+  ],
+  [
+    '--facts <file>',
+    {
+      en: 'facts of another machine, from `darsena kernel facts`',
+      es: 'hechos de otra máquina, de `darsena kernel facts`',
+    },
+  ],
+  [
+    '--kernel <release>',
+    {
+      en: 'a kernel that is not here: what `uname -r` says there',
+      es: 'un núcleo que no está aquí: lo que dice allí `uname -r`',
+    },
+  ],
+  ['--config <file>', { en: 'its build configuration', es: 'su configuración de construcción' }],
+  [
+    '--modules <file>',
+    {
+      en: 'its loaded modules: /proc/modules, lsmod, or a name a line',
+      es: 'sus módulos cargados: /proc/modules, lsmod o un nombre por línea',
+    },
+  ],
+  [
+    '--modules-on-disk <file>',
+    {
+      en: 'its modules on disk: modules.dep, or a path a line',
+      es: 'sus módulos en disco: modules.dep o una ruta por línea',
+    },
+  ],
+  ['--distribution <id>', { en: 'such as debian:12', es: 'como debian:12' }],
+  [
+    '--package-version <version>',
+    { en: 'version of its package, such as 6.1.55-1', es: 'versión de su paquete, como 6.1.55-1' },
+  ],
+  ['--arch <machine>', { en: 'what `uname -m` says there', es: 'lo que dice allí `uname -m`' }],
+  ['--cmdline <text>', { en: 'its boot line', es: 'su línea de arranque' }],
+  [
+    '--advisories <place>',
+    {
+      en: 'folder with advisories, or one file (also DARSENA_ADVISORIES)',
+      es: 'carpeta con avisos, o un fichero (también DARSENA_ADVISORIES)',
+    },
+  ],
+];
+
+async function factsOf(options: FactOptions): Promise<MachineFacts> {
+  if (options.facts !== undefined) return changeFacts(await readFactsFile(options.facts), options);
+  if (options.kernel === undefined) {
+    const identity = { release: release(), version: version(), machine: machine(), host: hostname() };
+    return changeFacts(gatherFacts(options.root ?? '/', identity, systemClock.now().toISOString()), options);
+  }
+  if (parseKernelRelease(options.kernel) === null) throw hostFault('host.kernel-unknown', { value: options.kernel });
+  const facts = machineFacts.parse({ kernel: { release: options.kernel } });
+  return changeFacts(facts, options);
+}
+
+async function readFactsFile(path: string): Promise<MachineFacts> {
+  const text = await readFile(path, 'utf8');
+  if (text.length > FACTS_MAX_BYTES)
+    throw hostFault('host.facts-unreadable', { name: path, why: `more than ${FACTS_MAX_BYTES} bytes` });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw hostFault(
+      'host.facts-unreadable',
+      { name: path, why: cause instanceof Error ? cause.message : 'not JSON' },
+      { cause },
+    );
+  }
+  return readMachineFacts(value, path);
+}
+
+/** What is given by hand stands over what was found. */
+async function changeFacts(facts: MachineFacts, options: FactOptions): Promise<MachineFacts> {
+  const [id, ...versions] = options.distribution?.split(':') ?? [];
+  const own = options.packageVersion;
+  const config =
+    options.config === undefined
+      ? facts.config
+      : parseKernelConfig((await readFile(options.config, 'utf8')).slice(0, CONFIG_MAX_BYTES), options.config);
+  const onDisk = options.modulesOnDisk === undefined ? null : await readFile(options.modulesOnDisk, 'utf8');
+  return {
+    ...facts,
+    kernel: {
+      ...facts.kernel,
+      ...(options.arch === undefined ? {} : { machine: options.arch }),
+      ...(own === undefined
+        ? {}
+        : {
+            package: { source: /\.(?:el|fc|amzn)\d/.test(own) ? 'kernel' : 'linux', version: own },
+            ...(id === 'debian' ? { upstream: /^(?:\d+:)?(\d+(?:\.\d+)+)/.exec(own)?.[1] ?? null } : {}),
+          }),
+    },
+    ...(id === undefined ? {} : { distribution: { id, version: versions.join(':'), idLike: [] } }),
+    config,
+    ...(options.cmdline === undefined ? {} : { commandLine: options.cmdline }),
+    modules: {
+      ...facts.modules,
+      ...(options.modules === undefined ? {} : { loaded: parseLoadedModules(await readFile(options.modules, 'utf8')) }),
+      ...(onDisk === null
+        ? {}
+        : {
+            available:
+              moduleNames(onDisk).length > 0
+                ? moduleNames(onDisk)
+                : onDisk
+                    .split(/\s+/)
+                    .filter(Boolean)
+                    .map((name) => name.replaceAll('-', '_')),
+          }),
+    },
+  };
+}
+
+function databaseOf(options: FactOptions, { kernel, distribution }: MachineFacts): Promise<AdvisoryDatabase> {
+  const place = options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null;
+  const isRpm =
+    kernel.package?.source === 'kernel' || /rhel|fedora|centos/.test((distribution?.idLike ?? []).join(' '));
+  return openAdvisories(place === '' ? null : place, systemClock, { isRpm });
+}
+
+function readStates(words: string | undefined): ReadonlySet<TruthState> | null {
+  if (words === undefined) return null;
+  const list = words.split(',').map((word) => word.trim());
+  for (const word of list) {
+    if (!(TRUTH_STATES as readonly string[]).includes(word)) {
+      throw hostFault('host.choice-unknown', { value: word, choices: TRUTH_STATES.join(', ') });
+    }
+  }
+  return new Set(list as TruthState[]);
+}
+
+const NO_DATA: Text = {
+  en: 'unknown: there are no kernel advisories (--advisories PLACE or DARSENA_ADVISORIES)',
+  es: 'desconocido: no hay avisos del núcleo (--advisories LUGAR o DARSENA_ADVISORIES)',
+};
+
+function printStatus(cli: CliProgram, answer: StatusAnswer): void {
+  const { facts, summary, runtimes } = answer;
+  if (cli.output.json) {
+    cli.print.json(answer);
+    return;
+  }
+  const { kernel } = facts;
+  const rows: [Text, string][] = [
+    [
+      { en: 'kernel', es: 'núcleo' },
+      [kernel.release, kernel.package === null ? '' : `(${kernel.package.source} ${kernel.package.version})`]
+        .join(' ')
+        .trim(),
+    ],
+    [{ en: 'release inside', es: 'versión contenida' }, kernel.upstream ?? '-'],
+    [{ en: 'build id', es: 'identificador de construcción' }, kernel.buildId ?? '-'],
+    [
+      { en: 'configuration', es: 'configuración' },
+      facts.config === null ? '-' : `${facts.config.source} (${Object.keys(facts.config.options).length})`,
+    ],
+    [{ en: 'lockdown', es: 'lockdown' }, facts.lockdown ?? '-'],
+    [{ en: 'security modules', es: 'módulos de seguridad' }, facts.lsm.join(', ') || '-'],
+    [
+      { en: 'modules loaded', es: 'módulos cargados' },
+      facts.modules.loaded === null ? '-' : String(facts.modules.loaded.length),
+    ],
+    [
+      { en: 'modules on disk', es: 'módulos en disco' },
+      facts.modules.available === null ? '-' : String(facts.modules.available.length),
+    ],
+    [
+      { en: 'live patches', es: 'parches en vivo' },
+      facts.livePatches
+        .map(({ name, enabled, transition }) => `${name}${transition ? ' (…)' : enabled ? '' : ' (off)'}`)
+        .join(', ') || '-',
+    ],
+    [{ en: 'microcode', es: 'microcódigo' }, facts.cpu.microcode ?? '-'],
+    [
+      { en: 'restart needed', es: 'reinicio necesario' },
+      cli.t(facts.reboot.isRequired ? { en: 'yes', es: 'sí' } : { en: 'no', es: 'no' }) +
+        (facts.reboot.because.length > 0 ? `: ${facts.reboot.because.join(', ')}` : ''),
+    ],
+  ];
+  for (const [name, value] of Object.entries(facts.cpu.vulnerabilities)) {
+    if (value.startsWith('Vulnerable')) rows.push([{ en: `processor: ${name}`, es: `procesador: ${name}` }, value]);
+  }
+  cli.print.table(
+    [
+      { title: { en: 'FACT', es: 'HECHO' }, value: ([name]: [Text, string]) => cli.t(name) },
+      { title: { en: 'VALUE', es: 'VALOR' }, value: ([, value]) => value, long: true },
+    ],
+    rows,
+  );
+  for (const { program, package: own, version, issues } of runtimes) {
+    const open = issues.filter(({ state }) => state !== 'not-affected');
+    cli.print.line(`${program} ${own ?? version}${open.length === 0 ? '' : ':'}`);
+    for (const { cve, state, evidence } of open)
+      cli.print.line(`  ${cve}  ${cli.t(STATE_WORDS[state])}: ${cli.t(evidence)}`);
+  }
+  printSummary(cli, summary);
+}
+
+function printSummary(cli: CliProgram, summary: KernelAnswer['summary']): void {
+  if (summary === null) {
+    cli.print.line(NO_DATA);
+    return;
+  }
+  const words = (language: 'en' | 'es'): string =>
+    TRUTH_STATES.map((state) => `${summary[state]} ${STATE_WORDS[state][language]}`).join(', ');
+  cli.print.line({ en: `kernel CVEs: ${words('en')}`, es: `CVE del núcleo: ${words('es')}` });
+}
+
+function printCves(cli: CliProgram, answer: KernelAnswer, all: boolean): void {
+  if (cli.output.json) {
+    // Evidence in JSON is English, whoever asks: it is compared by programs.
+    const cves = answer.cves.map((truth) => ({ ...truth, evidence: truth.evidence.map(({ en }) => en) }));
+    cli.print.json({ ...answer, cves });
+    return;
+  }
+  const relevant = all ? answer.cves : answer.cves.slice(0, ROWS_SHOWN);
+  cli.print.table(
+    [
+      { title: { en: 'CVE', es: 'CVE' }, value: ({ cve }: KernelTruth) => cve },
+      { title: { en: 'STATE', es: 'ESTADO' }, value: ({ state }) => cli.t(STATE_WORDS[state]) },
+      {
+        title: { en: 'CVSS', es: 'CVSS' },
+        value: ({ cvss }) => (cvss === null ? '-' : cvss.toFixed(1)),
+        align: 'right',
+      },
+      { title: { en: 'KEV', es: 'KEV' }, value: ({ kev }) => (kev ? cli.t({ en: 'yes', es: 'sí' }) : '-') },
+      {
+        title: { en: 'EVIDENCE', es: 'PRUEBA' },
+        value: ({ evidence }) => evidence.map((one) => cli.t(one)).join('; '),
+        long: true,
+      },
+    ],
+    relevant,
+    { empty: answer.data.state === 'no-data' ? NO_DATA : { en: 'nothing', es: 'nada' } },
+  );
+  if (relevant.length < answer.cves.length) {
+    const more = answer.cves.length - relevant.length;
+    cli.print.note({ en: `${more} more: --all, --state or --json`, es: `${more} más: --all, --state o --json` });
+  }
+  if (answer.data.state === 'data') printSummary(cli, answer.summary);
+}

@@ -1,0 +1,22 @@
+const MIB = 1024 * 1024;
+
+/** One file of /proc, /sys or /etc; a changelog of the kernel has near 2 MiB packed and 12 MiB unpacked. */
+export const FACT_FILE_MAX_BYTES = 8 * MIB;
+export const CHANGELOG_MAX_BYTES = 64 * MIB;
+/** A build configuration has near 300 KiB and 12,000 options. */
+export const CONFIG_MAX_BYTES = 4 * MIB;
+export const CONFIG_OPTIONS_MAX = 40_000;
+/** Below so many options a text is an excerpt, and what it does not name is not known to be off. */
+export const CONFIG_OPTIONS_WHOLE = 500;
+/** dpkg's list of a host with 5,000 packages is near 5 MiB. */
+export const PACKAGE_LIST_MAX_BYTES = 64 * MIB;
+/** Debian's generic kernel has near 4,000 modules. */
+export const MODULES_MAX = 20_000;
+/** A file of facts, with its configuration, has near half a MiB. */
+export const FACTS_MAX_BYTES = 16 * MIB;
+/** CVEs that one live patch or vendor's list names. */
+export const LIST_MAX = 50_000;
+/** A program that is asked for its version answers at once or not at all. */
+export const PROGRAM_TIMEOUT_MS = 2_000;
+/** Differing facts that one control holds: hosts of one build share all but a few values. */
+export const HOSTS_MAX = 100_000;
