@@ -66,6 +66,26 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'hosts: kernel, engine, sensor, adaptations',
     es: 'hosts: núcleo, motor, sensor, adaptaciones',
   },
+  'GET /api/v1/hosts/:name/kernel': {
+    en: 'what is known of a host and its kernel, run-times, and the count of CVEs by state',
+    es: 'qué se sabe de un host y su núcleo, entornos de ejecución y el número de CVE por estado',
+  },
+  'GET /api/v1/hosts/:name/kernel/cves': {
+    en: 'the truth of every kernel CVE on a host with its evidence, the most urgent first (`state=…`, `limit=…`)',
+    es: 'la verdad de cada CVE del núcleo en un host con su prueba, primero lo más urgente (`state=…`, `limit=…`)',
+  },
+  'GET /api/v1/hosts/:name/kernel/vex': {
+    en: 'the same as OpenVEX, for other scanners',
+    es: 'lo mismo como OpenVEX, para otros escáneres',
+  },
+  'GET /api/v1/kernel/hosts': {
+    en: 'every host with its kernel and the count of CVEs by state',
+    es: 'cada host con su núcleo y el número de CVE por estado',
+  },
+  'GET /api/v1/kernel/cves/:cve': {
+    en: 'which hosts a kernel CVE concerns, and the cheapest safe way out for each',
+    es: 'a qué hosts concierne una CVE del núcleo, y la salida segura más barata para cada uno',
+  },
   'GET /api/v1/incidents': {
     en: 'incidents',
     es: 'incidentes',

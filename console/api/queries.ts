@@ -8,11 +8,13 @@ import type {
   Exception,
   Fact,
   Host,
+  HostKernel,
   Image,
   ImageDetail,
   Incident,
   IncidentDetail,
   Issuer,
+  KernelCves,
   LayerFiles,
   List,
   Me,
@@ -43,6 +45,7 @@ import type {
   Token,
   TrustKey,
   TrustPolicy,
+  TruthState,
   User,
   Verdict,
   Volume,
@@ -225,6 +228,16 @@ export const queries = {
     queryOptions({
       queryKey: ['incidents', number],
       queryFn: () => api.get<IncidentDetail>(apiPath(['incidents', number])),
+    }),
+  hostKernel: (name: string) =>
+    queryOptions({
+      queryKey: ['hosts', name, 'kernel'],
+      queryFn: () => maybe<HostKernel>(apiPath(['hosts', name, 'kernel'])),
+    }),
+  hostKernelCves: (name: string, state: TruthState) =>
+    queryOptions({
+      queryKey: ['hosts', name, 'kernel', 'cves', state],
+      queryFn: () => maybe<KernelCves>(apiPath(['hosts', name, 'kernel', 'cves'], { state, limit: 200 })),
     }),
   hosts: () => queryOptions({ queryKey: ['hosts'], queryFn: () => listOf<Host>('/hosts') }),
   facts: (filter: FactFilter, before: string | null) =>

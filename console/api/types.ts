@@ -983,6 +983,52 @@ export interface Host {
   readonly adaptations: readonly Adaptation[];
 }
 
+export type TruthState = 'exposed' | 'unknown' | 'mitigated' | 'live-patched' | 'not-reachable' | 'not-affected';
+
+export interface KernelData {
+  readonly state: 'data' | 'no-data';
+  readonly advisories: number;
+  readonly updatedAt: string | null;
+  readonly isOld: boolean;
+}
+
+export interface HostKernel {
+  readonly data: KernelData;
+  readonly summary: Readonly<Record<TruthState, number>> | null;
+  readonly facts: {
+    readonly kernel: { readonly buildId: string | null; readonly upstream: string | null };
+    readonly lockdown: string | null;
+    readonly lsm: readonly string[];
+    readonly modules: { readonly loaded: readonly unknown[] | null; readonly available: readonly string[] | null };
+    readonly livePatches: readonly { readonly name: string; readonly enabled: boolean; readonly transition: boolean }[];
+    readonly reboot: { readonly isRequired: boolean; readonly because: readonly string[] };
+    readonly cpu: { readonly microcode: string | null };
+  };
+  readonly runtimes: readonly {
+    readonly program: string;
+    readonly version: string;
+    readonly package: string | null;
+    readonly issues: readonly {
+      readonly cve: string;
+      readonly state: TruthState;
+      readonly title: Text;
+      readonly evidence: Text;
+    }[];
+  }[];
+}
+
+export interface KernelCves {
+  readonly cves: readonly {
+    readonly cve: string;
+    readonly state: TruthState;
+    readonly title: string;
+    readonly cvss: number | null;
+    readonly kev: boolean;
+    readonly fixedIn: string | null;
+    readonly evidence: readonly Text[];
+  }[];
+}
+
 export interface AuditVerification {
   readonly state: 'intact' | 'broken';
   readonly facts: number;

@@ -8,6 +8,7 @@ import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import './hosts.css';
+import { KernelTruth } from './kernel-truth.tsx';
 import { words } from './words.ts';
 
 type Sensor = NonNullable<Host['sensor']>;
@@ -165,6 +166,7 @@ function HostCard({ host }: { host: Host }) {
           )}
         </Panel>
       </div>
+      <KernelTruth host={host.name} />
     </section>
   );
 }

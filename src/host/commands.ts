@@ -8,6 +8,7 @@ import { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
 import { gatherFacts, moduleNames, parseLoadedModules } from './gather.ts';
 import { parseKernelConfig } from './kernel-config.ts';
 import { CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
+import type { CveAnswer } from './machines.ts';
 import { openAdvisories } from './open-advisories.ts';
 import { toKernelVex } from './openvex.ts';
 import { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
@@ -115,10 +116,10 @@ export function kernelCommands(cli: CliProgram): void {
       }),
     )
     .action(async (cve: string) => {
-      const answer = await cli.api.get<FleetKernelAnswer>(`/kernel/cves/${encodeURIComponent(cve.toUpperCase())}`);
+      const answer = await cli.api.get<CveAnswer>(`/kernel/cves/${encodeURIComponent(cve.toUpperCase())}`);
       cli.print.table(
         [
-          { title: { en: 'HOST', es: 'HOST' }, value: (row: FleetKernelAnswer['items'][number]) => row.host },
+          { title: { en: 'HOST', es: 'HOST' }, value: (row: CveAnswer['items'][number]) => row.host },
           { title: { en: 'STATE', es: 'ESTADO' }, value: (row) => cli.t(STATE_WORDS[row.state]) },
           { title: { en: 'KERNEL', es: 'NÚCLEO' }, value: (row) => row.release },
           {
@@ -143,25 +144,6 @@ interface CvesOptions {
 export interface StatusAnswer extends Omit<KernelAnswer, 'cves'> {
   readonly facts: MachineFacts;
   readonly runtimes: readonly RuntimeTruth[];
-}
-
-/** A host's answer to one CVE, and what is the least that closes it. */
-export interface FleetKernelAnswer {
-  readonly cve: string;
-  readonly title: string;
-  readonly summary: Readonly<Record<TruthState, number>>;
-  readonly items: readonly {
-    readonly host: string;
-    readonly state: TruthState;
-    readonly release: string;
-    readonly evidence: readonly Text[];
-    readonly wayOut: WayOut | null;
-  }[];
-}
-
-export interface WayOut {
-  readonly kind: 'live-patch' | 'block-module' | 'sysctl' | 'reboot' | 'upgrade' | 'wait';
-  readonly text: Text;
 }
 
 const FACT_OPTIONS: readonly (readonly [string, Text])[] = [

@@ -10,11 +10,14 @@ import {
   compileAdvisories,
   type KernelAdvisory,
 } from '../advisories/index.ts';
-import { systemClock } from '../system/index.ts';
+import { openDatabase, systemClock } from '../system/index.ts';
 import { answerKernel } from './answer.ts';
+import { checkKernelConfig } from './bench/kernel-hardening.ts';
 import { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
 import { gatherFacts } from './gather.ts';
 import { parseKernelConfig } from './kernel-config.ts';
+import { type HostTables, Machines } from './machines.ts';
+import { hostMigrations } from './migrations.ts';
 import { toKernelVex } from './openvex.ts';
 import { judgeRuntimes } from './runtimes.ts';
 import { judgeMachine, type KernelTruth } from './truth.ts';
@@ -303,6 +306,35 @@ test('facts are gathered from the files of a machine', (t) => {
   assert.equal(states['CVE-2025-31133'], 'exposed');
 });
 
+test('hardening options are judged as the data of ten kernels judges them', (t) => {
+  if (DATA === undefined) return t.skip(NO_DATA);
+  const rows = gunzipSync(readFileSync(join(DATA, 'posture', 'kernel-hardening.ndjson.gz')))
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Judged);
+  for (const { config: name, config_text: configText, checks } of rows) {
+    const release = /Linux\/\S+ (\S+)/.exec(configText)?.[1] ?? '';
+    const results = checkKernelConfig(readMachineFacts({ kernel: { release }, configText }, name));
+    const found = new Map(results.map(({ id, state }) => [id, state]));
+    for (const { option_name: option, desired_val: desired, check_result_bool: isGood } of checks) {
+      const own = option.replace('CONFIG_', '');
+      const id = desired.startsWith('*') ? `kernel.${own}.${desired.slice(1, -1)}` : `kernel.${own}`;
+      assert.equal(found.get(id), isGood ? 'pass' : 'fail', `${name} ${id}`);
+    }
+  }
+});
+
+interface Judged {
+  readonly config: string;
+  readonly config_text: string;
+  readonly checks: readonly {
+    readonly option_name: string;
+    readonly desired_val: string;
+    readonly check_result_bool: boolean;
+  }[];
+}
+
 test('a file of facts that is none is refused with its place', () => {
   for (const [value, why] of [
     [null, /kernel/],
@@ -312,6 +344,58 @@ test('a file of facts that is none is refused with its place', () => {
   ] as const) {
     assert.throws(() => readMachineFacts(value, 'f.json'), { code: 'host.facts-unreadable', message: why });
   }
+});
+
+test('hosts of one build are judged once; a question about the fleet counts each and says its way out', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-machines-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const opened = await openDatabase<HostTables>(`sqlite:${join(folder, 'x.db')}`, hostMigrations);
+  t.after(() => opened.close());
+  const known = advisory({ files: ['net/sctp/socket.c'] });
+  const database = {
+    kernel: () => [known],
+    sources: () => [],
+    statements: () => new Map(),
+    revision: 'one',
+  } as unknown as AdvisoryDatabase;
+  const make = (): Machines =>
+    new Machines({ db: opened.db as never, clock: systemClock, advisories: async () => database });
+  const machines = make();
+  const build = config('CONFIG_MODULES=y\nCONFIG_NET=y\nCONFIG_INET=y\nCONFIG_IP_SCTP=m');
+  const of = (release: string, uptimeSeconds: number, loaded: readonly string[]): unknown => ({
+    kernel: { release },
+    uptimeSeconds,
+    config: build,
+    modules: {
+      loaded: loaded.map((name, index) => ({ name, references: uptimeSeconds + index })),
+      available: ['sctp'],
+    },
+  });
+  assert.equal(await machines.take('a', of('6.1.50', 1, [])), true);
+  assert.equal(await machines.take('a', of('6.1.50', 2, [])), false);
+  await machines.take('b', of('6.1.50', 3, []));
+  await machines.take('c', of('6.1.50', 3, ['sctp']));
+  await machines.take('d', of('6.1.99', 3, []));
+  assert.equal(await machines.judgeAll(), 3);
+  const answer = await machines.where('CVE-2024-10000', 10);
+  assert.deepEqual(
+    answer.items.map(({ host, state, wayOut }) => [host, state, wayOut?.kind ?? null]),
+    [
+      ['a', 'exposed', 'block-module'],
+      ['b', 'exposed', 'block-module'],
+      ['c', 'exposed', 'upgrade'],
+      ['d', 'not-affected', null],
+    ],
+  );
+  assert.equal(answer.summary.exposed, 3);
+  // What is kept is what is known after a start, each host with its own.
+  const again = make();
+  await again.open();
+  assert.equal(again.facts('c').modules.loaded?.[0]?.references, 3);
+  assert.equal((await again.views()).length, 4);
+  await assert.rejects(again.where('CVE-2000-1000', 10), { code: 'host.cve-unknown' });
+  assert.throws(() => again.facts('nobody'), { code: 'host.unknown' });
+  await assert.rejects(again.take('a', { kernel: {} }), { code: 'host.facts-unreadable' });
 });
 
 interface Cna {

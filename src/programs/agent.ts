@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { hostname, release, version } from 'node:os';
+import { hostname, machine, release, version } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
@@ -13,6 +13,7 @@ import {
   realProbes,
 } from '../deploy/engines/local/index.ts';
 import type { WorkloadStatus } from '../deploy/index.ts';
+import { gatherFacts } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
@@ -35,6 +36,8 @@ import { type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/in
 
 /** Statuses that change together go out together. */
 const STATUS_GATHER_MS = 20;
+/** The machine is looked at again this often; some tens of milliseconds of reading files, so a millionth of a core. */
+const MACHINE_EVERY_MS = 300_000;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
@@ -98,6 +101,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   let trustRefused = '';
   const statuses = new Map<string, WorkloadStatus>();
   let statusScheduled = false;
+  let machineTold = '';
 
   const link = new ControlLink({
     address: {
@@ -178,6 +182,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   await adoptKept();
   reconciler.start();
+  const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
+  looking.unref();
   const linking = link.run();
   log.info({ instance: instance.name, host }, 'agent ready');
 
@@ -280,8 +286,23 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     link.send({ type: 'sensor', sensor: sensor.state });
     link.send({ type: 'edge', ...edge.state });
     link.send({ type: 'engine', state: 'ok', detail: null });
+    tellMachine(true);
     sendStatuses(true);
     spool.resend();
+  }
+
+  /** What this machine is, when control does not know it yet or something of it is another. */
+  function tellMachine(isFirst: boolean): void {
+    const facts = gatherFacts(
+      '/',
+      { release: release(), version: version(), machine: machine(), host },
+      clock.now().toISOString(),
+    );
+    const { gatheredAt: _at, uptimeSeconds: _up, ...rest } = facts;
+    const told = JSON.stringify(rest);
+    if (!isFirst && told === machineTold) return;
+    machineTold = told;
+    link.send({ type: 'machine', facts: { ...facts, host } });
   }
 
   async function hostFacts(): Promise<HostFacts> {

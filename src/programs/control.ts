@@ -34,6 +34,7 @@ import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { BaseCatalogue, buildMigrations } from '../build/index.ts';
 import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
+import { type HostTables, hostMigrations, Machines, registerHostRoutes } from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import { signRequest } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
@@ -97,6 +98,7 @@ type Tables = AccessTables &
   ProgressTables &
   RegistryTables &
   RespondTables &
+  HostTables &
   ScanTables &
   StoreMarkTables &
   TrustTables;
@@ -113,6 +115,7 @@ const MIGRATIONS = [
   ...deployMigrations,
   ...respondMigrations,
   ...storeMarkMigrations,
+  ...hostMigrations,
 ];
 
 /** A host's token for pulling; renewed well before its end. */
@@ -242,6 +245,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     admit: () => admit,
     userOf: async (repository, digest) => (await intake.config(repository, digest))?.user ?? null,
   });
+  const hostMachines = new Machines({ db, clock, advisories: () => advisories.current() });
+  await hostMachines.open();
   const respond = new Respond({
     db,
     journal,
@@ -425,6 +430,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     await statements.exceptionsApproved(project, digest as Digest, given, by);
   });
   registerRespondRoutes(app, respond);
+  registerHostRoutes(app, hostMachines);
   const remoteWork = await startRemotes({
     db,
     journal,
@@ -707,6 +713,21 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         await deployments.report(message.workloads, message.whole);
         const published = await addresses.routes();
         for (const workload of message.workloads) events.workload(workload, published);
+        return;
+      }
+      case 'machine': {
+        // The first word of a host is no change.
+        if (!(await hostMachines.take(host, message.facts))) return;
+        const { kernel } = hostMachines.facts(host);
+        const body = { release: kernel.release, version: kernel.version, buildId: kernel.buildId };
+        await record({
+          kind: 'host.changed',
+          subject: host,
+          project: null,
+          digest: null,
+          body,
+          actor: `agent:${host}`,
+        });
         return;
       }
       case 'wanted-refused':

@@ -287,6 +287,7 @@ export class Hosts {
         this.#see(host, { sensor: message.sensor });
         this.#listener.message(host, message);
         return;
+      case 'machine':
       case 'engine':
       case 'edge':
       case 'status':

@@ -112,6 +112,8 @@ export type StepOperation =
 export type ToControl =
   | { readonly type: 'host'; readonly facts: HostFacts }
   | { readonly type: 'sensor'; readonly sensor: SensorState }
+  /** MachineFacts of the host room: unread when they come. */
+  | { readonly type: 'machine'; readonly facts: unknown }
   | { readonly type: 'engine'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
   | { readonly type: 'edge'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
   | {

@@ -75,6 +75,7 @@ const TO_CONTROL: readonly ToControl[] = [
       since: at,
     },
   },
+  { type: 'machine', facts: { kernel: { release: '6.1' } } },
   { type: 'engine', state: 'ok', detail: null },
   { type: 'edge', state: 'down', detail: words },
   {
@@ -175,7 +176,7 @@ function* mutants(message: object, values: readonly unknown[]): Generator<{ path
 
 test('a value of the wrong type passes at no place, and nothing but a refusal is thrown', () => {
   // What a room reads for itself, and what may be anything.
-  const free = /^(?:wanted\.signatures|fact\.body|task-done\.value|task-failed\.fault\.details)/;
+  const free = /^(?:wanted\.signatures|fact\.body|machine\.facts|task-done\.value|task-failed\.fault\.details)/;
   let tried = 0;
   for (const [read, messages] of [
     [readToAgent, TO_AGENT],

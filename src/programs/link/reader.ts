@@ -207,6 +207,7 @@ const toControl = z.discriminatedUnion('type', [
       since: time,
     }),
   }),
+  z.strictObject({ type: z.literal('machine'), facts: json }),
   part.extend({ type: z.literal('engine') }),
   part.extend({ type: z.literal('edge') }),
   z.strictObject({ type: z.literal('status'), revision: count, workloads: list(workloadStatus), whole: z.boolean() }),

@@ -1,0 +1,282 @@
+import { createHash } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { AdvisoryDatabase } from '../advisories/index.ts';
+import { type Clock, canonicalJson, type Json } from '../system/index.ts';
+import { answerKernel, type KernelAnswer, kernelStatements } from './answer.ts';
+import { hostFault } from './errors.ts';
+import { type MachineFacts, readMachineFacts } from './facts.ts';
+import { toKernelVex } from './openvex.ts';
+import { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
+import {
+  judgeMachine,
+  type KernelTruth,
+  summarise,
+  TRUTH_STATES,
+  type TruthState,
+  type TruthSummary,
+} from './truth.ts';
+import { type WayOut, wayOutOf } from './way-out.ts';
+
+export interface HostTables {
+  host_facts: { hash: string; body: string };
+  host_machines: { host: string; hash: string; own: string; seen_at: string; changed_at: string };
+}
+
+/** What differs from one host of a build to the next and changes no verdict; it stands with the host. */
+interface OwnFacts {
+  readonly gatheredAt: string;
+  readonly uptimeSeconds: number | null;
+  readonly references: readonly number[];
+}
+
+/** How a host is judged: all hosts with the same facts have the same answer. */
+interface Group {
+  readonly facts: MachineFacts;
+  readonly truths: readonly KernelTruth[];
+  readonly byCve: ReadonlyMap<string, KernelTruth>;
+  readonly summary: TruthSummary;
+  readonly runtimes: readonly RuntimeTruth[];
+}
+
+export interface MachineView {
+  readonly host: string;
+  readonly release: string;
+  readonly buildId: string | null;
+  readonly seenAt: string;
+  readonly changedAt: string;
+  readonly rebootRequired: boolean;
+  readonly livePatches: readonly string[];
+  /** Null: there are no kernel advisories. */
+  readonly summary: TruthSummary | null;
+  readonly runtimesExposed: readonly string[];
+}
+
+export interface CveAnswer {
+  readonly cve: string;
+  readonly title: string;
+  readonly severity: KernelTruth['severity'];
+  readonly cvss: number | null;
+  readonly kev: boolean;
+  readonly summary: TruthSummary;
+  readonly hosts: number;
+  readonly items: readonly {
+    readonly host: string;
+    readonly state: TruthState;
+    readonly release: string;
+    readonly evidence: KernelTruth['evidence'];
+    readonly wayOut: WayOut | null;
+  }[];
+}
+
+/**
+ * The machines of the platform. Each different set of facts is judged once, and again only when the advisories have
+ * changed; a question about the fleet reads those answers.
+ */
+export class Machines {
+  readonly #db: Kysely<HostTables>;
+  readonly #clock: Clock;
+  readonly #advisories: () => Promise<AdvisoryDatabase>;
+  readonly #machines = new Map<string, { hash: string; own: OwnFacts; seenAt: string; changedAt: string }>();
+  readonly #facts = new Map<string, MachineFacts>();
+  #groups = new Map<string, Group>();
+  #revision = '';
+
+  constructor(options: {
+    readonly db: Kysely<never>;
+    readonly clock: Clock;
+    readonly advisories: () => Promise<AdvisoryDatabase>;
+  }) {
+    this.#db = options.db as unknown as Kysely<HostTables>;
+    this.#clock = options.clock;
+    this.#advisories = options.advisories;
+  }
+
+  /** Reads what was known before this program started. */
+  async open(): Promise<void> {
+    for (const { hash, body } of await this.#db.selectFrom('host_facts').selectAll().execute()) {
+      this.#facts.set(hash, readMachineFacts(JSON.parse(body), `host_facts ${hash}`));
+    }
+    for (const row of await this.#db.selectFrom('host_machines').selectAll().execute()) {
+      if (!this.#facts.has(row.hash)) continue;
+      const own = JSON.parse(row.own) as OwnFacts;
+      this.#machines.set(row.host, { hash: row.hash, own, seenAt: row.seen_at, changedAt: row.changed_at });
+    }
+  }
+
+  /** Takes what a host says of itself; answers whether its kernel, modules or switches are others than before. */
+  async take(host: string, value: unknown): Promise<boolean> {
+    const { shared, own } = part(readMachineFacts(value, host));
+    const body = canonicalJson(shared as unknown as Json);
+    const hash = createHash('sha256').update(body).digest('hex');
+    const now = this.#clock.now().toISOString();
+    const before = this.#machines.get(host);
+    const changedAt = before?.hash === hash ? before.changedAt : now;
+    const row = { host, hash, own: JSON.stringify(own), seen_at: now, changed_at: changedAt };
+    await this.#db.transaction().execute(async (trx) => {
+      await trx
+        .insertInto('host_facts')
+        .values({ hash, body })
+        .onConflict((conflict) => conflict.column('hash').doNothing())
+        .execute();
+      await trx
+        .insertInto('host_machines')
+        .values(row)
+        .onConflict((conflict) =>
+          conflict.column('host').doUpdateSet({ hash, own: row.own, seen_at: now, changed_at: changedAt }),
+        )
+        .execute();
+      if (before !== undefined && before.hash !== hash && this.#usersOf(before.hash) <= 1) {
+        await trx.deleteFrom('host_facts').where('hash', '=', before.hash).execute();
+      }
+    });
+    if (before !== undefined && before.hash !== hash && this.#usersOf(before.hash) <= 1) {
+      this.#facts.delete(before.hash);
+      this.#groups.delete(before.hash);
+    }
+    this.#facts.set(hash, shared);
+    this.#machines.set(host, { hash, own, seenAt: now, changedAt });
+    return before?.hash !== hash;
+  }
+
+  async views(): Promise<MachineView[]> {
+    const database = await this.#database();
+    const known = database.kernel().length > 0;
+    return [...this.#machines].map(([host, { hash, seenAt, changedAt }]) => {
+      const { facts, summary, runtimes } = this.#group(hash, database);
+      const exposed = runtimes.flatMap(({ program, issues }) =>
+        issues.some(({ state }) => state === 'exposed') ? [program] : [],
+      );
+      return {
+        host,
+        release: facts.kernel.release,
+        buildId: facts.kernel.buildId,
+        seenAt,
+        changedAt,
+        rebootRequired: facts.reboot.isRequired,
+        livePatches: facts.livePatches.filter(({ enabled }) => enabled).map(({ name }) => name),
+        summary: known ? summary : null,
+        runtimesExposed: exposed,
+      };
+    });
+  }
+
+  /** @throws Fault host.unknown */
+  facts(host: string): MachineFacts {
+    const machine = this.#machines.get(host);
+    const shared = this.#facts.get(machine?.hash ?? '');
+    if (machine === undefined || shared === undefined) throw hostFault('host.unknown', { host });
+    const { gatheredAt, uptimeSeconds, references } = machine.own;
+    const loaded = shared.modules.loaded?.map((one, index) => ({ ...one, references: references[index] ?? 0 })) ?? null;
+    return { ...shared, host, gatheredAt, uptimeSeconds, modules: { ...shared.modules, loaded } };
+  }
+
+  /** @throws Fault host.unknown */
+  async answer(host: string): Promise<KernelAnswer> {
+    return answerKernel(this.facts(host), await this.#database(), this.#clock);
+  }
+
+  /** @throws Fault host.unknown */
+  async runtimes(host: string): Promise<readonly RuntimeTruth[]> {
+    return judgeRuntimes(this.facts(host), await this.#database());
+  }
+
+  /** @throws Fault host.unknown */
+  async vex(host: string): Promise<{ [key: string]: Json }> {
+    const facts = this.facts(host);
+    const { cves } = await this.answer(host);
+    return toKernelVex(facts, cves, this.#clock.now().toISOString());
+  }
+
+  /**
+   * Which hosts a CVE concerns, exposed ones first, and for each the least that closes it.
+   *
+   * @throws Fault host.cve-unknown
+   */
+  async where(cve: string, limit: number): Promise<CveAnswer> {
+    const database = await this.#database();
+    const advisory = database.kernel().find(({ id }) => id === cve);
+    if (advisory === undefined) throw hostFault('host.cve-unknown', { cve });
+    const summary = Object.fromEntries(TRUTH_STATES.map((state) => [state, 0])) as Record<TruthState, number>;
+    const found: { host: string; truth: KernelTruth; facts: MachineFacts }[] = [];
+    for (const [host, { hash }] of this.#machines) {
+      const { facts, byCve } = this.#group(hash, database);
+      const truth = byCve.get(cve);
+      if (truth === undefined) continue;
+      summary[truth.state]++;
+      found.push({ host, truth, facts });
+    }
+    found.sort(
+      (a, b) => TRUTH_STATES.indexOf(a.truth.state) - TRUTH_STATES.indexOf(b.truth.state) || (a.host < b.host ? -1 : 1),
+    );
+    const ways = new Map<KernelTruth, WayOut | null>();
+    const items = found.slice(0, limit).map(({ host, truth, facts }) => {
+      // Hosts of one build share the answer.
+      const known = ways.get(truth);
+      const wayOut = known === undefined ? wayOutOf(truth, advisory, facts) : known;
+      ways.set(truth, wayOut);
+      return { host, state: truth.state, release: facts.kernel.release, evidence: truth.evidence, wayOut };
+    });
+    const { title, severity, cvss, kev } = advisory;
+    return { cve, title, severity, cvss, kev, summary, hosts: found.length, items };
+  }
+
+  /** Judges every different set of facts by the advisories of now; answers how many there were. */
+  async judgeAll(): Promise<number> {
+    const database = await this.#database();
+    for (const hash of new Set([...this.#machines.values()].map((one) => one.hash))) this.#group(hash, database);
+    return this.#groups.size;
+  }
+
+  #usersOf(hash: string): number {
+    let users = 0;
+    for (const machine of this.#machines.values()) if (machine.hash === hash) users++;
+    return users;
+  }
+
+  async #database(): Promise<AdvisoryDatabase> {
+    const database = await this.#advisories();
+    if (database.revision !== this.#revision) {
+      this.#groups = new Map();
+      this.#revision = database.revision;
+    }
+    return database;
+  }
+
+  #group(hash: string, database: AdvisoryDatabase): Group {
+    const known = this.#groups.get(hash);
+    if (known !== undefined) return known;
+    const facts = this.#facts.get(hash) as MachineFacts;
+    const truths = judgeMachine(facts, database.kernel(), kernelStatements(facts, database));
+    const group: Group = {
+      facts,
+      truths,
+      byCve: new Map(truths.map((truth) => [truth.cve, truth])),
+      summary: summarise(truths),
+      runtimes: judgeRuntimes(facts, database),
+    };
+    this.#groups.set(hash, group);
+    return group;
+  }
+}
+
+/** What verdicts depend on, and the rest. */
+function part(facts: MachineFacts): { readonly shared: MachineFacts; readonly own: OwnFacts } {
+  const loaded = facts.modules.loaded;
+  return {
+    shared: {
+      ...facts,
+      host: null,
+      gatheredAt: '',
+      uptimeSeconds: null,
+      modules: {
+        ...facts.modules,
+        loaded: loaded?.map((one) => ({ ...one, references: 0 })) ?? null,
+      },
+    },
+    own: {
+      gatheredAt: facts.gatheredAt,
+      uptimeSeconds: facts.uptimeSeconds,
+      references: (loaded ?? []).map(({ references }) => references),
+    },
+  };
+}
