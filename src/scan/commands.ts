@@ -1,4 +1,5 @@
-import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AdvisoryDatabase } from '../advisories/database.ts';
 import type { Digest } from '../oci/index.ts';
 import { parseReference } from '../oci/index.ts';
@@ -26,6 +27,7 @@ import { progressLine } from './reports/progress-line.ts';
 import { printReport } from './reports/table.ts';
 import { addRiskCommands } from './risk-commands.ts';
 import { rematchInventory } from './scan.ts';
+import type { SecretRuleSource } from './secrets/rules.ts';
 import { openTarget, scanTarget } from './target.ts';
 import { addWhereCommand } from './where-command.ts';
 
@@ -42,6 +44,8 @@ interface ScanOptions {
   readonly clamdMaxAge?: string;
   readonly yara?: string;
   readonly hashes?: string;
+  readonly secretRules?: string;
+  readonly baseline?: string;
 }
 
 /** What a call of `scan` asks for, checked. */
@@ -56,6 +60,8 @@ interface Wanted {
   readonly everything: boolean;
   readonly advisories: string | null;
   readonly malware: MalwareOptions;
+  readonly secretRules: string | null;
+  readonly baseline: string | null;
 }
 
 interface Scanned {
@@ -78,6 +84,8 @@ export function scanCommands(cli: CliProgram): void {
     .option('--ignore-unfixed', cli.t(WORDS.ignoreUnfixed))
     .option('--everything', cli.t(WORDS.everything))
     .option('--advisories <place>', cli.t(WORDS.advisories))
+    .option('--secret-rules <file>', cli.t(WORDS.secretRules))
+    .option('--baseline <file>', cli.t(WORDS.baseline))
     .option('--clamd <socket>', cli.t(WORDS.clamd))
     .option('--clamd-file-mib <mib>', cli.t(WORDS.clamdFileMib))
     .option('--clamd-max-age <days>', cli.t(WORDS.clamdMaxAge))
@@ -133,6 +141,14 @@ const WORDS = {
     en: 'of a folder with source, read installed modules (node_modules) and version control too',
     es: 'de una carpeta de código, leer también los módulos instalados (node_modules) y el control de versiones',
   },
+  secretRules: {
+    en: "rules for credentials in gitleaks' format instead of those that ship",
+    es: 'reglas de credenciales en el formato de gitleaks en lugar de las incluidas',
+  },
+  baseline: {
+    en: 'known credentials, left out: report of gitleaks or detect-secrets, .gitleaksignore',
+    es: 'credenciales conocidas, que se omiten: informe de gitleaks o detect-secrets, .gitleaksignore',
+  },
   clamd: {
     en: 'look for malware with ClamAV: socket of clamd, or tcp://HOST:PORT (also DARSENA_CLAMD)',
     es: 'buscar código malicioso con ClamAV: socket de clamd, o tcp://HOST:PUERTO (también DARSENA_CLAMD)',
@@ -179,6 +195,8 @@ function readOptions(cli: CliProgram, place: string, options: ScanOptions): Want
     everything: options.everything === true,
     advisories: options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null,
     malware: malwareOptions(options),
+    secretRules: options.secretRules ?? null,
+    baseline: options.baseline ?? null,
   };
 }
 
@@ -221,17 +239,19 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
   const malware = wanted.scanners.has('malware') ? await malwareScanner(wanted.malware) : null;
   try {
     const secrets = wanted.scanners.has('secret');
+    const own = secrets && wanted.secretRules !== null ? await ownRules(cli, wanted.secretRules) : null;
     const result = await scanTarget(target, {
       advisories: await openAdvisories(wanted.advisories),
       clock: systemClock,
       progress: progress.step,
-      cache: fileCache({ secrets }),
+      cache: fileCache({ secrets, ...(own ? { rules: own } : {}) }),
       confined: { signal: cli.signal },
       ...(secrets ? {} : { secrets: 'off' as const }),
+      ...(own ? { secrets: { rules: own } } : {}),
       ...(malware ? { malware } : {}),
     });
     return {
-      report: narrowReport(result.report, wanted),
+      report: narrowReport(await withoutKnown(cli, result.report, wanted), wanted),
       inventory: result.inventory,
       reference: target.name,
       kind: target.kind === 'image' ? 'image' : 'files',
@@ -241,6 +261,50 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
     await malware?.close();
     await target.close();
   }
+}
+
+/** Somebody's own rules; what of them is not used is said. */
+async function ownRules(cli: CliProgram, path: string): Promise<SecretRuleSource> {
+  const { isRuleFileError, readOwnRules } = await import('./secrets/own-rules.ts');
+  try {
+    const own = readOwnRules(path);
+    for (const { rule, why } of own.refused) {
+      cli.print.note({ en: `rule ${rule} is not used: ${why}`, es: `la regla ${rule} no se usa: ${why}` });
+    }
+    return own;
+  } catch (cause) {
+    if (!isRuleFileError(cause)) throw cause;
+    throw scanFault('scan.rules-invalid', { name: path, why: cause.message }, { cause });
+  }
+}
+
+/** Leaves out the credentials of a baseline, and those that a source's own .gitleaksignore names, and says how many. */
+async function withoutKnown(cli: CliProgram, report: ScanReport, wanted: Wanted): Promise<ScanReport> {
+  if (report.secrets.length === 0) return report;
+  const ignoreFile = join(wanted.place, '.gitleaksignore');
+  const hasIgnoreFile = (await stat(ignoreFile).catch(() => null))?.isFile() === true;
+  const paths = [...(wanted.baseline === null ? [] : [wanted.baseline]), ...(hasIgnoreFile ? [ignoreFile] : [])];
+  if (paths.length === 0) return report;
+  const { BaselineError, readBaseline } = await import('./secrets/baseline.ts');
+  let { secrets } = report;
+  for (const path of paths) {
+    try {
+      const { covers } = readBaseline(await readFile(path, 'utf8'));
+      const left = secrets.filter((secret) => !covers(secret));
+      const known = secrets.length - left.length;
+      if (known > 0) {
+        cli.print.note({
+          en: `${known} credentials that ${path} names are left out`,
+          es: `se omiten ${known} credenciales que nombra ${path}`,
+        });
+      }
+      secrets = left;
+    } catch (cause) {
+      if (!(cause instanceof BaselineError) && !(cause instanceof Error && 'code' in cause)) throw cause;
+      throw scanFault('scan.rules-invalid', { name: path, why: cause.message }, { cause });
+    }
+  }
+  return { ...report, secrets };
 }
 
 /** Loaded when an engine is named. */

@@ -6,6 +6,7 @@ import { analysersRevision } from './analysers/versions.ts';
 import { FILE_CACHE_BYTES_MAX } from './limits.ts';
 import { scanRevision } from './revision.ts';
 import type { LayerCache } from './scan.ts';
+import type { SecretRuleSource } from './secrets/rules.ts';
 import type { WorkerAnswer } from './worker.ts';
 
 /**
@@ -16,15 +17,18 @@ export function fileCache({
   environment = process.env,
   bytesMax = FILE_CACHE_BYTES_MAX,
   secrets = true,
+  rules,
 }: {
   environment?: NodeJS.ProcessEnv;
   bytesMax?: number;
   /** Whether credentials are looked for: results without them are others. */
   secrets?: boolean;
+  /** Which rules look for them. @default those that ship */
+  rules?: SecretRuleSource;
 } = {}): LayerCache {
   const base = environment['XDG_CACHE_HOME'] || join(environment['HOME'] ?? homedir(), '.cache');
   const folder = join(base, 'darsena', 'scan');
-  const revision = secrets ? scanRevision() : `${analysersRevision()}+secrets.off`;
+  const revision = secrets ? scanRevision(rules) : `${analysersRevision()}+secrets.off`;
   const nameOf = (kind: string, parts: readonly string[]): string =>
     join(
       folder,

@@ -18,3 +18,14 @@ export const RULE_FILE_MAX_BYTES = 4 * KIB * KIB;
 export const EXTENDS_MAX = 4;
 /** A line is kept to this length for allow-lists that look at it. */
 export const LINE_MAX_BYTES = 4 * KIB;
+/** A baseline: a report with ten thousand findings of a large repository has near 10 MiB. */
+export const BASELINE_MAX_BYTES = 32 * KIB * KIB;
+export const BASELINE_ENTRIES_MAX = 200_000;
+/** Letters of the shortest text in Base64 that is decoded: 18 bytes, and no credential of a service is shorter. */
+export const ENCODED_RUN_MIN = 24;
+/** One text in Base64; the configuration of a cluster has some 10 KiB. */
+export const ENCODED_RUN_MAX_BYTES = KIB * KIB;
+/** All that is decoded of one file. */
+export const ENCODED_TOTAL_MAX_BYTES = 4 * KIB * KIB;
+/** Base64 inside Base64: a Secret with a docker configuration with a password is three deep. */
+export const ENCODED_DEPTH_MAX = 3;

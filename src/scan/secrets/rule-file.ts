@@ -34,6 +34,11 @@ export interface RuleFileSources {
   readonly shipped: () => SecretRules;
   /** Reads the file that `extend.path` names. Nothing is ever fetched for `extend.url`. */
   readonly read: (path: string) => string;
+  /**
+   * Told of each rule or allow-list that cannot be used, and why: a pattern that no linear search can hold, as one with
+   * lookahead. The rest loads. @default one that cannot be used is an error
+   */
+  readonly refused?: (what: string, why: string) => void;
 }
 
 /**
@@ -43,7 +48,22 @@ export interface RuleFileSources {
  * @throws RuleFileError; FormatError when it is no TOML
  */
 export function readRuleFile(text: string, sources: RuleFileSources): SecretRules {
-  return resolve(parseRuleFile(text), sources, 0);
+  return resolve(parseRuleFile(text, sources), sources, 0);
+}
+
+/** Does one thing; where somebody hears of what is refused, goes on without it. */
+function attempt<T>(what: string, { refused }: RuleFileSources, run: () => T): T[] {
+  try {
+    return [run()];
+  } catch (error) {
+    if (!refused || !(error instanceof RuleFileError)) throw error;
+    refused(what, error.message);
+    return [];
+  }
+}
+
+function nameOf(rule: Table): string {
+  return typeof rule['id'] === 'string' ? rule['id'].slice(0, 100) : '?';
 }
 
 /** Rules of several files with one name each, as one set: what ships lies in a file a kind of service. */
@@ -66,15 +86,15 @@ function resolve(file: RuleFile, sources: RuleFileSources, depth: number): Secre
   const { useDefault, path, disabled } = file.extend;
   let base: SecretRules = { rules: [], allowances: [] };
   if (useDefault) base = sources.shipped();
-  else if (path !== null) base = resolve(parseRuleFile(sources.read(path)), sources, depth + 1);
+  else if (path !== null) base = resolve(parseRuleFile(sources.read(path), sources), sources, depth + 1);
   const kept = base.rules.filter(({ id }) => !disabled.includes(id));
   const own = new Map(file.rules.map((rule) => [rule.id, rule]));
   const changed = kept.map((rule) => {
     const change = own.get(rule.id);
     own.delete(rule.id);
-    return change === undefined ? rule : changeRule(rule, change);
+    return change === undefined ? rule : (attempt(rule.id, sources, () => changeRule(rule, change))[0] ?? rule);
   });
-  const added = [...own.values()].map(finishRule);
+  const added = [...own.values()].flatMap((rule) => attempt(rule.id, sources, () => finishRule(rule)));
   const rules = [...changed, ...added];
   if (rules.length > RULES_MAX) throw new RuleFileError(`there are ${rules.length} rules, the limit is ${RULES_MAX}`);
   return { rules, allowances: [...base.allowances, ...file.allowances] };
@@ -125,16 +145,21 @@ function compile(regex: string, where: string): LinearPattern {
 
 type Table = { readonly [key: string]: Json };
 
-function parseRuleFile(text: string): RuleFile {
+function parseRuleFile(text: string, sources: RuleFileSources): RuleFile {
   const root = parseToml(text, { maxBytes: RULE_FILE_MAX_BYTES });
   const extend = tableOf(root['extend'], 'extend');
-  if (extend['url']) throw new RuleFileError('extend.url is not followed; save the file and name it in extend.path');
-  const rules = tablesOf(root['rules'], 'rules').map(readRule);
+  attempt('extend.url', sources, () => {
+    if (extend['url']) throw new RuleFileError('extend.url is not followed; save the file and name it in extend.path');
+  });
   const ids = new Set<string>();
-  for (const { id } of rules) {
-    if (ids.has(id)) throw new RuleFileError(`there are two rules ${JSON.stringify(id)}`);
-    ids.add(id);
-  }
+  const rules = tablesOf(root['rules'], 'rules').flatMap((table) =>
+    attempt(nameOf(table), sources, () => {
+      const rule = readRule(table);
+      if (ids.has(rule.id)) throw new RuleFileError(`there are two rules ${JSON.stringify(rule.id)}`);
+      ids.add(rule.id);
+      return rule;
+    }),
+  );
   return {
     extend: {
       useDefault: extend['useDefault'] === true || extend['usedefault'] === true,
@@ -142,7 +167,7 @@ function parseRuleFile(text: string): RuleFile {
       disabled: textsOf(extend['disabledRules'] ?? extend['disabledrules'], 'extend.disabledRules'),
     },
     rules,
-    allowances: readAllowances(root, 'the allow-list'),
+    allowances: attempt('the allow-list', sources, () => readAllowances(root, 'the allow-list')).flat(),
   };
 }
 

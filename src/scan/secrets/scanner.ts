@@ -1,5 +1,13 @@
+import { EncodedTexts, utf16Decoder } from './encoded.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { BINARY_PROBE_BYTES, LINE_MAX_BYTES, LOOKAHEAD_BYTES, LOOKBACK_BYTES, SECRETS_PER_FILE_MAX } from './limits.ts';
+import {
+  BINARY_PROBE_BYTES,
+  ENCODED_DEPTH_MAX,
+  LINE_MAX_BYTES,
+  LOOKAHEAD_BYTES,
+  LOOKBACK_BYTES,
+  SECRETS_PER_FILE_MAX,
+} from './limits.ts';
 import { LinearPattern, type PatternMatch, type Stretch } from './pattern/pattern.ts';
 import type { SecretAllowance, SecretRule, SecretRules } from './rules.ts';
 import type { FoundSecret } from './secret.ts';
@@ -96,6 +104,11 @@ export class SecretScanner {
 
   /** @param sizeBytes of the text when it is known, so that one in a single piece is not copied */
   open(path: string, sizeBytes: number | null): SecretReader {
+    return this.#open(path, sizeBytes, null);
+  }
+
+  /** @param inside of a text that was decoded out of the file: where it began there, and how deep it was */
+  #open(path: string, sizeBytes: number | null, inside: Inside | null): SecretReader {
     const finder = this.#finder;
     const found: Found[] = [];
     const keywords = new Set<number>();
@@ -110,7 +123,23 @@ export class SecretScanner {
     let newest = new Map<number, Candidate>();
     let isOpen = true;
 
-    for (const index of this.#pathRules) this.#lookAtPath(index, path, found);
+    const decoded: FoundSecret[] = [];
+    const depth = inside?.depth ?? 0;
+    const encoded =
+      depth < ENCODED_DEPTH_MAX
+        ? new EncodedTexts((bytes, place) => {
+            if (decoded.length >= SECRETS_PER_FILE_MAX) return;
+            const { line, column } = inside ?? place;
+            const reader = this.#open(path, bytes.length, { line, column, depth: depth + 1 });
+            reader.write(bytes);
+            decoded.push(...reader.end());
+          })
+        : null;
+    /** Of a text in UTF-16: its letters, as they come. */
+    let letters: TextDecoder | null = null;
+    let rawBytes = 0;
+
+    if (inside === null) for (const index of this.#pathRules) this.#lookAtPath(index, path, found);
 
     const onSignal = (signal: Signal, end: number): void => {
       if (signal.isAnchor) addCandidate(waiting, newest, signal, end);
@@ -138,7 +167,9 @@ export class SecretScanner {
 
     const take = (chunk: Uint8Array, isLast: boolean): void => {
       const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const { lines } = cursor;
       finder.feed(fresh, cursor, seen, onSignal);
+      encoded?.take(fresh, lines);
       seen += fresh.length;
       // A text in one piece is looked at where it lies. Small pieces are gathered, or each would move all that is kept.
       if (isLast && parts.length === 0) {
@@ -159,6 +190,12 @@ export class SecretScanner {
     return {
       write: (chunk) => {
         if (!isOpen || chunk.length === 0) return true;
+        if (rawBytes === 0) letters = utf16Decoder(chunk);
+        rawBytes += chunk.length;
+        if (letters !== null) {
+          take(Buffer.from(letters.decode(chunk, { stream: true })), false);
+          return true;
+        }
         if (seen === 0 && chunk.subarray(0, BINARY_PROBE_BYTES).includes(0)) {
           isOpen = false;
           return found.length > 0;
@@ -170,7 +207,12 @@ export class SecretScanner {
       },
       end: () => {
         if (isOpen && seen > 0) scan(Buffer.concat(parts), true);
-        return this.#report(found, path);
+        encoded?.end();
+        // What was named inside of it needs no second name.
+        const isNamed = ({ rule, line, column }: FoundSecret): boolean =>
+          isGeneric(rule) && decoded.some((one) => one.line === line && one.column === column);
+        const plain = this.#report(found, path, inside).filter((one) => !isNamed(one));
+        return [...plain, ...decoded].slice(0, SECRETS_PER_FILE_MAX);
       },
     };
   }
@@ -231,7 +273,7 @@ export class SecretScanner {
   }
 
   /** Findings that stand on their own, and those whose required company is there. */
-  #report(found: readonly Found[], path: string): FoundSecret[] {
+  #report(found: readonly Found[], path: string, inside: Inside | null): FoundSecret[] {
     const ids = found.map(({ rule }) => this.#rules[rule]?.rule.id);
     return found.flatMap((one): FoundSecret[] => {
       const { rule } = this.#rules[one.rule] as CompiledRule;
@@ -249,11 +291,17 @@ export class SecretScanner {
         ),
       );
       if (!isComplete) return [];
-      const { line, column } = one;
+      const { line, column } = inside ?? one;
       const place = { rule: rule.id, path, line, column };
       return [{ rule: rule.id, line, column, fingerprint: fingerprintOf(this.#key, place, one.value) }];
     });
   }
+}
+
+interface Inside {
+  readonly line: number;
+  readonly column: number;
+  readonly depth: number;
 }
 
 /** The value stays in here. */

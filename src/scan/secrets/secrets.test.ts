@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { BaselineError, readBaseline } from './baseline.ts';
 import { configTexts, scanConfigTexts } from './image-config.ts';
-import { LOOKAHEAD_BYTES, SECRETS_PER_FILE_MAX } from './limits.ts';
+import { ENCODED_DEPTH_MAX, LOOKAHEAD_BYTES, SECRETS_PER_FILE_MAX } from './limits.ts';
+import { ownSecretRules } from './own-rules.ts';
 import { LinearPattern, PatternError } from './pattern/pattern.ts';
 import { RuleFileError, readRuleFile } from './rule-file.ts';
 import { SecretScanner } from './scanner.ts';
@@ -82,7 +85,7 @@ test('S7: no rule meets a text that takes it longer than 5 ms for 30 KB', () => 
       const bytes = Buffer.from(text);
       let best = Number.POSITIVE_INFINITY;
       // Other processes share the machine: the best of a few tries is the cost of the text.
-      for (let tries = 0; tries < 5 && best > 4; tries++) {
+      for (let tries = 0; tries < 40 && best > 4.5; tries++) {
         const before = process.cpuUsage();
         const reader = one.open('nuget.config', bytes.length);
         reader.write(bytes);
@@ -93,8 +96,8 @@ test('S7: no rule meets a text that takes it longer than 5 ms for 30 KB', () => 
       if (best > slowest.ms) slowest = { ms: best, what: `${rule.id}: ${text.slice(0, 40)}` };
     }
   }
-  // A machine under load counts more; a text that made a rule quadratic would take seconds.
-  assert.ok(slowest.ms <= 15, `${slowest.ms} ms for ${slowest.what}`);
+  // CPU of the best of some tries, as the machine is shared.
+  assert.ok(slowest.ms <= 5, `${slowest.ms} ms for ${slowest.what}`);
 });
 
 test('a credential is found wherever the borders of chunks fall, with its line and column', () => {
@@ -241,6 +244,100 @@ entropy = 7.5
       (error: unknown) => error instanceof RuleFileError && message.test(error.message),
     );
   }
+});
+
+test('a rule that no linear search can hold is refused by name, and the rest of the file loads', () => {
+  const own = ownSecretRules(
+    `[extend]
+useDefault = true
+url = "https://example.org/rules.toml"
+[[rules]]
+id = "looks-ahead"
+regex = '''(?=a)b'''
+[[rules]]
+id = "ours"
+regex = '''ours_[a-z]{8}'''
+[[rules]]
+id = "ours"
+regex = '''twice'''
+[[rules]]
+id = "bare"
+[[allowlists]]
+regexes = ['''(?!x)y''']
+`,
+    null,
+  );
+  assert.deepEqual(
+    own.refused.map(({ rule }) => rule),
+    ['extend.url', 'ours', 'the allow-list', 'looks-ahead', 'bare'],
+  );
+  assert.match(own.refused[3]?.why ?? '', /RE2 knows no such group/);
+  assert.equal(own.rules, SHIPPED_RULES.load().rules.length + 1);
+  assert.deepEqual(rulesIn('x ours_abcdefgh', 'a', new SecretScanner(own.load(), null)), ['ours']);
+  assert.notEqual(own.revision, SHIPPED_RULES.revision);
+});
+
+test('baselines: reports of gitleaks and detect-secrets, ignore files, fingerprints; values in them do not count', () => {
+  const secret = { rule: 'github-pat', path: 'srv/.env', line: 2, fingerprint: `p-${'a'.repeat(32)}` };
+  const table: [text: string, covers: boolean][] = [
+    [JSON.stringify([{ RuleID: 'github-pat', File: './srv/.env', StartLine: 2, Secret: 'x', Commit: '' }]), true],
+    [JSON.stringify([{ RuleID: 'github-pat', File: 'srv/.env', StartLine: 3 }]), false],
+    [JSON.stringify([{ RuleID: 'other', File: 'srv/.env', StartLine: 2 }]), false],
+    [JSON.stringify({ version: '1.5.0', results: { 'srv/.env': [{ type: 'Secret Keyword', line_number: 2 }] } }), true],
+    [JSON.stringify({ version: '1.5.0', results: { 'srv/env': [{ line_number: 2 }] } }), false],
+    [JSON.stringify({ secrets: [{ fingerprint: secret.fingerprint }] }), true],
+    ['# known\n\nsrv/.env:github-pat:2\n', true],
+    ['0123abcd0123abcd:/srv/.env:github-pat:2', true],
+    ['srv/.env:github-pat:1', false],
+    [`p-${'a'.repeat(32)}`, true],
+    ['', false],
+  ];
+  for (const [text, covers] of table) assert.equal(readBaseline(text).covers(secret), covers, text);
+  for (const wrong of ['nothing', '{}', '[{"RuleID": 1}]', '[[]', '{"a"']) {
+    assert.throws(() => readBaseline(wrong), BaselineError, wrong);
+  }
+});
+
+test('texts in UTF-16 and in Base64, however deep, are read where they begin; what is no text in Base64 is passed by', () => {
+  const text = `first\n  token: "${TOKEN}"\n`;
+  for (const bytes of [
+    Buffer.from(`\ufeff${text}`, 'utf16le'),
+    Buffer.from(text, 'utf16le'),
+    Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
+  ]) {
+    for (const size of [bytes.length, 64, 333]) {
+      const reader = scanner.open('a.reg', bytes.length);
+      for (let at = 0; at < bytes.length; at += size) reader.write(bytes.subarray(at, at + size));
+      assert.deepEqual(
+        reader.end().map(({ rule, line }) => [rule, line]),
+        [['github-pat', 2]],
+      );
+    }
+  }
+  const encode = (value: string): string => Buffer.from(value).toString('base64');
+  const once = encode(`password: ${TOKEN}`);
+  const yaml = `kind: Settings\ndata:\n  a: ${once}\n  b: ${encode(`{"auths":{"r":{"auth":"${once}"}}}`)}\n`;
+  const whole = scanner.scanText('s.yaml', yaml).map(({ rule, line, column }) => [rule, line, column]);
+  assert.deepEqual(whole, [
+    ['github-pat', 3, 6],
+    ['github-pat', 4, 6],
+  ]);
+  const bytes = Buffer.from(yaml);
+  for (const size of [7, 23, 24, 25, 40, 61]) {
+    const reader = scanner.open('s.yaml', null);
+    for (let at = 0; at < bytes.length; at += size) reader.write(bytes.subarray(at, at + size));
+    assert.deepEqual(
+      reader.end().map(({ rule, line, column }) => [rule, line, column]),
+      whole,
+      `chunks of ${size}`,
+    );
+  }
+  let deep = `password: ${TOKEN}`;
+  for (let depth = 0; depth <= ENCODED_DEPTH_MAX; depth++) deep = encode(deep);
+  assert.deepEqual(rulesIn(`x: ${deep}`), []);
+  assert.deepEqual(rulesIn(`${randomBytes(3000).toString('base64')}\n`.repeat(3)), []);
+  const [found] = scanner.scanText('a', once);
+  assert.ok(!JSON.stringify(found).includes(TOKEN.slice(4, 16)));
 });
 
 test('labelled samples: every true one is found by its rule, and no false one', (t) => {

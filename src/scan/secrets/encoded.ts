@@ -1,0 +1,128 @@
+import { ENCODED_RUN_MAX_BYTES, ENCODED_RUN_MIN, ENCODED_TOTAL_MAX_BYTES } from './limits.ts';
+
+/** The alphabets of RFC 4648, sections 4 and 5. */
+const IS_BASE64 = new Uint8Array(256);
+for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_') {
+  IS_BASE64[letter.charCodeAt(0)] = 1;
+}
+/** Bytes of text: all that is printed, tab and ends of lines, and what UTF-8 is made of. */
+const IS_TEXT = new Uint8Array(256).map((_, byte) =>
+  (byte >= 32 && byte !== 127) || (byte >= 9 && byte <= 13) ? 1 : 0,
+);
+/** Letters that are decoded first: what is no text is nearly always known by them. */
+const PROBE = 16;
+/** Every run of the least length holds a byte at a multiple of this. */
+const STRIDE = ENCODED_RUN_MIN;
+
+/** Takes a text that was found in Base64, and where it begins: both count from 1. */
+export type OnDecoded = (text: Buffer, place: { readonly line: number; readonly column: number }) => void;
+
+/** Looks for texts in Base64 in a text that flows by, nearly as fast as one can skip it: most bytes are not looked at. */
+export class EncodedTexts {
+  readonly #onDecoded: OnDecoded;
+  #bytesLeft = ENCODED_TOTAL_MAX_BYTES;
+  /** A run that the end of a chunk has cut, and where it began. */
+  #cut: { readonly parts: Buffer[]; length: number; readonly line: number; readonly column: number } | null = null;
+  /** Bytes of the current line in chunks before. */
+  #before = 0;
+
+  constructor(onDecoded: OnDecoded) {
+    this.#onDecoded = onDecoded;
+  }
+
+  /** @param lines ends of lines before the chunk */
+  take(chunk: Buffer, lines: number): void {
+    let at = this.#cut === null ? 0 : this.#continue(chunk);
+    for (at += STRIDE - 1; at < chunk.length; at += STRIDE) {
+      if (IS_BASE64[chunk[at] ?? 0] !== 1) continue;
+      let start = at;
+      while (start > 0 && IS_BASE64[chunk[start - 1] ?? 0] === 1) start--;
+      let end = at + 1;
+      while (end < chunk.length && IS_BASE64[chunk[end] ?? 0] === 1) end++;
+      if (end === chunk.length) this.#keep(chunk.subarray(start), this.#placeOf(chunk, start, lines));
+      else if (end - start >= ENCODED_RUN_MIN && looksLikeText(chunk.subarray(start, start + PROBE))) {
+        this.#decode(chunk.subarray(start, end), this.#placeOf(chunk, start, lines));
+      }
+      at = end;
+    }
+    this.#keepTail(chunk, lines);
+    const newline = chunk.lastIndexOf(10);
+    this.#before = newline < 0 ? this.#before + chunk.length : chunk.length - newline - 1;
+  }
+
+  end(): void {
+    const cut = this.#cut;
+    this.#cut = null;
+    if (cut === null || cut.length < ENCODED_RUN_MIN) return;
+    const run = Buffer.concat(cut.parts);
+    if (looksLikeText(run.subarray(0, PROBE))) this.#decode(run, cut);
+  }
+
+  /** @returns where the run that was cut ends in this chunk */
+  #continue(chunk: Buffer): number {
+    let end = 0;
+    while (end < chunk.length && IS_BASE64[chunk[end] ?? 0] === 1) end++;
+    const cut = this.#cut;
+    if (cut !== null && cut.length < ENCODED_RUN_MAX_BYTES) {
+      cut.parts.push(Buffer.from(chunk.subarray(0, end)));
+      cut.length += end;
+    }
+    if (end < chunk.length) this.end();
+    return end;
+  }
+
+  /** The last bytes may begin a run without reaching a place that is looked at. */
+  #keepTail(chunk: Buffer, lines: number): void {
+    if (this.#cut !== null) return;
+    let start = chunk.length;
+    while (start > 0 && chunk.length - start < STRIDE && IS_BASE64[chunk[start - 1] ?? 0] === 1) start--;
+    if (start < chunk.length) this.#keep(chunk.subarray(start), this.#placeOf(chunk, start, lines));
+  }
+
+  #keep(run: Buffer, place: { readonly line: number; readonly column: number }): void {
+    this.#cut = { parts: [Buffer.from(run)], length: run.length, ...place };
+  }
+
+  #placeOf(chunk: Buffer, start: number, lines: number): { readonly line: number; readonly column: number } {
+    let line = lines + 1;
+    let from = -1;
+    for (let at = chunk.indexOf(10); at >= 0 && at < start; at = chunk.indexOf(10, at + 1)) {
+      line++;
+      from = at;
+    }
+    return { line, column: from < 0 ? this.#before + start + 1 : start - from };
+  }
+
+  #decode(run: Buffer, place: { readonly line: number; readonly column: number }): void {
+    if (run.length > ENCODED_RUN_MAX_BYTES || run.length > this.#bytesLeft) return;
+    const text = Buffer.from(run.toString('latin1'), 'base64');
+    if (!isText(text)) return;
+    this.#bytesLeft -= run.length;
+    this.#onDecoded(text, { line: place.line, column: place.column });
+  }
+}
+
+function looksLikeText(start: Buffer): boolean {
+  return isText(Buffer.from(start.toString('latin1'), 'base64'));
+}
+
+function isText(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at++) if (IS_TEXT[bytes[at] ?? 0] !== 1) return false;
+  return bytes.length > 0;
+}
+
+/**
+ * The decoder of a text in UTF-16 by its first bytes: a byte order mark, or letters of which every other byte is nothing.
+ * Null: it is none.
+ */
+export function utf16Decoder(start: Uint8Array): TextDecoder | null {
+  const [a, b] = start;
+  if (a === 0xff && b === 0xfe) return new TextDecoder('utf-16le');
+  if (a === 0xfe && b === 0xff) return new TextDecoder('utf-16be');
+  const probe = start.subarray(0, 64);
+  if (probe.length < 8) return null;
+  const hasOnlyZeros = (first: number): boolean =>
+    probe.every((byte, at) => (at % 2 === first ? byte === 0 : byte !== 0));
+  if (hasOnlyZeros(1)) return new TextDecoder('utf-16le');
+  return hasOnlyZeros(0) ? new TextDecoder('utf-16be') : null;
+}
