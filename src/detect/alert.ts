@@ -74,3 +74,36 @@ function describeAncestor(process: ProcessFacts): AlertAncestor {
 export function newAlertId(): string {
   return newId();
 }
+
+/** An alert of the sensor about itself: of no container, with its own process. */
+export function selfAlert(
+  rule: string,
+  priority: Priority,
+  output: string,
+  now: { wallMs: number; kernelNs: number },
+): Alert {
+  return {
+    id: newAlertId(),
+    at: new Date(now.wallMs).toISOString(),
+    kernelTimeNs: now.kernelNs,
+    rule,
+    priority,
+    tags: ['sensor', 'mitre_defense_evasion', 'T1562.001'],
+    output,
+    outputFields: {},
+    container: null,
+    process: {
+      pid: process.pid,
+      ppid: process.ppid,
+      name: 'darsena-sensor',
+      exe: process.execPath,
+      cmdline: '',
+      cwd: '/',
+      uid: process.getuid?.() ?? 0,
+      tty: 0,
+      startedAt: null,
+    },
+    ancestors: [],
+    source: { kind: 'rule', file: 'sensor', line: 0 },
+  };
+}

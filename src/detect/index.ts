@@ -1,4 +1,4 @@
-export type { Alert, AlertAncestor, AlertProcess } from './alert.ts';
+export { type Alert, type AlertAncestor, type AlertProcess, selfAlert } from './alert.ts';
 export { detectCommands } from './commands.ts';
 export { RuleEngine, type RuleState, type RuleText } from './engine.ts';
 export { escapeControls } from './output.ts';

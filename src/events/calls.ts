@@ -252,6 +252,13 @@ export const CALLS: readonly CallDefinition[] = [
   plain('kexec_file_load', 320, 294, 'system', { kernel_fd: descriptor(0) }, { file: 0 }),
   plain('reboot', 169, 142, 'system', { cmd: hexadecimal(2) }),
   plain('add_key', 248, 217, 'system', {}),
+  onPath('mknod', 133, null, [['cwd', 0]], { path: path(), mode: words(1, MODE_BITS), dev: decimal(2) }),
+  onPath('mknodat', 259, 33, [[0, 1]], {
+    dirfd: descriptor(0),
+    path: path(),
+    mode: words(2, MODE_BITS),
+    dev: decimal(3),
+  }),
 ];
 
 /** Record type of the first call of the table. */

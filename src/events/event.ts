@@ -1,6 +1,6 @@
 import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
 import { CALL, CONNECT, EXEC, HEADER, isCall, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
-import { joinPath, readArguments, readReversedPath, readText } from './text.ts';
+import { plainPath, readArguments, readReversedPath, readText } from './text.ts';
 
 const AF_UNIX = 1;
 const AF_INET = 2;
@@ -92,7 +92,7 @@ export class KernelEvent {
   openPath(): string {
     if (this.#path === undefined) {
       const path = readReversedPath(this.#bytes, this.#at + OPEN.bytes, this.u32(OPEN.path_length));
-      this.#path = this.hasFlag(RECORD_FLAG.pathFromCwd) ? joinPath(path, this.openName()) : path;
+      this.#path = this.hasFlag(RECORD_FLAG.pathFromCwd) ? plainPath(path, this.openName()) : path;
     }
     return this.#path;
   }
@@ -160,9 +160,10 @@ export class KernelEvent {
   /** Calls: a name made whole; links are not followed. */
   callPath(which: 0 | 1): string {
     const name = this.callName(which);
-    if (name === '' || name.startsWith('/')) return name;
+    if (name === '') return name;
+    if (name.startsWith('/')) return plainPath('/', name);
     const length = this.u32(CALL.folder_length + 4 * which);
-    return joinPath(readReversedPath(this.#bytes, this.#at + this.#startOfName(which), length), name);
+    return plainPath(readReversedPath(this.#bytes, this.#at + this.#startOfName(which), length), name);
   }
 
   #startOfName(which: 0 | 1): number {

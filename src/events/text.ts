@@ -46,3 +46,12 @@ export function joinPath(folder: string, name: string): string {
   }
   return `/${parts.join('/')}`;
 }
+
+/** The way into the root of a process is a way to the same place: `/proc/self/root/etc/shadow` is `/etc/shadow`. */
+const THROUGH_ROOT = /^(?:\/proc\/(?:self|thread-self|\d+)\/root(?=\/|$))+/;
+
+/** A path as text alone, for what the kernel did not resolve because the call failed. */
+export function plainPath(folder: string, name: string): string {
+  const path = joinPath(folder, name).replace(THROUGH_ROOT, '');
+  return path === '' ? '/' : path;
+}

@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { callSpecs, EVENT_NAMES, isCall } from '../events/index.ts';
 import type { Text } from '../system/index.ts';
-import { BpfObject, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
+import { mapKeys, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
+import { KernelPart } from './kernel-part.ts';
+import { CGROUPS_MAX } from './limits.ts';
 import { missingCapabilities } from './proc.ts';
 import { RingReader } from './ring.ts';
 
@@ -20,8 +22,9 @@ const ENTRY_ID_OFFSET = 8;
 const CONTAINER_ID_BYTES = 64;
 /** Loss of these blinds the sensor; without any other it still works and says what it cannot see. */
 const ESSENTIAL = ['on_exec'];
-/** Hangs on the exit of each call that rules ask for; see `watchCalls`. */
-const CALL_PROGRAM = 'on_call';
+const IGNORED = 2;
+const KEY_BYTES = 8;
+const RING_BYTES = { process_ring: 1 << 20, open_ring: 1 << 22 } as const;
 
 /** What each program sees, for the word of what is missing. */
 const SEES: Readonly<Record<string, string>> = {
@@ -56,18 +59,21 @@ export interface ProbeOptions {
   readonly openRingBytes?: number;
   /** Where the compiled programs are. Default: beside this file. */
   readonly objectFile?: string;
+  /** A folder below a BPF file system, in which the programs stay when this process ends. Default: they end with it. */
+  readonly pins?: string | null;
 }
 
 export class Probe {
-  readonly #object: BpfObject;
+  readonly #part: KernelPart;
   readonly #containers: number;
   readonly #calls: number;
-  readonly #attachedCalls = new Set<string>();
+  readonly #told: number;
   #watchedCalls: ReadonlySet<string> = new Set();
   readonly #counts: number;
   readonly #key = Buffer.alloc(8);
   readonly #entry = Buffer.alloc(ENTRY_BYTES);
   readonly #counters: Buffer;
+  readonly objectFile: string;
   readonly coverage: Coverage;
   readonly processRing: RingReader;
   readonly openRing: RingReader;
@@ -79,44 +85,43 @@ export class Probe {
     if (!existsSync(BTF_FILE)) throw observeFault('observe.no-btf');
     if (!existsSync(file)) throw observeFault('observe.no-object', { processor: process.arch, file });
     const sizes = {
-      ...(options.processRingBytes === undefined ? {} : { process_ring: options.processRingBytes }),
-      ...(options.openRingBytes === undefined ? {} : { open_ring: options.openRingBytes }),
+      process_ring: options.processRingBytes ?? RING_BYTES.process_ring,
+      open_ring: options.openRingBytes ?? RING_BYTES.open_ring,
     };
-    const object = BpfObject.load(file, sizes);
-    if (!(object instanceof BpfObject)) throw loadFault(object);
-    this.#object = object;
-    const { attached, failed } = object.attachAll([CALL_PROGRAM]);
-    if (ESSENTIAL.some((program) => !attached.includes(program))) {
-      throw observeFault('observe.nothing-attached', { reason: failed[0]?.reason ?? object.refused[0]?.reason ?? '' });
+    this.objectFile = file;
+    const part = KernelPart.open({ objectFile: file, sizes, pins: options.pins ?? null });
+    if (!(part instanceof KernelPart)) throw loadFault(part);
+    this.#part = part;
+    if (ESSENTIAL.some((program) => !part.attached.includes(program))) {
+      throw observeFault('observe.nothing-attached', { reason: part.refused[0]?.reason ?? '' });
     }
     this.coverage = {
-      programs: attached,
+      programs: part.attached,
       missing: [
-        ...[...object.refused, ...failed].map(({ program, reason }) => ({
-          what: SEES[program] ?? program,
-          why: reason,
-        })),
+        ...part.refused.map(({ program, reason }) => ({ what: SEES[program] ?? program, why: reason })),
         {
           what: 'files opened through io_uring',
           why: { en: 'no program for it yet', es: 'todavía no hay programa para ello' },
         },
       ],
     };
-    this.#containers = object.map('containers').fd;
-    this.#calls = object.map('calls').fd;
-    this.#counts = object.map('counts').fd;
+    this.#containers = part.map('containers');
+    this.#calls = part.map('calls');
+    this.#counts = part.map('counts');
+    this.#told = part.map('told');
     this.#counters = Buffer.alloc(COUNTERS_BYTES * possibleCpus());
-    const rings = ['process_ring', 'open_ring'].map((name) => object.map(name));
+    const rings = (['process_ring', 'open_ring'] as const).map((name) => ({ fd: part.map(name), bytes: sizes[name] }));
     this.poller = new Poller();
     for (const ring of rings) this.poller.add(ring.fd);
-    const [processRing, openRing] = rings.map((ring) => new RingReader(mapRing(ring.fd, ring.entries)));
-    if (processRing === undefined || openRing === undefined) throw new TypeError('the object has no rings');
+    const [processRing, openRing] = rings.map((ring) => new RingReader(mapRing(ring.fd, ring.bytes)));
+    if (processRing === undefined || openRing === undefined) throw new TypeError('there are no rings');
     this.processRing = processRing;
     this.openRing = openRing;
+    if (part.isResumed) this.#watchAll();
     const settings = Buffer.alloc(8);
     settings.writeUInt32LE(options.hostToo === true ? 1 : 0, 0);
     settings.writeUInt32LE(process.pid, 4);
-    writeMapEntry(object.map('settings').fd, Buffer.alloc(4), settings);
+    writeMapEntry(part.map('settings'), Buffer.alloc(4), settings);
   }
 
   /**
@@ -130,10 +135,9 @@ export class Probe {
     const none = Buffer.alloc(CALL_SPEC_BYTES);
     for (const { name, number, spec } of callSpecs(process.arch)) {
       const isWanted = names.has(name);
-      if (isWanted && !this.#attachedCalls.has(name)) {
-        const why = this.#object.attachTracepoint(CALL_PROGRAM, 'syscalls', `sys_exit_${KERNEL_NAMES[name] ?? name}`);
-        if (why === null) this.#attachedCalls.add(name);
-        else if (kernelHasCall(name)) missing.push({ what: name, why });
+      if (isWanted) {
+        const why = this.#part.attachCall(name, KERNEL_NAMES[name] ?? name);
+        if (why !== null && kernelHasCall(name)) missing.push({ what: name, why });
       }
       const key = Buffer.alloc(4);
       key.writeUInt32LE(number);
@@ -153,7 +157,7 @@ export class Probe {
   setIgnored(cgroup: bigint, id: string, ignored: boolean): void {
     this.#key.writeBigUInt64LE(cgroup);
     this.#entry.fill(0);
-    this.#entry.writeUInt32LE(ignored ? 2 : 1, 0);
+    this.#entry.writeUInt32LE(ignored ? IGNORED : 1, 0);
     this.#entry.write(id, ENTRY_ID_OFFSET, CONTAINER_ID_BYTES, 'latin1');
     writeMapEntry(this.#containers, this.#key, this.#entry);
   }
@@ -177,9 +181,55 @@ export class Probe {
     return { seen, lost };
   }
 
-  /** Detaches. The rings' memory stays mapped: readers may still look at it. */
+  /** Whether a sensor before this one left the programs recording, so that nothing was missed in between. */
+  get isResumed(): boolean {
+    return this.#part.isResumed;
+  }
+  /** Whether the sensor before this one was ended from outside. */
+  get wasCut(): boolean {
+    return this.#part.wasCut;
+  }
+  /** What somebody took away of the programs and maps. */
+  missingNames(): string[] {
+    return this.#part.missingNames();
+  }
+
+  /** Losses that were told already, by type, also by sensors before this one. */
+  toldLosses(): Record<string, number> {
+    const told: Record<string, number> = {};
+    const value = Buffer.alloc(KEY_BYTES);
+    EVENT_NAMES.forEach((name, type) => {
+      if (name === '') return;
+      const key = Buffer.alloc(4);
+      key.writeUInt32LE(type);
+      if (readMapEntry(this.#told, key, value)) told[name] = Number(value.readBigUInt64LE());
+    });
+    return told;
+  }
+
+  rememberTold(lost: Readonly<Record<string, number>>): void {
+    EVENT_NAMES.forEach((name, type) => {
+      const count = lost[name];
+      if (name === '' || count === undefined) return;
+      const [key, value] = [Buffer.alloc(4), Buffer.alloc(KEY_BYTES)];
+      key.writeUInt32LE(type);
+      value.writeBigUInt64LE(BigInt(count));
+      writeMapEntry(this.#told, key, value);
+    });
+  }
+
+  /** What was dropped for the sensor before is judged anew. */
+  #watchAll(): void {
+    for (const key of mapKeys(this.#containers, KEY_BYTES, CGROUPS_MAX)) {
+      if (!readMapEntry(this.#containers, key, this.#entry) || this.#entry.readUInt32LE(0) !== IGNORED) continue;
+      this.#entry.writeUInt32LE(1, 0);
+      writeMapEntry(this.#containers, key, this.#entry);
+    }
+  }
+
+  /** Ends the reading. The rings' memory stays mapped: readers may still look at it. */
   close(): void {
-    this.#object.close();
+    this.#part.close();
     this.poller.close();
   }
 }

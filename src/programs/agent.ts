@@ -129,14 +129,14 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     log,
     onAlert: (alert, stations) => spool.add(alert, stations),
     onState: (state) => link.send({ type: 'sensor', sensor: state }),
-    onBlind: (from, to) =>
+    onBlind: (from, to, kept) =>
       link.send({
         type: 'fact',
         kind: 'sensor.blind',
         subject: host,
         project: null,
         digest: null,
-        body: { from, to },
+        body: { from, to, kept },
       }),
   });
   const edge = new HostEdge({ instance, log, clock, onState: (state) => link.send({ type: 'edge', ...state }) });

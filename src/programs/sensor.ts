@@ -53,10 +53,13 @@ function startSensor(config: SensorConfig): void {
     rules: readRules(config.rules),
     processRingBytes: config.processRingBytes,
     openRingBytes: config.openRingBytes,
+    pins: config.pins,
   };
   const worker = new Worker(new URL('./sensor/worker.ts', import.meta.url), {
     workerData: { port: channel.port2, start },
     transferList: [channel.port2],
+    // Descriptors of native calls are closed by the thread that opened them.
+    trackUnmanagedFds: false,
     resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB_MAX, maxYoungGenerationSizeMb: 4 },
   });
   /** The last of each kind, so that an agent that connects later hears them. */

@@ -47,6 +47,13 @@ const SOCK_STREAM_CLOEXEC_NONBLOCK = 0o2004001;
 const SOCKET_PATH_BYTES_MAX = 107;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_MONOTONIC = 1;
+// perf_event_open(2) and include/uapi/linux/bpf.h
+const PERF_EVENT_OPEN = process.arch === 'arm64' ? 241n : 298n;
+const PERF_TYPE_TRACEPOINT = 2;
+const PERF_ATTRIBUTE_BYTES = 112;
+const PERF_FLAG_FD_CLOEXEC = 8n;
+const PERF_EVENT_IOC_ENABLE = 0x2400n;
+const BPF_PERF_EVENT = 41;
 
 function bind() {
   const { functions: libc } = dlopen(null, {
@@ -62,6 +69,8 @@ function bind() {
     socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
     connect: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
     close: { arguments: ['i32'], return: 'i32' },
+    ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
+    syscall: { arguments: ['i64', 'buffer', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
     strerror: { arguments: ['i32'], return: 'pointer' },
     __errno_location: { arguments: [], return: 'pointer' },
     vsnprintf: { arguments: ['buffer', 'u64', 'pointer', 'pointer'], return: 'i32' },
@@ -85,9 +94,13 @@ function bind() {
     bpf_program__name: { arguments: ['pointer'], return: 'pointer' },
     bpf_program__set_autoload: { arguments: ['pointer', 'bool'], return: 'i32' },
     bpf_program__autoload: { arguments: ['pointer'], return: 'bool' },
-    bpf_program__attach: { arguments: ['pointer'], return: 'pointer' },
-    bpf_program__attach_tracepoint: { arguments: ['pointer', 'string', 'string'], return: 'pointer' },
-    bpf_link__destroy: { arguments: ['pointer'], return: 'i32' },
+    bpf_program__section_name: { arguments: ['pointer'], return: 'pointer' },
+    bpf_program__fd: { arguments: ['pointer'], return: 'i32' },
+    bpf_raw_tracepoint_open: { arguments: ['pointer', 'i32'], return: 'i32' },
+    bpf_link_create: { arguments: ['i32', 'i32', 'i32', 'pointer'], return: 'i32' },
+    bpf_obj_pin: { arguments: ['i32', 'string'], return: 'i32' },
+    bpf_obj_get: { arguments: ['string'], return: 'i32' },
+    bpf_map_get_next_key: { arguments: ['i32', 'buffer', 'buffer'], return: 'i32' },
     bpf_map_lookup_elem: { arguments: ['i32', 'buffer', 'buffer'], return: 'i32' },
     bpf_map_update_elem: { arguments: ['i32', 'buffer', 'buffer', 'u64'], return: 'i32' },
     bpf_map_delete_elem: { arguments: ['i32', 'buffer'], return: 'i32' },
@@ -129,10 +142,9 @@ export interface BpfFailure {
   readonly reason: string;
 }
 
-/** A loaded BPF object. Programs stay attached until `close` or the end of the process. */
+/** A loaded BPF object: its programs and maps, in the kernel until `close` unless something else holds them. */
 export class BpfObject {
   readonly #object: bigint;
-  readonly #links: bigint[] = [];
   /** Programs left out because this kernel refused them. */
   readonly refused: readonly BpfFailure[];
 
@@ -174,36 +186,16 @@ export class BpfObject {
     }
   }
 
-  /** Attaches every loaded program where its section says. Answers who is attached and who is not, with the reason. */
-  attachAll(except: readonly string[] = []): { attached: string[]; failed: BpfFailure[] } {
+  /** The programs that the kernel took, with the section that says where each hangs. */
+  get programs(): { readonly name: string; readonly section: string; readonly fd: number }[] {
     const { bpf } = native();
-    const attached: string[] = [];
-    const failed: BpfFailure[] = [];
-    const log = new LibbpfLog();
-    for (const program of programsOf(this.#object)) {
-      if (except.includes(program.name) || !bpf.bpf_program__autoload(program.pointer)) continue;
-      const link = bpf.bpf_program__attach(program.pointer);
-      if (link === 0n) {
-        const errno = lastErrno();
-        failed.push({ program: program.name, errno, reason: log.lastMatching(program.name) || errnoText(errno) });
-      } else {
-        this.#links.push(link);
-        attached.push(program.name);
-      }
-    }
-    log.stop();
-    return { attached, failed };
-  }
-
-  /** Attaches a program to one more tracepoint. @returns null, or why it could not be */
-  attachTracepoint(program: string, category: string, event: string): string | null {
-    const { bpf } = native();
-    const pointer = programsOf(this.#object).find(({ name }) => name === program)?.pointer;
-    if (pointer === undefined || !bpf.bpf_program__autoload(pointer)) return `${program} is not loaded`;
-    const link = bpf.bpf_program__attach_tracepoint(pointer, category, event);
-    if (link === 0n) return errnoText(lastErrno());
-    this.#links.push(link);
-    return null;
+    return programsOf(this.#object)
+      .filter(({ pointer }) => bpf.bpf_program__autoload(pointer))
+      .map(({ name, pointer }) => ({
+        name,
+        section: textAt(bpf.bpf_program__section_name(pointer)) ?? '',
+        fd: bpf.bpf_program__fd(pointer),
+      }));
   }
 
   /** The file descriptor and the number of entries (bytes, for a ring) of a map. */
@@ -215,10 +207,74 @@ export class BpfObject {
   }
 
   close(): void {
-    const { bpf } = native();
-    for (const link of this.#links.splice(0)) bpf.bpf_link__destroy(link);
-    bpf.bpf_object__close(this.#object);
+    native().bpf.bpf_object__close(this.#object);
   }
+}
+
+/** A descriptor that keeps something in the kernel, or why there is none. */
+export type KernelHold = { readonly fd: number } | { readonly errno: number; readonly reason: string };
+
+function holdOf(fd: number): KernelHold {
+  if (fd >= 0) return { fd };
+  const errno = lastErrno();
+  return { errno, reason: errnoText(errno) };
+}
+
+/** Hangs a program on the BTF tracepoint that it was loaded for. The link lives as long as a descriptor or a pin holds it. */
+export function attachRawTracepoint(program: number): KernelHold {
+  return holdOf(native().bpf.bpf_raw_tracepoint_open(0n, program));
+}
+
+/**
+ * Hangs a program on a tracepoint by its number in tracefs (perf_event_open(2)). The link alone holds the perf event, so that
+ * letting a pinned link go does not wait for the kernel to forget the tracepoint, which takes 40 ms and more each.
+ */
+export function attachTracepoint(program: number, tracepoint: number): KernelHold {
+  const { libc, bpf } = native();
+  const attributes = Buffer.alloc(PERF_ATTRIBUTE_BYTES);
+  attributes.writeUInt32LE(PERF_TYPE_TRACEPOINT, 0);
+  attributes.writeUInt32LE(PERF_ATTRIBUTE_BYTES, 4);
+  attributes.writeBigUInt64LE(BigInt(tracepoint), 8);
+  const event = Number(libc.syscall(PERF_EVENT_OPEN, attributes, -1n, 0n, -1n, PERF_FLAG_FD_CLOEXEC));
+  if (event < 0) return holdOf(event);
+  const link = holdOf(bpf.bpf_link_create(program, event, BPF_PERF_EVENT, 0n));
+  if ('fd' in link && libc.ioctl(event, PERF_EVENT_IOC_ENABLE, 0n) < 0) {
+    const failed = holdOf(-1);
+    libc.close(link.fd);
+    libc.close(event);
+    return failed;
+  }
+  libc.close(event);
+  return link;
+}
+
+/** Gives a program, map or link a name in a BPF file system, which holds it beyond the end of the process. */
+export function pinToFile(fd: number, path: string): string | null {
+  return native().bpf.bpf_obj_pin(fd, path) < 0 ? errnoText(lastErrno()) : null;
+}
+
+/** What lies under the name in a BPF file system, or null. */
+export function openPinned(path: string): number | null {
+  const fd = native().bpf.bpf_obj_get(path);
+  return fd < 0 ? null : fd;
+}
+
+export function closeDescriptor(fd: number): void {
+  native().libc.close(fd);
+}
+
+/** All keys of a map, of so many bytes each; what changes meanwhile may be missed. */
+export function mapKeys(fd: number, keyBytes: number, max: number): Buffer[] {
+  const { bpf } = native();
+  const keys: Buffer[] = [];
+  let last = Buffer.alloc(keyBytes, 0xff); // no such key: the first one follows
+  while (keys.length < max) {
+    const next = Buffer.alloc(keyBytes);
+    if (bpf.bpf_map_get_next_key(fd, last, next) !== 0) break;
+    keys.push(next);
+    last = next;
+  }
+  return keys;
 }
 
 function programsOf(object: bigint): { name: string; pointer: bigint }[] {

@@ -3,8 +3,9 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Alert } from '../../src/detect/index.ts';
+import { removePins } from '../../src/observe/index.ts';
 import { alertSocketOf } from '../../src/programs/link/stations.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
@@ -128,6 +129,8 @@ export class FakeAgent {
 export class Ground {
   readonly folder = mkdtempSync(join(tmpdir(), 'darsena-observe-'));
   readonly agent = new FakeAgent(join(this.folder, 'sensor.sock'));
+  /** Where its programs stay in the kernel. */
+  readonly pins = join('/sys/fs/bpf', basename(this.folder));
   readonly #env: NodeJS.ProcessEnv;
   readonly #containers: string[] = [];
   #sensor: ChildProcess | null = null;
@@ -200,8 +203,15 @@ export class Ground {
 
   async startSensor(config: { rules: string[]; scope: 'instance' | 'all'; rings?: object }): Promise<void> {
     const file = join(this.folder, 'sensor.json');
-    writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, ...config }));
+    writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, pins: this.pins, ...config }));
     await this.agent.listen();
+    await this.startAgain();
+  }
+
+  /** The same sensor once more, as its supervisor does. */
+  async startAgain(): Promise<void> {
+    const file = join(this.folder, 'sensor.json');
+    const before = this.agent.messages.filter((one) => one.type === 'ready').length;
     const args = [...SENSOR_FLAGS, join(REPOSITORY, 'src/programs/sensor.ts'), '--config', file];
     const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'darsena-compile-cache'), MALLOC_ARENA_MAX: '1' };
     const sensor = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -209,24 +219,29 @@ export class Ground {
       this.sensorErrors += text;
     });
     this.#sensor = sensor;
-    await this.agent.waitFor(() => this.agent.messages.find((one) => one.type === 'ready'), 20_000, 'the sensor');
+    await this.agent.waitFor(
+      () => this.agent.messages.filter((one) => one.type === 'ready')[before],
+      20_000,
+      `the sensor: ${this.sensorErrors}`,
+    );
   }
 
   get sensorPid(): number {
     return this.#sensor?.pid ?? 0;
   }
 
-  async stopSensor(): Promise<number | null> {
+  async stopSensor(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
     const sensor = this.#sensor;
     this.#sensor = null;
     if (sensor === null || sensor.exitCode !== null) return sensor?.exitCode ?? null;
     const ended = new Promise<number | null>((resolve) => sensor.on('exit', (code) => resolve(code)));
-    sensor.kill('SIGTERM');
+    sensor.kill(signal);
     return await ended;
   }
 
   async close(): Promise<void> {
     await this.stopSensor();
+    removePins(this.pins);
     this.agent.close();
     for (const id of this.#containers.splice(0)) this.podman('rm', '-f', '-t', '0', id);
     this.podman('rmi', '-f', IMAGE);

@@ -1,6 +1,6 @@
 /** The whole sensor on the real kernel with real containers: acts in, alerts out. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { escapeControls } from '../../src/detect/index.ts';
@@ -182,5 +182,68 @@ describe('a sensor without what it needs', { skip }, () => {
     } finally {
       await ground.close();
     }
+  });
+});
+
+describe('a sensor that somebody meddles with', { skip }, () => {
+  const ground = skip === false ? new Ground() : null;
+  after(() => ground?.close());
+
+  test('killed and started again it has missed nothing; taken apart or replaced it says so', async (t) => {
+    if (ground === null) return;
+    // 30 calls beside the programs of its own: each would have kept the end waiting.
+    const calls =
+      'rename, link, symlink, unlink, chmod, fchmod, chown, mount, umount2, pivot_root, chroot, setns, unshare, ptrace, bpf';
+    const text = `- rule: Marked\n  desc: d\n  condition: evt.type = execve and proc.exepath = ${MARK}\n  output: "%proc.args"\n  priority: INFO\n- rule: Many\n  desc: d\n  condition: evt.type in (${calls}, setuid, setgid, capset, kill, socket, bind, listen, accept4, dup, dup2, dup3, keyctl, seccomp, memfd_create, io_uring_setup) and proc.name = nobody\n  output: "%evt.type"\n  priority: INFO\n`;
+    const container = ground.startContainer();
+    await ground.startSensor({ rules: [writeRules(ground, text)], scope: 'all' });
+    ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+    ground.podman('exec', container, 'sh', '-c', `cp /bin/busybox ${MARK}; ${MARK} true first; true`);
+    await ground.agent.waitFor(
+      () => ground.agent.alerts.find(({ output }) => output === 'true first'),
+      5_000,
+      'the first',
+    );
+
+    const killedMs = performance.now();
+    await ground.stopSensor('SIGKILL');
+    const endedMs = performance.now();
+    ground.podman('exec', container, 'sh', '-c', `${MARK} true meanwhile; true`);
+    const againMs = performance.now();
+    await ground.startAgain();
+    const readyMs = performance.now();
+    t.diagnostic(`ended in ${(endedMs - killedMs).toFixed(0)} ms, back in ${(readyMs - againMs).toFixed(0)} ms`);
+    assert.ok(endedMs - killedMs < 1_000, `ended in ${endedMs - killedMs} ms`);
+    assert.equal(ground.agent.messages.findLast(({ type }) => type === 'ready')?.['resumed'], true);
+    ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+    await ground.agent.waitFor(
+      () => ground.agent.alerts.find(({ output }) => output === 'true meanwhile'),
+      5_000,
+      'what happened while no sensor ran',
+    );
+    await ground.agent.waitFor(
+      () => ground.agent.alerts.find(({ rule }) => rule === 'Sensor ended from outside'),
+      5_000,
+      'the word of its end',
+    );
+
+    const file = join(ground.pins, readdirSync(ground.pins)[0] ?? '', 'link-on_exec');
+    rmSync(file);
+    const { alert } = await ground.agent.waitFor(
+      () => ground.agent.arrivals.find((one) => one.alert.rule === 'Sensor detached'),
+      5_000,
+      'the word of what was taken away',
+    );
+    assert.match(alert.output, /link-on_exec/);
+    await ground.stopSensor();
+    await ground.startAgain();
+    assert.equal(ground.agent.messages.findLast(({ type }) => type === 'ready')?.['resumed'], false);
+    ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+    ground.podman('exec', container, 'sh', '-c', `${MARK} true again; true`);
+    await ground.agent.waitFor(
+      () => ground.agent.alerts.find(({ output }) => output === 'true again'),
+      5_000,
+      'its return',
+    );
   });
 });

@@ -69,6 +69,14 @@ struct {
   __type(value, struct counters);
 } counts SEC(".maps");
 
+/* What the reader told of the losses, by record type: its next life must not tell them again. The programs do not touch it. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, RECORD_TYPES);
+  __type(key, __u32);
+  __type(value, __u64);
+} told SEC(".maps");
+
 /* Where a record is put together. The cursor lives here and not in a register so that the verifier forgets its exact value
  * between the turns of a loop. */
 struct scratch {

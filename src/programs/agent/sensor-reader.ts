@@ -12,6 +12,7 @@ const time = z.iso.datetime();
 const fromSensor = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('ready'),
+    resumed: z.boolean().default(false),
     coverage: z.object({
       programs: z.array(z.string().max(200)).max(1_000),
       missing: z.array(z.object({ what: text, why: words })).max(1_000),
@@ -25,6 +26,7 @@ const fromSensor = z.discriminatedUnion('type', [
 export type FromSensor =
   | {
       readonly type: 'ready';
+      readonly resumed: boolean;
       readonly coverage: { programs: string[]; missing: { what: string; why: Text | string }[] };
     }
   /** Its inside is read by control, which stores it; here it needs an id, to be kept and sent under. */

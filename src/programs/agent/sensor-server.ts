@@ -38,7 +38,7 @@ export class SensorServer {
   readonly #alertServer: Server;
   readonly #onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
   readonly #onState: (state: SensorState) => void;
-  readonly #onBlind: (from: string, to: string) => void;
+  readonly #onBlind: (from: string, to: string, kept: boolean) => void;
   #lostAt: string | null = null;
   #channel: LineChannel<object> | undefined;
   #alertLane: LineChannel<never> | undefined;
@@ -49,8 +49,8 @@ export class SensorServer {
     readonly log: Log;
     readonly onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
     readonly onState: (state: SensorState) => void;
-    /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
-    readonly onBlind: (from: string, to: string) => void;
+    /** From when to when nothing was watched, RFC 3339; `kept`: the kernel kept what happened, and it was judged late. */
+    readonly onBlind: (from: string, to: string, kept: boolean) => void;
   }) {
     this.#log = options.log;
     this.#onAlert = options.onAlert;
@@ -67,8 +67,8 @@ export class SensorServer {
       readonly log: Log;
       readonly onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
       readonly onState: (state: SensorState) => void;
-      /** From when to when nothing was watched, RFC 3339: a fact for the journal. */
-      readonly onBlind: (from: string, to: string) => void;
+      /** From when to when nothing was watched, RFC 3339; `kept`: the kernel kept what happened, and it was judged late. */
+      readonly onBlind: (from: string, to: string, kept: boolean) => void;
     },
   ): Promise<SensorServer> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -139,7 +139,7 @@ export class SensorServer {
   #hear(message: FromSensor): void {
     switch (message.type) {
       case 'ready': {
-        if (this.#lostAt !== null) this.#onBlind(this.#lostAt, new Date().toISOString());
+        if (this.#lostAt !== null) this.#onBlind(this.#lostAt, new Date().toISOString(), message.resumed);
         this.#lostAt = null;
         const missing = message.coverage.missing.map(({ what, why }) => ({
           what,
@@ -158,7 +158,7 @@ export class SensorServer {
         return;
       case 'gap':
         this.#log.warn({ from: message.from, to: message.to }, 'the sensor was blind for a while');
-        this.#onBlind(message.from, message.to);
+        this.#onBlind(message.from, message.to, false);
         return;
     }
   }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { defineFaults } from '../../system/fault.ts';
 import type { RuleWord } from './messages.ts';
 
@@ -29,6 +29,8 @@ export interface SensorConfig {
   /** Bytes of the rings in the kernel; null for the defaults. */
   readonly processRingBytes: number | null;
   readonly openRingBytes: number | null;
+  /** A folder below a BPF file system where the programs stay while no sensor runs; null ends them with the sensor. */
+  readonly pins: string | null;
 }
 
 export function readConfig(file: string): SensorConfig {
@@ -40,11 +42,13 @@ export function readConfig(file: string): SensorConfig {
     throw fail(error instanceof Error ? error.message : String(error), error);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fail('it must be a JSON object');
-  const { instance, socket, rules, scope, host, rings } = value as Record<string, unknown>;
+  const { instance, socket, rules, scope, host, rings, pins } = value as Record<string, unknown>;
   if (typeof socket !== 'string' || socket === '') throw fail('"socket" must be the path of the agent\'s socket');
   if (!Array.isArray(rules) || !rules.every((one) => typeof one === 'string'))
     throw fail('"rules" must be a list of paths');
   if (scope !== 'instance' && scope !== 'all') throw fail('"scope" must be "instance" or "all"');
+  if (pins !== undefined && (typeof pins !== 'string' || !isAbsolute(pins)))
+    throw fail('"pins" must be the path of a folder');
   const ringBytes = (key: string): number | null => {
     const bytes = typeof rings === 'object' && rings !== null ? (rings as Record<string, unknown>)[key] : undefined;
     if (bytes === undefined) return null;
@@ -61,6 +65,7 @@ export function readConfig(file: string): SensorConfig {
     host: host === true,
     processRingBytes: ringBytes('process'),
     openRingBytes: ringBytes('open'),
+    pins: typeof pins === 'string' ? pins : null,
   };
 }
 

@@ -30,7 +30,12 @@ export interface RuleSummary {
 }
 
 export type FromWorker =
-  | { readonly type: 'ready'; readonly coverage: Coverage }
+  | {
+      readonly type: 'ready';
+      readonly coverage: Coverage;
+      /** The programs went on recording since the last sensor: what happened meanwhile is judged late, and not missed. */
+      readonly resumed: boolean;
+    }
   | { readonly type: 'rules'; readonly accepted: boolean; readonly rules: RuleSummary[]; readonly findings: Finding[] }
   /** An alert as JSON text already: it is made once, where the event is. */
   | {
@@ -71,4 +76,5 @@ export interface WorkerStart {
   readonly rules: readonly RuleWord[];
   readonly processRingBytes: number | null;
   readonly openRingBytes: number | null;
+  readonly pins: string | null;
 }

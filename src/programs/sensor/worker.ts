@@ -1,13 +1,14 @@
 /** The thread that reads the kernel's rings and tries the rules. It blocks in epoll and hands over nothing but matches. */
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { RuleEngine } from '../../detect/index.ts';
+import { type Alert, RuleEngine, selfAlert } from '../../detect/index.ts';
 import type { KernelEvent } from '../../events/index.ts';
 import { Probe, Watcher } from '../../observe/index.ts';
 import { Fault } from '../../system/fault.ts';
 import { Doorbell } from '../../system/native.ts';
 import { monotonicNs } from '../link/stations.ts';
 import { AlertLane } from './alert-lane.ts';
+import { Guard } from './guard.ts';
 import type { FromWorker, RuleWord, ToWorker, WorkerStart } from './messages.ts';
 import { alertLine } from './spool.ts';
 import { Throttle } from './throttle.ts';
@@ -51,10 +52,19 @@ function run(): void {
     hostToo: start.hostToo,
     ...(start.processRingBytes === null ? {} : { processRingBytes: start.processRingBytes }),
     ...(start.openRingBytes === null ? {} : { openRingBytes: start.openRingBytes }),
+    pins: start.pins,
   });
   const unseen = probe.watchCalls(engine.watchedEvents);
   const throttle = new Throttle();
   const lane = new AlertLane(start.alertSocket);
+  const raise = (alert: Alert, matchedNs: number): void => {
+    const json = JSON.stringify(alert);
+    say({ type: 'alert', matchedNs, json, told: lane.write(alertLine(json, matchedNs, null)) });
+  };
+  const complain = (rule: string, priority: Alert['priority'], output: string): void => {
+    const kernelNs = monotonicNs();
+    raise(selfAlert(rule, priority, output, { wallMs: Date.now(), kernelNs }), kernelNs);
+  };
   const judge = (event: KernelEvent): void => {
     const held = engine.match(event);
     if (held === null) return;
@@ -62,15 +72,38 @@ function run(): void {
     const now = Date.now();
     for (const index of held) {
       if (!throttle.admits(engine.ruleName(event.type, index), event.container?.id ?? '', now)) continue;
-      const json = JSON.stringify(engine.makeAlert(event, index));
-      say({ type: 'alert', matchedNs, json, told: lane.write(alertLine(json, matchedNs, null)) });
+      raise(engine.makeAlert(event, index), matchedNs);
     }
   };
   const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
   probe.poller.add(doorbell.fd);
   say(summarize(engine, true));
   collectGarbage();
-  say({ type: 'ready', coverage: { ...probe.coverage, missing: [...probe.coverage.missing, ...unseen] } });
+  const coverage = { ...probe.coverage, missing: [...probe.coverage.missing, ...unseen] };
+  say({ type: 'ready', coverage, resumed: probe.isResumed });
+  if (probe.wasCut) {
+    const what = probe.isResumed
+      ? 'what happened since then was kept by the kernel'
+      : 'what happened since then was not seen';
+    complain('Sensor ended from outside', 'warning', `The sensor before this one was killed or failed; ${what}`);
+  }
+  const guard = new Guard(() => probe.missingNames(), [process.execPath, import.meta.filename, probe.objectFile]);
+  /** Answers whether the sensor can go on. */
+  const stayOnGuard = (nowMs: number): boolean => {
+    const found = guard.look(nowMs);
+    for (const { kind, names } of found) {
+      const list = names.join(', ');
+      if (kind === 'replaced')
+        complain('Sensor replaced', 'critical', `Files that the sensor runs from were changed: ${list}`);
+      else
+        complain(
+          'Sensor detached',
+          'critical',
+          `Parts of the sensor in the kernel were taken away: ${list}; it starts anew`,
+        );
+    }
+    return !found.some(({ kind }) => kind === 'detached');
+  };
 
   const reload = (files: readonly RuleWord[]): void => {
     const next = RuleEngine.load(files);
@@ -87,7 +120,7 @@ function run(): void {
     else running = false;
   };
 
-  let lostBefore = probe.counts().lost;
+  let lostBefore = probe.isResumed ? probe.toldLosses() : probe.counts().lost;
   let checkedMs = Date.now();
   let handledBefore = 0;
   let lastLagMs = 0;
@@ -102,6 +135,7 @@ function run(): void {
       say({ type: 'gap', ...span, lost: Object.fromEntries(newly) });
     }
     lostBefore = lost;
+    probe.rememberTold(lost);
     checkedMs = now;
     const { handled, hurried, processCount } = watcher;
     const lagMs = handled === handledBefore ? 0 : lastLagMs;
@@ -138,6 +172,8 @@ function run(): void {
       tickedMs = now;
       watcher.tick();
       lane.connect();
+      // What is gone cannot be hung in again by halves: a new start loads all of it.
+      if (!stayOnGuard(now)) running = false;
       if (now - checkedMs >= STATS_MS) tellStats();
     }
   }

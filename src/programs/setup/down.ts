@@ -48,6 +48,11 @@ export async function takeDown(
         for (const program of PROGRAMS_TO_STOP) {
           if (await stopProgram(instanceFiles(instance).supervisors, program, clock)) stopped.push(program);
         }
+        if (instance.sensor) {
+          // Native calls, which nothing else of the command line needs.
+          const { removePins } = await import('../../observe/index.ts');
+          removePins(instanceFiles(instance).sensor.pins);
+        }
         // An agent that was killed leaves its engine service behind; it listens below our own run folder.
         await endSocketOwners(instance.run, { clock, graceMs: SERVICE_GRACE_MS });
         const names = stopped.join(', ');

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Text, writeFileAtomic } from '../../system/index.ts';
 import { setupFault } from './errors.ts';
 
@@ -131,6 +131,8 @@ export function instanceFolders(
   return { data, run, logs: join(data, 'logs') };
 }
 
+const BPF_ROOT = '/sys/fs/bpf';
+
 /** Every file and folder that more than one program must find; the one place that knows their names. */
 export function instanceFiles(folders: InstanceFolders) {
   const { data, run, logs } = folders;
@@ -162,6 +164,8 @@ export function instanceFiles(folders: InstanceFolders) {
       config: join(data, 'sensor', 'sensor.json'),
       run: join(run, 'sensor'),
       socket: join(run, 'sensor', 'sensor.sock'),
+      /** In the BPF file system: the programs in the kernel stay while the sensor starts anew. */
+      pins: join(BPF_ROOT, `darsena-${basename(data)}`),
     },
     edge: {
       /** Root-owned, readable by the edge's group: written by the agent. */

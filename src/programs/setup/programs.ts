@@ -43,6 +43,7 @@ export function sensorConfig(instance: Instance): Json {
     rules: [join(instance.code, 'rules', 'detection')],
     scope: 'instance',
     host: false,
+    pins: instanceFiles(instance).sensor.pins,
   };
 }
 

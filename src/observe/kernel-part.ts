@@ -1,0 +1,220 @@
+/**
+ * The sensor's part in the kernel: programs, the links that hang them on tracepoints, and maps. In a BPF file system it stays when
+ * the sensor ends: what happens while no sensor runs waits in the rings, and the next one goes on reading where the last one
+ * stopped. Detaching a tracepoint takes the kernel 40 ms and more, and a sensor that held its links itself could only end when
+ * all were gone; a name that is removed is let go by the kernel in its own time.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statfsSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import {
+  attachRawTracepoint,
+  attachTracepoint,
+  BpfObject,
+  closeDescriptor,
+  type KernelHold,
+  openPinned,
+  pinToFile,
+} from '../system/native.ts';
+
+const MAPS = ['process_ring', 'open_ring', 'containers', 'settings', 'calls', 'counts', 'told'] as const;
+export type MapName = (typeof MAPS)[number];
+/** Hangs on the exit of each call that rules ask for. */
+const CALL_PROGRAM = 'on_call';
+/** magic.h */
+const BPF_FS_MAGIC = 0xcafe4a11;
+const EVENTS_FOLDERS = ['/sys/kernel/tracing/events', '/sys/kernel/debug/tracing/events'];
+/** Made when all is in its place, with the number of the programs' links; and while a sensor runs. */
+const COMPLETE = 'complete-';
+const RUNNING = 'running';
+
+export interface PartOptions {
+  readonly objectFile: string;
+  /** Map sizes to set before loading, in bytes. */
+  readonly sizes: Readonly<Record<string, number>>;
+  /** A folder below a BPF file system to keep the part in; null keeps it only as long as this process. */
+  readonly pins: string | null;
+}
+
+export interface Refusal {
+  readonly program: string;
+  readonly reason: string;
+}
+
+export class KernelPart {
+  readonly #maps: Readonly<Record<MapName, number>>;
+  readonly #callProgram: number | null;
+  readonly #folder: string | null;
+  readonly #held: number[] = [];
+  readonly #object: BpfObject | null;
+  #names: ReadonlySet<string> = new Set();
+  readonly attached: readonly string[];
+  readonly refused: readonly Refusal[];
+  /** It was there: a sensor before this one left it, and nothing was missed since. */
+  readonly isResumed: boolean;
+  /** The sensor before this one did not end by itself. */
+  readonly wasCut: boolean;
+
+  private constructor(
+    maps: Readonly<Record<MapName, number>>,
+    callProgram: number | null,
+    folder: string | null,
+    object: BpfObject | null,
+    state: { attached: readonly string[]; refused: readonly Refusal[]; held: readonly number[]; wasCut: boolean },
+  ) {
+    this.#maps = maps;
+    this.#callProgram = callProgram;
+    this.#folder = folder;
+    this.#object = object;
+    this.#held.push(...state.held);
+    this.attached = state.attached;
+    this.refused = state.refused;
+    this.wasCut = state.wasCut;
+    this.isResumed = object === null;
+    if (folder !== null) {
+      if (!existsSync(join(folder, RUNNING))) mkdirSync(join(folder, RUNNING));
+      this.#names = new Set(readdirSync(folder));
+    }
+  }
+
+  /** Takes over what a sensor left, or loads and attaches anew. Answers what the kernel said when it refused the whole. */
+  static open(options: PartOptions): KernelPart | { errno: number; log: string } {
+    const folder = options.pins === null || !isBpfFs(options.pins) ? null : join(options.pins, versionOf(options));
+    const wasCut = folder !== null && existsSync(join(folder, RUNNING));
+    const left = folder === null ? null : KernelPart.#takeOver(folder, wasCut);
+    if (left !== null) return left;
+    if (options.pins !== null) removePins(options.pins);
+    const object = BpfObject.load(options.objectFile, options.sizes);
+    if (!(object instanceof BpfObject)) return object;
+    return KernelPart.#attach(object, folder, wasCut);
+  }
+
+  static #attach(object: BpfObject, folder: string | null, wasCut: boolean): KernelPart {
+    const attached: string[] = [];
+    const held: number[] = [];
+    const refused: Refusal[] = object.refused.map(({ program, reason }) => ({ program, reason }));
+    if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    let callProgram: number | null = null;
+    for (const { name, section, fd } of object.programs) {
+      if (name === CALL_PROGRAM) {
+        callProgram = fd;
+        continue;
+      }
+      const link = attach(section, fd);
+      if ('fd' in link) {
+        attached.push(name);
+        keep(link.fd, folder, `link-${name}`, held);
+      } else refused.push({ program: name, reason: link.reason });
+    }
+    const maps = Object.fromEntries(MAPS.map((name) => [name, object.map(name).fd])) as Record<MapName, number>;
+    if (folder !== null) {
+      for (const name of MAPS) pinToFile(maps[name], join(folder, `map-${name}`));
+      if (callProgram !== null) pinToFile(callProgram, join(folder, `program-${CALL_PROGRAM}`));
+      mkdirSync(join(folder, `${COMPLETE}${attached.length}`));
+    }
+    return new KernelPart(maps, callProgram, folder, object, { attached, refused, held, wasCut });
+  }
+
+  /** Takes over what is complete; null when there is nothing, or not all of it. */
+  static #takeOver(folder: string, wasCut: boolean): KernelPart | null {
+    if (!existsSync(folder)) return null;
+    const there = readdirSync(folder);
+    const attached = there.flatMap((name) => /^link-(on_\w+)$/.exec(name)?.[1] ?? []);
+    if (!there.includes(`${COMPLETE}${attached.length}`)) return null;
+    const entries: [MapName, number][] = [];
+    for (const name of MAPS) {
+      const fd = openPinned(join(folder, `map-${name}`));
+      if (fd === null) return null;
+      entries.push([name, fd]);
+    }
+    const callProgram = openPinned(join(folder, `program-${CALL_PROGRAM}`));
+    const state = { attached, refused: [], held: [], wasCut };
+    return new KernelPart(Object.fromEntries(entries) as Record<MapName, number>, callProgram, folder, null, state);
+  }
+
+  map(name: MapName): number {
+    return this.#maps[name];
+  }
+
+  /** Whether the call is recorded already. */
+  hasCall(name: string): boolean {
+    return this.#names.has(`link-call-${name}`);
+  }
+
+  /** Records the exits of one more call. @returns null, or why it cannot be */
+  attachCall(name: string, kernelName: string): string | null {
+    if (this.hasCall(name)) return null;
+    if (this.#callProgram === null) return `${CALL_PROGRAM} is not loaded`;
+    const link = attach(`tracepoint/syscalls/sys_exit_${kernelName}`, this.#callProgram);
+    if (!('fd' in link)) return link.reason;
+    keep(link.fd, this.#folder, `link-call-${name}`, this.#held);
+    this.#names = new Set([...this.#names, `link-call-${name}`]);
+    return null;
+  }
+
+  /** Names that somebody removed: the kernel lets go of what they held. Nothing can be missing where nothing has a name. */
+  missingNames(): string[] {
+    if (this.#folder === null) return [];
+    let there: ReadonlySet<string>;
+    try {
+      there = new Set(readdirSync(this.#folder));
+    } catch {
+      there = new Set(); // the folder itself is gone
+    }
+    return [...this.#names].filter((name) => !there.has(name));
+  }
+
+  /** Ends this process's share. What has a name goes on recording. */
+  close(): void {
+    if (this.#folder !== null) rmSync(join(this.#folder, RUNNING), { recursive: true, force: true });
+    for (const fd of this.#held.splice(0)) closeDescriptor(fd);
+    this.#object?.close();
+  }
+}
+
+/** Lets the kernel forget all that is kept below the folder. It does so in its own time. */
+export function removePins(folder: string): void {
+  if (!existsSync(folder) || !isBpfFs(folder)) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) removePins(path);
+    else unlinkSync(path);
+  }
+  rmdirSync(folder);
+}
+
+function isBpfFs(path: string): boolean {
+  let at = path;
+  while (!existsSync(at) && at !== '/') at = dirname(at);
+  return statfsSync(at).type === BPF_FS_MAGIC;
+}
+
+/** A part of other programs or with other rings cannot be gone on with. */
+function versionOf({ objectFile, sizes }: PartOptions): string {
+  return createHash('sha256').update(readFileSync(objectFile)).update(JSON.stringify(sizes)).digest('hex').slice(0, 16);
+}
+
+/** Gives it a name, so that closing costs nothing; without one the process holds it. */
+function keep(fd: number, folder: string | null, name: string, held: number[]): void {
+  if (folder !== null && pinToFile(fd, join(folder, name)) === null) closeDescriptor(fd);
+  else held.push(fd);
+}
+
+function attach(section: string, program: number): KernelHold {
+  const [kind, category, event] = section.split('/');
+  if (kind !== 'tracepoint') return attachRawTracepoint(program);
+  const id = tracepointId(`${category}/${event}`);
+  return id === null ? { errno: 2, reason: `the kernel has no tracepoint ${event}` } : attachTracepoint(program, id);
+}
+
+function tracepointId(name: string): number | null {
+  for (const folder of EVENTS_FOLDERS) {
+    try {
+      return Number(readFileSync(join(folder, name, 'id'), 'utf8'));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    }
+  }
+  return null;
+}
