@@ -188,8 +188,9 @@ async function checkConditions(cli: CliProgram, conditions: readonly string[]): 
   });
 }
 
-function describeMistake(error: { line: number; column: number; message: string } | null): string {
-  return error === null ? '' : `${error.line}:${error.column}: ${error.message}`;
+function describeMistake(error: { line: number; column: number; message: string; hint?: string } | null): string {
+  if (error === null) return '';
+  return `${error.line}:${error.column}: ${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`;
 }
 
 /** Numbers shown of the events that a condition holds for; `--json` has all. */
@@ -285,9 +286,9 @@ async function readRuleText(file: string): Promise<RuleText & { finding: Finding
 }
 
 /** `file:line:column: error CODE: message (item)`, the form that editors understand. */
-function describeFinding({ severity, code, message, file, line, column, item }: Finding): Text {
+function describeFinding({ severity, code, message, file, line, column, item, hint }: Finding): Text {
   const place = `${file}:${line}:${column}`;
-  const about = item === null ? '' : ` (${item})`;
+  const about = `${item === null ? '' : ` (${item})`}${hint === undefined ? '' : `; ${hint}`}`;
   return {
     en: `${place}: ${severity} ${code}: ${message}${about}`,
     es: `${place}: ${severity === 'error' ? 'error' : 'aviso'} ${code}: ${message}${about}`,

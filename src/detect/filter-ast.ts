@@ -51,9 +51,12 @@ export type Filter =
 /** What is wrong with a condition, and where in its text. */
 export class FilterError extends Error {
   readonly at: number;
-  constructor(message: string, at: number) {
+  /** What was perhaps meant. */
+  readonly hint: string | undefined;
+  constructor(message: string, at: number, hint?: string) {
     super(message);
     this.name = 'FilterError';
     this.at = at;
+    this.hint = hint;
   }
 }

@@ -55,10 +55,51 @@ test('an error names file, line and column of the condition, folded or not', () 
 
 test('a field nobody knows is an error, one that is not observed switches the rule off with a word', () => {
   assert.equal(load(rule('A', 'evt.type = execve and foo.bar = 1')).hasErrors, true);
-  const engine = load(rule('B', 'evt.type = execve and proc.env contains x'));
+  const engine = load(rule('B', 'evt.type = connect and fd.sip.name = example.org'));
   assert.equal(engine.hasErrors, false);
-  assert.match(engine.states[0]?.offReason ?? '', /proc\.env/);
+  assert.match(engine.states[0]?.offReason ?? '', /fd\.sip\.name/);
   assert.equal(engine.findings[0]?.item, 'B');
+});
+
+test('a mistake is told with its place, its rule and a hint', () => {
+  const [finding] = load(rule('A', 'evt.type = execve and proc.nmae = x')).findings;
+  assert.equal(finding?.hint, 'did you mean "proc.name"?');
+  const macro = '- macro: program_started\n  condition: (evt.type = execve)\n';
+  const [unknown] = load(`${macro}${rule('B', 'programme_started and proc.name = x')}`).findings;
+  assert.equal(unknown?.hint, 'did you mean "program_started"?');
+  const [operator] = load(rule('C', 'evt.type = execve and proc.name like x')).findings;
+  assert.match(operator?.message ?? '', /expected an operator/);
+  const codes = (text: string) => load(text).findings.map(({ code }) => code);
+  assert.ok(codes(rule('D', 'evt.type = execve and proc.name = "<NA>"')).includes('LOAD_UNSAFE_NA_CHECK'));
+  assert.ok(
+    codes(`${rule('E', 'evt.type = execve')}- rule: E\n  condition: and proc.tty = 0\n  append: true\n`).includes(
+      'LOAD_DEPRECATED_ITEM',
+    ),
+  );
+  assert.ok(codes('- list: a b\n  items: [x]\n').includes('LOAD_INVALID_LIST_NAME'));
+  assert.ok(codes('- macro: a-b\n  condition: (evt.num = 0)\n').includes('LOAD_INVALID_MACRO_NAME'));
+  const twice =
+    '  exceptions:\n    - name: e\n      fields: proc.name\n      values: [a]\n    - name: e\n      fields: proc.exe\n      values: [b]\n';
+  assert.ok(codes(rule('F', 'evt.type = execve', twice)).includes('LOAD_EXCEPTION_NAME_NOT_UNIQUE'));
+});
+
+test('exceptions in all their forms', () => {
+  const held = (exceptions: string): boolean =>
+    !load(rule('A', 'evt.type = execve', exceptions)).findings.some(({ severity }) => severity === 'error');
+  const head = '  exceptions:\n    - name: e\n';
+  assert.ok(held(`${head}      fields: proc.name\n      values: [a, b]\n`));
+  assert.ok(held(`${head}      fields: [proc.name]\n      values: [[a], [b]]\n`));
+  assert.ok(held(`${head}      fields: proc.name\n      comps: in\n      values: [[a, b], [c]]\n`));
+  assert.ok(held(`${head}      fields: [proc.name, proc.exe]\n      values: [[a, /b], [c, /d]]\n`));
+  assert.ok(
+    held(`${head}      fields: [proc.name, fd.name]\n      comps: [in, startswith]\n      values: [[[a, b], /tmp]]\n`),
+  );
+  assert.ok(held(`${head}      fields: [proc.name]\n      comps: [pmatch]\n      values: [[[/a, /b]]]\n`));
+  assert.ok(held(`${head}      fields: proc.name\n`));
+  assert.ok(!held(`${head}      fields: [proc.name, proc.exe]\n      values: [[a]]\n`));
+  assert.ok(!held(`${head}      fields: [proc.name, proc.exe]\n      comps: ["="]\n      values: [[a, b]]\n`));
+  assert.ok(!held(`${head}      fields: proc.nothing\n      values: [a]\n`));
+  assert.ok(!held(`  exceptions:\n    - fields: proc.name\n      values: [a]\n`));
 });
 
 test('appends, overrides, switches and exceptions change an earlier rule', () => {
@@ -77,8 +118,8 @@ test('appends, overrides, switches and exceptions change an earlier rule', () =>
     ].join('\n'),
   );
   assert.deepEqual(
-    engine.findings.map((finding) => finding.message),
-    [],
+    engine.findings.map(({ code }) => code),
+    ['LOAD_DEPRECATED_ITEM'],
   );
   const text = JSON.stringify(engine.states[0]?.rule.filter);
   for (const part of ['"c"', 'proc.tty', '"/usr"', '"not"']) assert.ok(text.includes(part), part);

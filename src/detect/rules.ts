@@ -2,6 +2,7 @@
 import { checkFilter } from './compile.ts';
 import { type BinaryOperator, type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
+import { nearestName } from './hint.ts';
 import { FILTER_NODES_MAX, LIST_ITEMS_MAX } from './limits.ts';
 import { compileOutput } from './output.ts';
 import type { Finding, FindingCode, Place, RuleItem } from './rule-file.ts';
@@ -18,6 +19,9 @@ export const PRIORITIES = [
   'debug',
 ] as const;
 export type Priority = (typeof PRIORITIES)[number];
+
+const MACRO_NAME = /^[a-zA-Z][a-zA-Z0-9_]*$/;
+const LIST_NAME = /^[^\s()"'=,]+$/;
 
 /** The level of the language this reader follows: Falco's engine version of the rule files it was tried with. */
 const ENGINE_VERSION = [0, 62, 0] as const;
@@ -101,11 +105,17 @@ class Resolver<Event> {
   ) {
     this.#findings.push({ severity, code, message, ...place, item, ...(hint === undefined ? {} : { hint }) });
   }
-  #error(code: FindingCode, message: string, place: Place, item: string): void {
-    this.#report('error', code, message, place, item);
+  #error(code: FindingCode, message: string, place: Place, item: string, hint?: string): void {
+    this.#report('error', code, message, place, item, hint);
+  }
+  #warn(code: FindingCode, message: string, { place, name }: RuleItem, hint?: string): void {
+    this.#report('warning', code, message, place, name, hint);
   }
 
   take(item: RuleItem) {
+    if (item.values['append'] !== undefined) {
+      this.#warn('LOAD_DEPRECATED_ITEM', '"append" is the old form', item, 'say it with "override"');
+    }
     switch (item.kind) {
       case 'list':
         return this.#takeList(item);
@@ -175,6 +185,9 @@ class Resolver<Event> {
         item.name,
       );
     }
+    if (!LIST_NAME.test(item.name)) {
+      this.#warn('LOAD_INVALID_LIST_NAME', 'a condition cannot name this list', item, 'use letters, digits and "_"');
+    }
     const values = items.map((one) => (one === null ? '' : String(one)));
     const earlier = this.#lists.get(item.name);
     if (this.#changesEarlier(item)) {
@@ -196,6 +209,9 @@ class Resolver<Event> {
     const text = item.values['condition'];
     if (typeof text !== 'string') {
       return this.#error('LOAD_ERR_YAML_VALIDATE', 'a macro needs "condition"', item.place, item.name);
+    }
+    if (!MACRO_NAME.test(item.name)) {
+      this.#warn('LOAD_INVALID_MACRO_NAME', 'a condition cannot name this macro', item, 'use letters, digits and "_"');
     }
     const piece = { text, placeIn: (offset: number) => item.placeIn('condition', offset), joined: false };
     const earlier = this.#macros.get(item.name);
@@ -302,6 +318,14 @@ class Resolver<Event> {
       this.#error('LOAD_ERR_YAML_VALIDATE', '"exceptions" must be a list of named entries', item.place, item.name);
       return [];
     }
+    const names = list.map((one) => one['name']);
+    if (names.some((name) => typeof name !== 'string' || name === '')) {
+      this.#error('LOAD_ERR_YAML_VALIDATE', 'an exception needs a "name"', item.placeIn('exceptions', 0), item.name);
+    }
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) {
+      this.#warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called "${String(twice)}"`, item);
+    }
     return list.map((one) => ({
       name: String(one['name']),
       fields: one['fields'],
@@ -346,11 +370,15 @@ class Resolver<Event> {
       compileOutput(draft.output, this.#fields);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      this.#error('LOAD_ERR_COMPILE_OUTPUT', error.message, item.placeIn('output', error.at), item.name);
+      this.#error('LOAD_ERR_COMPILE_OUTPUT', error.message, item.placeIn('output', error.at), item.name, error.hint);
       return null;
     }
     const own = this.#conditions(draft.conditions, item.name);
     if (own === null) return null;
+    if (comparesWithMissing(own)) {
+      const hint = 'what is not there equals nothing: ask "exists" instead';
+      this.#warn('LOAD_UNSAFE_NA_CHECK', 'the condition compares with "<NA>"', item, hint);
+    }
     const exceptions = this.#exceptionFilters(draft);
     if (exceptions === null) return null;
     const whole = exceptions.length === 0 ? own : { kind: 'and' as const, children: [own, ...exceptions], at: 0 };
@@ -381,14 +409,14 @@ class Resolver<Event> {
         try {
           checkFilter(filter, this.#fields);
         } catch (error) {
-          if (error instanceof FilterError) throw new FilterError(error.message, error.at + offset);
+          if (error instanceof FilterError) throw new FilterError(error.message, error.at + offset, error.hint);
           throw error;
         }
         if (joined === null) joined = filter;
         else joined = { kind: start?.[1] === 'or' ? 'or' : 'and', children: [joined, filter], at: 0 };
       } catch (error) {
         if (!(error instanceof FilterError)) throw error;
-        this.#error('LOAD_ERR_COMPILE_CONDITION', error.message, piece.placeIn(error.at), name);
+        this.#error('LOAD_ERR_COMPILE_CONDITION', error.message, piece.placeIn(error.at), name, error.hint);
         return null;
       }
     }
@@ -459,9 +487,9 @@ class Resolver<Event> {
   ): Filter | null {
     let nodes = 0;
     let whole = true;
-    const fail = (message: string, at: number): void => {
+    const fail = (message: string, at: number, hint?: string): void => {
       whole = false;
-      this.#error('LOAD_ERR_COMPILE_CONDITION', message, placeIn(at), item);
+      this.#error('LOAD_ERR_COMPILE_CONDITION', message, placeIn(at), item, hint);
     };
     const expand = (one: Filter): Filter => {
       switch (one.kind) {
@@ -476,7 +504,7 @@ class Resolver<Event> {
             return one;
           }
           if (!this.#macros.has(one.name)) {
-            fail(`the macro "${one.name}" is not defined`, one.at);
+            fail(`the macro "${one.name}" is not defined`, one.at, nearestName(one.name, this.#macros.keys()));
             return one;
           }
           const body = this.#macro(one.name, within);
@@ -552,6 +580,14 @@ class Resolver<Event> {
     });
     return { kind: 'or', children: tuples, at: 0 };
   }
+}
+
+function comparesWithMissing(filter: Filter): boolean {
+  if (filter.kind === 'and' || filter.kind === 'or') return filter.children.some(comparesWithMissing);
+  if (filter.kind === 'not') return comparesWithMissing(filter.child);
+  if (filter.kind !== 'check') return false;
+  const values = filter.right.kind === 'list' ? filter.right.items : [filter.right];
+  return values.some((one) => one.kind === 'value' && one.text === '<NA>');
 }
 
 function countNodes(filter: Filter): number {

@@ -1,7 +1,8 @@
 /** What the transformers of the language do to a value; null stays null. */
 import { basename } from 'node:path/posix';
-import type { FieldType, FieldValue } from '../events/index.ts';
+import { type FieldType, type FieldValue, fieldNames } from '../events/index.ts';
 import { FilterError, type Operand, type TransformName } from './filter-ast.ts';
+import { nearestName } from './hint.ts';
 
 /** What the values of a rule may name: the live sensor's fields, a recording's, a test's. */
 export interface FieldSource<Event> {
@@ -45,7 +46,9 @@ export function typeOfOperand<Event>(operand: Operand, fields: FieldSource<Event
 function typeOfField<Event>(operand: Operand & { kind: 'field' }, fields: FieldSource<Event>): FieldType {
   const { name, argument } = fields.normalize(operand.name, operand.argument);
   const type = fields.type(name);
-  if (type === undefined) throw new FilterError(`unknown field "${operand.name}"`, operand.at);
+  if (type === undefined) {
+    throw new FilterError(`unknown field "${operand.name}"`, operand.at, nearestName(operand.name, fieldNames()));
+  }
   const wants = fields.argument(name);
   if (argument === null && (wants === 'name' || wants === 'index')) {
     throw new FilterError(`field "${name}" needs an argument, as in ${name}[…]`, operand.at);

@@ -12,6 +12,7 @@ import type { FieldSource } from './transforms.ts';
 
 export interface FilterMistake {
   readonly message: string;
+  readonly hint?: string;
   /** Characters before it. */
   readonly offset: number;
   readonly line: number;
@@ -56,7 +57,8 @@ export function readFilterLines(text: string): string[] {
 function mistakeOf(error: unknown, text: string): FilterMistake {
   if (!(error instanceof FilterError)) throw error;
   const before = text.slice(0, error.at).split('\n');
-  return { message: error.message, offset: error.at, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  const place = { offset: error.at, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  return { message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), ...place };
 }
 
 /** Reads and checks a condition that names no macro. */

@@ -30,6 +30,15 @@ export interface ProcessFacts {
   readonly execTimeNs: number;
 }
 
+/** What a process can be asked while it lives. */
+export interface LivingFacts {
+  /** `NAME=value`, as it was when the program started. */
+  readonly environment: readonly string[];
+  /** The process group, as the host and as its own pid namespace count. */
+  readonly group: number;
+  readonly innerGroup: number;
+}
+
 /** What the agent says of a container. Text members of a container nobody told us of are null. */
 export interface ContainerFacts {
   readonly id: string;
@@ -47,8 +56,14 @@ export interface ContainerFacts {
 export interface Surroundings {
   /** The parent, or undefined when it was never seen. */
   parentOf(process: ProcessFacts): ProcessFacts | undefined;
+  /** The process of that number, or undefined when it was never seen. */
+  processOf(pid: number): ProcessFacts | undefined;
   /** The name of a user of the host, or null. */
   userName(uid: number): string | null;
+  /** The name of a group of the host, or null. */
+  groupName(gid: number): string | null;
+  /** What only a living process can be asked; null when it has ended. */
+  ask(pid: number): LivingFacts | null;
   /** Wall clock minus CLOCK_MONOTONIC, ns. */
   readonly wallOffsetNs: number;
   /** CLOCK_BOOTTIME minus CLOCK_MONOTONIC, ns. */

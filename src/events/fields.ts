@@ -1,9 +1,10 @@
 /** How each field that this sensor knows is read from an event. The catalogue of all names is in `field-types.ts`. */
+import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path/posix';
 import { wordsOf } from './call-words.ts';
 import { CALLS, type CallArgument, callOf } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
-import type { ProcessFacts } from './facts.ts';
+import type { LivingFacts, ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
 import { CALL, CONNECT, EVENT_NAMES, EXE_FLAG, EXIT, FORK, HEADER, isCall, isOpen, OPEN, RECORD } from './layout.ts';
 
@@ -18,6 +19,8 @@ const AF_NETLINK = 16;
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp', 255: 'raw' };
 const ANCESTORS_MAX = 64;
 const NO_UID = 0xffffffff;
+/** Up to CAP_AUDIT_READ: those after it are of kernels younger than some that are watched. */
+const ALL_CAPABILITIES = (1n << 38n) - 1n;
 const NAMES_PEER: ReadonlySet<string> = new Set(['connect', 'accept', 'accept4', 'bind', 'sendto', 'sendmsg']);
 const IMAGE_TAG = /^(?<repository>.+?)(?::(?<tag>[\w][\w.-]{0,127}))?(?:@(?<digest>sha\d+:[0-9a-f]+))?$/;
 
@@ -244,6 +247,16 @@ const READERS: Readonly<Record<string, FieldReader>> = {
       .map(([name, value]) => `${name}=${String(value)}`)
       .join(' '),
   'evt.info': (event) => READERS['evt.args']?.(event) ?? null,
+  'evt.is_async': () => false,
+  'evt.is_syslog': () => false,
+  'evt.is_open_exec': (event) =>
+    isOpen(event.type) && (event.u32(OPEN.open_flags) & 0o100) !== 0 && (event.u32(OPEN.mode) & 0o111) !== 0,
+  'evt.hostname': () => hostname(),
+  'evt.time.s': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(11, 19),
+  'evt.datetime.s': (event) => new Date(event.wallTimeNs / 1e6).toISOString().slice(0, 19).replace('T', ' '),
+  'evt.abspath': (event) => READERS['fs.path.name']?.(event) ?? null,
+  'evt.abspath.src': (event) => READERS['fs.path.source']?.(event) ?? null,
+  'evt.abspath.dst': (event) => READERS['fs.path.target']?.(event) ?? null,
   'proc.pid': (event) => event.process.pid,
   'proc.ppid': (event) => event.u32(HEADER.ppid),
   'proc.vpid': (event) => event.u32(HEADER.inner_pid),
@@ -264,6 +277,24 @@ const READERS: Readonly<Record<string, FieldReader>> = {
     const process = parent(event);
     return process === undefined ? null : known(commandLine(process));
   },
+  'proc.cmdlenargs': (event) => event.process.args.reduce((sum, one) => sum + one.length, 0),
+  'proc.pvpid': (event) => parent(event)?.innerPid ?? null,
+  'proc.pgid': (event) => living(event)?.group ?? null,
+  'proc.vpgid': (event) => living(event)?.innerGroup ?? null,
+  'proc.is_vpgid_leader': (event) => living(event)?.innerGroup === event.u32(HEADER.inner_pid),
+  'proc.is_pgid_leader': (event) => living(event)?.group === event.process.pid,
+  'proc.pgid.name': ofGroupLeader((process) => process.name),
+  'proc.pgid.exe': ofGroupLeader((process) => process.exe),
+  'proc.vpgid.name': ofGroupLeader((process) => process.name),
+  'proc.vpgid.exe': ofGroupLeader((process) => process.exe),
+  'proc.sname': ofSessionLeader((process) => process.name),
+  'proc.sid.exe': ofSessionLeader((process) => process.exe),
+  'proc.sid.exepath': ofSessionLeader((process) => process.exePath),
+  'proc.loginshellid': (event) => loginShell(event)?.pid ?? null,
+  'proc.loginshellid.name': (event) => loginShell(event)?.name ?? null,
+  'proc.is_container_healthcheck': () => false,
+  'proc.is_container_liveness_probe': () => false,
+  'proc.is_container_readiness_probe': () => false,
   'proc.duration': (event) => duration(event.process, event),
   'proc.ppid.duration': (event) => duration(parent(event), event),
   'proc.pid.ts': (event) => startOf(event.process, event),
@@ -295,6 +326,22 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'user.loginname': (event) => {
     const uid = event.u32(HEADER.loginuid);
     return uid === NO_UID ? null : event.surroundings.userName(uid);
+  },
+  // Of the same kind as names of users.
+  'group.name': (event) => {
+    const gid = event.u32(HEADER.gid);
+    if (gid === 0) return 'root';
+    return event.container === null ? event.surroundings.groupName(gid) : null;
+  },
+  'fd.uid': (event) => {
+    const number = descriptorOf(event);
+    return number === null ? null : `${event.u32(HEADER.tid)}${number}`;
+  },
+  'fd.containername': (event) => inContainer(event, filePath(event)),
+  'fd.containerdirectory': (event) => inContainer(event, onFile((path) => dirname(path))(event) as string | null),
+  'fd.types': (event) => {
+    const kind = kindOf(event);
+    return kind === null ? null : [kind.type];
   },
   'fd.num': descriptorOf,
   'fd.name': filePath,
@@ -345,6 +392,9 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'container.image.repository': (event) => imagePart(event, 'repository'),
   'container.image.tag': (event) => imagePart(event, 'tag'),
   'container.image.digest': (event) => event.container?.digest ?? null,
+  // The engine's own word is not asked: privileged is who may do everything that the kernel knows.
+  'container.privileged': (event) =>
+    event.container === null ? null : (event.process.capabilities.permitted & ALL_CAPABILITIES) === ALL_CAPABILITIES,
   'k8s.pod.name': (event) => event.container?.pod ?? null,
   // Where Kubernetes has a namespace the platform has a project.
   'k8s.ns.name': (event) => event.container?.project ?? null,
@@ -355,6 +405,16 @@ const READERS: Readonly<Record<string, FieldReader>> = {
 };
 
 const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldReader | undefined>> = {
+  'proc.env': (argument) => environmentReader(argument, (event) => [event.process]),
+  'proc.aenv': (argument) => {
+    const level = argument === null || !/^\d+$/.test(argument) ? null : Number(argument);
+    if (level === null) return environmentReader(argument, (event) => ancestorsOf(event));
+    return environmentReader(null, (event) => {
+      const one = ancestor(event, level);
+      return one === undefined ? [] : [one];
+    });
+  },
+  'evt.type.is': (argument) => (argument === null ? undefined : (event) => EVENT_NAMES[event.type] === argument),
   'proc.aname': ofAncestors((process) => process.name),
   'proc.aexe': ofAncestors((process) => process.exe),
   'proc.aexepath': ofAncestors((process) => process.exePath),
@@ -383,6 +443,60 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
     };
   },
 };
+
+function living(event: KernelEvent): LivingFacts | null {
+  return event.surroundings.ask(event.process.pid);
+}
+
+function ofGroupLeader(read: (process: ProcessFacts) => string): FieldReader {
+  return (event) => {
+    const group = living(event)?.group;
+    const leader = group === undefined ? undefined : event.surroundings.processOf(group);
+    return leader === undefined ? null : known(read(leader));
+  };
+}
+
+/** Who leads the session, or the eldest of the ancestors in it. */
+function ofSessionLeader(read: (process: ProcessFacts) => string): FieldReader {
+  return (event) => {
+    const session = event.u32(HEADER.session);
+    const leader = session === 0 ? undefined : event.surroundings.processOf(session);
+    if (leader !== undefined && leader.session === session) return known(read(leader));
+    let eldest = event.process;
+    for (const ancestor of ancestorsOf(event)) {
+      if (ancestor.session !== session) break;
+      eldest = ancestor;
+    }
+    return known(read(eldest));
+  };
+}
+
+/** The eldest shell above the process, which is the one that somebody logged in with. */
+function loginShell(event: KernelEvent): ProcessFacts | undefined {
+  return [event.process, ...ancestorsOf(event)].findLast(({ name }) => name.length >= 2 && name.endsWith('sh'));
+}
+
+/** With the container before it. */
+function inContainer(event: KernelEvent, path: string | null): string | null {
+  return path === null ? null : `${event.container?.id.slice(0, 12) ?? ''}:${path}`;
+}
+
+function environmentReader(
+  argument: string | null,
+  ofWhom: (event: KernelEvent) => readonly ProcessFacts[],
+): FieldReader {
+  const start = `${argument}=`;
+  return (event) => {
+    for (const process of ofWhom(event)) {
+      const environment = event.surroundings.ask(process.pid)?.environment;
+      if (environment === undefined) continue;
+      if (argument === null) return environment.join(' ');
+      const found = environment.find((one) => one.startsWith(start));
+      if (found !== undefined) return found.slice(start.length);
+    }
+    return null;
+  };
+}
 
 function clientAddress(event: KernelEvent): string | null {
   if (isListening(event)) return null;

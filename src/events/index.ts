@@ -1,6 +1,6 @@
 export { callSpecs } from './calls.ts';
 export { commandLine, KernelEvent, unknownProcess } from './event.ts';
-export type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
+export type { ContainerFacts, LivingFacts, ProcessFacts, Surroundings } from './facts.ts';
 export {
   type FieldArgument,
   type FieldType,

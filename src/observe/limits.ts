@@ -19,3 +19,5 @@ export const PROC_TEXT_BYTES_MAX = 4_096;
 export const BATCH_RECORDS_MAX = 4_096;
 /** A user list larger than this is not read. */
 export const PASSWD_BYTES_MAX = 1024 * 1024;
+/** The environment of a process is read up to here; few have more than a page. */
+export const ENVIRONMENT_BYTES_MAX = 32_768;

@@ -1,7 +1,7 @@
 /** What /proc says of a process that was there before the sensor, or whose birth was not seen. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
-import type { ProcessFacts } from '../events/index.ts';
-import { PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
+import type { LivingFacts, ProcessFacts } from '../events/index.ts';
+import { ENVIRONMENT_BYTES_MAX, PASSWD_BYTES_MAX, PROC_TEXT_BYTES_MAX } from './limits.ts';
 
 /** The unit of start times in /proc (USER_HZ) is 100 a second on every architecture that Linux has. */
 const NS_PER_TICK = 10_000_000;
@@ -12,11 +12,11 @@ export function sameStart(a: number, b: number): boolean {
   return a === b || Math.floor(a / NS_PER_TICK) === Math.floor(b / NS_PER_TICK);
 }
 
-function readBounded(path: string): Buffer {
+function readBounded(path: string, max = PROC_TEXT_BYTES_MAX): Buffer {
   const fd = openSync(path, 'r');
   try {
-    const buffer = Buffer.alloc(PROC_TEXT_BYTES_MAX);
-    return buffer.subarray(0, readSync(fd, buffer, 0, PROC_TEXT_BYTES_MAX, 0));
+    const buffer = Buffer.alloc(max);
+    return buffer.subarray(0, readSync(fd, buffer, 0, max, 0));
   } finally {
     closeSync(fd);
   }
@@ -73,6 +73,22 @@ export function readProcess(pid: number): ProcessFacts | null {
   }
 }
 
+/** What no record holds, or null when the process is gone. */
+export function readLiving(pid: number): LivingFacts | null {
+  try {
+    const environment = readBounded(`/proc/${pid}/environ`, ENVIRONMENT_BYTES_MAX).toString('utf8').split('\0');
+    const status = readBounded(`/proc/${pid}/status`).toString('utf8');
+    const groups = /^NSpgid:\s+(.*)$/m.exec(status)?.[1]?.split('\t').map(Number) ?? [];
+    return {
+      environment: environment.filter((one) => one !== ''),
+      group: groups[0] ?? 0,
+      innerGroup: groups.at(-1) ?? 0,
+    };
+  } catch {
+    return null; // it ended meanwhile
+  }
+}
+
 export function listProcesses(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -94,7 +110,7 @@ export function containerOf(pid: number): string | null {
   return null;
 }
 
-/** Users of the host by number. */
+/** Users (or, from /etc/group, groups) of the host by number. */
 export function readUsers(path = '/etc/passwd'): Map<number, string> {
   const users = new Map<number, string>();
   const text = readFileSync(path, 'utf8');

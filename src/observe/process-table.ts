@@ -3,6 +3,7 @@ import {
   FORK,
   HEADER,
   type KernelEvent,
+  type LivingFacts,
   type ProcessFacts,
   RECORD,
   type Surroundings,
@@ -10,9 +11,10 @@ import {
 } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
 import { ENDED_PROCESSES_MAX, PROCESSES_MAX } from './limits.ts';
-import { listProcesses, readProcess, readUsers, sameStart } from './proc.ts';
+import { listProcesses, readLiving, readProcess, readUsers, sameStart } from './proc.ts';
 
 const USERS_REREAD_MS = 10_000;
+const ASKED_KEPT_MS = 10;
 
 /**
  * Processes by pid, bounded, safe against reuse: an entry answers only for the start time it was made with. Ended processes stay
@@ -22,12 +24,15 @@ export class ProcessTable implements Surroundings {
   readonly #living = new Map<number, ProcessFacts>();
   readonly #ended: number[] = [];
   #users: Map<number, string>;
+  #groups: Map<number, string>;
   #usersReadMs: number;
+  #asked: { pid: number; atMs: number; facts: LivingFacts | null } = { pid: 0, atMs: 0, facts: null };
   wallOffsetNs = 0;
   bootOffsetNs = 0;
 
   constructor() {
     this.#users = readUsers();
+    this.#groups = readUsers('/etc/group');
     this.#usersReadMs = Date.now();
     this.adjustClocks();
   }
@@ -73,14 +78,36 @@ export class ProcessTable implements Surroundings {
     return unknownProcess(process.ppid, process.parentStartedNs, process.parentName);
   }
 
+  processOf(pid: number): ProcessFacts | undefined {
+    const known = this.#living.get(pid);
+    if (known !== undefined) return known;
+    const read = readProcess(pid);
+    return read === null ? undefined : this.#put(read);
+  }
+
   userName(uid: number): string | null {
-    const name = this.#users.get(uid);
-    if (name !== undefined) return name;
-    if (Date.now() - this.#usersReadMs > USERS_REREAD_MS) {
-      this.#users = readUsers();
-      this.#usersReadMs = Date.now();
-    }
+    if (!this.#users.has(uid)) this.#rereadNames();
     return this.#users.get(uid) ?? null;
+  }
+
+  groupName(gid: number): string | null {
+    if (!this.#groups.has(gid)) this.#rereadNames();
+    return this.#groups.get(gid) ?? null;
+  }
+
+  /** Asked several times for one event, and by few rules: the last answer is kept for a moment. */
+  ask(pid: number): LivingFacts | null {
+    const now = Date.now();
+    if (this.#asked.pid !== pid || now - this.#asked.atMs > ASKED_KEPT_MS)
+      this.#asked = { pid, atMs: now, facts: readLiving(pid) };
+    return this.#asked.facts;
+  }
+
+  #rereadNames(): void {
+    if (Date.now() - this.#usersReadMs <= USERS_REREAD_MS) return;
+    this.#users = readUsers();
+    this.#groups = readUsers('/etc/group');
+    this.#usersReadMs = Date.now();
   }
 
   #find(pid: number, startedNs: number): ProcessFacts | undefined {

@@ -43,7 +43,10 @@ const worker = {
 };
 const around: Surroundings = {
   parentOf: (process) => (process === worker ? shell : undefined),
+  processOf: () => undefined,
   userName: () => null,
+  groupName: () => null,
+  ask: () => null,
   wallOffsetNs: 1.7e18,
   bootOffsetNs: 0,
 };
