@@ -98,6 +98,34 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: "acknowledge, kill or close (asks `incident.respond` in the incident's project)",
     es: 'asumir, terminar procesos o cerrar (pide `incident.respond` en el proyecto del incidente)',
   },
+  'GET /api/v1/scan/engines': {
+    en: 'engines against malware, their signatures and age, and why one cannot be used',
+    es: 'motores contra código malicioso, sus firmas y antigüedad, y por qué alguno no se puede usar',
+  },
+  'GET /api/v1/scan/rules': {
+    en: 'rules for credentials, YARA rules and hashes that were given, in all versions',
+    es: 'reglas de credenciales, reglas YARA y hashes que se dieron, en todas sus versiones',
+  },
+  'PUT /api/v1/scan/rules/:kind': {
+    en: 'give a file of rules (`secrets`, `yara`, `hashes`), sent as the body; images are scanned again',
+    es: 'dar un fichero de reglas (`secrets`, `yara`, `hashes`), enviado como cuerpo; las imágenes se reanalizan',
+  },
+  'DELETE /api/v1/scan/rules/:kind': {
+    en: 'use a file of rules no more',
+    es: 'dejar de usar un fichero de reglas',
+  },
+  'GET /api/v1/projects/:project/scan/rules': {
+    en: 'baselines of a project, in all versions',
+    es: 'credenciales conocidas de un proyecto, en todas las versiones',
+  },
+  'PUT /api/v1/projects/:project/scan/baseline': {
+    en: 'give the known credentials of a project, sent as the body',
+    es: 'dar las credenciales conocidas de un proyecto, enviadas como cuerpo',
+  },
+  'DELETE /api/v1/projects/:project/scan/baseline': {
+    en: 'count the known credentials of a project again',
+    es: 'volver a contar las credenciales conocidas de un proyecto',
+  },
   'GET /api/v1/scanners/harbor/api/v1/metadata': {
     en: "Harbor's pluggable scanner: what this scanner is and does",
     es: 'escáner conectable de Harbor: qué es y qué hace este analizador',

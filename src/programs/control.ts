@@ -49,16 +49,22 @@ import {
 } from '../registry/index.ts';
 import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
 import {
+  type ClamdOptions,
+  CurrentSecretRules,
   deriveFingerprintKey,
   type HarborRegistry,
   HarborScanner,
+  MalwareScanner,
+  RuleFiles,
   registerFleetRoutes,
   registerHarborRoutes,
+  registerKnowledgeRoutes,
   registerRiskRoutes,
   registerScanRoutes,
   Scans,
   type ScanTables,
   scanMigrations,
+  seenCacheIn,
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
@@ -80,6 +86,7 @@ import { publishedAddresses } from './control/published.ts';
 import { createReadings } from './control/readings.ts';
 import { REGISTRY_WORK_CHECK_MS, ScheduledRegistryWork } from './control/registry-work.ts';
 import { startRemotes } from './control/remotes.ts';
+import { RESCAN_CHECK_MS, Rescans } from './control/rescans.ts';
 import { openSession } from './control/sessions.ts';
 import { signatureStore } from './control/signature-store.ts';
 import { sweepSources } from './control/sources.ts';
@@ -166,7 +173,22 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const identity = new WorkloadIdentity(machines);
   const deployments = new Deployments({ db, journal, clock, vault });
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
-  const scans = new Scans({ db, advisories, journal, clock, secrets: { key: deriveFingerprintKey(keys.masterKey) } });
+  const ruleFiles = new RuleFiles({ db, journal, clock });
+  const secretRules = new CurrentSecretRules(ruleFiles);
+  await secretRules.refresh();
+  const malware = new MalwareScanner({
+    clock,
+    cache: seenCacheIn(db, () => clock.now().toISOString()),
+    settings: async () => ({
+      clamd: settings.clamd ?? null,
+      yara: await ruleFiles.yara(),
+      hashes: await ruleFiles.hashes(),
+    }),
+  });
+  const scans = new Scans({
+    ...{ db, advisories, journal, clock, malware },
+    secrets: { key: deriveFingerprintKey(keys.masterKey), rules: secretRules },
+  });
   const detection = new DetectionPath();
   const status = new PlatformStatus({
     instance,
@@ -240,6 +262,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const catalogue = new BaseCatalogue({ db, journal, clock });
   const risk: ReturnType<typeof createReadings> = createReadings({
     ...{ db, journal, clock, log, scans, deployments, catalogue, repositoriesOf },
+    knownSecrets: (project) => ruleFiles.baseline(project),
     registry: () => registry,
     trust: () => trust,
     admit: () => admit,
@@ -413,11 +436,29 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       },
     },
   });
+  registerKnowledgeRoutes(app, {
+    files: ruleFiles,
+    malware,
+    changed: async (project, _kind, actor) => {
+      if (project !== null) {
+        rejudgeProject(project, null);
+        return;
+      }
+      await secretRules.refresh();
+      rescans.all(actor);
+    },
+  });
   registerRiskRoutes(app, {
     ...risk,
     imageDeadlines: (query) => imageDeadlines(registry.graces, query),
     images: { hasImage },
     changed: (project) => rejudgeProject(project, null),
+  });
+  const rescans = new Rescans({
+    ...{ malware, scans, operations, clock, log },
+    images: (digest) => allImages(registry, digest === undefined ? {} : { digest }),
+    inUse: async () => [...(await deployments.digestsInUse())] as Digest[],
+    check: (image, step) => intake.admit(image, step),
   });
   registerTrustRoutes(app, trust, () => {
     factsChangedMs = clock.now().getTime();
@@ -518,6 +559,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(PERMISSIONS_RENEW_MS, () => intake.rejudge('regular', 'platform')),
     every(REGISTRY_WORK_CHECK_MS, () => registryWork.tick()),
     every(ADVISORY_CHECK_MS, () => advisoryWork.tick()),
+    every(RESCAN_CHECK_MS, () => rescans.tick()),
     every(GRACE_CHECK_MS, async () => {
       const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);
       status.registryDamage(open.length);
@@ -566,6 +608,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await app.close();
   access.close();
   await remoteWork.close();
+  await malware.close();
   await registry.close();
   await journal.close();
   await opened.close();
@@ -764,6 +807,8 @@ interface Settings {
   readonly advisoryKeys?: readonly string[];
   /** Registries that a Harbor may send its scans to. */
   readonly harborRegistries?: readonly HarborRegistry[];
+  /** ClamAV: its socket, what it looks at of a file, and when its signatures are old. */
+  readonly clamd?: ClamdOptions;
   /** Days after which any source of advisories is old. */
   readonly advisoryMaxAgeDays?: number;
 }

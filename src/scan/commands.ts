@@ -8,6 +8,7 @@ import { looksLikeJson, readBill } from './bills/read.ts';
 import { addContentsCommands } from './contents-commands.ts';
 import { scanFault } from './errors.ts';
 import { fileCache } from './file-cache.ts';
+import { addKnowledgeCommands } from './knowledge/commands.ts';
 import { BILL_MAX_BYTES } from './limits.ts';
 import type { MalwareScanner } from './malware/look.ts';
 import type { MalwareOptions } from './malware/options.ts';
@@ -105,6 +106,7 @@ export function scanCommands(cli: CliProgram): void {
       cli.exit(exitCodeOf(scanned.report, wanted.gate));
     });
   addWhereCommand(cli);
+  addKnowledgeCommands(cli);
   addRiskCommands(cli);
   addContentsCommands(cli);
 }

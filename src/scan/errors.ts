@@ -74,6 +74,11 @@ export const scanFault = defineFaults({
     en: { what: '{name} cannot be used for scanning', why: '{why}', remedy: 'correct the file and give it again' },
     es: { what: '{name} no sirve para analizar', why: '{why}', remedy: 'corregir el archivo y volver a indicarlo' },
   },
+  'scan.rules-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no file {name} of kind {kind} in use', remedy: 'darsena scan rules list' },
+    es: { what: 'no hay ningún fichero {name} de clase {kind} en uso', remedy: 'darsena scan rules list' },
+  },
   'scan.not-found': {
     kind: 'not-found',
     en: { what: 'there is no scan of {digest}', remedy: 'push the image again or ask for a new scan' },

@@ -41,7 +41,12 @@ export {
 export { registerHarborRoutes } from './harbor/routes.ts';
 export { type HarborRegistry, HarborScanner } from './harbor/scanner.ts';
 export { describeHere, isOpen } from './here.ts';
+export { CurrentSecretRules } from './knowledge/current-rules.ts';
+export { type KnowledgeRoutesParts, registerKnowledgeRoutes } from './knowledge/routes.ts';
+export { RULE_FILE_KINDS, type RuleFileKind, type RuleFileRecord, RuleFiles } from './knowledge/rule-files.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';
+export type { ClamdOptions } from './malware/clamd.ts';
+export { type EngineState, MalwareScanner, type MalwareSettings } from './malware/look.ts';
 export type { MalwareEngine, MalwareFinding, MalwareResult } from './malware/result.ts';
 export { scanMigrations } from './migrations.ts';
 export type { FileOwner, FileOwners } from './owners.ts';
@@ -90,7 +95,7 @@ export { type ScanJob, Scans, type ScansParts } from './scans.ts';
 export { scoreImage } from './score.ts';
 export { deriveFingerprintKey } from './secrets/fingerprint.ts';
 export type { FoundSecret, ImageSecret, SecretFinding, SecretSeverity, SecretSource } from './secrets/secret.ts';
-export type { ScanTables } from './store.ts';
+export { type ScanTables, seenCacheIn } from './store.ts';
 export {
   type ImageTarget,
   openTarget,

@@ -105,6 +105,41 @@ export const scanMigrations: readonly Migration[] = [
       await db.schema.createIndex('scan_deadlines_due').on('scan_deadlines').columns(['project', 'due']).execute();
     },
   },
+  {
+    name: '0005-scan-malware-rules',
+    async up(db) {
+      const text = (column: ColumnDefinitionBuilder) => column.notNull();
+      await db.schema
+        .createTable('scan_malware')
+        .addColumn('digest', 'text', (column) => column.primaryKey())
+        .addColumn('revision', 'text', text)
+        .addColumn('seen_at', 'text', text)
+        .addColumn('body', 'text', text)
+        .execute();
+      await db.schema
+        .createTable('scan_rule_files')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', text)
+        .addColumn('kind', 'text', text)
+        .addColumn('name', 'text', text)
+        .addColumn('version', 'integer', text)
+        .addColumn('digest', 'text', text)
+        .addColumn('size_bytes', 'integer', text)
+        .addColumn('entries', 'integer', text)
+        .addColumn('refused', 'text', text)
+        .addColumn('state', 'text', text)
+        .addColumn('uploaded_by', 'text', text)
+        .addColumn('uploaded_at', 'text', text)
+        .addColumn('body', 'text', text)
+        .execute();
+      await db.schema
+        .createIndex('scan_rule_files_version')
+        .on('scan_rule_files')
+        .columns(['project', 'kind', 'name', 'version'])
+        .unique()
+        .execute();
+    },
+  },
 ];
 
 /** Reports that were stored before there was an index, a few at a time: their bodies are large. */

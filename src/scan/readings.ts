@@ -6,6 +6,7 @@ import { comparePackages, type PackageChanges } from './package-list.ts';
 import { findingKey, type NewerBase } from './plan.ts';
 import type { Finding, FindingException, Place, ScanReport } from './report.ts';
 import type { Scans } from './scans.ts';
+import type { SecretBaseline } from './secrets/baseline.ts';
 import type { VexDocuments } from './vex/documents.ts';
 
 /** What other rooms know of an image that runs; each may be asked often. */
@@ -15,6 +16,8 @@ export interface ReadingPorts {
   exceptions(project: string, digest: Digest): Promise<(finding: Finding) => FindingException | null>;
   /** A newer build of the image that it stands on; null when it is not known or there is none. */
   newerBase(project: string, report: ScanReport): Promise<NewerBase | null>;
+  /** The credentials that a project knows and lives with. @default none are */
+  knownSecrets?(project: string): Promise<SecretBaseline | null>;
   /** The image that was in the same repository before it. */
   previous(project: string, digest: Digest): Promise<Digest | null>;
 }
@@ -38,13 +41,21 @@ export class Readings {
   /** The same of a report that is at hand. */
   async describe(project: string, report: ScanReport): Promise<ScanReport> {
     const [facts, base] = await Promise.all([this.#facts(project, report), this.#parts.newerBase(project, report)]);
-    return describeHere(report, { ...facts, base });
+    return { ...describeHere(report, { ...facts, base }), ...(await this.#withoutKnown(project, report)) };
   }
 
   /** Its findings and places as of now, without the plan: what a judgement asks for. */
-  async judgeable(project: string, report: ScanReport): Promise<Pick<ScanReport, 'findings' | 'places'>> {
+  async judgeable(project: string, report: ScanReport): Promise<Pick<ScanReport, 'findings' | 'places' | 'secrets'>> {
     const facts = await this.#facts(project, report);
-    return { findings: findingsHere(report, facts), places: facts.places };
+    const { secrets } = await this.#withoutKnown(project, report);
+    return { findings: findingsHere(report, facts), places: facts.places, secrets };
+  }
+
+  async #withoutKnown(project: string, { secrets }: ScanReport): Promise<Pick<ScanReport, 'secrets' | 'secretsKnown'>> {
+    const baseline = secrets.length === 0 ? null : await this.#parts.knownSecrets?.(project);
+    if (!baseline) return { secrets };
+    const left = secrets.filter((secret) => !baseline.covers(secret));
+    return { secrets: left, secretsKnown: secrets.length - left.length };
   }
 
   async #facts(project: string, report: ScanReport): Promise<HereFacts> {

@@ -7,8 +7,7 @@ import type { Clock } from '../system/index.ts';
 import { findingsChanged } from './facts.ts';
 import type { Inventory } from './package.ts';
 import type { ScanReport } from './report.ts';
-import { scanRevision } from './revision.ts';
-import { queriesOf, rematchInventory } from './scan.ts';
+import { queriesOf, rematchInventory, type SecretsOptions } from './scan.ts';
 import { readReport, type ScanTables, writeReport } from './store.ts';
 
 /** Images between two looks at the clock, so that requests are answered meanwhile. */
@@ -18,6 +17,10 @@ export interface RematchParts {
   readonly db: Kysely<ScanTables & JournalTables>;
   readonly journal: Pick<Journal, 'record' | 'committed'>;
   readonly clock: Clock;
+  /** Whose inventories are judged. */
+  readonly analysers: string;
+  /** In whose words credentials are told. */
+  readonly secrets?: SecretsOptions;
 }
 
 export interface RematchOptions {
@@ -46,7 +49,7 @@ export async function rematchStored(
   options: RematchOptions = {},
 ): Promise<RematchOutcome> {
   const db = parts.db as unknown as Kysely<ScanTables>;
-  const digests = await staleInventories(db, advisories).execute();
+  const digests = await staleInventories(db, advisories, parts.analysers).execute();
   const changed: Digest[] = [];
   let [done, added, removed] = [0, 0, 0];
   for (let at = 0; at < digests.length; at += PAGE) {
@@ -84,16 +87,20 @@ export async function rematchStored(
 }
 
 /** How many inventories were last judged under other advisories. */
-export async function countStale(db: Kysely<ScanTables>, advisories: AdvisoryDatabase): Promise<number> {
-  return (await staleInventories(db, advisories).execute()).length;
+export async function countStale(
+  db: Kysely<ScanTables>,
+  advisories: AdvisoryDatabase,
+  analysers: string,
+): Promise<number> {
+  return (await staleInventories(db, advisories, analysers).execute()).length;
 }
 
-function staleInventories(db: Kysely<ScanTables>, advisories: AdvisoryDatabase) {
+function staleInventories(db: Kysely<ScanTables>, advisories: AdvisoryDatabase, analysers: string) {
   return db
     .selectFrom('scan_inventories')
     .innerJoin('scan_reports', 'scan_reports.digest', 'scan_inventories.digest')
     .select('scan_inventories.digest')
-    .where('scan_inventories.analysers', '=', scanRevision())
+    .where('scan_inventories.analysers', '=', analysers)
     .where('scan_reports.complete', '=', 1)
     .where('scan_reports.advisories', '!=', advisories.revision)
     .orderBy('scan_inventories.digest');
@@ -104,7 +111,7 @@ function staleInventories(db: Kysely<ScanTables>, advisories: AdvisoryDatabase) 
  * by its id, whatever many packages have it.
  */
 async function renew(
-  { db, journal, clock }: RematchParts,
+  { db, journal, clock, secrets }: RematchParts,
   digest: Digest,
   inventory: Inventory,
   advisories: AdvisoryDatabase,
@@ -112,7 +119,8 @@ async function renew(
 ): Promise<{ readonly added: string[]; readonly removed: string[] } | null> {
   const tables = db as unknown as Kysely<ScanTables>;
   const previous = (await readReport(tables, digest))?.report ?? null;
-  const report = rematchInventory(inventory, { manifestDigest: digest, advisories, clock, previous });
+  const words = secrets ? { secrets } : {};
+  const report = rematchInventory(inventory, { manifestDigest: digest, advisories, clock, previous, ...words });
   const news = newsBetween(previous, report);
   const isNews = news.added.length + news.removed.length > 0;
   const names = isNews && previous !== null ? await namesOf?.(digest) : [];

@@ -186,6 +186,8 @@ export interface ScanReport {
   readonly findings: readonly Finding[];
   /** Credentials that lie in the image; never their values. */
   readonly secrets: readonly SecretFinding[];
+  /** Credentials that the project's baseline names, left out of `secrets`; not in what is stored. */
+  readonly secretsKnown?: number;
   readonly malware: MalwareResult;
   readonly summary: {
     /** `clean` is said only of a complete scan whose every package type has advisory data. */

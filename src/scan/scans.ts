@@ -66,13 +66,15 @@ function stillFound(previous: ScanReport | null, now: MalwareResult): MalwareRes
 export class Scans {
   readonly #parts: ScansParts;
   readonly #db: Kysely<ScanTables>;
-  /** Who read what is stored: other analysers or rules find other things. */
-  readonly #revision: string;
 
   constructor(parts: ScansParts) {
     this.#parts = parts;
     this.#db = parts.db as unknown as Kysely<ScanTables>;
-    this.#revision = scanRevision(parts.secrets?.rules);
+  }
+
+  /** Who read what is stored: other analysers or rules find other things, and rules may change. */
+  get #revision(): string {
+    return scanRevision(this.#parts.secrets?.rules);
   }
 
   /** Scans an image and keeps the report; an image that was read before is only judged again. The fact is image.scanned. */
@@ -207,12 +209,16 @@ export class Scans {
 
   /** How many images `rematchAll` would judge. */
   async countStale(): Promise<number> {
-    return countStale(this.#db, await this.#parts.advisories.current());
+    return countStale(this.#db, await this.#parts.advisories.current(), this.#revision);
   }
 
   /** Judges every scanned image under today's advisories; see `rematchStored`. */
   async rematchAll(options: RematchOptions = {}): Promise<RematchOutcome> {
-    return rematchStored(this.#parts, await this.#parts.advisories.current(), options);
+    return rematchStored(
+      { ...this.#parts, analysers: this.#revision },
+      await this.#parts.advisories.current(),
+      options,
+    );
   }
 
   async #keep(

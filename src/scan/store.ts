@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Digest } from '../oci/index.ts';
 import { type FoundTables, indexFindings } from './found.ts';
+import type { LayerSeen, SeenCache } from './malware/look.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory } from './package.ts';
 import { readStoredReport, type ScanReport } from './report.ts';
@@ -45,6 +46,24 @@ export interface ScanTables extends FoundTables {
     complete: number;
     body: string;
   };
+  /** What engines against malware saw in a layer, under the newest revision of theirs. */
+  scan_malware: { digest: string; revision: string; seen_at: string; body: string };
+  /** Files with knowledge for the scanner, in all their versions; `project` is empty for those of the platform. */
+  scan_rule_files: {
+    id: string;
+    project: string;
+    kind: string;
+    name: string;
+    version: number;
+    digest: string;
+    size_bytes: number;
+    entries: number;
+    refused: string;
+    state: string;
+    uploaded_by: string;
+    uploaded_at: string;
+    body: string;
+  };
   /** What the advisories last said of each inventory, as a hash: equal means that there is no news. */
   scan_matched: { digest: string; fingerprint: string };
 }
@@ -70,6 +89,29 @@ export function layerCacheIn(db: ScanDatabase, analysers: string, now: () => str
         .insertInto('scan_layers')
         .values({ digest, diff_id: diffId, ...values })
         .onConflict((conflict) => conflict.columns(['digest', 'diff_id']).doUpdateSet(values))
+        .execute();
+    },
+  };
+}
+
+/** What engines saw of layers, in the platform's database. */
+export function seenCacheIn(db: ScanDatabase, now: () => string): SeenCache {
+  return {
+    get: async (layer, revision) => {
+      const row = await db
+        .selectFrom('scan_malware')
+        .select('body')
+        .where('digest', '=', layer)
+        .where('revision', '=', revision)
+        .executeTakeFirst();
+      return row ? (JSON.parse(row.body) as LayerSeen) : null;
+    },
+    put: async (layer, revision, seen) => {
+      const values = { revision, seen_at: now(), body: JSON.stringify(seen) };
+      await db
+        .insertInto('scan_malware')
+        .values({ digest: layer, ...values })
+        .onConflict((conflict) => conflict.column('digest').doUpdateSet(values))
         .execute();
     },
   };

@@ -114,7 +114,7 @@ beforeEach(() => {
       return REPORT;
     },
     report: async (digest) => reports.get(digest) ?? null,
-    here: async (_project, report) => ({ findings: report.findings, places: [] }),
+    here: async (_project, report) => ({ findings: report.findings, places: [], secrets: report.secrets }),
     runsIn: async () => running,
     clock,
     log: silentLog,

@@ -92,7 +92,7 @@ export function createIntake(parts: {
     how: { readonly isFresh: boolean },
   ) => Promise<void>;
   /** The findings of an image as of now, where it runs. */
-  readonly here: (project: string, report: ScanReport) => Promise<Pick<ScanReport, 'findings' | 'places'>>;
+  readonly here: (project: string, report: ScanReport) => Promise<Pick<ScanReport, 'findings' | 'places' | 'secrets'>>;
   readonly clock: Clock;
   readonly log: Log;
   readonly judged: (repository: string, digest: Digest, verdict: Verdict) => void;

@@ -13,6 +13,7 @@ import {
   type Finding,
   type FindingException,
   type Place,
+  type ReadingPorts,
   Readings,
   type RunningImage,
   type Scans,
@@ -36,6 +37,8 @@ interface ReadingsParts {
   readonly admit: () => Admit;
   readonly catalogue: BaseCatalogue;
   readonly repositoriesOf: (project: string, digest: Digest) => Promise<string[]>;
+  /** The credentials that a project knows and lives with. */
+  readonly knownSecrets: NonNullable<ReadingPorts['knownSecrets']>;
   /** `USER` of an image; null when it is not here. */
   readonly userOf: (repository: string, digest: Digest) => Promise<string | null>;
 }
@@ -84,6 +87,7 @@ export function createReadings(parts: ReadingsParts) {
       );
       return (finding) => exceptionOf(finding, here);
     },
+    knownSecrets: parts.knownSecrets,
     newerBase: (_project, report) => {
       const { registry, catalogue } = parts;
       bases ??= new BaseFinder({ registry: registry(), scans, catalogue, clock });

@@ -20,6 +20,7 @@ export const SHIPPED_FILES = [
 
 let texts: readonly string[] | null = null;
 let shipped: SecretRules | null = null;
+let revision: string | null = null;
 
 function readTexts(): readonly string[] {
   texts ??= SHIPPED_FILES.map((name) => readFileSync(FOLDER + name, 'utf8'));
@@ -29,7 +30,8 @@ function readTexts(): readonly string[] {
 /** The rules that come with the platform. */
 export const SHIPPED_RULES: SecretRuleSource = {
   get revision() {
-    return createHash('sha256').update(readTexts().join('\0')).digest('hex').slice(0, 16);
+    revision ??= createHash('sha256').update(readTexts().join('\0')).digest('hex').slice(0, 16);
+    return revision;
   },
   load: () => {
     // With the patterns' compiler behind it, and asked for by few commands.

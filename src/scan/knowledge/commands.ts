@@ -1,0 +1,142 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { CliProgram } from '../../system/index.ts';
+import { scanFault } from '../errors.ts';
+import type { EngineState } from '../malware/look.ts';
+import { engineText } from '../reports/words.ts';
+import type { RuleFileRecord } from './rule-files.ts';
+
+const KINDS = ['secrets', 'baseline', 'yara', 'hashes'];
+
+/** `darsena scan engines` and `darsena scan rules …`: what the platform's scanner knows. */
+export function addKnowledgeCommands(cli: CliProgram): void {
+  const scan = cli.program.commands.find((command) => command.name() === 'scan');
+  scan
+    ?.command('engines')
+    .description(
+      cli.t({
+        en: 'the engines against malware, and how old what they know is',
+        es: 'los motores contra código malicioso y la antigüedad de lo que conocen',
+      }),
+    )
+    .action(async () => {
+      const { items } = await cli.api.get<{ items: EngineState[] }>('/scan/engines');
+      if (items.length === 0) {
+        cli.print.note({
+          en: 'no engine is configured: name clamd in control.json, or give rules: darsena scan rules set yara FILE',
+          es: 'no hay ningún motor configurado: nombrar clamd en control.json, o dar reglas: darsena scan rules set yara FICHERO',
+        });
+      }
+      cli.print.table(
+        [
+          {
+            title: { en: 'engine', es: 'motor' },
+            value: ({ name, engine }: EngineState) => (engine ? cli.t(engineText(engine)) : name),
+          },
+          {
+            title: { en: 'state', es: 'estado' },
+            value: ({ reason }) => (reason === null ? cli.t({ en: 'ready', es: 'listo' }) : cli.t(reason)),
+            long: true,
+          },
+        ],
+        items,
+        { json: { items } },
+      );
+    });
+  const rules = scan?.command('rules').description(
+    cli.t({
+      en: 'rules for credentials, known credentials, YARA rules and hashes of the platform',
+      es: 'reglas de credenciales, credenciales conocidas, reglas YARA y hashes de la plataforma',
+    }),
+  );
+  const projectOption = cli.t({ en: 'baseline of this project', es: 'credenciales conocidas de este proyecto' });
+  rules
+    ?.command('list')
+    .option('--project <name>', projectOption)
+    .description(cli.t({ en: 'the files, with their versions', es: 'los ficheros, con sus versiones' }))
+    .action(async (options: { project?: string }) => {
+      const path = options.project === undefined ? '/scan/rules' : `${projectPath(options.project)}/scan/rules`;
+      const { items } = await cli.api.get<{ items: RuleFileRecord[] }>(path);
+      cli.print.table(
+        [
+          { title: { en: 'kind', es: 'clase' }, value: ({ kind }: RuleFileRecord) => kind },
+          { title: { en: 'name', es: 'nombre' }, value: ({ name }) => name },
+          { title: { en: 'version', es: 'versión' }, value: ({ version }) => String(version), align: 'right' },
+          { title: { en: 'entries', es: 'entradas' }, value: ({ entries }) => String(entries), align: 'right' },
+          {
+            title: { en: 'refused', es: 'rechazadas' },
+            value: ({ refused }) => (refused.length === 0 ? '-' : String(refused.length)),
+            align: 'right',
+          },
+          { title: { en: 'state', es: 'estado' }, value: ({ state }) => cli.t(STATES[state]) },
+          { title: { en: 'given by', es: 'de' }, value: ({ uploadedBy }) => uploadedBy, long: true },
+          { title: { en: 'digest', es: 'digest' }, value: ({ digest }) => digest, wide: true },
+        ],
+        items,
+        { json: { items } },
+      );
+    });
+  rules
+    ?.command('set')
+    .argument('<kind>', KINDS.join(' | '))
+    .argument('<file>')
+    .option('--name <name>', cli.t({ en: 'of several files of a kind', es: 'entre varios ficheros de una clase' }))
+    .option('--project <name>', projectOption)
+    .description(
+      cli.t({
+        en: 'give a file; all images are scanned with it again',
+        es: 'dar un fichero; se reanalizan las imágenes',
+      }),
+    )
+    .action(async (kind: string, file: string, options: { name?: string; project?: string }) => {
+      const path = pathOf(kind, options);
+      const found = await stat(file).catch((cause: unknown) => {
+        throw scanFault('scan.rules-invalid', { name: file, why: String((cause as Error).message) }, { cause });
+      });
+      if (!found.isFile()) throw scanFault('scan.rules-invalid', { name: file, why: 'it is no file' });
+      const record = await cli.api.upload<RuleFileRecord>(path, createReadStream(file), {
+        contentType: 'application/octet-stream',
+        method: 'PUT',
+      });
+      const { version, entries, refused } = record;
+      const text = {
+        en: `${kind} ${record.name}, version ${version}: ${entries} entries`,
+        es: `${kind} ${record.name}, versión ${version}: ${entries} entradas`,
+      };
+      if (cli.output.json) cli.print.json(record);
+      else cli.print.result(text);
+      for (const { rule, why } of refused) {
+        cli.print.note({ en: `rule ${rule} is not used: ${why}`, es: `la regla ${rule} no se usa: ${why}` });
+      }
+    });
+  rules
+    ?.command('clear')
+    .argument('<kind>', KINDS.join(' | '))
+    .option('--name <name>', cli.t({ en: 'of several files of a kind', es: 'entre varios ficheros de una clase' }))
+    .option('--project <name>', projectOption)
+    .description(cli.t({ en: 'use a file no more', es: 'dejar de usar un fichero' }))
+    .action(async (kind: string, options: { name?: string; project?: string }) => {
+      await cli.api.delete(pathOf(kind, options));
+      cli.print.line({ en: `${kind} is used no more`, es: `${kind} ya no se usa` });
+    });
+}
+
+const STATES = {
+  active: { en: 'in use', es: 'en uso' },
+  replaced: { en: 'replaced', es: 'sustituido' },
+  removed: { en: 'removed', es: 'retirado' },
+} as const;
+
+function projectPath(project: string): string {
+  return `/projects/${encodeURIComponent(project)}`;
+}
+
+function pathOf(kind: string, { name, project }: { name?: string; project?: string }): string {
+  if (!KINDS.includes(kind)) throw scanFault('scan.choice-unknown', { value: kind, choices: KINDS.join(', ') });
+  if (kind === 'baseline') {
+    if (project === undefined) throw scanFault('scan.choice-unknown', { value: '', choices: '--project NAME' });
+    return `${projectPath(project)}/scan/baseline`;
+  }
+  const query = new URLSearchParams(name === undefined ? {} : { name });
+  return `/scan/rules/${kind}?${query}`;
+}

@@ -1,0 +1,115 @@
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import type { ApiApp } from '../../access/index.ts';
+import { scanFault } from '../errors.ts';
+import type { MalwareScanner } from '../malware/look.ts';
+import { RULE_FILE_KINDS, RULE_FILE_MAX, type RuleFileKind, type RuleFiles } from './rule-files.ts';
+
+export interface KnowledgeRoutesParts {
+  readonly files: RuleFiles;
+  readonly malware: Pick<MalwareScanner, 'state'>;
+  /** Told after a file came or went. @param project null: the platform's */
+  readonly changed: (project: string | null, kind: RuleFileKind, actor: string) => Promise<void>;
+}
+
+const BODY_TYPE = 'application/octet-stream';
+const project = z.string().min(1).max(128);
+const kind = z.enum(RULE_FILE_KINDS);
+const name = z
+  .string()
+  .regex(/^[\w.-]{1,100}$/)
+  .default('default');
+
+/** What the scanner knows: its engines against malware, and the files that people gave it. */
+export function registerKnowledgeRoutes(app: ApiApp, { files, malware, changed }: KnowledgeRoutesParts): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/scan/engines',
+    config: { action: 'advisories.read' },
+    schema: {},
+    handler: async () => ({ items: await malware.state() }),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/scan/rules',
+    config: { action: 'advisories.read' },
+    schema: {},
+    handler: async () => ({ items: await files.list(null) }),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/scan/rules/:kind',
+    config: { action: 'advisories.update' },
+    schema: { params: z.object({ kind }), querystring: z.object({ name }) },
+    handler: async ({ params, query, principal }, reply) => {
+      await files.remove(null, params.kind, query.name, principal.actor);
+      await changed(null, params.kind, principal.actor);
+      return reply.code(204).send();
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/scan/rules',
+    config: { action: 'image.read' },
+    schema: { params: z.object({ project }) },
+    handler: async ({ params }) => ({ items: await files.list(params.project) }),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/projects/:project/scan/baseline',
+    config: { action: 'repository.manage' },
+    schema: { params: z.object({ project }) },
+    handler: async ({ params, principal }, reply) => {
+      await files.remove(params.project, 'baseline', 'default', principal.actor);
+      await changed(params.project, 'baseline', principal.actor);
+      return reply.code(204).send();
+    },
+  });
+  // The body is the file as it is.
+  void app.register(async (plain) => {
+    const scope = plain as unknown as ApiApp;
+    scope.addContentTypeParser(BODY_TYPE, (_request, payload, done) => done(null, payload));
+    scope.route({
+      method: 'PUT',
+      url: '/api/v1/scan/rules/:kind',
+      config: { action: 'advisories.update' },
+      bodyLimit: Math.max(...Object.values(RULE_FILE_MAX)),
+      schema: { params: z.object({ kind: z.enum(['secrets', 'yara', 'hashes']) }), querystring: z.object({ name }) },
+      handler: async ({ params, query, body, principal }) => {
+        // There is one set of rules for credentials: a second would have to say which of them counts.
+        const named = params.kind === 'secrets' ? 'default' : query.name;
+        const text = await readBody(body as Readable, params.kind);
+        const record = await files.put({ project: null, kind: params.kind, name: named, text }, principal.actor);
+        await changed(null, params.kind, principal.actor);
+        return record;
+      },
+    });
+    scope.route({
+      method: 'PUT',
+      url: '/api/v1/projects/:project/scan/baseline',
+      config: { action: 'repository.manage' },
+      bodyLimit: RULE_FILE_MAX.baseline,
+      schema: { params: z.object({ project }) },
+      handler: async ({ params, body, principal }) => {
+        const text = await readBody(body as Readable, 'baseline');
+        const file = { project: params.project, kind: 'baseline', name: 'default', text } as const;
+        const record = await files.put(file, principal.actor);
+        await changed(params.project, 'baseline', principal.actor);
+        return record;
+      },
+    });
+  });
+}
+
+async function readBody(body: Readable, of: RuleFileKind): Promise<string> {
+  const parts: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const part of body) {
+    sizeBytes += (part as Buffer).length;
+    if (sizeBytes > RULE_FILE_MAX[of]) {
+      throw scanFault('scan.rules-invalid', { name: of, why: `it is larger than ${RULE_FILE_MAX[of]} bytes` });
+    }
+    parts.push(part as Buffer);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
