@@ -178,6 +178,30 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'one policy with its rules and source',
     es: 'una política con sus reglas y su texto',
   },
+  'POST /api/v1/policies': {
+    en: 'apply a policy, or a new text of it',
+    es: 'aplicar una política, o un texto nuevo',
+  },
+  'GET /api/v1/policies/:name/revisions': {
+    en: 'texts that a policy had',
+    es: 'textos que tuvo una política',
+  },
+  'POST /api/v1/policies/:name/approve': {
+    en: 'approve the text that waits for a second person',
+    es: 'aprobar el texto que espera a otra persona',
+  },
+  'POST /api/v1/policies/:name/reject': {
+    en: 'reject the text that waits',
+    es: 'rechazar el texto que espera',
+  },
+  'DELETE /api/v1/policies/:name': {
+    en: 'take a policy out of force',
+    es: 'quitar una política de vigor',
+  },
+  'POST /api/v1/policies/try': {
+    en: 'what a policy would have said of what was judged',
+    es: 'lo que habría dicho una política de lo que se juzgó',
+  },
   'POST /api/v1/policies/check': {
     en: 'check a policy document',
     es: 'comprobar un documento de política',

@@ -14,6 +14,7 @@ import {
   joinVerdicts,
   NO_SCAN,
   NO_WORKLOAD,
+  PolicyBook,
   PRESETS_FOLDER,
   readPolicies,
   registerAdmitRoutes,
@@ -205,5 +206,96 @@ test('the routes show policies and verdicts, and keep a project from another', a
   assert.equal((await call('GET', '/api/v1/projects/banco/verdicts')).status, 403);
   assert.equal((await call('GET', '/api/v1/projects/tienda/verdicts?digest=x')).status, 400);
   await app.close();
+  await opened.close();
+});
+
+const OWN = (effect: string) => `name: ours
+version: "1"
+description: { en: Ours, es: Nuestra }
+doors: { start: closed, promote: closed, ci: closed }
+uses:
+  - policy: disallow-latest-tag
+rules:
+  - { id: no-node-port, kinds: [Service], when: "object.spec.type == 'NodePort'", effect: ${effect}, message: { en: a port, es: un puerto } }
+`;
+
+async function openBook(production: { policy: string | null }) {
+  const ground = await open();
+  const state = { changes: 0 };
+  const book = await PolicyBook.open({
+    ...{ db: ground.opened.db, journal: ground.journal, clock: systemClock, presets: ground.admit.policies() },
+    use: {
+      environmentsUsing: async (name) =>
+        name === production.policy ? [{ project: 'tienda', environment: 'pro', class: 'production' as const }] : [],
+    },
+    changed: () => {
+      state.changes += 1;
+    },
+  });
+  return { ...ground, book, state };
+}
+
+test('a policy of one’s own is in force at once, but waits for a second person where production is judged by it', async () => {
+  const production: { policy: string | null } = { policy: null };
+  const { opened, journal, book, state } = await openBook(production);
+  assert.equal((await book.apply(OWN('warn'), 'user:ana')).state, 'active');
+  assert.equal(book.find('ours')?.rules.length, 3);
+  assert.equal((await book.apply(OWN('warn'), 'user:eva')).revision, 1, 'the same text changes nothing');
+  production.policy = 'ours';
+  assert.equal((await book.apply(OWN('refuse'), 'user:ana')).state, 'waiting');
+  assert.equal(book.find('ours')?.rules.at(-1)?.effect, 'warn', 'what waits is not in force');
+  await assert.rejects(book.decide('ours', 'user:ana', 'approve'), hasCode('admit.policy-own'));
+  assert.equal((await book.decide('ours', 'user:eva', 'approve')).state, 'active');
+  assert.equal(book.find('ours')?.rules.at(-1)?.effect, 'refuse');
+  await assert.rejects(book.decide('ours', 'user:eva', 'approve'), hasCode('admit.policy-not-waiting'));
+  await assert.rejects(book.remove('ours', 'user:ana'), hasCode('admit.policy-in-use'));
+  const prod = book.find('prod')?.source ?? '';
+  const milder = prod.replaceAll('effect: refuse', 'effect: warn');
+  assert.equal((await book.apply(milder, 'user:ana')).state, 'waiting', 'prod is production’s, used or not');
+  assert.equal((await book.decide('prod', 'user:eva', 'reject')).state, 'rejected');
+  production.policy = null;
+  await book.remove('ours', 'user:ana');
+  assert.equal(book.find('ours'), null);
+  assert.deepEqual(
+    (await book.revisions('ours')).map(({ revision, state: one }) => `${revision} ${one}`),
+    ['2 removed', '1 superseded'],
+  );
+  assert.ok(state.changes >= 5);
+  await journal.settled();
+  const facts = await journal.query({
+    projects: '*',
+    kinds: ['policy.applied', 'policy.requested', 'policy.removed'],
+    limit: 10,
+  });
+  assert.equal(facts.length, 5);
+  await assert.rejects(book.apply('name: x', 'user:ana'), hasCode('admit.policy-invalid'));
+  await opened.close();
+});
+
+test('a draft says of what was judged who would be hit, and keeps nothing', async () => {
+  const { opened, admit, book } = await openBook({ policy: null });
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { type: 'NodePort' } };
+  const document = { apiVersion: 'v1', kind: 'Service', name: 'web', namespace: '', object: service };
+  await admit.judge([
+    question,
+    { ...question, subject: 'tienda/dev/api', admission: { ...admission, documents: [document] } },
+  ]);
+  await admit.judge([question]);
+  const before = await admit.verdicts({ project: 'tienda', limit: 50 });
+  await book.apply(OWN('refuse'), 'user:ana');
+  const draft = book.find('ours');
+  assert.ok(draft);
+  const replay = await admit.replay(draft, '2020-01-01T00:00:00Z', null);
+  // What has no document cannot be judged by a rule that reads documents; it refuses and says why.
+  assert.equal(replay.replayed, 2, 'a question asked twice is one');
+  assert.deepEqual(replay.newlyRefused.map(({ subject }) => subject).sort(), ['tienda/dev/api', 'tienda/dev/web']);
+  assert.ok(replay.errors.some(({ why }) => /no document/.test(why)));
+  const usual = await admit.replay(admit.policy('dev'), '2020-01-01T00:00:00Z', 'dev');
+  assert.deepEqual([usual.replayed, usual.same], [2, 2]);
+  assert.equal((await admit.replay(draft, '2999-01-01T00:00:00Z', null)).replayed, 0);
+  assert.equal((await admit.verdicts({ project: 'tienda', limit: 50 })).length, before.length);
+  await opened.db.updateTable('admit_admissions').set({ at: '2020-01-01T00:00:00Z' }).execute();
+  await admit.forgetOld();
+  assert.deepEqual(await opened.db.selectFrom('admit_admissions').select('key').execute(), []);
   await opened.close();
 });

@@ -9,6 +9,9 @@ import { EVERY_RULE, EXPIRING_DAYS, type Exception, stateOf } from './exception.
 import { GRACE_EXCEPTION, judge, type Running } from './judge.ts';
 import { EXCEPTION_DAYS_MAX } from './limits.ts';
 import type { Policy } from './policy.ts';
+import { PolicyBook } from './policy-book.ts';
+import { selectPolicy } from './presets.ts';
+import { forgetAdmissions, type Replay, recordAdmission, replayAdmissions } from './recorded.ts';
 import {
   type AdmitTables,
   insertException,
@@ -27,7 +30,8 @@ export interface AdmitOptions {
   readonly db: Kysely<AdmitTables>;
   readonly journal: Pick<Journal, 'record' | 'committed'>;
   readonly clock: Clock;
-  readonly policies: readonly Policy[];
+  /** Those in force, or who knows them. */
+  readonly policies: readonly Policy[] | PolicyBook;
   /** The key of control; agents know its public part. */
   readonly key: SigningKey;
 }
@@ -45,6 +49,9 @@ export interface AdmitQuestion {
   readonly subject: string;
 }
 
+/** Where a workload is judged: what is asked at other doors is an image alone, and asked often. */
+const RECORDED_DOORS: readonly Door[] = ['start', 'promote'];
+
 /** The policies, the answers that were given, and the exceptions from them. */
 export class Admit {
   readonly #options: AdmitOptions;
@@ -54,14 +61,33 @@ export class Admit {
   }
 
   policies(): readonly Policy[] {
-    return this.#options.policies;
+    const { policies } = this.#options;
+    return policies instanceof PolicyBook ? policies.policies() : policies;
   }
 
   /** @throws Fault admit.policy-unknown */
   policy(name: string): Policy {
-    const policy = this.#options.policies.find((one) => one.name === name);
-    if (policy === undefined) throw admitFault('admit.policy-unknown', { policy: name });
-    return policy;
+    const { policies } = this.#options;
+    // One that cannot be used any more is not one that nobody knows: who asks is told what is wrong with it.
+    const problem = policies instanceof PolicyBook ? policies.problems().get(name) : undefined;
+    if (problem !== undefined) throw problem;
+    return selectPolicy((one) => this.policies().find((policy) => policy.name === one) ?? null, name);
+  }
+
+  /**
+   * What a policy would have said of what was judged, with the exceptions of now.
+   * @param since RFC 3339
+   * @param insteadOf only what this policy judged; null: everything
+   */
+  replay(draft: Policy, since: string, insteadOf: string | null): Promise<Replay> {
+    const { db } = this.#options;
+    const exceptions = (project: string) => readExceptions(db, { project });
+    return replayAdmissions(db, draft, { since, insteadOf, exceptions });
+  }
+
+  /** Removes recorded admissions that are older than they are kept. */
+  async forgetOld(): Promise<void> {
+    await forgetAdmissions(this.#options.db, this.#options.clock.now());
   }
 
   /** The policy of a class of environment: what is not development is judged as production. */
@@ -83,6 +109,9 @@ export class Admit {
       for (const [index, verdict] of verdicts.entries()) {
         const question = questions[index];
         await insertVerdict(tx, verdict);
+        if (question !== undefined && RECORDED_DOORS.includes(verdict.door)) {
+          await recordAdmission(tx, { verdict, admission: question.admission, subject: question.subject });
+        }
         await journal.record<AdmitTables>(tx, {
           kind: 'workload.judged',
           project: verdict.project,

@@ -57,6 +57,7 @@ export function registerTextFunctions(environment: Environment): void {
       sync,
     )
     .registerFunction('string.charAt(int): string', charAt, sync)
+    .registerFunction('hoursBetween(string, string): int', hoursBetween, sync)
     .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''), sync);
 }
 
@@ -72,4 +73,11 @@ function charAt(text: string, index: bigint): string {
   const at = Number(index);
   if (at < 0 || at > characters.length) throw new RangeError(`index ${at} is out of range`);
   return characters[at] ?? '';
+}
+
+/** Whole hours from one time to another, RFC 3339. @throws RangeError for what is no time */
+function hoursBetween(from: string, to: string): bigint {
+  const ms = Date.parse(to) - Date.parse(from);
+  if (Number.isNaN(ms)) throw new RangeError('expected two times in RFC 3339');
+  return BigInt(Math.floor(ms / 3_600_000));
 }

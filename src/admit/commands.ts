@@ -6,11 +6,14 @@ import { type PlacedDocument, readDocuments, startsPods } from './document.ts';
 import type { RuleOutcome } from './judge.ts';
 import { judgeDocument } from './manifest.ts';
 import { type Policy, readPolicy } from './policy.ts';
+import type { PolicyRevision } from './policy-book.ts';
 import { PRESETS_FOLDER, readPolicies, selectPolicy } from './presets.ts';
+import type { Replay } from './recorded.ts';
 import type { Verdict } from './verdict.ts';
 
 interface PolicyRow {
   readonly name: string;
+  readonly origin: 'preset' | 'own';
   readonly version: string;
   readonly description: Text;
   readonly doors: Readonly<Record<string, string>>;
@@ -22,6 +25,7 @@ interface PolicyView extends PolicyRow {
   readonly rules: readonly (Pick<Policy['rules'][number], 'id' | 'doors' | 'effect' | 'message'> & {
     when: string;
   })[];
+  readonly params: Policy['params'];
   readonly source: string;
 }
 
@@ -44,6 +48,11 @@ export function admitCommands(cli: CliProgram): void {
         [
           { title: { en: 'name', es: 'nombre' }, value: (row) => row.name },
           { title: { en: 'version', es: 'versión' }, value: (row) => row.version },
+          {
+            title: { en: 'from', es: 'de' },
+            value: (row) =>
+              cli.t(row.origin === 'own' ? { en: 'here', es: 'aquí' } : { en: 'platform', es: 'plataforma' }),
+          },
           { title: { en: 'refuses', es: 'rechaza' }, value: (row) => String(row.refuses), align: 'right' },
           { title: { en: 'warns', es: 'advierte' }, value: (row) => String(row.warns), align: 'right' },
           { title: { en: 'doors', es: 'puertas' }, value: (row) => Object.keys(row.doors).join(' ') },
@@ -81,7 +90,11 @@ export function admitCommands(cli: CliProgram): void {
         policy.rules,
         { json: policy },
       );
+      for (const { name: param, value, description } of policy.params) {
+        cli.print.line(`${param} = ${JSON.stringify(value)}: ${cli.t(description)}`);
+      }
     });
+  bookCommands(cli, noun);
   noun
     .command('check')
     .argument('<file>')
@@ -138,6 +151,136 @@ export function admitCommands(cli: CliProgram): void {
       else showJudged(cli, judged);
       if (judged.some(({ decision }) => decision === 'refuse')) cli.exit(4);
     });
+}
+
+function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['command']>): void {
+  const pathOf = (name: string): string => `/policies/${encodeURIComponent(name)}`;
+  const tell = (made: PolicyRevision): void => {
+    if (cli.output.json) cli.print.json(made);
+    else cli.print.result(`${made.name} ${made.revision}: ${cli.t(STATES[made.state])}`);
+  };
+  noun
+    .command('apply')
+    .argument('<file>')
+    .description(
+      cli.t({
+        en: 'put a policy of one’s own in force, or a new text of it; one that judges production waits for a second person',
+        es: 'poner en vigor una política propia, o un texto nuevo; la que juzga producción espera a otra persona',
+      }),
+    )
+    .action(async (file: string) => {
+      const made = await cli.api.post<PolicyRevision>('/policies', { source: await readText(file) });
+      tell(made);
+      if (made.state === 'waiting' && !cli.output.json) {
+        cli.print.line({
+          en: `somebody else: darsena policy approve ${made.name}`,
+          es: `otra persona: darsena policy approve ${made.name}`,
+        });
+      }
+    });
+  for (const [verb, text] of DECIDE) {
+    noun
+      .command(verb)
+      .argument('<name>')
+      .description(cli.t(text))
+      .action(async (name: string) => tell(await cli.api.post<PolicyRevision>(`${pathOf(name)}/${verb}`)));
+  }
+  noun
+    .command('remove')
+    .argument('<name>')
+    .description(
+      cli.t({
+        en: 'take a policy of one’s own out of force; one that comes with the platform under that name is back',
+        es: 'quitar de vigor una política propia; vuelve la que venga con la plataforma con ese nombre',
+      }),
+    )
+    .action(async (name: string) => tell(await cli.api.delete<PolicyRevision>(pathOf(name))));
+  noun
+    .command('history')
+    .argument('<name>')
+    .description(
+      cli.t({ en: 'texts that a policy had, newest first', es: 'textos que tuvo una política, primero el más nuevo' }),
+    )
+    .action(async (name: string) => {
+      const { items } = await cli.api.get<{ items: PolicyRevision[] }>(`${pathOf(name)}/revisions`);
+      cli.print.table(
+        [
+          {
+            title: { en: 'revision', es: 'revisión' },
+            value: (row: PolicyRevision) => String(row.revision),
+            align: 'right',
+          },
+          { title: { en: 'state', es: 'estado' }, value: ({ state }) => cli.t(STATES[state]) },
+          { title: { en: 'by', es: 'por' }, value: ({ author }) => author },
+          { title: { en: 'agreed by', es: 'la aprobó' }, value: ({ approver }) => approver ?? '-' },
+          { title: { en: 'at', es: 'fecha' }, value: ({ createdAt }) => createdAt },
+        ],
+        items,
+        { json: { items } },
+      );
+    });
+  noun
+    .command('try')
+    .argument(
+      '<draft>',
+      cli.t({ en: 'a file, or the name of a policy', es: 'un fichero, o el nombre de una política' }),
+    )
+    .option('--since <days>', cli.t({ en: 'how far back, as 30d', es: 'hasta cuándo atrás, como 30d' }), '30d')
+    .option('--instead-of <name>', cli.t({ en: 'only what this policy judged', es: 'solo lo que juzgó esta política' }))
+    .option('--set <name=value...>', cli.t({ en: 'a parameter of the policy', es: 'un parámetro de la política' }))
+    .description(
+      cli.t({
+        en: 'what a policy would have said of the workloads that were judged; changes nothing',
+        es: 'lo que habría dicho una política de las cargas de trabajo que se juzgaron; no cambia nada',
+      }),
+    )
+    .action(async (draft: string, options: { since: string; insteadOf?: string; set?: string[] }) => {
+      const isFile = draft === '-' || draft.includes('/') || draft.endsWith('.yaml');
+      const replay = await cli.api.post<Replay>('/policies/try', {
+        ...(isFile ? { source: await readText(draft) } : { name: draft }),
+        params: readValues(options.set ?? []),
+        days: Number(/^(\d+)d?$/.exec(options.since)?.[1] ?? Number.NaN),
+        insteadOf: options.insteadOf ?? null,
+      });
+      if (cli.output.json) cli.print.json(replay);
+      else showReplay(cli, replay);
+    });
+}
+
+const STATES: Readonly<Record<PolicyRevision['state'], Text>> = {
+  waiting: { en: 'waits for a second person', es: 'espera a otra persona' },
+  active: { en: 'in force', es: 'en vigor' },
+  superseded: { en: 'superseded', es: 'sustituida' },
+  rejected: { en: 'rejected', es: 'rechazada' },
+  removed: { en: 'removed', es: 'retirada' },
+};
+
+const DECIDE: readonly (readonly ['approve' | 'reject', Text])[] = [
+  ['approve', { en: 'agree to the text that somebody else applied', es: 'aprobar el texto que aplicó otra persona' }],
+  ['reject', { en: 'refuse the text that waits', es: 'rechazar el texto que espera' }],
+];
+
+function showReplay(cli: CliProgram, replay: Replay): void {
+  const { counts, same, replayed, missed } = replay;
+  cli.print.result({
+    en: `${replayed} judged since ${replay.since.slice(0, 10)}: ${counts.newlyRefused} newly refused, ${counts.newlyAllowed} newly allowed, ${counts.otherwise} with other warnings, ${same} the same`,
+    es: `${replayed} juzgadas desde ${replay.since.slice(0, 10)}: ${counts.newlyRefused} se rechazarían, ${counts.newlyAllowed} se permitirían, ${counts.otherwise} con otras advertencias, ${same} igual`,
+  });
+  if (missed > 0)
+    cli.print.line({ en: `${missed} could not be asked again`, es: `${missed} no se pudieron volver a preguntar` });
+  for (const { rule, times, why } of replay.errors) cli.print.line(`${rule} × ${times}: ${why}`);
+  for (const [list, tone] of [
+    [replay.newlyRefused, 'bad'],
+    [replay.newlyAllowed, 'good'],
+    [replay.otherwise, 'warn'],
+  ] as const) {
+    for (const { subject, digest, before, after, reasons } of list) {
+      const change = `${cli.t(DECISION[before])} → ${cli.t(DECISION[after])}`;
+      cli.print.result(`${subject} ${digest.slice(0, 19)}: ${cli.print.colour(tone, change)}`);
+      for (const { message } of reasons.filter(({ effect }) => effect === 'refuse'))
+        cli.print.line(`  ${cli.t(message)}`);
+    }
+  }
 }
 
 interface JudgedManifest {

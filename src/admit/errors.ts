@@ -32,15 +32,50 @@ export const admitFault = defineFaults({
       remedy: 'ver sus parámetros: darsena policy show {policy}',
     },
   },
+  'admit.policy-not-waiting': {
+    kind: 'conflict',
+    en: {
+      what: 'no text of policy {policy} waits for a second person',
+      remedy: 'see its revisions: darsena policy history {policy}',
+    },
+    es: {
+      what: 'ningún texto de la política {policy} espera a otra persona',
+      remedy: 'ver sus revisiones: darsena policy history {policy}',
+    },
+  },
+  'admit.policy-own': {
+    kind: 'forbidden',
+    en: {
+      what: 'policy {policy} cannot be approved by its author',
+      why: '{author} wrote it; a second person has to agree',
+    },
+    es: {
+      what: 'la política {policy} no la puede aprobar quien la escribió',
+      why: 'la escribió {author}; tiene que estar de acuerdo una segunda persona',
+    },
+  },
+  'admit.policy-in-use': {
+    kind: 'conflict',
+    en: {
+      what: 'policy {policy} cannot be removed',
+      why: 'it is used by {users}',
+      remedy: 'apply another text of it, or change who uses it',
+    },
+    es: {
+      what: 'la política {policy} no se puede quitar',
+      why: 'la usan {users}',
+      remedy: 'aplicar otro texto, o cambiar quién la usa',
+    },
+  },
   'admit.manifest-unreadable': {
     kind: 'invalid',
     en: {
       what: 'the pods of {kind} {name} (line {line}) cannot be judged',
-      why: 'expected at least one container in its pod specification',
+      why: '{reason}',
     },
     es: {
       what: 'los pods de {kind} {name} (línea {line}) no se pueden juzgar',
-      why: 'se esperaba al menos un contenedor en la especificación de su pod',
+      why: '{reason}',
     },
   },
   'admit.verdict-refused': {

@@ -48,7 +48,7 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
   ...['size', 'has', 'int', 'double', 'string', 'bool', 'type', 'bind'],
   ...['contains', 'startsWith', 'endsWith', 'join', 'split', 'trim', 'lowerAscii', 'upperAscii', 'substring'],
   ...['indexOf', 'lastIndexOf', 'replace', 'charAt', 'reverse', 'matches', 'find', 'findAll'],
-  ...['orValue', 'or', 'hasValue', 'value', 'of', 'none'],
+  ...['hoursBetween', 'orValue', 'or', 'hasValue', 'value', 'of', 'none'],
   ...['all', 'exists', 'exists_one', 'filter', 'map'],
 ]);
 const COMPREHENSIONS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
@@ -66,6 +66,7 @@ const environment = new Environment({
   .registerType('Finding', { fields: SCHEMAS.Finding })
   .registerType('Container', { fields: SCHEMAS.Container })
   .registerVariable('door', 'string')
+  .registerVariable('now', 'string')
   .registerVariable({ name: 'image', schema: SCHEMAS.image })
   .registerVariable({ name: 'scan', schema: SCHEMAS.scan })
   .registerVariable({ name: 'signatures', schema: SCHEMAS.signatures })

@@ -22,6 +22,7 @@ export { exceptionCommands } from './exception-commands.ts';
 export { GRACE_EXCEPTION, judge, mayHaveGrace, type Question, type Running } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';
+export { PolicyBook, type PolicyRevision, type PolicyUse } from './policy-book.ts';
 export { PRESETS_FOLDER, readPolicies } from './presets.ts';
 export { registerAdmitRoutes } from './routes.ts';
 export type { AdmitTables, VerdictQuery } from './store.ts';

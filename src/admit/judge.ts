@@ -138,7 +138,7 @@ function askRules(question: Question): RuleOutcome[] {
   const onFailure: Effect = failMode === 'open' ? 'warn' : 'refuse';
   let facts: Record<string, unknown>;
   try {
-    facts = { ...toPolicyValues(admission), door };
+    facts = { ...toPolicyValues(admission), door, now: question.at };
     if (admission.documents.length > DOCUMENTS_MAX) {
       throw new RangeError(`expected at most ${DOCUMENTS_MAX} documents, got ${admission.documents.length}`);
     }

@@ -56,3 +56,17 @@ export const PARAMS_MAX = 40;
 
 /** Compiled regular expressions that are kept. */
 export const PATTERNS_KEPT_MAX = 500;
+
+/** Revisions of policies that one answer lists. */
+export const STORED_POLICIES_MAX = 500;
+
+/** Characters of one recorded admission, packed: an image with 5,000 findings takes near 300,000. */
+export const RECORD_BYTES_MAX = 1_000_000;
+
+/** Days for which what was judged is kept to try policies on, and how many at most: near 1 GB if each were an image with many findings. */
+export const RECORD_DAYS = 90;
+export const RECORDS_MAX = 20_000;
+
+/** What one trial asks, a few milliseconds each, and how many changes of each kind it lists. */
+export const REPLAYED_MAX = 5_000;
+export const REPLAY_LISTED_MAX = 200;

@@ -65,6 +65,116 @@ test('a workload whose pods cannot be found is not passed over', () => {
   }
 });
 
+/** One pod in each way that a kind can hold it. */
+const KINDS: readonly (readonly [string, (pod: Json) => Json])[] = [
+  ['Pod', (pod) => ({ kind: 'Pod', ...(pod as object) }) as Json],
+  ['PodTemplate', (pod) => ({ kind: 'PodTemplate', template: pod })],
+  ...['Deployment', 'ReplicaSet', 'ReplicationController', 'StatefulSet', 'DaemonSet', 'Job'].map(
+    (kind) => [kind, (pod: Json): Json => ({ kind, spec: { template: pod } })] as const,
+  ),
+  ['CronJob', (pod) => ({ kind: 'CronJob', spec: { jobTemplate: { spec: { template: pod } } } })],
+  ['List', (pod) => ({ kind: 'List', items: [{ kind: 'Deployment', spec: { template: pod } }] })],
+  ['Rollout', (pod) => ({ kind: 'Rollout', spec: { template: pod } })],
+  ['Workflow', (pod) => ({ kind: 'Workflow', spec: { steps: [{ run: pod }] } })],
+];
+
+test('every container of every path of every kind is judged (A1)', () => {
+  const fine = {
+    image: 'registry.example/a:1',
+    securityContext: {
+      ...{ allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: ['ALL'] } },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  };
+  const bad: readonly Record<string, Json>[] = [
+    { privileged: true },
+    { capabilities: { drop: ['ALL'], add: ['SYS_ADMIN'] } },
+    { runAsUser: 0 },
+    { procMount: 'Unmasked' },
+    { seccompProfile: { type: 'Unconfined' } },
+  ];
+  const policy = select('pod-security-restricted');
+  let [asked, missed] = [0, 0];
+  for (const [, wrap] of KINDS) {
+    for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
+      for (const [place, context] of [...bad, {}].entries()) {
+        // The last is the good one: it has to pass, so that "refuse everything" is no answer.
+        const isBad = place < bad.length;
+        const sinner = {
+          ...fine,
+          name: 'sinner',
+          restartPolicy: 'Always',
+          securityContext: { ...fine.securityContext, ...context },
+        };
+        const others = { containers: [{ ...fine, name: 'main' }] };
+        const lists =
+          list === 'containers' ? { containers: [...others.containers, sinner] } : { ...others, [list]: [sinner] };
+        const metadata = { name: 'x', deletionTimestamp: '2026-01-01T00:00:00Z' };
+        const text = JSON.stringify(wrap({ metadata, spec: lists }));
+        const refused = readDocuments(text).some(
+          (document) => judgeDocument(document, policy, systemClock).verdict.decision === 'refuse',
+        );
+        asked += 1;
+        if (refused !== isBad) missed += 1;
+      }
+    }
+  }
+  assert.deepEqual([asked >= 200, missed], [true, 0]);
+});
+
+test('no way of writing a field of security makes it another (A2)', () => {
+  const wrong: readonly string[] = [
+    ...[
+      'runAsUser: 0',
+      'runAsUser: "0"',
+      'runAsUser: 4294967296',
+      'runAsUser: -1',
+      'runAsUser: 0.5',
+      'runAsUser: 1e99',
+    ],
+    ...[
+      'runAsUser: true',
+      'runAsUser: [1000]',
+      'runAsUser: {}',
+      'runAsUser: 0x0',
+      'runAsUser: 2147483648',
+      'runAsUser: -0',
+    ],
+    ...['runAsNonRoot: "true"', 'runAsNonRoot: 1', 'runAsNonRoot: false', 'privileged: "false"', 'privileged: 1'],
+    ...['capabilities: { drop: ALL }', 'seccompProfile: RuntimeDefault', 'allowPrivilegeEscalation: "false"'],
+  ];
+  assert.equal(wrong.length, 20);
+  const pod = (field: string): string => {
+    const usual = ['runAsNonRoot: true', 'allowPrivilegeEscalation: false', 'capabilities: { drop: [ALL] }'];
+    const rest = [...usual, 'seccompProfile: { type: RuntimeDefault }'].filter(
+      (one) => one.split(':')[0] !== field.split(':')[0],
+    );
+    return `{ kind: Pod, metadata: { name: p }, spec: { containers: [{ name: a, image: i, securityContext: { ${[...rest, field].join(', ')} } }] } }`;
+  };
+  assert.deepEqual(decide(pod('runAsUser: 1000'), 'pod-security-restricted'), ['allow']);
+  for (const field of wrong) assert.deepEqual(decide(pod(field), 'pod-security-restricted'), ['refuse'], field);
+});
+
+test('what is too large or too deep is refused, and quickly (A3)', () => {
+  const started = process.cpuUsage();
+  assert.throws(() => readDocuments(`kind: Pod\nspec: ${'x'.repeat(5 * 1024 * 1024)}`), /limit is/);
+  assert.throws(() => readDocuments('['.repeat(10_000)), /deeper/);
+  const placed = (spec: Json) => ({
+    ...{ apiVersion: 'v1', kind: 'Pod', name: 'p', namespace: '', line: 1 },
+    object: { kind: 'Pod', spec },
+  });
+  const ports = Array.from({ length: 20_000 }, (_, index) => ({ containerPort: index }));
+  const wide = placed({ containers: [{ name: 'a', image: 'i', ports }] });
+  assert.equal(judgeDocument(wide, select('pod-security-baseline'), systemClock).verdict.decision, 'refuse');
+  const many = placed({ containers: Array.from({ length: 101 }, () => ({ name: 'a', image: 'i' })) });
+  assert.throws(
+    () => judgeDocument(many, select('pod-security-baseline'), systemClock),
+    (error: unknown) => error instanceof Fault && error.code === 'admit.manifest-unreadable',
+  );
+  const { user } = process.cpuUsage(started);
+  assert.ok(user < 2_000_000, `${user / 1000} ms`);
+});
+
 // The outside judges below are data that nobody here wrote; without them the tests say so and do nothing.
 const data = process.env['DARSENA_TEST_DATA'];
 const skip = data === undefined ? 'DARSENA_TEST_DATA is not set: the cases are not here' : false;

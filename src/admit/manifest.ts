@@ -3,6 +3,7 @@ import { type Admission, NO_WORKLOAD } from './admission.ts';
 import { type PlacedDocument, podsOf, startsPods } from './document.ts';
 import { admitFault } from './errors.ts';
 import { judgeRules, type Question, type RuleOutcome, verdictOf } from './judge.ts';
+import { CONTAINERS_MAX } from './limits.ts';
 import type { Policy } from './policy.ts';
 import type { Verdict } from './verdict.ts';
 import { describeWorkload, type ImageUser } from './workload.ts';
@@ -21,10 +22,24 @@ export interface JudgedDocument {
  */
 export function judgeDocument(document: PlacedDocument, policy: Policy, clock: Clock): JudgedDocument {
   const { kind, name, line } = document;
-  const pods = podsOf(document);
-  const workloads = pods.map(({ spec }) => describeWorkload(kind, name, spec, () => UNKNOWN_USER));
+  const unreadable = (en: string, es: string) =>
+    admitFault('admit.manifest-unreadable', { kind, name, line, reason: { en, es } });
+  const workloads = podsOf(document).map(({ spec }) => {
+    try {
+      return describeWorkload(kind, name, spec, () => UNKNOWN_USER);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw unreadable(
+        `expected at most ${CONTAINERS_MAX} containers`,
+        `se esperaban como máximo ${CONTAINERS_MAX} contenedores`,
+      );
+    }
+  });
   if (startsPods(kind) && workloads.every(({ containers }) => containers.length === 0)) {
-    throw admitFault('admit.manifest-unreadable', { kind, name, line });
+    throw unreadable(
+      'expected at least one container in its pod specification',
+      'se esperaba al menos un contenedor en la especificación de su pod',
+    );
   }
   const [first] = workloads;
   const workload =

@@ -52,4 +52,40 @@ export const admitMigrations: readonly Migration[] = [
       }
     },
   },
+  {
+    name: '0003-admit-policies',
+    async up(db) {
+      await db.schema
+        .createTable('admit_policies')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .addColumn('source', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('approver', 'text')
+        .addColumn('state', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createIndex('admit_policies_name')
+        .unique()
+        .on('admit_policies')
+        .columns(['name', 'revision'])
+        .execute();
+      await db.schema
+        .createTable('admit_admissions')
+        .addColumn('key', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('door', 'text', (column) => column.notNull())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text')
+        .addColumn('subject', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull())
+        .addColumn('policy', 'text', (column) => column.notNull())
+        .addColumn('decision', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex('admit_admissions_at').on('admit_admissions').column('at').execute();
+    },
+  },
 ];

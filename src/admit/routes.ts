@@ -5,7 +5,10 @@ import type { Clock } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
 import type { Admit } from './admit.ts';
 import { type Exception, stateOf } from './exception.ts';
+import { POLICY_BYTES_MAX, RECORD_DAYS } from './limits.ts';
 import { type Policy, readPolicy } from './policy.ts';
+import type { PolicyBook } from './policy-book.ts';
+import { selectPolicy } from './presets.ts';
 
 const VERDICTS_MAX = 200;
 const project = z.string().max(200);
@@ -16,6 +19,7 @@ export function registerAdmitRoutes(
   app: ApiApp,
   admit: Admit,
   clock: Clock,
+  book: PolicyBook | null = null,
   approved: (exception: Exception, by: Principal) => Promise<void> = async () => undefined,
 ): void {
   const show = (exception: Exception) => ({ ...exception, state: stateOf(exception, clock.now()) });
@@ -24,8 +28,14 @@ export function registerAdmitRoutes(
     url: '/api/v1/policies',
     config: { action: 'policy.read' },
     schema: { tags: ['policies'], summary: 'Admission policies' },
-    handler: async () => ({ items: admit.policies().map(showPolicy) }),
+    handler: async () => ({
+      items: admit
+        .policies()
+        .map((policy) => ({ ...showPolicy(policy), origin: book?.originOf(policy.name) ?? 'preset' })),
+      problems: [...(book?.problems() ?? [])].map(([name, fault]) => ({ name, code: fault.code, why: fault.message })),
+    }),
   });
+  if (book !== null) registerBookRoutes(app, admit, book, clock);
   app.route({
     method: 'GET',
     url: '/api/v1/policies/:name',
@@ -49,7 +59,10 @@ export function registerAdmitRoutes(
       summary: 'Check a policy document without using it',
       body: z.object({ source: z.string().max(512 * 1024) }),
     },
-    handler: async (request) => showPolicy(readPolicy(request.body.source, 'policy')),
+    handler: async (request) =>
+      showPolicy(
+        readPolicy(request.body.source, 'policy', (name) => admit.policies().find((one) => one.name === name) ?? null),
+      ),
   });
   app.route({
     method: 'GET',
@@ -145,9 +158,94 @@ export function registerAdmitRoutes(
   });
 }
 
+function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: Clock): void {
+  const source = z.string().max(POLICY_BYTES_MAX);
+  const named = z.object({ name: z.string().max(63) });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/policies',
+    config: { action: 'platform.admin' },
+    schema: {
+      tags: ['policies'],
+      summary:
+        'Apply a policy of one’s own, or a new text of it; what production is judged by waits for a second person',
+      body: z.object({ source }),
+    },
+    handler: async (request, reply) => {
+      void reply.code(201);
+      return book.apply(request.body.source, request.principal.actor);
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/policies/:name/revisions',
+    config: { action: 'policy.read' },
+    schema: { tags: ['policies'], summary: 'Texts that a policy had, newest first', params: named },
+    handler: async (request) => ({ items: await book.revisions(request.params.name) }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/policies/:name/approve',
+    config: { action: 'platform.admin' },
+    schema: {
+      tags: ['policies'],
+      summary: 'Approve the text of a policy that waits for a second person',
+      params: named,
+    },
+    handler: async (request) => book.decide(request.params.name, request.principal.actor, 'approve'),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/policies/:name/reject',
+    config: { action: 'platform.admin' },
+    schema: {
+      tags: ['policies'],
+      summary: 'Reject the text of a policy that waits for a second person',
+      params: named,
+    },
+    handler: async (request) => book.decide(request.params.name, request.principal.actor, 'reject'),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/policies/:name',
+    config: { action: 'platform.admin' },
+    schema: { tags: ['policies'], summary: 'Take a policy of one’s own out of force', params: named },
+    handler: async (request) => book.remove(request.params.name, request.principal.actor),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/policies/try',
+    config: { action: 'platform.admin' },
+    schema: {
+      tags: ['policies'],
+      summary: 'What a policy would have said of what was judged; nothing is kept',
+      body: z.object({
+        /** A text, or the name of a policy. */
+        source: source.optional(),
+        name: z.string().max(80).optional(),
+        params: z.record(z.string().max(63), z.json()).default({}),
+        days: z.number().int().min(1).max(RECORD_DAYS).default(30),
+        /** Only what this policy judged. */
+        insteadOf: z.string().max(63).nullable().default(null),
+      }),
+    },
+    handler: async (request) => {
+      const { body } = request;
+      const draft =
+        body.source === undefined
+          ? selectPolicy(book.find, body.name ?? '', body.params)
+          : readPolicy(body.source, 'draft', book.find);
+      const since = new Date(clock.now().getTime() - body.days * 86_400_000).toISOString();
+      return admit.replay(draft, since, body.insteadOf);
+    },
+  });
+}
+
 function showPolicy(policy: Policy) {
-  const { name, version, description, doors, validHours, rules } = policy;
+  const { name, version, description, doors, validHours, rules, params, uses } = policy;
   return {
+    params,
+    uses,
     name,
     version,
     description,

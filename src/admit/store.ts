@@ -36,6 +36,30 @@ export interface AdmitTables {
     /** When its end was announced. */
     announced_at: string | null;
   };
+  admit_policies: {
+    id: string;
+    name: string;
+    revision: number;
+    source: string;
+    author: string;
+    created_at: string;
+    approver: string | null;
+    state: string;
+  };
+  /** What was judged, to try policies on. */
+  admit_admissions: {
+    key: string;
+    at: string;
+    door: string;
+    project: string;
+    environment: string | null;
+    subject: string;
+    digest: string;
+    policy: string;
+    decision: string;
+    /** The facts as gzipped JSON in base64; empty when they were too large. */
+    body: string;
+  };
 }
 
 export async function insertVerdict(tx: Kysely<AdmitTables>, verdict: Verdict): Promise<void> {

@@ -26,6 +26,7 @@ import {
   Admit,
   type AdmitTables,
   admitMigrations,
+  PolicyBook,
   PRESETS_FOLDER,
   readPolicies,
   registerAdmitRoutes,
@@ -258,7 +259,23 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const trust = new Trust({ db, journal, clock, masterKey: keys.masterKey, signatures });
   const verdictKey = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict']);
   const statements = new Statements({ trust, scans: () => scans, repositoriesOf, clock, log });
-  const admit = new Admit({ db, journal, clock, policies: await readPolicies(PRESETS_FOLDER), key: verdictKey });
+  const policyBook = await PolicyBook.open({
+    ...{ db, journal, clock, presets: await readPolicies(PRESETS_FOLDER) },
+    use: {
+      environmentsUsing: async (name) =>
+        (await deployments.activeReleases())
+          .filter(({ environment }) => environment.policy.split('@', 1)[0] === name)
+          .map(({ release, environment }) => ({
+            ...{ project: release.project, environment: environment.name, class: environment.class },
+          })),
+    },
+    changed: () => {
+      // Verdicts from before were given by other rules.
+      factsChangedMs = clock.now().getTime();
+      rejudge('policy', 'platform');
+    },
+  });
+  const admit = new Admit({ db, journal, clock, policies: policyBook, key: verdictKey });
   const catalogue = new BaseCatalogue({ db, journal, clock });
   const risk: ReturnType<typeof createReadings> = createReadings({
     ...{ db, journal, clock, log, scans, deployments, catalogue, repositoriesOf },
@@ -464,7 +481,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     factsChangedMs = clock.now().getTime();
     rejudge('trust', 'platform');
   });
-  registerAdmitRoutes(app, admit, clock, async ({ project, digest }, by) => {
+  registerAdmitRoutes(app, admit, clock, policyBook, async ({ project, digest }, by) => {
     // What is for a whole repository stands in the journal: there is no one image to sign it for.
     if (digest === null) return;
     const given = (await admit.exceptions(project, digest)).filter((one) => one.digest !== null);
@@ -578,6 +595,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         await tellHosts();
       }
       await admit.tellExpiring();
+      await admit.forgetOld();
     }),
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
     every(RENEWAL_CHECK_MS, async () => {

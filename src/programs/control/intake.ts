@@ -67,7 +67,7 @@ export interface Intake extends Required<PullGate> {
   config(repository: string, digest: Digest): Promise<ConfigFacts | null>;
 }
 
-type RejudgeReason = 'start' | 'regular' | 'advisories' | 'trust';
+type RejudgeReason = 'start' | 'regular' | 'advisories' | 'trust' | 'policy';
 
 interface Checked {
   readonly report: ScanReport;
@@ -210,12 +210,17 @@ export function createIntake(parts: {
   };
 
   let rejudging: Promise<void> | null = null;
-  let rejudgeAgain: 'advisories' | 'trust' | null = null;
+  let rejudgeAgain: 'advisories' | 'trust' | 'policy' | null = null;
 
   const rejudgeAll = async (why: RejudgeReason, actor: string): Promise<void> => {
     const wanted: { repository: string; digest: Digest }[] = [];
     for await (const image of allImages(parts.registry())) {
-      if (why === 'advisories' || why === 'trust' || (await needsJudging(image.repository, image.digest)))
+      if (
+        why === 'advisories' ||
+        why === 'trust' ||
+        why === 'policy' ||
+        (await needsJudging(image.repository, image.digest))
+      )
         wanted.push(image);
     }
     if (wanted.length === 0) return;
@@ -276,7 +281,7 @@ export function createIntake(parts: {
 
     async rejudge(why, actor) {
       if (rejudging !== null) {
-        if (why === 'advisories' || why === 'trust') rejudgeAgain = why;
+        if (why === 'advisories' || why === 'trust' || why === 'policy') rejudgeAgain = why;
         return rejudging;
       }
       rejudging = (async () => {
@@ -420,6 +425,7 @@ const REJUDGE_TITLE: Readonly<Record<RejudgeReason, Text>> = {
     en: 'Judge all images under the new advisories',
     es: 'Juzgar todas las imágenes con los avisos nuevos',
   },
+  policy: { en: 'Judge all images under the new policies', es: 'Juzgar todas las imágenes con las políticas nuevas' },
 };
 
 /** A verdict with less left than this is given anew, so that no image falls back into quarantine because time passed. */
