@@ -253,7 +253,12 @@ export interface Image {
   readonly sizeBytes: number;
   readonly layers: number;
   readonly quarantine: 'held' | 'released' | 'refused';
-  readonly scan: { readonly state: string; readonly byRisk: ByRisk } | null;
+  readonly scan: {
+    readonly state: string;
+    readonly byRisk: ByRisk;
+    readonly secrets?: number;
+    readonly malware?: 'clean' | 'found' | 'not-scanned';
+  } | null;
   readonly verdicts: readonly {
     readonly environment: string | null;
     readonly door: string;
@@ -571,7 +576,14 @@ export interface ScanReport {
     readonly state: 'clean' | 'found' | 'not-scanned';
     readonly reason: Text | null;
     readonly files: number;
-    readonly findings: readonly { readonly signature: string; readonly path: string }[];
+    readonly engines?: readonly {
+      readonly name: string;
+      readonly version: string;
+      readonly signatures: string;
+      readonly signaturesAt: string | null;
+    }[];
+    readonly scannedAt?: string | null;
+    readonly findings: readonly { readonly engine?: string; readonly signature: string; readonly path: string }[];
   };
   readonly score: number | null;
   readonly plan: { readonly steps: readonly FixStep[]; readonly removes: number; readonly of: number };

@@ -9,6 +9,20 @@ import { words } from './words.ts';
 export function ScanSummary({ scan }: { scan: Image['scan'] | ScanReport['summary'] }) {
   const t = useWords(words);
   if (scan === null) return <span className="quiet-text">{t('notScanned')}</span>;
+  const secrets = 'secrets' in scan ? (scan.secrets ?? 0) : 0;
+  const hasMalware = 'malware' in scan && scan.malware === 'found';
+  if (secrets === 0 && !hasMalware) return <PackageSummary scan={scan} />;
+  return (
+    <span className="chips">
+      {hasMalware ? <StateBadge tone="bad">{t('malware')}</StateBadge> : null}
+      {secrets > 0 ? <StateBadge tone="bad">{t('secretCount', { count: secrets })}</StateBadge> : null}
+      <PackageSummary scan={scan} />
+    </span>
+  );
+}
+
+function PackageSummary({ scan }: { scan: NonNullable<Image['scan']> | ScanReport['summary'] }) {
+  const t = useWords(words);
   const counted = Object.values(scan.byRisk).some((count) => count !== undefined && count > 0);
   if (counted) return <RiskCounts byRisk={scan.byRisk} />;
   if (scan.state === 'clean') return <StateBadge tone="ok">{t('clean')}</StateBadge>;

@@ -118,14 +118,24 @@ export function ProblemsPanel({ report }: { report: ScanReport }) {
             {malware.reason === null ? '' : text(malware.reason)}
           </p>
         ) : (
-          <ul className="plain-list">
-            {malware.findings.map(({ signature, path }) => (
-              <li key={`${signature} ${path}`}>
-                <StateBadge tone="bad">{signature}</StateBadge> <span className="mono">{path}</span>
-              </li>
-            ))}
-          </ul>
+          <>
+            <ul className="plain-list">
+              {malware.findings.map(({ engine, signature, path }) => (
+                <li key={`${engine} ${signature} ${path}`}>
+                  <StateBadge tone="bad">{signature}</StateBadge> <span className="mono">{path}</span>
+                </li>
+              ))}
+            </ul>
+            {malware.reason === null ? null : <p className="quiet-text">{text(malware.reason)}</p>}
+          </>
         )}
+        {(malware.engines ?? []).map(({ name, version, signatures, signaturesAt }) => (
+          <p key={name} className="quiet-text">
+            {signaturesAt === null
+              ? t('engine', { name, version, signatures })
+              : t('engineOf', { name, version, signatures, at: formats.instant(signaturesAt) })}
+          </p>
+        ))}
       </Panel>
     </div>
   );

@@ -21,6 +21,8 @@ export const words = defineWords(
     scanning: 'Scan under way',
     clean: 'No findings',
     noData: 'Unknown',
+    malware: 'Malware',
+    secretCount: '{count} credentials',
     noDataLong: 'Unknown: there is not enough advisory data to say more',
     noDataTitle: 'Nothing was found, but little is known',
     noDataText:
@@ -99,6 +101,8 @@ export const words = defineWords(
     scanning: 'Escaneo en curso',
     clean: 'Sin hallazgos',
     noData: 'Desconocido',
+    malware: 'Código malicioso',
+    secretCount: '{count} credenciales',
     noDataLong: 'Desconocido: no hay avisos suficientes para decir más',
     noDataTitle: 'No se encontró nada, pero se sabe poco',
     noDataText:

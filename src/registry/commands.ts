@@ -300,6 +300,7 @@ function printImages(cli: CliProgram, images: readonly ImageSummary[]): void {
         value: (image) => (cli.output.wide ? image.digest : image.digest.slice(0, 'sha256:'.length + 12)),
       },
       { title: { en: 'state', es: 'estado' }, value: (image) => cli.t(WORDS[image.quarantine].text) },
+      { title: { en: 'found', es: 'hallado' }, value: (image) => foundWord(cli, image) },
       { title: { en: 'size', es: 'tamaño' }, value: (image) => cli.print.bytes(image.sizeBytes), align: 'right' },
       { title: { en: 'age', es: 'antigüedad' }, value: (image) => cli.print.age(image.pushedAt), align: 'right' },
       { title: { en: 'pushed by', es: 'subida por' }, value: (image) => image.pushedBy, wide: true },
@@ -313,6 +314,26 @@ function printImages(cli: CliProgram, images: readonly ImageSummary[]): void {
       },
     },
   );
+}
+
+/** What the scan says beside the image, where it says so (see `DescribeImages`). */
+interface Glance {
+  readonly state?: string;
+  readonly byRisk?: Readonly<Record<string, number>>;
+  readonly secrets?: number;
+  readonly malware?: string;
+}
+
+/** '2 urgent, 5 high; 1 credential; MALWARE'; '-': nothing, or nothing that is known. */
+function foundWord(cli: CliProgram, image: ImageSummary): string {
+  const { byRisk = {}, secrets = 0, malware } = (image as { scan?: Glance | null }).scan ?? {};
+  const [now, high] = [byRisk['act-now'] ?? 0, byRisk['high'] ?? 0];
+  const parts: Text[] = [];
+  if (malware === 'found') parts.push({ en: 'MALWARE', es: 'MALICIOSO' });
+  if (now > 0) parts.push({ en: `${now} act now`, es: `${now} urgentes` });
+  if (high > 0) parts.push({ en: `${high} high`, es: `${high} altos` });
+  if (secrets > 0) parts.push({ en: `${secrets} credentials`, es: `${secrets} credenciales` });
+  return parts.length === 0 ? '-' : parts.map((part) => cli.t(part)).join(', ');
 }
 
 function printDetail(cli: CliProgram, image: ImageDetail): void {

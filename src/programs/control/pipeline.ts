@@ -846,6 +846,18 @@ function scanText(report: ScanReport): Text {
     `${report.packages} paquetes`,
     `${byRisk['act-now']} urgentes, ${byRisk.high} altos, ${byRisk.medium} medios, ${byRisk.low} bajos`,
   ];
+  const { secrets, malware } = report;
+  if (secrets.length > 0) {
+    en.push(`${secrets.length} credentials`);
+    es.push(`${secrets.length} credenciales`);
+  }
+  if (malware.findings.length > 0) {
+    en.push(`MALWARE in ${malware.findings.length} places`);
+    es.push(`CÓDIGO MALICIOSO en ${malware.findings.length} lugares`);
+  } else if (malware.state === 'not-scanned') {
+    en.push('not scanned for malware');
+    es.push('sin analizar en busca de código malicioso');
+  }
   const silent = Object.entries(report.advisories.coverage)
     .filter(([, coverage]) => coverage === 'no-data')
     .map(([type]) => type);

@@ -38,7 +38,7 @@ export function describeImages(parts: ThreadParts): DescribeImages {
           parts.scans.report(digest),
           parts.admit.verdicts({ project, digest, limit: VERDICTS_MAX }),
         ]);
-        const scan = report === null ? null : { state: report.summary.state, byRisk: report.summary.byRisk };
+        const scan = report === null ? null : glanceOf(report);
         const summary = {
           scan,
           verdicts: newestOfEach(verdicts).map(({ environment, door, decision }) => ({ environment, door, decision })),
@@ -47,6 +47,12 @@ export function describeImages(parts: ThreadParts): DescribeImages {
         return { ...summary, thread: await imageThread(parts, { project, repository, digest, report, verdicts }) };
       }),
     );
+}
+
+/** A report in a line of a list. */
+function glanceOf({ summary, secrets, malware }: ScanReport) {
+  const { state, byRisk } = summary;
+  return { state, byRisk, secrets: secrets.length, malware: malware.state };
 }
 
 /** The newest verdict of each door and environment; the list comes newest first. */
@@ -140,6 +146,17 @@ function scanStation(report: ScanReport | null, page: string): Station {
       state: 'bad',
       title: { en: 'incomplete', es: 'incompleto' },
       detail: report.incomplete,
+      at,
+      href,
+    };
+  }
+  if (report.malware.findings.length > 0) {
+    const places = report.malware.findings.length;
+    return {
+      kind: 'scan',
+      state: 'bad',
+      title: { en: 'malware', es: 'código malicioso' },
+      detail: counted(places, ['place', 'places'], ['lugar', 'lugares']),
       at,
       href,
     };
