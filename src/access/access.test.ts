@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { z } from 'zod';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import {
@@ -17,6 +18,7 @@ import {
   registerAccessRoutes,
   visibleProjects,
 } from './index.ts';
+import { describeIssues } from './request-words.ts';
 
 const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
@@ -178,6 +180,80 @@ test('the API: no token, a forged one, a token of another project, a cookie from
     200,
   );
   assert.equal((await get('/api/v1/nothing', bearer)).json().code, 'access.route-unknown');
+});
+
+test('what is wrong with a request is said place by place, in the language of who asks', async (t) => {
+  const { access, app } = await open(t);
+  await access.ensureAdministrator('root');
+  const authorization = `Bearer ${(await sessionOf(access, 'root')).secret}`;
+  const ask = async (payload: string | object, language: string) => {
+    const headers = { authorization, 'accept-language': language, 'content-type': 'application/json' };
+    const { json } = await app.inject({ method: 'POST', url: '/api/v1/users', headers, payload });
+    return json<{ detail: string; params: { why: string } }>();
+  };
+  const wrong = { name: 'Ñ', grants: [{ role: 'king', project: 7 }] };
+  const en =
+    '/name does not match /^[a-z][a-z0-9._-]{0,62}$/; /grants/0/role expected a role; /grants/0/project expected text';
+  assert.equal((await ask(wrong, 'en')).detail, en);
+  const spanish = await ask(wrong, 'es');
+  assert.equal(
+    spanish.detail,
+    '/name no se ajusta a /^[a-z][a-z0-9._-]{0,62}$/; /grants/0/role se esperaba un rol; /grants/0/project se esperaba texto',
+  );
+  assert.equal(spanish.params.why, en);
+  assert.match((await ask({}, 'es')).detail, /^\/name falta/);
+  assert.equal((await ask('{', 'es')).detail, 'el cuerpo no es JSON');
+  // Whatever a schema can say is said in words of ours in both languages.
+  const schema = z.strictObject({
+    ...{
+      a: z.string().max(3),
+      b: z.int().min(2),
+      c: z.enum(['x', 'y']),
+      d: z.array(z.string()).max(1),
+      e: z.iso.datetime(),
+    },
+    ...{ f: z.union([z.string(), z.number()]), g: z.literal('q'), h: z.record(z.string().regex(/^a$/), z.string()) },
+    ...{ i: z.discriminatedUnion('t', [z.object({ t: z.literal('1') })]), j: z.boolean(), k: z.number().multipleOf(2) },
+    l: z.number().gt(1),
+  });
+  const value = {
+    a: '1234',
+    b: 1,
+    c: 'z',
+    d: ['1', '2'],
+    e: '',
+    f: true,
+    g: 'w',
+    h: { b: '' },
+    i: {},
+    k: 3,
+    l: 1,
+    zz: 1,
+  };
+  const issues = schema.safeParse(value).error?.issues ?? [];
+  assert.equal(issues.length, 13);
+  const words = issues.map(({ code, message, path, ...params }) =>
+    describeIssues([{ keyword: code, message, instancePath: `/${path.join('/')}`, params }]),
+  );
+  assert.deepEqual(
+    words.map(({ es }) => es),
+    [
+      '/a se esperaban como máximo 3 caracteres',
+      '/b se esperaba como mínimo 2',
+      '/c se esperaba uno de "x", "y"',
+      '/d se esperaban como máximo 1 elementos',
+      '/e se esperaba una fecha y hora (2026-01-31T09:00:00Z)',
+      '/f no tiene ninguna de las formas admitidas aquí',
+      '/g se esperaba uno de "q"',
+      '/h/b es un nombre que no se admite aquí',
+      '/i/t se esperaba uno de "1"',
+      '/j falta',
+      '/k se esperaba un múltiplo de 2',
+      '/l se esperaba más de 1',
+      '/ tiene miembros que aquí no se conocen: "zz"',
+    ],
+  );
+  for (const { en, es } of words) assert.notEqual(en, es);
 });
 
 test('the API describes itself: every route, with what it takes and who may', async (t) => {

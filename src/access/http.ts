@@ -18,6 +18,7 @@ import { EXIT_CODE, Fault, type Log, languageOf, newId } from '../system/index.t
 import { type Action, may, type Principal } from './action.ts';
 import { accessFault } from './errors.ts';
 import { type ApiRoute, describeApi } from './openapi.ts';
+import { describeIssues, FRAME_WORDS } from './request-words.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -178,12 +179,12 @@ function toFault(error: unknown, log: Log): Fault {
     return error;
   }
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const why = error.validation.map((issue) => `${issue.instancePath || '/'} ${issue.message}`).join('; ');
-    return accessFault('access.request-invalid', { why: why.slice(0, 500) });
+    return accessFault('access.request-invalid', { why: describeIssues(error.validation) });
   }
-  const status = (error as { statusCode?: number }).statusCode;
+  const { statusCode: status, code = '' } = error as { statusCode?: number; code?: string };
   if (status !== undefined && status >= 400 && status < 500) {
-    return accessFault('access.request-invalid', { why: error instanceof Error ? error.message : String(error) });
+    const why = FRAME_WORDS[code] ?? (error instanceof Error ? error.message : String(error));
+    return accessFault('access.request-invalid', { why });
   }
   const id = newId();
   log.error({ err: error, id }, 'request failed');

@@ -18,6 +18,7 @@ import {
   TOKEN_DAYS_MAX,
   WORKLOAD_MINUTES_MAX,
 } from './limits.ts';
+import { expected } from './request-words.ts';
 import type { Robots } from './robots.ts';
 import type { FailureThrottle } from './throttle.ts';
 
@@ -70,7 +71,7 @@ export function registerMachineRoutes(
           .array(
             z
               .string()
-              .refine(isRole)
+              .refine(isRole, expected('a role', 'un rol'))
               .transform((role) => role as Role),
           )
           .min(1)

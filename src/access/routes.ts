@@ -4,12 +4,13 @@ import { isRole, type Principal, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
 import { type ApiApp, readCookie, sessionCookie } from './http.ts';
 import { CODE_MINUTES, SESSION_HOURS, TOKEN_DAYS_MAX } from './limits.ts';
+import { expected } from './request-words.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9._-]{0,62}$/);
 const grant = z.object({
   role: z
     .string()
-    .refine(isRole)
+    .refine(isRole, expected('a role', 'un rol'))
     .transform((role) => role as Role),
   project: z.string().regex(/^(?:\*|[a-z0-9][a-z0-9-]{0,62})$/),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiApp } from '../access/index.ts';
+import { type ApiApp, expected } from '../access/index.ts';
 import { type Digest, isDigest, isTag, projectOf } from '../oci/index.ts';
 import { registryFault } from './errors.ts';
 import { listImages, listRepositories, readImage, readQuarantine } from './images.ts';
@@ -12,9 +12,11 @@ import { type RegistryWork, registerWorkRoutes } from './work-routes.ts';
 
 const project = z.object({ project: z.string().min(1).max(128) });
 const image = project.extend({ digest: z.string().max(160) });
-const repositoryName = z.string().max(255).refine(isOurRepository, { message: 'expected PROJECT/IMAGE' });
-const tagName = z.string().refine(isTag, { message: 'expected a tag' });
-const reference = z.string().refine((text) => isTag(text) || isDigest(text), { message: 'expected a tag or digest' });
+const repositoryName = z.string().max(255).refine(isOurRepository, expected('PROJECT/IMAGE', 'PROYECTO/IMAGEN'));
+const tagName = z.string().refine(isTag, expected('a tag', 'una etiqueta'));
+const reference = z
+  .string()
+  .refine((text) => isTag(text) || isDigest(text), expected('a tag or digest', 'una etiqueta o un digest'));
 
 /**
  * What later rooms know about images, such as scans and verdicts; its members are shown beside the registry's own. One
@@ -103,7 +105,7 @@ export function registerRegistryRoutes(
       params: project,
       querystring: z.object({
         repository: repositoryName.optional(),
-        digest: z.string().refine(isDigest, { message: 'expected a digest' }).optional(),
+        digest: z.string().refine(isDigest, expected('a digest', 'un digest')).optional(),
         by: z.enum(['hour', 'day']).default('day'),
         count: z.coerce.number().int().min(1).max(PULLS_DAYS_MAX).default(30),
       }),

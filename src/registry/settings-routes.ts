@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ApiApp, accessFault, may } from '../access/index.ts';
+import { type ApiApp, accessFault, expected, may } from '../access/index.ts';
 import { projectOf } from '../oci/index.ts';
 import { registryFault } from './errors.ts';
 import { PATTERN_CHARACTERS_MAX, PATTERNS_MAX, RETENTION_DAYS_MAX, RETENTION_RULES_MAX } from './limits.ts';
@@ -32,7 +32,13 @@ export function registerSettingsRoutes(app: ApiApp, registry: Registry): void {
     config: { action: 'image.read' },
     schema: {
       params: project,
-      querystring: z.object({ repository: z.string().max(255).refine(isOurRepository).optional() }),
+      querystring: z.object({
+        repository: z
+          .string()
+          .max(255)
+          .refine(isOurRepository, expected('PROJECT/IMAGE', 'PROYECTO/IMAGEN'))
+          .optional(),
+      }),
     },
     handler: async (request) => {
       const { project: name } = request.params;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiApp } from '../access/index.ts';
+import { type ApiApp, expected } from '../access/index.ts';
 import { projectOf } from '../oci/index.ts';
 import { registryFault } from './errors.ts';
 import { isOurRepository } from './names.ts';
@@ -24,7 +24,13 @@ export function registerWorkRoutes(app: ApiApp, registry: Registry, work: Regist
     config: { action: 'image.read' },
     schema: {
       params: project,
-      querystring: z.object({ repository: z.string().max(255).refine(isOurRepository).optional() }),
+      querystring: z.object({
+        repository: z
+          .string()
+          .max(255)
+          .refine(isOurRepository, expected('PROJECT/IMAGE', 'PROYECTO/IMAGEN'))
+          .optional(),
+      }),
     },
     handler: (request) => {
       const { repository } = request.query;

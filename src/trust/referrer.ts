@@ -16,6 +16,7 @@ export interface Referrer {
 export const PREDICATE_ANNOTATION = 'dev.sigstore.bundle.predicateType';
 
 const EMPTY_CONFIG = Buffer.from('{}');
+const EMPTY_DESCRIPTOR = { mediaType: MEDIA_TYPE.empty, digest: digestOf(EMPTY_CONFIG), size: EMPTY_CONFIG.length };
 
 /**
  * Wraps a bundle as a referrer of `subject` (image-spec 1.1 "guidelines for artifact usage"; cosign's bundle
@@ -32,7 +33,7 @@ export function toReferrer(
       schemaVersion: 2,
       mediaType: MEDIA_TYPE.manifest,
       artifactType: BUNDLE_MEDIA_TYPE,
-      config: { mediaType: MEDIA_TYPE.empty, digest: digestOf(EMPTY_CONFIG), size: EMPTY_CONFIG.length },
+      config: EMPTY_DESCRIPTOR,
       layers: [{ mediaType: BUNDLE_MEDIA_TYPE, digest: bundleDigest, size: bundle.length }],
       subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
       annotations: {
@@ -48,8 +49,35 @@ export function toReferrer(
     mediaType: MEDIA_TYPE.manifest,
     digest: digestOf(manifestBytes),
     blobs: [
-      { digest: digestOf(EMPTY_CONFIG), bytes: EMPTY_CONFIG, mediaType: MEDIA_TYPE.empty },
+      { digest: EMPTY_DESCRIPTOR.digest, bytes: EMPTY_CONFIG, mediaType: MEDIA_TYPE.empty },
       { digest: bundleDigest, bytes: bundle, mediaType: BUNDLE_MEDIA_TYPE },
+    ],
+  };
+}
+
+/**
+ * A document about an image as a referrer of it, such as a bill of materials. Nothing signs it here: a statement names
+ * its digest. The same document beside the same image is the same referrer.
+ */
+export function toDocumentReferrer(document: Uint8Array, mediaType: string, subject: Descriptor): Referrer {
+  const layer = { mediaType, digest: digestOf(document), size: document.length };
+  const manifestBytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.manifest,
+      artifactType: mediaType,
+      config: EMPTY_DESCRIPTOR,
+      layers: [layer],
+      subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    }),
+  );
+  return {
+    manifestBytes,
+    mediaType: MEDIA_TYPE.manifest,
+    digest: digestOf(manifestBytes),
+    blobs: [
+      { digest: EMPTY_DESCRIPTOR.digest, bytes: EMPTY_CONFIG, mediaType: MEDIA_TYPE.empty },
+      { digest: layer.digest, bytes: document, mediaType },
     ],
   };
 }

@@ -10,7 +10,7 @@ import { generateSigningKey, openSigningKey, type PublicKey, readPublicKey, type
 import { DEMANDED_USES, defineSigner, type TrustedSigner, type TrustPolicy, usesAsked } from './policy.ts';
 import { checkTrustDocument, compileDocument, EMPTY_DOCUMENT, type RootCache } from './policy-document.ts';
 import type { SignedRecord } from './record.ts';
-import { type Referrer, toReferrer } from './referrer.ts';
+import { type Referrer, toDocumentReferrer, toReferrer } from './referrer.ts';
 import { type ImageSubject, PREDICATE_TYPE, type SignatureUse } from './statement.ts';
 import {
   insertKey,
@@ -354,6 +354,28 @@ export class Trust {
     } finally {
       if (this.#stating.get(place) === settled) this.#stating.delete(place);
     }
+  }
+
+  /**
+   * Lays a document beside an image, for a statement to name by its digest: what is too large to be stated itself.
+   * Idempotent. @throws Fault trust.not-verified when the image is not in the repository
+   */
+  async putDocument(
+    image: ImageSubject,
+    document: { readonly mediaType: string; readonly bytes: Uint8Array },
+    actor: string,
+  ): Promise<Referrer> {
+    const { signatures } = this.#options;
+    const subject = await signatures.describe(image.repository, image.digest);
+    if (subject === null) throw notVerified(image, NOT_THERE);
+    const referrer = toDocumentReferrer(document.bytes, document.mediaType, subject);
+    await signatures.putReferrer(image.repository, referrer, actor);
+    return referrer;
+  }
+
+  /** Takes such a document away again; one that is gone already is no error. */
+  async removeDocument(image: ImageSubject, referrer: Digest, actor: string): Promise<void> {
+    await this.#options.signatures.removeReferrer(image.repository, referrer, actor);
   }
 
   /**

@@ -12,7 +12,7 @@ import { type Digest, MEDIA_TYPE } from '../../src/oci/index.ts';
 import { Statements } from '../../src/programs/control/statements.ts';
 import { SECRET, startTestRegistry, type TestRegistry } from '../../src/registry/test-registry.ts';
 import type { ScanReport, Scans } from '../../src/scan/index.ts';
-import { type CommandResult, runCommand, silentLog, systemClock } from '../../src/system/index.ts';
+import { type CommandResult, type Json, runCommand, silentLog, systemClock } from '../../src/system/index.ts';
 import {
   generateKeyFile,
   isMet,
@@ -148,7 +148,7 @@ describe('cosign 3 and this platform verify each other', { skip: 'path' in found
     const digest = await putImage(server, 'tienda/web', 'stated');
     const key = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict']);
     await writeFile(join(work, 'control.pub'), key.publicKeyPem);
-    const bill = { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components: [] };
+    let bill: Json = { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components: [] };
     const statements = new Statements({
       trust,
       scans: () => ({ billOfMaterials: async () => bill }) as unknown as Scans,
@@ -187,6 +187,17 @@ describe('cosign 3 and this platform verify each other', { skip: 'path' in found
       const foreign = ['--insecure-ignore-tlog', '--key', 'ours.pub', '--type', type];
       assert.notEqual((await cosign('verify-attestation', ...foreign, at('tienda/web', digest))).code, 0);
     }
+    // Too large for a statement: cosign verifies the one that names it.
+    bill = {
+      ...bill,
+      components: Array.from({ length: 30_000 }, (_, n) => ({ type: 'library', name: `${n}`.repeat(30) })),
+    };
+    await statements.scanned(image, report, { isFresh: true });
+    const options = ['--insecure-ignore-tlog', '--key', 'control.pub', '--type', 'cyclonedx'];
+    const seen = await cosign('verify-attestation', ...options, at('tienda/web', digest));
+    assert.equal(seen.code, 0, seen.stderr);
+    const { payload } = JSON.parse(seen.stdout) as { payload: string };
+    assert.match(Buffer.from(payload, 'base64').toString(), /"externalReferences":\[\{"comment":|"type":"bom"/);
   });
 
   it('an attestation at cosign 2’s tag counts under the name it was made for, and only while nobody changed it', async () => {

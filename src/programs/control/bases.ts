@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ApiApp, may, PLATFORM } from '../../access/index.ts';
+import { type ApiApp, expected, may, PLATFORM } from '../../access/index.ts';
 import { BASE_STALE_DAYS, type BaseCatalogue, type BaseEntry, releaseOf } from '../../build/index.ts';
 import { isRepositoryName, projectOf } from '../../oci/index.ts';
 import { listImages, type Mirrors, type Registry } from '../../registry/index.ts';
@@ -50,7 +50,7 @@ export function registerBaseRoutes(app: ApiApp, parts: BaseParts): void {
     config: { action: 'platform.admin' },
     schema: {
       body: z.object({
-        repository: z.string().max(255).refine(isRepositoryName, { message: 'expected PROJECT/IMAGE' }),
+        repository: z.string().max(255).refine(isRepositoryName, expected('PROJECT/IMAGE', 'PROYECTO/IMAGEN')),
         tag: z.string().max(128).optional(),
         owner: z.string().max(200).nullable().optional(),
         staleDays: z.number().int().min(1).max(3650).nullable().optional(),

@@ -1,17 +1,23 @@
+import { createHash } from 'node:crypto';
 import type { Principal } from '../../access/index.ts';
 import type { Exception } from '../../admit/index.ts';
 import type { Composition, Promotion } from '../../deploy/index.ts';
 import { collectImages } from '../../deploy/model.ts';
-import { type Digest, parseReference } from '../../oci/index.ts';
+import { type Digest, isDigest, parseReference } from '../../oci/index.ts';
 import type { Finding, ScanReport, Scans } from '../../scan/index.ts';
 import { type Clock, canonicalJson, type Json, type Log } from '../../system/index.ts';
-import type { Trust } from '../../trust/index.ts';
+import { fullRepository, type Referrer, type Trust } from '../../trust/index.ts';
 
 /** Findings that a scan statement lists; what is above is counted. Five thousand are some megabyte, and no image to start. */
 const FINDINGS_STATED_MAX = 5000;
 
-/** Bytes of a bill of materials that is signed: in base64 it must still be a bundle that verifiers read. */
-const BILL_BYTES_MAX = 2_900_000;
+/** Bytes of a bill of materials inside its statement: in base64 it must still be a bundle that verifiers read. */
+const STATED_BILL_BYTES_MAX = 2_900_000;
+
+/** Bytes of a bill that lies beside the image and is stated by its digest: some hundred thousand packages. */
+const BILL_BYTES_MAX = 64 * 1024 * 1024;
+
+const BILL_MEDIA_TYPE = 'application/vnd.cyclonedx+json';
 
 /** A scan statement is made anew when it is this old, even if it would say the same: its date is part of what it says. */
 const SCAN_STATEMENT_MS = 7 * 24 * 3_600_000;
@@ -128,20 +134,68 @@ export class Statements {
   async #stateBill({ repository, digest }: { readonly repository: string; readonly digest: Digest }): Promise<void> {
     const bill = await this.#scans().billOfMaterials(digest, repository);
     if (bill === null) return;
-    const bytes = Buffer.byteLength(JSON.stringify(bill));
-    if (bytes > BILL_BYTES_MAX) {
-      this.#log.info(
-        { repository, digest, bytes, max: BILL_BYTES_MAX },
-        'a bill of materials is too large to be signed',
-      );
+    const image = { repository, digest };
+    // Without its date, so that what has not changed is stored once.
+    const bytes = Buffer.from(canonicalJson(withoutDate(bill)));
+    if (bytes.length > BILL_BYTES_MAX) {
+      const said = { ...image, bytes: bytes.length, max: BILL_BYTES_MAX };
+      this.#log.warn(said, 'a bill of materials is too large to be stated');
       return;
     }
-    const contents = canonicalJson(withoutDate(bill));
-    await this.#trust.restate(
-      { use: 'sbom', key: 'control', repository, digest, predicate: bill, actor: 'platform' },
-      { isSame: (before) => canonicalJson(withoutDate(before)) === contents },
+    const attestation = { use: 'sbom', key: 'control', ...image, actor: 'platform' } as const;
+    const isLarge = bytes.length > STATED_BILL_BYTES_MAX;
+    const document = isLarge
+      ? await this.#trust.putDocument(image, { mediaType: BILL_MEDIA_TYPE, bytes }, 'platform')
+      : null;
+    const predicate = document === null ? bill : outlineOf(bill, repository, document, bytes);
+    const contents = canonicalJson(withoutDate(predicate));
+    let earlier: readonly Json[] = [];
+    const made = await this.#trust.restate(
+      { ...attestation, predicate },
+      {
+        isSame: (before) => canonicalJson(withoutDate(before)) === contents,
+        compose: (before) => {
+          earlier = before;
+          return predicate;
+        },
+      },
     );
+    if (made === null) return;
+    for (const left of new Set(earlier.map(documentOf))) {
+      if (left !== null && left !== document?.digest) await this.#trust.removeDocument(image, left, 'platform');
+    }
   }
+}
+
+/**
+ * What is stated of a bill that is too large for a statement: a CycloneDX document about the same image whose one
+ * reference names the whole by place and SHA-256 (cyclonedx.org/docs/1.6/json, externalReferences of type "bom").
+ */
+function outlineOf(bill: Json, repository: string, document: Referrer, bytes: Uint8Array): Json {
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: memberOf(bill, 'specVersion') ?? '1.6',
+    version: 1,
+    metadata: { component: memberOf(memberOf(bill, 'metadata'), 'component') ?? null },
+    externalReferences: [
+      {
+        type: 'bom',
+        url: `${DOCUMENT_SCHEME}${fullRepository(repository)}@${document.digest}`,
+        comment: `${BILL_MEDIA_TYPE}, ${bytes.length} bytes, the one layer of this artifact`,
+        hashes: [{ alg: 'SHA-256', content: createHash('sha256').update(bytes).digest('hex') }],
+      },
+    ],
+  };
+}
+
+const DOCUMENT_SCHEME = 'oci://';
+
+/** The artifact that an outline names; null for a bill that was stated whole. */
+function documentOf(predicate: Json): Digest | null {
+  const [reference] = listOf(memberOf(predicate, 'externalReferences'));
+  const url = memberOf(reference, 'url');
+  const digest = typeof url === 'string' && url.startsWith(DOCUMENT_SCHEME) ? url.slice(url.lastIndexOf('@') + 1) : '';
+  return isDigest(digest) ? digest : null;
 }
 
 /** A scan as cosign's vulnerability predicate says it (cosign, specs/COSIGN_VULN_ATTESTATION_SPEC.md). */
