@@ -5,8 +5,10 @@ import type {
   AuditVerification,
   Base,
   CopyFinding,
+  Deadline,
   Exception,
   Fact,
+  FleetAnswer,
   Host,
   HostKernel,
   Image,
@@ -23,6 +25,8 @@ import type {
   Operation,
   OperationSummary,
   Overview,
+  PackageFiles,
+  PackagePage,
   Policy,
   Project,
   Promotion,
@@ -48,6 +52,7 @@ import type {
   TruthState,
   User,
   Verdict,
+  VexRecord,
   Volume,
   Watch,
   WatchDetail,
@@ -72,6 +77,8 @@ async function maybe<T>(path: string): Promise<T | null> {
 export const FACTS_PER_PAGE = 100;
 const HELD_MS = 2000;
 const IMAGES_PER_PAGE = 200;
+/** More rows than that are found by the filter. */
+const PACKAGES_PER_PAGE = 300;
 /** A project with more images than this is searched by repository. */
 const IMAGE_PAGES_MAX = 10;
 
@@ -150,6 +157,52 @@ export const queries = {
     queryOptions({
       queryKey: ['images', project, digest, 'changes'],
       queryFn: () => api.get<ScanChanges>(apiPath(['projects', project, 'images', digest, 'changes'])),
+    }),
+  packages: (
+    project: string,
+    digest: string,
+    { match, type, layer }: { readonly match: string; readonly type: string; readonly layer: string },
+  ) =>
+    infiniteQueryOptions({
+      queryKey: ['images', project, digest, 'packages', match, type, layer],
+      queryFn: ({ pageParam }) =>
+        api.get<PackagePage>(
+          apiPath(['projects', project, 'images', digest, 'packages'], {
+            ...{ match, type, layer },
+            ...{ after: pageParam, limit: PACKAGES_PER_PAGE },
+          }),
+        ),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.next,
+    }),
+  packageFiles: (project: string, digest: string, purl: string, path: string) =>
+    queryOptions({
+      queryKey: ['package-files', project, digest, purl, path],
+      queryFn: () =>
+        api.get<PackageFiles>(apiPath(['projects', project, 'images', digest, 'package-files'], { purl, path })),
+      // An image never changes: its digest is its name.
+      staleTime: Number.POSITIVE_INFINITY,
+      retry: false,
+    }),
+  deadlines: (project: string) =>
+    queryOptions({
+      queryKey: ['deadlines', project],
+      queryFn: () => listOf<Deadline>(apiPath(['deadlines'], { project })),
+    }),
+  vex: (project: string) =>
+    queryOptions({
+      queryKey: ['vex', project],
+      queryFn: () => listOf<VexRecord>(apiPath(['projects', project, 'vex'])),
+    }),
+  where: (finding: string, running: boolean) =>
+    infiniteQueryOptions({
+      queryKey: ['images', '', 'where', finding, running],
+      queryFn: ({ pageParam }) =>
+        api.get<FleetAnswer>(
+          apiPath(['findings', finding, 'images'], { running: running ? 'true' : null, after: pageParam }),
+        ),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.next ?? null,
     }),
   exceptions: (project: string) =>
     queryOptions({

@@ -495,7 +495,7 @@ export interface Finding {
     readonly expiresAt: string;
   } | null;
   readonly vex: {
-    readonly status: 'not_affected' | 'affected' | 'fixed' | 'under_investigation';
+    readonly status: VexStatus;
     readonly statement: string | null;
     readonly author: string;
     readonly believedBecause: string;
@@ -545,6 +545,97 @@ export interface ScanChanges {
   readonly previous: string | null;
   readonly appeared: readonly Finding[];
   readonly gone: readonly Finding[];
+  readonly packages: {
+    readonly added: readonly PackageVersion[];
+    readonly removed: readonly PackageVersion[];
+    readonly changed: readonly (PackageVersion & { readonly from: string })[];
+  };
+}
+
+export interface PackageVersion {
+  readonly type: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface ListedPackage extends PackageVersion {
+  readonly purl: string;
+  readonly source: { readonly name: string; readonly version: string } | null;
+  readonly licences: readonly string[];
+  readonly path: string;
+  readonly layer: string;
+  readonly findings: number;
+}
+
+export interface PackagePage {
+  readonly items: readonly ListedPackage[];
+  readonly next: string | null;
+  readonly matching: number;
+  readonly byType: Readonly<Record<string, number>>;
+}
+
+export interface PackageFiles {
+  readonly files: readonly string[];
+  readonly total: number;
+}
+
+/** By when a finding, or a whole image that a policy refuses, is to be gone from where it runs. */
+export interface Deadline {
+  readonly project: string;
+  readonly environment: string;
+  readonly digest: string;
+  readonly finding: string | null;
+  readonly package: string | null;
+  readonly decision: ToDo | null;
+  readonly since: string;
+  readonly due: string;
+  readonly overAt: string | null;
+  readonly reasons: readonly Text[];
+}
+
+export type VexStatus = 'not_affected' | 'affected' | 'fixed' | 'under_investigation';
+
+export interface VexRecord {
+  readonly id: string;
+  readonly format: 'openvex' | 'csaf' | 'cyclonedx';
+  readonly document: string;
+  readonly author: string;
+  readonly claims: number;
+  readonly state: 'waiting' | 'approved' | 'revoked';
+  readonly uploadedBy: string;
+  readonly uploadedAt: string;
+  readonly approver: string | null;
+}
+
+/** An image that has a finding, and where it runs. */
+export interface FleetImage {
+  readonly digest: string;
+  readonly risk: Risk;
+  readonly packages: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly fixedVersion: string | null;
+  }[];
+  readonly places: readonly {
+    readonly project: string;
+    readonly repository: string;
+    readonly tags: readonly string[];
+  }[];
+  readonly workloads: readonly {
+    readonly project: string;
+    readonly environment: string;
+    readonly name: string;
+    readonly replicas: number;
+  }[];
+}
+
+export interface FleetAnswer {
+  readonly finding: string;
+  readonly aliases: readonly string[];
+  readonly images: number;
+  readonly running: number;
+  readonly items: readonly FleetImage[];
+  readonly next?: string;
 }
 
 export interface AdvisorySource {
@@ -553,6 +644,8 @@ export interface AdvisorySource {
   readonly records: number;
   readonly updatedAt: string;
   readonly ageSeconds: number;
+  readonly maxAgeDays?: number;
+  readonly isOld?: boolean;
 }
 
 export interface ScanReport {

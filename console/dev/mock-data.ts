@@ -458,7 +458,7 @@ const SOURCES: AdvisorySource[] = [
   { name: 'osv-debian', kind: 'osv', records: 48_211, updatedAt: ago(5 * HOUR), ageSeconds: 5 * HOUR },
   { name: 'osv-npm', kind: 'osv', records: 21_904, updatedAt: ago(5 * HOUR), ageSeconds: 5 * HOUR },
   { name: 'cisa-kev', kind: 'kev', records: 1390, updatedAt: ago(2 * DAY), ageSeconds: 2 * DAY },
-  { name: 'epss', kind: 'epss', records: 281_577, updatedAt: ago(16 * DAY), ageSeconds: 16 * DAY },
+  { name: 'epss', kind: 'epss', records: 281_577, updatedAt: ago(16 * DAY), ageSeconds: 16 * DAY, isOld: true },
 ];
 
 function countByRisk(findings: readonly Finding[]): Partial<Record<Risk, number>> {

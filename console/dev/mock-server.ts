@@ -16,6 +16,7 @@ import type {
   WorkloadRule,
 } from '../api/types.ts';
 import { createMockData, deployOperation, type MockData } from './mock-data.ts';
+import { mockChanges, mockDeadlines, mockPackages, mockWhere, VEX_DOCUMENTS } from './mock-risk.ts';
 
 /**
  * Plays the control program for development and for the tests of the console: same addresses, same headers, made-up
@@ -309,9 +310,21 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     ),
     route('GET', '/projects/:p/images/:d/changes', ({ params }) => {
       const report = data.scans.find((item) => item.digest === params[1]);
-      return { previous: null, appeared: report?.findings.slice(0, 2) ?? [], gone: [] };
+      return mockChanges(report?.findings ?? []);
     }),
     route('GET', '/projects/:p/exceptions', () => list(data.exceptions)),
+    route('GET', '/projects/:p/vex', () => list(data.exceptions.length === 0 ? [] : VEX_DOCUMENTS)),
+    route('POST', '/projects/:p/vex', () => VEX_DOCUMENTS[0]),
+    route('GET', '/deadlines', ({ query }) => list(mockDeadlines(data, query.get('project')))),
+    route('GET', '/findings/:f/images', ({ params }) => mockWhere(data, params[0] ?? '')),
+    route('GET', '/projects/:p/images/:d/packages', ({ params, query }) => {
+      const report = data.scans.find((item) => item.digest === params[1]);
+      return mockPackages(report?.findings ?? [], report?.layers ?? [], query);
+    }),
+    route('GET', '/projects/:p/images/:d/package-files', () => ({
+      files: ['/usr/lib/x86_64-linux-gnu/libexample.so.1', '/usr/share/doc/example/copyright'],
+      total: 214,
+    })),
     route('GET', '/projects/:p/images/:d/sbom', ({ params }) => ({
       bomFormat: 'CycloneDX',
       specVersion: '1.6',

@@ -2,16 +2,20 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Finding, Risk, ScanReport, ToDo } from '../api/types.ts';
+import { addresses } from '../shell/addresses.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Chip, type Level, LevelBadge, RISKS, RiskBadge, StateBadge } from '../shell/parts/badge.tsx';
 import { Button, Copyable, FilterBox, Select } from '../shell/parts/controls.tsx';
-import { Drawer, EmptyState, Facts, Loaded, Panel, Split, When } from '../shell/parts/surface.tsx';
+import { Drawer, EmptyState, Facts, Loaded, Panel, Split, Until, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
-import { outsideAddress, useSearchParam } from '../shell/router.tsx';
+import { Link, outsideAddress, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { LayerStep } from './packages.tsx';
+import { reportWords } from './report-words.ts';
 import { ExceptionDialog } from './risk-tabs.tsx';
 import { riskWords } from './risk-words.ts';
+import { StatementDialog } from './vex.tsx';
 import { words } from './words.ts';
 
 const keyOf = (finding: Finding) => `${finding.id}|${finding.package.purl}|${finding.package.path ?? ''}`;
@@ -68,15 +72,19 @@ function FindingDrawer({
 }) {
   const t = useWords(words);
   const r = useWords(riskWords);
+  const p = useWords(reportWords);
   const [isAsking, setAsking] = useState(false);
+  const [isStating, setStating] = useState(false);
   const { exception, vex, kevDetail } = finding;
-  const step = layers.find(({ digest }) => digest === finding.package.layer)?.createdBy ?? null;
   const text = useText();
   const formats = useFormats();
   const outside = outsideAddress(finding.url);
   return (
     <Drawer title={finding.id} onClose={onClose}>
       <p>{finding.title}</p>
+      <p>
+        <Link to={addresses.finding(finding.id)}>{p('whereTitle')}</Link>
+      </p>
       <p className="chips">
         <RiskBadge risk={finding.risk} />
         {finding.kev ? <StateBadge tone="bad">{t('exploited')}</StateBadge> : null}
@@ -94,7 +102,7 @@ function FindingDrawer({
             {one.deadline === null ? null : (
               <>
                 {' · '}
-                {r('deadline')} <When at={one.deadline} />
+                {r('deadline')} <Until at={one.deadline} />
               </>
             )}
           </p>
@@ -106,7 +114,10 @@ function FindingDrawer({
       </section>
       <section>
         {exception === null ? (
-          <Button onClick={() => setAsking(true)}>{r('ask')}</Button>
+          <span className="chips">
+            <Button onClick={() => setAsking(true)}>{r('ask')}</Button>
+            <Button onClick={() => setStating(true)}>{p('state')}</Button>
+          </span>
         ) : (
           <p>
             {r('exceptedUntil', {
@@ -120,6 +131,7 @@ function FindingDrawer({
           <p>{r('said', { author: vex.author, status: r(vex.status), because: vex.believedBecause })}</p>
         )}
       </section>
+      {isStating ? <StatementDialog {...where} finding={finding} onClose={() => setStating(false)} /> : null}
       {isAsking ? <ExceptionDialog {...where} finding={finding} onClose={() => setAsking(false)} /> : null}
       <Facts
         items={[
@@ -159,12 +171,7 @@ function FindingDrawer({
               </Copyable>
             ),
           ],
-          [
-            r('layerStep'),
-            <code key="ls" className="clip">
-              {step ?? '—'}
-            </code>,
-          ],
+          [r('layerStep'), <LayerStep key="ls" layers={layers} layer={finding.package.layer} />],
           [
             r('vectors'),
             <span key="v" className="chips">
@@ -257,6 +264,10 @@ function FindingTable({ report, where }: { report: ScanReport; where: Where }) {
   const [toDo, setToDo] = useSearchParam('do');
   const [type, setType] = useSearchParam('type');
   const [standing, setStanding] = useSearchParam('state');
+  const [severity, setSeverity] = useSearchParam('severity');
+  const [layer, setLayer] = useSearchParam('layer');
+  const [kev, setKev] = useSearchParam('kev');
+  const p = useWords(reportWords);
   const changes = useQuery(queries.changes(where.project, where.digest));
   const fresh = new Set((changes.data?.appeared ?? []).map(keyOf));
   const shell = useWords(shellWords);
@@ -270,6 +281,9 @@ function FindingTable({ report, where }: { report: ScanReport; where: Where }) {
       (fix === '' || finding.fixedVersion !== null) &&
       (toDo === '' || finding.decision === toDo) &&
       (type === '' || finding.package.type === type) &&
+      (severity === '' || (finding.severity ?? 'unknown') === severity) &&
+      (layer === '' || finding.package.layer === layer) &&
+      (kev === '' || finding.kev) &&
       isStanding(finding, standing as Standing, fresh) &&
       matchesFilter(filter, [
         finding.id,
@@ -352,6 +366,35 @@ function FindingTable({ report, where }: { report: ScanReport; where: Where }) {
             />
             <Select
               bare
+              label={t('severity')}
+              value={severity}
+              onPick={setSeverity}
+              options={[['', p('allSeverities')], ...SEVERITIES.map((one) => [one, shell(one)] as const)]}
+            />
+            <Select
+              bare
+              label={t('exploited')}
+              value={kev}
+              onPick={setKev}
+              options={[
+                ['', p('kevBoth')],
+                ['yes', p('kevOnly')],
+              ]}
+            />
+            <Select
+              bare
+              label={t('layer')}
+              value={layer}
+              onPick={setLayer}
+              options={[
+                ['', p('allLayers')],
+                ...report.layers.map(
+                  ({ digest }, index) => [digest, p('layerNumber', { number: String(index + 1) })] as const,
+                ),
+              ]}
+            />
+            <Select
+              bare
               label={t('fixed')}
               value={fix}
               onPick={setFix}
@@ -413,6 +456,7 @@ function FindingTable({ report, where }: { report: ScanReport; where: Where }) {
   );
 }
 
+const SEVERITIES = ['critical', 'high', 'medium', 'low', 'unknown'] as const;
 const DECISIONS: readonly ToDo[] = ['act', 'attend', 'track*', 'track'];
 
 function isStanding(finding: Finding, standing: Standing, fresh: ReadonlySet<string>): boolean {

@@ -1,23 +1,27 @@
 import { useQuery } from '@tanstack/react-query';
-import { apiAddress, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import type { ImageDetail } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useFormats } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
-import { Icon } from '../shell/parts/icon.tsx';
 import { Ribbon } from '../shell/parts/ribbon.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Facts, Loaded, PageHead, Panel, Tabs, When } from '../shell/parts/surface.tsx';
 import { useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { AdvisoryAge } from './advisory-age.tsx';
+import { Changes } from './changes.tsx';
+import './deadlines.css';
+import { Downloads } from './downloads.tsx';
 import { Findings } from './findings.tsx';
 import './images.css';
 import { ImageVerdicts } from './image-verdicts.tsx';
 import { LayerList } from './layers.tsx';
+import { Packages } from './packages.tsx';
 import { Pulls } from './pulls.tsx';
 import { ReferrerTree } from './referrers.tsx';
+import { reportWords } from './report-words.ts';
 import { ExceptionsPanel, PlanPanel, ProblemsPanel } from './risk-tabs.tsx';
 import { riskWords } from './risk-words.ts';
 import { OtherSignatures } from './signatures.tsx';
@@ -54,13 +58,22 @@ function Configuration({ image }: { image: ImageDetail }) {
   );
 }
 
-function ReportPart({ project, digest, part }: { project: string; digest: string; part: 'plan' | 'problems' }) {
+function ReportPart({
+  project,
+  digest,
+  part,
+}: {
+  project: string;
+  digest: string;
+  part: 'plan' | 'problems' | 'packages';
+}) {
   const t = useWords(words);
   const scan = useQuery(queries.scan(project, digest));
   return (
     <Loaded query={scan}>
       {(report) => {
         if (report === null) return <EmptyState title={t('noScanTitle')}>{t('noScanText')}</EmptyState>;
+        if (part === 'packages') return <Packages project={project} digest={digest} report={report} />;
         return part === 'plan' ? <PlanPanel report={report} /> : <ProblemsPanel report={report} />;
       }}
     </Loaded>
@@ -70,6 +83,7 @@ function ReportPart({ project, digest, part }: { project: string; digest: string
 export default function ImagePage() {
   const t = useWords(words);
   const r = useWords(riskWords);
+  const p = useWords(reportWords);
   const shell = useWords(shellWords);
   const formats = useFormats();
   const { project, digest } = useParams<'project' | 'digest'>();
@@ -97,19 +111,11 @@ export default function ImagePage() {
               ))}
               <State state={image.data.quarantine} />
               <span className="quiet-text">{formats.bytes(image.data.sizeBytes)}</span>
+              <AdvisoryAge />
             </>
           )
         }
-        actions={
-          <a
-            className="button plain"
-            href={apiAddress(apiPath(['projects', project, 'images', digest, 'sbom']))}
-            download={`${name.replaceAll('/', '-')}.cdx.json`}
-          >
-            <Icon name="download" />
-            {t('downloadSbom')}
-          </a>
-        }
+        actions={<Downloads project={project} digest={digest} />}
       />
       <Loaded query={image}>
         {(data) => (
@@ -121,6 +127,8 @@ export default function ImagePage() {
               items={[
                 { id: 'findings', label: t('findings'), to: `${here}?tab=findings` },
                 { id: 'plan', label: r('plan'), to: `${here}?tab=plan` },
+                { id: 'packages', label: p('packages'), to: `${here}?tab=packages` },
+                { id: 'changes', label: p('changes'), to: `${here}?tab=changes` },
                 { id: 'problems', label: r('problems'), to: `${here}?tab=problems` },
                 { id: 'exceptions', label: r('exceptions'), to: `${here}?tab=exceptions` },
                 { id: 'verdicts', label: t('verdicts'), to: `${here}?tab=verdicts` },
@@ -132,7 +140,8 @@ export default function ImagePage() {
             {current === 'findings' ? (
               <Findings project={project} digest={digest} repository={data.repository} />
             ) : null}
-            {current === 'plan' || current === 'problems' ? (
+            {current === 'changes' ? <Changes project={project} digest={digest} /> : null}
+            {current === 'plan' || current === 'problems' || current === 'packages' ? (
               <ReportPart project={project} digest={digest} part={current} />
             ) : null}
             {current === 'exceptions' ? (

@@ -4,12 +4,14 @@ import { Tabs } from '../shell/parts/surface.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { useAllImages } from './all-images.ts';
 import { registryWords } from './registry-words.ts';
+import { reportWords } from './report-words.ts';
 
-export type ImagesTab = 'images' | 'repositories' | 'quarantine' | 'registries' | 'trust';
+export type ImagesTab = 'images' | 'repositories' | 'quarantine' | 'where' | 'decisions' | 'registries' | 'trust';
 
 /** The sides of the registry: what is in it, where it lies, what waits at its door. */
 export function ImagesTabs({ current }: { current: ImagesTab }) {
   const t = useWords(registryWords);
+  const r = useWords(reportWords);
   const shell = useWords(shellWords);
   const held = useAllImages().all.filter(({ image }) => image.quarantine !== 'released').length;
   return (
@@ -20,6 +22,8 @@ export function ImagesTabs({ current }: { current: ImagesTab }) {
         { id: 'images', label: shell('images'), to: addresses.images() },
         { id: 'repositories', label: t('repositories'), to: addresses.repositories() },
         { id: 'quarantine', label: t('quarantine'), to: addresses.quarantine(), count: held },
+        { id: 'where', label: r('whereTab'), to: addresses.where() },
+        { id: 'decisions', label: r('decisionsTab'), to: addresses.decisions() },
         { id: 'registries', label: t('registries'), to: addresses.registries() },
         { id: 'trust', label: t('trust'), to: addresses.trust() },
       ]}

@@ -9,7 +9,7 @@ import { LevelBadge, StateBadge, type Tone } from '../shell/parts/badge.tsx';
 import { Button, Field, Select, TextArea } from '../shell/parts/controls.tsx';
 import { Actor } from '../shell/parts/fact-line.tsx';
 import { FormDialog } from '../shell/parts/form-dialog.tsx';
-import { EmptyState, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { EmptyState, Failure, Loaded, Panel, Until } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
@@ -149,15 +149,16 @@ const STATE_TONES: Readonly<Record<Exception['state'], Tone>> = {
   revoked: 'absent',
 };
 
-/** The exceptions that speak of an image: who asked, who agreed, until when; and the second person's word. */
+/** The exceptions of a project, or those that speak of an image: who asked, who agreed, until when; and the second person's word. */
 export function ExceptionsPanel({
   project,
   digest,
   repository,
 }: {
   project: string;
-  digest: string;
-  repository: string;
+  /** Without them all of the project are shown. */
+  digest?: string;
+  repository?: string;
 }) {
   const t = useWords(riskWords);
   const me = useMe();
@@ -180,7 +181,7 @@ export function ExceptionsPanel({
     },
     { id: 'reason', label: t('reason'), grow: true, from: 'medium', cell: ({ reason }) => reason },
     { id: 'scope', label: t('scope'), from: 'wide', cell: (row) => row.repository ?? shortDigest(row.digest ?? '') },
-    { id: 'until', label: t('until'), cell: ({ expiresAt }) => <When at={expiresAt} /> },
+    { id: 'until', label: t('until'), cell: ({ expiresAt }) => <Until at={expiresAt} /> },
     { id: 'by', label: t('by'), from: 'medium', cell: ({ author }) => <Actor actor={author} /> },
     {
       id: 'act',
@@ -202,7 +203,7 @@ export function ExceptionsPanel({
     },
   ];
   const isHere = ({ digest: one, repository: pattern }: Exception): boolean =>
-    one === digest || (pattern !== null && (pattern === repository || pattern.includes('*')));
+    digest === undefined || one === digest || (pattern !== null && (pattern === repository || pattern.includes('*')));
   return (
     <>
       {decide.error === null ? null : <Failure error={decide.error} />}
@@ -210,7 +211,7 @@ export function ExceptionsPanel({
         {(all) => {
           const rows = all.filter(isHere);
           return (
-            <Panel flush>
+            <Panel title={t('exceptions')} flush>
               {rows.length === 0 ? (
                 <EmptyState title={t('noExceptions')} command={`darsena exception request ${project} --finding CVE-…`}>
                   {t('noExceptionsText')}

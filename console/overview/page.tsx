@@ -2,6 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Fact, Overview, PartState, Status } from '../api/types.ts';
+import { Deadlines } from '../images/deadlines.tsx';
+import { reportWords } from '../images/report-words.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { useGathered } from '../shell/gather.ts';
@@ -207,6 +209,7 @@ function Changes({ facts }: { facts: readonly Fact[] }) {
 export default function OverviewPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
+  const r = useWords(reportWords);
   const overview = useQuery(queries.overview());
   const status = useQuery(queries.status());
   return (
@@ -224,6 +227,9 @@ export default function OverviewPage() {
         </Panel>
         <Panel title={t('todo')} className="area-todo" flush>
           <Loaded query={overview}>{(data) => <TodoList todo={data.todo} />}</Loaded>
+        </Panel>
+        <Panel title={r('deadlines')} className="area-deadlines" flush>
+          <Deadlines />
         </Panel>
         <Panel
           title={t('changes')}

@@ -1,5 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
+import { Deadlines } from '../images/deadlines.tsx';
+import { reportWords } from '../images/report-words.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
@@ -17,6 +19,7 @@ import { Conditions, Endpoints, ImageLinks, Replicas } from './workload-parts.ts
 export default function WorkloadPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
+  const r = useWords(reportWords);
   const { project, environment, workload: name } = useParams<'project' | 'environment' | 'workload'>();
   const workloads = useQuery(queries.workloads(project));
   const found = workloads.data?.find((item) => item.name === name && item.environment === environment);
@@ -52,6 +55,9 @@ export default function WorkloadPage() {
                 <div className="stack">
                   <Panel title={t('replicas')} count={`${found.ready}/${found.wanted}`} flush>
                     <Replicas workload={found} />
+                  </Panel>
+                  <Panel title={r('deadlines')} flush>
+                    <Deadlines of={{ project, environment, digests: found.image.map(({ digest }) => digest) }} />
                   </Panel>
                   {found.conditions.length === 0 ? null : (
                     <Panel title={t('conditions')}>

@@ -19,6 +19,10 @@ export const addresses = {
     return tab === undefined ? path : `${path}?tab=${tab}`;
   },
   quarantine: () => '/quarantine',
+  /** Where an issue is and runs. */
+  where: () => '/findings',
+  finding: (id: string) => `/findings?id=${encodeURIComponent(id)}`,
+  decisions: () => '/decisions',
   registries: () => '/registries',
   trust: () => '/trust',
   incidents: () => '/incidents',

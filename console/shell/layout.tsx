@@ -33,7 +33,7 @@ export const PLACES: readonly PlaceEntry[] = [
     key: 'images',
     to: addresses.images(),
     letter: 'i',
-    roots: ['images', 'repositories', 'quarantine', 'registries', 'trust'],
+    roots: ['images', 'repositories', 'quarantine', 'findings', 'decisions', 'registries', 'trust'],
   },
   { key: 'activity', to: addresses.incidents(), letter: 'a', roots: ['incidents', 'operations'] },
   { key: 'hosts', to: addresses.hosts(), letter: 'h', roots: ['hosts'] },

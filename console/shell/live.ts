@@ -45,7 +45,7 @@ const liveFacts = new Signal<readonly Fact[]>([]);
 
 /** Which lists a fact makes stale, by the first word of its kind. */
 const STALE: Readonly<Record<string, readonly string[]>> = {
-  image: ['images', 'overview'],
+  image: ['images', 'overview', 'deadlines'],
   repository: ['repository-settings', 'images'],
   verdict: ['images', 'releases', 'promotions', 'overview'],
   workload: ['projects', 'releases', 'overview', 'images'],
@@ -63,7 +63,9 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   base: ['bases'],
   host: ['hosts', 'status', 'overview'],
   agent: ['hosts', 'status', 'overview'],
-  exception: ['images', 'overview'],
+  exception: ['images', 'exceptions', 'deadlines', 'overview'],
+  deadline: ['deadlines', 'overview'],
+  vex: ['vex', 'images', 'deadlines', 'overview'],
   key: ['trust', 'images'],
   trust: ['trust', 'images'],
   remote: ['remotes', 'mirrors'],

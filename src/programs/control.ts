@@ -31,7 +31,7 @@ import {
   readPolicies,
   registerAdmitRoutes,
 } from '../admit/index.ts';
-import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
+import { AdvisoryStore, isOld, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { BaseCatalogue, buildMigrations } from '../build/index.ts';
 import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
@@ -66,6 +66,7 @@ import {
   type ScanTables,
   scanMigrations,
   seenCacheIn,
+  showDeadlines,
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
@@ -521,6 +522,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     registry,
     scans,
     pipeline,
+    deadlines: async (query) =>
+      showDeadlines(await risk.deadlines.list(query), await imageDeadlines(registry.graces, query)),
+    oldAdvisories: async () => {
+      const sources = await advisories.sources();
+      return sources.length === 0 ? null : sources.filter(isOld).map(({ name }) => name);
+    },
     routes: addresses.routes,
   });
   events.register(app);

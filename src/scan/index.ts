@@ -25,6 +25,7 @@ export {
   Deadlines,
   type RunningImage,
   type ShownDeadline,
+  showDeadlines,
 } from './deadlines.ts';
 export { type DecisionFacts, type DecisionPlace, decide } from './decision.ts';
 export { scanFault } from './errors.ts';

@@ -5,7 +5,7 @@ import { FACTS_PAGE_MAX, type Journal } from '../../journal/index.ts';
 import { type Operation, type Operations, progressFault, viewOperation } from '../../progress/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import type { Respond } from '../../respond/index.ts';
-import type { Scans } from '../../scan/index.ts';
+import type { DeadlineQuery, Scans, ShownDeadline } from '../../scan/index.ts';
 import { languageOf, type Text } from '../../system/index.ts';
 import type { Instance } from '../setup/instance.ts';
 import { maySeeOperation } from './events.ts';
@@ -24,6 +24,10 @@ export interface PlatformParts {
   readonly registry: Registry;
   readonly scans: Scans;
   readonly pipeline: Pipeline;
+  /** By when what runs has to be better. */
+  readonly deadlines: (query: DeadlineQuery) => Promise<readonly ShownDeadline[]>;
+  /** Sources of advisories that are older than they may be; null when there is none at all. */
+  readonly oldAdvisories: () => Promise<readonly string[] | null>;
   readonly routes: () => Promise<readonly PublishedRoute[]>;
 }
 
@@ -279,6 +283,7 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
       action: { en: 'Open the host', es: 'Abrir el host' },
     });
   }
+  todo.push(...(await deadlineTodos(parts, principal)), ...(await advisoryTodo(parts, principal)));
   const changes = await journal.query({ projects: visibleProjects(principal, 'project.read'), limit: 20 });
   return {
     serving: {
@@ -294,4 +299,73 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
     todo: todo.sort((one, other) => other.weight - one.weight),
     changes,
   };
+}
+
+const DAY_MS = 86_400_000;
+/** Deadlines that the overview looks at: those due first. */
+const DEADLINES_SEEN_MAX = 1000;
+/** What is due later than this is no matter of today. */
+const DUE_SOON_MS = 2 * DAY_MS;
+
+/** One line for each place with something that is late or due soon. */
+async function deadlineTodos(parts: PlatformParts, principal: Principal): Promise<Todo[]> {
+  const projects = visibleProjects(principal, 'image.read');
+  const now = Date.now();
+  const due = (await parts.deadlines({ projects, limit: DEADLINES_SEEN_MAX })).filter(
+    (one) => Date.parse(one.due) < now + DUE_SOON_MS,
+  );
+  return [...Map.groupBy(due, ({ project, environment }) => `${project}/${environment}`)].map(([place, all]): Todo => {
+    const over = all.filter((one) => Date.parse(one.due) <= now);
+    const [first] = all;
+    const day = (first?.due ?? '').slice(0, 10);
+    const names = [...new Set(all.flatMap(({ finding }) => (finding === null ? [] : [finding])))]
+      .slice(0, 3)
+      .join(', ');
+    const about = names === '' ? '' : `: ${names}`;
+    const text: Text =
+      over.length > 0
+        ? {
+            en: `${place}: ${over.length} ${over.length === 1 ? 'deadline has' : 'deadlines have'} passed${about}`,
+            es: `${place}: ${over.length === 1 ? 'ha vencido 1 plazo' : `han vencido ${over.length} plazos`}${about}`,
+          }
+        : {
+            en: `${place}: ${all.length} ${all.length === 1 ? 'deadline' : 'deadlines'} from ${day} on${about}`,
+            es: `${place}: ${all.length === 1 ? '1 plazo' : `${all.length} plazos`} desde el ${day}${about}`,
+          };
+    return {
+      id: `deadline-${place}`,
+      kind: 'deadline',
+      weight: over.length > 0 ? 95 : 65,
+      text,
+      href: first === undefined ? '/' : `/projects/${first.project}/images/${first.digest}?tab=plan`,
+      action: { en: 'See the upgrades', es: 'Ver las actualizaciones' },
+    };
+  });
+}
+
+/** Old knowledge makes every "nothing was found" worth less. */
+async function advisoryTodo(parts: PlatformParts, principal: Principal): Promise<Todo[]> {
+  if (!isAdministrator(principal)) return [];
+  const old = await parts.oldAdvisories();
+  if (old !== null && old.length === 0) return [];
+  const names = old === null ? '' : old.slice(0, 3).join(', ');
+  return [
+    {
+      id: 'advisories',
+      kind: 'advisories',
+      weight: old === null ? 55 : 75,
+      text:
+        old === null
+          ? {
+              en: 'There are no advisories: nothing can be said of any package',
+              es: 'No hay avisos: no se puede decir nada de ningún paquete',
+            }
+          : {
+              en: `Advisories are old (${names}): newer vulnerabilities are not seen`,
+              es: `Hay avisos antiguos (${names}): no se ven las vulnerabilidades más nuevas`,
+            },
+      href: '/settings/advisories',
+      action: { en: 'Update', es: 'Actualizar' },
+    },
+  ];
 }
