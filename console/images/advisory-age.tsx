@@ -4,6 +4,7 @@ import { useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { When } from '../shell/parts/surface.tsx';
 import { reportWords } from './report-words.ts';
+import './deadlines.css';
 
 /** How old the knowledge is that findings come from; an alarm when a source is old. Says nothing while it is not known. */
 export function AdvisoryAge() {

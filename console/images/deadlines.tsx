@@ -9,7 +9,6 @@ import { EmptyState, Loaded, Until } from '../shell/parts/surface.tsx';
 import { Link } from '../shell/router.tsx';
 import { AdvisoryAge } from './advisory-age.tsx';
 import { reportWords } from './report-words.ts';
-import './deadlines.css';
 
 const SHOWN_MAX = 8;
 

@@ -12,7 +12,6 @@ import { useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { AdvisoryAge } from './advisory-age.tsx';
 import { Changes } from './changes.tsx';
-import './deadlines.css';
 import { Downloads } from './downloads.tsx';
 import { Findings } from './findings.tsx';
 import './images.css';
