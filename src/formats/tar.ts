@@ -15,6 +15,8 @@ export interface TarEntry {
   readonly gid: number;
   /** Seconds since 1970, whole. */
   readonly mtimeSeconds: number;
+  /** Capabilities of the kernel that whoever executes the file gets, a bit each from 0 (capabilities(7)); nearly always 0. */
+  readonly capabilities: number;
   /** The place among the entries of the archive, from 0; extended headers do not count. */
   readonly ordinal: number;
   /** Where its bytes start in the archive, for readers that can seek. */
@@ -181,6 +183,7 @@ export class TarReader {
       uid: extended.uid ?? readNumber(block, 108, 8, 'uid', named),
       gid: extended.gid ?? readNumber(block, 116, 8, 'gid', named),
       mtimeSeconds: extended.mtimeSeconds ?? readNumber(block, 136, 12, 'mtime', named, { negative: true }),
+      capabilities: kind === 'file' ? (extended.capabilities ?? 0) : 0,
       ordinal: this.#ordinal++,
       offsetBytes,
     };
@@ -264,6 +267,7 @@ interface Extended {
   readonly uid?: number;
   readonly gid?: number;
   readonly mtimeSeconds?: number;
+  readonly capabilities?: number;
   readonly sparse?: boolean;
 }
 
@@ -426,6 +430,13 @@ function readPax(body: Uint8Array, place: () => string): Extended {
       case 'mtime':
         found.mtimeSeconds = Math.trunc(Number(value)) || 0;
         break;
+      case 'SCHILY.xattr.security.capability':
+        // The value is bytes and no text.
+        found.capabilities = readCapabilities(body.subarray(space + 1 + key.length + 1, at + length - 1));
+        break;
+      case 'LIBARCHIVE.xattr.security.capability':
+        found.capabilities ??= readCapabilities(Buffer.from(value, 'base64'));
+        break;
       default:
         if (key.startsWith('GNU.sparse.')) found.sparse = true;
     }
@@ -433,6 +444,21 @@ function readPax(body: Uint8Array, place: () => string): Extended {
   }
   return found;
 }
+
+/**
+ * The permitted set of `struct vfs_cap_data` (linux/capability.h): a revision in the upper byte of the first word, then
+ * permitted and inheritable of 32 capabilities each. What has another shape gives nothing to whoever executes the file.
+ */
+function readCapabilities(value: Uint8Array): number {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (bytes.length < 12) return 0;
+  const revision = bytes.readUInt32LE(0) >>> 24;
+  const high = revision >= 2 && bytes.length >= 20 ? bytes.readUInt32LE(12) & CAPABILITIES_HIGH : 0;
+  return revision >= 1 && revision <= 3 ? high * 2 ** 32 + bytes.readUInt32LE(4) : 0;
+}
+
+/** Linux knows 41; as many fit into a number with room to spare. */
+const CAPABILITIES_HIGH = 0xffff;
 
 function isZero(block: Uint8Array): boolean {
   if (block[0] !== 0) return false;

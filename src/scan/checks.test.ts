@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { parseYaml } from '../formats/index.ts';
+import { packTar, parseYaml } from '../formats/index.ts';
 import { checkPath } from './checks/folder.ts';
 import {
   CHECKS,
@@ -19,6 +19,7 @@ import {
 } from './checks/index.ts';
 import { members } from './checks/values.ts';
 import type { ExposedFile } from './package.ts';
+import { mergeHere, packLayer, wrapLayer } from './test-image.ts';
 
 const DATA = process.env['DARSENA_TEST_DATA'];
 
@@ -226,6 +227,46 @@ test('checks: Compose services and images, with the rights of their files', () =
     assert.ok(image.includes(id), `${id}: ${image.join(', ')}`);
   }
   assert.ok(!image.includes('image-setuid /usr/bin/su'));
+});
+
+test('checks: capabilities of files are read out of pax records, and told by their names', async () => {
+  /** An entry behind a pax record with `struct vfs_cap_data` of revision 2. */
+  const capable = async (path: string, permitted: bigint): Promise<Uint8Array> => {
+    const value = Buffer.alloc(20);
+    value.writeUInt32LE(0x02000001, 0);
+    value.writeUInt32LE(Number(permitted & 0xffffffffn), 4);
+    value.writeUInt32LE(Number(permitted >> 32n), 12);
+    const record = Buffer.concat([Buffer.from(' SCHILY.xattr.security.capability='), value, Buffer.from('\n')]);
+    const content = Buffer.concat([Buffer.from(String(record.length + 2)), record]);
+    const parts: Uint8Array[] = [];
+    for await (const part of packTar([
+      { path: 'pax', content },
+      { path, mode: 0o755, content: Buffer.from('x') },
+    ])) {
+      parts.push(part);
+    }
+    const tar = Buffer.concat(parts);
+    tar.write('x', 156);
+    tar.fill(' ', 148, 156);
+    const sum = tar.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    tar.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    return tar;
+  };
+  const layers = [
+    wrapLayer(await capable('usr/bin/ping', 1n << 13n)),
+    wrapLayer(await capable('opt/tool', (1n << 21n) | (1n << 39n))),
+    wrapLayer(await capable('opt/gone', 1n << 21n)),
+    await packLayer([{ path: 'opt/.wh.gone', content: Buffer.alloc(0) }]),
+  ];
+  const { exposed } = await mergeHere(layers);
+  const found = checkImage({ config: {}, files: exposed ?? null }).filter(({ id }) => id.includes('capabilities'));
+  assert.deepEqual(
+    found.map(({ id, path, message }) => [id, path, /SYS_ADMIN, BPF|NET_RAW/.exec(message.en)?.[0]]),
+    [
+      ['image-file-capabilities', '/opt/tool', 'SYS_ADMIN, BPF'],
+      ['image-file-capabilities-usual', '/usr/bin/ping', 'NET_RAW'],
+    ],
+  );
 });
 
 test('checks: a folder is read without following links; what cannot be read is said, not passed', async (t) => {

@@ -11,7 +11,7 @@ const CACHES =
   /^(?:var\/lib\/apt\/lists\/[^/]+_(?:Packages|Release|InRelease)(?:\.\w+)?|var\/cache\/(?:apt\/archives\/[^/]+\.deb|apk\/[^/]+\.(?:apk|tar\.gz)|(?:dnf|yum)\/.+\.(?:solv|xml\.gz|rpm))|root\/\.(?:cache\/pip|npm\/_cacache)\/.+)$/;
 
 interface Candidate {
-  readonly entry: Pick<ListedEntry, 'kind' | 'mode' | 'ordinal'>;
+  readonly entry: Pick<ListedEntry, 'kind' | 'mode' | 'ordinal' | 'capabilities'>;
   readonly layer: number;
 }
 
@@ -22,10 +22,10 @@ export class ExposedFiles {
   /** Looks at entries on their way into the tree. */
   *watch(layer: number, entries: Iterable<ListedEntry>): Generator<ListedEntry> {
     for (const entry of entries) {
-      const { path, kind, mode, ordinal } = entry;
+      const { path, kind, mode, ordinal, capabilities } = entry;
       if (isExposed(entry)) {
         if (this.#candidates.size < EXPOSED_FILES_MAX || this.#candidates.has(path)) {
-          this.#candidates.set(path, { entry: { kind, mode, ordinal }, layer });
+          this.#candidates.set(path, { entry: { kind, mode, ordinal, capabilities }, layer });
         }
       } else if (kind === 'directory' && this.#candidates.size > 0) {
         // A later layer may close a folder that stays.
@@ -50,13 +50,14 @@ export class ExposedFiles {
             ? node.content === null || node.content === undefined
             : node.content?.layer === layer && node.content.ordinal === entry.ordinal;
         if (!isSame) return [];
-        const { kind, mode } = entry;
+        const { kind, mode, capabilities } = entry;
         return [
           {
             path,
             kind: kind === 'directory' ? ('directory' as const) : ('file' as const),
             mode,
             cache: CACHES.test(path),
+            ...(capabilities > 0 ? { capabilities } : {}),
             layer: digest,
           },
         ];
@@ -65,10 +66,10 @@ export class ExposedFiles {
   }
 }
 
-function isExposed({ path, kind, mode }: ListedEntry): boolean {
+function isExposed({ path, kind, mode, capabilities }: ListedEntry): boolean {
   if (kind === 'directory') return (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
   if (kind !== 'file') return false;
-  return (mode & 0o6002) !== 0 || hasToldName(path);
+  return (mode & 0o6002) !== 0 || capabilities > 0 || hasToldName(path);
 }
 
 /** The quick look comes first: nearly no path has one of these words. */

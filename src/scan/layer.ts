@@ -123,7 +123,8 @@ export function readLayer(
     if (path === null) throw climbing(entry.path, 'climbs out of the root');
     const linkTarget = entry.kind === 'hardlink' ? cleanTarPath(entry.linkTarget) : entry.linkTarget;
     if (linkTarget === null) throw climbing(entry.path, 'is a hard link out of the root');
-    listing.add(path, { kind: kindOf(entry), linkTarget, sizeBytes: entry.sizeBytes, mode: entry.mode });
+    const { sizeBytes, mode, capabilities } = entry;
+    listing.add(path, { kind: kindOf(entry), linkTarget, sizeBytes, mode, capabilities });
     return path;
   }
 

@@ -8,7 +8,7 @@ const SIZE_LOW = 2 ** 24;
 const NUMBER_BITS = 28;
 
 /** Version of the records below and of what is stored with them; part of the key under which results of a layer are stored. */
-export const LISTING_VERSION = 3;
+export const LISTING_VERSION = 4;
 
 /** An entry as a listing keeps it. */
 export interface ListedEntry extends LayerEntry {
@@ -16,20 +16,28 @@ export interface ListedEntry extends LayerEntry {
   readonly sizeBytes: number;
   /** Permission bits, with setuid, setgid and sticky: 12 bits. */
   readonly mode: number;
+  /** Of files: capabilities of the kernel that it gives, a bit each. */
+  readonly capabilities: number;
 }
+
+/** In the place of a thirteenth bit of the mode: capabilities follow. */
+const HAS_CAPABILITIES = 0o10000;
 
 /**
  * Names of all entries of a layer in a few bytes each, so that a million of them fit into memory: each path shares its
  * start with the one before. Record: shared bytes, own bytes, the own bytes, kind, mode, for links length and target, for
- * files the size; numbers as LEB128.
+ * files the size and, where the mode says so, capabilities; numbers as LEB128.
  */
 export class ListingWriter {
   #bytes = Buffer.allocUnsafe(64 * 1024);
   #length = 0;
   #previous: Buffer = Buffer.alloc(0);
 
-  add(path: string, entry: Pick<ListedEntry, 'kind' | 'linkTarget' | 'sizeBytes' | 'mode'>): void {
-    const { kind, linkTarget, sizeBytes, mode } = entry;
+  add(
+    path: string,
+    entry: Pick<ListedEntry, 'kind' | 'linkTarget' | 'sizeBytes' | 'mode'> & { capabilities?: number },
+  ): void {
+    const { kind, linkTarget, sizeBytes, mode, capabilities = 0 } = entry;
     const name = Buffer.from(path);
     const most = Math.min(name.length, this.#previous.length);
     let shared = 0;
@@ -41,7 +49,8 @@ export class ListingWriter {
     this.#number(name.length - shared);
     this.#length += name.copy(this.#bytes, this.#length, shared);
     this.#bytes[this.#length++] = KINDS.indexOf(kind);
-    this.#number(mode & 0o7777);
+    const isGiving = kind === 'file' && capabilities > 0;
+    this.#number((mode & 0o7777) | (isGiving ? HAS_CAPABILITIES : 0));
     if (kind === 'symlink' || kind === 'hardlink') {
       this.#number(target?.length ?? 0);
       if (target) this.#length += target.copy(this.#bytes, this.#length);
@@ -49,6 +58,10 @@ export class ListingWriter {
     if (kind === 'file') {
       this.#number(Math.floor(sizeBytes / SIZE_LOW));
       this.#number(sizeBytes % SIZE_LOW);
+    }
+    if (isGiving) {
+      this.#number(Math.floor(capabilities / SIZE_LOW));
+      this.#number(capabilities % SIZE_LOW);
     }
   }
 
@@ -117,9 +130,17 @@ class RecordReader {
       if (high === null || low === null) return null;
       sizeBytes = high * SIZE_LOW + low;
     }
+    let capabilities = 0;
+    if ((mode & HAS_CAPABILITIES) !== 0) {
+      const high = this.#number();
+      const low = high === null ? null : this.#number();
+      if (high === null || low === null) return null;
+      capabilities = high * SIZE_LOW + low;
+    }
     const path = shared === 0 ? own : Buffer.concat([this.#previous.subarray(0, shared), own]);
     this.#previous = path;
-    return { path: path.toString(), kind, linkTarget, ordinal: this.#ordinal++, sizeBytes, mode };
+    const ordinal = this.#ordinal++;
+    return { path: path.toString(), kind, linkTarget, ordinal, sizeBytes, mode: mode & 0o7777, capabilities };
   }
 
   #number(): number | null {

@@ -52,6 +52,8 @@ export interface ExposedFile {
   readonly kind: 'file' | 'directory';
   /** Permission bits, with setuid, setgid and sticky: 12 bits. */
   readonly mode: number;
+  /** Capabilities of the kernel that it gives to whoever executes it, a bit each; left out when it gives none. */
+  readonly capabilities?: number;
   /** Left behind by a package manager. */
   readonly cache: boolean;
   readonly layer: Digest;

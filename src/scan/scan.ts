@@ -418,6 +418,7 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     text(one.path) &&
     (one.kind === 'file' || one.kind === 'directory') &&
     Number.isInteger(one.mode) &&
+    (one.capabilities === undefined || Number.isSafeInteger(one.capabilities)) &&
     layers.some(({ digest }) => digest === one.layer);
   const isSecret = (one: ImageSecret): boolean =>
     isObject(one) &&

@@ -2,6 +2,7 @@ import type { Digest } from '../../oci/index.ts';
 import type { Json } from '../../system/index.ts';
 import type { ExposedFile } from '../package.ts';
 import type { Misconfiguration } from '../report.ts';
+import { areUsual, capabilityNames } from './capabilities.ts';
 import { type Check, check, misconfigured, namesSecret } from './check.ts';
 import { type Members, members, textOf, texts } from './values.ts';
 
@@ -35,6 +36,16 @@ const files = (facts: ImageFacts, keep: (file: ExposedFile) => boolean): Found[]
     .filter(keep)
     .slice(0, FILES_SHOWN_MAX)
     .map(({ path, layer, mode }) => ({ path, layer, detail: mode.toString(8).padStart(4, '0') }));
+
+/** Files with capabilities of the kernel, with their names as the detail. */
+function capableFiles(facts: ImageFacts, wanted: (names: readonly string[]) => boolean): Found[] {
+  return (facts.files ?? [])
+    .flatMap(({ path, layer, capabilities = 0 }) => {
+      const names = capabilityNames(capabilities);
+      return names.length > 0 && wanted(names) ? [{ path, layer, detail: names.join(', ') }] : [];
+    })
+    .slice(0, FILES_SHOWN_MAX);
+}
 
 /** Of each kind; a base image has a dozen setuid programs, a broken one has thousands of open files. */
 const FILES_SHOWN_MAX = 50;
@@ -279,6 +290,35 @@ export const IMAGE_CHECKS: readonly ImageCheck[] = [
     ),
     find: (facts) =>
       files(facts, ({ kind, mode, path }) => kind === 'file' && (mode & 0o6000) !== 0 && USUAL_SETUID.test(path)),
+  },
+  {
+    ...check(
+      'image-file-capabilities',
+      'medium',
+      'CIS Docker 4.8',
+      [
+        'has a program that gives whoever executes it capabilities of the kernel',
+        'tiene un programa que da capacidades del núcleo a quien lo ejecuta',
+      ],
+      [
+        'take them away: setcap -r, or copy the file without them',
+        'quitarlas: setcap -r, o copiar el fichero sin ellas',
+      ],
+    ),
+    find: (facts) => capableFiles(facts, (names) => !areUsual(names)),
+  },
+  {
+    ...check(
+      'image-file-capabilities-usual',
+      'low',
+      'CIS Docker 4.8',
+      [
+        'has a program with capabilities of the kernel that do little harm',
+        'tiene un programa con capacidades del núcleo que hacen poco daño',
+      ],
+      ['take them away where nobody needs them: setcap -r', 'quitarlas donde nadie las necesite: setcap -r'],
+    ),
+    find: (facts) => capableFiles(facts, areUsual),
   },
   {
     ...check(
