@@ -126,6 +126,14 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'count the known credentials of a project again',
     es: 'volver a contar las credenciales conocidas de un proyecto',
   },
+  'GET /api/v1/projects/:project/environments/:environment/network-policies/proposal': {
+    en: 'network policies that leave the workloads the ways they took and close the rest',
+    es: 'políticas de red que dejan a las cargas los caminos que tomaron y cierran los demás',
+  },
+  'GET /api/v1/projects/:project/flows': {
+    en: 'who talked to whom in a project, and who was refused',
+    es: 'quién habló con quién en un proyecto, y a quién se rechazó',
+  },
   'GET /api/v1/scanners/harbor/api/v1/metadata': {
     en: "Harbor's pluggable scanner: what this scanner is and does",
     es: 'escáner conectable de Harbor: qué es y qué hace este analizador',

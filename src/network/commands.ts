@@ -1,4 +1,5 @@
-import type { CliProgram } from '../system/index.ts';
+import type { CliProgram, Json } from '../system/index.ts';
+import type { KnownFlow } from './flows/flow.ts';
 
 interface RouteView {
   readonly url: string;
@@ -43,4 +44,82 @@ export function networkCommands(cli: CliProgram): void {
         },
       );
     });
+
+  const network = program
+    .command('network')
+    .description(t({ en: 'who talks to whom, and what may', es: 'quién habla con quién, y qué puede' }));
+  network
+    .command('flows')
+    .argument('<project>', t({ en: 'project', es: 'proyecto' }))
+    .option('--environment <name>', t({ en: 'only this environment', es: 'solo este entorno' }))
+    .option('--refused', t({ en: 'only what was refused', es: 'solo lo rechazado' }))
+    .description(t({ en: 'list the ways that connections took', es: 'listar los caminos que tomaron las conexiones' }))
+    .action(async (project: string, options: { environment?: string; refused?: boolean }) => {
+      const query = options.environment === undefined ? '' : `?environment=${encodeURIComponent(options.environment)}`;
+      const { items } = await api.get<{ items: readonly KnownFlow[] }>(
+        `/projects/${encodeURIComponent(project)}/flows${query}`,
+      );
+      print.table(
+        [
+          { title: { en: 'environment', es: 'entorno' }, value: ({ environment }) => environment },
+          { title: { en: 'workload', es: 'carga' }, value: ({ workload }) => workload },
+          { title: { en: 'way', es: 'sentido' }, value: ({ direction }) => t(DIRECTIONS[direction]) },
+          { title: { en: 'other end', es: 'otro extremo' }, value: (flow) => peerName(flow), long: true },
+          { title: { en: 'port', es: 'puerto' }, value: ({ port, protocol }) => `${port}/${protocol}` },
+          {
+            title: { en: 'connections', es: 'conexiones' },
+            value: ({ connections }) => String(connections),
+            align: 'right',
+          },
+          {
+            title: { en: 'answer', es: 'respuesta' },
+            value: ({ refused }) =>
+              refused
+                ? print.colour('bad', t({ en: 'refused', es: 'rechazada' }))
+                : t({ en: 'allowed', es: 'permitida' }),
+          },
+          { title: { en: 'last', es: 'última' }, value: ({ lastAt }) => print.age(lastAt), wide: true },
+        ],
+        items.filter(({ refused }) => refused || options.refused !== true),
+        {
+          empty: {
+            en: 'no connection was seen yet: hosts tell of them every half a minute',
+            es: 'aún no se vio ninguna conexión: los hosts las comunican cada medio minuto',
+          },
+        },
+      );
+    });
+  network
+    .command('propose')
+    .argument('<project>', t({ en: 'project', es: 'proyecto' }))
+    .requiredOption('--environment <name>', t({ en: 'environment that was observed', es: 'entorno observado' }))
+    .description(
+      t({
+        en: 'write network policies that leave the workloads the ways they took, and close the rest',
+        es: 'escribir políticas de red que dejan a las cargas los caminos que tomaron y cierran los demás',
+      }),
+    )
+    .action(async (project: string, { environment }: { environment: string }) => {
+      const path = `/projects/${encodeURIComponent(project)}/environments/${encodeURIComponent(environment)}`;
+      const { items } = await api.get<{ items: readonly Json[] }>(`${path}/network-policies/proposal`);
+      if (cli.output.json) return print.json({ items });
+      const { stringify } = await import('yaml');
+      print.result(
+        items
+          .map((item) => stringify(item))
+          .join('---\n')
+          .trimEnd(),
+      );
+    });
+}
+
+const DIRECTIONS = {
+  in: { en: 'from', es: 'desde' },
+  out: { en: 'to', es: 'hacia' },
+} as const;
+
+function peerName({ project, environment, peer }: KnownFlow): string {
+  if (peer.kind === 'address') return peer.address;
+  if (peer.project === project && peer.environment === environment) return peer.name;
+  return `${peer.project}/${peer.environment}/${peer.name}`;
 }

@@ -19,11 +19,15 @@ export { type EdgeSettings, renderConfig } from './edge/config.ts';
 export { Edge, type EdgeOptions } from './edge/edge.ts';
 export { checkRoute, type EdgeRoute, type Endpoint } from './edge/route.ts';
 export { networkFault } from './errors.ts';
+export type { FlowPeer, KnownFlow, WorkloadFlow } from './flows/flow.ts';
+export { Flows, type NetworkTables } from './flows/flows.ts';
+export { type Flow, readFlows } from './flows/read.ts';
+export { networkMigrations } from './migrations.ts';
 export { NameServer, type NameServerOptions } from './names/server.ts';
 export { outsideNameservers, ResolverUpstream, readNameservers, type Upstream } from './names/upstream.ts';
 export { askZone, EMPTY_ZONE, type Zone, type ZoneClient, type ZoneService } from './names/zone.ts';
 export { publishedName } from './published-name.ts';
-export { type Flow, readFlows } from './segmentation/flows.ts';
+export { type LabelsOf, registerNetworkRoutes } from './routes.ts';
 export {
   coversName,
   isAddressBlock,

@@ -42,3 +42,9 @@ export const DNS_TTL_SECONDS = 5;
 /** How long an address that a name led to stays open: a client may keep it a while longer than it should. */
 export const DNS_OPEN_SECONDS = { least: 60, most: 3600 };
 export const DNS_OPEN_EXTRA_SECONDS = 30;
+
+/** Ways that a workload is remembered by. */
+export const WORKLOAD_FLOWS_MAX = 2_000;
+
+/** A way that nobody took for so long is forgotten. */
+export const FLOW_DAYS = 30;

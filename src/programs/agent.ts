@@ -20,6 +20,7 @@ import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.t
 import { Builder, builderKey } from './agent/builder.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
+import { FlowReport } from './agent/flow-report.ts';
 import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
 import { hostIdentity } from './agent/join.ts';
@@ -38,6 +39,8 @@ import { type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/in
 const STATUS_GATHER_MS = 20;
 /** The machine is looked at again this often; some tens of milliseconds of reading files, so a millionth of a core. */
 const MACHINE_EVERY_MS = 300_000;
+/** Reading the rules of a pod takes the host some 10 ms. */
+const FLOWS_EVERY_MS = 30_000;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
@@ -180,10 +183,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
   const tasks = new Tasks({ run: runTask, send: (message) => link.send(message), log });
 
+  const flows = new FlowReport({
+    read: () => reconciler.flows(),
+    send: (list) => link.send({ type: 'flows', flows: list }),
+    log,
+  });
+
   await adoptKept();
   reconciler.start();
   const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
   looking.unref();
+  flows.start(FLOWS_EVERY_MS);
   const linking = link.run();
   log.info({ instance: instance.name, host }, 'agent ready');
 
@@ -192,6 +202,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     process.once('SIGINT', resolve);
   });
   // Pods go on: conmon holds them, and the next agent adopts them by their labels.
+  flows.stop();
   tasks.cancelAll();
   await reconciler.stop();
   link.close();

@@ -37,7 +37,7 @@ import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes 
 import { collectImages } from '../deploy/model.ts';
 import { type HostTables, hostMigrations, Machines, registerHostRoutes } from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
-import { signRequest } from '../network/index.ts';
+import { Flows, type NetworkTables, networkMigrations, registerNetworkRoutes, signRequest } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
 import { Operations, type ProgressTables, progressFault, progressMigrations, silentStep } from '../progress/index.ts';
 import {
@@ -108,6 +108,7 @@ type Tables = AccessTables &
   RegistryTables &
   RespondTables &
   HostTables &
+  NetworkTables &
   ScanTables &
   StoreMarkTables &
   TrustTables;
@@ -123,6 +124,7 @@ const MIGRATIONS = [
   ...buildMigrations,
   ...deployMigrations,
   ...respondMigrations,
+  ...networkMigrations,
   ...storeMarkMigrations,
   ...hostMigrations,
 ];
@@ -288,6 +290,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const hostMachines = new Machines({ db, clock, advisories: () => advisories.current() });
   await hostMachines.open();
+  const flows = new Flows({ db, clock });
   const respond = new Respond({
     db,
     journal,
@@ -490,6 +493,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerRespondRoutes(app, respond);
   registerHostRoutes(app, hostMachines);
+  registerNetworkRoutes(app, flows, async (project) => {
+    const { workloads } = await deployments.wanted();
+    return (peer) => {
+      const found = workloads.find(
+        ({ key }) => key.project === project && key.environment === peer.environment && key.name === peer.name,
+      );
+      return found === undefined ? null : { matchLabels: found.pod.labels, matchExpressions: [] };
+    };
+  });
   const remoteWork = await startRemotes({
     db,
     journal,
@@ -777,6 +789,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       case 'edge':
         status.hostPart(message);
         break;
+      case 'flows':
+        await flows.add(message.flows);
+        return;
       case 'status': {
         await deployments.report(message.workloads, message.whole);
         const published = await addresses.routes();

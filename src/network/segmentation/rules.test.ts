@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readFlows } from './flows.ts';
+import { readFlows } from '../flows/read.ts';
 import { coversName, holds, isAddressBlock, isWithin, type LabelSelector, type NetworkPolicy } from './policy.ts';
 import { podRules, type SegmentPod } from './rules.ts';
 

@@ -290,6 +290,7 @@ export class Hosts {
       case 'machine':
       case 'engine':
       case 'edge':
+      case 'flows':
       case 'status':
       case 'fact':
       case 'wanted-refused':

@@ -1,6 +1,6 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
-import type { IssuedCertificate } from '../../network/index.ts';
+import type { IssuedCertificate, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
 import type { PackedSignatures, SignedRecord } from '../../trust/index.ts';
@@ -116,6 +116,8 @@ export type ToControl =
   | { readonly type: 'machine'; readonly facts: unknown }
   | { readonly type: 'engine'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
   | { readonly type: 'edge'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
+  /** Connections since the last such message. */
+  | { readonly type: 'flows'; readonly flows: readonly WorkloadFlow[] }
   | {
       readonly type: 'status';
       readonly revision: number;

@@ -210,6 +210,30 @@ const toControl = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('machine'), facts: json }),
   part.extend({ type: z.literal('engine') }),
   part.extend({ type: z.literal('edge') }),
+  z.strictObject({
+    type: z.literal('flows'),
+    flows: list(
+      z.strictObject({
+        project: label(40),
+        environment: label(20),
+        workload: label(63),
+        direction: z.enum(['in', 'out']),
+        refused: z.boolean(),
+        peer: z.discriminatedUnion('kind', [
+          z.strictObject({
+            kind: z.literal('workload'),
+            project: label(40),
+            environment: label(20),
+            name: label(63),
+          }),
+          z.strictObject({ kind: z.literal('address'), address: z.union([z.ipv4(), z.ipv6()]) }),
+        ]),
+        protocol: z.string().regex(/^[a-z0-9-]{1,20}$/),
+        port: z.number().int().min(0).max(65_535),
+        connections: count,
+      }),
+    ),
+  }),
   z.strictObject({ type: z.literal('status'), revision: count, workloads: list(workloadStatus), whole: z.boolean() }),
   z.strictObject({
     type: z.literal('fact'),

@@ -40,7 +40,7 @@ import {
   troubleOfSpec,
 } from './plan.ts';
 import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
-import { type Names, type PlacedPod, Segments } from './segments.ts';
+import { type Names, type PlacedPod, type PodFlow, Segments } from './segments.ts';
 import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
 
 /** Asked before every start of a container: the agent verifies digest, signatures and verdict there. A throw is a no. */
@@ -159,6 +159,11 @@ export class Reconciler {
   /** Lets a pod reach addresses that a name of its policies led to, for some seconds. */
   async openAddresses(pod: string, set: string, addresses: readonly string[], seconds: number): Promise<void> {
     await this.#segments.open(pod, set, addresses, seconds);
+  }
+
+  /** Who talked to whom on this host, counted since each pod started. */
+  async flows(): Promise<readonly PodFlow[]> {
+    return await this.#segments.flows();
   }
 
   statuses(): WorkloadStatus[] {

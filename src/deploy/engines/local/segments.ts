@@ -2,8 +2,11 @@ import {
   type NameServer,
   type NetworkPolicy,
   openAddresses,
+  POLICY_TABLE,
   podRules,
+  readFlows,
   type SegmentPod,
+  type WorkloadFlow,
   type ZoneClient,
   type ZoneService,
 } from '../../../network/index.ts';
@@ -34,13 +37,15 @@ export interface SegmentsOptions {
  * Keeps the rules inside pods, and what names mean to them, as policies and neighbours want it. A pod gets its rules
  * before its first container starts; what changes among its neighbours reaches it with the next round.
  */
+export interface PodFlow {
+  readonly pod: string;
+  readonly flow: WorkloadFlow;
+}
+
 export class Segments {
   readonly #options: SegmentsOptions;
   readonly #loaded = new Map<string, string>();
-  readonly #clients = new Map<
-    string,
-    { readonly pod: ObservedPod; readonly address: string; readonly client: ZoneClient }
-  >();
+  readonly #clients = new Map<string, KnownPod>();
   #services: readonly ZoneService[] = [];
 
   constructor(options: SegmentsOptions) {
@@ -80,6 +85,27 @@ export class Segments {
     this.#tellNames();
   }
 
+  /** The ways that connections of this host's pods took or were refused, counted since the pods started. */
+  async flows(): Promise<readonly PodFlow[]> {
+    const known = [...this.#clients.values()];
+    const owner = new Map(known.map(({ address, key }) => [address, key]));
+    const found: PodFlow[] = [];
+    for (const { pod, key } of known) {
+      const table = await this.#options.engine.readTable(pod, POLICY_TABLE).catch((error: unknown) => {
+        this.#options.log.debug({ pod: pod.name, error: String(error) }, 'flows not read');
+        return null;
+      });
+      for (const { address, ...flow } of table === null ? [] : readFlows(table)) {
+        const other = owner.get(address);
+        const peer =
+          other === undefined ? ({ kind: 'address', address } as const) : ({ kind: 'workload', ...other } as const);
+        const { project, environment, name } = key;
+        found.push({ pod: pod.id, flow: { ...flow, project, environment, workload: name, peer } });
+      }
+    }
+    return found;
+  }
+
   /** Lets a pod reach what a name of its policy led to. */
   async open(pod: string, set: string, addresses: readonly string[], seconds: number): Promise<void> {
     const known = this.#clients.get(pod);
@@ -95,7 +121,7 @@ export class Segments {
     const { script, governed, names: named, asksAll } = podRules(own, pods, policies);
     const outside = asksAll ? ({ kind: 'all' } as const) : ({ kind: 'named', names: named } as const);
     const client = { pod: pod.name, project: key.project, environment: key.environment, outside };
-    this.#clients.set(pod.name, { pod, address: place.address, client });
+    this.#clients.set(pod.name, { pod, key, address: place.address, client });
     if (this.#loaded.get(pod.name) === script) return;
     const { rulesMissing } = await engine.facts();
     // Where nothing can be enforced, only a pod that a policy speaks of is kept from starting; the others say so.
@@ -122,6 +148,13 @@ export class Segments {
     const clients = new Map([...this.#clients.values()].map(({ address, client }) => [address, client]));
     this.#options.names?.setZone({ services: this.#services, clients });
   }
+}
+
+interface KnownPod {
+  readonly pod: ObservedPod;
+  readonly key: WorkloadKey;
+  readonly address: string;
+  readonly client: ZoneClient;
 }
 
 const NO_RESOLVER =

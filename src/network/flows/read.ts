@@ -1,4 +1,4 @@
-import type { FLOW_SETS } from './rules.ts';
+import type { FLOW_SETS } from '../segmentation/rules.ts';
 
 /** One way that was taken, or refused, by new connections of a pod since it was first seen; gone after a time of silence. */
 export interface Flow {

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openDatabase, systemClock } from '../../system/index.ts';
+import { FLOW_DAYS, WORKLOAD_FLOWS_MAX } from '../limits.ts';
+import { networkMigrations } from '../migrations.ts';
+import { type KnownFlow, policyManifest, proposePolicies, type WorkloadFlow } from './flow.ts';
+import { Flows, type NetworkTables } from './flows.ts';
+
+const PLACE = { project: 'shop', environment: 'dev' };
+const WAY: WorkloadFlow = {
+  ...PLACE,
+  workload: 'web',
+  direction: 'out',
+  refused: false,
+  peer: { kind: 'workload', ...PLACE, name: 'api' },
+  protocol: 'tcp',
+  port: 8080,
+  connections: 2,
+};
+
+test('a way is kept once, with all its connections, and forgotten when nobody takes it', async () => {
+  let ahead = 0;
+  const clock = { ...systemClock, now: () => new Date(Date.parse('2026-01-01T00:00:00Z') + ahead) };
+  const { db, close } = await openDatabase<NetworkTables>('sqlite::memory:', networkMigrations);
+  try {
+    const flows = new Flows({ db, clock });
+    await flows.add([WAY, { ...WAY, refused: true }]);
+    ahead = 60_000;
+    await flows.add([{ ...WAY, connections: 3 }]);
+    const [first, second, more] = await flows.list({ project: 'shop' });
+    assert.equal(more, undefined);
+    assert.deepEqual(first, {
+      ...WAY,
+      connections: 5,
+      firstAt: '2026-01-01T00:00:00.000Z',
+      lastAt: '2026-01-01T00:01:00.000Z',
+    });
+    assert.equal(second?.refused, true);
+    assert.deepEqual(await flows.list({ project: 'shop', environment: 'prod' }), []);
+    assert.deepEqual(await flows.list({ project: 'bank' }), []);
+    ahead = (FLOW_DAYS + 1) * 86_400_000;
+    await flows.add([{ ...WAY, port: 9090 }]);
+    assert.deepEqual(
+      (await flows.list({ project: 'shop' })).map(({ port }) => port),
+      [9090],
+    );
+    const scan = Array.from({ length: WORKLOAD_FLOWS_MAX + 50 }, (_, port) => ({ ...WAY, workload: 'scanner', port }));
+    for (let at = 0; at < scan.length; at += 500) {
+      ahead += 1000;
+      await flows.add(scan.slice(at, at + 500));
+    }
+    const kept = await flows.list({ project: 'shop' });
+    assert.ok(kept.filter(({ workload }) => workload === 'scanner').length <= WORKLOAD_FLOWS_MAX);
+    assert.equal(kept.filter(({ workload }) => workload === 'web').length, 1, 'who scans fills its own list only');
+  } finally {
+    await close();
+  }
+});
+
+test('a proposal leaves what was done, in both directions, and closes the rest', () => {
+  const known = (more: Partial<WorkloadFlow>): KnownFlow => ({ ...WAY, ...more, firstAt: '', lastAt: '' });
+  const flows = [
+    known({}),
+    known({ workload: 'api', direction: 'in', peer: { kind: 'workload', ...PLACE, name: 'web' } }),
+    known({ workload: 'api', peer: { kind: 'address', address: '203.0.113.7' }, port: 443 }),
+    known({ workload: 'api', peer: { kind: 'address', address: '203.0.113.8' }, port: 443, refused: true }),
+    known({
+      workload: 'api',
+      peer: { kind: 'workload', project: 'shop', environment: 'prod', name: 'db' },
+      port: 5432,
+    }),
+    known({ workload: 'gone' }),
+    known({ environment: 'prod', workload: 'db' }),
+  ];
+  const policies = proposePolicies('shop', 'dev', flows, ({ name }) =>
+    name === 'gone' ? null : { matchLabels: { app: name }, matchExpressions: [] },
+  );
+  assert.deepEqual(
+    policies.map(({ name }) => name),
+    ['api', 'web'],
+  );
+  const selector = (app: string): object => ({ matchLabels: { app } });
+  assert.deepEqual(policies.map(policyManifest), [
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'api' },
+      spec: {
+        podSelector: selector('api'),
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [{ from: [{ podSelector: selector('web') }], ports: [{ protocol: 'TCP', port: 8080 }] }],
+        egress: [
+          { to: [{ ipBlock: { cidr: '203.0.113.7/32' } }], ports: [{ protocol: 'TCP', port: 443 }] },
+          {
+            to: [
+              {
+                namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'shop-prod' } },
+                podSelector: selector('db'),
+              },
+            ],
+            ports: [{ protocol: 'TCP', port: 5432 }],
+          },
+        ],
+      },
+    },
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'web' },
+      spec: {
+        podSelector: selector('web'),
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [],
+        egress: [{ to: [{ podSelector: selector('api') }], ports: [{ protocol: 'TCP', port: 8080 }] }],
+      },
+    },
+  ]);
+});

@@ -1,0 +1,107 @@
+import { canonicalJson, type Json } from '../../system/index.ts';
+import type { LabelSelector, NetworkPolicy, TrafficRule } from '../segmentation/policy.ts';
+
+/** The other end of a way, as people know it. */
+export type FlowPeer =
+  | { readonly kind: 'workload'; readonly project: string; readonly environment: string; readonly name: string }
+  /** Something outside of the platform, or a pod that has gone. */
+  | { readonly kind: 'address'; readonly address: string };
+
+/** Connections that pods of a workload began or were offered since a host last told of them. */
+export interface WorkloadFlow {
+  readonly project: string;
+  readonly environment: string;
+  readonly workload: string;
+  readonly direction: 'in' | 'out';
+  readonly refused: boolean;
+  readonly peer: FlowPeer;
+  readonly protocol: string;
+  readonly port: number;
+  readonly connections: number;
+}
+
+/** A way as it is remembered: all of a workload's connections by it. */
+export interface KnownFlow extends WorkloadFlow {
+  readonly firstAt: string;
+  readonly lastAt: string;
+}
+
+export function flowKey({ connections: _connections, ...way }: WorkloadFlow): string {
+  return canonicalJson(way as unknown as Json);
+}
+
+/**
+ * The policies that leave an environment what it did and close the rest: one a workload, both directions. What was refused
+ * is not learned, and neither is a way of a workload whose labels nobody knows any more.
+ * @param labelsOf what selects a workload's pods; null for one that is gone
+ */
+export function proposePolicies(
+  project: string,
+  environment: string,
+  flows: readonly KnownFlow[],
+  labelsOf: (peer: { project: string; environment: string; name: string }) => LabelSelector | null,
+): NetworkPolicy[] {
+  const own = flows.filter((flow) => flow.project === project && flow.environment === environment && !flow.refused);
+  const workloads = [...new Set(own.map(({ workload }) => workload))].sort();
+  return workloads.flatMap((name): NetworkPolicy[] => {
+    const selector = labelsOf({ project, environment, name });
+    if (selector === null) return [];
+    const rules = (direction: 'in' | 'out'): TrafficRule[] =>
+      own
+        .filter((flow) => flow.workload === name && flow.direction === direction)
+        .sort((one, other) => (flowKey(one) < flowKey(other) ? -1 : 1))
+        .flatMap(({ peer, protocol, port }): TrafficRule[] => {
+          const ports = [{ protocol: protocolOf(protocol), port, endPort: null }];
+          if (peer.kind === 'address') {
+            return [{ peers: [{ kind: 'block', cidr: `${peer.address}/32`, except: [] }], ports }];
+          }
+          const pods = labelsOf(peer);
+          if (pods === null) return [];
+          const home = peer.project === project && peer.environment === environment;
+          const namespaces = home
+            ? null
+            : {
+                matchLabels: { 'kubernetes.io/metadata.name': `${peer.project}-${peer.environment}` },
+                matchExpressions: [],
+              };
+          return [{ peers: [{ kind: 'pods', pods, namespaces }], ports }];
+        });
+    return [{ project, environment, name, selector, ingress: rules('in'), egress: rules('out') }];
+  });
+}
+
+function protocolOf(protocol: string): 'TCP' | 'UDP' | 'SCTP' {
+  if (protocol === 'udp') return 'UDP';
+  return protocol === 'sctp' ? 'SCTP' : 'TCP';
+}
+
+/** A policy as the manifest that would say it. */
+export function policyManifest({ name, selector, ingress, egress }: NetworkPolicy): Json {
+  const peers = (rule: TrafficRule): Json[] =>
+    rule.peers.flatMap((peer): Json[] => {
+      if (peer.kind === 'block') return [{ ipBlock: { cidr: peer.cidr } }];
+      if (peer.kind === 'name') return [];
+      return [
+        {
+          ...(peer.namespaces === null ? {} : { namespaceSelector: labels(peer.namespaces) }),
+          ...(peer.pods === null ? {} : { podSelector: labels(peer.pods) }),
+        },
+      ];
+    });
+  const ports = (rule: TrafficRule): Json[] => rule.ports.map(({ protocol, port }) => ({ protocol, port }));
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name },
+    spec: {
+      podSelector: labels(selector),
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: (ingress ?? []).map((rule) => ({ from: peers(rule), ports: ports(rule) })),
+      egress: (egress ?? []).map((rule) => ({ to: peers(rule), ports: ports(rule) })),
+    },
+  };
+}
+
+function labels({ matchLabels }: LabelSelector): Json {
+  return { matchLabels: { ...matchLabels } };
+}
