@@ -22,6 +22,7 @@ import type {
   Me,
   Member,
   Mirror,
+  NetworkFlow,
   Operation,
   OperationSummary,
   Overview,
@@ -120,6 +121,12 @@ export const queries = {
     queryOptions({
       queryKey: ['workloads', project],
       queryFn: () => listOf<WorkloadStatus>(apiPath(['projects', project, 'workloads'])),
+    }),
+  flows: (project: string) =>
+    queryOptions({
+      queryKey: ['flows', project],
+      queryFn: () => listOf<NetworkFlow>(apiPath(['projects', project, 'flows'])),
+      refetchInterval: 30_000,
     }),
   releases: (project: string) =>
     queryOptions({

@@ -1161,3 +1161,20 @@ export interface Token {
   readonly expiresAt: string | null;
   readonly lastUsedAt: string | null;
 }
+
+/** One way that connections of a workload took, or were refused. */
+export interface NetworkFlow {
+  readonly project: string;
+  readonly environment: string;
+  readonly workload: string;
+  readonly direction: 'in' | 'out';
+  readonly refused: boolean;
+  readonly peer:
+    | { readonly kind: 'workload'; readonly project: string; readonly environment: string; readonly name: string }
+    | { readonly kind: 'address'; readonly address: string };
+  readonly protocol: string;
+  readonly port: number;
+  readonly connections: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
+}

@@ -10,6 +10,7 @@ import type {
   ImageDetail,
   IncidentDetail,
   Me,
+  NetworkFlow,
   Operation,
   Overview,
   PatternSettings,
@@ -40,6 +41,7 @@ export interface MockData {
   overview: Overview;
   projects: Project[];
   workloads: WorkloadStatus[];
+  flows: NetworkFlow[];
   releases: (Release & { project: string })[];
   promotions: Promotion[];
   images: (ImageDetail & { project: string })[];
@@ -1459,6 +1461,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
     },
     projects,
     workloads,
+    flows: busy ? networkFlows() : [],
     releases: busy
       ? [
           release('tienda', 'dev', 14, 'available', 2 * HOUR + 200, 'user:ana'),
@@ -1654,4 +1657,38 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
       durationMs: 38,
     },
   };
+}
+
+function networkFlows(): NetworkFlow[] {
+  const flow = (environment: string, workload: string, more: Partial<NetworkFlow>): NetworkFlow => ({
+    project: 'tienda',
+    environment,
+    workload,
+    direction: 'out',
+    refused: false,
+    peer: { kind: 'workload', project: 'tienda', environment, name: 'api' },
+    protocol: 'tcp',
+    port: 8080,
+    connections: 1204,
+    firstAt: ago(3 * DAY),
+    lastAt: ago(40),
+    ...more,
+  });
+  const outside = (address: string): NetworkFlow['peer'] => ({ kind: 'address', address });
+  return ['dev', 'prod'].flatMap((environment) => [
+    flow(environment, 'web', {}),
+    flow(environment, 'worker', { connections: 88 }),
+    flow(environment, 'api', {
+      direction: 'in',
+      peer: { kind: 'workload', project: 'tienda', environment, name: 'web' },
+    }),
+    flow(environment, 'worker', { peer: outside('203.0.113.40'), port: 443, connections: 12 }),
+    flow(environment, 'web', { peer: outside('198.51.100.7'), port: 4444, refused: true, connections: 3 }),
+    flow(environment, 'web', {
+      peer: { kind: 'workload', project: 'nomina', environment, name: 'db' },
+      port: 5432,
+      refused: true,
+      connections: 2,
+    }),
+  ]);
 }

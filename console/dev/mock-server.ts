@@ -275,6 +275,29 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/projects/:p/workloads', ({ params }) =>
       list(data.workloads.filter((item) => item.project === params[0])),
     ),
+    route('GET', '/projects/:p/flows', ({ params }) => list(data.flows.filter((flow) => flow.project === params[0]))),
+    route('GET', '/projects/:p/environments/:e/network-policies/proposal', ({ params }) => ({
+      items: data.flows.some((flow) => flow.environment === params[1])
+        ? [
+            {
+              apiVersion: 'networking.k8s.io/v1',
+              kind: 'NetworkPolicy',
+              metadata: { name: 'api' },
+              spec: {
+                podSelector: { matchLabels: { app: 'api' } },
+                policyTypes: ['Ingress', 'Egress'],
+                ingress: [
+                  {
+                    from: [{ podSelector: { matchLabels: { app: 'web' } } }],
+                    ports: [{ protocol: 'TCP', port: 8080 }],
+                  },
+                ],
+                egress: [],
+              },
+            },
+          ]
+        : [],
+    })),
     route('GET', '/projects/:p/releases', ({ params }) =>
       list(data.releases.filter((item) => item.project === params[0])),
     ),

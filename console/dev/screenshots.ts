@@ -24,6 +24,7 @@ function busyPages(mock: MockServer): readonly (readonly [name: string, path: st
     ['projects', '/projects'],
     ['project', '/projects/tienda'],
     ['workloads', '/projects/tienda/workloads?sel=prod/worker'],
+    ['network', '/projects/tienda/network?env=prod'],
     ['workload', '/projects/tienda/workloads/prod/web'],
     ['releases', '/projects/tienda/releases'],
     ['promotions', '/projects/tienda/promotions'],

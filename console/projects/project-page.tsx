@@ -7,6 +7,8 @@ import { useParams, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { AccessList } from './access-list.tsx';
 import { EnvironmentLanes } from './environment-lanes.tsx';
+import { NetworkTab } from './network-tab.tsx';
+import { networkWords } from './network-words.ts';
 import './projects.css';
 import { PromotionList } from './promotion-list.tsx';
 import { ReleaseList } from './release-list.tsx';
@@ -16,6 +18,7 @@ import { WorkloadList } from './workload-list.tsx';
 export default function ProjectPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
+  const network = useWords(networkWords);
   const { project: name, tab: path = 'environments' } = useParams<'project' | 'tab'>();
   // A task of the overview points straight at its promotion.
   const [pointed] = useSearchParam('promotion');
@@ -35,6 +38,7 @@ export default function ProjectPage() {
           { id: 'releases', label: t('releases'), to: addresses.project(name, 'releases') },
           { id: 'promotions', label: t('promotions'), to: addresses.project(name, 'promotions'), count: waiting },
           { id: 'images', label: t('images'), to: addresses.images(name) },
+          { id: 'network', label: network('network'), to: addresses.project(name, 'network') },
           { id: 'access', label: t('access'), to: addresses.project(name, 'access') },
         ]}
       />
@@ -42,6 +46,7 @@ export default function ProjectPage() {
         {(data) => {
           if (tab === 'workloads') return <WorkloadList project={name} />;
           if (tab === 'releases') return <ReleaseList project={data} />;
+          if (tab === 'network') return <NetworkTab project={data} />;
           if (tab === 'access') return <AccessList project={name} />;
           if (tab === 'promotions') return <PromotionList project={name} />;
           return <EnvironmentLanes project={data} />;

@@ -34,4 +34,4 @@ export const addresses = {
   settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),
 };
 
-export type ProjectTab = 'workloads' | 'releases' | 'promotions' | 'access';
+export type ProjectTab = 'network' | 'workloads' | 'releases' | 'promotions' | 'access';

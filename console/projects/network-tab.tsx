@@ -1,0 +1,158 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, apiPath } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { NetworkFlow, Project } from '../api/types.ts';
+import { useEnvironment } from '../shell/environment.ts';
+import { useFormats } from '../shell/format.ts';
+import { useWords } from '../shell/language.tsx';
+import { Chip, StateBadge } from '../shell/parts/badge.tsx';
+import { Button, FilterBox, Select, TextArea } from '../shell/parts/controls.tsx';
+import { Dialog, EmptyState, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
+import { useSearchParam } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import { NetworkMap } from './network-map.tsx';
+import { networkWords } from './network-words.ts';
+
+function peerName({ project, environment, peer }: NetworkFlow): string {
+  if (peer.kind === 'address') return peer.address;
+  if (peer.project === project && peer.environment === environment) return peer.name;
+  return `${peer.project}/${peer.environment}/${peer.name}`;
+}
+
+function Peer({ flow }: { flow: NetworkFlow }) {
+  const t = useWords(networkWords);
+  return (
+    <>
+      {t(flow.direction === 'in' ? 'from' : 'to')} <span className="mono">{peerName(flow)}</span>
+    </>
+  );
+}
+
+function keyOf({ environment, workload, direction, refused, peer, protocol, port }: NetworkFlow): string {
+  return JSON.stringify([environment, workload, direction, refused, peer, protocol, port]);
+}
+
+function Proposal({ project, environment, onClose }: { project: string; environment: string; onClose: () => void }) {
+  const t = useWords(networkWords);
+  const proposal = useQuery({
+    queryKey: ['flows', project, environment, 'proposal'],
+    queryFn: () =>
+      api.get<{ items: readonly unknown[] }>(
+        apiPath(['projects', project, 'environments', environment, 'network-policies', 'proposal']),
+      ),
+  });
+  return (
+    <Dialog wide title={t('proposeFor', { environment })} onClose={onClose}>
+      <Loaded query={proposal}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p>{t('noProposal', { environment })}</p>
+          ) : (
+            <>
+              <p>{t('proposeText')}</p>
+              {/* JSON is YAML too: this can be put among the manifests as it stands. */}
+              <TextArea
+                label={t('manifests')}
+                readOnly
+                rows={18}
+                className="mono"
+                value={items.map((item) => JSON.stringify(item, null, 2)).join('\n---\n')}
+              />
+            </>
+          )
+        }
+      </Loaded>
+    </Dialog>
+  );
+}
+
+/** Who talked to whom in a project: a drawing, the same as a table, and the policies that follow from it. */
+export function NetworkTab({ project }: { project: Project }) {
+  const t = useWords(networkWords);
+  const shell = useWords(shellWords);
+  const formats = useFormats();
+  const flows = useQuery(queries.flows(project.name));
+  const [environment] = useEnvironment();
+  const [filter, setFilter] = useSearchParam('q');
+  const [which, setWhich] = useSearchParam('which');
+  const [proposing, setProposing] = useState('');
+  const columns: readonly Column<NetworkFlow>[] = [
+    { id: 'environment', label: t('environment'), from: 'medium', cell: (flow) => <Chip>{flow.environment}</Chip> },
+    { id: 'workload', label: t('workload'), cell: (flow) => flow.workload },
+    { id: 'peer', label: t('peer'), grow: true, cell: (flow) => <Peer flow={flow} /> },
+    { id: 'port', label: t('port'), cell: (flow) => <span className="nowrap">{`${flow.port}/${flow.protocol}`}</span> },
+    {
+      id: 'connections',
+      label: t('connections'),
+      align: 'end',
+      from: 'medium',
+      cell: (flow) => formats.number(flow.connections),
+    },
+    {
+      id: 'answer',
+      label: t('answer'),
+      cell: (flow) => (
+        <StateBadge tone={flow.refused ? 'bad' : 'ok'}>{t(flow.refused ? 'refused' : 'allowed')}</StateBadge>
+      ),
+    },
+    { id: 'last', label: t('last'), from: 'wide', cell: (flow) => <When at={flow.lastAt} /> },
+  ];
+  return (
+    <Loaded query={flows}>
+      {(all) => {
+        if (all.length === 0) {
+          return (
+            <Panel>
+              <EmptyState title={t('noFlows')} command={`darsena network flows ${project.name}`}>
+                {t('noFlowsText')}
+              </EmptyState>
+            </Panel>
+          );
+        }
+        const rows = all.filter(
+          (flow) =>
+            (environment === '' || flow.environment === environment) &&
+            (which !== 'refused' || flow.refused) &&
+            matchesFilter(filter, [flow.workload, flow.environment, peerName(flow), String(flow.port), flow.protocol]),
+        );
+        const proposals = project.environments.filter(({ name }) => environment === '' || name === environment);
+        return (
+          <>
+            <div className="toolbar">
+              <FilterBox value={filter} onChange={setFilter} label={shell('filter')} />
+              <Select
+                bare
+                label={t('show')}
+                value={which}
+                onPick={setWhich}
+                options={[
+                  ['', t('all')],
+                  ['refused', t('onlyRefused')],
+                ]}
+              />
+              <span className="toolbar-end">{shell('rows', { count: rows.length })}</span>
+            </div>
+            <Panel
+              title={t('map')}
+              actions={proposals.map(({ name }) => (
+                <Button key={name} onClick={() => setProposing(name)}>
+                  {t('propose')} · {name}
+                </Button>
+              ))}
+            >
+              <NetworkMap flows={rows} />
+            </Panel>
+            <Panel title={t('ways')} flush>
+              <Table label={t('ways')} columns={columns} rows={rows} keyOf={keyOf} />
+            </Panel>
+            {proposing === '' ? null : (
+              <Proposal project={project.name} environment={proposing} onClose={() => setProposing('')} />
+            )}
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}
