@@ -14,15 +14,21 @@ const PROBE = 16;
 /** Every run of the least length holds a byte at a multiple of this. */
 const STRIDE = ENCODED_RUN_MIN;
 
-/** Takes a text that was found in Base64, and where it begins: both count from 1. */
-export type OnDecoded = (text: Buffer, place: { readonly line: number; readonly column: number }) => void;
+/** Where something begins in a text: both count from 1. */
+export interface TextPlace {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Takes a text that was found in Base64, and where it begins; asking for that counts lines, so it is for a finding. */
+export type OnDecoded = (text: Buffer, place: () => TextPlace) => void;
 
 /** Looks for texts in Base64 in a text that flows by, nearly as fast as one can skip it: most bytes are not looked at. */
 export class EncodedTexts {
   readonly #onDecoded: OnDecoded;
   #bytesLeft = ENCODED_TOTAL_MAX_BYTES;
   /** A run that the end of a chunk has cut, and where it began. */
-  #cut: { readonly parts: Buffer[]; length: number; readonly line: number; readonly column: number } | null = null;
+  #cut: { readonly parts: Buffer[]; length: number; readonly place: TextPlace } | null = null;
   /** Bytes of the current line in chunks before. */
   #before = 0;
 
@@ -30,8 +36,8 @@ export class EncodedTexts {
     this.#onDecoded = onDecoded;
   }
 
-  /** @param lines ends of lines before the chunk */
-  take(chunk: Buffer, lines: number): void {
+  /** @param lines ends of lines before the chunk, and after it */
+  take(chunk: Buffer, lines: { readonly before: number; readonly after: number }): void {
     let at = this.#cut === null ? 0 : this.#continue(chunk);
     for (at += STRIDE - 1; at < chunk.length; at += STRIDE) {
       if (IS_BASE64[chunk[at] ?? 0] !== 1) continue;
@@ -39,13 +45,14 @@ export class EncodedTexts {
       while (start > 0 && IS_BASE64[chunk[start - 1] ?? 0] === 1) start--;
       let end = at + 1;
       while (end < chunk.length && IS_BASE64[chunk[end] ?? 0] === 1) end++;
-      if (end === chunk.length) this.#keep(chunk.subarray(start), this.#placeOf(chunk, start, lines));
+      if (end === chunk.length) this.#keep(chunk, start, lines.after);
       else if (end - start >= ENCODED_RUN_MIN && looksLikeText(chunk.subarray(start, start + PROBE))) {
-        this.#decode(chunk.subarray(start, end), this.#placeOf(chunk, start, lines));
+        const from = start;
+        this.#decode(chunk.subarray(start, end), () => this.#placeOf(chunk, from, lines.before));
       }
       at = end;
     }
-    this.#keepTail(chunk, lines);
+    this.#keepTail(chunk, lines.after);
     const newline = chunk.lastIndexOf(10);
     this.#before = newline < 0 ? this.#before + chunk.length : chunk.length - newline - 1;
   }
@@ -55,7 +62,7 @@ export class EncodedTexts {
     this.#cut = null;
     if (cut === null || cut.length < ENCODED_RUN_MIN) return;
     const run = Buffer.concat(cut.parts);
-    if (looksLikeText(run.subarray(0, PROBE))) this.#decode(run, cut);
+    if (looksLikeText(run.subarray(0, PROBE))) this.#decode(run, () => cut.place);
   }
 
   /** @returns where the run that was cut ends in this chunk */
@@ -76,14 +83,18 @@ export class EncodedTexts {
     if (this.#cut !== null) return;
     let start = chunk.length;
     while (start > 0 && chunk.length - start < STRIDE && IS_BASE64[chunk[start - 1] ?? 0] === 1) start--;
-    if (start < chunk.length) this.#keep(chunk.subarray(start), this.#placeOf(chunk, start, lines));
+    if (start < chunk.length) this.#keep(chunk, start, lines);
   }
 
-  #keep(run: Buffer, place: { readonly line: number; readonly column: number }): void {
-    this.#cut = { parts: [Buffer.from(run)], length: run.length, ...place };
+  /** A run that reaches the end of the chunk stands on its last line. */
+  #keep(chunk: Buffer, start: number, lines: number): void {
+    const newline = chunk.lastIndexOf(10);
+    const column = newline < 0 ? this.#before + start + 1 : start - newline;
+    const run = Buffer.from(chunk.subarray(start));
+    this.#cut = { parts: [run], length: run.length, place: { line: lines + 1, column } };
   }
 
-  #placeOf(chunk: Buffer, start: number, lines: number): { readonly line: number; readonly column: number } {
+  #placeOf(chunk: Buffer, start: number, lines: number): TextPlace {
     let line = lines + 1;
     let from = -1;
     for (let at = chunk.indexOf(10); at >= 0 && at < start; at = chunk.indexOf(10, at + 1)) {
@@ -93,12 +104,12 @@ export class EncodedTexts {
     return { line, column: from < 0 ? this.#before + start + 1 : start - from };
   }
 
-  #decode(run: Buffer, place: { readonly line: number; readonly column: number }): void {
+  #decode(run: Buffer, place: () => TextPlace): void {
     if (run.length > ENCODED_RUN_MAX_BYTES || run.length > this.#bytesLeft) return;
     const text = Buffer.from(run.toString('latin1'), 'base64');
     if (!isText(text)) return;
     this.#bytesLeft -= run.length;
-    this.#onDecoded(text, { line: place.line, column: place.column });
+    this.#onDecoded(text, place);
   }
 }
 

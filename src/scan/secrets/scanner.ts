@@ -1,4 +1,4 @@
-import { EncodedTexts, utf16Decoder } from './encoded.ts';
+import { EncodedTexts, type TextPlace, utf16Decoder } from './encoded.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import {
   BINARY_PROBE_BYTES,
@@ -129,8 +129,7 @@ export class SecretScanner {
       depth < ENCODED_DEPTH_MAX
         ? new EncodedTexts((bytes, place) => {
             if (decoded.length >= SECRETS_PER_FILE_MAX) return;
-            const { line, column } = inside ?? place;
-            const reader = this.#open(path, bytes.length, { line, column, depth: depth + 1 });
+            const reader = this.#open(path, bytes.length, { place: inside?.place ?? place, depth: depth + 1 });
             reader.write(bytes);
             decoded.push(...reader.end());
           })
@@ -169,7 +168,7 @@ export class SecretScanner {
       const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       const { lines } = cursor;
       finder.feed(fresh, cursor, seen, onSignal);
-      encoded?.take(fresh, lines);
+      encoded?.take(fresh, { before: lines, after: cursor.lines });
       seen += fresh.length;
       // A text in one piece is looked at where it lies. Small pieces are gathered, or each would move all that is kept.
       if (isLast && parts.length === 0) {
@@ -291,7 +290,7 @@ export class SecretScanner {
         ),
       );
       if (!isComplete) return [];
-      const { line, column } = inside ?? one;
+      const { line, column } = inside?.place() ?? one;
       const place = { rule: rule.id, path, line, column };
       return [{ rule: rule.id, line, column, fingerprint: fingerprintOf(this.#key, place, one.value) }];
     });
@@ -299,8 +298,7 @@ export class SecretScanner {
 }
 
 interface Inside {
-  readonly line: number;
-  readonly column: number;
+  readonly place: () => TextPlace;
   readonly depth: number;
 }
 
