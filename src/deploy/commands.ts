@@ -376,6 +376,11 @@ const PHASES: Readonly<Record<string, Text>> = {
   paused: { en: 'paused', es: 'en pausa' },
   stopping: { en: 'stopping', es: 'deteniendo' },
   broken: { en: 'broken', es: 'averiada' },
+  completed: { en: 'completed', es: 'completado' },
+  failed: { en: 'failed', es: 'fallido' },
+  scheduled: { en: 'scheduled', es: 'programado' },
+  suspended: { en: 'suspended', es: 'suspendido' },
+  succeeded: { en: 'succeeded', es: 'terminada' },
 };
 
 const STATES: Readonly<Record<string, Text>> = {

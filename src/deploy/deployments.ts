@@ -124,6 +124,14 @@ export interface ProjectView {
   })[];
 }
 
+/** A job that was begun, is done or waits for its time is as it should be: a release does not wait for its end. */
+const RUNS_TO_AN_END: ReadonlySet<WorkloadStatus['phase']> = new Set([
+  'running',
+  'completed',
+  'scheduled',
+  'suspended',
+]);
+
 /** Told when what hosts should run has changed. */
 export type WantedListener = (wanted: WantedState) => void;
 /** Told when a release reached another state. */
@@ -621,15 +629,16 @@ export class Deployments {
       statuses.every((status) => status !== undefined && test(status));
     const some = (...phases: WorkloadStatus['phase'][]): boolean =>
       statuses.some((status) => status !== undefined && phases.includes(status.phase));
-    if (
-      all((status) => status.phase === 'available' && status.updated >= status.wanted && status.ready >= status.wanted)
-    ) {
+    const isThere = (status: WorkloadStatus): boolean =>
+      RUNS_TO_AN_END.has(status.phase) ||
+      (status.phase === 'available' && status.updated >= status.wanted && status.ready >= status.wanted);
+    if (all(isThere)) {
       if (current.state !== 'available') await this.#finish(current, 'available');
     } else if (current.state === 'rolling-out' && some('rolled-back')) {
       await this.#finish(current, 'rolled-back');
     } else if (
       current.state === 'rolling-out' &&
-      (some('refused') ||
+      (some('refused', 'failed') ||
         statuses.some((status) => status?.conditions.some((condition) => condition.type === 'deadline-exceeded')))
     ) {
       await this.#finish(current, row.stable_release === null ? 'failed' : 'rolled-back');

@@ -20,7 +20,14 @@ export type ProbeAction =
       readonly scheme: 'HTTP' | 'HTTPS';
       readonly headers: readonly HttpHeader[];
     }
-  | { readonly kind: 'tcp'; readonly port: number };
+  | { readonly kind: 'tcp'; readonly port: number }
+  /** grpc.health.v1.Health/Check; an empty service asks about the server as a whole. */
+  | { readonly kind: 'grpc'; readonly port: number; readonly service: string };
+
+/** What is done right after a container's start, or before it is told to stop. */
+export type HookAction =
+  | Extract<ProbeAction, { kind: 'exec' | 'http' }>
+  | { readonly kind: 'sleep'; readonly seconds: number };
 
 /** One probe with its timings in seconds, defaults of Kubernetes already filled in. */
 export interface ProbeSpec {
@@ -30,12 +37,23 @@ export interface ProbeSpec {
   readonly timeoutSeconds: number;
   readonly successThreshold: number;
   readonly failureThreshold: number;
+  /** Instead of the pod's, when this probe ends the container. */
+  readonly terminationGraceSeconds?: number;
 }
 
 export type EnvSource =
   | { readonly kind: 'value'; readonly value: string }
   | { readonly kind: 'content'; readonly content: string; readonly key: string }
-  | { readonly kind: 'field'; readonly path: string };
+  | { readonly kind: 'field'; readonly path: string }
+  | ResourceSource;
+
+/** A limit or request of a container, in whole `divisor`s, rounded up. */
+export interface ResourceSource {
+  readonly kind: 'resource';
+  readonly container: string;
+  readonly resource: 'limits.cpu' | 'limits.memory' | 'requests.cpu' | 'requests.memory';
+  readonly divisor: number;
+}
 
 /** In the order in which they apply: a later name wins. Values hold `$(NAME)` references as written. */
 export interface EnvVariable {
@@ -62,8 +80,21 @@ export interface MountSpec {
   readonly volume: string;
   readonly path: string;
   readonly readOnly: boolean;
+  /** Only this file or folder of the volume. With `expand`, `$(NAME)` in it means a variable of the container. */
+  readonly subPath?: { readonly path: string; readonly expand: boolean };
 }
 
+export interface SeLinuxSpec {
+  readonly user: string | null;
+  readonly role: string | null;
+  readonly type: string | null;
+  readonly level: string | null;
+}
+
+/**
+ * Members that are not there mean what they meant before there were such: the hash of a spec that does not use one stays
+ * the same. So it is with every optional member of a PodSpec.
+ */
 export interface SecuritySpec {
   readonly runAsUser: number | null;
   readonly runAsGroup: number | null;
@@ -72,6 +103,12 @@ export interface SecuritySpec {
   readonly allowPrivilegeEscalation: boolean;
   readonly capabilitiesAdd: readonly string[];
   readonly capabilitiesDrop: readonly string[];
+  readonly supplementalGroups?: readonly number[];
+  /** A filter in the host's folder of profiles; without it the engine's default filter. */
+  readonly seccompProfile?: string;
+  /** A profile loaded on the host; without it the engine's default profile. */
+  readonly appArmorProfile?: string;
+  readonly seLinux?: SeLinuxSpec;
 }
 
 export interface ContainerSpec {
@@ -89,6 +126,14 @@ export interface ContainerSpec {
   readonly readinessProbe: ProbeSpec | null;
   readonly livenessProbe: ProbeSpec | null;
   readonly security: SecuritySpec;
+  /** Of an init container: it keeps running beside the main ones, and ends after them. */
+  readonly sidecar?: true;
+  readonly postStart?: HookAction;
+  readonly preStop?: HookAction;
+  /** As `SIGUSR1`. @default what the image says, else SIGTERM */
+  readonly stopSignal?: string;
+  readonly stdin?: true;
+  readonly terminal?: true;
 }
 
 /** One file of a ConfigMap or Secret volume. */
@@ -98,6 +143,13 @@ export interface ProjectedFile {
   readonly mode: number;
 }
 
+/** One file of a volume that is put together from several sources. */
+export interface ComposedFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly source: Exclude<EnvSource, { kind: 'value' }>;
+}
+
 export type VolumeSpec =
   | {
       readonly kind: 'content';
@@ -105,8 +157,23 @@ export type VolumeSpec =
       readonly content: string;
       readonly files: readonly ProjectedFile[];
     }
-  | { readonly kind: 'scratch'; readonly name: string }
-  | { readonly kind: 'claim'; readonly name: string; readonly claim: string; readonly readOnly: boolean };
+  | {
+      readonly kind: 'scratch';
+      readonly name: string;
+      /** In memory; counts against no container's limit. */
+      readonly memory?: true;
+      /** Above it the pod is ended (disk), or writing fails (memory). */
+      readonly sizeBytes?: number;
+    }
+  | { readonly kind: 'projected'; readonly name: string; readonly files: readonly ComposedFile[] }
+  | {
+      readonly kind: 'claim';
+      readonly name: string;
+      readonly claim: string;
+      readonly readOnly: boolean;
+      /** Each ordinal has a claim of its own, made of this name (a StatefulSet's template). */
+      readonly perOrdinal?: true;
+    };
 
 export interface PodSpec {
   readonly labels: Readonly<Record<string, string>>;
@@ -115,6 +182,26 @@ export interface PodSpec {
   readonly containers: readonly ContainerSpec[];
   readonly volumes: readonly VolumeSpec[];
   readonly terminationGraceSeconds: number;
+  /** What happens to a container that ended. @default 'Always' */
+  readonly restartPolicy?: 'OnFailure' | 'Never';
+  /** Instead of a name made of the pod's own. */
+  readonly hostname?: string;
+  /** A headless service under which the pod has a name of its own: `hostname.subdomain`. */
+  readonly subdomain?: string;
+  readonly hostAliases?: readonly { readonly address: string; readonly names: readonly string[] }[];
+  /** What the resolver is configured with. @default what the host uses */
+  readonly dns?: {
+    readonly servers: readonly string[];
+    readonly searches: readonly string[];
+    readonly options: readonly string[];
+  };
+  /** The containers see each other's processes. */
+  readonly shareProcesses?: true;
+  /** A user namespace of its own: root inside is nobody outside. */
+  readonly userNamespace?: true;
+  readonly sysctls?: Readonly<Record<string, string>>;
+  /** The group that owns the pod's volumes, and a supplemental group of every process. */
+  readonly fsGroup?: { readonly group: number; readonly onlyWhenRootDiffers: boolean };
 }
 
 /** Pods above (surge) or below (unavailable) the wanted number during a roll-out: a count, or a percentage like `25%`. */
@@ -122,7 +209,61 @@ export type Allowance = number | `${number}%`;
 
 export type Strategy =
   | { readonly kind: 'recreate' }
-  | { readonly kind: 'rolling'; readonly maxSurge: Allowance; readonly maxUnavailable: Allowance };
+  | { readonly kind: 'rolling'; readonly maxSurge: Allowance; readonly maxUnavailable: Allowance }
+  /** Pods take the new spec when somebody removes the old ones. */
+  | { readonly kind: 'on-delete' };
+
+/** How pods are kept, other than as `replicas` that are all alike. */
+export type Controller =
+  /** One on each host. */
+  | { readonly kind: 'daemon' }
+  /** Pods with names that stay: `name-0`, `name-1` …, started and replaced in their order. */
+  | {
+      readonly kind: 'ordered';
+      readonly start: number;
+      /** All at once instead of one after the other. */
+      readonly parallel: boolean;
+      /** Ordinals below it keep the former spec. */
+      readonly partition: number;
+    }
+  | ({ readonly kind: 'job' } & JobSpec)
+  | {
+      readonly kind: 'cron';
+      readonly schedule: string;
+      readonly timeZone: string;
+      readonly concurrency: 'Allow' | 'Forbid' | 'Replace';
+      /** A start that is later than this is missed. */
+      readonly startingDeadlineSeconds: number | null;
+      readonly successfulHistory: number;
+      readonly failedHistory: number;
+      readonly suspend: boolean;
+      readonly job: JobSpec;
+    };
+
+/** What runs to an end. */
+export interface JobSpec {
+  /** Successes that are wanted; null: one success is enough, and the rest is let finish. */
+  readonly completions: number | null;
+  readonly parallelism: number;
+  readonly backoffLimit: number;
+  readonly activeDeadlineSeconds: number | null;
+  /** Its pods are removed so long after its end; null: they stay. */
+  readonly ttlSeconds: number | null;
+  /** Each of the completions has a number of its own. */
+  readonly indexed: boolean;
+  readonly suspend: boolean;
+  readonly failureRules: readonly {
+    readonly action: 'FailJob' | 'FailIndex' | 'Ignore' | 'Count';
+    readonly operator: 'In' | 'NotIn';
+    readonly values: readonly number[];
+    /** Null: any container. */
+    readonly container: string | null;
+  }[];
+  readonly backoffLimitPerIndex: number | null;
+  readonly maxFailedIndexes: number | null;
+  /** Any of them ends the job with success. */
+  readonly successRules: readonly { readonly indexes: readonly number[] | null; readonly count: number | null }[];
+}
 
 /** A pod template with the hash that names it. */
 export interface WorkloadSpec {
@@ -138,6 +279,8 @@ export interface WantedWorkload extends WorkloadSpec {
   readonly minReadySeconds: number;
   readonly strategy: Strategy;
   readonly progressDeadlineSeconds: number;
+  /** Absent: `replicas` that are all alike. */
+  readonly controller?: Controller;
   /** The last spec that became available: what an automatic roll-back returns to. */
   readonly previous: WorkloadSpec | null;
 }
@@ -157,6 +300,8 @@ export interface WantedService {
   /** Labels a pod must carry. */
   readonly selector: Readonly<Record<string, string>>;
   readonly ports: readonly ServicePort[];
+  /** Its names mean pods that are not ready as well. */
+  readonly publishNotReady?: true;
 }
 
 export interface WantedRoute {

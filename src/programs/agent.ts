@@ -1,8 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { hostname, machine, release, version } from 'node:os';
+import { availableParallelism, hostname, machine, release, totalmem, version } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
+  BoundParts,
   ContentFiles,
   EMPTY_MEMORY,
   type MemoryStore,
@@ -180,6 +181,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     beforeStop: (pod) => edge.drained(pod),
     memory: planMemory(join(files.agent.folder, 'plan.json')),
     ...(names === null ? {} : { names }),
+    ...(process.getuid?.() === 0 ? { parts: new BoundParts(join(instance.run, 'agent', 'parts')) } : {}),
+    node: { node: hostname(), capacity: { cpuMillis: availableParallelism() * 1000, memoryBytes: totalmem() } },
   });
   const tasks = new Tasks({ run: runTask, send: (message) => link.send(message), log });
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile, rm, symlink } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
+  BoundParts,
   ContentFiles,
   LABEL,
   purgeInstance,
@@ -12,7 +14,7 @@ import {
   type StartGate,
   type WorkloadStatus,
 } from '../../src/deploy/engines/local/index.ts';
-import type { ContainerSpec, WantedService, WantedWorkload } from '../../src/deploy/model.ts';
+import { type ContainerSpec, hashPodSpec, type WantedService, type WantedWorkload } from '../../src/deploy/model.ts';
 import { silentLog, systemClock } from '../../src/system/index.ts';
 import { container, type Ground, missingParts, openGround, wanted, workload } from './deploy-ground.ts';
 
@@ -46,6 +48,7 @@ function open(gate: StartGate = allowAll): Session {
     gate,
     askProbe: realProbes(ground.engine, async () => (await ground.engine.facts()).rootless),
     contents: new ContentFiles(join(ground.folder, 'contents')),
+    parts: new BoundParts(join(ground.folder, 'parts')),
     onStatus: (one) => status.set(one.key.name, one),
     onGone: (key) => status.delete(key.name),
     onEndpoints: (list) => {
@@ -356,6 +359,136 @@ test('deploy: ConfigMaps, Secrets, claims, init containers and limits reach the 
     assert.equal((await ground.engine.listVolumes()).length, 0);
     assert.equal((await ground.engine.listNetworks()).length, 0);
   });
+});
+
+test('deploy: ordered pods, jobs, sidecars, hooks, groups, parts of volumes and files about the pod', {
+  skip,
+  timeout: 300_000,
+}, async (t) => {
+  const session = open();
+  t.after(() => session.reconciler.stop());
+  const key = { project: 'shop', environment: 'dev', name: 'db' };
+  const say = [
+    'id -G; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; hostname; cat /part/seed',
+    'df -k /memory | tail -n 1 | grep -o 1024; grep -c legacy.example /etc/hosts; cat /info/labels; echo',
+    'hostname -i | grep -c "^$POD_IP"; ls -ld /part | cut -c 5-7; grep -c nameserver.192.0.2.53 /etc/resolv.conf',
+  ].join('; ');
+  const main = container(ground.image, ['sh', '-c', `${say}; trap "exit 0" TERM; sleep 3600 & wait`], {
+    env: [{ name: 'POD_IP', source: { kind: 'field', path: 'status.podIP' } }],
+    mounts: [
+      { volume: 'data', path: '/part', readOnly: false, subPath: { path: 'inner/deep', expand: false } },
+      { volume: 'memory', path: '/memory', readOnly: false },
+      { volume: 'info', path: '/info', readOnly: true },
+    ],
+    security: {
+      ...container(ground.image, []).security,
+      runAsUser: 1000,
+      supplementalGroups: [3000, 4000],
+    },
+    postStart: { kind: 'exec', command: ['sh', '-c', 'echo begun > /part/begun'] },
+    preStop: { kind: 'exec', command: ['sh', '-c', 'echo ended > /part/ended'] },
+  });
+  const seed = container(ground.image, ['sh', '-c', 'mkdir -p /d/inner/deep; echo seeded > /d/inner/deep/seed'], {
+    name: 'seed',
+    mounts: [{ volume: 'data', path: '/d', readOnly: false }],
+    security: { ...container(ground.image, []).security, runAsUser: 1000, supplementalGroups: [4000] },
+  });
+  const proxy = container(ground.image, ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'], {
+    name: 'proxy',
+    sidecar: true,
+  });
+  const db = workload(key, [main], {
+    replicas: 2,
+    strategy: { kind: 'rolling', maxSurge: 0, maxUnavailable: 1 },
+    controller: { kind: 'ordered', start: 0, parallel: true, partition: 0 },
+    podMore: {
+      initContainers: [seed, proxy],
+      hostAliases: [{ address: '192.0.2.7', names: ['legacy.example'] }],
+      dns: { servers: ['192.0.2.53'], searches: [], options: [] },
+      sysctls: { 'net.ipv4.ip_unprivileged_port_start': '80' },
+      fsGroup: { group: 4000, onlyWhenRootDiffers: false },
+      subdomain: 'db',
+      terminationGraceSeconds: 5,
+      volumes: [
+        { kind: 'claim', name: 'data', claim: 'data', readOnly: false, perOrdinal: true },
+        { kind: 'scratch', name: 'memory', memory: true, sizeBytes: 1 << 20 },
+        {
+          kind: 'projected',
+          name: 'info',
+          files: [{ path: 'labels', mode: 0o444, source: { kind: 'field', path: 'metadata.labels' } }],
+        },
+      ],
+    },
+  });
+  const once = workload(
+    { ...key, name: 'once' },
+    [container(ground.image, ['sh', '-c', 'echo part $JOB_COMPLETION_INDEX; exit $((JOB_COMPLETION_INDEX * 0))'])],
+    {
+      controller: {
+        kind: 'job',
+        completions: 2,
+        parallelism: 2,
+        backoffLimit: 0,
+        activeDeadlineSeconds: 60,
+        ttlSeconds: null,
+        indexed: true,
+        suspend: false,
+        failureRules: [],
+        backoffLimitPerIndex: null,
+        maxFailedIndexes: null,
+        successRules: [],
+      },
+      podMore: { restartPolicy: 'Never' },
+    },
+  );
+  const named: WantedService = {
+    ...web,
+    name: 'db',
+    selector: { app: 'db' },
+    ports: [{ ...web.ports[0], name: null, port: 5432, targetPort: 5432, protocol: 'TCP' }],
+  };
+  session.reconciler.setWanted(wanted({ workloads: [db, once], services: [named] }));
+  await session.until('available', () => session.status.get('db')?.phase === 'available', 150);
+  await session.until('completed', () => session.status.get('once')?.phase === 'completed', 90);
+  const pods = (await ground.engine.list()).filter(({ name }) => name.includes('-db-'));
+  assert.deepEqual(
+    pods.map(({ name }) => name).sort(),
+    [0, 1].map((n) => `${ground.instance}-shop-dev-db-${n}`),
+  );
+
+  const first = session.status.get('db')?.replicas.find(({ name }) => name.endsWith('-db-0'));
+  const id = first?.containers.find(({ name }) => name === 'main')?.id ?? '';
+  const lines: string[] = [];
+  for await (const { line } of ground.engine.logs(id, {})) lines.push(line);
+  assert.equal(lines[0]?.split(' ').slice(1).sort().join(' '), '3000 4000');
+  assert.deepEqual(lines.slice(1), ['80', 'db-0', 'seeded', '1024', '1', 'app="db"', '1', 'rws', '1']);
+  const read = async (command: string): Promise<string> =>
+    (await ground.engine.exec(id, ['sh', '-c', command], 5_000, AbortSignal.timeout(5_000))).output.trim();
+  assert.equal(await read('cat /part/begun'), 'begun');
+  await session.until('names of both', async () => (await read('cat /etc/hosts')).includes('db-1.db'));
+  const volume = (await ground.engine.listVolumes()).find(({ labels }) => labels[LABEL.claim] === 'data-db-0');
+  assert.ok(volume);
+
+  await t.test('what was asked for before the end is done, and nothing stays mounted', async () => {
+    session.reconciler.setWanted(wanted({ revision: 2 }));
+    await session.until('gone', async () => (await ground.engine.list()).length === 0, 120);
+    assert.equal(await readFile(join(volume.path, 'inner/deep/ended'), 'utf8'), 'ended\n');
+    assert.doesNotMatch(await readFile('/proc/self/mountinfo', 'utf8'), new RegExp(join(ground.folder, 'parts')));
+  });
+
+  await t.test('a link in the place of a part is not followed', async () => {
+    await rm(join(volume.path, 'inner'), { recursive: true });
+    await symlink('/etc', join(volume.path, 'inner'));
+    const { initContainers: _none, ...pod } = db.pod;
+    const bare = workload(key, [main], { ...db, replicas: 1, podMore: { ...pod, initContainers: [] }, generation: 2 });
+    session.reconciler.setWanted(wanted({ revision: 3, workloads: [{ ...bare, specHash: hashPodSpec(bare.pod) }] }));
+    await session.until('refused', () => session.status.get('db')?.phase === 'refused', 120);
+    assert.match(session.status.get('db')?.conditions[0]?.text.en ?? '', /over a link/);
+    session.reconciler.setWanted(wanted({ revision: 4 }));
+    await session.until('gone', async () => (await ground.engine.list()).length === 0, 60);
+  });
+  await session.reconciler.stop();
+  await purgeInstance(ground.engine, ground.instance, { volumes: true });
 });
 
 test('deploy: a start the gate refuses does not happen, and says every reason', {

@@ -178,7 +178,21 @@ class Check {
     }
     this.fields.push({ path, treatment: field.treatment });
     // Kubernetes reads an explicit null like a field that is not there.
-    if (value !== null) this.walk(value, field.shape, path);
+    if (value === null) return;
+    if (field.shape.kind === 'anything') this.#carry(value, field, path);
+    else this.walk(value, field.shape, path);
+  }
+
+  /** Everything in a value that is taken whole has its decision. */
+  #carry(value: Json, field: Field, path: FieldPath): void {
+    if (Array.isArray(value)) {
+      for (const [index, item] of value.entries()) this.#carry(item, field, [...path, index]);
+    } else if (isObject(value)) {
+      for (const [name, inner] of Object.entries(value)) {
+        this.fields.push({ path: [...path, name], treatment: field.treatment });
+        this.#carry(inner, field, [...path, name]);
+      }
+    }
   }
 
   #walkList(value: Json, shape: Extract<Shape, { kind: 'list' }>, path: FieldPath): void {

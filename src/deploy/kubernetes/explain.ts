@@ -13,7 +13,7 @@ export interface ExplainedField {
   readonly required: boolean;
   /** What may be written, in a word or two. */
   readonly type: string;
-  /** The refused field above it, with which it goes; null where the decision is its own. */
+  /** The field above it whose decision it shares; null where the decision is its own. */
   readonly within: string | null;
 }
 
@@ -97,7 +97,9 @@ function walkMembers(walk: Walk, path: string, type: string, shape: Shape | null
       continue;
     }
     walk.fields.push(describe(at, field, memberType, above));
-    const below = above ?? (field.treatment.kind === 'refused' ? { path: at, field } : null);
+    // What is refused, or taken whole, takes everything in it along.
+    const whole = field.treatment.kind === 'refused' || field.shape.kind === 'anything';
+    const below = above ?? (whole ? { path: at, field } : null);
     const isList = memberType === '' ? field.shape.kind === 'list' : memberType.startsWith('[]');
     walkMembers(walk, isList ? `${at}[]` : at, memberType, below === null ? field.shape : null, below);
   }

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { readTar } from '../../formats/index.ts';
 import { Fault, type Json } from '../../system/index.ts';
-import { resolveEnv } from '../engines/local/orders.ts';
+import { containerOrder, resolveEnv } from '../engines/local/orders.ts';
+import { parseWantedState } from '../engines/local/wanted-reader.ts';
 import { checkDocument } from './check.ts';
 import { formatPath } from './documents.ts';
 import {
@@ -186,7 +187,7 @@ test('every problem of every file is told at once, each with its line, column an
       .replace('claimName: data', 'claimName: date')
       .replace('periodSeconds: 2', 'periodSecond: 2'),
     'kind: Deploymint\nmetadata: { name: x }\n',
-    'apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: y }\n',
+    'apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: { name: y }\n',
     'apiVersion: v1\nkind: [\n',
   );
   assert.equal(translation, null);
@@ -239,11 +240,10 @@ test('what would open the host, or would be dropped in silence, is refused', () 
     ['hostPID: true', 'spec.hostPID'],
     ['hostIPC: true', 'spec.hostIPC'],
     ['nodeName: other', 'spec.nodeName'],
-    ['serviceAccountName: admin', 'spec.serviceAccountName'],
     ['volumes: [{ name: v, hostPath: { path: / } }]', 'spec.volumes[0].hostPath'],
-    ['securityContext: { fsGroup: 1 }', 'spec.securityContext.fsGroup'],
-    ['restartPolicy: Never', 'spec.restartPolicy'],
-    ['shareProcessNamespace: true', 'spec.shareProcessNamespace'],
+    ['securityContext: { supplementalGroupsPolicy: Strict }', 'spec.securityContext.supplementalGroupsPolicy'],
+    ['nodeSelector: { disktype: ssd }', 'spec.nodeSelector.disktype'],
+    ['runtimeClassName: kata', 'spec.runtimeClassName'],
     ['automountServiceAccountToken: true', 'spec.automountServiceAccountToken'],
   ];
   const pod = (spec: string, inner = ''): string =>
@@ -259,9 +259,9 @@ test('what would open the host, or would be dropped in silence, is refused', () 
     ['securityContext: { privileged: true }', 'securityContext.privileged'],
     ['securityContext: { seccompProfile: { type: Unconfined } }', 'securityContext.seccompProfile.type'],
     ['ports: [{ containerPort: 80, hostPort: 80 }]', 'ports[0].hostPort'],
-    ['lifecycle: {}', 'lifecycle'],
+    ['terminationMessagePath: /x', 'terminationMessagePath'],
     ['imagePullPolicy: Never', 'imagePullPolicy'],
-    ['stdin: true', 'stdin'],
+    ['stdinOnce: true', 'stdinOnce'],
   ];
   for (const [container, field] of refusedContainers) {
     const { problems } = translate(pod('hostPID: false', `, ${container}`));
@@ -370,6 +370,107 @@ test('every field of Kubernetes has a decision, and every refusal and emulation 
   assert.equal(term?.within, 'Pod.spec.volumes[].gcePersistentDisk');
   assert.deepEqual(explainField('pod.spec.containrs'), []);
   assert.equal(suggestField('pod.spec.containrs'), 'Pod.spec.containers');
+});
+
+const KINDS_TEXT = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db, namespace: shop }
+spec:
+  replicas: 2
+  serviceName: db
+  selector: { matchLabels: { app: db } }
+  ordinals: { start: 1 }
+  updateStrategy: { rollingUpdate: { partition: 2 } }
+  volumeClaimTemplates:
+    - { metadata: { name: data }, spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } } }
+  template:
+    metadata: { labels: { app: db } }
+    spec:
+      initContainers:
+        - { name: proxy, image: i, restartPolicy: Always, startupProbe: { grpc: { port: 9000 } } }
+      containers:
+        - name: db
+          image: i
+          volumeMounts: [{ name: data, mountPath: /data, subPathExpr: $(POD) }]
+          env: [{ name: POD, valueFrom: { fieldRef: { fieldPath: metadata.name } } }, { name: CPU, valueFrom: { resourceFieldRef: { resource: limits.cpu } } }]
+          resources: { limits: { cpu: 1500m } }
+          lifecycle: { preStop: { exec: { command: [stop] } }, postStart: { sleep: { seconds: 1 } } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: db, namespace: shop }
+spec: { clusterIP: None, publishNotReadyAddresses: true, selector: { app: db }, ports: [{ port: 5432 }] }
+---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: once }
+spec:
+  completions: 3
+  parallelism: 2
+  completionMode: Indexed
+  podFailurePolicy: { rules: [{ action: FailJob, onExitCodes: { operator: In, values: [42] } }] }
+  template: { metadata: {}, spec: { restartPolicy: Never, containers: [{ name: c, image: i }] } }
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: nightly }
+spec:
+  schedule: "30 2 * * mon-fri"
+  timeZone: Europe/Madrid
+  jobTemplate: { spec: { template: { metadata: {}, spec: { restartPolicy: OnFailure, containers: [{ name: c, image: i }] } } } }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: task }
+spec: { restartPolicy: Never, containers: [{ name: c, image: i }] }
+`;
+
+test('every kind of workload becomes the model', () => {
+  const { translation, problems } = translate(KINDS_TEXT);
+  assert.deepEqual(problems, []);
+  const of = (name: string) => translation?.workloads.find(({ key }) => key.name === name);
+  assert.deepEqual(of('db')?.controller, { kind: 'ordered', start: 1, parallel: false, partition: 2 });
+  assert.equal(of('db')?.pod.subdomain, 'db');
+  assert.deepEqual(of('db')?.pod.initContainers[0]?.startupProbe?.action, { kind: 'grpc', port: 9000, service: '' });
+  assert.deepEqual(
+    translation?.volumes.map(({ claim }) => claim),
+    ['data-db-1', 'data-db-2'],
+  );
+  assert.ok(translation);
+  const pinned = pinTranslation(translation, new Map([['i', `r/i@sha256:${'a'.repeat(64)}`]]));
+  const db = pinned.workloads.find(({ key }) => key.name === 'db');
+  assert.ok(db);
+  const order = containerOrder(
+    't',
+    { key: db.key, specHash: db.specHash, slot: 1, ordered: true },
+    db.pod,
+    db.pod.containers[0] as never,
+    { role: 'main', attempt: 0, failures: 0 },
+    {},
+    () => '',
+  );
+  assert.equal(order.env['POD'], 'db-1');
+  assert.equal(order.env['CPU'], '2');
+  assert.equal(order.mounts[0]?.part, 'db-1');
+  assert.deepEqual(order.mounts[0]?.source, { kind: 'volume', volume: 't-shop-dev-data-db-1' });
+  const once = of('once')?.controller;
+  assert.ok(once?.kind === 'job' && once.indexed && once.completions === 3);
+  assert.equal(of('nightly')?.controller?.kind, 'cron');
+  assert.ok(of('task')?.controller?.kind === 'job');
+  // What a host would be sent passes its reader as it is.
+  const wanted = { revision: 1, ...pinned };
+  parseWantedState({
+    ...wanted,
+    workloads: wanted.workloads.map((one) => ({ ...one, generation: 1, previous: null })),
+  });
+  assert.match(
+    translate(KINDS_TEXT.replace('30 2 * * mon-fri', '61 2 * * *')).problems[0]?.text.en ?? '',
+    /is no schedule/,
+  );
+  assert.deepEqual(say(translate(KINDS_TEXT.replace('{ name: once }', '{ name: once, namespace: other }')).problems), [
+    '33:25 conflict metadata.namespace',
+  ]);
 });
 
 test('the items of a List are documents of their own, at their own lines', () => {

@@ -23,7 +23,25 @@ export interface RawEnv {
     readonly configMapKeyRef?: Maybe<RawReference>;
     readonly secretKeyRef?: Maybe<RawReference>;
     readonly fieldRef?: Maybe<{ readonly fieldPath: string }>;
+    readonly resourceFieldRef?: Maybe<RawResourceReference>;
   }>;
+}
+
+export interface RawResourceReference {
+  readonly containerName?: Maybe<string>;
+  readonly resource: 'limits.cpu' | 'limits.memory' | 'requests.cpu' | 'requests.memory';
+  readonly divisor?: Maybe<string | number>;
+}
+
+export interface RawHook {
+  readonly exec?: RawProbe['exec'];
+  readonly httpGet?: RawProbe['httpGet'];
+  readonly sleep?: Maybe<{ readonly seconds: number }>;
+}
+
+export interface RawProfile {
+  readonly type: string;
+  readonly localhostProfile?: Maybe<string>;
 }
 
 export interface RawProbe {
@@ -35,6 +53,8 @@ export interface RawProbe {
     readonly httpHeaders?: Maybe<readonly { readonly name: string; readonly value: string }[]>;
   }>;
   readonly tcpSocket?: Maybe<{ readonly port: number | string }>;
+  readonly grpc?: Maybe<{ readonly port: number; readonly service?: Maybe<string> }>;
+  readonly terminationGracePeriodSeconds?: Maybe<number>;
   readonly initialDelaySeconds?: Maybe<number>;
   readonly periodSeconds?: Maybe<number>;
   readonly timeoutSeconds?: Maybe<number>;
@@ -48,6 +68,14 @@ export interface RawSecurity {
   readonly runAsNonRoot?: Maybe<boolean>;
   readonly readOnlyRootFilesystem?: Maybe<boolean>;
   readonly allowPrivilegeEscalation?: Maybe<boolean>;
+  readonly seccompProfile?: Maybe<RawProfile>;
+  readonly appArmorProfile?: Maybe<RawProfile>;
+  readonly seLinuxOptions?: Maybe<{
+    readonly user?: Maybe<string>;
+    readonly role?: Maybe<string>;
+    readonly type?: Maybe<string>;
+    readonly level?: Maybe<string>;
+  }>;
   readonly capabilities?: Maybe<{ readonly add?: Maybe<readonly string[]>; readonly drop?: Maybe<readonly string[]> }>;
 }
 
@@ -79,8 +107,22 @@ export interface RawContainer {
   >;
   readonly resources?: Maybe<{ readonly limits?: Maybe<RawAmounts>; readonly requests?: Maybe<RawAmounts> }>;
   readonly volumeMounts?: Maybe<
-    readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: Maybe<boolean> }[]
+    readonly {
+      readonly name: string;
+      readonly mountPath: string;
+      readonly readOnly?: Maybe<boolean>;
+      readonly subPath?: Maybe<string>;
+      readonly subPathExpr?: Maybe<string>;
+    }[]
   >;
+  readonly lifecycle?: Maybe<{
+    readonly postStart?: Maybe<RawHook>;
+    readonly preStop?: Maybe<RawHook>;
+    readonly stopSignal?: Maybe<string>;
+  }>;
+  readonly restartPolicy?: Maybe<string>;
+  readonly stdin?: Maybe<boolean>;
+  readonly tty?: Maybe<boolean>;
   readonly startupProbe?: Maybe<RawProbe>;
   readonly readinessProbe?: Maybe<RawProbe>;
   readonly livenessProbe?: Maybe<RawProbe>;
@@ -93,11 +135,30 @@ export interface RawContentVolume {
   readonly items?: Maybe<readonly { readonly key: string; readonly path: string; readonly mode?: Maybe<number> }[]>;
 }
 
+export interface RawDownwardFile {
+  readonly path: string;
+  readonly mode?: Maybe<number>;
+  readonly fieldRef?: Maybe<{ readonly fieldPath: string }>;
+  readonly resourceFieldRef?: Maybe<RawResourceReference>;
+}
+
 export interface RawVolume {
   readonly name: string;
   readonly configMap?: Maybe<RawContentVolume & { readonly name: string }>;
   readonly secret?: Maybe<RawContentVolume & { readonly secretName: string }>;
-  readonly emptyDir?: Maybe<object>;
+  readonly emptyDir?: Maybe<{ readonly medium?: Maybe<string>; readonly sizeLimit?: Maybe<string | number> }>;
+  readonly downwardAPI?: Maybe<{
+    readonly items?: Maybe<readonly RawDownwardFile[]>;
+    readonly defaultMode?: Maybe<number>;
+  }>;
+  readonly projected?: Maybe<{
+    readonly defaultMode?: Maybe<number>;
+    readonly sources: readonly {
+      readonly configMap?: Maybe<RawContentVolume & { readonly name: string }>;
+      readonly secret?: Maybe<RawContentVolume & { readonly name: string }>;
+      readonly downwardAPI?: Maybe<{ readonly items?: Maybe<readonly RawDownwardFile[]> }>;
+    }[];
+  }>;
   readonly persistentVolumeClaim?: Maybe<{ readonly claimName: string; readonly readOnly?: Maybe<boolean> }>;
 }
 
@@ -106,7 +167,28 @@ export interface RawPodSpec {
   readonly initContainers?: Maybe<readonly RawContainer[]>;
   readonly volumes?: Maybe<readonly RawVolume[]>;
   readonly terminationGracePeriodSeconds?: Maybe<number>;
-  readonly securityContext?: Maybe<RawSecurity>;
+  readonly securityContext?: Maybe<RawPodSecurity>;
+  readonly restartPolicy?: Maybe<'Always' | 'OnFailure' | 'Never'>;
+  readonly activeDeadlineSeconds?: Maybe<number>;
+  readonly hostname?: Maybe<string>;
+  readonly subdomain?: Maybe<string>;
+  readonly hostAliases?: Maybe<readonly { readonly ip: string; readonly hostnames?: Maybe<readonly string[]> }[]>;
+  readonly dnsPolicy?: Maybe<string>;
+  readonly dnsConfig?: Maybe<{
+    readonly nameservers?: Maybe<readonly string[]>;
+    readonly searches?: Maybe<readonly string[]>;
+    readonly options?: Maybe<readonly { readonly name: string; readonly value?: Maybe<string> }[]>;
+  }>;
+  readonly shareProcessNamespace?: Maybe<boolean>;
+  readonly hostUsers?: Maybe<boolean>;
+  readonly topologySpreadConstraints?: Maybe<readonly object[]>;
+}
+
+export interface RawPodSecurity extends RawSecurity {
+  readonly fsGroup?: Maybe<number>;
+  readonly fsGroupChangePolicy?: Maybe<'Always' | 'OnRootMismatch'>;
+  readonly supplementalGroups?: Maybe<readonly number[]>;
+  readonly sysctls?: Maybe<readonly { readonly name: string; readonly value: string }[]>;
 }
 
 export interface RawDeployment {
@@ -127,6 +209,93 @@ export interface RawDeployment {
   };
 }
 
+export interface RawTemplate {
+  readonly metadata: Omit<RawMetadata, 'name'>;
+  readonly spec: RawPodSpec;
+}
+
+export interface RawStatefulSet {
+  readonly metadata: RawMetadata;
+  readonly spec: {
+    readonly replicas?: Maybe<number>;
+    readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly serviceName?: Maybe<string>;
+    readonly template: RawTemplate;
+    readonly podManagementPolicy?: Maybe<'OrderedReady' | 'Parallel'>;
+    readonly updateStrategy?: Maybe<{
+      readonly type?: Maybe<'RollingUpdate' | 'OnDelete'>;
+      readonly rollingUpdate?: Maybe<{
+        readonly partition?: Maybe<number>;
+        readonly maxUnavailable?: Maybe<number | `${number}%`>;
+      }>;
+    }>;
+    readonly ordinals?: Maybe<{ readonly start?: Maybe<number> }>;
+    readonly volumeClaimTemplates?: Maybe<readonly RawClaim[]>;
+    readonly minReadySeconds?: Maybe<number>;
+  };
+}
+
+export interface RawDaemonSet {
+  readonly metadata: RawMetadata;
+  readonly spec: {
+    readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly template: RawTemplate;
+    readonly updateStrategy?: Maybe<{
+      readonly type?: Maybe<'RollingUpdate' | 'OnDelete'>;
+      readonly rollingUpdate?: Maybe<{
+        readonly maxSurge?: Maybe<number | `${number}%`>;
+        readonly maxUnavailable?: Maybe<number | `${number}%`>;
+      }>;
+    }>;
+    readonly minReadySeconds?: Maybe<number>;
+  };
+}
+
+export interface RawJobSpec {
+  readonly template: RawTemplate;
+  readonly completions?: Maybe<number>;
+  readonly parallelism?: Maybe<number>;
+  readonly backoffLimit?: Maybe<number>;
+  readonly activeDeadlineSeconds?: Maybe<number>;
+  readonly ttlSecondsAfterFinished?: Maybe<number>;
+  readonly completionMode?: Maybe<'NonIndexed' | 'Indexed'>;
+  readonly suspend?: Maybe<boolean>;
+  readonly backoffLimitPerIndex?: Maybe<number>;
+  readonly maxFailedIndexes?: Maybe<number>;
+  readonly podFailurePolicy?: Maybe<{
+    readonly rules: readonly {
+      readonly action: 'FailJob' | 'FailIndex' | 'Ignore' | 'Count';
+      readonly onExitCodes?: Maybe<{
+        readonly operator: 'In' | 'NotIn';
+        readonly values: readonly number[];
+        readonly containerName?: Maybe<string>;
+      }>;
+    }[];
+  }>;
+  readonly successPolicy?: Maybe<{
+    readonly rules: readonly { readonly succeededIndexes?: Maybe<string>; readonly succeededCount?: Maybe<number> }[];
+  }>;
+}
+
+export interface RawJob {
+  readonly metadata: RawMetadata;
+  readonly spec: RawJobSpec;
+}
+
+export interface RawCronJob {
+  readonly metadata: RawMetadata;
+  readonly spec: {
+    readonly schedule: string;
+    readonly timeZone?: Maybe<string>;
+    readonly concurrencyPolicy?: Maybe<'Allow' | 'Forbid' | 'Replace'>;
+    readonly startingDeadlineSeconds?: Maybe<number>;
+    readonly successfulJobsHistoryLimit?: Maybe<number>;
+    readonly failedJobsHistoryLimit?: Maybe<number>;
+    readonly suspend?: Maybe<boolean>;
+    readonly jobTemplate: { readonly spec: RawJobSpec };
+  };
+}
+
 export interface RawPod {
   readonly metadata: RawMetadata;
   readonly spec: RawPodSpec;
@@ -136,6 +305,7 @@ export interface RawService {
   readonly metadata: RawMetadata;
   readonly spec: {
     readonly selector: Readonly<Record<string, string>>;
+    readonly publishNotReadyAddresses?: Maybe<boolean>;
     readonly ports: readonly {
       readonly name?: Maybe<string>;
       readonly port: number;

@@ -1,14 +1,20 @@
 import type { NetworkPolicy } from '../../network/index.ts';
 import type { Json, Text } from '../../system/index.ts';
+import { isTimeZone, parseCron } from '../cron.ts';
 import {
+  type ComposedFile,
   type ContainerSpec,
   type ContentData,
+  type Controller,
   type EnvVariable,
+  type HookAction,
   hashContent,
   hashPodSpec,
+  type JobSpec,
   type PodSpec,
   type ProbeSpec,
   type ProjectedFile,
+  type ResourceSource,
   resolveTargetPort,
   type SecuritySpec,
   type ServicePort,
@@ -37,15 +43,25 @@ import type {
   RawContainer,
   RawContent,
   RawContentVolume,
+  RawCronJob,
+  RawDaemonSet,
   RawDeployment,
+  RawDownwardFile,
   RawEnv,
+  RawHook,
   RawIngress,
+  RawJob,
+  RawJobSpec,
   RawNetworkPolicy,
   RawPod,
+  RawPodSecurity,
   RawPodSpec,
   RawProbe,
+  RawResourceReference,
   RawSecurity,
   RawService,
+  RawStatefulSet,
+  RawTemplate,
   RawVolume,
 } from './raw.ts';
 import { nearestName } from './suggest.ts';
@@ -109,8 +125,11 @@ interface Known {
   readonly sound: boolean;
 }
 
+const WORKLOADS: ReadonlySet<string> = new Set(['Pod', 'Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob']);
+
+/** Workloads share one space of names, because their pods are named after them. */
 function family(kind: string): string {
-  return kind === 'Pod' || kind === 'Deployment' ? 'workload' : kind;
+  return WORKLOADS.has(kind) ? 'workload' : kind;
 }
 
 class Translator {
@@ -131,14 +150,22 @@ class Translator {
     const workloads = [
       ...this.#of('Deployment').map(({ document }) => this.#readDeployment(document)),
       ...this.#of('Pod').map(({ document }) => this.#readPod(document)),
+      ...this.#of('StatefulSet').map(({ document }) => this.#readStatefulSet(document)),
+      ...this.#of('DaemonSet').map(({ document }) => this.#readDaemonSet(document)),
+      ...this.#of('Job').map(({ document }) => this.#readJob(document)),
+      ...this.#of('CronJob').map(({ document }) => this.#readCronJob(document)),
     ];
+    this.#refuseNamespaces();
     const services = this.#of('Service').map(({ document }) => this.#readService(document, workloads));
     this.#refuseClashes(workloads, services);
     return {
       workloads,
       services,
       routes: this.#of('Ingress').flatMap(({ document }) => this.#readIngress(document, services)),
-      volumes: this.#of('PersistentVolumeClaim').map(({ document }) => this.#readClaim(document)),
+      volumes: [
+        ...this.#of('PersistentVolumeClaim').map(({ document }) => this.#readClaim(document)),
+        ...this.#of('StatefulSet').flatMap(({ document }) => this.#templateClaims(document)),
+      ],
       policies: this.#of('NetworkPolicy').map(({ document }) => this.#readNetworkPolicy(document)),
       contents: this.#contents,
     };
@@ -211,16 +238,256 @@ class Translator {
     return found;
   }
 
+  /** There is one namespace a deploy: its environment. */
+  #refuseNamespaces(): void {
+    let first: string | null = null;
+    for (const { kind, document } of this.#known) {
+      const { namespace, name } =
+        as<{ metadata?: { namespace?: string | null; name?: string } }>(document.value).metadata ?? {};
+      const written = kind === 'Namespace' ? name : namespace;
+      if (written == null) continue;
+      first ??= written;
+      if (written === first) continue;
+      this.#report(document, ['metadata', kind === 'Namespace' ? 'name' : 'namespace'], 'conflict', {
+        en: `${written} is another namespace than ${first}; the environment is the only one, so give each its own project`,
+        es: `${written} es otro espacio de nombres que ${first}; el entorno es el único, así que dar a cada uno su proyecto`,
+      });
+    }
+  }
+
+  /** The labels by which a workload finds its pods must be on them. */
+  #refuseStrangePods(
+    document: ManifestDocument,
+    selector: Readonly<Record<string, string>>,
+    labels: Readonly<Record<string, string>>,
+  ): void {
+    const { kind } = identify(document.value);
+    for (const [name, value] of Object.entries(selector)) {
+      if (labels[name] === value) continue;
+      this.#report(document, ['spec', 'selector', 'matchLabels', name], 'conflict', {
+        en: `the pod template has no label ${name}: ${value}, so the ${kind} would not own its pods`,
+        es: `la plantilla del pod no tiene la etiqueta ${name}: ${value}, así que el ${kind} no sería dueño de sus pods`,
+      });
+    }
+  }
+
+  #refuseRestart(document: ManifestDocument, path: FieldPath, raw: RawPodSpec, wanted: readonly string[]): void {
+    const written = raw.restartPolicy ?? 'Always';
+    if (!wanted.includes(written)) {
+      this.#report(document, [...path, 'restartPolicy'], raw.restartPolicy == null ? 'missing-field' : 'conflict', {
+        en: `restartPolicy is ${written}, and here it must be ${wanted.join(' or ')}`,
+        es: `restartPolicy es ${written}, y aquí debe ser ${wanted.join(' o ')}`,
+      });
+    }
+    if (raw.activeDeadlineSeconds != null && wanted.includes('Always')) {
+      this.#report(document, [...path, 'activeDeadlineSeconds'], 'conflict', {
+        en: 'what is started again for ever has no deadline',
+        es: 'lo que se reinicia siempre no tiene plazo',
+      });
+    }
+  }
+
+  #readTemplate(
+    document: ManifestDocument,
+    path: FieldPath,
+    template: RawTemplate,
+    more: { readonly claims?: readonly RawClaim[]; readonly subdomain?: string | null } = {},
+  ): PodSpec {
+    const spec =
+      more.subdomain == null || template.spec.subdomain != null
+        ? template.spec
+        : { ...template.spec, subdomain: more.subdomain };
+    return this.#readPodSpec(
+      document,
+      [...path, 'spec'],
+      spec,
+      { labels: template.metadata.labels ?? {}, annotations: template.metadata.annotations ?? {} },
+      more.claims,
+    );
+  }
+
+  #readStatefulSet(document: ManifestDocument): Translation['workloads'][number] {
+    const { metadata, spec } = as<RawStatefulSet>(document.value);
+    this.#refuseStrangePods(document, spec.selector.matchLabels, spec.template.metadata.labels ?? {});
+    this.#refuseRestart(document, ['spec', 'template', 'spec'], spec.template.spec, ['Always']);
+    if (spec.serviceName != null && !this.#exists('Service', spec.serviceName)) {
+      this.#missing(document, ['spec', 'serviceName'], 'Service', spec.serviceName);
+    }
+    const pod = this.#readTemplate(document, ['spec', 'template'], spec.template, {
+      claims: spec.volumeClaimTemplates ?? [],
+      subdomain: spec.serviceName ?? null,
+    });
+    const { updateStrategy } = spec;
+    return {
+      key: this.#key(metadata.name),
+      specHash: hashPodSpec(pod),
+      pod,
+      replicas: spec.replicas ?? 1,
+      minReadySeconds: spec.minReadySeconds ?? 0,
+      strategy:
+        updateStrategy?.type === 'OnDelete'
+          ? { kind: 'on-delete' }
+          : { kind: 'rolling', maxSurge: 0, maxUnavailable: updateStrategy?.rollingUpdate?.maxUnavailable ?? 1 },
+      progressDeadlineSeconds: 600,
+      controller: {
+        kind: 'ordered',
+        start: spec.ordinals?.start ?? 0,
+        parallel: spec.podManagementPolicy === 'Parallel',
+        partition: updateStrategy?.rollingUpdate?.partition ?? 0,
+      },
+    };
+  }
+
+  /** What the templates of a StatefulSet come to: a claim an ordinal. */
+  #templateClaims(document: ManifestDocument): WantedVolume[] {
+    const { metadata, spec } = as<RawStatefulSet>(document.value);
+    const start = spec.ordinals?.start ?? 0;
+    return (spec.volumeClaimTemplates ?? []).flatMap((template) =>
+      Array.from({ length: spec.replicas ?? 1 }, (_, index) => ({
+        ...this.#claimOf(template),
+        claim: `${template.metadata.name}-${metadata.name}-${start + index}`,
+      })),
+    );
+  }
+
+  #readDaemonSet(document: ManifestDocument): Translation['workloads'][number] {
+    const { metadata, spec } = as<RawDaemonSet>(document.value);
+    this.#refuseStrangePods(document, spec.selector.matchLabels, spec.template.metadata.labels ?? {});
+    this.#refuseRestart(document, ['spec', 'template', 'spec'], spec.template.spec, ['Always']);
+    const pod = this.#readTemplate(document, ['spec', 'template'], spec.template);
+    const { updateStrategy } = spec;
+    const rolling = updateStrategy?.rollingUpdate;
+    return {
+      key: this.#key(metadata.name),
+      specHash: hashPodSpec(pod),
+      pod,
+      replicas: 1,
+      minReadySeconds: spec.minReadySeconds ?? 0,
+      strategy:
+        updateStrategy?.type === 'OnDelete'
+          ? { kind: 'on-delete' }
+          : {
+              kind: 'rolling',
+              maxSurge: rolling?.maxSurge ?? 0,
+              maxUnavailable: rolling?.maxUnavailable ?? (rolling?.maxSurge == null ? 1 : 0),
+            },
+      progressDeadlineSeconds: 600,
+      controller: { kind: 'daemon' },
+    };
+  }
+
+  #readJob(document: ManifestDocument): Translation['workloads'][number] {
+    const { metadata, spec } = as<RawJob>(document.value);
+    const pod = this.#readTemplate(document, ['spec', 'template'], spec.template);
+    const job = this.#readJobSpec(document, ['spec'], spec, pod);
+    return this.#runToEnd(metadata.name, pod, { kind: 'job', ...job });
+  }
+
+  #runToEnd(name: string, pod: PodSpec, controller: Controller): Translation['workloads'][number] {
+    return {
+      key: this.#key(name),
+      specHash: hashPodSpec(pod),
+      pod,
+      replicas: 1,
+      minReadySeconds: 0,
+      strategy: { kind: 'recreate' },
+      progressDeadlineSeconds: 600,
+      controller,
+    };
+  }
+
+  #readJobSpec(document: ManifestDocument, path: FieldPath, spec: RawJobSpec, pod: PodSpec): JobSpec {
+    this.#refuseRestart(document, [...path, 'template', 'spec'], spec.template.spec, ['OnFailure', 'Never']);
+    const indexed = spec.completionMode === 'Indexed';
+    const conflict = (member: string, text: Text): void => this.#report(document, [...path, member], 'conflict', text);
+    if (indexed && spec.completions == null) {
+      conflict('completions', {
+        en: 'an indexed job needs completions',
+        es: 'un trabajo indexado necesita completions',
+      });
+    }
+    for (const member of ['backoffLimitPerIndex', 'maxFailedIndexes', 'successPolicy'] as const) {
+      if (spec[member] == null || indexed) continue;
+      conflict(member, {
+        en: `${member} belongs to completionMode Indexed`,
+        es: `${member} corresponde a completionMode Indexed`,
+      });
+    }
+    if (spec.podFailurePolicy != null && spec.template.spec.restartPolicy !== 'Never') {
+      conflict('podFailurePolicy', {
+        en: 'podFailurePolicy needs restartPolicy Never',
+        es: 'podFailurePolicy necesita restartPolicy Never',
+      });
+    }
+    const names = [...pod.initContainers, ...pod.containers].map(({ name }) => name);
+    const failureRules = (spec.podFailurePolicy?.rules ?? []).flatMap(({ action, onExitCodes }, index) => {
+      if (onExitCodes == null) return [];
+      const container = onExitCodes.containerName ?? null;
+      if (container !== null && !names.includes(container)) {
+        const place = [...path, 'podFailurePolicy', 'rules', index, 'onExitCodes', 'containerName'];
+        this.#report(document, place, 'missing-target', {
+          en: `the pod has no container ${container}`,
+          es: `el pod no tiene un contenedor ${container}`,
+        });
+      }
+      return [{ action, operator: onExitCodes.operator, values: onExitCodes.values, container }];
+    });
+    // Kubernetes: without completions and parallelism both are 1; with parallelism alone it is a queue of work.
+    const completions = spec.completions ?? (spec.parallelism == null || spec.parallelism === 1 ? 1 : null);
+    return {
+      completions,
+      parallelism: spec.parallelism ?? 1,
+      backoffLimit: spec.backoffLimit ?? 6,
+      activeDeadlineSeconds: spec.activeDeadlineSeconds ?? spec.template.spec.activeDeadlineSeconds ?? null,
+      ttlSeconds: spec.ttlSecondsAfterFinished ?? null,
+      indexed,
+      suspend: spec.suspend ?? false,
+      failureRules,
+      backoffLimitPerIndex: spec.backoffLimitPerIndex ?? null,
+      maxFailedIndexes: spec.maxFailedIndexes ?? null,
+      successRules: (spec.successPolicy?.rules ?? []).map(({ succeededIndexes, succeededCount }) => ({
+        indexes: succeededIndexes == null ? null : readIndexes(succeededIndexes, completions ?? 0),
+        count: succeededCount ?? null,
+      })),
+    };
+  }
+
+  #readCronJob(document: ManifestDocument): Translation['workloads'][number] {
+    const { metadata, spec } = as<RawCronJob>(document.value);
+    if (parseCron(spec.schedule) === null) {
+      this.#report(document, ['spec', 'schedule'], 'wrong-value', {
+        en: `"${spec.schedule}" is no schedule: minute hour day month weekday, as "*/5 * * * *", or @daily`,
+        es: `"${spec.schedule}" no es un horario: minuto hora día mes día-de-semana, como "*/5 * * * *", o @daily`,
+      });
+    }
+    const timeZone = spec.timeZone ?? 'UTC';
+    if (!isTimeZone(timeZone)) {
+      this.#report(document, ['spec', 'timeZone'], 'wrong-value', {
+        en: `"${timeZone}" is no time zone such as Europe/Madrid`,
+        es: `"${timeZone}" no es una zona horaria como Europe/Madrid`,
+      });
+    }
+    const path = ['spec', 'jobTemplate', 'spec'];
+    const pod = this.#readTemplate(document, [...path, 'template'], spec.jobTemplate.spec.template);
+    const job = this.#readJobSpec(document, path, spec.jobTemplate.spec, pod);
+    return this.#runToEnd(metadata.name, pod, {
+      kind: 'cron',
+      schedule: spec.schedule,
+      timeZone,
+      concurrency: spec.concurrencyPolicy ?? 'Allow',
+      startingDeadlineSeconds: spec.startingDeadlineSeconds ?? null,
+      successfulHistory: spec.successfulJobsHistoryLimit ?? 3,
+      failedHistory: spec.failedJobsHistoryLimit ?? 1,
+      suspend: spec.suspend ?? false,
+      job,
+    });
+  }
+
   #readDeployment(document: ManifestDocument): Translation['workloads'][number] {
     const { metadata, spec } = as<RawDeployment>(document.value);
     const labels = spec.template.metadata.labels ?? {};
-    for (const [name, value] of Object.entries(spec.selector.matchLabels)) {
-      if (labels[name] === value) continue;
-      this.#report(document, ['spec', 'selector', 'matchLabels', name], 'conflict', {
-        en: `the pod template has no label ${name}: ${value}, so the Deployment would not own its pods`,
-        es: `la plantilla del pod no tiene la etiqueta ${name}: ${value}, así que el Deployment no sería dueño de sus pods`,
-      });
-    }
+    this.#refuseStrangePods(document, spec.selector.matchLabels, labels);
+    this.#refuseRestart(document, ['spec', 'template', 'spec'], spec.template.spec, ['Always']);
     const strategy = this.#readStrategy(document, spec);
     const pod = this.#readPodSpec(document, ['spec', 'template', 'spec'], spec.template.spec, {
       labels,
@@ -263,6 +530,19 @@ class Translator {
     const { metadata, spec } = as<RawPod>(document.value);
     const labels = metadata.labels ?? {};
     const pod = this.#readPodSpec(document, ['spec'], spec, { labels, annotations: metadata.annotations ?? {} });
+    if (pod.restartPolicy !== undefined) {
+      // A pod that may end is a job of one: begun once, and never made anew.
+      const once = { completions: 1, parallelism: 1, ttlSeconds: null, indexed: false, suspend: false };
+      const rules = { failureRules: [], successRules: [], backoffLimitPerIndex: null, maxFailedIndexes: null };
+      return this.#runToEnd(metadata.name, pod, {
+        kind: 'job',
+        ...once,
+        ...rules,
+        backoffLimit: pod.restartPolicy === 'Never' ? 0 : 2_147_483_647,
+        activeDeadlineSeconds: spec.activeDeadlineSeconds ?? null,
+      });
+    }
+    this.#refuseRestart(document, ['spec'], spec, ['Always']);
     return {
       key: this.#key(metadata.name),
       specHash: hashPodSpec(pod),
@@ -283,20 +563,36 @@ class Translator {
     path: FieldPath,
     raw: RawPodSpec,
     meta: { labels: Readonly<Record<string, string>>; annotations: Readonly<Record<string, string>> },
+    claims: readonly RawClaim[] = [],
   ): PodSpec {
-    const volumes = (raw.volumes ?? []).flatMap((volume, index) => {
-      const read = this.#readVolume(document, [...path, 'volumes', index], volume);
-      return read === null ? [] : [read];
-    });
+    const templates = claims.map((claim) => claim.metadata.name);
+    const volumes: VolumeSpec[] = templates.map((name) => ({
+      kind: 'claim',
+      name,
+      claim: name,
+      readOnly: false,
+      perOrdinal: true,
+    }));
     const scope: PodScope = {
       document,
       security: raw.securityContext ?? {},
       volumes,
-      written: (raw.volumes ?? []).map(({ name }) => name),
+      containers: [...(raw.initContainers ?? []), ...raw.containers].map(({ name }) => name),
+      written: [...templates, ...(raw.volumes ?? []).map(({ name }) => name)],
     };
-    const initContainers = (raw.initContainers ?? []).map((one, index) =>
-      this.#readContainer(scope, [...path, 'initContainers', index], one),
-    );
+    for (const [index, volume] of (raw.volumes ?? []).entries()) {
+      // Kubernetes: a template takes the place of a volume of its name.
+      if (templates.includes(volume.name)) continue;
+      const read = this.#readVolume(scope, [...path, 'volumes', index], volume);
+      if (read !== null) volumes.push(read);
+    }
+    const initContainers = (raw.initContainers ?? []).map((one, index) => {
+      const place = [...path, 'initContainers', index];
+      const sidecar = one.restartPolicy === 'Always';
+      if (!sidecar) this.#refuseOfInit(document, place, one);
+      const read = this.#readContainer(scope, place, one);
+      return sidecar ? { ...read, sidecar: true as const } : read;
+    });
     const containers = raw.containers.map((one, index) =>
       this.#readContainer(scope, [...path, 'containers', index], one),
     );
@@ -312,7 +608,59 @@ class Translator {
       containers,
       volumes,
       terminationGraceSeconds: raw.terminationGracePeriodSeconds ?? 30,
+      ...this.#readPodOptions(document, path, raw),
     };
+  }
+
+  /** What a pod has only when it is written: the hash of a pod without it stays what it was. */
+  #readPodOptions(document: ManifestDocument, path: FieldPath, raw: RawPodSpec): Partial<PodSpec> {
+    const { hostAliases, dnsConfig, securityContext, restartPolicy } = raw;
+    const nameservers = dnsConfig?.nameservers ?? [];
+    if (raw.dnsPolicy === 'None' && nameservers.length === 0) {
+      this.#report(document, [...path, 'dnsConfig', 'nameservers'], 'missing-field', {
+        en: 'nameservers is missing: with dnsPolicy None there is no other',
+        es: 'falta nameservers: con dnsPolicy None no hay otro',
+      });
+    }
+    const dns = {
+      servers: nameservers,
+      searches: dnsConfig?.searches ?? [],
+      options: (dnsConfig?.options ?? []).map(({ name, value }) => (value ? `${name}:${value}` : name)),
+    };
+    const hasDns = dns.servers.length + dns.searches.length + dns.options.length > 0;
+    const fsGroup = securityContext?.fsGroup;
+    const sysctls = securityContext?.sysctls ?? [];
+    return {
+      ...(restartPolicy == null || restartPolicy === 'Always' ? {} : { restartPolicy }),
+      ...(raw.hostname == null ? {} : { hostname: raw.hostname }),
+      ...(raw.subdomain == null ? {} : { subdomain: raw.subdomain }),
+      ...(hostAliases == null || hostAliases.length === 0
+        ? {}
+        : { hostAliases: hostAliases.map(({ ip, hostnames }) => ({ address: ip, names: hostnames ?? [] })) }),
+      ...(hasDns ? { dns } : {}),
+      ...(raw.shareProcessNamespace ? { shareProcesses: true } : {}),
+      ...(raw.hostUsers === false ? { userNamespace: true } : {}),
+      ...(sysctls.length === 0 ? {} : { sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])) }),
+      ...(fsGroup == null
+        ? {}
+        : {
+            fsGroup: {
+              group: fsGroup,
+              onlyWhenRootDiffers: securityContext?.fsGroupChangePolicy === 'OnRootMismatch',
+            },
+          }),
+    };
+  }
+
+  /** Kubernetes: only a sidecar is probed, has hooks and can be reached. */
+  #refuseOfInit(document: ManifestDocument, path: FieldPath, raw: RawContainer): void {
+    for (const name of ['startupProbe', 'readinessProbe', 'livenessProbe', 'lifecycle'] as const) {
+      if (raw[name] == null) continue;
+      this.#report(document, [...path, name], 'refused', {
+        en: 'refused: an init container is waited for, not probed; with restartPolicy Always it is a sidecar',
+        es: 'rechazado: a un contenedor de inicio se le espera, no se le sondea; con restartPolicy Always es un sidecar',
+      });
+    }
   }
 
   /** Containers of a pod share one network, so two cannot listen on one port. */
@@ -334,7 +682,13 @@ class Translator {
       port: containerPort,
       protocol: protocol ?? ('TCP' as const),
     }));
-    const mounts = (raw.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }, index) => {
+    const mounts = (raw.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly, subPath, subPathExpr }, index) => {
+      if (subPath != null && subPathExpr != null) {
+        this.#report(document, [...path, 'volumeMounts', index, 'subPathExpr'], 'conflict', {
+          en: 'subPath and subPathExpr exclude each other',
+          es: 'subPath y subPathExpr se excluyen',
+        });
+      }
       if (!scope.written.includes(name)) {
         const near = nearestName(name, scope.written);
         this.#report(document, [...path, 'volumeMounts', index, 'name'], 'missing-target', {
@@ -343,7 +697,10 @@ class Translator {
         });
       }
       const volume = scope.volumes.find((one) => one.name === name);
-      return volume === undefined ? [] : [{ volume: name, path: mountPath, readOnly: readOnly ?? false }];
+      if (volume === undefined) return [];
+      const part = subPath ?? subPathExpr;
+      const mount = { volume: name, path: mountPath, readOnly: readOnly ?? false };
+      return [part == null ? mount : { ...mount, subPath: { path: part, expand: subPath == null } }];
     });
     const probe = (name: 'startupProbe' | 'readinessProbe' | 'livenessProbe'): ProbeSpec | null =>
       raw[name] == null ? null : this.#readProbe(document, [...path, name], raw[name], ports);
@@ -353,7 +710,7 @@ class Translator {
       command: raw.command == null || raw.command.length === 0 ? null : raw.command,
       args: raw.args == null || raw.args.length === 0 ? null : raw.args,
       workingDir: raw.workingDir ?? null,
-      env: this.#readEnv(document, path, raw),
+      env: this.#readEnv(scope, path, raw),
       ports,
       resources: this.#readResources(document, [...path, 'resources'], raw),
       mounts,
@@ -361,10 +718,33 @@ class Translator {
       readinessProbe: probe('readinessProbe'),
       livenessProbe: probe('livenessProbe'),
       security: this.#readSecurity(document, [...path, 'securityContext'], raw.securityContext ?? {}, scope.security),
+      ...this.#readLifecycle(document, [...path, 'lifecycle'], raw, ports),
+      ...(raw.stdin ? { stdin: true as const } : {}),
+      ...(raw.tty ? { terminal: true as const } : {}),
     };
   }
 
-  #readEnv(document: ManifestDocument, path: FieldPath, raw: RawContainer): EnvVariable[] {
+  #readLifecycle(
+    document: ManifestDocument,
+    path: FieldPath,
+    { lifecycle }: RawContainer,
+    ports: ContainerSpec['ports'],
+  ): Pick<ContainerSpec, 'postStart' | 'preStop' | 'stopSignal'> {
+    const read = (name: 'postStart' | 'preStop', raw: RawHook): HookAction => {
+      if (raw.sleep != null) return { kind: 'sleep', seconds: raw.sleep.seconds };
+      const action = this.#readAction(document, [...path, name], raw, ports);
+      // The schema lets nothing else through.
+      return action.kind === 'exec' || action.kind === 'http' ? action : { kind: 'sleep', seconds: 0 };
+    };
+    return {
+      ...(lifecycle?.postStart == null ? {} : { postStart: read('postStart', lifecycle.postStart) }),
+      ...(lifecycle?.preStop == null ? {} : { preStop: read('preStop', lifecycle.preStop) }),
+      ...(lifecycle?.stopSignal == null ? {} : { stopSignal: lifecycle.stopSignal }),
+    };
+  }
+
+  #readEnv(scope: PodScope, path: FieldPath, raw: RawContainer): EnvVariable[] {
+    const { document } = scope;
     const env: EnvVariable[] = [];
     for (const [index, from] of (raw.envFrom ?? []).entries()) {
       const kind = from.configMapRef == null ? 'secret' : 'config';
@@ -385,13 +765,14 @@ class Translator {
       }
     }
     for (const [index, variable] of (raw.env ?? []).entries()) {
-      const read = this.#readVariable(document, [...path, 'env', index], variable);
+      const read = this.#readVariable(scope, [...path, 'env', index], variable, raw.name);
       if (read !== null) env.push(read);
     }
     return env;
   }
 
-  #readVariable(document: ManifestDocument, path: FieldPath, raw: RawEnv): EnvVariable | null {
+  #readVariable(scope: PodScope, path: FieldPath, raw: RawEnv, container: string): EnvVariable | null {
+    const { document } = scope;
     const { name, value, valueFrom } = raw;
     if (valueFrom == null) return { name, source: { kind: 'value', value: value ?? '' } };
     if (value != null && value !== '') {
@@ -401,6 +782,10 @@ class Translator {
       });
     }
     if (valueFrom.fieldRef != null) return { name, source: { kind: 'field', path: valueFrom.fieldRef.fieldPath } };
+    if (valueFrom.resourceFieldRef != null) {
+      const place = [...path, 'valueFrom', 'resourceFieldRef'];
+      return { name, source: this.#readResourceReference(scope, place, valueFrom.resourceFieldRef, container) };
+    }
     const kind = valueFrom.configMapKeyRef == null ? 'secret' : 'config';
     const member = kind === 'config' ? 'configMapKeyRef' : 'secretKeyRef';
     const reference = valueFrom.configMapKeyRef ?? valueFrom.secretKeyRef;
@@ -414,6 +799,28 @@ class Translator {
       return null;
     }
     return { name, source: { kind: 'content', content: found.hash, key: reference.key } };
+  }
+
+  #readResourceReference(
+    scope: PodScope,
+    path: FieldPath,
+    raw: RawResourceReference,
+    container: string | null,
+  ): ResourceSource {
+    const name = raw.containerName ?? container;
+    if (name === null) {
+      this.#report(scope.document, [...path, 'containerName'], 'missing-field', {
+        en: 'containerName is missing: a file belongs to no container',
+        es: 'falta containerName: un fichero no pertenece a ningún contenedor',
+      });
+    } else if (!scope.containers.includes(name)) {
+      this.#report(scope.document, [...path, 'containerName'], 'missing-target', {
+        en: `the pod has no container ${name}`,
+        es: `el pod no tiene un contenedor ${name}`,
+      });
+    }
+    const divisor = raw.divisor == null ? 1 : (parseQuantity(raw.divisor) ?? 1);
+    return { kind: 'resource', container: name ?? '', resource: raw.resource, divisor: divisor > 0 ? divisor : 1 };
   }
 
   #missingKey(document: ManifestDocument, path: FieldPath, content: ContentData, key: string): void {
@@ -456,7 +863,12 @@ class Translator {
     return read;
   }
 
-  #readProbe(document: ManifestDocument, path: FieldPath, raw: RawProbe, ports: ContainerSpec['ports']): ProbeSpec {
+  #readAction(
+    document: ManifestDocument,
+    path: FieldPath,
+    raw: RawProbe,
+    ports: ContainerSpec['ports'],
+  ): ProbeSpec['action'] {
     const port = (written: number | string, member: string): number => {
       if (typeof written === 'number') return written;
       const found = ports.find(({ name }) => name === written);
@@ -468,19 +880,28 @@ class Translator {
       }
       return found?.port ?? 0;
     };
-    const { exec, httpGet, tcpSocket } = raw;
-    const action: ProbeSpec['action'] =
-      exec != null
-        ? { kind: 'exec', command: exec.command }
-        : httpGet != null
-          ? {
-              kind: 'http',
-              port: port(httpGet.port, 'httpGet'),
-              path: httpGet.path ?? '/',
-              scheme: httpGet.scheme ?? 'HTTP',
-              headers: httpGet.httpHeaders ?? [],
-            }
-          : { kind: 'tcp', port: port(tcpSocket?.port ?? 0, 'tcpSocket') };
+    const { exec, httpGet, tcpSocket, grpc } = raw;
+    if (exec != null) return { kind: 'exec', command: exec.command };
+    if (grpc != null) return { kind: 'grpc', port: grpc.port, service: grpc.service ?? '' };
+    if (httpGet == null) return { kind: 'tcp', port: port(tcpSocket?.port ?? 0, 'tcpSocket') };
+    return {
+      kind: 'http',
+      port: port(httpGet.port, 'httpGet'),
+      path: httpGet.path ?? '/',
+      scheme: httpGet.scheme ?? 'HTTP',
+      headers: httpGet.httpHeaders ?? [],
+    };
+  }
+
+  #readProbe(document: ManifestDocument, path: FieldPath, raw: RawProbe, ports: ContainerSpec['ports']): ProbeSpec {
+    const action = this.#readAction(document, path, raw, ports);
+    const grace = raw.terminationGracePeriodSeconds;
+    if (grace != null && path.at(-1) === 'readinessProbe') {
+      this.#report(document, [...path, 'terminationGracePeriodSeconds'], 'conflict', {
+        en: 'a readiness probe ends nothing',
+        es: 'una sonda de disponibilidad no termina nada',
+      });
+    }
     return {
       action,
       initialDelaySeconds: raw.initialDelaySeconds ?? 0,
@@ -488,11 +909,12 @@ class Translator {
       timeoutSeconds: raw.timeoutSeconds ?? 1,
       successThreshold: raw.successThreshold ?? 1,
       failureThreshold: raw.failureThreshold ?? 3,
+      ...(grace == null ? {} : { terminationGraceSeconds: grace }),
     };
   }
 
   /** The container's own settings win over the pod's, one by one. */
-  #readSecurity(document: ManifestDocument, path: FieldPath, own: RawSecurity, pod: RawSecurity): SecuritySpec {
+  #readSecurity(document: ManifestDocument, path: FieldPath, own: RawSecurity, pod: RawPodSecurity): SecuritySpec {
     const runAsUser = own.runAsUser ?? pod.runAsUser ?? null;
     const runAsNonRoot = own.runAsNonRoot ?? pod.runAsNonRoot ?? false;
     const runAsGroup = own.runAsGroup ?? pod.runAsGroup ?? null;
@@ -516,11 +938,66 @@ class Translator {
       allowPrivilegeEscalation: own.allowPrivilegeEscalation ?? true,
       capabilitiesAdd: own.capabilities?.add ?? [],
       capabilitiesDrop: own.capabilities?.drop ?? [],
+      ...this.#readProfiles(document, path, own, pod),
     };
   }
 
-  #readVolume(document: ManifestDocument, path: FieldPath, raw: RawVolume): VolumeSpec | null {
-    if (raw.emptyDir != null) return { kind: 'scratch', name: raw.name };
+  #readProfiles(
+    document: ManifestDocument,
+    path: FieldPath,
+    own: RawSecurity,
+    pod: RawPodSecurity,
+  ): Partial<SecuritySpec> {
+    const profile = (name: 'seccompProfile' | 'appArmorProfile'): string | null => {
+      const written = own[name] ?? pod[name];
+      const isLocal = written?.type === 'Localhost';
+      if (written == null || isLocal === (written.localhostProfile != null)) return written?.localhostProfile ?? null;
+      this.#report(document, [...path, name, 'localhostProfile'], 'conflict', {
+        en: 'localhostProfile belongs to the type Localhost, and is needed there',
+        es: 'localhostProfile corresponde al tipo Localhost, y ahí es necesario',
+      });
+      return null;
+    };
+    const seccompProfile = profile('seccompProfile');
+    const appArmorProfile = profile('appArmorProfile');
+    const label = own.seLinuxOptions ?? pod.seLinuxOptions;
+    const groups = [...(pod.supplementalGroups ?? []), ...(pod.fsGroup == null ? [] : [pod.fsGroup])];
+    return {
+      ...(groups.length === 0 ? {} : { supplementalGroups: [...new Set(groups)] }),
+      ...(seccompProfile === null ? {} : { seccompProfile }),
+      ...(appArmorProfile === null ? {} : { appArmorProfile }),
+      ...(label == null
+        ? {}
+        : {
+            seLinux: {
+              user: label.user ?? null,
+              role: label.role ?? null,
+              type: label.type ?? null,
+              level: label.level ?? null,
+            },
+          }),
+    };
+  }
+
+  #readVolume(scope: PodScope, path: FieldPath, raw: RawVolume): VolumeSpec | null {
+    const { document } = scope;
+    const { emptyDir, projected, downwardAPI } = raw;
+    if (emptyDir != null) {
+      const sizeBytes = emptyDir.sizeLimit == null ? null : parseQuantity(emptyDir.sizeLimit);
+      return {
+        kind: 'scratch',
+        name: raw.name,
+        ...(emptyDir.medium === 'Memory' ? { memory: true } : {}),
+        ...(sizeBytes === null ? {} : { sizeBytes: Math.ceil(sizeBytes) }),
+      };
+    }
+    if (downwardAPI != null) {
+      const mode = downwardAPI.defaultMode ?? 0o644;
+      const place = [...path, 'downwardAPI', 'items'];
+      const files = this.#readDownward(scope, place, downwardAPI.items ?? [], mode);
+      return { kind: 'projected', name: raw.name, files };
+    }
+    if (projected != null) return this.#readProjected(scope, [...path, 'projected'], raw.name, projected);
     if (raw.persistentVolumeClaim != null) {
       const { claimName, readOnly } = raw.persistentVolumeClaim;
       if (!this.#exists('PersistentVolumeClaim', claimName)) {
@@ -545,6 +1022,46 @@ class Translator {
       );
     }
     return null;
+  }
+
+  #readDownward(scope: PodScope, path: FieldPath, items: readonly RawDownwardFile[], mode: number): ComposedFile[] {
+    return items.flatMap(({ path: file, mode: own, fieldRef, resourceFieldRef }, index): ComposedFile[] => {
+      const at = { path: file, mode: own ?? mode };
+      if (fieldRef != null) return [{ ...at, source: { kind: 'field', path: fieldRef.fieldPath } }];
+      if (resourceFieldRef == null) return [];
+      const place = [...path, index, 'resourceFieldRef'];
+      return [{ ...at, source: this.#readResourceReference(scope, place, resourceFieldRef, null) }];
+    });
+  }
+
+  #readProjected(scope: PodScope, path: FieldPath, name: string, raw: NonNullable<RawVolume['projected']>): VolumeSpec {
+    const mode = raw.defaultMode ?? 0o644;
+    const files = raw.sources.flatMap((source, index): ComposedFile[] => {
+      const place = [...path, 'sources', index];
+      if (source.downwardAPI != null) {
+        return this.#readDownward(scope, [...place, 'downwardAPI', 'items'], source.downwardAPI.items ?? [], mode);
+      }
+      const kind = source.configMap == null ? 'secret' : 'config';
+      const written = source.configMap ?? source.secret;
+      if (written == null) return [];
+      const member = kind === 'config' ? 'configMap' : 'secret';
+      const read = this.#readContentVolume(scope.document, [...place, member], name, kind, 'name', written.name, {
+        ...written,
+        defaultMode: mode,
+      });
+      if (read?.kind !== 'content') return [];
+      return read.files.map((file) => ({
+        path: file.path,
+        mode: file.mode,
+        source: { kind: 'content', content: read.content, key: file.key },
+      }));
+    });
+    const seen = new Set<string>();
+    for (const file of files) {
+      if (seen.has(file.path)) this.#report(scope.document, path, 'conflict', twice(file.path));
+      seen.add(file.path);
+    }
+    return { kind: 'projected', name, files };
   }
 
   #readContentVolume(
@@ -615,7 +1132,14 @@ class Translator {
       return port;
     });
     const { project, environment } = this.#options;
-    return { project, environment, name: metadata.name, selector: spec.selector, ports };
+    return {
+      project,
+      environment,
+      name: metadata.name,
+      selector: spec.selector,
+      ports,
+      ...(spec.publishNotReadyAddresses ? { publishNotReady: true } : {}),
+    };
   }
 
   /** Inside a pod one port can be redirected to one other, and not away from somebody who listens on it. */
@@ -679,7 +1203,10 @@ class Translator {
   }
 
   #readClaim(document: ManifestDocument): WantedVolume {
-    const { metadata, spec } = as<RawClaim>(document.value);
+    return this.#claimOf(as<RawClaim>(document.value));
+  }
+
+  #claimOf({ metadata, spec }: RawClaim): WantedVolume {
     const { project, environment } = this.#options;
     return {
       project,
@@ -696,10 +1223,22 @@ const MEMORY_LIMIT_BYTES_MIN = 6 * 1024 * 1024;
 
 interface PodScope {
   readonly document: ManifestDocument;
-  readonly security: RawSecurity;
+  readonly security: RawPodSecurity;
+  /** Names of all containers. */
+  readonly containers: readonly string[];
   readonly volumes: readonly VolumeSpec[];
   /** Names of all volumes as written, also of those with a fault. */
   readonly written: readonly string[];
+}
+
+/** `0,2-4` as numbers below the number of completions. */
+function readIndexes(text: string, completions: number): number[] {
+  const indexes = new Set<number>();
+  for (const part of text.split(',')) {
+    const [from = 0, to = from] = part.split('-').map(Number);
+    for (let index = from; index <= Math.min(to, completions - 1); index++) indexes.add(index);
+  }
+  return [...indexes];
 }
 
 function twice(name: string): Text {

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../../system/index.ts';
-import type { PodSpec, WantedState } from '../../model.ts';
+import type { ComposedFile, PodSpec, WantedState } from '../../model.ts';
 import { engineFault } from './errors.ts';
 import { contentAt } from './orders.ts';
 
@@ -10,7 +10,12 @@ export interface ContentStore {
   /** The folder that is mounted for a volume of a pod. */
   folder(pod: string, volume: string): string;
   /** Writes all files of a pod; writing them again changes nothing. */
-  write(pod: string, spec: PodSpec, contents: WantedState['contents']): Promise<void>;
+  write(
+    pod: string,
+    spec: PodSpec,
+    contents: WantedState['contents'],
+    composed: (file: ComposedFile) => Buffer,
+  ): Promise<void>;
   remove(pod: string): Promise<void>;
   /** Removes what belongs to none of these pods. */
   sweep(pods: ReadonlySet<string>): Promise<void>;
@@ -32,13 +37,28 @@ export class ContentFiles implements ContentStore {
     return join(this.#root, pod, volume);
   }
 
-  async write(pod: string, spec: PodSpec, contents: WantedState['contents']): Promise<void> {
+  async write(
+    pod: string,
+    spec: PodSpec,
+    contents: WantedState['contents'],
+    composed: (file: ComposedFile) => Buffer,
+  ): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
     await chmod(this.#root, 0o700);
     for (const volume of spec.volumes) {
-      if (volume.kind !== 'content') continue;
+      if (volume.kind !== 'content' && volume.kind !== 'projected') continue;
       const folder = this.folder(pod, volume.name);
       await mkdir(folder, { recursive: true });
+      if (volume.kind === 'projected') {
+        for (const file of volume.files) {
+          if (!isInnerPath(file.path)) {
+            throw engineFault('deploy.content-missing', { container: volume.name, reference: file.path });
+          }
+          await mkdir(dirname(join(folder, file.path)), { recursive: true });
+          await writeFileAtomic(join(folder, file.path), composed(file), { mode: file.mode });
+        }
+        continue;
+      }
       const content = contentAt(contents, volume.content, volume.name);
       for (const { key, path, mode } of volume.files) {
         const data = Object.hasOwn(content.data, key) ? content.data[key] : undefined;

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Text } from '../../../system/index.ts';
-import type { MountSpec, ResourceSpec, SecuritySpec } from '../../model.ts';
+import type { MountSpec, PodSpec, ResourceSpec, SecuritySpec } from '../../model.ts';
 
 /** What the engine on this host is and can do; asked once at the start. */
 export interface EngineFacts {
@@ -10,6 +10,8 @@ export interface EngineFacts {
   readonly cgroupVersion: 1 | 2;
   /** Null when limits of memory and processor are enforced; otherwise why not. */
   readonly limitsMissing: Text | null;
+  /** Security modules that are at work on the host. */
+  readonly securityModules?: readonly ('apparmor' | 'selinux')[];
   /** Null when a service port may differ from its target port; otherwise why not. */
   readonly rulesMissing: Text | null;
 }
@@ -47,12 +49,18 @@ export interface PodOrder {
   readonly ports: readonly { readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
   /** The resolver that the pod asks first; null for those of the host alone. */
   readonly resolver: string | null;
+  readonly dns?: NonNullable<PodSpec['dns']>;
+  readonly shareProcesses?: true;
+  readonly userNamespace?: true;
+  readonly sysctls?: Readonly<Record<string, string>>;
 }
 
 /** Where the bytes of a mount come from on this host. */
 export type MountSource =
   | { readonly kind: 'volume'; readonly volume: string }
-  | { readonly kind: 'folder'; readonly path: string };
+  | { readonly kind: 'folder'; readonly path: string }
+  /** A file system in memory that the host makes for the pod; it is a folder before it reaches an engine. */
+  | { readonly kind: 'memory'; readonly volume: string; readonly sizeBytes: number | null };
 
 export interface ContainerOrder {
   readonly name: string;
@@ -65,7 +73,12 @@ export interface ContainerOrder {
   readonly env: Readonly<Record<string, string>>;
   readonly resources: ResourceSpec;
   readonly security: SecuritySpec;
-  readonly mounts: readonly (MountSpec & { readonly source: MountSource })[];
+  /** `part`: only this file or folder of the source, as a path that leads nowhere else by its text. */
+  readonly mounts: readonly (MountSpec & { readonly source: MountSource; readonly part: string | null })[];
+  readonly stopSignal?: string;
+  readonly stdin?: true;
+  readonly terminal?: true;
+  readonly userNamespace?: true;
 }
 
 export interface NetworkOrder {
@@ -202,6 +215,12 @@ export interface InsideEngine {
   exec(containerId: string, command: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<ExecResult>;
   execAttach(order: ExecOrder): Promise<ExecSession>;
   logs(containerId: string, options: LogOptions): AsyncIterable<LogLine>;
+  /**
+   * A file as it is in the container's file system, running or not; null when there is none. Links are followed inside of
+   * it only.
+   * @throws Fault engine.refused when it is larger than `maxBytes` or no plain file
+   */
+  readFile(containerId: string, path: string, maxBytes: number): Promise<Buffer | null>;
 }
 
 export interface ExecOrder {

@@ -62,14 +62,35 @@ export const engineFault = defineFaults({
     kind: 'refused',
     en: {
       what: 'the container {container} is not started',
-      why: 'runAsNonRoot is set and the image runs as "{user}", which is not a number other than 0',
-      remedy: 'set runAsUser, or a numeric USER in the Containerfile',
+      why: 'runAsNonRoot is set and the image runs as "{user}", which its own passwd does not give a number other than 0',
+      remedy: 'set runAsUser, or another USER in the Containerfile',
     },
     es: {
       what: 'el contenedor {container} no se inicia',
-      why: 'runAsNonRoot está activo y la imagen se ejecuta como "{user}", que no es un número distinto de 0',
-      remedy: 'definir runAsUser, o un USER numérico en el Containerfile',
+      why: 'runAsNonRoot está activo y la imagen se ejecuta como "{user}", a quien su propio passwd no da un número distinto de 0',
+      remedy: 'definir runAsUser, u otro USER en el Containerfile',
     },
+  },
+  'deploy.part-outside': {
+    kind: 'refused',
+    en: {
+      what: 'the container {container} is not started',
+      why: 'its subPath "{path}" leads out of the volume, or over a link',
+    },
+    es: {
+      what: 'el contenedor {container} no se inicia',
+      why: 'su subPath "{path}" sale del volumen, o pasa por un enlace',
+    },
+  },
+  'deploy.host-lacks': {
+    kind: 'refused',
+    en: { what: '{pod} is not started on this host', why: 'it asks for {what}, and the host has it not' },
+    es: { what: '{pod} no se inicia en este host', why: 'pide {what}, y el host no lo tiene' },
+  },
+  'deploy.hook-failed': {
+    kind: 'unavailable',
+    en: { what: 'the postStart hook of {container} failed', why: '{why}' },
+    es: { what: 'el gancho postStart de {container} falló', why: '{why}' },
   },
   'deploy.content-missing': {
     kind: 'invalid',

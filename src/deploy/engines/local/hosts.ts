@@ -8,6 +8,11 @@ export interface NamedPod {
   readonly environment: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly address: string;
+  /** False: known to services that publish what is not ready, and to no other. @default true */
+  readonly ready?: boolean;
+  readonly hostname?: string;
+  /** The headless service under which its own name is known. */
+  readonly subdomain?: string;
 }
 
 /**
@@ -26,12 +31,19 @@ export function serviceHosts(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const service of services) {
     if (service.project !== client.project || service.environment !== client.environment) continue;
-    const behind = ownPods.filter((pod) => selects(service.selector, pod.labels));
+    const behind = ownPods.filter(
+      (pod) => selects(service.selector, pod.labels) && (pod.ready !== false || service.publishNotReady === true),
+    );
     const names = serviceNames(service);
     const first = behind.length === 0 ? 0 : spread(client.name) % behind.length;
     for (let index = 0; index < behind.length; index++) {
       const pod = behind[(first + index) % behind.length];
-      if (pod !== undefined) entries.push({ address: pod.address, names });
+      if (pod === undefined) continue;
+      const own = pod.hostname !== undefined && pod.subdomain === service.name ? pod.hostname : null;
+      entries.push({
+        address: pod.address,
+        names: own === null ? names : [...names, ...names.map((name) => `${own}.${name}`)],
+      });
     }
   }
   return entries;
@@ -89,6 +101,7 @@ export function redirectRules(address: string, redirects: ReturnType<typeof serv
 
 /** The file itself, in hosts(5) form. `host.containers.internal` is left out: a workload has no business with its host. */
 export function formatHosts(address: string, hostname: string, entries: readonly HostEntry[]): string {
+  // What the author wrote (hostAliases) comes with the entries, before the services.
   const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost', `${address}\t${hostname}`];
   for (const entry of entries) lines.push(`${entry.address}\t${entry.names.join(' ')}`);
   return `${lines.join('\n')}\n`;

@@ -30,4 +30,5 @@ export type {
   WorkloadPhase,
   WorkloadStatus,
 } from './status.ts';
+export { BoundParts, type VolumeParts } from './volume-parts.ts';
 export { parseWantedState } from './wanted-reader.ts';

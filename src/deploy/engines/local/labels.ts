@@ -21,6 +21,11 @@ export const LABEL = {
   grace: 'darsena.grace-seconds',
   claim: 'darsena.claim',
   scratchOf: 'darsena.scratch-of',
+  ordered: 'darsena.ordered',
+  run: 'darsena.run',
+  index: 'darsena.completion-index',
+  /** A hook, as JSON. */
+  preStop: 'darsena.pre-stop',
 } as const;
 
 export interface PodIdentity {
@@ -28,17 +33,29 @@ export interface PodIdentity {
   readonly specHash: string;
   /** The place of the pod among its equals: the lowest free number. */
   readonly slot: number;
+  /** Its name is that of its ordinal, whatever its spec: what replaces it has the same name. */
+  readonly ordered?: true;
+  /** Which run of a schedule it belongs to. */
+  readonly run?: string;
+  /** Which of the completions of an indexed job it works on. */
+  readonly index?: number;
 }
 
 /** The same pod always gets the same name, so the engine itself refuses a duplicate. */
 export function podName(instance: string, pod: PodIdentity): string {
   const { project, environment, name } = pod.key;
-  return `${instance}-${project}-${environment}-${name}-${shortHash(pod.specHash)}-${pod.slot}`;
+  return `${instance}-${project}-${environment}-${name}${tailOf(pod)}`;
+}
+
+/** The pod's own part of its name. */
+function tailOf(pod: PodIdentity): string {
+  if (pod.ordered) return `-${pod.slot}`;
+  return `-${shortHash(pod.specHash)}${pod.run === undefined ? '' : `-${pod.run}`}-${pod.slot}`;
 }
 
 /** What the pod calls itself inside: the name Kubernetes would show, within the 63 characters of a host name. */
 export function hostName(pod: PodIdentity): string {
-  const tail = `-${shortHash(pod.specHash)}-${pod.slot}`;
+  const tail = tailOf(pod);
   return `${pod.key.name.slice(0, 63 - tail.length)}${tail}`;
 }
 
@@ -56,6 +73,9 @@ export function podLabels(instance: string, pod: PodIdentity, graceSeconds: numb
     [LABEL.specHash]: pod.specHash,
     [LABEL.replica]: String(pod.slot),
     [LABEL.grace]: String(graceSeconds),
+    ...(pod.ordered ? { [LABEL.ordered]: 'true' } : {}),
+    ...(pod.run === undefined ? {} : { [LABEL.run]: pod.run }),
+    ...(pod.index === undefined ? {} : { [LABEL.index]: String(pod.index) }),
   };
 }
 
@@ -67,7 +87,15 @@ export function readPodIdentity(labels: Readonly<Record<string, string>>): PodId
   const specHash = labels[LABEL.specHash];
   const replica = labels[LABEL.replica];
   if (!project || !environment || !name || !specHash || !replica || !/^\d{1,6}$/.test(replica)) return null;
-  return { key: { project, environment, name }, specHash, slot: Number(replica) };
+  const run = labels[LABEL.run];
+  return {
+    key: { project, environment, name },
+    specHash,
+    slot: Number(replica),
+    ...(labels[LABEL.ordered] === 'true' ? { ordered: true as const } : {}),
+    ...(run === undefined ? {} : { run }),
+    ...(LABEL.index in labels ? { index: readCount(labels, LABEL.index) } : {}),
+  };
 }
 
 export function readCount(labels: Readonly<Record<string, string>>, label: string): number {

@@ -48,7 +48,7 @@ export class LibpodClient {
   async stream(method: string, path: string, options: LibpodRequest): Promise<IncomingMessage> {
     const response = await this.#open(method, path, options);
     const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return response;
+    if ((status >= 200 && status < 300) || options.accept?.includes(status)) return response;
     const text = await this.#readBody(response, options);
     throw failureOf(options.operation, status, parseBody(text, options.operation, status), text);
   }

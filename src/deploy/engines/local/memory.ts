@@ -242,6 +242,8 @@ export class MemoryEngine implements ContainerEngine {
     return this.#call('stopContainer', () => {
       const container = this.#containers.get(id);
       if (container?.state === 'running') this.#end(container, 143);
+      const infra = [...this.#pods.values()].find(({ infraId }) => infraId === id);
+      if (infra?.infraState === 'running') infra.infraState = 'exited';
     });
   }
 
@@ -343,6 +345,11 @@ export class MemoryEngine implements ContainerEngine {
   async execAttach(_order: ExecOrder): Promise<ExecSession> {
     const stream = new PassThrough();
     return { stream, resize: async () => undefined, exitCode: async () => 0, runningPid: async () => null };
+  }
+
+  /** Images here hold nothing but a passwd with root and `app`. */
+  async readFile(_containerId: string, path: string): Promise<Buffer | null> {
+    return path === '/etc/passwd' ? Buffer.from('root:x:0:0::/:\napp:x:1000:1000::/:\n') : null;
   }
 
   async *logs(): AsyncIterable<LogLine> {

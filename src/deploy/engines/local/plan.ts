@@ -1,7 +1,9 @@
 import type { Text } from '../../../system/index.ts';
 import {
   type ContainerSpec,
+  type Controller,
   formatKey,
+  type PodSpec,
   resolveAllowance,
   type WantedState,
   type WantedWorkload,
@@ -11,6 +13,9 @@ import {
 import type { ObservedContainer, ObservedPod } from './engine.ts';
 import { LABEL, networkName, type PodIdentity, podName, readCount, readPodIdentity } from './labels.ts';
 import { RESTART_BACKOFF_MS } from './limits.ts';
+import type { ContainerRole } from './orders.ts';
+import { type CronRun, decideCron, decideJob, type JobMemory, type JobPod } from './plan-jobs.ts';
+import { orderedActions } from './plan-ordered.ts';
 import type { Condition, ConditionType, ReplicaPhase, ReplicaStatus, WorkloadPhase, WorkloadStatus } from './status.ts';
 
 /**
@@ -26,6 +31,8 @@ export interface ContainerHealth {
   readonly readySinceMs: number | null;
   /** Set when the startup or liveness probe gave up: the container is to be stopped and started again. */
   readonly failed: Text | null;
+  /** What that probe says instead of the pod's grace. */
+  readonly graceSeconds?: number;
 }
 
 /** What is being done to a pod right now; nothing else is done to it meanwhile. */
@@ -39,6 +46,8 @@ export interface Observation {
   readonly health: ReadonlyMap<string, ContainerHealth>;
   /** By pod name. */
   readonly busy: ReadonlyMap<string, Busy>;
+  /** Names of pods that hold more on disk than they may. */
+  readonly overfull?: ReadonlySet<string>;
   /** Names of the instance's networks when they were listed, else null. */
   readonly networks: readonly string[] | null;
 }
@@ -72,6 +81,10 @@ export interface PlanMemory {
   readonly troubles: Readonly<Record<string, Trouble>>;
   /** When a condition of a workload began, by `key#type`. */
   readonly since: Readonly<Record<string, number>>;
+  /** By `jobKey`. What is not there was not begun, as far as its pods do not show it. */
+  readonly jobs?: Readonly<Record<string, JobMemory>>;
+  /** The last time of each schedule that was looked at, by workload, in Unix milliseconds. */
+  readonly schedules?: Readonly<Record<string, number>>;
 }
 
 export const EMPTY_MEMORY: PlanMemory = { rollouts: {}, troubles: {}, since: {} };
@@ -81,7 +94,7 @@ export type MendStep =
   | {
       readonly kind: 'create';
       readonly container: ContainerSpec;
-      readonly role: 'init' | 'main';
+      readonly role: ContainerRole;
       readonly attempt: number;
       readonly failures: number;
       readonly start: boolean;
@@ -158,6 +171,11 @@ const REASON = {
   replaced: { en: 'a newer version took its place', es: 'una versión más nueva ocupó su lugar' },
   scaledDown: { en: 'fewer replicas are wanted', es: 'se desean menos réplicas' },
   broken: { en: 'its network is gone', es: 'su red ya no existe' },
+  jobOver: { en: 'its job has ended', es: 'su trabajo ha terminado' },
+  overfull: {
+    en: 'its emptyDir holds more than its sizeLimit',
+    es: 'su emptyDir contiene más que su sizeLimit',
+  },
 } as const satisfies Record<string, Text>;
 
 interface OwnedPod {
@@ -187,7 +205,12 @@ interface Judged extends OwnedPod {
   readonly steps: readonly MendStep[];
   readonly wakeMs: number | null;
   readonly crashing: Text | null;
+  /** Nothing of it will be started again. */
+  readonly finished: 'succeeded' | 'failed' | null;
 }
+
+/** Jobs that are remembered after nothing of them is wanted any more. */
+const JOBS_KEPT_MS = 30 * 24 * 3_600_000;
 
 class Round {
   readonly #instance: string;
@@ -199,6 +222,8 @@ class Round {
   readonly #readyPods: string[] = [];
   readonly #rollouts: Record<string, Rollout> = {};
   readonly #since: Record<string, number> = {};
+  readonly #jobs: Record<string, JobMemory> = {};
+  readonly #schedules: Record<string, number> = {};
   #nextCheckMs: number | null = null;
 
   constructor(instance: string, observed: Observation, memory: PlanMemory, nowMs: number) {
@@ -209,6 +234,15 @@ class Round {
   }
 
   planWorkload(workload: WantedWorkload, owned: readonly OwnedPod[]): void {
+    const { controller } = workload;
+    if (controller?.kind === 'job') {
+      this.#planJob(workload, controller, owned);
+      return;
+    }
+    if (controller?.kind === 'cron') {
+      this.#planCron(workload, controller, owned);
+      return;
+    }
     const { current, target, rollout } = this.#chooseTarget(workload, owned);
     const judged = owned.map((pod) => this.#judge(workload, pod));
     const { staying, creating } = this.#sortOut(workload, judged);
@@ -239,6 +273,11 @@ class Round {
   }
 
   result(): Plan {
+    // A job that went with its release is not begun again when that release comes back.
+    for (const [name, job] of Object.entries(this.#memory.jobs ?? {})) {
+      const doneMs = job.finishedMs ?? this.#nowMs;
+      if (job.outcome !== null && !(name in this.#jobs) && this.#nowMs - doneMs < JOBS_KEPT_MS) this.#jobs[name] = job;
+    }
     const troubles: Record<string, Trouble> = {};
     for (const [name, trouble] of Object.entries(this.#memory.troubles)) {
       // Kept a while after its time, so that the count of a repeated failure goes on.
@@ -248,7 +287,13 @@ class Round {
       actions: this.#actions,
       statuses: this.#statuses,
       readyPods: this.#readyPods,
-      memory: { rollouts: this.#rollouts, troubles, since: this.#since },
+      memory: {
+        rollouts: this.#rollouts,
+        troubles,
+        since: this.#since,
+        ...(Object.keys(this.#jobs).length === 0 ? {} : { jobs: this.#jobs }),
+        ...(Object.keys(this.#schedules).length === 0 ? {} : { schedules: this.#schedules }),
+      },
       nextCheckMs: this.#nextCheckMs,
     };
   }
@@ -296,6 +341,7 @@ class Round {
       const busy = this.#observed.busy.get(pod.pod.name);
       if (busy?.kind === 'remove') continue;
       if (busy === undefined && pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
+      else if (this.#observed.overfull?.has(pod.pod.name)) this.remove(pod.pod, true, REASON.overfull);
       else staying.push(pod);
     }
     const seen = new Set(judged.map(({ pod }) => pod.name));
@@ -341,7 +387,7 @@ class Round {
     staying: readonly Judged[],
     creating: readonly PodIdentity[],
   ): Set<Judged> {
-    const { replicas, strategy } = workload;
+    const { replicas, strategy, controller } = workload;
     const leaving = new Set<Judged>();
     const leave = (pods: readonly Judged[], reason: Text): void => {
       for (const pod of pods) {
@@ -349,6 +395,38 @@ class Round {
         this.remove(pod.pod, true, reason);
       }
     };
+    if (controller?.kind === 'ordered') {
+      const pods = staying.map((pod) => ({ ...pod, slot: pod.identity.slot, specHash: pod.identity.specHash, pod }));
+      const going = [...this.#observed.busy].filter(([, busy]) => busy.kind === 'remove').map(([name]) => name);
+      const mine = this.#observed.pods.filter(({ name, labels }) => {
+        const identity = readPodIdentity(labels);
+        return going.includes(name) && identity !== null && formatKey(identity.key) === formatKey(workload.key);
+      });
+      const actions = orderedActions({
+        controller,
+        strategy,
+        replicas,
+        target: target.specHash,
+        former: workload.previous?.specHash ?? null,
+        pods,
+        coming: creating.map(({ slot }) => slot),
+        going: mine.length,
+      });
+      leave(
+        actions.scaledDown.map(({ pod }) => pod),
+        REASON.scaledDown,
+      );
+      leave(
+        actions.replaced.map(({ pod }) => pod),
+        REASON.replaced,
+      );
+      for (const { slot, former } of actions.create) {
+        const spec = former && workload.previous !== null ? workload.previous : target;
+        if (this.#isWaiting(troubleOfSpec(workload.key, spec.specHash))) continue;
+        this.#createOne(workload, spec, { key: workload.key, specHash: spec.specHash, slot, ordered: true });
+      }
+      return leaving;
+    }
     const fresh = staying.filter(({ identity }) => identity.specHash === target.specHash).sort(mostReadyFirst);
     const old = staying.filter(({ identity }) => identity.specHash !== target.specHash).sort(mostReadyFirst);
     const coming = creating.filter(({ specHash }) => specHash === target.specHash);
@@ -365,6 +443,8 @@ class Round {
     const missing = Math.max(0, replicas - freshCount);
     if (replicas === 0) {
       leave(old, REASON.scaledDown);
+    } else if (strategy.kind === 'on-delete') {
+      if (!stuck) this.#create(workload, target, Math.max(0, replicas - total));
     } else if (strategy.kind === 'recreate') {
       const oldRemain = creating.length > coming.length || this.#hasOtherPods(workload, target.specHash);
       if (mayMakeRoom) leave(old, REASON.replaced);
@@ -400,6 +480,13 @@ class Round {
     return [...unready, ...oldReady.slice(Math.max(0, oldReady.length - Math.max(0, spare)))];
   }
 
+  /** Unless a pod of that name is there, or on its way in or out. */
+  #createOne(workload: WantedWorkload, spec: WorkloadSpec, pod: PodIdentity): void {
+    const name = podName(this.#instance, pod);
+    if (this.#observed.busy.has(name) || this.#observed.pods.some((one) => one.name === name)) return;
+    this.#actions.push({ kind: 'create-pod', workload, spec, pod });
+  }
+
   #create(workload: WantedWorkload, spec: WorkloadSpec, count: number): void {
     const used = new Set<string>(this.#observed.busy.keys());
     for (const { name } of this.#observed.pods) used.add(name);
@@ -430,10 +517,20 @@ class Round {
 
   #judge(workload: WantedWorkload, owned: OwnedPod): Judged {
     const { pod, identity } = owned;
-    const blank = { ...owned, ready: false, available: false, steps: [], wakeMs: null, crashing: null };
+    const blank = { ...owned, ready: false, available: false, steps: [], wakeMs: null, crashing: null, finished: null };
     if (this.#observed.busy.get(pod.name)?.kind === 'remove') return { ...blank, phase: 'stopping' };
-    if (pod.infra?.state !== 'running') return { ...blank, phase: 'broken' };
     const spec = specOf(workload, identity.specHash);
+    const finished = spec === null ? null : finishedOf(pod, spec.pod);
+    if (finished !== null) {
+      // Its containers stay for their logs; its network is given back.
+      const infra = pod.infra;
+      const steps: MendStep[] =
+        infra?.state === 'running'
+          ? [{ kind: 'stop', containerId: infra.id, graceSeconds: 0, reason: REASON.jobOver }]
+          : [];
+      return { ...blank, phase: finished, steps, finished };
+    }
+    if (pod.infra?.state !== 'running') return { ...blank, phase: 'broken' };
     // A version nobody remembers keeps serving until it is replaced; its containers cannot be made again.
     if (spec === null) {
       const ready = pod.containers.length > 0 && pod.containers.every(({ state }) => state === 'running');
@@ -450,12 +547,16 @@ class Round {
     const wait = (atMs: number): void => {
       wakeMs = Math.min(wakeMs ?? atMs, atMs);
     };
-    const revive = (container: ContainerSpec, role: 'init' | 'main', found: Attempt | undefined): void => {
+    const { restartPolicy } = spec.pod;
+    const revive = (container: ContainerSpec, role: ContainerRole, found: Attempt | undefined): void => {
       if (found === undefined) {
         steps.push({ kind: 'create', container, role, attempt: 0, failures: 0, start: true });
       } else if (found.now.state === 'created') {
         steps.push({ kind: 'start', containerId: found.now.id, container });
       } else if (found.now.state === 'exited') {
+        // What ended well, or must not run again, is left as it is; the pod goes on with its other containers.
+        if (role === 'main' && restartPolicy === 'Never') return;
+        if (role === 'main' && restartPolicy === 'OnFailure' && found.now.exitCode === 0) return;
         const next = backOff(found.now, this.#nowMs);
         if (next.failures > 1) crashing = crashText(container.name, found.now.exitCode, next.dueMs - this.#nowMs);
         if (next.dueMs > this.#nowMs) {
@@ -474,41 +575,172 @@ class Round {
       }
     };
 
+    // Once the main containers were begun, a sidecar that ended is mended beside them.
+    const begun = [...attempts].some(([id, { now }]) => id.startsWith('main/') && now.state !== 'created');
     for (const container of spec.pod.initContainers) {
-      const found = attempts.get(`init/${container.name}`);
-      if (found?.now.state === 'exited' && found.now.exitCode === 0) continue;
-      revive(container, 'init', found);
+      const role = container.sidecar ? 'sidecar' : 'init';
+      const found = attempts.get(`${role}/${container.name}`);
+      if (container.sidecar) {
+        const health = found === undefined ? undefined : this.#observed.health.get(found.now.id);
+        const started = container.startupProbe === null || health?.started === true;
+        if (begun || (found?.now.state === 'running' && started && !health?.failed)) continue;
+        if (health?.failed) steps.push(stopStep(found?.now.id ?? '', spec, health));
+      }
+      if (!container.sidecar && (begun || (found?.now.state === 'exited' && found.now.exitCode === 0))) continue;
+      revive(container, role, found);
       const phase = steps.length > 0 || found?.now.state === 'running' ? 'starting' : 'waiting';
-      return { ...owned, phase, ready: false, available: false, steps, wakeMs, crashing };
+      return { ...owned, phase, ready: false, available: false, steps, wakeMs, crashing, finished: null };
     }
 
     let ready = true;
     let available = true;
     let paused = false;
-    for (const container of spec.pod.containers) {
-      const found = attempts.get(`main/${container.name}`);
+    const sidecars = spec.pod.initContainers.filter(({ sidecar }) => sidecar);
+    const isBusy = this.#observed.busy.has(owned.pod.name);
+    for (const container of [...sidecars, ...spec.pod.containers]) {
+      const role = container.sidecar ? 'sidecar' : 'main';
+      const found = attempts.get(`${role}/${container.name}`);
       if (found?.now.state !== 'running') {
         ready = false;
         paused ||= found?.now.state === 'paused';
-        revive(container, 'main', found);
+        revive(container, role, found);
         continue;
       }
+      // Its hook after the start may still run.
+      if (isBusy && container.postStart !== undefined) ready = false;
       const health = this.#observed.health.get(found.now.id);
-      if (health?.failed) {
-        steps.push({
-          kind: 'stop',
-          containerId: found.now.id,
-          graceSeconds: spec.pod.terminationGraceSeconds,
-          reason: health.failed,
-        });
-      }
+      if (health?.failed) steps.push(stopStep(found.now.id, spec, health));
       const readiness = readinessOf(container, found, health, workload.minReadySeconds);
       ready &&= readiness.ready;
       available &&= readiness.ready && readiness.availableAtMs <= this.#nowMs;
       if (readiness.ready && readiness.availableAtMs > this.#nowMs) wait(readiness.availableAtMs);
     }
     const phase: ReplicaPhase = paused ? 'paused' : ready ? 'running' : crashing !== null ? 'waiting' : 'starting';
-    return { ...owned, phase, ready, available: ready && available, steps, wakeMs, crashing };
+    return { ...owned, phase, ready, available: ready && available, steps, wakeMs, crashing, finished: null };
+  }
+
+  #planJob(
+    workload: WantedWorkload,
+    job: Extract<Controller, { kind: 'job' }>,
+    owned: readonly OwnedPod[],
+    run?: string,
+  ): JobMemory {
+    const judged = owned.map((pod) => this.#judge(workload, pod));
+    const mine = judged.filter(({ identity }) => identity.specHash === workload.specHash && identity.run === run);
+    // Kubernetes never changes a job; here a changed one takes the place of the former.
+    if (run === undefined) {
+      for (const pod of judged) if (!mine.includes(pod)) this.remove(pod.pod, true, REASON.replaced);
+    }
+    const id = `${formatKey(workload.key)}@${workload.specHash}${run === undefined ? '' : `#${run}`}`;
+    const creating = [...this.#observed.busy].flatMap(([name, busy]) =>
+      busy.kind === 'create' &&
+      formatKey(busy.pod.key) === formatKey(workload.key) &&
+      busy.pod.run === run &&
+      !judged.some(({ pod }) => pod.name === name)
+        ? [busy.pod]
+        : [],
+    );
+    const pods = [...mine.filter(({ phase }) => phase !== 'stopping').map(toJobPod), ...creating.map(comingJobPod)];
+    const decision = decideJob(job, pods, this.#memory.jobs?.[id] ?? null, this.#nowMs);
+    this.#jobs[id] = decision.memory;
+    this.#wake(decision.wakeMs);
+    const going = new Set(decision.remove);
+    for (const pod of mine) {
+      if (going.has(pod.pod.name)) this.remove(pod.pod, true, REASON.jobOver);
+      else if (pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
+      else if (this.#observed.overfull?.has(pod.pod.name)) this.remove(pod.pod, true, REASON.overfull);
+      else this.#mend(workload, pod);
+      if (pod.ready && !going.has(pod.pod.name)) this.#readyPods.push(pod.pod.name);
+    }
+    if (!this.#isWaiting(troubleOfSpec(workload.key, workload.specHash))) {
+      for (const { slot, index } of decision.create) {
+        this.#createOne(workload, workload, {
+          key: workload.key,
+          specHash: workload.specHash,
+          slot,
+          ...(run === undefined ? {} : { run }),
+          ...(index === null ? {} : { index }),
+        });
+      }
+    }
+    if (run === undefined) this.#stateJob(workload, job.suspend, [decision.memory], judged, null);
+    return decision.memory;
+  }
+
+  #planCron(workload: WantedWorkload, cron: Extract<Controller, { kind: 'cron' }>, owned: readonly OwnedPod[]): void {
+    const key = formatKey(workload.key);
+    const groups = Map.groupBy(owned, ({ identity }) => identity.run ?? '');
+    const memories = new Map<string, JobMemory>();
+    const job = { kind: 'job', ...cron.job } as const;
+    const runs: CronRun[] = [];
+    for (const [run, pods] of groups) {
+      const memory = this.#memory.jobs?.[`${key}@${pods[0]?.identity.specHash ?? ''}#${run}`];
+      runs.push({ run, ended: memory?.outcome ?? null });
+    }
+    const decision = decideCron(cron, runs, this.#memory.schedules?.[key] ?? null, this.#nowMs);
+    this.#schedules[key] = decision.lastMs;
+    this.#wake(decision.nextMs);
+    for (const [run, pods] of groups) {
+      if (decision.drop.includes(run)) {
+        for (const { pod } of pods) this.remove(pod, true, REASON.jobOver);
+        continue;
+      }
+      // A run keeps the spec that it was begun with; one that nobody remembers ends by itself.
+      const specHash = pods[0]?.identity.specHash ?? '';
+      const spec = specOf(workload, specHash);
+      if (spec !== null) memories.set(run, this.#planJob({ ...workload, ...spec }, job, pods, run));
+    }
+    if (decision.start !== null && !groups.has(decision.start)) {
+      memories.set(decision.start, this.#planJob(workload, job, [], decision.start));
+    }
+    const judged = owned.map((pod) => this.#judge(workload, pod));
+    this.#stateJob(workload, cron.suspend, [...memories.values()], judged, decision);
+  }
+
+  #stateJob(
+    workload: WantedWorkload,
+    suspended: boolean,
+    jobs: readonly JobMemory[],
+    judged: readonly Judged[],
+    cron: { readonly lastMs: number; readonly nextMs: number | null } | null,
+  ): void {
+    const conditions: Condition[] = [];
+    const trouble = this.#memory.troubles[troubleOfSpec(workload.key, workload.specHash)];
+    const sinceMs = (type: ConditionType): number => {
+      const id = `${formatKey(workload.key)}#${type}`;
+      this.#since[id] = this.#memory.since[id] ?? this.#nowMs;
+      return this.#since[id] ?? this.#nowMs;
+    };
+    const state = (type: ConditionType, text: Text): void => {
+      conditions.push({ type, since: new Date(sinceMs(type)).toISOString(), text });
+    };
+    for (const text of trouble?.texts ?? []) state(trouble?.kind === 'refused' ? 'refused' : 'start-failed', text);
+    const failed = jobs.find(({ outcome }) => outcome === 'failed');
+    if (failed?.why != null) state('job-failed', failed.why);
+    const going = jobs.some(({ outcome }) => outcome === null);
+    let phase: WorkloadPhase = cron === null ? 'completed' : 'scheduled';
+    if (trouble?.kind === 'refused') phase = 'refused';
+    else if (suspended) phase = 'suspended';
+    else if (going) phase = judged.length > 0 ? 'running' : 'progressing';
+    else if (failed !== undefined && cron === null) phase = 'failed';
+    const active = judged.filter(({ finished, phase: now }) => finished === null && now !== 'stopping').length;
+    this.#statuses.push({
+      key: workload.key,
+      specHash: workload.specHash,
+      generation: workload.generation,
+      phase,
+      wanted: active,
+      ready: judged.filter(({ ready }) => ready).length,
+      updated: active,
+      conditions,
+      replicas: judged.map(toReplica),
+      job: {
+        active,
+        succeeded: jobs.reduce((sum, { succeeded }) => sum + succeeded, 0),
+        failed: jobs.reduce((sum, job) => sum + job.failed, 0),
+        next: cron?.nextMs == null ? null : new Date(cron.nextMs).toISOString(),
+      },
+    });
   }
 
   #state(
@@ -593,6 +825,72 @@ function backOff(ended: ObservedContainer, nowMs: number): { dueMs: number; fail
   const past = ranMs >= RESTART_BACKOFF_MS.forgetAfter ? 0 : readCount(ended.labels, LABEL.failures);
   const waitMs = past === 0 ? 0 : Math.min(RESTART_BACKOFF_MS.first * 2 ** (past - 1), RESTART_BACKOFF_MS.most);
   return { dueMs: exitedAtMs + waitMs, failures: past + 1 };
+}
+
+function stopStep(containerId: string, spec: WorkloadSpec, health: ContainerHealth): MendStep {
+  return {
+    kind: 'stop',
+    containerId,
+    graceSeconds: health.graceSeconds ?? spec.pod.terminationGraceSeconds,
+    reason: health.failed ?? REASON.broken,
+  };
+}
+
+/** Whether nothing of the pod will run again, and how it ended; null while something runs or may be started. */
+function finishedOf(pod: ObservedPod, spec: PodSpec): 'succeeded' | 'failed' | null {
+  const { restartPolicy } = spec;
+  if (restartPolicy === undefined) return null;
+  const attempts = currentAttempts(pod);
+  // A container that has no end was torn away with its host: it counts as failed.
+  const codeOf = ({ now }: Attempt): number => (now.exitedAtMs === null ? -1 : (now.exitCode ?? -1));
+  for (const { name, sidecar } of spec.initContainers) {
+    const found = attempts.get(`init/${name}`);
+    if (sidecar || found?.now.state !== 'exited') continue;
+    if (restartPolicy === 'Never' && codeOf(found) !== 0) return 'failed';
+  }
+  const mains = spec.containers.map(({ name }) => attempts.get(`main/${name}`));
+  let failed = false;
+  for (const found of mains) {
+    if (found?.now.state !== 'exited') return null;
+    const code = codeOf(found);
+    if (code !== 0 && restartPolicy === 'OnFailure') return null;
+    failed ||= code !== 0;
+  }
+  return failed ? 'failed' : 'succeeded';
+}
+
+function toJobPod(judged: Judged): JobPod {
+  const attempts = [...currentAttempts(judged.pod)];
+  const ended = judged.pod.containers.filter(({ state }) => state === 'exited');
+  // A pod that lost its network before it ended is made anew, and counts as failed.
+  const lost = judged.phase === 'broken';
+  return {
+    name: judged.pod.name,
+    slot: judged.identity.slot,
+    index: judged.identity.index ?? null,
+    state: lost ? 'failed' : (judged.finished ?? 'active'),
+    exits: ended.map(({ labels, name, exitCode }) => ({
+      container: labels[LABEL.container] ?? name,
+      code: exitCode ?? -1,
+    })),
+    endedAtMs: judged.finished === null ? null : Math.max(0, ...ended.map(({ exitedAtMs }) => exitedAtMs ?? 0)),
+    createdAtMs: judged.pod.createdAtMs,
+    restarts: attempts.reduce((sum, [id, { attempt }]) => (id.startsWith('sidecar/') ? sum : sum + attempt), 0),
+  };
+}
+
+/** A pod that is being made. */
+function comingJobPod(identity: PodIdentity): JobPod {
+  return {
+    name: '',
+    slot: identity.slot,
+    index: identity.index ?? null,
+    state: 'active',
+    exits: [],
+    endedAtMs: null,
+    createdAtMs: Number.POSITIVE_INFINITY,
+    restarts: 0,
+  };
 }
 
 function readinessOf(

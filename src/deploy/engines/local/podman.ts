@@ -1,4 +1,7 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { FormatError, readTar } from '../../../formats/index.ts';
 import { outsideNameservers } from '../../../network/index.ts';
 import { runCommand, type Text } from '../../../system/index.ts';
 import { type Answer, items, numberAt, objectAt, textAt } from './answers.ts';
@@ -69,6 +72,8 @@ const STATES: Readonly<Record<string, ContainerState>> = {
 export interface PodmanOptions {
   readonly socketPath: string;
   readonly instance: string;
+  /** Where the host keeps the filters that workloads may name. @default /etc/darsena/seccomp */
+  readonly seccompFolder?: string;
 }
 
 /**
@@ -78,6 +83,7 @@ export interface PodmanOptions {
 export class PodmanEngine implements ContainerEngine {
   readonly #client: LibpodClient;
   readonly #instance: string;
+  readonly #seccompFolder: string;
   readonly #inspected = new Map<string, InfraFacts>();
   readonly #images = new Map<string, LocalImage>();
   #facts: EngineFacts | null = null;
@@ -85,6 +91,7 @@ export class PodmanEngine implements ContainerEngine {
   constructor(options: PodmanOptions) {
     this.#client = new LibpodClient(options.socketPath);
     this.#instance = options.instance;
+    this.#seccompFolder = options.seccompFolder ?? '/etc/darsena/seccomp';
   }
 
   close(): void {
@@ -105,6 +112,10 @@ export class PodmanEngine implements ContainerEngine {
       cgroupVersion,
       limitsMissing: limitsMissing(rootless, cgroupVersion, controllers),
       rulesMissing: await rulesMissing(),
+      securityModules: [
+        ...(objectAt(host, 'security')['apparmorEnabled'] === true ? (['apparmor'] as const) : []),
+        ...(objectAt(host, 'security')['selinuxEnabled'] === true ? (['selinux'] as const) : []),
+      ],
     };
     return this.#facts;
   }
@@ -176,8 +187,13 @@ export class PodmanEngine implements ContainerEngine {
         labels: order.labels,
         netns: { nsmode: 'bridge' },
         Networks: { [order.network]: {} },
-        shared_namespaces: ['net', 'ipc', 'uts'],
+        shared_namespaces: ['net', 'ipc', 'uts', ...(order.shareProcesses ? ['pid'] : [])],
+        ...(order.userNamespace ? { userns: { nsmode: 'auto' } } : {}),
+        ...(order.sysctls === undefined ? {} : { sysctl: order.sysctls }),
+        // Servers of its own are asked instead of ours; names of services are in its hosts file all the same.
         ...(order.resolver === null || rootless ? {} : { dns_server: nameserversOf(order.resolver) }),
+        ...(order.dns === undefined || order.dns.servers.length === 0 ? {} : { dns_server: order.dns.servers }),
+        ...(order.dns === undefined ? {} : { dns_search: order.dns.searches, dns_option: order.dns.options }),
         ...(rootless
           ? {
               portmappings: order.ports.map(({ port, protocol }) => ({
@@ -216,6 +232,15 @@ export class PodmanEngine implements ContainerEngine {
         restart_policy: 'no',
         cap_add: security.capabilitiesAdd,
         cap_drop: security.capabilitiesDrop,
+        ...(security.supplementalGroups === undefined ? {} : { groups: security.supplementalGroups.map(String) }),
+        ...(security.seccompProfile === undefined
+          ? {}
+          : { seccomp_profile_path: await this.#seccompFile(order, security.seccompProfile) }),
+        ...(security.appArmorProfile === undefined ? {} : { apparmor_profile: security.appArmorProfile }),
+        ...(security.seLinux === undefined ? {} : { selinux_opts: seLinuxOptions(security.seLinux) }),
+        ...(order.stopSignal === undefined ? {} : { stop_signal: signalNumber(order.stopSignal) }),
+        ...(order.stdin ? { stdin: true } : {}),
+        ...(order.terminal ? { terminal: true } : {}),
         no_new_privileges: !security.allowPrivilegeEscalation,
         read_only_filesystem: security.readOnlyRootFilesystem,
         // An image's VOLUME would become an unnamed volume that nobody owns or removes.
@@ -229,14 +254,26 @@ export class PodmanEngine implements ContainerEngine {
                   type: 'bind',
                   source: mount.source.path,
                   destination: mount.path,
-                  options: ['rbind', mount.readOnly ? 'ro' : 'rw', 'nosuid', 'nodev'],
+                  options: [
+                    'rbind',
+                    mount.readOnly ? 'ro' : 'rw',
+                    'nosuid',
+                    'nodev',
+                    ...(order.userNamespace ? ['U'] : []),
+                  ],
                 },
               ]
             : [],
         ),
         volumes: order.mounts.flatMap((mount) =>
           mount.source.kind === 'volume'
-            ? [{ Name: mount.source.volume, Dest: mount.path, Options: [mount.readOnly ? 'ro' : 'rw', 'nocopy'] }]
+            ? [
+                {
+                  Name: mount.source.volume,
+                  Dest: mount.path,
+                  Options: [mount.readOnly ? 'ro' : 'rw', 'nocopy', ...(order.userNamespace ? ['U'] : [])],
+                },
+              ]
             : [],
         ),
         ...(facts.limitsMissing === null ? { resource_limits: resourceLimits(order) } : {}),
@@ -514,6 +551,38 @@ export class PodmanEngine implements ContainerEngine {
     }
   }
 
+  async readFile(containerId: string, path: string, maxBytes: number): Promise<Buffer | null> {
+    const response = await this.#client.stream(
+      'GET',
+      `/containers/${containerId}/archive?path=${encodeURIComponent(path)}`,
+      { operation: `read ${path}`, timeoutMs: ACTION_TIMEOUT_MS, accept: [404] },
+    );
+    if (response.statusCode === 404) {
+      response.resume();
+      return null;
+    }
+    try {
+      for await (const { entry, bytes } of readTar(response, () => true, { maxFileBytes: maxBytes })) {
+        if (entry.kind === 'file') return Buffer.from(bytes);
+      }
+    } catch (cause) {
+      if (!(cause instanceof FormatError)) throw cause;
+      throw engineFault('engine.refused', { operation: `read ${path}`, why: cause.message }, { cause });
+    }
+    throw engineFault('engine.refused', { operation: `read ${path}`, why: 'it is no plain file' });
+  }
+
+  /** The file of a filter that the host keeps. @throws Fault deploy.host-lacks */
+  async #seccompFile(order: ContainerOrder, profile: string): Promise<string> {
+    const file = join(this.#seccompFolder, profile);
+    // A name leads nowhere else: the reader of the wanted state lets no `..` through.
+    const found = await stat(file).catch(() => null);
+    if (found?.isFile() !== true) {
+      throw engineFault('deploy.host-lacks', { pod: order.pod, what: `the seccomp profile ${file}` });
+    }
+    return file;
+  }
+
   #ownFilter(): string {
     return encodeURIComponent(JSON.stringify({ label: [`${LABEL.instance}=${this.#instance}`] }));
   }
@@ -670,6 +739,16 @@ function toVolume(json: unknown): EngineVolume {
     path: textAt(json, 'Mountpoint') ?? '',
     createdAt: textAt(json, 'CreatedAt') ?? '',
   };
+}
+
+function seLinuxOptions({ user, role, type, level }: NonNullable<ContainerOrder['security']['seLinux']>): string[] {
+  return Object.entries({ user, role, type, level }).flatMap(([part, value]) =>
+    value === null ? [] : [`${part}:${value}`],
+  );
+}
+
+function signalNumber(name: string): number {
+  return constants.signals[name as NodeJS.Signals] ?? constants.signals.SIGTERM;
 }
 
 function userText(user: number, group: number | null): string {

@@ -5,6 +5,7 @@ import { type Clock, Fault, type Text } from '../../../system/index.ts';
 import type { ContainerSpec, ProbeAction, ProbeSpec } from '../../model.ts';
 import type { Endpoint, InsideEngine } from './engine.ts';
 import type { ContainerHealth } from './plan.ts';
+import { askGrpcHealth } from './probe-grpc.ts';
 
 export type ProbeOutcome =
   | { readonly kind: 'success' }
@@ -111,7 +112,8 @@ export class Prober {
         return;
       }
       if (verdict === 'failure') {
-        this.#change(watched, { failed: probeText(target.container.name, 'startup', run.lastText) });
+        const failed = probeText(target.container.name, 'startup', run.lastText);
+        this.#change(watched, { failed, ...graceOf(probe) });
         return;
       }
     }
@@ -136,7 +138,8 @@ export class Prober {
     const run = new Count(probe);
     for await (const outcome of this.#outcomes(target, probe, watched, () => false)) {
       if (run.take(outcome) !== 'failure') continue;
-      this.#change(watched, { ready: false, failed: probeText(target.container.name, 'liveness', run.lastText) });
+      const failed = probeText(target.container.name, 'liveness', run.lastText);
+      this.#change(watched, { ready: false, failed, ...graceOf(probe) });
       return;
     }
   }
@@ -202,6 +205,10 @@ class Count {
   }
 }
 
+function graceOf({ terminationGraceSeconds }: ProbeSpec): { graceSeconds?: number } {
+  return terminationGraceSeconds === undefined ? {} : { graceSeconds: terminationGraceSeconds };
+}
+
 function probeText(container: string, probe: 'startup' | 'liveness', why: string): Text {
   const es = probe === 'startup' ? 'de arranque' : 'de vida';
   return {
@@ -225,6 +232,7 @@ export function realProbes(inside: InsideEngine, isRootless: () => Promise<boole
       const endpoint = await target.endpoint(action.port);
       if (endpoint === null) return { kind: 'unknown' };
       if (action.kind === 'http') return await askHttp(endpoint, action, timeoutMs, signal);
+      if (action.kind === 'grpc') return await askGrpcHealth(endpoint, action.service, timeoutMs, signal);
       return await askTcp(endpoint, (await isRootless()) ? PUBLISHED_CLOSE_MS : 0, timeoutMs, signal);
     } catch (error) {
       if (error instanceof Fault && error.code === 'engine.timeout') {
@@ -238,7 +246,7 @@ export function realProbes(inside: InsideEngine, isRootless: () => Promise<boole
 /** A published port accepts before anybody listens behind it and closes at once then; a real listener stays. */
 const PUBLISHED_CLOSE_MS = 100;
 
-function askHttp(
+export function askHttp(
   endpoint: Endpoint,
   action: Extract<ProbeAction, { kind: 'http' }>,
   timeoutMs: number,

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { type Clock, Fault, type Log, type Text } from '../../../system/index.ts';
 import {
   type ContainerSpec,
   EMPTY_WANTED,
   formatKey,
+  type PodSpec,
   resolveTargetPort,
   selects,
   type WantedState,
@@ -11,10 +13,20 @@ import {
   type WorkloadSpec,
 } from '../../model.ts';
 import type { ContentStore } from './content-files.ts';
-import type { ContainerEngine, LocalImage, ObservedPod, PodPlace, RegistryCredentials } from './engine.ts';
+import type {
+  ContainerEngine,
+  ContainerOrder,
+  LocalImage,
+  ObservedContainer,
+  ObservedPod,
+  PodPlace,
+  RegistryCredentials,
+} from './engine.ts';
 import { engineFault } from './errors.ts';
+import { POST_START_MS, readHook, runHook } from './hooks.ts';
+import { userNumber } from './host-user.ts';
 import { formatHosts, type NamedPod, redirectRules, serviceHosts, serviceRedirects } from './hosts.ts';
-import { bridgeName, hostName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
+import { bridgeName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 import { Lanes } from './lanes.ts';
 import {
   ACTIONS_IN_FLIGHT_MAX,
@@ -28,7 +40,17 @@ import {
   RESTART_BACKOFF_MS,
   RESYNC_MS,
 } from './limits.ts';
-import { type Attempt, containerOrder, pinnedDigest, podOrder, volumeOrders } from './orders.ts';
+import {
+  type Attempt,
+  containerOrder,
+  hostNameOf,
+  type PodPlacing,
+  pinnedDigest,
+  podOrder,
+  scratchName,
+  sourceBytes,
+  volumeOrders,
+} from './orders.ts';
 import {
   type Action,
   type Busy,
@@ -42,6 +64,8 @@ import {
 import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
 import { type Names, type PlacedPod, type PodFlow, Segments } from './segments.ts';
 import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
+import { folderBytes, giveToGroup } from './volume-folders.ts';
+import { NO_PARTS, type VolumeParts } from './volume-parts.ts';
 
 /** Asked before every start of a container: the agent verifies digest, signatures and verdict there. A throw is a no. */
 export interface StartGate {
@@ -80,6 +104,10 @@ export interface ReconcilerOptions {
   readonly memory?: MemoryStore;
   /** Answers the questions of pods; without it they ask the resolvers of the host. @default none */
   readonly names?: Names;
+  /** Where parts of volumes are mounted. @default nowhere: such a pod is refused */
+  readonly parts?: VolumeParts;
+  /** What pods may know of this host. @default no name, nothing to give */
+  readonly node?: Omit<PodPlacing, 'address'>;
 }
 
 /** Why the reconciler looks again. */
@@ -104,6 +132,10 @@ export class Reconciler {
   readonly #emitted = new Map<string, { key: WorkloadKey; text: string; status: WorkloadStatus }>();
   readonly #gated = new Map<string, number>();
   readonly #startedAt: string;
+  /** Folders of volumes by name. */
+  readonly #volumes = new Map<string, string>();
+  #overfull: ReadonlySet<string> = new Set();
+  #measuredMs = Number.NEGATIVE_INFINITY;
   #wanted: WantedState = EMPTY_WANTED;
   #hasWanted = false;
   #memory: PlanMemory = EMPTY_MEMORY;
@@ -237,7 +269,13 @@ export class Reconciler {
     const result = plan(
       this.#options.instance,
       this.#wanted,
-      { pods, health: this.#prober.health(), busy, networks: networks?.map(({ name }) => name) ?? null },
+      {
+        pods,
+        health: this.#prober.health(),
+        busy,
+        overfull: this.#overfull,
+        networks: networks?.map(({ name }) => name) ?? null,
+      },
       this.#memory,
       nowMs,
     );
@@ -255,6 +293,7 @@ export class Reconciler {
     this.#stop.signal.throwIfAborted();
     this.#emit(await this.#tellUnenforced(result.statuses));
     if (sweeping) await this.#sweep(nowMs);
+    await this.#measure(nowMs);
     await this.#saveMemory();
     return Math.min(RESYNC_MS, Math.max(0, (result.nextCheckMs ?? Number.POSITIVE_INFINITY) - clock.now().getTime()));
   }
@@ -338,7 +377,9 @@ export class Reconciler {
       if (spec === undefined) continue;
       for (const observed of pod.containers) {
         if (observed.state !== 'running' || observed.labels[LABEL.role] === 'init') continue;
-        const container = spec.pod.containers.find(({ name }) => name === observed.labels[LABEL.container]);
+        const container = [...spec.pod.containers, ...spec.pod.initContainers].find(
+          ({ name }) => name === observed.labels[LABEL.container],
+        );
         if (container === undefined || !hasProbe(container)) continue;
         targets.push({
           containerId: observed.id,
@@ -432,11 +473,10 @@ export class Reconciler {
     const order = podOrder(instance, identity, workload, spec.pod, wanted);
     await this.#checkGate(workload, spec);
     const containers = [...spec.pod.initContainers, ...spec.pod.containers];
+    await this.#refuseLacking(order.name, spec.pod);
     await this.#ensureNetwork(identity);
     const images = await this.#ensureImages(containers);
-    for (const container of containers) refuseRoot(container, images.get(container.image));
-    for (const volume of volumeOrders(instance, identity, spec.pod)) await engine.ensureVolume(volume);
-    await this.#files.write(order.name, spec.pod, wanted.contents);
+    await this.#ensureVolumes(identity, spec.pod, order.name);
     this.#stop.signal.throwIfAborted();
 
     const gateway = this.#options.names === undefined ? null : (this.#networks.get(order.network) ?? null);
@@ -452,19 +492,21 @@ export class Reconciler {
       };
       const [first] = spec.pod.initContainers;
       const starting = first === undefined ? spec.pod.containers : [first];
-      const ids = new Map<string, string>();
-      for (const container of containers) {
-        const role = spec.pod.initContainers.includes(container) ? 'init' : 'main';
-        ids.set(
-          `${role}/${container.name}`,
-          await this.#createContainer(identity, spec, container, { role, attempt: 0, failures: 0 }),
-        );
-      }
+      // Its address is known from here on: containers and files may ask for it.
       await engine.startContainer(made.infraId);
+      const { address } = await engine.locatePod(place);
+      await this.#writeFiles(identity, spec.pod, wanted, address);
+      const ids = new Map<ContainerSpec, string>();
+      for (const container of containers) {
+        const attempt = { role: roleOf(spec.pod, container), attempt: 0, failures: 0 };
+        const id = await this.#createContainer(identity, spec, container, attempt, address);
+        await this.#refuseRoot(container, images.get(container.image), id);
+        ids.set(container, id);
+      }
       await this.#nameInside(place, workload, spec);
       for (const container of starting) {
-        const id = ids.get(`${first === undefined ? 'main' : 'init'}/${container.name}`);
-        if (id !== undefined) await engine.startContainer(id);
+        const id = ids.get(container);
+        if (id !== undefined) await this.#startContainer(place, id, container);
       }
       // Podman adds a line for each container it starts; the file is compared and written again in the next round.
       this.#written.delete(order.name);
@@ -494,6 +536,7 @@ export class Reconciler {
   async #discardPod(id: string, name: string): Promise<void> {
     try {
       await this.#options.engine.removePod(id);
+      await this.#options.parts?.release(name);
       await this.#files.remove(name);
     } catch (error) {
       // It is seen in the next list and removed or mended then.
@@ -516,26 +559,69 @@ export class Reconciler {
 
   async #stopContainer(pod: ObservedPod, step: Extract<MendStep, { kind: 'stop' }>): Promise<void> {
     this.#options.log.warn({ pod: pod.name, reason: step.reason.en }, 'container stopped');
-    await this.#options.engine.stopContainer(step.containerId, step.graceSeconds);
+    const hook = pod.containers.find(({ id }) => id === step.containerId)?.labels[LABEL.preStop];
+    await this.#endContainer(pod, step.containerId, step.graceSeconds, hook);
+  }
+
+  /** Starts a container and does what is asked for after it; one whose hook fails is ended again. */
+  async #startContainer(pod: ObservedPod, id: string, container: ContainerSpec): Promise<void> {
+    const { engine } = this.#options;
+    await engine.startContainer(id);
+    if (container.postStart === undefined) return;
+    const target = {
+      containerId: id,
+      container: container.name,
+      endpoint: async (port: number) => (await engine.locatePod(pod)).endpoint(port),
+    };
+    try {
+      await runHook(engine, container.postStart, target, POST_START_MS, this.#stop.signal);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) await engine.stopContainer(id, 0);
+      throw error;
+    }
+  }
+
+  /** What was asked for before the end counts against the grace; two seconds are left for the end itself. */
+  async #endContainer(pod: ObservedPod, id: string, graceSeconds: number, label: string | undefined): Promise<void> {
+    const { engine, clock, log } = this.#options;
+    const hook = readHook(label);
+    let leftSeconds = graceSeconds;
+    if (hook !== null && graceSeconds > 0) {
+      const beganMs = clock.monotonicMs();
+      const target = {
+        containerId: id,
+        container: pod.name,
+        endpoint: async (port: number) => (await engine.locatePod(pod)).endpoint(port),
+      };
+      await runHook(engine, hook, target, graceSeconds * 1000, this.#stop.signal).catch((error: unknown) => {
+        log.warn({ pod: pod.name, error: messageOf(error) }, 'the preStop hook failed; the container is ended');
+      });
+      leftSeconds = Math.max(2, Math.ceil(graceSeconds - (clock.monotonicMs() - beganMs) / 1000));
+    }
+    await engine.stopContainer(id, leftSeconds);
   }
 
   async #mendStep(
     action: Extract<Action, { kind: 'mend-pod' }>,
     step: Exclude<MendStep, { kind: 'stop' }>,
   ): Promise<void> {
-    const { engine, instance, log } = this.#options;
+    const { engine, log } = this.#options;
     const { workload, spec, pod } = action;
     if (step.kind === 'remove') return await engine.removeContainer(step.containerId);
     const identity = readPodIdentity(pod.labels);
     if (identity === null) return;
     await this.#checkGate(workload, spec, step.container);
-    if (step.kind === 'start') return await engine.startContainer(step.containerId);
     const images = await this.#ensureImages([step.container]);
-    refuseRoot(step.container, images.get(step.container.image));
-    for (const volume of volumeOrders(instance, identity, spec.pod)) await engine.ensureVolume(volume);
-    await this.#files.write(pod.name, spec.pod, this.#wanted.contents);
-    const id = await this.#createContainer(identity, spec, step.container, step);
-    await engine.startContainer(id);
+    if (step.kind === 'start') {
+      await this.#refuseRoot(step.container, images.get(step.container.image), step.containerId);
+      return await this.#startContainer(pod, step.containerId, step.container);
+    }
+    await this.#ensureVolumes(identity, spec.pod, pod.name);
+    const { address } = await engine.locatePod(pod);
+    await this.#writeFiles(identity, spec.pod, this.#wanted, address);
+    const id = await this.#createContainer(identity, spec, step.container, step, address);
+    await this.#refuseRoot(step.container, images.get(step.container.image), id);
+    await this.#startContainer(pod, id, step.container);
     log.info({ pod: pod.name, container: step.container.name, attempt: step.attempt }, 'container started again');
   }
 
@@ -544,13 +630,97 @@ export class Reconciler {
     spec: WorkloadSpec,
     container: ContainerSpec,
     attempt: Attempt,
+    address: string,
   ): Promise<string> {
     const { engine, instance } = this.#options;
     const pod = podName(instance, identity);
-    const order = containerOrder(instance, identity, spec.pod, container, attempt, this.#wanted.contents, (volume) =>
-      this.#files.folder(pod, volume),
+    const folder = (volume: string): string => this.#files.folder(pod, volume);
+    const placing = this.#placing(address);
+    const order = containerOrder(
+      instance,
+      identity,
+      spec.pod,
+      container,
+      attempt,
+      this.#wanted.contents,
+      folder,
+      placing,
     );
-    return await engine.createContainer(order);
+    const mounts = await Promise.all(order.mounts.map((mount) => this.#boundPart(pod, mount)));
+    return await engine.createContainer({ ...order, mounts });
+  }
+
+  /** A mount of one part of its source, found and held for it; any other as it is. */
+  async #boundPart(pod: string, mount: ContainerOrder['mounts'][number]): Promise<ContainerOrder['mounts'][number]> {
+    const { part } = mount;
+    let { source } = mount;
+    if (source.kind === 'memory') {
+      const { volume, sizeBytes } = source;
+      const path = await (this.#options.parts ?? NO_PARTS).memory(pod, volume, sizeBytes);
+      source = { kind: 'folder', path };
+      if (part === null || part === '') return { ...mount, part: null, source };
+      return {
+        ...mount,
+        part: null,
+        source: { kind: 'folder', path: await (this.#options.parts ?? NO_PARTS).mount(pod, path, part) },
+      };
+    }
+    if (part === null || part === '') return mount;
+    // The platform alone writes into such a folder, and has just written it.
+    if (source.kind === 'folder')
+      return { ...mount, part: null, source: { kind: 'folder', path: join(source.path, part) } };
+    const volume = this.#volumes.get(source.volume);
+    if (volume === undefined) throw engineFault('deploy.content-missing', { container: pod, reference: source.volume });
+    const path = await (this.#options.parts ?? NO_PARTS).mount(pod, volume, part);
+    return { ...mount, part: null, source: { kind: 'folder', path } };
+  }
+
+  #placing(address: string): PodPlacing {
+    return { node: '', capacity: { cpuMillis: 0, memoryBytes: 0 }, ...this.#options.node, address };
+  }
+
+  async #writeFiles(identity: PodIdentity, spec: PodSpec, wanted: WantedState, address: string): Promise<void> {
+    const placing = this.#placing(address);
+    await this.#files.write(podName(this.#options.instance, identity), spec, wanted.contents, ({ source, path }) =>
+      sourceBytes(source, path, identity, spec, wanted.contents, placing),
+    );
+  }
+
+  /** The volumes of a pod, made and given to its group. */
+  async #ensureVolumes(identity: PodIdentity, spec: PodSpec, pod: string): Promise<void> {
+    const { engine, instance } = this.#options;
+    for (const order of volumeOrders(instance, identity, spec)) {
+      const { name, path } = await engine.ensureVolume(order);
+      this.#volumes.set(name, path);
+      if (spec.fsGroup === undefined) continue;
+      if ((await engine.facts()).rootless)
+        throw engineFault('deploy.host-lacks', { pod, what: 'fsGroup, which needs root' });
+      await giveToGroup(path, spec.fsGroup);
+    }
+  }
+
+  /** What a workload asks of its host and the host does not have refuses the start instead of being left out. */
+  async #refuseLacking(pod: string, spec: PodSpec): Promise<void> {
+    const modules = (await this.#options.engine.facts()).securityModules ?? [];
+    for (const { security } of [...spec.initContainers, ...spec.containers]) {
+      if (security.appArmorProfile !== undefined && !modules.includes('apparmor')) {
+        throw engineFault('deploy.host-lacks', { pod, what: `the AppArmor profile ${security.appArmorProfile}` });
+      }
+      if (security.seLinux !== undefined && !modules.includes('selinux')) {
+        throw engineFault('deploy.host-lacks', { pod, what: 'an SELinux label' });
+      }
+    }
+  }
+
+  /** @throws Fault deploy.root-user */
+  async #refuseRoot(container: ContainerSpec, image: LocalImage | undefined, id: string): Promise<void> {
+    if (!container.security.runAsNonRoot) return;
+    const { runAsUser } = container.security;
+    const user = runAsUser === null ? (image?.user ?? '') : String(runAsUser);
+    const number = runAsUser ?? (await userNumber(this.#options.engine, id, user));
+    // uid_t has 32 bits, of which the last stands for "unchanged".
+    if (number !== null && number > 0 && number < 0xffff_ffff) return;
+    throw engineFault('deploy.root-user', { container: container.name, user: user.slice(0, 64) });
   }
 
   async #removePod(action: Extract<Action, { kind: 'remove-pod' }>): Promise<void> {
@@ -566,10 +736,16 @@ export class Reconciler {
         late.abort();
       }
       const running = pod.containers.filter(({ state }) => state === 'running');
-      await Promise.all(running.map(({ id }) => engine.stopContainer(id, action.graceSeconds)));
+      const end = ({ id, labels }: ObservedContainer): Promise<void> =>
+        this.#endContainer(pod, id, action.graceSeconds, labels[LABEL.preStop]);
+      await Promise.all(running.filter(({ labels }) => labels[LABEL.role] !== 'sidecar').map(end));
+      // Sidecars serve the others to their end; the one begun last ends first.
+      const sidecars = running.filter(({ labels }) => labels[LABEL.role] === 'sidecar');
+      for (const sidecar of sidecars.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0))) await end(sidecar);
     }
     await this.#lanes.run(async () => {
       await engine.removePod(pod.id);
+      await this.#options.parts?.release(pod.name);
       await this.#files.remove(pod.name);
       const volumes = await engine.listVolumes();
       for (const { name, labels } of volumes) if (labels[LABEL.scratchOf] === pod.name) await engine.removeVolume(name);
@@ -633,16 +809,20 @@ export class Reconciler {
     const named: NamedPod[] = [];
     for (const [pod, place] of places) {
       const identity = readPodIdentity(pod.labels);
-      if (identity === null || !this.#readyPods.has(pod.name)) continue;
+      if (identity === null) continue;
       const workload = workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
       const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
-      const labels = spec?.pod.labels ?? workload?.pod.labels ?? {};
-      named.push({ ...identity.key, name: pod.name, labels, address: place.address });
+      named.push(this.#namePod(pod, identity, spec?.pod ?? workload?.pod ?? null, place.address));
     }
     for (const [pod, place] of places) {
       const identity = readPodIdentity(pod.labels);
       if (identity === null || this.#busy.get(pod.name)?.kind === 'create') continue;
-      const entries = serviceHosts(services, named, { ...identity.key, name: pod.name });
+      const workload = workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
+      const entries = [
+        ...(spec?.pod.hostAliases ?? []),
+        ...serviceHosts(services, named, { ...identity.key, name: pod.name }),
+      ];
       const text = formatHosts(place.address, pod.name, entries);
       if (this.#written.get(pod.name) === text) continue;
       await this.#options.engine.writeHosts(pod, entries).then(
@@ -650,7 +830,10 @@ export class Reconciler {
         (error: unknown) => this.#options.log.debug({ pod: pod.name, error: messageOf(error) }, 'names not written'),
       );
     }
-    this.#emitEndpoints(named, places);
+    this.#emitEndpoints(
+      named.filter(({ ready }) => ready),
+      places,
+    );
     await this.#segments.follow(
       this.#placed(places),
       this.#wanted.policies,
@@ -658,12 +841,25 @@ export class Reconciler {
         ...service,
         ports: service.ports,
         pods: named
+          .filter((pod) => pod.ready || service.publishNotReady === true)
           .filter((pod) => pod.project === service.project && pod.environment === service.environment)
           .filter((pod) => selects(service.selector, pod.labels))
-          .map(({ name, address }) => ({ hostname: hostnameOf(this.#pods, name), address })),
+          .map(({ name, hostname, address }) => ({ hostname: hostname ?? name, address })),
       })),
       (pod) => this.#busy.has(pod),
     );
+  }
+
+  #namePod(pod: ObservedPod, identity: PodIdentity, spec: PodSpec | null, address: string): NamedPod {
+    return {
+      ...identity.key,
+      name: pod.name,
+      labels: spec?.labels ?? {},
+      address,
+      ready: this.#readyPods.has(pod.name),
+      ...(spec === null ? {} : { hostname: hostNameOf(identity, spec) }),
+      ...(spec?.subdomain === undefined ? {} : { subdomain: spec.subdomain }),
+    };
   }
 
   /**
@@ -672,7 +868,8 @@ export class Reconciler {
    */
   async #nameInside(pod: ObservedPod, workload: WantedWorkload, spec: WorkloadSpec): Promise<void> {
     const { engine } = this.#options;
-    await engine.writeHosts(pod, await this.#entriesFor(pod, workload.key));
+    const entries = [...(spec.pod.hostAliases ?? []), ...(await this.#entriesFor(pod, workload.key))];
+    await engine.writeHosts(pod, entries);
     const place = await engine.locatePod(pod);
     const redirects = serviceRedirects(this.#wanted.services, workload);
     if (redirects.length > 0) await engine.loadRules(pod, redirectRules(place.address, redirects));
@@ -695,12 +892,21 @@ export class Reconciler {
     const named: NamedPod[] = [];
     for (const other of this.#pods) {
       const identity = readPodIdentity(other.labels);
-      if (identity === null || !this.#readyPods.has(other.name)) continue;
+      if (identity === null || other.infra?.state !== 'running' || this.#busy.get(other.name)?.kind === 'remove')
+        continue;
+      if (formatKey(identity.key) === formatKey(key) && other.name === pod.name) continue;
       const workload = this.#wanted.workloads.find((one) => formatKey(one.key) === formatKey(identity.key));
+      if (!this.#readyPods.has(other.name) && !this.#isPublishedEarly(workload)) continue;
       const { address } = await this.#options.engine.locatePod(other);
-      named.push({ ...identity.key, name: other.name, labels: workload?.pod.labels ?? {}, address });
+      named.push(this.#namePod(other, identity, workload?.pod ?? null, address));
     }
     return serviceHosts(this.#wanted.services, named, { ...key, name: pod.name });
+  }
+
+  #isPublishedEarly(workload: WantedWorkload | undefined): boolean {
+    return this.#wanted.services.some(
+      ({ publishNotReady, selector }) => publishNotReady === true && selects(selector, workload?.pod.labels ?? {}),
+    );
   }
 
   async #locate(): Promise<Map<ObservedPod, PodPlace>> {
@@ -798,6 +1004,26 @@ export class Reconciler {
     }
   }
 
+  /** Once a minute: which pods hold more in an emptyDir than its sizeLimit. */
+  async #measure(nowMs: number): Promise<void> {
+    if (nowMs - this.#measuredMs < MEASURE_MS) return;
+    this.#measuredMs = nowMs;
+    const over = new Set<string>();
+    for (const { name, labels } of this.#pods) {
+      const identity = readPodIdentity(labels);
+      if (identity === null) continue;
+      const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
+      for (const volume of spec?.pod.volumes ?? []) {
+        if (volume.kind !== 'scratch' || volume.sizeBytes === undefined || volume.memory) continue;
+        const path = this.#volumes.get(scratchName(name, volume.name));
+        if (path !== undefined && (await folderBytes(path)) > volume.sizeBytes) over.add(name);
+      }
+    }
+    this.#overfull = over;
+    if (over.size > 0) this.#notice('time');
+  }
+
   async #sweep(nowMs: number): Promise<void> {
     const { engine, log } = this.#options;
     // The first one is followed by another soon: what the agent before this one had asked for may still come about.
@@ -806,7 +1032,9 @@ export class Reconciler {
     const names = new Set([...this.#pods.map(({ name }) => name), ...this.#busy.keys()]);
     try {
       await this.#files.sweep(names);
-      for (const { name, labels } of await engine.listVolumes()) {
+      await this.#options.parts?.sweep(names);
+      for (const { name, labels, path } of await engine.listVolumes()) {
+        this.#volumes.set(name, path);
         const owner = labels[LABEL.scratchOf];
         if (owner !== undefined && !names.has(owner)) await engine.removeVolume(name);
       }
@@ -835,6 +1063,8 @@ const SWEEP_MS = 600_000;
 
 const SECOND_SWEEP_MS = 60_000;
 
+const MEASURE_MS = 60_000;
+
 const ENGINE_AWAY: Text = {
   en: 'Podman does not answer; what runs goes on, and nothing is started or mended meanwhile',
   es: 'Podman no responde; lo que se ejecuta continúa, y entretanto nada se inicia ni se repara',
@@ -849,11 +1079,6 @@ class Refused extends Error {
     this.name = 'Refused';
     this.reasons = reasons;
   }
-}
-
-function hostnameOf(pods: readonly ObservedPod[], name: string): string {
-  const identity = readPodIdentity(pods.find((pod) => pod.name === name)?.labels ?? {});
-  return identity === null ? name : hostName(identity);
 }
 
 function actionSubject(instance: string, action: Action): string {
@@ -883,14 +1108,9 @@ function hasProbe(container: ContainerSpec): boolean {
   return container.startupProbe !== null || container.readinessProbe !== null || container.livenessProbe !== null;
 }
 
-/** @throws Fault deploy.root-user */
-function refuseRoot(container: ContainerSpec, image: LocalImage | undefined): void {
-  if (!container.security.runAsNonRoot) return;
-  const user = container.security.runAsUser === null ? (image?.user ?? '') : String(container.security.runAsUser);
-  const number = user.split(':')[0] ?? '';
-  // A name may mean 0 in the image's own passwd, so only a number proves anything.
-  if (/^[0-9]{1,10}$/.test(number) && Number(number) > 0) return;
-  throw engineFault('deploy.root-user', { container: container.name, user: user.slice(0, 64) });
+function roleOf(spec: PodSpec, container: ContainerSpec): Attempt['role'] {
+  if (!spec.initContainers.includes(container)) return 'main';
+  return container.sidecar ? 'sidecar' : 'init';
 }
 
 function textOf(error: unknown): Text {

@@ -2,7 +2,19 @@ import type { Text } from '../../../system/index.ts';
 import type { WorkloadKey } from '../../model.ts';
 import type { ContainerState, Endpoint } from './engine.ts';
 
-export type WorkloadPhase = 'progressing' | 'available' | 'degraded' | 'refused' | 'rolled-back' | 'stopped';
+export type WorkloadPhase =
+  | 'progressing'
+  | 'available'
+  | 'degraded'
+  | 'refused'
+  | 'rolled-back'
+  | 'stopped'
+  /** Of what runs to an end: at work, done, given up, waiting for its time, held back. */
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'scheduled'
+  | 'suspended';
 
 export type ConditionType =
   | 'refused'
@@ -10,6 +22,7 @@ export type ConditionType =
   | 'crash-loop'
   | 'deadline-exceeded'
   | 'rolled-back'
+  | 'job-failed'
   | 'not-enforced'
   | 'engine-away';
 
@@ -20,7 +33,15 @@ export interface Condition {
   readonly text: Text;
 }
 
-export type ReplicaPhase = 'starting' | 'running' | 'waiting' | 'paused' | 'stopping' | 'broken';
+export type ReplicaPhase =
+  | 'starting'
+  | 'running'
+  | 'waiting'
+  | 'paused'
+  | 'stopping'
+  | 'broken'
+  | 'succeeded'
+  | 'failed';
 
 export interface ReplicaContainer {
   readonly name: string;
@@ -55,6 +76,13 @@ export interface WorkloadStatus {
   readonly updated: number;
   readonly conditions: readonly Condition[];
   readonly replicas: readonly ReplicaStatus[];
+  /** Of what runs to an end: pods at work, successes, failures, and when a schedule comes next (RFC 3339). */
+  readonly job?: {
+    readonly active: number;
+    readonly succeeded: number;
+    readonly failed: number;
+    readonly next: string | null;
+  };
 }
 
 /** Where the ready replicas behind one port of a service are reached from this host: what the edge sends requests to. */

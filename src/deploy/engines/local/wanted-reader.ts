@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isAddressBlock } from '../../../network/index.ts';
 import { type Composition, wantedState as joinReleases } from '../../composition.ts';
+import { isTimeZone, parseCron } from '../../cron.ts';
 import { hashPodSpec, type WantedState } from '../../model.ts';
 import { engineFault } from './errors.ts';
 import {
@@ -91,13 +92,55 @@ const probe = z.strictObject({
       headers: many(z.strictObject({ name: headerName, value: line }), 64),
     }),
     z.strictObject({ kind: z.literal('tcp'), port }),
+    z.strictObject({ kind: z.literal('grpc'), port, service: line }),
   ]),
+  terminationGraceSeconds: seconds.exactOptional(),
   initialDelaySeconds: seconds,
   periodSeconds: whole(1, WANTED_SECONDS_MAX),
   timeoutSeconds: whole(1, WANTED_SECONDS_MAX),
   successThreshold: whole(1, 10_000),
   failureThreshold: whole(1, 10_000),
 });
+
+const hook = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('exec'), command: many(text, WANTED_COMMAND_WORDS_MAX).min(1) }),
+  z.strictObject({
+    kind: z.literal('http'),
+    port,
+    path: line,
+    scheme: z.enum(['HTTP', 'HTTPS']),
+    headers: many(z.strictObject({ name: headerName, value: line }), 64),
+  }),
+  z.strictObject({ kind: z.literal('sleep'), seconds }),
+]);
+
+const fieldSource = z.strictObject({ kind: z.literal('field'), path: line.max(400) });
+// Empty: an optional source that is not there.
+const contentSource = z.strictObject({
+  kind: z.literal('content'),
+  content: z.union([hash, z.literal('')]),
+  key: dataKey,
+});
+const resourceSource = z.strictObject({
+  kind: z.literal('resource'),
+  container: name,
+  resource: z.enum(['limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory']),
+  divisor: z.number().positive(),
+});
+const profileName = z
+  .string()
+  .max(201)
+  .regex(/^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'is no name of a profile');
+const seLabel = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9_.:,-]+$/, 'is no part of a label')
+  .nullable();
+const hostName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9_](?:[-a-z0-9_]*[a-z0-9])?(?:\.[a-z0-9_](?:[-a-z0-9_]*[a-z0-9])?)*$/, 'is no host name');
+const address = z.union([z.ipv4(), z.ipv6()]);
 
 const container = z.strictObject({
   name,
@@ -110,9 +153,9 @@ const container = z.strictObject({
       name: variable,
       source: z.discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('value'), value: text }),
-        // Empty: an optional source that is not there.
-        z.strictObject({ kind: z.literal('content'), content: z.union([hash, z.literal('')]), key: dataKey }),
-        z.strictObject({ kind: z.literal('field'), path: line.max(400) }),
+        contentSource,
+        fieldSource,
+        resourceSource,
       ]),
     }),
   ),
@@ -123,7 +166,15 @@ const container = z.strictObject({
     memoryLimitBytes: bytes.nullable(),
     memoryRequestBytes: bytes.nullable(),
   }),
-  mounts: many(z.strictObject({ volume: name, path: absolutePath, readOnly: z.boolean() }), 256),
+  mounts: many(
+    z.strictObject({
+      volume: name,
+      path: absolutePath,
+      readOnly: z.boolean(),
+      subPath: z.strictObject({ path: innerPath, expand: z.boolean() }).exactOptional(),
+    }),
+    256,
+  ),
   startupProbe: probe.nullable(),
   readinessProbe: probe.nullable(),
   livenessProbe: probe.nullable(),
@@ -135,7 +186,20 @@ const container = z.strictObject({
     allowPrivilegeEscalation: z.boolean(),
     capabilitiesAdd: many(capability, 64),
     capabilitiesDrop: many(capability, 64),
+    supplementalGroups: many(userId, 64).exactOptional(),
+    seccompProfile: profileName.exactOptional(),
+    appArmorProfile: profileName.exactOptional(),
+    seLinux: z.strictObject({ user: seLabel, role: seLabel, type: seLabel, level: seLabel }).exactOptional(),
   }),
+  sidecar: z.literal(true).exactOptional(),
+  postStart: hook.exactOptional(),
+  preStop: hook.exactOptional(),
+  stopSignal: z
+    .string()
+    .regex(/^SIG[A-Z0-9]{2,6}$/, 'is no signal')
+    .exactOptional(),
+  stdin: z.literal(true).exactOptional(),
+  terminal: z.literal(true).exactOptional(),
 });
 
 const volume = z.discriminatedUnion('kind', [
@@ -145,8 +209,30 @@ const volume = z.discriminatedUnion('kind', [
     content: hash,
     files: many(z.strictObject({ key: dataKey, path: innerPath, mode: whole(0, 0o777) })),
   }),
-  z.strictObject({ kind: z.literal('scratch'), name }),
-  z.strictObject({ kind: z.literal('claim'), name, claim: name, readOnly: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('scratch'),
+    name,
+    memory: z.literal(true).exactOptional(),
+    sizeBytes: bytes.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal('projected'),
+    name,
+    files: many(
+      z.strictObject({
+        path: innerPath,
+        mode: whole(0, 0o777),
+        source: z.discriminatedUnion('kind', [contentSource, fieldSource, resourceSource]),
+      }),
+    ),
+  }),
+  z.strictObject({
+    kind: z.literal('claim'),
+    name,
+    claim: name,
+    readOnly: z.boolean(),
+    perOrdinal: z.literal(true).exactOptional(),
+  }),
 ]);
 
 const pod = z.strictObject({
@@ -156,6 +242,24 @@ const pod = z.strictObject({
   containers: many(container, WANTED_CONTAINERS_MAX).min(1),
   volumes: many(volume, 256),
   terminationGraceSeconds: seconds,
+  restartPolicy: z.enum(['OnFailure', 'Never']).exactOptional(),
+  hostname: name.exactOptional(),
+  subdomain: name.exactOptional(),
+  hostAliases: many(z.strictObject({ address, names: many(hostName, 64) }), 256).exactOptional(),
+  dns: z
+    .strictObject({
+      servers: many(address, 16),
+      searches: many(hostName, 32),
+      options: many(z.string().regex(/^[a-z][a-z0-9-]{0,40}(?::[a-z0-9.]{0,40})?$/, 'is no option'), 32),
+    })
+    .exactOptional(),
+  shareProcesses: z.literal(true).exactOptional(),
+  userNamespace: z.literal(true).exactOptional(),
+  sysctls: map(
+    z.string().regex(/^(?:net\.ipv4\.[a-z_]{1,60}|kernel\.shm_rmid_forced)$/, 'is no sysctl of a pod'),
+    z.string().regex(/^[0-9\t -]{1,200}$/, 'is no value of a sysctl'),
+  ).exactOptional(),
+  fsGroup: z.strictObject({ group: userId, onlyWhenRootDiffers: z.boolean() }).exactOptional(),
 });
 
 /** A spec is known by its hash everywhere, so the hash must be its own: verdicts are given for it. */
@@ -165,6 +269,53 @@ const spec = z
 const allowance = z.union([
   whole(0, WANTED_REPLICAS_MAX),
   z.custom<`${number}%`>((value) => typeof value === 'string' && /^\d{1,3}%$/.test(value), 'is no percentage'),
+]);
+
+const jobSpec = {
+  completions: whole(0, 1_000_000).nullable(),
+  parallelism: whole(0, WANTED_REPLICAS_MAX),
+  backoffLimit: whole(0, 2_147_483_647),
+  activeDeadlineSeconds: seconds.nullable(),
+  ttlSeconds: seconds.nullable(),
+  indexed: z.boolean(),
+  suspend: z.boolean(),
+  failureRules: many(
+    z.strictObject({
+      action: z.enum(['FailJob', 'FailIndex', 'Ignore', 'Count']),
+      operator: z.enum(['In', 'NotIn']),
+      values: many(whole(0, 255), 255),
+      container: name.nullable(),
+    }),
+    20,
+  ),
+  backoffLimitPerIndex: whole(0, 2_147_483_647).nullable(),
+  maxFailedIndexes: whole(0, 1_000_000).nullable(),
+  successRules: many(
+    z.strictObject({ indexes: many(whole(0, 1_000_000), 100_000).nullable(), count: whole(1, 1_000_000).nullable() }),
+    20,
+  ),
+};
+
+const controller = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('daemon') }),
+  z.strictObject({
+    kind: z.literal('ordered'),
+    start: whole(0, 1_000_000),
+    parallel: z.boolean(),
+    partition: whole(0, 1_000_000),
+  }),
+  z.strictObject({ kind: z.literal('job'), ...jobSpec }),
+  z.strictObject({
+    kind: z.literal('cron'),
+    schedule: line.max(200).refine((text) => parseCron(text) !== null, 'is no schedule'),
+    timeZone: line.max(100).refine(isTimeZone, 'is no time zone'),
+    concurrency: z.enum(['Allow', 'Forbid', 'Replace']),
+    startingDeadlineSeconds: seconds.nullable(),
+    successfulHistory: whole(0, 1_000),
+    failedHistory: whole(0, 1_000),
+    suspend: z.boolean(),
+    job: z.strictObject(jobSpec),
+  }),
 ]);
 
 const workload = z
@@ -178,8 +329,10 @@ const workload = z
     strategy: z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('recreate') }),
       z.strictObject({ kind: z.literal('rolling'), maxSurge: allowance, maxUnavailable: allowance }),
+      z.strictObject({ kind: z.literal('on-delete') }),
     ]),
     progressDeadlineSeconds: seconds,
+    controller: controller.exactOptional(),
     previous: spec.nullable(),
   })
   .refine((one) => hashPodSpec(one.pod) === one.specHash, 'its hash is another');
@@ -235,6 +388,7 @@ const wantedState = z.strictObject({
       name,
       selector: map(qualified, labelValue),
       ports: many(z.strictObject({ name: portName.nullable(), port, targetPort: portRef, protocol }), 256),
+      publishNotReady: z.literal(true).exactOptional(),
     }),
   ),
   routes: many(

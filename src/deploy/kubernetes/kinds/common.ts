@@ -14,6 +14,26 @@ import {
 } from '../schema.ts';
 
 export const LATER: Text = { en: 'it is not supported yet', es: 'todavía no se admite' };
+export const FOREIGN_STORAGE: Text = {
+  en: 'it names storage of a cloud or a driver that is not here; ask for it with a PersistentVolumeClaim',
+  es: 'nombra almacenamiento de una nube o un controlador que aquí no existe; pedirlo con un PersistentVolumeClaim',
+};
+export const ONE_DOMAIN: Text = {
+  en: 'there is one host, so it holds for every pod',
+  es: 'hay un solo host, de modo que se cumple en todos los pods',
+};
+export const A_WISH: Text = {
+  en: 'a preference: with one host there is no other place to prefer',
+  es: 'una preferencia: con un solo host no hay otro lugar que preferir',
+};
+export const NO_PREEMPTION: Text = {
+  en: 'nothing is preempted here: what does not fit does not start',
+  es: 'aquí nada se desaloja: lo que no cabe no arranca',
+};
+export const LOG_KEPT: Text = {
+  en: 'the log of an ended container is kept until the next one ended, and its last lines say why',
+  es: 'el registro de un contenedor terminado se conserva hasta que termine el siguiente, y sus últimas líneas dicen por qué',
+};
 export const HOST: Text = {
   en: 'it would open the host to the workload',
   es: 'abriría el host a la carga de trabajo',
@@ -78,6 +98,17 @@ export const ENV_NAME: Shape = {
     es: 'letras, dígitos, guiones, puntos y guiones bajos, sin empezar por un dígito',
   },
 };
+export const ANY: Shape = { kind: 'anything' };
+export const IP_ADDRESS: Shape = {
+  kind: 'text',
+  pattern: /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$|^(?=.*:)[0-9a-fA-F:.]{2,45}$/,
+  meaning: { en: 'an IP address', es: 'una dirección IP' },
+};
+export const HOST_NAME: Shape = {
+  kind: 'text',
+  pattern: /^(?=.{1,253}$)[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9])?(?:\.[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9])?)*$/,
+  meaning: { en: 'a host name', es: 'un nombre de host' },
+};
 export const PORT_NUMBER = integer(1, 65_535);
 export const QUALIFIED_NAME =
   /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
@@ -117,13 +148,18 @@ export const CARRIED: Text = {
   es: 'se conserva; nada de la plataforma actúa por ella',
 };
 
+const NAMESPACE_FIELD: Field = emulated(LABEL_NAME, {
+  en: 'the environment that is deployed to is the namespace; all documents of a project must name one and the same',
+  es: 'el entorno al que se despliega es el espacio de nombres; todos los documentos de un proyecto deben nombrar uno solo',
+});
+
 export function metadata(annotations: Field = emulated(ANNOTATIONS, CARRIED)): Field {
   return required(
     object({
       name: required(LABEL_NAME),
       labels: enforced(LABELS),
       annotations,
-      namespace: refused(NAMESPACE),
+      namespace: NAMESPACE_FIELD,
       generateName: refused({ en: 'the platform needs a fixed name', es: 'la plataforma necesita un nombre fijo' }),
       ...allRefused(SERVER, [
         'creationTimestamp',

@@ -40,8 +40,8 @@ const STORAGE: Text = {
   es: 'los volúmenes los hace la plataforma para su PersistentVolumeClaim',
 };
 const QUOTAS: Text = {
-  en: 'who writes an application must not set its own limits: darsena quota set PROJECT',
-  es: 'quien escribe una aplicación no debe fijar sus propios límites: darsena quota set PROYECTO',
+  en: 'who writes an application must not set its own limits',
+  es: 'quien escribe una aplicación no debe fijar sus propios límites',
 };
 const JUDGED_HERE: Text = {
   en: 'what may start is decided by the policy of the environment: darsena policy list',

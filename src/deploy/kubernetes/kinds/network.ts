@@ -1,5 +1,7 @@
+import type { Text } from '../../../system/index.ts';
 import {
   allRefused,
+  BOOLEAN,
   choice,
   emulated,
   enforced,
@@ -17,11 +19,21 @@ import {
   HEAD,
   LABEL_NAME,
   LABELS,
-  LATER,
   metadata,
+  ONE_DOMAIN,
   PORT_NUMBER,
   QUALIFIED_NAME,
 } from './common.ts';
+
+const PUBLISH: Text = { en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' };
+const ONE_FAMILY: Text = {
+  en: 'networks of pods have IPv4 addresses',
+  es: 'las redes de pods tienen direcciones IPv4',
+};
+const STAYS: Text = {
+  en: 'each pod asks the replicas in an order of its own that stays; at the edge every request is balanced by itself',
+  es: 'cada pod pregunta a las réplicas en un orden propio que se mantiene; en el borde cada petición se reparte por separado',
+};
 
 export const SERVICE: Kind = {
   kind: 'Service',
@@ -35,7 +47,10 @@ export const SERVICE: Kind = {
           choice(['ClusterIP'], {
             NodePort: { en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' },
             LoadBalancer: { en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' },
-            ExternalName: LATER,
+            ExternalName: {
+              en: 'a workload asks for the outer name itself',
+              es: 'la carga de trabajo pregunta por el nombre externo',
+            },
           }),
         ),
         selector: required(LABELS),
@@ -51,37 +66,45 @@ export const SERVICE: Kind = {
                   es: 'donde difiere de port, las conexiones se redirigen dentro del pod',
                 },
               ),
-              protocol: enforced(choice(['TCP', 'UDP'], { SCTP: LATER })),
-              appProtocol: refused(LATER),
+              protocol: enforced(
+                choice(['TCP', 'UDP'], { SCTP: { en: 'TCP and UDP are carried', es: 'se transportan TCP y UDP' } }),
+              ),
+              appProtocol: emulated(TEXT, {
+                en: 'carried along; the edge speaks HTTP with what an Ingress names',
+                es: 'se conserva; el borde habla HTTP con lo que nombra un Ingress',
+              }),
               nodePort: refused({ en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' }),
             }),
             { least: 1 },
           ),
         ),
-        clusterIP: refused({
-          en: 'names resolve to the ready pods themselves, so a service has no address of its own',
-          es: 'los nombres resuelven a los pods disponibles, así que un servicio no tiene dirección propia',
+        clusterIP: enforced(choice(['None', ''])),
+        clusterIPs: refused({
+          en: 'names resolve to the pods themselves, so a service has no address of its own',
+          es: 'los nombres resuelven a los propios pods, así que un servicio no tiene dirección propia',
         }),
-        sessionAffinity: refused(LATER, 'None'),
-        publishNotReadyAddresses: refused(
-          { en: 'names resolve to ready pods only', es: 'los nombres resuelven solo a pods disponibles' },
-          false,
-        ),
-        ...allRefused(LATER, [
+        sessionAffinity: emulated(choice(['None', 'ClientIP']), STAYS),
+        sessionAffinityConfig: refused({
+          en: 'an order that stays has no time after which it changes',
+          es: 'un orden que se mantiene no tiene un plazo tras el que cambie',
+        }),
+        publishNotReadyAddresses: enforced(BOOLEAN),
+        internalTrafficPolicy: emulated(choice(['Cluster', 'Local']), ONE_DOMAIN),
+        trafficDistribution: emulated(TEXT, ONE_DOMAIN),
+        ipFamilyPolicy: refused(ONE_FAMILY, 'SingleStack'),
+        ipFamilies: refused(ONE_FAMILY),
+        externalName: refused({
+          en: 'a workload asks for the outer name itself',
+          es: 'la carga de trabajo pregunta por el nombre externo',
+        }),
+        ...allRefused(PUBLISH, [
           'allocateLoadBalancerNodePorts',
-          'clusterIPs',
           'externalIPs',
-          'externalName',
           'externalTrafficPolicy',
           'healthCheckNodePort',
-          'internalTrafficPolicy',
-          'ipFamilies',
-          'ipFamilyPolicy',
           'loadBalancerClass',
           'loadBalancerIP',
           'loadBalancerSourceRanges',
-          'sessionAffinityConfig',
-          'trafficDistribution',
         ]),
       }),
     ),
@@ -135,7 +158,7 @@ export const INGRESS: Kind = {
                                 ),
                               }),
                             ),
-                            resource: refused(LATER),
+                            resource: refused({ en: 'a path leads to a Service', es: 'una ruta lleva a un Service' }),
                           }),
                         ),
                       }),
@@ -153,7 +176,7 @@ export const INGRESS: Kind = {
           es: 'el borde sirve toda ruta por TLS con su propio certificado',
         }),
         ingressClassName: refused({ en: 'there is one edge', es: 'hay un solo borde' }, 'darsena'),
-        defaultBackend: refused(LATER),
+        defaultBackend: refused({ en: 'say it as a rule with the path /', es: 'decirlo como una regla con la ruta /' }),
       }),
     ),
   }),

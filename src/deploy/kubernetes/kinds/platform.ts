@@ -1,9 +1,48 @@
-import type { Kind } from '../schema.ts';
-import { refusedKind } from '../schema.ts';
-import { LATER } from './common.ts';
+import { emulated, enforced, type Kind, list, object, refused, refusedKind, required } from '../schema.ts';
+import { ANNOTATIONS, CARRIED, HEAD, LABEL_NAME, LABELS, LATER, metadata, NO_API, SERVER } from './common.ts';
 
 export const AUTOSCALER: Kind = refusedKind('HorizontalPodAutoscaler', 'autoscaling/v2', LATER);
 export const VERTICAL_AUTOSCALER: Kind = refusedKind('VerticalPodAutoscaler', 'autoscaling.k8s.io/v1', LATER);
 export const BUDGET: Kind = refusedKind('PodDisruptionBudget', 'policy/v1', LATER);
-export const SERVICE_ACCOUNT: Kind = refusedKind('ServiceAccount', 'v1', LATER);
-export const NAMESPACE_KIND: Kind = refusedKind('Namespace', 'v1', LATER);
+
+const NAMES_ONLY = {
+  en: 'a name that pods may carry; there is no Kubernetes API, so it has no rights and no token',
+  es: 'un nombre que los pods pueden llevar; no hay API de Kubernetes, así que no tiene derechos ni token',
+};
+
+export const SERVICE_ACCOUNT: Kind = {
+  kind: 'ServiceAccount',
+  apiVersion: 'v1',
+  shape: object({
+    ...HEAD('ServiceAccount', 'v1'),
+    metadata: metadata(),
+    automountServiceAccountToken: refused(NO_API, false),
+    imagePullSecrets: emulated(list(object({ name: required(LABEL_NAME) })), NAMES_ONLY),
+    secrets: refused(NO_API),
+  }),
+};
+
+const plain = metadata().shape;
+
+export const NAMESPACE_KIND: Kind = {
+  kind: 'Namespace',
+  apiVersion: 'v1',
+  shape: object({
+    ...HEAD('Namespace', 'v1'),
+    metadata: required(
+      object({
+        ...(plain.kind === 'object' ? plain.fields : {}),
+        name: {
+          ...emulated(LABEL_NAME, {
+            en: 'the environment that is deployed to takes its place',
+            es: 'el entorno al que se despliega ocupa su lugar',
+          }),
+          required: true,
+        },
+        labels: emulated(LABELS, CARRIED),
+        annotations: emulated(ANNOTATIONS, CARRIED),
+      }),
+    ),
+    spec: enforced(object({ finalizers: refused(SERVER) })),
+  }),
+};

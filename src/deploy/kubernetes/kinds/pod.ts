@@ -1,3 +1,4 @@
+import type { Text } from '../../../system/index.ts';
 import {
   allRefused,
   BOOLEAN,
@@ -15,15 +16,23 @@ import {
   withRest,
 } from '../schema.ts';
 import {
+  A_WISH,
   ABSOLUTE_PATH,
+  ANY,
   DATA_KEY,
   DATA_KEY_MEANING,
   ENV_NAME,
+  FOREIGN_STORAGE,
   HOST,
+  HOST_NAME,
   INNER_PATH,
+  IP_ADDRESS,
   LABEL_NAME,
   LATER,
+  LOG_KEPT,
   NO_API,
+  NO_PREEMPTION,
+  ONE_DOMAIN,
   ONE_HOST,
   ONE_WAY,
   OTHER_SYSTEM,
@@ -37,7 +46,7 @@ const PROBE_TIMINGS: Record<string, Field> = {
   timeoutSeconds: enforced(integer(1, 3_600)),
   successThreshold: enforced(integer(1, 1_000)),
   failureThreshold: enforced(integer(1, 10_000)),
-  terminationGracePeriodSeconds: refused(LATER),
+  terminationGracePeriodSeconds: enforced(integer(1, 3_600)),
 };
 
 const PROBE: Shape = object(
@@ -58,10 +67,39 @@ const PROBE: Shape = object(
         host: refused({ en: 'a probe asks its own pod', es: 'una sonda pregunta a su propio pod' }),
       }),
     ),
-    grpc: refused(LATER),
+    grpc: enforced(object({ port: required(PORT_NUMBER), service: enforced(TEXT) })),
     ...PROBE_TIMINGS,
   },
-  ['exec', 'httpGet', 'tcpSocket'],
+  ['exec', 'httpGet', 'tcpSocket', 'grpc'],
+);
+
+const HTTP_GET: Field = (PROBE as Extract<Shape, { kind: 'object' }>).fields['httpGet'] as Field;
+
+const HOOK: Field = enforced(
+  object(
+    {
+      exec: enforced(object({ command: required(list(TEXT, { least: 1 })) })),
+      httpGet: HTTP_GET,
+      sleep: enforced(object({ seconds: required(integer(0, 3_600)) })),
+      tcpSocket: refused({
+        en: 'Kubernetes itself ignores it and takes it for old files only',
+        es: 'el propio Kubernetes lo ignora y solo lo admite por ficheros antiguos',
+      }),
+    },
+    ['exec', 'httpGet', 'sleep'],
+  ),
+);
+
+const LIFECYCLE: Field = enforced(
+  object({
+    postStart: HOOK,
+    preStop: HOOK,
+    stopSignal: enforced({
+      kind: 'text',
+      pattern: /^SIG(?:HUP|INT|QUIT|USR1|USR2|TERM|WINCH|KILL|ALRM|CONT|PWR|ABRT)$/,
+      meaning: { en: 'a signal such as SIGTERM or SIGQUIT', es: 'una señal como SIGTERM o SIGQUIT' },
+    }),
+  }),
 );
 
 /** Kubernetes: only readiness may need more than one success. */
@@ -70,18 +108,69 @@ const STRICT_PROBE: Shape = {
   fields: { ...(PROBE as Extract<Shape, { kind: 'object' }>).fields, successThreshold: enforced(integer(1, 1)) },
 };
 
+const PROFILE_NAME: Shape = {
+  kind: 'text',
+  pattern: /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$/,
+  meaning: {
+    en: 'a file name below the folder of profiles',
+    es: 'un nombre de fichero dentro de la carpeta de perfiles',
+  },
+};
+
+const APP_ARMOR: Field = emulated(
+  object({
+    type: required(
+      choice(['RuntimeDefault', 'Localhost'], {
+        Unconfined: {
+          en: 'every workload keeps the default profile',
+          es: 'toda carga de trabajo conserva el perfil por defecto',
+        },
+      }),
+    ),
+    localhostProfile: enforced({
+      kind: 'text',
+      pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/,
+      meaning: { en: 'the name of a loaded profile', es: 'el nombre de un perfil cargado' },
+    }),
+  }),
+  {
+    en: 'RuntimeDefault is what the engine does by itself; a named profile on a host without AppArmor refuses the start',
+    es: 'RuntimeDefault es lo que el motor hace por sí mismo; un perfil con nombre en un host sin AppArmor rechaza el arranque',
+  },
+);
+
+const LABEL_PART: Shape = {
+  kind: 'text',
+  pattern: /^[A-Za-z0-9_.:,-]{1,200}$/,
+  meaning: { en: 'a part of an SELinux label', es: 'una parte de una etiqueta SELinux' },
+};
+const SE_LINUX: Field = emulated(
+  object({
+    user: enforced(LABEL_PART),
+    role: enforced(LABEL_PART),
+    type: enforced(LABEL_PART),
+    level: enforced(LABEL_PART),
+  }),
+  {
+    en: 'set as the label of the process; a host without SELinux refuses the start',
+    es: 'se pone como etiqueta del proceso; un host sin SELinux rechaza el arranque',
+  },
+);
+
 const SECCOMP: Field = enforced(
   object({
     type: required(
-      choice(['RuntimeDefault'], {
+      choice(['RuntimeDefault', 'Localhost'], {
         Unconfined: {
           en: 'every workload keeps the default filter',
           es: 'toda carga de trabajo conserva el filtro por defecto',
         },
-        Localhost: LATER,
       }),
     ),
-    localhostProfile: refused(LATER),
+    localhostProfile: emulated(PROFILE_NAME, {
+      en: 'a file of the folder /etc/darsena/seccomp of the host; one that is not there refuses the start',
+      es: 'un fichero de la carpeta /etc/darsena/seccomp del host; si no está, se rechaza el arranque',
+    }),
   }),
 );
 
@@ -114,29 +203,64 @@ const CONTAINER_SECURITY: Shape = object({
   seccompProfile: SECCOMP,
   privileged: refused(HOST, false),
   procMount: refused(HOST, 'Default'),
-  appArmorProfile: refused(LATER),
-  seLinuxOptions: refused(LATER),
+  appArmorProfile: APP_ARMOR,
+  seLinuxOptions: SE_LINUX,
   windowsOptions: refused(OTHER_SYSTEM),
 });
+
+/** What Kubernetes calls safe: kept apart by the namespaces of the pod. */
+const SAFE_SYSCTLS: readonly string[] = [
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.tcp_wmem',
+];
 
 const POD_SECURITY: Shape = object({
   runAsUser: enforced(USER_ID),
   runAsGroup: enforced(USER_ID),
   runAsNonRoot: enforced(BOOLEAN),
   seccompProfile: SECCOMP,
-  fsGroup: refused({
-    en: 'a new volume belongs to the user of the first container that mounts it; leave it out',
-    es: 'un volumen nuevo pertenece al usuario del primer contenedor que lo monta; omitirlo',
+  fsGroup: emulated(USER_ID, {
+    en: 'volumes are given to this group when the pod is made (rootful hosts), and every process has it',
+    es: 'los volúmenes se asignan a este grupo al crear el pod (hosts con root), y todo proceso lo tiene',
   }),
-  ...allRefused(LATER, [
-    'appArmorProfile',
-    'fsGroupChangePolicy',
-    'seLinuxChangePolicy',
-    'seLinuxOptions',
-    'supplementalGroups',
-    'supplementalGroupsPolicy',
-    'sysctls',
-  ]),
+  fsGroupChangePolicy: enforced(choice(['Always', 'OnRootMismatch'])),
+  supplementalGroups: enforced(list(USER_ID)),
+  supplementalGroupsPolicy: refused(
+    {
+      en: 'the engine adds the groups that the image gives its user',
+      es: 'el motor añade los grupos que la imagen da a su usuario',
+    },
+    'Merge',
+  ),
+  sysctls: enforced(
+    list(
+      object({
+        name: required(choice(SAFE_SYSCTLS)),
+        value: required({
+          kind: 'text',
+          pattern: /^[0-9\t -]{1,200}$/,
+          meaning: { en: 'numbers', es: 'números' },
+        }),
+      }),
+      { uniqueBy: 'name' },
+    ),
+  ),
+  appArmorProfile: APP_ARMOR,
+  seLinuxOptions: SE_LINUX,
+  seLinuxChangePolicy: refused(
+    { en: 'volumes are not labelled anew', es: 'los volúmenes no se reetiquetan' },
+    'Recursive',
+  ),
   windowsOptions: refused(OTHER_SYSTEM),
 });
 
@@ -148,14 +272,34 @@ const KEY_REFERENCE: Shape = object({
 
 const NAME_REFERENCE: Shape = object({ name: required(LABEL_NAME), optional: enforced(BOOLEAN) });
 
-const FIELD_PATH: Shape = {
+const FIELD_PATH: Extract<Shape, { kind: 'text' }> = {
   kind: 'text',
-  pattern: /^(?:metadata\.name|metadata\.namespace|metadata\.(?:labels|annotations)\['[^']{1,317}'\])$/,
+  pattern:
+    /^(?:metadata\.(?:name|namespace|uid)|spec\.(?:nodeName|serviceAccountName)|status\.podIPs?|metadata\.(?:labels|annotations)\['[^']{1,317}'\])$/,
   meaning: {
-    en: "metadata.name, metadata.namespace, metadata.labels['…'] or metadata.annotations['…']",
-    es: "metadata.name, metadata.namespace, metadata.labels['…'] o metadata.annotations['…']",
+    en: "metadata.name, metadata.namespace, metadata.uid, metadata.labels['…'], metadata.annotations['…'], spec.nodeName, spec.serviceAccountName or status.podIP; the host's own address is not told",
+    es: "metadata.name, metadata.namespace, metadata.uid, metadata.labels['…'], metadata.annotations['…'], spec.nodeName, spec.serviceAccountName o status.podIP; la dirección del propio host no se dice",
   },
 };
+
+/** Files may also hold all labels or annotations. */
+const FILE_FIELD_PATH: Shape = {
+  kind: 'text',
+  pattern:
+    /^(?:metadata\.(?:name|namespace|uid|labels|annotations)|spec\.(?:nodeName|serviceAccountName)|status\.podIPs?|metadata\.(?:labels|annotations)\['[^']{1,317}'\])$/,
+  meaning: FIELD_PATH.meaning ?? { en: 'a field', es: 'un campo' },
+};
+
+const RESOURCE_REFERENCE: Shape = object({
+  containerName: enforced(LABEL_NAME),
+  resource: required(
+    choice(['limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory'], {
+      'limits.ephemeral-storage': LATER,
+      'requests.ephemeral-storage': LATER,
+    }),
+  ),
+  divisor: enforced({ kind: 'quantity', of: 'bytes' }),
+});
 
 const ENV: Shape = list(
   object({
@@ -170,10 +314,13 @@ const ENV: Shape = list(
             es: 'se pone en el entorno del proceso: quien pueda inspeccionar el contenedor puede leerlo; un archivo montado no se lee así',
           }),
           fieldRef: enforced(object({ fieldPath: required(FIELD_PATH), apiVersion: refused(ONE_WAY, 'v1') })),
-          resourceFieldRef: refused(LATER),
-          fileKeyRef: refused(LATER),
+          resourceFieldRef: enforced(RESOURCE_REFERENCE),
+          fileKeyRef: refused({
+            en: 'variables come from the manifests, so that what runs is what was judged',
+            es: 'las variables vienen de los manifiestos, para que funcione lo que se juzgó',
+          }),
         },
-        ['configMapKeyRef', 'secretKeyRef', 'fieldRef'],
+        ['configMapKeyRef', 'secretKeyRef', 'fieldRef', 'resourceFieldRef'],
       ),
     ),
   }),
@@ -209,7 +356,10 @@ const RESOURCES: Field = enforced(
             es: 'un límite del cgroup; un host que no puede aplicarlo lo dice en la carga de trabajo',
           },
         ),
-        'ephemeral-storage': refused(LATER),
+        'ephemeral-storage': refused({
+          en: 'what containers write outside of volumes is not counted; give an emptyDir a sizeLimit',
+          es: 'lo que los contenedores escriben fuera de volúmenes no se cuenta; dar un sizeLimit a un emptyDir',
+        }),
       }),
     ),
     requests: enforced(
@@ -225,12 +375,23 @@ const RESOURCES: Field = enforced(
             es: 'un límite blando del cgroup bajo presión',
           },
         ),
-        'ephemeral-storage': refused(LATER),
+        'ephemeral-storage': refused({
+          en: 'what containers write outside of volumes is not counted; give an emptyDir a sizeLimit',
+          es: 'lo que los contenedores escriben fuera de volúmenes no se cuenta; dar un sizeLimit a un emptyDir',
+        }),
       }),
     ),
-    claims: refused(LATER),
+    claims: refused({
+      en: 'hosts here hand out no devices',
+      es: 'los hosts de aquí no entregan dispositivos',
+    }),
   }),
 );
+
+const SUB_PATH_HOW: Text = {
+  en: 'walked without following links and mounted by itself (rootful hosts; of a ConfigMap or Secret everywhere)',
+  es: 'se recorre sin seguir enlaces y se monta por separado (hosts con root; de un ConfigMap o Secret, en todos)',
+};
 
 const CONTAINER_COMMON: Record<string, Field> = {
   name: required(LABEL_NAME),
@@ -257,23 +418,50 @@ const CONTAINER_COMMON: Record<string, Field> = {
         name: required(LABEL_NAME),
         mountPath: required(ABSOLUTE_PATH),
         readOnly: enforced(BOOLEAN),
-        recursiveReadOnly: refused(LATER),
+        recursiveReadOnly: refused(
+          { en: 'nothing is mounted below a volume here', es: 'aquí nada se monta dentro de un volumen' },
+          'Disabled',
+        ),
         mountPropagation: refused(HOST, 'None'),
-        subPath: refused(LATER),
-        subPathExpr: refused(LATER),
+        subPath: emulated(INNER_PATH, SUB_PATH_HOW),
+        subPathExpr: emulated(INNER_PATH, SUB_PATH_HOW),
       }),
       { uniqueBy: 'mountPath' },
     ),
   ),
   volumeDevices: refused(HOST),
-  stdin: refused(LATER, false),
-  stdinOnce: refused(LATER, false),
-  tty: refused(LATER, false),
-  lifecycle: refused(LATER),
-  resizePolicy: refused(LATER),
-  restartPolicyRules: refused(LATER),
-  terminationMessagePath: refused(LATER),
-  terminationMessagePolicy: refused(LATER, 'File'),
+  stdin: enforced(BOOLEAN),
+  stdinOnce: refused({ en: 'standard input stays open', es: 'la entrada estándar queda abierta' }, false),
+  tty: enforced(BOOLEAN),
+  resizePolicy: emulated(
+    list(
+      object({
+        resourceName: required(choice(['cpu', 'memory'])),
+        restartPolicy: required(
+          choice(['NotRequired'], {
+            RestartContainer: {
+              en: 'limits are changed in the running cgroup, never by a restart',
+              es: 'los límites se cambian en el cgroup en marcha, nunca con un reinicio',
+            },
+          }),
+        ),
+      }),
+      { uniqueBy: 'resourceName' },
+    ),
+    {
+      en: 'a VerticalPodAutoscaler changes the cgroup of the running container',
+      es: 'un VerticalPodAutoscaler cambia el cgroup del contenedor en marcha',
+    },
+  ),
+  restartPolicyRules: refused({
+    en: 'the restart policy of the pod holds for every exit code',
+    es: 'la política de reinicio del pod vale para todo código de salida',
+  }),
+  terminationMessagePath: refused(
+    { en: 'a file of a container that ended is not read', es: 'no se lee un fichero de un contenedor terminado' },
+    '/dev/termination-log',
+  ),
+  terminationMessagePolicy: emulated(choice(['File', 'FallbackToLogsOnError']), LOG_KEPT),
 };
 
 const CONTAINER: Shape = object({
@@ -298,23 +486,22 @@ const CONTAINER: Shape = object({
   startupProbe: enforced(STRICT_PROBE),
   readinessProbe: enforced(PROBE),
   livenessProbe: enforced(STRICT_PROBE),
-  restartPolicy: refused(LATER),
+  lifecycle: LIFECYCLE,
+  restartPolicy: refused({
+    en: 'containers of a pod share its restartPolicy',
+    es: 'los contenedores de un pod comparten su restartPolicy',
+  }),
 });
 
+/** With restartPolicy Always it is a sidecar, which may be probed and reached; else it is waited for. */
 const INIT_CONTAINER: Shape = object({
-  ...CONTAINER_COMMON,
-  ports: refused({ en: 'nothing can reach an init container', es: 'nada puede alcanzar un contenedor de inicio' }),
-  ...allRefused(
-    {
-      en: 'an init container is waited for, not probed',
-      es: 'a un contenedor de inicio se le espera, no se le sondea',
-    },
-    ['startupProbe', 'readinessProbe', 'livenessProbe'],
+  ...(CONTAINER as Extract<Shape, { kind: 'object' }>).fields,
+  restartPolicy: enforced(
+    choice(['Always'], {
+      Never: { en: 'the restartPolicy of the pod decides', es: 'lo decide la restartPolicy del pod' },
+      OnFailure: { en: 'the restartPolicy of the pod decides', es: 'lo decide la restartPolicy del pod' },
+    }),
   ),
-  restartPolicy: refused({
-    en: 'sidecar containers are not supported yet',
-    es: 'los contenedores sidecar todavía no se admiten',
-  }),
 });
 
 const KEY_ITEMS: Field = enforced(
@@ -327,6 +514,34 @@ const KEY_ITEMS: Field = enforced(
   ),
 );
 
+const FILE_MODE = integer(0, 0o777);
+
+const DOWNWARD_ITEMS: Field = enforced(
+  list(
+    object(
+      {
+        path: required(INNER_PATH),
+        mode: enforced(FILE_MODE),
+        fieldRef: enforced(object({ fieldPath: required(FILE_FIELD_PATH), apiVersion: refused(ONE_WAY, 'v1') })),
+        resourceFieldRef: enforced(RESOURCE_REFERENCE),
+      },
+      ['fieldRef', 'resourceFieldRef'],
+    ),
+  ),
+);
+
+const SOURCE: Shape = object(
+  {
+    configMap: enforced(object({ name: required(LABEL_NAME), items: KEY_ITEMS, optional: enforced(BOOLEAN) })),
+    secret: enforced(object({ name: required(LABEL_NAME), items: KEY_ITEMS, optional: enforced(BOOLEAN) })),
+    downwardAPI: enforced(object({ items: DOWNWARD_ITEMS })),
+    serviceAccountToken: refused(NO_API),
+    clusterTrustBundle: refused(NO_API),
+    podCertificate: refused(NO_API),
+  },
+  ['configMap', 'secret', 'downwardAPI'],
+);
+
 const VOLUME_TYPES_REFUSED: readonly string[] = [
   'awsElasticBlockStore',
   'azureDisk',
@@ -334,20 +549,16 @@ const VOLUME_TYPES_REFUSED: readonly string[] = [
   'cephfs',
   'cinder',
   'csi',
-  'downwardAPI',
-  'ephemeral',
   'fc',
   'flexVolume',
   'flocker',
   'gcePersistentDisk',
   'gitRepo',
   'glusterfs',
-  'image',
   'iscsi',
   'nfs',
   'photonPersistentDisk',
   'portworxVolume',
-  'projected',
   'quobyte',
   'rbd',
   'scaleIO',
@@ -384,11 +595,17 @@ const VOLUME: Shape = object(
     ),
     emptyDir: emulated(
       object({
-        medium: refused(
-          { en: 'memory volumes are not supported yet', es: 'los volúmenes en memoria todavía no se admiten' },
-          '',
+        medium: emulated(choice(['', 'Memory']), {
+          en: 'in memory: a file system that the host makes for the pod (rootful hosts)',
+          es: 'en memoria: un sistema de ficheros que el host crea para el pod (hosts con root)',
+        }),
+        sizeLimit: emulated(
+          { kind: 'quantity', of: 'bytes' },
+          {
+            en: 'in memory: the size of the file system; on disk: measured every minute, and a pod above it is made anew',
+            es: 'en memoria: el tamaño del sistema de ficheros; en disco: se mide cada minuto, y un pod que lo supera se crea de nuevo',
+          },
         ),
-        sizeLimit: refused({ en: 'this host cannot enforce it', es: 'este host no puede aplicarlo' }),
       }),
       {
         en: 'a volume of the engine that ends with the pod; it belongs to the user of the first container that mounts it',
@@ -396,11 +613,23 @@ const VOLUME: Shape = object(
       },
     ),
     persistentVolumeClaim: enforced(object({ claimName: required(LABEL_NAME), readOnly: enforced(BOOLEAN) })),
+    projected: emulated(object({ sources: required(list(SOURCE, { least: 1 })), defaultMode: enforced(FILE_MODE) }), {
+      en: 'files in memory, mounted read-only; what changes in a source is rolled out as a new version',
+      es: 'archivos en memoria, montados de solo lectura; lo que cambia en una fuente se despliega como versión nueva',
+    }),
+    downwardAPI: emulated(object({ items: DOWNWARD_ITEMS, defaultMode: enforced(FILE_MODE) }), {
+      en: 'files in memory, mounted read-only, with what was true when the pod was made',
+      es: 'archivos en memoria, montados de solo lectura, con lo que era cierto al crear el pod',
+    }),
+    ephemeral: refused({ en: 'an emptyDir is such a volume', es: 'un emptyDir es un volumen así' }),
+    image: refused({
+      en: 'an image is judged as what runs; put the files into the image of the container',
+      es: 'una imagen se juzga como lo que se ejecuta; poner los ficheros en la imagen del contenedor',
+    }),
     hostPath: refused(HOST),
-    local: refused(HOST),
-    ...allRefused(LATER, VOLUME_TYPES_REFUSED),
+    ...allRefused(FOREIGN_STORAGE, VOLUME_TYPES_REFUSED),
   },
-  ['configMap', 'secret', 'emptyDir', 'persistentVolumeClaim'],
+  ['configMap', 'secret', 'emptyDir', 'persistentVolumeClaim', 'projected', 'downwardAPI'],
 );
 
 export const POD_SPEC: Shape = object({
@@ -408,11 +637,17 @@ export const POD_SPEC: Shape = object({
   initContainers: enforced(list(INIT_CONTAINER, { uniqueBy: 'name' })),
   volumes: enforced(list(VOLUME, { uniqueBy: 'name' })),
   terminationGracePeriodSeconds: enforced(integer(0, 3_600)),
-  restartPolicy: enforced(choice(['Always'], { OnFailure: LATER, Never: LATER })),
+  restartPolicy: enforced(choice(['Always', 'OnFailure', 'Never'])),
   securityContext: enforced(POD_SECURITY),
   automountServiceAccountToken: refused(NO_API, false),
-  serviceAccountName: refused(NO_API, 'default'),
-  serviceAccount: refused(NO_API, 'default'),
+  serviceAccountName: emulated(LABEL_NAME, {
+    en: 'a name that policies may ask for; there is no Kubernetes API, so no token comes with it',
+    es: 'un nombre por el que las políticas pueden preguntar; no hay API de Kubernetes, así que no trae ningún token',
+  }),
+  serviceAccount: emulated(LABEL_NAME, {
+    en: 'a name that policies may ask for; there is no Kubernetes API, so no token comes with it',
+    es: 'un nombre por el que las políticas pueden preguntar; no hay API de Kubernetes, así que no trae ningún token',
+  }),
   enableServiceLinks: refused(
     {
       en: 'services are found by name, not by variables',
@@ -423,41 +658,103 @@ export const POD_SPEC: Shape = object({
   hostNetwork: refused(HOST, false),
   hostPID: refused(HOST, false),
   hostIPC: refused(HOST, false),
-  dnsPolicy: refused(LATER, 'ClusterFirst'),
-  shareProcessNamespace: refused(LATER, false),
-  setHostnameAsFQDN: refused(LATER, false),
-  schedulerName: refused(ONE_HOST, 'default-scheduler'),
-  ...allRefused(ONE_HOST, [
-    'affinity',
-    'nodeName',
-    'nodeSelector',
-    'preemptionPolicy',
-    'priority',
-    'priorityClassName',
-    'schedulingGates',
-    'schedulingGroup',
-    'tolerations',
-    'topologySpreadConstraints',
-    'workloadRef',
-  ]),
-  imagePullSecrets: refused({
-    en: 'the platform pulls from its own registry with its own token',
-    es: 'la plataforma descarga de su propio registro con su propio token',
+  dnsPolicy: emulated(choice(['ClusterFirst', 'Default', 'None'], { ClusterFirstWithHostNet: HOST }), {
+    en: 'names of services always come first; None takes the servers of dnsConfig for all other names',
+    es: 'los nombres de servicios siempre van primero; None usa los servidores de dnsConfig para los demás nombres',
   }),
-  os: refused(OTHER_SYSTEM),
-  ...allRefused(LATER, [
-    'activeDeadlineSeconds',
-    'dnsConfig',
-    'ephemeralContainers',
-    'hostAliases',
-    'hostUsers',
-    'hostname',
-    'hostnameOverride',
-    'overhead',
-    'readinessGates',
-    'resourceClaims',
-    'resources',
-    'runtimeClassName',
-    'subdomain',
-  ]),
+  dnsConfig: enforced(
+    object({
+      nameservers: enforced(list(IP_ADDRESS)),
+      searches: enforced(list(HOST_NAME)),
+      options: enforced(
+        list(
+          object({
+            name: required({
+              kind: 'text',
+              pattern: /^[a-z][a-z0-9-]{0,40}$/,
+              meaning: { en: 'an option of resolv.conf', es: 'una opción de resolv.conf' },
+            }),
+            value: enforced({
+              kind: 'text',
+              pattern: /^[a-z0-9.]{0,40}$/,
+              meaning: { en: 'a value of resolv.conf', es: 'un valor de resolv.conf' },
+            }),
+          }),
+        ),
+      ),
+    }),
+  ),
+  hostAliases: enforced(list(object({ ip: required(IP_ADDRESS), hostnames: enforced(list(HOST_NAME, { least: 1 })) }))),
+  hostname: enforced(LABEL_NAME),
+  subdomain: enforced(LABEL_NAME),
+  hostnameOverride: refused({ en: 'say hostname', es: 'decir hostname' }),
+  setHostnameAsFQDN: refused({ en: 'the host name is the short one', es: 'el nombre de host es el corto' }, false),
+  shareProcessNamespace: enforced(BOOLEAN),
+  hostUsers: emulated(BOOLEAN, {
+    en: 'false: a user namespace of its own (rootful hosts with subordinate ids for "containers"); true is how it is anyway',
+    es: 'false: un espacio de usuarios propio (hosts con root e identificadores subordinados para "containers"); true es lo habitual',
+  }),
+  schedulerName: refused(ONE_HOST, 'default-scheduler'),
+  affinity: emulated(
+    object({
+      podAffinity: emulated(ANY, ONE_DOMAIN),
+      podAntiAffinity: enforced(
+        object({
+          preferredDuringSchedulingIgnoredDuringExecution: emulated(ANY, A_WISH),
+          requiredDuringSchedulingIgnoredDuringExecution: refused({
+            en: 'one host cannot keep pods apart',
+            es: 'un solo host no puede separar pods',
+          }),
+        }),
+      ),
+      nodeAffinity: enforced(
+        object({
+          preferredDuringSchedulingIgnoredDuringExecution: emulated(ANY, A_WISH),
+          requiredDuringSchedulingIgnoredDuringExecution: refused(ONE_HOST),
+        }),
+      ),
+    }),
+    ONE_DOMAIN,
+  ),
+  nodeSelector: emulated(withRest(refused(ONE_HOST), { 'kubernetes.io/os': enforced(choice(['linux'])) }), ONE_DOMAIN),
+  tolerations: emulated(ANY, { en: 'the host has no taints', es: 'el host no tiene taints' }),
+  topologySpreadConstraints: emulated(
+    list(
+      object({
+        maxSkew: required(integer(1, 1_000)),
+        topologyKey: required(TEXT),
+        whenUnsatisfiable: required(choice(['ScheduleAnyway', 'DoNotSchedule'])),
+        labelSelector: emulated(ANY, ONE_DOMAIN),
+        matchLabelKeys: emulated(ANY, ONE_DOMAIN),
+        minDomains: refused(ONE_HOST, 1),
+        nodeAffinityPolicy: emulated(ANY, ONE_DOMAIN),
+        nodeTaintsPolicy: emulated(ANY, ONE_DOMAIN),
+      }),
+    ),
+    {
+      en: 'one host is one domain, over which pods are always spread evenly',
+      es: 'un host es un solo dominio, en el que los pods siempre están repartidos',
+    },
+  ),
+  priority: emulated(ANY, NO_PREEMPTION),
+  priorityClassName: emulated(TEXT, NO_PREEMPTION),
+  preemptionPolicy: emulated(choice(['PreemptLowerPriority', 'Never']), NO_PREEMPTION),
+  ...allRefused(ONE_HOST, ['nodeName', 'schedulingGates', 'schedulingGroup', 'workloadRef', 'overhead']),
+  imagePullSecrets: emulated(list(object({ name: required(LABEL_NAME) })), {
+    en: 'images come from the registry of the platform, which is asked with its own token; other registries are mirrored (darsena mirror)',
+    es: 'las imágenes vienen del registro de la plataforma, al que se pregunta con su propio token; los demás registros se replican (darsena mirror)',
+  }),
+  os: enforced(object({ name: required(choice(['linux'], { windows: OTHER_SYSTEM })) })),
+  activeDeadlineSeconds: enforced(integer(1, 31_536_000)),
+  ephemeralContainers: refused({
+    en: 'Kubernetes too takes them for running pods only; open a shell with darsena exec',
+    es: 'también Kubernetes los admite solo para pods en marcha; abrir un shell con darsena exec',
+  }),
+  readinessGates: refused(NO_API),
+  resourceClaims: refused({ en: 'hosts here hand out no devices', es: 'los hosts de aquí no entregan dispositivos' }),
+  resources: refused({ en: 'say it of each container', es: 'decirlo de cada contenedor' }),
+  runtimeClassName: refused({
+    en: 'every workload runs with the runtime of its host',
+    es: 'toda carga de trabajo usa el entorno de ejecución de su host',
+  }),
 });

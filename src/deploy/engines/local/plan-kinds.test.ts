@@ -1,0 +1,386 @@
+import assert from 'node:assert/strict';
+import { createServer, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { silentLog } from '../../../system/index.ts';
+import { nextCronTime, parseCron } from '../../cron.ts';
+import type { Controller, JobSpec, WantedWorkload } from '../../model.ts';
+import { userNumber } from './host-user.ts';
+import { readPodIdentity } from './labels.ts';
+import { MemoryEngine } from './memory.ts';
+import type { PlanMemory } from './plan.ts';
+import { decideCron } from './plan-jobs.ts';
+import { askGrpcHealth } from './probe-grpc.ts';
+import { Reconciler } from './reconcile.ts';
+import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
+import type { WorkloadStatus } from './status.ts';
+
+const JOB: JobSpec = {
+  completions: 3,
+  parallelism: 2,
+  backoffLimit: 2,
+  activeDeadlineSeconds: null,
+  ttlSeconds: null,
+  indexed: false,
+  suspend: false,
+  failureRules: [],
+  backoffLimitPerIndex: null,
+  maxFailedIndexes: null,
+  successRules: [],
+};
+const NEVER = { restartPolicy: 'Never' } as const;
+
+/** An engine on a clock of its own, with a reconciler that can be ended and begun anew at any time. */
+class Stage {
+  readonly clock = new SimulatedClock();
+  readonly engine: MemoryEngine;
+  readonly status = new Map<string, WorkloadStatus>();
+  memory: PlanMemory | null = null;
+  #reconciler: Reconciler | null = null;
+
+  constructor(options: Omit<ConstructorParameters<typeof MemoryEngine>[0], 'clock'> = {}) {
+    this.engine = new MemoryEngine({ clock: this.clock, ...options });
+  }
+
+  begin(workloads: readonly WantedWorkload[]): void {
+    this.#reconciler = new Reconciler({
+      instance: 't',
+      engine: this.engine,
+      clock: this.clock,
+      log: silentLog,
+      gate: { check: async () => ({ allow: true }) },
+      askProbe: async () => ({ kind: 'success' }),
+      contents: NO_FILES,
+      onStatus: (status) => this.status.set(status.key.name, status),
+      memory: {
+        load: async () => this.memory ?? { rollouts: {}, troubles: {}, since: {} },
+        save: async (memory) => {
+          this.memory = memory;
+        },
+      },
+    });
+    this.#reconciler.setWanted(sampleState(workloads));
+    this.#reconciler.start();
+  }
+
+  want(workloads: readonly WantedWorkload[], revision: number): void {
+    this.#reconciler?.setWanted({ ...sampleState(workloads), revision });
+  }
+
+  async end(): Promise<void> {
+    let ended = false;
+    const ending = this.#reconciler?.stop().finally(() => {
+      ended = true;
+    });
+    // What is in flight takes its time on this clock.
+    for (let rounds = 0; !ended && rounds < 200; rounds++) await this.clock.advance(1_000);
+    assert.ok(ended);
+    await ending;
+  }
+
+  pods(name: string): string[] {
+    return this.engine
+      .snapshot()
+      .filter(({ labels }) => readPodIdentity(labels)?.key.name === name)
+      .map((pod) => pod.name)
+      .sort();
+  }
+
+  /** Ends the main container of a pod. */
+  finish(pod: string, code: number): void {
+    const found = this.engine.snapshot().find(({ name }) => name === pod);
+    for (const { id, state } of found?.containers ?? []) if (state === 'running') this.engine.crash(id, code);
+  }
+}
+
+const job = (name: string, spec: Partial<JobSpec>, podMore: object = NEVER): WantedWorkload =>
+  sampleWorkload(name, 'one', { controller: { kind: 'job', ...JOB, ...spec } }, podMore);
+
+test('a job makes as many pods at once as it may, counts successes, and stays done', async () => {
+  const stage = new Stage();
+  const once = job('once', {});
+  stage.begin([once]);
+  await stage.clock.advance(3_000);
+  assert.equal(stage.pods('once').length, 2);
+  assert.equal(stage.status.get('once')?.phase, 'running');
+  for (let round = 0; round < 3; round++) {
+    for (const pod of stage.pods('once')) stage.finish(pod, 0);
+    await stage.clock.advance(3_000);
+  }
+  assert.equal(stage.status.get('once')?.phase, 'completed');
+  assert.deepEqual(stage.status.get('once')?.job, { active: 0, succeeded: 3, failed: 0, next: null });
+  assert.equal(stage.pods('once').length, 3);
+  // Nothing is begun again by a new agent, nor by a deploy of the same spec.
+  await stage.end();
+  stage.begin([{ ...once, generation: 2 }]);
+  await stage.clock.advance(30_000);
+  assert.equal(stage.pods('once').length, 3);
+  assert.equal(stage.status.get('once')?.phase, 'completed');
+  await stage.end();
+});
+
+test('a job that fails is tried again after a pause, and given up at its limit', async () => {
+  const stage = new Stage({ onStart: () => ({ exitCode: 7 }) });
+  stage.begin([job('bad', { completions: 1, parallelism: 1 })]);
+  await stage.clock.advance(5_000);
+  assert.equal(stage.pods('bad').length, 1);
+  await stage.clock.advance(60_000);
+  assert.equal(stage.pods('bad').length, 3);
+  const status = stage.status.get('bad');
+  assert.equal(status?.phase, 'failed');
+  assert.match(status?.conditions[0]?.text.en ?? '', /failed 3 times/);
+  await stage.end();
+});
+
+test('a failure rule ends a job at once, ignores what it says, and a deadline ends what takes too long', async () => {
+  const rules = [
+    { action: 'Ignore', operator: 'In', values: [9], container: null },
+    { action: 'FailJob', operator: 'NotIn', values: [9], container: 'main' },
+  ] as const;
+  const stage = new Stage();
+  const one = { completions: 1, parallelism: 1, backoffLimit: 0 };
+  stage.begin([job('ruled', { ...one, failureRules: rules }), job('slow', { ...one, activeDeadlineSeconds: 20 })]);
+  await stage.clock.advance(2_000);
+  stage.finish(stage.pods('ruled')[0] ?? '', 9);
+  await stage.clock.advance(12_000);
+  assert.equal(stage.status.get('ruled')?.phase, 'running');
+  stage.finish(stage.pods('ruled')[1] ?? '', 42);
+  await stage.clock.advance(2_000);
+  assert.match(stage.status.get('ruled')?.conditions[0]?.text.en ?? '', /code 42/);
+  await stage.clock.advance(10_000);
+  assert.equal(stage.status.get('slow')?.phase, 'failed');
+  assert.equal(stage.pods('slow').length, 0);
+  await stage.end();
+});
+
+test('an indexed job works on each index once, and goes with its pods when its time to live is over', async () => {
+  const stage = new Stage();
+  stage.begin([job('parts', { indexed: true, parallelism: 3, ttlSeconds: 60 })]);
+  await stage.clock.advance(3_000);
+  const indexes = stage.engine.snapshot().map(({ labels }) => readPodIdentity(labels)?.index);
+  assert.deepEqual(indexes.sort(), [0, 1, 2]);
+  for (const pod of stage.pods('parts')) stage.finish(pod, 0);
+  await stage.clock.advance(3_000);
+  assert.equal(stage.status.get('parts')?.phase, 'completed');
+  await stage.clock.advance(62_000);
+  assert.deepEqual(stage.pods('parts'), []);
+  await stage.clock.advance(60_000);
+  assert.deepEqual(stage.pods('parts'), []);
+  await stage.end();
+});
+
+test('a schedule starts its runs in its time zone, keeps its history, and forbids or replaces what still runs', async () => {
+  const cron: Extract<Controller, { kind: 'cron' }> = {
+    kind: 'cron',
+    schedule: '*/10 * * * *',
+    timeZone: 'UTC',
+    concurrency: 'Forbid',
+    startingDeadlineSeconds: null,
+    successfulHistory: 2,
+    failedHistory: 1,
+    suspend: false,
+    job: { ...JOB, completions: 1, parallelism: 1 },
+  };
+  const stage = new Stage();
+  stage.begin([sampleWorkload('tick', 'one', { controller: cron }, NEVER)]);
+  await stage.clock.advance(5_000);
+  assert.equal(stage.status.get('tick')?.phase, 'scheduled');
+  assert.equal(stage.status.get('tick')?.job?.next, '2030-01-01T00:10:00.000Z');
+  await stage.clock.advance(600_000);
+  assert.equal(stage.pods('tick').length, 1);
+  // Forbidden while the first one runs; made up for as soon as it has ended.
+  await stage.clock.advance(600_000);
+  assert.equal(stage.pods('tick').length, 1);
+  for (let run = 0; run < 4; run++) {
+    for (const pod of stage.pods('tick')) stage.finish(pod, 0);
+    await stage.clock.advance(600_000);
+  }
+  for (const pod of stage.pods('tick')) stage.finish(pod, 0);
+  await stage.clock.advance(15_000);
+  // Two that are over, and the one that was forbidden meanwhile.
+  assert.equal(stage.pods('tick').length, 3);
+  // A new agent does not begin the last run again.
+  const before = stage.pods('tick');
+  stage.memory = null;
+  await stage.end();
+  stage.begin([sampleWorkload('tick', 'one', { controller: cron }, NEVER)]);
+  await stage.clock.advance(15_000);
+  assert.deepEqual(stage.pods('tick'), before);
+  await stage.end();
+
+  const at = Date.UTC(2030, 0, 1, 0, 30);
+  const going = [{ run: String(at / 60_000 - 10), ended: null }];
+  const next = decideCron({ ...cron, concurrency: 'Replace' }, going, at - 1, at);
+  assert.deepEqual([next.start, next.drop], [String(at / 60_000), [going[0]?.run]]);
+  const late = decideCron({ ...cron, startingDeadlineSeconds: 30 }, [], at - 1, at + 60_000);
+  assert.equal(late.start, null);
+});
+
+test('nextCronTime() follows the clock of the zone, also where it jumps', () => {
+  const table: readonly [string, string, string, string | null][] = [
+    ['30 2 * * *', 'Europe/Madrid', '2026-03-28T12:00Z', '2026-03-30T00:30:00.000Z'],
+    ['30 2 * * *', 'Europe/Madrid', '2026-10-24T12:00Z', '2026-10-25T00:30:00.000Z'],
+    ['0 0 13 * fri', 'UTC', '2026-01-01T00:00Z', '2026-01-02T00:00:00.000Z'],
+    ['0 12 29 2 *', 'UTC', '2026-01-01T00:00Z', '2028-02-29T12:00:00.000Z'],
+    ['@hourly', 'Asia/Kolkata', '2026-01-01T00:00Z', '2026-01-01T00:30:00.000Z'],
+    ['5/20 * * * *', 'UTC', '2026-01-01T00:06Z', '2026-01-01T00:25:00.000Z'],
+    ['0 0 31 2 *', 'UTC', '2026-01-01T00:00Z', null],
+  ];
+  for (const [text, zone, after, expected] of table) {
+    const schedule = parseCron(text);
+    assert.ok(schedule, text);
+    const next = nextCronTime(schedule, Date.parse(after), zone);
+    assert.equal(next === null ? null : new Date(next).toISOString(), expected, text);
+  }
+  for (const bad of ['', '* * * *', '60 * * * *', '* * 0 * *', '1-0 * * * *', '*/0 * * * *', '@reboot', 'x * * * *']) {
+    assert.equal(parseCron(bad), null, bad);
+  }
+});
+
+/** The full figure of the design takes minutes; a few seeds find most of what breaks. */
+const SEEDS = process.env['DARSENA_SOAK'] === '1' ? 500 : 8;
+
+const ORDERED = { kind: 'ordered', start: 0, parallel: false, partition: 0 } as const;
+
+test('ordered pods come one after the other, keep their names, and are replaced from the last', async () => {
+  const stage = new Stage();
+  const strategy = { kind: 'rolling', maxSurge: 0, maxUnavailable: 1 } as const;
+  const first = sampleWorkload('db', 'one', { controller: ORDERED, replicas: 3, strategy });
+  stage.begin([first]);
+  await stage.clock.advance(1_000);
+  assert.deepEqual(stage.pods('db'), ['t-shop-dev-db-0']);
+  await stage.clock.advance(20_000);
+  assert.deepEqual(stage.pods('db'), ['t-shop-dev-db-0', 't-shop-dev-db-1', 't-shop-dev-db-2']);
+  const versions = (): string[] =>
+    stage.engine
+      .snapshot()
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ labels }) => (readPodIdentity(labels)?.specHash === first.specHash ? 'one' : 'two'));
+  const second = sampleWorkload('db', 'two', {
+    controller: { ...ORDERED, partition: 1 },
+    replicas: 3,
+    strategy,
+    generation: 2,
+    previous: first,
+  });
+  stage.want([second], 2);
+  await stage.clock.advance(5_000);
+  assert.ok(stage.pods('db').length >= 2);
+  await stage.clock.advance(30_000);
+  assert.deepEqual(versions(), ['one', 'two', 'two']);
+  stage.want([{ ...second, controller: ORDERED, replicas: 2 }], 3);
+  await stage.clock.advance(40_000);
+  assert.deepEqual(versions(), ['two', 'two']);
+  // By hand: nothing is replaced until somebody removes it.
+  const third = sampleWorkload('db', 'three', {
+    ...second,
+    controller: ORDERED,
+    replicas: 2,
+    strategy: { kind: 'on-delete' },
+    generation: 3,
+    previous: null,
+    specHash: `sha256:${'e'.repeat(64)}`,
+  });
+  stage.want([third], 4);
+  await stage.clock.advance(30_000);
+  assert.deepEqual(versions(), ['two', 'two']);
+  await stage.end();
+});
+
+test('a sidecar is there before the main container and is mended beside it', async () => {
+  const stage = new Stage();
+  const sidecar = sampleContainer({ name: 'proxy', sidecar: true });
+  stage.begin([sampleWorkload('web', 'one', {}, { initContainers: [sidecar] })]);
+  await stage.clock.advance(5_000);
+  assert.equal(stage.status.get('web')?.phase, 'available');
+  const [pod] = stage.engine.snapshot();
+  const at = (name: string): number =>
+    pod?.containers.find(({ labels }) => labels['darsena.container'] === name)?.startedAtMs ?? 0;
+  assert.ok(at('proxy') <= at('main'));
+  stage.engine.crash(pod?.containers.find(({ labels }) => labels['darsena.container'] === 'proxy')?.id ?? '', 1);
+  await stage.clock.advance(10_000);
+  assert.equal(stage.status.get('web')?.ready, 1);
+  assert.equal(stage.engine.snapshot()[0]?.containers.find(({ name }) => name.includes('-main-0'))?.state, 'running');
+  await stage.end();
+});
+
+test('D1: whatever an agent was doing when it was killed, jobs and ordered pods end as they were wanted', async () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const random = randomFrom(seed);
+    const fate = (operation: string) =>
+      operation === 'list' || random() > 0.15 ? 'work' : random() > 0.5 ? 'fail' : 'fail-after';
+    const ends = { code: 0 };
+    let faulty = true;
+    const stage = new Stage({
+      fate: (operation) => (faulty ? fate(operation) : 'work'),
+      latencyMs: () => Math.floor(random() * 300),
+      onStart: (order) => (order.labels['darsena.workload'] === 'once' ? { exitCode: ends.code } : 'run'),
+    });
+    const wanted = [
+      job('once', { backoffLimit: 50 }),
+      sampleWorkload('db', 'one', { controller: ORDERED, replicas: 3 }),
+    ];
+    for (let round = 0; round < 4; round++) {
+      stage.begin(wanted);
+      await stage.clock.advance(Math.floor(random() * 9_000));
+      await stage.end();
+      if (random() > 0.7) stage.engine.reboot();
+    }
+    faulty = false;
+    stage.begin(wanted);
+    await stage.clock.advance(200_000);
+    assert.deepEqual(stage.pods('db'), ['t-shop-dev-db-0', 't-shop-dev-db-1', 't-shop-dev-db-2'], `seed ${seed}`);
+    assert.equal(stage.status.get('db')?.phase, 'available', `seed ${seed}`);
+    assert.equal(
+      stage.status.get('once')?.phase,
+      'completed',
+      `seed ${seed}: ${JSON.stringify(stage.status.get('once'))}`,
+    );
+    assert.ok((stage.status.get('once')?.job?.succeeded ?? 0) >= 3, `seed ${seed}`);
+    await stage.end();
+  }
+});
+
+test('a gRPC health probe asks as the protocol says, and tells serving from not serving', async (t) => {
+  const asked: string[] = [];
+  const server = createServer();
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    const parts: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => parts.push(chunk));
+    stream.on('end', () => {
+      const service = Buffer.concat(parts).subarray(7).toString('utf8');
+      asked.push(`${headers[':path']} ${service}`);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': service === 'none' ? '5' : '0' }));
+      const answer = [0, 0, 0, 0, 2, 0x08, service === 'sick' ? 2 : 1];
+      stream.end(service === 'none' ? undefined : Buffer.from(answer));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const signal = AbortSignal.timeout(10_000);
+  const ask = (service: string) => askGrpcHealth({ host: '127.0.0.1', port }, service, 5_000, signal);
+  assert.deepEqual(await ask(''), { kind: 'success' });
+  assert.deepEqual(await ask('sick'), { kind: 'failure', text: 'NOT_SERVING' });
+  assert.deepEqual(await ask('none'), { kind: 'failure', text: 'gRPC status 5' });
+  assert.equal(asked[1], '/grpc.health.v1.Health/Check sick');
+  const closed = await askGrpcHealth({ host: '127.0.0.1', port: 1 }, '', 5_000, signal);
+  assert.equal(closed.kind, 'failure');
+});
+
+test('a name in USER is judged by the image’s own passwd', async () => {
+  const passwd = (text: string | null) =>
+    ({ readFile: async () => (text === null ? null : Buffer.from(text)) }) as never;
+  const table: readonly [string, string | null, number | null][] = [
+    ['1000:5', null, 1000],
+    ['', null, 0],
+    ['app', 'root:x:0:0::/:\napp:x:1000:1000::/:\n', 1000],
+    ['toor', 'root:x:0:0::/:\ntoor:x:0:0::/:\n', 0],
+    ['app', 'app:x:0:0::/:\napp:x:1000:1000::/:\n', 0],
+    ['app', 'app:x:-1:0::/:\n', null],
+    ['app', null, null],
+    ['ghost', 'root:x:0:0::/:\n', null],
+  ];
+  for (const [user, text, number] of table) assert.equal(await userNumber(passwd(text), 'id', user), number, user);
+});

@@ -1,0 +1,37 @@
+import { lstat } from 'node:fs/promises';
+import { runCommand } from '../../../system/index.ts';
+import { engineFault } from './errors.ts';
+
+/** Large volumes take their time; one of millions of files is told by OnRootMismatch to be left alone. */
+const CHANGE_TIMEOUT_MS = 300_000;
+
+/**
+ * Gives a volume to a group, as Kubernetes does: the group may write, and new files belong to it. Links in the volume
+ * are changed themselves and never followed.
+ * @throws Fault engine.failed
+ */
+export async function giveToGroup(
+  path: string,
+  { group, onlyWhenRootDiffers }: { readonly group: number; readonly onlyWhenRootDiffers: boolean },
+): Promise<void> {
+  const root = await lstat(path);
+  if (onlyWhenRootDiffers && root.gid === group && (root.mode & 0o2070) === 0o2070) return;
+  for (const [program, ...words] of [
+    ['chgrp', '--recursive', '--no-dereference', '-P', String(group), '--', path],
+    ['find', path, '-xdev', '-type', 'f', '-exec', 'chmod', 'g+rw', '--', '{}', '+'],
+    ['find', path, '-xdev', '-type', 'd', '-exec', 'chmod', 'g+rwxs', '--', '{}', '+'],
+  ] as const) {
+    const { code, stderr } = await runCommand(program, words, { timeoutMs: CHANGE_TIMEOUT_MS });
+    if (code !== 0) throw engineFault('engine.failed', { operation: 'fsGroup', why: stderr.slice(0, 300) });
+  }
+}
+
+/** Bytes that a folder takes on its disk. */
+export async function folderBytes(path: string): Promise<number> {
+  const { code, stdout } = await runCommand('du', ['--summarize', '--one-file-system', '--block-size=1', '--', path], {
+    timeoutMs: 30_000,
+  });
+  // What a workload removes meanwhile makes du complain; what it counted is still told.
+  const bytes = Number.parseInt(stdout, 10);
+  return code === 0 || bytes > 0 ? bytes : 0;
+}
