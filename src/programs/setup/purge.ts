@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { removePodCgroups } from '../../deploy/engines/local/index.ts';
+import { BoundParts, removePodCgroups } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
 import { removeCredentials, sudoAccount } from '../cli/credentials.ts';
@@ -251,6 +251,8 @@ async function removeFolders(instance: Instance, clock: Clock, say: (en: string,
     });
     await endPauseProcess(instance, clock);
   }
+  // Parts of volumes are mounted there: what is below them is not the folder's own.
+  await new BoundParts(join(run, 'agent', 'parts')).sweep(new Set());
   for (const path of [run, logs, data]) {
     const stats = await lstat(path).catch(() => null);
     if (stats === null) continue;
