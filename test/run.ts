@@ -49,6 +49,10 @@ const PACKAGES = [
   'bsdutils',
   'iproute2',
   'openssl',
+  'qemu-system-x86',
+  'cpio',
+  'gcc-12',
+  'make',
 ];
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });

@@ -8,6 +8,7 @@ import { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
 import { gatherFacts, moduleNames, parseLoadedModules } from './gather.ts';
 import { parseKernelConfig } from './kernel-config.ts';
 import { CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
+import { addPatchCommands } from './livepatch/commands.ts';
 import type { CveAnswer } from './machines.ts';
 import { openAdvisories } from './open-advisories.ts';
 import { toKernelVex } from './openvex.ts';
@@ -106,6 +107,7 @@ export function kernelCommands(cli: CliProgram): void {
       if (answer.data.state === 'no-data') cli.exit(3);
     });
 
+  addPatchCommands(cli, kernel);
   kernel
     .command('where')
     .argument('<cve>')

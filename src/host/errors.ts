@@ -24,6 +24,83 @@ export const hostFault = defineFaults({
     en: { what: '"{value}" is not known here', why: 'expected one of: {choices}' },
     es: { what: '«{value}» no se conoce aquí', why: 'se espera uno de: {choices}' },
   },
+  'host.exception-incomplete': {
+    kind: 'invalid',
+    en: {
+      what: 'the check {id} cannot be accepted so',
+      why: 'it needs a reason and a day to come',
+      remedy: 'darsena bench --except ID --reason TEXT --until YYYY-MM-DD',
+    },
+    es: {
+      what: 'la comprobación {id} no se puede aceptar así',
+      why: 'hacen falta un motivo y un día futuro',
+      remedy: 'darsena bench --except ID --reason TEXTO --until AAAA-MM-DD',
+    },
+  },
+  'host.patch-unusable': {
+    kind: 'needs',
+    en: { what: 'live patches cannot be brought in by {driver} here', why: '{why}' },
+    es: { what: 'aquí no se pueden activar parches en vivo con {driver}', why: '{why}' },
+  },
+  'host.patch-unreadable': {
+    kind: 'invalid',
+    en: { what: 'the live patch {name} cannot be used', why: '{why}', remedy: 'nothing was changed' },
+    es: { what: 'el parche en vivo {name} no se puede usar', why: '{why}', remedy: 'no se cambió nada' },
+  },
+  'host.patch-untrusted': {
+    kind: 'refused',
+    en: { what: 'the live patch {name} is not believed', why: '{why}', remedy: 'nothing was changed' },
+    es: { what: 'no se confía en el parche en vivo {name}', why: '{why}', remedy: 'no se cambió nada' },
+  },
+  'host.patch-other-kernel': {
+    kind: 'refused',
+    en: {
+      what: 'the live patch {name} is for another kernel',
+      why: 'it is for the build {wanted}, and {seen} runs',
+      remedy: 'nothing was changed; build it for this kernel: darsena kernel patch build',
+    },
+    es: {
+      what: 'el parche en vivo {name} es para otro núcleo',
+      why: 'es para la construcción {wanted}, y se ejecuta {seen}',
+      remedy: 'no se cambió nada; construirlo para este núcleo: darsena kernel patch build',
+    },
+  },
+  'host.patch-busy': {
+    kind: 'conflict',
+    en: {
+      what: 'the live patch {name} has to wait',
+      why: '{other} is still on its way into or out of the kernel',
+      remedy: 'nothing was changed; try again when darsena kernel patch list shows it on or gone',
+    },
+    es: {
+      what: 'el parche en vivo {name} tiene que esperar',
+      why: '{other} todavía está entrando o saliendo del núcleo',
+      remedy: 'no se cambió nada; probar cuando darsena kernel patch list lo muestre activo o retirado',
+    },
+  },
+  'host.patch-refused': {
+    kind: 'unavailable',
+    en: { what: 'the live patch {name} was refused', why: '{why}', remedy: 'nothing of it is in force' },
+    es: { what: 'el parche en vivo {name} fue rechazado', why: '{why}', remedy: 'nada de él está activo' },
+  },
+  'host.patch-stalled': {
+    kind: 'unavailable',
+    en: {
+      what: 'the live patch {name} did not come to its end and was turned round',
+      why: 'tasks that never left the code it changes: {blockers}',
+      remedy: 'restart what holds it, and try again',
+    },
+    es: {
+      what: 'el parche en vivo {name} no llegó a su fin y se revirtió',
+      why: 'tareas que nunca salieron del código que cambia: {blockers}',
+      remedy: 'reiniciar lo que lo retiene y probar de nuevo',
+    },
+  },
+  'host.patch-build': {
+    kind: 'invalid',
+    en: { what: 'the live patch {name} cannot be built', why: '{why}' },
+    es: { what: 'el parche en vivo {name} no se puede construir', why: '{why}' },
+  },
   'host.unknown': {
     kind: 'not-found',
     en: { what: 'there are no facts of a host {host}', remedy: 'see which hosts there are: darsena host list' },

@@ -1,8 +1,13 @@
 export { answerKernel, type KernelAnswer } from './answer.ts';
+export { benchCommands } from './bench/commands.ts';
 export { kernelCommands } from './commands.ts';
 export { hostFault } from './errors.ts';
 export { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
-export { gatherFacts, type Identity } from './gather.ts';
+export { gatherFacts, type Identity, readBuildId } from './gather.ts';
+export { restoreLivePatches } from './livepatch/commands.ts';
+export type { LivePatchDriver, PatchHost, PatchOrder, PatchState } from './livepatch/driver.ts';
+export { type CheckSignature, KernelDriver } from './livepatch/kernel-driver.ts';
+export { signedBy } from './livepatch/signature.ts';
 export { type CveAnswer, type HostTables, Machines, type MachineView } from './machines.ts';
 export { hostMigrations } from './migrations.ts';
 export { toKernelVex } from './openvex.ts';

@@ -20,3 +20,12 @@ export const LIST_MAX = 50_000;
 export const PROGRAM_TIMEOUT_MS = 2_000;
 /** Differing facts that one control holds: hosts of one build share all but a few values. */
 export const HOSTS_MAX = 100_000;
+/** A module; the largest of Debian's kernel have near 10 MiB, and live patches a few hundred KiB. */
+export const MODULE_MAX_BYTES = 64 * MIB;
+/** Sections of an ELF file; patches built function by function have some thousand. */
+export const SECTIONS_MAX = 60_000;
+/** The kernel pushes sleeping tasks by itself every 15 s; what still holds a patch after four such turns will go on so. */
+export const TRANSITION_MAX_MS = 65_000;
+export const TRANSITION_POLL_MS = 100;
+/** Compiling one file with the kernel's build takes some seconds. */
+export const PATCH_BUILD_MS = 300_000;

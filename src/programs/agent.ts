@@ -14,7 +14,7 @@ import {
   realProbes,
 } from '../deploy/engines/local/index.ts';
 import type { WorkloadStatus } from '../deploy/index.ts';
-import { gatherFacts } from '../host/index.ts';
+import { gatherFacts, restoreLivePatches } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
@@ -192,6 +192,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     log,
   });
 
+  await restorePatches();
   await adoptKept();
   reconciler.start();
   const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
@@ -303,6 +304,18 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     tellMachine(true);
     sendStatuses(true);
     spool.resend();
+  }
+
+  /** What was mended before the machine was restarted is mended again before any workload starts. */
+  async function restorePatches(): Promise<void> {
+    if (instance.mode !== 'root') return;
+    try {
+      const { restored, left } = await restoreLivePatches();
+      if (restored.length > 0) log.info({ patches: restored }, 'live patches are in force again');
+      for (const { name, why } of left) log.warn({ patch: name, why: why.en }, 'a live patch was left alone');
+    } catch (error) {
+      log.error({ err: error }, 'live patches could not be brought back');
+    }
   }
 
   /** What this machine is, when control does not know it yet or something of it is another. */

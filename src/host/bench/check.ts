@@ -26,3 +26,52 @@ export type Fix =
   | { readonly kind: 'sysctl'; readonly name: string; readonly value: string };
 
 export const text = (en: string, es: string): Text => ({ en, es });
+
+export const SECTIONS = [
+  'host',
+  'engine',
+  'files',
+  'images',
+  'containers',
+  'operations',
+  'swarm',
+  'enterprise',
+  'community',
+  'kernel',
+] as const;
+
+const SECTION_OF: Readonly<Record<string, (typeof SECTIONS)[number]>> = {
+  '1': 'host',
+  '2': 'engine',
+  '3': 'files',
+  '4': 'images',
+  '5': 'containers',
+  '6': 'operations',
+  '7': 'swarm',
+  '8': 'enterprise',
+  C: 'community',
+};
+
+/** A result with its section by its number; a remedy only for what fails. */
+export function finish(one: {
+  readonly id: string;
+  readonly title: Text;
+  readonly remedy: Text | null;
+  readonly state: CheckState;
+  readonly evidence: readonly Text[];
+  readonly subjects?: readonly string[];
+  readonly fix?: Fix | null;
+}): CheckResult {
+  const { id, title, remedy, state, evidence, subjects = [], fix = null } = one;
+  const section = SECTION_OF[id.split('.')[0] ?? ''] ?? 'host';
+  return {
+    id,
+    section,
+    title,
+    state,
+    evidence,
+    remedy: state === 'fail' ? remedy : null,
+    subjects,
+    fix: state === 'fail' ? fix : null,
+  };
+}

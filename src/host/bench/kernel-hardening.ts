@@ -57,7 +57,10 @@ export function checkKernelConfig(facts: MachineFacts): CheckResult[] {
       return {
         id: `kernel.${rule.has === undefined ? rule.option : `${rule.option}.${rule.has}`}`,
         section: `kernel:${rule.group}`,
-        title: text(`${name} is ${wanted}`, `${name} es ${wanted}`),
+        title:
+          rule.want === 'n'
+            ? text(`${name} is off`, `${name} está desactivado`)
+            : text(`${name} is ${wanted}`, `${name} es ${wanted}`),
         state,
         evidence: [
           judged === null
@@ -70,8 +73,8 @@ export function checkKernelConfig(facts: MachineFacts): CheckResult[] {
         remedy:
           state === 'fail'
             ? text(
-                `build or choose a kernel with ${name} ${wanted}`,
-                `construir o elegir un núcleo con ${name} ${wanted}`,
+                `build or choose a kernel with ${name}: ${wanted}`,
+                `construir o elegir un núcleo con ${name}: ${wanted}`,
               )
             : null,
         subjects: [],

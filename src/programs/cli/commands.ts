@@ -115,6 +115,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../host/index.ts')).kernelCommands(cli),
   },
   {
+    words: ['bench'],
+    add: async (cli) => (await import('../../host/index.ts')).benchCommands(cli),
+  },
+  {
     words: ['audit', 'events'],
     add: async (cli) => (await import('../../journal/index.ts')).journalCommands(cli),
   },

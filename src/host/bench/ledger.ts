@@ -1,0 +1,158 @@
+import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { writeFileAtomic } from '../../system/index.ts';
+import type { CheckResult, CheckState, Fix } from './check.ts';
+
+/** An accepted failure, until its day. */
+export interface BenchException {
+  readonly id: string;
+  readonly reason: string;
+  /** RFC 3339. */
+  readonly until: string;
+}
+
+interface Undo {
+  readonly id: string;
+  readonly at: string;
+  readonly fix: Fix;
+  /** What stood there before. */
+  readonly before: { readonly mode?: number; readonly uid?: number; readonly gid?: number; readonly value?: string };
+}
+
+/** What a machine remembers between looks at it. */
+interface Ledger {
+  readonly at: string | null;
+  readonly states: Readonly<Record<string, CheckState>>;
+  readonly exceptions: readonly BenchException[];
+  readonly undo: readonly Undo[];
+}
+
+const EMPTY: Ledger = { at: null, states: {}, exceptions: [], undo: [] };
+/** Where switches stay after a start. */
+const SYSCTL_FILE = '/etc/sysctl.d/60-darsena-bench.conf';
+
+export interface Change {
+  readonly id: string;
+  readonly from: CheckState;
+  readonly to: CheckState;
+}
+
+/** The former results of this machine, its exceptions and what can be taken back. */
+export class BenchLedger {
+  readonly #path: string;
+  #ledger: Ledger;
+
+  private constructor(path: string, ledger: Ledger) {
+    this.#path = path;
+    this.#ledger = ledger;
+  }
+
+  static async open(path = ledgerPath()): Promise<BenchLedger> {
+    try {
+      return new BenchLedger(path, { ...EMPTY, ...(JSON.parse(await readFile(path, 'utf8')) as Ledger) });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return new BenchLedger(path, EMPTY);
+    }
+  }
+
+  /** Exceptions that still hold at `now` (RFC 3339). */
+  exceptions(now: string): readonly BenchException[] {
+    return this.#ledger.exceptions.filter(({ until }) => until > now);
+  }
+
+  /** What is another than at the last look. */
+  changes(results: readonly CheckResult[]): Change[] {
+    return results.flatMap(({ id, state }) => {
+      const from = this.#ledger.states[id];
+      return from === undefined || from === state ? [] : [{ id, from, to: state }];
+    });
+  }
+
+  get since(): string | null {
+    return this.#ledger.at;
+  }
+
+  async remember(results: readonly CheckResult[], at: string): Promise<void> {
+    await this.#save({ ...this.#ledger, at, states: Object.fromEntries(results.map(({ id, state }) => [id, state])) });
+  }
+
+  async except(exception: BenchException): Promise<void> {
+    const others = this.#ledger.exceptions.filter(({ id }) => id !== exception.id);
+    await this.#save({ ...this.#ledger, exceptions: [...others, exception] });
+  }
+
+  /** Makes one change, and writes down first what was there, so that a kill in between loses nothing. */
+  async fix(id: string, fix: Fix, at: string): Promise<void> {
+    const before = await readBefore(fix);
+    await this.#save({ ...this.#ledger, undo: [...this.#ledger.undo, { id, at, fix, before }] });
+    await apply(fix);
+  }
+
+  /** Takes all changes back, the last one first; answers their checks. */
+  async undo(): Promise<string[]> {
+    const done: string[] = [];
+    for (const one of [...this.#ledger.undo].reverse()) {
+      await takeBack(one);
+      done.push(one.id);
+      await this.#save({ ...this.#ledger, undo: this.#ledger.undo.filter((other) => other !== one) });
+    }
+    return done;
+  }
+
+  async #save(ledger: Ledger): Promise<void> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    await writeFileAtomic(this.#path, JSON.stringify(ledger), { mode: 0o600 });
+    this.#ledger = ledger;
+  }
+}
+
+function ledgerPath(): string {
+  if (process.geteuid?.() === 0) return '/var/lib/darsena-bench/ledger.json';
+  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'darsena', 'bench.json');
+}
+
+const switchPath = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`;
+
+async function readBefore(fix: Fix): Promise<Undo['before']> {
+  if (fix.kind === 'sysctl') return { value: (await readFile(switchPath(fix.name), 'utf8')).trim() };
+  const { mode, uid, gid } = await stat(fix.path);
+  return { mode: mode & 0o7777, uid, gid };
+}
+
+async function apply(fix: Fix): Promise<void> {
+  switch (fix.kind) {
+    case 'mode':
+      return chmod(fix.path, fix.mode);
+    case 'owner':
+      return chown(fix.path, fix.uid, fix.gid);
+    case 'sysctl':
+      await writeFile(switchPath(fix.name), fix.value);
+      return keepSwitch(fix.name, fix.value);
+  }
+}
+
+async function takeBack({ fix, before }: Undo): Promise<void> {
+  switch (fix.kind) {
+    case 'mode':
+      return chmod(fix.path, before.mode ?? fix.mode);
+    case 'owner':
+      return chown(fix.path, before.uid ?? 0, before.gid ?? 0);
+    case 'sysctl':
+      await writeFile(switchPath(fix.name), before.value ?? '');
+      return keepSwitch(fix.name, null);
+  }
+}
+
+/** The line of one switch in the file that is read at each start; null takes it out. */
+async function keepSwitch(name: string, value: string | null): Promise<void> {
+  const text = await readFile(SYSCTL_FILE, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith(`${name} `));
+  if (value !== null) lines.push(`${name} = ${value}`);
+  if (lines.length === 0) await rm(SYSCTL_FILE, { force: true });
+  else await writeFileAtomic(SYSCTL_FILE, `${lines.join('\n')}\n`, { mode: 0o644 });
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KernelDriver, type PatchHost, type PatchOrder, readBuildId, signedBy } from '../../src/host/index.ts';
+import { buildModules, LabMachine, labMissing, prepareKernel } from '../lab/lab.ts';
+
+/** The in-kernel driver against Debian's unmodified kernel in a virtual machine, with patches built from test/lab/modules. */
+
+const RECORDS = 'var/lib/darsena-patches';
+let skip: string | false = labMissing() ?? false;
+let kernel: ReturnType<typeof prepareKernel>;
+const modules = new Map<string, Buffer>();
+let machine: LabMachine | null = null;
+let build = '';
+
+before(async () => {
+  if (skip !== false) return;
+  try {
+    kernel = prepareKernel();
+  } catch (error) {
+    skip = `the laboratory's kernel cannot be fetched: ${(error as Error).message.slice(0, 300)}`;
+    return;
+  }
+  const folder = buildModules(kernel);
+  for (const name of ['lab_fix_a', 'lab_fix_b', 'lab_sleeper', 'lab_fix_sleeper']) {
+    modules.set(name, readFileSync(join(folder, `${name}.ko`)));
+  }
+  machine = await LabMachine.boot(kernel, { files: files() });
+  build = (await hostOf(machine).buildId()) ?? '';
+});
+
+after(async () => machine?.off());
+
+function files(): Record<string, Uint8Array> {
+  return Object.fromEntries([...modules].map(([name, bytes]) => [`m/${name}.ko`, bytes]));
+}
+
+/** The machine's files and programs over its serial line. Modules are there already: the line is slow. */
+function hostOf(vm: LabMachine): PatchHost {
+  const must = async (script: string): Promise<string> => {
+    const { code, output } = await vm.run(script);
+    if (code !== 0) throw new Error(output);
+    return output;
+  };
+  return {
+    async read(path) {
+      const { code, output } = await vm.run(`[ -e "${path}" ] && cat "${path}"`);
+      return code === 0 ? output : null;
+    },
+    async write(path, text) {
+      await must(`printf %s "${text}" > "${path}"`);
+    },
+    async list(path) {
+      return (await vm.run(`[ -d "${path}" ] && ls -1 "${path}"; true`)).output
+        .split('\n')
+        .filter((name) => name !== '')
+        .sort();
+    },
+    async put(path, bytes) {
+      const name = basename(path, '.ko');
+      if (path.endsWith('.ko') && modules.get(name)?.equals(bytes))
+        await must(`mkdir -p /${RECORDS}; cp /m/${name}.ko "${path}"`);
+      else await vm.put(path, bytes);
+    },
+    async remove(path) {
+      await must(`rm -f "${path}"`);
+    },
+    run: (file, args) => vm.run([file, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')),
+    sleep: (ms) => sleep(ms),
+    nowMs: () => performance.now(),
+    async buildId() {
+      return readBuildId(Buffer.from(await must('base64 /sys/kernel/notes | tr -d "\\n"'), 'base64'));
+    },
+  };
+}
+
+const order = (name: string, changes: Partial<PatchOrder> = {}): PatchOrder => ({
+  name,
+  module: modules.get(name) ?? null,
+  buildIds: [build],
+  cves: ['CVE-2024-10000'],
+  digest: null,
+  ...changes,
+});
+
+const trusting = { checkSignature: async () => null };
+
+async function says(vm: LabMachine): Promise<string> {
+  const { output } = await vm.run('cat /proc/cmdline');
+  return output.startsWith('patched by') ? output.trim() : 'original';
+}
+
+test('a patch changes the running kernel, a cumulative one takes its place, and taking it out brings the original back', async (t) => {
+  if (machine === null) return t.skip(skip || 'no machine');
+  const driver = new KernelDriver(hostOf(machine), trusting);
+  assert.equal(await driver.unusable(), null);
+  assert.equal(await says(machine), 'original');
+  await driver.apply(order('lab_fix_a'));
+  assert.equal(await says(machine), 'patched by A');
+  assert.deepEqual(await driver.list(), [{ name: 'lab_fix_a', state: 'on', cves: ['CVE-2024-10000'] }]);
+  // Again is no change and no error.
+  await driver.apply(order('lab_fix_a'));
+  await driver.apply(order('lab_fix_b'));
+  assert.equal(await says(machine), 'patched by B');
+  assert.deepEqual(
+    (await driver.list()).map(({ name }) => name),
+    ['lab_fix_b'],
+  );
+  assert.doesNotMatch((await machine.run('cat /proc/modules')).output, /lab_fix_a/);
+  await driver.revert('lab_fix_b');
+  assert.equal(await says(machine), 'original');
+  assert.deepEqual(await driver.list(), []);
+  assert.equal(
+    (await machine.run(`ls /${RECORDS} /proc/modules; cat /proc/modules`)).output.includes('lab_fix'),
+    false,
+  );
+});
+
+test('what is for another build, no live patch, cut or not signed by the pinned key never reaches the kernel', async (t) => {
+  if (machine === null) return t.skip(skip || 'no machine');
+  const driver = new KernelDriver(hostOf(machine), trusting);
+  const fix = modules.get('lab_fix_a') as Buffer;
+  await assert.rejects(driver.apply(order('lab_fix_a', { buildIds: ['ab'.repeat(20)] })), {
+    code: 'host.patch-other-kernel',
+  });
+  await assert.rejects(driver.apply(order('lab_fix_a', { buildIds: [] })), { code: 'host.patch-other-kernel' });
+  await assert.rejects(driver.apply(order('lab_sleeper')), { code: 'host.patch-unreadable' });
+  await assert.rejects(driver.apply(order('lab_fix_b', { module: fix })), { code: 'host.patch-unreadable' });
+  await assert.rejects(driver.apply(order('lab_fix_a', { module: fix.subarray(0, fix.length / 2) })), {
+    code: 'host.patch-unreadable',
+  });
+
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-keys-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const run = (file: string, args: readonly string[]): void => {
+    assert.equal(spawnSync(file, args, { cwd: folder }).status, 0, file);
+  };
+  for (const name of ['ours', 'theirs']) {
+    const subject = ['-subj', `/CN=${name}/`, '-addext', 'keyUsage=digitalSignature'];
+    run('openssl', [
+      'req',
+      '-new',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.pem`,
+      ...subject,
+    ]);
+    run('cp', [join(kernel.folder, basename(buildModules(kernel)), 'lab_fix_a.ko'), `${name}.ko`]);
+    run(kernel.signFile, ['sha256', `${name}.key`, `${name}.pem`, `${name}.ko`]);
+  }
+  const pinned = new KernelDriver(hostOf(machine), {
+    checkSignature: signedBy(readFileSync(join(folder, 'ours.pem'), 'utf8')),
+  });
+  const signed = readFileSync(join(folder, 'ours.ko'));
+  const tampered = Buffer.from(signed);
+  tampered[4_096] = (tampered[4_096] ?? 0) ^ 1;
+  for (const module of [fix, readFileSync(join(folder, 'theirs.ko')), tampered]) {
+    await assert.rejects(pinned.apply(order('lab_fix_a', { module })), { code: 'host.patch-untrusted' });
+  }
+  assert.deepEqual(await driver.list(), []);
+  assert.equal(await says(machine), 'original');
+});
+
+test('a patch that a sleeping task holds up is turned round and leaves nothing behind; when the task is gone it goes in', async (t) => {
+  if (machine === null) return t.skip(skip || 'no machine');
+  const driver = new KernelDriver(hostOf(machine), { ...trusting, transitionMaxMs: 1_500 });
+  await machine.run('insmod /m/lab_sleeper.ko; (cat /proc/lab_wait > /tmp/woken 2>&1 &) ; sleep 1');
+  await assert.rejects(driver.apply(order('lab_fix_sleeper')), { code: 'host.patch-stalled', message: /\d+ cat/ });
+  assert.deepEqual(await driver.list(), []);
+  assert.equal((await machine.run(`ls /${RECORDS}`)).output.trim(), '');
+  await machine.run('cat /proc/lab_wake; sleep 1');
+  await driver.apply(order('lab_fix_sleeper'));
+  assert.equal((await machine.run('cat /proc/lab_wait')).output, 'patched\n');
+  await driver.revert('lab_fix_sleeper');
+});
+
+test('an agent killed between load and record, and a restart of the machine, end with the patch in force', async (t) => {
+  if (machine === null) return t.skip(skip || 'no machine');
+  const driver = new KernelDriver(hostOf(machine), trusting);
+  const record = (state: string, buildIds: readonly string[] = [build]): Buffer =>
+    Buffer.from(JSON.stringify({ name: 'lab_fix_a', state, buildIds, cves: [], digest: null }));
+  // Loaded, and not yet written down as such.
+  await machine.run(`mkdir -p /${RECORDS}; cp /m/lab_fix_a.ko /${RECORDS}/; insmod /${RECORDS}/lab_fix_a.ko`);
+  await machine.put(`/${RECORDS}/lab_fix_a.json`, record('loading'));
+  assert.deepEqual(await driver.restore(), { restored: ['lab_fix_a'], left: [] });
+  assert.match((await machine.run(`cat /${RECORDS}/lab_fix_a.json`)).output, /"on"/);
+  // Begun to be taken out.
+  await machine.put(`/${RECORDS}/lab_fix_a.json`, record('leaving'));
+  await driver.restore();
+  assert.equal(await says(machine), 'original');
+  await machine.off();
+
+  const kept = {
+    [`${RECORDS}/lab_fix_a.ko`]: modules.get('lab_fix_a') as Buffer,
+    [`${RECORDS}/lab_fix_a.json`]: record('on'),
+  };
+  const foreign = {
+    [`${RECORDS}/lab_fix_b.json`]: Buffer.from(
+      JSON.stringify({ name: 'lab_fix_b', state: 'on', buildIds: ['cd'.repeat(20)], cves: [], digest: null }),
+    ),
+  };
+  machine = await LabMachine.boot(kernel, { files: { ...files(), ...kept, ...foreign } });
+  const restarted = new KernelDriver(hostOf(machine), trusting);
+  assert.equal(await says(machine), 'original');
+  const { restored, left } = await restarted.restore();
+  assert.deepEqual([restored, left.map(({ name }) => name)], [['lab_fix_a'], ['lab_fix_b']]);
+  assert.equal(await says(machine), 'patched by A');
+
+  // Under lockdown the kernel itself refuses what its own keys did not sign, and nothing is left of it.
+  await restarted.revert('lab_fix_a');
+  assert.equal((await machine.run('echo integrity > /sys/kernel/security/lockdown')).code, 0);
+  await assert.rejects(restarted.apply(order('lab_fix_a')), { code: 'host.patch-refused' });
+  assert.equal(await says(machine), 'original');
+  assert.doesNotMatch((await machine.run(`ls /${RECORDS}`)).output, /lab_fix_a/);
+});
