@@ -20,6 +20,8 @@ export function imageScanned(
       state: report.summary.state,
       findings: report.findings.length,
       byRisk: { ...report.summary.byRisk },
+      secrets: report.secrets.length,
+      malware: report.malware.state,
     },
   };
 }
