@@ -1,6 +1,7 @@
 import { isTag, parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
 import { addArchiveCommands } from './archive/commands.ts';
+import { attachedKind } from './attached-words.ts';
 import { registryFault } from './errors.ts';
 import { type FilesOptions, printLayerFiles } from './files-commands.ts';
 import type { ImageDetail, ImageSummary, QuarantineState, QuarantineWord, ReferrerNode } from './images.ts';
@@ -380,7 +381,10 @@ function printDetail(cli: CliProgram, image: ImageDetail): void {
     cli.print.result('');
     cli.print.table(
       [
-        { title: { en: 'attached', es: 'adjunto' }, value: ({ node, depth }) => '  '.repeat(depth) + nameOf(node) },
+        {
+          title: { en: 'attached', es: 'adjunto' },
+          value: ({ node, depth }) => '  '.repeat(depth) + cli.t(attachedKind(node)),
+        },
         { title: { en: 'digest', es: 'digest' }, value: ({ node }) => node.digest.slice(0, 'sha256:'.length + 12) },
         { title: { en: 'age', es: 'antigüedad' }, value: ({ node }) => cli.print.age(node.createdAt), align: 'right' },
       ],
@@ -423,10 +427,6 @@ function printGraces(cli: CliProgram, graces: readonly Grace[]): void {
       },
     },
   );
-}
-
-function nameOf(node: ReferrerNode): string {
-  return node.artifactType ?? node.mediaType;
 }
 
 function flatten(nodes: readonly ReferrerNode[], depth = 0): { node: ReferrerNode; depth: number }[] {
