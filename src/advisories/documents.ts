@@ -19,6 +19,7 @@ import {
   YAML_MAX_BYTES,
   ZIP_MAX_BYTES,
 } from './limits.ts';
+import { packingOf, unpack } from './unpack.ts';
 
 /** A text that is neither JSON nor YAML nor XML, with its name. */
 export interface NamedText {
@@ -44,7 +45,7 @@ const XML_RECORDS = /^(?:generator|definition|update|constant_variable|\w+_(?:te
  * @throws FormatError
  */
 export async function* readDocuments(source: AsyncIterable<Uint8Array>, name = ''): AsyncGenerator<Document> {
-  const packed = await peekStream(source, 4);
+  const packed = await peekStream(source, 6);
   if (packed.start[0] === 0x50 && packed.start[1] === 0x4b) {
     // OSV publishes each ecosystem as a zip with a file a record; its directory is at the end, so it is read whole.
     for (const { path, bytes } of readZip(await collect(packed.chunks))) {
@@ -53,7 +54,10 @@ export async function* readDocuments(source: AsyncIterable<Uint8Array>, name = '
     return;
   }
   const limits = { maxOutputBytes: FEED_MAX_BYTES, maxRatio: FEED_MAX_RATIO };
-  const plain = await peekStream(inflate(packed.chunks, detectCompression(packed.start), limits), TAR_HEADER_BYTES);
+  const packing = packingOf(packed.start);
+  const inflated =
+    packing === null ? inflate(packed.chunks, detectCompression(packed.start), limits) : unpack(packed.chunks, packing);
+  const plain = await peekStream(inflated, TAR_HEADER_BYTES);
   if (Buffer.from(plain.start.subarray(TAR_MAGIC_AT, TAR_MAGIC_AT + 5)).toString('latin1') === 'ustar') {
     const tar = { maxEntries: ARCHIVE_ENTRIES_MAX, maxFileBytes: DOCUMENT_MAX_BYTES };
     for await (const { entry, bytes } of readTar(plain.chunks, ({ path }) => isReadable(path), tar)) {
@@ -135,7 +139,7 @@ function parseWhole(text: string, path: string): Document {
 /** 'pypa' of '/some/where/pypa.osv.ndjson.gz'; 'npm' of '…/npm/all.zip', as OSV names its exports. */
 export function stemOf(path: string): string {
   const stem = (name: string): string =>
-    name.replace(/(?:\.(?:gz|tgz|zst|zip|json|ndjson|jsonl|csv|osv|oval|tar|xml|ya?ml))+$/i, '');
+    name.replace(/(?:\.(?:gz|tgz|zst|bz2|xz|zip|json|ndjson|jsonl|csv|osv|oval|tar|xml|ya?ml))+$/i, '');
   const own = stem(basename(path));
   // Files whose name says only what kind of file it is go by their folder.
   return /^(?:all|updateinfo|main|community|security|export)$/.test(own) ? stem(basename(dirname(path))) || own : own;

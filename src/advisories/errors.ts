@@ -12,13 +12,13 @@ export const advisoryFault = defineFaults({
       what: 'cannot import {source}',
       why: 'it is no feed that is known',
       remedy:
-        'give one of the feeds that the manual lists (advisories.md), as it was published or packed as .gz, .zst, .zip, .tar',
+        'give one of the feeds that the manual lists (advisories.md), as it was published or packed as .gz, .zst, .bz2, .xz, .zip, .tar',
     },
     es: {
       what: 'no se puede importar {source}',
       why: 'no es una fuente conocida',
       remedy:
-        'indicar una de las fuentes que enumera el manual (advisories.md), como se publicó o comprimida en .gz, .zst, .zip, .tar',
+        'indicar una de las fuentes que enumera el manual (advisories.md), como se publicó o comprimida en .gz, .zst, .bz2, .xz, .zip, .tar',
     },
   },
   'advisories.older': {

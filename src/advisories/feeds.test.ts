@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -280,7 +281,15 @@ const UPDATEINFO = `<?xml version="1.0"?><updates><update type="security" from="
 <pkglist><collection><module name="nodejs" stream="18" version="1" context="c" arch="x86_64"/><package name="nodejs" epoch="1" version="18.20.4" release="1.module+el8.10.0+1+abc" arch="x86_64"/></collection></pkglist></update></updates>`;
 
 test('OVAL of Oracle and Ubuntu, and updateinfo of Amazon and Rocky Linux', async () => {
-  const database = await compile(['oval.xml', OVAL], ['updateinfo.xml.gz', gzipSync(UPDATEINFO)]);
+  const pack = (program: string): Buffer => {
+    const { stdout, status } = spawnSync(program, ['-c'], { input: OVAL });
+    assert.equal(status, 0);
+    return stdout;
+  };
+  await assert.rejects(compile(['oval.xml.bz2', pack('bzip2').subarray(0, -20)]), /bzip2 cannot unpack it/);
+  await assert.rejects(compile(['oval.xml.xz', pack('xz').subarray(0, -20)]), /xz cannot unpack it/);
+  await compile(['oval.xml.xz', pack('xz')]);
+  const database = await compile(['oval.xml.bz2', pack('bzip2')], ['updateinfo.xml.gz', gzipSync(UPDATEINFO)]);
   const oracle = (version: string): string[] => ids(database, osPackage('rpm', 'openssl-libs', version, 'ol 9.4'));
   assert.deepEqual([oracle('1:3.0.7-27.el9'), oracle('1:3.0.7-28.0.1.el9_4')], [['CVE-2026-5'], []]);
   const ubuntu = (version: string): string[] => ids(database, osPackage('deb', 'libcurl4t64', version, 'ubuntu 24.04'));

@@ -24,6 +24,8 @@ export const RECORDS_PER_TURN = 200;
 /** Silence of a server after which an update gives up. */
 export const FETCH_TIMEOUT_MS = 60_000;
 export const FETCH_REDIRECTS_MAX = 5;
+/** What unpacking an .xz may take of memory: the largest preset (-9) needs 65 MiB. */
+export const UNPACK_MEMORY = '128MiB';
 /** A zip is held in memory; the largest public export (npm) is near 200 MiB. */
 export const ZIP_MAX_BYTES = 1024 * MIB;
 /** One YAML document: Alpine's largest list is near 1 MiB. */

@@ -314,8 +314,9 @@ async function importSource(
     if (reader?.end) await takeAll(reader.end());
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    // Before anything was recognised, broken JSON is just another kind of file.
-    if (feed === undefined && cause instanceof FormatError) return null;
+    // Before anything was recognised, broken JSON is just another kind of file; packed bytes that are cut are not.
+    const isOther = cause instanceof FormatError && !cause.code.startsWith('inflate.');
+    if (feed === undefined && isOther) return null;
     throw advisoryFault(
       'advisories.unreadable',
       { source: basename(input.name), why: cause instanceof Error ? cause.message : String(cause) },

@@ -1,4 +1,5 @@
 import type { Json } from '../../system/index.ts';
+import { isOpen } from '../here.ts';
 import type { Inventory } from '../package.ts';
 import type { Finding, ScanReport } from '../report.ts';
 import { type BillPackage, type BillSubject, billPackages, billUuid, imagePurl, TOOL } from './bill.ts';
@@ -35,8 +36,16 @@ export function toCycloneDxVex(
   version: CycloneDxVersion = '1.6',
 ): Document {
   const bill = toCycloneDx(inventory, subject, version);
-  const byId = Map.groupBy(report.findings, ({ id }) => id);
-  return { ...bill, vulnerabilities: [...byId.values()].map(toVulnerability) };
+  // What is said of one package is not said of another: an analysis is of one saying.
+  const groups = [...Map.groupBy(report.findings, sayingOf).values()];
+  const seen = new Map<string, number>();
+  const vulnerabilities = groups.map((all) => {
+    const id = all[0]?.id ?? '';
+    const place = (seen.get(id) ?? 0) + 1;
+    seen.set(id, place);
+    return toVulnerability(all, place === 1 ? '' : `#${place}`);
+  });
+  return { ...bill, vulnerabilities };
 }
 
 function headOf(serialNumber: string, version: CycloneDxVersion): Document {
@@ -125,7 +134,11 @@ const RATING_METHOD: Readonly<Record<string, string>> = {
   '4.0': 'CVSSv4',
 };
 
-function toVulnerability(findings: readonly Finding[]): Document {
+function sayingOf({ id, vex, exception }: Finding): string {
+  return JSON.stringify([id, vex?.status ?? null, vex?.document ?? null, exception?.id ?? null]);
+}
+
+function toVulnerability(findings: readonly Finding[], suffix: string): Document {
   const first = findings[0] as Finding;
   const ratings = first.cvssVectors.map(({ source, version, vector, score }) => ({
     source: { name: source },
@@ -140,7 +153,7 @@ function toVulnerability(findings: readonly Finding[]): Document {
     ),
   ];
   return {
-    'bom-ref': `finding:${first.id}`,
+    'bom-ref': `finding:${first.id}${suffix}`,
     id: first.id,
     ...(first.url === null ? {} : { source: { url: first.url } }),
     ...(first.aliases.length === 0
@@ -158,7 +171,7 @@ function toVulnerability(findings: readonly Finding[]): Document {
       versions: [
         {
           version: all[0]?.package.version ?? '',
-          status: first.vex?.status === 'not_affected' ? 'unaffected' : 'affected',
+          status: isOpen(first) ? 'affected' : 'unaffected',
         },
       ],
     })),

@@ -1,7 +1,7 @@
 import type { Language, Text } from '../../system/index.ts';
 import type { Inventory } from '../package.ts';
-import type { RiskClass, ScanReport } from '../report.ts';
-import { malwareLine, RISK_WORDS, summaryOf } from './words.ts';
+import type { Finding, RiskClass, ScanReport } from '../report.ts';
+import { malwareLine, RISK_WORDS, standingOf, summaryOf } from './words.ts';
 
 /** Rows of one table of the page; more are in the other formats, and the page says how many. */
 const ROWS_MAX = 2_000;
@@ -123,16 +123,21 @@ function findingsSection({ findings }: ScanReport, say: Say): string {
   if (findings.length === 0) return '';
   return `<section><h2>${say({ en: 'Vulnerabilities', es: 'Vulnerabilidades' })}</h2>${table(
     [say(W.risk), say(W.issue), say(W.package), say(W.version), say(W.fixed), say(W.why)],
-    findings.map(({ risk, id, url, package: one, fixedVersion, reason, title }) => [
+    findings.map(({ risk, id, url, package: one, fixedVersion, reason, title, vex, exception }) => [
       mark(risk, say),
       `${link(id, url)}${title === '' ? '' : `<br><small>${escapeHtml(title)}</small>`}`,
       `${escapeHtml(one.name)}${one.path ? `<br><small>${escapeHtml(one.path)}</small>` : ''}`,
       escapeHtml(one.version),
       escapeHtml(fixedVersion ?? '-'),
-      say(reason),
+      `${say(reason)}${standing({ vex, exception }, say)}`,
     ]),
     say,
   )}</section>`;
+}
+
+function standing(finding: Pick<Finding, 'vex' | 'exception'>, say: Say): string {
+  const text = standingOf(finding);
+  return text === null ? '' : `<br><b>${say(text)}</b>`;
 }
 
 function malwareSection({ malware }: ScanReport, say: Say): string {

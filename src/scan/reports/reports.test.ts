@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { AdvisoryDatabase } from '../../advisories/database.ts';
 import { systemClock } from '../../system/index.ts';
+import { toCycloneDxVex } from '../bills/cyclonedx.ts';
 import type { Finding, ScanReport } from '../report.ts';
 import { rematchInventory } from '../scan.ts';
 import { mergeHere, npmManifest, packLayer } from '../test-image.ts';
@@ -243,4 +244,52 @@ test('OpenVEX is valid by its schema, and says not_affected only where somebody 
   );
   assert.ok(validate(JSON.parse(JSON.stringify(document))), JSON.stringify(validate.errors?.slice(0, 3)));
   assert.equal(validate({ ...document, statements: [{}] }), false);
+});
+
+test('SARIF, CycloneDX VEX, OpenVEX and the page say the same of what people decided', async () => {
+  const vex: Finding['vex'] = {
+    status: 'not_affected',
+    justification: 'component_not_present',
+    statement: 'not used',
+    document: 'd',
+    author: 'Team',
+    format: 'openvex',
+    provenance: 'approved',
+    believedBecause: 'x',
+    at: '',
+  };
+  const exception = {
+    ...{ id: 'e1', scope: 'digest', reason: 'until the next base', author: 'user:ana', approver: 'user:bea' },
+    expiresAt: '2027-01-01T00:00:00.000Z',
+  };
+  const other = { ...finding({}).package, name: 'b', purl: 'pkg:npm/b@1.0.0' };
+  const said = await report({
+    findings: [finding({ vex }), finding({ package: other }), finding({ id: 'CVE-2026-2', exception })],
+  });
+  const [run] = toSarif(said, 'x', 'en')['runs'] as { results: { suppressions?: { justification: string }[] }[] }[];
+  assert.deepEqual(
+    run?.results.map(({ suppressions }) => suppressions?.[0]?.justification ?? null),
+    ['VEX d: not_affected; not used', null, 'exception e1 until 2027-01-01T00:00:00.000Z: until the next base'],
+  );
+  const inventory = await mergeHere([await packLayer([npmManifest('a', '1.0.0')])]);
+  const subject = { digest: DIGEST, reference: 'tienda/web:1', createdAt: '2026-01-01T00:00:00.000Z' };
+  const { vulnerabilities } = toCycloneDxVex(said, inventory, subject) as unknown as {
+    vulnerabilities: { 'bom-ref': string; analysis: { state: string }; affects: { ref: string }[] }[];
+  };
+  assert.deepEqual(
+    vulnerabilities.map((one) => [one['bom-ref'], one.analysis.state, one.affects[0]?.ref]),
+    [
+      ['finding:CVE-2026-1', 'not_affected', 'pkg:npm/a@1.0.0'],
+      ['finding:CVE-2026-1#2', 'in_triage', 'pkg:npm/b@1.0.0'],
+      ['finding:CVE-2026-2', 'exploitable', 'pkg:npm/a@1.0.0'],
+    ],
+  );
+  const { statements } = toOpenVex(said, subject) as unknown as { statements: { status: string }[] };
+  assert.deepEqual(
+    statements.map(({ status }) => status),
+    ['not_affected', 'affected', 'affected'],
+  );
+  const page = toHtml(said, null, 'x', 'es');
+  assert.match(page, /no afecta \(Team\)/);
+  assert.match(page, /aceptado hasta el 2027-01-01 por user:bea/);
 });

@@ -25,6 +25,8 @@ interface Result {
   readonly line: number;
   /** The object of it, such as a purl. */
   readonly logical: string;
+  /** SARIF 3.35: why it does not count; null: it counts. */
+  readonly suppression?: string | null;
   /** Makes it the same result in the next run, wherever it moved to. */
   readonly identity: string;
 }
@@ -176,6 +178,7 @@ function vulnerability(finding: Finding, target: string, say: (text: Text) => st
     line: 1,
     logical: found.purl,
     identity: `${id}\n${found.type}/${found.name}\n${found.path}`,
+    suppression: suppressionOf(finding),
   };
 }
 
@@ -192,7 +195,15 @@ function toRule({ id, short, full, url, level, score, tags }: Rule): Json {
   };
 }
 
-function toResult({ rule, message, path, line, logical, identity }: Result, ruleIndex: number): Json {
+/** What a second person accepted or a believed statement takes away: services show it closed, not gone. */
+function suppressionOf({ vex, exception }: Finding): string | null {
+  if (vex?.status === 'not_affected' || vex?.status === 'fixed') {
+    return `VEX ${vex.document}: ${vex.status}; ${vex.statement ?? vex.justification ?? vex.author}`;
+  }
+  return exception === null ? null : `exception ${exception.id} until ${exception.expiresAt}: ${exception.reason}`;
+}
+
+function toResult({ rule, message, path, line, logical, identity, suppression }: Result, ruleIndex: number): Json {
   return {
     ruleId: rule.id,
     ruleIndex,
@@ -207,6 +218,7 @@ function toResult({ rule, message, path, line, logical, identity }: Result, rule
         logicalLocations: [{ fullyQualifiedName: logical }],
       },
     ],
+    ...(suppression ? { suppressions: [{ kind: 'external', status: 'accepted', justification: suppression }] } : {}),
     partialFingerprints: { 'darsenaIdentity/v1': createHash('sha256').update(identity).digest('hex').slice(0, 32) },
   };
 }

@@ -1,7 +1,7 @@
 import type { CliProgram, Text } from '../../system/index.ts';
 import type { Finding, Misconfiguration, ScanReport } from '../report.ts';
 import type { SecretFinding } from '../secrets/secret.ts';
-import { malwareLine, RISK_WORDS, summaryOf } from './words.ts';
+import { malwareLine, RISK_WORDS, standingOf, summaryOf } from './words.ts';
 
 /** Rows of a table before it says how many more there are; `-o wide` shows all. */
 const ROWS_MAX = 25;
@@ -69,6 +69,14 @@ function printFindings(cli: CliProgram, findings: readonly Finding[]): void {
         value: ({ package: one }) => cut(cli, `${one.name} ${one.version}`, 28),
       },
       { title: { en: 'FIXED IN', es: 'CORREGIDA EN' }, value: ({ fixedVersion }) => cut(cli, fixedVersion ?? '-', 17) },
+      ...(rows.some((row) => standingOf(row) !== null)
+        ? [
+            {
+              title: { en: 'DECIDED', es: 'DECIDIDO' },
+              value: (row: Finding) => cut(cli, cli.t(standingOf(row) ?? { en: '-', es: '-' }), 28),
+            },
+          ]
+        : []),
       { title: { en: 'PLACE', es: 'LUGAR' }, value: ({ package: one }) => one.path ?? '-', wide: true },
       { title: { en: 'WHY', es: 'MOTIVO' }, value: ({ reason }) => cli.t(reason), wide: true, long: true },
     ],

@@ -1,6 +1,6 @@
 import type { Language, Text } from '../../system/index.ts';
 import type { MalwareEngine, MalwareResult } from '../malware/result.ts';
-import { RISK_CLASSES, type RiskClass, type ScanReport } from '../report.ts';
+import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport, type VexStatus } from '../report.ts';
 
 export const RISK_WORDS: Readonly<Record<RiskClass, Text>> = {
   'act-now': { en: 'act now', es: 'actuar ya' },
@@ -109,3 +109,24 @@ export function malwareLine({ state, reason, engines, files }: MalwareResult): T
           };
   }
 }
+
+/** What people decided about a finding, in short; null when nobody did. */
+export function standingOf({ vex, exception }: Pick<Finding, 'vex' | 'exception'>): Text | null {
+  if (vex !== null) {
+    const status = VEX_WORDS[vex.status];
+    return { en: `${status.en} (${vex.author})`, es: `${status.es} (${vex.author})` };
+  }
+  if (exception === null) return null;
+  const day = exception.expiresAt.slice(0, 10);
+  return {
+    en: `accepted until ${day} by ${exception.approver}`,
+    es: `aceptado hasta el ${day} por ${exception.approver}`,
+  };
+}
+
+const VEX_WORDS: Readonly<Record<VexStatus, Text>> = {
+  not_affected: { en: 'not affected', es: 'no afecta' },
+  affected: { en: 'affected', es: 'afecta' },
+  fixed: { en: 'fixed', es: 'corregido' },
+  under_investigation: { en: 'under investigation', es: 'en investigación' },
+};
