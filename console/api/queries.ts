@@ -29,6 +29,7 @@ import type {
   PackageFiles,
   PackagePage,
   Policy,
+  PolicyRevision,
   Project,
   Promotion,
   PullHistory,
@@ -279,6 +280,13 @@ export const queries = {
     queryOptions({ queryKey: ['images', '', 'status'], queryFn: () => api.get<RegistryStatus>('/registry/status') }),
   advisories: () => queryOptions({ queryKey: ['advisories'], queryFn: () => listOf<AdvisorySource>('/advisories') }),
   policies: () => queryOptions({ queryKey: ['policies'], queryFn: () => listOf<Policy>('/policies') }),
+  policy: (name: string) =>
+    queryOptions({ queryKey: ['policies', name], queryFn: () => api.get<Policy>(apiPath(['policies', name])) }),
+  policyRevisions: (name: string) =>
+    queryOptions({
+      queryKey: ['policies', name, 'revisions'],
+      queryFn: () => listOf<PolicyRevision>(apiPath(['policies', name, 'revisions'])),
+    }),
   bases: () => queryOptions({ queryKey: ['bases'], queryFn: () => listOf<Base>('/bases') }),
   operations: () => queryOptions({ queryKey: ['operations'], queryFn: () => listOf<OperationSummary>('/operations') }),
   operation: (id: string) =>

@@ -921,8 +921,39 @@ export interface WorkloadRule {
   readonly createdBy: string;
 }
 
+export interface PolicyRevision {
+  readonly name: string;
+  readonly revision: number;
+  readonly author: string;
+  readonly createdAt: string;
+  readonly approver: string | null;
+  readonly state: 'waiting' | 'active' | 'superseded' | 'rejected' | 'removed';
+}
+
+interface ChangedAnswer {
+  readonly at: string;
+  readonly subject: string;
+  readonly digest: string;
+  readonly before: Decision;
+  readonly after: Decision;
+  readonly reasons: readonly { readonly rule: string; readonly message: Text }[];
+}
+
+/** What a policy would have said of what was judged. */
+export interface PolicyReplay {
+  readonly replayed: number;
+  readonly same: number;
+  readonly newlyRefused: readonly ChangedAnswer[];
+  readonly newlyAllowed: readonly ChangedAnswer[];
+  readonly otherwise: readonly ChangedAnswer[];
+  readonly counts: { readonly newlyRefused: number; readonly newlyAllowed: number };
+}
+
 export interface Policy {
   readonly name: string;
+  readonly origin?: 'preset' | 'own';
+  /** Only of one policy. */
+  readonly source?: string;
   readonly version: string | number;
   readonly description: Text;
   readonly rules: readonly {

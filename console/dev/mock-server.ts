@@ -572,6 +572,11 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/volumes', () => list(data.volumes)),
     route('GET', '/advisories', () => list(data.advisories)),
     route('GET', '/policies', () => list(data.policies)),
+    route('GET', '/policies/:name/revisions', () => list([])),
+    route('GET', '/policies/:name', ({ params }) => ({
+      ...data.policies.find((one) => one.name === params[0]),
+      source: 'name: prod',
+    })),
     route('GET', '/bases', () => list(data.bases)),
     route('POST', '/bases', () => data.operations[0] ?? deployOperation(0.1)),
     route('GET', '/operations', () => list(data.operations.map(({ steps: _steps, ...summary }) => summary))),

@@ -2,14 +2,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { AdvisorySource, Base, Operation, Policy } from '../api/types.ts';
+import type { AdvisorySource, Base, Operation } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
-import { useText, useWords } from '../shell/language.tsx';
+import { useWords } from '../shell/language.tsx';
 import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { Button, CommandLine, Copyable, Field } from '../shell/parts/controls.tsx';
 import { FormDialog } from '../shell/parts/form-dialog.tsx';
-import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { useNavigate } from '../shell/router.tsx';
@@ -74,37 +73,6 @@ export function AdvisoriesSection() {
         }
       </Loaded>
     </Panel>
-  );
-}
-
-export function PoliciesSection() {
-  const t = useWords(words);
-  const text = useText();
-  const policies = useQuery(queries.policies());
-  const columns: readonly Column<Policy['rules'][number]>[] = [
-    { id: 'rule', label: t('rule'), cell: (rule) => <span className="mono nowrap">{rule.id}</span> },
-    { id: 'effect', label: t('effect'), cell: (rule) => <State state={rule.effect} /> },
-    { id: 'says', label: t('says'), cell: (rule) => text(rule.message) },
-    { id: 'when', label: t('when'), from: 'wide', cell: (rule) => <code className="quiet-text">{rule.when}</code> },
-  ];
-  return (
-    <Loaded query={policies}>
-      {(all) => (
-        <div className="stack">
-          {all.map((policy) => (
-            <Panel
-              key={policy.name}
-              title={policy.name}
-              count={t('version', { version: String(policy.version) })}
-              flush
-              actions={<span className="quiet-text">{text(policy.description)}</span>}
-            >
-              <Table label={policy.name} columns={columns} rows={policy.rules} keyOf={(rule) => rule.id} />
-            </Panel>
-          ))}
-        </div>
-      )}
-    </Loaded>
   );
 }
 

@@ -7,6 +7,7 @@ import {
 } from '@marcbachmann/cel-js';
 import type { Json } from '../system/index.ts';
 import { SCHEMAS } from './admission.ts';
+import { registerKubernetesFunctions } from './cel-kubernetes.ts';
 import { LINEAR_MATCHES, registerTextFunctions } from './cel-text.ts';
 import {
   COMPREHENSION_DEPTH_MAX,
@@ -79,6 +80,26 @@ const environment = new Environment({
   .registerVariable('contexts', 'list<dyn>');
 registerTextFunctions(environment);
 
+const VARIABLES_OF_KUBERNETES = ['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables'];
+const kubernetes = new Environment({
+  enableOptionalTypes: true,
+  homogeneousAggregateLiterals: false,
+  limits: { maxAstNodes: EXPRESSION_NODES_MAX, maxDepth: EXPRESSION_DEPTH_MAX },
+});
+for (const variable of VARIABLES_OF_KUBERNETES) kubernetes.registerVariable(variable, 'dyn');
+registerTextFunctions(kubernetes);
+registerKubernetesFunctions(kubernetes);
+
+export type KubernetesExpression = Extract<CompiledExpression<unknown>, { ok: true }>;
+
+/**
+ * Compiles an expression of a ValidatingAdmissionPolicy.
+ * @param types what it may give; null: true or false, or what is known only when it runs
+ */
+export function compileKubernetes(text: string, types: readonly string[] | null): CompiledExpression<unknown> {
+  return compileIn(kubernetes, text, types, (value) => value, null);
+}
+
 /** Compiles the `when` of a rule: an expression that is true or false. */
 export function compileCondition(text: string): CompiledExpression<boolean> {
   return compile(text, ['bool', 'dyn'], (value) => {
@@ -105,20 +126,32 @@ function compile<Value>(
   types: readonly string[],
   read: (value: unknown) => Value,
 ): CompiledExpression<Value> {
+  return compileIn(environment, text, types, read, FUNCTIONS);
+}
+
+/** @param functions what it may call; null: whatever the environment has */
+function compileIn<Value>(
+  environment: Environment,
+  text: string,
+  types: readonly string[] | null,
+  read: (value: unknown) => Value,
+  functions: ReadonlySet<string> | null,
+): CompiledExpression<Value> {
   const bad = (offset: number, reason: string) => ({ ok: false, problem: { offset, reason } }) as const;
   if (text.length > EXPRESSION_CHARACTERS_MAX) {
     return bad(0, `expected at most ${EXPRESSION_CHARACTERS_MAX} characters, got ${text.length}`);
   }
   try {
     const parsed = environment.parse(text);
-    const survey = new Survey();
+    const survey = new Survey(functions);
     const forbidden = survey.walk(parsed.ast, 0);
     if (forbidden !== null) return bad(forbidden.offset, forbidden.reason);
     const checked = parsed.check();
     if (!checked.valid) throw checked.error ?? new Error('it does not pass the type check');
     const isListed =
-      checked.type !== undefined && types.some((type) => type === checked.type || isMap(types, checked.type));
-    if (!isListed) return bad(0, `expected ${types.join(' or ')}, got ${checked.type}`);
+      checked.type !== undefined &&
+      (types === null || types.some((type) => type === checked.type || isMap(types, checked.type)));
+    if (!isListed) return bad(0, `expected ${types?.join(' or ')}, got ${checked.type}`);
     const { scope, nodes, loops } = survey;
     return { ok: true, scope, nodes, loops, evaluate: (values) => read(parsed(values) as unknown) };
   } catch (error) {
@@ -137,13 +170,18 @@ class Survey {
   scope: Scope = 'facts';
   nodes = 0;
   loops = 0;
+  readonly #functions: ReadonlySet<string> | null;
+
+  constructor(functions: ReadonlySet<string> | null) {
+    this.#functions = functions;
+  }
 
   walk(node: ASTNode, inside: number): ExpressionProblem | null {
     this.nodes += 1;
     if (node.op === 'id' && typeof node.args === 'string') this.#read(node.args);
     if (node.op !== 'call' && node.op !== 'rcall') return this.#all(childrenOf(node.args), inside);
     const name = node.args[0];
-    if (!FUNCTIONS.has(name)) {
+    if (this.#functions?.has(name) === false) {
       return { offset: node.start, reason: `the function ${name} is not available in policies` };
     }
     if (name === 'matches' && node.op === 'rcall') node.args[0] = LINEAR_MATCHES;

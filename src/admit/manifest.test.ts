@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { Fault, type Json, systemClock } from '../system/index.ts';
 import { readDocuments, startsPods } from './document.ts';
 import { judgeDocument } from './manifest.ts';
+import { readPolicy } from './policy.ts';
 import { PRESETS_FOLDER, readPolicies, selectPolicy } from './presets.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -173,6 +174,83 @@ test('what is too large or too deep is refused, and quickly (A3)', () => {
   );
   const { user } = process.cpuUsage(started);
   assert.ok(user < 2_000_000, `${user / 1000} ms`);
+});
+
+const ADMISSION_POLICY = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: { name: replicas.example.com }
+spec:
+  failurePolicy: Fail
+  paramKind: { apiVersion: v1, kind: ConfigMap }
+  matchConstraints:
+    resourceRules:
+      - { apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments] }
+    objectSelector: { matchExpressions: [{ key: tier, operator: NotIn, values: [test] }] }
+  matchConditions:
+    - { name: not-system, expression: "!object.metadata.name.startsWith('system-')" }
+  variables:
+    - { name: containers, expression: object.spec.template.spec.containers }
+    - { name: images, expression: "variables.containers.map(c, c.image)" }
+    - { name: unused, expression: object.spec.nowhere.atAll }
+  validations:
+    - expression: object.spec.replicas <= int(params.data.most)
+      messageExpression: "'at most ' + params.data.most + ' replicas, got ' + string(object.spec.replicas)"
+    - expression: variables.images.all(i, i.matches('^registry[.]example/'))
+      message: images come from registry.example
+    - expression: >-
+        variables.containers.all(c, !has(c.resources) || quantity(c.resources.limits.memory).isLessThan(quantity('1Gi')))
+    - expression: "sets.contains(['a', 'b'], variables.containers.map(c, c.name)) && cidr('10.0.0.0/8').containsIP('10.1.2.3')"
+  auditAnnotations: [{ key: replicas, valueExpression: "string(object.spec.replicas)" }]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: { name: replicas }
+spec: { policyName: replicas.example.com, validationActions: [Deny], paramRef: { name: limits, parameterNotFoundAction: Deny } }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: limits }
+data: { most: "3" }
+`;
+
+test('a ValidatingAdmissionPolicy loads as it is and says what Kubernetes would', () => {
+  const policy = readPolicy(ADMISSION_POLICY, 'vap.yaml');
+  const container = { name: 'a', image: 'registry.example/a:1', resources: { limits: { memory: '512Mi' } } };
+  const deployment = (changes: Record<string, Json>, containers: Json = [container]): string =>
+    JSON.stringify({
+      ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } },
+      spec: { replicas: 2, template: { spec: { containers } } },
+      ...changes,
+    });
+  const say = (text: string, one = policy) =>
+    readDocuments(text).map((document) => judgeDocument(document, one, systemClock).verdict)[0];
+  assert.equal(say(deployment({}))?.decision, 'allow');
+  const many = deployment({ spec: { replicas: 9, template: { spec: { containers: [container] } } } });
+  assert.deepEqual(
+    say(many)?.reasons.map(({ message }) => message.en),
+    ['at most 3 replicas, got 9'],
+  );
+  const refusals: Json[] = [
+    { ...container, image: 'docker.io/a' },
+    { ...container, resources: { limits: { memory: '2Gi' } } },
+    { ...container, name: 'c' },
+    { ...container, resources: {} },
+  ];
+  for (const bad of refusals) assert.equal(say(deployment({}, [bad]))?.decision, 'refuse', JSON.stringify(bad));
+  // What it does not speak of: another kind, another label, a condition that does not hold.
+  assert.equal(say(many.replace('"Deployment"', '"StatefulSet"'))?.decision, 'allow');
+  assert.equal(say(many.replace('"name":"web"', '"name":"web","labels":{"tier":"test"}'))?.decision, 'allow');
+  assert.equal(say(many.replace('"name":"web"', '"name":"system-web"'))?.decision, 'allow');
+  const audited = readPolicy(ADMISSION_POLICY.replace('[Deny], paramRef', '[Audit], paramRef'), 'vap.yaml');
+  assert.equal(say(many, audited)?.decision, 'warn');
+  for (const [from, to] of [
+    ['object.spec.replicas <=', 'authorizer.group("").check() ||'],
+    ['kind: ConfigMap }', 'kind: Limits }'],
+    ['variables.images.all(', 'variables.images.every('],
+  ] as const) {
+    assert.throws(() => readPolicy(ADMISSION_POLICY.replace(from, to), 'vap.yaml'), Fault, to);
+  }
 });
 
 // The outside judges below are data that nobody here wrote; without them the tests say so and do nothing.

@@ -2,6 +2,7 @@ import { FormatError, parseYaml, type YamlDocument, type YamlPath } from '../for
 import { DECISIONS } from '../scan/index.ts';
 import { fillTemplate, type Json, type Text } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
+import { isAdmissionPolicy, readAdmissionPolicy } from './admission-policy.ts';
 import { type PolicyValue, toPolicyValue } from './document.ts';
 import { admitFault } from './errors.ts';
 import {
@@ -175,6 +176,7 @@ function kindOf(value: Json): string {
 function compilePolicy(text: string, problems: PolicyProblem[], find: FindPolicy): Policy | null {
   let document: YamlDocument;
   try {
+    if (isAdmissionPolicy(text)) return readAdmissionPolicy(text, problems);
     document = parseYaml(text, { maxBytes: POLICY_BYTES_MAX, maxDepth: 12 });
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;

@@ -1,0 +1,182 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { Policy, PolicyReplay, PolicyRevision } from '../api/types.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { Button, TextArea } from '../shell/parts/controls.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { EmptyState, Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
+import { type Column, Table } from '../shell/parts/table.tsx';
+import { hasRole, useMe } from '../shell/session.ts';
+import { policyWords } from './policy-words.ts';
+
+/** The policies in force; the chosen one with its rules, and for administrators its text, to try and to change. */
+export function PoliciesSection() {
+  const t = useWords(policyWords);
+  const text = useText();
+  const me = useMe();
+  const policies = useQuery(queries.policies());
+  const [chosen, setChosen] = useState('prod');
+  const [isNew, setNew] = useState(false);
+  const isAdmin = hasRole(me, ['admin']);
+  const columns: readonly Column<Policy>[] = [
+    { id: 'name', label: t('name'), cell: (policy) => <strong className="mono nowrap">{policy.name}</strong> },
+    { id: 'from', label: t('from'), cell: (policy) => t(policy.origin === 'own' ? 'own' : 'preset') },
+    { id: 'rules', label: t('rules'), align: 'end', cell: (policy) => policy.rules.length },
+    { id: 'what', label: t('what'), cell: (policy) => text(policy.description) },
+  ];
+  return (
+    <div className="stack">
+      <Panel
+        title={t('policies')}
+        flush
+        actions={isAdmin ? <Button onClick={() => setNew(true)}>{t('add')}</Button> : undefined}
+      >
+        <Loaded query={policies}>
+          {(all) => (
+            <Table
+              label={t('policies')}
+              columns={columns}
+              rows={all}
+              keyOf={(policy) => policy.name}
+              selected={isNew ? '' : chosen}
+              onSelect={(name) => {
+                setNew(false);
+                setChosen(name ?? 'prod');
+              }}
+            />
+          )}
+        </Loaded>
+      </Panel>
+      {isNew ? <Editor key="new" name={null} /> : <Chosen key={chosen} name={chosen} isAdmin={isAdmin} />}
+    </div>
+  );
+}
+
+function Chosen({ name, isAdmin }: { name: string; isAdmin: boolean }) {
+  const t = useWords(policyWords);
+  const text = useText();
+  const policies = useQuery(queries.policies());
+  const policy = policies.data?.find((one) => one.name === name);
+  const columns: readonly Column<Policy['rules'][number]>[] = [
+    { id: 'rule', label: t('rule'), cell: (rule) => <span className="mono nowrap">{rule.id}</span> },
+    { id: 'effect', label: t('effect'), cell: (rule) => <State state={rule.effect} /> },
+    { id: 'says', label: t('says'), cell: (rule) => text(rule.message) },
+    { id: 'when', label: t('when'), from: 'wide', cell: (rule) => <code className="quiet-text">{rule.when}</code> },
+  ];
+  if (policy === undefined) return null;
+  return (
+    <>
+      <Panel title={policy.name} count={String(policy.version)} flush>
+        <Table label={policy.name} columns={columns} rows={policy.rules} keyOf={(rule) => `${rule.id} ${rule.when}`} />
+      </Panel>
+      {isAdmin ? <Editor name={name} /> : null}
+    </>
+  );
+}
+
+/** The text of a policy, or an empty one; what is typed can be tried before it is applied. */
+function Editor({ name }: { name: string | null }) {
+  const t = useWords(policyWords);
+  const client = useQueryClient();
+  const policy = useQuery({ ...queries.policy(name ?? ''), enabled: name !== null });
+  const revisions = useQuery({ ...queries.policyRevisions(name ?? ''), enabled: name !== null });
+  const [typed, setTyped] = useState<string | null>(null);
+  const source = typed ?? policy.data?.source ?? '';
+  const waiting = revisions.data?.find((one) => one.state === 'waiting');
+  const changed = () => client.invalidateQueries({ queryKey: ['policies'] });
+  const trial = useMutation({
+    mutationFn: () => api.post<PolicyReplay>('/policies/try', { source, days: 30 }),
+  });
+  const apply = useMutation({
+    mutationFn: () => api.post<PolicyRevision>('/policies', { source }),
+    onSuccess: changed,
+  });
+  const decide = useMutation({
+    mutationFn: (decision: 'approve' | 'reject') =>
+      api.post<PolicyRevision>(`/policies/${encodeURIComponent(name ?? '')}/${decision}`),
+    onSuccess: changed,
+  });
+  const remove = useMutation({
+    mutationFn: () => api.delete<PolicyRevision>(`/policies/${encodeURIComponent(name ?? '')}`),
+    onSuccess: changed,
+  });
+  const failure = apply.error ?? trial.error ?? decide.error ?? remove.error;
+  const isOwn = revisions.data?.some((one) => one.state === 'active') === true;
+  return (
+    <>
+      <Panel title={name ?? t('add')}>
+        {waiting === undefined ? null : (
+          <p>
+            {t('waiting', { revision: String(waiting.revision), author: waiting.author })}{' '}
+            <Button busy={decide.isPending} onClick={() => decide.mutate('approve')}>
+              {t('approve')}
+            </Button>{' '}
+            <Button busy={decide.isPending} onClick={() => decide.mutate('reject')}>
+              {t('reject')}
+            </Button>
+          </p>
+        )}
+        <TextArea
+          label={t('text')}
+          hint={t('textHint')}
+          rows={18}
+          className="mono"
+          value={source}
+          onChange={(event) => setTyped(event.target.value)}
+        />
+        {failure === null ? null : <Failure error={failure} />}
+        {apply.data?.state === 'active' ? (
+          <p role="status">{t('applied', { revision: String(apply.data.revision) })}</p>
+        ) : null}
+        <div className="panel-actions">
+          <Button busy={trial.isPending} disabled={source.trim() === ''} onClick={() => trial.mutate()}>
+            {t('tryIt')}
+          </Button>
+          <Button look="primary" busy={apply.isPending} disabled={source.trim() === ''} onClick={() => apply.mutate()}>
+            {t('apply')}
+          </Button>
+          {isOwn ? (
+            <Button look="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
+              {t('remove')}
+            </Button>
+          ) : null}
+        </div>
+      </Panel>
+      {trial.data === undefined ? null : <Hit replay={trial.data} />}
+    </>
+  );
+}
+
+function Hit({ replay }: { replay: PolicyReplay }) {
+  const t = useWords(policyWords);
+  const text = useText();
+  const rows = [...replay.newlyRefused, ...replay.newlyAllowed, ...replay.otherwise];
+  const columns: readonly Column<PolicyReplay['newlyRefused'][number]>[] = [
+    { id: 'workload', label: t('workload'), cell: (row) => <strong>{row.subject}</strong> },
+    { id: 'before', label: t('before'), cell: (row) => <State state={row.before} /> },
+    { id: 'after', label: t('after'), cell: (row) => <State state={row.after} /> },
+    { id: 'why', label: t('why'), cell: (row) => row.reasons.map((reason) => text(reason.message)).join('; ') },
+  ];
+  const count = t('judged', {
+    replayed: String(replay.replayed),
+    refused: String(replay.counts.newlyRefused),
+    allowed: String(replay.counts.newlyAllowed),
+    same: String(replay.same),
+  });
+  return (
+    <Panel title={t('hit')} count={count} flush>
+      {rows.length === 0 ? (
+        <EmptyState title={t('nobody')}>{t('nobodyText')}</EmptyState>
+      ) : (
+        <Table
+          label={t('hit')}
+          columns={columns}
+          rows={rows}
+          keyOf={(row) => `${row.at} ${row.subject} ${row.digest}`}
+        />
+      )}
+    </Panel>
+  );
+}
