@@ -210,6 +210,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'what a policy would have said of what was judged',
     es: 'lo que habría dicho una política de lo que se juzgó',
   },
+  'POST /api/v1/policies/:name/test': {
+    en: 'what a policy holds against Kubernetes manifests',
+    es: 'qué objeta una política a manifiestos de Kubernetes',
+  },
   'POST /api/v1/policies/check': {
     en: 'check a policy document',
     es: 'comprobar un documento de política',

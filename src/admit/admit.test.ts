@@ -197,6 +197,13 @@ test('the routes show policies and verdicts, and keep a project from another', a
     list.body.items.map((policy: { name: string }) => policy.name),
     [...(await readPolicies(PRESETS_FOLDER)).map((policy) => policy.name)],
   );
+  const manifests = 'kind: Pod\nmetadata: { name: p }\nspec: { hostPID: true, containers: [{ name: a, image: i }] }\n';
+  const tested = await call('POST', '/api/v1/policies/pod-security-baseline@1.30/test', { manifests });
+  assert.deepEqual([tested.status, tested.body.items[0].decision], [200, 'refuse']);
+  assert.deepEqual(
+    (await call('POST', '/api/v1/policies/pod-security-baseline@1.30/test', { manifests })).body,
+    tested.body,
+  );
   const prod = await call('GET', '/api/v1/policies/prod');
   assert.equal(prod.body.rules[0].id, 'scan-failed');
   assert.equal((await call('GET', '/api/v1/policies/none')).status, 404);

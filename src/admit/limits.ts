@@ -70,3 +70,6 @@ export const RECORDS_MAX = 20_000;
 /** What one trial asks, a few milliseconds each, and how many changes of each kind it lists. */
 export const REPLAYED_MAX = 5_000;
 export const REPLAY_LISTED_MAX = 200;
+
+/** Answers about manifests that one policy keeps by their digest. */
+export const TESTED_KEPT_MAX = 500;

@@ -43,6 +43,9 @@ function ignoreMissing(error: NodeJS.ErrnoException): string[] {
   throw error;
 }
 
+/** Versions of policies that were chosen before, so that the same one is the same object. */
+const versions = new WeakMap<Policy, Map<string, Policy>>();
+
 /**
  * A policy by the name that people give: `prod`, `pod-security-restricted@1.27`.
  * @param values of its parameters
@@ -52,8 +55,15 @@ export function selectPolicy(find: FindPolicy, name: string, values: Readonly<Re
   const [base = '', version] = name.split('@', 2);
   const policy = find(base);
   if (policy === null) throw admitFault('admit.policy-unknown', { policy: base });
+  const isPlain = Object.keys(values).length === 0;
+  if (isPlain && version === undefined) return policy;
+  const known = isPlain ? versions.get(policy)?.get(name) : undefined;
+  if (known !== undefined) return known;
   try {
-    return withParams(policy, { ...values, ...(version === undefined ? {} : { version }) });
+    const chosen = withParams(policy, { ...values, ...(version === undefined ? {} : { version }) });
+    // There are some dozens of versions of a policy, and as many entries at most.
+    if (isPlain) versions.set(policy, (versions.get(policy) ?? new Map<string, Policy>()).set(name, chosen));
+    return chosen;
   } catch (error) {
     if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
     throw admitFault('admit.param-invalid', { policy: base, reason: error.message });

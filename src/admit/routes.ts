@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiApp, Principal } from '../access/index.ts';
 import { parseDigest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
 import type { Admit } from './admit.ts';
+import { type PlacedDocument, readDocuments } from './document.ts';
 import { type Exception, stateOf } from './exception.ts';
-import { POLICY_BYTES_MAX, RECORD_DAYS } from './limits.ts';
+import { POLICY_BYTES_MAX, RECORD_DAYS, TESTED_KEPT_MAX } from './limits.ts';
+import { judgeDocument } from './manifest.ts';
 import { type Policy, readPolicy } from './policy.ts';
 import type { PolicyBook } from './policy-book.ts';
 import { selectPolicy } from './presets.ts';
@@ -47,7 +50,32 @@ export function registerAdmitRoutes(
     },
     handler: async (request) => {
       const policy = admit.policy(request.params.name);
-      return { ...showPolicy(policy), source: policy.source };
+      return { ...showPolicy(policy), source: policy.source.replace(/^\n+/, '') };
+    },
+  });
+  const answers = new WeakMap<Policy, Map<string, object>>();
+  app.route({
+    method: 'POST',
+    url: '/api/v1/policies/:name/test',
+    config: { action: 'policy.read' },
+    schema: {
+      tags: ['policies'],
+      summary: 'What a policy holds against Kubernetes manifests; looks at no image and keeps nothing',
+      params: z.object({ name: z.string().max(80) }),
+      body: z.object({ manifests: z.string().max(POLICY_BYTES_MAX) }),
+    },
+    handler: async (request) => {
+      const policy = admit.policy(request.params.name);
+      const kept = answers.get(policy) ?? new Map<string, object>();
+      answers.set(policy, kept);
+      const digest = createHash('sha256').update(request.body.manifests).digest('base64');
+      const known = kept.get(digest);
+      if (known !== undefined) return known;
+      const answer = { items: readDocuments(request.body.manifests).map((one) => showTested(one, policy, clock)) };
+      // What a pipeline asks again and again is the same few; a policy that changes is another object and starts anew.
+      if (kept.size >= TESTED_KEPT_MAX) kept.clear();
+      kept.set(digest, answer);
+      return answer;
     },
   });
   app.route({
@@ -156,6 +184,13 @@ export function registerAdmitRoutes(
     handler: async (request) =>
       show(await admit.revokeException(request.params.project, request.params.id, request.principal.actor)),
   });
+}
+
+function showTested(document: PlacedDocument, policy: Policy, clock: Clock) {
+  const { verdict, outcomes } = judgeDocument(document, policy, clock);
+  const { line, kind, name, namespace } = document;
+  const rules = outcomes.map(({ rule, result, reasons }) => ({ id: rule?.id ?? reasons[0]?.rule ?? '?', result }));
+  return { line, kind, name, namespace, decision: verdict.decision, reasons: verdict.reasons, rules };
 }
 
 function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: Clock): void {
