@@ -383,6 +383,32 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     assert.equal(await shop('prod'), 200);
   });
 
+  test('who talked to whom is told, and the policies that follow from it can be written', async () => {
+    interface Way {
+      readonly workload: string;
+      readonly direction: string;
+      readonly refused: boolean;
+      readonly peer: { readonly kind: string; readonly name?: string };
+    }
+    const until = performance.now() + 60_000;
+    const find = async (): Promise<Way | undefined> => {
+      const { items } = (await ground.darsena('network', 'flows', 'tienda', '--environment', 'dev', '--json')).json<{
+        items: readonly Way[];
+      }>();
+      return items.find(
+        ({ workload, direction, peer }) => workload === 'web' && direction === 'out' && peer.name === 'api',
+      );
+    };
+    let way = await find();
+    while (way === undefined && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      way = await find();
+    }
+    assert.equal(way?.refused, false);
+    const { stdout } = await ground.darsena('network', 'propose', 'tienda', '--environment', 'dev');
+    assert.match(stdout, /^kind: NetworkPolicy$/m);
+  });
+
   test('the journal holds all of it, in order and unbroken', async () => {
     const verified = await ground.darsena('audit', 'verify', '--json');
     assert.equal(verified.code, 0, verified.stderr);
