@@ -16,6 +16,7 @@ import type { Filter } from './filter-ast.ts';
 import { compileOutput, type Output } from './output.ts';
 import { type Finding, parseRuleFile } from './rule-file.ts';
 import { type Rule, resolveRules } from './rules.ts';
+import { TimedRule } from './timing.ts';
 import type { FieldSource } from './transforms.ts';
 
 /** The fields of the live sensor. */
@@ -45,7 +46,8 @@ export class RuleEngine {
   readonly states: readonly RuleState[];
   readonly findings: readonly Finding[];
   readonly #byType: readonly (((event: KernelEvent) => number[] | null) | null)[];
-  readonly #ruleIndex: readonly (readonly number[])[];
+  readonly #ruleIndex: readonly (readonly Entry[])[];
+  readonly #timed: readonly (TimedRule<KernelEvent> | null)[];
   readonly #outputs: readonly Output<KernelEvent>[];
 
   private constructor(states: readonly RuleState[], findings: readonly Finding[]) {
@@ -53,16 +55,19 @@ export class RuleEngine {
     this.findings = findings;
     this.#outputs = states.map((state) => compileOutput(state.rule.output, liveFields));
     const byType: (((event: KernelEvent) => number[] | null) | null)[] = [];
-    const ruleIndex: number[][] = [];
+    const ruleIndex: Entry[][] = [];
+    this.#timed = states.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, liveFields)));
     for (const name of EVENT_NAMES) {
       const filters: (Filter | true)[] = [];
-      const indexes: number[] = [];
+      const indexes: Entry[] = [];
       states.forEach((state, index) => {
         if (state.offReason !== null || name === '') return;
-        const folded = foldForEvent(state.rule.filter, name);
-        if (folded === false) return;
-        filters.push(folded);
-        indexes.push(index);
+        entriesOf(state.rule).forEach(({ filter, step }) => {
+          const folded = foldForEvent(filter, name);
+          if (folded === false) return;
+          filters.push(folded);
+          indexes.push({ rule: index, step });
+        });
       });
       byType.push(filters.length === 0 ? null : compileFilters(filters, liveFields));
       ruleIndex.push(indexes);
@@ -102,9 +107,16 @@ export class RuleEngine {
     return this.#byType[event.type]?.(event) ?? null;
   }
 
+  /** Whether what `match` answered is an alert: a rule over time may want more events first. To be asked once an event. */
+  fires(event: KernelEvent, held: number): boolean {
+    const entry = this.#ruleIndex[event.type]?.[held];
+    const timed = entry === undefined ? null : (this.#timed[entry.rule] ?? null);
+    return entry === undefined || timed === null || timed.take(event, entry.step, event.wallTimeNs / 1e6);
+  }
+
   /** The name of a rule that `match` answered for an event of the type. */
   ruleName(type: number, held: number): string {
-    const index = this.#ruleIndex[type]?.[held];
+    const index = this.#ruleIndex[type]?.[held]?.rule;
     const state = index === undefined ? undefined : this.states[index];
     if (state === undefined) throw new RangeError(`no rule ${held} for events of type ${type}`);
     return state.rule.name;
@@ -112,7 +124,7 @@ export class RuleEngine {
 
   /** The alert of one rule that `match` answered. The place of the rule is in `match`'s numbering for the event's type. */
   makeAlert(event: KernelEvent, held: number): Alert {
-    const index = this.#ruleIndex[event.type]?.[held];
+    const index = this.#ruleIndex[event.type]?.[held]?.rule;
     const state = index === undefined ? undefined : this.states[index];
     const output = index === undefined ? undefined : this.#outputs[index];
     if (state === undefined || output === undefined)
@@ -133,6 +145,18 @@ export class RuleEngine {
       source: { kind: 'rule', file: rule.place.file, line: rule.place.line },
     };
   }
+}
+
+/** A condition of a rule in the function of an event type: its own (null), or a step that comes before. */
+interface Entry {
+  readonly rule: number;
+  readonly step: number | null;
+}
+
+/** All conditions of a rule. The own one stands before the steps: one event does not count twice. */
+export function entriesOf(rule: Rule): { readonly filter: Filter; readonly step: number | null }[] {
+  const steps = rule.timing?.after.map(({ filter }, step) => ({ filter, step })) ?? [];
+  return [{ filter: rule.filter, step: null }, ...steps.reverse()];
 }
 
 function foldForEvent(filter: Filter, name: string): Filter | boolean {
@@ -166,7 +190,7 @@ function judgeRule(rule: Rule, findings: Finding[]): RuleState {
   };
   const unseenEvents = named.filter((name) => !observed.has(name) && !observed.has(alike[name] ?? ''));
   const folded = observedEvents()
-    .map((name) => foldForEvent(rule.filter, name))
+    .flatMap((name) => entriesOf(rule).map(({ filter }) => foldForEvent(filter, name)))
     .filter((one) => one !== false);
   if (folded.length === 0) {
     return named.length === 0

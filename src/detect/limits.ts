@@ -20,3 +20,9 @@ export const RECORDED_LINE_BYTES_MAX = 4 * 1024 * 1024;
 export const RECORDED_FILE_BYTES_MAX = 512 * 1024 * 1024;
 /** Conditions tried at once over a recording. */
 export const FILTERS_MAX = 20_000;
+/** Rules over time: groups remembered by one rule, values remembered by one group, steps, and how often a step may be asked for. */
+export const TIMED_GROUPS_MAX = 4_096;
+export const TIMED_VALUES_MAX = 1_024;
+export const TIMED_STEPS_MAX = 8;
+export const TIMED_TIMES_MAX = 10_000;
+export const TIMED_FIELDS_MAX = 6;

@@ -1,11 +1,12 @@
 /** Rules over a recording: what would have been found. */
 import { type ScapEvent, scapFields } from '../events/scap/index.ts';
 import { compileFilters, fieldsOf, foldFilter } from './compile.ts';
-import type { RuleText } from './engine.ts';
+import { entriesOf, type RuleText } from './engine.ts';
 import type { Filter } from './filter-ast.ts';
 import { compileOutput, type Output } from './output.ts';
 import { type Finding, parseRuleFile } from './rule-file.ts';
 import { type Priority, type Rule, resolveRules } from './rules.ts';
+import { TimedRule } from './timing.ts';
 
 /** What a rule found in a recording. */
 export interface ReplayAlert {
@@ -29,7 +30,7 @@ export interface ReplayRule {
 
 interface Compiled {
   readonly match: (event: ScapEvent) => number[] | null;
-  readonly rules: readonly number[];
+  readonly rules: readonly { readonly rule: number; readonly step: number | null }[];
 }
 
 /**
@@ -41,6 +42,7 @@ export class RuleReplay {
   readonly findings: readonly Finding[];
   readonly #outputs: readonly Output<ScapEvent>[];
   readonly #enters: boolean;
+  readonly #timed: readonly (TimedRule<ScapEvent> | null)[];
   /** By direction and name of the event; made when the first such event comes. */
   readonly #compiled = new Map<string, Compiled | null>();
 
@@ -49,6 +51,7 @@ export class RuleReplay {
     this.findings = findings;
     this.#outputs = rules.map(({ rule }) => compileOutput(rule.output, scapFields));
     this.#enters = enters;
+    this.#timed = rules.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, scapFields)));
   }
 
   /** Reads rule files in their order. It never throws for what is wrong in a file: that is told in `findings`. */
@@ -73,7 +76,11 @@ export class RuleReplay {
     const held = compiled?.match(event) ?? null;
     if (compiled === null || held === null) return [];
     return held.flatMap((place) => {
-      const index = compiled.rules[place];
+      const entry = compiled.rules[place];
+      const index = entry?.rule;
+      const timed = index === undefined ? null : (this.#timed[index] ?? null);
+      if (entry !== undefined && timed !== null && !timed.take(event, entry.step, Number(event.timeNs) / 1e6))
+        return [];
       const rule = index === undefined ? undefined : this.rules[index]?.rule;
       const output = index === undefined ? undefined : this.#outputs[index];
       if (rule === undefined || output === undefined) return [];
@@ -104,13 +111,15 @@ export class RuleReplay {
       'evt.source': 'syscall',
     };
     const filters: (Filter | true)[] = [];
-    const rules: number[] = [];
+    const rules: { rule: number; step: number | null }[] = [];
     this.rules.forEach(({ rule, offReason }, index) => {
       if (offReason !== null) return;
-      const folded = foldFilter(rule.filter, known, scapFields);
-      if (folded === false) return;
-      filters.push(folded);
-      rules.push(index);
+      for (const { filter, step } of entriesOf(rule)) {
+        const folded = foldFilter(filter, known, scapFields);
+        if (folded === false) continue;
+        filters.push(folded);
+        rules.push({ rule: index, step });
+      }
     });
     compiled = filters.length === 0 ? null : { match: compileFilters(filters, scapFields), rules };
     this.#compiled.set(key, compiled);

@@ -8,6 +8,8 @@ import { parseFilter } from './filter-parser.ts';
 import { FILTER_DEPTH_MAX } from './limits.ts';
 import { makeTester } from './operators.ts';
 import { escapeControls } from './output.ts';
+import { recordedFields } from './recorded-events.ts';
+import { readTiming, TimedRule } from './timing.ts';
 
 const root = process.env['DARSENA_TEST_DATA'];
 const falco = root === undefined ? null : join(root, 'rules', 'falco');
@@ -39,7 +41,7 @@ test('the shipped rules load without an error or a warning', () => {
   const files = readdirSync(folder).map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }));
   const engine = RuleEngine.load(files);
   assert.deepEqual(engine.findings, []);
-  assert.ok(engine.states.every((state) => state.offReason === null));
+  assert.ok(engine.states.every(({ rule, offReason }) => offReason === null || !rule.enabled));
 });
 
 test('an error names file, line and column of the condition, folded or not', () => {
@@ -209,4 +211,102 @@ test('shell patterns match as a shell would', () => {
   ];
   for (const [glob, text, expected] of table)
     assert.equal(makeTester('glob', 'text', glob)(text), expected, `${glob} ${text}`);
+});
+
+/** Events of one made-up rule over time: at these seconds, with these fields; `step` null is the rule's own condition. */
+function fired(
+  timing: Record<string, unknown>,
+  events: readonly { readonly at: number; readonly step?: number; readonly event: Record<string, string> }[],
+): number[] {
+  const fields = recordedFields([{ 'container.id': 'a', 'proc.name': 'a', 'fd.rip': 'a' }]);
+  const read = readTiming(timing, fields, parseFilter);
+  assert.ok(read);
+  const rule = new TimedRule(read, fields);
+  return events.filter(({ at, step, event }) => rule.take(event, step ?? null, at * 1_000)).map(({ at }) => at);
+}
+
+test('a rule over time fires at the number, within the window, for each group by itself', () => {
+  const five = { times: 3, within: '10s', by: ['container.id'] };
+  const at = (container: string, ...seconds: number[]) =>
+    seconds.map((one) => ({ at: one, event: { 'container.id': container } }));
+  assert.deepEqual(fired(five, at('x', 1, 2, 3)), [3]);
+  assert.deepEqual(fired(five, at('x', 1, 2, 12, 13, 14)), [14], 'the window begins anew');
+  assert.deepEqual(fired(five, [...at('x', 1, 2), ...at('y', 3, 4), ...at('x', 5)]), [5]);
+  assert.deepEqual(fired(five, at('x', 1, 2, 3, 4, 5, 6)), [3, 6], 'it starts anew after it fired');
+});
+
+test('different values are counted, not events; steps must come in their order; news is told once', () => {
+  const names = (...list: string[]) =>
+    list.map((name, at) => ({ at, event: { 'container.id': 'x', 'proc.name': name } }));
+  assert.deepEqual(
+    fired({ times: 3, distinct: 'proc.name', within: '1m' }, names('id', 'id', 'id', 'ps', 'ps', 'w')),
+    [5],
+  );
+  const login = { after: [{ condition: 'proc.name = fail', times: 2 }], within: '1m' };
+  const events = (...steps: (number | null)[]) =>
+    steps.map((step, at) => ({ at, event: { 'container.id': 'x' }, ...(step === null ? {} : { step }) }));
+  assert.deepEqual(fired(login, events(null, 0, null, 0, null)), [4]);
+  assert.deepEqual(fired(login, events(0, null, null)), []);
+  const rip = (at: number, address: string) => ({ at, event: { 'container.id': 'x', 'fd.rip': address } });
+  const first = { first: 'fd.rip', learn: '10s' };
+  assert.deepEqual(fired(first, [rip(0, 'a'), rip(5, 'b'), rip(20, 'a'), rip(21, 'c'), rip(22, 'c')]), [21]);
+});
+
+test('what a rule over time says wrongly is an error of the extension', () => {
+  for (const wrong of [
+    'within: soon',
+    'times: 0',
+    'by: [proc.nothing]',
+    'after: [{times: 2}]',
+    'first: fd.rip\n  times: 3',
+    'distinct: nothing',
+  ]) {
+    const { findings } = load(rule('A', 'evt.type = execve', `  ${wrong}\n`));
+    assert.equal(findings.find(({ severity }) => severity === 'error')?.code, 'LOAD_ERR_EXTENSION', wrong);
+  }
+  assert.equal(load(rule('A', 'evt.type = execve', '  times: 3\n  within: 10s\n')).hasErrors, false);
+});
+
+test('rule files with random damage end in findings with a place, never in a crash', () => {
+  const text = readFileSync(join(import.meta.dirname, '..', '..', 'rules', 'detection', 'time.yaml'), 'utf8');
+  const pieces = [
+    '"',
+    "'",
+    '(',
+    ')',
+    '[',
+    ']',
+    '{',
+    ' and ',
+    ' not ',
+    ': ',
+    '- ',
+    '\n',
+    '\t',
+    '&a',
+    '*a',
+    '!!js',
+    '\u0000',
+    '%',
+    '<<',
+    '0x',
+    '\\',
+  ];
+  let seed = 20_261_122;
+  const random = (below: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return Math.floor((seed / 2_147_483_648) * below);
+  };
+  const files = process.env['DARSENA_SOAK'] === '1' ? 10_000 : 150;
+  for (let n = 0; n < files; n++) {
+    let damaged = text;
+    for (let change = random(4) + 1; change > 0; change--) {
+      const at = random(damaged.length);
+      const piece = random(3) === 0 ? '' : (pieces[random(pieces.length)] ?? '');
+      damaged = damaged.slice(0, at) + piece + damaged.slice(at + random(40));
+    }
+    for (const { line, column, message } of load(damaged).findings) {
+      assert.ok(line >= 1 && column >= 1 && message !== '', `file ${n}`);
+    }
+  }
 });

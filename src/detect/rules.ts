@@ -6,6 +6,7 @@ import { nearestName } from './hint.ts';
 import { FILTER_NODES_MAX, LIST_ITEMS_MAX } from './limits.ts';
 import { compileOutput } from './output.ts';
 import type { Finding, FindingCode, Place, RuleItem } from './rule-file.ts';
+import { readTiming, TIMING_KEYS, type Timing } from './timing.ts';
 import type { FieldSource } from './transforms.ts';
 
 export const PRIORITIES = [
@@ -35,6 +36,8 @@ export interface Rule {
   readonly tags: readonly string[];
   readonly output: string;
   readonly filter: Filter;
+  /** What the rule asks of time; null when each event counts for itself. */
+  readonly timing: Timing | null;
   readonly enabled: boolean;
   readonly place: Place;
   readonly conditionPlace: (offset: number) => Place;
@@ -51,6 +54,7 @@ interface Draft {
   enabled: boolean;
   source: string;
   exceptions: ExceptionDraft[];
+  timing: Readonly<Record<string, unknown>>;
 }
 
 interface ExceptionDraft {
@@ -275,6 +279,7 @@ class Resolver<Event> {
       enabled: values['enabled'] !== false,
       source: typeof values['source'] === 'string' ? values['source'] : 'syscall',
       exceptions: this.#exceptions(item),
+      timing: values,
     });
   }
 
@@ -298,6 +303,7 @@ class Resolver<Event> {
     }
     if (typeof values['priority'] === 'string') rule.priority = values['priority'];
     if (typeof values['enabled'] === 'boolean') rule.enabled = values['enabled'];
+    if (TIMING_KEYS.some((key) => values[key] !== undefined)) rule.timing = { ...rule.timing, ...values };
     if (values['exceptions'] !== undefined) {
       const adds = this.#mode(item, 'exceptions') === 'append';
       if (!adds) rule.exceptions = this.#exceptions(item);
@@ -385,6 +391,8 @@ class Resolver<Event> {
     const first = draft.conditions[0];
     const filter = this.#expanded(whole, draft.conditions[0]?.placeIn ?? (() => item.place), item.name, []);
     if (filter === null || first === undefined) return null;
+    const timing = this.#timing(draft);
+    if (timing === undefined) return null;
     return {
       name: item.name,
       description: draft.description,
@@ -392,10 +400,28 @@ class Resolver<Event> {
       tags: draft.tags,
       output: draft.output,
       filter,
+      timing,
       enabled: draft.enabled,
       place: item.place,
       conditionPlace: first.placeIn,
     };
+  }
+
+  /** What the rule asks of time; undefined when that is wrong. */
+  #timing({ item, timing }: Draft): Timing | null | undefined {
+    try {
+      return readTiming(timing, this.#fields, (condition) => {
+        const filter = this.#withLists(parseFilter(condition));
+        checkFilter(filter, this.#fields);
+        const whole = this.#expanded(filter, () => item.placeIn('after', 0), item.name, []);
+        if (whole === null) throw new FilterError('a step of "after" names a macro that cannot be used', 0);
+        return whole;
+      });
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      this.#error('LOAD_ERR_EXTENSION', error.message, item.placeIn('after', 0), item.name, error.hint);
+      return undefined;
+    }
   }
 
   /** Parses and checks the pieces of a condition. An appended piece begins with "and" or "or". */

@@ -57,6 +57,16 @@ describe('a watched container', { skip }, () => {
     assert.equal(alert.process.exe, '/tmp/ls');
   });
 
+  test('what says little once is told when it comes in a row', async () => {
+    const names = ['whoami', 'uname', 'hostname', 'ps', 'netstat'];
+    const links = names
+      .map((name) => `/bin/busybox ln -s /bin/busybox /tmp/${name}; /tmp/${name} >/dev/null 2>&1`)
+      .join('; ');
+    ground.podman('exec', container, 'sh', '-c', `${links}; true`);
+    const { alert } = await arrival('Surroundings explored in a container');
+    assert.equal(alert.container?.id, container);
+  });
+
   test("Falco's own two rules fire on the same acts", {
     skip: falcoRules === null ? 'DARSENA_TEST_DATA is not set' : false,
   }, async () => {

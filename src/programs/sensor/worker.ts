@@ -71,6 +71,7 @@ function run(): void {
     const matchedNs = monotonicNs();
     const now = Date.now();
     for (const index of held) {
+      if (!engine.fires(event, index)) continue;
       if (!throttle.admits(engine.ruleName(event.type, index), event.container?.id ?? '', now)) continue;
       raise(engine.makeAlert(event, index), matchedNs);
     }
