@@ -163,13 +163,43 @@ class Generator<Event> {
   readonly #readers: ((event: Event) => FieldValue)[] = [];
   readonly #readerIndex = new Map<string, number>();
   readonly #constants: unknown[] = [];
+  /** How often each part of the conditions comes, and the slot of those that come again: macros stand in many rules. */
+  readonly #uses = new Map<string, number>();
+  readonly #keys = new Map<Filter, string>();
+  readonly #shared = new Map<string, number>();
 
-  constructor(fields: FieldSource<Event>) {
+  constructor(fields: FieldSource<Event>, filters: readonly (Filter | boolean)[]) {
     this.#fields = fields;
+    for (const filter of filters) if (typeof filter !== 'boolean') this.#count(filter);
   }
 
+  #count(filter: Filter): string {
+    const parts =
+      filter.kind === 'and' || filter.kind === 'or'
+        ? filter.children.map((child) => this.#count(child)).join(filter.kind)
+        : filter.kind === 'not'
+          ? this.#count(filter.child)
+          : JSON.stringify(filter, withoutPlaces);
+    const key = `${filter.kind}(${parts})`;
+    this.#keys.set(filter, key);
+    this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
+    return key;
+  }
+
+  /** A condition that comes again is tried once an event. */
   condition(filter: Filter | boolean): Code {
     if (typeof filter === 'boolean') return filter ? TRUE : FALSE;
+    const key = this.#keys.get(filter) ?? '';
+    if (!isWorthSharing(filter) || (this.#uses.get(key) ?? 0) < 2) return this.#whole(filter);
+    let index = this.#shared.get(key);
+    const text = index === undefined ? this.#whole(filter) : null;
+    if (index === undefined) this.#shared.set(key, (index = this.#shared.size));
+    const slot = Code.name('s', index);
+    // Whoever comes first in the text need not come first when it runs: the others work it out as well.
+    return code`(${slot}===undefined?${slot}=${text ?? this.#whole(filter)}:${slot})`;
+  }
+
+  #whole(filter: Filter): Code {
     switch (filter.kind) {
       case 'or':
         return code`(${Code.join(
@@ -244,7 +274,7 @@ class Generator<Event> {
 
   /** The value of an operand, read at the first need and kept for the event. */
   #read(operand: Operand): Code {
-    const key = JSON.stringify(operand, (name, value: unknown) => (name === 'at' ? undefined : value));
+    const key = JSON.stringify(operand, withoutPlaces);
     let index = this.#readerIndex.get(key);
     if (index === undefined) {
       index = this.#readers.length;
@@ -266,7 +296,10 @@ class Generator<Event> {
       ...this.#readers.map((_, i) => code`const ${Code.name('r', i)}=readers[${i}];`),
       ...this.#constants.map((_, i) => code`const ${Code.name('k', i)}=constants[${i}];`),
     ];
-    const slots = this.#readers.map((_, i) => code`let ${Code.name('f', i)};`);
+    const slots = [
+      ...this.#readers.map((_, i) => code`let ${Code.name('f', i)};`),
+      ...[...this.#shared.values()].map((i) => code`let ${Code.name('s', i)};`),
+    ];
     const tests = conditions.map((test, i) => code`if(${test})(held??=[]).push(${i});`);
     const text = [
       ...heads,
@@ -280,6 +313,17 @@ class Generator<Event> {
       event: Event,
     ) => number[] | null;
   }
+}
+
+/** Equal in all but where it stands. */
+function withoutPlaces(name: string, value: unknown): unknown {
+  return name === 'at' ? undefined : value;
+}
+
+/** A single comparison of a number costs no more than the question whether it was made. */
+function isWorthSharing(filter: Filter): boolean {
+  if (filter.kind === 'and' || filter.kind === 'or') return true;
+  return filter.kind === 'check' && (!INLINE.has(filter.operator) || filter.left.kind === 'transform');
 }
 
 const always: Tester = () => true;
@@ -309,6 +353,6 @@ export function compileFilters<Event>(
   filters: readonly (Filter | boolean)[],
   fields: FieldSource<Event>,
 ): (event: Event) => number[] | null {
-  const generator = new Generator(fields);
+  const generator = new Generator(fields, filters);
   return generator.build(filters.map((filter) => generator.condition(filter)));
 }

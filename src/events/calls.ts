@@ -266,7 +266,8 @@ export const FIRST_CALL = 16;
 
 /** The definition of a record's call; undefined for records of other kinds. */
 export function callOf(type: number): CallDefinition | undefined {
-  return CALLS[type - FIRST_CALL];
+  // An index below zero would be looked up as a name, which costs more than all else about an event.
+  return type < FIRST_CALL ? undefined : CALLS[type - FIRST_CALL];
 }
 
 const NO_ARGUMENT = 7;

@@ -1,6 +1,5 @@
 /** How each field that this sensor knows is read from an event. The catalogue of all names is in `field-types.ts`. */
 import { hostname } from 'node:os';
-import { basename, dirname } from 'node:path/posix';
 import { wordsOf } from './call-words.ts';
 import { CALLS, type CallArgument, callOf } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
@@ -43,6 +42,12 @@ function ancestor(event: KernelEvent, level: number): ProcessFacts | undefined {
 
 function parent(event: KernelEvent): ProcessFacts | undefined {
   return event.surroundings.parentOf(event.process);
+}
+
+/** Paths of the kernel have no slash at their end and no doubled ones. */
+function folderOfPath(path: string): string {
+  const end = path.lastIndexOf('/');
+  return end > 0 ? path.slice(0, end) : end === 0 ? '/' : '.';
 }
 
 function known(text: string | undefined): string | null {
@@ -338,7 +343,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
     return number === null ? null : `${event.u32(HEADER.tid)}${number}`;
   },
   'fd.containername': (event) => inContainer(event, filePath(event)),
-  'fd.containerdirectory': (event) => inContainer(event, onFile((path) => dirname(path))(event) as string | null),
+  'fd.containerdirectory': (event) => inContainer(event, onFile(folderOfPath)(event) as string | null),
   'fd.types': (event) => {
     const kind = kindOf(event);
     return kind === null ? null : [kind.type];
@@ -346,8 +351,8 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'fd.num': descriptorOf,
   'fd.name': filePath,
   'fd.nameraw': onOpen((event) => event.openName()),
-  'fd.directory': onFile((path) => dirname(path)),
-  'fd.filename': onFile((path) => basename(path)),
+  'fd.directory': onFile(folderOfPath),
+  'fd.filename': onFile((path) => path.slice(path.lastIndexOf('/') + 1)),
   'fd.type': (event) => kindOf(event)?.type ?? null,
   'fd.typechar': (event) => kindOf(event)?.letter ?? null,
   'fd.ino': onOpen((event) => event.u64(OPEN.inode)),
