@@ -191,12 +191,12 @@ class Generator<Event> {
     if (typeof filter === 'boolean') return filter ? TRUE : FALSE;
     const key = this.#keys.get(filter) ?? '';
     if (!isWorthSharing(filter) || (this.#uses.get(key) ?? 0) < 2) return this.#whole(filter);
-    let index = this.#shared.get(key);
-    const text = index === undefined ? this.#whole(filter) : null;
-    if (index === undefined) this.#shared.set(key, (index = this.#shared.size));
+    const text = this.#whole(filter);
+    const index = this.#shared.get(key) ?? this.#shared.size;
+    this.#shared.set(key, index);
     const slot = Code.name('s', index);
     // Whoever comes first in the text need not come first when it runs: the others work it out as well.
-    return code`(${slot}===undefined?${slot}=${text ?? this.#whole(filter)}:${slot})`;
+    return code`(${slot}===undefined?${slot}=${text}:${slot})`;
   }
 
   #whole(filter: Filter): Code {
