@@ -42,7 +42,7 @@ export interface TarSink {
 export class TarReader {
   readonly #visit: (entry: TarEntry) => TarSink | null;
   readonly #limits: TarLimits;
-  readonly #header = new Uint8Array(BLOCK);
+  readonly #header = Buffer.alloc(BLOCK);
   #headerFill = 0;
   #sink: TarSink | null = null;
   #bodyLeft = 0;
@@ -66,6 +66,8 @@ export class TarReader {
   }
 
   write(chunk: Uint8Array): void {
+    // One view of the whole piece: texts are then read off headers without a view of each.
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = 0;
     while (at < chunk.length) {
       if (this.#bodyLeft > 0) {
@@ -82,7 +84,7 @@ export class TarReader {
         // What follows the end mark is padding to the record size; other readers do not look at it either.
         break;
       } else if (this.#headerFill === 0 && chunk.length - at >= BLOCK) {
-        this.#readHeader(chunk.subarray(at, at + BLOCK), this.#offset + at + BLOCK);
+        this.#readHeader(bytes.subarray(at, at + BLOCK), this.#offset + at + BLOCK);
         at += BLOCK;
       } else {
         const take = Math.min(BLOCK - this.#headerFill, chunk.length - at);
@@ -111,7 +113,7 @@ export class TarReader {
     sink?.end();
   }
 
-  #readHeader(block: Uint8Array, offsetBytes: number): void {
+  #readHeader(block: Buffer, offsetBytes: number): void {
     if (isZero(block)) {
       this.#zeroBlocks++;
       return;
@@ -127,7 +129,7 @@ export class TarReader {
     else this.#startEntry(block, type, place, offsetBytes);
   }
 
-  #startExtended(block: Uint8Array, type: string, place: () => string): void {
+  #startExtended(block: Buffer, type: string, place: () => string): void {
     const size = readNumber(block, 124, 12, 'size', place);
     if (size > this.#limits.maxExtendedBytes) {
       throw new FormatError(
@@ -152,7 +154,7 @@ export class TarReader {
     this.#startBody(size, sink);
   }
 
-  #startEntry(block: Uint8Array, type: string, place: () => string, offsetBytes: number): void {
+  #startEntry(block: Buffer, type: string, place: () => string, offsetBytes: number): void {
     const extended = { ...this.#global, ...this.#next };
     this.#next = {};
     const path = extended.path ?? readHeaderPath(block);
@@ -362,7 +364,7 @@ function readNumber(
   return value;
 }
 
-function readHeaderPath(block: Uint8Array): string {
+function readHeaderPath(block: Buffer): string {
   const name = readText(block, 0, 100);
   // Only POSIX headers ("ustar\0") have a prefix; GNU ("ustar ") keeps times there.
   const isPosix = block[257] === 0x75 && block[261] === 0x72 && block[262] === 0;
@@ -372,7 +374,7 @@ function readHeaderPath(block: Uint8Array): string {
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-function readText(block: Uint8Array, offset: number, length: number): string {
+function readText(block: Buffer, offset: number, length: number): string {
   let end = offset;
   const stop = offset + length;
   let isAscii = true;
@@ -381,15 +383,11 @@ function readText(block: Uint8Array, offset: number, length: number): string {
     end++;
   }
   // For short ASCII names this is several times faster than a TextDecoder call.
-  return isAscii ? latin1(block, offset, end) : utf8.decode(block.subarray(offset, end));
-}
-
-function latin1(block: Uint8Array, start: number, end: number): string {
-  return Buffer.from(block.buffer, block.byteOffset + start, end - start).toString('latin1');
+  return isAscii ? block.toString('latin1', offset, end) : utf8.decode(block.subarray(offset, end));
 }
 
 function readLongName(body: Uint8Array): string {
-  return readText(body, 0, body.length);
+  return readText(Buffer.from(body.buffer), 0, body.length);
 }
 
 /** Records of the form "LENGTH KEY=VALUE\n" where LENGTH counts the whole record (POSIX.1-2001 pax, 4.18). */

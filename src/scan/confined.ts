@@ -15,6 +15,7 @@ import {
   LAYER_RESULT_MAX_BYTES,
   WORKER_HEAP_MIB,
   WORKER_TIMEOUT_MS,
+  WORKER_YOUNG_FIRST_MIB,
   WORKER_YOUNG_MIB,
 } from './limits.ts';
 import { plainProgram } from './plain-program.ts';
@@ -128,6 +129,7 @@ export function spawnConfined(name: string, heapMib = WORKER_HEAP_MIB, channels 
       `--max-old-space-size=${heapMib}`,
       // A tree of a million names is one long-lived heap: larger young generations copy it four times less (measured).
       `--max-semi-space-size=${WORKER_YOUNG_MIB}`,
+      `--min-semi-space-size=${WORKER_YOUNG_FIRST_MIB}`,
       '--no-warnings',
       program,
     ],

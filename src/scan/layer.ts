@@ -281,6 +281,7 @@ export function pickerOf(analysers: readonly Analyser[]): (file: FileHead) => re
   const byFile = indexBy(analysers, ({ fileNames }) => fileNames);
   const byFolder = indexBy(analysers, ({ folderNames }) => folderNames);
   const bySuffix = indexBy(analysers, ({ suffixes }) => suffixes ?? []);
+  const lastSuffixes = new Set([...bySuffix.keys()].map((suffix) => suffix.slice(suffix.lastIndexOf('.'))));
   const always = analysers.filter(({ every }) => every === 'file');
   const executables = analysers.filter(({ every }) => every !== undefined);
   return (file) => {
@@ -291,14 +292,21 @@ export function pickerOf(analysers: readonly Analyser[]): (file: FileHead) => re
     const named = byFile.get(name);
     const inFolder = byFolder.get(folder);
     let ended: readonly Analyser[] | undefined;
-    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
-      const found = bySuffix.get(name.slice(dot));
-      if (found) ended = ended ? [...ended, ...found] : found;
+    const lastDot = name.lastIndexOf('.');
+    if (lastDot >= 0 && lastSuffixes.has(name.slice(lastDot))) {
+      for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
+        const found = bySuffix.get(name.slice(dot));
+        if (found) ended = ended ? [...ended, ...found] : found;
+      }
     }
     const general = (file.mode & EXECUTE_BITS) === 0 ? always : executables;
     if (!named && !inFolder && !ended && general.length === 0) return NOBODY;
-    const asked = new Set([...(named ?? []), ...(inFolder ?? []), ...(ended ?? []), ...general]);
-    return [...asked].filter((analyser) => analyser.wants(file));
+    const chosen: Analyser[] = [];
+    for (const some of [named, inFolder, ended, general]) {
+      for (const analyser of some ?? NOBODY)
+        if (!chosen.includes(analyser) && analyser.wants(file)) chosen.push(analyser);
+    }
+    return chosen;
   };
 }
 

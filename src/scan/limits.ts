@@ -85,8 +85,9 @@ export const INVENTORY_MAX_BYTES = 128 * MIB;
 
 /** The heap of the worker; a layer with a million entries needs near 200 MiB when merged. */
 export const WORKER_HEAP_MIB = 768;
-/** One half of the worker's young generation. */
-export const WORKER_YOUNG_MIB = 64;
+/** One half of the worker's young generation, at most and at first: it grows only for images of very many names. */
+export const WORKER_YOUNG_MIB = 16;
+export const WORKER_YOUNG_FIRST_MIB = 4;
 /** Scans for Harbors that are kept, waiting ones too; a Harbor that scans all it has asks again for the rest. */
 export const HARBOR_JOBS_MAX = 1_000;
 export const HARBOR_JOBS_AT_ONCE = 2;

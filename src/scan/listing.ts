@@ -90,7 +90,9 @@ export class ListingWriter {
 class RecordReader {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
-  #previous: Buffer = Buffer.alloc(0);
+  /** The path of the last whole record, in place. */
+  readonly #path = Buffer.allocUnsafe(2 * LISTING_RECORD_MAX_BYTES);
+  #pathLength = 0;
   #ordinal = 0;
 
   /** Bytes that are no whole record yet. */
@@ -137,10 +139,15 @@ class RecordReader {
       if (high === null || low === null) return null;
       capabilities = high * SIZE_LOW + low;
     }
-    const path = shared === 0 ? own : Buffer.concat([this.#previous.subarray(0, shared), own]);
-    this.#previous = path;
+    const length = shared + own.length;
+    if (shared > this.#pathLength || length > this.#path.length) {
+      throw new FormatError('tar.size', 'the stored listing of a layer has an impossible name');
+    }
+    own.copy(this.#path, shared);
+    this.#pathLength = length;
+    const path = this.#path.toString('utf8', 0, length);
     const ordinal = this.#ordinal++;
-    return { path: path.toString(), kind, linkTarget, ordinal, sizeBytes, mode: mode & 0o7777, capabilities };
+    return { path, kind, linkTarget, ordinal, sizeBytes, mode: mode & 0o7777, capabilities };
   }
 
   #number(): number | null {

@@ -7,12 +7,12 @@ const ENDINGS = 2 ** 15;
 const SLASH = 0x2f;
 
 /** Of the last part of a name, which may be shorter than that. */
-function endingOf(name: string): number {
+function endingOf(path: Uint8Array, length: number): number {
   let ending = 0;
-  for (let at = name.length - 1; at >= name.length - 3 && at >= 0; at--) {
-    const code = name.charCodeAt(at);
-    if (code === SLASH) break;
-    ending = (ending << 5) | (code & 31);
+  for (let at = length - 1; at >= length - 3 && at >= 0; at--) {
+    const byte = path[at] as number;
+    if (byte === SLASH) break;
+    ending = (ending << 5) | (byte & 31);
   }
   return ending;
 }
@@ -38,19 +38,24 @@ export function visitOwned(
   const folders = new Map<string, string>();
   // An image has ten times more owned files than names that matter: three letters tell most of them apart.
   const endings = new Uint8Array(ENDINGS);
-  for (const name of asked ?? []) endings[endingOf(name)] = 1;
+  for (const name of asked ?? []) {
+    const bytes = Buffer.from(name);
+    endings[endingOf(bytes, bytes.length)] = 1;
+  }
   for (const { path, node } of tree.files()) {
     if (!node.content) continue;
     const { layer, ordinal } = node.content;
     for (const { analyser, files } of lists[layer]?.get(ordinal) ?? []) {
       const evidence = { kind: 'packages', packages: [] } as const;
       if (byName.get(analyser)?.counts?.({ analyser, path, layer, evidence }, tree) === false) continue;
-      readOwned(files.bytes, (owner, file) => {
-        const isOther =
-          asked !== null && (endings[endingOf(file)] === 0 || !asked.has(file.slice(file.lastIndexOf('/') + 1)));
-        if (isOther) return;
-        visit(owner, files.type, withoutLinks(file, tree, folders), layer);
-      });
+      readOwned(
+        files.bytes,
+        (owner, file) => {
+          if (asked !== null && !asked.has(file.slice(file.lastIndexOf('/') + 1))) return;
+          visit(owner, files.type, withoutLinks(file, tree, folders), layer);
+        },
+        (path, length) => asked === null || endings[endingOf(path, length)] === 1,
+      );
     }
   }
 }

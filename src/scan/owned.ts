@@ -23,9 +23,12 @@ export interface OwnedFiles {
  * shared bytes, own bytes, the own bytes. Numbers as LEB128.
  */
 export class OwnedWriter {
-  #bytes = Buffer.allocUnsafe(16 * 1024);
+  #bytes = Buffer.allocUnsafe(2 * 1024);
   #length = 0;
+  /** The path before, where it lies. */
   #previous: Buffer = Buffer.alloc(0);
+  #previousStart = 0;
+  #previousEnd = 0;
   #rawLeft: number;
 
   constructor(rawMaxBytes = OWNED_RAW_MAX_BYTES) {
@@ -33,33 +36,57 @@ export class OwnedWriter {
   }
 
   /** @param paths files inside the root, without a leading slash */
-  add({ name, version, architecture }: Owner, paths: readonly string[]): void {
+  add(owner: Owner, paths: readonly string[]): void {
+    this.#head(owner, paths.length);
+    for (const path of paths) {
+      const bytes = Buffer.from(path);
+      this.#path(bytes, 0, bytes.length);
+    }
+  }
+
+  /**
+   * The same for paths that lie in one text, which must stay as it is until the end.
+   *
+   * @param places start and end of each path, one after the other
+   */
+  addPlaces(owner: Owner, text: Buffer, places: readonly number[]): void {
+    this.#head(owner, places.length / 2);
+    for (let at = 0; at < places.length; at += 2) this.#path(text, places[at] as number, places[at + 1] as number);
+  }
+
+  #head({ name, version, architecture }: Owner, paths: number): void {
     for (const text of [name, version ?? '', architecture ?? '']) {
       const bytes = Buffer.from(text);
       this.#reserve(bytes.length + 8);
       this.#number(bytes.length);
       this.#length += bytes.copy(this.#bytes, this.#length);
     }
-    this.#number(paths.length);
-    for (const path of paths) {
-      const bytes = Buffer.from(path);
-      this.#rawLeft -= bytes.length;
-      if (bytes.length > OWNED_PATH_MAX_BYTES || this.#rawLeft < 0) {
-        throw new FormatError('tar.size', `it names files of more than ${OWNED_RAW_MAX_BYTES} bytes`);
-      }
-      const most = Math.min(bytes.length, this.#previous.length);
-      let shared = 0;
-      while (shared < most && bytes[shared] === this.#previous[shared]) shared++;
-      this.#previous = bytes;
-      this.#reserve(bytes.length - shared + 16);
-      this.#number(shared);
-      this.#number(bytes.length - shared);
-      this.#length += bytes.copy(this.#bytes, this.#length, shared);
+    this.#number(paths);
+  }
+
+  #path(bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    this.#rawLeft -= length;
+    if (length > OWNED_PATH_MAX_BYTES || this.#rawLeft < 0) {
+      throw new FormatError('tar.size', `it names files of more than ${OWNED_RAW_MAX_BYTES} bytes`);
     }
+    const previous = this.#previous;
+    const previousStart = this.#previousStart;
+    const most = Math.min(length, this.#previousEnd - previousStart);
+    let shared = 0;
+    while (shared < most && bytes[start + shared] === previous[previousStart + shared]) shared++;
+    this.#previous = bytes;
+    this.#previousStart = start;
+    this.#previousEnd = end;
+    this.#reserve(length - shared + 16);
+    this.#number(shared);
+    this.#number(length - shared);
+    this.#length += bytes.copy(this.#bytes, this.#length, start + shared, end);
   }
 
   finish(type: string): OwnedFiles {
-    return { type, bytes: this.#bytes.subarray(0, this.#length) };
+    // A copy of the right size: one is kept for each of a thousand packages.
+    return { type, bytes: Buffer.from(this.#bytes.subarray(0, this.#length)) };
   }
 
   #reserve(more: number): void {
@@ -80,8 +107,15 @@ export class OwnedWriter {
   }
 }
 
-/** @throws FormatError when the bytes are cut or forged */
-export function readOwned(owned: Uint8Array, take: (owner: Owner, path: string) => void): void {
+/**
+ * @param wants asked first, of the path's bytes: an image has more paths than anybody asks for
+ * @throws FormatError when the bytes are cut or forged
+ */
+export function readOwned(
+  owned: Uint8Array,
+  take: (owner: Owner, path: string) => void,
+  wants: (path: Buffer, length: number) => boolean = () => true,
+): void {
   const bytes = Buffer.from(owned.buffer, owned.byteOffset, owned.byteLength);
   let at = 0;
   const number = (): number => {
@@ -107,11 +141,13 @@ export function readOwned(owned: Uint8Array, take: (owner: Owner, path: string) 
     const owner = { name, version: version || null, architecture: architecture || null };
     for (let left = number(); left > 0; left--) {
       const shared = number();
-      const own = piece(number());
-      const length = shared + own.length;
+      const own = number();
+      const length = shared + own;
       if (length > path.length) throw new FormatError('tar.size', 'a stored list of owned files is forged');
-      own.copy(path, shared);
-      take(owner, path.toString('utf8', 0, length));
+      if (at + own > bytes.length) throw new FormatError('tar.truncated', 'a stored list of owned files is cut');
+      bytes.copy(path, shared, at, at + own);
+      at += own;
+      if (wants(path, length)) take(owner, path.toString('utf8', 0, length));
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Analyser, FileReader } from '../analyser.ts';
+import type { Analyser, FileHead, FileReader } from '../analyser.ts';
 import { COPYRIGHT_MAX_BYTES, LICENCES_MAX, PACKAGE_TEXT_MAX } from '../limits.ts';
 
 /**
@@ -22,14 +22,14 @@ const START = /^\s*Format(?:-Specification)?:/i;
 const START_BYTES = 32;
 const LICENCE = /^License:(.*)$/gim;
 
-function readCopyright(): FileReader {
-  const parts: Uint8Array[] = [];
+function readCopyright({ sizeBytes }: FileHead): FileReader {
+  const bytes = Buffer.allocUnsafe(sizeBytes);
   let length = 0;
-  const isReadable = (): boolean => START.test(Buffer.concat(parts).toString('latin1', 0, 2 * START_BYTES));
+  const isReadable = (): boolean => START.test(bytes.toString('latin1', 0, Math.min(length, 2 * START_BYTES)));
   return {
     write: (chunk) => {
       const isShort = length < START_BYTES;
-      parts.push(Buffer.from(chunk));
+      bytes.set(chunk, length);
       length += chunk.length;
       // Pieces end anywhere, so the start may come in two.
       return !isShort || length < START_BYTES || isReadable();
@@ -38,8 +38,8 @@ function readCopyright(): FileReader {
       if (length < START_BYTES && !isReadable()) return null;
       const names = new Set<string>();
       // The first line of the field is the name; the text of the licence follows it.
-      for (const [, name = ''] of Buffer.concat(parts).toString('utf8').matchAll(LICENCE)) {
-        const short = name.trim();
+      for (const [, name = ''] of bytes.toString('latin1').matchAll(LICENCE)) {
+        const short = Buffer.from(name, 'latin1').toString('utf8').trim();
         if (short !== '' && short.length <= PACKAGE_TEXT_MAX && names.size < LICENCES_MAX) names.add(toSpdx(short));
       }
       return names.size > 0 ? { kind: 'licences', licences: [...names] } : null;
@@ -82,6 +82,19 @@ const GNU = /^(gpl|lgpl|agpl|gfdl|fdl)-?(\d+(?:\.\d+)?)(\+?)$/;
 
 /** `GPL-2+ or MIT` becomes `GPL-2.0-or-later OR MIT`; names that SPDX does not have stay as they are. */
 function toSpdx(name: string): string {
+  let known = spdxOf.get(name);
+  if (known === undefined) {
+    known = writeAsSpdx(name);
+    if (spdxOf.size < KNOWN_MAX) spdxOf.set(name, known);
+  }
+  return known;
+}
+
+/** The same few names stand in nearly all copyright files. */
+const KNOWN_MAX = 2_000;
+const spdxOf = new Map<string, string>();
+
+function writeAsSpdx(name: string): string {
   const parts = name.split(/(\s+(?:or|and|with)\s+|,\s+(?:or|and)\s+|[()])/i);
   return parts
     .map((part) => {

@@ -156,14 +156,23 @@ function openRust(head: ElfHead, isLibrary: boolean): Part {
         kept.push(Buffer.from(chunk));
         return true;
       }
-      // Of nearly all programs no more than this is ever kept.
       const most = NAMES_WITHIN_BYTES - length;
-      kept.push(Buffer.from(chunk.subarray(0, most)));
       length += chunk.length;
-      if (chunk.length < most) return true;
-      const seen = Buffer.concat(kept);
-      isLikely = isStatic ? !seen.subarray(0, START_BYTES).includes('Go\0\0', 0, 'latin1') : seen.includes(RUST_SIGN);
-      kept = isLikely ? [seen, Buffer.from(chunk.subarray(most))] : [];
+      if (chunk.length < most) {
+        kept.push(Buffer.from(chunk));
+        return true;
+      }
+      // What asks for it lies in one piece nearly always, and is looked at there: an image has thousands of programs.
+      const before = Buffer.concat(kept);
+      const last = Buffer.from(chunk.buffer, chunk.byteOffset, most);
+      isLikely = isStatic
+        ? !Buffer.concat([before, last.subarray(0, START_BYTES)])
+            .subarray(0, START_BYTES)
+            .includes('Go\0\0', 0, 'latin1')
+        : before.includes(RUST_SIGN) ||
+          last.includes(RUST_SIGN) ||
+          Buffer.concat([before.subarray(-RUST_SIGN.length), last.subarray(0, RUST_SIGN.length)]).includes(RUST_SIGN);
+      kept = isLikely ? [before, Buffer.from(chunk)] : [];
       return isLikely;
     },
     hasFound: () => false,
