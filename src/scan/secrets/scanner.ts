@@ -118,7 +118,9 @@ export class SecretScanner {
     /** Place in the text of the first byte that is kept. */
     let base = 0;
     let seen = 0;
-    const cursor: WordCursor = { state: 0, lines: 0 };
+    /** Newlines before what is kept. */
+    let linesBefore = 0;
+    const cursor: WordCursor = { state: 0 };
     let waiting: Candidate[] = [];
     let newest = new Map<number, Candidate>();
     let isOpen = true;
@@ -160,7 +162,7 @@ export class SecretScanner {
       }
       waiting = later;
       newest = new Map();
-      numberLines(bytes, base, cursor.lines, found.slice(before));
+      if (found.length > before) numberLines(bytes, base, linesBefore, found.slice(before));
       if (found.length >= SECRETS_PER_FILE_MAX) isOpen = false;
     };
 
@@ -182,6 +184,7 @@ export class SecretScanner {
       scan(bytes, isLast);
       const gone = Math.max(bytes.length - LOOKBACK_BYTES - LOOKAHEAD_BYTES, 0);
       base += gone;
+      linesBefore += newlinesIn(bytes, 0, gone);
       parts = [bytes.subarray(gone)];
       gathered = 0;
     };
@@ -355,14 +358,21 @@ function addCandidate(
   newest.set(rule, candidate);
 }
 
-/** Counts lines back from the end of a piece, up to which they were counted in passing. */
-function numberLines(bytes: Buffer, base: number, lines: number, found: readonly Found[]): void {
-  let at = bytes.length;
-  let line = lines + 1;
-  for (const one of found.toSorted((a, b) => b.offset - a.offset)) {
-    for (const start = one.offset - base; at > start; at--) if (bytes[at - 1] === 10) line--;
+/** Few texts hold a credential, so lines are counted in those alone. */
+function numberLines(bytes: Buffer, base: number, linesBefore: number, found: readonly Found[]): void {
+  let at = 0;
+  let line = linesBefore + 1;
+  for (const one of found.toSorted((a, b) => a.offset - b.offset)) {
+    line += newlinesIn(bytes, at, one.offset - base);
+    at = one.offset - base;
     one.line = line;
   }
+}
+
+function newlinesIn(bytes: Buffer, start: number, end: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10, start); at >= 0 && at < end; at = bytes.indexOf(10, at + 1)) count++;
+  return count;
 }
 
 function secretOf(rule: SecretRule, pattern: LinearPattern, stretch: Stretch, match: PatternMatch): PatternMatch {

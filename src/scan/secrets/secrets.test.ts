@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { randomFrom } from '../../../test/fuzz.ts';
 import { BaselineError, readBaseline } from './baseline.ts';
 import { configTexts, scanConfigTexts } from './image-config.ts';
 import { ENCODED_DEPTH_MAX, LOOKAHEAD_BYTES, SECRETS_PER_FILE_MAX } from './limits.ts';
@@ -11,6 +12,7 @@ import { LinearPattern, PatternError } from './pattern/pattern.ts';
 import { RuleFileError, readRuleFile } from './rule-file.ts';
 import { SecretScanner } from './scanner.ts';
 import { SHIPPED_FILES, SHIPPED_RULES } from './shipped.ts';
+import { WordFinder } from './words.ts';
 
 const RULES = new URL('../../../rules/secrets/', import.meta.url);
 const scanner = new SecretScanner(SHIPPED_RULES.load(), null);
@@ -358,4 +360,44 @@ test('labelled samples: every true one is found by its rule, and no false one', 
     if (kind === 'fp' && found.includes(rule) && rule !== 'nuget-config-password') alarms.push(rule);
   }
   assert.deepEqual({ missed, alarms }, { missed: [], alarms: [] });
+});
+
+test('words are found at the same places whether a text comes whole, in four lanes, or byte by byte', () => {
+  const random = randomFrom(7);
+  const words = ['ab', 'abab', 'key', 'baab', 'a-very-long-word-of-thirty-bytes', 'b'].map(
+    (word) => [word, word] as const,
+  );
+  const finder = new WordFinder(words);
+  for (const length of [0, 5, 1023, 1024, 1031, 5000]) {
+    const letters = 'abABkey-';
+    const text = Buffer.from(Array.from({ length }, () => letters.charCodeAt(random(letters.length))));
+    for (const place of [250, 1200, 2480, 3745])
+      if (place + 32 < length) text.write('a-very-LONG-word-of-thirty-bytes', place);
+    const found = (pieces: readonly Buffer[]): string[] => {
+      const cursor = { state: 0 };
+      const places: string[] = [];
+      let seen = 0;
+      for (const piece of pieces) {
+        finder.feed(piece, cursor, seen, (word, end) => places.push(`${word} ${end}`));
+        seen += piece.length;
+      }
+      return places;
+    };
+    const whole = found([text]);
+    assert.deepEqual(whole, found(Array.from(text, (_, at) => text.subarray(at, at + 1))), `${length} bytes`);
+    assert.deepEqual(whole, found([text.subarray(0, length >> 1), text.subarray(length >> 1)]), `${length} bytes`);
+  }
+});
+
+test('a credential far down a text of many pieces is told with its line', () => {
+  const line = 'nothing of interest in this line\n';
+  const text = Buffer.from(`${line.repeat(9000)}token = "${TOKEN}"\n${line.repeat(4000)}`);
+  const lines = [1000, 65_536, text.length].map((size) => {
+    const reader = scanner.open('srv/settings.conf', text.length);
+    for (let at = 0; at < text.length; at += size) reader.write(text.subarray(at, at + size));
+    return reader.end().map(({ rule, line: number, column }) => `${rule} ${number} ${column}`);
+  });
+  assert.match(lines[0]?.join() ?? '', /github-pat 9001 10/);
+  assert.deepEqual(lines[1], lines[0]);
+  assert.deepEqual(lines[2], lines[0]);
 });
