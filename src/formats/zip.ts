@@ -24,6 +24,8 @@ export interface ZipEntry {
   readonly path: string;
   /** What it says to have once inflated. */
   readonly sizeBytes: number;
+  /** What it takes in the archive. */
+  readonly packedBytes: number;
   /** Then reading it copies nothing. */
   readonly isStored: boolean;
   /** @throws FormatError when it is encrypted, too large, or not what the directory says */
@@ -80,7 +82,7 @@ export function* listZip(archive: Uint8Array, options: Partial<ZipLimits> = {}):
       }
       return readEntry(bytes, { named, method, packedSize, size, local });
     };
-    yield { path, sizeBytes: size, isStored: method === 0, read };
+    yield { path, sizeBytes: size, packedBytes: packedSize, isStored: method === 0, read };
   }
 }
 
@@ -106,7 +108,8 @@ function readEntry(bytes: Buffer, { named, method, packedSize, size, local }: En
     // One byte more than stated, so that a lie about the size is seen and not cut.
     if (method === STORED) content = packed;
     else if (method === BZIP2) content = inflateBzip2(packed, { maxOutputBytes: size + 1 });
-    else content = inflateRawSync(packed, { maxOutputLength: size + 1 });
+    // In one piece: many small ones would be there twice when they are joined.
+    else content = inflateRawSync(packed, { maxOutputLength: size + 1, chunkSize: Math.max(64, size + 1) });
   } catch (cause) {
     throw new FormatError('zip.corrupt', `${named} cannot be inflated`, { cause });
   }

@@ -49,6 +49,12 @@ export const JAVA_ARCHIVE_MAX_BYTES = 256 * MIB;
 export const JAVA_DEPTH_MAX = 4;
 /** All that is inflated of one archive and of those in it. */
 export const JAVA_TOTAL_MAX_BYTES = 256 * MIB;
+/** What is inflated at one time, one archive in the other; the worker keeps all of it. */
+export const JAVA_OPEN_MAX_BYTES = 128 * MIB;
+/** An archive is compressed already and hardly gets smaller again; one that does is made to fill the memory. */
+export const JAVA_RATIO_MAX = 50;
+/** Below this the ratio does not matter. */
+export const JAVA_RATIO_FLOOR_BYTES = 1 * MIB;
 /** A manifest with the checksums of thousands of classes; pom files stay below 100 KiB. */
 export const JAVA_MANIFEST_MAX_BYTES = 4 * MIB;
 /** One archive: the largest known have 100,000 classes; one file in it. */

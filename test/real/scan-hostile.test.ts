@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import { AdvisoryDatabase } from '../../src/advisories/index.ts';
 import { FormatError, packTar, type TarInput } from '../../src/formats/index.ts';
 import { digestOf } from '../../src/oci/index.ts';
@@ -242,6 +242,19 @@ test('S2, S3: bombs and endless files end at a named limit, soon and in little m
       'a notice or nothing',
     ],
   ];
+  const jars: [string, Buffer][] = [
+    ['a jar with a jar of 120 MB of nothing', zipOf([['lib/inner.jar', Buffer.alloc(120 * MEBIBYTE)]])],
+    ['a jar with three of them', zipOf(['a', 'b', 'c'].map((x) => [`${x}.jar`, Buffer.alloc(120 * MEBIBYTE)]))],
+    ['a jar with jars in jars, each full of nothing', nestedBomb(3)],
+    [
+      'a jar with 2,000 jars of nothing',
+      zipOf(Array.from({ length: 2000 }, (_, x) => [`${x}.jar`, Buffer.alloc(MEBIBYTE)])),
+    ],
+    ['a jar with a pom of 100 MB', zipOf([['META-INF/maven/a/b/pom.xml', Buffer.alloc(100 * MEBIBYTE, 0x61)]])],
+  ];
+  for (const [name, jar] of jars) {
+    cases.push([name, inPieces(await tarOf([text('srv/app.jar', jar)])), 'a notice or nothing']);
+  }
   for (const [name, content, expected] of cases) {
     const { report, peakMib, ms } = await scanTar(content);
     const why = report.incomplete?.en ?? '';
@@ -253,6 +266,50 @@ test('S2, S3: bombs and endless files end at a named limit, soon and in little m
     assert.ok(peakMib <= 300, `${name} takes ${peakMib} MiB`);
   }
 });
+
+const MEBIBYTE = 1024 * 1024;
+
+/** A zip archive of deflated files, with no more than readers need. */
+function zipOf(files: readonly (readonly [string, Uint8Array])[]): Buffer {
+  const parts: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let offset = 0;
+  for (const [path, content] of files) {
+    const name = Buffer.from(path);
+    const packed = deflateRawSync(content);
+    const local = Buffer.alloc(30);
+    local.writeUInt32LE(0x04034b50);
+    local.writeUInt16LE(8, 8);
+    local.writeUInt32LE(packed.length, 18);
+    local.writeUInt32LE(content.length, 22);
+    local.writeUInt16LE(name.length, 26);
+    const central = Buffer.alloc(46);
+    central.writeUInt32LE(0x02014b50);
+    central.writeUInt16LE(8, 10);
+    central.writeUInt32LE(packed.length, 20);
+    central.writeUInt32LE(content.length, 24);
+    central.writeUInt16LE(name.length, 28);
+    central.writeUInt32LE(offset, 42);
+    parts.push(local, name, packed);
+    directory.push(central, name);
+    offset += local.length + name.length + packed.length;
+  }
+  const list = Buffer.concat(directory);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50);
+  end.writeUInt16LE(files.length, 8);
+  end.writeUInt16LE(files.length, 10);
+  end.writeUInt32LE(list.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...parts, list, end]);
+}
+
+function nestedBomb(depth: number): Buffer {
+  const nothing: [string, Buffer] = ['nothing.jar', Buffer.alloc(60 * MEBIBYTE)];
+  let jar = zipOf([nothing]);
+  for (let level = 1; level < depth; level++) jar = zipOf([['inner.jar', jar], nothing]);
+  return jar;
+}
 
 async function sparse(): Promise<Buffer> {
   const tar = Buffer.from(await tarOf([text('sparse', 'x')]));

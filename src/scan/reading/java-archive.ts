@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import { FormatError, listZip, type ZipEntry } from '../../formats/index.ts';
-import { JAVA_ARCHIVE_LIMITS, JAVA_DEPTH_MAX, JAVA_MANIFEST_MAX_BYTES, JAVA_TOTAL_MAX_BYTES } from '../limits.ts';
+import {
+  JAVA_ARCHIVE_LIMITS,
+  JAVA_DEPTH_MAX,
+  JAVA_MANIFEST_MAX_BYTES,
+  JAVA_OPEN_MAX_BYTES,
+  JAVA_RATIO_FLOOR_BYTES,
+  JAVA_RATIO_MAX,
+  JAVA_TOTAL_MAX_BYTES,
+} from '../limits.ts';
 import { wellKnownGroup } from './maven-groups.ts';
 import { readPom } from './maven-pom.ts';
 import { isSound, PackageList } from './package-list.ts';
@@ -44,7 +52,12 @@ export interface JavaReading {
  * @throws FormatError when the outermost archive cannot be read
  */
 export function readJavaArchive(path: string, bytes: Uint8Array): JavaReading {
-  const reading = { packages: new PackageList('maven'), unread: [] as string[], bytesLeft: JAVA_TOTAL_MAX_BYTES };
+  const reading = {
+    packages: new PackageList('maven'),
+    unread: [] as string[],
+    bytesLeft: JAVA_TOTAL_MAX_BYTES,
+    openBytes: 0,
+  };
   readArchive(baseName(path), '', bytes, 1, reading);
   return reading;
 }
@@ -53,6 +66,8 @@ interface State {
   readonly packages: PackageList;
   readonly unread: string[];
   bytesLeft: number;
+  /** Inflated and still needed. */
+  openBytes: number;
 }
 
 function readArchive(name: string, inside: string, bytes: Uint8Array, depth: number, state: State): void {
@@ -108,7 +123,19 @@ function readArchive(name: string, inside: string, bytes: Uint8Array, depth: num
     const place = inside === '' ? entry.path : `${inside}!/${entry.path}`;
     try {
       if (depth >= JAVA_DEPTH_MAX) throw new FormatError('zip.size', `archives nest deeper than ${JAVA_DEPTH_MAX}`);
-      readArchive(baseName(entry.path), place, read(entry), depth + 1, state);
+      if (entry.sizeBytes > JAVA_RATIO_FLOOR_BYTES && entry.sizeBytes > JAVA_RATIO_MAX * entry.packedBytes) {
+        throw new FormatError('zip.size', `it inflates to more than ${JAVA_RATIO_MAX} times its size`);
+      }
+      const opened = entry.isStored ? 0 : entry.sizeBytes;
+      if (state.openBytes + opened > JAVA_OPEN_MAX_BYTES) {
+        throw new FormatError('zip.size', `archives in each other hold more than ${JAVA_OPEN_MAX_BYTES} bytes`);
+      }
+      state.openBytes += opened;
+      try {
+        readArchive(baseName(entry.path), place, read(entry), depth + 1, state);
+      } finally {
+        state.openBytes -= opened;
+      }
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       state.unread.push(`${place.slice(0, 300)}: ${error.message}`);
