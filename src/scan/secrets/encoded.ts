@@ -52,7 +52,7 @@ export class EncodedTexts {
       }
       at = end;
     }
-    this.#keepTail(chunk, lines.after);
+    this.#keepTail(chunk, lines);
     const newline = chunk.lastIndexOf(10);
     this.#before = newline < 0 ? this.#before + chunk.length : chunk.length - newline - 1;
   }
@@ -79,11 +79,11 @@ export class EncodedTexts {
   }
 
   /** The last bytes may begin a run without reaching a place that is looked at. */
-  #keepTail(chunk: Buffer, lines: number): void {
+  #keepTail(chunk: Buffer, lines: { readonly after: number }): void {
     if (this.#cut !== null) return;
     let start = chunk.length;
     while (start > 0 && chunk.length - start < STRIDE && IS_BASE64[chunk[start - 1] ?? 0] === 1) start--;
-    if (start < chunk.length) this.#keep(chunk, start, lines);
+    if (start < chunk.length) this.#keep(chunk, start, lines.after);
   }
 
   /** A run that reaches the end of the chunk stands on its last line. */

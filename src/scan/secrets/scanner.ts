@@ -118,8 +118,9 @@ export class SecretScanner {
     /** Place in the text of the first byte that is kept. */
     let base = 0;
     let seen = 0;
-    /** Newlines before what is kept. */
+    /** Newlines before what is kept, and before what comes next. */
     let linesBefore = 0;
+    let linesSeen = 0;
     const cursor: WordCursor = { state: 0 };
     let waiting: Candidate[] = [];
     let newest = new Map<number, Candidate>();
@@ -168,9 +169,17 @@ export class SecretScanner {
 
     const take = (chunk: Uint8Array, isLast: boolean): void => {
       const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      const { lines } = cursor;
       finder.feed(fresh, cursor, seen, onSignal);
-      encoded?.take(fresh, { before: lines, after: cursor.lines });
+      const before = linesSeen;
+      const countLines = (): number => before + newlinesIn(fresh, 0, fresh.length);
+      // Most texts come in one piece and hold nothing, so their lines are not counted.
+      encoded?.take(fresh, {
+        before,
+        get after() {
+          return countLines();
+        },
+      });
+      if (!isLast) linesSeen = countLines();
       seen += fresh.length;
       // A text in one piece is looked at where it lies. Small pieces are gathered, or each would move all that is kept.
       if (isLast && parts.length === 0) {
