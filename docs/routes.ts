@@ -238,6 +238,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'deploy: the source as a tar in the body; answers an operation (asks `release.create`, and `project.create` for a new project)',
     es: 'desplegar: el código fuente como tar en el cuerpo; responde una operación (pide `release.create`, y `project.create` si el proyecto es nuevo)',
   },
+  'GET /api/v1/projects/:project/environments/:environment/rollback': {
+    en: 'releases that an environment can return to',
+    es: 'versiones a las que un entorno puede revertir',
+  },
   'POST /api/v1/projects/:project/environments/:environment/rollback': {
     en: 'return to an earlier release',
     es: 'revertir a una versión anterior',

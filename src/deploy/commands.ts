@@ -41,6 +41,24 @@ interface WorkloadView {
 /** `deploy promote rollback ps project release promotion`: from a source folder to what runs, and what runs now. */
 export function deployCommands(cli: CliProgram): void {
   const { program, api, print, t } = cli;
+  const printReleases = (items: readonly Release[], empty: Text): void =>
+    print.table(
+      [
+        { title: { en: 'release', es: 'versión' }, value: (item) => String(item.number), align: 'right' },
+        { title: { en: 'environment', es: 'entorno' }, value: (item) => item.environment },
+        { title: { en: 'state', es: 'estado' }, value: (item) => stateWord(item.state) },
+        { title: { en: 'by', es: 'por' }, value: (item) => item.createdBy },
+        { title: { en: 'age', es: 'antigüedad' }, value: (item) => print.age(item.createdAt), align: 'right' },
+        { title: { en: 'commit', es: 'commit' }, value: (item) => item.commit?.slice(0, 12) ?? '—' },
+        {
+          title: { en: 'images', es: 'imágenes' },
+          value: (item) => item.digests.map((image) => `${image.name}@${image.digest.slice(7, 19)}`).join(' '),
+          wide: true,
+        },
+      ],
+      items,
+      { empty, json: { items } },
+    );
 
   program
     .command('deploy')
@@ -115,8 +133,18 @@ export function deployCommands(cli: CliProgram): void {
       '--to <number>',
       t({ en: 'release to return to (the one before)', es: 'versión a la que revertir (la anterior)' }),
     )
+    .option('--list', t({ en: 'only list what can be returned to', es: 'solo listar a cuáles se puede revertir' }))
     .description(t({ en: 'return to an earlier release', es: 'revertir a una versión anterior' }))
-    .action(async (project: string, options: { env: string; to?: string }) => {
+    .action(async (project: string, options: { env: string; to?: string; list?: boolean }) => {
+      if (options.list === true) {
+        const path = `/projects/${project}/environments/${options.env}/rollback`;
+        const { items } = await api.get<{ items: Release[] }>(path);
+        printReleases(items, {
+          en: `${project} has nothing in ${options.env} to return to: only releases that served count.`,
+          es: `${project} no tiene en ${options.env} a qué revertir: solo cuentan las versiones que sirvieron.`,
+        });
+        return;
+      }
       const body = options.to === undefined ? {} : { to: Number(options.to) };
       const operation = await api.post<OperationView>(
         `/projects/${project}/environments/${options.env}/rollback`,
@@ -256,23 +284,7 @@ export function deployCommands(cli: CliProgram): void {
     .action(async (project: string, options: { env?: string }) => {
       const query = options.env === undefined ? '' : `?environment=${options.env}`;
       const { items } = await api.get<{ items: Release[] }>(`/projects/${project}/releases${query}`);
-      print.table(
-        [
-          { title: { en: 'release', es: 'versión' }, value: (item) => String(item.number), align: 'right' },
-          { title: { en: 'environment', es: 'entorno' }, value: (item) => item.environment },
-          { title: { en: 'state', es: 'estado' }, value: (item) => stateWord(item.state) },
-          { title: { en: 'by', es: 'por' }, value: (item) => item.createdBy },
-          { title: { en: 'age', es: 'antigüedad' }, value: (item) => print.age(item.createdAt), align: 'right' },
-          { title: { en: 'commit', es: 'commit' }, value: (item) => item.commit?.slice(0, 12) ?? '—' },
-          {
-            title: { en: 'images', es: 'imágenes' },
-            value: (item) => item.digests.map((image) => `${image.name}@${image.digest.slice(7, 19)}`).join(' '),
-            wide: true,
-          },
-        ],
-        items,
-        { empty: { en: 'Nothing was deployed yet.', es: 'Aún no se ha desplegado nada.' }, json: { items } },
-      );
+      printReleases(items, { en: 'Nothing was deployed yet.', es: 'Aún no se ha desplegado nada.' });
     });
 
   const promotions = program

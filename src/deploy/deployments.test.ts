@@ -137,6 +137,11 @@ test('a release becomes available by what the host reports, and the one before i
   assert.equal((await deployments.readRelease(second.id)).state, 'available');
   assert.equal((await deployments.readRelease(first.id)).state, 'superseded');
   assert.equal(told.at(-1)?.workloads[0]?.previous, null);
+  const targets = async (): Promise<number[]> =>
+    (await deployments.returnTargets('tienda', 'dev')).map((target) => target.number);
+  assert.deepEqual(await targets(), [1], 'what served before can be returned to, what is in place cannot');
+  await deployments.release(release('dev', 's3', 'refuse'));
+  assert.deepEqual(await targets(), [1], 'nor what was refused');
 });
 
 test('a release that went back gives its place to the last one that was good', async (t) => {

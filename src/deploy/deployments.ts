@@ -331,13 +331,22 @@ export class Deployments {
     environment: string,
     number: number | null,
   ): Promise<{ release: Release } & SealedRelease> {
-    const { current_release: current } = await this.#environment(project, environment);
-    const rows = await listReleases(this.#db, project, environment, 200);
-    const good = rows.filter((row) => row.id !== current && (row.state === 'available' || row.state === 'superseded'));
+    const good = await this.#returnTargets(project, environment);
     const found = number === null ? good[0] : good.find((row) => row.number === number);
     if (found === undefined)
       throw deployFault('deploy.release-unknown', { project, environment, number: number ?? '' });
     return { release: toRelease(found), ...this.#open(found) };
+  }
+
+  /** The releases of an environment that it can return to, newest first: those that served, but for the one in place. */
+  async returnTargets(project: string, environment: string): Promise<Release[]> {
+    return (await this.#returnTargets(project, environment)).map(toRelease);
+  }
+
+  async #returnTargets(project: string, environment: string): ReturnType<typeof listReleases> {
+    const { current_release: current } = await this.#environment(project, environment);
+    const rows = await listReleases(this.#db, project, environment, 200);
+    return rows.filter(({ id, state }) => id !== current && (state === 'available' || state === 'superseded'));
   }
 
   /** What hosts should run now. */

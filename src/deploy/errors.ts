@@ -191,11 +191,11 @@ export const deployFault = defineFaults({
     kind: 'not-found',
     en: {
       what: '{project} has no release {number} in {environment} to return to',
-      remedy: 'darsena release list {project} --env {environment}',
+      remedy: 'darsena rollback {project} --env {environment} --list',
     },
     es: {
       what: '{project} no tiene en {environment} una versión {number} a la que revertir',
-      remedy: 'darsena release list {project} --env {environment}',
+      remedy: 'darsena rollback {project} --env {environment} --list',
     },
   },
   'deploy.workload-unknown': {

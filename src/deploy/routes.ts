@@ -129,6 +129,15 @@ export function registerDeployRoutes(
     },
   });
   app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/environments/:environment/rollback',
+    config: { action: 'release.read' },
+    schema: { params: z.object({ project, environment }) },
+    handler: async ({ params }) => ({
+      items: await deployments.returnTargets(params.project, params.environment),
+    }),
+  });
+  app.route({
     method: 'POST',
     url: '/api/v1/projects/:project/environments/:environment/rollback',
     config: { action: 'release.create' },

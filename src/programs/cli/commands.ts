@@ -99,7 +99,7 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../build/index.ts')).buildCommands(cli),
   },
   {
-    words: ['route'],
+    words: ['route', 'network'],
     add: async (cli) => (await import('../../network/index.ts')).networkCommands(cli),
   },
   {
