@@ -20,13 +20,8 @@ export function NetworkMap({ flows }: { flows: readonly NetworkFlow[] }) {
   const height = EDGE * 2 + rows * BOX.height + (rows - 1) * GAP.row + 20;
   return (
     <div className="network-map">
-      <svg
-        viewBox={`0 0 ${width} ${height}`}
-        width={width}
-        height={height}
-        role="img"
-        aria-label={t('mapLabel', { count: nodes.length, ways: edges.length })}
-      >
+      <p className="hidden-text">{t('mapLabel', { count: nodes.length, ways: edges.length })}</p>
+      <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} aria-hidden="true">
         <defs>
           {(['allowed', 'refused'] as const).map((kind) => (
             <marker
