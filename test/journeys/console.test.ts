@@ -147,6 +147,12 @@ suite('the console of a real instance', { skip, timeout: 300_000 }, () => {
       t.skip('this kernel, or our rights on it, do not let the sensor load');
       return;
     }
+    const { items: alerts } = await ground.api<{ items: { rule: string; output: string }[] }>('GET', '/alerts');
+    assert.deepEqual(
+      alerts.map(({ rule, output }) => `${rule}: ${output}`),
+      [],
+      'nobody has done anything wrong yet',
+    );
     await page.goto(`${base}/incidents`);
     await page.getByText('No incident').first().waitFor();
     const shell = ground.terminal('exec', 'bote/web', '--', 'sh');

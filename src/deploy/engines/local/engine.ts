@@ -173,6 +173,8 @@ export interface PodEngine {
   facts(): Promise<EngineFacts>;
   /** Everything that carries the instance's label: one request to the engine, however many pods there are. */
   list(): Promise<ObservedPod[]>;
+  /** Pods without any container, which `list` cannot show: what an engine leaves that is killed while it removes a pod. */
+  listEmptyPods(): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** Yields when something of the instance may have changed; ends or throws when the engine goes away. */
   watch(signal: AbortSignal): AsyncIterable<void>;
   /** Brings the image here if it is not; the reference carries a digest, and the engine checks it. */

@@ -264,6 +264,11 @@ export class MemoryEngine implements ContainerEngine {
     });
   }
 
+  /** Here a pod goes as a whole. */
+  listEmptyPods(): Promise<{ id: string; name: string }[]> {
+    return this.#call('listEmptyPods', () => []);
+  }
+
   locatePod(observed: ObservedPod): Promise<PodPlace> {
     return this.#call('locatePod', () => {
       const pod = this.#pods.get(observed.id);

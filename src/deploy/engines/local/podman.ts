@@ -129,6 +129,17 @@ export class PodmanEngine implements ContainerEngine {
     return groupPods(items(json));
   }
 
+  async listEmptyPods(): Promise<{ id: string; name: string }[]> {
+    const { json } = await this.#client.ask('GET', `/pods/json?filters=${this.#ownFilter()}`, {
+      operation: 'list pods',
+      timeoutMs: LIST_TIMEOUT_MS,
+      maxBytes: LIST_BYTES_MAX,
+    });
+    return items(json)
+      .filter((pod) => items(pod['Containers']).length === 0)
+      .map((pod) => ({ id: textAt(pod, 'Id') ?? '', name: textAt(pod, 'Name') ?? '' }));
+  }
+
   async *watch(signal: AbortSignal): AsyncIterable<void> {
     const stream = await this.#client.stream('GET', `/events?stream=true&filters=${this.#ownFilter()}`, {
       operation: 'events',

@@ -1031,6 +1031,11 @@ export class Reconciler {
     this.#hasSwept = true;
     const names = new Set([...this.#pods.map(({ name }) => name), ...this.#busy.keys()]);
     try {
+      for (const { id, name } of await engine.listEmptyPods()) {
+        if (names.has(name)) continue;
+        log.info({ pod: name }, 'an empty pod that was left behind is removed');
+        await engine.removePod(id);
+      }
       await this.#files.sweep(names);
       await this.#options.parts?.sweep(names);
       for (const { name, labels, path } of await engine.listVolumes()) {
