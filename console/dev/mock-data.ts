@@ -7,8 +7,10 @@ import type {
   Fact,
   Finding,
   Host,
+  HostKernel,
   ImageDetail,
   IncidentDetail,
+  KernelCves,
   Me,
   NetworkFlow,
   Operation,
@@ -1691,4 +1693,69 @@ function networkFlows(): NetworkFlow[] {
       connections: 2,
     }),
   ]);
+}
+
+export function hostKernel(): HostKernel {
+  return {
+    data: { state: 'data', advisories: 14_626, updatedAt: ago(2 * DAY), isOld: false },
+    summary: {
+      exposed: 2,
+      'not-affected': 12_904,
+      'not-reachable': 1_702,
+      mitigated: 1,
+      'live-patched': 3,
+      unknown: 14,
+    },
+    facts: {
+      kernel: { buildId: '7f3b1c0a9d5e4f6a8b2c1d0e9f8a7b6c5d4e3f2a', upstream: '6.1.190' },
+      lockdown: 'none',
+      lsm: ['lockdown', 'capability', 'landlock', 'yama', 'apparmor', 'bpf'],
+      modules: { loaded: ['overlay', 'br_netfilter'], available: ['overlay', 'br_netfilter', 'dccp'] },
+      livePatches: [{ name: 'darsena_2026_11', enabled: true, transition: false }],
+      reboot: { isRequired: true, because: ['/var/run/reboot-required'] },
+      cpu: { microcode: '0xa0011d7' },
+    },
+    runtimes: [
+      {
+        program: 'runc',
+        version: '1.1.5',
+        package: '1.1.5+ds1-1+deb12u1',
+        issues: [
+          {
+            cve: 'CVE-2025-31133',
+            state: 'exposed',
+            title: {
+              en: 'masked paths can be replaced by a link',
+              es: 'las rutas ocultas se pueden sustituir por un enlace',
+            },
+            evidence: {
+              en: 'the changelog of runc 1.1.5+ds1-1+deb12u1 does not name it',
+              es: 'el registro de cambios de runc 1.1.5+ds1-1+deb12u1 no lo nombra',
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+export function kernelCves(): KernelCves {
+  return {
+    cves: [
+      {
+        cve: 'CVE-2026-31431',
+        state: 'exposed',
+        title: 'crypto: algif_aead: bound the length of what is copied back',
+        cvss: 7.8,
+        kev: true,
+        fixedIn: '6.1.192-1',
+        evidence: [
+          {
+            en: 'the module algif_aead is on disk and not blocked',
+            es: 'el módulo algif_aead está en el disco y no está bloqueado',
+          },
+        ],
+      },
+    ],
+  };
 }
