@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join, relative, resolve } from 'node:path';
+import { PassThrough, type Writable } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
@@ -72,9 +73,15 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 await Promise.all(unitTestRuns(wantedTests(UNIT_TESTS), 'spec').map(({ args, env }) => runUnitTests(args, env)));
 const real = wantedTests(['test/real/*.test.ts']);
 const alone = real.filter((file) => ALONE.some((name) => file.startsWith(`test/real/${name}`)));
-// The others have parts of their own (a server, a store, a browser) and wait more than they work.
+// The others have parts of their own and wait more than they work: those with a browser run beside those without one, and
+// what they print comes after.
 const beside = real.filter((file) => !alone.includes(file));
-await runTests(beside, 2);
+const browser = beside.filter((file) => file.startsWith('test/real/console-'));
+const held = new PassThrough();
+const printed: Buffer[] = [];
+held.on('data', (chunk: Buffer) => printed.push(chunk));
+await Promise.all([runTests(beside.filter((file) => !browser.includes(file))), runTests(browser, held)]);
+process.stdout.write(Buffer.concat(printed));
 await runTests(alone);
 await runTests(wantedTests(['test/journeys/*.test.ts']));
 printSlowest();
@@ -103,11 +110,11 @@ async function runUnitTests(args: readonly string[], env: NodeJS.ProcessEnv): Pr
   if (code !== 0 && count('fail') + count('cancelled') === 0) total.failed += 1;
 }
 
-async function runTests(files: readonly string[], concurrency = 1): Promise<void> {
+async function runTests(files: readonly string[], output: Writable = process.stdout): Promise<void> {
   if (files.length === 0) return;
   const stream = run({
     files: files.map((file) => join(ROOT, file)),
-    concurrency,
+    concurrency: 1,
     // A file that hangs is a failure with its name, not a run without an end.
     timeout: 10 * 60_000,
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -122,7 +129,7 @@ async function runTests(files: readonly string[], concurrency = 1): Promise<void
   stream.on('test:summary', ({ file, duration_ms }) => {
     if (file !== undefined) secondsOf.set(relative(ROOT, file), duration_ms / 1000);
   });
-  stream.compose(new spec()).pipe(process.stdout, { end: false });
+  stream.compose(new spec()).pipe(output, { end: false });
   await new Promise<void>((done, reject) => {
     stream.once('end', done);
     stream.once('error', reject);
