@@ -5,7 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { detectCompression, STREAM_CHUNK_BYTES } from '../formats/index.ts';
-import { FRAME, type FrameType, frameHeader, readFrames } from './frames.ts';
+import { FRAME, FrameSender, readFrames } from './frames.ts';
 import { findInflater, type Inflater, inflateInto, LayerRefused } from './inflater.ts';
 import { NO_CLAIM } from './layer.ts';
 import {
@@ -217,48 +217,28 @@ async function feed(
   { inflater, byLayer }: Channels | typeof NO_CHANNELS,
 ): Promise<void> {
   const { stdin } = child;
-  let isOpen = true;
-  let wake = (): void => undefined;
-  const close = (): void => {
-    isOpen = false;
-    wake();
-  };
-  // EPIPE: the worker has said its answer before it had read everything.
-  stdin.on('error', close);
-  stdin.once('close', close);
-  const send = async (type: FrameType, body: Uint8Array): Promise<void> => {
-    if (!isOpen) return;
-    // Whoever gives pieces may use their memory again, so each is written before the next is asked for.
-    const written = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    stdin.cork();
-    stdin.write(frameHeader(type, body.length));
-    stdin.write(body, () => wake());
-    stdin.uncork();
-    await written;
-  };
-  await send(FRAME.order, Buffer.from(JSON.stringify(input.order)));
+  const frames = new FrameSender(stdin);
+  await frames.send(FRAME.order, Buffer.from(JSON.stringify(input.order)));
   for (const [index, open] of input.layers.entries()) {
     const content = open();
     if (content instanceof Uint8Array) {
-      await send(FRAME.known, content);
+      await frames.send(FRAME.known, content);
       continue;
     }
     const { first, whole } = await withFirst(content);
     const claim = input.order.layers[index]?.claim ?? NO_CLAIM;
     const channel = byLayer.get(index);
     if (inflater && channel !== undefined && claim !== NO_CLAIM && detectCompression(first) === 'gzip') {
-      await send(FRAME.channel, Uint8Array.of(channel));
+      await frames.send(FRAME.channel, Uint8Array.of(channel));
       await inflateInto(child.stdio[channel] as unknown as Socket, inflater, whole, claim);
-      await send(FRAME.channelEnd, new Uint8Array(0));
+      await frames.send(FRAME.channelEnd, new Uint8Array(0));
       continue;
     }
     for await (const piece of whole) {
-      if (!isOpen) return;
-      await send(FRAME.piece, piece);
+      if (!frames.isOpen) return;
+      await frames.send(FRAME.piece, piece);
     }
-    await send(FRAME.layerEnd, new Uint8Array(0));
+    await frames.send(FRAME.layerEnd, new Uint8Array(0));
   }
 }
 

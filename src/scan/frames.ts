@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { FormatError } from '../formats/index.ts';
 
 /** What flows between the scan and its confined worker: type (1 byte), length (4 bytes, big endian), body. */
@@ -69,4 +70,39 @@ export async function* readFrames(source: AsyncIterable<Uint8Array>, maxBytes: n
     }
   }
   if (size > 0) throw new FormatError('tar.truncated', 'the stream ends inside a frame');
+}
+
+/** Writes frames into a confined child, each whole before the next; what is sent after the child closed its end is dropped. */
+export class FrameSender {
+  readonly #to: Writable;
+  #isOpen = true;
+  #wake = (): void => undefined;
+
+  constructor(to: Writable) {
+    this.#to = to;
+    const close = (): void => {
+      this.#isOpen = false;
+      this.#wake();
+    };
+    // EPIPE: the worker has said its answer before it had read everything.
+    to.on('error', close);
+    to.once('close', close);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  async send(type: FrameType, body: Uint8Array): Promise<void> {
+    if (!this.#isOpen) return;
+    // Whoever gives pieces may use their memory again, so each is written before the next is asked for.
+    const written = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#to.cork();
+    this.#to.write(frameHeader(type, body.length));
+    this.#to.write(body, () => this.#wake());
+    this.#to.uncork();
+    await written;
+  }
 }
