@@ -48,6 +48,7 @@ export class FakeAgent {
   readonly #waiting: (() => void)[] = [];
   #socket: Socket | null = null;
   #alertSocket: Socket | null = null;
+  readonly #open = new Set<Socket>();
 
   constructor(path: string) {
     this.path = path;
@@ -63,6 +64,8 @@ export class FakeAgent {
 
   #read(socket: Socket): void {
     let rest = '';
+    this.#open.add(socket);
+    socket.on('close', () => this.#open.delete(socket));
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
       rest += chunk;
@@ -87,6 +90,11 @@ export class FakeAgent {
   hangUp(): void {
     this.#socket?.destroy();
     this.#alertSocket?.destroy();
+  }
+
+  /** When all that a sensor said before it ended has been read: its exit can be known before its last words are. */
+  async hungUp(): Promise<void> {
+    await Promise.all([...this.#open].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
   }
 
   get alerts(): Alert[] {
@@ -236,7 +244,9 @@ export class Ground {
     if (sensor === null || sensor.exitCode !== null) return sensor?.exitCode ?? null;
     const ended = new Promise<number | null>((resolve) => sensor.on('exit', (code) => resolve(code)));
     sensor.kill(signal);
-    return await ended;
+    const code = await ended;
+    await this.agent.hungUp();
+    return code;
   }
 
   async close(): Promise<void> {
