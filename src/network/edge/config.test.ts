@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Fault } from '../../system/index.ts';
 import { publishedName } from '../published-name.ts';
 import { type EdgeSettings, renderConfig, unavailableAnswer } from './config.ts';
-import { placeEndpoints } from './edge.ts';
+import { changesOf, placeEndpoints } from './edge.ts';
 import { checkRoute, type EdgeRoute } from './route.ts';
 
 const settings: EdgeSettings = {
@@ -96,4 +96,31 @@ test('a published name is one label below the domain, and a label DNS cannot car
     () => publishedName({ ...parts, service: 'a'.repeat(53) }),
     (error) => error instanceof Fault && error.code === 'network.name-too-long',
   );
+});
+
+test('a weight that changed is told to the running edge without touching the place, and none is as good as every other', () => {
+  const service = 'tienda/dev/web:http';
+  const [old, fresh] = [
+    { host: '10.1.0.2', port: 80 },
+    { host: '10.1.0.3', port: 80 },
+  ];
+  const before = placeEndpoints([route({ endpoints: [old, fresh] })], new Map());
+  const routes = [
+    route({
+      endpoints: [
+        { ...old, weight: 225 },
+        { ...fresh, weight: 25 },
+      ],
+    }),
+  ];
+  const after = placeEndpoints(routes, before);
+  const changes = changesOf(service, before.get(service) ?? [], after.get(service) ?? []);
+  assert.deepEqual(changes, [
+    'set server s_tienda_dev_web:http/r1 weight 225',
+    'set server s_tienda_dev_web:http/r2 weight 25',
+  ]);
+  assert.match(renderConfig(settings, routes, after), / {2}server r2 10\.1\.0\.3:80 weight 25\n/);
+  const again = placeEndpoints(routes, after);
+  assert.deepEqual(changesOf(service, after.get(service) ?? [], again.get(service) ?? []), []);
+  assert.throws(() => checkRoute(route({ endpoints: [{ ...old, weight: 257 }] })), Fault);
 });

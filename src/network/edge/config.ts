@@ -1,4 +1,4 @@
-import type { EdgeRoute, Endpoint } from './route.ts';
+import { type EdgeRoute, type Endpoint, WEIGHT_DEFAULT } from './route.ts';
 
 /** What is not in the routes: where the edge listens and where its files are. */
 export interface EdgeSettings {
@@ -78,9 +78,10 @@ export function serverName(place: number): string {
 
 function renderBackend(service: string, places: readonly (Endpoint | null)[]): string {
   const lines = places.map((endpoint, place) => {
-    if (endpoint === null) return `  server ${serverName(place)} 127.0.0.1:1 disabled`;
+    if (endpoint === null) return `  server ${serverName(place)} 127.0.0.1:1 weight ${WEIGHT_DEFAULT} disabled`;
     const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
-    return `  server ${serverName(place)} ${host}:${endpoint.port}`;
+    const { weight = WEIGHT_DEFAULT } = endpoint;
+    return `  server ${serverName(place)} ${host}:${endpoint.port} weight ${weight}`;
   });
   return `backend ${backendName(service)}\n${lines.join('\n')}`;
 }

@@ -15,7 +15,7 @@ import {
   unavailableAnswer,
 } from './config.ts';
 import { askHaproxy } from './haproxy-socket.ts';
-import { checkRoute, type EdgeRoute, type Endpoint } from './route.ts';
+import { checkRoute, type EdgeRoute, type Endpoint, WEIGHT_DEFAULT } from './route.ts';
 
 /** Places kept for one service's replicas: scaling within them needs no reload. */
 const SLOTS_MIN = 8;
@@ -315,7 +315,8 @@ export function placeEndpoints(routes: readonly EdgeRoute[], before: Slots): Map
     while (size < endpoints.length) size *= 2;
     const places = Array.from({ length: size }, (_, place) => {
       const kept = old[place] ?? null;
-      return kept !== null && endpoints.some((endpoint) => sameEndpoint(kept, endpoint)) ? kept : null;
+      // The new one of the same address: its weight may be another.
+      return endpoints.find((endpoint) => sameEndpoint(kept, endpoint)) ?? null;
     });
     for (const endpoint of endpoints) {
       if (!places.some((place) => sameEndpoint(place, endpoint))) places[places.indexOf(null)] = endpoint;
@@ -325,19 +326,29 @@ export function placeEndpoints(routes: readonly EdgeRoute[], before: Slots): Map
   return slots;
 }
 
-function changesOf(
+/** What to tell a running HAProxy so that a service's places are the new ones. */
+export function changesOf(
   service: string,
   before: readonly (Endpoint | null)[],
   after: readonly (Endpoint | null)[],
 ): string[] {
   return after.flatMap((endpoint, place) => {
-    if (sameEndpoint(before[place] ?? null, endpoint)) return [];
     const server = `set server ${backendName(service)}/${serverName(place)}`;
+    const former = before[place] ?? null;
+    const weight = endpoint?.weight ?? WEIGHT_DEFAULT;
+    if (sameEndpoint(former, endpoint)) {
+      return former === null || (former.weight ?? WEIGHT_DEFAULT) === weight ? [] : [`${server} weight ${weight}`];
+    }
     // Maintenance first: a place must not send the old address's requests to the new one half changed.
     const off = `${server} state maint`;
     return endpoint === null
       ? [off]
-      : [off, `${server} addr ${endpoint.host} port ${endpoint.port}`, `${server} state ready`];
+      : [
+          off,
+          `${server} addr ${endpoint.host} port ${endpoint.port}`,
+          `${server} weight ${weight}`,
+          `${server} state ready`,
+        ];
   });
 }
 

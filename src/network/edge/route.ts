@@ -5,7 +5,14 @@ import { networkFault } from '../errors.ts';
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Its share of the requests beside the weights of its equals, 0 (none) to 256. @default 100 */
+  readonly weight?: number;
 }
+
+/** HAProxy's greatest weight of a server (its manual, `weight`). */
+const WEIGHT_MAX = 256;
+/** Of an endpoint that names none. */
+export const WEIGHT_DEFAULT = 100;
 
 /** One published path of one host, and who answers it. Only ready replicas are endpoints. */
 export interface EdgeRoute {
@@ -32,5 +39,7 @@ export function checkRoute(route: EdgeRoute): void {
   for (const endpoint of endpoints) {
     const validPort = Number.isInteger(endpoint.port) && endpoint.port > 0 && endpoint.port < 65_536;
     if (isIP(endpoint.host) === 0 || !validPort) throw refuse(`${endpoint.host}:${endpoint.port} is not an address`);
+    const { weight = WEIGHT_DEFAULT } = endpoint;
+    if (!Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX) throw refuse(`${weight} is no weight`);
   }
 }

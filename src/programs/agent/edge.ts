@@ -146,7 +146,12 @@ export class HostEdge {
           one.service === service &&
           (one.port === servicePort || one.portName === servicePort),
       );
-      const endpoints: Endpoint[] = found?.endpoints.map(({ host: address, port }) => ({ host: address, port })) ?? [];
+      const endpoints: Endpoint[] =
+        found?.endpoints.map(({ host: address, port, weight }) => ({
+          host: address,
+          port,
+          ...(weight === undefined ? {} : { weight }),
+        })) ?? [];
       return {
         host: host ?? publishedName({ service, project, environment, domain: this.#instance.domain }),
         path,

@@ -92,5 +92,6 @@ export interface ServiceEndpoints {
   readonly service: string;
   readonly port: number;
   readonly portName: string | null;
-  readonly endpoints: readonly (Endpoint & { readonly pod: string })[];
+  /** `weight`: the share of requests beside the others, 0 to 256. @default 100 */
+  readonly endpoints: readonly (Endpoint & { readonly pod: string; readonly weight?: number })[];
 }
