@@ -211,6 +211,8 @@ async function bootstrap(
       `--keyring=${DEBIAN_KEYRING}`,
       ...EXCLUDED,
       ...KEPT,
+      // Nobody needs half of an image after a power failure: neither here nor where steps of a build install more.
+      '--dpkgopt=force-unsafe-io',
       // As a file: a proxy's address may hold a password.
       `--aptopt=${await workshop.put(work.desk, 'apt.conf', await hostAptOptions(workshop))}`,
       ...(request.include.length === 0 ? [] : [`--include=${request.include.join(',')}`]),

@@ -83,6 +83,8 @@ suite('the life of an instance', { skip, timeout: 300_000 }, () => {
     const found = await readInstance(files.description);
     assert.ok(found !== null);
     instance = found;
+    assert.ok(await exists(join(instance.code, 'node_modules', 'zod')));
+    assert.ok(!(await exists(join(instance.code, 'node_modules', '@biomejs'))), 'a tool of developers was installed');
     for (const program of ['control', 'agent']) {
       const id = await readPidFile(join(files.supervisors, `${program}.pid`));
       assert.ok(id !== null);

@@ -11,11 +11,14 @@ export const OWN_CODE: string = join(import.meta.dirname, '..', '..', '..');
 
 /** What a running platform needs of a checkout, beside node_modules. Tests, docs and examples stay behind. */
 const PARTS = ['darsena', 'darsena-node', 'package.json', 'package-lock.json', 'src', 'rules', 'console/dist'] as const;
-/** What packages carry for people and compilers. */
-const NOT_RUN = /\.(?:d\.[cm]?ts|map|md|markdown)$/;
+/** What packages carry for people, compilers and their own tests. Node runs no TypeScript below node_modules. */
+const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown)$|^node_modules\/(?:@[^/]+\/)?[^/]+\/(?:tests?|benchmarks?|examples)\//;
+/** For whoever changes the code; optional in the lock file because it is a binary of one architecture. */
+const TOOL_PACKAGE = /^node_modules\/@biomejs\//;
 /** Of the Node packages only the binary runs. */
 const NODE_PACKAGE = /^node_modules\/node-linux-[a-z0-9]+$/;
 const CODE_MARK = '.darsena-code';
+const COPIES_AT_ONCE = 8;
 
 const lockFile = z.object({
   packages: z.record(
@@ -71,14 +74,20 @@ export async function installCode(
   let sizeBytes = 0;
   try {
     const files = [...(await listFiles(code)), ...(await listPackageFiles(code))];
-    for (const path of files) {
-      const target = join(temporary, path);
-      await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-      await copyFile(join(code, path), target);
-      const { mode, size } = await stat(target);
-      await chmod(target, (mode & 0o111) === 0 ? 0o644 : 0o755);
-      sizeBytes += size;
+    for (const path of new Set(files.map((path) => dirname(join(temporary, path))))) {
+      await mkdir(path, { recursive: true, mode: 0o755 });
     }
+    const left = files.values();
+    const copyLeft = async (): Promise<void> => {
+      for (const path of left) {
+        const target = join(temporary, path);
+        await copyFile(join(code, path), target);
+        const { mode, size } = await stat(target);
+        await chmod(target, (mode & 0o111) === 0 ? 0o644 : 0o755);
+        sizeBytes += size;
+      }
+    };
+    await Promise.all(Array.from({ length: COPIES_AT_ONCE }, copyLeft));
     await writeFileAtomic(join(temporary, CODE_MARK), `${name}\n`);
     if (!(await takePlace(temporary, folder))) return { folder, copied: false, sizeBytes: 0 };
   } finally {
@@ -127,6 +136,7 @@ async function listPackageFiles(code: string): Promise<string[]> {
   const lock = lockFile.parse(JSON.parse(await readFile(join(code, 'package-lock.json'), 'utf8')));
   const found: string[] = [];
   for (const folder of packageClosure(lock.packages)) {
+    if (TOOL_PACKAGE.test(folder)) continue;
     if (NODE_PACKAGE.test(folder)) {
       await collect(code, join(code, folder, 'bin'), found);
       await collect(code, join(code, folder, 'package.json'), found);
