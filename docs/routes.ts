@@ -78,6 +78,22 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'the same as OpenVEX, for other scanners',
     es: 'lo mismo como OpenVEX, para otros escáneres',
   },
+  'GET /api/v1/kernel/patches': {
+    en: 'live patches in the registry: what they fix, who signed them, on how many hosts they are in force or could be',
+    es: 'parches en vivo del registro: qué corrigen, quién los firmó, en cuántos hosts están activos o podrían estarlo',
+  },
+  'POST /api/v1/kernel/patches': {
+    en: 'put a live patch into the registry: `about`, `module` and `bundle` (a signature), both in base64',
+    es: 'poner un parche en vivo en el registro: `about`, `module` y `bundle` (una firma), ambos en base64',
+  },
+  'GET /api/v1/kernel/patches/:name': {
+    en: 'a live patch, and the hosts where it is in force or fits the running kernel',
+    es: 'un parche en vivo, y los hosts donde está activo o sirve para el núcleo en ejecución',
+  },
+  'POST /api/v1/hosts/:name/kernel/patches': {
+    en: 'bring a live patch into force on a host, or take it out (`change`: apply, rollback); an operation',
+    es: 'activar un parche en vivo en un host, o retirarlo (`change`: apply, rollback); una operación',
+  },
   'GET /api/v1/kernel/hosts': {
     en: 'every host with its kernel and the count of CVEs by state',
     es: 'cada host con su núcleo y el número de CVE por estado',

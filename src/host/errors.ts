@@ -70,12 +70,12 @@ export const hostFault = defineFaults({
     en: {
       what: 'the live patch {name} has to wait',
       why: '{other} is still on its way into or out of the kernel',
-      remedy: 'nothing was changed; try again when darsena kernel patch list shows it on or gone',
+      remedy: 'nothing was changed; try again when darsena kernel patch status shows it on or gone',
     },
     es: {
       what: 'el parche en vivo {name} tiene que esperar',
       why: '{other} todavía está entrando o saliendo del núcleo',
-      remedy: 'no se cambió nada; probar cuando darsena kernel patch list lo muestre activo o retirado',
+      remedy: 'no se cambió nada; probar cuando darsena kernel patch status lo muestre activo o retirado',
     },
   },
   'host.patch-refused': {
@@ -94,6 +94,43 @@ export const hostFault = defineFaults({
       what: 'el parche en vivo {name} no llegó a su fin y se revirtió',
       why: 'tareas que nunca salieron del código que cambia: {blockers}',
       remedy: 'reiniciar lo que lo retiene y probar de nuevo',
+    },
+  },
+  'host.patch-test': {
+    kind: 'unavailable',
+    en: {
+      what: 'the live patch {name} did not do what it should and was taken out',
+      why: 'its test "{test}" looked at {file} and did not find what it expects',
+      remedy: 'nothing of it is in force',
+    },
+    es: {
+      what: 'el parche en vivo {name} no hizo lo que debía y se retiró',
+      why: 'su prueba «{test}» miró {file} y no encontró lo que espera',
+      remedy: 'nada de él está activo',
+    },
+  },
+  'host.patch-unknown': {
+    kind: 'not-found',
+    en: {
+      what: 'there is no live patch {name} in the registry',
+      remedy: 'see which there are: darsena kernel patch list',
+    },
+    es: {
+      what: 'no hay ningún parche en vivo {name} en el registro',
+      remedy: 'ver cuáles hay: darsena kernel patch list',
+    },
+  },
+  'host.patch-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'there is another live patch {name} already',
+      why: 'hosts know patches by their names, and {digest} stands under this one',
+      remedy: 'give the new one a name of its own, and let it supersede the other',
+    },
+    es: {
+      what: 'ya hay otro parche en vivo {name}',
+      why: 'los hosts conocen los parches por su nombre, y {digest} está bajo este',
+      remedy: 'dar al nuevo un nombre propio y declarar que sustituye al otro',
     },
   },
   'host.patch-build': {

@@ -29,3 +29,10 @@ export const TRANSITION_MAX_MS = 65_000;
 export const TRANSITION_POLL_MS = 100;
 /** Compiling one file with the kernel's build takes some seconds. */
 export const PATCH_BUILD_MS = 300_000;
+/** What is told of a live patch: build ids, CVEs, tests. */
+export const METADATA_MAX_BYTES = 1 * MIB;
+export const PATCH_TESTS_MAX = 100;
+/** A patch on its way to the registry, in base64 with its signature. */
+export const PATCH_UPLOAD_MAX_BYTES = 96 * MIB;
+/** Patches that a list shows: one for each cumulative state of each build in use. */
+export const PATCHES_MAX = 10_000;

@@ -138,6 +138,15 @@ export class Machines {
     return before?.hash !== hash;
   }
 
+  /** Which kernel each host runs and which live patches are fully in force there; without any judgement, so at once. */
+  kernels(): { readonly host: string; readonly buildId: string | null; readonly livePatches: readonly string[] }[] {
+    return [...this.#machines].map(([host, { hash }]) => {
+      const facts = this.#facts.get(hash);
+      const inForce = (facts?.livePatches ?? []).filter(({ enabled, transition }) => enabled && !transition);
+      return { host, buildId: facts?.kernel.buildId ?? null, livePatches: inForce.map(({ name }) => name) };
+    });
+  }
+
   async views(): Promise<MachineView[]> {
     const database = await this.#database();
     const known = database.kernel().length > 0;

@@ -25,6 +25,7 @@ import { FlowReport } from './agent/flow-report.ts';
 import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
 import { hostIdentity } from './agent/join.ts';
+import { changePatch } from './agent/kernel-patches.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
@@ -371,6 +372,14 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         return builder.base(task, context);
       case 'kill':
         return killInContainer(task, instance);
+      case 'kernel-patch':
+        try {
+          const registry = { host: registryAddress, ca: identity.ca, token: registryToken };
+          return await changePatch(task, { registry, trust: trust.policy, clock });
+        } finally {
+          // Control learns what is in force now before it hears the end of the task.
+          tellMachine(false);
+        }
       case 'exec': {
         requireOwn(task.containerId);
         const stream = await link.openSession(task.session);

@@ -35,7 +35,14 @@ import { AdvisoryStore, isOld, registerAdvisoryRoutes } from '../advisories/inde
 import { BaseCatalogue, buildMigrations } from '../build/index.ts';
 import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
-import { type HostTables, hostMigrations, Machines, registerHostRoutes } from '../host/index.ts';
+import {
+  type HostTables,
+  hostMigrations,
+  KernelPatches,
+  Machines,
+  registerHostRoutes,
+  registerPatchRoutes,
+} from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import { Flows, type NetworkTables, networkMigrations, registerNetworkRoutes, signRequest } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
@@ -79,6 +86,7 @@ import { createFleet } from './control/fleet.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
+import { patchStore, patchTrust } from './control/kernel-patches.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
 import { imageDeadline, imageDeadlines, wantedMessage } from './control/permissions.ts';
@@ -493,6 +501,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerRespondRoutes(app, respond);
   registerHostRoutes(app, hostMachines);
+  const kernelPatches = new KernelPatches({
+    ...{ db, journal, operations, machines: hostMachines },
+    store: patchStore(registry),
+    trust: patchTrust(trust, signatures),
+    async run(host, task, options) {
+      await hosts.run(task, { ...options, host });
+    },
+  });
+  registerPatchRoutes(app, kernelPatches);
   registerNetworkRoutes(app, flows, async (project) => {
     const { workloads } = await deployments.wanted();
     return (peer) => {

@@ -50,7 +50,7 @@ export {
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
 export { bundleLayer, PREDICATE_ANNOTATION, type Referrer, toReferrer, toSimpleSigningArtifact } from './referrer.ts';
 export { registerTrustRoutes, type SignatureView } from './routes.ts';
-export { signCommands } from './sign-commands.ts';
+export { openSigner, signCommands } from './sign-commands.ts';
 export { encryptKey, generateKeyFile, localSigner, openKeyFile } from './signing/key-file.ts';
 export { keylessSigner, type SigningServices } from './signing/keyless-signer.ts';
 export { type KeySigner, makeBundle, type Signer } from './signing/signer.ts';

@@ -5,7 +5,27 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KernelDriver, type PatchHost, type PatchOrder, readBuildId, signedBy } from '../../src/host/index.ts';
+import {
+  KernelDriver,
+  PATCH_REPOSITORY,
+  type PatchHost,
+  type PatchOrder,
+  packPatch,
+  readBuildId,
+  readPatchMetadata,
+  receivePatch,
+  signedBy,
+} from '../../src/host/index.ts';
+import { systemClock } from '../../src/system/index.ts';
+import {
+  defineSigner,
+  generateKeyFile,
+  localSigner,
+  makeBundle,
+  NO_SIGNATURES,
+  openKeyFile,
+  readPublicKey,
+} from '../../src/trust/index.ts';
 import { buildModules, LabMachine, labMissing, prepareKernel } from '../lab/lab.ts';
 
 /** The in-kernel driver against Debian's unmodified kernel in a virtual machine, with patches built from test/lab/modules. */
@@ -94,13 +114,43 @@ async function says(vm: LabMachine): Promise<string> {
   return output.startsWith('patched by') ? output.trim() : 'original';
 }
 
+/** The patch as an artifact of a registry, signed by the one whom this policy names. */
+async function artifactOf(name: string, expects: string) {
+  const tests = [{ name: 'what /proc/cmdline says', file: '/proc/cmdline', contains: expects }];
+  const about = readPatchMetadata(JSON.stringify({ name, buildIds: [build], cves: ['CVE-2024-10000'], tests }), name);
+  const { digest, manifestBytes, blobs } = packPatch(about, modules.get(name) as Buffer);
+  const key = generateKeyFile('ecdsa-p256', 'a passphrase');
+  const signer = localSigner(openKeyFile(key.privatePem, 'a passphrase'));
+  const identity = { kind: 'key', publicKey: readPublicKey(key.publicPem), trustedRoot: null } as const;
+  const bundle = await makeBundle(signer, 'image', { digest, repository: PATCH_REPOSITORY }, {});
+  return {
+    wanted: { name, digest, signatures: { ...NO_SIGNATURES, bundles: [bundle] } },
+    trust: {
+      signers: [defineSigner({ name: 'release', uses: ['image'], identity })],
+      repositoryBinding: 'required' as const,
+    },
+    source: {
+      manifest: async () => manifestBytes,
+      blob: async (blob: { digest: string }) =>
+        blobs.find((one) => one.digest === blob.digest)?.bytes ?? Buffer.alloc(0),
+    },
+  };
+}
+
 test('a patch changes the running kernel, a cumulative one takes its place, and taking it out brings the original back', async (t) => {
   if (machine === null) return t.skip(skip || 'no machine');
   const driver = new KernelDriver(hostOf(machine), trusting);
   assert.equal(await driver.unusable(), null);
   assert.equal(await says(machine), 'original');
-  await driver.apply(order('lab_fix_a'));
+  const parts = { driver, host: hostOf(machine), clock: systemClock };
+  // A signed artifact whose test looks for what it does not do leaves the kernel as it was.
+  const wrong = await artifactOf('lab_fix_a', 'patched by somebody else');
+  await assert.rejects(receivePatch(wrong.wanted, { ...wrong, ...parts }), { code: 'host.patch-test' });
+  assert.equal(await says(machine), 'original');
+  const artifact = await artifactOf('lab_fix_a', 'patched by A');
+  await receivePatch(artifact.wanted, { ...artifact, ...parts });
   assert.equal(await says(machine), 'patched by A');
+  assert.match((await machine.run(`cat /${RECORDS}/lab_fix_a.json`)).output, new RegExp(artifact.wanted.digest));
   assert.deepEqual(await driver.list(), [{ name: 'lab_fix_a', state: 'on', cves: ['CVE-2024-10000'] }]);
   // Again is no change and no error.
   await driver.apply(order('lab_fix_a'));

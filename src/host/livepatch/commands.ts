@@ -1,70 +1,73 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { release, tmpdir } from 'node:os';
+import { release as runningRelease, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { type CliProgram, runCommand } from '../../system/index.ts';
+import { type CliProgram, runCommand, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
+import type { MachineFacts } from '../facts.ts';
 import { PATCH_BUILD_MS } from '../limits.ts';
-import type { LivePatchDriver, PatchOrder } from './driver.ts';
+import { readPatchMetadata } from '../patches/artifact.ts';
+import { addRegistryCommands, changeOnHost, readPatchFolder } from '../patches/commands.ts';
+import { PATCH_STATE_WORDS } from '../words.ts';
+import type { LivePatchDriver, PatchOrder, PatchState } from './driver.ts';
 import { KernelDriver } from './kernel-driver.ts';
 import { localPatchHost } from './local-host.ts';
 import { signedBy } from './signature.ts';
 import { CanonicalDriver, KernelCareDriver, KpatchDriver } from './vendor-drivers.ts';
 
-/** What lies beside a module as patch.json. */
-const metadata = z.object({
-  name: z.string().regex(/^[A-Za-z0-9_]{1,55}$/),
-  buildIds: z
-    .array(z.string().regex(/^[0-9a-f]{16,64}$/))
-    .min(1)
-    .max(1_000),
-  release: z.string().max(200).default(''),
-  cves: z
-    .array(z.string().regex(/^CVE-\d{4}-\d{4,9}$/))
-    .max(10_000)
-    .default([]),
-  supersedes: z.array(z.string().max(200)).max(1_000).default([]),
-});
-
 const DRIVERS = ['livepatch', 'kpatch', 'kernelcare', 'canonical-livepatch'] as const;
 
-/** `darsena kernel patch …`: live patches of this machine. */
+/** `darsena kernel patch …`: live patches of this machine, of the registry and of other hosts. */
 export function addPatchCommands(cli: CliProgram, kernel: Command): void {
-  const patch = kernel
-    .command('patch')
-    .description(cli.t({ en: 'live patches of this machine', es: 'parches en vivo de esta máquina' }));
+  const patch = kernel.command('patch').description(
+    cli.t({
+      en: 'live patches: build, publish, bring into force, take out',
+      es: 'parches en vivo: construir, publicar, activar, retirar',
+    }),
+  );
   const driverOption = [
     '--driver <name>',
     cli.t({ en: `one of ${DRIVERS.join(', ')}`, es: `uno de ${DRIVERS.join(', ')}` }),
     'livepatch',
   ] as const;
 
+  addRegistryCommands(cli, patch);
+
   patch
-    .command('list')
+    .command('status')
+    .argument(
+      '[host]',
+      cli.t({
+        en: 'a host of the platform; without it this machine',
+        es: 'un host de la plataforma; sin él, esta máquina',
+      }),
+    )
     .option(...driverOption)
     .description(cli.t({ en: 'what is in force', es: 'qué está activo' }))
-    .action(async ({ driver }: { driver: string }) => {
-      const found = await driverOf(driver, null);
-      const why = await found.unusable();
+    .action(async (host: string | undefined, { driver }: { driver: string }) => {
+      const [why, rows] = host === undefined ? await statusHere(driver) : [null, await statusOf(cli, host)];
       if (why !== null) cli.print.note(why);
       cli.print.table(
         [
-          { title: { en: 'PATCH', es: 'PARCHE' }, value: ({ name }) => name },
-          { title: { en: 'STATE', es: 'ESTADO' }, value: ({ state }) => state },
+          { title: { en: 'PATCH', es: 'PARCHE' }, value: ({ name }: PatchState) => name },
+          { title: { en: 'STATE', es: 'ESTADO' }, value: ({ state }) => cli.t(PATCH_STATE_WORDS[state]) },
           { title: { en: 'FIXES', es: 'CORRIGE' }, value: ({ cves }) => cves.join(', ') || '-', long: true },
         ],
-        why === null ? await found.list() : [],
-        { empty: { en: 'no live patch', es: 'ningún parche en vivo' } },
+        rows,
+        { empty: { en: 'no live patch', es: 'ningún parche en vivo' }, json: { unusable: why, items: rows } },
       );
     });
 
   patch
     .command('apply')
     .argument(
-      '[folder]',
-      cli.t({ en: 'folder with the module and its patch.json', es: 'carpeta con el módulo y su patch.json' }),
+      '[what]',
+      cli.t({
+        en: 'folder with the module and its patch.json; with --host the name of a patch in the registry',
+        es: 'carpeta con el módulo y su patch.json; con --host, el nombre de un parche del registro',
+      }),
     )
+    .option('--host <host>', cli.t({ en: 'a host of the platform', es: 'un host de la plataforma' }))
     .option(
       '--certificate <file>',
       cli.t({
@@ -79,26 +82,29 @@ export function addPatchCommands(cli: CliProgram, kernel: Command): void {
         es: 'activar un parche; vuelve tras un reinicio',
       }),
     )
-    .action(async (folder: string | undefined, options: { certificate?: string; driver: string }) => {
+    .action(async (what: string | undefined, options: { host?: string; certificate?: string; driver: string }) => {
+      if (options.host !== undefined) return changeOnHost(cli, options.host, 'apply', what ?? '');
       const found = await driverOf(options.driver, options.certificate ?? null);
       const why = await found.unusable();
-      if (why !== null) throw hostFault('host.patch-unusable', { driver: options.driver, why });
+      if (why !== null) throw hostFault('host.patch-unusable', { driver: options.driver, why: cli.t(why) });
       const order: PatchOrder =
-        folder === undefined
+        what === undefined
           ? { name: options.driver, module: null, buildIds: [], cves: [], digest: null }
-          : await readOrder(folder);
+          : await readOrder(what);
       await found.apply(order);
       cli.print.result({ en: `${order.name} is in force`, es: `${order.name} está activo` });
     });
 
   patch
-    .command('revert')
+    .command('rollback')
     .argument('<name>')
+    .option('--host <host>', cli.t({ en: 'a host of the platform', es: 'un host de la plataforma' }))
     .option(...driverOption)
     .description(
       cli.t({ en: 'take a patch out of the running kernel', es: 'retirar un parche del núcleo en ejecución' }),
     )
-    .action(async (name: string, { driver }: { driver: string }) => {
+    .action(async (name: string, { host, driver }: { host?: string; driver: string }) => {
+      if (host !== undefined) return changeOnHost(cli, host, 'rollback', name);
       await (await driverOf(driver, null)).revert(name);
       cli.print.result({ en: `${name} is out`, es: `${name} se ha retirado` });
     });
@@ -122,6 +128,13 @@ export function addPatchCommands(cli: CliProgram, kernel: Command): void {
     .option(
       '--supersedes <names>',
       cli.t({ en: 'patches that it takes the place of', es: 'parches a los que sustituye' }),
+    )
+    .option(
+      '--tests <file>',
+      cli.t({
+        en: 'JSON list of looks at /proc and /sys that tell whether it works: name, file, contains or lacks',
+        es: 'lista JSON de miradas a /proc y /sys que dicen si funciona: name, file, contains o lacks',
+      }),
     )
     .option(
       '--key <file>',
@@ -152,6 +165,7 @@ interface BuildOptions {
   readonly headers?: string;
   readonly cve?: string;
   readonly supersedes?: string;
+  readonly tests?: string;
   readonly key?: string;
   readonly certificate?: string;
 }
@@ -165,14 +179,18 @@ const listOf = (text: string | undefined): string[] =>
 /** Compiles in a folder of its own by the kernel's own build, signs, and writes module and metadata. */
 async function buildPatch(source: string, options: BuildOptions, signal: AbortSignal): Promise<string> {
   const name = basename(source).replace(/\.c$/, '');
-  const headers = resolve(options.headers ?? `/lib/modules/${release()}/build`);
-  const about = metadata.parse({
-    name,
-    buildIds: listOf(options.buildId),
-    release: basename(headers).replace('linux-headers-', ''),
-    cves: listOf(options.cve),
-    supersedes: listOf(options.supersedes),
-  });
+  const headers = resolve(options.headers ?? `/lib/modules/${runningRelease()}/build`);
+  const tests: unknown = options.tests === undefined ? [] : JSON.parse(await readFile(options.tests, 'utf8'));
+  const release = basename(headers).replace('linux-headers-', '');
+  const about = readPatchMetadata(
+    JSON.stringify({
+      ...{ name, release, tests },
+      buildIds: listOf(options.buildId),
+      cves: listOf(options.cve),
+      supersedes: listOf(options.supersedes),
+    }),
+    source,
+  );
   const work = await mkdtemp(join(tmpdir(), 'darsena-patch-build-'));
   try {
     await writeFile(join(work, `${name}.c`), await readFile(source));
@@ -201,22 +219,26 @@ async function buildPatch(source: string, options: BuildOptions, signal: AbortSi
 }
 
 async function readOrder(folder: string): Promise<PatchOrder> {
-  const path = join(folder, 'patch.json');
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw hostFault(
-      'host.patch-unreadable',
-      { name: path, why: cause instanceof Error ? cause.message : 'not JSON' },
-      { cause },
-    );
-  }
-  const read = metadata.safeParse(value);
-  if (!read.success)
-    throw hostFault('host.patch-unreadable', { name: path, why: read.error.issues[0]?.message ?? 'not as expected' });
-  const { name, buildIds, cves } = read.data;
-  return { name, buildIds, cves, digest: null, module: await readFile(join(folder, `${name}.ko`)) };
+  const { about, module } = await readPatchFolder(folder);
+  const { name, buildIds, cves } = about;
+  return { name, buildIds, cves, digest: null, module };
+}
+
+async function statusHere(name: string): Promise<[Text | null, readonly PatchState[]]> {
+  const driver = await driverOf(name, null);
+  const why = await driver.unusable();
+  return [why, why === null ? await driver.list() : []];
+}
+
+async function statusOf(cli: CliProgram, host: string): Promise<readonly PatchState[]> {
+  const { facts } = await cli.api.get<{ facts: Pick<MachineFacts, 'livePatches'> }>(
+    `/hosts/${encodeURIComponent(host)}/kernel`,
+  );
+  return facts.livePatches.map(({ name, enabled, transition, cves }) => ({
+    name,
+    state: transition ? 'transition' : enabled ? 'on' : 'off',
+    cves,
+  }));
 }
 
 async function driverOf(name: string, certificate: string | null): Promise<LivePatchDriver> {

@@ -29,6 +29,17 @@ export const hostLimitFault = defineFaults({
       remedy: 'darsena ps',
     },
   },
+  'agent.patch-unnamed': {
+    kind: 'refused',
+    en: {
+      what: 'the live patch {name} is not brought in',
+      why: 'control named no digest of it, and a host takes nothing by name',
+    },
+    es: {
+      what: 'el parche en vivo {name} no se activa',
+      why: 'control no indicó su digest, y un host no toma nada por su nombre',
+    },
+  },
   'agent.host-limits-broken': {
     kind: 'refused',
     en: {
@@ -49,7 +60,15 @@ type LimitName = HostTask['kind'] | 'trust';
 type HostLimits = Readonly<Record<LimitName, boolean>>;
 
 /** What control may ask when nobody wrote limits down; privileged pods, host paths and host networks cannot be asked at all. */
-const DEFAULTS: HostLimits = { build: true, base: true, kill: true, exec: true, logs: true, trust: true };
+const DEFAULTS: HostLimits = {
+  build: true,
+  base: true,
+  kill: true,
+  exec: true,
+  logs: true,
+  trust: true,
+  'kernel-patch': true,
+};
 
 /**
  * Asks the host's own file, which control cannot write, whether this kind of task may be done. Read anew each time, so

@@ -1,5 +1,6 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
+import type { PatchTask } from '../../host/index.ts';
 import type { IssuedCertificate, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
@@ -38,6 +39,7 @@ export interface BaseTask {
 export type HostTask =
   | BuildTask
   | BaseTask
+  | PatchTask
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
   | {
       readonly kind: 'exec';

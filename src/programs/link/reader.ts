@@ -42,6 +42,17 @@ const size = z.strictObject({
   rows: z.number().int().min(1).max(10_000),
 });
 
+const base64 = z.string().max(64 * 1024 * 1024);
+/** What lies beside an artifact and could sign it; its bytes are read, and doubted, where it is verified. */
+const packedSignatures = z.strictObject({
+  bundles: list(base64, 1_000),
+  cosign: list(
+    z.strictObject({ payload: base64, signature: text, annotations: z.record(z.string().max(200), base64) }),
+    1_000,
+  ),
+  notations: list(z.strictObject({ mediaType: z.string().max(200), bytes: base64 }), 1_000),
+});
+
 const task = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('build'),
@@ -70,6 +81,14 @@ const task = z.discriminatedUnion('kind', [
     include: list(z.string().max(200), 1_000),
     name: z.string().max(200).nullable(),
     registryToken: token,
+  }),
+  z.strictObject({
+    kind: z.literal('kernel-patch'),
+    change: z.enum(['apply', 'rollback']),
+    // Becomes the name of a file.
+    name: z.string().regex(/^[A-Za-z0-9_]{1,55}$/),
+    digest: digest.nullable(),
+    signatures: packedSignatures.nullable(),
   }),
   z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
   z.strictObject({

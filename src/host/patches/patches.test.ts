@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Kysely } from 'kysely';
+import { type Digest, digestOf } from '../../oci/index.ts';
+import { type Operations, silentStep } from '../../progress/index.ts';
+import { openDatabase, systemClock } from '../../system/index.ts';
+import {
+  defineSigner,
+  generateKeyFile,
+  localSigner,
+  makeBundle,
+  NO_SIGNATURES,
+  openKeyFile,
+  readPublicKey,
+  type TrustPolicy,
+  verifyImage,
+} from '../../trust/index.ts';
+import type { LivePatchDriver, PatchOrder } from '../livepatch/driver.ts';
+import { PATCH_REPOSITORY, type PatchMetadata, packPatch, readPatchManifest, readPatchMetadata } from './artifact.ts';
+import { KernelPatches, type PatchTask } from './patches.ts';
+import { receivePatch } from './receive.ts';
+import { testModule } from './test-module.ts';
+
+const BUILD = 'ab'.repeat(20);
+const about: PatchMetadata = readPatchMetadata(
+  JSON.stringify({
+    name: 'fix_a',
+    buildIds: [BUILD],
+    cves: ['CVE-2024-1086'],
+    tests: [{ name: 'it answers', file: '/proc/cmdline', contains: 'patched by A' }],
+  }),
+  'patch.json',
+);
+const module = testModule('fix_a');
+const packed = packPatch(about, module);
+
+function keyOf(name: string, uses: TrustPolicy['signers'][number]['uses'] = ['image']) {
+  const made = generateKeyFile('ecdsa-p256', 'a passphrase');
+  const signer = localSigner(openKeyFile(made.privatePem, 'a passphrase'));
+  const identity = { kind: 'key', publicKey: readPublicKey(made.publicPem), trustedRoot: null } as const;
+  return { signer, trusted: defineSigner({ name, uses, identity }) };
+}
+const release = keyOf('release');
+const builder = keyOf('builder:h1:0123');
+const stranger = keyOf('stranger');
+const trust: TrustPolicy = { signers: [release.trusted, builder.trusted], repositoryBinding: 'required' };
+const sign = (key: typeof release, repository = PATCH_REPOSITORY, digest: Digest = packed.digest) =>
+  makeBundle(key.signer, 'image', { digest, repository }, {});
+
+/** A host whose kernel does what the driver says. */
+function machine(says: string) {
+  const inForce: PatchOrder[] = [];
+  const driver: LivePatchDriver = {
+    kind: 'livepatch',
+    unusable: async () => null,
+    list: async () => inForce.map(({ name, cves }) => ({ name, state: 'on', cves })),
+    apply: async (order) => void inForce.push(order),
+    revert: async (name) => void inForce.splice(0, inForce.length, ...inForce.filter((one) => one.name !== name)),
+  };
+  return { inForce, driver, host: { read: async () => says }, trust, clock: systemClock };
+}
+
+function sourceOf(change: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes) {
+  return {
+    manifest: async () => change(packed.manifestBytes),
+    async blob({ digest }: { digest: Digest }) {
+      const found = packed.blobs.find((one) => one.digest === digest);
+      assert.ok(found);
+      return found.bytes;
+    },
+  };
+}
+
+test('a patch is an artifact with one digest, and what is no patch is not read as one', () => {
+  assert.equal(packPatch(about, module).digest, packed.digest);
+  const { config, module: layer } = readPatchManifest(packed.manifestBytes, 'fix_a');
+  assert.equal(layer.digest, digestOf(module));
+  assert.deepEqual(readPatchMetadata(packed.blobs[0]?.bytes ?? '', 'fix_a'), about);
+  const manifest = JSON.parse(packed.manifestBytes.toString());
+  const wrong: object[] = [
+    { config: { ...config, mediaType: 'application/vnd.oci.image.config.v1+json' } },
+    { layers: [] },
+    { layers: [...manifest.layers, ...manifest.layers] },
+    { layers: [{ ...manifest.layers[0], size: 1e12 }] },
+    { config: { ...config, size: 1e9 } },
+  ];
+  for (const one of wrong) {
+    const bytes = Buffer.from(JSON.stringify({ ...manifest, ...one }));
+    assert.throws(() => readPatchManifest(bytes, 'fix_a'), { code: 'host.patch-unreadable' }, JSON.stringify(one));
+  }
+  for (const one of [
+    { ...about, buildIds: [] },
+    { ...about, name: '../evil' },
+    { ...about, tests: [{ name: 'a', file: '/etc/shadow', contains: 'root' }] },
+    { ...about, tests: [{ name: 'a', file: '/proc/../etc/shadow', contains: 'root' }] },
+    { ...about, tests: [{ name: 'a', file: '/proc/cmdline' }] },
+  ]) {
+    assert.throws(() => readPatchMetadata(JSON.stringify(one), 'p'), { code: 'host.patch-unreadable' });
+  }
+});
+
+test('a host takes only what somebody named by its own policy signed for this repository, and never a builder alone', async () => {
+  const cases: readonly (readonly [string, readonly Uint8Array[]])[] = [
+    ['unsigned', []],
+    ['a stranger', [await sign(stranger)]],
+    ['a builder', [await sign(builder)]],
+    ['another repository', [await sign(release, 'tienda/web')]],
+    ['another digest', [await sign(release, PATCH_REPOSITORY, digestOf(Buffer.from('x')))]],
+  ];
+  for (const [name, bundles] of cases) {
+    const at = machine('patched by A');
+    const wanted = { name: 'fix_a', digest: packed.digest, signatures: { ...NO_SIGNATURES, bundles } };
+    await assert.rejects(receivePatch(wanted, { ...at, source: sourceOf() }), { code: 'host.patch-untrusted' }, name);
+    assert.deepEqual(at.inForce, [], name);
+  }
+  const signatures = { ...NO_SIGNATURES, bundles: [await sign(release)] };
+  const at = machine('patched by A');
+  await receivePatch({ name: 'fix_a', digest: packed.digest, signatures }, { ...at, source: sourceOf() });
+  assert.deepEqual(
+    at.inForce.map(({ name, digest, buildIds, cves }) => ({ name, digest, buildIds, cves })),
+    [{ name: 'fix_a', digest: packed.digest, buildIds: [BUILD], cves: ['CVE-2024-1086'] }],
+  );
+  const other = machine('');
+  const lying = sourceOf((bytes) => Buffer.concat([bytes, Buffer.from(' ')]));
+  const wanted = { name: 'fix_a', digest: packed.digest, signatures };
+  await assert.rejects(receivePatch(wanted, { ...other, source: lying }), { code: 'host.patch-untrusted' });
+  await assert.rejects(receivePatch({ ...wanted, name: 'fix_b' }, { ...other, source: sourceOf() }), {
+    code: 'host.patch-unreadable',
+  });
+});
+
+test('a patch that does not do what its tests expect is taken out again', async () => {
+  const at = machine('original');
+  const signatures = { ...NO_SIGNATURES, bundles: [await sign(release)] };
+  const wanted = { name: 'fix_a', digest: packed.digest, signatures };
+  await assert.rejects(receivePatch(wanted, { ...at, source: sourceOf() }), { code: 'host.patch-test' });
+  assert.deepEqual(at.inForce, []);
+});
+
+test('the registry keeps patches by name, tells who signed them and where they fit, and hosts are asked by digest', async (t) => {
+  const opened = await openDatabase<Record<string, never>>('sqlite::memory:', []);
+  t.after(() => opened.close());
+  const blobs = new Map<string, Uint8Array>();
+  const tags = new Map<string, { digest: Digest; bytes: Uint8Array }>();
+  const bundles: Uint8Array[] = [];
+  const facts: string[] = [];
+  const asked: (readonly [string, PatchTask])[] = [];
+  let failing = false;
+  const patches = new KernelPatches({
+    db: opened.db as unknown as Kysely<never>,
+    journal: {
+      committed: () => undefined,
+      async record(_tx, fact) {
+        facts.push(`${fact.kind} ${fact.subject}`);
+        return { ...fact, id: '', at: '', digest: fact.digest ?? null };
+      },
+    },
+    operations: {
+      async start(_request: unknown, work: Parameters<Operations['start']>[1]) {
+        const context = { id: 'o', signal: new AbortController().signal, step: () => silentStep };
+        await work(context).catch(() => undefined);
+        return { operation: { id: 'o' } };
+      },
+    } as unknown as Operations,
+    store: {
+      names: async () => [...tags.keys()].sort(),
+      find: async (name) => tags.get(name) ?? null,
+      async *blob(digest) {
+        yield blobs.get(digest) as Uint8Array;
+      },
+      putBlob: async (bytes, digest) => void blobs.set(digest, bytes),
+      putManifest: async (bytes, _type, tag) => void tags.set(tag, { digest: digestOf(bytes), bytes }),
+    },
+    trust: {
+      verify: async (digest) =>
+        verifyImage({ digest, repository: PATCH_REPOSITORY, bundles, trust, clock: systemClock }),
+      signatures: async () => ({ ...NO_SIGNATURES, bundles }),
+      attach: async (bundle) => void bundles.push(bundle),
+    },
+    machines: {
+      kernels: () => [
+        { host: 'b', buildId: BUILD, livePatches: [] },
+        { host: 'a', buildId: BUILD, livePatches: ['fix_a'] },
+        { host: 'c', buildId: 'cd'.repeat(20), livePatches: [] },
+      ],
+    },
+    async run(host, task) {
+      asked.push([host, task]);
+      if (failing) throw new Error('no');
+    },
+  });
+  const by = { bundle: null, actor: 'user:ana' };
+  await assert.rejects(patches.push(about, testModule('fix_b'), by), { code: 'host.patch-unreadable' });
+  await assert.rejects(patches.push(about, testModule('fix_a', { isLivePatch: false }), by), {
+    code: 'host.patch-unreadable',
+  });
+  const unsigned = await patches.push(about, module, by);
+  assert.ok(unsigned.doubt !== null);
+  const pushed = await patches.push(about, module, { ...by, bundle: await sign(release) });
+  assert.deepEqual([pushed.signers, pushed.doubt, pushed.digest], [['release'], null, packed.digest]);
+  await assert.rejects(patches.push(about, testModule('fix_a', { body: 'other' }), by), { code: 'host.patch-taken' });
+  assert.deepEqual(patches.places(pushed), { inForce: ['a'], fitting: ['b'] });
+  assert.deepEqual(
+    (await patches.list()).map(({ name }) => name),
+    ['fix_a'],
+  );
+  await patches.change('b', 'apply', 'fix_a', 'user:ana');
+  failing = true;
+  await patches.change('b', 'rollback', 'fix_a', 'user:ana');
+  await assert.rejects(patches.change('b', 'apply', 'nothing', 'user:ana'), { code: 'host.patch-unknown' });
+  assert.deepEqual(
+    asked.map(([host, { change, digest, signatures }]) => [host, change, digest, signatures?.bundles.length ?? null]),
+    [
+      ['b', 'apply', packed.digest, 1],
+      ['b', 'rollback', null, null],
+    ],
+  );
+  assert.deepEqual(facts, ['patch.pushed fix_a', 'patch.applied b', 'patch.refused b']);
+});

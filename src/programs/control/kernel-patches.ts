@@ -1,0 +1,48 @@
+import { PATCH_REPOSITORY, PATCHES_MAX, type PatchStore, type PatchTrust } from '../../host/index.ts';
+import type { Registry } from '../../registry/index.ts';
+import { Fault } from '../../system/index.ts';
+import type { SignatureStore, Trust } from '../../trust/index.ts';
+
+/** The registry as live patches ask it. */
+export function patchStore(registry: Registry): PatchStore {
+  return {
+    async names() {
+      const found: string[] = [];
+      for (let last: string | null = ''; last !== null && found.length < PATCHES_MAX; ) {
+        const page = await tagsAfter(registry, last);
+        found.push(...page.items);
+        last = page.next;
+      }
+      return found.filter((tag) => /^[A-Za-z0-9_]{1,55}$/.test(tag));
+    },
+    async find(nameOrDigest) {
+      const stored = await registry.resolve(PATCH_REPOSITORY, nameOrDigest);
+      return stored === null ? null : { digest: stored.digest, bytes: stored.bytes };
+    },
+    blob: (digest) => registry.openBlob(digest),
+    putBlob: (bytes, digest) => registry.putBlob(PATCH_REPOSITORY, bytes, digest),
+    async putManifest(bytes, mediaType, tag, actor) {
+      await registry.putManifest(PATCH_REPOSITORY, bytes, mediaType, { tag, actor });
+    },
+  };
+}
+
+export function patchTrust(trust: Trust, signatures: SignatureStore): PatchTrust {
+  return {
+    verify: (digest) => trust.verify(PATCH_REPOSITORY, digest),
+    signatures: (digest) => signatures.signaturesOf(PATCH_REPOSITORY, digest),
+    async attach(bundle, digest, actor) {
+      await trust.attach(bundle, { digest, repository: PATCH_REPOSITORY }, actor);
+    },
+  };
+}
+
+/** A platform without any patch has no such repository, which is no fault. */
+async function tagsAfter(registry: Registry, last: string): Promise<{ items: readonly string[]; next: string | null }> {
+  try {
+    return await registry.manifests.listTags(PATCH_REPOSITORY, { limit: 1_000, ...(last === '' ? {} : { last }) });
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'registry.repository-unknown') return { items: [], next: null };
+    throw error;
+  }
+}
