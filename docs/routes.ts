@@ -50,6 +50,26 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'make a base image; answers an operation',
     es: 'crear una imagen base; responde una operación',
   },
+  'GET /api/v1/evidence': {
+    en: 'evidence that was taken, newest first',
+    es: 'evidencia tomada, la más reciente primero',
+  },
+  'POST /api/v1/evidence': {
+    en: 'take evidence of the container of an incident or of a workload (asks `incident.respond` in its project)',
+    es: 'tomar evidencia del contenedor de un incidente o de una carga de trabajo (pide `incident.respond` en su proyecto)',
+  },
+  'GET /api/v1/evidence/:id': {
+    en: 'what was gathered, and who had it in hands (asks `incident.read` in its project)',
+    es: 'qué se reunió y quién lo tuvo en sus manos (pide `incident.read` en su proyecto)',
+  },
+  'GET /api/v1/evidence/:id/archive': {
+    en: 'the evidence as one archive (asks `audit.read` or `incident.respond` in its project)',
+    es: 'la evidencia en un archivo (pide `audit.read` o `incident.respond` en su proyecto)',
+  },
+  'DELETE /api/v1/evidence/:id': {
+    en: 'delete the bytes, with a `reason`; hashes and chain of custody stay (asks `incident.respond` in its project)',
+    es: 'borrar los bytes, con un `reason`; los hashes y la cadena de custodia se quedan (pide `incident.respond` en su proyecto)',
+  },
   'GET /api/v1/events': {
     en: 'live stream (server-sent events): facts, operations, workloads that the caller may see; resumes by `Last-Event-ID`',
     es: 'flujo en vivo (server-sent events): hechos, operaciones y cargas de trabajo que se pueden ver; se reanuda con `Last-Event-ID`',

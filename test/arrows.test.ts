@@ -54,6 +54,8 @@ const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly stri
   { door: 'system/id.ts', from: ['events', 'observe', 'detect', 'programs'], why: 'as above' },
   { door: 'formats/linear-pattern.ts', from: ['detect'], why: 'the sensor runs patterns and reads no other format' },
   { door: 'events/scap/index.ts', from: ['detect'], why: 'recordings are read by the command line, not by the sensor' },
+  { door: 'respond/evidence/format.ts', from: ['programs'], why: 'what control and agent both speak of' },
+  { door: 'respond/evidence/limits.ts', from: ['programs'], why: 'as above' },
   { door: 'system/native.ts', from: ['observe', 'programs'], why: 'the one way to native calls: the sensor only' },
 ];
 

@@ -19,8 +19,10 @@ import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { Builder, builderKey } from './agent/builder.ts';
+import { contain } from './agent/contain.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
+import { takeEvidence } from './agent/evidence.ts';
 import { FlowReport } from './agent/flow-report.ts';
 import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
@@ -380,6 +382,13 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           // Control learns what is in force now before it hears the end of the task.
           tellMachine(false);
         }
+      case 'contain':
+        return contain(task, instance);
+      case 'evidence':
+        return takeEvidence(task, {
+          ...{ instance, host, clock, key: signer, folder: join(files.agent.folder, 'evidence') },
+          openSession: (session) => link.openSession(session),
+        });
       case 'exec': {
         requireOwn(task.containerId);
         const stream = await link.openSession(task.session);

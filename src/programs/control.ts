@@ -33,7 +33,13 @@ import {
 } from '../admit/index.ts';
 import { AdvisoryStore, isOld, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { BaseCatalogue, buildMigrations } from '../build/index.ts';
-import { Deployments, type DeployTables, deployMigrations, registerDeployRoutes } from '../deploy/index.ts';
+import {
+  Deployments,
+  type DeployTables,
+  deployMigrations,
+  findContainer,
+  registerDeployRoutes,
+} from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
 import {
   type HostTables,
@@ -55,7 +61,14 @@ import {
   registerRegistryRoutes,
   registryMigrations,
 } from '../registry/index.ts';
-import { Respond, type RespondTables, registerRespondRoutes, respondMigrations } from '../respond/index.ts';
+import {
+  EvidenceStore,
+  Respond,
+  type RespondTables,
+  registerEvidenceRoutes,
+  registerRespondRoutes,
+  respondMigrations,
+} from '../respond/index.ts';
 import {
   type ClamdOptions,
   CurrentSecretRules,
@@ -84,6 +97,7 @@ import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
 import { createFleet } from './control/fleet.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
+import { hostEvidence } from './control/host-evidence.ts';
 import { Hosts } from './control/hosts.ts';
 import { createIntake } from './control/intake.ts';
 import { patchStore, patchTrust } from './control/kernel-patches.ts';
@@ -299,6 +313,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const hostMachines = new Machines({ db, clock, advisories: () => advisories.current() });
   await hostMachines.open();
   const flows = new Flows({ db, clock });
+  const evidence = new EvidenceStore({
+    ...{ db, journal, clock, key: verdictKey, instance: instance.name },
+    folder: join(files.control.folder, 'evidence'),
+    taker: hostEvidence(() => hosts),
+  });
+  await evidence.recover();
   const respond = new Respond({
     db,
     journal,
@@ -500,6 +520,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     await statements.exceptionsApproved(project, digest as Digest, given, by);
   });
   registerRespondRoutes(app, respond);
+  registerEvidenceRoutes(app, {
+    ...{ respond, store: evidence },
+    async findContainer(wanted) {
+      const { project, environment, workload } = wanted;
+      const found = findContainer(deployments.statuses(null, project), wanted);
+      const { containerId, digest } = found;
+      return { host: hosts.only(), containerId, digest, project, environment, workload, incident: null };
+    },
+  });
   registerHostRoutes(app, hostMachines);
   const kernelPatches = new KernelPatches({
     ...{ db, journal, operations, machines: hostMachines },

@@ -1,6 +1,17 @@
 export { readAlert } from './alert.ts';
 export { respondCommands } from './commands.ts';
 export { respondFault } from './errors.ts';
+export { evidenceCommands } from './evidence/commands.ts';
+export { evidenceFault } from './evidence/errors.ts';
+export {
+  type Evidence,
+  type EvidenceOrder,
+  EvidenceStore,
+  type EvidenceTaker,
+  type EvidenceTarget,
+} from './evidence/evidence.ts';
+export { type EvidenceDetailView, type EvidenceView, registerEvidenceRoutes } from './evidence/routes.ts';
+export { type VerifiedEvidence, verifyEvidence } from './evidence/verify.ts';
 export type { Action, Decision, Incident, IncidentState, KillTarget, StoredAlert } from './incident.ts';
 export { respondMigrations } from './migrations.ts';
 export type { ProcessNode } from './process-tree.ts';

@@ -78,4 +78,48 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0002-respond-evidence',
+    async up(db) {
+      await db.schema
+        .createTable('respond_evidence')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('incident', 'integer')
+        .addColumn('project', 'text')
+        .addColumn('environment', 'text')
+        .addColumn('workload', 'text')
+        .addColumn('container_id', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text')
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('taken_by', 'text', (column) => column.notNull())
+        .addColumn('reason', 'text')
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('bytes', 'integer', (column) => column.notNull())
+        .addColumn('manifest', 'text', (column) => column.notNull())
+        .addColumn('receipt', 'text', (column) => column.notNull())
+        .addColumn('context', 'text', (column) => column.notNull())
+        .addColumn('host_key', 'text', (column) => column.notNull())
+        .addColumn('deleted_at', 'text')
+        .execute();
+      await db.schema
+        .createIndex('respond_evidence_incident')
+        .on('respond_evidence')
+        .columns(['incident', 'id'])
+        .execute();
+      await db.schema
+        .createTable('respond_custody')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('evidence', 'text', (column) => column.notNull().references('respond_evidence.id'))
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('actor', 'text', (column) => column.notNull())
+        .addColumn('what', 'text', (column) => column.notNull())
+        .addColumn('note', 'text')
+        .execute();
+      await db.schema
+        .createIndex('respond_custody_evidence')
+        .on('respond_custody')
+        .columns(['evidence', 'id'])
+        .execute();
+    },
+  },
 ];

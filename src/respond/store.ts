@@ -59,6 +59,33 @@ export interface RespondTables {
     outcome: string | null;
   };
   respond_counters: { name: string; value: number };
+  respond_evidence: {
+    id: string;
+    incident: number | null;
+    project: string | null;
+    environment: string | null;
+    workload: string | null;
+    container_id: string;
+    digest: string | null;
+    host: string;
+    taken_by: string;
+    reason: string | null;
+    at: string;
+    bytes: number;
+    manifest: string;
+    receipt: string;
+    context: string;
+    host_key: string;
+    deleted_at: string | null;
+  };
+  respond_custody: {
+    id: string;
+    evidence: string;
+    at: string;
+    actor: string;
+    what: string;
+    note: string | null;
+  };
 }
 
 type Db = Kysely<RespondTables>;

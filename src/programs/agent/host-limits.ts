@@ -68,6 +68,8 @@ const DEFAULTS: HostLimits = {
   logs: true,
   trust: true,
   'kernel-patch': true,
+  contain: true,
+  evidence: true,
 };
 
 /**

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { defineFaults, type Json, runCommand } from '../../system/index.ts';
 import type { HostTask } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
+import { engineEnvironment, findOwnContainer } from './own-container.ts';
 
 export const killFault = defineFaults({
   'agent.not-ours': {
@@ -16,7 +17,6 @@ export const killFault = defineFaults({
   },
 });
 
-const ID = /^[0-9a-f]{64}$/;
 const KILL_MS = 20_000;
 /** How long a command may take to end by itself when its terminal is gone: an editor saves in less. */
 const HANG_UP_MS = 500;
@@ -29,26 +29,19 @@ const HANG_UP_MS = 500;
  */
 export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>, instance: Instance): Promise<Json> {
   const { containerId: id, pid } = task;
-  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...instance.podman.environment };
-  const format = '{{index .Config.Labels "darsena.instance"}} {{.State.Pid}}';
-  const inspected = ID.test(id)
-    ? await runCommand('podman', ['inspect', '--type', 'container', '--format', format, id], {
-        env: environment,
-        timeoutMs: KILL_MS,
-      })
-    : null;
-  if (inspected === null) throw killFault('agent.not-ours', { id: id.slice(0, 64), instance: instance.name });
-  if (inspected.code !== 0) return { killed: 'nothing', why: 'the container is gone' };
-  const [owner, mainText] = inspected.stdout.trim().split(' ');
-  if (owner !== instance.name) throw killFault('agent.not-ours', { id, instance: instance.name });
-  const main = Number(mainText);
+  const found = await findOwnContainer(id, instance);
+  if (found === null) return { killed: 'nothing', why: 'the container is gone' };
+  const main = found.pid;
   if (pid !== null && pid !== main) {
     const tree = await processTree(pid, id);
     if (tree.length === 0) return { killed: 'nothing', why: 'the process is gone' };
     for (const one of tree) signal(one, 'SIGKILL');
     return { killed: 'processes', pids: tree };
   }
-  const killed = await runCommand('podman', ['kill', '--signal', 'KILL', id], { env: environment, timeoutMs: KILL_MS });
+  const killed = await runCommand('podman', ['kill', '--signal', 'KILL', id], {
+    env: engineEnvironment(instance),
+    timeoutMs: KILL_MS,
+  });
   if (killed.code !== 0 && !/not running|no such container|can only kill running/i.test(killed.stderr)) {
     throw killFault('agent.kill-failed', { id, why: killed.stderr.trim().slice(0, 300) });
   }

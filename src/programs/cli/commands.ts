@@ -111,6 +111,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
   },
   {
+    words: ['evidence'],
+    add: async (cli) => (await import('../../respond/index.ts')).evidenceCommands(cli),
+  },
+  {
     words: ['kernel'],
     add: async (cli) => (await import('../../host/index.ts')).kernelCommands(cli),
   },

@@ -197,14 +197,18 @@ export class Hosts {
   }
 
   /** A name under which a host will open a byte session, and the stream once it has. @throws Fault host.session-unanswered */
-  expectSession(): { readonly session: string; readonly stream: Promise<Duplex>; readonly forget: () => void } {
+  expectSession(waitMs = SESSION_WAIT_MS): {
+    readonly session: string;
+    readonly stream: Promise<Duplex>;
+    readonly forget: () => void;
+  } {
     const session = randomBytes(24).toString('hex');
     let timer: NodeJS.Timeout | undefined;
     const stream = new Promise<Duplex>((resolve, reject) => {
       timer = setTimeout(() => {
         this.#sessions.delete(session);
-        reject(hostFault('host.session-unanswered', { seconds: SESSION_WAIT_MS / 1000 }));
-      }, SESSION_WAIT_MS);
+        reject(hostFault('host.session-unanswered', { seconds: waitMs / 1000 }));
+      }, waitMs);
       this.#sessions.set(session, (opened) => {
         clearTimeout(timer);
         resolve(opened);

@@ -36,11 +36,35 @@ export interface BaseTask {
   readonly registryToken: string;
 }
 
+/** What holds a container without ending it; each has its way back. */
+export interface ContainTask {
+  readonly kind: 'contain';
+  readonly action: 'pause' | 'unpause' | 'isolate' | 'unisolate';
+  readonly containerId: string;
+}
+
+/** Looks at a container and sends what it finds over a session; answers the signed manifest. */
+export interface EvidenceTask {
+  readonly kind: 'evidence';
+  readonly session: string;
+  readonly id: string;
+  readonly containerId: string;
+  readonly incident: number | null;
+  readonly requestedBy: string;
+  readonly reason: string | null;
+  /** Leaves the container paused afterwards. */
+  readonly keepPaused: boolean;
+  /** Copies the files that the container changed, not only their names and hashes. */
+  readonly copyFiles: boolean;
+}
+
 export type HostTask =
   | BuildTask
   | BaseTask
   | PatchTask
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
+  | ContainTask
+  | EvidenceTask
   | {
       readonly kind: 'exec';
       readonly session: string;

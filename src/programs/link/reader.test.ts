@@ -39,6 +39,15 @@ const TO_AGENT: readonly ToAgent[] = [
     task: { kind: 'base', release: 'debian-12', include: ['nodejs'], name: null, registryToken: '' },
   },
   { type: 'task', id, task: { kind: 'kill', containerId, pid: 7 } },
+  { type: 'task', id, task: { kind: 'contain', action: 'isolate', containerId } },
+  {
+    type: 'task',
+    id,
+    task: {
+      ...{ kind: 'evidence', session, id, containerId, incident: 7, requestedBy: 'user:ana', reason: 'why' },
+      ...{ keepPaused: false, copyFiles: true },
+    },
+  },
   {
     type: 'task',
     id,

@@ -92,6 +92,22 @@ const task = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
   z.strictObject({
+    kind: z.literal('contain'),
+    action: z.enum(['pause', 'unpause', 'isolate', 'unisolate']),
+    containerId,
+  }),
+  z.strictObject({
+    kind: z.literal('evidence'),
+    session,
+    id,
+    containerId,
+    incident: count.nullable(),
+    requestedBy: z.string().max(300),
+    reason: z.string().max(2_000).nullable(),
+    keepPaused: z.boolean(),
+    copyFiles: z.boolean(),
+  }),
+  z.strictObject({
     kind: z.literal('exec'),
     session,
     containerId,

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { memoryMounts, sanitize } from './evidence.ts';
+import { readLayer } from './layer-changes.ts';
+import { describeProcess, namesOf, readSockets, socketAddress } from './process-facts.ts';
+
+test('no value of an environment is in what the engine or the kernel says of a container', async () => {
+  assert.deepEqual(namesOf('PASSWORD=geheim\0A=b=c\0\0=x\0plain\0A=d'), ['A', 'PASSWORD']);
+  const told = sanitize({
+    ...{ Id: 'c', Config: { Env: ['PASSWORD=geheim'], CreateCommand: ['podman', '-e', 'PASSWORD=geheim'], User: '1' } },
+    HostConfig: { Annotations: { token: 'geheim' }, Privileged: false },
+  });
+  assert.doesNotMatch(JSON.stringify(told), /geheim/);
+  assert.match(JSON.stringify(told), /PASSWORD/);
+  const own = await describeProcess(process.pid);
+  assert.ok(own?.environmentNames.includes('PATH') && own.openFiles.length > 2);
+  assert.doesNotMatch(JSON.stringify(own.environmentNames), /\//);
+});
+
+test('addresses of sockets are read in the byte order of the kernel', () => {
+  assert.equal(socketAddress('0100007F:1F90'), '127.0.0.1:8080');
+  assert.equal(socketAddress('00000000000000000000000001000000:0016'), '[::1]:22');
+  const table = [
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+    '   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1',
+  ].join('\n');
+  assert.deepEqual(readSockets('tcp', table, new Map([['4242', [7]]])), [
+    {
+      protocol: 'tcp',
+      local: '127.0.0.1:8080',
+      remote: '0.0.0.0:0',
+      state: 'listen',
+      uid: 1000,
+      inode: '4242',
+      pids: [7],
+    },
+  ]);
+});
+
+test('changed files are told and copied, and a link to a file of the host is a link, never that file', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-layer-'));
+  try {
+    const [upper, lower] = [join(folder, 'upper'), join(folder, 'lower')];
+    await mkdir(join(upper, 'etc'), { recursive: true });
+    await mkdir(join(lower, 'etc'), { recursive: true });
+    await writeFile(join(lower, 'etc/passwd'), 'root');
+    await writeFile(join(upper, 'etc/passwd'), 'root2');
+    await writeFile(join(upper, 'new'), 'malware');
+    await symlink('/etc/shadow', join(upper, 'shadow'));
+    const copied = new Map<string, string>();
+    const copy = (path: string, bytes: Buffer) => copied.set(path, bytes.toString()).size > 0;
+    const { changes, cut } = await readLayer(upper, [lower], {
+      copyFiles: true,
+      over: new AbortController().signal,
+      copy,
+    });
+    assert.deepEqual(
+      changes.map(({ path, change, kind, target }) => [path, change, kind, target]),
+      [
+        ['/etc/passwd', 'changed', 'file', null],
+        ['/new', 'added', 'file', null],
+        ['/shadow', 'added', 'symlink', '/etc/shadow'],
+      ],
+    );
+    assert.deepEqual(
+      [...copied],
+      [
+        ['etc/passwd', 'root2'],
+        ['new', 'malware'],
+      ],
+    );
+    assert.equal(cut, null);
+    const late = await readLayer(upper, [lower], { copyFiles: true, over: AbortSignal.abort(), copy });
+    assert.deepEqual([late.changes.length, late.cut], [0, 'the container was not kept stopped any longer']);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('files in memory are those of a whole tmpfs: neither the kernel’s own nor what the platform put there', () => {
+  const line = (root: string, mount: string, kind: string) =>
+    `36 35 98:0 ${root} ${mount} rw,noatime master:1 - ${kind} ${kind} rw`;
+  const mounts = [
+    line('/', '/', 'overlay'),
+    line('/', '/dev', 'tmpfs'),
+    line('/', '/dev/shm', 'tmpfs'),
+    line('/', '/tmp', 'tmpfs'),
+    line('/secret', '/run/secret', 'tmpfs'),
+    line('/', '/proc/acpi', 'tmpfs'),
+    line('/', '/sys/firmware', 'tmpfs'),
+  ];
+  assert.deepEqual(memoryMounts(mounts.join('\n')), ['/dev/shm', '/tmp']);
+});

@@ -1,0 +1,431 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Duplex, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { packTar, type TarInput } from '../../formats/index.ts';
+import {
+  EVIDENCE_PARTS,
+  type EvidenceFile,
+  type EvidenceManifest,
+  type EvidencePart,
+  MANIFEST_TYPE,
+} from '../../respond/evidence/format.ts';
+import {
+  EVIDENCE_ARCHIVE_BYTES_MAX,
+  EVIDENCE_FILE_BYTES_MAX,
+  EVIDENCE_FILES_MAX,
+  EVIDENCE_FREEZE_MS_MAX,
+  EVIDENCE_KEPT_BYTES_MAX,
+  EVIDENCE_TEXT_BYTES_MAX,
+} from '../../respond/evidence/limits.ts';
+import { type Clock, Fault, type Json, runCommand } from '../../system/index.ts';
+import { type SigningKey, signRecord } from '../../trust/index.ts';
+import type { EvidenceTask } from '../link/protocol.ts';
+import type { Instance } from '../setup/instance.ts';
+import { containFault, setPaused } from './contain.ts';
+import { hashFile, type LayerChange, readLayer } from './layer-changes.ts';
+import { engineEnvironment, findOwnContainer, type OwnContainer } from './own-container.ts';
+import {
+  describeProcess,
+  namesOf,
+  type ProcessFacts,
+  processesOf,
+  processTreeText,
+  readProc,
+  readSockets,
+  socketHolders,
+} from './process-facts.ts';
+
+const ASK_MS = 20_000;
+const SOCKET_TABLES = ['tcp', 'tcp6', 'udp', 'udp6', 'raw', 'raw6'] as const;
+/** Tables without a common form, kept as the kernel writes them. */
+const OTHER_TABLES = ['unix', 'packet', 'route', 'arp'] as const;
+
+/** Everything of the engine's description that says nothing secret: environment values, for one, are left where they are. */
+const ENGINE_FIELDS = [
+  'Id',
+  'Name',
+  'Created',
+  'Path',
+  'Args',
+  'State',
+  'Image',
+  'ImageName',
+  'ImageDigest',
+  'Pod',
+  'Mounts',
+  'EffectiveCaps',
+  'BoundingCaps',
+  'ExecIDs',
+  'OCIRuntime',
+  'SizeRw',
+  'IsInfra',
+];
+const CONFIG_FIELDS = [
+  'Hostname',
+  'User',
+  'WorkingDir',
+  'Labels',
+  'Entrypoint',
+  'Cmd',
+  'StopSignal',
+  'Tty',
+  'OpenStdin',
+];
+const HOST_FIELDS = [
+  'Privileged',
+  'CapAdd',
+  'CapDrop',
+  'ReadonlyRootfs',
+  'SecurityOpt',
+  'PidMode',
+  'IpcMode',
+  'NetworkMode',
+  'UsernsMode',
+  'Memory',
+  'PidsLimit',
+  'CgroupParent',
+  'Devices',
+  'Binds',
+];
+
+export interface EvidenceOptions {
+  readonly instance: Instance;
+  readonly host: string;
+  readonly key: SigningKey;
+  readonly clock: Clock;
+  /** Where the archive lies until it is sent; as root nobody else reads there. */
+  readonly folder: string;
+  readonly openSession: (session: string) => Promise<Duplex>;
+}
+
+/**
+ * Takes evidence of a container: stops it with the kernel's freezer, looks at its processes, memory maps, open files,
+ * sockets and changed files, lets it go on (unless told not to), and sends one archive. What cannot be seen is named in
+ * the manifest; it never stops the rest.
+ * @returns the manifest, signed with this host's key
+ * @throws Fault agent.not-ours, agent.container-gone
+ */
+export async function takeEvidence(task: EvidenceTask, options: EvidenceOptions): Promise<Json> {
+  const { instance, clock, folder } = options;
+  const container = await findOwnContainer(task.containerId, instance);
+  if (container === null || container.pid === 0)
+    throw containFault('agent.container-gone', { id: task.containerId.slice(0, 12) });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, `${task.id}.tar.gz`);
+  try {
+    const gathering = new Gathering(container, task, options);
+    const startedAt = clock.now().toISOString();
+    const archive = await writeArchive(path, gathering);
+    const manifest: EvidenceManifest = {
+      version: 1,
+      id: task.id,
+      instance: instance.name,
+      host: options.host,
+      containerId: container.id,
+      incident: task.incident,
+      requestedBy: task.requestedBy,
+      reason: task.reason,
+      startedAt,
+      endedAt: clock.now().toISOString(),
+      freeze: gathering.freeze(),
+      parts: gathering.parts(),
+      archive,
+      files: gathering.files,
+    };
+    const record = signRecord(options.key, MANIFEST_TYPE, manifest as unknown as Json);
+    const stream = await options.openSession(task.session);
+    stream.resume();
+    await pipeline(createReadStream(path), stream);
+    return record as unknown as Json;
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function writeArchive(path: string, gathering: Gathering): Promise<EvidenceManifest['archive']> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  await pipeline(
+    Readable.from(packTar(gathering.entries())),
+    createGzip({ level: 6 }),
+    async function* (source: AsyncIterable<Buffer>) {
+      for await (const piece of source) {
+        hash.update(piece);
+        bytes += piece.length;
+        if (bytes > EVIDENCE_ARCHIVE_BYTES_MAX) throw new RangeError(`more than ${EVIDENCE_ARCHIVE_BYTES_MAX} bytes`);
+        yield piece;
+      }
+    },
+    createWriteStream(path, { mode: 0o600 }),
+  );
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+/** One look at one container, in the order in which things vanish: what lives in memory first. */
+class Gathering {
+  readonly files: EvidenceFile[] = [];
+  readonly #container: OwnContainer;
+  readonly #task: EvidenceTask;
+  readonly #options: EvidenceOptions;
+  readonly #state = new Map<EvidencePart, { state: 'whole' | 'partial' | 'absent'; why: string | null }>();
+  #frozen = false;
+  #whyNotFrozen: string | null = null;
+  #milliseconds = 0;
+
+  constructor(container: OwnContainer, task: EvidenceTask, options: EvidenceOptions) {
+    this.#container = container;
+    this.#task = task;
+    this.#options = options;
+  }
+
+  freeze(): EvidenceManifest['freeze'] {
+    return {
+      frozen: this.#frozen,
+      milliseconds: this.#milliseconds,
+      pausedBefore: this.#container.paused,
+      leftPaused: this.#frozen && (this.#container.paused || this.#task.keepPaused),
+      why: this.#whyNotFrozen,
+    };
+  }
+
+  parts(): EvidenceManifest['parts'] {
+    return EVIDENCE_PARTS.map((part) => ({
+      part,
+      ...(this.#state.get(part) ?? { state: 'absent', why: 'not reached' }),
+    }));
+  }
+
+  async *entries(): AsyncGenerator<TarInput> {
+    const { clock } = this.#options;
+    const description = await this.#describe();
+    const seen: TarInput[] = [];
+    let kept = 0;
+    const keep: Keep = (path, content) => {
+      const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+      if (this.files.length >= EVIDENCE_FILES_MAX || kept + bytes.length > EVIDENCE_KEPT_BYTES_MAX) return false;
+      kept += bytes.length;
+      this.files.push({ path, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
+      seen.push({ path, content: bytes, mode: 0o400 });
+      return true;
+    };
+    await this.#stop();
+    const startedMs = clock.monotonicMs();
+    try {
+      const over = AbortSignal.timeout(EVIDENCE_FREEZE_MS_MAX);
+      const processes = await this.#readProcesses(keep);
+      await this.#readExecutables(processes, keep, over);
+      await this.#readLayer(description, keep, over);
+      await this.#readMemoryFiles(keep, over);
+    } finally {
+      // Whatever went wrong, a service is not left stopped behind anybody's back.
+      await this.#letGo();
+      this.#milliseconds = Math.round(clock.monotonicMs() - startedMs);
+    }
+    await this.#part('container', async () => {
+      if (description === null) return 'the engine did not describe it';
+      keep('container.json', json(sanitize(description)));
+      return null;
+    });
+    await this.#part('log', async () => {
+      const { code, stdout, stderr } = await this.#podman([
+        'logs',
+        '--timestamps',
+        '--tail',
+        '5000',
+        this.#container.id,
+      ]);
+      if (code !== 0) return stderr.slice(0, 200);
+      keep('log.txt', (stdout + stderr).slice(-EVIDENCE_TEXT_BYTES_MAX));
+      return null;
+    });
+    yield* seen;
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await setPaused(this.#container, true, this.#options.instance);
+      this.#frozen = true;
+    } catch (error) {
+      this.#whyNotFrozen = error instanceof Fault ? (error.text('en').why ?? error.message) : String(error);
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    const { pausedBefore, leftPaused } = this.freeze();
+    if (!this.#frozen || pausedBefore || leftPaused) return;
+    await setPaused({ ...this.#container, paused: true }, false, this.#options.instance);
+  }
+
+  async #readProcesses(keep: Keep): Promise<ProcessFacts[]> {
+    const { pids, whole } = await processesOf(this.#container.id);
+    const described = await Promise.all(pids.map(describeProcess));
+    const processes = described.filter((one) => one !== null);
+    await this.#part('processes', async () => {
+      keep('processes.json', json(processes));
+      keep('processes.txt', processTreeText(processes));
+      return whole ? null : 'partial: more processes than are looked at';
+    });
+    await this.#part('memory-maps', async () => {
+      for (const { pid } of processes) {
+        const maps = await readProc(`/proc/${pid}/maps`);
+        if (maps !== null) keep(`memory/${pid}.maps`, maps);
+        const mounts = pid === this.#container.pid ? await readProc(`/proc/${pid}/mountinfo`) : null;
+        if (mounts !== null) keep('mounts.txt', mounts);
+      }
+      return null;
+    });
+    await this.#part('sockets', async () => {
+      const holders = socketHolders(processes);
+      const folder = `/proc/${this.#container.pid}/net`;
+      const sockets = [];
+      for (const table of SOCKET_TABLES) {
+        const text = await readProc(`${folder}/${table}`);
+        if (text !== null) sockets.push(...readSockets(table, text, holders));
+      }
+      keep('sockets.json', json(sockets));
+      for (const table of OTHER_TABLES) {
+        const text = await readProc(`${folder}/${table}`);
+        if (text !== null) keep(`network/${table}.txt`, text);
+      }
+      return null;
+    });
+    return processes;
+  }
+
+  /** Of every program that runs its hash; of those that are nowhere on disk any more (deleted, in memory only) the bytes too. */
+  async #readExecutables(processes: readonly ProcessFacts[], keep: Keep, over: AbortSignal): Promise<void> {
+    await this.#part('executables', async () => {
+      const list: { pid: number; path: string; sha256: string; copied: boolean }[] = [];
+      const known = new Map<string, { sha256: string; copied: boolean }>();
+      for (const { pid, executable } of processes) {
+        if (executable === null) continue;
+        if (over.aborted) return 'partial: the container was not kept stopped any longer';
+        const isLost = executable.endsWith(' (deleted)') || executable.startsWith('/memfd:');
+        const key = isLost ? `${pid} ${executable}` : executable;
+        let found = known.get(key);
+        if (found === undefined) {
+          // The link of proc(5) opens the very file that runs, whatever its name means by now.
+          const file = await open(`/proc/${pid}/exe`, 'r').catch(() => null);
+          if (file === null) continue;
+          try {
+            const { sha256, bytes } = await hashFile(file, isLost ? EVIDENCE_FILE_BYTES_MAX : 0);
+            found = { sha256, copied: bytes !== null && keep(`executables/${sha256}`, bytes) };
+          } finally {
+            await file.close();
+          }
+          known.set(key, found);
+        }
+        list.push({ pid, path: executable, ...found });
+      }
+      keep('executables.json', json(list));
+      return null;
+    });
+  }
+
+  async #readLayer(description: Described | null, keep: Keep, over: AbortSignal): Promise<void> {
+    await this.#part('layer', async () => {
+      if (!this.#frozen) return NOT_FROZEN;
+      const data = recordAt(recordAt(description, 'GraphDriver'), 'Data');
+      const [upper, lowers] = [data['UpperDir'], data['LowerDir']];
+      if (typeof upper !== 'string') return 'its storage is no overlay';
+      const { changes, cut } = await readLayer(upper, typeof lowers === 'string' ? lowers.split(':') : [], {
+        copyFiles: this.#task.copyFiles,
+        over,
+        copy: (path, bytes) => keep(`layer/files/${path}`, bytes),
+      });
+      keep('layer/changes.json', json(changes));
+      return cut === null ? null : `partial: ${cut}`;
+    });
+  }
+
+  /** What lies in memory only (/dev/shm, a tmpfs on /tmp): gone with the container, and where intruders like to put things. */
+  async #readMemoryFiles(keep: Keep, over: AbortSignal): Promise<void> {
+    await this.#part('memory-files', async () => {
+      if (!this.#frozen) return NOT_FROZEN;
+      const { pid } = this.#container;
+      const found: LayerChange[] = [];
+      let cut: string | null = null;
+      for (const mount of memoryMounts((await readProc(`/proc/${pid}/mountinfo`)) ?? '')) {
+        const reading = await readLayer(`/proc/${pid}/root${mount}`, [], {
+          copyFiles: this.#task.copyFiles,
+          over,
+          copy: (path, bytes) => keep(`memory-files${mount}/${path}`, bytes),
+        });
+        found.push(...reading.changes.map((change) => ({ ...change, path: `${mount}${change.path}` })));
+        cut ??= reading.cut;
+      }
+      keep('memory-files.json', json(found));
+      return cut === null ? null : `partial: ${cut}`;
+    });
+  }
+
+  /** @param work answers null when all of it is there, else why not; `partial: …` when some of it is */
+  async #part(part: EvidencePart, work: () => Promise<string | null>): Promise<void> {
+    let why: string | null;
+    try {
+      why = await work();
+    } catch (error) {
+      why = error instanceof Error ? error.message.slice(0, 300) : String(error);
+    }
+    const partial = /^partial: /.exec(why ?? '')?.[0] ?? '';
+    const state = why === null ? 'whole' : partial === '' ? 'absent' : 'partial';
+    this.#state.set(part, { state, why: why === null ? null : why.slice(partial.length) });
+  }
+
+  async #describe(): Promise<Described | null> {
+    const { code, stdout } = await this.#podman(['inspect', '--type', 'container', this.#container.id]);
+    if (code !== 0) return null;
+    const [found] = JSON.parse(stdout) as Described[];
+    return found ?? null;
+  }
+
+  #podman(words: readonly string[]) {
+    return runCommand('podman', words, { env: engineEnvironment(this.#options.instance), timeoutMs: ASK_MS });
+  }
+}
+
+/** False when there is no room for it any more. */
+type Keep = (path: string, content: string | Buffer) => boolean;
+const NOT_FROZEN = 'not read: while processes run, one could put a link in the way of the reader';
+
+type Described = Readonly<Record<string, unknown>>;
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 1)}\n`;
+}
+
+function recordAt(value: Described | null, name: string): Described {
+  const found = value?.[name];
+  return typeof found === 'object' && found !== null ? (found as Described) : {};
+}
+
+/** What the engine says of the container, without the values of its environment. */
+export function sanitize(description: Described): Json {
+  const pick = (from: Described, names: readonly string[]): Record<string, unknown> =>
+    Object.fromEntries(names.flatMap((name) => (name in from ? [[name, from[name]]] : [])));
+  const config = recordAt(description, 'Config');
+  const written = Array.isArray(config['Env']) ? config['Env'].map(String).join('\0') : '';
+  return {
+    ...pick(description, ENGINE_FIELDS),
+    Config: { ...pick(config, CONFIG_FIELDS), EnvironmentNames: namesOf(written) },
+    HostConfig: pick(recordAt(description, 'HostConfig'), HOST_FIELDS),
+    NetworkSettings: pick(recordAt(description, 'NetworkSettings'), ['Networks', 'Ports', 'IPAddress']),
+  } as unknown as Json;
+}
+
+/**
+ * Where a whole tmpfs is mounted (proc_pid_mountinfo(5): the fourth field is `/` then). Parts of one are files that the
+ * platform put there, such as Secrets, and stay out; so do the kernel's own.
+ */
+export function memoryMounts(mountinfo: string): string[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const [before = '', after = ''] = line.split(' - ');
+    const [, , , root, mount] = before.split(' ');
+    if (after.split(' ')[0] !== 'tmpfs' || root !== '/' || mount === undefined) return [];
+    return /^\/(?:dev|proc|sys)(?:\/(?!shm$)|$)/.test(mount) || mount.includes('\\') ? [] : [mount];
+  });
+}

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { packTar, readTar } from '../../formats/index.ts';
+import { Journal, journalMigrations } from '../../journal/index.ts';
+import { Fault, type Json, openDatabase, silentLog, systemClock } from '../../system/index.ts';
+import { generateSigningKey, readPublicKey, signRecord } from '../../trust/index.ts';
+import { respondMigrations } from '../migrations.ts';
+import type { RespondTables } from '../store.ts';
+import { type EvidenceOrder, EvidenceStore, type EvidenceTaker } from './evidence.ts';
+import { type EvidenceManifest, MANIFEST_TYPE } from './format.ts';
+import { verifyEvidence } from './verify.ts';
+
+const containerId = 'c'.repeat(64);
+const TARGET = {
+  ...{ host: 'host1', containerId, incident: 7, project: 'tienda', environment: 'dev', workload: 'web', digest: null },
+};
+const HOW = { actor: 'user:ana', reason: 'because', keepPaused: false, copyFiles: true };
+const newKey = () => generateSigningKey(Buffer.alloc(32, 1)).key;
+const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+const folders: string[] = [];
+after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+
+async function bytesOf(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+/** A host that signs what a test lets it send. */
+class FakeHost implements EvidenceTaker {
+  key = newKey();
+  known = this.key.publicKeyPem;
+  /** What is changed before it is signed, and what is sent instead of what was signed. */
+  change: (manifest: EvidenceManifest) => EvidenceManifest = (manifest) => manifest;
+  send: (bytes: Buffer) => Buffer = (bytes) => bytes;
+
+  async take(host: string, order: EvidenceOrder, receive: (bytes: Readable) => Promise<void>): Promise<Json> {
+    const file = Buffer.from('sh -c id\n');
+    const bytes = gzipSync(await bytesOf(packTar([{ path: 'processes.txt', content: file }])));
+    const manifest: EvidenceManifest = {
+      ...{ version: 1, id: order.id, instance: 'test', host, containerId: order.containerId, incident: order.incident },
+      ...{ requestedBy: order.requestedBy, reason: order.reason, startedAt: '2026-11-22T10:00:00.000Z' },
+      endedAt: '2026-11-22T10:00:01.000Z',
+      freeze: { frozen: true, milliseconds: 20, pausedBefore: false, leftPaused: false, why: null },
+      parts: [{ part: 'processes', state: 'whole', why: null }],
+      archive: { sha256: hash(bytes), bytes: bytes.length },
+      files: [{ path: 'processes.txt', bytes: file.length, sha256: hash(file) }],
+    };
+    await receive(Readable.from([this.send(bytes)]));
+    return signRecord(this.key, MANIFEST_TYPE, this.change(manifest) as unknown as Json) as unknown as Json;
+  }
+
+  hostKey(): string {
+    return this.known;
+  }
+}
+
+async function open() {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-evidence-'));
+  folders.push(folder);
+  const opened = await openDatabase<RespondTables>('sqlite::memory:', [...journalMigrations, ...respondMigrations]);
+  const journal = new Journal({
+    ...{ db: opened.db as never, clock: systemClock, log: silentLog, keyId: 'test' },
+    checkpointKeyPem: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+  });
+  const host = new FakeHost();
+  const key = newKey();
+  const options = { db: opened.db, journal, clock: systemClock, taker: host, key, instance: 'test' };
+  const store = new EvidenceStore({ ...options, folder: join(folder, 'kept') });
+  await store.recover();
+  const exported = async (id: string): Promise<string> => {
+    const path = join(folder, `${id}.tar`);
+    await writeFile(path, await bytesOf((await store.export(id, 'user:eva')).bytes));
+    return path;
+  };
+  return { opened, journal, store, host, key, folder, exported };
+}
+
+const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
+
+test('evidence is kept as the host signed it, and whoever exports it finds who had it in hands', async () => {
+  const { opened, journal, store, host, key, exported } = await open();
+  const taken = await store.take(TARGET, HOW, { incident: { number: 7 } });
+  await store.read(taken.id.slice(0, 20), 'user:luis');
+  const path = await exported(taken.id);
+  const keys = { control: readPublicKey(key.publicKeyPem), host: readPublicKey(host.known) };
+  const found = await verifyEvidence(path, keys);
+  assert.deepEqual(
+    found.custody.steps.map(({ what, actor }) => `${what} ${actor}`),
+    ['taken user:ana', 'read user:luis', 'exported user:eva'],
+  );
+  assert.deepEqual([found.files, found.pinned, found.receipt.takenBy], [1, { control: true, host: true }, 'user:ana']);
+  assert.deepEqual((await verifyEvidence(path, { control: null, host: null })).pinned, { control: false, host: false });
+  await journal.settled();
+  const facts = await journal.query({ projects: ['tienda'], order: 'oldest', limit: 10 });
+  assert.deepEqual(
+    facts.map(({ kind }) => kind),
+    ['evidence.taken', 'evidence.read', 'evidence.exported'],
+  );
+  await opened.close();
+});
+
+test('one byte, one file or one signature of an exported archive that is another is found', async () => {
+  const { opened, store, key, folder, exported } = await open();
+  const control = readPublicKey(key.publicKeyPem);
+  const { id } = await store.take(TARGET, HOW, { incident: null });
+  const entries = new Map<string, Buffer>();
+  for await (const { entry, bytes } of readTar(
+    Readable.from([await (await import('node:fs/promises')).readFile(await exported(id))]),
+  ))
+    entries.set(entry.path, Buffer.from(bytes));
+  const verify = async (
+    change: (files: Map<string, Buffer>) => void,
+    pins = { control, host: null } as Parameters<typeof verifyEvidence>[1],
+  ) => {
+    const files = new Map(entries);
+    change(files);
+    const path = join(folder, 'changed.tar');
+    await writeFile(path, await bytesOf(packTar([...files].map(([name, content]) => ({ path: name, content })))));
+    return verifyEvidence(path, pins);
+  };
+  const inner = async (content: string, name = 'processes.txt') =>
+    gzipSync(await bytesOf(packTar([{ path: name, content: Buffer.from(content) }])));
+  await verify(() => undefined);
+  const forged = [await inner('sh -c ls\n'), await inner('sh -c id\n', 'other.txt')];
+  for (const archive of forged)
+    await assert.rejects(
+      verify((files) => files.set('evidence.tar.gz', archive)),
+      hasCode('evidence.altered'),
+    );
+  await assert.rejects(
+    verify((files) => files.set('context.json', Buffer.from('{}'))),
+    hasCode('evidence.altered'),
+  );
+  await assert.rejects(
+    verify((files) => files.set('note.txt', Buffer.from('x'))),
+    hasCode('evidence.altered'),
+  );
+  await assert.rejects(
+    verify((files) => files.delete('custody.json')),
+    hasCode('evidence.unreadable'),
+  );
+  // A record of one kind is not taken for another, whoever signed it.
+  await assert.rejects(
+    verify((files) => files.set('custody.json', entries.get('control.json') ?? Buffer.alloc(0))),
+    hasCode('evidence.altered'),
+  );
+  // A forger who signs everything anew with keys of his own is found by whoever brings the platform's key.
+  const stranger = readPublicKey(newKey().publicKeyPem);
+  await assert.rejects(
+    verify(() => undefined, { control: stranger, host: null }),
+    hasCode('evidence.altered'),
+  );
+  await assert.rejects(
+    verify(() => undefined, { control, host: stranger }),
+    hasCode('evidence.altered'),
+  );
+  await opened.close();
+});
+
+test('a host whose word is not its own, or of something else, leaves nothing behind', async () => {
+  const { opened, store, host, folder } = await open();
+  const refused = () => assert.rejects(store.take(TARGET, HOW, null), hasCode('evidence.not-believed'));
+  host.send = (bytes) => Buffer.concat([bytes, Buffer.from('x')]);
+  await refused();
+  host.send = (bytes) => bytes;
+  host.change = (manifest) => ({ ...manifest, containerId: 'd'.repeat(64) });
+  await refused();
+  host.change = (manifest) => manifest;
+  host.known = newKey().publicKeyPem;
+  await refused();
+  assert.deepEqual(await store.list({ projects: '*', limit: 10 }), []);
+  assert.deepEqual(await readdir(join(folder, 'kept')), []);
+  await opened.close();
+});
+
+test('what is deleted is gone, and what it was, who deleted it and why stays', async () => {
+  const { opened, store, folder } = await open();
+  const { id } = await store.take(TARGET, HOW, null);
+  await store.delete(id, 'user:eva', 'no longer needed');
+  assert.deepEqual(await readdir(join(folder, 'kept')), []);
+  assert.equal(await store.usedBytes(), 0);
+  const [left] = await store.list({ projects: ['tienda'], limit: 10 });
+  assert.equal(left?.manifest.files[0]?.path, 'processes.txt');
+  await assert.rejects(store.export(id, 'user:ana'), hasCode('evidence.deleted'));
+  await assert.rejects(store.delete(id, 'user:ana', 'x'), hasCode('evidence.deleted'));
+  assert.deepEqual(await store.list({ projects: ['other'], limit: 10 }), []);
+  await assert.rejects(store.find('%'), hasCode('evidence.unknown'));
+  await opened.close();
+});
