@@ -11,6 +11,7 @@ import { FEEDS } from './feeds/index.ts';
 import { parseNpmRange } from './npm-range.ts';
 import { orderingOf } from './orderings/index.ts';
 import { isInside, toIntervals } from './ranges.ts';
+import { parseRequirement } from './requirements.ts';
 import { type AdvisoryInput, AdvisoryStore, compileAdvisories, inputsOf } from './store.ts';
 import { configuredUrls, updateAdvisories } from './update.ts';
 
@@ -105,6 +106,8 @@ test('npm ranges are read as node-semver reads them', () => {
     ['*', ['0.0.1', '9.9.9'], []],
     ['=4.17.4', ['4.17.4'], ['4.17.5', '4.17.3']],
     ['<99.999.99999', ['1.0.0'], []],
+    ['>=5.0.3 >=4.2.1', ['5.0.3'], ['5.0.1', '4.2.1']],
+    ['<5.0.3 >=5.0.0 <6', ['5.0.0'], ['5.0.3', '4.0.0']],
   ];
   const ordering = orderingOf('npm');
   assert.ok(ordering);
@@ -117,6 +120,12 @@ test('npm ranges are read as node-semver reads them', () => {
     for (const version of outside) assert.ok(!isAffected(version), `${range} does not hold ${version}`);
   }
   assert.equal(parseNpmRange('latest'), null);
+});
+
+test('a version without an operator is itself for gems and packages of PHP, and all that is compatible for Cargo', () => {
+  assert.deepEqual(parseRequirement('0.25.4'), { introduced: '0.25.4', fixed: null, lastAffected: '0.25.4' });
+  assert.deepEqual(parseRequirement('0.25.4', '^'), { introduced: '0.25.4', fixed: '0.26.0-0', lastAffected: null });
+  assert.deepEqual(parseRequirement('=0.25.4', '^'), { introduced: '0.25.4', fixed: null, lastAffected: '0.25.4' });
 });
 
 test('advisories of one issue under several names are one finding, withdrawn ones none', async () => {

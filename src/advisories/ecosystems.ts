@@ -225,7 +225,7 @@ export function isKernelHeaders({ type, name, source }: Pick<Asked, 'type' | 'na
     case 'deb':
       return KERNEL_SOURCE.test(source?.name ?? name) && !/^linux-(?:image|modules)/.test(name);
     case 'rpm':
-      return /^(?:kernel(?:-\w+)*-(?:headers|devel|devel-matched|doc|docs|srpm-macros|abi-\w+|source|syms|macros)|glibc-kernheaders|linux-glibc-devel)$/.test(
+      return /^(?:kernel(?:-\w+)*-(?:headers|devel|devel-matched|doc|docs|abi-\w+|source|syms)|kernel-macros|glibc-kernheaders|linux-glibc-devel)$/.test(
         name,
       );
     case 'apk':

@@ -1,3 +1,4 @@
+import { semver } from './orderings/semver.ts';
 import type { VersionInterval } from './record.ts';
 
 /**
@@ -39,7 +40,7 @@ function parseAlternative(text: string): VersionInterval | null {
 
 const PART = /^(<=|>=|<|>|=|~>?|\^)?v?(\d+|[xX*])(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(-[0-9A-Za-z.-]+)?(?:\+\S*)?$/;
 
-/** Later comparators replace earlier ones of the same side: feeds write one of each. */
+/** Of two comparators of one side the narrower counts: ">=5.0.3 >=4.2.1" begins with 5.0.3. */
 function narrow(bounds: Bounds, comparator: string): boolean {
   if (comparator === '' || comparator === '*') return true;
   const match = PART.exec(comparator);
@@ -63,37 +64,43 @@ function narrow(bounds: Bounds, comparator: string): boolean {
         : `${major}.${minor}.${patch + 1}-0`;
   switch (operator) {
     case '>=':
-      bounds.low = floor;
+      raise(bounds, floor);
       break;
     case '>':
-      bounds.low = ceiling;
+      raise(bounds, ceiling);
       break;
     case '<':
-      bounds.high = floor;
-      bounds.isHighInside = false;
+      lower(bounds, floor, false);
       break;
     case '<=':
-      bounds.high = isWhole ? floor : ceiling;
-      bounds.isHighInside = isWhole;
+      lower(bounds, isWhole ? floor : ceiling, isWhole);
       break;
     case '=':
-      bounds.low = floor;
-      bounds.high = isWhole ? floor : ceiling;
-      bounds.isHighInside = isWhole;
+      raise(bounds, floor);
+      lower(bounds, isWhole ? floor : ceiling, isWhole);
       break;
     case '~':
     case '~>':
-      bounds.low = floor;
-      bounds.high = minor === undefined ? `${major + 1}.0.0-0` : `${major}.${minor + 1}.0-0`;
-      bounds.isHighInside = false;
+      raise(bounds, floor);
+      lower(bounds, minor === undefined ? `${major + 1}.0.0-0` : `${major}.${minor + 1}.0-0`, false);
       break;
     case '^':
-      bounds.low = floor;
-      bounds.high = caretCeiling(major, minor, patch);
-      bounds.isHighInside = false;
+      raise(bounds, floor);
+      lower(bounds, caretCeiling(major, minor, patch), false);
       break;
   }
   return true;
+}
+
+function raise(bounds: Bounds, version: string): void {
+  if (bounds.low === null || (semver.compare(version, bounds.low) ?? 1) > 0) bounds.low = version;
+}
+
+function lower(bounds: Bounds, version: string, isInside: boolean): void {
+  const order = bounds.high === null ? -1 : (semver.compare(version, bounds.high) ?? -1);
+  if (order > 0 || (order === 0 && isInside)) return;
+  bounds.high = version;
+  bounds.isHighInside = isInside;
 }
 
 /** Up to the next change of the leftmost part that is not zero. */

@@ -3,16 +3,17 @@ import type { VersionInterval } from './record.ts';
 
 /**
  * Reads a version requirement of RubyGems ("~> 1.2.3, >= 1.2.5"), Cargo (">= 0.7.0, < 0.7.2", "^1.2") or Composer
- * (">=2.0,<2.1.3") into one interval; null when a part cannot be read.
+ * (">=2.0,<2.1.3") into one interval; null when a part cannot be read. A version without an operator means `bare`: itself, or
+ * for Cargo all that is compatible with it.
  */
-export function parseRequirement(text: string): VersionInterval | null {
+export function parseRequirement(text: string, bare: '=' | '^' = '='): VersionInterval | null {
   let interval: VersionInterval = { introduced: null, fixed: null, lastAffected: null };
   const parts = text
     .replace(/([<>=~^]+)\s+/g, '$1')
     .split(/[\s,]+/)
     .filter((part) => part !== '' && part !== '*');
   for (const part of parts) {
-    const [, operator = '', version = ''] = /^(~>|>=|<=|==|=|>|<|\^|~)?v?(\d[\w.+-]*)$/.exec(part) ?? [];
+    const [, operator = bare, version = ''] = /^(~>|>=|<=|==|=|>|<|\^|~)?v?(\d[\w.+-]*)$/.exec(part) ?? [];
     if (version === '') return null;
     switch (operator) {
       case '>=':
@@ -33,7 +34,7 @@ export function parseRequirement(text: string): VersionInterval | null {
         break;
       case '^':
       case '~': {
-        const [range] = parseNpmRange(part) ?? [];
+        const [range] = parseNpmRange(`${operator}${version}`) ?? [];
         if (!range) return null;
         interval = range;
         break;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -138,12 +138,14 @@ test('S1: hostile tars are harmless or refused by name, and nothing is written',
   const calls =
     'openat,open,creat,mkdir,mkdirat,symlink,symlinkat,link,linkat,rename,renameat,renameat2,mknod,mknodat,truncate';
   for (const layout of folders) {
-    const log = join(place, 'strace');
+    // A log a process: in one for all a call may be parted into two lines.
+    const logs = mkdtempSync(join(place, 'strace-'));
     const darsena = resolve(import.meta.dirname, '../../darsena');
     const env = { PATH: process.env['PATH'] ?? '', HOME: work, TMPDIR: work, XDG_CACHE_HOME: work };
-    const args = ['-f', '-qq', '-o', log, '-e', `trace=${calls}`, darsena, 'scan', layout];
+    const args = ['-ff', '-qq', '-o', join(logs, 'log'), '-e', `trace=${calls}`, darsena, 'scan', layout];
     spawnSync('strace', args, { env, encoding: 'utf8' });
-    const lines = readFileSync(log, 'utf8').split('\n');
+    const lines = readdirSync(logs).flatMap((log) => readFileSync(join(logs, log), 'utf8').split('\n'));
+    rmSync(logs, { recursive: true });
     const writing = lines.filter(
       (line) =>
         / = \d+$/.test(line) &&

@@ -25,7 +25,9 @@ function readAdvisory(value: JsonObject): FeedItem {
   const osvdb = number('osvdb');
   const names = [cve && `CVE-${cve}`, ghsa && `GHSA-${ghsa}`, osvdb && `OSVDB-${osvdb}`].filter((one) => one !== null);
   const [id, ...aliases] = names;
-  const free = [...textsOf(value['patched_versions']), ...textsOf(value['unaffected_versions'])].map(parseRequirement);
+  const free = [...textsOf(value['patched_versions']), ...textsOf(value['unaffected_versions'])].map((one) =>
+    parseRequirement(one),
+  );
   const unaffected = free.filter((one) => one !== null);
   if (!id || unaffected.length !== free.length) return { kind: 'skipped' };
   const cvss = ['cvss_v3', 'cvss_v2'].map((key) => value[key]).find((one) => typeof one === 'number');

@@ -37,7 +37,9 @@ function readAdvisory(path: string, text: string): FeedItem {
   if (!id || !name || advisory['withdrawn'] !== undefined) return { kind: 'skipped' };
   // The standard library and cargo are no crates; the compiler that built a program is not known.
   if (/(?:^|\/)rust\/[^/]+\/[^/]+\.md$/.test(path)) return { kind: 'skipped' };
-  const free = [...textsOf(versions['patched']), ...textsOf(versions['unaffected'])].map(parseRequirement);
+  const free = [...textsOf(versions['patched']), ...textsOf(versions['unaffected'])].map((one) =>
+    parseRequirement(one, '^'),
+  );
   const unaffected = free.filter((one) => one !== null);
   // A branch that cannot be read might be taken for affected: better nothing than a false alarm.
   if (unaffected.length !== free.length) return { kind: 'skipped' };

@@ -45,7 +45,8 @@ function parse(text: string): Item[] | null {
     if (char === '.' || char === '-' || char === '_') {
       add(at, false);
       start = at + 1;
-      if (char !== '.') open();
+      // A word behind a dot is as one behind a dash: 1.0.RC1 is 1.0-RC1.
+      if (char !== '.' || /[^\d._-]/.test(version.charAt(at + 1))) open();
     } else if (at > start && isDigit(char) !== isDigit(version.charAt(at - 1))) {
       add(at, isDigit(char));
       start = at;

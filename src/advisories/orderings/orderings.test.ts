@@ -239,11 +239,25 @@ test('Maven versions', () => {
     ['2.13.4', '2.13.4.1', '2.13.4.2', '2.14.0-rc1', '2.14.0'],
     ['4.1.67.Final', '4.1.68.Final', '4.1.100.Final'],
     ['1.0-beta1-SNAPSHOT', '1.0-beta1', '1.0-rc1', '1.0'],
+    [
+      '2-alpha1',
+      '2.Beta2',
+      '2-beta-3',
+      '2.M1',
+      '2.0.0.RC1',
+      '2-rc2',
+      '2-SNAPSHOT',
+      '2',
+      '2.SP1',
+      '2-jre',
+      '2.jre8',
+      '2-1',
+    ],
   ]);
   checkEqual(maven, [
     ['1', '1.0', '1.0.0', '1-0', '1.ga', '1-final', '1.RELEASE', '1-GA'],
     ['1-a1', '1-alpha-1', '1alpha1'],
-    ['1-cr1', '1-rc1', '1RC1'],
+    ['1-cr1', '1-rc1', '1RC1', '1.RC1', '1.0.0.CR1'],
   ]);
   for (const bad of ['', 'RELEASE', 'project.version', '[1,2)']) assert.equal(maven.compare(bad, '1'), null, bad);
 });
