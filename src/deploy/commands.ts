@@ -244,23 +244,27 @@ export function deployCommands(cli: CliProgram): void {
     .description(t({ en: 'projects and their environments', es: 'proyectos y sus entornos' }))
     .action(async () => {
       const { items } = await api.get<{ items: ProjectView[] }>('/projects');
-      const rows = items.flatMap((item) => item.environments.map((environment) => ({ item, environment })));
+      const rows = items.flatMap((item): readonly ProjectRow[] => {
+        const rowsOfItem = item.environments.map((environment) => ({ item, environment }));
+        return rowsOfItem.length === 0 ? [{ item, environment: null }] : rowsOfItem;
+      });
       print.table(
         [
           { title: { en: 'project', es: 'proyecto' }, value: ({ item }) => item.name },
-          { title: { en: 'environment', es: 'entorno' }, value: ({ environment }) => environment.name },
-          { title: { en: 'class', es: 'clase' }, value: ({ environment }) => environment.class },
-          { title: { en: 'policy', es: 'política' }, value: ({ environment }) => environment.policy },
+          { title: { en: 'environment', es: 'entorno' }, value: ({ environment }) => environment?.name ?? '—' },
+          { title: { en: 'class', es: 'clase' }, value: ({ environment }) => environment?.class ?? '—' },
+          { title: { en: 'policy', es: 'política' }, value: ({ environment }) => environment?.policy ?? '—' },
           {
             title: { en: 'release', es: 'versión' },
             value: ({ environment }) =>
-              environment.release === null
+              environment === null || environment.release === null
                 ? '—'
                 : `${environment.release.number} (${stateWord(environment.release.state)})`,
           },
           {
             title: { en: 'workloads', es: 'cargas' },
-            value: ({ environment }) => `${environment.workloads.ok}/${environment.workloads.total}`,
+            value: ({ environment }) =>
+              environment === null ? '—' : `${environment.workloads.ok}/${environment.workloads.total}`,
             align: 'right',
           },
         ],
@@ -440,4 +444,10 @@ async function headCommit(root: string): Promise<string | null> {
     // No git on this machine: the source digest names the source.
     return null;
   }
+}
+
+interface ProjectRow {
+  readonly item: ProjectView;
+  /** Null where the project only has images so far. */
+  readonly environment: ProjectView['environments'][number] | null;
 }

@@ -97,7 +97,10 @@ function status(environment: string, generation: number, phase: WorkloadStatus['
   };
 }
 
-async function open(t: TestContext) {
+async function open(
+  t: TestContext,
+  options: Pick<ConstructorParameters<typeof Deployments>[0], 'projectsOfImages'> = {},
+) {
   const opened = await openDatabase<DeployTables & JournalTables>('sqlite::memory:', [
     ...journalMigrations,
     ...deployMigrations,
@@ -105,7 +108,10 @@ async function open(t: TestContext) {
   t.after(opened.close);
   const db = opened.db as unknown as Kysely<never>;
   const journal = new Journal({ db, clock: systemClock, log: silentLog, checkpointKeyPem, keyId: 'k' });
-  const deployments = new Deployments({ db, journal, clock: systemClock, vault: createVault(Buffer.alloc(32, 7)) });
+  const deployments = new Deployments({
+    ...{ db, journal, clock: systemClock, vault: createVault(Buffer.alloc(32, 7)) },
+    ...options,
+  });
   const told: WantedState[] = [];
   deployments.onWanted((wanted) => told.push(wanted));
   await deployments.ensureProject(parseProjectFile(PROJECT, 'darsena.yaml'), 'user:ana');
@@ -264,6 +270,27 @@ test('what a release was made from lies sealed: no Secret of it can be read from
     .join();
   assert.ok(!plain.includes('czNjcmV0LWNhbmFyeQ') && !plain.includes('s3cret-canary'));
   assert.deepEqual((await deployments.wanted()).contents['h'], secret);
+});
+
+test('a project that only has images so far is among the projects of who may see it', async (t) => {
+  const images = [
+    { name: 'almacen', createdAt: '2026-01-01T00:00:00Z' },
+    { name: 'tienda', createdAt: '2026-01-02T00:00:00Z' },
+  ];
+  const { deployments } = await open(t, { projectsOfImages: async () => images });
+  await deployments.release(release('dev', 's1'));
+  const reader: Principal = { ...person('eva'), grants: [{ role: 'developer', project: 'almacen' }] };
+  const [only, ...others] = await deployments.listProjects(reader);
+  assert.deepEqual([only, others], [{ ...images[0], environments: [] }, []]);
+  assert.deepEqual(
+    (await deployments.listProjects(person('ana'))).map(({ name, environments }) => [name, environments.length > 0]),
+    [
+      ['almacen', false],
+      ['tienda', true],
+    ],
+  );
+  assert.equal((await deployments.readProject('almacen')).createdAt, images[0]?.createdAt);
+  await assert.rejects(deployments.readProject('nada'), { code: 'deploy.project-unknown' });
 });
 
 test('a reader of another project sees neither it nor its workloads', async (t) => {

@@ -115,9 +115,13 @@ export interface Promotion {
   readonly releaseId: string | null;
 }
 
-export interface ProjectView {
+export interface ProjectName {
   readonly name: string;
   readonly createdAt: string;
+}
+
+export interface ProjectView extends ProjectName {
+  /** None while nobody has deployed the project: then it only has images. */
   readonly environments: readonly (Environment & {
     readonly release: { readonly id: string; readonly number: number; readonly state: ReleaseState } | null;
     readonly workloads: { readonly ok: number; readonly total: number };
@@ -146,6 +150,7 @@ export class Deployments {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #vault: Vault;
+  readonly #projectsOfImages: () => Promise<readonly ProjectName[]>;
   readonly #statuses = new Map<string, WorkloadStatus>();
   /** Whether a host has told all that runs since this program started. */
   #hasReport = false;
@@ -160,8 +165,10 @@ export class Deployments {
     readonly journal: Journal;
     readonly clock: Clock;
     readonly vault: Vault;
+    readonly projectsOfImages?: () => Promise<readonly ProjectName[]>;
   }) {
     this.#db = options.db;
+    this.#projectsOfImages = options.projectsOfImages ?? (async () => []);
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#vault = options.vault;
@@ -240,18 +247,25 @@ export class Deployments {
     return (await listProjectNames(this.#db)).some((row) => row.name === project);
   }
 
-  /** The projects that the reader may see. */
+  /** The projects that the reader may see: those of a project file, and those that only have images so far. */
   async listProjects(reader: Principal): Promise<ProjectView[]> {
     const visible = visibleProjects(reader, 'project.read');
-    const names = (await listProjectNames(this.#db)).filter((row) => visible === '*' || visible.includes(row.name));
-    return Promise.all(names.map((row) => this.#viewProject(row.name, row.created_at)));
+    const names = (await this.#projectNames()).filter((one) => visible === '*' || visible.includes(one.name));
+    return Promise.all(names.map((one) => this.#viewProject(one)));
   }
 
   /** @throws Fault deploy.project-unknown */
   async readProject(project: string): Promise<ProjectView> {
-    const row = (await listProjectNames(this.#db)).find((one) => one.name === project);
-    if (row === undefined) throw deployFault('deploy.project-unknown', { project });
-    return this.#viewProject(row.name, row.created_at);
+    const found = (await this.#projectNames()).find((one) => one.name === project);
+    if (found === undefined) throw deployFault('deploy.project-unknown', { project });
+    return this.#viewProject(found);
+  }
+
+  async #projectNames(): Promise<ProjectName[]> {
+    const names = new Map((await this.#projectsOfImages()).map((one) => [one.name, one]));
+    for (const { name, created_at: createdAt } of await listProjectNames(this.#db))
+      names.set(name, { name, createdAt });
+    return [...names.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** @throws Fault deploy.project-unknown, deploy.environment-unknown */
@@ -568,7 +582,7 @@ export class Deployments {
     return found;
   }
 
-  async #viewProject(name: string, createdAt: string): Promise<ProjectView> {
+  async #viewProject({ name, createdAt }: ProjectName): Promise<ProjectView> {
     const environments = [];
     for (const row of await listEnvironments(this.#db, name)) {
       const current = row.current_release === null ? undefined : await findRelease(this.#db, row.current_release);

@@ -197,7 +197,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const machines = { db, journal, clock, changed: () => access.rightsChanged() };
   const robots = new Robots(machines);
   const identity = new WorkloadIdentity(machines);
-  const deployments = new Deployments({ db, journal, clock, vault });
+  const deployments = new Deployments({
+    ...{ db, journal, clock, vault },
+    projectsOfImages: () => registry.listProjects(),
+  });
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
   const ruleFiles = new RuleFiles({ db, journal, clock });
   const secretRules = new CurrentSecretRules(ruleFiles);

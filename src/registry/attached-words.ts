@@ -10,6 +10,7 @@ const KINDS: readonly (readonly [pattern: RegExp, kind: Text])[] = [
   [/exceptions/, { en: 'exceptions', es: 'excepciones' }],
   [/verdict/, { en: 'verdict', es: 'veredicto' }],
   [/openvex/, { en: 'VEX', es: 'VEX' }],
+  [/dsse\.envelope|in-toto/, { en: 'attestation', es: 'atestación' }],
   [/sigstore\.bundle/, { en: 'signature', es: 'firma' }],
 ];
 

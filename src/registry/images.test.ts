@@ -113,6 +113,32 @@ describe('the REST part of the registry', () => {
     assert.equal((await ask('GET', 'tienda/images', 'carla')).status, 403);
   });
 
+  it('what cosign 2 leaves at its tags is no image of the list, but attached to the one in its name', async () => {
+    const { registry } = server;
+    const payload = Buffer.from('{"critical":{}}');
+    await registry.putBlob('tienda/web', payload, digestOf(payload));
+    const signature = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.manifest,
+        config: descriptor(config, MEDIA_TYPE.config),
+        layers: [descriptor(payload, 'application/vnd.dev.cosign.simplesigning.v1+json')],
+      }),
+    );
+    const tag = `${digest.replace(':', '-')}.sig`;
+    const before = (await ask('GET', 'tienda/images')).body.items.length;
+    const stored = await registry.putManifest('tienda/web', signature, MEDIA_TYPE.manifest, { tag });
+    assert.equal((await ask('GET', 'tienda/images')).body.items.length, before);
+    const { body } = await ask('GET', `tienda/images/${digest}?repository=tienda/web`);
+    const attached = body.referrers.find((one: { digest: string }) => one.digest === stored);
+    assert.deepEqual(
+      [attached.artifactType, attached.content],
+      ['application/vnd.dev.cosign.simplesigning.v1+json', [digestOf(payload)]],
+    );
+    const by = { id: 'x', actor: 'user:ana', kind: 'platform', name: 'x' } as const;
+    await registry.manifests.delete('tienda/web', stored, by);
+  });
+
   it('pages through images without losing or repeating one', async () => {
     const { registry } = server;
     const seen: string[] = [];

@@ -11,7 +11,7 @@ import {
   REFERRERS_DEPTH_MAX,
   REFERRERS_NODES_MAX,
 } from './limits.ts';
-import type { Page } from './manifests.ts';
+import { type Page, referrersTag } from './manifests.ts';
 import type { Caller, CheckProgress } from './ports.ts';
 import type { Registry } from './registry.ts';
 import type { ManifestKind, StoredManifest } from './store.ts';
@@ -103,6 +103,12 @@ export interface RepositorySummary {
   readonly lastPushedAt: string | null;
 }
 
+/** Tags that cosign 2 and the referrers tag schema make up, `sha256-<hex>` and what follows: an image is in their name. */
+const FOLLOWING_TAG = `sha256-${'_'.repeat(64)}%`;
+
+/** What cosign 2 leaves beside an image: signatures, attestations, a bill of materials. */
+const COSIGN_TAGS = ['sig', 'att', 'sbom'];
+
 /** Images of a project, newest push first; signatures and other artifacts that belong to an image are not among them. */
 export async function listImages(
   registry: Registry,
@@ -132,7 +138,21 @@ export async function listImages(
       'm.layers',
     ])
     .where('r.project', '=', project)
-    .where((where) => where.or([where('m.subject_digest', 'is', null), where('m.kind', '=', 'image')]));
+    .where((where) => where.or([where('m.subject_digest', 'is', null), where('m.kind', '=', 'image')]))
+    .where(({ or, eb, not, exists, selectFrom }) =>
+      or([
+        eb('m.kind', '=', 'image'),
+        not(
+          exists(
+            selectFrom('registry_tags as t')
+              .select('t.name')
+              .whereRef('t.repository_id', '=', 'm.repository_id')
+              .whereRef('t.digest', '=', 'm.digest')
+              .where('t.name', 'like', FOLLOWING_TAG),
+          ),
+        ),
+      ]),
+    );
   const { repository, tag, after } = options;
   if (repository !== undefined) query = query.where('r.name', '=', repository);
   if (tag !== undefined) {
@@ -402,10 +422,28 @@ async function referrersOf(
   const rows = await registry.db
     .selectFrom('registry_repositories as r')
     .innerJoin('registry_manifests as m', 'm.repository_id', 'r.id')
-    .select(['m.digest', 'm.media_type', 'm.artifact_type', 'm.annotations', 'm.pushed_at'])
+    .select(['m.digest', 'm.media_type', 'm.artifact_type', 'm.annotations', 'm.pushed_at', 'm.subject_digest'])
     .select(({ fn }) => fn<number>('length', ['m.bytes']).as('size_bytes'))
     .where('r.name', '=', repository)
-    .where('m.subject_digest', '=', digest)
+    .where(({ or, and, eb, exists, selectFrom }) =>
+      or([
+        eb('m.subject_digest', '=', digest),
+        and([
+          eb('m.kind', '=', 'artifact'),
+          exists(
+            selectFrom('registry_tags as t')
+              .select('t.name')
+              .whereRef('t.repository_id', '=', 'm.repository_id')
+              .whereRef('t.digest', '=', 'm.digest')
+              .where(
+                't.name',
+                'in',
+                COSIGN_TAGS.map((kind) => `${referrersTag(digest)}.${kind}`),
+              ),
+          ),
+        ]),
+      ]),
+    )
     .orderBy('m.pushed_at')
     .limit(bounds.left)
     .execute();
@@ -423,7 +461,8 @@ async function referrersOf(
     nodes.push({
       digest: row.digest as Digest,
       mediaType: row.media_type,
-      artifactType: row.artifact_type,
+      artifactType:
+        row.subject_digest === null ? await layerTypeOf(registry, repository, row.digest) : row.artifact_type,
       sizeBytes: Number(row.size_bytes),
       createdAt: row.pushed_at,
       annotations: JSON.parse(row.annotations) as Record<string, string>,
@@ -510,4 +549,11 @@ function textsOf(value: Json | undefined): string[] {
 
 function textOf(value: Json | undefined): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** cosign 2 wears the config type of an image; what it holds is said by its layers. */
+async function layerTypeOf(registry: Registry, repository: string, digest: string): Promise<string | null> {
+  const stored = await registry.manifests.find(repository, { digest: digest as Digest });
+  const parsed = stored === null ? null : parseManifest(stored.bytes, stored.mediaType);
+  return parsed?.kind === 'manifest' ? (parsed.layers[0]?.mediaType ?? null) : null;
 }

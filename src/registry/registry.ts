@@ -222,6 +222,17 @@ export class Registry {
     return page.items;
   }
 
+  /** Projects that something was pushed to, by name, with the time of the first push. */
+  async listProjects(): Promise<readonly { readonly name: string; readonly createdAt: string }[]> {
+    const rows = await this.db
+      .selectFrom('registry_repositories')
+      .select(({ fn }) => ['project', fn.min('created_at').as('created_at')])
+      .groupBy('project')
+      .orderBy('project')
+      .execute();
+    return rows.map((row) => ({ name: row.project, createdAt: row.created_at }));
+  }
+
   /** The manifest that a tag or digest names; null when there is none. */
   resolve(repository: string, tagOrDigest: string): Promise<StoredManifest | null> {
     return this.manifests.find(repository, isDigest(tagOrDigest) ? { digest: tagOrDigest } : { tag: tagOrDigest });

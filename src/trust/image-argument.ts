@@ -6,9 +6,10 @@ import { trustFault } from './errors.ts';
 export async function resolveImage(cli: CliProgram, image: string): Promise<{ repository: string; digest: Digest }> {
   const { repository, digest, tag } = parseReference(image);
   if (digest !== null) return { repository, digest };
-  const path = `/projects/${encodeURIComponent(projectOf(repository))}/images`;
-  const { items } = await cli.api.get<{ items: { repository: string; digest: Digest; tags: string[] }[] }>(path);
-  const own = items.filter((one) => one.repository === repository);
+  // Asked for by its name: a list of all would come in pages.
+  const query = new URLSearchParams({ repository, ...(tag === null ? {} : { tag }) });
+  const path = `/projects/${encodeURIComponent(projectOf(repository))}/images?${query}`;
+  const { items: own } = await cli.api.get<{ items: { digest: Digest; tags: string[] }[] }>(path);
   const tags = own.flatMap((one) => one.tags);
   // Where no tag was said: latest, or else the only one.
   const wanted = tag ?? (tags.includes('latest') || tags.length === 0 ? 'latest' : tags[0]);
