@@ -524,6 +524,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'revoke a token',
     es: 'revocar un testigo',
   },
+  'POST /api/v1/projects/:project/images/:digest/documents': {
+    en: 'lay a bill of materials (`application/vnd.cyclonedx+json`, up to 64 MiB) beside its image (`repository`), for a signed statement to name by its digest',
+    es: 'dejar junto a su imagen (`repository`) una lista de componentes (`application/vnd.cyclonedx+json`, hasta 64 MiB), para que una declaración firmada la nombre por su digest',
+  },
   'POST /api/v1/projects/:project/images/:digest/signatures': {
     en: 'store a signature or attestation made elsewhere beside its image (`bundle` or `cosign`); it must count here',
     es: 'guardar junto a su imagen una firma o certificación hecha fuera (`bundle` o `cosign`); debe contar aquí',

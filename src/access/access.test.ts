@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { z } from 'zod';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
-import { type Clock, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { type Clock, describeIssues, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import {
   Access,
   type AccessTables,
@@ -18,7 +18,6 @@ import {
   registerAccessRoutes,
   visibleProjects,
 } from './index.ts';
-import { describeIssues } from './request-words.ts';
 
 const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 

@@ -14,11 +14,11 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import { EXIT_CODE, Fault, type Log, languageOf, newId } from '../system/index.ts';
+import { describeIssues, EXIT_CODE, Fault, type Log, languageOf, newId } from '../system/index.ts';
 import { type Action, may, type Principal } from './action.ts';
 import { accessFault } from './errors.ts';
 import { type ApiRoute, describeApi } from './openapi.ts';
-import { describeIssues, FRAME_WORDS } from './request-words.ts';
+import { FRAME_WORDS } from './request-words.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

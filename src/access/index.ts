@@ -33,7 +33,6 @@ export { signInClient } from './identity/sign-in.ts';
 export { machineCommands } from './machine-commands.ts';
 export { registerMachineRoutes } from './machine-routes.ts';
 export type { Identity } from './presence.ts';
-export { expected } from './request-words.ts';
 export { Robots } from './robots.ts';
 export { registerAccessRoutes } from './routes.ts';
 export { type AccessTables, accessMigrations } from './store.ts';

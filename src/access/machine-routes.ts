@@ -1,6 +1,6 @@
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { Fault } from '../system/index.ts';
+import { expected, Fault } from '../system/index.ts';
 import type { Access } from './access.ts';
 import { isRole, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
@@ -18,7 +18,6 @@ import {
   TOKEN_DAYS_MAX,
   WORKLOAD_MINUTES_MAX,
 } from './limits.ts';
-import { expected } from './request-words.ts';
 import type { Robots } from './robots.ts';
 import type { FailureThrottle } from './throttle.ts';
 

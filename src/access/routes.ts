@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { expected } from '../system/index.ts';
 import type { Access, CertifyClient, User } from './access.ts';
 import { isRole, type Principal, type Role } from './action.ts';
 import { accessFault } from './errors.ts';
 import { type ApiApp, readCookie, sessionCookie } from './http.ts';
 import { CODE_MINUTES, SESSION_HOURS, TOKEN_DAYS_MAX } from './limits.ts';
-import { expected } from './request-words.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9._-]{0,62}$/);
 const grant = z.object({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type ApiApp, expected } from '../access/index.ts';
+import type { ApiApp } from '../access/index.ts';
 import { type Digest, isDigest, isTag, projectOf } from '../oci/index.ts';
+import { expected } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import { listImages, listRepositories, readImage, readQuarantine } from './images.ts';
 import { IMAGES_PAGE_MAX, PULLS_DAYS_MAX } from './limits.ts';

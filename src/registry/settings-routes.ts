@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type ApiApp, accessFault, expected, may } from '../access/index.ts';
+import { type ApiApp, accessFault, may } from '../access/index.ts';
 import { projectOf } from '../oci/index.ts';
+import { expected } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import { PATTERN_CHARACTERS_MAX, PATTERNS_MAX, RETENTION_DAYS_MAX, RETENTION_RULES_MAX } from './limits.ts';
 import { isOurRepository } from './names.ts';

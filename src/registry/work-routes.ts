@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type ApiApp, expected } from '../access/index.ts';
+import type { ApiApp } from '../access/index.ts';
 import { projectOf } from '../oci/index.ts';
+import { expected } from '../system/index.ts';
 import { registryFault } from './errors.ts';
 import { isOurRepository } from './names.ts';
 import type { Registry } from './registry.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Text } from './text.ts';
 
 /**
  * Replaces a file so that a reader or a crash sees the old bytes or the new ones, never a part: temporary file in the
@@ -39,4 +40,23 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** errno(3), as a person says it. */
+const FILE_REASONS: Readonly<Record<string, Text>> = {
+  ENOENT: { en: 'it is not there', es: 'no existe' },
+  EACCES: { en: 'there is no permission', es: 'no hay permiso' },
+  EPERM: { en: 'there is no permission', es: 'no hay permiso' },
+  EISDIR: { en: 'it is a folder', es: 'es una carpeta' },
+  ENOTDIR: { en: 'part of its path is no folder', es: 'una parte de su ruta no es una carpeta' },
+  ELOOP: { en: 'its links lead in a circle', es: 'sus enlaces dan vueltas' },
+  ENAMETOOLONG: { en: 'its name is too long', es: 'su nombre es demasiado largo' },
+  ENOSPC: { en: 'the disk is full', es: 'el disco está lleno' },
+  EROFS: { en: 'the disk is read-only', es: 'el disco es de solo lectura' },
+};
+
+/** Why a file could not be read or written, in both languages where the reason is a known one. */
+export function fileReason(error: unknown): Text {
+  const { code, message } = error as { readonly code?: string; readonly message?: string };
+  return FILE_REASONS[code ?? ''] ?? { en: message ?? String(error), es: message ?? String(error) };
 }

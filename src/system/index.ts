@@ -35,7 +35,8 @@ export {
   HTTP_STATUS,
   type Problem,
 } from './fault.ts';
-export { syncFolder, writeFileAtomic } from './files.ts';
+export { fileReason, syncFolder, writeFileAtomic } from './files.ts';
 export { newId } from './id.ts';
+export { describeIssue, describeIssues, expected } from './issue-words.ts';
 export { createLog, type Log, silentLog } from './log.ts';
 export { fillTemplate, type Json, type Language, languageOf, type Text } from './text.ts';

@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { parseReference, projectOf } from '../oci/index.ts';
+import { projectOf } from '../oci/index.ts';
 import type { CliProgram, Text } from '../system/index.ts';
 import type { DemandVerdict } from './demands.ts';
 import { trustFault } from './errors.ts';
 import { resolveImage } from './image-argument.ts';
 import { addPolicyCommands } from './policy-commands.ts';
+import { readText } from './policy-file.ts';
 import { addRootCommand } from './root-command.ts';
 import type { SignatureView } from './routes.ts';
+import { useInWords } from './use-words.ts';
 
 interface KeyRow {
   readonly id: string;
@@ -19,16 +20,6 @@ interface KeyRow {
   readonly revokedAt: string | null;
   readonly signsHere: boolean;
 }
-
-const USE: Readonly<Record<string, Text>> = {
-  image: { en: 'image', es: 'imagen' },
-  provenance: { en: 'provenance', es: 'procedencia' },
-  sbom: { en: 'SBOM', es: 'SBOM' },
-  scan: { en: 'scan', es: 'análisis' },
-  approval: { en: 'approval', es: 'aprobación' },
-  exception: { en: 'exceptions', es: 'excepciones' },
-  verdict: { en: 'verdict', es: 'veredicto' },
-};
 
 /** `darsena trust …`: whose signatures count, and what is signed about an image. */
 export function trustCommands(cli: CliProgram): void {
@@ -98,7 +89,7 @@ export function trustCommands(cli: CliProgram): void {
   addRootCommand(noun, cli);
   noun
     .command('verify')
-    .argument('<image>', cli.t({ en: 'PROJECT/IMAGE@DIGEST', es: 'PROYECTO/IMAGEN@DIGEST' }))
+    .argument('<image>', cli.t({ en: 'PROJECT/IMAGE:TAG or @DIGEST', es: 'PROYECTO/IMAGEN:ETIQUETA o @DIGEST' }))
     .description(
       cli.t({
         en: 'show whose signatures of an image count, and why others do not',
@@ -106,8 +97,7 @@ export function trustCommands(cli: CliProgram): void {
       }),
     )
     .action(async (image: string) => {
-      const { repository, digest } = parseReference(image);
-      if (digest === null) throw trustFault('trust.digest-needed', { image });
+      const { repository, digest } = await resolveImage(cli, image);
       const { items, demands } = await readSignatures(cli, repository, digest);
       if (cli.output.json) cli.print.json({ items, demands });
       else showSignatures(cli, `${repository}@${digest}`, items);
@@ -156,14 +146,6 @@ async function readSignatures(
   return { items: found.items.filter(here), demands: found.demands.filter(here) };
 }
 
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw trustFault('trust.file-unreadable', { file, reason: (error as Error).message }, { cause: error });
-  }
-}
-
 const FORMAT: Readonly<Record<string, Text>> = {
   bundle: { en: 'Sigstore bundle', es: 'paquete Sigstore' },
   cosign: { en: 'cosign 2 layout', es: 'formato de cosign 2' },
@@ -181,12 +163,14 @@ function explain(
   if (items.length === 0) cli.print.line({ en: '  it carries no signature', es: '  no lleva ninguna firma' });
   for (const [index, one] of items.entries()) {
     const format = one.format === null ? '' : cli.t(FORMAT[one.format] ?? { en: one.format, es: one.format });
-    const what = one.verified ? cli.t(USE[one.kind] ?? { en: one.kind, es: one.kind }) : '';
+    const what = one.verified ? cli.t(useInWords(one.kind)) : '';
     cli.print.line(`${index + 1}. ${[what, format, one.bundle?.slice(0, 19)].filter(Boolean).join(', ')}`);
     if (one.identity !== null) {
       const { identity, signer } = one;
       const who =
-        identity.kind === 'key' ? `key ${identity.keyId.slice(0, 16)}` : `${identity.subject} (${identity.issuer})`;
+        identity.kind === 'key'
+          ? `${cli.t({ en: 'key', es: 'clave' })} ${identity.keyId.slice(0, 16)}`
+          : `${identity.subject} (${identity.issuer})`;
       cli.print.line({ en: `   signed by ${signer}: ${who}`, es: `   firma ${signer}: ${who}` });
     }
     for (const time of one.times) {
@@ -211,12 +195,18 @@ function explain(
     if (use === 'provenance' && !needed && !met) continue; // nobody asked for it by name
     const wanted =
       of === null ? cli.t({ en: 'any trusted signer', es: 'cualquier firmante de confianza' }) : of.join(', ');
-    const seen = signers.length === 0 ? cli.t({ en: 'nobody', es: 'nadie' }) : signers.join(', ');
-    const name = cli.t(USE[use] ?? { en: use, es: use });
+    const seen: Text =
+      signers.length === 0
+        ? { en: 'signed by nobody', es: 'no firmó nadie' }
+        : {
+            en: `signed by ${signers.join(', ')}`,
+            es: `${signers.length === 1 ? 'firmó' : 'firmaron'} ${signers.join(', ')}`,
+          };
+    const name = cli.t(useInWords(use));
     const places = environments?.join(', ');
     const line: Text = {
-      en: `${name}: ${count} of ${wanted} wanted${places === undefined ? '' : ` in ${places}`}, signed by ${seen}`,
-      es: `${name}: se piden ${count} de ${wanted}${places === undefined ? '' : ` en ${places}`}; firmó ${seen}`,
+      en: `${name}: ${count} of ${wanted} wanted${places === undefined ? '' : ` in ${places}`}, ${seen.en}`,
+      es: `${name}: se ${count === 1 ? 'pide' : 'piden'} ${count} de ${wanted}${places === undefined ? '' : ` en ${places}`}; ${seen.es}`,
     };
     cli.print.line(cli.print.colour(met ? 'good' : 'bad', cli.t(line)));
   }
@@ -232,7 +222,7 @@ function listKeys(cli: CliProgram, keys: readonly KeyRow[]): void {
       { title: { en: 'name', es: 'nombre' }, value: (key) => key.name },
       {
         title: { en: 'for', es: 'para' },
-        value: (key) => key.uses.map((use) => cli.t(USE[use] ?? { en: use, es: use })).join(', '),
+        value: (key) => key.uses.map((use) => cli.t(useInWords(use))).join(', '),
       },
       { title: { en: 'state', es: 'estado' }, value: (key) => cli.t(state(key)) },
       { title: { en: 'key', es: 'clave' }, value: (key) => `${key.algorithm} ${key.id.slice(0, 16)}` },
@@ -248,7 +238,7 @@ function showSignatures(cli: CliProgram, image: string, signatures: readonly Sig
   cli.print.line(cli.print.colour('strong', image));
   for (const { verified, kind, signer, reason, bundle } of signatures) {
     if (verified) {
-      const what = cli.t(USE[kind] ?? { en: kind, es: kind });
+      const what = cli.t(useInWords(kind));
       const text = { en: `  counts      ${what}: signed by ${signer}`, es: `  cuenta      ${what}: firma ${signer}` };
       cli.print.line(cli.print.colour('good', cli.t(text)));
       continue;

@@ -27,6 +27,81 @@ export const trustFault = defineFaults({
       remedy: 'dar otro nombre a la clave nueva; revocar la antigua si ya no se usa',
     },
   },
+  'trust.key-known': {
+    kind: 'conflict',
+    en: {
+      what: 'this key is here already, as "{key}"',
+      why: 'one key has one name',
+      remedy: 'to change what it is believed for: darsena trust add {key} FILE --use … --repository …',
+    },
+    es: {
+      what: 'esta clave ya está aquí, como "{key}"',
+      why: 'una clave tiene un solo nombre',
+      remedy: 'para cambiar en qué se confía: darsena trust add {key} ARCHIVO --use … --repository …',
+    },
+  },
+  'trust.key-revoked': {
+    kind: 'conflict',
+    en: {
+      what: 'the key "{key}" was revoked and stays revoked',
+      why: 'it was revoked at {at}; who stole it would still have it',
+      remedy: 'make another key: darsena key generate NAME',
+    },
+    es: {
+      what: 'la clave "{key}" fue revocada y sigue revocada',
+      why: 'se revocó el {at}; quien la robó la tendría todavía',
+      remedy: 'crear otra clave: darsena key generate NOMBRE',
+    },
+  },
+  'trust.key-own': {
+    kind: 'refused',
+    en: {
+      what: 'what "{key}" signs is not changed by hand',
+      why: 'it is a key of the platform itself',
+      remedy: 'darsena trust keys shows what it signs',
+    },
+    es: {
+      what: 'lo que firma "{key}" no se cambia a mano',
+      why: 'es una clave de la propia plataforma',
+      remedy: 'darsena trust keys muestra lo que firma',
+    },
+  },
+  'trust.signer-name-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'the trust policy has a signer "{key}" already',
+      why: 'a rule could not tell the two apart',
+      remedy: 'give the key another name, or take the signer out of the policy: darsena trust policy show',
+    },
+    es: {
+      what: 'la política de confianza ya tiene un firmante "{key}"',
+      why: 'una regla no podría distinguirlos',
+      remedy: 'dar otro nombre a la clave o quitar el firmante de la política: darsena trust policy show',
+    },
+  },
+  'trust.document-type': {
+    kind: 'invalid',
+    en: { what: 'the document cannot be stored', why: 'expected a body of type {type}' },
+    es: { what: 'no se puede guardar el documento', why: 'se esperaba un cuerpo de tipo {type}' },
+  },
+  'trust.option': {
+    kind: 'invalid',
+    en: { what: '{option} cannot be used like this', why: '{reason}', remedy: 'darsena {command} --help' },
+    es: { what: '{option} no se puede usar así', why: '{reason}', remedy: 'darsena {command} --help' },
+  },
+  'trust.sigstore-file': {
+    kind: 'invalid',
+    en: {
+      what: 'the services for signing without a key cannot be read from {file}',
+      why: '{reason}',
+      remedy: 'expected JSON: {"fulcio": "https://…", "rekor": "https://…", "timestamp": "https://…"}',
+    },
+    es: {
+      what: 'no se pueden leer en {file} los servicios para firmar sin clave',
+      why: '{reason}',
+      remedy: 'se esperaba JSON: {"fulcio": "https://…", "rekor": "https://…", "timestamp": "https://…"}',
+    },
+  },
   'trust.key-locked': {
     kind: 'unavailable',
     en: {
@@ -73,8 +148,16 @@ export const trustFault = defineFaults({
   },
   'trust.not-verified': {
     kind: 'refused',
-    en: { what: 'the signature of {image} is not accepted', why: '{reason}' },
-    es: { what: 'no se acepta la firma de {image}', why: '{reason}' },
+    en: {
+      what: 'the signature of {image} is not accepted',
+      why: '{reason}',
+      remedy: 'who is believed, for what and where: darsena trust keys, darsena trust policy show',
+    },
+    es: {
+      what: 'no se acepta la firma de {image}',
+      why: '{reason}',
+      remedy: 'en quién se confía, para qué y dónde: darsena trust keys, darsena trust policy show',
+    },
   },
   'trust.digest-needed': {
     kind: 'invalid',

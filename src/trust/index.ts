@@ -31,6 +31,15 @@ export {
   type SigningKey,
 } from './key.ts';
 export {
+  BILL_BYTES_MAX,
+  BILL_MEDIA_TYPE,
+  billBytes,
+  documentOf,
+  outlineOf,
+  STATED_BILL_BYTES_MAX,
+  withoutDate,
+} from './large-bill.ts';
+export {
   BUNDLE_BYTES_MAX,
   BUNDLE_COUNT_MAX,
   BUNDLE_TOTAL_BYTES_MAX,

@@ -80,7 +80,11 @@ export function readPublicKey(pem: string, name = 'key'): PublicKey {
   try {
     key = createPublicKey(pem);
   } catch (cause) {
-    throw trustFault('trust.public-key', { name, seen: 'text that is no key' }, { cause });
+    throw trustFault(
+      'trust.public-key',
+      { name, seen: { en: 'text that is no key', es: 'un texto que no es una clave' } },
+      { cause },
+    );
   }
   // A private PEM is accepted by createPublicKey; holding one where a public key belongs is a mistake to be seen.
   if (pem.includes('PRIVATE KEY')) throw trustFault('trust.public-key', { name, seen: 'a private key' });

@@ -3,10 +3,12 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { type CliProgram, writeFileAtomic } from '../system/index.ts';
 import { type BelievedKey, containersPolicy } from './containers-policy.ts';
+import { DEMANDED_USES } from './policy.ts';
 import { readDocument } from './policy-file.ts';
 import type { SignedRecord } from './record.ts';
 import { addPolicySign } from './sign-commands.ts';
 import type { PolicyRecord } from './store.ts';
+import { useInWords } from './use-words.ts';
 
 /** `darsena trust policy …`: whose signatures an instance asks for, as a document that is versioned. */
 export function addPolicyCommands(noun: Command, cli: CliProgram): void {
@@ -131,7 +133,7 @@ function showPolicy(cli: CliProgram, { version, document, actor, createdAt }: Po
   cli.print.table(
     [
       { title: { en: 'signer', es: 'firmante' }, value: (one) => one.name },
-      { title: { en: 'for', es: 'para' }, value: (one) => one.uses.join(', ') },
+      { title: { en: 'for', es: 'para' }, value: (one) => one.uses.map((use) => cli.t(useInWords(use))).join(', ') },
       {
         title: { en: 'known by', es: 'se reconoce por' },
         value: ({ keyless, notation }) =>
@@ -139,7 +141,7 @@ function showPolicy(cli: CliProgram, { version, document, actor, createdAt }: Po
             ? `${keyless.subject} (${keyless.issuer})`
             : notation !== undefined
               ? notation.subject
-              : 'key',
+              : cli.t({ en: 'a key', es: 'una clave' }),
         long: true,
       },
       {
@@ -158,19 +160,30 @@ function showPolicy(cli: CliProgram, { version, document, actor, createdAt }: Po
     },
   );
   for (const rule of document.rules ?? []) {
-    for (const use of ['image', 'provenance'] as const) {
+    const where = rule.repositories.join(' ');
+    for (const use of DEMANDED_USES) {
       const demand = rule[use];
       if (demand === undefined) continue;
-      const who = demand.of?.join(', ') ?? '';
-      const where = rule.repositories.join(' ');
-      cli.print.line(
-        who === ''
-          ? {
-              en: `${where}: ${demand.count} signatures of the ${use}`,
-              es: `${where}: ${demand.count} firmas (${use})`,
-            }
-          : { en: `${where}: ${demand.count} of ${who} (${use})`, es: `${where}: ${demand.count} de ${who} (${use})` },
-      );
+      const { count, of, environments } = demand;
+      const what = useInWords(use);
+      const places = environments?.join(', ');
+      cli.print.line({
+        en: `${where}: ${what.en}: ${count} of ${of?.join(', ') ?? 'any trusted signer'}${places === undefined ? '' : `, in ${places}`}`,
+        es: `${where}: ${what.es}: ${count} de ${of?.join(', ') ?? 'cualquier firmante de confianza'}${places === undefined ? '' : `, en ${places}`}`,
+      });
+    }
+    if (rule.alsoBoundTo !== undefined && rule.alsoBoundTo.length > 0) {
+      const places = rule.alsoBoundTo.join(' ');
+      cli.print.line({
+        en: `${where}: signatures for ${places} count as well`,
+        es: `${where}: también cuentan las firmas para ${places}`,
+      });
+    }
+    if ((rule.binding ?? document.binding) === 'ignored') {
+      cli.print.line({
+        en: `${where}: signatures that are bound to no or another repository count`,
+        es: `${where}: cuentan firmas ligadas a otro repositorio o a ninguno`,
+      });
     }
   }
 }

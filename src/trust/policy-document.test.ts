@@ -90,10 +90,26 @@ test('every mistake of a document is named at once', () => {
     }
     return '';
   };
+  const inSpanish = (text: string): string => {
+    try {
+      readTrustDocument(text);
+    } catch (error) {
+      if (error instanceof Fault) return error.text('es').why ?? '';
+      throw error;
+    }
+    return '';
+  };
+  assert.equal(inSpanish('version: 2'), 'version: se esperaba uno de 1');
+  assert.match(inSpanish(POLICY.replace('count: 2', 'count: 3')), /3 de 2 no se puede cumplir nunca/);
+  assert.match(inSpanish(POLICY.replace('name: security', 'name: release')), /otro firmante tiene este nombre/);
+  assert.match(
+    inSpanish('version: 1\nsigners: [{ name: x, uses: [image] }]'),
+    /se esperaba uno de key, keyless y notation/,
+  );
   assert.match(wrong('version: 2'), /version/);
   assert.match(wrong('version: 1\nsigner: []'), /signer/);
   assert.match(wrong(POLICY.replace('count: 2', 'count: 3')), /3 of 2 can never be met/);
-  assert.match(wrong(POLICY.replace('name: security', 'name: release')), /taken already/);
+  assert.match(wrong(POLICY.replace('name: security', 'name: release')), /another signer has this name/);
   assert.match(wrong(POLICY.replace('uses: [image],', 'uses: [image], logs: 1,')), /need a root/);
   const keyless =
     'version: 1\nsigners: [{ name: ci, uses: [image], keyless: { issuer: "https://i", subject: "*", root: none } }]';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { describeFormatError, FormatError, parseYaml } from '../formats/index.ts';
-import type { Json } from '../system/index.ts';
+import { describeIssue, Fault, type Json, type Text } from '../system/index.ts';
 import { trustFault } from './errors.ts';
 import { readPublicKey } from './key.ts';
 import { POLICY_BYTES_MAX } from './limits.ts';
@@ -83,7 +83,13 @@ export const EMPTY_DOCUMENT: TrustDocument = { version: 1 };
  * @throws Fault trust.policy-invalid with every mistake
  */
 export function readTrustDocument(text: string): TrustDocument {
-  if (text.length > POLICY_BYTES_MAX) throw invalid([`it is larger than ${POLICY_BYTES_MAX} bytes`]);
+  if (text.length > POLICY_BYTES_MAX) {
+    const text: Text = {
+      en: `it is larger than ${POLICY_BYTES_MAX} bytes`,
+      es: `ocupa más de ${POLICY_BYTES_MAX} bytes`,
+    };
+    throw invalid([text]);
+  }
   return checkTrustDocument(parsePolicyText(text));
 }
 
@@ -101,7 +107,14 @@ export function parsePolicyText(text: string): unknown {
 export function checkTrustDocument(value: unknown): TrustDocument {
   const parsed = document.safeParse(value);
   if (!parsed.success) {
-    throw invalid(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'document'}: ${message}`));
+    throw invalid(
+      parsed.error.issues.map((issue) => {
+        const { code, path, message } = issue;
+        const params = issue as unknown as Readonly<Record<string, unknown>>;
+        const what = describeIssue({ keyword: code ?? '', instancePath: '', message, params });
+        return at(path.join('.'), what);
+      }),
+    );
   }
   compileDocument(parsed.data, []);
   return parsed.data;
@@ -120,12 +133,12 @@ export function compileDocument(
   keys: readonly TrustedSigner[],
   cache: RootCache = new Map(),
 ): TrustPolicy {
-  const mistakes: string[] = [];
+  const mistakes: Text[] = [];
   const attempt = <T>(where: string, make: () => T): T | null => {
     try {
       return make();
     } catch (error) {
-      mistakes.push(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+      mistakes.push(at(where, mistakeIn(error)));
       return null;
     }
   };
@@ -136,13 +149,22 @@ export function compileDocument(
   }
   const rootOf = (rootName: string): TrustedRoot => {
     const root = roots.get(rootName);
-    if (root === undefined) throw new RangeError(`root ${rootName} is not among the roots`);
+    if (root === undefined) {
+      throw new Mistake({
+        en: `root ${rootName} is not among the roots`,
+        es: `la raíz ${rootName} no está entre las raíces`,
+      });
+    }
     return root;
   };
-  const names = new Set(keys.map((key) => key.name));
+  const own = new Set(keys.map((key) => key.name));
+  const names = new Set<string>();
   const signers = (written.signers ?? []).flatMap((one) => {
     const made = attempt(`signers.${one.name}`, () => {
-      if (names.has(one.name)) throw new RangeError('the name is taken already');
+      if (own.has(one.name)) throw new Mistake(NAME_OF_A_KEY);
+      if (names.has(one.name)) {
+        throw new Mistake({ en: 'another signer has this name', es: 'otro firmante tiene este nombre' });
+      }
       names.add(one.name);
       return toSigner(one, rootOf);
     });
@@ -152,7 +174,12 @@ export function compileDocument(
     for (const use of DEMANDED_USES) {
       const { count, of } = one[use] ?? { count: 1 };
       if (of !== undefined && !of.some((wanted) => wanted.includes('*')) && new Set(of).size < count) {
-        mistakes.push(`rules.${index}.${use}: ${count} of ${of.length} can never be met`);
+        mistakes.push(
+          at(`rules.${index}.${use}`, {
+            en: `${count} of ${of.length} can never be met`,
+            es: `${count} de ${of.length} no se puede cumplir nunca`,
+          }),
+        );
       }
     }
     return {
@@ -170,7 +197,12 @@ export function compileDocument(
       (key) => attempt('administrators', () => readPublicKey(key, 'administrator'))?.id,
     );
     if (new Set(ids).size < administrators.count)
-      mistakes.push('administrators: more signatures are asked than there are keys');
+      mistakes.push(
+        at('administrators', {
+          en: 'more signatures are asked than there are keys',
+          es: 'se piden más firmas que claves hay',
+        }),
+      );
   }
   if (mistakes.length > 0) throw invalid(mistakes);
   return { signers: [...keys, ...signers], repositoryBinding: written.binding ?? 'required', rules };
@@ -204,7 +236,10 @@ function toIdentity(
   wantsWitnesses: boolean,
 ): SignerIdentity {
   if ([key, keyless, notation].filter((one) => one !== undefined).length !== 1) {
-    throw new RangeError('expected one of key, keyless and notation');
+    throw new Mistake({
+      en: 'expected one of key, keyless and notation',
+      es: 'se esperaba uno de key, keyless y notation',
+    });
   }
   if (keyless !== undefined) {
     return { kind: 'certificate', issuer: keyless.issuer, subject: keyless.subject, trustedRoot: rootOf(keyless.root) };
@@ -213,7 +248,9 @@ function toIdentity(
     for (const authority of notation.authorities) void new X509Certificate(authority);
     return { kind: 'x509', authorities: notation.authorities, subject: notation.subject };
   }
-  if (wantsWitnesses && root === undefined) throw new RangeError('logs and times need a root to ask');
+  if (wantsWitnesses && root === undefined) {
+    throw new Mistake({ en: 'logs and times need a root to ask', es: 'logs y times necesitan una raíz (root)' });
+  }
   return {
     kind: 'key',
     publicKey: readPublicKey(key ?? '', signerName),
@@ -228,6 +265,40 @@ function readRoot(value: Json, cache: RootCache): TrustedRoot {
   return root;
 }
 
-function invalid(mistakes: readonly string[]): Error {
-  return trustFault('trust.policy-invalid', { mistakes: mistakes.slice(0, 20).join('; ') }, { details: [...mistakes] });
+/** A mistake in a document, in both languages. */
+class Mistake extends RangeError {
+  readonly text: Text;
+
+  constructor(text: Text) {
+    super(text.en);
+    this.text = text;
+  }
+}
+
+const NAME_OF_A_KEY: Text = {
+  en: 'a key that was added by itself has this name (darsena trust keys): name the signer otherwise, or leave it out of the policy, whose rules may name that key',
+  es: 'una clave añadida por sí sola tiene este nombre (darsena trust keys): dar otro nombre al firmante, o quitarlo de la política, cuyas reglas pueden nombrar esa clave',
+};
+
+function mistakeIn(error: unknown): Text {
+  if (error instanceof Mistake) return error.text;
+  if (error instanceof Fault) {
+    const [en, es] = [error.text('en'), error.text('es')];
+    return { en: en.why ?? en.what, es: es.why ?? es.what };
+  }
+  const said = error instanceof Error ? error.message : String(error);
+  return { en: said, es: said };
+}
+
+function at(where: string, { en, es }: Text): Text {
+  return { en: `${where || 'document'}: ${en}`, es: `${where || 'documento'}: ${es}` };
+}
+
+function invalid(mistakes: readonly Text[]): Error {
+  const some = mistakes.slice(0, 20);
+  return trustFault(
+    'trust.policy-invalid',
+    { mistakes: { en: some.map(({ en }) => en).join('; '), es: some.map(({ es }) => es).join('; ') } },
+    { details: mistakes.map(({ en }) => en) },
+  );
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { Json } from '../system/index.ts';
+import { fileReason, type Json } from '../system/index.ts';
 import { isRecord } from './dsse.ts';
 import { trustFault } from './errors.ts';
 import { checkTrustDocument, parsePolicyText, type TrustDocument } from './policy-document.ts';
@@ -11,13 +11,7 @@ import { checkTrustDocument, parsePolicyText, type TrustDocument } from './polic
  * @throws Fault trust.policy-invalid
  */
 export async function readDocument(file: string): Promise<TrustDocument> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw trustFault('trust.file-unreadable', { file, reason: (error as Error).message }, { cause: error });
-  }
-  const value = parsePolicyText(text);
+  const value = parsePolicyText(await readText(file));
   return checkTrustDocument(await withFiles(value as Json, dirname(resolve(file)), ''));
 }
 
@@ -27,15 +21,26 @@ async function withFiles(value: Json, folder: string, name: string): Promise<Jso
   const keys = Object.keys(value);
   if (keys.length === 1 && typeof value['file'] === 'string') {
     const path = resolve(folder, value['file']);
+    const text = await readText(path);
+    if (/^(key|keys|authorities)$/.test(name)) return text;
     try {
-      const text = await readFile(path, 'utf8');
-      return /^(key|keys|authorities)$/.test(name) ? text : (JSON.parse(text) as Json);
+      return JSON.parse(text) as Json;
     } catch (error) {
-      throw trustFault('trust.file-unreadable', { file: path, reason: (error as Error).message }, { cause: error });
+      const reason = { en: 'it is not JSON', es: 'no es JSON' };
+      throw trustFault('trust.file-unreadable', { file: path, reason }, { cause: error });
     }
   }
   const members = await Promise.all(
     Object.entries(value).map(async ([key, member]) => [key, await withFiles(member as Json, folder, key)] as const),
   );
   return Object.fromEntries(members);
+}
+
+/** @throws Fault trust.file-unreadable */
+export async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw trustFault('trust.file-unreadable', { file, reason: fileReason(error) }, { cause: error });
+  }
 }

@@ -5,6 +5,7 @@ import type { Text } from '../system/index.ts';
 import { readBase64 } from './dsse.ts';
 import { trustFault } from './errors.ts';
 import { readPublicKey } from './key.ts';
+import { BILL_BYTES_MAX, BILL_MEDIA_TYPE } from './large-bill.ts';
 import { ATTACH_BYTES_MAX, SIMPLE_SIGNING_BYTES_MAX } from './limits.ts';
 import type { TrustedTime } from './sigstore/verify.ts';
 import { SIGNATURE_USES, type SignatureUse } from './statement.ts';
@@ -23,6 +24,7 @@ const keyName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}$/);
 /** @param changed told after whom to believe has changed, so that what was judged before is judged anew */
 export function registerTrustRoutes(app: ApiApp, trust: Trust, changed: () => void = () => undefined): void {
   registerAttach(app, trust);
+  registerDocuments(app, trust);
   app.route({
     method: 'GET',
     url: '/api/v1/trust/keys',
@@ -48,7 +50,7 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust, changed: () => vo
     },
     handler: async (request, reply) => {
       void reply.code(201);
-      const key = await trust.addPublicKey(request.body, request.principal.actor);
+      const key = await trust.believeKey(request.body, request.principal.actor);
       changed();
       return showKey(key);
     },
@@ -148,12 +150,7 @@ function registerAttach(app: ApiApp, trust: Trust): void {
       const { repository, bundle, cosign } = request.body;
       const image = { repository, digest: parseDigest(digest) };
       const { actor } = request.principal;
-      if (projectOf(repository) !== project) {
-        throw trustFault('trust.not-verified', {
-          image: repository,
-          reason: { en: `it is not of project ${project}`, es: `no es del proyecto ${project}` },
-        });
-      }
+      requireProject(repository, project);
       void reply.code(201);
       if (bundle !== undefined) {
         return {
@@ -167,6 +164,49 @@ function registerAttach(app: ApiApp, trust: Trust): void {
       const signing = { payload: readBase64(cosign.payload, 'payload'), signature, annotations };
       return { repository, digest, referrer: await trust.attachSimple(signing, image, actor) };
     },
+  });
+}
+
+/** The body is the document as it is: a bill of materials that is too large for the statement that will name it. */
+function registerDocuments(app: ApiApp, trust: Trust): void {
+  void app.register(async (plain) => {
+    const scope = plain as unknown as ApiApp;
+    scope.addContentTypeParser(
+      BILL_MEDIA_TYPE,
+      { parseAs: 'buffer', bodyLimit: BILL_BYTES_MAX },
+      (_request, body, done) => done(null, body),
+    );
+    scope.route({
+      method: 'POST',
+      url: '/api/v1/projects/:project/images/:digest/documents',
+      config: { action: 'image.push' },
+      bodyLimit: BILL_BYTES_MAX,
+      schema: {
+        tags: ['trust'],
+        summary: 'Lay a bill of materials beside its image, for a signed statement to name by its digest',
+        params: z.object({ project: z.string().max(200), digest: z.string().max(200) }),
+        querystring: z.object({ repository: z.string().min(1).max(300) }),
+      },
+      handler: async (request, reply) => {
+        const { project, digest } = request.params;
+        const { repository } = request.query;
+        requireProject(repository, project);
+        const bytes: unknown = request.body;
+        if (!Buffer.isBuffer(bytes)) throw trustFault('trust.document-type', { type: BILL_MEDIA_TYPE });
+        const image = { repository, digest: parseDigest(digest) };
+        const document = { mediaType: BILL_MEDIA_TYPE, bytes };
+        void reply.code(201);
+        return { repository, digest: (await trust.putDocument(image, document, request.principal.actor)).digest };
+      },
+    });
+  });
+}
+
+function requireProject(repository: string, project: string): void {
+  if (projectOf(repository) === project) return;
+  throw trustFault('trust.not-verified', {
+    image: repository,
+    reason: { en: `it is not of project ${project}`, es: `no es del proyecto ${project}` },
   });
 }
 

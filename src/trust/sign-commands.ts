@@ -1,22 +1,31 @@
 import { createPublicKey } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { parseStrictJson } from '../formats/index.ts';
+import { describeFormatError, FormatError, parseStrictJson } from '../formats/index.ts';
 import { type Digest, projectOf } from '../oci/index.ts';
-import { type CliProgram, canonicalJson, type Json, type Text, writeFileAtomic } from '../system/index.ts';
+import {
+  type CliProgram,
+  canonicalJson,
+  Fault,
+  fileReason,
+  type Json,
+  type Text,
+  writeFileAtomic,
+} from '../system/index.ts';
 import { writeSimpleSigning } from './cosign.ts';
 import { preAuthenticationEncoding, serializeEnvelope } from './dsse.ts';
 import { trustFault } from './errors.ts';
 import { TRUST_DOCUMENT_TYPE } from './host-policy.ts';
 import { resolveImage } from './image-argument.ts';
+import { BILL_BYTES_MAX, BILL_MEDIA_TYPE, billBytes, outlineOf, STATED_BILL_BYTES_MAX } from './large-bill.ts';
 import { BUNDLE_BYTES_MAX, DOCUMENT_DEPTH_MAX } from './limits.ts';
 import { readDocument } from './policy-file.ts';
 import { encryptKey, generateKeyFile, isEncrypted, localSigner, openKeyFile } from './signing/key-file.ts';
-import { keylessSigner } from './signing/keyless-signer.ts';
+import { keylessSigner, type SigningServices } from './signing/keyless-signer.ts';
 import { type KeySigner, makeBundle, type Signer } from './signing/signer.ts';
 import { programSigner, readTokenKey, tokenSigner } from './signing/token.ts';
 import { countOf, fieldsOf, optional, required, textOf } from './sigstore/fields.ts';
-import { PREDICATE_TYPE, type SignatureUse } from './statement.ts';
+import type { SignatureUse } from './statement.ts';
 
 interface KeyOptions {
   readonly key: string;
@@ -130,9 +139,9 @@ function addSign(cli: CliProgram): void {
       const signer = await openAnySigner(cli, options);
       if (options.layout === 'cosign') {
         if (signer.kind !== 'key') {
-          throw trustFault('trust.key-reference', {
-            reference: '--keyless',
-            reason: 'the older layout is signed with a key',
+          throw trustFault('trust.option', {
+            ...{ option: '--layout cosign', command: 'sign' },
+            reason: { en: 'the older layout is signed with a key', es: 'la forma antigua se firma con una clave' },
           });
         }
         const payload = writeSimpleSigning(subject);
@@ -146,7 +155,10 @@ function addSign(cli: CliProgram): void {
         return;
       }
       if (options.layout !== 'bundle')
-        throw trustFault('trust.key-reference', { reference: options.layout, reason: 'expected bundle or cosign' });
+        throw trustFault('trust.option', {
+          ...{ option: '--layout', command: 'sign' },
+          reason: { en: 'expected bundle or cosign', es: 'se esperaba bundle o cosign' },
+        });
       const bundle = await makeBundle(signer, 'image', subject, {});
       await send(cli, subject, { bundle: Buffer.from(bundle).toString('base64') }, options.output);
     });
@@ -206,13 +218,15 @@ function addAttest(cli: CliProgram): void {
       ) => {
         const use = Object.hasOwn(ATTESTABLE, options.type) ? ATTESTABLE[options.type] : undefined;
         if (use === undefined) {
-          throw trustFault('trust.key-reference', {
-            reference: options.type,
-            reason: `expected ${Object.keys(ATTESTABLE).join(', ')}`,
+          const known = Object.keys(ATTESTABLE).join(', ');
+          throw trustFault('trust.option', {
+            ...{ option: `--type ${options.type.slice(0, 60)}`, command: 'attest' },
+            reason: { en: `expected one of ${known}`, es: `se esperaba uno de ${known}` },
           });
         }
         const subject = await resolveImage(cli, image);
-        const predicate = await predicateOf(cli, use, subject, options);
+        const stated = await predicateOf(cli, use, subject, options);
+        const predicate = use === 'sbom' ? await fitBill(cli, stated, subject) : stated;
         const signer = await openAnySigner(cli, options);
         const bundle = await makeBundle(signer, use, subject, predicate);
         await send(cli, subject, { bundle: Buffer.from(bundle).toString('base64') }, options.output);
@@ -228,15 +242,14 @@ async function predicateOf(
   options: { readonly predicate?: string; readonly comment?: string; readonly environment?: string },
 ): Promise<Json> {
   if (options.predicate !== undefined) {
-    const bytes = await readBytes(options.predicate);
+    const file = options.predicate;
+    const bytes = await readBytes(file);
+    const maxBytes = use === 'sbom' ? BILL_BYTES_MAX : BUNDLE_BYTES_MAX;
     try {
-      return parseStrictJson(bytes, { maxBytes: BUNDLE_BYTES_MAX, maxDepth: DOCUMENT_DEPTH_MAX });
+      return parseStrictJson(bytes, { maxBytes, maxDepth: DOCUMENT_DEPTH_MAX });
     } catch (error) {
-      throw trustFault(
-        'trust.file-unreadable',
-        { file: options.predicate, reason: (error as Error).message },
-        { cause: error },
-      );
+      if (!(error instanceof FormatError)) throw error;
+      throw trustFault('trust.file-unreadable', { file, reason: describeFormatError(error) }, { cause: error });
     }
   }
   const path = `/projects/${encodeURIComponent(projectOf(repository))}/images/${encodeURIComponent(digest)}`;
@@ -254,11 +267,28 @@ async function predicateOf(
         comment: options.comment ?? '',
       };
     default:
-      throw trustFault('trust.key-reference', {
-        reference: PREDICATE_TYPE[use],
-        reason: 'give what is stated: --predicate FILE',
+      throw trustFault('trust.option', {
+        ...{ option: `--type ${use}`, command: 'attest' },
+        reason: { en: 'give what is stated: --predicate FILE', es: 'indicar lo que se afirma: --predicate ARCHIVO' },
       });
   }
+}
+
+/**
+ * A bill that is too large for a statement is laid beside the image, and a small one that names it is stated, as the
+ * platform does with its own.
+ */
+async function fitBill(cli: CliProgram, bill: Json, subject: { repository: string; digest: Digest }): Promise<Json> {
+  const bytes = billBytes(bill);
+  if (bytes.length <= STATED_BILL_BYTES_MAX) return bill;
+  const { repository, digest } = subject;
+  const query = new URLSearchParams({ repository });
+  const path = `/projects/${encodeURIComponent(projectOf(repository))}/images/${encodeURIComponent(digest)}/documents?${query}`;
+  const pieces = async function* () {
+    yield bytes;
+  };
+  const stored = await cli.api.upload<{ digest: Digest }>(path, pieces(), { contentType: BILL_MEDIA_TYPE });
+  return outlineOf(bill, repository, stored.digest, bytes);
 }
 
 /** `darsena trust policy sign`: an administrator's word for a policy, for hosts that want it. */
@@ -340,21 +370,35 @@ async function openAnySigner(cli: CliProgram, options: SignerOptions): Promise<S
     return openSigner(cli, { key, ...(passphraseFile === undefined ? {} : { passphraseFile }) });
   }
   if (keyless === undefined || key !== undefined || identityTokenFile === undefined) {
-    throw trustFault('trust.key-reference', {
-      reference: '',
-      reason: 'give --key, or --keyless with --identity-token-file',
+    throw trustFault('trust.option', {
+      ...{ option: key === undefined ? '--key' : '--keyless', command: 'sign' },
+      reason: {
+        en: 'give either --key, or --keyless with --identity-token-file',
+        es: 'indicar o bien --key, o bien --keyless con --identity-token-file',
+      },
     });
   }
-  const services = fieldsOf(parseStrictJson(await readBytes(keyless)), keyless);
-  return keylessSigner(
-    {
+  return keylessSigner(await readServices(keyless), await readSecret(identityTokenFile));
+}
+
+async function readServices(file: string): Promise<SigningServices> {
+  const bytes = await readBytes(file);
+  try {
+    const services = fieldsOf(parseStrictJson(bytes), file);
+    return {
       fulcio: required(services, 'fulcio', textOf),
       rekor: required(services, 'rekor', textOf),
       rekorVersion: (optional(services, 'rekorVersion', countOf) ?? 1) === 2 ? 2 : 1,
       timestamp: optional(services, 'timestamp', textOf),
-    },
-    await readSecret(identityTokenFile),
-  );
+    };
+  } catch (error) {
+    if (error instanceof FormatError) {
+      throw trustFault('trust.sigstore-file', { file, reason: describeFormatError(error) }, { cause: error });
+    }
+    if (!(error instanceof Fault)) throw error;
+    const reason = { en: error.text('en').why ?? '', es: error.text('es').why ?? '' };
+    throw trustFault('trust.sigstore-file', { file, reason }, { cause: error });
+  }
 }
 
 async function openFile(cli: CliProgram, file: string, passphraseFile: string | undefined) {
@@ -388,7 +432,7 @@ async function readBytes(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw trustFault('trust.file-unreadable', { file, reason: (error as Error).message }, { cause: error });
+    throw trustFault('trust.file-unreadable', { file, reason: fileReason(error) }, { cause: error });
   }
 }
 

@@ -96,6 +96,20 @@ export async function markEnded(tx: Kysely<TrustTables>, id: string, at: string)
   await tx.updateTable('trust_keys').set({ valid_until: at }).where('id', '=', id).execute();
 }
 
+/** For what, where and when a key is believed. */
+export async function markTrust(
+  tx: Kysely<TrustTables>,
+  id: string,
+  { uses, repositories, validFrom, validUntil }: Pick<KeyRecord, 'uses' | 'repositories' | 'validFrom' | 'validUntil'>,
+): Promise<void> {
+  const values = { uses: JSON.stringify(uses), repositories: JSON.stringify(repositories) };
+  await tx
+    .updateTable('trust_keys')
+    .set({ ...values, valid_from: validFrom, valid_until: validUntil })
+    .where('id', '=', id)
+    .execute();
+}
+
 /** What a key may be used for. */
 export async function markUses(tx: Kysely<TrustTables>, id: string, uses: readonly SignatureUse[]): Promise<void> {
   await tx

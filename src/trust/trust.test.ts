@@ -6,12 +6,18 @@ import { Journal, journalMigrations } from '../journal/index.ts';
 import { type Descriptor, type Digest, digestOf, MEDIA_TYPE } from '../oci/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import {
+  BILL_MEDIA_TYPE,
+  billBytes,
+  documentOf,
   generateSigningKey,
   NO_SIGNATURES,
+  outlineOf,
   type Referrer,
+  readTokenKey,
   registerTrustRoutes,
   type SignatureStore,
   type SimpleSigning,
+  STATED_BILL_BYTES_MAX,
   type StoredBundle,
   type StoredSignatures,
   signersOf,
@@ -20,6 +26,7 @@ import {
   type TrustTables,
   trustMigrations,
 } from './index.ts';
+import { tokenReason } from './signing/token.ts';
 
 const digest = digestOf(Buffer.from('image'));
 
@@ -168,7 +175,7 @@ test("somebody else's key is believed once, under one name, and stays revoked wh
   assert.deepEqual([first.signsHere, (await trust.addPublicKey(wanted, 'agent:host1')).id], [false, first.id]);
   const taken = (error: unknown) => error instanceof Fault && error.code === 'trust.key-name-taken';
   await assert.rejects(trust.addPublicKey({ ...wanted, publicKeyPem: other.publicKeyPem }, 'agent:host1'), taken);
-  await assert.rejects(trust.addPublicKey({ ...wanted, name: 'mine' }, 'user:ana'), taken);
+  await assert.rejects(trust.addPublicKey({ ...wanted, name: 'mine' }, 'user:ana'), { code: 'trust.key-known' });
   await trust.revokeKey('builder:host1', 'user:eva');
   assert.notEqual((await trust.addPublicKey(wanted, 'agent:host1')).revokedAt, null);
   await assert.rejects(
@@ -176,6 +183,94 @@ test("somebody else's key is believed once, under one name, and stays revoked wh
     (error: unknown) => error instanceof Fault && error.code === 'trust.key-unknown',
   );
   await opened.close();
+});
+
+test('a person changes what a key is believed for; a revoked one, the platform’s own and a taken name are told, not passed over', async () => {
+  const { opened, trust } = await open(randomBytes(32));
+  const publicKeyPem = generateSigningKey(randomBytes(32)).key.publicKeyPem;
+  const key = { name: 'release', uses: ['image'], repositories: ['**'], publicKeyPem } as const;
+  await trust.believeKey(key, 'user:ana');
+  await trust.believeKey(key, 'user:ana');
+  const changed = { ...key, uses: ['image', 'sbom'] as const, repositories: ['tienda/**'] };
+  assert.deepEqual((await trust.believeKey(changed, 'user:ana')).uses, ['image', 'sbom']);
+  const [signer] = (await trust.policy()).signers;
+  assert.deepEqual([signer?.uses, signer?.repositories], [['image', 'sbom'], ['tienda/**']]);
+  const facts: unknown[] = await opened.db
+    .selectFrom('journal_facts' as never)
+    .select('kind' as never)
+    .execute();
+  assert.deepEqual(
+    facts.map((fact) => (fact as { kind: string }).kind).filter((kind) => kind.startsWith('key.')),
+    ['key.added', 'key.changed'],
+  );
+  await trust.revokeKey('release', 'user:ana');
+  await assert.rejects(trust.believeKey(key, 'user:ana'), { code: 'trust.key-revoked' });
+  const own = await trust.ensureKey('control', ['scan']);
+  const grab = { name: 'control', uses: ['image'], repositories: ['**'], publicKeyPem: own.publicKeyPem } as const;
+  await assert.rejects(trust.believeKey(grab, 'user:ana'), { code: 'trust.key-own' });
+  const other = generateSigningKey(randomBytes(32)).key.publicKeyPem;
+  const document = { version: 1, signers: [{ name: 'partner', uses: ['image'], key: other }] };
+  await trust.setPolicy(document, 'user:ana');
+  await assert.rejects(trust.believeKey({ ...key, name: 'partner' }, 'user:ana'), { code: 'trust.signer-name-taken' });
+  const taken = { version: 1, signers: [{ name: 'release', uses: ['image'], key: other }] };
+  await assert.rejects(trust.setPolicy(taken, 'user:ana'), /darsena trust keys/);
+  await opened.close();
+});
+
+test('a bill that is too large for a statement lies beside its image, and what is signed names it by its digest', async () => {
+  const { opened, trust, signatures } = await open(randomBytes(32));
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => PLATFORM });
+  registerTrustRoutes(app, trust);
+  const components = Array.from({ length: 30_000 }, (_, at) => ({
+    type: 'library',
+    name: `package-${at}`,
+    purl: `pkg:deb/debian/a-package-with-a-long-name-${at}@1.0.0?arch=amd64&distro=debian-12`,
+  }));
+  const bill = {
+    ...{ bomFormat: 'CycloneDX', specVersion: '1.6', serialNumber: 'urn:uuid:1' },
+    metadata: { timestamp: '2026-01-01T00:00:00Z', component: { name: 'tienda/web' } },
+    components,
+  };
+  const bytes = billBytes(bill);
+  assert.ok(bytes.length > STATED_BILL_BYTES_MAX && !bytes.includes('timestamp'));
+  const send = (project: string, body: Buffer, type: string) =>
+    app.inject({
+      ...{ method: 'POST', headers: { authorization: 'Bearer x', 'content-type': type }, payload: body },
+      url: `/api/v1/projects/${project}/images/${digest}/documents?repository=tienda/web`,
+    });
+  const stored = await send('tienda', bytes, BILL_MEDIA_TYPE);
+  assert.equal(stored.statusCode, 201, stored.body);
+  const [beside] = signatures.referrers;
+  assert.equal(beside?.digest, stored.json().digest);
+  assert.ok(beside?.blobs.some((blob) => blob.digest === digestOf(bytes)));
+  const outline = outlineOf(bill, 'tienda/web', stored.json().digest, bytes);
+  assert.equal(documentOf(outline), stored.json().digest);
+  assert.match(JSON.stringify(outline), new RegExp(digestOf(bytes).slice('sha256:'.length)));
+  assert.ok(JSON.stringify(outline).length < 1000);
+  assert.equal((await send('otro', bytes, BILL_MEDIA_TYPE)).statusCode, 403);
+  assert.ok((await send('tienda', bytes, 'text/plain')).statusCode >= 400);
+  assert.equal(signatures.referrers.length, 1);
+  await app.close();
+  await opened.close();
+});
+
+test('what a token says when it does not sign is told in words, in both languages', () => {
+  const rows = [
+    [
+      'error: PKCS11 function C_Login failed: rv = CKR_PIN_INCORRECT (0xa0)\nAborting.\n',
+      'the PIN is wrong',
+      'el PIN no es correcto',
+    ],
+    [
+      'sc_dlopen failed: /no.so\nerror: Failed to load pkcs11 module\nAborting.\n',
+      'the module cannot be loaded',
+      'no se puede cargar el módulo',
+    ],
+    ['No slot with token named "x" found\n', 'there is no such token', 'no hay tal dispositivo'],
+    ['first\nerror: something new\nAborting.\n', 'error: something new', 'error: something new'],
+  ] as const;
+  for (const [stderr, en, es] of rows) assert.deepEqual(tokenReason(stderr), { en, es });
+  assert.throws(() => readTokenKey('pkcs11:token=%zz;object=b?module-path=/m.so'), { code: 'trust.key-reference' });
 });
 
 test('a signature that a builder made is stored with its fact, and one that does not count is not stored', async () => {

@@ -18,6 +18,7 @@ import {
   type KeyRecord,
   markEnded,
   markRevoked,
+  markTrust,
   markUses,
   type PolicyRecord,
   readKeyByName,
@@ -144,6 +145,7 @@ export class Trust {
     if (known !== undefined) {
       if (known.id === publicKey.id && known.name === key.name) return toView(known);
       const { id, name } = known;
+      if (id === publicKey.id) throw trustFault('trust.key-known', { key: name });
       throw trustFault('trust.key-name-taken', { key: name, known: id.slice(0, 16), seen: publicKey.id.slice(0, 16) });
     }
     const record: KeyRecord = {
@@ -158,6 +160,39 @@ export class Trust {
     };
     await this.#addKey(record, actor);
     return toView(record);
+  }
+
+  /**
+   * Believes a key as a person says it now: one that is believed already gets these uses, repositories and times in
+   * place of those it had.
+   * @throws Fault as addPublicKey, and trust.key-revoked, trust.key-own
+   */
+  async believeKey(key: NewPublicKey, actor: string): Promise<KeyView> {
+    const { db, journal } = this.#options;
+    const { document } = await this.policyDocument();
+    if ((document.signers ?? []).some((one) => one.name === key.name)) {
+      throw trustFault('trust.signer-name-taken', { key: key.name });
+    }
+    const known = await this.addPublicKey(key, actor);
+    if (known.revokedAt !== null) throw trustFault('trust.key-revoked', { key: key.name, at: known.revokedAt });
+    const { uses, repositories, validFrom = null, validUntil = null } = key;
+    const [said, had] = [{ uses, repositories, validFrom, validUntil }, known].map((one) =>
+      JSON.stringify([one.uses, one.repositories, one.validFrom, one.validUntil]),
+    );
+    if (said === had) return known;
+    if (known.signsHere) throw trustFault('trust.key-own', { key: key.name });
+    await db.transaction().execute(async (tx) => {
+      await markTrust(tx, known.id, { uses, repositories, validFrom, validUntil });
+      await journal.record<TrustTables>(tx, {
+        kind: 'key.changed',
+        project: null,
+        actor,
+        subject: key.name,
+        body: { keyId: known.id, uses: [...uses], repositories: [...repositories], validFrom, validUntil },
+      });
+    });
+    journal.committed();
+    return { ...known, uses, repositories, validFrom, validUntil };
   }
 
   /**

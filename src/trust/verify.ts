@@ -30,6 +30,7 @@ import {
   STATEMENT_PAYLOAD_TYPE,
   subjectWith,
 } from './statement.ts';
+import { useInWords } from './use-words.ts';
 
 export interface ImageToVerify {
   readonly digest: Digest;
@@ -399,11 +400,11 @@ const REASONS: Readonly<Record<Exclude<RefusalCode, 'unreadable'>, (...seen: str
   }),
   'signer-unknown': (who) => ({
     en: `its signer is not in the trust policy (${who})`,
-    es: `quien firma no está en la política de confianza (${who})`,
+    es: `quien firma no está en la política de confianza (${who?.replace(/^key /, 'clave ').replace(/^certificate$/, 'certificado')})`,
   }),
   'signer-not-for-this': (who, use, repository) => ({
-    en: `${who} is trusted, but not for ${use} at ${repository}`,
-    es: `${who} es de confianza, pero no para ${use} en ${repository}`,
+    en: `${who} is trusted, but not for ${useInWords(use ?? '').en} at ${repository}`,
+    es: `${who} es de confianza, pero no para ${useInWords(use ?? '').es} en ${repository}`,
   }),
   'signer-not-valid-now': (who, now) => ({
     en: `${who} is not valid at ${now}`,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { type ApiApp, expected, may, PLATFORM } from '../../access/index.ts';
+import { type ApiApp, may, PLATFORM } from '../../access/index.ts';
 import { BASE_STALE_DAYS, type BaseCatalogue, type BaseEntry, releaseOf } from '../../build/index.ts';
 import { isRepositoryName, projectOf } from '../../oci/index.ts';
 import { listImages, type Mirrors, type Registry } from '../../registry/index.ts';
 import type { Scans } from '../../scan/index.ts';
-import type { Clock, Text } from '../../system/index.ts';
+import { type Clock, expected, type Text } from '../../system/index.ts';
 
 /** Whose images are everybody's to build on. */
 const BASE_PROJECT = 'base';

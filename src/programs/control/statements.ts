@@ -1,23 +1,23 @@
-import { createHash } from 'node:crypto';
 import type { Principal } from '../../access/index.ts';
 import type { Exception } from '../../admit/index.ts';
 import type { Composition, Promotion } from '../../deploy/index.ts';
 import { collectImages } from '../../deploy/model.ts';
-import { type Digest, isDigest, parseReference } from '../../oci/index.ts';
+import { type Digest, parseReference } from '../../oci/index.ts';
 import type { Finding, ScanReport, Scans } from '../../scan/index.ts';
 import { type Clock, canonicalJson, type Json, type Log } from '../../system/index.ts';
-import { fullRepository, type Referrer, type Trust } from '../../trust/index.ts';
+import {
+  BILL_BYTES_MAX,
+  BILL_MEDIA_TYPE,
+  billBytes,
+  documentOf,
+  outlineOf,
+  STATED_BILL_BYTES_MAX,
+  type Trust,
+  withoutDate,
+} from '../../trust/index.ts';
 
 /** Findings that a scan statement lists; what is above is counted. Five thousand are some megabyte, and no image to start. */
 const FINDINGS_STATED_MAX = 5000;
-
-/** Bytes of a bill of materials inside its statement: in base64 it must still be a bundle that verifiers read. */
-const STATED_BILL_BYTES_MAX = 2_900_000;
-
-/** Bytes of a bill that lies beside the image and is stated by its digest: some hundred thousand packages. */
-const BILL_BYTES_MAX = 64 * 1024 * 1024;
-
-const BILL_MEDIA_TYPE = 'application/vnd.cyclonedx+json';
 
 /** A scan statement is made anew when it is this old, even if it would say the same: its date is part of what it says. */
 const SCAN_STATEMENT_MS = 7 * 24 * 3_600_000;
@@ -135,8 +135,7 @@ export class Statements {
     const bill = await this.#scans().billOfMaterials(digest, repository);
     if (bill === null) return;
     const image = { repository, digest };
-    // Without its date, so that what has not changed is stored once.
-    const bytes = Buffer.from(canonicalJson(withoutDate(bill)));
+    const bytes = billBytes(bill);
     if (bytes.length > BILL_BYTES_MAX) {
       const said = { ...image, bytes: bytes.length, max: BILL_BYTES_MAX };
       this.#log.warn(said, 'a bill of materials is too large to be stated');
@@ -147,7 +146,7 @@ export class Statements {
     const document = isLarge
       ? await this.#trust.putDocument(image, { mediaType: BILL_MEDIA_TYPE, bytes }, 'platform')
       : null;
-    const predicate = document === null ? bill : outlineOf(bill, repository, document, bytes);
+    const predicate = document === null ? bill : outlineOf(bill, repository, document.digest, bytes);
     const contents = canonicalJson(withoutDate(predicate));
     let earlier: readonly Json[] = [];
     const made = await this.#trust.restate(
@@ -165,37 +164,6 @@ export class Statements {
       if (left !== null && left !== document?.digest) await this.#trust.removeDocument(image, left, 'platform');
     }
   }
-}
-
-/**
- * What is stated of a bill that is too large for a statement: a CycloneDX document about the same image whose one
- * reference names the whole by place and SHA-256 (cyclonedx.org/docs/1.6/json, externalReferences of type "bom").
- */
-function outlineOf(bill: Json, repository: string, document: Referrer, bytes: Uint8Array): Json {
-  return {
-    bomFormat: 'CycloneDX',
-    specVersion: memberOf(bill, 'specVersion') ?? '1.6',
-    version: 1,
-    metadata: { component: memberOf(memberOf(bill, 'metadata'), 'component') ?? null },
-    externalReferences: [
-      {
-        type: 'bom',
-        url: `${DOCUMENT_SCHEME}${fullRepository(repository)}@${document.digest}`,
-        comment: `${BILL_MEDIA_TYPE}, ${bytes.length} bytes, the one layer of this artifact`,
-        hashes: [{ alg: 'SHA-256', content: createHash('sha256').update(bytes).digest('hex') }],
-      },
-    ],
-  };
-}
-
-const DOCUMENT_SCHEME = 'oci://';
-
-/** The artifact that an outline names; null for a bill that was stated whole. */
-function documentOf(predicate: Json): Digest | null {
-  const [reference] = listOf(memberOf(predicate, 'externalReferences'));
-  const url = memberOf(reference, 'url');
-  const digest = typeof url === 'string' && url.startsWith(DOCUMENT_SCHEME) ? url.slice(url.lastIndexOf('@') + 1) : '';
-  return isDigest(digest) ? digest : null;
 }
 
 /** A scan as cosign's vulnerability predicate says it (cosign, specs/COSIGN_VULN_ATTESTATION_SPEC.md). */
@@ -275,15 +243,6 @@ function resultOf(predicate: Json): Json {
 
 function finishedAt(predicate: Json): number {
   return Date.parse(String(memberOf(memberOf(predicate, 'metadata'), 'scanFinishedOn')));
-}
-
-/** Of a CycloneDX document all but when it was made and its serial number. */
-function withoutDate(bill: Json): Json {
-  if (typeof bill !== 'object' || bill === null || Array.isArray(bill)) return bill;
-  const { serialNumber: _serialNumber, metadata, ...rest } = bill;
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return rest;
-  const { timestamp: _timestamp, ...kept } = metadata;
-  return { ...rest, metadata: kept };
 }
 
 /** Whether a value says at least what is wanted. */

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, hash, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { der, parseStrictJson } from '../../formats/index.ts';
-import type { Json } from '../../system/index.ts';
+import type { Json, Text } from '../../system/index.ts';
 import { preAuthenticationEncoding, type SerializedEnvelope, serializeEnvelope } from '../dsse.ts';
 import { trustFault } from '../errors.ts';
 import { DOCUMENT_DEPTH_MAX, SERVICE_ANSWER_BYTES_MAX } from '../limits.ts';
@@ -190,7 +190,7 @@ async function post(url: string, body: Uint8Array, contentType: string): Promise
       ...{ redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) },
     });
   } catch (cause) {
-    throw failed(url, cause instanceof Error ? cause.message : String(cause), cause);
+    throw failed(url, networkReason(cause), cause);
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -203,6 +203,26 @@ async function post(url: string, body: Uint8Array, contentType: string): Promise
   return Buffer.concat(chunks);
 }
 
-function failed(service: string, reason: string, cause?: unknown): Error {
+/** `fetch` says only that it failed; why stands in its cause. */
+function networkReason(error: unknown): Text {
+  const { name, message, cause } = error as {
+    name?: string;
+    message?: string;
+    cause?: { code?: string; message?: string };
+  };
+  if (name === 'TimeoutError') return { en: 'it did not answer in time', es: 'no respondió a tiempo' };
+  const known = NETWORK_REASONS[cause?.code ?? ''];
+  if (known !== undefined) return known;
+  const said = cause?.message ?? message ?? String(error);
+  return { en: said, es: said };
+}
+
+const NETWORK_REASONS: Readonly<Record<string, Text>> = {
+  ECONNREFUSED: { en: 'nothing answers there', es: 'allí no responde nadie' },
+  ENOTFOUND: { en: 'its name is not known', es: 'su nombre no se conoce' },
+  ECONNRESET: { en: 'it cut the connection', es: 'cortó la conexión' },
+};
+
+function failed(service: string, reason: Text | string, cause?: unknown): Error {
   return trustFault('trust.service-failed', { service, reason }, cause === undefined ? {} : { cause });
 }

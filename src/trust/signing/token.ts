@@ -2,7 +2,7 @@ import { createPublicKey, hash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCommand } from '../../system/index.ts';
+import { runCommand, type Text } from '../../system/index.ts';
 import { trustFault } from '../errors.ts';
 import { readPublicKey } from '../key.ts';
 import type { KeySigner } from './signer.ts';
@@ -25,21 +25,30 @@ export interface TokenKey {
  * @throws Fault trust.key-reference
  */
 export function readTokenKey(reference: string): TokenKey {
-  const wrong = (reason: string): Error => trustFault('trust.key-reference', { reference, reason });
+  const wrong = (en: string, es: string): Error => trustFault('trust.key-reference', { reference, reason: { en, es } });
   const [path = '', query = ''] = reference.slice('pkcs11:'.length).split('?');
   const values = new Map<string, string>();
   for (const pair of [...path.split(';'), ...query.split('&')].filter((one) => one !== '')) {
     const split = pair.indexOf('=');
     const name = pair.slice(0, split);
-    if (split < 1 || values.has(name)) throw wrong(`${pair} is not name=value, or is there twice`);
-    values.set(name, decodeURIComponent(pair.slice(split + 1)));
+    if (split < 1 || values.has(name))
+      throw wrong(`${pair} is not name=value, or is there twice`, `${pair} no es nombre=valor, o está dos veces`);
+    values.set(
+      name,
+      decoded(pair.slice(split + 1), () => wrong(`${pair} has a wrong %-escape`, `${pair} tiene un % mal puesto`)),
+    );
   }
-  if (values.has('pin-value')) throw wrong('a PIN is not written there: use pin-source=file:/…');
+  if (values.has('pin-value'))
+    throw wrong(
+      'a PIN is not written there: use pin-source=file:/…',
+      'ahí no se escribe un PIN: usar pin-source=file:/…',
+    );
   const [module, token, object] = [values.get('module-path'), values.get('token'), values.get('object')];
   if (module === undefined || token === undefined || object === undefined)
-    throw wrong('expected token, object and module-path');
+    throw wrong('expected token, object and module-path', 'se esperaban token, object y module-path');
   const source = values.get('pin-source') ?? null;
-  if (source !== null && !/^(file:)?\//.test(source)) throw wrong('expected pin-source=file:/…');
+  if (source !== null && !/^(file:)?\//.test(source))
+    throw wrong('expected pin-source=file:/…', 'se esperaba pin-source=file:/…');
   return { module, token, object, pinFile: source === null ? null : source.replace(/^file:/, '') };
 }
 
@@ -61,7 +70,7 @@ export async function tokenSigner({ module, token, object }: TokenKey, pin: stri
         timeoutMs: TIMEOUT_MS,
         env: { PATH, HOME, ...(SOFTHSM2_CONF === undefined ? {} : { SOFTHSM2_CONF }), [PIN_VARIABLE]: pin },
       });
-      if (code !== 0) throw trustFault('trust.token-failed', { token, reason: lastLine(stderr) });
+      if (code !== 0) throw trustFault('trust.token-failed', { token, reason: tokenReason(stderr) });
       return await readFile(to);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -106,10 +115,45 @@ export async function programSigner(program: string): Promise<KeySigner> {
       const signature = Buffer.from((await run('sign', data)).trim(), 'base64');
       // A program that answers something else is found here and not by whoever verifies next year.
       if (!key.verify(data, signature))
-        throw trustFault('trust.token-failed', { token: program, reason: 'its signature does not match its key' });
+        throw trustFault('trust.token-failed', {
+          token: program,
+          reason: { en: 'its signature does not match its key', es: 'su firma no corresponde a su clave' },
+        });
       return signature;
     },
   };
+}
+
+function decoded(text: string, wrong: () => Error): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw wrong();
+  }
+}
+
+/** PKCS #11 section 5.1: what a person can do something about. */
+const TOKEN_REASONS: readonly (readonly [RegExp, Text])[] = [
+  [/CKR_PIN_INCORRECT/, { en: 'the PIN is wrong', es: 'el PIN no es correcto' }],
+  [
+    /CKR_PIN_LOCKED/,
+    { en: 'the PIN is locked after too many tries', es: 'el PIN está bloqueado por demasiados intentos' },
+  ],
+  [/CKR_PIN_LEN_RANGE/, { en: 'the PIN has a wrong length', es: 'el PIN no tiene la longitud debida' }],
+  [
+    /Failed to load pkcs11 module|dlopen failed/,
+    { en: 'the module cannot be loaded', es: 'no se puede cargar el módulo' },
+  ],
+  [/No slot with token named|No slot with a token/, { en: 'there is no such token', es: 'no hay tal dispositivo' }],
+  [/not found|object .*missing/i, { en: 'it has no such key', es: 'no tiene tal clave' }],
+];
+
+/** The known reason in words; else what pkcs11-tool said, without its last word that it stops. */
+export function tokenReason(stderr: string): Text {
+  const known = TOKEN_REASONS.find(([pattern]) => pattern.test(stderr))?.[1];
+  if (known !== undefined) return known;
+  const said = lastLine(stderr.replace(/\s*Aborting\.\s*$/, ''));
+  return { en: said, es: said };
 }
 
 function lastLine(text: string): string {
