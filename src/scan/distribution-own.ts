@@ -12,7 +12,7 @@ const PLACES: Readonly<Record<string, RegExp>> = {
  * the fixes of later versions, and its number alone would accuse it wrongly.
  */
 export function isDistributionsOwn({ type, name, path }: InventoryPackage, { packages }: Inventory): boolean {
-  if (OS_TYPES.includes(type) || type === 'generic') return false;
+  if (isSystemType(type) || type === 'generic') return false;
   const system = systemTypeOf(packages);
   if (system === 'apk') {
     // pip writes to the same folder there, so the package itself has to be found.
@@ -22,11 +22,16 @@ export function isDistributionsOwn({ type, name, path }: InventoryPackage, { pac
   return system !== null && (PLACES[system]?.test(path) ?? false);
 }
 
+/** Installed by the package manager of a distribution. */
+export function isSystemType(type: string): boolean {
+  return OS_TYPES.includes(type);
+}
+
 const OS_TYPES: readonly string[] = ['deb', 'rpm', 'apk', 'alpm'];
 
 /** The kind of packages that the image's system is made of. */
 export function systemTypeOf(packages: readonly InventoryPackage[]): string | null {
-  return remember(SYSTEMS, packages, () => packages.find(({ type }) => OS_TYPES.includes(type))?.type ?? null);
+  return remember(SYSTEMS, packages, () => packages.find(({ type }) => isSystemType(type))?.type ?? null);
 }
 
 function namesOf(packages: readonly InventoryPackage[]): ReadonlySet<string> {

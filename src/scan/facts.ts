@@ -1,4 +1,5 @@
 import type { NewFact } from '../journal/index.ts';
+import type { Digest } from '../oci/index.ts';
 import type { ScanReport } from './report.ts';
 
 /** An image was read and judged against the advisories of a day. */
@@ -28,7 +29,12 @@ export function imageScanned(
 
 /** What is known of an image became more or less, although it is the same. */
 export function findingsChanged(
-  report: ScanReport,
+  report: {
+    readonly id: string;
+    readonly digest: Digest;
+    readonly findings: number;
+    readonly byRisk: ScanReport['summary']['byRisk'];
+  },
   { added, removed }: { readonly added: readonly string[]; readonly removed: readonly string[] },
   { project, subject }: { readonly project: string; readonly subject: string },
 ): NewFact {
@@ -44,8 +50,8 @@ export function findingsChanged(
       addedCount: added.length,
       removed: removed.slice(0, NEWS_MAX),
       removedCount: removed.length,
-      findings: report.findings.length,
-      byRisk: { ...report.summary.byRisk },
+      findings: report.findings,
+      byRisk: { ...report.byRisk },
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Digest } from '../oci/index.ts';
 import { FOUND_PACKAGES_MAX } from './limits.ts';
-import { RISK_CLASSES, type RiskClass, type ScanReport } from './report.ts';
+import { type Finding, RISK_CLASSES, type RiskClass } from './report.ts';
 
 /** Which image has which finding: the answer to "where does CVE-… run?", kept with each report. */
 export interface FoundTables {
@@ -20,20 +20,31 @@ export interface FoundIn {
   readonly path: string | null;
 }
 
+/** What of a report the index keeps. */
+export interface Indexed {
+  readonly digest: Digest;
+  readonly findings: readonly (Pick<Finding, 'id' | 'aliases' | 'risk' | 'fixedVersion'> & {
+    readonly package: Omit<FoundIn, 'fixedVersion'>;
+  })[];
+}
+
 type FoundRow = FoundTables['scan_found'];
 
 /** Rows of one INSERT: four values a row stay far below SQLite's and PostgreSQL's limits of parameters. */
 const ROWS_AT_ONCE = 500;
 
-/** Brings the index in line with a report, inside the transaction that stores it. Writes only what differs. */
-export async function indexFindings(db: Kysely<FoundTables>, report: ScanReport): Promise<void> {
+/**
+ * Brings the index in line with a report, inside the transaction that stores it. Writes only what differs, and answers
+ * the ids of the findings that were there before.
+ */
+export async function indexFindings(db: Kysely<FoundTables>, report: Indexed): Promise<ReadonlySet<string>> {
   const wanted = new Map(rowsOf(report).map((row) => [row.finding, row]));
   const present = await db.selectFrom('scan_found').selectAll().where('digest', '=', report.digest).execute();
   const gone: string[] = [];
   for (const row of present) {
     const now = wanted.get(row.finding);
-    if (now && now.risk === row.risk && now.packages === row.packages) wanted.delete(row.finding);
-    else gone.push(row.finding);
+    if (now === undefined) gone.push(row.finding);
+    else if (now.risk === row.risk && now.packages === row.packages) wanted.delete(row.finding);
   }
   for (let at = 0; at < gone.length; at += ROWS_AT_ONCE) {
     await db
@@ -66,26 +77,38 @@ export async function indexFindings(db: Kysely<FoundTables>, report: ScanReport)
       .onConflict((conflict) => conflict.columns(['name', 'finding']).doNothing())
       .execute();
   }
+  return new Set(present.map(({ finding }) => finding));
 }
 
-function rowsOf({ digest, findings }: ScanReport): FoundRow[] {
+function rowsOf({ digest, findings }: Indexed): FoundRow[] {
   const byFinding = Map.groupBy(findings, ({ id }) => id);
   return [...byFinding].map(([finding, all]) => ({
     finding,
     digest,
     risk: all.map(({ risk }) => risk).reduce(worse),
     packages: JSON.stringify(
-      all.slice(0, FOUND_PACKAGES_MAX).map(
-        ({ package: one, fixedVersion }): FoundIn => ({
-          purl: one.purl,
-          name: one.name,
-          version: one.version,
-          fixedVersion,
-          path: one.path,
-        }),
-      ),
+      // In one order whoever asks, so that what is the same is not written again.
+      [...all]
+        .sort(byRiskAndPlace)
+        .slice(0, FOUND_PACKAGES_MAX)
+        .map(
+          ({ package: one, fixedVersion }): FoundIn => ({
+            purl: one.purl,
+            name: one.name,
+            version: one.version,
+            fixedVersion,
+            path: one.path,
+          }),
+        ),
     ),
   }));
+}
+
+function byRiskAndPlace(a: Indexed['findings'][number], b: Indexed['findings'][number]): number {
+  const byRisk = RISK_CLASSES.indexOf(a.risk) - RISK_CLASSES.indexOf(b.risk);
+  if (byRisk !== 0) return byRisk;
+  const [one, other] = [`${a.package.purl} ${a.package.path}`, `${b.package.purl} ${b.package.path}`];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function worse(a: RiskClass, b: RiskClass): RiskClass {

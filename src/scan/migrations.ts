@@ -140,6 +140,31 @@ export const scanMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0006-scan-asked',
+    async up(db, kind) {
+      const text = (column: ColumnDefinitionBuilder) => column.notNull();
+      await db.schema
+        .createTable('scan_asked')
+        .addColumn('id', kind === 'sqlite' ? 'integer' : 'serial', (column) =>
+          kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey(),
+        )
+        .addColumn('query', 'text', (column) => column.notNull().unique())
+        .execute();
+      // What the table before held is found out anew by the first match, which reads each inventory once.
+      await db.schema.dropTable('scan_matched').execute();
+      await db.schema
+        .createTable('scan_matched')
+        .addColumn('digest', 'text', (column) => column.primaryKey())
+        .addColumn('analysers', 'text', text)
+        .addColumn('advisories', 'text', text)
+        .addColumn('asked', binaryType(kind), text)
+        .addColumn('answers', 'text', text)
+        .addColumn('news', 'text', text)
+        .addColumn('written', 'text', text)
+        .execute();
+    },
+  },
 ];
 
 /** Reports that were stored before there was an index, a few at a time: their bodies are large. */

@@ -1,17 +1,22 @@
-import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { AdvisoryDatabase, AdvisoryMatch } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
+import { Answers, type AskedTables, type Asks, numberAsks, unpackAsks, writeMatched } from './asked.ts';
 import { findingsChanged } from './facts.ts';
-import type { Inventory } from './package.ts';
-import type { ScanReport } from './report.ts';
-import { queriesOf, rematchInventory, type SecretsOptions } from './scan.ts';
-import { readReport, type ScanTables, writeReport } from './store.ts';
+import { type Indexed, indexFindings } from './found.ts';
+import type { Inventory, InventoryPackage } from './package.ts';
+import { riskOf } from './risk.ts';
+import { countRisks, matchesOf } from './scan.ts';
+import { readInventory, readReportStamp, type ScanTables } from './store.ts';
 
-/** Images between two looks at the clock, so that requests are answered meanwhile. */
-const PAGE = 20;
+/** Stored matches that are read at once: near 1 KB each. */
+const PAGE = 200;
+/** Images whose changes are written in one transaction, which is some 20 ms of the database's time. */
+const OPENED_AT_ONCE = 8;
+/** After so long others get their turn. */
+const SLICE_MS = 10;
 
 export interface RematchParts {
   readonly db: Kysely<ScanTables & JournalTables>;
@@ -19,8 +24,6 @@ export interface RematchParts {
   readonly clock: Clock;
   /** Whose inventories are judged. */
   readonly analysers: string;
-  /** In whose words credentials are told. */
-  readonly secrets?: SecretsOptions;
 }
 
 export interface RematchOptions {
@@ -40,8 +43,9 @@ export interface RematchOutcome {
 }
 
 /**
- * Judges every stored inventory under today's advisories. Only reports that come out different are written, and only
- * issues that an image did not have before, or has no longer, are stated (`image.findings-changed`).
+ * Judges every stored inventory under today's advisories. Each question is asked once, and only images with an answer
+ * that people are told of are opened; other reports are made anew when somebody reads them. Only issues that an image did
+ * not have before, or has no longer, are stated (`image.findings-changed`).
  */
 export async function rematchStored(
   parts: RematchParts,
@@ -49,41 +53,63 @@ export async function rematchStored(
   options: RematchOptions = {},
 ): Promise<RematchOutcome> {
   const db = parts.db as unknown as Kysely<ScanTables>;
-  const digests = await staleInventories(db, advisories, parts.analysers).execute();
+  const { analysers, clock } = parts;
+  const total = await countStale(db, advisories, analysers);
   const changed: Digest[] = [];
   let [done, added, removed] = [0, 0, 0];
-  for (let at = 0; at < digests.length; at += PAGE) {
+  const outcome = () => ({ images: total, changed, added, removed });
+  if (total === 0) return outcome();
+  let turnMs = clock.monotonicMs();
+  const pause = async (): Promise<void> => {
     options.signal?.throwIfAborted();
-    const page = digests.slice(at, at + PAGE).map(({ digest }) => digest);
-    const rows = await db
-      .selectFrom('scan_inventories')
-      .leftJoin('scan_matched', 'scan_matched.digest', 'scan_inventories.digest')
-      .select(['scan_inventories.digest', 'body', 'fingerprint'])
-      .where('scan_inventories.digest', 'in', page)
-      .execute();
-    const same: string[] = [];
-    for (const { digest, body, fingerprint } of rows) {
-      const inventory = JSON.parse(body) as Inventory;
-      const now = fingerprintOf(inventory, advisories);
-      if (now === fingerprint) {
-        same.push(digest);
-        continue;
-      }
-      const news = await renew(parts, digest as Digest, inventory, advisories, options);
-      if (news === null) continue;
-      changed.push(digest as Digest);
+    if (clock.monotonicMs() - turnMs < SLICE_MS) return;
+    await clock.sleep(0);
+    turnMs = clock.monotonicMs();
+  };
+  const answers = new Answers(advisories);
+  const asked = new Set<number>();
+  let opened: Opened[] = [];
+  const openAll = async (): Promise<void> => {
+    for (const { digest, news } of await renew(parts, opened, { answers, asked }, advisories, options)) {
+      changed.push(digest);
       added += news.added.length;
       removed += news.removed.length;
     }
-    if (same.length > 0) {
-      const values = { advisories: advisories.revision };
-      await db.updateTable('scan_reports').set(values).where('digest', 'in', same).execute();
+    opened = [];
+  };
+  const take = async (one: Opened): Promise<void> => {
+    opened.push(one);
+    if (opened.length === OPENED_AT_ONCE) await openAll();
+  };
+  const stepOn = async (): Promise<void> => {
+    options.progress?.(++done, total);
+    await pause();
+  };
+  await answers.askAll(db, pause);
+  for await (const page of matchedPages(db, analysers)) {
+    const same: string[] = [];
+    const details: { readonly digest: string; readonly answers: string }[] = [];
+    for (const { digest, advisories: under, asked: bytes, ...before } of page) {
+      const asks = unpackAsks(bytes);
+      for (const id of asks.always) asked.add(id);
+      for (const id of asks.own) asked.add(id);
+      if (under === advisories.revision) continue;
+      const now = answers.fingerprintsOf(asks);
+      if (now?.news !== before.news) {
+        await take({ digest: digest as Digest, written: before.written, asks: now && asks });
+      } else if (now.answers === before.answers) same.push(digest);
+      else details.push({ digest, answers: now.answers });
+      await stepOn();
     }
-    done += page.length;
-    options.progress?.(done, digests.length);
-    await parts.clock.sleep(0);
+    await standAt(db, advisories.revision, same, details);
   }
-  return { images: digests.length, changed, added, removed };
+  for (const digest of await neverMatched(db, analysers)) {
+    await take({ digest, written: null, asks: null });
+    await stepOn();
+  }
+  await openAll();
+  await answers.forget(db, asked);
+  return outcome();
 }
 
 /** How many inventories were last judged under other advisories. */
@@ -92,92 +118,208 @@ export async function countStale(
   advisories: AdvisoryDatabase,
   analysers: string,
 ): Promise<number> {
-  return (await staleInventories(db, advisories, analysers).execute()).length;
+  const { stale } = await db
+    .selectFrom('scan_matched')
+    .select(({ fn }) => fn.countAll<number>().as('stale'))
+    .where('analysers', '=', analysers)
+    .where('advisories', '!=', advisories.revision)
+    .executeTakeFirstOrThrow();
+  return Number(stale) + (await neverMatched(db, analysers)).length;
 }
 
-function staleInventories(db: Kysely<ScanTables>, advisories: AdvisoryDatabase, analysers: string) {
-  return db
-    .selectFrom('scan_inventories')
-    .innerJoin('scan_reports', 'scan_reports.digest', 'scan_inventories.digest')
-    .select('scan_inventories.digest')
-    .where('scan_inventories.analysers', '=', analysers)
-    .where('scan_reports.complete', '=', 1)
-    .where('scan_reports.advisories', '!=', advisories.revision)
-    .orderBy('scan_inventories.digest');
+async function* matchedPages(db: Kysely<ScanTables>, analysers: string) {
+  for (let last = ''; ; ) {
+    const page = await db
+      .selectFrom('scan_matched')
+      .select(['digest', 'analysers', 'advisories', 'asked', 'answers', 'news', 'written'])
+      .where('digest', '>', last)
+      .orderBy('digest')
+      .limit(PAGE)
+      .execute();
+    yield page.filter((one) => one.analysers === analysers);
+    last = page.at(-1)?.digest ?? last;
+    if (page.length < PAGE) return;
+  }
+}
+
+/** Inventories that an earlier version stored: what they ask is not written down yet. */
+async function neverMatched(db: Kysely<ScanTables>, analysers: string): Promise<Digest[]> {
+  // The digests alone are read from an index; the rows with their bodies are as large as everything else together.
+  const [stored, matched] = await Promise.all([
+    db.selectFrom('scan_inventories').select('digest').orderBy('digest').execute(),
+    db.selectFrom('scan_matched').select('digest').orderBy('digest').execute(),
+  ]);
+  const known = new Set(matched.map(({ digest }) => digest));
+  const missing = stored.filter(({ digest }) => !known.has(digest)).map(({ digest }) => digest);
+  const mine: Digest[] = [];
+  for (let at = 0; at < missing.length; at += PAGE) {
+    const rows = await db
+      .selectFrom('scan_inventories')
+      .select('digest')
+      .where('digest', 'in', missing.slice(at, at + PAGE))
+      .where('analysers', '=', analysers)
+      .execute();
+    mine.push(...rows.map(({ digest }) => digest as Digest));
+  }
+  return mine;
+}
+
+/** Writes down that these have no news: `same` not even other details, `details` with what is answered now. */
+async function standAt(
+  db: Kysely<ScanTables>,
+  advisories: string,
+  same: readonly string[],
+  details: readonly { readonly digest: string; readonly answers: string }[],
+): Promise<void> {
+  if (same.length + details.length === 0) return;
+  await db.transaction().execute(async (tx) => {
+    if (same.length > 0) await tx.updateTable('scan_matched').set({ advisories }).where('digest', 'in', same).execute();
+    for (const { digest, answers } of details)
+      await tx.updateTable('scan_matched').set({ advisories, answers }).where('digest', '=', digest).execute();
+  });
+}
+
+/** An image whose inventory is opened. */
+interface Opened {
+  readonly digest: Digest;
+  /** The answers that its stored report shows; null when nobody wrote them down. */
+  readonly written: string | null;
+  /** Null when nobody numbered them, or one was forgotten. */
+  readonly asks: Asks | null;
+}
+
+interface News {
+  readonly added: string[];
+  readonly removed: string[];
 }
 
 /**
- * Judges one stored inventory anew and keeps what came out; null when its findings are what they were. News is an issue
- * by its id, whatever many packages have it.
+ * Judges stored inventories anew and keeps in the index what they have now; their reports are made anew when somebody
+ * reads them. Answers the news there are: of an issue by its id, whatever many packages have it.
  */
 async function renew(
-  { db, journal, clock, secrets }: RematchParts,
-  digest: Digest,
-  inventory: Inventory,
+  { db, journal, analysers }: RematchParts,
+  images: readonly Opened[],
+  { answers, asked }: { readonly answers: Answers; readonly asked: Set<number> },
   advisories: AdvisoryDatabase,
   { namesOf }: RematchOptions,
-): Promise<{ readonly added: string[]; readonly removed: string[] } | null> {
+): Promise<{ readonly digest: Digest; readonly news: News }[]> {
   const tables = db as unknown as Kysely<ScanTables>;
-  const previous = (await readReport(tables, digest))?.report ?? null;
-  const words = secrets ? { secrets } : {};
-  const report = rematchInventory(inventory, { manifestDigest: digest, advisories, clock, previous, ...words });
-  const news = newsBetween(previous, report);
-  const isNews = news.added.length + news.removed.length > 0;
-  const names = isNews && previous !== null ? await namesOf?.(digest) : [];
+  const renewals: {
+    readonly image: Opened;
+    readonly inventory: Inventory;
+    readonly findings: Indexed['findings'];
+    readonly report: { readonly id: string; readonly advisories: string };
+    readonly names: readonly { readonly project: string; readonly subject: string }[];
+  }[] = [];
+  for (const image of images) {
+    const { digest } = image;
+    const inventory = await readInventory(tables, digest, analysers);
+    const report = await readReportStamp(tables, digest);
+    if (inventory === null || report === null) continue;
+    const findings = [...matchesOf(inventory, advisories)].map(toIndexed);
+    renewals.push({ image, inventory, findings, report, names: (await namesOf?.(digest)) ?? [] });
+  }
+  if (renewals.length === 0) return [];
+  const told: { digest: Digest; news: News }[] = [];
   await db.transaction().execute(async (tx) => {
-    await writeReport(tx as unknown as Kysely<ScanTables>, report, advisories.revision);
-    await writeFingerprint(tx as unknown as Kysely<ScanTables>, digest, fingerprintOf(inventory, advisories));
-    for (const name of names ?? []) {
-      await journal.record(tx as unknown as Kysely<JournalTables>, findingsChanged(report, news, name));
+    const one = tx as unknown as Kysely<ScanTables>;
+    for (const { image, inventory, findings, report, names } of renewals) {
+      const { digest } = image;
+      const before = await indexFindings(one, { digest, findings });
+      const written = report.advisories === advisories.revision ? null : (image.written ?? '');
+      const matched = { digest, analysers, inventory, advisories, asks: image.asks, written };
+      const asks = await keepMatched(one, matched, answers);
+      for (const id of [...asks.always, ...asks.own]) asked.add(id);
+      const news = await newsOf(one, before, findings);
+      if (news === null) continue;
+      told.push({ digest, news });
+      const now = { id: report.id, digest, findings: findings.length, byRisk: countRisks(findings) };
+      for (const name of names) {
+        await journal.record(tx as unknown as Kysely<JournalTables>, findingsChanged(now, news, name));
+      }
     }
   });
-  if (names && names.length > 0) journal.committed();
-  return isNews ? news : null;
+  if (told.length > 0) journal.committed();
+  return told;
 }
 
-function newsBetween(before: ScanReport | null, after: ScanReport): { added: string[]; removed: string[] } {
-  const idsOf = (report: ScanReport | null): Set<string> => new Set(report?.findings.map(({ id }) => id));
-  const [old, now] = [idsOf(before), idsOf(after)];
-  // An issue that got its CVE since is known by its other names.
-  const known = new Set(before?.findings.flatMap(({ id, aliases }) => [id, ...aliases]));
-  const still = new Set(after.findings.flatMap(({ id, aliases }) => [id, ...aliases]));
-  const isKnown = (id: string): boolean =>
-    known.has(id) || after.findings.some((one) => one.id === id && one.aliases.some((name) => old.has(name)));
-  return {
-    added: [...now].filter((id) => !isKnown(id)).sort(),
-    removed: [...old].filter((id) => !now.has(id) && !still.has(id)).sort(),
-  };
+function toIndexed({ one, match }: { one: InventoryPackage; match: AdvisoryMatch }): Indexed['findings'][number] {
+  const { purl, name, version, path } = one;
+  const { id, aliases, fixedVersion } = match;
+  return { id, aliases, fixedVersion, risk: riskOf(match), package: { purl, name, version, path } };
+}
+
+/** What an image has that it had not; null: nothing came and nothing went. */
+async function newsOf(
+  db: Kysely<ScanTables>,
+  old: ReadonlySet<string>,
+  after: Indexed['findings'],
+): Promise<News | null> {
+  const now = new Map(after.map((one) => [one.id, one]));
+  const came = [...now.values()].filter(({ id }) => !old.has(id));
+  const went = [...old].filter((id) => !now.has(id));
+  if (came.length + went.length === 0) return null;
+  // An issue that got its CVE since is known by its other names, and one that lost it too.
+  const known = new Set<string>();
+  for (let at = 0; at < came.length; at += PAGE) {
+    const ids = came.slice(at, at + PAGE).map(({ id }) => id);
+    for (const { name, finding } of await db
+      .selectFrom('scan_found_names')
+      .selectAll()
+      .where('name', 'in', ids)
+      .execute())
+      if (old.has(finding)) known.add(name);
+  }
+  const still = new Set(after.flatMap(({ aliases }) => aliases));
+  const added = came.filter(({ id, aliases }) => !known.has(id) && !aliases.some((name) => old.has(name)));
+  const removed = went.filter((id) => !still.has(id));
+  if (added.length + removed.length === 0) return null;
+  return { added: added.map(({ id }) => id).sort(), removed: removed.sort() };
 }
 
 /**
- * What the advisories say of an inventory, as one hash: equal as long as no answer about any of its packages changes.
- * Answers are shared between images, and so are their hashes.
+ * Writes down what an inventory asks and is answered, in the transaction that stores what was made of it. Answers the
+ * numbers of its questions.
  */
-export function fingerprintOf(inventory: Inventory, advisories: AdvisoryDatabase): string {
-  const hash = createHash('sha1');
-  const coverage = new Map<string, string>();
-  for (const query of queriesOf(inventory, advisories)) {
-    if (!coverage.has(query.type)) coverage.set(query.type, advisories.coverage(query));
-    const answer = advisories.match(query);
-    if (answer.length > 0) hash.update(`${query.type} ${query.name} ${query.version} ${hashOf(answer)}\n`);
-  }
-  return hash.update([...coverage].sort().join()).digest('base64url');
+export async function keepMatched(
+  db: Kysely<ScanTables>,
+  one: {
+    readonly digest: Digest;
+    readonly analysers: string;
+    readonly inventory: Inventory;
+    readonly advisories: AdvisoryDatabase;
+    /** The answers that the stored report shows. @default these */
+    readonly written?: string | null;
+    /** What it asks, where that is known. */
+    readonly asks?: Asks | null;
+  },
+  answers: Answers = new Answers(one.advisories),
+): Promise<Asks> {
+  const { digest, analysers, inventory, advisories } = one;
+  const tables = db as unknown as Kysely<AskedTables>;
+  const asks = one.asks ?? (await numberAsks(tables, inventory, answers));
+  const fingerprints = answers.fingerprintsOf(asks);
+  if (fingerprints === null) throw new Error('an inventory asks what was never asked');
+  const written = one.written ?? fingerprints.answers;
+  await writeMatched(tables, { digest, analysers, advisories: advisories.revision, asks, ...fingerprints, written });
+  return asks;
 }
 
-const HASHES = new WeakMap<readonly AdvisoryMatch[], string>();
-
-function hashOf(answer: readonly AdvisoryMatch[]): string {
-  const known = HASHES.get(answer);
-  if (known !== undefined) return known;
-  const hash = createHash('sha1').update(JSON.stringify(answer)).digest('base64url');
-  HASHES.set(answer, hash);
-  return hash;
-}
-
-export async function writeFingerprint(db: Kysely<ScanTables>, digest: Digest, fingerprint: string): Promise<void> {
-  await db
-    .insertInto('scan_matched')
-    .values({ digest, fingerprint })
-    .onConflict((conflict) => conflict.column('digest').doUpdateSet({ fingerprint }))
-    .execute();
+/**
+ * How the stored report of an image stands to today's advisories: `as-written`, its details are of `before`, or the image
+ * was not matched with them yet.
+ */
+export async function standingOf(
+  db: Kysely<ScanTables>,
+  digest: Digest,
+  advisories: AdvisoryDatabase,
+): Promise<'as-written' | 'before' | 'unmatched'> {
+  const row = await db
+    .selectFrom('scan_matched')
+    .select(['advisories', 'answers', 'written'])
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  if (row?.advisories !== advisories.revision) return 'unmatched';
+  return row.answers === row.written ? 'as-written' : 'before';
 }

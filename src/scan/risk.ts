@@ -32,6 +32,18 @@ export function classifyRisk(facts: RiskFacts): { risk: RiskClass; reason: Text 
   return judged;
 }
 
+/** The class alone, remembered: ten thousand images have the same few thousand issues. */
+export function riskOf(facts: Omit<RiskFacts, 'place'>): RiskClass {
+  let risk = RISKS.get(facts);
+  if (risk === undefined) {
+    risk = classifyAlone(facts).risk;
+    RISKS.set(facts, risk);
+  }
+  return risk;
+}
+
+const RISKS = new WeakMap<object, RiskClass>();
+
 function classifyAlone(facts: RiskFacts): { risk: RiskClass; reason: Text } {
   const { severity, kev, epss, fixedVersion } = facts;
   const isSevere = severity === 'critical' || severity === 'high';

@@ -6,7 +6,7 @@ import { type Clock, newId, type Text } from '../system/index.ts';
 import { checkImage } from './checks/image.ts';
 import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
 import { decide } from './decision.ts';
-import { isDistributionsOwn, systemTypeOf } from './distribution-own.ts';
+import { isDistributionsOwn, isSystemType, systemTypeOf } from './distribution-own.ts';
 import { incompleteReason, KERNEL_FILES } from './incomplete.ts';
 import { NO_CLAIM } from './layer.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
@@ -465,41 +465,38 @@ function reportOn(
   const findings: Finding[] = [];
   const coverage: Record<string, Coverage> = {};
   const packagesByType: Record<string, number> = {};
-  const isCoveredSystem = coversSystem(inventory, advisories);
-  // Asking an empty database a thousand times takes longer than all the rest of a scan whose layers are known.
-  const knowsAny = advisories.sources(clock).length > 0;
   for (const one of inventory.packages) {
     packagesByType[one.type] = (packagesByType[one.type] ?? 0) + 1;
-    const query = toQuery(one, inventory);
-    coverage[one.type] ??= advisories.coverage(query);
-    if (isCoveredSystem && isDistributionsOwn(one, inventory)) continue;
-    for (const match of knowsAny ? advisories.match(query) : []) {
-      const { risk, reason } = classifyRisk(match);
-      const vectors = vectorsOf(match);
-      const decided = decide({ ...match, vectors }, null);
-      const { purl, name, version, type, path, layer } = one;
-      findings.push({
-        id: match.id,
-        aliases: match.aliases,
-        package: { purl, name, version, type, path, layer },
-        fixedVersion: match.fixedVersion,
-        severity: match.severity,
-        cvss: match.cvss,
-        kev: match.kev,
-        epss: match.epss,
-        risk,
-        title: match.title,
-        url: match.url,
-        reason,
-        decision: decided.decision,
-        decisionReason: decided.reason,
-        cvssVectors: vectors,
-        kevDetail: match.kev ? { dueDate: match.kevDueAt, ransomware: match.ransomware } : null,
-        here: [],
-        exception: null,
-        vex: null,
-      });
-    }
+    coverage[one.type] ??= advisories.coverage(toQuery(one, inventory));
+  }
+  // Asking an empty database a thousand times takes longer than all the rest of a scan whose layers are known.
+  const matches = advisories.sources(clock).length > 0 ? matchesOf(inventory, advisories) : [];
+  for (const { one, match } of matches) {
+    const { risk, reason } = classifyRisk(match);
+    const vectors = vectorsOf(match);
+    const decided = decide({ ...match, vectors }, null);
+    const { purl, name, version, type, path, layer } = one;
+    findings.push({
+      id: match.id,
+      aliases: match.aliases,
+      package: { purl, name, version, type, path, layer },
+      fixedVersion: match.fixedVersion,
+      severity: match.severity,
+      cvss: match.cvss,
+      kev: match.kev,
+      epss: match.epss,
+      risk,
+      title: match.title,
+      url: match.url,
+      reason,
+      decision: decided.decision,
+      decisionReason: decided.reason,
+      cvssVectors: vectors,
+      kevDetail: match.kev ? { dueDate: match.kevDueAt, ransomware: match.ransomware } : null,
+      here: [],
+      exception: null,
+      vex: null,
+    });
   }
   findings.sort(byUrgency);
   const layers = inventory.layers.map(({ digest, sizeBytes, packages }, index) => ({
@@ -552,16 +549,31 @@ function scoreOf(version: string, vector: string): number | null {
   }
 }
 
-/** What the advisories are asked about an inventory. */
-export function queriesOf(inventory: Inventory, advisories: AdvisoryDatabase): PackageQuery[] {
+/** Every issue of every package of an inventory, as the advisories know it. */
+export function* matchesOf(
+  inventory: Inventory,
+  advisories: AdvisoryDatabase,
+): Generator<{ readonly one: InventoryPackage; readonly match: AdvisoryMatch }> {
   const isCoveredSystem = coversSystem(inventory, advisories);
-  return inventory.packages
-    .filter((one) => !(isCoveredSystem && isDistributionsOwn(one, inventory)))
-    .map((one) => toQuery(one, inventory));
+  for (const one of inventory.packages) {
+    if (isCoveredSystem && isDistributionsOwn(one, inventory)) continue;
+    for (const match of advisories.match(toQuery(one, inventory))) yield { one, match };
+  }
 }
 
-function toQuery({ type, name, version, source, module }: InventoryPackage, { distribution }: Inventory): PackageQuery {
-  return { type, name, version, source, distribution, module: module ?? null };
+/** What the advisories are asked about a package. Libraries mean the same in every distribution. */
+export function toQuery(
+  { type, name, version, source, module }: InventoryPackage,
+  { distribution }: Pick<Inventory, 'distribution'>,
+): PackageQuery {
+  return {
+    type,
+    name,
+    version,
+    source,
+    distribution: isSystemType(type) ? distribution : null,
+    module: module ?? null,
+  };
 }
 
 /** Whether the distribution's own packages can be judged, so that libraries they bring need not be. */
@@ -580,7 +592,7 @@ function byUrgency(a: Finding, b: Finding): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : a.package.purl < b.package.purl ? -1 : 1;
 }
 
-function countRisks(findings: readonly Finding[]): Record<RiskClass, number> {
+export function countRisks(findings: readonly Pick<Finding, 'risk'>[]): Record<RiskClass, number> {
   const counts = { 'act-now': 0, high: 0, medium: 0, low: 0, unknown: 0 };
   for (const { risk } of findings) counts[risk]++;
   return counts;

@@ -10,6 +10,7 @@ import { Journal, type JournalTables, journalMigrations } from '../journal/index
 import type { Digest } from '../oci/index.ts';
 import { type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import type { OwnersAnswer } from './ask-owners.ts';
+import { packAsks, unpackAsks } from './asked.ts';
 import { scanMigrations } from './migrations.ts';
 import { comparePackages, listPackages, type PackagePage } from './package-list.ts';
 import { registerScanRoutes } from './routes.ts';
@@ -37,6 +38,10 @@ const record = (id: string, fixed: string): string =>
       },
     ],
   })}\n`;
+
+async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
 
 test('a scan is kept with its fact, judged again when the advisories change, and shown to its project only', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'darsena-scans-'));
@@ -155,17 +160,7 @@ test('a scan is kept with its fact, judged again when the advisories change, and
     assert.equal((await scans.rematchAll({ namesOf })).images, 0, 'judged under these advisories already');
     const more = record('GHSA-1', '2.0.0') + record('GHSA-2', '3.0.0');
     const importAll = (text: string) =>
-      advisories.import(
-        [
-          {
-            name: 'npm.ndjson',
-            open: async function* () {
-              yield Buffer.from(text);
-            },
-          },
-        ],
-        { force: true },
-      );
+      advisories.import([{ name: 'npm.ndjson', open: () => bytesOf(text) }], { force: true });
     await importAll(more);
     const news = await scans.rematchAll({ namesOf });
     assert.deepEqual(
@@ -187,6 +182,39 @@ test('a scan is kept with its fact, judged again when the advisories change, and
         [[], ['GHSA-1']],
       ],
     );
+    // What only changes details is told to nobody: nothing is opened, and who reads the report sees it.
+    const epss = (score: number) => `#model_version:v1\ncve,epss,percentile\nCVE-2026-0001,${score},0.5\n`;
+    const importScores = (score: number) =>
+      advisories.import([{ name: 'epss.csv', open: () => bytesOf(epss(score)) }], { force: true });
+    await importAll(record('CVE-2026-0001', '3.0.0'));
+    await scans.rematchAll({ namesOf });
+    facts.length = 0;
+    await importScores(0.02);
+    const written = async () => (await db.selectFrom('scan_reports').select('id').executeTakeFirstOrThrow()).id;
+    const before = await written();
+    const details = await scans.rematchAll({ namesOf });
+    assert.deepEqual([details.images, details.changed, (await written()) === before], [1, [], true]);
+    assert.equal((await scans.report(image.manifestDigest))?.findings[0]?.epss, 0.02);
+    const shownId = await written();
+    assert.notEqual(shownId, before, 'it was made anew when it was read');
+    assert.equal((await scans.report(image.manifestDigest))?.id, shownId, 'and only once');
+    // A score that makes it more urgent is in the index at once.
+    await importScores(0.9);
+    await scans.rematchAll({ namesOf });
+    const { risk } = await db.selectFrom('scan_found').select('risk').executeTakeFirstOrThrow();
+    assert.equal(risk, (await scans.report(image.manifestDigest))?.findings[0]?.risk);
+    assert.deepEqual(facts, [], 'the issue is the same');
+
+    // What an earlier version stored, and what lost a question, is opened once.
+    await db.deleteFrom('scan_asked').execute();
+    await importScores(0.8);
+    assert.equal((await scans.rematchAll({ namesOf })).images, 1);
+    await db.deleteFrom('scan_matched').execute();
+    assert.equal(await scans.countStale(), 1);
+    await scans.rematchAll({ namesOf });
+    assert.deepEqual([await scans.countStale(), facts], [0, []]);
+    const asks = { system: 300, always: [1, 127, 128, 70_000], own: [2] };
+    assert.deepEqual(unpackAsks(packAsks(asks)), asks);
     await app.close();
   } finally {
     await close();

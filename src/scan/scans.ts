@@ -16,11 +16,11 @@ import type { PackageFiles, PackageKey } from './owners.ts';
 import type { Inventory } from './package.ts';
 import {
   countStale,
-  fingerprintOf,
+  keepMatched,
   type RematchOptions,
   type RematchOutcome,
   rematchStored,
-  writeFingerprint,
+  standingOf,
 } from './rematch.ts';
 import type { ScanReport } from './report.ts';
 import type { ReportFormat } from './reports/formats.ts';
@@ -120,21 +120,22 @@ export class Scans {
     const stored = await readReport(this.#db, digest);
     if (!stored) return null;
     const database = await this.#parts.advisories.current();
-    const inventory =
-      stored.report.complete && stored.advisories !== database.revision ? await this.inventory(digest) : null;
+    const standing = stored.report.complete ? await standingOf(this.#db, digest, database) : 'as-written';
+    const inventory = standing === 'as-written' ? null : await this.inventory(digest);
     const { clock, secrets } = this.#parts;
     // The age of the sources is that of now, whenever the report was made.
     const sources = database.sources(clock);
     if (!inventory) return { ...stored.report, advisories: { ...stored.report.advisories, sources } };
-    const previous = stored.report;
-    // It is not kept here: `rematchAll` does that, and states what is new.
-    return rematchInventory(inventory, {
+    const report = rematchInventory(inventory, {
       manifestDigest: digest,
       advisories: database,
       clock,
-      previous,
+      previous: stored.report,
       ...(secrets ? { secrets } : {}),
     });
+    // What was not matched yet is kept by `rematchAll`, which states what is new; here are details without news.
+    if (standing === 'before') await this.#keepDetails(report, inventory, database);
+    return report;
   }
 
   /** Null when the image was never scanned, or never completely. */
@@ -221,6 +222,17 @@ export class Scans {
     );
   }
 
+  async #keepDetails(report: ScanReport, inventory: Inventory, advisories: AdvisoryDatabase): Promise<void> {
+    await this.#parts.db.transaction().execute(async (tx) => {
+      const tables = tx as unknown as Kysely<ScanTables>;
+      const { digest } = report;
+      // Somebody else may have written it under newer advisories meanwhile.
+      if ((await standingOf(tables, digest, advisories)) !== 'before') return;
+      await writeReport(tables, report, advisories.revision);
+      await keepMatched(tables, { digest, analysers: this.#revision, inventory, advisories });
+    });
+  }
+
   async #keep(
     report: ScanReport,
     { known, fresh }: { readonly known: Inventory | null; readonly fresh: Inventory | null },
@@ -235,7 +247,10 @@ export class Scans {
         await writeInventory(tables, report.digest, fresh, stamp);
       }
       await writeReport(tables, report, advisories.revision);
-      if (known) await writeFingerprint(tables, report.digest, fingerprintOf(known, advisories));
+      if (known) {
+        const { digest } = report;
+        await keepMatched(tables, { digest, analysers: this.#revision, inventory: known, advisories });
+      }
       await journal.record(tx as unknown as Kysely<JournalTables>, imageScanned(report, job));
     });
     journal.committed();

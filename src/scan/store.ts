@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Digest } from '../oci/index.ts';
+import type { AskedTables } from './asked.ts';
 import { type FoundTables, indexFindings } from './found.ts';
 import type { LayerSeen, SeenCache } from './malware/look.ts';
 import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
@@ -7,7 +8,7 @@ import type { Inventory } from './package.ts';
 import { readStoredReport, type ScanReport } from './report.ts';
 import type { LayerCache } from './scan.ts';
 
-export interface ScanTables extends FoundTables {
+export interface ScanTables extends FoundTables, AskedTables {
   scan_vex: {
     id: string;
     project: string;
@@ -37,7 +38,7 @@ export interface ScanTables extends FoundTables {
   /** What reading a layer told; `analysers` is the revision of those who read it. */
   scan_layers: { digest: string; diff_id: string; analysers: string; stored_at: string; result: Uint8Array };
   scan_inventories: { digest: string; analysers: string; taken_at: string; body: string };
-  /** The newest report of each image; `advisories` is the revision it was made under. */
+  /** The newest report of each image; `advisories` is the revision it was made under, `scan_matched` knows whether it still holds. */
   scan_reports: {
     digest: string;
     id: string;
@@ -64,8 +65,6 @@ export interface ScanTables extends FoundTables {
     uploaded_at: string;
     body: string;
   };
-  /** What the advisories last said of each inventory, as a hash: equal means that there is no news. */
-  scan_matched: { digest: string; fingerprint: string };
 }
 
 export type ScanDatabase = Kysely<ScanTables>;
@@ -167,6 +166,19 @@ export async function readReport(
   if (!row) return null;
   const report = { ...BEFORE_SECRETS, ...readStoredReport(row.body) };
   return { report, advisories: row.advisories };
+}
+
+/** Which report is stored of an image, without reading all of it. */
+export async function readReportStamp(
+  db: ScanDatabase,
+  digest: Digest,
+): Promise<{ readonly id: string; readonly advisories: string } | null> {
+  const row = await db
+    .selectFrom('scan_reports')
+    .select(['id', 'advisories'])
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  return row ?? null;
 }
 
 /** Stores a report and what it says to the index of findings; call it inside a transaction. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Kysely } from 'kysely';
 import {
   AdvisoryDatabase,
@@ -12,7 +13,7 @@ import {
 import { type JournalTables, journalMigrations } from '../../src/journal/index.ts';
 import { Scans, type ScanTables, scanMigrations } from '../../src/scan/index.ts';
 import type { Inventory, InventoryPackage } from '../../src/scan/package.ts';
-import { fingerprintOf, writeFingerprint } from '../../src/scan/rematch.ts';
+import { keepMatched } from '../../src/scan/rematch.ts';
 import { scanRevision } from '../../src/scan/revision.ts';
 import { rematchInventory } from '../../src/scan/scan.ts';
 import { writeInventory, writeReport } from '../../src/scan/store.ts';
@@ -23,7 +24,8 @@ import { openDatabase, systemClock } from '../../src/system/index.ts';
  *
  * The database of all feeds given: how long it takes to open, to answer about a package that it was not asked before, and
  * to match stored inventories again after a feed changed. Inventories have the shape of real images: one of a few base
- * systems (200 to 600 packages of a distribution) below and an application (100 to 900 packages of npm, PyPI or Go) above.
+ * systems (40 to 240 packages of a distribution) below and an application (60 to 180 packages of npm, PyPI or Go) above, no two
+ * the same.
  */
 
 const data = process.env['DARSENA_TEST_DATA'];
@@ -108,46 +110,99 @@ async function rematch(store: AdvisoryStore, bases: readonly InventoryPackage[][
         packages += inventory.packages.length;
         const digest = digestOf(number);
         const report = rematchInventory(inventory, { manifestDigest: digest, advisories, clock: systemClock });
-        await writeInventory(one, digest, inventory, { analysers: scanRevision(), takenAt: report.scannedAt });
-        await writeReport(one, report, 'before');
-        await writeFingerprint(one, digest, fingerprintOf(inventory, advisories));
+        const analysers = scanRevision();
+        await writeInventory(one, digest, inventory, { analysers, takenAt: report.scannedAt });
+        await writeReport(one, report, advisories.revision);
+        await keepMatched(one, { digest, analysers, inventory, advisories });
       }
     });
   }
   say(`stored inventories, ${Math.round(packages / IMAGES)} packages each`, `${IMAGES}`);
-  await measure('re-match all after a feed changed nothing that matters', scans);
-  const kev: AdvisoryInput = feedOf('one-more.ndjson', 'npm', 'lodash');
-  await store.import([kev]);
-  await measure('re-match all after a feed changed one common package', scans);
-  await store.import([feedOf('second.ndjson', 'npm', 'nobody-has-this')]);
-  await measure('re-match all after a feed changed what no image has', scans);
+  const [{ questions }] = (await db
+    .selectFrom('scan_asked')
+    .select(({ fn }) => fn.countAll<number>().as('questions'))
+    .execute()) as [{ questions: number }];
+  say('different questions that they ask', String(questions));
+  for (const table of ['scan_inventories', 'scan_reports'] as const) {
+    const { bytes } = await db
+      .selectFrom(table)
+      .select(({ fn }) => fn.sum<number>(fn('length', ['body'])).as('bytes'))
+      .executeTakeFirstOrThrow();
+    say(`  ${table}`, `${(Number(bytes) / IMAGES / 1e3).toFixed(0)} KB each`);
+  }
+  say('size of the database', `${(statSync(join(folder, 'scans.db')).size / 1e9).toFixed(1)} GB`);
+  await store.import([feedOf('second.ndjson', [['npm', 'nobody-has-this']])]);
+  await measure('a feed changed what no image has', scans);
+  await store.import([feedOf('one-more.ndjson', [['npm', bases[3]?.[0]?.name ?? '']])]);
+  await measure('a feed changed one package', scans);
+  const scored = [...new Set((await cvesOf(bases)).map((cve) => `${cve},0.0321,0.5`))];
+  await store.import(
+    [
+      textInput(
+        'epss_scores.csv',
+        `#model_version:v1,score_date:2026-11-01T00:00:00Z\ncve,epss,percentile\n${scored.join('\n')}\n`,
+      ),
+    ],
+    { force: true },
+  );
+  await measure(`EPSS changed all ${scored.length} scores`, scans);
+  const common = bases
+    .slice(0, 3)
+    .flatMap((base, system): [string, string][] =>
+      base.slice(0, 3).map(({ name }) => [system === 2 ? 'Alpine:v3.11' : 'AlmaLinux:9', name]),
+    );
+  await store.import([feedOf('everywhere.ndjson', common)]);
+  await measure('a feed has three new issues for every image', scans);
   await close();
 }
 
 async function measure(name: string, scans: Scans): Promise<void> {
   const cpu = process.cpuUsage();
+  // How long a request would have waited meanwhile.
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
   const from = performance.now();
-  const { images, changed } = await scans.rematchAll();
-  const { user, system } = process.cpuUsage(cpu);
+  const { images, changed, added } = await scans.rematchAll();
   const seconds = (performance.now() - from) / 1000;
+  delay.disable();
+  const { user, system } = process.cpuUsage(cpu);
   say(
-    `${name} (${images} images, ${changed.length} with news)`,
-    `${seconds.toFixed(1)} s, CPU ${((user + system) / 1e6).toFixed(1)} s`,
+    `re-match: ${name} (${images} images, ${changed.length} with news, ${added} issues)`,
+    `${seconds.toFixed(1)} s, CPU ${((user + system) / 1e6).toFixed(1)} s, others wait p99 ${(delay.percentile(99) / 1e6).toFixed(0)} ms, worst ${(delay.max / 1e6).toFixed(0)} ms; load ${loadavg()[0]?.toFixed(1)}`,
   );
 }
 
-function feedOf(name: string, ecosystem: string, subject: string): AdvisoryInput {
-  const record = {
+function feedOf(name: string, subjects: readonly (readonly [ecosystem: string, name: string])[]): AdvisoryInput {
+  const records = subjects.map(([ecosystem, subject]) => ({
     id: `BENCH-${subject}`,
     modified: '2026-09-01T00:00:00Z',
-    affected: [{ package: { ecosystem, name: subject }, ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }] }] }],
-  };
+    affected: [
+      { package: { ecosystem, name: subject }, ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }] }] },
+    ],
+  }));
+  return textInput(name, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+}
+
+function textInput(name: string, text: string): AdvisoryInput {
   return {
     name,
     open: async function* () {
-      yield Buffer.from(`${JSON.stringify(record)}\n`);
+      yield Buffer.from(text);
     },
   };
+}
+
+/** Every CVE that the images have. */
+async function cvesOf(bases: readonly InventoryPackage[][]): Promise<string[]> {
+  const database = AdvisoryDatabase.open(join(folder, 'advisories', 'advisories.db'));
+  const cves = bases.flatMap((_, number) => {
+    const { packages, distribution } = makeInventory(bases, number);
+    return packages.flatMap(({ type, name, version, source }) =>
+      database.match({ type, name, version, source, distribution }).map(({ id }) => id),
+    );
+  });
+  database.close();
+  return cves.filter((id) => id.startsWith('CVE-'));
 }
 
 /** Packages of a few systems and ecosystems, with names that the feeds know and many that they do not. */
@@ -188,13 +243,13 @@ async function makeBases(): Promise<InventoryPackage[][]> {
   const number = (): string => `${random(20)}.${random(20)}.${random(10)}`;
   const rpmVersion = (): string => `${200 + random(50)}.${random(20)}.${random(10)}-${random(20)}.el9`;
   return [
-    make('rpm', 220, 60, rpmVersion),
-    make('rpm', 480, 60, rpmVersion),
-    make('apk', 60, 50, () => `${number()}-r0`),
+    make('rpm', 140, 60, rpmVersion),
+    make('rpm', 240, 60, rpmVersion),
+    make('apk', 40, 50, () => `${number()}-r0`),
     ...Array.from({ length: 60 }, (_, kind) =>
       make(
         (['npm', 'pypi', 'golang'] as const)[kind % 3] ?? 'npm',
-        100 + random(800),
+        60 + random(120),
         8,
         kind % 3 === 2 ? () => `v${number()}` : number,
       ),
@@ -207,7 +262,7 @@ function makeInventory(bases: readonly InventoryPackage[][], image: number): Inv
   const application = bases[3 + (image % 60)] ?? [];
   // Every application differs a little from others of its kind.
   const own = application.map((one, index) =>
-    index % 50 === image % 50 ? { ...one, version: `${one.version.split('.')[0]}.${image % 30}.0` } : one,
+    index % 20 === image % 20 ? { ...one, version: `${one.version.split('.')[0]}.${image}.0` } : one,
   );
   return {
     distribution:
