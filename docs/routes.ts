@@ -418,6 +418,26 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'workloads and their replicas',
     es: 'cargas de trabajo y sus réplicas',
   },
+  'GET /api/v1/projects/:project/workloads/:workload/diff': {
+    en: 'files of a container that differ from its image (recorded)',
+    es: 'archivos de un contenedor distintos de su imagen (queda registrado)',
+  },
+  'GET /api/v1/projects/:project/workloads/:workload/files': {
+    en: 'a file or folder of a container as a tar (`path`; recorded)',
+    es: 'un archivo o carpeta de un contenedor como tar (`path`; queda registrado)',
+  },
+  'PUT /api/v1/projects/:project/workloads/:workload/files': {
+    en: 'unpack a tar into a folder of a container (`path`; recorded)',
+    es: 'desempaquetar un tar en una carpeta de un contenedor (`path`; queda registrado)',
+  },
+  'GET /api/v1/projects/:project/workloads/:workload/stats': {
+    en: 'counters of what the containers of a workload use',
+    es: 'contadores de lo que usan los contenedores de una carga de trabajo',
+  },
+  'GET /api/v1/projects/:project/workloads/:workload/top': {
+    en: 'the processes of a container (recorded)',
+    es: 'los procesos de un contenedor (queda registrado)',
+  },
   'GET /api/v1/watches': {
     en: 'watched registries, with their last check',
     es: 'registros vigilados, con su última revisión',
@@ -575,6 +595,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   'PUT /api/v1/users/:name/grants': {
     en: "change a person's roles",
     es: 'cambiar los roles de una persona',
+  },
+  'GET /api/v1/stats': {
+    en: 'counters of what containers use, of all projects that the caller may see',
+    es: 'contadores de lo que usan los contenedores de todos los proyectos visibles',
   },
   'GET /api/v1/workloads': {
     en: 'workloads of all projects that the caller may see',

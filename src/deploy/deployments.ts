@@ -369,6 +369,19 @@ export class Deployments {
     return this.#wanted;
   }
 
+  /** Whether hosts are asked to run it, whatever they say of it yet. */
+  async isWanted(place: {
+    readonly project: string;
+    readonly environment: string;
+    readonly workload: string;
+  }): Promise<boolean> {
+    const { project, environment, workload } = place;
+    const { workloads } = await this.wanted();
+    return workloads.some(
+      ({ key }) => key.project === project && key.environment === environment && key.name === workload,
+    );
+  }
+
   async #readWanted(): Promise<WantedState> {
     const active: ActiveRelease[] = [];
     const environments = await this.#db

@@ -216,6 +216,11 @@ export const deployFault = defineFaults({
     en: { what: '{name} has no running container {container}', remedy: 'darsena ps {project}' },
     es: { what: '{name} no tiene en marcha un contenedor {container}', remedy: 'darsena ps {project}' },
   },
+  'deploy.not-started': {
+    kind: 'unavailable',
+    en: { what: '{name} did not start', why: '{why}', remedy: 'darsena ps' },
+    es: { what: '{name} no arrancó', why: '{porque}', remedy: 'darsena ps' },
+  },
   'deploy.name-invalid': {
     kind: 'invalid',
     en: { what: '"{name}" is not understood', why: 'expected {expected}' },

@@ -259,6 +259,8 @@ export function findContainer(
     readonly workload: string;
     readonly container?: string;
     readonly replica?: string;
+    /** One that has ended will do, where none runs. */
+    readonly ended?: boolean;
   },
 ): {
   readonly containerId: string;
@@ -279,7 +281,12 @@ export function findContainer(
   const replicas = [...status.replicas].sort((one, other) => Number(other.ready) - Number(one.ready));
   for (const replica of replicas) {
     if (wanted.replica !== undefined && replica.name !== wanted.replica) continue;
-    const running = replica.containers.filter((container) => container.state === 'running');
+    const usable = replica.containers.filter(
+      ({ state }) => state === 'running' || (wanted.ended === true && state === 'exited'),
+    );
+    const running = usable.toSorted(
+      (one, other) => Number(other.state === 'running') - Number(one.state === 'running'),
+    );
     const found = wanted.container === undefined ? running[0] : running.find((one) => one.name === wanted.container);
     if (found !== undefined) {
       return { containerId: found.id, container: found.name, replica: replica.name, digest: found.digest };

@@ -13,7 +13,7 @@ import {
   Reconciler,
   realProbes,
 } from '../deploy/engines/local/index.ts';
-import type { WorkloadStatus } from '../deploy/index.ts';
+import type { WantedWorkload, WorkloadStatus } from '../deploy/index.ts';
 import { gatherFacts, restoreLivePatches } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
@@ -23,6 +23,7 @@ import { contain } from './agent/contain.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
 import { takeEvidence } from './agent/evidence.ts';
+import { admittedAs, requireUser } from './agent/exec-user.ts';
 import { FlowReport } from './agent/flow-report.ts';
 import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
@@ -31,7 +32,7 @@ import { changePatch } from './agent/kernel-patches.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
-import { runExecSession, runLogSession } from './agent/sessions.ts';
+import { answerAbout, runSession } from './agent/sessions.ts';
 import { AlertSpool } from './agent/spool.ts';
 import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
 import { Tasks } from './agent/tasks.ts';
@@ -104,6 +105,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const firstToken = Promise.withResolvers<void>();
   let registryToken = '';
   let revision = 0;
+  let followed: readonly WantedWorkload[] = [];
   /** Why the last trust policy was not followed: said once, not with every wanted state. */
   let trustRefused = '';
   const statuses = new Map<string, WorkloadStatus>();
@@ -268,6 +270,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       return;
     }
     revision = wanted.revision;
+    followed = wanted.workloads;
     gate.setEvidence(kept);
     edge.setRoutes(wanted.routes);
     reconciler.setWanted(wanted);
@@ -389,16 +392,23 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           ...{ instance, host, clock, key: signer, folder: join(files.agent.folder, 'evidence') },
           openSession: (session) => link.openSession(session),
         });
-      case 'exec': {
+      case 'stats':
+        for (const id of task.containerIds) requireOwn(id);
+        return answerAbout(task, engine);
+      case 'top':
+      case 'diff':
         requireOwn(task.containerId);
-        const stream = await link.openSession(task.session);
-        await runExecSession(stream, engine, task, log);
-        return null;
-      }
-      case 'logs': {
+        return answerAbout(task, engine);
+      case 'exec':
+      case 'logs':
+      case 'attach':
+      case 'copy-out':
+      case 'copy-in':
+      case 'forward': {
         requireOwn(task.containerId);
-        const stream = await link.openSession(task.session);
-        await runLogSession(stream, engine, task);
+        if (task.kind === 'exec' && task.user !== null) requireUser(task.user, task.containerId, statuses, followed);
+        const terminal = admittedAs(task.containerId, statuses, followed)?.terminal === true;
+        await runSession(await link.openSession(task.session), engine, task, { log, terminal });
         return null;
       }
     }

@@ -99,6 +99,7 @@ import { createFleet } from './control/fleet.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
 import { hostEvidence } from './control/host-evidence.ts';
 import { Hosts } from './control/hosts.ts';
+import { registerInsideRoutes } from './control/inside-routes.ts';
 import { createIntake } from './control/intake.ts';
 import { patchStore, patchTrust } from './control/kernel-patches.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
@@ -572,6 +573,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     clock,
   });
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
+  registerInsideRoutes(app, { hosts, deployments, journal, db: db as unknown as Kysely<JournalTables> });
   registerPlatformRoutes(app, {
     instance,
     status,

@@ -39,4 +39,5 @@ export { fileReason, syncFolder, writeFileAtomic } from './files.ts';
 export { newId } from './id.ts';
 export { describeIssue, describeIssues, expected } from './issue-words.ts';
 export { createLog, type Log, silentLog } from './log.ts';
+export { renderTemplate, templateFault } from './template.ts';
 export { fillTemplate, type Json, type Language, languageOf, type Text } from './text.ts';

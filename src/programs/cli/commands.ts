@@ -27,6 +27,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('./exec.ts')).execCommands(cli),
   },
   {
+    words: ['stats', 'top', 'diff', 'cp', 'port-forward'],
+    add: async (cli) => (await import('./inside.ts')).insideCommands(cli),
+  },
+  {
     words: ['image'],
     add: async (cli) => (await import('../../registry/index.ts')).registryCommands(cli),
   },

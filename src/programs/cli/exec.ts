@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type CliProgram, defineFaults, type Problem, ProblemReply } from '../../system/index.ts';
 import { reviveFault, SESSION_PROTOCOL, type SerializedFault } from '../link/protocol.ts';
-import { createFrameReader, encodeFrame, FRAME } from '../link/session.ts';
+import { encodeFrame, FRAME, readFrames, writeWhole } from '../link/session.ts';
 
 export const execFault = defineFaults({
   'cli.workload-name': {
@@ -21,9 +21,20 @@ export const execFault = defineFaults({
     },
     es: { what: 'la sesión con {name} se cortó', why: 'la conexión terminó antes que la orden', remedy: 'darsena ps' },
   },
+  'cli.time': {
+    kind: 'invalid',
+    en: { what: '"{text}" is no time', why: 'expected 10m, 2h, 2026-11-22T10:00:00Z or seconds since 1970' },
+    es: { what: '"{text}" no es un tiempo', why: 'se esperaba 10m, 2h, 2026-11-22T10:00:00Z o segundos desde 1970' },
+  },
 });
 
-interface SessionOptions {
+export interface Place {
+  readonly project: string;
+  readonly workload: string;
+}
+
+/** Which container of a workload is meant; the flags of every command that looks inside one. */
+export interface WhichContainer {
   readonly env?: string;
   readonly container?: string;
   readonly replica?: string;
@@ -36,7 +47,15 @@ export function execCommands(cli: CliProgram): void {
     .command('exec')
     .argument('<workload>', 'project/workload')
     .argument('<command...>')
+    .option('-i, --interactive', t({ en: 'pass on standard input', es: 'pasar la entrada estándar' }))
+    .option(
+      '-t, --tty',
+      t({ en: 'with a terminal (when this side has one)', es: 'con terminal (si este lado tiene uno)' }),
+    )
     .option('-T, --no-tty', t({ en: 'no terminal', es: 'sin terminal' }))
+    .option('-e, --variable <NAME=value>', t({ en: 'environment variable', es: 'variable de entorno' }), collect, [])
+    .option('-u, --user <user>', t({ en: 'as this user: 1000, 1000:100', es: 'como este usuario: 1000, 1000:100' }))
+    .option('-w, --workdir <folder>', t({ en: 'in this folder', es: 'en esta carpeta' }))
     .description(
       t({
         en: 'run a command in a running container; recorded, and watched by the rules',
@@ -49,76 +68,173 @@ export function execCommands(cli: CliProgram): void {
       t({ en: 'container of the pod (the first one)', es: 'contenedor del pod (el primero)' }),
     )
     .option('--replica <name>', t({ en: 'replica (the first ready one)', es: 'réplica (la primera lista)' }))
-    .action(async (workload: string, command: string[], options: SessionOptions & { tty: boolean }) => {
-      // The shell's own words: `exec tienda/web -- sh` asks for a terminal whether or not this side has one, as the
-      // program inside decides by it how to behave; -T turns it off.
-      const session = { ...parseWorkload(workload), ...options, kind: 'exec', command, tty: options.tty } as const;
-      cli.exit(await runSession(cli, session));
+    .action(async (workload: string, command: string[], options: ExecFlags) => {
+      const { variable, user, workdir } = options;
+      const query = new URLSearchParams({ kind: 'exec', command: JSON.stringify(command) });
+      const tty = wantsTerminal(options);
+      query.set('tty', tty ? '1' : '0');
+      for (const pair of variable) query.append('variable', pair.includes('=') ? pair : passOn(pair));
+      if (user !== undefined) query.set('user', user);
+      if (workdir !== undefined) query.set('workdir', workdir);
+      addWhich(query, options);
+      const isInteractive = options.interactive === true || tty || process.stdin.isTTY !== true;
+      cli.exit(await runSession(cli, parseWorkload(workload), query, { tty, input: isInteractive, signals: false }));
     });
+}
+
+interface ExecFlags extends WhichContainer {
+  readonly interactive?: boolean;
+  readonly tty?: boolean;
+  readonly variable: readonly string[];
+  readonly user?: string;
+  readonly workdir?: string;
+}
+
+/** As asked; unasked, when a person sits at both ends of this side. */
+export function wantsTerminal(options: { readonly tty?: boolean; readonly interactive?: boolean }): boolean {
+  if (options.tty !== undefined) return options.tty;
+  return options.interactive !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
+}
+
+export function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+/** `-e NAME` passes on this side's own value, as docker does. */
+export function passOn(name: string): string {
+  return `${name}=${process.env[name] ?? ''}`;
+}
+
+/** `10m`, `2h30m`, seconds since 1970 or a date, as docker and podman take it. @throws Fault cli.time */
+export function parseTime(text: string, now: Date): string {
+  const span = /^(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text);
+  if (span !== null) {
+    const [days = 0, hours = 0, minutes = 0, seconds = 0] = span.slice(1).map((part) => Number(part ?? 0));
+    return new Date(now.getTime() - (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000).toISOString();
+  }
+  const time = new Date(/^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : text);
+  if (Number.isNaN(time.getTime())) throw execFault('cli.time', { text });
+  return time.toISOString();
+}
+
+export function addWhich(query: URLSearchParams, which: WhichContainer): void {
+  for (const key of ['env', 'container', 'replica'] as const) {
+    const value = which[key];
+    if (value !== undefined) query.set(key, value);
+  }
 }
 
 /** What a workload wrote, as `logs project/workload` shows it. */
 export async function showWorkloadLogs(
   cli: CliProgram,
   workload: string,
-  options: SessionOptions & { readonly follow: boolean; readonly lines: number },
+  options: WhichContainer & {
+    readonly follow: boolean;
+    readonly lines: number | 'all';
+    readonly since?: string;
+    readonly until?: string;
+    readonly timestamps: boolean;
+  },
 ): Promise<void> {
-  const { lines: tail, ...rest } = options;
-  cli.exit(await runSession(cli, { ...parseWorkload(workload), ...rest, kind: 'logs', tail }));
+  const query = new URLSearchParams({ kind: 'logs', follow: options.follow ? '1' : '0' });
+  if (options.lines !== 'all') query.set('tail', String(options.lines));
+  const now = new Date();
+  if (options.since !== undefined) query.set('since', parseTime(options.since, now));
+  if (options.until !== undefined) query.set('until', parseTime(options.until, now));
+  addWhich(query, options);
+  const strip = options.timestamps ? {} : { show: withoutTime };
+  cli.exit(
+    await runSession(cli, parseWorkload(workload), query, { tty: false, input: false, signals: false, ...strip }),
+  );
 }
 
-type Session = { readonly project: string; readonly workload: string } & SessionOptions &
-  (
-    | { readonly kind: 'exec'; readonly command: readonly string[]; readonly tty: boolean }
-    | { readonly kind: 'logs'; readonly follow: boolean; readonly tail: number }
-  );
+/** A frame of logs is one line that begins with its time. */
+function withoutTime(line: Buffer): Buffer {
+  return line.subarray(line.indexOf(0x20) + 1);
+}
 
-function parseWorkload(name: string): { project: string; workload: string } {
+export function parseWorkload(name: string): Place {
   const match = /^([a-z0-9-]+)\/([a-z0-9.-]+)$/.exec(name);
   if (match?.[1] === undefined || match[2] === undefined) throw execFault('cli.workload-name', { name });
   return { project: match[1], workload: match[2] };
 }
 
+/** What this side does with a session. */
+interface SessionUse {
+  /** The other side has a terminal: this one is made raw, and its size goes over. */
+  readonly tty: boolean;
+  readonly input: boolean;
+  /** Signals to this command go to the process at the other side instead of ending the session. */
+  readonly signals: boolean;
+  readonly show?: (piece: Buffer) => Buffer;
+}
+
 /** Joins this terminal to the session. @returns the exit code of the command inside */
-async function runSession(cli: CliProgram, session: Session): Promise<number> {
-  const name = `${session.project}/${session.workload}`;
+export async function runSession(
+  cli: CliProgram,
+  place: Place,
+  query: URLSearchParams,
+  use: SessionUse,
+): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const stream = await openSession(cli, session);
-  const usesTerminal = session.kind === 'exec' && session.tty && stdin.isTTY === true;
+  if (use.tty) {
+    query.set('columns', String(stdout.columns ?? 80));
+    query.set('rows', String(stdout.rows ?? 24));
+  }
+  const stream = await openSession(cli, place, query);
+  const usesTerminal = use.tty && stdin.isTTY === true;
   const sendSize = (): void => {
     stream.write(encodeFrame(FRAME.resize, JSON.stringify({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 })));
   };
   let code: number | null = null;
   let fault: SerializedFault | null = null;
-  const read = createFrameReader((kind, payload) => {
-    if (kind === FRAME.stdout) stdout.write(payload);
-    else if (kind === FRAME.stderr) stderr.write(payload);
-    else if (kind === FRAME.exit) code = (JSON.parse(payload.toString('utf8')) as { code: number }).code;
-    else if (kind === FRAME.fault) fault = JSON.parse(payload.toString('utf8')) as SerializedFault;
-  });
+  const show = use.show ?? ((piece: Buffer) => piece);
+  const listen = async (): Promise<void> => {
+    for await (const { kind, payload } of readFrames(stream as AsyncIterable<Buffer>)) {
+      if (kind === FRAME.stdout) await writeWhole(stdout, show(payload));
+      else if (kind === FRAME.stderr) await writeWhole(stderr, show(payload));
+      else if (kind === FRAME.exit) code = (JSON.parse(payload.toString('utf8')) as { code: number }).code;
+      else if (kind === FRAME.fault) fault = JSON.parse(payload.toString('utf8')) as SerializedFault;
+    }
+  };
   const onInput = (chunk: Buffer): void => {
-    stream.write(encodeFrame(FRAME.stdin, chunk));
+    // Typed faster than it is read over there: this side stops reading until it is not.
+    if (stream.write(encodeFrame(FRAME.stdin, chunk))) return;
+    stdin.pause();
+    stream.once('drain', () => stdin.resume());
   };
   const onInputEnd = (): void => {
     stream.write(encodeFrame(FRAME.stdinEnd));
   };
-  stream.on('data', read);
-  if (session.kind === 'exec') {
+  if (use.input) {
     stdin.on('data', onInput);
     stdin.on('end', onInputEnd);
-  }
+  } else if (query.get('kind') !== 'logs') onInputEnd();
   if (usesTerminal) {
     stdin.setRawMode(true);
     stdout.on('resize', sendSize);
   }
   const abort = (): void => {
-    stream.destroy();
+    if (use.signals) stream.write(encodeFrame(FRAME.signal, 'INT'));
+    else stream.destroy();
   };
+  const pass = (name: NodeJS.Signals) => (): void => {
+    stream.write(encodeFrame(FRAME.signal, name.slice(3)));
+  };
+  const passed = (['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const).map((name) => ({ name, handler: pass(name) }));
   if (!usesTerminal) cli.signal.addEventListener('abort', abort, { once: true });
+  if (use.signals) for (const { name, handler } of passed) process.on(name, handler);
+  const closed = once(stream, 'close');
   try {
-    await once(stream, 'close');
+    await listen().catch((error: unknown) => {
+      // Destroyed by Ctrl-C, or cut: the exit code tells which.
+      if (error instanceof RangeError) throw error;
+    });
+    stream.destroy();
+    await closed;
   } finally {
     cli.signal.removeEventListener('abort', abort);
+    for (const { name, handler } of passed) process.off(name, handler);
     stdin.off('data', onInput);
     stdin.off('end', onInputEnd);
     stdout.off('resize', sendSize);
@@ -129,28 +245,14 @@ async function runSession(cli: CliProgram, session: Session): Promise<number> {
   if (fault !== null) throw reviveFault(fault);
   if (code === null) {
     if (cli.signal.aborted) return 130;
-    throw execFault('cli.session-lost', { name });
+    throw execFault('cli.session-lost', { name: `${place.project}/${place.workload}` });
   }
   return code;
 }
 
-async function openSession(cli: CliProgram, session: Session): Promise<Duplex> {
+export async function openSession(cli: CliProgram, place: Place, query: URLSearchParams): Promise<Duplex> {
   const { url, tls, headers } = await cli.api.connection();
-  const query = new URLSearchParams({ kind: session.kind });
-  for (const key of ['env', 'container', 'replica'] as const) {
-    const value = session[key];
-    if (value !== undefined) query.set(key, value);
-  }
-  if (session.kind === 'exec') {
-    query.set('command', JSON.stringify(session.command));
-    query.set('tty', session.tty ? '1' : '0');
-    query.set('columns', String(process.stdout.columns ?? 80));
-    query.set('rows', String(process.stdout.rows ?? 24));
-  } else {
-    query.set('follow', session.follow ? '1' : '0');
-    query.set('tail', String(session.tail));
-  }
-  const address = new URL(`/api/v1/projects/${session.project}/workloads/${session.workload}/session?${query}`, url);
+  const address = new URL(`/api/v1/projects/${place.project}/workloads/${place.workload}/session?${query}`, url);
   const request = httpsRequest(address, {
     ...tls,
     minVersion: 'TLSv1.3',

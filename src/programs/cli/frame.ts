@@ -175,7 +175,7 @@ export function createFrame(options: {
       });
       try {
         for (const unit of unitsFor(argv, options.commands)) await unit.add(cli, frame);
-        await program.parseAsync([...argv], { from: 'user' });
+        await program.parseAsync(guardWords(argv, program), { from: 'user' });
         return exitCode;
       } catch (error) {
         return report(error, command === '' ? guessCommand(argv, program) : command);
@@ -186,6 +186,36 @@ export function createFrame(options: {
     },
   };
   return frame;
+}
+
+/** Commands whose last words are another program's: its options are not ours. */
+const FOREIGN_WORDS: ReadonlySet<string> = new Set(['exec', 'run']);
+
+/**
+ * Puts `--` between our words and those of the program that is to run: `exec -it tienda/web ls -l` means what people mean
+ * by it. A `--` that is written already, right after our own options, stays where it is.
+ */
+export function guardWords(argv: readonly string[], program: Command): string[] {
+  const at = argv.findIndex((word) => FOREIGN_WORDS.has(word));
+  const command = program.commands.find((one) => one.name() === argv[at]);
+  if (at === -1 || command === undefined || argv.slice(0, at).includes('--')) return [...argv];
+  const options = [...command.options, ...program.options];
+  /** The word after the options that begin at `from`. */
+  const skipOptions = (from: number): number => {
+    let index = from;
+    for (; index < argv.length; index++) {
+      const word = argv[index] ?? '';
+      if (!/^-./.test(word) || word === '--') break;
+      const option = options.find(({ short, long }) => word === long || word === short);
+      if (option !== undefined && (option.required || option.optional)) index += 1;
+    }
+    return index;
+  };
+  const named = skipOptions(at + 1);
+  if (argv[named] === undefined || argv[named] === '--') return [...argv];
+  const next = skipOptions(named + 1);
+  if (argv[next] === '--' || (next === argv.length && next === named + 1)) return [...argv];
+  return [...argv.slice(0, named + 1), '--', ...argv.slice(named + 1)];
 }
 
 /** A way out that names a command names the instance too, where the caller did. */

@@ -2,18 +2,21 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
 import type { Kysely } from 'kysely';
-import { accessFault, may, type Principal } from '../../access/index.ts';
+import { type Action, accessFault, may, type Principal } from '../../access/index.ts';
 import { type Deployments, deployFault, findContainer } from '../../deploy/index.ts';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { silentStep } from '../../progress/index.ts';
 import type { Log } from '../../system/index.ts';
-import { type HostTask, SESSION_PROTOCOL } from '../link/protocol.ts';
+import { SESSION_PROTOCOL, type SessionTask } from '../link/protocol.ts';
 import type { WatchPrincipal } from './events.ts';
 import type { Hosts } from './hosts.ts';
 
 const PATH = /^\/api\/v1\/projects\/([a-z0-9-]{1,40})\/workloads\/([a-z0-9.-]{1,63})\/session$/;
 /** The arguments of one command line; execve(2) takes more, people do not type it. */
 const COMMAND_BYTES_MAX = 32 * 1024;
+/** A first process that is to be joined may have to wait for its image. */
+const START_WAIT_MS = 10 * 60_000;
+const START_LOOK_MS = 100;
 
 export interface SessionDoor {
   readonly hosts: Hosts;
@@ -30,6 +33,16 @@ export interface SessionDoor {
   readonly log: Log;
 }
 
+/** What people open over an upgraded connection; copies go over plain requests. */
+type Kind = 'exec' | 'logs' | 'attach' | 'forward';
+
+const KINDS: Readonly<Record<Kind, { readonly action: Action; readonly fact: string }>> = {
+  exec: { action: 'workload.exec', fact: 'workload.exec-opened' },
+  attach: { action: 'workload.exec', fact: 'workload.attached' },
+  forward: { action: 'workload.exec', fact: 'workload.port-forwarded' },
+  logs: { action: 'workload.read', fact: 'workload.logs-read' },
+};
+
 /**
  * Joins a person's stream with one that the host's agent opens. Who, where and what is recorded before the first byte
  * passes; what they type is not.
@@ -43,25 +56,27 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
   }
   const [, project, workload] = match;
   const principal = await (door.authenticateCertificate(request) ?? door.authenticate(bearerOf(request)));
-  const kind = url.searchParams.get('kind') === 'logs' ? 'logs' : 'exec';
-  const action = kind === 'exec' ? 'workload.exec' : 'workload.read';
+  const kind = kindOf(url.searchParams.get('kind'));
+  const { action, fact } = KINDS[kind];
   if (!may(principal, action, project))
     throw accessFault('access.not-allowed', { name: principal.name, action, place: project });
 
   const environment = url.searchParams.get('env') ?? (await door.deployments.environments(project))[0]?.name ?? '';
-  const target = findContainer(door.deployments.statuses(null, project), {
-    project,
-    environment,
-    workload,
-    ...optional('container', url.searchParams.get('container')),
-    ...optional('replica', url.searchParams.get('replica')),
-  });
+  const place = { project, environment, workload };
+  const find = () =>
+    findContainer(door.deployments.statuses(null, project), {
+      ...place,
+      ...optional('container', url.searchParams.get('container')),
+      ...optional('replica', url.searchParams.get('replica')),
+      ended: kind === 'logs' || kind === 'attach',
+    });
+  const target = kind === 'attach' ? await whenStarted(door, place, find, socket) : find();
   const { session, stream, forget } = door.hosts.expectSession();
   try {
     const task = taskOf(kind, session, target.containerId, url.searchParams);
     await door.db.transaction().execute((tx) =>
       door.journal.record(tx, {
-        kind: kind === 'exec' ? 'workload.exec-opened' : 'workload.logs-read',
+        kind: fact,
         project,
         actor: principal.actor,
         subject: `${project}/${environment}/${workload}`,
@@ -71,6 +86,8 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
           container: target.container,
           containerId: target.containerId,
           command: task.kind === 'exec' ? [...task.command] : null,
+          ...(task.kind === 'exec' && task.user !== null ? { user: task.user } : {}),
+          ...(task.kind === 'forward' ? { ports: [...task.ports] } : {}),
         },
       }),
     );
@@ -91,6 +108,40 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
   }
 }
 
+/** Waits for the first process of what was just asked to run, as long as somebody waits for it. */
+async function whenStarted(
+  door: SessionDoor,
+  place: { readonly project: string; readonly environment: string; readonly workload: string },
+  find: () => ReturnType<typeof findContainer>,
+  socket: Duplex,
+): Promise<ReturnType<typeof findContainer>> {
+  const until = performance.now() + START_WAIT_MS;
+  for (;;) {
+    try {
+      return find();
+    } catch (error) {
+      const status = door.deployments
+        .statuses(null, place.project, place.environment)
+        .find(({ key }) => key.name === place.workload);
+      const trouble = status?.conditions.find(({ type }) => type === 'refused' || type === 'start-failed');
+      if (trouble !== undefined) {
+        throw deployFault('deploy.not-started', {
+          name: place.workload,
+          why: trouble.text.en,
+          porque: trouble.text.es,
+        });
+      }
+      const isExpected = status !== undefined || (await door.deployments.isWanted(place));
+      if (!isExpected || socket.destroyed || performance.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, START_LOOK_MS));
+    }
+  }
+}
+
+function kindOf(text: string | null): Kind {
+  return text !== null && Object.hasOwn(KINDS, text) ? (text as Kind) : 'exec';
+}
+
 function bearerOf(request: IncomingMessage): string {
   const secret = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? '')?.[1];
   if (secret === undefined) throw accessFault('access.login-needed');
@@ -98,29 +149,83 @@ function bearerOf(request: IncomingMessage): string {
 }
 
 function taskOf(
-  kind: 'exec' | 'logs',
+  kind: Kind,
   session: string,
   containerId: string,
   query: URLSearchParams,
-): Extract<HostTask, { kind: 'exec' | 'logs' }> {
-  if (kind === 'logs') {
-    const tail = Number(query.get('tail') ?? Number.NaN);
-    return {
-      kind,
-      session,
-      containerId,
-      follow: query.get('follow') === '1',
-      tail: Number.isSafeInteger(tail) ? tail : null,
-    };
-  }
+): Extract<SessionTask, { kind: Kind }> {
   const size = { columns: sizeOf(query.get('columns'), 80), rows: sizeOf(query.get('rows'), 24) };
-  const tty = query.get('tty') === '1';
-  return { kind, session, containerId, command: commandOf(query.get('command') ?? ''), tty, size: tty ? size : null };
+  switch (kind) {
+    case 'logs': {
+      const tail = Number(query.get('tail') ?? Number.NaN);
+      return {
+        kind,
+        session,
+        containerId,
+        follow: query.get('follow') === '1',
+        tail: Number.isSafeInteger(tail) ? tail : null,
+        since: timeOf(query.get('since')),
+        until: timeOf(query.get('until')),
+      };
+    }
+    case 'attach':
+      return { kind, session, containerId, size };
+    case 'forward':
+      return { kind, session, containerId, ports: portsOf(query.get('ports') ?? '') };
+    case 'exec': {
+      const tty = query.get('tty') === '1';
+      return {
+        kind,
+        session,
+        containerId,
+        command: commandOf(query.get('command') ?? ''),
+        tty,
+        size: tty ? size : null,
+        env: variablesOf(query.getAll('variable')),
+        user: matching(query.get('user'), USER, 'a user: a number or a name, with :group if wanted'),
+        workingDir: matching(query.get('workdir'), FOLDER, 'an absolute path'),
+      };
+    }
+  }
+}
+
+const USER = /^[a-z0-9_][-a-z0-9_.]{0,31}(?::[a-z0-9_][-a-z0-9_.]{0,31})?$/i;
+const FOLDER = /^\/[^\0]{0,4095}$/;
+const VARIABLE = /^[-._a-zA-Z][-._a-zA-Z0-9]{0,252}$/;
+const VARIABLES_MAX = 100;
+const PORTS_MAX = 16;
+
+function matching(text: string | null, pattern: RegExp, expected: string): string | null {
+  if (text !== null && !pattern.test(text)) throw invalid(text, expected);
+  return text;
+}
+
+function variablesOf(pairs: readonly string[]): Record<string, string> {
+  const parted = pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const);
+  const bytes = pairs.reduce((sum, pair) => sum + Buffer.byteLength(pair), 0);
+  if (pairs.length > VARIABLES_MAX || bytes > COMMAND_BYTES_MAX) throw invalid('variables', 'fewer of them');
+  for (const [name, value] of parted) {
+    if (!VARIABLE.test(name) || value.includes('\0')) throw invalid(name, 'NAME=VALUE');
+  }
+  return Object.fromEntries(parted);
+}
+
+function portsOf(text: string): number[] {
+  const ports = text.split(',').map(Number);
+  const sound = ports.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
+  if (!sound || ports.length > PORTS_MAX) throw invalid(text, `up to ${PORTS_MAX} port numbers`);
+  return ports;
+}
+
+function timeOf(text: string | null): string | null {
+  if (text === null) return null;
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) throw invalid(text, 'a time as 2026-11-22T10:00:00Z');
+  return time.toISOString();
 }
 
 function commandOf(text: string): string[] {
-  const refuse = () =>
-    deployFault('deploy.name-invalid', { name: text.slice(0, 80), expected: 'a command: a list of words' });
+  const refuse = () => invalid(text, 'a command: a list of words');
   if (Buffer.byteLength(text) > COMMAND_BYTES_MAX) throw refuse();
   let value: unknown;
   try {
@@ -136,6 +241,10 @@ function commandOf(text: string): string[] {
     throw refuse();
   }
   return value as string[];
+}
+
+function invalid(text: string, expected: string): Error {
+  return deployFault('deploy.name-invalid', { name: text.slice(0, 80), expected });
 }
 
 function sizeOf(text: string | null, otherwise: number): number {

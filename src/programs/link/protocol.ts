@@ -71,7 +71,10 @@ export type HostTask =
       readonly containerId: string;
       readonly command: readonly string[];
       readonly tty: boolean;
-      readonly size: { readonly columns: number; readonly rows: number } | null;
+      readonly size: TerminalSize | null;
+      readonly env: Readonly<Record<string, string>>;
+      readonly user: string | null;
+      readonly workingDir: string | null;
     }
   | {
       readonly kind: 'logs';
@@ -79,7 +82,39 @@ export type HostTask =
       readonly containerId: string;
       readonly follow: boolean;
       readonly tail: number | null;
+      /** RFC 3339 */
+      readonly since: string | null;
+      readonly until: string | null;
+    }
+  /** Joins the container's first process; what it wrote before comes first. */
+  | {
+      readonly kind: 'attach';
+      readonly session: string;
+      readonly containerId: string;
+      readonly size: TerminalSize | null;
+    }
+  | { readonly kind: 'stats'; readonly containerIds: readonly string[] }
+  | { readonly kind: 'top'; readonly containerId: string }
+  | { readonly kind: 'diff'; readonly containerId: string }
+  /** A tar of a file or folder of the container. */
+  | { readonly kind: 'copy-out'; readonly session: string; readonly containerId: string; readonly path: string }
+  /** A tar into a folder of the container. */
+  | { readonly kind: 'copy-in'; readonly session: string; readonly containerId: string; readonly path: string }
+  /** Connections to these ports of the container's pod and no others. */
+  | {
+      readonly kind: 'forward';
+      readonly session: string;
+      readonly containerId: string;
+      readonly ports: readonly number[];
     };
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Tasks that open a session of bytes. */
+export type SessionTask = Extract<HostTask, { readonly session: string }>;
 
 export type ToAgent =
   | { readonly type: 'welcome'; readonly host: string; readonly registryToken: string }

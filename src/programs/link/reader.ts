@@ -21,6 +21,14 @@ const label = (most: number) =>
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const containerId = z.string().regex(/^[0-9a-f]{64}$/);
 const session = z.string().regex(/^[0-9a-f]{48}$/);
+const port = z.number().int().min(1).max(65_535);
+/** execve(2) and paths end at a zero byte. */
+const plain = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[^\0]*$/);
+const containerPath = plain(4_096).regex(/^\//);
 const pid = z.number().int().min(0).max(0x7fff_ffff);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const token = z
@@ -114,8 +122,29 @@ const task = z.discriminatedUnion('kind', [
     command: list(text, 4_096).min(1),
     tty: z.boolean(),
     size: size.nullable(),
+    env: z.record(z.string().regex(/^[-._a-zA-Z][-._a-zA-Z0-9]{0,252}$/), plain(TEXT_MAX)),
+    user: z
+      .string()
+      .regex(/^[a-z0-9_][-a-z0-9_.]{0,31}(?::[a-z0-9_][-a-z0-9_.]{0,31})?$/i)
+      .nullable(),
+    workingDir: containerPath.nullable(),
   }),
-  z.strictObject({ kind: z.literal('logs'), session, containerId, follow: z.boolean(), tail: count.nullable() }),
+  z.strictObject({
+    kind: z.literal('logs'),
+    session,
+    containerId,
+    follow: z.boolean(),
+    tail: count.nullable(),
+    since: time.nullable(),
+    until: time.nullable(),
+  }),
+  z.strictObject({ kind: z.literal('attach'), session, containerId, size: size.nullable() }),
+  z.strictObject({ kind: z.literal('stats'), containerIds: list(containerId, 1_000) }),
+  z.strictObject({ kind: z.literal('top'), containerId }),
+  z.strictObject({ kind: z.literal('diff'), containerId }),
+  z.strictObject({ kind: z.literal('copy-out'), session, containerId, path: containerPath }),
+  z.strictObject({ kind: z.literal('copy-in'), session, containerId, path: containerPath }),
+  z.strictObject({ kind: z.literal('forward'), session, containerId, ports: list(port, 16).min(1) }),
 ]);
 
 const toAgent = z.discriminatedUnion('type', [

@@ -219,13 +219,29 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
     .option('-f, --follow', cli.t({ en: 'go on as lines come', es: 'seguir según llegan líneas' }))
     .option(
       '-n, --lines <count>',
-      cli.t({ en: 'how many lines of the past', es: 'cuántas líneas anteriores' }),
-      parseCount,
-      LOG_LINES,
+      cli.t({ en: 'how many lines of the past (100)', es: 'cuántas líneas anteriores (100)' }),
+      parseLines,
     )
-    .action(async (name: string | undefined, options: { follow?: boolean; lines: number; env?: string }) => {
+    .option('--tail <count>', cli.t({ en: 'the same; all: every line', es: 'lo mismo; all: todas' }), parseLines)
+    .option(
+      '--since <time>',
+      cli.t({
+        en: 'of a workload: from then on (10m, 2h, a date)',
+        es: 'de una carga: desde entonces (10m, 2h, fecha)',
+      }),
+    )
+    .option('--until <time>', cli.t({ en: 'of a workload: up to then', es: 'de una carga: hasta entonces' }))
+    .option('-t, --timestamps', cli.t({ en: 'of a workload: with times', es: 'de una carga: con la hora' }))
+    .option('-c, --container <name>', cli.t({ en: 'container of the pod', es: 'contenedor del pod' }))
+    .option('--replica <name>', cli.t({ en: 'replica (the first ready one)', es: 'réplica (la primera lista)' }))
+    .action(async (name: string | undefined, flags: LogFlags) => {
+      const options = { ...flags, lines: flags.tail ?? flags.lines ?? (flags.since === undefined ? LOG_LINES : 'all') };
       if (name?.includes('/') === true) {
-        await showWorkloadLogs(cli, name, { ...options, follow: options.follow === true });
+        await showWorkloadLogs(cli, name, {
+          ...options,
+          follow: options.follow === true,
+          timestamps: options.timestamps === true,
+        });
         return;
       }
       const chosen = name === undefined ? LOGGED_PROGRAMS : [loggedProgram(name)];
@@ -239,7 +255,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
       const read = chosen.map(
         (program) => () =>
           readLog(instance, program, {
-            lines: options.lines,
+            lines: options.lines === 'all' ? Number.MAX_SAFE_INTEGER : options.lines,
             follow,
             clock,
             signal: cli.signal,
@@ -347,7 +363,20 @@ function checkWord(cli: CliProgram, state: 'ok' | 'warn' | 'broken'): string {
   return cli.print.colour(state === 'ok' ? 'good' : state === 'warn' ? 'warn' : 'bad', cli.t(words[state]));
 }
 
-function parseCount(text: string): number {
+interface LogFlags {
+  readonly follow?: boolean;
+  readonly lines?: number | 'all';
+  readonly tail?: number | 'all';
+  readonly since?: string;
+  readonly until?: string;
+  readonly timestamps?: boolean;
+  readonly env?: string;
+  readonly container?: string;
+  readonly replica?: string;
+}
+
+function parseLines(text: string): number | 'all' {
+  if (text === 'all') return text;
   if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError(text);
   return Number(text);
 }

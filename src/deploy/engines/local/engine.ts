@@ -134,12 +134,23 @@ export interface ExecResult {
   readonly output: string;
 }
 
-export interface ExecSession {
-  /** Input and output of the process. With a terminal it is raw; without one, standard error is mixed in, in order. */
+/** A process that somebody listens to and speaks to. */
+export interface LiveSession {
+  /** Its standard input; destroying it leaves the process alone. */
   readonly stream: Duplex;
+  /** What it writes, as it comes and no faster than it is read; with a terminal all of it is standard output. */
+  readonly output: AsyncIterable<OutputPiece>;
   resize(columns: number, rows: number): Promise<void>;
-  /** Resolves after the stream has ended. */
+  /** Resolves after the output has ended. */
   exitCode(): Promise<number>;
+}
+
+export interface OutputPiece {
+  readonly stream: 'stdout' | 'stderr';
+  readonly bytes: Buffer;
+}
+
+export interface ExecSession extends LiveSession {
   /** The command's process on the host while it runs; null once it has ended. */
   runningPid(): Promise<number | null>;
 }
@@ -156,6 +167,7 @@ export interface LogOptions {
   readonly tail?: number;
   /** RFC 3339 */
   readonly since?: string;
+  readonly until?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -223,6 +235,44 @@ export interface InsideEngine {
    * @throws Fault engine.refused when it is larger than `maxBytes` or no plain file
    */
   readFile(containerId: string, path: string, maxBytes: number): Promise<Buffer | null>;
+  /** Joins the container's first process: all it wrote so far, then what it writes. */
+  attach(containerId: string, terminal: boolean): Promise<LiveSession>;
+  /** Sends a signal (`INT`) to the container's first process; one that has ended takes none. */
+  signal(containerId: string, name: string): Promise<void>;
+  /** What each of them uses; one that does not run is left out. */
+  stats(containerIds: readonly string[]): Promise<ContainerUse[]>;
+  /** The processes inside, as their own names of users and numbers say it. */
+  processes(containerId: string): Promise<ProcessTable>;
+  /** What differs from the image. */
+  changes(containerId: string): Promise<FileChange[]>;
+  /** A file or folder as a tar whose entries begin with its last name. @throws Fault engine.not-found */
+  readArchive(containerId: string, path: string): Promise<AsyncIterable<Buffer>>;
+  /** Unpacks a tar into a folder of the container; links are followed inside of its file system only. */
+  writeArchive(containerId: string, folder: string, tar: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+/** Counters since the container's start; null where the host does not count. */
+export interface ContainerUse {
+  readonly id: string;
+  readonly cpuNanos: number;
+  readonly memoryBytes: number;
+  /** Null: no limit. */
+  readonly memoryLimitBytes: number | null;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly processes: number;
+}
+
+export interface ProcessTable {
+  readonly titles: readonly string[];
+  readonly processes: readonly (readonly string[])[];
+}
+
+export interface FileChange {
+  readonly path: string;
+  readonly kind: 'added' | 'changed' | 'removed';
 }
 
 export interface ExecOrder {
@@ -230,6 +280,9 @@ export interface ExecOrder {
   readonly command: readonly string[];
   readonly terminal: boolean;
   readonly env: Readonly<Record<string, string>>;
+  /** Instead of the container's own: `1000`, `1000:100`, `www-data`. */
+  readonly user?: string;
+  readonly workingDir?: string;
 }
 
 export interface ContainerEngine extends PodEngine, NetworkEngine, VolumeEngine, InsideEngine {}

@@ -1,4 +1,3 @@
-import { Duplex } from 'node:stream';
 import { engineFault } from './errors.ts';
 
 /** Docker's framing of a mixed stream: one byte stream (1 out, 2 error), three zeros, big-endian length, bytes. */
@@ -24,27 +23,4 @@ export async function* demultiplex(source: AsyncIterable<Buffer>, maxBytes: numb
       rest = rest.subarray(HEADER_BYTES + length);
     }
   }
-}
-
-/** A process without a terminal: what is written goes to its input, both of its outputs are read in the order they came. */
-export function joinStreams(raw: Duplex): Duplex {
-  const frames = demultiplex(raw, 16 * 1024 * 1024)[Symbol.asyncIterator]();
-  return new Duplex({
-    read() {
-      frames.next().then(
-        ({ done, value }) => this.push(done ? null : value.bytes),
-        (error: Error) => this.destroy(error),
-      );
-    },
-    write(chunk, encoding, callback) {
-      raw.write(chunk, encoding, callback);
-    },
-    final(callback) {
-      raw.end(callback);
-    },
-    destroy(error, callback) {
-      raw.destroy(error ?? undefined);
-      callback(error);
-    },
-  });
 }

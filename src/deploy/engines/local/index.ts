@@ -6,6 +6,7 @@ export type {
   EngineVolume,
   ExecOrder,
   ExecSession,
+  LiveSession,
   LogLine,
   LogOptions,
   ObservedPod,

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { engineFault } from './errors.ts';
 import { ANSWER_BYTES_MAX, ERROR_TEXT_MAX } from './limits.ts';
 
@@ -51,6 +52,37 @@ export class LibpodClient {
     if ((status >= 200 && status < 300) || options.accept?.includes(status)) return response;
     const text = await this.#readBody(response, options);
     throw failureOf(options.operation, status, parseBody(text, options.operation, status), text);
+  }
+
+  /** Sends a body as it comes; an answer before its end is what counts. @throws Fault engine.* */
+  async send(
+    path: string,
+    body: AsyncIterable<Uint8Array>,
+    contentType: string,
+    options: LibpodRequest,
+  ): Promise<void> {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = httpRequest({
+        socketPath: this.#socketPath,
+        path: `${API}${path}`,
+        method: 'PUT',
+        agent: false,
+        headers: { Host: 'libpod', 'Content-Type': contentType },
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+      sent.setTimeout(options.timeoutMs, () => sent.destroy(timeoutOf(options)));
+      sent.once('response', resolve);
+      sent.once('error', (error) => reject(this.#connectionFault(error)));
+      pipeline(Readable.from(body), sent).catch((error: unknown) => {
+        // What breaks on the way to it is why nothing was answered; a refusal has been answered by then.
+        sent.destroy(error instanceof Error ? error : new Error(String(error)));
+      });
+    });
+    const text = await this.#readBody(response, options);
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status >= 300) {
+      throw failureOf(options.operation, status, parseBody(text, options.operation, status), text);
+    }
   }
 
   /** Turns the connection into a raw two-way stream, as attach and exec do. */

@@ -25,6 +25,13 @@ export const PROBE_OUTPUT_BYTES_MAX = 10 * 1024;
 /** One log line; the k8s-file driver splits at 32 KB itself. */
 export const LOG_LINE_BYTES_MAX = 64 * 1024;
 
+/** A copy that moves nothing for so long is over. */
+export const COPY_SILENCE_MS = 60_000;
+
+/** Processes of one container that are shown, and files that differ from its image: beyond it nobody reads them. */
+export const PROCESSES_SHOWN_MAX = 5_000;
+export const CHANGES_SHOWN_MAX = 20_000;
+
 /** Look again even when no event said so: an event can be lost when the engine restarts. */
 export const RESYNC_MS = 10_000;
 

@@ -3,20 +3,25 @@ import type { Clock } from '../../../system/index.ts';
 import type {
   ContainerEngine,
   ContainerOrder,
+  ContainerUse,
   EngineFacts,
   EngineNetwork,
   EngineVolume,
   ExecOrder,
   ExecResult,
   ExecSession,
+  FileChange,
   HostEntry,
+  LiveSession,
   LocalImage,
   LogLine,
   NetworkOrder,
   ObservedContainer,
   ObservedPod,
+  OutputPiece,
   PodOrder,
   PodPlace,
+  ProcessTable,
   VolumeOrder,
 } from './engine.ts';
 import { engineFault } from './errors.ts';
@@ -349,7 +354,38 @@ export class MemoryEngine implements ContainerEngine {
 
   async execAttach(_order: ExecOrder): Promise<ExecSession> {
     const stream = new PassThrough();
-    return { stream, resize: async () => undefined, exitCode: async () => 0, runningPid: async () => null };
+    return { ...silent(stream), runningPid: async () => null };
+  }
+
+  async attach(): Promise<LiveSession> {
+    return silent(new PassThrough());
+  }
+
+  signal(containerId: string): Promise<void> {
+    return this.#call('signal', () => {
+      const container = this.#containers.get(containerId);
+      if (container?.state === 'running') this.#end(container, 130);
+    });
+  }
+
+  stats(): Promise<ContainerUse[]> {
+    return this.#call('stats', () => []);
+  }
+
+  processes(): Promise<ProcessTable> {
+    return this.#call('processes', () => ({ titles: ['PID', 'COMMAND'], processes: [] }));
+  }
+
+  changes(): Promise<FileChange[]> {
+    return this.#call('changes', () => []);
+  }
+
+  async readArchive(_containerId: string, path: string): Promise<AsyncIterable<Buffer>> {
+    throw engineFault('engine.not-found', { operation: `copy ${path}`, why: 'nothing is kept in memory' });
+  }
+
+  async writeArchive(_containerId: string, _folder: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const _chunk of tar);
   }
 
   /** Images here hold nothing but a passwd with root and `app`. */
@@ -404,6 +440,13 @@ export class MemoryEngine implements ContainerEngine {
     if (fate === 'fail-after') throw failure;
     return result;
   }
+}
+
+function silent(stream: PassThrough): LiveSession {
+  const output = async function* (): AsyncGenerator<OutputPiece> {
+    for await (const bytes of stream as AsyncIterable<Buffer>) yield { stream: 'stdout', bytes };
+  };
+  return { stream, output: output(), resize: async () => undefined, exitCode: async () => 0 };
 }
 
 const STALL_MS = 10_000;

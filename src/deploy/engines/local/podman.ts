@@ -9,6 +9,7 @@ import type {
   ContainerEngine,
   ContainerOrder,
   ContainerState,
+  ContainerUse,
   Endpoint,
   EngineFacts,
   EngineNetwork,
@@ -16,7 +17,9 @@ import type {
   ExecOrder,
   ExecResult,
   ExecSession,
+  FileChange,
   HostEntry,
+  LiveSession,
   LocalImage,
   LogLine,
   LogOptions,
@@ -25,12 +28,14 @@ import type {
   ObservedPod,
   PodOrder,
   PodPlace,
+  ProcessTable,
   RegistryCredentials,
   VolumeOrder,
 } from './engine.ts';
 import { engineFault } from './errors.ts';
-import { demultiplex, joinStreams } from './frames.ts';
+import { demultiplex } from './frames.ts';
 import { formatHosts } from './hosts.ts';
+import { attachTo, fillArchive, openArchive, outputOf, readChanges, readProcesses, readStats } from './inside.ts';
 import { LABEL } from './labels.ts';
 import { LibpodClient } from './libpod.ts';
 import {
@@ -479,7 +484,7 @@ export class PodmanEngine implements ContainerEngine {
     const onAbort = (): void => void session.stream.destroy(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      for await (const chunk of session.stream as AsyncIterable<Buffer>) {
+      for await (const { bytes: chunk } of session.output) {
         if (bytes < PROBE_OUTPUT_BYTES_MAX) kept.push(chunk.subarray(0, PROBE_OUTPUT_BYTES_MAX - bytes));
         bytes += chunk.length;
       }
@@ -502,6 +507,8 @@ export class PodmanEngine implements ContainerEngine {
         Tty: order.terminal,
         Cmd: order.command,
         Env: Object.entries(order.env).map(([name, value]) => `${name}=${value}`),
+        ...(order.user === undefined ? {} : { User: order.user }),
+        ...(order.workingDir === undefined ? {} : { WorkingDir: order.workingDir }),
       },
     });
     const id = textAt(json, 'Id');
@@ -514,7 +521,8 @@ export class PodmanEngine implements ContainerEngine {
     if (head.length > 0) stream.unshift(head);
     const client = this.#client;
     return {
-      stream: order.terminal ? stream : joinStreams(stream),
+      stream,
+      output: outputOf(stream, order.terminal),
       async resize(columns, rows) {
         await client.ask('POST', `/exec/${id}/resize?h=${rows}&w=${columns}`, {
           operation: 'resize terminal',
@@ -549,6 +557,7 @@ export class PodmanEngine implements ContainerEngine {
     if (options.follow) query.set('follow', 'true');
     if (options.tail !== undefined) query.set('tail', String(options.tail));
     if (options.since !== undefined) query.set('since', options.since);
+    if (options.until !== undefined) query.set('until', options.until);
     const response = await this.#client.stream('GET', `/containers/${containerId}/logs?${query}`, {
       operation: `logs of ${containerId.slice(0, 12)}`,
       timeoutMs: options.follow ? Number.POSITIVE_INFINITY : ACTION_TIMEOUT_MS,
@@ -581,6 +590,38 @@ export class PodmanEngine implements ContainerEngine {
       throw engineFault('engine.refused', { operation: `read ${path}`, why: cause.message }, { cause });
     }
     throw engineFault('engine.refused', { operation: `read ${path}`, why: 'it is no plain file' });
+  }
+
+  attach(containerId: string, terminal: boolean): Promise<LiveSession> {
+    return attachTo(this.#client, containerId, terminal);
+  }
+
+  async signal(containerId: string, name: string): Promise<void> {
+    await this.#client.ask('POST', `/containers/${containerId}/kill?signal=${encodeURIComponent(name)}`, {
+      operation: `signal to ${containerId.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404, 409],
+    });
+  }
+
+  stats(containerIds: readonly string[]): Promise<ContainerUse[]> {
+    return readStats(this.#client, containerIds);
+  }
+
+  processes(containerId: string): Promise<ProcessTable> {
+    return readProcesses(this.#client, containerId);
+  }
+
+  changes(containerId: string): Promise<FileChange[]> {
+    return readChanges(this.#client, containerId);
+  }
+
+  readArchive(containerId: string, path: string): Promise<AsyncIterable<Buffer>> {
+    return openArchive(this.#client, containerId, path);
+  }
+
+  writeArchive(containerId: string, folder: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
+    return fillArchive(this.#client, containerId, folder, tar);
   }
 
   /** The file of a filter that the host keeps. @throws Fault deploy.host-lacks */

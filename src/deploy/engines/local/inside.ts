@@ -1,0 +1,133 @@
+import type { Duplex } from 'node:stream';
+import { items, numberAt, objectAt, textAt } from './answers.ts';
+import type { ContainerUse, FileChange, LiveSession, OutputPiece, ProcessTable } from './engine.ts';
+import { engineFault } from './errors.ts';
+import { demultiplex } from './frames.ts';
+import type { LibpodClient } from './libpod.ts';
+import {
+  ACTION_TIMEOUT_MS,
+  CHANGES_SHOWN_MAX,
+  COPY_SILENCE_MS,
+  LIST_BYTES_MAX,
+  LIST_TIMEOUT_MS,
+  PROCESSES_SHOWN_MAX,
+} from './limits.ts';
+
+/** What people ask of one container through the libpod API: its processes, its use, its files, its terminal. */
+
+/** Pieces of a framed stream that conmon makes are 8 KiB; this bounds what a broken one can claim. */
+const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+/** Limits from here on mean that there is none: the kernel rounds "unlimited" down to a page. */
+const MEMORY_UNLIMITED = 2 ** 60;
+
+/** What a process writes: raw with a terminal, in frames that name the stream without one. */
+export async function* outputOf(stream: Duplex, terminal: boolean): AsyncGenerator<OutputPiece> {
+  if (terminal) {
+    for await (const bytes of stream as AsyncIterable<Buffer>) yield { stream: 'stdout', bytes };
+    return;
+  }
+  yield* demultiplex(stream as AsyncIterable<Buffer>, FRAME_BYTES_MAX);
+}
+
+export async function attachTo(client: LibpodClient, id: string, terminal: boolean): Promise<LiveSession> {
+  const operation = `attach to ${id.slice(0, 12)}`;
+  const query = 'logs=true&stream=true&stdin=true&stdout=true&stderr=true';
+  const { stream, head } = await client.hijack(`/containers/${id}/attach?${query}`, {
+    operation,
+    timeoutMs: ACTION_TIMEOUT_MS,
+  });
+  if (head.length > 0) stream.unshift(head);
+  return {
+    stream,
+    output: outputOf(stream, terminal),
+    async resize(columns, rows) {
+      await client.ask('POST', `/containers/${id}/resize?h=${rows}&w=${columns}`, {
+        operation: 'resize terminal',
+        timeoutMs: LIST_TIMEOUT_MS,
+        accept: [404, 409],
+      });
+    },
+    async exitCode() {
+      // The answer is the bare number.
+      const { json } = await client.ask('POST', `/containers/${id}/wait?condition=stopped&condition=exited`, {
+        operation: `wait for ${id.slice(0, 12)}`,
+        timeoutMs: ACTION_TIMEOUT_MS,
+      });
+      if (typeof json !== 'number') throw engineFault('engine.answer-invalid', { operation, why: 'no exit code' });
+      return json;
+    },
+  };
+}
+
+export async function readStats(client: LibpodClient, ids: readonly string[]): Promise<ContainerUse[]> {
+  if (ids.length === 0) return [];
+  const query = ids.map((id) => `containers=${id}`).join('&');
+  const { json } = await client.ask('GET', `/containers/stats?stream=false&${query}`, {
+    operation: 'stats',
+    timeoutMs: ACTION_TIMEOUT_MS,
+    maxBytes: LIST_BYTES_MAX,
+    // One that ended meanwhile makes Podman refuse the question as a whole.
+    accept: [404, 409, 500],
+  });
+  return items(objectAt({ json }, 'json')['Stats']).map((one) => {
+    const limit = numberAt(one, 'MemLimit') ?? 0;
+    return {
+      id: textAt(one, 'ContainerID') ?? '',
+      cpuNanos: numberAt(one, 'CPUNano') ?? 0,
+      memoryBytes: numberAt(one, 'MemUsage') ?? 0,
+      memoryLimitBytes: limit > 0 && limit < MEMORY_UNLIMITED ? limit : null,
+      receivedBytes: numberAt(one, 'NetInput') ?? 0,
+      sentBytes: numberAt(one, 'NetOutput') ?? 0,
+      readBytes: numberAt(one, 'BlockInput') ?? 0,
+      writtenBytes: numberAt(one, 'BlockOutput') ?? 0,
+      processes: numberAt(one, 'PIDs') ?? 0,
+    };
+  });
+}
+
+export async function readProcesses(client: LibpodClient, id: string): Promise<ProcessTable> {
+  const { json } = await client.ask('GET', `/containers/${id}/top?stream=false`, {
+    operation: `processes of ${id.slice(0, 12)}`,
+    timeoutMs: ACTION_TIMEOUT_MS,
+  });
+  const { Titles: titles, Processes: processes } = objectAt({ json }, 'json');
+  if (!Array.isArray(titles) || !Array.isArray(processes)) {
+    throw engineFault('engine.answer-invalid', { operation: 'processes', why: 'no table' });
+  }
+  return {
+    titles: titles.map(String),
+    processes: processes.slice(0, PROCESSES_SHOWN_MAX).map((row) => (Array.isArray(row) ? row.map(String) : [])),
+  };
+}
+
+const CHANGES = ['changed', 'added', 'removed'] as const;
+
+export async function readChanges(client: LibpodClient, id: string): Promise<FileChange[]> {
+  const { json } = await client.ask('GET', `/containers/${id}/changes`, {
+    operation: `changes of ${id.slice(0, 12)}`,
+    timeoutMs: ACTION_TIMEOUT_MS,
+    maxBytes: LIST_BYTES_MAX,
+  });
+  return items(json)
+    .slice(0, CHANGES_SHOWN_MAX)
+    .map((one) => ({ path: textAt(one, 'Path') ?? '', kind: CHANGES[numberAt(one, 'Kind') ?? 0] ?? 'changed' }));
+}
+
+export async function openArchive(client: LibpodClient, id: string, path: string): Promise<AsyncIterable<Buffer>> {
+  return (await client.stream('GET', `/containers/${id}/archive?path=${encodeURIComponent(path)}`, {
+    operation: `copy ${path}`,
+    timeoutMs: ACTION_TIMEOUT_MS,
+  })) as AsyncIterable<Buffer>;
+}
+
+export async function fillArchive(
+  client: LibpodClient,
+  id: string,
+  folder: string,
+  tar: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await client.send(`/containers/${id}/archive?path=${encodeURIComponent(folder)}`, tar, 'application/x-tar', {
+    operation: `copy to ${folder}`,
+    timeoutMs: COPY_SILENCE_MS,
+  });
+}
