@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { NetworkPolicy } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
-import type { ContentData, WantedRoute, WantedService, WantedState, WantedVolume, WantedWorkload } from './model.ts';
+import type {
+  ContentData,
+  DisruptionBudget,
+  WantedRoute,
+  WantedService,
+  WantedState,
+  WantedVolume,
+  WantedWorkload,
+} from './model.ts';
 
 /** One release of one environment, ready to run: images pinned by digest, references resolved, engine-neutral. */
 export interface Composition {
@@ -11,6 +19,7 @@ export interface Composition {
   readonly volumes: readonly WantedVolume[];
   /** Absent in releases from before the platform knew them. */
   readonly policies?: readonly NetworkPolicy[];
+  readonly budgets?: readonly DisruptionBudget[];
   readonly contents: Readonly<Record<string, ContentData>>;
 }
 
@@ -53,6 +62,7 @@ export function wantedState(revision: number, releases: readonly ActiveRelease[]
     routes: releases.flatMap(({ composition }) => composition.routes),
     volumes: releases.flatMap(({ composition }) => composition.volumes),
     policies: releases.flatMap(({ composition }) => composition.policies ?? []),
+    budgets: releases.flatMap(({ composition }) => composition.budgets ?? []),
     contents,
   };
 }

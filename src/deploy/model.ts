@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { NetworkPolicy } from '../network/index.ts';
+import type { LabelSelector, NetworkPolicy } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
 
 /** Names one workload on one host; every label, name and status carries these three. */
@@ -265,6 +265,81 @@ export interface JobSpec {
   readonly successRules: readonly { readonly indexes: readonly number[] | null; readonly count: number | null }[];
 }
 
+export type ScaledResource = 'cpu' | 'memory';
+
+/** What usage is compared with: a share of what is requested, or an amount a pod (thousandths of a core, or bytes). */
+export type ScalingTarget =
+  | { readonly kind: 'utilization'; readonly percent: number }
+  | { readonly kind: 'average'; readonly amount: number };
+
+export interface HorizontalMetric {
+  readonly resource: ScaledResource;
+  /** Only this container of each pod; null: all together. */
+  readonly container: string | null;
+  readonly target: ScalingTarget;
+}
+
+/** How fast and after how long a number of replicas may change in one direction. */
+export interface ScalingRules {
+  readonly stabilizationSeconds: number;
+  readonly select: 'Max' | 'Min' | 'Disabled';
+  readonly policies: readonly {
+    readonly kind: 'Pods' | 'Percent';
+    readonly value: number;
+    readonly periodSeconds: number;
+  }[];
+  /** Deviation from the target that changes nothing: 0.1 is a tenth. */
+  readonly tolerance: number;
+}
+
+/** A HorizontalPodAutoscaler (autoscaling/v2), its defaults filled in. */
+export interface HorizontalSpec {
+  readonly name: string;
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+  readonly metrics: readonly HorizontalMetric[];
+  readonly scaleUp: ScalingRules;
+  readonly scaleDown: ScalingRules;
+}
+
+/** What a VerticalPodAutoscaler may do to containers of one name, or to all that no other rule names. */
+export interface VerticalPolicy {
+  /** Null: every other container. */
+  readonly container: string | null;
+  /** False: it is left alone. */
+  readonly scaled: boolean;
+  /** Null: this resource is left alone. Amounts in thousandths of a core. */
+  readonly cpu: { readonly least: number | null; readonly most: number | null } | null;
+  /** The same in bytes. */
+  readonly memory: { readonly least: number | null; readonly most: number | null } | null;
+  /** Limits follow requests in proportion; false: they stay. */
+  readonly limits: boolean;
+}
+
+/** A VerticalPodAutoscaler (autoscaling.k8s.io/v1), its defaults filled in. */
+export interface VerticalSpec {
+  readonly name: string;
+  /** `off`: only says it; `initial`: what is made anew gets it; `in-place`: never by making a pod anew. */
+  readonly mode: 'off' | 'initial' | 'recreate' | 'in-place' | 'in-place-or-recreate';
+  /** With fewer replicas none is made anew for it. */
+  readonly minReplicas: number;
+  readonly policies: readonly VerticalPolicy[];
+  /** A pod is made anew only if one of these resources changes as said. */
+  readonly requirements: readonly { readonly resources: readonly ScaledResource[]; readonly higher: boolean }[];
+}
+
+/** A PodDisruptionBudget (policy/v1). */
+export interface DisruptionBudget {
+  readonly project: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly selector: LabelSelector;
+  /** Pods that stay ready, or that may be away: a count or a share of those wanted. */
+  readonly keeps: { readonly kind: 'available' | 'unavailable'; readonly amount: Allowance };
+  /** Pods that are not ready may always go; false: only while the budget is met. */
+  readonly unhealthyAlways: boolean;
+}
+
 /** A pod template with the hash that names it. */
 export interface WorkloadSpec {
   readonly specHash: string;
@@ -281,6 +356,12 @@ export interface WantedWorkload extends WorkloadSpec {
   readonly progressDeadlineSeconds: number;
   /** Absent: `replicas` that are all alike. */
   readonly controller?: Controller;
+  /** The host changes `replicas` by what the pods use. */
+  readonly horizontal?: HorizontalSpec;
+  /** The host changes what its containers may use by what they use. */
+  readonly vertical?: VerticalSpec;
+  /** While there is a previous spec, only this share of the requests goes to the new one, until it is promoted. */
+  readonly canary?: { readonly percent: number };
   /** The last spec that became available: what an automatic roll-back returns to. */
   readonly previous: WorkloadSpec | null;
 }
@@ -340,6 +421,9 @@ export interface WantedState {
   readonly routes: readonly WantedRoute[];
   readonly volumes: readonly WantedVolume[];
   readonly policies: readonly NetworkPolicy[];
+  readonly budgets?: readonly DisruptionBudget[];
+  /** No pod is made on this host; draining, those that there are go too. */
+  readonly maintenance?: { readonly draining: boolean; readonly disregardBudgets: boolean };
   readonly contents: Readonly<Record<string, ContentData>>;
 }
 
@@ -401,6 +485,11 @@ export function resolveAllowance(allowance: Allowance, replicas: number, roundin
   if (typeof allowance === 'number') return allowance;
   const share = (Number.parseFloat(allowance) * replicas) / 100;
   return rounding === 'up' ? Math.ceil(share) : Math.floor(share);
+}
+
+/** Pods of the new version while it serves a share only. */
+export function canaryCount(percent: number, replicas: number): number {
+  return Math.min(replicas, Math.max(1, Math.ceil((percent * replicas) / 100)));
 }
 
 /** The container port a service's target means in this pod, or null when the pod has no port of that name. */

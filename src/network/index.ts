@@ -30,6 +30,7 @@ export { publishedName } from './published-name.ts';
 export { type LabelsOf, registerNetworkRoutes } from './routes.ts';
 export {
   coversName,
+  holds,
   isAddressBlock,
   isWithin,
   type LabelRequirement,

@@ -387,3 +387,86 @@ export interface RawClaim {
     readonly resources: { readonly requests: { readonly storage: string | number } };
   };
 }
+
+export interface RawScalingRules {
+  readonly policies?: Maybe<
+    readonly { readonly type: 'Pods' | 'Percent'; readonly value: number; readonly periodSeconds: number }[]
+  >;
+  readonly selectPolicy?: Maybe<'Max' | 'Min' | 'Disabled'>;
+  readonly stabilizationWindowSeconds?: Maybe<number>;
+  readonly tolerance?: Maybe<string | number>;
+}
+
+export interface RawResourceMetric {
+  readonly name: 'cpu' | 'memory';
+  readonly container?: Maybe<string>;
+  readonly target: {
+    readonly type: 'Utilization' | 'AverageValue';
+    readonly averageUtilization?: Maybe<number>;
+    readonly averageValue?: Maybe<string | number>;
+  };
+}
+
+export interface RawHorizontal {
+  readonly metadata: RawMetadata;
+  readonly spec: {
+    readonly scaleTargetRef: { readonly kind: string; readonly name: string };
+    readonly minReplicas?: Maybe<number>;
+    readonly maxReplicas: number;
+    readonly metrics?: Maybe<
+      readonly {
+        readonly type: 'Resource' | 'ContainerResource';
+        readonly resource?: Maybe<RawResourceMetric>;
+        readonly containerResource?: Maybe<RawResourceMetric>;
+      }[]
+    >;
+    readonly behavior?: Maybe<{
+      readonly scaleUp?: Maybe<RawScalingRules>;
+      readonly scaleDown?: Maybe<RawScalingRules>;
+    }>;
+  };
+}
+
+export interface RawVertical {
+  readonly metadata: RawMetadata;
+  readonly spec: {
+    readonly targetRef: { readonly kind: string; readonly name: string };
+    readonly updatePolicy?: Maybe<{
+      readonly updateMode?: Maybe<'Off' | 'Initial' | 'Recreate' | 'Auto' | 'InPlaceOrRecreate' | 'InPlace'>;
+      readonly minReplicas?: Maybe<number>;
+      readonly evictionRequirements?: Maybe<
+        readonly {
+          readonly resources: readonly ('cpu' | 'memory')[];
+          readonly changeRequirement: 'TargetHigherThanRequests' | 'TargetLowerThanRequests';
+        }[]
+      >;
+    }>;
+    readonly resourcePolicy?: Maybe<{
+      readonly containerPolicies?: Maybe<
+        readonly {
+          readonly containerName?: Maybe<string>;
+          readonly mode?: Maybe<'Auto' | 'Off'>;
+          readonly minAllowed?: Maybe<RawBounds>;
+          readonly maxAllowed?: Maybe<RawBounds>;
+          readonly controlledResources?: Maybe<readonly ('cpu' | 'memory')[]>;
+          readonly controlledValues?: Maybe<'RequestsAndLimits' | 'RequestsOnly'>;
+        }[]
+      >;
+    }>;
+  };
+}
+
+export interface RawBounds {
+  readonly cpu?: Maybe<string | number>;
+  readonly memory?: Maybe<string | number>;
+}
+
+export interface RawBudget {
+  readonly metadata: RawMetadata;
+  readonly spec: {
+    readonly selector: RawSelector;
+    readonly minAvailable?: Maybe<number | `${number}%`>;
+    readonly maxUnavailable?: Maybe<number | `${number}%`>;
+    readonly unhealthyPodEvictionPolicy?: Maybe<'IfHealthyBudget' | 'AlwaysAllow'>;
+  };
+}

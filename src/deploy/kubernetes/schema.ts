@@ -68,11 +68,6 @@ export function refused(why: Text, ...harmless: readonly (string | number | bool
   return { shape: { kind: 'anything' }, treatment: { kind: 'refused', why }, required: false, harmless };
 }
 
-/** A kind of which nothing is taken, for one reason. */
-export function refusedKind(kind: string, apiVersion: string, why: Text): Kind {
-  return { kind, apiVersion, shape: { kind: 'object', fields: {} }, refused: why };
-}
-
 /** Many fields that are refused for one reason. */
 export function allRefused(why: Text, names: readonly string[]): Record<string, Field> {
   return Object.fromEntries(names.map((name) => [name, refused(why)]));

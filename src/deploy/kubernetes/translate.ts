@@ -6,6 +6,7 @@ import {
   type ContainerSpec,
   type ContentData,
   type Controller,
+  type DisruptionBudget,
   type EnvVariable,
   type HookAction,
   hashContent,
@@ -39,6 +40,7 @@ import { readNetworkPolicy } from './network-policy.ts';
 import { parseQuantity } from './quantity.ts';
 import type {
   RawAmounts,
+  RawBudget,
   RawClaim,
   RawContainer,
   RawContent,
@@ -49,6 +51,7 @@ import type {
   RawDownwardFile,
   RawEnv,
   RawHook,
+  RawHorizontal,
   RawIngress,
   RawJob,
   RawJobSpec,
@@ -62,8 +65,10 @@ import type {
   RawService,
   RawStatefulSet,
   RawTemplate,
+  RawVertical,
   RawVolume,
 } from './raw.ts';
+import { readBudget, readHorizontal, readVertical } from './scaling.ts';
 import { nearestName } from './suggest.ts';
 
 /** Engine-neutral: what the manifests of one environment ask for. Images stand as written until they are pinned. */
@@ -73,6 +78,7 @@ export interface Translation {
   readonly routes: readonly WantedRoute[];
   readonly volumes: readonly WantedVolume[];
   readonly policies: readonly NetworkPolicy[];
+  readonly budgets: readonly DisruptionBudget[];
   readonly contents: Readonly<Record<string, ContentData>>;
 }
 
@@ -159,7 +165,7 @@ class Translator {
     const services = this.#of('Service').map(({ document }) => this.#readService(document, workloads));
     this.#refuseClashes(workloads, services);
     return {
-      workloads,
+      workloads: this.#scaled(workloads),
       services,
       routes: this.#of('Ingress').flatMap(({ document }) => this.#readIngress(document, services)),
       volumes: [
@@ -167,8 +173,71 @@ class Translator {
         ...this.#of('StatefulSet').flatMap(({ document }) => this.#templateClaims(document)),
       ],
       policies: this.#of('NetworkPolicy').map(({ document }) => this.#readNetworkPolicy(document)),
+      budgets: this.#of('PodDisruptionBudget').map(({ document }) =>
+        readBudget(as<RawBudget>(document.value), this.#options),
+      ),
       contents: this.#contents,
     };
+  }
+
+  /** The workloads with what scales each; two that scale the same thing would work against each other. */
+  #scaled(workloads: Translation['workloads']): Translation['workloads'] {
+    const horizontals = this.#of('HorizontalPodAutoscaler').map(({ document }) => {
+      const raw = as<RawHorizontal>(document.value);
+      const target = this.#targetOf(document, 'scaleTargetRef', raw.spec.scaleTargetRef, workloads);
+      const spec = readHorizontal(raw, target?.pod ?? null, (...problem) => this.#report(document, ...problem));
+      return { document, spec, target: target?.key.name ?? '' };
+    });
+    const verticals = this.#of('VerticalPodAutoscaler').map(({ document }) => {
+      const raw = as<RawVertical>(document.value);
+      const target = this.#targetOf(document, 'targetRef', raw.spec.targetRef, workloads);
+      const spec = readVertical(raw, target?.pod ?? null, (...problem) => this.#report(document, ...problem));
+      return { document, spec, target: target?.key.name ?? '' };
+    });
+    for (const list of [horizontals, verticals]) {
+      for (const [index, { document, target }] of list.entries()) {
+        if (target === '' || !list.slice(0, index).some((other) => other.target === target)) continue;
+        const reference = list === horizontals ? 'scaleTargetRef' : 'targetRef';
+        this.#report(document, ['spec', reference, 'name'], 'conflict', {
+          en: `${target} is already scaled by another one of this kind`,
+          es: `${target} ya lo escala otro de este tipo`,
+        });
+      }
+    }
+    for (const { document, spec, target } of horizontals) {
+      const vertical = verticals.find((one) => one.target === target)?.spec;
+      if (target === '' || vertical === undefined || vertical.mode === 'off') continue;
+      for (const { resource } of spec.metrics) {
+        if (!vertical.policies.some((policy) => policy.scaled && policy[resource] !== null)) continue;
+        this.#report(document, ['spec', 'metrics'], 'conflict', {
+          en: `the VerticalPodAutoscaler ${vertical.name} changes ${resource} too; leave it out of its controlledResources`,
+          es: `el VerticalPodAutoscaler ${vertical.name} también cambia ${resource}; omitirlo de sus controlledResources`,
+        });
+      }
+    }
+    return workloads.map((workload) => {
+      const horizontal = horizontals.find(({ target }) => target === workload.key.name)?.spec;
+      const vertical = verticals.find(({ target }) => target === workload.key.name)?.spec;
+      if (horizontal === undefined && vertical === undefined) return workload;
+      return {
+        ...workload,
+        ...(horizontal === undefined ? {} : { horizontal }),
+        ...(vertical === undefined ? {} : { vertical }),
+      };
+    });
+  }
+
+  #targetOf(
+    document: ManifestDocument,
+    member: string,
+    { kind, name }: { readonly kind: string; readonly name: string },
+    workloads: Translation['workloads'],
+  ): Translation['workloads'][number] | null {
+    if (!this.#exists(kind, name)) {
+      this.#missing(document, ['spec', member, 'name'], kind, name);
+      return null;
+    }
+    return workloads.find(({ key }) => key.name === name) ?? null;
   }
 
   #readNetworkPolicy(document: ManifestDocument): NetworkPolicy {
@@ -1124,8 +1193,8 @@ class Translator {
           });
         } else if (port.protocol === 'UDP' && target !== port.port) {
           this.#report(document, ['spec', 'ports', index, 'targetPort'], 'refused', {
-            en: 'refused: a UDP port cannot differ from its target yet',
-            es: 'rechazado: un puerto UDP todavía no puede diferir de su destino',
+            en: 'refused: a UDP port is not redirected inside a pod, so it must be that of its target',
+            es: 'rechazado: un puerto UDP no se redirige dentro de un pod, así que debe ser el de su destino',
           });
         }
       }

@@ -2,6 +2,7 @@ import type { Text } from '../../../system/index.ts';
 import {
   type ContainerSpec,
   type Controller,
+  canaryCount,
   formatKey,
   type PodSpec,
   resolveAllowance,
@@ -10,6 +11,7 @@ import {
   type WorkloadKey,
   type WorkloadSpec,
 } from '../../model.ts';
+import { type BudgetPod, whatKeeps } from '../../scaling/budget.ts';
 import type { ObservedContainer, ObservedPod } from './engine.ts';
 import { LABEL, networkName, type PodIdentity, podName, readCount, readPodIdentity } from './labels.ts';
 import { RESTART_BACKOFF_MS } from './limits.ts';
@@ -48,6 +50,8 @@ export interface Observation {
   readonly busy: ReadonlyMap<string, Busy>;
   /** Names of pods that hold more on disk than they may. */
   readonly overfull?: ReadonlySet<string>;
+  /** Pods that are to be made anew with other resources, as budgets allow, with the reason. */
+  readonly outgrown?: ReadonlyMap<string, Text>;
   /** Names of the instance's networks when they were listed, else null. */
   readonly networks: readonly string[] | null;
 }
@@ -147,7 +151,7 @@ export function plan(
   memory: PlanMemory,
   nowMs: number,
 ): Plan {
-  const round = new Round(instance, observed, memory, nowMs);
+  const round = new Round(instance, observed, memory, nowMs, wanted.maintenance !== undefined);
   const pods = groupByWorkload(observed.pods);
   for (const workload of wanted.workloads) {
     const key = formatKey(workload.key);
@@ -157,6 +161,7 @@ export function plan(
   for (const orphans of pods.values()) {
     for (const orphan of orphans) round.remove(orphan.pod, true, REASON.notWanted);
   }
+  round.planEvictions(wanted);
   round.planNetworks(wanted);
   return round.result();
 }
@@ -172,6 +177,8 @@ const REASON = {
   scaledDown: { en: 'fewer replicas are wanted', es: 'se desean menos réplicas' },
   broken: { en: 'its network is gone', es: 'su red ya no existe' },
   jobOver: { en: 'its job has ended', es: 'su trabajo ha terminado' },
+  drained: { en: 'its host is being drained', es: 'su host se está vaciando' },
+  aborted: { en: 'the trial of its version ended', es: 'la prueba de su versión terminó' },
   overfull: {
     en: 'its emptyDir holds more than its sizeLimit',
     es: 'su emptyDir contiene más que su sizeLimit',
@@ -224,9 +231,14 @@ class Round {
   readonly #since: Record<string, number> = {};
   readonly #jobs: Record<string, JobMemory> = {};
   readonly #schedules: Record<string, number> = {};
+  readonly #cordoned: boolean;
+  /** Workloads that would have got a pod. */
+  readonly #held = new Set<string>();
+  readonly #present: { readonly workload: WantedWorkload; readonly pod: Judged }[] = [];
   #nextCheckMs: number | null = null;
 
-  constructor(instance: string, observed: Observation, memory: PlanMemory, nowMs: number) {
+  constructor(instance: string, observed: Observation, memory: PlanMemory, nowMs: number, cordoned: boolean) {
+    this.#cordoned = cordoned;
     this.#instance = instance;
     this.#observed = observed;
     this.#memory = memory;
@@ -250,7 +262,11 @@ class Round {
     // The deadline may just have passed: then this very round already returns to the previous spec.
     const goal = counted.rolledBack && workload.previous !== null ? workload.previous : target;
     const leaving = this.#replace(workload, goal, staying, creating);
-    for (const pod of staying) if (!leaving.has(pod)) this.#mend(workload, pod);
+    for (const pod of staying) {
+      if (leaving.has(pod)) continue;
+      this.#mend(workload, pod);
+      this.#present.push({ workload, pod });
+    }
     for (const pod of staying) if (pod.ready && !leaving.has(pod)) this.#readyPods.push(pod.pod.name);
     this.#state(workload, current, counted, judged, staying, creating);
   }
@@ -362,7 +378,10 @@ class Round {
     const updated = staying.filter(({ identity }) => identity.specHash === workload.specHash);
     const available = updated.filter((pod) => pod.available).length;
     const created = updated.length + creating.filter(({ specHash }) => specHash === workload.specHash).length;
-    const progressed = available > rollout.bestAvailable || created > rollout.bestCreated;
+    const canary = canaryOf(workload);
+    // A trial lasts as long as its pods are well, and while nothing may be made nothing can be late.
+    const well = this.#cordoned || (canary !== null && available >= canaryCount(canary, workload.replicas));
+    const progressed = well || available > rollout.bestAvailable || created > rollout.bestCreated;
     const next: Rollout = {
       ...rollout,
       lastProgressMs: progressed ? this.#nowMs : rollout.lastProgressMs,
@@ -427,6 +446,10 @@ class Round {
       }
       return leaving;
     }
+    if (canaryOf(workload) !== null && target.specHash === workload.specHash) {
+      this.#tryOut(workload, staying, creating, leave);
+      return leaving;
+    }
     const fresh = staying.filter(({ identity }) => identity.specHash === target.specHash).sort(mostReadyFirst);
     const old = staying.filter(({ identity }) => identity.specHash !== target.specHash).sort(mostReadyFirst);
     const coming = creating.filter(({ specHash }) => specHash === target.specHash);
@@ -462,6 +485,102 @@ class Round {
     return leaving;
   }
 
+  /** A trial: the previous version keeps all its replicas, and a few of the new one stand beside them. */
+  #tryOut(
+    workload: WantedWorkload,
+    staying: readonly Judged[],
+    creating: readonly PodIdentity[],
+    leave: (pods: readonly Judged[], reason: Text) => void,
+  ): void {
+    const { previous, replicas } = workload;
+    if (previous === null) return;
+    const of = (spec: WorkloadSpec): Judged[] =>
+      staying.filter(({ identity }) => identity.specHash === spec.specHash).sort(mostReadyFirst);
+    const keep = (spec: WorkloadSpec, count: number): Judged[] => {
+      const pods = of(spec);
+      leave(pods.slice(count), REASON.scaledDown);
+      const coming = creating.filter(({ specHash }) => specHash === spec.specHash).length;
+      const missing = Math.max(0, count - pods.length - coming);
+      if (!this.#isWaiting(troubleOfSpec(workload.key, spec.specHash))) this.#create(workload, spec, missing);
+      return pods;
+    };
+    const base = keep(previous, replicas);
+    keep(workload, canaryCount(canaryOf(workload) ?? 0, replicas));
+    // What is of neither version serves until the previous one is whole.
+    const others = staying.filter(({ identity }) => specOf(workload, identity.specHash) === null);
+    if (base.filter(({ ready }) => ready).length >= replicas) leave(others, REASON.aborted);
+  }
+
+  /**
+   * Takes pods away that must go although they are wanted, as far as the budgets of their projects let it be: those that
+   * need other resources, and all of a host that is drained. What serves others goes last: first what has an end and what
+   * is replicated, then what has an order (the highest first, one at a time), then what is on each host.
+   */
+  planEvictions(wanted: WantedState): void {
+    const { maintenance, budgets = [] } = wanted;
+    const outgrown = this.#observed.outgrown ?? new Map<string, Text>();
+    if (maintenance?.draining !== true && outgrown.size === 0) return;
+    const acted = new Set(
+      this.#actions.map((action) => ('pod' in action && 'name' in action.pod ? action.pod.name : '')),
+    );
+    const counts = new Map(wanted.workloads.map(({ key, replicas }) => [formatKey(key), replicas]));
+    let present = this.#present.map(({ workload, pod }) => ({ workload, pod, budget: toBudgetPod(workload, pod) }));
+    const evict = (one: (typeof present)[number], reason: Text): void => {
+      const why = maintenance?.disregardBudgets
+        ? null
+        : whatKeeps(
+            one.budget,
+            budgets,
+            present.map(({ budget }) => budget),
+            counts,
+          );
+      if (why !== null) {
+        this.#condition(one.workload.key, 'eviction-waits', why);
+        return;
+      }
+      // What is being done to it ends first.
+      if (acted.has(one.pod.pod.name) || this.#observed.busy.has(one.pod.pod.name)) return;
+      this.remove(one.pod.pod, true, reason);
+      present = present.filter((other) => other !== one);
+      const ready = this.#readyPods.indexOf(one.pod.pod.name);
+      if (ready >= 0) this.#readyPods.splice(ready, 1);
+    };
+    if (maintenance?.draining !== true) {
+      for (const one of present) {
+        const reason = outgrown.get(one.pod.pod.name);
+        if (reason !== undefined) evict(one, reason);
+      }
+      return;
+    }
+    const removing = [...this.#observed.busy.values()].some(({ kind }) => kind === 'remove');
+    const first = Math.min(...present.map(({ workload }) => drainRank(workload)));
+    const due = present.filter(({ workload }) => drainRank(workload) === first);
+    // Those of the rank before are still ending.
+    if (removing && first > 0) return;
+    const begun = new Set<string>();
+    for (const one of due.sort((a, b) => b.pod.identity.slot - a.pod.identity.slot)) {
+      const key = formatKey(one.workload.key);
+      if (one.workload.controller?.kind === 'ordered' && begun.has(key)) continue;
+      begun.add(key);
+      evict(one, REASON.drained);
+    }
+  }
+
+  /** Adds to a status that was already made. */
+  #condition(key: WorkloadKey, type: ConditionType, text: Text): void {
+    const index = this.#statuses.findIndex((status) => formatKey(status.key) === formatKey(key));
+    const status = this.#statuses[index];
+    if (status === undefined || status.conditions.some((one) => one.type === type)) return;
+    this.#statuses[index] = { ...status, conditions: [...status.conditions, this.#begin(key, type, text)] };
+  }
+
+  #begin(key: WorkloadKey, type: ConditionType, text: Text): Condition {
+    const id = `${formatKey(key)}#${type}`;
+    const sinceMs = this.#memory.since[id] ?? this.#nowMs;
+    this.#since[id] = sinceMs;
+    return { type, since: new Date(sinceMs).toISOString(), text };
+  }
+
   /** Old pods that may go without leaving fewer than `least` available. */
   #replaceable(
     old: readonly Judged[],
@@ -483,11 +602,19 @@ class Round {
   /** Unless a pod of that name is there, or on its way in or out. */
   #createOne(workload: WantedWorkload, spec: WorkloadSpec, pod: PodIdentity): void {
     const name = podName(this.#instance, pod);
+    if (this.#cordoned) {
+      this.#held.add(formatKey(workload.key));
+      return;
+    }
     if (this.#observed.busy.has(name) || this.#observed.pods.some((one) => one.name === name)) return;
     this.#actions.push({ kind: 'create-pod', workload, spec, pod });
   }
 
   #create(workload: WantedWorkload, spec: WorkloadSpec, count: number): void {
+    if (this.#cordoned) {
+      if (count > 0) this.#held.add(formatKey(workload.key));
+      return;
+    }
     const used = new Set<string>(this.#observed.busy.keys());
     for (const { name } of this.#observed.pods) used.add(name);
     for (let slot = 0, made = 0; made < count; slot++) {
@@ -649,7 +776,10 @@ class Round {
       if (going.has(pod.pod.name)) this.remove(pod.pod, true, REASON.jobOver);
       else if (pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
       else if (this.#observed.overfull?.has(pod.pod.name)) this.remove(pod.pod, true, REASON.overfull);
-      else this.#mend(workload, pod);
+      else {
+        this.#mend(workload, pod);
+        if (pod.finished === null) this.#present.push({ workload, pod });
+      }
       if (pod.ready && !going.has(pod.pod.name)) this.#readyPods.push(pod.pod.name);
     }
     if (!this.#isWaiting(troubleOfSpec(workload.key, workload.specHash))) {
@@ -677,7 +807,13 @@ class Round {
       const memory = this.#memory.jobs?.[`${key}@${pods[0]?.identity.specHash ?? ''}#${run}`];
       runs.push({ run, ended: memory?.outcome ?? null });
     }
-    const decision = decideCron(cron, runs, this.#memory.schedules?.[key] ?? null, this.#nowMs);
+    // Times that fall into the maintenance of the host are left out, as those of a suspended schedule.
+    const decision = decideCron(
+      this.#cordoned ? { ...cron, suspend: true } : cron,
+      runs,
+      this.#memory.schedules?.[key] ?? null,
+      this.#nowMs,
+    );
     this.#schedules[key] = decision.lastMs;
     this.#wake(decision.nextMs);
     for (const [run, pods] of groups) {
@@ -706,14 +842,10 @@ class Round {
   ): void {
     const conditions: Condition[] = [];
     const trouble = this.#memory.troubles[troubleOfSpec(workload.key, workload.specHash)];
-    const sinceMs = (type: ConditionType): number => {
-      const id = `${formatKey(workload.key)}#${type}`;
-      this.#since[id] = this.#memory.since[id] ?? this.#nowMs;
-      return this.#since[id] ?? this.#nowMs;
-    };
     const state = (type: ConditionType, text: Text): void => {
-      conditions.push({ type, since: new Date(sinceMs(type)).toISOString(), text });
+      conditions.push(this.#begin(workload.key, type, text));
     };
+    if (this.#held.has(formatKey(workload.key))) state('cordoned', CORDONED);
     for (const text of trouble?.texts ?? []) state(trouble?.kind === 'refused' ? 'refused' : 'start-failed', text);
     const failed = jobs.find(({ outcome }) => outcome === 'failed');
     if (failed?.why != null) state('job-failed', failed.why);
@@ -758,11 +890,9 @@ class Round {
     const late = !rollout.completed && this.#nowMs >= rollout.lastProgressMs + workload.progressDeadlineSeconds * 1000;
     const conditions: Condition[] = [];
     const state = (type: ConditionType, text: Text): void => {
-      const id = `${formatKey(workload.key)}#${type}`;
-      const sinceMs = this.#memory.since[id] ?? this.#nowMs;
-      this.#since[id] = sinceMs;
-      conditions.push({ type, since: new Date(sinceMs).toISOString(), text });
+      conditions.push(this.#begin(workload.key, type, text));
     };
+    if (this.#held.has(formatKey(workload.key))) state('cordoned', CORDONED);
     if (trouble !== undefined && !settled) {
       for (const text of trouble.texts) state(trouble.kind === 'refused' ? 'refused' : 'start-failed', text);
     }
@@ -773,8 +903,14 @@ class Round {
     if (rollout.rolledBack) state('rolled-back', rolledBackText(workload));
     else if (late) state('deadline-exceeded', deadlineText(workload));
 
+    const canary = rollout.rolledBack ? null : canaryOf(workload);
+    const tried =
+      canary !== null &&
+      updated.filter((pod) => pod.available).length >= canaryCount(canary, workload.replicas) &&
+      ready - updated.filter((pod) => pod.ready).length >= workload.replicas;
     let phase: WorkloadPhase = 'progressing';
     if (rollout.rolledBack) phase = 'rolled-back';
+    else if (tried) phase = 'canary';
     else if (trouble?.kind === 'refused' && !settled) phase = 'refused';
     else if (workload.replicas === 0 && judged.length === 0) phase = 'stopped';
     else if (workload.replicas > 0 && settled) phase = 'available';
@@ -792,6 +928,28 @@ class Round {
     });
   }
 }
+
+/** The share of a trial that is going on; null when there is none. */
+function canaryOf({ canary, previous, specHash, controller, replicas }: WantedWorkload): number | null {
+  if (canary === undefined || previous === null || previous.specHash === specHash) return null;
+  return controller === undefined && replicas > 0 ? canary.percent : null;
+}
+
+function drainRank({ controller }: WantedWorkload): number {
+  if (controller?.kind === 'daemon') return 2;
+  return controller?.kind === 'ordered' ? 1 : 0;
+}
+
+function toBudgetPod(workload: WantedWorkload, { pod, ready, identity }: Judged): BudgetPod {
+  const { project, environment, name } = workload.key;
+  const labels = (specOf(workload, identity.specHash) ?? workload).pod.labels;
+  return { name: pod.name, project, environment, workload: name, labels, ready };
+}
+
+const CORDONED: Text = {
+  en: 'this host is in maintenance, so no pod is made; darsena host uncordon ends it',
+  es: 'este host está en mantenimiento, así que no se crea ningún pod; darsena host uncordon lo termina',
+};
 
 interface Attempt {
   readonly now: ObservedContainer;

@@ -1,5 +1,7 @@
 import type { Text } from '../../../system/index.ts';
-import type { WorkloadKey } from '../../model.ts';
+import type { VerticalSpec, WorkloadKey } from '../../model.ts';
+import type { MeasuredMetric, ScalingCondition } from '../../scaling/horizontal.ts';
+import type { Amounts, Recommendation } from '../../scaling/vertical.ts';
 import type { ContainerState, Endpoint } from './engine.ts';
 
 export type WorkloadPhase =
@@ -9,6 +11,8 @@ export type WorkloadPhase =
   | 'refused'
   | 'rolled-back'
   | 'stopped'
+  /** A few pods of the new version serve their share beside the previous one. */
+  | 'canary'
   /** Of what runs to an end: at work, done, given up, waiting for its time, held back. */
   | 'running'
   | 'completed'
@@ -24,7 +28,11 @@ export type ConditionType =
   | 'rolled-back'
   | 'job-failed'
   | 'not-enforced'
-  | 'engine-away';
+  | 'engine-away'
+  /** The host is in maintenance: pods that are missing are not made. */
+  | 'cordoned'
+  /** A pod must go and a budget keeps it. */
+  | 'eviction-waits';
 
 export interface Condition {
   readonly type: ConditionType;
@@ -83,6 +91,40 @@ export interface WorkloadStatus {
     readonly failed: number;
     readonly next: string | null;
   };
+  /** The last decision about the number of replicas. */
+  readonly horizontal?: HorizontalStatus;
+  /** What its containers should ask for, as far as their usage shows. */
+  readonly vertical?: VerticalStatus;
+}
+
+export interface HorizontalStatus {
+  readonly name: string;
+  readonly least: number;
+  readonly most: number;
+  /** What was decided. */
+  readonly replicas: number;
+  readonly metrics: readonly MeasuredMetric[];
+  readonly conditions: readonly ScalingCondition[];
+  readonly lastScale: {
+    /** RFC 3339 */
+    readonly at: string;
+    readonly from: number;
+    readonly to: number;
+  } | null;
+}
+
+export interface VerticalStatus {
+  readonly name: string;
+  readonly mode: VerticalSpec['mode'];
+  readonly containers: readonly (Recommendation & {
+    readonly name: string;
+    /** What its running containers were given last. */
+    readonly given: Amounts;
+    readonly samples: number;
+  })[];
+  /** Why what is recommended was not given, where that is so. */
+  readonly waits: Text | null;
+  readonly lastChange: { readonly at: string; readonly container: string; readonly to: Amounts } | null;
 }
 
 /** Where the ready replicas behind one port of a service are reached from this host: what the edge sends requests to. */

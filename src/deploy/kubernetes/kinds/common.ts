@@ -13,7 +13,6 @@ import {
   TEXT,
 } from '../schema.ts';
 
-export const LATER: Text = { en: 'it is not supported yet', es: 'todavía no se admite' };
 export const FOREIGN_STORAGE: Text = {
   en: 'it names storage of a cloud or a driver that is not here; ask for it with a PersistentVolumeClaim',
   es: 'nombra almacenamiento de una nube o un controlador que aquí no existe; pedirlo con un PersistentVolumeClaim',

@@ -3,7 +3,8 @@ import type { Kind } from '../schema.ts';
 import { NO_API } from './common.ts';
 import { CLAIM, CONFIG_MAP, SECRET } from './content.ts';
 import { INGRESS, NETWORK_POLICY, SERVICE } from './network.ts';
-import { AUTOSCALER, BUDGET, NAMESPACE_KIND, SERVICE_ACCOUNT, VERTICAL_AUTOSCALER } from './platform.ts';
+import { NAMESPACE_KIND, SERVICE_ACCOUNT } from './platform.ts';
+import { AUTOSCALER, BUDGET, VERTICAL_AUTOSCALER } from './scaling.ts';
 import { CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, STATEFUL_SET } from './workloads.ts';
 
 /** Every kind with a decision for each of its fields, in the order in which the manual lists them. */

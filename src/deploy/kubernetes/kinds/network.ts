@@ -182,7 +182,7 @@ export const INGRESS: Kind = {
   }),
 };
 
-const POLICY_SELECTOR: Shape = object({
+export const LABEL_SELECTOR: Shape = object({
   matchLabels: enforced(LABELS),
   matchExpressions: enforced(
     list(
@@ -201,8 +201,8 @@ const POLICY_SELECTOR: Shape = object({
 
 const PEERS: Shape = list(
   object({
-    podSelector: enforced(POLICY_SELECTOR),
-    namespaceSelector: emulated(POLICY_SELECTOR, {
+    podSelector: enforced(LABEL_SELECTOR),
+    namespaceSelector: emulated(LABEL_SELECTOR, {
       en: 'each environment is a namespace: kubernetes.io/metadata.name is PROJECT-ENVIRONMENT, and project and environment are labels',
       es: 'cada entorno es un espacio de nombres: kubernetes.io/metadata.name es PROYECTO-ENTORNO, y project y environment son etiquetas',
     }),
@@ -244,7 +244,7 @@ export const NETWORK_POLICY: Kind = {
     ),
     spec: required(
       object({
-        podSelector: required(POLICY_SELECTOR),
+        podSelector: required(LABEL_SELECTOR),
         policyTypes: enforced(list(choice(['Ingress', 'Egress']))),
         ingress: enforced(list(object({ from: enforced(PEERS), ports: enforced(POLICY_PORTS) }))),
         egress: enforced(list(object({ to: enforced(PEERS), ports: enforced(POLICY_PORTS) }))),

@@ -1,9 +1,5 @@
-import { emulated, enforced, type Kind, list, object, refused, refusedKind, required } from '../schema.ts';
-import { ANNOTATIONS, CARRIED, HEAD, LABEL_NAME, LABELS, LATER, metadata, NO_API, SERVER } from './common.ts';
-
-export const AUTOSCALER: Kind = refusedKind('HorizontalPodAutoscaler', 'autoscaling/v2', LATER);
-export const VERTICAL_AUTOSCALER: Kind = refusedKind('VerticalPodAutoscaler', 'autoscaling.k8s.io/v1', LATER);
-export const BUDGET: Kind = refusedKind('PodDisruptionBudget', 'policy/v1', LATER);
+import { emulated, enforced, type Kind, list, object, refused, required } from '../schema.ts';
+import { ANNOTATIONS, CARRIED, HEAD, LABEL_NAME, LABELS, metadata, NO_API, SERVER } from './common.ts';
 
 const NAMES_ONLY = {
   en: 'a name that pods may carry; there is no Kubernetes API, so it has no rights and no token',

@@ -28,7 +28,6 @@ import {
   INNER_PATH,
   IP_ADDRESS,
   LABEL_NAME,
-  LATER,
   LOG_KEPT,
   NO_API,
   NO_PREEMPTION,
@@ -290,12 +289,17 @@ const FILE_FIELD_PATH: Shape = {
   meaning: FIELD_PATH.meaning ?? { en: 'a field', es: 'un campo' },
 };
 
+const DISK_NOT_COUNTED: Text = {
+  en: 'what containers write outside of volumes is not counted; give an emptyDir a sizeLimit',
+  es: 'lo que los contenedores escriben fuera de volúmenes no se cuenta; dar un sizeLimit a un emptyDir',
+};
+
 const RESOURCE_REFERENCE: Shape = object({
   containerName: enforced(LABEL_NAME),
   resource: required(
     choice(['limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory'], {
-      'limits.ephemeral-storage': LATER,
-      'requests.ephemeral-storage': LATER,
+      'limits.ephemeral-storage': DISK_NOT_COUNTED,
+      'requests.ephemeral-storage': DISK_NOT_COUNTED,
     }),
   ),
   divisor: enforced({ kind: 'quantity', of: 'bytes' }),
@@ -356,10 +360,7 @@ const RESOURCES: Field = enforced(
             es: 'un límite del cgroup; un host que no puede aplicarlo lo dice en la carga de trabajo',
           },
         ),
-        'ephemeral-storage': refused({
-          en: 'what containers write outside of volumes is not counted; give an emptyDir a sizeLimit',
-          es: 'lo que los contenedores escriben fuera de volúmenes no se cuenta; dar un sizeLimit a un emptyDir',
-        }),
+        'ephemeral-storage': refused(DISK_NOT_COUNTED),
       }),
     ),
     requests: enforced(
@@ -375,10 +376,7 @@ const RESOURCES: Field = enforced(
             es: 'un límite blando del cgroup bajo presión',
           },
         ),
-        'ephemeral-storage': refused({
-          en: 'what containers write outside of volumes is not counted; give an emptyDir a sizeLimit',
-          es: 'lo que los contenedores escriben fuera de volúmenes no se cuenta; dar un sizeLimit a un emptyDir',
-        }),
+        'ephemeral-storage': refused(DISK_NOT_COUNTED),
       }),
     ),
     claims: refused({
@@ -471,7 +469,14 @@ const CONTAINER: Shape = object({
       object({
         containerPort: required(PORT_NUMBER),
         name: enforced(PORT_NAME),
-        protocol: enforced(choice(['TCP', 'UDP'], { SCTP: LATER })),
+        protocol: enforced(
+          choice(['TCP', 'UDP'], {
+            SCTP: {
+              en: 'a service on a host finds its pods by TCP and UDP; SCTP associations have several addresses, and a pod has one',
+              es: 'un servicio de un host encuentra sus pods por TCP y UDP; las asociaciones SCTP tienen varias direcciones, y un pod tiene una',
+            },
+          }),
+        ),
         hostPort: refused({
           en: 'publish it with a Service and an Ingress',
           es: 'publicarlo con un Service y un Ingress',
