@@ -492,6 +492,17 @@ export function canaryCount(percent: number, replicas: number): number {
   return Math.min(replicas, Math.max(1, Math.ceil((percent * replicas) / 100)));
 }
 
+/**
+ * Weights of each server of a version under trial and of each of the one before, so that the share of the requests is as
+ * said however many there are; HAProxy takes 0 to 256. A version that is alone serves everything.
+ */
+export function canaryWeights(percent: number, fresh: number, former: number): { fresh: number; former: number } {
+  if (fresh === 0 || former === 0) return { fresh: 100, former: 100 };
+  const [one, other] = [percent / fresh, (100 - percent) / former];
+  const scale = 256 / Math.max(one, other);
+  return { fresh: Math.max(1, Math.round(one * scale)), former: Math.max(1, Math.round(other * scale)) };
+}
+
 /** The container port a service's target means in this pod, or null when the pod has no port of that name. */
 export function resolveTargetPort(pod: PodSpec, target: number | string): number | null {
   if (typeof target === 'number') return target;

@@ -11,6 +11,7 @@ import {
   PodmanEngine,
   parseWantedState,
   Reconciler,
+  readUsage,
   realProbes,
 } from '../deploy/engines/local/index.ts';
 import type { WantedWorkload, WorkloadStatus } from '../deploy/index.ts';
@@ -187,6 +188,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     memory: planMemory(join(files.agent.folder, 'plan.json')),
     ...(names === null ? {} : { names }),
     ...(process.getuid?.() === 0 ? { parts: new BoundParts(join(instance.run, 'agent', 'parts')) } : {}),
+    readUsage: (container) => readUsage(container),
     node: { node: hostname(), capacity: { cpuMillis: availableParallelism() * 1000, memoryBytes: totalmem() } },
   });
   const tasks = new Tasks({ run: runTask, send: (message) => link.send(message), log });

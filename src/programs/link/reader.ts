@@ -168,6 +168,52 @@ const toAgent = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ping') }),
 ]);
 
+const amounts = z.strictObject({ cpuMillis: count.nullable(), memoryBytes: count.nullable() });
+const scalingStatus = z.strictObject({
+  name: label(63),
+  least: count,
+  most: count,
+  replicas: count,
+  metrics: list(
+    z.strictObject({
+      resource: z.enum(['cpu', 'memory']),
+      container: label(63).nullable(),
+      unit: z.enum(['percent', 'millicores', 'bytes']),
+      current: count.nullable(),
+      target: count,
+    }),
+    64,
+  ),
+  conditions: list(
+    z.strictObject({
+      type: z.enum(['AbleToScale', 'ScalingActive', 'ScalingLimited']),
+      status: z.boolean(),
+      reason: z.string().regex(/^[A-Za-z]{1,60}$/),
+      text: words,
+    }),
+    3,
+  ),
+  lastScale: z.strictObject({ at: time, from: count, to: count }).nullable(),
+});
+const resizingStatus = z.strictObject({
+  name: label(63),
+  mode: z.enum(['off', 'initial', 'recreate', 'in-place', 'in-place-or-recreate']),
+  containers: list(
+    z.strictObject({
+      name: label(63),
+      target: amounts,
+      lower: amounts,
+      upper: amounts,
+      uncapped: amounts,
+      given: amounts,
+      samples: count,
+    }),
+    200,
+  ),
+  waits: words.nullable(),
+  lastChange: z.strictObject({ at: time, container: label(63), to: amounts }).nullable(),
+});
+
 const workloadStatus = z.strictObject({
   key: z.strictObject({ project: label(40), environment: label(20), name: label(63) }),
   specHash: digest,
@@ -184,6 +230,7 @@ const workloadStatus = z.strictObject({
     'failed',
     'scheduled',
     'suspended',
+    'canary',
   ]),
   wanted: count,
   ready: count,
@@ -199,6 +246,8 @@ const workloadStatus = z.strictObject({
         'job-failed',
         'not-enforced',
         'engine-away',
+        'cordoned',
+        'eviction-waits',
       ]),
       since: time,
       text: words,
@@ -229,6 +278,8 @@ const workloadStatus = z.strictObject({
       ),
     }),
   ),
+  horizontal: scalingStatus.exactOptional(),
+  vertical: resizingStatus.exactOptional(),
   job: z.strictObject({ active: count, succeeded: count, failed: count, next: time.nullable() }).exactOptional(),
 });
 

@@ -198,6 +198,10 @@ export interface PodEngine {
   /** SIGTERM, then SIGKILL when the grace is over. Resolves when it has ended. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
   removeContainer(id: string): Promise<void>;
+  /** Changes what a running container may use, without a restart. */
+  resizeContainer(id: string, resources: ResourceSpec): Promise<void>;
+  /** Whether the kernel ended it for want of memory. */
+  wasOutOfMemory(id: string): Promise<boolean>;
   /** Ends whatever still runs in it at once and removes it with its containers. */
   removePod(id: string): Promise<void>;
   /** Where the pod is reached; its infra container must run. */

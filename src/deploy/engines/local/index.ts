@@ -31,5 +31,6 @@ export type {
   WorkloadPhase,
   WorkloadStatus,
 } from './status.ts';
+export { readUsage, type UsageReading } from './usage.ts';
 export { BoundParts, type VolumeParts } from './volume-parts.ts';
 export { parseWantedState } from './wanted-reader.ts';

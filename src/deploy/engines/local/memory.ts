@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { Clock } from '../../../system/index.ts';
+import type { ResourceSpec } from '../../model.ts';
 import type {
   ContainerEngine,
   ContainerOrder,
@@ -42,6 +43,7 @@ export interface MemoryOptions {
 interface MemoryContainer {
   readonly id: string;
   readonly order: ContainerOrder;
+  resources: ResourceSpec;
   state: 'created' | 'running' | 'exited';
   startedAtMs: number | null;
   exitedAtMs: number | null;
@@ -212,6 +214,7 @@ export class MemoryEngine implements ContainerEngine {
       this.#containers.set(id, {
         id,
         order,
+        resources: order.resources,
         state: 'created',
         startedAtMs: null,
         exitedAtMs: null,
@@ -256,6 +259,24 @@ export class MemoryEngine implements ContainerEngine {
     return this.#call('removeContainer', () => {
       this.#containers.delete(id);
     });
+  }
+
+  resizeContainer(id: string, resources: ResourceSpec): Promise<void> {
+    return this.#call('resizeContainer', () => {
+      const container = this.#containers.get(id);
+      if (container?.state !== 'running')
+        throw engineFault('engine.not-found', { operation: `resize ${id}`, why: 'it does not run' });
+      container.resources = resources;
+    });
+  }
+
+  wasOutOfMemory(): Promise<boolean> {
+    return this.#call('wasOutOfMemory', () => false);
+  }
+
+  /** What a container may use now. */
+  resourcesOf(containerId: string): ResourceSpec | null {
+    return this.#containers.get(containerId)?.resources ?? null;
   }
 
   removePod(id: string): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type WorkloadSpec,
 } from '../../model.ts';
 import { type BudgetPod, whatKeeps } from '../../scaling/budget.ts';
+import type { ScalingMemory } from './autoscale.ts';
 import type { ObservedContainer, ObservedPod } from './engine.ts';
 import { LABEL, networkName, type PodIdentity, podName, readCount, readPodIdentity } from './labels.ts';
 import { RESTART_BACKOFF_MS } from './limits.ts';
@@ -89,6 +90,8 @@ export interface PlanMemory {
   readonly jobs?: Readonly<Record<string, JobMemory>>;
   /** The last time of each schedule that was looked at, by workload, in Unix milliseconds. */
   readonly schedules?: Readonly<Record<string, number>>;
+  /** Kept beside it by the reconciler; the plan itself does not look at it. */
+  readonly scaling?: ScalingMemory;
 }
 
 export const EMPTY_MEMORY: PlanMemory = { rollouts: {}, troubles: {}, since: {} };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FormatError, readTar } from '../../../formats/index.ts';
 import { outsideNameservers } from '../../../network/index.ts';
 import { runCommand, type Text } from '../../../system/index.ts';
+import type { ResourceSpec } from '../../model.ts';
 import { type Answer, items, numberAt, objectAt, textAt } from './answers.ts';
 import type {
   ContainerEngine,
@@ -292,7 +293,7 @@ export class PodmanEngine implements ContainerEngine {
               ]
             : [],
         ),
-        ...(facts.limitsMissing === null ? { resource_limits: resourceLimits(order) } : {}),
+        ...(facts.limitsMissing === null ? { resource_limits: resourceLimits(order.resources) } : {}),
       },
     });
     if (status === 404) {
@@ -329,6 +330,27 @@ export class PodmanEngine implements ContainerEngine {
       timeoutMs: ACTION_TIMEOUT_MS,
       accept: [404],
     });
+  }
+
+  async resizeContainer(id: string, resources: ResourceSpec): Promise<void> {
+    const { limitsMissing } = await this.facts();
+    const operation = `resize ${id.slice(0, 12)}`;
+    if (limitsMissing !== null) throw engineFault('engine.refused', { operation, why: limitsMissing.en });
+    await this.#client.ask('POST', `/containers/${id}/update`, {
+      operation,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      body: resourceLimits(resources),
+    });
+  }
+
+  async wasOutOfMemory(id: string): Promise<boolean> {
+    const { json } = await this.#client.ask('GET', `/containers/${id}/json`, {
+      operation: `inspect ${id.slice(0, 12)}`,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404],
+    });
+    const state = (json as { State?: { OOMKilled?: unknown } } | null)?.State;
+    return state?.OOMKilled === true;
   }
 
   async removePod(id: string): Promise<void> {
@@ -818,8 +840,8 @@ function registryAuth({ address, username, password }: RegistryCredentials): str
 }
 
 /** CPU limits become a quota of a 100 ms period, requests become shares (1024 a core), as the kubelet does. */
-function resourceLimits(order: ContainerOrder): object {
-  const { cpuLimitMillis, cpuRequestMillis, memoryLimitBytes, memoryRequestBytes } = order.resources;
+function resourceLimits(resources: ResourceSpec): object {
+  const { cpuLimitMillis, cpuRequestMillis, memoryLimitBytes, memoryRequestBytes } = resources;
   return {
     ...(memoryLimitBytes === null && memoryRequestBytes === null
       ? {}

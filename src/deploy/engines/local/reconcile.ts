@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Clock, Fault, type Log, type Text } from '../../../system/index.ts';
 import {
   type ContainerSpec,
+  canaryWeights,
   EMPTY_WANTED,
   formatKey,
   type PodSpec,
@@ -12,6 +13,7 @@ import {
   type WorkloadKey,
   type WorkloadSpec,
 } from '../../model.ts';
+import { Autoscaler, NO_SCALING } from './autoscale.ts';
 import type { ContentStore } from './content-files.ts';
 import type {
   ContainerEngine,
@@ -64,6 +66,7 @@ import {
 import { type AskProbe, Prober, type ProbeTarget } from './probes.ts';
 import { type Names, type PlacedPod, type PodFlow, Segments } from './segments.ts';
 import type { ServiceEndpoints, WorkloadStatus } from './status.ts';
+import type { UsageReading } from './usage.ts';
 import { folderBytes, giveToGroup } from './volume-folders.ts';
 import { NO_PARTS, type VolumeParts } from './volume-parts.ts';
 
@@ -106,6 +109,8 @@ export interface ReconcilerOptions {
   readonly names?: Names;
   /** Where parts of volumes are mounted. @default nowhere: such a pod is refused */
   readonly parts?: VolumeParts;
+  /** What a running container has used; without it nothing is scaled. @default it cannot be known */
+  readonly readUsage?: (container: ObservedContainer) => Promise<UsageReading | null>;
   /** What pods may know of this host. @default no name, nothing to give */
   readonly node?: Omit<PodPlacing, 'address'>;
 }
@@ -122,6 +127,7 @@ export class Reconciler {
   readonly #prober: Prober;
   readonly #files: ContentStore;
   readonly #segments: Segments;
+  readonly #autoscaler: Autoscaler;
   readonly #lanes = new Lanes(ACTIONS_IN_FLIGHT_MAX);
   readonly #busy = new Map<string, Busy>();
   readonly #running = new Set<Promise<void>>();
@@ -159,6 +165,13 @@ export class Reconciler {
     this.#startedAt = options.clock.now().toISOString();
     this.#files = options.contents;
     this.#segments = new Segments({ engine: options.engine, log: options.log, names: options.names ?? null });
+    this.#autoscaler = new Autoscaler({
+      clock: options.clock,
+      log: options.log,
+      readUsage: options.readUsage ?? (async () => null),
+      resize: (id, resources) => options.engine.resizeContainer(id, resources),
+      wasOutOfMemory: (id) => options.engine.wasOutOfMemory(id),
+    });
     this.#prober = new Prober({ clock: options.clock, ask: options.askProbe, onChange: () => this.#notice('probe') });
   }
 
@@ -218,6 +231,7 @@ export class Reconciler {
   async #run(): Promise<void> {
     const { clock, log } = this.#options;
     this.#memory = (await this.#options.memory?.load()) ?? EMPTY_MEMORY;
+    this.#autoscaler.restore(this.#memory.scaling ?? NO_SCALING);
     const events = this.#followEvents();
     while (!this.#stop.signal.aborted) {
       let nextMs = RESYNC_MS;
@@ -265,15 +279,19 @@ export class Reconciler {
     // What ended while the list was on its way may look in it as if it had not begun: it stays untouched this round.
     const busy = new Map([...before, ...this.#busy]);
     if (this.#busy.size !== busy.size) this.#dirty = true;
+    const leaving = [...busy].flatMap(([name, { kind }]) => (kind === 'remove' ? [name] : []));
+    await this.#autoscaler.look(this.#wanted, { pods, readyPods: this.#readyPods, leaving: new Set(leaving) });
+    this.#stop.signal.throwIfAborted();
     const nowMs = clock.now().getTime();
     const result = plan(
       this.#options.instance,
-      this.#wanted,
+      this.#autoscaler.apply(this.#wanted, pods),
       {
         pods,
         health: this.#prober.health(),
         busy,
         overfull: this.#overfull,
+        outgrown: this.#autoscaler.outgrown,
         networks: networks?.map(({ name }) => name) ?? null,
       },
       this.#memory,
@@ -291,11 +309,17 @@ export class Reconciler {
       named.resolve();
     }
     this.#stop.signal.throwIfAborted();
-    this.#emit(await this.#tellUnenforced(result.statuses));
+    this.#emit((await this.#tellUnenforced(result.statuses)).map((status) => this.#tellScaling(status)));
     if (sweeping) await this.#sweep(nowMs);
     await this.#measure(nowMs);
     await this.#saveMemory();
-    return Math.min(RESYNC_MS, Math.max(0, (result.nextCheckMs ?? Number.POSITIVE_INFINITY) - clock.now().getTime()));
+    const next = [result.nextCheckMs, this.#autoscaler.nextMs(this.#wanted)].filter((atMs) => atMs !== null);
+    return Math.min(RESYNC_MS, Math.max(0, Math.min(...next) - clock.now().getTime()));
+  }
+
+  #tellScaling(status: WorkloadStatus): WorkloadStatus {
+    const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(status.key));
+    return this.#autoscaler.describe(status, workload);
   }
 
   /** Whether an environment that had pods has neither pods nor anything wanted any more. */
@@ -636,18 +660,22 @@ export class Reconciler {
     const pod = podName(instance, identity);
     const folder = (volume: string): string => this.#files.folder(pod, volume);
     const placing = this.#placing(address);
+    const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+    const resources = workload === undefined ? container.resources : this.#autoscaler.resourcesFor(workload, container);
     const order = containerOrder(
       instance,
       identity,
       spec.pod,
-      container,
+      { ...container, resources },
       attempt,
       this.#wanted.contents,
       folder,
       placing,
     );
     const mounts = await Promise.all(order.mounts.map((mount) => this.#boundPart(pod, mount)));
-    return await engine.createContainer({ ...order, mounts });
+    const id = await engine.createContainer({ ...order, mounts });
+    this.#autoscaler.made(id, container.resources, resources);
+    return id;
   }
 
   /** A mount of one part of its source, found and held for it; any other as it is. */
@@ -937,7 +965,9 @@ export class Reconciler {
           const spec = workload?.previous?.specHash === identity.specHash ? workload.previous.pod : workload?.pod;
           const target = spec === undefined ? null : resolveTargetPort(spec, port.targetPort);
           const endpoint = target === null ? null : found.place.endpoint(target);
-          return endpoint === null ? [] : [{ ...endpoint, pod: pod.name }];
+          return endpoint === null
+            ? []
+            : [{ ...endpoint, pod: pod.name, ...this.#triedOut(workload, identity, named) }];
         });
         return {
           project: service.project,
@@ -953,6 +983,25 @@ export class Reconciler {
     if (text === this.#emittedEndpoints) return;
     this.#emittedEndpoints = text;
     onEndpoints(list);
+  }
+
+  /** The weight of a pod while a new version of its workload serves a share only. */
+  #triedOut(
+    workload: WantedWorkload | undefined,
+    identity: PodIdentity,
+    ready: readonly NamedPod[],
+  ): { readonly weight?: number } {
+    if (workload?.canary === undefined || workload.previous === null) return {};
+    const key = formatKey(identity.key);
+    let [fresh, former] = [0, 0];
+    for (const { labels } of this.#pods.filter(({ name }) => ready.some((pod) => pod.name === name))) {
+      const other = readPodIdentity(labels);
+      if (other === null || formatKey(other.key) !== key) continue;
+      if (other.specHash === workload.specHash) fresh++;
+      else former++;
+    }
+    const { fresh: weight, former: rest } = canaryWeights(workload.canary.percent, fresh, former);
+    return { weight: identity.specHash === workload.specHash ? weight : rest };
   }
 
   /** What this host cannot enforce is said on every workload that it concerns. */
@@ -1052,10 +1101,10 @@ export class Reconciler {
   async #saveMemory(): Promise<void> {
     const { memory, log } = this.#options;
     if (memory === undefined) return;
-    const text = JSON.stringify(this.#memory.rollouts);
+    const text = `${this.#autoscaler.changes} ${JSON.stringify(this.#memory.rollouts)}`;
     if (text === this.#savedRollouts) return;
     try {
-      await memory.save(this.#memory);
+      await memory.save({ ...this.#memory, scaling: this.#autoscaler.memory });
       this.#savedRollouts = text;
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'the memory of roll-outs could not be kept');

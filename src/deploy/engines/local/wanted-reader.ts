@@ -318,6 +318,54 @@ const controller = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const scaledResource = z.enum(['cpu', 'memory']);
+const scalingRules = z.strictObject({
+  stabilizationSeconds: whole(0, 3_600),
+  select: z.enum(['Max', 'Min', 'Disabled']),
+  policies: many(
+    z.strictObject({ kind: z.enum(['Pods', 'Percent']), value: whole(1, 100_000), periodSeconds: whole(1, 1_800) }),
+    64,
+  ).min(1),
+  tolerance: z.number().min(0).max(100),
+});
+const horizontal = z
+  .strictObject({
+    name,
+    minReplicas: whole(1, WANTED_REPLICAS_MAX),
+    maxReplicas: whole(1, WANTED_REPLICAS_MAX),
+    metrics: many(
+      z.strictObject({
+        resource: scaledResource,
+        container: name.nullable(),
+        target: z.discriminatedUnion('kind', [
+          z.strictObject({ kind: z.literal('utilization'), percent: whole(1, 10_000) }),
+          z.strictObject({ kind: z.literal('average'), amount: whole(1, Number.MAX_SAFE_INTEGER) }),
+        ]),
+      }),
+      64,
+    ).min(1),
+    scaleUp: scalingRules,
+    scaleDown: scalingRules,
+  })
+  .refine((one) => one.minReplicas <= one.maxReplicas, 'its minimum is above its maximum');
+const allowed = z.strictObject({ least: bytes.nullable(), most: bytes.nullable() }).nullable();
+const vertical = z.strictObject({
+  name,
+  mode: z.enum(['off', 'initial', 'recreate', 'in-place', 'in-place-or-recreate']),
+  minReplicas: whole(1, WANTED_REPLICAS_MAX),
+  policies: many(
+    z.strictObject({
+      container: name.nullable(),
+      scaled: z.boolean(),
+      cpu: allowed,
+      memory: allowed,
+      limits: z.boolean(),
+    }),
+    256,
+  ),
+  requirements: many(z.strictObject({ resources: many(scaledResource, 2), higher: z.boolean() }), 64),
+});
+
 const workload = z
   .strictObject({
     key: z.strictObject({ project, environment, name }),
@@ -333,6 +381,9 @@ const workload = z
     ]),
     progressDeadlineSeconds: seconds,
     controller: controller.exactOptional(),
+    horizontal: horizontal.exactOptional(),
+    vertical: vertical.exactOptional(),
+    canary: z.strictObject({ percent: whole(1, 99) }).exactOptional(),
     previous: spec.nullable(),
   })
   .refine((one) => hashPodSpec(one.pod) === one.specHash, 'its hash is another');
@@ -419,6 +470,17 @@ const wantedState = z.strictObject({
   policies: many(
     z.strictObject({ project, environment, name, selector, ingress: trafficRules, egress: trafficRules }),
   ).default([]),
+  budgets: many(
+    z.strictObject({
+      project,
+      environment,
+      name,
+      selector,
+      keeps: z.strictObject({ kind: z.enum(['available', 'unavailable']), amount: allowance }),
+      unhealthyAlways: z.boolean(),
+    }),
+  ).exactOptional(),
+  maintenance: z.strictObject({ draining: z.boolean(), disregardBudgets: z.boolean() }).exactOptional(),
   contents: z
     .record(hash, z.strictObject({ kind: z.enum(['config', 'secret']), name, data: map(dataKey, z.base64()) }))
     .refine((entries) => Object.keys(entries).length <= WANTED_CONTENTS_MAX, 'has too many entries'),
