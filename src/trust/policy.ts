@@ -1,6 +1,7 @@
 import { matchesGlob } from '../oci/index.ts';
 import { trustFault } from './errors.ts';
 import type { PublicKey } from './key.ts';
+import { reasonInWords } from './reason-words.ts';
 import type { CertificateIdentity } from './sigstore/certificate.ts';
 import type { TrustedRoot } from './sigstore/trusted-root.ts';
 import { fullRepository, type SignatureUse } from './statement.ts';
@@ -94,7 +95,8 @@ const WILDCARDS_MAX = 8;
 export function defineSigner(
   signer: Pick<TrustedSigner, 'name' | 'uses' | 'identity'> & Partial<TrustedSigner>,
 ): TrustedSigner {
-  const wrong = (reason: string) => trustFault('trust.identity-pattern', { name: signer.name, reason });
+  const wrong = (reason: string) =>
+    trustFault('trust.identity-pattern', { name: signer.name, reason: reasonInWords(reason) });
   const repositories = signer.repositories ?? ['**'];
   for (const pattern of repositories) {
     if ((pattern.match(/\*+/g) ?? []).length > WILDCARDS_MAX) throw wrong(`${pattern} has too many wildcards`);

@@ -1,4 +1,5 @@
 import type { Text } from '../../system/index.ts';
+import { reasonInWords } from '../reason-words.ts';
 
 const TEXTS = {
   'no-artifact': () => ({
@@ -16,7 +17,7 @@ const TEXTS = {
   }),
   'signature-mismatch': (key) => ({
     en: `the signature does not match ${key}`,
-    es: `la firma no corresponde a ${key}`,
+    es: `la firma no corresponde a ${reasonInWords(key ?? '').es}`,
   }),
   'chain-unknown': (subject) => ({
     en: `its certificate (${subject}) was not issued by an authority of the trusted root`,
@@ -24,7 +25,7 @@ const TEXTS = {
   }),
   'certificate-rules': (why) => ({
     en: `its certificate breaks a rule of certificates: ${why}`,
-    es: `su certificado incumple una regla de los certificados: ${why}`,
+    es: `su certificado incumple una regla de los certificados: ${reasonInWords(why ?? '').es}`,
   }),
   'certificate-time': (who, at, from, until) => ({
     en: `the certificate of ${who} was valid from ${from} to ${until}, and it was signed at ${at}`,
@@ -52,7 +53,7 @@ const TEXTS = {
   }),
   'stamp-wrong': (why) => ({
     en: `its time stamp does not hold: ${why}`,
-    es: `su sello de tiempo no se sostiene: ${why}`,
+    es: `su sello de tiempo no se sostiene: ${reasonInWords(why ?? '').es}`,
   }),
   'sct-missing': () => ({
     en: 'its certificate carries no proof of a certificate log',
@@ -60,7 +61,7 @@ const TEXTS = {
   }),
   'sct-wrong': (why) => ({
     en: `the certificate log’s proof does not hold: ${why}`,
-    es: `la prueba del registro de certificados no se sostiene: ${why}`,
+    es: `la prueba del registro de certificados no se sostiene: ${reasonInWords(why ?? '').es}`,
   }),
   'log-missing': () => ({
     en: 'it is in no transparency log',
@@ -76,7 +77,7 @@ const TEXTS = {
   }),
   'log-checkpoint': (why) => ({
     en: `the checkpoint of the transparency log does not hold: ${why}`,
-    es: `el punto de control del registro de transparencia no se sostiene: ${why}`,
+    es: `el punto de control del registro de transparencia no se sostiene: ${reasonInWords(why ?? '').es}`,
   }),
   'log-inclusion': () => ({
     en: 'the entry is not in the transparency log that it names',
@@ -84,7 +85,7 @@ const TEXTS = {
   }),
   'log-other-entry': (what) => ({
     en: `the transparency log entry is for another ${what}`,
-    es: `el asiento del registro de transparencia es de otro (${what})`,
+    es: `el asiento del registro de transparencia es de otra cosa: ${reasonInWords(what ?? '').es}`,
   }),
   'log-kind': (kind) => ({
     en: `a transparency log entry of kind ${kind} proves nothing about this signature`,

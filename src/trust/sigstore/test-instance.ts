@@ -31,6 +31,15 @@ export interface LeafOptions {
   readonly sctBy?: Pair;
 }
 
+type AuthorityName = 'root' | 'intermediate' | 'stamps' | 'stamper';
+
+/** When the trusted root trusts what, where a test wants another time; milliseconds. */
+export type RootValidity = Partial<
+  Record<'log' | 'certificateLog' | 'authority' | 'stamps', { readonly from?: number; readonly until?: number }>
+>;
+
+const DAY_MS = 86_400_000;
+
 export function makePair(): Pair {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return { privateKey, info: publicKey.export({ format: 'der', type: 'spki' }) };
@@ -50,63 +59,61 @@ export class TestSigstore {
   readonly log = makePair();
   readonly #entries: Buffer[] = [];
 
+  /** @param options.valid where a certificate of the instance differs from a day before to a day after now; ms */
   constructor(
-    options: { readonly now?: () => number; readonly intermediateUntil?: number; readonly stamperUntil?: number } = {},
+    options: {
+      readonly now?: () => number;
+      readonly valid?: Partial<Record<AuthorityName, { readonly from?: number; readonly until?: number }>>;
+    } = {},
   ) {
     this.#now = options.now ?? Date.now;
-    const from = this.#now() - 86_400_000;
-    const until = this.#now() + 86_400_000;
-    this.authority = this.#issue({ name: 'root', authority: true, from, until });
+    const valid = (name: AuthorityName) => ({
+      ...{ name, from: this.#now() - DAY_MS, until: this.#now() + DAY_MS },
+      ...options.valid?.[name],
+    });
+    this.authority = this.#issue({ ...valid('root'), authority: true });
     this.intermediate = this.#issue({
-      ...{
-        name: 'intermediate',
-        authority: true,
-        from,
-        until: options.intermediateUntil ?? until,
-        by: this.authority,
-        byName: 'root',
-      },
+      ...{ ...valid('intermediate'), authority: true, by: this.authority, byName: 'root' },
       usage: '1.3.6.1.5.5.7.3.3',
     });
-    this.stampAuthority = this.#issue({ name: 'stamps', authority: true, from, until });
+    this.stampAuthority = this.#issue({ ...valid('stamps'), authority: true });
     this.stamper = this.#issue({
-      ...{
-        name: 'stamper',
-        authority: false,
-        from,
-        until: options.stamperUntil ?? until,
-        by: this.stampAuthority,
-        byName: 'stamps',
-      },
+      ...{ ...valid('stamper'), authority: false, by: this.stampAuthority, byName: 'stamps' },
       usage: '1.3.6.1.5.5.7.3.8',
     });
   }
 
-  trustedRoot(change: Readonly<Record<string, Json>> = {}): Buffer {
+  /** @param valid of the root's own words for each kind of authority, in place of a day before now without an end; ms */
+  trustedRoot(valid: RootValidity = {}): Buffer {
     const chain = (...issued: Issued[]): Json => ({
       certificates: issued.map(({ certificate }) => ({ rawBytes: certificate.toString('base64') })),
     });
-    const start = new Date(this.#now() - 86_400_000).toISOString();
-    const log = (pair: Pair, baseUrl: string): Json => ({
+    const validFor = (kind: keyof RootValidity): Json => {
+      const { from = this.#now() - DAY_MS, until } = valid[kind] ?? {};
+      const start = new Date(from).toISOString();
+      return until === undefined ? { start } : { start, end: new Date(until).toISOString() };
+    };
+    const log = (pair: Pair, baseUrl: string, kind: keyof RootValidity): Json => ({
       ...{
         baseUrl,
         hashAlgorithm: 'SHA2_256',
         logId: { keyId: hash('sha256', pair.info, 'buffer').toString('base64') },
       },
-      publicKey: { rawBytes: pair.info.toString('base64'), keyDetails: 'PKIX_ECDSA_P256_SHA_256', validFor: { start } },
+      publicKey: {
+        ...{ rawBytes: pair.info.toString('base64'), keyDetails: 'PKIX_ECDSA_P256_SHA_256' },
+        validFor: validFor(kind),
+      },
+    });
+    const authority = (uri: string, kind: keyof RootValidity, ...issued: Issued[]): Json => ({
+      ...{ uri, certChain: chain(...issued), validFor: validFor(kind) },
     });
     return Buffer.from(
       JSON.stringify({
         mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
-        tlogs: [log(this.log, 'https://rekor.test')],
-        ctlogs: [log(this.certificateLog, 'https://ctfe.test')],
-        certificateAuthorities: [
-          { uri: 'https://fulcio.test', certChain: chain(this.intermediate, this.authority), validFor: { start } },
-        ],
-        timestampAuthorities: [
-          { uri: 'https://tsa.test', certChain: chain(this.stamper, this.stampAuthority), validFor: { start } },
-        ],
-        ...change,
+        tlogs: [log(this.log, 'https://rekor.test', 'log')],
+        ctlogs: [log(this.certificateLog, 'https://ctfe.test', 'certificateLog')],
+        certificateAuthorities: [authority('https://fulcio.test', 'authority', this.intermediate, this.authority)],
+        timestampAuthorities: [authority('https://tsa.test', 'stamps', this.stamper, this.stampAuthority)],
       }),
     );
   }
