@@ -114,6 +114,30 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'bring a live patch into force on a host, or take it out (`change`: apply, rollback); an operation',
     es: 'activar un parche en vivo en un host, o retirarlo (`change`: apply, rollback); una operación',
   },
+  'GET /api/v1/kernel/rollouts': {
+    en: 'roll-outs of live patches, the newest first: rings, hosts by state, those that are not well',
+    es: 'despliegues de parches en vivo, primero el más nuevo: anillos, hosts por estado, los que no están bien',
+  },
+  'POST /api/v1/kernel/rollouts': {
+    en: 'begin a roll-out: `patch`, `hosts` (names, `*`), `rules` (canaries, share, soakSeconds, windows, …)',
+    es: 'empezar un despliegue: `patch`, `hosts` (nombres, `*`), `rules` (canaries, share, soakSeconds, windows, …)',
+  },
+  'GET /api/v1/kernel/rollouts/:id': {
+    en: 'how far a roll-out is',
+    es: 'hasta dónde ha llegado un despliegue',
+  },
+  'POST /api/v1/kernel/rollouts/:id/pause': {
+    en: 'begin no further host',
+    es: 'no empezar más hosts',
+  },
+  'POST /api/v1/kernel/rollouts/:id/resume': {
+    en: 'go on with a paused roll-out',
+    es: 'continuar un despliegue en pausa',
+  },
+  'POST /api/v1/kernel/rollouts/:id/abort': {
+    en: 'stop a roll-out for good and take the patch out (`rollBack`: false leaves it)',
+    es: 'detener del todo un despliegue y retirar el parche (`rollBack`: false lo deja)',
+  },
   'GET /api/v1/kernel/hosts': {
     en: 'every host with its kernel and the count of CVEs by state',
     es: 'cada host con su núcleo y el número de CVE por estado',

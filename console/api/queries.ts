@@ -17,6 +17,8 @@ import type {
   IncidentDetail,
   Issuer,
   KernelCves,
+  KernelPatch,
+  KernelRollout,
   LayerFiles,
   List,
   Me,
@@ -307,6 +309,10 @@ export const queries = {
       queryKey: ['hosts', name, 'kernel', 'cves', state],
       queryFn: () => maybe<KernelCves>(apiPath(['hosts', name, 'kernel', 'cves'], { state, limit: 200 })),
     }),
+  kernelPatches: () =>
+    queryOptions({ queryKey: ['kernel', 'patches'], queryFn: () => listOf<KernelPatch>('/kernel/patches') }),
+  kernelRollouts: () =>
+    queryOptions({ queryKey: ['kernel', 'rollouts'], queryFn: () => listOf<KernelRollout>('/kernel/rollouts') }),
   hosts: () => queryOptions({ queryKey: ['hosts'], queryFn: () => listOf<Host>('/hosts') }),
   facts: (filter: FactFilter, before: string | null) =>
     queryOptions({

@@ -1165,6 +1165,45 @@ export interface KernelCves {
   }[];
 }
 
+export interface KernelPatch {
+  readonly name: string;
+  readonly digest: string;
+  readonly cves: readonly string[];
+  readonly signers: readonly string[];
+  readonly doubt: Text | null;
+  /** Numbers of hosts. */
+  readonly inForce: number;
+  readonly fitting: number;
+}
+
+export type RolloutPhase =
+  | 'waiting'
+  | 'applying'
+  | 'watching'
+  | 'well'
+  | 'failed'
+  | 'lost'
+  | 'absent'
+  | 'withdrawing'
+  | 'withdrawn'
+  | 'stuck';
+
+export interface KernelRollout {
+  readonly id: string;
+  readonly patch: string;
+  readonly state: 'running' | 'paused' | 'withdrawing' | 'done' | 'rolled-back' | 'stopped';
+  readonly why: string | null;
+  readonly startedAt: string;
+  /** Hosts may be changed now, as far as maintenance windows go. */
+  readonly isOpen: boolean;
+  readonly rings: readonly {
+    readonly name: string;
+    readonly hosts: number;
+    readonly phases: Readonly<Partial<Record<RolloutPhase, number>>>;
+  }[];
+  readonly notable: readonly { readonly host: string; readonly phase: RolloutPhase; readonly why: string | null }[];
+}
+
 export interface AuditVerification {
   readonly state: 'intact' | 'broken';
   readonly facts: number;

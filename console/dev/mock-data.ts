@@ -11,6 +11,8 @@ import type {
   ImageDetail,
   IncidentDetail,
   KernelCves,
+  KernelPatch,
+  KernelRollout,
   Me,
   NetworkFlow,
   Operation,
@@ -1737,6 +1739,36 @@ export function hostKernel(): HostKernel {
       },
     ],
   };
+}
+
+export function kernelPatches(): readonly KernelPatch[] {
+  const digest = `sha256:${'5c'.repeat(32)}`;
+  const doubt = {
+    en: 'nobody whom the trust policy names for platform/kernel-patches has signed it',
+    es: 'nadie a quien la política de confianza nombre para platform/kernel-patches lo ha firmado',
+  };
+  return [
+    {
+      ...{ name: 'nf_tables_2024_1086', digest, cves: ['CVE-2024-1086'], signers: ['kernel-team'] },
+      ...{ doubt: null, inForce: 41, fitting: 207 },
+    },
+    { name: 'draft_fix', digest, cves: [], signers: [], doubt, inForce: 0, fitting: 248 },
+  ];
+}
+
+export function kernelRollouts(): readonly KernelRollout[] {
+  return [
+    {
+      ...{ id: '01985c6e-0000-7000-8000-000000000001', patch: 'nf_tables_2024_1086', state: 'running', why: null },
+      ...{ startedAt: '2026-07-30T01:10:00.000Z', isOpen: true },
+      rings: [
+        { name: 'canary', hosts: 2, phases: { well: 2 } },
+        { name: 'share', hosts: 23, phases: { well: 19, watching: 3, absent: 1 } },
+        { name: 'all', hosts: 223, phases: { waiting: 223 } },
+      ],
+      notable: [{ host: 'almacen-07', phase: 'absent', why: null }],
+    },
+  ];
 }
 
 export function kernelCves(): KernelCves {

@@ -15,7 +15,15 @@ import type {
   TrustPolicy,
   WorkloadRule,
 } from '../api/types.ts';
-import { createMockData, deployOperation, hostKernel, kernelCves, type MockData } from './mock-data.ts';
+import {
+  createMockData,
+  deployOperation,
+  hostKernel,
+  kernelCves,
+  kernelPatches,
+  kernelRollouts,
+  type MockData,
+} from './mock-data.ts';
 import { mockChanges, mockDeadlines, mockPackages, mockWhere, VEX_DOCUMENTS } from './mock-risk.ts';
 
 /**
@@ -609,6 +617,8 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       return changed;
     }),
     route('GET', '/hosts', () => list(data.hosts)),
+    route('GET', '/kernel/patches', () => list(kernelPatches())),
+    route('GET', '/kernel/rollouts', () => list(kernelRollouts())),
     route('GET', '/hosts/:h/kernel', () => hostKernel()),
     route('GET', '/hosts/:h/kernel/cves', () => kernelCves()),
     route('GET', '/audit/facts', ({ query }) =>

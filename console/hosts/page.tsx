@@ -9,6 +9,7 @@ import { EmptyState, Facts, Loaded, PageHead, Panel, When } from '../shell/parts
 import { words as shellWords } from '../shell/words.ts';
 import './hosts.css';
 import { KernelTruth } from './kernel-truth.tsx';
+import { LivePatches } from './live-patches.tsx';
 import { words } from './words.ts';
 
 type Sensor = NonNullable<Host['sensor']>;
@@ -187,7 +188,12 @@ export default function HostsPage() {
               </EmptyState>
             </Panel>
           ) : (
-            all.map((host) => <HostCard key={host.name} host={host} />)
+            <>
+              {all.map((host) => (
+                <HostCard key={host.name} host={host} />
+              ))}
+              <LivePatches />
+            </>
           )
         }
       </Loaded>

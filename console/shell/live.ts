@@ -63,6 +63,8 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   base: ['bases'],
   host: ['hosts', 'status', 'overview'],
   agent: ['hosts', 'status', 'overview'],
+  patch: ['kernel', 'hosts'],
+  rollout: ['kernel'],
   exception: ['images', 'exceptions', 'deadlines', 'overview'],
   deadline: ['deadlines', 'overview'],
   vex: ['vex', 'images', 'deadlines', 'overview'],

@@ -12,6 +12,7 @@ import { addPatchCommands } from './livepatch/commands.ts';
 import type { CveAnswer } from './machines.ts';
 import { openAdvisories } from './open-advisories.ts';
 import { toKernelVex } from './openvex.ts';
+import { addRolloutCommands } from './rollout/commands.ts';
 import { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
 import { type KernelTruth, TRUTH_STATES, type TruthState } from './truth.ts';
 import { STATE_WORDS } from './words.ts';
@@ -108,6 +109,7 @@ export function kernelCommands(cli: CliProgram): void {
     });
 
   addPatchCommands(cli, kernel);
+  addRolloutCommands(cli, kernel);
   kernel
     .command('where')
     .argument('<cve>')

@@ -133,6 +133,42 @@ export const hostFault = defineFaults({
       remedy: 'dar al nuevo un nombre propio y declarar que sustituye al otro',
     },
   },
+  'host.rollout-nowhere': {
+    kind: 'conflict',
+    en: {
+      what: 'there is no host for the live patch {patch}',
+      why: 'no host that was named runs a kernel that it was made for without having it already',
+      remedy: 'see where it fits: darsena kernel patch show {patch}',
+    },
+    es: {
+      what: 'no hay ningún host para el parche en vivo {patch}',
+      why: 'ningún host indicado ejecuta un núcleo para el que se hizo sin tenerlo ya',
+      remedy: 'ver dónde sirve: darsena kernel patch show {patch}',
+    },
+  },
+  'host.rollout-running': {
+    kind: 'conflict',
+    en: {
+      what: 'another roll-out is not at its end',
+      why: '{patch} is on its way to hosts; what goes wrong there could not be told from what this one does',
+      remedy: 'wait for it, or stop it: darsena kernel rollout abort',
+    },
+    es: {
+      what: 'otro despliegue no ha terminado',
+      why: '{patch} está llegando a los hosts; sus fallos no se distinguirían de los de este',
+      remedy: 'esperar o detenerlo: darsena kernel rollout abort',
+    },
+  },
+  'host.rollout-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no roll-out {id}', remedy: 'see which there are: darsena kernel rollout list' },
+    es: { what: 'no hay ningún despliegue {id}', remedy: 'ver cuáles hay: darsena kernel rollout list' },
+  },
+  'host.rollout-state': {
+    kind: 'conflict',
+    en: { what: 'the roll-out cannot do that now ({order})', why: 'it is {state}' },
+    es: { what: 'el despliegue no puede hacer eso ahora ({order})', why: 'está {state}' },
+  },
   'host.patch-build': {
     kind: 'invalid',
     en: { what: 'the live patch {name} cannot be built', why: '{why}' },

@@ -4,7 +4,7 @@ export { kernelCommands } from './commands.ts';
 export { hostFault } from './errors.ts';
 export { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
 export { gatherFacts, type Identity, readBuildId } from './gather.ts';
-export { PATCHES_MAX } from './limits.ts';
+export { PATCHES_MAX, ROLLOUT_TICK_MS } from './limits.ts';
 export { restoreLivePatches } from './livepatch/commands.ts';
 export type { LivePatchDriver, PatchHost, PatchOrder, PatchState } from './livepatch/driver.ts';
 export { type CheckSignature, KernelDriver } from './livepatch/kernel-driver.ts';
@@ -17,6 +17,8 @@ export { PATCH_REPOSITORY, packPatch, readPatchMetadata } from './patches/artifa
 export { KernelPatches, type PatchStore, type PatchTask, type PatchTrust } from './patches/patches.ts';
 export { type PatchSource, receivePatch } from './patches/receive.ts';
 export { registerPatchRoutes } from './patches/routes.ts';
+export { type LookAtHosts, Rollouts } from './rollout/rollouts.ts';
+export { registerRolloutRoutes } from './rollout/routes.ts';
 export { registerHostRoutes } from './routes.ts';
 export { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
 export { judgeMachine, type KernelTruth, summarise, TRUTH_STATES, type TruthState } from './truth.ts';

@@ -20,6 +20,8 @@ import { type WayOut, wayOutOf } from './way-out.ts';
 export interface HostTables {
   host_facts: { hash: string; body: string };
   host_machines: { host: string; hash: string; own: string; seen_at: string; changed_at: string };
+  host_rollouts: { id: string; plan: string; started_at: string; started_by: string };
+  host_rollout_events: { rollout: string; sequence: number; at_ms: number; event: string };
 }
 
 /** What differs from one host of a build to the next and changes no verdict; it stands with the host. */

@@ -21,4 +21,25 @@ export const hostMigrations: readonly Migration[] = [
       await db.schema.createIndex('host_machines_hash').on('host_machines').column('hash').execute();
     },
   },
+  {
+    name: '0002-host-rollouts',
+    async up(db) {
+      await db.schema
+        .createTable('host_rollouts')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('plan', 'text', (column) => column.notNull())
+        .addColumn('started_at', 'text', (column) => column.notNull())
+        .addColumn('started_by', 'text', (column) => column.notNull())
+        .execute();
+      // The state of a roll-out is the fold of these.
+      await db.schema
+        .createTable('host_rollout_events')
+        .addColumn('rollout', 'text', (column) => column.notNull())
+        .addColumn('sequence', 'integer', (column) => column.notNull())
+        .addColumn('at_ms', 'bigint', (column) => column.notNull())
+        .addColumn('event', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('host_rollout_events_key', ['rollout', 'sequence'])
+        .execute();
+    },
+  },
 ];

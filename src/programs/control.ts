@@ -46,8 +46,11 @@ import {
   hostMigrations,
   KernelPatches,
   Machines,
+  ROLLOUT_TICK_MS,
+  Rollouts,
   registerHostRoutes,
   registerPatchRoutes,
+  registerRolloutRoutes,
 } from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import { Flows, type NetworkTables, networkMigrations, registerNetworkRoutes, signRequest } from '../network/index.ts';
@@ -101,7 +104,7 @@ import { hostEvidence } from './control/host-evidence.ts';
 import { Hosts } from './control/hosts.ts';
 import { registerInsideRoutes } from './control/inside-routes.ts';
 import { createIntake } from './control/intake.ts';
-import { patchStore, patchTrust } from './control/kernel-patches.ts';
+import { lookAtHosts, patchStore, patchTrust } from './control/kernel-patches.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
 import { imageDeadline, imageDeadlines, wantedMessage } from './control/permissions.ts';
@@ -543,6 +546,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
   });
   registerPatchRoutes(app, kernelPatches);
+  const rollouts = new Rollouts({
+    ...{ db, journal, clock, log },
+    patches: kernelPatches,
+    look: () => lookAtHosts({ hosts, deployments }),
+  });
+  await rollouts.open();
+  registerRolloutRoutes(app, rollouts);
   registerNetworkRoutes(app, flows, async (project) => {
     const { workloads } = await deployments.wanted();
     return (peer) => {
@@ -668,6 +678,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       await admit.forgetOld();
     }),
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
+    every(ROLLOUT_TICK_MS, () => rollouts.tick()),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;

@@ -161,10 +161,16 @@ export class KernelPatches {
     host: string,
     change: PatchTask['change'],
     name: string,
-    options: { readonly step: StepHandle; readonly actor: string; readonly signal?: AbortSignal },
+    options: {
+      readonly step: StepHandle;
+      readonly actor: string;
+      readonly signal?: AbortSignal;
+      /** What was begun with, whatever the name means by now. */
+      readonly digest?: string;
+    },
   ): Promise<void> {
     const { run, trust, store } = this.#options;
-    const found = change === 'apply' ? await store.find(name) : null;
+    const found = change === 'apply' ? await store.find(options.digest ?? name) : null;
     if (change === 'apply' && found === null) throw hostFault('host.patch-unknown', { name });
     const digest = found?.digest ?? null;
     const signatures = digest === null ? null : packSignatures(await trust.signatures(digest));

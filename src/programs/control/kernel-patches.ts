@@ -1,7 +1,9 @@
-import { PATCH_REPOSITORY, PATCHES_MAX, type PatchStore, type PatchTrust } from '../../host/index.ts';
+import type { Deployments } from '../../deploy/index.ts';
+import { type LookAtHosts, PATCH_REPOSITORY, PATCHES_MAX, type PatchStore, type PatchTrust } from '../../host/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { Fault } from '../../system/index.ts';
 import type { SignatureStore, Trust } from '../../trust/index.ts';
+import type { Hosts } from './hosts.ts';
 
 /** The registry as live patches ask it. */
 export function patchStore(registry: Registry): PatchStore {
@@ -45,4 +47,24 @@ async function tagsAfter(registry: Registry, last: string): Promise<{ items: rea
     if (error instanceof Fault && error.code === 'registry.repository-unknown') return { items: [], next: null };
     throw error;
   }
+}
+
+/** How hosts fare: whether their agents answer, and which workloads and what of a sensor are not as they should be. */
+export function lookAtHosts({
+  hosts,
+  deployments,
+}: {
+  readonly hosts: Pick<Hosts, 'views'>;
+  readonly deployments: Pick<Deployments, 'statuses'>;
+}): ReturnType<LookAtHosts> {
+  const views = new Map(hosts.views().map((view) => [view.name, view]));
+  const unready = deployments
+    .statuses(null)
+    .filter(({ phase, ready, wanted }) => phase !== 'stopped' && (phase !== 'available' || ready < wanted))
+    .map(({ key }) => `${key.project}/${key.environment}/${key.name} is not ready`);
+  return (host) => {
+    const view = views.get(host);
+    const problems = view?.sensor?.state === 'down' ? ['the sensor is down', ...unready] : unready;
+    return { isHere: view?.state === 'connected', problems };
+  };
 }
