@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { CliProgram, Text } from '../system/index.ts';
 import { RuleEngine, type RuleText } from './engine.ts';
 import { detectFault } from './errors.ts';
+import { RECORDING_CHUNK_BYTES } from './limits.ts';
 import type { ReplayAlert, RuleReplay } from './replay.ts';
 import type { Finding } from './rule-file.ts';
 
@@ -261,10 +262,10 @@ async function replayFile(path: string, replay: RuleReplay): Promise<{ events: n
   let events = 0;
   const alerts: ReplayAlert[] = [];
   try {
-    for await (const event of readScap(createReadStream(path))) {
+    await readScap(createReadStream(path, { highWaterMark: RECORDING_CHUNK_BYTES }), (event) => {
       events++;
-      alerts.push(...replay.try(event));
-    }
+      for (const alert of replay.try(event)) alerts.push(alert);
+    });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw detectFault('detect.recording-unreadable', { path, why, events }, { cause });

@@ -45,7 +45,9 @@ export interface RuleText {
 export class RuleEngine {
   readonly states: readonly RuleState[];
   readonly findings: readonly Finding[];
-  readonly #byType: readonly (((event: KernelEvent) => number[] | null) | null)[];
+  /** By type of event: the conditions that may hold for it, and from its first event on their function. */
+  readonly #conditions: readonly (readonly (Filter | true)[])[];
+  readonly #compiled: (((event: KernelEvent) => number[] | null) | undefined)[] = [];
   readonly #ruleIndex: readonly (readonly Entry[])[];
   readonly #timed: readonly (TimedRule<KernelEvent> | null)[];
   readonly #outputs: readonly Output<KernelEvent>[];
@@ -54,7 +56,7 @@ export class RuleEngine {
     this.states = states;
     this.findings = findings;
     this.#outputs = states.map((state) => compileOutput(state.rule.output, liveFields));
-    const byType: (((event: KernelEvent) => number[] | null) | null)[] = [];
+    const conditions: (Filter | true)[][] = [];
     const ruleIndex: Entry[][] = [];
     this.#timed = states.map(({ rule }) => (rule.timing === null ? null : new TimedRule(rule.timing, liveFields)));
     for (const name of EVENT_NAMES) {
@@ -69,10 +71,10 @@ export class RuleEngine {
           indexes.push({ rule: index, step });
         });
       });
-      byType.push(filters.length === 0 ? null : compileFilters(filters, liveFields));
+      conditions.push(filters);
       ruleIndex.push(indexes);
     }
-    this.#byType = byType;
+    this.#conditions = conditions;
     this.#ruleIndex = ruleIndex;
   }
 
@@ -94,7 +96,7 @@ export class RuleEngine {
 
   /** Whether any rule looks at events of the type; an event nobody looks at needs no process facts. */
   watches(type: number): boolean {
-    return (this.#byType[type] ?? null) !== null;
+    return (this.#conditions[type]?.length ?? 0) > 0;
   }
 
   /** Falco's names of the events that some rule looks at. */
@@ -104,7 +106,15 @@ export class RuleEngine {
 
   /** The rules that hold, or null: the hot path, no memory is taken when none does. */
   match(event: KernelEvent): number[] | null {
-    return this.#byType[event.type]?.(event) ?? null;
+    return (this.#compiled[event.type] ?? this.#compile(event.type))(event);
+  }
+
+  /** Most events that rules name never come to a host: only those that do are compiled, each in some milliseconds. */
+  #compile(type: number): (event: KernelEvent) => number[] | null {
+    const conditions = this.#conditions[type] ?? [];
+    const match = conditions.length === 0 ? never : compileFilters(conditions, liveFields);
+    this.#compiled[type] = match;
+    return match;
   }
 
   /** Whether what `match` answered is an alert: a rule over time may want more events first. To be asked once an event. */
@@ -146,6 +156,8 @@ export class RuleEngine {
     };
   }
 }
+
+const never = (): null => null;
 
 /** A condition of a rule in the function of an event type: its own (null), or a step that comes before. */
 interface Entry {

@@ -26,3 +26,5 @@ export const TIMED_VALUES_MAX = 1_024;
 export const TIMED_STEPS_MAX = 8;
 export const TIMED_TIMES_MAX = 10_000;
 export const TIMED_FIELDS_MAX = 6;
+/** What is read of a recording at a time: smaller pieces cost more than what stands in them. */
+export const RECORDING_CHUNK_BYTES = 1024 * 1024;

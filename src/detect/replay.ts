@@ -43,8 +43,10 @@ export class RuleReplay {
   readonly #outputs: readonly Output<ScapEvent>[];
   readonly #enters: boolean;
   readonly #timed: readonly (TimedRule<ScapEvent> | null)[];
-  /** By direction and name of the event; made when the first such event comes. */
-  readonly #compiled = new Map<string, Compiled | null>();
+  /** By the number of the event; made when the first such event comes. */
+  readonly #compiled: (Compiled | null | undefined)[] = [];
+  /** Of calls without an event of their own, by the name of the call. */
+  readonly #compiledCalls = new Map<string, Compiled | null>();
 
   private constructor(rules: readonly ReplayRule[], findings: readonly Finding[], enters: boolean) {
     this.rules = rules;
@@ -99,10 +101,24 @@ export class RuleReplay {
   }
 
   #compiledFor(event: ScapEvent): Compiled | null {
-    const direction = event.type.isExit ? '<' : '>';
-    const key = `${direction}${event.name}`;
-    let compiled = this.#compiled.get(key);
+    const { number } = event.type;
+    if (number > 1) {
+      const compiled = this.#compiled[number];
+      if (compiled !== undefined) return compiled;
+      const made = this.#compile(event);
+      this.#compiled[number] = made;
+      return made;
+    }
+    const key = `${number}${event.name}`;
+    const compiled = this.#compiledCalls.get(key);
     if (compiled !== undefined) return compiled;
+    const made = this.#compile(event);
+    this.#compiledCalls.set(key, made);
+    return made;
+  }
+
+  #compile(event: ScapEvent): Compiled | null {
+    const direction = event.type.isExit ? '<' : '>';
     const known = {
       'evt.type': event.name,
       'syscall.type': event.type.isSyscall ? event.name : null,
@@ -121,9 +137,7 @@ export class RuleReplay {
         rules.push({ rule: index, step });
       }
     });
-    compiled = filters.length === 0 ? null : { match: compileFilters(filters, scapFields), rules };
-    this.#compiled.set(key, compiled);
-    return compiled;
+    return filters.length === 0 ? null : { match: compileFilters(filters, scapFields), rules };
   }
 }
 

@@ -6,7 +6,7 @@ import { checkFilter, compileFilters, fieldsOf } from './compile.ts';
 import { liveFields } from './engine.ts';
 import { type Filter, FilterError } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
-import { FILTERS_MAX, RECORDED_FILE_BYTES_MAX } from './limits.ts';
+import { FILTERS_MAX, RECORDED_FILE_BYTES_MAX, RECORDING_CHUNK_BYTES } from './limits.ts';
 import { eventNumber, parseEvents, type RecordedEvent, recordedFields } from './recorded-events.ts';
 import type { FieldSource } from './transforms.ts';
 
@@ -89,7 +89,9 @@ export function checkFilters(texts: readonly string[]): FilterVerdict[] {
 
 /** Tries conditions over a recording: a .scap file, or events as JSON lines; each may be compressed. */
 export async function tryFilters(path: string, texts: readonly string[]): Promise<Recording> {
-  const plain = inflateUnknown(createReadStream(path), { maxOutputBytes: RECORDED_FILE_BYTES_MAX });
+  const plain = inflateUnknown(createReadStream(path, { highWaterMark: RECORDING_CHUNK_BYTES }), {
+    maxOutputBytes: RECORDED_FILE_BYTES_MAX,
+  });
   const { start, chunks } = await peekStream(plain, 1);
   return start[0] === '{'.charCodeAt(0) ? tryOnJson(chunks, texts) : tryOnScap(chunks, texts);
 }
@@ -97,10 +99,10 @@ export async function tryFilters(path: string, texts: readonly string[]): Promis
 async function tryOnScap(chunks: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
   const run = new Run<ScapEvent>(texts, scapFields);
   let events = 0;
-  for await (const event of readScap(chunks)) {
+  await readScap(chunks, (event) => {
     events++;
     run.take(event, event.number);
-  }
+  });
   return { kind: 'scap', events, filters: run.matches };
 }
 

@@ -1,5 +1,6 @@
 import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
 import { CALL, CONNECT, EXEC, HEADER, isCall, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
+import { type PathName, PathNames, partPath } from './path-names.ts';
 import { plainPath, readArguments, readReversedPath, readText } from './text.ts';
 
 const AF_UNIX = 1;
@@ -16,7 +17,8 @@ export class KernelEvent {
   readonly #bytes: Buffer;
   readonly surroundings: Surroundings;
   #at = 0;
-  #path: string | undefined;
+  readonly #paths = new PathNames();
+  #path: PathName | undefined;
   #name: string | undefined;
   type = 0;
   /** Counts records since the sensor started, from 1. */
@@ -89,10 +91,10 @@ export class KernelEvent {
   }
 
   /** open: the path of the file; when the open failed, the name joined to the folder it was relative to. */
-  openPath(): string {
+  openPath(): PathName {
     if (this.#path === undefined) {
-      const path = readReversedPath(this.#bytes, this.#at + OPEN.bytes, this.u32(OPEN.path_length));
-      this.#path = this.hasFlag(RECORD_FLAG.pathFromCwd) ? plainPath(path, this.openName()) : path;
+      const path = this.#pathAt(this.#at + OPEN.bytes, this.u32(OPEN.path_length));
+      this.#path = this.hasFlag(RECORD_FLAG.pathFromCwd) ? partPath(plainPath(path.text, this.openName())) : path;
     }
     return this.#path;
   }
@@ -144,11 +146,11 @@ export class KernelEvent {
     return this.i32(CALL.arguments + 8 * place);
   }
   /** Calls: the path of the file behind the descriptor; null for sockets and where there is none. */
-  callFile(): string | null {
+  callFile(): PathName | null {
     const length = this.u32(CALL.file_length);
     if (length === 0) return null;
-    const path = readReversedPath(this.#bytes, this.#at + CALL.bytes, length);
-    return path.startsWith('/memfd:') ? path.slice(1) : path;
+    const path = this.#pathAt(this.#at + CALL.bytes, length);
+    return path.text.startsWith('/memfd:') ? partPath(path.text.slice(1)) : path;
   }
   /** Calls: a name as the program gave it. */
   callName(which: 0 | 1): string {
@@ -163,7 +165,11 @@ export class KernelEvent {
     if (name === '') return name;
     if (name.startsWith('/')) return plainPath('/', name);
     const length = this.u32(CALL.folder_length + 4 * which);
-    return plainPath(readReversedPath(this.#bytes, this.#at + this.#startOfName(which), length), name);
+    return plainPath(this.#pathAt(this.#at + this.#startOfName(which), length).text, name);
+  }
+
+  #pathAt(at: number, length: number): PathName {
+    return this.#paths.find(this.#bytes, this.#view, at, length);
   }
 
   #startOfName(which: 0 | 1): number {

@@ -6,6 +6,7 @@ import { commandLine, type KernelEvent } from './event.ts';
 import type { LivingFacts, ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
 import { CALL, CONNECT, EVENT_NAMES, EXE_FLAG, EXIT, FORK, HEADER, isCall, isOpen, OPEN, RECORD } from './layout.ts';
+import type { PathName } from './path-names.ts';
 
 /** Null is "not there": every comparison with it is false. A list answers for any of its members. */
 export type FieldValue = string | number | boolean | null | readonly string[] | readonly number[];
@@ -42,12 +43,6 @@ function ancestor(event: KernelEvent, level: number): ProcessFacts | undefined {
 
 function parent(event: KernelEvent): ProcessFacts | undefined {
   return event.surroundings.parentOf(event.process);
-}
-
-/** Paths of the kernel have no slash at their end and no doubled ones. */
-function folderOfPath(path: string): string {
-  const end = path.lastIndexOf('/');
-  return end > 0 ? path.slice(0, end) : end === 0 ? '/' : '.';
 }
 
 function known(text: string | undefined): string | null {
@@ -87,8 +82,8 @@ function isOfSocket(event: KernelEvent): boolean {
 }
 
 function filePath(event: KernelEvent): string | null {
-  if (isOpen(event.type)) return event.openPath();
-  if (!isOfSocket(event)) return isCall(event.type) ? event.callFile() : null;
+  if (isOpen(event.type)) return event.openPath().text;
+  if (!isOfSocket(event)) return isCall(event.type) ? (event.callFile()?.text ?? null) : null;
   const local = event.localAddress();
   const remote = event.remoteAddress();
   if (remote === null) return event.socketPath();
@@ -135,7 +130,7 @@ function readArgument(event: KernelEvent, argument: CallArgument): string | numb
     case 'result':
       return event.result();
     case 'file':
-      return event.callFile();
+      return event.callFile()?.text ?? null;
     case 'path':
       return event.callPath(argument.which);
     case 'argument': {
@@ -158,7 +153,7 @@ const onOpen =
   (event) =>
     isOpen(event.type) ? read(event) : null;
 const onFile =
-  (read: (path: string) => string): FieldReader =>
+  (read: (path: PathName) => string): FieldReader =>
   (event) => {
     const path = isOpen(event.type) ? event.openPath() : isCall(event.type) ? event.callFile() : null;
     return path === null ? null : read(path);
@@ -343,7 +338,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
     return number === null ? null : `${event.u32(HEADER.tid)}${number}`;
   },
   'fd.containername': (event) => inContainer(event, filePath(event)),
-  'fd.containerdirectory': (event) => inContainer(event, onFile(folderOfPath)(event) as string | null),
+  'fd.containerdirectory': (event) => inContainer(event, onFile(({ folder }) => folder)(event) as string | null),
   'fd.types': (event) => {
     const kind = kindOf(event);
     return kind === null ? null : [kind.type];
@@ -351,8 +346,8 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'fd.num': descriptorOf,
   'fd.name': filePath,
   'fd.nameraw': onOpen((event) => event.openName()),
-  'fd.directory': onFile(folderOfPath),
-  'fd.filename': onFile((path) => path.slice(path.lastIndexOf('/') + 1)),
+  'fd.directory': onFile(({ folder }) => folder),
+  'fd.filename': onFile(({ file }) => file),
   'fd.type': (event) => kindOf(event)?.type ?? null,
   'fd.typechar': (event) => kindOf(event)?.letter ?? null,
   'fd.ino': onOpen((event) => event.u64(OPEN.inode)),
@@ -383,7 +378,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'fd.connected': onEnds((event) =>
     event.type === RECORD.connect ? event.i32(CONNECT.result) >= 0 : isServer(event) && !isListening(event),
   ),
-  'fs.path.name': (event) => (isOpen(event.type) ? event.openPath() : known(nameOfCall(event, 0, false) ?? '')),
+  'fs.path.name': (event) => (isOpen(event.type) ? event.openPath().text : known(nameOfCall(event, 0, false) ?? '')),
   'fs.path.nameraw': (event) => (isOpen(event.type) ? event.openName() : known(nameOfCall(event, 0, true) ?? '')),
   'fs.path.source': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, false) : null),
   'fs.path.sourceraw': (event) => (hasTwoNames(event) ? nameOfCall(event, 0, true) : null),

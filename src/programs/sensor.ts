@@ -8,7 +8,7 @@
  * The flags and the cache save half of the memory: without the cache each thread keeps the TypeScript stripper.
  */
 import { parseArgs } from 'node:util';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { ContainerFacts } from '../events/index.ts';
 import { EXIT_CODE, Fault } from '../system/fault.ts';
 import { Doorbell } from '../system/native.ts';
@@ -92,7 +92,7 @@ function startSensor(config: SensorConfig): void {
       }
     },
   });
-  channel.port1.on('message', (message: FromWorker) => {
+  const hear = (message: FromWorker): void => {
     switch (message.type) {
       case 'alert': {
         spool.add(message.json, message.matchedNs, message.told ? Date.now() : null);
@@ -117,7 +117,8 @@ function startSensor(config: SensorConfig): void {
         say('error', { code: message.code }, message.text);
         process.exit(message.exitCode);
     }
-  });
+  };
+  channel.port1.on('message', hear);
   const timer = setInterval(() => {
     flush();
     spool.forget(Date.now());
@@ -136,6 +137,12 @@ function startSensor(config: SensorConfig): void {
   });
   worker.on('exit', (code) => {
     clearInterval(timer);
+    // Its end can be known before its last words were heard.
+    for (;;) {
+      const left = receiveMessageOnPort(channel.port1);
+      if (left === undefined) break;
+      hear(left.message as FromWorker);
+    }
     void link.close().then(() => process.exit(stopping ? 0 : code === 0 ? 1 : code));
   });
 }

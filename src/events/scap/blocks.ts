@@ -26,43 +26,59 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const MAJOR_VERSION = 1;
 const HEAD_BYTES = 8;
 const TAIL_BYTES = 4;
+const EMPTY = Buffer.alloc(0);
 
-export interface Block {
-  readonly type: number;
-  /** Between head and tail, with the zeros that fill it up to 4 bytes. Valid until the next block. */
-  readonly body: Buffer;
-}
+/** Takes a block that stands between the two places of the bytes, without head and tail, with the zeros that fill it up to 4 bytes. */
+export type BlockTaker = (type: number, bytes: Buffer, start: number, end: number) => void;
 
 /**
- * Parts a recording into its blocks.
+ * Parts a recording into its blocks. The bytes that are handed out are valid for the call only.
  *
  * @throws FormatError scap.header when it is no recording of this byte order and version, scap.truncated when it ends inside
  *   a block, scap.size when a block is larger than any real one
  */
-export async function* readBlocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Block> {
-  let held: Buffer = Buffer.alloc(0);
+export async function readBlocks(source: AsyncIterable<Uint8Array>, take: BlockTaker): Promise<void> {
+  /** The beginning of a block that goes on in the next chunk. */
+  let cut: Buffer = EMPTY;
   let isFirst = true;
-  for await (const chunk of source) {
-    held = held.length === 0 ? Buffer.from(chunk) : Buffer.concat([held, chunk]);
-    let at = 0;
-    while (held.length - at >= HEAD_BYTES) {
-      const type = held.readUInt32LE(at);
-      const length = held.readUInt32LE(at + 4);
+  /** Hands out the whole blocks; answers where the first one begins that is not whole. */
+  const takeWhole = (bytes: Buffer, start: number): number => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = start;
+    while (bytes.length - at >= HEAD_BYTES) {
+      const type = view.getUint32(at, true);
+      const length = view.getUint32(at + 4, true);
       if (isFirst && type !== BLOCK.section)
         throw new FormatError('scap.header', 'it does not begin as a scap file does');
       if (length < HEAD_BYTES + TAIL_BYTES || length > SCAP_BLOCK_MAX_BYTES) {
         throw new FormatError('scap.size', `a block claims ${length} bytes, the limit is ${SCAP_BLOCK_MAX_BYTES}`);
       }
-      if (held.length - at < length) break;
-      const body = held.subarray(at + HEAD_BYTES, at + length - TAIL_BYTES);
-      if (isFirst) requireSection(body);
+      if (bytes.length - at < length) break;
+      if (isFirst) requireSection(bytes.subarray(at + HEAD_BYTES, at + length - TAIL_BYTES));
       isFirst = false;
-      yield { type, body };
+      take(type, bytes, at + HEAD_BYTES, at + length - TAIL_BYTES);
       at += length;
     }
-    held = held.subarray(at);
+    return at;
+  };
+  for await (const chunk of source) {
+    const bytes = asBuffer(chunk);
+    let at = 0;
+    // Only the block that was cut is put together; what follows is read where it stands.
+    while (cut.length > 0 && at < bytes.length) {
+      const wanted = cut.length < HEAD_BYTES ? HEAD_BYTES : cut.readUInt32LE(4);
+      const more = bytes.subarray(at, at + wanted - cut.length);
+      at += more.length;
+      const joined = Buffer.concat([cut, more]);
+      cut = joined.subarray(takeWhole(joined, 0));
+    }
+    if (cut.length === 0) cut = bytes.subarray(takeWhole(bytes, at));
   }
-  if (isFirst || held.length > 0) throw new FormatError('scap.truncated', 'the recording ends inside a block');
+  if (isFirst || cut.length > 0) throw new FormatError('scap.truncated', 'the recording ends inside a block');
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function requireSection(body: Buffer): void {

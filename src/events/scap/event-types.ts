@@ -48,6 +48,7 @@ export interface Words {
 export interface Parameter {
   readonly name: string;
   readonly type: ParameterType;
+  readonly isSigned: boolean;
   readonly words: Words | null;
   readonly base: 10 | 16 | 8;
   /** The place of the parameter that names the folder, for a `relpath`. */
@@ -69,9 +70,13 @@ export interface EventType {
   readonly writes: boolean;
   readonly waits: boolean;
   readonly isUnused: boolean;
+  /** The end of a call, whose first parameter is what it answered. */
+  readonly answers: boolean;
   /** Lengths of parameters take 4 bytes instead of 2. */
   readonly isLong: boolean;
   readonly parameters: readonly Parameter[];
+  /** Where each parameter stands, by its name. */
+  readonly places: ReadonlyMap<string, number>;
 }
 
 const words = WORD_LINES.map((line) =>
@@ -81,11 +86,16 @@ const words = WORD_LINES.map((line) =>
   }),
 );
 
+const SIGNED = new Set(['int8', 'int16', 'int32', 'int64', 'errno', 'fd', 'pid']);
+
 /** Every event of the format, at the index of its number. */
 export const EVENT_TYPES: readonly EventType[] = EVENT_LINES.map(readLine);
 
 function readLine(line: string, number: number): EventType {
-  const [name = '', category = '', letters = '', ...parameters] = line.split(' ');
+  const [name = '', category = '', letters = '', ...texts] = line.split(' ');
+  const parameters = texts.map(readParameter);
+  // The first of a name counts.
+  const places = new Map(parameters.map(({ name: one }, place): [string, number] => [one, place]).reverse());
   return {
     number,
     name,
@@ -100,8 +110,10 @@ function readLine(line: string, number: number): EventType {
     writes: letters.includes('w'),
     waits: letters.includes('W'),
     isUnused: letters.includes('x'),
+    answers: number % 2 === 1 && (parameters[0]?.name === 'res' || parameters[0]?.name === 'fd'),
     isLong: letters.includes('L'),
-    parameters: parameters.map(readParameter),
+    parameters,
+    places,
   };
 }
 
@@ -117,7 +129,7 @@ function readParameter(text: string): Parameter {
     else if (one.startsWith('=#')) found = { kind: 'value', list: words[Number(one.slice(2))] ?? [] };
     else if (one.startsWith('#')) found = { kind: 'bits', list: words[Number(one.slice(1))] ?? [] };
   }
-  return { name, type: type as ParameterType, words: found, base, folder };
+  return { name, type: type as ParameterType, isSigned: SIGNED.has(type), words: found, base, folder };
 }
 
 const CATEGORIES: Readonly<Record<string, string>> = {

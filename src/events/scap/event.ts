@@ -2,11 +2,13 @@ import { FormatError } from '../../formats/index.ts';
 import { resultName } from '../kernel-words.ts';
 import { SYSCALL_NAMES } from './event-lines.ts';
 import { EVENT_TYPES, type EventType, type Parameter } from './event-types.ts';
+import { PARAMETERS_MAX } from './limits.ts';
 import { addressText, endText, FAMILY, joinEnds, readAddress, readPair } from './sockets.ts';
 import { DESCRIPTOR_KINDS, type Descriptor, type RecordedContainer, type RecordedUser, type Thread } from './state.ts';
 
 const HEAD_BYTES = 22;
 const COUNT_BYTES = 4;
+const NOT_PARTED = -1;
 const SIGNALS = (
   'SIGNONE SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM ' +
   'SIGTERM SIGSTKFLT SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH ' +
@@ -24,67 +26,125 @@ export interface RecordedSurroundings {
   isOwnAddress(address: string): boolean;
 }
 
-/** One event of a recording, with what the recording knew when it happened. Valid until the next one. */
+/** How a block holds its event. */
+export interface EventForm {
+  /** Whether the event says how many parameters it has; else that follows from its length. */
+  readonly counted: boolean;
+  /** Whether 4 bytes of flags stand before it. */
+  readonly hasFlags: boolean;
+}
+
+/**
+ * One event of a recording, with what the recording knew when it happened. The object is a window that moves from event to
+ * event: nothing but the texts and numbers it answered may be kept.
+ */
 export class ScapEvent {
-  readonly number: number;
-  readonly cpu: number;
-  readonly type: EventType;
-  /** Nanoseconds since 1970. */
-  readonly timeNs: bigint;
-  readonly tid: number;
   readonly surroundings: RecordedSurroundings;
-  readonly #values: readonly Buffer[];
+  number = 0;
+  cpu = 0;
+  type: EventType = EVENT_TYPES[0] as EventType;
+  tid = 0;
   thread: Thread | null = null;
   /** The descriptor that the event is about, where there is one. */
   fd: number | null = null;
   descriptor: Descriptor | null = null;
   /** Of an open that failed: what was to be opened. */
   triedPath: string | null = null;
+  #bytes: Buffer = Buffer.alloc(0);
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #at = 0;
+  #head = 0;
+  #end = 0;
+  #isCounted = false;
+  /** How many parameters there are; where each begins, and where the last one ends. */
+  #count = NOT_PARTED;
+  readonly #bounds = new Uint32Array(PARAMETERS_MAX + 1);
 
-  private constructor(
-    number: number,
-    cpu: number,
-    type: EventType,
-    timeNs: bigint,
-    tid: number,
-    values: readonly Buffer[],
-    surroundings: RecordedSurroundings,
-  ) {
-    this.number = number;
-    this.cpu = cpu;
-    this.type = type;
-    this.timeNs = timeNs;
-    this.tid = tid;
-    this.#values = values;
+  constructor(surroundings: RecordedSurroundings) {
     this.surroundings = surroundings;
   }
 
   /**
-   * @param body of an event block: 2 bytes of processor, 4 of flags where the block has them, then the event
-   * @param counted whether the event says how many parameters it has; else that follows from its length
-   * @returns null for a number that no recorder of our table knows
+   * Moves to the event between the two places: 2 bytes of processor, 4 of flags where the block has them, then the event.
+   *
+   * @returns false for a number that no recorder of our table knows
    */
-  static read(
-    body: Buffer,
-    { counted, hasFlags }: { counted: boolean; hasFlags: boolean },
-    number: number,
-    surroundings: RecordedSurroundings,
-  ): ScapEvent | null {
-    const at = hasFlags ? 6 : 2;
-    const head = at + HEAD_BYTES + (counted ? COUNT_BYTES : 0);
-    if (body.length < head) throw new FormatError('scap.truncated', `event ${number} is shorter than its head`);
-    const length = body.readUInt32LE(at + 16);
-    const type = EVENT_TYPES[body.readUInt16LE(at + 20)];
-    if (length < head - at || at + length > body.length) {
-      throw new FormatError('scap.size', `event ${number} claims ${length} bytes of ${body.length}`);
+  load(bytes: Buffer, start: number, end: number, { counted, hasFlags }: EventForm, number: number): boolean {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    if (type === undefined) return null;
-    const bytes = body.subarray(head, at + length);
-    const count = counted ? body.readUInt32LE(at + HEAD_BYTES) : countParameters(bytes, type);
-    const values = partParameters(bytes, count, type.isLong ? 4 : 2, number);
-    const timeNs = body.readBigUInt64LE(at);
-    const tid = Number(body.readBigInt64LE(at + 8));
-    return new ScapEvent(number, body.readUInt16LE(0), type, timeNs, tid, values, surroundings);
+    const view = this.#view;
+    const at = start + (hasFlags ? 6 : 2);
+    const head = at + HEAD_BYTES + (counted ? COUNT_BYTES : 0);
+    if (end < head) throw new FormatError('scap.truncated', `event ${number} is shorter than its head`);
+    const length = view.getUint32(at + 16, true);
+    const type = EVENT_TYPES[view.getUint16(at + 20, true)];
+    if (length < head - at || at + length > end) {
+      throw new FormatError('scap.size', `event ${number} claims ${length} bytes of ${end - start}`);
+    }
+    if (type === undefined) return false;
+    this.number = number;
+    this.type = type;
+    this.#at = at;
+    this.cpu = view.getUint16(start, true);
+    this.tid = view.getInt32(at + 12, true) * 0x1_0000_0000 + view.getUint32(at + 8, true);
+    this.thread = null;
+    this.fd = null;
+    this.descriptor = null;
+    this.triedPath = null;
+    this.#head = head;
+    this.#end = at + length;
+    this.#isCounted = counted;
+    this.#count = NOT_PARTED;
+    return true;
+  }
+
+  /** Finds where the parameters stand: of many events nobody asks for one. */
+  #part(): void {
+    const [head, end] = [this.#head, this.#end];
+    const isCounted = this.#isCounted;
+    this.#partParameters(
+      head,
+      end,
+      isCounted ? this.#view.getUint32(head - COUNT_BYTES, true) : this.#countParameters(head, end),
+    );
+  }
+
+  /** How many parameters an event of an older recorder has: the number whose lengths add up to the event's. */
+  #countParameters(head: number, end: number): number {
+    for (let count = this.type.parameters.length; count >= 0; count--) {
+      let total = head + count * 2;
+      for (let index = 0; index < count && total <= end; index++) {
+        const place = head + index * 2;
+        total += place + 2 > end ? end : this.#view.getUint16(place, true);
+      }
+      if (total === end) return count;
+    }
+    return 0;
+  }
+
+  #partParameters(head: number, end: number, count: number): void {
+    const size = this.type.isLong ? 4 : 2;
+    let at = head + count * size;
+    if (count > PARAMETERS_MAX || at > end) {
+      throw new FormatError('scap.truncated', `${count} parameters of event ${this.number} do not fit into it`);
+    }
+    this.#count = count;
+    this.#bounds[0] = at;
+    for (let index = 0; index < count; index++) {
+      const place = head + index * size;
+      at += size === 2 ? this.#view.getUint16(place, true) : this.#view.getUint32(place, true);
+      if (at > end) {
+        throw new FormatError('scap.truncated', `parameter ${index} of event ${this.number} does not fit into it`);
+      }
+      this.#bounds[index + 1] = at;
+    }
+  }
+
+  /** Nanoseconds since 1970. */
+  get timeNs(): bigint {
+    return this.#view.getBigUint64(this.#at, true);
   }
 
   /** Falco's name of the event; a call without an event of its own goes by the name of the call. */
@@ -100,57 +160,86 @@ export class ScapEvent {
     return `${text.slice(0, -4)}${String(this.timeNs % 1_000_000_000n).padStart(9, '0')}Z`;
   }
 
-  /** The bytes of a parameter; null when this recorder did not write it. */
-  bytes(name: string): Buffer | null {
-    const index = this.type.parameters.findIndex((one) => one.name === name);
-    return index < 0 ? null : (this.#values[index] ?? null);
+  /** The place of a parameter; -1 when this recorder did not write it. */
+  #placeOf(name: string): number {
+    if (this.#count === NOT_PARTED) this.#part();
+    const place = this.type.places.get(name) ?? -1;
+    return place < this.#count ? place : -1;
   }
 
-  /** A parameter as a number; null when it is none, is empty, or is not there. */
+  #bytesAt(place: number): Buffer {
+    return this.#bytes.subarray(this.#bounds[place] ?? 0, this.#bounds[place + 1] ?? 0);
+  }
+
+  /** The bytes of a parameter, valid until the next event; null when this recorder did not write it. */
+  bytes(name: string): Buffer | null {
+    const place = this.#placeOf(name);
+    return place < 0 ? null : this.#bytesAt(place);
+  }
+
+  /** A parameter as a number, exact below 2^53; null when it is none, is empty, or is not there. */
   integer(name: string): number | null {
-    const value = this.long(name);
-    return value === null ? null : Number(value);
+    const place = this.#placeOf(name);
+    return place < 0 ? null : this.#integerAt(place);
+  }
+
+  #integerAt(place: number): number | null {
+    const at = this.#bounds[place] ?? 0;
+    const view = this.#view;
+    const isSigned = this.type.parameters[place]?.isSigned === true;
+    switch ((this.#bounds[place + 1] ?? 0) - at) {
+      case 1:
+        return isSigned ? view.getInt8(at) : view.getUint8(at);
+      case 2:
+        return isSigned ? view.getInt16(at, true) : view.getUint16(at, true);
+      case 4:
+        return isSigned ? view.getInt32(at, true) : view.getUint32(at, true);
+      case 8: {
+        const high = isSigned ? view.getInt32(at + 4, true) : view.getUint32(at + 4, true);
+        return high * 0x1_0000_0000 + view.getUint32(at, true);
+      }
+      default:
+        return null;
+    }
   }
 
   long(name: string): bigint | null {
-    const index = this.type.parameters.findIndex((one) => one.name === name);
-    const parameter = this.type.parameters[index];
-    const bytes = this.#values[index];
-    return parameter === undefined || bytes === undefined ? null : readInteger(parameter, bytes);
+    const place = this.#placeOf(name);
+    const parameter = this.type.parameters[place];
+    return parameter === undefined ? null : readInteger(parameter, this.#bytesAt(place));
   }
 
   text(name: string): string | null {
-    const bytes = this.bytes(name);
-    return bytes === null ? null : untilNul(bytes);
+    const place = this.#placeOf(name);
+    return place < 0 ? null : untilNul(this.#bytes, this.#bounds[place] ?? 0, this.#bounds[place + 1] ?? 0);
   }
 
   /** The parameters that are there, as text in the way Falco prints them. */
   get arguments(): readonly { readonly name: string; readonly text: string }[] {
+    if (this.#count === NOT_PARTED) this.#part();
     return this.type.parameters
-      .slice(0, this.#values.length)
+      .slice(0, this.#count)
       .map((parameter, index) => ({ name: parameter.name, text: this.#print(parameter, index, 'long') }));
   }
 
   /** One parameter as `evt.arg` answers it; null when it is not there. */
   argument(name: string): string | null {
-    const index = /^\d+$/.test(name) ? Number(name) : this.type.parameters.findIndex((one) => one.name === name);
+    if (this.#count === NOT_PARTED) this.#part();
+    const index = /^\d+$/.test(name) ? Number(name) : (this.type.places.get(name) ?? -1);
     const parameter = this.type.parameters[index];
-    if (parameter === undefined || index >= this.#values.length) return null;
+    if (parameter === undefined || index >= this.#count) return null;
     return this.#print(parameter, index, 'short');
   }
 
   /** What the call answered; null for events that are not the end of a call. */
-  get result(): bigint | null {
-    if (!this.type.isExit) return null;
-    const [first] = this.type.parameters;
-    const bytes = this.#values[0];
-    if (first === undefined || bytes === undefined) return null;
-    if (first.name !== 'res' && first.name !== 'fd') return null;
-    return readInteger(first, bytes);
+  get result(): number | null {
+    if (!this.type.answers) return null;
+    if (this.#count === NOT_PARTED) this.#part();
+    return this.#count > 0 ? this.#integerAt(0) : null;
   }
 
   #print(parameter: Parameter, index: number, form: 'long' | 'short'): string {
-    const bytes = this.#values[index] ?? Buffer.alloc(0);
+    const bytes = this.#bytesAt(index);
     const value = readInteger(parameter, bytes);
     switch (parameter.type) {
       case 'text':
@@ -231,8 +320,12 @@ export function folderOf(thread: Thread | null, fd: number | null): string {
   return thread.fds.get(fd)?.name ?? '<UNKNOWN>';
 }
 
+/** A part that is empty, '.' or '..', or a slash at the end. */
+const UNTIDY = /\/(?:\.{0,2})(?:\/|$)/;
+
 /** Joins and takes out '.', '..' and doubled slashes, as text only. */
 export function resolvePath(folder: string, name: string): string {
+  if (name.startsWith('/') && !UNTIDY.test(name)) return name;
   const whole = name.startsWith('/') ? name : `${folder.endsWith('/') || folder === '' ? folder : `${folder}/`}${name}`;
   const parts: string[] = [];
   for (const part of whole.split('/')) {
@@ -242,40 +335,7 @@ export function resolvePath(folder: string, name: string): string {
   return `${whole.startsWith('/') ? '/' : ''}${parts.join('/')}`;
 }
 
-/** How many parameters an event of an older recorder has: the number whose lengths add up to the event's. */
-function countParameters(bytes: Buffer, type: EventType): number {
-  for (let count = type.parameters.length; count >= 0; count--) {
-    let total = count * 2;
-    for (let index = 0; index < count && total <= bytes.length; index++) total += lengthAt(bytes, index, 2);
-    if (total === bytes.length) return count;
-  }
-  return 0;
-}
-
-function lengthAt(bytes: Buffer, index: number, size: 2 | 4): number {
-  const at = index * size;
-  if (at + size > bytes.length) return Number.POSITIVE_INFINITY;
-  return size === 2 ? bytes.readUInt16LE(at) : bytes.readUInt32LE(at);
-}
-
-function partParameters(bytes: Buffer, count: number, size: 2 | 4, number: number): Buffer[] {
-  const values: Buffer[] = [];
-  let at = count * size;
-  for (let index = 0; index < count; index++) {
-    const length = lengthAt(bytes, index, size);
-    if (at + length > bytes.length) {
-      throw new FormatError('scap.truncated', `parameter ${index} of event ${number} does not fit into it`);
-    }
-    values.push(bytes.subarray(at, at + length));
-    at += length;
-  }
-  return values;
-}
-
-const SIGNED = new Set(['int8', 'int16', 'int32', 'int64', 'errno', 'fd', 'pid']);
-
-function readInteger(parameter: Parameter, bytes: Buffer): bigint | null {
-  const isSigned = SIGNED.has(parameter.type);
+function readInteger({ isSigned }: Parameter, bytes: Buffer): bigint | null {
   switch (bytes.length) {
     case 1:
       return BigInt(isSigned ? bytes.readInt8(0) : bytes.readUInt8(0));
@@ -365,9 +425,10 @@ function printDynamic(bytes: Buffer): string {
   }
 }
 
-function untilNul(bytes: Buffer): string {
-  const end = bytes.indexOf(0);
-  return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
+function untilNul(bytes: Buffer, start = 0, end: number = bytes.length): string {
+  let stop = start;
+  while (stop < end && bytes[stop] !== 0) stop++;
+  return bytes.toString('utf8', start, stop);
 }
 
 export { FAMILY };

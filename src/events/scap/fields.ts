@@ -12,7 +12,7 @@ const ANCESTORS_MAX = 64;
 const NO_ID = 0xffffffff;
 const NOT_SAID = -1;
 /** The recorder's own numbers for the ways to open a file. */
-const OPEN = { read: 1n, write: 2n, create: 4n } as const;
+const OPEN = { read: 1, write: 2, create: 4 } as const;
 const OPENS = new Set(['open', 'openat', 'openat2', 'open_by_handle_at', 'creat']);
 const EXE_FLAG = { writable: 1, upperLayer: 2, memfd: 4, lowerLayer: 8 } as const;
 const CATEGORY_OF_KIND: Readonly<Record<string, string>> = {
@@ -168,16 +168,16 @@ const bothEnds = (part: keyof Endpoint): Reader =>
     return found.length === 0 ? null : (found as readonly string[] | readonly number[]);
   });
 
-function openBits(event: ScapEvent): bigint | null {
+function openBits(event: ScapEvent): number | null {
   if (!OPENS.has(event.type.name) || !event.type.isExit) return null;
-  return event.type.name === 'creat' ? OPEN.write | OPEN.create : event.long('flags');
+  return event.type.name === 'creat' ? OPEN.write | OPEN.create : event.integer('flags');
 }
 
 const opensWith =
-  (bit: bigint): Reader =>
+  (bit: number): Reader =>
   (event) => {
     const bits = openBits(event);
-    return bits !== null && (bits & bit) !== 0n;
+    return bits !== null && (bits & bit) !== 0;
   };
 
 /** The path a call is about, also when it failed or names no descriptor. */
@@ -223,9 +223,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.time': ({ timeText }) => timeText.slice(11, -1),
   'evt.time.iso8601': ({ timeText }) => timeText.replace('Z', '+0000'),
   'evt.datetime': ({ timeText }) => timeText.replace('T', ' ').slice(0, -1),
-  'evt.res': ({ result }) => (result === null ? null : resultName(Number(result))),
-  'evt.rawres': ({ result }) => (result === null ? null : Number(result)),
-  'evt.failed': ({ result }) => result !== null && result < 0n,
+  'evt.res': ({ result }) => (result === null ? null : resultName(result)),
+  'evt.rawres': ({ result }) => result,
+  'evt.failed': ({ result }) => result !== null && result < 0,
   'evt.is_io': ({ type }) => type.reads || type.writes,
   'evt.is_io_read': ({ type }) => type.reads,
   'evt.is_io_write': ({ type }) => type.writes,

@@ -14,3 +14,5 @@ export const SCAP_FDS_MAX = MIB;
 export const CONTAINER_JSON_MAX_BYTES = 16 * MIB;
 /** Addresses of the recorded machine; a host of many containers has some hundreds. */
 export const SCAP_ADDRESSES_MAX = 4_096;
+/** Parameters of one event; recorders write 32 at most. */
+export const PARAMETERS_MAX = 64;

@@ -1,5 +1,6 @@
 import { splitTexts } from './bytes.ts';
 import { folderOf, type RecordedSurroundings, resolvePath, type ScapEvent } from './event.ts';
+import { EVENT_TYPES } from './event-types.ts';
 import { CONTAINER_JSON_MAX_BYTES, SCAP_ADDRESSES_MAX, SCAP_FDS_MAX, SCAP_THREADS_MAX } from './limits.ts';
 import type { RecordedUsers } from './lists.ts';
 import { endText, FAMILY, joinEnds, readAddress, readPair } from './sockets.ts';
@@ -12,6 +13,7 @@ import {
   newThread,
   type RecordedContainer,
   type RecordedUser,
+  type Remembered,
   type Thread,
 } from './state.ts';
 
@@ -38,9 +40,21 @@ const MADE: Readonly<Record<string, DescriptorKind>> = {
 };
 const DATAGRAM = 2;
 /** PPM's word for O_DIRECTORY. */
-const O_DIRECTORY = 1024n;
+const O_DIRECTORY = 1024;
 /** Parameters of the beginning of a call that older recorders do not repeat at its end. */
 const REMEMBERED = ['domain', 'type', 'filename', 'name', 'flags', 'dirfd', 'tuple'] as const;
+const HAS_REMEMBERED: readonly boolean[] = EVENT_TYPES.map(({ places }) => REMEMBERED.some((name) => places.has(name)));
+/** Names of events whose end changes what is known, beside those that make a descriptor. */
+const CHANGING = new Set(
+  (
+    'execve execveat open openat openat2 creat socket connect bind accept accept4 sendto sendmsg recvfrom recvmsg close pipe pipe2 ' +
+    'socketpair dup dup2 dup3 chdir fchdir getcwd setsid setuid setgid setresuid setresgid capset'
+  ).split(' '),
+);
+const IS_CHANGING: readonly boolean[] = EVENT_TYPES.map(({ name }) => CHANGING.has(name) || Object.hasOwn(MADE, name));
+const IS_CLONE: readonly boolean[] = EVENT_TYPES.map(
+  ({ name, isExit }) => isExit && ['clone', 'clone3', 'fork', 'vfork'].includes(name),
+);
 const NO_PROCESS = -1;
 const NO_DESCRIPTOR = -1;
 const NO_INNER = -2;
@@ -54,7 +68,9 @@ export class Machine implements RecordedSurroundings {
   readonly #addresses = new Set<string>();
   #users: RecordedUsers = { users: new Map(), groups: new Map() };
   /** What an event ends is only forgotten when the next one begins, so that the event itself can still be asked. */
-  #afterEvent: (() => void) | null = null;
+  #ending: Thread | null = null;
+  #closing: Map<number, Descriptor> | null = null;
+  #closingFd = NO_DESCRIPTOR;
 
   thread(tid: number): Thread | undefined {
     return this.#threads.get(tid);
@@ -99,19 +115,13 @@ export class Machine implements RecordedSurroundings {
 
   /** Takes in what an event says and gives the event its thread and descriptor. */
   follow(event: ScapEvent): void {
-    this.#afterEvent?.();
-    this.#afterEvent = null;
+    this.#forget();
     if (event.type.name === 'container') {
       event.thread = this.#describeContainer(event.text('json'));
       return;
     }
     const { type } = event;
-    if (
-      type.isExit &&
-      (type.name === 'clone' || type.name === 'clone3' || type.name === 'fork' || type.name === 'vfork')
-    ) {
-      this.#clone(event);
-    }
+    if (IS_CLONE[type.number] === true) this.#clone(event);
     // Only a call shows that a thread nobody told us of is there; the idle task never makes one.
     const thread =
       this.#threads.get(event.tid) ?? (type.isSyscall && event.tid > 0 ? this.#unknownThread(event.tid) : null);
@@ -119,10 +129,17 @@ export class Machine implements RecordedSurroundings {
     if (thread === null) return;
     if (!type.isExit) this.#enter(event, thread);
     else this.#leave(event, thread);
-    if (type.name === 'procexit') {
-      this.#afterEvent = () => {
-        if (this.#threads.get(thread.tid) === thread) this.#threads.delete(thread.tid);
-      };
+    if (type.name === 'procexit') this.#ending = thread;
+  }
+
+  #forget(): void {
+    if (this.#closing !== null) {
+      this.#closing.delete(this.#closingFd);
+      this.#closing = null;
+    }
+    if (this.#ending !== null) {
+      if (this.#threads.get(this.#ending.tid) === this.#ending) this.#threads.delete(this.#ending.tid);
+      this.#ending = null;
     }
   }
 
@@ -138,23 +155,22 @@ export class Machine implements RecordedSurroundings {
   }
 
   #enter(event: ScapEvent, thread: Thread): void {
-    const fd = event.type.usesFd ? event.integer('fd') : null;
-    const values = new Map<string, unknown>();
-    for (const name of REMEMBERED) {
-      const bytes = event.bytes(name);
-      if (bytes === null) continue;
-      values.set(name, name === 'tuple' ? Buffer.from(bytes) : (event.long(name) ?? event.text(name)));
-    }
+    const { type } = event;
+    const fd = type.usesFd ? event.integer('fd') : null;
     // A switch or a signal may come between the two ends of a call.
-    if (event.type.isSyscall) thread.entered = { name: event.type.name, fd, values };
+    if (type.isSyscall) {
+      thread.entered ??= { name: '', fd: null, remembered: null };
+      thread.entered.name = type.name;
+      thread.entered.fd = fd;
+      thread.entered.remembered = rememberParameters(event);
+    }
     if (fd !== null) this.#speakOf(event, thread, fd);
-    else if (event.type.makesFd) event.fd = NO_DESCRIPTOR;
+    else if (type.makesFd) event.fd = NO_DESCRIPTOR;
   }
 
-  #entered(event: ScapEvent, thread: Thread, name: string): unknown {
+  #entered<Name extends keyof Remembered>(event: ScapEvent, thread: Thread, name: Name): Remembered[Name] | null {
     const { entered } = thread;
-    if (entered?.name !== event.type.name) return undefined;
-    return entered.values.get(name);
+    return entered?.name === event.type.name ? (entered.remembered?.[name] ?? null) : null;
   }
 
   #speakOf(event: ScapEvent, thread: Thread, fd: number): Descriptor | null {
@@ -165,24 +181,27 @@ export class Machine implements RecordedSurroundings {
 
   #leave(event: ScapEvent, thread: Thread): void {
     const { type } = event;
+    if (type.usesFd) {
+      const { entered } = thread;
+      const used = (type.makesFd ? null : event.integer('fd')) ?? (entered?.name === type.name ? entered.fd : null);
+      this.#speakOf(event, thread, used ?? NO_DESCRIPTOR);
+    }
+    if (IS_CHANGING[type.number] !== true) return;
     const result = event.result;
-    const isDone = result === null || result >= 0n;
-    const used =
-      event.integer(type.makesFd ? '' : 'fd') ?? (thread.entered?.name === type.name ? thread.entered.fd : null);
-    if (type.usesFd) this.#speakOf(event, thread, used ?? NO_DESCRIPTOR);
+    const isDone = result === null || result >= 0;
     switch (type.name) {
       case 'execve':
       case 'execveat':
-        if (result === 0n) this.#exec(event, thread);
+        if (result === 0) this.#exec(event, thread);
         return;
       case 'open':
       case 'openat':
       case 'openat2':
       case 'creat':
-        this.#open(event, thread, Number(result ?? -1n));
+        this.#open(event, thread, result ?? -1);
         return;
       case 'socket':
-        if (isDone && result !== null) this.#socket(event, thread, Number(result));
+        if (isDone && result !== null) this.#socket(event, thread, result);
         return;
       case 'connect':
         this.#connect(event, thread);
@@ -192,7 +211,7 @@ export class Machine implements RecordedSurroundings {
         return;
       case 'accept':
       case 'accept4':
-        if (isDone && result !== null) this.#accept(event, thread, Number(result));
+        if (isDone && result !== null) this.#accept(event, thread, result);
         return;
       case 'sendto':
       case 'sendmsg':
@@ -204,8 +223,8 @@ export class Machine implements RecordedSurroundings {
         return;
       case 'close':
         if (isDone && event.fd !== null) {
-          const { fd } = event;
-          this.#afterEvent = () => thread.fds.delete(fd);
+          this.#closing = thread.fds;
+          this.#closingFd = event.fd;
         }
         return;
       case 'pipe':
@@ -222,7 +241,7 @@ export class Machine implements RecordedSurroundings {
       case 'dup':
       case 'dup2':
       case 'dup3':
-        if (isDone && result !== null) this.#duplicate(event, thread, Number(result));
+        if (isDone && result !== null) this.#duplicate(event, thread, result);
         return;
       case 'chdir':
         if (isDone) thread.cwd = asFolder(resolvePath(thread.cwd, event.text('path') ?? ''));
@@ -234,7 +253,7 @@ export class Machine implements RecordedSurroundings {
         if (isDone && event.text('path')) thread.cwd = asFolder(event.text('path') ?? '');
         return;
       case 'setsid':
-        if (isDone && result !== null) thread.session = Number(result);
+        if (isDone && result !== null) thread.session = result;
         return;
       case 'setuid':
       case 'setgid':
@@ -253,8 +272,7 @@ export class Machine implements RecordedSurroundings {
         return;
       default: {
         const kind = MADE[type.name];
-        if (kind && type.makesFd && isDone && result !== null)
-          this.#put(event, thread, Number(result), newDescriptor(kind));
+        if (kind && type.makesFd && isDone && result !== null) this.#put(event, thread, result, newDescriptor(kind));
       }
     }
   }
@@ -357,20 +375,20 @@ export class Machine implements RecordedSurroundings {
     thread.exeModifiedNs = event.long('exe_ino_mtime') ?? 0n;
     const trusted = event.text('trusted_exepath');
     if (trusted !== null && trusted !== '') thread.exePath = trusted;
-    else if (typeof filename === 'string' && filename !== '') thread.exePath = resolvePath(thread.cwd, filename);
+    else if (filename !== null && filename !== '') thread.exePath = resolvePath(thread.cwd, filename);
     // Older recorders do not say what was run; the first argument is only what the program was told of its name.
     else thread.exePath = '';
   }
 
   #open(event: ScapEvent, thread: Thread, fd: number): void {
-    const name = event.text('name') ?? textOf(this.#entered(event, thread, 'name')) ?? '';
-    const flags = event.long('flags') ?? numberOf(this.#entered(event, thread, 'flags')) ?? 0n;
-    const at = event.integer('dirfd') ?? Number(numberOf(this.#entered(event, thread, 'dirfd')) ?? -100n);
+    const name = event.text('name') ?? this.#entered(event, thread, 'name') ?? '';
+    const flags = event.integer('flags') ?? this.#entered(event, thread, 'flags') ?? 0;
+    const at = event.integer('dirfd') ?? this.#entered(event, thread, 'dirfd');
     const hasFolder = event.type.name === 'openat' || event.type.name === 'openat2';
     const path = resolvePath(hasFolder ? folderOf(thread, at) : thread.cwd, name);
-    const descriptor = newDescriptor((flags & O_DIRECTORY) === 0n ? 'file' : 'directory', path);
+    const descriptor = newDescriptor((flags & O_DIRECTORY) === 0 ? 'file' : 'directory', path);
     descriptor.rawName = name;
-    descriptor.openFlags = Number(flags);
+    descriptor.openFlags = flags;
     descriptor.device = event.integer('dev') ?? 0;
     descriptor.inode = event.integer('ino') ?? 0;
     descriptor.nameChangedAt = event.number;
@@ -382,8 +400,8 @@ export class Machine implements RecordedSurroundings {
   }
 
   #socket(event: ScapEvent, thread: Thread, fd: number): void {
-    const domain = event.integer('domain') ?? Number(numberOf(this.#entered(event, thread, 'domain')) ?? 0n);
-    const type = event.integer('type') ?? Number(numberOf(this.#entered(event, thread, 'type')) ?? 0n);
+    const domain = event.integer('domain') ?? this.#entered(event, thread, 'domain') ?? 0;
+    const type = event.integer('type') ?? this.#entered(event, thread, 'type') ?? 0;
     const kinds: Readonly<Record<number, DescriptorKind>> = { 1: 'unix', 2: 'ipv4', 10: 'ipv6', 16: 'netlink' };
     const descriptor = newDescriptor(kinds[domain] ?? 'other');
     // The lower bits are the type; above them stand SOCK_CLOEXEC and SOCK_NONBLOCK.
@@ -396,9 +414,9 @@ export class Machine implements RecordedSurroundings {
 
   #connect(event: ScapEvent, thread: Thread): void {
     const { descriptor } = event;
-    const result = event.result ?? 0n;
+    const result = event.result ?? 0;
     // EINPROGRESS: the connection is on its way.
-    if (descriptor === null || (result < 0n && result !== -115n)) {
+    if (descriptor === null || (result < 0 && result !== -115)) {
       const failed = event.bytes('tuple');
       const pair = failed === null ? null : readPair(failed);
       if (descriptor !== null && pair?.family === 'unix') event.descriptor = { ...descriptor, name: pair.text };
@@ -410,7 +428,7 @@ export class Machine implements RecordedSurroundings {
 
   #pairOf(event: ScapEvent, thread: Thread): ReturnType<typeof readPair> {
     const bytes = event.bytes('tuple') ?? this.#entered(event, thread, 'tuple');
-    return Buffer.isBuffer(bytes) && bytes.length > 0 ? readPair(bytes) : null;
+    return bytes !== null && bytes.length > 0 ? readPair(bytes) : null;
   }
 
   #adoptPair(event: ScapEvent, pair: ReturnType<typeof readPair>, how: 'connected' | 'sent' | 'received'): void {
@@ -498,12 +516,18 @@ export class Machine implements RecordedSurroundings {
   }
 }
 
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
-}
-
-function numberOf(value: unknown): bigint | null {
-  return typeof value === 'bigint' ? value : null;
+function rememberParameters(event: ScapEvent): Remembered | null {
+  if (HAS_REMEMBERED[event.type.number] !== true) return null;
+  const tuple = event.bytes('tuple');
+  return {
+    domain: event.integer('domain'),
+    type: event.integer('type'),
+    flags: event.integer('flags'),
+    dirfd: event.integer('dirfd'),
+    filename: event.text('filename'),
+    name: event.text('name'),
+    tuple: tuple === null ? null : Buffer.from(tuple),
+  };
 }
 
 const CONTAINER_TYPES: Readonly<Record<number, string>> = {

@@ -70,7 +70,7 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> 
 
 async function read(source: AsyncIterable<Uint8Array>, fields: readonly string[]): Promise<unknown[][]> {
   const rows: unknown[][] = [];
-  for await (const one of readScap(source)) rows.push(fields.map((name) => scapFields.reader(name, null)?.(one)));
+  await readScap(source, (one) => rows.push(fields.map((name) => scapFields.reader(name, null)?.(one))));
   return rows;
 }
 

@@ -97,7 +97,24 @@ export interface Thread {
   startedNs: bigint;
   fds: Map<number, Descriptor>;
   /** What the last enter event said, for the exit event that belongs to it. */
-  entered: { readonly name: string; readonly fd: number | null; readonly values: ReadonlyMap<string, unknown> } | null;
+  entered: Entered | null;
+}
+
+/** The beginning of a call: its event's name, its descriptor, and what older recorders do not repeat at its end. */
+export interface Entered {
+  name: string;
+  fd: number | null;
+  remembered: Remembered | null;
+}
+
+export interface Remembered {
+  readonly domain: number | null;
+  readonly type: number | null;
+  readonly flags: number | null;
+  readonly dirfd: number | null;
+  readonly filename: string | null;
+  readonly name: string | null;
+  readonly tuple: Buffer | null;
 }
 
 export function newThread(tid: number, pid: number): Thread {
