@@ -206,13 +206,18 @@ export class BlobFiles {
    * Takes content of a few KiB, whose digest the caller has checked, and serves it from memory until `settle` gives it a
    * file. It is NOT durable here: the caller keeps the bytes durably elsewhere, so that many such writes share one wait
    * for the disk, and none of them waits for a file. Call within `exclusively(digest)`.
-   * @returns false when the same bytes are here already
+   * @returns false when it is held already
    */
   hold(digest: Digest, bytes: Uint8Array): boolean {
-    if (this.#held.has(digest) || holdsBytes(this.#blobPath(digest), bytes)) return false;
+    if (this.#held.has(digest)) return false;
     this.#held.set(digest, bytes);
     this.#heldBytes += bytes.byteLength;
     return true;
+  }
+
+  /** Whether small content has its file, with these very bytes. */
+  hasFile(digest: Digest, bytes: Uint8Array): boolean {
+    return holdsBytes(this.#blobPath(digest), bytes);
   }
 
   /** Content without a file as yet, or undefined. Ask before `openBlob`: it has its file before it is let go here. */

@@ -7,7 +7,7 @@ import { registryFault } from './errors.ts';
 import type { BlobIntake } from './intake.ts';
 import { GARBAGE_GRACE_MS } from './limits.ts';
 import { type ProjectQuotas, unlinkBlob } from './quota.ts';
-import { ensureRepository, findLinkedBlob, findRepository, linkBlob, type RegistryDatabase } from './store.ts';
+import { ensureRepository, findLinkedBlob, findRepository, linkBlobs, type RegistryDatabase } from './store.ts';
 
 const UPLOAD_ID = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([0-9a-f]{32})$/;
 
@@ -221,8 +221,10 @@ export class RepositoryContent {
         const source = await findLinkedBlob(tx, from, digest);
         if (source === null) return false;
         const repositoryId = await ensureRepository(tx, to, this.#clock);
-        const blob = { digest, sizeBytes: source.sizeBytes };
-        await linkBlob(tx, { id: repositoryId, name: to, quotaBytes }, blob, this.#now(), ownerId);
+        const { sizeBytes } = source;
+        const repository = { id: repositoryId, name: to, quotaBytes };
+        const [outcome] = await linkBlobs(tx, [{ repository, digest, sizeBytes, pushedById: ownerId }], this.#now());
+        if (outcome instanceof Fault) throw outcome;
         return true;
       }),
     );

@@ -1,10 +1,10 @@
 import type { Digest } from '../oci/index.ts';
-import { type Clock, Fault, type Log } from '../system/index.ts';
+import type { Clock, Log } from '../system/index.ts';
 import type { BlobFiles } from './blob-files.ts';
 import { CommitTogether } from './commit-together.ts';
 import { HELD_BYTES_MAX, INTAKE_BYTES_MAX, INTAKE_MS, SETTLE_TOGETHER_MAX } from './limits.ts';
 import { prepared } from './prepared.ts';
-import { ensureRepository, linkBlob, type RegistryDatabase } from './store.ts';
+import { type BroughtBlob, ensureRepository, linkBlobs, type RegistryDatabase } from './store.ts';
 
 const takeIn = prepared((db: RegistryDatabase, digest: string, bytes: Uint8Array) =>
   db
@@ -84,31 +84,24 @@ export class BlobIntake {
   /** @returns for each arrival why it was refused, or null */
   async #commit(arrivals: readonly Arrival[]): Promise<readonly unknown[]> {
     const now = this.#clock.now().toISOString();
-    // In one order, so that two transactions on PostgreSQL never wait for each other in a circle.
-    const order = arrivals.map((_, index) => index);
-    order.sort((a, b) => ((arrivals[a]?.digest ?? '') < (arrivals[b]?.digest ?? '') ? -1 : 1));
-    const refusals: unknown[] = arrivals.map(() => null);
-    await this.#db.transaction().execute(async (tx) => {
+    return this.#db.transaction().execute(async (tx) => {
       const ids = new Map<string, string>();
-      for (const index of order) {
-        const arrival = arrivals[index];
-        if (arrival === undefined) continue;
-        const { repository: name, quotaBytes, digest, sizeBytes, pushedById, small } = arrival;
+      const brought: BroughtBlob[] = [];
+      for (const { repository: name, quotaBytes, digest, sizeBytes, pushedById } of arrivals) {
         const id = ids.get(name) ?? (await ensureRepository(tx, name, this.#clock));
         ids.set(name, id);
-        try {
-          const isNew = await linkBlob(tx, { id, name, quotaBytes }, { digest, sizeBytes }, now, pushedById);
-          // A known blob that was here is durable already; everything else small is not yet.
-          if (small === null || !(isNew || small.isNewHere)) continue;
-          await takeIn(tx, digest, small.bytes);
-        } catch (error) {
-          // Refused before it wrote anything, so the others go on; whatever else fails, fails all of them.
-          if (!(error instanceof Fault && error.code === 'registry.quota-exceeded')) throw error;
-          refusals[index] = error;
-        }
+        brought.push({ repository: { id, name, quotaBytes }, digest, sizeBytes, pushedById });
       }
+      const outcomes = await linkBlobs(tx, brought, now);
+      for (const [index, { digest, small }] of arrivals.entries()) {
+        const isNew = outcomes[index];
+        if (small === null || typeof isNew !== 'boolean') continue;
+        // Known before, and its file has it: durable already.
+        if (!isNew && this.#files.hasFile(digest, small.bytes)) this.#files.letGo(digest);
+        else if (isNew || small.isNewHere) await takeIn(tx, digest, small.bytes);
+      }
+      return outcomes.map((outcome) => (typeof outcome === 'boolean' ? null : outcome));
     });
-    return refusals;
   }
 
   async #settleAll(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { type Digest, projectOf } from '../oci/index.ts';
-import { type Clock, newId } from '../system/index.ts';
+import { type Clock, Fault, newId } from '../system/index.ts';
 import { prepared } from './prepared.ts';
 import { countUsage, isLinkedInProject } from './quota.ts';
 
@@ -134,13 +134,20 @@ export async function ensureRepository(db: RegistryDatabase, name: string, clock
   return made;
 }
 
-// A fresh copy, verified as it came, heals one that was set aside.
 const stateBlob = prepared((db: RegistryDatabase, digest: string, sizeBytes: number, now: string) =>
   db
     .insertInto('registry_blobs')
     .values({ digest, size_bytes: sizeBytes, stored_at: now, damaged_at: null })
-    .onConflict((conflict) => conflict.column('digest').doUpdateSet({ damaged_at: null }))
-    .returning('stored_at'),
+    .onConflict((conflict) => conflict.column('digest').doNothing()),
+);
+
+// A fresh copy, verified as it came, heals one that was set aside.
+const healBlob = prepared((db: RegistryDatabase, digest: string) =>
+  db
+    .updateTable('registry_blobs')
+    .set({ damaged_at: null })
+    .where('digest', '=', digest)
+    .where('damaged_at', 'is not', null),
 );
 
 const stateLink = prepared(
@@ -153,27 +160,79 @@ const stateLink = prepared(
       ),
 );
 
+/** A blob whose bytes are durable, or will be with the transaction, and the repository that somebody brought it to. */
+export interface BroughtBlob {
+  readonly repository: {
+    readonly id: string;
+    readonly name: string;
+    /** The bound of its project; null: none. */
+    readonly quotaBytes: number | null;
+  };
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly pushedById: string;
+}
+
 /**
- * States that a blob's file is durable and that it belongs to a repository, brought there by somebody. Call within
- * `exclusively(digest)`, so that the project counts it once.
- * @returns true when nobody had stated it before, and maybe also when that was in this very millisecond
- * @throws Fault registry.quota-exceeded
+ * States that blobs are stored and to which repositories they belong. Call within `exclusively` of each digest, so that
+ * a project counts it once.
+ * @returns for each whether nobody had stated it before; or, where it goes beyond the bound of its project, the Fault
+ *   registry.quota-exceeded: of that one nothing is stated
  */
-export async function linkBlob(
-  db: RegistryDatabase,
-  repository: { readonly id: string; readonly name: string; readonly quotaBytes: number | null },
-  blob: { readonly digest: Digest; readonly sizeBytes: number },
+export async function linkBlobs(
+  tx: RegistryDatabase,
+  blobs: readonly BroughtBlob[],
   now: string,
-  pushedById: string,
-): Promise<boolean> {
-  const project = projectOf(repository.name);
-  // First, so that a refusal leaves nothing half done in a transaction that others share.
-  if (!(await isLinkedInProject(db, project, blob.digest))) {
-    await countUsage(db, project, blob.sizeBytes, repository.quotaBytes);
+): Promise<readonly (boolean | Fault)[]> {
+  // Rows in one order, blobs before projects before links, so that two transactions on PostgreSQL never wait for each
+  // other in a circle.
+  const order = [...blobs.entries()].sort(([, a], [, b]) => (a.digest < b.digest ? -1 : 1));
+  const outcomes: (boolean | Fault)[] = blobs.map(() => false);
+  const projects = new Map<string, [index: number, blob: BroughtBlob][]>();
+  for (const [index, blob] of order) {
+    const isNew = (await stateBlob(tx, blob.digest, blob.sizeBytes, now)).numAffectedRows === 1n;
+    outcomes[index] = isNew;
+    const project = projectOf(blob.repository.name);
+    if (!isNew && (await isLinkedInProject(tx, project, blob.digest))) continue;
+    const coming = projects.get(project);
+    if (coming === undefined) projects.set(project, [[index, blob]]);
+    else coming.push([index, blob]);
   }
-  const stated = await stateBlob(db, blob.digest, blob.sizeBytes, now);
-  await stateLink(db, repository.id, blob.digest, now, pushedById);
-  return stated.rows.some((row) => row.stored_at === now);
+  for (const project of [...projects.keys()].sort()) {
+    let unboundBytes = 0;
+    for (const [index, blob] of projects.get(project) ?? []) {
+      const { quotaBytes } = blob.repository;
+      if (quotaBytes === null) unboundBytes += blob.sizeBytes;
+      else {
+        const refusal = await quotaRefusal(tx, project, blob.sizeBytes, quotaBytes);
+        if (refusal === null) continue;
+        if (outcomes[index] === true) await tx.deleteFrom('registry_blobs').where('digest', '=', blob.digest).execute();
+        outcomes[index] = refusal;
+      }
+    }
+    await countUsage(tx, project, unboundBytes, null);
+  }
+  for (const [index, { repository, digest, pushedById }] of order) {
+    if (typeof outcomes[index] !== 'boolean') continue;
+    if (!outcomes[index]) await healBlob(tx, digest);
+    await stateLink(tx, repository.id, digest, now, pushedById);
+  }
+  return outcomes;
+}
+
+async function quotaRefusal(
+  tx: RegistryDatabase,
+  project: string,
+  bytes: number,
+  quotaBytes: number,
+): Promise<Fault | null> {
+  try {
+    await countUsage(tx, project, bytes, quotaBytes);
+    return null;
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'registry.quota-exceeded') return error;
+    throw error;
+  }
 }
 
 /** Size and last touch of a blob as seen through a repository, or null where it is not linked. */
