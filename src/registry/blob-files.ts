@@ -6,11 +6,13 @@ import {
   fsync,
   open as openDescriptor,
   openSync,
+  read as readDescriptor,
   readFileSync,
+  rename as renameFile,
   statSync,
   write as writeDescriptor,
 } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex, isDigest } from '../oci/index.ts';
@@ -41,11 +43,13 @@ export interface Disk {
   syncFolder(path: string): Promise<void>;
 }
 
-// The calls of node:fs with descriptors: a FileHandle takes twice the time of this thread for each.
+// The calls of node:fs with descriptors: those of node:fs/promises take twice the time of this thread for each.
 const openFile = promisify(openDescriptor);
 const flushFile = promisify(fsync);
 const flushData = promisify(fdatasync);
 const writeAt = promisify(writeDescriptor);
+const readAt = promisify(readDescriptor);
+const rename = promisify(renameFile);
 
 export const realDisk: Disk = {
   write: async (descriptor, bytes, position) =>
@@ -136,7 +140,7 @@ export class BlobFiles {
       try {
         return await this.#append(id, file, source, options);
       } finally {
-        await file.close();
+        closeSync(file);
       }
     });
   }
@@ -153,7 +157,7 @@ export class BlobFiles {
         await this.#append(id, file, source, options);
         return await this.#seal(id, file, digest);
       } finally {
-        await file.close();
+        closeSync(file);
       }
     });
   }
@@ -169,12 +173,12 @@ export class BlobFiles {
       try {
         return await this.#seal(id, file, digest);
       } finally {
-        await file.close();
+        closeSync(file);
       }
     });
   }
 
-  async #seal(id: string, file: FileHandle, digest: Digest): Promise<number> {
+  async #seal(id: string, file: number, digest: Digest): Promise<number> {
     const algorithm = digestAlgorithm(digest);
     const size = sizeOfOpen(file);
     const state = this.#states.get(id);
@@ -188,7 +192,7 @@ export class BlobFiles {
       await unlink(this.#uploadPath(id));
       throw registryFault('registry.digest-mismatch', { expected: digest, actual });
     }
-    await this.#durably(id, () => this.#disk.sync(file.fd));
+    await this.#durably(id, () => this.#disk.sync(file));
     return size;
   }
 
@@ -328,7 +332,7 @@ export class BlobFiles {
     try {
       const algorithm = digestAlgorithm(digest);
       const hasher = createHash(algorithm);
-      for await (const chunk of readChunks(file)) {
+      for await (const chunk of readChunks(file.fd)) {
         hasher.update(chunk);
         yield chunk;
       }
@@ -447,10 +451,10 @@ export class BlobFiles {
     }
   }
 
-  async #openUpload(id: string): Promise<FileHandle> {
+  async #openUpload(id: string): Promise<number> {
     const isFresh = this.#fresh.delete(id);
     try {
-      const file = await open(this.#uploadPath(id), isFresh ? 'wx+' : 'r+', 0o600);
+      const file = await openFile(this.#uploadPath(id), isFresh ? 'wx+' : 'r+', 0o600);
       if (isFresh) this.#remember(id, { algorithm: 'sha256', hasher: createHash('sha256'), bytes: 0 });
       return file;
     } catch (error) {
@@ -459,7 +463,7 @@ export class BlobFiles {
     }
   }
 
-  async #append(id: string, file: FileHandle, source: ByteSource, options: AppendOptions): Promise<number> {
+  async #append(id: string, file: number, source: ByteSource, options: AppendOptions): Promise<number> {
     const size = sizeOfOpen(file);
     if (options.offset !== undefined && options.offset !== size) {
       throw registryFault('registry.upload-out-of-order', { expected: size, actual: options.offset });
@@ -473,7 +477,10 @@ export class BlobFiles {
       hasher: state?.hasher ?? null,
     });
     try {
-      for await (const chunk of source) await writer.add(chunk);
+      for await (const chunk of source) {
+        const isRoom = writer.add(chunk);
+        if (isRoom !== undefined) await isRoom;
+      }
     } finally {
       await this.#durably(id, () => writer.flush());
       if (state !== null) {
@@ -507,7 +514,7 @@ export class BlobFiles {
  */
 class GatheringWriter {
   readonly #disk: Disk;
-  readonly #file: FileHandle;
+  readonly #file: number;
   readonly #maxBytes: number;
   readonly #hasher: Hash | null;
   #filling: Buffer | null = null;
@@ -522,7 +529,7 @@ class GatheringWriter {
 
   constructor(
     disk: Disk,
-    file: FileHandle,
+    file: number,
     options: { readonly position: number; readonly maxBytes: number; readonly hasher: Hash | null },
   ) {
     this.#disk = disk;
@@ -539,18 +546,29 @@ class GatheringWriter {
     return this.#written;
   }
 
-  async add(piece: Uint8Array): Promise<void> {
+  /** @returns when the next piece may come; undefined: at once, as of most */
+  add(piece: Uint8Array): Promise<void> | undefined {
     this.#received += piece.byteLength;
     if (this.#received > this.#maxBytes) throw registryFault('registry.blob-too-large', { maximum: this.#maxBytes });
-    let taken = 0;
-    while (taken < piece.byteLength) {
-      this.#filling ??= takeWriteBuffer();
-      const count = Math.min(piece.byteLength - taken, WRITE_BYTES - this.#filled);
-      this.#filling.set(piece.subarray(taken, taken + count), this.#filled);
-      this.#filled += count;
-      taken += count;
+    const taken = this.#fill(piece);
+    return this.#filled < WRITE_BYTES ? undefined : this.#addRest(piece.subarray(taken));
+  }
+
+  async #addRest(piece: Uint8Array): Promise<void> {
+    await this.#start();
+    for (let rest = piece; rest.byteLength > 0; ) {
+      rest = rest.subarray(this.#fill(rest));
       if (this.#filled === WRITE_BYTES) await this.#start();
     }
+  }
+
+  /** Copies as much as there is room for. @returns bytes taken */
+  #fill(piece: Uint8Array): number {
+    if (this.#filling === null) this.#filling = takeWriteBuffer();
+    const count = Math.min(piece.byteLength, WRITE_BYTES - this.#filled);
+    this.#filling.set(count === piece.byteLength ? piece : piece.subarray(0, count), this.#filled);
+    this.#filled += count;
+    return count;
   }
 
   /** Ends the writing; the writer is not used afterwards. */
@@ -587,12 +605,12 @@ class GatheringWriter {
   }
 
   async #write(bytes: Buffer): Promise<void> {
-    await writeFully(this.#disk, this.#file.fd, bytes, this.#written);
+    await writeFully(this.#disk, this.#file, bytes, this.#written);
     this.#written += bytes.byteLength;
     // One at a time, and never waited for here: a slow disk is waited for once, at the end.
     if (this.#syncing !== undefined || this.#written - this.#synced < SYNC_BYTES) return;
     this.#synced = this.#written;
-    this.#syncing = this.#disk.sync(this.#file.fd).then(
+    this.#syncing = this.#disk.sync(this.#file).then(
       () => {
         this.#syncing = undefined;
       },
@@ -635,27 +653,27 @@ function holdsBytes(path: string, bytes: Uint8Array): boolean {
   }
 }
 
-async function* readChunks(file: FileHandle): AsyncGenerator<Uint8Array> {
+async function* readChunks(file: number): AsyncGenerator<Uint8Array> {
   let position = 0;
   for (;;) {
     // A fresh buffer for each chunk: the consumer may keep it.
     const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, position);
+    const { bytesRead } = await readAt(file, buffer, 0, CHUNK_BYTES, position);
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }
 
-async function hashFile(file: FileHandle, algorithm: DigestAlgorithm): Promise<Hash> {
+async function hashFile(file: number, algorithm: DigestAlgorithm): Promise<Hash> {
   const hasher = createHash(algorithm);
   for await (const chunk of readChunks(file)) hasher.update(chunk);
   return hasher;
 }
 
 /** The kernel has it in memory: asking costs less than a thread's round trip. */
-function sizeOfOpen(file: FileHandle): number {
-  return fstatSync(file.fd).size;
+function sizeOfOpen(file: number): number {
+  return fstatSync(file).size;
 }
 
 async function sizeOf(path: string): Promise<number | null> {

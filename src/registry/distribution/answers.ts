@@ -171,6 +171,7 @@ function hangUpAfter(request: IncomingMessage, response: ServerResponse): void {
     if (drained > DRAIN_BYTES_MAX) request.socket.destroy();
   });
   request.on('error', () => response.destroy());
+  request.resume();
 }
 
 function isDiskFull(error: unknown): boolean {
