@@ -532,6 +532,31 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'bring what is new now; answers an operation',
     es: 'traer ahora lo nuevo; responde una operación',
   },
+  'GET /api/v1/rules': {
+    en: 'detection rules in force, files of one’s own, warnings',
+    es: 'reglas de detección en vigor, ficheros propios, avisos',
+  },
+  'GET /api/v1/rules/files/:name': { en: 'a rule file with its text', es: 'un fichero de reglas con su texto' },
+  'PUT /api/v1/rules/files/:name': {
+    en: 'put a rule file in force, everywhere or in a project (asks `rule.manage` there)',
+    es: 'poner en vigor un fichero de reglas, en todas partes o en un proyecto (pide `rule.manage` ahí)',
+  },
+  'DELETE /api/v1/rules/files/:name': {
+    en: 'take a rule file out of force (asks `rule.manage` where it counts)',
+    es: 'dejar sin vigor un fichero de reglas (pide `rule.manage` donde cuenta)',
+  },
+  'GET /api/v1/rules/tunings': {
+    en: 'what of rules is known harmless: by whom, why, until when, how often it held',
+    es: 'lo que de las reglas se sabe inofensivo: quién, por qué, hasta cuándo, cuántas veces se cumplió',
+  },
+  'POST /api/v1/rules/tunings': {
+    en: 'say what of a rule is known harmless (asks `rule.manage` there)',
+    es: 'decir qué de una regla es inofensivo (pide `rule.manage` ahí)',
+  },
+  'DELETE /api/v1/rules/tunings/:id': {
+    en: 'let a rule speak again (asks `rule.manage` there)',
+    es: 'dejar que una regla vuelva a avisar (pide `rule.manage` ahí)',
+  },
   'GET /api/v1/routes': {
     en: 'published services',
     es: 'servicios publicados',

@@ -53,6 +53,7 @@ const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly stri
   },
   { door: 'system/id.ts', from: ['events', 'observe', 'detect', 'programs'], why: 'as above' },
   { door: 'formats/linear-pattern.ts', from: ['detect'], why: 'the sensor runs patterns and reads no other format' },
+  { door: 'detect/book/index.ts', from: ['programs'], why: 'the sensor tries rules and keeps no tables' },
   { door: 'events/scap/index.ts', from: ['detect'], why: 'recordings are read by the command line, not by the sensor' },
   { door: 'respond/evidence/format.ts', from: ['programs'], why: 'what control and agent both speak of' },
   { door: 'respond/evidence/limits.ts', from: ['programs'], why: 'as above' },

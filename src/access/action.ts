@@ -21,6 +21,8 @@ export type Action =
   | 'workload.exec'
   | 'incident.read'
   | 'incident.respond'
+  /** Detection rules, and what of them is known harmless. */
+  | 'rule.manage'
   | 'audit.read'
   | 'advisories.read'
   | 'advisories.update'
@@ -75,6 +77,7 @@ const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole | RobotRole | RobotAction
     'promotion.approve',
     'workload.exec',
     'incident.respond',
+    'rule.manage',
     'audit.read',
     'advisories.update',
     'base.create',
@@ -94,7 +97,7 @@ const ROLE_ACTIONS: Readonly<Record<Role | ServiceRole | RobotRole | RobotAction
     'workload.exec',
     'base.create',
   ],
-  analyst: [...READS, 'image.pull', 'incident.respond', 'advisories.update', 'audit.read'],
+  analyst: [...READS, 'image.pull', 'incident.respond', 'rule.manage', 'advisories.update', 'audit.read'],
   approver: [...READS, 'promotion.approve'],
   auditor: [...READS, 'audit.read'],
   // A base image is made anew under its tag, and a commit built twice keeps its tag.

@@ -5,6 +5,7 @@ import { RuleEngine, type RuleText } from './engine.ts';
 import { detectFault } from './errors.ts';
 import { RECORDING_CHUNK_BYTES } from './limits.ts';
 import type { ReplayAlert, RuleReplay } from './replay.ts';
+import { ruleBookCommands } from './rule-commands.ts';
 import type { Finding } from './rule-file.ts';
 
 const INVALID = 2;
@@ -138,6 +139,7 @@ export function detectCommands(cli: CliProgram): void {
         es: `${events} eventos, ${on} reglas activas, ${rows.length} alertas`,
       });
     });
+  ruleBookCommands(cli, noun, describeFinding);
 }
 
 interface FilterOptions {

@@ -12,12 +12,13 @@ import {
 } from '../events/index.ts';
 import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
 import { compileFilters, fieldsOf, foldFilter } from './compile.ts';
-import type { Filter } from './filter-ast.ts';
+import { type Filter, FilterError } from './filter-ast.ts';
 import { compileOutput, type Output } from './output.ts';
 import { type Finding, parseRuleFile } from './rule-file.ts';
 import { type Rule, resolveRules } from './rules.ts';
 import { TimedRule } from './timing.ts';
 import type { FieldSource } from './transforms.ts';
+import { type ActiveTuning, activateTuning, EVERYWHERE, type RuleScope, scopeFilter, type Tuning } from './tuning.ts';
 
 /** The fields of the live sensor. */
 export const liveFields: FieldSource<KernelEvent> = {
@@ -39,6 +40,8 @@ export interface RuleState {
 export interface RuleText {
   readonly file: string;
   readonly text: string;
+  /** Where its rules count; everywhere without it. */
+  readonly scope?: RuleScope;
 }
 
 /** A loaded set of rules. Loading never throws for what is wrong in a file: it is told in `findings`. */
@@ -51,10 +54,19 @@ export class RuleEngine {
   readonly #ruleIndex: readonly (readonly Entry[])[];
   readonly #timed: readonly (TimedRule<KernelEvent> | null)[];
   readonly #outputs: readonly Output<KernelEvent>[];
+  /** By the place of the rule. */
+  readonly #tunings: readonly (readonly ActiveTuning[])[];
+  /** How often each tuning kept an alert back. */
+  readonly tuned = new Map<string, number>();
 
-  private constructor(states: readonly RuleState[], findings: readonly Finding[]) {
+  private constructor(
+    states: readonly RuleState[],
+    findings: readonly Finding[],
+    tunings: ReadonlyMap<string, readonly ActiveTuning[]>,
+  ) {
     this.states = states;
     this.findings = findings;
+    this.#tunings = states.map(({ rule }) => tunings.get(rule.name) ?? []);
     this.#outputs = states.map((state) => compileOutput(state.rule.output, liveFields));
     const conditions: (Filter | true)[][] = [];
     const ruleIndex: Entry[][] = [];
@@ -78,16 +90,38 @@ export class RuleEngine {
     this.#ruleIndex = ruleIndex;
   }
 
-  /** Reads rule files in their order; later ones may change what earlier ones said. */
-  static load(files: readonly RuleText[]): RuleEngine {
-    const parsed = files.map(({ file, text }) => parseRuleFile(file, text));
-    const { rules, findings } = resolveRules(
-      parsed.flatMap((one) => one.items),
-      liveFields,
-    );
-    const all: Finding[] = [...parsed.flatMap((one) => one.findings), ...findings];
+  /**
+   * Reads rule files in their order; later ones may change what earlier ones said. A file with a scope uses the lists and
+   * macros of those without, and adds rules of its own: what is known harmless in one place is said by a tuning.
+   */
+  static load(files: readonly RuleText[], tunings: readonly Tuning[] = []): RuleEngine {
+    const all: Finding[] = [];
+    const parsed = files.map(({ file, text, scope }) => {
+      const { items, findings } = parseRuleFile(file, text);
+      all.push(...findings);
+      return { file, items, scope: scope ?? EVERYWHERE };
+    });
+    const common = parsed.filter(({ scope }) => scope.project === null).flatMap(({ items }) => items);
+    const resolved = resolveRules(common, liveFields);
+    all.push(...resolved.findings);
+    const rules = [...resolved.rules];
+    const words = common.filter(({ kind }) => kind === 'list' || kind === 'macro');
+    for (const { file, items, scope } of parsed) {
+      if (scope.project === null) continue;
+      const own = resolveRules([...words, ...items], liveFields);
+      all.push(...own.findings.filter((finding) => finding.file === file));
+      for (const rule of own.rules) {
+        if (!resolved.rules.some(({ name }) => name === rule.name)) {
+          rules.push(scopeRule(rule, scope));
+          continue;
+        }
+        const message = 'a rule of this name counts everywhere';
+        const hint = 'give it another name, or tune the one that is there';
+        all.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message, ...rule.place, item: rule.name, hint });
+      }
+    }
     const states = rules.map((rule) => judgeRule(rule, all));
-    return new RuleEngine(states, all);
+    return new RuleEngine(states, all, activateTunings(tunings, all));
   }
 
   get hasErrors(): boolean {
@@ -120,8 +154,15 @@ export class RuleEngine {
   /** Whether what `match` answered is an alert: a rule over time may want more events first. To be asked once an event. */
   fires(event: KernelEvent, held: number): boolean {
     const entry = this.#ruleIndex[event.type]?.[held];
-    const timed = entry === undefined ? null : (this.#timed[entry.rule] ?? null);
-    return entry === undefined || timed === null || timed.take(event, entry.step, event.wallTimeNs / 1e6);
+    if (entry === undefined) return true;
+    const wallMs = event.wallTimeNs / 1e6;
+    const tuning = this.#tunings[entry.rule]?.find((one) => wallMs < one.untilMs && one.holds(event));
+    if (tuning !== undefined) {
+      this.tuned.set(tuning.id, (this.tuned.get(tuning.id) ?? 0) + 1);
+      return false;
+    }
+    const timed = this.#timed[entry.rule] ?? null;
+    return timed === null || timed.take(event, entry.step, wallMs);
   }
 
   /** The name of a rule that `match` answered for an event of the type. */
@@ -158,6 +199,30 @@ export class RuleEngine {
 }
 
 const never = (): null => null;
+
+function activateTunings(tunings: readonly Tuning[], findings: Finding[]): Map<string, ActiveTuning[]> {
+  const byRule = new Map<string, ActiveTuning[]>();
+  for (const tuning of tunings) {
+    try {
+      byRule.set(tuning.rule, [...(byRule.get(tuning.rule) ?? []), activateTuning(tuning, liveFields)]);
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      const place = { file: 'tunings', line: 1, column: error.at + 1, item: tuning.rule };
+      findings.push({ severity: 'error', code: 'LOAD_ERR_COMPILE_CONDITION', message: error.message, ...place });
+    }
+  }
+  return byRule;
+}
+
+function scopeRule(rule: Rule, scope: RuleScope): Rule {
+  const { timing } = rule;
+  const after = timing?.after.map((step) => ({ ...step, filter: scopeFilter(step.filter, scope) }));
+  return {
+    ...rule,
+    filter: scopeFilter(rule.filter, scope),
+    timing: timing === null || after === undefined ? timing : { ...timing, after },
+  };
+}
 
 /** A condition of a rule in the function of an event type: its own (null), or a step that comes before. */
 interface Entry {

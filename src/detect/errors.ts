@@ -40,4 +40,92 @@ export const detectFault = defineFaults({
       remedy: 'Dar un archivo .scap completo de Falco o sysdig.',
     },
   },
+  'detect.rules-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the rules in {file} are wrong (errors: {errors}); what was in force stays',
+      why: '{why}',
+      remedy: 'See each with its place: darsena rules check FILE.',
+    },
+    es: {
+      what: 'las reglas de {file} están mal (errores: {errors}); lo que estaba en vigor sigue',
+      why: '{why}',
+      remedy: 'Ver cada uno con su lugar: darsena rules check FICHERO.',
+    },
+  },
+  'detect.too-many-rules': {
+    kind: 'invalid',
+    en: {
+      what: 'that would be too many rules',
+      why: 'files of one’s own may have {mebibytes} MiB together, and be {files} at most',
+      remedy: 'Take away what is not used: darsena rules remove NAME.',
+    },
+    es: {
+      what: 'serían demasiadas reglas',
+      why: 'los ficheros propios pueden tener {mebibytes} MiB juntos y ser {files} como mucho',
+      remedy: 'Quitar lo que no se usa: darsena rules remove NOMBRE.',
+    },
+  },
+  'detect.rule-file-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no rule file {file} of your own', remedy: 'List them: darsena rules list.' },
+    es: { what: 'no hay ningún fichero propio de reglas {file}', remedy: 'Listarlos: darsena rules list.' },
+  },
+  'detect.rule-unknown': {
+    kind: 'not-found',
+    en: {
+      what: 'there is no rule "{rule}"',
+      why: 'the nearest name is "{nearest}"',
+      remedy: 'List the rules in force: darsena rules list.',
+    },
+    es: {
+      what: 'no hay ninguna regla "{rule}"',
+      why: 'el nombre más parecido es "{nearest}"',
+      remedy: 'Listar las reglas en vigor: darsena rules list.',
+    },
+  },
+  'detect.condition-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'the condition cannot be used',
+      why: 'at character {at}: {why}',
+      remedy: 'Try it first: darsena rules check --filter CONDITION.',
+    },
+    es: {
+      what: 'la condición no puede usarse',
+      why: 'en el carácter {at}: {why}',
+      remedy: 'Probarla antes: darsena rules check --filter CONDICIÓN.',
+    },
+  },
+  'detect.tuning-past': {
+    kind: 'invalid',
+    en: { what: 'the exception would have ended at {until}', remedy: 'Give a time to come.' },
+    es: { what: 'la excepción habría terminado en {until}', remedy: 'Dar un momento futuro.' },
+  },
+  'detect.too-many-tunings': {
+    kind: 'invalid',
+    en: {
+      what: 'there are {most} exceptions of rules already',
+      remedy: 'End what is not needed: darsena rules untune ID. A rule with so many needs another condition.',
+    },
+    es: {
+      what: 'ya hay {most} excepciones de reglas',
+      remedy: 'Terminar las que no hacen falta: darsena rules untune ID. Una regla con tantas necesita otra condición.',
+    },
+  },
+  'detect.tuning-unknown': {
+    kind: 'not-found',
+    en: { what: 'no exception {id} is in force', remedy: 'List them: darsena rules tunings.' },
+    es: { what: 'no hay ninguna excepción {id} en vigor', remedy: 'Listarlas: darsena rules tunings.' },
+  },
+  'detect.time-invalid': {
+    kind: 'invalid',
+    en: { what: '"{time}" is no time', remedy: 'Give a date, such as 2027-01-31, or RFC 3339.' },
+    es: { what: '"{time}" no es un momento', remedy: 'Dar una fecha, como 2027-01-31, o RFC 3339.' },
+  },
+  'detect.file-unreadable': {
+    kind: 'invalid',
+    en: { what: 'the file {path} cannot be read', why: '{why}' },
+    es: { what: 'no se puede leer el fichero {path}', why: '{why}' },
+  },
 });

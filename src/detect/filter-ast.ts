@@ -60,3 +60,10 @@ export class FilterError extends Error {
     this.hint = hint;
   }
 }
+
+/** A condition that stands by itself has no macros to put in. @throws FilterError */
+export function requireNoMacro(filter: Filter): void {
+  if (filter.kind === 'macro') throw new FilterError(`the macro "${filter.name}" is not defined`, filter.at);
+  if (filter.kind === 'not') requireNoMacro(filter.child);
+  if (filter.kind === 'and' || filter.kind === 'or') filter.children.forEach(requireNoMacro);
+}

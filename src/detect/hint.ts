@@ -6,6 +6,11 @@ const DISTANCE_SHARE = 3;
 const NAME_LENGTH_MAX = 80;
 
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  const best = findNearest(name, known);
+  return best === undefined ? undefined : `did you mean "${best}"?`;
+}
+
+export function findNearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > NAME_LENGTH_MAX) return undefined;
   let best: string | undefined;
   let least = Math.max(2, Math.floor(name.length / DISTANCE_SHARE)) + 1;
@@ -14,7 +19,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
     const distance = distanceOf(name, one);
     if (distance < least) [best, least] = [one, distance];
   }
-  return best === undefined ? undefined : `did you mean "${best}"?`;
+  return best;
 }
 
 /** Letters to change, add or take away, two swapped ones counted once. */

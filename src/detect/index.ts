@@ -4,3 +4,4 @@ export { RuleEngine, type RuleState, type RuleText } from './engine.ts';
 export { escapeControls } from './output.ts';
 export type { Finding, FindingCode } from './rule-file.ts';
 export { PRIORITIES, type Priority } from './rules.ts';
+export type { RuleScope, Tuning } from './tuning.ts';

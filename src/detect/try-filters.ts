@@ -4,7 +4,7 @@ import { readScap, type ScapEvent, scapFields } from '../events/scap/index.ts';
 import { inflateUnknown, peekStream } from '../formats/index.ts';
 import { checkFilter, compileFilters, fieldsOf } from './compile.ts';
 import { liveFields } from './engine.ts';
-import { type Filter, FilterError } from './filter-ast.ts';
+import { type Filter, FilterError, requireNoMacro } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
 import { FILTERS_MAX, RECORDED_FILE_BYTES_MAX, RECORDING_CHUNK_BYTES } from './limits.ts';
 import { eventNumber, parseEvents, type RecordedEvent, recordedFields } from './recorded-events.ts';
@@ -71,12 +71,6 @@ function prepare<Event>(text: string, fields: FieldSource<Event>): Filter | Filt
   } catch (error) {
     return mistakeOf(error, text);
   }
-}
-
-function requireNoMacro(filter: Filter): void {
-  if (filter.kind === 'macro') throw new FilterError(`the macro "${filter.name}" is not defined`, filter.at);
-  if (filter.kind === 'not') requireNoMacro(filter.child);
-  if (filter.kind === 'and' || filter.kind === 'or') filter.children.forEach(requireNoMacro);
 }
 
 /** Whether each condition is well formed; which events there are is not asked. */

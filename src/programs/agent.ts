@@ -38,6 +38,7 @@ import { AlertSpool } from './agent/spool.ts';
 import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
 import { Tasks } from './agent/tasks.ts';
 import { type HostFacts, type HostTask, type ToAgent, WANTED_TYPE } from './link/protocol.ts';
+import { readToAgent } from './link/reader.ts';
 import { monotonicNs } from './link/stations.ts';
 import { type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
 
@@ -50,6 +51,8 @@ const FLOWS_EVERY_MS = 30_000;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
+/** Rules of one's own as control said them last: a sensor that starts while control is away has them too. */
+const RULES_FILE = 'rules.json';
 /** Whom this host believes: pinned, not a cache. */
 const TRUST_FILE = 'trust-policy.json';
 
@@ -200,6 +203,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
 
   await restorePatches();
+  await adoptKeptRules();
   await adoptKept();
   reconciler.start();
   const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
@@ -238,6 +242,11 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       case 'registry-token':
         registryToken = message.token;
         return;
+      case 'rules': {
+        sensor.setRules(message);
+        await writeFileAtomic(join(files.agent.folder, RULES_FILE), JSON.stringify(message), { mode: 0o600 });
+        return;
+      }
       case 'wanted': {
         await followTrust(message.trust);
         const { record, verdicts, signatures } = message;
@@ -301,6 +310,16 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       log.warn({ err: error }, 'the kept wanted state cannot be used; waiting for control');
+    }
+  }
+
+  async function adoptKeptRules(): Promise<void> {
+    try {
+      const kept = readToAgent(JSON.parse(await readFile(join(files.agent.folder, RULES_FILE), 'utf8')));
+      if (kept.type === 'rules') sensor.setRules(kept);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      log.warn({ err: error }, 'the kept rules cannot be used; waiting for control');
     }
   }
 

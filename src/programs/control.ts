@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Duplex, Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import type { Kysely } from 'kysely';
@@ -41,6 +41,7 @@ import {
   registerDeployRoutes,
 } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
+import { type DetectTables, detectMigrations, RuleBook, registerRuleRoutes } from '../detect/book/index.ts';
 import {
   type HostTables,
   hostMigrations,
@@ -124,11 +125,13 @@ import { PlatformStatus } from './control/status.ts';
 import { claimDatabase, type StoreMarkTables, storeMarkMigrations } from './control/store-mark.ts';
 import { describeImages } from './control/thread.ts';
 import { monotonicNs } from './link/stations.ts';
+import { readRules } from './sensor/config.ts';
 import { EVERYWHERE, type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
 
 type Tables = AccessTables &
   AdmitTables &
   DeployTables &
+  DetectTables &
   JournalTables &
   ProgressTables &
   RegistryTables &
@@ -153,6 +156,7 @@ const MIGRATIONS = [
   ...networkMigrations,
   ...storeMarkMigrations,
   ...hostMigrations,
+  ...detectMigrations,
 ];
 
 /** A host's token for pulling; renewed well before its end. */
@@ -339,6 +343,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
   });
 
+  const ruleBook: RuleBook = await RuleBook.open({
+    db,
+    journal,
+    clock,
+    shipped: readRules([join(import.meta.dirname, '..', '..', 'rules', 'detection')]).map(({ file, text }) => ({
+      file: `shipped/${basename(file)}`,
+      text,
+    })),
+    changed: () => hosts.broadcast({ type: 'rules', ...ruleBook.order() }),
+  });
   const hosts: Hosts = new Hosts({
     clock,
     log,
@@ -527,6 +541,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     await statements.exceptionsApproved(project, digest as Digest, given, by);
   });
   registerRespondRoutes(app, respond);
+  registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });
   registerEvidenceRoutes(app, {
     ...{ respond, store: evidence },
     async findContainer(wanted) {
@@ -813,7 +828,24 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   async function greet(host: string): Promise<void> {
     hosts.send(host, { type: 'welcome', host, registryToken: await hostToken(host) });
     hosts.send(host, { type: 'edge-certificate', certificate: keys.published });
+    hosts.send(host, { type: 'rules', ...ruleBook.order() });
     hosts.send(host, await wantedMessage(permissionParts()));
+  }
+
+  /** How often tunings kept alerts back, on all hosts that are connected, since their sensors loaded them. */
+  function keptBack(): Map<string, number> {
+    const sums = new Map<string, number>();
+    for (const { sensor } of hosts.views()) {
+      for (const [id, times] of Object.entries(sensor?.tuned ?? {})) sums.set(id, (sums.get(id) ?? 0) + times);
+    }
+    return sums;
+  }
+
+  function ruleStates() {
+    return hosts.views().flatMap(({ name, sensor }) => {
+      if (sensor === null || sensor.state === 'absent') return [];
+      return [{ host: name, revision: sensor.rules?.revision ?? null, accepted: sensor.rules?.accepted ?? false }];
+    });
   }
 
   async function renewHostTokens(): Promise<void> {

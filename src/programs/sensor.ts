@@ -83,10 +83,17 @@ function startSensor(config: SensorConfig): void {
       else if (message.type === 'ack') spool.acknowledge(message.seq);
       else {
         try {
-          tell({ type: 'rules', files: message.files ?? readRules(message.paths ?? config.rules) });
+          const shipped = message.files ?? readRules(message.paths ?? config.rules);
+          tell({
+            type: 'rules',
+            files: [...shipped, ...(message.own ?? [])],
+            tunings: message.tunings ?? [],
+            revision: message.revision ?? null,
+          });
         } catch (error) {
           if (!(error instanceof Fault)) throw error;
-          const refusal = { type: 'rules', accepted: false, rules: [], findings: [], reason: error.message };
+          const revision = message.revision ?? null;
+          const refusal = { type: 'rules', revision, accepted: false, rules: [], findings: [], reason: error.message };
           link.write(`${JSON.stringify(refusal)}\n`);
         }
       }

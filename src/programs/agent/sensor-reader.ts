@@ -18,8 +18,8 @@ const fromSensor = z.discriminatedUnion('type', [
       missing: z.array(z.object({ what: text, why: words })).max(1_000),
     }),
   }),
-  z.object({ type: z.literal('rules') }),
-  z.object({ type: z.literal('stats'), events: z.number().int().min(0), lost: counts }),
+  z.object({ type: z.literal('rules'), revision: z.string().max(16).nullable().default(null), accepted: z.boolean() }),
+  z.object({ type: z.literal('stats'), events: z.number().int().min(0), lost: counts, tuned: counts.default({}) }),
   z.object({ type: z.literal('gap'), from: time, to: time }),
 ]);
 
@@ -31,8 +31,13 @@ export type FromSensor =
     }
   /** Its inside is read by control, which stores it; here it needs an id, to be kept and sent under. */
   | { readonly type: 'alert'; readonly alert: Pick<Alert, 'id'>; readonly stations: readonly number[] }
-  | { readonly type: 'rules' }
-  | { readonly type: 'stats'; readonly events: number; readonly lost: Record<string, number> }
+  | { readonly type: 'rules'; readonly revision: string | null; readonly accepted: boolean }
+  | {
+      readonly type: 'stats';
+      readonly events: number;
+      readonly lost: Record<string, number>;
+      readonly tuned: Record<string, number>;
+    }
   | { readonly type: 'gap'; readonly from: string; readonly to: string };
 
 /** The id becomes the name of a file in the spool. */

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Log } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
-import type { SensorState } from '../link/protocol.ts';
+import type { SensorState, ToAgent } from '../link/protocol.ts';
 import { alertSocketOf, monotonicNs } from '../link/stations.ts';
 import { type FromSensor, readFromSensor } from './sensor-reader.ts';
 import type { SpooledAlert } from './spool.ts';
@@ -29,7 +29,11 @@ const ABSENT: SensorState = {
   lost: {},
   events: 0,
   since: new Date(0).toISOString(),
+  rules: null,
+  tuned: {},
 };
+
+type RuleOrder = Omit<Extract<ToAgent, { type: 'rules' }>, 'type'>;
 
 /** Where the sensor of this host connects: it is told what containers there are and says what it saw. */
 export class SensorServer {
@@ -43,6 +47,7 @@ export class SensorServer {
   #channel: LineChannel<object> | undefined;
   #alertLane: LineChannel<never> | undefined;
   #containers: readonly SensorContainer[] = [];
+  #rules: RuleOrder | null = null;
   #state: SensorState = ABSENT;
 
   private constructor(options: {
@@ -88,6 +93,19 @@ export class SensorServer {
     this.#channel?.send({ type: 'containers', containers });
   }
 
+  /** Rules beside those that come with the platform, and what is known harmless. */
+  setRules({ revision, files, tunings }: RuleOrder): void {
+    if (this.#rules?.revision === revision) return;
+    this.#rules = { revision, files, tunings };
+    this.#tellRules();
+  }
+
+  #tellRules(): void {
+    if (this.#rules === null) return;
+    const { revision, files, tunings } = this.#rules;
+    this.#channel?.send({ type: 'rules', revision, own: files, tunings });
+  }
+
   close(): void {
     this.#channel?.close();
     this.#server.close();
@@ -100,6 +118,7 @@ export class SensorServer {
     const channel = openLineChannel<object>(socket, (value) => this.#take(value));
     this.#channel = channel;
     channel.send({ type: 'containers', containers: this.#containers });
+    this.#tellRules();
     void channel.closed.then((error) => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
@@ -152,9 +171,13 @@ export class SensorServer {
         this.#onAlert(message.alert, [...message.stations, monotonicNs()]);
         return;
       case 'rules':
+        if (!message.accepted) this.#log.error({ revision: message.revision }, 'the sensor refused rules of control');
+        if (message.revision !== null) {
+          this.#setState({ rules: { revision: message.revision, accepted: message.accepted } }, false);
+        }
         return;
       case 'stats':
-        this.#setState({ events: message.events, lost: message.lost }, false);
+        this.#setState({ events: message.events, lost: message.lost, tuned: message.tuned }, false);
         return;
       case 'gap':
         this.#log.warn({ from: message.from, to: message.to }, 'the sensor was blind for a while');

@@ -1,5 +1,6 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
+import type { RuleText, Tuning } from '../../detect/index.ts';
 import type { PatchTask } from '../../host/index.ts';
 import type { IssuedCertificate, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
@@ -130,6 +131,13 @@ export type ToAgent =
       readonly trust: SignedRecord;
     }
   | { readonly type: 'edge-certificate'; readonly certificate: IssuedCertificate }
+  /** Detection rules beside those that come with the platform, and what is known harmless. */
+  | {
+      readonly type: 'rules';
+      readonly revision: string;
+      readonly files: readonly RuleText[];
+      readonly tunings: readonly Tuning[];
+    }
   | { readonly type: 'registry-token'; readonly token: string }
   | { readonly type: 'task'; readonly id: string; readonly task: HostTask }
   | { readonly type: 'cancel'; readonly id: string }
@@ -145,6 +153,10 @@ export interface SensorState {
   readonly lost: Readonly<Record<string, number>>;
   readonly events: number;
   readonly since: string;
+  /** The set of rules of one's own that is at work; null before the first, or where it was refused. */
+  readonly rules: { readonly revision: string; readonly accepted: boolean } | null;
+  /** How often each tuning kept an alert back since the sensor started, by its id. */
+  readonly tuned: Readonly<Record<string, number>>;
 }
 
 export interface HostFacts {

@@ -103,6 +103,8 @@ const TO_CONTROL: readonly ToControl[] = [
       lost: { exec: 0 },
       events: 5,
       since: at,
+      rules: { revision: '0123456789abcdef', accepted: true },
+      tuned: { '0190a0b0-0000-7000-8000-000000000001': 3 },
     },
   },
   { type: 'machine', facts: { kernel: { release: '6.1' } } },

@@ -8,6 +8,8 @@ import type { ToAgent, ToControl } from './protocol.ts';
 
 const TEXT_MAX = 65_536;
 const LIST_MAX = 10_000;
+/** Detection rules of one's own, all files together. */
+const RULE_TEXT_MAX = 1024 * 1024;
 
 const text = z.string().max(TEXT_MAX);
 const words = z.strictObject({ en: text, es: text });
@@ -159,6 +161,30 @@ const toAgent = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('edge-certificate'),
     certificate: z.strictObject({ certificatePem: text, privateKeyPem: text }),
+  }),
+  z.strictObject({
+    type: z.literal('rules'),
+    revision: z.string().regex(/^[0-9a-f]{16}$/),
+    files: list(
+      z.strictObject({
+        file: z.string().max(100),
+        text: z.string().max(RULE_TEXT_MAX),
+        scope: z.strictObject({ project: label(63).nullable(), environment: label(63).nullable() }),
+      }),
+      200,
+    ),
+    tunings: list(
+      z.strictObject({
+        id,
+        rule: z.string().max(200),
+        project: label(63).nullable(),
+        environment: label(63).nullable(),
+        workload: label(63).nullable(),
+        condition: z.string().max(4_096).nullable(),
+        until: time.nullable(),
+      }),
+      2_000,
+    ),
   }),
   z.strictObject({ type: z.literal('registry-token'), token }),
   z.strictObject({ type: z.literal('task'), id, task }),
@@ -334,6 +360,8 @@ const toControl = z.discriminatedUnion('type', [
       lost: z.record(z.string().max(100), count),
       events: count,
       since: time,
+      rules: z.strictObject({ revision: z.string().max(16), accepted: z.boolean() }).nullable(),
+      tuned: z.record(id, count),
     }),
   }),
   z.strictObject({ type: z.literal('machine'), facts: json }),

@@ -1,5 +1,5 @@
 /** What the sensor's two threads and the agent say to each other. Over the socket each is one line of JSON. */
-import type { Finding } from '../../detect/index.ts';
+import type { Finding, RuleScope, Tuning } from '../../detect/index.ts';
 import type { ContainerFacts } from '../../events/index.ts';
 import type { Coverage } from '../../observe/index.ts';
 
@@ -9,18 +9,35 @@ export type ContainerWord = Partial<ContainerFacts> & { readonly id: string };
 export interface RuleWord {
   readonly file: string;
   readonly text: string;
+  /** Where its rules count; everywhere without it. */
+  readonly scope?: RuleScope;
 }
 
 export type FromAgent =
   | { readonly type: 'containers'; readonly containers: readonly ContainerWord[] }
-  /** New rules: texts, paths, or neither to read the configured paths again. */
-  | { readonly type: 'rules'; readonly files?: readonly RuleWord[]; readonly paths?: readonly string[] }
+  /**
+   * New rules: texts, paths, or neither to read the configured paths again; then those of one's own, and what is known
+   * harmless. `revision` comes back with the answer.
+   */
+  | {
+      readonly type: 'rules';
+      readonly files?: readonly RuleWord[];
+      readonly paths?: readonly string[];
+      readonly own?: readonly RuleWord[];
+      readonly tunings?: readonly Tuning[];
+      readonly revision?: string;
+    }
   /** Everything up to this `seq` is safe with the agent. */
   | { readonly type: 'ack'; readonly seq: number };
 
 export type ToWorker =
   | { readonly type: 'containers'; readonly containers: readonly ContainerFacts[] }
-  | { readonly type: 'rules'; readonly files: readonly RuleWord[] }
+  | {
+      readonly type: 'rules';
+      readonly files: readonly RuleWord[];
+      readonly tunings: readonly Tuning[];
+      readonly revision: string | null;
+    }
   | { readonly type: 'stop' };
 
 export interface RuleSummary {
@@ -36,7 +53,14 @@ export type FromWorker =
       /** The programs went on recording since the last sensor: what happened meanwhile is judged late, and not missed. */
       readonly resumed: boolean;
     }
-  | { readonly type: 'rules'; readonly accepted: boolean; readonly rules: RuleSummary[]; readonly findings: Finding[] }
+  | {
+      readonly type: 'rules';
+      /** As the agent named them; null for those that the sensor started with. */
+      readonly revision: string | null;
+      readonly accepted: boolean;
+      readonly rules: RuleSummary[];
+      readonly findings: Finding[];
+    }
   /** An alert as JSON text already: it is made once, where the event is. */
   | {
       readonly type: 'alert';
@@ -57,6 +81,8 @@ export type FromWorker =
       readonly hurried: number;
       /** Alerts held back since the start, by rule, because one container raised too many. */
       readonly heldBack: Readonly<Record<string, number>>;
+      /** Alerts that a tuning kept back since the rules were loaded, by its id. */
+      readonly tuned: Readonly<Record<string, number>>;
     }
   /** Between these times (RFC 3339) events were lost. */
   | {

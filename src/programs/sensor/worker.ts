@@ -9,7 +9,7 @@ import { Doorbell } from '../../system/native.ts';
 import { monotonicNs } from '../link/stations.ts';
 import { AlertLane } from './alert-lane.ts';
 import { Guard } from './guard.ts';
-import type { FromWorker, RuleWord, ToWorker, WorkerStart } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { alertLine } from './spool.ts';
 import { Throttle } from './throttle.ts';
 
@@ -19,13 +19,13 @@ const TICK_MS = 500;
 const { port, start } = workerData as { port: MessagePort; start: WorkerStart };
 const say = (message: FromWorker): void => port.postMessage(message);
 
-function summarize(engine: RuleEngine, accepted: boolean): FromWorker {
+function summarize(engine: RuleEngine, accepted: boolean, revision: string | null): FromWorker {
   const rules = engine.states.map(({ rule, offReason }) => ({
     name: rule.name,
     priority: rule.priority,
     off: offReason,
   }));
-  return { type: 'rules', accepted, rules, findings: [...engine.findings] };
+  return { type: 'rules', revision, accepted, rules, findings: [...engine.findings] };
 }
 
 /** Reading rule files and compiling leaves much behind, and a sensor that has little to do would keep it for hours. */
@@ -78,7 +78,7 @@ function run(): void {
   };
   const watcher = new Watcher(probe, judge, { onlyTold: start.scope === 'instance' });
   probe.poller.add(doorbell.fd);
-  say(summarize(engine, true));
+  say(summarize(engine, true, null));
   collectGarbage();
   const coverage = { ...probe.coverage, missing: [...probe.coverage.missing, ...unseen] };
   say({ type: 'ready', coverage, resumed: probe.isResumed });
@@ -106,18 +106,18 @@ function run(): void {
     return !found.some(({ kind }) => kind === 'detached');
   };
 
-  const reload = (files: readonly RuleWord[]): void => {
-    const next = RuleEngine.load(files);
+  const reload = ({ files, tunings, revision }: Extract<ToWorker, { type: 'rules' }>): void => {
+    const next = RuleEngine.load(files, tunings);
     if (!next.hasErrors) {
       engine = next;
       probe.watchCalls(engine.watchedEvents);
     }
-    say(summarize(next, !next.hasErrors)); // what was wrong leaves the old rules at work
+    say(summarize(next, !next.hasErrors, revision)); // what was wrong leaves the old rules at work
   };
   let running = true;
   const hear = (message: ToWorker): void => {
     if (message.type === 'containers') watcher.tell(message.containers);
-    else if (message.type === 'rules') reload(message.files);
+    else if (message.type === 'rules') reload(message);
     else running = false;
   };
 
@@ -150,6 +150,7 @@ function run(): void {
       processes: processCount,
       hurried,
       heldBack: throttle.heldBack,
+      tuned: Object.fromEntries(engine.tuned),
     });
   };
 

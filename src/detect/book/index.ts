@@ -1,0 +1,3 @@
+export { detectMigrations } from './migrations.ts';
+export { registerRuleRoutes } from './routes.ts';
+export { type DetectTables, RuleBook, type RuleOrder } from './rule-book.ts';

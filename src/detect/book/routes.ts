@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../../access/index.ts';
+import { detectFault } from '../errors.ts';
+import { CONDITION_LENGTH_MAX, RULE_TEXT_BYTES_MAX } from './limits.ts';
+import type { KeptTuning, RuleBook } from './rule-book.ts';
+
+const word = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/);
+const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
+/** An environment is one of a project's. */
+const scope = { project: word.nullable().default(null), environment: word.nullable().default(null) };
+const isScope = ({ project, environment }: { project: string | null; environment: string | null }): boolean =>
+  environment === null || project !== null;
+const needsProject = { message: 'an environment needs its project', path: ['environment'] };
+
+/** What hosts say of their rules, as of now. */
+export interface RuleHosts {
+  /** How often they kept an alert back, by the id of the tuning, since their sensors loaded it. */
+  keptBack(): ReadonlyMap<string, number>;
+  /** The set that each host's sensor was given last; null before the first. */
+  states(): readonly { readonly host: string; readonly revision: string | null; readonly accepted: boolean }[];
+}
+
+export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts): void {
+  const sees = (principal: Principal, project: string | null): boolean => {
+    const seen = visibleProjects(principal, 'incident.read');
+    return project === null || seen === '*' || seen.includes(project);
+  };
+  const show = (tuning: KeptTuning) => ({ ...tuning, suppressed: hosts.keptBack().get(tuning.id) ?? 0 });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/rules',
+    config: { action: 'policy.read' },
+    schema: { tags: ['rules'], summary: 'Detection rules in force, and what there is to say of their files' },
+    handler: async ({ principal }) => {
+      const { rules, findings } = book.rules();
+      const { revision } = book.order();
+      return {
+        items: rules.filter(({ project }) => sees(principal, project)),
+        files: book
+          .files()
+          .filter(({ project }) => sees(principal, project))
+          .map(({ text, ...file }) => ({ ...file, bytes: Buffer.byteLength(text) })),
+        hosts: hosts.states().map(({ host, revision: has, accepted }) => ({
+          host,
+          state: has !== revision ? 'behind' : accepted ? 'in-force' : 'refused',
+        })),
+        findings: findings.filter(({ file }) => sees(principal, projectOf(book, file) ?? null)),
+      };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/rules/files/:name',
+    config: { action: 'policy.read' },
+    schema: { tags: ['rules'], summary: 'A rule file with its text', params: z.object({ name: fileName }) },
+    handler: async ({ principal, params }) => {
+      const file = book.file(params.name);
+      // A file of a project that the caller may not see is not there for them.
+      if (!sees(principal, file.project)) throw detectFault('detect.rule-file-unknown', { file: params.name });
+      return file;
+    },
+  });
+  app.route({
+    method: 'PUT',
+    url: '/api/v1/rules/files/:name',
+    // Where it counts is in the body: the handler asks.
+    config: { action: 'any' },
+    bodyLimit: RULE_TEXT_BYTES_MAX * 2,
+    schema: {
+      tags: ['rules'],
+      summary: 'Put a rule file in force, everywhere or in a project; hosts have it within a second',
+      params: z.object({ name: fileName }),
+      body: z.object({ text: z.string().max(RULE_TEXT_BYTES_MAX), ...scope }).refine(isScope, needsProject),
+    },
+    handler: async ({ principal, params, body }) => {
+      requireManage(principal, body.project);
+      // Changing where a file counts takes it away from where it did.
+      const now = projectOf(book, params.name);
+      if (now !== undefined) requireManage(principal, now);
+      const findings = await book.apply({ name: params.name, ...body }, principal.actor);
+      return { file: params.name, findings };
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/rules/files/:name',
+    config: { action: 'any' },
+    schema: { tags: ['rules'], summary: 'Take a rule file out of force', params: z.object({ name: fileName }) },
+    handler: async ({ principal, params }) => {
+      requireManage(principal, projectOf(book, params.name) ?? null);
+      const { name } = await book.remove(params.name, principal.actor);
+      return { file: name };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/rules/tunings',
+    config: { action: 'policy.read' },
+    schema: {
+      tags: ['rules'],
+      summary: 'What of rules is known harmless: by whom, why, until when, and how often it held',
+    },
+    handler: async ({ principal }) => {
+      const tunings = await book.tunings();
+      return { items: tunings.filter(({ project }) => sees(principal, project)).map(show) };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/rules/tunings',
+    config: { action: 'any' },
+    schema: {
+      tags: ['rules'],
+      summary: 'Say what of a rule is known harmless',
+      body: z
+        .object({
+          rule: z.string().min(1).max(200),
+          ...scope,
+          workload: word.nullable().default(null),
+          condition: z.string().min(1).max(CONDITION_LENGTH_MAX).nullable().default(null),
+          until: z.iso.datetime().nullable().default(null),
+          reason: z.string().min(1).max(2000),
+        })
+        .refine(isScope, needsProject)
+        .refine(({ workload, project }) => workload === null || project !== null, {
+          message: 'a workload needs its project',
+          path: ['workload'],
+        }),
+    },
+    handler: async ({ principal, body }, reply) => {
+      requireManage(principal, body.project);
+      reply.code(201);
+      return show(await book.tune(body, principal.actor));
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/rules/tunings/:id',
+    config: { action: 'any' },
+    schema: { tags: ['rules'], summary: 'Let a rule speak again', params: z.object({ id: z.uuid() }) },
+    handler: async ({ principal, params }) => {
+      requireManage(principal, book.tuning(params.id).project);
+      return show(await book.untune(params.id, principal.actor));
+    },
+  });
+}
+
+/** Undefined when there is no such file of one's own. */
+function projectOf(book: RuleBook, name: string): string | null | undefined {
+  return book.files().find((file) => file.name === name)?.project;
+}
+
+function requireManage(principal: Principal, project: string | null): void {
+  if (may(principal, 'rule.manage', project)) return;
+  const place = project ?? 'the platform';
+  throw accessFault('access.not-allowed', { name: principal.name, action: 'rule.manage', place });
+}
