@@ -1,4 +1,4 @@
-import type { CompiledQuery, Kysely, Selectable } from 'kysely';
+import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely';
 import type { Alert } from '../detect/index.ts';
 import { priorityRank } from './alert.ts';
 import type { Incident } from './incident.ts';
@@ -26,7 +26,8 @@ export class AlertStore {
       .where('state', '!=', '')
       .where('last_alert_at', '>=', '')
       .orderBy('number', 'desc')
-      .limit(1)
+      // Part of the statement in every dialect, not a place in it.
+      .limit(sql.lit(1))
       .compile();
     this.#insert = db
       .insertInto('respond_alerts')
@@ -47,7 +48,7 @@ export class AlertStore {
 
   /** The incident that an alert of this group belongs to now, or null. */
   async findOpenIncident(tx: Db, key: string, since: string): Promise<Incident | null> {
-    const { rows } = await tx.executeQuery<IncidentRow>({ ...this.#findOpen, parameters: [key, 'closed', since, 1] });
+    const { rows } = await tx.executeQuery<IncidentRow>({ ...this.#findOpen, parameters: [key, 'closed', since] });
     const [row] = rows;
     return row === undefined ? null : toIncident(row);
   }

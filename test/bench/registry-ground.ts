@@ -48,6 +48,12 @@ export interface Ground {
   end(): Promise<void>;
 }
 
+/**
+ * A session of its own, to which the kernel gives its own share of the processors (sched(7), "The autogroup feature"),
+ * as systemd gives one to each service: beside other work neither registry gets more by having more threads.
+ */
+const OWN_SHARE = { detached: true } as const;
+
 export const REPOSITORIES = ['web', 'big', 'small'].map((name) => `bench/${name}`);
 
 export async function openGround(): Promise<Ground> {
@@ -62,6 +68,7 @@ export async function openGround(): Promise<Ground> {
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const child = spawn(process.execPath, [...flags, import.meta.filename, '--serve', folder], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    ...OWN_SHARE,
   });
   const line = await new Promise<string>((resolve, reject) => {
     child.stdout.once('data', (data) => resolve(String(data)));
@@ -121,7 +128,7 @@ async function startAnchor(folder: string) {
       config,
       `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: ${storage}\nhttp: {addr: "127.0.0.1:${port}"${tls}}\n`,
     );
-    children.push(spawn('docker-registry', ['serve', config], { stdio: 'ignore' }));
+    children.push(spawn('docker-registry', ['serve', config], { stdio: 'ignore', ...OWN_SHARE }));
   }
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const subject: Subject = {

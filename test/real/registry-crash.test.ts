@@ -16,10 +16,10 @@ import { type RegistryTables, registryMigrations } from '../../src/registry/inde
 import { startTestRegistry } from '../../src/registry/test-registry.ts';
 import { openDatabase } from '../../src/system/index.ts';
 
-/** R9 asks for 500 rounds; a slice runs by default, the whole with DARSENA_SOAK=1. */
+/** R9 asks for 500 rounds; a slice runs by default, the whole with DARSENA_SOAK=1. DARSENA_ROUNDS says how many otherwise. */
 const ROUNDS = Number(process.env['DARSENA_ROUNDS'] ?? (process.env['DARSENA_SOAK'] === '1' ? 500 : 6));
 /** T1 asks for 1,000. */
-const WRITE_ROUNDS = process.env['DARSENA_SOAK'] === '1' ? 1000 : 4;
+const WRITE_ROUNDS = Number(process.env['DARSENA_ROUNDS'] ?? (process.env['DARSENA_SOAK'] === '1' ? 1000 : 4));
 const CLIENTS = 16;
 const [, , mode, folderArgument] = process.argv;
 
