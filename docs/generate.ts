@@ -8,6 +8,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command, Option } from 'commander';
+import { listComposeFields } from '../src/deploy/compose/index.ts';
 import {
   type ExplainedField,
   KINDS,
@@ -36,6 +37,7 @@ export async function generateParts(language: Language): Promise<Part[]> {
     { page: 'commands.md', mark: 'commands', text: await commandReference(language) },
     { page: 'api.md', mark: 'routes', text: routeTable(await readRoutes(), language) },
     { page: 'kubernetes-fields.md', mark: 'fields', text: fieldTables(language) },
+    { page: 'compose-fields.md', mark: 'fields', text: composeTable(language) },
   ];
 }
 
@@ -295,4 +297,18 @@ if (import.meta.main) {
       await writeFile(path, place(await readFile(path, 'utf8'), part));
     }
   }
+}
+
+/** Every field of the Compose Specification, in one table. */
+function composeTable(language: Language): string {
+  const words = {
+    en: ['Field', 'What happens', 'How, or why not'],
+    es: ['Campo', 'Qué ocurre', 'Cómo, o por qué no'],
+  }[language];
+  const rows = listComposeFields().map(({ path, treatment, note, required }) => [
+    `\`${path.slice('Compose.'.length)}\`${required ? ' *' : ''}`,
+    TREATMENT[treatment][language],
+    cell(note?.[language] ?? ''),
+  ]);
+  return [words, words.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }

@@ -462,6 +462,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'the processes of a container (recorded)',
     es: 'los procesos de un contenedor (queda registrado)',
   },
+  'POST /api/v1/compose/convert': {
+    en: 'a Compose file and what it leads to as `darsena.yaml` and Kubernetes manifests, with a report of every field',
+    es: 'un archivo Compose y lo que incluye como `darsena.yaml` y manifiestos de Kubernetes, con un informe de cada campo',
+  },
   'GET /api/v1/watches': {
     en: 'watched registries, with their last check',
     es: 'registros vigilados, con su última revisión',

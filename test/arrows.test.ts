@@ -34,6 +34,7 @@ const ROOMS = [
 /** Doors beside a room's `index.ts`, each with the reason why it is one. */
 const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly string[]; readonly why: string }[] = [
   { door: 'deploy/kubernetes/index.ts', from: ['programs'], why: 'reading manifests is a subject of its own' },
+  { door: 'deploy/compose/index.ts', from: ['programs'], why: 'reading Compose files is a subject of its own' },
   { door: 'deploy/engines/local/index.ts', from: ['programs'], why: 'only an agent runs an engine' },
   { door: 'deploy/model.ts', from: ['programs'], why: 'what control and agent both speak of' },
   {

@@ -29,17 +29,31 @@ export interface SourceSummary {
  * buildah reads. Sockets, devices and pipes are left out.
  * @throws Fault build.source-too-large, build.source-refused (a link that leads out of the folder)
  */
-export async function* packSource(folder: string, limits: Partial<SourceLimits> = {}): AsyncGenerator<Uint8Array> {
-  yield* packTar(walk(folder, { ...LIMITS, ...limits }));
+export async function* packSource(
+  folder: string,
+  limits: Partial<SourceLimits> = {},
+  added: readonly AddedFile[] = [],
+): AsyncGenerator<Uint8Array> {
+  yield* packTar(walk(folder, { ...LIMITS, ...limits }, added));
 }
 
-async function* walk(folder: string, limits: SourceLimits): AsyncGenerator<TarInput> {
+/** A file that is packed as if it stood in the folder; one that does is left out for it. */
+export interface AddedFile {
+  /** A name without a folder. */
+  readonly path: string;
+  readonly text: string;
+}
+
+async function* walk(folder: string, limits: SourceLimits, added: readonly AddedFile[] = []): AsyncGenerator<TarInput> {
   const waiting = [''];
-  const found: { path: string; kind: 'file' | 'directory' | 'symlink' }[] = [];
+  const found: { path: string; kind: 'file' | 'directory' | 'symlink'; text?: string }[] = added.map(
+    ({ path, text }) => ({ path, kind: 'file', text }),
+  );
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     for (const entry of await readdir(join(folder, at), { withFileTypes: true })) {
       if (at === '' && entry.name === '.git') continue;
       const path = at === '' ? entry.name : `${at}/${entry.name}`;
+      if (added.some((one) => one.path === path)) continue;
       if (entry.isDirectory()) waiting.push(path);
       if (entry.isDirectory()) found.push({ path, kind: 'directory' });
       else if (entry.isFile()) found.push({ path, kind: 'file' });
@@ -51,9 +65,10 @@ async function* walk(folder: string, limits: SourceLimits): AsyncGenerator<TarIn
   }
   found.sort((left, right) => compareBytes(left.path, right.path));
   let bytes = 0;
-  for (const { path, kind } of found) {
+  for (const { path, kind, text } of found) {
     const full = join(folder, path);
-    if (kind === 'directory') yield { path, kind, mode: 0o755 };
+    if (text !== undefined) yield { path, kind: 'file', mode: 0o644, content: Buffer.from(text) };
+    else if (kind === 'directory') yield { path, kind, mode: 0o755 };
     else if (kind === 'symlink') {
       const linkTarget = await readlink(full);
       checkLink(path, linkTarget);

@@ -5,10 +5,12 @@ import {
   type CliProgram,
   type OperationView,
   ProblemReply,
+  renderTemplate,
   runCommand,
   systemClock,
   type Text,
 } from '../system/index.ts';
+import { type ComposePlace, convertFolder, findCompose, tellConversion } from './compose/index.ts';
 import type { ProjectView, Promotion, Release } from './deployments.ts';
 import { deployFault } from './errors.ts';
 import { parseProjectFile } from './project-file.ts';
@@ -35,6 +37,7 @@ interface WorkloadView {
     readonly ready: boolean;
     readonly restarts: number;
     readonly startedAt: string | null;
+    readonly containers?: readonly { readonly id: string; readonly image: string }[];
   }[];
 }
 
@@ -64,7 +67,29 @@ export function deployCommands(cli: CliProgram): void {
     .command('deploy')
     .argument(
       '<folder>',
-      t({ en: 'the project: a folder with a darsena.yaml', es: 'el proyecto: una carpeta con un darsena.yaml' }),
+      t({
+        en: 'the project: a folder with a darsena.yaml, or a Compose file',
+        es: 'el proyecto: una carpeta con un darsena.yaml, o un archivo Compose',
+      }),
+    )
+    .option(
+      '--profile <name>',
+      t({ en: 'of a Compose file: with this profile', es: 'de un archivo Compose: con este perfil' }),
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
+    .option(
+      '-f, --file <file>',
+      t({
+        en: 'of a Compose file: a further file that changes it',
+        es: 'de un archivo Compose: otro archivo que lo cambia',
+      }),
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
+    .option(
+      '-p, --project <name>',
+      t({ en: 'of a Compose file: name of the project', es: 'de un archivo Compose: nombre del proyecto' }),
     )
     .option('--env <name>', t({ en: 'environment', es: 'entorno' }))
     .option(
@@ -77,9 +102,25 @@ export function deployCommands(cli: CliProgram): void {
         es: 'construir, examinar, firmar, juzgar y desplegar un proyecto',
       }),
     )
-    .action(async (folder: string, options: { env?: string; yes?: boolean }) => {
-      const root = resolve(folder);
-      const file = await readProjectFile(root);
+    .action(async (folder: string, options: DeployFlags) => {
+      const compose = await composeOf(folder);
+      const root = compose?.folder ?? resolve(folder);
+      const converted =
+        compose === null
+          ? null
+          : convertFolder(compose, {
+              variables: process.env,
+              more: options.file,
+              profiles: options.profile,
+              project: options.project ?? null,
+            });
+      if (converted !== null) tellConversion(cli, converted);
+      const added =
+        converted?.manifests == null
+          ? []
+          : [{ path: 'darsena.yaml', text: converted.projectFile }, converted.manifests];
+      const file =
+        converted === null ? await readProjectFile(root) : parseProjectFile(converted.projectFile, 'darsena.yaml');
       const environment = options.env ?? Object.keys(file.environments)[0] ?? 'dev';
       const commit = await headCommit(root);
       const send = async (createBases: boolean): Promise<OperationView> => {
@@ -87,7 +128,7 @@ export function deployCommands(cli: CliProgram): void {
         if (commit !== null) query.set('commit', commit);
         const operation = await api.upload<OperationView>(
           `/projects/${file.project}/deploys?${query}`,
-          packSource(root),
+          packSource(root, {}, added),
           {
             contentType: 'application/x-tar',
           },
@@ -157,14 +198,50 @@ export function deployCommands(cli: CliProgram): void {
     .command('ps')
     .argument('[project]')
     .option('--env <environment>', t({ en: 'environment', es: 'entorno' }))
+    .option(
+      '-a, --all',
+      t({
+        en: 'as docker writes it: what has ended is shown anyway',
+        es: 'como en docker: lo terminado se muestra siempre',
+      }),
+    )
+    .option('-q', t({ en: 'names only', es: 'solo nombres' }))
+    .option(
+      '--no-trunc',
+      t({ en: 'as docker writes it: names are never cut', es: 'como en docker: los nombres nunca se cortan' }),
+    )
+    .option(
+      '--filter <key=value>',
+      t({
+        en: 'name, project, environment, status, image or ready; again to narrow further',
+        es: 'name, project, environment, status, image o ready; repetir para acotar más',
+      }),
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
+    .option(
+      '--format <template>',
+      t({ en: 'lines such as {{.Name}} {{.Status}}', es: 'líneas como {{.Name}} {{.Status}}' }),
+    )
     .description(t({ en: 'what runs', es: 'qué está en marcha' }))
-    .action(async (project: string | undefined, options: { env?: string }) => {
+    .action(async (project: string | undefined, options: PsFlags) => {
       const path =
         project === undefined
           ? '/workloads'
           : `/projects/${project}/workloads${options.env === undefined ? '' : `?environment=${options.env}`}`;
       const items = await listWorkloads(path);
-      const shown = items.filter((item) => options.env === undefined || item.environment === options.env);
+      const shown = items.filter(
+        (item) =>
+          (options.env === undefined || item.environment === options.env) &&
+          options.filter.every((one) => passes(item, one)),
+      );
+      if (options.q === true || options.format !== undefined) {
+        const lines = shown.flatMap(psFields);
+        const names = [...new Set(lines.map(({ Name }) => Name ?? ''))];
+        for (const line of options.format === undefined ? names : renderTemplate(options.format, lines))
+          print.result(line);
+        return;
+      }
       interface Row {
         readonly workload: WorkloadView;
         readonly replica: WorkloadView['replicas'][number] | null;
@@ -411,6 +488,80 @@ const STATES: Readonly<Record<string, Text>> = {
   rejected: { en: 'rejected', es: 'denegada' },
   done: { en: 'done', es: 'hecha' },
 };
+
+interface PsFlags {
+  readonly env?: string;
+  readonly q?: boolean;
+  readonly filter: string[];
+  readonly format?: string;
+}
+
+/** One line a replica, by the names that docker and podman give its fields. */
+function psFields(item: WorkloadView): Record<string, string>[] {
+  const common = {
+    Name: `${item.project}/${item.name}`,
+    Project: item.project,
+    Environment: item.environment,
+    Release: String(item.release),
+    Ports: item.endpoints[0]?.url ?? '',
+  };
+  const replicas = item.replicas.length === 0 ? [null] : item.replicas;
+  return replicas.map((replica) => ({
+    ...common,
+    ID: replica?.containers?.[0]?.id.slice(0, 12) ?? '',
+    Names: replica?.name ?? '',
+    Image: replica?.containers?.[0]?.image ?? '',
+    State: replica?.phase ?? item.phase,
+    Status: replica?.ready === true ? 'ready' : (replica?.phase ?? item.phase),
+    Restarts: String(replica?.restarts ?? 0),
+    CreatedAt: replica?.startedAt ?? '',
+  }));
+}
+
+/** `status=ready`: whether one of its replicas is so. @throws Fault deploy.name-invalid for another key */
+function passes(item: WorkloadView, filter: string): boolean {
+  const [key = '', value = ''] = filter.split(/=(.*)/s);
+  const lines = psFields(item);
+  switch (key) {
+    case 'name':
+      return lines.some(({ Name, Names }) => Name?.includes(value) === true || Names?.includes(value) === true);
+    case 'project':
+      return item.project === value;
+    case 'environment':
+    case 'env':
+      return item.environment === value;
+    case 'status':
+      return item.phase === value || lines.some(({ State, Status }) => State === value || Status === value);
+    case 'ready':
+      return lines.some(({ Status }) => Status === 'ready') === (value === 'true');
+    case 'image':
+    case 'ancestor':
+      return lines.some(({ Image }) => Image?.includes(value) === true);
+    default:
+      throw deployFault('deploy.name-invalid', {
+        name: filter,
+        expected: 'name=, project=, environment=, status=, ready= or image=',
+      });
+  }
+}
+
+interface DeployFlags {
+  readonly env?: string;
+  readonly yes?: boolean;
+  readonly profile: string[];
+  readonly file: string[];
+  readonly project?: string;
+}
+
+/** A Compose file that is named, or the one of a folder that has no darsena.yaml. */
+async function composeOf(path: string): Promise<ComposePlace | null> {
+  const full = resolve(path);
+  const isProject = await stat(join(full, 'darsena.yaml')).then(
+    () => true,
+    () => false,
+  );
+  return isProject || full.endsWith('darsena.yaml') ? null : findCompose(full);
+}
 
 async function readProjectFile(root: string): Promise<ReturnType<typeof parseProjectFile>> {
   const path = join(root, 'darsena.yaml');

@@ -11,6 +11,8 @@ export interface ProjectImage {
   /** Inside the context. */
   readonly containerfile?: string;
   readonly args?: Readonly<Record<string, string>>;
+  /** The stage that is wanted; the last one without. */
+  readonly target?: string;
 }
 
 export interface ProjectBase {
@@ -137,14 +139,15 @@ class Reader {
     }
     // The short form: the context alone.
     if (typeof value === 'string') return { context: this.#insidePath(path, value) };
-    const members = this.#members(path, value, ['context', 'containerfile', 'args']);
-    const { containerfile, args } = members;
+    const members = this.#members(path, value, ['context', 'containerfile', 'args', 'target']);
+    const { containerfile, args, target } = members;
     return {
       context: this.#insidePath([...path, 'context'], members['context']),
       ...(containerfile === undefined
         ? {}
         : { containerfile: this.#insidePath([...path, 'containerfile'], containerfile) }),
       ...(args === undefined ? {} : { args: this.#texts([...path, 'args'], args) }),
+      ...(target === undefined ? {} : { target: this.#text([...path, 'target'], target) }),
     };
   }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
 import { type Operation, viewOperation } from '../progress/index.ts';
+import { convertCompose, explainComposeField } from './compose/index.ts';
 import type { Deployments, Promotion } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
@@ -154,7 +155,9 @@ export function registerDeployRoutes(
     url: '/api/v1/kubernetes/fields',
     config: { action: 'any' },
     schema: { querystring: z.object({ field: z.string().min(1).max(500) }) },
-    handler: async (request) => ({ items: explainField(request.query.field) }),
+    handler: async (request) => ({
+      items: [...explainField(request.query.field), ...explainComposeField(request.query.field)],
+    }),
   });
   app.route({
     method: 'POST',
@@ -169,6 +172,36 @@ export function registerDeployRoutes(
       }),
     },
     handler: async (request) => ({ items: request.body.files.map(reportManifest) }),
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/api/v1/compose/convert',
+    config: { action: 'any' },
+    schema: {
+      body: z.object({
+        files: z
+          .array(z.object({ path: z.string().max(500), text: z.string().max(REPORT_TEXT_MAX) }))
+          .min(1)
+          .max(REPORT_FILES_MAX),
+        // Which of them are the Compose file and what changes it; the first alone without.
+        compose: z.array(z.string().max(500)).max(REPORT_FILES_MAX).optional(),
+        variables: z.record(z.string().max(200), z.string().max(65_536)).default({}),
+        profiles: z.array(z.string().max(100)).max(100).default([]),
+        project: project.optional(),
+      }),
+    },
+    handler: async (request) => {
+      const { files, compose, variables, profiles, project: name } = request.body;
+      const texts = new Map(files.map(({ path, text }) => [path, text]));
+      return convertCompose({
+        files: compose ?? [files[0]?.path ?? ''],
+        read: (path) => texts.get(path) ?? null,
+        variables,
+        profiles,
+        project: name ?? null,
+      });
+    },
   });
 
   app.route({

@@ -25,6 +25,17 @@ export function checkDocument(document: ManifestDocument): {
   return { kind, problems: check.problems, fields: check.fields };
 }
 
+/** Judges a value by a shape that is no kind of Kubernetes; `owner` is whose fields they are, for messages. */
+export function checkShape(
+  document: ManifestDocument,
+  shape: Shape,
+  owner: string,
+): { problems: ManifestProblem[]; fields: CheckedField[] } {
+  const check = new Check(document, owner);
+  check.walk(document.value, shape, []);
+  return { problems: check.problems, fields: check.fields };
+}
+
 export interface CheckedField {
   readonly path: FieldPath;
   readonly treatment: Treatment;
@@ -34,9 +45,11 @@ class Check {
   readonly problems: ManifestProblem[] = [];
   readonly fields: CheckedField[] = [];
   readonly #document: ManifestDocument;
+  readonly #owner: string;
 
-  constructor(document: ManifestDocument) {
+  constructor(document: ManifestDocument, owner = 'Kubernetes') {
     this.#document = document;
+    this.#owner = owner;
   }
 
   findKind(): Kind | null {
@@ -249,8 +262,8 @@ class Check {
   #unknown(path: FieldPath, name: string, shape: Extract<Shape, { kind: 'object' }>): void {
     const near = nearestName(name, Object.keys(shape.fields));
     this.#report(path, 'unknown-field', {
-      en: `Kubernetes has no field ${quote(name)} here${near === null ? '' : `; ${near} is near`}`,
-      es: `Kubernetes no tiene aquí un campo ${quote(name)}${near === null ? '' : `; ${near} se parece`}`,
+      en: `${this.#owner} has no field ${quote(name)} here${near === null ? '' : `; ${near} is near`}`,
+      es: `${this.#owner} no tiene aquí un campo ${quote(name)}${near === null ? '' : `; ${near} se parece`}`,
     });
   }
 

@@ -1,6 +1,6 @@
 import type { CliProgram, Text } from '../../system/index.ts';
 import { manifestFault } from './errors.ts';
-import { explainField, suggestField } from './explain.ts';
+import { type ExplainedField, explainField, suggestField } from './explain.ts';
 import { KINDS, KINDS_REFUSED } from './kinds/index.ts';
 import type { Treatment } from './schema.ts';
 
@@ -11,28 +11,31 @@ const TREATMENT: Readonly<Record<Treatment['kind'], Text>> = {
 };
 const COLOUR = { enforced: 'good', emulated: 'warn', refused: 'bad' } as const;
 
-/** `darsena explain`: what happens to a field of a Kubernetes manifest, without a server. */
-export function explainCommands(cli: CliProgram): void {
+/**
+ * `darsena explain`: what happens to a field of a Kubernetes manifest, without a server.
+ * @param others fields of other files, as `compose.services.ports`
+ */
+export function explainCommands(cli: CliProgram, others: (field: string) => ExplainedField[] = () => []): void {
   const { program, print, t } = cli;
   program
     .command('explain')
     .argument(
       '[field]',
       t({
-        en: 'kind and field, as deployment.spec.template.spec.containers.livenessProbe; without: the kinds',
-        es: 'tipo y campo, como deployment.spec.template.spec.containers.livenessProbe; sin él: los tipos',
+        en: 'kind and field, as deployment.spec.replicas or compose.services.ports; without: the kinds',
+        es: 'tipo y campo, como deployment.spec.replicas o compose.services.ports; sin él: los tipos',
       }),
     )
     .option('--recursive', t({ en: 'with all fields below it', es: 'con todos los campos que contiene' }))
     .description(
       t({
-        en: 'say what happens to a field of a Kubernetes manifest; needs no server',
-        es: 'decir qué ocurre con un campo de un manifiesto de Kubernetes; no necesita servidor',
+        en: 'say what happens to a field of a Kubernetes manifest or a Compose file; needs no server',
+        es: 'decir qué ocurre con un campo de un manifiesto de Kubernetes o de un archivo Compose; no necesita servidor',
       }),
     )
     .action((field: string | undefined, options: { recursive?: boolean }) => {
       if (field === undefined) return listKinds();
-      const found = explainField(field);
+      const found = [...explainField(field), ...others(field)];
       const [first] = found;
       if (first === undefined) {
         const kind = KINDS.find((one) => one.kind.toLowerCase() === field.toLowerCase());

@@ -125,7 +125,8 @@ function describe(path: string, field: Field, type: string, above: Above | null)
   };
 }
 
-function typeOf(shape: Shape): string {
+/** What may be written, in a word or two. */
+export function typeOf(shape: Shape): string {
   switch (shape.kind) {
     case 'list':
       return `list of ${typeOf(shape.item)}`;

@@ -71,6 +71,7 @@ export class Builder {
       source,
       ...(task.containerfile === null ? {} : { containerfile: task.containerfile }),
       args: task.args,
+      ...(task.target === null ? {} : { target: task.target }),
       commit: task.commit,
     };
     const result = await buildImage(request, buildContext);

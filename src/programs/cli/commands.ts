@@ -31,6 +31,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('./inside.ts')).insideCommands(cli),
   },
   {
+    words: ['compose'],
+    add: async (cli) => (await import('../../deploy/compose/index.ts')).composeCommands(cli),
+  },
+  {
     words: ['image'],
     add: async (cli) => (await import('../../registry/index.ts')).registryCommands(cli),
   },
@@ -72,7 +76,10 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['explain'],
-    add: async (cli) => (await import('../../deploy/kubernetes/index.ts')).explainCommands(cli),
+    add: async (cli) => {
+      const { explainComposeField } = await import('../../deploy/compose/index.ts');
+      (await import('../../deploy/kubernetes/index.ts')).explainCommands(cli, explainComposeField);
+    },
   },
   {
     words: ['advisories'],

@@ -448,6 +448,7 @@ export class Pipeline implements Releases {
           tags: [tagOf(request.commit, sourceId)],
           containerfile: image.containerfile ?? null,
           args: image.args ?? {},
+          target: image.target ?? null,
           commit:
             request.commit === null
               ? null

@@ -23,6 +23,8 @@ export interface BuildTask {
   readonly tags: readonly string[];
   readonly containerfile: string | null;
   readonly args: Readonly<Record<string, string>>;
+  /** A stage of the Containerfile. */
+  readonly target: string | null;
   readonly commit: SourceCommit | null;
   /** What to ask control for: the canonical tar of the context folder. */
   readonly sourceId: string;

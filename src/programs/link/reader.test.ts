@@ -28,6 +28,7 @@ const TO_AGENT: readonly ToAgent[] = [
       tags: ['dev-1'],
       containerfile: null,
       args: { A: 'b' },
+      target: null,
       commit: { id: 'abc', time: at, repository: null, dirty: true },
       sourceId: id,
       registryToken: 'abc',

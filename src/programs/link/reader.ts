@@ -73,6 +73,10 @@ const task = z.discriminatedUnion('kind', [
     tags: list(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), 100),
     containerfile: z.string().max(4096).nullable(),
     args: z.record(z.string().max(200), text),
+    target: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/)
+      .nullable(),
     commit: z
       .strictObject({
         id: z.string().max(200),

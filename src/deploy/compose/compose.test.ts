@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { parseYamlDocuments, readTar } from '../../formats/index.ts';
+import type { Json } from '../../system/index.ts';
+import { COMPOSE_MANIFESTS, type ComposeConversion, convertCompose } from './convert.ts';
+import { explainComposeField, listComposeFields } from './explain.ts';
+import { interpolate, parseEnvFile, splitWords } from './interpolate.ts';
+
+type Files = Readonly<Record<string, string>>;
+
+/** Here a dollar sign before a brace is written §, because linters take it for a slip. */
+function dollars(text: string): string {
+  return text.replaceAll('§', '$');
+}
+
+function convert(
+  files: Files | string,
+  more: { variables?: Files; profiles?: string[]; files?: string[] } = {},
+): ComposeConversion {
+  const texts: Files = typeof files === 'string' ? { 'compose.yaml': files } : files;
+  return convertCompose({
+    files: more.files ?? ['compose.yaml'],
+    read: (path) => (Object.hasOwn(texts, path) ? dollars(texts[path] ?? '') : null),
+    variables: more.variables ?? {},
+    profiles: more.profiles ?? [],
+    project: 'tienda',
+  });
+}
+
+function service(yaml: string): ComposeConversion {
+  const indented = yaml
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');
+  return convert(`services:\n  web:\n    image: tienda/web\n${indented}\nvolumes: { data: {} }`);
+}
+
+/** A value of the document of a kind, by its path. */
+function of(conversion: ComposeConversion, kind: string, ...path: (string | number)[]): Json | undefined {
+  assert.deepEqual(
+    conversion.problems.map(({ field, text }) => `${field}: ${text.en}`),
+    [],
+  );
+  const documents = parseYamlDocuments(conversion.manifests?.text ?? '').map(({ value }) => value as { kind: string });
+  const found: unknown = documents.find((one) => one.kind === kind);
+  return path.reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], found) as
+    | Json
+    | undefined;
+}
+
+const POD = ['spec', 'template', 'spec'] as const;
+const FIRST = [...POD, 'containers', 0] as const;
+
+test('compose: variables, as the specification has them', () => {
+  const variables = { SET: 'x', EMPTY: '' };
+  const missing: string[] = [];
+  const cases: readonly [string, string][] = [
+    ['a$SET-b', 'ax-b'],
+    ['§{SET}', 'x'],
+    ['§{EMPTY:-d}', 'd'],
+    ['§{EMPTY-d}', ''],
+    ['§{NO-d}', 'd'],
+    ['§{NO:-§{SET:-y}}', 'x'],
+    ['§{SET:+other}', 'other'],
+    ['§{EMPTY:+other}', ''],
+    ['§{EMPTY+other}', 'other'],
+    ['$$SET', '$SET'],
+    ['§{SET:?never asked §{NO}}', 'x'],
+    ['$NO', ''],
+  ];
+  for (const [text, meant] of cases)
+    assert.equal(
+      interpolate(dollars(text), variables, (name) => missing.push(name)),
+      meant,
+      text,
+    );
+  assert.deepEqual(missing, ['NO']);
+  for (const wrong of ['§{NO:?tell me}', '§{NO?}', '§{EMPTY:?}', '§{', '§{SET', '$1', 'a $ b']) {
+    assert.throws(() => interpolate(dollars(wrong), variables, () => undefined), /NO|EMPTY|brace|names nothing/, wrong);
+  }
+  assert.deepEqual(parseEnvFile('A=1\n# x\nexport B="two\\n$A" # y\nC=\'$A\'\nD= 3 # z\n', {}), {
+    A: '1',
+    B: 'two\n1',
+    C: '$A',
+    D: '3',
+  });
+  assert.deepEqual(splitWords(`a "b c" 'd e' f\\ g ''`), ['a', 'b c', 'd e', 'f g', '']);
+});
+
+test('compose: what is kept, by its field', () => {
+  const cases: readonly [string, string, (string | number)[], Json][] = [
+    ['command: sleep 10', 'Deployment', [...FIRST, 'args'], ['sleep', '10']],
+    ['entrypoint: [a, "b c"]', 'Deployment', [...FIRST, 'command'], ['a', 'b c']],
+    ['environment: [A=1, B]', 'Deployment', [...FIRST, 'env'], [{ name: 'A', value: '1' }]],
+    ['environment: { A: "$$(B)" }', 'Deployment', [...FIRST, 'env', 0, 'value'], '$$(B)'],
+    ['user: "1000:1001"', 'Deployment', [...FIRST, 'securityContext', 'runAsGroup'], 1001],
+    ['user: 1000', 'Deployment', [...POD, 'securityContext', 'fsGroup'], 1000],
+    ['cap_drop: [CAP_ALL]', 'Deployment', [...FIRST, 'securityContext', 'capabilities'], { drop: ['ALL'] }],
+    ['read_only: true', 'Deployment', [...FIRST, 'securityContext', 'readOnlyRootFilesystem'], true],
+    [
+      'security_opt: ["no-new-privileges:true"]',
+      'Deployment',
+      [...FIRST, 'securityContext', 'allowPrivilegeEscalation'],
+      false,
+    ],
+    ['mem_limit: 64m', 'Deployment', [...FIRST, 'resources', 'limits', 'memory'], String(64 * 1024 ** 2)],
+    [
+      'deploy: { resources: { limits: { cpus: "0.25" } } }',
+      'Deployment',
+      [...FIRST, 'resources', 'limits', 'cpu'],
+      '250m',
+    ],
+    ['deploy: { replicas: 3 }', 'Deployment', ['spec', 'replicas'], 3],
+    ['scale: 2', 'Deployment', ['spec', 'replicas'], 2],
+    ['deploy: { mode: global }', 'DaemonSet', ['metadata', 'name'], 'web'],
+    ['volumes: ["data:/data"]', 'Deployment', ['spec', 'strategy', 'type'], 'Recreate'],
+    ['volumes: ["data:/data:ro"]', 'Deployment', [...FIRST, 'volumeMounts', 0, 'readOnly'], true],
+    ['volumes: ["/data"]', 'Deployment', [...POD, 'volumes', 0, 'emptyDir'], {}],
+    ['tmpfs: /run:size=1m', 'Deployment', [...POD, 'volumes', 0, 'emptyDir', 'sizeLimit'], '1048576'],
+    ['stop_grace_period: 1m30s', 'Deployment', [...POD, 'terminationGracePeriodSeconds'], 90],
+    ['hostname: x', 'Deployment', [...POD, 'terminationGracePeriodSeconds'], 10],
+    ['stop_signal: QUIT', 'Deployment', [...FIRST, 'lifecycle', 'stopSignal'], 'SIGQUIT'],
+    ['pre_stop: [{ command: a b }]', 'Deployment', [...FIRST, 'lifecycle', 'preStop', 'exec', 'command'], ['a', 'b']],
+    ['init: true', 'Deployment', [...POD, 'shareProcessNamespace'], true],
+    ['tty: "true"', 'Deployment', [...FIRST, 'tty'], true],
+    ['extra_hosts: ["a.example:192.0.2.1"]', 'Deployment', [...POD, 'hostAliases', 0, 'hostnames'], ['a.example']],
+    ['dns: 192.0.2.1', 'Deployment', [...POD, 'dnsConfig', 'nameservers'], ['192.0.2.1']],
+    ['group_add: ["5"]', 'Deployment', [...POD, 'securityContext', 'supplementalGroups'], [5]],
+    ['sysctls: [net.ipv4.tcp_syncookies=1]', 'Deployment', [...POD, 'securityContext', 'sysctls', 0, 'value'], '1'],
+    [
+      'healthcheck: { test: "true || false", interval: 5s }',
+      'Deployment',
+      [...FIRST, 'readinessProbe', 'exec', 'command'],
+      ['/bin/sh', '-c', 'true || false'],
+    ],
+    [
+      'labels: ["traefik.enable=true"]',
+      'Deployment',
+      ['spec', 'template', 'metadata', 'annotations'],
+      { 'traefik.enable': 'true' },
+    ],
+    ['ports: ["127.0.0.1:9000-9001:80-81/tcp"]', 'Service', ['spec', 'ports', 1, 'port'], 81],
+    ['ports: [8080]', 'Ingress', ['metadata', 'name'], 'web'],
+    [
+      'deploy: { update_config: { order: stop-first, parallelism: 2, delay: 5s } }',
+      'Deployment',
+      ['spec', 'strategy', 'rollingUpdate'],
+      { maxSurge: 0, maxUnavailable: 2 },
+    ],
+  ];
+  for (const [yaml, kind, path, value] of cases) assert.deepEqual(of(service(yaml), kind, ...path), value, yaml);
+  // A database is not opened to browsers because its port is published.
+  assert.equal(of(service('ports: ["5432:5432"]'), 'Ingress'), undefined);
+});
+
+test('compose: what would open the host is refused, each with a way out', () => {
+  const refused: readonly string[] = [
+    'privileged: true',
+    'network_mode: host',
+    'pid: host',
+    'ipc: host',
+    'userns_mode: host',
+    'devices: [/dev/sda]',
+    'volumes: ["/etc:/host"]',
+    'volumes: ["./src:/src"]',
+    'volumes: ["~/x:/x"]',
+    'volumes: [{ type: bind, source: /var/run/docker.sock, target: /s, read_only: true }]',
+    'security_opt: [seccomp=unconfined]',
+    'security_opt: ["apparmor:unconfined"]',
+    'use_api_socket: true',
+    'ulimits: { nofile: 10 }',
+    'runtime: kata',
+    'cgroup_parent: /x',
+    'oom_kill_disable: true',
+    'build: { context: ../.. }',
+    'build: https://github.com/x/y.git',
+  ];
+  for (const yaml of refused) {
+    const { problems, manifests } = service(yaml);
+    assert.equal(manifests, null, yaml);
+    assert.ok(
+      problems.some(({ kind, text }) => kind === 'refused' && text.en !== text.es && text.en.length > 20),
+      yaml,
+    );
+  }
+  for (const harmless of ['privileged: false', 'network_mode: bridge', 'ipc: private', 'runtime: runc']) {
+    assert.notEqual(service(harmless).manifests, null, harmless);
+  }
+  for (const wrong of [
+    'ports: [x]',
+    'user: root',
+    'mem_limit: much',
+    'volumes: ["no:/x"]',
+    'secrets: [no]',
+    'networks: [no]',
+    'depends_on: [no]',
+    'colour: red',
+  ]) {
+    assert.equal(service(wrong).manifests, null, wrong);
+  }
+});
+
+test('compose: files that lead to files: include, extends, overrides, profiles, anchors', () => {
+  const files = {
+    'compose.yaml': `
+include: [db/compose.yaml]
+x-env: &env { A: "1" }
+services:
+  web: { extends: { file: common/base.yaml, service: base }, image: tienda/web, environment: { <<: *env, C: "§{C:-c}" } }
+  tool: { image: tienda/tool, profiles: [tools] }`,
+    'compose.override.yaml': 'services: { web: { environment: [A=2], ports: ["80:80"] } }',
+    'common/base.yaml': 'services: { base: { env_file: base.env, expose: [8080], depends_on: [nothing] } }',
+    'common/base.env': 'F=file\nA=0',
+    'db/compose.yaml':
+      'services: { db: { image: "postgres:16", volumes: ["data:/d"], build: . } }\nvolumes: { data: {} }',
+    '.env': 'C=from-env',
+  };
+  const merged = convert(files, { files: ['compose.yaml', 'compose.override.yaml'] });
+  const env = of(merged, 'Deployment', ...FIRST, 'env') as { name: string; value: string }[];
+  assert.equal(of(merged, 'Deployment', 'metadata', 'name'), 'db');
+  const web = parseYamlDocuments(merged.manifests?.text ?? '')
+    .map(({ value }) => value as Record<string, never>)
+    .find((one) => one['kind'] === 'Deployment' && (one['metadata'] as { name: string } | undefined)?.name === 'web');
+  assert.deepEqual(
+    (web as never as { spec: { template: { spec: { containers: { env: unknown }[] } } } }).spec.template.spec
+      .containers[0]?.env,
+    [
+      { name: 'F', value: 'file' },
+      { name: 'A', value: '2' },
+      { name: 'C', value: 'from-env' },
+    ],
+  );
+  assert.deepEqual(env, []);
+  assert.deepEqual((JSON.parse(merged.projectFile) as { images: Json }).images, { db: { context: 'db' } });
+  assert.ok(merged.report.notes.some(({ text }) => text.en.startsWith('left out')));
+  assert.match(convert(files, { profiles: ['tools'] }).manifests?.text ?? '', /"tool"/);
+  for (const [cycle, why] of [
+    [{ 'compose.yaml': 'include: [compose.yaml]\nservices: {}' }, /includes itself/],
+    [{ 'compose.yaml': 'services: { a: { extends: b }, b: { extends: a } }' }, /extends itself/],
+    [{ 'compose.yaml': 'include: [x.yaml]\nservices: {}' }, /no such file/],
+    [{ 'compose.yaml': 'services: { a: { image: "§{NO:?say it}" } }' }, /say it/],
+    [{ 'compose.yaml': 'services: [' }, /YAML/],
+  ] as const) {
+    assert.ok(
+      convert(cycle as unknown as Files).problems.some(({ text }) => why.test(text.en)),
+      why.source,
+    );
+  }
+});
+
+test('compose: services that share no network are parted, and one that is waited for to its end runs inside', () => {
+  const conversion = convert(`
+services:
+  web: { image: tienda/web, networks: [front, back], depends_on: { make: { condition: service_completed_successfully } } }
+  db: { image: tienda/db, networks: { back: { aliases: [store] } } }
+  make: { image: tienda/make, networks: [back], command: [go] }
+networks: { front: {}, back: { internal: true } }`);
+  assert.deepEqual(of(conversion, 'Deployment', ...POD, 'initContainers', 0, 'args'), ['go']);
+  const documents = parseYamlDocuments(conversion.manifests?.text ?? '').map(
+    ({ value }) => value as { kind: string; metadata: { name: string } },
+  );
+  assert.deepEqual(
+    documents.filter(({ kind }) => kind === 'Deployment').map(({ metadata }) => metadata.name),
+    ['web', 'db'],
+  );
+  assert.ok(documents.some(({ kind, metadata }) => kind === 'Service' && metadata.name === 'store'));
+  const policy = documents.find(
+    ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'db',
+  ) as never as { spec: { policyTypes: string[] } };
+  assert.deepEqual(policy.spec.policyTypes, ['Ingress', 'Egress']);
+});
+
+/** The members of a service in the schema of the specification, as of August 2026. */
+const SERVICE_FIELDS =
+  'annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset credential_spec depends_on deploy develop device_cgroup_rules devices dns dns_opt dns_search domainname entrypoint env_file environment expose extends external_links extra_hosts gpus group_add healthcheck hostname image init ipc isolation label_file labels links logging mac_address mem_limit mem_reservation mem_swappiness memswap_limit models network_mode networks oom_kill_disable oom_score_adj pid pids_limit platform ports post_start pre_stop privileged profiles provider pull_policy pull_refresh_after read_only restart runtime scale secrets security_opt shm_size stdin_open stop_grace_period stop_signal storage_opt sysctls tmpfs tty ulimits use_api_socket user userns_mode uts volumes volumes_from working_dir'.split(
+    ' ',
+  );
+
+test('compose: every field of the specification has its decision', () => {
+  const known = listComposeFields();
+  const own = known.flatMap(({ path }) => /^Compose\.services\.([a-z_]+)$/.exec(path)?.[1] ?? []);
+  assert.deepEqual(own.sort(), SERVICE_FIELDS.toSorted());
+  for (const { path, treatment, note } of known) {
+    if (treatment !== 'enforced')
+      assert.ok(note !== null && note.en !== '' && note.es !== '' && note.en !== note.es, path);
+  }
+  assert.equal(explainComposeField('compose.services.privileged')[0]?.treatment, 'refused');
+  assert.equal(COMPOSE_MANIFESTS.endsWith('.yaml'), true);
+});
+
+const data = process.env['DARSENA_TEST_DATA'];
+
+test('compose: fifteen applications that people wrote are judged, field by field', {
+  skip: data === undefined ? 'DARSENA_TEST_DATA is not set' : false,
+}, async () => {
+  const texts = new Map<string, string>();
+  const archive = gunzipSync(readFileSync(join(data ?? '', 'workloads', 'awesome-compose.tar.gz')));
+  for await (const { entry, bytes } of readTar(Readable.from([archive]), () => true, {})) {
+    if (entry.kind === 'file') texts.set(entry.path.replace(/^\.\//, ''), Buffer.from(bytes).toString('utf8'));
+  }
+  const apps = [...texts.keys()]
+    .filter((path) => path.endsWith('/compose.yaml'))
+    .map((path) => path.slice(0, -'/compose.yaml'.length));
+  assert.equal(apps.length, 15);
+  const whole: string[] = [];
+  for (const app of apps) {
+    const { problems, report, manifests } = convertCompose({
+      files: ['compose.yaml'],
+      read: (path) => texts.get(`${app}/${path}`) ?? null,
+      variables: {},
+      profiles: [],
+      project: 'app',
+    });
+    if (manifests !== null) whole.push(app.slice(app.lastIndexOf('/') + 1));
+    assert.ok(report.enforced > 0, app);
+    for (const { kind, field, text } of problems) {
+      // The set holds no files but these: what is missing of an application is not what is judged.
+      const expected = /\.volumes\[\d\]\.type$/.test(field)
+        ? kind === 'refused'
+        : /secrets\.|services\.db\.user/.test(field);
+      assert.ok(expected, `${app} ${field}: ${text.en}`);
+    }
+  }
+  assert.deepEqual(whole.sort(), [
+    'aspnet-mssql',
+    'fastapi',
+    'gitea-postgres',
+    'nextcloud-postgres',
+    'nextcloud-redis-mariadb',
+    'react-nginx',
+  ]);
+});
