@@ -310,5 +310,5 @@ function composeTable(language: Language): string {
     TREATMENT[treatment][language],
     cell(note?.[language] ?? ''),
   ]);
-  return [words, words.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return table(words, rows);
 }
