@@ -39,6 +39,8 @@ const PACKAGES = [
   'busybox-static',
   'clamav-daemon',
   'yara',
+  'gpg',
+  'gpgv',
   'chromium',
   'postgresql',
   'docker-registry',

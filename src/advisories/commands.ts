@@ -1,11 +1,13 @@
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { CliProgram, Json, Text } from '../system/index.ts';
 import { changelogInput } from './changelog.ts';
 import type { AdvisorySource } from './database.ts';
 import { mirrorChangelogs } from './debian-mirror.ts';
 import { advisoryFault } from './errors.ts';
+import { verifyOpenPgp } from './openpgp.ts';
 import { type AdvisoryInput, type ImportOutcome, inputsOf } from './store.ts';
 
 const HEAD: Readonly<Record<'source' | 'records' | 'updated' | 'age' | 'state', Text>> = {
@@ -57,14 +59,30 @@ export function advisoryCommands(cli: CliProgram): void {
         es: 'clave pública de la plataforma que hizo el archivo con `advisories export`',
       }),
     )
+    .option(
+      '--signature <file>',
+      cli.t({
+        en: 'OpenPGP signature of the feed, as its publisher puts it beside; needs --keyring and gpgv',
+        es: 'firma OpenPGP de la fuente, tal como la publica su autor; necesita --keyring y gpgv',
+      }),
+    )
+    .option(
+      '--keyring <file>',
+      cli.t({ en: 'OpenPGP keys of the publisher', es: 'claves OpenPGP de quien publica la fuente' }),
+    )
+    .option(
+      '--signer <fingerprint>',
+      cli.t({ en: 'the key that must have signed', es: 'la clave que tiene que haber firmado' }),
+    )
     .description(
       cli.t({
         en: 'import feeds from files or folders, or an archive of `advisories export`',
         es: 'importar fuentes de archivos o carpetas, o un archivo de `advisories export`',
       }),
     )
-    .action(async (paths: string[], options: { force?: boolean; key?: string }) => {
+    .action(async (paths: string[], options: ImportCommandOptions) => {
       const outcomes: ImportOutcome[] = [];
+      await verifyFeed(paths, options);
       const key = options.key === undefined ? null : await readFile(options.key, 'utf8');
       for (const path of paths) {
         const inputs = await inputsOf(path);
@@ -139,6 +157,37 @@ export function advisoryCommands(cli: CliProgram): void {
         es: `${file} escrito; su clave está en ${file}.pub (llevarla por otra vía que el archivo)`,
       });
     });
+}
+
+interface ImportCommandOptions {
+  readonly force?: boolean;
+  readonly key?: string;
+  readonly signature?: string;
+  readonly keyring?: string;
+  readonly signer?: string;
+}
+
+/** A signature is of one file; keys without one would promise a check that nobody makes. */
+async function verifyFeed(
+  paths: readonly string[],
+  { signature, keyring, signer }: ImportCommandOptions,
+): Promise<void> {
+  if (signature === undefined && keyring === undefined && signer === undefined) return;
+  const [path = ''] = paths;
+  const refuse = (why: string, cause?: unknown): Error =>
+    advisoryFault('advisories.signature', { url: path, why }, { cause });
+  if (signature === undefined || keyring === undefined || paths.length !== 1) {
+    throw refuse('--signature and --keyring go together, with one feed');
+  }
+  try {
+    await verifyOpenPgp(createReadStream(path), {
+      signature: await readFile(signature),
+      keys: [resolve(keyring)],
+      signer: signer?.replaceAll(' ', '').toUpperCase() ?? null,
+    });
+  } catch (cause) {
+    throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
+  }
 }
 
 interface Updated extends ImportOutcome {

@@ -83,6 +83,21 @@ export const advisoryFault = defineFaults({
       remedy: 'los avisos anteriores siguen en uso; probar más tarde o mirar quién responde ahí',
     },
   },
+  'advisories.signature': {
+    kind: 'refused',
+    en: {
+      what: '{url} is not signed as was asked for',
+      why: '{why}',
+      remedy:
+        'the advisories that were there before stay in use; look at who answers there, and give the key of who publishes it (advisoryPgpKeys, or --keyring)',
+    },
+    es: {
+      what: '{url} no está firmado como se pidió',
+      why: '{why}',
+      remedy:
+        'los avisos anteriores siguen en uso; mirar quién responde ahí y dar la clave de quien lo publica (advisoryPgpKeys o --keyring)',
+    },
+  },
   'advisories.artifact-invalid': {
     kind: 'invalid',
     en: {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -432,6 +432,100 @@ test('updates ask only for news, try again, check what the feed says of itself, 
     const second = await updateAdvisories(store, urls.slice(0, 1), options);
     assert.deepEqual([second.imported, second.unchanged, second.revision], [[], urls.slice(0, 1), first.revision]);
     agent.assertNoPendingInterceptors();
+  } finally {
+    await agent.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a feed whose publisher signs it is taken only with a good signature by the key that is believed', async (t) => {
+  const missing = ['gpg', 'gpgv'].find((program) => spawnSync(program, ['--version']).status !== 0);
+  if (missing !== undefined) return t.skip(`${missing} is not installed`);
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-pgp-'));
+  const home = join(folder, 'home');
+  mkdirSync(home, { mode: 0o700 });
+  const gpg = (args: readonly string[], input?: string): Buffer => {
+    const all = ['--homedir', home, '--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '', ...args];
+    const { status, stdout, stderr } = spawnSync('gpg', all, { input });
+    assert.equal(status, 0, stderr.toString());
+    return stdout;
+  };
+  const agent = new MockAgent();
+  agent.disableNetConnect();
+  try {
+    for (const who of ['publisher', 'stranger'])
+      gpg(['--quick-generate-key', `${who}@example`, 'ed25519', 'sign', '1d']);
+    const keyOf = (who: string): string => gpg(['--armor', '--export', `${who}@example`]).toString();
+    const printOf = (who: string): string =>
+      /^fpr:+([0-9A-F]{40}):/m.exec(gpg(['--with-colons', '--list-keys', `${who}@example`]).toString())?.[1] ?? '';
+    const feed = osv('GHSA-1', [range('npm', 'a', { introduced: '0' })]);
+    const sign = (who: string): Buffer => gpg(['--armor', '--detach-sign', '--local-user', `${who}@example`], feed);
+    const [good, strange] = [sign('publisher'), sign('stranger')];
+    const store = new AdvisoryStore(join(folder, 'store'), systemClock);
+    const pool = agent.get('https://feeds.example');
+    let tries = 0;
+    const ask = async (
+      signature: Buffer | number,
+      { body = feed, keys = [keyOf('publisher')], demands = 'signature=.asc' },
+    ): Promise<string> => {
+      const [status, said] = typeof signature === 'number' ? [signature, ''] : [200, signature];
+      // A folder a try: some refusals come before anything is fetched.
+      const place = `/${tries++}/a.ndjson`;
+      pool.intercept({ path: `${place}.asc` }).reply(status, said);
+      pool.intercept({ path: place }).reply(200, body);
+      const options = { dispatcher: agent, retryMs: [], pgpKeys: keys, force: true };
+      const url = `https://feeds.example${place}#${demands}`;
+      const outcome = await updateAdvisories(store, [url], options).catch((error: unknown) => error);
+      return outcome instanceof Fault ? `${outcome.code}: ${outcome.toProblem('en').detail}` : 'taken';
+    };
+    const pinned = (who: string): string => `signature=.asc&signer=${printOf(who)}`;
+    const path = join(folder, 'ring.gpg');
+    writeFileSync(path, gpg(['--export']));
+    const refused = 'advisories.signature';
+    for (const [expected, one] of [
+      [`${refused}.*none of the given keys`, () => ask(strange, {})],
+      [`${refused}.*it was changed`, () => ask(good, { body: `${feed} ` })],
+      [`${refused}.*no key of its publisher`, () => ask(good, { keys: [] })],
+      [`${refused}.*no OpenPGP public key`, () => ask(good, { keys: ['-----BEGIN PGP PUBLIC KEY BLOCK-----'] })],
+      [`${refused}.*no signature`, () => ask(Buffer.from('nonsense'), {})],
+      [`${refused}.*names a signer`, () => ask(good, { demands: `signer=${printOf('publisher')}` })],
+      [`${refused}.*not [0-9A-F]{40} signed it`, () => ask(good, { keys: [path], demands: pinned('stranger') })],
+      ['advisories.fetch-failed.*signature is missing', () => ask(404, {})],
+    ] as const) {
+      assert.match(await one(), new RegExp(expected, 's'));
+    }
+    assert.equal((await store.sources()).length, 0, 'nothing of what was refused stays');
+    assert.equal(await ask(good, {}), 'taken');
+    assert.equal(await ask(good, { keys: [path], demands: pinned('publisher') }), 'taken');
+  } finally {
+    spawnSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+    await agent.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('of a list of checksums the line of the file counts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-sums-'));
+  const agent = new MockAgent();
+  agent.disableNetConnect();
+  try {
+    const store = new AdvisoryStore(folder, systemClock);
+    const pool = agent.get('https://feeds.example');
+    const feed = osv('GHSA-1', [range('npm', 'a', { introduced: '0' })]);
+    const [right, wrong] = [digestOf(Buffer.from(feed)).slice('sha256:'.length), '0'.repeat(64)];
+    for (const [list, expected] of [
+      [`${wrong}  b.ndjson\n${right} *./a.ndjson\n`, 'taken'],
+      [`SHA256 (b.ndjson) = ${wrong}\nSHA256 (a.ndjson) = ${right}\n`, 'taken'],
+      [`${right}  b.ndjson\n${wrong}  a.ndjson\n`, 'advisories.checksum'],
+      [`${right}  b.ndjson\n${wrong}  c.ndjson\n`, 'advisories.fetch-failed'],
+    ]) {
+      pool.intercept({ path: '/x/SHA256SUMS' }).reply(200, list ?? '');
+      pool.intercept({ path: '/x/a.ndjson' }).reply(200, feed);
+      const options = { dispatcher: agent, retryMs: [], force: true };
+      const url = 'https://feeds.example/x/a.ndjson#checksum=SHA256SUMS';
+      const outcome = await updateAdvisories(store, [url], options).catch((error: unknown) => error);
+      assert.equal(outcome instanceof Fault ? outcome.code : 'taken', expected, list);
+    }
   } finally {
     await agent.close();
     rmSync(folder, { recursive: true });

@@ -55,6 +55,10 @@ export const FETCH_RETRY_MS: readonly number[] = [1_000, 5_000];
 export const RETRY_AFTER_MAX_MS = 60_000;
 /** A file that holds a checksum. */
 export const CHECKSUM_FILE_MAX_BYTES = 64 * 1024;
+/** OpenPGP keys that feeds may be signed with: all of Debian's developers together are near 30 MiB, those of a publisher some KiB. */
+export const OPENPGP_KEYS_MAX_BYTES = 4 * MIB;
+/** What gpgv may take for one feed, which comes as fast as the network brings it. */
+export const OPENPGP_TIMEOUT_MS = 3_600_000;
 /** Questions about an ecosystem after which reading all its names (some 10 ms) is cheaper than asking for each. */
 export const NAMES_ASKED_MIN = 1_000;
 /** A changelog, inflated: the longest of Debian (linux) is near 4 MiB. */

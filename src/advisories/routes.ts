@@ -22,6 +22,8 @@ export interface AdvisoryRoutesParts {
   readonly store: AdvisoryStore;
   /** HTTPS addresses that `update` fetches. */
   readonly urls: readonly string[];
+  /** OpenPGP keys that addresses with `#signature=` may be signed with. @default none */
+  readonly pgpKeys?: readonly string[];
   /** Called after the advisories have changed: images are judged again. */
   readonly changed: (outcome: ImportOutcome, actor: string) => Promise<void>;
   readonly artifacts?: AdvisoryArtifacts;
@@ -29,7 +31,8 @@ export interface AdvisoryRoutesParts {
 
 const IMPORT_TYPE = 'application/octet-stream';
 
-export function registerAdvisoryRoutes(app: ApiApp, { store, urls, changed, artifacts }: AdvisoryRoutesParts): void {
+export function registerAdvisoryRoutes(app: ApiApp, parts: AdvisoryRoutesParts): void {
+  const { store, urls, pgpKeys = [], changed, artifacts } = parts;
   app.route({
     method: 'GET',
     url: '/api/v1/advisories',
@@ -48,7 +51,7 @@ export function registerAdvisoryRoutes(app: ApiApp, { store, urls, changed, arti
     config: { action: 'advisories.update' },
     schema: { body: z.object({ force: z.boolean().optional() }).optional() },
     handler: async (request) => {
-      const outcome = await updateAdvisories(store, urls, { force: request.body?.force ?? false });
+      const outcome = await updateAdvisories(store, urls, { pgpKeys, force: request.body?.force ?? false });
       if (outcome.imported.length > 0) await changed(outcome, request.principal.actor);
       return viewUpdate(outcome);
     },

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
 import { Fault } from '../system/index.ts';
@@ -10,6 +11,7 @@ import {
   FETCH_TIMEOUT_MS,
   RETRY_AFTER_MAX_MS,
 } from './limits.ts';
+import { checkOpenPgp, NotSigned, type OpenPgpCheck } from './openpgp.ts';
 import type {
   AdvisoryInput,
   AdvisoryStore,
@@ -27,6 +29,8 @@ export interface UpdateOptions extends ImportOptions {
   readonly dispatcher?: Dispatcher;
   /** Pauses between tries, in milliseconds. @default FETCH_RETRY_MS */
   readonly retryMs?: readonly number[];
+  /** OpenPGP keys of publishers, for addresses that ask for a signature: armoured, or paths of keyrings. @default none */
+  readonly pgpKeys?: readonly string[];
 }
 
 export interface UpdateOutcome extends ImportOutcome {
@@ -40,8 +44,9 @@ export interface UpdateOutcome extends ImportOutcome {
  * Fetches feeds and imports them, each for itself: one that fails leaves the others. Only HTTPS addresses that the
  * operator has configured; a redirect may not leave HTTPS. What did not change since is not sent again.
  *
- * An address may end in `#sha256=HEX` (the digest it must have) or `#checksum=SUFFIX` (the digest stands in the file at the
- * same address with that ending).
+ * An address may end in demands, joined by `&`: `#sha256=HEX` (the digest it must have), `#checksum=FILE` (the digest stands
+ * there), `#signature=FILE` (a detached OpenPGP signature by one of the `pgpKeys`) with `signer=FINGERPRINT`. FILE is an
+ * ending of the same address when it begins with a dot, else a reference from it.
  *
  * @throws Fault advisories.no-urls; when nothing could be taken, the fault of the first
  */
@@ -102,6 +107,7 @@ class RemoteFeed implements AdvisoryInput {
     const url = this.#url.split('#')[0] ?? '';
     try {
       const expected = await this.#expectedDigest(url);
+      const signed = await this.#signature(url);
       const headers: Record<string, string> = {};
       if (this.#mark?.etag) headers['if-none-match'] = this.#mark.etag;
       if (this.#mark?.lastModified) headers['if-modified-since'] = this.#mark.lastModified;
@@ -111,7 +117,7 @@ class RemoteFeed implements AdvisoryInput {
         throw advisoryFault('advisories.unchanged', { url });
       }
       const hash = createHash('sha256');
-      for await (const chunk of answer.body) {
+      for await (const chunk of signed === null ? answer.body : checkOpenPgp(answer.body, signed)) {
         hash.update(chunk);
         yield chunk;
       }
@@ -125,27 +131,55 @@ class RemoteFeed implements AdvisoryInput {
       this.#fetched = { url: this.#url, etag: header('etag'), lastModified: header('last-modified') };
     } catch (cause) {
       if (cause instanceof Fault) throw cause;
+      if (cause instanceof NotSigned)
+        throw advisoryFault('advisories.signature', { url, why: cause.message }, { cause });
       const why = cause instanceof Error ? cause.message : String(cause);
       throw advisoryFault('advisories.fetch-failed', { url, why }, { cause });
     }
   }
 
   async #expectedDigest(url: string): Promise<string | null> {
-    const demand = new URLSearchParams(this.#url.split('#')[1] ?? '');
-    const pinned = demand.get('sha256');
+    const pinned = this.#demand('sha256');
     if (pinned !== null) return pinned.toLowerCase();
-    const suffix = demand.get('checksum');
-    if (suffix === null) return null;
-    const { statusCode, body } = await this.#get(`${url}${suffix}`, {});
-    if (statusCode !== 200) throw new Error(`its checksum is missing: the server answered ${statusCode}`);
-    let text = '';
-    for await (const chunk of body) {
-      text += Buffer.from(chunk).toString('latin1');
-      if (text.length > CHECKSUM_FILE_MAX_BYTES) throw new Error('its checksum file is too long');
+    const place = this.#demand('checksum');
+    if (place === null) return null;
+    const text = (await this.#small(besides(url, place), 'checksum')).toString('latin1');
+    const found = digestIn(text, basename(new URL(url).pathname));
+    if (found === null) throw new Error('its checksum file holds no SHA-256 of it');
+    return found;
+  }
+
+  /** A demand that cannot be met is no reason to go without. */
+  async #signature(url: string): Promise<OpenPgpCheck | null> {
+    const place = this.#demand('signature');
+    const signer = this.#demand('signer')?.replaceAll(' ', '').toUpperCase() ?? null;
+    if (place === null) {
+      if (signer !== null) throw new NotSigned('its address names a signer and no signature');
+      return null;
     }
-    const [digest] = /\b[0-9a-f]{64}\b/i.exec(text) ?? [];
-    if (digest === undefined) throw new Error('its checksum file holds no SHA-256');
-    return digest.toLowerCase();
+    const { pgpKeys: keys = [] } = this.#options;
+    if (keys.length === 0) throw new NotSigned('no key of its publisher is given');
+    return { signature: await this.#small(besides(url, place), 'signature'), keys, signer };
+  }
+
+  #demand(name: string): string | null {
+    const value = new URLSearchParams(this.#url.split('#')[1] ?? '').get(name);
+    return value === '' ? null : value;
+  }
+
+  async #small(url: string, what: string): Promise<Buffer> {
+    const { body } = await this.#get(url, {}).catch((cause: unknown) => {
+      throw new Error(`its ${what} is missing: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    });
+    const parts: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of body) {
+      const part = Buffer.from(chunk);
+      length += part.length;
+      if (length > CHECKSUM_FILE_MAX_BYTES) throw new Error(`its ${what} file is too long`);
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
   }
 
   /** Tries again after what may pass: a broken connection, 429 and 5xx. */
@@ -188,6 +222,25 @@ class RemoteFeed implements AdvisoryInput {
     }
     throw new Final(`more than ${FETCH_REDIRECTS_MAX} redirects`);
   }
+}
+
+/** `.sha256` behind the address, or a file that stands beside it. */
+function besides(url: string, place: string): string {
+  return place.startsWith('.') && !place.startsWith('./') && !place.startsWith('../')
+    ? `${url}${place}`
+    : new URL(place, url).href;
+}
+
+/** Of a list as sha256sum writes it the line of this file; else the only digest there is. */
+function digestIn(text: string, name: string): string | null {
+  const lines = [...text.matchAll(/^\s*([0-9a-f]{64})(?:\s+[* ]?(\S.*?))?\s*$/gim)];
+  const named = lines.find(([, , file]) => file !== undefined && basename(file) === name);
+  // BSD's form: SHA256 (file) = digest
+  const bsd = [...text.matchAll(/^SHA256 \((.+)\) = ([0-9a-f]{64})$/gim)].find(
+    ([, file]) => basename(file ?? '') === name,
+  );
+  const all = new Set((text.match(/\b[0-9a-f]{64}\b/gi) ?? []).map((one) => one.toLowerCase()));
+  return (named?.[1] ?? bsd?.[2] ?? (all.size === 1 ? [...all][0] : undefined))?.toLowerCase() ?? null;
 }
 
 /** An answer that another try would not change. */

@@ -457,6 +457,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     store: advisories,
     publisher,
     urls: settings.advisoryUrls ?? [],
+    pgpKeys: settings.advisoryPgpKeys ?? [],
     maxAgeDays: settings.advisoryMaxAgeDays ?? null,
     clock,
     record,
@@ -469,6 +470,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerAdvisoryRoutes(app, {
     store: advisories,
     urls: settings.advisoryUrls ?? [],
+    pgpKeys: settings.advisoryPgpKeys ?? [],
     artifacts: publisher,
     // In the background, as an operation that people see: thousands of images take longer than a request.
     changed: (_outcome, actor) => advisoriesChanged(actor),
@@ -937,6 +939,8 @@ function ownAddresses(): string[] {
 interface Settings {
   readonly databaseUrl?: string;
   readonly advisoryUrls?: readonly string[];
+  /** OpenPGP keys of who publishes feeds, armoured or as paths of keyrings, for addresses that ask for a signature. */
+  readonly advisoryPgpKeys?: readonly string[];
   /** Public keys (PEM) of platforms whose exported advisories are believed. */
   readonly advisoryKeys?: readonly string[];
   /** Registries that a Harbor may send its scans to. */

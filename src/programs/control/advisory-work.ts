@@ -25,6 +25,8 @@ export interface AdvisoryWorkParts {
   readonly publisher: Pick<AdvisoryPublisher, 'publish'>;
   /** HTTPS addresses of feeds; none: nothing is fetched. */
   readonly urls: readonly string[];
+  /** OpenPGP keys that addresses with `#signature=` may be signed with. */
+  readonly pgpKeys: readonly string[];
   /** Days after which any source is old, in place of what its feed says. */
   readonly maxAgeDays: number | null;
   readonly clock: Clock;
@@ -82,7 +84,7 @@ export class AdvisoryWork {
   }
 
   async #update(): Promise<void> {
-    const { store, urls, operations, log, changed } = this.#parts;
+    const { store, urls, pgpKeys, operations, log, changed } = this.#parts;
     this.#updating = true;
     let isNews = false;
     const { finished } = await operations.start(
@@ -92,6 +94,7 @@ export class AdvisoryWork {
         const { signal } = context;
         const outcome = await updateAdvisories(store, urls, {
           signal,
+          pgpKeys,
           onAddress: (_url, done, total) => step.update({ done, total, unit: 'items' }),
         });
         isNews = outcome.imported.length > 0;
