@@ -519,7 +519,7 @@ test('of a list of checksums the line of the file counts', async () => {
       [`${right}  b.ndjson\n${wrong}  a.ndjson\n`, 'advisories.checksum'],
       [`${right}  b.ndjson\n${wrong}  c.ndjson\n`, 'advisories.fetch-failed'],
     ]) {
-      pool.intercept({ path: '/x/SHA256SUMS' }).reply(200, list ?? '');
+      pool.intercept({ path: '/x/SHA256SUMS' }).reply(200, list);
       pool.intercept({ path: '/x/a.ndjson' }).reply(200, feed);
       const options = { dispatcher: agent, retryMs: [], force: true };
       const url = 'https://feeds.example/x/a.ndjson#checksum=SHA256SUMS';
