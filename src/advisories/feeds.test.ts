@@ -513,12 +513,13 @@ test('of a list of checksums the line of the file counts', async () => {
     const pool = agent.get('https://feeds.example');
     const feed = osv('GHSA-1', [range('npm', 'a', { introduced: '0' })]);
     const [right, wrong] = [digestOf(Buffer.from(feed)).slice('sha256:'.length), '0'.repeat(64)];
-    for (const [list, expected] of [
+    const lists: readonly (readonly [string, string])[] = [
       [`${wrong}  b.ndjson\n${right} *./a.ndjson\n`, 'taken'],
       [`SHA256 (b.ndjson) = ${wrong}\nSHA256 (a.ndjson) = ${right}\n`, 'taken'],
       [`${right}  b.ndjson\n${wrong}  a.ndjson\n`, 'advisories.checksum'],
       [`${right}  b.ndjson\n${wrong}  c.ndjson\n`, 'advisories.fetch-failed'],
-    ]) {
+    ];
+    for (const [list, expected] of lists) {
       pool.intercept({ path: '/x/SHA256SUMS' }).reply(200, list);
       pool.intercept({ path: '/x/a.ndjson' }).reply(200, feed);
       const options = { dispatcher: agent, retryMs: [], force: true };

@@ -224,7 +224,8 @@ function readAllowances(table: Table, where: string): SecretAllowance[] {
       paths: patterns('paths'),
       regexes: patterns('regexes'),
       stopwords: textsOf(list['stopwords'], `${where}: stopwords`).map((word) => word.toLowerCase()),
-      target,
+      // `withName` is ours; other readers pass over it.
+      target: target === 'match' && list['withName'] === true ? 'named' : target,
       condition: condition === 'and' || condition === '&&' ? 'and' : 'or',
       targetRules: textsOf(list['targetRules'], `${where}: targetRules`),
     };

@@ -36,7 +36,8 @@ export interface SecretAllowance {
   readonly paths: readonly string[];
   readonly regexes: readonly string[];
   readonly stopwords: readonly string[];
-  readonly target: 'secret' | 'match' | 'line';
+  /** `named`: the match with the name that it is the end of, as `public_` of `public_key = …`. */
+  readonly target: 'secret' | 'match' | 'named' | 'line';
   /** Whether one of its kinds of conditions is enough, or each must hold. */
   readonly condition: 'or' | 'and';
   /** Of allowances for all rules: those it is for; none: every rule. */

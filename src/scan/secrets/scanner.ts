@@ -246,7 +246,7 @@ export class SecretScanner {
     const compiled = this.#rules[index] as CompiledRule;
     if (compiled.path()?.test(path) !== true) return;
     const value = Buffer.from(path);
-    const match = { secret: value, match: value, line: value };
+    const match = { secret: value, match: value, named: value, line: value };
     if (compiled.allowances().some((allowance) => allows(allowance, path, match))) return;
     found.push({ rule: index, line: 1, column: 1, offset: 0, value });
   }
@@ -276,7 +276,8 @@ export class SecretScanner {
       if (compiled.rule.entropy > 0 && entropyOf(value) <= compiled.rule.entropy) continue;
       const line = lineAround(bytes, match);
       if (line.includes(ALLOW_MARK)) continue;
-      const texts = { secret: value, match: bytes.subarray(match.start, match.end), line };
+      const named = bytes.subarray(nameStart(bytes, match.start), match.end);
+      const texts = { secret: value, match: bytes.subarray(match.start, match.end), named, line };
       if (compiled.allowances().some((allowance) => allows(allowance, path, texts))) continue;
       const column = place.start - (place.start === 0 ? 0 : bytes.lastIndexOf(10, place.start - 1) + 1) + 1;
       found.push({ rule, line: 1, column, offset, value: Buffer.from(value) });
@@ -413,6 +414,21 @@ function lineAround(bytes: Buffer, { start, end }: PatternMatch): Buffer {
 }
 
 type Texts = Readonly<Record<SecretAllowance['target'], Uint8Array>>;
+
+/** Bytes of a name before a match that are looked at. */
+const NAME_MAX_BYTES = 50;
+
+/** Where the name begins in whose midst a place is: letters, digits and `_.-`. */
+function nameStart(bytes: Uint8Array, at: number): number {
+  let start = at;
+  while (start > 0 && at - start < NAME_MAX_BYTES && isNameByte(bytes[start - 1] as number)) start--;
+  return start;
+}
+
+function isNameByte(byte: number): boolean {
+  const isLetter = (byte | 32) >= 97 && (byte | 32) <= 122;
+  return isLetter || (byte >= 48 && byte <= 57) || byte === 95 || byte === 46 || byte === 45;
+}
 
 function allows(
   { paths, regexes, stopwords, target, condition }: CompiledAllowance,

@@ -342,6 +342,39 @@ test('texts in UTF-16 and in Base64, however deep, are read where they begin; wh
   assert.ok(!JSON.stringify(found).includes(TOKEN.slice(4, 16)));
 });
 
+test('what only looks like a credential is told apart by the name before it, its words and its line', () => {
+  const uuid = '3f2b8c1e-5d7a-4e90-8b16-0c9d2e4f7a65';
+  const noise = 'q7Rk2Vx9Tn4Lw8Zc3Bs6Hy1D';
+  const credentials = [
+    `shop_api_token = "${noise}"`,
+    `the_secret_do_not_commit = ${noise}`,
+    `env.get("api_token", "${uuid}")`,
+    `client_secret: ${uuid}`,
+    `authorization = "${noise}"`,
+    `public_url=x;api_key=${noise}`,
+  ];
+  const others = [
+    `public_key = "${noise}"`,
+    `primaryKey=${noise}`,
+    `csrf-token=${noise}`,
+    `issuerKeyHash=${noise}`,
+    `credentials_id: "${uuid}"`,
+    `key_vault_name: "web21${noise}"`,
+    `registry_access_id: ${uuid}`,
+    'RegEnumKey = win32api.RegEnumKey',
+    'KeyPair = X25519.KeyPair',
+    'ssa.OpAMD64Key,\nssa.OpAMD64VROUNDPS128,',
+    `import { one_Key1, other_Key2 } from '../chains/consts_3f2b8c1e/index'`,
+    `sashakey,v1.2.3,h1:${'aB3d'.repeat(10)}x1Y=`,
+  ];
+  for (const text of credentials) assert.deepEqual(rulesIn(text, 'x.conf'), ['generic-api-key'], text);
+  for (const text of others) assert.deepEqual(rulesIn(text, 'x.conf'), [], text);
+  // A file of text is where people put them.
+  assert.deepEqual(rulesIn(credentials[0] ?? '', 'root/passwords.txt'), ['generic-api-key']);
+  const wrapped = `EAAA${'d'.repeat(30)}Q7/x+9${'A1b2'.repeat(9)}`;
+  assert.deepEqual(rulesIn(wrapped, 'x.b64'), []);
+});
+
 test('labelled samples: every true one is found by its rule, and no false one', (t) => {
   const data = process.env['DARSENA_TEST_DATA'];
   if (!data) return t.skip('DARSENA_TEST_DATA is not set');
