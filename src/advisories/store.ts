@@ -209,7 +209,10 @@ export async function compileAdvisories(
  * @throws the errors of `stat` and `readdir`
  */
 export async function inputsOf(path: string): Promise<AdvisoryInput[]> {
-  if (!(await stat(path)).isDirectory()) return [fileInput(path)];
+  const found = await stat(path).catch((cause: unknown) => {
+    throw advisoryFault('advisories.unreadable', { source: path, why: (cause as Error).message }, { cause });
+  });
+  if (!found.isDirectory()) return [fileInput(path)];
   const entries = await readdir(path, { withFileTypes: true, recursive: true });
   const files = entries
     .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))

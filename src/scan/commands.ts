@@ -23,6 +23,7 @@ import {
   refuses,
   SCANNERS,
   type Scanner,
+  scannersOf,
 } from './reports/gate.ts';
 import { progressLine } from './reports/progress-line.ts';
 import { printReport } from './reports/table.ts';
@@ -115,7 +116,9 @@ export function scanCommands(cli: CliProgram): void {
 function exitCodeOf(report: ScanReport, gate: readonly GateRule[]): number {
   if (!report.complete) return 1;
   if (refuses(report, gate)) return 4;
-  const asksPackages = gate.some(({ kind }) => kind === 'risk' || kind === 'severity' || kind === 'kev');
+  const asksPackages = gate.some(
+    ({ kind }) => kind === 'risk' || kind === 'any' || kind === 'severity' || kind === 'kev',
+  );
   const asksMalware = gate.some(({ kind }) => kind === 'malware');
   if (asksMalware && report.malware.state !== 'clean') return 3;
   return asksPackages && report.summary.state === 'unknown' ? 3 : 0;
@@ -132,8 +135,8 @@ const WORDS = {
     es: 'carpeta con avisos, o un fichero de ellos (también DARSENA_ADVISORIES)',
   },
   failOn: {
-    en: 'exit with 4 from this on: act-now, high, medium, low; kev; secret; malware; severity:WORD; misconfig:WORD; several parted by commas',
-    es: 'terminar con 4 a partir de esto: act-now, high, medium, low; kev; secret; malware; severity:PALABRA; misconfig:PALABRA; varios separados por comas',
+    en: 'exit with 4 from this on: act-now, high, medium, low; any (of unknown risk too); kev; secret; malware; severity:WORD; misconfig:WORD; several parted by commas',
+    es: 'terminar con 4 a partir de esto: act-now, high, medium, low; any (también de riesgo desconocido); kev; secret; malware; severity:PALABRA; misconfig:PALABRA; varios separados por comas',
   },
   scanners: {
     en: 'what to look for: vuln, secret, misconfig, malware; parted by commas',
@@ -176,15 +179,22 @@ const WORDS = {
 
 function readOptions(cli: CliProgram, place: string, options: ScanOptions): Wanted {
   const format = readChoice(options.format ?? (cli.output.json ? 'json' : 'table'), ['table', ...Object.keys(FORMATS)]);
-  const gate = listOf(options.failOn).map((word) => {
+  const words = listOf(options.failOn);
+  // An empty variable of a pipeline must not open its gate.
+  if (options.failOn !== undefined && words.length === 0)
+    throw scanFault('scan.choice-unknown', { value: '""', choices: GATE_WORDS.join(', ') });
+  const gate = words.map((word) => {
     const rule = parseGateRule(word);
     if (rule === null) throw scanFault('scan.choice-unknown', { value: word, choices: GATE_WORDS.join(', ') });
     return rule;
   });
   // A bill names packages only: reading files for credentials would be for nothing.
-  const all = isBillFormat(format) ? ['vuln'] : [...SCANNERS];
+  const all = isBillFormat(format) && gate.length === 0 ? ['vuln'] : [...SCANNERS];
   const scanners = options.scanners === undefined ? all : listOf(options.scanners);
   for (const scanner of scanners) readChoice(scanner, [...SCANNERS]);
+  // A gate that asks what nobody looked for would always be open.
+  const blind = gate.findIndex((rule) => !scannersOf(rule).some((scanner) => scanners.includes(scanner)));
+  if (blind >= 0) throw scanFault('scan.gate-blind', { word: words[blind] ?? '', scanners: scanners.join(', ') });
   // "-o wide" is how a table is printed, for every command.
   const given = options.output ?? cli.program.opts<{ output?: string }>().output ?? null;
   return {

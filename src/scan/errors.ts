@@ -1,6 +1,27 @@
 import { defineFaults } from '../system/index.ts';
 
 export const scanFault = defineFaults({
+  'scan.place-missing': {
+    kind: 'invalid',
+    en: { what: 'there is no {path}', remedy: 'give a folder, a file or the name of an image: darsena scan --help' },
+    es: {
+      what: 'no existe {path}',
+      remedy: 'indicar una carpeta, un archivo o el nombre de una imagen: darsena scan --help',
+    },
+  },
+  'scan.gate-blind': {
+    kind: 'invalid',
+    en: {
+      what: '--fail-on {word} asks about what is not looked for',
+      why: 'only {scanners} is',
+      remedy: 'leave --scanners out, or name there what the gate asks about',
+    },
+    es: {
+      what: '--fail-on {word} pregunta por algo que no se busca',
+      why: 'solo se busca {scanners}',
+      remedy: 'quitar --scanners, o nombrar ahí aquello por lo que se pregunta',
+    },
+  },
   'scan.archive-unknown': {
     kind: 'invalid',
     en: {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import { type LocalImage, openImageFile, openImagePath } from './archive.ts';
 import { exportContainer, saveLocalImage } from './engine.ts';
+import { scanFault } from './errors.ts';
 import type { openRemoteImage as OpenRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
 import { scoreImage } from './score.ts';
@@ -61,6 +62,8 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
   if (scheme === 'docker') return { name: place, kind: 'image', ...(await remoteImage(rest, options.signal)) };
   const found = await stat(place).catch(() => null);
   if (found === null) {
+    // No name of an image begins so: it is a path that somebody mistyped.
+    if (/^(?:\/|\.{1,2}\/|~)/.test(place)) throw scanFault('scan.place-missing', { path: place });
     const { registry } = parseReference(place);
     if (registry === null || registry === REGISTRY_NAME) return null;
     return { name: place, kind: 'image', ...(await remoteImage(place, options.signal)) };

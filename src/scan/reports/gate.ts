@@ -35,6 +35,7 @@ export function narrowReport(
 
 /** What makes a gate refuse: one of `GATE_WORDS`. */
 export type GateRule =
+  | { readonly kind: 'any' }
   | { readonly kind: 'risk'; readonly risk: RiskClass }
   | { readonly kind: 'severity'; readonly severity: CheckSeverity }
   | { readonly kind: 'misconfig'; readonly severity: CheckSeverity }
@@ -45,6 +46,7 @@ export type GateRule =
 const RISKS = RISK_CLASSES.filter((risk) => risk !== 'unknown');
 export const GATE_WORDS: readonly string[] = [
   ...RISKS,
+  'any',
   'kev',
   'secret',
   'malware',
@@ -55,10 +57,16 @@ export const GATE_WORDS: readonly string[] = [
 /** @returns null for a word that is none */
 export function parseGateRule(word: string): GateRule | null {
   if (!GATE_WORDS.includes(word)) return null;
-  if (word === 'kev' || word === 'secret' || word === 'malware') return { kind: word };
+  if (word === 'any' || word === 'kev' || word === 'secret' || word === 'malware') return { kind: word };
   const [kind, severity] = word.split(':');
   if (kind === 'severity' || kind === 'misconfig') return { kind, severity: severity as CheckSeverity };
   return { kind: 'risk', risk: word as RiskClass };
+}
+
+/** Who can answer a rule: one of them is enough. */
+export function scannersOf({ kind }: GateRule): readonly Scanner[] {
+  if (kind === 'secret' || kind === 'misconfig' || kind === 'malware') return [kind];
+  return kind === 'risk' || kind === 'any' ? ['vuln', 'secret'] : ['vuln'];
 }
 
 /** Findings that somebody answered for do not stop a pipeline. */
@@ -82,6 +90,8 @@ export function refuses(report: ScanReport, rules: readonly GateRule[]): boolean
     order.indexOf(value) <= order.indexOf(limit);
   const isMet = (rule: GateRule): boolean => {
     switch (rule.kind) {
+      case 'any':
+        return findings.length > 0 || report.secrets.length > 0;
       case 'risk':
         return (
           findings.some(({ risk }) => risk !== 'unknown' && atLeast(RISK_CLASSES, risk, rule.risk)) ||

@@ -163,6 +163,14 @@ test('the gate counts what was asked for: risk, severity, KEV, credentials, conf
     assert.equal(refuses(plain, rules(words)), refused, words);
   }
   assert.equal(refuses(plain, []), false);
+  // What a gate asks has to be looked for.
+  const [kev, any, secrets] = rules('kev,any,secret');
+  assert.deepEqual(
+    [kev, any, secrets].map((rule) => rule && scannersOf(rule)),
+    [['vuln'], ['vuln', 'secret'], ['secret']],
+  );
+  const unrated = { ...plain, findings: [finding({ risk: 'unknown', severity: 'unknown', cvss: null })] };
+  assert.deepEqual([refuses(unrated, rules('low')), refuses(unrated, rules('any'))], [false, true]);
   assert.equal(refuses({ ...plain, findings: [finding({ kev: true })] }, rules('kev')), true);
   const secret = { ...plain, findings: [], secrets: [SECRET] };
   assert.deepEqual(
