@@ -8,7 +8,7 @@ import { toCycloneDxVex } from '../bills/cyclonedx.ts';
 import type { Finding, ScanReport } from '../report.ts';
 import { rematchInventory } from '../scan.ts';
 import { mergeHere, npmManifest, packLayer } from '../test-image.ts';
-import { GATE_WORDS, narrowReport, parseGateRule, refuses, SCANNERS } from './gate.ts';
+import { GATE_WORDS, narrowReport, parseGateRule, refuses, SCANNERS, scannersOf } from './gate.ts';
 import { toHtml } from './html.ts';
 import { toOpenVex } from './openvex.ts';
 import { toSarif } from './sarif.ts';
