@@ -126,7 +126,7 @@ const TEXTS = [
 ];
 
 /** One to eight changes of bytes, numbers, pieces or length. */
-function mutate(bytes: Uint8Array, other: Uint8Array, random: (below: number) => number): Buffer {
+export function mutate(bytes: Uint8Array, other: Uint8Array, random: (below: number) => number): Buffer {
   let data = Buffer.from(bytes);
   for (let left = 1 + random(8); left > 0; left--) {
     const at = random(data.length + 1);

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { deflateRawSync, gzipSync } from 'node:zlib';
+import { deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
 import { AdvisoryDatabase } from '../../src/advisories/index.ts';
+import { readScap, scapFields } from '../../src/events/scap/index.ts';
 import { FormatError, packTar, type TarInput } from '../../src/formats/index.ts';
 import { digestOf } from '../../src/oci/index.ts';
 import { ANALYSERS } from '../../src/scan/analysers/index.ts';
@@ -19,7 +20,7 @@ import { type Inventory, noLayerCache, type ScanResult, scanImage, scanTree } fr
 import { analyseLayer, LayerMismatch } from '../../src/scan/layer.ts';
 import { dpkgStatus, imageOf, packLayer } from '../../src/scan/test-image.ts';
 import { systemClock } from '../../src/system/index.ts';
-import { type FuzzSample, fuzz, randomFrom } from '../fuzz.ts';
+import { type FuzzSample, fuzz, mutate, randomFrom } from '../fuzz.ts';
 
 const isSoak = process.env['DARSENA_SOAK'] === '1';
 const seed = Number(process.env['DARSENA_SEED'] ?? 20261122);
@@ -404,3 +405,39 @@ for (const { name, samples, read } of PARSERS) {
     t.diagnostic(`${name}: ${inputs} inputs, ${answers} answers, slowest ${slowestMs} ms`);
   });
 }
+
+test('S5: ten minutes of broken bytes for scap', async (t) => {
+  if (!isSoak) return t.skip('only with DARSENA_SOAK=1; a slice runs with the unit tests');
+  const data = process.env['DARSENA_TEST_DATA'];
+  if (!data) return t.skip('DARSENA_TEST_DATA is not set');
+  const folder = join(data, 'detection/falco-diff/captures');
+  const samples = readdirSync(folder).map((name) => {
+    const bytes = readFileSync(join(folder, name));
+    return bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;
+  });
+  const fields = ['evt.type', 'proc.name', 'proc.cmdline', 'fd.name', 'user.name', 'container.id', 'evt.args'];
+  const readers = fields.flatMap((name) => scapFields.reader(name, null) ?? []);
+  const random = randomFrom(seed);
+  const end = performance.now() + 1000 * Number(process.env['DARSENA_FUZZ_SECONDS'] ?? 600);
+  let [inputs, refused, slowestMs] = [0, 0, 0];
+  while (performance.now() < end) {
+    const [base, other] = [samples[random(samples.length)] as Buffer, samples[random(samples.length)] as Buffer];
+    const bytes = mutate(base, other, random);
+    const before = process.threadCpuUsage();
+    try {
+      await readScap(Readable.from([bytes]), (event) => {
+        for (const read of readers) read(event);
+      });
+    } catch (error) {
+      if (!(error instanceof FormatError)) {
+        throw new Error(`seed ${seed}, input ${inputs} is a defect: ${String(error)}`, { cause: error });
+      }
+      refused++;
+    }
+    const { user, system } = process.threadCpuUsage(before);
+    slowestMs = Math.max(slowestMs, (user + system) / 1000);
+    assert.ok(slowestMs <= 1000, `seed ${seed}, input ${inputs} takes ${Math.round(slowestMs)} ms`);
+    inputs++;
+  }
+  t.diagnostic(`scap: ${inputs} inputs, ${refused} refused, slowest ${Math.round(slowestMs)} ms`);
+});
