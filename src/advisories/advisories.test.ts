@@ -122,6 +122,21 @@ test('npm ranges are read as node-semver reads them', () => {
   assert.equal(parseNpmRange('latest'), null);
 });
 
+test('packages of Julia are judged by the advisories of Julia', async () => {
+  const affected = [
+    {
+      package: { ecosystem: 'Julia', name: 'HTTP' },
+      ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '1.10.17' }] }],
+    },
+  ];
+  const database = await compile(
+    inputOf('julia.ndjson', ndjson({ id: 'JLSEC-2025-1', modified: '2026-03-01T00:00:00Z', affected })),
+  );
+  const ids = (version: string): string[] =>
+    database.match({ type: 'julia', name: 'HTTP', version, source: null, distribution: null }).map(({ id }) => id);
+  assert.deepEqual([ids('1.10.16'), ids('1.10.17-rc1'), ids('1.10.17')], [['JLSEC-2025-1'], ['JLSEC-2025-1'], []]);
+});
+
 test('a version without an operator is itself for gems and packages of PHP, and all that is compatible for Cargo', () => {
   assert.deepEqual(parseRequirement('0.25.4'), { introduced: '0.25.4', fixed: null, lastAffected: '0.25.4' });
   assert.deepEqual(parseRequirement('0.25.4', '^'), { introduced: '0.25.4', fixed: '0.26.0-0', lastAffected: null });

@@ -36,6 +36,7 @@ const ECOSYSTEMS: Readonly<Record<string, readonly string[]>> = {
   hex: ['Hex'],
   cran: ['CRAN'],
   hackage: ['Hackage'],
+  julia: ['Julia'],
   githubactions: ['GitHub Actions'],
   javascript: ['JavaScript'],
   bitnami: ['Bitnami'],

@@ -7,18 +7,7 @@ import { compareDigits, type Ordering } from './ordering.ts';
  */
 export const loose: Ordering = {
   name: 'loose',
-  ecosystems: [
-    'Bitnami',
-    'Binary',
-    'JavaScript',
-    'ConanCenter',
-    'CRAN',
-    'Hackage',
-    'Bioconductor',
-    'Julia',
-    'opam',
-    'GHC',
-  ],
+  ecosystems: ['Bitnami', 'Binary', 'JavaScript', 'ConanCenter', 'CRAN', 'Hackage', 'Bioconductor', 'opam', 'GHC'],
   compare(a, b) {
     const left = parse(a);
     const right = parse(b);

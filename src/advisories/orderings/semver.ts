@@ -3,7 +3,7 @@ import { compareDigits, type Ordering } from './ordering.ts';
 /** Semantic Versioning 2.0.0, section 11; npm tolerates a `v` before it. Missing parts are zero. */
 export const semver: Ordering = {
   name: 'semver',
-  ecosystems: ['npm', 'crates.io', 'Hex', 'Pub', 'SwiftURL', 'GitHub Actions', 'VSCode'],
+  ecosystems: ['npm', 'crates.io', 'Hex', 'Pub', 'SwiftURL', 'Julia', 'GitHub Actions', 'VSCode'],
   compare(a, b) {
     const left = parse(a);
     const right = parse(b);

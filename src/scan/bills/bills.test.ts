@@ -238,7 +238,9 @@ test('the documents are valid by the published schemas', async (t) => {
     definitions: { algorithmFamiliesEnum: {}, ellipticCurvesEnum: {} },
   });
   const advisories = AdvisoryDatabase.empty();
-  const report = rematchInventory(await inventory(), { manifestDigest: DIGEST, advisories, clock: systemClock });
+  const plain = rematchInventory(await inventory(), { manifestDigest: DIGEST, advisories, clock: systemClock });
+  const eicar = { engine: 'clamav', signature: 'Eicar-Test', path: 'srv/a.zip!x', layer: DIGEST } as const;
+  const report = { ...plain, malware: { ...plain.malware, state: 'found', findings: [eicar] } } as const;
   const cases = [
     ['cyclonedx-bom-1.6.schema.json', await BILLS['CycloneDX 1.6']()],
     ['cyclonedx-bom-1.7.schema.json', await BILLS['CycloneDX 1.7']()],

@@ -1,5 +1,6 @@
 import type { Json } from '../../system/index.ts';
 import { isOpen } from '../here.ts';
+import type { MalwareFinding } from '../malware/result.ts';
 import type { Inventory } from '../package.ts';
 import type { Finding, ScanReport } from '../report.ts';
 import { type BillPackage, type BillSubject, billPackages, billUuid, imagePurl, TOOL } from './bill.ts';
@@ -45,7 +46,32 @@ export function toCycloneDxVex(
     seen.set(id, place);
     return toVulnerability(all, place === 1 ? '' : `#${place}`);
   });
-  return { ...bill, vulnerabilities };
+  return {
+    ...bill,
+    // CWE 506 is "embedded malicious code": what reads such a document must not take an image with it for clean.
+    vulnerabilities: [
+      ...vulnerabilities,
+      ...report.malware.findings.map((one, at) => toMalicious(one, at, rootOf(subject))),
+    ],
+    properties: [{ name: 'darsena:malware', value: report.malware.state }],
+  };
+}
+
+function toMalicious({ engine, signature, path, layer }: MalwareFinding, at: number, root: Document): Document {
+  return {
+    'bom-ref': `malware:${at}`,
+    id: signature,
+    source: { name: engine },
+    ratings: [{ severity: 'critical' }],
+    cwes: [506],
+    description: `${engine} found ${signature} in ${path}`,
+    analysis: { state: 'exploitable', response: ['update'], detail: 'build the image again without this file' },
+    affects: [{ ref: root['bom-ref'] ?? '' }],
+    properties: [
+      { name: 'darsena:path', value: path },
+      { name: 'darsena:layer', value: layer },
+    ],
+  };
 }
 
 function headOf(serialNumber: string, version: CycloneDxVersion): Document {

@@ -292,6 +292,13 @@ test('SARIF, CycloneDX VEX, OpenVEX and the page say the same of what people dec
       ['finding:CVE-2026-2', 'exploitable', 'pkg:npm/a@1.0.0'],
     ],
   );
+  const eicar = { engine: 'clamav', signature: 'Eicar-Test', path: 'srv/x', layer: DIGEST } as const;
+  const infected = { ...said, malware: { ...said.malware, state: 'found', findings: [eicar] } } as const;
+  const last = (toCycloneDxVex(infected, inventory, subject)['vulnerabilities'] as unknown[]).at(-1);
+  assert.deepEqual(
+    [(last as { id: string }).id, (last as { cwes: number[] }).cwes, (last as { affects: unknown }).affects],
+    ['Eicar-Test', [506], [{ ref: `image:${DIGEST}` }]],
+  );
   const { statements } = toOpenVex(said, subject) as unknown as { statements: { status: string }[] };
   assert.deepEqual(
     statements.map(({ status }) => status),
