@@ -159,8 +159,15 @@ test('S1: hostile tars are harmless or refused by name, and nothing is written',
   }
 });
 
-async function scanTar(content: AsyncIterable<Uint8Array>): Promise<ScanResult & { peakMib: number; ms: number }> {
+/** USER_HZ is 100 on every machine that Node runs on. */
+const TICK_MS = 10;
+
+async function scanTar(
+  content: AsyncIterable<Uint8Array>,
+): Promise<ScanResult & { peakMib: number; ms: number; cpuMs: number }> {
   const start = performance.now();
+  const before = process.cpuUsage();
+  const ticks = new Map<string, number>();
   let peakMib = 0;
   const timer = setInterval(() => {
     for (const child of readFileSync(
@@ -171,6 +178,9 @@ async function scanTar(content: AsyncIterable<Uint8Array>): Promise<ScanResult &
       try {
         const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1];
         peakMib = Math.max(peakMib, Number(peak ?? 0) / 1024);
+        // proc(5): utime and stime are the fields 14 and 15; the name before them may hold blanks.
+        const times = readFileSync(`/proc/${child}/stat`, 'utf8').split(') ').at(-1)?.split(' ').slice(11, 13) ?? [];
+        ticks.set(child, Number(times[0]) + Number(times[1]));
       } catch {
         // It has ended meanwhile.
       }
@@ -179,7 +189,10 @@ async function scanTar(content: AsyncIterable<Uint8Array>): Promise<ScanResult &
   try {
     const parts = { advisories: AdvisoryDatabase.empty(), clock: systemClock };
     const result = await scanTree({ ...parts, content, everything: () => content, skipped: () => [] });
-    return { ...result, peakMib: Math.round(peakMib), ms: Math.round(performance.now() - start) };
+    const own = process.cpuUsage(before);
+    const children = [...ticks.values()].reduce((sum, one) => sum + one * TICK_MS, 0);
+    const cpuMs = Math.round((own.user + own.system) / 1000 + children);
+    return { ...result, peakMib: Math.round(peakMib), ms: Math.round(performance.now() - start), cpuMs };
   } finally {
     clearInterval(timer);
   }
@@ -259,13 +272,13 @@ test('S2, S3: bombs and endless files end at a named limit, soon and in little m
     cases.push([name, inPieces(await tarOf([text('srv/app.jar', jar)])), 'a notice or nothing']);
   }
   for (const [name, content, expected] of cases) {
-    const { report, peakMib, ms } = await scanTar(content);
+    const { report, peakMib, ms, cpuMs } = await scanTar(content);
     const why = report.incomplete?.en ?? '';
     if (expected === 'a notice or nothing') assert.equal(why, '', name);
     else assert.match(why, expected, name);
-    t.diagnostic(`${name}: ${ms} ms, ${peakMib} MiB: ${why.slice(0, 100)}`);
-    // The figures are those of an idle machine; a busy one may take longer, which is no failure of the limit.
-    if (isSoak) assert.ok(ms <= 5000, `${name} takes ${ms} ms`);
+    t.diagnostic(`${name}: ${ms} ms, ${cpuMs} ms of processors, ${peakMib} MiB: ${why.slice(0, 100)}`);
+    // The figures are those of an idle machine, so what counts is what it takes of processors.
+    if (isSoak) assert.ok(cpuMs <= 5000, `${name} takes ${cpuMs} ms of processors`);
     assert.ok(peakMib <= 300, `${name} takes ${peakMib} MiB`);
   }
 });
