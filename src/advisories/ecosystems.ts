@@ -224,7 +224,8 @@ export function normaliseName(ecosystem: string, name: string): string {
 export function isKernelHeaders({ type, name, source }: Pick<Asked, 'type' | 'name' | 'source'>): boolean {
   switch (type) {
     case 'deb':
-      return KERNEL_SOURCE.test(source?.name ?? name) && !/^linux-(?:image|modules)/.test(name);
+      // "linux" is the source itself, as bills of sources name it; no binary package is called so.
+      return KERNEL_SOURCE.test(source?.name ?? name) && !/^linux(?:-(?:image|modules).*)?$/.test(name);
     case 'rpm':
       return /^(?:kernel(?:-\w+)*-(?:headers|devel|devel-matched|doc|docs|abi-\w+|source|syms)|kernel-macros|glibc-kernheaders|linux-glibc-devel)$/.test(
         name,
