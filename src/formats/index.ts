@@ -1,3 +1,4 @@
+export { type ArFile, isAr, readAr } from './ar.ts';
 export { readBerkeleyHash } from './berkeley.ts';
 export { inflateBzip2 } from './bzip2.ts';
 export { type Cbor, readCbor, writeCborHead } from './cbor.ts';
