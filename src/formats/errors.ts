@@ -46,6 +46,8 @@ export type FormatErrorCode =
   | 'xml.doctype'
   | 'xml.depth'
   | 'xml.size'
+  | 'ar.corrupt'
+  | 'ar.entry-limit'
   | 'cpio.corrupt'
   | 'cpio.entry-limit'
   | 'zip.corrupt'
