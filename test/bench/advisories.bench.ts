@@ -32,6 +32,8 @@ const data = process.env['DARSENA_TEST_DATA'];
 if (!data) throw new Error('DARSENA_TEST_DATA is not set');
 const IMAGES = Number(process.argv[2] ?? 10_000);
 const folder = mkdtempSync(join(tmpdir(), 'darsena-bench-'));
+/** DARSENA_BENCH_DATABASE names another one for the images, such as postgres://… */
+const url = process.env['DARSENA_BENCH_DATABASE'] ?? `sqlite:${join(folder, 'scans.db')}`;
 const say = (name: string, value: string): void => console.log(`${name.padEnd(58)} ${value}`);
 const digestOf = (number: number): `sha256:${string}` => `sha256:${number.toString(16).padStart(64, '0')}`;
 
@@ -93,10 +95,7 @@ try {
 }
 
 async function rematch(store: AdvisoryStore, bases: readonly InventoryPackage[][]): Promise<void> {
-  const { db, close } = await openDatabase<ScanTables & JournalTables>(`sqlite:${join(folder, 'scans.db')}`, [
-    ...journalMigrations,
-    ...scanMigrations,
-  ]);
+  const { db, close } = await openDatabase<ScanTables & JournalTables>(url, [...journalMigrations, ...scanMigrations]);
   const journal = { record: async (_tx: unknown, fact: object) => fact, committed: () => undefined } as never;
   const scans = new Scans({ db, advisories: store, journal, clock: systemClock });
   const advisories = await store.current();
@@ -130,7 +129,8 @@ async function rematch(store: AdvisoryStore, bases: readonly InventoryPackage[][
       .executeTakeFirstOrThrow();
     say(`  ${table}`, `${(Number(bytes) / IMAGES / 1e3).toFixed(0)} KB each`);
   }
-  say('size of the database', `${(statSync(join(folder, 'scans.db')).size / 1e9).toFixed(1)} GB`);
+  if (url.startsWith('sqlite:'))
+    say('size of the database', `${(statSync(join(folder, 'scans.db')).size / 1e9).toFixed(1)} GB`);
   await store.import([feedOf('second.ndjson', [['npm', 'nobody-has-this']])]);
   await measure('a feed changed what no image has', scans);
   await store.import([feedOf('one-more.ndjson', [['npm', bases[3]?.[0]?.name ?? '']])]);
