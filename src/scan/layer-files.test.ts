@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { FormatError } from '../formats/index.ts';
+import { FormatError, TarReader } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
 import { digestOf } from '../oci/index.ts';
 import { analyseLayer, encodeLayerResult } from './layer.ts';
 import { readLayerFiles } from './layer-files.ts';
 import { packLayer } from './test-image.ts';
+import { packTree } from './tree.ts';
 
 const LIMITS = { maxBytes: 1 << 30, maxEntries: 100_000 };
 
@@ -93,5 +97,47 @@ test('a stored listing that was cut or forged is an error, not half a list', asy
   ];
   for (const bytes of forged) {
     await assert.rejects(readLayerFiles(digest, bytes), (error) => error instanceof FormatError);
+  }
+});
+
+test('of a machine no program is read that a package answers for, and one of two names is read once', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'darsena-tree-'));
+  try {
+    const put = (path: string, content: string | Buffer, mode = 0o644): void => {
+      mkdirSync(join(root, path, '..'), { recursive: true });
+      writeFileSync(join(root, path), content);
+      chmodSync(join(root, path), mode);
+    };
+    const elf = Buffer.concat([Buffer.from('\x7fELF'), Buffer.alloc(100)]);
+    put('var/lib/dpkg/info/tools.list', '/.\n/bin\n/bin/owned\n/usr/bin/rights\n');
+    for (const name of ['owned', 'foreign', 'rights']) put(`usr/bin/${name}`, elf, name === 'rights' ? 0o4755 : 0o755);
+    put('usr/bin/script', `#!/bin/sh\n${'#'.repeat(100)}`, 0o755);
+    put('app/node_modules/x/package.json', '{"name":"x","version":"1.0.0"}', 0o755);
+    symlinkSync('usr/bin', join(root, 'bin'));
+    linkSync(join(root, 'usr/bin/foreign'), join(root, 'usr/bin/twice'));
+    const folders: string[] = [];
+    const pieces: Uint8Array[] = [];
+    const onFolder = (path: string): void => void folders.push(path);
+    for await (const piece of packTree(root, { kind: 'root', onFolder }, ({ path }) => assert.fail(path)))
+      pieces.push(piece);
+    const seen: string[] = [];
+    const reader = new TarReader((entry) => {
+      if (entry.kind !== 'directory') seen.push(`${entry.kind} ${entry.path} ${entry.linkTarget}`.trim());
+      return null;
+    });
+    for (const piece of pieces) reader.write(piece);
+    reader.end();
+    assert.deepEqual(seen, [
+      'file app/node_modules/x/package.json',
+      'symlink bin usr/bin',
+      'file usr/bin/foreign',
+      'file usr/bin/rights',
+      'hardlink usr/bin/twice usr/bin/foreign',
+      'file var/lib/dpkg/info/tools.list',
+    ]);
+    assert.ok(folders.includes('usr/bin/'));
+    assert.equal(pieces.length, 1, 'small pieces go together');
+  } finally {
+    rmSync(root, { recursive: true });
   }
 });

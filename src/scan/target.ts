@@ -7,7 +7,7 @@ import { scanFault } from './errors.ts';
 import type { openRemoteImage as OpenRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
 import { scoreImage } from './score.ts';
-import type { Skipped } from './tree.ts';
+import type { Skipped, TreeOptions } from './tree.ts';
 
 /** Something that can be scanned without the platform, opened. Whoever opens it closes it. */
 export type ScanTarget = (ImageTarget | TreeTarget) & {
@@ -22,11 +22,13 @@ export interface ImageTarget {
   readonly image: LocalImage;
 }
 
+type OnFolder = NonNullable<TreeOptions['onFolder']>;
+
 export interface TreeTarget {
   readonly kind: 'tree';
   readonly tree: 'root' | 'source' | 'container';
   /** A tar of what matters in it; read once. */
-  readonly content: () => AsyncIterable<Uint8Array>;
+  readonly content: (onFolder?: OnFolder) => AsyncIterable<Uint8Array>;
   /** The same with every file, for those who look at them all. */
   readonly everything: (leftOut: (one: Skipped) => void) => AsyncIterable<Uint8Array>;
   /** What was left out, known when the content was read. */
@@ -78,7 +80,7 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
     name: place,
     kind: 'tree',
     tree,
-    content: () => contentOf(place, tree, options, (one) => skipped.push(one)),
+    content: (onFolder) => contentOf(place, tree, { ...options, onFolder }, (one) => skipped.push(one)),
     everything: (leftOut) => everyFileOf(place, tree, leftOut),
     skipped: () => skipped,
     close: async () => undefined,
@@ -89,14 +91,14 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
 async function* contentOf(
   place: string,
   kind: 'root' | 'source',
-  { everything = false, secrets = kind === 'source' }: TargetOptions,
+  { everything = false, secrets = kind === 'source', onFolder }: TargetOptions & { onFolder?: OnFolder | undefined },
   onSkipped: (one: Skipped) => void,
 ): AsyncGenerator<Uint8Array> {
   const { packTree } = await import('./tree.ts');
   const { ANALYSERS } = await import('./analysers/index.ts');
   // A whole machine is read for its packages; looking into each of its files is asked for.
   const analysers = secrets ? [...ANALYSERS, (await import('./secrets/analyser.ts')).TEXT_FILES] : ANALYSERS;
-  yield* packTree(place, { kind, everything, analysers }, onSkipped);
+  yield* packTree(place, { kind, everything, analysers, ...(onFolder ? { onFolder } : {}) }, onSkipped);
 }
 
 /** All files, with their bytes: installed modules too. */
@@ -129,9 +131,20 @@ export async function scanTarget(
     case 'tree':
       return withChecks(
         target,
-        await scanTree({ ...parts, content: target.content(), everything: target.everything, skipped: target.skipped }),
+        await scanTree({
+          ...parts,
+          content: target.content(tellFolders(parts.progress)),
+          everything: target.everything,
+          skipped: target.skipped,
+        }),
       );
   }
+}
+
+/** What a walk that gives no bytes for minutes says meanwhile. */
+function tellFolders(progress: ScanRequest['progress']): OnFolder {
+  return (path, names) =>
+    progress?.update({ detail: { en: `${names} files, /${path}`, es: `${names} ficheros, /${path}` } });
 }
 
 /** Of source the Containerfiles, manifests and Compose files count as well. */

@@ -11,12 +11,15 @@ import {
   type Stats,
 } from 'node:fs';
 import { resolve } from 'node:path';
-import { packTar, STREAM_CHUNK_BYTES, type TarInput } from '../formats/index.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { detectExecutable, packTar, STREAM_CHUNK_BYTES, type TarInput } from '../formats/index.ts';
 import type { Analyser, FileHead } from './analyser.ts';
+import { executable } from './analysers/executable.ts';
 import { ANALYSERS } from './analysers/index.ts';
 import { KERNEL_FILES } from './incomplete.ts';
 import { pickerOf } from './layer.ts';
 import { TREE_DEPTH_MAX } from './limits.ts';
+import { ownedPrograms } from './tree-owned.ts';
 
 /** What was left out of a tree, and why. */
 export interface Skipped {
@@ -30,6 +33,8 @@ export interface TreeOptions {
   /** Of source: with installed modules and the history of the version control too. @default false */
   readonly everything?: boolean;
   readonly analysers?: readonly Analyser[];
+  /** Told the folder that is looked at, and how many names were seen; a machine may take minutes. */
+  readonly onFolder?: (path: string, names: number) => void;
 }
 
 /**
@@ -45,7 +50,38 @@ export function packTree(
   options: TreeOptions,
   skipped: (one: Skipped) => void,
 ): AsyncIterable<Uint8Array> {
-  return packTar(walkTree(resolve(folder), options, skipped));
+  return gathered(packTar(withPauses(walkTree(resolve(folder), options, skipped))));
+}
+
+/** Lets timers, signals and pipes have their turn: most of a machine gives no byte to anybody. */
+async function* withPauses(inputs: Iterable<TarInput | typeof PAUSE>): AsyncGenerator<TarInput> {
+  for (const input of inputs) {
+    if (input === PAUSE) await nextTurn();
+    else yield input;
+  }
+}
+
+const PAUSE = null;
+/** Names between two pauses: some 10 ms. */
+const NAMES_PER_TURN = 1_000;
+
+/** Small pieces together: folders and links are half a kibibyte each, and there are hundreds of thousands. */
+async function* gathered(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let room = Buffer.allocUnsafe(STREAM_CHUNK_BYTES);
+  let length = 0;
+  for await (const piece of pieces) {
+    if (length + piece.length > room.length && length > 0) {
+      yield room.subarray(0, length);
+      room = Buffer.allocUnsafe(STREAM_CHUNK_BYTES);
+      length = 0;
+    }
+    if (piece.length >= room.length) yield piece;
+    else {
+      room.set(piece, length);
+      length += piece.length;
+    }
+  }
+  if (length > 0) yield room.subarray(0, length);
 }
 
 /** Written by the kernel, not by packages. */
@@ -68,10 +104,14 @@ const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 function* walkTree(
   root: string,
-  { kind, everything = false, analysers = ANALYSERS }: TreeOptions,
+  { kind, everything = false, analysers = ANALYSERS, onFolder }: TreeOptions,
   skipped: (one: Skipped) => void,
-): Generator<TarInput> {
+): Generator<TarInput | typeof PAUSE> {
   const pick = pickerOf(analysers);
+  let names = 0;
+  let owned: ReadonlySet<string> = new Set();
+  /** Files of several names that were packed, by what they are on the disk. */
+  const packed = new Map<string, { readonly path: string; readonly wanting: readonly Analyser[] }>();
   const mounts = kind === 'root' ? skippedMounts(root) : new Map<string, string>();
 
   function whyNot(path: string, depth: number): string | null {
@@ -82,10 +122,12 @@ function* walkTree(
     return mounts.get(path) ?? null;
   }
 
-  function* walk(descriptor: number, prefix: string, depth: number): Generator<TarInput> {
+  function* walk(descriptor: number, prefix: string, depth: number): Generator<TarInput | typeof PAUSE> {
     const here = `/proc/self/fd/${descriptor}`;
     const entries = readdirSync(here, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    onFolder?.(prefix, names);
     for (const entry of entries) {
+      if (++names % NAMES_PER_TURN === 0) yield PAUSE;
       const { name } = entry;
       const path = `${prefix}${name}`;
       try {
@@ -126,7 +168,7 @@ function* walkTree(
       if (!found.isFile()) return;
       const file = headOf(path, found);
       const wanting = pick(file);
-      if (wanting.length === 0) return;
+      if (wanting.length === 0 || tellsNothing(file, wanting, descriptor)) return;
       const size = file.sizeBytes;
       const most = Math.max(...wanting.map(({ maxFileBytes }) => maxFileBytes));
       if (size > most) {
@@ -135,19 +177,43 @@ function* walkTree(
         skipped({ path, reason });
         return;
       }
+      if (found.nlink > 1) {
+        const name = `${found.dev} ${found.ino}`;
+        const before = packed.get(name);
+        if (before && wanting.every((one) => before.wanting.includes(one))) {
+          yield { path, kind: 'hardlink', linkTarget: before.path, mode: file.mode };
+          return;
+        }
+        packed.set(name, { path, wanting });
+      }
       yield { path, mode: file.mode, sizeBytes: size, content: readExactly(descriptor, size) };
     } finally {
       closeSync(descriptor);
     }
   }
 
+  /** Whether a package answers for a file of a root, or it is wanted as a program alone and is none. */
+  function tellsNothing({ path, mode }: FileHead, wanting: readonly Analyser[], descriptor: number): boolean {
+    if (kind !== 'root' || wanting.some(({ yieldsToDistribution }) => yieldsToDistribution !== true)) return false;
+    // What gives rights to whoever executes it is listed with its package or without.
+    if ((mode & RIGHTS_BITS) !== 0) return false;
+    if (owned.has(path)) return true;
+    if (wanting.some((one) => one !== executable)) return false;
+    const start = Buffer.alloc(4);
+    return readSync(descriptor, start, 0, 4, 0) < 4 || detectExecutable(start) === null;
+  }
+
   const top = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
+    if (kind === 'root') owned = ownedPrograms(top);
     yield* walk(top, '', 1);
   } finally {
     closeSync(top);
   }
 }
+
+/** setuid, setgid, and writable by everybody. */
+const RIGHTS_BITS = 0o6002;
 
 function headOf(path: string, { size, mode }: Stats): FileHead {
   return { path, sizeBytes: size, mode: mode & 0o7777 };

@@ -10,19 +10,25 @@ export function progressLine(cli: CliProgram): { readonly step: StepHandle; end(
   const begun = performance.now();
   let drawnAt = 0;
   let hasDrawn = false;
+  let [bytes, all, detail] = [0, 0, ''];
   const step: StepHandle = {
     step: () => step,
     note: () => undefined,
     done: () => undefined,
     fail: () => undefined,
-    update: ({ done, total }) => {
+    update: (told) => {
+      bytes = told.done ?? bytes;
+      all = told.total ?? all;
+      if (told.detail) detail = `, ${cli.t(told.detail)}`;
       const now = performance.now();
       if (!isShown || now - begun < QUIET_MS || now - drawnAt < REDRAW_MS) return;
       drawnAt = now;
       hasDrawn = true;
-      const of = total ? ` / ${cli.print.bytes(total)} (${Math.floor((100 * (done ?? 0)) / total)} %)` : '';
-      const text = cli.t({ en: 'reading', es: 'leyendo' });
-      process.stderr.write(`\r\u001b[K${text} ${cli.print.bytes(done ?? 0)}${of}`);
+      const of = all > 0 ? ` / ${cli.print.bytes(all)} (${Math.floor((100 * bytes) / all)} %)` : '';
+      const line = `${cli.t({ en: 'reading', es: 'leyendo' })} ${cli.print.bytes(bytes)}${of}${detail}`;
+      // One line, whatever the width: a second one could not be wiped. Names of files may hold anything.
+      const shown = [...line].slice(0, (process.stderr.columns ?? 80) - 1).join('');
+      process.stderr.write(`\r\u001b[K${shown.replace(/\p{Cc}/gu, '?')}`);
     },
   };
   return {
