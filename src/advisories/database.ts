@@ -5,6 +5,7 @@ import { isKernelHeaders, type Lookup, lookupsOf } from './ecosystems.ts';
 import { type KernelAdvisory, readKernelAdvisories } from './kernel/advisories.ts';
 import {
   COVERAGE_RECORDS_MIN,
+  MAPPED_BYTES_MAX,
   MEMO_ANSWERS_MAX,
   MEMO_PACKAGES_MAX,
   MEMO_RECORDS_MAX,
@@ -192,7 +193,6 @@ export class AdvisoryDatabase {
   readonly #advisory: StatementSync;
   readonly #alias: StatementSync;
   readonly #issue: StatementSync;
-  readonly #kev: StatementSync;
   readonly #epss: StatementSync;
   readonly #ecosystem: StatementSync;
   readonly #covered = new Map<string, Coverage>();
@@ -203,6 +203,7 @@ export class AdvisoryDatabase {
   readonly #rows = new Memory<number, Row>(MEMO_RECORDS_MAX);
   readonly #cves = new Memory<string, CveFacts>(MEMO_RECORDS_MAX);
   #kernel: readonly KernelAdvisory[] | null = null;
+  #kev: ReadonlyMap<string, KevRow> | null = null;
   /** Changes with every import; a report made under another revision is out of date. */
   readonly revision: string;
 
@@ -216,7 +217,6 @@ export class AdvisoryDatabase {
     this.#issue = db.prepare(
       'SELECT source, title, severity, cvss, vector, vector4, is_rejected FROM issues WHERE id = ? ORDER BY source',
     );
-    this.#kev = db.prepare('SELECT added_at, due_at, ransomware FROM kev WHERE cve = ?');
     this.#epss = db.prepare('SELECT score, cvss FROM epss WHERE cve = ?');
     this.#ecosystem = db.prepare('SELECT records, is_partial FROM coverage WHERE ecosystem = ?');
     const row = db.prepare('SELECT value FROM revision').get() as { value: string } | undefined;
@@ -237,6 +237,8 @@ export class AdvisoryDatabase {
   static open(path: string): AdvisoryDatabase {
     const db = new DatabaseSync(path, { readOnly: true });
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+    // Reading a page is a system call otherwise. The file is never changed, only replaced by another under its name.
+    db.exec(`PRAGMA mmap_size = ${MAPPED_BYTES_MAX}`);
     if (version === SCHEMA_VERSION) return new AdvisoryDatabase(db);
     db.close();
     return AdvisoryDatabase.empty();
@@ -397,10 +399,22 @@ export class AdvisoryDatabase {
 
   #factsOf(cve: string): CveFacts {
     return this.#cves.get(cve, () => ({
-      kev: (this.#kev.get(cve) as KevRow | undefined) ?? null,
+      kev: this.#exploited().get(cve) ?? null,
       epss: (this.#epss.get(cve) as { score: number; cvss: number | null } | undefined) ?? null,
       issues: this.#issue.all(cve) as unknown as IssueRow[],
     }));
+  }
+
+  /** CISA's list: a thousand rows, which nearly every finding is asked about. */
+  #exploited(): ReadonlyMap<string, KevRow> {
+    this.#kev ??= new Map(
+      (
+        this.#db.prepare('SELECT cve, added_at, due_at, ransomware FROM kev').all() as unknown as (KevRow & {
+          cve: string;
+        })[]
+      ).map((row) => [row.cve, row]),
+    );
+    return this.#kev;
   }
 
   #merge(group: readonly Hit[], isSystem: boolean): AdvisoryMatch | null {

@@ -66,3 +66,5 @@ export const CHANGELOG_MAX_BYTES = 32 * MIB;
 /** Packages that one look at a mirror fetches. */
 export const MIRROR_PACKAGES_MAX = 2_000;
 export const MIRROR_TIMEOUT_MS = 120_000;
+/** Of a compiled database, what is read by mapping it: address space, not memory. All feeds together are near 300 MiB. */
+export const MAPPED_BYTES_MAX = 1024 * MIB;

@@ -1,11 +1,11 @@
-import { compareDigits, type Ordering } from './ordering.ts';
+import { compareDigits, type Ordering, rememberLast } from './ordering.ts';
 
 /** deb-version(7): [epoch:]upstream-version[-debian-revision]. */
 export const deb: Ordering = {
   name: 'deb',
   ecosystems: ['Debian', 'Ubuntu'],
   compare(a, b) {
-    const left = parse(a);
+    const left = parseFirst(a);
     const right = parse(b);
     if (!left || !right) return null;
     return (
@@ -15,6 +15,8 @@ export const deb: Ordering = {
     );
   },
 };
+
+const parseFirst = rememberLast(parse);
 
 function parse(text: string): { epoch: string; upstream: string; revision: string } | null {
   const [, epoch, rest] = /^(?:(\d+):)?([0-9A-Za-z.+~:-]+)$/.exec(text.trim()) ?? [];

@@ -11,8 +11,24 @@ export interface Ordering {
 
 /** Digits of any length, without going through a number. */
 export function compareDigits(a: string, b: string): number {
-  const left = a.replace(/^0+/, '');
-  const right = b.replace(/^0+/, '');
+  const left = withoutZeros(a);
+  const right = withoutZeros(b);
   if (left.length !== right.length) return left.length - right.length;
   return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function withoutZeros(digits: string): string {
+  return digits.startsWith('0') ? digits.replace(/^0+/, '') : digits;
+}
+
+/**
+ * A parser that knows the text it parsed last: one version of a package is compared with the ends of all the ranges that
+ * its advisories name.
+ */
+export function rememberLast<Parsed>(parse: (text: string) => Parsed): (text: string) => Parsed {
+  let last: { readonly text: string; readonly parsed: Parsed } | null = null;
+  return (text) => {
+    if (last?.text !== text) last = { text, parsed: parse(text) };
+    return last.parsed;
+  };
 }

@@ -1,11 +1,11 @@
-import { compareDigits, type Ordering } from './ordering.ts';
+import { compareDigits, type Ordering, rememberLast } from './ordering.ts';
 
 /** PEP 440, "Summary of permitted suffixes and relative ordering", after the normalisations it asks for. */
 export const pypi: Ordering = {
   name: 'pypi',
   ecosystems: ['PyPI'],
   compare(a, b) {
-    const left = parse(a);
+    const left = parseFirst(a);
     const right = parse(b);
     if (!left || !right) return null;
     return (
@@ -18,6 +18,8 @@ export const pypi: Ordering = {
     );
   },
 };
+
+const parseFirst = rememberLast(parse);
 
 interface Version {
   readonly epoch: string;

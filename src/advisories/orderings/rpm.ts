@@ -1,4 +1,4 @@
-import { compareDigits, type Ordering } from './ordering.ts';
+import { compareDigits, type Ordering, rememberLast } from './ordering.ts';
 
 /** rpm-version(7): [epoch:]version[-release], each part compared segment by segment (rpmvercmp). */
 export const rpm: Ordering = {
@@ -20,7 +20,7 @@ export const rpm: Ordering = {
     'EPEL',
   ],
   compare(a, b) {
-    const left = parse(a);
+    const left = parseFirst(a);
     const right = parse(b);
     if (!left || !right) return null;
     const order = compareDigits(left.epoch, right.epoch) || comparePart(left.version, right.version);
@@ -29,6 +29,8 @@ export const rpm: Ordering = {
     return left.release === null || right.release === null ? 0 : comparePart(left.release, right.release);
   },
 };
+
+const parseFirst = rememberLast(parse);
 
 function parse(text: string): { epoch: string; version: string; release: string | null } | null {
   const [, epoch, version, release] = /^(?:(\d+):)?([^-:\s]+)(?:-([^-:\s]+))?$/.exec(text.trim()) ?? [];

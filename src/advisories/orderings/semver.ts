@@ -1,11 +1,11 @@
-import { compareDigits, type Ordering } from './ordering.ts';
+import { compareDigits, type Ordering, rememberLast } from './ordering.ts';
 
 /** Semantic Versioning 2.0.0, section 11; npm tolerates a `v` before it. Missing parts are zero. */
 export const semver: Ordering = {
   name: 'semver',
   ecosystems: ['npm', 'crates.io', 'Hex', 'Pub', 'SwiftURL', 'Julia', 'GitHub Actions', 'VSCode'],
   compare(a, b) {
-    const left = parse(a);
+    const left = parseFirst(a);
     const right = parse(b);
     if (!left || !right) return null;
     for (let at = 0; at < 3; at++) {
@@ -15,6 +15,8 @@ export const semver: Ordering = {
     return comparePrerelease(left.prerelease, right.prerelease);
   },
 };
+
+const parseFirst = rememberLast(parse);
 
 const PATTERN = /^[v=\s]*(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-?([0-9A-Za-z][0-9A-Za-z.-]*))?(?:\+[0-9A-Za-z.-]*)?$/;
 
