@@ -35,22 +35,28 @@ export function isTag(text: string): boolean {
  * @throws Fault oci.reference-invalid
  */
 export function parseReference(text: string): ImageReference {
-  const refuse = (why: string): never => {
-    throw ociFault('oci.reference-invalid', { reference: text.slice(0, 300), why });
+  const refuse = (en: string, es: string): never => {
+    throw ociFault('oci.reference-invalid', { reference: text.slice(0, 300), why: { en, es } });
   };
   let rest = text;
   let digest: Digest | null = null;
   const at = rest.indexOf('@');
   if (at >= 0) {
     const written = rest.slice(at + 1);
-    digest = isDigest(written) ? written : refuse('after @ comes sha256: and 64 hex digits');
+    digest = isDigest(written)
+      ? written
+      : refuse('after @ comes sha256: and 64 hex digits', 'tras @ va sha256: y 64 cifras hexadecimales');
     rest = rest.slice(0, at);
   }
   let registry: string | null = null;
   const slash = rest.indexOf('/');
   const first = slash < 0 ? '' : rest.slice(0, slash);
   if (first === 'localhost' || first.includes('.') || first.includes(':')) {
-    if (!REGISTRY.test(first)) refuse(`"${first}" is not a host name with an optional port`);
+    if (!REGISTRY.test(first))
+      refuse(
+        `"${first}" is not a host name with an optional port`,
+        `"${first}" no es un nombre de servidor con puerto opcional`,
+      );
     registry = first;
     rest = rest.slice(slash + 1);
   }
@@ -58,10 +64,18 @@ export function parseReference(text: string): ImageReference {
   const colon = rest.lastIndexOf(':');
   if (colon >= 0) {
     tag = rest.slice(colon + 1);
-    if (!isTag(tag)) refuse(`"${tag}" is not a tag: letters, digits, dots, dashes, underscores, at most 128`);
+    if (!isTag(tag))
+      refuse(
+        `"${tag}" is not a tag: letters, digits, dots, dashes, underscores, at most 128`,
+        `"${tag}" no es una etiqueta: letras, cifras, puntos, guiones y guiones bajos, 128 como mucho`,
+      );
     rest = rest.slice(0, colon);
   }
-  if (!isRepositoryName(rest)) refuse(`"${rest}" is not a repository name: lower-case words parted by / . _ -`);
+  if (!isRepositoryName(rest))
+    refuse(
+      `"${rest}" is not a repository name: lower-case words parted by / . _ -`,
+      `"${rest}" no es un nombre de repositorio: palabras en minúscula separadas por / . _ -`,
+    );
   return { registry, repository: rest, tag, digest };
 }
 

@@ -705,8 +705,20 @@ function isSettled(error: unknown): boolean {
   return code === 'ENOTFOUND' || /CERT|TLS|SELF_SIGNED|UNABLE_TO_VERIFY|ISSUER/.test(code);
 }
 
+/** OpenSSL's words for a chain that ends at no known authority (openssl-verification-options(1)). */
+const UNKNOWN_AUTHORITY = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === 'string' && UNKNOWN_AUTHORITY.has(code)) {
+    return 'its certificate is of an authority that is not known here: darsena remote change NAME --ca-file FILE';
+  }
   return error.message === '' ? String((error as { code?: unknown }).code ?? error.name) : error.message;
 }
 

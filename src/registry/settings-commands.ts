@@ -100,7 +100,10 @@ function readChange(options: Options): SettingsChange {
     if (field === 'anonymous-pull') change.anonymousPull = null;
     else if (field === 'immutable') change.immutableTags = null;
     else if (field === 'retention') change.retention = null;
-    else throw invalid(`--inherit knows anonymous-pull, immutable and retention, not "${field.slice(0, 40)}"`);
+    else
+      throw invalid(
+        `--inherit knows anonymous-pull, immutable and retention, not "${field.slice(0, 40)}"; --quota none lifts a quota`,
+      );
   }
   return change;
 }

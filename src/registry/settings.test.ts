@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { accessFault, createApi } from '../access/index.ts';
 import { silentLog } from '../system/index.ts';
+import { reasonInWords } from './reason-words.ts';
 import { registerRegistryRoutes } from './routes.ts';
 import { formatRetentionRule, parseRetentionRule, parseSize } from './settings-commands.ts';
 import { compareSpecificity, isNamePattern, matchesPattern } from './settings-pattern.ts';
@@ -163,4 +165,26 @@ describe('settings as people write them', () => {
     assert.deepEqual(['20GB', '1.5 GiB', '1000', '2kB'].map(parseSize), [20e9, 1.5 * 2 ** 30, 1000, 2000]);
     for (const wrong of ['', '20 apples', '-1', '1e9']) assert.throws(() => parseSize(wrong));
   });
+});
+
+it('whatever is refused with a reason, a person reads in Spanish as well', async () => {
+  const folder = new URL('./', import.meta.url);
+  const untold: string[] = [];
+  for (const name of await readdir(folder, { recursive: true })) {
+    if (!/^(?!.*test|distribution).*\.ts$/.test(name)) continue;
+    const source = await readFile(new URL(name, folder), 'utf8');
+    const said = /(?:\brefuse\(|\binvalid\(|\bwhy(?: =|:)|#cut\()\s*(['"`])((?:(?!\1).)+)\1/g;
+    for (const [, quote = '', text = ''] of source.matchAll(said)) {
+      // Templates of faults have their own Spanish; what is filled in stands for itself.
+      if (/errors\.ts$/.test(name)) continue;
+      const reason = quote === '`' ? text.replaceAll(/\$\{[^}]*\}/g, '1') : text;
+      if (reasonInWords(reason).es === reason) untold.push(`${name}: ${reason}`);
+    }
+  }
+  assert.deepEqual(untold, []);
+  assert.deepEqual(
+    reasonInWords('retention "v* x=1": newest is a count, like newest=10').es,
+    'retención "v* x=1": newest es un número, como newest=10',
+  );
+  assert.equal(reasonInWords('what another registry says').es, 'what another registry says');
 });

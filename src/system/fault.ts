@@ -133,12 +133,20 @@ export type FaultMaker<Code extends string> = ((
   options?: { cause?: unknown; details?: Json },
 ) => Fault) & { readonly specs: Readonly<Record<Code, FaultSpec>> };
 
-/** Makes the faults of one room from its table of codes; the table stays readable as `.specs` for the manual and tests. */
-export function defineFaults<const T extends Record<string, FaultSpec>>(specs: T): FaultMaker<keyof T & string> {
+/**
+ * Makes the faults of one room from its table of codes; the table stays readable as `.specs` for the manual and tests.
+ * @param inWords of a `why` that was said in English only: its sentence in both languages
+ */
+export function defineFaults<const T extends Record<string, FaultSpec>>(
+  specs: T,
+  inWords?: (english: string) => Text,
+): FaultMaker<keyof T & string> {
   const make = (code: keyof T & string, params?: FaultValues, options?: { cause?: unknown; details?: Json }): Fault => {
     const spec = specs[code];
     if (spec === undefined) throw new TypeError(`fault code "${code}" is not in the table of its room`);
-    return new Fault(code, spec, params, options);
+    const why = params?.['why'];
+    const said = typeof why === 'string' && inWords !== undefined ? { ...params, why: inWords(why) } : params;
+    return new Fault(code, spec, said, options);
   };
   return Object.assign(make, { specs });
 }

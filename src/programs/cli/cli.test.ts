@@ -104,7 +104,10 @@ test('wrong use exits 2 and names the word, the command and the way out', async 
     [['incident', 'respnd'], /there is no command "respnd"\n {2}way out: darsena incident --help/],
     [['incident', 'respond', '4', '--kil'], /there is no option "--kil"\n {2}way out: darsena incident respond --help/],
     [['incident', 'respond'], /"incident" is missing/],
-    [['incident', 'list', 'x', 'y'], /too many arguments/],
+    [
+      ['incident', 'list', 'x', 'y'],
+      /too many arguments\n {2}because: "darsena incident list" takes fewer\n {2}way out: darsena incident list --help/,
+    ],
     [['incident', 'list', '-o', 'tall'], /-o/],
   ];
   for (const [argv, expected] of cases) {

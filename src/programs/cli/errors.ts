@@ -33,8 +33,8 @@ export const cliFault = defineFaults({
   },
   'cli.excess-arguments': {
     kind: 'invalid',
-    en: { what: 'too many arguments', why: '"{command}" takes fewer', remedy: 'darsena {command} --help' },
-    es: { what: 'demasiados argumentos', why: '"{command}" admite menos', remedy: 'darsena {command} --help' },
+    en: { what: 'too many arguments', why: '"darsena {command}" takes fewer', remedy: 'darsena {command} --help' },
+    es: { what: 'demasiados argumentos', why: '"darsena {command}" admite menos', remedy: 'darsena {command} --help' },
   },
   'cli.not-logged-in': {
     kind: 'unauthenticated',

@@ -99,7 +99,7 @@ export function usageFault(error: CommanderError, command: string): Fault | null
     case 'commander.missingMandatoryOptionValue':
       return cliFault('cli.missing-argument', { name: quoted, command: path });
     case 'commander.excessArguments':
-      return cliFault('cli.excess-arguments', { command: `darsena ${path}`.trim() });
+      return cliFault('cli.excess-arguments', { command });
     default:
       return cliFault('cli.wrong-use', { reason: error.message.replace(/^error: /, ''), command: path });
   }

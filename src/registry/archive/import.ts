@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cleanTarPath, FormatError, parseStrictJson, TarReader } from '../../formats/index.ts';
+import { cleanTarPath, describeFormatError, FormatError, parseStrictJson, TarReader } from '../../formats/index.ts';
 import {
   type Descriptor,
   type Digest,
@@ -16,7 +16,7 @@ import {
   REGISTRY_NAME,
 } from '../../oci/index.ts';
 import type { StepHandle } from '../../progress/index.ts';
-import { Fault } from '../../system/index.ts';
+import { Fault, type Language } from '../../system/index.ts';
 import { isOurRepository } from '../names.ts';
 import type { Caller } from '../ports.ts';
 import type { Registry } from '../registry.ts';
@@ -91,7 +91,8 @@ export class ReceivedArchive {
     } catch (error) {
       file.destroy();
       await rm(path, { force: true });
-      if (error instanceof FormatError) throw archiveFault('archive.invalid', { why: error.message }, { cause: error });
+      if (error instanceof FormatError)
+        throw archiveFault('archive.invalid', { why: describeFormatError(error) }, { cause: error });
       throw error;
     }
   }
@@ -326,8 +327,10 @@ function parse(bytes: Buffer, name: string): ParsedManifest {
   try {
     return parseManifest(bytes);
   } catch (error) {
-    const why = error instanceof Fault ? (error.text('en').why ?? error.message) : String(error);
-    throw archiveFault('archive.invalid', { why: `${name}: ${why}` }, { cause: error });
+    const said = (language: Language): string =>
+      error instanceof Fault ? (error.text(language).why ?? error.message) : String(error);
+    const why = { en: `${name}: ${said('en')}`, es: `${name}: ${said('es')}` };
+    throw archiveFault('archive.invalid', { why }, { cause: error });
   }
 }
 
@@ -343,5 +346,6 @@ function readJson(bytes: Buffer, name: string): { [key: string]: unknown } {
 
 function damaged(error: unknown, digest: Digest): unknown {
   if (!(error instanceof Fault) || error.code !== 'registry.digest-mismatch') return error;
-  return archiveFault('archive.damaged', { digest, why: error.text('en').why ?? '' }, { cause: error });
+  const why = { en: error.text('en').why ?? '', es: error.text('es').why ?? '' };
+  return archiveFault('archive.damaged', { digest, why }, { cause: error });
 }

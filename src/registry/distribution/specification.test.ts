@@ -244,6 +244,15 @@ describe('error codes', () => {
     await note('page', ask('GET', 'tags/list?n=-1'));
     await note('name', ask('GET', '../../v2/Ñ/x/tags/list'));
     await note('unknown name', ask('GET', '../nobody/tags/list'));
+    const begun = await ask('POST', 'blobs/uploads/');
+    const upload = new URL(begun.header('location') ?? '', server.url).pathname.replace(`/v2/${repository}/`, '');
+    await note('chunk', ask('PATCH', upload, Buffer.from('x'), { 'content-range': 'all of it' }));
+    await note('chunk order', ask('PATCH', upload, Buffer.from('x'), { 'content-range': '7-7' }));
+    await note('nobody', ask('GET', 'tags/list', undefined, { authorization: '' }));
+    await note('stranger', ask('POST', 'blobs/uploads/', undefined, { authorization: server.basic('beto') }));
+    const guess = () => ask('GET', 'tags/list', undefined, { authorization: `Basic ${btoa('nadie:guess')}` });
+    for (let tries = 0; tries < 10; tries++) await guess();
+    await note('guesses', guess());
     assert.deepEqual(seen, [
       ['blob', 404, 'BLOB_UNKNOWN'],
       ['digest', 400, 'DIGEST_INVALID'],
@@ -259,6 +268,11 @@ describe('error codes', () => {
       ['page', 400, 'UNSUPPORTED'],
       ['name', 400, 'NAME_INVALID'],
       ['unknown name', 404, 'NAME_UNKNOWN'],
+      ['chunk', 400, 'BLOB_UPLOAD_INVALID'],
+      ['chunk order', 416, 'BLOB_UPLOAD_INVALID'],
+      ['nobody', 401, 'UNAUTHORIZED'],
+      ['stranger', 403, 'DENIED'],
+      ['guesses', 429, 'TOOMANYREQUESTS'],
     ]);
   });
 });

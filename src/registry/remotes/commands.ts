@@ -401,21 +401,27 @@ function mirrorInput(options: MirrorOptions): object {
     ...(tag === undefined ? {} : { tags: tag }),
     ...(platform === undefined ? {} : { platforms: platform }),
     ...(referrers === false ? { referrers: false } : {}),
-    ...(newest === undefined ? {} : { newest: Number(newest) }),
+    ...(newest === undefined ? {} : { newest: readCount(newest) }),
     ...(every === undefined ? {} : { everySeconds: every === 'never' ? null : readSeconds(every) }),
     ...(fresh === undefined ? {} : { freshSeconds: readSeconds(fresh) }),
-    ...(sizeMax === undefined ? {} : { sizeMaxBytes: Number(sizeMax) }),
+    ...(sizeMax === undefined ? {} : { sizeMaxBytes: readCount(sizeMax) }),
   };
 }
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** `90s`, `30m`, `6h`, `1d`. @throws Fault mirror.invalid */
-export function readSeconds(text: string): number {
+/** `90s`, `30m`, `6h`, `1d`. @param code what is not defined by another text */
+export function readSeconds(text: string, code: 'mirror.invalid' | 'watch.invalid' = 'mirror.invalid'): number {
   const [, count, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count === undefined)
-    throw remoteFault('mirror.invalid', { why: `"${text.slice(0, 40)}" is no time: expected 30m, 6h, 1d` });
+  if (count === undefined) throw remoteFault(code, { why: `"${text.slice(0, 40)}" is no time: expected 30m, 6h, 1d` });
   return Number(count) * (SECONDS[unit] ?? 1);
+}
+
+/** A text that is no number would be sent as null, which lifts a bound. */
+export function readCount(text: string, code: 'mirror.invalid' | 'watch.invalid' = 'mirror.invalid'): number {
+  if (!/^\d{1,15}$/.test(text))
+    throw remoteFault(code, { why: `"${text.slice(0, 40)}" is no count: expected a whole number` });
+  return Number(text);
 }
 
 export function formatSeconds(seconds: number): string {

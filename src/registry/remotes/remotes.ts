@@ -337,7 +337,7 @@ function checkList(items: readonly string[], problemOf: (text: string) => string
 }
 
 export function patternProblem(text: string): string | null {
-  return isNamePattern(text) ? null : `"${text.slice(0, 100)}" is no pattern of names`;
+  return isNamePattern(text) && !text.includes('//') ? null : `"${text.slice(0, 100)}" is no pattern of names`;
 }
 
 function hostProblem(text: string, mayBeWild: boolean): string | null {

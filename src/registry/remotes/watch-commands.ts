@@ -1,5 +1,5 @@
 import type { CliProgram, Text } from '../../system/index.ts';
-import { formatSeconds, readSeconds } from './commands.ts';
+import { formatSeconds, readCount, readSeconds } from './commands.ts';
 import type { ReplicationEntry, ReplicationView } from './replications.ts';
 import type { CopyFinding, WatchedImage, WatchView } from './watches.ts';
 
@@ -88,8 +88,8 @@ export function watchCommands(cli: CliProgram): void {
           remote: options.remote,
           repositories: options.repository,
           ...(options.tag === undefined ? {} : { tags: options.tag }),
-          ...(options.newest === undefined ? {} : { newest: Number(options.newest) }),
-          ...(options.every === undefined ? {} : { everySeconds: readSeconds(options.every) }),
+          ...(options.newest === undefined ? {} : { newest: readCount(options.newest, 'watch.invalid') }),
+          ...(options.every === undefined ? {} : { everySeconds: readSeconds(options.every, 'watch.invalid') }),
         });
         print.line({
           en: `${name} is watched; the first look starts within a minute: darsena watch check ${name}`,
