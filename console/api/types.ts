@@ -685,6 +685,8 @@ export interface ScanReport {
 }
 
 export interface Signature {
+  /** Of the same digest in other repositories of the project too: each is judged under its own name. */
+  readonly repository: string;
   readonly kind: string;
   readonly signer: string;
   readonly verified: boolean;

@@ -1519,6 +1519,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
           ? []
           : [
               {
+                repository: `registry.darsena.internal/${item.repository}`,
                 kind: 'provenance',
                 signer: 'darsena-build',
                 verified: true,
@@ -1527,6 +1528,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
                 bundle: digest('provenance content'),
               },
               {
+                repository: `registry.darsena.internal/${item.repository}`,
                 kind: 'image',
                 signer: 'ana@example.org',
                 verified: true,
@@ -1535,6 +1537,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
                 bundle: digest('bundle content'),
               },
               {
+                repository: `registry.darsena.internal/${item.repository}`,
                 kind: 'image',
                 signer: 'unknown key 4c:1f:09',
                 verified: false,

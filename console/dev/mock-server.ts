@@ -452,8 +452,24 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/projects/:p/images/:d/signatures', ({ params }) => ({
       items: data.signatures[params[1] ?? ''] ?? [],
       demands: [
-        { repository: 'x', use: 'image', count: 2, of: ['release', 'security'], signers: ['release'], met: false },
-        { repository: 'x', use: 'provenance', count: 1, of: null, signers: ['darsena-build'], met: true },
+        {
+          ...mockNamed(data, params[1]),
+          use: 'image',
+          count: 2,
+          of: ['release', 'security'],
+          signers: ['release'],
+          met: false,
+          needed: true,
+        },
+        {
+          ...mockNamed(data, params[1]),
+          use: 'provenance',
+          count: 1,
+          of: null,
+          signers: ['darsena-build'],
+          met: true,
+          needed: false,
+        },
       ],
     })),
     route('GET', '/trust/keys', () => list(TRUST_KEYS)),
@@ -875,4 +891,10 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   const state = process.argv.includes('--fresh') ? 'fresh' : 'busy';
   const mock = await startMockServer({ state, port: 7300, ticking: true });
   console.log(`${mock.url}/login#code=${CODE}   (ana, "${mock.data.password}")`);
+}
+
+/** The repository under which a digest's signatures are judged. */
+function mockNamed(data: MockData, digest = ''): { readonly repository: string } {
+  const image = data.images.find((one) => one.digest === digest);
+  return { repository: `registry.darsena.internal/${image?.repository ?? ''}` };
 }

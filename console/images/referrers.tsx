@@ -21,10 +21,20 @@ const PREDICATES: readonly (readonly [RegExp, ArtifactWord])[] = [
   [/verdict|vsa|verification/i, 'artifactVerdict'],
   [/notary\.signature|notation/i, 'artifactSignature'],
   [/cosign\.simplesigning|sigstore/i, 'artifactSignature'],
-  [/in-toto/i, 'artifactAttestation'],
+  [/exceptions/i, 'artifactExceptions'],
+  [/openvex/i, 'artifactVex'],
+  [/in-toto|dsse/i, 'artifactAttestation'],
 ];
 
 const PREDICATE_KEY = /predicatetype$/i;
+
+/** Of what is known about a digest, the part about one repository: the registry's own name stands before it. */
+export function inRepository<T extends { readonly repository: string }>(
+  all: readonly T[],
+  repository: string,
+): readonly T[] {
+  return all.filter((one) => one.repository === repository || one.repository.endsWith(`/${repository}`));
+}
 
 function predicateOf(referrer: Referrer): string | null {
   return Object.entries(referrer.annotations).find(([name]) => PREDICATE_KEY.test(name))?.[1] ?? null;
@@ -96,11 +106,13 @@ function Nodes({ referrers, signatures }: { referrers: readonly Referrer[]; sign
 /** What the trust policy asks for here, and who has signed. */
 function DemandList({ demands }: { demands: readonly SignatureDemand[] }) {
   const t = useWords(contentWords);
-  if (demands.length === 0) return null;
+  // Provenance that nobody asked for by name and that is not there is no lack.
+  const told = demands.filter(({ use, needed, met }) => use !== 'provenance' || needed || met);
+  if (told.length === 0) return null;
   return (
     <Panel title={t('demands')}>
       <ul className="conditions">
-        {demands.map((demand) => (
+        {told.map((demand) => (
           <li key={`${demand.repository} ${demand.use}`}>
             <StateBadge tone={demand.met ? 'ok' : 'bad'}>{demand.met ? t('met') : t('notMet')}</StateBadge>
             <UseChip use={demand.use} />
@@ -125,19 +137,19 @@ export function ReferrerTree({ project, image }: { project: string; image: Image
   const signatures = useQuery(queries.signatures(project, image.digest));
   return (
     <>
-      <DemandList demands={signatures.data?.demands ?? []} />
+      <DemandList demands={inRepository(signatures.data?.demands ?? [], image.repository)} />
       <Panel title={t('attached')} count={image.referrers.length}>
         <Loaded query={signatures}>
           {({ items: known }) =>
             image.referrers.length === 0 ? (
               <EmptyState
                 title={t('nothingAttached')}
-                command={`darsena trust sign ${image.repository}@${image.digest}`}
+                command={`darsena sign ${image.repository}@${image.digest} --key FILE`}
               >
                 {t('nothingAttachedText')}
               </EmptyState>
             ) : (
-              <Nodes referrers={image.referrers} signatures={known} />
+              <Nodes referrers={image.referrers} signatures={inRepository(known, image.repository)} />
             )
           }
         </Loaded>

@@ -6,6 +6,7 @@ import { StateBadge } from '../shell/parts/badge.tsx';
 import { UseChip } from '../shell/parts/signed-use.tsx';
 import { Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
+import { inRepository } from './referrers.tsx';
 import { words } from './words.ts';
 
 function isShown(signature: Signature, referrers: readonly Referrer[]): boolean {
@@ -20,7 +21,7 @@ export function OtherSignatures({ project, image }: { project: string; image: Im
   const text = useText();
   const signatures = useQuery(queries.signatures(project, image.digest));
   const columns: readonly Column<Signature>[] = [
-    { id: 'kind', label: t('kind'), cell: (signature) => <UseChip use={signature.kind} /> },
+    { id: 'kind', label: t('kind'), cell: ({ kind }) => (kind === 'refused' ? '—' : <UseChip use={kind} />) },
     { id: 'signer', label: t('signer'), cell: (signature) => <span className="mono">{signature.signer}</span> },
     {
       id: 'result',
@@ -45,7 +46,8 @@ export function OtherSignatures({ project, image }: { project: string; image: Im
   return (
     <Loaded query={signatures}>
       {({ items }) => {
-        const others = items.filter((signature) => !isShown(signature, image.referrers));
+        const here = inRepository(items, image.repository);
+        const others = here.filter((signature) => !isShown(signature, image.referrers));
         if (others.length === 0) return null;
         return (
           <Panel title={t('otherSignatures')} count={others.length} flush>

@@ -116,6 +116,16 @@ export function EnvironmentLanes({ project }: { project: Project }) {
   const { environments } = project;
   const current = open === null ? undefined : environments[open.index];
   const next = open === null ? undefined : environments[open.index + 1];
+  const t = useWords(words);
+  if (environments.length === 0) {
+    return (
+      <Panel>
+        <EmptyState title={t('noRelease')} command="darsena deploy FOLDER">
+          {t('onlyImagesText')}
+        </EmptyState>
+      </Panel>
+    );
+  }
   return (
     <div className="lanes">
       {environments.map((environment, index) =>

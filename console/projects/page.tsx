@@ -53,6 +53,7 @@ export default function ProjectsPage() {
       label: t('environments'),
       cell: (project) => (
         <span className="lanes-cell">
+          {project.environments.length === 0 ? <span className="quiet-text">{t('noRelease')}</span> : null}
           {project.environments
             .filter((item) => environment === '' || item.name === environment)
             .map((item) => (

@@ -18,6 +18,7 @@ export const words = defineWords(
     releaseOne: 'Release',
     promotionOne: 'Promotion',
     noRelease: 'Nothing deployed',
+    onlyImagesText: 'So far this project only has images in the registry. Its first deploy makes its environments.',
     policy: 'Policy {name}',
     promote: 'Promote',
     promoteTo: 'Promote to {environment}',
@@ -100,6 +101,8 @@ export const words = defineWords(
     releaseOne: 'Versión',
     promotionOne: 'Promoción',
     noRelease: 'Nada desplegado',
+    onlyImagesText:
+      'De momento este proyecto solo tiene imágenes en el registro. El primer despliegue crea sus entornos.',
     policy: 'Política {name}',
     promote: 'Promover',
     promoteTo: 'Promover a {environment}',
