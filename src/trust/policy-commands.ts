@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { type CliProgram, writeFileAtomic } from '../system/index.ts';
 import { type BelievedKey, containersPolicy } from './containers-policy.ts';
+import { trustFault } from './errors.ts';
 import { DEMANDED_USES } from './policy.ts';
 import { readDocument } from './policy-file.ts';
 import type { SignedRecord } from './record.ts';
@@ -94,8 +95,16 @@ export function addPolicyCommands(noun: Command, cli: CliProgram): void {
         cli.api.get<{ items: BelievedKey[] }>('/trust/keys'),
         options.address === undefined ? cli.api.get<{ registry: string }>('/status') : null,
       ]);
+      const address = (options.address ?? status?.registry ?? '').replace(/^https?:\/\//, '');
+      // It is written into files of other programs as it stands.
+      if (!/^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/.test(address)) {
+        throw trustFault('trust.option', {
+          ...{ option: '--address', command: 'trust policy containers' },
+          reason: { en: 'expected HOST or HOST:PORT', es: 'se esperaba SERVIDOR o SERVIDOR:PUERTO' },
+        });
+      }
       const made = containersPolicy(document, items, {
-        address: (options.address ?? status?.registry ?? '').replace(/^https?:\/\//, ''),
+        address,
         others: options.rejectOthers === true ? 'reject' : 'insecureAcceptAnything',
         now: new Date(),
       });

@@ -214,7 +214,7 @@ describe('the commands of trust, policy and incident', () => {
     const other = await run(`trust verify tienda/web@${digestOf(Buffer.from('x'))}`);
     assert.equal(other.code, 4);
     await assert.rejects(run('trust verify tienda/web:1'), (error: unknown) => {
-      return error instanceof Fault && error.code === 'trust.digest-needed';
+      return error instanceof Fault && error.code === 'trust.image-unknown';
     });
   });
 
@@ -237,9 +237,9 @@ describe('the commands of trust, policy and incident', () => {
       /is signed/,
     );
     const { text, code } = await run(`trust explain ${image}`, 'es');
-    assert.match(text, /firma person: key [0-9a-f]{16}/);
+    assert.match(text, /firma person: clave [0-9a-f]{16}/);
     assert.match(text, /aprobación, paquete Sigstore/);
-    assert.match(text, /imagen: se piden 1 de cualquier firmante de confianza; firmó person, release/);
+    assert.match(text, /imagen: se pide 1 de cualquier firmante de confianza; firmaron person, release/);
     assert.equal(code, 0);
     for (const printed of [made.text, signed.text, text]) assert.equal(printed.includes('correct horse'), false);
   });
