@@ -159,19 +159,6 @@ export const trustFault = defineFaults({
       remedy: 'en quién se confía, para qué y dónde: darsena trust keys, darsena trust policy show',
     },
   },
-  'trust.digest-needed': {
-    kind: 'invalid',
-    en: {
-      what: 'a signature is of a digest, not of a name or tag',
-      why: 'expected PROJECT/IMAGE@sha256:…, got {image}',
-      remedy: 'see the digests: darsena image list',
-    },
-    es: {
-      what: 'una firma es de un digest, no de un nombre o etiqueta',
-      why: 'se esperaba PROYECTO/IMAGEN@sha256:…, se recibió {image}',
-      remedy: 'ver los digests: darsena image list',
-    },
-  },
   'trust.policy-invalid': {
     kind: 'invalid',
     en: {
