@@ -285,10 +285,10 @@ test('whatever a reader refuses for, a person reads in Spanish as well', async (
     for (const name of (await readdir(folder)).filter((one) => /^(?!.*test).*\.ts$/.test(one))) {
       const source = await readFile(new URL(name, folder), 'utf8');
       const said =
-        /(?:unreadable\(|\b(?:wrong|broken)\(|Doubt\('(?:certificate-rules|sct-wrong|stamp-wrong)',)\s*(['"`])((?:(?!\1).)+)\1/g;
+        /(?:unreadable\(|\b(?:wrong|broken|refused)\(|Doubt\('(?:certificate-rules|sct-wrong|stamp-wrong)',)\s*(['"`])((?:(?!\1).)+)\1/g;
       for (const [, quote = '', text = ''] of source.matchAll(said)) {
         // What is filled in stands for itself: a word, or a number.
-        const reason = quote === '`' ? text.replaceAll(/\$\{[^}]*\}/g, 'x') : text;
+        const reason = quote === '`' ? text.replaceAll(/\$\{[^}]*\}/g, '1') : text;
         if (reasonInWords(reason).es === reason) untold.push(`${name}: ${reason}`);
       }
     }

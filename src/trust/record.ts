@@ -3,6 +3,7 @@ import { preAuthenticationEncoding, readEnvelope, type SerializedEnvelope, seria
 import { trustFault } from './errors.ts';
 import type { PublicKey, SigningKey } from './key.ts';
 import { RECORD_BYTES_MAX } from './limits.ts';
+import { reasonInWords } from './reason-words.ts';
 
 /** A JSON value signed by the platform: a verdict or a wanted state on its way to an agent. Plain JSON itself. */
 export type SignedRecord = SerializedEnvelope;
@@ -25,7 +26,11 @@ export function signRecord(key: SigningKey, payloadType: string, value: Json): S
  */
 export function verifyRecord(envelope: unknown, publicKeys: readonly PublicKey[], payloadType: string): Json {
   const refused = (reason: string, cause?: unknown) =>
-    trustFault('trust.record-refused', { type: payloadType, reason }, cause === undefined ? {} : { cause });
+    trustFault(
+      'trust.record-refused',
+      { type: payloadType, reason: reasonInWords(reason) },
+      cause === undefined ? {} : { cause },
+    );
   try {
     const parsed = readEnvelope(typeof envelope === 'string' ? parseRecordText(envelope) : envelope);
     if (parsed.payloadType !== payloadType) throw refused(`expected this type, got ${parsed.payloadType}`);

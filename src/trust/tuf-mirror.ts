@@ -1,7 +1,9 @@
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../system/index.ts';
+import { fileReason, writeFileAtomic } from '../system/index.ts';
 import { trustFault } from './errors.ts';
+import { networkReason } from './network-reason.ts';
+import { reasonInWords } from './reason-words.ts';
 import type { TufMirror, TufState } from './tuf.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -19,18 +21,23 @@ export function tufMirror(address: string): TufMirror {
 
 /** A redirection is not followed: the mirror is the one that was named. */
 async function readUrl(url: string, maxBytes: number): Promise<Uint8Array | null> {
-  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  let response: Response;
+  try {
+    response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (cause) {
+    const { en, es } = networkReason(cause);
+    throw trustFault('trust.tuf-refused', { reason: { en: `${url}: ${en}`, es: `${url}: ${es}` } }, { cause });
+  }
   if (response.status === 404 || response.status === 403) {
     await response.body?.cancel();
     return null;
   }
-  if (!response.ok || response.body === null)
-    throw trustFault('trust.tuf-refused', { reason: `${url} answered ${response.status}` });
+  if (!response.ok || response.body === null) throw refused(`${url} answered ${response.status}`);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body) {
     bytes += chunk.length;
-    if (bytes > maxBytes) throw trustFault('trust.tuf-refused', { reason: `${url} sends more than ${maxBytes} bytes` });
+    if (bytes > maxBytes) throw refused(`${url} sends more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -40,7 +47,7 @@ async function readPath(path: string, maxBytes: number): Promise<Uint8Array | nu
   try {
     await using file = await open(path);
     const { size } = await file.stat();
-    if (size > maxBytes) throw trustFault('trust.tuf-refused', { reason: `${path} is larger than ${maxBytes} bytes` });
+    if (size > maxBytes) throw refused(`${path} is larger than ${maxBytes} bytes`);
     return await file.readFile();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
@@ -58,10 +65,21 @@ export async function readTufState(folder: string, initialRoot: string | null): 
       throw error;
     }
   };
-  const root = (await kept('root')) ?? (initialRoot === null ? null : await readFile(initialRoot));
-  if (root === null)
-    throw trustFault('trust.tuf-refused', { reason: 'there is no root yet: give the first one with --root FILE' });
+  const root = (await kept('root')) ?? (initialRoot === null ? null : await readGiven(initialRoot));
+  if (root === null) throw refused('there is no root yet: give the first one with --root FILE');
   return { root, timestamp: await kept('timestamp'), snapshot: await kept('snapshot'), targets: await kept('targets') };
+}
+
+async function readGiven(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw trustFault('trust.file-unreadable', { file, reason: fileReason(error) }, { cause: error });
+  }
+}
+
+function refused(reason: string): Error {
+  return trustFault('trust.tuf-refused', { reason: reasonInWords(reason) });
 }
 
 /** The root first: a crash in between leaves a state from which the next update goes on. */

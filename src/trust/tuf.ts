@@ -10,6 +10,7 @@ import {
   TUF_SIGNATURES_MAX,
   TUF_TARGETS_MAX,
 } from './limits.ts';
+import { reasonInWords } from './reason-words.ts';
 import { countOf, type Fields, fieldsOf, instantOf, listOf, optional, required, textOf } from './sigstore/fields.ts';
 
 /**
@@ -338,5 +339,5 @@ function canonicalTuf(value: Json): string {
 }
 
 function refused(reason: string, cause?: unknown): Error {
-  return trustFault('trust.tuf-refused', { reason }, cause === undefined ? {} : { cause });
+  return trustFault('trust.tuf-refused', { reason: reasonInWords(reason) }, cause === undefined ? {} : { cause });
 }

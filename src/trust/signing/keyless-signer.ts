@@ -4,6 +4,7 @@ import type { Json, Text } from '../../system/index.ts';
 import { preAuthenticationEncoding, type SerializedEnvelope, serializeEnvelope } from '../dsse.ts';
 import { trustFault } from '../errors.ts';
 import { DOCUMENT_DEPTH_MAX, SERVICE_ANSWER_BYTES_MAX } from '../limits.ts';
+import { networkReason } from '../network-reason.ts';
 import { bytesOf, countOf, type Fields, fieldsOf, listOf, optional, required, textOf } from '../sigstore/fields.ts';
 import type { KeylessSigner, WitnessedMaterial } from './signer.ts';
 
@@ -202,26 +203,6 @@ async function post(url: string, body: Uint8Array, contentType: string): Promise
   if (!response.ok) throw failed(url, `it answered ${response.status}`);
   return Buffer.concat(chunks);
 }
-
-/** `fetch` says only that it failed; why stands in its cause. */
-function networkReason(error: unknown): Text {
-  const { name, message, cause } = error as {
-    name?: string;
-    message?: string;
-    cause?: { code?: string; message?: string };
-  };
-  if (name === 'TimeoutError') return { en: 'it did not answer in time', es: 'no respondió a tiempo' };
-  const known = NETWORK_REASONS[cause?.code ?? ''];
-  if (known !== undefined) return known;
-  const said = cause?.message ?? message ?? String(error);
-  return { en: said, es: said };
-}
-
-const NETWORK_REASONS: Readonly<Record<string, Text>> = {
-  ECONNREFUSED: { en: 'nothing answers there', es: 'allí no responde nadie' },
-  ENOTFOUND: { en: 'its name is not known', es: 'su nombre no se conoce' },
-  ECONNRESET: { en: 'it cut the connection', es: 'cortó la conexión' },
-};
 
 function failed(service: string, reason: Text | string, cause?: unknown): Error {
   return trustFault('trust.service-failed', { service, reason }, cause === undefined ? {} : { cause });
