@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CliProgram, Text } from '../system/index.ts';
 import type { RegistryStatus } from './registry.ts';
 import type { RetentionReport } from './retention-run.ts';
+import type { DamageKind } from './scrub.ts';
 
 /** `darsena repository retention`: what the rules would remove, and removing it. */
 export function addRetentionCommand(noun: Command, cli: CliProgram): void {
@@ -158,7 +159,7 @@ function printStatus(cli: CliProgram, { content, collection, scrub, damages }: R
   print.table(
     [
       { title: { en: 'damaged', es: 'dañado' }, value: (one) => one.digest.slice(0, 'sha256:'.length + 12) },
-      { title: { en: 'how', es: 'cómo' }, value: (one) => one.kind },
+      { title: { en: 'how', es: 'cómo' }, value: (one) => cli.t(DAMAGES[one.kind]) },
       { title: { en: 'found', es: 'hallado' }, value: (one) => print.age(one.foundAt), align: 'right' },
       {
         title: { en: 'healed', es: 'reparado' },
@@ -170,3 +171,10 @@ function printStatus(cli: CliProgram, { content, collection, scrub, damages }: R
     damages,
   );
 }
+
+const DAMAGES: Readonly<Record<DamageKind, Text>> = {
+  changed: { en: 'changed', es: 'cambiado' },
+  truncated: { en: 'cut short', es: 'cortado' },
+  missing: { en: 'missing', es: 'falta' },
+  unreadable: { en: 'cannot be read', es: 'no se puede leer' },
+};

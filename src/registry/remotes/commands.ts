@@ -450,7 +450,7 @@ const TAG_STATES: Readonly<Record<MirroredTag['state'], Text>> = {
 function stateOf(cli: CliProgram, { syncState, syncDetail }: MirrorView): string {
   switch (syncState) {
     case null:
-      return '-';
+      return cli.t({ en: 'not yet', es: 'aún no' });
     case 'running':
       return cli.t({ en: 'running', es: 'en marcha' });
     case 'done':
