@@ -23,6 +23,8 @@ export async function runSession(
   options: { readonly log: Log; readonly terminal: boolean },
 ): Promise<void> {
   const { log, terminal } = options;
+  // Control may cut a session in the middle of a word; that ends the session and nothing else.
+  stream.on('error', (error) => log.debug({ err: error }, 'a session was cut'));
   try {
     switch (task.kind) {
       case 'exec':

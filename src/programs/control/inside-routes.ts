@@ -244,6 +244,8 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
     try {
       const running = ask({ ...task, session, containerId });
       const stream = await Promise.race([opened, running.then(() => opened)]);
+      // A cut is seen by who reads the frames; nobody else is to fail of it.
+      stream.on('error', () => stream.destroy());
       // How it ended is said over the stream; a host that goes away cuts that.
       running.catch(() => stream.destroy());
       return {
