@@ -104,7 +104,7 @@ export function scanCommands(cli: CliProgram): void {
       const scanned = (await scanHere(cli, wanted)) ?? (await askPlatform(cli, wanted));
       if (scanned === null) return;
       await show(cli, wanted, scanned);
-      cli.exit(exitCodeOf(scanned.report, wanted.gate));
+      cli.exit(exitCodeOf(scanned.report, wanted));
     });
   addWhereCommand(cli);
   addKnowledgeCommands(cli);
@@ -113,7 +113,7 @@ export function scanCommands(cli: CliProgram): void {
 }
 
 /** 0: done; 1: the scan is not complete; 4: the gate refuses; 3: the gate knows nothing, which must not look like fine. */
-function exitCodeOf(report: ScanReport, gate: readonly GateRule[]): number {
+function exitCodeOf(report: ScanReport, { gate, scanners }: Pick<Wanted, 'gate' | 'scanners'>): number {
   if (!report.complete) return 1;
   if (refuses(report, gate)) return 4;
   const asksPackages = gate.some(
@@ -121,7 +121,8 @@ function exitCodeOf(report: ScanReport, gate: readonly GateRule[]): number {
   );
   const asksMalware = gate.some(({ kind }) => kind === 'malware');
   if (asksMalware && report.malware.state !== 'clean') return 3;
-  return asksPackages && report.summary.state === 'unknown' ? 3 : 0;
+  // Where packages were left out by choice, the gate asks about credentials alone.
+  return asksPackages && scanners.has('vuln') && report.summary.state === 'unknown' ? 3 : 0;
 }
 
 const WORDS = {
@@ -427,7 +428,7 @@ async function askPlatform(cli: CliProgram, wanted: Wanted): Promise<Scanned | n
   }
   const path = isBillFormat(wanted.format) ? 'sbom' : 'report';
   await put(cli, wanted.file, cli.api.download(`${base}/${path}?format=${wanted.format}`));
-  cli.exit(exitCodeOf(report, wanted.gate));
+  cli.exit(exitCodeOf(report, wanted));
   return null;
 }
 
