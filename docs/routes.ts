@@ -150,13 +150,17 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'incidents',
     es: 'incidentes',
   },
+  'GET /api/v1/incidents/:number/actions': {
+    en: 'what can be done about an incident now, with what each will do',
+    es: 'qué se puede hacer ahora con un incidente, y qué hará cada acción',
+  },
   'GET /api/v1/incidents/:number': {
     en: 'an incident: alerts, timeline, process tree, actions',
     es: 'un incidente: alertas, cronología, árbol de procesos, acciones',
   },
   'POST /api/v1/incidents/:number/respond': {
-    en: "acknowledge, kill or close (asks `incident.respond` in the incident's project)",
-    es: 'asumir, terminar procesos o cerrar (pide `incident.respond` en el proyecto del incidente)',
+    en: "acknowledge, act or close (asks `incident.respond` in the incident's project)",
+    es: 'asumir, actuar o cerrar (pide `incident.respond` en el proyecto del incidente)',
   },
   'GET /api/v1/scan/engines': {
     en: 'engines against malware, their signatures and age, and why one cannot be used',

@@ -6,6 +6,7 @@ import type {
   Base,
   CopyFinding,
   Deadline,
+  Evidence,
   Exception,
   Fact,
   FleetAnswer,
@@ -25,6 +26,7 @@ import type {
   Member,
   Mirror,
   NetworkFlow,
+  Offer,
   Operation,
   OperationSummary,
   Overview,
@@ -294,6 +296,16 @@ export const queries = {
   operation: (id: string) =>
     queryOptions({ queryKey: ['operation', id], queryFn: () => api.get<Operation>(apiPath(['operations', id])) }),
   incidents: () => queryOptions({ queryKey: ['incidents'], queryFn: () => listOf<Incident>('/incidents') }),
+  incidentOffers: (number: string) =>
+    queryOptions({
+      queryKey: ['incidents', number, 'actions'],
+      queryFn: () => listOf<Offer>(apiPath(['incidents', number, 'actions'])),
+    }),
+  incidentEvidence: (number: string) =>
+    queryOptions({
+      queryKey: ['incidents', number, 'evidence'],
+      queryFn: () => listOf<Evidence>(`/evidence?incident=${encodeURIComponent(number)}`),
+    }),
   incident: (number: string) =>
     queryOptions({
       queryKey: ['incidents', number],

@@ -1096,6 +1096,30 @@ export interface IncidentDetail extends Incident {
   }[];
 }
 
+/** Something that can be done about an incident, with what it will do. */
+export interface Offer {
+  readonly kind: string;
+  readonly title: Text;
+  readonly effect: readonly Text[];
+  readonly undo: string | null;
+  readonly contains: boolean;
+  /** Why it cannot be done now; null: it can. */
+  readonly why: Text | null;
+}
+
+export interface Evidence {
+  readonly id: string;
+  readonly at: string;
+  readonly takenBy: string;
+  readonly reason: string | null;
+  readonly bytes: number;
+  readonly deletedAt: string | null;
+  readonly frozen: boolean;
+  readonly milliseconds: number;
+  readonly files: number;
+  readonly parts: readonly { readonly part: string; readonly state: 'whole' | 'partial' | 'absent' }[];
+}
+
 export interface Host {
   readonly name: string;
   readonly state: 'connected' | 'away';

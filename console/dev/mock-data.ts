@@ -3,6 +3,7 @@ import type {
   AdvisorySource,
   AuditVerification,
   Base,
+  Evidence,
   Exception,
   Fact,
   Finding,
@@ -15,6 +16,7 @@ import type {
   KernelRollout,
   Me,
   NetworkFlow,
+  Offer,
   Operation,
   Overview,
   PatternSettings,
@@ -55,6 +57,8 @@ export interface MockData {
   repositorySettings: PatternSettings[];
   operations: Operation[];
   incidents: IncidentDetail[];
+  offers: Offer[];
+  evidence: Evidence[];
   hosts: Host[];
   facts: Fact[];
   users: User[];
@@ -836,6 +840,41 @@ function busyFacts(): Fact[] {
   ];
 }
 
+function offers(): Offer[] {
+  const offer = (kind: string, en: string, es: string, undo: string | null, effect: Text): Offer => ({
+    ...{ kind, title: { en, es }, undo, contains: undo !== null, why: null, effect: [effect] },
+  });
+  return [
+    offer('evidence', 'Take evidence', 'Tomar evidencia', null, {
+      en: 'this will stop container web 62a10bd82128 for less than 20 s, keep what it is, and let it go on',
+      es: 'esto detendrá el contenedor web 62a10bd82128 menos de 20 s, guardará cómo está y lo dejará seguir',
+    }),
+    offer('isolate', 'Isolate from the network', 'Aislar de la red', 'unisolate', {
+      en: 'this will close every way in and out of the pod of container web 62a10bd82128',
+      es: 'esto cerrará toda entrada y salida del pod del contenedor web 62a10bd82128',
+    }),
+  ];
+}
+
+function evidence(): Evidence[] {
+  return [
+    {
+      id: '01a202d1-f6bb-72d8-b689-d0b9aab5c58c',
+      at: ago(8),
+      ...{
+        takenBy: 'user:ana',
+        reason: null,
+        bytes: 8_123,
+        deletedAt: null,
+        frozen: true,
+        milliseconds: 215,
+        files: 17,
+      },
+      parts: [{ part: 'processes', state: 'whole' }],
+    },
+  ];
+}
+
 function incidents(): IncidentDetail[] {
   const bashAlert = {
     id: id('alert 1'),
@@ -1065,7 +1104,7 @@ function incidents(): IncidentDetail[] {
         id: id('action 1'),
         at: ago(2 * DAY - 400),
         actor: 'user:marta',
-        action: 'kill',
+        action: 'kill-container',
         target: 'tienda-dev-api-1/api',
         outcome: 'done',
         detail: text(
@@ -1569,6 +1608,8 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
       : [],
     operations: busy ? operations() : [],
     incidents: busy ? incidents() : [],
+    offers: offers(),
+    evidence: busy ? evidence() : [],
     hosts: hosts(busy),
     facts,
     users: [

@@ -608,9 +608,16 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('POST', '/operations/:id/cancel', () => ({})),
     route('GET', '/incidents', () => list(data.incidents)),
     route('GET', '/incidents/:n', ({ params }) => incidentOf(params[0])),
+    route('GET', '/incidents/:n/actions', () => list(data.offers)),
+    route('GET', '/evidence', ({ query }) => list(query.get('incident') === '7' ? data.evidence : [])),
     route('POST', '/incidents/:n/respond', ({ params, body }) => {
       const incident = incidentOf(params[0]);
-      const states = { kill: 'contained', acknowledge: 'acknowledged', close: 'closed' } as const;
+      const states = {
+        'kill-container': 'contained',
+        isolate: 'contained',
+        acknowledge: 'acknowledged',
+        close: 'closed',
+      } as const;
       const action = body['action'] as keyof typeof states;
       const changed = {
         ...incident,
@@ -630,7 +637,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
         ],
       };
       data.incidents = data.incidents.map((item) => (item.number === changed.number ? changed : item));
-      return changed;
+      return { incident: changed, action: { outcome: 'done', detail: null } };
     }),
     route('GET', '/hosts', () => list(data.hosts)),
     route('GET', '/kernel/patches', () => list(kernelPatches())),

@@ -13,6 +13,7 @@ import { Link, useParams } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import './incidents.css';
+import { EvidencePanel, Measures } from './measures.tsx';
 import { ProcessTree } from './process-tree.tsx';
 import { Respond } from './respond.tsx';
 import { words } from './words.ts';
@@ -98,6 +99,7 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
           </Panel>
         </div>
         <div className="stack">
+          <Measures incident={incident} />
           <Panel title={t('processes')}>
             <ProcessTree nodes={incident.processTree} />
           </Panel>
@@ -109,6 +111,7 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
           <Panel title={t('actions')}>
             <Actions actions={incident.actions} />
           </Panel>
+          <EvidencePanel incident={incident} />
         </div>
       </div>
     </>

@@ -11,7 +11,7 @@ import { words as shellWords } from '../shell/words.ts';
 import { countProcesses } from './process-tree.tsx';
 import { words } from './words.ts';
 
-type Action = 'kill' | 'acknowledge' | 'close';
+type Action = 'kill-container' | 'acknowledge' | 'close';
 
 const DECISIONS = ['confirmed', 'false-alarm', 'accepted', 'test'] as const;
 type Decision = (typeof DECISIONS)[number];
@@ -58,7 +58,7 @@ function KillDialog({ incident, onClose }: { incident: IncidentDetail; onClose: 
         className="dialog-body"
         onSubmit={(event) => {
           event.preventDefault();
-          if (typed === workload) respond.mutate({ action: 'kill', reason });
+          if (typed === workload) respond.mutate({ action: 'kill-container', reason });
         }}
       >
         <div>

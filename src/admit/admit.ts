@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { projectOf } from '../oci/index.ts';
-import { type Clock, newId } from '../system/index.ts';
+import { type Clock, newId, type Text } from '../system/index.ts';
 import type { SignedRecord, SigningKey } from '../trust/index.ts';
 import type { Admission, Door, EnvironmentClass } from './admission.ts';
 import { admitFault } from './errors.ts';
@@ -34,6 +34,8 @@ export interface AdmitOptions {
   readonly policies: readonly Policy[] | PolicyBook;
   /** The key of control; agents know its public part. */
   readonly key: SigningKey;
+  /** Why nobody may have an image whatever policies say, or null. */
+  readonly quarantined?: (project: string, digest: string) => Text | null;
 }
 
 export interface AdmitQuestion {
@@ -260,7 +262,9 @@ export class Admit {
       question.policy === undefined ? this.policyFor(admission.environment.class) : this.policy(question.policy);
     const running = question.running ?? null;
     const at = clock.now().toISOString();
-    return judge({ id: newId(clock), at, door, policy, admission, exceptions, specHash, running });
+    const { project, digest } = admission.image;
+    const quarantine = this.#options.quarantined?.(project, digest) ?? null;
+    return judge({ id: newId(clock), at, door, policy, admission, exceptions, specHash, running, quarantine });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type Exception,
   type FindingFacts,
   judge,
+  mayHaveGrace,
   NO_SCAN,
   NO_WORKLOAD,
   type Policy,
@@ -295,4 +296,21 @@ test('reasons are given once each and bounded, and what is cut still refuses', (
 test('at push nothing is asked that can only be known later', () => {
   const pushed = { ...good, scan: NO_SCAN, signatures: bad.signatures, workload: NO_WORKLOAD };
   assert.deepEqual(ask('prod', pushed, 'push').reasons, []);
+});
+
+test('an image in quarantine is refused whatever policy, exception or deadline say', () => {
+  const quarantine = { en: 'incident 7', es: 'incidente 7' };
+  const running: Running = { restart: true, until: '2030-01-01T00:00:00.000Z' };
+  for (const door of ['push', 'start'] as const) {
+    const { decision, reasons } = judge({
+      ...{ id: 'id', at: '2026-11-21T12:00:00.000Z', door, policy: preset('dev'), admission: good },
+      ...{ exceptions: [], running, specHash: null, quarantine },
+    });
+    assert.equal(decision, 'refuse');
+    assert.deepEqual(
+      [reasons[0]?.rule, reasons[0]?.message, reasons[0]?.exception],
+      ['image-quarantined', quarantine, null],
+    );
+    assert.equal(mayHaveGrace({ reasons }), false);
+  }
 });

@@ -18,6 +18,8 @@ export interface Question {
   readonly specHash: string | null;
   /** The image runs in the environment already; null: it does not, and what is refused is refused now. */
   readonly running: Running | null;
+  /** Why nobody may have this image whatever the policy says; null or absent: nothing of the kind. */
+  readonly quarantine?: Text | null;
 }
 
 /** That an image runs already: what it turned out to be may be lived with until a deadline. */
@@ -33,7 +35,9 @@ export interface Running {
  * given, not only the first. What cannot be evaluated refuses, unless the policy says of this door that it fails open.
  */
 export function judge(question: Question): Verdict {
-  return verdictOf(question, judgeRules(question));
+  const { quarantine = null } = question;
+  const held = quarantine === null ? [] : [failed(QUARANTINE_RULE, 'refuse', quarantine)];
+  return verdictOf(question, [...held, ...judgeRules(question)]);
 }
 
 /** The verdict that the words of all rules come to. */
@@ -74,8 +78,11 @@ function outlivesDeadlines({ running, policy }: Question): boolean {
 /** Names the exception of a reason that is only a warning because the image runs and its deadline is to come. */
 export const GRACE_EXCEPTION = 'grace';
 
+/** Names the reason of a refusal that no policy, exception or deadline sets aside. */
+export const QUARANTINE_RULE = 'image-quarantined';
+
 /** What no deadline is given for, by the rules of the presets: hosts would not start it, or it is not merely out of date. */
-const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed', 'trust-unmet'];
+const RULES_WITHOUT_GRACE: readonly string[] = ['malware', 'scan-failed', 'trust-unmet', QUARANTINE_RULE];
 
 /** Whether what a verdict refuses may be lived with for a while by who runs it. */
 export function mayHaveGrace({ reasons }: Pick<Verdict, 'reasons'>): boolean {

@@ -20,7 +20,7 @@ import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { Builder, builderKey } from './agent/builder.ts';
-import { contain } from './agent/contain.ts';
+import { contain, Isolations, probesBesideIsolation } from './agent/contain.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
 import { takeEvidence } from './agent/evidence.ts';
@@ -170,7 +170,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     clock,
     log,
     gate,
-    askProbe: realProbes(engine, async () => (await engine.facts()).rootless),
+    askProbe: probesBesideIsolation(
+      realProbes(engine, async () => (await engine.facts()).rootless),
+      instance,
+    ),
     contents: new ContentFiles(join(instance.run, 'agent', 'content')),
     credentials: async () => {
       // Right after a start control has not spoken yet; a pull without a token would only fail and back off.
@@ -194,6 +197,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     readUsage: (container) => readUsage(container),
     node: { node: hostname(), capacity: { cpuMillis: availableParallelism() * 1000, memoryBytes: totalmem() } },
   });
+  const isolations = new Isolations(join(files.agent.folder, 'isolations.json'));
   const tasks = new Tasks({ run: runTask, send: (message) => link.send(message), log });
 
   const flows = new FlowReport({
@@ -407,7 +411,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           tellMachine(false);
         }
       case 'contain':
-        return contain(task, instance);
+        return contain(task, instance, isolations);
       case 'evidence':
         return takeEvidence(task, {
           ...{ instance, host, clock, key: signer, folder: join(files.agent.folder, 'evidence') },

@@ -67,6 +67,7 @@ import {
 } from '../registry/index.ts';
 import {
   EvidenceStore,
+  Quarantines,
   Respond,
   type RespondTables,
   registerEvidenceRoutes,
@@ -97,6 +98,7 @@ import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigra
 import { AdvisoryPublisher } from './control/advisory-artifact.ts';
 import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
 import { registerBaseRoutes } from './control/bases.ts';
+import { createDeeds } from './control/deeds.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
 import { createFleet } from './control/fleet.ts';
@@ -311,7 +313,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       rejudge('policy', 'platform');
     },
   });
-  const admit = new Admit({ db, journal, clock, policies: policyBook, key: verdictKey });
+  const quarantines = new Quarantines({ db, journal, clock });
+  await quarantines.open();
+  const admit = new Admit({
+    ...{ db, journal, clock, policies: policyBook, key: verdictKey },
+    quarantined: (project, digest) => quarantines.reason(project, digest),
+  });
   const catalogue = new BaseCatalogue({ db, journal, clock });
   const risk: ReturnType<typeof createReadings> = createReadings({
     ...{ db, journal, clock, log, scans, deployments, catalogue, repositoriesOf },
@@ -330,7 +337,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     taker: hostEvidence(() => hosts),
   });
   await evidence.recover();
-  const respond = new Respond({
+  const respond: Respond = new Respond({
     db,
     journal,
     clock,
@@ -341,6 +348,18 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         return (value as { killed?: string } | null)?.killed === 'nothing' ? 'gone' : 'killed';
       },
     },
+    deeds: createDeeds({
+      ...{ evidence, quarantines, robots },
+      hosts: () => hosts,
+      respond: () => respond,
+      pipeline: () => pipeline,
+      rejudged: async (project, digest) => {
+        factsChangedMs = clock.now().getTime();
+        dueSoon = true;
+        await intake.rejudgeImage(project, digest as Digest);
+        await tellHosts();
+      },
+    }),
   });
 
   const ruleBook: RuleBook = await RuleBook.open({

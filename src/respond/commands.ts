@@ -1,6 +1,8 @@
 import type { CliProgram, Text } from '../system/index.ts';
+import { ACTIONS } from './actions.ts';
 import { respondFault } from './errors.ts';
 import { type Incident, placeOf } from './incident.ts';
+import type { Offer } from './respond.ts';
 import { DECISIONS, printable, type Station, type TimelineEntry } from './timeline.ts';
 import type { ActionView, IncidentDetailView, IncidentView, ProcessNodeView } from './view.ts';
 
@@ -66,6 +68,8 @@ export function respondCommands(cli: CliProgram): void {
   noun
     .command('respond')
     .argument('<number>')
+    .argument('[action]', ACTIONS.map(({ kind }) => kind).join(' | '))
+    .option('--preview', cli.t({ en: 'say what it will do, and do nothing', es: 'decir qué hará, sin hacerlo' }))
     .option(
       '--kill',
       cli.t({ en: 'end the processes that the alerts name', es: 'terminar los procesos que nombran las alertas' }),
@@ -76,11 +80,13 @@ export function respondCommands(cli: CliProgram): void {
     )
     .option('--reason <text>', cli.t({ en: 'why', es: 'por qué' }))
     .description(cli.t({ en: 'act on an incident', es: 'actuar sobre un incidente' }))
-    .action(async (number: string, options: { kill?: boolean; container?: boolean; reason?: string }) => {
-      if (options.kill !== true) throw respondFault('respond.action-needed', { number });
+    .action(async (number: string, wanted: string | undefined, options: RespondFlags) => {
+      const killing = options.container === true ? 'kill-container' : 'kill-process';
+      const asked = options.kill === true ? killing : wanted;
+      if (options.preview === true) return previewActions(cli, number, asked);
+      if (asked === undefined) throw respondFault('respond.action-needed', { number });
       const { action } = await respondTo<{ action: ActionView }>(cli, number, {
-        action: 'kill',
-        target: options.container === true ? 'container' : 'process',
+        action: asked,
         ...(options.reason === undefined ? {} : { reason: options.reason }),
       });
       if (cli.output.json) cli.print.json(action);
@@ -120,6 +126,27 @@ export function respondCommands(cli: CliProgram): void {
       if (cli.output.json) cli.print.json(incident);
       else cli.print.result({ en: `incident ${incident.number} closed`, es: `incidente ${incident.number} cerrado` });
     });
+}
+
+interface RespondFlags {
+  readonly kill?: boolean;
+  readonly container?: boolean;
+  readonly preview?: boolean;
+  readonly reason?: string;
+}
+
+/** What can be done, each with what it will do; nothing is done. */
+async function previewActions(cli: CliProgram, number: string, wanted: string | undefined): Promise<void> {
+  const { items } = await cli.api.get<{ items: Offer[] }>(`/incidents/${encodeURIComponent(number)}/actions`);
+  const shown = items.filter(({ kind }) => wanted === undefined || kind === wanted);
+  if (cli.output.json) return cli.print.json({ items: shown });
+  for (const { kind, effect, why, undo } of shown) {
+    const takenBack =
+      undo === null ? '' : cli.t({ en: `  (taken back by: ${undo})`, es: `  (se deshace con: ${undo})` });
+    cli.print.line(`${cli.print.colour(why === null ? 'strong' : 'faint', kind)}${takenBack}`);
+    if (why !== null) cli.print.line(`  ${cli.t({ en: 'not now', es: 'ahora no' })}: ${cli.t(why)}`);
+    else for (const text of effect) cli.print.line(`  ${cli.t(text)}`);
+  }
 }
 
 function respondTo<T>(cli: CliProgram, number: string, body: object): Promise<T> {
@@ -178,6 +205,7 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   }
   if (incident.state !== 'closed') {
     heading({ en: 'What can be done', es: 'Qué se puede hacer' });
+    print.line(`  darsena incident respond ${incident.number} --preview`);
     if (incident.containerId !== null) {
       const rest = incident.state === 'contained' ? ' --container' : '';
       print.line(`  darsena incident respond ${incident.number} --kill${rest}`);

@@ -50,11 +50,24 @@ export const respondFault = defineFaults({
     kind: 'needs',
     en: {
       what: 'what to do about incident {number} was not said',
-      remedy: 'end what its alerts name: darsena incident respond {number} --kill',
+      remedy: 'see what can be done: darsena incident respond {number} --preview',
     },
     es: {
       what: 'no se ha dicho qué hacer con el incidente {number}',
-      remedy: 'terminar lo que nombran sus alertas: darsena incident respond {number} --kill',
+      remedy: 'ver qué se puede hacer: darsena incident respond {number} --preview',
+    },
+  },
+  'respond.action-unavailable': {
+    kind: 'conflict',
+    en: {
+      what: '{action} cannot be done about incident {number}',
+      why: '{why}',
+      remedy: 'see what can: darsena incident respond {number} --preview',
+    },
+    es: {
+      what: '{action} no se puede hacer con el incidente {number}',
+      why: '{why}',
+      remedy: 'ver qué se puede: darsena incident respond {number} --preview',
     },
   },
   'respond.alert-unreadable': {

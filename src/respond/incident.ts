@@ -49,13 +49,37 @@ export type KillTarget =
   | { readonly kind: 'process'; readonly containerId: string; readonly pids: readonly number[] }
   | { readonly kind: 'container'; readonly containerId: string };
 
+/** What is done by whoever can do it; see actions.ts for what each means. */
+export type DeedKind =
+  | 'notify'
+  | 'evidence'
+  | 'pause'
+  | 'unpause'
+  | 'isolate'
+  | 'unisolate'
+  | 'quarantine'
+  | 'unquarantine'
+  | 'roll-back'
+  | 'revoke-tokens'
+  | 'cordon'
+  | 'uncordon';
+
+export type ActionKind = DeedKind | 'kill-process' | 'kill-container';
+
+/** `subject`: what a deed was asked of, in words. */
+export type ActionTarget = KillTarget | { readonly kind: 'subject'; readonly subject: string };
+
 export interface Action {
   readonly id: string;
   readonly incident: number;
-  readonly kind: 'kill';
-  readonly target: KillTarget;
-  /** `unknown`: nobody can say whether it happened, because the host did not answer or control stopped meanwhile. */
-  readonly state: 'running' | 'done' | 'failed' | 'unknown';
+  readonly kind: ActionKind;
+  readonly target: ActionTarget;
+  /**
+   * `unknown`: nobody can say whether it happened, because the host did not answer or control stopped meanwhile.
+   * `awaiting`: a policy asks for it and a person has to approve. `queued`: about to be done.
+   * `dry-run`: a policy would have done it. `declined`: whoever was asked said no.
+   */
+  readonly state: 'awaiting' | 'queued' | 'running' | 'done' | 'failed' | 'unknown' | 'dry-run' | 'declined';
   readonly actor: string;
   readonly reason: string | null;
   readonly at: string;

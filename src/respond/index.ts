@@ -11,11 +11,30 @@ export {
   type EvidenceTarget,
 } from './evidence/evidence.ts';
 export { type EvidenceDetailView, type EvidenceView, registerEvidenceRoutes } from './evidence/routes.ts';
+export { takeIncidentEvidence } from './evidence/take.ts';
 export { type VerifiedEvidence, verifyEvidence } from './evidence/verify.ts';
-export type { Action, Decision, Incident, IncidentState, KillTarget, StoredAlert } from './incident.ts';
+export type {
+  Action,
+  ActionKind,
+  Decision,
+  DeedKind,
+  Incident,
+  IncidentState,
+  KillTarget,
+  StoredAlert,
+} from './incident.ts';
 export { respondMigrations } from './migrations.ts';
 export type { ProcessNode } from './process-tree.ts';
-export { type IncidentDetail, type Ingested, Respond, type Responder, type RespondOptions } from './respond.ts';
+export { type QuarantinedImage, Quarantines } from './quarantines.ts';
+export {
+  type Deeds,
+  type IncidentDetail,
+  type Ingested,
+  type Offer,
+  Respond,
+  type Responder,
+  type RespondOptions,
+} from './respond.ts';
 export { registerRespondRoutes } from './routes.ts';
 export type { AlertQuery, IncidentQuery, RespondTables } from './store.ts';
 export type { Station, TimelineEntry } from './timeline.ts';

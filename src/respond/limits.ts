@@ -37,5 +37,8 @@ export const PID_MAX = 0x7fff_ffff;
 /** Milliseconds until an action that the host did not answer counts as unknown. */
 export const ACTION_TIMEOUT_MS = 20_000;
 
+/** The same for what looks at a container or judges a release. */
+export const SLOW_ACTION_TIMEOUT_MS = 150_000;
+
 /** Incidents or alerts in one answer. */
 export const PAGE_MAX = 200;

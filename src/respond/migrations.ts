@@ -122,4 +122,28 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0003-respond-quarantines',
+    async up(db) {
+      await db.schema
+        .createTable('respond_quarantines')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull())
+        .addColumn('incident', 'integer')
+        .addColumn('actor', 'text', (column) => column.notNull())
+        .addColumn('reason', 'text')
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('released_at', 'text')
+        .execute();
+      // Two who quarantine at once: the database lets one of them through.
+      await db.schema
+        .createIndex('respond_quarantines_standing')
+        .unique()
+        .on('respond_quarantines')
+        .columns(['project', 'digest'])
+        .where('released_at' as never, 'is', null)
+        .execute();
+    },
+  },
 ];

@@ -2,16 +2,27 @@ import type { Kysely } from 'kysely';
 import type { Alert } from '../detect/index.ts';
 import type { Fact, Journal, NewFact } from '../journal/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
+import { ACTIONS, describeAction, targetWords, whyNot } from './actions.ts';
 import { groupKey } from './alert.ts';
 import { AlertStore } from './alert-store.ts';
 import { respondFault } from './errors.ts';
-import { type Action, type Decision, type Incident, type KillTarget, placeOf, type StoredAlert } from './incident.ts';
+import {
+  type Action,
+  type ActionKind,
+  type Decision,
+  type DeedKind,
+  type Incident,
+  type KillTarget,
+  placeOf,
+  type StoredAlert,
+} from './incident.ts';
 import {
   ACTION_TIMEOUT_MS,
   ALERTS_SHOWN_MAX,
   INCIDENT_ALERTS_MAX,
   INCIDENT_WINDOW_MINUTES,
   KILL_PROCESSES_MAX,
+  SLOW_ACTION_TIMEOUT_MS,
   TIMELINE_FACTS_MAX,
 } from './limits.ts';
 import { buildProcessTree, offendingPids, type ProcessNode } from './process-tree.ts';
@@ -43,12 +54,22 @@ export interface Responder {
   kill(host: string, target: { readonly containerId: string; readonly pid: number | null }): Promise<'killed' | 'gone'>;
 }
 
+/** What can be done beside killing, each by whoever can. It answers in words what it did. @throws Fault: it was not done */
+export type Deeds = Readonly<
+  Record<
+    DeedKind,
+    (incident: Incident, order: { readonly actor: string; readonly reason: string | null }) => Promise<Text>
+  >
+>;
+
 export interface RespondOptions {
   readonly db: Kysely<RespondTables>;
   readonly journal: Pick<Journal, 'record' | 'committed' | 'query'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly responder: Responder;
+  /** What this platform can do; what is missing is not offered. */
+  readonly deeds?: Partial<Deeds>;
 }
 
 /** An incident with everything that is known of it. */
@@ -206,7 +227,8 @@ export class Respond {
     const incident = await this.#notClosed(number);
     const actions = await readActions(db, { incident: number });
     const before = actions.findLast(
-      (action) => action.state === 'done' && (action.target.kind === 'container' || request.what === 'process'),
+      ({ state, kind }) =>
+        state === 'done' && (kind === 'kill-container' || (kind === 'kill-process' && request.what === 'process')),
     );
     if (incident.state === 'contained' && before !== undefined) return before;
     const running = actions.find((action) => action.state === 'running');
@@ -215,7 +237,7 @@ export class Respond {
     const action: Action = {
       id: newId(this.#options.clock),
       incident: number,
-      kind: 'kill',
+      kind: request.what === 'container' ? 'kill-container' : 'kill-process',
       target,
       state: 'running',
       actor,
@@ -227,6 +249,63 @@ export class Respond {
     await this.#begin(action);
     const end = await this.#perform(incident, target);
     return this.#end(action, end.state, end.outcome);
+  }
+
+  /** What can be done about an incident now, with what each will do. @throws Fault respond.incident-unknown */
+  async offers(number: number): Promise<Offer[]> {
+    const incident = await this.incident(number);
+    const actions = await readActions(this.#options.db, { incident: number });
+    return ACTIONS.flatMap((action) => {
+      if (!this.#can(action.kind)) return [];
+      const { kind, title, undo, contains } = action;
+      const why = incident.state === 'closed' ? CLOSED : whyNot(action, incident, actions);
+      return [{ kind, title, undo, contains, effect: action.effect(incident), why }];
+    });
+  }
+
+  /**
+   * Does one of what `offers` names, and waits until it is over. The outcome is told as it was.
+   * @throws Fault respond.incident-unknown, .incident-closed, .action-running, .action-unavailable
+   */
+  async act(
+    number: number,
+    request: { readonly kind: ActionKind; readonly reason: string | null },
+    actor: string,
+  ): Promise<Action> {
+    const { kind, reason } = request;
+    if (kind === 'kill-process' || kind === 'kill-container')
+      return this.kill(number, { what: kind === 'kill-process' ? 'process' : 'container', reason }, actor);
+    const incident = await this.#notClosed(number);
+    const actions = await readActions(this.#options.db, { incident: number });
+    const running = actions.find((action) => action.state === 'running');
+    if (running !== undefined) throw this.#running(number, running);
+    const deed = this.#options.deeds?.[kind];
+    const why = deed === undefined ? NOT_HERE : whyNot(describeAction(kind), incident, actions);
+    if (deed === undefined || why !== null)
+      throw respondFault('respond.action-unavailable', { action: kind, number, why: why?.en ?? '' });
+    const action: Action = {
+      ...{ id: newId(this.#options.clock), incident: number, kind, state: 'running', actor, reason },
+      target: { kind: 'subject', subject: targetWords(kind, incident) },
+      ...{ at: this.#now(), endedAt: null, outcome: null },
+    };
+    await this.#begin(action);
+    const end = await this.#carryOut(incident, action);
+    return this.#end(action, end.state, end.outcome);
+  }
+
+  #can(kind: ActionKind): boolean {
+    return kind === 'kill-process' || kind === 'kill-container' || this.#options.deeds?.[kind] !== undefined;
+  }
+
+  async #carryOut(incident: Incident, action: Action): Promise<{ state: Action['state']; outcome: Text }> {
+    const deed = this.#options.deeds?.[action.kind as DeedKind];
+    if (deed === undefined) return { state: 'failed', outcome: NOT_HERE };
+    try {
+      const most = SLOW_ACTIONS.includes(action.kind) ? SLOW_ACTION_TIMEOUT_MS : ACTION_TIMEOUT_MS;
+      return { state: 'done', outcome: await this.#inTime(deed(incident, action), most) };
+    } catch (error) {
+      return failureOf(error, incident.host, { en: 'not done', es: 'no se hizo' });
+    }
   }
 
   async #ingest(tx: Kysely<RespondTables>, alert: Alert, host: string): Promise<Ingested> {
@@ -293,12 +372,12 @@ export class Respond {
     return judgeAnswers(incident, target, answers);
   }
 
-  async #inTime<T>(work: Promise<T>): Promise<T> {
+  async #inTime<T>(work: Promise<T>, mostMs = ACTION_TIMEOUT_MS): Promise<T> {
     const { clock } = this.#options;
     const timer = new AbortController();
     try {
-      const late = clock.sleep(ACTION_TIMEOUT_MS, timer.signal).then(() => {
-        throw new NoAnswer();
+      const late = clock.sleep(mostMs, timer.signal).then(() => {
+        throw new NoAnswer(mostMs);
       });
       return await Promise.race([work, late]);
     } finally {
@@ -313,13 +392,8 @@ export class Respond {
     const incident = await this.incident(action.incident);
     await db.transaction().execute(async (tx) => {
       if (!(await endAction(tx, action.id, { state, endedAt, outcome }))) return;
-      if (state === 'done') {
-        await changeIncident(tx, incident.number, {
-          state: 'contained',
-          containedAt: endedAt,
-          owner: incident.owner ?? action.actor,
-        });
-      }
+      const change = state === 'done' ? changeAfter(action, incident, endedAt) : null;
+      if (change !== null) await changeIncident(tx, incident.number, change);
       await this.#record(
         tx,
         factOf('action.taken', incident, action.actor, {
@@ -394,7 +468,34 @@ export class Respond {
 }
 
 /** The host did not answer in time: whether it acted is not known. */
-class NoAnswer extends Error {}
+class NoAnswer extends Error {
+  readonly waitedMs: number;
+
+  constructor(waitedMs: number) {
+    super(`no answer within ${waitedMs} ms`);
+    this.waitedMs = waitedMs;
+  }
+}
+
+/** An action that a host or the platform did not do, in words; without an answer nobody knows. */
+function failureOf(cause: unknown, host: string, lead: Text): { state: Action['state']; outcome: Text } {
+  if (cause instanceof NoAnswer) {
+    const seconds = cause.waitedMs / 1000;
+    return {
+      state: 'unknown',
+      outcome: {
+        en: `${host} did not answer within ${seconds} s; whether it happened is not known`,
+        es: `${host} no respondió en ${seconds} s; no se sabe si ocurrió`,
+      },
+    };
+  }
+  const why = (language: 'en' | 'es') => {
+    if (!(cause instanceof Fault)) return cause instanceof Error ? cause.message : String(cause);
+    const text = cause.text(language);
+    return text.why === undefined ? text.what : `${text.what}: ${text.why}`;
+  };
+  return { state: 'failed', outcome: { en: `${lead.en}: ${why('en')}`, es: `${lead.es}: ${why('es')}` } };
+}
 
 /** What the host's answers mean together. One that failed makes the whole not done; one without answer, not known. */
 function judgeAnswers(
@@ -404,28 +505,10 @@ function judgeAnswers(
 ): { state: Action['state']; outcome: Text } {
   const refused = answers.find((answer) => answer.status === 'rejected');
   if (refused !== undefined) {
-    const cause: unknown = refused.reason;
-    if (cause instanceof NoAnswer) {
-      return {
-        state: 'unknown',
-        outcome: {
-          en: `${incident.host} did not answer within ${ACTION_TIMEOUT_MS / 1000} s; whether it happened is not known`,
-          es: `${incident.host} no respondió en ${ACTION_TIMEOUT_MS / 1000} s; no se sabe si ocurrió`,
-        },
-      };
-    }
-    const why = (language: 'en' | 'es') => {
-      if (!(cause instanceof Fault)) return cause instanceof Error ? cause.message : String(cause);
-      const text = cause.text(language);
-      return text.why === undefined ? text.what : `${text.what}: ${text.why}`;
-    };
-    return {
-      state: 'failed',
-      outcome: {
-        en: `not killed on ${incident.host}: ${why('en')}`,
-        es: `no se terminó en ${incident.host}: ${why('es')}`,
-      },
-    };
+    return failureOf(refused.reason, incident.host, {
+      en: `not killed on ${incident.host}`,
+      es: `no se terminó en ${incident.host}`,
+    });
   }
   const gone = answers.every((answer) => answer.status === 'fulfilled' && answer.value === 'gone');
   if (gone) {
@@ -452,7 +535,35 @@ function judgeAnswers(
   };
 }
 
-function targetBody(target: KillTarget): { [key: string]: Json } {
+/** What an action that was done makes of its incident; null: nothing. */
+function changeAfter({ kind, actor }: Action, incident: Incident, at: string): IncidentChange | null {
+  const { contains, undoes } = describeAction(kind);
+  // A policy acts; it does not take anything on.
+  const owner = incident.owner ?? (actor.startsWith('policy:') ? null : actor);
+  if (contains) return { state: 'contained', containedAt: at, owner };
+  if (undoes !== null && describeAction(undoes).contains && incident.state === 'contained')
+    return { state: owner === null ? 'open' : 'acknowledged', containedAt: null, owner };
+  return null;
+}
+
+/** What takes as long as a look at a container, or as judging a release. */
+const SLOW_ACTIONS: readonly ActionKind[] = ['evidence', 'roll-back', 'quarantine', 'unquarantine'];
+const CLOSED: Text = { en: 'the incident is closed', es: 'el incidente está cerrado' };
+const NOT_HERE: Text = { en: 'this platform has no part that does it', es: 'esta plataforma no tiene quien lo haga' };
+
+/** Something that can be done, or why not. */
+export interface Offer {
+  readonly kind: ActionKind;
+  readonly title: Text;
+  readonly effect: readonly Text[];
+  readonly undo: ActionKind | null;
+  readonly contains: boolean;
+  /** Why it cannot be done now; null: it can. */
+  readonly why: Text | null;
+}
+
+function targetBody(target: Action['target']): { [key: string]: Json } {
+  if (target.kind === 'subject') return { ...target };
   const { kind, containerId } = target;
   return target.kind === 'process' ? { kind, containerId, pids: [...target.pids] } : { kind, containerId };
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
+import { type Action, type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
 import { languageOf } from '../system/index.ts';
+import { ACTIONS } from './actions.ts';
 import { respondFault } from './errors.ts';
-import type { Incident } from './incident.ts';
+import type { ActionKind, Incident } from './incident.ts';
 import { PAGE_MAX } from './limits.ts';
 import type { Respond } from './respond.ts';
 import { showAction, showDetail, showIncident } from './view.ts';
@@ -69,12 +70,16 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
     config: { action: 'any' },
     schema: {
       tags: ['incidents'],
-      summary: 'Take an incident on, end what it speaks of, or close it',
+      summary: 'Take an incident on, act on it, or close it',
       params: z.object({ number }),
       body: z.discriminatedUnion('action', [
         z.object({
           action: z.literal('kill'),
           target: z.enum(['process', 'container']).default('process'),
+          reason: z.string().max(2000).nullable().default(null),
+        }),
+        z.object({
+          action: z.enum(ACTIONS.map(({ kind }) => kind) as [ActionKind, ...ActionKind[]]),
           reason: z.string().max(2000).nullable().default(null),
         }),
         z.object({ action: z.literal('acknowledge') }),
@@ -109,7 +114,34 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
           const closed = await respond.close(incident.number, { decision, reason }, actor);
           return { incident: showIncident(closed, language), action: null };
         }
+        default: {
+          const right = ACTION_RIGHTS[body.action];
+          if (right !== undefined && !may(principal, right, right === 'platform.admin' ? null : incident.project)) {
+            const place = incident.project ?? 'the platform';
+            throw accessFault('access.not-allowed', { name: principal.name, action: right, place });
+          }
+          const { action: kind, reason } = body;
+          const action = await respond.act(incident.number, { kind, reason }, actor);
+          return {
+            incident: showIncident(await respond.incident(incident.number), language),
+            action: showAction(action),
+          };
+        }
       }
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/incidents/:number/actions',
+    config: { action: 'incident.read' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'What can be done about an incident now, and what each will do',
+      params: z.object({ number }),
+    },
+    handler: async (request) => {
+      await visibleIncident(respond, request.principal, request.params.number);
+      return { items: await respond.offers(request.params.number) };
     },
   });
   app.route({
@@ -135,6 +167,14 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
     },
   });
 }
+
+/** What somebody needs beside `incident.respond`, because the action reaches beyond one container. */
+const ACTION_RIGHTS: Partial<Readonly<Record<ActionKind, Action>>> = {
+  'roll-back': 'release.create',
+  'revoke-tokens': 'robot.manage',
+  cordon: 'platform.admin',
+  uncordon: 'platform.admin',
+};
 
 /** An incident of a project that the caller may not see is not there for them. */
 async function visibleIncident(respond: Respond, principal: Principal, wanted: number): Promise<Incident> {

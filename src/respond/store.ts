@@ -78,6 +78,16 @@ export interface RespondTables {
     host_key: string;
     deleted_at: string | null;
   };
+  respond_quarantines: {
+    id: string;
+    project: string;
+    digest: string;
+    incident: number | null;
+    actor: string;
+    reason: string | null;
+    at: string;
+    released_at: string | null;
+  };
   respond_custody: {
     id: string;
     evidence: string;
@@ -221,6 +231,17 @@ export async function insertAction(tx: Db, action: Action): Promise<void> {
     .execute();
 }
 
+/** Takes an action that waits as the one that runs. False when somebody else did, or it waits no longer. */
+export async function startAction(tx: Db, id: string, from: Action['state']): Promise<boolean> {
+  const result = await tx
+    .updateTable('respond_actions')
+    .set({ state: 'running' })
+    .where('id', '=', id)
+    .where('state', '=', from)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows) > 0;
+}
+
 /** False when the action had ended before. */
 export async function endAction(
   tx: Db,
@@ -231,7 +252,7 @@ export async function endAction(
     .updateTable('respond_actions')
     .set({ state: end.state, ended_at: end.endedAt, outcome: JSON.stringify(end.outcome) })
     .where('id', '=', id)
-    .where('state', '=', 'running')
+    .where('state', 'in', ['running', 'awaiting', 'queued'])
     .executeTakeFirst();
   return Number(result.numUpdatedRows) > 0;
 }
@@ -248,7 +269,8 @@ function toAction(row: Selectable<RespondTables['respond_actions']>): Action {
   return {
     id: row.id,
     incident: row.incident,
-    kind: row.kind as Action['kind'],
+    // Rows of before the other actions: `kill`, with its target.
+    kind: row.kind === 'kill' ? killKind(row.target) : (row.kind as Action['kind']),
     target: JSON.parse(row.target) as Action['target'],
     state: row.state as Action['state'],
     actor: row.actor,
@@ -257,6 +279,10 @@ function toAction(row: Selectable<RespondTables['respond_actions']>): Action {
     endedAt: row.ended_at,
     outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as Text),
   };
+}
+
+function killKind(target: string): Action['kind'] {
+  return (JSON.parse(target) as { kind: string }).kind === 'container' ? 'kill-container' : 'kill-process';
 }
 
 export function toIncident(row: Selectable<RespondTables['respond_incidents']>): Incident {

@@ -1,5 +1,6 @@
 import type { Fact } from '../journal/index.ts';
 import type { Json, Text } from '../system/index.ts';
+import { describeAction } from './actions.ts';
 import { type Action, type Incident, ruleTitle, type StoredAlert } from './incident.ts';
 
 /** The stations of the thread, in the order in which software passes them. */
@@ -158,13 +159,7 @@ function entryOfAlert(alert: StoredAlert): TimelineEntry {
 }
 
 function entriesOfAction(action: Action): TimelineEntry[] {
-  const what: Text =
-    action.target.kind === 'container'
-      ? { en: 'kill the container', es: 'terminar el contenedor' }
-      : {
-          en: `kill process ${action.target.pids.join(', ')}`,
-          es: `terminar el proceso ${action.target.pids.join(', ')}`,
-        };
+  const what = wordsOfAction(action);
   const ref = { kind: 'action', id: action.id } as const;
   const { actor } = action;
   const common = { kind: 'action.taken', station: 'action', ref } as const;
@@ -172,6 +167,20 @@ function entriesOfAction(action: Action): TimelineEntry[] {
   if (action.endedAt === null || action.outcome === null) return [asked];
   const tone = action.state === 'done' ? 'good' : 'bad';
   return [asked, { ...common, at: action.endedAt, tone, title: action.outcome, actor: null }];
+}
+
+const OF_STATE: Partial<Readonly<Record<Action['state'], Text>>> = {
+  'dry-run': { en: 'would have been done', es: 'se habría hecho' },
+  awaiting: { en: 'waits for approval', es: 'espera aprobación' },
+  declined: { en: 'declined', es: 'rechazado' },
+};
+
+function wordsOfAction({ kind, target, state }: Action): Text {
+  const { title } = describeAction(kind);
+  const of = target.kind === 'process' ? ` ${target.pids.join(', ')}` : '';
+  const how = OF_STATE[state];
+  const more = (language: 'en' | 'es'): string => `${of}${how === undefined ? '' : ` (${how[language]})`}`;
+  return { en: `${title.en}${more('en')}`, es: `${title.es}${more('es')}` };
 }
 
 function entriesOfIncident(incident: Incident): TimelineEntry[] {

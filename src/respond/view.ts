@@ -64,13 +64,24 @@ export function showDetail(detail: IncidentDetail, language: Language): Incident
 
 export function showAction(action: Action): ActionView {
   const { id, at, endedAt, actor, kind, target, state, outcome, reason } = action;
-  const words =
-    target.kind === 'process' ? `process ${target.pids.join(', ')}` : `container ${target.containerId.slice(0, 12)}`;
   return {
-    ...{ id, at, endedAt, actor, action: kind, target: words, state, detail: outcome, reason },
+    ...{ id, at, endedAt, actor, action: kind, target: wordsOf(target), state, detail: outcome, reason },
     // What nobody can vouch for is not done; the detail says which of the two it is.
-    outcome: state === 'running' ? 'pending' : state === 'done' ? 'done' : 'failed',
+    outcome: PENDING.includes(state) ? 'pending' : state === 'done' || state === 'dry-run' ? 'done' : 'failed',
   };
+}
+
+const PENDING: readonly Action['state'][] = ['running', 'queued', 'awaiting'];
+
+function wordsOf(target: Action['target']): string {
+  switch (target.kind) {
+    case 'process':
+      return `process ${target.pids.join(', ')}`;
+    case 'container':
+      return `container ${target.containerId.slice(0, 12)}`;
+    case 'subject':
+      return target.subject;
+  }
 }
 
 function showProcess({ alerts, children, ...node }: ProcessNode): ProcessNodeView {

@@ -138,7 +138,11 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       await dialog.getByRole('button', { name: 'Kill the container' }).click();
       await dialog.waitFor({ state: 'detached' });
       assert.deepEqual(mock.writes, [
-        { method: 'POST', path: '/incidents/7/respond', body: { action: 'kill', reason: 'shell nobody asked for' } },
+        {
+          method: 'POST',
+          path: '/incidents/7/respond',
+          body: { action: 'kill-container', reason: 'shell nobody asked for' },
+        },
       ]);
       await page.locator('.page-title').getByText('contained').waitFor();
     }));

@@ -1,4 +1,6 @@
-import { defineFaults, type Json, runCommand } from '../../system/index.ts';
+import { readFile } from 'node:fs/promises';
+import type { AskProbe } from '../../deploy/engines/local/index.ts';
+import { defineFaults, type Json, runCommand, writeFileAtomic } from '../../system/index.ts';
 import type { ContainTask } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
 import { engineEnvironment, findOwnContainer, type OwnContainer } from './own-container.ts';
@@ -17,6 +19,9 @@ export const containFault = defineFaults({
 });
 
 const ACT_MS = 20_000;
+
+/** Pods remembered as closed: more than a host runs. */
+const ISOLATIONS_MAX = 2_000;
 
 /** A table of its own beside the policies' one: neither knows the other, and taking it away restores what was. */
 const TABLE = 'darsena_isolation';
@@ -43,18 +48,87 @@ delete table inet ${TABLE}
  * @returns `{ changed }`: whether anything had to be done
  * @throws Fault agent.not-ours, agent.container-gone, agent.contain-failed
  */
-export async function contain(task: ContainTask, instance: Instance): Promise<Json> {
+export async function contain(task: ContainTask, instance: Instance, isolations: Isolations): Promise<Json> {
   const { action, containerId: id } = task;
+  const gone = (): Error => containFault('agent.container-gone', { id: id.slice(0, 12) });
   const found = await findOwnContainer(id, instance);
-  if (found === null || found.pid === 0) throw containFault('agent.container-gone', { id: id.slice(0, 12) });
-  switch (action) {
-    case 'pause':
-    case 'unpause':
-      return { changed: await setPaused(found, action === 'pause', instance) };
-    case 'isolate':
-    case 'unisolate':
-      return { changed: await setIsolated(found, action === 'isolate', instance) };
+  const runs = found !== null && found.pid !== 0 ? found : null;
+  if (action === 'unisolate') {
+    // The network is the pod's: it stays closed when the container is replaced, and is opened through whoever is there now.
+    const pod = await isolations.podOf(id);
+    const through = runs ?? (pod === null ? null : await anyContainerOf(pod, instance));
+    await isolations.forget(id);
+    return { changed: through !== null && (await setIsolated(through, false, instance)) };
   }
+  if (runs === null) throw gone();
+  if (action !== 'isolate') return { changed: await setPaused(runs, action === 'pause', instance) };
+  await isolations.keep(id, runs.pod);
+  return { changed: await setIsolated(runs, true, instance) };
+}
+
+/** Which pods were closed by way of which container, on disk: containers come and go within a pod. */
+export class Isolations {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async podOf(containerId: string): Promise<string | null> {
+    return (await this.#read())[containerId] ?? null;
+  }
+
+  async keep(containerId: string, pod: string): Promise<void> {
+    await this.#write({ ...(await this.#read()), [containerId]: pod });
+  }
+
+  async forget(containerId: string): Promise<void> {
+    const { [containerId]: _gone, ...rest } = await this.#read();
+    await this.#write(rest);
+  }
+
+  async #read(): Promise<Record<string, string>> {
+    try {
+      return JSON.parse(await readFile(this.#path, 'utf8')) as Record<string, string>;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+      throw error;
+    }
+  }
+
+  #write(kept: Record<string, string>): Promise<void> {
+    const newest = Object.entries(kept).slice(-ISOLATIONS_MAX);
+    return writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(newest)), { mode: 0o600 });
+  }
+}
+
+/** A container of the pod that runs, the infrastructure's included: they share the network. */
+async function anyContainerOf(pod: string, instance: Instance): Promise<OwnContainer | null> {
+  const { code, stdout } = await runCommand(
+    'podman',
+    ['ps', '--no-trunc', '--format', '{{.ID}} {{.Pid}}', '--filter', `pod=${pod}`],
+    {
+      env: engineEnvironment(instance),
+      timeoutMs: ACT_MS,
+    },
+  );
+  const [id, pid] = stdout.trim().split('\n')[0]?.split(' ') ?? [];
+  return code !== 0 || id === undefined || !(Number(pid) > 0) ? null : { id, pid: Number(pid), paused: false, pod };
+}
+
+/**
+ * Asks the probes of a container, and takes a failure of one whose network we closed for what it is: not ready, so that
+ * it gets no requests, and alive, so that nobody ends what is being looked into.
+ */
+export function probesBesideIsolation(ask: AskProbe, instance: Instance): AskProbe {
+  return async (target, probe, signal) => {
+    const outcome = await ask(target, probe, signal);
+    if (outcome.kind !== 'failure' || probe.action.kind === 'exec' || probe === target.container.readinessProbe)
+      return outcome;
+    const found = await findOwnContainer(target.containerId, instance).catch(() => null);
+    const closed = found !== null && found.pid > 0 && (await isIsolated(found, instance).catch(() => false));
+    return closed ? { kind: 'unknown' } : outcome;
+  };
 }
 
 /** @returns false when it was so already. @throws Fault agent.contain-failed */

@@ -11,6 +11,8 @@ export interface OwnContainer {
   /** Of its main process; 0 when it does not run. */
   readonly pid: number;
   readonly paused: boolean;
+  /** The id of its pod; empty for one without. */
+  readonly pod: string;
 }
 
 /** What the engine's command line needs around it. */
@@ -25,13 +27,13 @@ export function engineEnvironment(instance: Instance): Record<string, string> {
  */
 export async function findOwnContainer(id: string, instance: Instance): Promise<OwnContainer | null> {
   if (!ID.test(id)) throw killFault('agent.not-ours', { id: id.slice(0, 64), instance: instance.name });
-  const format = '{{index .Config.Labels "darsena.instance"}} {{.State.Pid}} {{.State.Paused}}';
+  const format = '{{index .Config.Labels "darsena.instance"}} {{.State.Pid}} {{.State.Paused}} {{.Pod}}';
   const inspected = await runCommand('podman', ['inspect', '--type', 'container', '--format', format, id], {
     env: engineEnvironment(instance),
     timeoutMs: ASK_MS,
   });
   if (inspected.code !== 0) return null;
-  const [owner, pid, paused] = inspected.stdout.trim().split(' ');
+  const [owner, pid, paused, pod = ''] = inspected.stdout.trim().split(' ');
   if (owner !== instance.name) throw killFault('agent.not-ours', { id, instance: instance.name });
-  return { id, pid: Number(pid), paused: paused === 'true' };
+  return { id, pid: Number(pid), paused: paused === 'true', pod };
 }

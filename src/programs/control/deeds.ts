@@ -1,0 +1,104 @@
+import { PLATFORM, type Robots } from '../../access/index.ts';
+import { silentStep } from '../../progress/index.ts';
+import type { Deeds, EvidenceStore, Incident, Quarantines, Respond } from '../../respond/index.ts';
+import { takeIncidentEvidence } from '../../respond/index.ts';
+import type { Json, Text } from '../../system/index.ts';
+import type { ContainTask } from '../link/protocol.ts';
+import type { Hosts } from './hosts.ts';
+import type { Pipeline } from './pipeline.ts';
+
+export interface DeedParts {
+  readonly hosts: () => Hosts;
+  readonly respond: () => Respond;
+  readonly evidence: EvidenceStore;
+  readonly quarantines: Quarantines;
+  readonly pipeline: () => Pipeline;
+  readonly robots: Robots;
+  /** Judges an image again and tells hosts: what is answered afterwards is in force. */
+  readonly rejudged: (project: string, digest: string) => Promise<void>;
+}
+
+/** What the platform can do about an incident beside killing, each by the room that can. */
+export function createDeeds(parts: DeedParts): Partial<Deeds> {
+  const contain = async ({ host, containerId }: Incident, action: ContainTask['action'], done: Text, before: Text) => {
+    const task: ContainTask = { kind: 'contain', action, containerId: containerId ?? '' };
+    const value = await parts.hosts().run(task, { step: silentStep, host });
+    return changedOf(value) ? done : before;
+  };
+  return {
+    async evidence({ number }, { actor, reason }) {
+      const how = { actor, reason, keepPaused: false, copyFiles: true };
+      const { id, manifest } = await takeIncidentEvidence(parts.respond(), parts.evidence, number, how);
+      const files = manifest.files.length;
+      return { en: `evidence ${id}: ${files} files`, es: `evidencia ${id}: ${files} ficheros` };
+    },
+    pause: (incident) =>
+      contain(
+        incident,
+        'pause',
+        { en: `container paused on ${incident.host}`, es: `contenedor en pausa en ${incident.host}` },
+        { en: 'it was paused already', es: 'ya estaba en pausa' },
+      ),
+    unpause: (incident) =>
+      contain(
+        incident,
+        'unpause',
+        { en: `container goes on on ${incident.host}`, es: `el contenedor sigue en ${incident.host}` },
+        { en: 'it was not paused', es: 'no estaba en pausa' },
+      ),
+    isolate: (incident) =>
+      contain(
+        incident,
+        'isolate',
+        { en: `network of the pod closed on ${incident.host}`, es: `red del pod cerrada en ${incident.host}` },
+        { en: 'it was closed already', es: 'ya estaba cerrada' },
+      ),
+    unisolate: (incident) =>
+      contain(
+        incident,
+        'unisolate',
+        {
+          en: `network of the pod open again on ${incident.host}`,
+          es: `red del pod abierta de nuevo en ${incident.host}`,
+        },
+        {
+          en: 'there was nothing closed: the pod is gone or was open',
+          es: 'no había nada cerrado: el pod ya no existe o estaba abierto',
+        },
+      ),
+    async quarantine({ project, digest, number }, { actor, reason }) {
+      await parts.quarantines.add({ project: project ?? '', digest: digest ?? '', incident: number, actor, reason });
+      await parts.rejudged(project ?? '', digest ?? '');
+      return {
+        en: `image in quarantine: the registry and every host of ${project} refuse it`,
+        es: `imagen en cuarentena: el registro y todos los hosts de ${project} la rechazan`,
+      };
+    },
+    async unquarantine({ project, digest }, { actor, reason }) {
+      await parts.quarantines.release(project ?? '', digest ?? '', actor, reason);
+      await parts.rejudged(project ?? '', digest ?? '');
+      return { en: 'image judged again by policy alone', es: 'imagen juzgada de nuevo solo por la política' };
+    },
+    async 'roll-back'({ project, environment }, { actor }) {
+      const by = { ...PLATFORM, actor };
+      const request = { project: project ?? '', environment: environment ?? '', to: null, by };
+      const { id } = await parts.pipeline().rollback(request);
+      return { en: `roll-back begun: operation ${id}`, es: `reversión iniciada: operación ${id}` };
+    },
+    async 'revoke-tokens'({ project }, { actor }) {
+      const robots = (await parts.robots.list(project ?? '')).filter(({ state }) => state === 'active');
+      for (const { name } of robots) {
+        await parts.robots.setState(project ?? '', name, 'disabled', { ...PLATFORM, actor });
+      }
+      const names = robots.map(({ name }) => name).join(', ');
+      return {
+        en: names === '' ? 'the project has no active robots' : `robots disabled: ${names}`,
+        es: names === '' ? 'el proyecto no tiene robots activos' : `robots desactivados: ${names}`,
+      };
+    },
+  };
+}
+
+function changedOf(value: Json): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && value['changed'] === true;
+}
