@@ -82,10 +82,9 @@ test('an action that the host refuses is told as not done, contains nothing, and
   assert.match(action.outcome?.en ?? '', /not done: its alerts|not done: incident 1/);
   assert.equal((await respond.incident(1)).state, 'open');
   const fact = (await facts()).find(({ kind }) => kind === 'action.taken');
-  assert.deepEqual(
-    [fact?.actor, (fact?.body as Record<string, unknown>)['kind'], (fact?.body as Record<string, unknown>)['reason']],
-    ['user:ana', 'isolate', 'why'],
-  );
+  assert.ok(fact !== undefined);
+  assert.equal(fact.actor, 'user:ana');
+  assert.match(JSON.stringify(fact.body), /"kind":"isolate".*"reason":"why"/);
   await opened.close();
 });
 
