@@ -150,6 +150,30 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'incidents',
     es: 'incidentes',
   },
+  'POST /api/v1/incidents/:number/actions/:id': {
+    en: 'approve or decline an action that a response policy asks for (asks `incident.respond`, and another person than its author)',
+    es: 'aprobar o rechazar una acción que pide una política de respuesta (pide `incident.respond`, y otra persona que no sea su autora)',
+  },
+  'GET /api/v1/response/policies': {
+    en: 'response policies: what is done by itself',
+    es: 'políticas de respuesta: qué se hace solo',
+  },
+  'PUT /api/v1/response/policies': {
+    en: 'put a response policy (YAML in `source`) in force',
+    es: 'poner en vigor una política de respuesta (YAML en `source`)',
+  },
+  'DELETE /api/v1/response/policies/:name': {
+    en: 'take a response policy out of force',
+    es: 'retirar una política de respuesta',
+  },
+  'POST /api/v1/response/policies/try': {
+    en: 'what a response policy would have done about the alerts of the last `days`',
+    es: 'qué habría hecho una política de respuesta ante las alertas de los últimos `days` días',
+  },
+  'GET /api/v1/response/quarantine': {
+    en: 'images in quarantine',
+    es: 'imágenes en cuarentena',
+  },
   'GET /api/v1/incidents/:number/actions': {
     en: 'what can be done about an incident now, with what each will do',
     es: 'qué se puede hacer ahora con un incidente, y qué hará cada acción',

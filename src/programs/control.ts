@@ -70,8 +70,10 @@ import {
   Quarantines,
   Respond,
   type RespondTables,
+  ResponsePolicies,
   registerEvidenceRoutes,
   registerRespondRoutes,
+  registerResponseRoutes,
   respondMigrations,
 } from '../respond/index.ts';
 import {
@@ -337,7 +339,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     taker: hostEvidence(() => hosts),
   });
   await evidence.recover();
+  const responsePolicies = new ResponsePolicies({ db, journal, clock });
+  await responsePolicies.open();
   const respond: Respond = new Respond({
+    policies: responsePolicies,
     db,
     journal,
     clock,
@@ -563,6 +568,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerRespondRoutes(app, respond);
   registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });
+  registerResponseRoutes(app, { respond, policies: responsePolicies, quarantines });
   registerEvidenceRoutes(app, {
     ...{ respond, store: evidence },
     async findContainer(wanted) {

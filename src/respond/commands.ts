@@ -97,6 +97,22 @@ export function respondCommands(cli: CliProgram): void {
       if (action.state !== 'done') cli.exit(1);
     });
   noun
+    .command('approve')
+    .argument('<number>')
+    .argument('<action>', cli.t({ en: 'the id that show tells', es: 'el identificador que dice show' }))
+    .option('--decline', cli.t({ en: 'say no', es: 'decir que no' }))
+    .option('--reason <text>', cli.t({ en: 'why', es: 'por qué' }))
+    .description(cli.t({ en: 'answer what a policy asks for', es: 'responder a lo que pide una política' }))
+    .action(async (number: string, id: string, options: { decline?: boolean; reason?: string }) => {
+      const path = `/incidents/${encodeURIComponent(number)}/actions/${encodeURIComponent(id)}`;
+      const body = { approve: options.decline !== true, reason: options.reason ?? null };
+      const action = await cli.api.post<ActionView>(path, body);
+      if (cli.output.json) cli.print.json(action);
+      else if (options.decline === true)
+        cli.print.result({ en: `${action.action} declined`, es: `${action.action} rechazado` });
+      else cli.print.result({ en: `${action.action} begins`, es: `${action.action} empieza` });
+    });
+  noun
     .command('ack')
     .argument('<number>')
     .description(cli.t({ en: 'take an incident on', es: 'hacerse cargo de un incidente' }))
@@ -199,6 +215,13 @@ function showIncident(cli: CliProgram, incident: IncidentDetailView): void {
   }
   heading({ en: 'How it came about', es: 'Cómo ocurrió' });
   for (const line of timelineLines(cli, incident.timeline)) print.line(line);
+  const waiting = incident.actions.filter(({ state }) => state === 'awaiting');
+  if (waiting.length > 0) {
+    heading({ en: 'Waits for your approval', es: 'Espera aprobación' });
+    for (const { id, action, actor } of waiting) {
+      print.line(`  ${action} – ${actor}: darsena incident approve ${incident.number} ${id}`);
+    }
+  }
   if (incident.processTree.length > 0) {
     heading({ en: 'Processes (! = an alert names it)', es: 'Procesos (! = lo nombra una alerta)' });
     for (const line of treeLines(incident.processTree, '  ', cli)) print.line(line);

@@ -70,6 +70,52 @@ export const respondFault = defineFaults({
       remedy: 'ver qué se puede: darsena incident respond {number} --preview',
     },
   },
+  'respond.policy-invalid': {
+    kind: 'invalid',
+    en: { what: 'the response policy cannot be used', why: '{place}: {why}', remedy: 'see the manual: response' },
+    es: {
+      what: 'la política de respuesta no se puede usar',
+      why: '{place}: {why}',
+      remedy: 'ver el manual: respuesta',
+    },
+  },
+  'respond.policy-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no response policy {name}', remedy: 'darsena response policy list' },
+    es: { what: 'no hay ninguna política de respuesta {name}', remedy: 'darsena response policy list' },
+  },
+  'respond.policies-full': {
+    kind: 'exhausted',
+    en: {
+      what: 'there are {most} response policies',
+      why: 'each is asked about every alert',
+      remedy: 'darsena response policy remove NAME',
+    },
+    es: {
+      what: 'hay {most} políticas de respuesta',
+      why: 'se consulta a cada una por cada alerta',
+      remedy: 'darsena response policy remove NOMBRE',
+    },
+  },
+  'respond.action-unknown': {
+    kind: 'not-found',
+    en: { what: 'incident {number} has no action {id} that waits', remedy: 'darsena incident show {number}' },
+    es: {
+      what: 'el incidente {number} no tiene ninguna acción {id} en espera',
+      remedy: 'darsena incident show {number}',
+    },
+  },
+  'respond.own-approval': {
+    kind: 'forbidden',
+    en: {
+      what: 'the action is not approved',
+      why: '{actor} wrote the policy that asks for it; another person has to agree',
+    },
+    es: {
+      what: 'la acción no se aprueba',
+      why: '{actor} escribió la política que la pide; otra persona tiene que aprobarla',
+    },
+  },
   'respond.alert-unreadable': {
     kind: 'invalid',
     en: { what: 'an alert cannot be read', why: '{reason}' },

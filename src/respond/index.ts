@@ -24,6 +24,10 @@ export type {
   StoredAlert,
 } from './incident.ts';
 export { respondMigrations } from './migrations.ts';
+export { ResponsePolicies, type StoredResponsePolicy } from './policy/book.ts';
+export { responseCommands } from './policy/commands.ts';
+export { type ResponsePolicy, readResponsePolicy, replay, type WouldDo } from './policy/policy.ts';
+export { registerResponseRoutes } from './policy/routes.ts';
 export type { ProcessNode } from './process-tree.ts';
 export { type QuarantinedImage, Quarantines } from './quarantines.ts';
 export {

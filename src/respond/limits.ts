@@ -40,5 +40,22 @@ export const ACTION_TIMEOUT_MS = 20_000;
 /** The same for what looks at a container or judges a release. */
 export const SLOW_ACTION_TIMEOUT_MS = 150_000;
 
+/** Response policies of a platform: each is asked about every alert. */
+export const POLICIES_MAX = 100;
+
+/** Bytes of one response policy; an honest one has some hundred. */
+export const POLICY_BYTES_MAX = 32 * 1024;
+
+/** Patterns in one list of a policy, and actions that one policy names. */
+export const POLICY_PATTERNS_MAX = 100;
+export const POLICY_ACTIONS_MAX = 12;
+
+/** Days and alerts that a policy is tried on: as many as one answer takes some seconds for. */
+export const REPLAY_DAYS_MAX = 90;
+export const REPLAY_ALERTS_MAX = 20_000;
+
+/** Incidents that policies act on at the same time: hosts are asked one thing after the other anyway. */
+export const POLICY_INCIDENTS_AT_ONCE = 8;
+
 /** Incidents or alerts in one answer. */
 export const PAGE_MAX = 200;

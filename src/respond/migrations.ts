@@ -146,4 +146,19 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0004-respond-policies',
+    async up(db) {
+      await db.schema
+        .createTable('respond_policies')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('source', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .execute();
+      // How often a policy acted of late, and what waits: asked when a policy speaks of an alert.
+      await db.schema.createIndex('respond_actions_actor').on('respond_actions').columns(['actor', 'at']).execute();
+      await db.schema.createIndex('respond_actions_state').on('respond_actions').columns(['state', 'id']).execute();
+    },
+  },
 ];

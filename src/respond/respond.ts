@@ -22,9 +22,13 @@ import {
   INCIDENT_ALERTS_MAX,
   INCIDENT_WINDOW_MINUTES,
   KILL_PROCESSES_MAX,
+  POLICY_INCIDENTS_AT_ONCE,
+  REPLAY_ALERTS_MAX,
   SLOW_ACTION_TIMEOUT_MS,
   TIMELINE_FACTS_MAX,
 } from './limits.ts';
+import type { ResponsePolicies } from './policy/book.ts';
+import { asksFirst, type ResponsePolicy } from './policy/policy.ts';
 import { buildProcessTree, offendingPids, type ProcessNode } from './process-tree.ts';
 import {
   type AlertQuery,
@@ -33,6 +37,7 @@ import {
   type IncidentChange,
   type IncidentQuery,
   insertAction,
+  moveAction,
   openIncident,
   type RespondTables,
   readActions,
@@ -70,6 +75,8 @@ export interface RespondOptions {
   readonly responder: Responder;
   /** What this platform can do; what is missing is not offered. */
   readonly deeds?: Partial<Deeds>;
+  /** What is done by itself. */
+  readonly policies?: Pick<ResponsePolicies, 'speakingOf' | 'list'>;
 }
 
 /** An incident with everything that is known of it. */
@@ -100,6 +107,9 @@ const TIMELINE_KINDS: readonly string[] = [
 export class Respond {
   readonly #options: RespondOptions;
   readonly #alerts: AlertStore;
+  /** Set when a policy put something into the queue. */
+  #planned = false;
+  #working: Promise<void> = Promise.resolve();
 
   constructor(options: RespondOptions) {
     this.#options = options;
@@ -118,6 +128,7 @@ export class Respond {
         es: 'el control se detuvo entretanto; no se sabe si ocurrió',
       });
     }
+    this.#workSoon();
     return running.length;
   }
 
@@ -129,6 +140,7 @@ export class Respond {
     const { db, journal } = this.#options;
     const ingested = await db.transaction().execute((tx) => this.#ingest(tx, alert, host));
     if (ingested.outcome !== 'known') journal.committed();
+    if (this.#planned) this.#workSoon();
     return ingested;
   }
 
@@ -141,6 +153,7 @@ export class Respond {
       return done;
     });
     journal.committed();
+    if (this.#planned) this.#workSoon();
     return ingested;
   }
 
@@ -293,6 +306,138 @@ export class Respond {
     return this.#end(action, end.state, end.outcome);
   }
 
+  /** Alerts of the last days that somebody may see, oldest first; of too many the newest. */
+  async alertsSince(projects: '*' | readonly string[], days: number): Promise<StoredAlert[]> {
+    const since = new Date(this.#options.clock.now().getTime() - days * 86_400_000).toISOString();
+    const alerts = await readAlerts(this.#options.db, { projects, since, limit: REPLAY_ALERTS_MAX });
+    return alerts.reverse();
+  }
+
+  /**
+   * A person answers what a policy asks for. Who wrote the policy does not approve what it wants.
+   * @throws Fault respond.incident-unknown, .incident-closed, .action-unknown, .own-approval
+   */
+  async decide(
+    number: number,
+    id: string,
+    answer: { readonly approve: boolean; readonly reason: string | null },
+    actor: string,
+  ): Promise<Action> {
+    const incident = await this.#notClosed(number);
+    const waiting = await readActions(this.#options.db, { incident: number, state: 'awaiting' });
+    const [action, another] = waiting.filter((one) => one.id.startsWith(id));
+    if (action === undefined || another !== undefined) throw respondFault('respond.action-unknown', { number, id });
+    if (!answer.approve) {
+      const why = answer.reason === null ? '' : `: ${answer.reason}`;
+      return this.#end(action, 'declined', { en: `${actor} declined${why}`, es: `${actor} lo rechazó${why}` });
+    }
+    const author = this.#options.policies
+      ?.list()
+      .find(({ policy }) => `policy:${policy.name}` === action.actor)?.author;
+    if (author === actor) throw respondFault('respond.own-approval', { actor });
+    const { db, journal } = this.#options;
+    await db.transaction().execute(async (tx) => {
+      if (!(await moveAction(tx, action.id, 'awaiting', 'queued')))
+        throw respondFault('respond.action-unknown', { number, id });
+      const body = { action: action.id, kind: action.kind, reason: answer.reason };
+      await this.#record(tx, factOf('action.approved', incident, actor, body));
+    });
+    journal.committed();
+    this.#workSoon();
+    return { ...action, state: 'queued' };
+  }
+
+  /** Resolves when nothing that policies asked for is left to do. */
+  async idle(): Promise<void> {
+    await this.#working;
+  }
+
+  /** Writes down what policies want about an alert, in the transaction that stores it: nothing is forgotten by a crash. */
+  async #plan(tx: Kysely<RespondTables>, alert: Alert, incident: Incident): Promise<void> {
+    const speaking = this.#options.policies?.speakingOf(alert) ?? [];
+    if (speaking.length === 0) return;
+    const before = await readActions(tx, { incident: incident.number });
+    for (const { policy } of speaking) {
+      const actor = `policy:${policy.name}`;
+      const since = new Date(this.#options.clock.now().getTime() - policy.limit.minutes * 60_000).toISOString();
+      const lately = await readActions(tx, { actor, since });
+      let acted = lately.filter(({ state }) => state !== 'declined').length;
+      for (const kind of policy.do) {
+        if (before.some((one) => one.kind === kind && one.actor === actor)) continue;
+        const isOver = acted >= policy.limit.actions;
+        if (!isOver) acted += 1;
+        const asks = asksFirst(policy, incident.environment);
+        const state = isOver ? 'declined' : policy.mode === 'dry-run' ? 'dry-run' : asks ? 'awaiting' : 'queued';
+        const action: Action = {
+          ...{ id: newId(this.#options.clock), incident: incident.number, kind, state, actor },
+          target: { kind: 'subject', subject: targetWords(kind, incident) },
+          ...{ reason: alert.rule, at: this.#now(), endedAt: null },
+          outcome: isOver ? OVER_LIMIT(policy.limit) : null,
+        };
+        await insertAction(tx, action);
+        await this.#record(
+          tx,
+          factOf('action.planned', incident, actor, { action: action.id, kind, state, alert: alert.id }),
+        );
+        if (state === 'queued') this.#planned = true;
+      }
+    }
+  }
+
+  #workSoon(): void {
+    this.#planned = false;
+    this.#working = this.#working
+      .then(() => this.#work())
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'what policies asked for could not be done'));
+  }
+
+  /** Does what is queued: incidents side by side, the actions of one in their order. */
+  async #work(): Promise<void> {
+    for (;;) {
+      const queued = await readActions(this.#options.db, { state: 'queued' });
+      const numbers = [...new Set(queued.map(({ incident }) => incident))].slice(0, POLICY_INCIDENTS_AT_ONCE);
+      if (numbers.length === 0) return;
+      await Promise.all(
+        numbers.map(async (number) => {
+          for (const action of queued) if (action.incident === number) await this.#workOff(action);
+        }),
+      );
+    }
+  }
+
+  async #workOff(action: Action): Promise<void> {
+    const { db, clock } = this.#options;
+    const incident = await this.incident(action.incident);
+    if (incident.state === 'closed') {
+      await this.#end(action, 'declined', CLOSED);
+      return;
+    }
+    for (;;) {
+      try {
+        if (!(await db.transaction().execute((tx) => moveAction(tx, action.id, 'queued', 'running')))) return;
+        break;
+      } catch (error) {
+        // The unique index: somebody else's action on the incident runs; it ends within its time.
+        const running = (await readActions(db, { incident: action.incident })).some(({ state }) => state === 'running');
+        if (!running) throw error;
+        await clock.sleep(BUSY_WAIT_MS);
+      }
+    }
+    const end = await this.#execute(incident, action);
+    await this.#end(action, end.state, end.outcome);
+  }
+
+  async #execute(incident: Incident, action: Action): Promise<{ state: Action['state']; outcome: Text }> {
+    const { kind } = action;
+    if (kind !== 'kill-process' && kind !== 'kill-container') {
+      const actions = await readActions(this.#options.db, { incident: incident.number });
+      const why = whyNot(describeAction(kind), incident, actions);
+      return why === null ? this.#carryOut(incident, action) : { state: 'failed', outcome: why };
+    }
+    if (incident.containerId === null) return { state: 'failed', outcome: NOT_HERE };
+    return this.#perform(incident, await this.#target(incident, kind === 'kill-process' ? 'process' : 'container'));
+  }
+
   #can(kind: ActionKind): boolean {
     return kind === 'kill-process' || kind === 'kill-container' || this.#options.deeds?.[kind] !== undefined;
   }
@@ -334,6 +479,7 @@ export class Respond {
         }),
       );
     }
+    await this.#plan(tx, alert, incident);
     return { outcome: found === null ? 'opened' : 'added', incident: incident.number };
   }
 
@@ -550,6 +696,14 @@ function changeAfter({ kind, actor }: Action, incident: Incident, at: string): I
 const SLOW_ACTIONS: readonly ActionKind[] = ['evidence', 'roll-back', 'quarantine', 'unquarantine'];
 const CLOSED: Text = { en: 'the incident is closed', es: 'el incidente está cerrado' };
 const NOT_HERE: Text = { en: 'this platform has no part that does it', es: 'esta plataforma no tiene quien lo haga' };
+
+const OVER_LIMIT = ({ actions, minutes }: ResponsePolicy['limit']): Text => ({
+  en: `held back: the policy acted ${actions} times in ${minutes} min`,
+  es: `retenido: la política actuó ${actions} veces en ${minutes} min`,
+});
+
+/** Between looks at whether another action on the same incident has ended. */
+const BUSY_WAIT_MS = 200;
 
 /** Something that can be done, or why not. */
 export interface Offer {

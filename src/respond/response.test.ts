@@ -5,7 +5,17 @@ import type { Alert } from '../detect/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
 import { Fault, newId, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import { ACTIONS } from './actions.ts';
-import { type Deeds, Quarantines, Respond, type RespondTables, respondFault, respondMigrations } from './index.ts';
+import {
+  type Deeds,
+  Quarantines,
+  Respond,
+  type RespondTables,
+  ResponsePolicies,
+  readResponsePolicy,
+  replay,
+  respondFault,
+  respondMigrations,
+} from './index.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
@@ -27,19 +37,29 @@ function alert(change: Partial<Alert> = {}): Alert {
   };
 }
 
-async function open(deeds: Partial<Deeds> = {}) {
+async function open(deeds: Partial<Deeds> = {}, sources: readonly string[] = []) {
   const opened = await openDatabase<RespondTables>('sqlite::memory:', [...journalMigrations, ...respondMigrations]);
   const journal = new Journal({
     ...{ db: opened.db as never, clock: systemClock, log: silentLog, keyId: 'test' },
     checkpointKeyPem: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
   });
   const responder = { kill: async () => 'killed' as const };
-  const respond = new Respond({ db: opened.db, journal, clock: systemClock, log: silentLog, responder, deeds });
+  const policies = new ResponsePolicies({ db: opened.db, journal, clock: systemClock });
+  for (const source of sources) await policies.apply(source, 'user:author');
+  const respond = new Respond({
+    db: opened.db,
+    journal,
+    clock: systemClock,
+    log: silentLog,
+    responder,
+    deeds,
+    policies,
+  });
   const facts = async () => {
     await journal.settled();
     return journal.query({ projects: '*', order: 'oldest', limit: 1000 });
   };
-  return { opened, journal, respond, facts };
+  return { opened, journal, respond, facts, policies };
 }
 
 const DONE = { en: 'done', es: 'hecho' };
@@ -121,4 +141,134 @@ test('an image in quarantine stays there over a restart, in its project only, un
     ['image.quarantined user:ana', 'image.released user:eva'],
   );
   await opened.close();
+});
+
+const POLICY = `name: stop-shells
+mode: enforce
+match:
+  rules: ["Terminal *"]
+  tags: [shell]
+  projects: [tienda]
+do: [isolate, quarantine]
+`;
+
+async function withPolicy(source: string, deeds: Partial<Deeds> = {}) {
+  const calls: string[] = [];
+  const deed = (kind: string) => async () => {
+    calls.push(kind);
+    return DONE;
+  };
+  const made = await open({ isolate: deed('isolate'), quarantine: deed('quarantine'), ...deeds }, [source]);
+  const states = async (number: number) =>
+    (await made.respond.describe(number)).actions.map(({ kind, state }) => `${kind} ${state}`);
+  return { ...made, calls, states };
+}
+
+test('a policy that enforces acts once an incident, in its order, and says so as a fact', async () => {
+  const { opened, respond, calls, states, facts } = await withPolicy(POLICY);
+  await respond.ingest(alert(), 'host1');
+  await respond.ingest(alert(), 'host1');
+  await respond.ingest(alert({ rule: 'Something else' }), 'host1');
+  await respond.idle();
+  assert.deepEqual(calls, ['isolate', 'quarantine']);
+  assert.deepEqual(await states(1), ['isolate done', 'quarantine done']);
+  assert.deepEqual([(await respond.incident(1)).state, (await respond.incident(1)).owner], ['contained', null]);
+  const taken = (await facts()).filter(({ kind }) => kind === 'action.taken');
+  assert.deepEqual(
+    taken.map(({ actor }) => actor),
+    ['policy:stop-shells', 'policy:stop-shells'],
+  );
+  await opened.close();
+});
+
+test('without a word a policy only says what it would do', async () => {
+  const { opened, respond, calls, states } = await withPolicy(POLICY.replace('mode: enforce\n', ''));
+  await respond.ingest(alert(), 'host1');
+  await respond.idle();
+  assert.deepEqual([calls, await states(1)], [[], ['isolate dry-run', 'quarantine dry-run']]);
+  assert.equal((await respond.incident(1)).state, 'open');
+  await opened.close();
+});
+
+test('where a policy asks first, another person than its author has to agree', async () => {
+  const { opened, respond, calls, states } = await withPolicy(`${POLICY}approve: [dev]\n`);
+  await respond.ingest(alert(), 'host1');
+  await respond.idle();
+  assert.deepEqual([calls, await states(1)], [[], ['isolate awaiting', 'quarantine awaiting']]);
+  const [first, second] = (await respond.describe(1)).actions;
+  assert.ok(first !== undefined && second !== undefined);
+  const yes = { approve: true, reason: null };
+  await assert.rejects(respond.decide(1, first.id, yes, 'user:author'), hasCode('respond.own-approval'));
+  await respond.decide(1, first.id, yes, 'user:ana');
+  await respond.decide(1, second.id, { approve: false, reason: 'not now' }, 'user:author');
+  await respond.idle();
+  assert.deepEqual([calls, await states(1)], [['isolate'], ['isolate done', 'quarantine declined']]);
+  await assert.rejects(respond.decide(1, second.id, yes, 'user:ana'), hasCode('respond.action-unknown'));
+  await opened.close();
+});
+
+test('a policy acts no more often than its limit, and what it held back is seen', async () => {
+  const { opened, respond, calls, states } = await withPolicy(`${POLICY}limit: { actions: 1, minutes: 60 }\n`);
+  await respond.ingest(alert(), 'host1');
+  await respond.idle();
+  assert.deepEqual([calls, await states(1)], [['isolate'], ['isolate done', 'quarantine declined']]);
+  await opened.close();
+});
+
+test('what was asked for before a crash is done after it, once', async () => {
+  const gate = Promise.withResolvers<typeof DONE>();
+  const { opened, respond, journal, policies } = await withPolicy(POLICY, { isolate: () => gate.promise });
+  await respond.ingest(alert(), 'host1');
+  const calls: string[] = [];
+  const deed = (kind: string) => async () => {
+    calls.push(kind);
+    return DONE;
+  };
+  const deeds = { quarantine: deed('quarantine'), isolate: deed('isolate') };
+  // Control stopped while it isolated: nobody knows whether that happened; the rest is still wanted.
+  while ((await respond.describe(1)).actions[0]?.state !== 'running')
+    await new Promise((resolve) => setImmediate(resolve));
+  const responder = { kill: async () => 'killed' as const };
+  const next = new Respond({ db: opened.db, journal, clock: systemClock, log: silentLog, responder, deeds, policies });
+  await next.recover();
+  await next.idle();
+  const states = (await next.describe(1)).actions.map(({ kind, state }) => `${kind} ${state}`);
+  assert.deepEqual([calls, states], [['quarantine'], ['isolate unknown', 'quarantine done']]);
+  gate.resolve(DONE);
+  await respond.idle();
+  await opened.close();
+});
+
+test('policies that name nothing, or what is not there, are refused with their place', () => {
+  const refused = [
+    ['name: x\nmatch: {}\ndo: [isolate]\n', 'match'],
+    [POLICY.replace('isolate', 'explode'), 'do.0'],
+    [POLICY.replace('isolate', 'unisolate'), 'do.0'],
+    [POLICY.replace('mode: enforce', 'mode: always'), 'mode'],
+    [`${POLICY}more: 1\n`, 'the policy'],
+    ['name: [', '1:'],
+  ] as const;
+  for (const [source, place] of refused) {
+    assert.throws(
+      () => readResponsePolicy(source),
+      (error) =>
+        error instanceof Fault &&
+        error.code === 'respond.policy-invalid' &&
+        (error.text('en').why ?? '').includes(place),
+      source,
+    );
+  }
+});
+
+test('what a policy would have done is what it does: once an incident, within its limit', () => {
+  const policy = readResponsePolicy(`${POLICY}limit: { actions: 3, minutes: 60 }\n`);
+  const stored = (incident: number, minute: number, rule = 'Terminal shell in container') => ({
+    ...alert({ at: new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString(), rule }),
+    incident,
+  });
+  const found = replay(policy, [stored(1, 0), stored(1, 1), stored(2, 2), stored(3, 3, 'Other'), stored(4, 90)]);
+  assert.deepEqual(
+    found.map(({ incident, action, how }) => `${incident} ${action} ${how}`),
+    ['1 isolate act', '1 quarantine act', '2 isolate act', '2 quarantine limit', '4 isolate act', '4 quarantine act'],
+  );
 });

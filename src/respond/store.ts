@@ -78,6 +78,7 @@ export interface RespondTables {
     host_key: string;
     deleted_at: string | null;
   };
+  respond_policies: { name: string; source: string; author: string; at: string };
   respond_quarantines: {
     id: string;
     project: string;
@@ -172,6 +173,8 @@ export interface AlertQuery {
   readonly project?: string;
   readonly incident?: number;
   readonly before?: string;
+  /** RFC 3339: not older than this. */
+  readonly since?: string;
   readonly order?: 'newest' | 'oldest';
   readonly limit: number;
 }
@@ -185,6 +188,7 @@ export async function readAlerts(db: Db, query: AlertQuery): Promise<StoredAlert
   if (query.project !== undefined) select = select.where('project', '=', query.project);
   if (query.incident !== undefined) select = select.where('incident', '=', query.incident);
   if (query.before !== undefined) select = select.where('id', '<', query.before);
+  if (query.since !== undefined) select = select.where('at', '>=', query.since);
   const rows = await select
     .orderBy('id', query.order === 'oldest' ? 'asc' : 'desc')
     .limit(query.limit)
@@ -231,11 +235,11 @@ export async function insertAction(tx: Db, action: Action): Promise<void> {
     .execute();
 }
 
-/** Takes an action that waits as the one that runs. False when somebody else did, or it waits no longer. */
-export async function startAction(tx: Db, id: string, from: Action['state']): Promise<boolean> {
+/** False when it is not in that state any more: somebody else moved it. */
+export async function moveAction(tx: Db, id: string, from: Action['state'], to: Action['state']): Promise<boolean> {
   const result = await tx
     .updateTable('respond_actions')
-    .set({ state: 'running' })
+    .set({ state: to })
     .where('id', '=', id)
     .where('state', '=', from)
     .executeTakeFirst();
@@ -258,8 +262,13 @@ export async function endAction(
 }
 
 /** Oldest first. */
-export async function readActions(db: Db, query: { incident?: number; state?: Action['state'] }): Promise<Action[]> {
+export async function readActions(
+  db: Db,
+  query: { incident?: number; state?: Action['state']; actor?: string; since?: string },
+): Promise<Action[]> {
   let select = db.selectFrom('respond_actions').selectAll();
+  if (query.actor !== undefined) select = select.where('actor', '=', query.actor);
+  if (query.since !== undefined) select = select.where('at', '>=', query.since);
   if (query.incident !== undefined) select = select.where('incident', '=', query.incident);
   if (query.state !== undefined) select = select.where('state', '=', query.state);
   return (await select.orderBy('id').execute()).map(toAction);

@@ -122,6 +122,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
   },
   {
+    words: ['response'],
+    add: async (cli) => (await import('../../respond/index.ts')).responseCommands(cli),
+  },
+  {
     words: ['evidence'],
     add: async (cli) => (await import('../../respond/index.ts')).evidenceCommands(cli),
   },

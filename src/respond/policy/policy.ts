@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { type Alert, PRIORITIES, type Priority } from '../../detect/index.ts';
+import { describeFormatError, FormatError, parseYaml } from '../../formats/index.ts';
+import { matchesGlob } from '../../oci/index.ts';
+import { ACTIONS } from '../actions.ts';
+import { priorityRank } from '../alert.ts';
+import { respondFault } from '../errors.ts';
+import type { ActionKind } from '../incident.ts';
+import { POLICY_ACTIONS_MAX, POLICY_BYTES_MAX, POLICY_PATTERNS_MAX } from '../limits.ts';
+
+/** What is done by itself when alerts of a kind come. Plain JSON. */
+export interface ResponsePolicy {
+  readonly name: string;
+  /** `dry-run`: it only says what it would do. */
+  readonly mode: 'dry-run' | 'enforce';
+  /** All that is named has to hold; patterns with `*`. */
+  readonly match: {
+    readonly rules: readonly string[] | null;
+    /** One of them is enough. */
+    readonly tags: readonly string[] | null;
+    /** This or worse. */
+    readonly priority: Priority;
+    readonly projects: readonly string[] | null;
+    readonly environments: readonly string[] | null;
+  };
+  /** In this order; each once an incident. */
+  readonly do: readonly ActionKind[];
+  /** Environments in which somebody else than the author has to agree first; patterns. */
+  readonly approve: readonly string[];
+  readonly limit: { readonly actions: number; readonly minutes: number };
+}
+
+const pattern = z.string().min(1).max(200);
+const patterns = z.array(pattern).min(1).max(POLICY_PATTERNS_MAX).nullable().default(null);
+const kinds = ACTIONS.filter(({ undoes }) => undoes === null).map(({ kind }) => kind) as [ActionKind, ...ActionKind[]];
+
+const shape = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+  mode: z.enum(['dry-run', 'enforce']).default('dry-run'),
+  match: z
+    .strictObject({
+      rules: patterns,
+      tags: patterns,
+      priority: z.enum(PRIORITIES).default('debug'),
+      projects: patterns,
+      environments: patterns,
+    })
+    // What matches everything is a slip of the pen: something of an alert has to be named.
+    .refine(({ rules, tags, priority }) => rules !== null || tags !== null || priority !== 'debug', {
+      message: 'expected rules, tags or priority',
+    }),
+  do: z.array(z.enum(kinds)).min(1).max(POLICY_ACTIONS_MAX),
+  approve: z.array(pattern).max(POLICY_PATTERNS_MAX).default([]),
+  limit: z
+    .strictObject({ actions: z.number().int().min(1).max(1_000), minutes: z.number().int().min(1).max(1_440) })
+    .default({ actions: 10, minutes: 60 }),
+});
+
+/** @throws Fault respond.policy-invalid with the place */
+export function readResponsePolicy(source: string): ResponsePolicy {
+  if (Buffer.byteLength(source) > POLICY_BYTES_MAX) throw invalid('', `more than ${POLICY_BYTES_MAX} bytes`);
+  let value: unknown;
+  try {
+    ({ value } = parseYaml(source));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const { position } = error;
+    throw invalid(position === null ? '' : `${position.line}:${position.column}`, describeFormatError(error).en);
+  }
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw invalid(issue?.path.join('.') ?? '', issue?.message ?? 'another shape');
+}
+
+function invalid(place: string, why: string): Error {
+  return respondFault('respond.policy-invalid', { place: place === '' ? 'the policy' : place, why });
+}
+
+/** Whether a policy speaks of an alert. Pure: what it would have done is asked of old alerts in the same way. */
+export function speaksOf({ match }: ResponsePolicy, alert: Alert): boolean {
+  const { container } = alert;
+  const one = (wanted: readonly string[] | null, value: string | null | undefined): boolean =>
+    wanted === null || (typeof value === 'string' && wanted.some((glob) => matchesGlob(glob, value)));
+  return (
+    one(match.rules, alert.rule) &&
+    (match.tags === null || alert.tags.some((tag) => one(match.tags, tag))) &&
+    priorityRank(alert.priority) <= priorityRank(match.priority) &&
+    one(match.projects, container?.project) &&
+    one(match.environments, container?.environment)
+  );
+}
+
+/** Whether somebody has to agree before it acts there. */
+export function asksFirst({ approve }: ResponsePolicy, environment: string | null): boolean {
+  return approve.some((glob) => matchesGlob(glob, environment ?? ''));
+}
+
+export interface WouldDo {
+  readonly incident: number;
+  readonly alert: string;
+  readonly at: string;
+  readonly rule: string;
+  readonly place: string;
+  readonly action: ActionKind;
+  readonly how: 'act' | 'ask' | 'limit';
+}
+
+/**
+ * What a policy would have done about alerts that were stored: each action once an incident, held back by its limit.
+ * @param alerts oldest first
+ */
+export function replay(policy: ResponsePolicy, alerts: readonly (Alert & { readonly incident: number })[]): WouldDo[] {
+  const done = new Set<string>();
+  const acted: number[] = [];
+  const found: WouldDo[] = [];
+  for (const alert of alerts) {
+    if (!speaksOf(policy, alert)) continue;
+    const { container } = alert;
+    const place = [container?.project, container?.environment, container?.workload].filter(Boolean).join('/');
+    for (const action of policy.do) {
+      const key = `${alert.incident} ${action}`;
+      if (done.has(key)) continue;
+      done.add(key);
+      const atMs = Date.parse(alert.at);
+      const since = atMs - policy.limit.minutes * 60_000;
+      const isOver = acted.filter((at) => at > since).length >= policy.limit.actions;
+      if (!isOver) acted.push(atMs);
+      const how = isOver ? 'limit' : asksFirst(policy, container?.environment ?? null) ? 'ask' : 'act';
+      found.push({ incident: alert.incident, alert: alert.id, at: alert.at, rule: alert.rule, place, action, how });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { type ApiApp, accessFault, may, visibleProjects } from '../../access/index.ts';
+import { respondFault } from '../errors.ts';
+import { POLICY_BYTES_MAX, REPLAY_ALERTS_MAX, REPLAY_DAYS_MAX } from '../limits.ts';
+import type { Quarantines } from '../quarantines.ts';
+import type { Respond } from '../respond.ts';
+import { showAction } from '../view.ts';
+import type { ResponsePolicies } from './book.ts';
+import { readResponsePolicy, replay } from './policy.ts';
+
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/);
+const source = z.string().max(POLICY_BYTES_MAX);
+
+export function registerResponseRoutes(
+  app: ApiApp,
+  parts: { readonly respond: Respond; readonly policies: ResponsePolicies; readonly quarantines: Quarantines },
+): void {
+  const { respond, policies, quarantines } = parts;
+  app.route({
+    method: 'GET',
+    url: '/api/v1/response/policies',
+    config: { action: 'policy.read' },
+    schema: { tags: ['incidents'], summary: 'Response policies: what is done by itself' },
+    handler: async () => ({ items: policies.list() }),
+  });
+  app.route({
+    method: 'PUT',
+    url: '/api/v1/response/policies',
+    config: { action: 'platform.admin' },
+    schema: { tags: ['incidents'], summary: 'Put a response policy in force', body: z.strictObject({ source }) },
+    handler: async (request) => policies.apply(request.body.source, request.principal.actor),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/response/policies/:name',
+    config: { action: 'platform.admin' },
+    schema: { tags: ['incidents'], summary: 'Take a response policy out of force', params: z.object({ name }) },
+    handler: async (request) => {
+      await policies.remove(request.params.name, request.principal.actor);
+      return {};
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/response/policies/try',
+    config: { action: 'incident.read' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'What a response policy would have done about the alerts of the last days',
+      body: z.strictObject({ source, days: z.number().int().min(1).max(REPLAY_DAYS_MAX).default(7) }),
+    },
+    handler: async (request) => {
+      const policy = readResponsePolicy(request.body.source);
+      const alerts = await respond.alertsSince(visibleProjects(request.principal, 'incident.read'), request.body.days);
+      return {
+        name: policy.name,
+        alerts: alerts.length,
+        /** More alerts than are read: the oldest are left out. */
+        cut: alerts.length >= REPLAY_ALERTS_MAX,
+        items: replay(policy, alerts),
+      };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/incidents/:number/actions/:id',
+    // The project is the incident's, not in the URL: the handler asks for it.
+    config: { action: 'any' },
+    schema: {
+      tags: ['incidents'],
+      summary: 'Approve or decline an action that a policy asks for',
+      params: z.object({ number: z.coerce.number().int().min(1), id: z.string().regex(/^[0-9a-f-]{4,36}$/) }),
+      body: z.strictObject({ approve: z.boolean(), reason: z.string().max(2_000).nullable().default(null) }),
+    },
+    handler: async (request) => {
+      const { principal, params, body } = request;
+      const incident = await respond.incident(params.number);
+      if (!may(principal, 'incident.read', incident.project))
+        throw respondFault('respond.incident-unknown', { number: params.number });
+      if (!may(principal, 'incident.respond', incident.project)) {
+        const place = incident.project ?? 'the platform';
+        throw accessFault('access.not-allowed', { name: principal.name, action: 'incident.respond', place });
+      }
+      return showAction(await respond.decide(params.number, params.id, body, principal.actor));
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/response/quarantine',
+    config: { action: 'incident.read' },
+    schema: { tags: ['incidents'], summary: 'Images that nobody gets while an incident is looked into' },
+    handler: async (request) => ({
+      items: quarantines.list(visibleProjects(request.principal, 'incident.read')),
+    }),
+  });
+}
