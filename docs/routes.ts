@@ -154,6 +154,26 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'approve or decline an action that a response policy asks for (asks `incident.respond`, and another person than its author)',
     es: 'aprobar o rechazar una acción que pide una política de respuesta (pide `incident.respond`, y otra persona que no sea su autora)',
   },
+  'GET /api/v1/notices/channels': {
+    en: 'whom the platform tells of incidents',
+    es: 'a quién avisa la plataforma de los incidentes',
+  },
+  'PUT /api/v1/notices/channels': {
+    en: 'set up a channel; its address and secret are kept sealed',
+    es: 'configurar un canal; su dirección y su secreto se guardan sellados',
+  },
+  'DELETE /api/v1/notices/channels/:name': {
+    en: 'tell it no longer',
+    es: 'dejar de avisarlo',
+  },
+  'POST /api/v1/notices/channels/:name/test': {
+    en: 'send a test now and answer how it went',
+    es: 'enviar una prueba ahora y responder cómo fue',
+  },
+  'GET /api/v1/notices/deliveries': {
+    en: 'what was told, waits or failed, newest first',
+    es: 'lo avisado, en espera o fallido, lo más reciente primero',
+  },
   'GET /api/v1/response/policies': {
     en: 'response policies: what is done by itself',
     es: 'políticas de respuesta: qué se hace solo',

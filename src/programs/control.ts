@@ -67,11 +67,13 @@ import {
 } from '../registry/index.ts';
 import {
   EvidenceStore,
+  Notices,
   Quarantines,
   Respond,
   type RespondTables,
   ResponsePolicies,
   registerEvidenceRoutes,
+  registerNoticeRoutes,
   registerRespondRoutes,
   registerResponseRoutes,
   respondMigrations,
@@ -170,6 +172,8 @@ const HOST_TOKEN_RENEW_MS = 4 * 3_600_000;
 const PERMISSIONS_RENEW_MS = 3_600_000;
 /** Machines with containers have an address a network; the certificate stays small enough for one TLS record. */
 const OWN_ADDRESSES_MAX = 32;
+/** Notices that were not taken are tried again; the first wait is five seconds. */
+const NOTICE_CHECK_MS = 2_000;
 /** Deadlines of refused images are told to the minute. */
 const GRACE_CHECK_MS = 60_000;
 /** The name of the person who ran `up`: the first administrator. */
@@ -339,10 +343,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     taker: hostEvidence(() => hosts),
   });
   await evidence.recover();
+  const notices = new Notices({ db, journal, clock, log, vault, instance: instance.name });
+  await notices.open();
   const responsePolicies = new ResponsePolicies({ db, journal, clock });
   await responsePolicies.open();
   const respond: Respond = new Respond({
-    policies: responsePolicies,
+    ...{ notices, policies: responsePolicies },
     db,
     journal,
     clock,
@@ -354,7 +360,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       },
     },
     deeds: createDeeds({
-      ...{ evidence, quarantines, robots },
+      ...{ evidence, notices, quarantines, robots },
       hosts: () => hosts,
       respond: () => respond,
       pipeline: () => pipeline,
@@ -568,6 +574,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerRespondRoutes(app, respond);
   registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });
+  registerNoticeRoutes(app, notices);
   registerResponseRoutes(app, { respond, policies: responsePolicies, quarantines });
   registerEvidenceRoutes(app, {
     ...{ respond, store: evidence },
@@ -699,6 +706,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(REGISTRY_WORK_CHECK_MS, () => registryWork.tick()),
     every(ADVISORY_CHECK_MS, () => advisoryWork.tick()),
     every(RESCAN_CHECK_MS, () => rescans.tick()),
+    every(NOTICE_CHECK_MS, () => notices.deliver()),
     every(GRACE_CHECK_MS, async () => {
       const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);
       status.registryDamage(open.length);

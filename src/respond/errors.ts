@@ -70,6 +70,26 @@ export const respondFault = defineFaults({
       remedy: 'ver qué se puede: darsena incident respond {number} --preview',
     },
   },
+  'respond.channel-invalid': {
+    kind: 'invalid',
+    en: { what: 'the channel cannot be set up', why: '{why}' },
+    es: { what: 'el canal no se puede configurar', why: '{why}' },
+  },
+  'respond.channel-address': {
+    kind: 'refused',
+    en: { what: 'the notice is not sent', why: '{why}', remedy: 'darsena notice add NAME … --allow-network CIDR' },
+    es: { what: 'el aviso no se envía', why: '{why}', remedy: 'darsena notice add NOMBRE … --allow-network CIDR' },
+  },
+  'respond.channel-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no channel {name}', remedy: 'darsena notice list' },
+    es: { what: 'no hay ningún canal {name}', remedy: 'darsena notice list' },
+  },
+  'respond.notice-failed': {
+    kind: 'unavailable',
+    en: { what: 'the channel {name} did not take the notice', why: '{why}' },
+    es: { what: 'el canal {name} no recibió el aviso', why: '{why}' },
+  },
   'respond.policy-invalid': {
     kind: 'invalid',
     en: { what: 'the response policy cannot be used', why: '{place}: {why}', remedy: 'see the manual: response' },

@@ -24,6 +24,9 @@ export type {
   StoredAlert,
 } from './incident.ts';
 export { respondMigrations } from './migrations.ts';
+export { noticeCommands } from './notices/commands.ts';
+export { type Channel, type Delivery, Notices, type NoticesOptions } from './notices/notices.ts';
+export { registerNoticeRoutes } from './notices/routes.ts';
 export { ResponsePolicies, type StoredResponsePolicy } from './policy/book.ts';
 export { responseCommands } from './policy/commands.ts';
 export { type ResponsePolicy, readResponsePolicy, replay, type WouldDo } from './policy/policy.ts';

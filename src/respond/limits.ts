@@ -57,5 +57,21 @@ export const REPLAY_ALERTS_MAX = 20_000;
 /** Incidents that policies act on at the same time: hosts are asked one thing after the other anyway. */
 export const POLICY_INCIDENTS_AT_ONCE = 8;
 
+/** Channels of a platform. */
+export const CHANNELS_MAX = 50;
+
+/** Milliseconds that a receiver has to take a notice. */
+export const NOTICE_TIMEOUT_MS = 10_000;
+
+/** Notices sent at the same time. */
+export const DELIVERIES_AT_ONCE = 20;
+
+/** Tries of one notice; with their waits (5 s, 10 s, 20 s … at most an hour) they last for some eight hours: a night. */
+export const DELIVERY_ATTEMPTS_MAX = 17;
+export const DELIVERY_WAIT_MS_MAX = 3_600_000;
+
+/** Days that what was told is kept to be looked at. */
+export const DELIVERIES_KEPT_DAYS = 30;
+
 /** Incidents or alerts in one answer. */
 export const PAGE_MAX = 200;

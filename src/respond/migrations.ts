@@ -161,4 +161,36 @@ export const respondMigrations: readonly Migration[] = [
       await db.schema.createIndex('respond_actions_state').on('respond_actions').columns(['state', 'id']).execute();
     },
   },
+  {
+    name: '0005-respond-notices',
+    async up(db) {
+      await db.schema
+        .createTable('respond_channels')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('settings', 'text', (column) => column.notNull())
+        .addColumn('sealed', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('respond_deliveries')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('channel', 'text', (column) => column.notNull())
+        .addColumn('incident', 'integer', (column) => column.notNull())
+        .addColumn('event', 'text', (column) => column.notNull())
+        .addColumn('notice', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('attempts', 'integer', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('next_at', 'text', (column) => column.notNull())
+        .addColumn('error', 'text')
+        .execute();
+      await db.schema
+        .createIndex('respond_deliveries_due')
+        .on('respond_deliveries')
+        .columns(['state', 'next_at'])
+        .execute();
+    },
+  },
 ];

@@ -27,6 +27,7 @@ import {
   SLOW_ACTION_TIMEOUT_MS,
   TIMELINE_FACTS_MAX,
 } from './limits.ts';
+import type { Notices } from './notices/notices.ts';
 import type { ResponsePolicies } from './policy/book.ts';
 import { asksFirst, type ResponsePolicy } from './policy/policy.ts';
 import { buildProcessTree, offendingPids, type ProcessNode } from './process-tree.ts';
@@ -77,6 +78,8 @@ export interface RespondOptions {
   readonly deeds?: Partial<Deeds>;
   /** What is done by itself. */
   readonly policies?: Pick<ResponsePolicies, 'speakingOf' | 'list'>;
+  /** Who is told of incidents. */
+  readonly notices?: Pick<Notices, 'plan' | 'deliver'>;
 }
 
 /** An incident with everything that is known of it. */
@@ -109,6 +112,8 @@ export class Respond {
   readonly #alerts: AlertStore;
   /** Set when a policy put something into the queue. */
   #planned = false;
+  /** Set when somebody is to be told. */
+  #toTell = false;
   #working: Promise<void> = Promise.resolve();
 
   constructor(options: RespondOptions) {
@@ -140,7 +145,7 @@ export class Respond {
     const { db, journal } = this.#options;
     const ingested = await db.transaction().execute((tx) => this.#ingest(tx, alert, host));
     if (ingested.outcome !== 'known') journal.committed();
-    if (this.#planned) this.#workSoon();
+    this.#goOn();
     return ingested;
   }
 
@@ -153,7 +158,7 @@ export class Respond {
       return done;
     });
     journal.committed();
-    if (this.#planned) this.#workSoon();
+    this.#goOn();
     return ingested;
   }
 
@@ -384,6 +389,14 @@ export class Respond {
     }
   }
 
+  /** After a commit: what it asked for begins. */
+  #goOn(): void {
+    if (this.#planned) this.#workSoon();
+    if (!this.#toTell) return;
+    this.#toTell = false;
+    void this.#options.notices?.deliver();
+  }
+
   #workSoon(): void {
     this.#planned = false;
     this.#working = this.#working
@@ -480,6 +493,8 @@ export class Respond {
       );
     }
     await this.#plan(tx, alert, incident);
+    if (found === null && ((await this.#options.notices?.plan(tx, 'incident.opened', incident, alert)) ?? 0) > 0)
+      this.#toTell = true;
     return { outcome: found === null ? 'opened' : 'added', incident: incident.number };
   }
 

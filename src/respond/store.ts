@@ -78,6 +78,19 @@ export interface RespondTables {
     host_key: string;
     deleted_at: string | null;
   };
+  respond_channels: { name: string; kind: string; settings: string; sealed: string; author: string; at: string };
+  respond_deliveries: {
+    id: string;
+    channel: string;
+    incident: number;
+    event: string;
+    notice: string;
+    state: string;
+    attempts: number;
+    at: string;
+    next_at: string;
+    error: string | null;
+  };
   respond_policies: { name: string; source: string; author: string; at: string };
   respond_quarantines: {
     id: string;

@@ -126,6 +126,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/index.ts')).responseCommands(cli),
   },
   {
+    words: ['notice'],
+    add: async (cli) => (await import('../../respond/index.ts')).noticeCommands(cli),
+  },
+  {
     words: ['evidence'],
     add: async (cli) => (await import('../../respond/index.ts')).evidenceCommands(cli),
   },

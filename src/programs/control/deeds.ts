@@ -1,6 +1,6 @@
 import { PLATFORM, type Robots } from '../../access/index.ts';
 import { silentStep } from '../../progress/index.ts';
-import type { Deeds, EvidenceStore, Incident, Quarantines, Respond } from '../../respond/index.ts';
+import type { Deeds, EvidenceStore, Incident, Notices, Quarantines, Respond } from '../../respond/index.ts';
 import { takeIncidentEvidence } from '../../respond/index.ts';
 import type { Json, Text } from '../../system/index.ts';
 import type { ContainTask } from '../link/protocol.ts';
@@ -11,6 +11,7 @@ export interface DeedParts {
   readonly hosts: () => Hosts;
   readonly respond: () => Respond;
   readonly evidence: EvidenceStore;
+  readonly notices: Notices;
   readonly quarantines: Quarantines;
   readonly pipeline: () => Pipeline;
   readonly robots: Robots;
@@ -26,6 +27,13 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
     return changedOf(value) ? done : before;
   };
   return {
+    async notify(incident) {
+      const count = await parts.notices.tell(incident);
+      return {
+        en: count === 0 ? 'no channel takes incidents like this' : `written down for ${count} channels`,
+        es: count === 0 ? 'ningún canal acepta incidentes como este' : `anotado para ${count} canales`,
+      };
+    },
     async evidence({ number }, { actor, reason }) {
       const how = { actor, reason, keepPaused: false, copyFiles: true };
       const { id, manifest } = await takeIncidentEvidence(parts.respond(), parts.evidence, number, how);

@@ -1,0 +1,314 @@
+import type { Kysely, Selectable } from 'kysely';
+import { z } from 'zod';
+import type { Vault } from '../../access/index.ts';
+import { type Alert, PRIORITIES, type Priority } from '../../detect/index.ts';
+import type { Journal } from '../../journal/index.ts';
+import { type Clock, Fault, type Log, networkProblem, newId } from '../../system/index.ts';
+import { priorityRank } from '../alert.ts';
+import { respondFault } from '../errors.ts';
+import type { Incident } from '../incident.ts';
+import {
+  CHANNELS_MAX,
+  DELIVERIES_AT_ONCE,
+  DELIVERIES_KEPT_DAYS,
+  DELIVERY_ATTEMPTS_MAX,
+  DELIVERY_WAIT_MS_MAX,
+} from '../limits.ts';
+import type { RespondTables } from '../store.ts';
+import { CHANNEL_KINDS, type ChannelKind, type Notice } from './message.ts';
+import { type Destination, sendNotice } from './send.ts';
+
+const PROTOCOLS: Readonly<Record<ChannelKind, readonly string[]>> = {
+  webhook: ['https:', 'http:'],
+  falcosidekick: ['https:', 'http:'],
+  slack: ['https:'],
+  teams: ['https:'],
+  syslog: ['udp:', 'tcp:'],
+};
+
+export const channelShape = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+  kind: z.enum(CHANNEL_KINDS),
+  url: z.string().max(2_000),
+  secret: z.string().min(16).max(500).nullable().default(null),
+  priority: z.enum(PRIORITIES).default('warning'),
+  projects: z.array(z.string().max(63)).max(100).nullable().default(null),
+  networks: z.array(z.string().max(60)).max(20).default([]),
+});
+export type NewChannel = z.infer<typeof channelShape>;
+
+/** A channel as people see it: where exactly it leads and what signs is nobody's to read again. */
+export interface Channel {
+  readonly name: string;
+  readonly kind: ChannelKind;
+  /** The host that it leads to. */
+  readonly host: string;
+  readonly signed: boolean;
+  /** Incidents of this or worse. */
+  readonly priority: Priority;
+  readonly projects: readonly string[] | null;
+  readonly networks: readonly string[];
+  readonly author: string;
+  readonly at: string;
+}
+
+export interface Delivery {
+  readonly id: string;
+  readonly channel: string;
+  readonly incident: number;
+  readonly event: string;
+  readonly state: 'pending' | 'sent' | 'failed';
+  readonly attempts: number;
+  readonly at: string;
+  readonly nextAt: string;
+  readonly error: string | null;
+}
+
+export interface NoticesOptions {
+  readonly db: Kysely<RespondTables>;
+  readonly journal: Pick<Journal, 'record' | 'committed'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly vault: Vault;
+  readonly instance: string;
+  /** @default over the network */
+  readonly send?: (to: Destination, notice: Notice, now: Date) => Promise<void>;
+}
+
+/** Tells receivers of incidents. What is to be told is written down with the incident, and tried until it is taken. */
+export class Notices {
+  readonly #options: NoticesOptions;
+  #channels: readonly Channel[] = [];
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(options: NoticesOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const rows = await this.#options.db.selectFrom('respond_channels').selectAll().orderBy('name').execute();
+    this.#channels = rows.map(toChannel);
+  }
+
+  channels(): readonly Channel[] {
+    return this.#channels;
+  }
+
+  /** Replaces a channel of the same name. @throws Fault respond.channel-invalid */
+  async add(wanted: NewChannel, author: string): Promise<Channel> {
+    const { db, vault, clock, journal } = this.#options;
+    const host = checkChannel(wanted);
+    const { name, kind, url, secret, priority, projects, networks } = wanted;
+    if (this.#channels.filter((one) => one.name !== name).length >= CHANNELS_MAX)
+      throw respondFault('respond.channel-invalid', { why: `there are ${CHANNELS_MAX} channels` });
+    const sealed = vault.seal(Buffer.from(JSON.stringify({ url, secret })), sealContext(name));
+    const settings = { host, signed: secret !== null, priority, projects, networks };
+    const row = { name, kind, settings: JSON.stringify(settings), author, at: clock.now().toISOString() };
+    await db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('respond_channels').where('name', '=', name).execute();
+      await tx
+        .insertInto('respond_channels')
+        .values({ ...row, sealed: Buffer.from(sealed).toString('base64') })
+        .execute();
+      const body = { kind, host, priority, projects, networks };
+      await journal.record<RespondTables>(tx, {
+        ...{ kind: 'notice-channel.set', project: null, actor: author, subject: `channel ${name}`, body },
+      });
+    });
+    journal.committed();
+    await this.open();
+    return toChannel({ ...row, sealed: '' });
+  }
+
+  /** What waits for it goes with it. @throws Fault respond.channel-unknown */
+  async remove(name: string, actor: string): Promise<void> {
+    this.#named(name);
+    const { db, journal } = this.#options;
+    await db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('respond_deliveries').where('channel', '=', name).execute();
+      await tx.deleteFrom('respond_channels').where('name', '=', name).execute();
+      await journal.record<RespondTables>(tx, {
+        ...{ kind: 'notice-channel.removed', project: null, actor, subject: `channel ${name}`, body: {} },
+      });
+    });
+    journal.committed();
+    await this.open();
+  }
+
+  /** Sends a test at once and tells how it went. @throws Fault respond.channel-unknown, respond.notice-failed */
+  async test(name: string): Promise<void> {
+    const { clock, instance } = this.#options;
+    const channel = this.#named(name);
+    const at = clock.now().toISOString();
+    const notice: Notice = {
+      ...{ event: 'test', at, instance, alert: null },
+      incident: {
+        ...{ number: 0, rule: 'test', priority: 'notice', project: null, environment: null, workload: null },
+        ...{ container: null, host: instance, digest: null, openedAt: at },
+      },
+    };
+    try {
+      await this.#send(channel.name, notice);
+    } catch (error) {
+      throw respondFault('respond.notice-failed', { name, why: reasonOf(error) }, { cause: error });
+    }
+  }
+
+  /** Writes down, in the transaction of the incident, who is to be told. @returns how many */
+  async plan(
+    tx: Kysely<RespondTables>,
+    event: Notice['event'],
+    incident: Incident,
+    alert: Alert | null,
+  ): Promise<number> {
+    const told = this.#channels.filter(
+      ({ priority, projects }) =>
+        priorityRank(incident.priority) <= priorityRank(priority) &&
+        (projects === null || (incident.project !== null && projects.includes(incident.project))),
+    );
+    const at = this.#options.clock.now().toISOString();
+    for (const { name } of told) {
+      await tx
+        .insertInto('respond_deliveries')
+        .values({
+          ...{ id: newId(this.#options.clock), channel: name, incident: incident.number, event },
+          notice: JSON.stringify(this.#notice(event, incident, alert, at)),
+          ...{ state: 'pending', attempts: 0, at, next_at: at, error: null },
+        })
+        .execute();
+    }
+    return told.length;
+  }
+
+  /** The same for an incident that is there already. */
+  async tell(incident: Incident): Promise<number> {
+    const count = await this.#options.db.transaction().execute((tx) => this.plan(tx, 'incident.told', incident, null));
+    void this.deliver();
+    return count;
+  }
+
+  /** Newest first. */
+  async deliveries(limit: number): Promise<Delivery[]> {
+    const rows = await this.#options.db
+      .selectFrom('respond_deliveries')
+      .select(['id', 'channel', 'incident', 'event', 'state', 'attempts', 'at', 'next_at', 'error'])
+      .orderBy('id', 'desc')
+      .limit(limit)
+      .execute();
+    return rows.map(({ next_at: nextAt, state, ...row }) => ({ ...row, nextAt, state: state as Delivery['state'] }));
+  }
+
+  /** Sends what is due, one round after the other; never rejects. */
+  deliver(): Promise<void> {
+    this.#sending = this.#sending
+      .then(() => this.#deliverDue())
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'notices could not be sent'));
+    return this.#sending;
+  }
+
+  async #deliverDue(): Promise<void> {
+    const { db, clock } = this.#options;
+    for (;;) {
+      const due = await db
+        .selectFrom('respond_deliveries')
+        .selectAll()
+        .where('state', '=', 'pending')
+        .where('next_at', '<=', clock.now().toISOString())
+        .orderBy('next_at')
+        .limit(DELIVERIES_AT_ONCE)
+        .execute();
+      if (due.length === 0) break;
+      await Promise.all(due.map((row) => this.#deliverOne(row)));
+    }
+    const before = new Date(clock.now().getTime() - DELIVERIES_KEPT_DAYS * 86_400_000).toISOString();
+    await db.deleteFrom('respond_deliveries').where('state', '!=', 'pending').where('at', '<', before).execute();
+  }
+
+  async #deliverOne(row: Selectable<RespondTables['respond_deliveries']>): Promise<void> {
+    const { db, clock, log } = this.#options;
+    const attempts = row.attempts + 1;
+    let error: string | null = null;
+    try {
+      await this.#send(row.channel, JSON.parse(row.notice) as Notice);
+    } catch (cause) {
+      error = reasonOf(cause).slice(0, 300);
+    }
+    const isLast = attempts >= DELIVERY_ATTEMPTS_MAX;
+    const state = error === null ? 'sent' : isLast ? 'failed' : 'pending';
+    const waitMs = Math.min(2 ** attempts * 2_500, DELIVERY_WAIT_MS_MAX);
+    const nextAt = new Date(clock.now().getTime() + waitMs).toISOString();
+    await db
+      .updateTable('respond_deliveries')
+      .set({ state, attempts, next_at: nextAt, error })
+      .where('id', '=', row.id)
+      .execute();
+    if (error !== null)
+      log.warn({ channel: row.channel, incident: row.incident, attempts, reason: error }, 'a notice was not taken');
+  }
+
+  async #send(name: string, notice: Notice): Promise<void> {
+    const { db, vault, clock, send = sendNotice } = this.#options;
+    const { kind, networks } = this.#named(name);
+    const row = await db
+      .selectFrom('respond_channels')
+      .select('sealed')
+      .where('name', '=', name)
+      .executeTakeFirstOrThrow();
+    const opened = vault.open(Buffer.from(row.sealed, 'base64'), sealContext(name));
+    const { url, secret } = JSON.parse(Buffer.from(opened).toString('utf8')) as { url: string; secret: string | null };
+    await send({ kind, url, secret, networks }, notice, clock.now());
+  }
+
+  #notice(event: Notice['event'], incident: Incident, alert: Alert | null, at: string): Notice {
+    const { number, rule, priority, project, environment, workload, container, host, digest, openedAt } = incident;
+    return {
+      ...{ event, at, instance: this.#options.instance },
+      incident: { number, rule, priority, project, environment, workload, container, host, digest, openedAt },
+      alert:
+        alert === null
+          ? null
+          : {
+              ...{ id: alert.id, at: alert.at, rule: alert.rule, priority: alert.priority, tags: alert.tags },
+              ...{ output: alert.output, outputFields: alert.outputFields },
+            },
+    };
+  }
+
+  #named(name: string): Channel {
+    const found = this.#channels.find((one) => one.name === name);
+    if (found === undefined) throw respondFault('respond.channel-unknown', { name });
+    return found;
+  }
+}
+
+/** @returns the host that it leads to. @throws Fault respond.channel-invalid */
+function checkChannel({ kind, url, networks }: NewChannel): string {
+  const invalid = (why: string): Error => respondFault('respond.channel-invalid', { why });
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  // What is wrong is said without the address, which may be a secret.
+  if (parsed === null || parsed.hostname === '') throw invalid('its address is no URL');
+  if (!PROTOCOLS[kind].includes(parsed.protocol))
+    throw invalid(`a ${kind} address begins with ${PROTOCOLS[kind].join(' or ')}//`);
+  if (parsed.username !== '' || parsed.password !== '') throw invalid('credentials do not belong into its address');
+  if (parsed.protocol === 'http:' && networks.length === 0)
+    throw invalid('without TLS only a receiver in a network of your own is told: --allow-network');
+  for (const network of networks) {
+    const problem = networkProblem(network);
+    if (problem !== null) throw invalid(problem);
+  }
+  return parsed.host;
+}
+
+function sealContext(name: string): string {
+  return `respond-channel:${name}`;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Fault) return error.text('en').why ?? error.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function toChannel(row: Selectable<RespondTables['respond_channels']>): Channel {
+  const settings = JSON.parse(row.settings) as Pick<Channel, 'host' | 'signed' | 'priority' | 'projects' | 'networks'>;
+  return { name: row.name, kind: row.kind as ChannelKind, ...settings, author: row.author, at: row.at };
+}

@@ -1,0 +1,90 @@
+import { createSocket } from 'node:dgram';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect, isIP, type LookupFunction } from 'node:net';
+import { guardAddresses } from '../../system/index.ts';
+import { respondFault } from '../errors.ts';
+import { NOTICE_TIMEOUT_MS } from '../limits.ts';
+import { bodyOf, type ChannelKind, type Notice, signatureOf, syslogMessage } from './message.ts';
+
+/** Where a channel leads, opened for one delivery. */
+export interface Destination {
+  readonly kind: ChannelKind;
+  /** https, http (only inside an allowed network), tcp or udp. */
+  readonly url: string;
+  /** Signs what is sent; null: nothing is signed. */
+  readonly secret: string | null;
+  /** Networks inside that it may lead to; empty: the public Internet only. */
+  readonly networks: readonly string[];
+}
+
+/** Sends one notice. It is over when the receiver took it. @throws Error with the reason, without what is secret */
+export async function sendNotice(to: Destination, notice: Notice, now: Date): Promise<void> {
+  const url = new URL(to.url);
+  const refuse = (why: string): Error => respondFault('respond.channel-address', { why });
+  const guard = guardAddresses(to.networks, refuse);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  // A literal address is never looked up: it is asked about here.
+  const why = isIP(host) === 0 ? null : guard.refusal(host);
+  if (why !== null) throw refuse(why);
+  if (to.kind === 'syslog') await sendSyslog(url, host, syslogMessage(notice), guard.lookup);
+  else await post(url, to, bodyOf(to.kind, notice), now, guard.lookup);
+}
+
+function post(url: URL, to: Destination, body: string, now: Date, lookup: LookupFunction): Promise<void> {
+  const timestamp = String(Math.floor(now.getTime() / 1000));
+  const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const sent = make(url, {
+      method: 'POST',
+      lookup,
+      agent: false,
+      signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS),
+      headers: {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        'user-agent': 'darsena',
+        ...(to.secret === null
+          ? {}
+          : { 'darsena-timestamp': timestamp, 'darsena-signature': signatureOf(to.secret, timestamp, body) }),
+      },
+    });
+    sent.once('response', (response) => {
+      const status = response.statusCode ?? 0;
+      response.destroy();
+      // A redirect is not followed: it would lead where nobody allowed it.
+      if (status >= 200 && status < 300) resolve();
+      else reject(new Error(`the receiver answered ${status}`));
+    });
+    sent.once('error', reject);
+    sent.end(body);
+  });
+}
+
+function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunction): Promise<void> {
+  const port = Number(url.port === '' ? 514 : url.port);
+  if (url.protocol === 'udp:') {
+    return new Promise((resolve, reject) => {
+      lookup(host, { all: false }, (error, address, family) => {
+        if (error !== null || typeof address !== 'string') return reject(error ?? new Error('no address'));
+        const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
+        socket.send(message, port, address, (failed) => {
+          socket.close();
+          if (failed === null) resolve();
+          else reject(failed);
+        });
+      });
+    });
+  }
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, lookup });
+    socket.setTimeout(NOTICE_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')));
+    socket.once('error', reject);
+    // Octet counting (RFC 6587): a line break in a message begins no other.
+    socket.once('connect', () => socket.end(`${Buffer.byteLength(message)} ${message}`));
+    socket.once('close', (failed) => {
+      if (!failed) resolve();
+    });
+    socket.resume();
+  });
+}
