@@ -181,6 +181,7 @@ test('no HTTP type stands below the routes', () => {
     /^build\/registry-client\.ts$/,
     /^access\/identity\/fetch\.ts$/,
     /^advisories\/update\.ts$/,
+    /^respond\/notices\/send\.ts$/,
     /^deploy\/engines\/local\/(?:libpod|probes)\.ts$/,
     /^programs\//,
   ];
