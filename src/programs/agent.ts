@@ -48,6 +48,7 @@ const STATUS_GATHER_MS = 20;
 const MACHINE_EVERY_MS = 300_000;
 /** Reading the rules of a pod takes the host some 10 ms. */
 const FLOWS_EVERY_MS = 30_000;
+const GREET_RETRY_MS = 5_000;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
@@ -109,6 +110,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const firstToken = Promise.withResolvers<void>();
   let registryToken = '';
   let revision = 0;
+  /** Counts connections: an older greeting is not gone on with. */
+  let greetings = 0;
   let followed: readonly WantedWorkload[] = [];
   /** Why the last trust policy was not followed: said once, not with every wanted state. */
   let trustRefused = '';
@@ -131,8 +134,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         if (message.type === 'wanted') link.send({ type: 'wanted-refused', why: whyRefused(error) });
       });
     },
-    onConnected: () =>
-      void greet().catch((error: unknown) => log.error({ err: error }, 'telling control about this host failed')),
+    onConnected: () => void greetUntilTold(),
   });
   const spool = await AlertSpool.open(join(files.agent.folder, 'alerts'), {
     log,
@@ -324,6 +326,20 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       log.warn({ err: error }, 'the kept rules cannot be used; waiting for control');
+    }
+  }
+
+  /** An engine that is busy answers late; control knows nothing of this host until it was told once. */
+  async function greetUntilTold(): Promise<void> {
+    greetings += 1;
+    const own = greetings;
+    while (link.connected && own === greetings) {
+      try {
+        return await greet();
+      } catch (error) {
+        log.error({ err: error, retryMs: GREET_RETRY_MS }, 'telling control about this host failed');
+        await clock.sleep(GREET_RETRY_MS);
+      }
     }
   }
 
