@@ -395,9 +395,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       away: () => {
         events.status();
       },
-      alert: async (host, alert, times) => {
-        await respond.ingest(alert, host);
-        detection.note(host, [...times, monotonicNs()]);
+      alerts: async (host, arrived) => {
+        const [first, second] = arrived;
+        if (first !== undefined && second === undefined) await respond.ingest(first.alert, host);
+        else
+          await respond.ingestAll(
+            arrived.map(({ alert }) => alert),
+            host,
+          );
+        for (const { times } of arrived) detection.note(host, [...times, monotonicNs()]);
       },
       message: (host, message) => {
         hear(host, message).catch((error: unknown) =>

@@ -73,17 +73,25 @@ export const hostFault = defineFaults({
 const SILENCE_MS = 20_000;
 const PING_MS = 5_000;
 const SESSION_WAIT_MS = 15_000;
+/** Alerts in one transaction: more would keep other writers waiting for longer than they notice. */
+const ALERTS_AT_ONCE = 200;
 
 /** What control does when a host speaks; each is called in the order of the messages. */
 export interface HostListener {
   connected(host: string): void;
   away(host: string): void;
-  /** @param times when it was at each station up to this host's own reading of it; empty when it is not known */
-  alert(host: string, alert: Alert, times: readonly number[]): Promise<void>;
+  /** Stores alerts of a host, all or none. What came while the former were stored comes together. */
+  alerts(host: string, alerts: readonly ArrivedAlert[]): Promise<void>;
   message(
     host: string,
     message: Exclude<ToControl, { type: 'alert' | 'task-step' | 'task-done' | 'task-failed' | 'pong' }>,
   ): void;
+}
+
+export interface ArrivedAlert {
+  readonly alert: Alert;
+  /** When it was at each station up to control's own reading of it; empty when it is not known. */
+  readonly times: readonly number[];
 }
 
 export interface HostView {
@@ -104,7 +112,9 @@ interface Pending {
 interface Link {
   readonly channel: LineChannel<ToAgent>;
   lastHeardMs: number;
-  alerts: Promise<void>;
+  /** Read and not yet stored, in order. */
+  readonly waiting: ArrivedAlert[];
+  storing: boolean;
 }
 
 /** The connected agents: what they say, what they are asked, and the byte sessions they open on request. */
@@ -132,7 +142,8 @@ export class Hosts {
     const link: Link = {
       channel: openLineChannel<ToAgent>(stream, (value) => this.#take(host, link, value)),
       lastHeardMs: this.#clock.monotonicMs(),
-      alerts: Promise.resolve(),
+      waiting: [],
+      storing: false,
     };
     this.#links.set(host, link);
     this.#see(host, { state: 'connected' });
@@ -276,11 +287,8 @@ export class Hosts {
           return;
         }
         const times = isOnHost(stations) ? [alert.kernelTimeNs, ...stations, monotonicNs()] : [];
-        // One after the other, so that an incident is opened by its first alert; told stored only when it is.
-        link.alerts = link.alerts
-          .then(() => this.#listener.alert(host, alert, times))
-          .then(() => link.channel.send({ type: 'alert-stored', id: alert.id }))
-          .catch((error: unknown) => this.#log.error({ err: error, alert: alert.id }, 'storing an alert failed'));
+        link.waiting.push({ alert, times });
+        if (!link.storing) void this.#store(host, link);
         return;
       }
       case 'host':
@@ -300,6 +308,40 @@ export class Hosts {
       case 'wanted-refused':
         this.#listener.message(host, message);
         return;
+    }
+  }
+
+  /**
+   * Stores what waits, in order, so that an incident is opened by its first alert; told stored only when it is. A flood is
+   * stored some hundred at a time: a transaction each would take ten times as long.
+   */
+  async #store(host: string, link: Link): Promise<void> {
+    link.storing = true;
+    while (link.waiting.length > 0) {
+      const batch = link.waiting.splice(0, ALERTS_AT_ONCE);
+      try {
+        await this.#storeTogether(host, link, batch);
+      } catch (error) {
+        if (batch.length > 1) await this.#storeEach(host, link, batch);
+        else this.#log.error({ err: error, alert: batch[0]?.alert.id }, 'storing an alert failed');
+      }
+    }
+    link.storing = false;
+  }
+
+  async #storeTogether(host: string, link: Link, batch: readonly ArrivedAlert[]): Promise<void> {
+    await this.#listener.alerts(host, batch);
+    for (const { alert } of batch) link.channel.send({ type: 'alert-stored', id: alert.id });
+  }
+
+  /** One that cannot be stored must not hold up those that came with it. */
+  async #storeEach(host: string, link: Link, batch: readonly ArrivedAlert[]): Promise<void> {
+    for (const one of batch) {
+      try {
+        await this.#storeTogether(host, link, [one]);
+      } catch (error) {
+        this.#log.error({ err: error, alert: one.alert.id }, 'storing an alert failed');
+      }
     }
   }
 
