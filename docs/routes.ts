@@ -138,6 +138,18 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'stop a roll-out for good and take the patch out (`rollBack`: false leaves it)',
     es: 'detener del todo un despliegue y retirar el parche (`rollBack`: false lo deja)',
   },
+  'GET /api/v1/kernel/shield': {
+    en: 'the shield: mitigations with their controls, CVEs, cost and sources, and faults that none stops',
+    es: 'el escudo: mitigaciones con sus controles, CVE, coste y fuentes, y fallos que ninguna detiene',
+  },
+  'GET /api/v1/hosts/:name/kernel/shield': {
+    en: 'which entries of the shield stand on a host, and since when',
+    es: 'qué entradas del escudo están activas en un host, y desde cuándo',
+  },
+  'POST /api/v1/hosts/:name/kernel/shield': {
+    en: 'set an entry on a host, take it back, or see what it would break (`change`: apply, undo, try); an operation',
+    es: 'activar una entrada en un host, retirarla o ver qué rompería (`change`: apply, undo, try); una operación',
+  },
   'GET /api/v1/kernel/hosts': {
     en: 'every host with its kernel and the count of CVEs by state',
     es: 'cada host con su núcleo y el número de CVE por estado',

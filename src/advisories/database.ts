@@ -397,6 +397,12 @@ export class AdvisoryDatabase {
     return { ...row, names: [...new Set([...names, ...cves])], issues: null };
   }
 
+  /** Whether a CVE is known to be exploited, and how likely that is to come (0 to 1; null: not said). */
+  urgencyOf(cve: string): { readonly kev: boolean; readonly epss: number | null } {
+    const { kev, epss } = this.#factsOf(cve);
+    return { kev: kev !== null, epss: epss?.score ?? null };
+  }
+
   #factsOf(cve: string): CveFacts {
     return this.#cves.get(cve, () => ({
       kev: this.#exploited().get(cve) ?? null,

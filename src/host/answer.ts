@@ -1,7 +1,7 @@
 import type { AdvisoryDatabase } from '../advisories/index.ts';
 import type { Clock } from '../system/index.ts';
 import type { MachineFacts } from './facts.ts';
-import { byUrgency, judgeMachine, type KernelTruth, summarise, type TruthSummary } from './truth.ts';
+import { byUrgency, judgeMachine, type KernelTruth, type Statements, summarise, type TruthSummary } from './truth.ts';
 
 /** What is known of the kernel's CVEs on one machine, for the command line and the API alike. */
 export interface KernelAnswer {
@@ -41,18 +41,16 @@ export function answerKernel(facts: MachineFacts, database: AdvisoryDatabase, cl
 }
 
 /** What the distribution's advisories say of the package of the running kernel; nothing when that is not known. */
-export function kernelStatements(
-  { kernel, distribution }: MachineFacts,
-  database: AdvisoryDatabase,
-): ReturnType<AdvisoryDatabase['statements']> {
+export function kernelStatements({ kernel, distribution }: MachineFacts, database: AdvisoryDatabase): Statements {
   const own = kernel.package;
   if (own === null || distribution === null) return new Map();
   const isRpm = own.source === 'kernel';
-  return database.statements({
+  const said = database.statements({
     type: isRpm ? 'rpm' : 'deb',
     name: isRpm ? 'kernel' : own.source,
-    version: isRpm ? own.version : own.version,
+    version: own.version,
     source: { name: own.source, version: own.version },
     distribution,
   });
+  return new Map([...said].map(([cve, statement]) => [cve, { ...statement, ...database.urgencyOf(cve) }]));
 }

@@ -14,6 +14,7 @@ import { openAdvisories } from './open-advisories.ts';
 import { toKernelVex } from './openvex.ts';
 import { addRolloutCommands } from './rollout/commands.ts';
 import { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
+import { addShieldCommands } from './shield/commands.ts';
 import { type KernelTruth, TRUTH_STATES, type TruthState } from './truth.ts';
 import { STATE_WORDS } from './words.ts';
 
@@ -110,6 +111,7 @@ export function kernelCommands(cli: CliProgram): void {
 
   addPatchCommands(cli, kernel);
   addRolloutCommands(cli, kernel);
+  addShieldCommands(cli, kernel);
   kernel
     .command('where')
     .argument('<cve>')

@@ -169,6 +169,25 @@ export const hostFault = defineFaults({
     en: { what: 'the roll-out cannot do that now ({order})', why: 'it is {state}' },
     es: { what: 'el despliegue no puede hacer eso ahora ({order})', why: 'está {state}' },
   },
+  'host.shield-unknown': {
+    kind: 'not-found',
+    en: {
+      what: 'there is no shield against {id}',
+      why: '{why}',
+      remedy: 'see what there is: darsena kernel shield list',
+    },
+    es: { what: 'no hay escudo contra {id}', why: '{why}', remedy: 'ver qué hay: darsena kernel shield list' },
+  },
+  'host.shield-idle': {
+    kind: 'conflict',
+    en: { what: 'the shield {id} means nothing here', why: 'this kernel has neither the switch nor the modules' },
+    es: { what: 'el escudo {id} no significa nada aquí', why: 'este núcleo no tiene ni el interruptor ni los módulos' },
+  },
+  'host.shield-refused': {
+    kind: 'unavailable',
+    en: { what: 'the shield {id} could not be set', why: '{why}', remedy: 'everything is as it was before' },
+    es: { what: 'el escudo {id} no se pudo activar', why: '{why}', remedy: 'todo está como antes' },
+  },
   'host.patch-build': {
     kind: 'invalid',
     en: { what: 'the live patch {name} cannot be built', why: '{why}' },

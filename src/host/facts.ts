@@ -117,6 +117,11 @@ export const machineFacts = z.object({
   /** CVEs that the changelog of the running kernel's package names up to its version, with the version of the entry. */
   fixes: z.record(cve, word).default({}),
   mitigations: z.array(mitigation).max(1_000).default([]),
+  /** Entries of the platform's shield that were set on this machine. */
+  shields: z
+    .array(z.object({ id: word, since: word, state: word }))
+    .max(1_000)
+    .default([]),
 });
 
 export type MachineFacts = z.infer<typeof machineFacts>;

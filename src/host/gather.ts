@@ -6,6 +6,7 @@ import { readLivePatches } from './live-patches.ts';
 import { fixesOf } from './packages.ts';
 import { gatherPrograms } from './programs.ts';
 import { Root, remember } from './root.ts';
+import { SHIELD_RECORDS } from './shield/keeper.ts';
 
 /** Switches of the kernel that say what of it can be reached, or how much it gives away. */
 const SYSCTLS = [
@@ -96,6 +97,7 @@ export function gatherFacts(rootPath: string, identity: Identity, now: string): 
     reboot: readReboot(root),
     programs: gatherPrograms(root),
     fixes: kernelPackage === null ? {} : readKernelFixes(root, release),
+    shields: readShields(root),
   });
 }
 
@@ -249,4 +251,16 @@ function readKernelFixes(root: Root, release: string): Record<string, string> {
     return remember(root, path, () => fixesOf(root.inflated(path, CHANGELOG_MAX_BYTES) ?? ''));
   }
   return {};
+}
+
+/** What the platform wrote down of its own shield (shield/keeper.ts). */
+function readShields(root: Root): MachineFacts['shields'] {
+  return root
+    .list(SHIELD_RECORDS.slice(1))
+    .filter((file) => file.endsWith('.json'))
+    .flatMap((file) => {
+      const text = root.text(`${SHIELD_RECORDS.slice(1)}/${file}`) ?? '';
+      const value = (key: string): string => new RegExp(`"${key}":"([^"]*)"`).exec(text)?.[1] ?? '';
+      return value('id') === '' ? [] : [{ id: value('id'), since: value('since'), state: value('state') }];
+    });
 }

@@ -21,4 +21,7 @@ export { type LookAtHosts, Rollouts } from './rollout/rollouts.ts';
 export { registerRolloutRoutes } from './rollout/routes.ts';
 export { registerHostRoutes } from './routes.ts';
 export { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
+export { ShieldKeeper } from './shield/keeper.ts';
+export { type SeccompProfile, tightenProfile } from './shield/seccomp.ts';
+export { registerShieldRoutes, Shields, type ShieldTask } from './shield/shields.ts';
 export { judgeMachine, type KernelTruth, summarise, TRUTH_STATES, type TruthState } from './truth.ts';

@@ -11,6 +11,7 @@ import type { Text } from '../system/index.ts';
 import type { MachineFacts } from './facts.ts';
 import { type KbuildTable, kbuildTable } from './kbuild/table.ts';
 import { Reach, type UnreachableReason } from './reach.ts';
+import { standingShields } from './shield/standing.ts';
 
 /** What a CVE of the kernel means on one machine. */
 export const TRUTH_STATES = [
@@ -55,7 +56,10 @@ export interface KernelTruth {
 }
 
 /** What distributions say of this very package, by CVE. */
-export type Statements = ReadonlyMap<string, PackageStatement>;
+export type Statements = ReadonlyMap<
+  string,
+  PackageStatement & { readonly kev?: boolean; readonly epss?: number | null }
+>;
 
 const NONE: Statements = new Map();
 
@@ -77,11 +81,11 @@ export function judgeMachine(
     ({ cves }) => cves,
   );
   const controls = byCve(facts.mitigations, ({ cves }) => cves);
-  return advisories.map((advisory) => {
+  const shields = byCve(standingShields(facts), ({ entry }) => entry.cves);
+  const judge = (advisory: KernelAdvisory, at: Machine): KernelTruth => {
     const { id, title, severity, cvss, kev, epss } = advisory;
     const about = { cve: id, title, severity, cvss, kev, epss };
-    const statement = statements.get(id) ?? null;
-    const where = whereItStands(machine, advisory, statement);
+    const where = whereItStands(at, advisory, statements.get(id) ?? null);
     const truth = (
       state: TruthState,
       reason: TruthReason,
@@ -105,6 +109,16 @@ export function judgeMachine(
       return truth('live-patched', 'live-patch', [text]);
     }
     const closed = reach.ofFiles(advisory.files);
+    const shield = shields.get(id);
+    // What the platform shut on purpose is said as that, with its date, and not as the luck of this machine.
+    const isShut = closed === null || closed.reason === 'module-blocked' || closed.reason === 'path-closed';
+    if (shield !== undefined && shield.since !== null && isShut) {
+      const text = {
+        en: `${shield.how} stands before it (shield ${shield.entry.id})`,
+        es: `${shield.how} lo impide (escudo ${shield.entry.id})`,
+      };
+      return truth('mitigated', 'control', [text], shield.since);
+    }
     if (closed !== null) return truth('not-reachable', closed.reason, [closed.evidence]);
     const control = controls.get(id);
     if (control !== undefined) {
@@ -114,9 +128,30 @@ export function judgeMachine(
       };
       return truth('mitigated', 'control', [text], control.since);
     }
+    if (shield !== undefined) {
+      const text = {
+        en: `${shield.how}: ${shield.entry.title.en}`,
+        es: `${shield.how}: ${shield.entry.title.es}`,
+      };
+      return truth('not-reachable', 'path-closed', [text]);
+    }
     return truth(where.state, where.reason, []);
-  });
+  };
+  const known = new Set(advisories.map(({ id }) => id));
+  // Faults that have no record of the kernel's own authority: all that is known of them is what the distribution says.
+  const others = [...statements].flatMap(([id, { kev = false, epss = null }]): KernelAdvisory[] =>
+    known.has(id) || !id.startsWith('CVE-') ? [] : [{ ...NO_RECORD, id, kev, epss }],
+  );
+  return [
+    ...advisories.map((advisory) => judge(advisory, machine)),
+    ...others.map((advisory) => judge(advisory, { facts, release: null })),
+  ];
 }
+
+const NO_RECORD: Omit<KernelAdvisory, 'id' | 'kev' | 'epss'> = {
+  ...{ files: [], introduced: [], mainline: false, free: [], fixes: [], stable: [] },
+  ...{ title: '', severity: 'unknown', cvss: null },
+};
 
 interface Machine {
   readonly facts: MachineFacts;

@@ -30,6 +30,7 @@ import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
 import { hostIdentity } from './agent/join.ts';
 import { changePatch } from './agent/kernel-patches.ts';
+import { changeShield, shieldKeeper, shieldProfile } from './agent/kernel-shield.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
@@ -104,7 +105,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   const service = new EngineService({ instance, log, clock });
   await service.start();
-  const engine = new PodmanEngine({ socketPath: instance.podman.socket, instance: instance.name });
+  const shield = shieldKeeper(clock);
+  const engine = new PodmanEngine({
+    socketPath: instance.podman.socket,
+    instance: instance.name,
+    // A person's own platform changes nothing of the host, and has no such records.
+    ...(instance.mode === 'root'
+      ? { tightenSeccomp: (own: string | null) => shieldProfile(shield, join(instance.run, 'agent', 'seccomp'), own) }
+      : {}),
+  });
 
   const registryAddress = `${LOOPBACK}:${instance.ports.console}`;
   const firstToken = Promise.withResolvers<void>();
@@ -356,12 +365,18 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   /** What was mended before the machine was restarted is mended again before any workload starts. */
   async function restorePatches(): Promise<void> {
     if (instance.mode !== 'root') return;
+    await mkdir(join(instance.run, 'agent', 'seccomp'), { recursive: true, mode: 0o755 });
     try {
       const { restored, left } = await restoreLivePatches();
       if (restored.length > 0) log.info({ patches: restored }, 'live patches are in force again');
       for (const { name, why } of left) log.warn({ patch: name, why: why.en }, 'a live patch was left alone');
     } catch (error) {
       log.error({ err: error }, 'live patches could not be brought back');
+    }
+    try {
+      await shield.restore();
+    } catch (error) {
+      log.error({ err: error }, 'the shield could not be set again');
     }
   }
 
@@ -418,6 +433,12 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         return builder.base(task, context);
       case 'kill':
         return killInContainer(task, instance);
+      case 'kernel-shield':
+        try {
+          return await changeShield(task, shield);
+        } finally {
+          tellMachine(false);
+        }
       case 'kernel-patch':
         try {
           const registry = { host: registryAddress, ca: identity.ca, token: registryToken };

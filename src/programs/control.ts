@@ -52,6 +52,8 @@ import {
   registerHostRoutes,
   registerPatchRoutes,
   registerRolloutRoutes,
+  registerShieldRoutes,
+  Shields,
 } from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import { Flows, type NetworkTables, networkMigrations, registerNetworkRoutes, signRequest } from '../network/index.ts';
@@ -601,6 +603,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
   });
   registerPatchRoutes(app, kernelPatches);
+  const shields = new Shields({
+    ...{ db, journal, operations, machines: hostMachines },
+    run: (host, task, options) => hosts.run(task, { ...options, host }),
+  });
+  registerShieldRoutes(app, shields);
   const rollouts = new Rollouts({
     ...{ db, journal, clock, log },
     patches: kernelPatches,
@@ -936,6 +943,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       case 'machine': {
         // The first word of a host is no change.
         if (!(await hostMachines.take(host, message.facts))) return;
+        shields
+          .tidy(host)
+          .catch((error: unknown) => log.error({ err: error, host }, 'a shield could not be withdrawn'));
         const { kernel } = hostMachines.facts(host);
         const body = { release: kernel.release, version: kernel.version, buildId: kernel.buildId };
         await record({

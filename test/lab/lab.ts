@@ -37,6 +37,8 @@ const NEEDED: readonly (readonly [program: string, debian: string])[] = [
 ];
 const BOOT_MS = 60_000;
 const COMMAND_MS = 30_000;
+/** A command goes over as one line of a terminal, in base64: 4,096 bytes. */
+const LINE_MAX = 2_400;
 
 /** Why the laboratory cannot be used here; null: it can. */
 export function labMissing(): string | null {
@@ -206,10 +208,15 @@ export class LabMachine {
   /** Puts a file into the machine, in pieces that a line of its terminal takes. */
   async put(path: string, bytes: Uint8Array): Promise<void> {
     const text = Buffer.from(bytes).toString('base64');
+    const folder = `mkdir -p "$(dirname "${path}")"`;
+    if (text.length <= LINE_MAX) {
+      await this.run(`${folder}; printf %s "${text}" | base64 -d > "${path}.new" && mv "${path}.new" "${path}"`);
+      return;
+    }
     const part = `${path}.b64`;
-    await this.run(`mkdir -p "$(dirname "${path}")"; : > "${part}"`);
-    for (let at = 0; at < text.length; at += 2_400)
-      await this.run(`printf %s "${text.slice(at, at + 2_400)}" >> "${part}"`);
+    await this.run(`${folder}; : > "${part}"`);
+    for (let at = 0; at < text.length; at += LINE_MAX)
+      await this.run(`printf %s "${text.slice(at, at + LINE_MAX)}" >> "${part}"`);
     await this.run(`base64 -d < "${part}" > "${path}.new" && mv "${path}.new" "${path}"; rm -f "${part}"`);
   }
 

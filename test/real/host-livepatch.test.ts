@@ -14,6 +14,7 @@ import {
   readBuildId,
   readPatchMetadata,
   receivePatch,
+  ShieldKeeper,
   signedBy,
 } from '../../src/host/index.ts';
 import { systemClock } from '../../src/system/index.ts';
@@ -168,6 +169,21 @@ test('a patch changes the running kernel, a cumulative one takes its place, and 
     (await machine.run(`ls /${RECORDS} /proc/modules; cat /proc/modules`)).output.includes('lab_fix'),
     false,
   );
+});
+
+test('a shield shuts the way to a fault on a real kernel, and opens it again as it was', async (t) => {
+  if (machine === null) return t.skip(skip || 'no machine');
+  const keeper = new ShieldKeeper(hostOf(machine), () => '2026-11-22T00:00:00.000Z');
+  const probe = async (): Promise<number | undefined> => (await machine?.run('unshare -U true'))?.code;
+  const before = (await machine.run('cat /proc/sys/user/max_user_namespaces')).output;
+  await machine.run('mkdir -p /etc/sysctl.d /etc/modprobe.d');
+  assert.equal(await probe(), 0);
+  const { probes } = await keeper.apply('CVE-2022-0185');
+  assert.deepEqual([probes[0]?.before, probes[0]?.after], ['open', 'closed']);
+  assert.notEqual(await probe(), 0);
+  await keeper.undo('user-namespaces');
+  assert.equal(await probe(), 0);
+  assert.equal((await machine.run('cat /proc/sys/user/max_user_namespaces')).output, before);
 });
 
 test('what is for another build, no live patch, cut or not signed by the pinned key never reaches the kernel', async (t) => {

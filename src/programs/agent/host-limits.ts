@@ -75,6 +75,7 @@ const DEFAULTS: HostLimits = {
   forward: true,
   trust: true,
   'kernel-patch': true,
+  'kernel-shield': true,
   contain: true,
   evidence: true,
 };

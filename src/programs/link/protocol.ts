@@ -1,7 +1,7 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
 import type { RuleText, Tuning } from '../../detect/index.ts';
-import type { PatchTask } from '../../host/index.ts';
+import type { PatchTask, ShieldTask } from '../../host/index.ts';
 import type { IssuedCertificate, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
@@ -65,6 +65,7 @@ export type HostTask =
   | BuildTask
   | BaseTask
   | PatchTask
+  | ShieldTask
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
   | ContainTask
   | EvidenceTask

@@ -104,6 +104,11 @@ const task = z.discriminatedUnion('kind', [
     digest: digest.nullable(),
     signatures: packedSignatures.nullable(),
   }),
+  z.strictObject({
+    kind: z.literal('kernel-shield'),
+    change: z.enum(['apply', 'undo', 'try']),
+    entry: z.string().max(100),
+  }),
   z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
   z.strictObject({
     kind: z.literal('contain'),

@@ -80,6 +80,8 @@ export interface PodmanOptions {
   readonly instance: string;
   /** Where the host keeps the filters that workloads may name. @default /etc/darsena/seccomp */
   readonly seccompFolder?: string;
+  /** A tighter filter in place of the one that a container would have (null: the engine's own). Null: as it is. */
+  readonly tightenSeccomp?: (profile: string | null) => Promise<string | null>;
 }
 
 /**
@@ -90,6 +92,7 @@ export class PodmanEngine implements ContainerEngine {
   readonly #client: LibpodClient;
   readonly #instance: string;
   readonly #seccompFolder: string;
+  readonly #tightenSeccomp: (profile: string | null) => Promise<string | null>;
   readonly #inspected = new Map<string, InfraFacts>();
   readonly #images = new Map<string, LocalImage>();
   #facts: EngineFacts | null = null;
@@ -98,6 +101,7 @@ export class PodmanEngine implements ContainerEngine {
     this.#client = new LibpodClient(options.socketPath);
     this.#instance = options.instance;
     this.#seccompFolder = options.seccompFolder ?? '/etc/darsena/seccomp';
+    this.#tightenSeccomp = options.tightenSeccomp ?? (async () => null);
   }
 
   close(): void {
@@ -250,9 +254,7 @@ export class PodmanEngine implements ContainerEngine {
         cap_add: security.capabilitiesAdd,
         cap_drop: security.capabilitiesDrop,
         ...(security.supplementalGroups === undefined ? {} : { groups: security.supplementalGroups.map(String) }),
-        ...(security.seccompProfile === undefined
-          ? {}
-          : { seccomp_profile_path: await this.#seccompFile(order, security.seccompProfile) }),
+        ...(await this.#seccompOf(order, security.seccompProfile)),
         ...(security.appArmorProfile === undefined ? {} : { apparmor_profile: security.appArmorProfile }),
         ...(security.seLinux === undefined ? {} : { selinux_opts: seLinuxOptions(security.seLinux) }),
         ...(order.stopSignal === undefined ? {} : { stop_signal: signalNumber(order.stopSignal) }),
@@ -644,6 +646,12 @@ export class PodmanEngine implements ContainerEngine {
 
   writeArchive(containerId: string, folder: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
     return fillArchive(this.#client, containerId, folder, tar);
+  }
+
+  async #seccompOf(order: ContainerOrder, name: string | undefined): Promise<{ seccomp_profile_path?: string }> {
+    const own = name === undefined ? null : await this.#seccompFile(order, name);
+    const path = (await this.#tightenSeccomp(own)) ?? own;
+    return path === null ? {} : { seccomp_profile_path: path };
   }
 
   /** The file of a filter that the host keeps. @throws Fault deploy.host-lacks */

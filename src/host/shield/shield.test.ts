@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Kysely } from 'kysely';
+import type { KernelAdvisory } from '../../advisories/index.ts';
+import { type Operations, silentStep } from '../../progress/index.ts';
+import { Fault, openDatabase } from '../../system/index.ts';
+import { type MachineFacts, machineFacts } from '../facts.ts';
+import type { PatchHost } from '../livepatch/driver.ts';
+import { judgeMachine } from '../truth.ts';
+import { SHIELD, UNSTOPPABLE } from './feed.ts';
+import { findShield, SHIELD_RECORDS, ShieldKeeper } from './keeper.ts';
+import { type SeccompProfile, tightenProfile } from './seccomp.ts';
+import { Shields, type ShieldTask } from './shields.ts';
+
+/** A machine of files; `refusing` paths are not written. */
+function machine(files: Record<string, string>, loaded: readonly string[] = []) {
+  const disk = new Map(Object.entries(files));
+  const refusing = new Set<string>();
+  const modules = new Set(loaded);
+  const lines = () => [...modules].map((name) => `${name} 1 0 - Live 0x0`).join('\n');
+  const host: PatchHost = {
+    read: async (path) => (path === '/proc/modules' ? lines() : (disk.get(path) ?? null)),
+    async write(path, text) {
+      if (refusing.has(path)) throw Object.assign(new Error('EPERM'), { code: 'EPERM' });
+      disk.set(path, text);
+    },
+    list: async () => [],
+    put: async (path, bytes) => void disk.set(path, Buffer.from(bytes).toString()),
+    remove: async (path) => void disk.delete(path),
+    async run(file, args) {
+      if (file === 'rmmod') modules.delete(args[0] ?? '');
+      return { code: 0, output: file === 'sh' ? 'chromium\nchromium\npodman\n' : '' };
+    },
+    sleep: async () => undefined,
+    nowMs: () => 0,
+    buildId: async () => null,
+  };
+  return { disk, host, refusing, modules, keeper: new ShieldKeeper(host, () => '2026-11-22T00:00:00.000Z') };
+}
+
+const USERNS = '/proc/sys/user/max_user_namespaces';
+
+test('each entry names itself once, in both languages, with CVEs, a cost and sources; nothing is both stopped and unstoppable', () => {
+  assert.equal(new Set(SHIELD.map(({ id }) => id)).size, SHIELD.length);
+  for (const { id, title, cost, cves, sources, controls } of SHIELD) {
+    assert.ok(title.en !== title.es && cost.en !== cost.es && sources.length > 0 && controls.length > 0, id);
+    assert.ok(cves.length > 0 && cves.every((cve) => /^CVE-\d{4}-\d{4,9}$/.test(cve)), id);
+    assert.equal(new Set(cves).size, cves.length, id);
+  }
+  for (const { cve } of UNSTOPPABLE) {
+    assert.throws(
+      () => findShield(cve),
+      (error) => error instanceof Fault && error.code === 'host.shield-unknown' && /live patch/.test(error.message),
+    );
+  }
+  assert.equal(findShield('cve-2022-0185').id, 'user-namespaces');
+});
+
+test('an entry is set, kept for the next start and taken back to what stood before; what cannot be set leaves nothing', async () => {
+  const one = machine({ [USERNS]: '7812' });
+  const set = await one.keeper.apply('user-namespaces');
+  assert.deepEqual(
+    set.probes.map(({ before, after }) => [before, after]),
+    [['open', 'closed']],
+  );
+  assert.equal(one.disk.get(USERNS), '0');
+  assert.equal(one.disk.get('/etc/sysctl.d/60-darsena-shield-user-namespaces.conf'), 'user.max_user_namespaces = 0\n');
+  // Again keeps what stood there before the first time.
+  await one.keeper.apply('user-namespaces');
+  const undone = await one.keeper.undo('user-namespaces');
+  assert.deepEqual(
+    undone.probes.map(({ after }) => after),
+    ['open'],
+  );
+  assert.deepEqual([...one.disk], [[USERNS, '7812']]);
+  assert.deepEqual((await one.keeper.undo('user-namespaces')).probes.length, 1);
+
+  const refused = machine({ [USERNS]: '7812' });
+  refused.refusing.add(USERNS);
+  await assert.rejects(refused.keeper.apply('user-namespaces'), { code: 'host.shield-refused' });
+  refused.refusing.delete(USERNS);
+  await refused.keeper.restore();
+  assert.deepEqual([...refused.disk], [[USERNS, '7812']]);
+  await assert.rejects(machine({}).keeper.apply('bpf'), { code: 'host.shield-idle' });
+});
+
+test('modules are kept out and unloaded; an agent killed in the middle ends what it began', async () => {
+  const one = machine({}, ['tipc', 'ext4']);
+  const set = await one.keeper.apply('CVE-2022-0435');
+  assert.deepEqual(
+    set.probes.map(({ before, after }) => [before, after]),
+    [['open', 'closed']],
+  );
+  assert.deepEqual([...one.modules], ['ext4']);
+  assert.match(one.disk.get('/etc/modprobe.d/darsena-shield-tipc.conf') ?? '', /^install tipc \/bin\/false$/m);
+  const record = `${SHIELD_RECORDS}/tipc.json`;
+  one.disk.set(record, (one.disk.get(record) ?? '').replace('"on"', '"setting"'));
+  one.disk.delete('/etc/modprobe.d/darsena-shield-tipc.conf');
+  await one.keeper.restore();
+  assert.match(one.disk.get(record) ?? '', /"on"/);
+  one.disk.set(record, (one.disk.get(record) ?? '').replace('"on"', '"leaving"'));
+  await one.keeper.restore();
+  assert.deepEqual([...one.disk], []);
+});
+
+test('what it would break is told without a change', async () => {
+  const one = machine({ [USERNS]: '7812' });
+  const { would } = await one.keeper.tryOut('user-namespaces');
+  assert.deepEqual(
+    would.map(({ en }) => en.split(' ')[0]),
+    ['chromium', 'podman'],
+  );
+  assert.deepEqual([...one.disk], [[USERNS, '7812']]);
+});
+
+test('containers keep every call that they had but those denied, and no family slips through another rule', async () => {
+  const profile: SeccompProfile = {
+    defaultAction: 'SCMP_ACT_ERRNO',
+    syscalls: [
+      { names: ['read', 'socket', 'socketcall', 'io_uring_setup'], action: 'SCMP_ACT_ALLOW', args: [] },
+      { names: ['socket'], action: 'SCMP_ACT_ALLOW', args: [{ index: 2, value: 9, op: 'SCMP_CMP_NE' }] },
+      { names: ['socket'], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, value: 16, op: 'SCMP_CMP_NE' }] },
+      { names: ['socket'], action: 'SCMP_ACT_ERRNO', errnoRet: 22, args: [{ index: 0, value: 16, op: 'SCMP_CMP_EQ' }] },
+    ],
+  };
+  const afAlg = { kind: 'seccomp', families: [38], calls: ['io_uring_setup'] } as const;
+  const { syscalls } = tightenProfile(profile, [afAlg]);
+  const families = (kind: string) =>
+    syscalls
+      .filter(({ names, action }) => names?.includes('socket') && action === kind)
+      .map(({ args }) => args?.[0]?.value);
+  assert.ok(!families('SCMP_ACT_ALLOW').includes(38));
+  assert.ok(families('SCMP_ACT_ALLOW').includes(1) && families('SCMP_ACT_ALLOW').includes(2));
+  assert.deepEqual(families('SCMP_ACT_ERRNO'), [16]);
+  for (const { names, action, args } of syscalls) {
+    if (action !== 'SCMP_ACT_ALLOW') continue;
+    assert.ok(!names?.includes('io_uring_setup') && !names?.includes('socketcall'));
+    // Every rule that lets a socket through says which family it is for.
+    if (names?.includes('socket')) assert.equal(args?.[0]?.op, 'SCMP_CMP_EQ');
+  }
+  assert.deepEqual(syscalls[0]?.names, ['read']);
+  assert.deepEqual(tightenProfile(profile, []), profile);
+  const one = machine({ '/proc/sys/kernel/io_uring_disabled': '0' });
+  await one.keeper.apply('io-uring');
+  assert.equal((await one.keeper.seccomp())[0]?.calls[0], 'io_uring_setup');
+  await one.keeper.undo('io-uring');
+  assert.deepEqual(await one.keeper.seccomp(), []);
+});
+
+const advisory = (id: string, files: readonly string[]): KernelAdvisory => ({
+  ...{ id, files, title: id, severity: 'high', cvss: 7.8, kev: false, epss: null },
+  ...{ introduced: ['5.0'], mainline: true, free: [], fixes: [], stable: [] },
+});
+const factsOf = (more: object): MachineFacts =>
+  machineFacts.parse({ kernel: { release: '6.1.50', upstream: '6.1.50' }, ...more });
+
+test('what the platform shut is mitigated since then; what was shut by itself is not reachable; what was only ordered is neither', () => {
+  const nft = advisory('CVE-2024-26809', ['net/netfilter/nft_set_pipapo.c']);
+  const alg = advisory('CVE-2026-31431', ['crypto/algif_aead.c']);
+  const other = advisory('CVE-2024-99999', ['net/netfilter/nft_set_pipapo.c']);
+  const states = (more: object) =>
+    judgeMachine(factsOf(more), [nft, alg, other]).map(({ state, since }) =>
+      since === null ? state : `${state} ${since}`,
+    );
+  const shut = { sysctls: { 'user.max_user_namespaces': '0' } };
+  const shields = [{ id: 'user-namespaces', since: '2026-11-22', state: 'on' }];
+  assert.deepEqual(states({}), ['exposed', 'exposed', 'exposed']);
+  assert.deepEqual(states(shut), ['not-reachable', 'exposed', 'exposed']);
+  assert.deepEqual(states({ ...shut, shields }), ['mitigated 2026-11-22', 'exposed', 'exposed']);
+  assert.deepEqual(states({ shields }), ['exposed', 'exposed', 'exposed'], 'a record is no proof');
+  const names = ['af_alg', 'algif_aead', 'algif_hash', 'algif_rng', 'algif_skcipher'];
+  const blocked = names.map((name) => ({ name, by: '/etc/modprobe.d/darsena-shield-af-alg.conf' }));
+  const kept = { modules: { loaded: [], blocked }, shields: [{ id: 'af-alg', since: '2026-11-22', state: 'on' }] };
+  assert.equal(states(kept)[1], 'mitigated 2026-11-22');
+  assert.equal(states({ modules: { loaded: [{ name: 'algif_hash' }], blocked } })[1], 'exposed');
+});
+
+test('a fault without a record of the kernel’s own authority is judged by what the distribution says of it', () => {
+  const statement = (affected: boolean) => ({ affected, fixedVersion: '6.1.76-1', source: 'debian', url: null });
+  const statements: NonNullable<Parameters<typeof judgeMachine>[2]> = new Map([
+    ['CVE-2024-1086', { ...statement(true), kev: true, epss: 0.8 }],
+    ['CVE-2022-0185', { ...statement(false), kev: false, epss: null }],
+    ['DSA-1-1', { ...statement(true), kev: false, epss: null }],
+  ]);
+  const found = judgeMachine(factsOf({}), [], statements);
+  assert.deepEqual(
+    found.map(({ cve, state, reason, kev, fixedIn }) => [cve, state, reason, kev, fixedIn]),
+    [
+      ['CVE-2024-1086', 'exposed', 'distribution', true, '6.1.76-1'],
+      ['CVE-2022-0185', 'not-affected', 'distribution', false, '6.1.76-1'],
+    ],
+  );
+  const shut = judgeMachine(factsOf({ sysctls: { 'user.max_user_namespaces': '0' } }), [], statements);
+  assert.equal(shut[0]?.state, 'not-reachable');
+});
+
+test('a shield that no fault of the running kernel needs is withdrawn by itself, one with a fault that nobody knows is not', async (t) => {
+  const opened = await openDatabase<Record<string, never>>('sqlite::memory:', []);
+  t.after(() => opened.close());
+  const asked: string[] = [];
+  const facts: string[] = [];
+  const shields = [
+    { id: 'tipc', since: 'then', state: 'on' },
+    { id: 'n-gsm', since: 'then', state: 'on' },
+    { id: 'bpf', since: 'then', state: 'setting' },
+  ];
+  const made = new Shields({
+    db: opened.db as unknown as Kysely<never>,
+    journal: {
+      committed: () => undefined,
+      async record(_tx, fact) {
+        facts.push(fact.kind);
+        return { ...fact, id: '', at: '', digest: null };
+      },
+    },
+    operations: {
+      async start(_request: unknown, work: Parameters<Operations['start']>[1]) {
+        await work({ id: 'o', signal: new AbortController().signal, step: () => silentStep });
+        return { operation: { id: 'o' } };
+      },
+    } as unknown as Operations,
+    machines: {
+      facts: () => factsOf({ shields }),
+      answer: async () => ({
+        ...{ host: 'h', kernel: factsOf({}).kernel, summary: null },
+        data: { state: 'data', advisories: 2, updatedAt: null, isOld: false, revision: '1' },
+        cves: ['CVE-2021-43267', 'CVE-2022-0435'].map((cve) => ({
+          ...{ cve, state: 'not-affected', reason: 'fixed-upstream', evidence: [], title: '', severity: 'high' },
+          ...{ cvss: null, kev: false, epss: null, fixedIn: null, since: null },
+        })),
+      }),
+    },
+    async run(_host: string, { change, entry }: ShieldTask) {
+      asked.push(`${change} ${entry}`);
+      return null;
+    },
+  });
+  const states = new Map((await made.states('h')).map(({ id, state }) => [id, state]));
+  assert.deepEqual(
+    ['tipc', 'n-gsm', 'bpf', 'vsock'].map((id) => states.get(id)),
+    ['fixed', 'on', 'setting', 'off'],
+  );
+  await made.tidy('h');
+  await made.change('h', 'apply', 'CVE-2025-21756', 'ana');
+  await made.change('h', 'try', 'vsock', 'ana');
+  await assert.rejects(made.change('h', 'apply', 'CVE-2022-0847', 'ana'), { code: 'host.shield-unknown' });
+  assert.deepEqual(asked, ['undo tipc', 'apply vsock', 'try vsock']);
+  assert.deepEqual(facts, ['shield.withdrawn', 'shield.set']);
+});
