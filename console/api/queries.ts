@@ -50,6 +50,8 @@ import type {
   ScanChanges,
   ScanReport,
   SettingsAnswer,
+  ShieldEntry,
+  ShieldStanding,
   SignatureAnswer,
   Status,
   Token,
@@ -320,6 +322,12 @@ export const queries = {
     queryOptions({
       queryKey: ['hosts', name, 'kernel', 'cves', state],
       queryFn: () => maybe<KernelCves>(apiPath(['hosts', name, 'kernel', 'cves'], { state, limit: 200 })),
+    }),
+  shield: () => queryOptions({ queryKey: ['kernel', 'shield'], queryFn: () => listOf<ShieldEntry>('/kernel/shield') }),
+  hostShield: (name: string) =>
+    queryOptions({
+      queryKey: ['hosts', name, 'kernel', 'shield'],
+      queryFn: () => listOf<ShieldStanding>(apiPath(['hosts', name, 'kernel', 'shield'])),
     }),
   kernelPatches: () =>
     queryOptions({ queryKey: ['kernel', 'patches'], queryFn: () => listOf<KernelPatch>('/kernel/patches') }),

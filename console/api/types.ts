@@ -1230,6 +1230,20 @@ export interface KernelRollout {
   readonly notable: readonly { readonly host: string; readonly phase: RolloutPhase; readonly why: string | null }[];
 }
 
+export interface ShieldEntry {
+  readonly id: string;
+  readonly title: Text;
+  readonly cves: readonly string[];
+  /** What stops working. */
+  readonly cost: Text;
+}
+
+export interface ShieldStanding {
+  readonly id: string;
+  readonly state: 'off' | 'given' | 'setting' | 'on' | 'leaving' | 'fixed';
+  readonly since: string | null;
+}
+
 export interface AuditVerification {
   readonly state: 'intact' | 'broken';
   readonly facts: number;

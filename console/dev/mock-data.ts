@@ -28,6 +28,8 @@ import type {
   Risk,
   Route,
   ScanReport,
+  ShieldEntry,
+  ShieldStanding,
   Signature,
   Station,
   Status,
@@ -1797,6 +1799,33 @@ export function kernelPatches(): readonly KernelPatch[] {
       ...{ doubt: null, inForce: 41, fitting: 207 },
     },
     { name: 'draft_fix', digest, cves: [], signers: [], doubt, inForce: 0, fitting: 248 },
+  ];
+}
+
+export function shieldEntries(): readonly ShieldEntry[] {
+  return [
+    {
+      id: 'user-namespaces',
+      title: {
+        en: 'no user namespaces for those without rights',
+        es: 'sin espacios de nombres de usuario para quien no tiene permisos',
+      },
+      cves: ['CVE-2022-0185', 'CVE-2023-32233', 'CVE-2024-1086'],
+      cost: { en: 'rootless containers', es: 'contenedores sin root' },
+    },
+    {
+      id: 'af-alg',
+      title: { en: 'no AF_ALG sockets', es: 'sin sockets AF_ALG' },
+      cves: ['CVE-2026-31431'],
+      cost: { en: 'programs that use libkcapi', es: 'programas que usan libkcapi' },
+    },
+  ];
+}
+
+export function shieldStanding(): readonly ShieldStanding[] {
+  return [
+    { id: 'user-namespaces', state: 'off', since: null },
+    { id: 'af-alg', state: 'on', since: '2026-07-28T09:00:00.000Z' },
   ];
 }
 

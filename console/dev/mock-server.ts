@@ -23,6 +23,8 @@ import {
   kernelPatches,
   kernelRollouts,
   type MockData,
+  shieldEntries,
+  shieldStanding,
 } from './mock-data.ts';
 import { mockChanges, mockDeadlines, mockPackages, mockWhere, VEX_DOCUMENTS } from './mock-risk.ts';
 
@@ -640,6 +642,8 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       return { incident: changed, action: { outcome: 'done', detail: null } };
     }),
     route('GET', '/hosts', () => list(data.hosts)),
+    route('GET', '/kernel/shield', () => list(shieldEntries())),
+    route('GET', '/hosts/:h/kernel/shield', () => list(shieldStanding())),
     route('GET', '/kernel/patches', () => list(kernelPatches())),
     route('GET', '/kernel/rollouts', () => list(kernelRollouts())),
     route('GET', '/hosts/:h/kernel', () => hostKernel()),

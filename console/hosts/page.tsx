@@ -10,6 +10,7 @@ import { words as shellWords } from '../shell/words.ts';
 import './hosts.css';
 import { KernelTruth } from './kernel-truth.tsx';
 import { LivePatches } from './live-patches.tsx';
+import { Shield } from './shield.tsx';
 import { words } from './words.ts';
 
 type Sensor = NonNullable<Host['sensor']>;
@@ -168,6 +169,7 @@ function HostCard({ host }: { host: Host }) {
         </Panel>
       </div>
       <KernelTruth host={host.name} />
+      <Shield host={host.name} />
     </section>
   );
 }

@@ -65,6 +65,7 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   agent: ['hosts', 'status', 'overview'],
   patch: ['kernel', 'hosts'],
   rollout: ['kernel'],
+  shield: ['hosts'],
   exception: ['images', 'exceptions', 'deadlines', 'overview'],
   deadline: ['deadlines', 'overview'],
   vex: ['vex', 'images', 'deadlines', 'overview'],
