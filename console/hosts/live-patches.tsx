@@ -94,10 +94,25 @@ function Patches() {
         doubt === null ? (
           <StateBadge tone="ok">{signers.join(', ')}</StateBadge>
         ) : (
-          <StateBadge tone="bad">{text(doubt)}</StateBadge>
+          <StateBadge tone="bad">{t('notBelieved')}</StateBadge>
         ),
     },
-    { id: 'cves', label: t('fixes'), from: 'medium', grow: true, cell: ({ cves }) => cves.join(', ') || '—' },
+    {
+      id: 'cves',
+      label: t('fixes'),
+      grow: true,
+      cell: ({ cves, doubt }) => (
+        <span>
+          {cves.join(', ') || '—'}
+          {doubt === null ? null : (
+            <>
+              <br />
+              <span className="quiet-text">{text(doubt)}</span>
+            </>
+          )}
+        </span>
+      ),
+    },
     { id: 'inForce', label: t('inForce'), cell: ({ inForce }) => inForce },
     { id: 'fitting', label: t('couldBe'), cell: ({ fitting }) => fitting },
     {

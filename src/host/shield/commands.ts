@@ -1,8 +1,17 @@
+import { hostname, machine, release, version } from 'node:os';
 import type { Command } from 'commander';
 import { type CliProgram, systemClock, type Text } from '../../system/index.ts';
+import type { MachineFacts } from '../facts.ts';
+import { gatherFacts } from '../gather.ts';
 import { localPatchHost } from '../livepatch/local-host.ts';
 import { SHIELD, type ShieldEntry, UNSTOPPABLE } from './feed.ts';
 import { findShield, type ProbeState, ShieldKeeper, type ShieldOutcome, sayControl } from './keeper.ts';
+import { type ShieldStanding, shieldStates } from './standing.ts';
+
+function factsHere(): MachineFacts {
+  const identity = { release: release(), version: version(), machine: machine(), host: hostname() };
+  return gatherFacts('/', identity, systemClock.now().toISOString());
+}
 
 const PROBE_WORDS: Readonly<Record<ProbeState, Text>> = {
   closed: { en: 'closed', es: 'cerrado' },
@@ -10,11 +19,6 @@ const PROBE_WORDS: Readonly<Record<ProbeState, Text>> = {
   later: { en: 'at the next start', es: 'en el próximo arranque' },
   absent: { en: 'not on this kernel', es: 'no está en este núcleo' },
 };
-
-interface Row {
-  readonly id: string;
-  readonly state: string;
-}
 
 /** `darsena kernel shield …`: virtual patches of this machine, or with --host of one of the platform. */
 export function addShieldCommands(cli: CliProgram, kernel: Command): void {
@@ -39,10 +43,10 @@ export function addShieldCommands(cli: CliProgram, kernel: Command): void {
     .option(...hostOption)
     .description(cli.t({ en: 'what there is, and whether it stands here', es: 'qué hay, y si está activo aquí' }))
     .action(async ({ host }: { host?: string }) => {
-      const rows: readonly Row[] =
+      const rows: readonly ShieldStanding[] =
         host === undefined
-          ? await keeper().states()
-          : (await cli.api.get<{ items: Row[] }>(`/hosts/${encodeURIComponent(host)}/kernel/shield`)).items;
+          ? shieldStates(factsHere(), new Set())
+          : (await cli.api.get<{ items: ShieldStanding[] }>(`/hosts/${encodeURIComponent(host)}/kernel/shield`)).items;
       const stateOf = new Map(rows.map((row) => [row.id, row]));
       cli.print.table(
         [

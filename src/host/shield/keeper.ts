@@ -95,13 +95,6 @@ export class ShieldKeeper {
     return found;
   }
 
-  /** What is set here, by the records of this machine. */
-  async states(): Promise<{ readonly id: string; readonly state: ShieldRecord['state'] | 'off' }[]> {
-    return Promise.all(
-      SHIELD.map(async ({ id }) => ({ id, state: (await this.#record(id))?.state ?? ('off' as const) })),
-    );
-  }
-
   /** What an entry would break now: nothing is changed. */
   async tryOut(name: string): Promise<{ readonly entry: string; readonly would: readonly Text[] }> {
     const entry = findShield(name);
@@ -193,7 +186,7 @@ export class ShieldKeeper {
 /** What a person would miss, seen in /proc: names of programs that use it now. */
 const LOOKS: Readonly<Record<string, string>> = {
   'user-namespaces':
-    'own=$(readlink /proc/1/ns/user); for p in /proc/[0-9]*; do ns=$(readlink $p/ns/user 2>/dev/null); [ -n "$ns" ] && [ "$ns" != "$own" ] && echo "$(cat $p/comm 2>/dev/null)"; done; true',
+    'own=$(readlink /proc/self/ns/user); for p in /proc/[0-9]*; do ns=$(readlink $p/ns/user 2>/dev/null); [ -n "$ns" ] && [ "$ns" != "$own" ] && [ -n "$(readlink $p/exe 2>/dev/null)" ] && echo "$(cat $p/comm 2>/dev/null)"; done; true',
   'io-uring':
     'for p in /proc/[0-9]*; do ls -l $p/fd 2>/dev/null | grep -q "io_uring" && echo "$(cat $p/comm 2>/dev/null)"; done; true',
 };

@@ -7,7 +7,7 @@ import type { Json, Text } from '../../system/index.ts';
 import type { HostTables, Machines } from '../machines.ts';
 import { SHIELD, UNSTOPPABLE } from './feed.ts';
 import { findShield } from './keeper.ts';
-import { standingShields } from './standing.ts';
+import { type ShieldStanding, shieldStates } from './standing.ts';
 
 /** What a host is asked about one entry: its name alone. What that does is decided by the host's own copy of the feed. */
 export interface ShieldTask {
@@ -15,9 +15,6 @@ export interface ShieldTask {
   readonly change: 'apply' | 'undo' | 'try';
   readonly entry: string;
 }
-
-/** `given`: closed without the platform; `fixed`: set, and none of its faults is in the running kernel any more. */
-export type ShieldState = 'off' | 'given' | 'setting' | 'on' | 'leaving' | 'fixed';
 
 export interface ShieldsOptions {
   readonly db: Kysely<never>;
@@ -40,19 +37,9 @@ export class Shields {
   }
 
   /** @throws Fault host.unknown */
-  async states(
-    host: string,
-  ): Promise<{ readonly id: string; readonly state: ShieldState; readonly since: string | null }[]> {
+  async states(host: string): Promise<ShieldStanding[]> {
     const facts = this.#options.machines.facts(host);
-    const standing = new Set(standingShields(facts).map(({ entry }) => entry.id));
-    const set = new Map(facts.shields.map((one) => [one.id, one]));
-    const fixed = set.size === 0 ? new Set<string>() : await this.#fixed(host);
-    return SHIELD.map(({ id }) => {
-      const record = set.get(id);
-      if (record === undefined) return { id, state: standing.has(id) ? 'given' : 'off', since: null };
-      const state = record.state === 'on' && fixed.has(id) ? 'fixed' : readState(record.state);
-      return { id, state, since: record.since };
-    });
+    return shieldStates(facts, facts.shields.length === 0 ? new Set() : await this.#fixed(host));
   }
 
   /** @throws Fault host.unknown, host.shield-unknown */
@@ -110,10 +97,6 @@ export class Shields {
 }
 
 const WORD: Readonly<Record<ShieldTask['change'], string>> = { apply: 'activar', undo: 'retirar', try: 'probar' };
-
-function readState(text: string): ShieldState {
-  return text === 'on' || text === 'leaving' ? text : 'setting';
-}
 
 export function registerShieldRoutes(app: ApiApp, shields: Shields): void {
   const params = z.object({ name: z.string().max(253) });

@@ -22,6 +22,27 @@ export interface StandingShield {
   readonly since: string | null;
 }
 
+/** `given`: closed without the platform; `fixed`: set, and none of its faults is in the running kernel any more. */
+export type ShieldState = 'off' | 'given' | 'setting' | 'on' | 'leaving' | 'fixed';
+
+export interface ShieldStanding {
+  readonly id: string;
+  readonly state: ShieldState;
+  readonly since: string | null;
+}
+
+/** Where each entry stands on a machine. @param fixed entries that no fault of its kernel needs */
+export function shieldStates(facts: MachineFacts, fixed: ReadonlySet<string>): ShieldStanding[] {
+  const standing = new Set(standingShields(facts).map(({ entry }) => entry.id));
+  const set = new Map(facts.shields.map((one) => [one.id, one]));
+  return SHIELD.map(({ id }) => {
+    const record = set.get(id);
+    if (record === undefined) return { id, state: standing.has(id) ? 'given' : 'off', since: null };
+    const state = record.state === 'on' || record.state === 'leaving' ? record.state : 'setting';
+    return { id, state: state === 'on' && fixed.has(id) ? 'fixed' : state, since: record.since };
+  });
+}
+
 /** Entries of the feed that stand on a machine, by what is seen there and not by what was once ordered. */
 export function standingShields(facts: MachineFacts): StandingShield[] {
   return SHIELD.flatMap((entry) => {
