@@ -35,28 +35,56 @@ export function tightenProfile(profile: SeccompProfile, controls: readonly Secco
   const families = new Set(controls.flatMap((control) => control.families));
   // The older way to sockets, of 32-bit programs, hides the family in memory, where no filter looks.
   if (families.size > 0) calls.add('socketcall');
+  const sockets: Rule[] = [];
   const syscalls = profile.syscalls.flatMap((rule): Rule[] => {
-    if (rule.action !== 'SCMP_ACT_ALLOW') return [rule];
     const { name, names = [], ...rest } = rule;
+    if (rule.action === 'SCMP_ACT_ERRNO' && families.size > 0 && names.includes('socket')) {
+      // libseccomp takes no errno rule beside the many that allow; what none allows, the profile's default answers.
+      const kept = names.filter((one) => one !== 'socket');
+      return kept.length === 0 ? [] : [{ ...rest, names: kept }];
+    }
+    if (rule.action !== 'SCMP_ACT_ALLOW') return [rule];
     const all = [...names, ...(name === undefined ? [] : [name])].filter((one) => !calls.has(one));
-    if (families.size === 0 || !all.includes('socket')) return all.length === 0 ? [] : [{ ...rest, names: all }];
-    const others = all.filter((one) => one !== 'socket');
-    return [...(others.length === 0 ? [] : [{ ...rest, names: others }]), ...socketRules(rest, families)];
+    const others = families.size === 0 ? all : all.filter((one) => one !== 'socket');
+    if (others.length < all.length) sockets.push(rest);
+    return others.length === 0 ? [] : [{ ...rest, names: others }];
   });
-  return { ...profile, syscalls };
+  return { ...profile, syscalls: [...syscalls, ...socketRules(sockets, families)] };
 }
 
-function socketRules(rule: Rule, denied: ReadonlySet<number>): Rule[] {
-  const args = rule.args ?? [];
-  const ofFamily = args.filter(({ index }) => index === 0);
-  const rest = args.filter(({ index }) => index !== 0);
-  const rules: Rule[] = [];
-  for (let family = 0; family < FAMILIES; family++) {
-    if (denied.has(family) || !ofFamily.every((argument) => holds(argument, family))) continue;
-    const own = { index: 0, value: family, valueTwo: 0, op: 'SCMP_CMP_EQ' };
-    rules.push({ ...rule, action: 'SCMP_ACT_ALLOW', names: ['socket'], args: [own, ...rest] });
+/**
+ * One rule for each family that stays, as far as the rules given let it through. libseccomp takes no rule beside a wider one
+ * for the same call, so a family that is free under the same conditions of rights gets no narrower rules.
+ */
+function socketRules(rules: readonly Rule[], denied: ReadonlySet<number>): Rule[] {
+  const made = new Map<string, Rule>();
+  const free = new Set<string>();
+  for (const rule of rules) {
+    const args = rule.args ?? [];
+    const ofFamily = args.filter(({ index }) => index === 0);
+    const rest = args.filter(({ index }) => index !== 0);
+    const rights = JSON.stringify([rule['includes'] ?? {}, rule['excludes'] ?? {}]);
+    for (let family = 0; family < FAMILIES; family++) {
+      if (denied.has(family) || !ofFamily.every((argument) => holds(argument, family))) continue;
+      const own = { index: 0, value: family, valueTwo: 0, op: 'SCMP_CMP_EQ' };
+      if (rest.length === 0) free.add(`${rights} ${family}`);
+      for (const more of spellOut(rest)) {
+        made.set(`${rights} ${family} ${JSON.stringify(more)}`, { ...rule, names: ['socket'], args: [own, ...more] });
+      }
+    }
   }
-  return rules;
+  return [...made].flatMap(([key, rule]) => {
+    const isNarrower = !key.endsWith(' []') && free.has(key.slice(0, key.lastIndexOf(' [')));
+    return isNarrower ? [] : [rule];
+  });
+}
+
+/** "All but one" as one rule for each value that stays: beside a rule for that one value libseccomp takes it so alone. */
+function spellOut(args: readonly Argument[]): (readonly Argument[])[] {
+  const [first, ...more] = args;
+  if (first === undefined || more.length > 0 || first.op !== 'SCMP_CMP_NE') return [args];
+  const values = Array.from({ length: FAMILIES }, (_, value) => value).filter((value) => value !== first.value);
+  return values.map((value) => [{ index: first.index, value, valueTwo: 0, op: 'SCMP_CMP_EQ' }]);
 }
 
 /** seccomp_rule_add(3): how an argument is compared. An unknown way allows nothing. */
