@@ -354,6 +354,34 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'what a deploy would make of each field of manifests: `{"files": [{"path", "text"}]}`',
     es: 'qué haría un despliegue con cada campo de los manifiestos: `{"files": [{"path", "text"}]}`',
   },
+  'GET /api/v1/host/maintenance': {
+    en: 'whether hosts take pods, what still runs there, and what waits for a budget',
+    es: 'si los hosts admiten pods, qué queda allí en marcha y qué espera a un presupuesto',
+  },
+  'PUT /api/v1/host/maintenance': {
+    en: 'take hosts out of service: `{"draining", "disregardBudgets", "reason"}`',
+    es: 'retirar hosts del servicio: `{"draining", "disregardBudgets", "reason"}`',
+  },
+  'DELETE /api/v1/host/maintenance': {
+    en: 'give hosts back: what was stopped is started again',
+    es: 'devolver los hosts: se inicia de nuevo lo que se detuvo',
+  },
+  'GET /api/v1/projects/:project/quotas': {
+    en: 'limits of a project and its environments, and what is used of them',
+    es: 'límites de un proyecto y sus entornos, y cuánto se usa de ellos',
+  },
+  'PUT /api/v1/projects/:project/quotas': {
+    en: 'set the limits of a project, or with `?environment=` of one of its environments: `{"most", "defaults", "containerMost"}`',
+    es: 'fijar los límites de un proyecto o, con `?environment=`, de uno de sus entornos: `{"most", "defaults", "containerMost"}`',
+  },
+  'DELETE /api/v1/projects/:project/quotas': {
+    en: 'take the limits away (`?environment=` for one environment)',
+    es: 'quitar los límites (`?environment=` para un entorno)',
+  },
+  'POST /api/v1/projects/:project/environments/:environment/canary': {
+    en: 'end the trial of a release: `{"how": "promote" | "abort"}`; answers an operation',
+    es: 'terminar la prueba de una versión: `{"how": "promote" | "abort"}`; responde una operación',
+  },
   'POST /api/v1/projects/:project/deploys': {
     en: 'deploy: the source as a tar in the body; answers an operation (asks `release.create`, and `project.create` for a new project)',
     es: 'desplegar: el código fuente como tar en el cuerpo; responde una operación (pide `release.create`, y `project.create` si el proyecto es nuevo)',

@@ -19,7 +19,7 @@ import { parseProjectFile } from './project-file.ts';
 const STATUS_TRIES = 25;
 const STATUS_WAIT_MS = 200;
 /** States of a release whose pods should be there. */
-const RUNS: ReadonlySet<string> = new Set(['rolling-out', 'available']);
+const RUNS: ReadonlySet<string> = new Set(['rolling-out', 'canary', 'available']);
 
 interface WorkloadView {
   readonly project: string;
@@ -102,6 +102,13 @@ export function deployCommands(cli: CliProgram): void {
         es: 'construir, examinar, firmar, juzgar y desplegar un proyecto',
       }),
     )
+    .option(
+      '--canary <share>',
+      t({
+        en: 'give it only this share of the requests, such as 10%, until it is promoted',
+        es: 'darle solo esta proporción de las peticiones, como 10%, hasta promoverla',
+      }),
+    )
     .action(async (folder: string, options: DeployFlags) => {
       const compose = await composeOf(folder);
       const root = compose?.folder ?? resolve(folder);
@@ -126,6 +133,7 @@ export function deployCommands(cli: CliProgram): void {
       const send = async (createBases: boolean): Promise<OperationView> => {
         const query = new URLSearchParams({ environment, createBases: createBases ? '1' : '0' });
         if (commit !== null) query.set('commit', commit);
+        if (options.canary !== undefined) query.set('canary', String(readShare(options.canary)));
         const operation = await api.upload<OperationView>(
           `/projects/${file.project}/deploys?${query}`,
           packSource(root, {}, added),
@@ -150,6 +158,12 @@ export function deployCommands(cli: CliProgram): void {
         ended = await send(true);
       }
       printOutcome(ended);
+      if (options.canary !== undefined) {
+        print.note({
+          en: `It serves its share. Then: darsena canary promote ${file.project} --env ${environment}, or abort`,
+          es: `Sirve su proporción. Después: darsena canary promote ${file.project} --env ${environment}, o abort`,
+        });
+      }
     });
 
   program
@@ -473,10 +487,19 @@ const PHASES: Readonly<Record<string, Text>> = {
   failed: { en: 'failed', es: 'fallido' },
   scheduled: { en: 'scheduled', es: 'programado' },
   suspended: { en: 'suspended', es: 'suspendido' },
+  canary: { en: 'under trial', es: 'en prueba' },
   succeeded: { en: 'succeeded', es: 'terminada' },
 };
 
+/** `10%` or `10`. @throws Fault deploy.name-invalid */
+function readShare(text: string): number {
+  const share = /^([1-9]\d?)%?$/.exec(text)?.[1];
+  if (share === undefined) throw deployFault('deploy.name-invalid', { name: text, expected: '1% … 99%' });
+  return Number(share);
+}
+
 const STATES: Readonly<Record<string, Text>> = {
+  canary: { en: 'under trial', es: 'en prueba' },
   refused: { en: 'refused', es: 'rechazada' },
   'rolling-out': { en: 'rolling out', es: 'desplegando' },
   available: { en: 'available', es: 'disponible' },
@@ -548,6 +571,7 @@ function passes(item: WorkloadView, filter: string): boolean {
 interface DeployFlags {
   readonly env?: string;
   readonly yes?: boolean;
+  readonly canary?: string;
   readonly profile: string[];
   readonly file: string[];
   readonly project?: string;

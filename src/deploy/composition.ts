@@ -37,12 +37,18 @@ export interface ActiveRelease {
   readonly composition: Composition;
   /** The last release of the environment that was available, when it is another one. */
   readonly stable: Composition | null;
+  /** The share of the requests that the release gets while it is tried out. */
+  readonly canary?: number | null;
 }
 
 /** All that a host is asked to run: the active releases of every environment together. */
-export function wantedState(revision: number, releases: readonly ActiveRelease[]): WantedState {
+export function wantedState(
+  revision: number,
+  releases: readonly ActiveRelease[],
+  maintenance: WantedState['maintenance'] | null = null,
+): WantedState {
   const contents: Record<string, ContentData> = {};
-  const workloads = releases.flatMap(({ number, composition, stable }) => {
+  const workloads = releases.flatMap(({ number, composition, stable, canary }) => {
     Object.assign(contents, composition.contents);
     return composition.workloads.map((workload): WantedWorkload => {
       const before = stable?.workloads.find((one) => one.key.name === workload.key.name);
@@ -51,6 +57,7 @@ export function wantedState(revision: number, releases: readonly ActiveRelease[]
       return {
         ...workload,
         generation: number,
+        ...(canary == null || previous === null ? {} : { canary: { percent: canary } }),
         previous: previous === null ? null : { specHash: previous.specHash, pod: previous.pod },
       };
     });
@@ -63,6 +70,7 @@ export function wantedState(revision: number, releases: readonly ActiveRelease[]
     volumes: releases.flatMap(({ composition }) => composition.volumes),
     policies: releases.flatMap(({ composition }) => composition.policies ?? []),
     budgets: releases.flatMap(({ composition }) => composition.budgets ?? []),
+    ...(maintenance === null ? {} : { maintenance }),
     contents,
   };
 }

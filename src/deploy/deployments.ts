@@ -28,6 +28,8 @@ export type ReleaseState =
   | 'judging'
   | 'refused'
   | 'rolling-out'
+  /** It serves its share of the requests and waits to be promoted or aborted. */
+  | 'canary'
   | 'available'
   | 'rolled-back'
   | 'failed'
@@ -63,6 +65,17 @@ export interface Release {
   readonly commit: string | null;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** The percentage of the requests that it gets while it is tried out; null when it is not. */
+  readonly canary: number | null;
+}
+
+/** Hosts in maintenance: no pod is made, and while draining those that there are go. */
+export interface Maintenance {
+  readonly draining: boolean;
+  readonly disregardBudgets: boolean;
+  readonly reason: string;
+  readonly since: string;
+  readonly by: string;
 }
 
 /** What a release was made from; kept sealed, so that it can be promoted without building anything again. */
@@ -86,6 +99,7 @@ export interface NewRelease {
   readonly promotedFrom: { readonly environment: string; readonly number: number } | null;
   readonly commit: string | null;
   readonly actor: string;
+  readonly canary?: number | null;
 }
 
 export type PromotionState = 'refused' | 'awaiting-approval' | 'approved' | 'rejected' | 'done' | 'failed';
@@ -282,7 +296,18 @@ export class Deployments {
    * State and facts are one transaction; hosts hear of it after that.
    */
   async release(request: NewRelease): Promise<Release> {
-    const { project, environment, composition, source, digests, verdict, promotedFrom, commit, actor } = request;
+    const {
+      project,
+      environment,
+      composition,
+      source,
+      digests,
+      verdict,
+      promotedFrom,
+      commit,
+      actor,
+      canary = null,
+    } = request;
     const refused = verdict.decision === 'refuse';
     const id = newId(this.#clock);
     const sealed: SealedRelease = { composition, source };
@@ -302,6 +327,7 @@ export class Deployments {
         created_at: this.#now(),
         created_by: actor,
         sealed: this.#vault.seal(Buffer.from(JSON.stringify(sealed)), `release/${id}`),
+        canary,
       };
       await tx.insertInto('deploy_releases').values(values).execute();
       if (!refused) await this.#activate(tx, values);
@@ -400,9 +426,107 @@ export class Deployments {
         number: current.number,
         composition: this.#open(current).composition,
         stable: stable === undefined ? null : this.#open(stable).composition,
+        canary: current.canary,
       });
     }
-    return wantedState(await readRevision(this.#db), active);
+    const maintenance = await this.maintenance();
+    return wantedState(
+      await readRevision(this.#db),
+      active,
+      maintenance === null ? null : { draining: maintenance.draining, disregardBudgets: maintenance.disregardBudgets },
+    );
+  }
+
+  /** Null when hosts take pods as usual. */
+  async maintenance(): Promise<Maintenance | null> {
+    const row = await this.#db.selectFrom('deploy_maintenance').selectAll().executeTakeFirst();
+    if (row === undefined) return null;
+    return {
+      draining: row.draining === 1,
+      disregardBudgets: row.disregard_budgets === 1,
+      reason: row.reason,
+      since: row.since,
+      by: row.since_by,
+    };
+  }
+
+  /** Takes hosts out of service, or gives them back with null; state and fact are one transaction. */
+  async setMaintenance(
+    wanted: Pick<Maintenance, 'draining' | 'disregardBudgets' | 'reason'> | null,
+    actor: string,
+  ): Promise<Maintenance | null> {
+    const before = await this.maintenance();
+    if (wanted === null && before === null) return null;
+    await this.#db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('deploy_maintenance').execute();
+      if (wanted !== null) {
+        await tx
+          .insertInto('deploy_maintenance')
+          .values({
+            id: 1,
+            draining: wanted.draining ? 1 : 0,
+            disregard_budgets: wanted.disregardBudgets ? 1 : 0,
+            reason: wanted.reason,
+            since: before?.since ?? this.#now(),
+            since_by: actor,
+          })
+          .execute();
+      }
+      await raiseRevision(tx);
+      await this.#journal.record(tx, {
+        kind: wanted === null ? 'host.uncordoned' : wanted.draining ? 'host.drained' : 'host.cordoned',
+        project: null,
+        actor,
+        subject: 'hosts',
+        body:
+          wanted === null
+            ? { since: before?.since ?? null }
+            : { reason: wanted.reason, disregardBudgets: wanted.disregardBudgets },
+      });
+    });
+    this.#journal.committed();
+    await this.#announce();
+    return this.maintenance();
+  }
+
+  /** @throws Fault deploy.host-maintenance while nothing may be made on the hosts */
+  async refuseInMaintenance(): Promise<void> {
+    const found = await this.maintenance();
+    if (found === null) return;
+    throw deployFault('deploy.host-maintenance', { since: found.since, by: found.by, reason: found.reason || '—' });
+  }
+
+  /**
+   * Ends the trial of a release: it takes over everything, or goes and the one before serves alone again.
+   * @throws Fault deploy.no-canary
+   */
+  async endTrial(project: string, environment: string, how: 'promote' | 'abort', actor: string): Promise<Release> {
+    const place = await this.#environment(project, environment);
+    const row = place.current_release === null ? undefined : await findRelease(this.#db, place.current_release);
+    const trying = row !== undefined && row.canary !== null && ['canary', 'rolling-out'].includes(row.state);
+    if (row === undefined || !trying) throw deployFault('deploy.no-canary', { project, environment });
+    if (how === 'promote' && row.state !== 'canary') {
+      throw deployFault('deploy.canary-not-ready', { project, environment, number: row.number });
+    }
+    const state: ReleaseState = how === 'promote' ? 'rolling-out' : 'rolled-back';
+    await this.#db.transaction().execute(async (tx) => {
+      await tx.updateTable('deploy_releases').set({ state, canary: null }).where('id', '=', row.id).execute();
+      if (how === 'abort') {
+        await tx
+          .updateTable('deploy_environments')
+          .set({ current_release: place.stable_release })
+          .where('project', '=', project)
+          .where('name', '=', environment)
+          .execute();
+      }
+      await raiseRevision(tx);
+      await this.#recordRelease(tx, { ...row, state }, actor);
+    });
+    this.#journal.committed();
+    const changed = toRelease({ ...row, state, canary: null });
+    for (const listener of this.#releaseListeners) listener(changed);
+    await this.#announce();
+    return changed;
   }
 
   /** The active releases: what permissions to start are given for. */
@@ -435,7 +559,7 @@ export class Deployments {
    */
   async digestsInUse(): Promise<Set<string>> {
     let query = this.#db.selectFrom('deploy_releases').select('digests');
-    if (this.#hasReport) query = query.where('state', 'in', ['rolling-out', 'available', 'superseded']);
+    if (this.#hasReport) query = query.where('state', 'in', ['rolling-out', 'canary', 'available', 'superseded']);
     const rows = await query.execute();
     const used = new Set<string>();
     for (const row of rows) for (const { digest } of JSON.parse(row.digests) as PinnedImage[]) used.add(digest);
@@ -639,7 +763,7 @@ export class Deployments {
       .where('project', '=', project)
       .where('environment', '=', environment)
       .where('id', '!=', id)
-      .where('state', 'in', ['rolling-out', 'failed'])
+      .where('state', 'in', ['rolling-out', 'canary', 'failed'])
       .execute();
     await tx
       .updateTable('deploy_environments')
@@ -668,9 +792,12 @@ export class Deployments {
     const isThere = (status: WorkloadStatus): boolean =>
       RUNS_TO_AN_END.has(status.phase) ||
       (status.phase === 'available' && status.updated >= status.wanted && status.ready >= status.wanted);
+    const isGoing = current.state === 'rolling-out' || current.state === 'canary';
     if (all(isThere)) {
       if (current.state !== 'available') await this.#finish(current, 'available');
-    } else if (current.state === 'rolling-out' && some('rolled-back')) {
+    } else if (isGoing && some('canary') && all((status) => isThere(status) || status.phase === 'canary')) {
+      if (current.state !== 'canary') await this.#finish(current, 'canary');
+    } else if (isGoing && some('rolled-back')) {
       await this.#finish(current, 'rolled-back');
     } else if (
       current.state === 'rolling-out' &&
@@ -681,7 +808,7 @@ export class Deployments {
     }
   }
 
-  async #finish(row: ReleaseRow, state: 'available' | 'rolled-back' | 'failed'): Promise<void> {
+  async #finish(row: ReleaseRow, state: 'available' | 'canary' | 'rolled-back' | 'failed'): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
       await tx.updateTable('deploy_releases').set({ state }).where('id', '=', row.id).execute();
       if (state === 'available') {
@@ -700,7 +827,7 @@ export class Deployments {
           .where('name', '=', row.environment)
           .execute();
       }
-      if (state !== 'failed') await raiseRevision(tx);
+      if (state === 'available' || state === 'rolled-back') await raiseRevision(tx);
       if (state === 'rolled-back') {
         const environment = await findEnvironment(tx, row.project, row.environment);
         await tx
@@ -799,6 +926,7 @@ function toRelease(row: ReleaseRow): Release {
     commit: row.commit_id,
     createdAt: row.created_at,
     createdBy: row.created_by,
+    canary: row.canary,
   };
 }
 

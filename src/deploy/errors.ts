@@ -226,4 +226,80 @@ export const deployFault = defineFaults({
     en: { what: '"{name}" is not understood', why: 'expected {expected}' },
     es: { what: 'no se entiende "{name}"', why: 'se esperaba {expected}' },
   },
+  'deploy.host-maintenance': {
+    kind: 'unavailable',
+    en: {
+      what: 'the host is in maintenance, so nothing new is started',
+      why: 'since {since}, by {by}: {reason}',
+      remedy: 'darsena host uncordon',
+    },
+    es: {
+      what: 'el host está en mantenimiento, así que no se inicia nada nuevo',
+      why: 'desde {since}, por {by}: {reason}',
+      remedy: 'darsena host uncordon',
+    },
+  },
+  'deploy.no-canary': {
+    kind: 'conflict',
+    en: {
+      what: 'no release of {project} is being tried out in {environment}',
+      remedy: 'darsena deploy FOLDER --canary 10%',
+    },
+    es: {
+      what: 'ninguna versión de {project} está en prueba en {environment}',
+      remedy: 'darsena deploy CARPETA --canary 10%',
+    },
+  },
+  'deploy.canary-not-ready': {
+    kind: 'conflict',
+    en: {
+      what: 'release {number} of {project} in {environment} is not ready to be promoted',
+      why: 'its pods under trial are not all ready',
+      remedy: 'darsena ps {project} --env {environment}',
+    },
+    es: {
+      what: 'la versión {number} de {project} en {environment} no está lista para promoverse',
+      why: 'no todos sus pods en prueba están listos',
+      remedy: 'darsena ps {project} --env {environment}',
+    },
+  },
+  'deploy.canary-impossible': {
+    kind: 'invalid',
+    en: {
+      what: 'this release cannot be tried out beside the one before',
+      why: '{why}',
+      remedy: 'deploy it without --canary',
+    },
+    es: {
+      what: 'esta versión no puede probarse junto a la anterior',
+      why: '{porque}',
+      remedy: 'desplegarla sin --canary',
+    },
+  },
+  'deploy.quota-exceeded': {
+    kind: 'refused',
+    en: {
+      what: '{place} may not use so much',
+      why: '{why}',
+      remedy: 'ask for less, or have an administrator raise it: darsena quota set {project}',
+    },
+    es: {
+      what: '{place} no puede usar tanto',
+      why: '{porque}',
+      remedy: 'pedir menos, o que un administrador lo aumente: darsena quota set {project}',
+    },
+  },
+  'deploy.drain-waits': {
+    kind: 'needs',
+    en: {
+      what: '{count} pods are still on the host',
+      why: '{why}',
+      remedy: 'darsena host status; to stop them all the same: darsena host drain --disregard-budgets',
+    },
+    es: {
+      what: 'quedan {count} pods en el host',
+      why: '{porque}',
+      remedy: 'darsena host status; para detenerlos de todos modos: darsena host drain --disregard-budgets',
+    },
+  },
 });

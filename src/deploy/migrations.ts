@@ -61,4 +61,28 @@ export const deployMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0120-deploy-limits',
+    async up(db) {
+      await db.schema.alterTable('deploy_releases').addColumn('canary', 'integer').execute();
+      await db.schema
+        .createTable('deploy_maintenance')
+        .addColumn('id', 'integer', (column) => column.primaryKey())
+        .addColumn('draining', 'integer', (column) => column.notNull())
+        .addColumn('disregard_budgets', 'integer', (column) => column.notNull())
+        .addColumn('reason', 'text', (column) => column.notNull())
+        .addColumn('since', 'text', (column) => column.notNull())
+        .addColumn('since_by', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('deploy_quotas')
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('limits', 'text', (column) => column.notNull())
+        .addColumn('set_at', 'text', (column) => column.notNull())
+        .addColumn('set_by', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('deploy_quotas_key', ['project', 'environment'])
+        .execute();
+    },
+  },
 ];

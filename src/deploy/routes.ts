@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
 import { type Operation, viewOperation } from '../progress/index.ts';
 import { convertCompose, explainComposeField } from './compose/index.ts';
-import type { Deployments, Promotion } from './deployments.ts';
+import type { Deployments, Maintenance, Promotion } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
 import { explainField, reportManifest } from './kubernetes/index.ts';
@@ -24,6 +24,8 @@ export interface Releases {
     readonly environment: string;
     readonly createBases: boolean;
     readonly commit: string | null;
+    /** Only this percentage of the requests goes to it until it is promoted; null: all. */
+    readonly canary: number | null;
     readonly source: AsyncIterable<Uint8Array>;
     readonly by: Principal;
   }): Promise<Operation>;
@@ -35,6 +37,13 @@ export interface Releases {
   }): Promise<Operation>;
   /** Carries out what was approved. */
   approved(promotion: Promotion): Promise<Operation>;
+  /** Ends a trial. */
+  trial(request: {
+    readonly project: string;
+    readonly environment: string;
+    readonly how: 'promote' | 'abort';
+    readonly by: Principal;
+  }): Promise<Operation>;
   rollback(request: {
     readonly project: string;
     readonly environment: string;
@@ -105,6 +114,7 @@ export function registerDeployRoutes(
       querystring: z.object({
         environment,
         createBases: z.enum(['0', '1']).default('0'),
+        canary: z.coerce.number().int().min(1).max(99).optional(),
         commit: z
           .string()
           .regex(/^[0-9a-f]{7,64}$/)
@@ -123,6 +133,7 @@ export function registerDeployRoutes(
         environment: query.environment,
         createBases: query.createBases === '1',
         commit: query.commit ?? null,
+        canary: query.canary ?? null,
         source: request.body as AsyncIterable<Uint8Array>,
         by,
       });
@@ -148,6 +159,44 @@ export function registerDeployRoutes(
       const operation = await releases.rollback({ ...params, to: body.to ?? null, by });
       return reply.code(202).send(viewOperation(operation, 'en'));
     },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/environments/:environment/canary',
+    config: { action: 'release.create' },
+    schema: { params: z.object({ project, environment }), body: z.object({ how: z.enum(['promote', 'abort']) }) },
+    handler: async (request, reply) => {
+      const { principal: by, params, body } = request;
+      const operation = await releases.trial({ ...params, how: body.how, by });
+      return reply.code(202).send(viewOperation(operation, 'en'));
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/host/maintenance',
+    config: { action: 'host.read' },
+    handler: async () => describeMaintenance(await deployments.maintenance()),
+  });
+  app.route({
+    method: 'PUT',
+    url: '/api/v1/host/maintenance',
+    config: { action: 'platform.admin' },
+    schema: {
+      body: z.object({
+        draining: z.boolean(),
+        disregardBudgets: z.boolean().default(false),
+        reason: z.string().max(500).default(''),
+      }),
+    },
+    handler: async (request) =>
+      describeMaintenance(await deployments.setMaintenance(request.body, request.principal.actor)),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/host/maintenance',
+    config: { action: 'platform.admin' },
+    handler: async (request) => describeMaintenance(await deployments.setMaintenance(null, request.principal.actor)),
   });
 
   app.route({
@@ -246,6 +295,22 @@ export function registerDeployRoutes(
       return { promotion, operation: operation === null ? null : viewOperation(operation, 'en') };
     },
   });
+
+  /** What hosts still run, and what waits for what: whole only for who may see every project. */
+  function describeMaintenance(maintenance: Maintenance | null): object {
+    const statuses = deployments.statuses(null);
+    const waiting = statuses.flatMap(({ key, conditions }) =>
+      conditions
+        .filter(({ type }) => type === 'eviction-waits' || type === 'cordoned')
+        .map(({ type, text, since }) => ({ ...key, type, text, since })),
+    );
+    const pods = statuses.flatMap(({ key, replicas }) =>
+      replicas
+        .filter(({ phase }) => phase !== 'succeeded' && phase !== 'failed')
+        .map(({ name, phase }) => ({ ...key, pod: name, phase })),
+    );
+    return { maintenance, pods, waiting };
+  }
 
   async function describeAll(statuses: readonly WorkloadStatus[]): Promise<{ items: object[] }> {
     const published = await routes();

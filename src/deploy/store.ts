@@ -26,7 +26,20 @@ export interface DeployTables {
     created_at: string;
     created_by: string;
     sealed: Uint8Array;
+    /** Percentage of the requests that it gets while it is tried out. */
+    canary: number | null;
   };
+  /** At most one row: hosts are in maintenance while it is there. */
+  deploy_maintenance: {
+    id: number;
+    draining: number;
+    disregard_budgets: number;
+    reason: string;
+    since: string;
+    since_by: string;
+  };
+  /** `environment` is empty for a project as a whole. */
+  deploy_quotas: { project: string; environment: string; limits: string; set_at: string; set_by: string };
   deploy_promotions: {
     id: string;
     project: string;

@@ -38,7 +38,9 @@ import {
   type DeployTables,
   deployMigrations,
   findContainer,
+  Quotas,
   registerDeployRoutes,
+  registerQuotaRoutes,
 } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
 import { type DetectTables, detectMigrations, RuleBook, registerRuleRoutes } from '../detect/book/index.ts';
@@ -416,7 +418,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const offers = new Map<string, () => AsyncIterable<Uint8Array>>();
   const addresses = publishedAddresses({ instance, deployments });
+  const quotas = new Quotas({ db, journal, clock, active: () => deployments.activeReleases() });
   const pipeline: Pipeline = new Pipeline({
+    quotas,
     access,
     admit,
     clock,
@@ -644,6 +648,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     catalogue,
     clock,
   });
+  registerQuotaRoutes(app, quotas, deployments);
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
   registerInsideRoutes(app, { hosts, deployments, journal, db: db as unknown as Kysely<JournalTables> });
   registerPlatformRoutes(app, {

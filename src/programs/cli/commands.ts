@@ -23,6 +23,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../deploy/index.ts')).deployCommands(cli),
   },
   {
+    words: ['autoscale', 'canary', 'host', 'quota'],
+    add: async (cli) => (await import('../../deploy/index.ts')).scalingCommands(cli),
+  },
+  {
     words: ['exec'],
     add: async (cli) => (await import('./exec.ts')).execCommands(cli),
   },

@@ -21,6 +21,7 @@ import {
   type ProjectFile,
   type Promotion,
   parseProjectFile,
+  type Quotas,
   type Release,
   type ReleaseSource,
   type Releases,
@@ -63,6 +64,7 @@ export interface PipelineParts {
   readonly hosts: Hosts;
   readonly intake: Intake;
   readonly operations: Operations;
+  readonly quotas: Quotas;
   readonly registry: Registry;
   readonly trust: Trust;
   readonly statements: Statements;
@@ -98,7 +100,8 @@ export class Pipeline implements Releases {
   }
 
   async deploy(request: Parameters<Releases['deploy']>[0]): Promise<Operation> {
-    const { operations, sourceFolder, clock } = this.#parts;
+    const { operations, sourceFolder, clock, deployments } = this.#parts;
+    await deployments.refuseInMaintenance();
     // The source comes with the request: it is taken whole before the answer, so that the sender may go.
     const source = await SourceBundle.receive(sourceFolder, newId(clock), request.source);
     const { operation } = await operations.start(
@@ -126,6 +129,7 @@ export class Pipeline implements Releases {
   async promote(request: Parameters<Releases['promote']>[0]): Promise<Operation> {
     const { deployments, operations } = this.#parts;
     const { project, by } = request;
+    await deployments.refuseInMaintenance();
     const to = await deployments.readEnvironment(project, request.to);
     const all = await deployments.environments(project);
     const before = all[all.findIndex((environment) => environment.name === to.name) - 1]?.name;
@@ -349,6 +353,7 @@ export class Pipeline implements Releases {
       { door: 'start' },
       context,
     );
+    if (request.canary !== null) await this.#refuseTrial(composition, file.project, environment.name);
     const release = await deployments.release({
       project: file.project,
       environment: environment.name,
@@ -359,10 +364,62 @@ export class Pipeline implements Releases {
       promotedFrom: null,
       commit: request.commit,
       actor: by.actor,
+      canary: request.canary,
     });
     if (verdict.decision === 'refuse')
       throw refusal(file.project, environment.name, verdict.reasons, showRefused(file.project, built, verdict.reasons));
     return this.#watch(release, composition, context);
+  }
+
+  /** A trial stands beside what serves: there must be such, and what changed must be replicas that are all alike. */
+  async #refuseTrial(composition: Composition, project: string, environment: string): Promise<void> {
+    const refuse = (why: string, porque: string): never => {
+      throw deployFault('deploy.canary-impossible', { why, porque });
+    };
+    const stable = await this.#parts.deployments.stableRelease(project, environment).catch((error: unknown) => {
+      if (error instanceof Fault && error.code === 'deploy.nothing-to-promote') return null;
+      throw error;
+    });
+    if (stable === null) {
+      return refuse(`nothing serves in ${environment} yet`, `todavía nada sirve en ${environment}`);
+    }
+    for (const { key, specHash, controller } of composition.workloads) {
+      const before = stable.composition.workloads.find((one) => one.key.name === key.name);
+      if (before === undefined || before.specHash === specHash || controller === undefined) continue;
+      const kind = controller.kind;
+      refuse(
+        `${key.name} changed and is no Deployment (${kind}): two versions of it cannot share the requests`,
+        `${key.name} cambió y no es un Deployment (${kind}): dos versiones suyas no pueden repartirse las peticiones`,
+      );
+    }
+  }
+
+  async trial(request: Parameters<Releases['trial']>[0]): Promise<Operation> {
+    const { deployments, operations } = this.#parts;
+    const { project, environment, how, by } = request;
+    const { release, composition } = await deployments
+      .endTrial(project, environment, how, by.actor)
+      .then((ended) => deployments.openRelease(ended.id));
+    const { operation } = await operations.start(
+      {
+        kind: 'canary',
+        project,
+        environment,
+        actor: by.actor,
+        title:
+          how === 'promote'
+            ? {
+                en: `Let release ${release.number} of ${project} take over ${environment}`,
+                es: `Dejar que la versión ${release.number} de ${project} ocupe ${environment}`,
+              }
+            : {
+                en: `End the trial of release ${release.number} of ${project} in ${environment}`,
+                es: `Terminar la prueba de la versión ${release.number} de ${project} en ${environment}`,
+              },
+      },
+      async (context) => (how === 'promote' ? this.#watch(release, composition, context) : { release: release.id }),
+    );
+    return operation;
   }
 
   async #ensureBases(file: ProjectFile, mayCreate: boolean, actor: string, context: OperationContext): Promise<void> {
@@ -520,7 +577,7 @@ export class Pipeline implements Releases {
     const pinned = new Map<string, string>();
     for (const image of collectImages(translation.workloads))
       pinned.set(image, await this.#pin(image, project, images));
-    const composition = pinTranslation(translation, pinned);
+    const composition = await this.#parts.quotas.admit(pinTranslation(translation, pinned), project, environment.name);
     checkComposition(composition);
     await how.prepare?.(composition);
     const verdicts = await this.judgeComposition(composition, environment, project, actor, { ...how, source });
@@ -686,12 +743,13 @@ export class Pipeline implements Releases {
       unheed();
     }
     const statuses = deployments.statuses(null, project, environment);
-    if (result?.state === 'available') {
+    if (result?.state === 'available' || result?.state === 'canary') {
       for (const [name, step] of steps) {
         const status = statuses.find((one) => one.key.name === name);
         step.done(readyText(status));
       }
-      return { release: release.id, number, addresses: [...(await addresses(project, environment))] };
+      const canary = result.state === 'canary' ? result.canary : null;
+      return { release: release.id, number, canary, addresses: [...(await addresses(project, environment))] };
     }
     const why = troubleText(statuses);
     const place = { project, environment, number };

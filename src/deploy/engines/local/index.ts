@@ -25,9 +25,11 @@ export type { PodFlow } from './segments.ts';
 export type {
   Condition,
   ConditionType,
+  HorizontalStatus,
   ReplicaContainer,
   ReplicaStatus,
   ServiceEndpoints,
+  VerticalStatus,
   WorkloadPhase,
   WorkloadStatus,
 } from './status.ts';
