@@ -23,7 +23,7 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../deploy/index.ts')).deployCommands(cli),
   },
   {
-    words: ['autoscale', 'canary', 'host', 'quota'],
+    words: ['autoscale', 'host', 'canary', 'quota'],
     add: async (cli) => (await import('../../deploy/index.ts')).scalingCommands(cli),
   },
   {
