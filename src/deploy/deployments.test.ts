@@ -9,9 +9,11 @@ import { openDatabase, silentLog, systemClock } from '../system/index.ts';
 import type { Composition } from './composition.ts';
 import { Deployments, type NewRelease } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
+import { sampleContainer } from './engines/local/simulation.ts';
 import { deployMigrations } from './migrations.ts';
 import type { WantedState } from './model.ts';
 import { parseProjectFile } from './project-file.ts';
+import { Quotas, useOf, withDefaults } from './quota.ts';
 import type { DeployTables } from './store.ts';
 
 const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -301,4 +303,112 @@ test('a reader of another project sees neither it nor its workloads', async (t) 
   assert.deepEqual(await deployments.listProjects(stranger), []);
   assert.deepEqual(deployments.statuses(stranger), []);
   assert.equal((await deployments.listProjects(person('ana'))).length, 1);
+});
+
+test('a release under trial gets its share, and is promoted when it is well or goes as if it had not been', async (t) => {
+  const { deployments, told } = await open(t);
+  await deployments.release(release('dev', 's1'));
+  await deployments.report([status('dev', 1, 'available', 's1')], true);
+  const tried = await deployments.release({ ...release('dev', 's2'), canary: 20 });
+  assert.deepEqual(told.at(-1)?.workloads[0]?.canary, { percent: 20 });
+  await assert.rejects(deployments.endTrial('tienda', 'dev', 'promote', 'user:ana'), {
+    code: 'deploy.canary-not-ready',
+  });
+  await deployments.report([status('dev', 2, 'canary', 's2')], true);
+  assert.equal((await deployments.readRelease(tried.id)).state, 'canary');
+  assert.equal((await deployments.stableRelease('tienda', 'dev')).release.number, 1);
+  await deployments.endTrial('tienda', 'dev', 'promote', 'user:ana');
+  assert.equal(told.at(-1)?.workloads[0]?.canary, undefined);
+  assert.equal(told.at(-1)?.workloads[0]?.previous?.specHash, 's1');
+  await deployments.report([status('dev', 2, 'available', 's2')], true);
+  assert.equal((await deployments.readRelease(tried.id)).state, 'available');
+  await assert.rejects(deployments.endTrial('tienda', 'dev', 'abort', 'user:ana'), { code: 'deploy.no-canary' });
+
+  const bad = await deployments.release({ ...release('dev', 's3'), canary: 5 });
+  await deployments.report([status('dev', 3, 'canary', 's3')], true);
+  await deployments.endTrial('tienda', 'dev', 'abort', 'user:ana');
+  assert.equal((await deployments.readRelease(bad.id)).state, 'rolled-back');
+  assert.equal(told.at(-1)?.workloads[0]?.specHash, 's2');
+  const sick = await deployments.release({ ...release('dev', 's4'), canary: 5 });
+  await deployments.report([status('dev', 4, 'canary', 's4')], true);
+  await deployments.report([status('dev', 4, 'rolled-back', 's4')], true);
+  assert.equal((await deployments.readRelease(sick.id)).state, 'rolled-back');
+  assert.equal(told.at(-1)?.workloads[0]?.specHash, 's2');
+});
+
+test('maintenance is part of what hosts are sent, refuses new work, and is a fact at both ends', async (t) => {
+  const { deployments, told, journal } = await open(t);
+  await deployments.release(release('dev', 's1'));
+  await deployments.refuseInMaintenance();
+  const reason = 'a new disk';
+  await deployments.setMaintenance({ draining: false, disregardBudgets: false, reason }, 'user:ana');
+  assert.deepEqual(told.at(-1)?.maintenance, { draining: false, disregardBudgets: false });
+  await assert.rejects(deployments.refuseInMaintenance(), { code: 'deploy.host-maintenance' });
+  const since = (await deployments.maintenance())?.since;
+  await deployments.setMaintenance({ draining: true, disregardBudgets: true, reason }, 'user:luis');
+  assert.equal((await deployments.maintenance())?.since, since, 'it goes on');
+  assert.deepEqual(told.at(-1)?.maintenance, { draining: true, disregardBudgets: true });
+  const revision = told.at(-1)?.revision ?? 0;
+  await deployments.setMaintenance(null, 'user:ana');
+  assert.equal(told.at(-1)?.maintenance, undefined);
+  assert.ok((told.at(-1)?.revision ?? 0) > revision);
+  await journal.settled();
+  const facts = await journal.query({ projects: '*', limit: 50 });
+  const kinds = facts.map(({ kind }) => kind).filter((kind) => kind.startsWith('host.'));
+  assert.deepEqual(kinds.sort(), ['host.cordoned', 'host.drained', 'host.uncordoned']);
+});
+
+test('limits count the most that may be asked for, say used, asked and allowed, and fill what a container leaves out', async (t) => {
+  const { db, deployments, journal } = await open(t);
+  const quotas = new Quotas({
+    db: db as unknown as Kysely<DeployTables>,
+    journal,
+    clock: systemClock,
+    active: () => deployments.activeReleases(),
+  });
+  const sized = (environment: string, cpu: number | null, replicas: number): Composition => {
+    const base = composition(environment, 's');
+    const [workload] = base.workloads;
+    assert.ok(workload);
+    const resources = {
+      cpuRequestMillis: cpu,
+      cpuLimitMillis: null,
+      memoryRequestBytes: 2 ** 20,
+      memoryLimitBytes: null,
+    };
+    const container = { ...sampleContainer(), resources };
+    return { ...base, workloads: [{ ...workload, replicas, pod: { ...workload.pod, containers: [container] } }] };
+  };
+  assert.equal(useOf(sized('dev', 100, 3)).cpuMillis, 300);
+  const limits = { most: { cpuMillis: 500, pods: 4 }, defaults: {}, containerMost: {} };
+  await quotas.set('tienda', null, limits, 'user:admin');
+  await deployments.release({ ...release('prod', 's1'), composition: sized('prod', 100, 2) });
+  await quotas.admit(sized('dev', 100, 2), 'tienda', 'dev');
+  await assert.rejects(quotas.admit(sized('dev', 200, 2), 'tienda', 'dev'), {
+    code: 'deploy.quota-exceeded',
+    message: /200m used elsewhere, 400m asked for, 500m allowed/,
+  });
+  await assert.rejects(quotas.admit(sized('dev', null, 1), 'tienda', 'dev'), /does not say resources.requests.cpu/);
+  await quotas.set(
+    'tienda',
+    'dev',
+    { most: { pods: 1 }, defaults: { cpuRequestMillis: 50 }, containerMost: {} },
+    'user:admin',
+  );
+  const filled = await quotas.admit(sized('dev', null, 1), 'tienda', 'dev');
+  assert.equal(filled.workloads[0]?.pod.containers[0]?.resources.cpuRequestMillis, 50);
+  assert.notEqual(filled.workloads[0]?.specHash, 's', 'what runs is another thing, and is judged as such');
+  await assert.rejects(quotas.admit(sized('dev', 10, 2), 'tienda', 'dev'), { code: 'deploy.quota-exceeded' });
+  const shown = await quotas.list('tienda');
+  assert.deepEqual(
+    shown.map(({ environment, used }) => [environment, used.cpuMillis]),
+    [
+      [null, 200],
+      ['dev', 0],
+    ],
+  );
+  await quotas.set('tienda', 'dev', null, 'user:admin');
+  assert.equal((await quotas.list('tienda')).length, 1);
+  const kept = withDefaults(sized('dev', 70, 1), { cpuRequestMillis: 50, cpuLimitMillis: 60 });
+  assert.equal(kept.workloads[0]?.pod.containers[0]?.resources.cpuRequestMillis, 70);
 });

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { readTar } from '../../formats/index.ts';
 import { Fault, type Json } from '../../system/index.ts';
 import { containerOrder, resolveEnv } from '../engines/local/orders.ts';
-import { parseWantedState } from '../engines/local/wanted-reader.ts';
+import { checkComposition, parseWantedState } from '../engines/local/wanted-reader.ts';
 import { checkDocument } from './check.ts';
 import { formatPath } from './documents.ts';
 import {
@@ -624,4 +624,102 @@ test('a network policy without types governs what comes, and what goes only with
   assert.deepEqual(policy(', egress: []'), { ingress: [], egress: [] });
   assert.deepEqual(policy(', policyTypes: [Egress]'), { ingress: null, egress: [] });
   assert.deepEqual(policy(', ingress: [{}]'), { ingress: [{ peers: [], ports: [] }], egress: null });
+});
+
+const SCALED = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers:
+        - { name: web, image: shop/web, resources: { requests: { cpu: 100m } } }
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: { name: web }
+spec:
+  scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: web }
+  maxReplicas: 5
+  metrics:
+    - type: Resource
+      resource: { name: cpu, target: { type: Utilization, averageUtilization: 60 } }
+  behavior:
+    scaleUp: { tolerance: 0.05, policies: [{ type: Pods, value: 1, periodSeconds: 30 }] }
+---
+apiVersion: autoscaling.k8s.io/v1
+kind: VerticalPodAutoscaler
+metadata: { name: web }
+spec:
+  targetRef: { apiVersion: apps/v1, kind: Deployment, name: web }
+  updatePolicy: { updateMode: InPlaceOrRecreate }
+  resourcePolicy:
+    containerPolicies:
+      - { containerName: web, controlledResources: [memory], maxAllowed: { memory: 1Gi } }
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: web }
+spec:
+  maxUnavailable: 30%
+  selector: { matchLabels: { app: web } }
+`;
+
+test('autoscalers and budgets reach the model with their defaults, and a host takes them', () => {
+  const { translation, problems } = translate(SCALED);
+  assert.deepEqual(say(problems), []);
+  assert.ok(translation);
+  const [workload] = translation.workloads;
+  assert.deepEqual(workload?.horizontal, {
+    name: 'web',
+    minReplicas: 1,
+    maxReplicas: 5,
+    metrics: [{ resource: 'cpu', container: null, target: { kind: 'utilization', percent: 60 } }],
+    scaleUp: {
+      stabilizationSeconds: 0,
+      select: 'Max',
+      policies: [{ kind: 'Pods', value: 1, periodSeconds: 30 }],
+      tolerance: 0.05,
+    },
+    scaleDown: {
+      stabilizationSeconds: 300,
+      select: 'Max',
+      policies: [{ kind: 'Percent', value: 100, periodSeconds: 15 }],
+      tolerance: 0.1,
+    },
+  });
+  assert.equal(workload?.vertical?.mode, 'in-place-or-recreate');
+  // Without a rule for every other container, those are scaled without bounds (autoscaling.k8s.io/v1).
+  assert.deepEqual(
+    workload?.vertical?.policies.map(({ container, cpu, memory }) => [container, cpu, memory]),
+    [
+      ['web', null, { least: null, most: 2 ** 30 }],
+      [null, { least: null, most: null }, { least: null, most: null }],
+    ],
+  );
+  const [budget] = translation.budgets;
+  assert.deepEqual(budget, {
+    project: 'shop',
+    environment: 'dev',
+    name: 'web',
+    selector: { matchLabels: { app: 'web' }, matchExpressions: [] },
+    keeps: { kind: 'unavailable', amount: '30%' },
+    unhealthyAlways: false,
+  });
+  const digest = `sha256:${'a'.repeat(64)}`;
+  checkComposition(pinTranslation(translation, new Map([['shop/web', `registry.internal/shop/web@${digest}`]])));
+});
+
+test('scaling that cannot work is told: no request, no target, two that change the same', () => {
+  const said = (problems: readonly ManifestProblem[]): string[] => problems.map(({ text }) => text.en);
+  const broken = SCALED.replace('cpu: 100m', 'memory: 1Gi').replace('[memory]', '[cpu]');
+  assert.ok(said(translate(broken).problems).some((text) => text.includes('has no resources.requests.cpu')));
+  assert.ok(said(translate(broken).problems).some((text) => text.includes('changes cpu too')));
+  const lost = SCALED.replaceAll('kind: Deployment, name: web', 'kind: Deployment, name: wep');
+  assert.equal(said(translate(lost).problems).filter((text) => text.includes('there is no Deployment wep')).length, 2);
+  const foreign = SCALED.replace('- type: Resource', '- type: External');
+  assert.ok(said(translate(foreign).problems).some((text) => text.includes('figures of other systems')));
 });

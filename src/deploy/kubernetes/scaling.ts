@@ -178,11 +178,12 @@ export function readVertical({ metadata, spec }: RawVertical, pod: PodSpec | nul
 
 export function readBudget(
   { metadata, spec }: RawBudget,
-  place: { readonly project: string; readonly environment: string },
+  { project, environment }: { readonly project: string; readonly environment: string },
 ): DisruptionBudget {
   const { selector, minAvailable, maxUnavailable, unhealthyPodEvictionPolicy } = spec;
   return {
-    ...place,
+    project,
+    environment,
     name: metadata.name,
     selector: {
       matchLabels: selector.matchLabels ?? {},

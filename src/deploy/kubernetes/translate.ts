@@ -27,6 +27,7 @@ import {
   type WantedVolume,
   type WantedWorkload,
 } from '../model.ts';
+import { policyOf, scaledContainers } from '../scaling/vertical.ts';
 import { checkDocument } from './check.ts';
 import {
   type FieldPath,
@@ -206,9 +207,11 @@ class Translator {
     }
     for (const { document, spec, target } of horizontals) {
       const vertical = verticals.find((one) => one.target === target)?.spec;
-      if (target === '' || vertical === undefined || vertical.mode === 'off') continue;
+      const pod = workloads.find(({ key }) => key.name === target)?.pod;
+      if (pod === undefined || vertical === undefined || vertical.mode === 'off') continue;
+      const policies = scaledContainers(pod).map(({ name }) => policyOf(vertical, name));
       for (const { resource } of spec.metrics) {
-        if (!vertical.policies.some((policy) => policy.scaled && policy[resource] !== null)) continue;
+        if (!policies.some((policy) => policy.scaled && policy[resource] !== null)) continue;
         this.#report(document, ['spec', 'metrics'], 'conflict', {
           en: `the VerticalPodAutoscaler ${vertical.name} changes ${resource} too; leave it out of its controlledResources`,
           es: `el VerticalPodAutoscaler ${vertical.name} también cambia ${resource}; omitirlo de sus controlledResources`,
