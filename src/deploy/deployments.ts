@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { type Principal, type Vault, visibleProjects } from '../access/index.ts';
 import type { Verdict } from '../admit/index.ts';
-import type { Journal } from '../journal/index.ts';
+import type { Journal, NewFact } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import { type Clock, type Json, type Language, newId, type Text } from '../system/index.ts';
 import { type ActiveRelease, type Composition, hashComposition, wantedState } from './composition.ts';
@@ -163,6 +163,7 @@ export class Deployments {
   readonly #db: Kysely<DeployTables>;
   readonly #journal: Journal;
   readonly #clock: Clock;
+  readonly #startedMs: number;
   readonly #vault: Vault;
   readonly #projectsOfImages: () => Promise<readonly ProjectName[]>;
   readonly #statuses = new Map<string, WorkloadStatus>();
@@ -185,6 +186,7 @@ export class Deployments {
     this.#projectsOfImages = options.projectsOfImages ?? (async () => []);
     this.#journal = options.journal;
     this.#clock = options.clock;
+    this.#startedMs = options.clock.now().getTime();
     this.#vault = options.vault;
   }
 
@@ -457,6 +459,8 @@ export class Deployments {
   ): Promise<Maintenance | null> {
     const before = await this.maintenance();
     if (wanted === null && before === null) return null;
+    // From cordoned to draining the reason need not be said again.
+    const reason = wanted?.reason || (before?.reason ?? '');
     await this.#db.transaction().execute(async (tx) => {
       await tx.deleteFrom('deploy_maintenance').execute();
       if (wanted !== null) {
@@ -466,7 +470,7 @@ export class Deployments {
             id: 1,
             draining: wanted.draining ? 1 : 0,
             disregard_budgets: wanted.disregardBudgets ? 1 : 0,
-            reason: wanted.reason,
+            reason,
             since: before?.since ?? this.#now(),
             since_by: actor,
           })
@@ -479,9 +483,7 @@ export class Deployments {
         actor,
         subject: 'hosts',
         body:
-          wanted === null
-            ? { since: before?.since ?? null }
-            : { reason: wanted.reason, disregardBudgets: wanted.disregardBudgets },
+          wanted === null ? { since: before?.since ?? null } : { reason, disregardBudgets: wanted.disregardBudgets },
       });
     });
     this.#journal.committed();
@@ -581,6 +583,7 @@ export class Deployments {
 
   /** Takes what a host reports and moves releases on: available, gone back, failed. `whole`: all its workloads. */
   async report(statuses: readonly WorkloadStatus[], whole: boolean): Promise<void> {
+    const before = new Map(this.#statuses);
     if (whole) {
       this.#statuses.clear();
       this.#hasReport = true;
@@ -588,11 +591,38 @@ export class Deployments {
     for (const status of statuses) {
       const { project, environment, name } = status.key;
       const key = `${project}/${environment}/${name}`;
+      await this.#recordScaling(status, before.get(key));
       if (status.phase === 'stopped' && status.wanted === 0) this.#statuses.delete(key);
       else this.#statuses.set(key, status);
     }
     const touched = new Map(statuses.map(({ key }) => [`${key.project}/${key.environment}`, key]));
     for (const { project, environment } of touched.values()) await this.#settle(project, environment);
+  }
+
+  /** What a host decided about the size of a workload is a fact, once; after a start only what came since then. */
+  async #recordScaling(status: WorkloadStatus, before: WorkloadStatus | undefined): Promise<void> {
+    const { project, environment, name } = status.key;
+    const subject = `${project}/${environment}/${name}`;
+    const isNew = (at: string, last: string | undefined): boolean =>
+      at !== last && (before !== undefined || Date.parse(at) >= this.#startedMs);
+    const scaled = status.horizontal?.lastScale;
+    const resized = status.vertical?.lastChange;
+    const facts: NewFact[] = [];
+    const actor = 'platform';
+    if (scaled != null && isNew(scaled.at, before?.horizontal?.lastScale?.at)) {
+      const { at, from, to } = scaled;
+      const metrics = (status.horizontal?.metrics ?? []).map((metric) => ({ ...metric }));
+      facts.push({ kind: 'workload.scaled', project, actor, subject, body: { at, from, to, metrics } });
+    }
+    if (resized != null && isNew(resized.at, before?.vertical?.lastChange?.at)) {
+      const { at, container, to } = resized;
+      facts.push({ kind: 'workload.resized', project, actor, subject, body: { at, container, to: { ...to } } });
+    }
+    if (facts.length === 0) return;
+    await this.#db.transaction().execute(async (tx) => {
+      for (const fact of facts) await this.#journal.record(tx, fact);
+    });
+    this.#journal.committed();
   }
 
   async requestPromotion(request: {

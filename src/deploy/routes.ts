@@ -301,7 +301,8 @@ export function registerDeployRoutes(
     const statuses = deployments.statuses(null);
     const waiting = statuses.flatMap(({ key, conditions }) =>
       conditions
-        .filter(({ type }) => type === 'eviction-waits' || type === 'cordoned')
+        // While it is emptied, that nothing new is made is what was asked for.
+        .filter(({ type }) => type === 'eviction-waits' || (type === 'cordoned' && maintenance?.draining !== true))
         .map(({ type, text, since }) => ({ ...key, type, text, since })),
     );
     const pods = statuses.flatMap(({ key, replicas }) =>
