@@ -341,7 +341,7 @@ export class PodmanEngine implements ContainerEngine {
     await this.#client.ask('POST', `/containers/${id}/update`, {
       operation,
       timeoutMs: ACTION_TIMEOUT_MS,
-      body: resourceLimits(resources),
+      body: resourceLimits(resources, true),
     });
   }
 
@@ -848,7 +848,7 @@ function registryAuth({ address, username, password }: RegistryCredentials): str
 }
 
 /** CPU limits become a quota of a 100 ms period, requests become shares (1024 a core), as the kubelet does. */
-function resourceLimits(resources: ResourceSpec): object {
+function resourceLimits(resources: ResourceSpec, isChange = false): object {
   const { cpuLimitMillis, cpuRequestMillis, memoryLimitBytes, memoryRequestBytes } = resources;
   return {
     ...(memoryLimitBytes === null && memoryRequestBytes === null
@@ -856,6 +856,8 @@ function resourceLimits(resources: ResourceSpec): object {
       : {
           memory: {
             ...(memoryLimitBytes === null ? {} : { limit: memoryLimitBytes }),
+            // Podman gives a new container twice its limit with swap; unless that grows too, the kernel refuses a higher limit.
+            ...(memoryLimitBytes === null || !isChange ? {} : { swap: memoryLimitBytes * 2 }),
             ...(memoryRequestBytes === null ? {} : { reservation: memoryRequestBytes }),
           },
         }),
