@@ -75,7 +75,7 @@ export class Quarantines {
         .where('digest', '=', digest)
         .where('released_at', 'is', null)
         .execute();
-      await this.#record(tx, 'image.released', standing, actor, reason);
+      await this.#record(tx, 'image.quarantine-ended', standing, actor, reason);
     });
     this.#standing.delete(keyOf(project, digest));
     this.#journal.committed();

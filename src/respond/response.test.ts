@@ -138,7 +138,7 @@ test('an image in quarantine stays there over a restart, in its project only, un
   assert.equal((await make()).reason('tienda', digest), null);
   assert.deepEqual(
     (await facts()).map(({ kind, actor }) => `${kind} ${actor}`),
-    ['image.quarantined user:ana', 'image.released user:eva'],
+    ['image.quarantined user:ana', 'image.quarantine-ended user:eva'],
   );
   await opened.close();
 });
