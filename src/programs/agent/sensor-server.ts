@@ -48,6 +48,8 @@ export class SensorServer {
   #alertLane: LineChannel<never> | undefined;
   #containers: readonly SensorContainer[] = [];
   #rules: RuleOrder | null = null;
+  /** Whether the sensor that is connected was given rules beside the platform's. */
+  #hasOwnRules = false;
   #state: SensorState = ABSENT;
 
   private constructor(options: {
@@ -103,6 +105,13 @@ export class SensorServer {
   #tellRules(): void {
     if (this.#rules === null) return;
     const { revision, files, tunings } = this.#rules;
+    const isEmpty = files.length === 0 && tunings.length === 0;
+    // A sensor that was told of none has none: reading all rules again would cost it a second for nothing.
+    if (isEmpty && !this.#hasOwnRules) {
+      this.#setState({ rules: { revision, accepted: true } }, false);
+      return;
+    }
+    this.#hasOwnRules = !isEmpty;
     this.#channel?.send({ type: 'rules', revision, own: files, tunings });
   }
 
@@ -118,6 +127,7 @@ export class SensorServer {
     const channel = openLineChannel<object>(socket, (value) => this.#take(value));
     this.#channel = channel;
     channel.send({ type: 'containers', containers: this.#containers });
+    this.#hasOwnRules = false;
     this.#tellRules();
     void channel.closed.then((error) => {
       if (this.#channel !== channel) return;

@@ -112,6 +112,7 @@ function run(): void {
       engine = next;
       probe.watchCalls(engine.watchedEvents);
     }
+    collectGarbage();
     say(summarize(next, !next.hasErrors, revision)); // what was wrong leaves the old rules at work
   };
   let running = true;
