@@ -23,6 +23,10 @@ export const FILTERS_MAX = 20_000;
 /** Rules over time: groups remembered by one rule, values remembered by one group, steps, and how often a step may be asked for. */
 export const TIMED_GROUPS_MAX = 4_096;
 export const TIMED_VALUES_MAX = 1_024;
+/** Values that one rule remembers in all its groups: of 30 containers the most that each may have. */
+export const TIMED_ALL_VALUES_MAX = 32_768;
+/** Longer texts are remembered by their hash: a path may have 4 KB, and the names are the watched program's to choose. */
+export const TIMED_TEXT_LENGTH_MAX = 100;
 export const TIMED_STEPS_MAX = 8;
 export const TIMED_TIMES_MAX = 10_000;
 export const TIMED_FIELDS_MAX = 6;

@@ -252,6 +252,22 @@ test('different values are counted, not events; steps must come in their order; 
   assert.deepEqual(fired(first, [rip(0, 'a'), rip(5, 'b'), rip(20, 'a'), rip(21, 'c'), rip(22, 'c')]), [21]);
 });
 
+test('what a rule over time remembers has a bound: the group that was longest quiet goes, long names are still told apart', () => {
+  const timing = { times: 1_000, distinct: 'proc.name', within: '1h' };
+  const values = (container: string, count: number, at: number) =>
+    Array.from({ length: count }, (_, one) => ({ at, event: { 'container.id': container, 'proc.name': `n${one}` } }));
+  const others = Array.from({ length: 33 }, (_, one) => values(`other ${one}`, 999, 2)).flat();
+  const last = { at: 3, event: { 'container.id': 'x', 'proc.name': 'one more' } };
+  assert.deepEqual(fired(timing, [...values('x', 999, 1), ...others.slice(0, 20_000), last]), [3]);
+  assert.deepEqual(fired(timing, [...values('x', 999, 1), ...others, last]), []);
+  const long = ['a', 'b', 'b', 'c'].map((end, at) => ({
+    at,
+    event: { 'container.id': 'x', 'proc.name': `${'/folder'.repeat(500)}${end}` },
+  }));
+  assert.deepEqual(fired({ times: 3, distinct: 'proc.name' }, long), [3]);
+  assert.deepEqual(fired({ first: 'proc.name' }, long), [0, 1, 3]);
+});
+
 test('what a rule over time says wrongly is an error of the extension', () => {
   for (const wrong of [
     'within: soon',

@@ -13,10 +13,19 @@
  *
  * State is bounded; the group that was longest quiet is forgotten first. A rule that fired starts anew for its group.
  */
+import { createHash } from 'node:crypto';
 import type { FieldValue } from '../events/index.ts';
 import { type Filter, FilterError, type Operand } from './filter-ast.ts';
 import { parseFilter } from './filter-parser.ts';
-import { TIMED_FIELDS_MAX, TIMED_GROUPS_MAX, TIMED_STEPS_MAX, TIMED_TIMES_MAX, TIMED_VALUES_MAX } from './limits.ts';
+import {
+  TIMED_ALL_VALUES_MAX,
+  TIMED_FIELDS_MAX,
+  TIMED_GROUPS_MAX,
+  TIMED_STEPS_MAX,
+  TIMED_TEXT_LENGTH_MAX,
+  TIMED_TIMES_MAX,
+  TIMED_VALUES_MAX,
+} from './limits.ts';
 import { type FieldSource, makeReader, typeOfOperand } from './transforms.ts';
 
 export interface TimedStep {
@@ -108,6 +117,8 @@ export class TimedRule<Event> {
   readonly #by: readonly ((event: Event) => FieldValue)[];
   readonly #value: ((event: Event) => FieldValue) | null;
   readonly #groups = new Map<string, Group>();
+  /** In all groups together. */
+  #valueCount = 0;
 
   constructor(timing: Timing, fields: FieldSource<Event>) {
     this.#timing = timing;
@@ -118,7 +129,7 @@ export class TimedRule<Event> {
 
   /** Takes an event for which a step, or with null the rule's own condition, held. Answers whether the rule fires. */
   take(event: Event, step: number | null, nowMs: number): boolean {
-    const key = JSON.stringify(this.#by.map((read) => read(event)));
+    const key = shorten(JSON.stringify(this.#by.map((read) => read(event))));
     const group = this.#group(key, nowMs);
     if (this.#timing.first !== null) return this.#isNew(group, event, nowMs);
     if (step !== null) {
@@ -134,33 +145,59 @@ export class TimedRule<Event> {
     else {
       const value = this.#value?.(event) ?? null;
       if (value === null) return false;
-      if (group.values.size < TIMED_VALUES_MAX) group.values.add(String(value));
+      if (group.values.size < TIMED_VALUES_MAX) this.#remember(group, shorten(String(value)));
       group.count = group.values.size;
     }
     if (group.count < this.#timing.times) return false;
-    this.#groups.delete(key);
+    this.#forget(key, group);
     return true;
   }
 
   #group(key: string, nowMs: number): Group {
     let group = this.#groups.get(key);
-    this.#groups.delete(key);
     const isOver = group !== undefined && this.#timing.first === null && nowMs - group.sinceMs > this.#timing.withinMs;
+    if (group !== undefined && isOver) this.#forget(key, group);
+    else this.#groups.delete(key);
     if (group === undefined || isOver) group = { sinceMs: nowMs, step: 0, count: 0, values: new Set() };
     this.#groups.set(key, group);
-    if (this.#groups.size > TIMED_GROUPS_MAX) {
-      const [oldest] = this.#groups.keys();
-      if (oldest !== undefined) this.#groups.delete(oldest);
-    }
+    if (this.#groups.size > TIMED_GROUPS_MAX) this.#forgetQuietest(group);
     return group;
+  }
+
+  #remember(group: Group, value: string): void {
+    const before = group.values.size;
+    // A copy: a part of a longer text would keep all of it.
+    group.values.add(Buffer.from(value).toString());
+    this.#valueCount += group.values.size - before;
+    while (this.#valueCount > TIMED_ALL_VALUES_MAX && this.#groups.size > 1) this.#forgetQuietest(group);
+  }
+
+  /** The group at hand stands last and stays. */
+  #forgetQuietest(atHand: Group): void {
+    for (const [key, group] of this.#groups) {
+      if (group !== atHand) this.#forget(key, group);
+      return;
+    }
+  }
+
+  #forget(key: string, group: Group): void {
+    this.#groups.delete(key);
+    this.#valueCount -= group.values.size;
   }
 
   #isNew(group: Group, event: Event, nowMs: number): boolean {
     const value = this.#value?.(event) ?? null;
-    if (value === null || group.values.has(String(value))) return false;
+    if (value === null) return false;
+    const text = shorten(String(value));
+    if (group.values.has(text)) return false;
     // Beyond the bound everything would look new for ever.
     if (group.values.size >= TIMED_VALUES_MAX) return false;
-    group.values.add(String(value));
+    this.#remember(group, text);
     return nowMs - group.sinceMs >= this.#timing.learnMs;
   }
+}
+
+/** What stands for a text in memory. */
+function shorten(text: string): string {
+  return text.length <= TIMED_TEXT_LENGTH_MAX ? text : `sha256 ${createHash('sha256').update(text).digest('base64')}`;
 }

@@ -1,6 +1,6 @@
 import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
 import { CALL, CONNECT, EXEC, HEADER, isCall, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
-import { type PathName, PathNames, partPath } from './path-names.ts';
+import { type PathName, type PathNames, partPath } from './path-names.ts';
 import { plainPath, readArguments, readReversedPath, readText } from './text.ts';
 
 const AF_UNIX = 1;
@@ -17,7 +17,7 @@ export class KernelEvent {
   readonly #bytes: Buffer;
   readonly surroundings: Surroundings;
   #at = 0;
-  readonly #paths = new PathNames();
+  readonly #paths: PathNames;
   #path: PathName | undefined;
   #name: string | undefined;
   type = 0;
@@ -26,7 +26,9 @@ export class KernelEvent {
   process: ProcessFacts;
   container: ContainerFacts | null = null;
 
-  constructor(memory: ArrayBuffer, surroundings: Surroundings) {
+  /** @param paths has more than a megabyte: windows share one, and what is kept of single records does above all */
+  constructor(memory: ArrayBuffer, surroundings: Surroundings, paths: PathNames) {
+    this.#paths = paths;
     this.#view = new DataView(memory);
     this.#bytes = Buffer.from(memory);
     this.surroundings = surroundings;

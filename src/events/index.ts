@@ -26,4 +26,5 @@ export {
   RECORD_FLAG,
   RECORD_TYPES_MAX,
 } from './layout.ts';
+export { PathNames } from './path-names.ts';
 export { readText } from './text.ts';

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { KernelEvent } from './event.ts';
+import { HEADER, OPEN, RECORD } from './layout.ts';
 import { PathNames } from './path-names.ts';
 
 /** A record's bytes: the path leaf first, a NUL after each name, somewhere in a larger memory. */
@@ -46,4 +48,30 @@ test('bytes that were made to share a place do not share a name', () => {
     const view = new DataView(other.buffer, other.byteOffset, other.byteLength);
     assert.notEqual(names.find(other, view, 0, one.length).text, '/etc/shadow', `bit ${bit}`);
   }
+});
+
+test('windows on many records remember paths together: a thousand that wait take no memory of their own for it', () => {
+  const paths = new PathNames();
+  const around = {
+    ...{ parentOf: () => undefined, processOf: () => undefined, userName: () => null, groupName: () => null },
+    ...{ ask: () => null, wallOffsetNs: 0, bootOffsetNs: 0 },
+  };
+  const { bytes, length } = written('/etc/shadow', 0);
+  const open = (): KernelEvent => {
+    const memory = new ArrayBuffer(OPEN.bytes + 64);
+    const view = new DataView(memory);
+    view.setUint16(HEADER.type, RECORD.openat, true);
+    view.setUint32(OPEN.path_length, length, true);
+    bytes.copy(Buffer.from(memory), OPEN.bytes, 0, length);
+    const event = new KernelEvent(memory, around, paths);
+    event.load(0);
+    return event;
+  };
+  const before = process.memoryUsage().arrayBuffers;
+  const events = Array.from({ length: 1_000 }, open);
+  const first = events[0]?.openPath();
+  assert.equal(first?.text, '/etc/shadow');
+  for (const event of events) assert.equal(event.openPath(), first);
+  // With a memory each it would be a gigabyte.
+  assert.ok(process.memoryUsage().arrayBuffers - before < 100 * 1024 * 1024);
 });

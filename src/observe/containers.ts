@@ -63,8 +63,12 @@ export class ContainerRegister {
     };
     this.#slots.set(key, slot);
     if (this.#slots.size > CGROUPS_MAX) {
-      const [oldest] = this.#slots.keys();
-      if (oldest !== undefined) this.#slots.delete(oldest);
+      const [oldest] = this.#slots;
+      if (oldest !== undefined) {
+        this.#slots.delete(oldest[0]);
+        // Nobody would give up on it any more, and its events would wait for ever.
+        if (oldest[1].standing === 'awaited') oldest[1].standing = 'unknown';
+      }
     }
     return slot;
   }

@@ -2,6 +2,13 @@
 
 /** Living processes; a container host rarely has more, and one entry is about 1 KB. */
 export const PROCESSES_MAX = 32_768;
+/**
+ * Characters of their command lines and paths together: one may have 4 KB, and who starts programs chooses it. Beyond it
+ * the oldest are forgotten, and read again from /proc when they act.
+ */
+export const PROCESS_TEXT_LENGTH_MAX = 16 * 1024 * 1024;
+/** What an argument takes beside its characters. */
+export const ARGUMENT_OVERHEAD = 40;
 /** Ended processes kept a while, because children and late events ask for them. */
 export const ENDED_PROCESSES_MAX = 2_048;
 /** Containers remembered by their cgroup; the table in the kernel has as many. */

@@ -10,7 +10,7 @@ import {
   unknownProcess,
 } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
-import { ENDED_PROCESSES_MAX, PROCESSES_MAX } from './limits.ts';
+import { ARGUMENT_OVERHEAD, ENDED_PROCESSES_MAX, PROCESS_TEXT_LENGTH_MAX, PROCESSES_MAX } from './limits.ts';
 import { listProcesses, readLiving, readProcess, readUsers, sameStart } from './proc.ts';
 
 const USERS_REREAD_MS = 10_000;
@@ -22,7 +22,8 @@ const ASKED_KEPT_MS = 10;
  */
 export class ProcessTable implements Surroundings {
   readonly #living = new Map<number, ProcessFacts>();
-  readonly #ended: number[] = [];
+  readonly #ended: ProcessFacts[] = [];
+  #textLength = 0;
   #users: Map<number, string>;
   #groups: Map<number, string>;
   #usersReadMs: number;
@@ -61,7 +62,7 @@ export class ProcessTable implements Surroundings {
     if (event.type === RECORD.exec) return this.#put(this.#fromExec(event));
     const process = this.#find(event.u32(HEADER.pid), event.u64(HEADER.started)) ?? this.#adopt(event);
     if (event.type === RECORD.fork) this.#fork(event, process);
-    else if (event.type === RECORD.exit) this.#end(process.pid);
+    else if (event.type === RECORD.exit) this.#end(process);
     else this.#rename(event, process);
     return process;
   }
@@ -116,13 +117,21 @@ export class ProcessTable implements Surroundings {
   }
 
   #put(process: ProcessFacts): ProcessFacts {
-    this.#living.delete(process.pid);
+    const before = this.#living.get(process.pid);
+    if (before !== undefined) this.#drop(before);
     this.#living.set(process.pid, process);
-    if (this.#living.size > PROCESSES_MAX) {
-      const [oldest] = this.#living.keys();
-      if (oldest !== undefined) this.#living.delete(oldest);
+    this.#textLength += textLengthOf(process);
+    while (this.#living.size > PROCESSES_MAX || this.#textLength > PROCESS_TEXT_LENGTH_MAX) {
+      const [oldest] = this.#living.values();
+      if (oldest === undefined || oldest === process) break;
+      this.#drop(oldest);
     }
     return process;
+  }
+
+  #drop(process: ProcessFacts): void {
+    this.#living.delete(process.pid);
+    this.#textLength -= textLengthOf(process);
   }
 
   #fromExec(event: KernelEvent): ProcessFacts {
@@ -167,11 +176,12 @@ export class ProcessTable implements Surroundings {
     });
   }
 
-  #end(pid: number): void {
-    this.#ended.push(pid);
+  #end(process: ProcessFacts): void {
+    this.#ended.push(process);
     if (this.#ended.length <= ENDED_PROCESSES_MAX) return;
     const oldest = this.#ended.shift();
-    if (oldest !== undefined) this.#living.delete(oldest);
+    // Its number may be another process's by now.
+    if (oldest !== undefined && this.#living.get(oldest.pid) === oldest) this.#drop(oldest);
   }
 
   /** prctl(PR_SET_NAME): busybox, for one, runs itself and then takes the name of the applet. */
@@ -180,6 +190,13 @@ export class ProcessTable implements Surroundings {
     const name = event.comm;
     if (name !== process.name) process.name = name;
   }
+}
+
+/** How much of the bound it takes. Processes that were forked share texts, and count as if they did not. */
+function textLengthOf({ exe, exePath, cwd, args }: ProcessFacts): number {
+  let length = exe.length + exePath.length + cwd.length;
+  for (const argument of args) length += argument.length + ARGUMENT_OVERHEAD;
+  return length;
 }
 
 function fits(process: ProcessFacts, startedNs: number): boolean {

@@ -1,5 +1,5 @@
 /** The reading loop: rings to events, in the order of time, each with its process and container. */
-import { type ContainerFacts, HEADER, KernelEvent, type ProcessFacts } from '../events/index.ts';
+import { type ContainerFacts, HEADER, KernelEvent, PathNames, type ProcessFacts } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
 import { ContainerRegister, type Slot } from './containers.ts';
 import { BATCH_RECORDS_MAX, WAITING_BYTES_MAX, WAITING_EVENTS_MAX } from './limits.ts';
@@ -26,6 +26,7 @@ export class Watcher {
   readonly #probe: Probe;
   readonly #handler: EventHandler;
   readonly #processes = new ProcessTable();
+  readonly #paths = new PathNames();
   readonly #containers: ContainerRegister;
   readonly #processEvent: KernelEvent;
   readonly #openEvent: KernelEvent;
@@ -40,8 +41,8 @@ export class Watcher {
     this.#probe = probe;
     this.#handler = handler;
     this.#containers = new ContainerRegister(probe, options.onlyTold === true);
-    this.#processEvent = new KernelEvent(probe.processRing.data, this.#processes);
-    this.#openEvent = new KernelEvent(probe.openRing.data, this.#processes);
+    this.#processEvent = new KernelEvent(probe.processRing.data, this.#processes, this.#paths);
+    this.#openEvent = new KernelEvent(probe.openRing.data, this.#processes, this.#paths);
     this.#processes.seed();
   }
 
@@ -134,7 +135,7 @@ export class Watcher {
       this.#handler(event);
       return;
     }
-    const copy = new KernelEvent(ring.data.slice(at, at + bytes), this.#processes);
+    const copy = new KernelEvent(ring.data.slice(at, at + bytes), this.#processes, this.#paths);
     copy.load(0);
     copy.number = event.number;
     copy.process = process;

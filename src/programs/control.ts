@@ -364,7 +364,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       },
     },
     deeds: createDeeds({
-      ...{ evidence, notices, quarantines, robots },
+      ...{ evidence, notices, quarantines, robots, deployments },
       hosts: () => hosts,
       respond: () => respond,
       pipeline: () => pipeline,

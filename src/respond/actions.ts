@@ -228,6 +228,25 @@ export function whyNot(action: ActionDescription, incident: Incident, actions: r
   return null;
 }
 
+/** Where something happened, as far as an action beyond one container asks. */
+export type ActionPlace = Pick<Incident, 'project' | 'environment' | 'digest' | 'host'>;
+
+/** What an action beyond one container reaches, as a key; null for one of a container or of nothing. */
+export function reachOf(kind: ActionKind, { project, environment, digest, host }: ActionPlace): string | null {
+  switch (describeAction(kind).needs) {
+    case 'image':
+      return JSON.stringify([kind, project, digest]);
+    case 'environment':
+      return JSON.stringify([kind, project, environment]);
+    case 'project':
+      return JSON.stringify([kind, project]);
+    case 'host':
+      return JSON.stringify([kind, host]);
+    default:
+      return null;
+  }
+}
+
 const WHAT_ES = {
   container: 'ningún contenedor',
   image: 'ninguna imagen',

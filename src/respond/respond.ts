@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Alert } from '../detect/index.ts';
 import type { Fact, Journal, NewFact } from '../journal/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
-import { ACTIONS, describeAction, targetWords, whyNot } from './actions.ts';
+import { ACTIONS, describeAction, reachOf, targetWords, whyNot } from './actions.ts';
 import { groupKey } from './alert.ts';
 import { AlertStore } from './alert-store.ts';
 import { respondFault } from './errors.ts';
@@ -115,6 +115,8 @@ export class Respond {
   /** Set when somebody is to be told. */
   #toTell = false;
   #working: Promise<void> = Promise.resolve();
+  /** Lets what is working look at the queue again. */
+  #wake: () => void = () => undefined;
 
   constructor(options: RespondOptions) {
     this.#options = options;
@@ -336,10 +338,11 @@ export class Respond {
       const why = answer.reason === null ? '' : `: ${answer.reason}`;
       return this.#end(action, 'declined', { en: `${actor} declined${why}`, es: `${actor} lo rechazó${why}` });
     }
-    const author = this.#options.policies
-      ?.list()
-      .find(({ policy }) => `policy:${policy.name}` === action.actor)?.author;
-    if (author === actor) throw respondFault('respond.own-approval', { actor });
+    const policy = this.#options.policies?.list().find((one) => `policy:${one.policy.name}` === action.actor);
+    // With the policy goes the word of who wrote it: else its author could take it away and agree alone.
+    if (policy === undefined)
+      throw respondFault('respond.action-unavailable', { action: action.kind, number, why: POLICY_GONE.en });
+    if (policy.author === actor) throw respondFault('respond.own-approval', { actor });
     const { db, journal } = this.#options;
     await db.transaction().execute(async (tx) => {
       if (!(await moveAction(tx, action.id, 'awaiting', 'queued')))
@@ -365,11 +368,15 @@ export class Respond {
     for (const { policy } of speaking) {
       const actor = `policy:${policy.name}`;
       const since = new Date(this.#options.clock.now().getTime() - policy.limit.minutes * 60_000).toISOString();
-      const lately = await readActions(tx, { actor, since });
-      let acted = lately.filter(({ state }) => state !== 'declined').length;
+      // What it only said when it was tried is nothing that it did.
+      const lately = (await readActions(tx, { actor, since })).filter(
+        ({ state }) => state !== 'declined' && (state !== 'dry-run' || policy.mode === 'dry-run'),
+      );
+      let acted = lately.length;
       for (const kind of policy.do) {
         if (before.some((one) => one.kind === kind && one.actor === actor)) continue;
-        const isOver = acted >= policy.limit.actions;
+        const isAgain = await this.#reachedAlready(tx, kind, incident, lately);
+        const isOver = isAgain || acted >= policy.limit.actions;
         if (!isOver) acted += 1;
         const asks = asksFirst(policy, incident.environment);
         const state = isOver ? 'declined' : policy.mode === 'dry-run' ? 'dry-run' : asks ? 'awaiting' : 'queued';
@@ -377,7 +384,7 @@ export class Respond {
           ...{ id: newId(this.#options.clock), incident: incident.number, kind, state, actor },
           target: { kind: 'subject', subject: targetWords(kind, incident) },
           ...{ reason: alert.rule, at: this.#now(), endedAt: null },
-          outcome: isOver ? OVER_LIMIT(policy.limit) : null,
+          outcome: isAgain ? DONE_LATELY(policy.limit) : isOver ? OVER_LIMIT(policy.limit) : null,
         };
         await insertAction(tx, action);
         await this.#record(
@@ -387,6 +394,26 @@ export class Respond {
         if (state === 'queued') this.#planned = true;
       }
     }
+  }
+
+  /**
+   * Whether a policy did the same to more than a container a while ago, for another incident. What comes of a roll-back runs
+   * in new containers, whose alerts are new incidents: it would go back release by release.
+   */
+  async #reachedAlready(
+    tx: Kysely<RespondTables>,
+    kind: ActionKind,
+    incident: Incident,
+    lately: readonly Action[],
+  ): Promise<boolean> {
+    const reach = reachOf(kind, incident);
+    if (reach === null) return false;
+    for (const one of lately) {
+      if (one.kind !== kind || one.state === 'failed') continue;
+      const other = await readIncident(tx, one.incident);
+      if (other !== null && reachOf(kind, other) === reach) return true;
+    }
+    return false;
   }
 
   /** After a commit: what it asked for begins. */
@@ -399,23 +426,43 @@ export class Respond {
 
   #workSoon(): void {
     this.#planned = false;
+    this.#wake();
     this.#working = this.#working
       .then(() => this.#work())
       .catch((error: unknown) => this.#options.log.error({ err: error }, 'what policies asked for could not be done'));
   }
 
-  /** Does what is queued: incidents side by side, the actions of one in their order. */
+  /**
+   * Does what is queued: incidents side by side, the actions of one in their order. One that takes its time, as evidence does,
+   * keeps nobody else's waiting.
+   */
   async #work(): Promise<void> {
+    const underway = new Map<number, Promise<void>>();
+    const failed = new Set<number>();
     for (;;) {
+      const news = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
       const queued = await readActions(this.#options.db, { state: 'queued' });
-      const numbers = [...new Set(queued.map(({ incident }) => incident))].slice(0, POLICY_INCIDENTS_AT_ONCE);
-      if (numbers.length === 0) return;
-      await Promise.all(
-        numbers.map(async (number) => {
-          for (const action of queued) if (action.incident === number) await this.#workOff(action);
-        }),
-      );
+      for (const { incident: number } of queued) {
+        if (underway.size >= POLICY_INCIDENTS_AT_ONCE) break;
+        if (underway.has(number) || failed.has(number)) continue;
+        const work = this.#workOffAll(queued.filter(({ incident }) => incident === number))
+          .catch((error: unknown) => {
+            // Not tried again at once: whatever comes next tries it.
+            failed.add(number);
+            this.#options.log.error({ err: error, incident: number }, 'what policies asked for could not be done');
+          })
+          .finally(() => underway.delete(number));
+        underway.set(number, work);
+      }
+      if (underway.size === 0) return;
+      await Promise.race([news, ...underway.values()]);
     }
+  }
+
+  async #workOffAll(actions: readonly Action[]): Promise<void> {
+    for (const action of actions) await this.#workOff(action);
   }
 
   async #workOff(action: Action): Promise<void> {
@@ -425,14 +472,14 @@ export class Respond {
       await this.#end(action, 'declined', CLOSED);
       return;
     }
-    for (;;) {
+    for (let alone = 0; ; ) {
       try {
         if (!(await db.transaction().execute((tx) => moveAction(tx, action.id, 'queued', 'running')))) return;
         break;
       } catch (error) {
-        // The unique index: somebody else's action on the incident runs; it ends within its time.
+        // The unique index: somebody else's action on the incident runs, or ran until a moment ago; it ends within its time.
         const running = (await readActions(db, { incident: action.incident })).some(({ state }) => state === 'running');
-        if (!running) throw error;
+        if (!running && ++alone >= BUSY_ALONE_MAX) throw error;
         await clock.sleep(BUSY_WAIT_MS);
       }
     }
@@ -710,6 +757,10 @@ function changeAfter({ kind, actor }: Action, incident: Incident, at: string): I
 /** What takes as long as a look at a container, or as judging a release. */
 const SLOW_ACTIONS: readonly ActionKind[] = ['evidence', 'roll-back', 'quarantine', 'unquarantine'];
 const CLOSED: Text = { en: 'the incident is closed', es: 'el incidente está cerrado' };
+const POLICY_GONE: Text = {
+  en: 'the policy that asked for it is no longer in force',
+  es: 'la política que lo pidió ya no está en vigor',
+};
 const NOT_HERE: Text = { en: 'this platform has no part that does it', es: 'esta plataforma no tiene quien lo haga' };
 
 const OVER_LIMIT = ({ actions, minutes }: ResponsePolicy['limit']): Text => ({
@@ -717,8 +768,15 @@ const OVER_LIMIT = ({ actions, minutes }: ResponsePolicy['limit']): Text => ({
   es: `retenido: la política actuó ${actions} veces en ${minutes} min`,
 });
 
+const DONE_LATELY = ({ minutes }: ResponsePolicy['limit']): Text => ({
+  en: `held back: the policy did the same there less than ${minutes} min ago`,
+  es: `retenido: la política hizo lo mismo allí hace menos de ${minutes} min`,
+});
+
 /** Between looks at whether another action on the same incident has ended. */
 const BUSY_WAIT_MS = 200;
+/** Refusals with no other action to be seen, after which it is something else that is wrong. */
+const BUSY_ALONE_MAX = 5;
 
 /** Something that can be done, or why not. */
 export interface Offer {

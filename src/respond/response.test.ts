@@ -215,6 +215,59 @@ test('a policy acts no more often than its limit, and what it held back is seen'
   await opened.close();
 });
 
+test('an action that takes its time keeps no other incident waiting', async () => {
+  const gate = Promise.withResolvers<typeof DONE>();
+  const quick = Promise.withResolvers<number>();
+  const { opened, respond, states } = await withPolicy(POLICY.replace('[isolate, quarantine]', '[isolate]'), {
+    async isolate({ number }) {
+      if (number === 1) return gate.promise;
+      quick.resolve(number);
+      return DONE;
+    },
+  });
+  const of = (id: string) => {
+    const { container } = alert();
+    return alert({ container: container === null ? null : { ...container, id: id.repeat(64) } });
+  };
+  await respond.ingest(of('a'), 'host1');
+  while ((await states(1))[0] !== 'isolate running') await new Promise((resolve) => setImmediate(resolve));
+  await respond.ingest(of('b'), 'host1');
+  assert.equal(await quick.promise, 2);
+  gate.resolve(DONE);
+  await respond.idle();
+  assert.deepEqual([await states(1), await states(2)], [['isolate done'], ['isolate done']]);
+  await opened.close();
+});
+
+test('what a policy did to more than a container it does not do again for the next incident there', async () => {
+  const { opened, respond, calls, states } = await withPolicy(POLICY);
+  const { container } = alert();
+  const of = (id: string, project: string, digest: string) =>
+    alert({ container: container === null ? null : { ...container, id: id.repeat(64), project, digest } });
+  await respond.ingest(of('a', 'tienda', digest), 'host1');
+  await respond.idle();
+  await respond.ingest(of('b', 'tienda', digest), 'host1');
+  await respond.ingest(of('d', 'tienda', `sha256:${'d'.repeat(64)}`), 'host1');
+  await respond.idle();
+  assert.deepEqual(await states(2), ['isolate done', 'quarantine declined']);
+  assert.deepEqual(await states(3), ['isolate done', 'quarantine done']);
+  assert.equal(calls.filter((kind) => kind === 'quarantine').length, 2);
+  await opened.close();
+});
+
+test('who wrote a policy cannot agree alone by taking it away', async () => {
+  const { opened, respond, policies, calls } = await withPolicy(`${POLICY}approve: [dev]\n`);
+  await respond.ingest(alert(), 'host1');
+  const [first] = (await respond.describe(1)).actions;
+  assert.ok(first !== undefined);
+  await policies.remove('stop-shells', 'user:author');
+  const yes = { approve: true, reason: null };
+  await assert.rejects(respond.decide(1, first.id, yes, 'user:author'), hasCode('respond.action-unavailable'));
+  await respond.idle();
+  assert.deepEqual(calls, []);
+  await opened.close();
+});
+
 test('what was asked for before a crash is done after it, once', async () => {
   const gate = Promise.withResolvers<typeof DONE>();
   const { opened, respond, journal, policies } = await withPolicy(POLICY, { isolate: () => gate.promise });
@@ -265,6 +318,7 @@ test('what a policy would have done is what it does: once an incident, within it
   const stored = (incident: number, minute: number, rule = 'Terminal shell in container') => ({
     ...alert({ at: new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString(), rule }),
     incident,
+    host: 'host1',
   });
   const found = replay(policy, [stored(1, 0), stored(1, 1), stored(2, 2), stored(3, 3, 'Other'), stored(4, 90)]);
   assert.deepEqual(

@@ -15,7 +15,15 @@ import { liveFields, RuleEngine } from '../../src/detect/engine.ts';
 import type { Filter, Operand } from '../../src/detect/filter-ast.ts';
 import { parseFilter } from '../../src/detect/filter-parser.ts';
 import { RuleReplay } from '../../src/detect/replay.ts';
-import { HEADER, KernelEvent, OPEN, RECORD, type Surroundings, unknownProcess } from '../../src/events/index.ts';
+import {
+  HEADER,
+  KernelEvent,
+  OPEN,
+  PathNames,
+  RECORD,
+  type Surroundings,
+  unknownProcess,
+} from '../../src/events/index.ts';
 import { EVENT_TYPES, scapFields } from '../../src/events/scap/index.ts';
 
 const EVENTS = 1_000_000;
@@ -78,7 +86,7 @@ for (let i = 0; i < RECORDS; i++) {
   bytes.write(path, at + OPEN.bytes);
   bytes.writeUInt32LE(path.length, at + OPEN.name_length);
 }
-const event = new KernelEvent(memory, around);
+const event = new KernelEvent(memory, around, new PathNames());
 event.process = worker;
 event.container = {
   id: 'a'.repeat(64),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { createApi, type Principal } from '../../access/index.ts';
-import { EXEC, HEADER, KernelEvent, RECORD, unknownProcess } from '../../events/index.ts';
+import { EXEC, HEADER, KernelEvent, PathNames, RECORD, unknownProcess } from '../../events/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../../system/index.ts';
 import { RuleEngine } from '../engine.ts';
@@ -18,7 +18,7 @@ function execIn(project: string, environment: string, name: string): KernelEvent
   const view = new DataView(memory);
   view.setUint16(0, RECORD.exec, true);
   view.setUint32(HEADER.length, EXEC.bytes, true);
-  const event = new KernelEvent(memory, {
+  const around = {
     parentOf: () => undefined,
     processOf: () => undefined,
     userName: () => null,
@@ -26,7 +26,8 @@ function execIn(project: string, environment: string, name: string): KernelEvent
     ask: () => null,
     wallOffsetNs: Date.parse('2026-06-01T00:00:00Z') * 1e6,
     bootOffsetNs: 0,
-  });
+  };
+  const event = new KernelEvent(memory, around, new PathNames());
   event.load(0);
   event.process = unknownProcess(7, 1, name);
   const container = {

@@ -78,11 +78,18 @@ export class ShieldKeeper {
 
   /** Ends what a killed agent began, and sets switches again after a start of the machine. */
   async restore(): Promise<void> {
+    const failures: unknown[] = [];
     for (const { id } of SHIELD) {
-      const record = await this.#record(id);
-      if (record?.state === 'leaving') await this.undo(id);
-      else if (record !== null) await this.apply(id);
+      try {
+        const record = await this.#record(id);
+        if (record?.state === 'leaving') await this.undo(id);
+        else if (record !== null) await this.apply(id);
+      } catch (error) {
+        // One that this kernel no longer takes must not leave the others unset.
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw new AggregateError(failures, 'not every entry of the shield could be set again');
   }
 
   /** System calls and socket families that containers do without from now on. */

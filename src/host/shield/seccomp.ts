@@ -18,6 +18,7 @@ interface Rule {
 }
 
 export interface SeccompProfile {
+  readonly defaultAction?: string;
   readonly syscalls: readonly Rule[];
   readonly [key: string]: unknown;
 }
@@ -35,6 +36,7 @@ export function tightenProfile(profile: SeccompProfile, controls: readonly Secco
   const families = new Set(controls.flatMap((control) => control.families));
   // The older way to sockets, of 32-bit programs, hides the family in memory, where no filter looks.
   if (families.size > 0) calls.add('socketcall');
+  if (LETTING.has(profile.defaultAction ?? '')) return denyBeside(profile, calls, families);
   const sockets: Rule[] = [];
   const syscalls = profile.syscalls.flatMap((rule): Rule[] => {
     const { name, names = [], ...rest } = rule;
@@ -43,13 +45,37 @@ export function tightenProfile(profile: SeccompProfile, controls: readonly Secco
       const kept = names.filter((one) => one !== 'socket');
       return kept.length === 0 ? [] : [{ ...rest, names: kept }];
     }
-    if (rule.action !== 'SCMP_ACT_ALLOW') return [rule];
+    if (!LETTING.has(rule.action)) return [rule];
     const all = [...names, ...(name === undefined ? [] : [name])].filter((one) => !calls.has(one));
     const others = families.size === 0 ? all : all.filter((one) => one !== 'socket');
     if (others.length < all.length) sockets.push(rest);
     return others.length === 0 ? [] : [{ ...rest, names: others }];
   });
   return { ...profile, syscalls: [...syscalls, ...socketRules(sockets, families)] };
+}
+
+/** What lets a call through: a log entry stops nothing. */
+const LETTING: ReadonlySet<string> = new Set(['SCMP_ACT_ALLOW', 'SCMP_ACT_LOG']);
+
+/** A profile that lets everything through but what it names: to take a call out of a list would deny nothing. */
+function denyBeside(
+  profile: SeccompProfile,
+  calls: ReadonlySet<string>,
+  families: ReadonlySet<number>,
+): SeccompProfile {
+  // libseccomp takes no rule beside a wider one for the same call.
+  const denied = new Set(
+    profile.syscalls
+      .filter(({ action, args }) => !LETTING.has(action) && (args ?? []).length === 0)
+      .flatMap(({ name, names = [] }) => [...names, ...(name === undefined ? [] : [name])]),
+  );
+  const more = [...calls].filter((call) => !denied.has(call));
+  const rules: Rule[] = more.length === 0 ? [] : [{ names: more, action: 'SCMP_ACT_ERRNO' }];
+  for (const family of denied.has('socket') ? [] : families) {
+    const args = [{ index: 0, value: family, valueTwo: 0, op: 'SCMP_CMP_EQ' }];
+    rules.push({ names: ['socket'], action: 'SCMP_ACT_ERRNO', args });
+  }
+  return { ...profile, syscalls: [...profile.syscalls, ...rules] };
 }
 
 /**

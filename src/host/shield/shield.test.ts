@@ -145,6 +145,23 @@ test('containers keep every call that they had but those denied, and no family s
   assert.equal(new Set(stated).size, stated.length);
   assert.deepEqual(syscalls[0]?.names, ['read']);
   assert.deepEqual(tightenProfile(profile, []), profile);
+  // A profile of what is forbidden: what it forbids stays so, and what is asked for is forbidden beside it.
+  const forbidding: SeccompProfile = {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [
+      { names: ['reboot'], action: 'SCMP_ACT_ERRNO' },
+      { names: ['socket'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, value: 16, op: 'SCMP_CMP_EQ' }] },
+    ],
+  };
+  const beside = tightenProfile(forbidding, [afAlg]).syscalls;
+  assert.deepEqual(beside.slice(0, 2), forbidding.syscalls);
+  assert.deepEqual(
+    beside.slice(2).map(({ names, action, args }) => [names?.join(' '), action, args?.[0]?.value]),
+    [
+      ['io_uring_setup socketcall', 'SCMP_ACT_ERRNO', undefined],
+      ['socket', 'SCMP_ACT_ERRNO', 38],
+    ],
+  );
   const one = machine({ '/proc/sys/kernel/io_uring_disabled': '0' });
   await one.keeper.apply('io-uring');
   assert.equal((await one.keeper.seccomp())[0]?.calls[0], 'io_uring_setup');

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import type { AskProbe } from '../../deploy/engines/local/index.ts';
 import { defineFaults, type Json, runCommand, writeFileAtomic } from '../../system/index.ts';
 import type { ContainTask } from '../link/protocol.ts';
@@ -57,8 +57,10 @@ export async function contain(task: ContainTask, instance: Instance, isolations:
     // The network is the pod's: it stays closed when the container is replaced, and is opened through whoever is there now.
     const pod = await isolations.podOf(id);
     const through = runs ?? (pod === null ? null : await anyContainerOf(pod, instance));
+    const changed = through !== null && (await setIsolated(through, false, instance));
+    // Only now: what could not be opened can be asked for again.
     await isolations.forget(id);
-    return { changed: through !== null && (await setIsolated(through, false, instance)) };
+    return { changed };
   }
   if (runs === null) throw gone();
   if (action !== 'isolate') return { changed: await setPaused(runs, action === 'pause', instance) };
@@ -69,6 +71,8 @@ export async function contain(task: ContainTask, instance: Instance, isolations:
 /** Which pods were closed by way of which container, on disk: containers come and go within a pod. */
 export class Isolations {
   readonly #path: string;
+  /** One change after the other: each reads the whole file and writes it anew. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -78,13 +82,18 @@ export class Isolations {
     return (await this.#read())[containerId] ?? null;
   }
 
-  async keep(containerId: string, pod: string): Promise<void> {
-    await this.#write({ ...(await this.#read()), [containerId]: pod });
+  keep(containerId: string, pod: string): Promise<void> {
+    return this.#change((kept) => ({ ...kept, [containerId]: pod }));
   }
 
-  async forget(containerId: string): Promise<void> {
-    const { [containerId]: _gone, ...rest } = await this.#read();
-    await this.#write(rest);
+  forget(containerId: string): Promise<void> {
+    return this.#change(({ [containerId]: _gone, ...rest }) => rest);
+  }
+
+  #change(change: (kept: Record<string, string>) => Record<string, string>): Promise<void> {
+    const mine = this.#last.then(async () => this.#write(change(await this.#read())));
+    this.#last = mine.catch(() => undefined);
+    return mine;
   }
 
   async #read(): Promise<Record<string, string>> {
@@ -161,8 +170,25 @@ export async function isIsolated(container: OwnContainer, instance: Instance): P
   throw containFault('agent.contain-failed', { action: 'isolate', id: container.id.slice(0, 12), why });
 }
 
-/** In the network namespace of the container, with the rights that its owner has there. */
-function nft({ pid }: OwnContainer, { mode }: Instance, words: readonly string[], input: string) {
+/** In the network namespace of the container, with the rights that its owner has there. @throws Fault agent.contain-failed */
+async function nft({ id, pid }: OwnContainer, { mode }: Instance, words: readonly string[], input: string) {
+  const [inside, outside] = await Promise.all([networkOf(pid), networkOf('self')]);
+  // A pid that was used again, or a pod in the host's network: closing that would close the host, and nobody could open it.
+  if (inside === null || inside === outside)
+    throw containFault('agent.contain-failed', {
+      action: 'isolate',
+      id: id.slice(0, 12),
+      why: 'it has no network of its own',
+    });
   const enter = mode === 'rootless' ? ['--user', '--preserve-credentials', '--net'] : ['--net'];
   return runCommand('nsenter', ['--target', String(pid), ...enter, 'nft', ...words], { input, timeoutMs: ACT_MS });
+}
+
+/** Which network namespace a process is in; null when it is gone. */
+async function networkOf(pid: number | 'self'): Promise<string | null> {
+  try {
+    return await readlink(`/proc/${pid}/ns/net`);
+  } catch {
+    return null; // it ended meanwhile
+  }
 }

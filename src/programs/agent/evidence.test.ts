@@ -3,9 +3,11 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { memoryMounts, sanitize } from './evidence.ts';
+import type { EvidenceFile } from '../../respond/evidence/format.ts';
+import { EVIDENCE_DEPTH_MAX, EVIDENCE_FILES_MAX } from '../../respond/evidence/limits.ts';
+import { keepFiles, memoryMounts, sanitize } from './evidence.ts';
 import { readLayer } from './layer-changes.ts';
-import { describeProcess, namesOf, readSockets, socketAddress } from './process-facts.ts';
+import { describeProcess, isOfContainer, namesOf, readSockets, socketAddress } from './process-facts.ts';
 
 test('no value of an environment is in what the engine or the kernel says of a container', async () => {
   assert.deepEqual(namesOf('PASSWORD=geheim\0A=b=c\0\0=x\0plain\0A=d'), ['A', 'PASSWORD']);
@@ -95,4 +97,50 @@ test('files in memory are those of a whole tmpfs: neither the kernel’s own nor
     line('/', '/sys/firmware', 'tmpfs'),
   ];
   assert.deepEqual(memoryMounts(mounts.join('\n')), ['/dev/shm', '/tmp']);
+});
+
+test('no path leads the reader out through a link, and what cannot be read hides nothing else', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-layer-'));
+  const ways = { copyFiles: true, over: new AbortController().signal, copy: () => true };
+  try {
+    await mkdir(join(folder, 'outside/secret'), { recursive: true });
+    await writeFile(join(folder, 'outside/secret/key'), 'geheim');
+    const root = join(folder, 'root');
+    await mkdir(join(root, 'tmp'), { recursive: true });
+    await symlink(join(folder, 'outside'), join(root, 'shm'));
+    await assert.rejects(readLayer(root, [], { ...ways, within: '/shm/secret' }), { code: 'ENOTDIR' });
+    await assert.rejects(readLayer(root, [], { ...ways, within: '/shm' }), { code: 'ENOTDIR' });
+    await mkdir(join(root, 'tmp', ...Array.from({ length: EVIDENCE_DEPTH_MAX + 2 }, () => 'd')), { recursive: true });
+    // A name that is no UTF-8.
+    await writeFile(Buffer.concat([Buffer.from(join(root, 'tmp/z')), Buffer.from([0xff])]), 'malware');
+    const { changes, cut } = await readLayer(root, [], { ...ways, within: '/tmp' });
+    assert.match(cut ?? '', /deeper/);
+    assert.equal(changes.length, EVIDENCE_DEPTH_MAX + 2);
+    assert.deepEqual([changes.at(-1)?.path, changes.at(-1)?.bytes, changes.at(-1)?.copied], ['/z\ufffd', 7, true]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('each path is in an archive once, and what a container has leaves room for the lists of it', () => {
+  const files: EvidenceFile[] = [];
+  const { keep, copy } = keepFiles(files);
+  assert.ok(copy('executables/a', 'one program'));
+  assert.ok(copy('executables/a', 'one program'), 'that runs twice');
+  assert.ok(!copy('executables/a', 'another of its name'));
+  assert.ok(!copy('x'.repeat(5_000), ''));
+  let copied = 1;
+  while (copy(`files/${copied}`, '')) copied++;
+  assert.ok(copied < EVIDENCE_FILES_MAX);
+  keep('changes.json', '[]');
+  assert.equal(files.length, copied + 1);
+  for (let one = files.length; one < EVIDENCE_FILES_MAX; one++) keep(`lists/${one}`, '');
+  assert.throws(() => keep('more.json', ''), RangeError);
+});
+
+test('the process of the engine beside a container is none of it', () => {
+  const id = 'c'.repeat(64);
+  assert.ok(isOfContainer(`0::/machine.slice/libpod-${id}.scope/container`, id));
+  assert.ok(!isOfContainer(`0::/machine.slice/libpod-conmon-${id}.scope`, id));
+  assert.ok(!isOfContainer('0::/user.slice', id));
 });

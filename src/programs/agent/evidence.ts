@@ -19,6 +19,8 @@ import {
   EVIDENCE_FILES_MAX,
   EVIDENCE_FREEZE_MS_MAX,
   EVIDENCE_KEPT_BYTES_MAX,
+  EVIDENCE_NAME_BYTES_MAX,
+  EVIDENCE_NAMES_BYTES_MAX,
   EVIDENCE_TEXT_BYTES_MAX,
 } from '../../respond/evidence/limits.ts';
 import { type Clock, Fault, type Json, runCommand } from '../../system/index.ts';
@@ -111,15 +113,17 @@ export interface EvidenceOptions {
  */
 export async function takeEvidence(task: EvidenceTask, options: EvidenceOptions): Promise<Json> {
   const { instance, clock, folder } = options;
-  const container = await findOwnContainer(task.containerId, instance);
-  if (container === null || container.pid === 0)
-    throw containFault('agent.container-gone', { id: task.containerId.slice(0, 12) });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, `${task.id}.tar.gz`);
   try {
-    const gathering = new Gathering(container, task, options);
-    const startedAt = clock.now().toISOString();
-    const archive = await writeArchive(path, gathering);
+    const { container, gathering, startedAt, archive } = await inTurn(async () => {
+      const found = await findOwnContainer(task.containerId, instance);
+      if (found === null || found.pid === 0)
+        throw containFault('agent.container-gone', { id: task.containerId.slice(0, 12) });
+      const looking = new Gathering(found, task, options);
+      const since = clock.now().toISOString();
+      return { container: found, gathering: looking, startedAt: since, archive: await writeArchive(path, looking) };
+    });
     const manifest: EvidenceManifest = {
       version: 1,
       id: task.id,
@@ -144,6 +148,15 @@ export async function takeEvidence(task: EvidenceTask, options: EvidenceOptions)
   } finally {
     await rm(path, { force: true });
   }
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/** One at a time: the end of one look lets the container go on, which another would still believe stopped. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const mine = turn.then(work);
+  turn = mine.catch(() => undefined);
+  return mine;
 }
 
 async function writeArchive(path: string, gathering: Gathering): Promise<EvidenceManifest['archive']> {
@@ -202,24 +215,16 @@ class Gathering {
   async *entries(): AsyncGenerator<TarInput> {
     const { clock } = this.#options;
     const description = await this.#describe();
-    const seen: TarInput[] = [];
-    let kept = 0;
-    const keep: Keep = (path, content) => {
-      const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-      if (this.files.length >= EVIDENCE_FILES_MAX || kept + bytes.length > EVIDENCE_KEPT_BYTES_MAX) return false;
-      kept += bytes.length;
-      this.files.push({ path, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
-      seen.push({ path, content: bytes, mode: 0o400 });
-      return true;
-    };
+    const kept = keepFiles(this.files);
+    const { keep } = kept;
     await this.#stop();
     const startedMs = clock.monotonicMs();
     try {
       const over = AbortSignal.timeout(EVIDENCE_FREEZE_MS_MAX);
-      const processes = await this.#readProcesses(keep);
-      await this.#readExecutables(processes, keep, over);
-      await this.#readLayer(description, keep, over);
-      await this.#readMemoryFiles(keep, over);
+      const processes = await this.#readProcesses(kept, over);
+      await this.#readExecutables(processes, kept, over);
+      await this.#readLayer(description, kept, over);
+      await this.#readMemoryFiles(kept, over);
     } finally {
       // Whatever went wrong, a service is not left stopped behind anybody's back.
       await this.#letGo();
@@ -242,7 +247,7 @@ class Gathering {
       keep('log.txt', (stdout + stderr).slice(-EVIDENCE_TEXT_BYTES_MAX));
       return null;
     });
-    yield* seen;
+    yield* kept.seen;
   }
 
   async #stop(): Promise<void> {
@@ -260,19 +265,24 @@ class Gathering {
     await setPaused({ ...this.#container, paused: true }, false, this.#options.instance);
   }
 
-  async #readProcesses(keep: Keep): Promise<ProcessFacts[]> {
+  async #readProcesses({ keep, copy }: Kept, over: AbortSignal): Promise<ProcessFacts[]> {
     const { pids, whole } = await processesOf(this.#container.id);
-    const described = await Promise.all(pids.map(describeProcess));
-    const processes = described.filter((one) => one !== null);
+    const processes: ProcessFacts[] = [];
+    for (let at = 0; at < pids.length && !over.aborted; at += PROCESSES_AT_ONCE) {
+      const described = await Promise.all(pids.slice(at, at + PROCESSES_AT_ONCE).map(describeProcess));
+      processes.push(...described.filter((one) => one !== null));
+    }
     await this.#part('processes', async () => {
       keep('processes.json', json(processes));
       keep('processes.txt', processTreeText(processes));
+      if (over.aborted) return TOO_LONG;
       return whole ? null : 'partial: more processes than are looked at';
     });
     await this.#part('memory-maps', async () => {
       for (const { pid } of processes) {
+        if (over.aborted) return TOO_LONG;
         const maps = await readProc(`/proc/${pid}/maps`);
-        if (maps !== null) keep(`memory/${pid}.maps`, maps);
+        if (maps !== null && !copy(`memory/${pid}.maps`, maps)) return 'partial: there was no room for more';
         const mounts = pid === this.#container.pid ? await readProc(`/proc/${pid}/mountinfo`) : null;
         if (mounts !== null) keep('mounts.txt', mounts);
       }
@@ -297,13 +307,13 @@ class Gathering {
   }
 
   /** Of every program that runs its hash; of those that are nowhere on disk any more (deleted, in memory only) the bytes too. */
-  async #readExecutables(processes: readonly ProcessFacts[], keep: Keep, over: AbortSignal): Promise<void> {
+  async #readExecutables(processes: readonly ProcessFacts[], { keep, copy }: Kept, over: AbortSignal): Promise<void> {
     await this.#part('executables', async () => {
       const list: { pid: number; path: string; sha256: string; copied: boolean }[] = [];
       const known = new Map<string, { sha256: string; copied: boolean }>();
       for (const { pid, executable } of processes) {
         if (executable === null) continue;
-        if (over.aborted) return 'partial: the container was not kept stopped any longer';
+        if (over.aborted) break;
         const isLost = executable.endsWith(' (deleted)') || executable.startsWith('/memfd:');
         const key = isLost ? `${pid} ${executable}` : executable;
         let found = known.get(key);
@@ -313,7 +323,7 @@ class Gathering {
           if (file === null) continue;
           try {
             const { sha256, bytes } = await hashFile(file, isLost ? EVIDENCE_FILE_BYTES_MAX : 0);
-            found = { sha256, copied: bytes !== null && keep(`executables/${sha256}`, bytes) };
+            found = { sha256, copied: bytes !== null && copy(`executables/${sha256}`, bytes) };
           } finally {
             await file.close();
           }
@@ -322,11 +332,11 @@ class Gathering {
         list.push({ pid, path: executable, ...found });
       }
       keep('executables.json', json(list));
-      return null;
+      return over.aborted ? TOO_LONG : null;
     });
   }
 
-  async #readLayer(description: Described | null, keep: Keep, over: AbortSignal): Promise<void> {
+  async #readLayer(description: Described | null, { keep, copy }: Kept, over: AbortSignal): Promise<void> {
     await this.#part('layer', async () => {
       if (!this.#frozen) return NOT_FROZEN;
       const data = recordAt(recordAt(description, 'GraphDriver'), 'Data');
@@ -335,7 +345,7 @@ class Gathering {
       const { changes, cut } = await readLayer(upper, typeof lowers === 'string' ? lowers.split(':') : [], {
         copyFiles: this.#task.copyFiles,
         over,
-        copy: (path, bytes) => keep(`layer/files/${path}`, bytes),
+        copy: (path, bytes) => copy(`layer/files/${path}`, bytes),
       });
       keep('layer/changes.json', json(changes));
       return cut === null ? null : `partial: ${cut}`;
@@ -343,20 +353,29 @@ class Gathering {
   }
 
   /** What lies in memory only (/dev/shm, a tmpfs on /tmp): gone with the container, and where intruders like to put things. */
-  async #readMemoryFiles(keep: Keep, over: AbortSignal): Promise<void> {
+  async #readMemoryFiles({ keep, copy }: Kept, over: AbortSignal): Promise<void> {
     await this.#part('memory-files', async () => {
       if (!this.#frozen) return NOT_FROZEN;
       const { pid } = this.#container;
       const found: LayerChange[] = [];
       let cut: string | null = null;
       for (const mount of memoryMounts((await readProc(`/proc/${pid}/mountinfo`)) ?? '')) {
-        const reading = await readLayer(`/proc/${pid}/root${mount}`, [], {
-          copyFiles: this.#task.copyFiles,
-          over,
-          copy: (path, bytes) => keep(`memory-files${mount}/${path}`, bytes),
-        });
-        found.push(...reading.changes.map((change) => ({ ...change, path: `${mount}${change.path}` })));
-        cut ??= reading.cut;
+        if (over.aborted) cut ??= 'the container was not kept stopped any longer';
+        if (found.length >= EVIDENCE_FILES_MAX) cut ??= `more than ${EVIDENCE_FILES_MAX} files`;
+        if (over.aborted || found.length >= EVIDENCE_FILES_MAX) break;
+        try {
+          const reading = await readLayer(`/proc/${pid}/root`, [], {
+            within: mount,
+            copyFiles: this.#task.copyFiles,
+            over,
+            copy: (path, bytes) => copy(`memory-files${mount}/${path}`, bytes),
+          });
+          found.push(...reading.changes.map((change) => ({ ...change, path: `${mount}${change.path}` })));
+          cut ??= reading.cut;
+        } catch (error) {
+          // One that is covered by another, or whose way is a link by now, hides no other.
+          cut ??= `${mount.slice(0, 200)}: ${error instanceof Error ? error.message.slice(0, 200) : String(error)}`;
+        }
       }
       keep('memory-files.json', json(found));
       return cut === null ? null : `partial: ${cut}`;
@@ -388,9 +407,53 @@ class Gathering {
   }
 }
 
-/** False when there is no room for it any more. */
-type Keep = (path: string, content: string | Buffer) => boolean;
-const NOT_FROZEN = 'not read: while processes run, one could put a link in the way of the reader';
+interface Kept {
+  /** What is said of the container. @throws RangeError when there is no room for it */
+  readonly keep: (path: string, content: string | Buffer) => void;
+  /** What the container had. False when there is no room for it any more, or another file has its name. */
+  readonly copy: (path: string, content: string | Buffer) => boolean;
+  readonly seen: readonly TarInput[];
+}
+
+/**
+ * Names and hashes go into `files`, bytes into `seen`, within the bounds that a verifier asks for. Two processes may run the same
+ * program, and two names look alike once they are text: each path is there once.
+ */
+export function keepFiles(files: EvidenceFile[]): Kept {
+  const seen: TarInput[] = [];
+  const hashes = new Map<string, string>();
+  let [keptBytes, nameBytes] = [0, 0];
+  const add = (path: string, content: string | Buffer, share: number): boolean => {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const known = hashes.get(path);
+    if (known !== undefined) return known === sha256;
+    if (files.length >= EVIDENCE_FILES_MAX * share) return false;
+    if (keptBytes + bytes.length > EVIDENCE_KEPT_BYTES_MAX * share) return false;
+    const written = Buffer.byteLength(JSON.stringify(path));
+    if (written > EVIDENCE_NAME_BYTES_MAX || nameBytes + written > EVIDENCE_NAMES_BYTES_MAX * share) return false;
+    keptBytes += bytes.length;
+    nameBytes += written;
+    hashes.set(path, sha256);
+    files.push({ path, bytes: bytes.length, sha256 });
+    seen.push({ path, content: bytes, mode: 0o400 });
+    return true;
+  };
+  return {
+    seen,
+    keep(path, content) {
+      if (!add(path, content, 1)) throw new RangeError(`there was no room for ${path}`);
+    },
+    copy: (path, content) => add(path, content, COPIES_SHARE),
+  };
+}
+
+/** Of the room: however much a container has, the lists of it find some. */
+const COPIES_SHARE = 0.75;
+/** Each has thousands of open files at the most: after so many the clock is looked at. */
+const PROCESSES_AT_ONCE = 8;
+const TOO_LONG = 'partial: the container was not kept stopped any longer';
+const NOT_FROZEN = 'not read: while processes run, what is read would not be what was there at one time';
 
 type Described = Readonly<Record<string, unknown>>;
 

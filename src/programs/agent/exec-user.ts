@@ -18,6 +18,8 @@ export const execUserFault = defineFaults({
   },
 });
 
+const UID_MAX = 0x7fff_ffff;
+
 /**
  * What was admitted as never root does not become root by a command: where the workload says runAsNonRoot, another user
  * is one by number, and not 0. Judged by what this host follows, not by who asks.
@@ -30,7 +32,8 @@ export function requireUser(
   followed: readonly WantedWorkload[],
 ): void {
   const [wanted = ''] = user.split(':');
-  if (/^[1-9][0-9]{0,9}$/.test(wanted)) return;
+  // Larger numbers are none of a user, and could be cut to 0.
+  if (/^[1-9][0-9]{0,9}$/.test(wanted) && Number(wanted) <= UID_MAX) return;
   const container = admittedAs(containerId, statuses, followed);
   if (container === null) {
     throw execUserFault('agent.exec-user', {

@@ -27,13 +27,14 @@ export function engineEnvironment(instance: Instance): Record<string, string> {
  */
 export async function findOwnContainer(id: string, instance: Instance): Promise<OwnContainer | null> {
   if (!ID.test(id)) throw killFault('agent.not-ours', { id: id.slice(0, 64), instance: instance.name });
-  const format = '{{index .Config.Labels "darsena.instance"}} {{.State.Pid}} {{.State.Paused}} {{.Pod}}';
+  // The label last: a foreign image may have put spaces into its own.
+  const format = '{{.State.Pid}} {{.State.Paused}} {{.Pod}} {{index .Config.Labels "darsena.instance"}}';
   const inspected = await runCommand('podman', ['inspect', '--type', 'container', '--format', format, id], {
     env: engineEnvironment(instance),
     timeoutMs: ASK_MS,
   });
   if (inspected.code !== 0) return null;
-  const [owner, pid, paused, pod = ''] = inspected.stdout.trim().split(' ');
-  if (owner !== instance.name) throw killFault('agent.not-ours', { id, instance: instance.name });
+  const [pid, paused, pod = '', ...owner] = inspected.stdout.replace(/\n$/, '').split(' ');
+  if (owner.join(' ') !== instance.name) throw killFault('agent.not-ours', { id, instance: instance.name });
   return { id, pid: Number(pid), paused: paused === 'true', pod };
 }

@@ -38,10 +38,15 @@ export async function processesOf(containerId: string): Promise<{ pids: number[]
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const cgroup = await readProc(`/proc/${name}/cgroup`);
-    if (cgroup?.includes(containerId)) pids.push(Number(name));
+    if (cgroup !== null && isOfContainer(cgroup, containerId)) pids.push(Number(name));
   }
   pids.sort((one, other) => one - other);
   return { pids: pids.slice(0, EVIDENCE_PROCESSES_MAX), whole: pids.length <= EVIDENCE_PROCESSES_MAX };
+}
+
+/** The engine's own process beside a container (conmon) has its id in the name of its cgroup, and is a process of the host. */
+export function isOfContainer(cgroup: string, containerId: string): boolean {
+  return cgroup.includes(containerId) && !cgroup.includes(`conmon-${containerId}`);
 }
 
 /** Null when it ended meanwhile. */

@@ -6,6 +6,7 @@ import { reviveFault, type SerializedFault } from '../link/protocol.ts';
 import { FRAME } from '../link/session.ts';
 import { copyIn, copyOut } from './copy.ts';
 import { addWhich, openSession, parseWorkload, type WhichContainer } from './exec.ts';
+import { printable } from './print.ts';
 
 export const insideFault = defineFaults({
   'cli.copy-places': {
@@ -195,7 +196,7 @@ export function insideCommands(cli: CliProgram): void {
         pathOf(workload, 'diff', options),
       );
       if (cli.output.json) print.json(answer);
-      else for (const { path, kind } of answer.items) print.result(`${LETTER[kind]} ${path}`);
+      else for (const { path, kind } of answer.items) print.result(`${LETTER[kind]} ${printable(path)}`);
     });
 
   which(
@@ -227,7 +228,7 @@ export function insideCommands(cli: CliProgram): void {
               followLink: options.followLink === true,
               url: (folder) => url(target?.workload ?? '', folder),
             });
-      for (const note of done.notes) print.note(note);
+      for (const note of done.notes) print.note({ en: printable(note.en), es: printable(note.es) });
       if (options.q !== true && to !== '-')
         print.line({
           en: `${done.files} file(s), ${print.bytes(done.bytes)}`,

@@ -1,4 +1,5 @@
 import { PLATFORM, type Robots } from '../../access/index.ts';
+import type { Deployments } from '../../deploy/index.ts';
 import { silentStep } from '../../progress/index.ts';
 import type { Deeds, EvidenceStore, Incident, Notices, Quarantines, Respond } from '../../respond/index.ts';
 import { takeIncidentEvidence } from '../../respond/index.ts';
@@ -14,6 +15,7 @@ export interface DeedParts {
   readonly notices: Notices;
   readonly quarantines: Quarantines;
   readonly pipeline: () => Pipeline;
+  readonly deployments: Pick<Deployments, 'maintenance' | 'refuseInMaintenance' | 'setMaintenance'>;
   readonly robots: Robots;
   /** Judges an image again and tells hosts: what is answered afterwards is in force. */
   readonly rejudged: (project: string, digest: string) => Promise<void>;
@@ -103,6 +105,21 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
         en: names === '' ? 'the project has no active robots' : `robots disabled: ${names}`,
         es: names === '' ? 'el proyecto no tiene robots activos' : `robots desactivados: ${names}`,
       };
+    },
+    async cordon({ host, number }, { actor, reason }) {
+      // Somebody's own maintenance is theirs to end: taking the action back must not do it.
+      await parts.deployments.refuseInMaintenance();
+      const why = reason ?? `incident ${number}`;
+      await parts.deployments.setMaintenance({ draining: false, disregardBudgets: false, reason: why }, actor);
+      return { en: `no new pods on ${host}`, es: `sin pods nuevos en ${host}` };
+    },
+    async uncordon({ host }, { actor }) {
+      const standing = await parts.deployments.maintenance();
+      if (standing === null) return { en: `${host} took pods already`, es: `${host} ya recibía pods` };
+      // What was begun as a cordon and is a drain by now is more than this action did.
+      if (standing.draining) await parts.deployments.refuseInMaintenance();
+      await parts.deployments.setMaintenance(null, actor);
+      return { en: `new pods come to ${host} again`, es: `llegan de nuevo pods a ${host}` };
     },
   };
 }

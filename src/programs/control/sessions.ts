@@ -203,6 +203,8 @@ function matching(text: string | null, pattern: RegExp, expected: string): strin
 function variablesOf(pairs: readonly string[]): Record<string, string> {
   const parted = pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const);
   const bytes = pairs.reduce((sum, pair) => sum + Buffer.byteLength(pair), 0);
+  const whole = pairs.find((pair) => !pair.includes('='));
+  if (whole !== undefined) throw invalid(whole, 'NAME=VALUE');
   if (pairs.length > VARIABLES_MAX || bytes > COMMAND_BYTES_MAX) throw invalid('variables', 'fewer of them');
   for (const [name, value] of parted) {
     if (!VARIABLE.test(name) || value.includes('\0')) throw invalid(name, 'NAME=VALUE');

@@ -173,9 +173,11 @@ export function evidenceCommands(cli: CliProgram): void {
       });
       if (cli.output.json) return print.json(found);
       const { manifest, receipt, custody, pinned } = found;
+      // An archive comes from anybody.
+      const [host, taker] = [printable(manifest.host), printable(receipt.takenBy)];
       print.line({
-        en: `taken ${manifest.startedAt} on ${manifest.host} for ${receipt.takenBy}, container ${manifest.containerId.slice(0, 12)}`,
-        es: `tomada ${manifest.startedAt} en ${manifest.host} para ${receipt.takenBy}, contenedor ${manifest.containerId.slice(0, 12)}`,
+        en: `taken ${manifest.startedAt} on ${host} for ${taker}, container ${manifest.containerId.slice(0, 12)}`,
+        es: `tomada ${manifest.startedAt} en ${host} para ${taker}, contenedor ${manifest.containerId.slice(0, 12)}`,
       });
       showCustody(cli, custody.steps);
       print.line({
@@ -261,6 +263,8 @@ function showParts(cli: CliProgram, { frozen, milliseconds, parts }: EvidenceVie
 function showCustody(cli: CliProgram, steps: readonly CustodyStep[]): void {
   for (const { at, what, actor, note } of steps) {
     const why = note === null ? '' : ` – ${printable(note)}`;
-    cli.print.line(`  ${at.replace('T', ' ').replace(/\.\d+Z$/, '')}  ${cli.t(STEPS[what]).padEnd(10)} ${actor}${why}`);
+    cli.print.line(
+      `  ${at.replace('T', ' ').replace(/\.\d+Z$/, '')}  ${cli.t(STEPS[what]).padEnd(10)} ${printable(actor)}${why}`,
+    );
   }
 }

@@ -173,6 +173,9 @@ test('a host whose word is not its own, or of something else, leaves nothing beh
   host.send = (bytes) => bytes;
   host.change = (manifest) => ({ ...manifest, containerId: 'd'.repeat(64) });
   await refused();
+  // What a list of evidence could not show, whoever signed it.
+  host.change = (manifest) => ({ ...manifest, files: null }) as unknown as EvidenceManifest;
+  await refused();
   host.change = (manifest) => manifest;
   host.known = newKey().publicKeyPem;
   await refused();

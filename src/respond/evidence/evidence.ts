@@ -22,6 +22,7 @@ import {
   RECEIPT_TYPE,
 } from './format.ts';
 import { EVIDENCE_ARCHIVE_BYTES_MAX, EVIDENCE_STORE_BYTES_MAX } from './limits.ts';
+import { readManifest } from './manifest.ts';
 import { EVIDENCE_README } from './readme.ts';
 import { sha256 } from './verify.ts';
 
@@ -284,11 +285,7 @@ export class EvidenceStore {
     const hostKey = readPublicKey(pem, host);
     let manifest: EvidenceManifest;
     try {
-      manifest = verifyRecord(
-        record as unknown as SignedRecord,
-        [hostKey],
-        MANIFEST_TYPE,
-      ) as unknown as EvidenceManifest;
+      manifest = readManifest(verifyRecord(record as unknown as SignedRecord, [hostKey], MANIFEST_TYPE));
     } catch (error) {
       throw refuse(error instanceof Fault ? (error.text('en').why ?? error.message) : String(error));
     }

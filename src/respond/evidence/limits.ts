@@ -9,6 +9,15 @@ export const EVIDENCE_STORE_BYTES_MAX = 4096 * MIB;
 /** Files of one archive; the manifest names each and must stay a record (2 MiB). */
 export const EVIDENCE_FILES_MAX = 4000;
 
+/** Bytes of their names in the manifest: the container chooses them, and the record must stay one. */
+export const EVIDENCE_NAMES_BYTES_MAX = 768 * 1024;
+
+/** Bytes of one name: what a reader of tar takes (PATH_MAX). */
+export const EVIDENCE_NAME_BYTES_MAX = 4000;
+
+/** Folders within folders that are walked; each is held open meanwhile. */
+export const EVIDENCE_DEPTH_MAX = 100;
+
 /** Bytes of one file that the container changed; larger ones are named and hashed, not copied. */
 export const EVIDENCE_FILE_BYTES_MAX = 32 * MIB;
 
@@ -29,6 +38,9 @@ export const EVIDENCE_OPEN_FILES_MAX = 4096;
 
 /** Bytes of one file of /proc, of the container's log, of what the engine says of it. */
 export const EVIDENCE_TEXT_BYTES_MAX = 4 * MIB;
+
+/** Bytes of what control knew of the incident: two hundred alerts with their command lines have some ten MiB at the most. */
+export const EVIDENCE_CONTEXT_BYTES_MAX = 32 * MIB;
 
 /** Milliseconds that a container is stopped at the most to be looked at: within this a service's clients still wait. */
 export const EVIDENCE_FREEZE_MS_MAX = 20_000;

@@ -16,7 +16,13 @@ import {
   PART,
   RECEIPT_TYPE,
 } from './format.ts';
-import { EVIDENCE_FILES_MAX, EVIDENCE_TEXT_BYTES_MAX, EVIDENCE_UNPACKED_BYTES_MAX } from './limits.ts';
+import {
+  EVIDENCE_CONTEXT_BYTES_MAX,
+  EVIDENCE_FILES_MAX,
+  EVIDENCE_TEXT_BYTES_MAX,
+  EVIDENCE_UNPACKED_BYTES_MAX,
+} from './limits.ts';
+import { readManifest } from './manifest.ts';
 
 export interface VerifiedEvidence {
   readonly manifest: EvidenceManifest;
@@ -64,7 +70,7 @@ async function verify(path: string, pins: EvidencePins): Promise<VerifiedEvidenc
   const hostKey = pins.host ?? readPublicKey(text(PART.hostKey));
   const receipt = signed<EvidenceReceipt>(PART.receipt, text(PART.receipt), controlKey, RECEIPT_TYPE);
   const custody = signed<CustodyRecord>(PART.custody, text(PART.custody), controlKey, CUSTODY_TYPE);
-  const manifest = signed<EvidenceManifest>(PART.manifest, text(PART.manifest), hostKey, MANIFEST_TYPE);
+  const manifest = readManifest(signed<unknown>(PART.manifest, text(PART.manifest), hostKey, MANIFEST_TYPE));
   if (hostKey.id !== receipt.hostKey) throw altered(PART.hostKey, 'control took it under another key of the host');
 
   same(PART.manifest, sha256(text(PART.manifest)), receipt.manifest);
@@ -103,7 +109,8 @@ async function readOuter(path: string): Promise<Outer> {
     }
     if (!(Object.values(PART) as string[]).includes(entry.path)) throw altered(entry.path, 'nobody signed it');
     if (texts.has(entry.path)) throw altered(entry.path, 'it is there twice');
-    if (entry.sizeBytes > EVIDENCE_TEXT_BYTES_MAX) throw new RangeError(`${entry.path} is too large`);
+    const most = entry.path === PART.context ? EVIDENCE_CONTEXT_BYTES_MAX : EVIDENCE_TEXT_BYTES_MAX;
+    if (entry.sizeBytes > most) throw new RangeError(`${entry.path} is too large`);
     const pieces: Uint8Array[] = [];
     return {
       write: (piece) => pieces.push(piece.slice()),

@@ -56,7 +56,8 @@ function post(url: URL, to: Destination, body: string, now: Date, lookup: Lookup
       if (status >= 200 && status < 300) resolve();
       else reject(new Error(`the receiver answered ${status}`));
     });
-    sent.once('error', reject);
+    // Also after the answer: an error that nobody hears would end control.
+    sent.on('error', reject);
     sent.end(body);
   });
 }
@@ -68,6 +69,8 @@ function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunct
       lookup(host, { all: false }, (error, address, family) => {
         if (error !== null || typeof address !== 'string') return reject(error ?? new Error('no address'));
         const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
+        // Without a listener a socket that cannot be bound would end control.
+        socket.once('error', reject);
         socket.send(message, port, address, (failed) => {
           socket.close();
           if (failed === null) resolve();
@@ -79,7 +82,7 @@ function sendSyslog(url: URL, host: string, message: string, lookup: LookupFunct
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, lookup });
     socket.setTimeout(NOTICE_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')));
-    socket.once('error', reject);
+    socket.on('error', reject);
     // Octet counting (RFC 6587): a line break in a message begins no other.
     socket.once('connect', () => socket.end(`${Buffer.byteLength(message)} ${message}`));
     socket.once('close', (failed) => {

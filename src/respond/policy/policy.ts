@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Alert, PRIORITIES, type Priority } from '../../detect/index.ts';
 import { describeFormatError, FormatError, parseYaml } from '../../formats/index.ts';
 import { matchesGlob } from '../../oci/index.ts';
-import { ACTIONS } from '../actions.ts';
+import { ACTIONS, reachOf } from '../actions.ts';
 import { priorityRank } from '../alert.ts';
 import { respondFault } from '../errors.ts';
 import type { ActionKind } from '../incident.ts';
@@ -110,9 +110,14 @@ export interface WouldDo {
  * What a policy would have done about alerts that were stored: each action once an incident, held back by its limit.
  * @param alerts oldest first
  */
-export function replay(policy: ResponsePolicy, alerts: readonly (Alert & { readonly incident: number })[]): WouldDo[] {
+export function replay(
+  policy: ResponsePolicy,
+  alerts: readonly (Alert & { readonly incident: number; readonly host: string })[],
+): WouldDo[] {
   const done = new Set<string>();
   const acted: number[] = [];
+  /** By what it reached, when it last did. */
+  const reached = new Map<string, number>();
   const found: WouldDo[] = [];
   for (const alert of alerts) {
     if (!speaksOf(policy, alert)) continue;
@@ -124,9 +129,13 @@ export function replay(policy: ResponsePolicy, alerts: readonly (Alert & { reado
       done.add(key);
       const atMs = Date.parse(alert.at);
       const since = atMs - policy.limit.minutes * 60_000;
-      const isOver = acted.filter((at) => at > since).length >= policy.limit.actions;
+      const [project, environment] = [container?.project ?? null, container?.environment ?? null];
+      const reach = reachOf(action, { project, environment, digest: container?.digest ?? null, host: alert.host });
+      const isAgain = reach !== null && (reached.get(reach) ?? Number.NEGATIVE_INFINITY) > since;
+      const isOver = isAgain || acted.filter((at) => at > since).length >= policy.limit.actions;
       if (!isOver) acted.push(atMs);
-      const how = isOver ? 'limit' : asksFirst(policy, container?.environment ?? null) ? 'ask' : 'act';
+      if (!isOver && reach !== null) reached.set(reach, atMs);
+      const how = isOver ? 'limit' : asksFirst(policy, environment) ? 'ask' : 'act';
       found.push({ incident: alert.incident, alert: alert.id, at: alert.at, rule: alert.rule, place, action, how });
     }
   }
