@@ -13,9 +13,10 @@ import {
 import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
 import { compileFilters, fieldsOf, foldFilter } from './compile.ts';
 import { type Filter, FilterError } from './filter-ast.ts';
+import { ALL_NODES_MAX } from './limits.ts';
 import { compileOutput, type Output } from './output.ts';
 import { type Finding, parseRuleFile } from './rule-file.ts';
-import { type Rule, resolveRules } from './rules.ts';
+import { countNodes, type Rule, resolveRules } from './rules.ts';
 import { TimedRule } from './timing.ts';
 import type { FieldSource } from './transforms.ts';
 import { type ActiveTuning, activateTuning, EVERYWHERE, type RuleScope, scopeFilter, type Tuning } from './tuning.ts';
@@ -120,7 +121,7 @@ export class RuleEngine {
         all.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message, ...rule.place, item: rule.name, hint });
       }
     }
-    const states = rules.map((rule) => judgeRule(rule, all));
+    const states = boundRules(rules, all).map((rule) => judgeRule(rule, all));
     return new RuleEngine(states, all, activateTunings(tunings, all));
   }
 
@@ -199,6 +200,18 @@ export class RuleEngine {
 }
 
 const never = (): null => null;
+
+/** Leaves out the rules with which the conditions become too large together. */
+function boundRules(rules: readonly Rule[], findings: Finding[]): readonly Rule[] {
+  let nodes = 0;
+  return rules.filter((rule) => {
+    nodes += entriesOf(rule).reduce((sum, { filter }) => sum + countNodes(filter), 0);
+    if (nodes <= ALL_NODES_MAX) return true;
+    const message = `the conditions of all rules together are larger than ${ALL_NODES_MAX} comparisons with their macros`;
+    findings.push({ severity: 'error', code: 'LOAD_ERR_COMPILE_CONDITION', message, ...rule.place, item: rule.name });
+    return false;
+  });
+}
 
 function activateTunings(tunings: readonly Tuning[], findings: Finding[]): Map<string, ActiveTuning[]> {
   const byRule = new Map<string, ActiveTuning[]>();

@@ -6,6 +6,11 @@ export const RULE_FILE_BYTES_MAX = 4 * 1024 * 1024;
 export const FILTER_DEPTH_MAX = 100;
 /** Nodes of one condition after its macros are put in; a macro may name another twice, and so grow by powers of two. */
 export const FILTER_NODES_MAX = 50_000;
+/**
+ * Nodes of all conditions together: few lines of macros make each as large as one may be, and each is held once more for every
+ * event that it speaks of. Falco's files have a good thousand; a mebibyte of such rules has some twenty times that.
+ */
+export const ALL_NODES_MAX = 50_000;
 /** Items of a list after the lists it names are put in. */
 export const LIST_ITEMS_MAX = 100_000;
 /** Aliases in YAML: none of the known rule files has one. */

@@ -252,6 +252,17 @@ test('different values are counted, not events; steps must come in their order; 
   assert.deepEqual(fired(first, [rip(0, 'a'), rip(5, 'b'), rip(20, 'a'), rip(21, 'c'), rip(22, 'c')]), [21]);
 });
 
+test('conditions that macros make large are bounded together, and not only each', () => {
+  const macros = Array.from({ length: 12 }, (_, one) => {
+    const body = one === 0 ? 'proc.name = a or proc.name = b' : `m${one - 1} or m${one - 1}`;
+    return `- macro: m${one}\n  condition: (${body})\n`;
+  });
+  const rules = Array.from({ length: 50 }, (_, one) => rule(`R${one}`, 'evt.type = execve and m11'));
+  const { states, findings } = load([...macros, ...rules].join(''));
+  assert.ok(states.length > 3 && states.length < 50, `${states.length}`);
+  assert.equal(findings.filter(({ message }) => /all rules together/.test(message)).length, 50 - states.length);
+});
+
 test('what a rule over time remembers has a bound: the group that was longest quiet goes, long names are still told apart', () => {
   const timing = { times: 1_000, distinct: 'proc.name', within: '1h' };
   const values = (container: string, count: number, at: number) =>

@@ -616,7 +616,8 @@ function comparesWithMissing(filter: Filter): boolean {
   return values.some((one) => one.kind === 'value' && one.text === '<NA>');
 }
 
-function countNodes(filter: Filter): number {
+/** Comparisons and what joins them; macros are put in by now. */
+export function countNodes(filter: Filter): number {
   if (filter.kind === 'and' || filter.kind === 'or') {
     return filter.children.reduce((sum, child) => sum + countNodes(child), 1);
   }
