@@ -9,13 +9,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command, Option } from 'commander';
 import { listComposeFields } from '../src/deploy/compose/index.ts';
-import {
-  type ExplainedField,
-  KINDS,
-  KINDS_REFUSED,
-  listFields,
-  OPENAPI_VERSIONS,
-} from '../src/deploy/kubernetes/index.ts';
+import { type ExplainedField, KINDS_REFUSED, listFields, OPENAPI_VERSIONS } from '../src/deploy/kubernetes/index.ts';
 import { COMMANDS } from '../src/programs/cli/commands.ts';
 import { createFrame } from '../src/programs/cli/frame.ts';
 import { EXIT_CODE, type FaultSpec, HTTP_STATUS, type Language, type Text } from '../src/system/index.ts';
@@ -212,8 +206,6 @@ function fieldTables(language: Language): string {
     ({ path }) => path.split('.')[0] ?? '',
   );
   const tables = [...kinds].map(([kind, members]) => {
-    const why = KINDS.find((one) => one.kind === kind)?.refused;
-    if (why !== undefined) return `## ${kind}\n\n${TREATMENT.refused[language]}: ${cell(why[language])}.`;
     const short = (path: string): string => path.slice(kind.length + 1);
     const rows = members
       .filter(({ within }) => within === null)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import type { Kysely } from 'kysely';
-import { createVault, PLATFORM, type Principal } from '../access/index.ts';
+import { createApi, createVault, PLATFORM, type Principal } from '../access/index.ts';
 import type { Verdict } from '../admit/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { openDatabase, silentLog, systemClock } from '../system/index.ts';
@@ -14,6 +14,9 @@ import { deployMigrations } from './migrations.ts';
 import type { WantedState } from './model.ts';
 import { parseProjectFile } from './project-file.ts';
 import { Quotas, useOf, withDefaults } from './quota.ts';
+import { registerQuotaRoutes } from './quota-routes.ts';
+import { type Releases, registerDeployRoutes } from './routes.ts';
+import { ANY_CONTAINER } from './scaling/vertical.ts';
 import type { DeployTables } from './store.ts';
 
 const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -317,6 +320,12 @@ test('a release under trial gets its share, and is promoted when it is well or g
   await deployments.report([status('dev', 2, 'canary', 's2')], true);
   assert.equal((await deployments.readRelease(tried.id)).state, 'canary');
   assert.equal((await deployments.stableRelease('tienda', 'dev')).release.number, 1);
+  // A pod that falls ill later makes it wait again.
+  await deployments.report([status('dev', 2, 'progressing', 's2')], true);
+  await assert.rejects(deployments.endTrial('tienda', 'dev', 'promote', 'user:ana'), {
+    code: 'deploy.canary-not-ready',
+  });
+  await deployments.report([status('dev', 2, 'canary', 's2')], true);
   await deployments.endTrial('tienda', 'dev', 'promote', 'user:ana');
   assert.equal(told.at(-1)?.workloads[0]?.canary, undefined);
   assert.equal(told.at(-1)?.workloads[0]?.previous?.specHash, 's1');
@@ -410,5 +419,76 @@ test('limits count the most that may be asked for, say used, asked and allowed, 
   await quotas.set('tienda', 'dev', null, 'user:admin');
   assert.equal((await quotas.list('tienda')).length, 1);
   const kept = withDefaults(sized('dev', 70, 1), { cpuRequestMillis: 50, cpuLimitMillis: 60 });
-  assert.equal(kept.workloads[0]?.pod.containers[0]?.resources.cpuRequestMillis, 70);
+  const { cpuRequestMillis, cpuLimitMillis } = kept.workloads[0]?.pod.containers[0]?.resources ?? {};
+  assert.deepEqual([cpuRequestMillis, cpuLimitMillis], [70, 70], 'no limit below what it asks for itself');
+
+  const [plain] = sized('dev', 100, 2).workloads;
+  assert.ok(plain);
+  const first = {
+    ...sampleContainer({ name: 'first' }),
+    resources: { ...sampleContainer().resources, cpuLimitMillis: 900 },
+  };
+  const pod = { ...plain.pod, initContainers: [first] };
+  assert.equal(useOf({ volumes: [], workloads: [{ ...plain, pod }] }).cpuMillis, 1800, 'what runs first counts alone');
+  const capped = { most: { cpuLimitMillis: 500 }, defaults: {}, containerMost: {} };
+  await quotas.set('tienda', 'dev', capped, 'user:admin');
+  await assert.rejects(quotas.admit(sized('dev', 100, 2), 'tienda', 'dev'), /does not say resources\.limits\.cpu/);
+  await quotas.set('tienda', 'dev', null, 'user:admin');
+
+  const scaled = (most: number | null): Composition => {
+    const base = sized('dev', 100, 2);
+    const policies = [{ ...ANY_CONTAINER, cpu: { least: null, most } }];
+    const vertical = { name: 'web', mode: 'in-place' as const, minReplicas: 1, policies, requirements: [] };
+    return { ...base, workloads: base.workloads.map((workload) => ({ ...workload, vertical })) };
+  };
+  assert.equal(useOf(scaled(150)).cpuMillis, 300);
+  await quotas.admit(scaled(150), 'tienda', 'dev');
+  await assert.rejects(quotas.admit(scaled(null), 'tienda', 'dev'), /does not say maxAllowed\.cpu/);
+
+  // Each was admitted alone; together they are too much.
+  const dev = { ...release('dev', 's1'), composition: sized('dev', 150, 2) };
+  const prod = { ...release('prod', 's2'), composition: sized('prod', 150, 2) };
+  await quotas.admit(dev.composition, 'tienda', 'dev');
+  const both = await Promise.allSettled([dev, prod].map((one) => quotas.take(one, () => deployments.release(one))));
+  assert.deepEqual(
+    both.map((one) => (one.status === 'fulfilled' ? 'taken' : (one.reason as { code: string }).code)),
+    ['taken', 'deploy.quota-exceeded'],
+  );
+});
+
+test('the administrator of one project sees no pod of another, and sets no limits of their own', async (t) => {
+  const { db, deployments, journal } = await open(t);
+  await deployments.release(release('dev', 's1'));
+  const container = { name: 'web', id: 'c', image: 'i', digest: null, state: 'running', pid: 1, attempt: 0 } as const;
+  const replica = {
+    ...{ name: 'web-0', podId: 'p', specHash: 's1', phase: 'running' as const, ready: true, restarts: 0 },
+    ...{ startedAt: null, lastExit: null, containers: [container] },
+  } as const;
+  await deployments.report([{ ...status('dev', 1, 'available', 's1'), replicas: [replica] }], true);
+  const grants = (name: string): Principal['grants'] => [{ role: 'admin', project: name === 'all' ? '*' : name }];
+  const app = createApi({
+    instance: 'darsena',
+    log: silentLog,
+    authenticate: async (project) => ({ ...person(project), grants: grants(project) }),
+  });
+  t.after(() => app.close());
+  const active = () => deployments.activeReleases();
+  const quotas = new Quotas({ db: db as unknown as Kysely<DeployTables>, journal, clock: systemClock, active });
+  registerQuotaRoutes(app, quotas, deployments);
+  registerDeployRoutes(app, { deployments, releases: {} as Releases, routes: async () => [] });
+  const ask = (who: string, method: 'GET' | 'PUT' | 'DELETE', url: string) =>
+    app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${who}` },
+      ...(method === 'PUT' ? { payload: {} } : {}),
+    });
+  const pods = async (who: string) =>
+    (await ask(who, 'GET', '/api/v1/host/maintenance')).json<{ pods: unknown[] }>().pods.length;
+  assert.deepEqual([await pods('banco'), await pods('tienda'), await pods('all')], [0, 1, 1]);
+  const place = '/api/v1/projects/tienda/quotas';
+  for (const method of ['PUT', 'DELETE'] as const) {
+    assert.equal((await ask('tienda', method, place)).statusCode, 403);
+    assert.equal((await ask('all', method, place)).statusCode, 200);
+  }
 });

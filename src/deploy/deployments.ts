@@ -7,7 +7,7 @@ import { type Clock, type Json, type Language, newId, type Text } from '../syste
 import { type ActiveRelease, type Composition, hashComposition, wantedState } from './composition.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
-import type { WantedState } from './model.ts';
+import { formatKey, type WantedState } from './model.ts';
 import type { ProjectFile } from './project-file.ts';
 import {
   type DeployTables,
@@ -507,18 +507,28 @@ export class Deployments {
     const row = place.current_release === null ? undefined : await findRelease(this.#db, place.current_release);
     const trying = row !== undefined && row.canary !== null && ['canary', 'rolling-out'].includes(row.state);
     if (row === undefined || !trying) throw deployFault('deploy.no-canary', { project, environment });
-    if (how === 'promote' && row.state !== 'canary') {
+    const isWell = () => this.#statusesOf(row).every((status) => status !== undefined && isTried(status));
+    if (how === 'promote' && !(row.state === 'canary' && isWell())) {
       throw deployFault('deploy.canary-not-ready', { project, environment, number: row.number });
     }
     const state: ReleaseState = how === 'promote' ? 'rolling-out' : 'rolled-back';
     await this.#db.transaction().execute(async (tx) => {
-      await tx.updateTable('deploy_releases').set({ state, canary: null }).where('id', '=', row.id).execute();
+      // Another release may have taken its place since it was read, or another person ended it.
+      const { numUpdatedRows } = await tx
+        .updateTable('deploy_releases')
+        .set({ state, canary: null })
+        .where('id', '=', row.id)
+        .where('state', '=', row.state)
+        .where('canary', 'is not', null)
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) throw deployFault('deploy.no-canary', { project, environment });
       if (how === 'abort') {
         await tx
           .updateTable('deploy_environments')
           .set({ current_release: place.stable_release })
           .where('project', '=', project)
           .where('name', '=', environment)
+          .where('current_release', '=', row.id)
           .execute();
       }
       await raiseRevision(tx);
@@ -591,10 +601,11 @@ export class Deployments {
     for (const status of statuses) {
       const { project, environment, name } = status.key;
       const key = `${project}/${environment}/${name}`;
-      await this.#recordScaling(status, before.get(key));
       if (status.phase === 'stopped' && status.wanted === 0) this.#statuses.delete(key);
       else this.#statuses.set(key, status);
     }
+    // Only now: a report that comes while facts are written must find all of this one.
+    for (const status of statuses) await this.#recordScaling(status, before.get(formatKey(status.key)));
     const touched = new Map(statuses.map(({ key }) => [`${key.project}/${key.environment}`, key]));
     for (const { project, environment } of touched.values()) await this.#settle(project, environment);
   }
@@ -809,23 +820,15 @@ export class Deployments {
     const row = await findEnvironment(this.#db, project, environment);
     const current = row?.current_release == null ? undefined : await findRelease(this.#db, row.current_release);
     if (row === undefined || current === undefined) return;
-    const { composition } = this.#open(current);
-    const statuses = composition.workloads.map((workload) => {
-      const status = this.#statuses.get(`${project}/${environment}/${workload.key.name}`);
-      // A status of an earlier spec or an earlier try says nothing about this release.
-      return status !== undefined && status.generation === current.number ? status : undefined;
-    });
+    const statuses = this.#statusesOf(current);
     const all = (test: (status: WorkloadStatus) => boolean): boolean =>
       statuses.every((status) => status !== undefined && test(status));
     const some = (...phases: WorkloadStatus['phase'][]): boolean =>
       statuses.some((status) => status !== undefined && phases.includes(status.phase));
-    const isThere = (status: WorkloadStatus): boolean =>
-      RUNS_TO_AN_END.has(status.phase) ||
-      (status.phase === 'available' && status.updated >= status.wanted && status.ready >= status.wanted);
     const isGoing = current.state === 'rolling-out' || current.state === 'canary';
     if (all(isThere)) {
       if (current.state !== 'available') await this.#finish(current, 'available');
-    } else if (isGoing && some('canary') && all((status) => isThere(status) || status.phase === 'canary')) {
+    } else if (isGoing && some('canary') && all(isTried)) {
       if (current.state !== 'canary') await this.#finish(current, 'canary');
     } else if (isGoing && some('rolled-back')) {
       await this.#finish(current, 'rolled-back');
@@ -838,9 +841,24 @@ export class Deployments {
     }
   }
 
+  /** What hosts say of each workload of a release; undefined where that is of an earlier spec or an earlier try. */
+  #statusesOf(row: ReleaseRow): (WorkloadStatus | undefined)[] {
+    return this.#open(row).composition.workloads.map(({ key }) => {
+      const status = this.#statuses.get(formatKey(key));
+      return status?.generation === row.number ? status : undefined;
+    });
+  }
+
   async #finish(row: ReleaseRow, state: 'available' | 'canary' | 'rolled-back' | 'failed'): Promise<void> {
-    await this.#db.transaction().execute(async (tx) => {
-      await tx.updateTable('deploy_releases').set({ state }).where('id', '=', row.id).execute();
+    const isDone = await this.#db.transaction().execute(async (tx) => {
+      const { numUpdatedRows } = await tx
+        .updateTable('deploy_releases')
+        .set({ state })
+        .where('id', '=', row.id)
+        .where('state', '=', row.state)
+        .executeTakeFirst();
+      // Since it was read another release took its place, or a person ended its trial: what hosts say of it is past.
+      if (numUpdatedRows === 0n) return false;
       if (state === 'available') {
         await tx
           .updateTable('deploy_releases')
@@ -868,7 +886,9 @@ export class Deployments {
           .execute();
       }
       await this.#recordRelease(tx, { ...row, state }, 'platform');
+      return true;
     });
+    if (!isDone) return;
     this.#journal.committed();
     const changed = toRelease({ ...row, state });
     for (const listener of this.#releaseListeners) listener(changed);
@@ -940,6 +960,15 @@ export class Deployments {
 
 function toEnvironment(row: EnvironmentRow): Environment {
   return { name: row.name, class: row.class as EnvironmentClass, policy: row.policy, approvals: row.approvals };
+}
+
+function isThere({ phase, updated, ready, wanted }: WorkloadStatus): boolean {
+  return RUNS_TO_AN_END.has(phase) || (phase === 'available' && updated >= wanted && ready >= wanted);
+}
+
+/** Its pods under trial are ready, or nothing of it is under trial. */
+function isTried(status: WorkloadStatus): boolean {
+  return status.phase === 'canary' || isThere(status);
 }
 
 function toRelease(row: ReleaseRow): Release {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiApp } from '../access/index.ts';
+import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
 import type { Deployments } from './deployments.ts';
 import { QUOTA_AMOUNTS, type Quotas } from './quota.ts';
 
@@ -35,13 +35,15 @@ export function registerQuotaRoutes(app: ApiApp, quotas: Quotas, deployments: De
     schema: { params },
     handler: async ({ params: { project } }) => ({ items: await quotas.list(project) }),
   });
-  // Who deploys must not set the limits of deploys: these ask for the platform's own right.
+  // Who deploys must not set the limits of deploys: these ask for the platform's own right, which the administrator of
+  // one project has in that project alone.
   app.route({
     method: 'PUT',
     url: '/api/v1/projects/:project/quotas',
     config: { action: 'platform.admin' },
     schema: { params, querystring, body: limits },
     handler: async ({ params: { project }, query: { environment }, body, principal }) => {
+      requirePlatform(principal);
       if (environment !== undefined) await deployments.readEnvironment(project, environment);
       await quotas.set(project, environment ?? null, body, principal.actor);
       return { items: await quotas.list(project) };
@@ -53,8 +55,15 @@ export function registerQuotaRoutes(app: ApiApp, quotas: Quotas, deployments: De
     config: { action: 'platform.admin' },
     schema: { params, querystring },
     handler: async ({ params: { project }, query: { environment }, principal }) => {
+      requirePlatform(principal);
       await quotas.set(project, environment ?? null, null, principal.actor);
       return { items: await quotas.list(project) };
     },
   });
+}
+
+/** @throws Fault access.not-allowed */
+function requirePlatform({ name, grants }: Principal): void {
+  const action = 'platform.admin';
+  if (!may({ grants }, action, null)) throw accessFault('access.not-allowed', { name, action, place: 'the platform' });
 }

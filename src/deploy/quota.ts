@@ -3,8 +3,15 @@ import type { Journal } from '../journal/index.ts';
 import type { Clock, Text } from '../system/index.ts';
 import type { Composition } from './composition.ts';
 import { deployFault } from './errors.ts';
-import { type ContainerSpec, hashPodSpec, type PodSpec, type ResourceSpec } from './model.ts';
-import { policyOf, scaledContainers } from './scaling/vertical.ts';
+import {
+  type ContainerSpec,
+  hashPodSpec,
+  type PodSpec,
+  type ResourceSpec,
+  type VerticalPolicy,
+  type WantedWorkload,
+} from './model.ts';
+import { policyOf, resized, scaledContainers } from './scaling/vertical.ts';
 import type { DeployTables } from './store.ts';
 
 /** What may be counted. Processor in thousandths of a core, memory and volumes in bytes. */
@@ -52,7 +59,8 @@ export function useOf(composition: Pick<Composition, 'workloads' | 'volumes'>): 
     volumes: composition.volumes.length,
     volumeBytes: composition.volumes.reduce((sum, { requestedBytes }) => sum + requestedBytes, 0),
   };
-  for (const { replicas, pod, controller, horizontal, vertical } of composition.workloads) {
+  for (const workload of composition.workloads) {
+    const { replicas, pod, controller, horizontal } = workload;
     const pods =
       controller?.kind === 'job'
         ? controller.parallelism
@@ -60,17 +68,39 @@ export function useOf(composition: Pick<Composition, 'workloads' | 'volumes'>): 
           ? controller.job.parallelism
           : Math.max(replicas, horizontal?.maxReplicas ?? 0);
     use.pods += pods;
-    for (const { name, resources } of scaledContainers(pod)) {
-      const policy = vertical === undefined || vertical.mode === 'off' ? null : policyOf(vertical, name);
-      const most = (asked: number | null, allowed: number | null | undefined): number =>
-        pods * Math.max(asked ?? 0, allowed ?? 0);
-      use.cpuMillis += most(resources.cpuRequestMillis ?? resources.cpuLimitMillis, policy?.cpu?.most);
-      use.memoryBytes += most(resources.memoryRequestBytes ?? resources.memoryLimitBytes, policy?.memory?.most);
-      use.cpuLimitMillis += most(resources.cpuLimitMillis, null);
-      use.memoryLimitBytes += most(resources.memoryLimitBytes, null);
+    const together = scaledContainers(pod).map(({ name, resources }) => mostOf(resources, whatScales(workload, name)));
+    const before = pod.initContainers.filter(({ sidecar }) => !sidecar).map(({ resources }) => mostOf(resources, null));
+    for (const amount of CONTAINER_AMOUNTS) {
+      const sum = together.reduce((total, one) => total + one[amount], 0);
+      // What runs before the others, one after the other, has the pod to itself.
+      use[amount] += pods * Math.max(sum, ...before.map((one) => one[amount]));
     }
   }
   return use;
+}
+
+const CONTAINER_AMOUNTS = ['cpuMillis', 'memoryBytes', 'cpuLimitMillis', 'memoryLimitBytes'] as const;
+
+/** What a container may come to; limits grow with what is requested, as the host would have them grow. */
+function mostOf(
+  resources: ResourceSpec,
+  policy: VerticalPolicy | null,
+): Record<(typeof CONTAINER_AMOUNTS)[number], number> {
+  const allowed = { cpuMillis: policy?.cpu?.most ?? null, memoryBytes: policy?.memory?.most ?? null };
+  const grown = policy === null ? resources : resized(resources, allowed, policy);
+  const most = (asked: number | null, other: number | null): number => Math.max(asked ?? 0, other ?? 0);
+  return {
+    cpuMillis: most(resources.cpuRequestMillis ?? resources.cpuLimitMillis, grown.cpuRequestMillis),
+    memoryBytes: most(resources.memoryRequestBytes ?? resources.memoryLimitBytes, grown.memoryRequestBytes),
+    cpuLimitMillis: most(resources.cpuLimitMillis, grown.cpuLimitMillis),
+    memoryLimitBytes: most(resources.memoryLimitBytes, grown.memoryLimitBytes),
+  };
+}
+
+/** What may change the resources of a container while it is wanted; null: nothing. */
+function whatScales({ vertical }: Pick<WantedWorkload, 'vertical'>, container: string): VerticalPolicy | null {
+  const policy = vertical === undefined || vertical.mode === 'off' ? null : policyOf(vertical, container);
+  return policy?.scaled === true ? policy : null;
 }
 
 /** The composition with the defaults in every container that says nothing of its own. */
@@ -81,9 +111,12 @@ export function withDefaults<T extends Pick<Composition, 'workloads'>>(
   if (Object.values(defaults).every((value) => value === null)) return composition;
   const fill = (container: ContainerSpec): ContainerSpec => {
     const own = container.resources;
+    // A default limit is never below the container's own request.
+    const ceiling = (written: number | null, value: number | null | undefined, asked: number | null): number | null =>
+      written ?? (value == null ? null : Math.max(value, asked ?? value));
     const limit = {
-      cpu: own.cpuLimitMillis ?? defaults.cpuLimitMillis ?? null,
-      memory: own.memoryLimitBytes ?? defaults.memoryLimitBytes ?? null,
+      cpu: ceiling(own.cpuLimitMillis, defaults.cpuLimitMillis, own.cpuRequestMillis),
+      memory: ceiling(own.memoryLimitBytes, defaults.memoryLimitBytes, own.memoryRequestBytes),
     };
     // A default request never passes the container's own limit.
     const request = (written: number | null, value: number | null | undefined, most: number | null): number | null =>
@@ -126,7 +159,8 @@ export function whatExceeds(composition: Composition, limits: QuotaLimits, other
       es: `${name.es}: ${used} en uso en otras partes, ${wanted} pedidos, ${limit} permitidos`,
     });
   }
-  for (const { key, pod } of composition.workloads) {
+  for (const workload of composition.workloads) {
+    const { key, pod } = workload;
     for (const { name, resources } of [...pod.initContainers, ...pod.containers]) {
       const cpu = resources.cpuLimitMillis ?? resources.cpuRequestMillis;
       const memory = resources.memoryLimitBytes ?? resources.memoryRequestBytes;
@@ -135,9 +169,35 @@ export function whatExceeds(composition: Composition, limits: QuotaLimits, other
         ['memoryBytes', memory, limits.containerMost.memoryBytes],
       ] as const;
       for (const [amount, value, most] of pairs) {
+        const what = amount === 'cpuMillis' ? 'cpu' : 'memory';
+        const limited = amount === 'cpuMillis' ? 'cpuLimitMillis' : 'memoryLimitBytes';
+        const isLimited = most !== undefined || limits.most[amount] !== undefined || limits.most[limited] !== undefined;
+        const grows = scaledContainers(pod).some((one) => one.name === name)
+          ? whatScales(workload, name)?.[what]
+          : null;
+        if (isLimited && grows != null && (grows.most === null || grows.most > (most ?? grows.most))) {
+          const field = `maxAllowed.${what}`;
+          problems.push(
+            most === undefined
+              ? {
+                  en: `${key.name}/${name}: its VerticalPodAutoscaler does not say ${field}, and ${what} is limited here`,
+                  es: `${key.name}/${name}: su VerticalPodAutoscaler no indica ${field}, y ${what} está limitado aquí`,
+                }
+              : {
+                  en: `${key.name}/${name}: ${field} of its VerticalPodAutoscaler may be ${formatAmount(amount, most)} at most`,
+                  es: `${key.name}/${name}: ${field} de su VerticalPodAutoscaler puede ser ${formatAmount(amount, most)} como máximo`,
+                },
+          );
+        }
+        const own = amount === 'cpuMillis' ? resources.cpuLimitMillis : resources.memoryLimitBytes;
         // What is counted must be said, or the count would mean nothing.
+        if (own === null && limits.most[limited] !== undefined) {
+          problems.push({
+            en: `${key.name}/${name} does not say resources.limits.${what}, and it is limited here`,
+            es: `${key.name}/${name} no indica resources.limits.${what}, y aquí está limitado`,
+          });
+        }
         if (value === null && (limits.most[amount] !== undefined || most !== undefined)) {
-          const what = amount === 'cpuMillis' ? 'cpu' : 'memory';
           problems.push({
             en: `${key.name}/${name} does not say resources.requests.${what}, and it is limited here`,
             es: `${key.name}/${name} no indica resources.requests.${what}, y aquí está limitado`,
@@ -214,6 +274,8 @@ export class Quotas {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #active: ActiveCompositions;
+  /** The last of those that wait for their turn, by project. */
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(options: {
     readonly db: Kysely<DeployTables>;
@@ -306,5 +368,28 @@ export class Quotas {
       });
     }
     return filled;
+  }
+
+  /**
+   * Lets what was admitted take its place, one of a project after the other: between admission and here lie builds and
+   * verdicts, in which another deploy may have taken what was free.
+   * @throws Fault deploy.quota-exceeded
+   */
+  async take<T>(
+    place: { readonly composition: Composition; readonly project: string; readonly environment: string },
+    activate: () => Promise<T>,
+  ): Promise<T> {
+    const { composition, project, environment } = place;
+    const before = this.#turns.get(project);
+    const turn = Promise.withResolvers<void>();
+    this.#turns.set(project, turn.promise);
+    try {
+      await before;
+      await this.admit(composition, project, environment);
+      return await activate();
+    } finally {
+      if (this.#turns.get(project) === turn.promise) this.#turns.delete(project);
+      turn.resolve();
+    }
   }
 }

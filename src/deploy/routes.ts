@@ -176,7 +176,7 @@ export function registerDeployRoutes(
     method: 'GET',
     url: '/api/v1/host/maintenance',
     config: { action: 'host.read' },
-    handler: async () => describeMaintenance(await deployments.maintenance()),
+    handler: async (request) => describeMaintenance(await deployments.maintenance(), request.principal),
   });
   app.route({
     method: 'PUT',
@@ -189,14 +189,17 @@ export function registerDeployRoutes(
         reason: z.string().max(500).default(''),
       }),
     },
-    handler: async (request) =>
-      describeMaintenance(await deployments.setMaintenance(request.body, request.principal.actor)),
+    handler: async (request) => {
+      const { body, principal } = request;
+      return describeMaintenance(await deployments.setMaintenance(body, principal.actor), principal);
+    },
   });
   app.route({
     method: 'DELETE',
     url: '/api/v1/host/maintenance',
     config: { action: 'platform.admin' },
-    handler: async (request) => describeMaintenance(await deployments.setMaintenance(null, request.principal.actor)),
+    handler: async ({ principal }) =>
+      describeMaintenance(await deployments.setMaintenance(null, principal.actor), principal),
   });
 
   app.route({
@@ -297,8 +300,8 @@ export function registerDeployRoutes(
   });
 
   /** What hosts still run, and what waits for what: whole only for who may see every project. */
-  function describeMaintenance(maintenance: Maintenance | null): object {
-    const statuses = deployments.statuses(null);
+  function describeMaintenance(maintenance: Maintenance | null, reader: Principal): object {
+    const statuses = deployments.statuses(reader);
     const waiting = statuses.flatMap(({ key, conditions }) =>
       conditions
         // While it is emptied, that nothing new is made is what was asked for.

@@ -220,8 +220,10 @@ export function scalingCommands(cli: CliProgram): void {
         disregardBudgets: options.disregardBudgets === true,
         reason: options.reason ?? '',
       };
+      const { timeout = '600' } = options;
+      if (!/^\d{1,6}$/.test(timeout)) throw deployFault('deploy.name-invalid', { name: timeout, expected: '600' });
       let view = await api.put<MaintenanceView>('/host/maintenance', body);
-      const until = systemClock.monotonicMs() + Number(options.timeout ?? 600) * 1000;
+      const until = systemClock.monotonicMs() + Number(timeout) * 1000;
       let told = '';
       while (view.pods.length > 0 && systemClock.monotonicMs() < until) {
         const waits = view.waiting.map(({ project, name, text }) => `${project}/${name}: ${t(text)}`).join('\n');

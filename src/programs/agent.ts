@@ -455,8 +455,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           openSession: (session) => link.openSession(session),
         });
       case 'stats':
-        for (const id of task.containerIds) requireOwn(id);
-        return answerAbout(task, engine);
+        // One that ended since control was told of it is nothing to fail for.
+        return answerAbout({ ...task, containerIds: task.containerIds.filter(isOwn) }, engine);
       case 'top':
       case 'diff':
         requireOwn(task.containerId);
@@ -478,10 +478,13 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   /** Control may ask for sessions with this instance's containers, not with whatever else runs on the host. */
   function requireOwn(containerId: string): void {
-    const own = [...statuses.values()].some(({ replicas }) =>
+    if (!isOwn(containerId)) throw hostLimitFault('agent.foreign-container', { container: containerId.slice(0, 12) });
+  }
+
+  function isOwn(containerId: string): boolean {
+    return [...statuses.values()].some(({ replicas }) =>
       replicas.some(({ containers }) => containers.some(({ id }) => id === containerId)),
     );
-    if (!own) throw hostLimitFault('agent.foreign-container', { container: containerId.slice(0, 12) });
   }
 
   /** Control may come up after the agent: waits for it, and says so once. */

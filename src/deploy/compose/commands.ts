@@ -73,7 +73,8 @@ export function composeCommands(cli: CliProgram): void {
         await mkdir(options.to, { recursive: true });
         await writeFile(join(options.to, 'darsena.yaml'), `${projectFile}\n`, { flag: 'wx' });
         if (manifests !== null)
-          await writeFile(join(options.to, manifests.path), `${manifests.text}\n`, { flag: 'wx' });
+          // Secrets of the file stand in it.
+          await writeFile(join(options.to, manifests.path), `${manifests.text}\n`, { flag: 'wx', mode: 0o600 });
       }
     });
 }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { parseYamlDocuments, readTar } from '../../formats/index.ts';
 import type { Json } from '../../system/index.ts';
+import { expandReferences } from '../engines/local/orders.ts';
 import { COMPOSE_MANIFESTS, type ComposeConversion, convertCompose } from './convert.ts';
 import { explainComposeField, listComposeFields } from './explain.ts';
 import { interpolate, parseEnvFile, splitWords } from './interpolate.ts';
@@ -244,12 +245,47 @@ services:
     [{ 'compose.yaml': 'include: [x.yaml]\nservices: {}' }, /no such file/],
     [{ 'compose.yaml': 'services: { a: { image: "§{NO:?say it}" } }' }, /say it/],
     [{ 'compose.yaml': 'services: [' }, /YAML/],
+    [{ 'compose.yaml': 'services: { a: { image: tienda/a, label_file: no.txt } }' }, /no file no\.txt/],
+    [
+      Object.fromEntries(
+        Array.from({ length: 30 }, (_, index) => [
+          index === 0 ? 'compose.yaml' : `${index}.yaml`,
+          index === 29 ? 'services: {}' : `include: [${index + 1}.yaml, ${index + 1}.yaml]\nservices: {}`,
+        ]),
+      ),
+      /more than 50 files/,
+    ],
   ] as const) {
     assert.ok(
       convert(cycle as unknown as Files).problems.some(({ text }) => why.test(text.en)),
       why.source,
     );
   }
+});
+
+test('compose: a value is what the container sees, dollar signs and all, and files that look alike are two', () => {
+  const dollar = convert({
+    'compose.yaml': 'services: { a: { image: tienda/a, command: [a, "$$$$ $$(X) $$(a b)"], env_file: [v.env] } }',
+    'v.env': "A='$(X) $$ $(date +%s) $B'",
+  });
+  const seen = (text: Json | undefined): string => expandReferences(String(text), { X: 'wrong', A: 'wrong' });
+  assert.equal(seen(of(dollar, 'Deployment', ...FIRST, 'args', 1)), '$$ $(X) $(a b)');
+  assert.equal(seen(of(dollar, 'Deployment', ...FIRST, 'env', 0, 'value')), '$(X) $$ $(date +%s) $B');
+  const long = 'a'.repeat(60);
+  const alike = convert({
+    'compose.yaml': `services: { a: { image: tienda/a, volumes: ["./a_b:/1:ro", "./a-b:/2:ro", "./${long}1:/3:ro", "./${long}2:/4:ro"] } }`,
+    ...{ a_b: '1', 'a-b': '2', [`${long}1`]: '3', [`${long}2`]: '4' },
+  });
+  const texts = parseYamlDocuments(alike.manifests?.text ?? '')
+    .map(({ value }) => value as { kind: string; metadata: { name: string }; binaryData: { content: string } })
+    .filter(({ kind }) => kind === 'ConfigMap');
+  assert.deepEqual(
+    texts.map(({ binaryData }) => Buffer.from(binaryData.content, 'base64').toString()),
+    ['1', '2', '3', '4'],
+  );
+  assert.equal(new Set(texts.map(({ metadata }) => metadata.name)).size, 4);
+  // A long line is read once, not once for each of its spaces.
+  assert.deepEqual(parseEnvFile(`A=1${' '.repeat(500_000)}2 # b`, {}), { A: `1${' '.repeat(500_000)}2` });
 });
 
 test('compose: services that share no network are parted, and one that is waited for to its end runs inside', () => {
@@ -279,6 +315,20 @@ const SERVICE_FIELDS =
   'annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset credential_spec depends_on deploy develop device_cgroup_rules devices dns dns_opt dns_search domainname entrypoint env_file environment expose extends external_links extra_hosts gpus group_add healthcheck hostname image init ipc isolation label_file labels links logging mac_address mem_limit mem_reservation mem_swappiness memswap_limit models network_mode networks oom_kill_disable oom_score_adj pid pids_limit platform ports post_start pre_stop privileged profiles provider pull_policy pull_refresh_after read_only restart runtime scale secrets security_opt shm_size stdin_open stop_grace_period stop_signal storage_opt sysctls tmpfs tty ulimits use_api_socket user userns_mode uts volumes volumes_from working_dir'.split(
     ' ',
   );
+
+test('compose: what waits for its own helpers brings them along, in their order', () => {
+  const done = (name: string): string => `depends_on: { ${name}: { condition: service_completed_successfully } }`;
+  const conversion = convert(`
+services:
+  web: { image: tienda/web, ${done('fill')} }
+  fill: { image: tienda/fill, ${done('make')} }
+  make: { image: tienda/make }`);
+  const inits = of(conversion, 'Deployment', ...POD, 'initContainers') as { name: string }[];
+  assert.deepEqual(
+    inits.map(({ name }) => name),
+    ['make', 'fill'],
+  );
+});
 
 test('compose: every field of the specification has its decision', () => {
   const known = listComposeFields();

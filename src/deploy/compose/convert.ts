@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { parseReference, REGISTRY_NAME } from '../../oci/index.ts';
 import type { Json, Text } from '../../system/index.ts';
@@ -58,6 +59,8 @@ class Converter {
   readonly #documents: { readonly value: Members; readonly from: FieldPath }[] = [];
   readonly #names = new Map<string, string>();
   readonly #images: Members = {};
+  /** Names of ConfigMaps and Secrets, by what is in them. */
+  readonly #contents = new Map<string, string>();
   #project = 'app';
 
   constructor(input: ComposeInput, tree: ComposeTree) {
@@ -209,22 +212,36 @@ class Converter {
     return before;
   }
 
+  /** The services that are to be done before one, with what those wait for, in the order in which they run. */
+  #initsOf(name: string, services: Members): string[] {
+    const order: string[] = [];
+    const seen = new Set([name]);
+    const visit = (of: string): void => {
+      for (const [other, one] of Object.entries(membersOf(membersOf(services[of])['depends_on']))) {
+        const isBefore = membersOf(one)['condition'] === 'service_completed_successfully';
+        if (!isBefore || seen.has(other) || !Object.hasOwn(services, other)) continue;
+        seen.add(other);
+        visit(other);
+        order.push(other);
+      }
+    };
+    visit(name);
+    return order;
+  }
+
   #service(name: string, service: Members, services: Members): void {
     const path = ['services', name];
     const given = this.#names.get(name) ?? name;
     const volumes: Members[] = [];
-    const inits = Object.entries(membersOf(service['depends_on']))
-      .filter(
-        ([other, one]) =>
-          membersOf(one)['condition'] === 'service_completed_successfully' && Object.hasOwn(services, other),
-      )
-      .map(([other]) => this.#container(other, membersOf(services[other]), volumes, true));
+    const inits = this.#initsOf(name, services).map((other) =>
+      this.#container(other, membersOf(services[other]), volumes, true),
+    );
     const container = this.#container(name, service, volumes, false);
     const labels: Members = { [LABEL]: given };
     for (const network of this.#networksOf(service))
       labels[`${NETWORK_LABEL}${nameOf(network, 'network', 40)}`] = 'true';
     const deploy = membersOf(service['deploy']);
-    const annotations = this.#annotations(service, deploy);
+    const annotations = this.#annotations(path, service, deploy);
     const spec = this.#podSpec(path, service, inits, container, volumes);
     const template = { metadata: { labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }, spec };
     const selector = { matchLabels: { [LABEL]: given } };
@@ -276,10 +293,17 @@ class Converter {
     return names.length === 0 ? ['default'] : names;
   }
 
-  #annotations(service: Members, deploy: Members): Members {
-    const files = listOf(service['label_file']).flatMap((file) =>
-      Object.entries(parseEnvFile(this.#input.read(file) ?? '', {})),
-    );
+  #annotations(path: FieldPath, service: Members, deploy: Members): Members {
+    const files = listOf(service['label_file']).flatMap((file) => {
+      const text = this.#input.read(file);
+      if (text === null) {
+        this.#problem([...path, 'label_file'], 'missing-target', {
+          en: `there is no file ${file}`,
+          es: `no existe el archivo ${file}`,
+        });
+      }
+      return Object.entries(parseEnvFile(text ?? '', {}));
+    });
     const all = [
       ...files,
       ...Object.entries(membersOf(service['labels'])),
@@ -381,8 +405,8 @@ class Converter {
       name: given,
       image: this.#image(name, given, service),
       imagePullPolicy: 'IfNotPresent',
-      ...(Array.isArray(entrypoint) ? { command: entrypoint } : {}),
-      ...(Array.isArray(command) ? { args: command } : {}),
+      ...(Array.isArray(entrypoint) ? { command: entrypoint.map((word) => literal(textOf(word))) } : {}),
+      ...(Array.isArray(command) ? { args: command.map((word) => literal(textOf(word))) } : {}),
       ...(service['working_dir'] === undefined ? {} : { workingDir: textOf(service['working_dir']) }),
       env: this.#environment(path, service),
       ...(ports.length === 0
@@ -483,8 +507,7 @@ class Converter {
       if (value !== null) values.set(key, textOf(value));
       else if (passed !== undefined) values.set(key, passed);
     }
-    // `$(NAME)` is a reference in Kubernetes and none in Compose.
-    return [...values].map(([name, value]) => ({ name, value: value.replaceAll('$(', () => '$$(') }));
+    return [...values].map(([name, value]) => ({ name, value: literal(value) }));
   }
 
   #mount(path: FieldPath, mount: Members, mounts: Members[], add: (source: Members) => string): void {
@@ -561,17 +584,15 @@ class Converter {
     const mountPath = target.startsWith('/') ? target : `${kind === 'secrets' ? '/run/secrets/' : '/'}${target}`;
     const text = isFile ? this.#input.read(source.slice(5)) : this.#contentText(path, kind, source);
     if (text === null) return;
-    const name = nameOf(
-      isFile ? `file-${source.slice(5)}` : `${kind === 'secrets' ? 'secret' : 'config'}-${source}`,
-      'content',
-      53,
-    );
+    const written = isFile ? `file-${source.slice(5)}` : `${kind === 'secrets' ? 'secret' : 'config'}-${source}`;
+    const short = nameOf(written, 'content', 53);
+    // Two that come out alike, as a_b and a-b, or cut off where they differ, are two all the same.
+    const isTaken = [...this.#contents].some(([other, taken]) => taken === short && other !== written);
+    const known = this.#contents.get(written);
+    const name = known ?? (isTaken ? `${short.slice(0, 44)}-${shortHash(written)}` : short);
     const key = 'content';
-    const known = this.#documents.some(
-      ({ value }) =>
-        membersOf(value['metadata'])['name'] === name && (value['kind'] === 'Secret' || value['kind'] === 'ConfigMap'),
-    );
-    if (!known) {
+    if (known === undefined) {
+      this.#contents.set(written, name);
       const data = { [key]: Buffer.from(text).toString('base64') };
       this.#documents.push({
         from: path,
@@ -918,6 +939,15 @@ function nameOf(text: string, otherwise: string, most: number): string {
     .slice(0, most)
     .replace(/-+$/, '');
   return name === '' ? otherwise : name;
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}
+
+/** `$(NAME)` is a reference in Kubernetes and `$$` a dollar sign; Compose knows neither in a value. */
+function literal(text: string): string {
+  return text.replace(/\$(?=[$(])/g, () => '$$');
 }
 
 /** Go's spans: `1h30m`, `10s`, `500ms`; a number is seconds. */

@@ -61,7 +61,7 @@ export function convertFolder(
 /** The folder's name counts only where the file has none. */
 function nameInFile(place: ComposePlace, read: (path: string) => string | null): string | null {
   for (const file of place.files) {
-    const name = /^name:\s*["']?([a-zA-Z0-9._-]+)/m.exec(read(file) ?? '')?.[1];
+    const name = /^name:[ \t]*["']?([a-zA-Z0-9._-]+)/m.exec(read(file) ?? '')?.[1];
     if (name !== undefined) return name;
   }
   return null;

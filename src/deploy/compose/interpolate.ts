@@ -134,7 +134,7 @@ export function parseEnvFile(text: string, variables: Variables): Record<string,
     const double = /^"((?:[^"\\]|\\.)*)"/.exec(written);
     if (single !== null) result[name] = single[1] ?? '';
     else {
-      const raw = double === null ? written.replace(/\s+#.*$/, '').trim() : unescapeText(double[1] ?? '');
+      const raw = double === null ? written.replace(/\s#.*$/, '').trim() : unescapeText(double[1] ?? '');
       try {
         result[name] = interpolate(raw, { ...variables, ...result }, () => undefined);
       } catch (error) {

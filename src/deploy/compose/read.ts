@@ -6,6 +6,8 @@ import { interpolateTree, parseEnvFile, splitWords, type Variables } from './int
 
 /** Files that one Compose file may lead to, by include and extends. */
 const FILES_MAX = 50;
+/** How many are taken, each as often as something leads to it: a few lines of include can lead to one in 2^50 ways. */
+const TAKEN_MAX = { files: FILES_MAX, services: 2_000 } as const;
 /** A file of the project that becomes a config: what a ConfigMap holds. */
 const CONFIG_BYTES_MAX = 512 * 1024;
 
@@ -59,6 +61,9 @@ class Loader {
   readonly #origins = new Map<string, Origin>();
   readonly #missing = new Set<string>();
   #main: Origin | null = null;
+  readonly #taken = { files: 0, services: 0 };
+  /** What stands in a file with values put in, as long as the values are the same. */
+  readonly #filled = new Map<Origin, { readonly variables: Variables; readonly value: Json }>();
 
   constructor(input: ComposeInput) {
     this.#input = input;
@@ -121,7 +126,7 @@ class Loader {
   /** One file with its includes, in its long form; paths in it are made to lead from the project's folder. */
   #file(file: string, folder: string, variables: Variables, chain: readonly string[]): Members {
     const origin = this.#open(file);
-    if (origin === null) return {};
+    if (origin === null || this.#isTooMuch('files', origin)) return {};
     if (chain.includes(file)) {
       this.#problem(
         ['include'],
@@ -166,7 +171,11 @@ class Loader {
           typeof entry['project_directory'] === 'string'
             ? posix.join(folder, entry['project_directory'])
             : posix.dirname(inner);
-        const own = listOf(entry['env_file'] ?? `${base}/.env`).map((one) => this.#input.read(posix.normalize(one)));
+        const own = (
+          entry['env_file'] === undefined
+            ? [posix.join(base, '.env')]
+            : listOf(entry['env_file']).map((one) => posix.join(folder, one))
+        ).map((one) => this.#input.read(one));
         const more: Record<string, string> = {};
         for (const text of own) if (text !== null) Object.assign(more, parseEnvFile(text, variables));
         part = mergeTop(part, this.#file(inner, base === '.' ? '' : base, { ...more, ...variables }, [...chain, file]));
@@ -205,8 +214,24 @@ class Loader {
     return mergeTop(result, own);
   }
 
+  /** Told once; nothing more is taken then. */
+  #isTooMuch(what: 'files' | 'services', origin: Origin): boolean {
+    const most = TAKEN_MAX[what];
+    this.#taken[what] += 1;
+    if (this.#taken[what] === most + 1) {
+      const text: Text = {
+        en: `more than ${most} ${what} by include and extends`,
+        es: `más de ${most} ${what === 'files' ? 'archivos' : 'servicios'} por include y extends`,
+      };
+      this.#problem([], 'wrong-value', text, origin);
+    }
+    return this.#taken[what] > most;
+  }
+
   #values(origin: Origin, variables: Variables): Json {
-    return interpolateTree(origin.document.value, variables, {
+    const known = this.#filled.get(origin);
+    if (known?.variables === variables) return known.value;
+    const value = interpolateTree(origin.document.value, variables, {
       missing: (name) => {
         if (this.#missing.has(name)) return;
         this.#missing.add(name);
@@ -223,6 +248,8 @@ class Loader {
       },
       wrong: (path, why) => this.#problem(path, 'wrong-value', { en: why, es: why }, origin),
     });
+    this.#filled.set(origin, { variables, value });
+    return value;
   }
 
   #thing(section: string, value: Json, folder: string): Json {
@@ -247,6 +274,7 @@ class Loader {
     variables: Variables,
     chain: readonly string[],
   ): Members | null {
+    if (this.#isTooMuch('services', origin)) return null;
     const written = membersOf(tree['services'])[name];
     const path = ['services', name];
     if (!isObject(written)) {

@@ -64,11 +64,11 @@ class Check {
     }
     const written = value['kind'];
     const known = KINDS.find(({ kind }) => kind === written);
-    if (known?.refused === undefined && known !== undefined) return known;
+    if (known !== undefined) return known;
     if (typeof written !== 'string') {
       this.#report(['kind'], 'missing-field', { en: 'kind is missing', es: 'falta kind' });
-    } else if (known?.refused !== undefined || Object.hasOwn(KINDS_REFUSED, written)) {
-      const why = known?.refused ?? KINDS_REFUSED[written];
+    } else if (Object.hasOwn(KINDS_REFUSED, written)) {
+      const why = KINDS_REFUSED[written];
       this.#report(['kind'], 'refused', {
         en: `${written} is refused: ${why?.en}`,
         es: `${written} se rechaza: ${why?.es}`,

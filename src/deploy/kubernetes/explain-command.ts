@@ -75,7 +75,7 @@ export function explainCommands(cli: CliProgram, others: (field: string) => Expl
     });
 
   function listKinds(): void {
-    const taken = KINDS.map(({ kind, apiVersion, refused }) => ({ kind, apiVersion, refused: refused ?? null }));
+    const taken = KINDS.map(({ kind, apiVersion }) => ({ kind, apiVersion, refused: null }));
     const others = Object.entries(KINDS_REFUSED).map(([kind, refused]) => ({ kind, apiVersion: '', refused }));
     const items = [...taken, ...others];
     print.table(

@@ -1,7 +1,7 @@
 import type { Text } from '../../system/index.ts';
 import { KINDS } from './kinds/index.ts';
 import { membersOf, OPENAPI_KINDS } from './openapi/index.ts';
-import { type Field, type Kind, refused, type Shape, type Treatment } from './schema.ts';
+import type { Field, Kind, Shape, Treatment } from './schema.ts';
 import { nearestName } from './suggest.ts';
 
 export interface ExplainedField {
@@ -30,8 +30,7 @@ export function listUndecided(): string[] {
 function listKind(kind: Kind): Walk {
   const walk: Walk = { fields: [], undecided: [] };
   const definition = OPENAPI_KINDS[kind.kind]?.[1];
-  const above = kind.refused === undefined ? null : { path: kind.kind, field: refused(kind.refused) };
-  walkMembers(walk, kind.kind, definition ?? '', kind.shape, above);
+  walkMembers(walk, kind.kind, definition ?? '', kind.shape, null);
   return walk;
 }
 

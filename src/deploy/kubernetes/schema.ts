@@ -46,8 +46,6 @@ export interface Kind {
   readonly kind: string;
   readonly apiVersion: string;
   readonly shape: Extract<Shape, { kind: 'object' }>;
-  /** Why documents of this kind are not taken; absent when they are. */
-  readonly refused?: Text;
 }
 
 export const ENFORCED: Treatment = { kind: 'enforced' };

@@ -28,9 +28,9 @@ export function whatKeeps(
   for (const budget of budgets) {
     if (!covers(budget, pod)) continue;
     const { healthy, needed } = measure(budget, pods, wanted);
-    if (!pod.ready && (budget.unhealthyAlways || (healthy >= needed && needed > 0))) continue;
     // A pod that is not ready takes nothing away from those that are.
-    if (pod.ready && healthy - 1 >= needed) continue;
+    if (!pod.ready && (budget.unhealthyAlways || (healthy >= needed && needed > 0))) continue;
+    if (healthy - 1 >= needed) continue;
     return {
       en: `the PodDisruptionBudget ${budget.name} keeps it: ${needed} must be ready, ${healthy} are`,
       es: `lo retiene el PodDisruptionBudget ${budget.name}: ${needed} deben estar listos, ${healthy} lo están`,

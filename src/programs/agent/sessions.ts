@@ -65,7 +65,7 @@ async function runExec(stream: Duplex, engine: ContainerEngine, order: Task<'exe
     ...(order.workingDir === null ? {} : { workingDir: order.workingDir }),
   });
   if (order.size !== null) await session.resize(order.size.columns, order.size.rows);
-  stream.on('close', () => {
+  onceClosed(stream, () => {
     // A command outlives its connection in a container; nobody would see it any more, or may have lost the right to it.
     endCommand(session, order.containerId).catch((error: unknown) =>
       log.warn({ err: error }, 'a command whose terminal is gone could not be ended'),
@@ -110,12 +110,18 @@ async function carry(
     if (!stream.destroyed) log.warn({ err: error }, 'a session sent what is no frame');
     stream.destroy();
   });
-  stream.on('close', () => session.stream.destroy());
+  onceClosed(stream, () => session.stream.destroy());
   // A process that stopped reading closes its input: that is its business, and ends nothing here.
   session.stream.on('error', (error) => log.debug({ err: error }, 'the input of a session ended'));
   for await (const { stream: name, bytes } of session.output)
     await writeWhole(stream, encodeFrame(name === 'stderr' ? FRAME.stderr : FRAME.stdout, bytes));
   stream.write(encodeFrame(FRAME.exit, JSON.stringify({ code: await session.exitCode() })));
+}
+
+/** Also for a stream that was cut while the engine was asked. */
+function onceClosed(stream: Duplex, end: () => void): void {
+  if (stream.destroyed) end();
+  else stream.once('close', end);
 }
 
 async function endCommand(session: ExecSession, containerId: string): Promise<void> {
@@ -126,7 +132,7 @@ async function endCommand(session: ExecSession, containerId: string): Promise<vo
 /** The log lines of a container as frames, with their own stream each. */
 async function runLogs(stream: Duplex, engine: ContainerEngine, order: Task<'logs'>): Promise<void> {
   const stop = new AbortController();
-  stream.on('close', () => stop.abort());
+  onceClosed(stream, () => stop.abort());
   stream.resume();
   const { follow, tail, since, until } = order;
   const options = {
@@ -208,7 +214,7 @@ async function* bodyOf(parts: AsyncGenerator<Part>): AsyncGenerator<Uint8Array> 
   }
 }
 
-/** Connections to ports of a pod. Each is made anew from the pod's place now, so that one that was replaced is not missed. */
+/** Connections to ports of the pod that the container is in. A pod that is replaced has another place: theirs end with it. */
 async function runForward(stream: Duplex, engine: ContainerEngine, order: Task<'forward'>): Promise<void> {
   const pod = (await engine.list()).find(({ containers }) => containers.some(({ id }) => id === order.containerId));
   if (pod === undefined) throw copyFault('forward.pod-gone', { container: order.containerId.slice(0, 12) });

@@ -39,6 +39,13 @@ test('cp: what comes out of a container writes through no link, its own or one t
   assert.equal(told.notes.length, 1);
 });
 
+test('cp: a file that cannot be made or written here is a failure of the copy, and nothing else', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'copy-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await assert.rejects(copyOut(packTar([file('a', 'A')]), '/srv/a', join(folder, 'missing', 'a')), { code: 'ENOENT' });
+  await assert.rejects(copyOut(packTar([file('b'.repeat(300), 'B')]), '/srv/b', folder), { code: 'ENAMETOOLONG' });
+});
+
 test('cp: a folder takes the thing in, any other name is its new name', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'copy-'));
   t.after(() => rm(folder, { recursive: true, force: true }));

@@ -1,7 +1,6 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { link, lstat, mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { packTar, type TarEntry, type TarInput, TarReader } from '../../formats/index.ts';
 import type { CliProgram, Text } from '../../system/index.ts';
 import { checkCopied, copyFault, staysInside } from '../link/copied.ts';
@@ -63,8 +62,11 @@ class Unpacker {
     const check = checkCopied();
     /** Work in the order of the archive; a piece is taken only when what came before it is on disk. */
     const work: (() => Promise<void>)[] = [];
-    let write: ((chunk: Uint8Array) => Promise<void>) | null = null;
-    let close: (() => Promise<void>) | null = null;
+    let file: FileHandle | null = null;
+    const close = async (): Promise<void> => {
+      await file?.close();
+      file = null;
+    };
     const reader = new TarReader((entry: TarEntry) => {
       const input = check(entry);
       if (input === null) return null;
@@ -75,33 +77,31 @@ class Unpacker {
         return null;
       }
       work.push(async () => {
-        const file = createWriteStream(await this.#free(path), { flags: 'wx', mode: input.mode ?? 0o644 });
-        write = (chunk) => writeWhole(file, chunk);
-        close = async () => {
-          file.end();
-          await finished(file);
-        };
+        file = await open(await this.#free(path), 'wx', input.mode ?? 0o644);
         this.#files += 1;
       });
       return {
         write: (chunk) => {
           const piece = chunk.slice();
           this.#bytes += piece.length;
-          work.push(async () => write?.(piece));
+          work.push(async () => file?.writeFile(piece));
         },
-        end: () => work.push(async () => close?.()),
+        end: () => work.push(close),
       };
     });
     const flush = async (): Promise<void> => {
       for (const step of work.splice(0)) await step();
     };
-    for await (const chunk of tar) {
-      reader.write(chunk);
+    try {
+      for await (const chunk of tar) {
+        reader.write(chunk);
+        await flush();
+      }
+      reader.end();
       await flush();
+    } finally {
+      await close();
     }
-    reader.end();
-    await flush();
-    // An empty file has no piece and its end comes with its head.
     return { files: this.#files, bytes: this.#bytes, notes: this.#notes };
   }
 

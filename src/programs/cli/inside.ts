@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net';
-import { pipeline } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 import { type CliProgram, defineFaults, renderTemplate, systemClock } from '../../system/index.ts';
 import { Mux } from '../link/mux.ts';
 import { reviveFault, type SerializedFault } from '../link/protocol.ts';
@@ -24,8 +24,8 @@ export const insideFault = defineFaults({
   },
   'cli.port-pair': {
     kind: 'invalid',
-    en: { what: '"{text}" names no ports', why: 'expected PORT, HERE:THERE or ADDRESS:HERE:THERE' },
-    es: { what: '"{text}" no nombra puertos', why: 'se esperaba PUERTO, AQUÍ:ALLÍ o DIRECCIÓN:AQUÍ:ALLÍ' },
+    en: { what: '"{text}" names no ports', why: 'expected PORT, HERE:THERE or :THERE' },
+    es: { what: '"{text}" no nombra puertos', why: 'se esperaba PUERTO, AQUÍ:ALLÍ o :ALLÍ' },
   },
 });
 
@@ -307,8 +307,16 @@ async function forward(
   try {
     for (const { here, there } of ports) {
       const server = createServer({ allowHalfOpen: true }, (socket) => {
-        const channel = mux.open(there);
-        channel.on('error', (error) => cli.print.note(`${there}: ${error.message}`));
+        let channel: Duplex;
+        try {
+          channel = mux.open(there);
+        } catch (error) {
+          // One connection too many ends by itself and no other.
+          cli.print.note(`${there}: ${error instanceof Error ? error.message : String(error)}`);
+          socket.destroy();
+          return;
+        }
+        channel.on('error', (error) => cli.print.note(`${there}: ${printable(error.message)}`));
         const over = (): void => undefined;
         pipeline(socket, channel, over);
         pipeline(channel, socket, over);

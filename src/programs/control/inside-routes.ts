@@ -80,7 +80,13 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
       // An unknown one is told as such.
       findContainer(deployments.statuses(null, project), { project, environment, workload, ended: true });
       const statuses = deployments.statuses(request.principal, project, environment);
-      return readUse(statuses.filter(({ key }) => key.name === workload));
+      const { container, replica } = request.query;
+      return readUse(
+        statuses.filter(({ key }) => key.name === workload),
+        (one) =>
+          (container === undefined || one.container === container) &&
+          (replica === undefined || one.replica === replica),
+      );
     },
   });
   app.route({
@@ -148,7 +154,10 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
         })();
         const sending = (async () => {
           let bytes = 0;
-          for await (const chunk of request.body as AsyncIterable<Buffer>) {
+          // What is left of a body that is refused is taken by nobody, but its connection must carry the answer.
+          for await (const chunk of (request.body as Readable).iterator({
+            destroyOnReturn: false,
+          }) as AsyncIterable<Buffer>) {
             bytes += chunk.length;
             if (stream.destroyed || stream.writableEnded) break;
             await writeWhole(stream, encodeFrame(FRAME.stdin, chunk));
@@ -210,7 +219,10 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
     return hosts.run(task, { step: silentStep });
   }
 
-  async function readUse(statuses: readonly WorkloadStatus[]): Promise<{ at: string; items: object[] }> {
+  async function readUse(
+    statuses: readonly WorkloadStatus[],
+    isMeant: (one: { readonly container: string; readonly replica: string }) => boolean = () => true,
+  ): Promise<{ at: string; items: object[] }> {
     const running = statuses.flatMap(({ key, replicas }) =>
       replicas.flatMap((replica) =>
         replica.containers
@@ -218,7 +230,7 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
           .map((container) => ({ ...key, replica: replica.name, container: container.name, id: container.id })),
       ),
     );
-    const asked = running.slice(0, STATS_MAX);
+    const asked = running.filter(isMeant).slice(0, STATS_MAX);
     const value = asked.length === 0 ? [] : await ask({ kind: 'stats', containerIds: asked.map(({ id }) => id) });
     const found = new Map(
       z

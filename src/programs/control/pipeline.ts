@@ -17,6 +17,7 @@ import {
   type Deployments,
   deployFault,
   type Environment,
+  type NewRelease,
   type PinnedImage,
   type ProjectFile,
   type Promotion,
@@ -217,8 +218,8 @@ export class Pipeline implements Releases {
           const author = promotion.requestedBy;
           return await this.#carryOut(promotion, source.release, source.source, composition, verdict, author, context);
         } catch (error) {
-          if (!(error instanceof Fault) || error.kind !== 'refused')
-            await deployments.finishPromotion(promotion.id, 'failed', null);
+          if (!(error instanceof Fault) || error.kind !== 'refused' || error.code === 'deploy.quota-exceeded')
+            await this.#giveUp(promotion, error);
           throw error;
         }
       },
@@ -254,7 +255,7 @@ export class Pipeline implements Releases {
         );
         if (verdict.decision === 'refuse')
           throw refusal(project, environment.name, verdict.reasons, `darsena release list ${project}`);
-        const release = await deployments.release({
+        const release = await this.#release({
           project,
           environment: environment.name,
           composition,
@@ -354,7 +355,7 @@ export class Pipeline implements Releases {
       context,
     );
     if (request.canary !== null) await this.#refuseTrial(composition, file.project, environment.name);
-    const release = await deployments.release({
+    const release = await this.#release({
       project: file.project,
       environment: environment.name,
       composition,
@@ -371,6 +372,13 @@ export class Pipeline implements Releases {
     return this.#watch(release, composition, context);
   }
 
+  /** Writes a release down; one that is not refused takes its place within the limits of its project. */
+  #release(request: NewRelease): Promise<Release> {
+    const { deployments, quotas } = this.#parts;
+    const release = () => deployments.release(request);
+    return request.verdict.decision === 'refuse' ? release() : quotas.take(request, release);
+  }
+
   /** A trial stands beside what serves: there must be such, and what changed must be replicas that are all alike. */
   async #refuseTrial(composition: Composition, project: string, environment: string): Promise<void> {
     const refuse = (why: string, porque: string): never => {
@@ -383,9 +391,17 @@ export class Pipeline implements Releases {
     if (stable === null) {
       return refuse(`nothing serves in ${environment} yet`, `todavía nada sirve en ${environment}`);
     }
-    for (const { key, specHash, controller } of composition.workloads) {
+    for (const { key, specHash, controller, strategy } of composition.workloads) {
       const before = stable.composition.workloads.find((one) => one.key.name === key.name);
-      if (before === undefined || before.specHash === specHash || controller === undefined) continue;
+      if (before === undefined || before.specHash === specHash) continue;
+      if (controller === undefined) {
+        if (strategy.kind !== 'recreate') continue;
+        refuse(
+          `${key.name} changed, and its strategy Recreate says that no two versions of it run together`,
+          `${key.name} cambió, y su estrategia Recreate dice que no corren juntas dos versiones suyas`,
+        );
+        continue;
+      }
       const kind = controller.kind;
       refuse(
         `${key.name} changed and is no Deployment (${kind}): two versions of it cannot share the requests`,
@@ -687,7 +703,7 @@ export class Pipeline implements Releases {
     context: OperationContext,
   ): Promise<Json> {
     const { deployments } = this.#parts;
-    const release = await deployments.release({
+    const release = await this.#release({
       project: promotion.project,
       environment: promotion.to,
       composition,
@@ -697,9 +713,18 @@ export class Pipeline implements Releases {
       promotedFrom: { environment: source.environment, number: source.number },
       commit: source.commit,
       actor,
+    }).catch(async (error: unknown) => {
+      await this.#giveUp(promotion, error);
+      throw error;
     });
     await deployments.finishPromotion(promotion.id, 'done', release.id);
     return this.#watch(release, composition, context);
+  }
+
+  /** A promotion that stayed approved would be carried out by the next start of control. */
+  #giveUp({ id }: Promotion, error: unknown): Promise<void> {
+    const isRefused = error instanceof Fault && error.kind === 'refused';
+    return this.#parts.deployments.finishPromotion(id, isRefused ? 'refused' : 'failed', null);
   }
 
   /** Shows each replica as it comes, until the release is available or has gone back. */

@@ -87,6 +87,7 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
           containerId: target.containerId,
           command: task.kind === 'exec' ? [...task.command] : null,
           ...(task.kind === 'exec' && task.user !== null ? { user: task.user } : {}),
+          ...(task.kind === 'exec' && task.user !== null ? { user: task.user } : {}),
           ...(task.kind === 'forward' ? { ports: [...task.ports] } : {}),
         },
       }),
@@ -201,6 +202,8 @@ function matching(text: string | null, pattern: RegExp, expected: string): strin
 }
 
 function variablesOf(pairs: readonly string[]): Record<string, string> {
+  const bare = pairs.find((pair) => !pair.includes('='));
+  if (bare !== undefined) throw invalid(bare, 'NAME=VALUE');
   const parted = pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const);
   const bytes = pairs.reduce((sum, pair) => sum + Buffer.byteLength(pair), 0);
   const whole = pairs.find((pair) => !pair.includes('='));

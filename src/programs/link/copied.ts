@@ -77,6 +77,10 @@ export function checkCopied(): (entry: TarEntry) => TarInput | null {
 /** Whether a symbolic link at `path` means something inside of the folder that the copy is unpacked into. */
 export function staysInside(path: string, target: string): boolean {
   if (target === '' || target.startsWith('/')) return false;
+  // Behind a name `..` leads up from where that leads, if it is a link itself.
+  const steps = target.split('/').filter((step) => step !== '' && step !== '.');
+  const down = steps.findIndex((step) => step !== '..');
+  if (down >= 0 && steps.includes('..', down)) return false;
   const meant = posix.normalize(posix.join(posix.dirname(path), target));
   return meant !== '..' && !meant.startsWith('../');
 }

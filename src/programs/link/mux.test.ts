@@ -5,8 +5,8 @@ import { type Duplex, PassThrough } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { packTar, type TarInput, TarReader } from '../../formats/index.ts';
 import { checkCopied, staysInside } from './copied.ts';
-import { Mux, WINDOW_BYTES } from './mux.ts';
-import { encodeFrame, FRAME } from './session.ts';
+import { CHANNELS_MAX, Mux, WINDOW_BYTES } from './mux.ts';
+import { encodeFrame, FRAME, readFrames } from './session.ts';
 
 async function ends(t: TestContext): Promise<{ here: Socket; there: Socket }> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -81,6 +81,22 @@ test('mux: a side that sends more than it was asked for, or opens what it may no
   await assert.rejects(new Mux(there, null).run(), /strange open/);
 });
 
+test('mux: a connection too many is refused by itself, and the others go on', async (t) => {
+  const { here, there } = await ends(t);
+  const mux = new Mux(there, (_port, channel) => channel.on('error', () => undefined));
+  for (let id = 1; id <= CHANNELS_MAX + 1; id++) {
+    const payload = Buffer.alloc(6);
+    payload.writeUInt32BE(id, 0);
+    payload.writeUInt16BE(80, 4);
+    here.write(encodeFrame(FRAME.open, payload));
+  }
+  const running = mux.run().catch(() => undefined);
+  const { value } = await readFrames(here as AsyncIterable<Buffer>).next();
+  assert.deepEqual([value?.kind, value?.payload.readUInt32BE(0)], [FRAME.close, CHANNELS_MAX + 1]);
+  here.destroy();
+  await running;
+});
+
 test('mux: why a connection could not be made reaches who asked for it', async (t) => {
   const { here, there } = await ends(t);
   const far = new Mux(there, (_port, channel) => {
@@ -118,6 +134,8 @@ test('copy: no entry leads out of the folder, and no copied file makes anybody s
   assert.equal(staysInside('a/b', '../c'), true);
   for (const target of ['/etc', '../../c', '..', '']) assert.equal(staysInside('a/b', target), target === '..');
   assert.equal(staysInside('b', '..'), false);
+  assert.equal(staysInside('a/b', '../c/./d'), true);
+  assert.equal(staysInside('x/l', 'k/../../y'), false, 'k may be a link to the top');
 });
 
 test('mux: the streams of a broken line end with it', async () => {

@@ -30,6 +30,8 @@ export class Mux {
   constructor(stream: Duplex, accept: ((port: number, channel: Duplex) => void) | null) {
     this.#stream = stream;
     this.#accept = accept;
+    // Each connection may wait for the stream, with a listener for its going on and one for its end.
+    stream.setMaxListeners(4 * CHANNELS_MAX);
   }
 
   /** A new connection to a port at the other side; an error on it is the other side's reason. */
@@ -63,7 +65,11 @@ export class Mux {
     const rest = payload.subarray(4);
     if (kind === FRAME.open) {
       if (this.#accept === null || rest.length !== 2 || this.#channels.has(id)) throw new RangeError('a strange open');
-      if (this.#channels.size >= CHANNELS_MAX) throw new RangeError(`more than ${CHANNELS_MAX} connections at a time`);
+      if (this.#channels.size >= CHANNELS_MAX) {
+        // Those that ended over there may be ending here: one too many is refused, and the others go on.
+        void this.#sender(id)(FRAME.close, Buffer.from(`more than ${CHANNELS_MAX} connections at a time`));
+        return;
+      }
       this.#accept(rest.readUInt16BE(0), this.#make(id));
       return;
     }
@@ -80,16 +86,16 @@ export class Mux {
     }
   }
 
-  #make(id: number): Channel {
-    const send = (
-      kind: typeof FRAME.data | typeof FRAME.end | typeof FRAME.close | typeof FRAME.credit,
-      body: Buffer,
-    ) => {
+  #sender(id: number): Send {
+    return (kind, body) => {
       const head = Buffer.alloc(4);
       head.writeUInt32BE(id, 0);
       return writeWhole(this.#stream, encodeFrame(kind, Buffer.concat([head, body])));
     };
-    const channel = new Channel(send);
+  }
+
+  #make(id: number): Channel {
+    const channel = new Channel(this.#sender(id));
     this.#channels.set(id, channel);
     channel.once('close', () => this.#channels.delete(id));
     return channel;

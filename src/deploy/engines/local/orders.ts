@@ -326,10 +326,10 @@ function podUid(identity: PodIdentity): string {
   );
 }
 
-/** `$(NAME)` becomes the value, `$$(NAME)` the text `$(NAME)`; a name that is not set stays as written. */
+/** `$(NAME)` becomes the value, `$$` the text `$`; a name that is not set stays as written. */
 export function expandReferences(text: string, env: Readonly<Record<string, string>>): string {
-  return text.replace(/\$(\$?)\(([A-Za-z0-9_.-]+)\)/g, (whole, escaped: string, name: string) => {
-    if (escaped === '$') return `$(${name})`;
+  return text.replace(/\$\$|\$\(([A-Za-z0-9_.-]+)\)/g, (whole, name: string | undefined) => {
+    if (name === undefined) return '$';
     return Object.hasOwn(env, name) ? (env[name] ?? whole) : whole;
   });
 }

@@ -283,6 +283,9 @@ test('expandReferences() follows the Kubernetes rules', () => {
     ['$(B)', '$(B)'],
     ['x$(A)y$(A)', 'x1y1'],
     ['$A', '$A'],
+    ['$$', '$'],
+    ['$$(a b) $(a b)', '$(a b) $(a b)'],
+    ['$$$(A) $$$$(A)', '$1 $$(A)'],
     ['$(__proto__)', '$(__proto__)'],
   ];
   for (const [written, value] of table) assert.equal(expandReferences(written, { A: '1' }), value);

@@ -551,7 +551,11 @@ class Round {
     if (maintenance?.draining !== true) {
       for (const one of present) {
         const reason = outgrown.get(one.pod.pod.name);
-        if (reason !== undefined) evict(one, reason);
+        const key = formatKey(one.workload.key);
+        const ready = present.filter((other) => formatKey(other.workload.key) === key && other.pod.ready).length;
+        // One after the other, budget or not: the next goes when all that are wanted serve again.
+        const isWhole = ready >= (counts.get(key) ?? 0);
+        if (reason !== undefined && (isWhole || !one.pod.ready)) evict(one, reason);
       }
       return;
     }

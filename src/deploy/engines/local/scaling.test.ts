@@ -182,6 +182,8 @@ test('a budget counts those that are ready, rounds shares up, and lets sick pods
   const sick = one('d', false);
   assert.equal(whatKeeps(sick, [budget], [a, b, sick], wanted), null);
   assert.notEqual(whatKeeps(sick, [budget], [a, sick], wanted), null);
+  const none = { ...budget, keeps: { kind: 'available', amount: 0 } } as const;
+  assert.equal(whatKeeps(sick, [none], [a, sick], wanted), null, 'there is one to spare');
   assert.equal(whatKeeps(sick, [{ ...budget, unhealthyAlways: true }], [a, sick], wanted), null);
   const away = { ...budget, keeps: { kind: 'unavailable', amount: 1 } } as const;
   assert.equal(whatKeeps(a, [away], [a, b, c], wanted), null);
@@ -398,7 +400,7 @@ test('from any seed a workload grows with its load and shrinks after it, through
   }
 });
 
-test('a container is resized while it runs; where that fails a pod is made anew, never below the budget', async () => {
+test('a container is resized while it runs; where that fails pods are made anew, one after the other and never below the budget', async () => {
   const spec: VerticalSpec = {
     name: 'web',
     mode: 'in-place-or-recreate',
@@ -428,10 +430,6 @@ test('a container is resized while it runs; where that fails a pod is made anew,
   assert.ok(status?.replicas.every(({ restarts }) => restarts === 0));
   void host.reconciler.stop();
 
-  const stubborn = new ScaledHost(4);
-  stubborn.engine.resizeContainer = async () => {
-    throw new Error('this engine cannot');
-  };
   const budget = {
     project: 'shop',
     environment: 'dev',
@@ -440,22 +438,28 @@ test('a container is resized while it runs; where that fails a pod is made anew,
     keeps: { kind: 'available', amount: 1 },
     unhealthyAlways: false,
   } as const;
-  stubborn.load = 1000;
-  stubborn.want(sampleState([workload], { budgets: [budget] }));
-  await stubborn.clock.advance(MINUTE_MS);
-  const before = new Set(stubborn.engine.snapshot().map(({ id }) => id));
-  let least = 2;
-  await stubborn.clock.advance(6 * MINUTE_MS, () => {
-    least = Math.min(least, stubborn.running());
-  });
-  assert.equal(least, 1);
-  const after = stubborn.engine.snapshot();
-  assert.equal(after.length, 2);
-  assert.ok(after.every(({ id }) => !before.has(id)));
-  for (const { containers } of after) {
-    assert.ok((stubborn.engine.resourcesOf(containers[0]?.id ?? '')?.cpuRequestMillis ?? 0) > 550);
+  for (const budgets of [[budget], []]) {
+    const stubborn = new ScaledHost(4);
+    stubborn.engine.resizeContainer = async () => {
+      throw new Error('this engine cannot');
+    };
+    stubborn.load = 1000;
+    stubborn.want(sampleState([workload], { budgets }));
+    await stubborn.clock.advance(MINUTE_MS);
+    const before = new Set(stubborn.engine.snapshot().map(({ id }) => id));
+    let least = 2;
+    await stubborn.clock.advance(6 * MINUTE_MS, () => {
+      least = Math.min(least, stubborn.running());
+    });
+    assert.equal(least, 1);
+    const after = stubborn.engine.snapshot();
+    assert.equal(after.length, 2);
+    assert.ok(after.every(({ id }) => !before.has(id)));
+    for (const { containers } of after) {
+      assert.ok((stubborn.engine.resourcesOf(containers[0]?.id ?? '')?.cpuRequestMillis ?? 0) > 550);
+    }
+    void stubborn.reconciler.stop();
   }
-  void stubborn.reconciler.stop();
 });
 
 test('a drained host empties in order within the budgets, makes nothing, and is filled again when it is over', async () => {

@@ -41,8 +41,8 @@ const STORAGE: Text = {
   es: 'los volúmenes los hace la plataforma para su PersistentVolumeClaim',
 };
 const QUOTAS: Text = {
-  en: 'who writes an application must not set its own limits',
-  es: 'quien escribe una aplicación no debe fijar sus propios límites',
+  en: 'who writes an application must not set its own limits; an administrator sets them: darsena quota set',
+  es: 'quien escribe una aplicación no debe fijar sus propios límites; los fija un administrador: darsena quota set',
 };
 const JUDGED_HERE: Text = {
   en: 'what may start is decided by the policy of the environment: darsena policy list',
