@@ -803,22 +803,33 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   }
 
   /** Judges images again without anybody waiting for it; hosts hear of what that changed. */
-  function rejudge(why: Parameters<typeof intake.rejudge>[0], actor: string): void {
+  function rejudge(...[why, actor, only]: Parameters<typeof intake.rejudge>): void {
     intake
-      .rejudge(why, actor)
+      .rejudge(why, actor, only)
       .then(() => tellHosts())
       .then(() => events.status())
       .catch((error: unknown) => log.error({ err: error, why }, 'judging images again failed'));
   }
 
-  /** Judges what was scanned by the advisories of now, says what is new, then lets policies judge. */
-  function rematch(actor: string, why: Parameters<typeof intake.rejudge>[0] = 'advisories'): void {
+  /** Judges what was scanned by the advisories of now, says what is new, then lets policies judge what that concerns. */
+  function rematch(actor: string, why: 'advisories' | 'start' = 'advisories'): void {
     advisoryWork
       .rematch(actor)
-      // Deadlines come before verdicts: what runs and turned vulnerable is judged by them.
-      .then(() => risk.updateDeadlines())
-      .catch((error: unknown) => log.error({ err: error }, 'judging inventories again failed'))
-      .then(() => rejudge(why, actor));
+      .then(async (answered) => {
+        // Deadlines come before verdicts: what runs and turned vulnerable is judged by them.
+        await risk.updateDeadlines();
+        return answered;
+      })
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'judging inventories again failed');
+        return null;
+      })
+      .then((answered) => {
+        if (why === 'advisories') rejudge(why, actor, answered);
+        else if (answered?.size === 0) rejudge(why, actor);
+        // Work that a stop interrupted: of some images the answers may be written down and not judged by.
+        else rejudge('advisories', actor);
+      });
   }
 
   /** One-time: the token is good for one host, and a new one is laid out when it has been used. */

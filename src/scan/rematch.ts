@@ -37,6 +37,8 @@ export interface RematchOutcome {
   readonly images: number;
   /** Digests whose findings are others now. */
   readonly changed: readonly Digest[];
+  /** Digests that are answered otherwise in anything, such as a score: what was judged by the answers before is out of date. */
+  readonly answered: readonly Digest[];
   /** Issues that are new or gone somewhere, summed over the images. */
   readonly added: number;
   readonly removed: number;
@@ -56,8 +58,9 @@ export async function rematchStored(
   const { analysers, clock } = parts;
   const total = await countStale(db, advisories, analysers);
   const changed: Digest[] = [];
+  const answered: Digest[] = [];
   let [done, added, removed] = [0, 0, 0];
-  const outcome = () => ({ images: total, changed, added, removed });
+  const outcome = () => ({ images: total, changed, answered, added, removed });
   if (total === 0) return outcome();
   let turnMs = clock.monotonicMs();
   const pause = async (): Promise<void> => {
@@ -79,6 +82,7 @@ export async function rematchStored(
   };
   const take = async (one: Opened): Promise<void> => {
     opened.push(one);
+    answered.push(one.digest);
     if (opened.length === OPENED_AT_ONCE) await openAll();
   };
   const stepOn = async (): Promise<void> => {
@@ -98,7 +102,10 @@ export async function rematchStored(
       if (now?.news !== before.news) {
         await take({ digest: digest as Digest, written: before.written, asks: now && asks });
       } else if (now.answers === before.answers) same.push(digest);
-      else details.push({ digest, answers: now.answers });
+      else {
+        details.push({ digest, answers: now.answers });
+        answered.push(digest as Digest);
+      }
       await stepOn();
     }
     await standAt(db, advisories.revision, same, details);

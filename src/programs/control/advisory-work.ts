@@ -43,7 +43,9 @@ export interface AdvisoryWorkParts {
 /** The platform's long work with advisories, as operations that people see; one of each at a time. */
 export class AdvisoryWork {
   readonly #parts: AdvisoryWorkParts;
-  #rematching: Promise<void> | null = null;
+  #rematching: Promise<ReadonlySet<Digest> | null> | null = null;
+  /** When the youngest source was made, as of the last re-match; null: there was none. */
+  #youngestMs: number | null | undefined;
   #again = false;
   #updatedMs = 0;
   #updating = false;
@@ -55,17 +57,25 @@ export class AdvisoryWork {
     this.#parts = parts;
   }
 
-  /** Judges every stored inventory under the advisories of now; those that change meanwhile are heard by a second pass. */
-  rematch(actor: string): Promise<void> {
+  /**
+   * Judges every stored inventory under the advisories of now; those that change meanwhile are heard by a second pass.
+   * @returns the images that policies have to judge again; null: all
+   */
+  rematch(actor: string): Promise<ReadonlySet<Digest> | null> {
     if (this.#rematching !== null) {
       this.#again = true;
       return this.#rematching;
     }
     this.#rematching = (async () => {
+      const answered = new Set<Digest>();
+      let isWhole = true;
       do {
         this.#again = false;
-        await this.#rematch(actor);
+        const some = await this.#rematch(actor);
+        for (const digest of some ?? []) answered.add(digest);
+        if (some === null || (await this.#isOfOtherAge())) isWhole = false;
       } while (this.#again);
+      return isWhole ? answered : null;
     })().finally(() => {
       this.#rematching = null;
     });
@@ -154,9 +164,23 @@ export class AdvisoryWork {
     this.#publishing.unref();
   }
 
-  async #rematch(actor: string): Promise<void> {
+  /** Whether the advisories turned younger or older by a day with the last change, for policies ask for that. */
+  async #isOfOtherAge(): Promise<boolean> {
+    const { store, clock } = this.#parts;
+    const ages = (await store.sources()).map(({ ageSeconds }) => ageSeconds * 1000);
+    const nowMs = clock.now().getTime();
+    const before = this.#youngestMs;
+    const now = ages.length === 0 ? null : nowMs - Math.min(...ages);
+    this.#youngestMs = now;
+    const days = (atMs: number | null): number => (atMs === null ? -1 : Math.floor((nowMs - atMs) / 86_400_000));
+    return before !== undefined && days(before) !== days(now);
+  }
+
+  /** @returns the images that are answered otherwise; null when that is not known */
+  async #rematch(actor: string): Promise<readonly Digest[] | null> {
     const { scans, operations, log } = this.#parts;
-    if ((await scans.countStale()) === 0) return;
+    if ((await scans.countStale()) === 0) return [];
+    let answered: readonly Digest[] = [];
     const { finished } = await operations.start(
       { kind: 'advisories-rematch', project: null, environment: null, actor, title: REMATCH_TITLE },
       async (context) => {
@@ -167,12 +191,14 @@ export class AdvisoryWork {
           namesOf: (digest) => this.#namesOf(digest),
         });
         step.done(textOf(outcome));
+        answered = outcome.answered;
         const { images, changed, added, removed } = outcome;
         return { images, changed: changed.length, added, removed };
       },
     );
     const { state, problem } = await finished;
     if (state === 'failed') log.error({ problem }, 'judging inventories again failed');
+    return state === 'done' ? answered : null;
   }
 
   /** One name a project: news of an image is told once to each that has it. */

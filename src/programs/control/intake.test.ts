@@ -211,6 +211,31 @@ describe('what happens between a push and the first pull', () => {
     assert.equal(intake.known(ask(digest))?.allow, false);
   });
 
+  it('of new advisories only the images are judged that they answer otherwise, and those that wait for a verdict', async () => {
+    const [meant, other] = [await putImage('tienda/web'), await putImage('tienda/web')];
+    await intake.rejudge('start', 'platform');
+    decision = 'refuse';
+    const waiting = await putImage('tienda/web');
+    const judged = async (only: ReadonlySet<Digest>): Promise<Digest[]> => {
+      const before = verdicts.length;
+      await intake.rejudge('advisories', 'user:ana', only);
+      return verdicts.slice(before).map(({ digest }) => digest as Digest);
+    };
+    assert.deepEqual((await judged(new Set([meant]))).sort(), [meant, waiting].sort());
+    assert.deepEqual(await judged(new Set()), []);
+    // Those that come while it runs are judged together after it.
+    const before = verdicts.length;
+    const first = intake.rejudge('advisories', 'user:ana', new Set());
+    await Promise.all([
+      first,
+      ...[meant, other].map((one) => intake.rejudge('advisories', 'user:ana', new Set([one]))),
+    ]);
+    assert.deepEqual(
+      verdicts.slice(before).map(({ digest }) => digest),
+      [other],
+    );
+  });
+
   it('advisories that come while images are judged are heard by another pass', async () => {
     await putImage('tienda/web');
     await intake.rejudge('start', 'platform');

@@ -46,9 +46,10 @@ export interface Intake extends Required<PullGate> {
   ): Promise<Checked>;
   /**
    * Judges every image of the registry that has to be: those without a verdict (a crash came between), those whose
-   * verdict runs out or speaks of another policy, and after `advisories` or `trust` all of them. One operation, one image at a time.
+   * verdict runs out or speaks of another policy, and those that the reason is about. One operation, one image at a time.
+   * @param only of `advisories`: the images that they answer otherwise; null: `advisories`, `trust` and `policy` are about all
    */
-  rejudge(why: RejudgeReason, actor: string): Promise<void>;
+  rejudge(why: RejudgeReason, actor: string, only?: ReadonlySet<Digest> | null): Promise<void>;
   /** Judges one image anew at the push door, such as after an exception was approved. */
   rejudgeImage(project: string, digest: Digest): Promise<void>;
   /** All that a policy may ask about an image, as it is known now. */
@@ -68,6 +69,12 @@ export interface Intake extends Required<PullGate> {
 }
 
 type RejudgeReason = 'start' | 'regular' | 'advisories' | 'trust' | 'policy';
+
+interface Rejudging {
+  readonly why: RejudgeReason;
+  /** Null: all that it is about. */
+  readonly only: ReadonlySet<Digest> | null;
+}
 
 interface Checked {
   readonly report: ScanReport;
@@ -210,18 +217,13 @@ export function createIntake(parts: {
   };
 
   let rejudging: Promise<void> | null = null;
-  let rejudgeAgain: 'advisories' | 'trust' | 'policy' | null = null;
+  let rejudgeAgain: Rejudging | null = null;
 
-  const rejudgeAll = async (why: RejudgeReason, actor: string): Promise<void> => {
+  const rejudgeAll = async (why: RejudgeReason, actor: string, only: ReadonlySet<Digest> | null): Promise<void> => {
     const wanted: { repository: string; digest: Digest }[] = [];
     for await (const image of allImages(parts.registry())) {
-      if (
-        why === 'advisories' ||
-        why === 'trust' ||
-        why === 'policy' ||
-        (await needsJudging(image.repository, image.digest))
-      )
-        wanted.push(image);
+      const isMeant = isAboutImages(why) && (only === null || only.has(image.digest));
+      if (isMeant || (await needsJudging(image.repository, image.digest))) wanted.push(image);
     }
     if (wanted.length === 0) return;
     const { finished } = await operations.start(
@@ -279,18 +281,20 @@ export function createIntake(parts: {
 
     admit: (image, step) => check(image, { step, urgent: true }),
 
-    async rejudge(why, actor) {
+    async rejudge(why, actor, only = null) {
       if (rejudging !== null) {
-        if (why === 'advisories' || why === 'trust' || why === 'policy') rejudgeAgain = why;
+        if (!isAboutImages(why)) return rejudging;
+        const more = rejudgeAgain === null ? new Set<Digest>() : rejudgeAgain.only;
+        rejudgeAgain = { why, only: more === null || only === null ? null : new Set([...more, ...only]) };
         return rejudging;
       }
       rejudging = (async () => {
-        await rejudgeAll(why, actor);
+        await rejudgeAll(why, actor, only);
         // What changed while it ran is judged by a second pass, however often it changed.
         while (rejudgeAgain !== null) {
-          const next: RejudgeReason = rejudgeAgain;
+          const next: Rejudging = rejudgeAgain;
           rejudgeAgain = null;
-          await rejudgeAll(next, actor);
+          await rejudgeAll(next.why, actor, next.only);
         }
       })().finally(() => {
         rejudging = null;
@@ -422,11 +426,16 @@ const REJUDGE_TITLE: Readonly<Record<RejudgeReason, Text>> = {
   start: { en: 'Judge images without a standing verdict', es: 'Juzgar imágenes sin veredicto vigente' },
   regular: { en: 'Renew verdicts of images', es: 'Renovar veredictos de imágenes' },
   advisories: {
-    en: 'Judge all images under the new advisories',
-    es: 'Juzgar todas las imágenes con los avisos nuevos',
+    en: 'Judge images under the new advisories',
+    es: 'Juzgar imágenes con los avisos nuevos',
   },
   policy: { en: 'Judge all images under the new policies', es: 'Juzgar todas las imágenes con las políticas nuevas' },
 };
+
+/** Whether images that have a verdict are judged again for this reason. */
+function isAboutImages(why: RejudgeReason): boolean {
+  return why === 'advisories' || why === 'trust' || why === 'policy';
+}
 
 /** A verdict with less left than this is given anew, so that no image falls back into quarantine because time passed. */
 const RENEW_BEFORE_MS = 24 * 3_600_000;
