@@ -122,6 +122,27 @@ test('npm ranges are read as node-semver reads them', () => {
   assert.equal(parseNpmRange('latest'), null);
 });
 
+test('what one image says of its distribution is no answer to another that names it alike', async () => {
+  const affected = [
+    {
+      package: { ecosystem: 'Arch Linux', name: 'a' },
+      ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed: '2-1' }] }],
+    },
+  ];
+  const database = await compile(
+    inputOf('arch.ndjson', ndjson({ id: 'ASA-1', modified: '2026-03-01T00:00:00Z', affected })),
+  );
+  const asked = (distribution: PackageQuery['distribution']): PackageQuery => ({
+    ...{ type: 'alpm', name: 'a', version: '1-1', source: null },
+    distribution,
+  });
+  const seen = (query: PackageQuery) => [database.match(query).map(({ id }) => id), database.coverage(query)];
+  assert.deepEqual(seen(asked({ id: 'rebuild', version: '1' })), [[], 'no-data']);
+  assert.deepEqual(seen(asked({ id: 'rebuild', version: '1', idLike: ['arch'] })), [['ASA-1'], 'partial']);
+  assert.deepEqual(seen(asked({ id: 'constructor', version: '1' })), [[], 'no-data']);
+  assert.deepEqual(seen({ ...asked(null), type: 'constructor' }), [[], 'no-data']);
+});
+
 test('packages of Julia are judged by the advisories of Julia', async () => {
   const affected = [
     {

@@ -272,7 +272,7 @@ export class AdvisoryDatabase {
 
   /** Whether there is data for packages of this type, and of this release of the distribution where that matters. */
   coverage({ type, distribution }: Pick<PackageQuery, 'type' | 'distribution'>): Coverage {
-    const key = `${type} ${distribution?.id} ${distribution?.version}`;
+    const key = `${type}\0${distribution?.id}\0${distribution?.version}\0${distribution?.idLike}`;
     let coverage = this.#covered.get(key);
     if (coverage === undefined) {
       let [records, sparse] = [0, 0];
@@ -290,7 +290,7 @@ export class AdvisoryDatabase {
   /** Every issue known of a package; advisories that speak of the same issue under different names are one. */
   match(query: PackageQuery): readonly AdvisoryMatch[] {
     const { type, name, version, source, distribution } = query;
-    const key = `${type}\0${name}\0${version}\0${source?.name}\0${source?.version}\0${distribution?.id}\0${distribution?.version}\0${query.module}`;
+    const key = `${type}\0${name}\0${version}\0${source?.name}\0${source?.version}\0${distribution?.id}\0${distribution?.version}\0${distribution?.idLike}\0${query.module}`;
     return this.#answers.get(key, () => this.#match(query));
   }
 

@@ -109,13 +109,18 @@ const SOURCE_FAMILIES: readonly string[] = [
 
 /** The ecosystems that speak of a package, best first; a distribution's packages are judged by its own release only. */
 export function ecosystemsOf({ type, distribution }: Pick<Asked, 'type' | 'distribution'>): string[] {
-  if (!OS_TYPES.includes(type)) return [...(ECOSYSTEMS[type] ?? [])];
+  if (!OS_TYPES.includes(type)) return [...(ownOf(ECOSYSTEMS, type) ?? [])];
   if (!distribution) return [];
   const like = LIKE.find((one) => distribution.idLike?.includes(one));
-  const family = FAMILIES[distribution.id] ?? FAMILIES[like ?? ''];
+  const family = ownOf(FAMILIES, distribution.id) ?? ownOf(FAMILIES, like ?? '');
   if (!family || (family.release !== rolling && distribution.version === '')) return [];
   const release = family.release(distribution.version);
   return family.names.map((name) => `${name}${release}`);
+}
+
+/** Names come out of images, where one may be `constructor`. */
+function ownOf<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 /** Every place where advisories about a package may be. */
@@ -123,7 +128,8 @@ export function lookupsOf(query: Asked): Lookup[] {
   const { type, version, source } = query;
   const lookups: Lookup[] = [];
   for (const ecosystem of ecosystemsOf(query)) {
-    const name = type === 'generic' && ecosystem === 'Bitnami' ? (BITNAMI_NAMES[query.name] ?? query.name) : query.name;
+    const name =
+      type === 'generic' && ecosystem === 'Bitnami' ? (ownOf(BITNAMI_NAMES, query.name) ?? query.name) : query.name;
     lookups.push({ ecosystem, name: normaliseName(ecosystem, name), version });
     if (!OS_TYPES.includes(type)) continue;
     lookups.push({

@@ -462,6 +462,7 @@ test('a feed whose publisher signs it is taken only with a good signature by the
     const feed = osv('GHSA-1', [range('npm', 'a', { introduced: '0' })]);
     const sign = (who: string): Buffer => gpg(['--armor', '--detach-sign', '--local-user', `${who}@example`], feed);
     const [good, strange] = [sign('publisher'), sign('stranger')];
+    const inside = (how: '--sign' | '--clearsign'): Buffer => gpg([how, '--local-user', 'publisher@example'], feed);
     const store = new AdvisoryStore(join(folder, 'store'), systemClock);
     const pool = agent.get('https://feeds.example');
     let tries = 0;
@@ -489,6 +490,9 @@ test('a feed whose publisher signs it is taken only with a good signature by the
       [`${refused}.*no key of its publisher`, () => ask(good, { keys: [] })],
       [`${refused}.*no OpenPGP public key`, () => ask(good, { keys: ['-----BEGIN PGP PUBLIC KEY BLOCK-----'] })],
       [`${refused}.*no signature`, () => ask(Buffer.from('nonsense'), {})],
+      // Something else that the publisher signed, with its signature around it, says nothing about the feed.
+      [`${refused}.*no signature`, () => ask(inside('--sign'), { body: `${feed} ` })],
+      [`${refused}.*no signature`, () => ask(inside('--clearsign'), { body: `${feed} ` })],
       [`${refused}.*names a signer`, () => ask(good, { demands: `signer=${printOf('publisher')}` })],
       [`${refused}.*not [0-9A-F]{40} signed it`, () => ask(good, { keys: [path], demands: pinned('stranger') })],
       ['advisories.fetch-failed.*signature is missing', () => ask(404, {})],

@@ -41,9 +41,9 @@ export async function* checkOpenPgp(
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
       cwd: '/',
-      timeout: OPENPGP_TIMEOUT_MS,
-      killSignal: 'SIGKILL',
     });
+    // One of our own: that of `spawn` outlives a child that could not be started, and keeps the process up.
+    const timer = setTimeout(() => child.kill('SIGKILL'), OPENPGP_TIMEOUT_MS).unref();
     const ended: Promise<number> = once(child, 'close').then(
       ([code]) => (typeof code === 'number' ? code : 1),
       (cause: unknown) => {
@@ -63,7 +63,7 @@ export async function* checkOpenPgp(
     child.stdin.on('error', () => undefined);
     try {
       for await (const chunk of source) {
-        if (child.stdin.writable && !child.stdin.write(chunk)) await roomIn(child.stdin, ended);
+        if (child.stdin.writable && !child.stdin.write(chunk)) await roomIn(child.stdin);
         yield chunk;
       }
       child.stdin.end();
@@ -71,6 +71,7 @@ export async function* checkOpenPgp(
       const why = complaintOf(code, status, check.signer);
       if (why !== null) throw new NotSigned(why);
     } finally {
+      clearTimeout(timer);
       child.kill('SIGKILL');
     }
   } finally {
@@ -85,12 +86,17 @@ export async function verifyOpenPgp(source: AsyncIterable<Uint8Array>, check: Op
   });
 }
 
-/** Waits until more may be written, or nothing any more. */
-async function roomIn(stdin: Writable, ended: Promise<unknown>): Promise<void> {
-  const free = new Promise<void>((done) => {
-    for (const event of ['drain', 'error', 'close']) stdin.once(event, () => done());
+/** Waits until more may be written, or nothing any more: the end of a child closes its input. */
+function roomIn(stdin: Writable): Promise<void> {
+  const events = ['drain', 'error', 'close'];
+  return new Promise((done) => {
+    // All of them go, or each chunk of a feed would leave some behind.
+    const go = (): void => {
+      for (const event of events) stdin.off(event, go);
+      done();
+    };
+    for (const event of events) stdin.on(event, go);
   });
-  await Promise.race([free, ended]);
 }
 
 const STATUS_MAX_LENGTH = 64 * 1024;

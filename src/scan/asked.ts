@@ -13,8 +13,8 @@ import { toQuery } from './scan.ts';
  * advisories is tried once a question, and only the images whose answers changed are opened.
  */
 export interface AskedTables {
-  /** `query` is a `StoredQuery` in JSON. Numbers are never used again. */
-  scan_asked: { id: Generated<number>; query: string };
+  /** `query` is a `StoredQuery` in JSON, found by its `hash`: names out of images are longer than PostgreSQL indexes. */
+  scan_asked: { id: Generated<number>; hash: string; query: string };
   /**
    * Of each inventory, what it asks (`packAsks`) and the answers under the revision `advisories`. `answers` is a hash of
    * all that was answered, `news` of what people are told of, `written` is the `answers` that the stored report shows.
@@ -85,8 +85,13 @@ export async function numberAsks(db: Kysely<AskedTables>, inventory: Inventory, 
 async function numbersOf(db: Kysely<AskedTables>, texts: readonly string[]): Promise<Map<string, number>> {
   const numbers = new Map<string, number>();
   const find = async (some: readonly string[]): Promise<string[]> => {
-    const rows = await db.selectFrom('scan_asked').select(['id', 'query']).where('query', 'in', some).execute();
-    for (const { id, query } of rows) numbers.set(query, id);
+    const byHash = new Map(some.map((text) => [hashOfText(text), text]));
+    const rows = await db
+      .selectFrom('scan_asked')
+      .select(['id', 'hash'])
+      .where('hash', 'in', [...byHash.keys()])
+      .execute();
+    for (const { id, hash } of rows) numbers.set(byHash.get(hash) ?? '', id);
     return some.filter((text) => !numbers.has(text));
   };
   for (let at = 0; at < texts.length; at += AT_ONCE) {
@@ -94,12 +99,17 @@ async function numbersOf(db: Kysely<AskedTables>, texts: readonly string[]): Pro
     if (missing.length === 0) continue;
     await db
       .insertInto('scan_asked')
-      .values(missing.map((query) => ({ query })))
-      .onConflict((conflict) => conflict.column('query').doNothing())
+      .values(missing.map((query) => ({ hash: hashOfText(query), query })))
+      .onConflict((conflict) => conflict.column('hash').doNothing())
       .execute();
     await find(missing);
   }
   return numbers;
+}
+
+/** Who packs an image chooses its names: two questions must not have one number. */
+function hashOfText(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }
 
 function textOf({ type, name, version, source, module, distribution }: PackageQuery): string {
@@ -135,7 +145,7 @@ export class Answers {
   ask(id: number, query: PackageQuery): void {
     if (this.#answers.has(id)) return;
     const { type, distribution } = query;
-    const name = `${type} ${distribution?.id} ${distribution?.version}`;
+    const name = JSON.stringify([type, distribution?.id, distribution?.version, distribution?.idLike ?? []]);
     let realm = this.#realms.get(name);
     if (realm === undefined) {
       realm = `${name} ${this.#advisories.coverage(query)}`;
@@ -151,7 +161,7 @@ export class Answers {
     for (let last = 0; ; ) {
       const rows = await db
         .selectFrom('scan_asked')
-        .selectAll()
+        .select(['id', 'query'])
         .where('id', '>', last)
         .orderBy('id')
         .limit(AT_ONCE)

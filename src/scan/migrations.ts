@@ -165,6 +165,22 @@ export const scanMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0007-scan-asked-hashes',
+    async up(db, kind) {
+      await db.schema.dropTable('scan_asked').execute();
+      await db.schema
+        .createTable('scan_asked')
+        .addColumn('id', kind === 'sqlite' ? 'integer' : 'serial', (column) =>
+          kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey(),
+        )
+        .addColumn('hash', 'text', (column) => column.notNull().unique())
+        .addColumn('query', 'text', (column) => column.notNull())
+        .execute();
+      // Their numbers are of the table before; the next match gives them anew.
+      await (db as Kysely<ScanTables>).deleteFrom('scan_matched').execute();
+    },
+  },
 ];
 
 /** Reports that were stored before there was an index, a few at a time: their bodies are large. */

@@ -170,7 +170,7 @@ test('a scan is kept with its fact, judged again when the advisories change, and
     assert.equal((await scans.rematchAll({ namesOf })).images, 0);
     await importAll(more.replaceAll('"modified":"2026-03', '"modified":"2026-04'));
     const same = await scans.rematchAll({ namesOf });
-    assert.deepEqual([same.images, same.changed], [1, []]);
+    assert.deepEqual([same.images, same.changed, same.answered], [1, [], []]);
     await importAll(record('GHSA-2', '3.0.0'));
     const gone = await scans.rematchAll({ namesOf });
     assert.deepEqual([gone.added, gone.removed], [0, 1]);
@@ -194,6 +194,7 @@ test('a scan is kept with its fact, judged again when the advisories change, and
     const before = await written();
     const details = await scans.rematchAll({ namesOf });
     assert.deepEqual([details.images, details.changed, (await written()) === before], [1, [], true]);
+    assert.deepEqual(details.answered, [image.manifestDigest], 'a policy may ask for the score');
     assert.equal((await scans.report(image.manifestDigest))?.findings[0]?.epss, 0.02);
     const shownId = await written();
     assert.notEqual(shownId, before, 'it was made anew when it was read');
