@@ -28,12 +28,15 @@ const PREDICATES: readonly (readonly [RegExp, ArtifactWord])[] = [
 
 const PREDICATE_KEY = /predicatetype$/i;
 
-/** Of what is known about a digest, the part about one repository: the registry's own name stands before it. */
+/** Our registry's name in what is signed. */
+const REGISTRY = 'registry.darsena.internal';
+
+/** Of what is known about a digest, the part about one repository, and not about `tienda/tienda/web` for `tienda/web`. */
 export function inRepository<T extends { readonly repository: string }>(
   all: readonly T[],
   repository: string,
 ): readonly T[] {
-  return all.filter((one) => one.repository === repository || one.repository.endsWith(`/${repository}`));
+  return all.filter((one) => one.repository === repository || one.repository === `${REGISTRY}/${repository}`);
 }
 
 function predicateOf(referrer: Referrer): string | null {

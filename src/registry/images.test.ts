@@ -137,6 +137,13 @@ describe('the REST part of the registry', () => {
     );
     const by = { id: 'x', actor: 'user:ana', kind: 'platform', name: 'x' } as const;
     await registry.manifests.delete('tienda/web', stored, by);
+    // A list of referrers is no image of the list either; one with a name that people gave it is.
+    const list = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] }));
+    const listed = await registry.putManifest('tienda/web', list, MEDIA_TYPE.index, { tag: digest.replace(':', '-') });
+    assert.equal((await ask('GET', 'tienda/images')).body.items.length, before);
+    await registry.putManifest('tienda/web', list, MEDIA_TYPE.index, { tag: 'named' });
+    assert.equal((await ask('GET', 'tienda/images')).body.items.length, before + 1);
+    await registry.manifests.delete('tienda/web', listed, by);
   });
 
   it('pages through images without losing or repeating one', async () => {

@@ -139,20 +139,18 @@ export async function listImages(
     ])
     .where('r.project', '=', project)
     .where((where) => where.or([where('m.subject_digest', 'is', null), where('m.kind', '=', 'image')]))
-    .where(({ or, eb, not, exists, selectFrom }) =>
-      or([
-        eb('m.kind', '=', 'image'),
-        not(
-          exists(
-            selectFrom('registry_tags as t')
-              .select('t.name')
-              .whereRef('t.repository_id', '=', 'm.repository_id')
-              .whereRef('t.digest', '=', 'm.digest')
-              .where('t.name', 'like', FOLLOWING_TAG),
-          ),
-        ),
-      ]),
-    );
+    .where(({ or, eb, not, exists, selectFrom }) => {
+      const tagged = (how: 'like' | 'not like') =>
+        exists(
+          selectFrom('registry_tags as t')
+            .select('t.name')
+            .whereRef('t.repository_id', '=', 'm.repository_id')
+            .whereRef('t.digest', '=', 'm.digest')
+            .where('t.name', how, FOLLOWING_TAG),
+        );
+      // One that people gave a name of their own as well is shown: a made-up tag must not hide it.
+      return or([eb('m.kind', '=', 'image'), not(tagged('like')), tagged('not like')]);
+    });
   const { repository, tag, after } = options;
   if (repository !== undefined) query = query.where('r.name', '=', repository);
   if (tag !== undefined) {

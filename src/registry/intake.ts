@@ -86,12 +86,13 @@ export class BlobIntake {
     const now = this.#clock.now().toISOString();
     return this.#db.transaction().execute(async (tx) => {
       const ids = new Map<string, string>();
-      const brought: BroughtBlob[] = [];
-      for (const { repository: name, quotaBytes, digest, sizeBytes, pushedById } of arrivals) {
-        const id = ids.get(name) ?? (await ensureRepository(tx, name, this.#clock));
-        ids.set(name, id);
-        brought.push({ repository: { id, name, quotaBytes }, digest, sizeBytes, pushedById });
-      }
+      // In one order, as `linkBlobs` goes on: two that make the same repositories must not wait for each other in a circle.
+      const names = [...new Set(arrivals.map(({ repository }) => repository))].sort();
+      for (const name of names) ids.set(name, await ensureRepository(tx, name, this.#clock));
+      const brought = arrivals.map(({ repository: name, quotaBytes, digest, sizeBytes, pushedById }): BroughtBlob => {
+        const repository = { id: ids.get(name) ?? '', name, quotaBytes };
+        return { repository, digest, sizeBytes, pushedById };
+      });
       const outcomes = await linkBlobs(tx, brought, now);
       for (const [index, { digest, small }] of arrivals.entries()) {
         const isNew = outcomes[index];

@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { digestHex, digestOf, MEDIA_TYPE } from '../oci/index.ts';
-import { type Clock, systemClock } from '../system/index.ts';
+import { type Clock, Fault, systemClock } from '../system/index.ts';
+import { ensureRepository, linkBlobs } from './store.ts';
 import { startTestRegistry, type TestRegistry } from './test-registry.ts';
 
 let ahead = 0;
@@ -222,4 +223,22 @@ describe('an immutable tag', () => {
     assert.deepEqual([...new Set(answers.map((one) => one.status))].sort(), [201, 403]);
     assert.equal(answers.filter((one) => one.status === 201).length, 1);
   });
+});
+
+it('of blobs that are stated in one commit those that fit are counted once, and of the others nothing stays', async () => {
+  const { db } = server.registry;
+  const id = await ensureRepository(db, 'lote/a', clock);
+  const digests = [1, 2, 3].map((n) => digestOf(Buffer.from(`blob ${n} of one commit`))).sort();
+  const state = async (quotaBytes: number | null) => {
+    const repository = { id, name: 'lote/a', quotaBytes };
+    const blobs = digests.map((digest) => ({ repository, digest, sizeBytes: 400, pushedById: 'x' }));
+    const outcomes = await db.transaction().execute((tx) => linkBlobs(tx, blobs, new Date().toISOString()));
+    return outcomes.map((one) => (one instanceof Fault ? one.code : one));
+  };
+  assert.deepEqual(await state(1000), [true, true, 'registry.quota-exceeded']);
+  const stored = await db.selectFrom('registry_blobs').select('digest').where('digest', 'in', digests).execute();
+  assert.deepEqual(stored.map(({ digest }) => digest).sort(), digests.slice(0, 2));
+  assert.deepEqual([await used('lote'), await recount('lote')], [800, 800]);
+  assert.deepEqual(await state(null), [false, false, true]);
+  assert.deepEqual([await used('lote'), await recount('lote')], [1200, 1200]);
 });

@@ -7,6 +7,7 @@ import { addPolicyCommands } from './policy-commands.ts';
 import { readText } from './policy-file.ts';
 import { addRootCommand } from './root-command.ts';
 import type { SignatureView } from './routes.ts';
+import { fullRepository } from './statement.ts';
 import { useInWords } from './use-words.ts';
 
 interface KeyRow {
@@ -142,7 +143,7 @@ async function readSignatures(
 ): Promise<{ items: SignatureView[]; demands: DemandView[] }> {
   const path = `/projects/${encodeURIComponent(projectOf(repository))}/images/${encodeURIComponent(digest)}/signatures`;
   const found = await cli.api.get<{ items: SignatureView[]; demands: DemandView[] }>(path);
-  const here = (one: { readonly repository: string }): boolean => one.repository.endsWith(`/${repository}`);
+  const here = (one: { readonly repository: string }): boolean => one.repository === fullRepository(repository);
   return { items: found.items.filter(here), demands: found.demands.filter(here) };
 }
 

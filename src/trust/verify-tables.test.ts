@@ -21,6 +21,7 @@ const HOUR = 3_600_000;
 const YEARS = 365 * 24 * HOUR;
 const image = { digest: digestOf(Buffer.from('image')), repository: 'tienda/web' };
 const IDENTITY = { issuer: 'https://issuer.test', subject: 'ana@example.org' };
+/** Of the instance too: this file may be loaded minutes before its tests run. */
 const now = Date.now();
 const iso = (at: number): string => new Date(at).toISOString();
 const seconds = (at: number): number => Math.floor(at / 1000);
@@ -34,7 +35,7 @@ interface TimeRow {
 }
 
 /** Of the instance that most rows share: making one costs four keys. */
-const shared = new TestSigstore();
+const shared = new TestSigstore({ now: () => now });
 
 function judgeKeyless({ sigstore = shared, bundle = {}, root = {}, signer = {}, clock }: TimeRow): SignatureVerdict {
   const identity = {
@@ -82,7 +83,8 @@ const root = (valid: RootValidity, bundle: BundleParts = {}) => judgeKeyless({ r
 const authority = (
   valid: NonNullable<ConstructorParameters<typeof TestSigstore>[0]>['valid'],
   bundle: BundleParts = {},
-) => judgeKeyless({ sigstore: new TestSigstore(valid === undefined ? {} : { valid }), bundle });
+) =>
+  judgeKeyless({ sigstore: new TestSigstore({ now: () => now, ...(valid === undefined ? {} : { valid }) }), bundle });
 const leaf = (options: LeafOptions, more: BundleParts = {}) => judgeKeyless({ bundle: { leaf: options, ...more } });
 
 /** Forty ways in which something was not valid when it was signed, or is not now. */

@@ -163,7 +163,11 @@ export function sendEmpty(response: ServerResponse, status: number, headers: Rec
 
 /** A refused upload may still be sending; read a bounded rest so that the client sees the answer, then hang up. */
 function hangUpAfter(request: IncomingMessage, response: ServerResponse): void {
-  if (!unread(request)) return;
+  if (!unread(request)) {
+    // What came as a whole and was left half-way would stand before the next request of the connection.
+    request.resume();
+    return;
+  }
   response.setHeader('Connection', 'close');
   let drained = 0;
   request.on('data', (chunk: Buffer) => {
