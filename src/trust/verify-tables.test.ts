@@ -155,8 +155,9 @@ test('V4: leaf, authorities, time stamps, logs, keys and clock outside their tim
   }
   assert.deepEqual(accepted, []);
   // What is honest counts, and still does in ten years: when it was signed is proven. A key without bounds has no time.
-  for (const clock of [now, now + 10 * YEARS]) {
-    assert.equal(isMet(judgeKeyless({ clock, bundle: { stampAt: now } }), 'image'), true);
+  const signed = Date.now();
+  for (const clock of [signed, signed + 10 * YEARS]) {
+    assert.equal(isMet(judgeKeyless({ clock, bundle: { stampAt: signed } }), 'image'), true);
     assert.equal(isMet(judgeKey({}, clock), 'image'), true);
   }
 });
