@@ -1,27 +1,5 @@
-import { globSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
-import { CONSOLE } from './console-ground.ts';
-
-type Entry = string | { readonly one: string; readonly other: string };
-type Catalogue = Readonly<Record<string, Entry>>;
-
-export async function readCatalogues(): Promise<readonly { file: string; en: Catalogue; es: Catalogue }[]> {
-  const files = globSync(['**/words.ts', '**/*-words.ts'], { cwd: CONSOLE, exclude: ['node_modules', 'dist'] });
-  const catalogues = [];
-  for (const file of files) {
-    const module = (await import(pathToFileURL(join(CONSOLE, file)).href)) as Record<
-      string,
-      { en: Catalogue; es: Catalogue }
-    >;
-    for (const value of Object.values(module)) catalogues.push({ file, en: value.en, es: value.es });
-  }
-  return catalogues;
-}
-
-export const textsOf = (entry: Entry): readonly string[] =>
-  typeof entry === 'string' ? [entry] : [entry.one, entry.other];
+import { readCatalogues, textsOf } from '../console-catalogues.ts';
 
 /** Texts of the other language that must not be read: those which no entry of this language has as well. */
 export async function foreignTexts(language: 'en' | 'es'): Promise<readonly string[]> {

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { factWords } from '../../console/shell/parts/fact-words.ts';
-import { readCatalogues, textsOf } from './console-audit.ts';
-import { CONSOLE } from './console-ground.ts';
+import { factWords } from '../console/shell/parts/fact-words.ts';
+import { readCatalogues, textsOf } from './console-catalogues.ts';
 
-const ROOT = join(CONSOLE, '..');
+const ROOT = resolve(import.meta.dirname, '..');
 /** `kind: 'image.pushed'`, also behind a condition. */
 const STATED = /kind: (?:[^'\n]{0,60}\? )?'([a-z-]+\.[a-z-]+)'(?: : '([a-z-]+\.[a-z-]+)')?/g;
 
