@@ -79,16 +79,30 @@ const alone = real.filter((file) => ALONE.some((name) => file.startsWith(`test/r
 // what they print comes after.
 const beside = real.filter((file) => !alone.includes(file));
 const browser = beside.filter((file) => file.startsWith('test/real/console-'));
-const held = new PassThrough();
-const printed: Buffer[] = [];
-held.on('data', (chunk: Buffer) => printed.push(chunk));
-await Promise.all([runTests(beside.filter((file) => !browser.includes(file))), runTests(browser, held)]);
-process.stdout.write(Buffer.concat(printed));
-await runTests(alone);
-await runTests(wantedTests(['test/journeys/*.test.ts']));
+await runBeside(without(beside, browser), browser);
+const journeys = wantedTests(['test/journeys/*.test.ts']);
+// One has an account of its own, the other a database: neither counts what the other makes.
+const rootless = alone.filter((file) => file.startsWith('test/real/rootless-'));
+const postgres = journeys.filter((file) => file.includes('postgres'));
+await runTests(without(alone, rootless));
+await runBeside(rootless, postgres);
+await runTests(without(journeys, postgres));
 printSlowest();
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
+
+function without(files: readonly string[], others: readonly string[]): string[] {
+  return files.filter((file) => !others.includes(file));
+}
+
+/** Both at the same time; what the second ones print comes after. */
+async function runBeside(first: readonly string[], second: readonly string[]): Promise<void> {
+  const held = new PassThrough();
+  const printed: Buffer[] = [];
+  held.on('data', (chunk: Buffer) => printed.push(chunk));
+  await Promise.all([runTests(first), runTests(second, held)]);
+  process.stdout.write(Buffer.concat(printed));
+}
 
 function wantedTests(patterns: readonly string[]): string[] {
   return findTests(patterns).filter((file) => values.only === undefined || file.includes(values.only));
