@@ -186,7 +186,7 @@ test('no pattern is slow on a text made to make it slow', () => {
     const pattern = linearPattern(fromRe2(source));
     const start = performance.now();
     pattern.test(`${'a'.repeat(30_000)}!`);
-    assert.ok(performance.now() - start < 2_000, source);
+    assert.ok(performance.now() - start < 200, source);
   }
 });
 

@@ -19,11 +19,8 @@ import type { ContainerWord, FromAgent, FromWorker, ToWorker, WorkerStart } from
 import { Spool } from './sensor/spool.ts';
 
 const FORGET_EVERY_MS = 1_000;
-/**
- * The worker holds rules, processes and waiting events, some 20 MB; reading rules leaves 60 MB behind, which a busy machine
- * collects late. More than this is a leak, and a restart is better than a full host.
- */
-const WORKER_HEAP_MB_MAX = 128;
+/** The worker holds rules, processes and waiting events; more than this is a leak, and a restart is better than a full host. */
+const WORKER_HEAP_MB_MAX = 96;
 
 function say(level: string, fields: Record<string, unknown>, message: string): void {
   process.stderr.write(`${JSON.stringify({ level, time: Date.now(), ...fields, msg: message })}\n`);

@@ -65,7 +65,7 @@ describe('patterns of names', () => {
   it('cost their length and no more, however they are made', () => {
     const started = performance.now();
     assert.equal(matchesPattern(`${'*a'.repeat(60)}b`, 'a'.repeat(255)), false);
-    assert.ok(performance.now() - started < 2_000);
+    assert.ok(performance.now() - started < 200);
   });
 
   it('are refused with anything else in them', () => {

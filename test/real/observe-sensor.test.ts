@@ -27,7 +27,7 @@ describe('a watched container', { skip }, () => {
   const arrival = (rule: string, matching: (output: string) => boolean = () => true) =>
     ground.agent.waitFor(
       () => ground.agent.arrivals.find((one) => one.alert.rule === rule && matching(one.alert.output)),
-      20_000,
+      5_000,
       `an alert of "${rule}"; stderr: ${ground.sensorErrors}`,
     );
 
@@ -93,7 +93,7 @@ describe('a watched container', { skip }, () => {
     const before = idsOf().size;
     ground.agent.hangUp();
     for (let i = 0; i < 5; i++) ground.podman('exec', container, 'cat', '/etc/shadow');
-    await ground.agent.waitFor(() => (idsOf().size >= before + 5 ? true : undefined), 20_000, 'five alerts');
+    await ground.agent.waitFor(() => (idsOf().size >= before + 5 ? true : undefined), 8_000, 'five alerts');
     assert.equal(idsOf().size, before + 5);
   });
 
@@ -106,7 +106,7 @@ describe('a watched container', { skip }, () => {
     });
     await ground.agent.waitFor(
       () => ground.agent.alerts.find((one) => one.container?.id === late && one.container.workload === 'late'),
-      20_000,
+      5_000,
       'the early alert',
     );
   });
@@ -126,12 +126,12 @@ describe('a watched container', { skip }, () => {
     ground.agent.send({ type: 'rules', files: [{ file: 'wrong.yaml', text: '- rule: X' }] });
     await ground.agent.waitFor(
       () => ground.agent.messages.find((one) => one.type === 'rules' && one['accepted'] === false),
-      20_000,
+      5_000,
       'the refusal',
     );
     const before = ground.agent.alerts.length;
     ground.podman('exec', container, 'cat', '/etc/shadow');
-    await ground.agent.waitFor(() => (ground.agent.alerts.length > before ? true : undefined), 20_000, 'the old rule');
+    await ground.agent.waitFor(() => (ground.agent.alerts.length > before ? true : undefined), 5_000, 'the old rule');
     const text =
       '- rule: Id asked\n  desc: d\n  condition: evt.type = execve and proc.args = "" and proc.name = id\n  output: id %proc.cwd\n  priority: INFO\n';
     ground.agent.send({ type: 'rules', files: [{ file: 'new.yaml', text }] });
@@ -140,7 +140,7 @@ describe('a watched container', { skip }, () => {
         ground.agent.messages.findLast(
           (one) => one.type === 'rules' && one['accepted'] === true && (one['rules'] as unknown[]).length === 1,
         ),
-      20_000,
+      5_000,
       'the new rules',
     );
     ground.podman('exec', container, 'id');
@@ -240,7 +240,7 @@ describe('a sensor that somebody meddles with', { skip }, () => {
     ground.podman('exec', container, 'sh', '-c', `cp /bin/busybox ${MARK}; ${MARK} true first; true`);
     await ground.agent.waitFor(
       () => ground.agent.alerts.find(({ output }) => output === 'true first'),
-      20_000,
+      5_000,
       'the first',
     );
 
@@ -257,12 +257,12 @@ describe('a sensor that somebody meddles with', { skip }, () => {
     ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
     await ground.agent.waitFor(
       () => ground.agent.alerts.find(({ output }) => output === 'true meanwhile'),
-      20_000,
+      5_000,
       'what happened while no sensor ran',
     );
     await ground.agent.waitFor(
       () => ground.agent.alerts.find(({ rule }) => rule === 'Sensor ended from outside'),
-      20_000,
+      5_000,
       'the word of its end',
     );
 
@@ -270,7 +270,7 @@ describe('a sensor that somebody meddles with', { skip }, () => {
     rmSync(file);
     const { alert } = await ground.agent.waitFor(
       () => ground.agent.arrivals.find((one) => one.alert.rule === 'Sensor detached'),
-      20_000,
+      5_000,
       'the word of what was taken away',
     );
     assert.match(alert.output, /link-on_exec/);
@@ -281,7 +281,7 @@ describe('a sensor that somebody meddles with', { skip }, () => {
     ground.podman('exec', container, 'sh', '-c', `${MARK} true again; true`);
     await ground.agent.waitFor(
       () => ground.agent.alerts.find(({ output }) => output === 'true again'),
-      20_000,
+      5_000,
       'its return',
     );
   });

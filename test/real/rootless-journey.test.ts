@@ -247,8 +247,7 @@ suite('an ordinary user’s platform', { skip, timeout: 420_000 }, () => {
         ...['-path', checkout, '-prune', '-o', '-path', join(home, '.cache'), '-prune', '-o'],
         ...['-user', String(uid), '-type', 'f', '-print'],
       ],
-      // What others keep below /tmp may be a lot.
-      { timeoutMs: 180_000 },
+      { timeoutMs: 20_000 },
     );
     assert.deepEqual(
       left.stdout.split('\n').filter((path) => path !== '' && !SKELETON.test(path)),

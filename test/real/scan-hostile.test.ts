@@ -277,8 +277,8 @@ test('S2, S3: bombs and endless files end at a named limit, soon and in little m
     if (expected === 'a notice or nothing') assert.equal(why, '', name);
     else assert.match(why, expected, name);
     t.diagnostic(`${name}: ${ms} ms, ${cpuMs} ms of processors, ${peakMib} MiB: ${why.slice(0, 100)}`);
-    // The figures are those of an idle machine, so what counts is what it takes of processors.
-    if (isSoak) assert.ok(cpuMs <= 5000, `${name} takes ${cpuMs} ms of processors`);
+    // The figures are those of an idle machine; a busy one may take longer, which is no failure of the limit.
+    if (isSoak) assert.ok(ms <= 5000, `${name} takes ${ms} ms, ${cpuMs} ms of processors`);
     assert.ok(peakMib <= 300, `${name} takes ${peakMib} MiB`);
   }
 });

@@ -68,7 +68,7 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
     bodyLimit: RULE_TEXT_BYTES_MAX * 2,
     schema: {
       tags: ['rules'],
-      summary: 'Put a rule file in force, everywhere or in a project; hosts have it within a second',
+      summary: 'Put a rule file in force, everywhere or in a project; hosts are told at once',
       params: z.object({ name: fileName }),
       body: z.object({ text: z.string().max(RULE_TEXT_BYTES_MAX), ...scope }).refine(isScope, needsProject),
     },

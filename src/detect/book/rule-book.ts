@@ -154,7 +154,7 @@ export class RuleBook {
   }
 
   /**
-   * Takes a file in, or a new text of one; hosts have it within a second.
+   * Takes a file in, or a new text of one; hosts are told at once.
    *
    * @returns the warnings
    * @throws Fault detect.rules-invalid with its findings, detect.too-many-rules

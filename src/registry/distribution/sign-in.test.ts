@@ -339,9 +339,9 @@ describe('what is not yours does not show', () => {
       [...seen.values()].map((statuses) => [...statuses]),
       [[404], [404], [404], [202], [202], [200]],
     );
-    // The quickest of each: what the work itself takes, whatever else the machine does.
-    const [a, b] = [Math.min(...took.there), Math.min(...took.nowhere)];
-    t.diagnostic(`quickest ${a.toFixed(3)} ms where it is, ${b.toFixed(3)} where it is not, of ${took.there.length}`);
+    const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
+    const [a, b] = [median(took.there), median(took.nowhere)];
+    t.diagnostic(`median ${a.toFixed(3)} ms where it is, ${b.toFixed(3)} ms where it is not, of ${took.there.length}`);
     assert.ok(Math.abs(a - b) < Math.max(1, 0.5 * Math.max(a, b)), `${a} ms against ${b} ms`);
   });
 
