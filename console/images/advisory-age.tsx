@@ -3,12 +3,12 @@ import { queries } from '../api/queries.ts';
 import { useWords } from '../shell/language.tsx';
 import { StateBadge } from '../shell/parts/badge.tsx';
 import { When } from '../shell/parts/surface.tsx';
-import { reportWords } from './report-words.ts';
+import { deadlineWords } from './deadline-words.ts';
 import './deadlines.css';
 
 /** How old the knowledge is that findings come from; an alarm when a source is old. Says nothing while it is not known. */
 export function AdvisoryAge() {
-  const t = useWords(reportWords);
+  const t = useWords(deadlineWords);
   const sources = useQuery(queries.advisories()).data;
   if (sources === undefined) return null;
   const [newest] = [...sources].sort((a, b) => a.ageSeconds - b.ageSeconds);

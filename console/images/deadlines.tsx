@@ -8,7 +8,7 @@ import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { EmptyState, Loaded, Until } from '../shell/parts/surface.tsx';
 import { Link } from '../shell/router.tsx';
 import { AdvisoryAge } from './advisory-age.tsx';
-import { reportWords } from './report-words.ts';
+import { deadlineWords } from './deadline-words.ts';
 
 const SHOWN_MAX = 8;
 
@@ -35,7 +35,7 @@ function groupOf(all: readonly Deadline[]): readonly Group[] {
 }
 
 function About({ all }: { all: readonly Deadline[] }) {
-  const t = useWords(reportWords);
+  const t = useWords(deadlineWords);
   const text = useText();
   const ids = [...new Set(all.flatMap(({ finding }) => (finding === null ? [] : [finding])))];
   const reasons = all.flatMap(({ reasons: list }) => list.map(text));
@@ -62,7 +62,7 @@ export function Deadlines({
 }: {
   readonly of?: { readonly project: string; readonly environment: string; readonly digests: readonly string[] };
 }) {
-  const t = useWords(reportWords);
+  const t = useWords(deadlineWords);
   const formats = useFormats();
   const deadlines = useQuery(queries.deadlines(of?.project ?? ''));
   return (

@@ -2,8 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Fact, Overview, PartState, Status } from '../api/types.ts';
+import { deadlineWords } from '../images/deadline-words.ts';
 import { Deadlines } from '../images/deadlines.tsx';
-import { reportWords } from '../images/report-words.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
 import { useGathered } from '../shell/gather.ts';
@@ -209,7 +209,7 @@ function Changes({ facts }: { facts: readonly Fact[] }) {
 export default function OverviewPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
-  const r = useWords(reportWords);
+  const r = useWords(deadlineWords);
   const overview = useQuery(queries.overview());
   const status = useQuery(queries.status());
   return (

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
 import { Deadlines } from '../images/deadlines.tsx';
-import { reportWords } from '../images/report-words.ts';
+import { deadlineWords } from '../images/deadline-words.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
@@ -19,7 +19,7 @@ import { Conditions, Endpoints, ImageLinks, Replicas } from './workload-parts.ts
 export default function WorkloadPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
-  const r = useWords(reportWords);
+  const d = useWords(deadlineWords);
   const { project, environment, workload: name } = useParams<'project' | 'environment' | 'workload'>();
   const workloads = useQuery(queries.workloads(project));
   const found = workloads.data?.find((item) => item.name === name && item.environment === environment);
@@ -56,7 +56,7 @@ export default function WorkloadPage() {
                   <Panel title={t('replicas')} count={`${found.ready}/${found.wanted}`} flush>
                     <Replicas workload={found} />
                   </Panel>
-                  <Panel title={r('deadlines')} flush>
+                  <Panel title={d('deadlines')} flush>
                     <Deadlines of={{ project, environment, digests: found.image.map(({ digest }) => digest) }} />
                   </Panel>
                   {found.conditions.length === 0 ? null : (

@@ -21,6 +21,10 @@ const client = new QueryClient({
   },
 });
 
+function isMissingPart(error: unknown): boolean {
+  return error instanceof TypeError && /dynamically imported module|module script/i.test(error.message);
+}
+
 class PageGuard extends Component<{ children: ReactNode; path: string }, { error: unknown; path: string }> {
   override state: { error: unknown; path: string } = { error: null, path: this.props.path };
 
@@ -34,7 +38,11 @@ class PageGuard extends Component<{ children: ReactNode; path: string }, { error
 
   override render() {
     if (this.state.error === null) return this.props.children;
-    return <Failure error={this.state.error} onRetry={() => this.setState({ error: null })} />;
+    // A part of the console that could not be fetched is not asked for twice by a browser: only a new start does that.
+    const retry = isMissingPart(this.state.error)
+      ? () => window.location.reload()
+      : () => this.setState({ error: null });
+    return <Failure error={this.state.error} onRetry={retry} />;
   }
 }
 

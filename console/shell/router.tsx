@@ -33,11 +33,25 @@ export function prepareRoutes(routes: readonly PageRoute[]): readonly PreparedRo
   return routes.map(({ pattern, load }) => {
     let loading: Promise<{ default: ComponentType }> | null = null;
     const once = () => {
-      loading ??= load();
+      loading ??= loadPatiently(load);
       return loading;
     };
     return { segments: splitPath(pattern), Page: lazy(once), preload: () => void once() };
   });
+}
+
+/** A network that changes under the browser breaks what it was fetching; what is gone for good is told by the page's guard. */
+const RETRY_AFTER_MS = [200, 1000, 3000];
+
+async function loadPatiently<T>(load: () => Promise<T>): Promise<T> {
+  for (const waitMs of RETRY_AFTER_MS) {
+    try {
+      return await load();
+    } catch {
+      await new Promise((resume) => setTimeout(resume, waitMs));
+    }
+  }
+  return load();
 }
 
 type Params = Readonly<Record<string, string>>;

@@ -61,6 +61,23 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       await page.getByRole('heading', { name: 'tienda/web', level: 1 }).waitFor();
     }));
 
+  test('a page whose part did not come the first time comes all the same', async () => {
+    const visitor = await visit(ground, {});
+    try {
+      const { page, mock } = visitor;
+      await page.goto(mock.url);
+      await page.getByRole('heading', { name: 'Overview' }).waitFor();
+      let broken = 0;
+      await page.route('**/assets/*.js', (route) => (broken++ === 0 ? route.abort('failed') : route.continue()));
+      await page.keyboard.press('g');
+      await page.keyboard.press('i');
+      await page.getByRole('heading', { name: 'Images', level: 1 }).waitFor();
+      assert.ok(broken > 1, 'a part was lost and asked for again');
+    } finally {
+      await visitor.close();
+    }
+  });
+
   test('a filter is in the address and survives a reload', () =>
     withVisit({}, async ({ page, mock }) => {
       const api = mock.data.images[1]?.digest;
