@@ -2,6 +2,14 @@ import type { Text } from '../src/system/index.ts';
 
 /** What each route does; test/docs.test.ts holds this list equal to the routes in src/. */
 export const ROUTES: Readonly<Record<string, Text>> = {
+  'GET /api/v1/activity': {
+    en: 'what processes in containers do now, as server-sent events (`filter` in the language of rules; asks `workload.read` in the projects, and for command lines `workload.exec` or `incident.respond`)',
+    es: 'qué hacen ahora los procesos de los contenedores, como eventos del servidor (`filter` en el lenguaje de las reglas; pide `workload.read` en los proyectos, y para las líneas de órdenes `workload.exec` o `incident.respond`)',
+  },
+  'GET /api/v1/activity/capture': {
+    en: 'the same as a sealed recording for `darsena rules test` (`seconds`, `bytes`; needs the right to see command lines)',
+    es: 'lo mismo como grabación sellada para `darsena rules test` (`seconds`, `bytes`; necesita el derecho a ver líneas de órdenes)',
+  },
   'GET /api/v1/advisories': {
     en: 'sources in use, their records and age',
     es: 'fuentes en uso, sus registros y su antigüedad',

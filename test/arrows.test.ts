@@ -56,6 +56,11 @@ const SIDE_DOORS: readonly { readonly door: string; readonly from: readonly stri
   { door: 'formats/linear-pattern.ts', from: ['detect'], why: 'the sensor runs patterns and reads no other format' },
   { door: 'detect/book/index.ts', from: ['programs'], why: 'the sensor tries rules and keeps no tables' },
   { door: 'events/scap/index.ts', from: ['detect'], why: 'recordings are read by the command line, not by the sensor' },
+  {
+    door: 'events/capture/index.ts',
+    from: ['detect', 'programs'],
+    why: 'the sensor packs records and reads no recording',
+  },
   { door: 'respond/evidence/format.ts', from: ['programs'], why: 'what control and agent both speak of' },
   { door: 'respond/evidence/limits.ts', from: ['programs'], why: 'as above' },
   { door: 'system/native.ts', from: ['observe', 'programs'], why: 'the one way to native calls: the sensor only' },

@@ -1272,6 +1272,40 @@ export interface Token {
   readonly lastUsedAt: string | null;
 }
 
+/** An event as it is shown live. */
+export interface Activity {
+  readonly at: string;
+  readonly type: string;
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly workload: string | null;
+  readonly pod: string | null;
+  readonly container: string | null;
+  readonly pid: number;
+  readonly process: string;
+  readonly parent: string;
+  readonly exe: string;
+  readonly uid: number;
+  readonly about: string | null;
+  readonly result: string | null;
+  readonly arguments: string | null;
+}
+
+/** Events of a host since the batch before; of `seen` that fit, `dropped` are not among them. */
+export interface ActivityBatch {
+  readonly host: string;
+  readonly seen: number;
+  readonly dropped: number;
+  readonly events: readonly Activity[];
+}
+
+export interface ActivityWatching {
+  readonly hosts: readonly string[];
+  /** Whether the reader may see command lines. */
+  readonly arguments: boolean;
+  readonly missing: readonly string[];
+}
+
 /** One way that connections of a workload took, or were refused. */
 export interface NetworkFlow {
   readonly project: string;

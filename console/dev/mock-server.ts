@@ -771,6 +771,31 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
     response.write(': open\n\n');
   };
 
+  /** Ten thousand events a second, if the page asks for them with the condition `flood`. */
+  const showActivity = (response: ServerResponse, isFlood: boolean): void => {
+    const tell = (event: string, value: object) =>
+      response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
+    tell('watching', { hosts: ['mock'], arguments: true, missing: [] });
+    let count = 0;
+    const show = () => {
+      const events = Array.from({ length: isFlood ? 1_000 : 2 }, () => {
+        count += 1;
+        return {
+          ...{ at: new Date().toISOString(), type: count % 3 === 0 ? 'execve' : 'openat', project: 'tienda' },
+          ...{ environment: 'dev', workload: 'web', pod: 'web-1', container: 'web', pid: 1_000 + (count % 900) },
+          ...{ process: 'nginx', parent: 'nginx', exe: '/usr/sbin/nginx', uid: 33, about: `/srv/page-${count}.html` },
+          ...{ result: 'SUCCESS', arguments: 'nginx -g daemon off;' },
+        };
+      });
+      tell('activity', { host: 'mock', seen: events.length, dropped: isFlood ? 7 : 0, events });
+    };
+    show();
+    const timer = isFlood ? setInterval(show, 100) : null;
+    response.on('close', () => {
+      if (timer !== null) clearInterval(timer);
+    });
+  };
+
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const address = new URL(request.url ?? '/', 'http://mock');
     if (!address.pathname.startsWith('/api/v1'))
@@ -808,6 +833,10 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
       streams.add(response);
       response.on('close', () => streams.delete(response));
       return;
+    }
+    if (path === '/activity') {
+      openStream(response);
+      return showActivity(response, address.searchParams.get('filter') === 'flood');
     }
     if (/^\/operations\/[^/]+\/events$/.test(path)) return followOperation(response, path.split('/')[2] ?? '');
     for (const [wanted, pattern, handler] of routes) {

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { words as liveWords } from '../activity/words.ts';
 import { queries } from '../api/queries.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useWords } from '../shell/language.tsx';
@@ -6,10 +7,11 @@ import { Tabs } from '../shell/parts/surface.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { words } from './words.ts';
 
-/** Incidents and operations are two lists of one place. */
-export function ActivityTabs({ current }: { current: 'incidents' | 'operations' }) {
+/** Incidents, operations and what happens now are views of one place. */
+export function ActivityTabs({ current }: { current: 'incidents' | 'operations' | 'live' }) {
   const t = useWords(words);
   const shell = useWords(shellWords);
+  const live = useWords(liveWords);
   const incidents = useQuery(queries.incidents()).data ?? [];
   const operations = useQuery(queries.operations()).data ?? [];
   return (
@@ -29,6 +31,7 @@ export function ActivityTabs({ current }: { current: 'incidents' | 'operations' 
           to: addresses.operations(),
           count: operations.filter((operation) => operation.state === 'running').length,
         },
+        { id: 'live', label: live('live'), to: addresses.live() },
       ]}
     />
   );

@@ -29,6 +29,7 @@ export const addresses = {
   incident: (number: number) => join('incidents', number),
   operations: () => '/operations',
   operation: (id: string) => join('operations', id),
+  live: () => '/live',
   hosts: () => '/hosts',
   audit: () => '/audit',
   settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),

@@ -114,6 +114,7 @@ const ROUTES: readonly PageRoute[] = [
   { pattern: '/decisions', load: () => import('../images/decisions-page.tsx') },
   { pattern: '/incidents', load: () => import('../incidents/page.tsx') },
   { pattern: '/incidents/:number', load: () => import('../incidents/incident-page.tsx') },
+  { pattern: '/live', load: () => import('../activity/page.tsx') },
   { pattern: '/operations', load: () => import('../operations/page.tsx') },
   { pattern: '/operations/:id', load: () => import('../operations/operation-page.tsx') },
   { pattern: '/hosts', load: () => import('../hosts/page.tsx') },

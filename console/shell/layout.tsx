@@ -35,7 +35,7 @@ export const PLACES: readonly PlaceEntry[] = [
     letter: 'i',
     roots: ['images', 'repositories', 'quarantine', 'findings', 'decisions', 'registries', 'trust'],
   },
-  { key: 'activity', to: addresses.incidents(), letter: 'a', roots: ['incidents', 'operations'] },
+  { key: 'activity', to: addresses.incidents(), letter: 'a', roots: ['incidents', 'operations', 'live'] },
   { key: 'hosts', to: addresses.hosts(), letter: 'h', roots: ['hosts'] },
   { key: 'audit', to: addresses.audit(), letter: 'c', roots: ['audit'] },
   { key: 'settings', to: addresses.settings(), letter: 's', roots: ['settings'] },

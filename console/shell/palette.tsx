@@ -80,6 +80,7 @@ function useEntries(onHelp: () => void): readonly Entry[] {
   return [
     ...PLACES.map((place) => page(`page-${place.key}`, t('kindPage'), t(place.key), '', place.to)),
     page('page-operations', t('kindPage'), t('activity'), '/operations', addresses.operations()),
+    page('page-live', t('kindPage'), t('activity'), '/live', addresses.live()),
     ...projects.map((project) =>
       page(`project-${project.name}`, t('kindProject'), project.name, '', addresses.project(project.name)),
     ),

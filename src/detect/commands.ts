@@ -98,10 +98,8 @@ export function detectCommands(cli: CliProgram): void {
       const { RuleReplay } = await import('./replay.ts');
       const texts = await Promise.all(options.rules.map(readRuleText));
       const unreadable = texts.flatMap(({ finding }) => finding ?? []);
-      const replay = RuleReplay.load(
-        texts.filter(({ finding }) => finding === null),
-        { enters: options.enters ?? false },
-      );
+      const readable = texts.filter(({ finding }) => finding === null);
+      const replay = RuleReplay.load(readable, { enters: options.enters ?? false });
       const errors = [...unreadable, ...replay.findings].filter(({ severity }) => severity === 'error');
       for (const finding of errors) cli.print.note(describeFinding(finding));
       if (errors.length > 0) {
@@ -109,8 +107,14 @@ export function detectCommands(cli: CliProgram): void {
         return;
       }
       const outcomes: { recording: string; events: number; alerts: ReplayAlert[] }[] = [];
-      for (const recording of recordings) outcomes.push({ recording, ...(await replayFile(recording, replay)) });
-      const off = replay.rules
+      /** Made for the first recording of our own. */
+      let engine: RuleEngine | undefined;
+      const live = (): RuleEngine => {
+        engine = RuleEngine.load(readable);
+        return engine;
+      };
+      for (const recording of recordings) outcomes.push({ recording, ...(await replayFile(recording, replay, live)) });
+      const off = (engine?.states ?? replay.rules)
         .filter(({ offReason }) => offReason !== null)
         .map(({ rule, offReason }) => ({ rule: rule.name, reason: offReason ?? '' }));
       if (cli.output.json) {
@@ -259,11 +263,22 @@ const WORDS = {
   },
 } as const satisfies Record<string, Text>;
 
-async function replayFile(path: string, replay: RuleReplay): Promise<{ events: number; alerts: ReplayAlert[] }> {
+/** A recording of ours, or of Falco or sysdig. @param live makes an engine: rules over time begin anew with each recording */
+async function replayFile(
+  path: string,
+  replay: RuleReplay,
+  live: () => RuleEngine,
+): Promise<{ events: number; alerts: ReplayAlert[] }> {
   const { readScap } = await import('../events/scap/index.ts');
+  const { openCapture } = await import('../events/capture/index.ts');
   let events = 0;
   const alerts: ReplayAlert[] = [];
   try {
+    const own = await openCapture(path);
+    if (own !== null) {
+      const { replayCapture } = await import('./replay-capture.ts');
+      return await replayCapture(own, live());
+    }
     await readScap(createReadStream(path, { highWaterMark: RECORDING_CHUNK_BYTES }), (event) => {
       events++;
       for (const alert of replay.try(event)) alerts.push(alert);

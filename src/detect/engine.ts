@@ -305,7 +305,7 @@ function judgeRule(rule: Rule, findings: Finding[]): RuleState {
 }
 
 /** Every event name that the condition compares the type with. */
-function namedEvents(filter: Filter): string[] {
+export function namedEvents(filter: Filter): string[] {
   const names = new Set<string>();
   const visit = (one: Filter): void => {
     if (one.kind === 'and' || one.kind === 'or') one.children.forEach(visit);

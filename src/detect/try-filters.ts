@@ -1,5 +1,7 @@
 /** Conditions by themselves: are they well formed, and which events of a recording do they hold for? */
 import { createReadStream } from 'node:fs';
+import { openCapture, readCapture } from '../events/capture/index.ts';
+import type { KernelEvent } from '../events/index.ts';
 import { readScap, type ScapEvent, scapFields } from '../events/scap/index.ts';
 import { inflateUnknown, peekStream } from '../formats/index.ts';
 import { checkFilter, compileFilters, fieldsOf } from './compile.ts';
@@ -32,7 +34,7 @@ export interface FilterMatches extends FilterVerdict {
 }
 
 export interface Recording {
-  readonly kind: 'scap' | 'json';
+  readonly kind: 'scap' | 'json' | 'capture';
   readonly events: number;
   readonly filters: readonly FilterMatches[];
 }
@@ -81,13 +83,21 @@ export function checkFilters(texts: readonly string[]): FilterVerdict[] {
   });
 }
 
-/** Tries conditions over a recording: a .scap file, or events as JSON lines; each may be compressed. */
+/** Tries conditions over a recording: one of ours, a .scap file, or events as JSON lines; each may be compressed. */
 export async function tryFilters(path: string, texts: readonly string[]): Promise<Recording> {
+  const own = await openCapture(path);
+  if (own !== null) return tryOnCapture(own, texts);
   const plain = inflateUnknown(createReadStream(path, { highWaterMark: RECORDING_CHUNK_BYTES }), {
     maxOutputBytes: RECORDED_FILE_BYTES_MAX,
   });
   const { start, chunks } = await peekStream(plain, 1);
   return start[0] === '{'.charCodeAt(0) ? tryOnJson(chunks, texts) : tryOnScap(chunks, texts);
+}
+
+async function tryOnCapture(source: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {
+  const run = new Run<KernelEvent>(texts, liveFields);
+  const { end } = await readCapture(source, (event) => run.take(event, event.number));
+  return { kind: 'capture', events: end.events, filters: run.matches };
 }
 
 async function tryOnScap(chunks: AsyncIterable<Uint8Array>, texts: readonly string[]): Promise<Recording> {

@@ -65,6 +65,10 @@ export class KernelEvent {
   text(offset: number, max: number): string {
     return readText(this.#bytes, this.#at + offset, max);
   }
+  /** The bytes of the record, to keep. */
+  copyRecord(): Buffer {
+    return Buffer.from(this.#bytes.subarray(this.#at, this.#at + this.u32(HEADER.length)));
+  }
   hasFlag(flag: number): boolean {
     return (this.u16(HEADER.flags) & flag) !== 0;
   }

@@ -1,4 +1,6 @@
+export { type Activity, ARGUMENT_FIELDS, describeActivity } from './activity.ts';
 export { callSpecs } from './calls.ts';
+export { CapturePacker } from './capture/pack.ts';
 export { commandLine, KernelEvent, unknownProcess } from './event.ts';
 export type { ContainerFacts, LivingFacts, ProcessFacts, Surroundings } from './facts.ts';
 export {

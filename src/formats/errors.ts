@@ -57,7 +57,8 @@ export type FormatErrorCode =
   | 'zip.encrypted'
   | 'scap.header'
   | 'scap.truncated'
-  | 'scap.size';
+  | 'scap.size'
+  | 'capture.corrupt';
 
 /** Where in a text the fault is; both count from 1. */
 export interface TextPosition {

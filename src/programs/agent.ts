@@ -19,11 +19,12 @@ import { gatherFacts, restoreLivePatches } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
+import { showActivity } from './agent/activity.ts';
 import { Builder, builderKey } from './agent/builder.ts';
 import { contain, Isolations, probesBesideIsolation } from './agent/contain.ts';
 import { HostEdge } from './agent/edge.ts';
 import { EngineService } from './agent/engine-service.ts';
-import { takeEvidence } from './agent/evidence.ts';
+import { letGoOfFrozen, takeEvidence } from './agent/evidence.ts';
 import { admittedAs, requireUser } from './agent/exec-user.ts';
 import { FlowReport } from './agent/flow-report.ts';
 import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
@@ -148,6 +149,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const spool = await AlertSpool.open(join(files.agent.folder, 'alerts'), {
     log,
     send: (alert, stations) => link.send({ type: 'alert', alert, stations: [...stations, monotonicNs()] }),
+    isBehind: () => link.behind,
   });
   const sensor = await SensorServer.listen(files.sensor.socket, {
     log,
@@ -217,6 +219,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     log,
   });
 
+  const letGo = await letGoOfFrozen(join(files.agent.folder, 'evidence'), instance, log);
   await restorePatches();
   await adoptKeptRules();
   await adoptKept();
@@ -357,6 +360,11 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     link.send({ type: 'sensor', sensor: sensor.state });
     link.send({ type: 'edge', ...edge.state });
     link.send({ type: 'engine', state: 'ok', detail: null });
+    for (const containerId of letGo.splice(0)) {
+      log.warn({ container: containerId }, 'a container that the agent before this one held for evidence goes on');
+      const body = { containerId };
+      link.send({ type: 'fact', kind: 'container.let-go', subject: host, project: null, digest: null, body });
+    }
     tellMachine(true);
     sendStatuses(true);
     spool.resend();
@@ -454,6 +462,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           ...{ instance, host, clock, key: signer, folder: join(files.agent.folder, 'evidence') },
           openSession: (session) => link.openSession(session),
         });
+      case 'activity': {
+        const stream = await link.openSession(task.session);
+        try {
+          await showActivity(stream, task, sensor);
+        } finally {
+          stream.destroy();
+        }
+        return null;
+      }
       case 'stats':
         // One that ended since control was told of it is nothing to fail for.
         return answerAbout({ ...task, containerIds: task.containerIds.filter(isOwn) }, engine);

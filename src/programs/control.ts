@@ -103,6 +103,7 @@ import {
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
+import { registerActivityRoutes } from './control/activity.ts';
 import { AdvisoryPublisher } from './control/advisory-artifact.ts';
 import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
 import { registerBaseRoutes } from './control/bases.ts';
@@ -409,9 +410,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
           );
         for (const { times } of arrived) detection.note(host, [...times, monotonicNs()]);
       },
-      message: (host, message) => {
+      message: (host, message) =>
         hear(host, message).catch((error: unknown) =>
           log.error({ err: error, host, type: message.type }, 'a message of a host could not be taken'),
+        ),
+      flooded: (host, waiting) => {
+        const body = { ...waiting };
+        record({ kind: 'host.flooding', subject: host, project: null, digest: null, actor: 'platform', body }).catch(
+          (error: unknown) => log.error({ err: error, host }, 'a flood could not be recorded'),
         );
       },
     },
@@ -650,6 +656,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerQuotaRoutes(app, quotas, deployments);
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
+  registerActivityRoutes(app, {
+    ...{ hosts, journal, clock, watch, log },
+    db: db as unknown as Kysely<JournalTables>,
+  });
   registerInsideRoutes(app, { hosts, deployments, journal, db: db as unknown as Kysely<JournalTables> });
   registerPlatformRoutes(app, {
     instance,

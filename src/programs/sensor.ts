@@ -45,8 +45,10 @@ function startSensor(config: SensorConfig): void {
   const doorbell = new Doorbell();
   const spool = new Spool();
   const channel = new MessageChannel();
+  const onTheWay = new Int32Array(new SharedArrayBuffer(4));
   const start: WorkerStart = {
     doorbell: doorbell.fd,
+    onTheWay,
     alertSocket: alertSocketOf(config.socket),
     scope: config.scope,
     hostToo: config.host,
@@ -69,6 +71,8 @@ function startSensor(config: SensorConfig): void {
     channel.port1.postMessage(message);
     doorbell.ring();
   };
+  /** Events that the agent had no room for, by who looks. */
+  const missed = new Map<string, number>();
   const flush = (): void => spool.flush((line) => link.write(line), Date.now());
   const link = new Link(config.socket, {
     onBad: (reason) => say('warn', {}, reason),
@@ -77,11 +81,20 @@ function startSensor(config: SensorConfig): void {
       spool.resetSent();
       flush();
     },
+    onDown: () => {
+      // Who looked through the agent that went away looks no more; the next one says who does.
+      missed.clear();
+      tell({ type: 'unwatch', id: null });
+    },
     onDrained: () => flush(),
     onMessage: (message: FromAgent) => {
       if (message.type === 'containers') tell({ type: 'containers', containers: message.containers.map(toFacts) });
       else if (message.type === 'ack') spool.acknowledge(message.seq);
-      else {
+      else if (message.type === 'watch') tell(message);
+      else if (message.type === 'unwatch') {
+        missed.delete(message.id);
+        tell(message);
+      } else {
         try {
           const shipped = message.files ?? readRules(message.paths ?? config.rules);
           tell({
@@ -115,6 +128,19 @@ function startSensor(config: SensorConfig): void {
       }
       case 'stats': {
         link.write(`${JSON.stringify({ ...message, lostAlerts: spool.lost })}\n`);
+        return;
+      }
+      case 'watching':
+        link.write(`${JSON.stringify(message)}\n`);
+        return;
+      case 'activity': {
+        Atomics.sub(onTheWay, 0, 1);
+        const { watch, body } = message;
+        const before = missed.get(watch) ?? 0;
+        const [seen, dropped] = [message.seen + before, message.dropped + before];
+        const line = `{"type":"activity","watch":${JSON.stringify(watch)},"seen":${seen},"dropped":${dropped},"body":${body}}\n`;
+        if (link.write(line)) missed.delete(watch);
+        else missed.set(watch, seen);
         return;
       }
       case 'gap':

@@ -29,7 +29,7 @@ export { type Channel, type Delivery, Notices, type NoticesOptions } from './not
 export { registerNoticeRoutes } from './notices/routes.ts';
 export { ResponsePolicies, type StoredResponsePolicy } from './policy/book.ts';
 export { responseCommands } from './policy/commands.ts';
-export { type ResponsePolicy, readResponsePolicy, replay, type WouldDo } from './policy/policy.ts';
+export { PolicyReplay, type ResponsePolicy, readResponsePolicy, type WouldDo } from './policy/policy.ts';
 export { registerResponseRoutes } from './policy/routes.ts';
 export type { ProcessNode } from './process-tree.ts';
 export { type QuarantinedImage, Quarantines } from './quarantines.ts';

@@ -53,6 +53,8 @@ export const POLICY_ACTIONS_MAX = 12;
 /** Days and alerts that a policy is tried on: as many as one answer takes some seconds for. */
 export const REPLAY_DAYS_MAX = 90;
 export const REPLAY_ALERTS_MAX = 20_000;
+/** Read and judged at once: some milliseconds in which nobody else is served. */
+export const REPLAY_SLICE = 500;
 
 /** Incidents that policies act on at the same time: hosts are asked one thing after the other anyway. */
 export const POLICY_INCIDENTS_AT_ONCE = 8;

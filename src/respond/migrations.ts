@@ -193,4 +193,18 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0006-respond-quarantines-each',
+    async up(db) {
+      // Each incident holds an image for itself: to release it for one must not release it for another.
+      await db.schema.dropIndex('respond_quarantines_standing').execute();
+      await db.schema
+        .createIndex('respond_quarantines_standing')
+        .unique()
+        .on('respond_quarantines')
+        .columns(['project', 'digest', 'incident'])
+        .where('released_at' as never, 'is', null)
+        .execute();
+    },
+  },
 ];

@@ -18,7 +18,8 @@ export class Quarantines {
   readonly #db: Kysely<RespondTables>;
   readonly #journal: Pick<Journal, 'record' | 'committed'>;
   readonly #clock: Clock;
-  readonly #standing = new Map<string, QuarantinedImage>();
+  /** By project and digest; each incident holds for itself. */
+  readonly #standing = new Map<string, readonly QuarantinedImage[]>();
 
   constructor(parts: { db: Kysely<RespondTables>; journal: Pick<Journal, 'record' | 'committed'>; clock: Clock }) {
     this.#db = parts.db;
@@ -32,12 +33,15 @@ export class Quarantines {
       .selectAll()
       .where('released_at', 'is', null)
       .execute();
-    for (const row of rows) this.#standing.set(keyOf(row.project, row.digest), toImage(row));
+    for (const row of rows) {
+      const key = keyOf(row.project, row.digest);
+      this.#standing.set(key, [...(this.#standing.get(key) ?? []), toImage(row)]);
+    }
   }
 
   /** Why nobody may have it, or null. */
   reason(project: string, digest: string): Text | null {
-    const found = this.#standing.get(keyOf(project, digest));
+    const [found] = this.#standing.get(keyOf(project, digest)) ?? [];
     if (found === undefined) return null;
     const { incident, actor } = found;
     const of = incident === null ? { en: '', es: '' } : { en: `incident ${incident}: `, es: `incidente ${incident}: ` };
@@ -48,37 +52,52 @@ export class Quarantines {
   }
 
   list(projects: '*' | readonly string[]): QuarantinedImage[] {
-    return [...this.#standing.values()].filter(({ project }) => projects === '*' || projects.includes(project));
+    return [...this.#standing.values()].flat().filter(({ project }) => projects === '*' || projects.includes(project));
   }
 
-  /** Twice is once. */
+  /** Twice for the same incident is once. */
   async add(image: Omit<QuarantinedImage, 'at'>): Promise<void> {
     const key = keyOf(image.project, image.digest);
-    if (this.#standing.has(key)) return;
+    const standing = this.#standing.get(key) ?? [];
+    if (standing.some(({ incident }) => incident === image.incident)) return;
     const row = { ...image, id: newId(this.#clock), at: this.#clock.now().toISOString(), released_at: null };
     await this.#db.transaction().execute(async (tx) => {
       await tx.insertInto('respond_quarantines').values(row).execute();
       await this.#record(tx, 'image.quarantined', row, image.actor, image.reason);
     });
-    this.#standing.set(key, toImage(row));
+    this.#standing.set(key, [...standing, toImage(row)]);
     this.#journal.committed();
   }
 
-  async release(project: string, digest: string, actor: string, reason: string | null): Promise<void> {
-    const standing = this.#standing.get(keyOf(project, digest));
-    if (standing === undefined) return;
+  /**
+   * Ends what one incident holds; what another holds stays.
+   * @returns the incidents that hold the image still
+   */
+  async release(
+    { project, digest, incident }: Pick<QuarantinedImage, 'project' | 'digest' | 'incident'>,
+    actor: string,
+    reason: string | null,
+  ): Promise<readonly (number | null)[]> {
+    const key = keyOf(project, digest);
+    const all = this.#standing.get(key) ?? [];
+    const standing = all.find((one) => one.incident === incident);
+    const others = all.filter((one) => one.incident !== incident);
+    if (standing === undefined) return others.map((one) => one.incident);
     await this.#db.transaction().execute(async (tx) => {
       await tx
         .updateTable('respond_quarantines')
         .set({ released_at: this.#clock.now().toISOString() })
         .where('project', '=', project)
         .where('digest', '=', digest)
+        .where('incident', incident === null ? 'is' : '=', incident)
         .where('released_at', 'is', null)
         .execute();
       await this.#record(tx, 'image.quarantine-ended', standing, actor, reason);
     });
-    this.#standing.delete(keyOf(project, digest));
+    if (others.length === 0) this.#standing.delete(key);
+    else this.#standing.set(key, others);
     this.#journal.committed();
+    return others.map((one) => one.incident);
   }
 
   async #record(

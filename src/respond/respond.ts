@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Alert } from '../detect/index.ts';
 import type { Fact, Journal, NewFact } from '../journal/index.ts';
@@ -24,6 +25,7 @@ import {
   KILL_PROCESSES_MAX,
   POLICY_INCIDENTS_AT_ONCE,
   REPLAY_ALERTS_MAX,
+  REPLAY_SLICE,
   SLOW_ACTION_TIMEOUT_MS,
   TIMELINE_FACTS_MAX,
 } from './limits.ts';
@@ -39,6 +41,7 @@ import {
   type IncidentQuery,
   insertAction,
   moveAction,
+  oldestOf,
   openIncident,
   type RespondTables,
   readActions,
@@ -313,11 +316,31 @@ export class Respond {
     return this.#end(action, end.state, end.outcome);
   }
 
-  /** Alerts of the last days that somebody may see, oldest first; of too many the newest. */
-  async alertsSince(projects: '*' | readonly string[], days: number): Promise<StoredAlert[]> {
-    const since = new Date(this.#options.clock.now().getTime() - days * 86_400_000).toISOString();
-    const alerts = await readAlerts(this.#options.db, { projects, since, limit: REPLAY_ALERTS_MAX });
-    return alerts.reverse();
+  /**
+   * Alerts of the last days that somebody may see, oldest first; of too many the newest. They come in slices, each read when
+   * the one before was dealt with, so that nobody else waits for all of them.
+   */
+  async *alertsSince(projects: '*' | readonly string[], days: number): AsyncGenerator<readonly StoredAlert[]> {
+    const { db, clock } = this.#options;
+    const since = new Date(clock.now().getTime() - days * 86_400_000).toISOString();
+    let after = await oldestOf(db, { projects, since, limit: REPLAY_ALERTS_MAX });
+    while (after !== null) {
+      const some = await readAlerts(db, { projects, since, from: after, order: 'oldest', limit: REPLAY_SLICE });
+      const last = some.at(-1);
+      const isMore = some.length === REPLAY_SLICE && last !== undefined;
+      // The last one is read once more as the first of the next slice: an id is all there is to go on by.
+      yield isMore ? some.slice(0, -1) : some;
+      after = isMore ? last.id : null;
+      await immediate();
+    }
+  }
+
+  /** What a policy asks for and nobody answered yet. @throws Fault respond.action-unknown */
+  async awaiting(number: number, id: string): Promise<Action> {
+    const waiting = await readActions(this.#options.db, { incident: number, state: 'awaiting' });
+    const [action, another] = waiting.filter((one) => one.id.startsWith(id));
+    if (action === undefined || another !== undefined) throw respondFault('respond.action-unknown', { number, id });
+    return action;
   }
 
   /**
@@ -331,9 +354,7 @@ export class Respond {
     actor: string,
   ): Promise<Action> {
     const incident = await this.#notClosed(number);
-    const waiting = await readActions(this.#options.db, { incident: number, state: 'awaiting' });
-    const [action, another] = waiting.filter((one) => one.id.startsWith(id));
-    if (action === undefined || another !== undefined) throw respondFault('respond.action-unknown', { number, id });
+    const action = await this.awaiting(number, id);
     if (!answer.approve) {
       const why = answer.reason === null ? '' : `: ${answer.reason}`;
       return this.#end(action, 'declined', { en: `${actor} declined${why}`, es: `${actor} lo rechazó${why}` });

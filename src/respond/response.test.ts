@@ -4,15 +4,16 @@ import { test } from 'node:test';
 import type { Alert } from '../detect/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
 import { Fault, newId, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { requireActionRight } from './action-rights.ts';
 import { ACTIONS } from './actions.ts';
 import {
   type Deeds,
+  PolicyReplay,
   Quarantines,
   Respond,
   type RespondTables,
   ResponsePolicies,
   readResponsePolicy,
-  replay,
   respondFault,
   respondMigrations,
 } from './index.ts';
@@ -119,7 +120,7 @@ test('every action says in both languages what it will do, and each undo takes b
   await opened.close();
 });
 
-test('an image in quarantine stays there over a restart, in its project only, until somebody releases it', async () => {
+test('an image in quarantine stays there over a restart, in its project only, until each incident released it', async () => {
   const { opened, journal, facts } = await open();
   const make = async () => {
     const made = new Quarantines({ db: opened.db, journal, clock: systemClock });
@@ -134,11 +135,21 @@ test('an image in quarantine stays there over a restart, in its project only, un
   assert.match(second.reason('tienda', digest)?.en ?? '', /incident 3: user:ana/);
   assert.equal(second.reason('other', digest), null);
   assert.deepEqual(second.list(['other']), []);
-  await second.release('tienda', digest, 'user:eva', null);
+  await second.add({ ...image, incident: 4 });
+  assert.deepEqual(await second.release(image, 'user:eva', null), [4]);
+  assert.match((await make()).reason('tienda', digest)?.en ?? '', /incident 4/);
+  // Twice is once, and the other incident's stays.
+  assert.deepEqual(await second.release(image, 'user:eva', null), [4]);
+  assert.deepEqual(await second.release({ ...image, incident: 4 }, 'user:eva', null), []);
   assert.equal((await make()).reason('tienda', digest), null);
   assert.deepEqual(
     (await facts()).map(({ kind, actor }) => `${kind} ${actor}`),
-    ['image.quarantined user:ana', 'image.quarantine-ended user:eva'],
+    [
+      'image.quarantined user:ana',
+      'image.quarantined user:ana',
+      'image.quarantine-ended user:eva',
+      'image.quarantine-ended user:eva',
+    ],
   );
   await opened.close();
 });
@@ -320,9 +331,27 @@ test('what a policy would have done is what it does: once an incident, within it
     incident,
     host: 'host1',
   });
-  const found = replay(policy, [stored(1, 0), stored(1, 1), stored(2, 2), stored(3, 3, 'Other'), stored(4, 90)]);
+  const past = new PolicyReplay(policy);
+  past.take([stored(1, 0), stored(1, 1), stored(2, 2)]);
+  past.take([stored(3, 3, 'Other'), stored(4, 90)]);
+  const { found } = past;
   assert.deepEqual(
     found.map(({ incident, action, how }) => `${incident} ${action} ${how}`),
     ['1 isolate act', '1 quarantine act', '2 isolate act', '2 quarantine limit', '4 isolate act', '4 quarantine act'],
   );
+});
+
+test('who agrees to an action needs the rights of who orders it', () => {
+  const principal = (role: 'analyst' | 'developer' | 'admin', project = 'tienda') => ({
+    ...{ id: 'x', actor: 'user:x', kind: 'user' as const, name: 'x', tokenId: null },
+    grants: [{ role, project }],
+  });
+  const incident = { project: 'tienda' };
+  requireActionRight(principal('analyst'), incident, 'isolate');
+  for (const kind of ['roll-back', 'revoke-tokens', 'cordon'] as const)
+    assert.throws(() => requireActionRight(principal('analyst'), incident, kind), hasCode('access.not-allowed'), kind);
+  assert.throws(() => requireActionRight(principal('developer'), incident, 'roll-back'), hasCode('access.not-allowed'));
+  requireActionRight(principal('admin'), incident, 'roll-back');
+  assert.throws(() => requireActionRight(principal('admin'), incident, 'cordon'), hasCode('access.not-allowed'));
+  requireActionRight(principal('admin', '*'), incident, 'cordon');
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Action, type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
+import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
 import { languageOf } from '../system/index.ts';
+import { requireActionRight } from './action-rights.ts';
 import { ACTIONS } from './actions.ts';
 import { respondFault } from './errors.ts';
 import type { ActionKind, Incident } from './incident.ts';
@@ -115,11 +116,7 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
           return { incident: showIncident(closed, language), action: null };
         }
         default: {
-          const right = ACTION_RIGHTS[body.action];
-          if (right !== undefined && !may(principal, right, right === 'platform.admin' ? null : incident.project)) {
-            const place = incident.project ?? 'the platform';
-            throw accessFault('access.not-allowed', { name: principal.name, action: right, place });
-          }
+          requireActionRight(principal, incident, body.action);
           const { action: kind, reason } = body;
           const action = await respond.act(incident.number, { kind, reason }, actor);
           return {
@@ -167,14 +164,6 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
     },
   });
 }
-
-/** What somebody needs beside `incident.respond`, because the action reaches beyond one container. */
-const ACTION_RIGHTS: Partial<Readonly<Record<ActionKind, Action>>> = {
-  'roll-back': 'release.create',
-  'revoke-tokens': 'robot.manage',
-  cordon: 'platform.admin',
-  uncordon: 'platform.admin',
-};
 
 /** An incident of a project that the caller may not see is not there for them. */
 async function visibleIncident(respond: Respond, principal: Principal, wanted: number): Promise<Incident> {

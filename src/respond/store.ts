@@ -186,10 +186,30 @@ export interface AlertQuery {
   readonly project?: string;
   readonly incident?: number;
   readonly before?: string;
+  /** This one and those after it. */
+  readonly from?: string;
   /** RFC 3339: not older than this. */
   readonly since?: string;
   readonly order?: 'newest' | 'oldest';
   readonly limit: number;
+}
+
+/** The id of the oldest among the newest that a query finds; null when there is none. */
+export async function oldestOf(
+  db: Db,
+  { projects, since, limit }: Required<Pick<AlertQuery, 'projects' | 'since' | 'limit'>>,
+): Promise<string | null> {
+  if (projects !== '*' && projects.length === 0) return null;
+  let select = db.selectFrom('respond_alerts').select('id').where('at', '>=', since);
+  if (projects !== '*') select = select.where('project', 'in', projects);
+  const at = async (offset: number) => {
+    const [row] = await select.orderBy('id', 'desc').limit(1).offset(offset).execute();
+    return row?.id ?? null;
+  };
+  const last = await at(limit - 1);
+  if (last !== null) return last;
+  const [first] = await select.orderBy('id', 'asc').limit(1).execute();
+  return first?.id ?? null;
 }
 
 export async function readAlerts(db: Db, query: AlertQuery): Promise<StoredAlert[]> {
@@ -201,6 +221,7 @@ export async function readAlerts(db: Db, query: AlertQuery): Promise<StoredAlert
   if (query.project !== undefined) select = select.where('project', '=', query.project);
   if (query.incident !== undefined) select = select.where('incident', '=', query.incident);
   if (query.before !== undefined) select = select.where('id', '<', query.before);
+  if (query.from !== undefined) select = select.where('id', '>=', query.from);
   if (query.since !== undefined) select = select.where('at', '>=', query.since);
   const rows = await select
     .orderBy('id', query.order === 'oldest' ? 'asc' : 'desc')

@@ -131,6 +131,7 @@ export function pagesOf(mock: MockServer): readonly (readonly [name: string, pat
     ['quarantine', `/quarantine?sel=tienda/web@${held}`],
     ['incidents', '/incidents?sel=7'],
     ['incident', '/incidents/7'],
+    ['live activity', '/live?project=tienda'],
     ['operations', '/operations'],
     ['operation', `/operations/${operation}`],
     ['hosts', '/hosts'],

@@ -122,6 +122,38 @@ describe('a watched container', { skip }, () => {
     assert.ok(!ground.agent.alerts.some((one) => one.container?.id === foreign));
   });
 
+  test('who looks sees what fits, also calls that no rule asks for, and nobody works for one who left', async () => {
+    const { agent } = ground;
+    const filter = 'evt.type = mkdir and fs.path.name startswith /tmp/looked';
+    const order = { id: 'l1', projects: ['tienda'], environment: null, workload: 'web', filter, arguments: true };
+    const told = (type: string, watch: string) =>
+      agent.waitFor(() => agent.messages.findLast((one) => one.type === type && one['watch'] === watch), 10_000, type);
+    agent.send({ type: 'watch', watch: { ...order, id: 'bad', filter: 'proc.nmae = x', form: 'lines' } });
+    assert.match(String((await told('watching', 'bad'))['why']), /proc\.nmae/);
+    for (const form of ['lines', 'records']) {
+      agent.send({ type: 'watch', watch: { ...order, id: form, form } });
+      const { why, missing } = await told('watching', form);
+      assert.deepEqual({ why, missing }, { why: null, missing: [] });
+    }
+    ground.podman('exec', container, '/bin/busybox', 'mkdir', '/tmp/looked');
+    const { body, seen, dropped } = await told('activity', 'lines');
+    assert.deepEqual({ seen, dropped }, { seen: 1, dropped: 0 });
+    const [line] = body as { about: string; workload: string; arguments: string }[];
+    assert.equal(line?.workload, 'web');
+    assert.equal(line?.about, '/tmp/looked');
+    const { body: batch } = await told('activity', 'records');
+    assert.ok(Buffer.from(String(batch), 'base64').includes('looked'));
+    for (const id of ['lines', 'records']) agent.send({ type: 'unwatch', id });
+    // What is asked after it is answered after it: from then on nothing of the look is left.
+    agent.send({ type: 'watch', watch: { ...order, id: 'last', form: 'lines' } });
+    await told('watching', 'last');
+    const before = agent.messages.filter(({ type, watch }) => type === 'activity' && watch !== 'last').length;
+    ground.podman('exec', container, '/bin/busybox', 'mkdir', '/tmp/looked-again');
+    await told('activity', 'last');
+    assert.equal(agent.messages.filter(({ type, watch }) => type === 'activity' && watch !== 'last').length, before);
+    agent.send({ type: 'unwatch', id: 'last' });
+  });
+
   test('new rules work at once, wrong ones leave the old at work', async () => {
     ground.agent.send({ type: 'rules', files: [{ file: 'wrong.yaml', text: '- rule: X' }] });
     await ground.agent.waitFor(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,7 +23,7 @@ import {
   EVIDENCE_NAMES_BYTES_MAX,
   EVIDENCE_TEXT_BYTES_MAX,
 } from '../../respond/evidence/limits.ts';
-import { type Clock, Fault, type Json, runCommand } from '../../system/index.ts';
+import { type Clock, Fault, type Json, type Log, runCommand, writeFileAtomic } from '../../system/index.ts';
 import { type SigningKey, signRecord } from '../../trust/index.ts';
 import type { EvidenceTask } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
@@ -150,6 +150,35 @@ export async function takeEvidence(task: EvidenceTask, options: EvidenceOptions)
   }
 }
 
+const FROZEN = '.frozen';
+
+/**
+ * Lets go what an agent that was killed in the middle of a look left stopped: it wrote down which container before it
+ * stopped it. To be called before anything else is looked at.
+ * @returns the containers that go on because of it
+ */
+export async function letGoOfFrozen(folder: string, instance: Instance, log: Log): Promise<string[]> {
+  const marks = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const released: string[] = [];
+  for (const mark of marks.filter((name) => name.endsWith(FROZEN))) {
+    const id = mark.slice(0, -FROZEN.length);
+    try {
+      const found = await findOwnContainer(id, instance);
+      if (found?.paused === true && (await setPaused(found, false, instance))) released.push(id);
+      await rm(join(folder, mark), { force: true });
+    } catch (error) {
+      log.error(
+        { err: error, container: id },
+        'a container that was stopped for evidence could not be let go; tried again at the next start',
+      );
+    }
+  }
+  return released;
+}
+
 let turn: Promise<unknown> = Promise.resolve();
 
 /** One at a time: the end of one look lets the container go on, which another would still believe stopped. */
@@ -251,7 +280,10 @@ class Gathering {
   }
 
   async #stop(): Promise<void> {
+    const { paused, id } = this.#container;
     try {
+      // Whoever asked for it to stay stopped has it so after a crash as well.
+      if (!paused && !this.#task.keepPaused) await writeFileAtomic(this.#mark, `${id}\n`, { mode: 0o600 });
       await setPaused(this.#container, true, this.#options.instance);
       this.#frozen = true;
     } catch (error) {
@@ -261,8 +293,14 @@ class Gathering {
 
   async #letGo(): Promise<void> {
     const { pausedBefore, leftPaused } = this.freeze();
-    if (!this.#frozen || pausedBefore || leftPaused) return;
-    await setPaused({ ...this.#container, paused: true }, false, this.#options.instance);
+    if (this.#frozen && !pausedBefore && !leftPaused)
+      await setPaused({ ...this.#container, paused: true }, false, this.#options.instance);
+    await rm(this.#mark, { force: true });
+  }
+
+  /** While it is there, the container is stopped by this look. */
+  get #mark(): string {
+    return join(this.#options.folder, `${this.#container.id}${FROZEN}`);
   }
 
   async #readProcesses({ keep, copy }: Kept, over: AbortSignal): Promise<ProcessFacts[]> {

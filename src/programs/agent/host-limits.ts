@@ -78,6 +78,7 @@ const DEFAULTS: HostLimits = {
   'kernel-shield': true,
   contain: true,
   evidence: true,
+  activity: true,
 };
 
 /**

@@ -12,6 +12,7 @@ const RETRY_LAST_MS = 5_000;
 /** Control pings every 5 s; after four missed ones the connection is dead, whatever TCP believes. */
 const SILENCE_MS = 20_000;
 const CONNECT_MS = 10_000;
+const BEHIND_BYTES = 4 * 1024 * 1024;
 
 export interface ControlAddress {
   readonly host: string;
@@ -47,6 +48,11 @@ export class ControlLink {
 
   get connected(): boolean {
     return this.#channel !== undefined;
+  }
+
+  /** Whether control, or the network, takes less than is sent: what can wait should. */
+  get behind(): boolean {
+    return (this.#channel?.behindBytes ?? 0) > BEHIND_BYTES;
   }
 
   send(message: ToControl): void {

@@ -21,6 +21,12 @@ const fromSensor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('rules'), revision: z.string().max(16).nullable().default(null), accepted: z.boolean() }),
   z.object({ type: z.literal('stats'), events: z.number().int().min(0), lost: counts, tuned: counts.default({}) }),
   z.object({ type: z.literal('gap'), from: time, to: time }),
+  z.object({
+    type: z.literal('watching'),
+    watch: z.string().max(100),
+    why: text.nullable(),
+    missing: z.array(z.object({ what: text, why: words })).max(1_000),
+  }),
 ]);
 
 export type FromSensor =
@@ -38,14 +44,47 @@ export type FromSensor =
       readonly lost: Record<string, number>;
       readonly tuned: Record<string, number>;
     }
-  | { readonly type: 'gap'; readonly from: string; readonly to: string };
+  | { readonly type: 'gap'; readonly from: string; readonly to: string }
+  | {
+      readonly type: 'watching';
+      readonly watch: string;
+      readonly why: string | null;
+      readonly missing: { what: string; why: Text | string }[];
+    }
+  | ActivityBatch;
+
+/** What of the events that somebody looks at came since the last; `body` is read by control, or by who reads the recording. */
+export interface ActivityBatch {
+  readonly type: 'activity';
+  readonly watch: string;
+  readonly seen: number;
+  readonly dropped: number;
+  readonly body: unknown;
+}
 
 /** The id becomes the name of a file in the spool. */
 const ALERT_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Null for what is no message of a sensor. */
 export function readFromSensor(value: unknown): FromSensor | null {
-  return readAlert(value) ?? fromSensor.safeParse(value).data ?? null;
+  return readAlert(value) ?? readActivity(value) ?? fromSensor.safeParse(value).data ?? null;
+}
+
+/** By hand: there may be ten thousand events a second. */
+function readActivity(value: unknown): ActivityBatch | null {
+  if (typeof value !== 'object' || value === null || !('type' in value) || value.type !== 'activity') return null;
+  const { watch, seen, dropped, body } = value as {
+    watch?: unknown;
+    seen?: unknown;
+    dropped?: unknown;
+    body?: unknown;
+  };
+  if (typeof watch !== 'string' || !isCount(seen) || !isCount(dropped) || dropped > seen) return null;
+  return { type: 'activity', watch, seen, dropped, body };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** By hand: an alert is in a hurry. */

@@ -5,7 +5,8 @@ import type { Log } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
 import type { SensorState, ToAgent } from '../link/protocol.ts';
 import { alertSocketOf, monotonicNs } from '../link/stations.ts';
-import { type FromSensor, readFromSensor } from './sensor-reader.ts';
+import type { WatchOrder } from '../sensor/messages.ts';
+import { type ActivityBatch, type FromSensor, readFromSensor } from './sensor-reader.ts';
 import type { SpooledAlert } from './spool.ts';
 
 /** A container as the sensor needs to know it, to say in an alert what it was. */
@@ -33,6 +34,13 @@ const ABSENT: SensorState = {
   tuned: {},
 };
 
+/** Told of what somebody looks at. */
+export interface ActivityListener {
+  /** The sensor looks, or `why` it does not. After a restart of the sensor it is told again. */
+  watching(answer: Extract<FromSensor, { type: 'watching' }>): void;
+  batch(batch: ActivityBatch): void;
+}
+
 type RuleOrder = Omit<Extract<ToAgent, { type: 'rules' }>, 'type'>;
 
 /** Where the sensor of this host connects: it is told what containers there are and says what it saw. */
@@ -50,6 +58,7 @@ export class SensorServer {
   #rules: RuleOrder | null = null;
   /** Whether the sensor that is connected was given rules beside the platform's. */
   #hasOwnRules = false;
+  readonly #watches = new Map<string, { readonly order: WatchOrder; readonly listener: ActivityListener }>();
   #state: SensorState = ABSENT;
 
   private constructor(options: {
@@ -102,6 +111,15 @@ export class SensorServer {
     this.#tellRules();
   }
 
+  /** Somebody looks at events from now on, until the answered function is called. */
+  watchActivity(order: WatchOrder, listener: ActivityListener): () => void {
+    this.#watches.set(order.id, { order, listener });
+    this.#channel?.send({ type: 'watch', watch: order });
+    return () => {
+      if (this.#watches.delete(order.id)) this.#channel?.send({ type: 'unwatch', id: order.id });
+    };
+  }
+
   #tellRules(): void {
     if (this.#rules === null) return;
     const { revision, files, tunings } = this.#rules;
@@ -129,6 +147,7 @@ export class SensorServer {
     channel.send({ type: 'containers', containers: this.#containers });
     this.#hasOwnRules = false;
     this.#tellRules();
+    for (const { order } of this.#watches.values()) channel.send({ type: 'watch', watch: order });
     void channel.closed.then((error) => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
@@ -188,6 +207,12 @@ export class SensorServer {
         return;
       case 'stats':
         this.#setState({ events: message.events, lost: message.lost, tuned: message.tuned }, false);
+        return;
+      case 'watching':
+        this.#watches.get(message.watch)?.listener.watching(message);
+        return;
+      case 'activity':
+        this.#watches.get(message.watch)?.listener.batch(message);
         return;
       case 'gap':
         this.#log.warn({ from: message.from, to: message.to }, 'the sensor was blind for a while');

@@ -12,6 +12,13 @@ const ALERTS_MAX = 50_000;
 const GRACE_MS = 250;
 const RESEND_MS = 5_000;
 
+interface SpoolOptions {
+  readonly log: Log;
+  readonly send: (alert: SpooledAlert, stations: readonly number[]) => void;
+  /** Whether what was sent before is still on its way: then nothing is sent on top of it, and sent again later. */
+  readonly isBehind: () => boolean;
+}
+
 /**
  * Alerts until control has stored them. One that control does not take at once is written to disk, so that it survives
  * the agent; it is sent again until control says that it is stored (storing is idempotent by id).
@@ -21,23 +28,22 @@ export class AlertSpool {
   readonly #log: Log;
   readonly #waiting = new Map<string, { alert: SpooledAlert; onDisk: boolean; timer: NodeJS.Timeout | undefined }>();
   readonly #send: (alert: SpooledAlert, stations: readonly number[]) => void;
+  readonly #isBehind: () => boolean;
   readonly #resender: NodeJS.Timeout;
   refused = 0;
 
-  private constructor(folder: string, log: Log, send: (alert: SpooledAlert, stations: readonly number[]) => void) {
+  private constructor(folder: string, options: SpoolOptions) {
     this.#folder = folder;
-    this.#log = log;
-    this.#send = send;
+    this.#log = options.log;
+    this.#send = options.send;
+    this.#isBehind = options.isBehind;
     this.#resender = setInterval(() => this.resend(), RESEND_MS);
     this.#resender.unref();
   }
 
-  static async open(
-    folder: string,
-    options: { readonly log: Log; readonly send: (alert: SpooledAlert, stations: readonly number[]) => void },
-  ): Promise<AlertSpool> {
+  static async open(folder: string, options: SpoolOptions): Promise<AlertSpool> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const spool = new AlertSpool(folder, options.log, options.send);
+    const spool = new AlertSpool(folder, options);
     for (const name of (await readdir(folder)).filter((one) => one.endsWith('.json')).sort()) {
       const alert = JSON.parse(await readFile(join(folder, name), 'utf8')) as SpooledAlert;
       spool.#waiting.set(alert.id, { alert, onDisk: true, timer: undefined });
@@ -54,7 +60,7 @@ export class AlertSpool {
     }
     const timer = setTimeout(() => void this.#keep(alert.id), GRACE_MS);
     this.#waiting.set(alert.id, { alert, onDisk: false, timer });
-    this.#send(alert, stations);
+    if (!this.#isBehind()) this.#send(alert, stations);
   }
 
   stored(id: string): void {
@@ -67,7 +73,10 @@ export class AlertSpool {
 
   /** Sends everything that waits once more: after a reconnection, and now and then. */
   resend(): void {
-    for (const { alert, timer } of this.#waiting.values()) if (timer === undefined) this.#send(alert, []);
+    for (const { alert, timer } of this.#waiting.values()) {
+      if (this.#isBehind()) return;
+      if (timer === undefined) this.#send(alert, []);
+    }
   }
 
   get length(): number {

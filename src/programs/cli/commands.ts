@@ -122,6 +122,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../detect/index.ts')).detectCommands(cli),
   },
   {
+    words: ['tail', 'capture'],
+    add: async (cli) => (await import('./activity.ts')).activityCommands(cli),
+  },
+  {
     words: ['incident'],
     add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
   },

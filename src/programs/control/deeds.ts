@@ -84,9 +84,17 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
         es: `imagen en cuarentena: el registro y todos los hosts de ${project} la rechazan`,
       };
     },
-    async unquarantine({ project, digest }, { actor, reason }) {
-      await parts.quarantines.release(project ?? '', digest ?? '', actor, reason);
+    async unquarantine({ project, digest, number }, { actor, reason }) {
+      const image = { project: project ?? '', digest: digest ?? '', incident: number };
+      const others = await parts.quarantines.release(image, actor, reason);
       await parts.rejudged(project ?? '', digest ?? '');
+      if (others.length > 0) {
+        const names = others.map((other) => other ?? '–').join(', ');
+        return {
+          en: `released for this incident; still in quarantine because of incident ${names}`,
+          es: `liberada para este incidente; sigue en cuarentena por el incidente ${names}`,
+        };
+      }
       return { en: 'image judged again by policy alone', es: 'imagen juzgada de nuevo solo por la política' };
     },
     async 'roll-back'({ project, environment }, { actor }) {

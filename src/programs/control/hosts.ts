@@ -76,16 +76,31 @@ const SESSION_WAIT_MS = 15_000;
 /** Alerts in one transaction: more would keep other writers waiting for longer than they notice. */
 const ALERTS_AT_ONCE = 200;
 
+/**
+ * Read and not yet dealt with, of one host: beyond it no more is read from it until there is room, so that the host waits and
+ * not control's memory. One alert may have more than a megabyte where the host is hostile; an honest one has two kilobytes.
+ */
+const WAITING_BYTES_MAX = 16 * 1024 * 1024;
+const WAITING_ALERTS_MAX = 5_000;
+const WAITING_MESSAGES_MAX = 256;
+/** A host is said to flood at most this often. */
+const FLOOD_TOLD_EVERY_MS = 600_000;
+/** The largest thing that is sent is a wanted state; a host that reads nothing is cut. */
+const BEHIND_BYTES_MAX = 128 * 1024 * 1024;
+
 /** What control does when a host speaks; each is called in the order of the messages. */
 export interface HostListener {
   connected(host: string): void;
   away(host: string): void;
   /** Stores alerts of a host, all or none. What came while the former were stored comes together. */
   alerts(host: string, alerts: readonly ArrivedAlert[]): Promise<void>;
+  /** Resolves when it was dealt with; it never rejects. */
   message(
     host: string,
     message: Exclude<ToControl, { type: 'alert' | 'task-step' | 'task-done' | 'task-failed' | 'pong' }>,
-  ): void;
+  ): Promise<void>;
+  /** A host says more than can be stored; it is held up until there is room. */
+  flooded(host: string, waiting: { readonly alerts: number; readonly bytes: number; readonly messages: number }): void;
 }
 
 export interface ArrivedAlert {
@@ -113,8 +128,13 @@ interface Link {
   readonly channel: LineChannel<ToAgent>;
   lastHeardMs: number;
   /** Read and not yet stored, in order. */
-  readonly waiting: ArrivedAlert[];
+  readonly waiting: (ArrivedAlert & { readonly bytes: number })[];
   storing: boolean;
+  /** Of alerts that were read and not yet stored. */
+  waitingBytes: number;
+  /** Other messages that are being dealt with. */
+  busy: number;
+  held: boolean;
 }
 
 /** The connected agents: what they say, what they are asked, and the byte sessions they open on request. */
@@ -125,6 +145,8 @@ export class Hosts {
   readonly #links = new Map<string, Link>();
   readonly #views = new Map<string, HostView>();
   readonly #tasks = new Map<string, Pending>();
+  /** When each host was last said to flood. */
+  readonly #floods = new Map<string, number>();
   readonly #sessions = new Map<string, (stream: Duplex) => void>();
   readonly #pinger: NodeJS.Timeout;
 
@@ -140,10 +162,15 @@ export class Hosts {
   accept(host: string, stream: Duplex): void {
     this.#links.get(host)?.channel.close();
     const link: Link = {
-      channel: openLineChannel<ToAgent>(stream, (value) => this.#take(host, link, value)),
+      channel: openLineChannel<ToAgent>(stream, (value, bytes) => this.#take(host, link, value, bytes), {
+        behindBytesMax: BEHIND_BYTES_MAX,
+      }),
       lastHeardMs: this.#clock.monotonicMs(),
       waiting: [],
       storing: false,
+      waitingBytes: 0,
+      busy: 0,
+      held: false,
     };
     this.#links.set(host, link);
     this.#see(host, { state: 'connected' });
@@ -247,9 +274,9 @@ export class Hosts {
   }
 
   /** What cannot be read is not done; whoever waits for a task that ended so learns that. */
-  #take(host: string, link: Link, value: unknown): void {
+  #take(host: string, link: Link, value: unknown, bytes: number): void {
     try {
-      this.#hear(host, link, readToControl(value));
+      this.#hear(host, link, readToControl(value), bytes);
     } catch (error) {
       if (!(error instanceof UnreadableMessage)) throw error;
       const { type, id, message } = error;
@@ -260,7 +287,7 @@ export class Hosts {
     }
   }
 
-  #hear(host: string, link: Link, message: ToControl): void {
+  #hear(host: string, link: Link, message: ToControl, bytes: number): void {
     link.lastHeardMs = this.#clock.monotonicMs();
     switch (message.type) {
       case 'pong':
@@ -287,17 +314,19 @@ export class Hosts {
           return;
         }
         const times = isOnHost(stations) ? [alert.kernelTimeNs, ...stations, monotonicNs()] : [];
-        link.waiting.push({ alert, times });
+        link.waiting.push({ alert, times, bytes });
+        link.waitingBytes += bytes;
+        this.#holdUp(host, link);
         if (!link.storing) void this.#store(host, link);
         return;
       }
       case 'host':
         this.#see(host, { facts: message.facts });
-        this.#listener.message(host, message);
+        this.#pass(host, link, message);
         return;
       case 'sensor':
         this.#see(host, { sensor: message.sensor });
-        this.#listener.message(host, message);
+        this.#pass(host, link, message);
         return;
       case 'machine':
       case 'engine':
@@ -306,9 +335,46 @@ export class Hosts {
       case 'status':
       case 'fact':
       case 'wanted-refused':
-        this.#listener.message(host, message);
+        this.#pass(host, link, message);
         return;
     }
+  }
+
+  #pass(host: string, link: Link, message: Parameters<HostListener['message']>[1]): void {
+    link.busy++;
+    this.#holdUp(host, link);
+    void this.#listener.message(host, message).then(() => {
+      link.busy--;
+      this.#goOn(link);
+    });
+  }
+
+  #holdUp(host: string, link: Link): void {
+    const { waiting, waitingBytes: bytes, busy: messages } = link;
+    const isFull =
+      waiting.length >= WAITING_ALERTS_MAX || bytes >= WAITING_BYTES_MAX || messages >= WAITING_MESSAGES_MAX;
+    if (!isFull || link.held) return;
+    link.held = true;
+    link.channel.hold(true);
+    const now = this.#clock.monotonicMs();
+    if (now - (this.#floods.get(host) ?? Number.NEGATIVE_INFINITY) < FLOOD_TOLD_EVERY_MS) return;
+    this.#floods.set(host, now);
+    this.#log.warn({ host, alerts: waiting.length, bytes, messages }, 'a host says more than can be stored');
+    this.#listener.flooded(host, { alerts: waiting.length, bytes, messages });
+  }
+
+  /** At half of the bounds: what is held up is not to stop and go with every message. */
+  #goOn(link: Link): void {
+    const { waiting, waitingBytes, busy } = link;
+    const hasRoom =
+      waiting.length <= WAITING_ALERTS_MAX / 2 &&
+      waitingBytes <= WAITING_BYTES_MAX / 2 &&
+      busy <= WAITING_MESSAGES_MAX / 2;
+    if (!link.held || !hasRoom) return;
+    link.held = false;
+    // That nothing was heard meanwhile was our doing.
+    link.lastHeardMs = this.#clock.monotonicMs();
+    link.channel.hold(false);
   }
 
   /**
@@ -325,6 +391,8 @@ export class Hosts {
         if (batch.length > 1) await this.#storeEach(host, link, batch);
         else this.#log.error({ err: error, alert: batch[0]?.alert.id }, 'storing an alert failed');
       }
+      for (const { bytes } of batch) link.waitingBytes -= bytes;
+      this.#goOn(link);
     }
     link.storing = false;
   }
@@ -384,7 +452,7 @@ export class Hosts {
 
   #pingAll(): void {
     for (const [host, link] of this.#links) {
-      if (this.#clock.monotonicMs() - link.lastHeardMs > SILENCE_MS) {
+      if (!link.held && this.#clock.monotonicMs() - link.lastHeardMs > SILENCE_MS) {
         this.#log.warn({ host }, 'host is silent; closing its connection');
         link.channel.close();
       } else {

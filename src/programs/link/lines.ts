@@ -6,6 +6,10 @@ const LINE_BYTES_MAX = 64 * 1024 * 1024;
 export interface LineChannel<Out> {
   send(message: Out): void;
   close(): void;
+  /** What was sent and has not left yet. */
+  readonly behindBytes: number;
+  /** While held nothing more is read, and the other side's network holds it up. */
+  hold(held: boolean): void;
   readonly closed: Promise<Error | null>;
 }
 
@@ -13,8 +17,15 @@ export interface LineChannel<Out> {
  * JSON lines over a stream. `onMessage` gets each parsed value in order; one that is not JSON, or too long, closes the
  * channel: after it nothing on the stream can be trusted to start where it seems to. So does one that `onMessage` throws
  * for.
+ *
+ * @param onMessage also told how many bytes the message had
+ * @param options.behindBytesMax a side that does not read what it is sent is cut when so much waits for it
  */
-export function openLineChannel<Out>(stream: Duplex, onMessage: (message: unknown) => void): LineChannel<Out> {
+export function openLineChannel<Out>(
+  stream: Duplex,
+  onMessage: (message: unknown, bytes: number) => void,
+  { behindBytesMax = Number.POSITIVE_INFINITY }: { readonly behindBytesMax?: number } = {},
+): LineChannel<Out> {
   let parts: Buffer[] = [];
   let pendingBytes = 0;
   let failure: Error | null = null;
@@ -39,7 +50,7 @@ export function openLineChannel<Out>(stream: Duplex, onMessage: (message: unknow
         return;
       }
       try {
-        onMessage(message);
+        onMessage(message, line.length);
       } catch (error) {
         fail(new Error('a message of the other side could not be taken', { cause: error }));
         return;
@@ -60,9 +71,18 @@ export function openLineChannel<Out>(stream: Duplex, onMessage: (message: unknow
   });
   return {
     send: (message) => {
-      if (!stream.writableEnded && !stream.destroyed) stream.write(`${JSON.stringify(message)}\n`);
+      if (stream.writableEnded || stream.destroyed) return;
+      stream.write(`${JSON.stringify(message)}\n`);
+      if (stream.writableLength > behindBytesMax) fail(new Error('the other side does not read what it is sent'));
     },
     close: () => stream.end(),
+    get behindBytes() {
+      return stream.writableLength;
+    },
+    hold: (held) => {
+      if (held) stream.pause();
+      else stream.resume();
+    },
     closed,
   };
 }

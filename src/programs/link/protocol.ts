@@ -61,6 +61,22 @@ export interface EvidenceTask {
   readonly copyFiles: boolean;
 }
 
+/** Shows what happens on the host while the session is open. Control checked who may see what of it. */
+export interface ActivityTask {
+  readonly kind: 'activity';
+  readonly session: string;
+  /** Only in containers of these projects; null: all that the sensor sees. */
+  readonly projects: readonly string[] | null;
+  readonly environment: string | null;
+  readonly workload: string | null;
+  /** In the rules' language; empty: everything. */
+  readonly filter: string;
+  /** With command lines and arguments of calls. */
+  readonly arguments: boolean;
+  /** Lines for people, or the records of a recording. */
+  readonly form: 'lines' | 'records';
+}
+
 export type HostTask =
   | BuildTask
   | BaseTask
@@ -69,6 +85,7 @@ export type HostTask =
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
   | ContainTask
   | EvidenceTask
+  | ActivityTask
   | {
       readonly kind: 'exec';
       readonly session: string;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
+import { duplexPair, PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { readFromSensor } from '../agent/sensor-reader.ts';
 import { openLineChannel } from './lines.ts';
@@ -281,4 +281,11 @@ test('a line that cannot be taken closes the channel and throws nowhere else', a
     stream.write(`${line}\n`);
     assert.match(String(await channel.closed), /not JSON|could not be taken/);
   }
+});
+
+test('a side that reads nothing of what it is sent is cut', async () => {
+  const [near] = duplexPair();
+  const channel = openLineChannel<string>(near, () => undefined, { behindBytesMax: 100_000 });
+  for (let n = 0; n < 300; n++) channel.send('x'.repeat(1_000));
+  assert.match(String(await channel.closed), /does not read/);
 });

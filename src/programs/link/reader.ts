@@ -127,6 +127,16 @@ const task = z.discriminatedUnion('kind', [
     copyFiles: z.boolean(),
   }),
   z.strictObject({
+    kind: z.literal('activity'),
+    session,
+    projects: list(label(40)).nullable(),
+    environment: label(20).nullable(),
+    workload: label(63).nullable(),
+    filter: z.string().max(4_096),
+    arguments: z.boolean(),
+    form: z.enum(['lines', 'records']),
+  }),
+  z.strictObject({
     kind: z.literal('exec'),
     session,
     containerId,

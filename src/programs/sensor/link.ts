@@ -12,6 +12,7 @@ export class Link {
   readonly #path: string;
   readonly #onMessage: (message: FromAgent) => void;
   readonly #onUp: () => void;
+  readonly #onDown: () => void;
   readonly #onBad: (reason: string) => void;
   readonly #onDrained: () => void;
   #socket: Socket | null = null;
@@ -26,6 +27,8 @@ export class Link {
       onMessage: (message: FromAgent) => void;
       /** Connected: what must be known at the start is to be sent. */
       onUp: () => void;
+      /** The connection that was up is gone. */
+      onDown: () => void;
       /** The agent caught up: what was refused meanwhile is to be sent. */
       onDrained: () => void;
       onBad: (reason: string) => void;
@@ -34,6 +37,7 @@ export class Link {
     this.#path = path;
     this.#onMessage = handlers.onMessage;
     this.#onUp = handlers.onUp;
+    this.#onDown = handlers.onDown;
     this.#onBad = handlers.onBad;
     this.#onDrained = handlers.onDrained;
     this.#dial();
@@ -84,8 +88,10 @@ export class Link {
     socket.on('drain', () => this.#onDrained());
     socket.on('error', () => socket.destroy()); // 'close' follows and dials again
     socket.on('close', () => {
+      const wasUp = this.#up;
       this.#up = false;
       if (this.#closed) return;
+      if (wasUp) this.#onDown();
       const wait = RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)];
       this.#timer = setTimeout(() => this.#dial(), wait);
     });
@@ -110,8 +116,25 @@ function isFromAgent(value: unknown): value is FromAgent {
   if (value.type === 'containers') {
     return 'containers' in value && Array.isArray(value.containers) && value.containers.every(isContainerWord);
   }
+  if (value.type === 'watch') return 'watch' in value && isWatchOrder(value.watch);
+  if (value.type === 'unwatch') return 'id' in value && typeof value.id === 'string';
   if (value.type === 'ack') return 'seq' in value && Number.isSafeInteger(value.seq);
   return value.type === 'rules';
+}
+
+function isWatchOrder(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, projects, environment, workload, filter, arguments: given, form } = value as Record<string, unknown>;
+  const isName = (one: unknown): boolean => one === null || typeof one === 'string';
+  return (
+    typeof id === 'string' &&
+    (projects === null || (Array.isArray(projects) && projects.every((one) => typeof one === 'string'))) &&
+    isName(environment) &&
+    isName(workload) &&
+    typeof filter === 'string' &&
+    typeof given === 'boolean' &&
+    (form === 'lines' || form === 'records')
+  );
 }
 
 function isContainerWord(value: unknown): boolean {

@@ -13,6 +13,21 @@ export interface RuleWord {
   readonly scope?: RuleScope;
 }
 
+/** Somebody looks: what of the events, and in which form. */
+export interface WatchOrder {
+  readonly id: string;
+  /** Events of containers of these projects; null: of all, and of none. */
+  readonly projects: readonly string[] | null;
+  readonly environment: string | null;
+  readonly workload: string | null;
+  /** In the rules' language, without macros; empty: everything. */
+  readonly filter: string;
+  /** Whether they may see command lines and arguments. */
+  readonly arguments: boolean;
+  /** Lines for people, or records for a recording. */
+  readonly form: 'lines' | 'records';
+}
+
 export type FromAgent =
   | { readonly type: 'containers'; readonly containers: readonly ContainerWord[] }
   /**
@@ -28,7 +43,9 @@ export type FromAgent =
       readonly revision?: string;
     }
   /** Everything up to this `seq` is safe with the agent. */
-  | { readonly type: 'ack'; readonly seq: number };
+  | { readonly type: 'ack'; readonly seq: number }
+  | { readonly type: 'watch'; readonly watch: WatchOrder }
+  | { readonly type: 'unwatch'; readonly id: string };
 
 export type ToWorker =
   | { readonly type: 'containers'; readonly containers: readonly ContainerFacts[] }
@@ -38,6 +55,9 @@ export type ToWorker =
       readonly tunings: readonly Tuning[];
       readonly revision: string | null;
     }
+  | { readonly type: 'watch'; readonly watch: WatchOrder }
+  /** Null: nobody looks any more. */
+  | { readonly type: 'unwatch'; readonly id: string | null }
   | { readonly type: 'stop' };
 
 export interface RuleSummary {
@@ -91,12 +111,29 @@ export type FromWorker =
       readonly to: string;
       readonly lost: Readonly<Record<string, number>>;
     }
+  /** Whether somebody's look began; `why` when it did not. */
+  | {
+      readonly type: 'watching';
+      readonly watch: string;
+      readonly why: string | null;
+      readonly missing: Coverage['missing'];
+    }
+  /** Of `seen` events that held since the last, `dropped` are not in `body`: JSON, lines or records in base64. */
+  | {
+      readonly type: 'activity';
+      readonly watch: string;
+      readonly seen: number;
+      readonly dropped: number;
+      readonly body: string;
+    }
   | { readonly type: 'fault'; readonly code: string; readonly text: string; readonly exitCode: number };
 
 export interface WorkerStart {
   /** Where the agent takes alerts straight from the reading thread. */
   readonly alertSocket: string;
   readonly doorbell: number;
+  /** Batches of activity that the main thread has not taken yet; it counts down. */
+  readonly onTheWay: Int32Array;
   readonly scope: 'instance' | 'all';
   readonly hostToo: boolean;
   readonly rules: readonly RuleWord[];

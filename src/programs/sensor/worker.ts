@@ -7,6 +7,7 @@ import { Probe, Watcher } from '../../observe/index.ts';
 import { Fault } from '../../system/fault.ts';
 import { Doorbell } from '../../system/native.ts';
 import { monotonicNs } from '../link/stations.ts';
+import { ActivityWatches, FLUSH_MS } from './activity.ts';
 import { AlertLane } from './alert-lane.ts';
 import { Guard } from './guard.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
@@ -65,7 +66,11 @@ function run(): void {
     const kernelNs = monotonicNs();
     raise(selfAlert(rule, priority, output, { wallMs: Date.now(), kernelNs }), kernelNs);
   };
+  const watches = new ActivityWatches(say, start.onTheWay);
+  /** Calls that rules or people ask for. */
+  const wantedEvents = (): ReadonlySet<string> => new Set([...engine.watchedEvents, ...watches.events]);
   const judge = (event: KernelEvent): void => {
+    if (!watches.isEmpty) watches.take(event);
     const held = engine.match(event);
     if (held === null) return;
     const matchedNs = monotonicNs();
@@ -110,15 +115,26 @@ function run(): void {
     const next = RuleEngine.load(files, tunings);
     if (!next.hasErrors) {
       engine = next;
-      probe.watchCalls(engine.watchedEvents);
+      probe.watchCalls(wantedEvents());
     }
     collectGarbage();
     say(summarize(next, !next.hasErrors, revision)); // what was wrong leaves the old rules at work
+  };
+  const watch = (order: Extract<ToWorker, { type: 'watch' }>['watch']): void => {
+    const why = watches.start(order);
+    const missing = why === null ? probe.watchCalls(wantedEvents()) : [];
+    say({ type: 'watching', watch: order.id, why, missing });
+  };
+  const unwatch = (id: string | null): void => {
+    watches.stop(id);
+    probe.watchCalls(wantedEvents());
   };
   let running = true;
   const hear = (message: ToWorker): void => {
     if (message.type === 'containers') watcher.tell(message.containers);
     else if (message.type === 'rules') reload(message);
+    else if (message.type === 'watch') watch(message.watch);
+    else if (message.type === 'unwatch') unwatch(message.id);
     else running = false;
   };
 
@@ -157,7 +173,7 @@ function run(): void {
 
   let tickedMs = 0;
   while (running) {
-    probe.poller.wait(TICK_MS);
+    probe.poller.wait(watches.isEmpty ? TICK_MS : FLUSH_MS);
     doorbell.clear();
     for (;;) {
       const received = receiveMessageOnPort(port);
@@ -171,6 +187,7 @@ function run(): void {
     if (more) doorbell.ring();
     if (watcher.handled !== before) lastLagMs = watcher.lagMs();
     const now = Date.now();
+    if (!watches.isEmpty) watches.flush(now);
     if (now - tickedMs >= TICK_MS) {
       tickedMs = now;
       watcher.tick();

@@ -106,38 +106,55 @@ export interface WouldDo {
   readonly how: 'act' | 'ask' | 'limit';
 }
 
-/**
- * What a policy would have done about alerts that were stored: each action once an incident, held back by its limit.
- * @param alerts oldest first
- */
-export function replay(
-  policy: ResponsePolicy,
-  alerts: readonly (Alert & { readonly incident: number; readonly host: string })[],
-): WouldDo[] {
-  const done = new Set<string>();
-  const acted: number[] = [];
+/** A stored alert, as far as a policy looks at it. */
+type PastAlert = Alert & { readonly incident: number; readonly host: string };
+
+/** What a policy would have done about alerts that were stored: each action once an incident, held back by its limit. */
+export class PolicyReplay {
+  readonly found: WouldDo[] = [];
+  readonly #policy: ResponsePolicy;
+  readonly #done = new Set<string>();
+  /** When it acted, within the limit's time: older ones are forgotten. */
+  readonly #acted: number[] = [];
   /** By what it reached, when it last did. */
-  const reached = new Map<string, number>();
-  const found: WouldDo[] = [];
-  for (const alert of alerts) {
-    if (!speaksOf(policy, alert)) continue;
+  readonly #reached = new Map<string, number>();
+
+  constructor(policy: ResponsePolicy) {
+    this.#policy = policy;
+  }
+
+  /** @param alerts oldest first, after those that were taken before */
+  take(alerts: readonly PastAlert[]): void {
+    for (const alert of alerts) if (speaksOf(this.#policy, alert)) this.#judge(alert);
+  }
+
+  #judge(alert: PastAlert): void {
     const { container } = alert;
+    const { limit, do: actions } = this.#policy;
     const place = [container?.project, container?.environment, container?.workload].filter(Boolean).join('/');
-    for (const action of policy.do) {
+    for (const action of actions) {
       const key = `${alert.incident} ${action}`;
-      if (done.has(key)) continue;
-      done.add(key);
+      if (this.#done.has(key)) continue;
+      this.#done.add(key);
       const atMs = Date.parse(alert.at);
-      const since = atMs - policy.limit.minutes * 60_000;
+      const since = atMs - limit.minutes * 60_000;
+      while (this.#acted[0] !== undefined && this.#acted[0] <= since) this.#acted.shift();
       const [project, environment] = [container?.project ?? null, container?.environment ?? null];
       const reach = reachOf(action, { project, environment, digest: container?.digest ?? null, host: alert.host });
-      const isAgain = reach !== null && (reached.get(reach) ?? Number.NEGATIVE_INFINITY) > since;
-      const isOver = isAgain || acted.filter((at) => at > since).length >= policy.limit.actions;
-      if (!isOver) acted.push(atMs);
-      if (!isOver && reach !== null) reached.set(reach, atMs);
-      const how = isOver ? 'limit' : asksFirst(policy, environment) ? 'ask' : 'act';
-      found.push({ incident: alert.incident, alert: alert.id, at: alert.at, rule: alert.rule, place, action, how });
+      const isAgain = reach !== null && (this.#reached.get(reach) ?? Number.NEGATIVE_INFINITY) > since;
+      const isOver = isAgain || this.#acted.length >= limit.actions;
+      if (!isOver) this.#acted.push(atMs);
+      if (!isOver && reach !== null) this.#reached.set(reach, atMs);
+      const how = isOver ? 'limit' : asksFirst(this.#policy, environment) ? 'ask' : 'act';
+      this.found.push({
+        incident: alert.incident,
+        alert: alert.id,
+        at: alert.at,
+        rule: alert.rule,
+        place,
+        action,
+        how,
+      });
     }
   }
-  return found;
 }

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { type ApiApp, accessFault, may, visibleProjects } from '../../access/index.ts';
+import { type ApiApp, may, visibleProjects } from '../../access/index.ts';
+import { requireActionRight } from '../action-rights.ts';
 import { respondFault } from '../errors.ts';
 import { POLICY_BYTES_MAX, REPLAY_ALERTS_MAX, REPLAY_DAYS_MAX } from '../limits.ts';
 import type { Quarantines } from '../quarantines.ts';
 import type { Respond } from '../respond.ts';
 import { showAction } from '../view.ts';
 import type { ResponsePolicies } from './book.ts';
-import { readResponsePolicy, replay } from './policy.ts';
+import { PolicyReplay, readResponsePolicy } from './policy.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/);
 const source = z.string().max(POLICY_BYTES_MAX);
@@ -51,13 +52,19 @@ export function registerResponseRoutes(
     },
     handler: async (request) => {
       const policy = readResponsePolicy(request.body.source);
-      const alerts = await respond.alertsSince(visibleProjects(request.principal, 'incident.read'), request.body.days);
+      const past = new PolicyReplay(policy);
+      const visible = visibleProjects(request.principal, 'incident.read');
+      let alerts = 0;
+      for await (const some of respond.alertsSince(visible, request.body.days)) {
+        alerts += some.length;
+        past.take(some);
+      }
       return {
         name: policy.name,
-        alerts: alerts.length,
+        alerts,
         /** More alerts than are read: the oldest are left out. */
-        cut: alerts.length >= REPLAY_ALERTS_MAX,
-        items: replay(policy, alerts),
+        cut: alerts >= REPLAY_ALERTS_MAX,
+        items: past.found,
       };
     },
   });
@@ -77,10 +84,9 @@ export function registerResponseRoutes(
       const incident = await respond.incident(params.number);
       if (!may(principal, 'incident.read', incident.project))
         throw respondFault('respond.incident-unknown', { number: params.number });
-      if (!may(principal, 'incident.respond', incident.project)) {
-        const place = incident.project ?? 'the platform';
-        throw accessFault('access.not-allowed', { name: principal.name, action: 'incident.respond', place });
-      }
+      // Who agrees does it: what they could not order themselves they cannot agree to. Anybody who answers incidents may decline.
+      if (!body.approve) requireActionRight(principal, incident, 'notify');
+      else requireActionRight(principal, incident, (await respond.awaiting(params.number, params.id)).kind);
       return showAction(await respond.decide(params.number, params.id, body, principal.actor));
     },
   });

@@ -1,0 +1,149 @@
+import { useQuery } from '@tanstack/react-query';
+import { type FormEvent, useEffect, useState } from 'react';
+import { apiPath } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import { ActivityTabs } from '../operations/activity-tabs.tsx';
+import { useEnvironment } from '../shell/environment.ts';
+import { useWords } from '../shell/language.tsx';
+import { Button, FilterBox, Select } from '../shell/parts/controls.tsx';
+import { EmptyState, Failure, PageHead, Panel } from '../shell/parts/surface.tsx';
+import { useSearchParam } from '../shell/router.tsx';
+import { words as shellWords } from '../shell/words.ts';
+import './activity.css';
+import { type ActivityRow, EMPTY_VIEW, followActivity, type LiveView } from './stream.ts';
+import { words } from './words.ts';
+
+function Rows({ rows }: { rows: readonly ActivityRow[] }) {
+  const t = useWords(words);
+  return (
+    <div className="live-rows" role="log" aria-live="off" aria-label={t('title')}>
+      <table>
+        <thead>
+          <tr>
+            {(['time', 'event', 'where', 'process', 'about', 'result'] as const).map((name) => (
+              <th key={name} scope="col" className={name}>
+                {t(name)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.key}>
+              <td className="time mono">{row.at.slice(11, 23)}</td>
+              <td className="event">{row.type}</td>
+              <td className="where">
+                {row.project === null ? row.container : `${row.project}/${row.workload ?? '—'}`}
+              </td>
+              <td className="process mono">
+                {row.process} {row.pid}
+              </td>
+              <td className="about mono" title={row.arguments ?? undefined}>
+                {(row.type === 'execve' ? row.arguments : null) ?? row.about ?? row.arguments ?? '—'}
+              </td>
+              <td className="result mono">{row.result === 'SUCCESS' ? '' : row.result}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function LiveList({ view, held }: { view: LiveView; held: boolean }) {
+  const t = useWords(words);
+  const { rows, watching } = view;
+  return (
+    <>
+      <p className="live-counts" role="status" aria-live="off">
+        <span>{t('rate', { count: view.perSecond })}</span>
+        <span>{t('shownOf', { shown: rows.length, seen: view.seen })}</span>
+        {view.dropped > 0 ? <span className="tone-warn">{t('dropped', { count: view.dropped })}</span> : null}
+        {watching?.arguments === false ? <span>{t('hidden')}</span> : null}
+        {(watching?.missing.length ?? 0) > 0 ? (
+          <span>{t('blind', { what: watching?.missing.join(', ') ?? '' })}</span>
+        ) : null}
+        {view.away.map((host) => (
+          <span key={host}>{t('away', { host })}</span>
+        ))}
+      </p>
+      <Panel flush>{rows.length === 0 && !held ? <EmptyState title={t('waiting')} /> : <Rows rows={rows} />}</Panel>
+    </>
+  );
+}
+
+/** One look: it begins with the part and ends with it. */
+function Look({ path, held, onAgain }: { path: string; held: boolean; onAgain: () => void }) {
+  const t = useWords(words);
+  const [view, setView] = useState<LiveView>(EMPTY_VIEW);
+  const [still, setStill] = useState<LiveView | null>(null);
+  const [ended, setEnded] = useState<{ readonly error: unknown } | null>(null);
+  if (held !== (still !== null)) setStill(held ? view : null);
+  useEffect(() => {
+    const stop = new AbortController();
+    followActivity(path, stop.signal, (next) => {
+      if (!stop.signal.aborted) setView(next);
+    }).then(
+      () => setEnded({ error: null }),
+      (error: unknown) => {
+        if (!stop.signal.aborted) setEnded({ error });
+      },
+    );
+    return () => stop.abort();
+  }, [path]);
+  if (ended === null) return <LiveList view={still ?? view} held={held} />;
+  if (ended.error !== null) return <Failure error={ended.error} onRetry={onAgain} />;
+  return (
+    <EmptyState title={t('ended')}>
+      <Button onClick={onAgain}>{t('again')}</Button>
+    </EmptyState>
+  );
+}
+
+/** What happens on the hosts, while somebody looks: leaving the page ends it. */
+export default function LivePage() {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const [environment] = useEnvironment();
+  const [filter, setFilter] = useSearchParam('q');
+  const [project, setProject] = useSearchParam('project');
+  const [workload, setWorkload] = useSearchParam('workload');
+  const [typed, setTyped] = useState(filter);
+  const [held, setHeld] = useState(false);
+  const [round, setRound] = useState(0);
+  const projects = useQuery(queries.projects()).data ?? [];
+  const again = () => setRound((now) => now + 1);
+  const path = apiPath(['activity'], { project, workload, environment, filter });
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    setFilter(typed);
+    again();
+  };
+  return (
+    <div className="page">
+      <PageHead title={shell('activity')} />
+      <ActivityTabs current="live" />
+      <form className="toolbar" onSubmit={submit}>
+        <FilterBox value={typed} onChange={setTyped} label={t('condition')} />
+        <Button type="submit" look="primary">
+          {t('look')}
+        </Button>
+        <Select
+          bare
+          label={t('project')}
+          value={project}
+          onPick={(next) => {
+            setWorkload('');
+            setProject(next);
+          }}
+          options={[['', t('all')], ...projects.map(({ name }) => [name, name] as const)]}
+        />
+        <Button onClick={() => setHeld(!held)} aria-pressed={held}>
+          {t(held ? 'goOn' : 'pause')}
+        </Button>
+      </form>
+      <Look key={`${path}#${round}`} path={path} held={held} onAgain={again} />
+    </div>
+  );
+}

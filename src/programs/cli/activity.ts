@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { Activity } from '../../events/index.ts';
+import { type CliProgram, defineFaults } from '../../system/index.ts';
+import { printable } from './print.ts';
+
+export const tailFault = defineFaults({
+  'cli.workload-name': {
+    kind: 'invalid',
+    en: { what: '"{text}" is no workload', why: 'expected project/workload', remedy: 'darsena ps' },
+    es: { what: '"{text}" no es una carga de trabajo', why: 'se esperaba proyecto/carga', remedy: 'darsena ps' },
+  },
+  'cli.capture-cut': {
+    kind: 'unavailable',
+    en: {
+      what: 'the recording was cut',
+      why: 'the connection ended before its seal came',
+      remedy: 'what was written was removed; record again',
+    },
+    es: {
+      what: 'la grabación se cortó',
+      why: 'la conexión terminó antes de llegar su sello',
+      remedy: 'se eliminó lo escrito; grabar de nuevo',
+    },
+  },
+});
+
+interface Place {
+  readonly filter?: string;
+  readonly workload?: string;
+  readonly project?: string;
+  readonly env?: string;
+}
+
+interface Batch {
+  readonly host: string;
+  readonly seen: number;
+  readonly dropped: number;
+  readonly events: readonly Activity[];
+}
+
+const SEAL_BYTES = 32;
+
+/** `tail` and `capture`: what happens now, as it happens or as a recording. */
+export function activityCommands(cli: CliProgram): void {
+  const { program, api, print, t } = cli;
+  const place = <C extends ReturnType<typeof program.command>>(command: C): C =>
+    command
+      .argument('[filter...]', t({ en: 'as with --filter', es: 'como con --filter' }))
+      .option(
+        '--filter <condition>',
+        t({ en: 'a condition in the language of detection rules', es: 'una condición en el lenguaje de las reglas' }),
+      )
+      .option('--workload <name>', t({ en: 'project/workload', es: 'proyecto/carga' }))
+      .option('--project <name>', t({ en: 'of one project', es: 'de un proyecto' }))
+      .option('--env <environment>', t({ en: 'of one environment', es: 'de un entorno' })) as C;
+
+  place(program.command('tail'))
+    .option('-n, --limit <number>', t({ en: 'end after so many', es: 'terminar tras tantos' }))
+    .description(
+      t({
+        en: 'what processes in containers do now, until Ctrl-C; recorded in the audit log',
+        es: 'qué hacen ahora los procesos de los contenedores, hasta Ctrl-C; queda en la auditoría',
+      }),
+    )
+    .action(async (words: string[], options: Place & { limit?: string }) => {
+      const most = options.limit === undefined ? Number.POSITIVE_INFINITY : Number(options.limit);
+      let shown = 0;
+      let dropped = 0;
+      await api.stream(`/activity?${queryOf(words, options)}`, ({ event, data }) => {
+        if (event === 'watching') {
+          const { hosts, arguments: given, missing } = data as unknown as Watching;
+          print.note({ en: `looking at ${hosts.join(', ')}`, es: `mirando ${hosts.join(', ')}` });
+          if (!given)
+            print.note({
+              en: 'without command lines and arguments: your role does not show them',
+              es: 'sin líneas de órdenes ni argumentos: su función no los muestra',
+            });
+          if (missing.length > 0)
+            print.note({
+              en: `this kernel does not let see: ${missing.join(', ')}`,
+              es: `este kernel no deja ver: ${missing.join(', ')}`,
+            });
+          return true;
+        }
+        if (event === 'host-away') {
+          const { host } = data as { host: string };
+          print.note({ en: `${host} shows no more`, es: `${host} ya no muestra nada` });
+          return true;
+        }
+        if (event !== 'activity') return true;
+        const batch = data as unknown as Batch;
+        for (const one of batch.events) {
+          if (cli.output.json) print.json({ host: batch.host, ...one });
+          else print.result(lineOf(one));
+          if (++shown >= most) return false;
+        }
+        if (batch.dropped > 0) {
+          dropped += batch.dropped;
+          print.note({
+            en: `${batch.dropped} events not shown: too many at once (${dropped} so far)`,
+            es: `${batch.dropped} eventos sin mostrar: demasiados a la vez (${dropped} hasta ahora)`,
+          });
+        }
+        return true;
+      });
+    });
+
+  place(program.command('capture'))
+    .requiredOption('-w, --write <file>', t({ en: 'where to write it', es: 'dónde escribirla' }))
+    .option('-M, --seconds <number>', t({ en: 'for how long', es: 'durante cuánto' }), '60')
+    .option('--mebibytes <number>', t({ en: 'how large at most', es: 'tamaño máximo' }), '64')
+    .description(
+      t({
+        en: 'record what processes in containers do, for darsena rules test; sealed with a hash that the audit log has',
+        es: 'grabar qué hacen los procesos de los contenedores, para darsena rules test; sellada con un hash que queda en la auditoría',
+      }),
+    )
+    .action(async (words: string[], options: Place & { write: string; seconds: string; mebibytes: string }) => {
+      const query = queryOf(words, options);
+      query.set('seconds', options.seconds);
+      query.set('bytes', String(Math.floor(Number(options.mebibytes) * 1024 * 1024)));
+      const seen = new SealReader();
+      const part = `${options.write}.part`;
+      try {
+        const bytes = seen.follow(api.download(`/activity/capture?${query}`));
+        // Whoever records decides who reads it: there are command lines in it.
+        await pipeline(Readable.from(bytes), createGzip({ level: 6 }), createWriteStream(part, { mode: 0o600 }));
+        const seal = seen.seal();
+        if (seal === null) throw tailFault('cli.capture-cut');
+        await rename(part, options.write);
+        const result = { file: options.write, bytes: seen.bytes, sha256: seal };
+        if (cli.output.json) print.json(result);
+        else
+          print.result({
+            en: `${options.write}: ${print.bytes(seen.bytes)}, seal ${seal}`,
+            es: `${options.write}: ${print.bytes(seen.bytes)}, sello ${seal}`,
+          });
+      } finally {
+        await rm(part, { force: true });
+      }
+    });
+
+  function queryOf(words: readonly string[], options: Place): URLSearchParams {
+    const query = new URLSearchParams();
+    const conditions = [options.filter, words.join(' ')].filter((one) => one !== undefined && one !== '');
+    if (conditions.length > 0)
+      query.set(
+        'filter',
+        conditions.length === 1 ? (conditions[0] ?? '') : conditions.map((one) => `(${one})`).join(' and '),
+      );
+    if (options.project !== undefined) query.set('project', options.project);
+    if (options.workload !== undefined) {
+      const [project, workload, ...rest] = options.workload.split('/');
+      if (project === undefined || workload === undefined || rest.length > 0)
+        throw tailFault('cli.workload-name', { text: options.workload });
+      query.set('project', project);
+      query.set('workload', workload);
+    }
+    if (options.env !== undefined) query.set('environment', options.env);
+    return query;
+  }
+}
+
+interface Watching {
+  readonly hosts: readonly string[];
+  readonly arguments: boolean;
+  readonly missing: readonly string[];
+}
+
+/** `12:01:02.123  openat  tienda/web  nginx 1234  /etc/passwd`: what is not known is left out. */
+function lineOf(one: Activity): string {
+  const where = one.project === null ? (one.container ?? '-') : `${one.project}/${one.workload ?? '?'}`;
+  const what = one.type === 'execve' ? (one.arguments ?? one.about) : one.about;
+  const failed = one.result !== null && one.result !== 'SUCCESS' ? ` = ${one.result}` : '';
+  const more = one.type !== 'execve' && one.about === null && one.arguments !== null ? one.arguments : '';
+  return printable(
+    `${one.at.slice(11, 23)}  ${one.type.padEnd(8)}  ${where}  ${one.process} ${one.pid}  ${what ?? more}${failed}`,
+  );
+}
+
+/** Follows the bytes of a recording; the last of them are its seal over all before. */
+class SealReader {
+  readonly #hash = createHash('sha256');
+  #rest: Buffer = Buffer.alloc(0);
+  bytes = 0;
+
+  async *follow(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      this.bytes += chunk.length;
+      this.#rest = Buffer.concat([this.#rest, chunk]);
+      const sure = this.#rest.length - SEAL_BYTES - SEAL_HEAD_BYTES;
+      if (sure > 0) {
+        this.#hash.update(this.#rest.subarray(0, sure));
+        this.#rest = this.#rest.subarray(sure);
+      }
+      yield chunk;
+    }
+  }
+
+  /** In hexadecimal; null when it is not the seal of what came. */
+  seal(): string | null {
+    const found = this.#rest.subarray(SEAL_HEAD_BYTES);
+    const wanted = this.#hash.digest();
+    return found.equals(wanted) ? wanted.toString('hex') : null;
+  }
+}
+
+/** Kind and length of the block that holds it. */
+const SEAL_HEAD_BYTES = 5;

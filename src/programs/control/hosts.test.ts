@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { duplexPair } from 'node:stream';
+import { test } from 'node:test';
+import { newId, silentLog, systemClock } from '../../system/index.ts';
+import { Hosts } from './hosts.ts';
+
+const alertOf = (id: string) => ({
+  ...{ id, at: new Date().toISOString(), kernelTimeNs: 1, rule: 'R', priority: 'notice', tags: [], output: 'o' },
+  ...{ outputFields: {}, container: null, ancestors: [], source: { kind: 'rule', file: 'f', line: 1 } },
+  process: {
+    ...{ pid: 1, ppid: 0, name: 'a', exe: '/a', cmdline: 'a', cwd: '/', uid: 0, tty: 0, startedAt: null },
+  },
+});
+
+test('a host that floods waits, is named once, and loses nothing; control holds no more than its bounds', async () => {
+  const floods: { alerts: number; bytes: number; messages: number }[] = [];
+  const stored: string[] = [];
+  let most = 0;
+  let release = (): void => undefined;
+  const blocked = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const hosts = new Hosts({
+    clock: systemClock,
+    log: silentLog,
+    listener: {
+      connected: () => undefined,
+      away: () => undefined,
+      alerts: async (_host, arrived) => {
+        await blocked;
+        for (const { alert } of arrived) stored.push(alert.id);
+      },
+      message: async () => undefined,
+      flooded: (_host, waiting) => {
+        most = Math.max(most, waiting.alerts);
+        floods.push({ ...waiting });
+      },
+    },
+  });
+  const [near, far] = duplexPair();
+  hosts.accept('h1', near);
+  const ids = Array.from({ length: 6_000 }, () => newId());
+  const sent = (async () => {
+    for (const id of ids) {
+      if (!far.write(`${JSON.stringify({ type: 'alert', alert: alertOf(id) })}\n`))
+        await new Promise((resolve) => far.once('drain', resolve));
+    }
+  })();
+  far.resume();
+  while (floods.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  for (let n = 0; n < 100; n++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(stored.length, 0);
+  assert.ok(most <= 5_000, `${most} alerts waited`);
+  assert.ok(far.writableLength > 0, 'the host is held up');
+  release();
+  await sent;
+  while (stored.length < ids.length) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(stored, ids);
+  assert.equal(floods.length, 1);
+  hosts.close();
+});
