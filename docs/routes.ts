@@ -146,6 +146,46 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'stop a roll-out for good and take the patch out (`rollBack`: false leaves it)',
     es: 'detener del todo un despliegue y retirar el parche (`rollBack`: false lo deja)',
   },
+  'GET /api/v1/kernel/modules': {
+    en: 'which modules hosts use: over time, starts and workloads (`hosts=a*,b`)',
+    es: 'qué módulos usan los hosts: en el tiempo, por arranque y por carga de trabajo (`hosts=a*,b`)',
+  },
+  'GET /api/v1/kernel/modules/proposal': {
+    en: 'the allow-list that follows for a group, what it keeps out and which CVEs it puts out of reach (`hosts`, `keep`)',
+    es: 'la lista que resulta para un grupo, qué impide y qué CVE deja fuera de alcance (`hosts`, `keep`)',
+  },
+  'POST /api/v1/kernel/modules': {
+    en: 'try (log only), enforce or take back the allow-list of a group (`hosts`, `keep`, `change`); an operation',
+    es: 'probar (solo registrar), imponer o deshacer la lista de un grupo (`hosts`, `keep`, `change`); una operación',
+  },
+  'GET /api/v1/hosts/:name/kernel/modules': {
+    en: 'what is kept out of a host, and in a trial what would have been refused',
+    es: 'qué se impide en un host y, en prueba, qué se habría rechazado',
+  },
+  'GET /api/v1/bench': {
+    en: 'hosts with the sums of their benchmarks, the worst first',
+    es: 'hosts con los totales de sus comprobaciones, primero el peor',
+  },
+  'GET /api/v1/bench/exceptions': {
+    en: 'accepted failures that hold now, with author, reason and end',
+    es: 'fallos aceptados vigentes, con autor, motivo y fin',
+  },
+  'POST /api/v1/bench/exceptions': {
+    en: 'accept a failing check (`check`, `host` or all, `reason`, `until`)',
+    es: 'aceptar una comprobación que falla (`check`, `host` o todos, `reason`, `until`)',
+  },
+  'DELETE /api/v1/bench/exceptions/:id': {
+    en: 'end an exception before its day',
+    es: 'terminar una excepción antes de su día',
+  },
+  'GET /api/v1/hosts/:name/bench': {
+    en: 'the last look at a host: checks with state, evidence, remedy and exception, and what has changed (`state=…`)',
+    es: 'la última comprobación de un host: estado, pruebas, remedio y excepción de cada una, y qué cambió (`state=…`)',
+  },
+  'POST /api/v1/hosts/:name/bench': {
+    en: 'look at a host, mend what is safe, or take that back (`change`: look, fix, undo; `checks`); an operation',
+    es: 'comprobar un host, corregir lo seguro o deshacerlo (`change`: look, fix, undo; `checks`); una operación',
+  },
   'GET /api/v1/kernel/shield': {
     en: 'the shield: mitigations with their controls, CVEs, cost and sources, and faults that none stops',
     es: 'el escudo: mitigaciones con sus controles, CVE, coste y fuentes, y fallos que ninguna detiene',

@@ -11,6 +11,7 @@ import type {
   Fact,
   FleetAnswer,
   Host,
+  HostBench,
   HostKernel,
   Image,
   ImageDetail,
@@ -328,6 +329,11 @@ export const queries = {
     queryOptions({
       queryKey: ['hosts', name, 'kernel', 'shield'],
       queryFn: () => listOf<ShieldStanding>(apiPath(['hosts', name, 'kernel', 'shield'])),
+    }),
+  hostBench: (name: string) =>
+    queryOptions({
+      queryKey: ['hosts', name, 'bench'],
+      queryFn: () => maybe<HostBench>(apiPath(['hosts', name, 'bench'])),
     }),
   kernelPatches: () =>
     queryOptions({ queryKey: ['kernel', 'patches'], queryFn: () => listOf<KernelPatch>('/kernel/patches') }),

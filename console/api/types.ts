@@ -1238,6 +1238,38 @@ export interface ShieldEntry {
   readonly cost: Text;
 }
 
+export type BenchState = 'fail' | 'not-determinable' | 'pass' | 'not-applicable';
+
+export interface BenchItem {
+  readonly id: string;
+  readonly section: string;
+  readonly title: Text;
+  readonly state: BenchState;
+  readonly evidence: readonly Text[];
+  readonly remedy: Text | null;
+  /** `--fix` mends it and can take that back. */
+  readonly isFixable: boolean;
+  readonly isMended: boolean;
+  readonly accepted: {
+    readonly id: string;
+    readonly reason: string;
+    readonly until: string;
+    readonly createdBy: string;
+  } | null;
+}
+
+export interface HostBench {
+  readonly at: string;
+  readonly summary: Readonly<Record<BenchState | 'accepted', number>>;
+  readonly items: readonly BenchItem[];
+  readonly changes: readonly {
+    readonly check: string;
+    readonly from: BenchState;
+    readonly to: BenchState;
+    readonly at: string;
+  }[];
+}
+
 export interface ShieldStanding {
   readonly id: string;
   readonly state: 'off' | 'given' | 'setting' | 'on' | 'leaving' | 'fixed';

@@ -7,6 +7,7 @@ import { Chip, StateBadge } from '../shell/parts/badge.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { Bench } from './bench.tsx';
 import './hosts.css';
 import { KernelTruth } from './kernel-truth.tsx';
 import { LivePatches } from './live-patches.tsx';
@@ -170,6 +171,7 @@ function HostCard({ host }: { host: Host }) {
       </div>
       <KernelTruth host={host.name} />
       <Shield host={host.name} />
+      <Bench host={host.name} />
     </section>
   );
 }

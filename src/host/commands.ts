@@ -10,6 +10,7 @@ import { parseKernelConfig } from './kernel-config.ts';
 import { CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
 import { addPatchCommands } from './livepatch/commands.ts';
 import type { CveAnswer } from './machines.ts';
+import { addModuleCommands } from './modules/commands.ts';
 import { openAdvisories } from './open-advisories.ts';
 import { toKernelVex } from './openvex.ts';
 import { addRolloutCommands } from './rollout/commands.ts';
@@ -112,6 +113,7 @@ export function kernelCommands(cli: CliProgram): void {
   addPatchCommands(cli, kernel);
   addRolloutCommands(cli, kernel);
   addShieldCommands(cli, kernel);
+  addModuleCommands(cli, kernel);
   kernel
     .command('where')
     .argument('<cve>')

@@ -37,6 +37,39 @@ export const hostFault = defineFaults({
       remedy: 'darsena bench --except ID --reason TEXTO --until AAAA-MM-DD',
     },
   },
+  'host.bench-none': {
+    kind: 'not-found',
+    en: { what: 'the host {host} has not been looked at yet', remedy: 'darsena bench --host {host} --look' },
+    es: { what: 'el host {host} todavía no se ha comprobado', remedy: 'darsena bench --host {host} --look' },
+  },
+  'host.bench-unreadable': {
+    kind: 'unavailable',
+    en: { what: 'the answer of the host {host} cannot be read', why: '{why}' },
+    es: { what: 'la respuesta del host {host} no se puede leer', why: '{why}' },
+  },
+  'host.bench-exception-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no exception {id} that holds', remedy: 'darsena bench --host HOST --json names them' },
+    es: { what: 'no hay ninguna excepción {id} vigente', remedy: 'darsena bench --host HOST --json las nombra' },
+  },
+  'host.modules-none': {
+    kind: 'needs',
+    en: {
+      what: 'this kernel has no modules on disk',
+      why: 'there is no modules.dep for it',
+      remedy: 'nothing was changed',
+    },
+    es: {
+      what: 'este núcleo no tiene módulos en disco',
+      why: 'no hay modules.dep para él',
+      remedy: 'no se cambió nada',
+    },
+  },
+  'host.modules-nowhere': {
+    kind: 'not-found',
+    en: { what: 'no host of the platform has a name like {hosts}', remedy: 'darsena host list' },
+    es: { what: 'ningún host de la plataforma tiene un nombre como {hosts}', remedy: 'darsena host list' },
+  },
   'host.patch-unusable': {
     kind: 'needs',
     en: { what: 'live patches cannot be brought in by {driver} here', why: '{why}' },

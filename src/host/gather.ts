@@ -46,6 +46,17 @@ const SYSCTLS = [
   'fs.suid_dumpable',
   'dev.tty.ldisc_autoload',
   'dev.tty.legacy_tiocsti',
+  'net.ipv4.icmp_ignore_bogus_error_responses',
+  'net.ipv4.icmp_echo_ignore_broadcasts',
+  'net.ipv4.conf.default.accept_redirects',
+  'net.ipv4.conf.all.accept_source_route',
+  'net.ipv4.conf.default.accept_source_route',
+  'net.ipv6.conf.all.accept_redirects',
+  'net.ipv6.conf.default.accept_redirects',
+  'net.ipv6.conf.all.accept_source_route',
+  'net.ipv6.conf.default.accept_source_route',
+  'net.ipv6.conf.all.accept_ra',
+  'net.ipv6.conf.default.accept_ra',
 ] as const;
 
 /** The identity of a running kernel; `null` root files leave what `uname` says. */

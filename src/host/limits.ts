@@ -40,5 +40,21 @@ export const PATCHES_MAX = 10_000;
 export const ROLLOUT_WINDOWS_MAX = 14;
 /** What is due in a roll-out is looked at this often; hosts answer in seconds. */
 export const ROLLOUT_TICK_MS = 1_000;
+/** Checks of one machine: some 540 of engine, containers and kernel. */
+export const BENCH_REPORT_MAX = 5_000;
+/** Drift that a view shows, the newest. */
+export const BENCH_CHANGES_SHOWN = 200;
+/** A host is looked at so often by itself; asking its engine about thousands of containers takes seconds. */
+export const BENCH_EVERY_MS = 24 * 3_600_000;
+/** Hosts that are due are looked for this often. */
+export const BENCH_TICK_MS = 600_000;
+/** Modules are looked at so often: two small files of /proc and /sys. */
+export const MODULE_LOOK_MS = 60_000;
+/** Loads between two looks that are told one by one; the rest shows in the next look. */
+export const MODULE_LOADS_MAX = 1_000;
+/** Refused loads of a trial that are shown, the most frequent. */
+export const MODULE_LOG_SHOWN = 500;
+/** Workloads named beside a module. */
+export const MODULE_WORKLOADS_MAX = 20;
 /** Roll-outs that a list shows, the newest. */
 export const ROLLOUTS_SHOWN = 100;

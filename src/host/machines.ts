@@ -21,6 +21,29 @@ export interface HostTables {
   host_facts: { hash: string; body: string };
   host_machines: { host: string; hash: string; own: string; seen_at: string; changed_at: string };
   host_rollouts: { id: string; plan: string; started_at: string; started_by: string };
+  host_module_use: {
+    host: string;
+    module: string;
+    first_at: string;
+    last_at: string;
+    used_at: string | null;
+    boot_id: string;
+    boots: number;
+    loads: number;
+    workloads: string;
+  };
+  host_bench: { host: string; at: string; body: string };
+  host_bench_changes: { host: string; at: string; check_id: string; state_before: string; state_after: string };
+  host_bench_exceptions: {
+    id: string;
+    check_id: string;
+    host: string | null;
+    reason: string;
+    until_at: string;
+    created_by: string;
+    created_at: string;
+    ended_at: string | null;
+  };
   host_rollout_events: { rollout: string; sequence: number; at_ms: number; event: string };
 }
 
@@ -138,6 +161,28 @@ export class Machines {
     this.#facts.set(hash, shared);
     this.#machines.set(host, { hash, own, seenAt: now, changedAt });
     return before?.hash !== hash;
+  }
+
+  /** Names of all that were ever heard of. */
+  hosts(): string[] {
+    return [...this.#machines.keys()];
+  }
+
+  /**
+   * Open CVEs of a host that could no longer be reached if these modules were kept out; null: there are no kernel advisories.
+   * @throws Fault host.unknown
+   */
+  async ifBlocked(host: string, names: readonly string[]): Promise<string[] | null> {
+    const database = await this.#database();
+    if (database.kernel().length === 0) return null;
+    const facts = this.facts(host);
+    const { byCve } = this.#group(this.#machines.get(host)?.hash ?? '', database);
+    const loaded = new Set((facts.modules.loaded ?? []).map(({ name }) => name));
+    const more = names.filter((name) => !loaded.has(name)).map((name) => ({ name, by: 'darsena kernel modules' }));
+    const modules = { ...facts.modules, blocked: [...facts.modules.blocked, ...more] };
+    const after = judgeMachine({ ...facts, modules }, database.kernel(), kernelStatements(facts, database));
+    const isOpen = (state: TruthState | undefined): boolean => state === 'exposed' || state === 'unknown';
+    return after.flatMap(({ cve, state }) => (state === 'not-reachable' && isOpen(byCve.get(cve)?.state) ? [cve] : []));
   }
 
   /** Which kernel each host runs and which live patches are fully in force there; without any judgement, so at once. */

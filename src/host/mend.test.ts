@@ -160,7 +160,7 @@ test('owners, modes and watched files are looked at where they are, and not appl
     [found.get('3.18')?.state, found.get('3.18')?.subjects],
     ['fail', ['/etc/containers/containers.conf']],
   );
-  assert.deepEqual(found.get('3.18')?.fix, { kind: 'mode', path: '/etc/containers/containers.conf', mode: 0o644 });
+  assert.deepEqual(found.get('3.18')?.fixes, [{ kind: 'mode', path: '/etc/containers/containers.conf', mode: 0o644 }]);
   assert.equal(found.get('3.20')?.state, 'not-applicable');
   assert.equal(found.get('1.1.3')?.state, 'pass');
   assert.equal(found.get('1.1.6')?.state, 'fail');

@@ -42,4 +42,55 @@ export const hostMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0003-host-bench',
+    async up(db) {
+      await db.schema
+        .createTable('host_bench')
+        .addColumn('host', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('host_bench_changes')
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('check_id', 'text', (column) => column.notNull())
+        .addColumn('state_before', 'text', (column) => column.notNull())
+        .addColumn('state_after', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('host_bench_changes_key', ['host', 'at', 'check_id'])
+        .execute();
+      await db.schema
+        .createTable('host_bench_exceptions')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('check_id', 'text', (column) => column.notNull())
+        // Null: on every host.
+        .addColumn('host', 'text')
+        .addColumn('reason', 'text', (column) => column.notNull())
+        .addColumn('until_at', 'text', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('ended_at', 'text')
+        .execute();
+    },
+  },
+  {
+    name: '0004-host-module-use',
+    async up(db) {
+      await db.schema
+        .createTable('host_module_use')
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('module', 'text', (column) => column.notNull())
+        .addColumn('first_at', 'text', (column) => column.notNull())
+        .addColumn('last_at', 'text', (column) => column.notNull())
+        // Null: it was there and nobody used it.
+        .addColumn('used_at', 'text')
+        .addColumn('boot_id', 'text', (column) => column.notNull())
+        .addColumn('boots', 'integer', (column) => column.notNull())
+        .addColumn('loads', 'integer', (column) => column.notNull())
+        .addColumn('workloads', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('host_module_use_key', ['host', 'module'])
+        .execute();
+    },
+  },
 ];

@@ -15,7 +15,15 @@ import {
   realProbes,
 } from '../deploy/engines/local/index.ts';
 import type { WantedWorkload, WorkloadStatus } from '../deploy/index.ts';
-import { gatherFacts, restoreLivePatches } from '../host/index.ts';
+import {
+  benchHost,
+  gatherFacts,
+  localPatchHost,
+  MODULE_LOOK_MS,
+  ModuleKeeper,
+  ModuleWatch,
+  restoreLivePatches,
+} from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
@@ -107,6 +115,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const service = new EngineService({ instance, log, clock });
   await service.start();
   const shield = shieldKeeper(clock);
+  const modules = new ModuleKeeper(localPatchHost, () => clock.now().toISOString());
+  const moduleWatch = new ModuleWatch(localPatchHost);
   const engine = new PodmanEngine({
     socketPath: instance.podman.socket,
     instance: instance.name,
@@ -128,6 +138,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const statuses = new Map<string, WorkloadStatus>();
   let statusScheduled = false;
   let machineTold = '';
+  let modulesTold = '';
 
   const link = new ControlLink({
     address: {
@@ -226,6 +237,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   reconciler.start();
   const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
   looking.unref();
+  const lookingAtModules = setInterval(() => void tellModules(), MODULE_LOOK_MS);
+  lookingAtModules.unref();
   flows.start(FLOWS_EVERY_MS);
   const linking = link.run();
   log.info({ instance: instance.name, host }, 'agent ready');
@@ -236,6 +249,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
   // Pods go on: conmon holds them, and the next agent adopts them by their labels.
   flows.stop();
+  clearInterval(lookingAtModules);
+  await moduleWatch
+    .close()
+    .catch((error: unknown) => log.warn({ err: error }, 'tracing of modules could not be ended'));
   tasks.cancelAll();
   await reconciler.stop();
   link.close();
@@ -366,6 +383,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       link.send({ type: 'fact', kind: 'container.let-go', subject: host, project: null, digest: null, body });
     }
     tellMachine(true);
+    modulesTold = '';
+    void tellModules();
     sendStatuses(true);
     spool.resend();
   }
@@ -386,6 +405,11 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     } catch (error) {
       log.error({ err: error }, 'the shield could not be set again');
     }
+    try {
+      await modules.restore();
+    } catch (error) {
+      log.error({ err: error }, 'what is kept out of the kernel could not be set again');
+    }
   }
 
   /** What this machine is, when control does not know it yet or something of it is another. */
@@ -400,6 +424,21 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     if (!isFirst && told === machineTold) return;
     machineTold = told;
     link.send({ type: 'machine', facts: { ...facts, host } });
+  }
+
+  /** Which modules are there and in use, when that is another than what control was told. */
+  async function tellModules(): Promise<void> {
+    if (instance.mode !== 'root' || !link.connected) return;
+    try {
+      const sight = await moduleWatch.look();
+      if (sight === null) return;
+      const told = JSON.stringify(sight.modules);
+      if (told === modulesTold && sight.events.length === 0) return;
+      modulesTold = told;
+      link.send({ type: 'modules', sight });
+    } catch (error) {
+      log.warn({ err: error }, 'the modules of the kernel could not be looked at');
+    }
   }
 
   async function hostFacts(): Promise<HostFacts> {
@@ -446,6 +485,19 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           return await changeShield(task, shield);
         } finally {
           tellMachine(false);
+        }
+      case 'kernel-modules':
+        try {
+          return JSON.parse(JSON.stringify(await modules.do(task))) as Json;
+        } finally {
+          tellMachine(false);
+        }
+      case 'bench':
+      case 'bench-fix':
+        try {
+          return JSON.parse(JSON.stringify(await benchHost(task, clock.now().toISOString()))) as Json;
+        } finally {
+          if (task.kind === 'bench-fix') tellMachine(false);
         }
       case 'kernel-patch':
         try {

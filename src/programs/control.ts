@@ -45,13 +45,18 @@ import {
 import { collectImages } from '../deploy/model.ts';
 import { type DetectTables, detectMigrations, RuleBook, registerRuleRoutes } from '../detect/book/index.ts';
 import {
+  BENCH_TICK_MS,
+  Benches,
   type HostTables,
   hostMigrations,
   KernelPatches,
   Machines,
+  ModuleUse,
   ROLLOUT_TICK_MS,
   Rollouts,
+  registerBenchRoutes,
   registerHostRoutes,
+  registerModuleRoutes,
   registerPatchRoutes,
   registerRolloutRoutes,
   registerShieldRoutes,
@@ -618,6 +623,19 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     run: (host, task, options) => hosts.run(task, { ...options, host }),
   });
   registerShieldRoutes(app, shields);
+  const benches = new Benches({
+    ...{ db, journal, operations, clock, machines: hostMachines },
+    run: (host, task, options) => hosts.run(task, { ...options, host }),
+  });
+  registerBenchRoutes(app, benches);
+  const moduleUse = new ModuleUse({
+    ...{ db, journal, operations, clock, machines: hostMachines },
+    run: (host, task, options) => hosts.run(task, { ...options, host }),
+  });
+  await moduleUse.open();
+  registerModuleRoutes(app, moduleUse);
+  /** When each host's modules were last told, RFC 3339: workloads that started since may be why one is there. */
+  const modulesSeenAt = new Map<string, string>();
   const rollouts = new Rollouts({
     ...{ db, journal, clock, log },
     patches: kernelPatches,
@@ -757,6 +775,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     }),
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
     every(ROLLOUT_TICK_MS, () => rollouts.tick()),
+    every(BENCH_TICK_MS, () => benches.tick(hosts.connected())),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;
@@ -964,6 +983,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         await deployments.report(message.workloads, message.whole);
         const published = await addresses.routes();
         for (const workload of message.workloads) events.workload(workload, published);
+        return;
+      }
+      case 'modules': {
+        const since = modulesSeenAt.get(host) ?? '';
+        modulesSeenAt.set(host, clock.now().toISOString());
+        const started = deployments
+          .statuses(null)
+          .filter(({ replicas }) => replicas.some(({ startedAt }) => startedAt !== null && startedAt >= since))
+          .map(({ key }) => `${key.project}/${key.environment}/${key.name}`);
+        await moduleUse.take(host, message.sight, started);
         return;
       }
       case 'machine': {

@@ -15,8 +15,8 @@ export interface CheckResult {
   readonly remedy: Text | null;
   /** What fails it, by name: containers, images, files. */
   readonly subjects: readonly string[];
-  /** How `--fix` mends it; null: that is for a person to decide. */
-  readonly fix: Fix | null;
+  /** How `--fix` mends it; none: that is for a person to decide. */
+  readonly fixes: readonly Fix[];
 }
 
 /** A change that is safe to make by itself and can be taken back. */
@@ -60,9 +60,9 @@ export function finish(one: {
   readonly state: CheckState;
   readonly evidence: readonly Text[];
   readonly subjects?: readonly string[];
-  readonly fix?: Fix | null;
+  readonly fixes?: readonly Fix[];
 }): CheckResult {
-  const { id, title, remedy, state, evidence, subjects = [], fix = null } = one;
+  const { id, title, remedy, state, evidence, subjects = [], fixes = [] } = one;
   const section = SECTION_OF[id.split('.')[0] ?? ''] ?? 'host';
   return {
     id,
@@ -72,6 +72,6 @@ export function finish(one: {
     evidence,
     remedy: state === 'fail' ? remedy : null,
     subjects,
-    fix: state === 'fail' ? fix : null,
+    fixes: state === 'fail' ? fixes : [],
   };
 }

@@ -1,12 +1,9 @@
-import { hostname, machine, release, version } from 'node:os';
 import { type CliProgram, systemClock, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
-import { gatherFacts } from '../gather.ts';
-import { Root } from '../root.ts';
-import { askEngine } from './ask-engine.ts';
+import type { BenchAcceptance, BenchView } from './benches.ts';
 import { CHECK_STATES, type CheckResult, type CheckState, SECTIONS } from './check.ts';
+import { lookAtMachine, mend } from './host-bench.ts';
 import { BenchLedger } from './ledger.ts';
-import { runBench } from './run.ts';
 
 interface BenchOptions {
   readonly section?: string;
@@ -17,7 +14,18 @@ interface BenchOptions {
   readonly except?: string;
   readonly reason?: string;
   readonly until?: string;
+  readonly host?: string;
+  readonly look?: boolean;
+  readonly check?: string;
+  readonly revoke?: string;
 }
+
+/** What is shown of a check, wherever it was looked at. */
+type Row = Pick<CheckResult, 'id' | 'section' | 'title' | 'state' | 'evidence' | 'remedy' | 'subjects'> & {
+  readonly isFixable: boolean;
+};
+
+const rowOf = ({ fixes, ...one }: CheckResult): Row => ({ ...one, isFixable: fixes.length > 0 });
 
 const WORDS: Readonly<Record<CheckState, Text>> = {
   pass: { en: 'pass', es: 'cumple' },
@@ -51,13 +59,32 @@ export function benchCommands(cli: CliProgram): void {
         es: 'corregir lo que es seguro corregir (propietarios, modos, interruptores)',
       }),
     )
-    .option('--undo', cli.t({ en: 'take back everything that --fix did', es: 'deshacer todo lo que hizo --fix' }))
+    .option('--undo', cli.t({ en: 'take back what --fix did', es: 'deshacer lo que hizo --fix' }))
+    .option(
+      '--check <ids>',
+      cli.t({
+        en: 'fix or undo only these checks, parted by commas',
+        es: 'corregir o deshacer solo estas comprobaciones, separadas por comas',
+      }),
+    )
+    .option(
+      '--host <host>',
+      cli.t({ en: 'a host of the platform: its last look', es: 'un host de la plataforma: su última comprobación' }),
+    )
+    .option('--look', cli.t({ en: 'with --host: look anew', es: 'con --host: comprobar de nuevo' }))
     .option(
       '--except <id>',
       cli.t({ en: 'accept a failing check for a while', es: 'aceptar por un tiempo una comprobación que falla' }),
     )
     .option('--reason <text>', cli.t({ en: 'why it is accepted', es: 'por qué se acepta' }))
     .option('--until <date>', cli.t({ en: 'until when (YYYY-MM-DD)', es: 'hasta cuándo (AAAA-MM-DD)' }))
+    .option(
+      '--revoke <id>',
+      cli.t({
+        en: 'end an exception of the platform before its day',
+        es: 'terminar antes una excepción de la plataforma',
+      }),
+    )
     .description(
       cli.t({
         en: 'how this host, its engine, its containers and its kernel are set up, with evidence and remedies',
@@ -65,10 +92,16 @@ export function benchCommands(cli: CliProgram): void {
       }),
     )
     .action(async (options: BenchOptions) => {
+      if (options.revoke !== undefined) {
+        await cli.api.delete(`/bench/exceptions/${encodeURIComponent(options.revoke)}`);
+        return cli.print.result({ en: 'the check counts again', es: 'la comprobación vuelve a contar' });
+      }
+      if (options.host !== undefined) return benchOfHost(cli, options.host, options);
       const ledger = await BenchLedger.open();
       const now = systemClock.now().toISOString();
       if (options.undo) {
-        const done = await ledger.undo();
+        const done = await ledger.undo(listOf(options.check));
+        if (cli.output.json) return cli.print.json({ done });
         cli.print.result({
           en: `taken back: ${done.join(', ') || 'nothing'}`,
           es: `deshecho: ${done.join(', ') || 'nada'}`,
@@ -76,28 +109,86 @@ export function benchCommands(cli: CliProgram): void {
         return;
       }
       if (options.except !== undefined) return accept(cli, ledger, options, now);
-      const look = async (): Promise<CheckResult[]> => {
-        const identity = { release: release(), version: version(), machine: machine(), host: hostname() };
-        const root = new Root(options.root ?? '/');
-        return runBench(root, gatherFacts(root.path, identity, now), await askEngine(root));
-      };
-      let results = await look();
+      let results = await lookAtMachine(options.root ?? '/', now);
       if (options.fix) {
-        const wanted = select(results, options).filter(({ fix }) => fix !== null);
-        for (const { id, fix } of wanted) if (fix !== null) await ledger.fix(id, fix, now);
-        cli.print.note({
-          en: `mended: ${wanted.map(({ id }) => id).join(', ') || 'nothing'} (take back: darsena bench --undo)`,
-          es: `corregido: ${wanted.map(({ id }) => id).join(', ') || 'nada'} (deshacer: darsena bench --undo)`,
-        });
-        if (wanted.length > 0) results = await look();
+        if (options.root !== undefined)
+          throw hostFault('host.choice-unknown', { value: '--fix --root', choices: '--fix' });
+        const only = listOf(options.check);
+        const wanted = select(results, options).filter(({ id }) => only.length === 0 || only.includes(id));
+        tellMended(cli, await mend(ledger, wanted, now));
+        results = await lookAtMachine('/', now);
       }
       const changes = ledger.changes(results);
       const excepted = new Map(ledger.exceptions(now).map((one) => [one.id, one]));
       const since = ledger.since;
       if (options.root === undefined) await ledger.remember(results, now);
-      show(cli, select(results, options), { changes, excepted, since, all: options.all === true });
-      if (select(results, options).some(({ id, state }) => state === 'fail' && !excepted.has(id))) cli.exit(1);
+      const rows = select(results, options).map(rowOf);
+      show(cli, rows, { changes, excepted, since, all: options.all === true });
+      if (rows.some(({ id, state }) => state === 'fail' && !excepted.has(id))) cli.exit(1);
     });
+}
+
+const listOf = (text: string | undefined): string[] =>
+  (text ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter(Boolean);
+
+function tellMended(
+  cli: CliProgram,
+  {
+    done,
+    refused,
+  }: { readonly done: readonly string[]; readonly refused: readonly { readonly id: string; readonly why: string }[] },
+): void {
+  cli.print.note({
+    en: `mended: ${done.join(', ') || 'nothing'} (take back: darsena bench --undo)`,
+    es: `corregido: ${done.join(', ') || 'nada'} (deshacer: darsena bench --undo)`,
+  });
+  for (const { id, why } of refused)
+    cli.print.note({ en: `${id} could not be mended: ${why}`, es: `${id} no se pudo corregir: ${why}` });
+}
+
+/** The same of a host of the platform: its agent looks and mends, the platform keeps results and exceptions. */
+async function benchOfHost(cli: CliProgram, host: string, options: BenchOptions): Promise<void> {
+  const path = `/hosts/${encodeURIComponent(host)}/bench`;
+  if (options.except !== undefined) {
+    const { except: check, reason, until } = options;
+    if (reason === undefined || until === undefined) throw hostFault('host.exception-incomplete', { id: check });
+    const made = await cli.api.post<BenchAcceptance>('/bench/exceptions', { check, host, reason, until });
+    if (cli.output.json) return cli.print.json(made);
+    return cli.print.result({
+      en: `${check} is accepted on ${host} until ${until} (end it: darsena bench --revoke ${made.id})`,
+      es: `${check} se acepta en ${host} hasta ${until} (terminarla: darsena bench --revoke ${made.id})`,
+    });
+  }
+  const change = options.undo ? 'undo' : options.fix ? 'fix' : options.look ? 'look' : null;
+  if (change !== null) {
+    const order = { change, checks: listOf(options.check) };
+    const { operation } = await cli.api.post<{ operation: string }>(path, order);
+    const { result } = await cli.followOperation(operation);
+    const { done, refused } = result as unknown as Parameters<typeof tellMended>[1];
+    if (change === 'fix') tellMended(cli, { done, refused });
+    if (change === 'undo')
+      cli.print.note({
+        en: `taken back: ${done.join(', ') || 'nothing'}`,
+        es: `deshecho: ${done.join(', ') || 'nada'}`,
+      });
+  }
+  const view = await cli.api.get<BenchView>(path);
+  const rows = select(view.items, options);
+  const excepted = new Map(
+    view.items.flatMap(({ id, accepted }) => (accepted === null ? [] : [[id, accepted] as const])),
+  );
+  const changes = view.changes.map(({ check, from, to }) => ({ id: check, from, to }));
+  show(cli, rows, {
+    changes,
+    excepted,
+    since: view.changes.at(-1)?.at ?? null,
+    at: view.at,
+    all: options.all === true,
+  });
+  if (rows.some(({ id, state }) => state === 'fail' && !excepted.has(id))) cli.exit(1);
 }
 
 async function accept(cli: CliProgram, ledger: BenchLedger, options: BenchOptions, now: string): Promise<void> {
@@ -110,7 +201,10 @@ async function accept(cli: CliProgram, ledger: BenchLedger, options: BenchOption
   cli.print.result({ en: `${id} is accepted until ${until}`, es: `${id} se acepta hasta ${until}` });
 }
 
-function select(results: readonly CheckResult[], { section }: BenchOptions): readonly CheckResult[] {
+function select<T extends Pick<CheckResult, 'section'>>(
+  results: readonly T[],
+  { section }: BenchOptions,
+): readonly T[] {
   if (section === undefined) return results;
   const wanted = section.split(',').map((one) => one.trim());
   for (const one of wanted) {
@@ -123,12 +217,14 @@ function select(results: readonly CheckResult[], { section }: BenchOptions): rea
 
 function show(
   cli: CliProgram,
-  results: readonly CheckResult[],
+  results: readonly Row[],
   more: {
     readonly changes: ReturnType<BenchLedger['changes']>;
     readonly excepted: ReadonlyMap<string, { readonly reason: string; readonly until: string }>;
     readonly since: string | null;
     readonly all: boolean;
+    /** When it was looked at, where that is not now. */
+    readonly at?: string;
   },
 ): void {
   const { changes, excepted, since, all } = more;
@@ -143,13 +239,13 @@ function show(
       remedy: remedy?.en ?? null,
       exception: excepted.get(rest.id) ?? null,
     }));
-    cli.print.json({ summary, since, changes, items });
+    cli.print.json({ summary, at: more.at ?? null, since, changes, items });
     return;
   }
   const rows = results
     .filter(({ state }) => all || state === 'fail' || state === 'not-determinable')
     .sort((a, b) => (all ? 0 : CHECK_STATES.indexOf(a.state) - CHECK_STATES.indexOf(b.state)));
-  const stateOf = ({ id, state }: CheckResult): string => {
+  const stateOf = ({ id, state }: Row): string => {
     const exception = excepted.get(id);
     return exception === undefined || state !== 'fail'
       ? cli.t(WORDS[state])
@@ -160,7 +256,7 @@ function show(
   };
   cli.print.table(
     [
-      { title: { en: 'CHECK', es: 'COMPROBACIÓN' }, value: ({ id }: CheckResult) => id },
+      { title: { en: 'CHECK', es: 'COMPROBACIÓN' }, value: ({ id }: Row) => id },
       { title: { en: 'STATE', es: 'ESTADO' }, value: stateOf },
       {
         title: { en: 'WHAT', es: 'QUÉ' },
@@ -187,6 +283,8 @@ function show(
       es: `cambió desde ${since}: ${id} ${WORDS[from].es} → ${WORDS[to].es}`,
     });
   }
+  if (more.at !== undefined)
+    cli.print.line({ en: `looked at ${cli.print.age(more.at)} ago`, es: `comprobado hace ${cli.print.age(more.at)}` });
   const words = (language: 'en' | 'es'): string =>
     CHECK_STATES.map((state) => `${summary[state]} ${WORDS[state][language]}`).join(', ');
   cli.print.line({ en: words('en'), es: words('es') });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { compareKernels, parseKernelRelease } from '../../advisories/index.ts';
 import type { MachineFacts } from '../facts.ts';
-import { type CheckResult, type CheckState, type Fix, text } from './check.ts';
+import { type CheckResult, type CheckState, text } from './check.ts';
 
 /** One wanted option of the build; see rules/host/kernel-hardening.json. */
 interface OptionRule {
@@ -24,16 +24,29 @@ interface OptionRule {
   readonly present?: boolean;
 }
 
-/** A switch of the running kernel; see rules/host/kernel-switches.json. */
+/**
+ * A switch of the running kernel or a word of its boot line; see rules/host/kernel-switches.json. It holds when its value is
+ * one of those wanted (or it is given, absent, not off, as the rule says) and all `needs` hold, or when one of `or` holds.
+ * Those are conditions parted by ` & `: `@word=value` of the boot line (`-`: absent), `$switch=value`, else an option of the
+ * build as in OptionRule (`+`: there at all).
+ */
 interface SwitchRule {
   readonly kind: 'sysctl' | 'cmdline';
   readonly name: string;
-  readonly want: readonly string[];
-  readonly on?: readonly string[];
-  /** Options of the build that do the same when the boot line says nothing. */
+  /** `~member` of a list; `$OPTION`: the value that the build has there. */
+  readonly want?: readonly string[];
+  readonly absent?: boolean;
+  readonly given?: boolean;
+  readonly notOff?: boolean;
+  readonly needs?: readonly string[];
   readonly or?: readonly string[];
-  /** It may be set on a running machine without breaking what runs there. */
-  readonly safe?: boolean;
+  readonly on?: readonly string[];
+  /** The kernel takes this word as it is written, not as yes or no in any of their spellings. */
+  readonly literal?: boolean;
+  /** What it means that the running kernel has no such switch. @default fail */
+  readonly missing?: CheckState;
+  /** May be set on a running machine without breaking what runs there, and set back. */
+  readonly fix?: string;
   readonly why: { readonly en: string; readonly es: string };
 }
 
@@ -78,7 +91,7 @@ export function checkKernelConfig(facts: MachineFacts): CheckResult[] {
               )
             : null,
         subjects: [],
-        fix: null,
+        fixes: [],
       };
     });
 }
@@ -87,47 +100,116 @@ export function checkKernelConfig(facts: MachineFacts): CheckResult[] {
 export function checkKernelSwitches(facts: MachineFacts): CheckResult[] {
   switches ??= read<SwitchRule[]>('kernel-switches.json');
   const processor = processorOf(facts);
-  return switches
-    .filter(({ on }) => processor === null || on === undefined || on.includes(processor))
-    .map((rule) => {
-      const { kind, name, want, safe, why } = rule;
-      const found = kind === 'sysctl' ? (facts.sysctls[name] ?? null) : bootValue(facts.commandLine, name);
-      const isKnown = kind === 'sysctl' ? found !== null : facts.commandLine !== null;
-      const byBuild = rule.or?.find((one) => facts.config !== null && holds(one, facts.config.options));
-      const ok = found === null ? byBuild !== undefined : want.includes(found);
-      const state: CheckState = isKnown
-        ? ok
-          ? 'pass'
-          : 'fail'
-        : kind === 'sysctl' && Object.keys(facts.sysctls).length > 0
-          ? 'not-applicable'
-          : 'not-determinable';
-      const wanted = want.join(' | ');
-      const fix: Fix | null =
-        kind === 'sysctl' && safe === true && state === 'fail' ? { kind: 'sysctl', name, value: want[0] ?? '' } : null;
-      const line = kind === 'sysctl' ? `sysctl -w ${name}=${want[0]}` : `${name}=${want[0]}`.replace(/=$/, '');
-      return {
-        id: `${kind}.${name}`,
-        section: `kernel:${kind}`,
-        title: text(`${name} is ${wanted || 'given'}: ${why.en}`, `${name} es ${wanted || 'dado'}: ${why.es}`),
-        state,
-        evidence: [
-          byBuild !== undefined && found === null
-            ? text(`the build does it: CONFIG_${byBuild}`, `lo hace la construcción: CONFIG_${byBuild}`)
-            : found === null
-              ? text(`${name} is not there`, `${name} no está`)
-              : text(`${name} = ${found || 'given'}`, `${name} = ${found || 'dado'}`),
-        ],
-        remedy:
-          state === 'fail'
-            ? kind === 'sysctl'
-              ? text(`${line}, and the same in /etc/sysctl.d`, `${line}, y lo mismo en /etc/sysctl.d`)
-              : text(`boot with ${line}`, `arrancar con ${line}`)
-            : null,
-        subjects: [],
-        fix,
-      };
+  const found = new Map<string, CheckResult>();
+  for (const rule of switches) {
+    if (processor !== null && rule.on !== undefined && !rule.on.includes(processor)) continue;
+    const result = checkSwitch(rule, facts);
+    if (!found.has(result.id)) found.set(result.id, result);
+  }
+  return [...found.values()];
+}
+
+function checkSwitch(rule: SwitchRule, facts: MachineFacts): CheckResult {
+  const { kind, name, want = [], fix, why } = rule;
+  const value = kind === 'sysctl' ? (facts.sysctls[name] ?? null) : bootValue(facts.commandLine, rule);
+  const other = rule.or?.find((one) => one.split(' & ').every((term) => termHolds(term, facts) === true));
+  const state = stateOfSwitch(rule, value, facts, other);
+  const wanted = want.map((one) => resolveWanted(one, facts) ?? one.slice(1)).join(' | ');
+  const wish = wishOf(rule, wanted);
+  const [first = ''] = want;
+  const line = kind === 'sysctl' ? `sysctl -w ${name}=${wanted.split(' | ')[0]}` : `${name}=${first.replace('~', '')}`;
+  const remedy =
+    rule.absent === true && want.length === 0
+      ? text(`boot without ${name}`, `arrancar sin ${name}`)
+      : kind === 'sysctl'
+        ? text(`${line}, and the same in /etc/sysctl.d`, `${line}, y lo mismo en /etc/sysctl.d`)
+        : text(`boot with ${line.replace(/=$/, '')}`, `arrancar con ${line.replace(/=$/, '')}`);
+  return {
+    id: `${kind}.${name}`,
+    section: `kernel:${kind}`,
+    title: text(`${name} ${wish.en}: ${why.en}`, `${name} ${wish.es}: ${why.es}`),
+    state,
+    evidence: [
+      value !== null
+        ? text(`${name} = ${value || 'given'}`, `${name} = ${value || 'dado'}`)
+        : other !== undefined
+          ? text(`${name} is not there, but ${sayTerms(other)}`, `${name} no está, pero ${sayTerms(other)}`)
+          : kind === 'sysctl'
+            ? text(`this kernel has no switch ${name}`, `este núcleo no tiene el interruptor ${name}`)
+            : text(`${name} is not on the boot line`, `${name} no está en la línea de arranque`),
+    ],
+    remedy: state === 'fail' ? remedy : null,
+    subjects: [],
+    fixes: state === 'fail' && value !== null && fix !== undefined ? [{ kind: 'sysctl', name, value: fix }] : [],
+  };
+}
+
+function stateOfSwitch(
+  rule: SwitchRule,
+  value: string | null,
+  facts: MachineFacts,
+  other: string | undefined,
+): CheckState {
+  const isReadable = rule.kind === 'cmdline' ? facts.commandLine !== null : Object.keys(facts.sysctls).length > 0;
+  if (other !== undefined) return 'pass';
+  if (!isReadable) return 'not-determinable';
+  const { want = [], absent, given, notOff, needs = [], or = [], missing } = rule;
+  const ways = want.map((one) => (one.startsWith('$') ? resolveWanted(one, facts) : one));
+  const isGood =
+    value === null
+      ? absent === true
+      : given === true ||
+        (notOff === true && value !== 'off' && value !== '0') ||
+        ways.some((one) => (one?.startsWith('~') ? value.split(',').includes(one.slice(1)) : one === value));
+  const terms = needs.map((term) => termHolds(term, facts));
+  if (isGood && terms.every((one) => one === true)) return 'pass';
+  if (value === null && missing !== undefined) return missing;
+  // Without the configuration of the build nobody knows whether it does the same.
+  const isBlind =
+    (isGood && terms.includes(null)) ||
+    (!isGood && ways.includes(null)) ||
+    or.some((one) => {
+      const parts = one.split(' & ').map((term) => termHolds(term, facts));
+      return parts.includes(null) && !parts.includes(false);
     });
+  return isBlind ? 'not-determinable' : 'fail';
+}
+
+/** `$OPTION` is what the build has there; null: its configuration is not known. */
+function resolveWanted(one: string, { config }: MachineFacts): string | null {
+  return one.startsWith('$') ? (config?.options[one.slice(1)] ?? null) : one;
+}
+
+/** Null: it cannot be told without the configuration of the build. */
+function termHolds(term: string, facts: MachineFacts): boolean | null {
+  const [, sign, name = '', value = ''] = /^([@$]?)([^=]+)=(.*)$/.exec(term) ?? [];
+  if (sign === '@') {
+    const own = bootValue(facts.commandLine, { name, literal: LITERAL.has(name) });
+    return value === '-' ? own === null : own === value;
+  }
+  if (sign === '$') return facts.sysctls[name] === value;
+  if (facts.config === null) return null;
+  return value === '+' ? facts.config.options[name] !== undefined : holds(term, facts.config.options);
+}
+
+/** Words of conditions that are no yes or no. */
+const LITERAL: ReadonlySet<string> = new Set(['mitigations', 'slub_debug']);
+
+function sayTerms(terms: string): string {
+  return terms
+    .split(' & ')
+    .filter((term) => !term.endsWith('=-'))
+    .map((term) => (/^[@$]/.test(term) ? term.slice(1) : `CONFIG_${term}`))
+    .join(', ');
+}
+
+function wishOf({ absent, given, notOff, want = [] }: SwitchRule, wanted: string): { en: string; es: string } {
+  if (notOff === true) return text('is given and not off', 'está dado y no desactivado');
+  if (given === true) return text('is given', 'está dado');
+  if (absent === true && want.length === 0) return text('is not given', 'no está dado');
+  const or = absent === true ? text(' or not given', ' o no está dado') : text('', '');
+  const plain = wanted.replace('~', '');
+  return text(`is ${plain}${or.en}`, `es ${plain}${or.es}`);
 }
 
 function judgeOption(
@@ -171,14 +253,19 @@ function holds(condition: string, set: Readonly<Record<string, string>>): boolea
   return value === 'n' ? own === undefined || own === 'n' : own === value;
 }
 
-/** The value that a word of the boot line has; '' when it stands alone; the last one counts. */
-function bootValue(line: string | null, name: string): string | null {
+const YES = /^(?:1|on|y|yes|t|true)$/i;
+const NO = /^(?:0|off|n|no|f|false)$/i;
+
+/** The value that a word of the boot line has, yes and no as 1 and 0; '' when it stands alone; the last one counts. */
+function bootValue(line: string | null, { name, literal }: Pick<SwitchRule, 'name' | 'literal'>): string | null {
   let found: string | null = null;
-  for (const word of (line ?? '').split(/\s+/)) {
+  for (const word of (line ?? '').trim().split(/\s+/)) {
+    if (word === '--') break; // what follows is for the first program
     const [key = '', ...value] = word.split('=');
     if (key.replaceAll('-', '_') === name.replaceAll('-', '_')) found = value.join('=');
   }
-  return found;
+  if (found === null || literal === true) return found;
+  return YES.test(found) ? '1' : NO.test(found) ? '0' : found;
 }
 
 /** What the configuration was built for; else what the machine says. */

@@ -83,17 +83,35 @@ export class BenchLedger {
     await this.#save({ ...this.#ledger, exceptions: [...others, exception] });
   }
 
-  /** Makes one change, and writes down first what was there, so that a kill in between loses nothing. */
-  async fix(id: string, fix: Fix, at: string): Promise<void> {
-    const before = await readBefore(fix);
-    await this.#save({ ...this.#ledger, undo: [...this.#ledger.undo, { id, at, fix, before }] });
-    await apply(fix);
+  /** What was mended here and can be taken back, the last one first. */
+  get mended(): readonly { readonly id: string; readonly at: string; readonly fix: Fix }[] {
+    return [...this.#ledger.undo].reverse().map(({ id, at, fix }) => ({ id, at, fix }));
   }
 
-  /** Takes all changes back, the last one first; answers their checks. */
-  async undo(): Promise<string[]> {
+  /**
+   * Makes one change, and writes down first what was there, so that a kill in between loses nothing.
+   * @throws the system's error, with nothing changed and nothing left to take back
+   */
+  async fix(id: string, fix: Fix, at: string): Promise<void> {
+    const before = await readBefore(fix);
+    const former = this.#ledger.undo;
+    await this.#save({ ...this.#ledger, undo: [...former, { id, at, fix, before }] });
+    try {
+      await apply(fix);
+    } catch (error) {
+      await this.#save({ ...this.#ledger, undo: former });
+      throw error;
+    }
+  }
+
+  /**
+   * Takes changes back, the last one first; answers their checks.
+   * @param only of these checks; none: all
+   */
+  async undo(only: readonly string[] = []): Promise<string[]> {
     const done: string[] = [];
     for (const one of [...this.#ledger.undo].reverse()) {
+      if (only.length > 0 && !only.includes(one.id)) continue;
       await takeBack(one);
       done.push(one.id);
       await this.#save({ ...this.#ledger, undo: this.#ledger.undo.filter((other) => other !== one) });
@@ -129,6 +147,7 @@ async function apply(fix: Fix): Promise<void> {
       return chown(fix.path, fix.uid, fix.gid);
     case 'sysctl':
       await writeFile(switchPath(fix.name), fix.value);
+      await requireSwitch(fix.name, fix.value);
       return keepSwitch(fix.name, fix.value);
   }
 }
@@ -143,6 +162,12 @@ async function takeBack({ fix, before }: Undo): Promise<void> {
       await writeFile(switchPath(fix.name), before.value ?? '');
       return keepSwitch(fix.name, null);
   }
+}
+
+/** A kernel that takes a value without obeying it has not been mended. */
+async function requireSwitch(name: string, value: string): Promise<void> {
+  const now = (await readFile(switchPath(name), 'utf8')).trim();
+  if (now !== value) throw new Error(`${name} stays ${now}`);
 }
 
 /** The line of one switch in the file that is read at each start; null takes it out. */

@@ -108,12 +108,12 @@ function checkFiles(rule: FileRule, root: Root): CheckResult {
     const line = `${path}: ${uid}:${gid} ${octal(mode & 0o777)}`;
     return text(line, line);
   };
-  const fix: Fix | null =
-    first === undefined
-      ? null
-      : ask === 'owner'
-        ? { kind: 'owner', path: first.path, uid: 0, gid: groups.has(first.gid) ? first.gid : 0 }
-        : { kind: 'mode', path: first.path, mode: first.mode & 0o777 & (rule.mode ?? 0) };
+  const fixes = bad.map(
+    ({ path, gid, mode }): Fix =>
+      ask === 'owner'
+        ? { kind: 'owner', path, uid: 0, gid: groups.has(gid) ? gid : 0 }
+        : { kind: 'mode', path, mode: mode & 0o777 & (rule.mode ?? 0) },
+  );
   return finish({
     id,
     title,
@@ -127,7 +127,7 @@ function checkFiles(rule: FileRule, root: Root): CheckResult {
     state,
     evidence: seen.length === 0 ? [text('none of them is here', 'ninguno está aquí')] : seen.map(show),
     subjects: bad.map(({ path }) => path),
-    fix,
+    fixes,
   });
 }
 

@@ -193,6 +193,11 @@ export class Hosts {
     return [...this.#views.values()];
   }
 
+  /** Names of the hosts that answer now. */
+  connected(): string[] {
+    return [...this.#links.keys()];
+  }
+
   /** The host that work goes to. There is one today; with more, placement decides. @throws Fault host.away */
   only(): string {
     const first = this.#links.keys().next().value;
@@ -329,6 +334,7 @@ export class Hosts {
         this.#pass(host, link, message);
         return;
       case 'machine':
+      case 'modules':
       case 'engine':
       case 'edge':
       case 'flows':

@@ -1,7 +1,7 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
 import type { RuleText, Tuning } from '../../detect/index.ts';
-import type { PatchTask, ShieldTask } from '../../host/index.ts';
+import type { BenchTask, ModuleTask, PatchTask, ShieldTask } from '../../host/index.ts';
 import type { IssuedCertificate, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
@@ -82,6 +82,8 @@ export type HostTask =
   | BaseTask
   | PatchTask
   | ShieldTask
+  | BenchTask
+  | ModuleTask
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
   | ContainTask
   | EvidenceTask
@@ -207,6 +209,8 @@ export type ToControl =
   | { readonly type: 'sensor'; readonly sensor: SensorState }
   /** MachineFacts of the host room: unread when they come. */
   | { readonly type: 'machine'; readonly facts: unknown }
+  /** ModuleSight of the host room: unread when it comes. */
+  | { readonly type: 'modules'; readonly sight: unknown }
   | { readonly type: 'engine'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
   | { readonly type: 'edge'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
   /** Connections since the last such message. */

@@ -80,6 +80,9 @@ const TO_AGENT: readonly ToAgent[] = [
   { type: 'alert-stored', id },
   { type: 'alert-refused', id },
   { type: 'ping' },
+  { type: 'task', id, task: { kind: 'bench' } },
+  { type: 'task', id, task: { kind: 'bench-fix', change: 'undo', checks: ['3.18'] } },
+  { type: 'task', id, task: { kind: 'kernel-modules', change: 'enforce', allow: ['sctp'] } },
 ];
 
 const TO_CONTROL: readonly ToControl[] = [
@@ -109,6 +112,7 @@ const TO_CONTROL: readonly ToControl[] = [
     },
   },
   { type: 'machine', facts: { kernel: { release: '6.1' } } },
+  { type: 'modules', sight: { bootId: 'b', modules: [], events: [], blind: null } },
   { type: 'engine', state: 'ok', detail: null },
   { type: 'edge', state: 'down', detail: words },
   {
@@ -209,7 +213,8 @@ function* mutants(message: object, values: readonly unknown[]): Generator<{ path
 
 test('a value of the wrong type passes at no place, and nothing but a refusal is thrown', () => {
   // What a room reads for itself, and what may be anything.
-  const free = /^(?:wanted\.signatures|fact\.body|machine\.facts|task-done\.value|task-failed\.fault\.details)/;
+  const free =
+    /^(?:wanted\.signatures|fact\.body|machine\.facts|modules\.sight|task-done\.value|task-failed\.fault\.details)/;
   let tried = 0;
   for (const [read, messages] of [
     [readToAgent, TO_AGENT],

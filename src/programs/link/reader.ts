@@ -109,6 +109,18 @@ const task = z.discriminatedUnion('kind', [
     change: z.enum(['apply', 'undo', 'try']),
     entry: z.string().max(100),
   }),
+  z.strictObject({
+    kind: z.literal('kernel-modules'),
+    change: z.enum(['trial', 'enforce', 'undo', 'status']),
+    // Becomes lines of a file.
+    allow: list(z.string().regex(/^[A-Za-z0-9_]{1,64}$/), 20_000),
+  }),
+  z.strictObject({ kind: z.literal('bench') }),
+  z.strictObject({
+    kind: z.literal('bench-fix'),
+    change: z.enum(['fix', 'undo']),
+    checks: list(z.string().min(1).max(200)),
+  }),
   z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
   z.strictObject({
     kind: z.literal('contain'),
@@ -384,6 +396,7 @@ const toControl = z.discriminatedUnion('type', [
     }),
   }),
   z.strictObject({ type: z.literal('machine'), facts: json }),
+  z.strictObject({ type: z.literal('modules'), sight: json }),
   part.extend({ type: z.literal('engine') }),
   part.extend({ type: z.literal('edge') }),
   z.strictObject({
