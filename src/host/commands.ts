@@ -9,7 +9,7 @@ import { gatherFacts, moduleNames, parseLoadedModules } from './gather.ts';
 import { parseKernelConfig } from './kernel-config.ts';
 import { CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
 import { addPatchCommands } from './livepatch/commands.ts';
-import type { CveAnswer } from './machines.ts';
+import type { CveAnswer, MachineView } from './machines.ts';
 import { addModuleCommands } from './modules/commands.ts';
 import { openAdvisories } from './open-advisories.ts';
 import { toKernelVex } from './openvex.ts';
@@ -114,6 +114,35 @@ export function kernelCommands(cli: CliProgram): void {
   addRolloutCommands(cli, kernel);
   addShieldCommands(cli, kernel);
   addModuleCommands(cli, kernel);
+  kernel
+    .command('hosts')
+    .description(
+      cli.t({
+        en: 'the hosts of the platform: kernel, what is open, whether a restart waits',
+        es: 'los hosts de la plataforma: núcleo, qué está abierto, si espera un reinicio',
+      }),
+    )
+    .action(async () => {
+      const { items } = await cli.api.get<{ items: MachineView[] }>('/kernel/hosts');
+      const open = ({ summary }: MachineView, state: TruthState): string =>
+        summary === null ? '?' : String(summary[state]);
+      cli.print.table(
+        [
+          { title: { en: 'HOST', es: 'HOST' }, value: ({ host }: MachineView) => host },
+          { title: { en: 'KERNEL', es: 'NÚCLEO' }, value: ({ release }) => release },
+          { title: STATE_WORDS.exposed, value: (row) => open(row, 'exposed'), align: 'right' },
+          { title: STATE_WORDS.unknown, value: (row) => open(row, 'unknown'), align: 'right' },
+          { title: { en: 'LIVE PATCHES', es: 'PARCHES EN VIVO' }, value: (row) => row.livePatches.join(', ') || '-' },
+          {
+            title: { en: 'RESTART', es: 'REINICIO' },
+            value: ({ rebootRequired }) =>
+              cli.t(rebootRequired ? { en: 'needed', es: 'necesario' } : { en: 'no', es: 'no' }),
+          },
+        ],
+        items,
+        { json: { items } },
+      );
+    });
   kernel
     .command('where')
     .argument('<cve>')

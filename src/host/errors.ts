@@ -67,8 +67,8 @@ export const hostFault = defineFaults({
   },
   'host.modules-nowhere': {
     kind: 'not-found',
-    en: { what: 'no host of the platform has a name like {hosts}', remedy: 'darsena host list' },
-    es: { what: 'ningún host de la plataforma tiene un nombre como {hosts}', remedy: 'darsena host list' },
+    en: { what: 'no host of the platform has a name like {hosts}', remedy: 'darsena kernel hosts' },
+    es: { what: 'ningún host de la plataforma tiene un nombre como {hosts}', remedy: 'darsena kernel hosts' },
   },
   'host.patch-unusable': {
     kind: 'needs',
@@ -228,8 +228,8 @@ export const hostFault = defineFaults({
   },
   'host.unknown': {
     kind: 'not-found',
-    en: { what: 'there are no facts of a host {host}', remedy: 'see which hosts there are: darsena host list' },
-    es: { what: 'no hay hechos de un host {host}', remedy: 'ver qué hosts hay: darsena host list' },
+    en: { what: 'there are no facts of a host {host}', remedy: 'see which hosts there are: darsena kernel hosts' },
+    es: { what: 'no hay hechos de un host {host}', remedy: 'ver qué hosts hay: darsena kernel hosts' },
   },
   'host.cve-unknown': {
     kind: 'not-found',

@@ -15,6 +15,7 @@ interface BenchOptions {
   readonly reason?: string;
   readonly until?: string;
   readonly host?: string;
+  readonly hosts?: boolean;
   readonly look?: boolean;
   readonly check?: string;
   readonly revoke?: string;
@@ -71,6 +72,10 @@ export function benchCommands(cli: CliProgram): void {
       '--host <host>',
       cli.t({ en: 'a host of the platform: its last look', es: 'un host de la plataforma: su última comprobación' }),
     )
+    .option(
+      '--hosts',
+      cli.t({ en: 'the sums of all hosts of the platform', es: 'los totales de todos los hosts de la plataforma' }),
+    )
     .option('--look', cli.t({ en: 'with --host: look anew', es: 'con --host: comprobar de nuevo' }))
     .option(
       '--except <id>',
@@ -96,6 +101,7 @@ export function benchCommands(cli: CliProgram): void {
         await cli.api.delete(`/bench/exceptions/${encodeURIComponent(options.revoke)}`);
         return cli.print.result({ en: 'the check counts again', es: 'la comprobación vuelve a contar' });
       }
+      if (options.hosts === true) return overview(cli);
       if (options.host !== undefined) return benchOfHost(cli, options.host, options);
       const ledger = await BenchLedger.open();
       const now = systemClock.now().toISOString();
@@ -147,6 +153,26 @@ function tellMended(
   });
   for (const { id, why } of refused)
     cli.print.note({ en: `${id} could not be mended: ${why}`, es: `${id} no se pudo corregir: ${why}` });
+}
+
+async function overview(cli: CliProgram): Promise<void> {
+  const { items } = await cli.api.get<{ items: Pick<BenchView, 'host' | 'at' | 'summary'>[] }>('/bench');
+  const count = (state: keyof BenchView['summary'], title: Text) => ({
+    ...{ title, align: 'right' as const },
+    value: ({ summary }: (typeof items)[number]) => String(summary[state]),
+  });
+  cli.print.table(
+    [
+      { title: { en: 'HOST', es: 'HOST' }, value: ({ host }: (typeof items)[number]) => host },
+      count('fail', { en: 'FAIL', es: 'FALLAN' }),
+      count('accepted', { en: 'ACCEPTED', es: 'ACEPTADAS' }),
+      count('not-determinable', { en: 'NOT DETERMINABLE', es: 'NO DETERMINABLES' }),
+      count('pass', { en: 'PASS', es: 'CUMPLEN' }),
+      { title: { en: 'LOOKED AT', es: 'COMPROBADO' }, value: ({ at }) => cli.print.age(at) },
+    ],
+    items,
+    { json: { items }, empty: { en: 'no host has been looked at yet', es: 'todavía no se ha comprobado ningún host' } },
+  );
 }
 
 /** The same of a host of the platform: its agent looks and mends, the platform keeps results and exceptions. */
