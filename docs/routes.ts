@@ -290,6 +290,14 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'give the known credentials of a project, sent as the body',
     es: 'dar las credenciales conocidas de un proyecto, enviadas como cuerpo',
   },
+  'PUT /api/v1/projects/:project/scan/secrets': {
+    en: 'give a project rules for credentials of its own, sent as the body; its images are scanned again',
+    es: 'dar a un proyecto reglas de credenciales propias, enviadas como cuerpo; se reanalizan sus imágenes',
+  },
+  'DELETE /api/v1/projects/:project/scan/secrets': {
+    en: 'look in a project by the rules of the platform again',
+    es: 'volver a mirar un proyecto con las reglas de la plataforma',
+  },
   'DELETE /api/v1/projects/:project/scan/baseline': {
     en: 'count the known credentials of a project again',
     es: 'volver a contar las credenciales conocidas de un proyecto',

@@ -121,6 +121,7 @@ import { hostEvidence } from './control/host-evidence.ts';
 import { Hosts } from './control/hosts.ts';
 import { registerInsideRoutes } from './control/inside-routes.ts';
 import { createIntake } from './control/intake.ts';
+import { JavaNames } from './control/java-names.ts';
 import { lookAtHosts, patchStore, patchTrust } from './control/kernel-patches.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
@@ -231,6 +232,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const ruleFiles = new RuleFiles({ db, journal, clock });
   const secretRules = new CurrentSecretRules(ruleFiles);
   await secretRules.refresh();
+  const javaNames = new JavaNames(ruleFiles, settings.javaIndex ?? null, log);
+  await javaNames.refresh();
   const malware = new MalwareScanner({
     clock,
     cache: seenCacheIn(db, () => clock.now().toISOString()),
@@ -243,6 +246,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const scans = new Scans({
     ...{ db, advisories, journal, clock, malware },
     secrets: { key: deriveFingerprintKey(keys.masterKey), rules: secretRules },
+    javaIndex: () => javaNames.current,
+    projectRules: (project) => ruleFiles.projectSecretRules(project, secretRules),
   });
   const detection = new DetectionPath();
   const status = new PlatformStatus({
@@ -564,12 +569,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerKnowledgeRoutes(app, {
     files: ruleFiles,
     malware,
-    changed: async (project, _kind, actor) => {
+    changed: async (project, kind, actor) => {
       if (project !== null) {
-        rejudgeProject(project, null);
+        if (kind === 'secrets') rescans.project(project, actor);
+        else rejudgeProject(project, null);
         return;
       }
       await secretRules.refresh();
+      await javaNames.refresh();
       rescans.all(actor);
     },
   });
@@ -581,7 +588,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const rescans = new Rescans({
     ...{ malware, scans, operations, clock, log },
-    images: (digest) => allImages(registry, digest === undefined ? {} : { digest }),
+    images: (of) => allImages(registry, of),
     inUse: async () => [...(await deployments.digestsInUse())] as Digest[],
     check: (image, step) => intake.admit(image, step),
   });
@@ -1051,6 +1058,8 @@ interface Settings {
   readonly harborRegistries?: readonly HarborRegistry[];
   /** ClamAV: its socket, what it looks at of a file, and when its signatures are old. */
   readonly clamd?: ClamdOptions;
+  /** Names of Java archives by their checksum: Trivy's index, or a list. */
+  readonly javaIndex?: string;
   /** Days after which any source of advisories is old. */
   readonly advisoryMaxAgeDays?: number;
 }

@@ -1,6 +1,6 @@
 import type { FileTree } from '../oci/layers.ts';
 import type { OwnedFiles } from './owned.ts';
-import type { Distribution, FoundPackage } from './package.ts';
+import type { Distribution, FoundArchive, FoundPackage } from './package.ts';
 import type { FoundSecret } from './secrets/secret.ts';
 
 /** What one file of one layer told an analyser. New kinds of knowledge become new kinds here. */
@@ -12,6 +12,8 @@ export type Evidence =
       readonly owned?: OwnedFiles;
       /** Parts of the file that could not be read, and why: they become notices. */
       readonly unread?: readonly string[];
+      /** Archives of Java that nothing in them names. */
+      readonly unnamed?: readonly FoundArchive[];
     }
   /** Licences of the package whose copyright file this is. */
   | { readonly kind: 'licences'; readonly licences: readonly string[] }

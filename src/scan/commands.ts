@@ -9,6 +9,7 @@ import { addContentsCommands } from './contents-commands.ts';
 import { scanFault } from './errors.ts';
 import { fileCache } from './file-cache.ts';
 import { addKnowledgeCommands } from './knowledge/commands.ts';
+import type { JavaIndex } from './knowledge/java-index.ts';
 import { BILL_MAX_BYTES } from './limits.ts';
 import type { MalwareScanner } from './malware/look.ts';
 import type { MalwareOptions } from './malware/options.ts';
@@ -30,7 +31,7 @@ import { printReport } from './reports/table.ts';
 import { addRiskCommands } from './risk-commands.ts';
 import { rematchInventory } from './scan.ts';
 import type { SecretRuleSource } from './secrets/rules.ts';
-import { openTarget, scanTarget } from './target.ts';
+import { openTarget, type ScanTarget, scanTarget } from './target.ts';
 import { addWhereCommand } from './where-command.ts';
 
 interface ScanOptions {
@@ -48,6 +49,7 @@ interface ScanOptions {
   readonly hashes?: string;
   readonly secretRules?: string;
   readonly baseline?: string;
+  readonly javaIndex?: string;
 }
 
 /** What a call of `scan` asks for, checked. */
@@ -64,6 +66,7 @@ interface Wanted {
   readonly malware: MalwareOptions;
   readonly secretRules: string | null;
   readonly baseline: string | null;
+  readonly javaIndex: string | null;
 }
 
 interface Scanned {
@@ -88,6 +91,7 @@ export function scanCommands(cli: CliProgram): void {
     .option('--advisories <place>', cli.t(WORDS.advisories))
     .option('--secret-rules <file>', cli.t(WORDS.secretRules))
     .option('--baseline <file>', cli.t(WORDS.baseline))
+    .option('--java-index <place>', cli.t(WORDS.javaIndex))
     .option('--clamd <socket>', cli.t(WORDS.clamd))
     .option('--clamd-file-mib <mib>', cli.t(WORDS.clamdFileMib))
     .option('--clamd-max-age <days>', cli.t(WORDS.clamdMaxAge))
@@ -155,6 +159,10 @@ const WORDS = {
     en: 'known credentials, left out: report of gitleaks or detect-secrets, .gitleaksignore',
     es: 'credenciales conocidas, que se omiten: informe de gitleaks o detect-secrets, .gitleaksignore',
   },
+  javaIndex: {
+    en: "names of Java archives by SHA-1: Trivy's trivy-java.db or its folder, or a list (also DARSENA_JAVA_INDEX)",
+    es: 'nombres de archivos Java por SHA-1: trivy-java.db de Trivy o su carpeta, o una lista (también DARSENA_JAVA_INDEX)',
+  },
   clamd: {
     en: 'look for malware with ClamAV: socket of clamd, or tcp://HOST:PORT (also DARSENA_CLAMD)',
     es: 'buscar código malicioso con ClamAV: socket de clamd, o tcp://HOST:PUERTO (también DARSENA_CLAMD)',
@@ -210,6 +218,7 @@ function readOptions(cli: CliProgram, place: string, options: ScanOptions): Want
     malware: malwareOptions(options),
     secretRules: options.secretRules ?? null,
     baseline: options.baseline ?? null,
+    javaIndex: options.javaIndex ?? (process.env['DARSENA_JAVA_INDEX'] || null),
   };
 }
 
@@ -252,7 +261,8 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
   const malware = wanted.scanners.has('malware') ? await malwareScanner(wanted.malware) : null;
   try {
     const secrets = wanted.scanners.has('secret');
-    const own = secrets && wanted.secretRules !== null ? await ownRules(cli, wanted.secretRules) : null;
+    const rules = secrets ? (wanted.secretRules ?? (await rulesInSource(cli, wanted.place, target))) : null;
+    const own = rules === null ? null : await ownRules(cli, rules);
     const result = await scanTarget(target, {
       advisories: await openAdvisories(wanted.advisories),
       clock: systemClock,
@@ -262,6 +272,7 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
       ...(secrets ? {} : { secrets: 'off' as const }),
       ...(own ? { secrets: { rules: own } } : {}),
       ...(malware ? { malware } : {}),
+      ...(wanted.javaIndex === null ? {} : { javaIndex: await openIndex(wanted.javaIndex) }),
     });
     return {
       report: narrowReport(await withoutKnown(cli, result.report, wanted), wanted),
@@ -276,6 +287,15 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
   }
 }
 
+/** The file that gitleaks looks for in a source by itself; that it counts is said. */
+async function rulesInSource(cli: CliProgram, place: string, target: ScanTarget): Promise<string | null> {
+  if (target.kind !== 'tree' || target.tree !== 'source') return null;
+  const path = join(place, '.gitleaks.toml');
+  if ((await stat(path).catch(() => null))?.isFile() !== true) return null;
+  cli.print.note({ en: `rules for credentials: ${path}`, es: `reglas de credenciales: ${path}` });
+  return path;
+}
+
 /** Somebody's own rules; what of them is not used is said. */
 async function ownRules(cli: CliProgram, path: string): Promise<SecretRuleSource> {
   const { isRuleFileError, readOwnRules } = await import('./secrets/own-rules.ts');
@@ -288,6 +308,19 @@ async function ownRules(cli: CliProgram, path: string): Promise<SecretRuleSource
   } catch (cause) {
     if (!isRuleFileError(cause)) throw cause;
     throw scanFault('scan.rules-invalid', { name: path, why: cause.message }, { cause });
+  }
+}
+
+async function openIndex(place: string): Promise<JavaIndex> {
+  const { openJavaIndex } = await import('./knowledge/java-index.ts');
+  try {
+    return openJavaIndex(place);
+  } catch (cause) {
+    throw scanFault(
+      'scan.java-index',
+      { place, why: cause instanceof Error ? cause.message : String(cause) },
+      { cause },
+    );
   }
 }
 

@@ -95,6 +95,19 @@ export const scanFault = defineFaults({
     en: { what: '{name} cannot be used for scanning', why: '{why}', remedy: 'correct the file and give it again' },
     es: { what: '{name} no sirve para analizar', why: '{why}', remedy: 'corregir el archivo y volver a indicarlo' },
   },
+  'scan.java-index': {
+    kind: 'invalid',
+    en: {
+      what: '{place} is no index of Java archives',
+      why: '{why}',
+      remedy: "give Trivy's trivy-java.db, or a list with a SHA-1 and group:artifact:version a line",
+    },
+    es: {
+      what: '{place} no es un índice de archivos Java',
+      why: '{why}',
+      remedy: 'indicar trivy-java.db de Trivy, o una lista con un SHA-1 y grupo:artefacto:versión por línea',
+    },
+  },
   'scan.rules-unknown': {
     kind: 'not-found',
     en: { what: 'there is no file {name} of kind {kind} in use', remedy: 'darsena scan rules list' },

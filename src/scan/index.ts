@@ -43,6 +43,7 @@ export { registerHarborRoutes } from './harbor/routes.ts';
 export { type HarborRegistry, HarborScanner } from './harbor/scanner.ts';
 export { describeHere, isOpen } from './here.ts';
 export { CurrentSecretRules } from './knowledge/current-rules.ts';
+export { type JavaIndex, joinIndexes, openJavaIndex } from './knowledge/java-index.ts';
 export { type KnowledgeRoutesParts, registerKnowledgeRoutes } from './knowledge/routes.ts';
 export { RULE_FILE_KINDS, type RuleFileKind, type RuleFileRecord, RuleFiles } from './knowledge/rule-files.ts';
 export type { LayerFile, LayerFileKind, LayerFiles, LayerTotals } from './layer-files.ts';

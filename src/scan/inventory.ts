@@ -3,10 +3,10 @@ import { FileTree } from '../oci/layers.ts';
 import type { Analyser, LiveEvidence } from './analyser.ts';
 import { ExposedFiles } from './exposed.ts';
 import type { FileEvidence, LayerResult } from './layer.ts';
-import { NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
+import { JAVA_UNNAMED_MAX, NOTICES_MAX, PACKAGES_MAX } from './limits.ts';
 import { readListing } from './listing.ts';
 import { visitOwned } from './owned-files.ts';
-import type { Distribution, Inventory, InventoryPackage } from './package.ts';
+import type { Distribution, Inventory, InventoryPackage, UnnamedArchive } from './package.ts';
 import { purlOf } from './purl.ts';
 import type { ImageSecret } from './secrets/secret.ts';
 
@@ -51,6 +51,7 @@ export function inventoryOf(
 
   const notices: Inventory['notices'][number][] = [];
   const packages = new Map<string, InventoryPackage>();
+  const archives: UnnamedArchive[] = [];
   const distribution = chooseDistribution(live);
   const counts = layers.map(() => 0);
   for (const { analyser, path, layer, evidence } of live) {
@@ -65,6 +66,9 @@ export function inventoryOf(
         break;
       case 'packages':
         for (const reason of evidence.unread ?? []) if (notices.length < NOTICES_MAX) notices.push({ path, reason });
+        for (const one of evidence.unnamed ?? []) {
+          if (archives.length < JAVA_UNNAMED_MAX) archives.push({ ...one, path, layer: digest });
+        }
         for (const found of evidence.packages) {
           const purl = purlOf(found, distribution);
           const key = `${purl}\0${path}`;
@@ -96,6 +100,7 @@ export function inventoryOf(
     })),
     secrets: placeSecrets(layers, tree),
     exposed: exposed.live(tree, layers),
+    archives,
     notices,
   };
 }

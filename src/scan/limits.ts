@@ -37,6 +37,10 @@ export const LOCK_MAX_BYTES = 8 * MIB;
 export const PYTHON_HEADER_MAX_BYTES = 256 * 1024;
 /** The description of one installed Ruby gem or R package. */
 export const GEMSPEC_MAX_BYTES = 1 * MIB;
+/** A zipped egg is kept whole; those with compiled parts stay below 20 MiB. */
+export const EGG_MAX_BYTES = 64 * MIB;
+/** Its files; of them the metadata alone is inflated, whose description may be long. */
+export const EGG_LIMITS = { maxEntries: 50_000, maxFileBytes: 4 * MIB };
 /** Programs pass by and are not kept; the largest known is near 1 GiB. */
 export const EXECUTABLE_MAX_BYTES = 2048 * MIB;
 /** A Rust program is kept whole until its list of sections comes; larger ones are not asked for their crates. */
@@ -57,6 +61,12 @@ export const JAVA_RATIO_MAX = 50;
 export const JAVA_RATIO_FLOOR_BYTES = 1 * MIB;
 /** A manifest with the checksums of thousands of classes; pom files stay below 100 KiB. */
 export const JAVA_MANIFEST_MAX_BYTES = 4 * MIB;
+/** Archives without a name of one file; a distribution of a server holds some hundreds. */
+export const JAVA_UNNAMED_MAX = 5_000;
+/** A list of Java archives as text: a name and a checksum are some 100 bytes, and twice that in memory. */
+export const JAVA_INDEX_TEXT_MAX_BYTES = 64 * MIB;
+/** Archives of such lists; all of Maven Central is asked in Trivy's index, which stays on the disk. */
+export const JAVA_INDEX_MAX = 500_000;
 /** One archive: the largest known have 100,000 classes; one file in it. */
 export const JAVA_ARCHIVE_LIMITS = { maxEntries: 300_000, maxFileBytes: 128 * MIB };
 /** A library for browsers: the largest, with all its parts in one file, are near 1.5 MiB. */

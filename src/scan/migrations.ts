@@ -181,6 +181,20 @@ export const scanMigrations: readonly Migration[] = [
       await (db as Kysely<ScanTables>).deleteFrom('scan_matched').execute();
     },
   },
+  {
+    name: '0008-scan-project-secrets',
+    async up(db) {
+      const text = (column: ColumnDefinitionBuilder) => column.notNull();
+      await db.schema
+        .createTable('scan_project_secrets')
+        .addColumn('project', 'text', text)
+        .addColumn('digest', 'text', text)
+        .addColumn('revision', 'text', text)
+        .addColumn('body', 'text', text)
+        .addPrimaryKeyConstraint('scan_project_secrets_key', ['project', 'digest'])
+        .execute();
+    },
+  },
 ];
 
 /** Reports that were stored before there was an index, a few at a time: their bodies are large. */

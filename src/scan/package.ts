@@ -32,10 +32,26 @@ export interface FoundPackage {
   readonly module?: string;
   /** SHA-1 of the archive it was found in, in hex: indexes of Maven name archives by it. */
   readonly sha1?: string;
+  /** Its name is the file's or the manifest's: an index of archives may know better. */
+  readonly guessed?: boolean;
   /** Vendor and product as CVE records name them, as in 'nodejs:node.js'; of programs without a package. */
   readonly cpe?: string;
   /** Where in the archive at `path` it is, as in 'BOOT-INF/lib/a-1.0.jar'; archives inside each other are joined by '!/'. */
   readonly inside?: string;
+}
+
+/** An archive with Java classes that nothing in it names. */
+export interface FoundArchive {
+  /** In hex. */
+  readonly sha1: string;
+  /** As of a package. */
+  readonly inside?: string;
+}
+
+/** The same, in the whole image. */
+export interface UnnamedArchive extends FoundArchive {
+  readonly path: string;
+  readonly layer: Digest;
 }
 
 /** A package of the whole image. */
@@ -78,6 +94,8 @@ export interface Inventory {
   readonly secrets: readonly ImageSecret[];
   /** Files with unusual rights; absent in inventories of before: nobody looked. */
   readonly exposed?: readonly ExposedFile[];
+  /** Archives of Java without a name; absent in inventories of before: nobody looked. */
+  readonly archives?: readonly UnnamedArchive[];
   /** Files that could not be understood and that do not make the inventory incomplete. */
   readonly notices: readonly { readonly path: string; readonly reason: string }[];
 }

@@ -51,7 +51,12 @@ export class Readings {
     return { findings: findingsHere(report, facts), places: facts.places, secrets };
   }
 
-  async #withoutKnown(project: string, { secrets }: ScanReport): Promise<Pick<ScanReport, 'secrets' | 'secretsKnown'>> {
+  /** By the project's own rules where it has some, without those that its baseline names. */
+  async #withoutKnown(
+    project: string,
+    { digest, secrets: byAll }: ScanReport,
+  ): Promise<Pick<ScanReport, 'secrets' | 'secretsKnown'>> {
+    const secrets = (await this.#parts.scans.projectSecrets(project, digest)) ?? byAll;
     const baseline = secrets.length === 0 ? null : await this.#parts.knownSecrets?.(project);
     if (!baseline) return { secrets };
     const left = secrets.filter((secret) => !baseline.covers(secret));

@@ -2,7 +2,7 @@ import type { AdvisorySource, Coverage, Severity } from '../advisories/index.ts'
 import type { Digest } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
 import type { MalwareResult } from './malware/result.ts';
-import type { Distribution } from './package.ts';
+import type { Distribution, Inventory } from './package.ts';
 import type { SecretFinding } from './secrets/secret.ts';
 
 export type { Severity } from '../advisories/index.ts';
@@ -195,6 +195,10 @@ export interface ScanReport {
     readonly byRisk: Readonly<Record<RiskClass, number>>;
   };
   readonly misconfigurations: readonly Misconfiguration[];
+  /** Files that could not be understood; what they may hold is not known. Absent in reports of before. */
+  readonly notices?: Inventory['notices'];
+  /** Archives of Java that nothing in them names and no index knows. */
+  readonly unnamedArchives?: number;
   /** 0: nothing is known to be wrong; 100: as bad as it gets; null: the scan is not complete. See `scoreImage`. */
   readonly score: number | null;
   readonly plan: FixPlan;

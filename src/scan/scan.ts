@@ -8,11 +8,13 @@ import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts'
 import { decide } from './decision.ts';
 import { isDistributionsOwn, isSystemType, systemTypeOf } from './distribution-own.ts';
 import { incompleteReason, KERNEL_FILES } from './incomplete.ts';
+import { nameArchives } from './java-names.ts';
+import type { JavaIndex } from './knowledge/java-index.ts';
 import { NO_CLAIM } from './layer.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
 import type { MalwareScanner } from './malware/look.ts';
 import { type MalwareResult, malwareNotScanned, NO_ENGINE } from './malware/result.ts';
-import type { ExposedFile, Inventory, InventoryPackage } from './package.ts';
+import type { ExposedFile, Inventory, InventoryPackage, UnnamedArchive } from './package.ts';
 import { planUpgrades } from './plan.ts';
 import {
   type CvssVector,
@@ -29,7 +31,7 @@ import { configTexts } from './secrets/image-config.ts';
 import { SECRETS_MAX } from './secrets/limits.ts';
 import { describeSecrets } from './secrets/report.ts';
 import type { SecretRuleSource } from './secrets/rules.ts';
-import type { ImageSecret } from './secrets/secret.ts';
+import type { ImageSecret, SecretFinding } from './secrets/secret.ts';
 import { SHIPPED_RULES } from './secrets/shipped.ts';
 import type { Skipped } from './tree.ts';
 import type { ScanOrder, SecretsOrder, WorkerAnswer } from './worker.ts';
@@ -78,6 +80,8 @@ export interface ScanRequest {
   readonly secrets?: SecretsOptions | 'off';
   /** @default nobody looks for malware, and the report says so */
   readonly malware?: Pick<MalwareScanner, 'look'>;
+  /** Names for archives of Java that have none. @default there is none */
+  readonly javaIndex?: JavaIndex | null;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -98,7 +102,8 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
   let layers: PlannedLayer[] = [];
   try {
     layers = planLayers(request);
-    const { inventory, cached } = await takeInventory(request, layers);
+    const { inventory: read, cached } = await takeInventory(request, layers);
+    const inventory = nameArchives(read, request.javaIndex ?? null);
     const report = reportOn(request, inventory, {
       cached,
       history: readHistory(request.configBytes),
@@ -112,6 +117,25 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
     const incomplete = reasonOf(error);
     request.progress?.fail(incomplete);
     return { report: incompleteReport(request, layers, incomplete, took()), inventory: null };
+  }
+}
+
+/**
+ * The credentials of an image by other rules than those of its scan. Its layers are read again: what is stored of them
+ * was read by the rules of all.
+ *
+ * @throws Error that says why, when the image cannot be read
+ */
+export async function findSecrets(
+  request: Pick<ScanRequest, 'manifestBytes' | 'manifestDigest' | 'configBytes' | 'content' | 'confined'> & {
+    readonly secrets: SecretsOptions & { readonly rules: SecretRuleSource };
+  },
+): Promise<readonly SecretFinding[]> {
+  try {
+    const { inventory } = await takeInventory({ ...request, cache: noLayerCache }, planLayers(request));
+    return describeSecrets(inventory.secrets, request.secrets.rules);
+  } catch (error) {
+    throw new Error(reasonOf(error).en, { cause: error });
   }
 }
 
@@ -145,6 +169,7 @@ export interface TreeRequest {
   readonly secrets?: SecretsOptions | 'off';
   /** @default nobody looks for malware, and the report says so */
   readonly malware?: Pick<MalwareScanner, 'look'>;
+  readonly javaIndex?: JavaIndex | null;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -175,7 +200,7 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
       request.confined,
     );
     digest = digester.digest();
-    const told = inventoryIn(answer, [{ digest, diffId: digest, sizeBytes }]);
+    const told = nameArchives(inventoryIn(answer, [{ digest, diffId: digest, sizeBytes }]), request.javaIndex ?? null);
     const inventory: Inventory = { ...told, notices: [...skipped(), ...told.notices].slice(0, NOTICES_MAX) };
     const malware = await lookAtTree(request, digest);
     const read = { cached: new Set<Digest>(), history: [], misconfigurations: [], malware, durationMs: took() };
@@ -334,7 +359,7 @@ function secretsOrder({ secrets }: Pick<ScanRequest, 'secrets'>, configBytes: Ui
 }
 
 async function takeInventory(
-  request: ScanRequest,
+  request: Pick<ScanRequest, 'configBytes' | 'content' | 'cache' | 'progress' | 'confined' | 'secrets'>,
   layers: readonly PlannedLayer[],
 ): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest> }> {
   const { content, cache, progress, confined } = request;
@@ -428,6 +453,12 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     [one.line, one.column].every((place) => Number.isSafeInteger(place) && place > 0) &&
     typeof one.removed === 'boolean' &&
     (one.layer === null || layers.some(({ digest }) => digest === one.layer));
+  const isArchive = (one: UnnamedArchive): boolean =>
+    isObject(one) &&
+    text(one.path) &&
+    (one.inside === undefined || text(one.inside)) &&
+    /^[0-9a-f]{40}$/.test(one.sha1) &&
+    layers.some(({ digest }) => digest === one.layer);
   const isSound =
     isObject(inventory) &&
     Array.isArray(inventory.packages) &&
@@ -439,6 +470,7 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     Array.isArray(inventory.secrets) &&
     inventory.secrets.length <= SECRETS_MAX &&
     inventory.secrets.every(isSecret) &&
+    (inventory.archives === undefined || (Array.isArray(inventory.archives) && inventory.archives.every(isArchive))) &&
     Array.isArray(inventory.notices) &&
     (inventory.distribution === null ||
       [inventory.distribution.id, inventory.distribution.version, inventory.distribution.name].every(text));
@@ -523,6 +555,8 @@ function reportOn(
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },
     misconfigurations,
+    notices: inventory.notices,
+    unnamedArchives: inventory.archives?.length ?? 0,
     score: scoreImage({ decisions: findings.map(({ decision }) => decision), misconfigurations }),
     plan: planUpgrades({ findings, layers, distribution: inventory.distribution }, null),
     places: [],

@@ -13,8 +13,10 @@ import type { OwnersAnswer } from './ask-owners.ts';
 import { packAsks, unpackAsks } from './asked.ts';
 import { scanMigrations } from './migrations.ts';
 import { comparePackages, listPackages, type PackagePage } from './package-list.ts';
+import { Readings } from './readings.ts';
 import { registerScanRoutes } from './routes.ts';
 import { Scans } from './scans.ts';
+import { ownSecretRules } from './secrets/own-rules.ts';
 import type { ScanTables } from './store.ts';
 import { imageOf, npmManifest, packLayer } from './test-image.ts';
 
@@ -266,5 +268,43 @@ test('an incomplete scan is kept as such and tried again', async () => {
   } finally {
     await close();
     rmSync(folder, { recursive: true });
+  }
+});
+
+test('the rules for credentials of a project hold in its own images, and in no other project', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-scans-'));
+  const { db, close } = await openDatabase<ScanTables & JournalTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...scanMigrations,
+  ]);
+  try {
+    const journal = { record: async () => ({}) as never, committed: () => undefined };
+    const advisories = new AdvisoryStore(folder, systemClock);
+    const rules = ownSecretRules('[[rules]]\nid = "its"\nregex = "its_[a-z]{8}"\n', null);
+    const scans = new Scans({
+      ...{ db, advisories, journal, clock: systemClock },
+      projectRules: async (project) => (project === 'tienda' ? rules : null),
+    });
+    const token = `ghp_${'aB3dE5gH7jK9mN1pQ2sT4vW6xY8zC0fR1uLk'}`;
+    const image = imageOf([
+      await packLayer([{ path: 'srv/.env', content: Buffer.from(`A=its_abcdefgh\nGITHUB_TOKEN=${token}\n`) }]),
+    ]);
+    const readings = new Readings({
+      ...{ scans, vex: { apply: async () => new Map() }, deadlines: { list: async () => [] } },
+      places: async () => [],
+      exceptions: async () => () => null,
+      newerBase: async () => null,
+      previous: async () => null,
+    } as unknown as ConstructorParameters<typeof Readings>[0]);
+    const found = async (project: string) =>
+      (await readings.report(project, image.manifestDigest))?.secrets.map(({ rule, line }) => `${rule} ${line}`);
+    await scans.scan({ ...image, project: 'otra', actor: 'platform', subject: 'otra/web:1' });
+    assert.deepEqual(await found('tienda'), await found('otra'), 'its rules have not looked yet: those of all count');
+    await scans.scan({ ...image, project: 'tienda', actor: 'platform', subject: 'tienda/web:1' });
+    assert.deepEqual(await found('tienda'), ['its 1']);
+    assert.match(String(await found('otra')), /github.* 2/);
+  } finally {
+    await close();
+    rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -9,6 +9,7 @@ import { toCycloneDx } from './bills/cyclonedx.ts';
 import type { ConfinedOptions } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
+import type { JavaIndex } from './knowledge/java-index.ts';
 import { type LayerFiles, type LayerFilesQuestion, readLayerFiles } from './layer-files.ts';
 import type { MalwareScanner } from './malware/look.ts';
 import type { MalwareResult } from './malware/result.ts';
@@ -25,14 +26,25 @@ import {
 import type { ScanReport } from './report.ts';
 import type { ReportFormat } from './reports/formats.ts';
 import { scanRevision } from './revision.ts';
-import { lookForMalware, rematchInventory, type ScanRequest, type SecretsOptions, scanImage } from './scan.ts';
+import {
+  findSecrets,
+  lookForMalware,
+  rematchInventory,
+  type ScanRequest,
+  type SecretsOptions,
+  scanImage,
+} from './scan.ts';
+import type { SecretRuleSource } from './secrets/rules.ts';
+import type { SecretFinding } from './secrets/secret.ts';
 import {
   layerCacheIn,
   readInventory,
   readLayerResult,
+  readProjectSecrets,
   readReport,
   type ScanTables,
   writeInventory,
+  writeProjectSecrets,
   writeReport,
 } from './store.ts';
 
@@ -44,6 +56,10 @@ export interface ScansParts {
   readonly secrets?: SecretsOptions;
   /** @default nobody looks for malware */
   readonly malware?: Pick<MalwareScanner, 'look'>;
+  /** The rules for credentials of a project's own. @default none has any */
+  readonly projectRules?: (project: string) => Promise<SecretRuleSource | null>;
+  /** As it is now: names for archives of Java that have none. @default there is none */
+  readonly javaIndex?: () => JavaIndex | null;
   /** Limits of the confined worker, for tests. */
   readonly confined?: ConfinedOptions;
 }
@@ -72,9 +88,19 @@ export class Scans {
     this.#db = parts.db as unknown as Kysely<ScanTables>;
   }
 
-  /** Who read what is stored: other analysers or rules find other things, and rules may change. */
-  get #revision(): string {
+  /** Who read the layers that are stored: other analysers or rules find other things, and rules may change. */
+  get #readers(): string {
     return scanRevision(this.#parts.secrets?.rules);
+  }
+
+  /** Who made the inventories that are stored: the same, and whatever named what has no name. */
+  get #revision(): string {
+    const index = this.#javaIndex();
+    return index === null ? this.#readers : `${this.#readers}+java.${index.revision}`;
+  }
+
+  #javaIndex(): JavaIndex | null {
+    return this.#parts.javaIndex?.() ?? null;
   }
 
   /** Scans an image and keeps the report; an image that was read before is only judged again. The fact is image.scanned. */
@@ -83,6 +109,7 @@ export class Scans {
     const database = await advisories.current();
     const known = await readInventory(this.#db, job.manifestDigest, this.#revision);
     const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
+    await this.#findProjectSecrets(job);
     if (known) {
       const { manifestDigest, configBytes } = job;
       const report = rematchInventory(known, {
@@ -104,8 +131,9 @@ export class Scans {
     const { report: fresh, inventory } = await scanImage({
       ...job,
       advisories: database,
-      cache: layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString()),
+      cache: layerCacheIn(this.#db, this.#readers, () => clock.now().toISOString()),
       clock,
+      javaIndex: this.#javaIndex(),
       ...(secrets ? { secrets } : {}),
       ...(malware ? { malware } : {}),
       ...(confined ? { confined } : {}),
@@ -113,6 +141,26 @@ export class Scans {
     const report = { ...fresh, malware: stillFound(previous, fresh.malware) };
     await this.#keep(report, { known: inventory, fresh: inventory }, database, job);
     return report;
+  }
+
+  /**
+   * The credentials that a project's own rules find in an image; null when it has no rules of its own, or they have not
+   * looked at the image yet.
+   */
+  async projectSecrets(project: string, digest: Digest): Promise<readonly SecretFinding[] | null> {
+    const rules = await this.#parts.projectRules?.(project);
+    return rules ? readProjectSecrets(this.#db, { project, digest, revision: rules.revision }) : null;
+  }
+
+  async #findProjectSecrets(job: ScanJob): Promise<void> {
+    const { project, manifestDigest: digest } = job;
+    const rules = project === null ? null : await this.#parts.projectRules?.(project);
+    if (project === null || !rules) return;
+    const key = { project, digest, revision: rules.revision };
+    if ((await readProjectSecrets(this.#db, key)) !== null) return;
+    const { confined, secrets } = this.#parts;
+    const found = await findSecrets({ ...job, secrets: { ...secrets, rules }, ...(confined ? { confined } : {}) });
+    await writeProjectSecrets(this.#db, key, found);
   }
 
   /** The report of an image under today's advisories; null when it was never scanned. */
@@ -154,7 +202,7 @@ export class Scans {
     if (!stored.report.layers.some(({ digest }) => digest === layer)) {
       throw scanFault('scan.layer-unknown', { layer, digest: image });
     }
-    const result = await readLayerResult(this.#db, layer, this.#revision);
+    const result = await readLayerResult(this.#db, layer, this.#readers);
     if (!result) throw scanFault('scan.layer-unread', { layer });
     return readLayerFiles(layer, result, question);
   }
@@ -168,7 +216,7 @@ export class Scans {
     const inventory = await this.inventory(image);
     if (!inventory) throw scanFault('scan.not-found', { digest: image });
     const { clock, confined } = this.#parts;
-    const cache = layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString());
+    const cache = layerCacheIn(this.#db, this.#readers, () => clock.now().toISOString());
     return askOwners(inventory.layers, cache, paths, confined);
   }
 
@@ -181,7 +229,7 @@ export class Scans {
     const inventory = await this.inventory(image);
     if (!inventory) throw scanFault('scan.not-found', { digest: image });
     const { clock, confined } = this.#parts;
-    const cache = layerCacheIn(this.#db, this.#revision, () => clock.now().toISOString());
+    const cache = layerCacheIn(this.#db, this.#readers, () => clock.now().toISOString());
     const found = await askFiles(inventory.layers, cache, asked, confined);
     if (found === null) throw scanFault('scan.package-unknown', { purl: asked.purl, path: asked.path });
     return found;

@@ -7,6 +7,7 @@ import { malwareNotScanned, NO_ENGINE } from './malware/result.ts';
 import type { Inventory } from './package.ts';
 import { readStoredReport, type ScanReport } from './report.ts';
 import type { LayerCache } from './scan.ts';
+import type { SecretFinding } from './secrets/secret.ts';
 
 export interface ScanTables extends FoundTables, AskedTables {
   scan_vex: {
@@ -49,6 +50,8 @@ export interface ScanTables extends FoundTables, AskedTables {
   };
   /** What engines against malware saw in a layer, under the newest revision of theirs. */
   scan_malware: { digest: string; revision: string; seen_at: string; body: string };
+  /** Credentials that a project's own rules find in an image; `revision` is that of the rules. */
+  scan_project_secrets: { project: string; digest: string; revision: string; body: string };
   /** Files with knowledge for the scanner, in all their versions; `project` is empty for those of the platform. */
   scan_rule_files: {
     id: string;
@@ -148,6 +151,34 @@ export async function writeInventory(
     .insertInto('scan_inventories')
     .values({ digest, ...values })
     .onConflict((conflict) => conflict.column('digest').doUpdateSet(values))
+    .execute();
+}
+
+/** What a project's own rules found in an image; null when these rules have not looked yet. */
+export async function readProjectSecrets(
+  db: ScanDatabase,
+  { project, digest, revision }: { readonly project: string; readonly digest: Digest; readonly revision: string },
+): Promise<readonly SecretFinding[] | null> {
+  const row = await db
+    .selectFrom('scan_project_secrets')
+    .select('body')
+    .where('project', '=', project)
+    .where('digest', '=', digest)
+    .where('revision', '=', revision)
+    .executeTakeFirst();
+  return row ? (JSON.parse(row.body) as SecretFinding[]) : null;
+}
+
+export async function writeProjectSecrets(
+  db: ScanDatabase,
+  key: { readonly project: string; readonly digest: Digest; readonly revision: string },
+  secrets: readonly SecretFinding[],
+): Promise<void> {
+  const values = { revision: key.revision, body: JSON.stringify(secrets) };
+  await db
+    .insertInto('scan_project_secrets')
+    .values({ project: key.project, digest: key.digest, ...values })
+    .onConflict((conflict) => conflict.columns(['project', 'digest']).doUpdateSet(values))
     .execute();
 }
 

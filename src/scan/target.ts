@@ -121,7 +121,7 @@ async function remoteImage(name: string, signal: AbortSignal | undefined): Retur
 /** Scans what was opened, whatever it is. */
 export async function scanTarget(
   target: ScanTarget,
-  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined' | 'secrets' | 'malware'> & {
+  parts: Pick<ScanRequest, 'advisories' | 'clock' | 'progress' | 'confined' | 'secrets' | 'malware' | 'javaIndex'> & {
     readonly cache?: LayerCache;
   },
 ): Promise<ScanResult> {

@@ -12,7 +12,7 @@ import { HarborScanner, registerHarborRoutes, Scans, type ScanTables, scanMigrat
 import { BOOKWORM, dpkgStatus, imageOf, packLayer } from '../../src/scan/test-image.ts';
 import { openDatabase, silentLog, systemClock } from '../../src/system/index.ts';
 
-// What Harbor says to a scanner (pluggable-scanner-spec 1.1), with docker-registry as Harbor's registry.
+// What Harbor says to a scanner (pluggable-scanner-spec 1.2), with docker-registry as Harbor's registry.
 
 const REGISTRY = '/usr/bin/docker-registry';
 const skip = existsSync(REGISTRY) ? false : 'needs docker-registry from Debian';
@@ -123,13 +123,19 @@ describe('the scanner of a Harbor', { skip }, () => {
     assert.match(String(answer.headers['content-type']), /scanner\.adapter\.metadata\+json/);
     const { scanner, capabilities } = answer.json<{
       scanner: { name: string; vendor: string; version: string };
-      capabilities: { type: string }[];
+      capabilities: { type: string; produces_mime_types: string[]; additional_attributes?: object }[];
     }>();
     assert.ok(scanner.name && scanner.vendor && scanner.version);
     assert.deepEqual(
       capabilities.map(({ type }) => type),
       ['vulnerability', 'sbom'],
     );
+    assert.deepEqual(capabilities[1]?.produces_mime_types, ['application/vnd.security.sbom.report+json; version=1.0']);
+    assert.deepEqual(capabilities[1]?.additional_attributes, {
+      sbom_media_types: ['application/spdx+json', 'application/vnd.cyclonedx+json'],
+    });
+    const before = await get('/metadata', 'application/vnd.scanner.adapter.metadata+json; version=1.0');
+    assert.match(String(before.headers['content-type']), /metadata\+json; version=1\.0$/);
   });
 
   it('pulls from the listed registry, waits with 302, and answers every media type', async () => {
@@ -157,7 +163,15 @@ describe('the scanner of a Harbor', { skip }, () => {
     }
     const raw = await get(`/scan/${id}/report`, 'application/vnd.scanner.adapter.vuln.report.raw');
     assert.equal(raw.json<{ packages: number }>().packages, 1);
-    assert.equal((await get(`/scan/${id}/report`, 'text/plain')).statusCode, 406);
+    assert.equal((await get(`/scan/${id}/report`, 'text/plain')).statusCode, 501);
+    const native = 'application/vnd.scanner.adapter.vuln.report.harbor+json; version=1.0';
+    assert.equal((await get(`/scan/${id}/report`, native)).headers['content-type'], native);
+    assert.equal((await get(`/scan/${id}/report`, '')).headers['content-type'], native, 'what no Accept means');
+    for (const query of ['', '?sbom_media_type=text/plain', '?sbom_media_type=toString']) {
+      const bill = await get(`/scan/${id}/report${query}`, 'application/vnd.security.sbom.report+json; version=1.0');
+      assert.equal(bill.statusCode, 400, query);
+      assert.match(bill.json<{ error: { message: string } }>().error.message, /application\/spdx\+json/);
+    }
     assert.equal((await get(`/scan/${id}/report`, '*/*', 'whole')).statusCode, 404, 'reports are for whoever asked');
   });
 
@@ -180,8 +194,27 @@ describe('the scanner of a Harbor', { skip }, () => {
         .statusCode,
       400,
     );
-    assert.equal((await post(order(`http://${host}`, { repository: '../x' }))).statusCode, 400);
-    assert.equal((await get('/scan/nothing/report')).statusCode, 404);
+    assert.equal((await post(order(`http://${host}`, { repository: '../x' }))).statusCode, 422);
+    assert.equal((await post(order(`http://${host}`, { repository: 7 }))).statusCode, 400);
+    assert.equal((await post({})).statusCode, 400);
+    const unknown = await get('/scan/nothing/report');
+    assert.equal(unknown.statusCode, 404);
+    assert.equal(unknown.headers['content-type'], 'application/vnd.scanner.adapter.error+json; version=1.0');
+    assert.match(unknown.json<{ error: { message: string } }>().error.message, /nothing/);
+  });
+
+  it('takes what 1.2 says of capabilities, and refuses those it has not', async () => {
+    const chart = 'application/vnd.cncf.helm.config.v1+json';
+    const bill = { type: 'sbom', produces_mime_types: ['application/vnd.security.sbom.report+json; version=1.0'] };
+    const formats = (name: string) => ({ ...bill, parameters: { sbom_media_types: [name] } });
+    const ask = async (artifact: object, ...enabled: object[]) =>
+      (await post({ ...order(`http://${host}`, artifact), enabled_capabilities: enabled })).statusCode;
+    assert.equal(await ask({}, formats('application/spdx+json')), 202);
+    assert.equal(await ask({}, { type: 'vulnerability' }, bill), 202);
+    assert.equal(await ask({ mime_type: chart }), 501);
+    assert.equal(await ask({}, { type: 'licence' }), 501);
+    assert.equal(await ask({}, formats('application/swid')), 501);
+    assert.equal(await ask({}, { ...bill, produces_mime_types: ['text/plain'] }), 501);
   });
 
   it('says so when the artifact is not there, without what was handed over', async () => {

@@ -9,8 +9,8 @@ interface Image {
 }
 
 export interface RescansParts {
-  /** All images, or those of a digest. */
-  readonly images: (digest?: Digest) => AsyncIterable<Image>;
+  /** All images, those of a digest or those of a project. */
+  readonly images: (of: { readonly digest?: Digest; readonly project?: string }) => AsyncIterable<Image>;
   readonly inUse: () => Promise<readonly Digest[]>;
   readonly check: (image: Image & { readonly actor: string }, step: StepHandle) => Promise<unknown>;
   readonly malware: Pick<MalwareScanner, 'state'>;
@@ -38,7 +38,12 @@ export class Rescans {
 
   /** Every image, in the background; what changes while it runs is heard by a second pass. */
   all(actor: string): void {
-    this.#start(() => this.#parts.images(), actor);
+    this.#start(() => this.#parts.images({}), actor);
+  }
+
+  /** Every image of a project, which changed what is looked for in its own. */
+  project(project: string, actor: string): void {
+    this.#start(() => this.#parts.images({ project }), actor);
   }
 
   /** Images in use that were last looked at by other engines or older signatures. */
@@ -56,13 +61,18 @@ export class Rescans {
     for (const digest of new Set(await inUse())) {
       const report = await scans.report(digest);
       if (report === null || JSON.stringify(report.malware.engines) === now) continue;
-      yield* images(digest);
+      yield* images({ digest });
     }
   }
 
   #start(wanted: () => AsyncIterable<Image>, actor: string): void {
     if (this.#running !== null) {
-      this.#again = wanted;
+      const before = this.#again;
+      // Somebody else's images wait already: these come after them.
+      this.#again = async function* (): AsyncGenerator<Image> {
+        if (before !== null) yield* before();
+        yield* wanted();
+      };
       return;
     }
     this.#running = this.#run(wanted, actor)
@@ -77,8 +87,9 @@ export class Rescans {
 
   async #run(wanted: () => AsyncIterable<Image>, actor: string): Promise<void> {
     const { operations, check, clock, log } = this.#parts;
-    const images: Image[] = [];
-    for await (const image of wanted()) images.push(image);
+    const found = new Map<string, Image>();
+    for await (const image of wanted()) found.set(`${image.repository}@${image.digest}`, image);
+    const images = [...found.values()];
     if (images.length === 0) return;
     const { finished } = await operations.start(
       { kind: 'image-rescan', project: null, environment: null, actor, title: TITLE },

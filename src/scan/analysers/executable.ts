@@ -17,6 +17,7 @@ import { programsNamed } from '../reading/known-programs.ts';
 import { PackageList } from '../reading/package-list.ts';
 import { baseName } from '../reading/paths.ts';
 import { ProgramSearch } from '../reading/program-search.ts';
+import { hasBill } from './bitnami.ts';
 
 /** Enough for the head of a program and its notes. */
 const START_BYTES = 4096;
@@ -31,7 +32,7 @@ const RUST_SIGN = '_Unwind_GetTextRelBase';
  */
 export const executable: Analyser = {
   name: 'executable',
-  version: 1,
+  version: 2,
   fileNames: [],
   folderNames: [],
   suffixes: [
@@ -56,6 +57,12 @@ export const executable: Analyser = {
   wants: ({ path, sizeBytes, mode }) =>
     sizeBytes >= 64 && ((mode & 0o111) !== 0 || programsNamed(baseName(path)).length > 0),
   read: (file) => new ExecutableReader(file),
+  // Bitnami's bill tells of its programs, with the revision that mended them.
+  counts: ({ path, evidence }, tree) => {
+    const [, component] = /^opt\/bitnami\/([^/]+)\//.exec(path) ?? [];
+    if (component === undefined || evidence.kind !== 'packages') return true;
+    return evidence.packages.some(({ type }) => type !== 'generic') || !hasBill(component, tree);
+  },
 };
 
 class ExecutableReader implements FileReader {

@@ -3,6 +3,7 @@ import { alpm } from './alpm.ts';
 import { apk } from './apk.ts';
 import { apple } from './apple.ts';
 import { applications } from './applications.ts';
+import { bitnami } from './bitnami.ts';
 import { browserScripts } from './browser-scripts.ts';
 import { bun } from './bun.ts';
 import { cargo } from './cargo.ts';
@@ -25,6 +26,7 @@ import { osRelease } from './os-release.ts';
 import { pnpm } from './pnpm.ts';
 import { pub } from './pub.ts';
 import { python } from './python.ts';
+import { pythonEgg } from './python-egg.ts';
 import { pythonLocks } from './python-locks.ts';
 import { r } from './r.ts';
 import { rpm } from './rpm.ts';
@@ -50,6 +52,7 @@ export const ANALYSERS: readonly Analyser[] = [
   pnpm,
   bun,
   python,
+  pythonEgg,
   pythonLocks,
   cargo,
   ruby,
@@ -67,5 +70,6 @@ export const ANALYSERS: readonly Analyser[] = [
   goMod,
   executable,
   applications,
+  bitnami,
   browserScripts,
 ];

@@ -6,7 +6,7 @@ import { readJavaArchive } from '../reading/java-archive.ts';
 /** Java and Kotlin archives with what is in them, shaded or nested. */
 export const javaArchive: Analyser = {
   name: 'java-archive',
-  version: 1,
+  version: 2,
   fileNames: [],
   folderNames: [],
   suffixes: ['.jar', '.war', '.ear', '.par', '.aar', '.sar', '.hpi', '.jpi', '.nar', '.kar'],
@@ -31,8 +31,10 @@ function readArchive({ path, sizeBytes }: FileHead): FileReader {
       return true;
     },
     end: () => {
-      const { packages, unread } = readJavaArchive(path, bytes.subarray(0, length));
-      return packages.evidence(unread);
+      const { packages, unread, unnamed } = readJavaArchive(path, bytes.subarray(0, length));
+      const evidence = packages.evidence(unread);
+      if (unnamed.length === 0) return evidence;
+      return { kind: 'packages', packages: [], ...evidence, unnamed };
     },
   };
 }

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import type { TarInput } from '../../formats/index.ts';
+import { nameArchives } from '../java-names.ts';
+import { JavaIndexError, joinIndexes, openJavaIndex, readJavaIndex } from '../knowledge/java-index.ts';
 import { KNOWN_PROGRAMS } from '../reading/known-programs.ts';
 import { mergeHere, packLayer } from '../test-image.ts';
 import { makeZip } from './test-archives.ts';
@@ -753,4 +760,92 @@ test('scripts for browsers: by banner, by code, by name, and not those of an ins
       'javascript/lodash@4.17.15',
     ],
   );
+});
+
+test('Java archives without a name are told by their SHA-1, and an index by SHA-1 names them and what was guessed', async () => {
+  const silent = makeZip({ 'org/example/A.class': 'A' });
+  const guessed = makeZip({ 'META-INF/MANIFEST.MF': 'Implementation-Version: 1.2\r\n', 'a/B.class': 'B' });
+  const sure = makeZip({ 'META-INF/maven/g/a/pom.properties': 'groupId=g\nartifactId=a\nversion=1\n', 'A.class': 'A' });
+  const sha1 = (bytes: Uint8Array): string => createHash('sha1').update(bytes).digest('hex');
+  const all = await inventory(
+    file('app/lib.jar', silent),
+    file('app/thing-1.2.jar', guessed),
+    file('app/sure.jar', sure),
+    file('app/app.war', makeZip({ 'WEB-INF/lib/in.jar': silent })),
+    file('app/texts.jar', makeZip({ 'a.properties': 'a=b' })),
+  );
+  assert.deepEqual(
+    all.archives?.map(({ path, inside, sha1: sum }) => [path, inside, sum]),
+    [
+      ['app/lib.jar', undefined, sha1(silent)],
+      ['app/app.war', 'WEB-INF/lib/in.jar', sha1(silent)],
+    ],
+  );
+  const list = [
+    '# ours',
+    `${sha1(silent)} org.example:quiet:3.0`,
+    `${sha1(guessed)}  ./com/acme/thing/1.2/thing-1.2.jar`,
+    `other\tname\t9\t-\t${sha1(sure)}`,
+    `${'0'.repeat(40)} *.m2/repository/a/b/c/1/c-1.jar`,
+  ].join('\n');
+  const index = readJavaIndex([{ name: 'list', text: list }]);
+  assert.deepEqual(index.find('0'.repeat(40)), { group: 'a.b', artifact: 'c', version: '1' });
+  const named = nameArchives(all, index);
+  assert.deepEqual(
+    named.packages.map(({ purl, path }) => `${purl.slice(10)} ${path}`),
+    [
+      'com.acme/thing@1.2 app/thing-1.2.jar',
+      'g/a@1 app/sure.jar',
+      'org.example/quiet@3.0 app/app.war',
+      'org.example/quiet@3.0 app/lib.jar',
+    ],
+  );
+  assert.deepEqual([named.archives, named.layers[0]?.packages], [[], 4]);
+  for (const text of ['nothing', `${sha1(silent)} a:b`, `${sha1(silent)} x/y-1.jar`, `${sha1(silent)} a b:c:1`]) {
+    assert.throws(() => readJavaIndex([{ name: 'list', text }]), /line 1 of list/, text);
+  }
+
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-java-'));
+  try {
+    const db = new DatabaseSync(join(folder, 'trivy-java.db'));
+    db.exec(`CREATE TABLE artifacts(id INTEGER PRIMARY KEY, group_id TEXT, artifact_id TEXT);
+      CREATE TABLE indices(artifact_id INTEGER, version TEXT, sha1 BLOB, archive_type TEXT);
+      INSERT INTO artifacts VALUES (1, 'org.example', 'quiet');
+      INSERT INTO indices VALUES (1, '3.1', x'${sha1(silent)}', 'jar');`);
+    db.close();
+    const known = openJavaIndex(folder);
+    assert.deepEqual(known.find(sha1(silent)), { group: 'org.example', artifact: 'quiet', version: '3.1' });
+    assert.equal(known.find(sha1(sure)), null);
+    assert.equal(joinIndexes([index, known])?.find(sha1(silent))?.version, '3.0', 'the first that knows it');
+    writeFileSync(join(folder, 'trivy-java.db'), Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(84)]));
+    assert.throws(() => openJavaIndex(folder), JavaIndexError);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('zipped eggs and the components of Bitnami are told, and programs that a bill of theirs names are told once', async () => {
+  const bill = (name: string, purl: string) =>
+    file(`opt/bitnami/${name}/.spdx-${name}.spdx`, {
+      spdxVersion: 'SPDX-2.3',
+      packages: [
+        { licenseDeclared: 'MIT', externalRefs: [{ referenceType: 'purl', referenceLocator: purl }] },
+        { externalRefs: [{ referenceType: 'purl', referenceLocator: 'pkg:npm/npm@9.0.0' }] },
+      ],
+    });
+  const node = makeElf(Buffer.from('\0node.js/v18.17.0\0'));
+  assert.deepEqual(
+    await found(
+      bill('node', 'pkg:bitnami/node@18.17.0-2?arch=amd64&distro=debian-12'),
+      executableFile('opt/bitnami/node/bin/node', node),
+      executableFile('usr/local/bin/node', node),
+      file('opt/bitnami/.bitnami_components.json', { node: { version: '18.0.0-1' } }),
+      file('usr/lib/x-2.0-py3.9.egg', makeZip({ 'EGG-INFO/PKG-INFO': 'Name: x\nVersion: 2.0\n\nText', 'x.py': '' })),
+      file('usr/lib/broken.egg', 'not a zip'),
+    ),
+    ['bitnami/node@18.17.0-2', 'generic/node@18.17.0', 'pypi/x@2.0'],
+  );
+  assert.deepEqual(await found(file('opt/bitnami/.bitnami_components.json', { redis: { version: '7.0.1-0' } })), [
+    'bitnami/redis@7.0.1-0',
+  ]);
 });

@@ -38,7 +38,8 @@ function readMetadata(): FileReader {
 
 const CLASSIFIER = /^License :: (?:OSI Approved :: )?(.+)$/;
 
-function readHeader(text: string): Evidence | null {
+/** The header of a package's metadata. */
+export function readHeader(text: string): Evidence | null {
   const end = /\r?\n\r?\n/.exec(text)?.index ?? text.length;
   const fields = new Map<string, string>();
   const classified: string[] = [];

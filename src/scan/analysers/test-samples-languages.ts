@@ -66,6 +66,9 @@ export const LANGUAGE_SAMPLES: Readonly<Record<string, readonly AnalyserSample[]
       'About',
     ),
   ],
+  'python-egg': [
+    { path: 'x/a-1.0-py3.11.egg', bytes: makeZip({ 'EGG-INFO/PKG-INFO': 'Name: a\nVersion: 1.0\n', 'a.py': '' }) },
+  ],
   'python-locks': [
     text('poetry.lock', '[[package]]', 'name = "a"', 'version = "1.0"', 'groups = ["main"]'),
     text(
@@ -153,6 +156,20 @@ export const LANGUAGE_SAMPLES: Readonly<Record<string, readonly AnalyserSample[]
       ')',
       'replace b.example/c => d.example/c v1.1.0',
     ),
+  ],
+  bitnami: [
+    text(
+      'opt/bitnami/node/.spdx-node.spdx',
+      JSON.stringify({
+        packages: [
+          {
+            licenseDeclared: 'MIT',
+            externalRefs: [{ referenceType: 'purl', referenceLocator: 'pkg:bitnami/node@18.17.0-2?arch=amd64' }],
+          },
+        ],
+      }),
+    ),
+    text('opt/bitnami/.bitnami_components.json', '{"node": {"version": "18.1.0-0"}}'),
   ],
   applications: [text('jdk/release', 'IMPLEMENTOR="x"', 'JAVA_VERSION="17.0.15"')],
   'browser-scripts': [text('www/jquery.min.js', '/*! jQuery v3.4.1 | (c) */')],

@@ -20,6 +20,7 @@ export const ANALYSER_VERSIONS: Readonly<Record<string, number>> = {
   pnpm: 1,
   bun: 1,
   python: 1,
+  'python-egg': 1,
   'python-locks': 1,
   cargo: 1,
   ruby: 1,
@@ -32,11 +33,12 @@ export const ANALYSER_VERSIONS: Readonly<Record<string, number>> = {
   conda: 1,
   julia: 1,
   r: 1,
-  'java-archive': 1,
+  'java-archive': 2,
   'java-locks': 1,
   'go-mod': 1,
-  executable: 1,
+  executable: 2,
   applications: 1,
+  bitnami: 1,
   'browser-scripts': 1,
 };
 

@@ -1,7 +1,7 @@
 import type { Json } from '../../system/index.ts';
 import { isOpen } from '../here.ts';
 import type { MalwareFinding } from '../malware/result.ts';
-import type { Inventory } from '../package.ts';
+import type { Inventory, UnnamedArchive } from '../package.ts';
 import type { Finding, ScanReport } from '../report.ts';
 import { type BillPackage, type BillSubject, billPackages, billUuid, imagePurl, TOOL } from './bill.ts';
 import { joinedExpression, licenceExpression, licenceId } from './licences.ts';
@@ -17,7 +17,11 @@ type Document = { [key: string]: Json };
 export function toCycloneDx(inventory: Inventory, subject: BillSubject, version: CycloneDxVersion = '1.6'): Document {
   const root = rootOf(subject);
   const system = systemOf(inventory);
-  const components = [...(system === null ? [] : [system]), ...billPackages(inventory).map(toComponent)];
+  const components = [
+    ...(system === null ? [] : [system]),
+    ...billPackages(inventory).map(toComponent),
+    ...(inventory.archives ?? []).map(toFile),
+  ];
   return {
     ...headOf(`urn:uuid:${billUuid(subject, inventory)}`, version),
     metadata: metadataOf(subject, root),
@@ -118,7 +122,8 @@ function systemOf({ distribution }: Inventory): Document | null {
 }
 
 function toComponent({ purl, found, licences, places }: BillPackage): Document {
-  const slash = found.type === 'npm' && found.name.startsWith('@') ? found.name.indexOf('/') : -1;
+  const slash =
+    found.type === 'maven' ? found.name.indexOf(':') : found.name.startsWith('@') ? found.name.indexOf('/') : -1;
   const parted = licences.length === 0 ? {} : { licenses: toLicences(licences) };
   const source = found.source
     ? [{ name: 'darsena:source', value: `${found.source.name} ${found.source.version}` }]
@@ -138,6 +143,18 @@ function toComponent({ purl, found, licences, places }: BillPackage): Document {
     evidence: {
       occurrences: places.map(({ path, layer }) => ({ location: path, additionalContext: `layer ${layer}` })),
     },
+  };
+}
+
+/** An archive that is there and has no name: whoever knows its checksum can say what it is. */
+function toFile({ path, inside, sha1, layer }: UnnamedArchive): Document {
+  const name = inside === undefined ? path : `${path}!/${inside}`;
+  return {
+    'bom-ref': `file:${name}`,
+    type: 'file',
+    name,
+    hashes: [{ alg: 'SHA-1', content: sha1 }],
+    properties: [{ name: 'darsena:layer', value: layer }],
   };
 }
 

@@ -6,7 +6,8 @@ import type { EngineState } from '../malware/look.ts';
 import { engineText } from '../reports/words.ts';
 import type { RuleFileRecord } from './rule-files.ts';
 
-const KINDS = ['secrets', 'baseline', 'yara', 'hashes'];
+const PROJECT_KINDS = ['baseline', 'secrets'];
+const KINDS = ['secrets', 'baseline', 'yara', 'hashes', 'jars'];
 
 /** `darsena scan engines` and `darsena scan rules …`: what the platform's scanner knows. */
 export function addKnowledgeCommands(cli: CliProgram): void {
@@ -45,11 +46,14 @@ export function addKnowledgeCommands(cli: CliProgram): void {
     });
   const rules = scan?.command('rules').description(
     cli.t({
-      en: 'rules for credentials, known credentials, YARA rules and hashes of the platform',
-      es: 'reglas de credenciales, credenciales conocidas, reglas YARA y hashes de la plataforma',
+      en: 'rules for credentials, known credentials, YARA rules, hashes and names of Java archives of the platform',
+      es: 'reglas de credenciales, credenciales conocidas, reglas YARA, hashes y nombres de archivos Java de la plataforma',
     }),
   );
-  const projectOption = cli.t({ en: 'baseline of this project', es: 'credenciales conocidas de este proyecto' });
+  const projectOption = cli.t({
+    en: 'of this project: its baseline, or its own rules for credentials',
+    es: 'de este proyecto: sus credenciales conocidas o sus propias reglas de credenciales',
+  });
   rules
     ?.command('list')
     .option('--project <name>', projectOption)
@@ -133,9 +137,15 @@ function projectPath(project: string): string {
 
 function pathOf(kind: string, { name, project }: { name?: string; project?: string }): string {
   if (!KINDS.includes(kind)) throw scanFault('scan.choice-unknown', { value: kind, choices: KINDS.join(', ') });
-  if (kind === 'baseline') {
-    if (project === undefined) throw scanFault('scan.choice-unknown', { value: '', choices: '--project NAME' });
-    return `${projectPath(project)}/scan/baseline`;
+  if (kind === 'baseline' && project === undefined) {
+    throw scanFault('scan.choice-unknown', { value: '', choices: '--project NAME' });
+  }
+  if (project !== undefined) {
+    // What is for one project must not become what is for all.
+    if (!PROJECT_KINDS.includes(kind)) {
+      throw scanFault('scan.choice-unknown', { value: `${kind} --project`, choices: PROJECT_KINDS.join(', ') });
+    }
+    return `${projectPath(project)}/scan/${kind}`;
   }
   const query = new URLSearchParams(name === undefined ? {} : { name });
   return `/scan/rules/${kind}?${query}`;

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import type { ApiApp } from '../../access/index.ts';
+import type { ApiApp, Principal } from '../../access/index.ts';
 import { scanFault } from '../errors.ts';
 import type { MalwareScanner } from '../malware/look.ts';
 import { RULE_FILE_KINDS, RULE_FILE_MAX, type RuleFileKind, type RuleFiles } from './rule-files.ts';
@@ -12,6 +13,12 @@ export interface KnowledgeRoutesParts {
   readonly changed: (project: string | null, kind: RuleFileKind, actor: string) => Promise<void>;
 }
 
+/** What a project may have of its own. */
+type ProjectKind = 'baseline' | 'secrets';
+interface OfProject {
+  readonly params: { readonly project: string };
+  readonly principal: Principal;
+}
 const BODY_TYPE = 'application/octet-stream';
 const project = z.string().min(1).max(128);
 const kind = z.enum(RULE_FILE_KINDS);
@@ -54,16 +61,26 @@ export function registerKnowledgeRoutes(app: ApiApp, { files, malware, changed }
     schema: { params: z.object({ project }) },
     handler: async ({ params }) => ({ items: await files.list(params.project) }),
   });
+  const removeOf =
+    (of: ProjectKind) =>
+    async ({ params, principal }: OfProject, reply: FastifyReply) => {
+      await files.remove(params.project, of, 'default', principal.actor);
+      await changed(params.project, of, principal.actor);
+      return reply.code(204).send();
+    };
   app.route({
     method: 'DELETE',
     url: '/api/v1/projects/:project/scan/baseline',
     config: { action: 'repository.manage' },
     schema: { params: z.object({ project }) },
-    handler: async ({ params, principal }, reply) => {
-      await files.remove(params.project, 'baseline', 'default', principal.actor);
-      await changed(params.project, 'baseline', principal.actor);
-      return reply.code(204).send();
-    },
+    handler: removeOf('baseline'),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/projects/:project/scan/secrets',
+    config: { action: 'repository.manage' },
+    schema: { params: z.object({ project }) },
+    handler: removeOf('secrets'),
   });
   // The body is the file as it is.
   void app.register(async (plain) => {
@@ -74,7 +91,10 @@ export function registerKnowledgeRoutes(app: ApiApp, { files, malware, changed }
       url: '/api/v1/scan/rules/:kind',
       config: { action: 'advisories.update' },
       bodyLimit: Math.max(...Object.values(RULE_FILE_MAX)),
-      schema: { params: z.object({ kind: z.enum(['secrets', 'yara', 'hashes']) }), querystring: z.object({ name }) },
+      schema: {
+        params: z.object({ kind: z.enum(['secrets', 'yara', 'hashes', 'jars']) }),
+        querystring: z.object({ name }),
+      },
       handler: async ({ params, query, body, principal }) => {
         // There is one set of rules for credentials: a second would have to say which of them counts.
         const named = params.kind === 'secrets' ? 'default' : query.name;
@@ -84,19 +104,30 @@ export function registerKnowledgeRoutes(app: ApiApp, { files, malware, changed }
         return record;
       },
     });
+    const putOf =
+      (of: ProjectKind) =>
+      async ({ params, body, principal }: OfProject & { readonly body: unknown }) => {
+        const text = await readBody(body as Readable, of);
+        const file = { project: params.project, kind: of, name: 'default', text } as const;
+        const record = await files.put(file, principal.actor);
+        await changed(params.project, of, principal.actor);
+        return record;
+      };
     scope.route({
       method: 'PUT',
       url: '/api/v1/projects/:project/scan/baseline',
       config: { action: 'repository.manage' },
       bodyLimit: RULE_FILE_MAX.baseline,
       schema: { params: z.object({ project }) },
-      handler: async ({ params, body, principal }) => {
-        const text = await readBody(body as Readable, 'baseline');
-        const file = { project: params.project, kind: 'baseline', name: 'default', text } as const;
-        const record = await files.put(file, principal.actor);
-        await changed(params.project, 'baseline', principal.actor);
-        return record;
-      },
+      handler: putOf('baseline'),
+    });
+    scope.route({
+      method: 'PUT',
+      url: '/api/v1/projects/:project/scan/secrets',
+      config: { action: 'repository.manage' },
+      bodyLimit: RULE_FILE_MAX.secrets,
+      schema: { params: z.object({ project }) },
+      handler: putOf('secrets'),
     });
   });
 }

@@ -3,19 +3,23 @@ import type { Kysely } from 'kysely';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { type Clock, newId } from '../../system/index.ts';
 import { scanFault } from '../errors.ts';
+import { JAVA_INDEX_TEXT_MAX_BYTES } from '../limits.ts';
 import { type HashList, readHashList } from '../malware/hash-list.ts';
 import { HASH_FILE_MAX_BYTES, YARA_FILES_MAX, YARA_RULES_MAX_BYTES } from '../malware/limits.ts';
 import { compileYara, type YaraSource } from '../malware/yara.ts';
 import { readBaseline, type SecretBaseline } from '../secrets/baseline.ts';
 import { BASELINE_MAX_BYTES, RULE_FILE_MAX_BYTES } from '../secrets/limits.ts';
 import { type OwnSecretRules, ownSecretRules } from '../secrets/own-rules.ts';
+import type { SecretRuleSource } from '../secrets/rules.ts';
 import type { ScanTables } from '../store.ts';
+import { type JavaIndex, readJavaIndex } from './java-index.ts';
 
 /**
  * What people give the scanner to know: rules for credentials in gitleaks' format, credentials that are known, YARA rules,
- * hashes of bad files. The first and the second are one file each; of the others there may be several, by their name.
+ * hashes of bad files, names of Java archives by their checksum. The first and the second are one file each; of the
+ * others there may be several, by their name.
  */
-export const RULE_FILE_KINDS = ['secrets', 'baseline', 'yara', 'hashes'] as const;
+export const RULE_FILE_KINDS = ['secrets', 'baseline', 'yara', 'hashes', 'jars'] as const;
 export type RuleFileKind = (typeof RULE_FILE_KINDS)[number];
 
 export const RULE_FILE_MAX: Readonly<Record<RuleFileKind, number>> = {
@@ -23,6 +27,7 @@ export const RULE_FILE_MAX: Readonly<Record<RuleFileKind, number>> = {
   baseline: BASELINE_MAX_BYTES,
   yara: YARA_RULES_MAX_BYTES,
   hashes: HASH_FILE_MAX_BYTES,
+  jars: JAVA_INDEX_TEXT_MAX_BYTES,
 };
 
 /** One version of a file, without its text. */
@@ -47,6 +52,8 @@ export interface RuleFileRecord {
 
 /** Files of one kind in one place. */
 const FILES_MAX = 100;
+/** Sets of rules of projects that are kept read, some hundred KiB each. */
+const PROJECT_RULES_KEPT = 50;
 /** Versions that are listed. */
 const LIST_MAX = 500;
 
@@ -56,6 +63,7 @@ export class RuleFiles {
   readonly #journal: Pick<Journal, 'record' | 'committed'>;
   readonly #clock: Clock;
   readonly #baselines = new Map<string, Promise<SecretBaseline | null>>();
+  readonly #projectRules = new Map<string, Promise<OwnSecretRules | null>>();
   /** A million hashes are not read for each look. */
   #hashes: Promise<HashList | null> | null = null;
 
@@ -171,6 +179,24 @@ export class RuleFiles {
     return file ? ownSecretRules(file.text, null) : null;
   }
 
+  /**
+   * The rules for credentials of one project, in place of the platform's, which they may extend; null: it has none.
+   *
+   * @param base the platform's
+   */
+  async projectSecretRules(project: string, base: SecretRuleSource): Promise<OwnSecretRules | null> {
+    const key = `${project}\0${base.revision}`;
+    const known = this.#projectRules.get(key);
+    if (known) return known;
+    const reading = this.#active(project, 'secrets').then(([file]) =>
+      file ? ownSecretRules(file.text, null, base) : null,
+    );
+    if (this.#projectRules.size >= PROJECT_RULES_KEPT) this.#projectRules.clear();
+    this.#projectRules.set(key, reading);
+    reading.catch(() => this.#projectRules.delete(key));
+    return reading;
+  }
+
   yara(): Promise<readonly YaraSource[]> {
     return this.#active('', 'yara');
   }
@@ -183,6 +209,12 @@ export class RuleFiles {
       this.#hashes = null;
     });
     return reading;
+  }
+
+  /** Names of Java archives that people gave; null: none are. */
+  async javaIndex(): Promise<JavaIndex | null> {
+    const files = await this.#active('', 'jars');
+    return files.length === 0 ? null : readJavaIndex(files);
   }
 
   /** The credentials that are known in a project; null: none are. */
@@ -210,6 +242,7 @@ export class RuleFiles {
 
   #changed(place: string): void {
     this.#baselines.delete(place);
+    this.#projectRules.clear();
     this.#hashes = null;
     this.#journal.committed();
   }
@@ -246,6 +279,8 @@ async function check(
         return { entries: readBaseline(text).entries, refused: [] };
       case 'hashes':
         return { entries: readHashList([{ name, text }]).size, refused: [] };
+      case 'jars':
+        return { entries: readJavaIndex([{ name, text }]).size ?? 0, refused: [] };
       case 'yara': {
         const rules = await compileYara([{ name, text }]);
         await rules.close();

@@ -8,7 +8,9 @@ import {
   JAVA_RATIO_FLOOR_BYTES,
   JAVA_RATIO_MAX,
   JAVA_TOTAL_MAX_BYTES,
+  JAVA_UNNAMED_MAX,
 } from '../limits.ts';
+import type { FoundArchive } from '../package.ts';
 import { wellKnownGroup } from './maven-groups.ts';
 import { readPom } from './maven-pom.ts';
 import { isSound, PackageList } from './package-list.ts';
@@ -42,6 +44,8 @@ export interface JavaReading {
   readonly packages: PackageList;
   /** Archives inside that could not be read, and why. */
   readonly unread: readonly string[];
+  /** Archives with classes that nothing in them names. */
+  readonly unnamed: readonly FoundArchive[];
 }
 
 /**
@@ -55,6 +59,7 @@ export function readJavaArchive(path: string, bytes: Uint8Array): JavaReading {
   const reading = {
     packages: new PackageList('maven'),
     unread: [] as string[],
+    unnamed: [] as FoundArchive[],
     bytesLeft: JAVA_TOTAL_MAX_BYTES,
     openBytes: 0,
   };
@@ -65,6 +70,7 @@ export function readJavaArchive(path: string, bytes: Uint8Array): JavaReading {
 interface State {
   readonly packages: PackageList;
   readonly unread: string[];
+  readonly unnamed: FoundArchive[];
   bytesLeft: number;
   /** Inflated and still needed. */
   openBytes: number;
@@ -74,6 +80,7 @@ function readArchive(name: string, inside: string, bytes: Uint8Array, depth: num
   const found = new Map<string, { properties: Coordinates | null; pom: ReturnType<typeof readPom> | null }>();
   const nested: ZipEntry[] = [];
   let manifest: ReadonlyMap<string, string> = new Map();
+  let hasClasses = false;
   const read = (entry: ZipEntry): Uint8Array => {
     if (!entry.isStored) state.bytesLeft -= entry.sizeBytes;
     if (state.bytesLeft < 0) {
@@ -93,11 +100,13 @@ function readArchive(name: string, inside: string, bytes: Uint8Array, depth: num
       if (file === 'pom.xml') known.pom = readPom(readText(entry));
       else known.properties = readProperties(readText(entry));
       found.set(folder, known);
-    } else if (JAVA_ARCHIVE.test(entry.path) && !NOT_CODE.test(entry.path)) nested.push(entry);
+    } else if (JAVA_ARCHIVE.test(entry.path)) {
+      if (!NOT_CODE.test(entry.path)) nested.push(entry);
+    } else hasClasses ||= entry.path.endsWith('.class');
   }
 
   const sha1 = createHash('sha1').update(bytes).digest('hex');
-  const own: (Coordinates & { licences: readonly string[] })[] = [];
+  const own: (Coordinates & { licences: readonly string[]; guessed?: boolean })[] = [];
   for (const { properties, pom } of found.values()) {
     const coordinates = properties ?? pom?.own ?? null;
     if (coordinates) own.push({ ...coordinates, licences: pom?.licences ?? [] });
@@ -106,7 +115,11 @@ function readArchive(name: string, inside: string, bytes: Uint8Array, depth: num
   const isNamed = own.some(({ artifact }) => artifact === named?.artifact);
   if (own.length === 0 || (!isNamed && own.length > 1)) {
     const self = identify(manifest, named);
-    if (self) own.push({ ...self, licences: licencesOf(manifest) });
+    if (self) own.push({ ...self, licences: licencesOf(manifest), guessed: true });
+    else if (hasClasses && state.unnamed.length < JAVA_UNNAMED_MAX) {
+      state.unnamed.push({ sha1, ...(inside === '' ? {} : { inside }) });
+      if (state.unnamed.length === JAVA_UNNAMED_MAX) state.unread.push(`${JAVA_UNNAMED_MAX} archives have no name`);
+    }
   }
   const [only] = own;
   for (const one of own) {
@@ -115,6 +128,7 @@ function readArchive(name: string, inside: string, bytes: Uint8Array, depth: num
     state.packages.add(one.group === null ? one.artifact : `${one.group}:${one.artifact}`, one.version, {
       licences: one.licences,
       ...(isSelf ? { sha1 } : {}),
+      ...(one.guessed ? { guessed: true } : {}),
       ...(inside === '' ? {} : { inside }),
     });
   }

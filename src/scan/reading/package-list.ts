@@ -15,6 +15,7 @@ export interface PackageDetails {
   readonly licences?: unknown;
   readonly architecture?: string | null;
   readonly sha1?: string;
+  readonly guessed?: boolean;
   readonly cpe?: string;
   readonly inside?: string;
 }
@@ -48,6 +49,7 @@ export class PackageList {
       source: null,
       licences: readLicences(details.licences),
       ...(details.sha1 ? { sha1: details.sha1 } : {}),
+      ...(details.guessed ? { guessed: true } : {}),
       ...(details.cpe ? { cpe: details.cpe } : {}),
       ...(details.inside ? { inside: details.inside.slice(0, PACKAGE_TEXT_MAX) } : {}),
     });

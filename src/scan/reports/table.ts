@@ -6,6 +6,7 @@ import { malwareLine, RISK_WORDS, standingOf, summaryOf } from './words.ts';
 /** Rows of a table before it says how many more there are; `-o wide` shows all. */
 const ROWS_MAX = 25;
 const STEPS_MAX = 5;
+const UNREAD_MAX = 5;
 
 /** The report for people: the answer, what to do first, then the findings, worst first. Fits 80 columns. */
 export function printReport(cli: CliProgram, report: ScanReport): void {
@@ -18,6 +19,7 @@ export function printReport(cli: CliProgram, report: ScanReport): void {
   printMalware(cli, report);
   printMisconfigurations(cli, report.misconfigurations);
   printCoverage(cli, report);
+  printUnread(cli, report);
 }
 
 function colouredSummary(cli: CliProgram, report: ScanReport): string {
@@ -139,7 +141,7 @@ function printCoverage(cli: CliProgram, { advisories }: ScanReport): void {
       .map(([type]) => type)
       .join(', ');
   const partial = types('partial');
-  const none = types('none');
+  const none = types('no-data');
   if (partial !== '') {
     cli.print.note({
       en: `only a few advisories for ${partial}: that nothing more was found means little`,
@@ -150,6 +152,25 @@ function printCoverage(cli: CliProgram, { advisories }: ScanReport): void {
     cli.print.note({
       en: `no advisories for ${none}: what is wrong with these packages is not known`,
       es: `no hay avisos para ${none}: no se sabe qué problemas tienen estos paquetes`,
+    });
+  }
+}
+
+/** What the inventory does not hold although it may be in the image. */
+function printUnread(cli: CliProgram, { notices = [], unnamedArchives = 0 }: ScanReport): void {
+  const rows = cli.output.wide ? notices : notices.slice(0, UNREAD_MAX);
+  if (notices.length > 0) {
+    cli.print.note({
+      en: `${notices.length} files or parts of files could not be understood; what they hold is not known:`,
+      es: `no se pudieron entender ${notices.length} archivos o partes de archivos; no se sabe qué contienen:`,
+    });
+  }
+  for (const { path, reason } of rows) cli.print.note(`  ${path}: ${reason}`);
+  sayMore(cli, notices.length - rows.length);
+  if (unnamedArchives > 0) {
+    cli.print.note({
+      en: `${unnamedArchives} Java archives do not say what they are; an index of archives may know them (--java-index)`,
+      es: `${unnamedArchives} archivos Java no dicen qué son; un índice de archivos puede conocerlos (--java-index)`,
     });
   }
 }

@@ -23,13 +23,18 @@ export interface OwnSecretRules extends SecretRuleSource {
  * Reads a file in gitleaks' format. What it refuses by rule is in `refused`; what is no such file at all is an error.
  *
  * @param read gives the file that `extend.path` names; null: it may name none
+ * @param base the rules that `extend.useDefault` means
  * @throws RuleFileError, FormatError
  */
-export function ownSecretRules(text: string, read: ((path: string) => string) | null): OwnSecretRules {
+export function ownSecretRules(
+  text: string,
+  read: ((path: string) => string) | null,
+  base: SecretRuleSource = SHIPPED_RULES,
+): OwnSecretRules {
   const refused: RefusedRule[] = [];
   const parts = [text];
   const rules: SecretRules = readRuleFile(text, {
-    shipped: SHIPPED_RULES.load,
+    shipped: () => base.load(),
     read: (path) => {
       if (read === null)
         throw new RuleFileError('extend.path names a file that is not here; give all rules in one file');
@@ -40,7 +45,7 @@ export function ownSecretRules(text: string, read: ((path: string) => string) | 
     refused: (rule, why) => refused.push({ rule, why }),
   });
   const revision = createHash('sha256')
-    .update([SHIPPED_RULES.revision, ...parts].join('\0'))
+    .update([base.revision, ...parts].join('\0'))
     .digest('hex')
     .slice(0, 16);
   return { revision, load: () => rules, rules: rules.rules.length, refused };
