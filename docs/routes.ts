@@ -2,6 +2,10 @@ import type { Text } from '../src/system/index.ts';
 
 /** What each route does; test/docs.test.ts holds this list equal to the routes in src/. */
 export const ROUTES: Readonly<Record<string, Text>> = {
+  'GET /api/v1/access-log': {
+    en: 'the last requests that came to the edge, without their queries (`after=CURSOR` for what came next)',
+    es: 'las últimas peticiones que llegaron al borde, sin sus consultas (`after=CURSOR` para lo que llegó después)',
+  },
   'GET /api/v1/activity': {
     en: 'what processes in containers do now, as server-sent events (`filter` in the language of rules; asks `workload.read` in the projects, and for command lines `workload.exec` or `incident.respond`)',
     es: 'qué hacen ahora los procesos de los contenedores, como eventos del servidor (`filter` en el lenguaje de las reglas; pide `workload.read` en los proyectos, y para las líneas de órdenes `workload.exec` o `incident.respond`)',
@@ -57,6 +61,30 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   'POST /api/v1/bases': {
     en: 'make a base image; answers an operation',
     es: 'crear una imagen base; responde una operación',
+  },
+  'GET /api/v1/certificates': {
+    en: 'certificates that the edge serves beside the platform’s own, first to end first',
+    es: 'certificados que el borde sirve además del de la plataforma, primero el que antes termina',
+  },
+  'POST /api/v1/certificates': {
+    en: 'add a certificate of the institution (`chain` and `key` in PEM); one of the same names is replaced',
+    es: 'añadir un certificado de la institución (`chain` y `key` en PEM); uno de los mismos nombres se sustituye',
+  },
+  'GET /api/v1/certificates/:id': {
+    en: 'one certificate with its chain; never its key',
+    es: 'un certificado con su cadena; nunca su clave',
+  },
+  'DELETE /api/v1/certificates/:id': {
+    en: 'serve a certificate no longer; its key is forgotten',
+    es: 'dejar de servir un certificado; su clave se olvida',
+  },
+  'GET /api/v1/edge/settings': {
+    en: 'what holds for the whole edge: the balancers in front of it',
+    es: 'lo que vale para todo el borde: los balanceadores que tiene delante',
+  },
+  'PUT /api/v1/edge/settings': {
+    en: 'set the networks of balancers in front, whose PROXY protocol is believed',
+    es: 'fijar las redes de los balanceadores de delante, a cuyo protocolo PROXY se cree',
   },
   'GET /api/v1/evidence': {
     en: 'evidence that was taken, newest first',
@@ -301,6 +329,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   'DELETE /api/v1/projects/:project/scan/baseline': {
     en: 'count the known credentials of a project again',
     es: 'volver a contar las credenciales conocidas de un proyecto',
+  },
+  'GET /api/v1/projects/:project/access-log': {
+    en: 'the last requests that came to the published services of a project, without their queries',
+    es: 'las últimas peticiones que llegaron a los servicios publicados de un proyecto, sin sus consultas',
   },
   'GET /api/v1/projects/:project/environments/:environment/network-policies/proposal': {
     en: 'network policies that leave the workloads the ways they took and close the rest',

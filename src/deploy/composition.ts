@@ -4,6 +4,7 @@ import { canonicalJson, type Json } from '../system/index.ts';
 import type {
   ContentData,
   DisruptionBudget,
+  WantedListener,
   WantedRoute,
   WantedService,
   WantedState,
@@ -16,6 +17,7 @@ export interface Composition {
   readonly workloads: readonly Omit<WantedWorkload, 'generation' | 'previous'>[];
   readonly services: readonly WantedService[];
   readonly routes: readonly WantedRoute[];
+  readonly listeners?: readonly WantedListener[];
   readonly volumes: readonly WantedVolume[];
   /** Absent in releases from before the platform knew them. */
   readonly policies?: readonly NetworkPolicy[];
@@ -62,11 +64,13 @@ export function wantedState(
       };
     });
   });
+  const listeners = releases.flatMap(({ composition }) => composition.listeners ?? []);
   return {
     revision,
     workloads,
     services: releases.flatMap(({ composition }) => composition.services),
     routes: releases.flatMap(({ composition }) => composition.routes),
+    ...(listeners.length === 0 ? {} : { listeners }),
     volumes: releases.flatMap(({ composition }) => composition.volumes),
     policies: releases.flatMap(({ composition }) => composition.policies ?? []),
     budgets: releases.flatMap(({ composition }) => composition.budgets ?? []),

@@ -1,6 +1,46 @@
 import { defineFaults } from '../system/index.ts';
 
 export const deployFault = defineFaults({
+  'deploy.host-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'the host {host} cannot be published',
+      why: 'it belongs to another project: by its certificate, or because that one published it first',
+      remedy: 'choose another host; an administrator sees who has it with `darsena route list`',
+    },
+    es: {
+      what: 'el host {host} no se puede publicar',
+      why: 'pertenece a otro proyecto: por su certificado o porque ese lo publicó antes',
+      remedy: 'elegir otro host; un administrador ve quién lo tiene con `darsena route list`',
+    },
+  },
+  'deploy.host-foreign': {
+    kind: 'refused',
+    en: {
+      what: 'the host {host} cannot be published',
+      why: 'names below {domain} carry their project, so that none can take those of another',
+      remedy: 'leave the host out for the published name, use {expected}, or use a domain of your own',
+    },
+    es: {
+      what: 'el host {host} no se puede publicar',
+      why: 'los nombres bajo {domain} llevan su proyecto, para que ninguno tome los de otro',
+      remedy: 'omitir el host para el nombre publicado, usar {expected} o un dominio propio',
+    },
+  },
+  'deploy.port-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'port {port} of the service {service} cannot be opened at the edge',
+      why: 'it belongs to {holder}',
+      remedy:
+        'choose another port (type NodePort with a nodePort of 30000 to 32767, or LoadBalancer with another port)',
+    },
+    es: {
+      what: 'el puerto {port} del servicio {service} no se puede abrir en el borde',
+      why: 'es de {quien}',
+      remedy: 'elegir otro puerto (tipo NodePort con un nodePort de 30000 a 32767, o LoadBalancer con otro puerto)',
+    },
+  },
   'deploy.project-unknown': {
     kind: 'not-found',
     en: { what: 'there is no project {project}', remedy: 'darsena project list' },

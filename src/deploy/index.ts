@@ -1,3 +1,4 @@
+export { checkClaims } from './claims.ts';
 export { deployCommands } from './commands.ts';
 export { type Composition, hashComposition } from './composition.ts';
 export {
@@ -16,7 +17,7 @@ export type { ServiceEndpoints, WorkloadStatus } from './engines/local/index.ts'
 export { checkComposition } from './engines/local/wanted-reader.ts';
 export { deployFault } from './errors.ts';
 export { deployMigrations } from './migrations.ts';
-export type { WantedRoute, WantedState, WantedWorkload } from './model.ts';
+export type { WantedListener, WantedRoute, WantedState, WantedWorkload } from './model.ts';
 export { type ProjectFile, parseProjectFile } from './project-file.ts';
 export { Quotas } from './quota.ts';
 export { registerQuotaRoutes } from './quota-routes.ts';

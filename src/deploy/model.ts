@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { LabelSelector, NetworkPolicy } from '../network/index.ts';
+import type { LabelSelector, NetworkPolicy, RouteOptions } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
 
 /** Names one workload on one host; every label, name and status carries these three. */
@@ -396,6 +396,24 @@ export interface WantedRoute {
   readonly service: string;
   /** Number or name of a port of the service. */
   readonly servicePort: number | string;
+  /** How the edge treats its requests; absent: it sends them on. */
+  readonly options?: RouteOptions;
+}
+
+/** A port of the edge that carries TCP to a service (Service type LoadBalancer or NodePort). */
+export interface WantedListener {
+  readonly project: string;
+  readonly environment: string;
+  readonly service: string;
+  /** Number of a port of the service. */
+  readonly servicePort: number;
+  /** At the edge. */
+  readonly port: number;
+  /** `loadBalancerSourceRanges`; empty: everybody. */
+  readonly sources: readonly string[];
+  readonly sticky: boolean;
+  readonly sendProxy: boolean;
+  readonly tls: boolean;
 }
 
 export interface WantedVolume {
@@ -419,6 +437,8 @@ export interface WantedState {
   readonly workloads: readonly WantedWorkload[];
   readonly services: readonly WantedService[];
   readonly routes: readonly WantedRoute[];
+  /** Absent where no TCP service is published. */
+  readonly listeners?: readonly WantedListener[];
   readonly volumes: readonly WantedVolume[];
   readonly policies: readonly NetworkPolicy[];
   readonly budgets?: readonly DisruptionBudget[];

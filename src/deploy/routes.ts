@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
+import type { RouteOptions } from '../network/index.ts';
 import { type Operation, viewOperation } from '../progress/index.ts';
 import { convertCompose, explainComposeField } from './compose/index.ts';
 import type { Deployments, Maintenance, Promotion } from './deployments.ts';
@@ -9,12 +10,15 @@ import { explainField, reportManifest } from './kubernetes/index.ts';
 import { REPORT_FILES_MAX, REPORT_TEXT_MAX } from './limits.ts';
 
 export interface PublishedRoute {
+  /** A website by its host and path, or a port that carries TCP. */
+  readonly kind: 'http' | 'tcp';
   readonly host: string;
   readonly url: string;
   readonly project: string;
   readonly environment: string;
   readonly service: string;
   readonly path: string;
+  readonly options: RouteOptions;
 }
 
 /** The work behind the routes: long, so each starts an operation that is watched. Wired in programs/. */

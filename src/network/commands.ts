@@ -1,8 +1,11 @@
-import type { CliProgram, Json } from '../system/index.ts';
+import { type CliProgram, type Json, systemClock, type Text } from '../system/index.ts';
+import type { AccessEntry, Refusal } from './edge/access-log.ts';
+import type { AccessLogPage } from './edge/log-routes.ts';
 import type { KnownFlow } from './flows/flow.ts';
 
 interface RouteView {
   readonly url: string;
+  readonly kind: 'http' | 'tcp';
   readonly project: string;
   readonly environment: string;
   readonly service: string;
@@ -43,6 +46,53 @@ export function networkCommands(cli: CliProgram): void {
           },
         },
       );
+    });
+
+  noun
+    .command('log')
+    .argument(
+      '[project]',
+      t({
+        en: 'only this project; administrators see all without it',
+        es: 'solo este proyecto; sin él, quien administra ve todo',
+      }),
+    )
+    .option('-f, --follow', t({ en: 'go on with what comes', es: 'seguir con lo que llegue' }))
+    .option(
+      '-n, --tail <number>',
+      t({ en: 'how many of those that were (100)', es: 'cuántas de las que hubo (100)' }),
+      '100',
+    )
+    .option('--environment <name>', t({ en: 'only this environment', es: 'solo este entorno' }))
+    .option('--service <name>', t({ en: 'only this service', es: 'solo este servicio' }))
+    .option('--refused', t({ en: 'only what the edge refused', es: 'solo lo que el borde rechazó' }))
+    .description(
+      t({
+        en: 'show the requests that came to published services',
+        es: 'mostrar las peticiones que llegaron a los servicios publicados',
+      }),
+    )
+    .action(async (project: string | undefined, options: LogOptions) => {
+      const path = project === undefined ? '/access-log' : `/projects/${encodeURIComponent(project)}/access-log`;
+      let cursor: string | null = null;
+      for (;;) {
+        const query = new URLSearchParams({ refused: options.refused ? '1' : '0' });
+        if (options.environment !== undefined) query.set('environment', options.environment);
+        if (options.service !== undefined) query.set('service', options.service);
+        query.set('tail', cursor === null ? options.tail : String(LOG_PAGE));
+        if (cursor !== null) query.set('after', cursor);
+        const page: AccessLogPage = await api.get<AccessLogPage>(`${path}?${query}`);
+        for (const entry of page.items) {
+          if (cli.output.json) print.json(entry);
+          else print.result(describeRequest(entry, t));
+        }
+        if (!options.follow) {
+          if (page.items.length === 0 && !cli.output.json) print.line(NO_REQUESTS);
+          return;
+        }
+        cursor = page.cursor;
+        await systemClock.sleep(LOG_EVERY_MS);
+      }
     });
 
   const network = program
@@ -111,6 +161,37 @@ export function networkCommands(cli: CliProgram): void {
           .trimEnd(),
       );
     });
+}
+
+interface LogOptions {
+  readonly follow?: boolean;
+  readonly tail: string;
+  readonly environment?: string;
+  readonly service?: string;
+  readonly refused?: boolean;
+}
+
+const LOG_EVERY_MS = 1_000;
+const LOG_PAGE = 2_000;
+const NO_REQUESTS: Text = { en: 'no request was seen yet', es: 'aún no se vio ninguna petición' };
+const REFUSED: Readonly<Record<Refusal, Text>> = {
+  network: { en: 'refused: network', es: 'rechazada: red' },
+  method: { en: 'refused: method', es: 'rechazada: método' },
+  agent: { en: 'refused: user agent', es: 'rechazada: agente' },
+  path: { en: 'refused: path', es: 'rechazada: ruta' },
+  rate: { en: 'refused: too many', es: 'rechazada: demasiadas' },
+  length: { en: 'refused: length', es: 'rechazada: longitud' },
+};
+
+/** One line: when, who, what, the answer. What a client wrote stands in it without control characters. */
+function describeRequest(entry: AccessEntry, t: (text: Text) => string): string {
+  const { at, kind, client, method, host, path, status, durationMs, refused, service, ended } = entry;
+  const asked = kind === 'tcp' ? 'TCP' : `${method ?? '-'} ${host ?? '-'}${path ?? ''}`;
+  const time = durationMs === null ? '' : ` ${durationMs} ms`;
+  const more = [refused === null ? '' : t(REFUSED[refused]), ended ?? ''].filter((text) => text !== '').join(' ');
+  return `${at} ${client} ${asked} ${status ?? '-'}${time} ${service ?? '-'} ${more}`
+    .trimEnd()
+    .replace(/\p{Cc}/gu, '?');
 }
 
 const DIRECTIONS = {

@@ -85,6 +85,68 @@ export const networkFault = defineFaults({
     en: { what: 'the route {host}{path} cannot be published', why: '{reason}' },
     es: { what: 'la ruta {host}{path} no se puede publicar', why: '{reason}' },
   },
+  'network.listener-invalid': {
+    kind: 'invalid',
+    en: { what: 'port {port} of {service} cannot be published', why: '{reason}' },
+    es: { what: 'el puerto {port} de {service} no se puede publicar', why: '{reason}' },
+  },
+  'network.proxies-invalid': {
+    kind: 'invalid',
+    en: { what: 'the balancers in front are not understood', why: '{network} is no address and no block of addresses' },
+    es: {
+      what: 'los balanceadores de delante no se entienden',
+      why: '{network} no es una dirección ni un bloque de direcciones',
+    },
+  },
+  'network.proxies-too-wide': {
+    kind: 'invalid',
+    en: {
+      what: 'the balancers in front are not taken',
+      why: '{network}: whoever is believed can say that a client is anybody, so they must be few and named',
+      remedy: 'name the addresses of the balancers, at most 64 networks',
+    },
+    es: {
+      what: 'los balanceadores de delante no se aceptan',
+      why: '{network}: quien es creído puede decir que un cliente es cualquiera, así que deben ser pocos y con nombre',
+      remedy: 'indicar las direcciones de los balanceadores, como máximo 64 redes',
+    },
+  },
+  'network.certificate-refused': {
+    kind: 'invalid',
+    en: {
+      what: 'the certificate is not taken',
+      why: '{reason}',
+      remedy: 'give the chain from the server’s certificate upwards, and the key of that certificate',
+    },
+    es: {
+      what: 'el certificado no se acepta',
+      why: '{motivo}',
+      remedy: 'dar la cadena desde el certificado del servidor hacia arriba y la clave de ese certificado',
+    },
+  },
+  'network.certificate-name-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'there already is a certificate for {name}',
+      why: 'the edge would have to guess which one to serve',
+      remedy: 'darsena certificate show {id}; darsena certificate remove {id}',
+    },
+    es: {
+      what: 'ya hay un certificado para {name}',
+      why: 'el borde tendría que adivinar cuál servir',
+      remedy: 'darsena certificate show {id}; darsena certificate remove {id}',
+    },
+  },
+  'network.certificates-full': {
+    kind: 'conflict',
+    en: { what: 'the certificate is not taken', why: 'there are {limit} already', remedy: 'darsena certificate list' },
+    es: { what: 'el certificado no se acepta', why: 'ya hay {limit}', remedy: 'darsena certificate list' },
+  },
+  'network.certificate-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no certificate {id}', remedy: 'darsena certificate list' },
+    es: { what: 'no existe el certificado {id}', remedy: 'darsena certificate list' },
+  },
   'network.edge-config': {
     kind: 'internal',
     en: { what: 'the edge keeps its last configuration', why: 'HAProxy refuses the new one: {reason}' },

@@ -15,9 +15,22 @@ export {
   signRequest,
 } from './certificates.ts';
 export { networkCommands } from './commands.ts';
+export { type AccessEntry, AccessLog, REFUSALS, type Refusal } from './edge/access-log.ts';
+export { ROUTE_ANNOTATIONS, readRouteAnnotations } from './edge/annotations.ts';
 export { type EdgeSettings, renderConfig } from './edge/config.ts';
-export { Edge, type EdgeOptions } from './edge/edge.ts';
-export { checkRoute, type EdgeRoute, type Endpoint } from './edge/route.ts';
+export { Edge, type EdgeCertificate, type EdgeOptions } from './edge/edge.ts';
+export { registerAccessLogRoutes } from './edge/log-routes.ts';
+export { faultOfOptions, isNetwork, type RouteOptions } from './edge/options.ts';
+export {
+  checkListener,
+  checkRoute,
+  EDGE_HOST,
+  EDGE_PATH,
+  type EdgeListener,
+  type EdgeRoute,
+  type Endpoint,
+  type Published,
+} from './edge/route.ts';
 export { networkFault } from './errors.ts';
 export type { FlowPeer, KnownFlow, WorkloadFlow } from './flows/flow.ts';
 export { Flows, type NetworkTables } from './flows/flows.ts';
@@ -49,3 +62,7 @@ export {
   podRules,
   type SegmentPod,
 } from './segmentation/rules.ts';
+export { certificateCommands } from './served/commands.ts';
+export { registerServedRoutes } from './served/routes.ts';
+export { coversHost, type ServedCertificate, ServedCertificates, type ServedTables } from './served/served.ts';
+export { type EdgeSettingsOfAll, readEdgeSettings, type SettingsTables, writeEdgeSettings } from './served/settings.ts';

@@ -48,3 +48,31 @@ export const WORKLOAD_FLOWS_MAX = 2_000;
 
 /** A way that nobody took for so long is forgotten. */
 export const FLOW_DAYS = 30;
+
+/** Entries of one list of the edge (paths, methods, agents, networks): each is looked through at every request. */
+export const EDGE_LIST_MAX = 64;
+export const EDGE_PATTERN_CHARACTERS_MAX = 256;
+
+/** Requests of a rate: above this a limit protects nothing. */
+export const EDGE_RATE_MAX = 1_000_000;
+/** The time of a rate: the edge keeps every client in mind for so long. */
+export const EDGE_RATE_SECONDS_MAX = 3_600;
+/** Clients that a rate limit keeps in mind; the one that was quiet for longest is forgotten first (some 100 bytes each). */
+export const EDGE_CLIENTS_MAX = 100_000;
+
+/** 1 TiB: a number that is still exact everywhere it passes through. */
+export const EDGE_BODY_BYTES_MAX = 1024 ** 4;
+export const EDGE_TIMEOUT_SECONDS_MAX = 86_400;
+
+/** Certificates of a chain below its root: real ones have one to three. */
+export const CHAIN_CERTIFICATES_MAX = 10;
+/** A certificate with a hundred names and an RSA key is below 8 KiB. */
+export const CHAIN_BYTES_MAX = 128 * 1024;
+/** RSA of 16384 bits is below 13 KiB of PEM. */
+export const KEY_BYTES_MAX = 16 * 1024;
+/** Certificates beside the platform's own: HAProxy loads each at every reload (some 2 ms). */
+export const SERVED_CERTIFICATES_MAX = 500;
+/** Days before its end at which a certificate is told of, each once. */
+export const EXPIRY_ALARM_DAYS: readonly number[] = [30, 14, 7];
+/** Networks of balancers in front of the edge. */
+export const EDGE_PROXIES_MAX = 64;

@@ -31,6 +31,7 @@ import { showActivity } from './agent/activity.ts';
 import { Builder, builderKey } from './agent/builder.ts';
 import { contain, Isolations, probesBesideIsolation } from './agent/contain.ts';
 import { HostEdge } from './agent/edge.ts';
+import { RefusalSums } from './agent/edge-refusals.ts';
 import { EngineService } from './agent/engine-service.ts';
 import { letGoOfFrozen, takeEvidence } from './agent/evidence.ts';
 import { admittedAs, requireUser } from './agent/exec-user.ts';
@@ -64,6 +65,8 @@ const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
 /** Rules of one's own as control said them last: a sensor that starts while control is away has them too. */
 const RULES_FILE = 'rules.json';
+/** Certificates with their keys and what else control last said about the edge. */
+const EDGE_FILE = 'edge.json';
 /** Whom this host believes: pinned, not a cache. */
 const TRUST_FILE = 'trust-policy.json';
 
@@ -176,7 +179,14 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         body: { from, to, kept },
       }),
   });
-  const edge = new HostEdge({ instance, log, clock, onState: (state) => link.send({ type: 'edge', ...state }) });
+  const refusals = new RefusalSums((items) => link.send({ type: 'edge-refused', items }));
+  const edge = new HostEdge({
+    instance,
+    log,
+    clock,
+    onState: (state) => link.send({ type: 'edge', ...state }),
+    onRequest: (entry) => refusals.add(entry),
+  });
 
   // The networks of an ordinary user's pods are out of the host's sight: there pods ask the host's own resolvers.
   const names =
@@ -233,6 +243,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const letGo = await letGoOfFrozen(join(files.agent.folder, 'evidence'), instance, log);
   await restorePatches();
   await adoptKeptRules();
+  await adoptKeptEdge();
   await adoptKept();
   reconciler.start();
   const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
@@ -240,6 +251,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const lookingAtModules = setInterval(() => void tellModules(), MODULE_LOOK_MS);
   lookingAtModules.unref();
   flows.start(FLOWS_EVERY_MS);
+  refusals.start(FLOWS_EVERY_MS);
   const linking = link.run();
   log.info({ instance: instance.name, host }, 'agent ready');
 
@@ -253,6 +265,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await moduleWatch
     .close()
     .catch((error: unknown) => log.warn({ err: error }, 'tracing of modules could not be ended'));
+  refusals.stop();
   tasks.cancelAll();
   await reconciler.stop();
   link.close();
@@ -271,9 +284,12 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         registryToken = message.registryToken;
         firstToken.resolve();
         return;
-      case 'edge-certificate':
-        edge.setCertificate(message.certificate);
+      case 'edge-settings': {
+        const { type: _type, ...order } = message;
+        edge.setOrder(order);
+        await writeFileAtomic(join(files.agent.folder, EDGE_FILE), JSON.stringify(message), { mode: 0o600 });
         return;
+      }
       case 'registry-token':
         registryToken = message.token;
         return;
@@ -318,7 +334,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     revision = wanted.revision;
     followed = wanted.workloads;
     gate.setEvidence(kept);
-    edge.setRoutes(wanted.routes);
+    edge.setPublished(wanted.routes, wanted.listeners ?? []);
     reconciler.setWanted(wanted);
   }
 
@@ -355,6 +371,18 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       log.warn({ err: error }, 'the kept rules cannot be used; waiting for control');
+    }
+  }
+
+  async function adoptKeptEdge(): Promise<void> {
+    try {
+      const kept = readToAgent(JSON.parse(await readFile(join(files.agent.folder, EDGE_FILE), 'utf8')));
+      if (kept.type !== 'edge-settings') return;
+      const { type: _type, ...order } = kept;
+      edge.setOrder(order);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      log.warn({ err: error }, 'the kept certificates of the edge cannot be used; waiting for control');
     }
   }
 
@@ -507,6 +535,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           // Control learns what is in force now before it hears the end of the task.
           tellMachine(false);
         }
+      case 'edge-log':
+        return edge.readLog(task) as unknown as Json;
       case 'contain':
         return contain(task, instance, isolations);
       case 'evidence':

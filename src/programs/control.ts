@@ -34,6 +34,7 @@ import {
 import { AdvisoryStore, isOld, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { BaseCatalogue, buildMigrations } from '../build/index.ts';
 import {
+  checkClaims,
   Deployments,
   type DeployTables,
   deployMigrations,
@@ -63,7 +64,22 @@ import {
   Shields,
 } from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
-import { Flows, type NetworkTables, networkMigrations, registerNetworkRoutes, signRequest } from '../network/index.ts';
+import {
+  coversHost,
+  type EdgeSettingsOfAll,
+  Flows,
+  type NetworkTables,
+  networkMigrations,
+  readEdgeSettings,
+  registerAccessLogRoutes,
+  registerNetworkRoutes,
+  registerServedRoutes,
+  ServedCertificates,
+  type ServedTables,
+  type SettingsTables,
+  signRequest,
+  writeEdgeSettings,
+} from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
 import { Operations, type ProgressTables, progressFault, progressMigrations, silentStep } from '../progress/index.ts';
 import {
@@ -141,6 +157,7 @@ import { registerConsole } from './control/static.ts';
 import { PlatformStatus } from './control/status.ts';
 import { claimDatabase, type StoreMarkTables, storeMarkMigrations } from './control/store-mark.ts';
 import { describeImages } from './control/thread.ts';
+import type { ToAgent } from './link/protocol.ts';
 import { monotonicNs } from './link/stations.ts';
 import { readRules } from './sensor/config.ts';
 import { EVERYWHERE, type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
@@ -155,6 +172,8 @@ type Tables = AccessTables &
   RespondTables &
   HostTables &
   NetworkTables &
+  ServedTables &
+  SettingsTables &
   ScanTables &
   StoreMarkTables &
   TrustTables;
@@ -352,6 +371,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const hostMachines = new Machines({ db, clock, advisories: () => advisories.current() });
   await hostMachines.open();
   const flows = new Flows({ db, clock });
+  let { published } = keys;
+  const served = new ServedCertificates({
+    ...{ db, journal, clock, vault, domain: instance.domain },
+    onChange: () => {
+      tellEdges().catch((error: unknown) => log.error({ err: error }, 'telling the edge its certificates failed'));
+    },
+  });
   const evidence = new EvidenceStore({
     ...{ db, journal, clock, key: verdictKey, instance: instance.name },
     folder: join(files.control.folder, 'evidence'),
@@ -439,6 +465,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     quotas,
     access,
     admit,
+    async claim(project, environment, composition) {
+      const certificates = await served.list();
+      const ownerOf = (host: string): string | null =>
+        certificates.find(({ names }) => names.some((name) => name === host || coversHost(name, host)))?.project ??
+        null;
+      const { domain, ports } = instance;
+      const platformPorts = Object.values(ports);
+      const wanted = await deployments.wanted();
+      checkClaims({ project, environment, composition, wanted, domain, platformPorts, ownerOf });
+    },
     clock,
     deployments,
     hosts,
@@ -650,6 +686,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   await rollouts.open();
   registerRolloutRoutes(app, rollouts);
+  registerServedRoutes(app, {
+    served,
+    readSettings: () => readEdgeSettings(db),
+    async writeSettings(settings: EdgeSettingsOfAll, actor: string) {
+      await writeEdgeSettings(db, journal, settings, actor);
+      await tellEdges();
+    },
+  });
+  registerAccessLogRoutes(app, (query) => hosts.run({ kind: 'edge-log', ...query }, { step: silentStep }));
   registerNetworkRoutes(app, flows, async (project) => {
     const { workloads } = await deployments.wanted();
     return (peer) => {
@@ -765,6 +810,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       status.registryDamage(open.length);
     }),
     every(GRACE_CHECK_MS, async () => {
+      if ((await served.tellExpiring()) > 0) events.status();
+    }),
+    every(GRACE_CHECK_MS, async () => {
       if ((await registry.graces.tellOver()).length > 0) await tellHosts();
     }),
     every(GRACE_CHECK_MS, async () => {
@@ -787,7 +835,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;
       publicServer.setSecureContext({ cert, key });
-      hosts.broadcast({ type: 'edge-certificate', certificate: renewed.published });
+      published = renewed.published;
+      await tellEdges();
       mutualServer.setSecureContext({ cert, key, ca: renewed.authority.certificatePem });
     }),
   ];
@@ -927,9 +976,18 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
 
   async function greet(host: string): Promise<void> {
     hosts.send(host, { type: 'welcome', host, registryToken: await hostToken(host) });
-    hosts.send(host, { type: 'edge-certificate', certificate: keys.published });
+    hosts.send(host, await edgeOrder());
     hosts.send(host, { type: 'rules', ...ruleBook.order() });
     hosts.send(host, await wantedMessage(permissionParts()));
+  }
+
+  async function edgeOrder(): Promise<Extract<ToAgent, { type: 'edge-settings' }>> {
+    const { proxies } = await readEdgeSettings(db);
+    return { type: 'edge-settings', certificate: published, own: await served.forEdge(), proxies };
+  }
+
+  async function tellEdges(): Promise<void> {
+    hosts.broadcast(await edgeOrder());
   }
 
   /** How often tunings kept alerts back, on all hosts that are connected, since their sensors loaded them. */
@@ -985,6 +1043,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         break;
       case 'flows':
         await flows.add(message.flows);
+        return;
+      case 'edge-refused':
+        for (const { project, environment, service, ...body } of message.items) {
+          const subject = `${project}/${environment}/${service}`;
+          const { reason, requests, clients, paths } = body;
+          await record({
+            ...{ kind: 'edge.refused', subject, project, digest: null, actor: `agent:${host}` },
+            body: { reason, requests, clients: [...clients], paths: [...paths] },
+          });
+        }
         return;
       case 'status': {
         await deployments.report(message.workloads, message.whole);

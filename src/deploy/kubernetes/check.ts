@@ -143,7 +143,7 @@ class Check {
     if (typeof value !== 'string') {
       const hint = typeof value === 'number' || typeof value === 'boolean' ? 'quotes' : undefined;
       this.#wrong(path, 'text', 'texto', shown, hint);
-    } else if (shape.pattern !== undefined && !shape.pattern.test(value)) {
+    } else if (shape.pattern?.test(value) === false || shape.accepts?.(value) === false) {
       this.#wrong(path, shape.meaning?.en ?? 'another text', shape.meaning?.es ?? 'otro texto', shown);
     }
   }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { readTar } from '../../formats/index.ts';
 import { Fault, type Json } from '../../system/index.ts';
+import { checkClaims } from '../claims.ts';
 import { containerOrder, resolveEnv } from '../engines/local/orders.ts';
 import { checkComposition, parseWantedState } from '../engines/local/wanted-reader.ts';
 import { checkDocument } from './check.ts';
@@ -722,4 +723,123 @@ test('scaling that cannot work is told: no request, no target, two that change t
   assert.equal(said(translate(lost).problems).filter((text) => text.includes('there is no Deployment wep')).length, 2);
   const foreign = SCALED.replace('- type: Resource', '- type: External');
   assert.ok(said(translate(foreign).problems).some((text) => text.includes('figures of other systems')));
+});
+
+const EDGE = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template: { metadata: { labels: { app: web } }, spec: { containers: [{ name: web, image: shop/web }] } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  selector: { app: web }
+  sessionAffinity: ClientIP
+  ports: [{ port: 80, appProtocol: kubernetes.io/h2c }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: db, annotations: { darsena/proxy-protocol: v2, example.org/kept: 'yes' } }
+spec:
+  type: LoadBalancer
+  selector: { app: web }
+  loadBalancerSourceRanges: [10.0.0.0/8]
+  ports: [{ port: 5432 }]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web, annotations: { darsena/rate-limit: 20/s, darsena/deny-paths: '/admin, *.php' } }
+spec:
+  tls: [{ hosts: [www.shop.example] }]
+  rules:
+    - host: '*.shop.example'
+      http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] }
+`;
+
+test('what an Ingress and a Service say of the edge is carried to it, and what it does not know is refused at its place', () => {
+  const { translation, problems } = translate(EDGE);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(translation?.routes[0]?.options, {
+    ...{ sticky: 'address', h2c: true, rate: { requests: 20, seconds: 1 }, denyPaths: ['/admin', '*.php'] },
+  });
+  const [listener] = translation?.listeners ?? [];
+  assert.deepEqual(
+    [listener?.port, listener?.servicePort, listener?.sources, listener?.sendProxy, listener?.sticky],
+    [5432, 5432, ['10.0.0.0/8'], true, false],
+  );
+  const wrong: readonly (readonly [string, string, string])[] = [
+    ['20/s', '20 a second', "metadata.annotations['darsena/rate-limit']"],
+    ["'/admin, *.php'", "'/admin }'", "metadata.annotations['darsena/deny-paths']"],
+    ['darsena/rate-limit', 'darsena/rate-limits', "metadata.annotations['darsena/rate-limits']"],
+    [
+      'darsena/rate-limit',
+      'nginx.ingress.kubernetes.io/limit-rps',
+      "metadata.annotations['nginx.ingress.kubernetes.io/limit-rps']",
+    ],
+    ['darsena/proxy-protocol', 'darsena/proxy', "metadata.annotations['darsena/proxy']"],
+    ['v2', 'v1', "metadata.annotations['darsena/proxy-protocol']"],
+    ['10.0.0.0/8', '10.0.0.0/80', 'spec.loadBalancerSourceRanges[0]'],
+    ['port: 5432', 'port: 443', 'spec.ports[0].port'],
+    ['port: 5432', 'port: 53, protocol: UDP', 'spec.ports[0].protocol'],
+    ['port: 5432', 'port: 5432, nodePort: 30000', 'spec.ports[0].nodePort'],
+    ['type: LoadBalancer', 'type: ClusterIP', "metadata.annotations['darsena/proxy-protocol']"],
+    ["'*.shop.example'", "'*.*.example'", 'spec.rules[0].host'],
+    ['path: /,', "path: '/a b',", 'spec.rules[0].http.paths[0].path'],
+    ['hosts: [www.shop.example]', 'secretName: tls', 'spec.tls[0].secretName'],
+  ];
+  for (const [before, after, field] of wrong) {
+    const found = translate(EDGE.replace(before, after)).problems.map((problem) => problem.field);
+    assert.ok(found.includes(field), `${after}: ${found.join(', ')}`);
+  }
+  const node = (more: string): number | undefined =>
+    translate(
+      EDGE.replace('type: LoadBalancer', 'type: NodePort')
+        .replace('  loadBalancerSourceRanges: [10.0.0.0/8]\n', '')
+        .replace('port: 5432', `port: 5432${more}`),
+    ).translation?.listeners?.[0]?.port;
+  assert.equal(node(', nodePort: 31000'), 31_000);
+  const [first = 0, second] = [node(''), node('')];
+  assert.ok(first >= 30_000 && first === second, 'one that stays');
+});
+
+test('no project takes the host or the port of another, nor a name below the published domain that is not its own', () => {
+  const route = (project: string, host: string | null, environment = 'dev') =>
+    ({
+      ...{ project, environment, ingress: 'web', host, path: '/', pathType: 'Prefix', service: 'web', servicePort: 80 },
+    }) as const;
+  const listener = (project: string, port: number) => ({
+    ...{ project, environment: 'dev', service: 'db', servicePort: 1, port, sources: [] },
+    ...{ sticky: false, sendProxy: false, tls: false },
+  });
+  const wanted = {
+    routes: [route('banco', 'www.banco.example'), route('banco', null), route('a-b', null)],
+    listeners: [listener('banco', 5432)],
+  };
+  const claim = (host: string | null, port = 9000): string => {
+    try {
+      checkClaims({
+        ...{ project: 'b', environment: 'dev', wanted, domain: 'd.localhost', platformPorts: [8443] },
+        composition: { routes: [route('b', host)], listeners: [listener('b', port)] },
+        ownerOf: (name) => (name.endsWith('.vault.example') ? 'banco' : null),
+      });
+      return 'ok';
+    } catch (error) {
+      assert.ok(error instanceof Fault);
+      return error.code;
+    }
+  };
+  assert.equal(claim(null), 'ok');
+  assert.equal(claim('shop.b.example'), 'ok');
+  assert.equal(claim('other-b-dev.d.localhost'), 'ok');
+  assert.equal(claim('www.banco.example'), 'deploy.host-taken');
+  assert.equal(claim('x.vault.example'), 'deploy.host-taken');
+  assert.equal(claim('web-a-b-dev.d.localhost'), 'deploy.host-taken', 'the name of the project a-b');
+  for (const host of ['web-banco-dev.d.localhost', 'd.localhost', '*.d.localhost', 'a.web-b-dev.d.localhost'])
+    assert.equal(claim(host), 'deploy.host-foreign', host);
+  assert.equal(claim(null, 8443), 'deploy.port-taken');
+  assert.equal(claim(null, 5432), 'deploy.port-taken');
 });

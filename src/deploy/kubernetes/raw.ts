@@ -306,7 +306,13 @@ export interface RawService {
   readonly spec: {
     readonly selector: Readonly<Record<string, string>>;
     readonly publishNotReadyAddresses?: Maybe<boolean>;
+    readonly type?: Maybe<'ClusterIP' | 'NodePort' | 'LoadBalancer'>;
+    readonly clusterIP?: Maybe<string>;
+    readonly sessionAffinity?: Maybe<'None' | 'ClientIP'>;
+    readonly loadBalancerSourceRanges?: Maybe<readonly string[]>;
     readonly ports: readonly {
+      readonly appProtocol?: Maybe<string>;
+      readonly nodePort?: Maybe<number>;
       readonly name?: Maybe<string>;
       readonly port: number;
       readonly targetPort?: Maybe<number | string>;

@@ -22,6 +22,8 @@ export type Shape =
   | {
       readonly kind: 'text';
       readonly pattern?: RegExp;
+      /** Where no pattern says it. */
+      readonly accepts?: (text: string) => boolean;
       readonly meaning?: Text;
       /** Its value never stands in a message. */
       readonly hidden?: boolean;

@@ -22,6 +22,7 @@ import {
   type Strategy,
   selects,
   type VolumeSpec,
+  type WantedListener,
   type WantedRoute,
   type WantedService,
   type WantedVolume,
@@ -37,6 +38,7 @@ import {
   type ProblemKind,
   problemAt,
 } from './documents.ts';
+import { readListeners, readRouteOptions } from './edge.ts';
 import { readNetworkPolicy } from './network-policy.ts';
 import { parseQuantity } from './quantity.ts';
 import type {
@@ -77,6 +79,7 @@ export interface Translation {
   readonly workloads: readonly Omit<WantedWorkload, 'generation' | 'previous'>[];
   readonly services: readonly WantedService[];
   readonly routes: readonly WantedRoute[];
+  readonly listeners?: readonly WantedListener[];
   readonly volumes: readonly WantedVolume[];
   readonly policies: readonly NetworkPolicy[];
   readonly budgets: readonly DisruptionBudget[];
@@ -165,10 +168,12 @@ class Translator {
     this.#refuseNamespaces();
     const services = this.#of('Service').map(({ document }) => this.#readService(document, workloads));
     this.#refuseClashes(workloads, services);
+    const listeners = this.#of('Service').flatMap(({ document }) => this.#readListeners(document));
     return {
       workloads: this.#scaled(workloads),
       services,
       routes: this.#of('Ingress').flatMap(({ document }) => this.#readIngress(document, services)),
+      ...(listeners.length === 0 ? {} : { listeners }),
       volumes: [
         ...this.#of('PersistentVolumeClaim').map(({ document }) => this.#readClaim(document)),
         ...this.#of('StatefulSet').flatMap(({ document }) => this.#templateClaims(document)),
@@ -1260,6 +1265,12 @@ class Translator {
             es: `el servicio ${name} no tiene el puerto ${servicePort}; tiene ${written}`,
           });
         }
+        const written = this.#of('Service').find((one) => one.name === name);
+        const options = readRouteOptions(
+          as<RawIngress>(document.value),
+          written === undefined ? null : as<RawService>(written.document.value),
+          servicePort,
+        );
         return {
           project,
           environment,
@@ -1269,9 +1280,17 @@ class Translator {
           pathType: raw.pathType,
           service: name,
           servicePort,
+          ...(options === null ? {} : { options }),
         };
       }),
     );
+  }
+
+  #readListeners(document: ManifestDocument): readonly WantedListener[] {
+    const { project, environment } = this.#options;
+    const { listeners, problems } = readListeners(as<RawService>(document.value), project, environment);
+    for (const { path, kind, text } of problems) this.#report(document, path, kind, text);
+    return listeners;
   }
 
   #readClaim(document: ManifestDocument): WantedVolume {

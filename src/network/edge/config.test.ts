@@ -2,18 +2,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../../system/index.ts';
 import { publishedName } from '../published-name.ts';
-import { type EdgeSettings, renderConfig, unavailableAnswer } from './config.ts';
+import { readAccessLine } from './access-log.ts';
+import { ROUTE_ANNOTATIONS } from './annotations.ts';
+import { type EdgeSettings, renderConfig, type Slots, unavailableAnswer } from './config.ts';
 import { changesOf, placeEndpoints } from './edge.ts';
-import { checkRoute, type EdgeRoute } from './route.ts';
+import type { RouteOptions } from './options.ts';
+import { backendsOf, checkListener, checkRoute, type EdgeRoute } from './route.ts';
 
 const settings: EdgeSettings = {
   ports: { https: 8443, http: 8080 },
   addresses: ['127.0.0.1', '::1'],
   certificate: '/e/published.pem',
+  certificateList: '/e/certificates.list',
   statsSocket: '/r/haproxy.sock',
-  unavailablePage: '/e/503.http',
-  missingPage: '/e/404.html',
+  pages: { unavailable: '/e/503.http', missing: '/e/404.html', refused: '/e/403.html', slow: '/e/429.html' },
+  stickyKey: '0123',
 };
+
+/** The configuration of these routes with nothing else, and the places of their endpoints. */
+const render = (routes: readonly EdgeRoute[], slots = place(routes)): string =>
+  renderConfig(settings, { routes, listeners: [], proxies: [] }, slots);
+const place = (routes: readonly EdgeRoute[], before: Slots = new Map()) =>
+  placeEndpoints(backendsOf({ routes, listeners: [] }), before);
 
 const route = (more: Partial<EdgeRoute> = {}): EdgeRoute => ({
   host: 'web-tienda-dev.darsena.localhost',
@@ -27,7 +37,6 @@ const route = (more: Partial<EdgeRoute> = {}): EdgeRoute => ({
 test('the same routes give the same configuration in whatever order they come', () => {
   const routes = [route(), route({ path: '/api' }), route({ host: '*.shop.example' })];
   const reversed = [...routes].reverse();
-  const render = (some: readonly EdgeRoute[]): string => renderConfig(settings, some, placeEndpoints(some, new Map()));
   assert.equal(render(routes), render(reversed));
 });
 
@@ -37,14 +46,14 @@ test('long paths are asked before short ones, exact before prefix, and prefixes 
     route({ path: '/foo', service: 'a/b/prefix:1' }),
     route({ path: '/foo', pathType: 'Exact', service: 'a/b/exact:1' }),
   ];
-  const rules = renderConfig(settings, routes, placeEndpoints(routes, new Map()))
+  const rules = render(routes)
     .split('\n')
     .filter((line) => line.includes('use_backend'))
     .map((line) => line.trim().replace(/ \{ var\(txn\.host\)[^}]*\}/, ''));
   assert.deepEqual(rules, [
-    'use_backend s_a_b_exact:1 if { path -m str /foo }',
-    'use_backend s_a_b_prefix:1 if { path -m str /foo }',
-    'use_backend s_a_b_prefix:1 if { path -m beg /foo/ }',
+    "use_backend s_a_b_exact:1 if { path -m str '/foo' }",
+    "use_backend s_a_b_prefix:1 if { path -m str '/foo' }",
+    "use_backend s_a_b_prefix:1 if { path -m beg '/foo/' }",
     'use_backend s_tienda_dev_web:http if',
   ]);
 });
@@ -52,11 +61,11 @@ test('long paths are asked before short ones, exact before prefix, and prefixes 
 test('an endpoint that stays keeps its place while others come and go', () => {
   const [a, b, c] = [2, 3, 4].map((last) => ({ host: `10.1.0.${last}`, port: 80 }));
   assert.ok(a && b && c);
-  const first = placeEndpoints([route({ endpoints: [a, b] })], new Map());
-  const second = placeEndpoints([route({ endpoints: [c, b] })], first);
+  const first = place([route({ endpoints: [a, b] })]);
+  const second = place([route({ endpoints: [c, b] })], first);
   assert.deepEqual(second.get('tienda/dev/web:http')?.slice(0, 3), [c, b, null]);
   const many = Array.from({ length: 9 }, (_, index) => ({ host: '10.2.0.1', port: 1000 + index }));
-  assert.equal(placeEndpoints([route({ endpoints: many })], second).get('tienda/dev/web:http')?.length, 16);
+  assert.equal(place([route({ endpoints: many })], second).get('tienda/dev/web:http')?.length, 16);
 });
 
 test('nothing that could be read as configuration passes through a route', () => {
@@ -104,7 +113,7 @@ test('a weight that changed is told to the running edge without touching the pla
     { host: '10.1.0.2', port: 80 },
     { host: '10.1.0.3', port: 80 },
   ];
-  const before = placeEndpoints([route({ endpoints: [old, fresh] })], new Map());
+  const before = place([route({ endpoints: [old, fresh] })]);
   const routes = [
     route({
       endpoints: [
@@ -113,14 +122,96 @@ test('a weight that changed is told to the running edge without touching the pla
       ],
     }),
   ];
-  const after = placeEndpoints(routes, before);
+  const after = place(routes, before);
   const changes = changesOf(service, before.get(service) ?? [], after.get(service) ?? []);
   assert.deepEqual(changes, [
     'set server s_tienda_dev_web:http/r1 weight 225',
     'set server s_tienda_dev_web:http/r2 weight 25',
   ]);
-  assert.match(renderConfig(settings, routes, after), / {2}server r2 10\.1\.0\.3:80 weight 25\n/);
-  const again = placeEndpoints(routes, after);
+  assert.match(render(routes, after), / {2}server r2 10\.1\.0\.3:80 weight 25\n/);
+  const again = place(routes, after);
   assert.deepEqual(changesOf(service, after.get(service) ?? [], again.get(service) ?? []), []);
   assert.throws(() => checkRoute(route({ endpoints: [{ ...old, weight: 257 }] })), Fault);
+});
+
+test('nothing that could be read as configuration passes through options or a port', () => {
+  const hostile: readonly RouteOptions[] = [
+    { denyPaths: ["/a'\n  use_backend x"] },
+    { denyPaths: ['/a b'] },
+    { denyPaths: ['admin'] },
+    { denyPaths: ['/A'] },
+    { denyMethods: ['GET }'] },
+    { denyAgents: ["x' -f /etc/passwd '"] },
+    { denyAgents: ['x\ny'] },
+    { denyAgents: [''] },
+    { denyNetworks: ['10.0.0.0/8 }'] },
+    { allowNetworks: ['fe80::1%-f /etc/shadow'] },
+    { rate: { requests: 1.5, seconds: 1 } },
+    { rate: { requests: 1, seconds: 3_601 } },
+    { bodyBytesMax: Number.NaN },
+    { answerSeconds: 0 },
+    { sticky: 'source\n  mode tcp' as 'address' },
+    { denyMethods: Array.from({ length: 65 }, () => 'GET') },
+  ];
+  for (const options of hostile) assert.throws(() => checkRoute(route({ options })), Fault, JSON.stringify(options));
+  const listener = {
+    port: 5432,
+    service: 'a/b/c:1',
+    endpoints: [],
+    sources: [],
+    sticky: false,
+    sendProxy: false,
+    tls: false,
+  };
+  checkListener(listener);
+  for (const more of [
+    { port: 0 },
+    { port: 65_536 },
+    { service: 'a b' },
+    { sources: ['10.0.0.0/33'] },
+    { sources: ['::1%x'] },
+  ])
+    assert.throws(() => checkListener({ ...listener, ...more }), Fault, JSON.stringify(more));
+});
+
+test('annotations of an Ingress are read as people write them, and what means nothing is refused', () => {
+  const read = (name: string, text: string) =>
+    ROUTE_ANNOTATIONS.find((one) => one.name === `darsena/${name}`)?.read(text);
+  const good: readonly (readonly [string, string, RouteOptions])[] = [
+    ['rate-limit', '100/10s', { rate: { requests: 100, seconds: 10 } }],
+    ['rate-limit', '20/s', { rate: { requests: 20, seconds: 1 } }],
+    ['rate-limit', '600/m', { rate: { requests: 600, seconds: 60 } }],
+    ['body-limit', '10Mi', { bodyBytesMax: 10_485_760 }],
+    ['answer-timeout', '5m', { answerSeconds: 300 }],
+    ['quiet-timeout', '24h', { quietSeconds: 86_400 }],
+    ['sticky', 'cookie', { sticky: 'cookie' }],
+    ['deny-paths', '/admin, *.php', { denyPaths: ['/admin', '*.php'] }],
+    ['allow-networks', '10.0.0.0/8,2001:db8::/32', { allowNetworks: ['10.0.0.0/8', '2001:db8::/32'] }],
+  ];
+  for (const [name, text, options] of good) {
+    assert.deepEqual(read(name, text), options, `${name}: ${text}`);
+    checkRoute(route({ options }));
+  }
+  const wrong =
+    'rate-limit=0/s rate-limit=10 rate-limit=10/2h body-limit=10MB body-limit=0 answer-timeout=25h answer-timeout=5 sticky=ip';
+  for (const pair of `${wrong} deny-paths=admin deny-paths= deny-methods=get deny-networks=10.0.0.0/99 deny-agents='`.split(
+    ' ',
+  )) {
+    const [name = '', text = ''] = pair.split('=');
+    assert.equal(read(name, text), null, pair);
+  }
+});
+
+test('a line of the access log is read or left, whatever a client put into it', () => {
+  const line = (more: string): string =>
+    `{"k":"http","t":1700000000123,"c":"192.0.2.1","b":"s_tienda_dev_web:8080.0a1b","d":5,"i":1,"o":2,"e":"--"${more}}`;
+  const asked = ',"m":"GET","h":"web","p":"/a","q":"3","s":200,"a":"-","r":"-"';
+  assert.deepEqual(readAccessLine(line(asked)), {
+    ...{ at: '2023-11-14T22:13:20.123Z', kind: 'http', service: 'tienda/dev/web', client: '192.0.2.1', method: 'GET' },
+    ...{ host: 'web', path: '/a?', status: 200, durationMs: 5, bytesIn: 1, bytesOut: 2, agent: null, refused: null },
+    ended: null,
+  });
+  for (const broken of ['', 'x', '{', '[]', '{"t":1}', line(',"p":"\n"}'), line(asked).replace('192.0.2.1', 'nobody')])
+    assert.equal(readAccessLine(broken), null, broken);
+  assert.equal(readAccessLine(line(`,"a":"${'x'.repeat(9_000)}"`)), null);
 });

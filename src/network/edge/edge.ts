@@ -1,21 +1,36 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { chown, readFile, rm } from 'node:fs/promises';
+import { chown, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { type Clock, type Log, runCommand, writeFileAtomic } from '../../system/index.ts';
+import { type Clock, type Log, runCommand, type Text, writeFileAtomic } from '../../system/index.ts';
 import type { IssuedCertificate } from '../certificates.ts';
 import { networkFault } from '../errors.ts';
 import {
   backendName,
   type EdgeSettings,
   missingPage,
+  refusedPage,
   renderConfig,
   type Slots,
   serverName,
+  slowPage,
   unavailableAnswer,
 } from './config.ts';
 import { askHaproxy } from './haproxy-socket.ts';
-import { checkRoute, type EdgeRoute, type Endpoint, WEIGHT_DEFAULT } from './route.ts';
+import { isNetwork } from './options.ts';
+import {
+  backendsOf,
+  checkListener,
+  checkRoute,
+  type EdgeBackend,
+  type EdgeListener,
+  type Endpoint,
+  NOTHING_PUBLISHED,
+  type Published,
+  WEIGHT_DEFAULT,
+} from './route.ts';
 
 /** Places kept for one service's replicas: scaling within them needs no reload. */
 const SLOTS_MIN = 8;
@@ -24,6 +39,10 @@ const POLL_MS = 50;
 
 export interface EdgeOptions {
   readonly ports: { readonly https: number; readonly http: number };
+  /** Certificates of an institution beside that of the published domain. */
+  readonly own?: readonly EdgeCertificate[];
+  /** Told after each start and reload: the run-time socket leads to another worker. */
+  readonly onWorker?: () => void;
   /** @default 127.0.0.1 */
   readonly addresses?: readonly string[];
   /** Who HAProxy is; null: this process's own user. Ports below 1024 need this process to be root. */
@@ -41,71 +60,117 @@ export interface EdgeOptions {
   readonly log: Log;
 }
 
+/** A certificate with its chain that is served to who asks for one of its names. */
+export interface EdgeCertificate extends IssuedCertificate {
+  /** Lower-case letters, digits and dashes: it becomes the name of a file. */
+  readonly id: string;
+}
+
 /**
  * The edge: HAProxy as a process of its own. It outlives this process, so that published services answer while the agent
  * is away, and is taken over again by `start`. Routes change by a hitless reload, endpoints without one.
  */
 export class Edge {
   readonly #options: EdgeOptions;
-  readonly #settings: EdgeSettings;
+  #settings: EdgeSettings;
   readonly #config: string;
   readonly #pidFile: string;
   #slots = new Map<string, (Endpoint | null)[]>();
   #shape = '';
-  #routes: readonly EdgeRoute[] = [];
-  #queue: Promise<void> = Promise.resolve();
+  #published: Published = NOTHING_PUBLISHED;
+  #certificate: IssuedCertificate;
+  /** By their id. */
+  #own = new Map<string, IssuedCertificate>();
+  /** Ports of TCP services that HAProxy holds. */
+  #listening: ReadonlySet<number> = new Set();
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: EdgeOptions) {
     this.#options = options;
+    this.#certificate = options.certificate;
+    this.#own = new Map(options.own?.map(({ id, ...certificate }) => [id, certificate]));
     this.#config = join(options.folder, 'haproxy.cfg');
     this.#pidFile = join(options.run, 'haproxy.pid');
+    const place = (name: string): string => join(options.folder, name);
     this.#settings = {
       ports: options.ports,
       addresses: options.addresses ?? ['127.0.0.1'],
-      certificate: join(options.folder, 'published.pem'),
+      certificate: place('published.pem'),
+      certificateList: place('certificates.list'),
       statsSocket: join(options.run, 'haproxy.sock'),
-      unavailablePage: join(options.folder, '503.http'),
-      missingPage: join(options.folder, '404.html'),
+      pages: {
+        unavailable: place('503.http'),
+        missing: place('404.html'),
+        refused: place('403.html'),
+        slow: place('429.html'),
+      },
+      stickyKey: '',
     };
   }
 
-  /** Starts HAProxy, or takes over the one an earlier process left, with the given routes. @throws Fault network.edge-* */
-  async start(routes: readonly EdgeRoute[] = []): Promise<void> {
+  /** Starts HAProxy, or takes over the one an earlier process left. @throws Fault network.edge-* */
+  async start(published: Published = NOTHING_PUBLISHED): Promise<readonly Text[]> {
     await this.#put('503.http', unavailableAnswer());
     await this.#put('404.html', missingPage());
-    await this.#put('published.pem', pemOf(this.#options.certificate));
-    await this.#reshape(routes);
+    await this.#put('403.html', refusedPage());
+    await this.#put('429.html', slowPage());
+    this.#settings = { ...this.#settings, stickyKey: await this.#stickyKey() };
+    await this.#putCertificates();
+    const kept = (await this.running()) ? await readFile(this.#config, 'utf8').catch(() => '') : '';
+    this.#listening = new Set([...kept.matchAll(/^frontend tcp(\d+)$/gm)].map(([, port]) => Number(port)));
+    return this.apply(published);
   }
 
   /**
-   * Publishes exactly these routes. Calls are taken one after the other.
-   * @throws Fault network.route-invalid, network.edge-config (the last good configuration stays), network.edge-down
+   * Publishes exactly this. Calls are taken one after the other; the answer says which ports another program holds, whose
+   * services are left out until it lets go.
+   * @throws Fault network.route-invalid, network.listener-invalid, network.edge-config (the last good configuration stays),
+   *   network.edge-down
    */
-  apply(routes: readonly EdgeRoute[]): Promise<void> {
-    for (const route of routes) checkRoute(route);
+  apply(wanted: Published): Promise<readonly Text[]> {
+    for (const route of wanted.routes) checkRoute(route);
+    for (const listener of wanted.listeners) checkListener(listener);
+    const odd = wanted.proxies.find((text) => !isNetwork(text));
+    if (odd !== undefined) throw networkFault('network.proxies-invalid', { network: odd.slice(0, 80) });
     return this.#serially(async () => {
-      const slots = placeEndpoints(routes, this.#slots);
-      if (shapeOf(routes, slots) !== this.#shape || !(await this.running())) return this.#reshape(routes);
-      const commands = [...slots].flatMap(([service, places]) =>
-        changesOf(service, this.#slots.get(service) ?? [], places),
-      );
+      const { listeners, problems } = await this.#freePorts(wanted.listeners);
+      const published = { ...wanted, listeners };
+      const backends = backendsOf(published);
+      const slots = placeEndpoints(backends, this.#slots);
+      if (this.#shapeOf(published, slots) !== this.#shape || !(await this.running())) {
+        await this.#reshape(published);
+        return problems;
+      }
+      const commands = [...slots].flatMap(([id, places]) => changesOf(id, this.#slots.get(id) ?? [], places));
       this.#slots = slots;
-      this.#routes = routes;
-      if (commands.length === 0) return;
+      this.#published = published;
+      if (commands.length === 0) return problems;
       // The file first: a HAProxy that starts anew starts with what is true now.
-      await this.#put('haproxy.cfg', renderConfig(this.#settings, routes, slots));
+      await this.#put('haproxy.cfg', renderConfig(this.#settings, published, slots));
       for (const command of commands) await this.#ask(command);
+      return problems;
     });
   }
 
-  /** Replaces the certificate of running listeners; connections stay. */
-  setCertificate(certificate: IssuedCertificate): Promise<void> {
+  /**
+   * Replaces the certificates: that of the published domain, and those of an institution by their ids. One that only got
+   * another content is changed in the running listeners; connections stay in any case.
+   */
+  setCertificates(certificate: IssuedCertificate, own: readonly EdgeCertificate[]): Promise<void> {
     return this.#serially(async () => {
-      const path = this.#settings.certificate;
-      await this.#put('published.pem', pemOf(certificate));
+      const before = new Map([['', this.#certificate], ...this.#own]);
+      const sameList = own.length === this.#own.size && own.every(({ id }) => this.#own.has(id));
+      this.#certificate = certificate;
+      this.#own = new Map(own.map(({ id, ...one }) => [id, one]));
+      await this.#putCertificates();
       if (!(await this.running())) return;
-      await askHaproxy(this.#settings.statsSocket, `set ssl cert ${path} <<\n${pemOf(certificate)}`);
-      await askHaproxy(this.#settings.statsSocket, `commit ssl cert ${path}`);
+      if (!sameList) return this.#reshape(this.#published);
+      for (const [id, one] of [['', certificate] as const, ...this.#own]) {
+        if (before.get(id)?.certificatePem === one.certificatePem) continue;
+        const path = id === '' ? this.#settings.certificate : this.#pathOf(id);
+        await this.#ask(`set ssl cert ${path} <<\n${pemOf(one)}`, 'Transaction');
+        await this.#ask(`commit ssl cert ${path}`, 'Success');
+      }
     });
   }
 
@@ -160,23 +225,81 @@ export class Edge {
     });
   }
 
-  async #reshape(routes: readonly EdgeRoute[]): Promise<void> {
-    const slots = placeEndpoints(routes, this.#slots);
-    const text = renderConfig(this.#settings, routes, slots);
+  async #reshape(published: Published): Promise<void> {
+    const slots = placeEndpoints(backendsOf(published), this.#slots);
+    const text = renderConfig(this.#settings, published, slots);
     await this.#check(text);
     await this.#put('haproxy.cfg', text);
     if (await this.running()) await this.#reload();
     else await this.#spawn();
     this.#slots = slots;
-    this.#routes = routes;
-    this.#shape = shapeOf(routes, slots);
-    this.#options.log.info({ routes: this.#routes.length }, 'the edge has its routes');
+    this.#published = published;
+    this.#listening = new Set(published.listeners.map(({ port }) => port));
+    this.#shape = this.#shapeOf(published, slots);
+    await this.#dropOldCertificates();
+    this.#options.onWorker?.();
+    const { routes, listeners } = published;
+    this.#options.log.info({ routes: routes.length, listeners: listeners.length }, 'the edge has its routes');
+  }
+
+  /** All of the configuration but who is where, which changes without a reload. */
+  #shapeOf(published: Published, slots: Slots): string {
+    const empty = new Map([...slots].map(([id, places]) => [id, places.map(() => null)]));
+    return [renderConfig(this.#settings, published, empty), ...this.#own.keys()].join('\n');
+  }
+
+  /** Leaves out whose port another program holds; HAProxy would refuse a configuration with it as a whole. */
+  async #freePorts(wanted: readonly EdgeListener[]): Promise<{ listeners: EdgeListener[]; problems: Text[] }> {
+    const listeners: EdgeListener[] = [];
+    const problems: Text[] = [];
+    for (const listener of wanted) {
+      const { port, service } = listener;
+      const reason = listeners.some((one) => one.port === port)
+        ? 'EADDRINUSE'
+        : this.#listening.has(port)
+          ? null
+          : await whyUnbindable(port, this.#settings.addresses);
+      if (reason === null) listeners.push(listener);
+      else problems.push(portProblem(port, service, reason));
+    }
+    return { listeners, problems };
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#options.folder, `own-${id}.pem`);
+  }
+
+  async #putCertificates(): Promise<void> {
+    await this.#put('published.pem', pemOf(this.#certificate));
+    const paths: string[] = [];
+    for (const [id, certificate] of this.#own) {
+      if (!/^[a-z0-9-]{1,64}$/.test(id)) throw new RangeError('a certificate has an id that is none');
+      paths.push(await this.#put(`own-${id}.pem`, pemOf(certificate)));
+    }
+    await this.#put('certificates.list', paths.map((path) => `${path}\n`).join(''));
+  }
+
+  /** A key that serves nothing any more does not stay. */
+  async #dropOldCertificates(): Promise<void> {
+    for (const name of await readdir(this.#options.folder)) {
+      const id = /^own-([a-z0-9-]{1,64})\.pem$/.exec(name)?.[1];
+      if (id !== undefined && !this.#own.has(id)) await rm(join(this.#options.folder, name), { force: true });
+    }
+  }
+
+  /** Made once: with another one every client would move to another replica. */
+  async #stickyKey(): Promise<string> {
+    const kept = await readFile(join(this.#options.folder, 'sticky.key'), 'utf8').catch(() => '');
+    if (/^[0-9a-f]{32}$/.test(kept)) return kept;
+    const key = randomBytes(16).toString('hex');
+    await this.#put('sticky.key', key);
+    return key;
   }
 
   async #check(text: string): Promise<void> {
     const candidate = await this.#put('candidate.cfg', text);
     const { user } = this.#options;
-    const { code, stdout, stderr } = await runCommand('haproxy', ['-c', '-q', '-f', candidate], {
+    const { code, stdout, stderr } = await runCommand('haproxy', ['-c', '-f', candidate], {
       ...(user === null || process.geteuid?.() !== 0 ? {} : user),
       timeoutMs: 10_000,
     });
@@ -270,11 +393,12 @@ export class Edge {
     }
   }
 
-  async #ask(command: string): Promise<void> {
+  async #ask(command: string, expected?: string): Promise<void> {
     const answer = (await askHaproxy(this.#settings.statsSocket, command)).trim();
     // A change is answered by silence or by what changed; a refusal names what is wrong.
-    if (/no such|invalid|unknown|permission|failed/i.test(answer)) {
-      throw networkFault('network.edge-down', { reason: `${command}: ${answer.slice(0, 200)}` });
+    if (/no such|invalid|unknown|permission|failed/i.test(answer) || (expected && !answer.includes(expected))) {
+      // The first line alone: a certificate's key may follow it.
+      throw networkFault('network.edge-down', { reason: `${command.split('\n', 1)[0]}: ${answer.slice(0, 200)}` });
     }
   }
 
@@ -297,7 +421,7 @@ export class Edge {
     return name.trim() === 'haproxy' && !/\) Z /.test(state) ? pid : null;
   }
 
-  #serially(work: () => Promise<void>): Promise<void> {
+  #serially<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(work);
     this.#queue = result.catch(() => undefined);
     return result;
@@ -305,12 +429,10 @@ export class Edge {
 }
 
 /** Gives every endpoint a place; one that stays keeps its own. */
-export function placeEndpoints(routes: readonly EdgeRoute[], before: Slots): Map<string, (Endpoint | null)[]> {
-  const wanted = new Map<string, readonly Endpoint[]>();
-  for (const route of routes) wanted.set(route.service, route.endpoints);
+export function placeEndpoints(backends: readonly EdgeBackend[], before: Slots): Map<string, (Endpoint | null)[]> {
   const slots = new Map<string, (Endpoint | null)[]>();
-  for (const [service, endpoints] of [...wanted].sort(([left], [right]) => (left < right ? -1 : 1))) {
-    const old = before.get(service) ?? [];
+  for (const { id, endpoints } of backends) {
+    const old = before.get(id) ?? [];
     let size = Math.max(SLOTS_MIN, old.length);
     while (size < endpoints.length) size *= 2;
     const places = Array.from({ length: size }, (_, place) => {
@@ -321,7 +443,7 @@ export function placeEndpoints(routes: readonly EdgeRoute[], before: Slots): Map
     for (const endpoint of endpoints) {
       if (!places.some((place) => sameEndpoint(place, endpoint))) places[places.indexOf(null)] = endpoint;
     }
-    slots.set(service, places);
+    slots.set(id, places);
   }
   return slots;
 }
@@ -352,18 +474,36 @@ export function changesOf(
   });
 }
 
-function shapeOf(routes: readonly EdgeRoute[], slots: Slots): string {
-  const rules = routes.map(({ host, path, pathType, service }) => `${host} ${path} ${pathType} ${service}`).sort();
-  const sizes = [...slots].map(([service, places]) => `${service} ${places.length}`);
-  return [...rules, ...sizes].join('\n');
-}
-
 function sameEndpoint(left: Endpoint | null, right: Endpoint | null): boolean {
   return left === right || (left !== null && right !== null && left.host === right.host && left.port === right.port);
 }
 
-function pemOf(certificate: IssuedCertificate): string {
-  return `${certificate.certificatePem}${certificate.privateKeyPem}`;
+/** Without empty lines: one would end what is sent over the run-time socket. */
+function pemOf({ certificatePem, privateKeyPem }: IssuedCertificate): string {
+  return `${certificatePem}\n${privateKeyPem}\n`.replaceAll('\r', '').replace(/\n\s*\n/g, '\n');
+}
+
+/** Null: a port at all of these addresses is free. HAProxy has the right to low ports that this process may not have. */
+async function whyUnbindable(port: number, addresses: readonly string[]): Promise<string | null> {
+  for (const host of addresses) {
+    const code = await new Promise<string | null>((resolve) => {
+      const server = createServer();
+      server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+      server.listen({ port, host, exclusive: true, ipv6Only: host.includes(':') }, () =>
+        server.close(() => resolve(null)),
+      );
+    });
+    if (code !== null) return code;
+  }
+  return null;
+}
+
+function portProblem(port: number, service: string, reason: string): Text {
+  const low = reason === 'EACCES';
+  return {
+    en: `port ${port} of ${service} is not open: ${low ? 'an ordinary user may not open ports below 1024' : 'another program holds it'}`,
+    es: `el puerto ${port} de ${service} no está abierto: ${low ? 'un usuario sin privilegios no puede abrir puertos por debajo de 1024' : 'lo tiene otro programa'}`,
+  };
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

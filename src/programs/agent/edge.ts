@@ -1,16 +1,31 @@
-import type { ServiceEndpoints, WantedRoute } from '../../deploy/index.ts';
-import { Edge, type EdgeRoute, type Endpoint, type IssuedCertificate, publishedName } from '../../network/index.ts';
+import type { ServiceEndpoints, WantedListener, WantedRoute } from '../../deploy/index.ts';
+import {
+  type AccessEntry,
+  AccessLog,
+  Edge,
+  type EdgeListener,
+  type EdgeRoute,
+  type Endpoint,
+  type Published,
+  publishedName,
+} from '../../network/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
+import type { EdgeLogTask, ToAgent } from '../link/protocol.ts';
 import { type Instance, instanceFiles } from '../setup/instance.ts';
 import { supervisedState } from '../setup/supervisor.ts';
 
 export interface EdgeState {
-  readonly state: 'ok' | 'down';
+  readonly state: 'ok' | 'degraded' | 'down';
   readonly detail: Text | null;
 }
 
+/** What control decides about the edge beside what is deployed. */
+export type EdgeOrder = Omit<Extract<ToAgent, { type: 'edge-settings' }>, 'type'>;
+
 const DRAIN_MS = 1_500;
 const RETRY_MS = 5_000;
+/** How often it is looked whether a port that another program held is free now. */
+const PORT_RETRY_MS = 15_000;
 const NOT_YET: Text = {
   en: 'waiting for its certificate from control, and for the first look at the replicas',
   es: 'espera su certificado de control y la primera comprobación de las réplicas',
@@ -26,8 +41,10 @@ export class HostEdge {
   readonly #clock: Clock;
   readonly #onState: (state: EdgeState) => void;
   #edge: Edge | undefined;
-  #certificate: IssuedCertificate | undefined;
+  #order: EdgeOrder | undefined;
   #routes: readonly WantedRoute[] = [];
+  #listeners: readonly WantedListener[] = [];
+  readonly #accessLog: AccessLog;
   /** Undefined until they were looked for. */
   #services: readonly ServiceEndpoints[] | undefined;
   #state: EdgeState = { state: 'down', detail: NOT_YET };
@@ -39,30 +56,51 @@ export class HostEdge {
     readonly log: Log;
     readonly clock: Clock;
     readonly onState: (state: EdgeState) => void;
+    /** Told of each request that the edge answered or passed on. */
+    readonly onRequest: (entry: AccessEntry) => void;
   }) {
     this.#instance = options.instance;
     this.#log = options.log;
     this.#clock = options.clock;
     this.#onState = options.onState;
+    const { clock, log } = options;
+    this.#accessLog = new AccessLog({ socketPath: instanceFiles(this.#instance).edge.socket, clock, log });
+    this.#accessLog.listen(options.onRequest);
   }
 
   get state(): EdgeState {
     return this.#state;
   }
 
-  /** The published domain's certificate, from control: at every connection and when it was renewed. */
-  setCertificate(certificate: IssuedCertificate): void {
-    if (certificate.certificatePem === this.#certificate?.certificatePem) return;
-    this.#certificate = certificate;
+  /** Certificates and balancers in front, from control: at every connection and at every change. */
+  setOrder(order: EdgeOrder): void {
+    if (JSON.stringify(order) === JSON.stringify(this.#order)) return;
+    this.#order = order;
     this.#queue(async () => {
-      if (this.#edge === undefined) await this.#begin();
-      else await this.#edge.setCertificate(certificate);
+      if (this.#edge === undefined) return await this.#begin();
+      await this.#edge.setCertificates(order.certificate, order.own);
+      return await this.#edge.apply(this.#published());
     });
   }
 
-  setRoutes(routes: readonly WantedRoute[]): void {
+  setPublished(routes: readonly WantedRoute[], listeners: readonly WantedListener[]): void {
     this.#routes = routes;
+    this.#listeners = listeners;
     this.#apply();
+  }
+
+  /** The last requests, oldest first, and from where to go on. */
+  readLog(task: EdgeLogTask): { items: AccessEntry[]; cursor: string } {
+    const { project, environment, service, refused, after, tail } = task;
+    return this.#accessLog.read(after, tail, (entry) => {
+      const [ofProject, ofEnvironment, ofService] = entry.service?.split('/') ?? [];
+      return (
+        (project === null || ofProject === project) &&
+        (environment === null || ofEnvironment === environment) &&
+        (service === null || ofService === service) &&
+        (!refused || entry.refused !== null)
+      );
+    });
   }
 
   setEndpoints(services: readonly ServiceEndpoints[]): void {
@@ -80,22 +118,23 @@ export class HostEdge {
 
   close(): void {
     clearTimeout(this.#retry);
+    this.#accessLog.close();
   }
 
   #apply(): void {
-    this.#queue(async () => {
-      if (this.#edge === undefined) await this.#begin();
-      else await this.#edge.apply(this.#published());
-    });
+    this.#queue(async () =>
+      this.#edge === undefined ? await this.#begin() : await this.#edge.apply(this.#published()),
+    );
   }
 
   /**
    * Takes the running HAProxy over, or writes its first configuration. Not before it is known where the replicas are: an
    * agent that comes back beside a HAProxy that serves would otherwise send its visitors nowhere.
    */
-  async #begin(): Promise<void> {
-    const certificate = this.#certificate;
-    if (certificate === undefined || (this.#services === undefined && this.#routes.length > 0)) return;
+  async #begin(): Promise<readonly Text[]> {
+    const order = this.#order;
+    const somethingPublished = this.#routes.length + this.#listeners.length > 0;
+    if (order === undefined || (this.#services === undefined && somethingPublished)) return [];
     const files = instanceFiles(this.#instance);
     const { ports, bind, users, mode } = this.#instance;
     const edge = new Edge({
@@ -105,21 +144,31 @@ export class HostEdge {
       folder: files.edge.folder,
       run: files.edge.run,
       logFile: files.log('edge'),
-      certificate,
+      certificate: order.certificate,
+      own: order.own,
+      onWorker: () => this.#accessLog.follow(),
       keeper: { pid: async () => (await supervisedState(files.supervisors, 'edge')).child?.pid ?? null },
       clock: this.#clock,
       log: this.#log,
     });
-    await edge.start(this.#published());
+    const problems = await edge.start(this.#published());
     this.#edge = edge;
+    return problems;
   }
 
   /** One change after the other; a failure is told and tried again, and HAProxy keeps the last good configuration. */
-  #queue(work: () => Promise<void>): void {
+  #queue(work: () => Promise<readonly Text[]>): void {
     this.#applying = this.#applying.then(async () => {
       try {
-        await work();
-        this.#tell(this.#edge === undefined ? { state: 'down', detail: NOT_YET } : { state: 'ok', detail: null });
+        const problems = await work();
+        clearTimeout(this.#retry);
+        const [en, es] = (['en', 'es'] as const).map((language) => problems.map((one) => one[language]).join('; '));
+        if (this.#edge === undefined) this.#tell({ state: 'down', detail: NOT_YET });
+        else if (problems.length === 0) this.#tell({ state: 'ok', detail: null });
+        else {
+          this.#tell({ state: 'degraded', detail: { en: en ?? '', es: es ?? '' } });
+          this.#retry = setTimeout(() => this.#apply(), PORT_RETRY_MS);
+        }
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         this.#log.error({ err: error }, 'the edge could not be changed');
@@ -136,29 +185,48 @@ export class HostEdge {
     this.#onState(state);
   }
 
-  #published(): EdgeRoute[] {
-    return this.#routes.map((route) => {
-      const { project, environment, service, path, pathType, host, servicePort } = route;
-      const found = this.#services?.find(
-        (one) =>
-          one.project === project &&
-          one.environment === environment &&
-          one.service === service &&
-          (one.port === servicePort || one.portName === servicePort),
-      );
-      const endpoints: Endpoint[] =
-        found?.endpoints.map(({ host: address, port, weight }) => ({
-          host: address,
-          port,
-          ...(weight === undefined ? {} : { weight }),
-        })) ?? [];
+  #published(): Published {
+    const routes = this.#routes.map((route): EdgeRoute => {
+      const { project, environment, service, path, pathType, host, servicePort, options } = route;
       return {
         host: host ?? publishedName({ service, project, environment, domain: this.#instance.domain }),
         path,
         pathType,
         service: `${project}/${environment}/${service}:${servicePort}`,
-        endpoints,
+        endpoints: this.#endpoints(route),
+        ...(options === undefined ? {} : { options }),
       };
     });
+    const listeners = this.#listeners.map((listener): EdgeListener => {
+      const { project, environment, service, servicePort, port, sources, sticky, sendProxy, tls } = listener;
+      return {
+        port,
+        service: `${project}/${environment}/${service}:${servicePort}`,
+        endpoints: this.#endpoints(listener),
+        ...{ sources, sticky, sendProxy, tls },
+      };
+    });
+    return { routes, listeners, proxies: this.#order?.proxies ?? [] };
+  }
+
+  /** Ready replicas only. */
+  #endpoints({
+    project,
+    environment,
+    service,
+    servicePort,
+  }: Pick<WantedRoute, 'project' | 'environment' | 'service' | 'servicePort'>): Endpoint[] {
+    const found = this.#services?.find(
+      (one) =>
+        one.project === project &&
+        one.environment === environment &&
+        one.service === service &&
+        (one.port === servicePort || one.portName === servicePort),
+    );
+    return (found?.endpoints ?? []).map(({ host, port, weight }) => ({
+      host,
+      port,
+      ...(weight === undefined ? {} : { weight }),
+    }));
   }
 }

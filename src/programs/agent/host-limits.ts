@@ -74,6 +74,7 @@ const DEFAULTS: HostLimits = {
   'copy-in': true,
   forward: true,
   trust: true,
+  'edge-log': true,
   'kernel-patch': true,
   'kernel-shield': true,
   'kernel-modules': true,

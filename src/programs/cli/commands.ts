@@ -118,6 +118,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../network/index.ts')).networkCommands(cli),
   },
   {
+    words: ['certificate'],
+    add: async (cli) => (await import('../../network/index.ts')).certificateCommands(cli),
+  },
+  {
     words: ['rules'],
     add: async (cli) => (await import('../../detect/index.ts')).detectCommands(cli),
   },

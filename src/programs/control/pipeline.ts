@@ -66,6 +66,8 @@ export interface PipelineParts {
   readonly intake: Intake;
   readonly operations: Operations;
   readonly quotas: Quotas;
+  /** Refuses hosts and ports that are not the project's. */
+  readonly claim: (project: string, environment: string, composition: Composition) => Promise<void>;
   readonly registry: Registry;
   readonly trust: Trust;
   readonly statements: Statements;
@@ -96,6 +98,8 @@ interface BuiltImage {
 export class Pipeline implements Releases {
   readonly #parts: PipelineParts;
 
+  /** Hosts and ports are claimed by one release after the other, of all projects. */
+  #claims: Promise<unknown> = Promise.resolve();
   constructor(parts: PipelineParts) {
     this.#parts = parts;
   }
@@ -374,9 +378,19 @@ export class Pipeline implements Releases {
 
   /** Writes a release down; one that is not refused takes its place within the limits of its project. */
   #release(request: NewRelease): Promise<Release> {
-    const { deployments, quotas } = this.#parts;
+    const { deployments, quotas, claim } = this.#parts;
+    const { project, environment, composition } = request;
     const release = () => deployments.release(request);
-    return request.verdict.decision === 'refuse' ? release() : quotas.take(request, release);
+    // Asked again where releases stand in line: two that were composed at once may claim the same.
+    const claimed = () => {
+      const turn = this.#claims.then(async () => {
+        await claim(project, environment, composition);
+        return release();
+      });
+      this.#claims = turn.catch(() => undefined);
+      return turn;
+    };
+    return request.verdict.decision === 'refuse' ? release() : quotas.take(request, claimed);
   }
 
   /** A trial stands beside what serves: there must be such, and what changed must be replicas that are all alike. */
@@ -595,6 +609,7 @@ export class Pipeline implements Releases {
       pinned.set(image, await this.#pin(image, project, images));
     const composition = await this.#parts.quotas.admit(pinTranslation(translation, pinned), project, environment.name);
     checkComposition(composition);
+    await this.#parts.claim(project, environment.name, composition);
     await how.prepare?.(composition);
     const verdicts = await this.judgeComposition(composition, environment, project, actor, { ...how, source });
     const verdict = joinVerdicts(verdicts, null);

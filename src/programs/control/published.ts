@@ -7,17 +7,30 @@ export function publishedAddresses({ instance, deployments }: { instance: Instan
   const port = instance.ports.edgeHttps === 443 ? '' : `:${instance.ports.edgeHttps}`;
   const routes = async (): Promise<PublishedRoute[]> => {
     const wanted = await deployments.wanted();
-    return wanted.routes.map(({ project, environment, service, path, host }) => {
+    const web = wanted.routes.map(({ project, environment, service, path, host, options }): PublishedRoute => {
       const name = host ?? publishedName({ service, project, environment, domain: instance.domain });
       return {
+        kind: 'http',
         host: name,
         url: `https://${name}${port}${path === '/' ? '' : path}/`.replace(/\/+$/, '/'),
         project,
         environment,
         service,
         path,
+        options: options ?? {},
       };
     });
+    const tcp = (wanted.listeners ?? []).map((listener): PublishedRoute => {
+      const { project, environment, service, port: open, sources, sticky, tls } = listener;
+      const host = publishedName({ service, project, environment, domain: instance.domain });
+      const options = {
+        ...(sources.length === 0 ? {} : { allowNetworks: sources }),
+        ...(sticky ? { sticky: 'address' as const } : {}),
+      };
+      const url = `${tls ? 'tls' : 'tcp'}://${host}:${open}`;
+      return { kind: 'tcp', host, url, project, environment, service, path: `:${open}`, options };
+    });
+    return [...web, ...tcp];
   };
   return {
     routes,

@@ -2,7 +2,7 @@ import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
 import type { RuleText, Tuning } from '../../detect/index.ts';
 import type { BenchTask, ModuleTask, PatchTask, ShieldTask } from '../../host/index.ts';
-import type { IssuedCertificate, WorkloadFlow } from '../../network/index.ts';
+import type { EdgeCertificate, IssuedCertificate, Refusal, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
 import type { PackedSignatures, SignedRecord } from '../../trust/index.ts';
@@ -77,7 +77,20 @@ export interface ActivityTask {
   readonly form: 'lines' | 'records';
 }
 
+/** Requests that the edge answered or passed on, as they are in memory; null: of every project. */
+export interface EdgeLogTask {
+  readonly kind: 'edge-log';
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly service: string | null;
+  readonly refused: boolean;
+  /** What an earlier answer named. */
+  readonly after: string | null;
+  readonly tail: number;
+}
+
 export type HostTask =
+  | EdgeLogTask
   | BuildTask
   | BaseTask
   | PatchTask
@@ -152,7 +165,15 @@ export type ToAgent =
       /** Whom to believe: a HostPolicy signed by control under HOST_POLICY_TYPE. */
       readonly trust: SignedRecord;
     }
-  | { readonly type: 'edge-certificate'; readonly certificate: IssuedCertificate }
+  | {
+      readonly type: 'edge-settings';
+      /** Of the published domain, from the platform's authority. */
+      readonly certificate: IssuedCertificate;
+      /** Of the institution, or from an ACME authority. */
+      readonly own: readonly EdgeCertificate[];
+      /** Balancers in front, whose PROXY protocol is believed. */
+      readonly proxies: readonly string[];
+    }
   /** Detection rules beside those that come with the platform, and what is known harmless. */
   | {
       readonly type: 'rules';
@@ -167,6 +188,17 @@ export type ToAgent =
   /** Control cannot read it and never will: it is not sent again. */
   | { readonly type: 'alert-refused'; readonly id: string }
   | { readonly type: 'ping' };
+
+export interface EdgeRefusals {
+  readonly project: string;
+  readonly environment: string;
+  readonly service: string;
+  readonly reason: Refusal;
+  readonly requests: number;
+  /** The first few of them. */
+  readonly clients: readonly string[];
+  readonly paths: readonly string[];
+}
 
 export interface SensorState {
   readonly state: 'ok' | 'absent' | 'down';
@@ -212,7 +244,9 @@ export type ToControl =
   /** ModuleSight of the host room: unread when it comes. */
   | { readonly type: 'modules'; readonly sight: unknown }
   | { readonly type: 'engine'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
-  | { readonly type: 'edge'; readonly state: 'ok' | 'down'; readonly detail: Text | null }
+  | { readonly type: 'edge'; readonly state: 'ok' | 'degraded' | 'down'; readonly detail: Text | null }
+  /** What the edge answered by itself since the last such message. */
+  | { readonly type: 'edge-refused'; readonly items: readonly EdgeRefusals[] }
   /** Connections since the last such message. */
   | { readonly type: 'flows'; readonly flows: readonly WorkloadFlow[] }
   | {

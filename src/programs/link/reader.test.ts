@@ -17,7 +17,12 @@ const at = '2026-11-22T00:00:00.000Z';
 const TO_AGENT: readonly ToAgent[] = [
   { type: 'welcome', host: 'host1', registryToken: 'abc.def' },
   { type: 'wanted', record, verdicts: [record], signatures: {}, trust: record },
-  { type: 'edge-certificate', certificate: { certificatePem: 'a', privateKeyPem: 'b' } },
+  {
+    type: 'edge-settings',
+    certificate: { certificatePem: 'a', privateKeyPem: 'b' },
+    own: [{ id: '0123456789abcdef', certificatePem: 'a', privateKeyPem: 'b' }],
+    proxies: ['192.0.2.0/24'],
+  },
   { type: 'registry-token', token: 'abc' },
   {
     type: 'task',

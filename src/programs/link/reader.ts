@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { REFUSALS } from '../../network/index.ts';
 import type { ToAgent, ToControl } from './protocol.ts';
 
 /**
@@ -173,12 +174,24 @@ const task = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('attach'), session, containerId, size: size.nullable() }),
   z.strictObject({ kind: z.literal('stats'), containerIds: list(containerId, 1_000) }),
+  z.strictObject({
+    kind: z.literal('edge-log'),
+    project: label(40).nullable(),
+    environment: label(20).nullable(),
+    service: label(63).nullable(),
+    refused: z.boolean(),
+    after: z.string().max(64).nullable(),
+    tail: z.number().int().min(0).max(2_000),
+  }),
   z.strictObject({ kind: z.literal('top'), containerId }),
   z.strictObject({ kind: z.literal('diff'), containerId }),
   z.strictObject({ kind: z.literal('copy-out'), session, containerId, path: containerPath }),
   z.strictObject({ kind: z.literal('copy-in'), session, containerId, path: containerPath }),
   z.strictObject({ kind: z.literal('forward'), session, containerId, ports: list(port, 16).min(1) }),
 ]);
+
+const issued = { certificatePem: text, privateKeyPem: text };
+const networkText = z.string().max(64);
 
 const toAgent = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('welcome'), host: z.string().max(253), registryToken: token }),
@@ -190,8 +203,11 @@ const toAgent = z.discriminatedUnion('type', [
     trust: signedRecord,
   }),
   z.strictObject({
-    type: z.literal('edge-certificate'),
-    certificate: z.strictObject({ certificatePem: text, privateKeyPem: text }),
+    type: z.literal('edge-settings'),
+    certificate: z.strictObject(issued),
+    // Becomes the name of a file.
+    own: list(z.strictObject({ id: z.string().regex(/^[a-z0-9-]{1,64}$/), ...issued }), 1_000),
+    proxies: list(networkText, 64),
   }),
   z.strictObject({
     type: z.literal('rules'),
@@ -398,7 +414,22 @@ const toControl = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('machine'), facts: json }),
   z.strictObject({ type: z.literal('modules'), sight: json }),
   part.extend({ type: z.literal('engine') }),
-  part.extend({ type: z.literal('edge') }),
+  part.extend({ type: z.literal('edge'), state: z.enum(['ok', 'degraded', 'down']) }),
+  z.strictObject({
+    type: z.literal('edge-refused'),
+    items: list(
+      z.strictObject({
+        project: label(40),
+        environment: label(20),
+        service: label(63),
+        reason: z.enum(REFUSALS),
+        requests: count,
+        clients: list(z.union([z.ipv4(), z.ipv6()]), 10),
+        paths: list(z.string().max(1_024), 10),
+      }),
+      1_000,
+    ),
+  }),
   z.strictObject({
     type: z.literal('flows'),
     flows: list(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isAddressBlock } from '../../../network/index.ts';
+import { EDGE_HOST, EDGE_PATH, faultOfOptions, isAddressBlock, isNetwork } from '../../../network/index.ts';
 import { type Composition, wantedState as joinReleases } from '../../composition.ts';
 import { isTimeZone, parseCron } from '../../cron.ts';
 import { hashPodSpec, type WantedState } from '../../model.ts';
@@ -429,6 +429,26 @@ const trafficRules = many(
   256,
 ).nullable();
 
+const network = z.string().max(64).refine(isNetwork, 'is no address and no block of addresses');
+const words = many(z.string(), 256);
+/** Each value becomes a line of the edge's configuration: judged by the same function as there. */
+const routeOptions = z
+  .strictObject({
+    h2c: z.literal(true).exactOptional(),
+    sticky: z.enum(['cookie', 'address']).exactOptional(),
+    rate: z.strictObject({ requests: z.number(), seconds: z.number() }).exactOptional(),
+    bodyBytesMax: z.number().exactOptional(),
+    answerSeconds: z.number().exactOptional(),
+    quietSeconds: z.number().exactOptional(),
+    denyPaths: words.exactOptional(),
+    denyMethods: words.exactOptional(),
+    allowMethods: words.exactOptional(),
+    denyAgents: words.exactOptional(),
+    denyNetworks: words.exactOptional(),
+    allowNetworks: words.exactOptional(),
+  })
+  .refine((options) => faultOfOptions(options) === null, 'has a value that the edge does not take');
+
 const wantedState = z.strictObject({
   revision: whole(0, Number.MAX_SAFE_INTEGER),
   workloads: many(workload).refine(areDistinct, 'two workloads have the same name'),
@@ -447,17 +467,27 @@ const wantedState = z.strictObject({
       project,
       environment,
       ingress: name,
-      host: z
-        .string()
-        .max(253)
-        .regex(/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/, 'is no host name')
-        .nullable(),
-      path: absolutePath,
+      host: z.string().regex(EDGE_HOST, 'is no host name').nullable(),
+      path: z.string().regex(EDGE_PATH, 'is no path of an address'),
       pathType: z.enum(['Prefix', 'Exact']),
       service: name,
       servicePort: portRef,
+      options: routeOptions.exactOptional(),
     }),
   ),
+  listeners: many(
+    z.strictObject({
+      project,
+      environment,
+      service: name,
+      servicePort: port,
+      port,
+      sources: many(network, 256),
+      sticky: z.boolean(),
+      sendProxy: z.boolean(),
+      tls: z.boolean(),
+    }),
+  ).exactOptional(),
   volumes: many(
     z.strictObject({
       project,

@@ -1,3 +1,4 @@
+import { EDGE_HOST, EDGE_PATH, isNetwork, ROUTE_ANNOTATIONS } from '../../../network/index.ts';
 import type { Text } from '../../../system/index.ts';
 import {
   allRefused,
@@ -5,6 +6,7 @@ import {
   choice,
   emulated,
   enforced,
+  integer,
   type Kind,
   list,
   object,
@@ -12,10 +14,11 @@ import {
   required,
   type Shape,
   TEXT,
+  withRest,
 } from '../schema.ts';
 import {
-  ABSOLUTE_PATH,
   ANNOTATIONS,
+  CARRIED,
   HEAD,
   LABEL_NAME,
   LABELS,
@@ -25,33 +28,68 @@ import {
   QUALIFIED_NAME,
 } from './common.ts';
 
-const PUBLISH: Text = { en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' };
 const ONE_FAMILY: Text = {
   en: 'networks of pods have IPv4 addresses',
   es: 'las redes de pods tienen direcciones IPv4',
 };
 const STAYS: Text = {
-  en: 'each pod asks the replicas in an order of its own that stays; at the edge every request is balanced by itself',
-  es: 'cada pod pregunta a las réplicas en un orden propio que se mantiene; en el borde cada petición se reparte por separado',
+  en: 'each pod asks the replicas in an order of its own that stays; at the edge ClientIP lets the address of a client choose the replica',
+  es: 'cada pod pregunta a las réplicas en un orden propio que se mantiene; en el borde, con ClientIP la dirección del cliente elige la réplica',
 };
+const ONE_EDGE: Text = {
+  en: 'there is one edge, with the addresses of its host',
+  es: 'hay un solo borde, con las direcciones de su host',
+};
+const NO_NEED: Text = {
+  en: 'the edge knows by itself where ready replicas are',
+  es: 'el borde sabe por sí mismo dónde hay réplicas disponibles',
+};
+
+/** Annotations of the platform's own name are known or refused; what others wrote for themselves is carried along. */
+const SERVICE_ANNOTATIONS = withRest(emulated(TEXT, CARRIED), {
+  'darsena/proxy-protocol': emulated(choice(['v2']), {
+    en: 'a TCP service learns the address of each client by the PROXY protocol, version 2',
+    es: 'un servicio TCP conoce la dirección de cada cliente por el protocolo PROXY, versión 2',
+  }),
+  'darsena/tls': emulated(choice(['terminate']), {
+    en: 'the edge ends TLS of a TCP service with its certificates; replicas get what was inside',
+    es: 'el borde termina el TLS de un servicio TCP con sus certificados; las réplicas reciben lo que había dentro',
+  }),
+});
+
+/** Annotations of an Ingress steer other controllers; to carry those along would be to drop what they ask for. */
+const INGRESS_ANNOTATIONS = withRest(
+  refused({
+    en: 'the edge has no such annotation; those that it knows begin with darsena/ (darsena explain Ingress.metadata.annotations)',
+    es: 'el borde no tiene esa anotación; las que conoce empiezan por darsena/ (darsena explain Ingress.metadata.annotations)',
+  }),
+  Object.fromEntries(
+    ROUTE_ANNOTATIONS.map(({ name, how, meaning, read }) => [
+      name,
+      emulated({ kind: 'text', accepts: (text) => read(text) !== null, meaning }, how),
+    ]),
+  ),
+);
 
 export const SERVICE: Kind = {
   kind: 'Service',
   apiVersion: 'v1',
   shape: object({
     ...HEAD('Service', 'v1'),
-    metadata: metadata(),
+    metadata: metadata(emulated(SERVICE_ANNOTATIONS, CARRIED)),
     spec: required(
       object({
-        type: enforced(
-          choice(['ClusterIP'], {
-            NodePort: { en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' },
-            LoadBalancer: { en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' },
+        type: emulated(
+          choice(['ClusterIP', 'NodePort', 'LoadBalancer'], {
             ExternalName: {
               en: 'a workload asks for the outer name itself',
               es: 'la carga de trabajo pregunta por el nombre externo',
             },
           }),
+          {
+            en: 'LoadBalancer opens the port of the service at the edge, NodePort its nodePort (one of 30000 to 32767 that stays, when none is written); TCP only',
+            es: 'LoadBalancer abre en el borde el puerto del servicio; NodePort, su nodePort (uno estable entre 30000 y 32767 si no se escribe); solo TCP',
+          },
         ),
         selector: required(LABELS),
         ports: required(
@@ -70,10 +108,10 @@ export const SERVICE: Kind = {
                 choice(['TCP', 'UDP'], { SCTP: { en: 'TCP and UDP are carried', es: 'se transportan TCP y UDP' } }),
               ),
               appProtocol: emulated(TEXT, {
-                en: 'carried along; the edge speaks HTTP with what an Ingress names',
-                es: 'se conserva; el borde habla HTTP con lo que nombra un Ingress',
+                en: 'kubernetes.io/h2c and grpc: the edge speaks HTTP/2 without TLS to the replicas; otherwise HTTP/1.1, which carries kubernetes.io/ws too',
+                es: 'kubernetes.io/h2c y grpc: el borde habla HTTP/2 sin TLS con las réplicas; si no, HTTP/1.1, que también lleva kubernetes.io/ws',
               }),
-              nodePort: refused({ en: 'publish it with an Ingress', es: 'publicarlo con un Ingress' }),
+              nodePort: enforced(integer(30_000, 32_767)),
             }),
             { least: 1 },
           ),
@@ -97,15 +135,24 @@ export const SERVICE: Kind = {
           en: 'a workload asks for the outer name itself',
           es: 'la carga de trabajo pregunta por el nombre externo',
         }),
-        ...allRefused(PUBLISH, [
-          'allocateLoadBalancerNodePorts',
-          'externalIPs',
-          'externalTrafficPolicy',
-          'healthCheckNodePort',
-          'loadBalancerClass',
-          'loadBalancerIP',
-          'loadBalancerSourceRanges',
-        ]),
+        allocateLoadBalancerNodePorts: refused(
+          {
+            en: 'the port of the service itself is opened, so it has no nodePort beside it',
+            es: 'se abre el propio puerto del servicio, así que no tiene además un nodePort',
+          },
+          false,
+        ),
+        externalTrafficPolicy: emulated(choice(['Cluster', 'Local']), ONE_DOMAIN),
+        loadBalancerClass: refused(ONE_EDGE, 'darsena'),
+        loadBalancerSourceRanges: enforced(
+          list({
+            kind: 'text',
+            accepts: isNetwork,
+            meaning: { en: 'a block of addresses such as 10.0.0.0/8', es: 'un bloque de direcciones como 10.0.0.0/8' },
+          }),
+        ),
+        ...allRefused(ONE_EDGE, ['externalIPs', 'loadBalancerIP']),
+        healthCheckNodePort: refused(NO_NEED),
       }),
     ),
   }),
@@ -116,13 +163,7 @@ export const INGRESS: Kind = {
   apiVersion: 'networking.k8s.io/v1',
   shape: object({
     ...HEAD('Ingress', 'networking.k8s.io/v1'),
-    // Annotations of an Ingress steer other controllers; to carry them along would be to drop what they ask for.
-    metadata: metadata(
-      refused({
-        en: 'no annotation of an Ingress has an effect here',
-        es: 'ninguna anotación de un Ingress tiene efecto aquí',
-      }),
-    ),
+    metadata: metadata(enforced(INGRESS_ANNOTATIONS)),
     spec: required(
       object({
         rules: required(
@@ -130,16 +171,25 @@ export const INGRESS: Kind = {
             object({
               host: enforced({
                 kind: 'text',
-                pattern:
-                  /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/,
-                meaning: { en: 'a host name without wildcard', es: 'un nombre de host sin comodín' },
+                pattern: EDGE_HOST,
+                meaning: {
+                  en: 'a host name, or one such as *.example.org for all that is one label below it',
+                  es: 'un nombre de host, o uno como *.example.org para todo lo que esté una etiqueta por debajo',
+                },
               }),
               http: required(
                 object({
                   paths: required(
                     list(
                       object({
-                        path: enforced(ABSOLUTE_PATH),
+                        path: enforced({
+                          kind: 'text',
+                          pattern: EDGE_PATH,
+                          meaning: {
+                            en: 'a path as it stands in an address',
+                            es: 'una ruta tal como figura en una dirección',
+                          },
+                        }),
                         pathType: required(
                           choice(['Prefix', 'Exact'], {
                             ImplementationSpecific: { en: 'say Prefix or Exact', es: 'decir Prefix o Exact' },
@@ -171,10 +221,27 @@ export const INGRESS: Kind = {
             { least: 1 },
           ),
         ),
-        tls: refused({
-          en: 'the edge serves every route over TLS with its own certificate',
-          es: 'el borde sirve toda ruta por TLS con su propio certificado',
-        }),
+        tls: emulated(
+          list(
+            object({
+              hosts: enforced(
+                list({
+                  kind: 'text',
+                  pattern: EDGE_HOST,
+                  meaning: { en: 'a host name', es: 'un nombre de host' },
+                }),
+              ),
+              secretName: refused({
+                en: 'keys do not belong among manifests: darsena certificate add, or ACME, gives the edge a certificate for these hosts',
+                es: 'las claves no van entre los manifiestos: darsena certificate add, o ACME, da al borde un certificado para estos hosts',
+              }),
+            }),
+          ),
+          {
+            en: 'every route is served over TLS: with the certificate added for its host, else with the platform’s own',
+            es: 'toda ruta se sirve por TLS: con el certificado añadido para su host o, si no, con el de la plataforma',
+          },
+        ),
         ingressClassName: refused({ en: 'there is one edge', es: 'hay un solo borde' }, 'darsena'),
         defaultBackend: refused({ en: 'say it as a rule with the path /', es: 'decirlo como una regla con la ruta /' }),
       }),

@@ -1,0 +1,61 @@
+import { publishedName } from '../network/index.ts';
+import type { Composition } from './composition.ts';
+import { deployFault } from './errors.ts';
+import type { WantedState } from './model.ts';
+
+export interface Claims {
+  readonly project: string;
+  readonly environment: string;
+  readonly composition: Pick<Composition, 'routes' | 'listeners'>;
+  /** What is wanted everywhere now. */
+  readonly wanted: Pick<WantedState, 'routes' | 'listeners'>;
+  /** The published domain of the instance. */
+  readonly domain: string;
+  /** Ports that the platform itself listens on. */
+  readonly platformPorts: readonly number[];
+  /** Whose alone a host is by its certificate; null: nobody's. */
+  readonly ownerOf: (host: string) => string | null;
+}
+
+/**
+ * Asks before a release is written whether the names and ports that it publishes are its own: names below the published
+ * domain carry their project, other names belong to who has their certificate or published them first, a port to one service.
+ * @throws Fault deploy.host-taken, deploy.host-foreign, deploy.port-taken
+ */
+export function checkClaims(claims: Claims): void {
+  const { project, environment, composition, wanted, domain, platformPorts, ownerOf } = claims;
+  const nameOf = (route: (typeof wanted.routes)[number]): string => route.host ?? publishedName({ ...route, domain });
+  const others = wanted.routes.filter((route) => route.project !== project);
+  for (const route of composition.routes) {
+    const host = nameOf(route);
+    const bare = host.replace(/^\*\./, '');
+    if (bare === domain || (bare.endsWith(`.${domain}`) && !isOwnName(host, domain, project)))
+      throw deployFault('deploy.host-foreign', { host, domain, expected: `NAME-${project}-${environment}.${domain}` });
+    const owner = ownerOf(host);
+    if (owner !== null && owner !== project) throw deployFault('deploy.host-taken', { host });
+    if (others.some((other) => nameOf(other) === host)) throw deployFault('deploy.host-taken', { host });
+  }
+  const isOwn = (one: { project: string; environment: string }): boolean =>
+    one.project === project && one.environment === environment;
+  const taken = (wanted.listeners ?? []).filter((one) => !isOwn(one));
+  for (const [index, { port, service }] of (composition.listeners ?? []).entries()) {
+    const twin = (composition.listeners ?? []).slice(0, index).find((one) => one.port === port);
+    const other = taken.find((one) => one.port === port);
+    const holder = platformPorts.includes(port)
+      ? { en: 'the platform itself', es: 'la propia plataforma' }
+      : twin !== undefined
+        ? { en: `the service ${twin.service}`, es: `el servicio ${twin.service}` }
+        : other === undefined
+          ? null
+          : other.project === project
+            ? { en: `${other.service} in ${other.environment}`, es: `${other.service} en ${other.environment}` }
+            : { en: 'another project', es: 'otro proyecto' };
+    if (holder !== null) throw deployFault('deploy.port-taken', { port, service, holder: holder.en, quien: holder.es });
+  }
+}
+
+/** `SERVICE-PROJECT-ENVIRONMENT.DOMAIN`, of any environment of the project, which ends where the domain begins. */
+function isOwnName(host: string, domain: string, project: string): boolean {
+  const label = host.slice(0, -domain.length - 1);
+  return !label.includes('.') && !label.includes('*') && new RegExp(`^.+-${project}-[a-z0-9-]{1,20}$`).test(label);
+}

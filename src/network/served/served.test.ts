@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { test } from 'node:test';
+import { createVault } from '../../access/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../../journal/index.ts';
+import { type Clock, Fault, openDatabase, silentLog, systemClock } from '../../system/index.ts';
+import { createAuthority, issueServerCertificate } from '../certificates.ts';
+import { networkMigrations } from '../migrations.ts';
+import { coversHost, ServedCertificates, type ServedTables } from './served.ts';
+import { type SettingsTables, writeEdgeSettings } from './settings.ts';
+import { checkCertificate } from './upload.ts';
+
+const DAY_MS = 86_400_000;
+const institution = createAuthority({ name: 'Institution', clock: systemClock });
+const issue = (names: readonly string[], days = 90) => issueServerCertificate(institution, { names, days });
+
+function hasCode(code: string, reason?: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof Fault && error.code === code && (reason?.test(error.message) ?? true);
+}
+
+async function open(clock: Clock = systemClock) {
+  type Tables = ServedTables & SettingsTables & JournalTables;
+  const opened = await openDatabase<Tables>('sqlite::memory:', [...journalMigrations, ...networkMigrations]);
+  const db = opened.db as never;
+  const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const journal = new Journal({ db, clock, log: silentLog, checkpointKeyPem: key, keyId: 'journal-1' });
+  let changes = 0;
+  const served = new ServedCertificates({
+    ...{ db, journal, clock, vault: createVault(Buffer.alloc(32, 7)), domain: 'darsena.localhost' },
+    onChange: () => {
+      changes += 1;
+    },
+  });
+  const facts = async () => {
+    await journal.settled();
+    return (await journal.query({ projects: '*', limit: 100 })).map(({ kind, body }) => ({ kind, body }));
+  };
+  return { opened, db, journal, served, facts, changes: () => changes };
+}
+
+test('a chain and a key that do not belong together, or would serve nobody, are refused with the reason', () => {
+  const now = new Date();
+  const good = issue(['www.banco.example']);
+  const chain = good.certificatePem + institution.certificatePem;
+  const checked = checkCertificate(chain, good.privateKeyPem, now);
+  assert.deepEqual([checked.names, checked.issuer], [['www.banco.example'], 'Institution']);
+  assert.equal(checked.chainPem.match(/BEGIN CERTIFICATE/g)?.length, 1, 'a root is not sent to clients');
+  const reversed = checkCertificate(institution.certificatePem + good.certificatePem, good.privateKeyPem, now);
+  assert.equal(reversed.fingerprint, checked.fingerprint, 'in whatever order they come');
+
+  const pem = (type: 'rsa' | 'ec' | 'ed25519', options: object): string =>
+    generateKeyPairSync(type as 'rsa', options as never)
+      .privateKey.export({ type: 'pkcs8', format: 'pem' })
+      .toString();
+  const locked = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+    ...{ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' },
+  } as never) as unknown as string;
+  const other = createAuthority({ name: 'Stranger', clock: systemClock });
+  const odd = issueServerCertificate(institution, { names: [], addresses: ['192.0.2.1'] });
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    [chain, issue(['x.example']).privateKeyPem, /belongs to none/],
+    [chain, '', /not readable/],
+    [chain, 'x'.repeat(20_000), /not readable/],
+    [chain, locked, /passphrase/],
+    [chain, pem('rsa', { modulusLength: 1024 }), /not of a kind/],
+    [chain, pem('ed25519', {}), /not of a kind/],
+    ['', good.privateKeyPem, /PEM blocks/],
+    ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', good.privateKeyPem, /PEM blocks/],
+    [good.certificatePem.repeat(11), good.privateKeyPem, /longer than any/],
+    ['x'.repeat(200_000), good.privateKeyPem, /longer than any/],
+    [good.certificatePem + other.certificatePem, good.privateKeyPem, /no part of the chain/],
+    [institution.certificatePem, institution.privateKeyPem(), /of an authority/],
+    [odd.certificatePem, odd.privateKeyPem, /no DNS names/],
+  ];
+  for (const [text, key, reason] of cases) {
+    assert.throws(() => checkCertificate(text, key, now), hasCode('network.certificate-refused', reason));
+  }
+  const late = new Date(now.getTime() + 91 * DAY_MS);
+  assert.throws(
+    () => checkCertificate(chain, good.privateKeyPem, late),
+    hasCode('network.certificate-refused', /ended at/),
+  );
+  const early = new Date(now.getTime() - DAY_MS);
+  assert.throws(
+    () => checkCertificate(chain, good.privateKeyPem, early),
+    hasCode('network.certificate-refused', /begins at/),
+  );
+});
+
+test('a wildcard is for one label, never for its domain or what is deeper', () => {
+  assert.deepEqual(
+    ['a.b.example', 'b.example', 'x.a.b.example', 'A.b.example', 'ab.example'].map((host) =>
+      coversHost('*.b.example', host),
+    ),
+    [true, false, false, true, false],
+  );
+});
+
+test('a key is never shown again and stands in no list, fact or fault; the edge alone gets it', async () => {
+  const { opened, served, facts, changes } = await open();
+  const first = issue(['www.banco.example', '*.banco.example']);
+  const added = await served.add(
+    { chain: first.certificatePem, key: first.privateKeyPem, project: 'banco' },
+    'user:ana',
+  );
+  const secret = first.privateKeyPem.split('\n')[1] ?? '';
+  const shown = JSON.stringify([added, await served.list(), await served.read(added.id), await facts()]);
+  assert.ok(secret.length > 40 && !shown.includes(secret));
+  const rows = JSON.stringify(await opened.db.selectFrom('network_certificates').selectAll().execute());
+  assert.ok(!rows.includes(secret), 'nor in the database');
+  assert.ok((await served.forEdge())[0]?.privateKeyPem.includes(secret));
+
+  const renewed = issue(['www.banco.example', '*.banco.example'], 120);
+  const again = await served.add(
+    { chain: renewed.certificatePem, key: renewed.privateKeyPem, project: 'banco' },
+    'user:ana',
+  );
+  assert.equal(again.id, added.id, 'the edge changes it without a reload');
+  const clash = issue(['www.banco.example', 'other.example']);
+  await assert.rejects(
+    served.add({ chain: clash.certificatePem, key: clash.privateKeyPem, project: null }, 'user:ana'),
+    hasCode('network.certificate-name-taken'),
+  );
+  assert.deepEqual(
+    (await served.covering('x.banco.example')).map(({ project }) => project),
+    ['banco'],
+  );
+  await served.remove(added.id, 'user:ana');
+  await assert.rejects(served.read(added.id), hasCode('network.certificate-unknown'));
+  assert.equal(changes(), 3);
+  assert.deepEqual((await facts()).map(({ kind }) => kind).sort(), [
+    'certificate.added',
+    'certificate.removed',
+    'certificate.renewed',
+  ]);
+  await opened.close();
+});
+
+test('the end of a certificate is told at 30, 14 and 7 days and once when it is over', async () => {
+  let now = Date.now();
+  const clock: Clock = { ...systemClock, now: () => new Date(now) };
+  const { opened, served, facts } = await open(clock);
+  const { certificatePem: chain, privateKeyPem: key } = issue(['www.banco.example'], 60);
+  await served.add({ chain, key, project: null }, 'user:ana');
+  const told: string[] = [];
+  for (let day = 0; day <= 62; day += 1, now += DAY_MS) {
+    for (let turn = 0; turn < 2; turn += 1) if ((await served.tellExpiring()) > 0) told.push(`${59 - day}`);
+  }
+  assert.deepEqual(told, ['29', '13', '6', '-1']);
+  assert.equal((await served.list())[0]?.state, 'expired');
+  const kinds = (await facts()).map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind === 'certificate.expiring').length, 3);
+  assert.equal(kinds.filter((kind) => kind === 'certificate.expired').length, 1);
+  await opened.close();
+});
+
+test('balancers in front are few and named, as they can say that a client is anybody', async () => {
+  const { opened, db, journal } = await open();
+  for (const proxies of [['0.0.0.0/0'], ['::/0'], ['nobody'], Array.from({ length: 65 }, () => '192.0.2.1')])
+    await assert.rejects(writeEdgeSettings(db, journal, { proxies }, 'user:ana'), Fault, proxies[0]);
+  await writeEdgeSettings(db, journal, { proxies: ['192.0.2.0/24'] }, 'user:ana');
+  await opened.close();
+});

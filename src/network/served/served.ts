@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto';
+import type { Kysely, Selectable } from 'kysely';
+import type { Vault } from '../../access/index.ts';
+import type { Journal } from '../../journal/index.ts';
+import type { Clock, Json } from '../../system/index.ts';
+import type { EdgeCertificate } from '../edge/edge.ts';
+import { networkFault } from '../errors.ts';
+import { EXPIRY_ALARM_DAYS, SERVED_CERTIFICATES_MAX } from '../limits.ts';
+import { type CheckedCertificate, checkCertificate } from './upload.ts';
+
+export interface ServedTables {
+  network_certificates: {
+    id: string;
+    project: string | null;
+    /** JSON. */
+    names: string;
+    chain: string;
+    /** The key under the vault, base64. */
+    sealed: string;
+    issuer: string;
+    fingerprint: string;
+    not_before: string;
+    not_after: string;
+    source: string;
+    added_at: string;
+    added_by: string;
+    /** The fewest days before its end of which was told; null: none yet. */
+    told_days: number | null;
+  };
+}
+
+/** What people see of a certificate; its key is nobody's to read again. */
+export interface ServedCertificate {
+  readonly id: string;
+  /** Whose hosts alone it is for; null: of every project. */
+  readonly project: string | null;
+  readonly names: readonly string[];
+  readonly issuer: string;
+  readonly fingerprint: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly source: 'upload' | 'acme';
+  readonly addedAt: string;
+  readonly addedBy: string;
+  readonly state: 'valid' | 'expiring' | 'expired';
+  /** Until its end, rounded down; negative after it. */
+  readonly days: number;
+}
+
+export interface ServedOptions {
+  readonly db: Kysely<ServedTables>;
+  readonly journal: Pick<Journal, 'record' | 'committed'>;
+  readonly clock: Clock;
+  readonly vault: Vault;
+  /** The published domain, whose names the platform's own certificate has. */
+  readonly domain: string;
+  /** Told after each change: the edge needs the new list. */
+  readonly onChange: () => void;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The certificates that the edge serves beside the platform's own: from the institution, or from an ACME authority. */
+export class ServedCertificates {
+  readonly #options: ServedOptions;
+
+  constructor(options: ServedOptions) {
+    this.#options = options;
+  }
+
+  async list(): Promise<ServedCertificate[]> {
+    const rows = await this.#options.db.selectFrom('network_certificates').selectAll().orderBy('not_after').execute();
+    return rows.map((row) => this.#view(row));
+  }
+
+  /** @throws Fault network.certificate-unknown */
+  async read(id: string): Promise<ServedCertificate & { readonly chainPem: string }> {
+    const row = await this.#row(id);
+    return { ...this.#view(row), chainPem: row.chain };
+  }
+
+  /** Those that are for a host, exact names before wildcards. */
+  async covering(host: string): Promise<ServedCertificate[]> {
+    const all = await this.list();
+    return all.filter(({ names }) => names.some((name) => coversHost(name, host)));
+  }
+
+  /**
+   * Takes a chain and its key. One with the same names for the same project takes the place of the former, under its id, so
+   * that the edge changes it without a reload.
+   * @throws Fault network.certificate-refused, network.certificate-name-taken
+   */
+  async add(
+    upload: { readonly chain: string; readonly key: string; readonly project: string | null },
+    author: string,
+    source: ServedCertificate['source'] = 'upload',
+  ): Promise<ServedCertificate> {
+    const { db, vault, clock, journal } = this.#options;
+    const { project } = upload;
+    const now = clock.now();
+    const checked = checkCertificate(upload.chain, upload.key, now);
+    const all = await this.list();
+    const before = all.find((one) => one.project === project && sameNames(one.names, checked.names));
+    const clash = all.find(({ id, names }) => id !== before?.id && names.some((name) => checked.names.includes(name)));
+    if (clash !== undefined) {
+      const name = clash.names.find((one) => checked.names.includes(one)) ?? '';
+      throw networkFault('network.certificate-name-taken', { name, id: clash.id });
+    }
+    if (before === undefined && all.length >= SERVED_CERTIFICATES_MAX)
+      throw networkFault('network.certificates-full', { limit: SERVED_CERTIFICATES_MAX });
+    const id = before?.id ?? randomBytes(8).toString('hex');
+    const row = {
+      id,
+      project,
+      names: JSON.stringify(checked.names),
+      chain: checked.chainPem,
+      sealed: Buffer.from(vault.seal(Buffer.from(checked.keyPem), sealContext(id))).toString('base64'),
+      issuer: checked.issuer,
+      fingerprint: checked.fingerprint,
+      not_before: checked.notBefore,
+      not_after: checked.notAfter,
+      source,
+      added_at: now.toISOString(),
+      added_by: author,
+      told_days: null,
+    };
+    await db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('network_certificates').where('id', '=', id).execute();
+      await tx.insertInto('network_certificates').values(row).execute();
+      const kind = before === undefined ? 'certificate.added' : 'certificate.renewed';
+      await journal.record<ServedTables>(tx, {
+        kind,
+        project,
+        actor: author,
+        subject: `certificate ${id}`,
+        body: factOf(checked, source),
+      });
+    });
+    journal.committed();
+    this.#options.onChange();
+    return this.#view(row);
+  }
+
+  /** @throws Fault network.certificate-unknown */
+  async remove(id: string, author: string): Promise<void> {
+    const { db, journal } = this.#options;
+    const { project, names } = this.#view(await this.#row(id));
+    await db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('network_certificates').where('id', '=', id).execute();
+      const body = { names: [...names] };
+      await journal.record<ServedTables>(tx, {
+        kind: 'certificate.removed',
+        project,
+        actor: author,
+        subject: `certificate ${id}`,
+        body,
+      });
+    });
+    journal.committed();
+    this.#options.onChange();
+  }
+
+  /** With their keys, for the edge and nobody else. */
+  async forEdge(): Promise<EdgeCertificate[]> {
+    const rows = await this.#options.db.selectFrom('network_certificates').selectAll().orderBy('id').execute();
+    return rows.map(({ id, chain, sealed }) => ({ id, certificatePem: chain, privateKeyPem: this.#keyOf(id, sealed) }));
+  }
+
+  /** States once for each of the alarm's days, and once after the end, that a certificate runs out. Answers how many it told. */
+  async tellExpiring(): Promise<number> {
+    const { db, journal } = this.#options;
+    let told = 0;
+    for (const row of await db.selectFrom('network_certificates').selectAll().execute()) {
+      const { days, id, project, names, notAfter, state } = this.#view(row);
+      const due = state === 'expired' ? -1 : Math.min(...EXPIRY_ALARM_DAYS.filter((limit) => days < limit));
+      if (!Number.isFinite(due) || (row.told_days !== null && row.told_days <= due)) continue;
+      await db.transaction().execute(async (tx) => {
+        await tx.updateTable('network_certificates').set({ told_days: due }).where('id', '=', id).execute();
+        await journal.record<ServedTables>(tx, {
+          kind: state === 'expired' ? 'certificate.expired' : 'certificate.expiring',
+          project,
+          actor: 'platform',
+          subject: `certificate ${id}`,
+          body: { names: [...names], notAfter, days },
+        });
+      });
+      journal.committed();
+      told++;
+    }
+    return told;
+  }
+
+  async #row(id: string): Promise<Selectable<ServedTables['network_certificates']>> {
+    const row = await this.#options.db
+      .selectFrom('network_certificates')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (row === undefined) throw networkFault('network.certificate-unknown', { id });
+    return row;
+  }
+
+  #keyOf(id: string, sealed: string): string {
+    return Buffer.from(this.#options.vault.open(Buffer.from(sealed, 'base64'), sealContext(id))).toString('utf8');
+  }
+
+  #view(row: Selectable<ServedTables['network_certificates']>): ServedCertificate {
+    const days = Math.floor((Date.parse(row.not_after) - this.#options.clock.now().getTime()) / DAY_MS);
+    const expired = Date.parse(row.not_after) <= this.#options.clock.now().getTime();
+    return {
+      id: row.id,
+      project: row.project,
+      names: JSON.parse(row.names) as string[],
+      issuer: row.issuer,
+      fingerprint: row.fingerprint,
+      notBefore: row.not_before,
+      notAfter: row.not_after,
+      source: row.source === 'acme' ? 'acme' : 'upload',
+      addedAt: row.added_at,
+      addedBy: row.added_by,
+      state: expired ? 'expired' : days < Math.max(...EXPIRY_ALARM_DAYS) ? 'expiring' : 'valid',
+      days,
+    };
+  }
+}
+
+/** Whether a name of a certificate is for a host: a wildcard for exactly one label (RFC 6125 section 6.4.3). */
+export function coversHost(name: string, host: string): boolean {
+  return name.startsWith('*.')
+    ? host.slice(host.indexOf('.') + 1) === name.slice(2) && host.includes('.')
+    : name === host;
+}
+
+function sealContext(id: string): string {
+  return `network/certificate/${id}`;
+}
+
+function sameNames(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name) => other.includes(name));
+}
+
+function factOf({ names, issuer, notAfter, fingerprint }: CheckedCertificate, source: string): Json {
+  return { names: [...names], issuer, notAfter, fingerprint, source };
+}
