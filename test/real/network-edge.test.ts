@@ -195,7 +195,7 @@ test('a route that cannot be written changes nothing', { skip }, async () => {
   const web = await backend('kept');
   await publish([route([web])]);
   const config = await readFile(join(options.folder, 'haproxy.cfg'), 'utf8');
-  assert.throws(() => edge.apply([route([web], { path: '/"' })]));
+  assert.throws(() => publish([route([web], { path: '/"' })]));
   assert.equal(await readFile(join(options.folder, 'haproxy.cfg'), 'utf8'), config);
   assert.equal((await fetchEdge('/')).body, 'kept');
 });

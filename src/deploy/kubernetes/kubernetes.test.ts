@@ -9,6 +9,7 @@ import { Fault, type Json } from '../../system/index.ts';
 import { checkClaims } from '../claims.ts';
 import { containerOrder, resolveEnv } from '../engines/local/orders.ts';
 import { checkComposition, parseWantedState } from '../engines/local/wanted-reader.ts';
+import type { WantedRoute } from '../model.ts';
 import { checkDocument } from './check.ts';
 import { formatPath } from './documents.ts';
 import {
@@ -807,10 +808,10 @@ test('what an Ingress and a Service say of the edge is carried to it, and what i
 });
 
 test('no project takes the host or the port of another, nor a name below the published domain that is not its own', () => {
-  const route = (project: string, host: string | null, environment = 'dev') =>
-    ({
-      ...{ project, environment, ingress: 'web', host, path: '/', pathType: 'Prefix', service: 'web', servicePort: 80 },
-    }) as const;
+  const route = (project: string, host: string | null): WantedRoute => ({
+    ...{ project, environment: 'dev', ingress: 'web', host, path: '/', service: 'web', servicePort: 80 },
+    pathType: 'Prefix',
+  });
   const listener = (project: string, port: number) => ({
     ...{ project, environment: 'dev', service: 'db', servicePort: 1, port, sources: [] },
     ...{ sticky: false, sendProxy: false, tls: false },

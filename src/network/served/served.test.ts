@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { test } from 'node:test';
 import { createVault } from '../../access/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../../journal/index.ts';
@@ -48,13 +48,13 @@ test('a chain and a key that do not belong together, or would serve nobody, are 
   const reversed = checkCertificate(institution.certificatePem + good.certificatePem, good.privateKeyPem, now);
   assert.equal(reversed.fingerprint, checked.fingerprint, 'in whatever order they come');
 
-  const pem = (type: 'rsa' | 'ec' | 'ed25519', options: object): string =>
-    generateKeyPairSync(type as 'rsa', options as never)
-      .privateKey.export({ type: 'pkcs8', format: 'pem' })
-      .toString();
-  const locked = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
-    ...{ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' },
-  } as never) as unknown as string;
+  const pem = (key: KeyObject, more: object = {}): string =>
+    key.export({ type: 'pkcs8', format: 'pem', ...more }).toString();
+  const locked = pem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, {
+    ...{ cipher: 'aes-256-cbc', passphrase: 'x' },
+  });
+  const short = pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey);
+  const edwards = pem(generateKeyPairSync('ed25519').privateKey);
   const other = createAuthority({ name: 'Stranger', clock: systemClock });
   const odd = issueServerCertificate(institution, { names: [], addresses: ['192.0.2.1'] });
   const cases: readonly (readonly [string, string, RegExp])[] = [
@@ -62,8 +62,8 @@ test('a chain and a key that do not belong together, or would serve nobody, are 
     [chain, '', /not readable/],
     [chain, 'x'.repeat(20_000), /not readable/],
     [chain, locked, /passphrase/],
-    [chain, pem('rsa', { modulusLength: 1024 }), /not of a kind/],
-    [chain, pem('ed25519', {}), /not of a kind/],
+    [chain, short, /not of a kind/],
+    [chain, edwards, /not of a kind/],
     ['', good.privateKeyPem, /PEM blocks/],
     ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', good.privateKeyPem, /PEM blocks/],
     [good.certificatePem.repeat(11), good.privateKeyPem, /longer than any/],
