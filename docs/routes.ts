@@ -793,6 +793,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'believe a key no longer; with `since`, what is proven to be older still counts',
     es: 'dejar de confiar en una clave; con `since`, lo probado anterior sigue contando',
   },
+  'POST /api/v1/trust/keys/:name/rotate': {
+    en: 'put another key in the place of a key (`publicKeyPem`; the platform and its builders make theirs); `stolen`: nothing that the former one signed counts',
+    es: 'poner otra clave en el lugar de una (`publicKeyPem`; la plataforma y sus constructores crean la suya); `stolen`: nada de lo que firmó la anterior cuenta',
+  },
   'GET /api/v1/trust/policy': {
     en: 'the trust policy that stands, or one of its versions (`version`): document, signatures of administrators, who set it',
     es: 'la política de confianza vigente o una de sus versiones (`version`): documento, firmas de quienes administran, quién la fijó',

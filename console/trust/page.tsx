@@ -154,6 +154,7 @@ function Keys() {
         <span className="chips">
           <span className="mono">{key.name}</span>
           {key.signsHere ? <Chip>{t('signsHere')}</Chip> : null}
+          {key.name.includes('~') ? <Chip>{t('former')}</Chip> : null}
         </span>
       ),
     },
@@ -179,20 +180,39 @@ function Keys() {
             label: '',
             align: 'end' as const,
             cell: (key: TrustKey) =>
-              key.revokedAt === null && !key.signsHere ? (
-                <RowAct
-                  name={t('revokeKey', { name: key.name })}
-                  onClick={() =>
-                    remove({
-                      title: t('revokeKey', { name: key.name }),
-                      text: t('revokeText', { name: key.name }),
-                      action: t('revoke'),
-                      run: () => api.post(apiPath(['trust', 'keys', key.name, 'revoke'])),
-                    })
-                  }
-                >
-                  {t('revoke')}
-                </RowAct>
+              key.revokedAt === null ? (
+                <span className="chips">
+                  {key.signsHere || key.name.startsWith('builder:') ? (
+                    <RowAct
+                      name={t('rotateKey', { name: key.name })}
+                      onClick={() =>
+                        remove({
+                          title: t('rotateKey', { name: key.name }),
+                          text: t('rotateText', { name: key.name }),
+                          action: t('rotate'),
+                          run: () => api.post(apiPath(['trust', 'keys', key.name, 'rotate'])),
+                        })
+                      }
+                    >
+                      {t('rotate')}
+                    </RowAct>
+                  ) : null}
+                  {key.signsHere ? null : (
+                    <RowAct
+                      name={t('revokeKey', { name: key.name })}
+                      onClick={() =>
+                        remove({
+                          title: t('revokeKey', { name: key.name }),
+                          text: t('revokeText', { name: key.name }),
+                          action: t('revoke'),
+                          run: () => api.post(apiPath(['trust', 'keys', key.name, 'revoke'])),
+                        })
+                      }
+                    >
+                      {t('revoke')}
+                    </RowAct>
+                  )}
+                </span>
               ) : null,
           },
         ]

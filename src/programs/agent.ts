@@ -26,9 +26,10 @@ import {
 } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
 import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
-import { readPublicKey, type SignedRecord, verifyRecord } from '../trust/index.ts';
+import { type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { showActivity } from './agent/activity.ts';
-import { Builder, builderKey } from './agent/builder.ts';
+import { Builder } from './agent/builder.ts';
+import { BuilderKey } from './agent/builder-key.ts';
 import { contain, Isolations, probesBesideIsolation } from './agent/contain.ts';
 import { HostEdge } from './agent/edge.ts';
 import { RefusalSums } from './agent/edge-refusals.ts';
@@ -38,11 +39,12 @@ import { admittedAs, requireUser } from './agent/exec-user.ts';
 import { FlowReport } from './agent/flow-report.ts';
 import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
-import { hostIdentity } from './agent/join.ts';
+import { hostIdentity, keepIdentity } from './agent/join.ts';
 import { changePatch } from './agent/kernel-patches.ts';
 import { changeShield, shieldKeeper, shieldProfile } from './agent/kernel-shield.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
+import { PinnedControl } from './agent/pinned-control.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
 import { answerAbout, runSession } from './agent/sessions.ts';
 import { AlertSpool } from './agent/spool.ts';
@@ -73,6 +75,8 @@ const TRUST_FILE = 'trust-policy.json';
 /** What the agent keeps of control's word, so that this host goes on as it should while control is away. */
 interface KeptWanted extends StartEvidence {
   readonly record: SignedRecord;
+  /** What control's keys said of their successors: the record may be signed by one that is not pinned yet. */
+  readonly successions?: readonly SignedRecord[];
 }
 
 const { values } = parseArgs({ options: { 'instance-file': { type: 'string' } } });
@@ -89,7 +93,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const host = hostname();
   await mkdir(files.agent.folder, { recursive: true, mode: 0o700 });
 
-  const signer = await builderKey(files.agent.folder);
+  const signer = await BuilderKey.open(files.agent.folder);
   const identity = await joinWhenPossible(() =>
     hostIdentity({
       folder: files.agent.folder,
@@ -101,19 +105,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       clock,
     }),
   );
-  const verdictKeys = [readPublicKey(identity.verdictKeyPem, 'control')];
-  const trust = await HostTrust.open(join(files.agent.folder, TRUST_FILE), {
-    host,
-    builderKeyPem: signer.publicKeyPem,
-    verdictKeyPem: identity.verdictKeyPem,
-  });
+  const control = new PinnedControl(identity.verdictKeyPem, identity.formerVerdictKeyPems);
+  const trust = await HostTrust.open(join(files.agent.folder, TRUST_FILE), { host, builder: signer, control });
   const gate = new HostStartGate({
     clock,
     log,
-    verdictKeyPem: identity.verdictKeyPem,
+    verdictKey: () => control.standing,
     trust: () => trust.policy,
   });
-  const builder = new Builder({ instance, host, clock, caPem: identity.ca, key: signer });
+  const builder = new Builder({ instance, host, clock, caPem: identity.ca, key: () => signer.key });
 
   const service = new EngineService({ instance, log, clock });
   await service.start();
@@ -133,6 +133,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const firstToken = Promise.withResolvers<void>();
   let registryToken = '';
   let revision = 0;
+  /** As it lies on disk. */
+  let pinned = identity;
   /** Counts connections: an older greeting is not gone on with. */
   let greetings = 0;
   let followed: readonly WantedWorkload[] = [];
@@ -299,11 +301,13 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         return;
       }
       case 'wanted': {
+        await followControl(message.successions);
         await followTrust(message.trust);
-        const { record, verdicts, signatures } = message;
-        const kept: KeptWanted = { record, verdicts, signatures };
+        const { record, verdicts, signatures, successions } = message;
+        const kept: KeptWanted = { record, verdicts, signatures, successions };
         follow(kept);
         await writeFileAtomic(join(files.agent.folder, CACHE_FILE), JSON.stringify(kept), { mode: 0o600 });
+        await keepControl();
         return;
       }
       case 'task':
@@ -326,7 +330,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   /** Takes a wanted state over, if control's pinned key signed it and it is not older than what is followed. */
   function follow(kept: KeptWanted): void {
-    const wanted = parseWantedState(verifyRecord(kept.record, verdictKeys, WANTED_TYPE));
+    const wanted = parseWantedState(verifyRecord(kept.record, [control.standing], WANTED_TYPE));
     if (wanted.revision < revision) {
       log.warn({ revision: wanted.revision, followed: revision }, 'an older wanted state was not followed');
       return;
@@ -336,6 +340,24 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     gate.setEvidence(kept);
     edge.setPublished(wanted.routes, wanted.listeners ?? []);
     reconciler.setWanted(wanted);
+  }
+
+  /** Takes over the key that the pinned one named to follow it, where this host lets control say whom it believes. */
+  async function followControl(successions: readonly SignedRecord[]): Promise<void> {
+    // Asked of a copy first: what this host does not allow must leave no trace.
+    if (!new PinnedControl(control.standing.pem).follow(successions)) return;
+    await requireAllowed('trust', files.agent.hostLimits);
+    control.follow(successions);
+    trust.keysChanged();
+    log.info({ key: control.standing.id.slice(0, 16) }, 'control signs with another key, named by the former one');
+  }
+
+  /** After what that key signed is written down: with what was said of it, either alone is enough after a crash. */
+  async function keepControl(): Promise<void> {
+    const [standing, ...former] = control.keys;
+    if (standing.pem === pinned.verdictKeyPem) return;
+    pinned = { ...pinned, verdictKeyPem: standing.pem, formerVerdictKeyPems: former.map(({ pem }) => pem) };
+    await keepIdentity(files.agent.folder, pinned);
   }
 
   /** A trust policy that may not be followed leaves the pinned one standing; what is wanted is judged by that one. */
@@ -357,7 +379,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   /** Goes on with what control said last, while control is away. */
   async function adoptKept(): Promise<void> {
     try {
-      follow(JSON.parse(await readFile(join(files.agent.folder, CACHE_FILE), 'utf8')) as KeptWanted);
+      const kept = JSON.parse(await readFile(join(files.agent.folder, CACHE_FILE), 'utf8')) as KeptWanted;
+      await followControl(kept.successions ?? []);
+      follow(kept);
+      await keepControl();
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       log.warn({ err: error }, 'the kept wanted state cannot be used; waiting for control');
@@ -478,7 +503,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       engine: { name: facts.name, version: facts.version, runtime: instance.runtime, rootless: facts.rootless },
       cgroup: instance.cgroup,
       adaptations: instance.adaptations,
-      builderKey: signer.publicKeyPem,
+      builderKey: signer.key.publicKeyPem,
     };
   }
 
@@ -539,9 +564,14 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         return edge.readLog(task) as unknown as Json;
       case 'contain':
         return contain(task, instance, isolations);
+      case 'builder-key':
+        await signer.rotate();
+        trust.keysChanged();
+        link.send({ type: 'host', facts: await hostFacts() });
+        return { publicKeyPem: signer.key.publicKeyPem };
       case 'evidence':
         return takeEvidence(task, {
-          ...{ instance, host, clock, key: signer, folder: join(files.agent.folder, 'evidence') },
+          ...{ instance, host, clock, key: signer.key, folder: join(files.agent.folder, 'evidence') },
           openSession: (session) => link.openSession(session),
         });
       case 'activity': {

@@ -84,6 +84,7 @@ import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
 import { Operations, type ProgressTables, progressFault, progressMigrations, silentStep } from '../progress/index.ts';
 import {
   allImages,
+  allSubjects,
   createRegistryHandler,
   Registry,
   type RegistryTables,
@@ -123,7 +124,7 @@ import {
   showDeadlines,
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
-import { readPublicKey, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
+import { registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import { registerActivityRoutes } from './control/activity.ts';
 import { AdvisoryPublisher } from './control/advisory-artifact.ts';
 import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
@@ -139,6 +140,7 @@ import { registerInsideRoutes } from './control/inside-routes.ts';
 import { createIntake } from './control/intake.ts';
 import { JavaNames } from './control/java-names.ts';
 import { lookAtHosts, patchStore, patchTrust } from './control/kernel-patches.ts';
+import { believeBuilder, keyRotation } from './control/key-rotation.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
 import { imageDeadline, imageDeadlines, wantedMessage } from './control/permissions.ts';
@@ -380,6 +382,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const evidence = new EvidenceStore({
     ...{ db, journal, clock, key: verdictKey, instance: instance.name },
+    believedKeys: () => trust.believedKeys('control'),
     folder: join(files.control.folder, 'evidence'),
     taker: hostEvidence(() => hosts),
   });
@@ -628,9 +631,21 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     inUse: async () => [...(await deployments.digestsInUse())] as Digest[],
     check: (image, step) => intake.admit(image, step),
   });
-  registerTrustRoutes(app, trust, () => {
-    factsChangedMs = clock.now().getTime();
-    rejudge('trust', 'platform');
+  registerTrustRoutes(app, trust, {
+    changed: () => {
+      factsChangedMs = clock.now().getTime();
+      rejudge('trust', 'platform');
+    },
+    ...keyRotation({
+      ...{ trust, operations, clock, log },
+      hosts: () => hosts,
+      images: () => allSubjects(registry),
+      changed: () => {
+        // Hosts hear of it at once, with all that control says to them signed by the new key.
+        tellHosts().catch((error: unknown) => log.error({ err: error }, 'hosts could not be told of a key'));
+        advisoryWork.publishSoon();
+      },
+    }),
   });
   registerAdmitRoutes(app, admit, clock, policyBook, async ({ project, digest }, by) => {
     // What is for a whole repository stands in the journal: there is no one image to sign it for.
@@ -1028,12 +1043,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     switch (message.type) {
       case 'host': {
         // Named by its key too: a host that joins again with another builder key is believed, and the old key stands apart.
-        const { builderKey } = message.facts;
-        const name = `builder:${host}:${readPublicKey(builderKey, host).id.slice(0, 12)}`;
-        await trust.addPublicKey(
-          { name, uses: ['image', 'provenance'], repositories: ['**'], publicKeyPem: builderKey },
-          `agent:${host}`,
-        );
+        await believeBuilder(trust, host, message.facts.builderKey);
         break;
       }
       case 'sensor':

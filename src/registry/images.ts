@@ -243,6 +243,35 @@ export async function* allImages(
   }
 }
 
+/** What something else lies beside and speaks of, such as a signature: in batches by name and digest, each once. */
+export async function* allSubjects(
+  registry: Registry,
+): AsyncGenerator<{ readonly repository: string; readonly digest: Digest }> {
+  let last = { name: '', digest: '' };
+  for (;;) {
+    const rows = await registry.db
+      .selectFrom('registry_manifests as m')
+      .innerJoin('registry_repositories as r', 'r.id', 'm.repository_id')
+      .select(['r.name', 'm.subject_digest as digest'])
+      .distinct()
+      .where('m.subject_digest', 'is not', null)
+      .where((where) =>
+        where.or([
+          where('r.name', '>', last.name),
+          where.and([where('r.name', '=', last.name), where('m.subject_digest', '>', last.digest)]),
+        ]),
+      )
+      .orderBy('r.name')
+      .orderBy('m.subject_digest')
+      .limit(IMAGES_PAGE_MAX)
+      .execute();
+    for (const row of rows) yield { repository: row.name, digest: row.digest as Digest };
+    const end = rows.at(-1);
+    if (end === undefined || rows.length < IMAGES_PAGE_MAX) return;
+    last = { name: end.name, digest: end.digest ?? '' };
+  }
+}
+
 /** Everything about one image of a project. @throws Fault registry.image-unknown */
 export async function readImage(
   registry: Registry,

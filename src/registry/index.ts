@@ -17,6 +17,7 @@ export type {
 } from './images.ts';
 export {
   allImages,
+  allSubjects,
   listImages,
   listRepositories,
   readImage,

@@ -8,6 +8,7 @@ import { readText } from './policy-file.ts';
 import { addRootCommand } from './root-command.ts';
 import type { SignatureView } from './routes.ts';
 import { fullRepository } from './statement.ts';
+import { isFormer } from './succession.ts';
 import { useInWords } from './use-words.ts';
 
 interface KeyRow {
@@ -85,6 +86,52 @@ export function trustCommands(cli: CliProgram): void {
     .action(async (name: string, options: { since?: string }) => {
       await cli.api.post(`/trust/keys/${encodeURIComponent(name)}/revoke`, { since: options.since ?? null });
       cli.print.line({ en: `${name} is believed no longer`, es: `ya no se confía en ${name}` });
+    });
+  noun
+    .command('rotate')
+    .argument('<name>')
+    .argument(
+      '[file]',
+      cli.t({
+        en: 'the new public key in PEM; the platform and its builders make theirs themselves',
+        es: 'la clave pública nueva en PEM; la plataforma y sus constructores crean la suya',
+      }),
+    )
+    .option(
+      '--stolen',
+      cli.t({
+        en: 'nothing that the former key signed counts any more',
+        es: 'nada de lo que firmó la clave anterior cuenta ya',
+      }),
+    )
+    .description(
+      cli.t({
+        en: 'put another key in the place of a key; the former one stays believed until it is revoked',
+        es: 'poner otra clave en el lugar de una; la anterior sigue siendo de confianza hasta que se revoque',
+      }),
+    )
+    .action(async (name: string, file: string | undefined, { stolen = false }: { stolen?: boolean }) => {
+      const { key, former } = await cli.api.post<{ key: KeyRow; former: string }>(
+        `/trust/keys/${encodeURIComponent(name)}/rotate`,
+        { stolen, ...(file === undefined ? {} : { publicKeyPem: await readText(file) }) },
+      );
+      if (cli.output.json) {
+        cli.print.json({ key, former, stolen });
+        return;
+      }
+      const id = `${key.algorithm} ${key.id.slice(0, 16)}`;
+      cli.print.line({ en: `${key.name} is another key now (${id})`, es: `${key.name} es ahora otra clave (${id})` });
+      cli.print.line(
+        stolen
+          ? {
+              en: `the former one is ${former}: nothing that it signed counts any more`,
+              es: `la anterior es ${former}: nada de lo que firmó cuenta ya`,
+            }
+          : {
+              en: `the former one is ${former}: what it signed counts until darsena trust revoke ${former}`,
+              es: `la anterior es ${former}: lo que firmó cuenta hasta darsena trust revoke ${former}`,
+            },
+      );
     });
   addPolicyCommands(noun, cli);
   addRootCommand(noun, cli);
@@ -216,6 +263,7 @@ function explain(
 function listKeys(cli: CliProgram, keys: readonly KeyRow[]): void {
   const state = (key: KeyRow): Text => {
     if (key.revokedAt !== null) return { en: 'revoked', es: 'revocada' };
+    if (isFormer(key.name)) return { en: 'former', es: 'anterior' };
     return key.signsHere ? { en: 'signs here', es: 'firma aquí' } : { en: 'believed', es: 'de confianza' };
   };
   cli.print.table(

@@ -3,6 +3,7 @@ import type { Text } from '../system/index.ts';
 import { matchesPattern } from './policy.ts';
 import type { TrustDocument } from './policy-document.ts';
 import type { SignatureUse } from './statement.ts';
+import { signerName } from './succession.ts';
 
 /** A key that the platform believes, as its list shows it. */
 export interface BelievedKey {
@@ -29,8 +30,8 @@ interface Candidate {
   readonly name: string;
   readonly scopes: readonly string[];
   readonly requirement: (identity: object) => Readonly<Record<string, unknown>>;
-  /** PEM, for several keys of which one is enough. */
-  readonly pem: string | null;
+  /** PEM of its keys, of which one is enough: the one that stands, and former ones. */
+  readonly pems: readonly string[] | null;
 }
 
 /**
@@ -83,19 +84,21 @@ function candidatesOf(document: TrustDocument, keys: readonly BelievedKey[], now
     for (const pattern of patterns) addScope(pattern, scopes, notes);
     return [...scopes];
   };
-  const fromKeys = keys
-    .filter((key) => key.uses.includes('image') && key.revokedAt === null && !isOver(key.validUntil))
-    // Builders sign bundles, which these programs do not read; a key for nothing would only weaken the rest.
-    .filter((key) => !key.name.startsWith('builder:'))
-    .map((key) => keyCandidate(key.name, scopesOf(key.repositories), key.publicKeyPem));
+  const fromKeys = together(
+    keys
+      .filter((key) => key.uses.includes('image') && key.revokedAt === null && !isOver(key.validUntil))
+      // Builders sign bundles, which these programs do not read; a key for nothing would only weaken the rest.
+      .filter((key) => !key.name.startsWith('builder:'))
+      .map((key) => keyCandidate(signerName(key.name), scopesOf(key.repositories), [key.publicKeyPem])),
+  );
   const fromDocument = (document.signers ?? []).flatMap((one): Candidate[] => {
     if (!one.uses.includes('image') || one.revokedAt !== undefined || isOver(one.validUntil)) return [];
     const scopes = scopesOf(one.repositories ?? ['**']);
-    if (one.key !== undefined) return [keyCandidate(one.name, scopes, one.key)];
+    if (one.key !== undefined) return [keyCandidate(one.name, scopes, [one.key])];
     const keyless = one.keyless === undefined ? null : keylessRequirement(document, one.keyless);
     if (keyless !== null)
       return [
-        { name: one.name, scopes, requirement: (identity) => ({ ...keyless, signedIdentity: identity }), pem: null },
+        { name: one.name, scopes, requirement: (identity) => ({ ...keyless, signedIdentity: identity }), pems: null },
       ];
     notes.push({
       en: `${one.name} is left out: those programs know keys and e-mail identities only`,
@@ -106,13 +109,27 @@ function candidatesOf(document: TrustDocument, keys: readonly BelievedKey[], now
   return [...fromKeys, ...fromDocument];
 }
 
-function keyCandidate(name: string, scopes: readonly string[], pem: string): Candidate {
-  return {
-    name,
-    scopes,
-    pem,
-    requirement: (identity) => ({ type: 'sigstoreSigned', keyData: base64(pem), signedIdentity: identity }),
-  };
+function keyCandidate(name: string, scopes: readonly string[], pems: readonly string[]): Candidate {
+  return { name, scopes, pems, requirement: (identity) => keyRequirement(pems, identity) };
+}
+
+function keyRequirement(pems: readonly string[], identity: object): Readonly<Record<string, unknown>> {
+  const [first = ''] = pems;
+  const keys = pems.length === 1 ? { keyData: base64(first) } : { keyDatas: pems.map(base64) };
+  return { type: 'sigstoreSigned', ...keys, signedIdentity: identity };
+}
+
+/** A key and those that it took the place of are one signer. */
+function together(candidates: readonly Candidate[]): Candidate[] {
+  const signers = new Map<string, Candidate>();
+  for (const one of candidates) {
+    const { pems: before = [], scopes = [] } = signers.get(one.name) ?? {};
+    signers.set(
+      one.name,
+      keyCandidate(one.name, [...new Set([...scopes, ...one.scopes])], [...(before ?? []), ...(one.pems ?? [])]),
+    );
+  }
+  return [...signers.values()];
 }
 
 /** Fulcio with an e-mail address: the only keyless identity that containers-policy.json can name. */
@@ -159,9 +176,19 @@ function requirements(
     });
     return [{ type: 'reject' }];
   }
-  if (candidates.length === count) return candidates.map((one) => one.requirement(identity));
-  const pems = candidates.flatMap((one) => (one.pem === null ? [] : [one.pem]));
-  if (pems.length < candidates.length || count > 1) {
+  const tellSeveral = (pems: readonly string[] | null): void => {
+    if (pems === null || pems.length < 2) return;
+    notes.push({
+      en: `${scope}: several keys of which one is enough need Podman 5 or newer (keyDatas)`,
+      es: `${scope}: varias claves de las que basta una requieren Podman 5 o posterior (keyDatas)`,
+    });
+  };
+  if (candidates.length === count) {
+    for (const { pems } of candidates) tellSeveral(pems);
+    return candidates.map((one) => one.requirement(identity));
+  }
+  const pems = candidates.flatMap((one) => one.pems ?? []);
+  if (candidates.some((one) => one.pems === null) || count > 1) {
     const names = candidates.map((one) => one.name).join(', ');
     notes.push({
       en: `${scope}: "${count} of ${names}" cannot be said there; one signature of any key among them is asked`,
@@ -169,12 +196,8 @@ function requirements(
     });
   }
   if (pems.length === 0) return [{ type: 'reject' }];
-  if (pems.length === 1) return [{ type: 'sigstoreSigned', keyData: base64(pems[0] ?? ''), signedIdentity: identity }];
-  notes.push({
-    en: `${scope}: several keys of which one is enough need Podman 5 or newer (keyDatas)`,
-    es: `${scope}: varias claves de las que basta una requieren Podman 5 o posterior (keyDatas)`,
-  });
-  return [{ type: 'sigstoreSigned', keyDatas: pems.map(base64), signedIdentity: identity }];
+  tellSeveral(pems);
+  return [keyRequirement(pems, identity)];
 }
 
 function addScope(pattern: string, scopes: Set<string>, notes: Text[]): void {

@@ -66,6 +66,58 @@ export const trustFault = defineFaults({
       remedy: 'darsena trust keys muestra lo que firma',
     },
   },
+  'trust.key-in-use': {
+    kind: 'refused',
+    en: {
+      what: 'the key "{key}" is not revoked while the platform signs with it',
+      why: 'nothing could be judged, signed or started any more',
+      remedy: 'darsena trust rotate {key}; if it was stolen: darsena trust rotate {key} --stolen',
+    },
+    es: {
+      what: 'la clave "{key}" no se revoca mientras la plataforma firma con ella',
+      why: 'ya no se podría juzgar, firmar ni iniciar nada',
+      remedy: 'darsena trust rotate {key}; si la robaron: darsena trust rotate {key} --stolen',
+    },
+  },
+  'trust.key-former': {
+    kind: 'conflict',
+    en: {
+      what: 'the key "{key}" was replaced already',
+      why: 'another key signs in its place',
+      remedy: 'replace that one (darsena trust rotate {standing}), or revoke the former: darsena trust revoke {key}',
+    },
+    es: {
+      what: 'la clave "{key}" ya fue sustituida',
+      why: 'otra clave firma en su lugar',
+      remedy: 'sustituir esa (darsena trust rotate {standing}) o revocar la anterior: darsena trust revoke {key}',
+    },
+  },
+  'trust.key-needed': {
+    kind: 'invalid',
+    en: {
+      what: 'the new key of "{key}" is missing',
+      why: 'the platform does not sign with this one, so it cannot make the next',
+      remedy: 'darsena key generate NAME; darsena trust rotate {key} NAME.pub',
+    },
+    es: {
+      what: 'falta la clave nueva de "{key}"',
+      why: 'la plataforma no firma con esta, así que no puede crear la siguiente',
+      remedy: 'darsena key generate NOMBRE; darsena trust rotate {key} NOMBRE.pub',
+    },
+  },
+  'trust.builder-former': {
+    kind: 'conflict',
+    en: {
+      what: 'the builder does not sign with "{key}"',
+      why: 'its host signs with another key by now, or is none of this platform',
+      remedy: 'darsena trust keys; darsena hosts',
+    },
+    es: {
+      what: 'el constructor no firma con "{key}"',
+      why: 'su host ya firma con otra clave, o no es de esta plataforma',
+      remedy: 'darsena trust keys; darsena hosts',
+    },
+  },
   'trust.signer-name-taken': {
     kind: 'conflict',
     en: {

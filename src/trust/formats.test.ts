@@ -3,7 +3,7 @@ import { sign } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { writeCborHead } from '../formats/index.ts';
-import { digestOf } from '../oci/index.ts';
+import { type Digest, digestOf } from '../oci/index.ts';
 import { type Json, systemClock } from '../system/index.ts';
 import {
   attest,
@@ -210,6 +210,32 @@ test('Notation’s JWS and COSE signatures count under their authority and subje
       assert.equal(isMet(verdict, 'image'), false);
       assert.equal(verdict.refused[0]?.code, code, `${make.name} ${index}: ${verdict.refused[0]?.reason.en}`);
     }
+  }
+});
+
+test('what the Notary Project’s own library signed counts: every algorithm in both envelopes, and not what ran out or asks for more', async () => {
+  const file = new URL('notation-foreign.json', import.meta.url);
+  const foreign = JSON.parse(await readFile(file, 'utf8')) as {
+    readonly digest: Digest;
+    readonly authority: string;
+    readonly signatures: readonly { name: string; mediaType: string; bytes: string; holds: boolean }[];
+  };
+  const identity = {
+    kind: 'x509',
+    authorities: [foreign.authority],
+    subject: 'CN=release, O=Example, ST=Madrid',
+  } as const;
+  const trust = {
+    signers: [defineSigner({ name: 'partner', uses: ['image'], identity })],
+    repositoryBinding: 'ignored',
+  } as const;
+  assert.equal(foreign.signatures.length, 18);
+  for (const { name, mediaType, bytes, holds } of foreign.signatures) {
+    const notations = [{ mediaType, bytes: Buffer.from(bytes, 'base64') }];
+    const verdict = verifyImage({
+      ...{ digest: foreign.digest, repository, bundles: [], notations, trust, clock: systemClock },
+    });
+    assert.equal(isMet(verdict, 'image'), holds, `${mediaType} ${name}: ${verdict.refused[0]?.reason.en}`);
   }
 });
 

@@ -75,29 +75,45 @@ export function checkSuccessor(standing: HostPolicy | null, next: HostPolicy): v
 }
 
 /**
- * What a host believes: its own builder always; the document's signers; and control's keys, unless administrators are
- * named, because then nobody but them says who is believed. Of control itself only the key counts then that was pinned
- * when the host joined, for what is control's to say.
+ * What a host believes: its own builder, with the keys that it signed with before; the document's signers; and control's
+ * keys, unless administrators are named, because then nobody but them says who is believed. Of control itself only the
+ * key counts then that was pinned when the host joined, and those that it named itself to follow it, for what is
+ * control's to say. A key that control revoked counts for nothing, whose ever it is.
  */
 export function compileHostPolicy(
   policy: HostPolicy | null,
-  { own, control }: { readonly own: TrustedSigner; readonly control: PublicKey },
+  { own, control }: { readonly own: readonly TrustedSigner[]; readonly control: readonly PublicKey[] },
   cache: RootCache,
 ): TrustPolicy {
-  if (policy === null) return { signers: [own], repositoryBinding: 'required', rules: [] };
+  if (policy === null) return { signers: own, repositoryBinding: 'required', rules: [] };
+  const told = policy.keys.map((key) => ({ ...key, publicKey: readPublicKey(key.publicKeyPem, key.name) }));
+  /** Control's word that a key counts no more, or only until then, is followed whoever else leads: it believes nobody more. */
+  const endOf = ({ id }: PublicKey): Pick<HostKey, 'revokedAt' | 'validUntil'> => {
+    const { revokedAt = null, validUntil = null } = told.find(({ publicKey }) => publicKey.id === id) ?? {};
+    return { revokedAt, validUntil };
+  };
+  const isOwn = ({ id }: PublicKey): boolean => own.some((signer) => keyOf(signer)?.id === id);
   const isLed = policy.document.administrators !== undefined;
-  const believed = isLed ? [pinnedControl(control)] : policy.keys;
-  const keys = believed.flatMap((key) => {
-    const publicKey = readPublicKey(key.publicKeyPem, key.name);
-    const isOwn = own.identity.kind === 'key' && own.identity.publicKey.id === publicKey.id;
-    const { name, repositories, validFrom, validUntil, revokedAt, vouches = false } = key;
-    const uses = key.uses.filter((use) => SIGNATURE_USES.includes(use));
-    const bounds = { repositories, validFrom, validUntil, revokedAt, vouches };
-    return isOwn
-      ? []
-      : [defineSigner({ name, uses, ...bounds, identity: { kind: 'key', publicKey, trustedRoot: null } })];
+  const believed = isLed
+    ? control.map((publicKey) => ({ ...pinnedControl(publicKey), ...endOf(publicKey), publicKey }))
+    : told.filter(({ publicKey }) => !isOwn(publicKey));
+  const keys = believed.map(
+    ({ publicKey, name, repositories, validFrom, validUntil, revokedAt, vouches = false, uses }) =>
+      defineSigner({
+        ...{ name, repositories, validFrom, validUntil, revokedAt, vouches },
+        uses: uses.filter((use) => SIGNATURE_USES.includes(use)),
+        identity: { kind: 'key', publicKey, trustedRoot: null },
+      }),
+  );
+  const mine = own.map((signer) => {
+    const key = keyOf(signer);
+    return key === null ? signer : { ...signer, ...endOf(key) };
   });
-  return compileDocument(policy.document, [own, ...keys], cache);
+  return compileDocument(policy.document, [...mine, ...keys], cache);
+}
+
+function keyOf({ identity }: TrustedSigner): PublicKey | null {
+  return identity.kind === 'key' ? identity.publicKey : null;
 }
 
 /** What control may say of an image at all; never that it is signed, built or permitted by somebody else. */

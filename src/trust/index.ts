@@ -58,7 +58,7 @@ export {
 } from './policy-document.ts';
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
 export { bundleLayer, PREDICATE_ANNOTATION, type Referrer, toReferrer, toSimpleSigningArtifact } from './referrer.ts';
-export { registerTrustRoutes, type SignatureView } from './routes.ts';
+export { registerTrustRoutes, type SignatureView, type TrustPorts } from './routes.ts';
 export { openSigner, signCommands } from './sign-commands.ts';
 export { encryptKey, generateKeyFile, localSigner, openKeyFile } from './signing/key-file.ts';
 export { keylessSigner, type SigningServices } from './signing/keyless-signer.ts';
@@ -77,9 +77,11 @@ export {
   type StoredSignatures,
   unpackSignatures,
 } from './stored.ts';
+export { followSuccession, isFormer, signerName } from './succession.ts';
 export {
   type Attestation,
   type KeyView,
+  type Rotation,
   type SignatureStore,
   type StoredBundle,
   Trust,

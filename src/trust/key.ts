@@ -23,6 +23,31 @@ export interface SigningKey {
   sign(data: Uint8Array): Uint8Array;
 }
 
+/** The key that stands for a name: whoever was given it signs with its successor after a rotation. */
+export class StandingKey implements SigningKey {
+  #key: SigningKey;
+
+  constructor(key: SigningKey) {
+    this.#key = key;
+  }
+
+  get id(): string {
+    return this.#key.id;
+  }
+
+  get publicKeyPem(): string {
+    return this.#key.publicKeyPem;
+  }
+
+  sign(data: Uint8Array): Uint8Array {
+    return this.#key.sign(data);
+  }
+
+  succeed(key: SigningKey): void {
+    this.#key = key;
+  }
+}
+
 /** A public key that may be asked. `keys` given to a verifier are the whole of what it trusts. */
 export interface PublicKey {
   readonly id: string;

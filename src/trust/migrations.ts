@@ -32,4 +32,10 @@ export const trustMigrations: readonly Migration[] = [
       await db.schema.alterTable('trust_keys').addColumn('valid_until', 'text').execute();
     },
   },
+  {
+    name: '0003-trust-successors',
+    async up(db) {
+      await db.schema.alterTable('trust_keys').addColumn('successor', 'text').execute();
+    },
+  },
 ];

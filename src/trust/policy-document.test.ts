@@ -154,7 +154,7 @@ test('where administrators are named, a key that only control believes does not 
   const named = { count: 1, keys: [admin.publicKeyPem] };
   const names = (document: TrustDocument): string[] =>
     compileHostPolicy({ version: 1, document, signatures: [], keys }, pins, new Map()).signers.map((one) => one.name);
-  const pins = { own, control: readPublicKey(admin.publicKeyPem) };
+  const pins = { own: [own], control: [readPublicKey(admin.publicKeyPem)] };
   assert.deepEqual(names({ version: 1 }), ['builder:a', 'slipped-in']);
   // Of control only the key that was pinned when the host joined, for what is control's to say.
   assert.deepEqual(names({ version: 1, administrators: named }), ['builder:a', 'control']);

@@ -12,6 +12,8 @@ import { SIGNATURE_USES, type SignatureUse } from './statement.ts';
 import type { KeyView, Trust } from './trust.ts';
 import type { AcceptedSignature, SignatureVerdict } from './verify.ts';
 
+/** Keys of hosts' builders are named after their host and themselves. */
+const BUILDER_PREFIX = 'builder:';
 const instant = z.iso.datetime({ offset: true });
 const signedRecord = z.object({
   payloadType: z.string().max(200),
@@ -20,9 +22,27 @@ const signedRecord = z.object({
 });
 /** `release`, or `builder:host1` for the key of a host. */
 const keyName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}$/);
+/** Those of lists too: a former key is called after the one that took its place. */
+const listedName = z.string().regex(/^[a-z][a-z0-9._:-]{0,126}(~[0-9a-f]{1,64})?$/);
 
-/** @param changed told after whom to believe has changed, so that what was judged before is judged anew */
-export function registerTrustRoutes(app: ApiApp, trust: Trust, changed: () => void = () => undefined): void {
+/** Asked of who knows hosts and images. */
+export interface TrustPorts {
+  /** Told after whom to believe has changed, so that what was judged before is judged anew. */
+  readonly changed: () => void;
+  /**
+   * Has the host make another key for its builder. @returns the new public key in PEM, believed already, and its name
+   * @throws Fault host.away, host.lost; trust.builder-former when no builder signs with a key of this name
+   */
+  readonly rotateBuilder?: (name: string, actor: string) => Promise<{ readonly name: string }>;
+  /** Told after a key that signs here got a successor: what the former one said may be said anew. */
+  readonly succeeded?: (name: string, actor: string, options: { readonly stolen: boolean }) => void;
+}
+
+export function registerTrustRoutes(
+  app: ApiApp,
+  trust: Trust,
+  { changed, rotateBuilder, succeeded }: TrustPorts = { changed: () => undefined },
+): void {
   registerAttach(app, trust);
   registerDocuments(app, trust);
   app.route({
@@ -62,13 +82,51 @@ export function registerTrustRoutes(app: ApiApp, trust: Trust, changed: () => vo
     schema: {
       tags: ['trust'],
       summary: 'Stop believing a key; since a time, or for all it ever signed',
-      params: z.object({ name: keyName }),
+      params: z.object({ name: listedName }),
       body: z.object({ since: instant.nullish() }).nullish(),
     },
     handler: async (request) => {
-      await trust.revokeKey(request.params.name, request.principal.actor, request.body?.since ?? null);
+      const { name } = request.params;
+      const isUsed = (await trust.keys()).some((key) => key.name === name && key.signsHere);
+      if (isUsed) throw trustFault('trust.key-in-use', { key: name });
+      await trust.revokeKey(name, request.principal.actor, request.body?.since ?? null);
       changed();
-      return { name: request.params.name };
+      return { name };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/trust/keys/:name/rotate',
+    config: { action: 'platform.admin' },
+    schema: {
+      tags: ['trust'],
+      summary: 'Put another key in the place of a key; the former one stays believed until it is revoked',
+      params: z.object({ name: listedName }),
+      body: z
+        .object({
+          /** Of a key that somebody else signs with; the platform and its builders make theirs themselves. */
+          publicKeyPem: z.string().min(1).max(4096).optional(),
+          /** Nothing that the former key signed counts any more. */
+          stolen: z.boolean().optional(),
+        })
+        .nullish(),
+    },
+    handler: async (request) => {
+      const { name } = request.params;
+      const { actor } = request.principal;
+      const { publicKeyPem, stolen = false } = request.body ?? {};
+      if (name.startsWith(BUILDER_PREFIX) && rotateBuilder !== undefined && publicKeyPem === undefined) {
+        const made = await rotateBuilder(name, actor);
+        if (stolen) await trust.revokeKey(name, actor);
+        changed();
+        const standing = (await trust.keys()).find((key) => key.name === made.name);
+        if (standing === undefined) throw trustFault('trust.key-unknown', { key: made.name });
+        return { key: showKey(standing), former: name, stolen };
+      }
+      const { key, former } = await trust.rotateKey(name, actor, { publicKeyPem, stolen });
+      if (key.signsHere) succeeded?.(name, actor, { stolen });
+      changed();
+      return { key: showKey(key), former, stolen };
     },
   });
   app.route({

@@ -16,6 +16,7 @@ export interface TrustTables {
     revoked_at: string | null;
     valid_from: string | null;
     valid_until: string | null;
+    successor: string | null;
   };
   trust_policies: {
     version: number;
@@ -40,6 +41,8 @@ export interface KeyRecord {
   /** RFC 3339; null is unbounded. A signature counts whose trusted time, or the time of checking, is inside. */
   readonly validFrom: string | null;
   readonly validUntil: string | null;
+  /** Of a former key that signed here: its own word, under KEY_SUCCESSION_TYPE, of the key that took its place. */
+  readonly successor: SignedRecord | null;
 }
 
 /** A version of the trust policy. */
@@ -66,6 +69,7 @@ export async function insertKey(tx: Kysely<TrustTables>, key: KeyRecord): Promis
       revoked_at: key.revokedAt,
       valid_from: key.validFrom,
       valid_until: key.validUntil,
+      successor: key.successor === null ? null : JSON.stringify(key.successor),
     })
     .execute();
 }
@@ -106,6 +110,24 @@ export async function markTrust(
   await tx
     .updateTable('trust_keys')
     .set({ ...values, valid_from: validFrom, valid_until: validUntil })
+    .where('id', '=', id)
+    .execute();
+}
+
+/** A key that another one takes the place of: it goes on under this name, and nobody signs with it here any more. */
+export async function markFormer(
+  tx: Kysely<TrustTables>,
+  id: string,
+  { name, successor, revokedAt }: Pick<KeyRecord, 'name' | 'successor' | 'revokedAt'>,
+): Promise<void> {
+  await tx
+    .updateTable('trust_keys')
+    .set({
+      name,
+      sealed: null,
+      successor: successor === null ? null : JSON.stringify(successor),
+      revoked_at: revokedAt,
+    })
     .where('id', '=', id)
     .execute();
 }
@@ -159,5 +181,6 @@ function toKeyRecord(row: Selectable<TrustTables['trust_keys']>): KeyRecord {
     revokedAt: row.revoked_at,
     validFrom: row.valid_from,
     validUntil: row.valid_until,
+    successor: row.successor === null ? null : (JSON.parse(row.successor) as SignedRecord),
   };
 }

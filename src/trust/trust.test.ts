@@ -9,10 +9,12 @@ import {
   BILL_MEDIA_TYPE,
   billBytes,
   documentOf,
+  followSuccession,
   generateSigningKey,
   NO_SIGNATURES,
   outlineOf,
   type Referrer,
+  readPublicKey,
   readTokenKey,
   registerTrustRoutes,
   type SignatureStore,
@@ -297,6 +299,96 @@ test('a signature that a builder made is stored with its fact, and one that does
     key: 'builder:host1',
     referrer: signatures.referrers[0]?.digest ?? null,
   });
+  await opened.close();
+});
+
+test('another key takes the place of a key: rules and statements go on, a stolen one is out at once, and the platform is not left without one', async () => {
+  const { opened, trust, signatures, make } = await open(randomBytes(32));
+  const held = await trust.ensureKey('control', ['scan', 'approval']);
+  const pinned = readPublicKey(held.publicKeyPem);
+  const image = { digest, repository: 'tienda/web' };
+  const approval = { decision: 'approved', approver: { name: 'ana' } };
+  await trust.sign({ ...image, use: 'scan', predicate: { found: 1 }, key: 'control', actor: 'platform' });
+  await trust.sign({ ...image, use: 'approval', predicate: approval, key: 'control', actor: 'user:ana' });
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => PLATFORM });
+  const told: string[] = [];
+  registerTrustRoutes(app, trust, {
+    changed: () => told.push('changed'),
+    succeeded: (name, _actor, { stolen }) => told.push(`${name} ${stolen}`),
+    rotateBuilder: async (name) => {
+      const { publicKeyPem } = generateSigningKey(randomBytes(32)).key;
+      const key = { name: `${name}2`, uses: ['image'], repositories: ['**'], publicKeyPem } as const;
+      return trust.addPublicKey(key, 'agent:host1');
+    },
+  });
+  const post = async (path: string, payload: object = {}) => {
+    const url = `/api/v1/trust/keys/${path}`;
+    const response = await app.inject({ method: 'POST', url, headers: { authorization: 'Bearer x' }, payload });
+    return { status: response.statusCode, body: response.json() };
+  };
+  assert.equal((await post('control/revoke')).body.code, 'trust.key-in-use');
+  const { body: rotated } = await post('control/rotate');
+  assert.notEqual(rotated.key.id, pinned.id);
+  assert.equal(rotated.former, `control~${pinned.id.slice(0, 12)}`);
+  assert.equal(held.id, rotated.key.id, 'who was given the key signs with the new one');
+  assert.equal(
+    (await make(randomBytes(32)).keys()).some(({ name, signsHere }) => name.includes('~') && signsHere),
+    false,
+  );
+  // What the former key said counts under the same name, also for the people it vouches for.
+  const people = async () =>
+    (await trust.verify('tienda/web', digest)).accepted.map((one) => [one.use, one.signer, one.vouches]);
+  const both = [
+    ['scan', 'control', true],
+    ['approval', 'control', true],
+  ];
+  assert.deepEqual(await people(), both);
+  // Restated, and what a thief would have said is not taken over.
+  assert.equal(await trust.restateFormer(image, 'control', 'platform'), 2);
+  assert.equal(await trust.restateFormer(image, 'control', 'platform'), 0);
+  assert.equal(signatures.referrers.length, 2);
+  assert.equal((await post(`${rotated.former}/rotate`)).body.code, 'trust.key-former');
+  assert.equal((await post(`${rotated.former}/revoke`)).status, 200);
+  assert.deepEqual(await people(), both);
+  const { body: stolen } = await post('control/rotate', { stolen: true });
+  assert.deepEqual(await people(), []);
+  assert.equal(await trust.restateFormer(image, 'control', 'platform'), 0);
+  // A host that pinned the first key is led to the last one, whoever else signs what.
+  const words = await trust.successions('control');
+  assert.deepEqual(
+    followSuccession(pinned, 'control', words).map(({ id }) => id),
+    [rotated.key.id, stolen.key.id],
+  );
+  assert.deepEqual(followSuccession(pinned, 'control', words.slice(1)), []);
+  assert.deepEqual(followSuccession(pinned, 'release', words), []);
+  // Keys of others: the new one is brought along.
+  const [first, second] = [1, 2].map(() => generateSigningKey(randomBytes(32)).key.publicKeyPem);
+  await trust.believeKey(
+    { name: 'release', uses: ['image'], repositories: ['tienda/**'], publicKeyPem: first ?? '' },
+    'user:ana',
+  );
+  assert.equal((await post('release/rotate')).body.code, 'trust.key-needed');
+  assert.equal((await post('control/rotate', { publicKeyPem: second })).body.code, 'trust.key-own');
+  const { body: release } = await post('release/rotate', { publicKeyPem: second });
+  assert.deepEqual([release.key.repositories, release.stolen], [['tienda/**'], false]);
+  assert.equal((await post('release/rotate', { publicKeyPem: first })).body.code, 'trust.key-known');
+  assert.deepEqual(
+    (await trust.policy()).signers.filter((one) => one.name === 'release').map((one) => one.revokedAt),
+    [null, null],
+  );
+  // A builder makes its key itself; the former one is named by its own id.
+  const builder = { name: 'builder:host1:a', uses: ['image'], repositories: ['**'] } as const;
+  await trust.addPublicKey(
+    { ...builder, publicKeyPem: generateSigningKey(randomBytes(32)).key.publicKeyPem },
+    'agent:host1',
+  );
+  assert.equal((await post('builder:host1:a/rotate', { stolen: true })).body.key.name, 'builder:host1:a2');
+  assert.notEqual((await trust.keys()).find(({ name }) => name === 'builder:host1:a')?.revokedAt, null);
+  assert.deepEqual(
+    told.filter((one) => one !== 'changed'),
+    ['control false', 'control true'],
+  );
+  await app.close();
   await opened.close();
 });
 

@@ -6,7 +6,14 @@ import { attest, predicateBy } from './attest.ts';
 import type { SimpleSigning } from './cosign.ts';
 import { trustFault } from './errors.ts';
 import { countAdministrators, type HostPolicy } from './host-policy.ts';
-import { generateSigningKey, openSigningKey, type PublicKey, readPublicKey, type SigningKey } from './key.ts';
+import {
+  generateSigningKey,
+  openSigningKey,
+  type PublicKey,
+  readPublicKey,
+  type SigningKey,
+  StandingKey,
+} from './key.ts';
 import { DEMANDED_USES, defineSigner, type TrustedSigner, type TrustPolicy, usesAsked } from './policy.ts';
 import { checkTrustDocument, compileDocument, EMPTY_DOCUMENT, type RootCache } from './policy-document.ts';
 import type { SignedRecord } from './record.ts';
@@ -17,6 +24,7 @@ import {
   insertPolicy,
   type KeyRecord,
   markEnded,
+  markFormer,
   markRevoked,
   markTrust,
   markUses,
@@ -27,6 +35,7 @@ import {
   type TrustTables,
 } from './store.ts';
 import type { StoredSignatures } from './stored.ts';
+import { formerName, isFormer, signerName, signSuccession } from './succession.ts';
 import { type SignatureVerdict, verifyImage } from './verify.ts';
 
 /** Asked of the registry: the signatures that lie beside an image. */
@@ -88,12 +97,20 @@ export interface NewPublicKey {
 }
 
 /** A key as lists show it: nothing secret in it. */
-export type KeyView = Omit<KeyRecord, 'sealed'> & { readonly signsHere: boolean };
+export type KeyView = Omit<KeyRecord, 'sealed' | 'successor'> & { readonly signsHere: boolean };
+
+export interface Rotation {
+  readonly key: KeyView;
+  /** The name under which the former key goes on. */
+  readonly former: string;
+}
 
 /** Keys and signatures of one instance. */
 export class Trust {
   readonly #options: TrustOptions;
   readonly #opened = new Map<string, SigningKey>();
+  /** Those that somebody holds for good, by their name. */
+  readonly #standing = new Map<string, StandingKey>();
   /** By their text: OpenSSL reads a key once, and a root keeps what it proved. */
   readonly #publicKeys = new Map<string, PublicKey>();
   readonly #roots: RootCache = new Map();
@@ -105,11 +122,18 @@ export class Trust {
   }
 
   /**
-   * The signing key of this name, made on first use. Idempotent; a key that is there gets the uses that it lacks, so
-   * that a newer version may sign what an older one did not know.
+   * The signing key of this name, made on first use; after a rotation, the one that stands then. Idempotent; a key that is
+   * there gets the uses that it lacks, so that a newer version may sign what an older one did not know.
    * @throws Fault trust.key-locked, trust.master-key
    */
   async ensureKey(name: string, uses: readonly SignatureUse[]): Promise<SigningKey> {
+    const key = await this.#madeKey(name, uses);
+    const standing = this.#standing.get(name) ?? new StandingKey(key);
+    this.#standing.set(name, standing);
+    return standing;
+  }
+
+  async #madeKey(name: string, uses: readonly SignatureUse[]): Promise<SigningKey> {
     const { db, clock, masterKey } = this.#options;
     const known = await readKeyByName(db, name);
     if (known !== null) {
@@ -125,7 +149,7 @@ export class Trust {
       uses,
       repositories: ['**'],
       createdAt: clock.now().toISOString(),
-      ...{ revokedAt: null, validFrom: null, validUntil: null },
+      ...{ revokedAt: null, validFrom: null, validUntil: null, successor: null },
     };
     await this.#addKey(record, 'platform');
     this.#opened.set(name, key);
@@ -156,7 +180,7 @@ export class Trust {
       publicKeyPem: publicKey.pem,
       sealed: null,
       createdAt: this.#options.clock.now().toISOString(),
-      ...{ revokedAt: null, validFrom, validUntil },
+      ...{ revokedAt: null, validFrom, validUntil, successor: null },
     };
     await this.#addKey(record, actor);
     return toView(record);
@@ -218,6 +242,106 @@ export class Trust {
     });
     journal.committed();
     this.#opened.delete(name);
+  }
+
+  /**
+   * Puts another key in the place of a key: it takes the name, and with it the place in every rule. The former one goes on
+   * as `name~id`: what it signed counts under the same name until it is revoked, and nobody signs with it here.
+   * @param options.publicKeyPem of a key that somebody else signs with; one that signs here is made here
+   * @param options.stolen nothing that the former one signed counts any more
+   * @throws Fault trust.key-unknown, trust.key-former, trust.key-own, trust.key-needed, trust.key-known, trust.public-key
+   */
+  async rotateKey(
+    name: string,
+    actor: string,
+    options: { readonly publicKeyPem?: string | undefined; readonly stolen?: boolean | undefined } = {},
+  ): Promise<Rotation> {
+    const { db, journal, clock, masterKey } = this.#options;
+    const record = await readKeyByName(db, name);
+    if (record === null) throw trustFault('trust.key-unknown', { key: name });
+    if (isFormer(name)) throw trustFault('trust.key-former', { key: name, standing: signerName(name) });
+    const { sealed: before } = record;
+    const { publicKeyPem, stolen = false } = options;
+    if (before !== null && publicKeyPem !== undefined) throw trustFault('trust.key-own', { key: name });
+    if (before === null && publicKeyPem === undefined) throw trustFault('trust.key-needed', { key: name });
+    const made = before === null ? null : generateSigningKey(masterKey);
+    const next = made?.key ?? this.#stranger(publicKeyPem ?? '', name);
+    const known = (await readKeys(db)).find(({ id }) => id === next.id);
+    if (known !== undefined) throw trustFault('trust.key-known', { key: known.name });
+    const former = formerName(name, record.id);
+    const now = clock.now().toISOString();
+    const successor =
+      before === null ? null : signSuccession(openSigningKey(masterKey, { ...record, sealed: before }), name, next);
+    const standing: KeyRecord = {
+      ...record,
+      ...{ id: next.id, publicKeyPem: next.publicKeyPem, sealed: made?.sealed.sealed ?? null, createdAt: now },
+      ...{ revokedAt: null, validFrom: null, validUntil: null, successor: null },
+    };
+    await db.transaction().execute(async (tx) => {
+      await markFormer(tx, record.id, {
+        name: former,
+        successor,
+        revokedAt: record.revokedAt ?? (stolen ? now : null),
+      });
+      await insertKey(tx, standing);
+      await journal.record<TrustTables>(tx, {
+        kind: 'key.rotated',
+        project: null,
+        actor,
+        subject: name,
+        body: { keyId: next.id, former: record.id, stolen },
+      });
+    });
+    journal.committed();
+    if (made !== null) {
+      this.#opened.set(name, made.key);
+      this.#standing.get(name)?.succeed(made.key);
+    }
+    return { key: toView(standing), former };
+  }
+
+  #stranger(pem: string, name: string): { readonly id: string; readonly publicKeyPem: string } {
+    const key = readPublicKey(pem, name);
+    return { id: key.id, publicKeyPem: key.pem };
+  }
+
+  /** What the keys of this name said of their successors, oldest first: for who knows nothing but the first of them. */
+  async successions(name: string): Promise<SignedRecord[]> {
+    return (await readKeys(this.#options.db))
+      .filter((key) => signerName(key.name) === name)
+      .sort((one, other) => one.createdAt.localeCompare(other.createdAt))
+      .flatMap(({ successor }) => successor ?? []);
+  }
+
+  /** The key of this name and the former ones that are still believed, the one that stands first. */
+  async believedKeys(name: string): Promise<PublicKey[]> {
+    const keys = (await readKeys(this.#options.db)).filter((key) => signerName(key.name) === name);
+    return keys
+      .filter(({ revokedAt }) => revokedAt === null)
+      .sort((one, other) => Number(isFormer(one.name)) - Number(isFormer(other.name)))
+      .map(({ publicKeyPem }) => readPublicKey(publicKeyPem, name));
+  }
+
+  /**
+   * Says anew with the key that stands what a former one said of an image, so that nothing is lost when that one is
+   * revoked. What does not count here by now is left as it is.
+   * @returns how many statements were made anew
+   */
+  async restateFormer(image: ImageSubject, name: string, actor: string): Promise<number> {
+    const { clock, signatures } = this.#options;
+    const { repository, digest } = image;
+    const [trust, key] = await Promise.all([this.policy(), this.signingKey(name)]);
+    let made = 0;
+    for (const use of RESTATED_USES) {
+      for (const { referrer, bundle } of await signatures.bundlesStating(repository, digest, PREDICATE_TYPE[use])) {
+        const [said] = verifyImage({ ...image, bundles: [bundle], trust, clock }).accepted;
+        if (said?.signer !== name || said.identity.kind !== 'key' || said.identity.keyId === key.id) continue;
+        await this.#store(attest(key, use, image, said.predicate), image, { use, key: name }, actor);
+        await signatures.removeReferrer(repository, referrer, actor);
+        made += 1;
+      }
+    }
+    return made;
   }
 
   async keys(): Promise<KeyView[]> {
@@ -311,18 +435,23 @@ export class Trust {
       signatures,
       keys: keys
         .filter(({ uses }) => DEMANDED_USES.some((use) => uses.includes(use)))
-        .map(({ id: _id, sealed, createdAt: _createdAt, ...key }) => ({ ...key, vouches: sealed !== null })),
+        .map(({ id: _id, sealed, createdAt: _createdAt, successor, ...key }) => ({
+          ...key,
+          name: signerName(key.name),
+          vouches: sealed !== null || successor !== null,
+        })),
     };
   }
 
   async #keySigners(): Promise<TrustedSigner[]> {
     return (await readKeys(this.#options.db)).map((key) => {
-      const { name, uses, repositories, revokedAt, validFrom, validUntil } = key;
+      const { uses, repositories, revokedAt, validFrom, validUntil } = key;
+      const name = signerName(key.name);
       const known = this.#publicKeys.get(key.publicKeyPem) ?? readPublicKey(key.publicKeyPem, name);
       this.#publicKeys.set(key.publicKeyPem, known);
       const identity = { kind: 'key', publicKey: known, trustedRoot: null } as const;
-      // A key that signs here signs for whom this instance authenticated.
-      const vouches = key.sealed !== null;
+      // A key that signs here, or did, signs for whom this instance authenticated.
+      const vouches = key.sealed !== null || key.successor !== null;
       return defineSigner({ name, uses, repositories, revokedAt, validFrom, validUntil, identity, vouches });
     });
   }
@@ -358,20 +487,24 @@ export class Trust {
     const { signatures } = this.#options;
     const { replaces = () => true } = options;
     const { use, digest, repository, actor } = attestation;
-    const publicKey = readPublicKey((await this.signingKey(attestation.key)).publicKeyPem, attestation.key);
+    const [standingKey, ...formerKeys] = await this.believedKeys(attestation.key);
+    if (standingKey === undefined) throw trustFault('trust.key-unknown', { key: attestation.key });
     const place = `${use} ${repository}@${digest}`;
     // One after the other, so that two who say the same at once leave one statement.
     const before = this.#stating.get(place) ?? Promise.resolve();
     const turn = before.then(async () => {
       const earlier = (await signatures.bundlesStating(repository, digest, PREDICATE_TYPE[use])).flatMap(
         ({ referrer, bundle }) => {
-          const predicate = predicateBy(publicKey, bundle, { repository, digest });
-          return predicate === undefined || !replaces(predicate) ? [] : [{ referrer, predicate }];
+          const image = { repository, digest };
+          const predicate = predicateBy(standingKey, bundle, image);
+          const isCurrent = predicate !== undefined;
+          const said = predicate ?? firstOf(formerKeys, (key) => predicateBy(key, bundle, image));
+          return said === undefined || !replaces(said) ? [] : [{ referrer, predicate: said, isCurrent }];
         },
       );
       const predicate = options.compose?.(earlier.map((one) => one.predicate)) ?? attestation.predicate;
       const { isSame = (before) => canonicalJson(before) === canonicalJson(predicate) } = options;
-      const standing = earlier.find((one) => isSame(one.predicate));
+      const standing = earlier.find((one) => one.isCurrent && isSame(one.predicate));
       const made = standing === undefined ? await this.sign({ ...attestation, predicate }) : null;
       for (const { referrer } of earlier) {
         if (referrer !== standing?.referrer && referrer !== made?.digest)
@@ -530,6 +663,17 @@ export class Trust {
   }
 }
 
+/** What control says of images, which goes on being said when its key is another. */
+const RESTATED_USES = ['scan', 'sbom', 'approval', 'exception'] as const satisfies SignatureUse[];
+
+function firstOf<From, To>(list: readonly From[], find: (one: From) => To | undefined): To | undefined {
+  for (const one of list) {
+    const found = find(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 const NO_SIGNATURE: Text = { en: 'it carries no signature', es: 'no lleva ninguna firma' };
 const NOT_THERE: Text = { en: 'the image is not there', es: 'la imagen no está allí' };
 
@@ -537,6 +681,6 @@ function notVerified({ repository, digest }: ImageSubject, reason: Text): Error 
   return trustFault('trust.not-verified', { image: `${repository}@${digest}`, reason });
 }
 
-function toView({ sealed, ...rest }: KeyRecord): KeyView {
+function toView({ sealed, successor: _successor, ...rest }: KeyRecord): KeyView {
   return { ...rest, signsHere: sealed !== null };
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type BuildContext,
@@ -11,15 +9,8 @@ import {
 } from '../../build/index.ts';
 import { type Digest, REGISTRY_NAME } from '../../oci/index.ts';
 import type { StepHandle } from '../../progress/index.ts';
-import { type Clock, type Json, newId, writeFileAtomic } from '../../system/index.ts';
-import {
-  attest,
-  generateSigningKey,
-  openSigningKey,
-  type SealedKey,
-  type SigningKey,
-  signImage,
-} from '../../trust/index.ts';
+import { type Clock, type Json, newId } from '../../system/index.ts';
+import { attest, type SigningKey, signImage } from '../../trust/index.ts';
 import type { BaseTask, BuildTask } from '../link/protocol.ts';
 import { type Instance, LOOPBACK } from '../setup/instance.ts';
 
@@ -28,7 +19,7 @@ export class Builder {
   readonly #instance: Instance;
   readonly #clock: Clock;
   readonly #caPem: string;
-  readonly #key: SigningKey;
+  readonly #key: () => SigningKey;
   readonly #builderId: string;
   readonly #workshop: Workshop;
   #opened: Promise<void> | undefined;
@@ -38,7 +29,8 @@ export class Builder {
     readonly host: string;
     readonly clock: Clock;
     readonly caPem: string;
-    readonly key: SigningKey;
+    /** The one that this builder signs with now. */
+    readonly key: () => SigningKey;
   }) {
     const { instance } = options;
     this.#instance = instance;
@@ -52,10 +44,6 @@ export class Builder {
       { work: join(folder, 'work'), home: join(folder, 'home'), run: join(instance.run, 'build') },
       instance.runtime,
     );
-  }
-
-  get publicKeyPem(): string {
-    return this.#key.publicKeyPem;
   }
 
   async build(
@@ -104,7 +92,8 @@ export class Builder {
   /** What this builder stands for: that it built this digest, from this source. */
   #sign(digest: Digest, repository: string, provenance: Json): Json {
     const subject = { digest, repository };
-    const bundles = [signImage(this.#key, subject), attest(this.#key, 'provenance', subject, provenance)];
+    const key = this.#key();
+    const bundles = [signImage(key, subject), attest(key, 'provenance', subject, provenance)];
     return bundles.map((bundle) => Buffer.from(bundle).toString('base64'));
   }
 
@@ -131,35 +120,4 @@ export class Builder {
       signal,
     };
   }
-}
-
-/** The key this host's builder signs with, made at the first start; sealed under a key of its own beside it, both 0600. */
-export async function builderKey(folder: string): Promise<SigningKey> {
-  const path = join(folder, 'builder-key.json');
-  try {
-    const kept = JSON.parse(await readFile(path, 'utf8')) as {
-      master: string;
-      id: string;
-      publicKeyPem: string;
-      sealed: string;
-    };
-    const sealed: SealedKey = {
-      id: kept.id,
-      publicKeyPem: kept.publicKeyPem,
-      sealed: Buffer.from(kept.sealed, 'base64'),
-    };
-    return openSigningKey(Buffer.from(kept.master, 'base64'), sealed);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const master = randomBytes(32);
-  const { key, sealed } = generateSigningKey(master);
-  const kept = {
-    master: master.toString('base64'),
-    id: sealed.id,
-    publicKeyPem: sealed.publicKeyPem,
-    sealed: Buffer.from(sealed.sealed).toString('base64'),
-  };
-  await writeFileAtomic(path, JSON.stringify(kept), { mode: 0o600 });
-  return key;
 }

@@ -83,6 +83,7 @@ const DEFAULTS: HostLimits = {
   contain: true,
   evidence: true,
   activity: true,
+  'builder-key': true,
 };
 
 /**

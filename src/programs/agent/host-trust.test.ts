@@ -12,7 +12,9 @@ import {
   signRecord,
   TRUST_DOCUMENT_TYPE,
 } from '../../trust/index.ts';
+import { BuilderKey } from './builder-key.ts';
 import { HostTrust } from './host-trust.ts';
+import { PinnedControl } from './pinned-control.ts';
 
 const master = randomBytes(32);
 const [control, builder, admin, person] = [0, 1, 2, 3].map(() => generateSigningKey(master).key);
@@ -29,8 +31,8 @@ const key = (name: string) => ({
 test('a host pins the first policy, finds it again after a restart, and is led neither back nor past its administrators', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'host-trust-'));
   const path = join(folder, 'trust-policy.json');
-  const open = () =>
-    HostTrust.open(path, { host: 'host1', builderKeyPem: builder.publicKeyPem, verdictKeyPem: control.publicKeyPem });
+  const own = { host: 'host1', builder: { publicKeyPems: [builder.publicKeyPem] } };
+  const open = () => HostTrust.open(path, { ...own, control: new PinnedControl(control.publicKeyPem) });
   const refuses = (trust: HostTrust, policy: HostPolicy, code: string, by = control) =>
     assert.rejects(trust.follow(record(policy, by)), (error: unknown) => error instanceof Fault && error.code === code);
 
@@ -61,5 +63,43 @@ test('a host pins the first policy, finds it again after a restart, and is led n
 
   await writeFile(path, `${await readFile(path, 'utf8')}{`);
   await assert.rejects(open());
+  await rm(folder, { recursive: true });
+});
+
+test('a host goes over to the key that its pinned one named, keeps what its own builder signed with before, and counts nothing revoked', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'host-keys-'));
+  const path = join(folder, 'trust-policy.json');
+  const next = generateSigningKey(master).key;
+  const says = (key: typeof control, name: string, publicKeyPem: string) =>
+    signRecord(key, 'application/vnd.darsena.key-succession.v1+json', { name, publicKeyPem });
+  const pinned = new PinnedControl(control.publicKeyPem);
+  for (const foreign of [
+    says(person, 'control', person.publicKeyPem),
+    says(control, 'release', person.publicKeyPem),
+    signRecord(control, HOST_POLICY_TYPE, { name: 'control', publicKeyPem: person.publicKeyPem }),
+  ]) {
+    assert.equal(pinned.follow([foreign]), false);
+  }
+  const own = await BuilderKey.open(folder);
+  const trust = await HostTrust.open(path, { host: 'host1', builder: own, control: pinned });
+  const administrators = { count: 1, keys: [admin.publicKeyPem] };
+  const policy: HostPolicy = { version: 1, document: { version: 1, administrators }, signatures: [], keys: [] };
+  await trust.follow(record(policy));
+  assert.equal(pinned.follow([says(control, 'control', next.publicKeyPem)]), true);
+  const first = own.key;
+  await own.rotate();
+  trust.keysChanged();
+  assert.deepEqual(names(trust), ['builder', 'builder', 'control', 'control']);
+  assert.deepEqual((await BuilderKey.open(folder)).publicKeyPems, own.publicKeyPems);
+  assert.doesNotMatch(await readFile(join(folder, 'builder-key.json'), 'utf8'), /PRIVATE/);
+  // The former key of control leads nowhere any more.
+  await assert.rejects(trust.follow(record(policy)), { code: 'trust.record-refused' });
+  const gone = (publicKeyPem: string) => ({ ...key('x'), publicKeyPem, revokedAt: '2026-01-01T00:00:00Z' });
+  const revoking = { ...policy, keys: [gone(control.publicKeyPem), gone(first.publicKeyPem), key('release')] };
+  await trust.follow(record(revoking, next));
+  assert.deepEqual(
+    trust.policy.signers.map(({ revokedAt }) => revokedAt !== null),
+    [false, true, false, true],
+  );
   await rm(folder, { recursive: true });
 });

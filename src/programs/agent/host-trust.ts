@@ -6,7 +6,6 @@ import {
   defineSigner,
   HOST_POLICY_TYPE,
   type HostPolicy,
-  type PublicKey,
   type RootCache,
   readPublicKey,
   type SignedRecord,
@@ -14,42 +13,44 @@ import {
   type TrustPolicy,
   verifyRecord,
 } from '../../trust/index.ts';
+import type { BuilderKey } from './builder-key.ts';
+import type { PinnedControl } from './pinned-control.ts';
+
+/** Whose keys this host holds itself. */
+export interface OwnKeys {
+  readonly host: string;
+  readonly builder: Pick<BuilderKey, 'publicKeyPems'>;
+  readonly control: PinnedControl;
+}
 
 /**
  * Whom this host believes. The first policy that control sends is pinned in a file that only this host's root writes; a
  * later one is followed if it is no older and the administrators whom the pinned one names signed it. The host's own
- * builder always counts.
+ * builder counts in any case, until its key is revoked.
  */
 export class HostTrust {
   readonly #path: string;
-  readonly #pins: Parameters<typeof compileHostPolicy>[1];
-  readonly #verdictKeys: readonly PublicKey[];
+  readonly #own: OwnKeys;
   readonly #roots: RootCache = new Map();
   #pinned: HostPolicy | null;
   #policy: TrustPolicy;
 
-  private constructor(path: string, own: TrustedSigner, control: PublicKey, pinned: HostPolicy | null) {
+  private constructor(path: string, own: OwnKeys, pinned: HostPolicy | null) {
     this.#path = path;
-    this.#pins = { own, control };
-    this.#verdictKeys = [control];
+    this.#own = own;
     this.#pinned = pinned;
-    this.#policy = compileHostPolicy(pinned, this.#pins, this.#roots);
+    this.#policy = this.#compile(pinned);
   }
 
   /** @throws when the pinned policy is there and cannot be read: a host that forgot whom to believe starts nothing */
-  static async open(
-    path: string,
-    options: { readonly host: string; readonly builderKeyPem: string; readonly verdictKeyPem: string },
-  ): Promise<HostTrust> {
-    const own = ownBuilder(options.host, options.builderKeyPem);
-    const control = readPublicKey(options.verdictKeyPem, 'control');
+  static async open(path: string, own: OwnKeys): Promise<HostTrust> {
     let pinned: HostPolicy | null = null;
     try {
       pinned = JSON.parse(await readFile(path, 'utf8')) as HostPolicy;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-    return new HostTrust(path, own, control, pinned);
+    return new HostTrust(path, own, pinned);
   }
 
   get policy(): TrustPolicy {
@@ -61,13 +62,25 @@ export class HostTrust {
    * @throws Fault trust.record-refused, trust.policy-unsigned, trust.policy-changed, trust.policy-invalid
    */
   async follow(record: SignedRecord): Promise<void> {
-    const next = verifyRecord(record, this.#verdictKeys, HOST_POLICY_TYPE) as unknown as HostPolicy;
+    const { standing } = this.#own.control;
+    const next = verifyRecord(record, [standing], HOST_POLICY_TYPE) as unknown as HostPolicy;
     checkSuccessor(this.#pinned, next);
-    const policy = compileHostPolicy(next, this.#pins, this.#roots);
+    const policy = this.#compile(next);
     const text = JSON.stringify(next as unknown as Json);
     if (text !== JSON.stringify(this.#pinned)) await writeFileAtomic(this.#path, text, { mode: 0o600 });
     this.#pinned = next;
     this.#policy = policy;
+  }
+
+  /** The keys that this host holds itself have changed. */
+  keysChanged(): void {
+    this.#policy = this.#compile(this.#pinned);
+  }
+
+  #compile(policy: HostPolicy | null): TrustPolicy {
+    const { host, builder, control } = this.#own;
+    const own = builder.publicKeyPems.map((pem) => ownBuilder(host, pem));
+    return compileHostPolicy(policy, { own, control: control.keys }, this.#roots);
   }
 }
 

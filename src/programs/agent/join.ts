@@ -19,6 +19,8 @@ export const joinFault = defineFaults({
   },
 });
 
+const IDENTITY_FILE = 'identity.json';
+
 /** Who this host is to control, and whose word it takes; pinned when it joined. */
 export interface HostIdentity {
   readonly host: string;
@@ -28,6 +30,8 @@ export interface HostIdentity {
   readonly ca: string;
   /** The public key that signs verdicts and wanted states. */
   readonly verdictKeyPem: string;
+  /** Those before it, the last one first. */
+  readonly formerVerdictKeyPems?: readonly string[];
 }
 
 /**
@@ -44,7 +48,7 @@ export async function hostIdentity(options: {
   readonly address: string;
   readonly clock: Clock;
 }): Promise<HostIdentity> {
-  const path = join(options.folder, 'identity.json');
+  const path = join(options.folder, IDENTITY_FILE);
   const known = await readIdentity(path);
   if (known !== null && !needsRenewal(known.certificatePem, options.clock)) return known;
   const ca = await readFile(options.caPath, 'utf8');
@@ -79,10 +83,21 @@ export async function hostIdentity(options: {
     privateKeyPem,
     ca,
     verdictKeyPem: answer.verdictKey,
+    formerVerdictKeyPems: formerKeys(known, answer.verdictKey),
   };
-  await writeFileAtomic(path, JSON.stringify(identity), { mode: 0o600 });
+  await keepIdentity(options.folder, identity);
   await rm(options.tokenPath, { force: true });
   return identity;
+}
+
+/** What a host that joins again believed of control until now. */
+function formerKeys(known: HostIdentity | null, standing: string): readonly string[] {
+  if (known === null) return [];
+  return [known.verdictKeyPem, ...(known.formerVerdictKeyPems ?? [])].filter((pem) => pem !== standing);
+}
+
+export async function keepIdentity(folder: string, identity: HostIdentity): Promise<void> {
+  await writeFileAtomic(join(folder, IDENTITY_FILE), JSON.stringify(identity), { mode: 0o600 });
 }
 
 async function readIdentity(path: string): Promise<HostIdentity | null> {

@@ -69,7 +69,7 @@ function gateWith(
   const gate = new HostStartGate({
     clock: options.clock ?? systemClock,
     log: silentLog,
-    verdictKeyPem: control.publicKeyPem,
+    verdictKey: () => readPublicKey(control.publicKeyPem),
     trust: () => options.trust ?? OWN,
   });
   const bundles = options.bundles ?? [signImage(builder, { digest, repository })];

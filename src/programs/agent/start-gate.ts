@@ -9,7 +9,6 @@ import {
   NO_SIGNATURES,
   type PackedSignatures,
   type PublicKey,
-  readPublicKey,
   type SignedRecord,
   type TrustPolicy,
   unmetDemands,
@@ -37,7 +36,7 @@ export interface StartEvidence {
 export class HostStartGate implements StartGate {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #verdictKeys: readonly PublicKey[];
+  readonly #verdictKey: () => PublicKey;
   readonly #trust: () => TrustPolicy;
   #records = new Map<string, SignedRecord>();
   #signatures: StartEvidence['signatures'] = {};
@@ -45,13 +44,14 @@ export class HostStartGate implements StartGate {
   constructor(options: {
     readonly clock: Clock;
     readonly log: Log;
-    readonly verdictKeyPem: string;
+    /** Control's key as this host has it pinned now. */
+    readonly verdictKey: () => PublicKey;
     /** Whom this host believes now. */
     readonly trust: () => TrustPolicy;
   }) {
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#verdictKeys = [readPublicKey(options.verdictKeyPem, 'control')];
+    this.#verdictKey = options.verdictKey;
     this.#trust = options.trust;
   }
 
@@ -61,7 +61,7 @@ export class HostStartGate implements StartGate {
     this.#records = new Map();
     for (const record of evidence.verdicts) {
       try {
-        const verdict = readVerdict(verifyRecord(record, this.#verdictKeys, VERDICT_PAYLOAD_TYPE));
+        const verdict = readVerdict(verifyRecord(record, [this.#verdictKey()], VERDICT_PAYLOAD_TYPE));
         const { project, environment, digest, specHash } = verdict;
         if (environment !== null && specHash !== null) {
           this.#records.set(nameOf({ project, environment, digest, specHash }), record);
@@ -95,7 +95,7 @@ export class HostStartGate implements StartGate {
       };
     }
     try {
-      return { verdict: checkVerdict(record, this.#verdictKeys, { ...question, now: this.#clock.now() }) };
+      return { verdict: checkVerdict(record, [this.#verdictKey()], { ...question, now: this.#clock.now() }) };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       const [en, es] = [error.text('en'), error.text('es')];

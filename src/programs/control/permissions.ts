@@ -74,6 +74,7 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
     verdicts,
     signatures,
     trust,
+    successions: await parts.trust.successions('control'),
   };
 }
 

@@ -101,6 +101,8 @@ export type HostTask =
   | ContainTask
   | EvidenceTask
   | ActivityTask
+  /** The builder of the host makes itself another key; answers its public part. */
+  | { readonly kind: 'builder-key' }
   | {
       readonly kind: 'exec';
       readonly session: string;
@@ -164,6 +166,8 @@ export type ToAgent =
       readonly signatures: Readonly<Record<string, PackedSignatures>>;
       /** Whom to believe: a HostPolicy signed by control under HOST_POLICY_TYPE. */
       readonly trust: SignedRecord;
+      /** What control's keys said of their successors, oldest first, for a host that pinned one of them. */
+      readonly successions: readonly SignedRecord[];
     }
   | {
       readonly type: 'edge-settings';

@@ -16,7 +16,7 @@ const at = '2026-11-22T00:00:00.000Z';
 
 const TO_AGENT: readonly ToAgent[] = [
   { type: 'welcome', host: 'host1', registryToken: 'abc.def' },
-  { type: 'wanted', record, verdicts: [record], signatures: {}, trust: record },
+  { type: 'wanted', record, verdicts: [record], signatures: {}, trust: record, successions: [record] },
   {
     type: 'edge-settings',
     certificate: { certificatePem: 'a', privateKeyPem: 'b' },
@@ -45,6 +45,7 @@ const TO_AGENT: readonly ToAgent[] = [
     task: { kind: 'base', release: 'debian-12', include: ['nodejs'], name: null, registryToken: '' },
   },
   { type: 'task', id, task: { kind: 'kill', containerId, pid: 7 } },
+  { type: 'task', id, task: { kind: 'builder-key' } },
   { type: 'task', id, task: { kind: 'contain', action: 'isolate', containerId } },
   {
     type: 'task',

@@ -183,6 +183,7 @@ const task = z.discriminatedUnion('kind', [
     after: z.string().max(64).nullable(),
     tail: z.number().int().min(0).max(2_000),
   }),
+  z.strictObject({ kind: z.literal('builder-key') }),
   z.strictObject({ kind: z.literal('top'), containerId }),
   z.strictObject({ kind: z.literal('diff'), containerId }),
   z.strictObject({ kind: z.literal('copy-out'), session, containerId, path: containerPath }),
@@ -201,6 +202,7 @@ const toAgent = z.discriminatedUnion('type', [
     verdicts: list(signedRecord),
     signatures: z.record(z.string().max(512), z.unknown()),
     trust: signedRecord,
+    successions: list(signedRecord, 1_000),
   }),
   z.strictObject({
     type: z.literal('edge-settings'),

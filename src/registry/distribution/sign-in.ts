@@ -124,7 +124,7 @@ export class SignIn {
    * @throws Fault registry.sign-in-needed, .sign-in-throttled, .too-many-requests
    */
   async open(request: IncomingMessage, wanted: Wanted): Promise<Session> {
-    const header = request.headers.authorization;
+    const header = authorizationOf(request);
     const repositories = publicPlace(wanted);
     if (header === undefined) {
       const nobody = await this.anonymous(request, repositories);
@@ -312,6 +312,12 @@ function permissionOf(grants: readonly Grant[], action: RegistryAction, reposito
     if (grant.asked.includes(action)) return 'refused';
   }
   return 'unknown';
+}
+
+/** The Authorization header; one with an empty name and secret, which clients without credentials send, is none. */
+export function authorizationOf({ headers }: IncomingMessage): string | undefined {
+  const header = headers.authorization;
+  return header === undefined || /^basic +Og==$/i.test(header) ? undefined : header;
 }
 
 /** The credentials of a header that is not a registry token. @throws Fault registry.sign-in-needed */

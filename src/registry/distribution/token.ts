@@ -12,7 +12,7 @@ import { CATALOGUE, type Grant, type RegistryAction, type RegistryTokens } from 
 import type { ReadonlyQuery } from './address.ts';
 import { sendJson } from './answers.ts';
 import { readBody } from './body.ts';
-import { credentialsOf, hostOf, mayInRepository, type Shown, type SignIn } from './sign-in.ts';
+import { authorizationOf, credentialsOf, hostOf, mayInRepository, type Shown, type SignIn } from './sign-in.ts';
 
 const ACTIONS: readonly RegistryAction[] = ['pull', 'push', 'delete'];
 
@@ -68,7 +68,7 @@ export async function answerToken(
 
 /** What the client shows; null: nothing at all. Secrets count in a header or a body, never in an address. */
 function credentialsIn(request: IncomingMessage, form: ReadonlyQuery, isPost: boolean): Shown | null {
-  const header = request.headers.authorization;
+  const header = authorizationOf(request);
   if (header !== undefined) return credentialsOf(request, header);
   if (!isPost) {
     if (form.get('password') === null && form.get('refresh_token') === null) return null;

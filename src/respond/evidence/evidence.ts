@@ -8,7 +8,14 @@ import type { Kysely, Selectable } from 'kysely';
 import { packTar, type TarInput } from '../../formats/index.ts';
 import type { Journal } from '../../journal/index.ts';
 import { type Clock, Fault, type Json, newId, syncFolder } from '../../system/index.ts';
-import { readPublicKey, type SignedRecord, type SigningKey, signRecord, verifyRecord } from '../../trust/index.ts';
+import {
+  type PublicKey,
+  readPublicKey,
+  type SignedRecord,
+  type SigningKey,
+  signRecord,
+  verifyRecord,
+} from '../../trust/index.ts';
 import type { RespondTables } from '../store.ts';
 import { evidenceFault } from './errors.ts';
 import {
@@ -86,6 +93,8 @@ export interface EvidenceStoreOptions {
   readonly taker: EvidenceTaker;
   /** Control's key, which signs receipts and the chain of custody. */
   readonly key: SigningKey;
+  /** With those that it took the place of: receipts that they signed leave signed by the one that stands. */
+  readonly believedKeys?: () => Promise<readonly PublicKey[]>;
   readonly instance: string;
   /** Where the archives lie; nobody but control reads there. */
   readonly folder: string;
@@ -228,7 +237,7 @@ export class EvidenceStore {
     const entries: TarInput[] = [
       text(PART.readme, EVIDENCE_README),
       text(PART.manifest, row.manifest),
-      text(PART.receipt, row.receipt),
+      text(PART.receipt, await this.#receiptNow(row.receipt)),
       text(PART.context, row.context),
       text(PART.custody, JSON.stringify(signRecord(key, CUSTODY_TYPE, custody as unknown as Json))),
       text(PART.hostKey, row.host_key),
@@ -241,6 +250,14 @@ export class EvidenceStore {
       },
     ];
     return { id: row.id, bytes: packTar(entries) };
+  }
+
+  /** As it is, or signed anew where a former key of control had signed it: who checks it has the key that stands. */
+  async #receiptNow(receipt: string): Promise<string> {
+    const { key, believedKeys } = this.#options;
+    const record = JSON.parse(receipt) as SignedRecord;
+    if (believedKeys === undefined || record.signatures.some(({ keyid }) => keyid === key.id)) return receipt;
+    return JSON.stringify(signRecord(key, RECEIPT_TYPE, verifyRecord(record, await believedKeys(), RECEIPT_TYPE)));
   }
 
   /** The bytes go; what it was, its hashes and its chain stay. @throws Fault evidence.unknown, evidence.deleted */
