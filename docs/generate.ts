@@ -133,7 +133,9 @@ function describeCommand(command: Command, before: string, depth: number, langua
     ...command.registeredArguments
       .filter(({ description }) => description !== '')
       .map((argument) => [`\`${argument.name()}\``, cell(argument.description)]),
-    ...command.options.map((option) => [`\`${option.flags}\``, cell(option.description) + byDefault(option, language)]),
+    ...command.options
+      .filter(({ hidden }) => !hidden)
+      .map((option) => [`\`${option.flags}\``, cell(option.description) + byDefault(option, language)]),
   ];
   return [
     head,

@@ -454,6 +454,34 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'give hosts back: what was stopped is started again',
     es: 'devolver los hosts: se inicia de nuevo lo que se detuvo',
   },
+  'GET /api/v1/projects/:project/runs': {
+    en: 'what was started with `run` and not removed',
+    es: 'lo iniciado con `run` y no quitado',
+  },
+  'POST /api/v1/projects/:project/runs': {
+    en: 'run an image once beside the releases (asks `release.create` too); its terminal is `…/workloads/NAME/session?kind=attach`',
+    es: 'ejecutar una imagen una vez junto a las versiones (pide también `release.create`); su terminal es `…/workloads/NOMBRE/session?kind=attach`',
+  },
+  'GET /api/v1/projects/:project/runs/:run': {
+    en: 'one run by its name or id: state, exit code, reason',
+    es: 'una ejecución por su nombre o id: estado, código de salida, motivo',
+  },
+  'DELETE /api/v1/projects/:project/runs/:run': {
+    en: 'remove a run with its logs (asks `release.create` too); `force=1` ends one that goes on',
+    es: 'quitar una ejecución con sus registros (pide también `release.create`); `force=1` termina la que sigue',
+  },
+  'POST /api/v1/projects/:project/runs/:run/stop': {
+    en: 'end a run; its logs stay (asks `release.create` too)',
+    es: 'terminar una ejecución; sus registros quedan (pide también `release.create`)',
+  },
+  'POST /api/v1/projects/:project/workloads/:workload/change': {
+    en: 'scale, restart, pause or resume a workload: a new release from the one that is there, judged as any; answers an operation',
+    es: 'escalar, reiniciar, pausar o reanudar una carga: una versión nueva a partir de la que está, juzgada como cualquiera; responde una operación',
+  },
+  'GET /api/v1/projects/:project/workloads/:workload/history': {
+    en: 'the releases of a workload: specification, replicas, images, what was changed by hand',
+    es: 'las versiones de una carga: especificación, réplicas, imágenes, qué se cambió a mano',
+  },
   'GET /api/v1/projects/:project/quotas': {
     en: 'limits of a project and its environments, and what is used of them',
     es: 'límites de un proyecto y sus entornos, y cuánto se usa de ellos',

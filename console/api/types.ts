@@ -155,7 +155,8 @@ export interface WorkloadStatus {
   readonly wanted: number;
   readonly updated: number;
   readonly image: readonly { readonly repository: string; readonly digest: string }[];
-  readonly release: number;
+  /** Null for what somebody ran beside the releases. */
+  readonly release: number | null;
   readonly conditions: readonly { readonly type: string; readonly since: string; readonly text: Text }[];
   readonly endpoints: readonly { readonly url: string }[];
   readonly replicas: readonly Replica[];
@@ -200,6 +201,12 @@ export interface Release {
   readonly promotedFrom: { readonly environment: string; readonly number: number } | null;
   readonly verdict: Verdict | null;
   readonly specHash: string;
+  /** What was changed by hand of the release before. */
+  readonly change?: {
+    readonly kind: 'scale' | 'restart' | 'pause' | 'resume';
+    readonly workload: string;
+    readonly replicas?: number;
+  } | null;
 }
 
 export type PromotionState = 'judging' | 'refused' | 'awaiting-approval' | 'approved' | 'rejected' | 'done' | 'failed';

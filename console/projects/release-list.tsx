@@ -38,7 +38,14 @@ export function ReleaseList({ project }: { project: Project }) {
       label: t('from'),
       from: 'medium',
       cell: (release) =>
-        release.promotedFrom === null ? null : (
+        release.change != null ? (
+          <span className="quiet-text">
+            {t(`change-${release.change.kind}`, {
+              workload: release.change.workload,
+              replicas: release.change.replicas ?? 0,
+            })}
+          </span>
+        ) : release.promotedFrom === null ? null : (
           <span className="quiet-text">
             {t('promotedFrom', { environment: release.promotedFrom.environment, number: release.promotedFrom.number })}
           </span>

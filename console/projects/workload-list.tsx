@@ -32,7 +32,7 @@ export function WorkloadList({ project }: { project: string }) {
     { id: 'environment', label: t('environment'), cell: (workload) => <Chip>{workload.environment}</Chip> },
     { id: 'phase', label: t('phase'), cell: (workload) => <State state={workload.phase} /> },
     { id: 'ready', label: t('ready'), align: 'end', cell: (workload) => `${workload.ready}/${workload.wanted}` },
-    { id: 'release', label: t('number'), align: 'end', from: 'medium', cell: (workload) => workload.release },
+    { id: 'release', label: t('number'), align: 'end', from: 'medium', cell: (workload) => workload.release ?? '—' },
     {
       id: 'image',
       label: t('image'),

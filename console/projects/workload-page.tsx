@@ -73,9 +73,13 @@ export default function WorkloadPage() {
                         [t('image'), <ImageLinks key="i" workload={found} />],
                         [
                           t('releaseOne'),
-                          <Link key="r" to={addresses.project(project, 'releases')}>
-                            {t('release', { number: String(found.release) })}
-                          </Link>,
+                          found.release === null ? (
+                            t('besideReleases')
+                          ) : (
+                            <Link key="r" to={addresses.project(project, 'releases')}>
+                              {t('release', { number: String(found.release) })}
+                            </Link>
+                          ),
                         ],
                         [t('updatedReplicas'), `${found.updated}/${found.wanted}`],
                         [

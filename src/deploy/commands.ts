@@ -10,6 +10,7 @@ import {
   systemClock,
   type Text,
 } from '../system/index.ts';
+import { changeText } from './changes.ts';
 import { type ComposePlace, convertFolder, findCompose, tellConversion } from './compose/index.ts';
 import type { ProjectView, Promotion, Release } from './deployments.ts';
 import { deployFault } from './errors.ts';
@@ -28,7 +29,8 @@ interface WorkloadView {
   readonly phase: string;
   readonly ready: number;
   readonly wanted: number;
-  readonly release: number;
+  /** Null for what was started with run. */
+  readonly release: number | null;
   readonly conditions: readonly { readonly type: string; readonly text: Text }[];
   readonly endpoints: readonly { readonly url: string }[];
   readonly replicas: readonly {
@@ -53,6 +55,10 @@ export function deployCommands(cli: CliProgram): void {
         { title: { en: 'by', es: 'por' }, value: (item) => item.createdBy },
         { title: { en: 'age', es: 'antigüedad' }, value: (item) => print.age(item.createdAt), align: 'right' },
         { title: { en: 'commit', es: 'commit' }, value: (item) => item.commit?.slice(0, 12) ?? '—' },
+        {
+          title: { en: 'change', es: 'cambio' },
+          value: (item) => (item.change == null ? '' : t(changeText(item.change))),
+        },
         {
           title: { en: 'images', es: 'imágenes' },
           value: (item) => item.digests.map((image) => `${image.name}@${image.digest.slice(7, 19)}`).join(' '),
@@ -295,7 +301,7 @@ export function deployCommands(cli: CliProgram): void {
           },
           {
             title: { en: 'release', es: 'versión' },
-            value: ({ workload }) => String(workload.release),
+            value: ({ workload }) => String(workload.release ?? '—'),
             align: 'right',
           },
           { title: { en: 'address', es: 'dirección' }, value: ({ workload }) => workload.endpoints[0]?.url ?? '' },
@@ -525,7 +531,7 @@ function psFields(item: WorkloadView): Record<string, string>[] {
     Name: `${item.project}/${item.name}`,
     Project: item.project,
     Environment: item.environment,
-    Release: String(item.release),
+    Release: String(item.release ?? ''),
     Ports: item.endpoints[0]?.url ?? '',
   };
   const replicas = item.replicas.length === 0 ? [null] : item.replicas;

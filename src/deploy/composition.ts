@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { NetworkPolicy } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
-import type {
-  ContentData,
-  DisruptionBudget,
-  WantedListener,
-  WantedRoute,
-  WantedService,
-  WantedState,
-  WantedVolume,
-  WantedWorkload,
+import {
+  type ContentData,
+  type DisruptionBudget,
+  formatKey,
+  type WantedListener,
+  type WantedRoute,
+  type WantedService,
+  type WantedState,
+  type WantedVolume,
+  type WantedWorkload,
 } from './model.ts';
+
+/** The generation of what belongs to no release. */
+export const RUN = 0;
 
 /** One release of one environment, ready to run: images pinned by digest, references resolved, engine-neutral. */
 export interface Composition {
@@ -43,11 +47,12 @@ export interface ActiveRelease {
   readonly canary?: number | null;
 }
 
-/** All that a host is asked to run: the active releases of every environment together. */
+/** All that a host is asked to run: the active releases of every environment together, and what people run beside them. */
 export function wantedState(
   revision: number,
   releases: readonly ActiveRelease[],
   maintenance: WantedState['maintenance'] | null = null,
+  runs: readonly Composition[] = [],
 ): WantedState {
   const contents: Record<string, ContentData> = {};
   const workloads = releases.flatMap(({ number, composition, stable, canary }) => {
@@ -65,6 +70,13 @@ export function wantedState(
     });
   });
   const listeners = releases.flatMap(({ composition }) => composition.listeners ?? []);
+  const names = new Set(workloads.map(({ key }) => formatKey(key)));
+  for (const run of runs) {
+    // A release that came later has the name: two workloads of one name would stop everything.
+    const own = run.workloads.filter(({ key }) => !names.has(formatKey(key)));
+    Object.assign(contents, run.contents);
+    workloads.push(...own.map((workload): WantedWorkload => ({ ...workload, generation: RUN, previous: null })));
+  }
   return {
     revision,
     workloads,

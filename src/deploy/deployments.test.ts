@@ -6,16 +6,20 @@ import { createApi, createVault, PLATFORM, type Principal } from '../access/inde
 import type { Verdict } from '../admit/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { addChange, carryChanges, toManifestChange, type WorkloadChange } from './changes.ts';
 import type { Composition } from './composition.ts';
 import { Deployments, type NewRelease } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
+import { expandReferences } from './engines/local/orders.ts';
 import { sampleContainer } from './engines/local/simulation.ts';
+import { readManifests, translateManifests } from './kubernetes/index.ts';
 import { deployMigrations } from './migrations.ts';
 import type { WantedState } from './model.ts';
 import { parseProjectFile } from './project-file.ts';
 import { Quotas, useOf, withDefaults } from './quota.ts';
 import { registerQuotaRoutes } from './quota-routes.ts';
 import { type Releases, registerDeployRoutes } from './routes.ts';
+import { type RunOrder, Runs, runManifests } from './runs.ts';
 import { ANY_CONTAINER } from './scaling/vertical.ts';
 import type { DeployTables } from './store.ts';
 
@@ -492,3 +496,257 @@ test('the administrator of one project sees no pod of another, and sets no limit
     assert.equal((await ask('all', method, place)).statusCode, 200);
   }
 });
+
+test('what is changed by hand stays until the manifests say otherwise, and what cannot be is refused with a way out', () => {
+  const { documents } = readManifests([
+    {
+      path: 'a.yaml',
+      text: `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 2, template: {metadata: {}}}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: api}, spec: {template: {metadata: {annotations: {a: b}}}}}
+`,
+    },
+  ]);
+  const [workload] = composition('dev', 's1').workloads;
+  assert.ok(workload);
+  const change = (one: WorkloadChange, more = {}, kind = 'Deployment') =>
+    toManifestChange(one, 'dev', kind, { ...workload, ...more });
+  const scaled = change({ kind: 'scale', workload: 'web', replicas: 5 });
+  let changes = addChange([], scaled);
+  changes = addChange(changes, change({ kind: 'pause', workload: 'web' }));
+  changes = addChange(changes, change({ kind: 'scale', workload: 'api', replicas: 3 }));
+  changes = addChange(changes, change({ kind: 'restart', workload: 'api', at: '2026-11-22T10:00:00Z' }));
+  assert.equal(changes.length, 2, 'one for each object');
+  assert.deepEqual(
+    carryChanges(changes, documents, 'dev').map(({ name, merge }) => [name, merge]),
+    [
+      ['web', { spec: { paused: true } }],
+      [
+        'api',
+        {
+          spec: {
+            replicas: 3,
+            template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': '2026-11-22T10:00:00Z' } } },
+          },
+        },
+      ],
+    ],
+  );
+  assert.deepEqual(carryChanges(changes, documents.slice(0, 1), 'dev').length, 1, 'what is not there any more');
+  assert.deepEqual(carryChanges(changes, documents, 'prod'), [], 'another environment has its own');
+  const horizontal = { name: 'auto', minReplicas: 1, maxReplicas: 9 };
+  const refused: [WorkloadChange, object, string][] = [
+    [{ kind: 'scale', workload: 'web', replicas: 2 }, { horizontal }, 'Deployment'],
+    [{ kind: 'scale', workload: 'web', replicas: 2 }, {}, 'DaemonSet'],
+    [{ kind: 'restart', workload: 'web', at: '' }, {}, 'Job'],
+    [{ kind: 'restart', workload: 'web', at: '' }, { paused: true }, 'Deployment'],
+    [{ kind: 'pause', workload: 'web' }, {}, 'StatefulSet'],
+    [{ kind: 'pause', workload: 'web' }, { paused: true }, 'Deployment'],
+    [{ kind: 'resume', workload: 'web' }, {}, 'Deployment'],
+  ];
+  for (const [one, more, kind] of refused)
+    assert.throws(() => change(one, more, kind), { code: 'deploy.change-impossible' }, JSON.stringify([one, kind]));
+  change({ kind: 'scale', workload: 'web', replicas: 0 }, { horizontal });
+  change({ kind: 'scale', workload: 'web', replicas: 2 }, { horizontal, replicas: 0 });
+});
+
+test('a release that is scaled to nothing is in place when nothing runs', async (t) => {
+  const { deployments } = await open(t);
+  const made = await deployments.release(release('dev', 's1'));
+  await deployments.report([{ ...status('dev', made.number, 'stopped', 's1'), wanted: 0 }], true);
+  assert.equal((await deployments.readRelease(made.id)).state, 'available');
+});
+
+async function openRuns(t: TestContext) {
+  const { db, journal } = await open(t);
+  let offsetMs = 0;
+  const clock = {
+    ...systemClock,
+    now: () => new Date(Date.UTC(2030, 0, 1) + offsetMs),
+    advance: (ms: number) => (offsetMs += ms),
+  };
+  const vault = createVault(Buffer.alloc(32, 7));
+  const stopped: string[] = [];
+  let statuses: WorkloadStatus[] = [];
+  const runs = new Runs({
+    ...{ db: db as unknown as Kysely<never>, journal, clock, vault },
+    hosts: {
+      statuses: () => statuses,
+      announce: async () => undefined,
+      stop: async (id) => void stopped.push(id),
+    },
+  });
+  let started = 0;
+  const start = async (more: Partial<RunOrder> = {}) => {
+    const id = `run-${++started}`;
+    const order = { ...ORDER, ...more };
+    const [workload] = composition('dev', 's1').workloads;
+    assert.ok(workload);
+    const controller = { kind: 'job', ...JOB } as const;
+    const run = { ...workload, key: { ...workload.key, name: order.name }, controller };
+    return runs.start({
+      ...{ id, project: 'tienda', environment: 'dev', order, digest, actor: 'user:ana' },
+      composition: { ...composition('dev', 's1'), workloads: [run] },
+      source: { projectFile: PROJECT, manifests: [] },
+    });
+  };
+  const say = (name: string, phase: WorkloadStatus['phase'], code: number | null): void => {
+    const container = { name, id: 'c1', image: 'i', digest, state: code === null ? 'running' : 'exited' } as const;
+    const at = clock.now().toISOString();
+    statuses = [
+      {
+        ...status('dev', 0, phase, 's1'),
+        key: { project: 'tienda', environment: 'dev', name },
+        replicas: [
+          {
+            ...{ name: 'pod', podId: 'p', specHash: 's1', phase: 'running', ready: true, restarts: 0, startedAt: at },
+            lastExit: code === null ? null : { code, at },
+            containers: [{ ...container, pid: 1, attempt: 0 }],
+          },
+        ],
+      },
+    ];
+  };
+  return { runs, clock, stopped, start, say, db, none: () => (statuses = []) };
+}
+
+const JOB = {
+  completions: 1,
+  parallelism: 1,
+  backoffLimit: 0,
+  activeDeadlineSeconds: null,
+  ttlSeconds: null,
+  indexed: false,
+  suspend: false,
+  failureRules: [],
+  backoffLimitPerIndex: null,
+  maxFailedIndexes: null,
+  successRules: [],
+};
+const ORDER: RunOrder = {
+  name: 'shell',
+  image: 'tienda/web',
+  entrypoint: null,
+  command: ['sh', '-c', 'echo $(id) $$'],
+  env: [{ name: 'PRICE', value: '$(TWO)' }],
+  workingDir: null,
+  user: null,
+  cpuMillis: null,
+  memoryBytes: null,
+  readOnly: false,
+  capAdd: [],
+  capDrop: [],
+  newPrivileges: false,
+  volumes: [],
+  tmpfs: [],
+  hostname: null,
+  labels: {},
+  hosts: [],
+  stopSeconds: null,
+  interactive: false,
+  terminal: false,
+  joined: false,
+  remove: false,
+};
+
+test('a run is kept with its end until it is removed, and starts nothing any more', async (t) => {
+  const { runs, start, say, db } = await openRuns(t);
+  const run = await start();
+  await assert.rejects(start(), { code: 'deploy.run-exists' });
+  await assert.rejects(runs.remove('tienda', 'shell', { force: false, actor: 'user:ana' }), {
+    code: 'deploy.run-going',
+  });
+  assert.equal((await runs.active()).length, 1);
+  say('shell', 'failed', 3);
+  await runs.follow();
+  const ended = await runs.read('tienda', 'shell');
+  assert.deepEqual([ended.state, ended.exitCode], ['ended', 3]);
+  assert.equal((await runs.active()).length, 0);
+  const [kept] = await runs.compositions();
+  const controller = kept?.workloads[0]?.controller;
+  assert.equal(controller?.kind === 'job' && controller.parallelism, 0);
+  await runs.remove('tienda', run.id, { force: false, actor: 'user:ana' });
+  await assert.rejects(runs.read('tienda', 'shell'), { code: 'deploy.run-unknown' });
+  const facts = await db.selectFrom('journal_facts').select('kind').where('kind', 'like', 'run.%').execute();
+  assert.deepEqual(facts.map(({ kind }) => kind).sort(), ['run.ended', 'run.removed', 'run.started']);
+});
+
+test('a joined run ends with its last connection; --rm waits for who reads its output', async (t) => {
+  const { runs, start, say, clock, stopped, none } = await openRuns(t);
+  await start({ joined: true, remove: true });
+  const key = { project: 'tienda', environment: 'dev', name: 'shell' };
+  const joined = await runs.join(key);
+  say('shell', 'running', null);
+  clock.advance(600_000);
+  await runs.follow();
+  assert.deepEqual(stopped, [], 'somebody is there');
+  joined?.gone();
+  joined?.gone();
+  await runs.follow();
+  assert.deepEqual(stopped, [], 'its end may be on the way');
+  clock.advance(3_000);
+  await runs.follow();
+  assert.deepEqual(stopped, ['c1']);
+  say('shell', 'failed', 143);
+  await runs.follow();
+  assert.equal((await runs.read('tienda', 'shell')).exitCode, 143);
+  await runs.follow();
+  assert.equal((await runs.list('tienda')).length, 1, 'a late reader finds it');
+  clock.advance(60_000);
+  await runs.follow();
+  assert.deepEqual(await runs.list('tienda'), []);
+
+  none();
+  await start({ joined: true, name: 'nobody' });
+  clock.advance(200_000);
+  await runs.follow();
+  const alone = await runs.read('tienda', 'nobody');
+  assert.deepEqual([alone.state, alone.exitCode], ['ended', null], 'nobody ever came');
+  assert.deepEqual(await runs.compositions(), [], 'and it does not begin any more');
+});
+
+test('a run says what it asks for as manifests do, word for word', () => {
+  const order = { ...ORDER, volumes: [{ claim: 'data', path: '/data', readOnly: true }], cpuMillis: 500 };
+  const claims = [{ claim: 'data', accessModes: ['ReadWriteOnce'], requestedBytes: 1024 }];
+  const documents = runManifests('id', order, claims);
+  const text = documents.map((one) => JSON.stringify(one)).join('\n---\n');
+  const { documents: read } = readManifests([{ path: 'run.json', text }]);
+  const options = { project: 'tienda', environment: 'dev', contentKey: null };
+  const { translation, problems } = translateManifests(read, options);
+  assert.deepEqual(problems, []);
+  const container = translation?.workloads[0]?.pod.containers[0];
+  assert.deepEqual(
+    container?.args?.map((one) => expandReferences(one, {})),
+    ORDER.command,
+  );
+  assert.equal(container?.security.allowPrivilegeEscalation, false);
+  assert.equal(container?.resources.cpuLimitMillis, 500);
+  assert.throws(() => runManifests('id', order, []), { code: 'deploy.run-volume' });
+});
+
+test('what people run beside a release counts against the limits of its project', async (t) => {
+  const { db, journal } = await open(t);
+  const container = { ...sampleContainer(), resources: { ...ANY_RESOURCES, cpuRequestMillis: 400 } };
+  const [workload] = composition('dev', 's1').workloads;
+  assert.ok(workload);
+  const one = {
+    ...composition('dev', 's1'),
+    workloads: [{ ...workload, pod: { ...workload.pod, containers: [container] } }],
+  };
+  const place = { project: 'tienda', environment: 'dev' };
+  const active = [{ release: place, composition: one }];
+  const quotas = new Quotas({
+    ...{ db: db as unknown as Kysely<never>, journal, clock: systemClock },
+    active: async () => [...active, { release: place, composition: one, beside: true }],
+  });
+  await quotas.set('tienda', 'dev', { most: { cpuMillis: 800 }, defaults: {}, containerMost: {} }, 'user:ana');
+  await quotas.admit(one, 'tienda', 'dev');
+  await assert.rejects(quotas.admit(one, 'tienda', 'dev', { beside: true }), { code: 'deploy.quota-exceeded' });
+});
+
+const ANY_RESOURCES = {
+  cpuLimitMillis: null,
+  cpuRequestMillis: null,
+  memoryLimitBytes: null,
+  memoryRequestBytes: null,
+};

@@ -2,12 +2,13 @@ import type { Kysely } from 'kysely';
 import { type Principal, type Vault, visibleProjects } from '../access/index.ts';
 import type { Verdict } from '../admit/index.ts';
 import type { Journal, NewFact } from '../journal/index.ts';
-import type { Digest } from '../oci/index.ts';
+import { type Digest, parseReference } from '../oci/index.ts';
 import { type Clock, type Json, type Language, newId, type Text } from '../system/index.ts';
+import type { ManifestChange, WorkloadChange } from './changes.ts';
 import { type ActiveRelease, type Composition, hashComposition, wantedState } from './composition.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
-import { formatKey, type WantedState } from './model.ts';
+import { collectImages, formatKey, type WantedState } from './model.ts';
 import type { ProjectFile } from './project-file.ts';
 import {
   type DeployTables,
@@ -67,6 +68,8 @@ export interface Release {
   readonly createdBy: string;
   /** The percentage of the requests that it gets while it is tried out; null when it is not. */
   readonly canary: number | null;
+  /** What was changed by hand of the release before; null for any other. */
+  readonly change: WorkloadChange | null;
 }
 
 /** Hosts in maintenance: no pod is made, and while draining those that there are go. */
@@ -82,6 +85,8 @@ export interface Maintenance {
 export interface ReleaseSource {
   readonly projectFile: string;
   readonly manifests: readonly { readonly path: string; readonly text: string }[];
+  /** What was changed by hand since, in its environment. */
+  readonly changes?: readonly ManifestChange[];
 }
 
 interface SealedRelease {
@@ -100,6 +105,7 @@ export interface NewRelease {
   readonly commit: string | null;
   readonly actor: string;
   readonly canary?: number | null;
+  readonly change?: WorkloadChange | null;
 }
 
 export type PromotionState = 'refused' | 'awaiting-approval' | 'approved' | 'rejected' | 'done' | 'failed';
@@ -142,6 +148,24 @@ export interface ProjectView extends ProjectName {
   })[];
 }
 
+/** One state of a workload in the history of its environment. */
+export interface WorkloadRevision {
+  readonly release: number;
+  readonly state: ReleaseState;
+  readonly specHash: string;
+  readonly replicas: number;
+  readonly paused: boolean;
+  readonly images: readonly string[];
+  readonly change: WorkloadChange | null;
+  readonly current: boolean;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly commit: string | null;
+}
+
+/** Releases that are looked through for one workload; each is opened. */
+const HISTORY_MAX = 50;
+
 /** A job that was begun, is done or waits for its time is as it should be: a release does not wait for its end. */
 const RUNS_TO_AN_END: ReadonlySet<WorkloadStatus['phase']> = new Set([
   'running',
@@ -166,6 +190,7 @@ export class Deployments {
   readonly #startedMs: number;
   readonly #vault: Vault;
   readonly #projectsOfImages: () => Promise<readonly ProjectName[]>;
+  readonly #runs: () => Promise<readonly Composition[]>;
   readonly #statuses = new Map<string, WorkloadStatus>();
   /** Whether a host has told all that runs since this program started. */
   #hasReport = false;
@@ -181,7 +206,10 @@ export class Deployments {
     readonly clock: Clock;
     readonly vault: Vault;
     readonly projectsOfImages?: () => Promise<readonly ProjectName[]>;
+    /** What people run beside the releases. @default nothing */
+    readonly runs?: () => Promise<readonly Composition[]>;
   }) {
+    this.#runs = options.runs ?? (async () => []);
     this.#db = options.db;
     this.#projectsOfImages = options.projectsOfImages ?? (async () => []);
     this.#journal = options.journal;
@@ -309,6 +337,7 @@ export class Deployments {
       commit,
       actor,
       canary = null,
+      change = null,
     } = request;
     const refused = verdict.decision === 'refuse';
     const id = newId(this.#clock);
@@ -330,6 +359,7 @@ export class Deployments {
         created_by: actor,
         sealed: this.#vault.seal(Buffer.from(JSON.stringify(sealed)), `release/${id}`),
         canary,
+        change: change === null ? null : JSON.stringify(change),
       };
       await tx.insertInto('deploy_releases').values(values).execute();
       if (!refused) await this.#activate(tx, values);
@@ -357,6 +387,46 @@ export class Deployments {
 
   async listReleases(project: string, environment?: string): Promise<Release[]> {
     return (await listReleases(this.#db, project, environment, 200)).map(toRelease);
+  }
+
+  /** The release that should run in the environment, with what it was made from; null when there is none. @throws Fault deploy.environment-unknown */
+  async currentRelease(project: string, environment: string): Promise<({ release: Release } & SealedRelease) | null> {
+    const { current_release: id } = await this.#environment(project, environment);
+    const row = id === null ? undefined : await findRelease(this.#db, id);
+    return row === undefined ? null : { release: toRelease(row), ...this.#open(row) };
+  }
+
+  /**
+   * What became of one workload, newest first: each release that changed it or was made for it by hand.
+   * @throws Fault deploy.workload-unknown
+   */
+  async workloadHistory(project: string, environment: string, name: string): Promise<WorkloadRevision[]> {
+    const { current_release: current } = await this.#environment(project, environment);
+    const rows = (await listReleases(this.#db, project, environment, HISTORY_MAX)).filter(
+      ({ state }) => state !== 'refused' && state !== 'judging',
+    );
+    const revisions = rows.flatMap((row): WorkloadRevision[] => {
+      const workload = this.#open(row).composition.workloads.find(({ key }) => key.name === name);
+      if (workload === undefined) return [];
+      const { number, state, createdAt, createdBy, commit, change } = toRelease(row);
+      return [
+        {
+          ...{ release: number, state, createdAt, createdBy, commit },
+          ...{ specHash: workload.specHash, replicas: workload.replicas, paused: workload.paused === true },
+          images: collectImages([workload]),
+          change: change?.workload === name ? change : null,
+          current: row.id === current,
+        },
+      ];
+    });
+    if (revisions.length === 0) {
+      const known = [...new Set(this.statuses(null, project, environment).map(({ key }) => key.name))];
+      throw deployFault('deploy.workload-unknown', { name, project, environment, known: known.join(', ') || '—' });
+    }
+    return revisions.filter((one, index) => {
+      const before = revisions[index + 1];
+      return one.change !== null || one.current || before === undefined || before.specHash !== one.specHash;
+    });
   }
 
   /** The release that serves in the environment and is known good, with what it was made from. @throws Fault deploy.nothing-to-promote */
@@ -436,7 +506,13 @@ export class Deployments {
       await readRevision(this.#db),
       active,
       maintenance === null ? null : { draining: maintenance.draining, disregardBudgets: maintenance.disregardBudgets },
+      await this.#runs(),
     );
+  }
+
+  /** Tells hosts what they should run, after something of it changed; the revision was raised with the change. */
+  announce(): Promise<void> {
+    return this.#announce();
   }
 
   /** Null when hosts take pods as usual. */
@@ -578,6 +654,9 @@ export class Deployments {
     for (const { replicas } of this.#statuses.values()) {
       for (const { digest } of replicas.flatMap(({ containers }) => containers)) if (digest !== null) used.add(digest);
     }
+    for (const { workloads } of await this.#runs()) {
+      for (const image of collectImages(workloads)) used.add(parseReference(image).digest ?? image);
+    }
     return used;
   }
 
@@ -601,8 +680,7 @@ export class Deployments {
     for (const status of statuses) {
       const { project, environment, name } = status.key;
       const key = `${project}/${environment}/${name}`;
-      if (status.phase === 'stopped' && status.wanted === 0) this.#statuses.delete(key);
-      else this.#statuses.set(key, status);
+      this.#statuses.set(key, status);
     }
     // Only now: a report that comes while facts are written must find all of this one.
     for (const status of statuses) await this.#recordScaling(status, before.get(formatKey(status.key)));
@@ -772,7 +850,9 @@ export class Deployments {
             ? null
             : { id: current.id, number: current.number, state: current.state as ReleaseState },
         workloads: {
-          ok: statuses.filter((status) => status.ready >= status.wanted && status.phase === 'available').length,
+          ok: statuses.filter(
+            ({ ready, wanted, phase }) => ready >= wanted && (phase === 'available' || phase === 'stopped'),
+          ).length,
           total: statuses.length,
         },
       });
@@ -963,6 +1043,8 @@ function toEnvironment(row: EnvironmentRow): Environment {
 }
 
 function isThere({ phase, updated, ready, wanted }: WorkloadStatus): boolean {
+  // None is wanted, and none is there.
+  if (phase === 'stopped' && wanted === 0) return true;
   return RUNS_TO_AN_END.has(phase) || (phase === 'available' && updated >= wanted && ready >= wanted);
 }
 
@@ -986,6 +1068,7 @@ function toRelease(row: ReleaseRow): Release {
     createdAt: row.created_at,
     createdBy: row.created_by,
     canary: row.canary,
+    change: row.change == null ? null : (JSON.parse(row.change) as WorkloadChange),
   };
 }
 

@@ -342,4 +342,93 @@ export const deployFault = defineFaults({
       remedy: 'darsena host status; para detenerlos de todos modos: darsena host drain --disregard-budgets',
     },
   },
+  'deploy.run-exists': {
+    kind: 'conflict',
+    en: {
+      what: '{project} already runs something called {name} in {environment}',
+      remedy: 'choose another --name, or take it away: darsena rm {project}/{name}',
+    },
+    es: {
+      what: '{project} ya ejecuta algo llamado {name} en {environment}',
+      remedy: 'elegir otro --name, o quitarlo: darsena rm {project}/{name}',
+    },
+  },
+  'deploy.runs-many': {
+    kind: 'exhausted',
+    en: {
+      what: '{project} has {most} runs, and no more are kept',
+      remedy: 'take those away that have ended: darsena rm {project}/NAME',
+    },
+    es: {
+      what: '{project} tiene {most} ejecuciones, y no se guardan más',
+      remedy: 'quitar las terminadas: darsena rm {project}/NOMBRE',
+    },
+  },
+  'deploy.run-unknown': {
+    kind: 'not-found',
+    en: {
+      what: '{project} has no run {name}',
+      why: 'only what was started with darsena run can be stopped and removed so',
+      remedy: 'darsena ps {project}; a workload of a release: darsena scale {project}/{name} --replicas 0',
+    },
+    es: {
+      what: '{project} no tiene una ejecución {name}',
+      why: 'así solo se detiene y se quita lo que se inició con darsena run',
+      remedy: 'darsena ps {project}; una carga de una versión: darsena scale {project}/{name} --replicas 0',
+    },
+  },
+  'deploy.run-unclear': {
+    kind: 'invalid',
+    en: { what: 'there is a run {name} in {known}', remedy: 'say which with --env' },
+    es: { what: 'hay una ejecución {name} en {known}', remedy: 'indicar cuál con --env' },
+  },
+  'deploy.run-going': {
+    kind: 'conflict',
+    en: { what: '{name} is still running', remedy: 'darsena stop {name}, or darsena rm --force {name}' },
+    es: { what: '{name} sigue en marcha', remedy: 'darsena stop {name}, o darsena rm --force {name}' },
+  },
+  'deploy.run-volume': {
+    kind: 'invalid',
+    en: {
+      what: 'there is no volume {claim} here',
+      why: 'the environment has {known}; folders of a host are never mounted',
+      remedy: 'name a claim of the environment, or copy files: darsena cp',
+    },
+    es: {
+      what: 'aquí no hay un volumen {claim}',
+      why: 'el entorno tiene {known}; las carpetas de un host nunca se montan',
+      remedy: 'nombrar un volumen del entorno, o copiar archivos: darsena cp',
+    },
+  },
+  'deploy.run-guarded': {
+    kind: 'refused',
+    en: {
+      what: '{image} may not be run in {environment}',
+      why: 'what runs there is approved by another person first, and this image is in no release that is there',
+      remedy: 'darsena promote {project} --to {environment}, or run it in another environment',
+    },
+    es: {
+      what: '{image} no puede ejecutarse en {environment}',
+      why: 'lo que corre ahí lo aprueba antes otra persona, y esta imagen no está en ninguna versión de ahí',
+      remedy: 'darsena promote {project} --to {environment}, o ejecutarla en otro entorno',
+    },
+  },
+  'deploy.change-impossible': {
+    kind: 'invalid',
+    en: { what: '{name} cannot be changed so', why: '{why}', remedy: '{remedy}' },
+    es: { what: '{name} no se puede cambiar así', why: '{porque}', remedy: '{salida}' },
+  },
+  'deploy.trial-open': {
+    kind: 'conflict',
+    en: {
+      what: 'release {number} of {project} in {environment} is under trial',
+      why: 'what is changed now would take its place',
+      remedy: 'darsena canary promote {project} --env {environment}, or abort',
+    },
+    es: {
+      what: 'la versión {number} de {project} en {environment} está en prueba',
+      why: 'lo que se cambie ahora ocuparía su lugar',
+      remedy: 'darsena canary promote {project} --env {environment}, o abort',
+    },
+  },
 });

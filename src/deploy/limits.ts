@@ -3,3 +3,18 @@ export const REPORT_FILES_MAX = 100;
 
 /** Characters of one manifest: etcd, which would hold it in a cluster, takes 1.5 MiB. */
 export const REPORT_TEXT_MAX = 1_572_864;
+
+/** Runs of a project that are kept, going on or ended: each is a part of what every host is sent. */
+export const RUNS_MAX = 100;
+
+/** An ended run that nobody removed is removed after a week. */
+export const RUN_KEPT_MS = 7 * 24 * 3_600_000;
+
+/** Who started a run to join it has so long to do that; after it the run is ended. Images may have to be brought first. */
+export const RUN_JOIN_MS = 120_000;
+
+/** After the end of a joined run its output stays so long for a connection that comes late. */
+export const RUN_READ_MS = 10_000;
+
+/** As docker stops: asked, and ten seconds later forced. */
+export const RUN_STOP_SECONDS = 10;

@@ -85,4 +85,30 @@ export const deployMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0130-deploy-runs',
+    async up(db, kind) {
+      await db.schema.alterTable('deploy_releases').addColumn('change', 'text').execute();
+      await db.schema
+        .createTable('deploy_runs')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('image', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull())
+        .addColumn('command', 'text', (column) => column.notNull())
+        .addColumn('joined', 'integer', (column) => column.notNull())
+        .addColumn('remove', 'integer', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .addColumn('ended_at', 'text')
+        .addColumn('exit_code', 'integer')
+        .addColumn('why', 'text')
+        .addColumn('sealed', binaryType(kind), (column) => column.notNull())
+        .addUniqueConstraint('deploy_runs_name', ['project', 'environment', 'name'])
+        .execute();
+    },
+  },
 ];

@@ -360,6 +360,10 @@ export interface WantedWorkload extends WorkloadSpec {
   readonly horizontal?: HorizontalSpec;
   /** The host changes what its containers may use by what they use. */
   readonly vertical?: VerticalSpec;
+  /** Its containers are started when somebody has joined them, so that nothing they say is missed. */
+  readonly joined?: true;
+  /** Its roll-out stands still: pods that are missing are made anew, and none takes another version's place. */
+  readonly paused?: true;
   /** While there is a previous spec, only this share of the requests goes to the new one, until it is promoted. */
   readonly canary?: { readonly percent: number };
   /** The last spec that became available: what an automatic roll-back returns to. */

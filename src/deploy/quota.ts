@@ -260,11 +260,13 @@ function sum(uses: readonly QuotaUse[]): QuotaUse {
   );
 }
 
-/** What runs now: the compositions of the current releases, by their environment. */
+/** What runs now: the compositions of the current releases by their environment, and what people run beside them. */
 export type ActiveCompositions = () => Promise<
   readonly {
     readonly release: { readonly project: string; readonly environment: string };
     readonly composition: Composition;
+    /** It stands beside the release of its environment, which does not take its place. */
+    readonly beside?: true;
   }[]
 >;
 
@@ -345,7 +347,12 @@ export class Quotas {
    * A composition with the defaults of its place in it, when it keeps the limits of its environment and its project.
    * @throws Fault deploy.quota-exceeded
    */
-  async admit<T extends Composition>(composition: T, project: string, environment: string): Promise<T> {
+  async admit<T extends Composition>(
+    composition: T,
+    project: string,
+    environment: string,
+    { beside = false }: { readonly beside?: boolean } = {},
+  ): Promise<T> {
     const rows = await this.#db.selectFrom('deploy_quotas').selectAll().where('project', '=', project).execute();
     const mine = rows.filter((row) => row.environment === '' || row.environment === environment);
     if (mine.length === 0) return composition;
@@ -354,10 +361,12 @@ export class Quotas {
     const all = mine.map((row) => ({ row, limits: JSON.parse(row.limits) as QuotaLimits }));
     const filled = all.reduce((result, { limits }) => withDefaults(result, limits.defaults), composition);
     const others = (await this.#active()).filter(
-      ({ release }) => release.project === project && release.environment !== environment,
+      (one) =>
+        one.release.project === project && (beside || one.beside === true || one.release.environment !== environment),
     );
     for (const { row, limits } of all) {
-      const elsewhere = row.environment === '' ? sum(others.map((one) => useOf(one.composition))) : NOTHING;
+      const counted = others.filter(({ release }) => row.environment === '' || release.environment === environment);
+      const elsewhere = sum(counted.map((one) => useOf(one.composition)));
       const problems = whatExceeds(filled, limits, elsewhere);
       if (problems.length === 0) continue;
       throw deployFault('deploy.quota-exceeded', {
@@ -376,16 +385,21 @@ export class Quotas {
    * @throws Fault deploy.quota-exceeded
    */
   async take<T>(
-    place: { readonly composition: Composition; readonly project: string; readonly environment: string },
+    place: {
+      readonly composition: Composition;
+      readonly project: string;
+      readonly environment: string;
+      readonly beside?: boolean;
+    },
     activate: () => Promise<T>,
   ): Promise<T> {
-    const { composition, project, environment } = place;
+    const { composition, project, environment, beside = false } = place;
     const before = this.#turns.get(project);
     const turn = Promise.withResolvers<void>();
     this.#turns.set(project, turn.promise);
     try {
       await before;
-      await this.admit(composition, project, environment);
+      await this.admit(composition, project, environment, { beside });
       return await activate();
     } finally {
       if (this.#turns.get(project) === turn.promise) this.#turns.delete(project);

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
 import type { RouteOptions } from '../network/index.ts';
 import { type Operation, viewOperation } from '../progress/index.ts';
+import type { WorkloadChange } from './changes.ts';
 import { convertCompose, explainComposeField } from './compose/index.ts';
+import { RUN } from './composition.ts';
 import type { Deployments, Maintenance, Promotion } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
@@ -48,6 +50,14 @@ export interface Releases {
     readonly how: 'promote' | 'abort';
     readonly by: Principal;
   }): Promise<Operation>;
+  /** Changes one workload by hand. */
+  change(request: {
+    readonly project: string;
+    /** Null: the first one. */
+    readonly environment: string | null;
+    readonly change: WorkloadChange;
+    readonly by: Principal;
+  }): Promise<Operation>;
   rollback(request: {
     readonly project: string;
     readonly environment: string;
@@ -58,6 +68,7 @@ export interface Releases {
 
 const project = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/);
 const environment = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?$/);
+const workload = z.string().regex(/^[a-z0-9.-]{1,63}$/);
 const number = z.coerce.number().int().min(1);
 
 export function registerDeployRoutes(
@@ -165,6 +176,46 @@ export function registerDeployRoutes(
     },
   });
 
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/workloads/:workload/change',
+    config: { action: 'release.create' },
+    schema: {
+      params: z.object({ project, workload }),
+      querystring: z.object({ environment: environment.optional() }),
+      body: z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('scale'), replicas: z.number().int().min(0).max(1_000) }),
+        z.strictObject({ kind: z.enum(['restart', 'pause', 'resume']) }),
+      ]),
+    },
+    handler: async ({ principal: by, params, query, body }, reply) => {
+      const at = new Date().toISOString();
+      const named = { workload: params.workload };
+      const change: WorkloadChange =
+        body.kind === 'scale'
+          ? { ...named, ...body }
+          : body.kind === 'restart'
+            ? { ...named, kind: body.kind, at }
+            : { ...named, kind: body.kind };
+      const operation = await releases.change({
+        project: params.project,
+        environment: query.environment ?? null,
+        change,
+        by,
+      });
+      return reply.code(202).send(viewOperation(operation, 'en'));
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/workloads/:workload/history',
+    config: { action: 'release.read' },
+    schema: { params: z.object({ project, workload }), querystring: z.object({ environment: environment.optional() }) },
+    handler: async ({ params, query }) => {
+      const place = query.environment ?? (await deployments.environments(params.project))[0]?.name ?? '';
+      return { environment: place, items: await deployments.workloadHistory(params.project, place, params.workload) };
+    },
+  });
   app.route({
     method: 'POST',
     url: '/api/v1/projects/:project/environments/:environment/canary',
@@ -297,6 +348,8 @@ export function registerDeployRoutes(
     handler: async (request) => {
       const { decision, comment } = request.body;
       const { project: name, id } = request.params;
+      // A decision is carried out at once, and nothing may be made now.
+      if (decision === 'approve') await deployments.refuseInMaintenance();
       const promotion = await deployments.decide(name, id, request.principal, decision, comment ?? null);
       const operation = promotion.state === 'approved' ? await releases.approved(promotion) : null;
       return { promotion, operation: operation === null ? null : viewOperation(operation, 'en') };
@@ -337,8 +390,8 @@ export function describeWorkload(status: WorkloadStatus, published: readonly Pub
     project: key.project,
     environment: key.environment,
     name: key.name,
-    kind: 'Deployment',
-    release: generation,
+    kind: generation === RUN ? 'Run' : status.job === undefined ? 'Deployment' : 'Job',
+    release: generation === RUN ? null : generation,
     replicas,
     image: [...images].map(([repository, digest]) => ({
       repository: repository.split('@')[0] ?? repository,
@@ -367,6 +420,8 @@ export function findContainer(
     readonly replica?: string;
     /** One that has ended will do, where none runs. */
     readonly ended?: boolean;
+    /** One that waits to be joined will do as well. */
+    readonly waiting?: boolean;
   },
 ): {
   readonly containerId: string;
@@ -388,7 +443,10 @@ export function findContainer(
   for (const replica of replicas) {
     if (wanted.replica !== undefined && replica.name !== wanted.replica) continue;
     const usable = replica.containers.filter(
-      ({ state }) => state === 'running' || (wanted.ended === true && state === 'exited'),
+      ({ state }) =>
+        state === 'running' ||
+        (wanted.ended === true && state === 'exited') ||
+        (wanted.waiting === true && state === 'created'),
     );
     const running = usable.toSorted(
       (one, other) => Number(other.state === 'running') - Number(one.state === 'running'),

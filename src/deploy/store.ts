@@ -28,6 +28,27 @@ export interface DeployTables {
     sealed: Uint8Array;
     /** Percentage of the requests that it gets while it is tried out. */
     canary: number | null;
+    /** What was changed of the release before by hand, as JSON; null for a deploy. */
+    change: string | null;
+  };
+  /** What people run once beside the releases, see runs.ts. */
+  deploy_runs: {
+    id: string;
+    project: string;
+    environment: string;
+    name: string;
+    state: string;
+    image: string;
+    digest: string;
+    command: string;
+    joined: number;
+    remove: number;
+    created_at: string;
+    created_by: string;
+    ended_at: string | null;
+    exit_code: number | null;
+    why: string | null;
+    sealed: Uint8Array;
   };
   /** At most one row: hosts are in maintenance while it is there. */
   deploy_maintenance: {
@@ -60,6 +81,7 @@ export interface DeployTables {
 export type DeployDatabase = Kysely<DeployTables>;
 export type EnvironmentRow = Selectable<DeployTables['deploy_environments']>;
 export type ReleaseRow = Selectable<DeployTables['deploy_releases']>;
+export type RunRow = Selectable<DeployTables['deploy_runs']>;
 export type PromotionRow = Selectable<DeployTables['deploy_promotions']>;
 
 export function listProjectNames(db: DeployDatabase): Promise<{ name: string; created_at: string }[]> {

@@ -533,6 +533,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         return builder.base(task, context);
       case 'kill':
         return killInContainer(task, instance);
+      case 'stop':
+        requireOwn(task.containerId);
+        await engine.stopContainer(task.containerId, task.graceSeconds);
+        return null;
       case 'kernel-shield':
         try {
           return await changeShield(task, shield);
@@ -599,7 +603,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         requireOwn(task.containerId);
         if (task.kind === 'exec' && task.user !== null) requireUser(task.user, task.containerId, statuses, followed);
         const terminal = admittedAs(task.containerId, statuses, followed)?.terminal === true;
-        await runSession(await link.openSession(task.session), engine, task, { log, terminal });
+        const joined = (id: string): void => reconciler.join(id);
+        await runSession(await link.openSession(task.session), engine, task, { log, terminal, joined });
         return null;
       }
     }

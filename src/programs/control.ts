@@ -40,8 +40,10 @@ import {
   deployMigrations,
   findContainer,
   Quotas,
+  Runs,
   registerDeployRoutes,
   registerQuotaRoutes,
+  registerRunRoutes,
 } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
 import { type DetectTables, detectMigrations, RuleBook, registerRuleRoutes } from '../detect/book/index.ts';
@@ -206,6 +208,8 @@ const PERMISSIONS_RENEW_MS = 3_600_000;
 const OWN_ADDRESSES_MAX = 32;
 /** Notices that were not taken are tried again; the first wait is five seconds. */
 const NOTICE_CHECK_MS = 2_000;
+/** Runs whose people are gone, or that do not start, are looked after this often; what hosts tell is followed at once. */
+const RUN_CHECK_MS = 1_000;
 /** Deadlines of refused images are told to the minute. */
 const GRACE_CHECK_MS = 60_000;
 /** The name of the person who ran `up`: the first administrator. */
@@ -245,9 +249,20 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const machines = { db, journal, clock, changed: () => access.rightsChanged() };
   const robots = new Robots(machines);
   const identity = new WorkloadIdentity(machines);
-  const deployments = new Deployments({
+  const deployments: Deployments = new Deployments({
     ...{ db, journal, clock, vault },
     projectsOfImages: () => registry.listProjects(),
+    runs: () => runs.compositions(),
+  });
+  const runs: Runs = new Runs({
+    ...{ db, journal, clock, vault },
+    hosts: {
+      statuses: () => deployments.statuses(null),
+      announce: () => deployments.announce(),
+      async stop(containerId, graceSeconds) {
+        await hosts.run({ kind: 'stop', containerId, graceSeconds }, { step: silentStep });
+      },
+    },
   });
   const advisories = new AdvisoryStore(join(files.control.folder, 'advisories'), clock);
   const ruleFiles = new RuleFiles({ db, journal, clock });
@@ -463,9 +478,19 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const offers = new Map<string, () => AsyncIterable<Uint8Array>>();
   const addresses = publishedAddresses({ instance, deployments });
-  const quotas = new Quotas({ db, journal, clock, active: () => deployments.activeReleases() });
+  const quotas = new Quotas({
+    ...{ db, journal, clock },
+    active: async () => [
+      ...(await deployments.activeReleases()),
+      ...(await runs.active()).map(({ composition, project, environment }) => ({
+        ...{ composition, release: { project, environment } },
+        beside: true as const,
+      })),
+    ],
+  });
   const pipeline: Pipeline = new Pipeline({
     quotas,
+    runs,
     access,
     admit,
     async claim(project, environment, composition) {
@@ -745,6 +770,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     ...{ hosts, journal, clock, watch, log },
     db: db as unknown as Kysely<JournalTables>,
   });
+  registerRunRoutes(app, { deployments, runs, starter: pipeline });
   registerInsideRoutes(app, { hosts, deployments, journal, db: db as unknown as Kysely<JournalTables> });
   registerPlatformRoutes(app, {
     instance,
@@ -783,7 +809,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     writes: opened.writes,
     headers: Object.fromEntries([STRICT_TRANSPORT]),
   });
-  const sessions = { hosts, deployments, journal, db, ...doors, watch, log };
+  const sessions = { hosts, deployments, runs, journal, db, ...doors, watch, log };
   const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);
   const listenOptions = { keys, bind: instance.bind, log };
   const publicServer = await listenPublic(
@@ -820,6 +846,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(ADVISORY_CHECK_MS, () => advisoryWork.tick()),
     every(RESCAN_CHECK_MS, () => rescans.tick()),
     every(NOTICE_CHECK_MS, () => notices.deliver()),
+    every(RUN_CHECK_MS, () => runs.follow()),
     every(GRACE_CHECK_MS, async () => {
       const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);
       status.registryDamage(open.length);
@@ -884,7 +911,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   function permissionParts(): Parameters<typeof wantedMessage>[0] {
     const { graces } = registry;
     const changed = { factsChangedMs: () => factsChangedMs, graces };
-    return { admit, deployments, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
+    return { admit, deployments, runs, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
   }
 
   /** Judges the images of a project again, or one of them, because what is believed or excepted has changed. */
@@ -1068,6 +1095,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         await deployments.report(message.workloads, message.whole);
         const published = await addresses.routes();
         for (const workload of message.workloads) events.workload(workload, published);
+        await runs.follow();
         return;
       }
       case 'modules': {

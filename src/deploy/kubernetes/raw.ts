@@ -206,6 +206,7 @@ export interface RawDeployment {
     }>;
     readonly minReadySeconds?: Maybe<number>;
     readonly progressDeadlineSeconds?: Maybe<number>;
+    readonly paused?: Maybe<boolean>;
   };
 }
 

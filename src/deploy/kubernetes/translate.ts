@@ -578,6 +578,7 @@ class Translator {
       minReadySeconds: spec.minReadySeconds ?? 0,
       strategy,
       progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
+      ...(spec.paused ? { paused: true as const } : {}),
     };
   }
 

@@ -64,6 +64,7 @@ const DEFAULTS: HostLimits = {
   build: true,
   base: true,
   kill: true,
+  stop: true,
   exec: true,
   logs: true,
   attach: true,

@@ -20,9 +20,14 @@ export async function runSession(
   stream: Duplex,
   engine: ContainerEngine,
   task: SessionTask,
-  options: { readonly log: Log; readonly terminal: boolean },
+  options: {
+    readonly log: Log;
+    readonly terminal: boolean;
+    /** Told when somebody is joined to a container: one that waits for that is started. */
+    readonly joined: (containerId: string) => void;
+  },
 ): Promise<void> {
-  const { log, terminal } = options;
+  const { log, terminal, joined } = options;
   // Control may cut a session in the middle of a word; that ends the session and nothing else.
   stream.on('error', (error) => log.debug({ err: error }, 'a session was cut'));
   try {
@@ -31,7 +36,7 @@ export async function runSession(
         await runExec(stream, engine, task, log);
         break;
       case 'attach':
-        await runAttach(stream, engine, task, { log, terminal });
+        await runAttach(stream, engine, task, { log, terminal, joined });
         break;
       case 'logs':
         await runLogs(stream, engine, task);
@@ -79,9 +84,10 @@ async function runAttach(
   stream: Duplex,
   engine: ContainerEngine,
   order: Task<'attach'>,
-  { log, terminal }: { readonly log: Log; readonly terminal: boolean },
+  { log, terminal, joined }: Parameters<typeof runSession>[3],
 ): Promise<void> {
   const session = await engine.attach(order.containerId, terminal);
+  joined(order.containerId);
   if (terminal && order.size !== null) await session.resize(order.size.columns, order.size.rows);
   await carry(stream, session, log, (name) => engine.signal(order.containerId, name));
 }

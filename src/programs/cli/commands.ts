@@ -27,6 +27,14 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../deploy/index.ts')).scalingCommands(cli),
   },
   {
+    words: ['scale', 'rollout'],
+    add: async (cli) => (await import('../../deploy/index.ts')).rolloutCommands(cli),
+  },
+  {
+    words: ['run', 'attach', 'stop', 'rm', 'wait'],
+    add: async (cli) => (await import('./run.ts')).runCommands(cli),
+  },
+  {
     words: ['exec'],
     add: async (cli) => (await import('./exec.ts')).execCommands(cli),
   },

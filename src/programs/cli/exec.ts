@@ -73,7 +73,7 @@ export function execCommands(cli: CliProgram): void {
       const query = new URLSearchParams({ kind: 'exec', command: JSON.stringify(command) });
       const tty = wantsTerminal(options);
       query.set('tty', tty ? '1' : '0');
-      for (const pair of variable) query.append('variable', pair.includes('=') ? pair : passOn(pair));
+      for (const { name, value } of variablesOf(variable)) query.append('variable', `${name}=${value}`);
       if (user !== undefined) query.set('user', user);
       if (workdir !== undefined) query.set('workdir', workdir);
       addWhich(query, options);
@@ -100,9 +100,14 @@ export function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];
 }
 
-/** `-e NAME` passes on this side's own value, as docker does. */
-export function passOn(name: string): string {
-  return `${name}=${process.env[name] ?? ''}`;
+/** `-e NAME` passes on this side's own value, as docker does: a name that is not set here is not set there. */
+export function variablesOf(words: readonly string[]): { name: string; value: string }[] {
+  return words.flatMap((word) => {
+    const at = word.indexOf('=');
+    if (at >= 0) return [{ name: word.slice(0, at), value: word.slice(at + 1) }];
+    const value = process.env[word];
+    return value === undefined ? [] : [{ name: word, value }];
+  });
 }
 
 /** `10m`, `2h30m`, seconds since 1970 or a date, as docker and podman take it. @throws Fault cli.time */

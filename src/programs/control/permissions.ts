@@ -1,5 +1,5 @@
 import { type Admit, GRACE_EXCEPTION, type Verdict } from '../../admit/index.ts';
-import type { Composition, Deployments, ReleaseSource, WantedState } from '../../deploy/index.ts';
+import type { Composition, Deployments, ReleaseSource, Runs, WantedState } from '../../deploy/index.ts';
 import { collectImages } from '../../deploy/model.ts';
 import { type Digest, digestOf, parseReference } from '../../oci/index.ts';
 import { type Graces, graceUntil } from '../../registry/index.ts';
@@ -27,6 +27,7 @@ type ActiveEnvironment = Awaited<ReturnType<Deployments['activeReleases']>>[numb
 export interface PermissionParts {
   readonly admit: Admit;
   readonly deployments: Deployments;
+  readonly runs: Pick<Runs, 'active'>;
   readonly pipeline: Pipeline;
   readonly signatures: SignatureStore;
   readonly trust: Trust;
@@ -43,10 +44,18 @@ export interface PermissionParts {
  * current one and the one it may go back to), and the images' signatures, so that the host checks them by itself.
  */
 export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToAgent, { type: 'wanted' }>> {
-  const { admit, deployments, key } = parts;
+  const { admit, deployments, runs, key } = parts;
   const wanted: WantedState = await deployments.wanted();
   const verdicts: SignedRecord[] = [];
   const signatures: Record<string, PackedSignatures> = {};
+  const sign = async ({ workloads }: Composition): Promise<void> => {
+    for (const image of collectImages(workloads)) {
+      const { repository, digest } = parseReference(image);
+      const place = `${repository}@${digest}`;
+      if (digest === null || signatures[place] !== undefined) continue;
+      signatures[place] = packSignatures(await decisiveSignatures(parts, repository, digest));
+    }
+  };
   for (const { composition, stable, environment, release } of await deployments.activeReleases()) {
     for (const one of [composition, ...(stable === null ? [] : [stable])]) {
       const source = async (): Promise<ReleaseSource> => {
@@ -57,15 +66,15 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
       };
       for (const verdict of await startVerdicts(parts, one, environment, release.project, source))
         verdicts.push(admit.sign(verdict));
-      for (const workload of one.workloads) {
-        for (const image of collectImages([workload])) {
-          const { repository, digest } = parseReference(image);
-          const place = `${repository}@${digest}`;
-          if (digest === null || signatures[place] !== undefined) continue;
-          signatures[place] = packSignatures(await decisiveSignatures(parts, repository, digest));
-        }
-      }
+      await sign(one);
     }
+  }
+  for (const run of await runs.active()) {
+    const { composition, project, source } = run;
+    const environment = await deployments.readEnvironment(project, run.environment);
+    for (const verdict of await startVerdicts(parts, composition, environment, project, async () => source))
+      verdicts.push(admit.sign(verdict));
+    await sign(composition);
   }
   const trust = signRecord(key, HOST_POLICY_TYPE, (await parts.trust.hostPolicy()) as unknown as Json);
   return {

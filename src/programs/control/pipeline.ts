@@ -12,11 +12,15 @@ import {
 import { baseName, checkBaseRequest } from '../../build/index.ts';
 import type { WorkloadStatus } from '../../deploy/index.ts';
 import {
+  addChange,
   type Composition,
+  carryChanges,
+  changeText,
   checkComposition,
   type Deployments,
   deployFault,
   type Environment,
+  kindOf,
   type NewRelease,
   type PinnedImage,
   type ProjectFile,
@@ -26,7 +30,13 @@ import {
   type Release,
   type ReleaseSource,
   type Releases,
+  type RunStarter,
+  type Runs,
+  type RunView,
   refusalTexts,
+  runManifests,
+  toManifestChange,
+  toOverlays,
   workloadFacts,
 } from '../../deploy/index.ts';
 import {
@@ -68,6 +78,7 @@ export interface PipelineParts {
   readonly quotas: Quotas;
   /** Refuses hosts and ports that are not the project's. */
   readonly claim: (project: string, environment: string, composition: Composition) => Promise<void>;
+  readonly runs: Runs;
   readonly registry: Registry;
   readonly trust: Trust;
   readonly statements: Statements;
@@ -95,7 +106,7 @@ interface BuiltImage {
  * From a source to what runs. Every way in (deploy, promote, roll back) ends in `#release`: compose with digests pinned,
  * judge each container's image in its place, write the release down, watch it become available or go back.
  */
-export class Pipeline implements Releases {
+export class Pipeline implements Releases, RunStarter {
   readonly #parts: PipelineParts;
 
   /** Hosts and ports are claimed by one release after the other, of all projects. */
@@ -140,7 +151,9 @@ export class Pipeline implements Releases {
     const before = all[all.findIndex((environment) => environment.name === to.name) - 1]?.name;
     const from = request.from ?? before ?? all[0]?.name ?? '';
     if (from === to.name) throw deployFault('deploy.promotion-direction', { project, environment: to.name });
-    const source = await deployments.stableRelease(project, from);
+    const stable = await deployments.stableRelease(project, from);
+    const pins = sealedPins(stable.source, stable.composition, from, this.#parts.contentKey);
+    const source = { ...stable, source: await this.#carried(stable.source, project, to.name) };
     const { operation } = await operations.start(
       {
         kind: 'promote',
@@ -159,7 +172,7 @@ export class Pipeline implements Releases {
           to,
           project,
           by.actor,
-          { door: 'promote', isBeforeApproval: to.approvals > 0 },
+          { door: 'promote', isBeforeApproval: to.approvals > 0, pins },
           context,
         );
         const promotion = await deployments.requestPromotion({ source: source.release, to, verdict, actor: by.actor });
@@ -203,7 +216,9 @@ export class Pipeline implements Releases {
       async (context) => {
         try {
           const to = await deployments.readEnvironment(promotion.project, promotion.to);
-          const source = await deployments.openRelease(promotion.sourceRelease);
+          const stable = await deployments.openRelease(promotion.sourceRelease);
+          const pins = sealedPins(stable.source, stable.composition, promotion.from, this.#parts.contentKey);
+          const source = { ...stable, source: await this.#carried(stable.source, promotion.project, to.name) };
           // Judged again: between the request and the approval the world may have learned something.
           const { composition, verdict } = await this.#compose(
             source.source,
@@ -211,7 +226,7 @@ export class Pipeline implements Releases {
             to,
             promotion.project,
             actor,
-            { door: 'promote', prepare: (composition) => statements.promotionApproved(promotion, composition) },
+            { door: 'promote', pins, prepare: (composition) => statements.promotionApproved(promotion, composition) },
             context,
           );
           if (verdict.decision === 'refuse') {
@@ -234,6 +249,7 @@ export class Pipeline implements Releases {
   async rollback(request: Parameters<Releases['rollback']>[0]): Promise<Operation> {
     const { deployments, operations } = this.#parts;
     const { project, by } = request;
+    await deployments.refuseInMaintenance();
     const environment = await deployments.readEnvironment(project, request.environment);
     const earlier = await deployments.earlierRelease(project, environment.name, request.to);
     const { operation } = await operations.start(
@@ -254,7 +270,10 @@ export class Pipeline implements Releases {
           environment,
           project,
           by.actor,
-          { door: 'start' },
+          {
+            door: 'start',
+            pins: sealedPins(earlier.source, earlier.composition, environment.name, this.#parts.contentKey),
+          },
           context,
         );
         if (verdict.decision === 'refuse')
@@ -274,6 +293,143 @@ export class Pipeline implements Releases {
       },
     );
     return operation;
+  }
+
+  /**
+   * Changes one workload by hand: a new release of the very digests that are there, judged as a start of what runs.
+   * @throws Fault deploy.workload-unknown, deploy.change-impossible, deploy.trial-open
+   */
+  async change(request: Parameters<Releases['change']>[0]): Promise<Operation> {
+    const { deployments, operations, contentKey } = this.#parts;
+    const { project, by, change } = request;
+    await deployments.refuseInMaintenance();
+    const named = request.environment ?? (await deployments.environments(project))[0]?.name ?? '';
+    const environment = await deployments.readEnvironment(project, named);
+    const current = await deployments.currentRelease(project, environment.name);
+    const workloads = current?.composition.workloads ?? [];
+    const workload = workloads.find(({ key }) => key.name === change.workload);
+    if (current === null || workload === undefined) {
+      const known = workloads.map(({ key }) => key.name).join(', ') || '—';
+      throw deployFault('deploy.workload-unknown', {
+        ...{ name: change.workload, project, environment: environment.name, known },
+      });
+    }
+    const { release } = current;
+    if (release.canary !== null && (release.state === 'canary' || release.state === 'rolling-out'))
+      throw deployFault('deploy.trial-open', { project, environment: environment.name, number: release.number });
+    const file = parseProjectFile(current.source.projectFile, 'darsena.yaml');
+    const { documents } = readOverlaid(current.source, file, environment.name);
+    const kind = kindOf(documents, change.workload) ?? 'Pod';
+    const patch = toManifestChange(change, environment.name, kind, workload);
+    const source = { ...current.source, changes: addChange(current.source.changes ?? [], patch) };
+    const pins = sealedPins(current.source, current.composition, environment.name, contentKey);
+    const what = changeText(change);
+    const { operation } = await operations.start(
+      {
+        kind: 'change',
+        project,
+        environment: environment.name,
+        actor: by.actor,
+        title: {
+          en: `${project} in ${environment.name}: ${what.en}`,
+          es: `${project} en ${environment.name}: ${what.es}`,
+        },
+      },
+      async (context) => {
+        const how = { door: 'start', restart: true, pins } as const;
+        const { composition, verdict } = await this.#compose(
+          ...([source, release.digests, environment, project, by.actor, how, context] as const),
+        );
+        const made = await this.#release({
+          ...{ project, environment: environment.name, composition, source, verdict, change },
+          digests: release.digests,
+          promotedFrom: release.promotedFrom,
+          commit: release.commit,
+          actor: by.actor,
+        });
+        if (verdict.decision === 'refuse')
+          throw refusal(project, environment.name, verdict.reasons, `darsena release list ${project}`);
+        return this.#watch(made, composition, context);
+      },
+    );
+    return operation;
+  }
+
+  /** What was changed by hand in an environment and new manifests leave open stays as it was. */
+  async #carried(source: ReleaseSource, project: string, environment: string): Promise<ReleaseSource> {
+    const { changes: _former, ...plain } = source;
+    const current = await this.#parts.deployments.currentRelease(project, environment);
+    const changes = current?.source.changes ?? [];
+    if (changes.length === 0) return plain;
+    const file = parseProjectFile(source.projectFile, 'darsena.yaml');
+    const { documents } = readOverlaid(plain, file, environment);
+    return { ...plain, changes: carryChanges(changes, documents, environment) };
+  }
+
+  /** Runs an image once beside the releases, judged as any start is. @throws Fault deploy.refused, deploy.run-guarded and more */
+  async run(request: Parameters<RunStarter['run']>[0]): Promise<RunView> {
+    const { deployments, quotas, runs, clock, contentKey } = this.#parts;
+    const { project, order, by } = request;
+    await deployments.refuseInMaintenance();
+    const first = request.environment ?? (await deployments.environments(project))[0]?.name ?? '';
+    const environment = await deployments.readEnvironment(project, first);
+    const place = (await deployments.activeReleases()).find(
+      ({ release }) => release.project === project && release.environment === environment.name,
+    );
+    const placed = [place?.composition, place?.stable ?? undefined].filter((one) => one !== undefined);
+    if (placed.some(({ workloads }) => workloads.some(({ key }) => key.name === order.name)))
+      throw deployFault('deploy.run-exists', { name: order.name, project, environment: environment.name });
+
+    const id = newId(clock);
+    const known = placed.flatMap(({ workloads }) => collectImages(workloads));
+    const named = runImage(order.image, project);
+    const image = ofRelease(named, known) ?? (await this.#pin(named, project, []));
+    const { digest } = parseReference(image);
+    if (digest === null) throw deployFault('deploy.image-unknown', { image: order.image });
+    if (environment.approvals > 0 && !known.some((one) => one.endsWith(`@${digest}`)))
+      throw deployFault('deploy.run-guarded', { image: order.image, project, environment: environment.name });
+
+    const documents = runManifests(id, { ...order, image }, place?.composition.volumes ?? []);
+    const source: ReleaseSource = {
+      projectFile: JSON.stringify({
+        project,
+        manifests: ['run.json'],
+        environments: { [environment.name]: { policy: environment.policy, class: environment.class } },
+      }),
+      manifests: documents.map((document, index) => ({ path: `run-${index}.json`, text: JSON.stringify(document) })),
+    };
+    const file = parseProjectFile(source.projectFile, 'darsena.yaml');
+    const { volumes: _volumes, ...rest } = translate(source, file, environment.name, contentKey);
+    // The claims are the environment's own: they are used here and neither made nor counted again.
+    const asked: Composition = {
+      ...rest,
+      workloads: rest.workloads.map((one) => (order.joined ? { ...one, joined: true as const } : one)),
+      volumes: [],
+    };
+    const composition = await quotas.admit(asked, project, environment.name, { beside: true });
+    checkComposition(composition);
+    const verdicts = await this.judgeComposition(composition, environment, project, by.actor, {
+      door: 'start',
+      source,
+    });
+    const verdict = joinVerdicts(verdicts, null);
+    if (verdict === null) throw deployFault('deploy.image-unknown', { image: order.image });
+    if (verdict.decision === 'refuse') {
+      await this.#parts.record({
+        kind: 'run.refused',
+        project,
+        actor: by.actor,
+        subject: `${project}/${environment.name}/${order.name}`,
+        digest,
+        body: { image: order.image, rules: verdict.reasons.map(({ rule }) => rule) },
+      });
+      const shown = [{ name: order.name, repository: parseReference(image).repository, digest }];
+      throw refusal(project, environment.name, verdict.reasons, showRefused(project, shown, verdict.reasons));
+    }
+    const placing = { project, environment: environment.name };
+    return quotas.take({ composition, ...placing, beside: true }, () =>
+      runs.start({ id, ...placing, order, digest, composition, source, actor: by.actor }),
+    );
   }
 
   /** Makes a base image on a host and takes it in. */
@@ -314,7 +470,7 @@ export class Pipeline implements Releases {
     const { deployments } = this.#parts;
     const { by } = request;
     const reading = context.step({ en: 'Read the project', es: 'Leer el proyecto' });
-    const { file, source } = await readSource(bundle);
+    const { file, source: read } = await readSource(bundle);
     if (file.project !== request.project) {
       throw deployFault('deploy.project-mismatch', { project: request.project, written: file.project });
     }
@@ -327,7 +483,7 @@ export class Pipeline implements Releases {
       });
     }
     // Every mistake in the manifests is told now, before minutes of building.
-    const asked = collectImages(translate(source, file, request.environment, this.#parts.contentKey).workloads);
+    const asked = collectImages(translate(read, file, request.environment, this.#parts.contentKey).workloads);
     // What will be built has no digest yet; every other image must be there already.
     const coming = Object.keys(file.images).map((name) => ({
       name,
@@ -341,14 +497,15 @@ export class Pipeline implements Releases {
       throw deployFault('deploy.promotion-needed', { project: file.project, environment: environment.name });
     }
     reading.done({
-      en: `${Object.keys(file.images).length} images, ${source.manifests.length} manifests`,
-      es: `${Object.keys(file.images).length} imágenes, ${source.manifests.length} manifiestos`,
+      en: `${Object.keys(file.images).length} images, ${read.manifests.length} manifests`,
+      es: `${Object.keys(file.images).length} imágenes, ${read.manifests.length} manifiestos`,
     });
 
     await this.#ensureBases(file, request.createBases, by.actor, context);
     const built: BuiltImage[] = [];
     // One after the other: builds share the layer cache and the machine.
     for (const name of Object.keys(file.images)) built.push(await this.#build(file, name, bundle, request, context));
+    const source = await this.#carried(read, file.project, environment.name);
     const { composition, verdict } = await this.#compose(
       source,
       built,
@@ -596,6 +753,10 @@ export class Pipeline implements Releases {
     how: {
       readonly door: 'start' | 'promote';
       readonly isBeforeApproval?: boolean;
+      /** Asked for what runs there already. */
+      readonly restart?: boolean;
+      /** Images as they were resolved before: what a tag means by now is not asked again. */
+      readonly pins?: ReadonlyMap<string, string>;
       /** Done with what would run before it is judged. */
       readonly prepare?: (composition: Composition) => Promise<void>;
     },
@@ -606,7 +767,7 @@ export class Pipeline implements Releases {
     const translation = translate(source, file, environment.name, this.#parts.contentKey);
     const pinned = new Map<string, string>();
     for (const image of collectImages(translation.workloads))
-      pinned.set(image, await this.#pin(image, project, images));
+      pinned.set(image, how.pins?.get(image) ?? (await this.#pin(image, project, images)));
     const composition = await this.#parts.quotas.admit(pinTranslation(translation, pinned), project, environment.name);
     checkComposition(composition);
     await this.#parts.claim(project, environment.name, composition);
@@ -774,6 +935,15 @@ export class Pipeline implements Releases {
           .filter((status) => status.generation === number);
         for (const status of statuses) showReplicas(steps.get(status.key.name), status);
         const now = await deployments.readRelease(release.id);
+        // What is paused waits for a person, and so does nobody for it.
+        const paused = composition.workloads.filter((one) => one.paused).map(({ key }) => key.name);
+        const others = statuses.filter(({ key }) => !paused.includes(key.name));
+        const isRest = others.length + paused.length === composition.workloads.length && others.every(isDone);
+        if (now.state === 'rolling-out' && paused.length > 0 && isRest && statuses.length > others.length) {
+          for (const [name, step] of steps)
+            step.done(paused.includes(name) ? PAUSED : readyText(statuses.find(({ key }) => key.name === name)));
+          return { release: release.id, number, paused };
+        }
         if (now.state !== 'rolling-out') result = now;
         else if (clock.monotonicMs() > until) break;
         else await Promise.race([ended.promise, clock.sleep(150)]);
@@ -797,6 +967,12 @@ export class Pipeline implements Releases {
     const code = result?.state === 'rolled-back' ? 'deploy.rolled-back' : 'deploy.not-available';
     throw deployFault(code, { ...place, why: why.en });
   }
+}
+
+const PAUSED: Text = { en: 'paused: darsena rollout resume', es: 'en pausa: darsena rollout resume' };
+
+function isDone({ phase, ready, wanted }: WorkloadStatus): boolean {
+  return phase !== 'progressing' && ready >= wanted;
 }
 
 /** How many serve, and how many of the former release still finish what they had begun: requests go to none of these. */
@@ -841,10 +1017,10 @@ function translate(source: ReleaseSource, file: ProjectFile, environment: string
 function readOverlaid(source: ReleaseSource, file: ProjectFile, environment: string) {
   const { documents, problems: unreadable } = readManifests(source.manifests.map(({ path, text }) => ({ path, text })));
   const overlays = file.environments[environment]?.overlays ?? [];
-  const { documents: changed, problems: unapplied } = applyOverlays(
-    documents,
-    overlays.map((overlay) => ({ ...overlay, file: 'darsena.yaml' })),
-  );
+  const { documents: changed, problems: unapplied } = applyOverlays(documents, [
+    ...overlays,
+    ...toOverlays(source.changes ?? [], environment),
+  ]);
   return { documents: changed, problems: [...unreadable, ...unapplied] };
 }
 
@@ -873,6 +1049,38 @@ function withoutSecrets(value: Json): Json {
 /** A workload is judged with its own object; what starts nothing goes out with the first. */
 function documentsFor(name: string, documents: readonly PolicyDocument[], isFirst: boolean): PolicyDocument[] {
   return documents.filter((document) => (startsPods(document.kind) ? document.name === name : isFirst));
+}
+
+/** What each image of a release meant when it was made, by its name as written. */
+function sealedPins(
+  source: ReleaseSource,
+  sealed: Composition,
+  environment: string,
+  contentKey: string,
+): Map<string, string> {
+  const pins = new Map<string, string>();
+  const file = parseProjectFile(source.projectFile, 'darsena.yaml');
+  for (const { key, pod } of translate(source, file, environment, contentKey).workloads) {
+    const then = sealed.workloads.find((one) => one.key.name === key.name)?.pod;
+    const all = [...(then?.initContainers ?? []), ...(then?.containers ?? [])];
+    for (const { name, image } of [...pod.initContainers, ...pod.containers]) {
+      const pinned = all.find((one) => one.name === name)?.image;
+      if (pinned !== undefined) pins.set(image, pinned);
+    }
+  }
+  return pins;
+}
+
+/** A bare name is one of the project's images. */
+function runImage(image: string, project: string): string {
+  return /^[a-z0-9._-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?$/.test(image) ? `${project}/${image}` : image;
+}
+
+/** Without tag and digest a name means the image that serves in the environment; null when none does under it. */
+function ofRelease(image: string, released: readonly string[]): string | null {
+  const { repository, tag, digest, registry } = parseReference(image);
+  if (tag !== null || digest !== null || (registry !== null && registry !== REGISTRY_NAME)) return null;
+  return released.find((one) => parseReference(one).repository === repository) ?? null;
 }
 
 function tagOf(commit: string | null, sourceId: string): string {

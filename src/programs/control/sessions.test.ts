@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { Access, type AccessTables, accessMigrations } from '../../access/index.ts';
-import type { Deployments } from '../../deploy/index.ts';
+import type { Deployments, Runs } from '../../deploy/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../../journal/index.ts';
 import { openDatabase, silentLog, systemClock } from '../../system/index.ts';
 import { SESSION_PROTOCOL } from '../link/protocol.ts';
@@ -48,6 +48,7 @@ async function open(t: TestContext) {
         },
       ],
     } as unknown as Deployments,
+    runs: { join: async () => null } as unknown as Runs,
     journal,
     db,
     authenticate: (secret: string) => access.authenticate(secret),

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
 import type { Kysely } from 'kysely';
 import { type Action, accessFault, may, type Principal } from '../../access/index.ts';
-import { type Deployments, deployFault, findContainer } from '../../deploy/index.ts';
+import { type Deployments, deployFault, findContainer, type Runs } from '../../deploy/index.ts';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { silentStep } from '../../progress/index.ts';
 import type { Log } from '../../system/index.ts';
@@ -21,6 +21,7 @@ const START_LOOK_MS = 100;
 export interface SessionDoor {
   readonly hosts: Hosts;
   readonly deployments: Deployments;
+  readonly runs: Runs;
   readonly journal: Journal;
   readonly db: Kysely<JournalTables>;
   readonly authenticate: (secret: string) => Promise<Principal>;
@@ -69,7 +70,12 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
       ...optional('container', url.searchParams.get('container')),
       ...optional('replica', url.searchParams.get('replica')),
       ended: kind === 'logs' || kind === 'attach',
+      waiting: kind === 'attach',
     });
+  // A run that was started to be joined ends with the last connection to it; waiting for its start counts as one.
+  const joined = kind === 'attach' ? await door.runs.join({ project, environment, name: workload }) : null;
+  socket.once('close', () => joined?.gone());
+  if (socket.destroyed) joined?.gone();
   const target = kind === 'attach' ? await whenStarted(door, place, find, socket) : find();
   const { session, stream, forget } = door.hosts.expectSession();
   try {
@@ -86,7 +92,6 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
           container: target.container,
           containerId: target.containerId,
           command: task.kind === 'exec' ? [...task.command] : null,
-          ...(task.kind === 'exec' && task.user !== null ? { user: task.user } : {}),
           ...(task.kind === 'exec' && task.user !== null ? { user: task.user } : {}),
           ...(task.kind === 'forward' ? { ports: [...task.ports] } : {}),
         },

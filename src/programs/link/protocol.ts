@@ -98,6 +98,8 @@ export type HostTask =
   | BenchTask
   | ModuleTask
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
+  /** Asks a container to end, and forces it when the grace is over. */
+  | { readonly kind: 'stop'; readonly containerId: string; readonly graceSeconds: number }
   | ContainTask
   | EvidenceTask
   | ActivityTask

@@ -75,6 +75,7 @@ const TO_AGENT: readonly ToAgent[] = [
     id,
     task: { kind: 'logs', session, containerId, follow: true, tail: null, since: null, until: null },
   },
+  { type: 'task', id, task: { kind: 'stop', containerId, graceSeconds: 10 } },
   { type: 'task', id, task: { kind: 'attach', session, containerId, size: null } },
   { type: 'task', id, task: { kind: 'stats', containerIds: [containerId] } },
   { type: 'task', id, task: { kind: 'top', containerId } },

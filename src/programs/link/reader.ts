@@ -123,6 +123,7 @@ const task = z.discriminatedUnion('kind', [
     checks: list(z.string().min(1).max(200)),
   }),
   z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
+  z.strictObject({ kind: z.literal('stop'), containerId, graceSeconds: z.number().int().min(0).max(3_600) }),
   z.strictObject({
     kind: z.literal('contain'),
     action: z.enum(['pause', 'unpause', 'isolate', 'unisolate']),
@@ -323,6 +324,7 @@ const workloadStatus = z.strictObject({
         'engine-away',
         'cordoned',
         'eviction-waits',
+        'paused',
       ]),
       since: time,
       text: words,

@@ -1,6 +1,6 @@
-import type { Duplex } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import { items, numberAt, objectAt, textAt } from './answers.ts';
-import type { ContainerUse, FileChange, LiveSession, OutputPiece, ProcessTable } from './engine.ts';
+import type { ContainerUse, FileChange, LiveSession, LogLine, OutputPiece, ProcessTable } from './engine.ts';
 import { engineFault } from './errors.ts';
 import { demultiplex } from './frames.ts';
 import type { LibpodClient } from './libpod.ts';
@@ -29,9 +29,23 @@ export async function* outputOf(stream: Duplex, terminal: boolean): AsyncGenerat
   yield* demultiplex(stream as AsyncIterable<Buffer>, FRAME_BYTES_MAX);
 }
 
-export async function attachTo(client: LibpodClient, id: string, terminal: boolean): Promise<LiveSession> {
+/**
+ * Joins the first process of a container. Podman makes an ended container ready to start when somebody attaches to it, and
+ * then it would run again: of such a one its logs are given.
+ */
+export async function attachTo(
+  client: LibpodClient,
+  id: string,
+  terminal: boolean,
+  logs: () => AsyncIterable<LogLine>,
+): Promise<LiveSession> {
   const operation = `attach to ${id.slice(0, 12)}`;
-  const query = 'logs=true&stream=true&stdin=true&stdout=true&stderr=true';
+  const { json: found } = await client.ask('GET', `/containers/${id}/json`, { operation, timeoutMs: LIST_TIMEOUT_MS });
+  const state = objectAt(objectAt({ found }, 'found'), 'State');
+  const status = textAt(state, 'Status');
+  if (status === 'exited' || status === 'stopped') return endedSession(numberAt(state, 'ExitCode') ?? -1, logs());
+  // What has not begun has written nothing yet, and has no file of logs.
+  const query = `logs=${status === 'running'}&stream=true&stdin=true&stdout=true&stderr=true`;
   const { stream, head } = await client.hijack(`/containers/${id}/attach?${query}`, {
     operation,
     timeoutMs: ACTION_TIMEOUT_MS,
@@ -57,6 +71,16 @@ export async function attachTo(client: LibpodClient, id: string, terminal: boole
       return json;
     },
   };
+}
+
+function endedSession(code: number, lines: AsyncIterable<LogLine>): LiveSession {
+  const output = async function* (): AsyncGenerator<OutputPiece> {
+    for await (const { stream, line } of lines) yield { stream, bytes: Buffer.from(`${line}\n`) };
+  };
+  // Nobody reads its input any more.
+  const stream = new PassThrough();
+  stream.resume();
+  return { stream, output: output(), resize: async () => undefined, exitCode: async () => code };
 }
 
 export async function readStats(client: LibpodClient, ids: readonly string[]): Promise<ContainerUse[]> {

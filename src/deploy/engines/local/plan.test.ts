@@ -290,3 +290,26 @@ test('expandReferences() follows the Kubernetes rules', () => {
   ];
   for (const [written, value] of table) assert.equal(expandReferences(written, { A: '1' }), value);
 });
+
+test('a paused roll-out keeps both versions as they are, mends their number, and is never late', () => {
+  const paused = { ...v2, paused: true } as const;
+  // One of the new version beside two of the former: nothing goes on.
+  const half = [podOf(v2, 0), ...three.slice(1)];
+  const still = run([paused], half);
+  assert.deepEqual(say(still.actions), []);
+  assert.ok(still.statuses[0]?.conditions.some(({ type }) => type === 'paused'));
+  // One died: the version of which there is more gets it back.
+  const lost = run([paused], half.slice(0, 2)).actions[0];
+  assert.equal(lost?.kind === 'create-pod' && lost.spec.specHash, v1.specHash);
+  // Nothing of the new version was made before the pause: nothing is made of it now.
+  const [first, ...more] = run([paused], three.slice(0, 1)).actions;
+  assert.equal(first?.kind === 'create-pod' && first.spec.specHash, v1.specHash);
+  assert.equal(more.length, 1);
+  assert.deepEqual(say(run([{ ...paused, replicas: 1 }], three).actions).length, 1, 'its surge may stay');
+  assert.deepEqual(say(run([{ ...paused, replicas: 0 }], three).actions).length, 3);
+  const late = { ...EMPTY_MEMORY, rollouts: { ...still.memory.rollouts } };
+  for (const one of Object.values(late.rollouts)) assert.equal(one.rolledBack, false);
+  const alone = { ...v1, paused: true, previous: null } as const;
+  assert.equal(run([alone], three).statuses[0]?.phase, 'available', 'held back from nothing, it serves');
+  assert.deepEqual(say(run([alone], []).actions), ['create 0', 'create 1', 'create 2'], 'after a reboot');
+});

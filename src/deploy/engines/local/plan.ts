@@ -53,6 +53,8 @@ export interface Observation {
   readonly overfull?: ReadonlySet<string>;
   /** Pods that are to be made anew with other resources, as budgets allow, with the reason. */
   readonly outgrown?: ReadonlyMap<string, Text>;
+  /** Containers that somebody has joined, of those that wait for it. */
+  readonly joined?: ReadonlySet<string>;
   /** Names of the instance's networks when they were listed, else null. */
   readonly networks: readonly string[] | null;
 }
@@ -382,8 +384,9 @@ class Round {
     const available = updated.filter((pod) => pod.available).length;
     const created = updated.length + creating.filter(({ specHash }) => specHash === workload.specHash).length;
     const canary = canaryOf(workload);
-    // A trial lasts as long as its pods are well, and while nothing may be made nothing can be late.
-    const well = this.#cordoned || (canary !== null && available >= canaryCount(canary, workload.replicas));
+    // A trial lasts as long as its pods are well, and while nothing may be made or replaced nothing can be late.
+    const still = this.#cordoned || workload.paused === true;
+    const well = still || (canary !== null && available >= canaryCount(canary, workload.replicas));
     const progressed = well || available > rollout.bestAvailable || created > rollout.bestCreated;
     const next: Rollout = {
       ...rollout,
@@ -449,6 +452,10 @@ class Round {
       }
       return leaving;
     }
+    if (workload.paused) {
+      this.#standStill(workload, target, staying, creating, leave);
+      return leaving;
+    }
     if (canaryOf(workload) !== null && target.specHash === workload.specHash) {
       this.#tryOut(workload, staying, creating, leave);
       return leaving;
@@ -486,6 +493,30 @@ class Round {
         leave(this.#replaceable(old, fresh, total, freshCount, replicas - away), REASON.replaced);
     }
     return leaving;
+  }
+
+  /** A paused roll-out: the number of pods is kept, and each version keeps what it has. */
+  #standStill(
+    workload: WantedWorkload,
+    target: WorkloadSpec,
+    staying: readonly Judged[],
+    creating: readonly PodIdentity[],
+    leave: (pods: readonly Judged[], reason: Text) => void,
+  ): void {
+    const { replicas, previous, strategy } = workload;
+    const counts = (spec: WorkloadSpec): number =>
+      [...staying.map(({ identity }) => identity), ...creating].filter(({ specHash }) => specHash === spec.specHash)
+        .length;
+    const fresh = counts(target);
+    const former = previous === null || previous.specHash === target.specHash ? 0 : counts(previous);
+    const total = staying.length + creating.length;
+    // Half-way through a roll-out there may be more than are wanted: those stay as they are.
+    const surge = strategy.kind === 'rolling' ? resolveAllowance(strategy.maxSurge, replicas, 'up') : 0;
+    const most = replicas === 0 ? 0 : fresh === total ? replicas : replicas + surge;
+    leave(staying.toSorted(mostReadyFirst).slice(Math.max(0, most - creating.length)), REASON.scaledDown);
+    // What is missing is of the version of which there is more; of two alike, of the one that has proven itself.
+    const spec = previous !== null && former >= fresh ? previous : target;
+    if (!this.#isWaiting(troubleOfSpec(workload.key, spec.specHash))) this.#create(workload, spec, replicas - total);
   }
 
   /** A trial: the previous version keeps all its replicas, and a few of the new one stand beside them. */
@@ -686,6 +717,7 @@ class Round {
       if (found === undefined) {
         steps.push({ kind: 'create', container, role, attempt: 0, failures: 0, start: true });
       } else if (found.now.state === 'created') {
+        if (workload.joined && !this.#observed.joined?.has(found.now.id)) return;
         steps.push({ kind: 'start', containerId: found.now.id, container });
       } else if (found.now.state === 'exited') {
         // What ended well, or must not run again, is left as it is; the pod goes on with its other containers.
@@ -900,6 +932,7 @@ class Round {
       conditions.push(this.#begin(workload.key, type, text));
     };
     if (this.#held.has(formatKey(workload.key))) state('cordoned', CORDONED);
+    if (workload.paused) state('paused', PAUSED);
     if (trouble !== undefined && !settled) {
       for (const text of trouble.texts) state(trouble.kind === 'refused' ? 'refused' : 'start-failed', text);
     }
@@ -956,6 +989,11 @@ function toBudgetPod(workload: WantedWorkload, { pod, ready, identity }: Judged)
 const CORDONED: Text = {
   en: 'this host is in maintenance, so no pod is made; darsena host uncordon ends it',
   es: 'este host está en mantenimiento, así que no se crea ningún pod; darsena host uncordon lo termina',
+};
+
+const PAUSED: Text = {
+  en: 'its roll-out is paused, so no version takes the place of another; darsena rollout resume goes on with it',
+  es: 'su despliegue está en pausa, así que ninguna versión sustituye a otra; darsena rollout resume lo continúa',
 };
 
 interface Attempt {

@@ -617,7 +617,7 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   attach(containerId: string, terminal: boolean): Promise<LiveSession> {
-    return attachTo(this.#client, containerId, terminal);
+    return attachTo(this.#client, containerId, terminal, () => this.logs(containerId, {}));
   }
 
   async signal(containerId: string, name: string): Promise<void> {

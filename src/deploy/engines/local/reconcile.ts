@@ -137,6 +137,7 @@ export class Reconciler {
   readonly #written = new Map<string, string>();
   readonly #emitted = new Map<string, { key: WorkloadKey; text: string; status: WorkloadStatus }>();
   readonly #gated = new Map<string, number>();
+  readonly #joined = new Set<string>();
   readonly #startedAt: string;
   /** Folders of volumes by name. */
   readonly #volumes = new Map<string, string>();
@@ -198,6 +199,12 @@ export class Reconciler {
     const troubles = Object.entries(this.#memory.troubles).filter(([, { kind }]) => kind !== 'refused');
     this.#memory = { ...this.#memory, troubles: Object.fromEntries(troubles) };
     this.#gated.clear();
+    this.#notice('wanted');
+  }
+
+  /** Somebody has joined a container that waits for it: it is started. */
+  join(containerId: string): void {
+    this.#joined.add(containerId);
     this.#notice('wanted');
   }
 
@@ -265,6 +272,8 @@ export class Reconciler {
     this.#sweepSoon = false;
     const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
     this.#pods = pods;
+    const ids = new Set(pods.flatMap(({ containers }) => containers.map(({ id }) => id)));
+    for (const id of this.#joined) if (!ids.has(id)) this.#joined.delete(id);
     for (const { name, gateway } of networks ?? []) this.#networks.set(name, gateway);
     if (!this.#hasWanted) return RESYNC_MS;
     this.#watchProbes(pods);
@@ -292,6 +301,7 @@ export class Reconciler {
         busy,
         overfull: this.#overfull,
         outgrown: this.#autoscaler.outgrown,
+        joined: this.#joined,
         networks: networks?.map(({ name }) => name) ?? null,
       },
       this.#memory,
@@ -515,7 +525,8 @@ export class Reconciler {
         containers: [],
       };
       const [first] = spec.pod.initContainers;
-      const starting = first === undefined ? spec.pod.containers : [first];
+      const beginning = first === undefined ? spec.pod.containers : [first];
+      const starting = workload.joined ? [] : beginning;
       // Its address is known from here on: containers and files may ask for it.
       await engine.startContainer(made.infraId);
       const { address } = await engine.locatePod(place);

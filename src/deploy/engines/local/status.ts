@@ -32,7 +32,9 @@ export type ConditionType =
   /** The host is in maintenance: pods that are missing are not made. */
   | 'cordoned'
   /** A pod must go and a budget keeps it. */
-  | 'eviction-waits';
+  | 'eviction-waits'
+  /** Its roll-out is held back by hand. */
+  | 'paused';
 
 export interface Condition {
   readonly type: ConditionType;

@@ -383,6 +383,8 @@ const workload = z
     controller: controller.exactOptional(),
     horizontal: horizontal.exactOptional(),
     vertical: vertical.exactOptional(),
+    joined: z.literal(true).exactOptional(),
+    paused: z.literal(true).exactOptional(),
     canary: z.strictObject({ percent: whole(1, 99) }).exactOptional(),
     previous: spec.nullable(),
   })

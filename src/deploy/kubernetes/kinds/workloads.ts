@@ -54,10 +54,10 @@ export const DEPLOYMENT: Kind = {
           en: 'releases are kept in the history of the project; the engine keeps no old pods',
           es: 'las versiones quedan en la historia del proyecto; el motor no guarda pods viejos',
         }),
-        paused: refused(
-          { en: 'a roll-out that was deployed is not held back', es: 'un despliegue que se pidió no se retiene' },
-          false,
-        ),
+        paused: emulated(BOOLEAN, {
+          en: 'holds back every version but the first one; darsena rollout pause and resume write it',
+          es: 'retiene todas las versiones menos la primera; darsena rollout pause y resume lo escriben',
+        }),
       }),
     ),
   }),
