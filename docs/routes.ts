@@ -957,4 +957,96 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: "exchange a workload's token for one of ours (in the manner of RFC 8693)",
     es: 'cambiar el token de una carga de trabajo por uno nuestro (al modo de RFC 8693)',
   },
+  'GET /api/v1/storage-classes': {
+    en: 'storage classes that a claim may name',
+    es: 'clases de almacenamiento que puede nombrar una petición',
+  },
+  'PUT /api/v1/storage-classes/:name': {
+    en: 'offer storage under a name (asks `platform.admin`)',
+    es: 'ofrecer almacenamiento con un nombre (pide `platform.admin`)',
+  },
+  'DELETE /api/v1/storage-classes/:name': {
+    en: 'take a class away that no claim lies in',
+    es: 'quitar una clase en la que no hay ninguna petición',
+  },
+  'GET /api/v1/volumes': {
+    en: 'volumes of all projects that the caller may see: state, size, use',
+    es: 'volúmenes de todos los proyectos que se pueden ver: estado, tamaño, uso',
+  },
+  'GET /api/v1/projects/:project/volumes': {
+    en: 'volumes of a project: state with its reason, size, use',
+    es: 'volúmenes de un proyecto: estado con su motivo, tamaño, uso',
+  },
+  'GET /api/v1/projects/:project/volumes/:environment/:claim': {
+    en: 'one volume with its copies and its schedule',
+    es: 'un volumen con sus copias y su programación',
+  },
+  'PUT /api/v1/projects/:project/volumes/:environment/:claim/reclaim': {
+    en: 'what happens to its data when no release wants it',
+    es: 'qué ocurre con sus datos cuando ninguna versión lo pide',
+  },
+  'PUT /api/v1/projects/:project/volumes/:environment/:claim/host': {
+    en: 'let another host write to it; its epoch rises',
+    es: 'dejar que otro host escriba en él; su época sube',
+  },
+  'DELETE /api/v1/projects/:project/volumes/:environment/:claim': {
+    en: 'take its data and snapshots away; answers an operation whose result is the proof',
+    es: 'borrar sus datos e instantáneas; responde una operación cuyo resultado es la prueba',
+  },
+  'POST /api/v1/projects/:project/volumes/:environment/:claim/snapshots': {
+    en: 'copy it on the same disk; answers an operation and the id of the copy',
+    es: 'copiarlo en el mismo disco; responde una operación y el id de la copia',
+  },
+  'POST /api/v1/projects/:project/volumes/:environment/:claim/backups': {
+    en: 'save it in a repository; answers an operation and the id of the copy',
+    es: 'guardarlo en un repositorio; responde una operación y el id de la copia',
+  },
+  'PUT /api/v1/projects/:project/volumes/:environment/:claim/schedule': {
+    en: 'save it by time: cron in UTC, how many stay, days between trials of a restore',
+    es: 'guardarlo a horas fijas: cron en UTC, cuántas se quedan, días entre pruebas de restauración',
+  },
+  'DELETE /api/v1/projects/:project/volumes/:environment/:claim/schedule': {
+    en: 'save it by time no longer',
+    es: 'dejar de guardarlo a horas fijas',
+  },
+  'GET /api/v1/projects/:project/backups': {
+    en: 'snapshots and backups, newest first (`environment=`, `claim=`)',
+    es: 'instantáneas y copias, las más recientes primero (`environment=`, `claim=`)',
+  },
+  'GET /api/v1/projects/:project/backups/:id': {
+    en: 'one copy: its size, hash, and whether a restore of it was tried',
+    es: 'una copia: su tamaño, su hash y si se probó a restaurarla',
+  },
+  'POST /api/v1/projects/:project/backups/:id/restore': {
+    en: 'fill a claim that is not there yet; answers an operation',
+    es: 'llenar una petición que aún no existe; responde una operación',
+  },
+  'POST /api/v1/projects/:project/backups/:id/verify': {
+    en: 'restore a backup aside and compare every file; answers an operation',
+    es: 'restaurar una copia aparte y comparar cada fichero; responde una operación',
+  },
+  'DELETE /api/v1/projects/:project/backups/:id': {
+    en: 'take a copy away; answers an operation',
+    es: 'borrar una copia; responde una operación',
+  },
+  'GET /api/v1/projects/:project/backup-schedules': {
+    en: 'what is saved when, and how long it stays',
+    es: 'qué se guarda cuándo y cuánto tiempo',
+  },
+  'GET /api/v1/backup-repositories': {
+    en: 'where backups go',
+    es: 'dónde van las copias',
+  },
+  'POST /api/v1/backup-repositories': {
+    en: 'open a repository, or make it; answers an operation',
+    es: 'abrir un repositorio, o crearlo; responde una operación',
+  },
+  'POST /api/v1/backup-repositories/:name/key': {
+    en: 'the key that opens it; who was shown it stands in the audit log',
+    es: 'la clave que lo abre; quién la vio queda en la auditoría',
+  },
+  'DELETE /api/v1/backup-repositories/:name': {
+    en: 'forget a repository that nothing needs; what lies in it stays',
+    es: 'olvidar un repositorio que nada necesita; lo que contiene se queda',
+  },
 };

@@ -10,6 +10,7 @@ export {
 export { checkClaims } from './claims.ts';
 export { deployCommands } from './commands.ts';
 export { type Composition, hashComposition } from './composition.ts';
+export { nextCronTime, parseCron } from './cron.ts';
 export {
   Deployments,
   type Environment,

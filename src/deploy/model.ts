@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { LabelSelector, NetworkPolicy, RouteOptions } from '../network/index.ts';
 import { canonicalJson, type Json } from '../system/index.ts';
+import type { ClaimPlace } from '../volumes/index.ts';
 
 /** Names one workload on one host; every label, name and status carries these three. */
 export interface WorkloadKey {
@@ -426,6 +427,10 @@ export interface WantedVolume {
   readonly claim: string;
   readonly accessModes: readonly string[];
   readonly requestedBytes: number;
+  /** As its manifest names it. @default what the platform takes for claims that name none */
+  readonly storageClass?: string;
+  /** Where its data lies, as control says it to hosts. @default the engine's own storage */
+  readonly place?: ClaimPlace;
 }
 
 /** What a ConfigMap or Secret holds, by key, in base64. */

@@ -25,8 +25,17 @@ import {
   restoreLivePatches,
 } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
-import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
-import { type SignedRecord, verifyRecord } from '../trust/index.ts';
+import { createLog, 
+  createLog,Fault, 
+  Fault,type Json, 
+  type Json,type Log, 
+  type Log,
+  runCommand,systemClock, 
+  systemClock,type Text, 
+  type Text,writeFileAtomic, 
+  writeFileAtomic,} from '../system/index.ts';
+import { readPublicKey, type SignedRecord, type SignedRecord, verifyRecord, verifyRecord } from '../trust/index.ts';
+import { createTools, HostVolumes } from '../volumes/index.ts';
 import { showActivity } from './agent/activity.ts';
 import { Builder } from './agent/builder.ts';
 import { BuilderKey } from './agent/builder-key.ts';
@@ -44,6 +53,7 @@ import { changePatch } from './agent/kernel-patches.ts';
 import { changeShield, shieldKeeper, shieldProfile } from './agent/kernel-shield.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
+import { engineEnvironment } from './agent/own-container.ts';
 import { PinnedControl } from './agent/pinned-control.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
 import { answerAbout, runSession } from './agent/sessions.ts';
@@ -62,6 +72,8 @@ const MACHINE_EVERY_MS = 300_000;
 /** Reading the rules of a pod takes the host some 10 ms. */
 const FLOWS_EVERY_MS = 30_000;
 const GREET_RETRY_MS = 5_000;
+/** A question to the engine's command line. */
+const ENGINE_CALL_MS = 30_000;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
@@ -200,6 +212,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
           open: (pod, set, addresses, seconds) => reconciler.openAddresses(pod, set, addresses, seconds),
         });
 
+  const engineEnv = engineEnvironment(instance);
+  const volumes = new HostVolumes({
+    ...{ instance: instance.name, host, engine, clock, log, folder: files.agent.folder, env: engineEnv },
+    podman: (args) => runCommand('podman', args, { env: engineEnv, timeoutMs: ENGINE_CALL_MS }),
+    tools: createTools(instance.mode === 'rootless', engineEnv),
+    allowedFile: files.agent.storage,
+    keys: join(files.agent.run, 'keys'),
+    rootless: instance.mode === 'rootless',
+    onLost: (volume) => reconciler.fence(volume),
+  });
+
   const reconciler: Reconciler = new Reconciler({
     instance: instance.name,
     engine,
@@ -228,6 +251,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     onEndpoints: (services) => edge.setEndpoints(services),
     beforeStop: (pod) => edge.drained(pod),
     memory: planMemory(join(files.agent.folder, 'plan.json')),
+    storage: volumes,
     ...(names === null ? {} : { names }),
     ...(process.getuid?.() === 0 ? { parts: new BoundParts(join(instance.run, 'agent', 'parts')) } : {}),
     readUsage: (container) => readUsage(container),
@@ -244,6 +268,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   const letGo = await letGoOfFrozen(join(files.agent.folder, 'evidence'), instance, log);
   await restorePatches();
+  await volumes.start();
   await adoptKeptRules();
   await adoptKeptEdge();
   await adoptKept();
@@ -268,6 +293,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     .close()
     .catch((error: unknown) => log.warn({ err: error }, 'tracing of modules could not be ended'));
   refusals.stop();
+  volumes.stop();
   tasks.cancelAll();
   await reconciler.stop();
   link.close();
@@ -566,6 +592,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         }
       case 'edge-log':
         return edge.readLog(task) as unknown as Json;
+      case 'volume':
+        return volumes.run(task);
       case 'contain':
         return contain(task, instance, isolations);
       case 'builder-key':

@@ -39,6 +39,8 @@ import {
   type DeployTables,
   deployMigrations,
   findContainer,
+  nextCronTime,
+  parseCron,
   Quotas,
   Runs,
   registerDeployRoutes,
@@ -126,7 +128,16 @@ import {
   showDeadlines,
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
-import { registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
+import { readPublicKey, registerTrustRoutes, registerTrustRoutes, Trust, Trust, type TrustTables, type TrustTables, trustMigrations, trustMigrations } from '../trust/index.ts';
+import {
+  Copies,
+  LOOK_EVERY_MS,
+  registerVolumeRoutes,
+  Volumes,
+  type VolumeTables,
+  type VolumeTask,
+  volumeMigrations,
+} from '../volumes/index.ts';
 import { registerActivityRoutes } from './control/activity.ts';
 import { AdvisoryPublisher } from './control/advisory-artifact.ts';
 import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
@@ -180,7 +191,8 @@ type Tables = AccessTables &
   SettingsTables &
   ScanTables &
   StoreMarkTables &
-  TrustTables;
+  TrustTables &
+  VolumeTables;
 
 const MIGRATIONS = [
   ...journalMigrations,
@@ -197,6 +209,7 @@ const MIGRATIONS = [
   ...storeMarkMigrations,
   ...hostMigrations,
   ...detectMigrations,
+  ...volumeMigrations,
 ];
 
 /** A host's token for pulling; renewed well before its end. */
@@ -491,6 +504,37 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   const pipeline: Pipeline = new Pipeline({
     quotas,
     runs,
+  const quotas = new Quotas({ db, journal, clock, active: () => deployments.activeReleases() });
+  const volumePorts = {
+    run: (order: VolumeTask['order'], options: Parameters<Hosts['run']>[1]) =>
+      hosts.run({ kind: 'volume', order }, options),
+    host: () => hosts.views().find(({ state }) => state === 'connected')?.name ?? null,
+    start: operations.start.bind(operations),
+  };
+  const volumes = new Volumes({
+    ...{ ...volumePorts, db, journal, clock, log },
+    async asked() {
+      const active = await deployments.activeReleases();
+      return {
+        current: active.flatMap(({ composition }) => composition.volumes),
+        kept: active.flatMap(({ stable }) => stable?.volumes ?? []),
+      };
+    },
+    changed: () => {
+      tellHosts().catch((error: unknown) => log.error({ err: error }, 'telling hosts of volumes failed'));
+    },
+  });
+  const copies = new Copies({
+    ...{ ...volumePorts, db, journal, clock, log, vault, volumes },
+    nextTime: (text, afterMs) => {
+      const schedule = parseCron(text);
+      return schedule === null ? null : nextCronTime(schedule, afterMs, 'UTC');
+    },
+  });
+  await copies.recover();
+  const pipeline: Pipeline = new Pipeline({
+    quotas,
+    volumes,
     access,
     admit,
     async claim(project, environment, composition) {
@@ -765,6 +809,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     clock,
   });
   registerQuotaRoutes(app, quotas, deployments);
+  registerVolumeRoutes(app, volumes, copies);
   registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
   registerActivityRoutes(app, {
     ...{ hosts, journal, clock, watch, log },
@@ -873,6 +918,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
     every(ROLLOUT_TICK_MS, () => rollouts.tick()),
     every(BENCH_TICK_MS, () => benches.tick(hosts.connected())),
+    every(LOOK_EVERY_MS, () => volumes.tick()),
+    every(LOOK_EVERY_MS, () => copies.tick()),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);
       const { certificatePem: cert, privateKeyPem: key } = renewed.server;
@@ -912,6 +959,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     const { graces } = registry;
     const changed = { factsChangedMs: () => factsChangedMs, graces };
     return { admit, deployments, runs, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
+    const changed = { factsChangedMs: () => factsChangedMs, graces, volumes };
+    return { admit, deployments, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
   }
 
   /** Judges the images of a project again, or one of them, because what is believed or excepted has changed. */

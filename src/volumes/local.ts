@@ -14,6 +14,10 @@ export const VOLUME_LABEL = {
   project: 'darsena.project',
   environment: 'darsena.environment',
   claim: 'darsena.claim',
+  /** A copy of a claim at one moment, by the id of the copy. */
+  snapshot: 'darsena.snapshot',
+  /** What a restore or its trial needs for a while; it is nobody's data. */
+  passing: 'darsena.passing',
 } as const;
 
 /** One engine volume per claim. A name that would be too long for a file keeps its beginning and gets a hash. */
@@ -36,7 +40,17 @@ export function volumeLabels(owner: ClaimOwner): Record<string, string> {
   };
 }
 
-/** Null when the labels do not name a claim: a scratch volume, or somebody else's. */
+/** A snapshot lies beside its claim, as a volume of its own. */
+export function snapshotVolumeName(owner: ClaimOwner, id: string): string {
+  return `${claimVolumeName(owner)}-snap-${id}`;
+}
+
+export function snapshotLabels(owner: ClaimOwner, id: string): Record<string, string> {
+  const { [VOLUME_LABEL.claim]: _claim, ...rest } = volumeLabels(owner);
+  return { ...rest, [VOLUME_LABEL.snapshot]: id };
+}
+
+/** Null when the labels do not name a claim: a scratch volume, a snapshot, or somebody else's. */
 export function readClaimOwner(labels: Readonly<Record<string, string>>): ClaimOwner | null {
   const instance = labels[VOLUME_LABEL.instance];
   const project = labels[VOLUME_LABEL.project];
@@ -50,6 +64,15 @@ export function readClaimOwner(labels: Readonly<Record<string, string>>): ClaimO
 export interface VolumeKeeper {
   listVolumes(): Promise<readonly StoredVolume[]>;
   removeVolume(name: string): Promise<void>;
+}
+
+/** The part that also makes them. `folder`: where the data lies instead of in the engine's own storage. */
+export interface VolumeMaker extends VolumeKeeper {
+  ensureVolume(order: {
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly folder?: string;
+  }): Promise<StoredVolume>;
 }
 
 export interface StoredVolume {
@@ -68,7 +91,7 @@ export interface LocalVolume {
 
 /**
  * The claims of an instance that have data on this host. A volume outlives every pod and every workload that used it;
- * it ends only through `removeClaim` and `purgeVolumes`, which somebody must ask for.
+ * it ends only by an order of control, by `purgeVolumes`, or with the instance.
  */
 export async function listClaims(keeper: VolumeKeeper, instance: string): Promise<LocalVolume[]> {
   const volumes = await keeper.listVolumes();
@@ -76,11 +99,6 @@ export async function listClaims(keeper: VolumeKeeper, instance: string): Promis
     const owner = readClaimOwner(labels);
     return owner === null || owner.instance !== instance ? [] : [{ name, owner, path, createdAt }];
   });
-}
-
-/** Destroys the data of one claim; the engine refuses while a pod uses it. */
-export async function removeClaim(keeper: VolumeKeeper, owner: ClaimOwner): Promise<void> {
-  await keeper.removeVolume(claimVolumeName(owner));
 }
 
 /** Destroys all volumes of the instance, scratch ones included: part of taking the whole instance away. */

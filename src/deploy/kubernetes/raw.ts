@@ -392,6 +392,7 @@ export interface RawClaim {
   readonly spec: {
     readonly accessModes: readonly string[];
     readonly resources: { readonly requests: { readonly storage: string | number } };
+    readonly storageClassName?: Maybe<string>;
   };
 }
 

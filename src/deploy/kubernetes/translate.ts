@@ -169,8 +169,10 @@ class Translator {
     const services = this.#of('Service').map(({ document }) => this.#readService(document, workloads));
     this.#refuseClashes(workloads, services);
     const listeners = this.#of('Service').flatMap(({ document }) => this.#readListeners(document));
+    const scaled = this.#scaled(workloads);
+    this.#refuseShared(scaled);
     return {
-      workloads: this.#scaled(workloads),
+      workloads: scaled,
       services,
       routes: this.#of('Ingress').flatMap(({ document }) => this.#readIngress(document, services)),
       ...(listeners.length === 0 ? {} : { listeners }),
@@ -233,6 +235,50 @@ class Translator {
         ...(vertical === undefined ? {} : { vertical }),
       };
     });
+  }
+
+  /** A claim of one pod alone, wanted by several at once: one of them would wait for ever. */
+  #refuseShared(workloads: Translation['workloads']): void {
+    for (const { document } of this.#of('PersistentVolumeClaim')) {
+      const { metadata, spec } = as<RawClaim>(document.value);
+      if (!spec.accessModes.includes('ReadWriteOncePod')) continue;
+      const users = workloads.filter(({ pod }) =>
+        pod.volumes.some((volume) => volume.kind === 'claim' && !volume.perOrdinal && volume.claim === metadata.name),
+      );
+      const [first, second] = users;
+      if (first === undefined) continue;
+      const { strategy, controller, replicas, horizontal } = first;
+      const job = controller?.kind === 'cron' ? controller.job : controller?.kind === 'job' ? controller : null;
+      const pods = Math.max(job?.parallelism ?? replicas, horizontal?.maxReplicas ?? 0);
+      const surges =
+        job === null && strategy.kind === 'rolling' && strategy.maxSurge !== 0 && strategy.maxSurge !== '0%';
+      const why =
+        second !== undefined
+          ? {
+              en: `${first.key.name} and ${second.key.name} both mount it`,
+              es: `lo montan ${first.key.name} y ${second.key.name}`,
+            }
+          : pods > 1
+            ? { en: `${first.key.name} has up to ${pods} pods`, es: `${first.key.name} tiene hasta ${pods} pods` }
+            : surges
+              ? {
+                  en: `a roll-out of ${first.key.name} runs the new pod beside the former one; set strategy.type: Recreate`,
+                  es: `el despliegue de ${first.key.name} ejecuta el pod nuevo junto al anterior; definir strategy.type: Recreate`,
+                }
+              : null;
+      if (why === null) continue;
+      this.#report(document, ['spec', 'accessModes'], 'conflict', {
+        en: `ReadWriteOncePod is for one pod at a time: ${why.en}`,
+        es: `ReadWriteOncePod es para un solo pod a la vez: ${why.es}`,
+      });
+    }
+  }
+
+  /** Whether everybody may only read it, as its access modes say. */
+  #isReadOnlyClaim(name: string): boolean {
+    const claim = this.#of('PersistentVolumeClaim').find((one) => one.name === name);
+    if (claim === undefined) return false;
+    return as<RawClaim>(claim.document.value).spec.accessModes.every((mode) => mode === 'ReadOnlyMany');
   }
 
   #targetOf(
@@ -1081,7 +1127,12 @@ class Translator {
       if (!this.#exists('PersistentVolumeClaim', claimName)) {
         this.#missing(document, [...path, 'persistentVolumeClaim', 'claimName'], 'PersistentVolumeClaim', claimName);
       }
-      return { kind: 'claim', name: raw.name, claim: claimName, readOnly: readOnly ?? false };
+      return {
+        kind: 'claim',
+        name: raw.name,
+        claim: claimName,
+        readOnly: readOnly === true || this.#isReadOnlyClaim(claimName),
+      };
     }
     if (raw.configMap != null) {
       const place = [...path, 'configMap'];
@@ -1306,6 +1357,7 @@ class Translator {
       claim: metadata.name,
       accessModes: spec.accessModes,
       requestedBytes: Math.ceil(parseQuantity(spec.resources.requests.storage) ?? 0),
+      ...(spec.storageClassName == null ? {} : { storageClass: spec.storageClassName }),
     };
   }
 }

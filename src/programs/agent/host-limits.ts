@@ -85,6 +85,7 @@ const DEFAULTS: HostLimits = {
   evidence: true,
   activity: true,
   'builder-key': true,
+  volume: true,
 };
 
 /**

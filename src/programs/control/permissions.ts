@@ -16,6 +16,7 @@ import {
   signRecord,
   type Trust,
 } from '../../trust/index.ts';
+import { formatClaim, type Volumes } from '../../volumes/index.ts';
 import { type ToAgent, WANTED_TYPE } from '../link/protocol.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -33,6 +34,7 @@ export interface PermissionParts {
   readonly trust: Trust;
   readonly key: SigningKey;
   readonly graces: Graces;
+  readonly volumes: Pick<Volumes, 'follow'>;
   /** When advisories or the trust policy last changed (ms since 1970): verdicts from before are asked again. */
   readonly factsChangedMs: () => number;
   readonly clock: Clock;
@@ -46,6 +48,8 @@ export interface PermissionParts {
 export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToAgent, { type: 'wanted' }>> {
   const { admit, deployments, runs, key } = parts;
   const wanted: WantedState = await deployments.wanted();
+  const { admit, deployments, key } = parts;
+  const wanted: WantedState = await placed(await deployments.wanted(), parts.volumes);
   const verdicts: SignedRecord[] = [];
   const signatures: Record<string, PackedSignatures> = {};
   const sign = async ({ workloads }: Composition): Promise<void> => {
@@ -84,6 +88,19 @@ export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToA
     signatures,
     trust,
     successions: await parts.trust.successions('control'),
+  };
+}
+
+/** The wanted state with the places of claims that do not lie in the engine's own storage. */
+async function placed(wanted: WantedState, volumes: PermissionParts['volumes']): Promise<WantedState> {
+  const places = await volumes.follow();
+  if (places.size === 0) return wanted;
+  return {
+    ...wanted,
+    volumes: wanted.volumes.map((volume) => {
+      const place = places.get(formatClaim(volume));
+      return place === undefined ? volume : { ...volume, place };
+    }),
   };
 }
 

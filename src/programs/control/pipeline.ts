@@ -55,6 +55,7 @@ import type { Registry } from '../../registry/index.ts';
 import type { ScanReport } from '../../scan/index.ts';
 import { type Clock, Fault, type Json, newId, type Text } from '../../system/index.ts';
 import type { Trust } from '../../trust/index.ts';
+import type { Volumes } from '../../volumes/index.ts';
 import type { Hosts } from './hosts.ts';
 import type { Intake } from './intake.ts';
 import { SourceBundle } from './sources.ts';
@@ -79,6 +80,7 @@ export interface PipelineParts {
   /** Refuses hosts and ports that are not the project's. */
   readonly claim: (project: string, environment: string, composition: Composition) => Promise<void>;
   readonly runs: Runs;
+  readonly volumes: Pick<Volumes, 'admit'>;
   readonly registry: Registry;
   readonly trust: Trust;
   readonly statements: Statements;
@@ -771,6 +773,8 @@ export class Pipeline implements Releases, RunStarter {
     const composition = await this.#parts.quotas.admit(pinTranslation(translation, pinned), project, environment.name);
     checkComposition(composition);
     await this.#parts.claim(project, environment.name, composition);
+    const place = { project, environment: environment.name, class: environment.class };
+    await this.#parts.volumes.admit(composition.volumes, place);
     await how.prepare?.(composition);
     const verdicts = await this.judgeComposition(composition, environment, project, actor, { ...how, source });
     const verdict = joinVerdicts(verdicts, null);

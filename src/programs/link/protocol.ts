@@ -6,6 +6,7 @@ import type { EdgeCertificate, IssuedCertificate, Refusal, WorkloadFlow } from '
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
 import type { PackedSignatures, SignedRecord } from '../../trust/index.ts';
+import type { VolumeTask } from '../../volumes/index.ts';
 
 /**
  * What control and agent say to each other. The agent dials (mutual TLS) and upgrades one connection to this protocol:
@@ -97,6 +98,7 @@ export type HostTask =
   | ShieldTask
   | BenchTask
   | ModuleTask
+  | VolumeTask
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
   /** Asks a container to end, and forces it when the grace is over. */
   | { readonly kind: 'stop'; readonly containerId: string; readonly graceSeconds: number }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { REFUSALS } from '../../network/index.ts';
+import { volumeTask } from '../../volumes/index.ts';
 import type { ToAgent, ToControl } from './protocol.ts';
 
 /**
@@ -122,6 +123,7 @@ const task = z.discriminatedUnion('kind', [
     change: z.enum(['fix', 'undo']),
     checks: list(z.string().min(1).max(200)),
   }),
+  volumeTask,
   z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
   z.strictObject({ kind: z.literal('stop'), containerId, graceSeconds: z.number().int().min(0).max(3_600) }),
   z.strictObject({

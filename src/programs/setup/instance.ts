@@ -157,6 +157,8 @@ export function instanceFiles(folders: InstanceFolders) {
       /** 0700, root (the user itself when rootless). */
       folder: join(data, 'agent'),
       hostLimits: join(data, 'agent', 'host-limits.json'),
+      /** Folders and repositories that this host lets storage use; control cannot write it. */
+      storage: join(data, 'agent', 'storage.json'),
       run: join(run, 'agent'),
     },
     sensor: {

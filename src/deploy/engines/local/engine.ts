@@ -94,9 +94,11 @@ export interface EngineNetwork extends NetworkOrder {
 export interface VolumeOrder {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Where its data lies on this host, instead of in the engine's own storage. */
+  readonly folder?: string;
 }
 
-export interface EngineVolume extends VolumeOrder {
+export interface EngineVolume extends Omit<VolumeOrder, 'folder'> {
   readonly path: string;
   readonly createdAt: string;
 }

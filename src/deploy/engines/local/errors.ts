@@ -82,6 +82,17 @@ export const engineFault = defineFaults({
       why: 'su subPath "{path}" sale del volumen, o pasa por un enlace',
     },
   },
+  'deploy.volume-held': {
+    kind: 'unavailable',
+    en: {
+      what: '{pod} waits for its volume',
+      why: 'the claim {claim} is for one pod at a time (ReadWriteOncePod), and {holder} has it',
+    },
+    es: {
+      what: '{pod} espera a su volumen',
+      why: 'la petición {claim} es para un solo pod a la vez (ReadWriteOncePod), y la tiene {holder}',
+    },
+  },
   'deploy.host-lacks': {
     kind: 'refused',
     en: { what: '{pod} is not started on this host', why: 'it asks for {what}, and the host has it not' },

@@ -20,7 +20,13 @@ export { removePodCgroups } from './pod-cgroups.ts';
 export { PodmanEngine, type PodmanOptions } from './podman.ts';
 export { type AskProbe, type ProbeOutcome, realProbes } from './probes.ts';
 export { purgeInstance } from './purge.ts';
-export { type MemoryStore, Reconciler, type ReconcilerOptions, type StartGate } from './reconcile.ts';
+export {
+  type ClaimStorage,
+  type MemoryStore,
+  Reconciler,
+  type ReconcilerOptions,
+  type StartGate,
+} from './reconcile.ts';
 export type { PodFlow } from './segments.ts';
 export type {
   Condition,

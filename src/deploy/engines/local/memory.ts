@@ -348,7 +348,8 @@ export class MemoryEngine implements ContainerEngine {
       const known = this.#volumes.get(order.name);
       if (known !== undefined) return known;
       const createdAt = new Date(this.#nowMs()).toISOString();
-      const volume = { ...order, path: `/memory/${order.name}`, createdAt };
+      const { folder, ...rest } = order;
+      const volume = { ...rest, path: folder ?? `/memory/${order.name}`, createdAt };
       this.#volumes.set(order.name, volume);
       return volume;
     });

@@ -51,6 +51,8 @@ export interface Observation {
   readonly busy: ReadonlyMap<string, Busy>;
   /** Names of pods that hold more on disk than they may. */
   readonly overfull?: ReadonlySet<string>;
+  /** Names of pods with a volume that another host may write to by now. */
+  readonly fenced?: ReadonlySet<string>;
   /** Pods that are to be made anew with other resources, as budgets allow, with the reason. */
   readonly outgrown?: ReadonlyMap<string, Text>;
   /** Containers that somebody has joined, of those that wait for it. */
@@ -184,6 +186,10 @@ const REASON = {
   jobOver: { en: 'its job has ended', es: 'su trabajo ha terminado' },
   drained: { en: 'its host is being drained', es: 'su host se está vaciando' },
   aborted: { en: 'the trial of its version ended', es: 'la prueba de su versión terminó' },
+  fenced: {
+    en: 'its volume belongs to another host now',
+    es: 'su volumen pertenece ahora a otro host',
+  },
   overfull: {
     en: 'its emptyDir holds more than its sizeLimit',
     es: 'su emptyDir contiene más que su sizeLimit',
@@ -362,6 +368,7 @@ class Round {
       const busy = this.#observed.busy.get(pod.pod.name);
       if (busy?.kind === 'remove') continue;
       if (busy === undefined && pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
+      else if (this.#observed.fenced?.has(pod.pod.name)) this.remove(pod.pod, false, REASON.fenced);
       else if (this.#observed.overfull?.has(pod.pod.name)) this.remove(pod.pod, true, REASON.overfull);
       else staying.push(pod);
     }
@@ -814,6 +821,7 @@ class Round {
     for (const pod of mine) {
       if (going.has(pod.pod.name)) this.remove(pod.pod, true, REASON.jobOver);
       else if (pod.phase === 'broken') this.remove(pod.pod, false, REASON.broken);
+      else if (this.#observed.fenced?.has(pod.pod.name)) this.remove(pod.pod, false, REASON.fenced);
       else if (this.#observed.overfull?.has(pod.pod.name)) this.remove(pod.pod, true, REASON.overfull);
       else {
         this.#mend(workload, pod);

@@ -465,7 +465,12 @@ export class PodmanEngine implements ContainerEngine {
       const { json } = await this.#client.ask('POST', '/volumes/create', {
         operation: `create volume ${order.name}`,
         timeoutMs: ACTION_TIMEOUT_MS,
-        body: { Name: order.name, Label: order.labels },
+        body: {
+          Name: order.name,
+          Label: order.labels,
+          // podman-volume-create(1): the local driver binds such a folder when a container starts.
+          ...(order.folder === undefined ? {} : { Options: { type: 'none', o: 'bind', device: order.folder } }),
+        },
       });
       return toVolume(json);
     } catch (error) {
@@ -818,7 +823,7 @@ function toVolume(json: unknown): EngineVolume {
   return {
     name: textAt(json, 'Name') ?? '',
     labels: labelsAt(json, 'Labels'),
-    path: textAt(json, 'Mountpoint') ?? '',
+    path: textAt(objectAt(json, 'Options'), 'device') ?? textAt(json, 'Mountpoint') ?? '',
     createdAt: textAt(json, 'CreatedAt') ?? '',
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, Fault, type Log, type Text } from '../../../system/index.ts';
+import { claimVolumeName } from '../../../volumes/index.ts';
 import {
   type ContainerSpec,
   canaryWeights,
@@ -9,6 +10,7 @@ import {
   resolveTargetPort,
   selects,
   type WantedState,
+  type WantedVolume,
   type WantedWorkload,
   type WorkloadKey,
   type WorkloadSpec,
@@ -44,6 +46,7 @@ import {
 } from './limits.ts';
 import {
   type Attempt,
+  claimOf,
   containerOrder,
   hostNameOf,
   type PodPlacing,
@@ -81,6 +84,15 @@ export interface StartGate {
   }): Promise<{ readonly allow: true } | { readonly allow: false; readonly reasons: readonly Text[] }>;
 }
 
+/** The storage of claims, as far as pods need it. A throw lets the pod wait, with what it says as the reason. */
+export interface ClaimStorage {
+  /** The folder of a claim, ready to be mounted; null: the engine's own storage. Asked before every pod with that claim. */
+  prepare(claim: WantedVolume): Promise<string | null>;
+  /** Keeps a volume within its size, where the host can. */
+  limit(volume: string, path: string, bytes: number): Promise<void>;
+  follow(claims: readonly WantedVolume[]): Promise<void>;
+}
+
 /** Keeps the plan's memory over restarts of the agent. Losing it loses no pod: a failed roll-out is tried once more. */
 export interface MemoryStore {
   load(): Promise<PlanMemory>;
@@ -109,6 +121,8 @@ export interface ReconcilerOptions {
   readonly names?: Names;
   /** Where parts of volumes are mounted. @default nowhere: such a pod is refused */
   readonly parts?: VolumeParts;
+  /** Where the claims of other storage classes lie. @default every claim is a volume of the engine */
+  readonly storage?: ClaimStorage;
   /** What a running container has used; without it nothing is scaled. @default it cannot be known */
   readonly readUsage?: (container: ObservedContainer) => Promise<UsageReading | null>;
   /** What pods may know of this host. @default no name, nothing to give */
@@ -141,6 +155,9 @@ export class Reconciler {
   readonly #startedAt: string;
   /** Folders of volumes by name. */
   readonly #volumes = new Map<string, string>();
+  /** The pod that has a volume for itself, by volume. */
+  readonly #holders = new Map<string, string>();
+  readonly #fenced = new Set<string>();
   #overfull: ReadonlySet<string> = new Set();
   #measuredMs = Number.NEGATIVE_INFINITY;
   #wanted: WantedState = EMPTY_WANTED;
@@ -191,7 +208,19 @@ export class Reconciler {
       }
     }
     this.#memory = { ...this.#memory, troubles };
+    this.#options.storage
+      ?.follow(wanted.volumes)
+      .catch((error: unknown) => this.#options.log.warn({ error: messageOf(error) }, 'volumes were not sized anew'));
     this.recheck();
+  }
+
+  /** Another host may write to a volume by now: the pods that have it here are ended at once. */
+  fence(volume: string): void {
+    for (const pod of this.#pods) {
+      const identity = readPodIdentity(pod.labels);
+      if (identity !== null && this.#claimsOf(identity).some(({ name }) => name === volume)) this.#fenced.add(pod.name);
+    }
+    this.#notice('wanted');
   }
 
   /** Asks the gate again about starts it had refused: a verdict or a signature may have come. */
@@ -300,6 +329,7 @@ export class Reconciler {
         health: this.#prober.health(),
         busy,
         overfull: this.#overfull,
+        fenced: this.#fenced,
         outgrown: this.#autoscaler.outgrown,
         joined: this.#joined,
         networks: networks?.map(({ name }) => name) ?? null,
@@ -728,14 +758,60 @@ export class Reconciler {
   /** The volumes of a pod, made and given to its group. */
   async #ensureVolumes(identity: PodIdentity, spec: PodSpec, pod: string): Promise<void> {
     const { engine, instance } = this.#options;
+    const claims = new Map(this.#claims(identity, spec).map((claim) => [claim.name, claim.wanted]));
     for (const order of volumeOrders(instance, identity, spec)) {
-      const { name, path } = await engine.ensureVolume(order);
+      const claim = claims.get(order.name);
+      const folder = claim === undefined ? null : await this.#prepareClaim(claim, order.name, pod);
+      const { name, path } = await engine.ensureVolume({ ...order, ...(folder === null ? {} : { folder }) });
       this.#volumes.set(name, path);
+      if (claim !== undefined) await this.#options.storage?.limit(name, path, claim.requestedBytes);
       if (spec.fsGroup === undefined) continue;
       if ((await engine.facts()).rootless)
         throw engineFault('deploy.host-lacks', { pod, what: 'fsGroup, which needs root' });
       await giveToGroup(path, spec.fsGroup);
     }
+  }
+
+  async #prepareClaim(claim: WantedVolume, volume: string, pod: string): Promise<string | null> {
+    if (claim.accessModes.includes('ReadWriteOncePod')) {
+      const holder = this.#holders.get(volume) ?? this.#userOf(volume, pod);
+      const isThere = this.#pods.some(({ name }) => name === holder) || this.#busy.has(holder ?? '');
+      if (holder !== undefined && holder !== pod && isThere) {
+        throw engineFault('deploy.volume-held', { pod, claim: claim.claim, holder });
+      }
+      this.#holders.set(volume, pod);
+    }
+    return (await this.#options.storage?.prepare(claim)) ?? null;
+  }
+
+  /** Another pod that mounts the volume, as far as its spec is still known. */
+  #userOf(volume: string, pod: string): string | undefined {
+    return this.#pods.find(({ name, labels }) => {
+      const identity = name === pod ? null : readPodIdentity(labels);
+      return identity !== null && this.#claimsOf(identity).some((claim) => claim.name === volume);
+    })?.name;
+  }
+
+  #claimsOf(identity: PodIdentity): { readonly name: string; readonly wanted: WantedVolume }[] {
+    const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+    const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
+    return spec == null ? [] : this.#claims(identity, spec.pod);
+  }
+
+  /** The claims of a pod, by the names of their volumes; one more ordinal than was wanted is like the others. */
+  #claims(identity: PodIdentity, spec: PodSpec): { readonly name: string; readonly wanted: WantedVolume }[] {
+    const { project, environment, name: workload } = identity.key;
+    const here = this.#wanted.volumes.filter((one) => one.project === project && one.environment === environment);
+    return spec.volumes.flatMap((volume) => {
+      if (volume.kind !== 'claim') return [];
+      const claim = claimOf(volume, identity);
+      const known =
+        here.find((one) => one.claim === claim) ??
+        (volume.perOrdinal ? here.find((one) => one.claim.startsWith(`${volume.claim}-${workload}-`)) : undefined);
+      if (known === undefined) return [];
+      const name = claimVolumeName({ instance: this.#options.instance, project, environment, claim });
+      return [{ name, wanted: { ...known, claim } }];
+    });
   }
 
   /** What a workload asks of its host and the host does not have refuses the start instead of being left out. */
@@ -784,6 +860,8 @@ export class Reconciler {
     }
     await this.#lanes.run(async () => {
       await engine.removePod(pod.id);
+      this.#fenced.delete(pod.name);
+      for (const [volume, holder] of this.#holders) if (holder === pod.name) this.#holders.delete(volume);
       await this.#options.parts?.release(pod.name);
       await this.#files.remove(pod.name);
       const volumes = await engine.listVolumes();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EDGE_HOST, EDGE_PATH, faultOfOptions, isAddressBlock, isNetwork } from '../../../network/index.ts';
+import { claimPlace } from '../../../volumes/index.ts';
 import { type Composition, wantedState as joinReleases } from '../../composition.ts';
 import { isTimeZone, parseCron } from '../../cron.ts';
 import { hashPodSpec, type WantedState } from '../../model.ts';
@@ -497,6 +498,8 @@ const wantedState = z.strictObject({
       claim: name,
       accessModes: many(z.enum(['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod']), 4),
       requestedBytes: bytes,
+      storageClass: name.exactOptional(),
+      place: claimPlace.exactOptional(),
     }),
   ),
   policies: many(

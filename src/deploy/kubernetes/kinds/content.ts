@@ -12,7 +12,17 @@ import {
   required,
   type Shape,
 } from '../schema.ts';
-import { BASE64_DATA, FOREIGN_STORAGE, HEAD, metadata, SECRET_DATA, SECRET_TEXT, SERVER, TEXT_DATA } from './common.ts';
+import {
+  BASE64_DATA,
+  FOREIGN_STORAGE,
+  HEAD,
+  LABEL_NAME,
+  metadata,
+  SECRET_DATA,
+  SECRET_TEXT,
+  SERVER,
+  TEXT_DATA,
+} from './common.ts';
 
 const IMMUTABLE: Field = emulated(BOOLEAN, {
   en: 'each version keeps its own content, so a running one never changes',
@@ -70,8 +80,8 @@ const CLAIM_SPEC: Field = required(
               ...emulated(
                 { kind: 'quantity', of: 'bytes' },
                 {
-                  en: 'recorded; a local volume takes what the disk of the host has',
-                  es: 'se registra; un volumen local toma lo que tenga el disco del host',
+                  en: 'kept by a project quota where the file system has one (ext4, XFS with prjquota); elsewhere the volume is measured and said to be full',
+                  es: 'lo impone una cuota de proyecto donde el sistema de ficheros la tiene (ext4, XFS con prjquota); si no, el volumen se mide y se avisa de que está lleno',
                 },
               ),
               required: true,
@@ -79,16 +89,22 @@ const CLAIM_SPEC: Field = required(
           }),
         ),
         limits: refused({
-          en: 'a local volume has no limit of its own',
-          es: 'un volumen local no tiene límite propio',
+          en: 'what is requested is the limit',
+          es: 'lo que se pide es el límite',
         }),
       }),
     ),
-    storageClassName: enforced(choice(['local'])),
+    storageClassName: enforced(LABEL_NAME),
     volumeMode: enforced(
       choice(['Filesystem'], { Block: { en: 'volumes are folders here', es: 'los volúmenes son aquí carpetas' } }),
     ),
-    ...allRefused({ en: 'a new volume is empty', es: 'un volumen nuevo está vacío' }, ['dataSource', 'dataSourceRef']),
+    ...allRefused(
+      {
+        en: 'a new volume is empty; darsena backup restore fills one before it is deployed',
+        es: 'un volumen nuevo está vacío; darsena backup restore llena uno antes de desplegarlo',
+      },
+      ['dataSource', 'dataSourceRef'],
+    ),
     ...allRefused(
       {
         en: 'the platform makes the volume of a claim; none is chosen',

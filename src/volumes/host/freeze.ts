@@ -1,0 +1,132 @@
+import { readFile, rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { type CommandResult, Fault, type Log, writeFileAtomic } from '../../system/index.ts';
+import { volumeFault } from '../errors.ts';
+import { FREEZE_MS, TOOL_WORDS_MAX } from '../limits.ts';
+
+const listed = z
+  .array(z.object({ Id: z.string().regex(/^[0-9a-f]{64}$/), State: z.string() }))
+  .nullable()
+  .transform((list) => list ?? []);
+
+/** Podman's command line, with its environment. */
+export type Podman = (args: readonly string[]) => Promise<CommandResult>;
+
+/** The containers that have a volume mounted, running or not. */
+export async function containersOf(
+  podman: Podman,
+  volume: string,
+): Promise<{ readonly id: string; readonly running: boolean }[]> {
+  const { code, stdout, stderr } = await podman(['ps', '--all', '--filter', `volume=${volume}`, '--format', 'json']);
+  if (code !== 0) {
+    const why = stderr.trim().slice(0, TOOL_WORDS_MAX);
+    throw volumeFault('volume.tool-failed', {
+      what: { en: 'asking for containers', es: 'preguntar por contenedores' },
+      tool: 'podman',
+      why,
+    });
+  }
+  // A template's {{.State}} is a sentence in some versions of Podman; the JSON has the word.
+  return listed.parse(JSON.parse(stdout)).map(({ Id: id, State }) => ({ id, running: State === 'running' }));
+}
+
+/**
+ * Holds all who could write to a volume while something is done with it (the kernel's cgroup freezer), and lets them go
+ * whatever happens: who is held is written down first, so that an agent that ends meanwhile lets go at its next start.
+ */
+export class Freezer {
+  readonly #file: string;
+  readonly #podman: Podman;
+  readonly #log: Log;
+  readonly #held = new Set<string>();
+
+  constructor(options: { readonly file: string; readonly podman: Podman; readonly log: Log }) {
+    this.#file = options.file;
+    this.#podman = options.podman;
+    this.#log = options.log;
+  }
+
+  /** Lets go what an agent before this one held. Call once at the start. */
+  async recover(): Promise<void> {
+    let ids: unknown;
+    try {
+      ids = JSON.parse(await readFile(this.#file, 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    const held = Array.isArray(ids) ? ids.filter((id) => typeof id === 'string' && /^[0-9a-f]{64}$/.test(id)) : [];
+    for (const id of held) {
+      await this.#podman(['unpause', id]);
+      this.#log.warn({ container: id }, 'a container that was held for a copy goes on');
+    }
+    await rm(this.#file, { force: true });
+  }
+
+  /**
+   * @returns what `work` gave, and for how long containers were held, in ms; 0 when none ran
+   * @throws Fault volume.freeze-failed, volume.freeze-long
+   */
+  async hold<T>(
+    volume: string,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly frozenMs: number }> {
+    const running = (await containersOf(this.#podman, volume)).filter((one) => one.running);
+    if (running.length === 0) return { value: await work(new AbortController().signal), frozenMs: 0 };
+    const late = new AbortController();
+    const began = performance.now();
+    for (const { id } of running) this.#held.add(id);
+    await this.#write();
+    const timer = setTimeout(
+      () => late.abort(volumeFault('volume.freeze-long', { volume, seconds: FREEZE_MS / 1000 })),
+      FREEZE_MS,
+    );
+    try {
+      for (const { id } of running) {
+        const { code, stderr } = await this.#podman(['pause', id]);
+        if (code !== 0) {
+          const why = stderr.trim().slice(0, TOOL_WORDS_MAX);
+          throw volumeFault('volume.freeze-failed', { volume, why });
+        }
+      }
+      // One that started meanwhile would write on: it was not there to be held.
+      const now = (await containersOf(this.#podman, volume)).filter((one) => one.running);
+      if (now.length > 0) {
+        const why = { en: 'another one has just started', es: 'acaba de iniciarse otro' };
+        throw volumeFault('volume.freeze-failed', { volume, why });
+      }
+      const value = await work(late.signal);
+      return { value, frozenMs: Math.round(performance.now() - began) };
+    } finally {
+      clearTimeout(timer);
+      for (const { id } of running) {
+        const { code, stderr } = await this.#podman(['unpause', id]);
+        // One that was ended meanwhile is not held any more.
+        if (code !== 0)
+          this.#log.warn({ container: id, why: stderr.trim().slice(0, 200) }, 'a container was not let go');
+        this.#held.delete(id);
+      }
+      await this.#write();
+    }
+  }
+
+  async #write(): Promise<void> {
+    if (this.#held.size === 0) await rm(this.#file, { force: true });
+    else await writeFileAtomic(this.#file, JSON.stringify([...this.#held]), { mode: 0o600 });
+  }
+}
+
+/** A fault that a tool's end is, unless it was cut off for a reason of ours. */
+export function requireDone(
+  { code, stderr }: CommandResult,
+  what: { readonly en: string; readonly es: string },
+  tool: string,
+): void {
+  if (code === 0) return;
+  const why = stderr.trim().split('\n').slice(-3).join(' ').slice(-TOOL_WORDS_MAX);
+  throw volumeFault('volume.tool-failed', { what, tool, why: why === '' ? `exit ${code}` : why });
+}
+
+export function isFault(error: unknown, code: string): boolean {
+  return error instanceof Fault && error.code === code;
+}

@@ -1,0 +1,149 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Clock, type Log, type Text, writeFileAtomic } from '../../system/index.ts';
+import { volumeFault } from '../errors.ts';
+import { judgeLease, type Lease, mustLetGo, type Watched } from '../lease.ts';
+import { LEASE_RENEW_MS } from '../limits.ts';
+
+const leaseFile = z.strictObject({
+  holder: z.string().min(1).max(300),
+  epoch: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  beat: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+});
+
+interface Held {
+  readonly file: string;
+  epoch: number;
+  renewedMs: number;
+}
+
+const WAITS: Readonly<Record<'held' | 'newer-epoch' | 'same-epoch', Text>> = {
+  held: {
+    en: 'another host holds it and still shows signs of life; it is taken over when those have ended',
+    es: 'otro host lo tiene y aún da señales de vida; se tomará cuando estas cesen',
+  },
+  'newer-epoch': {
+    en: 'it was given to another host since',
+    es: 'desde entonces se entregó a otro host',
+  },
+  'same-epoch': {
+    en: 'another host holds it',
+    es: 'otro host lo tiene',
+  },
+};
+
+/**
+ * The leases that this host holds on claims that one host alone may write to, in files beside the data. Where several hosts
+ * reach the same storage, that storage is the one place that both of them see.
+ */
+export class Leases {
+  readonly #holder: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #onLost: (volume: string) => void;
+  readonly #held = new Map<string, Held>();
+  readonly #watched = new Map<string, Watched>();
+  #timer: NodeJS.Timeout | null = null;
+  #renewing: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    /** Unlike every other that reaches the storage: the host and the instance on it. */
+    readonly holder: string;
+    readonly clock: Clock;
+    readonly log: Log;
+    /** Its pods are to be ended at once. */
+    readonly onLost: (volume: string) => void;
+  }) {
+    this.#holder = options.holder;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#onLost = options.onLost;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.#renewing = this.#renewing.then(() => this.renew());
+    }, LEASE_RENEW_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** @param root folder of the class @throws Fault volume.held-elsewhere */
+  async acquire(volume: string, root: string, epoch: number): Promise<void> {
+    const folder = join(root, '.darsena-leases');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, `${volume}.json`);
+    const found = await readLease(file);
+    const nowMs = this.#clock.monotonicMs();
+    const answer = judgeLease(found, { holder: this.#holder, epoch }, this.#watched.get(volume) ?? null, nowMs);
+    if (answer.kind === 'wait') {
+      if (found !== null) this.#watch(volume, found, nowMs);
+      throw volumeFault('volume.held-elsewhere', { volume, why: WAITS[answer.why] });
+    }
+    await this.#write(file, answer.lease);
+    // Two that found it free at the same moment both wrote: the file says whose word was the last.
+    const kept = await readLease(file);
+    if (kept?.holder !== this.#holder || kept.epoch !== epoch) {
+      throw volumeFault('volume.held-elsewhere', { volume, why: WAITS['same-epoch'] });
+    }
+    this.#watched.delete(volume);
+    this.#held.set(volume, { file, epoch, renewedMs: this.#clock.monotonicMs() });
+  }
+
+  /** Control says that another host, or a newer epoch, has it now. */
+  lose(volume: string): void {
+    if (!this.#held.delete(volume)) return;
+    this.#log.warn({ volume }, 'the lease of a volume was given to another host');
+    this.#onLost(volume);
+  }
+
+  epochOf(volume: string): number | null {
+    return this.#held.get(volume)?.epoch ?? null;
+  }
+
+  async renew(): Promise<void> {
+    for (const [volume, held] of [...this.#held]) {
+      const self = { holder: this.#holder, epoch: held.epoch };
+      let found: Lease | null = null;
+      try {
+        found = await readLease(held.file);
+        if (!mustLetGo(found, self, this.#clock.monotonicMs(), this.#clock.monotonicMs())) {
+          await this.#write(held.file, { ...self, beat: (found?.beat ?? 0) + 1 });
+          held.renewedMs = this.#clock.monotonicMs();
+        }
+      } catch (error) {
+        this.#log.warn({ volume, err: error }, 'the lease of a volume could not be renewed');
+      }
+      if (this.#held.get(volume) !== held) continue;
+      if (!mustLetGo(found, self, held.renewedMs, this.#clock.monotonicMs())) continue;
+      this.#held.delete(volume);
+      this.#log.error({ volume }, 'the lease of a volume is lost; its pods are ended');
+      this.#onLost(volume);
+    }
+  }
+
+  #watch(volume: string, lease: Lease, nowMs: number): void {
+    const known = this.#watched.get(volume)?.lease;
+    if (known?.holder === lease.holder && known.beat === lease.beat) return;
+    this.#watched.set(volume, { lease, sinceMs: nowMs });
+  }
+
+  #write(file: string, lease: Lease): Promise<void> {
+    return writeFileAtomic(file, JSON.stringify(lease), { mode: 0o600 });
+  }
+}
+
+/** Null when there is none. @throws Error when it cannot be read: then nobody may conclude that there is none */
+async function readLease(file: string): Promise<Lease | null> {
+  try {
+    return leaseFile.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,148 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { type CommandResult, Fault, runCommand } from '../../system/index.ts';
+import { volumeFault } from '../errors.ts';
+import { PROBE_MS } from '../limits.ts';
+
+/** What a host allows of itself, in a file that control cannot write. Absent: the engine's own storage and nothing else. */
+const allowed = z.strictObject({
+  /** Folders below which classes may keep claims. */
+  folders: z.array(z.string().max(4_096).regex(/^\//)).max(100).default([]),
+  /** Where backups may go: folders, and the beginnings of `rest:` and `sftp:` addresses. */
+  repositories: z.array(z.string().max(4_096)).max(100).default([]),
+});
+export type AllowedPlaces = z.infer<typeof allowed>;
+
+/** @throws Fault volume.place-refused when the file cannot be understood: then nothing is allowed */
+export async function readAllowed(file: string): Promise<AllowedPlaces> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { folders: [], repositories: [] };
+    throw error;
+  }
+  const parsed = allowed.safeParse(parse(text));
+  if (parsed.success) return parsed.data;
+  const why = { en: `${file} cannot be understood`, es: `${file} no se entiende` };
+  throw volumeFault('volume.place-refused', { place: file, why, file });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Whether a path is one of the folders or lies below one. */
+export function isBelow(path: string, folders: readonly string[]): boolean {
+  const whole = resolve(path);
+  return folders.some((folder) => {
+    const top = resolve(folder);
+    return whole === top || whole.startsWith(top === '/' ? '/' : `${top}/`);
+  });
+}
+
+/**
+ * Whether a place for backups is allowed. An address is compared by whole parts, so that one host's name is not the
+ * beginning of another's.
+ */
+export function isAllowedRepository(location: string, places: readonly string[]): boolean {
+  if (location.startsWith('/'))
+    return isBelow(
+      location,
+      places.filter((place) => place.startsWith('/')),
+    );
+  return places.some((place) => {
+    if (place.startsWith('/')) return false;
+    const top = place.replace(/\/+$/, '');
+    return location === top || location === `${top}/` || location.startsWith(`${top}/`);
+  });
+}
+
+/**
+ * A folder that nobody but this host's administrator can have put something else in place of: each name on the way is
+ * opened without following links, and belongs to root (or whoever we are) and to nobody else's pen.
+ * @returns its path, without links
+ * @throws Fault volume.place-away, volume.place-unsafe
+ */
+export async function requireSafeFolder(path: string): Promise<string> {
+  const unsafe = (en: string, es: string): Fault =>
+    volumeFault('volume.place-unsafe', { place: path, why: { en, es } });
+  await requireAnswers(path);
+  let at = await open('/', constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    for (const name of resolve(path).split('/').filter(Boolean)) {
+      const next: FileHandle = await open(
+        `/proc/self/fd/${at.fd}/${name}`,
+        constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+      ).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ELOOP' || error.code === 'ENOTDIR')
+          throw unsafe(
+            `${name} on its way is a link or no folder`,
+            `${name}, en su ruta, es un enlace o no es una carpeta`,
+          );
+        throw error;
+      });
+      await at.close();
+      at = next;
+      const { uid, mode } = await at.stat();
+      const self = process.getuid?.() ?? 0;
+      // A sticky folder that everybody may write to (/tmp) lets nobody replace what is another's.
+      const isOpen = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+      if ((uid !== 0 && uid !== self) || isOpen) {
+        throw unsafe(
+          `somebody other than the administrator could replace ${name} on its way`,
+          `alguien distinto de quien administra podría sustituir ${name}, en su ruta`,
+        );
+      }
+    }
+    return resolve(path);
+  } finally {
+    await at.close();
+  }
+}
+
+export interface FileSystemRoom {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+/**
+ * Asks a file system for its room, in a process of its own: a NAS that is away holds who asks it, and this one goes on.
+ * @throws Fault volume.place-away
+ */
+export async function requireAnswers(path: string): Promise<FileSystemRoom> {
+  const away = (en: string, es: string): Fault => volumeFault('volume.place-away', { place: path, why: { en, es } });
+  let result: CommandResult | 'late';
+  const late = Promise.withResolvers<'late'>();
+  // A process that waits in the kernel for a server does not end when it is killed: nobody waits for it here.
+  const timer = setTimeout(() => late.resolve('late'), PROBE_MS + 500);
+  try {
+    const asked = runCommand('stat', ['--file-system', '--format', '%S %a %b', '--', path], { timeoutMs: PROBE_MS });
+    asked.catch(() => undefined);
+    result = await Promise.race([asked, late.promise]);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'system.command-timeout') throw error;
+    result = 'late';
+  } finally {
+    clearTimeout(timer);
+  }
+  if (result === 'late') {
+    throw away(`it did not answer within ${PROBE_MS / 1000} s`, `no respondió en ${PROBE_MS / 1000} s`);
+  }
+  const [block, free, total] = result.stdout.trim().split(' ').map(Number);
+  if (result.code !== 0 || block === undefined || free === undefined || total === undefined) {
+    const words = result.stderr
+      .replace(/^stat: /, '')
+      .trim()
+      .slice(0, 300);
+    throw away(words, words);
+  }
+  return { freeBytes: block * free, totalBytes: block * total };
+}

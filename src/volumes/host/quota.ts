@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Fault, runCommand, type Text } from '../../system/index.ts';
+
+export type Limit = { readonly enforced: true } | { readonly enforced: false; readonly why: Text };
+
+const SET_MS = 60_000;
+
+interface Mount {
+  readonly point: string;
+  readonly type: string;
+  readonly options: readonly string[];
+}
+
+/**
+ * Keeps a folder within a size by the project quota of its file system (ext4, XFS), where it was mounted with it. What a
+ * file system does not keep is said, never pretended.
+ */
+export async function limitFolder(path: string, bytes: number, volume: string): Promise<Limit> {
+  const mount = mountOf(await readFile('/proc/self/mountinfo', 'utf8'), path);
+  if (mount === null || !hasProjectQuota(mount)) {
+    const type = mount?.type ?? '?';
+    return {
+      enforced: false,
+      why: {
+        en: `its file system (${type}) is not mounted with project quotas (prjquota)`,
+        es: `su sistema de ficheros (${type}) no está montado con cuotas de proyecto (prjquota)`,
+      },
+    };
+  }
+  const id = String(projectId(volume));
+  const blocks = String(Math.ceil(bytes / 1024));
+  try {
+    // The number goes to what is there already and, with P, to whatever comes to be below it.
+    for (const [program, ...words] of [
+      ['chattr', '-R', '-f', '-p', id, '--', path],
+      ['chattr', '+P', '-p', id, '--', path],
+      ['setquota', '-P', id, '0', blocks, '0', '0', mount.point],
+    ] as const) {
+      const { code, stderr } = await runCommand(program, words, { timeoutMs: SET_MS });
+      // chattr -R complains of links and sockets, which have no such number.
+      if (code !== 0 && words[0] !== '-R') return notSet(`${program}: ${stderr.trim().slice(0, 200)}`);
+    }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return notSet(error.text('en').what, error.text('es').what);
+  }
+  return { enforced: true };
+}
+
+function notSet(en: string, es = en): Limit {
+  return { enforced: false, why: { en, es } };
+}
+
+/** The mount that a path lies on (proc_pid_mountinfo(5)): the last of those with the longest way. */
+export function mountOf(mountinfo: string, path: string): Mount | null {
+  let best: Mount | null = null;
+  for (const line of mountinfo.split('\n')) {
+    const [before, after] = line.split(' - ');
+    const point = before?.split(' ')[4]?.replaceAll('\\040', ' ');
+    const [type, , options = ''] = after?.split(' ') ?? [];
+    if (point === undefined || type === undefined) continue;
+    const holds = path === point || path.startsWith(point === '/' ? '/' : `${point}/`);
+    if (!holds || (best !== null && point.length < best.point.length)) continue;
+    best = { point, type, options: [...options.split(','), ...(before?.split(' ')[5]?.split(',') ?? [])] };
+  }
+  return best;
+}
+
+/** mount(8): ext4 says `prjquota`, XFS `prjquota` or `pquota`. */
+export function hasProjectQuota({ type, options }: Mount): boolean {
+  return (type === 'ext4' || type === 'xfs') && options.some((option) => option === 'prjquota' || option === 'pquota');
+}
+
+/** A number of 31 bits, above those that people give by hand. */
+export function projectId(volume: string): number {
+  const number = createHash('sha256').update(volume).digest().readUInt32BE(0);
+  return 1_000_000 + (number % 2_000_000_000);
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault, type Text } from '../../system/index.ts';
+import { volumeFault } from '../errors.ts';
+import { BACKUP_MS, TOOL_WORDS_MAX } from '../limits.ts';
+import type { RepositoryAccess } from '../task.ts';
+import type { Tools } from './tree.ts';
+
+/** restic's exit code when some files could not be read: such a backup is none. */
+const INCOMPLETE = 3;
+
+export interface ResticSummary {
+  readonly snapshot: string;
+  readonly addedBytes: number;
+}
+
+/**
+ * Debian's restic, driven: it encrypts (AES-256-CTR with Poly1305), cuts content into blocks by itself and stores each
+ * once. Its key reaches it in a file in memory, for as long as it runs, and the address in its environment; neither is ever
+ * an argument, and neither lies beside the data.
+ */
+export class Restic {
+  readonly #tools: Tools;
+  readonly #cache: string;
+  readonly #keys: string;
+  readonly #host: string;
+  readonly #env: Readonly<Record<string, string>>;
+
+  constructor(options: {
+    readonly tools: Tools;
+    /** For its cache, which is encrypted as the repository is. */
+    readonly folder: string;
+    /** In memory (tmpfs), closed to others: keys lie there while restic runs. */
+    readonly keys: string;
+    readonly host: string;
+    readonly env: Readonly<Record<string, string>>;
+  }) {
+    this.#tools = options.tools;
+    this.#cache = join(options.folder, 'restic-cache');
+    this.#keys = options.keys;
+    this.#host = options.host;
+    this.#env = options.env;
+  }
+
+  /** Takes away keys that an agent before this one left. */
+  async recover(): Promise<void> {
+    await rm(this.#keys, { recursive: true, force: true });
+  }
+
+  /** Opens the repository with its key; where there is none yet, makes it. @returns whether it was made now */
+  async open(repository: RepositoryAccess): Promise<boolean> {
+    const known = await this.#run(repository, ['cat', 'config', '--no-lock'], { timeoutMs: 120_000 });
+    if (known.code === 0) return false;
+    if (/wrong password|no key found/i.test(known.stderr)) {
+      throw volumeFault('backup.repository-locked', { location: repository.location });
+    }
+    if (!/unable to open config file|Is there a repository|does not exist/i.test(known.stderr)) {
+      throw this.#failure(repository, known.stderr, OPENING);
+    }
+    const made = await this.#run(repository, ['init'], { timeoutMs: 300_000 });
+    if (made.code !== 0) throw this.#failure(repository, made.stderr, OPENING);
+    return true;
+  }
+
+  async backup(
+    repository: RepositoryAccess,
+    path: string,
+    { tags, signal }: { readonly tags: readonly string[]; readonly signal?: AbortSignal },
+  ): Promise<ResticSummary> {
+    await this.#unlock(repository);
+    const words = ['backup', '--json', '--quiet', '--one-file-system', '--host', this.#host];
+    for (const tag of tags) words.push('--tag', tag);
+    const done = await this.#run(repository, [...words, '--', path], { timeoutMs: BACKUP_MS, signal });
+    const what = { en: 'the backup', es: 'la copia de seguridad' };
+    if (done.code === INCOMPLETE) {
+      const last = done.stderr.trim().split('\n').at(-1) ?? '';
+      throw this.#failure(repository, `some files could not be read: ${last}`, what);
+    }
+    if (done.code !== 0) throw this.#failure(repository, done.stderr, what);
+    return readSummary(done.stdout);
+  }
+
+  /** Puts a snapshot below a folder, each of its files checked against its hash. */
+  async restore(repository: RepositoryAccess, snapshot: string, target: string): Promise<void> {
+    await this.#unlock(repository);
+    const words = ['restore', snapshot, '--target', target, '--verify'];
+    const done = await this.#run(repository, words, { timeoutMs: BACKUP_MS });
+    if (done.code !== 0) throw this.#failure(repository, done.stderr, { en: 'the restore', es: 'la restauración' });
+  }
+
+  /** Takes snapshots away, and the blocks that nothing else needs. */
+  async forget(repository: RepositoryAccess, snapshots: readonly string[]): Promise<void> {
+    if (snapshots.length === 0) return;
+    await this.#unlock(repository);
+    const done = await this.#run(repository, ['forget', '--prune', '--', ...snapshots], { timeoutMs: BACKUP_MS });
+    if (done.code === 0) return;
+    throw this.#failure(repository, done.stderr, { en: 'taking backups away', es: 'eliminar copias' });
+  }
+
+  /** Locks that a process left which is no more; those of one that lives stay. */
+  async #unlock(repository: RepositoryAccess): Promise<void> {
+    const done = await this.#run(repository, ['unlock'], { timeoutMs: 120_000 });
+    if (done.code !== 0) throw this.#failure(repository, done.stderr, OPENING);
+  }
+
+  async #run(
+    repository: RepositoryAccess,
+    words: readonly string[],
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ): ReturnType<Tools['run']> {
+    const env = {
+      ...this.#env,
+      RESTIC_REPOSITORY: addressOf(repository),
+      RESTIC_CACHE_DIR: this.#cache,
+      RESTIC_PROGRESS_FPS: '0.1',
+    };
+    const { signal } = options;
+    await mkdir(this.#keys, { recursive: true, mode: 0o700 });
+    const key = join(this.#keys, randomUUID());
+    try {
+      await writeFile(key, repository.password, { mode: 0o600, flag: 'wx' });
+      return await this.#tools.run('restic', ['--password-file', key, ...words], {
+        timeoutMs: options.timeoutMs,
+        ...(signal === undefined ? {} : { signal }),
+        env,
+      });
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'system.command-missing')
+        throw volumeFault('volume.tool-missing', { tool: 'restic' }, { cause: error });
+      throw error;
+    } finally {
+      await rm(key, { force: true });
+    }
+  }
+
+  #failure(repository: RepositoryAccess, stderr: string, what: Text): Fault {
+    let why = stderr.trim().split('\n').slice(-3).join(' ');
+    for (const secret of [repository.password, repository.user?.password ?? '']) {
+      if (secret !== '') why = why.replaceAll(secret, '***');
+    }
+    return volumeFault('volume.tool-failed', { what, tool: 'restic', why: why.slice(-TOOL_WORDS_MAX) });
+  }
+}
+
+const OPENING: Text = { en: 'opening the repository', es: 'abrir el repositorio' };
+
+/** The address as restic reads it, with the name and password of its server. */
+export function addressOf({ location, user }: RepositoryAccess): string {
+  if (user === null || !location.startsWith('rest:')) return location;
+  const at = location.indexOf('://') + 3;
+  const credentials = `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}@`;
+  return `${location.slice(0, at)}${credentials}${location.slice(at)}`;
+}
+
+/** The last line of `restic backup --json`. @throws Fault volume.tool-failed */
+export function readSummary(stdout: string): ResticSummary {
+  for (const line of stdout.trim().split('\n').reverse()) {
+    if (!line.includes('"summary"')) continue;
+    const { snapshot_id: snapshot, data_added: added } = JSON.parse(line) as {
+      snapshot_id?: unknown;
+      data_added?: unknown;
+    };
+    if (typeof snapshot === 'string' && /^[0-9a-f]{8,64}$/.test(snapshot))
+      return { snapshot, addedBytes: typeof added === 'number' ? added : 0 };
+  }
+  const why = 'it did not say what it saved';
+  throw volumeFault('volume.tool-failed', {
+    what: { en: 'the backup', es: 'la copia de seguridad' },
+    tool: 'restic',
+    why,
+  });
+}

@@ -1,0 +1,77 @@
+import { binaryType, type Migration } from '../system/index.ts';
+
+export const volumeMigrations: readonly Migration[] = [
+  {
+    name: '0001-volumes',
+    async up(db, kind) {
+      await db.schema
+        .createTable('volumes_classes')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('settings', 'text', (column) => column.notNull())
+        .addColumn('set_at', 'text', (column) => column.notNull())
+        .addColumn('set_by', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('volumes_claims')
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('claim', 'text', (column) => column.notNull())
+        .addColumn('class', 'text', (column) => column.notNull())
+        .addColumn('driver', 'text', (column) => column.notNull())
+        .addColumn('access_modes', 'text', (column) => column.notNull())
+        .addColumn('requested_bytes', 'bigint', (column) => column.notNull())
+        .addColumn('reclaim', 'text', (column) => column.notNull())
+        .addColumn('host', 'text')
+        .addColumn('epoch', 'bigint', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('released_at', 'text')
+        .addColumn('removal', 'text')
+        .addPrimaryKeyConstraint('volumes_claims_key', ['project', 'environment', 'claim'])
+        .execute();
+      await db.schema
+        .createTable('volumes_repositories')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('location', 'text', (column) => column.notNull())
+        .addColumn('sealed', binaryType(kind), (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('volumes_copies')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('claim', 'text', (column) => column.notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('repository', 'text')
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('answer', 'text')
+        .addColumn('problem', 'text')
+        .addColumn('scheduled', 'integer', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .addColumn('verified_at', 'text')
+        .addColumn('verified_same', 'integer')
+        .execute();
+      await db.schema
+        .createIndex('volumes_copies_claim')
+        .on('volumes_copies')
+        .columns(['project', 'environment', 'claim'])
+        .execute();
+      await db.schema
+        .createTable('volumes_schedules')
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('claim', 'text', (column) => column.notNull())
+        .addColumn('repository', 'text', (column) => column.notNull())
+        .addColumn('cron', 'text', (column) => column.notNull())
+        .addColumn('keep', 'text', (column) => column.notNull())
+        .addColumn('verify_days', 'integer', (column) => column.notNull())
+        .addColumn('next_at', 'text', (column) => column.notNull())
+        .addColumn('set_at', 'text', (column) => column.notNull())
+        .addColumn('set_by', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('volumes_schedules_key', ['project', 'environment', 'claim'])
+        .execute();
+    },
+  },
+];

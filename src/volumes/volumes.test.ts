@@ -1,0 +1,534 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Kysely } from 'kysely';
+import { createApi, createVault, PLATFORM, type Principal } from '../access/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
+import { Operations, type ProgressTables, progressMigrations } from '../progress/index.ts';
+import { type Clock, Fault, type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { readBytes, readKey } from './commands.ts';
+import { Copies } from './copies.ts';
+import { Leases } from './host/leases.ts';
+import { isAllowedRepository, isBelow, readAllowed, requireSafeFolder } from './host/places.ts';
+import { hasProjectQuota, mountOf, projectId } from './host/quota.ts';
+import { addressOf, readSummary } from './host/restic.ts';
+import { judgeLease, mustLetGo } from './lease.ts';
+import { LEASE_LOST_MS, LEASE_MS } from './limits.ts';
+import { volumeMigrations } from './migrations.ts';
+import {
+  type AskedClaim,
+  type ClaimLook,
+  type ClaimRecord,
+  claimProblems,
+  classOf,
+  formatClaim,
+  judgeClaim,
+  LOCAL_CLASS,
+  type StorageClass,
+} from './model.ts';
+import { expiredCopies } from './retention.ts';
+import { registerVolumeRoutes } from './routes.ts';
+import type { VolumeTables } from './store.ts';
+import { REPOSITORY_LOCATION, type VolumeOrderMessage, volumeTask } from './task.ts';
+import { Volumes } from './volumes.ts';
+
+const GI = 2 ** 30;
+const fault =
+  (code: string, words = /./) =>
+  (error: unknown): boolean =>
+    error instanceof Fault && error.code === code && words.test(`${error.text('en').what} ${error.text('en').why}`);
+
+const record: ClaimRecord = {
+  project: 'shop',
+  environment: 'prod',
+  claim: 'data',
+  class: 'local',
+  driver: { kind: 'local' },
+  accessModes: ['ReadWriteOnce'],
+  requestedBytes: GI,
+  reclaim: { policy: 'retain', afterHours: 24 },
+  host: 'one',
+  epoch: 1,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  releasedAt: null,
+  removal: null,
+};
+const look: ClaimLook = {
+  ...{ project: 'shop', environment: 'prod', claim: 'data' },
+  ...{ usedBytes: 0, freeBytes: 90, totalBytes: 100, containers: 1, trouble: null },
+  limit: { enforced: true },
+};
+const asked: AskedClaim = {
+  ...{ project: 'shop', environment: 'prod', claim: 'data' },
+  ...{ accessModes: ['ReadWriteOnce'], requestedBytes: GI },
+};
+const disk: StorageClass = {
+  ...LOCAL_CLASS,
+  name: 'disk',
+  driver: { kind: 'folder', path: '/srv/data' },
+  accessModes: ['ReadWriteOnce'],
+  environments: ['production'],
+  maxBytes: 10 * GI,
+};
+
+test('a claim says in what state it is, and why', () => {
+  const state = (change: Partial<ClaimRecord>, seen: Partial<ClaimLook> | null, answers = true): string =>
+    judgeClaim({ ...record, ...change }, seen === null ? null : { ...look, ...seen }, answers).state;
+  for (const [expected, found] of [
+    ['in-use', state({}, {})],
+    ['ready', state({}, { containers: 0 })],
+    ['pending', state({}, null)],
+    ['nearly-full', state({}, { usedBytes: 0.9 * GI })],
+    ['full', state({}, { usedBytes: GI })],
+    ['full', state({}, { freeBytes: 4 })],
+    ['unavailable', state({}, { trouble: { en: 'away', es: 'no responde' } })],
+    ['released', state({ releasedAt: '2026-01-02T00:00:00.000Z' }, {})],
+    ['removing', state({ removal: 'asked' }, {})],
+    ['unknown', state({}, {}, false)],
+  ]) {
+    assert.equal(found, expected);
+  }
+});
+
+test('claims are refused with every reason at once: class, environment, mode, size, another class, shrinking', () => {
+  const problems = (claim: Partial<AskedClaim>, known: Partial<ClaimRecord> | null, environmentClass = 'production') =>
+    claimProblems(
+      [{ ...asked, ...claim }],
+      new Map(known === null ? [] : [[formatClaim(asked), { ...record, ...known }]]),
+      { classes: [disk], environmentClass },
+    ).map(({ en }) => en);
+  assert.deepEqual(problems({}, null), []);
+  assert.deepEqual(problems({ storageClass: 'disk' }, null), []);
+  assert.match(problems({ storageClass: 'gold' }, null)[0] ?? '', /no storage class gold; there is disk, local/);
+  assert.match(problems({ storageClass: 'disk' }, null, 'development')[0] ?? '', /this environment is development/);
+  const many = problems({ storageClass: 'disk', accessModes: ['ReadWriteMany'], requestedBytes: 20 * GI }, null);
+  assert.equal(many.length, 2);
+  assert.match(problems({ storageClass: 'disk' }, {})[0] ?? '', /another class needs another claim/);
+  assert.match(problems({ requestedBytes: GI / 2 }, {})[0] ?? '', /never shrinks/);
+  assert.deepEqual(problems({ requestedBytes: 2 * GI }, {}), []);
+  assert.equal(classOf([{ ...disk, isDefault: true }], undefined)?.name, 'disk');
+});
+
+test('retention keeps the last ones and the newest of each day, week and month', () => {
+  const copies = Array.from({ length: 60 }, (_, index) => ({
+    createdAt: new Date(Date.UTC(2026, 5, 30, 2) - index * 86_400_000).toISOString(),
+  }));
+  const keep = { last: 2, daily: 3, weekly: 2, monthly: 2 };
+  const expired = new Set(expiredCopies(copies, keep));
+  const kept = copies.filter((one) => !expired.has(one)).map(({ createdAt }) => createdAt.slice(0, 10));
+  assert.deepEqual(kept, ['2026-06-30', '2026-06-29', '2026-06-28', '2026-05-31']);
+  assert.equal(expiredCopies(copies, { last: 0, daily: 0, weekly: 0, monthly: 0 }).length, 59, 'the newest stays');
+});
+
+test('a lease passes to a newer epoch only when its holder shows no sign of life, who has ended its pods before that', () => {
+  const held = { holder: 'one', epoch: 1, beat: 7 };
+  const two = { holder: 'two', epoch: 2 };
+  assert.equal(judgeLease(null, two, null, 0).kind, 'take');
+  assert.deepEqual(judgeLease(held, { holder: 'two', epoch: 1 }, null, 0), { kind: 'wait', why: 'same-epoch' });
+  assert.deepEqual(judgeLease(held, two, null, 0), { kind: 'wait', why: 'held' });
+  assert.deepEqual(judgeLease(held, two, { lease: { ...held, beat: 6 }, sinceMs: 0 }, LEASE_MS), {
+    kind: 'wait',
+    why: 'held',
+  });
+  assert.equal(judgeLease(held, two, { lease: held, sinceMs: 0 }, LEASE_MS).kind, 'take');
+  assert.deepEqual(judgeLease({ ...held, epoch: 3 }, two, null, 0), { kind: 'wait', why: 'newer-epoch' });
+  const one = { holder: 'one', epoch: 1 };
+  assert.equal(mustLetGo(held, one, 0, LEASE_LOST_MS - 1), false);
+  assert.equal(mustLetGo(held, one, 0, LEASE_LOST_MS), true);
+  assert.equal(mustLetGo({ ...two, beat: 1 }, one, 0, 1), true);
+  assert.ok(LEASE_LOST_MS < LEASE_MS);
+});
+
+test('two hosts that reach one folder never both hold a claim', async (t) => {
+  const root = await folder(t);
+  let nowMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+  const lost: string[] = [];
+  const host = (holder: string): Leases =>
+    new Leases({ holder, clock, log: silentLog, onLost: (volume) => lost.push(`${holder} ${volume}`) });
+  const [one, two] = [host('one'), host('two')];
+  await one.acquire('v', root, 1);
+  await assert.rejects(two.acquire('v', root, 1), fault('volume.held-elsewhere'));
+  await assert.rejects(two.acquire('v', root, 2), fault('volume.held-elsewhere', /signs of life/));
+  nowMs += LEASE_MS - 1;
+  await one.renew();
+  await assert.rejects(two.acquire('v', root, 2), fault('volume.held-elsewhere'));
+  nowMs += LEASE_MS;
+  await two.acquire('v', root, 2);
+  await one.renew();
+  assert.deepEqual(lost, ['one v']);
+  assert.equal(one.epochOf('v'), null);
+  assert.equal(two.epochOf('v'), 2);
+  await writeFile(join(root, '.darsena-leases', 'v.json'), 'broken');
+  await assert.rejects(one.acquire('v', root, 3), 'a lease that cannot be read is not taken for none');
+});
+
+test('only what the host itself allows is used, and no link or foreign pen on the way', async (t) => {
+  const root = await folder(t);
+  const file = join(root, 'storage.json');
+  assert.deepEqual(await readAllowed(file), { folders: [], repositories: [] });
+  await writeFile(file, '{"folders":["/srv/data"],"more":1}');
+  await assert.rejects(readAllowed(file), fault('volume.place-refused'));
+  for (const [path, expected] of [
+    ['/srv/data', true],
+    ['/srv/data/one', true],
+    ['/srv/data2', false],
+    ['/srv/data/../etc', false],
+    ['/', false],
+  ] as const) {
+    assert.equal(isBelow(path, ['/srv/data']), expected, path);
+  }
+  const places = ['/srv/backup', 'rest:https://backup.example', 'sftp:b@nas:/darsena'];
+  for (const [location, expected] of [
+    ['/srv/backup/x', true],
+    ['/srv', false],
+    ['rest:https://backup.example/one', true],
+    ['rest:https://backup.example.evil/one', false],
+    ['sftp:b@nas:/darsena/one', true],
+    ['sftp:b@nas:/darsena2', false],
+  ] as const) {
+    assert.equal(isAllowedRepository(location, places), expected, location);
+  }
+  await mkdir(join(root, 'good', 'below'), { recursive: true, mode: 0o755 });
+  assert.equal(await requireSafeFolder(join(root, 'good', 'below')), join(root, 'good', 'below'));
+  await symlink(join(root, 'good'), join(root, 'link'));
+  await assert.rejects(requireSafeFolder(join(root, 'link', 'below')), fault('volume.place-unsafe', /link/));
+  await mkdir(join(root, 'open'));
+  await chmod(join(root, 'open'), 0o777);
+  await assert.rejects(requireSafeFolder(join(root, 'open')), fault('volume.place-unsafe', /could replace open/));
+  await assert.rejects(requireSafeFolder(join(root, 'absent')), fault('volume.place-away'));
+});
+
+test('addresses of repositories cannot become options, and no secret stands in one', () => {
+  for (const good of ['/srv/backup', 'rest:https://b.example:8000/x/', 'sftp:me@nas:/backup', 'sftp:nas:backup']) {
+    assert.match(good, REPOSITORY_LOCATION);
+  }
+  for (const bad of [
+    'srv',
+    '-o x',
+    'sftp:-oProxyCommand=x:/b',
+    'sftp:me@-x:/b',
+    'rest:https://u:p@h/',
+    's3:x',
+    '/a\nb',
+  ]) {
+    assert.doesNotMatch(bad, REPOSITORY_LOCATION);
+  }
+  const user = { name: 'me', password: 'a/b' };
+  assert.equal(addressOf({ location: 'rest:https://h/x', password: 'k', user }), 'rest:https://me:a%2Fb@h/x');
+  assert.equal(readSummary('{"message_type":"summary","snapshot_id":"0123456789","data_added":7}\n').addedBytes, 7);
+  assert.throws(() => readSummary('{}'), fault('volume.tool-failed'));
+});
+
+test('a control that was taken over cannot name a path outside, or a task that is none', () => {
+  const key = { project: 'shop', environment: 'prod', claim: 'data' };
+  const parse = (order: unknown): boolean => volumeTask.safeParse({ kind: 'volume', order }).success;
+  assert.equal(parse({ action: 'remove', key, place: null }), true);
+  assert.equal(parse({ action: 'remove', key: { ...key, claim: '../etc' }, place: null }), false);
+  assert.equal(parse({ action: 'remove', key: { ...key, claim: 'a/b' }, place: null }), false);
+  const place = (path: string) => ({ class: 'x', driver: { kind: 'folder', path }, epoch: 1, host: null });
+  assert.equal(parse({ action: 'remove', key, place: place('/srv/x') }), true);
+  assert.equal(parse({ action: 'remove', key, place: place('/srv/../etc') }), false);
+  assert.equal(parse({ action: 'mount', key }), false);
+});
+
+test('quotas are set where a file system was mounted with them, and nowhere else', () => {
+  const info = [
+    '24 1 8:1 / / rw,relatime - ext4 /dev/vda rw',
+    '30 24 8:2 / /srv rw,relatime - xfs /dev/vdb rw,attr2,prjquota',
+    '31 30 8:3 / /srv/data\\040x rw - ext4 /dev/vdc rw,prjquota',
+  ].join('\n');
+  assert.equal(mountOf(info, '/var/lib')?.point, '/');
+  assert.equal(mountOf(info, '/srv/one')?.type, 'xfs');
+  assert.equal(mountOf(info, '/srv2')?.point, '/');
+  assert.equal(mountOf(info, '/srv/data x/v')?.point, '/srv/data x');
+  const [root, srv] = ['/var', '/srv/one'].map((path) => mountOf(info, path));
+  assert.equal(root != null && hasProjectQuota(root), false);
+  assert.equal(srv != null && hasProjectQuota(srv), true);
+  assert.ok(projectId('a') >= 1_000_000 && projectId('a') < 2 ** 31);
+});
+
+test('names and sizes are read as people write them', () => {
+  assert.deepEqual(readKey('shop/prod/data'), { project: 'shop', environment: 'prod', claim: 'data' });
+  assert.throws(() => readKey('shop/data'), fault('volume.name-invalid'));
+  assert.equal(readBytes('1.5Gi'), 1.5 * GI);
+  assert.throws(() => readBytes('1.5 pounds'), fault('volume.amount-invalid'));
+});
+
+/** The control side with a host that answers as it is told. */
+async function platform(t: TestContext) {
+  const { db, close } = await openDatabase<VolumeTables & JournalTables & ProgressTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...progressMigrations,
+    ...volumeMigrations,
+  ]);
+  let nowMs = Date.UTC(2026, 0, 1);
+  const clock: Clock = { ...systemClock, now: () => new Date(nowMs) };
+  const checkpointKeyPem = generateKeyPairSync('ed25519')
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+  const untyped = db as unknown as Kysely<never>;
+  const journal = new Journal({ db: untyped, clock, log: silentLog, checkpointKeyPem, keyId: 'test' });
+  const operations = new Operations({ db: untyped, clock, log: silentLog });
+  const wants: { current: AskedClaim[]; kept: AskedClaim[] } = { current: [asked], kept: [] };
+  const orders: VolumeOrderMessage[] = [];
+  let answer: (order: VolumeOrderMessage) => Json = () => null;
+  const finished: Promise<unknown>[] = [];
+  const ports = {
+    run: async (order: VolumeOrderMessage) => {
+      orders.push(order);
+      return answer(order);
+    },
+    host: () => 'one',
+    async start(...parts: Parameters<Operations['start']>) {
+      const started = await operations.start(...parts);
+      finished.push(started.finished);
+      return started;
+    },
+  };
+  const vault = createVault(Buffer.alloc(32, 7));
+  const parts = { ...ports, db: untyped as unknown as Kysely<VolumeTables>, journal, clock, log: silentLog };
+  const volumes = new Volumes({ ...parts, asked: async () => wants, changed: () => undefined });
+  const copies = new Copies({
+    ...{ ...parts, vault, volumes },
+    nextTime: (text, afterMs) => (text === 'bad' ? null : afterMs + 3_600_000),
+  });
+  t.after(async () => {
+    await Promise.all(finished);
+    await journal.close();
+    await close();
+  });
+  return {
+    ...{ volumes, copies, wants, orders, operations, db, journal },
+    answer: (by: (order: VolumeOrderMessage) => Json) => {
+      answer = by;
+    },
+    pass: (hours: number) => {
+      nowMs += hours * 3_600_000;
+    },
+    async ended(id: string) {
+      await Promise.all(finished);
+      return operations.read(id);
+    },
+    async facts() {
+      await journal.settled();
+      return await db
+        .selectFrom('journal_facts' as never)
+        .selectAll()
+        .execute();
+    },
+  };
+}
+
+const TREE = 'a'.repeat(64);
+const COPY = { tree: TREE, files: 3, bytes: 99, how: 'copy', frozenMs: 12 };
+const PROOF = {
+  volume: 'v',
+  path: '/x/_data',
+  files: 3,
+  bytes: 99,
+  how: 'deleted',
+  goneAt: '2026-01-02T00:00:00.000Z',
+};
+
+test('a claim lives with its releases, grows, is released, and goes by its policy with a proof', async (t) => {
+  const { volumes, wants, orders, answer, pass } = await platform(t);
+  await volumes.setClass(disk, 'user:ana');
+  assert.equal((await volumes.follow()).size, 0, 'local claims need no place');
+  wants.current.push({ ...asked, claim: 'files', storageClass: 'disk' });
+  const places = await volumes.follow();
+  assert.deepEqual(places.get('shop/prod/files'), { class: 'disk', driver: disk.driver, epoch: 1, host: 'one' });
+  await assert.rejects(volumes.removeClass('disk', 'user:ana'), fault('volume.class-in-use'));
+  const elsewhere = { ...disk, driver: { kind: 'folder', path: '/srv/other' } } as const;
+  await assert.rejects(volumes.setClass(elsewhere, 'user:ana'), fault('volume.class-in-use', /left behind/));
+
+  wants.current[0] = { ...asked, requestedBytes: 2 * GI };
+  await volumes.follow();
+  assert.equal((await volumes.show(asked)).requestedBytes, 2 * GI);
+  await assert.rejects(volumes.remove(asked, 'user:ana'), fault('volume.wanted'));
+  await assert.rejects(
+    volumes.admit([asked], { project: 'shop', environment: 'prod', class: 'production' }),
+    fault('volume.not-admitted', /never shrinks/),
+  );
+
+  await volumes.setReclaim(asked, { policy: 'delete', afterHours: 24 }, 'user:ana');
+  wants.kept.push({ ...asked });
+  wants.current.shift();
+  await volumes.follow();
+  assert.equal((await volumes.record(asked)).releasedAt, null, 'a roll-back would still want it');
+  wants.kept.pop();
+  await volumes.follow();
+  assert.notEqual((await volumes.record(asked)).releasedAt, null);
+  answer((order) => (order.action === 'look' ? { looks: [] } : { ...PROOF }));
+  await volumes.tick();
+  assert.ok(!orders.some(({ action }) => action === 'remove'), 'not before its time');
+  pass(25);
+  await volumes.tick();
+  assert.equal(orders.filter(({ action }) => action === 'remove').length, 1);
+  await assert.rejects(volumes.record(asked), fault('volume.unknown'));
+  assert.equal((await volumes.move({ ...asked, claim: 'files' }, 'two', 'user:ana')).epoch, 2);
+});
+
+test('what a host cannot prove to be gone stays written down and is tried again', async (t) => {
+  const { volumes, wants, answer, ended } = await platform(t);
+  await volumes.follow();
+  wants.current.pop();
+  await volumes.follow();
+  answer(() => {
+    throw new Error('the disk is gone');
+  });
+  const operation = await volumes.remove(asked, 'user:ana');
+  assert.equal((await ended(operation.id)).state, 'failed');
+  assert.equal((await volumes.record(asked)).removal, null);
+  answer(() => ({ ...PROOF, goneAt: 'soon' }));
+  assert.equal((await ended((await volumes.remove(asked, 'user:ana')).id)).state, 'failed', 'no proof, no removal');
+  answer(() => ({ ...PROOF }));
+  assert.equal((await ended((await volumes.remove(asked, 'user:ana')).id)).state, 'done');
+});
+
+test('a full volume is said once, and again when it has room', async (t) => {
+  const { volumes, answer, facts } = await platform(t);
+  await volumes.follow();
+  const say = (usedBytes: number) => answer(() => ({ looks: [{ ...look, usedBytes }] }) as unknown as Json);
+  for (const used of [0, GI, GI, 0]) {
+    say(used);
+    await volumes.tick();
+  }
+  const kinds = ((await facts()) as { kind: string }[]).map(({ kind }) => kind);
+  assert.deepEqual(
+    kinds.filter((kind) => /full|room/.test(kind)),
+    ['volume.full', 'volume.has-room'],
+  );
+});
+
+test('backups: the key stays in the vault, schedules keep as said, a restore needs a free name, a trial says what differs', async (t) => {
+  const { volumes, copies, answer, ended, orders, pass, db } = await platform(t);
+  await volumes.follow();
+  await assert.rejects(
+    copies.make(asked, { kind: 'backup', repository: null }, 'user:ana'),
+    fault('backup.repository-needed'),
+  );
+  await assert.rejects(
+    copies.addRepository({ name: 'nas', location: '-o x' }, 'user:ana'),
+    fault('backup.repository-invalid'),
+  );
+  answer(() => ({ created: true }));
+  await ended((await copies.addRepository({ name: 'nas', location: '/srv/backup' }, 'user:ana')).id);
+  const { password } = await copies.repositoryKey('nas', 'user:ana');
+  const [row] = await db.selectFrom('volumes_repositories').selectAll().execute();
+  assert.ok(!Buffer.from(row?.sealed ?? '').includes(password), 'sealed');
+
+  let number = 0;
+  let found = TREE;
+  answer((order): Json => {
+    if (order.action === 'backup')
+      return { ...COPY, snapshot: `0123456${number++ % 10}`, path: '/x/_data', addedBytes: 5 };
+    if (order.action === 'verify') return { tree: found, files: 3, bytes: 99, same: found === order.tree };
+    return { ...COPY };
+  });
+  await assert.rejects(
+    copies.setSchedule(
+      asked,
+      { repository: null, cron: 'bad', keep: { last: 1, daily: 0, weekly: 0, monthly: 0 }, verifyDays: 0 },
+      'u',
+    ),
+    fault('backup.schedule-invalid'),
+  );
+  const keep = { last: 2, daily: 0, weekly: 0, monthly: 0 };
+  await copies.setSchedule(asked, { repository: null, cron: '0 * * * *', keep, verifyDays: 7 }, 'user:ana');
+  for (let hour = 0; hour < 4; hour++) {
+    pass(1);
+    await copies.tick();
+  }
+  const list = await copies.list('shop');
+  assert.equal(list.length, 2);
+  assert.equal(
+    orders.filter(({ action }) => action === 'verify').length,
+    2,
+    'again when the one that was tried is gone',
+  );
+  assert.ok(orders.some((order) => order.action === 'forget' && order.snapshots.length === 1));
+  await assert.rejects(copies.removeRepository('nas', 'user:ana'), fault('backup.repository-used'));
+
+  const id = list[0]?.id ?? '';
+  await assert.rejects(copies.restore('shop', id, { claim: 'data' }, 'user:ana'), fault('volume.exists'));
+  await assert.rejects(copies.restore('other', id, { claim: 'free' }, 'user:ana'), fault('backup.unknown'));
+  assert.equal((await ended((await copies.restore('shop', id, { claim: 'free' }, 'user:ana')).id)).state, 'done');
+  assert.equal((await volumes.show({ ...asked, claim: 'free' })).requestedBytes, GI);
+  found = 'b'.repeat(64);
+  const trial = await ended((await copies.verify('shop', id, 'user:ana')).id);
+  assert.equal(trial.problem?.en.code, 'volume.restored-differs');
+  assert.equal((await copies.show('shop', id)).verified?.same, false);
+});
+
+test('a copy that control did not see end is failed, and one of a host that failed says why', async (t) => {
+  const { volumes, copies, answer, ended } = await platform(t);
+  await volumes.follow();
+  answer(() => {
+    throw new Error('no room');
+  });
+  const { operation, id } = await copies.make(asked, { kind: 'snapshot' }, 'user:ana');
+  assert.equal((await ended(operation.id)).state, 'failed');
+  assert.match((await copies.show('shop', id)).problem?.en ?? '', /no room/);
+});
+
+test('routes: who deploys may copy and restore, never remove, set classes or be shown a key; other projects see nothing', async (t) => {
+  const { volumes, copies, answer } = await platform(t);
+  await volumes.follow();
+  answer(() => ({ ...COPY }));
+  const developer: Principal = {
+    ...PLATFORM,
+    ...{ id: 'd', actor: 'user:dev', kind: 'user', name: 'dev', grants: [{ role: 'developer', project: 'shop' }] },
+  };
+  const stranger: Principal = { ...developer, id: 's', grants: [{ role: 'admin', project: 'other' }] };
+  const app = createApi({
+    instance: 'test',
+    log: silentLog,
+    authenticate: async (secret) => (secret === 'dev' ? developer : secret === 'stranger' ? stranger : PLATFORM),
+  });
+  registerVolumeRoutes(app, volumes, copies);
+  t.after(() => app.close());
+  const ask = async (who: string, method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, body?: object) => {
+    const payload = body === undefined ? {} : { payload: body };
+    const reply = await app.inject({
+      method,
+      url: `/api/v1${url}`,
+      headers: { authorization: `Bearer ${who}` },
+      ...payload,
+    });
+    return { status: reply.statusCode, body: reply.json() as { items?: unknown[]; code?: string } };
+  };
+  const claim = '/projects/shop/volumes/prod/data';
+  assert.equal((await ask('dev', 'GET', '/volumes')).body.items?.length, 1);
+  assert.equal((await ask('stranger', 'GET', '/volumes')).body.items?.length, 0);
+  assert.equal((await ask('stranger', 'GET', claim)).status, 403);
+  assert.equal((await ask('dev', 'POST', `${claim}/snapshots`)).status, 202);
+  for (const [method, url, body] of [
+    ['DELETE', claim],
+    ['PUT', `${claim}/reclaim`, { policy: 'delete' }],
+    ['PUT', `${claim}/host`, { host: 'two' }],
+    ['PUT', '/storage-classes/x', { driver: { kind: 'local' } }],
+    ['POST', '/backup-repositories/nas/key'],
+    ['POST', '/backup-repositories', { name: 'x', location: '/srv' }],
+  ] as const) {
+    assert.equal((await ask('dev', method, url, body)).status, 403, `${method} ${url}`);
+  }
+  assert.equal(
+    (await ask('root', 'PUT', '/storage-classes/x', { driver: { kind: 'folder', path: 'srv' } })).status,
+    400,
+  );
+  assert.equal(
+    (await ask('root', 'PUT', '/storage-classes/x', { driver: { kind: 'folder', path: '/srv' } })).status,
+    200,
+  );
+  assert.equal((await ask('dev', 'GET', '/projects/shop/volumes/prod/none')).body.code, 'volume.unknown');
+});
+
+async function folder(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'darsena-volumes-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
