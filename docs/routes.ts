@@ -86,6 +86,22 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'set the networks of balancers in front, whose PROXY protocol is believed',
     es: 'fijar las redes de los balanceadores de delante, a cuyo protocolo PROXY se cree',
   },
+  'GET /api/v1/drills': {
+    en: 'drills that were made, newest first, and when one is made each day',
+    es: 'simulacros hechos, el más reciente primero, y cuándo se hace uno cada día',
+  },
+  'GET /api/v1/drills/:id': {
+    en: 'a drill, rule by rule: seen or not, and how soon',
+    es: 'un simulacro, regla por regla: vista o no, y en cuánto tiempo',
+  },
+  'POST /api/v1/drills': {
+    en: 'perform harmless attacks that every shipped rule must see; answers an operation (asks `incident.respond` on all projects)',
+    es: 'realizar ataques inofensivos que toda regla de la plataforma debe ver; responde una operación (pide `incident.respond` en todos los proyectos)',
+  },
+  'PUT /api/v1/drills/plan': {
+    en: 'when a drill is made each day (`at`: HH:MM in UTC, or null)',
+    es: 'cuándo se hace un simulacro cada día (`at`: HH:MM en UTC, o null)',
+  },
   'GET /api/v1/evidence': {
     en: 'evidence that was taken, newest first',
     es: 'evidencia tomada, la más reciente primero',

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
-import { Deadlines } from '../images/deadlines.tsx';
 import { deadlineWords } from '../images/deadline-words.ts';
+import { Deadlines } from '../images/deadlines.tsx';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';

@@ -40,6 +40,7 @@ import { showActivity } from './agent/activity.ts';
 import { Builder } from './agent/builder.ts';
 import { BuilderKey } from './agent/builder-key.ts';
 import { contain, Isolations, probesBesideIsolation } from './agent/contain.ts';
+import { drill } from './agent/drill/drill.ts';
 import { HostEdge } from './agent/edge.ts';
 import { RefusalSums } from './agent/edge-refusals.ts';
 import { EngineService } from './agent/engine-service.ts';
@@ -156,6 +157,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   let statusScheduled = false;
   let machineTold = '';
   let modulesTold = '';
+  /** The container of a drill, while there is one. */
+  let drilled: SensorContainer | null = null;
 
   const link = new ControlLink({
     address: {
@@ -542,8 +545,13 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     }, STATUS_GATHER_MS);
   }
 
+  /** Whom the sensor watches. */
+  function watched(): SensorContainer[] {
+    return [...containersOf(statuses.values()), ...(drilled === null ? [] : [drilled])];
+  }
+
   function sendStatuses(whole: boolean): void {
-    sensor.setContainers(containersOf(statuses.values()));
+    sensor.setContainers(watched());
     link.send({ type: 'status', revision, workloads: [...statuses.values()], whole });
   }
 
@@ -615,6 +623,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         }
         return null;
       }
+      case 'drill':
+        return drill(task, {
+          instance,
+          folder: join(files.agent.folder, 'drill'),
+          watch: (container) => {
+            drilled = container;
+            sensor.setContainers(watched());
+          },
+        });
       case 'stats':
         // One that ended since control was told of it is nothing to fail for.
         return answerAbout({ ...task, containerIds: task.containerIds.filter(isOwn) }, engine);

@@ -96,12 +96,14 @@ import {
   registryMigrations,
 } from '../registry/index.ts';
 import {
+  Drills,
   EvidenceStore,
   Notices,
   Quarantines,
   Respond,
   type RespondTables,
   ResponsePolicies,
+  registerDrillRoutes,
   registerEvidenceRoutes,
   registerNoticeRoutes,
   registerRespondRoutes,
@@ -144,6 +146,7 @@ import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
 import { registerBaseRoutes } from './control/bases.ts';
 import { createDeeds } from './control/deeds.ts';
 import { DetectionPath } from './control/detection-path.ts';
+import { drillGround } from './control/drill-ground.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
 import { createFleet } from './control/fleet.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
@@ -220,6 +223,8 @@ const PERMISSIONS_RENEW_MS = 3_600_000;
 /** Machines with containers have an address a network; the certificate stays small enough for one TLS record. */
 const OWN_ADDRESSES_MAX = 32;
 /** Notices that were not taken are tried again; the first wait is five seconds. */
+/** Whether the daily drill is due is asked this often. */
+const DRILL_CHECK_MS = 30_000;
 const NOTICE_CHECK_MS = 2_000;
 /** Runs whose people are gone, or that do not start, are looked after this often; what hosts tell is followed at once. */
 const RUN_CHECK_MS = 1_000;
@@ -455,6 +460,18 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     })),
     changed: () => hosts.broadcast({ type: 'rules', ...ruleBook.order() }),
   });
+  const drills = new Drills({
+    ...{ db, journal, clock, log },
+    ground: drillGround({ hosts: () => hosts, rules: ruleBook, respond: () => respond }),
+  });
+  const startDrill = async (actor: string): Promise<string> => {
+    const title = { en: 'Drill', es: 'Simulacro' };
+    const { operation } = await operations.start(
+      { kind: 'drill', project: null, environment: null, actor, title },
+      async ({ step }) => ({ drill: (await drills.run(actor, step(title))).id }),
+    );
+    return operation.id;
+  };
   const hosts: Hosts = new Hosts({
     clock,
     log,
@@ -467,9 +484,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       away: () => {
         events.status();
       },
-      alerts: async (host, arrived) => {
+      alerts: async (host, all) => {
+        const arrived = all.filter(({ alert }) => !drills.take(host, alert));
         const [first, second] = arrived;
-        if (first !== undefined && second === undefined) await respond.ingest(first.alert, host);
+        if (first === undefined) return;
+        if (second === undefined) await respond.ingest(first.alert, host);
         else
           await respond.ingestAll(
             arrived.map(({ alert }) => alert),
@@ -580,6 +599,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await sweepSources(join(files.control.folder, 'sources'));
   await operations.recover();
   await respond.recover();
+  await drills.recover();
   await journal.settled();
   await access.ensureAdministrator(FIRST_ADMINISTRATOR);
 
@@ -725,6 +745,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerRespondRoutes(app, respond);
   registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });
   registerNoticeRoutes(app, notices);
+  registerDrillRoutes(app, { drills, start: startDrill });
   registerResponseRoutes(app, { respond, policies: responsePolicies, quarantines });
   registerEvidenceRoutes(app, {
     ...{ respond, store: evidence },
@@ -892,6 +913,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(RESCAN_CHECK_MS, () => rescans.tick()),
     every(NOTICE_CHECK_MS, () => notices.deliver()),
     every(RUN_CHECK_MS, () => runs.follow()),
+    every(DRILL_CHECK_MS, async () => {
+      if (await drills.isDue()) await startDrill('platform');
+    }),
     every(GRACE_CHECK_MS, async () => {
       const open = (await registry.scrub.damages()).filter((one) => one.healedAt === null);
       status.registryDamage(open.length);

@@ -1,5 +1,8 @@
 export { readAlert } from './alert.ts';
 export { respondCommands } from './commands.ts';
+export { drillCommands } from './drill/commands.ts';
+export { type Drill, type DrillGround, Drills, isMiss } from './drill/drills.ts';
+export { registerDrillRoutes } from './drill/routes.ts';
 export { respondFault } from './errors.ts';
 export { evidenceCommands } from './evidence/commands.ts';
 export { evidenceFault } from './evidence/errors.ts';

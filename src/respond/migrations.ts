@@ -207,4 +207,25 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0007-respond-drills',
+    async up(db) {
+      await db.schema
+        .createTable('respond_drills')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('ended_at', 'text')
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('report', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('respond_drill_plan')
+        .addColumn('id', 'integer', (column) => column.primaryKey())
+        .addColumn('at', 'text')
+        .addColumn('author', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
 ];

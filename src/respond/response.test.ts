@@ -3,11 +3,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import type { Alert } from '../detect/index.ts';
 import { Journal, journalMigrations } from '../journal/index.ts';
+import { silentStep } from '../progress/index.ts';
 import { Fault, newId, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import { requireActionRight } from './action-rights.ts';
 import { ACTIONS } from './actions.ts';
 import {
   type Deeds,
+  Drills,
+  isMiss,
   PolicyReplay,
   Quarantines,
   Respond,
@@ -354,4 +357,49 @@ test('who agrees to an action needs the rights of who orders it', () => {
   requireActionRight(principal('admin'), incident, 'roll-back');
   assert.throws(() => requireActionRight(principal('admin'), incident, 'cordon'), hasCode('access.not-allowed'));
   requireActionRight(principal('admin', '*'), incident, 'cordon');
+});
+
+test('a drill tells what was seen and how soon, and what was not is an alarm; real alerts are left alone', async () => {
+  const { opened, journal, facts } = await open();
+  const alarms: string[] = [];
+  const raised = (id: string, rule: string) =>
+    alert({
+      rule,
+      container: { ...alert().container, id: 'd', project: null, workload: `drill:${id}` } as Alert['container'],
+    });
+  const drills: Drills = new Drills({
+    ...{ db: opened.db, journal, log: silentLog },
+    clock: { ...systemClock, now: () => new Date(), sleep: async () => undefined, monotonicMs: () => 1 },
+    ground: {
+      host: () => 'h1',
+      rules: () => ['A', 'B', 'C', 'D'].map((name) => ({ name, isOn: name !== 'D' })),
+      async perform(host, id, rules) {
+        assert.deepEqual(rules, ['A', 'B', 'C']);
+        assert.equal(drills.take('h1', alert()), false);
+        assert.equal(drills.take('h1', raised(newId(), 'A')), false, 'of no drill that is known');
+        assert.equal(drills.take('h2', raised(id, 'B')), true, 'another host has nothing to say of it');
+        assert.equal(drills.take(host, raised(id, 'A')), true);
+        return rules.map((rule) => ({ rule, performed: rule !== 'C', absent: rule === 'C' }));
+      },
+      end: async () => undefined,
+      alarm: async (_host, { rules }) => void alarms.push(...rules.filter(isMiss).map(({ rule }) => rule)),
+    },
+  });
+  const { id, state, rules } = await drills.run('user:ana', silentStep);
+  assert.equal(state, 'missed');
+  assert.deepEqual(
+    rules.map(({ outcome }) => outcome),
+    ['detected', 'missed', 'absent', 'off'],
+  );
+  assert.deepEqual(alarms, ['B']);
+  assert.equal((await drills.read(id)).rules.length, 4);
+  assert.equal(drills.take('h1', raised(id, 'B')), true, 'what comes late is still of the drill');
+  assert.ok((await facts()).some(({ kind }) => kind === 'drill.ended'));
+  assert.equal(await drills.isDue(), false);
+  await drills.setPlan(new Date().toISOString().slice(11, 16), 'user:ana');
+  assert.equal(
+    await drills.isDue(),
+    ((await drills.list(1))[0]?.at ?? '') < `${new Date().toISOString().slice(0, 16)}:00.000Z`,
+  );
+  await opened.close();
 });

@@ -92,6 +92,16 @@ export interface RespondTables {
     error: string | null;
   };
   respond_policies: { name: string; source: string; author: string; at: string };
+  respond_drills: {
+    id: string;
+    at: string;
+    ended_at: string | null;
+    host: string;
+    author: string;
+    state: string;
+    report: string;
+  };
+  respond_drill_plan: { id: number; at: string | null; author: string };
   respond_quarantines: {
     id: string;
     project: string;

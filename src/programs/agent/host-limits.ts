@@ -86,6 +86,7 @@ const DEFAULTS: HostLimits = {
   activity: true,
   'builder-key': true,
   volume: true,
+  drill: true,
 };
 
 /**

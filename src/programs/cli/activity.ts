@@ -95,7 +95,8 @@ export function activityCommands(cli: CliProgram): void {
         if (event !== 'activity') return true;
         const batch = data as unknown as Batch;
         for (const one of batch.events) {
-          if (cli.output.json) print.json({ host: batch.host, ...one });
+          // An object a line, as programs read streams.
+          if (cli.output.json) process.stdout.write(`${JSON.stringify({ host: batch.host, ...one })}\n`);
           else print.result(lineOf(one));
           if (++shown >= most) return false;
         }

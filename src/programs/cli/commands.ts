@@ -148,6 +148,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
   },
   {
+    words: ['drill'],
+    add: async (cli) => (await import('../../respond/index.ts')).drillCommands(cli),
+  },
+  {
     words: ['response'],
     add: async (cli) => (await import('../../respond/index.ts')).responseCommands(cli),
   },

@@ -90,6 +90,16 @@ export interface EdgeLogTask {
   readonly tail: number;
 }
 
+/** Performs harmless acts in a container made for it, or ends that container. */
+export interface DrillTask {
+  readonly kind: 'drill';
+  readonly step: 'perform' | 'end';
+  /** Names the container to the sensor, so that what it raises is told from what really happens. */
+  readonly id: string;
+  /** Names of shipped rules, each with its act. */
+  readonly rules: readonly string[];
+}
+
 export type HostTask =
   | EdgeLogTask
   | BuildTask
@@ -107,6 +117,7 @@ export type HostTask =
   | ActivityTask
   /** The builder of the host makes itself another key; answers its public part. */
   | { readonly kind: 'builder-key' }
+  | DrillTask
   | {
       readonly kind: 'exec';
       readonly session: string;

@@ -143,6 +143,12 @@ const task = z.discriminatedUnion('kind', [
     copyFiles: z.boolean(),
   }),
   z.strictObject({
+    kind: z.literal('drill'),
+    step: z.enum(['perform', 'end']),
+    id,
+    rules: list(z.string().max(200), 500),
+  }),
+  z.strictObject({
     kind: z.literal('activity'),
     session,
     projects: list(label(40)).nullable(),
