@@ -49,6 +49,7 @@ export interface SecretReader {
   end(): readonly FoundSecret[];
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const ALLOW_MARK = Buffer.from('gitleaks:allow');
 
 /**
@@ -112,8 +113,9 @@ export class SecretScanner {
     const finder = this.#finder;
     const found: Found[] = [];
     const keywords = new Set<number>();
-    /** What is kept of the text, and how much of it is new since it was last looked at. */
-    let parts: Buffer[] = [];
+    /** Room for what is kept of the text, how much that is, and how much of it is new since it was last looked at. */
+    let room = NO_BYTES;
+    let kept = 0;
     let gathered = 0;
     /** Place in the text of the first byte that is kept. */
     let base = 0;
@@ -182,19 +184,25 @@ export class SecretScanner {
       if (!isLast) linesSeen = countLines();
       seen += fresh.length;
       // A text in one piece is looked at where it lies. Small pieces are gathered, or each would move all that is kept.
-      if (isLast && parts.length === 0) {
+      if (isLast && kept === 0) {
         scan(fresh, true);
         return;
       }
-      parts.push(Buffer.from(fresh));
+      if (kept + fresh.length > room.length) {
+        const larger = Buffer.allocUnsafeSlow(2 * (kept + fresh.length));
+        room.copy(larger, 0, 0, kept);
+        room = larger;
+      }
+      kept += fresh.copy(room, kept);
       gathered += fresh.length;
       if (!isLast && gathered < LOOKAHEAD_BYTES) return;
-      const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+      const bytes = room.subarray(0, kept);
       scan(bytes, isLast);
-      const gone = Math.max(bytes.length - LOOKBACK_BYTES - LOOKAHEAD_BYTES, 0);
+      const gone = Math.max(kept - LOOKBACK_BYTES - LOOKAHEAD_BYTES, 0);
       base += gone;
       linesBefore += newlinesIn(bytes, 0, gone);
-      parts = [bytes.subarray(gone)];
+      room.copyWithin(0, gone, kept);
+      kept -= gone;
       gathered = 0;
     };
 
@@ -217,7 +225,7 @@ export class SecretScanner {
         return true;
       },
       end: () => {
-        if (isOpen && seen > 0) scan(Buffer.concat(parts), true);
+        if (isOpen && seen > 0) scan(room.subarray(0, kept), true);
         encoded?.end();
         // What was named inside of it needs no second name.
         const isNamed = ({ rule, line, column }: FoundSecret): boolean =>
