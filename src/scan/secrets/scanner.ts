@@ -49,6 +49,8 @@ export interface SecretReader {
   end(): readonly FoundSecret[];
 }
 
+/** From this many places of one rule on they are looked at together. */
+const SIEVE_MIN = 64;
 const NO_BYTES = Buffer.alloc(0);
 const ALLOW_MARK = Buffer.from('gitleaks:allow');
 
@@ -156,7 +158,7 @@ export class SecretScanner {
       const later: Candidate[] = [];
       const before = found.length;
       for (const rule of this.#wholeRules(keywords)) waiting.push({ rule, first: base, last: ready });
-      for (const { rule, first, last } of waiting) {
+      for (const { rule, first, last } of this.#sieve(waiting, stretch, base, ready)) {
         if (last > ready) later.push({ rule, first: Math.max(first, ready + 1), last });
         if (first > ready || found.length >= SECRETS_PER_FILE_MAX) continue;
         const compiled = this.#rules[rule] as CompiledRule;
@@ -248,6 +250,23 @@ export class SecretScanner {
   *#wholeRules(keywords: ReadonlySet<number>): Generator<number> {
     yield* this.#always;
     for (const index of keywords) if (this.#rules[index]?.rule.anchor === null) yield index;
+  }
+
+  /** Without the places, of rules that may begin at very many, where a look at all of them at once says that none does. */
+  #sieve(candidates: readonly Candidate[], stretch: Stretch, base: number, ready: number): readonly Candidate[] {
+    if (candidates.length < SIEVE_MIN) return candidates;
+    const isPlace = ({ first, last }: Candidate): boolean => first === last && first >= base && last <= ready;
+    const kept = new Set<Candidate>();
+    for (const [rule, places] of Map.groupBy(candidates, (one) => (isPlace(one) ? one.rule : -1))) {
+      if (rule < 0 || places.length < SIEVE_MIN) {
+        for (const one of places) kept.add(one);
+        continue;
+      }
+      const byPlace = new Map(places.map((one) => [one.first - base, one]));
+      const pattern = (this.#rules[rule] as CompiledRule).pattern();
+      for (const place of pattern.sieve(stretch, [...byPlace.keys()])) kept.add(byPlace.get(place) as Candidate);
+    }
+    return candidates.filter((one) => kept.has(one));
   }
 
   #lookAtPath(index: number, path: string, found: Found[]): void {

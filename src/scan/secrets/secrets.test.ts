@@ -361,6 +361,36 @@ test('labelled samples: every true one is found by its rule, and no false one', 
   assert.deepEqual({ missed, alarms }, { missed: [], alarms: [] });
 });
 
+test('places that are looked at together are told apart as one by one, also when states have to be forgotten', () => {
+  const random = randomFrom(7);
+  const pieces = ['key', 'key-', 'ab', '=', ' ', '"', '0123456789', 'Zz', '.', '\n', 'é'];
+  for (const source of [
+    'key-[a-z0-9]{4,60}=',
+    '\\bkey\\b.{0,160}?[ ]"[^"]{3,}"',
+    'key(?:.{0,30}?[a-z]{1,9}){1,5}\\.$',
+  ]) {
+    const pattern = new LinearPattern(source);
+    for (let round = 0; round < 6; round++) {
+      const text = Buffer.from(Array.from({ length: 1500 }, () => pieces[random(pieces.length)]).join(''));
+      const stretch = { bytes: text, isStart: true, isEnd: round % 2 === 0 };
+      const places: number[] = [];
+      for (let at = text.indexOf('key'); at >= 0; at = text.indexOf('key', at + 1)) places.push(at);
+      const kept = pattern.sieve(stretch, places);
+      const matching = places.filter((place) => pattern.find(stretch, place, place) !== null);
+      assert.deepEqual(
+        kept.filter((place) => matching.includes(place)),
+        matching,
+        source,
+      );
+      assert.ok(kept.every((place) => places.includes(place)));
+    }
+  }
+  const hopeless = Buffer.from('key-"'.repeat(2000));
+  const places = Array.from({ length: 2000 }, (_, index) => index * 5);
+  const left = new LinearPattern('key-[a-z]{4}').sieve({ bytes: hopeless, isStart: true, isEnd: true }, places);
+  assert.ok(left.length <= 4, `${left.length} of 2000 are left`);
+});
+
 test('words are found at the same places whether a text comes whole, in four lanes, or byte by byte', () => {
   const random = randomFrom(7);
   const words = ['ab', 'abab', 'key', 'baab', 'a-very-long-word-of-thirty-bytes', 'b'].map(

@@ -7,7 +7,10 @@ const WORD = 1;
 const NEWLINE = 2;
 const EDGE = 4;
 
+/** Number of the state without threads. */
 const DEAD = 1;
+/** Places gone on from at once: each look-up waits for the one before of its own place alone. */
+const LANES = 4;
 /** Start states: one for each thing that may stand before, seeding or not. */
 const STARTS = 16;
 
@@ -68,7 +71,14 @@ export class Automaton {
   readonly #usesContext: boolean;
   readonly #marks: Int32Array;
   #generation = 0;
+  /**
+   * Where to go from a state by a byte. A state is named by the place of its row, so that a step is one addition and one
+   * look-up: positive as it is, negative when a match ends before the byte, 0 when the step was not asked for yet. The row
+   * of the state without threads is the least of all.
+   */
   #table: Int32Array;
+  /** How often all states were forgotten, and with them what their rows mean. */
+  #resets = 0;
   #states: State[] = [];
   #byKey = new Map<string, number>();
   #threads = 0;
@@ -89,41 +99,103 @@ export class Automaton {
    * The end of the first match that begins from `first` to `last`; -1 when there is none.
    */
   findEnd({ bytes, isStart, isEnd }: Stretch, first: number, last: number): number {
-    const before = first > 0 ? kindOfByte(bytes[first - 1] as number) : isStart ? EDGE : 0;
-    let state = this.#startState(before, first < last);
+    let row = this.#startRow(kindBefore(bytes, first, isStart), first < last);
     const classOf = this.#classOf;
-    const width = this.#width;
+    const dead = DEAD * this.#width;
     const length = bytes.length;
     let end = -1;
     // One place to begin at needs no seeding: its thread is in the start state.
     let at = first;
     for (const stop of [Math.min(last + 1, length), length]) {
-      for (; at < stop && state !== DEAD; at++) {
+      for (; at < stop && row !== dead; at++) {
         const kind = classOf[bytes[at] as number] as number;
-        const step = this.#table[state * width + kind] || this.#step(state, kind);
-        if ((step & 1) !== 0) end = at;
-        state = step >> 1;
+        const step = this.#table[row + kind] || this.#step(row, kind);
+        if (step < 0) end = at;
+        row = Math.abs(step);
       }
-      if (at > last) state = this.#stopSeeding(state);
+      if (at > last) row = this.#stopSeeding(row);
     }
-    if (state === DEAD || !isEnd) return end;
-    return (this.#step(state, width - 1) & 1) !== 0 ? length : end;
+    if (row === dead || !isEnd) return end;
+    return this.#step(row, this.#width - 1) < 0 ? length : end;
+  }
+
+  /**
+   * Of places where a match may begin, those where one does, and some of which that is not said: few that stand near the
+   * end of the text. Four at a time, so a text made of nothing but beginnings costs less than half (measured).
+   */
+  sieve({ bytes, isStart }: Stretch, places: readonly number[]): number[] {
+    const kept: number[] = [];
+    const rows = new Int32Array(LANES);
+    const at = new Int32Array(LANES);
+    const from = new Int32Array(LANES);
+    let next = 0;
+    const resets = this.#resets;
+    const begin = (lane: number): void => {
+      const place = places[next++] as number;
+      rows[lane] = this.#startRow(kindBefore(bytes, place, isStart), false);
+      at[lane] = place;
+      from[lane] = place;
+    };
+    for (let lane = 0; lane < LANES && next < places.length; lane++) begin(lane);
+    // Once all states were forgotten, what the lanes stand at means nothing any more.
+    while (next < places.length && this.#resets === resets) {
+      this.#runLanes(bytes, rows, at);
+      for (let lane = 0; lane < LANES && next < places.length && this.#resets === resets; lane++) {
+        const place = at[lane] as number;
+        const kind = this.#classOf[bytes[place] ?? 0] as number;
+        const row = rows[lane] as number;
+        const step = place >= bytes.length ? -1 : this.#table[row + kind] || this.#step(row, kind);
+        if (step < 0) kept.push(from[lane] as number);
+        if (step < 0 || step === DEAD * this.#width) begin(lane);
+        else {
+          rows[lane] = step;
+          at[lane] = place + 1;
+        }
+      }
+    }
+    return [...kept, ...from.subarray(0, Math.min(LANES, places.length)), ...places.slice(next)].sort(byNumber);
+  }
+
+  /** Goes on in all lanes until one of them has something to say. */
+  #runLanes(bytes: Uint8Array, rows: Int32Array, at: Int32Array): void {
+    const table = this.#table;
+    const classOf = this.#classOf;
+    const least = DEAD * this.#width + 1;
+    const [first, second, third, fourth] = at as unknown as readonly [number, number, number, number];
+    let [a, b, c, d] = rows as unknown as [number, number, number, number];
+    const steps = bytes.length - Math.max(first, second, third, fourth);
+    let done = 0;
+    for (; done < steps; done++) {
+      const nextA = table[a + (classOf[bytes[first + done] as number] as number)] as number;
+      const nextB = table[b + (classOf[bytes[second + done] as number] as number)] as number;
+      const nextC = table[c + (classOf[bytes[third + done] as number] as number)] as number;
+      const nextD = table[d + (classOf[bytes[fourth + done] as number] as number)] as number;
+      // One question for all: not known yet, a match, and nothing left are all below.
+      if (((nextA - least) | (nextB - least) | (nextC - least) | (nextD - least)) < 0) break;
+      a = nextA;
+      b = nextB;
+      c = nextC;
+      d = nextD;
+    }
+    rows.set([a, b, c, d]);
+    for (let lane = 0; lane < LANES; lane++) at[lane] = (at[lane] as number) + done;
   }
 
   /** Of a backward program: where the match that ends before `end` begins, not before `first`. */
   findStart({ bytes, isStart, isEnd }: Stretch, end: number, first: number): number {
     const after = end < bytes.length ? kindOfByte(bytes[end] as number) : isEnd ? EDGE : 0;
-    let state = this.#startState(after, false);
+    let row = this.#startRow(after, false);
+    const dead = DEAD * this.#width;
     let start = -1;
     for (let at = end; ; at--) {
-      if (state === DEAD) return start;
+      if (row === dead) return start;
       const isEdge = at === 0 && isStart;
       if (at === 0 && !isEdge) return start;
       const kind = isEdge ? this.#width - 1 : (this.#classOf[bytes[at - 1] as number] as number);
-      const step = this.#table[state * this.#width + kind] || this.#step(state, kind);
-      if ((step & 1) !== 0) start = at;
+      const step = this.#table[row + kind] || this.#step(row, kind);
+      if (step < 0) start = at;
       if (at <= first) return start;
-      state = step >> 1;
+      row = Math.abs(step);
     }
   }
 
@@ -147,6 +219,7 @@ export class Automaton {
   }
 
   #reset(): void {
+    this.#resets += 1;
     this.#states = [];
     this.#byKey.clear();
     this.#threads = 0;
@@ -157,44 +230,45 @@ export class Automaton {
     this.#intern([], 0, false);
   }
 
-  #startState(before: number, isSeeding: boolean): number {
+  #startRow(before: number, isSeeding: boolean): number {
     const slot = before * 2 + (isSeeding ? 1 : 0);
     const known = this.#starts[slot] as number;
     if (known !== 0) return known;
     // A seeding state brings its first thread itself.
-    const state = this.#intern(isSeeding ? [] : [this.#program.start], this.#usesContext ? before : 0, isSeeding);
-    this.#starts[slot] = state;
-    return state;
+    const row = this.#intern(isSeeding ? [] : [this.#program.start], this.#usesContext ? before : 0, isSeeding);
+    this.#starts[slot] = row;
+    return row;
   }
 
-  #stopSeeding(state: number): number {
-    const known = this.#states[state];
-    if (known === undefined || !known.isSeeding) return state;
+  #stopSeeding(row: number): number {
+    const known = this.#states[row / this.#width];
+    if (known === undefined || !known.isSeeding) return row;
     // States that a reset forgets are forgotten with what they point to.
     if (known.sterile === 0) known.sterile = this.#intern(known.threads, known.before, false);
     return known.sterile;
   }
 
+  /** The row of a state, made when there is none. */
   #intern(threads: readonly number[], before: number, isSeeding: boolean): number {
     const context = threads.length === 0 && !isSeeding ? 0 : before;
     const key = String.fromCharCode(context * 2 + (isSeeding ? 1 : 0), ...threads);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     if (this.#states.length >= STATES_MAX || this.#threads >= STATE_THREADS_MAX) this.#reset();
-    const state = this.#states.push({ threads, before: context, isSeeding, sterile: 0 }) - 1;
+    const row = (this.#states.push({ threads, before: context, isSeeding, sterile: 0 }) - 1) * this.#width;
     this.#threads += threads.length;
-    this.#byKey.set(key, state);
-    if ((state + 1) * this.#width > this.#table.length) {
+    this.#byKey.set(key, row);
+    if (row + this.#width > this.#table.length) {
       const larger = new Int32Array(this.#table.length * 2);
       larger.set(this.#table);
       this.#table = larger;
     }
-    return state;
+    return row;
   }
 
-  /** The next state times two, and one more when a match ends before this byte. */
-  #step(state: number, kind: number): number {
-    const { threads, before, isSeeding } = this.#states[state] as State;
+  /** The row of the next state, negative when a match ends before this byte. */
+  #step(row: number, kind: number): number {
+    const { threads, before, isSeeding } = this.#states[row / this.#width] as State;
     const member = this.#members[kind];
     const after = member === undefined ? EDGE : kindOfByte(member);
     const next: number[] = [];
@@ -217,9 +291,9 @@ export class Automaton {
     const goesOn = isSeeding && !isCut && member !== undefined;
     const statesBefore = this.#states.length;
     const target = this.#intern(dedupe(next), this.#usesContext ? after : 0, goesOn);
-    const result = target * 2 + (isMatch ? 1 : 0);
-    // After a reset the number of the state that we came from means nothing.
-    if (this.#states.length >= statesBefore) this.#table[state * this.#width + kind] = result;
+    const result = isMatch ? -target : target;
+    // After a reset the row that we came from means nothing.
+    if (this.#states.length >= statesBefore) this.#table[row + kind] = result;
     return result;
   }
 
@@ -259,6 +333,14 @@ export class Automaton {
     }
     return isMatch;
   }
+}
+
+function kindBefore(bytes: Uint8Array, place: number, isStart: boolean): number {
+  return place > 0 ? kindOfByte(bytes[place - 1] as number) : isStart ? EDGE : 0;
+}
+
+function byNumber(one: number, other: number): number {
+  return one - other;
 }
 
 function dedupe(threads: readonly number[]): number[] {

@@ -44,6 +44,11 @@ export class LinearPattern {
     return { start, end };
   }
 
+  /** Of places where a match may begin those that are worth `find`; cheaper than that for many of them. */
+  sieve(stretch: Stretch, places: readonly number[]): readonly number[] {
+    return this.#ends().sieve(stretch, places);
+  }
+
   /** Start and end of each group of a match, -1 where it took no part; null for a match too long to look into. */
   groupsOf(stretch: Stretch, match: PatternMatch): Int32Array | null {
     return findGroups(this.#forward, stretch, match, this.groups);
