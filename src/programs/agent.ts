@@ -25,16 +25,17 @@ import {
   restoreLivePatches,
 } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
-import { createLog, 
-  createLog,Fault, 
-  Fault,type Json, 
-  type Json,type Log, 
+import {
+  createLog,
+  Fault,
+  type Json,
   type Log,
-  runCommand,systemClock, 
-  systemClock,type Text, 
-  type Text,writeFileAtomic, 
-  writeFileAtomic,} from '../system/index.ts';
-import { readPublicKey, type SignedRecord, type SignedRecord, verifyRecord, verifyRecord } from '../trust/index.ts';
+  runCommand,
+  systemClock,
+  type Text,
+  writeFileAtomic,
+} from '../system/index.ts';
+import { type SignedRecord, verifyRecord } from '../trust/index.ts';
 import { createTools, HostVolumes } from '../volumes/index.ts';
 import { showActivity } from './agent/activity.ts';
 import { Builder } from './agent/builder.ts';

@@ -130,7 +130,7 @@ import {
   showDeadlines,
 } from '../scan/index.ts';
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
-import { readPublicKey, registerTrustRoutes, registerTrustRoutes, Trust, Trust, type TrustTables, type TrustTables, trustMigrations, trustMigrations } from '../trust/index.ts';
+import { registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import {
   Copies,
   LOOK_EVERY_MS,
@@ -520,10 +520,6 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       })),
     ],
   });
-  const pipeline: Pipeline = new Pipeline({
-    quotas,
-    runs,
-  const quotas = new Quotas({ db, journal, clock, active: () => deployments.activeReleases() });
   const volumePorts = {
     run: (order: VolumeTask['order'], options: Parameters<Hosts['run']>[1]) =>
       hosts.run({ kind: 'volume', order }, options),
@@ -553,6 +549,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await copies.recover();
   const pipeline: Pipeline = new Pipeline({
     quotas,
+    runs,
     volumes,
     access,
     admit,
@@ -981,10 +978,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
 
   function permissionParts(): Parameters<typeof wantedMessage>[0] {
     const { graces } = registry;
-    const changed = { factsChangedMs: () => factsChangedMs, graces };
-    return { admit, deployments, runs, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
     const changed = { factsChangedMs: () => factsChangedMs, graces, volumes };
-    return { admit, deployments, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
+    return { admit, deployments, runs, pipeline, signatures, trust, key: verdictKey, clock, log, ...changed };
   }
 
   /** Judges the images of a project again, or one of them, because what is believed or excepted has changed. */

@@ -33,6 +33,8 @@ export const COMMANDS: readonly CommandUnit[] = [
   {
     words: ['run', 'attach', 'stop', 'rm', 'wait'],
     add: async (cli) => (await import('./run.ts')).runCommands(cli),
+  },
+  {
     words: ['volume', 'backup'],
     add: async (cli) => {
       const { backupCommands, volumeCommands } = await import('../../volumes/index.ts');

@@ -47,8 +47,6 @@ export interface PermissionParts {
  */
 export async function wantedMessage(parts: PermissionParts): Promise<Extract<ToAgent, { type: 'wanted' }>> {
   const { admit, deployments, runs, key } = parts;
-  const wanted: WantedState = await deployments.wanted();
-  const { admit, deployments, key } = parts;
   const wanted: WantedState = await placed(await deployments.wanted(), parts.volumes);
   const verdicts: SignedRecord[] = [];
   const signatures: Record<string, PackedSignatures> = {};
