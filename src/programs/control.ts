@@ -222,9 +222,9 @@ const HOST_TOKEN_RENEW_MS = 4 * 3_600_000;
 const PERMISSIONS_RENEW_MS = 3_600_000;
 /** Machines with containers have an address a network; the certificate stays small enough for one TLS record. */
 const OWN_ADDRESSES_MAX = 32;
-/** Notices that were not taken are tried again; the first wait is five seconds. */
 /** Whether the daily drill is due is asked this often. */
 const DRILL_CHECK_MS = 30_000;
+/** Notices that were not taken are tried again; the first wait is five seconds. */
 const NOTICE_CHECK_MS = 2_000;
 /** Runs whose people are gone, or that do not start, are looked after this often; what hosts tell is followed at once. */
 const RUN_CHECK_MS = 1_000;
