@@ -671,7 +671,21 @@ export interface ScanReport {
     readonly coverage: Readonly<Record<string, 'data' | 'partial' | 'no-data'>>;
   };
   readonly misconfigurations: readonly Misconfiguration[];
-  readonly secrets: readonly { readonly rule: string; readonly path: string | null; readonly fingerprint: string }[];
+  readonly secrets: readonly {
+    readonly rule: string;
+    readonly title?: Text;
+    readonly path: string | null;
+    readonly line?: number;
+    /** A later layer removes the file; who has the image still has it. */
+    readonly removed?: boolean;
+    readonly fingerprint: string;
+  }[];
+  /** Credentials that the project's baseline names, left out of the list. */
+  readonly secretsKnown?: number;
+  /** Files that could not be understood. */
+  readonly notices?: readonly { readonly path: string; readonly reason: string }[];
+  /** Archives of Java without a name. */
+  readonly unnamedArchives?: number;
   readonly malware: {
     readonly state: 'clean' | 'found' | 'not-scanned';
     readonly reason: Text | null;

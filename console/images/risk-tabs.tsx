@@ -81,7 +81,7 @@ export function ProblemsPanel({ report }: { report: ScanReport }) {
     },
     { id: 'id', label: '', from: 'wide', cell: ({ id }) => <span className="mono quiet-text">{id}</span> },
   ];
-  const { malware, secrets, misconfigurations } = report;
+  const { malware, secrets, secretsKnown = 0, misconfigurations, notices = [], unnamedArchives = 0 } = report;
   return (
     <div className="stack">
       <Panel title={t('problems')} flush>
@@ -102,13 +102,34 @@ export function ProblemsPanel({ report }: { report: ScanReport }) {
         ) : (
           <ul className="plain-list">
             {secrets.map((secret) => (
-              <li key={`${secret.rule} ${secret.path ?? ''} ${secret.fingerprint ?? ''}`}>
-                <StateBadge tone="bad">{secret.rule}</StateBadge> <span className="mono">{secret.path ?? '—'}</span>
+              <li key={`${secret.rule} ${secret.path ?? ''} ${secret.line ?? ''} ${secret.fingerprint ?? ''}`}>
+                <StateBadge tone="bad">{secret.title === undefined ? secret.rule : text(secret.title)}</StateBadge>{' '}
+                <span className="mono">
+                  {secret.path ?? '—'}
+                  {secret.line === undefined ? '' : `:${secret.line}`}
+                </span>{' '}
+                {secret.removed === true ? <span className="quiet-text">{t('secretRemoved')}</span> : null}
               </li>
             ))}
           </ul>
         )}
+        {secretsKnown === 0 ? null : (
+          <p className="quiet-text">{t('secretsKnown', { count: formats.number(secretsKnown) })}</p>
+        )}
       </Panel>
+      {notices.length === 0 && unnamedArchives === 0 ? null : (
+        <Panel title={t('notUnderstood')}>
+          <p className="quiet-text">{t('notUnderstoodText')}</p>
+          <ul className="plain-list">
+            {notices.map(({ path, reason }) => (
+              <li key={`${path} ${reason}`}>
+                <span className="mono">{path}</span> <span className="quiet-text">{reason}</span>
+              </li>
+            ))}
+            {unnamedArchives === 0 ? null : <li>{t('unnamedArchives', { count: formats.number(unnamedArchives) })}</li>}
+          </ul>
+        </Panel>
+      )}
       <Panel title={t('malware')}>
         {malware.state === 'clean' ? (
           <StateBadge tone="ok">{t('malwareClean', { count: formats.number(malware.files) })}</StateBadge>

@@ -34,6 +34,7 @@ export function addContentsCommands(cli: CliProgram): void {
     .action(async (image: string, options: { match?: string; type?: string; files?: boolean }) => {
       const base = await imagePath(cli, image);
       const items = await readPackages(cli, base, options);
+      if (items.length === 0) cli.print.note({ en: 'no package matches', es: 'ningún paquete coincide' });
       const files = options.files === true ? await readFiles(cli, base, items) : null;
       if (files !== null) {
         printFiles(cli, items, files);

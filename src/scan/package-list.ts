@@ -18,7 +18,7 @@ export interface ListedPackage {
 }
 
 export interface PackageQuestion {
-  /** Part of name, version, path or purl, in any case of letters. */
+  /** Part of name, version, path, purl or name of the source, in any case of letters. */
   readonly match?: string;
   readonly type?: string;
   readonly layer?: string;
@@ -58,7 +58,8 @@ export function listPackages(
   for (const [place, one] of packages.entries()) {
     if (type !== undefined && one.type !== type) continue;
     if (layer !== undefined && one.layer !== layer) continue;
-    if (wanted !== '' && !`${one.name} ${one.version} ${one.path} ${one.purl}`.toLowerCase().includes(wanted)) continue;
+    const texts = `${one.name} ${one.version} ${one.path} ${one.purl} ${one.source?.name ?? ''}`;
+    if (wanted !== '' && !texts.toLowerCase().includes(wanted)) continue;
     matching += 1;
     if (place <= after) continue;
     if (items.length === limit) {

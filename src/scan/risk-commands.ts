@@ -28,10 +28,12 @@ export function addRiskCommands(cli: CliProgram): void {
     .action(async (options: { project?: string }) => {
       const query = new URLSearchParams(options.project === undefined ? {} : { project: options.project });
       const { items } = await cli.api.get<{ items: ShownDeadline[] }>(`/deadlines?${query}`);
+      if (items.length === 0) cli.print.note({ en: 'nothing has a deadline', es: 'nada tiene plazo' });
       cli.print.table(
         [
           { title: { en: 'due', es: 'vence' }, value: (row: ShownDeadline) => dueWord(cli, row) },
           { title: { en: 'place', es: 'lugar' }, value: ({ project, environment }) => `${project}/${environment}` },
+          { title: { en: 'image', es: 'imagen' }, value: ({ digest }) => digest.slice(7, 19) },
           {
             title: { en: 'issue', es: 'problema' },
             value: ({ finding }) => finding ?? cli.t({ en: 'whole image', es: 'toda la imagen' }),
@@ -61,8 +63,8 @@ export function addRiskCommands(cli: CliProgram): void {
       const { plan, score } = report;
       if (!cli.output.json) {
         cli.print.line({
-          en: `risk ${score ?? '?'} of 100; ${plan.steps.length} steps remove ${plan.removes} of ${plan.of} findings`,
-          es: `riesgo ${score ?? '?'} de 100; ${plan.steps.length} pasos quitan ${plan.removes} de ${plan.of} hallazgos`,
+          en: `risk ${score ?? '?'} of 100; findings that these steps remove: ${plan.removes} of ${plan.of}`,
+          es: `riesgo ${score ?? '?'} de 100; hallazgos que quitan estos pasos: ${plan.removes} de ${plan.of}`,
         });
       }
       cli.print.table(
@@ -121,7 +123,10 @@ export function vexCommands(cli: CliProgram): void {
       }),
     )
     .action(async (project: string, file: string) => {
-      const body: unknown = parseDocument(await readFile(file, 'utf8'));
+      const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+        throw scanFault('scan.vex-invalid', { why: cause instanceof Error ? cause.message : String(cause) }, { cause });
+      });
+      const body: unknown = parseDocument(text);
       const record = await cli.api.post<VexRecord>(`/projects/${encodeURIComponent(project)}/vex`, body);
       if (cli.output.json) cli.print.json(record);
       else {
@@ -173,8 +178,12 @@ function parseDocument(text: string): unknown {
   }
 }
 
+/** Of a purl what people know a package by: its name and version. */
 function aboutOf(cli: CliProgram, { package: purl, reasons }: ShownDeadline): string {
-  return purl ?? reasons.map((reason) => cli.t(reason)).join('; ');
+  if (purl === null) return reasons.map((reason) => cli.t(reason)).join('; ');
+  if (cli.output.wide) return purl;
+  const [, name, version = ''] = /^pkg:[^/]+\/(?:.*\/)?([^/@?]+)(?:@([^?#]+))?/.exec(purl) ?? [];
+  return name === undefined ? purl : `${name} ${decodeURIComponent(version)}`.trim();
 }
 
 function dueWord(cli: CliProgram, { due, overAt }: ShownDeadline): string {

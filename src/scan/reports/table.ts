@@ -161,16 +161,16 @@ function printUnread(cli: CliProgram, { notices = [], unnamedArchives = 0 }: Sca
   const rows = cli.output.wide ? notices : notices.slice(0, UNREAD_MAX);
   if (notices.length > 0) {
     cli.print.note({
-      en: `${notices.length} files or parts of files could not be understood; what they hold is not known:`,
-      es: `no se pudieron entender ${notices.length} archivos o partes de archivos; no se sabe qué contienen:`,
+      en: `not understood, so that nobody knows what is in them: ${notices.length}`,
+      es: `sin entender, y por eso no se sabe qué contienen: ${notices.length}`,
     });
   }
   for (const { path, reason } of rows) cli.print.note(`  ${path}: ${reason}`);
   sayMore(cli, notices.length - rows.length);
   if (unnamedArchives > 0) {
     cli.print.note({
-      en: `${unnamedArchives} Java archives do not say what they are; an index of archives may know them (--java-index)`,
-      es: `${unnamedArchives} archivos Java no dicen qué son; un índice de archivos puede conocerlos (--java-index)`,
+      en: `Java archives that do not say what they are: ${unnamedArchives}; an index may know them (--java-index; on the platform: darsena scan rules set jars)`,
+      es: `archivos Java que no dicen qué son: ${unnamedArchives}; un índice puede conocerlos (--java-index; en la plataforma: darsena scan rules set jars)`,
     });
   }
 }
