@@ -70,6 +70,26 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'add a certificate of the institution (`chain` and `key` in PEM); one of the same names is replaced',
     es: 'añadir un certificado de la institución (`chain` y `key` en PEM); uno de los mismos nombres se sustituye',
   },
+  'GET /api/v1/certificates/acme': {
+    en: 'the ACME authority and the DNS server of its challenges; never a key',
+    es: 'la autoridad ACME y el servidor DNS de sus pruebas; nunca una clave',
+  },
+  'PUT /api/v1/certificates/acme': {
+    en: 'set the ACME authority and the DNS server (RFC 2136, TSIG) of its challenges',
+    es: 'configurar la autoridad ACME y el servidor DNS (RFC 2136, TSIG) de sus pruebas',
+  },
+  'GET /api/v1/certificates/orders': {
+    en: 'certificates that are ordered and renewed by ACME, with why one failed',
+    es: 'certificados que se piden y renuevan por ACME, con el motivo de un fallo',
+  },
+  'POST /api/v1/certificates/orders': {
+    en: 'order a certificate by ACME (`names`, `project`) and renew it from then on',
+    es: 'pedir un certificado por ACME (`names`, `project`) y renovarlo en adelante',
+  },
+  'DELETE /api/v1/certificates/orders/:id': {
+    en: 'renew a certificate no longer; it stays until its end',
+    es: 'dejar de renovar un certificado; se queda hasta su fin',
+  },
   'GET /api/v1/certificates/:id': {
     en: 'one certificate with its chain; never its key',
     es: 'un certificado con su cadena; nunca su clave',

@@ -32,6 +32,8 @@ const PACKAGES = [
   'nftables',
   'iptables',
   'haproxy',
+  'knot',
+  'pebble',
   'mmdebstrap',
   'debian-archive-keyring',
   'libbpf1',

@@ -33,6 +33,7 @@ const HOURS_OF_DAY = 24;
 const OID = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
   commonName: '2.5.4.3',
+  extensionRequest: '1.2.840.113549.1.9.14',
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
@@ -201,6 +202,20 @@ export function createRequest(options: { subject: string }): { requestPem: strin
   );
   const request = sequence(info, SIGNATURE_ALGORITHM, bitString(sign('sha256', info, privateKey)));
   return { requestPem: toPem('CERTIFICATE REQUEST', request), privateKeyPem: exportKey(privateKey) };
+}
+
+/** Makes a key and a request for a server certificate of these names, as other authorities take it (RFC 2986, RFC 2985 section 5.4.2). */
+export function createServerRequest(names: readonly string[]): { requestDer: Uint8Array; privateKeyPem: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const wanted = sequence(extension(OID.subjectAltName, false, alternativeNames(names, [])));
+  const info = sequence(
+    integer(Uint8Array.of(0)),
+    sequence(),
+    publicKey.export({ type: 'spki', format: 'der' }),
+    context(0, sequence(objectIdentifier(OID.extensionRequest), set(wanted))),
+  );
+  const request = sequence(info, SIGNATURE_ALGORITHM, bitString(sign('sha256', info, privateKey)));
+  return { requestDer: request, privateKeyPem: exportKey(privateKey) };
 }
 
 /**

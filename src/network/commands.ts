@@ -2,6 +2,7 @@ import { type CliProgram, type Json, systemClock, type Text } from '../system/in
 import type { AccessEntry, Refusal } from './edge/access-log.ts';
 import type { AccessLogPage } from './edge/log-routes.ts';
 import type { KnownFlow } from './flows/flow.ts';
+import type { EdgeSettingsOfAll } from './served/settings.ts';
 
 interface RouteView {
   readonly url: string;
@@ -93,6 +94,32 @@ export function networkCommands(cli: CliProgram): void {
         cursor = page.cursor;
         await systemClock.sleep(LOG_EVERY_MS);
       }
+    });
+
+  noun
+    .command('proxies')
+    .argument(
+      '[networks...]',
+      t({
+        en: 'addresses or blocks; without any, they are shown',
+        es: 'direcciones o bloques; sin ninguno, se muestran',
+      }),
+    )
+    .option('--none', t({ en: 'there is no balancer in front', es: 'no hay ningún balanceador delante' }))
+    .description(
+      t({
+        en: 'show or set the balancers in front of the edge, whose PROXY protocol is believed',
+        es: 'mostrar o fijar los balanceadores delante del borde, a cuyo protocolo PROXY se cree',
+      }),
+    )
+    .action(async (networks: readonly string[], options: { none?: boolean }) => {
+      const changes = networks.length > 0 || options.none === true;
+      const { proxies } = changes
+        ? await api.put<EdgeSettingsOfAll>('/edge/settings', { proxies: networks })
+        : await api.get<EdgeSettingsOfAll>('/edge/settings');
+      if (cli.output.json) return print.json({ proxies });
+      const none = { en: 'no balancer is in front of the edge', es: 'no hay ningún balanceador delante del borde' };
+      print.result(proxies.length === 0 ? none : proxies.join('\n'));
     });
 
   const network = program

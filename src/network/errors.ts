@@ -147,6 +147,60 @@ export const networkFault = defineFaults({
     en: { what: 'there is no certificate {id}', remedy: 'darsena certificate list' },
     es: { what: 'no existe el certificado {id}', remedy: 'darsena certificate list' },
   },
+  'network.acme-failed': {
+    kind: 'unavailable',
+    en: {
+      what: 'the ACME authority gave no certificate',
+      why: '{reason}',
+      remedy: 'it is tried again by itself; darsena certificate orders',
+    },
+    es: {
+      what: 'la autoridad ACME no dio un certificado',
+      why: '{reason}',
+      remedy: 'se intenta de nuevo por sí solo; darsena certificate orders',
+    },
+  },
+  'network.dns-update-failed': {
+    kind: 'unavailable',
+    en: {
+      what: 'the DNS server {server} did not change the zone {zone}',
+      why: '{reason}',
+      remedy: 'NOTAUTH means another key or clock, REFUSED a key that may not change this zone',
+    },
+    es: {
+      what: 'el servidor DNS {server} no cambió la zona {zone}',
+      why: '{reason}',
+      remedy: 'NOTAUTH indica otra clave u otro reloj; REFUSED, una clave que no puede cambiar esta zona',
+    },
+  },
+  'network.acme-unset': {
+    kind: 'conflict',
+    en: {
+      what: 'no certificate can be ordered',
+      why: 'no ACME authority is set',
+      remedy: 'darsena certificate acme set --help',
+    },
+    es: {
+      what: 'no se puede pedir ningún certificado',
+      why: 'no hay ninguna autoridad ACME configurada',
+      remedy: 'darsena certificate acme set --help',
+    },
+  },
+  'network.acme-invalid': {
+    kind: 'invalid',
+    en: { what: 'the ACME settings are not taken', why: '{reason}' },
+    es: { what: 'los ajustes de ACME no se aceptan', why: '{motivo}' },
+  },
+  'network.order-refused': {
+    kind: 'invalid',
+    en: { what: 'no certificate is ordered for {name}', why: '{reason}' },
+    es: { what: 'no se pide ningún certificado para {name}', why: '{motivo}' },
+  },
+  'network.order-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no order {id}', remedy: 'darsena certificate orders' },
+    es: { what: 'no existe el pedido {id}', remedy: 'darsena certificate orders' },
+  },
   'network.edge-config': {
     kind: 'internal',
     en: { what: 'the edge keeps its last configuration', why: 'HAProxy refuses the new one: {reason}' },

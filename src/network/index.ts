@@ -1,3 +1,5 @@
+export { CertificateOrders, type OrderTables } from './acme/orders.ts';
+export { registerAcmeRoutes } from './acme/routes.ts';
 export {
   type Authority,
   type CertificateDescription,

@@ -76,3 +76,15 @@ export const SERVED_CERTIFICATES_MAX = 500;
 export const EXPIRY_ALARM_DAYS: readonly number[] = [30, 14, 7];
 /** Networks of balancers in front of the edge. */
 export const EDGE_PROXIES_MAX = 64;
+
+/** A DNS server that is asked to change its zone answers within this, or the order is tried again later. */
+export const DNS_UPDATE_MS = 10_000;
+
+/** An ACME answer is JSON of some KiB, or a chain. */
+export const ACME_ANSWER_BYTES_MAX = 256 * 1024;
+export const ACME_REQUEST_MS = 30_000;
+/** Between two looks at what the authority does; it needs some seconds for a challenge. */
+export const ACME_WAIT_MS = 2_000;
+export const ACME_POLLS_MAX = 90;
+/** Orders that are kept; each renews one certificate. */
+export const ACME_ORDERS_MAX = 500;

@@ -69,13 +69,16 @@ import {
 } from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import {
+  CertificateOrders,
   coversHost,
   type EdgeSettingsOfAll,
   Flows,
   type NetworkTables,
   networkMigrations,
+  type OrderTables,
   readEdgeSettings,
   registerAccessLogRoutes,
+  registerAcmeRoutes,
   registerNetworkRoutes,
   registerServedRoutes,
   ServedCertificates,
@@ -192,6 +195,7 @@ type Tables = AccessTables &
   NetworkTables &
   ServedTables &
   SettingsTables &
+  OrderTables &
   ScanTables &
   StoreMarkTables &
   TrustTables &
@@ -788,6 +792,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   await rollouts.open();
   registerRolloutRoutes(app, rollouts);
+  const certificateOrders = new CertificateOrders({ db, journal, clock, log, vault, served });
+  registerAcmeRoutes(app, certificateOrders);
   registerServedRoutes(app, {
     served,
     readSettings: () => readEdgeSettings(db),
@@ -920,6 +926,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(GRACE_CHECK_MS, async () => {
       if ((await served.tellExpiring()) > 0) events.status();
     }),
+    every(GRACE_CHECK_MS, () => certificateOrders.tick()),
     every(GRACE_CHECK_MS, async () => {
       if ((await registry.graces.tellOver()).length > 0) await tellHosts();
     }),

@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, get as getPlain, type IncomingMessage, type Server } from 'node:http';
 import { connect as connectHttp2, createServer as createH2cServer, type ServerHttp2Stream } from 'node:http2';
 import { get, type RequestOptions } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { createVault } from '../../src/access/index.ts';
+import { Journal, type JournalTables, journalMigrations } from '../../src/journal/index.ts';
 import {
   AccessLog,
   type Authority,
+  CertificateOrders,
   createAuthority,
   Edge,
   type EdgeListener,
@@ -21,9 +26,13 @@ import {
   type Endpoint,
   issueServerCertificate,
   issueWildcardCertificate,
+  networkMigrations,
+  type OrderTables,
   type Published,
+  ServedCertificates,
+  type ServedTables,
 } from '../../src/network/index.ts';
-import { silentLog, systemClock, type Text } from '../../src/system/index.ts';
+import { type Clock, openDatabase, silentLog, systemClock, type Text } from '../../src/system/index.ts';
 
 const skip = existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy';
 const domain = 'edgetest.localhost';
@@ -553,6 +562,173 @@ test('the access log names requests and refusals across reloads, and never what 
     log.close();
   }
 });
+
+const ACME_PARTS = ['/usr/bin/pebble', '/usr/sbin/knotd'];
+const acmeSkip = skip || ACME_PARTS.every((path) => existsSync(path)) ? skip : 'needs pebble and knot';
+
+test('a wildcard certificate comes from an ACME authority by DNS-01 and is renewed while a download goes on', {
+  skip: acmeSkip,
+  timeout: 120_000,
+}, async (t) => {
+  const ground = await acmeGround(t);
+  const opened = await openDatabase<JournalTables & ServedTables & OrderTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...networkMigrations,
+  ]);
+  t.after(() => opened.close());
+  const db = opened.db as never;
+  const checkpointKeyPem = generateKeyPairSync('ed25519')
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+  const clock: Clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+  let aheadMs = 0;
+  const shared = { db, clock, log: silentLog, vault: createVault(Buffer.alloc(32, 7)) };
+  const journal = new Journal({ ...shared, checkpointKeyPem, keyId: 'journal-1' });
+  const served = new ServedCertificates({ ...shared, journal, domain, onChange: () => undefined });
+  const orders = new CertificateOrders({ ...shared, journal, served });
+  const settings = {
+    directory: `https://localhost:${ground.acmePort}/dir`,
+    contact: [],
+    ca: ground.ca,
+    termsAgreed: true as const,
+    dns: { host: '127.0.0.1', port: ground.dnsPort, zones: ['banco.example'], keyName: 'darsena', waitSeconds: 0 },
+  };
+  const names = ['banco.example', '*.banco.example'];
+  await assert.rejects(orders.add({ names, project: null }, 'user:ana'), /no ACME authority is set/);
+  await orders.setSettings(
+    { ...settings, secret: Buffer.from('another key of thirty-two bytes!').toString('base64') },
+    'user:ana',
+  );
+  await assert.rejects(orders.add({ names: ['www.other.example'], project: null }, 'user:ana'), /none of the zones/);
+  const { id } = await orders.add({ names, project: null }, 'user:ana');
+  await orders.tick();
+  const [failed] = await orders.list();
+  assert.equal(failed?.state, 'failed');
+  assert.match(failed?.detail?.en ?? '', /did not change the zone banco\.example: NOTAUTH/);
+
+  await orders.setSettings({ ...settings, secret: ground.secret }, 'user:ana');
+  aheadMs = 120_000;
+  await orders.tick();
+  const [order] = await orders.list();
+  assert.deepEqual([order?.id, order?.state, order?.detail], [id, 'valid', null]);
+  const [certificate] = await served.list();
+  assert.deepEqual([...(certificate?.names ?? [])].sort(), ['*.banco.example', 'banco.example']);
+  assert.equal(certificate?.source, 'acme');
+  assert.deepEqual(await ground.texts('_acme-challenge.banco.example'), [], 'nothing is left in DNS');
+
+  const slow = await backend('x'.repeat(100_000), 3_000);
+  await publish([route([slow], { host: 'www.banco.example' })]);
+  await edge.setCertificates(options.certificate, await served.forEdge());
+  const serial = async (): Promise<string> => {
+    const socket = await secureSocket({ servername: 'www.banco.example', rejectUnauthorized: false });
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  };
+  const first = await serial();
+  const worker = await workerPid();
+  const session = connectHttp2(`https://127.0.0.1:${options.ports.https}`, {
+    servername: 'www.banco.example',
+    rejectUnauthorized: false,
+  });
+  const stream = session.request({ ':path': '/', ':authority': 'www.banco.example' });
+  await once(stream, 'response');
+  aheadMs = Date.parse(order?.nextAt ?? '') - Date.now() + 1_000;
+  await orders.tick();
+  await edge.setCertificates(options.certificate, await served.forEdge());
+  assert.notEqual(await serial(), first, 'it was renewed');
+  assert.equal(await workerPid(), worker, 'without a reload');
+  let bytes = 0;
+  for await (const chunk of stream) bytes += (chunk as Buffer).length;
+  session.destroy();
+  assert.equal(bytes, 100_000, 'the download came to its end');
+
+  ground.stopDns();
+  aheadMs = Date.parse((await orders.list())[0]?.nextAt ?? '') - Date.now() + 1_000;
+  await orders.tick();
+  const [later] = await orders.list();
+  assert.equal(later?.state, 'failed');
+  assert.match(later?.detail?.en ?? '', /did not change the zone banco\.example: .*ECONNREFUSED/);
+  assert.equal((await served.list()).length, 1, 'the certificate of before is served on');
+});
+
+/** Pebble as the authority and Knot DNS as the server of the zone, both of Debian, on loopback. */
+async function acmeGround(t: TestContext) {
+  const at = await mkdtemp('/var/tmp/darsena-acme-');
+  const [dnsPort, acmePort, managementPort] = [await freePort(), await freePort(), await freePort()];
+  const secret = Buffer.from('a shared key with 32 bytes of it').toString('base64');
+  const vouching = createAuthority({ name: 'vouches for Pebble', clock: systemClock });
+  const own = issueServerCertificate(vouching, { names: ['localhost'] });
+  await writeFile(join(at, 'pebble.pem'), own.certificatePem);
+  await writeFile(join(at, 'pebble.key'), own.privateKeyPem);
+  const pebble = {
+    listenAddress: `127.0.0.1:${acmePort}`,
+    managementListenAddress: `127.0.0.1:${managementPort}`,
+    certificate: join(at, 'pebble.pem'),
+    privateKey: join(at, 'pebble.key'),
+    httpPort: 1,
+    tlsPort: 1,
+  };
+  await writeFile(join(at, 'pebble.json'), JSON.stringify({ pebble }));
+  const zone =
+    'banco.example. 60 SOA ns.banco.example. admin.banco.example. 1 60 60 600 60\nbanco.example. 60 NS ns.banco.example.\nns.banco.example. 60 A 127.0.0.1\n';
+  await writeFile(join(at, 'banco.zone'), zone);
+  await writeFile(
+    join(at, 'knot.conf'),
+    `server:
+  rundir: "${at}"
+  listen: 127.0.0.1@${dnsPort}
+database:
+  storage: "${at}"
+log:
+  - target: stderr
+    any: error
+key:
+  - id: darsena
+    algorithm: hmac-sha256
+    secret: ${secret}
+acl:
+  - id: update
+    action: update
+    key: darsena
+zone:
+  - domain: banco.example
+    storage: "${at}"
+    file: banco.zone
+    acl: update
+`,
+  );
+  const knot = spawn('/usr/sbin/knotd', ['-c', join(at, 'knot.conf')], { stdio: 'ignore' });
+  const acme = spawn('/usr/bin/pebble', ['-config', join(at, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`], {
+    stdio: 'ignore',
+    // A fifth of the nonces is refused, as a busy authority does.
+    env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '20' },
+  });
+  t.after(async () => {
+    const ended = [knot, acme].map((child) => (child.exitCode === null ? once(child, 'exit') : null));
+    knot.kill('SIGKILL');
+    acme.kill('SIGKILL');
+    await Promise.all(ended);
+    await rm(at, { recursive: true, force: true });
+  });
+  const texts = async (name: string): Promise<string[]> => {
+    const resolver = new Resolver({ timeout: 2_000, tries: 1 });
+    resolver.setServers([`127.0.0.1:${dnsPort}`]);
+    return (await resolver.resolveTxt(name).catch(() => [])).flat();
+  };
+  const isUp = (port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port });
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+  const end = Date.now() + 30_000;
+  while (!((await isUp(dnsPort)) && (await isUp(acmePort)))) {
+    assert.ok(Date.now() < end, 'Pebble and Knot DNS come up');
+    await systemClock.sleep(50);
+  }
+  return { dnsPort, acmePort, secret, ca: vouching.certificatePem, texts, stopDns: () => knot.kill('SIGKILL') };
+}
 
 /** A connection to the edge that has shaken hands. */
 async function secureSocket(more: ConnectionOptions = {}): Promise<TLSSocket> {

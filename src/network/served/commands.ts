@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { CliProgram, Text } from '../../system/index.ts';
+import type { CertificateOrder, ShownAcmeSettings } from '../acme/orders.ts';
 import type { ServedCertificate } from './served.ts';
 
 const STATES: Readonly<Record<ServedCertificate['state'], Text>> = {
@@ -100,4 +101,149 @@ export function certificateCommands(cli: CliProgram): void {
       if (cli.output.json) return print.json({ id });
       print.result({ en: `certificate ${id} removed`, es: `certificado ${id} retirado` });
     });
+  noun
+    .command('request')
+    .argument('<names...>', t({ en: 'host names, or *.example.org', es: 'nombres de host, o *.example.org' }))
+    .option('--project <name>', t({ en: 'for hosts of this project only', es: 'solo para los hosts de este proyecto' }))
+    .description(
+      t({
+        en: 'order a certificate by ACME, and renew it from then on',
+        es: 'pedir un certificado por ACME y renovarlo en adelante',
+      }),
+    )
+    .action(async (names: string[], { project }: { project?: string }) => {
+      const order = await api.post<CertificateOrder>('/certificates/orders', { names, project: project ?? null });
+      if (cli.output.json) return print.json(order);
+      print.result({ en: `order ${order.id} is taken up`, es: `el pedido ${order.id} está en curso` });
+      print.line({ en: 'how it goes: darsena certificate orders', es: 'cómo va: darsena certificate orders' });
+    });
+  noun
+    .command('orders')
+    .description(t({ en: 'list what is ordered by ACME', es: 'listar lo que se pide por ACME' }))
+    .action(async () => {
+      const { items } = await api.get<{ items: readonly CertificateOrder[] }>('/certificates/orders');
+      print.table(
+        [
+          { title: { en: 'id', es: 'id' }, value: ({ id }) => id },
+          { title: { en: 'names', es: 'nombres' }, value: ({ names }) => names.join(', ') },
+          { title: { en: 'project', es: 'proyecto' }, value: ({ project }) => project ?? '*' },
+          {
+            title: { en: 'state', es: 'estado' },
+            value: ({ state }) => print.colour(ORDER_TONES[state], t(ORDER_STATES[state])),
+          },
+          { title: { en: 'next', es: 'próximo' }, value: ({ nextAt }) => nextAt },
+          {
+            title: { en: 'why', es: 'por qué' },
+            value: ({ detail }) => (detail === null ? '' : t(detail)),
+            long: true,
+          },
+        ],
+        items,
+        { empty: { en: 'nothing is ordered', es: 'no hay pedidos' } },
+      );
+    });
+  noun
+    .command('cancel')
+    .argument('<id>')
+    .description(t({ en: 'renew a certificate no longer', es: 'dejar de renovar un certificado' }))
+    .action(async (id: string) => {
+      await api.delete(`/certificates/orders/${encodeURIComponent(id)}`);
+      if (cli.output.json) return print.json({ id });
+      print.result({
+        en: `order ${id} ended; its certificate stays`,
+        es: `pedido ${id} terminado; su certificado se queda`,
+      });
+    });
+  const acme = noun
+    .command('acme')
+    .description(
+      t({ en: 'the ACME authority and the DNS of its challenges', es: 'la autoridad ACME y el DNS de sus pruebas' }),
+    );
+  acme
+    .command('show')
+    .description(t({ en: 'show it', es: 'mostrarla' }))
+    .action(async () => {
+      const { settings } = await api.get<{ settings: ShownAcmeSettings | null }>('/certificates/acme');
+      if (cli.output.json) return print.json({ settings });
+      if (settings === null) return print.line({ en: 'none is set', es: 'no hay ninguna configurada' });
+      const { directory, contact, dns } = settings;
+      print.result(
+        [
+          `${t({ en: 'directory', es: 'directorio' })}: ${directory}`,
+          `${t({ en: 'contact', es: 'contacto' })}: ${contact.join(', ') || '-'}`,
+          `DNS: ${dns.host}:${dns.port}, ${dns.zones.join(', ')}, ${dns.keyName}`,
+        ].join('\n'),
+      );
+    });
+  acme
+    .command('set')
+    .requiredOption(
+      '--directory <url>',
+      t({ en: 'address of the directory (RFC 8555)', es: 'dirección del directorio (RFC 8555)' }),
+    )
+    .requiredOption('--agree-to-terms', t({ en: 'its terms of service were read', es: 'se leyeron sus condiciones' }))
+    .requiredOption(
+      '--dns-server <host[:port]>',
+      t({ en: 'who takes changes of the zone (RFC 2136)', es: 'quién acepta cambios de la zona (RFC 2136)' }),
+    )
+    .requiredOption('--zone <zone...>', t({ en: 'zones that may be changed', es: 'zonas que se pueden cambiar' }))
+    .requiredOption(
+      '--tsig-name <name>',
+      t({ en: 'name of the key (HMAC-SHA256)', es: 'nombre de la clave (HMAC-SHA256)' }),
+    )
+    .option('--tsig-secret-file <file>', t({ en: 'its secret in base64', es: 'su secreto en base64' }))
+    .option(
+      '--contact <email...>',
+      t({ en: 'whom the authority may write to', es: 'a quién puede escribir la autoridad' }),
+    )
+    .option(
+      '--ca-file <file>',
+      t({ en: 'PEM of who vouches for its own TLS', es: 'PEM de quien responde de su propio TLS' }),
+    )
+    .option(
+      '--wait <seconds>',
+      t({ en: 'until secondaries have heard of a change', es: 'hasta que los secundarios conozcan un cambio' }),
+      '0',
+    )
+    .description(t({ en: 'set it', es: 'configurarla' }))
+    .action(async (options: AcmeOptions) => {
+      const [, host = '', port] = /^(.*?)(?::(\d+))?$/.exec(options.dnsServer) ?? [];
+      const secret =
+        options.tsigSecretFile === undefined ? undefined : (await readFile(options.tsigSecretFile, 'utf8')).trim();
+      const body = {
+        directory: options.directory,
+        contact: options.contact ?? [],
+        ca: options.caFile === undefined ? null : await readFile(options.caFile, 'utf8'),
+        termsAgreed: true,
+        dns: {
+          ...{ host, port: Number(port ?? 53), zones: options.zone },
+          ...{ keyName: options.tsigName, waitSeconds: Number(options.wait) },
+        },
+        ...(secret === undefined ? {} : { secret }),
+      };
+      const answer = await api.put<{ settings: ShownAcmeSettings }>('/certificates/acme', body);
+      if (cli.output.json) return print.json(answer);
+      print.result({
+        en: `certificates are ordered at ${options.directory}`,
+        es: `los certificados se piden en ${options.directory}`,
+      });
+    });
 }
+
+interface AcmeOptions {
+  readonly directory: string;
+  readonly dnsServer: string;
+  readonly zone: readonly string[];
+  readonly tsigName: string;
+  readonly tsigSecretFile?: string;
+  readonly contact?: readonly string[];
+  readonly caFile?: string;
+  readonly wait: string;
+}
+
+const ORDER_STATES: Readonly<Record<CertificateOrder['state'], Text>> = {
+  waiting: { en: 'waits', es: 'espera' },
+  valid: { en: 'valid', es: 'válido' },
+  failed: { en: 'failed', es: 'falló' },
+};
+const ORDER_TONES = { waiting: 'warn', valid: 'good', failed: 'bad' } as const;
