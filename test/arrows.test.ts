@@ -187,6 +187,7 @@ test('no HTTP type stands below the routes', () => {
     /^access\/identity\/fetch\.ts$/,
     /^advisories\/update\.ts$/,
     /^respond\/notices\/send\.ts$/,
+    /^network\/acme\/client\.ts$/,
     /^deploy\/engines\/local\/(?:libpod|probes)\.ts$/,
     /^programs\//,
   ];
