@@ -107,13 +107,14 @@ export class Operations {
         step.endedAt = operation.endedAt;
       }
     }
+    // What changed last is told with the end, after that was written down.
+    clearTimeout(live.timer);
     try {
       await saveOperation(this.#db, operation);
     } catch (error) {
       this.#log.error({ err: error, operation: operation.id }, 'saving the end of an operation failed');
     }
     clearTimeout(live.timer);
-    live.timer = undefined;
     this.#live.delete(operation.id);
     this.#tell(operation);
     return operation;
@@ -142,7 +143,7 @@ export class Operations {
   }
 
   #changed(live: Live): void {
-    if (live.timer !== undefined) return;
+    if (live.timer !== undefined || live.operation.endedAt !== null) return;
     live.timer = setTimeout(() => {
       live.timer = undefined;
       this.#tell(live.operation);

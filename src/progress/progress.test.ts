@@ -35,6 +35,27 @@ test('an operation keeps its steps, ends done, and a late reader sees all of it'
   assert.equal(read.steps[1]?.parent, read.steps[0]?.id);
 });
 
+test('the end of an operation is told once, after it was written down, however long the writing takes', async (t) => {
+  const { db, operations } = await open(t);
+  const told: string[] = [];
+  operations.subscribe(({ state }) => told.push(state));
+  let writeOn: () => void = () => undefined;
+  const { finished } = await operations.start(request, async ({ step }) => {
+    step({ en: 'Build', es: 'Construir' }).update({ done: 1 });
+    // Somebody else's transaction holds the database when it ends.
+    const held = new Promise<void>((resolve) => {
+      writeOn = resolve;
+    });
+    void db.transaction().execute(() => held);
+    return null;
+  });
+  await systemClock.sleep(250);
+  assert.deepEqual(told, []);
+  writeOn();
+  await finished;
+  assert.deepEqual(told, ['done']);
+});
+
 test('a refusal by policy is told as one, with its problem in both languages', async (t) => {
   const { operations } = await open(t);
   const { finished } = await operations.start(request, async ({ step }) => {

@@ -165,7 +165,8 @@ export class Trust {
     const publicKey = readPublicKey(key.publicKeyPem, key.name);
     const { validFrom = null, validUntil = null } = key;
     defineSigner({ ...key, validFrom, validUntil, identity: { kind: 'key', publicKey, trustedRoot: null } });
-    const known = (await readKeys(this.#options.db)).find(({ id, name }) => id === publicKey.id || name === key.name);
+    const keys = await readKeys(this.#options.db);
+    const known = keys.find(({ id }) => id === publicKey.id) ?? keys.find(({ name }) => name === key.name);
     if (known !== undefined) {
       if (known.id === publicKey.id && known.name === key.name) return toView(known);
       const { id, name } = known;

@@ -332,7 +332,7 @@ function chooseSigner(claim: Claim, image: ImageToVerify, prover: Prover): Outco
       nearest = refusal(
         name,
         signer.revokedAt === null ? 'signer-not-valid-now' : 'signer-revoked',
-        signer.name,
+        calledBy(signer),
         outside,
       );
       continue;
@@ -343,6 +343,11 @@ function chooseSigner(claim: Claim, image: ImageToVerify, prover: Prover): Outco
     return { use, signer: signer.name, identity, ...text, vouches: signer.vouches, logged: logs > 0, times };
   }
   return nearest ?? refusal(name, 'signer-unknown', prover.who);
+}
+
+/** With its id where it is a key: another one of the same name may well be believed. */
+function calledBy({ name, identity }: TrustedSigner): string {
+  return identity.kind === 'key' ? `${name} (${identity.publicKey.id.slice(0, 12)})` : name;
 }
 
 /** The first time at which the signer was not to be believed, or null. A revoked one is never to be. */

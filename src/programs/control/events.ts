@@ -98,6 +98,7 @@ export class EventStream {
     clearInterval(this.#heartbeat);
     clearTimeout(this.#flushTimer);
     for (const reader of this.#readers) reader.response.end();
+    this.#readers.clear();
   }
 
   #fact(fact: ChainedFact): void {
@@ -119,6 +120,10 @@ export class EventStream {
 
   readonly #followers = new Set<(operation: Operation) => void>();
 
+  get hasFollowers(): boolean {
+    return this.#followers.size > 0;
+  }
+
   async #followOperation(
     principal: Principal,
     id: string,
@@ -132,7 +137,8 @@ export class EventStream {
       response.write(`event: operation\ndata: ${JSON.stringify(viewOperation(operation, language))}\n\n`);
     };
     const follower = (operation: Operation): void => {
-      if (operation.id !== id) return;
+      // Its end may be told more than once: while it is being written down, and after that.
+      if (operation.id !== id || response.writableEnded) return;
       send(operation);
       if (operation.state !== 'running') response.end();
     };

@@ -5,11 +5,13 @@ import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { Access, type AccessTables, accessMigrations } from '../../access/index.ts';
+import { Access, type AccessTables, accessMigrations, createApi, PLATFORM } from '../../access/index.ts';
 import type { Deployments, Runs } from '../../deploy/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../../journal/index.ts';
+import type { Operation } from '../../progress/index.ts';
 import { openDatabase, silentLog, systemClock } from '../../system/index.ts';
 import { SESSION_PROTOCOL } from '../link/protocol.ts';
+import { EventStream } from './events.ts';
 import type { Hosts } from './hosts.ts';
 import { openSession } from './sessions.ts';
 
@@ -141,4 +143,32 @@ test('a change that leaves the right leaves the terminal', async (t) => {
   socket.write('still here');
   assert.equal(String((await once(socket, 'data'))[0]), 'still here');
   socket.destroy();
+});
+
+test('an operation whose end is told twice ends its stream once, and takes nothing down', async () => {
+  let tell: (operation: Operation) => void = () => undefined;
+  const running = {
+    ...{ id: 'o1', kind: 'deploy', project: 'tienda', environment: 'dev', actor: 'user:ana' },
+    ...{ title: { en: 'Deploy', es: 'Desplegar' }, state: 'running', startedAt: '', endedAt: null, steps: [] },
+    ...{ result: null, problem: null },
+  } as unknown as Operation;
+  const operations = {
+    subscribe: (listener: typeof tell) => {
+      tell = listener;
+    },
+  };
+  const journal = { subscribe: () => undefined };
+  const events = new EventStream(journal as never, operations as never, () => () => undefined);
+  events.useOperationReader(async () => running);
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => PLATFORM });
+  events.register(app);
+  const asked = app.inject({ url: '/api/v1/operations/o1/events', headers: { authorization: 'Bearer x' } });
+  // The follower is there as soon as the answer has begun.
+  while (!events.hasFollowers) await new Promise((resolve) => setImmediate(resolve));
+  tell({ ...running, state: 'done' });
+  tell({ ...running, state: 'done' });
+  const { body } = await asked;
+  assert.equal(body.match(/^event: operation/gm)?.length, 2);
+  events.close();
+  await app.close();
 });

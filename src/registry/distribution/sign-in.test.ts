@@ -65,6 +65,9 @@ describe('a repository that is open to everybody', () => {
     const answer = await ask('GET', pull('tienda/open'));
     assert.equal(answer.status, 200);
     assert.equal(answer.json()['refresh_token'], undefined);
+    // Clients that were given no name send an empty one; guessing at names is something else.
+    for (let at = 0; at < 20; at++) assert.equal((await ask('GET', pull('tienda/open'), 'Basic Og==')).status, 200);
+    assert.equal((await ask('GET', pull('tienda/closed'), 'Basic Og==')).status, 401);
     const bearer = `Bearer ${answer.json()['token']}`;
     for (const path of [
       'tienda/open/manifests/v1',
@@ -74,6 +77,7 @@ describe('a repository that is open to everybody', () => {
     ]) {
       assert.equal((await ask('GET', path, bearer)).status, 200, path);
       assert.equal((await ask('GET', path)).status, 200, `${path} without a token`);
+      assert.equal((await ask('GET', path, 'Basic Og==')).status, 200, `${path} with an empty name and secret`);
     }
   });
 
