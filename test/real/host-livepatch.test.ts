@@ -7,6 +7,8 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   KernelDriver,
+  ModuleKeeper,
+  ModuleWatch,
   PATCH_REPOSITORY,
   type PatchHost,
   type PatchOrder,
@@ -50,7 +52,7 @@ before(async () => {
   for (const name of ['lab_fix_a', 'lab_fix_b', 'lab_sleeper', 'lab_fix_sleeper']) {
     modules.set(name, readFileSync(join(folder, `${name}.ko`)));
   }
-  machine = await LabMachine.boot(kernel, { files: files() });
+  machine = await LabMachine.boot(kernel, { files: { ...files(), ...moduleTools() } });
   build = (await hostOf(machine).buildId()) ?? '';
 });
 
@@ -184,6 +186,74 @@ test('a shield shuts the way to a fault on a real kernel, and opens it again as 
   await keeper.undo('user-namespaces');
   assert.equal(await probe(), 0);
   assert.equal((await machine.run('cat /proc/sys/user/max_user_namespaces')).output, before);
+});
+
+/** Programs that load modules by their configuration, and some of the kernel's own modules; none where kmod is not installed. */
+function moduleTools(): Record<string, Uint8Array> {
+  const { status, stdout } = spawnSync('ldd', ['/bin/kmod'], { encoding: 'utf8' });
+  if (status !== 0) return {};
+  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
+  const folder = `lib/modules/${kernel.release}`;
+  const own = ['net/dccp/dccp', 'net/sctp/sctp', 'lib/libcrc32c', 'net/ipv4/udp_tunnel', 'net/ipv6/ip6_udp_tunnel'];
+  return Object.fromEntries([
+    ['sbin/modprobe', readFileSync('/bin/kmod')],
+    ...libraries.map((path) => [path.slice(1), readFileSync(path)] as const),
+    ...own.map(
+      (path) =>
+        [
+          `${folder}/kernel/${path}.ko`,
+          readFileSync(join(kernel.folder, 'kernel', folder, 'kernel', `${path}.ko`)),
+        ] as const,
+    ),
+  ]);
+}
+
+test('modules that nobody uses are seen coming and going, tried, kept out, and let in again by a real kernel', async (t) => {
+  if (machine === null) return t.skip(skip || 'no machine');
+  const vm = machine;
+  const code = async (script: string): Promise<number> => (await vm.run(script)).code;
+  if ((await code('[ -e /sbin/modprobe ]')) !== 0) return t.skip('kmod is not installed');
+  const setUp =
+    'chmod +x /sbin/modprobe $(find /lib /lib64 -name "*.so*"); ln -sf modprobe /sbin/depmod; ln -sf modprobe /sbin/rmmod';
+  assert.equal(
+    await code(`${setUp}; mkdir -p /etc/modprobe.d; /sbin/depmod; mount -t tracefs t /sys/kernel/tracing`),
+    0,
+  );
+  const host = hostOf(machine);
+  const watch = new ModuleWatch(host);
+  assert.equal((await watch.look())?.blind, null);
+  const keeper = new ModuleKeeper(host, () => '2026-11-22T00:00:00.000Z');
+  const load = (name: string): Promise<number> => code(`/sbin/modprobe ${name}`);
+  const order = { kind: 'kernel-modules', allow: ['sctp'] } as const;
+
+  const trial = await keeper.do({ ...order, change: 'trial' });
+  assert.deepEqual([trial.mode, trial.onDisk, trial.kept], ['trial', 5, 1]);
+  assert.equal(await load('dccp'), 0, 'a trial refuses nothing');
+  assert.equal(await code('/sbin/rmmod dccp'), 0);
+  assert.deepEqual(
+    (await keeper.standing()).wouldBlock.map(({ module, times }) => [module, times]),
+    [['dccp', 1]],
+  );
+  const sight = await watch.look();
+  assert.deepEqual(
+    sight?.events.map(({ module, change, by }) => `${by} ${change} ${module}`),
+    ['modprobe load dccp', 'rmmod unload dccp'],
+  );
+
+  await keeper.do({ ...order, change: 'enforce' });
+  assert.notEqual(await load('dccp'), 0);
+  assert.equal(await load('sctp'), 0, 'what is allowed is loaded with what it needs');
+  assert.deepEqual(
+    (await watch.look())?.modules
+      .map(({ name }) => name)
+      .filter((name) => /crc32c|sctp|dccp|tunnel/.test(name))
+      .sort(),
+    ['ip6_udp_tunnel', 'libcrc32c', 'sctp', 'udp_tunnel'],
+  );
+  assert.equal((await keeper.do({ ...order, change: 'undo' })).mode, 'off');
+  assert.equal(await load('dccp'), 0);
+  await watch.close();
+  assert.notEqual(await code('[ -e /sys/kernel/tracing/instances/darsena-modules ]'), 0);
 });
 
 test('what is for another build, no live patch, cut or not signed by the pinned key never reaches the kernel', async (t) => {

@@ -15,7 +15,7 @@ const CONFIG = '/etc/modprobe.d/darsena-modules.conf';
 const LOGGER_TEXT = `#!/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $1" >> ${LOG}
-exec modprobe --ignore-install "$1"
+exec /sbin/modprobe --ignore-install "$1"
 `;
 
 const name = z.string().regex(/^[A-Za-z0-9_]{1,64}$/);
