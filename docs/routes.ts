@@ -210,6 +210,18 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'stop a roll-out for good and take the patch out (`rollBack`: false leaves it)',
     es: 'detener del todo un despliegue y retirar el parche (`rollBack`: false lo deja)',
   },
+  'GET /api/v1/kernel/plan': {
+    en: 'which hosts need a restart: what runs, what waits on disk, why',
+    es: 'qué hosts necesitan un reinicio: qué ejecutan, qué espera en disco y por qué',
+  },
+  'POST /api/v1/kernel/reboots': {
+    en: 'start hosts again in order (`hosts`, `kernel`, `all`, `rules`); pause, resume and abort as for a roll-out',
+    es: 'reiniciar hosts en orden (`hosts`, `kernel`, `all`, `rules`); pausar, reanudar y abandonar como un despliegue',
+  },
+  'GET /api/v1/kernel/reboots/:id': {
+    en: 'how far a restart in order is, with the proof of each host: kernels, starts, times',
+    es: 'hasta dónde ha llegado un reinicio en orden, con la prueba de cada host: núcleos, arranques, horas',
+  },
   'GET /api/v1/kernel/modules': {
     en: 'which modules hosts use: over time, starts and workloads (`hosts=a*,b`)',
     es: 'qué módulos usan los hosts: en el tiempo, por arranque y por carga de trabajo (`hosts=a*,b`)',

@@ -26,6 +26,9 @@ import type {
   Me,
   Member,
   Mirror,
+  ModuleProposal,
+  ModuleStanding,
+  ModuleUse,
   NetworkFlow,
   Offer,
   Operation,
@@ -39,6 +42,7 @@ import type {
   Promotion,
   PullHistory,
   QuarantineAnswer,
+  RebootNeed,
   RegistryStatus,
   Release,
   Remote,
@@ -329,6 +333,22 @@ export const queries = {
     queryOptions({
       queryKey: ['hosts', name, 'kernel', 'shield'],
       queryFn: () => listOf<ShieldStanding>(apiPath(['hosts', name, 'kernel', 'shield'])),
+    }),
+  rebootPlan: () => queryOptions({ queryKey: ['kernel', 'plan'], queryFn: () => listOf<RebootNeed>('/kernel/plan') }),
+  hostModuleUse: (name: string) =>
+    queryOptions({
+      queryKey: ['hosts', name, 'modules', 'use'],
+      queryFn: () => listOf<ModuleUse>(apiPath(['kernel', 'modules'], { hosts: name })),
+    }),
+  moduleProposal: (name: string) =>
+    queryOptions({
+      queryKey: ['hosts', name, 'modules', 'proposal'],
+      queryFn: () => maybe<ModuleProposal>(apiPath(['kernel', 'modules', 'proposal'], { hosts: name })),
+    }),
+  hostModules: (name: string) =>
+    queryOptions({
+      queryKey: ['hosts', name, 'modules'],
+      queryFn: () => maybe<ModuleStanding>(apiPath(['hosts', name, 'kernel', 'modules'])),
     }),
   hostBench: (name: string) =>
     queryOptions({

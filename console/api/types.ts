@@ -1248,6 +1248,7 @@ export interface KernelRollout {
     readonly hosts: number;
     readonly phases: Readonly<Partial<Record<RolloutPhase, number>>>;
   }[];
+  readonly kind: 'patch' | 'restart';
   readonly notable: readonly { readonly host: string; readonly phase: RolloutPhase; readonly why: string | null }[];
 }
 
@@ -1257,6 +1258,36 @@ export interface ShieldEntry {
   readonly cves: readonly string[];
   /** What stops working. */
   readonly cost: Text;
+}
+
+/** A host of the plan of restarts. */
+export interface RebootNeed {
+  readonly host: string;
+  readonly release: string;
+  readonly newest: string | null;
+  readonly isNeeded: boolean;
+  readonly because: readonly string[];
+}
+
+export interface ModuleUse {
+  readonly module: string;
+  readonly usedOn: number;
+  readonly boots: number;
+  readonly firstAt: string;
+  readonly workloads: readonly string[];
+}
+
+export interface ModuleProposal {
+  readonly observedSince: string | null;
+  readonly onDisk: number;
+  readonly keptOut: number;
+  readonly unreachable: { readonly most: number };
+  readonly isBlind: boolean;
+}
+
+export interface ModuleStanding {
+  readonly mode: 'off' | 'trial' | 'enforce';
+  readonly wouldBlock: readonly { readonly module: string }[];
 }
 
 export type BenchState = 'fail' | 'not-determinable' | 'pass' | 'not-applicable';

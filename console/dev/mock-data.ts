@@ -8,6 +8,7 @@ import type {
   Fact,
   Finding,
   Host,
+  HostBench,
   HostKernel,
   ImageDetail,
   IncidentDetail,
@@ -15,6 +16,8 @@ import type {
   KernelPatch,
   KernelRollout,
   Me,
+  ModuleProposal,
+  ModuleUse,
   NetworkFlow,
   Offer,
   Operation,
@@ -23,6 +26,7 @@ import type {
   Policy,
   Project,
   Promotion,
+  RebootNeed,
   Referrer,
   Release,
   Risk,
@@ -1829,11 +1833,73 @@ export function shieldStanding(): readonly ShieldStanding[] {
   ];
 }
 
+export function rebootPlan(): readonly RebootNeed[] {
+  return [
+    {
+      ...{ host: 'almacen-07', release: '6.1.0-55-amd64', newest: '6.1.0-56-amd64', isNeeded: true },
+      because: ['linux-image-amd64', '6.1.0-56-amd64'],
+    },
+  ];
+}
+
+export function moduleUse(): readonly ModuleUse[] {
+  const since = { boots: 4, firstAt: '2026-07-01T09:00:00.000Z' };
+  return [
+    { module: 'overlay', usedOn: 1, ...since, workloads: ['tienda/prod/web', 'tienda/prod/api'] },
+    { module: 'nf_tables', usedOn: 1, ...since, workloads: [] },
+    { module: 'floppy', usedOn: 0, ...since, workloads: [] },
+  ];
+}
+
+export function moduleProposal(): ModuleProposal {
+  return {
+    ...{ observedSince: '2026-07-01T09:00:00.000Z', onDisk: 3_921, keptOut: 3_702, isBlind: false },
+    unreachable: { most: 412 },
+  };
+}
+
+export function hostBench(): HostBench {
+  const item = { section: 'containers', subjects: [], isMended: false };
+  return {
+    at: '2026-07-30T01:00:00.000Z',
+    summary: { fail: 2, 'not-determinable': 1, pass: 312, 'not-applicable': 71, accepted: 1 },
+    items: [
+      {
+        ...{ ...item, id: '5.12', state: 'fail', isFixable: false, accepted: null },
+        title: { en: 'The root file system is read-only', es: 'El sistema de ficheros raíz es de solo lectura' },
+        evidence: [{ en: 'tienda-web: writable', es: 'tienda-web: se puede escribir' }],
+        remedy: { en: 'readOnlyRootFilesystem: true', es: 'readOnlyRootFilesystem: true' },
+      },
+      {
+        ...{ ...item, id: 'sysctl.kernel.kptr_restrict', section: 'kernel:sysctl', state: 'fail', isFixable: true },
+        title: {
+          en: 'kernel.kptr_restrict is 2: addresses of the kernel are hidden',
+          es: 'kernel.kptr_restrict es 2: las direcciones del núcleo se ocultan',
+        },
+        evidence: [{ en: 'kernel.kptr_restrict = 1', es: 'kernel.kptr_restrict = 1' }],
+        remedy: { en: 'sysctl -w kernel.kptr_restrict=2', es: 'sysctl -w kernel.kptr_restrict=2' },
+        accepted: null,
+      },
+      {
+        ...{ ...item, id: '5.27', state: 'fail', isFixable: false },
+        title: { en: 'Containers have a health check', es: 'Los contenedores tienen una comprobación de salud' },
+        evidence: [{ en: 'tienda-db: none', es: 'tienda-db: ninguna' }],
+        remedy: null,
+        accepted: {
+          ...{ id: '01985c6e-0000-7000-8000-000000000002', reason: 'las sondas son de la plataforma' },
+          ...{ until: '2027-01-31T00:00:00.000Z', createdBy: 'user:ana' },
+        },
+      },
+    ],
+    changes: [{ check: '5.12', from: 'pass', to: 'fail', at: '2026-07-30T01:00:00.000Z' }],
+  };
+}
+
 export function kernelRollouts(): readonly KernelRollout[] {
   return [
     {
       ...{ id: '01985c6e-0000-7000-8000-000000000001', patch: 'nf_tables_2024_1086', state: 'running', why: null },
-      ...{ startedAt: '2026-07-30T01:10:00.000Z', isOpen: true },
+      ...{ kind: 'patch', startedAt: '2026-07-30T01:10:00.000Z', isOpen: true },
       rings: [
         { name: 'canary', hosts: 2, phases: { well: 2 } },
         { name: 'share', hosts: 23, phases: { well: 19, watching: 3, absent: 1 } },

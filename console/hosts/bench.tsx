@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { ApiFailure, api, apiPath } from '../api/client.ts';
+import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { BenchItem, BenchState, OperationSummary } from '../api/types.ts';
+import type { BenchItem, BenchState } from '../api/types.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
@@ -12,6 +12,7 @@ import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { EmptyState, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { type Column, Table } from '../shell/parts/table.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { waitForOperation } from './operation.ts';
 import { words } from './words.ts';
 
 type Word = keyof typeof words.en;
@@ -65,7 +66,7 @@ export function Bench({ host }: { host: string }) {
   const change = async (order: 'look' | 'fix' | 'undo', checks: readonly string[] = []): Promise<void> => {
     const path = apiPath(['hosts', host, 'bench']);
     const { operation } = await api.post<{ operation: string }>(path, { change: order, checks });
-    await waitFor(operation);
+    await waitForOperation(operation);
     await client.invalidateQueries({ queryKey: ['hosts', host, 'bench'] });
   };
   const looking = useMutation({ mutationFn: () => change('look') });
@@ -201,17 +202,4 @@ export function Bench({ host }: { host: string }) {
       {accepting === null ? null : <AcceptDialog host={host} check={accepting} onClose={() => setAccepting(null)} />}
     </Panel>
   );
-}
-
-const POLL_MS = 500;
-
-/** Until an operation has ended; its fault is thrown. */
-async function waitFor(id: string): Promise<void> {
-  for (;;) {
-    const { state, problem } = await api.get<OperationSummary>(apiPath(['operations', id]));
-    if (state === 'done') return;
-    if (state !== 'running')
-      throw problem === null || problem === undefined ? new Error(state) : new ApiFailure(0, problem);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }

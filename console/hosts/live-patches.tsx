@@ -180,7 +180,7 @@ function RolloutCard({ rollout }: { rollout: KernelRollout }) {
   return (
     <section className="stack" aria-label={`${rollout.patch} ${t(word)}`}>
       <div className="host-head">
-        <h3 className="mono">{rollout.patch}</h3>
+        <h3 className="mono">{rollout.kind === 'restart' ? t('restarts') : rollout.patch}</h3>
         <StateBadge tone={tone}>{t(word)}</StateBadge>
         <span className="quiet-text">
           <When at={rollout.startedAt} />
@@ -194,7 +194,7 @@ function RolloutCard({ rollout }: { rollout: KernelRollout }) {
               {t(rollout.state === 'running' ? 'pause' : 'resume')}
             </Button>
             <Button look="danger" busy={ordering.isPending} onClick={() => ordering.mutate('abort')}>
-              {t('abort')}
+              {t(rollout.kind === 'restart' ? 'abortRestart' : 'abort')}
             </Button>
           </span>
         ) : null}

@@ -11,6 +11,8 @@ import { Bench } from './bench.tsx';
 import './hosts.css';
 import { KernelTruth } from './kernel-truth.tsx';
 import { LivePatches } from './live-patches.tsx';
+import { Modules } from './modules.tsx';
+import { Restarts } from './restarts.tsx';
 import { Shield } from './shield.tsx';
 import { words } from './words.ts';
 
@@ -171,6 +173,7 @@ function HostCard({ host }: { host: Host }) {
       </div>
       <KernelTruth host={host.name} />
       <Shield host={host.name} />
+      <Modules host={host.name} />
       <Bench host={host.name} />
     </section>
   );
@@ -196,6 +199,7 @@ export default function HostsPage() {
               {all.map((host) => (
                 <HostCard key={host.name} host={host} />
               ))}
+              <Restarts />
               <LivePatches />
             </>
           )

@@ -13,6 +13,7 @@ import type { CveAnswer, MachineView } from './machines.ts';
 import { addModuleCommands } from './modules/commands.ts';
 import { openAdvisories } from './open-advisories.ts';
 import { toKernelVex } from './openvex.ts';
+import { addRebootCommands } from './reboot/commands.ts';
 import { addRolloutCommands } from './rollout/commands.ts';
 import { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
 import { addShieldCommands } from './shield/commands.ts';
@@ -112,6 +113,7 @@ export function kernelCommands(cli: CliProgram): void {
 
   addPatchCommands(cli, kernel);
   addRolloutCommands(cli, kernel);
+  addRebootCommands(cli, kernel);
   addShieldCommands(cli, kernel);
   addModuleCommands(cli, kernel);
   kernel

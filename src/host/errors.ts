@@ -52,6 +52,61 @@ export const hostFault = defineFaults({
     en: { what: 'there is no exception {id} that holds', remedy: 'darsena bench --host HOST --json names them' },
     es: { what: 'no hay ninguna excepción {id} vigente', remedy: 'darsena bench --host HOST --json las nombra' },
   },
+  'host.reboot-blind': {
+    kind: 'needs',
+    en: { what: 'the host {host} is not started again', why: 'it does not say which start of the machine this is' },
+    es: { what: 'el host {host} no se reinicia', why: 'no dice en qué arranque de la máquina está' },
+  },
+  'host.reboot-drain': {
+    kind: 'refused',
+    en: {
+      what: 'the host {host} is not started again',
+      why: 'after {minutes} minutes these still run there: {pods}',
+      remedy: 'see what waits: darsena host status',
+    },
+    es: {
+      what: 'el host {host} no se reinicia',
+      why: 'tras {minutes} minutos siguen allí: {pods}',
+      remedy: 'ver qué espera: darsena host status',
+    },
+  },
+  'host.reboot-stays': {
+    kind: 'unavailable',
+    en: {
+      what: 'the host {host} did not go down',
+      why: '{minutes} minutes after it was told to start again it is still in the same start',
+    },
+    es: { what: 'el host {host} no se apagó', why: '{minutes} minutos después de la orden sigue en el mismo arranque' },
+  },
+  'host.reboot-left': {
+    kind: 'conflict',
+    en: {
+      what: 'the host {host} was left as it is',
+      why: 'the restart of the others was stopped before its turn, or it did not come back',
+    },
+    es: {
+      what: 'el host {host} se dejó como está',
+      why: 'el reinicio de los demás se detuvo antes de su turno, o no volvió',
+    },
+  },
+  'host.reboot-kernel': {
+    kind: 'refused',
+    en: { what: 'the host {host} came back on another kernel', why: 'it runs {seen}, and {wanted} was expected' },
+    es: { what: 'el host {host} volvió con otro núcleo', why: 'ejecuta {seen}, y se esperaba {wanted}' },
+  },
+  'host.reboot-nowhere': {
+    kind: 'refused',
+    en: {
+      what: 'no host is to be started again',
+      why: 'none of those named needs it',
+      remedy: 'see darsena kernel plan; --all takes those that need none',
+    },
+    es: {
+      what: 'no hay ningún host que reiniciar',
+      why: 'ninguno de los nombrados lo necesita',
+      remedy: 'ver darsena kernel plan; --all toma también los que no lo necesitan',
+    },
+  },
   'host.modules-none': {
     kind: 'needs',
     en: {

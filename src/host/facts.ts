@@ -51,6 +51,8 @@ export const machineFacts = z.object({
   version: z.literal(1).default(1),
   gatheredAt: word.default('1970-01-01T00:00:00.000Z'),
   host: z.string().max(253).nullable().default(null),
+  /** Of this start of the machine; null: not known. */
+  bootId: z.string().max(64).nullable().default(null),
   kernel: z.object({
     /** `uname -r` */
     release: word,
@@ -58,6 +60,8 @@ export const machineFacts = z.object({
     version: word.nullable().default(null),
     /** `uname -m` */
     machine: word.default('x86_64'),
+    /** Releases on disk that could be started. */
+    installed: z.array(word).max(1_000).default([]),
     /** The GNU build id of the running image, hexadecimal. */
     buildId: z
       .string()

@@ -82,10 +82,12 @@ export function gatherFacts(rootPath: string, identity: Identity, now: string): 
   return machineFacts.parse({
     gatheredAt: now,
     host: root.line('proc/sys/kernel/hostname') ?? identity.host,
+    bootId: root.line('proc/sys/kernel/random/boot_id'),
     kernel: {
       release,
       version,
       machine: identity.machine,
+      installed: readInstalledKernels(root),
       buildId: readBuildId(root.bytes('sys/kernel/notes')),
       upstream: upstreamOf(release, version, root),
       package: kernelPackage,
@@ -243,6 +245,14 @@ function readBlockedModules(root: Root): { name: string; by: string }[] {
     }
   }
   return found;
+}
+
+/** Kernels whose image and modules are both there. */
+function readInstalledKernels(root: Root): string[] {
+  return root
+    .list('lib/modules')
+    .filter((name) => root.has(`boot/vmlinuz-${name}`) || root.has(`lib/modules/${name}/vmlinuz`))
+    .sort();
 }
 
 function readReboot(root: Root): MachineFacts['reboot'] {

@@ -24,6 +24,8 @@ export { PATCH_REPOSITORY, packPatch, readPatchMetadata } from './patches/artifa
 export { KernelPatches, type PatchStore, type PatchTask, type PatchTrust } from './patches/patches.ts';
 export { type PatchSource, receivePatch } from './patches/receive.ts';
 export { registerPatchRoutes } from './patches/routes.ts';
+export { type RebootGround, Reboots, type RebootTask } from './reboot/reboots.ts';
+export { registerRebootRoutes } from './reboot/routes.ts';
 export { type LookAtHosts, Rollouts } from './rollout/rollouts.ts';
 export { registerRolloutRoutes } from './rollout/routes.ts';
 export { registerHostRoutes } from './routes.ts';

@@ -48,6 +48,13 @@ export const BENCH_CHANGES_SHOWN = 200;
 export const BENCH_EVERY_MS = 24 * 3_600_000;
 /** Hosts that are due are looked for this often. */
 export const BENCH_TICK_MS = 600_000;
+/** Pods stop in order and within their budgets; what still runs after that is for a person to look at. */
+export const REBOOT_DRAIN_MS = 30 * 60_000;
+/** A host that was told to start again goes down within this, or it does not. */
+export const REBOOT_GO_MS = 5 * 60_000;
+/** One that is not back by then is looked at by a person. */
+export const REBOOT_BACK_MS = 24 * 3_600_000;
+export const REBOOT_POLL_MS = 1_000;
 /** Modules are looked at so often: two small files of /proc and /sys. */
 export const MODULE_LOOK_MS = 60_000;
 /** Loads between two looks that are told one by one; the rest shows in the next look. */

@@ -21,6 +21,21 @@ export interface HostTables {
   host_facts: { hash: string; body: string };
   host_machines: { host: string; hash: string; own: string; seen_at: string; changed_at: string };
   host_rollouts: { id: string; plan: string; started_at: string; started_by: string };
+  host_reboots: {
+    rollout: string;
+    host: string;
+    boot_before: string;
+    release_before: string;
+    expected: string;
+    was_serving: number | null;
+    begun_at: string;
+    empty_at: string | null;
+    ordered_at: string | null;
+    back_at: string | null;
+    release_after: string | null;
+    boot_after: string | null;
+    served_at: string | null;
+  };
   host_module_use: {
     host: string;
     module: string;
@@ -50,6 +65,7 @@ export interface HostTables {
 /** What differs from one host of a build to the next and changes no verdict; it stands with the host. */
 interface OwnFacts {
   readonly gatheredAt: string;
+  readonly bootId?: string | null;
   readonly uptimeSeconds: number | null;
   readonly references: readonly number[];
 }
@@ -221,9 +237,9 @@ export class Machines {
     const machine = this.#machines.get(host);
     const shared = this.#facts.get(machine?.hash ?? '');
     if (machine === undefined || shared === undefined) throw hostFault('host.unknown', { host });
-    const { gatheredAt, uptimeSeconds, references } = machine.own;
+    const { gatheredAt, uptimeSeconds, references, bootId = null } = machine.own;
     const loaded = shared.modules.loaded?.map((one, index) => ({ ...one, references: references[index] ?? 0 })) ?? null;
-    return { ...shared, host, gatheredAt, uptimeSeconds, modules: { ...shared.modules, loaded } };
+    return { ...shared, host, gatheredAt, bootId, uptimeSeconds, modules: { ...shared.modules, loaded } };
   }
 
   /** @throws Fault host.unknown */
@@ -323,6 +339,7 @@ function part(facts: MachineFacts): { readonly shared: MachineFacts; readonly ow
       ...facts,
       host: null,
       gatheredAt: '',
+      bootId: null,
       uptimeSeconds: null,
       modules: {
         ...facts.modules,
@@ -331,6 +348,7 @@ function part(facts: MachineFacts): { readonly shared: MachineFacts; readonly ow
     },
     own: {
       gatheredAt: facts.gatheredAt,
+      bootId: facts.bootId,
       uptimeSeconds: facts.uptimeSeconds,
       references: (loaded ?? []).map(({ references }) => references),
     },

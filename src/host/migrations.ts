@@ -93,4 +93,27 @@ export const hostMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0005-host-reboots',
+    async up(db) {
+      await db.schema
+        .createTable('host_reboots')
+        .addColumn('rollout', 'text', (column) => column.notNull())
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('boot_before', 'text', (column) => column.notNull())
+        .addColumn('release_before', 'text', (column) => column.notNull())
+        .addColumn('expected', 'text', (column) => column.notNull())
+        // Null: not known yet. 0: somebody else had taken it out of service, and it stays so.
+        .addColumn('was_serving', 'integer')
+        .addColumn('begun_at', 'text', (column) => column.notNull())
+        .addColumn('empty_at', 'text')
+        .addColumn('ordered_at', 'text')
+        .addColumn('back_at', 'text')
+        .addColumn('release_after', 'text')
+        .addColumn('boot_after', 'text')
+        .addColumn('served_at', 'text')
+        .addPrimaryKeyConstraint('host_reboots_key', ['rollout', 'host'])
+        .execute();
+    },
+  },
 ];

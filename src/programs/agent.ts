@@ -57,6 +57,7 @@ import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
 import { engineEnvironment } from './agent/own-container.ts';
 import { PinnedControl } from './agent/pinned-control.ts';
+import { restartHost } from './agent/restart.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
 import { answerAbout, runSession } from './agent/sessions.ts';
 import { AlertSpool } from './agent/spool.ts';
@@ -578,6 +579,8 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         } finally {
           tellMachine(false);
         }
+      case 'host-reboot':
+        return restartHost(task);
       case 'kernel-modules':
         try {
           return JSON.parse(JSON.stringify(await modules.do(task))) as Json;

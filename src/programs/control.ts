@@ -57,12 +57,14 @@ import {
   KernelPatches,
   Machines,
   ModuleUse,
+  Reboots,
   ROLLOUT_TICK_MS,
   Rollouts,
   registerBenchRoutes,
   registerHostRoutes,
   registerModuleRoutes,
   registerPatchRoutes,
+  registerRebootRoutes,
   registerRolloutRoutes,
   registerShieldRoutes,
   Shields,
@@ -158,7 +160,7 @@ import { Hosts } from './control/hosts.ts';
 import { registerInsideRoutes } from './control/inside-routes.ts';
 import { createIntake } from './control/intake.ts';
 import { JavaNames } from './control/java-names.ts';
-import { lookAtHosts, patchStore, patchTrust } from './control/kernel-patches.ts';
+import { lookAtHosts, patchStore, patchTrust, rebootGround } from './control/kernel-patches.ts';
 import { believeBuilder, keyRotation } from './control/key-rotation.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
@@ -785,8 +787,12 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerModuleRoutes(app, moduleUse);
   /** When each host's modules were last told, RFC 3339: workloads that started since may be why one is there. */
   const modulesSeenAt = new Map<string, string>();
+  const reboots = new Reboots({
+    ...{ db, clock, machines: hostMachines },
+    ground: rebootGround({ hosts, deployments }),
+  });
   const rollouts = new Rollouts({
-    ...{ db, journal, clock, log },
+    ...{ db, journal, clock, log, reboots },
     patches: kernelPatches,
     look: () => lookAtHosts({ hosts, deployments }),
   });
@@ -803,6 +809,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
   });
   registerAccessLogRoutes(app, (query) => hosts.run({ kind: 'edge-log', ...query }, { step: silentStep }));
+  registerRebootRoutes(app, { reboots, rollouts });
   registerNetworkRoutes(app, flows, async (project) => {
     const { workloads } = await deployments.wanted();
     return (peer) => {

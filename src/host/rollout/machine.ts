@@ -244,7 +244,8 @@ function watchHosts(rollout: Rollout, nowMs: number, see: (host: string) => Host
     if (host.phase === 'failed' && rollBack) events.push({ kind: 'host-withdrawing', host: name });
     if (host.phase !== 'watching') continue;
     const fresh = problems.filter(({ key }) => !host.before.includes(key));
-    const bad = fresh.find(({ sinceMs }) => nowMs - sinceMs >= patienceSeconds * 1_000);
+    // What was emptied before a restart was not ready then either: it has its time from when the host was back.
+    const bad = fresh.find(({ sinceMs }) => nowMs - Math.max(sinceMs, host.sinceMs) >= patienceSeconds * 1_000);
     if (bad !== undefined) events.push({ kind: 'host-failed', host: name, why: bad.key });
     else if (fresh.length === 0 && nowMs - host.sinceMs >= soakSeconds * 1_000)
       events.push({ kind: 'host-well', host: name });

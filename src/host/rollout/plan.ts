@@ -48,6 +48,8 @@ export interface RolloutPlan {
   readonly id: string;
   readonly patch: string;
   readonly digest: string;
+  /** Absent: a live patch is brought in. Else hosts are started again: on which kernel, null for the newest of each. */
+  readonly restart?: { readonly kernel: string | null };
   readonly rules: RolloutRules;
   readonly rings: readonly Ring[];
 }

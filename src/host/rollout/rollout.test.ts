@@ -162,6 +162,7 @@ test('each step is written down with its fact before its command; a control that
         },
       },
       ...{ clock, log: silentLog },
+      reboots: { needs: () => [], reboot: async () => undefined },
       patches: {
         show: async () => patch,
         places: () => ({ inForce: [], fitting: ['a1', 'a2', 'a3', 'b1'] }),

@@ -7,6 +7,7 @@ import { hostFault } from '../errors.ts';
 import { ROLLOUTS_SHOWN } from '../limits.ts';
 import type { HostTables } from '../machines.ts';
 import type { KernelPatches } from '../patches/patches.ts';
+import type { Reboots } from '../reboot/reboots.ts';
 import {
   decideRollout,
   type HostPhase,
@@ -22,6 +23,7 @@ export type LookAtHosts = () => (host: string) => { readonly isHere: boolean; re
 
 export interface RolloutView {
   readonly id: string;
+  readonly kind: 'patch' | 'restart';
   readonly patch: string;
   readonly digest: string;
   readonly state: RolloutState;
@@ -59,6 +61,9 @@ interface Standing {
   readonly seen: Map<string, { awaySinceMs: number | null; readonly problems: Map<string, number> }>;
 }
 
+/** The image digest that facts of a roll-out name: a patch has one, a restart none. */
+const digestOf = ({ restart, digest }: RolloutPlan): string | null => (restart === undefined ? digest : null);
+
 /** Hosts that a view names. */
 const NOTABLE_MAX = 200;
 
@@ -73,6 +78,7 @@ export class Rollouts {
   readonly #log: Log;
   readonly #patches: Pick<KernelPatches, 'show' | 'places' | 'changeNow'>;
   readonly #look: LookAtHosts;
+  readonly #reboots: Pick<Reboots, 'needs' | 'reboot'>;
   readonly #standing = new Map<string, Standing>();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -83,6 +89,7 @@ export class Rollouts {
     readonly log: Log;
     readonly patches: Pick<KernelPatches, 'show' | 'places' | 'changeNow'>;
     readonly look: LookAtHosts;
+    readonly reboots: Pick<Reboots, 'needs' | 'reboot'>;
   }) {
     this.#db = options.db as unknown as Kysely<HostTables>;
     this.#journal = options.journal;
@@ -90,6 +97,7 @@ export class Rollouts {
     this.#log = options.log;
     this.#patches = options.patches;
     this.#look = options.look;
+    this.#reboots = options.reboots;
   }
 
   /** Takes up what was under way when control ended, however it ended. */
@@ -130,36 +138,81 @@ export class Rollouts {
     return this.#inTurn(async () => {
       const found = await this.#patches.show(patch);
       if (found.doubt !== null) throw hostFault('host.patch-untrusted', { name: patch, why: found.doubt.en });
-      const other = [...this.#standing.values()].find(({ rollout }) => !rollout.hasEnded);
-      if (other !== undefined) throw hostFault('host.rollout-running', { patch: other.rollout.plan.patch });
+      this.#requireNone();
       const { fitting } = this.#patches.places(found);
       const hosts = fitting.filter((host) => patterns.length === 0 || patterns.some((one) => matchesGlob(one, host)));
       if (hosts.length === 0) throw hostFault('host.rollout-nowhere', { patch });
+      const { digest } = found;
       const id = newId(this.#clock);
-      const plan: RolloutPlan = {
-        id,
-        patch,
-        digest: found.digest,
-        rules,
-        rings: planRings(hosts, found.digest, rules),
-      };
-      const startedAt = this.#clock.now().toISOString();
-      const body = {
-        patch,
-        hosts: hosts.length,
-        rings: plan.rings.map(({ name, hosts: of }) => ({ name, hosts: of.length })),
-      };
-      await this.#db.transaction().execute(async (tx) => {
-        const row = { id, plan: JSON.stringify(plan), started_at: startedAt, started_by: actor };
-        await tx.insertInto('host_rollouts').values(row).execute();
-        const about = { project: null, subject: id, digest: found.digest, actor };
-        await this.#journal.record(tx, { kind: 'rollout.started', ...about, body });
-      });
-      this.#journal.committed();
-      const standing = this.#keep(new Rollout(plan), { startedAt, startedBy: actor, sequence: 0 });
-      await this.#advance(standing);
-      return this.#view(standing);
+      return this.#begin({ id, patch, digest, rules, rings: planRings(hosts, digest, rules) }, hosts.length, actor);
     });
+  }
+
+  /**
+   * Begins to start hosts again in order.
+   * @param patterns names of hosts, `*` for part of one; none: all that need it
+   * @param kernel the release to come back on; null: the newest on each host's disk
+   * @param isForced also those that need no start
+   * @throws Fault host.reboot-nowhere, host.rollout-running
+   */
+  async startRestart(
+    {
+      rules,
+      patterns,
+      kernel,
+      isForced,
+    }: {
+      readonly rules: RolloutRules;
+      readonly patterns: readonly string[];
+      readonly kernel: string | null;
+      readonly isForced: boolean;
+    },
+    actor: string,
+  ): Promise<RolloutView> {
+    return this.#inTurn(async () => {
+      this.#requireNone();
+      const hosts = this.#reboots
+        .needs()
+        .filter(({ host, release, isNeeded }) => {
+          const isNamed = patterns.length === 0 || patterns.some((one) => matchesGlob(one, host));
+          return isNamed && (isForced || isNeeded || (kernel !== null && kernel !== release));
+        })
+        .map(({ host }) => host);
+      if (hosts.length === 0) throw hostFault('host.reboot-nowhere');
+      const id = newId(this.#clock);
+      // There is no way back from a start: what goes wrong stops it.
+      const own = { ...rules, rollBack: false };
+      const plan = {
+        id,
+        patch: 'restart',
+        digest: id,
+        restart: { kernel },
+        rules: own,
+        rings: planRings(hosts, id, own),
+      };
+      return this.#begin(plan, hosts.length, actor);
+    });
+  }
+
+  #requireNone(): void {
+    const other = [...this.#standing.values()].find(({ rollout }) => !rollout.hasEnded);
+    if (other !== undefined) throw hostFault('host.rollout-running', { patch: other.rollout.plan.patch });
+  }
+
+  async #begin(plan: RolloutPlan, hosts: number, actor: string): Promise<RolloutView> {
+    const { id, patch } = plan;
+    const startedAt = this.#clock.now().toISOString();
+    const body = { patch, hosts, rings: plan.rings.map(({ name, hosts: of }) => ({ name, hosts: of.length })) };
+    await this.#db.transaction().execute(async (tx) => {
+      const row = { id, plan: JSON.stringify(plan), started_at: startedAt, started_by: actor };
+      await tx.insertInto('host_rollouts').values(row).execute();
+      const about = { project: null, subject: id, digest: digestOf(plan), actor };
+      await this.#journal.record(tx, { kind: 'rollout.started', ...about, body });
+    });
+    this.#journal.committed();
+    const standing = this.#keep(new Rollout(plan), { startedAt, startedBy: actor, sequence: 0 });
+    await this.#advance(standing);
+    return this.#view(standing);
   }
 
   list(): RolloutView[] {
@@ -193,7 +246,7 @@ export class Rollouts {
       if (!fits) throw hostFault('host.rollout-state', { order, state });
       const event: RolloutEvent =
         order === 'abort'
-          ? { kind: 'aborted', by: actor, rollBack }
+          ? { kind: 'aborted', by: actor, rollBack: rollBack && standing.rollout.plan.restart === undefined }
           : { kind: order === 'pause' ? 'paused' : 'resumed', by: actor };
       await this.#write(standing, [event], actor);
       await this.#advance(standing);
@@ -234,12 +287,16 @@ export class Rollouts {
   }
 
   async #command(standing: Standing, host: string, phase: 'applying' | 'withdrawing'): Promise<void> {
-    const { patch, digest } = standing.rollout.plan;
+    const { id, patch, digest, restart } = standing.rollout.plan;
     const change = phase === 'applying' ? 'apply' : 'rollback';
     let why: string | null = null;
     try {
       const options = { step: silentStep, actor: standing.startedBy, digest };
-      await this.#patches.changeNow(host, change, patch, options);
+      if (restart === undefined) await this.#patches.changeNow(host, change, patch, options);
+      else {
+        const order = { rollout: id, host, wanted: restart.kernel };
+        await this.#reboots.reboot(order, () => !standing.rollout.hasEnded);
+      }
     } catch (error) {
       // A host that went away in the middle is asked again when it is back, or lost.
       if (error instanceof Fault && (error.code === 'host.lost' || error.code === 'host.away')) {
@@ -268,7 +325,8 @@ export class Rollouts {
   /** Written down and stated as facts, then folded: never the other way round. */
   async #write(standing: Standing, events: readonly RolloutEvent[], actor: string): Promise<void> {
     const { rollout } = standing;
-    const { id, patch, digest } = rollout.plan;
+    const { id, patch } = rollout.plan;
+    const digest = digestOf(rollout.plan);
     const at = this.#clock.now().getTime();
     await this.#db.transaction().execute(async (tx) => {
       let { sequence } = standing;
@@ -331,6 +389,7 @@ export class Rollouts {
     const { state, why } = rollout;
     return {
       ...{ id, patch, digest, state, why, startedAt, startedBy, rules },
+      kind: rollout.plan.restart === undefined ? 'patch' : 'restart',
       isOpen: isOpen(rules.windows, this.#clock.now().getTime()),
       rings: rings.map(({ name, hosts, failuresMax }, at) => ({
         ...{ name, failuresMax },

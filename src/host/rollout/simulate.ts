@@ -17,19 +17,23 @@ export interface RolloutFaults {
   readonly away: number;
   /** Refuse to let go of it. */
   readonly cling: number;
+  /** Come back from a restart on the kernel that they had. */
+  readonly old: number;
   /** Times that control dies in the middle, with all that was on its way. */
   readonly deaths: number;
 }
 
 export const NO_FAULTS: RolloutFaults = {
-  ...{ refuse: 0, sicken: 0, stumble: 0, vanish: 0, blink: 0, away: 0, cling: 0, deaths: 0 },
+  ...{ refuse: 0, sicken: 0, stumble: 0, vanish: 0, blink: 0, away: 0, cling: 0, old: 0, deaths: 0 },
 };
 
 type Manner = Exclude<keyof RolloutFaults, 'deaths'> | 'good';
 
 interface SimulatedHost {
   readonly manner: Manner;
+  /** It has the patch; or it was started again. */
   hasPatch: boolean;
+  restarts: number;
   awaySinceMs: number | null;
   backAtMs: number;
   sickSinceMs: number | null;
@@ -59,6 +63,8 @@ const AFTER_MS = 2 * 86_400_000;
 export function simulateRollout(options: {
   readonly hosts: number;
   readonly seed: number;
+  /** Hosts are started again, and are away meanwhile, instead of taking a patch. @default false */
+  readonly isRestart?: boolean;
   readonly rules?: Partial<RolloutRules>;
   readonly faults?: Partial<RolloutFaults>;
 }): SimulatedRollout {
@@ -66,7 +72,11 @@ export function simulateRollout(options: {
   const faults = { ...NO_FAULTS, ...options.faults };
   const rules = rolloutRules.parse(options.rules ?? {});
   const names = Array.from({ length: options.hosts }, (_, index) => `host-${index}`);
-  const plan = { id: 'r', patch: 'fix', digest: 'sha256:0', rules, rings: planRings(names, `${options.seed}`, rules) };
+  const isRestart = options.isRestart ?? false;
+  const plan = {
+    ...{ id: 'r', patch: 'fix', digest: 'sha256:0', rules, rings: planRings(names, `${options.seed}`, rules) },
+    ...(isRestart ? { restart: { kernel: null } } : {}),
+  };
   const startMs = Date.UTC(2026, 0, 5) + Math.floor(random() * 7 * 86_400_000);
   const hosts = new Map(names.map((name) => [name, newHost(faults, random, startMs)]));
   const events: { atMs: number; event: RolloutEvent }[] = [];
@@ -108,7 +118,7 @@ export function simulateRollout(options: {
   };
 
   let endMs: number | null = null;
-  const wandering = [...hosts].filter(([, { manner }]) => manner !== 'good');
+  const wandering = [...hosts].filter(([, { manner }]) => isRestart || manner !== 'good');
   for (; nowMs < startMs + LIMIT_MS && (endMs === null || nowMs < endMs + AFTER_MS); nowMs += TICK_MS) {
     if (nowMs >= (deathsAt.at(-1) ?? Number.POSITIVE_INFINITY)) {
       deathsAt.pop();
@@ -128,7 +138,7 @@ export function simulateRollout(options: {
     for (const [, host] of wandering) wander(host, nowMs);
     for (const name of busy) {
       const host = hosts.get(name) as SimulatedHost;
-      for (const outcome of work(host, nowMs, random)) {
+      for (const outcome of (isRestart ? workRestart : work)(host, nowMs, random)) {
         const phase = rollout.hosts.get(name)?.phase;
         // An answer to what is no longer asked says nothing.
         if (outcome.change === 'apply' && phase === 'applying')
@@ -157,6 +167,14 @@ export function simulateRollout(options: {
     let applying = 0;
     for (const name of rollout.active) if (rollout.hosts.get(name)?.phase === 'applying') applying++;
     if (applying > rules.concurrency) broken.add('more hosts at once than allowed');
+    if (isRestart) {
+      let down = 0;
+      for (const name of busy) {
+        const isLost = rollout.hosts.get(name)?.phase === 'lost';
+        if (!isLost && hosts.get(name)?.awaySinceMs !== null) down++;
+      }
+      if (down > rules.concurrency) broken.add('more hosts down at once than allowed');
+    }
     if (rollout.hasEnded) endMs ??= nowMs;
     if (endMs !== null && rollout.active.size === 0 && busy.size === 0) break;
   }
@@ -165,6 +183,9 @@ export function simulateRollout(options: {
     const phase = rollout.hosts.get(name)?.phase;
     if (rollout.state === 'rolled-back' && host.hasPatch && phase !== 'stuck' && phase !== 'lost')
       broken.add(`the patch stayed after a roll-back (${host.manner}, ${phase})`);
+    if (host.restarts > 1) broken.add(`a host was started ${host.restarts} times`);
+    if (phase === 'waiting' && host.restarts > 0) broken.add('a host was started whose turn had not come');
+    if (phase === 'well' && host.manner === 'old') broken.add('a host counts as well on the kernel that it had');
     if (phase === 'well' && !host.hasPatch) broken.add('a host counts as well without the patch');
     if (phase === 'withdrawn' && host.hasPatch) broken.add('a host counts as withdrawn with the patch');
     if (rollout.state === 'done' && (phase === 'waiting' || phase === 'applying' || phase === 'watching'))
@@ -187,7 +208,7 @@ export function describe(rollout: Rollout): string {
 function newHost(faults: RolloutFaults, random: () => number, startMs: number): SimulatedHost {
   let place = random();
   let manner: Manner = 'good';
-  for (const one of ['refuse', 'sicken', 'stumble', 'vanish', 'blink', 'away', 'cling'] as const) {
+  for (const one of ['refuse', 'sicken', 'stumble', 'vanish', 'blink', 'away', 'cling', 'old'] as const) {
     if (place < faults[one]) {
       manner = one;
       break;
@@ -196,7 +217,7 @@ function newHost(faults: RolloutFaults, random: () => number, startMs: number): 
   }
   const isAway = manner === 'away';
   return {
-    ...{ manner, hasPatch: false, sickSinceMs: null, wellAtMs: 0, inbox: [] },
+    ...{ manner, hasPatch: false, restarts: 0, sickSinceMs: null, wellAtMs: 0, inbox: [] },
     awaySinceMs: isAway ? startMs - 3_600_000 : null,
     backAtMs: isAway ? startMs + Math.floor(random() * 86_400_000) : 0,
   };
@@ -244,6 +265,37 @@ function work(
       host.wellAtMs = host.manner === 'sicken' ? Number.POSITIVE_INFINITY : nowMs + 20_000;
     }
     done.push({ change, why: null });
+  }
+  return done;
+}
+
+/** A restart: away for a while, and then the answer, which control asks for again if it was not there to hear it. */
+function workRestart(
+  host: SimulatedHost,
+  nowMs: number,
+  random: () => number,
+): { readonly change: 'apply' | 'withdraw'; readonly why: string | null }[] {
+  const done: { change: 'apply' | 'withdraw'; why: string | null }[] = [];
+  while (host.awaySinceMs === null && host.inbox[0] !== undefined && host.inbox[0].atMs <= nowMs) {
+    const { change } = host.inbox.shift() as SimulatedHost['inbox'][number];
+    if (host.manner === 'refuse') {
+      done.push({ change, why: 'refused' });
+      continue;
+    }
+    if (host.hasPatch) {
+      done.push({ change, why: host.manner === 'old' ? 'it came back on the kernel that it had' : null });
+      continue;
+    }
+    host.hasPatch = true;
+    host.restarts++;
+    host.awaySinceMs = nowMs;
+    // A slow one takes hours, most some minutes.
+    host.backAtMs = nowMs + 60_000 + Math.floor(random() * (host.manner === 'blink' ? 7_200_000 : 300_000));
+    if (host.manner === 'sicken' || host.manner === 'stumble') {
+      host.sickSinceMs = nowMs;
+      host.wellAtMs = host.manner === 'sicken' ? Number.POSITIVE_INFINITY : host.backAtMs + 20_000;
+    }
+    host.inbox.unshift({ change, atMs: nowMs });
   }
   return done;
 }

@@ -29,6 +29,19 @@ export const hostLimitFault = defineFaults({
       remedy: 'darsena ps',
     },
   },
+  'agent.restart-unable': {
+    kind: 'needs',
+    en: {
+      what: 'this host cannot be told to start again',
+      why: '{why}',
+      remedy: 'without systemd: put a program that does it at /etc/darsena/restart, owned by root',
+    },
+    es: {
+      what: 'a este host no se le puede pedir que reinicie',
+      why: '{why}',
+      remedy: 'sin systemd: poner en /etc/darsena/restart un programa que lo haga, propiedad de root',
+    },
+  },
   'agent.patch-unnamed': {
     kind: 'refused',
     en: {
@@ -79,6 +92,7 @@ const DEFAULTS: HostLimits = {
   'kernel-patch': true,
   'kernel-shield': true,
   'kernel-modules': true,
+  'host-reboot': true,
   bench: true,
   'bench-fix': true,
   contain: true,

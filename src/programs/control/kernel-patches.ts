@@ -1,5 +1,13 @@
 import type { Deployments } from '../../deploy/index.ts';
-import { type LookAtHosts, PATCH_REPOSITORY, PATCHES_MAX, type PatchStore, type PatchTrust } from '../../host/index.ts';
+import {
+  type LookAtHosts,
+  PATCH_REPOSITORY,
+  PATCHES_MAX,
+  type PatchStore,
+  type PatchTrust,
+  type RebootGround,
+} from '../../host/index.ts';
+import { silentStep } from '../../progress/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { Fault } from '../../system/index.ts';
 import type { SignatureStore, Trust } from '../../trust/index.ts';
@@ -66,5 +74,42 @@ export function lookAtHosts({
     const view = views.get(host);
     const problems = view?.sensor?.state === 'down' ? ['the sensor is down', ...unready] : unready;
     return { isHere: view?.state === 'connected', problems };
+  };
+}
+
+/** The engine and the hosts as a restart in order needs them. Workloads run on one host today: the first that is here. */
+export function rebootGround({
+  hosts,
+  deployments,
+}: {
+  readonly hosts: Pick<Hosts, 'views' | 'run' | 'connected'>;
+  readonly deployments: Pick<Deployments, 'statuses' | 'maintenance' | 'setMaintenance'>;
+}): RebootGround {
+  const hasWorkloads = (host: string): boolean => hosts.views().length === 1 || hosts.connected()[0] === host;
+  return {
+    isHere: (host) => hosts.connected().includes(host),
+    async empty(host, reason) {
+      if (!hasWorkloads(host)) return false;
+      const before = await deployments.maintenance();
+      // Already emptied: by this very restart, or by a person who will give it back.
+      if (before?.draining === true) return before.reason === reason;
+      const wanted = { draining: true, disregardBudgets: false, reason: before === null ? reason : before.reason };
+      await deployments.setMaintenance(wanted, 'platform');
+      return before === null;
+    },
+    pods(host) {
+      if (!hasWorkloads(host)) return [];
+      return deployments
+        .statuses(null)
+        .flatMap(({ replicas }) =>
+          replicas.flatMap(({ name, phase }) => (phase === 'succeeded' || phase === 'failed' ? [] : [name])),
+        );
+    },
+    async serve(_host, reason) {
+      if ((await deployments.maintenance())?.reason === reason) await deployments.setMaintenance(null, 'platform');
+    },
+    async order(host, task) {
+      await hosts.run(task, { host, step: silentStep });
+    },
   };
 }

@@ -1,7 +1,7 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
 import type { RuleText, Tuning } from '../../detect/index.ts';
-import type { BenchTask, ModuleTask, PatchTask, ShieldTask } from '../../host/index.ts';
+import type { BenchTask, ModuleTask, PatchTask, RebootTask, ShieldTask } from '../../host/index.ts';
 import type { EdgeCertificate, IssuedCertificate, Refusal, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
@@ -109,6 +109,7 @@ export type HostTask =
   | BenchTask
   | ModuleTask
   | VolumeTask
+  | RebootTask
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
   /** Asks a container to end, and forces it when the grace is over. */
   | { readonly kind: 'stop'; readonly containerId: string; readonly graceSeconds: number }

@@ -87,6 +87,7 @@ const TO_AGENT: readonly ToAgent[] = [
   { type: 'alert-stored', id },
   { type: 'alert-refused', id },
   { type: 'ping' },
+  { type: 'task', id, task: { kind: 'host-reboot', bootId: 'b' } },
   { type: 'task', id, task: { kind: 'bench' } },
   { type: 'task', id, task: { kind: 'bench-fix', change: 'undo', checks: ['3.18'] } },
   { type: 'task', id, task: { kind: 'kernel-modules', change: 'enforce', allow: ['sctp'] } },

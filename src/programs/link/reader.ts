@@ -117,6 +117,7 @@ const task = z.discriminatedUnion('kind', [
     // Becomes lines of a file.
     allow: list(z.string().regex(/^[A-Za-z0-9_]{1,64}$/), 20_000),
   }),
+  z.strictObject({ kind: z.literal('host-reboot'), bootId: z.string().max(64) }),
   z.strictObject({ kind: z.literal('bench') }),
   z.strictObject({
     kind: z.literal('bench-fix'),
