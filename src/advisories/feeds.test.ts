@@ -302,6 +302,126 @@ test('OVAL of Oracle and Ubuntu, and updateinfo of Amazon and Rocky Linux', asyn
   assert.deepEqual([rocky('nodejs:18'), rocky('nodejs:20')], [['CVE-2026-8'], []]);
 });
 
+const OVAL_BY_CVE = `<?xml version="1.0"?>
+<oval_definitions xmlns="http://oval.mitre.org/XMLSchema/oval-definitions-5"><definitions>
+ <definition id="oval:org.opensuse.security:def:1" class="vulnerability"><metadata><title>CVE-2026-21</title>
+  <affected family="unix"><platform>SUSE Linux Enterprise Server 15 SP5</platform><platform>SUSE Linux Enterprise Server 15 SP6</platform></affected>
+  <reference ref_id="Mitre CVE-2026-21" ref_url="https://x" source="CVE"/><reference ref_id="SUSE-SU-2026:1-1" ref_url="https://y" source="SUSE-SU"/>
+  <advisory><severity>Important</severity></advisory></metadata>
+  <criteria operator="OR">
+   <criteria operator="AND">
+    <criteria operator="OR"><criterion test_ref="t:0" comment="SUSE Linux Enterprise Desktop 15 SP5 is installed"/><criterion test_ref="t:0" comment="SUSE Linux Enterprise Server 15 SP5 is installed"/></criteria>
+    <criteria operator="OR"><criterion test_ref="t:1" comment="libx-1.0-5.1 is installed"/></criteria></criteria>
+   <criteria operator="AND"><criterion test_ref="t:0" comment="SUSE Linux Enterprise Server 15 SP6 is installed"/>
+    <criteria operator="OR"><criterion test_ref="t:2" comment="libx-1.0-6.1 is installed"/><criterion test_ref="t:3" comment="liby is affected"/>
+     <criterion test_ref="t:4" comment="libz is not affected"/></criteria></criteria>
+   <criteria operator="AND"><criterion test_ref="t:0" comment="SUSE Manager Server 4.3 is installed"/><criterion test_ref="t:3" comment="liby is affected"/></criteria>
+  </criteria></definition>
+ <definition id="oval:com.ubuntu.jammy:def:2" class="vulnerability"><metadata><title>CVE-2026-22 on Ubuntu 22.04 LTS (jammy) - medium</title>
+  <affected family="unix"><platform>Ubuntu 22.04 LTS</platform></affected>
+  <reference ref_id="CVE-2026-22" ref_url="https://ubuntu.com/security/CVE-2026-22" source="CVE"/><reference ref_id="USN-9-1" ref_url="https://z" source="USN"/>
+  <advisory><severity>Medium</severity></advisory></metadata>
+  <criteria><extend_definition definition_ref="x" comment="Ubuntu 22.04 LTS (jammy) is installed."/><criteria operator="OR">
+   <criterion test_ref="t:5" comment="(CVE-2026-22) glibc package in jammy is affected and needs fixing."/>
+   <criterion test_ref="t:6" comment="(CVE-2026-22) zlib package in jammy is affected, but a decision has been made to defer addressing it (note: '2026')."/>
+   <criterion test_ref="t:7" comment="(CVE-2026-22) curl package in jammy, while related to the CVE in some way, a decision has been made to ignore this issue."/>
+   <criterion test_ref="t:8" comment="(CVE-2026-22) bash package in jammy is affected and may need fixing."/>
+   <criterion test_ref="t:9" comment="(CVE-2026-22) vim package in jammy was vulnerable but has been fixed (note: '2:8.2-3')."/></criteria></criteria></definition>
+</definitions>
+<tests>${[1, 2, 3, 4].map((n) => `<rpminfo_test id="t:${n}"><object object_ref="o:${n}"/><state state_ref="s:${n}"/></rpminfo_test>`).join('')}
+ ${[5, 6, 7, 8].map((n) => `<dpkginfo_test id="t:${n}"><object object_ref="o:${n}"/></dpkginfo_test>`).join('')}
+ <dpkginfo_test id="t:9"><object object_ref="o:9"/><state state_ref="s:9"/></dpkginfo_test></tests>
+<objects>${['libx', 'libx', 'liby', 'libz'].map((name, n) => `<rpminfo_object id="o:${n + 1}"><name>${name}</name></rpminfo_object>`).join('')}
+ ${[5, 6, 7, 8, 9].map((n) => `<dpkginfo_object id="o:${n}"><name var_ref="v:${n}"/></dpkginfo_object>`).join('')}</objects>
+<states><rpminfo_state id="s:1"><evr operation="less than">0:1.0-5.1</evr></rpminfo_state><rpminfo_state id="s:2"><evr operation="less than">0:1.0-6.1</evr></rpminfo_state>
+ <rpminfo_state id="s:3"><evr operation="greater than">0:0-0</evr></rpminfo_state><rpminfo_state id="s:4"><version operation="equals">0</version></rpminfo_state>
+ <dpkginfo_state id="s:9"><evr operation="less than">2:8.2-3</evr></dpkginfo_state></states>
+<variables>${['libc6', 'zlib1g', 'curl', 'bash', 'vim'].map((name, n) => `<constant_variable id="v:${n + 5}"><value>${name}</value></constant_variable>`).join('')}</variables>
+</oval_definitions>`;
+
+test('OVAL by vulnerability: each platform with its own versions, and what is affected without a fix', async () => {
+  const database = await compile(['oval.xml', OVAL_BY_CVE]);
+  const suse = (name: string, version: string, release: string) =>
+    database
+      .match(osPackage('rpm', name, version, `sles ${release}`))
+      .map(({ id, fixedVersion }) => [id, fixedVersion]);
+  assert.deepEqual(suse('libx', '1.0-5.1', '15.5'), [], 'what the next service pack needs is nothing to this one');
+  assert.deepEqual(suse('libx', '1.0-4.1', '15.5'), [['CVE-2026-21', '1.0-5.1']]);
+  assert.deepEqual(suse('libx', '1.0-5.1', '15.6'), [['CVE-2026-21', '1.0-6.1']]);
+  assert.deepEqual(suse('liby', '9-1', '15.6'), [['CVE-2026-21', null]]);
+  assert.deepEqual([suse('liby', '9-1', '15.5'), suse('libz', '1-1', '15.6')], [[], []]);
+  const ubuntu = (name: string, version = '1') =>
+    database
+      .match(osPackage('deb', name, version, 'ubuntu 22.04'))
+      .map(({ id, status, fixedVersion }) => [id, status, fixedVersion]);
+  assert.deepEqual(ubuntu('libc6'), [['CVE-2026-22', 'affected', null]]);
+  assert.deepEqual(ubuntu('zlib1g'), [['CVE-2026-22', 'fix-deferred', null]]);
+  assert.deepEqual(ubuntu('curl'), [['CVE-2026-22', 'will-not-fix', null]]);
+  assert.deepEqual(ubuntu('bash'), [['CVE-2026-22', 'under-investigation', null]]);
+  assert.deepEqual(
+    [ubuntu('vim', '2:8.2-2'), ubuntu('vim', '2:8.2-3')],
+    [[['CVE-2026-22', 'affected', '2:8.2-3']], []],
+  );
+});
+
+test("CSAF of Red Hat's newer feed: an open flaw stays open with later versions; withdrawn and harmless ones are silent", async () => {
+  const source = (name: string, at: string) => ({
+    category: 'product_version',
+    name,
+    product: {
+      name,
+      product_id: `${name}-${at}`,
+      product_identification_helper: { purl: `pkg:rpm/redhat/${name}@${at}?arch=src` },
+    },
+  });
+  const host = 'red_hat_enterprise_linux_10';
+  const document = (id: string, more: object, status = 'final') =>
+    JSON.stringify({
+      document: {
+        csaf_version: '2.0',
+        category: 'csaf_vex',
+        publisher: { name: 'Red Hat' },
+        tracking: { id, status },
+      },
+      product_tree: {
+        branches: [
+          {
+            category: 'product_name',
+            name: host,
+            product: {
+              name: host,
+              product_id: host,
+              product_identification_helper: { cpe: 'cpe:/o:redhat:enterprise_linux:10' },
+            },
+          },
+          source('nss', '3.101.0-1.el10'),
+          source('zlib', '1-1.el10'),
+        ],
+        relationships: ['nss-3.101.0-1.el10', 'zlib-1-1.el10'].map((name) => ({
+          full_product_name: { name, product_id: `${host}:${name}` },
+          product_reference: name,
+          relates_to_product_reference: host,
+        })),
+      },
+      vulnerabilities: [
+        {
+          cve: id,
+          product_status: { known_affected: [`${host}:nss-3.101.0-1.el10`, `${host}:zlib-1-1.el10`] },
+          ...more,
+        },
+      ],
+    });
+  const harmless = { scores: [{ cvss_v3: { baseScore: 0.0 }, products: [`${host}:zlib-1-1.el10`] }] };
+  const lines = [document('CVE-2026-31', harmless), document('CVE-2026-32', {}, 'deleted')];
+  const database = await compile(['csaf.ndjson', `${lines.join('\n')}\n`]);
+  const found = (name: string, version: string, of: string) =>
+    database
+      .match({ ...osPackage('rpm', name, version, 'rhel 10.1'), source: { name: of, version } })
+      .map(({ id }) => id);
+  assert.deepEqual(found('nss-util', '3.112.0-4.el10', 'nss'), ['CVE-2026-31']);
+  assert.deepEqual(found('zlib-devel', '1-1.el10', 'zlib'), []);
+});
+
 test('CSAF: fixed, never to be fixed, and products of other support are told apart', async () => {
   const product = (id: string, purl: string) => ({
     category: 'product_version',

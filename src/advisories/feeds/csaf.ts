@@ -54,6 +54,11 @@ function* readDocument(value: JsonObject): Generator<FeedItem> {
   const word = isObject(aggregate) ? severityOfWord(aggregate['text']) : 'unknown';
   const modified = timeOf(tracking['current_release_date']);
   const notice = textOf(tracking['id']);
+  // Red Hat keeps a withdrawn document with this word, which CSAF itself does not have.
+  if (textOf(tracking['status']) === 'deleted') {
+    yield { kind: 'skipped' };
+    return;
+  }
   let count = 0;
   for (const vulnerability of objectsOf(value['vulnerabilities'])) {
     const id = textOf(vulnerability['cve']);
@@ -128,10 +133,13 @@ function readAffected(vulnerability: JsonObject, components: ReadonlyMap<string,
     if (component?.version)
       add(component, { introduced: null, fixed: component.version, lastAffected: null }, 'affected');
   }
-  const open = [...textsOf(status['known_affected']), ...textsOf(status['last_affected'])];
+  const last = new Set(textsOf(status['last_affected']));
+  const open = [...textsOf(status['known_affected']), ...last];
+  const fixedNames = new Set([...found.values()].map(keyOf));
+  const harmless = withoutScore(vulnerability);
   for (const product of [...open, ...textsOf(status['under_investigation'])]) {
     const component = components.get(product);
-    if (!component) continue;
+    if (!component || harmless(product)) continue;
     const remedy = remedyOf.get(product);
     const state: AdvisoryStatus = !open.includes(product)
       ? 'under-investigation'
@@ -140,9 +148,29 @@ function readAffected(vulnerability: JsonObject, components: ReadonlyMap<string,
         : remedy === 'none_available'
           ? 'fix-deferred'
           : 'affected';
-    add(component, { introduced: null, fixed: null, lastAffected: component.version }, state);
+    // A distribution names the version that it has today: the next one is affected too until one is called fixed.
+    const isBound = last.has(product) || fixedNames.has(keyOf(component));
+    add(component, { introduced: null, fixed: null, lastAffected: isBound ? component.version : null }, state);
   }
   return [...found.values()];
+}
+
+function keyOf({ ecosystem, level, name, module }: Pick<AffectedPackage, 'ecosystem' | 'level' | 'name' | 'module'>) {
+  return `${ecosystem} ${level} ${name} ${module}`;
+}
+
+/** Products that are rated 0 and have no impact: the flaw is in them, and does nothing there. */
+function withoutScore(vulnerability: JsonObject): (product: string) => boolean {
+  const none = new Set<string>();
+  for (const score of objectsOf(vulnerability['scores'])) {
+    const rating = score['cvss_v3'];
+    if (isObject(rating) && rating['baseScore'] === 0) for (const one of textsOf(score['products'])) none.add(one);
+  }
+  if (none.size === 0) return () => false;
+  for (const { category, product_ids: products } of objectsOf(vulnerability['threats'])) {
+    if (category === 'impact') for (const one of textsOf(products)) none.delete(one);
+  }
+  return (product) => none.has(product);
 }
 
 /** Product ids to packages: each is "that package as a component of this platform". */

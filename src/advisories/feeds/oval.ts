@@ -1,13 +1,14 @@
 import { childOf, descendantsOf, type XmlElement } from '../../formats/index.ts';
 import { TITLE_MAX_LENGTH } from '../limits.ts';
-import { type AffectedPackage, type FeedItem, severityOfWord } from '../record.ts';
+import { type AdvisoryStatus, type AffectedPackage, type FeedItem, severityOfWord } from '../record.ts';
 import { DEBIAN_RELEASES, UBUNTU_RELEASES } from '../releases.ts';
 import { bestScores, severityOf } from '../scores.ts';
 import { cvesIn, type Feed, type FeedReader, isXml, timeOf } from './feed.ts';
 
 /**
- * OVAL definitions (oval.mitre.org, 5.x) of Ubuntu, Oracle Linux, SUSE, Red Hat, Amazon Linux and Debian. Only what says
- * "this package is older than that version" is read; a definition holds names of tests, which come after all definitions.
+ * OVAL definitions (oval.mitre.org, 5.x) of Ubuntu, Oracle Linux, SUSE, Red Hat, Amazon Linux and Debian. What says "this
+ * package is older than that version" is read, and what says that a package is affected and has no fix: Ubuntu by a test
+ * for its being there, SUSE by one for any version. A definition holds names of tests, which come after all definitions.
  */
 export const oval: Feed = {
   name: 'oval',
@@ -28,6 +29,8 @@ class OvalReader implements FeedReader {
   /** Of objects: names of packages, or the id of a variable that holds them. */
   readonly #objects = new Map<string, { readonly name: string; readonly variable: string | null }>();
   readonly #fixes = new Map<string, string>();
+  /** States that any version meets. */
+  readonly #anyVersion = new Set<string>();
   readonly #streams = new Map<string, string>();
   readonly #variables = new Map<string, readonly string[]>();
 
@@ -49,6 +52,9 @@ class OvalReader implements FeedReader {
     } else if (/^(?:rpminfo|dpkginfo)_state$/.test(xml.name)) {
       const evr = childOf(xml, 'evr');
       if (evr?.attributes['operation'] === 'less than') this.#fixes.set(id, evr.text.trim());
+      if (evr?.attributes['operation'] === 'greater than' && /^(?:0:)?0(?:-0)?$/.test(evr.text.trim())) {
+        this.#anyVersion.add(id);
+      }
     } else if (xml.name === 'textfilecontent54_object') {
       // Red Hat: "\[nodejs\][\w\W]*", with the stream in the state.
       this.#objects.set(id, { name: childOf(xml, 'pattern')?.text ?? '', variable: null });
@@ -74,22 +80,26 @@ class OvalReader implements FeedReader {
     const title = childOf(metadata, 'title')?.text.trim() ?? '';
     const references = [...descendantsOf(metadata, 'reference')];
     const platforms = [...descendantsOf(metadata, 'platform')].map(({ text }) => text);
-    const ecosystems = [...new Set(platforms.flatMap((platform) => ecosystemOf(platform, title) ?? []))];
+    const stated = [...new Set(platforms.flatMap((platform) => ecosystemOf(platform, title) ?? []))];
     const affected = new Map<string, AffectedPackage>();
     const module = this.#moduleOf(criteria) ?? streamIn(title);
-    for (const criterion of descendantsOf(criteria, 'criterion')) {
+    const isVulnerability = element.attributes['class'] === 'vulnerability';
+    for (const { criterion, ecosystems } of criterionsOf(criteria, stated, title)) {
       const test = this.#tests.get(criterion.attributes['test_ref'] ?? '');
-      const fixed = this.#fixes.get(test?.state ?? '');
-      if (!test || fixed === undefined) continue;
+      if (!test) continue;
+      const fixed = this.#fixes.get(test.state ?? '') ?? null;
+      const open = fixed === null && isVulnerability ? this.#openStatus(test.state, criterion) : null;
+      if (fixed === null && open === null) continue;
       for (const name of this.#namesOf(test.object)) {
         for (const ecosystem of ecosystems) {
           affected.set(`${ecosystem} ${name} ${fixed}`, {
             ecosystem,
             name,
             level: 'binary',
-            intervals: [{ introduced: null, fixed: fixed.replace(/^0:/, ''), lastAffected: null }],
+            intervals: [{ introduced: null, fixed: fixed?.replace(/^0:/, '') ?? null, lastAffected: null }],
             versions: [],
-            module: module !== null && /\.module[_+]/.test(fixed) ? module : null,
+            module: module !== null && fixed !== null && /\.module[_+]/.test(fixed) ? module : null,
+            ...(open === null ? {} : { status: open }),
           });
         }
       }
@@ -100,7 +110,8 @@ class OvalReader implements FeedReader {
     const id =
       references
         .map(({ attributes }) => attributes['ref_id'] ?? '')
-        .find((one) => !one.startsWith('CVE-') && one !== '') ??
+        // A definition of one vulnerability names all notices about it; SUSE writes "Mitre CVE-…" as well.
+        .find((one) => !isVulnerability && !/\bCVE-\d/.test(one) && one !== '') ??
       cves[0] ??
       element.attributes['id'] ??
       '';
@@ -129,6 +140,14 @@ class OvalReader implements FeedReader {
     };
   }
 
+  /** What is said of a package without a fix; null: nothing, or that it is not affected. */
+  #openStatus(state: string | null, criterion: XmlElement): AdvisoryStatus | null {
+    const comment = criterion.attributes['comment'] ?? '';
+    if (state !== null) return this.#anyVersion.has(state) && / is affected$/.test(comment) ? 'affected' : null;
+    const [, status] = UBUNTU_WORDS.find(([words]) => words.test(comment)) ?? [];
+    return status ?? null;
+  }
+
   #namesOf(object: string): readonly string[] {
     const found = this.#objects.get(object);
     if (!found) return [];
@@ -147,6 +166,52 @@ class OvalReader implements FeedReader {
     }
     return null;
   }
+}
+
+/** How Ubuntu says it (ubuntu-cve-tracker, oval_lib.py). */
+const UBUNTU_WORDS: readonly (readonly [RegExp, AdvisoryStatus])[] = [
+  [/a decision has been made to defer/, 'fix-deferred'],
+  [/a decision has been made to ignore/, 'will-not-fix'],
+  [/is affected,? (?:and )?(?:needs fixing|An update)|is affected\. An update/, 'affected'],
+  [/is affected and may need fixing|is not known|pending evaluation/, 'under-investigation'],
+];
+
+/** "SUSE Linux Enterprise Server 15 SP5 is installed": of which platform the packages beside it are. */
+const PLATFORM = /^((?:SUSE|openSUSE|Oracle Linux|Red Hat|Amazon Linux)\b.*) is installed$/;
+
+/**
+ * Every criterion with the platforms it is about: those that its part of the tree names, since one definition may hold
+ * several with other versions each; else those of the whole definition.
+ */
+function* criterionsOf(
+  criteria: XmlElement,
+  inherited: readonly string[],
+  title: string,
+): Generator<{ readonly criterion: XmlElement; readonly ecosystems: readonly string[] }> {
+  const platforms: string[] = [];
+  const look = (element: XmlElement): boolean => {
+    const [, platform] = PLATFORM.exec(element.attributes['comment'] ?? '') ?? [];
+    if (platform !== undefined) platforms.push(platform);
+    return platform !== undefined;
+  };
+  const parts: XmlElement[] = [];
+  const own: XmlElement[] = [];
+  for (const child of criteria.children) {
+    if (child.name === 'criterion') {
+      if (!look(child)) own.push(child);
+    } else if (child.name === 'criteria') {
+      // A list of platforms, one of which is enough, stands beside its packages.
+      const isList = child.children.length > 0 && child.children.every(({ name }) => name === 'criterion');
+      if (!isList || child.children.filter(look).length < child.children.length) parts.push(child);
+    }
+  }
+  const isBoth = criteria.attributes['operator'] !== 'OR';
+  const ecosystems =
+    platforms.length === 0 || !isBoth
+      ? inherited
+      : [...new Set(platforms.flatMap((platform) => ecosystemOf(platform, title) ?? []))];
+  for (const criterion of own) yield { criterion, ecosystems };
+  for (const part of parts) yield* criterionsOf(part, ecosystems, title);
 }
 
 function streamIn(title: string): string | null {
@@ -171,6 +236,8 @@ function ecosystemOf(platform: string, title: string): string | null {
   const leap = find(/^openSUSE Leap (\d+\.\d+)/);
   if (leap !== undefined) return `openSUSE:${leap}`;
   const [, major, pack] =
-    /^SUSE Linux Enterprise (?:Server|Desktop|Module for [\w -]+?) (\d+)(?: SP(\d+))?$/.exec(platform) ?? [];
+    /^SUSE Linux Enterprise (?:Server|Desktop|Module for [\w -]+?) (\d+)(?: SP(\d+))?(?:-LTSS|-ESPOS)?$/.exec(
+      platform,
+    ) ?? [];
   return major === undefined ? null : `SUSE:${major}.${pack ?? '0'}`;
 }
