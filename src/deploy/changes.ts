@@ -56,17 +56,18 @@ function mergeOf(change: WorkloadChange): Json {
   }
 }
 
-function refuseImpossible(change: WorkloadChange, kind: string, { horizontal, paused, replicas }: Workload): void {
+function refuseImpossible(change: WorkloadChange, kind: string, workload: Workload): void {
+  const { key, horizontal, paused, replicas } = workload;
+  const place = `${key.project}/${key.name}`;
   const refuse = (why: Text, remedy: Text): never => {
     throw deployFault('deploy.change-impossible', {
-      name: change.workload,
+      name: place,
       why: why.en,
       porque: why.es,
       remedy: remedy.en,
       salida: remedy.es,
     });
   };
-  const { workload: name } = change;
   switch (change.kind) {
     case 'scale':
       if (!SCALED.includes(kind)) {
@@ -109,7 +110,7 @@ function refuseImpossible(change: WorkloadChange, kind: string, { horizontal, pa
             en: 'its roll-out is paused, and a restart is a roll-out',
             es: 'su despliegue está en pausa, y reiniciar es desplegar',
           },
-          { en: `darsena rollout resume …/${name} first`, es: `antes, darsena rollout resume …/${name}` },
+          { en: `darsena rollout resume ${place} first`, es: `antes, darsena rollout resume ${place}` },
         );
       }
       return;
@@ -135,7 +136,7 @@ function refuseImpossible(change: WorkloadChange, kind: string, { horizontal, pa
           paused
             ? { en: 'it is paused already', es: 'ya está en pausa' }
             : { en: 'it is not paused', es: 'no está en pausa' },
-          { en: `darsena rollout status …/${name}`, es: `darsena rollout status …/${name}` },
+          { en: `darsena rollout status ${place}`, es: `darsena rollout status ${place}` },
         );
       }
       return;

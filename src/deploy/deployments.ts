@@ -156,6 +156,7 @@ export interface WorkloadRevision {
   readonly replicas: number;
   readonly paused: boolean;
   readonly images: readonly string[];
+  /** Of the release, which may be another workload's. */
   readonly change: WorkloadChange | null;
   readonly current: boolean;
   readonly createdAt: string;
@@ -414,7 +415,7 @@ export class Deployments {
           ...{ release: number, state, createdAt, createdBy, commit },
           ...{ specHash: workload.specHash, replicas: workload.replicas, paused: workload.paused === true },
           images: collectImages([workload]),
-          change: change?.workload === name ? change : null,
+          change,
           current: row.id === current,
         },
       ];
@@ -425,7 +426,7 @@ export class Deployments {
     }
     return revisions.filter((one, index) => {
       const before = revisions[index + 1];
-      return one.change !== null || one.current || before === undefined || before.specHash !== one.specHash;
+      return one.change?.workload === name || one.current || before === undefined || before.specHash !== one.specHash;
     });
   }
 

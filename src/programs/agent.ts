@@ -10,6 +10,7 @@ import {
   type PlanMemory,
   PodmanEngine,
   parseWantedState,
+  parseWantedWorkload,
   Reconciler,
   readUsage,
   realProbes,
@@ -59,7 +60,7 @@ import { engineEnvironment } from './agent/own-container.ts';
 import { PinnedControl } from './agent/pinned-control.ts';
 import { restartHost } from './agent/restart.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
-import { answerAbout, runSession } from './agent/sessions.ts';
+import { type AddedContainer, answerAbout, runSession } from './agent/sessions.ts';
 import { AlertSpool } from './agent/spool.ts';
 import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
 import { Tasks } from './agent/tasks.ts';
@@ -646,6 +647,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       case 'exec':
       case 'logs':
       case 'attach':
+      case 'debug':
       case 'copy-out':
       case 'copy-in':
       case 'forward': {
@@ -653,10 +655,20 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         if (task.kind === 'exec' && task.user !== null) requireUser(task.user, task.containerId, statuses, followed);
         const terminal = admittedAs(task.containerId, statuses, followed)?.terminal === true;
         const joined = (id: string): void => reconciler.join(id);
-        await runSession(await link.openSession(task.session), engine, task, { log, terminal, joined });
+        await runSession(await link.openSession(task.session), engine, task, { log, terminal, joined, add });
         return null;
       }
     }
+  }
+
+  async function add(order: Extract<HostTask, { kind: 'debug' }>): Promise<AddedContainer> {
+    const workload = parseWantedWorkload(order.workload);
+    const { verdicts, signatures } = order;
+    const id = await reconciler.addEphemeral(order.containerId, workload, (start) =>
+      gate.checkOnce(start, { verdicts, signatures }),
+    );
+    const terminal = workload.pod.containers[0]?.terminal === true;
+    return { id, terminal, remove: () => reconciler.removeEphemeral(id) };
   }
 
   /** Control may ask for sessions with this instance's containers, not with whatever else runs on the host. */

@@ -149,6 +149,7 @@ import { registerActivityRoutes } from './control/activity.ts';
 import { AdvisoryPublisher } from './control/advisory-artifact.ts';
 import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
 import { registerBaseRoutes } from './control/bases.ts';
+import { judgeDebug } from './control/debug.ts';
 import { createDeeds } from './control/deeds.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { drillGround } from './control/drill-ground.ts';
@@ -172,7 +173,7 @@ import { createReadings } from './control/readings.ts';
 import { REGISTRY_WORK_CHECK_MS, ScheduledRegistryWork } from './control/registry-work.ts';
 import { startRemotes } from './control/remotes.ts';
 import { RESCAN_CHECK_MS, Rescans } from './control/rescans.ts';
-import { openSession } from './control/sessions.ts';
+import { type DebugRequest, openSession } from './control/sessions.ts';
 import { signatureStore } from './control/signature-store.ts';
 import { sweepSources } from './control/sources.ts';
 import { Statements } from './control/statements.ts';
@@ -885,7 +886,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     writes: opened.writes,
     headers: Object.fromEntries([STRICT_TRANSPORT]),
   });
-  const sessions = { hosts, deployments, runs, journal, db, ...doors, watch, log };
+  const debug = (request: DebugRequest) => judgeDebug({ pipeline, admit, trust, signatures }, request);
+  const sessions = { hosts, deployments, runs, debug, journal, db, ...doors, watch, log };
   const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);
   const listenOptions = { keys, bind: instance.bind, log };
   const publicServer = await listenPublic(

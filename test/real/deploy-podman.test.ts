@@ -563,6 +563,88 @@ test('deploy: a terminal inside a container answers, resizes and gives its exit 
   assert.equal(plain.exitCode, 3);
   assert.match(plain.output, /out/);
   assert.match(plain.output, /err/);
-  session.reconciler.setWanted(wanted({ revision: 2 }));
+
+  await t.test(
+    'a container that is added by hand sees the processes of another and no start is left unasked',
+    async () => {
+      const { key, specHash, pod } = workload({ project: 'shop', environment: 'dev', name: 'tools' }, [
+        container(ground.image, ['sh', '-c', 'tr "\\0" " " < /proc/1/cmdline; sleep 60'], { name: 'tools' }),
+      ]);
+      const asked: string[] = [];
+      const add = (allow: boolean, environment = 'dev') =>
+        session.reconciler.addEphemeral(id, { key: { ...key, environment }, specHash, pod }, async (start) => {
+          asked.push(start.specHash);
+          return allow ? { allow } : { allow, reasons: [{ en: 'no', es: 'no' }] };
+        });
+      await assert.rejects(add(false), { code: 'deploy.gate-refused' });
+      await assert.rejects(add(true, 'prod'), { code: 'engine.not-found' });
+      assert.deepEqual(asked, [specHash]);
+      const added = await add(true);
+      const joined = await ground.engine.attach(added, false);
+      await ground.engine.startContainer(added);
+      const [first] = await firstOf(joined.output);
+      assert.equal(first, 'sleep 3600 ');
+      await session.until('it is shown last', () => {
+        const names = session.status.get('client')?.replicas[0]?.containers.map(({ name }) => name);
+        return names?.join() === 'main,tools';
+      });
+      assert.equal(session.status.get('client')?.phase, 'available');
+      joined.stream.destroy();
+      await session.reconciler.removeEphemeral(added);
+    },
+  );
+
+  await t.test('what waits to be joined begins when somebody is, and an ended one is never begun anew', async () => {
+    const said = container(ground.image, ['sh', '-c', 'echo one; echo two >&2; printf part; exit 5']);
+    const job = workload({ project: 'shop', environment: 'dev', name: 'once' }, [said], {
+      podMore: { restartPolicy: 'Never' },
+      controller: { kind: 'job', ...ONE_RUN },
+      joined: true,
+    });
+    session.reconciler.setWanted(wanted({ revision: 2, workloads: [client(), job] }));
+    const first = () => session.status.get('once')?.replicas[0]?.containers[0];
+    await session.until('made', () => first()?.state === 'created');
+    const waiting = first()?.id ?? '';
+    const joined = await ground.engine.attach(waiting, false);
+    session.reconciler.join(waiting);
+    assert.deepEqual((await piecesOf(joined.output)).sort(), ['one\npart', 'two\n'].sort());
+    assert.equal(await joined.exitCode(), 5);
+    await session.until('failed', () => session.status.get('once')?.phase === 'failed');
+    const late = await ground.engine.attach(waiting, false);
+    assert.deepEqual((await piecesOf(late.output)).sort(), ['one\npart\n', 'two\n'].sort());
+    assert.equal(await late.exitCode(), 5);
+    const { containers = [] } = (await ground.engine.list()).find(({ name }) => name.includes('-once-')) ?? {};
+    assert.deepEqual(
+      containers.map(({ state }) => state),
+      ['exited'],
+    );
+  });
+  session.reconciler.setWanted(wanted({ revision: 3 }));
   await session.until('gone', async () => (await ground.engine.list()).length === 0);
 });
+
+const ONE_RUN = {
+  completions: 1,
+  parallelism: 1,
+  backoffLimit: 0,
+  activeDeadlineSeconds: null,
+  ttlSeconds: null,
+  indexed: false,
+  suspend: false,
+  failureRules: [],
+  backoffLimitPerIndex: null,
+  maxFailedIndexes: null,
+  successRules: [],
+} as const;
+
+/** What each of both streams said, to their end. */
+async function piecesOf(output: AsyncIterable<{ readonly stream: string; readonly bytes: Buffer }>): Promise<string[]> {
+  const said = new Map<string, string>();
+  for await (const { stream, bytes } of output) said.set(stream, `${said.get(stream) ?? ''}${bytes.toString('utf8')}`);
+  return [...said.values()];
+}
+
+async function firstOf(output: AsyncIterable<{ readonly bytes: Buffer }>): Promise<string[]> {
+  for await (const { bytes } of output) return [bytes.toString('utf8')];
+  return [];
+}

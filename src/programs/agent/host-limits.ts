@@ -81,6 +81,7 @@ const DEFAULTS: HostLimits = {
   exec: true,
   logs: true,
   attach: true,
+  debug: true,
   stats: true,
   top: true,
   diff: true,

@@ -25,6 +25,8 @@ export async function runSession(
     readonly terminal: boolean;
     /** Told when somebody is joined to a container: one that waits for that is started. */
     readonly joined: (containerId: string) => void;
+    /** Makes the container that a debug task asks for; asks the gate first. */
+    readonly add: (task: Task<'debug'>) => Promise<AddedContainer>;
   },
 ): Promise<void> {
   const { log, terminal, joined } = options;
@@ -37,6 +39,9 @@ export async function runSession(
         break;
       case 'attach':
         await runAttach(stream, engine, task, { log, terminal, joined });
+        break;
+      case 'debug':
+        await runDebug(stream, engine, task, { log, add: options.add });
         break;
       case 'logs':
         await runLogs(stream, engine, task);
@@ -84,12 +89,46 @@ async function runAttach(
   stream: Duplex,
   engine: ContainerEngine,
   order: Task<'attach'>,
-  { log, terminal, joined }: Parameters<typeof runSession>[3],
+  { log, terminal, joined }: Pick<Parameters<typeof runSession>[3], 'log' | 'terminal' | 'joined'>,
 ): Promise<void> {
   const session = await engine.attach(order.containerId, terminal);
   joined(order.containerId);
   if (terminal && order.size !== null) await session.resize(order.size.columns, order.size.rows);
   await carry(stream, session, log, (name) => engine.signal(order.containerId, name));
+}
+
+/** A container in the pod of another one, for as long as somebody is joined to it. */
+async function runDebug(
+  stream: Duplex,
+  engine: ContainerEngine,
+  order: Task<'debug'>,
+  { log, add }: Pick<Parameters<typeof runSession>[3], 'log' | 'add'>,
+): Promise<void> {
+  const { id, terminal, remove } = await add(order);
+  let isGone = false;
+  const end = async (): Promise<void> => {
+    if (isGone) return;
+    isGone = true;
+    await remove();
+  };
+  try {
+    onceClosed(stream, () => {
+      end().catch((error: unknown) => log.warn({ err: error }, 'a container for debugging could not be removed'));
+    });
+    const session = await engine.attach(id, terminal);
+    if (terminal && order.size !== null) await session.resize(order.size.columns, order.size.rows);
+    await engine.startContainer(id);
+    await carry(stream, session, log, (name) => engine.signal(id, name));
+  } finally {
+    await end();
+  }
+}
+
+export interface AddedContainer {
+  readonly id: string;
+  readonly terminal: boolean;
+  /** Ends it at once and takes it away; may be called again. */
+  remove(): Promise<void>;
 }
 
 /** Both ways, each no faster than it is read, until the process has ended or the stream is gone. */

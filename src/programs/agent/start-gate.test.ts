@@ -93,6 +93,19 @@ test('a judged and signed image starts', async () => {
   assert.deepEqual(await gateWith([verdict()]).check(start), { allow: true });
 });
 
+test('what is added to a running pod starts by its own evidence alone, and by no other', async () => {
+  const signed = signVerdict(control, verdict());
+  const bundles = [signImage(builder, { digest, repository })];
+  const signatures = { [`${repository}@${digest}`]: packSignatures({ ...NO_SIGNATURES, bundles }) };
+  const empty = gateWith([]);
+  assert.deepEqual(await empty.checkOnce(start, { verdicts: [signed], signatures }), { allow: true });
+  assert.equal((await empty.check(start)).allow, false, 'it is kept for nothing else');
+  assert.equal((await empty.checkOnce(start, { verdicts: [signed], signatures: {} })).allow, false);
+  assert.equal((await gateWith([verdict()]).checkOnce(start, { verdicts: [], signatures })).allow, false);
+  const forged = signVerdict(stranger, verdict());
+  assert.equal((await empty.checkOnce(start, { verdicts: [forged], signatures })).allow, false);
+});
+
 test('what control itself could not have allowed does not start', async () => {
   const later: Clock = { ...systemClock, now: () => new Date(Date.now() + 2 * 3_600_000) };
   const cases: [string, HostStartGate][] = [

@@ -58,13 +58,22 @@ export class HostStartGate implements StartGate {
   /** Takes what control sent; a record that is not signed by a pinned key is not kept. Of two for the same, the last. */
   setEvidence(evidence: StartEvidence): void {
     this.#signatures = evidence.signatures;
-    this.#records = new Map();
-    for (const record of evidence.verdicts) {
+    this.#records = this.#believed(evidence);
+  }
+
+  /** The same answer for what is no part of the wanted state, by the evidence alone that came with it. */
+  async checkOnce(start: Parameters<StartGate['check']>[0], evidence: StartEvidence): ReturnType<StartGate['check']> {
+    return this.#check(start, this.#believed(evidence), evidence.signatures);
+  }
+
+  #believed({ verdicts }: StartEvidence): Map<string, SignedRecord> {
+    const records = new Map<string, SignedRecord>();
+    for (const record of verdicts) {
       try {
         const verdict = readVerdict(verifyRecord(record, [this.#verdictKey()], VERDICT_PAYLOAD_TYPE));
         const { project, environment, digest, specHash } = verdict;
         if (environment !== null && specHash !== null) {
-          this.#records.set(nameOf({ project, environment, digest, specHash }), record);
+          records.set(nameOf({ project, environment, digest, specHash }), record);
         }
       } catch (error) {
         this.#log.warn(
@@ -73,19 +82,31 @@ export class HostStartGate implements StartGate {
         );
       }
     }
+    return records;
   }
 
   async check(start: Parameters<StartGate['check']>[0]): ReturnType<StartGate['check']> {
-    const verdict = this.#findVerdict(start);
+    return this.#check(start, this.#records, this.#signatures);
+  }
+
+  async #check(
+    start: Parameters<StartGate['check']>[0],
+    records: ReadonlyMap<string, SignedRecord>,
+    signatures: StartEvidence['signatures'],
+  ): ReturnType<StartGate['check']> {
+    const verdict = this.#findVerdict(start, records);
     if ('refused' in verdict) return { allow: false, reasons: [verdict.refused] };
-    const unsigned = this.#checkSignature(start, verdict.verdict);
+    const unsigned = this.#checkSignature(start, verdict.verdict, signatures);
     return unsigned === null ? { allow: true } : { allow: false, reasons: [unsigned] };
   }
 
-  #findVerdict(start: Parameters<StartGate['check']>[0]): { verdict: Verdict } | { refused: Text } {
+  #findVerdict(
+    start: Parameters<StartGate['check']>[0],
+    records: ReadonlyMap<string, SignedRecord>,
+  ): { verdict: Verdict } | { refused: Text } {
     const { project, environment, name } = start.workload;
     const question = { project, environment, digest: start.imageDigest, specHash: start.specHash };
-    const record = this.#records.get(nameOf(question));
+    const record = records.get(nameOf(question));
     if (record === undefined) {
       return {
         refused: {
@@ -104,7 +125,11 @@ export class HostStartGate implements StartGate {
   }
 
   /** Null when all that the policy names stands, and the image is signed or the verdict only warned that it is not. */
-  #checkSignature(start: Parameters<StartGate['check']>[0], verdict: Verdict): Text | null {
+  #checkSignature(
+    start: Parameters<StartGate['check']>[0],
+    verdict: Verdict,
+    signatures: StartEvidence['signatures'],
+  ): Text | null {
     if (!isDigest(start.imageDigest))
       return { en: 'the image is not pinned by digest', es: 'la imagen no está fijada por digest' };
     const { repository, digest } = parseReference(start.image);
@@ -115,7 +140,7 @@ export class HostStartGate implements StartGate {
         es: 'la imagen nombra otro digest que el que se inicia',
       };
     }
-    const packed = this.#signatures[`${repository}@${start.imageDigest}`];
+    const packed = signatures[`${repository}@${start.imageDigest}`];
     const verdictOfImage = verifyImage({
       digest: start.imageDigest,
       repository,

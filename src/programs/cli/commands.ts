@@ -31,7 +31,7 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../deploy/index.ts')).rolloutCommands(cli),
   },
   {
-    words: ['run', 'attach', 'stop', 'rm', 'wait'],
+    words: ['run', 'debug', 'attach', 'stop', 'rm', 'wait'],
     add: async (cli) => (await import('./run.ts')).runCommands(cli),
   },
   {

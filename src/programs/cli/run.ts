@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import type { RunView } from '../../deploy/index.ts';
 import { type CliProgram, defineFaults, systemClock, type Text } from '../../system/index.ts';
-import { collect, parseWorkload, runSession, variablesOf } from './exec.ts';
+import { addWhich, collect, parseWorkload, runSession, variablesOf, type WhichContainer } from './exec.ts';
 
 export const runFault = defineFaults({
   'cli.run-flag': {
@@ -163,7 +163,15 @@ interface RunFlags {
   readonly pull?: string;
 }
 
-/** `run attach stop rm wait`: an image once, with the flags of docker and podman. */
+interface DebugFlags extends WhichContainer {
+  readonly image: string;
+  readonly interactive?: boolean;
+  readonly tty?: boolean;
+  readonly variable: readonly string[];
+  readonly target?: string;
+}
+
+/** `run debug attach stop rm wait`: an image once, with the flags of docker and podman. */
 export function runCommands(cli: CliProgram): void {
   const { program, api, print, t } = cli;
   const run = program
@@ -313,6 +321,44 @@ export function runCommands(cli: CliProgram): void {
       await runSession(cli, { project, workload: started.name }, query, { tty, input: interactive, signals: true }),
     );
   });
+
+  program
+    .command('debug')
+    .argument('<workload>', 'project/workload')
+    .argument('[command...]')
+    .requiredOption(
+      '--image <image>',
+      t({
+        en: 'image with the tools, of the project or a base',
+        es: 'imagen con las herramientas, del proyecto o una base',
+      }),
+    )
+    .option('-i, --interactive', t({ en: 'pass on standard input', es: 'pasar la entrada estándar' }))
+    .option('-t, --tty', t({ en: 'with a terminal', es: 'con terminal' }))
+    .option('-e, --variable <NAME=value>', t({ en: 'environment variable', es: 'variable de entorno' }), collect, [])
+    .option('--env <environment>', t({ en: 'environment (the first one)', es: 'entorno (el primero)' }))
+    .option(
+      '--target <container>',
+      t({ en: 'container whose processes it sees (the first one)', es: 'contenedor cuyos procesos ve (el primero)' }),
+    )
+    .option('--replica <name>', t({ en: 'replica (the first ready one)', es: 'réplica (la primera lista)' }))
+    .description(
+      t({
+        en: 'add a container with tools to a running pod for as long as the session lasts; judged and recorded',
+        es: 'añadir un contenedor con herramientas a un pod en marcha mientras dure la sesión; juzgado y registrado',
+      }),
+    )
+    .action(async (workload: string, command: string[], options: DebugFlags) => {
+      const tty = options.tty === true;
+      const input = options.interactive === true;
+      const query = new URLSearchParams({
+        ...{ kind: 'debug', image: options.image, command: JSON.stringify(command) },
+        ...{ tty: tty ? '1' : '0', interactive: input ? '1' : '0' },
+      });
+      for (const { name, value } of variablesOf(options.variable)) query.append('variable', `${name}=${value}`);
+      addWhich(query, { ...options, ...(options.target === undefined ? {} : { container: options.target }) });
+      cli.exit(await runSession(cli, parseWorkload(workload), query, { tty, input, signals: true }));
+    });
 
   program
     .command('attach')

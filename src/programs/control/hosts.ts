@@ -72,7 +72,7 @@ export const hostFault = defineFaults({
 /** Without a word for so long the connection is dead, whatever TCP believes. */
 const SILENCE_MS = 20_000;
 const PING_MS = 5_000;
-const SESSION_WAIT_MS = 15_000;
+export const SESSION_WAIT_MS = 15_000;
 /** Alerts in one transaction: more would keep other writers waiting for longer than they notice. */
 const ALERTS_AT_ONCE = 200;
 

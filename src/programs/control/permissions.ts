@@ -106,8 +106,8 @@ async function placed(wanted: WantedState, volumes: PermissionParts['volumes']):
  * The signatures that a start is decided by, those that count here. What else lies beside an image (SBOMs of megabytes
  * that nobody asks for, what strangers left) would fill the link and change no answer.
  */
-async function decisiveSignatures(
-  { trust, signatures }: PermissionParts,
+export async function decisiveSignatures(
+  { trust, signatures }: Pick<PermissionParts, 'trust' | 'signatures'>,
   repository: string,
   digest: Digest,
 ): Promise<StoredSignatures> {

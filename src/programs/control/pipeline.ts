@@ -98,6 +98,16 @@ export interface PipelineParts {
   readonly record: (fact: NewFact) => Promise<void>;
 }
 
+export interface JudgedRun {
+  readonly id: string;
+  readonly environment: string;
+  /** One workload with one container. */
+  readonly composition: Composition;
+  readonly source: ReleaseSource;
+  readonly digest: Digest;
+  readonly verdicts: readonly Verdict[];
+}
+
 interface BuiltImage {
   readonly name: string;
   readonly repository: string;
@@ -370,9 +380,24 @@ export class Pipeline implements Releases, RunStarter {
 
   /** Runs an image once beside the releases, judged as any start is. @throws Fault deploy.refused, deploy.run-guarded and more */
   async run(request: Parameters<RunStarter['run']>[0]): Promise<RunView> {
-    const { deployments, quotas, runs, clock, contentKey } = this.#parts;
+    const { quotas, runs } = this.#parts;
     const { project, order, by } = request;
-    await deployments.refuseInMaintenance();
+    await this.#parts.deployments.refuseInMaintenance();
+    const judged = await this.judgeRun(request);
+    const { id, composition, environment, source, digest } = judged;
+    const placing = { project, environment };
+    return quotas.take({ composition, ...placing, beside: true }, () =>
+      runs.start({ id, ...placing, order, digest, composition, source, actor: by.actor }),
+    );
+  }
+
+  /**
+   * What an image that somebody asks for would run as, judged as a start; a refusal is a fact.
+   * @throws Fault deploy.refused, deploy.run-guarded and more
+   */
+  async judgeRun(request: Parameters<RunStarter['run']>[0]): Promise<JudgedRun> {
+    const { deployments, quotas, clock, contentKey } = this.#parts;
+    const { project, order, by } = request;
     const first = request.environment ?? (await deployments.environments(project))[0]?.name ?? '';
     const environment = await deployments.readEnvironment(project, first);
     const place = (await deployments.activeReleases()).find(
@@ -428,10 +453,14 @@ export class Pipeline implements Releases, RunStarter {
       const shown = [{ name: order.name, repository: parseReference(image).repository, digest }];
       throw refusal(project, environment.name, verdict.reasons, showRefused(project, shown, verdict.reasons));
     }
-    const placing = { project, environment: environment.name };
-    return quotas.take({ composition, ...placing, beside: true }, () =>
-      runs.start({ id, ...placing, order, digest, composition, source, actor: by.actor }),
-    );
+    return {
+      id,
+      environment: environment.name,
+      composition,
+      source,
+      digest,
+      verdicts: verdicts.map((one) => one.verdict),
+    };
   }
 
   /** Makes a base image on a host and takes it in. */

@@ -51,6 +51,7 @@ async function open(t: TestContext) {
       ],
     } as unknown as Deployments,
     runs: { join: async () => null } as unknown as Runs,
+    debug: async () => assert.fail('nobody asked for it'),
     journal,
     db,
     authenticate: (secret: string) => access.authenticate(secret),

@@ -7,9 +7,9 @@ import { type Deployments, deployFault, findContainer, type Runs } from '../../d
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { silentStep } from '../../progress/index.ts';
 import type { Log } from '../../system/index.ts';
-import { SESSION_PROTOCOL, type SessionTask } from '../link/protocol.ts';
+import { SESSION_PROTOCOL, type SessionTask, type TerminalSize } from '../link/protocol.ts';
 import type { WatchPrincipal } from './events.ts';
-import type { Hosts } from './hosts.ts';
+import { type Hosts, SESSION_WAIT_MS } from './hosts.ts';
 
 const PATH = /^\/api\/v1\/projects\/([a-z0-9-]{1,40})\/workloads\/([a-z0-9.-]{1,63})\/session$/;
 /** The arguments of one command line; execve(2) takes more, people do not type it. */
@@ -24,6 +24,8 @@ export interface SessionDoor {
   readonly runs: Runs;
   readonly journal: Journal;
   readonly db: Kysely<JournalTables>;
+  /** Judges a container that somebody wants to add to a pod, and gives what its host needs to start it. */
+  readonly debug: (request: DebugRequest) => Promise<JudgedDebug>;
   readonly authenticate: (secret: string) => Promise<Principal>;
   /** Who the client certificate names; null at a port that asks for none. */
   readonly authenticateCertificate: (request: IncomingMessage) => Promise<Principal> | null;
@@ -35,11 +37,12 @@ export interface SessionDoor {
 }
 
 /** What people open over an upgraded connection; copies go over plain requests. */
-type Kind = 'exec' | 'logs' | 'attach' | 'forward';
+type Kind = 'exec' | 'logs' | 'attach' | 'debug' | 'forward';
 
 const KINDS: Readonly<Record<Kind, { readonly action: Action; readonly fact: string }>> = {
   exec: { action: 'workload.exec', fact: 'workload.exec-opened' },
   attach: { action: 'workload.exec', fact: 'workload.attached' },
+  debug: { action: 'workload.exec', fact: 'workload.debugged' },
   forward: { action: 'workload.exec', fact: 'workload.port-forwarded' },
   logs: { action: 'workload.read', fact: 'workload.logs-read' },
 };
@@ -59,8 +62,13 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
   const principal = await (door.authenticateCertificate(request) ?? door.authenticate(bearerOf(request)));
   const kind = kindOf(url.searchParams.get('kind'));
   const { action, fact } = KINDS[kind];
-  if (!may(principal, action, project))
-    throw accessFault('access.not-allowed', { name: principal.name, action, place: project });
+  // What is started in a pod is started as a release is.
+  const needed: readonly Action[] = kind === 'debug' ? [action, 'release.create'] : [action];
+  const mayStill = (who: Pick<Principal, 'grants'>): boolean => needed.every((one) => may(who, one, project));
+  for (const one of needed) {
+    if (!may(principal, one, project))
+      throw accessFault('access.not-allowed', { name: principal.name, action: one, place: project });
+  }
 
   const environment = url.searchParams.get('env') ?? (await door.deployments.environments(project))[0]?.name ?? '';
   const place = { project, environment, workload };
@@ -77,9 +85,14 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
   socket.once('close', () => joined?.gone());
   if (socket.destroyed) joined?.gone();
   const target = kind === 'attach' ? await whenStarted(door, place, find, socket) : find();
-  const { session, stream, forget } = door.hosts.expectSession();
+  const judged = kind === 'debug' ? await door.debug(debugOf(url.searchParams, place, principal)) : null;
+  const { session, stream, forget } = door.hosts.expectSession(judged === null ? SESSION_WAIT_MS : START_WAIT_MS);
   try {
-    const task = taskOf(kind, session, target.containerId, url.searchParams);
+    const size = sizesOf(url.searchParams);
+    const task: SessionTask =
+      judged === null
+        ? taskOf(kind as Exclude<Kind, 'debug'>, session, target.containerId, url.searchParams)
+        : { kind: 'debug', session, containerId: target.containerId, size, ...judged.task };
     await door.db.transaction().execute((tx) =>
       door.journal.record(tx, {
         kind: fact,
@@ -91,7 +104,8 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
           replica: target.replica,
           container: target.container,
           containerId: target.containerId,
-          command: task.kind === 'exec' ? [...task.command] : null,
+          command: task.kind === 'exec' ? [...task.command] : judged === null ? null : [...judged.command],
+          ...(judged === null ? {} : { image: judged.image, added: judged.digest }),
           ...(task.kind === 'exec' && task.user !== null ? { user: task.user } : {}),
           ...(task.kind === 'forward' ? { ports: [...task.ports] } : {}),
         },
@@ -105,7 +119,7 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
     join(socket, host, door.log);
     // Whoever loses the right loses the terminal, in the middle of a word if need be.
     const unwatch = door.watch(principal, (now) => {
-      if (now !== null && !may(now, action, project)) socket.destroy();
+      if (now !== null && !mayStill(now)) socket.destroy();
     });
     socket.on('close', unwatch);
     running.catch((error: unknown) => door.log.warn({ err: error }, 'a session ended with an error'));
@@ -154,13 +168,54 @@ function bearerOf(request: IncomingMessage): string {
   return secret;
 }
 
+export interface DebugRequest {
+  readonly project: string;
+  readonly environment: string;
+  readonly workload: string;
+  readonly image: string;
+  /** Empty: what the image says. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly tty: boolean;
+  readonly interactive: boolean;
+  readonly by: Principal;
+}
+
+export interface JudgedDebug {
+  readonly task: Pick<Extract<SessionTask, { kind: 'debug' }>, 'workload' | 'verdicts' | 'signatures'>;
+  readonly image: string;
+  readonly digest: string;
+  readonly command: readonly string[];
+}
+
+function debugOf(
+  query: URLSearchParams,
+  place: { readonly project: string; readonly environment: string; readonly workload: string },
+  by: Principal,
+): DebugRequest {
+  const command = query.get('command') ?? '[]';
+  return {
+    ...place,
+    image: (query.get('image') ?? '').slice(0, 512),
+    command: command === '[]' ? [] : commandOf(command),
+    env: variablesOf(query.getAll('variable')),
+    tty: query.get('tty') === '1',
+    interactive: query.get('interactive') === '1',
+    by,
+  };
+}
+
+function sizesOf(query: URLSearchParams): TerminalSize {
+  return { columns: sizeOf(query.get('columns'), 80), rows: sizeOf(query.get('rows'), 24) };
+}
+
 function taskOf(
-  kind: Kind,
+  kind: Exclude<Kind, 'debug'>,
   session: string,
   containerId: string,
   query: URLSearchParams,
-): Extract<SessionTask, { kind: Kind }> {
-  const size = { columns: sizeOf(query.get('columns'), 80), rows: sizeOf(query.get('rows'), 24) };
+): Extract<SessionTask, { kind: Exclude<Kind, 'debug'> }> {
+  const size = sizesOf(query);
   switch (kind) {
     case 'logs': {
       const tail = Number(query.get('tail') ?? Number.NaN);

@@ -140,6 +140,19 @@ export type HostTask =
       readonly since: string | null;
       readonly until: string | null;
     }
+  /** Adds a container to the pod of another one, joined from its first breath and gone with its connection. */
+  | {
+      readonly kind: 'debug';
+      readonly session: string;
+      /** Whose pod and whose processes it shares. */
+      readonly containerId: string;
+      /** One container, as a WantedWorkload; read where it is taken. */
+      readonly workload: unknown;
+      /** That it may start, signed. */
+      readonly verdicts: readonly SignedRecord[];
+      readonly signatures: Readonly<Record<string, PackedSignatures>>;
+      readonly size: TerminalSize | null;
+    }
   /** Joins the container's first process; what it wrote before comes first. */
   | {
       readonly kind: 'attach';

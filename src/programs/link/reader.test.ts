@@ -75,6 +75,11 @@ const TO_AGENT: readonly ToAgent[] = [
     id,
     task: { kind: 'logs', session, containerId, follow: true, tail: null, since: null, until: null },
   },
+  {
+    type: 'task',
+    id,
+    task: { kind: 'debug', session, containerId, workload: {}, verdicts: [], signatures: {}, size: null },
+  },
   { type: 'task', id, task: { kind: 'stop', containerId, graceSeconds: 10 } },
   { type: 'task', id, task: { kind: 'attach', session, containerId, size: null } },
   { type: 'task', id, task: { kind: 'stats', containerIds: [containerId] } },
@@ -222,7 +227,7 @@ function* mutants(message: object, values: readonly unknown[]): Generator<{ path
 test('a value of the wrong type passes at no place, and nothing but a refusal is thrown', () => {
   // What a room reads for itself, and what may be anything.
   const free =
-    /^(?:wanted\.signatures|fact\.body|machine\.facts|modules\.sight|task-done\.value|task-failed\.fault\.details)/;
+    /^(?:wanted\.signatures|task\.task\.workload|fact\.body|machine\.facts|modules\.sight|task-done\.value|task-failed\.fault\.details)/;
   let tried = 0;
   for (const [read, messages] of [
     [readToAgent, TO_AGENT],

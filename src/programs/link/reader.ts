@@ -183,6 +183,15 @@ const task = z.discriminatedUnion('kind', [
     until: time.nullable(),
   }),
   z.strictObject({ kind: z.literal('attach'), session, containerId, size: size.nullable() }),
+  z.strictObject({
+    kind: z.literal('debug'),
+    session,
+    containerId,
+    workload: json,
+    verdicts: list(signedRecord, 16),
+    signatures: z.record(z.string().max(512), packedSignatures),
+    size: size.nullable(),
+  }),
   z.strictObject({ kind: z.literal('stats'), containerIds: list(containerId, 1_000) }),
   z.strictObject({
     kind: z.literal('edge-log'),

@@ -79,6 +79,8 @@ export interface ContainerOrder {
   readonly stdin?: true;
   readonly terminal?: true;
   readonly userNamespace?: true;
+  /** The id of a container of the pod whose processes it sees. */
+  readonly processesOf?: string;
 }
 
 export interface NetworkOrder {

@@ -111,6 +111,6 @@ export const engineFault = defineFaults({
   'deploy.gate-refused': {
     kind: 'refused',
     en: { what: 'the container {container} is not started', why: '{why}' },
-    es: { what: 'el contenedor {container} no se inicia', why: '{why}' },
+    es: { what: 'el contenedor {container} no se inicia', why: '{porque}' },
   },
 });

@@ -41,4 +41,4 @@ export type {
 } from './status.ts';
 export { readUsage, type UsageReading } from './usage.ts';
 export { BoundParts, type VolumeParts } from './volume-parts.ts';
-export { parseWantedState } from './wanted-reader.ts';
+export { parseWantedState, parseWantedWorkload } from './wanted-reader.ts';

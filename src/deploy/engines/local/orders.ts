@@ -16,7 +16,8 @@ import { engineFault } from './errors.ts';
 import { serviceRedirects } from './hosts.ts';
 import { hostName, LABEL, networkName, type PodIdentity, podLabels, podName } from './labels.ts';
 
-export type ContainerRole = 'init' | 'main' | 'sidecar';
+/** `ephemeral`: added by hand for as long as somebody looks into the pod. */
+export type ContainerRole = 'init' | 'main' | 'sidecar' | 'ephemeral';
 
 /** What only the host knows of a pod. */
 export interface PodPlacing {

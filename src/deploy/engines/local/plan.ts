@@ -705,7 +705,8 @@ class Round {
     if (pod.infra?.state !== 'running') return { ...blank, phase: 'broken' };
     // A version nobody remembers keeps serving until it is replaced; its containers cannot be made again.
     if (spec === null) {
-      const ready = pod.containers.length > 0 && pod.containers.every(({ state }) => state === 'running');
+      const own = pod.containers.filter(isOwn);
+      const ready = own.length > 0 && own.every(({ state }) => state === 'running');
       return { ...blank, ready, available: ready, phase: ready ? 'running' : 'waiting' };
     }
     return this.#judgeKnown(workload, owned, spec);
@@ -1011,6 +1012,11 @@ interface Attempt {
   readonly stale: readonly ObservedContainer[];
 }
 
+/** Whether its specification has it; not what somebody added to look into the pod. */
+function isOwn({ labels }: ObservedContainer): boolean {
+  return labels[LABEL.role] !== 'ephemeral';
+}
+
 /** The newest attempt of each container of a pod, by `role/name`. */
 function currentAttempts(pod: ObservedPod): Map<string, Attempt> {
   const attempts = new Map<string, ObservedContainer[]>();
@@ -1072,7 +1078,7 @@ function finishedOf(pod: ObservedPod, spec: PodSpec): 'succeeded' | 'failed' | n
 
 function toJobPod(judged: Judged): JobPod {
   const attempts = [...currentAttempts(judged.pod)];
-  const ended = judged.pod.containers.filter(({ state }) => state === 'exited');
+  const ended = judged.pod.containers.filter((one) => one.state === 'exited' && isOwn(one));
   // A pod that lost its network before it ended is made anew, and counts as failed.
   const lost = judged.phase === 'broken';
   return {
@@ -1136,7 +1142,7 @@ function toReplica(judged: Judged): ReplicaStatus {
   const mains = [...currentAttempts(pod)].filter(([id]) => id.startsWith('main/')).map(([, attempt]) => attempt);
   const ended = pod.containers
     .filter(({ state, exitedAtMs }) => state === 'exited' && exitedAtMs !== null)
-    .filter(({ labels, exitCode }) => labels[LABEL.role] !== 'init' || exitCode !== 0)
+    .filter((one) => isOwn(one) && (one.labels[LABEL.role] !== 'init' || one.exitCode !== 0))
     .sort((a, b) => (b.exitedAtMs ?? 0) - (a.exitedAtMs ?? 0))[0];
   const startedMs = mains.reduce<number | null>((latest, { now }) => {
     return now.startedAtMs === null ? latest : Math.max(latest ?? 0, now.startedAtMs);
@@ -1153,15 +1159,18 @@ function toReplica(judged: Judged): ReplicaStatus {
       ended === undefined || ended.exitedAtMs === null
         ? null
         : { code: ended.exitCode ?? -1, at: new Date(ended.exitedAtMs).toISOString() },
-    containers: pod.containers.map((container) => ({
-      name: container.labels[LABEL.container] ?? container.name,
-      id: container.id,
-      image: container.image,
-      digest: container.labels[LABEL.digest] ?? null,
-      state: container.state,
-      pid: container.pid,
-      attempt: readCount(container.labels, LABEL.attempt),
-    })),
+    // What was added by hand comes last: it is meant only by its name.
+    containers: pod.containers
+      .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
+      .map((container) => ({
+        name: container.labels[LABEL.container] ?? container.name,
+        id: container.id,
+        image: container.image,
+        digest: container.labels[LABEL.digest] ?? null,
+        state: container.state,
+        pid: container.pid,
+        attempt: readCount(container.labels, LABEL.attempt),
+      })),
   };
 }
 

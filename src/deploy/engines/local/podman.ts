@@ -260,6 +260,7 @@ export class PodmanEngine implements ContainerEngine {
         ...(order.stopSignal === undefined ? {} : { stop_signal: signalNumber(order.stopSignal) }),
         ...(order.stdin ? { stdin: true } : {}),
         ...(order.terminal ? { terminal: true } : {}),
+        ...(order.processesOf === undefined ? {} : { pidns: { nsmode: 'container', value: order.processesOf } }),
         no_new_privileges: !security.allowPrivilegeEscalation,
         read_only_filesystem: security.readOnlyRootFilesystem,
         // An image's VOLUME would become an unnamed volume that nobody owns or removes.

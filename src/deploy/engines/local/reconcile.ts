@@ -152,6 +152,8 @@ export class Reconciler {
   readonly #emitted = new Map<string, { key: WorkloadKey; text: string; status: WorkloadStatus }>();
   readonly #gated = new Map<string, number>();
   readonly #joined = new Set<string>();
+  /** Containers that were added by hand and somebody looks at. */
+  readonly #ephemeral = new Set<string>();
   readonly #startedAt: string;
   /** Folders of volumes by name. */
   readonly #volumes = new Map<string, string>();
@@ -229,6 +231,60 @@ export class Reconciler {
     this.#memory = { ...this.#memory, troubles: Object.fromEntries(troubles) };
     this.#gated.clear();
     this.#notice('wanted');
+  }
+
+  /**
+   * Adds a container to the pod of another one, seeing its processes, without starting it. What an agent leaves of it that
+   * ends meanwhile is removed by the next one.
+   * @throws Fault deploy.gate-refused, engine.not-found and more
+   */
+  async addEphemeral(
+    targetId: string,
+    workload: WorkloadSpec & { readonly key: WorkloadKey },
+    gate: StartGate['check'],
+  ): Promise<string> {
+    const { engine, instance } = this.#options;
+    const pod = (await engine.list()).find(({ containers }) => containers.some(({ id }) => id === targetId));
+    const identity = pod === undefined ? null : readPodIdentity(pod.labels);
+    const [container] = workload.pod.containers;
+    const { project, environment } = workload.key;
+    // What was judged for one environment is started in no other.
+    const isThere = identity?.key.project === project && identity.key.environment === environment;
+    if (pod === undefined || identity === null || container === undefined || !isThere)
+      throw engineFault('engine.not-found', { operation: 'add a container', why: 'its pod is gone' });
+    const { image, name } = container;
+    const { key, specHash } = workload;
+    const answer = await gate({ workload: key, container: name, image, imageDigest: pinnedDigest(image), specHash });
+    if (!answer.allow) throw engineFault('deploy.gate-refused', { container: name, ...saidOf(answer.reasons) });
+    await this.#refuseLacking(pod.name, workload.pod);
+    const images = await this.#ensureImages([container]);
+    const { address } = await engine.locatePod(pod);
+    const order = containerOrder(
+      instance,
+      identity,
+      workload.pod,
+      container,
+      { role: 'ephemeral', attempt: 0, failures: 0 },
+      {},
+      (volume) => this.#files.folder(pod.name, volume),
+      this.#placing(address),
+    );
+    const id = await engine.createContainer({ ...order, processesOf: targetId });
+    this.#ephemeral.add(id);
+    try {
+      await this.#refuseRoot(container, images.get(image), id);
+    } catch (error) {
+      await this.removeEphemeral(id);
+      throw error;
+    }
+    return id;
+  }
+
+  /** Ends what was added by hand at once and takes it away. */
+  async removeEphemeral(id: string): Promise<void> {
+    await this.#options.engine.removeContainer(id);
+    this.#ephemeral.delete(id);
+    this.#notice('event');
   }
 
   /** Somebody has joined a container that waits for it: it is started. */
@@ -440,7 +496,8 @@ export class Reconciler {
       const spec = identity === null ? undefined : specs.get(troubleOfSpec(identity.key, identity.specHash));
       if (spec === undefined) continue;
       for (const observed of pod.containers) {
-        if (observed.state !== 'running' || observed.labels[LABEL.role] === 'init') continue;
+        const role = observed.labels[LABEL.role];
+        if (observed.state !== 'running' || role === 'init' || role === 'ephemeral') continue;
         const container = [...spec.pod.containers, ...spec.pod.initContainers].find(
           ({ name }) => name === observed.labels[LABEL.container],
         );
@@ -1174,6 +1231,9 @@ export class Reconciler {
         log.info({ pod: name }, 'an empty pod that was left behind is removed');
         await engine.removePod(id);
       }
+      for (const { id, labels } of this.#pods.flatMap(({ containers }) => containers)) {
+        if (labels[LABEL.role] === 'ephemeral' && !this.#ephemeral.has(id)) await engine.removeContainer(id);
+      }
       await this.#files.sweep(names);
       await this.#options.parts?.sweep(names);
       for (const { name, labels, path } of await engine.listVolumes()) {
@@ -1212,6 +1272,10 @@ const ENGINE_AWAY: Text = {
   en: 'Podman does not answer; what runs goes on, and nothing is started or mended meanwhile',
   es: 'Podman no responde; lo que se ejecuta continúa, y entretanto nada se inicia ni se repara',
 };
+
+function saidOf(reasons: readonly Text[]): { why: string; porque: string } {
+  return { why: reasons.map(({ en }) => en).join('; '), porque: reasons.map(({ es }) => es).join('; ') };
+}
 
 /** The gate said no; every reason is told. */
 class Refused extends Error {

@@ -539,6 +539,14 @@ export function parseWantedState(value: unknown): WantedState {
   throw engineFault('deploy.wanted-unreadable', { reason: reason.slice(0, 500) }, { cause: parsed.error });
 }
 
+/** One workload by itself, as strictly. @throws Fault deploy.wanted-unreadable */
+export function parseWantedWorkload(value: unknown): WantedState['workloads'][number] {
+  const parsed = workload.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const reason = parsed.error.issues[0]?.message ?? 'it has another shape';
+  throw engineFault('deploy.wanted-unreadable', { reason: reason.slice(0, 500) }, { cause: parsed.error });
+}
+
 /**
  * Asks before a release is written whether hosts will follow it: a host refuses a wanted state as a whole, so that one
  * release with a value that no host takes would stop the changes of every other.
