@@ -65,6 +65,13 @@ export const CHANNELS_MAX = 50;
 /** Milliseconds that a receiver has to take a notice. */
 export const NOTICE_TIMEOUT_MS = 10_000;
 
+/** The same for a mail server, which may look at the sender for a while before it answers. */
+export const MAIL_TIMEOUT_MS = 30_000;
+/** What a mail server says in all; an honest one says some hundred bytes. */
+export const MAIL_REPLY_BYTES_MAX = 64 * 1024;
+/** Recipients of one channel: more are a list, which the mail server keeps. */
+export const MAIL_RECIPIENTS_MAX = 20;
+
 /** Notices sent at the same time. */
 export const DELIVERIES_AT_ONCE = 20;
 

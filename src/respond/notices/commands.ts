@@ -25,7 +25,7 @@ export function noticeCommands(cli: CliProgram): void {
         [
           { title: { en: 'channel', es: 'canal' }, value: (row) => row.name },
           { title: { en: 'kind', es: 'tipo' }, value: (row) => row.kind },
-          { title: { en: 'leads to', es: 'lleva a' }, value: (row) => row.host },
+          { title: { en: 'leads to', es: 'lleva a' }, value: (row) => [row.host, ...(row.recipients ?? [])].join(' ') },
           { title: { en: 'from', es: 'desde' }, value: (row) => row.priority },
           { title: { en: 'projects', es: 'proyectos' }, value: (row) => row.projects?.join(', ') ?? '*' },
           { title: { en: 'signed', es: 'firmado' }, value: (row) => t(row.signed ? YES : NO) },
@@ -39,12 +39,35 @@ export function noticeCommands(cli: CliProgram): void {
     .command('add')
     .argument('<name>')
     .requiredOption('--kind <kind>', CHANNEL_KINDS.join(' | '))
-    .option('--to <url>', t({ en: 'https://…, udp://… or tcp://…', es: 'https://…, udp://… o tcp://…' }))
+    .option(
+      '--to <url>',
+      t({ en: 'https://…, smtps://…, udp://… or tcp://…', es: 'https://…, smtps://…, udp://… o tcp://…' }),
+    )
     .option(
       '--to-file <file>',
       t({ en: 'the same from a file, where it is a secret', es: 'lo mismo desde un fichero, si es secreto' }),
     )
-    .option('--secret-file <file>', t({ en: 'what signs the notices', es: 'con qué se firman los avisos' }))
+    .option(
+      '--secret-file <file>',
+      t({
+        en: 'what signs the notices; of e-mail the password',
+        es: 'con qué se firman los avisos; en correo, la contraseña',
+      }),
+    )
+    .option('--from <address>', t({ en: 'of e-mail: the sender', es: 'en correo: el remitente' }))
+    .option(
+      '--recipient <address>',
+      t({ en: 'of e-mail: who is told; repeatable', es: 'en correo: a quién se avisa; repetible' }),
+      collect,
+    )
+    .option('--user <name>', t({ en: 'of e-mail: who logs in', es: 'en correo: quién inicia sesión' }))
+    .option(
+      '--ca-file <file>',
+      t({
+        en: 'of e-mail: the authority of a mail server of your own',
+        es: 'en correo: la autoridad de un servidor propio',
+      }),
+    )
     .option('--priority <level>', t({ en: 'of this or worse', es: 'de esta o peor' }), 'warning')
     .option(
       '--project <name>',
@@ -68,6 +91,7 @@ export function noticeCommands(cli: CliProgram): void {
       const channel = await api.put<Channel>('/notices/channels', {
         ...{ name, kind: options.kind, url, secret, priority: options.priority },
         ...{ projects: options.project ?? null, networks: options.allowNetwork ?? [] },
+        mail: await mailOf(options),
       });
       if (cli.output.json) return print.json(channel);
       print.result({ en: `channel ${name} set up: ${channel.host}`, es: `canal ${name} configurado: ${channel.host}` });
@@ -109,7 +133,18 @@ export function noticeCommands(cli: CliProgram): void {
     });
 }
 
+async function mailOf({ kind, from, recipient, user, caFile }: AddOptions): Promise<object | null> {
+  if (kind !== 'email') return null;
+  if (from === undefined || recipient === undefined)
+    throw respondFault('respond.channel-invalid', { why: 'e-mail needs --from and --recipient' });
+  return { from, to: recipient, user: user ?? null, ca: caFile === undefined ? null : await readFile(caFile, 'utf8') };
+}
+
 interface AddOptions {
+  readonly from?: string;
+  readonly recipient?: string[];
+  readonly user?: string;
+  readonly caFile?: string;
   readonly kind: string;
   readonly to?: string;
   readonly toFile?: string;

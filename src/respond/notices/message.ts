@@ -4,7 +4,7 @@ import { priorityRank } from '../alert.ts';
 import { type Incident, placeOf } from '../incident.ts';
 import { printable } from '../timeline.ts';
 
-export const CHANNEL_KINDS = ['webhook', 'falcosidekick', 'slack', 'teams', 'syslog'] as const;
+export const CHANNEL_KINDS = ['webhook', 'falcosidekick', 'slack', 'teams', 'syslog', 'email'] as const;
 export type ChannelKind = (typeof CHANNEL_KINDS)[number];
 
 /** What is told: an incident as it was then, and the alert that was the reason. Plain JSON, kept until it is delivered. */
@@ -27,7 +27,7 @@ export function sentenceOf({ event, incident, alert }: Notice): string {
 }
 
 /** The body that a receiver of this kind understands. */
-export function bodyOf(kind: Exclude<ChannelKind, 'syslog'>, notice: Notice): string {
+export function bodyOf(kind: Exclude<ChannelKind, 'syslog' | 'email'>, notice: Notice): string {
   switch (kind) {
     case 'webhook':
       return JSON.stringify({ version: 1, ...notice });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { createVault } from '../../access/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
+import { createAuthority, issueServerCertificate } from '../../network/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../../system/index.ts';
 import type { Incident } from '../incident.ts';
 import { respondMigrations } from '../migrations.ts';
@@ -28,7 +30,7 @@ const NOTICE: Notice = {
 const INCIDENT = { ...NOTICE.incident, alertCount: 1 } as unknown as Incident;
 const CHANNEL: NewChannel = {
   ...{ name: 'ops', kind: 'webhook', url: 'https://hooks.example.com/T0/secret-path', secret: 's'.repeat(20) },
-  ...{ priority: 'warning', projects: null, networks: [] },
+  ...{ priority: 'warning', projects: null, networks: [], mail: null },
 };
 
 async function open(send: typeof sendNotice | undefined = undefined) {
@@ -180,4 +182,117 @@ test('a webhook is signed over its time and bytes, follows no redirect; syslog o
     server.closeAllConnections();
     log.close();
   }
+});
+
+const AUTHORITY = createAuthority({ name: 'Test', clock: systemClock });
+const MAIL_PAIR = (() => {
+  const issued = issueServerCertificate(AUTHORITY, { names: ['localhost'] });
+  return { key: issued.privateKeyPem, cert: issued.certificatePem, ca: AUTHORITY.certificatePem };
+})();
+
+/** A mail server that takes what it is told and remembers it; `answers` change what it says to a command. */
+async function mailServer(options: {
+  readonly tls: 'at-once' | 'starttls' | 'none';
+  readonly answers?: Record<string, string>;
+}) {
+  const { key, cert } = MAIL_PAIR;
+  const said: string[] = [];
+  const serve = (socket: Socket, isSecret: boolean): void => {
+    let rest = '';
+    let isData = false;
+    const tell = (text: string): void => void socket.write(`${text}\r\n`);
+    const hear = (chunk: Buffer): void => {
+      rest += chunk.toString('utf8');
+      for (let end = rest.indexOf('\r\n'); end !== -1; end = rest.indexOf('\r\n')) {
+        const line = rest.slice(0, end);
+        rest = rest.slice(end + 2);
+        said.push(`${isSecret ? 'tls' : 'plain'} ${line}`);
+        if (isData) {
+          if (line === '.') {
+            isData = false;
+            tell('250 taken');
+          }
+          continue;
+        }
+        const word = line.split(' ')[0] ?? '';
+        const wanted = options.answers?.[word];
+        if (wanted !== undefined) tell(wanted);
+        else if (word === 'EHLO') {
+          const offers = ['250-mail', ...(options.tls === 'starttls' && !isSecret ? ['250-STARTTLS'] : [])];
+          tell([...offers, '250 AUTH PLAIN LOGIN'].join('\r\n'));
+        } else if (word === 'STARTTLS') {
+          tell('220 go');
+          socket.off('data', hear);
+          serve(new TLSSocket(socket, { isServer: true, key, cert }), true);
+          return;
+        } else if (word === 'AUTH')
+          tell(line.endsWith(Buffer.from('\0ana\0geheim').toString('base64')) ? '235 yes' : '535 no');
+        else if (word === 'DATA') {
+          isData = true;
+          tell('354 go on');
+        } else tell(word === 'QUIT' ? '221 bye' : '250 yes');
+      }
+    };
+    socket.on('data', hear);
+    socket.on('error', () => socket.destroy());
+    if (!isSecret || options.tls === 'at-once') tell('220 mail');
+  };
+  const server =
+    options.tls === 'at-once'
+      ? createTlsServer({ key, cert }, (socket) => serve(socket, true))
+      : createTcpServer((socket) => serve(socket, false));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { said, port, close: () => server.close() };
+}
+
+test('e-mail goes by TLS with a login, to every recipient, and no text of a program is more than text', async () => {
+  for (const tls of ['at-once', 'starttls'] as const) {
+    const { said, port, close } = await mailServer({ tls });
+    const mail = { from: 'darsena@example.com', to: ['a@example.com', 'b@example.com'], user: 'ana', ca: MAIL_PAIR.ca };
+    const url = `${tls === 'at-once' ? 'smtps' : 'smtp'}://localhost:${port}`;
+    const to = { kind: 'email' as const, url, secret: 'geheim', networks: ['127.0.0.0/8', '::1/128'], mail };
+    await sendNotice(to, NOTICE, new Date('2026-11-22T10:00:00Z'));
+    const secret = said.filter((line) => line.startsWith('tls '));
+    assert.deepEqual(
+      said.filter((line) => line.startsWith('plain ')),
+      tls === 'starttls' ? ['plain EHLO darsena.invalid', 'plain STARTTLS'] : [],
+    );
+    assert.ok(secret.includes('tls RCPT TO:<b@example.com>'));
+    const head = secret.slice(secret.indexOf('tls DATA') + 1);
+    assert.ok(head.includes('tls Date: Sun, 22 Nov 2026 10:00:00 +0000'));
+    const text = Buffer.from(
+      head
+        .slice(head.indexOf('tls ') + 1, head.indexOf('tls .'))
+        .map((line) => line.slice(4))
+        .join(''),
+      'base64',
+    );
+    assert.match(text.toString('utf8'), /^\[warning\] incident 7: Terminal shell: tienda\/pro\/web – sh <!channel>/);
+    assert.match(text.toString('utf8'), /darsena incident show 7$/);
+    close();
+  }
+});
+
+test('a password is told to nobody without TLS or without the certificate, and a refusal says why in clean signs', async () => {
+  const mail = { from: 'd@example.com', to: ['a@example.com'], user: 'ana', ca: null };
+  const networks = ['127.0.0.0/8', '::1/128'];
+  const plain = await mailServer({ tls: 'none' });
+  const to = { kind: 'email' as const, url: `smtp://localhost:${plain.port}`, secret: 'geheim', networks, mail };
+  await assert.rejects(sendNotice(to, NOTICE, new Date()), /offers no TLS/);
+  await assert.rejects(sendNotice({ ...to, networks: [] }, NOTICE, new Date()), hasCode('respond.channel-address'));
+  await sendNotice({ ...to, secret: null, mail: { ...mail, user: null } }, NOTICE, new Date());
+  assert.doesNotMatch(plain.said.join('\n'), /AUTH/);
+  plain.close();
+  const unknown = await mailServer({ tls: 'at-once' });
+  await assert.rejects(
+    sendNotice({ ...to, url: `smtps://localhost:${unknown.port}` }, NOTICE, new Date()),
+    /certificate/,
+  );
+  assert.deepEqual(unknown.said, []);
+  unknown.close();
+  const rude = await mailServer({ tls: 'none', answers: { MAIL: '550 go\u001b[2J away' } });
+  const open = { ...to, url: `smtp://localhost:${rude.port}`, secret: null, mail: { ...mail, user: null } };
+  await assert.rejects(sendNotice(open, NOTICE, new Date()), /answered 550 go\?\[2J away$/);
+  rude.close();
 });

@@ -13,8 +13,10 @@ import {
   DELIVERIES_KEPT_DAYS,
   DELIVERY_ATTEMPTS_MAX,
   DELIVERY_WAIT_MS_MAX,
+  MAIL_RECIPIENTS_MAX,
 } from '../limits.ts';
 import type { RespondTables } from '../store.ts';
+import { MAIL_ADDRESS, type MailSettings } from './mail.ts';
 import { CHANNEL_KINDS, type ChannelKind, type Notice } from './message.ts';
 import { type Destination, sendNotice } from './send.ts';
 
@@ -24,16 +26,35 @@ const PROTOCOLS: Readonly<Record<ChannelKind, readonly string[]>> = {
   slack: ['https:'],
   teams: ['https:'],
   syslog: ['udp:', 'tcp:'],
+  email: ['smtps:', 'smtp:'],
 };
 
 export const channelShape = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
   kind: z.enum(CHANNEL_KINDS),
   url: z.string().max(2_000),
-  secret: z.string().min(16).max(500).nullable().default(null),
+  /** Signs what is sent; of e-mail the password. */
+  secret: z.string().min(1).max(500).nullable().default(null),
   priority: z.enum(PRIORITIES).default('warning'),
   projects: z.array(z.string().max(63)).max(100).nullable().default(null),
   networks: z.array(z.string().max(60)).max(20).default([]),
+  mail: z
+    .strictObject({
+      from: z.string().regex(MAIL_ADDRESS),
+      to: z.array(z.string().regex(MAIL_ADDRESS)).min(1).max(MAIL_RECIPIENTS_MAX),
+      user: z
+        .string()
+        .regex(/^[^\0\r\n]{1,200}$/)
+        .nullable()
+        .default(null),
+      ca: z
+        .string()
+        .max(64 * 1024)
+        .nullable()
+        .default(null),
+    })
+    .nullable()
+    .default(null),
 });
 export type NewChannel = z.infer<typeof channelShape>;
 
@@ -48,6 +69,8 @@ export interface Channel {
   readonly priority: Priority;
   readonly projects: readonly string[] | null;
   readonly networks: readonly string[];
+  /** Of e-mail: who is told. */
+  readonly recipients?: readonly string[];
   readonly author: string;
   readonly at: string;
 }
@@ -98,11 +121,12 @@ export class Notices {
   async add(wanted: NewChannel, author: string): Promise<Channel> {
     const { db, vault, clock, journal } = this.#options;
     const host = checkChannel(wanted);
-    const { name, kind, url, secret, priority, projects, networks } = wanted;
+    const { name, kind, url, secret, priority, projects, networks, mail } = wanted;
     if (this.#channels.filter((one) => one.name !== name).length >= CHANNELS_MAX)
       throw respondFault('respond.channel-invalid', { why: `there are ${CHANNELS_MAX} channels` });
-    const sealed = vault.seal(Buffer.from(JSON.stringify({ url, secret })), sealContext(name));
-    const settings = { host, signed: secret !== null, priority, projects, networks };
+    const sealed = vault.seal(Buffer.from(JSON.stringify({ url, secret, mail })), sealContext(name));
+    const told = mail === null ? {} : { recipients: mail.to };
+    const settings = { host, signed: kind !== 'email' && secret !== null, priority, projects, networks, ...told };
     const row = { name, kind, settings: JSON.stringify(settings), author, at: clock.now().toISOString() };
     await db.transaction().execute(async (tx) => {
       await tx.deleteFrom('respond_channels').where('name', '=', name).execute();
@@ -110,7 +134,7 @@ export class Notices {
         .insertInto('respond_channels')
         .values({ ...row, sealed: Buffer.from(sealed).toString('base64') })
         .execute();
-      const body = { kind, host, priority, projects, networks };
+      const body = { kind, host, priority, projects, networks, ...told };
       await journal.record<RespondTables>(tx, {
         ...{ kind: 'notice-channel.set', project: null, actor: author, subject: `channel ${name}`, body },
       });
@@ -255,8 +279,8 @@ export class Notices {
       .where('name', '=', name)
       .executeTakeFirstOrThrow();
     const opened = vault.open(Buffer.from(row.sealed, 'base64'), sealContext(name));
-    const { url, secret } = JSON.parse(Buffer.from(opened).toString('utf8')) as { url: string; secret: string | null };
-    await send({ kind, url, secret, networks }, notice, clock.now());
+    const { url, secret, mail } = JSON.parse(Buffer.from(opened).toString('utf8')) as Sealed;
+    await send({ kind, url, secret, networks, ...(mail == null ? {} : { mail }) }, notice, clock.now());
   }
 
   #notice(event: Notice['event'], incident: Incident, alert: Alert | null, at: string): Notice {
@@ -281,8 +305,14 @@ export class Notices {
   }
 }
 
+interface Sealed {
+  readonly url: string;
+  readonly secret: string | null;
+  readonly mail?: MailSettings | null;
+}
+
 /** @returns the host that it leads to. @throws Fault respond.channel-invalid */
-function checkChannel({ kind, url, networks }: NewChannel): string {
+function checkChannel({ kind, url, networks, mail, secret }: NewChannel): string {
   const invalid = (why: string): Error => respondFault('respond.channel-invalid', { why });
   const parsed = URL.canParse(url) ? new URL(url) : null;
   // What is wrong is said without the address, which may be a secret.
@@ -290,6 +320,11 @@ function checkChannel({ kind, url, networks }: NewChannel): string {
   if (!PROTOCOLS[kind].includes(parsed.protocol))
     throw invalid(`a ${kind} address begins with ${PROTOCOLS[kind].join(' or ')}//`);
   if (parsed.username !== '' || parsed.password !== '') throw invalid('credentials do not belong into its address');
+  if ((kind === 'email') !== (mail !== null))
+    throw invalid('an e-mail channel, and no other, says from whom and to whom');
+  if (mail !== null && (mail.user !== null) !== (secret !== null))
+    throw invalid('a user needs a password, and a password a user');
+  if (kind !== 'email' && secret !== null && secret.length < 16) throw invalid('what signs has at least 16 characters');
   if (parsed.protocol === 'http:' && networks.length === 0)
     throw invalid('without TLS only a receiver in a network of your own is told: --allow-network');
   for (const network of networks) {
@@ -309,6 +344,9 @@ function reasonOf(error: unknown): string {
 }
 
 function toChannel(row: Selectable<RespondTables['respond_channels']>): Channel {
-  const settings = JSON.parse(row.settings) as Pick<Channel, 'host' | 'signed' | 'priority' | 'projects' | 'networks'>;
+  const settings = JSON.parse(row.settings) as Pick<
+    Channel,
+    'host' | 'signed' | 'priority' | 'projects' | 'networks' | 'recipients'
+  >;
   return { name: row.name, kind: row.kind as ChannelKind, ...settings, author: row.author, at: row.at };
 }

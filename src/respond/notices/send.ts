@@ -5,6 +5,7 @@ import { connect, isIP, type LookupFunction } from 'node:net';
 import { guardAddresses } from '../../system/index.ts';
 import { respondFault } from '../errors.ts';
 import { NOTICE_TIMEOUT_MS } from '../limits.ts';
+import { type MailSettings, sendMail } from './mail.ts';
 import { bodyOf, type ChannelKind, type Notice, signatureOf, syslogMessage } from './message.ts';
 
 /** Where a channel leads, opened for one delivery. */
@@ -16,6 +17,8 @@ export interface Destination {
   readonly secret: string | null;
   /** Networks inside that it may lead to; empty: the public Internet only. */
   readonly networks: readonly string[];
+  /** Of e-mail. */
+  readonly mail?: MailSettings;
 }
 
 /** Sends one notice. It is over when the receiver took it. @throws Error with the reason, without what is secret */
@@ -28,7 +31,11 @@ export async function sendNotice(to: Destination, notice: Notice, now: Date): Pr
   const why = isIP(host) === 0 ? null : guard.refusal(host);
   if (why !== null) throw refuse(why);
   if (to.kind === 'syslog') await sendSyslog(url, host, syslogMessage(notice), guard.lookup);
-  else await post(url, to, bodyOf(to.kind, notice), now, guard.lookup);
+  else if (to.kind === 'email') {
+    if (to.mail === undefined) throw refuse('it says neither from whom nor to whom');
+    const mayBePlain = to.networks.length > 0;
+    await sendMail({ url, host, mail: to.mail, password: to.secret, mayBePlain, lookup: guard.lookup }, notice, now);
+  } else await post(url, to, bodyOf(to.kind, notice), now, guard.lookup);
 }
 
 function post(url: URL, to: Destination, body: string, now: Date, lookup: LookupFunction): Promise<void> {
