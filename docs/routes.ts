@@ -282,6 +282,38 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'which hosts a kernel CVE concerns, and the cheapest safe way out for each',
     es: 'a qué hosts concierne una CVE del núcleo, y la salida segura más barata para cada uno',
   },
+  'GET /api/v1/incident-filters': {
+    en: 'the caller’s saved filters of incidents',
+    es: 'los filtros de incidentes guardados de quien llama',
+  },
+  'PUT /api/v1/incident-filters': {
+    en: 'save a filter under a name (`state`, `project`, `environment`, `priority`, `owner`, `text`)',
+    es: 'guardar un filtro con un nombre (`state`, `project`, `environment`, `priority`, `owner`, `text`)',
+  },
+  'DELETE /api/v1/incident-filters/:name': {
+    en: 'forget a filter',
+    es: 'olvidar un filtro',
+  },
+  'GET /api/v1/incidents/:number/comments': {
+    en: 'what people wrote down about an incident, and the incidents linked with it',
+    es: 'lo anotado sobre un incidente, y los incidentes enlazados con él',
+  },
+  'POST /api/v1/incidents/:number/comments': {
+    en: 'write something down about an incident (asks `incident.respond` in its project)',
+    es: 'anotar algo sobre un incidente (pide `incident.respond` en su proyecto)',
+  },
+  'PUT /api/v1/incidents/:number/links/:other': {
+    en: 'say that two incidents belong together (asks `incident.respond` for the first)',
+    es: 'decir que dos incidentes van juntos (pide `incident.respond` para el primero)',
+  },
+  'DELETE /api/v1/incidents/:number/links/:other': {
+    en: 'say that they do not',
+    es: 'decir que no van juntos',
+  },
+  'POST /api/v1/incidents/triage': {
+    en: 'take on or close up to 200 incidents at once; each is answered by itself (asks `incident.respond` for each)',
+    es: 'hacerse cargo de hasta 200 incidentes a la vez, o cerrarlos; cada uno se responde por sí mismo (pide `incident.respond` para cada uno)',
+  },
   'GET /api/v1/incidents': {
     en: 'incidents',
     es: 'incidentes',

@@ -16,6 +16,7 @@ import type {
   Image,
   ImageDetail,
   Incident,
+  IncidentCase,
   IncidentDetail,
   Issuer,
   KernelCves,
@@ -52,6 +53,7 @@ import type {
   RetentionPreview,
   Robot,
   Route,
+  SavedFilter,
   ScanChanges,
   ScanReport,
   SettingsAnswer,
@@ -303,6 +305,13 @@ export const queries = {
   operation: (id: string) =>
     queryOptions({ queryKey: ['operation', id], queryFn: () => api.get<Operation>(apiPath(['operations', id])) }),
   incidents: () => queryOptions({ queryKey: ['incidents'], queryFn: () => listOf<Incident>('/incidents') }),
+  incidentFilters: () =>
+    queryOptions({ queryKey: ['incident-filters'], queryFn: () => listOf<SavedFilter>('/incident-filters') }),
+  incidentCase: (number: string) =>
+    queryOptions({
+      queryKey: ['incidents', number, 'comments'],
+      queryFn: () => api.get<IncidentCase>(apiPath(['incidents', number, 'comments'])),
+    }),
   incidentOffers: (number: string) =>
     queryOptions({
       queryKey: ['incidents', number, 'actions'],

@@ -1117,6 +1117,29 @@ export interface IncidentDetail extends Incident {
   }[];
 }
 
+export interface IncidentComment {
+  readonly id: string;
+  readonly at: string;
+  readonly author: string;
+  readonly text: string;
+}
+
+/** What people wrote down about an incident, and the incidents that belong to it. */
+export interface IncidentCase {
+  readonly items: readonly IncidentComment[];
+  readonly links: readonly Incident[];
+}
+
+export interface SavedFilter {
+  readonly name: string;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** What became of each incident of several. */
+export interface Triage {
+  readonly items: readonly { readonly number: number; readonly problem: Problem | null }[];
+}
+
 /** Something that can be done about an incident, with what it will do. */
 export interface Offer {
   readonly kind: string;

@@ -614,6 +614,14 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('POST', '/operations/:id/cancel', () => ({})),
     route('GET', '/incidents', () => list(data.incidents)),
     route('GET', '/incidents/:n', ({ params }) => incidentOf(params[0])),
+    route('GET', '/incidents/:n/comments', () => ({
+      items: [{ id: 'c1', at: '2026-11-22T10:00:00.000Z', author: 'user:ana', text: 'Looks like the load test.' }],
+      links: data.incidents.slice(1, 2),
+    })),
+    route('GET', '/incident-filters', () => list([{ name: 'Mine in pro', query: { environment: 'pro' } }])),
+    route('POST', '/incidents/triage', ({ body }) => ({
+      items: (body['numbers'] as number[]).map((number) => ({ number, problem: null })),
+    })),
     route('GET', '/incidents/:n/actions', () => list(data.offers)),
     route('GET', '/evidence', ({ query }) => list(query.get('incident') === '7' ? data.evidence : [])),
     route('POST', '/incidents/:n/respond', ({ params, body }) => {

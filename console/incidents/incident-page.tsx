@@ -11,6 +11,7 @@ import { Facts, Loaded, PageHead, Panel, When } from '../shell/parts/surface.tsx
 import { ImageThread } from '../shell/parts/thread.tsx';
 import { Link, useParams } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { CasePanels } from './casework.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import './incidents.css';
 import { EvidencePanel, Measures } from './measures.tsx';
@@ -100,6 +101,7 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
         </div>
         <div className="stack">
           <Measures incident={incident} />
+          <CasePanels incident={incident} />
           <Panel title={t('processes')}>
             <ProcessTree nodes={incident.processTree} />
           </Panel>

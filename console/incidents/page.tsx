@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { queries } from '../api/queries.ts';
-import type { Incident } from '../api/types.ts';
+import type { Incident, SavedFilter } from '../api/types.ts';
 import { ActivityTabs } from '../operations/activity-tabs.tsx';
 import { addresses } from '../shell/addresses.ts';
 import { useEnvironment } from '../shell/environment.ts';
@@ -13,9 +14,11 @@ import { PriorityBadge, State } from '../shell/parts/states.tsx';
 import { Drawer, EmptyState, Facts, Loaded, NewRows, PageHead, Panel, Split, When } from '../shell/parts/surface.tsx';
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
+import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import './incidents.css';
 import { IncidentTimeline } from './incident-timeline.tsx';
+import { SavedFilters, TriageBar } from './triage.tsx';
 import { words } from './words.ts';
 
 const keyOf = (incident: Incident) => String(incident.number);
@@ -59,10 +62,17 @@ function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: ()
 function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
   const t = useWords(words);
   const shell = useWords(shellWords);
-  const [environment] = useEnvironment();
+  const [environment, setEnvironment] = useEnvironment();
   const [filter, setFilter] = useSearchParam('q');
   const [state, setState] = useSearchParam('state');
   const [selected, select] = useSearchParam('sel');
+  const [marked, setMarked] = useState<readonly number[]>([]);
+  const me = useMe();
+  const mayTriage =
+    hasRole(me, ['admin', 'analyst'], '*') ||
+    incidents.some((one) => hasRole(me, ['admin', 'analyst'], one.project ?? '*'));
+  const mark = (number: number) =>
+    setMarked((now) => (now.includes(number) ? now.filter((one) => one !== number) : [...now, number]));
   const wanted = incidents.filter(
     (incident) =>
       (environment === '' || incident.environment === environment) &&
@@ -78,7 +88,36 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
   );
   const { shown, waiting, reveal } = useGathered(wanted, keyOf, `${environment} ${filter} ${state}`);
   const chosen = shown.find((incident) => keyOf(incident) === selected);
+  const query = Object.fromEntries(
+    Object.entries({ state: state === 'active' ? 'unclosed' : state, environment, text: filter }).filter(
+      ([, value]) => value !== '',
+    ),
+  );
+  const apply = (saved: SavedFilter['query']) => {
+    setFilter(saved['text'] ?? '');
+    setState(saved['state'] === 'unclosed' ? 'active' : (saved['state'] ?? ''));
+    setEnvironment(saved['environment'] ?? '');
+  };
+  const here = new Set(shown.map(({ number }) => number));
+  const chosenNumbers = marked.filter((number) => here.has(number));
   const columns: readonly Column<Incident>[] = [
+    ...(mayTriage
+      ? [
+          {
+            id: 'mark',
+            label: t('markHeading'),
+            cell: (incident: Incident) => (
+              <input
+                type="checkbox"
+                tabIndex={-1}
+                aria-label={t('mark', { number: String(incident.number) })}
+                checked={marked.includes(incident.number)}
+                onChange={() => mark(incident.number)}
+              />
+            ),
+          },
+        ]
+      : []),
     { id: 'number', label: t('number'), align: 'end', cell: (incident) => incident.number },
     {
       id: 'priority',
@@ -130,8 +169,20 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
                 ['active', t('notClosed')],
               ]}
             />
+            <SavedFilters query={query} onUse={apply} />
+            {mayTriage ? (
+              <label className="check">
+                <input
+                  type="checkbox"
+                  checked={shown.length > 0 && chosenNumbers.length === shown.length}
+                  onChange={(event) => setMarked(event.target.checked ? shown.map(({ number }) => number) : [])}
+                />
+                {t('markAll')}
+              </label>
+            ) : null}
             <span className="toolbar-end">{shell('rows', { count: shown.length })}</span>
           </div>
+          {chosenNumbers.length === 0 ? null : <TriageBar marked={chosenNumbers} onDone={setMarked} />}
           <NewRows count={waiting} onShow={reveal} />
           <Panel flush>
             <Table
@@ -142,8 +193,10 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
               selected={selected}
               onSelect={select}
               pageOf={pageOf}
+              {...(mayTriage ? { onMark: (key: string) => mark(Number(key)) } : {})}
             />
           </Panel>
+          {mayTriage ? <p className="quiet-text">{t('markHint')}</p> : null}
         </>
       }
       drawer={chosen === undefined ? null : <IncidentDrawer incident={chosen} onClose={() => select('')} />}

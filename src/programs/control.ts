@@ -101,6 +101,7 @@ import {
   registryMigrations,
 } from '../registry/index.ts';
 import {
+  Casework,
   Drills,
   EvidenceStore,
   Notices,
@@ -108,6 +109,7 @@ import {
   Respond,
   type RespondTables,
   ResponsePolicies,
+  registerCaseworkRoutes,
   registerDrillRoutes,
   registerEvidenceRoutes,
   registerNoticeRoutes,
@@ -749,6 +751,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerRespondRoutes(app, respond);
   registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });
   registerNoticeRoutes(app, notices);
+  registerCaseworkRoutes(app, { respond, casework: new Casework({ db, journal, clock }) });
   registerDrillRoutes(app, { drills, start: startDrill });
   registerResponseRoutes(app, { respond, policies: responsePolicies, quarantines });
   registerEvidenceRoutes(app, {

@@ -1,5 +1,7 @@
 import type { CliProgram, Text } from '../system/index.ts';
 import { ACTIONS } from './actions.ts';
+import type { SavedFilter } from './casework/casework.ts';
+import { caseworkCommands, showCasework, triage } from './casework/commands.ts';
 import { respondFault } from './errors.ts';
 import { type Incident, placeOf } from './incident.ts';
 import type { Offer } from './respond.ts';
@@ -42,13 +44,24 @@ export function respondCommands(cli: CliProgram): void {
   noun
     .command('list')
     .option('--all', cli.t({ en: 'closed ones too', es: 'también los cerrados' }))
+    .option('--state <state>', 'open | acknowledged | contained | closed')
     .option('--project <name>', cli.t({ en: 'of one project', es: 'de un proyecto' }))
+    .option('--env <environment>', cli.t({ en: 'of one environment', es: 'de un entorno' }))
+    .option('--priority <level>', cli.t({ en: 'of this or worse', es: 'de esta o peor' }))
+    .option('--owner <who>', cli.t({ en: 'of somebody (user:NAME), or me', es: 'de alguien (user:NOMBRE), o me' }))
+    .option('--filter <name>', cli.t({ en: 'a saved filter', es: 'un filtro guardado' }))
+    .option('--save <name>', cli.t({ en: 'save these choices as a filter', es: 'guardar estas opciones como filtro' }))
     .description(cli.t({ en: 'list the incidents that are not closed', es: 'listar los incidentes sin cerrar' }))
-    .action(async (options: { all?: boolean; project?: string }) => {
-      const query = new URLSearchParams({ limit: '200' });
-      if (options.all !== true) query.set('state', 'unclosed');
-      if (options.project !== undefined) query.set('project', options.project);
-      const { items } = await cli.api.get<{ items: IncidentView[] }>(`/incidents?${query}`);
+    .action(async (options: ListFlags) => {
+      const { all, filter, save, env, ...rest } = options;
+      const asked = { ...rest, ...(env === undefined ? {} : { environment: env }) };
+      const saved = filter === undefined ? {} : await savedQuery(cli, filter);
+      const state = all === true ? {} : { state: 'unclosed' };
+      const { text: _text, ...query } = { ...state, ...saved, ...asked } as SavedFilter['query'];
+      if (save !== undefined) await cli.api.put('/incident-filters', { name: save, query });
+      const { items } = await cli.api.get<{ items: IncidentView[] }>(
+        `/incidents?${new URLSearchParams({ limit: '200', ...query })}`,
+      );
       listIncidents(cli, items);
     });
   noun
@@ -63,7 +76,10 @@ export function respondCommands(cli: CliProgram): void {
     .action(async (number: string) => {
       const incident = await cli.api.get<IncidentDetailView>(`/incidents/${encodeURIComponent(number)}`);
       if (cli.output.json) cli.print.json(incident);
-      else showIncident(cli, incident);
+      else {
+        showIncident(cli, incident);
+        await showCasework(cli, incident.number);
+      }
     });
   noun
     .command('respond')
@@ -114,9 +130,11 @@ export function respondCommands(cli: CliProgram): void {
     });
   noun
     .command('ack')
-    .argument('<number>')
-    .description(cli.t({ en: 'take an incident on', es: 'hacerse cargo de un incidente' }))
-    .action(async (number: string) => {
+    .argument('<number...>')
+    .description(cli.t({ en: 'take incidents on', es: 'hacerse cargo de incidentes' }))
+    .action(async (numbers: string[]) => {
+      const [number = ''] = numbers;
+      if (numbers.length > 1) return triage(cli, numbers, { action: 'acknowledge' });
       const { incident } = await respondTo<{ incident: IncidentView }>(cli, number, { action: 'acknowledge' });
       if (cli.output.json) cli.print.json(incident);
       else {
@@ -128,12 +146,14 @@ export function respondCommands(cli: CliProgram): void {
     });
   noun
     .command('close')
-    .argument('<number>')
+    .argument('<number...>')
     .requiredOption('--reason <text>', cli.t({ en: 'what it was', es: 'qué era' }))
     .option('--decision <word>', 'confirmed | false-alarm | accepted | test', 'confirmed')
-    .description(cli.t({ en: 'close an incident', es: 'cerrar un incidente' }))
-    .action(async (number: string, options: { reason: string; decision: string }) => {
+    .description(cli.t({ en: 'close incidents', es: 'cerrar incidentes' }))
+    .action(async (numbers: string[], options: { reason: string; decision: string }) => {
       const { reason, decision } = options;
+      const [number = ''] = numbers;
+      if (numbers.length > 1) return triage(cli, numbers, { action: 'close', decision, reason });
       const { incident } = await respondTo<{ incident: IncidentView }>(cli, number, {
         action: 'close',
         decision,
@@ -142,6 +162,25 @@ export function respondCommands(cli: CliProgram): void {
       if (cli.output.json) cli.print.json(incident);
       else cli.print.result({ en: `incident ${incident.number} closed`, es: `incidente ${incident.number} cerrado` });
     });
+  caseworkCommands(cli, noun);
+}
+
+interface ListFlags {
+  readonly all?: boolean;
+  readonly state?: string;
+  readonly project?: string;
+  readonly env?: string;
+  readonly priority?: string;
+  readonly owner?: string;
+  readonly filter?: string;
+  readonly save?: string;
+}
+
+async function savedQuery(cli: CliProgram, name: string): Promise<SavedFilter['query']> {
+  const { items } = await cli.api.get<{ items: SavedFilter[] }>('/incident-filters');
+  const found = items.find((one) => one.name === name);
+  if (found === undefined) throw respondFault('respond.filter-unknown', { name });
+  return found.query;
 }
 
 interface RespondFlags {

@@ -141,4 +141,24 @@ export const respondFault = defineFaults({
     en: { what: 'an alert cannot be read', why: '{reason}' },
     es: { what: 'no se puede leer una alerta', why: '{reason}' },
   },
+  'respond.too-many-comments': {
+    kind: 'invalid',
+    en: { what: 'incident {number} has {most} comments already', remedy: 'link another incident to it' },
+    es: { what: 'el incidente {number} ya tiene {most} comentarios', remedy: 'enlazar otro incidente con él' },
+  },
+  'respond.link-impossible': {
+    kind: 'invalid',
+    en: { what: 'incident {number} cannot be linked so', why: 'it is the same one, or has {most} links already' },
+    es: { what: 'el incidente {number} no se puede enlazar así', why: 'es el mismo, o ya tiene {most} enlaces' },
+  },
+  'respond.too-many-filters': {
+    kind: 'invalid',
+    en: { what: 'there are {most} saved filters already', remedy: 'darsena incident filters --remove NAME' },
+    es: { what: 'ya hay {most} filtros guardados', remedy: 'darsena incident filters --remove NOMBRE' },
+  },
+  'respond.filter-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no saved filter "{name}"', remedy: 'darsena incident filters' },
+    es: { what: 'no hay ningún filtro guardado "{name}"', remedy: 'darsena incident filters' },
+  },
 });

@@ -1,4 +1,6 @@
 export { readAlert } from './alert.ts';
+export { Casework, type Comment, type SavedFilter } from './casework/casework.ts';
+export { registerCaseworkRoutes } from './casework/routes.ts';
 export { respondCommands } from './commands.ts';
 export { drillCommands } from './drill/commands.ts';
 export { type Drill, type DrillGround, Drills, isMiss } from './drill/drills.ts';

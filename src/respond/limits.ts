@@ -82,5 +82,15 @@ export const DELIVERY_WAIT_MS_MAX = 3_600_000;
 /** Days that what was told is kept to be looked at. */
 export const DELIVERIES_KEPT_DAYS = 30;
 
+/** Comments of one incident, and characters of one. */
+export const COMMENTS_MAX = 500;
+export const COMMENT_LENGTH_MAX = 8_000;
+/** Incidents that belong together with one. */
+export const LINKS_MAX = 100;
+/** Incidents taken on or closed at once: a page of them. */
+export const TRIAGE_MAX = 200;
+/** Saved filters of one person. */
+export const FILTERS_MAX = 50;
+
 /** Incidents or alerts in one answer. */
 export const PAGE_MAX = 200;

@@ -228,4 +228,38 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0008-respond-casework',
+    async up(db) {
+      await db.schema
+        .createTable('respond_comments')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('incident', 'integer', (column) => column.notNull().references('respond_incidents.number'))
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('text', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createIndex('respond_comments_incident')
+        .on('respond_comments')
+        .columns(['incident', 'id'])
+        .execute();
+      await db.schema
+        .createTable('respond_links')
+        .addColumn('one', 'integer', (column) => column.notNull().references('respond_incidents.number'))
+        .addColumn('other', 'integer', (column) => column.notNull().references('respond_incidents.number'))
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('respond_links_pair', ['one', 'other'])
+        .execute();
+      await db.schema.createIndex('respond_links_other').on('respond_links').column('other').execute();
+      await db.schema
+        .createTable('respond_filters')
+        .addColumn('owner', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('query', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('respond_filters_name', ['owner', 'name'])
+        .execute();
+    },
+  },
 ];

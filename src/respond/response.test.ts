@@ -8,6 +8,7 @@ import { Fault, newId, openDatabase, silentLog, systemClock } from '../system/in
 import { requireActionRight } from './action-rights.ts';
 import { ACTIONS } from './actions.ts';
 import {
+  Casework,
   type Deeds,
   Drills,
   isMiss,
@@ -401,5 +402,41 @@ test('a drill tells what was seen and how soon, and what was not is an alarm; re
     await drills.isDue(),
     ((await drills.list(1))[0]?.at ?? '') < `${new Date().toISOString().slice(0, 16)}:00.000Z`,
   );
+  await opened.close();
+});
+
+test('comments and links of incidents are facts, saved filters are a person’s own, and each has its bounds', async () => {
+  const { opened, journal, respond, facts } = await open();
+  for (const id of ['c', 'd']) {
+    const container = { ...alert().container, id: id.repeat(64) } as Alert['container'];
+    await respond.ingest(alert({ container }), 'host1');
+  }
+  const [one, two] = [await respond.incident(1), await respond.incident(2)];
+  const casework = new Casework({ db: opened.db, journal, clock: systemClock });
+  await casework.comment(one, 'the load test', 'user:ana');
+  await casework.comment(one, 'no, it was not', 'user:luis');
+  assert.deepEqual(
+    (await casework.comments(1)).map(({ author, text }) => `${author}: ${text}`),
+    ['user:ana: the load test', 'user:luis: no, it was not'],
+  );
+  await casework.link(two, one, 'user:ana');
+  await casework.link(one, two, 'user:ana');
+  assert.deepEqual([await casework.links(1), await casework.links(2)], [[2], [1]]);
+  await assert.rejects(casework.link(one, one, 'user:ana'), hasCode('respond.link-impossible'));
+  await casework.unlink(one, 2, 'user:ana');
+  assert.deepEqual(await casework.links(2), []);
+  assert.deepEqual(
+    (await facts()).map(({ kind }) => kind).filter((kind) => /commented|linked/.test(kind)),
+    ['incident.commented', 'incident.commented', 'incident.linked', 'incident.unlinked'],
+  );
+  await casework.saveFilter('user:ana', { name: 'mine', query: { owner: 'me' } });
+  await casework.saveFilter('user:ana', { name: 'mine', query: { owner: 'me', environment: 'pro' } });
+  assert.deepEqual(await casework.filters('user:ana'), [{ name: 'mine', query: { owner: 'me', environment: 'pro' } }]);
+  assert.deepEqual(await casework.filters('user:luis'), []);
+  await casework.removeFilter('user:luis', 'mine');
+  assert.equal((await casework.filters('user:ana')).length, 1);
+  const found = await respond.incidents({ projects: '*', environment: 'dev', rank: 5, limit: 10 });
+  assert.equal(found.length, 2);
+  assert.deepEqual(await respond.incidents({ projects: '*', rank: 4, limit: 10 }), []);
   await opened.close();
 });

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../access/index.ts';
+import { PRIORITIES } from '../detect/index.ts';
 import { languageOf } from '../system/index.ts';
 import { requireActionRight } from './action-rights.ts';
 import { ACTIONS } from './actions.ts';
+import { priorityRank } from './alert.ts';
 import { respondFault } from './errors.ts';
 import type { ActionKind, Incident } from './incident.ts';
 import { PAGE_MAX } from './limits.ts';
@@ -25,12 +27,15 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
         state: z.enum(['open', 'acknowledged', 'contained', 'closed', 'unclosed']).optional(),
         project,
         digest: z.string().max(200).optional(),
+        environment: project,
+        priority: z.enum(PRIORITIES).optional(),
+        owner: project,
         before: number.optional(),
         limit,
       }),
     },
     handler: async (request) => {
-      const { state, project: wanted, digest, before, limit: most } = request.query;
+      const { state, project: wanted, digest, environment, priority, owner, before, limit: most } = request.query;
       const items = await respond.incidents({
         projects: visibleProjects(request.principal, 'incident.read'),
         limit: most,
@@ -39,6 +44,9 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
           : { states: state === 'unclosed' ? ['open', 'acknowledged', 'contained'] : [state] }),
         ...(wanted === undefined ? {} : { project: wanted }),
         ...(digest === undefined ? {} : { digest }),
+        ...(environment === undefined ? {} : { environment }),
+        ...(priority === undefined ? {} : { rank: priorityRank(priority) }),
+        ...(owner === undefined ? {} : { owner: owner === 'me' ? request.principal.actor : owner }),
         ...(before === undefined ? {} : { before }),
       });
       const last = items.length === most ? items.at(-1) : undefined;

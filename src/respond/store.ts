@@ -92,6 +92,9 @@ export interface RespondTables {
     error: string | null;
   };
   respond_policies: { name: string; source: string; author: string; at: string };
+  respond_comments: { id: string; incident: number; at: string; author: string; text: string };
+  respond_links: { one: number; other: number; author: string; at: string };
+  respond_filters: { owner: string; name: string; query: string };
   respond_drills: {
     id: string;
     at: string;
@@ -171,6 +174,10 @@ export interface IncidentQuery {
   readonly states?: readonly IncidentState[];
   readonly project?: string;
   readonly digest?: string;
+  readonly environment?: string;
+  /** This or worse, as a rank: 0 is the worst. */
+  readonly rank?: number;
+  readonly owner?: string;
   /** Incidents with a smaller number. */
   readonly before?: number;
   readonly limit: number;
@@ -186,6 +193,9 @@ export async function readIncidents(db: Db, query: IncidentQuery): Promise<Incid
   if (query.states !== undefined) select = select.where('state', 'in', query.states);
   if (query.project !== undefined) select = select.where('project', '=', query.project);
   if (query.digest !== undefined) select = select.where('digest', '=', query.digest);
+  if (query.environment !== undefined) select = select.where('environment', '=', query.environment);
+  if (query.rank !== undefined) select = select.where('priority', '<=', query.rank);
+  if (query.owner !== undefined) select = select.where('owner', '=', query.owner);
   if (query.before !== undefined) select = select.where('number', '<', query.before);
   const rows = await select.orderBy('number', 'desc').limit(query.limit).execute();
   return rows.map(toIncident);

@@ -26,6 +26,8 @@ export interface TableProps<T> {
   readonly pageOf?: (row: T) => string | null;
   readonly toneOf?: (row: T) => string;
   readonly empty?: ReactNode;
+  /** `x` marks the row for what is done to several. */
+  readonly onMark?: (key: string) => void;
 }
 
 function findRow(table: HTMLTableElement | null, key: string): HTMLTableRowElement | null {
@@ -43,6 +45,7 @@ export function Table<T>({
   pageOf,
   toneOf,
   empty,
+  onMark,
 }: TableProps<T>) {
   const t = useWords(words);
   const navigate = useNavigate();
@@ -125,6 +128,10 @@ export function Table<T>({
         break;
       case ' ':
         onSelect?.(current);
+        break;
+      case 'x':
+        if (onMark === undefined) return;
+        onMark(current);
         break;
       default:
         return;
