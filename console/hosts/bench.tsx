@@ -107,7 +107,7 @@ export function Bench({ host }: { host: string }) {
           <span className="stack">
             <StateBadge tone="warn">{t('benchAccepted', { by: accepted.createdBy })}</StateBadge>
             <span className="quiet-text">
-              {accepted.reason} · <When at={accepted.until} />
+              {accepted.reason} · {t('benchUntilDay', { day: accepted.until.slice(0, 10) })}
             </span>
             {isAdministrator ? (
               <Button busy={revoking.isPending} onClick={() => revoking.mutate(accepted.id)}>

@@ -162,6 +162,7 @@ export const words = defineWords(
     benchAcceptedCount: '{count} accepted',
     benchReason: 'Why',
     benchUntil: 'Until',
+    benchUntilDay: 'until {day}',
     benchRevoke: 'End the exception',
     benchFix: 'Mend what is safe',
     benchFixText: 'Owners, modes and switches of these checks are set, and what stood there is kept: {checks}.',
@@ -330,6 +331,7 @@ export const words = defineWords(
     benchAcceptedCount: '{count} aceptadas',
     benchReason: 'Motivo',
     benchUntil: 'Hasta',
+    benchUntilDay: 'hasta {day}',
     benchRevoke: 'Terminar la excepción',
     benchFix: 'Corregir lo seguro',
     benchFixText:

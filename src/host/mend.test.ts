@@ -167,6 +167,23 @@ test('owners, modes and watched files are looked at where they are, and not appl
   assert.equal(found.get('kernel.BUG')?.state, 'not-determinable');
 });
 
+test('a run-time whose package leaves an escape open fails by name, one without stays quiet', (t) => {
+  const programs = [
+    { name: 'runc', version: '1.1.5' },
+    { name: 'crun', version: '99' },
+  ];
+  const found = runBench(
+    new Root(folder(t).path),
+    machineFacts.parse({ kernel: { release: '6.1' }, programs }),
+    engine,
+  );
+  const runc = found.find(({ id }) => id === 'host.runtime.runc');
+  assert.deepEqual([runc?.section, runc?.state], ['host', 'fail']);
+  assert.ok(runc?.subjects.includes('CVE-2024-21626') && runc.subjects.includes('CVE-2025-31133'));
+  assert.match(runc?.remedy?.en ?? '', /--except/);
+  assert.notEqual(found.find(({ id }) => id === 'host.runtime.crun')?.state, 'fail');
+});
+
 test('what is mended is taken back as it was, drift is told, and an exception ends on its day', async (t) => {
   const { path, put } = folder(t);
   put('file', 'x', 0o666);

@@ -104,6 +104,33 @@ export function prepareKernel(): LabKernel {
   return kernel;
 }
 
+/** The build before the newest, its image alone: what a machine runs before a kernel upgrade. @throws Error with what failed */
+export function prepareOlderKernel(): Pick<LabKernel, 'release' | 'image'> {
+  const newest = prepareKernel();
+  const found = run('apt-cache', ['search', '--names-only', '^linux-image-6\\.1\\.0-[0-9]+-cloud-amd64$']);
+  const releases = [...found.matchAll(/^linux-image-(6\.1\.0-(\d+)-cloud-amd64) /gm)]
+    .sort((a, b) => Number(a[2]) - Number(b[2]))
+    .flatMap(([, release = '']) => (release === newest.release ? [] : [release]));
+  const release = releases.at(-1);
+  if (release === undefined) throw new Error('the mirror has no build before the newest');
+  const folder = join(newest.folder, '..', `image-${release}`);
+  const image = join(folder, 'boot', `vmlinuz-${release}`);
+  if (existsSync(image)) return { release, image };
+  const making = mkdtempSync(join(newest.folder, '..', '.making-'));
+  try {
+    run('apt-get', ['download', '--quiet', `linux-image-${release}`], making);
+    for (const name of readdirSync(making).filter((one) => one.endsWith('.deb')))
+      run('dpkg', ['-x', name, 'x'], making);
+    mkdirSync(join(making, 'y', 'boot'), { recursive: true });
+    copyFileSync(join(making, 'x', 'boot', `vmlinuz-${release}`), join(making, 'y', 'boot', `vmlinuz-${release}`));
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(join(making, 'y'), folder);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+  return { release, image };
+}
+
 /** Builds the modules of modules/ for a kernel, once for each content; answers the folder with the .ko files. */
 export function buildModules(kernel: LabKernel): string {
   const sources = readdirSync(SOURCES)
@@ -149,7 +176,7 @@ export class LabMachine {
    * @param options.append more of the boot line, such as 'lockdown=integrity'
    */
   static async boot(
-    kernel: LabKernel,
+    kernel: Pick<LabKernel, 'image'>,
     options: { readonly files?: Readonly<Record<string, Uint8Array>>; readonly append?: string } = {},
   ): Promise<LabMachine> {
     const folder = mkdtempSync(join(tmpdir(), 'darsena-lab-'));

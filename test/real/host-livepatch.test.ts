@@ -6,20 +6,24 @@ import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  hostMigrations,
   KernelDriver,
   ModuleKeeper,
   ModuleWatch,
+  machineFacts,
   PATCH_REPOSITORY,
   type PatchHost,
   type PatchOrder,
   packPatch,
+  Reboots,
+  Rollouts,
   readBuildId,
   readPatchMetadata,
   receivePatch,
   ShieldKeeper,
   signedBy,
 } from '../../src/host/index.ts';
-import { systemClock } from '../../src/system/index.ts';
+import { openDatabase, silentLog, systemClock } from '../../src/system/index.ts';
 import {
   defineSigner,
   generateKeyFile,
@@ -29,7 +33,7 @@ import {
   openKeyFile,
   readPublicKey,
 } from '../../src/trust/index.ts';
-import { buildModules, LabMachine, labMissing, prepareKernel } from '../lab/lab.ts';
+import { buildModules, LabMachine, labMissing, prepareKernel, prepareOlderKernel } from '../lab/lab.ts';
 
 /** The in-kernel driver against Debian's unmodified kernel in a virtual machine, with patches built from test/lab/modules. */
 
@@ -357,4 +361,136 @@ test('an agent killed between load and record, and a restart of the machine, end
   await assert.rejects(restarted.apply(order('lab_fix_a')), { code: 'host.patch-refused' });
   assert.equal(await says(machine), 'original');
   assert.doesNotMatch((await machine.run(`ls /${RECORDS}`)).output, /lab_fix_a/);
+});
+
+/** A machine of the laboratory with one workload, as control sees it. */
+class LabHost {
+  readonly name: string;
+  vm: LabMachine | null = null;
+  bootId = '';
+  release = '';
+  isServing = true;
+  pods: string[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  async start(kernel: { readonly image: string }): Promise<void> {
+    const vm = await LabMachine.boot(kernel);
+    const { output } = await vm.run('cat /proc/sys/kernel/random/boot_id /proc/sys/kernel/osrelease');
+    [this.bootId = '', this.release = ''] = output.trim().split('\n');
+    this.vm = vm;
+    await this.follow();
+  }
+
+  /** What an agent does: the workload runs while the host serves, and not otherwise. */
+  async follow(): Promise<void> {
+    const script = this.isServing
+      ? '[ -e /tmp/pid ] || { sleep 100000 >/dev/null 2>&1 & echo $! > /tmp/pid; }'
+      : 'kill $(cat /tmp/pid); rm -f /tmp/pid';
+    await this.vm?.run(script);
+    this.pods = this.isServing ? [`${this.name}-web`] : [];
+  }
+
+  async answers(): Promise<boolean> {
+    return (await this.vm?.run('[ -d /proc/$(cat /tmp/pid) ]'))?.code === 0;
+  }
+}
+
+test('two machines go to the next kernel one after the other while one of them always serves, with proof of each', async (t) => {
+  if (process.env['DARSENA_SOAK'] !== '1') return t.skip('DARSENA_SOAK is not set');
+  if (skip !== false) return t.skip(skip);
+  const older = prepareOlderKernel();
+  const hosts = ['n1', 'n2'].map((name) => new LabHost(name));
+  t.after(async () => Promise.all(hosts.map((one) => one.vm?.off())));
+  for (const one of hosts) await one.start(older);
+  const find = (name: string): LabHost => hosts.find((one) => one.name === name) as LabHost;
+  const opened = await openDatabase('sqlite::memory:', hostMigrations);
+  t.after(() => opened.close());
+  const facts: string[] = [];
+  const machines = {
+    hosts: () => ['n1', 'n2'],
+    facts(name: string) {
+      const { bootId, release } = find(name);
+      return machineFacts.parse({ bootId, kernel: { release, installed: [older.release, kernel.release] } });
+    },
+  };
+  const reboots = new Reboots({
+    ...{ db: opened.db as never, clock: systemClock, machines },
+    ground: {
+      isHere: (name) => find(name).vm !== null,
+      async empty(name) {
+        const was = find(name).isServing;
+        find(name).isServing = false;
+        await find(name).follow();
+        return was;
+      },
+      pods: (name) => find(name).pods,
+      async serve(name) {
+        find(name).isServing = true;
+        await find(name).follow();
+      },
+      async order(name, { bootId }) {
+        const one = find(name);
+        assert.equal(one.bootId, bootId);
+        await one.vm?.off();
+        one.vm = null;
+        // What a boot loader does: the newest on disk.
+        void one.start(kernel).catch((error: unknown) => facts.push(String(error)));
+      },
+    },
+  });
+  const rollouts = new Rollouts({
+    ...{ db: opened.db as never, clock: systemClock, log: silentLog, reboots, patches: null as never },
+    journal: {
+      committed: () => undefined,
+      async record(_tx, fact) {
+        facts.push(`${fact.kind} ${(fact.body as { host?: string }).host ?? ''}`.trim());
+        return { ...fact, id: '', at: '', digest: null };
+      },
+    },
+    look: () => (name) => ({
+      isHere: find(name).vm !== null,
+      problems: find(name).pods.length > 0 ? [] : ['web is not ready'],
+    }),
+  });
+  assert.deepEqual(
+    reboots.needs().map(({ isNeeded, newest }) => [isNeeded, newest]),
+    [
+      [true, kernel.release],
+      [true, kernel.release],
+    ],
+  );
+  const rules = { canaries: 1, share: 0.1, soakSeconds: 1, patienceSeconds: 60, lostSeconds: 300, concurrency: 1 };
+  const began = performance.now();
+  const { id } = await rollouts.startRestart(
+    {
+      rules: { ...rules, failuresShare: 0, rollBack: false, windows: [] },
+      patterns: [],
+      kernel: null,
+      isForced: false,
+    },
+    'user:ana',
+  );
+  let probes = 0;
+  let gaps = 0;
+  while (rollouts.show(id).state === 'running' && performance.now() - began < 300_000) {
+    await rollouts.tick();
+    const serving = await Promise.all(hosts.map((one) => one.answers().catch(() => false)));
+    probes++;
+    if (!serving.includes(true)) gaps++;
+    await sleep(100);
+  }
+  const proofs = await reboots.proofs(id);
+  t.diagnostic(`${Math.round(performance.now() - began)} ms, ${probes} probes, ${gaps} of them without an answer`);
+  assert.equal(rollouts.show(id).state, 'done', facts.join(', '));
+  assert.deepEqual(
+    proofs.map(({ releaseBefore, releaseAfter, expected }) => [releaseBefore, releaseAfter, expected]),
+    [1, 2].map(() => [older.release, kernel.release, kernel.release]),
+  );
+  assert.ok(proofs.every(({ bootBefore, bootAfter }) => bootAfter !== null && bootAfter !== bootBefore));
+  const [first, second] = proofs;
+  assert.ok((first?.servedAt ?? '') <= (second?.begunAt ?? ''), 'never both at once');
+  assert.equal(gaps, 0);
 });

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { MachineFacts } from '../facts.ts';
 import type { Root } from '../root.ts';
+import { judgeRuntimes } from '../runtimes.ts';
 import { type CheckResult, finish, text } from './check.ts';
 import type { EngineFacts } from './engine.ts';
 
@@ -30,6 +31,7 @@ export function checkHost(root: Root, facts: MachineFacts, engine: EngineFacts):
     'usr/sbin/ntpd',
   ].some((path) => root.has(path));
   return [
+    ...checkRuntimes(facts),
     finish({
       id: '1.1.1',
       title: text('Containers have a partition of their own', 'Los contenedores tienen una partición propia'),
@@ -146,6 +148,29 @@ export function checkHost(root: Root, facts: MachineFacts, engine: EngineFacts):
       evidence: [text(facts.lsm.join(', ') || 'none', facts.lsm.join(', ') || 'ninguno')],
     }),
   ];
+}
+
+/** Programs that start containers, each with the escapes that its package leaves open. */
+function checkRuntimes(facts: MachineFacts): CheckResult[] {
+  return judgeRuntimes(facts, null).map(({ program, version, package: own, issues }) => {
+    const open = issues.filter(({ state }) => state === 'exposed');
+    const blind = issues.filter(({ state }) => state === 'unknown');
+    const name = own ?? `${program} ${version}`;
+    return finish({
+      id: `host.runtime.${program}`,
+      title: text(`${program} has no known hole open`, `${program} no tiene ningún fallo conocido abierto`),
+      remedy: text(
+        `update ${program}; until the distribution mends it, accept it with a reason and a day: darsena bench --except`,
+        `actualizar ${program}; hasta que la distribución lo corrija, aceptarlo con un motivo y un día: darsena bench --except`,
+      ),
+      state: open.length > 0 ? 'fail' : blind.length > 0 ? 'not-determinable' : 'pass',
+      evidence: [
+        text(name, name),
+        ...[...open, ...blind].map(({ cve, evidence }) => text(`${cve}: ${evidence.en}`, `${cve}: ${evidence.es}`)),
+      ],
+      subjects: open.map(({ cve }) => cve),
+    });
+  });
 }
 
 function sameDevice(a: string, b: string): boolean {

@@ -57,12 +57,17 @@ async function tagsAfter(registry: Registry, last: string): Promise<{ items: rea
   }
 }
 
-/** How hosts fare: whether their agents answer, and which workloads and what of a sensor are not as they should be. */
+/** Workloads run on one host today: the only one, or the first that is here (Hosts.only). */
+function runsWorkloads(host: string, hosts: Pick<Hosts, 'views' | 'connected'>): boolean {
+  return hosts.views().length === 1 || hosts.connected()[0] === host;
+}
+
+/** How each host fares: whether its agent answers, and which of its workloads and what of its sensor is not as it should be. */
 export function lookAtHosts({
   hosts,
   deployments,
 }: {
-  readonly hosts: Pick<Hosts, 'views'>;
+  readonly hosts: Pick<Hosts, 'views' | 'connected'>;
   readonly deployments: Pick<Deployments, 'statuses'>;
 }): ReturnType<LookAtHosts> {
   const views = new Map(hosts.views().map((view) => [view.name, view]));
@@ -72,12 +77,13 @@ export function lookAtHosts({
     .map(({ key }) => `${key.project}/${key.environment}/${key.name} is not ready`);
   return (host) => {
     const view = views.get(host);
-    const problems = view?.sensor?.state === 'down' ? ['the sensor is down', ...unready] : unready;
+    const own = runsWorkloads(host, hosts) ? unready : [];
+    const problems = view?.sensor?.state === 'down' ? ['the sensor is down', ...own] : own;
     return { isHere: view?.state === 'connected', problems };
   };
 }
 
-/** The engine and the hosts as a restart in order needs them. Workloads run on one host today: the first that is here. */
+/** The engine and the hosts as a restart in order needs them. */
 export function rebootGround({
   hosts,
   deployments,
@@ -85,11 +91,10 @@ export function rebootGround({
   readonly hosts: Pick<Hosts, 'views' | 'run' | 'connected'>;
   readonly deployments: Pick<Deployments, 'statuses' | 'maintenance' | 'setMaintenance'>;
 }): RebootGround {
-  const hasWorkloads = (host: string): boolean => hosts.views().length === 1 || hosts.connected()[0] === host;
   return {
     isHere: (host) => hosts.connected().includes(host),
     async empty(host, reason) {
-      if (!hasWorkloads(host)) return false;
+      if (!runsWorkloads(host, hosts)) return false;
       const before = await deployments.maintenance();
       // Already emptied: by this very restart, or by a person who will give it back.
       if (before?.draining === true) return before.reason === reason;
@@ -98,7 +103,7 @@ export function rebootGround({
       return before === null;
     },
     pods(host) {
-      if (!hasWorkloads(host)) return [];
+      if (!runsWorkloads(host, hosts)) return [];
       return deployments
         .statuses(null)
         .flatMap(({ replicas }) =>

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Maintenance } from '../../deploy/index.ts';
+import type { HostView } from './hosts.ts';
+import { lookAtHosts, rebootGround } from './kernel-patches.ts';
+
+function ground({ names = ['a1'], here = names }: { names?: readonly string[]; here?: readonly string[] } = {}) {
+  let standing: Maintenance | null = null;
+  const orders: unknown[] = [];
+  const status = {
+    key: { project: 'shop', environment: 'dev', name: 'web' },
+    ...{ phase: 'degraded', ready: 1, wanted: 2 },
+    replicas: [
+      { name: 'web-1', phase: 'running' },
+      { name: 'job-1', phase: 'succeeded' },
+    ],
+  };
+  const parts = {
+    hosts: {
+      views: () =>
+        names.map((name) => {
+          const state = here.includes(name) ? 'connected' : 'away';
+          return { name, state, sensor: { state: name === 'a2' ? 'down' : 'ok' } } as unknown as HostView;
+        }),
+      connected: () => [...here],
+      run: async (task: unknown) => (orders.push(task), null),
+    },
+    deployments: {
+      statuses: () => [status] as never,
+      maintenance: async () => standing,
+      async setMaintenance(wanted: Pick<Maintenance, 'draining' | 'disregardBudgets' | 'reason'> | null) {
+        standing = wanted === null ? null : { ...wanted, since: '', by: 'platform' };
+        return standing;
+      },
+    },
+  };
+  return { parts, standing: () => standing, set: (one: Maintenance | null) => (standing = one) };
+}
+
+test('a workload that is not ready is told of the host that runs it, and a sensor that is down of its own', () => {
+  const look = lookAtHosts(ground({ names: ['a1', 'a2', 'a3'], here: ['a1', 'a2'] }).parts);
+  assert.deepEqual(look('a1'), { isHere: true, problems: ['shop/dev/web is not ready'] });
+  assert.deepEqual(look('a2'), { isHere: true, problems: ['the sensor is down'] });
+  assert.deepEqual(look('a3'), { isHere: false, problems: [] });
+  assert.equal(lookAtHosts(ground({ here: [] }).parts)('a1').problems.length, 1, 'the only one, though it is away');
+});
+
+test('a host is emptied for a restart and given back; what a person took out of service stays so', async () => {
+  const { parts, standing, set } = ground();
+  const engine = rebootGround(parts);
+  assert.equal(await engine.empty('a1', 'restart r'), true);
+  assert.equal(standing()?.draining, true);
+  assert.deepEqual(engine.pods('a1'), ['web-1']);
+  assert.equal(await engine.empty('a1', 'restart r'), true, 'again, after a death of control');
+  await engine.serve('a1', 'restart r');
+  assert.equal(standing(), null);
+
+  const theirs = { draining: false, disregardBudgets: false, reason: 'new disk', since: '', by: 'user:ana' };
+  set(theirs);
+  assert.equal(await engine.empty('a1', 'restart r'), false);
+  assert.deepEqual([standing()?.draining, standing()?.reason], [true, 'new disk']);
+  await engine.serve('a1', 'restart r');
+  assert.equal(standing()?.reason, 'new disk');
+
+  const many = ground({ names: ['a1', 'a2'] });
+  const other = rebootGround(many.parts);
+  assert.deepEqual([await other.empty('a2', 'restart r'), many.standing(), other.pods('a2')], [false, null, []]);
+});
