@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Maintenance } from '../../deploy/index.ts';
+import type { Deployments } from '../../deploy/index.ts';
 import type { HostView } from './hosts.ts';
 import { lookAtHosts, rebootGround } from './kernel-patches.ts';
 
+type Maintenance = NonNullable<Awaited<ReturnType<Deployments['maintenance']>>>;
+
 function ground({ names = ['a1'], here = names }: { names?: readonly string[]; here?: readonly string[] } = {}) {
   let standing: Maintenance | null = null;
-  const orders: unknown[] = [];
   const status = {
     key: { project: 'shop', environment: 'dev', name: 'web' },
     ...{ phase: 'degraded', ready: 1, wanted: 2 },
@@ -23,7 +24,7 @@ function ground({ names = ['a1'], here = names }: { names?: readonly string[]; h
           return { name, state, sensor: { state: name === 'a2' ? 'down' : 'ok' } } as unknown as HostView;
         }),
       connected: () => [...here],
-      run: async (task: unknown) => (orders.push(task), null),
+      run: async () => null,
     },
     deployments: {
       statuses: () => [status] as never,
@@ -34,7 +35,7 @@ function ground({ names = ['a1'], here = names }: { names?: readonly string[]; h
       },
     },
   };
-  return { parts, standing: () => standing, set: (one: Maintenance | null) => (standing = one) };
+  return { parts, standing: () => standing, set: (one: Maintenance | null): void => void (standing = one) };
 }
 
 test('a workload that is not ready is told of the host that runs it, and a sensor that is down of its own', () => {
