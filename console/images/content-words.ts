@@ -20,7 +20,10 @@ export const contentWords = defineWords(
     emptied: 'emptied',
     setid: 'runs with other rights',
     worldWritable: 'anybody may write',
-    layerTotals: '{matching} entries · {size} · {removed} removed',
+    layerTotals: {
+      one: '{count} entry · {size} · {removed} removed',
+      other: '{count} entries · {size} · {removed} removed',
+    },
     layerEmpty: 'This layer adds no file',
     noFileMatches: 'No path matches the filter',
     moreFiles: 'Show more ({left} left)',
@@ -80,7 +83,10 @@ export const contentWords = defineWords(
     emptied: 'vaciada',
     setid: 'se ejecuta con otros permisos',
     worldWritable: 'cualquiera puede escribir',
-    layerTotals: '{matching} entradas · {size} · {removed} eliminadas',
+    layerTotals: {
+      one: '{count} entrada · {size} · {removed} eliminadas',
+      other: '{count} entradas · {size} · {removed} eliminadas',
+    },
     layerEmpty: 'Esta capa no añade archivos',
     noFileMatches: 'Ninguna ruta coincide con el filtro',
     moreFiles: 'Mostrar más (quedan {left})',

@@ -131,7 +131,7 @@ function LayerFiles({ project, digest, layer }: { project: string; digest: strin
             {t('layerTotals', {
               size: formats.bytes(totals.sizeBytes),
               removed: totals.removed,
-              matching: totals.matching,
+              count: totals.matching,
             })}
           </span>
         )}

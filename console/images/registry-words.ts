@@ -170,9 +170,9 @@ export const registryWords = defineWords(
     wouldRemove: 'Lo que la retención eliminaría ahora',
     wouldRemoveNothing: 'La retención no eliminaría nada ahora',
     wouldRemoveNothingText: 'Todo lo conserva una regla, se usa en algún sitio o no lo nombra ninguna regla.',
-    keptByRule: '{count} por una regla',
+    keptByRule: { one: '{count} conservada por una regla', other: '{count} conservadas por una regla' },
     keptInUse: '{count} en uso',
-    keptImmutable: '{count} inmutables',
+    keptImmutable: { one: '{count} inmutable', other: '{count} inmutables' },
     removeNow: 'Eliminarlas ahora',
     removeNowTitle: 'Eliminar lo que la retención suelta en {name}',
     removeNowText:

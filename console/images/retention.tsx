@@ -73,7 +73,7 @@ export function RetentionPanel({ project }: { project: string }) {
         </span>
       ),
     },
-    { id: 'why', label: t('whyHeld'), from: 'medium', cell: (one) => text(one.why) },
+    { id: 'why', label: t('whyHeld'), cell: (one) => text(one.why) },
     { id: 'size', label: t('sizeOf'), align: 'end', cell: (one) => formats.bytes(one.sizeBytes) },
   ];
   const found = preview.data;

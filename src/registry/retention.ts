@@ -219,15 +219,20 @@ function judgeByRules(
 }
 
 function whyOf({ tags, keepNewest, keepPushedDays, keepPulledDays }: RetentionRule): Text {
+  const count = (of: number, one: string, other: string): string => `${of} ${of === 1 ? one : other}`;
+  const days = (of: number): string => count(of, 'day', 'days');
+  const dias = (of: number): string => count(of, 'día', 'días');
   const en = [
-    ...(keepNewest === null ? [] : [`not among the ${keepNewest} newest`]),
-    ...(keepPushedDays === null ? [] : [`not pushed within ${keepPushedDays} days`]),
-    ...(keepPulledDays === null ? [] : [`not pulled within ${keepPulledDays} days`]),
+    ...(keepNewest === null ? [] : [keepNewest === 1 ? 'not the newest' : `not among the ${keepNewest} newest`]),
+    ...(keepPushedDays === null ? [] : [`not pushed within ${days(keepPushedDays)}`]),
+    ...(keepPulledDays === null ? [] : [`not pulled within ${days(keepPulledDays)}`]),
   ].join(', ');
   const es = [
-    ...(keepNewest === null ? [] : [`no está entre las ${keepNewest} más nuevas`]),
-    ...(keepPushedDays === null ? [] : [`no se subió en ${keepPushedDays} días`]),
-    ...(keepPulledDays === null ? [] : [`no se descargó en ${keepPulledDays} días`]),
+    ...(keepNewest === null
+      ? []
+      : [keepNewest === 1 ? 'no es la más nueva' : `no está entre las ${keepNewest} más nuevas`]),
+    ...(keepPushedDays === null ? [] : [`no se subió en ${dias(keepPushedDays)}`]),
+    ...(keepPulledDays === null ? [] : [`no se descargó en ${dias(keepPulledDays)}`]),
   ].join(', ');
   return tags.length === 0
     ? { en: `untagged, ${en}`, es: `sin etiqueta, ${es}` }

@@ -347,7 +347,8 @@ function chooseSigner(claim: Claim, image: ImageToVerify, prover: Prover): Outco
 
 /** With its id where it is a key: another one of the same name may well be believed. */
 function calledBy({ name, identity }: TrustedSigner): string {
-  return identity.kind === 'key' ? `${name} (${identity.publicKey.id.slice(0, 12)})` : name;
+  const id = identity.kind === 'key' ? identity.publicKey.id.slice(0, 12) : '';
+  return name.includes(id) ? name : `${name} (${id})`;
 }
 
 /** The first time at which the signer was not to be believed, or null. A revoked one is never to be. */

@@ -280,7 +280,23 @@ describe('the commands of trust, policy and incident', () => {
     await writeFile(file, 'version: 1\n');
     await run(`trust policy set ${file}`);
     await run('trust revoke person');
-    assert.match((await run(`trust explain tienda/web@${digest}`)).text, /does not count: person was revoked/);
+    assert.match(
+      (await run(`trust explain tienda/web@${digest}`)).text,
+      /does not count: person \([0-9a-f]{12}\) was revoked/,
+    );
+  });
+
+  it('puts another key in the place of a revoked one, which stays revoked', async () => {
+    await assert.rejects(run('trust rotate person'), ProblemReply);
+    await assert.rejects(run('trust revoke release~0'), ProblemReply);
+    const next = join(folder, 'next');
+    await run(`key generate ${next} --passphrase-file ${join(folder, 'passphrase')}`);
+    const { text } = await run(`trust rotate person ${next}.pub`, 'es');
+    assert.match(text, /person es ahora otra clave[\s\S]*la anterior es person~[0-9a-f]{12}/);
+    assert.match(
+      (await run('trust keys')).text,
+      /person +image[\s\S]*believed[\s\S]*person~[0-9a-f]{12}[^\n]* revoked/,
+    );
   });
 
   it('lists, shows and checks policies', async () => {
