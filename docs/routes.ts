@@ -650,6 +650,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'whose signatures count and why others do not',
     es: 'qué firmas cuentan y por qué otras no',
   },
+  'GET /api/v1/projects/:project/network-policies': {
+    en: 'the network policies in force in a project, with the names that may be reached outside',
+    es: 'las políticas de red vigentes en un proyecto, con los nombres alcanzables fuera',
+  },
   'GET /api/v1/projects/:project/promotions': {
     en: 'promotions, newest first',
     es: 'promociones, las más recientes primero',

@@ -1,9 +1,11 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { ApiFailure, api, apiPath } from './client.ts';
 import type {
+  AccessEntry,
   AdvisorySource,
   AuditVerification,
   Base,
+  CertificateOrder,
   CopyFinding,
   Deadline,
   Evidence,
@@ -56,9 +58,11 @@ import type {
   SavedFilter,
   ScanChanges,
   ScanReport,
+  ServedCertificate,
   SettingsAnswer,
   ShieldEntry,
   ShieldStanding,
+  ShownPolicy,
   SignatureAnswer,
   Status,
   Token,
@@ -141,6 +145,26 @@ export const queries = {
       queryKey: ['flows', project],
       queryFn: () => listOf<NetworkFlow>(apiPath(['projects', project, 'flows'])),
       refetchInterval: 30_000,
+    }),
+  networkPolicies: (project: string) =>
+    queryOptions({
+      queryKey: ['network-policies', project],
+      queryFn: () => listOf<ShownPolicy>(apiPath(['projects', project, 'network-policies'])),
+    }),
+  accessLog: (project: string) =>
+    queryOptions({
+      queryKey: ['access-log', project],
+      queryFn: () => listOf<AccessEntry>(apiPath(['projects', project, 'access-log'])),
+      refetchInterval: 2_000,
+      staleTime: 0,
+    }),
+  certificates: () =>
+    queryOptions({ queryKey: ['certificates'], queryFn: () => listOf<ServedCertificate>('/certificates') }),
+  certificateOrders: () =>
+    queryOptions({
+      queryKey: ['certificates', 'orders'],
+      queryFn: () => listOf<CertificateOrder>('/certificates/orders'),
+      refetchInterval: 10_000,
     }),
   releases: (project: string) =>
     queryOptions({

@@ -237,7 +237,56 @@ export interface Route {
   readonly project: string;
   readonly environment: string;
   readonly service: string;
-  readonly ready: number | boolean;
+  readonly ready: number | boolean | null;
+  readonly kind: 'http' | 'tcp';
+  readonly path: string;
+  /** How the edge treats its requests, by the names of its rules. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A request that came to the edge; never with what stood behind its question mark. */
+export interface AccessEntry {
+  readonly at: string;
+  readonly kind: 'http' | 'tcp';
+  readonly service: string | null;
+  readonly client: string;
+  readonly method: string | null;
+  readonly host: string | null;
+  readonly path: string | null;
+  readonly status: number | null;
+  readonly durationMs: number | null;
+  readonly agent: string | null;
+  readonly refused: 'network' | 'method' | 'agent' | 'path' | 'rate' | 'length' | null;
+  readonly ended: string | null;
+}
+
+export interface ServedCertificate {
+  readonly id: string;
+  readonly project: string | null;
+  readonly names: readonly string[];
+  readonly issuer: string;
+  readonly notAfter: string;
+  readonly source: 'upload' | 'acme';
+  readonly addedBy: string;
+  readonly state: 'valid' | 'expiring' | 'expired';
+  readonly days: number;
+}
+
+export interface CertificateOrder {
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly state: 'waiting' | 'valid' | 'failed';
+  readonly detail: Text | null;
+  readonly nextAt: string;
+}
+
+export interface ShownPolicy {
+  readonly environment: string;
+  readonly name: string;
+  readonly selects: readonly string[];
+  readonly ingress: readonly string[] | null;
+  readonly egress: readonly string[] | null;
+  readonly egressNames: readonly string[];
 }
 
 export interface Volume {

@@ -290,6 +290,52 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       list(data.workloads.filter((item) => item.project === params[0])),
     ),
     route('GET', '/projects/:p/flows', ({ params }) => list(data.flows.filter((flow) => flow.project === params[0]))),
+    route('GET', '/projects/:p/network-policies', () =>
+      list(
+        data.flows.length === 0
+          ? []
+          : [
+              {
+                ...{ environment: 'prod', name: 'payments', selects: ['app=payments'], ingress: null, egress: [] },
+                egressNames: ['api.bank.example :443/TCP', '*.debian.org'],
+              },
+              {
+                ...{ environment: 'prod', name: 'database', selects: ['app=database'], egress: [], egressNames: [] },
+                ingress: ['app=api :5432/TCP'],
+              },
+            ],
+      ),
+    ),
+    route('GET', '/projects/:p/access-log', () => list(data.flows.length === 0 ? [] : mockRequests())),
+    route('GET', '/certificates', () =>
+      list(
+        data.routes.length === 0
+          ? []
+          : [
+              {
+                ...{ id: '0123456789abcdef', project: 'tienda', names: ['www.banco.example'], issuer: 'Banco CA' },
+                ...{ notAfter: new Date(Date.now() + 12 * 86_400_000).toISOString(), source: 'upload' },
+                ...{ addedBy: 'user:ana', state: 'expiring', days: 12 },
+              },
+            ],
+      ),
+    ),
+    route('GET', '/certificates/orders', () =>
+      list(
+        data.routes.length === 0
+          ? []
+          : [
+              {
+                ...{ id: 'fedcba9876543210', names: ['example.org', '*.example.org'], state: 'failed' },
+                detail: {
+                  en: 'the DNS server ns1.example.org:53 did not change the zone example.org: NOTAUTH',
+                  es: 'el servidor DNS ns1.example.org:53 no cambió la zona example.org: NOTAUTH',
+                },
+                nextAt: new Date(Date.now() + 300_000).toISOString(),
+              },
+            ],
+      ),
+    ),
     route('GET', '/projects/:p/environments/:e/network-policies/proposal', ({ params }) => ({
       items: data.flows.some((flow) => flow.environment === params[1])
         ? [
@@ -954,4 +1000,18 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
 function mockNamed(data: MockData, digest = ''): { readonly repository: string } {
   const image = data.images.find((one) => one.digest === digest);
   return { repository: `registry.darsena.internal/${image?.repository ?? ''}` };
+}
+
+function mockRequests(): object[] {
+  const request = (secondsAgo: number, path: string, status: number, refused: string | null): object => ({
+    ...{ at: new Date(Date.now() - secondsAgo * 1000).toISOString(), kind: 'http', service: 'tienda/prod/web' },
+    ...{ client: '203.0.113.7', method: 'GET', host: 'www.banco.example', path, status, durationMs: 12 },
+    ...{ bytesIn: 200, bytesOut: 4_000, agent: 'Mozilla/5.0', refused, ended: null },
+  });
+  return [
+    request(40, '/', 200, null),
+    request(30, '/cart?', 200, null),
+    request(20, '/admin', 403, 'path'),
+    request(4, '/api/orders', 502, null),
+  ];
 }

@@ -56,6 +56,7 @@ function busyPages(mock: MockServer): readonly (readonly [name: string, path: st
     ['settings-users', '/settings/users'],
     ['settings-tokens', '/settings/tokens'],
     ['settings-advisories', '/settings/advisories'],
+    ['settings-certificates', '/settings/certificates'],
     ['settings-policies', '/settings/policies'],
     ['settings-bases', '/settings/bases'],
   ];

@@ -12,6 +12,7 @@ import { Dialog, EmptyState, Loaded, Panel, When } from '../shell/parts/surface.
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { PoliciesPanel, PublishedPanel, RequestsPanel } from './network-edge.tsx';
 import { NetworkMap } from './network-map.tsx';
 import { networkWords } from './network-words.ts';
 
@@ -100,59 +101,70 @@ export function NetworkTab({ project }: { project: Project }) {
     { id: 'last', label: t('last'), from: 'wide', cell: (flow) => <When at={flow.lastAt} /> },
   ];
   return (
-    <Loaded query={flows}>
-      {(all) => {
-        if (all.length === 0) {
-          return (
-            <Panel>
-              <EmptyState title={t('noFlows')} command={`darsena network flows ${project.name}`}>
-                {t('noFlowsText')}
-              </EmptyState>
-            </Panel>
+    <>
+      <PublishedPanel project={project} />
+      <RequestsPanel project={project} />
+      <PoliciesPanel project={project} />
+      <Loaded query={flows}>
+        {(all) => {
+          if (all.length === 0) {
+            return (
+              <Panel>
+                <EmptyState title={t('noFlows')} command={`darsena network flows ${project.name}`}>
+                  {t('noFlowsText')}
+                </EmptyState>
+              </Panel>
+            );
+          }
+          const rows = all.filter(
+            (flow) =>
+              (environment === '' || flow.environment === environment) &&
+              (which !== 'refused' || flow.refused) &&
+              matchesFilter(filter, [
+                flow.workload,
+                flow.environment,
+                peerName(flow),
+                String(flow.port),
+                flow.protocol,
+              ]),
           );
-        }
-        const rows = all.filter(
-          (flow) =>
-            (environment === '' || flow.environment === environment) &&
-            (which !== 'refused' || flow.refused) &&
-            matchesFilter(filter, [flow.workload, flow.environment, peerName(flow), String(flow.port), flow.protocol]),
-        );
-        const proposals = project.environments.filter(({ name }) => environment === '' || name === environment);
-        return (
-          <>
-            <div className="toolbar">
-              <FilterBox value={filter} onChange={setFilter} label={shell('filter')} />
-              <Select
-                bare
-                label={t('show')}
-                value={which}
-                onPick={setWhich}
-                options={[
-                  ['', t('all')],
-                  ['refused', t('onlyRefused')],
-                ]}
-              />
-              <span className="toolbar-end">{shell('rows', { count: rows.length })}</span>
-            </div>
-            <Panel
-              title={t('map')}
-              actions={proposals.map(({ name }) => (
-                <Button key={name} onClick={() => setProposing(name)}>
-                  {t('propose')} · {name}
-                </Button>
-              ))}
-            >
-              <NetworkMap flows={rows} />
-            </Panel>
-            <Panel title={t('ways')} flush>
-              <Table label={t('ways')} columns={columns} rows={rows} keyOf={keyOf} />
-            </Panel>
-            {proposing === '' ? null : (
-              <Proposal project={project.name} environment={proposing} onClose={() => setProposing('')} />
-            )}
-          </>
-        );
-      }}
-    </Loaded>
+          const proposals = project.environments.filter(({ name }) => environment === '' || name === environment);
+          return (
+            <>
+              <div className="toolbar">
+                <FilterBox value={filter} onChange={setFilter} label={shell('filter')} />
+                <Select
+                  bare
+                  label={t('show')}
+                  value={which}
+                  onPick={setWhich}
+                  options={[
+                    ['', t('all')],
+                    ['refused', t('onlyRefused')],
+                  ]}
+                />
+                <span className="toolbar-end">{shell('rows', { count: rows.length })}</span>
+              </div>
+              <Panel
+                title={t('map')}
+                actions={proposals.map(({ name }) => (
+                  <Button key={name} onClick={() => setProposing(name)}>
+                    {t('propose')} · {name}
+                  </Button>
+                ))}
+              >
+                <NetworkMap flows={rows} />
+              </Panel>
+              <Panel title={t('ways')} flush>
+                <Table label={t('ways')} columns={columns} rows={rows} keyOf={keyOf} />
+              </Panel>
+              {proposing === '' ? null : (
+                <Proposal project={project.name} environment={proposing} onClose={() => setProposing('')} />
+              )}
+            </>
+          );
+        }}
+      </Loaded>
+    </>
   );
 }

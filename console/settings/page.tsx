@@ -5,6 +5,7 @@ import { useParams } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
 import { AccountSection } from './account-section.tsx';
+import { CertificatesSection } from './certificates-section.tsx';
 import { AdvisoriesSection, BasesSection } from './content-sections.tsx';
 import { IssuersSection } from './issuers-section.tsx';
 import { PlatformSection } from './platform-section.tsx';
@@ -19,6 +20,7 @@ const SECTIONS = {
   users: UsersSection,
   tokens: TokensSection,
   issuers: IssuersSection,
+  certificates: CertificatesSection,
   advisories: AdvisoriesSection,
   policies: PoliciesSection,
   bases: BasesSection,
@@ -27,7 +29,7 @@ const SECTIONS = {
 
 type SectionName = keyof typeof SECTIONS;
 const NAMES = Object.keys(SECTIONS) as readonly SectionName[];
-const ADMIN_ONLY: readonly SectionName[] = ['users', 'tokens', 'issuers'];
+const ADMIN_ONLY: readonly SectionName[] = ['users', 'tokens', 'issuers', 'certificates'];
 
 export default function SettingsPage() {
   const t = useWords(words);

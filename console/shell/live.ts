@@ -79,6 +79,7 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   replication: ['replications'],
   volume: ['volumes'],
   route: ['routes'],
+  certificate: ['certificates'],
 };
 
 export function staleLists(kind: string): readonly string[] {

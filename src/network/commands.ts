@@ -2,6 +2,7 @@ import { type CliProgram, type Json, systemClock, type Text } from '../system/in
 import type { AccessEntry, Refusal } from './edge/access-log.ts';
 import type { AccessLogPage } from './edge/log-routes.ts';
 import type { KnownFlow } from './flows/flow.ts';
+import type { ShownPolicy } from './routes.ts';
 import type { EdgeSettingsOfAll } from './served/settings.ts';
 
 interface RouteView {
@@ -162,6 +163,39 @@ export function networkCommands(cli: CliProgram): void {
           empty: {
             en: 'no connection was seen yet: hosts tell of them every half a minute',
             es: 'aún no se vio ninguna conexión: los hosts las comunican cada medio minuto',
+          },
+        },
+      );
+    });
+  network
+    .command('policies')
+    .argument('<project>', t({ en: 'project', es: 'proyecto' }))
+    .description(
+      t({
+        en: 'list the policies in force, and what may be reached by name',
+        es: 'listar las políticas vigentes y lo que se puede alcanzar por nombre',
+      }),
+    )
+    .action(async (project: string) => {
+      const { items } = await api.get<{ items: readonly ShownPolicy[] }>(
+        `/projects/${encodeURIComponent(project)}/network-policies`,
+      );
+      const side = (rules: readonly string[] | null): string =>
+        rules === null ? t({ en: 'open', es: 'abierto' }) : rules.join('; ') || t({ en: 'closed', es: 'cerrado' });
+      print.table(
+        [
+          { title: { en: 'environment', es: 'entorno' }, value: ({ environment }) => environment },
+          { title: { en: 'policy', es: 'política' }, value: ({ name }) => name },
+          { title: { en: 'pods', es: 'pods' }, value: ({ selects }) => selects.join(' ') || '*' },
+          { title: { en: 'in', es: 'entrada' }, value: ({ ingress }) => side(ingress), long: true },
+          { title: { en: 'out', es: 'salida' }, value: ({ egress }) => side(egress), long: true },
+          { title: { en: 'names', es: 'nombres' }, value: ({ egressNames }) => egressNames.join(', '), long: true },
+        ],
+        items,
+        {
+          empty: {
+            en: 'no policy: pods reach each other and what is outside',
+            es: 'ninguna política: los pods se alcanzan entre sí y alcanzan lo de fuera',
           },
         },
       );

@@ -3,7 +3,7 @@ import type { ApiApp } from '../access/index.ts';
 import type { Json } from '../system/index.ts';
 import { policyManifest, proposePolicies } from './flows/flow.ts';
 import type { Flows } from './flows/flows.ts';
-import type { LabelSelector } from './segmentation/policy.ts';
+import type { LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, TrafficRule } from './segmentation/policy.ts';
 
 const place = { project: z.string().max(200) };
 
@@ -12,7 +12,33 @@ export type LabelsOf = (
   project: string,
 ) => Promise<(peer: { environment: string; name: string }) => LabelSelector | null>;
 
-export function registerNetworkRoutes(app: ApiApp, flows: Flows, labelsOf: LabelsOf): void {
+/** The policies that are wanted for a project now. */
+export type PoliciesOf = (project: string) => Promise<readonly NetworkPolicy[]>;
+
+/** A policy as people look at it. A direction that is null is not governed by it. */
+export interface ShownPolicy {
+  readonly environment: string;
+  readonly name: string;
+  /** Labels that select pods, as they are written; empty: every pod. */
+  readonly selects: readonly string[];
+  readonly ingress: readonly string[] | null;
+  readonly egress: readonly string[] | null;
+  /** What may be reached by name, with its port where there is one. */
+  readonly egressNames: readonly string[];
+}
+
+export function registerNetworkRoutes(app: ApiApp, flows: Flows, labelsOf: LabelsOf, policiesOf: PoliciesOf): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/network-policies',
+    config: { action: 'workload.read' },
+    schema: {
+      tags: ['network'],
+      summary: 'The network policies in force in a project, with the names that may be reached outside',
+      params: z.object(place),
+    },
+    handler: async (request) => ({ items: (await policiesOf(request.params.project)).map(showPolicy) }),
+  });
   app.route({
     method: 'GET',
     url: '/api/v1/projects/:project/flows',
@@ -47,4 +73,42 @@ export function registerNetworkRoutes(app: ApiApp, flows: Flows, labelsOf: Label
       return { items: proposePolicies(project, environment, known, find).map(policyManifest) };
     },
   });
+}
+
+function showPolicy({ environment, name, selector, ingress, egress }: NetworkPolicy): ShownPolicy {
+  const byName = (egress ?? []).filter((rule) => rule.peers.some(({ kind }) => kind === 'name'));
+  return {
+    environment,
+    name,
+    selects: showSelector(selector),
+    ingress: ingress?.flatMap(showRule) ?? null,
+    egress: egress?.filter((rule) => !byName.includes(rule)).flatMap(showRule) ?? null,
+    egressNames: [...new Set(byName.flatMap(showRule))],
+  };
+}
+
+/** `app=api port 5432/TCP`: each peer with the ports of its rule; `*` where everybody may. */
+function showRule({ peers, ports }: TrafficRule): string[] {
+  const shownPorts = [...new Set(ports.map(showPort))].join(', ');
+  const shown = peers.length === 0 ? ['*'] : peers.map(showPeer);
+  return shown.map((peer) => (shownPorts === '' ? peer : `${peer} :${shownPorts}`));
+}
+
+function showPeer(peer: PolicyPeer): string {
+  if (peer.kind === 'name') return peer.pattern;
+  if (peer.kind === 'block') return [peer.cidr, ...peer.except.map((block) => `!${block}`)].join(' ');
+  const pods = peer.pods === null ? '*' : showSelector(peer.pods).join(' ') || '*';
+  return peer.namespaces === null ? pods : `${showSelector(peer.namespaces).join(' ') || '*'}/${pods}`;
+}
+
+function showPort({ protocol, port, endPort }: PolicyPort): string {
+  const number = endPort === null ? `${port ?? '*'}` : `${port}-${endPort}`;
+  return `${number}/${protocol}`;
+}
+
+function showSelector({ matchLabels, matchExpressions }: LabelSelector): string[] {
+  return [
+    ...Object.entries(matchLabels).map(([name, value]) => `${name}=${value}`),
+    ...matchExpressions.map(({ key, operator, values }) => [key, operator, values.join('|')].join(' ').trim()),
+  ];
 }

@@ -814,15 +814,20 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerAccessLogRoutes(app, (query) => hosts.run({ kind: 'edge-log', ...query }, { step: silentStep }));
   registerRebootRoutes(app, { reboots, rollouts });
-  registerNetworkRoutes(app, flows, async (project) => {
-    const { workloads } = await deployments.wanted();
-    return (peer) => {
-      const found = workloads.find(
-        ({ key }) => key.project === project && key.environment === peer.environment && key.name === peer.name,
-      );
-      return found === undefined ? null : { matchLabels: found.pod.labels, matchExpressions: [] };
-    };
-  });
+  registerNetworkRoutes(
+    app,
+    flows,
+    async (project) => {
+      const { workloads } = await deployments.wanted();
+      return (peer) => {
+        const found = workloads.find(
+          ({ key }) => key.project === project && key.environment === peer.environment && key.name === peer.name,
+        );
+        return found === undefined ? null : { matchLabels: found.pod.labels, matchExpressions: [] };
+      };
+    },
+    async (project) => (await deployments.wanted()).policies.filter((policy) => policy.project === project),
+  );
   const remoteWork = await startRemotes({
     db,
     journal,
