@@ -78,7 +78,8 @@ export function PublishedPanel({ project }: { project: Project }) {
       id: 'certificate',
       label: t('certificate'),
       from: 'wide',
-      cell: (route) => <Certificate host={route.host} certificates={certificates} />,
+      cell: (route) =>
+        route.url.startsWith('tcp:') ? '' : <Certificate host={route.host} certificates={certificates} />,
     },
   ];
   return (

@@ -83,7 +83,16 @@ export function NetworkTab({ project }: { project: Project }) {
     { id: 'environment', label: t('environment'), from: 'medium', cell: (flow) => <Chip>{flow.environment}</Chip> },
     { id: 'workload', label: t('workload'), cell: (flow) => flow.workload },
     { id: 'peer', label: t('peer'), grow: true, cell: (flow) => <Peer flow={flow} /> },
-    { id: 'port', label: t('port'), cell: (flow) => <span className="nowrap">{`${flow.port}/${flow.protocol}`}</span> },
+    {
+      id: 'port',
+      label: t('port'),
+      cell: (flow) => (
+        <span>
+          {flow.port}
+          <wbr />/{flow.protocol}
+        </span>
+      ),
+    },
     {
       id: 'connections',
       label: t('connections'),

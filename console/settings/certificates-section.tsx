@@ -74,7 +74,7 @@ function Orders() {
       label: t('state'),
       cell: (order) => <StateBadge tone={TONES[order.state]}>{t(order.state)}</StateBadge>,
     },
-    { id: 'why', label: t('why'), from: 'medium', cell: (order) => (order.detail === null ? '' : text(order.detail)) },
+    { id: 'why', label: t('why'), cell: (order) => (order.detail === null ? '' : text(order.detail)) },
     { id: 'next', label: t('next'), from: 'wide', cell: (order) => <When at={order.nextAt} /> },
   ];
   return (

@@ -111,6 +111,11 @@ export const networkFault = defineFaults({
       remedy: 'indicar las direcciones de los balanceadores, como máximo 64 redes',
     },
   },
+  'network.file-unreadable': {
+    kind: 'invalid',
+    en: { what: 'the file {path} cannot be read', why: 'the system answers {reason}' },
+    es: { what: 'el fichero {path} no se puede leer', why: 'el sistema responde {reason}' },
+  },
   'network.certificate-refused': {
     kind: 'invalid',
     en: {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { CliProgram, Text } from '../../system/index.ts';
 import type { CertificateOrder, ShownAcmeSettings } from '../acme/orders.ts';
+import { networkFault } from '../errors.ts';
 import type { ServedCertificate } from './served.ts';
 
 const STATES: Readonly<Record<ServedCertificate['state'], Text>> = {
@@ -81,8 +82,8 @@ export function certificateCommands(cli: CliProgram): void {
     )
     .action(async (chain: string, key: string, { project }: { project?: string }) => {
       const added = await api.post<ServedCertificate>('/certificates', {
-        chain: await readFile(chain, 'utf8'),
-        key: await readFile(key, 'utf8'),
+        chain: await readPem(chain),
+        key: await readPem(key),
         project: project ?? null,
       });
       if (cli.output.json) return print.json(added);
@@ -208,12 +209,11 @@ export function certificateCommands(cli: CliProgram): void {
     .description(t({ en: 'set it', es: 'configurarla' }))
     .action(async (options: AcmeOptions) => {
       const [, host = '', port] = /^(.*?)(?::(\d+))?$/.exec(options.dnsServer) ?? [];
-      const secret =
-        options.tsigSecretFile === undefined ? undefined : (await readFile(options.tsigSecretFile, 'utf8')).trim();
+      const secret = options.tsigSecretFile === undefined ? undefined : (await readPem(options.tsigSecretFile)).trim();
       const body = {
         directory: options.directory,
         contact: options.contact ?? [],
-        ca: options.caFile === undefined ? null : await readFile(options.caFile, 'utf8'),
+        ca: options.caFile === undefined ? null : await readPem(options.caFile),
         termsAgreed: true,
         dns: {
           ...{ host, port: Number(port ?? 53), zones: options.zone },
@@ -228,6 +228,19 @@ export function certificateCommands(cli: CliProgram): void {
         es: `los certificados se piden en ${options.directory}`,
       });
     });
+}
+
+/** @throws Fault network.file-unreadable */
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw networkFault(
+      'network.file-unreadable',
+      { path, reason: (cause as NodeJS.ErrnoException).code ?? '' },
+      { cause },
+    );
+  }
 }
 
 interface AcmeOptions {

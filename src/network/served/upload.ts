@@ -32,8 +32,8 @@ export function checkCertificate(chainText: string, keyText: string, now: Date):
   const all = readChain(chainText);
   const leaf = all.find((one) => one.checkPrivateKey(key));
   if (leaf === undefined) throw refuse(OTHER_KEY);
-  const chain = orderChain(leaf, all);
   if (leaf.ca) throw refuse(AUTHORITY);
+  const chain = orderChain(leaf, all);
   const usages = leaf.keyUsage as readonly string[] | undefined;
   if (usages !== undefined && !usages.includes(SERVER_AUTH)) throw refuse(NO_SERVER);
   const { names, issuer, notBefore, notAfter, fingerprintSha256 } = describeCertificate(leaf.toString());
