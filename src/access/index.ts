@@ -25,12 +25,10 @@ export {
   type Role,
   visibleProjects,
 } from './action.ts';
-export { accessCommands } from './commands.ts';
 export { accessFault } from './errors.ts';
 export { type ApiApp, type ApiOptions, createApi, readCookie, sessionCookie } from './http.ts';
 export { WorkloadIdentity } from './identity/identity.ts';
 export { signInClient } from './identity/sign-in.ts';
-export { machineCommands } from './machine-commands.ts';
 export { registerMachineRoutes } from './machine-routes.ts';
 export type { Identity } from './presence.ts';
 export { Robots } from './robots.ts';

@@ -1,13 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { parseStrictJson } from '../formats/index.ts';
 import { type CliProgram, type Json, systemClock, type Text } from '../system/index.ts';
-import { type PlacedDocument, readDocuments, startsPods } from './document.ts';
+import type { PlacedDocument } from './document.ts';
 import type { RuleOutcome } from './judge.ts';
-import { judgeDocument } from './manifest.ts';
-import { type Policy, readPolicy } from './policy.ts';
+import type { Policy } from './policy.ts';
 import type { PolicyRevision } from './policy-book.ts';
-import { PRESETS_FOLDER, readPolicies, selectPolicy } from './presets.ts';
 import type { Replay } from './recorded.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -105,6 +102,7 @@ export function admitCommands(cli: CliProgram): void {
       }),
     )
     .action(async (file: string) => {
+      const { PRESETS_FOLDER, readPolicies, readPolicy } = await import('./judging.ts');
       const policies = new Map((await readPolicies(PRESETS_FOLDER)).map((one) => [one.name, one]));
       const policy = readPolicy(await readFile(file, 'utf8'), basename(file), (name) => policies.get(name) ?? null);
       if (cli.output.json) {
@@ -138,7 +136,8 @@ export function admitCommands(cli: CliProgram): void {
       }),
     )
     .action(async (files: string[], options: { policy: string; set?: string[] }) => {
-      const policy = await choosePolicy(options.policy, readValues(options.set ?? []));
+      const { judgeDocument, readDocuments, startsPods } = await import('./judging.ts');
+      const policy = await choosePolicy(options.policy, await readValues(options.set ?? []));
       const judged: JudgedManifest[] = [];
       for (const file of files) {
         for (const document of readDocuments(await readText(file))) {
@@ -329,7 +328,8 @@ async function readText(file: string): Promise<string> {
 }
 
 /** `registries=["a.example"]` or `version=1.30`: a value that is a list, true, false or an object is JSON, others are text. */
-function readValues(given: readonly string[]): Record<string, Json> {
+async function readValues(given: readonly string[]): Promise<Record<string, Json>> {
+  const { parseStrictJson } = await import('../formats/index.ts');
   return Object.fromEntries(
     given.map((text) => {
       const at = text.indexOf('=');
@@ -341,6 +341,7 @@ function readValues(given: readonly string[]): Record<string, Json> {
 }
 
 async function choosePolicy(name: string, values: Readonly<Record<string, Json>>): Promise<Policy> {
+  const { PRESETS_FOLDER, readPolicies, readPolicy, selectPolicy } = await import('./judging.ts');
   const policies = new Map((await readPolicies(PRESETS_FOLDER)).map((policy) => [policy.name, policy]));
   const find = (one: string): Policy | null => policies.get(one) ?? null;
   const isFile = name.includes('/') || name.endsWith('.yaml');

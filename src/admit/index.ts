@@ -14,11 +14,9 @@ export {
   type WorkloadFacts,
 } from './admission.ts';
 export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './admit.ts';
-export { admitCommands } from './commands.ts';
 export { type PolicyDocument, startsPods, toDocument } from './document.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
-export { exceptionCommands } from './exception-commands.ts';
 export { GRACE_EXCEPTION, judge, mayHaveGrace, type Question, type Running } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';

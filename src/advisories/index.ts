@@ -6,7 +6,6 @@ export {
   type VerifyBundles,
 } from './artifact.ts';
 export { type ChangelogEntry, changelogInput, type PackageChangelog, readChangelog } from './changelog.ts';
-export { advisoryCommands } from './commands.ts';
 export {
   AdvisoryDatabase,
   type AdvisoryMatch,

@@ -7,7 +7,6 @@ export {
   buildMigrations,
   releaseOf,
 } from './base-catalogue.ts';
-export { buildCommands } from './commands.ts';
 export { type Containerfile, type ImageUse, type Instruction, parseContainerfile } from './containerfile.ts';
 export { buildFault } from './errors.ts';
 export {

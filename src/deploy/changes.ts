@@ -1,14 +1,8 @@
 import type { Json, Text } from '../system/index.ts';
+import type { WorkloadChange } from './change-words.ts';
 import { deployFault } from './errors.ts';
 import { type ManifestDocument, mergePatch, type Overlay } from './kubernetes/index.ts';
 import type { WantedWorkload } from './model.ts';
-
-/** What people change of a workload by hand, with the words of kubectl. */
-export type WorkloadChange =
-  | { readonly kind: 'scale'; readonly workload: string; readonly replicas: number }
-  | { readonly kind: 'restart'; readonly workload: string; readonly at: string }
-  | { readonly kind: 'pause'; readonly workload: string }
-  | { readonly kind: 'resume'; readonly workload: string };
 
 /** The same as a part of a manifest: it stays with the release that it made, and with those that follow it. */
 export interface ManifestChange {
@@ -189,21 +183,6 @@ export function kindOf(documents: readonly ManifestDocument[], name: string): st
       return value['kind'];
   }
   return null;
-}
-
-/** For people: what was done. */
-export function changeText(change: WorkloadChange): Text {
-  const { workload } = change;
-  switch (change.kind) {
-    case 'scale':
-      return { en: `${workload} scaled to ${change.replicas}`, es: `${workload} escalada a ${change.replicas}` };
-    case 'restart':
-      return { en: `${workload} restarted`, es: `${workload} reiniciada` };
-    case 'pause':
-      return { en: `${workload} paused`, es: `${workload} en pausa` };
-    case 'resume':
-      return { en: `${workload} resumed`, es: `${workload} reanudada` };
-  }
 }
 
 /** The members of a patch that a document does not have; undefined when it has them all. */

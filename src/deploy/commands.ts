@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { packSource } from '../build/index.ts';
 import {
   type CliProgram,
   type OperationView,
@@ -10,11 +9,11 @@ import {
   systemClock,
   type Text,
 } from '../system/index.ts';
-import { changeText } from './changes.ts';
-import { type ComposePlace, convertFolder, findCompose, tellConversion } from './compose/index.ts';
+import { changeText } from './change-words.ts';
+import type { ComposePlace } from './compose/index.ts';
 import type { ProjectView, Promotion, Release } from './deployments.ts';
 import { deployFault } from './errors.ts';
-import { parseProjectFile } from './project-file.ts';
+import type { parseProjectFile } from './project-file.ts';
 
 /** Hosts tell what they run within a second of the platform's start; a slow one is asked for this long. */
 const STATUS_TRIES = 25;
@@ -116,6 +115,10 @@ export function deployCommands(cli: CliProgram): void {
       }),
     )
     .action(async (folder: string, options: DeployFlags) => {
+      // Only this command packs and converts anything.
+      const { packSource } = await import('../build/index.ts');
+      const { convertFolder, tellConversion } = await import('./compose/index.ts');
+      const { parseProjectFile } = await import('./project-file.ts');
       const compose = await composeOf(folder);
       const root = compose?.folder ?? resolve(folder);
       const converted =
@@ -590,7 +593,8 @@ async function composeOf(path: string): Promise<ComposePlace | null> {
     () => true,
     () => false,
   );
-  return isProject || full.endsWith('darsena.yaml') ? null : findCompose(full);
+  if (isProject || full.endsWith('darsena.yaml')) return null;
+  return (await import('./compose/index.ts')).findCompose(full);
 }
 
 async function readProjectFile(root: string): Promise<ReturnType<typeof parseProjectFile>> {
@@ -610,7 +614,7 @@ async function readProjectFile(root: string): Promise<ReturnType<typeof parsePro
       { cause: error },
     );
   }
-  return parseProjectFile(text, 'darsena.yaml');
+  return (await import('./project-file.ts')).parseProjectFile(text, 'darsena.yaml');
 }
 
 /** The commit that the folder is at, when it is in a git checkout without changes; otherwise there is none to name. */

@@ -6,7 +6,8 @@ import { createApi, createVault, PLATFORM, type Principal } from '../access/inde
 import type { Verdict } from '../admit/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { openDatabase, silentLog, systemClock } from '../system/index.ts';
-import { addChange, carryChanges, toManifestChange, type WorkloadChange } from './changes.ts';
+import type { WorkloadChange } from './change-words.ts';
+import { addChange, carryChanges, toManifestChange } from './changes.ts';
 import type { Composition } from './composition.ts';
 import { Deployments, type NewRelease } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';

@@ -1,14 +1,12 @@
+export { changeText, type WorkloadChange } from './change-words.ts';
 export {
   addChange,
   carryChanges,
-  changeText,
   kindOf,
   toManifestChange,
   toOverlays,
-  type WorkloadChange,
 } from './changes.ts';
 export { checkClaims } from './claims.ts';
-export { deployCommands } from './commands.ts';
 export { type Composition, hashComposition } from './composition.ts';
 export { nextCronTime, parseCron } from './cron.ts';
 export {
@@ -31,10 +29,8 @@ export type { WantedListener, WantedRoute, WantedState, WantedWorkload } from '.
 export { type ProjectFile, parseProjectFile } from './project-file.ts';
 export { Quotas } from './quota.ts';
 export { registerQuotaRoutes } from './quota-routes.ts';
-export { rolloutCommands } from './rollout-commands.ts';
 export { describeWorkload, findContainer, type PublishedRoute, type Releases, registerDeployRoutes } from './routes.ts';
 export { type RunStarter, registerRunRoutes } from './run-routes.ts';
 export { type RunOrder, Runs, type RunView, runManifests } from './runs.ts';
-export { scalingCommands } from './scaling-commands.ts';
 export type { DeployTables } from './store.ts';
 export { workloadFacts } from './workload-facts.ts';

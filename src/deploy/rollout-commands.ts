@@ -1,5 +1,5 @@
 import { type CliProgram, type OperationView, systemClock, type Text } from '../system/index.ts';
-import { changeText, type WorkloadChange } from './changes.ts';
+import { changeText, type WorkloadChange } from './change-words.ts';
 import type { WorkloadRevision } from './deployments.ts';
 import { deployFault } from './errors.ts';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
 import type { RouteOptions } from '../network/index.ts';
 import { type Operation, viewOperation } from '../progress/index.ts';
-import type { WorkloadChange } from './changes.ts';
+import type { WorkloadChange } from './change-words.ts';
 import { convertCompose, explainComposeField } from './compose/index.ts';
 import { RUN } from './composition.ts';
 import type { Deployments, Maintenance, Promotion } from './deployments.ts';

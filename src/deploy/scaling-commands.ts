@@ -2,7 +2,7 @@ import { type CliProgram, type OperationView, systemClock, type Text } from '../
 import type { Maintenance } from './deployments.ts';
 import type { HorizontalStatus, VerticalStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
-import { parseQuantity } from './kubernetes/index.ts';
+import { parseQuantity } from './kubernetes/quantity.ts';
 import {
   AMOUNT_TEXTS,
   formatAmount,

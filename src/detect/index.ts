@@ -1,5 +1,4 @@
 export { type Alert, type AlertAncestor, type AlertProcess, selfAlert } from './alert.ts';
-export { detectCommands } from './commands.ts';
 export { RuleEngine, type RuleState, type RuleText } from './engine.ts';
 export { FilterError } from './filter-ast.ts';
 export { type LiveFilter, readLiveFilter } from './live-filter.ts';

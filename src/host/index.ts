@@ -1,9 +1,7 @@
 export { answerKernel, type KernelAnswer } from './answer.ts';
 export { Benches } from './bench/benches.ts';
-export { benchCommands } from './bench/commands.ts';
 export { type BenchTask, benchHost } from './bench/host-bench.ts';
 export { registerBenchRoutes } from './bench/routes.ts';
-export { kernelCommands } from './commands.ts';
 export { hostFault } from './errors.ts';
 export { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
 export { gatherFacts, type Identity, readBuildId } from './gather.ts';

@@ -1,4 +1,3 @@
-export { journalCommands } from './commands.ts';
 export type { ChainedFact, Fact, NewFact } from './fact.ts';
 export { type AuditVerdict, ChainVerifier, Journal, type JournalOptions } from './journal.ts';
 export { FACTS_PAGE_MAX } from './limits.ts';

@@ -16,7 +16,6 @@ export {
   serialiseAuthority,
   signRequest,
 } from './certificates.ts';
-export { networkCommands } from './commands.ts';
 export { type AccessEntry, AccessLog, REFUSALS, type Refusal } from './edge/access-log.ts';
 export { ROUTE_ANNOTATIONS, readRouteAnnotations } from './edge/annotations.ts';
 export { type EdgeSettings, renderConfig } from './edge/config.ts';
@@ -64,7 +63,6 @@ export {
   podRules,
   type SegmentPod,
 } from './segmentation/rules.ts';
-export { certificateCommands } from './served/commands.ts';
 export { registerServedRoutes } from './served/routes.ts';
 export { coversHost, type ServedCertificate, ServedCertificates, type ServedTables } from './served/served.ts';
 export { type EdgeSettingsOfAll, readEdgeSettings, type SettingsTables, writeEdgeSettings } from './served/settings.ts';

@@ -3,7 +3,6 @@ export { registerArchiveRoutes } from './archive/routes.ts';
 export type { ByteSource } from './blob-files.ts';
 export { RegistryClient, type RemoteManifest, type RemoteRegistry } from './client.ts';
 export type { Collected } from './collection.ts';
-export { registryCommands, repositoryCommands } from './commands.ts';
 export { createRegistryHandler, type RegistryHandlerOptions } from './distribution/handler.ts';
 export { registryFault } from './errors.ts';
 export type {
@@ -40,13 +39,11 @@ export type {
 export type { PullHistory } from './pull-history.ts';
 export { GRACE_DAYS, type Grace, Graces, graceUntil } from './quarantine-grace.ts';
 export { Registry, type RegistryOptions, type RegistryStatus } from './registry.ts';
-export { mirrorCommands, remoteCommands } from './remotes/commands.ts';
 export { CopiesElsewhere } from './remotes/healing.ts';
 export { Mirrors, type MirrorView } from './remotes/mirrors.ts';
 export { Remotes, type RemoteView } from './remotes/remotes.ts';
 export { Replications, type ReplicationView } from './remotes/replications.ts';
 export { registerRemoteRoutes } from './remotes/routes.ts';
-export { replicationCommands, watchCommands } from './remotes/watch-commands.ts';
 export { registerWatchRoutes } from './remotes/watch-routes.ts';
 export { type CopyFinding, type ForeignExaminer, Watches, type WatchView } from './remotes/watches.ts';
 export type { RetentionOutcome, RetentionReport } from './retention-run.ts';
@@ -55,5 +52,4 @@ export type { Damage, HealSource, ScrubState } from './scrub.ts';
 export type { PatternSettings, RepositorySettings, RetentionRule, SettingsChange } from './settings.ts';
 export { RepositorySettingsStore } from './settings.ts';
 export type { ManifestKind, RegistryTables, StoredManifest } from './store.ts';
-export { registryUpkeepCommands } from './work-commands.ts';
 export type { RegistryWork } from './work-routes.ts';

@@ -1,12 +1,9 @@
 export { readAlert } from './alert.ts';
 export { Casework, type Comment, type SavedFilter } from './casework/casework.ts';
 export { registerCaseworkRoutes } from './casework/routes.ts';
-export { respondCommands } from './commands.ts';
-export { drillCommands } from './drill/commands.ts';
 export { type Drill, type DrillGround, Drills, isMiss } from './drill/drills.ts';
 export { registerDrillRoutes } from './drill/routes.ts';
 export { respondFault } from './errors.ts';
-export { evidenceCommands } from './evidence/commands.ts';
 export { evidenceFault } from './evidence/errors.ts';
 export {
   type Evidence,
@@ -29,11 +26,9 @@ export type {
   StoredAlert,
 } from './incident.ts';
 export { respondMigrations } from './migrations.ts';
-export { noticeCommands } from './notices/commands.ts';
 export { type Channel, type Delivery, Notices, type NoticesOptions } from './notices/notices.ts';
 export { registerNoticeRoutes } from './notices/routes.ts';
 export { ResponsePolicies, type StoredResponsePolicy } from './policy/book.ts';
-export { responseCommands } from './policy/commands.ts';
 export { PolicyReplay, type ResponsePolicy, readResponsePolicy, type WouldDo } from './policy/policy.ts';
 export { registerResponseRoutes } from './policy/routes.ts';
 export type { ProcessNode } from './process-tree.ts';

@@ -5,7 +5,6 @@ export type { BillSubject } from './bills/bill.ts';
 export { toCycloneDx, toCycloneDxVex } from './bills/cyclonedx.ts';
 export { toSpdx2 } from './bills/spdx2.ts';
 export { toSpdx3 } from './bills/spdx3.ts';
-export { checkCommands } from './check-command.ts';
 export {
   type AskSupport,
   CHECKS,
@@ -79,7 +78,6 @@ export {
   type VexStatus,
 } from './report.ts';
 export { classifyRisk, type RiskFacts } from './risk.ts';
-export { vexCommands } from './risk-commands.ts';
 export { type RiskRoutesParts, registerRiskRoutes } from './risk-routes.ts';
 export { type ImagesOfProject, registerScanRoutes, type ScanRoutesParts, type ScanStarter } from './routes.ts';
 export {

@@ -1,5 +1,4 @@
 export { attest, predicateBy, signImage } from './attest.ts';
-export { trustCommands } from './commands.ts';
 export { type BelievedKey, type ContainersPolicy, containersPolicy } from './containers-policy.ts';
 export {
   COSIGN_SIGNATURE_ANNOTATION,
@@ -59,7 +58,7 @@ export {
 export { type SignedRecord, signRecord, verifyRecord } from './record.ts';
 export { bundleLayer, PREDICATE_ANNOTATION, type Referrer, toReferrer, toSimpleSigningArtifact } from './referrer.ts';
 export { registerTrustRoutes, type SignatureView, type TrustPorts } from './routes.ts';
-export { openSigner, signCommands } from './sign-commands.ts';
+export { openSigner } from './sign-commands.ts';
 export { encryptKey, generateKeyFile, localSigner, openKeyFile } from './signing/key-file.ts';
 export { keylessSigner, type SigningServices } from './signing/keyless-signer.ts';
 export { type KeySigner, makeBundle, type Signer } from './signing/signer.ts';

@@ -1,4 +1,3 @@
-export { backupCommands, volumeCommands } from './commands.ts';
 export { Copies } from './copies.ts';
 export { volumeFault } from './errors.ts';
 export { type ClaimOrder, HostVolumes } from './host/keeper.ts';

@@ -10,10 +10,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Command } from 'commander';
 import { type ApiApp, createApi, PLATFORM } from '../../src/access/index.ts';
+import { admitCommands } from '../../src/admit/commands.ts';
 import {
   Admit,
   type AdmitTables,
-  admitCommands,
   admitMigrations,
   NO_SCAN,
   NO_WORKLOAD,
@@ -24,12 +24,12 @@ import {
 import { Journal, journalMigrations } from '../../src/journal/index.ts';
 import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
 import { createPrint } from '../../src/programs/cli/print.ts';
+import { respondCommands } from '../../src/respond/commands.ts';
 import {
   Respond,
   type RespondTables,
   readAlert,
   registerRespondRoutes,
-  respondCommands,
   respondMigrations,
 } from '../../src/respond/index.ts';
 import {
@@ -44,15 +44,9 @@ import {
   silentLog,
   systemClock,
 } from '../../src/system/index.ts';
-import {
-  NO_SIGNATURES,
-  registerTrustRoutes,
-  signCommands,
-  Trust,
-  type TrustTables,
-  trustCommands,
-  trustMigrations,
-} from '../../src/trust/index.ts';
+import { trustCommands } from '../../src/trust/commands.ts';
+import { NO_SIGNATURES, registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../../src/trust/index.ts';
+import { signCommands } from '../../src/trust/sign-commands.ts';
 
 type Tables = TrustTables & AdmitTables & RespondTables;
 const digest = digestOf(Buffer.from('image'));

@@ -1,4 +1,4 @@
-export { composeCommands, tellConversion } from './commands.ts';
+export { tellConversion } from './commands.ts';
 export { COMPOSE_MANIFESTS, type ComposeConversion, convertCompose } from './convert.ts';
 export { explainComposeField, listComposeFields } from './explain.ts';
 export { COMPOSE } from './fields.ts';

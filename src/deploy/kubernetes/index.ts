@@ -11,7 +11,6 @@ export {
 } from './documents.ts';
 export { manifestFault, refuseProblems } from './errors.ts';
 export { type ExplainedField, explainField, listFields, listUndecided, suggestField } from './explain.ts';
-export { explainCommands } from './explain-command.ts';
 export { KINDS, KINDS_REFUSED } from './kinds/index.ts';
 export { OPENAPI_VERSIONS } from './openapi/index.ts';
 export { pinTranslation } from './pin.ts';

@@ -10,7 +10,7 @@ export const COMMANDS: readonly CommandUnit[] = [
   {
     words: ['up', 'down', 'status', 'doctor', 'logs', 'version'],
     add: async (cli, frame) => {
-      const { setupCommands } = await import('../setup/index.ts');
+      const { setupCommands } = await import('../setup/commands.ts');
       setupCommands(cli, frame.target, systemClock);
     },
   },
@@ -20,15 +20,15 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['deploy', 'promote', 'rollback', 'ps', 'project', 'release', 'promotion'],
-    add: async (cli) => (await import('../../deploy/index.ts')).deployCommands(cli),
+    add: async (cli) => (await import('../../deploy/commands.ts')).deployCommands(cli),
   },
   {
     words: ['autoscale', 'host', 'canary', 'quota'],
-    add: async (cli) => (await import('../../deploy/index.ts')).scalingCommands(cli),
+    add: async (cli) => (await import('../../deploy/scaling-commands.ts')).scalingCommands(cli),
   },
   {
     words: ['scale', 'rollout'],
-    add: async (cli) => (await import('../../deploy/index.ts')).rolloutCommands(cli),
+    add: async (cli) => (await import('../../deploy/rollout-commands.ts')).rolloutCommands(cli),
   },
   {
     words: ['run', 'debug', 'attach', 'stop', 'rm', 'wait'],
@@ -37,7 +37,7 @@ export const COMMANDS: readonly CommandUnit[] = [
   {
     words: ['volume', 'backup'],
     add: async (cli) => {
-      const { backupCommands, volumeCommands } = await import('../../volumes/index.ts');
+      const { backupCommands, volumeCommands } = await import('../../volumes/commands.ts');
       volumeCommands(cli);
       backupCommands(cli);
     },
@@ -52,35 +52,35 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['compose'],
-    add: async (cli) => (await import('../../deploy/compose/index.ts')).composeCommands(cli),
+    add: async (cli) => (await import('../../deploy/compose/commands.ts')).composeCommands(cli),
   },
   {
     words: ['image'],
-    add: async (cli) => (await import('../../registry/index.ts')).registryCommands(cli),
+    add: async (cli) => (await import('../../registry/commands.ts')).registryCommands(cli),
   },
   {
     words: ['registry'],
-    add: async (cli) => (await import('../../registry/index.ts')).registryUpkeepCommands(cli),
+    add: async (cli) => (await import('../../registry/work-commands.ts')).registryUpkeepCommands(cli),
   },
   {
     words: ['repository'],
-    add: async (cli) => (await import('../../registry/index.ts')).repositoryCommands(cli),
+    add: async (cli) => (await import('../../registry/commands.ts')).repositoryCommands(cli),
   },
   {
     words: ['remote'],
-    add: async (cli) => (await import('../../registry/index.ts')).remoteCommands(cli),
+    add: async (cli) => (await import('../../registry/remotes/commands.ts')).remoteCommands(cli),
   },
   {
     words: ['mirror'],
-    add: async (cli) => (await import('../../registry/index.ts')).mirrorCommands(cli),
+    add: async (cli) => (await import('../../registry/remotes/commands.ts')).mirrorCommands(cli),
   },
   {
     words: ['watch'],
-    add: async (cli) => (await import('../../registry/index.ts')).watchCommands(cli),
+    add: async (cli) => (await import('../../registry/remotes/watch-commands.ts')).watchCommands(cli),
   },
   {
     words: ['replication'],
-    add: async (cli) => (await import('../../registry/index.ts')).replicationCommands(cli),
+    add: async (cli) => (await import('../../registry/remotes/watch-commands.ts')).replicationCommands(cli),
   },
   {
     words: ['scan'],
@@ -89,7 +89,7 @@ export const COMMANDS: readonly CommandUnit[] = [
   {
     words: ['check'],
     add: async (cli) => {
-      const { checkCommands } = await import('../../scan/index.ts');
+      const { checkCommands } = await import('../../scan/check-command.ts');
       const { fieldSupport } = await import('./field-support.ts');
       checkCommands(cli, fieldSupport);
     },
@@ -98,48 +98,48 @@ export const COMMANDS: readonly CommandUnit[] = [
     words: ['explain'],
     add: async (cli) => {
       const { explainComposeField } = await import('../../deploy/compose/index.ts');
-      (await import('../../deploy/kubernetes/index.ts')).explainCommands(cli, explainComposeField);
+      (await import('../../deploy/kubernetes/explain-command.ts')).explainCommands(cli, explainComposeField);
     },
   },
   {
     words: ['advisories'],
-    add: async (cli) => (await import('../../advisories/index.ts')).advisoryCommands(cli),
+    add: async (cli) => (await import('../../advisories/commands.ts')).advisoryCommands(cli),
   },
   {
     words: ['trust'],
-    add: async (cli) => (await import('../../trust/index.ts')).trustCommands(cli),
+    add: async (cli) => (await import('../../trust/commands.ts')).trustCommands(cli),
   },
   {
     words: ['key', 'sign', 'attest'],
-    add: async (cli) => (await import('../../trust/index.ts')).signCommands(cli),
+    add: async (cli) => (await import('../../trust/sign-commands.ts')).signCommands(cli),
   },
   {
     words: ['exception'],
-    add: async (cli) => (await import('../../admit/index.ts')).exceptionCommands(cli),
+    add: async (cli) => (await import('../../admit/exception-commands.ts')).exceptionCommands(cli),
   },
   {
     words: ['vex'],
-    add: async (cli) => (await import('../../scan/index.ts')).vexCommands(cli),
+    add: async (cli) => (await import('../../scan/risk-commands.ts')).vexCommands(cli),
   },
   {
     words: ['policy'],
-    add: async (cli) => (await import('../../admit/index.ts')).admitCommands(cli),
+    add: async (cli) => (await import('../../admit/commands.ts')).admitCommands(cli),
   },
   {
     words: ['base'],
-    add: async (cli) => (await import('../../build/index.ts')).buildCommands(cli),
+    add: async (cli) => (await import('../../build/commands.ts')).buildCommands(cli),
   },
   {
     words: ['route', 'network'],
-    add: async (cli) => (await import('../../network/index.ts')).networkCommands(cli),
+    add: async (cli) => (await import('../../network/commands.ts')).networkCommands(cli),
   },
   {
     words: ['certificate'],
-    add: async (cli) => (await import('../../network/index.ts')).certificateCommands(cli),
+    add: async (cli) => (await import('../../network/served/commands.ts')).certificateCommands(cli),
   },
   {
     words: ['rules'],
-    add: async (cli) => (await import('../../detect/index.ts')).detectCommands(cli),
+    add: async (cli) => (await import('../../detect/commands.ts')).detectCommands(cli),
   },
   {
     words: ['tail', 'capture'],
@@ -147,43 +147,43 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['incident'],
-    add: async (cli) => (await import('../../respond/index.ts')).respondCommands(cli),
+    add: async (cli) => (await import('../../respond/commands.ts')).respondCommands(cli),
   },
   {
     words: ['drill'],
-    add: async (cli) => (await import('../../respond/index.ts')).drillCommands(cli),
+    add: async (cli) => (await import('../../respond/drill/commands.ts')).drillCommands(cli),
   },
   {
     words: ['response'],
-    add: async (cli) => (await import('../../respond/index.ts')).responseCommands(cli),
+    add: async (cli) => (await import('../../respond/policy/commands.ts')).responseCommands(cli),
   },
   {
     words: ['notice'],
-    add: async (cli) => (await import('../../respond/index.ts')).noticeCommands(cli),
+    add: async (cli) => (await import('../../respond/notices/commands.ts')).noticeCommands(cli),
   },
   {
     words: ['evidence'],
-    add: async (cli) => (await import('../../respond/index.ts')).evidenceCommands(cli),
+    add: async (cli) => (await import('../../respond/evidence/commands.ts')).evidenceCommands(cli),
   },
   {
     words: ['kernel'],
-    add: async (cli) => (await import('../../host/index.ts')).kernelCommands(cli),
+    add: async (cli) => (await import('../../host/commands.ts')).kernelCommands(cli),
   },
   {
     words: ['bench'],
-    add: async (cli) => (await import('../../host/index.ts')).benchCommands(cli),
+    add: async (cli) => (await import('../../host/bench/commands.ts')).benchCommands(cli),
   },
   {
     words: ['audit', 'events'],
-    add: async (cli) => (await import('../../journal/index.ts')).journalCommands(cli),
+    add: async (cli) => (await import('../../journal/commands.ts')).journalCommands(cli),
   },
   {
     words: ['user', 'token'],
-    add: async (cli) => (await import('../../access/index.ts')).accessCommands(cli),
+    add: async (cli) => (await import('../../access/commands.ts')).accessCommands(cli),
   },
   {
     words: ['member', 'robot', 'identity'],
-    add: async (cli) => (await import('../../access/index.ts')).machineCommands(cli),
+    add: async (cli) => (await import('../../access/machine-commands.ts')).machineCommands(cli),
   },
   {
     words: ['operation'],

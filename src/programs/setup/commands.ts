@@ -1,19 +1,16 @@
 import { hostname } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import type { CliProgram, Clock, Text } from '../../system/index.ts';
-import { showWorkloadLogs } from '../cli/exec.ts';
 import { createView, drawWhile } from '../cli/operations.ts';
 import { formatDuration, type PrintTarget } from '../cli/print.ts';
 import { OWN_CODE, readVersion } from './code.ts';
 import { readDatabaseUrl } from './database.ts';
-import { examine } from './doctor.ts';
-import { takeDown } from './down.ts';
 import { setupFault } from './errors.ts';
 import { EVERYWHERE, findInstance, type Instance } from './instance.ts';
 import { formatLogLine, LOGGED_PROGRAMS, loggedProgram, readLog } from './logs.ts';
-import { type PartState, readStatus } from './status.ts';
+import type { PartState } from './status.ts';
 import { LocalSteps } from './steps.ts';
-import { bringUp, type Listen, type UpResult } from './up.ts';
+import type { Listen, UpResult } from './up.ts';
 
 const LOG_LINES = 100;
 /** A part of status that should run and does not. */
@@ -62,6 +59,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
     )
     .action(async (options: { yes?: boolean; listen?: Listen; databaseFile?: string }) => {
       const began = clock.monotonicMs();
+      const { bringUp } = await import('./up.ts');
       const result = await bringUp({
         name: cli.instance,
         ask: cli.ask,
@@ -104,6 +102,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
         purge: options.purge === true,
         yes: options.yes === true,
       };
+      const { takeDown } = await import('./down.ts');
       const result = await takeDown(instance, choice, { ask: cli.ask, terminal: terminal(), clock, ...stepped() });
       if (cli.output.json) {
         cli.print.json({ instance: instance.name, stopped: result.stopped, removed: result.removed });
@@ -133,6 +132,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
     )
     .action(async () => {
       const instance = await wantedInstance(cli);
+      const { readStatus } = await import('./status.ts');
       const status = await readStatus(instance, cli.api);
       if (status.parts.some(({ state }) => BAD.has(state))) cli.exit(1);
       if (cli.output.json) {
@@ -185,6 +185,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
       }),
     )
     .action(async () => {
+      const { examine } = await import('./doctor.ts');
       const checks = await examine(cli.instance, await findInstance(cli.instance), clock);
       if (checks.some(({ state }) => state === 'broken')) cli.exit(1);
       cli.print.table(
@@ -237,6 +238,7 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
     .action(async (name: string | undefined, flags: LogFlags) => {
       const options = { ...flags, lines: flags.tail ?? flags.lines ?? (flags.since === undefined ? LOG_LINES : 'all') };
       if (name?.includes('/') === true) {
+        const { showWorkloadLogs } = await import('../cli/exec.ts');
         await showWorkloadLogs(cli, name, {
           ...options,
           follow: options.follow === true,

@@ -1,5 +1,4 @@
 export { publishAuthority, readAuthority } from './authority.ts';
-export { setupCommands } from './commands.ts';
 export {
   type Adaptation,
   type CgroupKind,

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { CliProgram } from '../../system/index.ts';
 import { archiveFault } from './errors.ts';
 import type { ImportResult } from './import.ts';
-import { ARCHIVE_TYPE, readImageName } from './routes.ts';
+import { ARCHIVE_TYPE, readImageName } from './names.ts';
 
 /** A note while an archive flows, at most this often. */
 const NOTICE_MS = 2000;

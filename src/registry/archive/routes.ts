@@ -1,19 +1,15 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../../access/index.ts';
-import { parseReference, projectOf, REGISTRY_NAME } from '../../oci/index.ts';
+import { projectOf } from '../../oci/index.ts';
 import { type Operations, viewOperation } from '../../progress/index.ts';
 import { type Json, languageOf, newId } from '../../system/index.ts';
-import { registryFault } from '../errors.ts';
-import { isOurRepository } from '../names.ts';
 import type { Registry } from '../registry.ts';
 import { isPlatform } from '../remotes/copy.ts';
-import { type ExportedImage, planExport } from './export.ts';
+import { planExport } from './export.ts';
 import { ReceivedArchive } from './import.ts';
 import { ARCHIVE_IMAGES_MAX } from './limits.ts';
-
-/** A tar of an OCI image layout; the type has no registration, skopeo and podman go by the file alone. */
-export const ARCHIVE_TYPE = 'application/vnd.oci.image.layout.v1+tar';
+import { ARCHIVE_TYPE, readImageName } from './names.ts';
 
 const many = z.union([z.string().max(400), z.array(z.string().max(400)).max(ARCHIVE_IMAGES_MAX)]);
 
@@ -116,13 +112,4 @@ function listOf(value: string | readonly string[] | undefined): readonly string[
 function requireRight(principal: Principal, action: 'image.pull', repository: string): void {
   if (may(principal, action, projectOf(repository), repository)) return;
   throw accessFault('access.not-allowed', { name: principal.name, action, place: repository });
-}
-
-/** @throws Fault registry.reference-incomplete */
-export function readImageName(text: string): ExportedImage {
-  const { registry, repository, tag, digest } = parseReference(text);
-  if ((registry !== null && registry !== REGISTRY_NAME) || !isOurRepository(repository)) {
-    throw registryFault('registry.reference-incomplete', { image: text.slice(0, 300) });
-  }
-  return { repository, reference: digest ?? tag };
 }
