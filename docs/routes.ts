@@ -282,6 +282,38 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'which hosts a kernel CVE concerns, and the cheapest safe way out for each',
     es: 'a qué hosts concierne una CVE del núcleo, y la salida segura más barata para cada uno',
   },
+  'GET /api/v1/incidents/:number/playbooks': {
+    en: 'runs of playbooks about an incident, newest first',
+    es: 'ejecuciones de playbooks sobre un incidente, la más reciente primero',
+  },
+  'POST /api/v1/incidents/:number/playbooks': {
+    en: 'run a playbook about an incident (asks for the rights of each of its steps)',
+    es: 'ejecutar un playbook sobre un incidente (pide los derechos de cada uno de sus pasos)',
+  },
+  'GET /api/v1/playbooks': {
+    en: 'playbooks in force',
+    es: 'playbooks en vigor',
+  },
+  'PUT /api/v1/playbooks': {
+    en: 'put a playbook in force (`source` in YAML)',
+    es: 'poner en vigor un playbook (`source` en YAML)',
+  },
+  'DELETE /api/v1/playbooks/:name': {
+    en: 'take a playbook out of force',
+    es: 'retirar un playbook',
+  },
+  'GET /api/v1/playbooks/:name/preview': {
+    en: 'what each step would do about an incident (`incident=…`) now; nothing is done',
+    es: 'qué haría cada paso sobre un incidente (`incident=…`) ahora; no se hace nada',
+  },
+  'GET /api/v1/playbook-runs/:id': {
+    en: 'a run of a playbook, step by step',
+    es: 'una ejecución de un playbook, paso a paso',
+  },
+  'POST /api/v1/playbook-runs/:id/answer': {
+    en: 'agree to the step that a run waits with, or decline it (asks for the rights of that step)',
+    es: 'aprobar el paso con que espera una ejecución, o rechazarlo (pide los derechos de ese paso)',
+  },
   'GET /api/v1/incident-filters': {
     en: 'the caller’s saved filters of incidents',
     es: 'los filtros de incidentes guardados de quien llama',

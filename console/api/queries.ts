@@ -39,6 +39,8 @@ import type {
   Overview,
   PackageFiles,
   PackagePage,
+  PlannedStep,
+  PlaybookRun,
   Policy,
   PolicyRevision,
   Project,
@@ -65,6 +67,7 @@ import type {
   ShownPolicy,
   SignatureAnswer,
   Status,
+  StoredPlaybook,
   Token,
   TrustKey,
   TrustPolicy,
@@ -329,6 +332,17 @@ export const queries = {
   operation: (id: string) =>
     queryOptions({ queryKey: ['operation', id], queryFn: () => api.get<Operation>(apiPath(['operations', id])) }),
   incidents: () => queryOptions({ queryKey: ['incidents'], queryFn: () => listOf<Incident>('/incidents') }),
+  playbooks: () => queryOptions({ queryKey: ['playbooks'], queryFn: () => listOf<StoredPlaybook>('/playbooks') }),
+  playbookRuns: (number: string) =>
+    queryOptions({
+      queryKey: ['incidents', number, 'playbooks'],
+      queryFn: () => listOf<PlaybookRun>(apiPath(['incidents', number, 'playbooks'])),
+    }),
+  playbookPreview: (name: string, incident: number) =>
+    queryOptions({
+      queryKey: ['incidents', String(incident), 'playbook', name],
+      queryFn: () => listOf<PlannedStep>(apiPath(['playbooks', name, 'preview'], { incident })),
+    }),
   incidentFilters: () =>
     queryOptions({ queryKey: ['incident-filters'], queryFn: () => listOf<SavedFilter>('/incident-filters') }),
   incidentCase: (number: string) =>

@@ -1179,6 +1179,32 @@ export interface IncidentCase {
   readonly links: readonly Incident[];
 }
 
+export interface PlaybookRun {
+  readonly id: string;
+  readonly playbook: string;
+  readonly actor: string;
+  readonly state: 'queued' | 'running' | 'awaiting' | 'done' | 'failed' | 'declined' | 'interrupted';
+  readonly at: string;
+  readonly steps: readonly {
+    readonly do: string;
+    readonly state: string;
+    readonly by: string | null;
+    readonly detail: Text | null;
+  }[];
+}
+
+export interface StoredPlaybook {
+  readonly playbook: { readonly name: string; readonly description: string };
+}
+
+/** What a step of a playbook would do now. */
+export interface PlannedStep {
+  readonly do: string;
+  readonly approve: boolean;
+  readonly effect: readonly Text[];
+  readonly why: Text | null;
+}
+
 export interface SavedFilter {
   readonly name: string;
   readonly query: Readonly<Record<string, string>>;

@@ -664,6 +664,8 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       items: [{ id: 'c1', at: '2026-11-22T10:00:00.000Z', author: 'user:ana', text: 'Looks like the load test.' }],
       links: data.incidents.slice(1, 2),
     })),
+    route('GET', '/playbooks', () => list([{ playbook: { name: 'contain-shell', description: '' } }])),
+    route('GET', '/incidents/:n/playbooks', () => list([])),
     route('GET', '/incident-filters', () => list([{ name: 'Mine in pro', query: { environment: 'pro' } }])),
     route('POST', '/incidents/triage', ({ body }) => ({
       items: (body['numbers'] as number[]).map((number) => ({ number, problem: null })),

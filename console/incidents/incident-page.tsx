@@ -15,6 +15,7 @@ import { CasePanels } from './casework.tsx';
 import { IncidentTimeline } from './incident-timeline.tsx';
 import './incidents.css';
 import { EvidencePanel, Measures } from './measures.tsx';
+import { PlaybookPanel } from './playbooks.tsx';
 import { ProcessTree } from './process-tree.tsx';
 import { Respond } from './respond.tsx';
 import { words } from './words.ts';
@@ -101,6 +102,7 @@ function IncidentBody({ incident }: { incident: IncidentDetail }) {
         </div>
         <div className="stack">
           <Measures incident={incident} />
+          <PlaybookPanel incident={incident} />
           <CasePanels incident={incident} />
           <Panel title={t('processes')}>
             <ProcessTree nodes={incident.processTree} />

@@ -105,6 +105,7 @@ import {
   Drills,
   EvidenceStore,
   Notices,
+  Playbooks,
   Quarantines,
   Respond,
   type RespondTables,
@@ -113,6 +114,7 @@ import {
   registerDrillRoutes,
   registerEvidenceRoutes,
   registerNoticeRoutes,
+  registerPlaybookRoutes,
   registerRespondRoutes,
   registerResponseRoutes,
   respondMigrations,
@@ -433,8 +435,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await notices.open();
   const responsePolicies = new ResponsePolicies({ db, journal, clock });
   await responsePolicies.open();
+  const playbooks = new Playbooks({ db, journal, clock, log, doer: () => respond });
+  await playbooks.open();
   const respond: Respond = new Respond({
-    ...{ notices, policies: responsePolicies },
+    ...{ notices, playbooks, policies: responsePolicies },
     db,
     journal,
     clock,
@@ -606,6 +610,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await operations.recover();
   await respond.recover();
   await drills.recover();
+  await playbooks.recover();
   await journal.settled();
   await access.ensureAdministrator(FIRST_ADMINISTRATOR);
 
@@ -752,6 +757,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });
   registerNoticeRoutes(app, notices);
   registerCaseworkRoutes(app, { respond, casework: new Casework({ db, journal, clock }) });
+  registerPlaybookRoutes(app, { respond, playbooks });
   registerDrillRoutes(app, { drills, start: startDrill });
   registerResponseRoutes(app, { respond, policies: responsePolicies, quarantines });
   registerEvidenceRoutes(app, {

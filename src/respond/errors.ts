@@ -161,4 +161,29 @@ export const respondFault = defineFaults({
     en: { what: 'there is no saved filter "{name}"', remedy: 'darsena incident filters' },
     es: { what: 'no hay ningún filtro guardado "{name}"', remedy: 'darsena incident filters' },
   },
+  'respond.playbook-invalid': {
+    kind: 'invalid',
+    en: { what: 'the playbook cannot be used', why: '{place}: {why}', remedy: 'see the manual: Response, Playbooks' },
+    es: { what: 'el playbook no sirve', why: '{place}: {why}', remedy: 'ver el manual: Respuesta, Playbooks' },
+  },
+  'respond.playbook-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no playbook {name}', remedy: 'darsena playbook list' },
+    es: { what: 'no hay ningún playbook {name}', remedy: 'darsena playbook list' },
+  },
+  'respond.playbooks-full': {
+    kind: 'invalid',
+    en: { what: 'there are {most} playbooks already', remedy: 'darsena playbook remove NAME' },
+    es: { what: 'ya hay {most} playbooks', remedy: 'darsena playbook remove NOMBRE' },
+  },
+  'respond.run-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no run {id} of a playbook', remedy: 'darsena playbook show INCIDENT' },
+    es: { what: 'no hay ninguna ejecución {id} de un playbook', remedy: 'darsena playbook show INCIDENTE' },
+  },
+  'respond.run-not-waiting': {
+    kind: 'conflict',
+    en: { what: 'the run {id} waits for nobody', why: 'it is {state}' },
+    es: { what: 'la ejecución {id} no espera a nadie', why: 'está {state}' },
+  },
 });

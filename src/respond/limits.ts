@@ -50,6 +50,11 @@ export const POLICY_BYTES_MAX = 32 * 1024;
 export const POLICY_PATTERNS_MAX = 100;
 export const POLICY_ACTIONS_MAX = 12;
 
+/** Playbooks of a platform, steps of one, and runs that are shown. */
+export const PLAYBOOKS_MAX = 100;
+export const PLAYBOOK_STEPS_MAX = 20;
+export const PLAYBOOK_RUNS_SHOWN = 100;
+
 /** Days and alerts that a policy is tried on: as many as one answer takes some seconds for. */
 export const REPLAY_DAYS_MAX = 90;
 export const REPLAY_ALERTS_MAX = 20_000;

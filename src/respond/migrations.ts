@@ -262,4 +262,36 @@ export const respondMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0009-respond-playbooks',
+    async up(db) {
+      await db.schema
+        .createTable('respond_playbooks')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('source', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('respond_playbook_runs')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('playbook', 'text', (column) => column.notNull())
+        .addColumn('source', 'text', (column) => column.notNull())
+        .addColumn('incident', 'integer', (column) => column.notNull().references('respond_incidents.number'))
+        .addColumn('actor', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('ended_at', 'text')
+        .addColumn('steps', 'text', (column) => column.notNull())
+        .execute();
+      for (const columns of [['incident', 'id'], ['state'], ['actor', 'at']] as const) {
+        await db.schema
+          .createIndex(`respond_playbook_runs_${columns[0]}`)
+          .on('respond_playbook_runs')
+          .columns([...columns])
+          .execute();
+      }
+    },
+  },
 ];

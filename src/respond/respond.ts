@@ -30,6 +30,7 @@ import {
   TIMELINE_FACTS_MAX,
 } from './limits.ts';
 import type { Notices } from './notices/notices.ts';
+import type { Playbooks } from './playbooks/playbooks.ts';
 import type { ResponsePolicies } from './policy/book.ts';
 import { asksFirst, type ResponsePolicy } from './policy/policy.ts';
 import { buildProcessTree, offendingPids, type ProcessNode } from './process-tree.ts';
@@ -81,6 +82,8 @@ export interface RespondOptions {
   readonly deeds?: Partial<Deeds>;
   /** What is done by itself. */
   readonly policies?: Pick<ResponsePolicies, 'speakingOf' | 'list'>;
+  /** Several steps in their order, begun by policies. */
+  readonly playbooks?: Pick<Playbooks, 'plan' | 'startedBy' | 'workQueued' | 'list'>;
   /** Who is told of incidents. */
   readonly notices?: Pick<Notices, 'plan' | 'deliver'>;
 }
@@ -115,6 +118,8 @@ export class Respond {
   readonly #alerts: AlertStore;
   /** Set when a policy put something into the queue. */
   #planned = false;
+  /** Set when a policy began a playbook. */
+  #toRun = false;
   /** Set when somebody is to be told. */
   #toTell = false;
   #working: Promise<void> = Promise.resolve();
@@ -414,6 +419,34 @@ export class Respond {
         );
         if (state === 'queued') this.#planned = true;
       }
+      await this.#planRuns(tx, policy, incident, { actor, since, acted });
+    }
+  }
+
+  /** The playbooks that a policy begins: each once an incident, within the same limit. A trial begins none. */
+  async #planRuns(
+    tx: Kysely<RespondTables>,
+    policy: ResponsePolicy,
+    incident: Incident,
+    { actor, since, acted }: { readonly actor: string; readonly since: string; readonly acted: number },
+  ): Promise<void> {
+    const { playbooks, log } = this.#options;
+    if (playbooks === undefined || policy.run.length === 0 || policy.mode === 'dry-run') return;
+    const lately = await playbooks.startedBy(tx, actor, since);
+    let begun = acted + lately.length;
+    for (const name of policy.run) {
+      const isKnown = playbooks.list().some(({ playbook }) => playbook.name === name);
+      if (lately.some((run) => run.incident === incident.number && run.playbook === name)) continue;
+      if (!isKnown || begun >= policy.limit.actions) {
+        log.warn(
+          { policy: policy.name, playbook: name, incident: incident.number, isKnown },
+          'a playbook was not begun',
+        );
+        continue;
+      }
+      begun += 1;
+      await playbooks.plan(tx, name, incident, actor, asksFirst(policy, incident.environment));
+      this.#toRun = true;
     }
   }
 
@@ -440,6 +473,12 @@ export class Respond {
   /** After a commit: what it asked for begins. */
   #goOn(): void {
     if (this.#planned) this.#workSoon();
+    if (this.#toRun) {
+      this.#toRun = false;
+      this.#options.playbooks
+        ?.workQueued()
+        .catch((error: unknown) => this.#options.log.error({ err: error }, 'playbooks could not begin'));
+    }
     if (!this.#toTell) return;
     this.#toTell = false;
     void this.#options.notices?.deliver();

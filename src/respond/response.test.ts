@@ -12,6 +12,7 @@ import {
   type Deeds,
   Drills,
   isMiss,
+  Playbooks,
   PolicyReplay,
   Quarantines,
   Respond,
@@ -438,5 +439,94 @@ test('comments and links of incidents are facts, saved filters are a person’s 
   const found = await respond.incidents({ projects: '*', environment: 'dev', rank: 5, limit: 10 });
   assert.equal(found.length, 2);
   assert.deepEqual(await respond.incidents({ projects: '*', rank: 4, limit: 10 }), []);
+  await opened.close();
+});
+
+test('a playbook does its steps in their order, leaves out what does not fit, and waits for another person', async () => {
+  const done: string[] = [];
+  const words = { en: 'ok', es: 'ok' };
+  const deeds: Deeds = new Proxy({} as Deeds, {
+    get: (_target, kind) => async () => {
+      done.push(String(kind));
+      if (kind === 'evidence') throw respondFault('respond.reason-needed', { number: 1 });
+      return words;
+    },
+  });
+  const { opened, journal, respond, facts } = await open(deeds);
+  await respond.ingest(alert(), 'host1');
+  const make = () => new Playbooks({ db: opened.db, journal, clock: systemClock, log: silentLog, doer: () => respond });
+  const playbooks = make();
+  const source = `name: contain
+steps:
+  - { do: evidence, onFailure: go-on }
+  - { do: isolate }
+  - { do: pause, when: { environments: [pro] } }
+  - { do: quarantine, approve: true }
+  - { do: notify }
+`;
+  await playbooks.apply(source, 'user:ana');
+  assert.deepEqual(
+    (await playbooks.preview('contain', 1)).map(({ do: kind, why }) => `${kind} ${why?.en ?? ''}`),
+    ['evidence ', 'isolate ', 'pause another environment', 'quarantine ', 'notify '],
+  );
+  assert.deepEqual(done, []);
+  const { id } = await playbooks.start('contain', 1, 'user:luis');
+  await playbooks.idle();
+  const states = async () => (await playbooks.run(id)).steps.map(({ state }) => state);
+  assert.deepEqual(await states(), ['failed', 'done', 'skipped', 'awaiting', 'pending']);
+  assert.equal((await playbooks.run(id)).state, 'awaiting');
+  for (const own of ['user:ana', 'user:luis'])
+    await assert.rejects(playbooks.answer(id, { approve: true }, own), hasCode('respond.own-approval'));
+  await playbooks.answer(id, { approve: true }, 'user:eva');
+  await playbooks.idle();
+  assert.deepEqual(await states(), ['failed', 'done', 'skipped', 'done', 'done']);
+  assert.deepEqual(done, ['evidence', 'isolate', 'quarantine', 'notify']);
+  await assert.rejects(playbooks.answer(id, { approve: true }, 'user:eva'), hasCode('respond.run-not-waiting'));
+  assert.ok((await facts()).some(({ kind }) => kind === 'playbook.ended'));
+  // What is in force is left out; what is declined ends; what a crash cut short is told as such.
+  const second = await playbooks.start('contain', 1, 'user:luis');
+  await playbooks.idle();
+  assert.equal((await playbooks.run(second.id)).steps[1]?.state, 'skipped');
+  await opened.db.updateTable('respond_playbook_runs').set({ state: 'running' }).where('id', '=', second.id).execute();
+  const after = make();
+  await after.open();
+  await after.recover();
+  assert.equal((await after.run(second.id)).state, 'interrupted');
+  for (const [wrong, place] of [
+    [source.replace('isolate', 'explode'), 'steps.1.do'],
+    ['name: x\nsteps: []', 'steps'],
+    ['name: [', '1:'],
+  ] as const)
+    await assert.rejects(
+      playbooks.apply(wrong, 'user:ana'),
+      (error) => error instanceof Fault && (error.text('en').why ?? '').includes(place),
+    );
+  await opened.close();
+});
+
+test('a policy begins a playbook once an incident, waits where it asks first, and never in a trial', async () => {
+  const { opened, journal } = await open();
+  const policies = new ResponsePolicies({ db: opened.db, journal, clock: systemClock });
+  const playbooks: Playbooks = new Playbooks({
+    ...{ db: opened.db, journal, clock: systemClock, log: silentLog },
+    doer: () => respond,
+  });
+  await playbooks.apply('name: tell\nsteps: [{ do: notify }]', 'user:ana');
+  const deeds = { notify: async () => ({ en: 'told', es: 'avisado' }) };
+  const respond = new Respond({
+    ...{ db: opened.db, journal, clock: systemClock, log: silentLog, deeds, policies, playbooks },
+    responder: { kill: async () => 'killed' },
+  });
+  const policy = (name: string, rest: string) =>
+    policies.apply(`name: ${name}\nmatch: { rules: ["Terminal*"] }\nrun: [tell]\n${rest}`, 'user:ana');
+  await policy('one', 'mode: enforce');
+  await policy('two', 'mode: enforce\napprove: [dev]');
+  await policy('three', 'mode: dry-run');
+  for (let n = 0; n < 3; n++) await respond.ingest(alert(), 'host1');
+  await playbooks.idle();
+  assert.deepEqual((await playbooks.runs(1)).map(({ actor, state }) => `${actor} ${state}`).sort(), [
+    'policy:one done',
+    'policy:two awaiting',
+  ]);
   await opened.close();
 });

@@ -95,6 +95,19 @@ export interface RespondTables {
   respond_comments: { id: string; incident: number; at: string; author: string; text: string };
   respond_links: { one: number; other: number; author: string; at: string };
   respond_filters: { owner: string; name: string; query: string };
+  respond_playbooks: { name: string; source: string; author: string; at: string };
+  respond_playbook_runs: {
+    id: string;
+    playbook: string;
+    source: string;
+    incident: number;
+    actor: string;
+    author: string;
+    state: string;
+    at: string;
+    ended_at: string | null;
+    steps: string;
+  };
   respond_drills: {
     id: string;
     at: string;

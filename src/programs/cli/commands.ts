@@ -150,6 +150,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/commands.ts')).respondCommands(cli),
   },
   {
+    words: ['playbook'],
+    add: async (cli) => (await import('../../respond/index.ts')).playbookCommands(cli),
+  },
+  {
     words: ['drill'],
     add: async (cli) => (await import('../../respond/drill/commands.ts')).drillCommands(cli),
   },

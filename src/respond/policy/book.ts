@@ -52,7 +52,7 @@ export class ResponsePolicies {
     await this.#db.transaction().execute(async (tx) => {
       await tx.deleteFrom('respond_policies').where('name', '=', name).execute();
       await tx.insertInto('respond_policies').values({ name, source, author, at: stored.at }).execute();
-      const body = { mode: policy.mode, do: [...policy.do], approve: [...policy.approve] };
+      const body = { mode: policy.mode, do: [...policy.do], run: [...policy.run], approve: [...policy.approve] };
       await this.#record(tx, 'response-policy.applied', name, author, body);
     });
     this.#policies = [...others, stored].sort((a, b) => a.policy.name.localeCompare(b.policy.name, 'en'));

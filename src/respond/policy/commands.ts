@@ -27,7 +27,10 @@ export function responseCommands(cli: CliProgram): void {
         [
           { title: { en: 'policy', es: 'política' }, value: (row) => row.policy.name },
           { title: { en: 'mode', es: 'modo' }, value: (row) => t(MODE[row.policy.mode]) },
-          { title: { en: 'does', es: 'hace' }, value: (row) => row.policy.do.join(', ') },
+          {
+            title: { en: 'does', es: 'hace' },
+            value: (row) => [...row.policy.do, ...row.policy.run.map((name) => `playbook ${name}`)].join(', '),
+          },
           {
             title: { en: 'asks first in', es: 'pregunta antes en' },
             value: (row) => row.policy.approve.join(', ') || '–',

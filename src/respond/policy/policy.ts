@@ -25,6 +25,8 @@ export interface ResponsePolicy {
   };
   /** In this order; each once an incident. */
   readonly do: readonly ActionKind[];
+  /** Names of playbooks, each begun once an incident. */
+  readonly run: readonly string[];
   /** Environments in which somebody else than the author has to agree first; patterns. */
   readonly approve: readonly string[];
   readonly limit: { readonly actions: number; readonly minutes: number };
@@ -34,27 +36,33 @@ const pattern = z.string().min(1).max(200);
 const patterns = z.array(pattern).min(1).max(POLICY_PATTERNS_MAX).nullable().default(null);
 const kinds = ACTIONS.filter(({ undoes }) => undoes === null).map(({ kind }) => kind) as [ActionKind, ...ActionKind[]];
 
-const shape = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
-  mode: z.enum(['dry-run', 'enforce']).default('dry-run'),
-  match: z
-    .strictObject({
-      rules: patterns,
-      tags: patterns,
-      priority: z.enum(PRIORITIES).default('debug'),
-      projects: patterns,
-      environments: patterns,
-    })
-    // What matches everything is a slip of the pen: something of an alert has to be named.
-    .refine(({ rules, tags, priority }) => rules !== null || tags !== null || priority !== 'debug', {
-      message: 'expected rules, tags or priority',
-    }),
-  do: z.array(z.enum(kinds)).min(1).max(POLICY_ACTIONS_MAX),
-  approve: z.array(pattern).max(POLICY_PATTERNS_MAX).default([]),
-  limit: z
-    .strictObject({ actions: z.number().int().min(1).max(1_000), minutes: z.number().int().min(1).max(1_440) })
-    .default({ actions: 10, minutes: 60 }),
-});
+const shape = z
+  .strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+    mode: z.enum(['dry-run', 'enforce']).default('dry-run'),
+    match: z
+      .strictObject({
+        rules: patterns,
+        tags: patterns,
+        priority: z.enum(PRIORITIES).default('debug'),
+        projects: patterns,
+        environments: patterns,
+      })
+      // What matches everything is a slip of the pen: something of an alert has to be named.
+      .refine(({ rules, tags, priority }) => rules !== null || tags !== null || priority !== 'debug', {
+        message: 'expected rules, tags or priority',
+      }),
+    do: z.array(z.enum(kinds)).max(POLICY_ACTIONS_MAX).default([]),
+    run: z
+      .array(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/))
+      .max(POLICY_ACTIONS_MAX)
+      .default([]),
+    approve: z.array(pattern).max(POLICY_PATTERNS_MAX).default([]),
+    limit: z
+      .strictObject({ actions: z.number().int().min(1).max(1_000), minutes: z.number().int().min(1).max(1_440) })
+      .default({ actions: 10, minutes: 60 }),
+  })
+  .refine((policy) => policy.do.length + policy.run.length > 0, { message: 'expected do or run', path: ['do'] });
 
 /** @throws Fault respond.policy-invalid with the place */
 export function readResponsePolicy(source: string): ResponsePolicy {

@@ -1,0 +1,151 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, apiPath } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { IncidentDetail, PlaybookRun } from '../api/types.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { Button, Select } from '../shell/parts/controls.tsx';
+import { Actor } from '../shell/parts/fact-line.tsx';
+import { State } from '../shell/parts/states.tsx';
+import { Dialog, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { hasRole, useMe } from '../shell/session.ts';
+import { words as shellWords } from '../shell/words.ts';
+import { words } from './words.ts';
+
+/** How a step or a run stands, as the badges of states know it. */
+const BADGE: Readonly<Record<string, string>> = {
+  ...{ queued: 'pending', awaiting: 'pending', running: 'running', pending: 'pending', skipped: 'cancelled' },
+  ...{ done: 'done', failed: 'failed', declined: 'cancelled', interrupted: 'interrupted' },
+};
+
+/** Steps have no names: their place in the order is theirs. */
+function numbered<T extends object>(steps: readonly T[]): readonly (T & { readonly number: number })[] {
+  return steps.map((step, index) => ({ ...step, number: index + 1 }));
+}
+
+/** What each step will do, before it does. */
+function RunDialog({ incident, name, onClose }: { incident: IncidentDetail; name: string; onClose: () => void }) {
+  const t = useWords(words);
+  const shell = useWords(shellWords);
+  const text = useText();
+  const client = useQueryClient();
+  const preview = useQuery(queries.playbookPreview(name, incident.number));
+  const start = useMutation({
+    mutationFn: () => api.post(apiPath(['incidents', incident.number, 'playbooks']), { playbook: name }),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: ['incidents'] });
+      onClose();
+    },
+  });
+  return (
+    <Dialog title={t('playbookPreview', { name })} onClose={onClose}>
+      <div className="dialog-body">
+        <Loaded query={preview}>
+          {(steps) => (
+            <ol className="will-stop">
+              {numbered(steps).map((step) => (
+                <li key={step.number}>
+                  <strong>{step.do}</strong>
+                  {step.approve ? ` (${t('playbookAsks')})` : ''}
+                  {step.why === null
+                    ? step.effect.map((effect) => <p key={effect.en}>{text(effect)}</p>)
+                    : `: ${t('playbookSkipped', { why: text(step.why) })}`}
+                </li>
+              ))}
+            </ol>
+          )}
+        </Loaded>
+        {start.error === null ? null : <Failure error={start.error} />}
+        <div className="dialog-actions">
+          <Button onClick={onClose}>{shell('cancel')}</Button>
+          <Button look="danger" busy={start.isPending} onClick={() => start.mutate()}>
+            {t('runPlaybook')}
+          </Button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+function Run({ run, incident }: { run: PlaybookRun; incident: IncidentDetail }) {
+  const t = useWords(words);
+  const text = useText();
+  const client = useQueryClient();
+  const answer = useMutation({
+    mutationFn: (approve: boolean) => api.post(apiPath(['playbook-runs', run.id, 'answer']), { approve }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['incidents', String(incident.number)] }),
+  });
+  return (
+    <li>
+      <State state={BADGE[run.state] ?? run.state} /> <strong>{run.playbook}</strong> <Actor actor={run.actor} />{' '}
+      <When at={run.at} />
+      <ol>
+        {numbered(run.steps).map((step) => (
+          <li key={step.number}>
+            <State state={BADGE[step.state] ?? step.state} /> {step.do}
+            {step.detail === null ? '' : `: ${text(step.detail)}`}
+            {step.by === null ? null : (
+              <>
+                {' '}
+                (<Actor actor={step.by} />)
+              </>
+            )}
+          </li>
+        ))}
+      </ol>
+      {run.state === 'awaiting' ? (
+        <p className="chips">
+          <Button busy={answer.isPending} onClick={() => answer.mutate(true)}>
+            {t('agree')}
+          </Button>
+          <Button look="quiet" onClick={() => answer.mutate(false)}>
+            {t('decline')}
+          </Button>
+        </p>
+      ) : null}
+      {answer.error === null ? null : <Failure error={answer.error} />}
+    </li>
+  );
+}
+
+/** Playbooks that were run about an incident, and those that can be. */
+export function PlaybookPanel({ incident }: { incident: IncidentDetail }) {
+  const t = useWords(words);
+  const me = useMe();
+  const runs = useQuery(queries.playbookRuns(String(incident.number)));
+  const playbooks = useQuery(queries.playbooks()).data ?? [];
+  const [name, setName] = useState('');
+  const [open, setOpen] = useState(false);
+  const mayRun = incident.state !== 'closed' && hasRole(me, ['admin', 'analyst'], incident.project ?? '*');
+  if (playbooks.length === 0 && (runs.data ?? []).length === 0) return null;
+  return (
+    <Panel title={t('playbooks')}>
+      <Loaded query={runs}>
+        {(all) => (
+          <>
+            {all.length === 0 ? <p className="quiet-text">{t('noPlaybooks')}</p> : null}
+            <ul className="conditions">
+              {all.map((run) => (
+                <Run key={run.id} run={run} incident={incident} />
+              ))}
+            </ul>
+          </>
+        )}
+      </Loaded>
+      {mayRun && playbooks.length > 0 ? (
+        <div className="toolbar">
+          <Select
+            label={t('playbook')}
+            value={name}
+            onPick={setName}
+            options={[['', '—'], ...playbooks.map(({ playbook }) => [playbook.name, playbook.name] as const)]}
+          />
+          <Button disabled={name === ''} onClick={() => setOpen(true)}>
+            {t('runPlaybook')}
+          </Button>
+        </div>
+      ) : null}
+      {open ? <RunDialog incident={incident} name={name} onClose={() => setOpen(false)} /> : null}
+    </Panel>
+  );
+}

@@ -1,0 +1,383 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { Journal } from '../../journal/index.ts';
+import { type Clock, Fault, type Log, newId, type Text } from '../../system/index.ts';
+import { describeAction, whyNot } from '../actions.ts';
+import { respondFault } from '../errors.ts';
+import type { Action, ActionKind, Incident } from '../incident.ts';
+import { PLAYBOOK_RUNS_SHOWN, PLAYBOOKS_MAX } from '../limits.ts';
+import { type RespondTables, readActions } from '../store.ts';
+import { type Playbook, readPlaybook, whyNotNow } from './playbook.ts';
+
+export interface StoredPlaybook {
+  readonly playbook: Playbook;
+  readonly source: string;
+  readonly author: string;
+  readonly at: string;
+}
+
+export interface RunStep {
+  readonly do: ActionKind;
+  readonly state: 'pending' | 'awaiting' | 'running' | 'done' | 'skipped' | 'failed' | 'declined';
+  /** Who agreed or declined. */
+  readonly by: string | null;
+  readonly detail: Text | null;
+}
+
+export interface PlaybookRun {
+  readonly id: string;
+  readonly playbook: string;
+  readonly incident: number;
+  /** `user:NAME`, or `policy:NAME`. */
+  readonly actor: string;
+  /** Who wrote the playbook as it was then. */
+  readonly author: string;
+  readonly state: 'queued' | 'running' | 'awaiting' | 'done' | 'failed' | 'declined' | 'interrupted';
+  readonly at: string;
+  readonly endedAt: string | null;
+  readonly steps: readonly RunStep[];
+}
+
+/** What a step would do now. */
+export interface PlannedStep {
+  readonly do: ActionKind;
+  readonly approve: boolean;
+  readonly effect: readonly Text[];
+  readonly undo: ActionKind | null;
+  /** Why it would be left out; null: it would be done. */
+  readonly why: Text | null;
+}
+
+/** Asked of Respond. */
+export interface PlaybookDoer {
+  incident(number: number): Promise<Incident>;
+  act(number: number, request: { kind: ActionKind; reason: string | null }, actor: string): Promise<Action>;
+}
+
+const BUSY_WAIT_MS = 500;
+/** An action of somebody else on the same incident ends within its own time; this is longer than any. */
+const BUSY_TRIES_MAX = 400;
+
+/** Steps done one after the other about an incident, each an action like any other: shown, recorded, taken back like any other. */
+export class Playbooks {
+  readonly #db: Kysely<RespondTables>;
+  readonly #journal: Pick<Journal, 'record' | 'committed'>;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #doer: () => PlaybookDoer;
+  #playbooks: readonly StoredPlaybook[] = [];
+  readonly #driving = new Map<string, Promise<void>>();
+
+  constructor(parts: {
+    readonly db: Kysely<RespondTables>;
+    readonly journal: Pick<Journal, 'record' | 'committed'>;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly doer: () => PlaybookDoer;
+  }) {
+    this.#db = parts.db;
+    this.#journal = parts.journal;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#doer = parts.doer;
+  }
+
+  async open(): Promise<void> {
+    const rows = await this.#db.selectFrom('respond_playbooks').selectAll().orderBy('name').execute();
+    this.#playbooks = rows.map(({ source, author, at }) => ({ playbook: readPlaybook(source), source, author, at }));
+  }
+
+  /** After a start: what had not begun begins, what ran is told as interrupted, because nobody knows how its step ended. */
+  async recover(): Promise<void> {
+    for (const run of await this.#read('running')) await this.#end({ ...run, state: 'interrupted' });
+    await this.workQueued();
+  }
+
+  list(): readonly StoredPlaybook[] {
+    return this.#playbooks;
+  }
+
+  /** @throws Fault respond.playbook-unknown */
+  named(name: string): StoredPlaybook {
+    const found = this.#playbooks.find((one) => one.playbook.name === name);
+    if (found === undefined) throw respondFault('respond.playbook-unknown', { name });
+    return found;
+  }
+
+  /** In force when this returns. @throws Fault respond.playbook-invalid, respond.playbooks-full */
+  async apply(source: string, author: string): Promise<StoredPlaybook> {
+    const playbook = readPlaybook(source);
+    const { name } = playbook;
+    const others = this.#playbooks.filter((one) => one.playbook.name !== name);
+    if (others.length >= PLAYBOOKS_MAX) throw respondFault('respond.playbooks-full', { most: PLAYBOOKS_MAX });
+    const at = this.#clock.now().toISOString();
+    await this.#db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('respond_playbooks').where('name', '=', name).execute();
+      await tx.insertInto('respond_playbooks').values({ name, source, author, at }).execute();
+      await this.#record(tx, 'playbook.applied', `playbook ${name}`, author, {
+        steps: playbook.steps.map((step) => step.do),
+      });
+    });
+    this.#playbooks = [...others, { playbook, source, author, at }].sort((a, b) =>
+      a.playbook.name.localeCompare(b.playbook.name, 'en'),
+    );
+    this.#journal.committed();
+    return this.named(name);
+  }
+
+  /** Runs that have begun go on with what they were. @throws Fault respond.playbook-unknown */
+  async remove(name: string, actor: string): Promise<void> {
+    this.named(name);
+    await this.#db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('respond_playbooks').where('name', '=', name).execute();
+      await this.#record(tx, 'playbook.removed', `playbook ${name}`, actor, {});
+    });
+    this.#playbooks = this.#playbooks.filter(({ playbook }) => playbook.name !== name);
+    this.#journal.committed();
+  }
+
+  /** What each step would do about an incident now; nothing is done. @throws Fault respond.playbook-unknown */
+  async preview(name: string, number: number): Promise<PlannedStep[]> {
+    const { playbook } = this.named(name);
+    const incident = await this.#doer().incident(number);
+    const actions = await readActions(this.#db, { incident: number });
+    return playbook.steps.map((step) => {
+      const action = describeAction(step.do);
+      const why = whyNotNow(step, incident) ?? whyNot(action, incident, actions);
+      return { do: step.do, approve: step.approve, effect: action.effect(incident), undo: action.undo, why };
+    });
+  }
+
+  /** Begins a run and answers it; it goes on by itself. @throws Fault respond.playbook-unknown, respond.incident-unknown */
+  async start(name: string, number: number, actor: string): Promise<PlaybookRun> {
+    const incident = await this.#doer().incident(number);
+    const run = await this.#db.transaction().execute((tx) => this.plan(tx, name, incident, actor));
+    this.#journal.committed();
+    await this.workQueued();
+    return run;
+  }
+
+  /**
+   * Writes a run down, in the transaction of whatever wants it.
+   * @param asks whether somebody has to agree before its first step
+   * @throws Fault respond.playbook-unknown
+   */
+  async plan(
+    tx: Kysely<RespondTables>,
+    name: string,
+    incident: Incident,
+    actor: string,
+    asks = false,
+  ): Promise<PlaybookRun> {
+    const { playbook, source, author } = this.named(name);
+    const steps = playbook.steps.map((step, index): RunStep => {
+      const state = asks && index === 0 ? 'awaiting' : 'pending';
+      return { do: step.do, state, by: null, detail: null };
+    });
+    const run: PlaybookRun = {
+      ...{
+        id: newId(this.#clock),
+        playbook: name,
+        incident: incident.number,
+        actor,
+        author,
+        state: asks ? 'awaiting' : 'queued',
+        steps,
+      },
+      ...{ at: this.#clock.now().toISOString(), endedAt: null },
+    };
+    const { endedAt, incident: number, ...row } = run;
+    await tx
+      .insertInto('respond_playbook_runs')
+      .values({ ...row, incident: number, source, ended_at: endedAt, steps: JSON.stringify(steps) })
+      .execute();
+    await this.#record(tx, 'playbook.started', `incident ${number}`, actor, { run: run.id, playbook: name }, incident);
+    return run;
+  }
+
+  /** Whether a playbook was started for an incident by this actor, and how many of theirs since. */
+  async startedBy(tx: Kysely<RespondTables>, actor: string, since: string): Promise<PlaybookRun[]> {
+    const rows = await tx
+      .selectFrom('respond_playbook_runs')
+      .selectAll()
+      .where('actor', '=', actor)
+      .where('at', '>=', since)
+      .execute();
+    return rows.map(toRun);
+  }
+
+  /** Newest first; of one incident, or of all. */
+  async runs(incident: number | null): Promise<PlaybookRun[]> {
+    let select = this.#db.selectFrom('respond_playbook_runs').selectAll();
+    if (incident !== null) select = select.where('incident', '=', incident);
+    return (await select.orderBy('id', 'desc').limit(PLAYBOOK_RUNS_SHOWN).execute()).map(toRun);
+  }
+
+  /** @throws Fault respond.run-unknown */
+  async run(id: string): Promise<PlaybookRun> {
+    const row = await this.#db.selectFrom('respond_playbook_runs').selectAll().where('id', '=', id).executeTakeFirst();
+    if (row === undefined) throw respondFault('respond.run-unknown', { id });
+    return toRun(row);
+  }
+
+  /**
+   * Answers what a run waits for. Whoever wrote the playbook, or started it, does not agree to it.
+   * @throws Fault respond.run-unknown, respond.run-not-waiting, respond.own-approval
+   */
+  async answer(id: string, answer: { readonly approve: boolean }, actor: string): Promise<PlaybookRun> {
+    const run = await this.run(id);
+    const place = run.steps.findIndex(({ state }) => state === 'awaiting');
+    if (run.state !== 'awaiting' || place === -1)
+      throw respondFault('respond.run-not-waiting', { id, state: run.state });
+    if (answer.approve && (actor === run.author || actor === run.actor))
+      throw respondFault('respond.own-approval', { actor });
+    const state = answer.approve ? 'pending' : 'declined';
+    const steps = run.steps.map((step, index) => (index === place ? ({ ...step, state, by: actor } as RunStep) : step));
+    const next: PlaybookRun = { ...run, steps, state: answer.approve ? 'queued' : 'declined' };
+    // Two who answer at once: one of them finds that it waits no more.
+    const moved = await this.#db
+      .updateTable('respond_playbook_runs')
+      .set({ state: next.state, steps: JSON.stringify(steps) })
+      .where('id', '=', id)
+      .where('state', '=', 'awaiting')
+      .executeTakeFirst();
+    if (moved.numUpdatedRows !== 1n) throw respondFault('respond.run-not-waiting', { id, state: 'answered' });
+    await this.#db.transaction().execute((tx) =>
+      this.#record(tx, 'playbook.answered', `incident ${run.incident}`, actor, {
+        run: id,
+        step: place + 1,
+        approve: answer.approve,
+      }),
+    );
+    this.#journal.committed();
+    if (!answer.approve) return this.#end(next);
+    await this.workQueued();
+    return next;
+  }
+
+  /** Begins what is queued, each run beside the others. */
+  async workQueued(): Promise<void> {
+    for (const run of await this.#read('queued')) {
+      if (this.#driving.has(run.id)) continue;
+      const driving = this.#drive(run)
+        .catch((error: unknown) => this.#log.error({ err: error, run: run.id }, 'a playbook could not go on'))
+        .finally(() => this.#driving.delete(run.id));
+      this.#driving.set(run.id, driving);
+    }
+  }
+
+  /** Resolves when no run has anything left to do by itself. */
+  async idle(): Promise<void> {
+    while (this.#driving.size > 0) await Promise.all(this.#driving.values());
+  }
+
+  async #drive(queued: PlaybookRun): Promise<void> {
+    const row = await this.#db
+      .selectFrom('respond_playbook_runs')
+      .select('source')
+      .where('id', '=', queued.id)
+      .executeTakeFirstOrThrow();
+    const { steps } = readPlaybook(row.source);
+    let run = await this.#keep({ ...queued, state: 'running' });
+    for (const [index, step] of steps.entries()) {
+      const before = run.steps[index];
+      if (before === undefined || before.state !== 'pending') continue;
+      const change = (state: RunStep['state'], detail: Text | null): Promise<PlaybookRun> =>
+        this.#keep({ ...run, steps: run.steps.map((one, at) => (at === index ? { ...one, state, detail } : one)) });
+      const incident = await this.#doer().incident(run.incident);
+      const actions = await readActions(this.#db, { incident: run.incident });
+      const why = whyNotNow(step, incident) ?? whyNot(describeAction(step.do), incident, actions);
+      if (why !== null) {
+        run = await change('skipped', why);
+        continue;
+      }
+      if (step.approve && before.by === null) {
+        run = await change('awaiting', null);
+        run = await this.#keep({ ...run, state: 'awaiting' });
+        return;
+      }
+      run = await change('running', null);
+      const { state, detail } = await this.#do(run, step.do);
+      run = await change(state, detail);
+      if (state === 'failed' && step.onFailure === 'stop') {
+        await this.#end({ ...run, state: 'failed' });
+        return;
+      }
+    }
+    await this.#end({ ...run, state: 'done' });
+  }
+
+  async #do(run: PlaybookRun, kind: ActionKind): Promise<{ state: 'done' | 'failed'; detail: Text }> {
+    const reason = `playbook ${run.playbook}`;
+    for (let tries = 1; ; tries++) {
+      try {
+        const action = await this.#doer().act(run.incident, { kind, reason }, run.actor);
+        const detail = action.outcome ?? { en: action.state, es: action.state };
+        return { state: action.state === 'done' ? 'done' : 'failed', detail };
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        if (error.code === 'respond.action-running' && tries < BUSY_TRIES_MAX) {
+          await this.#clock.sleep(BUSY_WAIT_MS);
+          continue;
+        }
+        const say = (language: 'en' | 'es'): string => {
+          const { what, why } = error.text(language);
+          return why === undefined ? what : `${what}: ${why}`;
+        };
+        return { state: 'failed', detail: { en: say('en'), es: say('es') } };
+      }
+    }
+  }
+
+  async #keep(run: PlaybookRun): Promise<PlaybookRun> {
+    const { id, state, endedAt, steps } = run;
+    await this.#db
+      .updateTable('respond_playbook_runs')
+      .set({ state, ended_at: endedAt, steps: JSON.stringify(steps) })
+      .where('id', '=', id)
+      .execute();
+    return run;
+  }
+
+  async #end(run: PlaybookRun): Promise<PlaybookRun> {
+    const ended = await this.#keep({ ...run, endedAt: this.#clock.now().toISOString() });
+    const body = {
+      run: run.id,
+      playbook: run.playbook,
+      state: run.state,
+      steps: run.steps.map((step) => `${step.do}: ${step.state}`),
+    };
+    await this.#db
+      .transaction()
+      .execute((tx) => this.#record(tx, 'playbook.ended', `incident ${run.incident}`, run.actor, body));
+    this.#journal.committed();
+    return ended;
+  }
+
+  async #read(state: PlaybookRun['state']): Promise<PlaybookRun[]> {
+    const rows = await this.#db
+      .selectFrom('respond_playbook_runs')
+      .selectAll()
+      .where('state', '=', state)
+      .orderBy('id')
+      .execute();
+    return rows.map(toRun);
+  }
+
+  async #record(
+    tx: Kysely<RespondTables>,
+    kind: string,
+    subject: string,
+    actor: string,
+    body: { readonly [key: string]: string | number | boolean | string[] },
+    incident: Pick<Incident, 'project' | 'digest'> = { project: null, digest: null },
+  ): Promise<void> {
+    const { project, digest } = incident;
+    await this.#journal.record<RespondTables>(tx, { kind, project, actor, subject, digest, body });
+  }
+}
+
+function toRun(row: Selectable<RespondTables['respond_playbook_runs']>): PlaybookRun {
+  const { id, playbook, incident, actor, author, at, ended_at: endedAt } = row;
+  const steps = JSON.parse(row.steps) as RunStep[];
+  return { id, playbook, incident, actor, author, state: row.state as PlaybookRun['state'], at, endedAt, steps };
+}
