@@ -44,6 +44,10 @@ export const ROLLOUT_TICK_MS = 1_000;
 export const BENCH_REPORT_MAX = 5_000;
 /** Drift that a view shows, the newest. */
 export const BENCH_CHANGES_SHOWN = 200;
+/** Drift older than this is in the audit log alone. */
+export const BENCH_CHANGES_KEPT_MS = 90 * 86_400_000;
+/** Hosts that are looked at together by themselves. */
+export const BENCH_AT_ONCE = 20;
 /** A host is looked at so often by itself; asking its engine about thousands of containers takes seconds. */
 export const BENCH_EVERY_MS = 24 * 3_600_000;
 /** Hosts that are due are looked for this often. */

@@ -47,7 +47,16 @@ export interface HostTables {
     loads: number;
     workloads: string;
   };
-  host_bench: { host: string; at: string; body: string };
+  host_bench: {
+    host: string;
+    at: string;
+    body: string;
+    fails: number;
+    passes: number;
+    blind: number;
+    idle: number;
+    failing: string;
+  };
   host_bench_changes: { host: string; at: string; check_id: string; state_before: string; state_after: string };
   host_bench_exceptions: {
     id: string;

@@ -116,4 +116,20 @@ export const hostMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0006-host-bench-sums',
+    async up(db) {
+      // The sums of thousands of hosts are asked for without reading what each check said.
+      for (const name of ['fails', 'passes', 'blind', 'idle'] as const) {
+        await db.schema
+          .alterTable('host_bench')
+          .addColumn(name, 'integer', (column) => column.notNull().defaultTo(0))
+          .execute();
+      }
+      await db.schema
+        .alterTable('host_bench')
+        .addColumn('failing', 'text', (column) => column.notNull().defaultTo('[]'))
+        .execute();
+    },
+  },
 ];

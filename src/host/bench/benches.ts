@@ -4,7 +4,13 @@ import type { Journal } from '../../journal/index.ts';
 import { type Operations, type StepHandle, silentStep } from '../../progress/index.ts';
 import { type Clock, type Json, newId, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
-import { BENCH_CHANGES_SHOWN, BENCH_EVERY_MS, BENCH_REPORT_MAX } from '../limits.ts';
+import {
+  BENCH_AT_ONCE,
+  BENCH_CHANGES_KEPT_MS,
+  BENCH_CHANGES_SHOWN,
+  BENCH_EVERY_MS,
+  BENCH_REPORT_MAX,
+} from '../limits.ts';
 import type { HostTables, Machines } from '../machines.ts';
 import { CHECK_STATES, type CheckState } from './check.ts';
 import type { BenchTask } from './host-bench.ts';
@@ -135,12 +141,23 @@ export class Benches {
 
   /** Hosts that were looked at, the worst first. */
   async overview(): Promise<readonly Pick<BenchView, 'host' | 'at' | 'summary'>[]> {
-    const rows = await this.#db.selectFrom('host_bench').select(['host']).execute();
-    const views: Pick<BenchView, 'host' | 'at' | 'summary'>[] = [];
-    for (const row of rows) {
-      const { host, at, summary } = await this.view(row.host);
-      views.push({ host, at, summary });
+    const accepted = await this.acceptances();
+    const sums = ['host', 'at', 'fails', 'passes', 'blind', 'idle'] as const;
+    const rows = await this.#db.selectFrom('host_bench').select(sums).execute();
+    const failing = new Map<string, ReadonlySet<string>>();
+    if (accepted.length > 0) {
+      for (const row of await this.#db.selectFrom('host_bench').select(['host', 'failing']).execute()) {
+        failing.set(row.host, new Set(JSON.parse(row.failing) as string[]));
+      }
     }
+    const views = rows.map(({ host, at, fails, passes, blind, idle }) => {
+      const own = accepted.filter(
+        ({ host: of, check }) => (of === null || of === host) && failing.get(host)?.has(check),
+      );
+      const count = new Set(own.map(({ check }) => check)).size;
+      const rest = { 'not-determinable': blind, pass: passes, 'not-applicable': idle };
+      return { host, at, summary: { fail: fails - count, ...rest, accepted: count } };
+    });
     return views.sort((a, b) => b.summary.fail - a.summary.fail || (a.host < b.host ? -1 : 1));
   }
 
@@ -162,11 +179,19 @@ export class Benches {
   /** Looks at hosts that nobody has looked at for a day. @param hosts those that answer now */
   async tick(hosts: readonly string[]): Promise<void> {
     const nowMs = this.#options.clock.now().getTime();
-    for (const host of hosts) {
-      const stored = await this.#stored(host);
-      if (stored !== null && nowMs - Date.parse(stored.at) < BENCH_EVERY_MS) continue;
-      await this.#take(host, { kind: 'bench' }, 'platform', { step: silentStep });
+    const rows = await this.#db.selectFrom('host_bench').select(['host', 'at']).execute();
+    const seen = new Map(rows.map(({ host, at }) => [host, Date.parse(at)]));
+    const due = hosts.filter((host) => nowMs - (seen.get(host) ?? 0) >= BENCH_EVERY_MS);
+    const failures: unknown[] = [];
+    for (let at = 0; at < due.length; at += BENCH_AT_ONCE) {
+      const looks = due
+        .slice(at, at + BENCH_AT_ONCE)
+        .map((host) => this.#take(host, { kind: 'bench' }, 'platform', { step: silentStep }));
+      // One that does not answer must not keep the others from being looked at.
+      for (const look of await Promise.allSettled(looks)) if (look.status === 'rejected') failures.push(look.reason);
     }
+    if (failures.length === 1) throw failures[0];
+    if (failures.length > 1) throw new AggregateError(failures, `${failures.length} hosts could not be looked at`);
   }
 
   /** Exceptions that hold now. */
@@ -241,16 +266,23 @@ export class Benches {
       isFixable: fixes.length > 0,
       isMended: mended.includes(item.id),
     }));
-    const body = JSON.stringify(items);
+    const failing = items.filter(({ state }) => state === 'fail').map((item) => item.id);
+    const count = (state: CheckState): number => items.filter((item) => item.state === state).length;
+    const row = {
+      ...{ at, body: JSON.stringify(items), fails: failing.length, failing: JSON.stringify(failing) },
+      ...{ passes: count('pass'), blind: count('not-determinable'), idle: count('not-applicable') },
+    };
+    const old = new Date(this.#options.clock.now().getTime() - BENCH_CHANGES_KEPT_MS).toISOString();
     await this.#db.transaction().execute(async (tx) => {
       await tx
         .insertInto('host_bench')
-        .values({ host, at, body })
-        .onConflict((conflict) => conflict.column('host').doUpdateSet({ at, body }))
+        .values({ host, ...row })
+        .onConflict((conflict) => conflict.column('host').doUpdateSet(row))
         .execute();
+      await tx.deleteFrom('host_bench_changes').where('host', '=', host).where('at', '<', old).execute();
       for (const { check, from, to } of changes) {
-        const row = { host, at, check_id: check, state_before: from, state_after: to };
-        await tx.insertInto('host_bench_changes').values(row).execute();
+        const change = { host, at, check_id: check, state_before: from, state_after: to };
+        await tx.insertInto('host_bench_changes').values(change).execute();
       }
       if (changes.length > 0) await this.#record(tx, 'bench.drifted', host, actor, { changes });
       if (task.kind === 'bench-fix') {

@@ -133,7 +133,12 @@ export function addModuleCommands(cli: CliProgram, kernel: Command): void {
       const order = { hosts: options.hosts.split(',').map((one) => one.trim()), keep: listOf(options.keep), change };
       const { operation } = await cli.api.post<{ operation: string }>('/kernel/modules', order);
       const { result } = await cli.followOperation(operation);
-      showStandings(cli, (result as unknown as { items: (ModuleStanding & { host: string })[] }).items);
+      const { items, failed } = result as unknown as {
+        items: (ModuleStanding & { host: string })[];
+        failed: { host: string; why: string }[];
+      };
+      showStandings(cli, items, failed);
+      if (failed.length > 0) cli.exit(1);
     });
   }
   modules
@@ -248,11 +253,16 @@ function showProposal(cli: CliProgram, proposal: ModuleProposal): void {
   );
 }
 
-function showStandings(cli: CliProgram, items: readonly (ModuleStanding & { readonly host: string })[]): void {
+function showStandings(
+  cli: CliProgram,
+  items: readonly (ModuleStanding & { readonly host: string })[],
+  failed: readonly { readonly host: string; readonly why: string }[] = [],
+): void {
   if (cli.output.json) {
-    cli.print.json({ items });
+    cli.print.json({ items, failed });
     return;
   }
+  for (const { host, why } of failed) cli.print.note(`${host}: ${why}`);
   for (const { host, mode, since, kept, onDisk, spared, wouldBlock } of items) {
     cli.print.line({
       en: `${host}: ${MODES[mode].en}${since === null ? '' : ` since ${since}`}; ${kept} of ${onDisk} modules kept out, ${spared} spared for security, containers or use`,

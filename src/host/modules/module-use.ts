@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Journal } from '../../journal/index.ts';
 import { matchesGlob } from '../../oci/index.ts';
 import type { Operations, StepHandle } from '../../progress/index.ts';
-import type { Clock, Json, Text } from '../../system/index.ts';
+import { type Clock, Fault, type Json, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
 import { MODULE_LOADS_MAX, MODULE_LOG_SHOWN, MODULE_WORKLOADS_MAX, MODULES_MAX } from '../limits.ts';
 import type { HostTables, Machines } from '../machines.ts';
@@ -219,8 +219,12 @@ export class ModuleUse {
     let most = 0;
     let isBlind = false;
     const cves = new Set<string>();
+    // Hosts of one build share their list, and so the answer.
+    const known = new Set<readonly string[] | null>();
     for (const host of hosts) {
       const { available } = this.#options.machines.facts(host).modules;
+      if (known.has(available)) continue;
+      known.add(available);
       const out: string[] = [];
       for (const module of available ?? []) {
         onDisk.add(module);
@@ -268,15 +272,24 @@ export class ModuleUse {
     const request = { kind: 'kernel-modules', project: null, environment: null, actor, title };
     const { operation } = await this.#options.operations.start(request, async (context) => {
       const items: { [key: string]: Json }[] = [];
+      const failed: { host: string; why: string }[] = [];
       for (const host of hosts) {
         const step = context.step({ en: host, es: host });
         const task: ModuleTask = { kind: 'kernel-modules', change, allow: change === 'undo' ? [] : names };
-        const found = await this.#ask(host, task, { step, signal: context.signal });
-        await this.#record(FACTS[change], host, actor, { kept: found.kept, onDisk: found.onDisk });
-        items.push({ host, ...(found as unknown as { [key: string]: Json }) });
-        step.done();
+        try {
+          const found = await this.#ask(host, task, { step, signal: context.signal });
+          await this.#record(FACTS[change], host, actor, { kept: found.kept, onDisk: found.onDisk });
+          items.push({ host, ...(found as unknown as { [key: string]: Json }) });
+          step.done();
+        } catch (error) {
+          // A host that is away or has no modules must not keep the others from their list.
+          if (!(error instanceof Fault) || hosts.length === 1) throw error;
+          const { what, why } = error.text('en');
+          step.fail({ en: what, es: error.text('es').what });
+          failed.push({ host, why: why === undefined ? what : `${what}: ${why}` });
+        }
       }
-      return { items };
+      return { items, failed };
     });
     return { operation: operation.id };
   }

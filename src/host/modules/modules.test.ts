@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kysely } from 'kysely';
+import { silentStep } from '../../progress/index.ts';
 import { Fault, openDatabase, systemClock } from '../../system/index.ts';
 import { Benches } from '../bench/benches.ts';
 import type { CheckState } from '../bench/check.ts';
@@ -177,6 +178,36 @@ test('a proposal keeps what any host of the group ever used, and says since when
   assert.deepEqual([rows.get('e1000')?.hosts, rows.get('e1000')?.boots], [2, 3]);
   assert.deepEqual([rows.get('sctp')?.loads, rows.get('sctp')?.workloads], [1, ['shop/dev/web']]);
   await assert.rejects(again.propose(['c*'], []), { code: 'host.modules-nowhere' });
+});
+
+test('a host that is away does not keep the others of its group from their list, and is named', async (t) => {
+  const { options, facts } = await ground(t);
+  const machines = { facts: () => known, hosts: () => ['a1', 'a2'], ifBlocked: async () => null };
+  const results: unknown[] = [];
+  const operations = {
+    async start(_request: unknown, work: (context: unknown) => Promise<unknown>) {
+      results.push(await work({ step: () => silentStep, signal: new AbortController().signal }));
+      return { operation: { id: 'o' } };
+    },
+  } as never;
+  const told: string[] = [];
+  const use = new ModuleUse({
+    ...{ ...options, operations, machines },
+    async run(host, task) {
+      told.push(`${task.change} ${host} ${task.allow.join(',')}`);
+      if (host === 'a1')
+        throw new Fault('host.away', { kind: 'unavailable', en: { what: 'away' }, es: { what: 'ausente' } });
+      return { mode: 'enforce', since: null, onDisk: 5, kept: 2, spared: 0, wouldBlock: [], lsm: [] };
+    },
+  });
+  assert.deepEqual(await use.order({ hosts: [], change: 'enforce', keep: ['sctp'] }, 'user:ana'), { operation: 'o' });
+  assert.deepEqual(told, ['enforce a1 sctp', 'enforce a2 sctp']);
+  const [result] = results as { items: { host: string }[]; failed: { host: string; why: string }[] }[];
+  assert.deepEqual([result?.items.map(({ host }) => host), result?.failed], [['a2'], [{ host: 'a1', why: 'away' }]]);
+  assert.deepEqual(
+    facts.map(({ kind, subject }) => `${kind} ${subject}`),
+    ['modules.enforced a2'],
+  );
 });
 
 test('what a host answers is kept, drift is a fact, an accepted failure counts again from its day, and nonsense is refused', async (t) => {

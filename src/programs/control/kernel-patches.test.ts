@@ -35,7 +35,10 @@ function ground({ names = ['a1'], here = names }: { names?: readonly string[]; h
       },
     },
   };
-  return { parts, standing: () => standing, set: (one: Maintenance | null): void => void (standing = one) };
+  const set = (one: Maintenance | null): void => {
+    standing = one;
+  };
+  return { parts, standing: () => standing, set };
 }
 
 test('a workload that is not ready is told of the host that runs it, and a sensor that is down of its own', () => {
