@@ -63,9 +63,9 @@ export const registryWords = defineWords(
     wouldRemove: 'What retention would remove now',
     wouldRemoveNothing: 'Retention would remove nothing now',
     wouldRemoveNothingText: 'Everything is kept by a rule, in use somewhere, or spoken of by no rule.',
-    keptByRule: '{count} kept by a rule',
+    keptByRule: { one: '{count} kept by a rule', other: '{count} kept by a rule' },
     keptInUse: '{count} in use',
-    keptImmutable: '{count} immutable',
+    keptImmutable: { one: '{count} immutable', other: '{count} immutable' },
     removeNow: 'Remove them now',
     removeNowTitle: 'Remove what retention lets go in {name}',
     removeNowText:
