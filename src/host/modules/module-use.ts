@@ -131,6 +131,8 @@ export class ModuleUse {
       // What was asked for and is gone again was used by whoever asked.
       const isUsed = here.get(module) ?? true;
       const isNew = before === undefined || (isUsed && before.usedAt === null);
+      // A host that makes names up fills no more than a kernel could.
+      if (before === undefined && seen.size + changed.length >= MODULES_MAX) continue;
       const isOtherBoot = before?.bootId !== sight.bootId;
       const added = loads.get(module) ?? 0;
       const isStale = before !== undefined && Date.parse(now) - Date.parse(before.lastAt) >= REFRESH_MS;
