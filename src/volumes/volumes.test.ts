@@ -12,7 +12,7 @@ import { type Clock, Fault, type Json, openDatabase, silentLog, systemClock } fr
 import { readBytes, readKey } from './commands.ts';
 import { Copies } from './copies.ts';
 import { Leases } from './host/leases.ts';
-import { isAllowedRepository, isBelow, readAllowed, requireSafeFolder } from './host/places.ts';
+import { isAllowedRepository, isBelow, Marks, readAllowed, requireSafeFolder } from './host/places.ts';
 import { hasProjectQuota, mountOf, projectId } from './host/quota.ts';
 import { addressOf, readSummary } from './host/restic.ts';
 import { judgeLease, mustLetGo } from './lease.ts';
@@ -200,6 +200,24 @@ test('only what the host itself allows is used, and no link or foreign pen on th
   await chmod(join(root, 'open'), 0o777);
   await assert.rejects(requireSafeFolder(join(root, 'open')), fault('volume.place-unsafe', /could replace open/));
   await assert.rejects(requireSafeFolder(join(root, 'absent')), fault('volume.place-away'));
+});
+
+test('a file system that is not mounted is not taken for an empty one', async (t) => {
+  const folderOf = await folder(t);
+  const root = join(folderOf, 'nas');
+  await mkdir(root);
+  const marks = new Marks(join(folderOf, 'marks.json'), () => '0c4dd2c1-8a1c-4f3e-9a51-1d8c62f0a001');
+  await marks.check(root);
+  await marks.check(root);
+  await rm(root, { recursive: true });
+  await mkdir(root);
+  await assert.rejects(marks.check(root), fault('volume.place-away', /not mounted/));
+  await writeFile(join(root, '.darsena-storage'), 'something else');
+  await assert.rejects(marks.check(root), fault('volume.place-away', /another file system/));
+  const other = new Marks(join(folderOf, 'other.json'), () => 'x');
+  await rm(join(root, '.darsena-storage'));
+  await symlink('/etc/hostname', join(root, '.darsena-storage'));
+  await assert.rejects(other.check(root), 'a link is no mark');
 });
 
 test('addresses of repositories cannot become options, and no secret stands in one', () => {

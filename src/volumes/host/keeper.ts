@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
@@ -24,7 +25,7 @@ import type {
 } from '../task.ts';
 import { containersOf, Freezer, type Podman, requireDone } from './freeze.ts';
 import { Leases } from './leases.ts';
-import { isAllowedRepository, isBelow, readAllowed, requireAnswers, requireSafeFolder } from './places.ts';
+import { isAllowedRepository, isBelow, Marks, readAllowed, requireAnswers, requireSafeFolder } from './places.ts';
 import { type Limit, limitFolder } from './quota.ts';
 import { Restic } from './restic.ts';
 import { countTree, hashTree, type Tools, type TreeHash } from './tree.ts';
@@ -71,6 +72,7 @@ export class HostVolumes {
   readonly #freezer: Freezer;
   readonly #restic: Restic;
   readonly #leases: Leases;
+  readonly #marks: Marks;
   readonly #limits = new Map<string, { readonly bytes: number; readonly limit: Limit }>();
   readonly #counts = new Map<string, { readonly atMs: number; readonly bytes: number | null }>();
   /** What is being done with a volume that nothing else may be done with meanwhile. */
@@ -82,6 +84,7 @@ export class HostVolumes {
     const { podman, tools, folder, log, host, env, clock, instance } = options;
     this.#freezer = new Freezer({ file: join(folder, 'frozen.json'), podman, log });
     this.#restic = new Restic({ tools, folder, keys: options.keys, host, env });
+    this.#marks = new Marks(join(folder, 'storage-marks.json'), randomUUID);
     this.#leases = new Leases({ holder: `${host}/${instance}`, clock, log, onLost: options.onLost });
   }
 
@@ -499,7 +502,9 @@ export class HostVolumes {
       };
       throw volumeFault('volume.place-refused', { place: driver.path, why, file });
     }
-    return await requireSafeFolder(driver.path);
+    const root = await requireSafeFolder(driver.path);
+    await this.#marks.check(root);
+    return root;
   }
 
   async #requireRepository({ location }: RepositoryAccess): Promise<void> {
@@ -519,9 +524,13 @@ export class HostVolumes {
   async #folder(root: string, volume: string, isNew = false): Promise<string> {
     const path = join(root, volume);
     if (isNew) return path;
-    await mkdir(path, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
+    try {
+      await mkdir(path);
+      // Like a volume of the engine: whoever its first container runs as gets it, and others may look into it.
+      await chmod(path, 0o755);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
     return path;
   }
 

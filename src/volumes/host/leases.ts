@@ -1,10 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type Clock, type Log, type Text, writeFileAtomic } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { judgeLease, type Lease, mustLetGo, type Watched } from '../lease.ts';
 import { LEASE_RENEW_MS } from '../limits.ts';
+import { requireAnswers } from './places.ts';
 
 const leaseFile = z.strictObject({
   holder: z.string().min(1).max(300),
@@ -16,6 +17,8 @@ interface Held {
   readonly file: string;
   epoch: number;
   renewedMs: number;
+  /** The storage has not answered yet. */
+  asking: boolean;
 }
 
 const WAITS: Readonly<Record<'held' | 'newer-epoch' | 'same-epoch', Text>> = {
@@ -45,7 +48,6 @@ export class Leases {
   readonly #held = new Map<string, Held>();
   readonly #watched = new Map<string, Watched>();
   #timer: NodeJS.Timeout | null = null;
-  #renewing: Promise<void> = Promise.resolve();
 
   constructor(options: {
     /** Unlike every other that reaches the storage: the host and the instance on it. */
@@ -62,9 +64,7 @@ export class Leases {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => {
-      this.#renewing = this.#renewing.then(() => this.renew());
-    }, LEASE_RENEW_MS);
+    this.#timer ??= setInterval(() => void this.renew(), LEASE_RENEW_MS);
     this.#timer.unref();
   }
 
@@ -92,7 +92,7 @@ export class Leases {
       throw volumeFault('volume.held-elsewhere', { volume, why: WAITS['same-epoch'] });
     }
     this.#watched.delete(volume);
-    this.#held.set(volume, { file, epoch, renewedMs: this.#clock.monotonicMs() });
+    this.#held.set(volume, { file, epoch, renewedMs: this.#clock.monotonicMs(), asking: false });
   }
 
   /** Control says that another host, or a newer epoch, has it now. */
@@ -106,25 +106,47 @@ export class Leases {
     return this.#held.get(volume)?.epoch ?? null;
   }
 
+  /**
+   * Renews each lease, and lets go of those that are lost. A storage that does not answer holds neither the others up nor the
+   * look at the clock: what was asked of it goes on by itself, and nothing more is asked until it has answered.
+   */
   async renew(): Promise<void> {
-    for (const [volume, held] of [...this.#held]) {
-      const self = { holder: this.#holder, epoch: held.epoch };
-      let found: Lease | null = null;
-      try {
-        found = await readLease(held.file);
-        if (!mustLetGo(found, self, this.#clock.monotonicMs(), this.#clock.monotonicMs())) {
-          await this.#write(held.file, { ...self, beat: (found?.beat ?? 0) + 1 });
-          held.renewedMs = this.#clock.monotonicMs();
-        }
-      } catch (error) {
-        this.#log.warn({ volume, err: error }, 'the lease of a volume could not be renewed');
-      }
-      if (this.#held.get(volume) !== held) continue;
-      if (!mustLetGo(found, self, held.renewedMs, this.#clock.monotonicMs())) continue;
+    await Promise.all([...this.#held].map(([volume, held]) => this.#renewOne(volume, held)));
+  }
+
+  async #renewOne(volume: string, held: Held): Promise<void> {
+    const self = { holder: this.#holder, epoch: held.epoch };
+    const letGo = (found: Lease | null): void => {
+      if (this.#held.get(volume) !== held) return;
+      if (!mustLetGo(found, self, held.renewedMs, this.#clock.monotonicMs())) return;
       this.#held.delete(volume);
       this.#log.error({ volume }, 'the lease of a volume is lost; its pods are ended');
       this.#onLost(volume);
+    };
+    letGo(null);
+    if (held.asking || this.#held.get(volume) !== held) return;
+    held.asking = true;
+    const asked = this.#askStorage(held, self)
+      .then(letGo)
+      .catch((error: unknown) => this.#log.warn({ volume, err: error }, 'the lease of a volume could not be renewed'))
+      .finally(() => {
+        held.asking = false;
+      });
+    const over = new AbortController();
+    await Promise.race([asked, this.#clock.sleep(LEASE_RENEW_MS, over.signal).catch(() => undefined)]);
+    over.abort();
+  }
+
+  /** @returns what was found before */
+  async #askStorage(held: Held, self: { readonly holder: string; readonly epoch: number }): Promise<Lease | null> {
+    await requireAnswers(dirname(held.file));
+    const found = await readLease(held.file);
+    const nowMs = this.#clock.monotonicMs();
+    if (!mustLetGo(found, self, nowMs, nowMs)) {
+      await this.#write(held.file, { ...self, beat: (found?.beat ?? 0) + 1 });
+      held.renewedMs = nowMs;
     }
+    return found;
   }
 
   #watch(volume: string, lease: Lease, nowMs: number): void {

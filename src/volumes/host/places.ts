@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { type CommandResult, Fault, runCommand } from '../../system/index.ts';
+import { type CommandResult, Fault, runCommand, writeFileAtomic } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { PROBE_MS } from '../limits.ts';
 
@@ -108,6 +108,80 @@ export async function requireSafeFolder(path: string): Promise<string> {
   }
 }
 
+/** Lies at the top of every folder of a class. */
+const MARK = '.darsena-storage';
+const MARK_TEXT = /^[0-9a-f-]{36}$/;
+
+/**
+ * Knows the file systems that classes lie on again. One that is not mounted leaves an empty folder in its place on the
+ * host's own disk, and a workload that was given that one would begin anew, without its data: so each has a mark, and the
+ * host remembers which.
+ */
+export class Marks {
+  readonly #file: string;
+  readonly #newMark: () => string;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(file: string, newMark: () => string) {
+    this.#file = file;
+    this.#newMark = newMark;
+  }
+
+  /** @param root a folder that `requireSafeFolder` gave @throws Fault volume.place-away */
+  check(root: string): Promise<void> {
+    const mine = this.#last.then(() => this.#check(root));
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #check(root: string): Promise<void> {
+    const known = await this.#read();
+    const found = await readMark(join(root, MARK));
+    const expected = Object.hasOwn(known, root) ? known[root] : undefined;
+    if (expected !== undefined && found !== expected) {
+      const why =
+        found === null
+          ? { en: 'its file system is not mounted', es: 'su sistema de ficheros no está montado' }
+          : {
+              en: 'another file system is mounted in its place',
+              es: 'en su lugar está montado otro sistema de ficheros',
+            };
+      throw volumeFault('volume.place-away', { place: root, why });
+    }
+    if (expected !== undefined) return;
+    const mark = found ?? this.#newMark();
+    if (found === null) await writeFile(join(root, MARK), `${mark}\n`, { flag: 'wx', mode: 0o644 });
+    await writeFileAtomic(this.#file, JSON.stringify({ ...known, [root]: mark }), { mode: 0o600 });
+  }
+
+  async #read(): Promise<Record<string, string>> {
+    try {
+      return z.record(z.string(), z.string().regex(MARK_TEXT)).parse(JSON.parse(await readFile(this.#file, 'utf8')));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+      throw error;
+    }
+  }
+}
+
+/** Null when there is none. */
+async function readMark(path: string): Promise<string | null> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const text = Buffer.alloc(100);
+      const { bytesRead } = await handle.read(text, 0, text.length, 0);
+      const mark = text.toString('utf8', 0, bytesRead).trim();
+      return MARK_TEXT.test(mark) ? mark : '';
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
 export interface FileSystemRoom {
   readonly freeBytes: number;
   readonly totalBytes: number;
@@ -134,7 +208,7 @@ export async function requireAnswers(path: string): Promise<FileSystemRoom> {
     clearTimeout(timer);
   }
   if (result === 'late') {
-    throw away(`it did not answer within ${PROBE_MS / 1000} s`, `no respondió en ${PROBE_MS / 1000} s`);
+    throw away(`no reply within ${PROBE_MS / 1000} s`, `sin respuesta en ${PROBE_MS / 1000} s`);
   }
   const [block, free, total] = result.stdout.trim().split(' ').map(Number);
   if (result.code !== 0 || block === undefined || free === undefined || total === undefined) {

@@ -187,8 +187,8 @@ const REASON = {
   drained: { en: 'its host is being drained', es: 'su host se está vaciando' },
   aborted: { en: 'the trial of its version ended', es: 'la prueba de su versión terminó' },
   fenced: {
-    en: 'its volume belongs to another host now',
-    es: 'su volumen pertenece ahora a otro host',
+    en: 'the lease of its volume is lost: the storage does not answer, or another host has it now',
+    es: 'se perdió la concesión de su volumen: el almacenamiento no responde, o lo tiene ahora otro host',
   },
   overfull: {
     en: 'its emptyDir holds more than its sizeLimit',
