@@ -47,6 +47,7 @@ const PACKAGES = [
   'postgresql',
   'docker-registry',
   'rpm',
+  'restic',
   'db5.3-util',
   'curl',
   'git',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, symlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -15,7 +16,8 @@ import {
   type WorkloadStatus,
 } from '../../src/deploy/engines/local/index.ts';
 import { type ContainerSpec, hashPodSpec, type WantedService, type WantedWorkload } from '../../src/deploy/model.ts';
-import { silentLog, systemClock } from '../../src/system/index.ts';
+import { newId, runCommand, silentLog, systemClock } from '../../src/system/index.ts';
+import { createTools, HostVolumes } from '../../src/volumes/index.ts';
 import { container, type Ground, missingParts, openGround, wanted, workload } from './deploy-ground.ts';
 
 const skip = missingParts() ?? false;
@@ -37,7 +39,22 @@ interface Session {
   until(what: string, test: () => boolean | Promise<boolean>, seconds?: number): Promise<number>;
 }
 
-function open(gate: StartGate = allowAll): Session {
+/** The volumes of the ground's own Podman, with what its host allows in a file of the test's. */
+async function openStorage(): Promise<HostVolumes> {
+  const folder = join(ground.folder, 'agent');
+  await mkdir(folder, { recursive: true });
+  const env = { PATH: process.env['PATH'] ?? '', HOME: ground.folder };
+  const storage = new HostVolumes({
+    ...{ instance: ground.instance, host: 'here', engine: ground.engine, clock: systemClock, log: silentLog },
+    podman: async (args) => ({ code: 0, stdout: await ground.podman(...args), stderr: '' }),
+    ...{ tools: createTools(false, env), folder, env, rootless: false, onLost: () => undefined },
+    ...{ keys: join(folder, 'keys'), allowedFile: join(folder, 'storage.json') },
+  });
+  await storage.start();
+  return storage;
+}
+
+function open(gate: StartGate = allowAll, storage: HostVolumes | null = null): Session {
   const status = new Map<string, WorkloadStatus>();
   let endpoints: readonly ServiceEndpoints[] = [];
   const reconciler = new Reconciler({
@@ -49,6 +66,7 @@ function open(gate: StartGate = allowAll): Session {
     askProbe: realProbes(ground.engine, async () => (await ground.engine.facts()).rootless),
     contents: new ContentFiles(join(ground.folder, 'contents')),
     parts: new BoundParts(join(ground.folder, 'parts')),
+    ...(storage === null ? {} : { storage }),
     onStatus: (one) => status.set(one.key.name, one),
     onGone: (key) => status.delete(key.name),
     onEndpoints: (list) => {
@@ -647,4 +665,83 @@ async function piecesOf(output: AsyncIterable<{ readonly stream: string; readonl
 async function firstOf(output: AsyncIterable<{ readonly bytes: Buffer }>): Promise<string[]> {
   for await (const { bytes } of output) return [bytes.toString('utf8')];
   return [];
+}
+
+test('a volume is copied while its workload is held, comes back equal from a backup, and its removal is proved', {
+  skip: skip || (existsSync('/usr/bin/restic') ? false : 'needs restic'),
+}, async (t) => {
+  const storage = await openStorage();
+  const session = open(allowAll, storage);
+  t.after(async () => {
+    storage.stop();
+    session.reconciler.setWanted(wanted({ revision: 99 }));
+    await session.until('nothing is left', async () => (await ground.engine.list()).length === 0);
+    await session.reconciler.stop();
+  });
+  const place = { project: 'shop', environment: 'dev' };
+  const key = { ...place, claim: 'data' };
+  const script = 'while :; do echo x >> /data/log; cp /data/log /data/copy; done';
+  const writer = workload(
+    { ...place, name: 'writer' },
+    [container(ground.image, ['sh', '-c', script], { mounts: [{ volume: 'v', path: '/data', readOnly: false }] })],
+    { podMore: { volumes: [{ kind: 'claim', name: 'v', claim: 'data', readOnly: false }] } },
+  );
+  const volumes = [{ ...key, accessModes: ['ReadWriteOncePod'], requestedBytes: 1_000_000 }];
+  const other = { ...writer, key: { ...place, name: 'other' } };
+  session.reconciler.setWanted(wanted({ workloads: [writer], volumes }));
+  await session.until('it writes', () => session.status.get('writer')?.ready === 1);
+  session.reconciler.setWanted(wanted({ revision: 2, workloads: [writer, other], volumes }));
+  await session.until(
+    'the second waits and says for whom',
+    () => session.status.get('other')?.conditions.some(({ text }) => /ReadWriteOncePod.*writer/.test(text.en)) === true,
+  );
+  session.reconciler.setWanted(wanted({ revision: 3, workloads: [writer], volumes }));
+
+  const ask = async (order: object): Promise<Record<string, unknown>> =>
+    (await storage.run({ kind: 'volume', order } as never)) as Record<string, unknown>;
+  const location = join(ground.folder, 'repository');
+  const repository = { location, password: 'open-sesame', user: null };
+  await assert.rejects(ask({ action: 'open-repository', repository }), /does not use/);
+  // The ground lies below /tmp, which is sticky; a folder of root's own in it is safe.
+  await mkdir(location);
+  await writeFile(join(ground.folder, 'agent', 'storage.json'), JSON.stringify({ repositories: [location] }));
+  assert.equal((await ask({ action: 'open-repository', repository }))['created'], true);
+  const wrong = { ...repository, password: 'another' };
+  await assert.rejects(ask({ action: 'open-repository', repository: wrong }), /cannot be opened/);
+  const saved = await ask({ action: 'backup', key, id: newId(systemClock), repository });
+  assert.ok(Number(saved['frozenMs']) > 0, 'it was held');
+  const { tree, snapshot, path } = saved;
+  assert.equal((await ask({ action: 'verify', repository, snapshot, path, tree }))['same'], true);
+  const to = { ...place, claim: 'back' };
+  const from = { kind: 'backup', repository, snapshot, path };
+  const fill = { action: 'fill', from, to, place: null, requestedBytes: 1_000_000, tree };
+  assert.equal((await ask(fill))['tree'], tree);
+  await assert.rejects(ask(fill), /not written over/);
+  const shot = newId(systemClock);
+  const snapped = await ask({ action: 'snapshot', key, id: shot });
+  assert.notEqual(snapped['tree'], tree, 'the workload went on in between');
+  const broken = { ...fill, to: { ...place, claim: 'broken' }, tree: 'b'.repeat(64) };
+  await assert.rejects(ask(broken), /is not what was saved/);
+  assert.ok(!(await ground.podman('volume', 'ls')).includes('broken'), 'what differs is not left behind');
+
+  await assert.rejects(ask({ action: 'remove', key, place: null }), /containers have it mounted/);
+  const proof = await ask({ action: 'remove', key: to, place: null });
+  assert.deepEqual([proof['how'], proof['files'], existsSync(String(proof['path']))], ['deleted', 2, false]);
+  await ask({ action: 'drop-snapshot', key, id: shot });
+  assert.ok(!(await ground.podman('volume', 'ls')).includes('-snap-'));
+  assert.ok(
+    !existsSync(join(ground.folder, 'agent', 'keys')) || !(await hasFiles(join(ground.folder, 'agent', 'keys'))),
+  );
+
+  // An agent that ended while it held the workload: the next one lets it go.
+  const id = session.status.get('writer')?.replicas[0]?.containers[0]?.id ?? '';
+  await ground.podman('pause', id);
+  await writeFile(join(ground.folder, 'agent', 'frozen.json'), JSON.stringify([id]));
+  (await openStorage()).stop();
+  assert.equal(await ground.podman('inspect', '--format', '{{.State.Paused}}', id), 'false');
+});
+
+async function hasFiles(folder: string): Promise<boolean> {
+  const { stdout } = await runCommand('find', [folder, '-type', 'f'], { timeoutMs: 5_000 });
+  return stdout !== '';
 }

@@ -296,7 +296,6 @@ export class HostVolumes {
     const volume = this.#nameOf(key);
     const source = await this.#required(volume);
     await this.#requireRepository(repository);
-    await this.#restic.open(repository);
     const tags = [
       `darsena=${this.#options.instance}`,
       `claim=${key.project}/${key.environment}/${key.claim}`,

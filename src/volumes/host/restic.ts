@@ -68,7 +68,6 @@ export class Restic {
     path: string,
     { tags, signal }: { readonly tags: readonly string[]; readonly signal?: AbortSignal },
   ): Promise<ResticSummary> {
-    await this.#unlock(repository);
     const words = ['backup', '--json', '--quiet', '--one-file-system', '--host', this.#host];
     for (const tag of tags) words.push('--tag', tag);
     const done = await this.#run(repository, [...words, '--', path], { timeoutMs: BACKUP_MS, signal });
@@ -83,7 +82,6 @@ export class Restic {
 
   /** Puts a snapshot below a folder, each of its files checked against its hash. */
   async restore(repository: RepositoryAccess, snapshot: string, target: string): Promise<void> {
-    await this.#unlock(repository);
     const words = ['restore', snapshot, '--target', target, '--verify'];
     const done = await this.#run(repository, words, { timeoutMs: BACKUP_MS });
     if (done.code !== 0) throw this.#failure(repository, done.stderr, { en: 'the restore', es: 'la restauración' });
@@ -92,19 +90,24 @@ export class Restic {
   /** Takes snapshots away, and the blocks that nothing else needs. */
   async forget(repository: RepositoryAccess, snapshots: readonly string[]): Promise<void> {
     if (snapshots.length === 0) return;
-    await this.#unlock(repository);
     const done = await this.#run(repository, ['forget', '--prune', '--', ...snapshots], { timeoutMs: BACKUP_MS });
     if (done.code === 0) return;
     throw this.#failure(repository, done.stderr, { en: 'taking backups away', es: 'eliminar copias' });
   }
 
-  /** Locks that a process left which is no more; those of one that lives stay. */
-  async #unlock(repository: RepositoryAccess): Promise<void> {
-    const done = await this.#run(repository, ['unlock'], { timeoutMs: 120_000 });
-    if (done.code !== 0) throw this.#failure(repository, done.stderr, OPENING);
+  /** Where a process that is no more left a lock, it is taken away and the work tried once more; one that lives keeps its own. */
+  async #run(
+    repository: RepositoryAccess,
+    words: readonly string[],
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ): ReturnType<Tools['run']> {
+    const done = await this.#runOnce(repository, words, options);
+    if (done.code === 0 || !/already locked/.test(done.stderr)) return done;
+    const unlocked = await this.#runOnce(repository, ['unlock'], { timeoutMs: 120_000 });
+    return unlocked.code === 0 ? await this.#runOnce(repository, words, options) : unlocked;
   }
 
-  async #run(
+  async #runOnce(
     repository: RepositoryAccess,
     words: readonly string[],
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
