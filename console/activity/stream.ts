@@ -1,4 +1,4 @@
-import { openApiStream } from '../api/client.ts';
+import { openApiStream } from '../api/stream.ts';
 import type { Activity, ActivityBatch, ActivityWatching } from '../api/types.ts';
 
 /** Drawn this often, however many events come. */

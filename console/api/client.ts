@@ -18,7 +18,7 @@ function isProblem(value: unknown): value is Problem {
   return typeof value === 'object' && value !== null && 'title' in value && 'code' in value;
 }
 
-async function readFailure(response: Response): Promise<ApiFailure> {
+export async function readFailure(response: Response): Promise<ApiFailure> {
   const body: unknown = await response.json().catch(() => null);
   const problem = isProblem(body)
     ? body
@@ -62,38 +62,6 @@ export const api = {
   put: <T>(path: string, body: unknown): Promise<T> => request('PUT', path, body),
   delete: <T>(path: string): Promise<T> => request('DELETE', path),
 };
-
-/**
- * The events of a stream that is read by hand, because an EventSource does not say why it was refused.
- * @throws ApiFailure
- */
-export async function* openApiStream(
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<{ readonly event: string; readonly data: unknown }> {
-  const response = await fetch(BASE + path, {
-    headers: { Accept: 'text/event-stream', 'Accept-Language': document.documentElement.lang },
-    credentials: 'same-origin',
-    signal,
-  }).catch((error: unknown) => {
-    throw new ApiFailure(0, { title: String(error), code: 'console.unreachable', kind: 'unavailable' });
-  });
-  if (!response.ok || response.body === null) throw await readFailure(response);
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    rest += value;
-    const messages = rest.split('\n\n');
-    rest = messages.pop() ?? '';
-    for (const message of messages) {
-      const event = /^event: (.+)$/m.exec(message)?.[1];
-      const data = /^data: (.+)$/m.exec(message)?.[1];
-      if (event !== undefined && data !== undefined) yield { event, data: JSON.parse(data) };
-    }
-  }
-}
 
 /** Builds a path from segments (each encoded) and a query (empty values left out). */
 export function apiPath(

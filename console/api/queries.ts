@@ -18,7 +18,6 @@ import type {
   Image,
   ImageDetail,
   Incident,
-  IncidentCase,
   IncidentDetail,
   Issuer,
   KernelCves,
@@ -39,8 +38,6 @@ import type {
   Overview,
   PackageFiles,
   PackagePage,
-  PlannedStep,
-  PlaybookRun,
   Policy,
   PolicyRevision,
   Project,
@@ -57,7 +54,6 @@ import type {
   RetentionPreview,
   Robot,
   Route,
-  SavedFilter,
   ScanChanges,
   ScanReport,
   ServedCertificate,
@@ -67,7 +63,6 @@ import type {
   ShownPolicy,
   SignatureAnswer,
   Status,
-  StoredPlaybook,
   Token,
   TrustKey,
   TrustPolicy,
@@ -82,7 +77,7 @@ import type {
   WorkloadStatus,
 } from './types.ts';
 
-async function listOf<T>(path: string): Promise<readonly T[]> {
+export async function listOf<T>(path: string): Promise<readonly T[]> {
   return (await api.get<List<T>>(path)).items;
 }
 
@@ -332,24 +327,6 @@ export const queries = {
   operation: (id: string) =>
     queryOptions({ queryKey: ['operation', id], queryFn: () => api.get<Operation>(apiPath(['operations', id])) }),
   incidents: () => queryOptions({ queryKey: ['incidents'], queryFn: () => listOf<Incident>('/incidents') }),
-  playbooks: () => queryOptions({ queryKey: ['playbooks'], queryFn: () => listOf<StoredPlaybook>('/playbooks') }),
-  playbookRuns: (number: string) =>
-    queryOptions({
-      queryKey: ['incidents', number, 'playbooks'],
-      queryFn: () => listOf<PlaybookRun>(apiPath(['incidents', number, 'playbooks'])),
-    }),
-  playbookPreview: (name: string, incident: number) =>
-    queryOptions({
-      queryKey: ['incidents', String(incident), 'playbook', name],
-      queryFn: () => listOf<PlannedStep>(apiPath(['playbooks', name, 'preview'], { incident })),
-    }),
-  incidentFilters: () =>
-    queryOptions({ queryKey: ['incident-filters'], queryFn: () => listOf<SavedFilter>('/incident-filters') }),
-  incidentCase: (number: string) =>
-    queryOptions({
-      queryKey: ['incidents', number, 'comments'],
-      queryFn: () => api.get<IncidentCase>(apiPath(['incidents', number, 'comments'])),
-    }),
   incidentOffers: (number: string) =>
     queryOptions({
       queryKey: ['incidents', number, 'actions'],

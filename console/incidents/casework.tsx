@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { IncidentDetail } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { useWords } from '../shell/language.tsx';
@@ -11,6 +10,7 @@ import { State } from '../shell/parts/states.tsx';
 import { Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { Link } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { caseQueries } from './queries.ts';
 import { words } from './words.ts';
 
 /** What people write down about an incident, and which others belong to it. */
@@ -19,7 +19,7 @@ export function CasePanels({ incident }: { incident: IncidentDetail }) {
   const client = useQueryClient();
   const me = useMe();
   const key = String(incident.number);
-  const found = useQuery(queries.incidentCase(key));
+  const found = useQuery(caseQueries.incidentCase(key));
   const [text, setText] = useState('');
   const [other, setOther] = useState('');
   const again = () => client.invalidateQueries({ queryKey: ['incidents', key, 'comments'] });

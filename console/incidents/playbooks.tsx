@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { IncidentDetail, PlaybookRun } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
 import { Button, Select } from '../shell/parts/controls.tsx';
@@ -10,6 +9,7 @@ import { State } from '../shell/parts/states.tsx';
 import { Dialog, Failure, Loaded, Panel, When } from '../shell/parts/surface.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { words as shellWords } from '../shell/words.ts';
+import { caseQueries } from './queries.ts';
 import { words } from './words.ts';
 
 /** How a step or a run stands, as the badges of states know it. */
@@ -29,7 +29,7 @@ function RunDialog({ incident, name, onClose }: { incident: IncidentDetail; name
   const shell = useWords(shellWords);
   const text = useText();
   const client = useQueryClient();
-  const preview = useQuery(queries.playbookPreview(name, incident.number));
+  const preview = useQuery(caseQueries.playbookPreview(name, incident.number));
   const start = useMutation({
     mutationFn: () => api.post(apiPath(['incidents', incident.number, 'playbooks']), { playbook: name }),
     onSuccess: async () => {
@@ -112,8 +112,8 @@ function Run({ run, incident }: { run: PlaybookRun; incident: IncidentDetail }) 
 export function PlaybookPanel({ incident }: { incident: IncidentDetail }) {
   const t = useWords(words);
   const me = useMe();
-  const runs = useQuery(queries.playbookRuns(String(incident.number)));
-  const playbooks = useQuery(queries.playbooks()).data ?? [];
+  const runs = useQuery(caseQueries.playbookRuns(String(incident.number)));
+  const playbooks = useQuery(caseQueries.playbooks()).data ?? [];
   const [name, setName] = useState('');
   const [open, setOpen] = useState(false);
   const mayRun = incident.state !== 'closed' && hasRole(me, ['admin', 'analyst'], incident.project ?? '*');

@@ -1,12 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import type { SavedFilter, Triage } from '../api/types.ts';
 import { useWords } from '../shell/language.tsx';
 import { Button, Field, Select } from '../shell/parts/controls.tsx';
 import { Dialog, Failure } from '../shell/parts/surface.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { caseQueries } from './queries.ts';
 import { words } from './words.ts';
 
 const DECISIONS = [
@@ -97,7 +97,7 @@ export function SavedFilters({
   const t = useWords(words);
   const shell = useWords(shellWords);
   const client = useQueryClient();
-  const saved = useQuery(queries.incidentFilters()).data ?? [];
+  const saved = useQuery(caseQueries.incidentFilters()).data ?? [];
   const [naming, setNaming] = useState(false);
   const [name, setName] = useState('');
   const again = () => client.invalidateQueries({ queryKey: ['incident-filters'] });

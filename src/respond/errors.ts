@@ -129,11 +129,11 @@ export const respondFault = defineFaults({
     kind: 'forbidden',
     en: {
       what: 'the action is not approved',
-      why: '{actor} wrote the policy that asks for it; another person has to agree',
+      why: '{actor} wrote or started what asks for it; another person has to agree',
     },
     es: {
       what: 'la acción no se aprueba',
-      why: '{actor} escribió la política que la pide; otra persona tiene que aprobarla',
+      why: '{actor} escribió o inició lo que la pide; otra persona tiene que aprobarla',
     },
   },
   'respond.alert-unreadable': {

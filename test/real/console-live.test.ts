@@ -58,6 +58,35 @@ describe('the live console', { skip: missing ?? false, timeout: 240_000 }, () =>
       await page.getByText('tienda/live:1').waitFor();
     }));
 
+  test('ten thousand events a second do not hold up the page, and what is not shown is counted', (t) =>
+    withVisit({}, async (visitor) => {
+      const { page, mock } = visitor;
+      await page.goto(`${mock.url}/live?q=flood`);
+      await page.getByText(/\d not shown/).waitFor();
+      // The longest time in which the page answered nobody, while some ten thousand events came.
+      const longestMs = await page.evaluate(async () => {
+        let longest = 0;
+        let last = performance.now();
+        const until = last + 1_500;
+        while (last < until) {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          const now = performance.now();
+          longest = Math.max(longest, now - last);
+          last = now;
+        }
+        return Math.round(longest);
+      });
+      t.diagnostic(`the page was busy for ${longestMs} ms at most`);
+      assert.ok((await page.getByRole('log').getByRole('row').count()) <= 201);
+      await page.getByRole('button', { name: 'Hold still' }).click();
+      const first = page.getByRole('log').getByRole('row').nth(1);
+      const held = await first.textContent();
+      await page.waitForTimeout(500);
+      assert.equal(await first.textContent(), held);
+      await page.getByRole('button', { name: 'Go on' }).click();
+      await page.waitForFunction((text) => document.querySelector('[role=log] tbody tr')?.textContent !== text, held);
+    }));
+
   test('rows gather behind a count while the reader is further down, and the list does not move', () =>
     withVisit({ height: 500 }, async (visitor) => {
       const { page, mock } = visitor;

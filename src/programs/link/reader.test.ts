@@ -159,6 +159,7 @@ const TO_CONTROL: readonly ToControl[] = [
     ],
   },
   { type: 'fact', kind: 'sensor.blind', subject: 'host1', project: null, digest: null, body: { from: at, to: at } },
+  { type: 'fact', kind: 'container.let-go', subject: 'h', project: null, digest: null, body: { containerId: digest } },
   { type: 'task-step', id, step: { op: 'step', step: 1, parent: 0, title: words } },
   { type: 'task-step', id, step: { op: 'update', step: 1, update: { done: 1, total: 2, unit: 'layers' } } },
   { type: 'task-step', id, step: { op: 'done', step: 1, detail: null } },

@@ -480,7 +480,7 @@ const toControl = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('fact'),
     // A host speaks of itself: what it built, signed or judged is said by control, which checks it.
-    kind: z.enum(['sensor.blind', 'trust.policy-refused']),
+    kind: z.enum(['sensor.blind', 'trust.policy-refused', 'container.let-go']),
     subject: z.string().max(253),
     project: z.null(),
     digest: z.null(),
