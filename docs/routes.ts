@@ -446,6 +446,18 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'the last requests that came to the published services of a project, without their queries',
     es: 'las últimas peticiones que llegaron a los servicios publicados de un proyecto, sin sus consultas',
   },
+  'GET /api/v1/projects/:project/edge-denials': {
+    en: 'what the edge refuses for a project by decision of a person',
+    es: 'lo que el borde rechaza en un proyecto por decisión de una persona',
+  },
+  'POST /api/v1/projects/:project/edge-denials': {
+    en: 'refuse `networks` or `paths` at the edge until a time, with a `reason`',
+    es: 'rechazar `networks` o `paths` en el borde hasta una hora, con un `reason`',
+  },
+  'DELETE /api/v1/projects/:project/edge-denials/:id': {
+    en: 'refuse it no longer',
+    es: 'dejar de rechazarlo',
+  },
   'GET /api/v1/projects/:project/environments/:environment/network-policies/proposal': {
     en: 'network policies that leave the workloads the ways they took and close the rest',
     es: 'políticas de red que dejan a las cargas los caminos que tomaron y cierran los demás',

@@ -1,5 +1,6 @@
 import { type CliProgram, type Json, systemClock, type Text } from '../system/index.ts';
 import type { AccessEntry, Refusal } from './edge/access-log.ts';
+import type { Denial } from './edge/denials.ts';
 import type { AccessLogPage } from './edge/log-routes.ts';
 import type { KnownFlow } from './flows/flow.ts';
 import type { ShownPolicy } from './routes.ts';
@@ -97,6 +98,71 @@ export function networkCommands(cli: CliProgram): void {
       }
     });
 
+  noun
+    .command('deny')
+    .argument('<project>', t({ en: 'project', es: 'proyecto' }))
+    .option('--network <block...>', t({ en: 'clients: addresses or blocks', es: 'clientes: direcciones o bloques' }))
+    .option('--path <path...>', t({ en: 'paths: /admin, *.php', es: 'rutas: /admin, *.php' }))
+    .option('--environment <name>', t({ en: 'only this environment', es: 'solo este entorno' }))
+    .option('--service <name>', t({ en: 'only this service', es: 'solo este servicio' }))
+    .requiredOption('--reason <text>', t({ en: 'why', es: 'por qué' }))
+    .requiredOption('--for <time>', t({ en: 'how long: 30m, 2h, 7d', es: 'cuánto tiempo: 30m, 2h, 7d' }))
+    .description(
+      t({
+        en: 'refuse clients or paths at the edge for a time',
+        es: 'rechazar en el borde clientes o rutas durante un tiempo',
+      }),
+    )
+    .action(async (project: string, options: DenyOptions) => {
+      const [, count = '', unit = ''] = /^(\d{1,4})([mhd])$/.exec(options.for) ?? [];
+      const untilMs = systemClock.now().getTime() + Number(count) * (UNIT_MS[unit] ?? 0);
+      const denial = await api.post<Denial>(`/projects/${encodeURIComponent(project)}/edge-denials`, {
+        ...{ environment: options.environment ?? null, service: options.service ?? null, reason: options.reason },
+        ...{ networks: options.network ?? [], paths: options.path ?? [], until: new Date(untilMs).toISOString() },
+      });
+      if (cli.output.json) return print.json(denial);
+      print.result({
+        en: `denial ${denial.id} holds until ${denial.until}`,
+        es: `el rechazo ${denial.id} rige hasta ${denial.until}`,
+      });
+    });
+  noun
+    .command('denials')
+    .argument('<project>', t({ en: 'project', es: 'proyecto' }))
+    .description(
+      t({ en: 'list what is refused by decision of people', es: 'listar lo que se rechaza por decisión de personas' }),
+    )
+    .action(async (project: string) => {
+      const { items } = await api.get<{ items: readonly Denial[] }>(
+        `/projects/${encodeURIComponent(project)}/edge-denials`,
+      );
+      print.table(
+        [
+          { title: { en: 'id', es: 'id' }, value: ({ id }) => id },
+          { title: { en: 'environment', es: 'entorno' }, value: ({ environment }) => environment ?? '*' },
+          { title: { en: 'service', es: 'servicio' }, value: ({ service }) => service ?? '*' },
+          {
+            title: { en: 'refused', es: 'rechazado' },
+            value: ({ networks, paths }) => [...networks, ...paths].join(', '),
+          },
+          { title: { en: 'until', es: 'hasta' }, value: ({ until }) => until },
+          { title: { en: 'by', es: 'por' }, value: ({ by }) => by, wide: true },
+          { title: { en: 'why', es: 'por qué' }, value: ({ reason }) => reason, long: true },
+        ],
+        items,
+        { empty: { en: 'nothing beside what the manifests say', es: 'nada aparte de lo que dicen los manifiestos' } },
+      );
+    });
+  noun
+    .command('allow')
+    .argument('<project>', t({ en: 'project', es: 'proyecto' }))
+    .argument('<id>')
+    .description(t({ en: 'end a denial before its time', es: 'terminar un rechazo antes de su plazo' }))
+    .action(async (project: string, id: string) => {
+      await api.delete(`/projects/${encodeURIComponent(project)}/edge-denials/${encodeURIComponent(id)}`);
+      if (cli.output.json) return print.json({ id });
+      print.result({ en: `denial ${id} ended`, es: `rechazo ${id} terminado` });
+    });
   noun
     .command('proxies')
     .argument(
@@ -223,6 +289,17 @@ export function networkCommands(cli: CliProgram): void {
       );
     });
 }
+
+interface DenyOptions {
+  readonly network?: readonly string[];
+  readonly path?: readonly string[];
+  readonly environment?: string;
+  readonly service?: string;
+  readonly reason: string;
+  readonly for: string;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 interface LogOptions {
   readonly follow?: boolean;

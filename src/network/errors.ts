@@ -111,6 +111,24 @@ export const networkFault = defineFaults({
       remedy: 'indicar las direcciones de los balanceadores, como máximo 64 redes',
     },
   },
+  'network.denial-invalid': {
+    kind: 'invalid',
+    en: {
+      what: 'nothing is refused at the edge for {value}',
+      why: '{reason}',
+      remedy: 'darsena route deny tienda --network 203.0.113.7 --for 2h --reason "scans"',
+    },
+    es: {
+      what: 'no se rechaza nada en el borde por {value}',
+      why: '{motivo}',
+      remedy: 'darsena route deny tienda --network 203.0.113.7 --for 2h --reason "escaneos"',
+    },
+  },
+  'network.denial-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no denial {id}', remedy: 'darsena route denials {project}' },
+    es: { what: 'no existe el rechazo {id}', remedy: 'darsena route denials {project}' },
+  },
   'network.file-unreadable': {
     kind: 'invalid',
     en: { what: 'the file {path} cannot be read', why: 'the system answers {reason}' },

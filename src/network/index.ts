@@ -19,6 +19,7 @@ export {
 export { type AccessEntry, AccessLog, REFUSALS, type Refusal } from './edge/access-log.ts';
 export { ROUTE_ANNOTATIONS, readRouteAnnotations } from './edge/annotations.ts';
 export { type EdgeSettings, renderConfig } from './edge/config.ts';
+export { type Denial, Denials, registerDenialRoutes, withDenials } from './edge/denials.ts';
 export { Edge, type EdgeCertificate, type EdgeOptions } from './edge/edge.ts';
 export { registerAccessLogRoutes } from './edge/log-routes.ts';
 export { faultOfOptions, isNetwork, type RouteOptions } from './edge/options.ts';

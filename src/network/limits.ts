@@ -64,6 +64,9 @@ export const EDGE_CLIENTS_MAX = 100_000;
 export const EDGE_BODY_BYTES_MAX = 1024 ** 4;
 export const EDGE_TIMEOUT_SECONDS_MAX = 86_400;
 
+/** A denial is an answer to an incident; what is to stay belongs into the manifests. */
+export const EDGE_DENIAL_DAYS_MAX = 90;
+
 /** Certificates of a chain below its root: real ones have one to three. */
 export const CHAIN_CERTIFICATES_MAX = 10;
 /** A certificate with a hundred names and an RSA key is below 8 KiB. */

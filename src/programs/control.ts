@@ -73,6 +73,7 @@ import { Journal, type JournalTables, journalMigrations, type NewFact } from '..
 import {
   CertificateOrders,
   coversHost,
+  Denials,
   type EdgeSettingsOfAll,
   Flows,
   type NetworkTables,
@@ -81,6 +82,7 @@ import {
   readEdgeSettings,
   registerAccessLogRoutes,
   registerAcmeRoutes,
+  registerDenialRoutes,
   registerNetworkRoutes,
   registerServedRoutes,
   ServedCertificates,
@@ -418,11 +420,13 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await hostMachines.open();
   const flows = new Flows({ db, clock });
   let { published } = keys;
+  const edgeChanged = (): void => {
+    tellEdges().catch((error: unknown) => log.error({ err: error }, 'telling the edge of a change failed'));
+  };
+  const denials = new Denials({ ...{ db, journal, clock }, onChange: edgeChanged });
   const served = new ServedCertificates({
     ...{ db, journal, clock, vault, domain: instance.domain },
-    onChange: () => {
-      tellEdges().catch((error: unknown) => log.error({ err: error }, 'telling the edge its certificates failed'));
-    },
+    onChange: edgeChanged,
   });
   const evidence = new EvidenceStore({
     ...{ db, journal, clock, key: verdictKey, instance: instance.name },
@@ -808,6 +812,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   await rollouts.open();
   registerRolloutRoutes(app, rollouts);
+  registerDenialRoutes(app, denials);
   const certificateOrders = new CertificateOrders({ db, journal, clock, log, vault, served });
   registerAcmeRoutes(app, certificateOrders);
   registerServedRoutes(app, {
@@ -950,6 +955,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       if ((await served.tellExpiring()) > 0) events.status();
     }),
     every(GRACE_CHECK_MS, () => certificateOrders.tick()),
+    every(GRACE_CHECK_MS, async () => {
+      await denials.endOver();
+    }),
     every(GRACE_CHECK_MS, async () => {
       if ((await registry.graces.tellOver()).length > 0) await tellHosts();
     }),
@@ -1123,7 +1131,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
 
   async function edgeOrder(): Promise<Extract<ToAgent, { type: 'edge-settings' }>> {
     const { proxies } = await readEdgeSettings(db);
-    return { type: 'edge-settings', certificate: published, own: await served.forEdge(), proxies };
+    const all = (await denials.list()).map(({ project, environment, service, networks, paths }) => ({
+      ...{ project, environment, service, networks, paths },
+    }));
+    return { type: 'edge-settings', certificate: published, own: await served.forEdge(), proxies, denials: all };
   }
 
   async function tellEdges(): Promise<void> {

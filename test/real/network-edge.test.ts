@@ -9,6 +9,7 @@ import { createServer, get as getPlain, type IncomingMessage, type Server } from
 import { connect as connectHttp2, createServer as createH2cServer, type ServerHttp2Stream } from 'node:http2';
 import { get, type RequestOptions } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
@@ -458,6 +459,41 @@ test('a balancer in front is believed by the PROXY protocol, and nobody else is'
   assert.match(await wholeText(secure), /203\.0\.113\.7/);
 });
 
+test('over IPv6 the edge serves clients and reaches replicas', {
+  skip: skip || hasIpv6() ? skip : 'needs IPv6',
+}, async () => {
+  const server = createServer((request, response) => response.end(request.headers['x-forwarded-for']));
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const run = join(folder, 'run6');
+  const etc = join(folder, 'etc6');
+  await mkdir(run, { mode: 0o700 });
+  await mkdir(etc, { mode: 0o750 });
+  if (options.user !== null) {
+    await chown(run, options.user.uid, options.user.gid);
+    await chown(etc, 0, options.user.gid);
+  }
+  const ports = { https: await freePort(), http: await freePort() };
+  const six = new Edge({ ...options, ports, run, folder: etc, addresses: ['127.0.0.1', '::1'] });
+  try {
+    const rate = { requests: 2, seconds: 60 };
+    const routes = [route([{ host: '::1', port }], { options: { rate, denyNetworks: ['2001:db8::/32'] } })];
+    await six.start({ routes, listeners: [], proxies: [] });
+    const ask = async (address: string): Promise<string> => {
+      const socket = await secureSocket({ host: address, port: ports.https });
+      socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+      return wholeText(socket);
+    };
+    assert.match(await ask('::1'), /^HTTP\/1\.1 200 .*\r\n\r\n.*::1/s);
+    assert.match(await ask('127.0.0.1'), /127\.0\.0\.1/);
+    await ask('::1');
+    assert.match(await ask('::1'), /^HTTP\/1\.1 429 /);
+  } finally {
+    await six.stop(500);
+  }
+});
+
 test('a TCP service has its port, its clients and its address; a port that is held is told and opened later', {
   skip,
 }, async () => {
@@ -824,6 +860,10 @@ async function workerPid(): Promise<string> {
   let text = '';
   for await (const chunk of socket) text += chunk;
   return /^Pid: (\d+)$/m.exec(text)?.[1] ?? '';
+}
+
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1') === true);
 }
 
 function haproxyUser(): { uid: number; gid: number } {

@@ -140,7 +140,10 @@ const FRONTEND_RULES = `  option dontlognull
 
 function bind({ addresses }: EdgeSettings, port: number, options = ''): string {
   return addresses
-    .map((address) => `  bind ${address.includes(':') ? `[${address}]` : address}:${port}${options}`)
+    .map((address) =>
+      // Each family by itself: an address of all IPv6 would else take IPv4 too.
+      address.includes(':') ? `  bind [${address}]:${port} v6only${options}` : `  bind ${address}:${port}${options}`,
+    )
     .join('\n');
 }
 
@@ -149,7 +152,7 @@ function expectProxy(proxies: readonly string[]): string {
 }
 
 function renderListener(settings: EdgeSettings, listener: EdgeListener, behind: readonly string[]): string {
-  const { port, service, sources, tls } = listener;
+  const { port, service, sources, denied = [], tls } = listener;
   const ssl = tls ? ` ssl crt ${settings.certificate} crt-list ${settings.certificateList}` : '';
   return [
     `frontend tcp${port}`,
@@ -159,6 +162,7 @@ function renderListener(settings: EdgeSettings, listener: EdgeListener, behind: 
     '  timeout client 1h',
     `  log ring@access len ${LOG_LINE_BYTES_MAX} format raw local0 info`,
     `  log-format '${logFormat('tcp')}'`,
+    ...(denied.length === 0 ? [] : [`  tcp-request connection reject if { src ${denied.join(' ')} }`]),
     ...(sources.length === 0 ? [] : [`  tcp-request connection reject unless { src ${sources.join(' ')} }`]),
     `  default_backend ${backendName(`${service}.tcp${port}`)}`,
   ].join('\n');

@@ -45,6 +45,8 @@ export interface EdgeOptions {
   readonly onWorker?: () => void;
   /** @default 127.0.0.1 */
   readonly addresses?: readonly string[];
+  /** Listened to as well where this host has them and their ports are free: IPv6 beside IPv4. */
+  readonly moreAddresses?: readonly string[];
   /** Who HAProxy is; null: this process's own user. Ports below 1024 need this process to be root. */
   readonly user: { readonly uid: number; readonly gid: number } | null;
   /** Configuration, certificate and pages: readable by that user, written by this process only. */
@@ -117,6 +119,7 @@ export class Edge {
     this.#settings = { ...this.#settings, stickyKey: await this.#stickyKey() };
     await this.#putCertificates();
     const kept = (await this.running()) ? await readFile(this.#config, 'utf8').catch(() => '') : '';
+    await this.#addAddresses(kept);
     this.#listening = new Set([...kept.matchAll(/^frontend tcp(\d+)$/gm)].map(([, port]) => Number(port)));
     return this.apply(published);
   }
@@ -240,6 +243,23 @@ export class Edge {
     this.#options.onWorker?.();
     const { routes, listeners } = published;
     this.#options.log.info({ routes: routes.length, listeners: listeners.length }, 'the edge has its routes');
+  }
+
+  /** Those that HAProxy has already, and those whose ports are free. */
+  async #addAddresses(kept: string): Promise<void> {
+    const { ports, addresses = ['127.0.0.1'], moreAddresses = [] } = this.#options;
+    const found: string[] = [];
+    for (const address of moreAddresses) {
+      const isHeld = kept.includes(`bind [${address}]:${ports.https} `);
+      const reasons = isHeld
+        ? []
+        : [await whyUnbindable(ports.https, [address]), await whyUnbindable(ports.http, [address])];
+      // Low ports that this process may not open HAProxy may.
+      const other = reasons.find((reason) => reason !== null && reason !== 'EACCES');
+      if (other === undefined) found.push(address);
+      else this.#options.log.info({ address, reason: other }, 'the edge does not listen at this address');
+    }
+    this.#settings = { ...this.#settings, addresses: [...addresses, ...found] };
   }
 
   /** All of the configuration but who is where, which changes without a reload. */

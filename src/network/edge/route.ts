@@ -42,6 +42,8 @@ export interface EdgeListener {
   readonly endpoints: readonly Endpoint[];
   /** Clients that may connect, as addresses or blocks; empty: all. */
   readonly sources: readonly string[];
+  /** Clients that may not. */
+  readonly denied?: readonly string[];
   /** One client address stays with one replica. */
   readonly sticky: boolean;
   /** Tells replicas the client's address by the PROXY protocol, version 2. */
@@ -111,8 +113,8 @@ export function checkRoute(route: EdgeRoute): void {
 
 /** @throws Fault network.listener-invalid */
 export function checkListener(listener: EdgeListener): void {
-  const { port, service, endpoints, sources } = listener;
-  const odd = sources.find((text) => !isNetwork(text));
+  const { port, service, endpoints, sources, denied = [] } = listener;
+  const odd = [...sources, ...denied].find((text) => !isNetwork(text));
   const reason = !isPort(port)
     ? `${port} is no port`
     : odd !== undefined

@@ -5,6 +5,7 @@ import { createVault } from '../../access/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../../journal/index.ts';
 import { type Clock, Fault, openDatabase, silentLog, systemClock } from '../../system/index.ts';
 import { createAuthority, issueServerCertificate } from '../certificates.ts';
+import { Denials, withDenials } from '../edge/denials.ts';
 import { networkMigrations } from '../migrations.ts';
 import { coversHost, ServedCertificates, type ServedTables } from './served.ts';
 import { type SettingsTables, writeEdgeSettings } from './settings.ts';
@@ -159,5 +160,42 @@ test('balancers in front are few and named, as they can say that a client is any
   for (const proxies of [['0.0.0.0/0'], ['::/0'], ['nobody'], Array.from({ length: 65 }, () => '192.0.2.1')])
     await assert.rejects(writeEdgeSettings(db, journal, { proxies }, 'user:ana'), Fault, proxies[0]);
   await writeEdgeSettings(db, journal, { proxies: ['192.0.2.0/24'] }, 'user:ana');
+  await opened.close();
+});
+
+test('a denial holds for its time, in its project, beside what the manifests refuse', async () => {
+  let now = Date.now();
+  const clock: Clock = { ...systemClock, now: () => new Date(now) };
+  const { opened, db, journal, facts } = await open(clock);
+  let changes = 0;
+  const denials = new Denials({ db, journal, clock, onChange: () => changes++ });
+  const until = new Date(now + 3_600_000).toISOString();
+  const wanted = {
+    environment: null,
+    service: null,
+    networks: ['203.0.113.7'],
+    paths: ['/admin'],
+    reason: 'scans',
+    until,
+  };
+  for (const more of [
+    { networks: ['1.2.3.4 }\n  use_backend x'] },
+    { paths: ["/a'b"] },
+    { networks: [], paths: [] },
+    { until: new Date(now - 1).toISOString() },
+    { until: new Date(now + 91 * DAY_MS).toISOString() },
+  ])
+    await assert.rejects(denials.add('tienda', { ...wanted, ...more }, 'user:ana'), hasCode('network.denial-invalid'));
+  const { id } = await denials.add('tienda', wanted, 'user:ana');
+  await assert.rejects(denials.remove('banco', id, 'user:eva'), hasCode('network.denial-unknown'));
+  const joined = withDenials({ denyPaths: ['*.php'], h2c: true }, await denials.list());
+  assert.deepEqual(joined, { h2c: true, denyPaths: ['/admin', '*.php'], denyNetworks: ['203.0.113.7'] });
+  assert.equal(withDenials(undefined, []), undefined);
+  assert.equal(await denials.endOver(), false);
+  now += 3_600_001;
+  assert.deepEqual(await denials.list(), []);
+  assert.equal(await denials.endOver(), true);
+  assert.equal(changes, 2);
+  assert.deepEqual((await facts()).map(({ kind }) => kind).sort(), ['edge.denial-ended', 'edge.denied']);
   await opened.close();
 });

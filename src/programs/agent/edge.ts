@@ -8,10 +8,11 @@ import {
   type Endpoint,
   type Published,
   publishedName,
+  withDenials,
 } from '../../network/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
 import type { EdgeLogTask, ToAgent } from '../link/protocol.ts';
-import { type Instance, instanceFiles } from '../setup/instance.ts';
+import { EVERYWHERE, type Instance, instanceFiles } from '../setup/instance.ts';
 import { supervisedState } from '../setup/supervisor.ts';
 
 export interface EdgeState {
@@ -140,6 +141,7 @@ export class HostEdge {
     const edge = new Edge({
       ports: { https: ports.edgeHttps, http: ports.edgeHttp },
       addresses: [bind],
+      moreAddresses: [bind === EVERYWHERE ? '::' : '::1'],
       user: mode === 'root' ? users.edge : null,
       folder: files.edge.folder,
       run: files.edge.run,
@@ -187,7 +189,8 @@ export class HostEdge {
 
   #published(): Published {
     const routes = this.#routes.map((route): EdgeRoute => {
-      const { project, environment, service, path, pathType, host, servicePort, options } = route;
+      const { project, environment, service, path, pathType, host, servicePort } = route;
+      const options = withDenials(route.options, this.#denied(route));
       return {
         host: host ?? publishedName({ service, project, environment, domain: this.#instance.domain }),
         path,
@@ -204,9 +207,19 @@ export class HostEdge {
         service: `${project}/${environment}/${service}:${servicePort}`,
         endpoints: this.#endpoints(listener),
         ...{ sources, sticky, sendProxy, tls },
+        denied: this.#denied(listener).flatMap(({ networks }) => networks),
       };
     });
     return { routes, listeners, proxies: this.#order?.proxies ?? [] };
+  }
+
+  #denied({ project, environment, service }: Pick<WantedRoute, 'project' | 'environment' | 'service'>) {
+    return (this.#order?.denials ?? []).filter(
+      (one) =>
+        one.project === project &&
+        (one.environment === null || one.environment === environment) &&
+        (one.service === null || one.service === service),
+    );
   }
 
   /** Ready replicas only. */

@@ -2,7 +2,7 @@ import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
 import type { RuleText, Tuning } from '../../detect/index.ts';
 import type { BenchTask, ModuleTask, PatchTask, RebootTask, ShieldTask } from '../../host/index.ts';
-import type { EdgeCertificate, IssuedCertificate, Refusal, WorkloadFlow } from '../../network/index.ts';
+import type { Denial, EdgeCertificate, IssuedCertificate, Refusal, WorkloadFlow } from '../../network/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
 import type { PackedSignatures, SignedRecord } from '../../trust/index.ts';
@@ -206,6 +206,8 @@ export type ToAgent =
       readonly own: readonly EdgeCertificate[];
       /** Balancers in front, whose PROXY protocol is believed. */
       readonly proxies: readonly string[];
+      /** What is refused by decision of people, beside the manifests. */
+      readonly denials: readonly Pick<Denial, 'project' | 'environment' | 'service' | 'networks' | 'paths'>[];
     }
   /** Detection rules beside those that come with the platform, and what is known harmless. */
   | {

@@ -22,6 +22,7 @@ const TO_AGENT: readonly ToAgent[] = [
     certificate: { certificatePem: 'a', privateKeyPem: 'b' },
     own: [{ id: '0123456789abcdef', certificatePem: 'a', privateKeyPem: 'b' }],
     proxies: ['192.0.2.0/24'],
+    denials: [{ project: 'tienda', environment: null, service: 'web', networks: ['192.0.2.7'], paths: ['/admin'] }],
   },
   { type: 'registry-token', token: 'abc' },
   {

@@ -229,6 +229,16 @@ const toAgent = z.discriminatedUnion('type', [
     // Becomes the name of a file.
     own: list(z.strictObject({ id: z.string().regex(/^[a-z0-9-]{1,64}$/), ...issued }), 1_000),
     proxies: list(networkText, 64),
+    // A message that an earlier program kept has none.
+    denials: list(
+      z.strictObject({
+        project: label(40),
+        environment: label(20).nullable(),
+        service: label(63).nullable(),
+        networks: list(networkText, 64),
+        paths: list(z.string().max(256), 64),
+      }),
+    ).default([]),
   }),
   z.strictObject({
     type: z.literal('rules'),
