@@ -135,7 +135,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await service.start();
   const shield = shieldKeeper(clock);
   const modules = new ModuleKeeper(localPatchHost, () => clock.now().toISOString());
-  const moduleWatch = new ModuleWatch(localPatchHost);
+  const moduleWatch = new ModuleWatch(localPatchHost, instance.name);
   const engine = new PodmanEngine({
     socketPath: instance.podman.socket,
     instance: instance.name,

@@ -224,7 +224,7 @@ test('modules that nobody uses are seen coming and going, tried, kept out, and l
     0,
   );
   const host = hostOf(machine);
-  const watch = new ModuleWatch(host);
+  const watch = new ModuleWatch(host, 'lab');
   assert.equal((await watch.look())?.blind, null);
   const keeper = new ModuleKeeper(host, () => '2026-11-22T00:00:00.000Z');
   const load = (name: string): Promise<number> => code(`/sbin/modprobe ${name}`);
@@ -257,7 +257,7 @@ test('modules that nobody uses are seen coming and going, tried, kept out, and l
   assert.equal((await keeper.do({ ...order, change: 'undo' })).mode, 'off');
   assert.equal(await load('dccp'), 0);
   await watch.close();
-  assert.notEqual(await code('[ -e /sys/kernel/tracing/instances/darsena-modules ]'), 0);
+  assert.notEqual(await code('[ -e /sys/kernel/tracing/instances/darsena-modules-lab ]'), 0);
 });
 
 test('what is for another build, no live patch, cut or not signed by the pinned key never reaches the kernel', async (t) => {

@@ -97,14 +97,14 @@ test('a trial refuses nothing and tells what would have been refused, the most f
 });
 
 test('modules that come and go between two looks are seen by the kernel’s own events, where it has them', async () => {
-  const blind = new ModuleWatch(machine());
+  const blind = new ModuleWatch(machine(), 'x');
   assert.match((await blind.look())?.blind ?? '', /tracefs/);
   const host = machine({
     '/sys/kernel/tracing/available_events': 'module:module_load\n',
-    '/sys/kernel/tracing/instances/darsena-modules/trace':
+    '/sys/kernel/tracing/instances/darsena-modules-x/trace':
       '# tracer: nop\n        modprobe-77      [000] ..... 12.5: module_load: sctp E\n  rm mod-78 [001] d..1. 13.5: module_free: sctp\n',
   });
-  const watch = new ModuleWatch(host);
+  const watch = new ModuleWatch(host, 'x');
   assert.deepEqual(await watch.look(), {
     bootId: 'boot-1',
     modules: [{ name: 'e1000', isUsed: true }],

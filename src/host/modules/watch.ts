@@ -3,9 +3,6 @@ import { MODULE_LOADS_MAX } from '../limits.ts';
 import type { PatchHost } from '../livepatch/driver.ts';
 
 const TRACE = '/sys/kernel/tracing';
-/** An instance of one's own: nobody else's tracing is touched. */
-const OWN = `${TRACE}/instances/darsena-modules`;
-
 /** What was seen of a machine's modules since the last look. */
 export interface ModuleSight {
   /** Of this start of the machine: /proc/sys/kernel/random/boot_id. */
@@ -27,11 +24,15 @@ export interface ModuleSight {
  */
 export class ModuleWatch {
   readonly #host: PatchHost;
+  /** An instance of one's own: nobody else's tracing is touched, not even that of another platform on this machine. */
+  readonly #own: string;
   /** Null: events are read; a text: why not; undefined: not tried yet. */
   #blind: string | null | undefined;
 
-  constructor(host: PatchHost) {
+  /** @param name of the platform's instance */
+  constructor(host: PatchHost, name: string) {
     this.#host = host;
+    this.#own = `${TRACE}/instances/darsena-modules-${name}`;
   }
 
   /** Null: this kernel loads no modules. */
@@ -49,7 +50,7 @@ export class ModuleWatch {
   }
 
   async close(): Promise<void> {
-    if (this.#blind === null) await this.#host.run('rmdir', [OWN]);
+    if (this.#blind === null) await this.#host.run('rmdir', [this.#own]);
     this.#blind = undefined;
   }
 
@@ -58,11 +59,11 @@ export class ModuleWatch {
     if ((await this.#host.read(`${TRACE}/available_events`)) === null) {
       return 'tracefs is not mounted at /sys/kernel/tracing';
     }
-    const { code, output } = await this.#host.run('mkdir', ['-p', OWN]);
+    const { code, output } = await this.#host.run('mkdir', ['-p', this.#own]);
     if (code !== 0) return output.trim();
     try {
-      await this.#host.write(`${OWN}/events/module/module_load/enable`, '1');
-      await this.#host.write(`${OWN}/events/module/module_free/enable`, '1');
+      await this.#host.write(`${this.#own}/events/module/module_load/enable`, '1');
+      await this.#host.write(`${this.#own}/events/module/module_free/enable`, '1');
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -70,8 +71,8 @@ export class ModuleWatch {
   }
 
   async #drain(): Promise<ModuleSight['events'][number][]> {
-    const text = (await this.#host.read(`${OWN}/trace`)) ?? '';
-    await this.#host.write(`${OWN}/trace`, '');
+    const text = (await this.#host.read(`${this.#own}/trace`)) ?? '';
+    await this.#host.write(`${this.#own}/trace`, '');
     return parseModuleEvents(text).slice(0, MODULE_LOADS_MAX);
   }
 }
