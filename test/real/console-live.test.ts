@@ -84,7 +84,7 @@ describe('the live console', { skip: missing ?? false, timeout: 240_000 }, () =>
       await page.waitForTimeout(500);
       assert.equal(await first.textContent(), held);
       await page.getByRole('button', { name: 'Go on' }).click();
-      await page.waitForFunction((text) => document.querySelector('[role=log] tbody tr')?.textContent !== text, held);
+      await first.filter({ hasNotText: held ?? '' }).waitFor();
     }));
 
   test('rows gather behind a count while the reader is further down, and the list does not move', () =>

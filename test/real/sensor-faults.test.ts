@@ -28,7 +28,8 @@ suite('faults between the kernel and control', { skip, timeout: 300_000 }, () =>
 
   /** Identities of the alerts on control's disk. */
   function stored(): string[] {
-    const db = new DatabaseSync(ground.files.control.database, { readOnly: true });
+    // Control that was killed puts its log in order when it starts: that is waited for.
+    const db = new DatabaseSync(ground.files.control.database, { readOnly: true, timeout: 10_000 });
     try {
       const rows = db.prepare('SELECT id FROM respond_alerts WHERE rule = ?').all(RULE) as { id: string }[];
       return rows.map(({ id }) => id);
