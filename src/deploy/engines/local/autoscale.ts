@@ -37,6 +37,8 @@ import { LABEL, readPodIdentity } from './labels.ts';
 import type { HorizontalStatus, VerticalStatus, WorkloadStatus } from './status.ts';
 import type { UsageReading } from './usage.ts';
 
+/** After the kernel ended it for want of memory a container gets more at once, however unsure the recommendation is (upstream: ten minutes). */
+const HUNGRY_MS = 600_000;
 /** Histories of usage are written down this often: what is lost with them is learned again in as long. */
 const KEEP_EVERY_MS = 600_000;
 
@@ -98,6 +100,10 @@ export class Autoscaler {
   readonly #advice = new Map<string, ReadonlyMap<string, Recommendation>>();
   readonly #waits = new Map<string, Text>();
   readonly #ended = new Set<string>();
+  /** Processes of containers that the kernel had ended for want of memory at the last sample. */
+  readonly #kills = new Map<string, number>();
+  /** When a container of a workload last wanted for memory, by workload and name. */
+  readonly #hungry = new Map<string, number>();
   #outgrown: ReadonlyMap<string, Text> = new Map();
   #lookedMs = Number.NEGATIVE_INFINITY;
   #sampledMs = Number.NEGATIVE_INFINITY;
@@ -153,8 +159,11 @@ export class Autoscaler {
   /** What a container that is made now is given. */
   resourcesFor(workload: WantedWorkload, container: ContainerSpec): ResourceSpec {
     const { vertical } = workload;
+    if (vertical === undefined || vertical.mode === 'off') return container.resources;
+    // Before the first look of an agent what the one before it had learned counts.
+    if (!this.#advice.has(formatKey(workload.key))) this.#advise(workload, vertical);
     const advice = this.#advice.get(formatKey(workload.key))?.get(container.name);
-    if (vertical === undefined || vertical.mode === 'off' || advice === undefined) return container.resources;
+    if (advice === undefined) return container.resources;
     return resized(container.resources, advice.target, policyOf(vertical, container.name));
   }
 
@@ -201,6 +210,7 @@ export class Autoscaler {
     if (scaled.length === 0 || nowMs - this.#lookedMs < DECIDE_EVERY_MS) return;
     this.#lookedMs = nowMs;
     const sampling = nowMs - this.#sampledMs >= SAMPLE_EVERY_MS;
+    const previousMs = this.#sampledMs;
     if (sampling) this.#sampledMs = nowMs;
     const outgrown = new Map<string, Text>();
     for (const workload of scaled) {
@@ -209,7 +219,7 @@ export class Autoscaler {
       await this.#measure(workload, pods, nowMs);
       if (workload.horizontal !== undefined) this.#decide(workload, workload.horizontal, pods, now, nowMs);
       if (workload.vertical === undefined) continue;
-      if (sampling) await this.#learn(workload, pods, nowMs);
+      if (sampling) await this.#learn(workload, pods, { nowMs, previousMs });
       this.#advise(workload, workload.vertical);
       this.#waits.delete(key);
       await this.#fit(workload, workload.vertical, pods, now, outgrown, nowMs);
@@ -313,7 +323,11 @@ export class Autoscaler {
   }
 
   /** Adds a sample of each container to the history of its name. */
-  async #learn(workload: WantedWorkload, pods: readonly ObservedPod[], nowMs: number): Promise<void> {
+  async #learn(
+    workload: WantedWorkload,
+    pods: readonly ObservedPod[],
+    { nowMs, previousMs }: { readonly nowMs: number; readonly previousMs: number },
+  ): Promise<void> {
     const key = formatKey(workload.key);
     const histories = { ...this.#vertical.get(key)?.containers };
     const containers = pods.flatMap((pod) => pod.containers);
@@ -324,15 +338,31 @@ export class Autoscaler {
         const usage = this.#readings.get(container.id)?.usage ?? null;
         const history = histories[name] ?? emptyHistory(nowMs);
         if (container.state === 'running' && usage !== null) {
-          histories[name] = addSample(history, { ...usage, requestMillis, ranOutOfMemory: false }, nowMs);
+          const killed = this.#killedSince(container, previousMs);
+          // The kernel ended one of its processes at the limit, and it goes on without it.
+          const memoryBytes = killed ? Math.max(usage.memoryBytes, given.memoryLimitBytes ?? 0) : usage.memoryBytes;
+          const sample = { cpuMillis: usage.cpuMillis, memoryBytes, requestMillis, ranOutOfMemory: killed };
+          histories[name] = addSample(history, sample, nowMs);
+          if (killed) this.#hungry.set(`${key}/${name}`, nowMs);
         } else if (await this.#ranOut(container, given)) {
           const memoryBytes = given.memoryLimitBytes ?? 0;
           const sample = { cpuMillis: 0, memoryBytes, requestMillis: null, ranOutOfMemory: true };
           histories[name] = { ...addSample(history, sample, nowMs), cpu: history.cpu };
+          this.#hungry.set(`${key}/${name}`, nowMs);
         }
       }
     }
     this.#vertical.set(key, { containers: histories, lastChange: this.#vertical.get(key)?.lastChange ?? null });
+  }
+
+  /** Whether the kernel ended a process of a running container for want of memory since the last sample. */
+  #killedSince({ id, startedAtMs }: ObservedContainer, previousMs: number): boolean {
+    const count = this.#readings.get(id)?.reading.outOfMemory ?? 0;
+    // What is seen for the first time may have been counted by an agent before this one.
+    const isNew = Number.isFinite(previousMs) && (startedAtMs ?? 0) >= previousMs;
+    const before = this.#kills.get(id) ?? (isNew ? 0 : count);
+    this.#kills.set(id, count);
+    return count > before;
   }
 
   /** Asked once of a container that was killed. */
@@ -375,7 +405,10 @@ export class Autoscaler {
         const one = advice?.get(name);
         if (found === undefined || one === undefined) continue;
         const given = this.#given.get(found.id) ?? resources;
-        if (!isOff(given, one, nowMs - (found.startedAtMs ?? nowMs))) continue;
+        const hungry =
+          nowMs - (this.#hungry.get(`${key}/${name}`) ?? Number.NEGATIVE_INFINITY) < HUNGRY_MS &&
+          (one.target.memoryBytes ?? 0) > (given.memoryRequestBytes ?? given.memoryLimitBytes ?? 0);
+        if (!hungry && !isOff(given, one, nowMs - (found.startedAtMs ?? nowMs))) continue;
         const wanted = resized(resources, one.target, policyOf(spec, name));
         if (sameResources(given, wanted)) continue;
         const why = spec.mode === 'recreate' ? RECREATES : await this.#resize(found, given, wanted, key, nowMs);
@@ -468,7 +501,10 @@ export class Autoscaler {
       for (const key of map.keys()) if (!keys.has(key)) map.delete(key);
     }
     const ids = new Set(pods.flatMap(({ containers }) => containers.map(({ id }) => id)));
-    for (const map of [this.#readings, this.#given]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
+    for (const map of [this.#readings, this.#given, this.#kills])
+      for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
+    for (const name of this.#hungry.keys())
+      if (!keys.has(name.slice(0, name.lastIndexOf('/')))) this.#hungry.delete(name);
     for (const id of this.#ended) if (!ids.has(id)) this.#ended.delete(id);
   }
 }

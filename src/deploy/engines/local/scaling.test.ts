@@ -8,6 +8,7 @@ import { canaryWeights, type HorizontalSpec, type VerticalSpec, type WantedState
 import { whatKeeps } from '../../scaling/budget.ts';
 import { desiredReplicas, type HorizontalMemory, type ScaledPod } from '../../scaling/horizontal.ts';
 import { ANY_CONTAINER, addSample, emptyHistory, isOff, recommend, resized } from '../../scaling/vertical.ts';
+import { Autoscaler, NO_SCALING } from './autoscale.ts';
 import type { ObservedContainer } from './engine.ts';
 import { readPodIdentity } from './labels.ts';
 import { MemoryEngine } from './memory.ts';
@@ -311,6 +312,8 @@ class ScaledHost {
   /** Thousandths of a core that all pods of a workload use together. */
   load = 0;
   bytes = 1e8;
+  /** Processes that the kernel ended for want of memory. */
+  kills = 0;
   readonly #used = new Map<string, { nanoseconds: number; atMs: number }>();
   reconciler: Reconciler;
 
@@ -360,7 +363,7 @@ class ScaledHost {
     const before = this.#used.get(id) ?? { nanoseconds: 0, atMs: nowMs };
     const nanoseconds = before.nanoseconds + (this.load / Math.max(1, this.running())) * (nowMs - before.atMs) * 1000;
     this.#used.set(id, { nanoseconds, atMs: nowMs });
-    return { cpuNanoseconds: nanoseconds, memoryBytes: this.bytes, outOfMemory: 0 };
+    return { cpuNanoseconds: nanoseconds, memoryBytes: this.bytes, outOfMemory: this.kills };
   }
 }
 
@@ -460,6 +463,44 @@ test('a container is resized while it runs; where that fails pods are made anew,
     }
     void stubborn.reconciler.stop();
   }
+});
+
+test('a process that the kernel ended for want of memory raises what its container gets, and a new agent knows it', async () => {
+  const spec: VerticalSpec = {
+    ...{ name: 'web', mode: 'in-place-or-recreate', minReplicas: 1, requirements: [] },
+    policies: [{ ...ANY_CONTAINER, cpu: null }],
+  };
+  const resources = { ...requests, memoryRequestBytes: 4e8, memoryLimitBytes: 4e8 };
+  const containers = [sampleContainer({ resources })];
+  const workload = sampleWorkload('web', 'v1', { replicas: 1, vertical: spec }, { containers });
+  const host = new ScaledHost(7);
+  host.bytes = 3e8;
+  const given = (): number => {
+    const id = host.engine.snapshot()[0]?.containers[0]?.id ?? '';
+    return host.engine.resourcesOf(id)?.memoryRequestBytes ?? 0;
+  };
+  const target = (): number => host.statuses.get('web')?.vertical?.containers[0]?.target.memoryBytes ?? 0;
+  host.want(sampleState([workload]));
+  await host.clock.advance(3 * MINUTE_MS);
+  assert.ok(target() < 4e8, `${target()}`);
+  host.kills = 1;
+  await host.clock.advance(3 * MINUTE_MS);
+  // Upstream: a fifth more than the limit at which it was ended, and fifteen in a hundred to spare.
+  assert.ok(target() >= 4e8 * 1.2, `${target()}`);
+  assert.equal(given(), target());
+  void host.reconciler.stop();
+  const next = new Autoscaler({
+    clock: host.clock,
+    log: silentLog,
+    readUsage: async () => null,
+    resize: async () => undefined,
+    wasOutOfMemory: async () => false,
+  });
+  next.restore(host.memory.scaling ?? NO_SCALING);
+  const [container] = workload.pod.containers;
+  assert.ok(container);
+  const first = next.resourcesFor(workload, container);
+  assert.equal(first.memoryRequestBytes, target(), 'the first pod of a new agent has it from its beginning');
 });
 
 test('a drained host empties in order within the budgets, makes nothing, and is filled again when it is over', async () => {
