@@ -288,6 +288,16 @@ test('compose: a value is what the container sees, dollar signs and all, and fil
   assert.deepEqual(parseEnvFile(`A=1${' '.repeat(500_000)}2 # b`, {}), { A: `1${' '.repeat(500_000)}2` });
 });
 
+test('compose: networks whose names come out alike stay apart', () => {
+  const { manifests } = convert(`services:
+  a: { image: tienda/a, networks: [back_end] }
+  b: { image: tienda/b, networks: [back-end] }
+  c: { image: tienda/c, networks: [Back.End] }
+networks: { back_end: {}, back-end: {}, Back.End: {} }`);
+  const labels = (manifests?.text ?? '').match(/darsena\.compose\.network\/[-a-z0-9]+/g) ?? [];
+  assert.equal(new Set(labels).size, 3, [...new Set(labels)].join(' '));
+});
+
 test('compose: services that share no network are parted, and one that is waited for to its end runs inside', () => {
   const conversion = convert(`
 services:

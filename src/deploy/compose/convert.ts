@@ -238,8 +238,7 @@ class Converter {
     );
     const container = this.#container(name, service, volumes, false);
     const labels: Members = { [LABEL]: given };
-    for (const network of this.#networksOf(service))
-      labels[`${NETWORK_LABEL}${nameOf(network, 'network', 40)}`] = 'true';
+    for (const network of this.#networksOf(service)) labels[networkLabel(network)] = 'true';
     const deploy = membersOf(service['deploy']);
     const annotations = this.#annotations(path, service, deploy);
     const spec = this.#podSpec(path, service, inits, container, volumes);
@@ -880,7 +879,7 @@ class Converter {
       if (!isParted && !closed) continue;
       const given = this.#names.get(name) ?? name;
       const peers = own.map((network) => ({
-        podSelector: { matchLabels: { [`${NETWORK_LABEL}${nameOf(network, 'network', 40)}`]: 'true' } },
+        podSelector: { matchLabels: { [networkLabel(network)]: 'true' } },
       }));
       this.#documents.push({
         from: ['services', name],
@@ -939,6 +938,12 @@ function nameOf(text: string, otherwise: string, most: number): string {
     .slice(0, most)
     .replace(/-+$/, '');
   return name === '' ? otherwise : name;
+}
+
+/** One label a network: names that would come out alike are told apart, or networks that are apart would become one. */
+function networkLabel(network: string): string {
+  const name = nameOf(network, 'network', 40);
+  return `${NETWORK_LABEL}${name === network ? name : `${name}-${shortHash(network)}`}`;
 }
 
 function shortHash(text: string): string {
