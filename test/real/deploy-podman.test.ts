@@ -582,6 +582,18 @@ test('deploy: a terminal inside a container answers, resizes and gives its exit 
   assert.match(plain.output, /out/);
   assert.match(plain.output, /err/);
 
+  await t.test('a running container is given other limits', async (t) => {
+    if ((await ground.engine.facts()).limitsMissing !== null) return t.skip('this host enforces no limits');
+    const MIB = 1024 * 1024;
+    const none = { cpuLimitMillis: null, cpuRequestMillis: null, memoryRequestBytes: null };
+    for (const memoryLimitBytes of [64 * MIB, 96 * MIB]) {
+      await ground.engine.resizeContainer(id, { ...none, memoryLimitBytes });
+      const pods = await ground.engine.list();
+      const pid = pods.flatMap(({ containers }) => containers).find((one) => one.id === id)?.pid;
+      assert.equal(await memoryLimitOf(pid ?? 0), memoryLimitBytes);
+    }
+  });
+
   await t.test(
     'a container that is added by hand sees the processes of another and no start is left unasked',
     async () => {
@@ -744,4 +756,15 @@ test('a volume is copied while its workload is held, comes back equal from a bac
 async function hasFiles(folder: string): Promise<boolean> {
   const { stdout } = await runCommand('find', [folder, '-type', 'f'], { timeoutMs: 5_000 });
   return stdout !== '';
+}
+
+/** What the kernel holds a process to; Podman goes on saying what the container was made with. */
+async function memoryLimitOf(pid: number): Promise<number> {
+  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8');
+  const first = /^\d+:memory:(.*)$/m.exec(groups)?.[1];
+  const file =
+    first === undefined
+      ? `/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1]}/memory.max`
+      : `/sys/fs/cgroup/memory${first}/memory.limit_in_bytes`;
+  return Number(await readFile(file, 'utf8'));
 }

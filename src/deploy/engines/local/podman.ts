@@ -339,11 +339,13 @@ export class PodmanEngine implements ContainerEngine {
     const { limitsMissing } = await this.facts();
     const operation = `resize ${id.slice(0, 12)}`;
     if (limitsMissing !== null) throw engineFault('engine.refused', { operation, why: limitsMissing.en });
-    await this.#client.ask('POST', `/containers/${id}/update`, {
+    const answer = await this.#client.stream('POST', `/containers/${id}/update`, {
       operation,
       timeoutMs: ACTION_TIMEOUT_MS,
       body: resourceLimits(resources, true),
     });
+    // The bare id, which is no JSON.
+    answer.resume();
   }
 
   async wasOutOfMemory(id: string): Promise<boolean> {
