@@ -977,7 +977,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
     every(ROLLOUT_TICK_MS, () => rollouts.tick()),
     every(BENCH_TICK_MS, () => benches.tick(hosts.connected())),
-    every(LOOK_EVERY_MS, () => volumes.tick()),
+    every(LOOK_EVERY_MS, async () => {
+      await volumes.tick();
+      status.volumesTroubled(await volumes.troubled());
+    }),
     every(LOOK_EVERY_MS, () => copies.tick()),
     every(RENEWAL_CHECK_MS, async () => {
       const renewed = await loadControlKeys(files.control.keys, certified);

@@ -13,7 +13,7 @@ import { readBytes, readKey } from './commands.ts';
 import { Copies } from './copies.ts';
 import { Leases } from './host/leases.ts';
 import { isAllowedRepository, isBelow, Marks, readAllowed, requireSafeFolder } from './host/places.ts';
-import { hasProjectQuota, mountOf, projectId } from './host/quota.ts';
+import { hasProject, hasProjectQuota, mountOf, projectId } from './host/quota.ts';
 import { addressOf, readSummary } from './host/restic.ts';
 import { judgeLease, mustLetGo } from './lease.ts';
 import { LEASE_LOST_MS, LEASE_MS } from './limits.ts';
@@ -266,6 +266,8 @@ test('quotas are set where a file system was mounted with them, and nowhere else
   const [root, srv] = ['/var', '/srv/one'].map((path) => mountOf(info, path));
   assert.equal(root != null && hasProjectQuota(root), false);
   assert.equal(srv != null && hasProjectQuota(srv), true);
+  assert.equal(hasProject('1234567 -----------P-e---- /mnt/vol\n', '1234567'), true);
+  assert.equal(hasProject('    0 --------------e------- /mnt/vol\n', '1234567'), false);
   assert.ok(projectId('a') >= 1_000_000 && projectId('a') < 2 ** 31);
 });
 
@@ -414,6 +416,7 @@ test('a full volume is said once, and again when it has room', async (t) => {
   for (const used of [0, GI, GI, 0]) {
     say(used);
     await volumes.tick();
+    assert.deepEqual(await volumes.troubled(), used === GI ? ['shop/prod/data'] : []);
   }
   const kinds = ((await facts()) as { kind: string }[]).map(({ kind }) => kind);
   assert.deepEqual(

@@ -431,12 +431,10 @@ export class Volumes {
     }
   }
 
-  /** Those that a person should look at, as one line each. */
-  async troubled(): Promise<{ readonly claim: string; readonly state: ClaimState; readonly why: Text | null }[]> {
-    const views = await this.list('*');
-    return views
-      .filter(({ state }) => state === 'full' || state === 'unavailable')
-      .map((view) => ({ claim: formatClaim(view), state: view.state, why: view.why }));
+  /** Those that a person should look at, by name. */
+  async troubled(): Promise<string[]> {
+    const views = (await this.#records()).map((record) => this.#view(record));
+    return views.filter(({ state }) => state === 'full' || state === 'unavailable').map(formatClaim);
   }
 
   #view(record: ClaimRecord): ClaimView {

@@ -29,6 +29,7 @@ export class PlatformStatus {
   #ready = false;
   #damaged = 0;
   #refusal: Text | null = null;
+  #volumes: readonly string[] = [];
 
   constructor(options: {
     readonly instance: Instance;
@@ -56,6 +57,11 @@ export class PlatformStatus {
   /** A host does not follow what control sends it; null: it does again. */
   hostRefuses(why: Text | null): void {
     this.#refusal = why;
+  }
+
+  /** Volumes that are full or cannot be used, by their names. */
+  volumesTroubled(names: readonly string[]): void {
+    this.#volumes = names;
   }
 
   hostPart(message: Extract<ToControl, { type: 'sensor' | 'engine' | 'edge' }>): void {
@@ -86,11 +92,17 @@ export class PlatformStatus {
     const isWhole = this.#damaged === 0;
     this.#set('control', this.#ready && isWhole ? 'ok' : 'degraded', isWhole ? null : damage);
     this.#set('database', 'ok', { en: this.#database, es: this.#database });
-    this.#set(
-      'agent',
-      !connected ? 'down' : this.#refusal === null ? 'ok' : 'degraded',
-      connected ? this.#refusal : away,
-    );
+    const [first, ...others] = this.#volumes;
+    const more = others.length === 0 ? '' : ` (+${others.length})`;
+    const volumes: Text | null =
+      first === undefined
+        ? null
+        : {
+            en: `the volume ${first} is full or unavailable${more}; see darsena volume list`,
+            es: `el volumen ${first} está lleno o no disponible${more}; ver darsena volume list`,
+          };
+    const trouble = this.#refusal ?? volumes;
+    this.#set('agent', !connected ? 'down' : trouble === null ? 'ok' : 'degraded', connected ? trouble : away);
     const unknown = connected ? null : away;
     const parts = (['control', 'database', 'agent', 'engine', 'edge', 'sensor'] as const).map((part): Part => {
       const known = this.#parts.get(part);

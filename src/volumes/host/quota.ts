@@ -14,7 +14,8 @@ interface Mount {
 
 /**
  * Keeps a folder within a size by the project quota of its file system (ext4, XFS), where it was mounted with it. What a
- * file system does not keep is said, never pretended.
+ * file system does not keep is said, never pretended. Whoever has CAP_SYS_RESOURCE is above quotas (kernel, fs/quota/dquot.c,
+ * ignore_hardlimit): containers do not have it unless a policy lets them.
  */
 export async function limitFolder(path: string, bytes: number, volume: string): Promise<Limit> {
   const mount = mountOf(await readFile('/proc/self/mountinfo', 'utf8'), path);
@@ -31,14 +32,20 @@ export async function limitFolder(path: string, bytes: number, volume: string): 
   const id = String(projectId(volume));
   const blocks = String(Math.ceil(bytes / 1024));
   try {
-    // The number goes to what is there already and, with P, to whatever comes to be below it.
-    for (const [program, ...words] of [
+    // The number goes to what is there already and, by the P of its folder, to whatever comes to be in it. A folder that has
+    // it is not walked again: by then a workload may be in it.
+    const known = await runCommand('lsattr', ['-d', '-p', '--', path], { timeoutMs: SET_MS });
+    const numbering = [
       ['chattr', '-R', '-f', '-p', id, '--', path],
+      ['chattr', '-R', '-f', '+P', '--', path],
       ['chattr', '+P', '-p', id, '--', path],
+    ] as const;
+    for (const [program, ...words] of [
+      ...(known.code === 0 && hasProject(known.stdout, id) ? [] : numbering),
       ['setquota', '-P', id, '0', blocks, '0', '0', mount.point],
     ] as const) {
       const { code, stderr } = await runCommand(program, words, { timeoutMs: SET_MS });
-      // chattr -R complains of links and sockets, which have no such number.
+      // chattr -R complains of links and sockets, which have no such number, and of files, which hand nothing on.
       if (code !== 0 && words[0] !== '-R') return notSet(`${program}: ${stderr.trim().slice(0, 200)}`);
     }
   } catch (error) {
@@ -46,6 +53,12 @@ export async function limitFolder(path: string, bytes: number, volume: string): 
     return notSet(error.text('en').what, error.text('es').what);
   }
   return { enforced: true };
+}
+
+/** lsattr(1) with -p: the number, the letters, the path. */
+export function hasProject(line: string, id: string): boolean {
+  const [, number, letters] = /^\s*(\d+)\s+(\S+)\s/.exec(line) ?? [];
+  return number === id && letters?.includes('P') === true;
 }
 
 function notSet(en: string, es = en): Limit {
