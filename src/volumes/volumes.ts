@@ -138,7 +138,7 @@ export class Volumes {
     const used = (await this.#records()).filter((one) => one.class === name);
     // Without its settings `local` is what it was before somebody wrote it.
     if (used.length > 0 && name !== LOCAL_CLASS.name) {
-      const why = { en: `${used.length} claims lie in it`, es: `hay ${used.length} peticiones en ella` };
+      const why = { en: `claims that lie in it: ${used.length}`, es: `peticiones que están en ella: ${used.length}` };
       throw volumeFault('volume.class-in-use', { name, why });
     }
     await db.transaction().execute(async (tx) => {
