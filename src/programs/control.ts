@@ -1042,7 +1042,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   function rejudge(...[why, actor, only]: Parameters<typeof intake.rejudge>): void {
     intake
       .rejudge(why, actor, only)
-      .then(() => tellHosts())
+      .then(() => {
+        // What was stated of images meanwhile, such as a scan result under another key, is judged by as well.
+        if (why === 'trust') factsChangedMs = clock.now().getTime();
+        return tellHosts();
+      })
       .then(() => events.status())
       .catch((error: unknown) => log.error({ err: error, why }, 'judging images again failed'));
   }

@@ -383,6 +383,36 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     assert.equal(await shop('prod'), 200);
   });
 
+  test('the platform’s own keys become others, a stolen one counts at once no more, and what dies is started again', async (t) => {
+    const policy = join(source, 'trust.yaml');
+    await writeFile(policy, 'version: 1\nrules: [{ repositories: ["**"], scan: { count: 1, of: [control] } }]\n');
+    const keys = (await ground.darsena('trust', 'keys', '--json')).json<{ items: { name: string }[] }>().items;
+    const builder = keys.find(({ name }) => name.startsWith('builder:'))?.name ?? '';
+    const began = performance.now();
+    for (const words of [
+      ['policy', 'set', policy],
+      ['rotate', builder],
+      ['rotate', 'control', '--stolen'],
+    ]) {
+      const { code, stderr } = await ground.darsena('trust', ...words);
+      assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
+    }
+    const worker = async () => (await workloads('dev')).find(({ name }) => name === 'worker');
+    const dead = (await worker())?.replicas[0]?.containers[0]?.id ?? '';
+    const pod = (await ground.podman('inspect', '--format', '{{.Pod}}', dead)).trim();
+    await ground.podman('pod', 'rm', '-f', '-t', '0', pod);
+    await eventually(
+      'the worker is there again',
+      async () => {
+        const found = await worker();
+        const ids = found?.replicas.flatMap((replica) => replica.containers.map(({ id }) => id)) ?? [];
+        return found?.ready === 1 && ids.length === 1 && !ids.includes(dead);
+      },
+      60_000,
+    );
+    t.diagnostic(`keys changed and started again: ${Math.round(performance.now() - began)} ms`);
+  });
+
   test('who talked to whom is told, and the policies that follow from it can be written', async () => {
     interface Way {
       readonly workload: string;
