@@ -67,6 +67,11 @@ export const EDGE_TIMEOUT_SECONDS_MAX = 86_400;
 /** A denial is an answer to an incident; what is to stay belongs into the manifests. */
 export const EDGE_DENIAL_DAYS_MAX = 90;
 
+/** Networks and paths that a project refuses by denials, all together. */
+export const EDGE_DENIED_MAX = 512;
+/** A list of a manifest and what denials add to it. */
+export const EDGE_JOINED_MAX = EDGE_LIST_MAX + EDGE_DENIED_MAX;
+
 /** Certificates of a chain below its root: real ones have one to three. */
 export const CHAIN_CERTIFICATES_MAX = 10;
 /** A certificate with a hundred names and an RSA key is below 8 KiB. */

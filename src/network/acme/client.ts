@@ -156,7 +156,7 @@ class Session {
     throw failed('it did not come to an end in time');
   }
 
-  /** A signed request; null as the body is a signed look (POST-as-GET). A nonce that was used up is fetched anew, once. */
+  /** A signed request; null as the body is a signed look (POST-as-GET). A nonce that is refused is fetched anew, a few times. */
   async post(address: string, body: object | null): Promise<Answer> {
     for (let turn = 0; ; turn += 1) {
       this.#nonce ??= headerOf(await this.#send('HEAD', this.#directory?.newNonce ?? ''), 'replay-nonce');
@@ -174,7 +174,7 @@ class Session {
       if (typeof nonce === 'string') this.#nonce = nonce;
       if (answer.status < 400) return answer;
       const { type, detail } = readProblem(answer.body);
-      if (turn < 3 && type === 'urn:ietf:params:acme:error:badNonce') continue;
+      if (turn < 6 && type === 'urn:ietf:params:acme:error:badNonce') continue;
       throw failed(detail ?? type ?? `it answers ${answer.status}`);
     }
   }

@@ -151,7 +151,7 @@ test('nothing that could be read as configuration passes through options or a po
     { bodyBytesMax: Number.NaN },
     { answerSeconds: 0 },
     { sticky: 'source\n  mode tcp' as 'address' },
-    { denyMethods: Array.from({ length: 65 }, () => 'GET') },
+    { denyMethods: Array.from({ length: 577 }, () => 'GET') },
   ];
   for (const options of hostile) assert.throws(() => checkRoute(route({ options })), Fault, JSON.stringify(options));
   const listener = {
@@ -172,6 +172,24 @@ test('nothing that could be read as configuration passes through options or a po
     { sources: ['::1%x'] },
   ])
     assert.throws(() => checkListener({ ...listener, ...more }), Fault, JSON.stringify(more));
+});
+
+test('no line of the configuration has more words than HAProxy reads, however long the lists are', () => {
+  const blocks = Array.from({ length: 576 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+  const options: RouteOptions = {
+    ...{ denyNetworks: blocks, allowNetworks: blocks.slice(0, 64), denyPaths: blocks.map((_, index) => `/a${index}`) },
+    denyAgents: Array.from({ length: 64 }, (_, index) => `bot${index}`),
+  };
+  checkRoute(route({ options }));
+  const listener = { port: 1, service: 'a/b/c:1', endpoints: [], sticky: false, sendProxy: false, tls: false };
+  const published = {
+    routes: [route({ options })],
+    listeners: [{ ...listener, sources: blocks, denied: blocks }],
+    proxies: blocks.slice(0, 64),
+  };
+  const lines = renderConfig(settings, published, placeEndpoints(backendsOf(published), new Map())).split('\n');
+  assert.ok(Math.max(...lines.map((line) => line.trim().split(' ').length)) < 64);
+  for (const block of blocks) assert.equal(lines.filter((line) => line.split(' ').includes(block)).length >= 3, true);
 });
 
 test('annotations of an Ingress are read as people write them, and what means nothing is refused', () => {

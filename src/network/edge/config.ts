@@ -148,7 +148,19 @@ function bind({ addresses }: EdgeSettings, port: number, options = ''): string {
 }
 
 function expectProxy(proxies: readonly string[]): string {
-  return `  tcp-request connection expect-proxy layer4 if { src ${proxies.join(' ')} }`;
+  return [...acl('balancers', 'src', proxies), '  tcp-request connection expect-proxy layer4 if balancers'].join('\n');
+}
+
+/** Words of one line after which HAProxy wants another one; it takes 64, and some of them are not ours. */
+const WORDS_A_LINE = 32;
+
+/** A condition that holds for any of the values; lines of one name add up. */
+function acl(name: string, fetch: string, values: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < values.length; at += WORDS_A_LINE) {
+    lines.push(`  acl ${name} ${fetch} ${values.slice(at, at + WORDS_A_LINE).join(' ')}`);
+  }
+  return lines;
 }
 
 function renderListener(settings: EdgeSettings, listener: EdgeListener, behind: readonly string[]): string {
@@ -162,8 +174,10 @@ function renderListener(settings: EdgeSettings, listener: EdgeListener, behind: 
     '  timeout client 1h',
     `  log ring@access len ${LOG_LINE_BYTES_MAX} format raw local0 info`,
     `  log-format '${logFormat('tcp')}'`,
-    ...(denied.length === 0 ? [] : [`  tcp-request connection reject if { src ${denied.join(' ')} }`]),
-    ...(sources.length === 0 ? [] : [`  tcp-request connection reject unless { src ${sources.join(' ')} }`]),
+    ...(denied.length === 0 ? [] : [...acl('denied', 'src', denied), '  tcp-request connection reject if denied']),
+    ...(sources.length === 0
+      ? []
+      : [...acl('allowed', 'src', sources), '  tcp-request connection reject unless allowed']),
     `  default_backend ${backendName(`${service}.tcp${port}`)}`,
   ].join('\n');
 }
@@ -206,17 +220,19 @@ const BY_ADDRESS = ['  balance source', '  hash-type consistent'];
 function renderOptions(settings: EdgeSettings, options: RouteOptions): string[] {
   const { sticky, rate, bodyBytesMax, answerSeconds, quietSeconds } = options;
   const { denyPaths, denyMethods, allowMethods, denyAgents, denyNetworks, allowNetworks } = options;
-  const forbid = (reason: string, condition: string): string[] => [
-    `  http-request set-var(txn.refused) str(${reason}) ${condition}`,
-  ];
-  const lines = [
-    ...(allowNetworks === undefined ? [] : forbid('network', `unless { src ${allowNetworks.join(' ')} }`)),
-    ...(denyNetworks === undefined ? [] : forbid('network', `if { src ${denyNetworks.join(' ')} }`)),
-    ...(allowMethods === undefined ? [] : forbid('method', `unless { method ${allowMethods.join(' ')} }`)),
-    ...(denyMethods === undefined ? [] : forbid('method', `if { method ${denyMethods.join(' ')} }`)),
-    ...(denyAgents === undefined
+  const forbid = (reason: string, name: string, fetch: string, values: readonly string[] | undefined, only = false) =>
+    values === undefined
       ? []
-      : forbid('agent', `if { req.hdr(user-agent) -m sub -i -- ${denyAgents.map(quoted).join(' ')} }`)),
+      : [
+          ...acl(name, fetch, values),
+          `  http-request set-var(txn.refused) str(${reason}) ${only ? 'unless' : 'if'} ${name}`,
+        ];
+  const lines = [
+    ...forbid('network', 'net_allowed', 'src', allowNetworks, true),
+    ...forbid('network', 'net_denied', 'src', denyNetworks),
+    ...forbid('method', 'method_allowed', 'method', allowMethods, true),
+    ...forbid('method', 'method_denied', 'method', denyMethods),
+    ...forbid('agent', 'agent_denied', 'req.hdr(user-agent) -m sub -i --', denyAgents?.map(quoted)),
     ...(denyPaths === undefined ? [] : forbidPaths(denyPaths)),
   ];
   if (lines.length > 0) {
@@ -267,18 +283,22 @@ const STICKY_COOKIE = 'darsena_replica';
 function forbidPaths(paths: readonly string[]): string[] {
   const ends = paths.filter((path) => path.startsWith('*')).map((path) => path.slice(1));
   const starts = paths.filter((path) => path.startsWith('/')).map((path) => path.replace(/\/+$/, ''));
-  const refuse = (condition: string): string =>
-    `  http-request set-var(txn.refused) str(path) if { var(txn.plain) ${condition} }`;
+  const plain = 'var(txn.plain)';
   return [
     `  http-request set-var(txn.plain) "path,url_dec,lower,regsub('[\\\\\\\\]','/',g),regsub(';[^/]*','',g),regsub('/([.]/)+','/',g),regsub('//+','/',g)"`,
-    refuse(`-m reg ${quoted('/[.][.](/|$)')}`),
-    ...(ends.length === 0 ? [] : [refuse(`-m end -- ${ends.map(quoted).join(' ')}`)]),
-    ...(starts.length === 0
-      ? []
-      : [
-          refuse(`-m str -- ${starts.map((path) => quoted(path === '' ? '/' : path)).join(' ')}`),
-          refuse(`-m beg -- ${starts.map((path) => quoted(`${path}/`)).join(' ')}`),
-        ]),
+    ...acl('path_denied', `${plain} -m reg`, [quoted('/[.][.](/|$)')]),
+    ...acl('path_denied', `${plain} -m end --`, ends.map(quoted)),
+    ...acl(
+      'path_denied',
+      `${plain} -m str --`,
+      starts.map((path) => quoted(path === '' ? '/' : path)),
+    ),
+    ...acl(
+      'path_denied',
+      `${plain} -m beg --`,
+      starts.map((path) => quoted(`${path}/`)),
+    ),
+    '  http-request set-var(txn.refused) str(path) if path_denied',
   ];
 }
 

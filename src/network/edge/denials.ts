@@ -5,7 +5,7 @@ import type { ApiApp } from '../../access/index.ts';
 import type { Journal } from '../../journal/index.ts';
 import type { Clock } from '../../system/index.ts';
 import { networkFault } from '../errors.ts';
-import { EDGE_DENIAL_DAYS_MAX, EDGE_LIST_MAX } from '../limits.ts';
+import { EDGE_DENIAL_DAYS_MAX, EDGE_DENIED_MAX, EDGE_LIST_MAX } from '../limits.ts';
 import type { SettingsTables } from '../served/settings.ts';
 import { DENIED_PATH, isNetwork, type RouteOptions } from './options.ts';
 
@@ -28,10 +28,14 @@ export interface Denial {
 const DENIALS = 'denials';
 const DAY_MS = 86_400_000;
 const name = z.string().regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/);
-const place = z.object({ project: z.string().max(40) });
+const place = z.object({ project: z.string().regex(/^[a-z0-9](?:[-a-z0-9]{0,38}[a-z0-9])?$/) });
 
 export const denialShape = z.strictObject({
-  environment: name.nullable().default(null),
+  environment: z
+    .string()
+    .regex(/^[a-z0-9](?:[-a-z0-9]{0,18}[a-z0-9])?$/)
+    .nullable()
+    .default(null),
   service: name.nullable().default(null),
   networks: z.array(z.string().max(64)).max(EDGE_LIST_MAX).default([]),
   paths: z.array(z.string().max(256)).max(EDGE_LIST_MAX).default([]),
@@ -77,7 +81,8 @@ export class Denials {
     const denial = { id: randomBytes(8).toString('hex'), project, ...wanted, by, at: now.toISOString() };
     await this.#change('edge.denied', denial, by, (all) => {
       const own = all.filter((one) => one.project === project);
-      if (own.length >= EDGE_LIST_MAX) throw networkFault('network.denial-invalid', MANY);
+      const entries = [...own, denial].flatMap(({ networks, paths }) => [...networks, ...paths]).length;
+      if (entries > EDGE_DENIED_MAX) throw networkFault('network.denial-invalid', MANY);
       return [...all, denial];
     });
     return denial;
@@ -196,6 +201,6 @@ const TIME = {
 };
 const MANY = {
   value: '-',
-  reason: `the project has ${EDGE_LIST_MAX} already`,
-  motivo: `el proyecto ya tiene ${EDGE_LIST_MAX}`,
+  reason: `the project refuses ${EDGE_DENIED_MAX} networks and paths already`,
+  motivo: `el proyecto ya rechaza ${EDGE_DENIED_MAX} redes y rutas`,
 };

@@ -19,9 +19,16 @@ export interface AccessLogPage {
   readonly cursor: string;
 }
 
+/** As hosts take them: a question with another one would get no answer. */
+const label = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/);
+
 const query = z.object({
-  environment: z.string().max(20).optional(),
-  service: z.string().max(63).optional(),
+  environment: label(20).optional(),
+  service: label(63).optional(),
   refused: z.enum(['0', '1']).default('0'),
   after: z
     .string()
@@ -68,7 +75,7 @@ export function registerAccessLogRoutes(app: ApiApp, ask: (query: AccessLogQuery
       tags: ['network'],
       summary:
         'The last requests that came to the published services of a project, oldest first, without their queries',
-      params: z.object({ project: z.string().max(40) }),
+      params: z.object({ project: label(40) }),
       querystring: query,
     },
     handler: async (request) => answer(request.params.project, request.query),

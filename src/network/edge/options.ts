@@ -54,7 +54,7 @@ export function isNetwork(text: string): boolean {
 }
 
 /** What is wrong with options before they become lines of configuration; null when nothing is. */
-export function faultOfOptions(options: RouteOptions): string | null {
+export function faultOfOptions(options: RouteOptions, listMost = EDGE_LIST_MAX): string | null {
   const { sticky, rate, bodyBytesMax, answerSeconds, quietSeconds } = options;
   const whole = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
   if (sticky !== undefined && sticky !== 'cookie' && sticky !== 'address') return `${sticky} is no kind of stickiness`;
@@ -69,7 +69,7 @@ export function faultOfOptions(options: RouteOptions): string | null {
     const list = options[name] ?? [];
     const odd = list.find((text) => text.length > EDGE_PATTERN_CHARACTERS_MAX || !isSound(text));
     if (odd !== undefined) return `${name}: ${JSON.stringify(odd).slice(0, 80)} is not understood`;
-    if (list.length > EDGE_LIST_MAX) return `${name} has more than ${EDGE_LIST_MAX} entries`;
+    if (list.length > listMost) return `${name} has more than ${listMost} entries`;
   }
   return null;
 }

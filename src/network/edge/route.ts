@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { networkFault } from '../errors.ts';
+import { EDGE_JOINED_MAX } from '../limits.ts';
 import { faultOfOptions, isNetwork, keyOfOptions, type RouteOptions } from './options.ts';
 
 /** Where one ready replica listens. */
@@ -107,7 +108,7 @@ export function checkRoute(route: EdgeRoute): void {
   if (!EDGE_HOST.test(host)) throw refuse('the host is not a DNS name');
   if (!EDGE_PATH.test(path)) throw refuse('the path holds characters a path cannot have');
   if (pathType !== 'Prefix' && pathType !== 'Exact') throw refuse(`${pathType} is no type of path`);
-  const reason = faultOfService(service, endpoints) ?? faultOfOptions(options ?? {});
+  const reason = faultOfService(service, endpoints) ?? faultOfOptions(options ?? {}, EDGE_JOINED_MAX);
   if (reason !== null) throw refuse(reason);
 }
 
