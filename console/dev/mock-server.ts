@@ -300,7 +300,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
                 egressNames: ['api.bank.example :443/TCP', '*.debian.org'],
               },
               {
-                ...{ environment: 'prod', name: 'database', selects: ['app=database'], egress: [], egressNames: [] },
+                ...{ environment: 'prod', name: 'pedidos', selects: ['app=pedidos'], egress: [], egressNames: [] },
                 ingress: ['app=api :5432/TCP'],
               },
             ],
