@@ -12,7 +12,7 @@ interface Image {
 export interface KeyRotationParts {
   readonly trust: Trust;
   readonly hosts: () => {
-    views(): readonly { readonly name: string }[];
+    views(): readonly { readonly name: string; readonly facts: { readonly builderKey: string } | null }[];
     run(task: HostTask, options: { readonly step: StepHandle; readonly host: string }): Promise<unknown>;
   };
   readonly images: () => AsyncIterable<Image>;
@@ -46,11 +46,11 @@ export function keyRotation(parts: KeyRotationParts): Required<Omit<TrustPorts, 
   const { trust, hosts, operations, log } = parts;
   return {
     async rotateBuilder(name) {
+      // A key that the builder no longer signs with has nothing to be replaced: it can only be revoked.
       const standing = hosts()
         .views()
-        .find((host) => name.startsWith(`builder:${host.name}:`));
-      const isKnown = (await trust.keys()).some((key) => key.name === name);
-      if (standing === undefined || !isKnown) throw trustFault('trust.builder-former', { key: name });
+        .find((host) => host.facts !== null && builderName(host.name, host.facts.builderKey) === name);
+      if (standing === undefined) throw trustFault('trust.builder-former', { key: name });
       const made = await hosts().run({ kind: 'builder-key' }, { step: silentStep, host: standing.name });
       const { publicKeyPem } = made as { publicKeyPem?: unknown };
       return { name: await believeBuilder(trust, standing.name, String(publicKeyPem)) };

@@ -6,7 +6,8 @@ import { digestOf, MEDIA_TYPE } from '../../oci/index.ts';
 import { startTestRegistry } from '../../registry/test-registry.ts';
 import type { ScanReport, Scans } from '../../scan/index.ts';
 import { type Json, openDatabase, silentLog, systemClock } from '../../system/index.ts';
-import { Trust, type TrustTables, trustMigrations } from '../../trust/index.ts';
+import { generateSigningKey, Trust, type TrustTables, trustMigrations } from '../../trust/index.ts';
+import { builderName, keyRotation } from './key-rotation.ts';
 import { signatureStore } from './signature-store.ts';
 import { Statements } from './statements.ts';
 
@@ -110,4 +111,31 @@ test('a bill too large for a statement lies beside the image, and the statement 
     await opened.close();
     await server.close();
   }
+});
+
+test('only the key that a builder signs with now gets a successor, made by its own host', async () => {
+  const [first, second] = [1, 2].map(() => generateSigningKey(randomBytes(32)).key.publicKeyPem);
+  let signsWith = first ?? '';
+  const asked: string[] = [];
+  const hosts = {
+    views: () => [
+      { name: 'away', facts: null },
+      { name: 'host1', facts: { builderKey: signsWith } },
+    ],
+    run: async (task: { readonly kind: string }, { host }: { readonly host: string }) => {
+      asked.push(`${task.kind} ${host}`);
+      signsWith = second ?? '';
+      return { publicKeyPem: second };
+    },
+  };
+  const added: string[] = [];
+  const trust = { addPublicKey: async ({ name }: { name: string }) => added.push(name) };
+  const { rotateBuilder } = keyRotation({ trust, hosts: () => hosts } as never);
+  const name = builderName('host1', first ?? '');
+  assert.deepEqual(await rotateBuilder(name, 'user:ana'), { name: builderName('host1', second ?? '') });
+  assert.deepEqual([asked, added], [['builder-key host1'], [builderName('host1', second ?? '')]]);
+  for (const other of [name, 'builder:host1:', 'builder:host2:0123456789ab', 'builder:']) {
+    await assert.rejects(rotateBuilder(other, 'user:ana'), { code: 'trust.builder-former' });
+  }
+  assert.equal(asked.length, 1);
 });
