@@ -2,7 +2,7 @@ import type { CliProgram } from '../system/index.ts';
 import type { ChainedFact } from './fact.ts';
 import type { AuditVerdict } from './journal.ts';
 
-/** `audit` and `events`: what was recorded, whether it is still what was recorded, and what happens now. */
+/** `audit`: what was recorded, and whether it is still what was recorded. */
 export function journalCommands(cli: CliProgram): void {
   const { program, api, print, t } = cli;
   const audit = program.command('audit').description(t({ en: 'the audit log', es: 'el registro de auditoría' }));
@@ -60,18 +60,5 @@ export function journalCommands(cli: CliProgram): void {
           es: `ALTERADO en el registro ${firstBad.seq}: ${firstBad.why.es}`,
         });
       }
-    });
-
-  program
-    .command('events')
-    .description(t({ en: 'what happens now, until Ctrl-C', es: 'qué ocurre ahora, hasta Ctrl-C' }))
-    .action(async () => {
-      await api.stream('/events', ({ event, data }) => {
-        if (event !== 'fact') return true;
-        const fact = data as unknown as ChainedFact;
-        if (cli.output.json) print.json(fact);
-        else print.result(`${fact.at.slice(11, 19)}  ${fact.kind.padEnd(20)}  ${fact.subject}  (${fact.actor})`);
-        return true;
-      });
     });
 }

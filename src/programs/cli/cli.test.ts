@@ -17,9 +17,12 @@ import { parseEvents, readProblem } from './client.ts';
 import { COMMANDS } from './commands.ts';
 import { complete } from './completion.ts';
 import { credentialsPath, readConnection, writeCredentials } from './credentials.ts';
+import { filterOf } from './events.ts';
+import { variablesOf } from './exec.ts';
 import { type CommandUnit, createFrame, type Frame, forInstance, formatError, unitsFor } from './frame.ts';
 import { formatBytes, formatDuration, formatTable, type PrintTarget, printable } from './print.ts';
 import { createLineView, createTreeView } from './progress.ts';
+import { readSize } from './run.ts';
 
 interface Captured {
   out: string;
@@ -402,4 +405,29 @@ test('an error without why or way out is one line', () => {
   const plain = (_kind: string, text: string): string => text;
   assert.equal(formatError({ what: 'x' }, 'en', plain), 'error: x\n');
   assert.ok(systemClock.now() instanceof Date);
+});
+
+test('events are filtered as docker does: one of the values of a key, and every key', () => {
+  const fact = { kind: 'workload.exec-opened', project: 'tienda', subject: 'tienda/dev/web', actor: 'user:ana' };
+  const passes = (...filters: string[]) =>
+    filterOf(filters)(fact as unknown as Parameters<ReturnType<typeof filterOf>>[0]);
+  assert.ok(passes());
+  assert.ok(passes('kind=workload.*', 'kind=image.pushed', 'project=tienda', 'workload=dev/web'));
+  assert.ok(!passes('kind=workload'), 'the whole kind, unless a star says more');
+  assert.ok(!passes('kind=workload.*', 'project=other'));
+  assert.ok(!passes('actor=user.ana'), 'a dot is a dot');
+  assert.throws(() => passes('colour=red'), { code: 'cli.event-filter' });
+  assert.throws(() => passes('kind'), { code: 'cli.event-filter' });
+});
+
+test('sizes and variables of run are read as docker reads them', () => {
+  assert.deepEqual(
+    ['512m', '1g', '100', '1.5k', '2GiB'].map(readSize),
+    [536_870_912, 1_073_741_824, 100, 1_536, 2_147_483_648],
+  );
+  assert.throws(() => readSize('lots'), { code: 'cli.run-value' });
+  assert.deepEqual(variablesOf(['A=b=c', 'NO_SUCH_VARIABLE_HERE', 'B=']), [
+    { name: 'A', value: 'b=c' },
+    { name: 'B', value: '' },
+  ]);
 });

@@ -178,7 +178,11 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../host/bench/commands.ts')).benchCommands(cli),
   },
   {
-    words: ['audit', 'events'],
+    words: ['events'],
+    add: async (cli) => (await import('./events.ts')).eventCommands(cli),
+  },
+  {
+    words: ['audit'],
     add: async (cli) => (await import('../../journal/commands.ts')).journalCommands(cli),
   },
   {
