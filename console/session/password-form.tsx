@@ -5,7 +5,7 @@ import { Button, Field } from '../shell/parts/controls.tsx';
 import { Failure } from '../shell/parts/surface.tsx';
 import { words } from './words.ts';
 
-export const PASSWORD_LENGTH_MIN = 12;
+export const PASSWORD_LENGTH_MIN = 10;
 
 /** Sets the first password after a one-time code. */
 export function PasswordForm({ onDone, name }: { onDone: () => void; name: string }) {
