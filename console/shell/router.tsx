@@ -43,7 +43,8 @@ export function prepareRoutes(routes: readonly PageRoute[]): readonly PreparedRo
 /** A network that changes under the browser breaks what it was fetching; what is gone for good is told by the page's guard. */
 const RETRY_AFTER_MS = [200, 1000, 3000];
 
-async function loadPatiently<T>(load: () => Promise<T>): Promise<T> {
+/** Loads a part of the console; asks again when it does not come. */
+export async function loadPatiently<T>(load: () => Promise<T>): Promise<T> {
   for (const waitMs of RETRY_AFTER_MS) {
     try {
       return await load();

@@ -1,10 +1,11 @@
+import { Suspense, use } from 'react';
 import type { Fact, Json } from '../../api/types.ts';
 import { addresses } from '../addresses.ts';
-import { type Entry, fillWords } from '../catalogue.ts';
+import { fillWords, type Language } from '../catalogue.ts';
 import { shortDigest } from '../format.ts';
 import { type Translate, useLanguage, useWords } from '../language.tsx';
-import { Link } from '../router.tsx';
-import { actorWords, factWords } from './fact-words.ts';
+import { Link, loadPatiently } from '../router.tsx';
+import { actorWords } from './actor-words.ts';
 import { State } from './states.tsx';
 
 /** The page a fact speaks of, where there is one. */
@@ -53,12 +54,35 @@ function outcomeOf({ kind, body }: Fact): string | null {
   return typeof outcome === 'string' ? outcome : null;
 }
 
+type Sentences = Readonly<Record<string, string | undefined>>;
+
+const SENTENCES: Readonly<Record<Language, () => Promise<Sentences>>> = {
+  en: async () => (await import('./fact-words-en.ts')).factsEn,
+  es: async () => (await import('./fact-words-es.ts')).factsEs,
+};
+const loading = new Map<Language, Promise<Sentences>>();
+
+/** The sentences of one language, which are many: fetched when the first fact is told. */
+function sentencesIn(language: Language): Promise<Sentences> {
+  const known = loading.get(language);
+  if (known !== undefined) return known;
+  const started = loadPatiently(SENTENCES[language]);
+  loading.set(language, started);
+  return started;
+}
+
 /** A fact as a sentence: who did what to what. */
 export function FactLine({ fact }: { fact: Fact }) {
+  return (
+    <Suspense fallback={<span className="fact-line">…</span>}>
+      <ToldFact fact={fact} />
+    </Suspense>
+  );
+}
+
+function ToldFact({ fact }: { fact: Fact }) {
   const { language } = useLanguage();
-  const catalogue: Readonly<Record<string, Entry | undefined>> = factWords[language];
-  const template = catalogue[fact.kind];
-  const sentence = typeof template === 'string' ? template : `${fact.kind} {subject}`;
+  const sentence = use(sentencesIn(language))[fact.kind] ?? `${fact.kind} {subject}`;
   const [before = '', after = ''] = sentence.split('{subject}');
   const to = factAddress(fact);
   const t = useWords(actorWords);
