@@ -110,12 +110,13 @@ test('S1: hostile tars end the scan with the entry named, or are harmless; nothi
   }
 });
 
-// How soon and in how little memory is told and asserted by the soak of test/real/scan-hostile.test.ts, on a quiet machine.
-test('S2: a bomb stops at a limit that is named', async () => {
+test('S2: bombs stop at a limit, quickly', async () => {
   const zeros = Buffer.alloc(70 * 1024 * 1024);
   const layer = await packLayer([{ path: 'zeros', content: zeros }]);
+  const start = performance.now();
   const bomb = await reportOf(imageOf([layer]));
   assert.match(bomb.incomplete?.en ?? '', /times its size/);
+  assert.ok(performance.now() - start < 5000);
 });
 
 test('S3: a package.json of 5 MiB on one line and a status without an end are named, not read', async () => {
