@@ -65,7 +65,8 @@ export class Quarantines {
       await tx.insertInto('respond_quarantines').values(row).execute();
       await this.#record(tx, 'image.quarantined', row, image.actor, image.reason);
     });
-    this.#standing.set(key, [...standing, toImage(row)]);
+    // Asked anew: another incident may have put it there, or let it go, meanwhile.
+    this.#standing.set(key, [...(this.#standing.get(key) ?? []), toImage(row)]);
     this.#journal.committed();
   }
 
@@ -79,10 +80,9 @@ export class Quarantines {
     reason: string | null,
   ): Promise<readonly (number | null)[]> {
     const key = keyOf(project, digest);
-    const all = this.#standing.get(key) ?? [];
-    const standing = all.find((one) => one.incident === incident);
-    const others = all.filter((one) => one.incident !== incident);
-    if (standing === undefined) return others.map((one) => one.incident);
+    const others = (): QuarantinedImage[] => (this.#standing.get(key) ?? []).filter((one) => one.incident !== incident);
+    const standing = (this.#standing.get(key) ?? []).find((one) => one.incident === incident);
+    if (standing === undefined) return others().map((one) => one.incident);
     await this.#db.transaction().execute(async (tx) => {
       await tx
         .updateTable('respond_quarantines')
@@ -94,10 +94,11 @@ export class Quarantines {
         .execute();
       await this.#record(tx, 'image.quarantine-ended', standing, actor, reason);
     });
-    if (others.length === 0) this.#standing.delete(key);
-    else this.#standing.set(key, others);
+    const left = others();
+    if (left.length === 0) this.#standing.delete(key);
+    else this.#standing.set(key, left);
     this.#journal.committed();
-    return others.map((one) => one.incident);
+    return left.map((one) => one.incident);
   }
 
   async #record(

@@ -32,7 +32,7 @@ import {
 import type { Notices } from './notices/notices.ts';
 import type { Playbooks } from './playbooks/playbooks.ts';
 import type { ResponsePolicies } from './policy/book.ts';
-import { asksFirst, type ResponsePolicy } from './policy/policy.ts';
+import { asksFirst, POLICY_GONE, type ResponsePolicy } from './policy/policy.ts';
 import { buildProcessTree, offendingPids, type ProcessNode } from './process-tree.ts';
 import {
   type AlertQuery,
@@ -83,7 +83,7 @@ export interface RespondOptions {
   /** What is done by itself. */
   readonly policies?: Pick<ResponsePolicies, 'speakingOf' | 'list'>;
   /** Several steps in their order, begun by policies. */
-  readonly playbooks?: Pick<Playbooks, 'plan' | 'startedBy' | 'workQueued' | 'list'>;
+  readonly playbooks?: Pick<Playbooks, 'plan' | 'startedBy' | 'startedFor' | 'workQueued' | 'list'>;
   /** Who is told of incidents. */
   readonly notices?: Pick<Notices, 'plan' | 'deliver'>;
 }
@@ -364,11 +364,10 @@ export class Respond {
       const why = answer.reason === null ? '' : `: ${answer.reason}`;
       return this.#end(action, 'declined', { en: `${actor} declined${why}`, es: `${actor} lo rechazó${why}` });
     }
-    const policy = this.#options.policies?.list().find((one) => `policy:${one.policy.name}` === action.actor);
-    // With the policy goes the word of who wrote it: else its author could take it away and agree alone.
-    if (policy === undefined)
+    const author = this.authorOf(action.actor);
+    if (author === null)
       throw respondFault('respond.action-unavailable', { action: action.kind, number, why: POLICY_GONE.en });
-    if (policy.author === actor) throw respondFault('respond.own-approval', { actor });
+    if (author === actor) throw respondFault('respond.own-approval', { actor });
     const { db, journal } = this.#options;
     await db.transaction().execute(async (tx) => {
       if (!(await moveAction(tx, action.id, 'awaiting', 'queued')))
@@ -379,6 +378,23 @@ export class Respond {
     journal.committed();
     this.#workSoon();
     return { ...action, state: 'queued' };
+  }
+
+  /** Why a playbook that a policy began leaves a step out: the policy did the same to as much for another incident. */
+  async heldBack(incident: Incident, kind: ActionKind, actor: string): Promise<Text | null> {
+    const { db, clock, policies } = this.#options;
+    const limit = policies?.list().find(({ policy }) => `policy:${policy.name}` === actor)?.policy.limit;
+    if (limit === undefined) return null;
+    const since = new Date(clock.now().getTime() - limit.minutes * 60_000).toISOString();
+    const lately = (await readActions(db, { actor, since })).filter(
+      (one) => one.incident !== incident.number && one.state !== 'declined' && one.state !== 'dry-run',
+    );
+    return (await this.#reachedAlready(db, kind, incident, lately)) ? DONE_LATELY(limit) : null;
+  }
+
+  /** Who wrote the policy that acts under this name; null: it is no longer in force. */
+  authorOf(actor: string): string | null {
+    return this.#options.policies?.list().find(({ policy }) => `policy:${policy.name}` === actor)?.author ?? null;
   }
 
   /** Resolves when nothing that policies asked for is left to do. */
@@ -432,11 +448,11 @@ export class Respond {
   ): Promise<void> {
     const { playbooks, log } = this.#options;
     if (playbooks === undefined || policy.run.length === 0 || policy.mode === 'dry-run') return;
-    const lately = await playbooks.startedBy(tx, actor, since);
-    let begun = acted + lately.length;
+    const before = await playbooks.startedFor(tx, actor, incident.number);
+    let begun = acted + (await playbooks.startedBy(tx, actor, since));
     for (const name of policy.run) {
       const isKnown = playbooks.list().some(({ playbook }) => playbook.name === name);
-      if (lately.some((run) => run.incident === incident.number && run.playbook === name)) continue;
+      if (before.includes(name)) continue;
       if (!isKnown || begun >= policy.limit.actions) {
         log.warn(
           { policy: policy.name, playbook: name, incident: incident.number, isKnown },
@@ -817,10 +833,6 @@ function changeAfter({ kind, actor }: Action, incident: Incident, at: string): I
 /** What takes as long as a look at a container, or as judging a release. */
 const SLOW_ACTIONS: readonly ActionKind[] = ['evidence', 'roll-back', 'quarantine', 'unquarantine'];
 const CLOSED: Text = { en: 'the incident is closed', es: 'el incidente está cerrado' };
-const POLICY_GONE: Text = {
-  en: 'the policy that asked for it is no longer in force',
-  es: 'la política que lo pidió ya no está en vigor',
-};
 const NOT_HERE: Text = { en: 'this platform has no part that does it', es: 'esta plataforma no tiene quien lo haga' };
 
 const OVER_LIMIT = ({ actions, minutes }: ResponsePolicy['limit']): Text => ({

@@ -147,8 +147,19 @@ test('an image in quarantine stays there over a restart, in its project only, un
   assert.deepEqual(await second.release(image, 'user:eva', null), [4]);
   assert.deepEqual(await second.release({ ...image, incident: 4 }, 'user:eva', null), []);
   assert.equal((await make()).reason('tienda', digest), null);
+  // Policies act on several incidents at the same time: neither forgets the other's.
+  const both = { ...image, project: 'both' };
+  await Promise.all([1, 2].map((incident) => second.add({ ...both, incident })));
+  await Promise.all([second.release({ ...both, incident: 1 }, 'user:eva', null), second.add({ ...both, incident: 3 })]);
   assert.deepEqual(
-    (await facts()).map(({ kind, actor }) => `${kind} ${actor}`),
+    second
+      .list(['both'])
+      .map(({ incident }) => incident)
+      .sort(),
+    [2, 3],
+  );
+  assert.deepEqual(
+    (await facts()).filter(({ project }) => project === 'tienda').map(({ kind, actor }) => `${kind} ${actor}`),
     [
       'image.quarantined user:ana',
       'image.quarantined user:ana',
@@ -364,6 +375,7 @@ test('who agrees to an action needs the rights of who orders it', () => {
 test('a drill tells what was seen and how soon, and what was not is an alarm; real alerts are left alone', async () => {
   const { opened, journal, facts } = await open();
   const alarms: string[] = [];
+  let now = '2026-01-05T03:29:10.000Z';
   const raised = (id: string, rule: string) =>
     alert({
       rule,
@@ -371,7 +383,7 @@ test('a drill tells what was seen and how soon, and what was not is an alarm; re
     });
   const drills: Drills = new Drills({
     ...{ db: opened.db, journal, log: silentLog },
-    clock: { ...systemClock, now: () => new Date(), sleep: async () => undefined, monotonicMs: () => 1 },
+    clock: { ...systemClock, now: () => new Date(now), sleep: async () => undefined, monotonicMs: () => 1 },
     ground: {
       host: () => 'h1',
       rules: () => ['A', 'B', 'C', 'D'].map((name) => ({ name, isOn: name !== 'D' })),
@@ -398,11 +410,36 @@ test('a drill tells what was seen and how soon, and what was not is an alarm; re
   assert.equal(drills.take('h1', raised(id, 'B')), true, 'what comes late is still of the drill');
   assert.ok((await facts()).some(({ kind }) => kind === 'drill.ended'));
   assert.equal(await drills.isDue(), false);
-  await drills.setPlan(new Date().toISOString().slice(11, 16), 'user:ana');
-  assert.equal(
-    await drills.isDue(),
-    ((await drills.list(1))[0]?.at ?? '') < `${new Date().toISOString().slice(0, 16)}:00.000Z`,
-  );
+  await drills.setPlan('03:29', 'user:ana');
+  assert.equal(await drills.isDue(), false, 'one was made since');
+  await drills.setPlan('03:30', 'user:ana');
+  assert.equal(await drills.isDue(), false, 'not yet');
+  now = '2026-01-05T03:30:00.000Z';
+  assert.equal(await drills.isDue(), true);
+  now = '2026-01-05T05:31:00.000Z';
+  assert.equal(await drills.isDue(), false, 'too late for today');
+  await opened.close();
+});
+
+test('a drill that could not be performed leaves no container behind, and says so', async () => {
+  const { opened, journal } = await open();
+  const ended: string[] = [];
+  const drills = new Drills({
+    ...{ db: opened.db, journal, log: silentLog, clock: systemClock },
+    ground: {
+      host: () => 'h1',
+      rules: () => [{ name: 'A', isOn: true }],
+      perform: async () => {
+        throw respondFault('respond.reason-needed', { number: 1 });
+      },
+      end: async (_host, id) => void ended.push(id),
+      alarm: async () => assert.fail('nothing was tried'),
+    },
+  });
+  await assert.rejects(drills.run('user:ana', silentStep), hasCode('respond.reason-needed'));
+  const [last] = await drills.list();
+  assert.equal(last?.state, 'failed');
+  assert.deepEqual(ended, [last?.id]);
   await opened.close();
 });
 
@@ -422,13 +459,18 @@ test('comments and links of incidents are facts, saved filters are a person’s 
   );
   await casework.link(two, one, 'user:ana');
   await casework.link(one, two, 'user:ana');
+  await casework.unlink(one, 2, 'user:ana');
+  await Promise.all(['user:ana', 'user:luis'].map((author) => casework.link(two, one, author)));
   assert.deepEqual([await casework.links(1), await casework.links(2)], [[2], [1]]);
   await assert.rejects(casework.link(one, one, 'user:ana'), hasCode('respond.link-impossible'));
   await casework.unlink(one, 2, 'user:ana');
   assert.deepEqual(await casework.links(2), []);
   assert.deepEqual(
     (await facts()).map(({ kind }) => kind).filter((kind) => /commented|linked/.test(kind)),
-    ['incident.commented', 'incident.commented', 'incident.linked', 'incident.unlinked'],
+    [
+      ...['incident.commented', 'incident.commented', 'incident.linked', 'incident.unlinked', 'incident.linked'],
+      'incident.unlinked',
+    ],
   );
   await casework.saveFilter('user:ana', { name: 'mine', query: { owner: 'me' } });
   await casework.saveFilter('user:ana', { name: 'mine', query: { owner: 'me', environment: 'pro' } });
@@ -528,5 +570,80 @@ test('a policy begins a playbook once an incident, waits where it asks first, an
     'policy:one done',
     'policy:two awaiting',
   ]);
+  await opened.close();
+});
+
+test('who wrote the policy that runs a playbook agrees to it no more than who wrote the playbook', async () => {
+  const { opened, journal, policies } = await open();
+  const state = { aheadMs: 0 };
+  const clock = { ...systemClock, now: () => new Date(Date.now() + state.aheadMs) };
+  const playbooks: Playbooks = new Playbooks({
+    ...{ db: opened.db, journal, clock, log: silentLog },
+    doer: () => respond,
+  });
+  const steps = '[{ do: isolate }, { do: cordon }, { do: quarantine, approve: true }]';
+  await playbooks.apply(`name: contain\nsteps: ${steps}`, 'user:ana');
+  const respond = new Respond({
+    ...{ db: opened.db, journal, clock, log: silentLog, policies, playbooks },
+    responder: { kill: async () => 'killed' },
+  });
+  const source = `name: one
+match: { rules: ["Terminal*"] }
+run: [contain]
+mode: enforce
+approve: [dev]
+limit: { actions: 5, minutes: 1 }
+`;
+  await policies.apply(source, 'user:luis');
+  await respond.ingest(alert(), 'host1');
+  // Once an incident, however long the incident and however short the limit.
+  state.aheadMs = 5 * 60_000;
+  await respond.ingest(alert(), 'host1');
+  const [run, another] = await playbooks.runs(1);
+  assert.equal(another, undefined);
+  assert.ok(run !== undefined);
+  assert.deepEqual(await playbooks.asked(run), ['isolate', 'cordon']);
+  for (const own of ['user:ana', 'user:luis'])
+    await assert.rejects(playbooks.answer(run.id, { approve: true }, own), hasCode('respond.own-approval'));
+  await policies.remove('one', 'user:luis');
+  const gone = hasCode('respond.action-unavailable');
+  await assert.rejects(playbooks.answer(run.id, { approve: true }, 'user:eva'), gone);
+  assert.equal((await playbooks.answer(run.id, { approve: false }, 'user:eva')).state, 'declined');
+  await opened.close();
+});
+
+test('a playbook that a policy runs does not go back release by release either', async () => {
+  const { opened, journal, policies, facts } = await open();
+  const done: string[] = [];
+  const playbooks: Playbooks = new Playbooks({
+    ...{ db: opened.db, journal, clock: systemClock, log: silentLog },
+    doer: () => respond,
+  });
+  await playbooks.apply('name: back\nsteps: [{ do: roll-back }, { do: notify }]', 'user:ana');
+  const deed = (kind: string) => async (incident: { readonly number: number }) => {
+    done.push(`${kind} ${incident.number}`);
+    return DONE;
+  };
+  const deeds = { 'roll-back': deed('roll-back'), notify: deed('notify') };
+  const respond = new Respond({
+    ...{ db: opened.db, journal, clock: systemClock, log: silentLog, deeds, policies, playbooks },
+    responder: { kill: async () => 'killed' },
+  });
+  await policies.apply('name: one\nmatch: { rules: ["Terminal*"] }\nrun: [back]\nmode: enforce\n', 'user:ana');
+  for (const id of ['c', 'd']) {
+    await respond.ingest(alert({ container: { ...alert().container, id: id.repeat(64) } as Alert['container'] }), 'h');
+    await playbooks.workQueued();
+    await playbooks.idle();
+  }
+  assert.deepEqual(done, ['roll-back 1', 'notify 1', 'notify 2']);
+  assert.deepEqual(
+    (await playbooks.runs(2))[0]?.steps.map((step) => step.state),
+    ['skipped', 'done'],
+  );
+  const ended = (await facts()).filter(({ kind }) => kind === 'playbook.ended');
+  assert.deepEqual(
+    ended.map(({ project }) => project),
+    ['tienda', 'tienda'],
+  );
   await opened.close();
 });

@@ -33,6 +33,8 @@ const PREFIX_MIN = { ipv4: 8, ipv6: 16 } as const;
 export interface AddressGuard {
   /** Why the address may not be contacted, or null. Anything that is no address is refused. */
   refusal(address: string): string | null;
+  /** Whether one of the allowed networks holds it. */
+  isInside(address: string): boolean;
   /** For net.connect: answers only addresses that were checked, and the connection is made to what it answers. */
   readonly lookup: LookupFunction;
 }
@@ -48,25 +50,34 @@ export type ResolveName = (
  * changes its address between check and use changes nothing.
  * @param networks CIDR ranges that an administrator allowed for this remote
  * @param refuse the error of a connection that may not be
+ * @param options.publicToo false: nothing but the allowed networks, for what goes without TLS
  */
 export function guardAddresses(
   networks: readonly string[],
   refuse: (why: string) => Error,
   // Asked of the process when it is needed: most commands resolve no names.
   resolve: ResolveName = (...asked) => process.getBuiltinModule('node:dns').lookup(...asked),
+  { publicToo = true }: { readonly publicToo?: boolean } = {},
 ): AddressGuard {
   const allowed = listOf(networks);
+  const isInside = (written: string): boolean => {
+    const address = embeddedAddress(written);
+    const family = isIP(address);
+    return family !== 0 && allowed.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  };
   const refusal = (written: string): string | null => {
+    if (isInside(written)) return null;
     const address = embeddedAddress(written);
     const family = isIP(address);
     if (family === 0) return `${written.slice(0, 60)} is no address`;
     const type = family === 4 ? 'ipv4' : 'ipv6';
-    if (allowed.check(address, type)) return null;
+    if (!publicToo) return `${address} is in no allowed network`;
     const isPublic = !special.check(address, type) && (family === 4 || globalUnicast.check(address, 'ipv6'));
     return isPublic ? null : `${address} is not of the public Internet and no allowed network holds it`;
   };
   return {
     refusal,
+    isInside,
     lookup: (name, options, done) => {
       resolve(name, { all: true }, (error, addresses) => {
         if (error !== null) return done(error, '', 0);

@@ -27,6 +27,8 @@ export const activityFault = defineFaults({
 
 /** What waits for control before more is dropped, and counted. */
 const BEHIND_BYTES_MAX = 2 * 1024 * 1024;
+/** What four bytes hold. */
+const COUNT_MAX = 0xffff_ffff;
 
 /**
  * Shows events over the stream until it closes. Frames: first what the sensor cannot see of it (JSON), then batches: two
@@ -35,6 +37,8 @@ const BEHIND_BYTES_MAX = 2 * 1024 * 1024;
  * @throws Fault agent.no-sensor, agent.watch-refused
  */
 export async function showActivity(stream: Duplex, task: ActivityTask, sensor: SensorServer): Promise<void> {
+  // Control may cut a look in the middle of a word; that ends the look and nothing else.
+  stream.on('error', () => stream.destroy());
   if (sensor.state.state === 'absent') throw activityFault('agent.no-sensor');
   stream.resume();
   let missed = 0;
@@ -56,8 +60,8 @@ export async function showActivity(stream: Duplex, task: ActivityTask, sensor: S
             }
             const bytes = typeof body === 'string' ? Buffer.from(body, 'base64') : Buffer.from(JSON.stringify(body));
             const counts = Buffer.alloc(8);
-            counts.writeUInt32BE(seen + missed, 0);
-            counts.writeUInt32BE(dropped + missed, 4);
+            counts.writeUInt32BE(Math.min(seen + missed, COUNT_MAX), 0);
+            counts.writeUInt32BE(Math.min(dropped + missed, COUNT_MAX), 4);
             missed = 0;
             stream.write(encodeFrame(FRAME.data, Buffer.concat([counts, bytes])));
           },

@@ -59,7 +59,8 @@ export interface ActivityBatch {
   readonly watch: string;
   readonly seen: number;
   readonly dropped: number;
-  readonly body: unknown;
+  /** Lines, or a batch of a recording in base64. */
+  readonly body: string | readonly unknown[];
 }
 
 /** The id becomes the name of a file in the spool. */
@@ -80,6 +81,7 @@ function readActivity(value: unknown): ActivityBatch | null {
     body?: unknown;
   };
   if (typeof watch !== 'string' || !isCount(seen) || !isCount(dropped) || dropped > seen) return null;
+  if (typeof body !== 'string' && !Array.isArray(body)) return null;
   return { type: 'activity', watch, seen, dropped, body };
 }
 

@@ -129,8 +129,10 @@ export function activityCommands(cli: CliProgram): void {
       const part = `${options.write}.part`;
       try {
         const bytes = seen.follow(api.download(`/activity/capture?${query}`));
-        // Whoever records decides who reads it: there are command lines in it.
-        await pipeline(Readable.from(bytes), createGzip({ level: 6 }), createWriteStream(part, { mode: 0o600 }));
+        // Whoever records decides who reads it: there are command lines in it. A file that somebody put there is not written to.
+        await rm(part, { force: true });
+        const file = createWriteStream(part, { flags: 'wx', mode: 0o600 });
+        await pipeline(Readable.from(bytes), createGzip({ level: 6 }), file);
         const seal = seen.seal();
         if (seal === null) throw tailFault('cli.capture-cut');
         await rename(part, options.write);

@@ -11,7 +11,7 @@ import { type Clock, defineFaults, type Json, type Log } from '../../system/inde
 import type { ActivityTask } from '../link/protocol.ts';
 import { FRAME, readFrames, type SessionFrame } from '../link/session.ts';
 import type { WatchPrincipal } from './events.ts';
-import { type Hosts, hostFault } from './hosts.ts';
+import { type Hosts, hostFault, SESSION_WAIT_MS } from './hosts.ts';
 
 export const activityFault = defineFaults({
   'activity.too-many': {
@@ -123,6 +123,8 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
           if (now === null || !isAllowed(now, task)) response.destroy();
         });
         response.on('close', stop);
+        // Whoever went away while the hosts were asked is told of by no event any more.
+        if (response.destroyed) stop();
         try {
           await Promise.all(opened.map(({ host, look }) => pass(host, look, task, response, tell)));
         } finally {
@@ -179,6 +181,7 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
           if (now === null || !isAllowed(now, task)) response.destroy();
         });
         response.on('close', () => look.stream.destroy());
+        if (response.destroyed) look.stream.destroy();
         try {
           for await (const { kind, payload } of look.frames) {
             if (kind !== FRAME.data || payload.length < 8) continue;
@@ -194,7 +197,11 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
           }
         } catch (error) {
           // Reading a stream that was ended in the middle of a frame fails; what came before is whole.
-          if (!look.stream.destroyed) throw error;
+          if (!look.stream.destroyed) {
+            // The answer has begun: that it stops without its seal is all that can be said in it.
+            log.warn({ err: error, host }, 'a host showed what is no activity');
+            response.destroy();
+          }
         } finally {
           clearTimeout(timer);
           unwatch();
@@ -244,6 +251,7 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
     } catch (error) {
       if (look.stream.destroyed || response.destroyed) return;
       log.warn({ err: error, host }, 'a host showed what is no activity');
+      look.stream.destroy();
     }
     if (!response.destroyed) tell('host-away', { host });
   }
@@ -277,16 +285,28 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
       const running = hosts.run({ ...task, session }, { step: silentStep, host });
       const stream = await Promise.race([coming, running.then(() => coming)]);
       stream.on('error', () => stream.destroy());
-      const frames = readFrames(stream as AsyncIterable<Buffer>);
-      const first = await Promise.race([frames.next(), running.then(() => frames.next())]);
-      // It closed without a word: why not comes as the end of the task.
-      if (first.done) {
-        await running;
-        throw hostFault('host.lost', { host });
+      // A sensor that is being started again answers when it is back: whoever waited has gone by then.
+      const late = setTimeout(
+        () => stream.destroy(hostFault('host.session-unanswered', { seconds: SESSION_WAIT_MS / 1000 })),
+        SESSION_WAIT_MS,
+      );
+      try {
+        const frames = readFrames(stream as AsyncIterable<Buffer>);
+        const first = await Promise.race([frames.next(), running.then(() => frames.next())]);
+        // It closed without a word: why not comes as the end of the task.
+        if (first.done) {
+          await running;
+          throw hostFault('host.lost', { host });
+        }
+        running.catch(() => stream.destroy());
+        const told = missing.parse(JSON.parse(first.value.payload.toString('utf8')));
+        return { frames, stream, missing: told.missing.map(({ what }) => what) };
+      } catch (error) {
+        stream.destroy();
+        throw error;
+      } finally {
+        clearTimeout(late);
       }
-      running.catch(() => stream.destroy());
-      const told = missing.parse(JSON.parse(first.value.payload.toString('utf8')));
-      return { frames, stream, missing: told.missing.map(({ what }) => what) };
     } finally {
       forget();
     }

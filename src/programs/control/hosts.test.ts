@@ -12,6 +12,41 @@ const alertOf = (id: string) => ({
   },
 });
 
+test('what a host says reaches who deals with it', async () => {
+  const heard: string[] = [];
+  let arrived = (): void => undefined;
+  const all = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  const hosts = new Hosts({
+    clock: systemClock,
+    log: silentLog,
+    listener: {
+      connected: () => undefined,
+      away: () => undefined,
+      alerts: async () => undefined,
+      message: async (_host, { type }) => {
+        heard.push(type);
+        if (heard.length === 3) arrived();
+      },
+      flooded: () => undefined,
+    },
+  });
+  const [near, far] = duplexPair();
+  hosts.accept('h1', near);
+  const refused = { project: 'tienda', environment: 'pro', service: 'web', reason: 'rate', requests: 3 };
+  for (const message of [
+    { type: 'edge', state: 'ok', detail: null },
+    { type: 'edge-refused', items: [{ ...refused, clients: ['192.0.2.1'], paths: ['/'] }] },
+    { type: 'flows', flows: [] },
+  ])
+    far.write(`${JSON.stringify(message)}\n`);
+  far.resume();
+  await all;
+  assert.deepEqual(heard, ['edge', 'edge-refused', 'flows']);
+  hosts.close();
+});
+
 test('a host that floods waits, is named once, and loses nothing; control holds no more than its bounds', async () => {
   const floods: { alerts: number; bytes: number; messages: number }[] = [];
   const stored: string[] = [];

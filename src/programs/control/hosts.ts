@@ -337,12 +337,15 @@ export class Hosts {
       case 'modules':
       case 'engine':
       case 'edge':
+      case 'edge-refused':
       case 'flows':
       case 'status':
       case 'fact':
       case 'wanted-refused':
         this.#pass(host, link, message);
         return;
+      default:
+        message satisfies never;
     }
   }
 

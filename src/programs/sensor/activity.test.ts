@@ -14,6 +14,7 @@ import {
   type Surroundings,
   unknownProcess,
 } from '../../events/index.ts';
+import { readFromSensor } from '../agent/sensor-reader.ts';
 import { ActivityWatches, FLUSH_MS } from './activity.ts';
 import type { FromWorker, WatchOrder } from './messages.ts';
 
@@ -93,7 +94,10 @@ test('without the right, neither a line nor a condition tells what was on a comm
   watches.take(opened('/etc/shadow'));
   flush();
   assert.doesNotMatch(JSON.stringify(batches), /secret/);
-  for (const filter of ['proc.cmdline contains s', 'proc.aname = x or proc.acmdline[1] contains s', 'evt.arg.name = x'])
+  for (const filter of [
+    ...['proc.cmdline contains s', 'proc.aname = x or proc.acmdline[1] contains s', 'evt.arg.name = x'],
+    ...['tolower(proc.args) contains s', 'proc.name = val(proc.cmdline)', 'proc.cmdlenargs > 3'],
+  ])
     assert.match(watch({ arguments: false, filter }).why ?? '', /arguments/, filter);
   assert.notEqual(watch({ filter: 'proc.nmae = x' }).why, null);
 });
@@ -114,6 +118,13 @@ test('what is too much is dropped and counted, and takes no memory', () => {
   );
   assert.equal(seen, 200_000);
   assert.equal(dropped, 200_000 - told);
+});
+
+test('the agent takes a batch only from who says what it is', () => {
+  const batch = { type: 'activity', watch: 'one', seen: 2, dropped: 1, body: [] };
+  assert.deepEqual(readFromSensor(batch), batch);
+  for (const change of [{ body: undefined }, { body: 7 }, { dropped: 3 }, { seen: -1 }, { seen: 1.5 }, { watch: 1 }])
+    assert.equal(readFromSensor({ ...batch, ...change }), null, JSON.stringify(change));
 });
 
 async function* bytesOf(bytes: Buffer): AsyncGenerator<Uint8Array> {

@@ -86,14 +86,18 @@ export class Casework {
     const [number, with_] = [incident.number, other.number];
     const known = await this.links(number);
     if (known.includes(with_)) return;
-    if (number === with_ || known.length >= LINKS_MAX)
+    // Of both: what is beyond the bound of one would not be shown there, nor taken away again.
+    if (number === with_ || known.length >= LINKS_MAX || (await this.links(with_)).length >= LINKS_MAX)
       throw respondFault('respond.link-impossible', { number, most: LINKS_MAX });
     const at = this.#clock.now().toISOString();
     await this.#db.transaction().execute(async (tx) => {
-      await tx
+      const { numInsertedOrUpdatedRows: inserted } = await tx
         .insertInto('respond_links')
         .values({ one: Math.min(number, with_), other: Math.max(number, with_), author, at })
-        .execute();
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirstOrThrow();
+      // Somebody else linked them a moment ago.
+      if (inserted === 0n) return;
       await this.#record(tx, 'incident.linked', incident, author, { with: with_ });
     });
     this.#journal.committed();

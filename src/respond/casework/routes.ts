@@ -13,6 +13,13 @@ import type { Casework } from './casework.ts';
 const number = z.coerce.number().int().min(1).max(0x7fff_ffff);
 const name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,59}$/u);
 const word = z.string().min(1).max(200);
+/** PostgreSQL keeps no text with a NUL in it. */
+const commentText = z
+  .string()
+  .trim()
+  .min(1)
+  .max(COMMENT_LENGTH_MAX)
+  .refine((text) => !text.includes('\0'), { message: 'expected text without NUL' });
 
 /** What somebody may ask of a list of incidents, and keep under a name. */
 const query = z.strictObject({
@@ -59,7 +66,7 @@ export function registerCaseworkRoutes(
       tags: ['incidents'],
       summary: 'Write something down about an incident',
       params: z.object({ number }),
-      body: z.strictObject({ text: z.string().trim().min(1).max(COMMENT_LENGTH_MAX) }),
+      body: z.strictObject({ text: commentText }),
     },
     handler: async (request) => {
       const incident = await worked(request.principal, request.params.number);

@@ -57,6 +57,7 @@ interface Running {
   heard: () => void;
 }
 
+const NOT_ENDED = 'the container of a drill could not be ended; it ends by itself';
 /** How its container is named to the sensor; no workload can be called so. */
 const MARK = 'drill:';
 
@@ -205,7 +206,11 @@ export class Drills {
   ): Promise<Drill> {
     const { id, host, expected, detected } = running;
     const acting = step.step({ en: `Acts on ${host}`, es: `Actos en ${host}` });
-    const acts = await this.#ground.perform(host, id, [...expected]);
+    const acts = await this.#ground.perform(host, id, [...expected]).catch(async (error: unknown) => {
+      // Half of it may stand there already.
+      await this.#ground.end(host, id).catch((cause: unknown) => this.#log.warn({ err: cause, host }, NOT_ENDED));
+      throw error;
+    });
     const absent = new Set(acts.filter((one) => one.absent).map(({ rule }) => rule));
     const performed = new Set(acts.filter((one) => one.performed && !one.absent).map(({ rule }) => rule));
     acting.done({ en: `${performed.size} performed`, es: `${performed.size} realizados` });

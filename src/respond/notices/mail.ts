@@ -1,6 +1,6 @@
 /** E-mail by SMTP (RFC 5321), as much of it as one notice needs: TLS, authentication, one plain text. */
 import { randomBytes } from 'node:crypto';
-import { connect, type LookupFunction, type Socket } from 'node:net';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { MAIL_REPLY_BYTES_MAX, MAIL_TIMEOUT_MS } from '../limits.ts';
 import { type Notice, sentenceOf } from './message.ts';
@@ -19,14 +19,16 @@ export const MAIL_ADDRESS = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](
 
 const PORTS = { 'smtps:': 465, 'smtp:': 587 } as const;
 const LINE = 76;
+/** In base64, with its marks and `Subject: ` before it: 73 characters. */
+const ENCODED_BYTES = 39;
 
 interface MailOrder {
   readonly url: URL;
   readonly host: string;
   readonly mail: MailSettings;
   readonly password: string | null;
-  /** Whether it may be told without TLS: only inside a network of one's own, and never a password. */
-  readonly mayBePlain: boolean;
+  /** Whether a server at this address may be told without TLS: only inside a network of one's own, and never a password. */
+  readonly mayBePlain: (address: string) => boolean;
   readonly lookup: LookupFunction;
 }
 
@@ -34,10 +36,11 @@ interface MailOrder {
 export async function sendMail(order: MailOrder, notice: Notice, now: Date): Promise<void> {
   const { url, host, mail, password, mayBePlain, lookup } = order;
   const port = url.port === '' ? PORTS[url.protocol as keyof typeof PORTS] : Number(url.port);
-  const secure = { servername: host, minVersion: 'TLSv1.2', ...(mail.ca === null ? {} : { ca: mail.ca }) } as const;
+  // A name goes along with the greeting; an address may not (RFC 6066), and is looked for in the certificate all the same.
+  const named = isIP(host) === 0 ? { servername: host } : {};
+  const secure = { host, minVersion: 'TLSv1.2', ...named, ...(mail.ca === null ? {} : { ca: mail.ca }) } as const;
   const signal = AbortSignal.timeout(MAIL_TIMEOUT_MS);
-  const first =
-    url.protocol === 'smtps:' ? connectTls({ host, port, lookup, ...secure }) : connect({ host, port, lookup });
+  const first = url.protocol === 'smtps:' ? connectTls({ port, lookup, ...secure }) : connect({ host, port, lookup });
   let talk = new Conversation(first, signal);
   try {
     await talk.expect(220);
@@ -51,7 +54,9 @@ export async function sendMail(order: MailOrder, notice: Notice, now: Date): Pro
       offers = await greet(talk);
       isSecret = true;
     }
-    if (!isSecret && (!mayBePlain || mail.user !== null)) throw new Error('the server offers no TLS');
+    // An allowed network does not make the rest of the world one's own: it is asked of the address that was reached.
+    if (!isSecret && (mail.user !== null || !mayBePlain(first.remoteAddress ?? '')))
+      throw new Error('the server offers no TLS');
     if (mail.user !== null) await logIn(talk, offers, mail.user, password ?? '');
     await talk.say(`MAIL FROM:<${mail.from}>`, 250);
     for (const address of mail.to) await talk.say(`RCPT TO:<${address}>`, 250, 251);
@@ -76,8 +81,10 @@ async function greet(talk: Conversation): Promise<Map<string, string>> {
 async function logIn(talk: Conversation, offers: Map<string, string>, user: string, password: string): Promise<void> {
   const ways = (offers.get('AUTH') ?? '').split(' ');
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  const plain = base64(`\0${user}\0${password}`);
+  talk.hide(plain, base64(password));
   if (ways.includes('PLAIN')) {
-    await talk.say(`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`, 235);
+    await talk.say(`AUTH PLAIN ${plain}`, 235);
   } else if (ways.includes('LOGIN')) {
     await talk.say('AUTH LOGIN', 334);
     await talk.say(base64(user), 334);
@@ -100,7 +107,8 @@ export function mailOf(notice: Notice, { from, to }: Pick<MailSettings, 'from' |
   const subject = `[${instance}] ${sentenceOf({ ...notice, alert: null })}`;
   return [
     `From: ${from}`,
-    `To: ${to.join(', ')}`,
+    // An address a line: a line has at most 998 characters (RFC 5322, 2.1.1).
+    `To: ${to.join(',\r\n ')}`,
     `Subject: ${encodeWords(subject)}`,
     `Date: ${now.toUTCString().replace('GMT', '+0000')}`,
     `Message-ID: <${randomBytes(16).toString('hex')}@darsena.invalid>`,
@@ -116,12 +124,12 @@ export function mailOf(notice: Notice, { from, to }: Pick<MailSettings, 'from' |
   ].join('\r\n');
 }
 
-/** A text as encoded words (RFC 2047): 75 characters each, none of them cut in the middle of a character. */
+/** A text as encoded words (RFC 2047), none cut in the middle of a character; with the name before it a line has 76 at most. */
 function encodeWords(text: string): string {
   const words: string[] = [];
   let piece = '';
   for (const sign of text) {
-    if (Buffer.byteLength(piece + sign) > 45) {
+    if (Buffer.byteLength(piece + sign) > ENCODED_BYTES) {
       words.push(piece);
       piece = '';
     }
@@ -134,6 +142,7 @@ function encodeWords(text: string): string {
 /** Command and reply, one after the other. What the server says is bounded. */
 class Conversation {
   readonly #socket: Socket;
+  readonly #hidden: string[] = [];
   #text = '';
   #bytes = 0;
   #failure: Error | null = null;
@@ -164,6 +173,11 @@ class Conversation {
     return this.expect(...wanted);
   }
 
+  /** Texts that no error repeats: there are servers that say back the line which they refuse. */
+  hide(...texts: readonly string[]): void {
+    this.#hidden.push(...texts);
+  }
+
   bid(line: string): void {
     if (!this.#socket.destroyed) this.#socket.write(`${line}\r\n`);
   }
@@ -187,7 +201,8 @@ class Conversation {
       if (mark === '-') continue;
       if (wanted.includes(Number(code))) return lines;
       // What a server says is a stranger's: short, and in printable signs.
-      throw new Error(`the server answered ${code} ${rest.replace(/[^ -~]/g, '?').slice(0, 200)}`);
+      const told = this.#hidden.reduce((text, secret) => text.replaceAll(secret, '***'), rest);
+      throw new Error(`the server answered ${code} ${told.replace(/[^ -~]/g, '?').slice(0, 200)}`);
     }
   }
 

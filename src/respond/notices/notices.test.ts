@@ -11,6 +11,7 @@ import { Fault, openDatabase, silentLog, systemClock } from '../../system/index.
 import type { Incident } from '../incident.ts';
 import { respondMigrations } from '../migrations.ts';
 import type { RespondTables } from '../store.ts';
+import { mailOf, sendMail } from './mail.ts';
 import { bodyOf, type Notice, sentenceOf, signatureOf, syslogMessage } from './message.ts';
 import { type NewChannel, Notices } from './notices.ts';
 import { sendNotice } from './send.ts';
@@ -173,6 +174,8 @@ test('a webhook is signed over its time and bytes, follows no redirect; syslog o
     status = 302;
     await assert.rejects(sendNotice(to, NOTICE, new Date()), /302/);
     await assert.rejects(sendNotice({ ...to, networks: [] }, NOTICE, new Date()), hasCode('respond.channel-address'));
+    const elsewhere = { ...to, url: 'http://93.184.216.34/' };
+    await assert.rejects(sendNotice(elsewhere, NOTICE, new Date()), hasCode('respond.channel-address'));
     const url = `tcp://127.0.0.1:${(log.address() as AddressInfo).port}`;
     await sendNotice({ kind: 'syslog', url, secret: null, networks: ['127.0.0.0/8'] }, NOTICE, new Date());
     const [, count, message = ''] = /^(\d+) (.*)$/s.exec(lines.join('')) ?? [];
@@ -186,7 +189,7 @@ test('a webhook is signed over its time and bytes, follows no redirect; syslog o
 
 const AUTHORITY = createAuthority({ name: 'Test', clock: systemClock });
 const MAIL_PAIR = (() => {
-  const issued = issueServerCertificate(AUTHORITY, { names: ['localhost'] });
+  const issued = issueServerCertificate(AUTHORITY, { names: ['localhost'], addresses: ['127.0.0.1'] });
   return { key: issued.privateKeyPem, cert: issued.certificatePem, ca: AUTHORITY.certificatePem };
 })();
 
@@ -246,11 +249,27 @@ async function mailServer(options: {
   return { said, port, close: () => server.close() };
 }
 
+test('no line of a mail is longer than one may be, with as many recipients as there may be', () => {
+  const [local, domain] = ['a'.repeat(64), `${'b.'.repeat(120)}example`];
+  const to = Array.from({ length: 20 }, (_, at) => `${at}${local.slice(2)}@${domain}`);
+  const incident = { ...NOTICE.incident, rule: 'ñandú '.repeat(20) };
+  const mail = mailOf({ ...NOTICE, incident }, { from: `${local}@${domain}`, to }, new Date(0));
+  const [head = ''] = mail.split('\r\n\r\n');
+  for (const line of mail.split('\r\n')) {
+    assert.ok(line.length <= 998, `${line.length} characters`);
+    if (line.includes('=?')) assert.ok(line.length <= 76, line);
+  }
+  // What is folded is one header again, with every address in it.
+  const unfolded = head.replaceAll('\r\n ', ' ').split('\r\n');
+  assert.ok(unfolded.includes(`To: ${to.join(', ')}`));
+  assert.equal(unfolded.filter((line) => line.startsWith('Subject: =?')).length, 1);
+});
+
 test('e-mail goes by TLS with a login, to every recipient, and no text of a program is more than text', async () => {
   for (const tls of ['at-once', 'starttls'] as const) {
     const { said, port, close } = await mailServer({ tls });
     const mail = { from: 'darsena@example.com', to: ['a@example.com', 'b@example.com'], user: 'ana', ca: MAIL_PAIR.ca };
-    const url = `${tls === 'at-once' ? 'smtps' : 'smtp'}://localhost:${port}`;
+    const url = `${tls === 'at-once' ? 'smtps://localhost' : 'smtp://127.0.0.1'}:${port}`;
     const to = { kind: 'email' as const, url, secret: 'geheim', networks: ['127.0.0.0/8', '::1/128'], mail };
     await sendNotice(to, NOTICE, new Date('2026-11-22T10:00:00Z'));
     const secret = said.filter((line) => line.startsWith('tls '));
@@ -284,6 +303,32 @@ test('a password is told to nobody without TLS or without the certificate, and a
   await sendNotice({ ...to, secret: null, mail: { ...mail, user: null } }, NOTICE, new Date());
   assert.doesNotMatch(plain.said.join('\n'), /AUTH/);
   plain.close();
+  // An allowed network says nothing of servers elsewhere.
+  const silent = await mailServer({ tls: 'none' });
+  const elsewhere = {
+    ...{ url: new URL(`smtp://127.0.0.1:${silent.port}`), host: '127.0.0.1', mail: { ...mail, user: null } },
+    ...{ password: null, lookup: () => assert.fail('an address is not looked up') },
+  };
+  await assert.rejects(sendMail({ ...elsewhere, mayBePlain: () => false }, NOTICE, new Date()), /offers no TLS/);
+  assert.doesNotMatch(silent.said.join('\n'), /MAIL/);
+  silent.close();
+  // What was said before the keys were agreed on is believed of nobody.
+  const smuggled = await mailServer({ tls: 'starttls', answers: { STARTTLS: '220 go\r\n250 AUTH PLAIN' } });
+  const starttls = { ...to, mail: { ...mail, ca: MAIL_PAIR.ca } };
+  await assert.rejects(
+    sendNotice({ ...starttls, url: `smtp://127.0.0.1:${smuggled.port}` }, NOTICE, new Date()),
+    /more before TLS/,
+  );
+  assert.doesNotMatch(smuggled.said.join('\n'), /AUTH/);
+  smuggled.close();
+  // A server named by its address is one too; what it says back of the password is repeated nowhere.
+  const echo = Buffer.from('\0ana\0geheim').toString('base64');
+  const loud = await mailServer({ tls: 'at-once', answers: { AUTH: `500 what is "AUTH PLAIN ${echo}"?` } });
+  await assert.rejects(
+    sendNotice({ ...starttls, url: `smtps://127.0.0.1:${loud.port}` }, NOTICE, new Date()),
+    /answered 500 what is "AUTH PLAIN \*\*\*"\?$/,
+  );
+  loud.close();
   const unknown = await mailServer({ tls: 'at-once' });
   await assert.rejects(
     sendNotice({ ...to, url: `smtps://localhost:${unknown.port}` }, NOTICE, new Date()),

@@ -25,7 +25,7 @@ export interface Destination {
 export async function sendNotice(to: Destination, notice: Notice, now: Date): Promise<void> {
   const url = new URL(to.url);
   const refuse = (why: string): Error => respondFault('respond.channel-address', { why });
-  const guard = guardAddresses(to.networks, refuse);
+  const guard = guardAddresses(to.networks, refuse, undefined, { publicToo: url.protocol !== 'http:' });
   const host = url.hostname.replace(/^\[|\]$/g, '');
   // A literal address is never looked up: it is asked about here.
   const why = isIP(host) === 0 ? null : guard.refusal(host);
@@ -33,8 +33,8 @@ export async function sendNotice(to: Destination, notice: Notice, now: Date): Pr
   if (to.kind === 'syslog') await sendSyslog(url, host, syslogMessage(notice), guard.lookup);
   else if (to.kind === 'email') {
     if (to.mail === undefined) throw refuse('it says neither from whom nor to whom');
-    const mayBePlain = to.networks.length > 0;
-    await sendMail({ url, host, mail: to.mail, password: to.secret, mayBePlain, lookup: guard.lookup }, notice, now);
+    const { lookup, isInside: mayBePlain } = guard;
+    await sendMail({ url, host, mail: to.mail, password: to.secret, mayBePlain, lookup }, notice, now);
   } else await post(url, to, bodyOf(to.kind, notice), now, guard.lookup);
 }
 

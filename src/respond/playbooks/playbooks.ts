@@ -5,8 +5,9 @@ import { describeAction, whyNot } from '../actions.ts';
 import { respondFault } from '../errors.ts';
 import type { Action, ActionKind, Incident } from '../incident.ts';
 import { PLAYBOOK_RUNS_SHOWN, PLAYBOOKS_MAX } from '../limits.ts';
+import { POLICY_GONE } from '../policy/policy.ts';
 import { type RespondTables, readActions } from '../store.ts';
-import { type Playbook, readPlaybook, whyNotNow } from './playbook.ts';
+import { type Playbook, type PlaybookStep, readPlaybook, whyNotNow } from './playbook.ts';
 
 export interface StoredPlaybook {
   readonly playbook: Playbook;
@@ -51,6 +52,10 @@ export interface PlannedStep {
 export interface PlaybookDoer {
   incident(number: number): Promise<Incident>;
   act(number: number, request: { kind: ActionKind; reason: string | null }, actor: string): Promise<Action>;
+  /** Why what a policy began leaves a step out that it did elsewhere a while ago, or null. */
+  heldBack(incident: Incident, kind: ActionKind, actor: string): Promise<Text | null>;
+  /** Who wrote the policy that acts under this name; null: it is no longer in force. */
+  authorOf(actor: string): string | null;
 }
 
 const BUSY_WAIT_MS = 500;
@@ -194,15 +199,26 @@ export class Playbooks {
     return run;
   }
 
-  /** Whether a playbook was started for an incident by this actor, and how many of theirs since. */
-  async startedBy(tx: Kysely<RespondTables>, actor: string, since: string): Promise<PlaybookRun[]> {
+  /** How many runs this actor started since. */
+  async startedBy(tx: Kysely<RespondTables>, actor: string, since: string): Promise<number> {
     const rows = await tx
       .selectFrom('respond_playbook_runs')
-      .selectAll()
+      .select('id')
       .where('actor', '=', actor)
       .where('at', '>=', since)
       .execute();
-    return rows.map(toRun);
+    return rows.length;
+  }
+
+  /** The playbooks that this actor ever started for an incident. */
+  async startedFor(tx: Kysely<RespondTables>, actor: string, incident: number): Promise<string[]> {
+    const rows = await tx
+      .selectFrom('respond_playbook_runs')
+      .select('playbook')
+      .where('actor', '=', actor)
+      .where('incident', '=', incident)
+      .execute();
+    return rows.map(({ playbook }) => playbook);
   }
 
   /** Newest first; of one incident, or of all. */
@@ -220,34 +236,45 @@ export class Playbooks {
   }
 
   /**
-   * Answers what a run waits for. Whoever wrote the playbook, or started it, does not agree to it.
-   * @throws Fault respond.run-unknown, respond.run-not-waiting, respond.own-approval
+   * What somebody agrees to with the step that a run waits with: that one; where the whole run of a policy waits, all up to
+   * the next that asks by itself.
+   */
+  async asked(run: PlaybookRun): Promise<readonly ActionKind[]> {
+    const place = run.steps.findIndex(({ state }) => state === 'awaiting');
+    const kinds = run.steps.map((step) => step.do);
+    if (place !== 0 || !isOfPolicy(run)) return place === -1 ? [] : kinds.slice(place, place + 1);
+    const next = (await this.#steps(run.id)).findIndex(({ approve }, index) => index > 0 && approve);
+    return next === -1 ? kinds : kinds.slice(0, next);
+  }
+
+  /**
+   * Answers what a run waits for. Whoever wrote the playbook, or started it by hand or by a policy, does not agree to it.
+   * @throws Fault respond.run-unknown, respond.run-not-waiting, respond.own-approval, respond.action-unavailable
    */
   async answer(id: string, answer: { readonly approve: boolean }, actor: string): Promise<PlaybookRun> {
     const run = await this.run(id);
     const place = run.steps.findIndex(({ state }) => state === 'awaiting');
     if (run.state !== 'awaiting' || place === -1)
       throw respondFault('respond.run-not-waiting', { id, state: run.state });
-    if (answer.approve && (actor === run.author || actor === run.actor))
-      throw respondFault('respond.own-approval', { actor });
+    if (answer.approve) {
+      const starter = isOfPolicy(run) ? this.#doer().authorOf(run.actor) : run.actor;
+      if (starter === null)
+        throw respondFault('respond.action-unavailable', {
+          ...{ action: run.playbook, number: run.incident, why: POLICY_GONE.en },
+        });
+      if (actor === run.author || actor === starter) throw respondFault('respond.own-approval', { actor });
+    }
+    const incident = await this.#doer().incident(run.incident);
     const state = answer.approve ? 'pending' : 'declined';
     const steps = run.steps.map((step, index) => (index === place ? ({ ...step, state, by: actor } as RunStep) : step));
     const next: PlaybookRun = { ...run, steps, state: answer.approve ? 'queued' : 'declined' };
-    // Two who answer at once: one of them finds that it waits no more.
-    const moved = await this.#db
-      .updateTable('respond_playbook_runs')
-      .set({ state: next.state, steps: JSON.stringify(steps) })
-      .where('id', '=', id)
-      .where('state', '=', 'awaiting')
-      .executeTakeFirst();
-    if (moved.numUpdatedRows !== 1n) throw respondFault('respond.run-not-waiting', { id, state: 'answered' });
-    await this.#db.transaction().execute((tx) =>
-      this.#record(tx, 'playbook.answered', `incident ${run.incident}`, actor, {
-        run: id,
-        step: place + 1,
-        approve: answer.approve,
-      }),
-    );
+    await this.#db.transaction().execute(async (tx) => {
+      // Two who answer at once: one of them finds that it waits no more.
+      if (!(await this.#keep(tx, next, 'awaiting')))
+        throw respondFault('respond.run-not-waiting', { id, state: 'answered' });
+      const body = { run: id, step: place + 1, approve: answer.approve };
+      await this.#record(tx, 'playbook.answered', `incident ${run.incident}`, actor, body, incident);
+    });
     this.#journal.committed();
     if (!answer.approve) return this.#end(next);
     await this.workQueued();
@@ -271,33 +298,36 @@ export class Playbooks {
   }
 
   async #drive(queued: PlaybookRun): Promise<void> {
-    const row = await this.#db
-      .selectFrom('respond_playbook_runs')
-      .select('source')
-      .where('id', '=', queued.id)
-      .executeTakeFirstOrThrow();
-    const { steps } = readPlaybook(row.source);
-    let run = await this.#keep({ ...queued, state: 'running' });
+    const steps = await this.#steps(queued.id);
+    let run: PlaybookRun = { ...queued, state: 'running' };
+    // Read twice, it is begun once.
+    if (!(await this.#keep(this.#db, run, 'queued'))) return;
+    const go = async (next: PlaybookRun): Promise<void> => {
+      run = next;
+      await this.#keep(this.#db, run);
+    };
     for (const [index, step] of steps.entries()) {
       const before = run.steps[index];
       if (before === undefined || before.state !== 'pending') continue;
-      const change = (state: RunStep['state'], detail: Text | null): Promise<PlaybookRun> =>
-        this.#keep({ ...run, steps: run.steps.map((one, at) => (at === index ? { ...one, state, detail } : one)) });
+      const change = (state: RunStep['state'], detail: Text | null, rest: Partial<PlaybookRun> = {}): Promise<void> =>
+        go({ ...run, ...rest, steps: run.steps.map((one, at) => (at === index ? { ...one, state, detail } : one)) });
       const incident = await this.#doer().incident(run.incident);
       const actions = await readActions(this.#db, { incident: run.incident });
-      const why = whyNotNow(step, incident) ?? whyNot(describeAction(step.do), incident, actions);
+      const why =
+        whyNotNow(step, incident) ??
+        whyNot(describeAction(step.do), incident, actions) ??
+        (isOfPolicy(run) ? await this.#doer().heldBack(incident, step.do, run.actor) : null);
       if (why !== null) {
-        run = await change('skipped', why);
+        await change('skipped', why);
         continue;
       }
       if (step.approve && before.by === null) {
-        run = await change('awaiting', null);
-        run = await this.#keep({ ...run, state: 'awaiting' });
+        await change('awaiting', null, { state: 'awaiting' });
         return;
       }
-      run = await change('running', null);
+      await change('running', null);
       const { state, detail } = await this.#do(run, step.do);
-      run = await change(state, detail);
+      await change(state, detail);
       if (state === 'failed' && step.onFailure === 'stop') {
         await this.#end({ ...run, state: 'failed' });
         return;
@@ -328,27 +358,40 @@ export class Playbooks {
     }
   }
 
-  async #keep(run: PlaybookRun): Promise<PlaybookRun> {
+  /** The steps of the playbook as it was when the run was written down. */
+  async #steps(id: string): Promise<readonly PlaybookStep[]> {
+    const row = await this.#db
+      .selectFrom('respond_playbook_runs')
+      .select('source')
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    return readPlaybook(row.source).steps;
+  }
+
+  /** False when it was not in the state that it was to leave. */
+  async #keep(tx: Kysely<RespondTables>, run: PlaybookRun, from: PlaybookRun['state'] | null = null): Promise<boolean> {
     const { id, state, endedAt, steps } = run;
-    await this.#db
+    let update = tx
       .updateTable('respond_playbook_runs')
       .set({ state, ended_at: endedAt, steps: JSON.stringify(steps) })
-      .where('id', '=', id)
-      .execute();
-    return run;
+      .where('id', '=', id);
+    if (from !== null) update = update.where('state', '=', from);
+    return (await update.executeTakeFirst()).numUpdatedRows === 1n;
   }
 
   async #end(run: PlaybookRun): Promise<PlaybookRun> {
-    const ended = await this.#keep({ ...run, endedAt: this.#clock.now().toISOString() });
+    const ended: PlaybookRun = { ...run, endedAt: this.#clock.now().toISOString() };
+    const incident = await this.#doer().incident(run.incident);
     const body = {
       run: run.id,
       playbook: run.playbook,
       state: run.state,
       steps: run.steps.map((step) => `${step.do}: ${step.state}`),
     };
-    await this.#db
-      .transaction()
-      .execute((tx) => this.#record(tx, 'playbook.ended', `incident ${run.incident}`, run.actor, body));
+    await this.#db.transaction().execute(async (tx) => {
+      await this.#keep(tx, ended);
+      await this.#record(tx, 'playbook.ended', `incident ${run.incident}`, run.actor, body, incident);
+    });
     this.#journal.committed();
     return ended;
   }
@@ -374,6 +417,10 @@ export class Playbooks {
     const { project, digest } = incident;
     await this.#journal.record<RespondTables>(tx, { kind, project, actor, subject, digest, body });
   }
+}
+
+function isOfPolicy({ actor }: PlaybookRun): boolean {
+  return actor.startsWith('policy:');
 }
 
 function toRun(row: Selectable<RespondTables['respond_playbook_runs']>): PlaybookRun {

@@ -118,8 +118,9 @@ export function registerPlaybookRoutes(
       const { principal, params, body } = request;
       const run = await playbooks.run(params.id);
       const incident = await visible(principal, run.incident);
-      const waiting = run.steps.find(({ state }) => state === 'awaiting');
-      requireActionRight(principal, incident, body.approve && waiting !== undefined ? waiting.do : 'notify');
+      requireActionRight(principal, incident, 'notify');
+      // Who agrees does it, as with an action that a policy asks for.
+      if (body.approve) for (const kind of await playbooks.asked(run)) requireActionRight(principal, incident, kind);
       return playbooks.answer(params.id, body, principal.actor);
     },
   });

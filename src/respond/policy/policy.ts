@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Alert, PRIORITIES, type Priority } from '../../detect/index.ts';
 import { describeFormatError, FormatError, parseYaml } from '../../formats/index.ts';
 import { matchesGlob } from '../../oci/index.ts';
+import type { Text } from '../../system/index.ts';
 import { ACTIONS, reachOf } from '../actions.ts';
 import { priorityRank } from '../alert.ts';
 import { respondFault } from '../errors.ts';
@@ -31,6 +32,12 @@ export interface ResponsePolicy {
   readonly approve: readonly string[];
   readonly limit: { readonly actions: number; readonly minutes: number };
 }
+
+/** With a policy goes the word of who wrote it: else its author could take it away and agree alone. */
+export const POLICY_GONE: Text = {
+  en: 'the policy that asked for it is no longer in force',
+  es: 'la política que lo pidió ya no está en vigor',
+};
 
 const pattern = z.string().min(1).max(200);
 const patterns = z.array(pattern).min(1).max(POLICY_PATTERNS_MAX).nullable().default(null);

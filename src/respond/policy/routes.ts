@@ -76,7 +76,10 @@ export function registerResponseRoutes(
     schema: {
       tags: ['incidents'],
       summary: 'Approve or decline an action that a policy asks for',
-      params: z.object({ number: z.coerce.number().int().min(1), id: z.string().regex(/^[0-9a-f-]{4,36}$/) }),
+      params: z.object({
+        number: z.coerce.number().int().min(1).max(0x7fff_ffff),
+        id: z.string().regex(/^[0-9a-f-]{4,36}$/),
+      }),
       body: z.strictObject({ approve: z.boolean(), reason: z.string().max(2_000).nullable().default(null) }),
     },
     handler: async (request) => {
