@@ -3,7 +3,7 @@ import { arch } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findTests, UNIT_TESTS, unitTestRuns } from './unit.ts';
 
-/** The gate before each commit: types, lint, arrows and unit tests; at most a minute. `check.ts NAME` runs one of them. */
+/** The gate before each commit: types, lint, arrows and unit tests; at most a minute. `check.ts NAME…` runs some of them. */
 
 const ROOT = resolve(import.meta.dirname, '..');
 const BIOME = join(ROOT, 'node_modules', '@biomejs', `cli-linux-${arch() === 'arm64' ? 'arm64' : 'x64'}`, 'biome');
@@ -27,8 +27,8 @@ function typesOf(project: string, name: string): Command {
   return { args: [TSC, '--noEmit', '-p', project, '--incremental', '--tsBuildInfoFile', kept] };
 }
 
-const wanted = process.argv[2];
-const names = wanted === undefined ? Object.keys(CHECKS) : [wanted];
+const wanted = process.argv.slice(2);
+const names = wanted.length === 0 ? Object.keys(CHECKS) : wanted;
 const started = performance.now();
 const runs: Promise<boolean>[] = [];
 for (const name of names) {
