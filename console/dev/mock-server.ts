@@ -708,6 +708,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/kernel/modules', () => list(moduleUse())),
     route('GET', '/kernel/modules/proposal', () => moduleProposal()),
     route('GET', '/hosts/:h/kernel/modules', () => ({ mode: 'trial', wouldBlock: [{ module: 'sctp' }] })),
+    route('GET', '/bench', () => list(data.hosts.map(({ name }) => ({ host: name, at: hostBench().at })))),
     route('GET', '/hosts/:h/bench', () => hostBench()),
     route('GET', '/kernel/patches', () => list(kernelPatches())),
     route('GET', '/kernel/rollouts', () => list(kernelRollouts())),

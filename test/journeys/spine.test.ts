@@ -355,7 +355,7 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
       },
       60_000,
     );
-    assert.match((await ground.darsena('scan', 'deadlines')).stdout, /tienda\/prod +whole image/);
+    assert.match((await ground.darsena('scan', 'deadlines')).stdout, /tienda\/prod +[0-9a-f]{12} +whole image/);
     await eventually('a verdict about what runs', async () => {
       const { items } = (await ground.darsena('audit', 'list', '--limit', '200', '--json')).json<{ items: Fact[] }>();
       return items.some(

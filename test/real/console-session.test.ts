@@ -31,7 +31,7 @@ describe('signing in to the console', { skip: missing ?? false, timeout: 180_000
       await page.getByLabel('New password').fill('short');
       await page.getByLabel('Repeat the password').fill('short');
       await page.getByRole('button', { name: 'Save and continue' }).click();
-      await page.getByText('The password has 5 characters; at least 12 are needed').waitFor();
+      await page.getByText('The password has 5 characters; at least 10 are needed').waitFor();
       assert.equal(mock.writes.length, 1, 'a password that is too short is not sent');
 
       await page.getByLabel('New password').fill('a sentence only I would say');

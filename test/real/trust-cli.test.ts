@@ -26,9 +26,11 @@ import { digestOf, MEDIA_TYPE } from '../../src/oci/index.ts';
 import { createPrint } from '../../src/programs/cli/print.ts';
 import { respondCommands } from '../../src/respond/commands.ts';
 import {
+  Casework,
   Respond,
   type RespondTables,
   readAlert,
+  registerCaseworkRoutes,
   registerRespondRoutes,
   respondMigrations,
 } from '../../src/respond/index.ts';
@@ -121,6 +123,7 @@ describe('the commands of trust, policy and incident', () => {
     registerTrustRoutes(app, trust);
     registerAdmitRoutes(app, admit, clock);
     registerRespondRoutes(app, respond);
+    registerCaseworkRoutes(app, { respond, casework: new Casework({ db: opened.db as never, journal, clock }) });
     await respond.ingest(
       readAlert({
         ...{ id: newId(), at: new Date().toISOString(), kernelTimeNs: 1, rule: 'Terminal shell in container' },

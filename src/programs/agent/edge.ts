@@ -43,7 +43,8 @@ export class HostEdge {
   readonly #onState: (state: EdgeState) => void;
   #edge: Edge | undefined;
   #order: EdgeOrder | undefined;
-  #routes: readonly WantedRoute[] = [];
+  /** Undefined until it is known what is published: a HAProxy that serves must not be told that nothing is. */
+  #routes: readonly WantedRoute[] | undefined;
   #listeners: readonly WantedListener[] = [];
   readonly #accessLog: AccessLog;
   /** Undefined until they were looked for. */
@@ -134,8 +135,9 @@ export class HostEdge {
    */
   async #begin(): Promise<readonly Text[]> {
     const order = this.#order;
+    if (order === undefined || this.#routes === undefined) return [];
     const somethingPublished = this.#routes.length + this.#listeners.length > 0;
-    if (order === undefined || (this.#services === undefined && somethingPublished)) return [];
+    if (this.#services === undefined && somethingPublished) return [];
     const files = instanceFiles(this.#instance);
     const { ports, bind, users, mode } = this.#instance;
     const edge = new Edge({
@@ -188,7 +190,7 @@ export class HostEdge {
   }
 
   #published(): Published {
-    const routes = this.#routes.map((route): EdgeRoute => {
+    const routes = (this.#routes ?? []).map((route): EdgeRoute => {
       const { project, environment, service, path, pathType, host, servicePort } = route;
       const options = withDenials(route.options, this.#denied(route));
       return {
