@@ -20,6 +20,7 @@ import { parseProjectFile } from './project-file.ts';
 import { Quotas, useOf, withDefaults } from './quota.ts';
 import { registerQuotaRoutes } from './quota-routes.ts';
 import { type Releases, registerDeployRoutes } from './routes.ts';
+import { isShort } from './run-routes.ts';
 import { type RunOrder, Runs, runManifests } from './runs.ts';
 import { ANY_CONTAINER } from './scaling/vertical.ts';
 import type { DeployTables } from './store.ts';
@@ -568,13 +569,17 @@ async function openRuns(t: TestContext) {
   };
   const vault = createVault(Buffer.alloc(32, 7));
   const stopped: string[] = [];
+  let away = false;
   let statuses: WorkloadStatus[] = [];
   const runs = new Runs({
     ...{ db: db as unknown as Kysely<never>, journal, clock, vault },
     hosts: {
       statuses: () => statuses,
       announce: async () => undefined,
-      stop: async (id) => void stopped.push(id),
+      async stop(id) {
+        if (away) throw new Error('the host is away');
+        stopped.push(id);
+      },
     },
   });
   let started = 0;
@@ -608,7 +613,13 @@ async function openRuns(t: TestContext) {
       },
     ];
   };
-  return { runs, clock, stopped, start, say, db, none: () => (statuses = []) };
+  return {
+    ...{ runs, clock, stopped, start, say, db },
+    none: () => (statuses = []),
+    isAway: (now: boolean) => {
+      away = now;
+    },
+  };
 }
 
 const JOB = {
@@ -704,6 +715,53 @@ test('a joined run ends with its last connection; --rm waits for who reads its o
   const alone = await runs.read('tienda', 'nobody');
   assert.deepEqual([alone.state, alone.exitCode], ['ended', null], 'nobody ever came');
   assert.deepEqual(await runs.compositions(), [], 'and it does not begin any more');
+});
+
+test('a run that cannot be stopped keeps no other from ending, and what had ended is not said to be stopped', async (t) => {
+  const { runs, start, say, clock, db, isAway } = await openRuns(t);
+  await start({ joined: true });
+  await start({ joined: true, name: 'nobody' });
+  say('shell', 'running', null);
+  clock.advance(200_000);
+  isAway(true);
+  await assert.rejects(runs.follow(), /1 runs could not be followed/);
+  assert.equal((await runs.read('tienda', 'nobody')).state, 'ended');
+  isAway(false);
+  say('shell', 'running', 0);
+  for (let round = 0; round < 3; round++) await runs.follow();
+  const facts = await db.selectFrom('journal_facts').select('subject').where('kind', '=', 'run.stopped').execute();
+  assert.deepEqual(
+    facts.map(({ subject }) => subject),
+    ['tienda/dev/nobody'],
+  );
+});
+
+test('of a long command the list and the audit log keep the beginning, and all of it has an end', async (t) => {
+  const { runs, start } = await openRuns(t);
+  const command = ['sh', '-c', 'x'.repeat(5_000), 'more'];
+  const run = await start({ command });
+  // The fact is written from the same words.
+  assert.match(run.command.join(' '), /^sh -c x{4090}… …$/);
+  assert.deepEqual((await runs.read('tienda', run.id)).command, run.command);
+  assert.equal(isShort({ ...ORDER, command }), true);
+  assert.equal(
+    isShort({ ...ORDER, command: ['x'.repeat(70_000)], env: [{ name: 'A', value: 'y'.repeat(70_000) }] }),
+    false,
+  );
+});
+
+test('no two environments have one name on the hosts', async (t) => {
+  const { deployments } = await open(t);
+  const file = (project: string, environment: string) =>
+    parseProjectFile(
+      JSON.stringify({ project, manifests: ['m.yaml'], environments: { [environment]: { policy: 'baseline' } } }),
+      'darsena.yaml',
+    );
+  await deployments.ensureProject(file('shop', 'eu-prod'), 'user:ana');
+  await deployments.ensureProject(file('shop', 'eu-prod'), 'user:ana');
+  await assert.rejects(deployments.ensureProject(file('shop-eu', 'prod'), 'user:eva'), {
+    code: 'deploy.environment-alike',
+  });
 });
 
 test('a run says what it asks for as manifests do, word for word', () => {

@@ -267,6 +267,11 @@ export class Deployments {
         const before = await findEnvironment(tx, file.project, name);
         const values = { position, class: environmentClass, policy: written.policy, approvals };
         if (before === undefined) {
+          const onHosts = `${file.project}-${name}`;
+          const others = await tx.selectFrom('deploy_environments').select(['project', 'name']).execute();
+          // `a-b` in `c` and `a` in `b-c` would be one network, and share the names of volumes.
+          if (others.some((other) => `${other.project}-${other.name}` === onHosts))
+            throw deployFault('deploy.environment-alike', { project: file.project, environment: name, onHosts });
           await tx
             .insertInto('deploy_environments')
             .values({ project: file.project, name, ...values, current_release: null, stable_release: null })

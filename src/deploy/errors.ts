@@ -46,6 +46,19 @@ export const deployFault = defineFaults({
     en: { what: 'there is no project {project}', remedy: 'darsena project list' },
     es: { what: 'no existe el proyecto {project}', remedy: 'darsena project list' },
   },
+  'deploy.environment-alike': {
+    kind: 'conflict',
+    en: {
+      what: 'the project {project} cannot have the environment {environment}',
+      why: 'on the hosts it would be called {onHosts}, and an environment of another project is called so already',
+      remedy: 'choose another name for it in darsena.yaml',
+    },
+    es: {
+      what: 'el proyecto {project} no puede tener el entorno {environment}',
+      why: 'en los hosts se llamaría {onHosts}, y un entorno de otro proyecto ya se llama así',
+      remedy: 'elegir otro nombre en darsena.yaml',
+    },
+  },
   'deploy.environment-unknown': {
     kind: 'not-found',
     en: {

@@ -7,6 +7,15 @@ export const REPORT_TEXT_MAX = 1_572_864;
 /** Runs of a project that are kept, going on or ended: each is a part of what every host is sent. */
 export const RUNS_MAX = 100;
 
+/**
+ * Characters of all arguments and variables of a run together, as Linux takes of one argument (MAX_ARG_STRLEN): each run is a
+ * part of what every host is sent, and that is bounded as a whole.
+ */
+export const RUN_WORDS_MAX = 131_072;
+
+/** Characters of a run's command that lists and the audit log keep. */
+export const RUN_COMMAND_SHOWN = 4_096;
+
 /** An ended run that nobody removed is removed after a week. */
 export const RUN_KEPT_MS = 7 * 24 * 3_600_000;
 

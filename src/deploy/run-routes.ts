@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
 import type { Deployments } from './deployments.ts';
+import { RUN_WORDS_MAX } from './limits.ts';
 import type { RunOrder, Runs, RunView } from './runs.ts';
 
 /** Judges what somebody asks to run, and starts it. Wired in programs/. */
@@ -16,7 +17,7 @@ export interface RunStarter {
 const project = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/);
 const environment = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?$/);
 const name = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/);
-/** Arguments end at a zero byte (execve(2)); together they are bounded by the body of a request. */
+/** Arguments end at a zero byte (execve(2)). */
 const word = z
   .string()
   .max(131_072)
@@ -68,6 +69,14 @@ const order = z.strictObject({
   remove: z.boolean().default(false),
 });
 
+/** Whether the words of a run, together, are no more than a host takes. */
+export function isShort({ entrypoint, command, env }: Pick<RunOrder, 'entrypoint' | 'command' | 'env'>): boolean {
+  const words = [...(entrypoint ?? []), ...command, ...env.flatMap(({ name: variable, value }) => [variable, value])];
+  return words.reduce((sum, text) => sum + text.length + 1, 0) <= RUN_WORDS_MAX;
+}
+
+const shortOrder = order.refine(isShort, `arguments and variables have more than ${RUN_WORDS_MAX} characters together`);
+
 const one = z.object({ project, run: z.union([name, z.uuid()]) });
 const which = z.object({ environment: environment.optional() });
 
@@ -81,7 +90,7 @@ export function registerRunRoutes(
     method: 'POST',
     url: '/api/v1/projects/:project/runs',
     config: { action: 'workload.exec' },
-    schema: { params: z.object({ project }), body: order },
+    schema: { params: z.object({ project }), body: shortOrder },
     handler: async ({ params, body, principal: by }, reply) => {
       requireRelease(by, params.project);
       const { environment: place, ...asked } = body;

@@ -7,7 +7,7 @@ import { type Composition, RUN } from './composition.ts';
 import type { ReleaseSource } from './deployments.ts';
 import type { WorkloadStatus } from './engines/local/index.ts';
 import { deployFault } from './errors.ts';
-import { RUN_JOIN_MS, RUN_KEPT_MS, RUN_READ_MS, RUN_STOP_SECONDS, RUNS_MAX } from './limits.ts';
+import { RUN_COMMAND_SHOWN, RUN_JOIN_MS, RUN_KEPT_MS, RUN_READ_MS, RUN_STOP_SECONDS, RUNS_MAX } from './limits.ts';
 import { formatKey, type WorkloadKey } from './model.ts';
 import { type DeployTables, type RunRow, raiseRevision } from './store.ts';
 
@@ -134,7 +134,7 @@ export class Runs {
       state: 'running',
       image: order.image,
       digest,
-      command: JSON.stringify([...(order.entrypoint ?? []), ...order.command]),
+      command: JSON.stringify(shownWords([...(order.entrypoint ?? []), ...order.command])),
       joined: order.joined ? 1 : 0,
       remove: order.remove ? 1 : 0,
       created_at: this.#now().toISOString(),
@@ -254,17 +254,25 @@ export class Runs {
         .map((status) => [formatKey(status.key), status]),
     );
     const nowMs = this.#now().getTime();
+    const failures: unknown[] = [];
     for (const row of rows) {
       const run = toView(row);
-      const status = statuses.get(formatKey(run));
-      if (run.state === 'running') await this.#followRunning(run, status, nowMs);
-      else {
-        const agoMs = nowMs - Date.parse(run.endedAt ?? run.createdAt);
-        // Whoever waits for its output must still find it.
-        const isRead = !this.#joined.has(run.id) && (!run.joined || agoMs >= RUN_READ_MS);
-        if ((run.remove && isRead) || agoMs >= RUN_KEPT_MS) await this.#remove(run, 'platform');
+      try {
+        await this.#followOne(run, statuses.get(formatKey(run)), nowMs);
+      } catch (error) {
+        // One that cannot be stopped now must not keep those of everybody else from ending.
+        failures.push(error);
       }
     }
+    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} runs could not be followed`);
+  }
+
+  async #followOne(run: RunView, status: WorkloadStatus | undefined, nowMs: number): Promise<void> {
+    if (run.state === 'running') return this.#followRunning(run, status, nowMs);
+    const agoMs = nowMs - Date.parse(run.endedAt ?? run.createdAt);
+    // Whoever waits for its output must still find it.
+    const isRead = !this.#joined.has(run.id) && (!run.joined || agoMs >= RUN_READ_MS);
+    if ((run.remove && isRead) || agoMs >= RUN_KEPT_MS) await this.#remove(run, 'platform');
   }
 
   async #followRunning(run: RunView, status: WorkloadStatus | undefined, nowMs: number): Promise<void> {
@@ -303,7 +311,10 @@ export class Runs {
       const { composition } = await this.#sealed(run.id);
       const grace = composition.workloads[0]?.pod.terminationGraceSeconds ?? RUN_STOP_SECONDS;
       // Nothing of it has begun: it must not begin either.
-      if (containers.every(({ state }) => state === 'created')) await this.#end(run, null, NEVER_BEGAN);
+      const isWaiting = containers.every(({ state }) => state === 'created');
+      // What has ended is told of a moment later, and was not stopped.
+      if (!isWaiting && running.length === 0) return;
+      if (isWaiting) await this.#end(run, null, NEVER_BEGAN);
       for (const { id } of running) await this.#hosts.stop(id, grace);
       await this.#db.transaction().execute((tx) => this.#record(tx, 'run.stopped', run, actor, {}));
       this.#journal.committed();
@@ -383,6 +394,18 @@ const END_TOLD_MS = 2_000;
 const START_TOLD_MS = 3_000;
 
 const NEVER_BEGAN: Text = { en: 'it was stopped before it began', es: 'se detuvo antes de empezar' };
+
+/** What people and the audit log are shown of a command: its beginning, when it is long. The run itself has it whole. */
+function shownWords(words: readonly string[]): string[] {
+  const shown: string[] = [];
+  let left = RUN_COMMAND_SHOWN;
+  for (const word of words) {
+    if (left <= 0) return [...shown, '…'];
+    shown.push(word.length > left ? `${word.slice(0, left)}…` : word);
+    left -= word.length + 1;
+  }
+  return shown;
+}
 
 /** A run of nothing: the job of an ended run has no place left for a pod. */
 function withoutStarts(composition: Composition): Composition {

@@ -5,7 +5,7 @@ import type { Journal } from '../journal/index.ts';
 import { type Operation, type OperationContext, silentStep } from '../progress/index.ts';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
 import { volumeFault } from './errors.ts';
-import { COPIES_MAX, REPOSITORIES_MAX, SCHEDULES_MAX } from './limits.ts';
+import { COPIES_MAX, FAILED_KEPT, REPOSITORIES_MAX, SCHEDULES_MAX } from './limits.ts';
 import { type ClaimKey, type ClaimRecord, classOf, formatClaim, LOCAL_CLASS } from './model.ts';
 import { expiredCopies, type Keep } from './retention.ts';
 import { type Copy, type Schedule, toCopy, toSchedule, type VolumeTables } from './store.ts';
@@ -208,13 +208,27 @@ export class Copies {
     { actor, scheduled }: { readonly actor: string; readonly scheduled: boolean },
   ): Promise<string> {
     const { db, clock } = this.#options;
+    const { project, environment, claim } = key;
+    const failed = await db
+      .selectFrom('volumes_copies')
+      .select('id')
+      .where('project', '=', project)
+      .where('environment', '=', environment)
+      .where('claim', '=', claim)
+      .where('kind', '=', 'backup')
+      .where('state', '=', 'failed')
+      .orderBy('created_at', 'desc')
+      .execute();
+    const old = failed.slice(FAILED_KEPT).map(({ id }) => id);
+    // A repository that was away for weeks leaves a failure for each try: they must not take the place of copies.
+    if (old.length > 0) await db.deleteFrom('volumes_copies').where('id', 'in', old).execute();
     const there = await this.list(key.project, key);
     if (there.length >= COPIES_MAX) throw volumeFault('volume.too-many', { most: COPIES_MAX });
     const id = newId(clock);
     await db
       .insertInto('volumes_copies')
       .values({
-        ...{ id, project: key.project, environment: key.environment, claim: key.claim },
+        ...{ id, project, environment, claim },
         ...{
           kind: repository === null ? 'snapshot' : 'backup',
           repository,
@@ -396,6 +410,10 @@ export class Copies {
   async remove(project: string, id: string, actor: string): Promise<Operation> {
     const row = await this.#row(project, id);
     const copy = toCopy(row);
+    if (copy.state === 'running') {
+      const why = { en: 'this copy of it is still being made', es: 'esta copia suya aún se está haciendo' };
+      throw volumeFault('volume.busy', { volume: formatClaim(copy), why });
+    }
     const { operation } = await this.#options.start(
       {
         kind: 'backup-removal',

@@ -5,6 +5,8 @@ export const REPOSITORIES_MAX = 100;
 export const SCHEDULES_MAX = 500;
 /** Copies of one claim: what a retention of years of months, weeks and days comes to, several times over. */
 export const COPIES_MAX = 1_000;
+/** Failed backups of one claim: enough to see since when, and why. */
+export const FAILED_KEPT = 50;
 
 /** Hosts are asked this often what their volumes hold. */
 export const LOOK_EVERY_MS = 60_000;
@@ -23,7 +25,6 @@ export const FREEZE_MS = 300_000;
 export const BACKUP_MS = 12 * 3_600_000;
 /** Copying within one machine. */
 export const COPY_MS = 6 * 3_600_000;
-export const ENGINE_MS = 30_000;
 
 /** Share of a claim's size, or of its file system, from which on it is full in practice: most databases stop before. */
 export const FULL_SHARE = 0.95;

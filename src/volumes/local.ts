@@ -40,9 +40,9 @@ export function volumeLabels(owner: ClaimOwner): Record<string, string> {
   };
 }
 
-/** A snapshot lies beside its claim, as a volume of its own. */
+/** A snapshot lies beside its claim, as a volume of its own. No claim has a name with `_`, so that none can be taken for one. */
 export function snapshotVolumeName(owner: ClaimOwner, id: string): string {
-  return `${claimVolumeName(owner)}-snap-${id}`;
+  return `${claimVolumeName(owner)}_snap_${id}`;
 }
 
 export function snapshotLabels(owner: ClaimOwner, id: string): Record<string, string> {

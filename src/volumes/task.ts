@@ -34,9 +34,12 @@ export const claimPlace = z.strictObject({
   host: z.string().max(253).nullable(),
 });
 
-/** Where backups go; what begins with a dash or holds a space could be read as an option further on. */
+/**
+ * Where backups go; what begins with a dash or holds a space could be read as an option further on, and a way back up
+ * would lead out of what a host allows.
+ */
 export const REPOSITORY_LOCATION =
-  /^(?:\/[^\0\n]{1,1000}|rest:https?:\/\/[A-Za-z0-9][A-Za-z0-9.:[\]-]*(?:\/[A-Za-z0-9._~/-]*)?|sftp:(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/-]+)$/;
+  /^(?!.*[/:]\.\.(?:\/|$))(?:\/[^\0\n]{1,1000}|rest:https?:\/\/[A-Za-z0-9][A-Za-z0-9.:[\]-]*(?:\/[A-Za-z0-9._~/-]*)?|sftp:(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/-]+)$/;
 
 export const repositoryAccess = z.strictObject({
   location: z.string().max(1_100).regex(REPOSITORY_LOCATION),

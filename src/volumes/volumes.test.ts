@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -11,12 +11,16 @@ import { Operations, type ProgressTables, progressMigrations } from '../progress
 import { type Clock, Fault, type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import { readBytes, readKey } from './commands.ts';
 import { Copies } from './copies.ts';
+import { Freezer } from './host/freeze.ts';
+import { HostVolumes } from './host/keeper.ts';
 import { Leases } from './host/leases.ts';
 import { isAllowedRepository, isBelow, Marks, readAllowed, requireSafeFolder } from './host/places.ts';
 import { hasProject, hasProjectQuota, mountOf, projectId } from './host/quota.ts';
 import { addressOf, readSummary } from './host/restic.ts';
+import { createTools } from './host/tree.ts';
 import { judgeLease, mustLetGo } from './lease.ts';
-import { LEASE_LOST_MS, LEASE_MS } from './limits.ts';
+import { FAILED_KEPT, LEASE_LOST_MS, LEASE_MS } from './limits.ts';
+import { claimVolumeName, type StoredVolume, type VolumeMaker, volumeLabels } from './local.ts';
 import { volumeMigrations } from './migrations.ts';
 import {
   type AskedClaim,
@@ -162,6 +166,10 @@ test('two hosts that reach one folder never both hold a claim', async (t) => {
   assert.deepEqual(lost, ['one v']);
   assert.equal(one.epochOf('v'), null);
   assert.equal(two.epochOf('v'), 2);
+  await two.forget('v', root);
+  assert.equal(two.epochOf('v'), null);
+  await two.acquire('v', root, 1);
+  assert.equal(two.epochOf('v'), 1, 'a claim that is made anew begins anew');
   await writeFile(join(root, '.darsena-leases', 'v.json'), 'broken');
   await assert.rejects(one.acquire('v', root, 3), 'a lease that cannot be read is not taken for none');
 });
@@ -189,6 +197,10 @@ test('only what the host itself allows is used, and no link or foreign pen on th
     ['rest:https://backup.example.evil/one', false],
     ['sftp:b@nas:/darsena/one', true],
     ['sftp:b@nas:/darsena2', false],
+    ['sftp:b@nas:/darsena/../root', false],
+    ['rest:https://backup.example/one/..', false],
+    ['/srv/backup/../backup', false],
+    ['rest:https://backup.example/a..b', true],
   ] as const) {
     assert.equal(isAllowedRepository(location, places), expected, location);
   }
@@ -230,6 +242,9 @@ test('addresses of repositories cannot become options, and no secret stands in o
     'sftp:-oProxyCommand=x:/b',
     'sftp:me@-x:/b',
     'rest:https://u:p@h/',
+    'rest:https://h/a/../b',
+    'sftp:nas:../root',
+    '/srv/..',
     's3:x',
     '/a\nb',
   ]) {
@@ -251,6 +266,166 @@ test('a control that was taken over cannot name a path outside, or a task that i
   assert.equal(parse({ action: 'remove', key, place: place('/srv/x') }), true);
   assert.equal(parse({ action: 'remove', key, place: place('/srv/../etc') }), false);
   assert.equal(parse({ action: 'mount', key }), false);
+});
+
+/** A host whose engine and restic are stood in for; files are real. */
+async function oneHost(t: TestContext) {
+  const base = await folder(t);
+  const root = join(base, 'class');
+  const stored = new Map<string, StoredVolume>();
+  const engine: VolumeMaker = {
+    listVolumes: async () => [...stored.values()],
+    removeVolume: async (name) => {
+      stored.delete(name);
+    },
+    async ensureVolume({ name, labels, folder: at }) {
+      const path = at ?? join(base, 'engine', name, '_data');
+      await mkdir(path, { recursive: true, mode: 0o755 });
+      const volume = { name, labels, path, createdAt: '' };
+      stored.set(name, volume);
+      return volume;
+    },
+  };
+  let restore: (target: string) => Promise<void> = async () => undefined;
+  const env = { PATH: process.env['PATH'] ?? '' };
+  const real = createTools(false, env);
+  const tools: typeof real = {
+    ...real,
+    async run(program, words, options) {
+      if (program !== 'restic') return real.run(program, words, options);
+      const at = words.indexOf('--target');
+      if (at >= 0) await restore(words[at + 1] ?? '');
+      return { code: 0, stdout: '', stderr: '' };
+    },
+  };
+  await mkdir(root, { mode: 0o755 });
+  await mkdir(join(base, 'agent'));
+  const allowedFile = join(base, 'storage.json');
+  await writeFile(allowedFile, JSON.stringify({ folders: [root], repositories: ['/'] }));
+  const host = new HostVolumes({
+    ...{ instance: 'test', host: 'one', engine, tools, folder: join(base, 'agent'), keys: join(base, 'keys') },
+    ...{ allowedFile, env, rootless: true, clock: systemClock, log: silentLog, onLost: () => undefined },
+    podman: async () => ({ code: 0, stdout: '[]', stderr: '' }),
+  });
+  const place = (path = root) => ({ class: 'disk', driver: { kind: 'folder' as const, path }, epoch: 1, host: 'one' });
+  return {
+    ...{ base, root, stored, engine, host, place, allowedFile },
+    restores: (by: (target: string) => Promise<void>) => {
+      restore = by;
+    },
+    run: (order: VolumeOrderMessage) => host.run({ kind: 'volume', order }),
+    make: async (claim: string, at?: string) => {
+      const owner = { instance: 'test', project: 'shop', environment: 'prod', claim };
+      const path = at === undefined ? {} : { folder: join(at, claimVolumeName(owner)) };
+      return engine.ensureVolume({ name: claimVolumeName(owner), labels: volumeLabels(owner), ...path });
+    },
+  };
+}
+
+const KEY = { project: 'shop', environment: 'prod', claim: 'data' };
+
+test('what is said to be gone is gone: a removal that failed half-way is not taken for one that is done', async (t) => {
+  const { root, run, make, place, stored, allowedFile } = await oneHost(t);
+  const { path } = await make('data', root);
+  await writeFile(join(path, 'row'), 'x');
+  const remove = { action: 'remove', key: KEY, place: place() } as const;
+  await assert.rejects(run({ ...remove, place: null }), fault('volume.still-there'));
+  const allowed = await readFile(allowedFile, 'utf8');
+  await writeFile(allowedFile, '{}');
+  await assert.rejects(run(remove), fault('volume.place-refused'));
+  assert.equal(stored.size, 1, 'the engine still knows it');
+  await writeFile(allowedFile, allowed);
+  // An engine that forgot it: its folder is still there, and that counts.
+  stored.clear();
+  const proof = (await run(remove)) as { how: string; files: number };
+  assert.deepEqual([proof.how, proof.files], ['deleted', 1]);
+  await assert.rejects(readdir(path), { code: 'ENOENT' });
+  assert.equal(((await run(remove)) as { how: string }).how, 'absent');
+});
+
+test('data is named by its labels: claims whose names come out alike are never each other, nor a copy a claim', async (t) => {
+  const { run, make } = await oneHost(t);
+  await make('data');
+  const alike = { project: 'shop-prod', environment: 'data', claim: 'x' };
+  await make('data-x');
+  await assert.rejects(run({ action: 'remove', key: alike, place: null }), fault('volume.busy', /another claim/));
+  const id = '0c4dd2c1-8a1c-4f3e-9a51-1d8c62f0a001';
+  const { path } = await make(`data-snap-${id}`);
+  await run({ action: 'drop-snapshot', key: KEY, id });
+  assert.deepEqual(await readdir(path), [], 'a claim with the name of a snapshot is left alone');
+});
+
+test('a control that was taken over reaches no file of the host through a link in a backup or a volume', async (t) => {
+  const { base, root, run, make, place, restores, host } = await oneHost(t);
+  const secret = join(base, 'secret');
+  await mkdir(secret);
+  await writeFile(join(secret, 'key'), 'x');
+  restores(async (target) => {
+    await mkdir(join(target, 'data'), { recursive: true });
+    await symlink(secret, join(target, 'data', 'link'));
+    await symlink(join(base, 'touched'), join(target, 'time'));
+  });
+  const repository = { location: base, password: 'k', user: null };
+  const from = { kind: 'backup', repository, snapshot: '01234567', path: '/data/link' } as const;
+  const fill = { action: 'fill', from, to: { ...KEY, claim: 'back' }, requestedBytes: 0, tree: TREE } as const;
+  await assert.rejects(run({ ...fill, place: null }), fault('volume.place-unsafe', /leads out/));
+  const { snapshot, path } = from;
+  await assert.rejects(run({ action: 'verify', repository, snapshot, path, tree: TREE }), fault('volume.place-unsafe'));
+  await assert.rejects(
+    run({ ...fill, from: { ...from, path: '/data' }, place: null }),
+    fault('volume.restored-differs'),
+  );
+  assert.deepEqual(await readdir(secret), ['key']);
+  await assert.rejects(readdir(join(base, 'touched')), { code: 'ENOENT' });
+  // A class that lies in a volume would be full of what its workload writes.
+  const inside = await make('data', root);
+  await mkdir(join(inside.path, 'below'), { mode: 0o755 });
+  for (const at of [inside.path, join(inside.path, 'below')]) {
+    const order = { ...KEY, claim: 'other', accessModes: ['ReadWriteMany'], requestedBytes: 0, place: place(at) };
+    await assert.rejects(host.prepare(order), fault('volume.place-unsafe', /lies in the volume/));
+  }
+  await symlink(secret, join(root, 'test-shop-prod-linked'));
+  const linked = { ...KEY, claim: 'linked', accessModes: ['ReadWriteMany'], requestedBytes: 0, place: place() };
+  await assert.rejects(host.prepare(linked), fault('volume.place-unsafe', /link or no folder/));
+  // What lies there already, of a host before this one, is not written over.
+  await mkdir(join(root, 'test-shop-prod-back'));
+  await writeFile(join(root, 'test-shop-prod-back', 'row'), 'x');
+  await assert.rejects(run({ ...fill, place: place() }), fault('volume.exists'));
+  assert.deepEqual(await readdir(join(root, 'test-shop-prod-back')), ['row']);
+});
+
+test('a container of two volumes stands still until both are copied, and is let go by an engine that hesitates', async (t) => {
+  const id = 'c'.repeat(64);
+  const paused = new Set<string>();
+  const said: string[] = [];
+  let hesitates = 1;
+  const freezer = new Freezer({
+    file: join(await folder(t), 'frozen.json'),
+    log: silentLog,
+    podman: async ([action = '']) => {
+      if (action === 'ps') {
+        const State = paused.has(id) ? 'paused' : 'running';
+        return { code: 0, stdout: JSON.stringify([{ Id: id, State }]), stderr: '' };
+      }
+      if (action === 'unpause' && hesitates-- > 0) throw new Error('no answer');
+      if (action === 'pause') paused.add(id);
+      else paused.delete(id);
+      said.push(action);
+      return { code: 0, stdout: '', stderr: '' };
+    },
+  });
+  const begun = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const first = freezer.hold('one', async () => {
+    begun.resolve();
+    await go.promise;
+    return paused.has(id);
+  });
+  await begun.promise;
+  const second = freezer.hold('two', async () => paused.has(id));
+  go.resolve();
+  assert.deepEqual([(await first).value, (await second).value], [true, true]);
+  assert.deepEqual(said, ['pause', 'unpause', 'pause', 'unpause']);
 });
 
 test('quotas are set where a file system was mounted with them, and nowhere else', () => {
@@ -392,6 +567,30 @@ test('a claim lives with its releases, grows, is released, and goes by its polic
   assert.equal((await volumes.move({ ...asked, claim: 'files' }, 'two', 'user:ana')).epoch, 2);
 });
 
+test('what a release wants again while another volume is being removed stays', async (t) => {
+  const { volumes, wants, orders, answer, pass } = await platform(t);
+  const other = { ...asked, claim: 'other' };
+  wants.current.push(other);
+  await volumes.follow();
+  for (const one of [asked, other]) await volumes.setReclaim(one, { policy: 'delete', afterHours: 1 }, 'user:ana');
+  wants.current.length = 0;
+  await volumes.follow();
+  pass(2);
+  answer((order) => {
+    if (order.action === 'look') return { looks: [] };
+    // A release comes while the host is at work.
+    wants.current.push(order.action === 'remove' && order.key.claim === 'data' ? other : asked);
+    return { ...PROOF };
+  });
+  await volumes.tick();
+  assert.deepEqual(
+    orders.flatMap((order) => (order.action === 'remove' ? [order.key.claim] : [])),
+    ['data'],
+  );
+  await volumes.follow();
+  assert.equal((await volumes.record(other)).releasedAt, null);
+});
+
 test('what a host cannot prove to be gone stays written down and is tried again', async (t) => {
   const { volumes, wants, answer, ended } = await platform(t);
   await volumes.follow();
@@ -494,6 +693,27 @@ test('a copy that control did not see end is failed, and one of a host that fail
   const { operation, id } = await copies.make(asked, { kind: 'snapshot' }, 'user:ana');
   assert.equal((await ended(operation.id)).state, 'failed');
   assert.match((await copies.show('shop', id)).problem?.en ?? '', /no room/);
+});
+
+test('a repository that is away for long does not use the room for copies up', async (t) => {
+  const { volumes, copies, answer, ended } = await platform(t);
+  await volumes.follow();
+  answer(() => ({ created: true }));
+  await ended((await copies.addRepository({ name: 'nas', location: '/srv/backup' }, 'user:ana')).id);
+  answer(() => {
+    throw new Error('no route to host');
+  });
+  for (let index = 0; index < FAILED_KEPT + 3; index++) {
+    const { operation } = await copies.make(asked, { kind: 'backup', repository: null }, 'user:ana');
+    await ended(operation.id);
+  }
+  assert.equal((await copies.list('shop')).length, FAILED_KEPT + 1);
+  const made = Promise.withResolvers<Json>();
+  answer(() => made.promise as unknown as Json);
+  const { operation, id } = await copies.make(asked, { kind: 'snapshot' }, 'user:ana');
+  await assert.rejects(copies.remove('shop', id, 'user:ana'), fault('volume.busy', /still being made/));
+  made.resolve({ ...COPY });
+  assert.equal((await ended(operation.id)).state, 'done');
 });
 
 test('routes: who deploys may copy and restore, never remove, set classes or be shown a key; other projects see nothing', async (t) => {

@@ -214,6 +214,8 @@ export class Volumes {
           requestedBytes: grown,
           accessModes: claim.accessModes,
           releasedAt: null,
+          // A removal that was cut short is not gone on with when somebody wants the data again.
+          removal: null,
           host,
         };
         if (JSON.stringify(after) === JSON.stringify(before)) continue;
@@ -315,9 +317,7 @@ export class Volumes {
    */
   async remove(key: ClaimKey, actor: string): Promise<Operation> {
     const record = await this.record(key);
-    const { current, kept } = await this.#options.asked();
-    if ([...current, ...kept].some((one) => formatClaim(one) === formatClaim(key)))
-      throw volumeFault('volume.wanted', { volume: formatClaim(key), environment: key.environment });
+    await this.#requireUnwanted(key);
     await this.#write({ ...record, removal: 'asked' }, null);
     const { operation } = await this.#options.start(
       {
@@ -339,9 +339,18 @@ export class Volumes {
     return operation;
   }
 
+  /** @throws Fault volume.wanted */
+  async #requireUnwanted(key: ClaimKey): Promise<void> {
+    const { current, kept } = await this.#options.asked();
+    if ([...current, ...kept].some((one) => formatClaim(one) === formatClaim(key)))
+      throw volumeFault('volume.wanted', { volume: formatClaim(key), environment: key.environment });
+  }
+
   async #removeNow(record: ClaimRecord, actor: string, step: StepHandle, signal?: AbortSignal): Promise<Json> {
     const { db, journal } = this.#options;
     const key: ClaimKey = { project: record.project, environment: record.environment, claim: record.claim };
+    // Asked again: since it was decided a release may have come that wants it.
+    await this.#requireUnwanted(key);
     const snapshots = await this.#beforeRemoval(key);
     const order = { action: 'remove', key, place: record.driver.kind === 'local' ? null : placeOf(record) } as const;
     const proof = removalProof.parse(

@@ -740,7 +740,7 @@ test('a volume is copied while its workload is held, comes back equal from a bac
   const proof = await ask({ action: 'remove', key: to, place: null });
   assert.deepEqual([proof['how'], proof['files'], existsSync(String(proof['path']))], ['deleted', 2, false]);
   await ask({ action: 'drop-snapshot', key, id: shot });
-  assert.ok(!(await ground.podman('volume', 'ls')).includes('-snap-'));
+  assert.ok(!(await ground.podman('volume', 'ls')).includes('_snap_'));
   assert.ok(
     !existsSync(join(ground.folder, 'agent', 'keys')) || !(await hasFiles(join(ground.folder, 'agent', 'keys'))),
   );

@@ -22,7 +22,7 @@ import { variablesOf } from './exec.ts';
 import { type CommandUnit, createFrame, type Frame, forInstance, formatError, unitsFor } from './frame.ts';
 import { formatBytes, formatDuration, formatTable, type PrintTarget, printable } from './print.ts';
 import { createLineView, createTreeView } from './progress.ts';
-import { readSize } from './run.ts';
+import { readSize, readTmpfs } from './run.ts';
 
 interface Captured {
   out: string;
@@ -426,6 +426,8 @@ test('sizes and variables of run are read as docker reads them', () => {
     [536_870_912, 1_073_741_824, 100, 1_536, 2_147_483_648],
   );
   assert.throws(() => readSize('lots'), { code: 'cli.run-value' });
+  assert.equal(readTmpfs('/run'), '/run');
+  assert.throws(() => readTmpfs('/run:size=64m'), { code: 'cli.run-flag' });
   assert.deepEqual(variablesOf(['A=b=c', 'NO_SUCH_VARIABLE_HERE', 'B=']), [
     { name: 'A', value: 'b=c' },
     { name: 'B', value: '' },

@@ -298,7 +298,7 @@ export function runCommands(cli: CliProgram): void {
       capDrop: options.capDrop.map(readCapability),
       newPrivileges: readSecurity(options.securityOpt),
       volumes: options.volume.map(readVolume),
-      tmpfs: options.tmpfs.map((one) => one.split(':')[0] ?? one),
+      tmpfs: options.tmpfs.map(readTmpfs),
       hostname: options.hostname ?? null,
       labels: Object.fromEntries(options.label.map((one) => splitAt(one, '=', 'key=value', 'clave=valor'))),
       hosts: options.addHost
@@ -550,6 +550,18 @@ function readVolume(text: string): { claim: string; path: string; readOnly: bool
   if (claim === '' || !path.startsWith('/') || !isKnown)
     throw invalid(text, 'CLAIM:/path or CLAIM:/path:ro', 'VOLUMEN:/ruta o VOLUMEN:/ruta:ro');
   return { claim, path, readOnly: mode === 'ro' };
+}
+
+/** Options of a mount (`/run:size=64m`) would be left out: they are refused instead. */
+export function readTmpfs(text: string): string {
+  if (!text.includes(':')) return text;
+  throw runFault('cli.run-flag', {
+    flag: `--tmpfs ${text}`,
+    why: 'a folder in memory has no options; what is in it counts against --memory',
+    porque: 'una carpeta en memoria no tiene opciones; lo que contiene cuenta en --memory',
+    remedy: `--tmpfs ${text.split(':')[0]}`,
+    salida: `--tmpfs ${text.split(':')[0]}`,
+  });
 }
 
 function splitAt(text: string, separator: string, expected: string, esperado: string): [string, string] {

@@ -352,6 +352,9 @@ export class Pipeline implements Releases, RunStarter {
         const { composition, verdict } = await this.#compose(
           ...([source, release.digests, environment, project, by.actor, how, context] as const),
         );
+        // What was deployed meanwhile must not be taken back by a change of what was there before.
+        if ((await deployments.currentRelease(project, environment.name))?.release.id !== release.id)
+          throw changedMeanwhile(`${project}/${change.workload}`);
         const made = await this.#release({
           ...{ project, environment: environment.name, composition, source, verdict, change },
           digests: release.digests,
@@ -1000,6 +1003,16 @@ export class Pipeline implements Releases, RunStarter {
     const code = result?.state === 'rolled-back' ? 'deploy.rolled-back' : 'deploy.not-available';
     throw deployFault(code, { ...place, why: why.en });
   }
+}
+
+function changedMeanwhile(name: string): Fault {
+  return deployFault('deploy.change-impossible', {
+    name,
+    why: 'another release came in the meantime',
+    porque: 'entretanto llegó otra versión',
+    remedy: 'try again: the change is made to that one',
+    salida: 'repetirlo: el cambio se hará sobre esa',
+  });
 }
 
 const PAUSED: Text = { en: 'paused: darsena rollout resume', es: 'en pausa: darsena rollout resume' };

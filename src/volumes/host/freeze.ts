@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { type CommandResult, Fault, type Log, writeFileAtomic } from '../../system/index.ts';
+import { type CommandResult, type Log, writeFileAtomic } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { FREEZE_MS, TOOL_WORDS_MAX } from '../limits.ts';
 
@@ -8,6 +8,11 @@ const listed = z
   .array(z.object({ Id: z.string().regex(/^[0-9a-f]{64}$/), State: z.string() }))
   .nullable()
   .transform((list) => list ?? []);
+
+const STARTED = { en: 'another one has just started', es: 'acaba de iniciarse otro' };
+
+/** Each takes as long as a call of the engine may; after the last one the container stays written down. */
+const LET_GO_ATTEMPTS = 5;
 
 /** Podman's command line, with its environment. */
 export type Podman = (args: readonly string[]) => Promise<CommandResult>;
@@ -39,6 +44,7 @@ export class Freezer {
   readonly #podman: Podman;
   readonly #log: Log;
   readonly #held = new Set<string>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: { readonly file: string; readonly podman: Podman; readonly log: Log }) {
     this.#file = options.file;
@@ -64,6 +70,8 @@ export class Freezer {
   }
 
   /**
+   * One after the other: two volumes may be those of one container, and the end of the first copy would let it go under the
+   * second. What nobody uses waits for nobody.
    * @returns what `work` gave, and for how long containers were held, in ms; 0 when none ran
    * @throws Fault volume.freeze-failed, volume.freeze-long
    */
@@ -71,8 +79,27 @@ export class Freezer {
     volume: string,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<{ readonly value: T; readonly frozenMs: number }> {
+    if (!(await this.#isUsed(volume))) {
+      const value = await work(new AbortController().signal);
+      if (await this.#isUsed(volume)) throw volumeFault('volume.freeze-failed', { volume, why: STARTED });
+      return { value, frozenMs: 0 };
+    }
+    const mine = this.#last.then(() => this.#hold(volume, work));
+    this.#last = mine.catch(() => undefined);
+    return await mine;
+  }
+
+  /** Whether a container has it mounted that runs, or that only stands still for another copy. */
+  async #isUsed(volume: string): Promise<boolean> {
+    const containers = await containersOf(this.#podman, volume);
+    return containers.some(({ id, running }) => running || this.#held.has(id));
+  }
+
+  async #hold<T>(
+    volume: string,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly frozenMs: number }> {
     const running = (await containersOf(this.#podman, volume)).filter((one) => one.running);
-    if (running.length === 0) return { value: await work(new AbortController().signal), frozenMs: 0 };
     const late = new AbortController();
     const began = performance.now();
     for (const { id } of running) this.#held.add(id);
@@ -89,24 +116,36 @@ export class Freezer {
           throw volumeFault('volume.freeze-failed', { volume, why });
         }
       }
-      // One that started meanwhile would write on: it was not there to be held.
-      const now = (await containersOf(this.#podman, volume)).filter((one) => one.running);
-      if (now.length > 0) {
-        const why = { en: 'another one has just started', es: 'acaba de iniciarse otro' };
-        throw volumeFault('volume.freeze-failed', { volume, why });
-      }
+      await this.#requireNoneRuns(volume);
       const value = await work(late.signal);
-      return { value, frozenMs: Math.round(performance.now() - began) };
+      await this.#requireNoneRuns(volume);
+      return { value, frozenMs: running.length === 0 ? 0 : Math.round(performance.now() - began) };
     } finally {
       clearTimeout(timer);
-      for (const { id } of running) {
+      for (const { id } of running) await this.#letGo(id);
+      await this.#write();
+    }
+  }
+
+  /** One that starts before or during a copy would write on: it was not there to be held. */
+  async #requireNoneRuns(volume: string): Promise<void> {
+    const isRunning = (await containersOf(this.#podman, volume)).some((one) => one.running);
+    if (isRunning) throw volumeFault('volume.freeze-failed', { volume, why: STARTED });
+  }
+
+  /** An engine that does not answer is asked again: nobody else lets the container go. */
+  async #letGo(id: string): Promise<void> {
+    for (let attempt = 1; attempt <= LET_GO_ATTEMPTS; attempt++) {
+      try {
         const { code, stderr } = await this.#podman(['unpause', id]);
         // One that was ended meanwhile is not held any more.
         if (code !== 0)
           this.#log.warn({ container: id, why: stderr.trim().slice(0, 200) }, 'a container was not let go');
         this.#held.delete(id);
+        return;
+      } catch (error) {
+        this.#log.error({ container: id, err: error, attempt }, 'a container could not be let go');
       }
-      await this.#write();
     }
   }
 
@@ -125,8 +164,4 @@ export function requireDone(
   if (code === 0) return;
   const why = stderr.trim().split('\n').slice(-3).join(' ').slice(-TOOL_WORDS_MAX);
   throw volumeFault('volume.tool-failed', { what, tool, why: why === '' ? `exit ${code}` : why });
-}
-
-export function isFault(error: unknown, code: string): boolean {
-  return error instanceof Fault && error.code === code;
 }

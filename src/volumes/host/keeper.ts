@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { BACKUP_MS, COPY_MS, COUNT_EVERY_MS, COUNT_TIMEOUT_MS, FREEZE_MS } from '../limits.ts';
 import {
   type ClaimOwner,
   claimVolumeName,
+  readClaimOwner,
   type StoredVolume,
   snapshotLabels,
   snapshotVolumeName,
@@ -14,7 +15,7 @@ import {
   type VolumeMaker,
   volumeLabels,
 } from '../local.ts';
-import { type ClaimKey, type ClaimLook, type ClaimPlace, type Driver, isExclusive } from '../model.ts';
+import { type ClaimKey, type ClaimLook, type ClaimPlace, type Driver, formatClaim, isExclusive } from '../model.ts';
 import type {
   BackupAnswer,
   CopyAnswer,
@@ -77,6 +78,10 @@ export class HostVolumes {
   readonly #counts = new Map<string, { readonly atMs: number; readonly bytes: number | null }>();
   /** What is being done with a volume that nothing else may be done with meanwhile. */
   readonly #busy = new Map<string, Text>();
+  /** Copies that are being made, by volume. */
+  readonly #copying = new Map<string, number>();
+  /** Backups of one volume are made one after the other: they share a folder. */
+  readonly #backups = new Map<string, Promise<unknown>>();
   #counting: Promise<void> = Promise.resolve();
 
   constructor(options: HostVolumesOptions) {
@@ -115,16 +120,12 @@ export class HostVolumes {
    */
   async prepare(order: ClaimOrder): Promise<string | null> {
     const volume = this.#nameOf(order);
-    const busy = this.#busy.get(volume);
-    if (busy !== undefined) throw volumeFault('volume.busy', { volume, why: busy });
+    this.#requireFree(volume);
     const { place } = order;
     if (place === undefined || place.driver.kind === 'local') return null;
     const root = await this.#root(place.driver);
     if (isExclusive(order)) {
-      if (place.host !== null && place.host !== this.#options.host) {
-        const why = { en: `it belongs to the host ${place.host}`, es: `pertenece al host ${place.host}` };
-        throw volumeFault('volume.held-elsewhere', { volume, why });
-      }
+      if (place.host !== null && place.host !== this.#options.host) throw elsewhere(volume, place.host);
       await this.#leases.acquire(volume, root, place.epoch);
     }
     return await this.#folder(root, volume);
@@ -165,14 +166,18 @@ export class HostVolumes {
       case 'remove':
         return { ...(await this.#alone(order.key, REMOVING, () => this.#remove(order.key, order.place))) };
       case 'snapshot':
-        return { ...(await this.#snapshot(order.key, order.id)) };
+        return { ...(await this.#copyOf(order.key, () => this.#snapshot(order.key, order.id))) };
       case 'drop-snapshot':
         await this.#discard(snapshotVolumeName(this.#owner(order.key), order.id));
         return null;
       case 'fill':
         return { ...(await this.#alone(order.to, RESTORING, () => this.#fill(order))) };
       case 'backup':
-        return { ...(await this.#backup(order.key, order.id, order.repository)) };
+        return {
+          ...(await this.#copyOf(order.key, () =>
+            this.#inTurn(order.key, () => this.#backup(order.key, order.id, order.repository)),
+          )),
+        };
       case 'verify':
         return await this.#verify(order);
       case 'forget':
@@ -192,10 +197,10 @@ export class HostVolumes {
     for (const { key, place } of claims) {
       const name = this.#nameOf(key);
       const stored = volumes.get(name);
-      if (stored === undefined) continue;
+      if (stored === undefined || !isOf(stored, key)) continue;
       const base = { ...key, limit: this.#limits.get(name)?.limit ?? NOT_LIMITED, containers: mounted.get(name) ?? 0 };
       try {
-        if (place !== null && place.driver.kind === 'folder') await this.#root(place.driver);
+        if (place !== null && place.driver.kind === 'folder') await this.#root(place.driver, [...volumes.values()]);
         const room = await requireAnswers(stored.path);
         this.#countSoon(name, stored.path);
         const usedBytes = this.#counts.get(name)?.bytes ?? null;
@@ -247,30 +252,37 @@ export class HostVolumes {
   }
 
   async #remove(key: ClaimKey, place: ClaimPlace | null): Promise<RemovalProof> {
-    const { engine, clock } = this.#options;
+    const { engine, clock, tools, host } = this.#options;
     const volume = this.#nameOf(key);
-    const stored = await this.#find(volume);
+    const stored = await this.#ofClaim(key);
+    if (place !== null && place.host !== null && place.host !== host) throw elsewhere(volume, place.host);
     const goneAt = (): string => clock.now().toISOString();
-    if (stored === null) return { volume, path: '', files: 0, bytes: 0, how: 'absent', goneAt: goneAt() };
-    await this.#requireUnused(volume);
-    const { files, bytes } = await countTree(this.#options.tools, stored.path, COPY_MS);
-    await engine.removeVolume(volume);
-    if (place !== null && place.driver.kind === 'folder') {
-      const root = await this.#root(place.driver);
-      if (dirname(stored.path) !== root) {
-        throw volumeFault('volume.still-there', { volume, path: stored.path });
-      }
-      await this.#rm(stored.path);
+    // Asked before anything is taken away: of a storage that is not there nobody can prove anything.
+    const root = place !== null && place.driver.kind === 'folder' ? await this.#root(place.driver) : null;
+    const path = root === null ? (stored?.path ?? '') : join(root, volume);
+    if (stored !== null && (stored.path !== path || (root === null && !isOwnStorage(stored))))
+      throw volumeFault('volume.still-there', { volume, path: stored.path });
+    // The engine may have forgotten a volume whose folder is still there.
+    const isThere = path !== '' && !(await this.#isGone(path));
+    const proof = { volume, path: stored === null && !isThere ? '' : path };
+    let found = { files: 0, bytes: 0 };
+    if (stored !== null || isThere) {
+      await this.#requireUnused(volume);
+      if (isThere) found = await countTree(tools, path, COPY_MS);
+      // Its folder goes first: as long as the engine knows the volume, what failed is tried again.
+      if (root !== null) await this.#rm(path);
+      if (stored !== null) await engine.removeVolume(volume);
+      await this.#requireGone(volume, path);
     }
-    await this.#requireGone(volume, stored.path);
+    if (root !== null) await this.#leases.forget(volume, root);
     this.#limits.delete(volume);
     this.#counts.delete(volume);
-    return { volume, path: stored.path, files, bytes, how: 'deleted', goneAt: goneAt() };
+    return { ...proof, ...found, how: proof.path === '' ? 'absent' : 'deleted', goneAt: goneAt() };
   }
 
   async #snapshot(key: ClaimKey, id: string): Promise<CopyAnswer> {
     const volume = this.#nameOf(key);
-    const source = await this.#required(volume);
+    const source = await this.#claimed(key);
     const target = await this.#beside(
       source,
       snapshotVolumeName(this.#owner(key), id),
@@ -294,7 +306,7 @@ export class HostVolumes {
    */
   async #backup(key: ClaimKey, id: string, repository: RepositoryAccess): Promise<BackupAnswer> {
     const volume = this.#nameOf(key);
-    const source = await this.#required(volume);
+    const source = await this.#claimed(key);
     await this.#requireRepository(repository);
     const tags = [
       `darsena=${this.#options.instance}`,
@@ -302,8 +314,8 @@ export class HostVolumes {
       `copy=${id}`,
     ];
     if (await this.#canReflink(source.path)) {
-      // Always the same name, so that restic knows what it has seen before.
-      const passing = await this.#beside(source, `${volume}-backup`, this.#passing());
+      // Always the same name, so that restic knows what it has seen before; no claim can have it.
+      const passing = await this.#beside(source, `${volume}_backup`, this.#passing());
       try {
         const { frozenMs } = await this.#freezer.hold(volume, (signal) =>
           this.#copy(source.path, passing.path, 'reflink', signal),
@@ -335,7 +347,7 @@ export class HostVolumes {
   async #fill(order: Extract<VolumeOrderMessage, { action: 'fill' }>): Promise<CopyAnswer> {
     const { from, to, place } = order;
     const volume = this.#nameOf(to);
-    if ((await this.#find(volume)) !== null) throw volumeFault('volume.exists', { volume });
+    if ((await this.#ofClaim(to)) !== null) throw volumeFault('volume.exists', { volume });
     const driver = place?.driver ?? { kind: 'local' };
     const folder = driver.kind === 'local' ? null : await this.#folder(await this.#root(driver), volume, true);
     const target = await this.#make(volume, volumeLabels(this.#owner(to)), folder);
@@ -369,7 +381,7 @@ export class HostVolumes {
     const passing = await this.#make(this.#passingName(), this.#passing(), null);
     try {
       await this.#restic.restore(repository, snapshot, passing.path);
-      const hashed = await this.#hash(join(passing.path, path));
+      const hashed = await this.#hash(await this.#restoredIn(passing.path, path));
       return { ...hashed, same: hashed.tree === tree };
     } finally {
       await this.#discard(passing.name);
@@ -386,8 +398,10 @@ export class HostVolumes {
     const { tools } = this.#options;
     const passing = await this.#beside(target, this.#passingName(), this.#passing());
     try {
-      await this.#restic.restore(repository, snapshot, passing.path);
-      const restored = join(passing.path, path);
+      // Beside what comes back, so that no name in it can be taken for ours.
+      const below = join(passing.path, 'tree');
+      await this.#restic.restore(repository, snapshot, below);
+      const restored = await this.#restoredIn(below, path);
       const what = { en: 'moving what was restored', es: 'mover lo restaurado' };
       const act = async (program: string, words: readonly string[], timeoutMs = 10_000): Promise<void> =>
         requireDone(await tools.run(program, words, { timeoutMs }), what, program);
@@ -402,6 +416,22 @@ export class HostVolumes {
     } finally {
       await this.#discard(passing.name);
     }
+  }
+
+  /**
+   * The folder that was saved, below the one that it was restored to. What is restored is a workload's or a stranger's: a
+   * link in it on the way would lead to the host's own files.
+   */
+  async #restoredIn(folder: string, path: string): Promise<string> {
+    const words = ['--canonicalize-existing', '--zero', '--', folder, join(folder, path)];
+    const found = await this.#options.tools.run('realpath', words, { timeoutMs: 10_000 });
+    requireDone(found, { en: 'finding what was restored', es: 'encontrar lo restaurado' }, 'realpath');
+    const [real = '', restored = ''] = found.stdout.split('\0');
+    if (restored === '' || resolve(restored) !== resolve(join(real, path))) {
+      const why = { en: 'a link in the backup leads out of it', es: 'un enlace de la copia lleva fuera de ella' };
+      throw volumeFault('volume.place-unsafe', { place: path, why });
+    }
+    return restored;
   }
 
   async #copy(from: string, to: string, how: 'reflink' | 'copy' | 'auto', signal?: AbortSignal): Promise<void> {
@@ -440,13 +470,22 @@ export class HostVolumes {
 
   /** A volume that lies where another one lies: what is moved or shared between them stays on one file system. */
   async #beside(one: StoredVolume, name: string, labels: Readonly<Record<string, string>>): Promise<StoredVolume> {
-    const ownStorage = one.path.endsWith(`/${one.name}/_data`);
-    return await this.#make(name, labels, ownStorage ? null : await this.#folder(dirname(one.path), name, true));
+    return await this.#make(name, labels, isOwnStorage(one) ? null : await this.#folder(dirname(one.path), name, true));
   }
 
   async #make(name: string, labels: Readonly<Record<string, string>>, folder: string | null): Promise<StoredVolume> {
+    const there = await this.#find(name);
+    // What is made here is new: a claim of this name is somebody's data.
+    if (there !== null && readClaimOwner(there.labels) !== null) throw volumeFault('volume.exists', { volume: name });
     await this.#discard(name);
-    if (folder !== null) await mkdir(folder, { recursive: true, mode: 0o755 });
+    if (folder !== null) {
+      if (!(await this.#isGone(folder))) {
+        // Data that this engine does not know, of a host before this one perhaps; what only passes by is ours.
+        if (readClaimOwner(labels) !== null) throw volumeFault('volume.exists', { volume: name });
+        await this.#rm(folder);
+      }
+      await mkdir(folder, { mode: 0o755 });
+    }
     return await this.#options.engine.ensureVolume({ name, labels, ...(folder === null ? {} : { folder }) });
   }
 
@@ -454,9 +493,10 @@ export class HostVolumes {
   async #discard(name: string): Promise<void> {
     const stored = await this.#find(name);
     if (stored === null) return;
-    await this.#options.engine.removeVolume(name);
-    if (!stored.path.endsWith(`/${name}/_data`) && dirname(stored.path) !== '/' && stored.path.endsWith(`/${name}`))
+    // Its folder goes first: as long as the engine knows the volume, what failed is tried again.
+    if (!isOwnStorage(stored) && dirname(stored.path) !== '/' && stored.path.endsWith(`/${name}`))
       await this.#rm(stored.path);
+    await this.#options.engine.removeVolume(name);
   }
 
   async #rm(path: string): Promise<void> {
@@ -465,11 +505,14 @@ export class HostVolumes {
     requireDone(done, { en: 'removing the volume', es: 'eliminar el volumen' }, 'rm');
   }
 
+  async #isGone(path: string): Promise<boolean> {
+    const words = ['!', '-e', path, '-a', '!', '-L', path];
+    return (await this.#options.tools.run('test', words, { timeoutMs: 10_000 })).code === 0;
+  }
+
   async #requireGone(volume: string, path: string): Promise<void> {
-    const { code } = await this.#options.tools.run('test', ['!', '-e', path, '-a', '!', '-L', path], {
-      timeoutMs: 10_000,
-    });
-    if (code !== 0 || (await this.#find(volume)) !== null) throw volumeFault('volume.still-there', { volume, path });
+    if (!(await this.#isGone(path)) || (await this.#find(volume)) !== null)
+      throw volumeFault('volume.still-there', { volume, path });
   }
 
   async #requireUnused(volume: string): Promise<void> {
@@ -480,8 +523,8 @@ export class HostVolumes {
   /** Alone with a volume: no pod is given it meanwhile, and nothing else is done with it. */
   async #alone<T>(key: ClaimKey, what: Text, work: () => Promise<T>): Promise<T> {
     const volume = this.#nameOf(key);
-    const busy = this.#busy.get(volume);
-    if (busy !== undefined) throw volumeFault('volume.busy', { volume, why: busy });
+    this.#requireFree(volume);
+    if (this.#copying.has(volume)) throw volumeFault('volume.busy', { volume, why: COPYING });
     this.#busy.set(volume, what);
     try {
       return await work();
@@ -490,8 +533,40 @@ export class HostVolumes {
     }
   }
 
+  /** Pods go on beside a copy; whoever takes the volume away does not. */
+  async #copyOf<T>(key: ClaimKey, work: () => Promise<T>): Promise<T> {
+    const volume = this.#nameOf(key);
+    this.#requireFree(volume);
+    this.#copying.set(volume, (this.#copying.get(volume) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#copying.get(volume) ?? 1) - 1;
+      if (left > 0) this.#copying.set(volume, left);
+      else this.#copying.delete(volume);
+    }
+  }
+
+  async #inTurn<T>(key: ClaimKey, work: () => Promise<T>): Promise<T> {
+    const volume = this.#nameOf(key);
+    const mine = (this.#backups.get(volume) ?? Promise.resolve()).then(work);
+    const ended = mine.catch(() => undefined);
+    this.#backups.set(volume, ended);
+    try {
+      return await mine;
+    } finally {
+      if (this.#backups.get(volume) === ended) this.#backups.delete(volume);
+    }
+  }
+
+  /** @throws Fault volume.busy */
+  #requireFree(volume: string): void {
+    const why = this.#busy.get(volume);
+    if (why !== undefined) throw volumeFault('volume.busy', { volume, why });
+  }
+
   /** @throws Fault volume.place-refused, volume.place-unsafe, volume.place-away */
-  async #root(driver: Exclude<Driver, { kind: 'local' }>): Promise<string> {
+  async #root(driver: Exclude<Driver, { kind: 'local' }>, listed?: readonly StoredVolume[]): Promise<string> {
     const { allowedFile: file } = this.#options;
     const { folders } = await readAllowed(file);
     if (!isBelow(driver.path, folders)) {
@@ -502,8 +577,18 @@ export class HostVolumes {
       throw volumeFault('volume.place-refused', { place: driver.path, why, file });
     }
     const root = await requireSafeFolder(driver.path);
+    await this.#requireOutside(root, listed);
     await this.#marks.check(root);
     return root;
+  }
+
+  /** What lies in a volume its workload writes: a place in there could be full of links. @throws Fault volume.place-unsafe */
+  async #requireOutside(place: string, listed?: readonly StoredVolume[]): Promise<void> {
+    const volumes = listed ?? (await this.#options.engine.listVolumes());
+    const holder = volumes.find(({ path }) => path.startsWith('/') && isBelow(place, [path]));
+    if (holder === undefined) return;
+    const why = { en: `it lies in the volume ${holder.name}`, es: `está dentro del volumen ${holder.name}` };
+    throw volumeFault('volume.place-unsafe', { place, why });
   }
 
   async #requireRepository({ location }: RepositoryAccess): Promise<void> {
@@ -516,13 +601,21 @@ export class HostVolumes {
       };
       throw volumeFault('volume.place-refused', { place: location, why, file });
     }
-    if (location.startsWith('/')) await requireSafeFolder(location);
+    if (location.startsWith('/')) await this.#requireOutside(await requireSafeFolder(location));
   }
 
   /** The folder of one volume. Its name holds no slash, and who could put a link there was ruled out by `requireSafeFolder`. */
   async #folder(root: string, volume: string, isNew = false): Promise<string> {
     const path = join(root, volume);
     if (isNew) return path;
+    const known = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    if (known !== null && !known.isDirectory()) {
+      const why = { en: 'it is a link or no folder', es: 'es un enlace o no es una carpeta' };
+      throw volumeFault('volume.place-unsafe', { place: path, why });
+    }
     try {
       await mkdir(path);
       // Like a volume of the engine: whoever its first container runs as gets it, and others may look into it.
@@ -531,6 +624,21 @@ export class HostVolumes {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     return path;
+  }
+
+  async #claimed(key: ClaimKey): Promise<StoredVolume> {
+    const stored = await this.#ofClaim(key);
+    if (stored === null) throw volumeFault('volume.no-data', { volume: this.#nameOf(key) });
+    return stored;
+  }
+
+  /** `a/b-c/data` and `a-b/c/data` come out as one name: whose data a volume is, its labels say. */
+  async #ofClaim(key: ClaimKey): Promise<StoredVolume | null> {
+    const volume = this.#nameOf(key);
+    const stored = await this.#find(volume);
+    if (stored === null || isOf(stored, key)) return stored;
+    const why = { en: 'its name is that of another claim', es: 'su nombre es el de otra petición' };
+    throw volumeFault('volume.busy', { volume, why });
   }
 
   async #required(volume: string): Promise<StoredVolume> {
@@ -573,8 +681,24 @@ const ROOTLESS_LIMIT: Limit = {
   },
 };
 const ASKING: Text = { en: 'asking for containers', es: 'preguntar por contenedores' };
+const COPYING: Text = { en: 'it is being copied', es: 'se está copiando' };
 const REMOVING: Text = { en: 'it is being removed', es: 'se está eliminando' };
 const RESTORING: Text = { en: 'it is being restored', es: 'se está restaurando' };
+
+function isOf({ labels }: StoredVolume, key: ClaimKey): boolean {
+  const owner = readClaimOwner(labels);
+  return owner !== null && formatClaim(owner) === formatClaim(key);
+}
+
+function elsewhere(volume: string, host: string): Fault {
+  const why = { en: `it belongs to the host ${host}`, es: `pertenece al host ${host}` };
+  return volumeFault('volume.held-elsewhere', { volume, why });
+}
+
+/** Whether its data lies where the engine keeps volumes, and not in a folder of ours. */
+function isOwnStorage({ name, path }: StoredVolume): boolean {
+  return path.endsWith(`/${name}/_data`);
+}
 
 function textOf(error: Fault): Text {
   const say = (language: 'en' | 'es'): string => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type Clock, type Log, type Text, writeFileAtomic } from '../../system/index.ts';
@@ -75,9 +75,8 @@ export class Leases {
 
   /** @param root folder of the class @throws Fault volume.held-elsewhere */
   async acquire(volume: string, root: string, epoch: number): Promise<void> {
-    const folder = join(root, '.darsena-leases');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = join(folder, `${volume}.json`);
+    const file = fileOf(volume, root);
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     const found = await readLease(file);
     const nowMs = this.#clock.monotonicMs();
     const answer = judgeLease(found, { holder: this.#holder, epoch }, this.#watched.get(volume) ?? null, nowMs);
@@ -93,6 +92,13 @@ export class Leases {
     }
     this.#watched.delete(volume);
     this.#held.set(volume, { file, epoch, renewedMs: this.#clock.monotonicMs(), asking: false });
+  }
+
+  /** Takes the lease of a volume away that is no more: one of its name begins with the first epoch again. */
+  async forget(volume: string, root: string): Promise<void> {
+    this.#held.delete(volume);
+    this.#watched.delete(volume);
+    await rm(fileOf(volume, root), { force: true });
   }
 
   /** Control says that another host, or a newer epoch, has it now. */
@@ -126,7 +132,7 @@ export class Leases {
     letGo(null);
     if (held.asking || this.#held.get(volume) !== held) return;
     held.asking = true;
-    const asked = this.#askStorage(held, self)
+    const asked = this.#askStorage(volume, held, self)
       .then(letGo)
       .catch((error: unknown) => this.#log.warn({ volume, err: error }, 'the lease of a volume could not be renewed'))
       .finally(() => {
@@ -138,11 +144,16 @@ export class Leases {
   }
 
   /** @returns what was found before */
-  async #askStorage(held: Held, self: { readonly holder: string; readonly epoch: number }): Promise<Lease | null> {
+  async #askStorage(
+    volume: string,
+    held: Held,
+    self: { readonly holder: string; readonly epoch: number },
+  ): Promise<Lease | null> {
     await requireAnswers(dirname(held.file));
     const found = await readLease(held.file);
     const nowMs = this.#clock.monotonicMs();
-    if (!mustLetGo(found, self, nowMs, nowMs)) {
+    // It may have been given away, or its volume removed, while the storage took its time.
+    if (this.#held.get(volume) === held && !mustLetGo(found, self, nowMs, nowMs)) {
       await this.#write(held.file, { ...self, beat: (found?.beat ?? 0) + 1 });
       held.renewedMs = nowMs;
     }
@@ -158,6 +169,10 @@ export class Leases {
   #write(file: string, lease: Lease): Promise<void> {
     return writeFileAtomic(file, JSON.stringify(lease), { mode: 0o600 });
   }
+}
+
+function fileOf(volume: string, root: string): string {
+  return join(root, '.darsena-leases', `${volume}.json`);
 }
 
 /** Null when there is none. @throws Error when it cannot be read: then nobody may conclude that there is none */

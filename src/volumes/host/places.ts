@@ -53,6 +53,8 @@ export function isBelow(path: string, folders: readonly string[]): boolean {
  * beginning of another's.
  */
 export function isAllowedRepository(location: string, places: readonly string[]): boolean {
+  // restic and servers of SFTP follow a way back up.
+  if (/[/:]\.\.(?:\/|$)/.test(location)) return false;
   if (location.startsWith('/'))
     return isBelow(
       location,

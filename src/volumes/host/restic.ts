@@ -139,7 +139,8 @@ export class Restic {
 
   #failure(repository: RepositoryAccess, stderr: string, what: Text): Fault {
     let why = stderr.trim().split('\n').slice(-3).join(' ');
-    for (const secret of [repository.password, repository.user?.password ?? '']) {
+    const own = repository.user?.password ?? '';
+    for (const secret of [repository.password, own, encodeURIComponent(own)]) {
       if (secret !== '') why = why.replaceAll(secret, '***');
     }
     return volumeFault('volume.tool-failed', { what, tool: 'restic', why: why.slice(-TOOL_WORDS_MAX) });

@@ -43,7 +43,7 @@ export async function hashTree(
     readonly env: Readonly<Record<string, string>>;
   },
 ): Promise<TreeHash> {
-  const { files, bytes } = await countTree(tools, path, options.timeoutMs);
+  const { files, bytes } = await countTree(tools, path, options.timeoutMs, options.signal);
   const words = ['--create', '--sort=name', '--numeric-owner', '--format=gnu', '--one-file-system'];
   const [program, args] = tools.command('tar', [...words, '--warning=no-file-ignored', '-C', path, '.']);
   const hash = createHash('sha256');
@@ -80,16 +80,16 @@ export async function countTree(
   tools: Tools,
   path: string,
   timeoutMs: number,
+  signal?: AbortSignal,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   const what = { en: 'counting the volume', es: 'contar el volumen' };
-  const inodes = await tools.run('du', ['--inodes', '--summarize', '--one-file-system', '--', path], { timeoutMs });
+  const options = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
+  const inodes = await tools.run('du', ['--inodes', '--summarize', '--one-file-system', '--', path], options);
   requireDone(inodes, what, 'du');
   const size = await tools.run(
     'du',
     ['--apparent-size', '--block-size=1', '--summarize', '--one-file-system', '--', path],
-    {
-      timeoutMs,
-    },
+    options,
   );
   requireDone(size, what, 'du');
   return { files: Math.max(0, Number.parseInt(inodes.stdout, 10) - 1), bytes: Number.parseInt(size.stdout, 10) };

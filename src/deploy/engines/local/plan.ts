@@ -1054,7 +1054,7 @@ function stopStep(containerId: string, spec: WorkloadSpec, health: ContainerHeal
 }
 
 /** Whether nothing of the pod will run again, and how it ended; null while something runs or may be started. */
-function finishedOf(pod: ObservedPod, spec: PodSpec): 'succeeded' | 'failed' | null {
+export function finishedOf(pod: ObservedPod, spec: PodSpec): 'succeeded' | 'failed' | null {
   const { restartPolicy } = spec;
   if (restartPolicy === undefined) return null;
   const attempts = currentAttempts(pod);

@@ -344,8 +344,8 @@ export class PodmanEngine implements ContainerEngine {
       timeoutMs: ACTION_TIMEOUT_MS,
       body: resourceLimits(resources, true),
     });
-    // The bare id, which is no JSON.
-    answer.resume();
+    // The bare id, which is no JSON; that it was cut short changes nothing.
+    answer.on('error', () => answer.destroy()).resume();
   }
 
   async wasOutOfMemory(id: string): Promise<boolean> {
@@ -463,7 +463,7 @@ export class PodmanEngine implements ContainerEngine {
     const path = `/volumes/${order.name}/json`;
     const options = { operation: `volume ${order.name}`, timeoutMs: LIST_TIMEOUT_MS };
     const known = await this.#client.ask('GET', path, { ...options, accept: [404] });
-    if (known.status !== 404) return toVolume(known.json);
+    if (known.status !== 404) return requireSame(toVolume(known.json), order);
     try {
       const { json } = await this.#client.ask('POST', '/volumes/create', {
         operation: `create volume ${order.name}`,
@@ -480,7 +480,7 @@ export class PodmanEngine implements ContainerEngine {
       // Two pods that share a claim come up together: the other one made it first.
       const { status, json } = await this.#client.ask('GET', path, { ...options, accept: [404] });
       if (status === 404) throw error;
-      return toVolume(json);
+      return requireSame(toVolume(json), order);
     }
   }
 
@@ -820,6 +820,16 @@ function labelsAt(value: unknown, name: string): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const [label, text] of Object.entries(objectAt(value, name))) labels[label] = String(text);
   return labels;
+}
+
+/** Names of projects, environments and claims come out alike where their dashes fall so: data of one is never another's. */
+function requireSame(found: EngineVolume, { name, labels }: VolumeOrder): EngineVolume {
+  if (Object.entries(labels).every(([label, value]) => found.labels[label] === value)) return found;
+  const why = {
+    en: 'there is a volume of that name that is another’s',
+    es: 'hay un volumen con ese nombre que es de otro',
+  };
+  throw engineFault('engine.refused', { operation: `volume ${name}`, why });
 }
 
 function toVolume(json: unknown): EngineVolume {

@@ -60,6 +60,7 @@ import {
   type Action,
   type Busy,
   EMPTY_MEMORY,
+  finishedOf,
   type MendStep,
   type PlanMemory,
   plan,
@@ -282,8 +283,9 @@ export class Reconciler {
 
   /** Ends what was added by hand at once and takes it away. */
   async removeEphemeral(id: string): Promise<void> {
-    await this.#options.engine.removeContainer(id);
+    // Whatever comes of it: what is not looked at any more is swept away.
     this.#ephemeral.delete(id);
+    await this.#options.engine.removeContainer(id);
     this.#notice('event');
   }
 
@@ -831,7 +833,8 @@ export class Reconciler {
 
   async #prepareClaim(claim: WantedVolume, volume: string, pod: string): Promise<string | null> {
     if (claim.accessModes.includes('ReadWriteOncePod')) {
-      const holder = this.#holders.get(volume) ?? this.#userOf(volume, pod);
+      const known = this.#holders.get(volume);
+      const holder = known === undefined || this.#hasEnded(known) ? this.#userOf(volume, pod) : known;
       const isThere = this.#pods.some(({ name }) => name === holder) || this.#busy.has(holder ?? '');
       if (holder !== undefined && holder !== pod && isThere) {
         throw engineFault('deploy.volume-held', { pod, claim: claim.claim, holder });
@@ -844,15 +847,29 @@ export class Reconciler {
   /** Another pod that mounts the volume, as far as its spec is still known. */
   #userOf(volume: string, pod: string): string | undefined {
     return this.#pods.find(({ name, labels }) => {
-      const identity = name === pod ? null : readPodIdentity(labels);
+      const identity = name === pod || this.#hasEnded(name) ? null : readPodIdentity(labels);
       return identity !== null && this.#claimsOf(identity).some((claim) => claim.name === volume);
     })?.name;
   }
 
+  /** Whether it has run to its end and is kept for its logs alone: it writes no more. */
+  #hasEnded(name: string): boolean {
+    const pod = this.#pods.find((one) => one.name === name);
+    const identity = pod === undefined ? null : readPodIdentity(pod.labels);
+    const spec = identity === null ? null : this.#specOf(identity);
+    return pod !== undefined && spec !== null && finishedOf(pod, spec) !== null;
+  }
+
   #claimsOf(identity: PodIdentity): { readonly name: string; readonly wanted: WantedVolume }[] {
+    const spec = this.#specOf(identity);
+    return spec === null ? [] : this.#claims(identity, spec);
+  }
+
+  /** Null: nobody remembers it any more. */
+  #specOf(identity: PodIdentity): PodSpec | null {
     const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
     const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
-    return spec == null ? [] : this.#claims(identity, spec.pod);
+    return spec?.pod ?? null;
   }
 
   /** The claims of a pod, by the names of their volumes; one more ordinal than was wanted is like the others. */

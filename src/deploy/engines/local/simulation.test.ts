@@ -164,6 +164,32 @@ function randomWorkload(
   return { ...workload, previous };
 }
 
+test('a volume for one pod at a time is free again when a job that had it has ended, though its pod stays for its logs', async () => {
+  const world = new World(5, allWell, (version) => (version === 'load' ? 0 : null));
+  const data = { kind: 'claim', name: 'data', claim: 'data', readOnly: false } as const;
+  const once = {
+    kind: 'job',
+    ...{ completions: 1, parallelism: 1, backoffLimit: 0, activeDeadlineSeconds: null },
+    ...{ ttlSeconds: null, indexed: false, suspend: false, failureRules: [], backoffLimitPerIndex: null },
+    ...{ maxFailedIndexes: null, successRules: [] },
+  } as const;
+  const load = sampleWorkload('load', 'load', { controller: once }, { volumes: [data], restartPolicy: 'Never' });
+  const claim = { project: 'shop', environment: 'dev', claim: 'data' };
+  const volumes = [{ ...claim, accessModes: ['ReadWriteOncePod'], requestedBytes: 0 }];
+  world.want([load], { volumes });
+  await world.clock.advance(MINUTE_MS);
+  assert.equal(world.status.get('load')?.phase, 'completed');
+  const web = sampleWorkload('web', 'web', {}, { volumes: [data] });
+  world.want([load, web], { volumes });
+  await world.clock.advance(MINUTE_MS);
+  assert.equal(world.status.get('web')?.ready, 1);
+  const other = sampleWorkload('other', 'other', {}, { volumes: [data] });
+  world.want([load, web, other], { volumes });
+  await world.clock.advance(MINUTE_MS);
+  assert.equal(world.status.get('other')?.ready, 0, 'who runs keeps it');
+  await world.close();
+});
+
 test(`the reconciler converges from ${ROUNDS} random stories of kills, faults, crashes and reboots`, async () => {
   for (let seed = 1; seed <= ROUNDS; seed++) {
     const world = new World(seed, allWell, (version) => (version === 'init' ? 0 : null));
