@@ -92,12 +92,26 @@ export function PublishedPanel({ project }: { project: Project }) {
             rows={all.filter(
               (route) => route.project === project.name && (environment === '' || route.environment === environment),
             )}
-            keyOf={(route) => `${route.environment} ${route.url}`}
+            keyOf={(route) => `${route.environment} ${route.url} ${route.service}`}
             empty={<EmptyState title={t('noRoutes')}>{t('noRoutesText')}</EmptyState>}
           />
         )}
       </Loaded>
     </Panel>
+  );
+}
+
+/** A key for each request; equal ones, which a client can send within a millisecond, are counted. */
+function keysOf(entries: readonly AccessEntry[]): ReadonlyMap<AccessEntry, string> {
+  const seen = new Map<string, number>();
+  return new Map(
+    entries.map((entry) => {
+      const { at, client, method, host, path, status } = entry;
+      const what = [at, client, method, host, path, status].join(' ');
+      const times = (seen.get(what) ?? 0) + 1;
+      seen.set(what, times);
+      return [entry, `${what} ${times}`];
+    }),
   );
 }
 
@@ -166,25 +180,28 @@ export function RequestsPanel({ project }: { project: Project }) {
       }
     >
       <Loaded query={entries}>
-        {(all) => (
-          <Table
-            label={t('requests')}
-            columns={columns}
-            rows={all
-              .filter(
-                (entry) =>
-                  (environment === '' || entry.service?.split('/')[1] === environment) &&
-                  (which !== 'refused' || entry.refused !== null),
-              )
-              .toReversed()}
-            keyOf={(entry) => `${entry.at} ${entry.client} ${entry.path} ${entry.status}`}
-            empty={
-              <EmptyState title={t('noRequests')} command={`darsena route log ${project.name} --follow`}>
-                {t('noRequestsText')}
-              </EmptyState>
-            }
-          />
-        )}
+        {(all) => {
+          const keys = keysOf(all);
+          return (
+            <Table
+              label={t('requests')}
+              columns={columns}
+              rows={all
+                .filter(
+                  (entry) =>
+                    (environment === '' || entry.service?.split('/')[1] === environment) &&
+                    (which !== 'refused' || entry.refused !== null),
+                )
+                .toReversed()}
+              keyOf={(entry) => keys.get(entry) ?? ''}
+              empty={
+                <EmptyState title={t('noRequests')} command={`darsena route log ${project.name} --follow`}>
+                  {t('noRequestsText')}
+                </EmptyState>
+              }
+            />
+          );
+        }}
       </Loaded>
     </Panel>
   );

@@ -1,4 +1,4 @@
-import { publishedName } from '../network/index.ts';
+import { coversHost, publishedName } from '../network/index.ts';
 import type { Composition } from './composition.ts';
 import { deployFault } from './errors.ts';
 import type { WantedState } from './model.ts';
@@ -13,17 +13,18 @@ export interface Claims {
   readonly domain: string;
   /** Ports that the platform itself listens on. */
   readonly platformPorts: readonly number[];
-  /** Whose alone a host is by its certificate; null: nobody's. */
-  readonly ownerOf: (host: string) => string | null;
+  /** The projects that a host belongs to by certificates; none: it is nobody's. */
+  readonly ownersOf: (host: string) => readonly string[];
 }
 
 /**
  * Asks before a release is written whether the names and ports that it publishes are its own: names below the published
- * domain carry their project, other names belong to who has their certificate or published them first, a port to one service.
- * @throws Fault deploy.host-taken, deploy.host-foreign, deploy.port-taken
+ * domain carry their project, other names, and what a wildcard takes in, belong to who has their certificate or published
+ * them first, a port to one service.
+ * @throws Fault deploy.host-taken, deploy.host-foreign, deploy.port-taken, network.name-too-long
  */
 export function checkClaims(claims: Claims): void {
-  const { project, environment, composition, wanted, domain, platformPorts, ownerOf } = claims;
+  const { project, environment, composition, wanted, domain, platformPorts, ownersOf } = claims;
   const nameOf = (route: (typeof wanted.routes)[number]): string => route.host ?? publishedName({ ...route, domain });
   const others = wanted.routes.filter((route) => route.project !== project);
   for (const route of composition.routes) {
@@ -31,14 +32,19 @@ export function checkClaims(claims: Claims): void {
     const bare = host.replace(/^\*\./, '');
     if (bare === domain || (bare.endsWith(`.${domain}`) && !isOwnName(host, domain, project)))
       throw deployFault('deploy.host-foreign', { host, domain, expected: `NAME-${project}-${environment}.${domain}` });
-    const owner = ownerOf(host);
-    if (owner !== null && owner !== project) throw deployFault('deploy.host-taken', { host });
-    if (others.some((other) => nameOf(other) === host)) throw deployFault('deploy.host-taken', { host });
+    const owners = ownersOf(host);
+    if (owners.some((owner) => owner !== project)) throw deployFault('deploy.host-taken', { host });
+    // Below another's wildcard a name would take its visitors away, above another's name a wildcard the paths that it leaves.
+    const overlaps = (other: string): boolean =>
+      other === host || (owners.length === 0 && (coversHost(other, host) || coversHost(host, other)));
+    if (others.some((other) => overlaps(nameOf(other)))) throw deployFault('deploy.host-taken', { host });
   }
   const isOwn = (one: { project: string; environment: string }): boolean =>
     one.project === project && one.environment === environment;
   const taken = (wanted.listeners ?? []).filter((one) => !isOwn(one));
   for (const [index, { port, service }] of (composition.listeners ?? []).entries()) {
+    // People find the port under this name: one that DNS cannot carry is refused here, not wherever ports are listed.
+    publishedName({ service, project, environment, domain });
     const twin = (composition.listeners ?? []).slice(0, index).find((one) => one.port === port);
     const other = taken.find((one) => one.port === port);
     const holder = platformPorts.includes(port)

@@ -1,4 +1,17 @@
-import { defineFaults } from '../system/index.ts';
+import { defineFaults, Fault, type Text } from '../system/index.ts';
+
+/** What happened and why, in both languages; what is no fault only has its own. */
+export function whyFailed(error: unknown): Text {
+  if (!(error instanceof Fault)) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { en: why, es: why };
+  }
+  const say = (language: 'en' | 'es'): string => {
+    const { what, why } = error.text(language);
+    return why === undefined ? what : `${what}: ${why}`;
+  };
+  return { en: say('en'), es: say('es') };
+}
 
 export const networkFault = defineFaults({
   'network.der-broken': {

@@ -33,7 +33,7 @@ export {
   type Endpoint,
   type Published,
 } from './edge/route.ts';
-export { networkFault } from './errors.ts';
+export { networkFault, whyFailed } from './errors.ts';
 export type { FlowPeer, KnownFlow, WorkloadFlow } from './flows/flow.ts';
 export { Flows, type NetworkTables } from './flows/flows.ts';
 export { type Flow, readFlows } from './flows/read.ts';
@@ -65,5 +65,11 @@ export {
   type SegmentPod,
 } from './segmentation/rules.ts';
 export { registerServedRoutes } from './served/routes.ts';
-export { coversHost, type ServedCertificate, ServedCertificates, type ServedTables } from './served/served.ts';
+export {
+  coversHost,
+  ownersOfHost,
+  type ServedCertificate,
+  ServedCertificates,
+  type ServedTables,
+} from './served/served.ts';
 export { type EdgeSettingsOfAll, readEdgeSettings, type SettingsTables, writeEdgeSettings } from './served/settings.ts';

@@ -74,8 +74,8 @@ export const EDGE_JOINED_MAX = EDGE_LIST_MAX + EDGE_DENIED_MAX;
 
 /** Certificates of a chain below its root: real ones have one to three. */
 export const CHAIN_CERTIFICATES_MAX = 10;
-/** A certificate with a hundred names and an RSA key is below 8 KiB. */
-export const CHAIN_BYTES_MAX = 128 * 1024;
+/** A certificate with a hundred names and an RSA key is below 8 KiB; hosts take a text of 64 KiB, line ends of PEM included. */
+export const CHAIN_BYTES_MAX = 60 * 1024;
 /** RSA of 16384 bits is below 13 KiB of PEM. */
 export const KEY_BYTES_MAX = 16 * 1024;
 /** Certificates beside the platform's own: HAProxy loads each at every reload (some 2 ms). */

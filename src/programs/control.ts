@@ -72,13 +72,13 @@ import {
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
 import {
   CertificateOrders,
-  coversHost,
   Denials,
   type EdgeSettingsOfAll,
   Flows,
   type NetworkTables,
   networkMigrations,
   type OrderTables,
+  ownersOfHost,
   readEdgeSettings,
   registerAccessLogRoutes,
   registerAcmeRoutes,
@@ -425,7 +425,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   };
   const denials = new Denials({ ...{ db, journal, clock }, onChange: edgeChanged });
   const served = new ServedCertificates({
-    ...{ db, journal, clock, vault, domain: instance.domain },
+    ...{ db, journal, clock, vault },
     onChange: edgeChanged,
   });
   const evidence = new EvidenceStore({
@@ -572,13 +572,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     admit,
     async claim(project, environment, composition) {
       const certificates = await served.list();
-      const ownerOf = (host: string): string | null =>
-        certificates.find(({ names }) => names.some((name) => name === host || coversHost(name, host)))?.project ??
-        null;
+      const ownersOf = (host: string): readonly string[] => ownersOfHost(certificates, host);
       const { domain, ports } = instance;
       const platformPorts = Object.values(ports);
       const wanted = await deployments.wanted();
-      checkClaims({ project, environment, composition, wanted, domain, platformPorts, ownerOf });
+      checkClaims({ project, environment, composition, wanted, domain, platformPorts, ownersOf });
     },
     clock,
     deployments,

@@ -817,15 +817,18 @@ test('no project takes the host or the port of another, nor a name below the pub
     ...{ sticky: false, sendProxy: false, tls: false },
   });
   const wanted = {
-    routes: [route('banco', 'www.banco.example'), route('banco', null), route('a-b', null)],
+    routes: [
+      ...[route('banco', 'www.banco.example'), route('banco', null), route('a-b', null)],
+      route('banco', '*.all.example'),
+    ],
     listeners: [listener('banco', 5432)],
   };
-  const claim = (host: string | null, port = 9000): string => {
+  const claim = (host: string | null, port = 9000, service = 'db'): string => {
     try {
       checkClaims({
         ...{ project: 'b', environment: 'dev', wanted, domain: 'd.localhost', platformPorts: [8443] },
-        composition: { routes: [route('b', host)], listeners: [listener('b', port)] },
-        ownerOf: (name) => (name.endsWith('.vault.example') ? 'banco' : null),
+        composition: { routes: [route('b', host)], listeners: [{ ...listener('b', port), service }] },
+        ownersOf: (name) => (name.endsWith('.vault.example') ? ['banco'] : name === 'own.all.example' ? ['b'] : []),
       });
       return 'ok';
     } catch (error) {
@@ -838,9 +841,14 @@ test('no project takes the host or the port of another, nor a name below the pub
   assert.equal(claim('other-b-dev.d.localhost'), 'ok');
   assert.equal(claim('www.banco.example'), 'deploy.host-taken');
   assert.equal(claim('x.vault.example'), 'deploy.host-taken');
+  assert.equal(claim('shop.all.example'), 'deploy.host-taken', 'below the wildcard of another');
+  assert.equal(claim('own.all.example'), 'ok', 'its certificate was given to this project');
+  assert.equal(claim('*.banco.example'), 'deploy.host-taken', 'it would take paths that www leaves');
+  assert.equal(claim('a.shop.all.example'), 'ok', 'a wildcard is for one label');
   assert.equal(claim('web-a-b-dev.d.localhost'), 'deploy.host-taken', 'the name of the project a-b');
   for (const host of ['web-banco-dev.d.localhost', 'd.localhost', '*.d.localhost', 'a.web-b-dev.d.localhost'])
     assert.equal(claim(host), 'deploy.host-foreign', host);
   assert.equal(claim(null, 8443), 'deploy.port-taken');
   assert.equal(claim(null, 5432), 'deploy.port-taken');
+  assert.equal(claim(null, 9000, 'd'.repeat(63)), 'network.name-too-long');
 });

@@ -57,15 +57,16 @@ export async function orderCertificate(
   account: AcmeAccount,
   names: readonly string[],
   dns: ChallengeDns,
-  options: { readonly clock: Clock; readonly signal?: AbortSignal },
+  options: { readonly clock: Clock },
 ): Promise<{ chain: string; key: string }> {
   const session = new Session(account, options.clock);
   await session.open();
   const order = await session.newOrder(names);
   const proofs = await session.challenges(order.authorizations);
   const records = proofs.map(({ name, text }) => ({ name, text }));
-  await dns.set(records);
   try {
+    // Inside: of several zones one may be changed before the next one refuses.
+    await dns.set(records);
     for (const { challenge } of proofs) await session.post(challenge, {});
     for (const address of order.authorizations) await session.untilAuthorized(address);
   } finally {

@@ -3,9 +3,9 @@ import type { Kysely, Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Vault } from '../../access/index.ts';
 import type { Journal } from '../../journal/index.ts';
-import { type Clock, Fault, type Log, type Text } from '../../system/index.ts';
+import type { Clock, Log, Text } from '../../system/index.ts';
 import { EDGE_HOST } from '../edge/route.ts';
-import { networkFault } from '../errors.ts';
+import { networkFault, whyFailed } from '../errors.ts';
 import { ACME_ORDERS_MAX, CERTIFICATE_NAMES_MAX, CHAIN_BYTES_MAX } from '../limits.ts';
 import type { ServedCertificates } from '../served/served.ts';
 import type { SettingsTables } from '../served/settings.ts';
@@ -78,6 +78,8 @@ export class CertificateOrders {
   /** How often an order failed in a row since the program started. */
   readonly #failures = new Map<string, number>();
   #working: Promise<void> = Promise.resolve();
+  /** One after the other: each looks at those before it. */
+  #adding: Promise<unknown> = Promise.resolve();
 
   constructor(options: {
     readonly db: Kysely<OrderTables>;
@@ -132,7 +134,16 @@ export class CertificateOrders {
   }
 
   /** Writes an order down; it is carried out by `tick`. @throws Fault network.acme-unset, network.order-refused */
-  async add(
+  add(
+    wanted: { readonly names: readonly string[]; readonly project: string | null },
+    actor: string,
+  ): Promise<CertificateOrder> {
+    const turn = this.#adding.then(() => this.#add(wanted, actor));
+    this.#adding = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #add(
     wanted: { readonly names: readonly string[]; readonly project: string | null },
     actor: string,
   ): Promise<CertificateOrder> {
@@ -198,9 +209,15 @@ export class CertificateOrders {
     journal.committed();
   }
 
-  /** Carries out the orders whose time has come, one after the other; a failure is written down and tried again later. */
+  /**
+   * Carries out the orders whose time has come, one after the other; a failure is written down and tried again later. Never
+   * rejects: a turn that fails as a whole, as without the database, must not be the last one.
+   */
   tick(): Promise<void> {
-    this.#working = this.#working.then(() => this.#carryOut());
+    const { log } = this.#options;
+    this.#working = this.#working
+      .then(() => this.#carryOut())
+      .catch((error: unknown) => log.error({ err: error }, 'the orders of certificates could not be carried out'));
     return this.#working;
   }
 
@@ -213,6 +230,8 @@ export class CertificateOrders {
     const secrets = this.#open(row.sealed);
     for (const order of due) {
       try {
+        // Before the authority is asked, which gives a name only so many certificates a week.
+        await this.#options.served.refuseClash(order.names, order.project);
         const account: AcmeAccount = { ...settings, keyPem: secrets.account };
         const certificate = await orderCertificate(account, order.names, this.#dns(settings, secrets.secret), {
           clock,
@@ -324,18 +343,6 @@ function toOrder(row: Selectable<OrderTables['network_orders']>): CertificateOrd
     addedAt: row.added_at,
     addedBy: row.added_by,
   };
-}
-
-function whyFailed(error: unknown): Text {
-  if (!(error instanceof Fault)) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { en: why, es: why };
-  }
-  const say = (language: 'en' | 'es'): string => {
-    const { what, why } = error.text(language);
-    return why === undefined ? what : `${what}: ${why}`;
-  };
-  return { en: say('en'), es: say('es') };
 }
 
 const NO_SECRET = {

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { connect, isIP, type Socket } from 'node:net';
 import type { Clock, Json, Log } from '../../system/index.ts';
 
-/** A line with a path of 512 and a program's name of 200 characters, escaped, stays below this. */
+/** A line with a path of 512, a host of 253 and a program's name of 200 characters, escaped, stays below this. */
 export const LOG_LINE_BYTES_MAX = 8192;
+/** A client may invent a method as long as a header. */
+export const LOGGED_METHOD_MAX = 32;
 /** What HAProxy keeps for who reads late: some ten thousand lines. */
 export const LOG_BYTES_MAX = 4 * 1024 * 1024;
 /** Requests that the agent keeps for who asks what was; older ones are gone. */
@@ -11,6 +13,8 @@ const ENTRIES_MAX = 2_000;
 /** How long the worker that a reload replaced is still listened to: it answers what it had begun. */
 const OLD_WORKER_MS = 30_000;
 const RETRY_MS = 1_000;
+/** ECMA-262: no date is further from 1970. */
+const DATE_MS_MAX = 8.64e15;
 
 /** Why the edge answered by itself. */
 export const REFUSALS = ['network', 'method', 'agent', 'path', 'rate', 'length'] as const;
@@ -42,7 +46,8 @@ export interface AccessEntry {
 export function logFormat(kind: 'http' | 'tcp'): string {
   const common = `"k":"${kind}","t":%Ts%ms,"c":"%ci","b":"%b","d":%Tt,"i":%U,"o":%B,"e":"%ts"`;
   if (kind === 'tcp') return `{${common}}`;
-  const asked = '"m":"%HM","h":"%[var(txn.log_host)]","p":"%[var(txn.log_path)]","q":"%[var(txn.log_query)]"';
+  const asked =
+    '"m":"%[var(txn.log_method)]","h":"%[var(txn.log_host)]","p":"%[var(txn.log_path)]","q":"%[var(txn.log_query)]"';
   return `{${common},${asked},"s":%ST,"a":"%[var(txn.log_agent)]","r":"%[var(txn.refused)]"}`;
 }
 
@@ -56,7 +61,7 @@ export function readAccessLine(line: string): AccessEntry | null {
     return null;
   }
   const { t, c, k } = raw;
-  if (typeof t !== 'number' || typeof c !== 'string' || isIP(c) === 0) return null;
+  if (typeof t !== 'number' || Math.abs(t) > DATE_MS_MAX || typeof c !== 'string' || isIP(c) === 0) return null;
   const query = Number(textOf(raw['q']) ?? 0) > 0 ? '?' : '';
   const path = textOf(raw['p']);
   const refused = textOf(raw['r']);

@@ -189,6 +189,7 @@ test('no line of the configuration has more words than HAProxy reads, however lo
   };
   const lines = renderConfig(settings, published, placeEndpoints(backendsOf(published), new Map())).split('\n');
   assert.ok(Math.max(...lines.map((line) => line.trim().split(' ').length)) < 64);
+  assert.equal(lines.filter((line) => /tcp-request session reject (?:if denied|unless allowed)/.test(line)).length, 2);
   for (const block of blocks) assert.equal(lines.filter((line) => line.split(' ').includes(block)).length >= 3, true);
 });
 
@@ -231,5 +232,6 @@ test('a line of the access log is read or left, whatever a client put into it', 
   });
   for (const broken of ['', 'x', '{', '[]', '{"t":1}', line(',"p":"\n"}'), line(asked).replace('192.0.2.1', 'nobody')])
     assert.equal(readAccessLine(broken), null, broken);
+  assert.equal(readAccessLine(line(asked).replace('1700000000123', '1e20')), null, 'no date');
   assert.equal(readAccessLine(line(`,"a":"${'x'.repeat(9_000)}"`)), null);
 });

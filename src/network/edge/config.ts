@@ -1,5 +1,5 @@
 import { EDGE_CLIENTS_MAX } from '../limits.ts';
-import { LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, logFormat } from './access-log.ts';
+import { LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOGGED_METHOD_MAX, logFormat } from './access-log.ts';
 import type { RouteOptions } from './options.ts';
 import {
   backendOf,
@@ -133,6 +133,7 @@ const FRONTEND_RULES = `  option dontlognull
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-var(txn.host) req.hdr(host),field(1,:),lower
+  http-request set-var(txn.log_method) method,bytes(0,${LOGGED_METHOD_MAX}),json(utf8s)
   http-request set-var(txn.log_host) var(txn.host),bytes(0,253),json(utf8s)
   http-request set-var(txn.log_path) path,bytes(0,512),json(utf8s)
   http-request set-var(txn.log_query) query,length
@@ -166,6 +167,8 @@ function acl(name: string, fetch: string, values: readonly string[]): string[] {
 function renderListener(settings: EdgeSettings, listener: EdgeListener, behind: readonly string[]): string {
   const { port, service, sources, denied = [], tls } = listener;
   const ssl = tls ? ` ssl crt ${settings.certificate} crt-list ${settings.certificateList}` : '';
+  // Behind a balancer the client is known by what it says first; the rules of a connection are asked before that is read.
+  const request = `tcp-request ${behind.length === 0 ? 'connection' : 'session'}`;
   return [
     `frontend tcp${port}`,
     '  mode tcp',
@@ -174,10 +177,8 @@ function renderListener(settings: EdgeSettings, listener: EdgeListener, behind: 
     '  timeout client 1h',
     `  log ring@access len ${LOG_LINE_BYTES_MAX} format raw local0 info`,
     `  log-format '${logFormat('tcp')}'`,
-    ...(denied.length === 0 ? [] : [...acl('denied', 'src', denied), '  tcp-request connection reject if denied']),
-    ...(sources.length === 0
-      ? []
-      : [...acl('allowed', 'src', sources), '  tcp-request connection reject unless allowed']),
+    ...(denied.length === 0 ? [] : [...acl('denied', 'src', denied), `  ${request} reject if denied`]),
+    ...(sources.length === 0 ? [] : [...acl('allowed', 'src', sources), `  ${request} reject unless allowed`]),
     `  default_backend ${backendName(`${service}.tcp${port}`)}`,
   ].join('\n');
 }
@@ -278,15 +279,23 @@ const STICKY_COOKIE = 'darsena_replica';
 
 /**
  * A path is compared in the form in which programs may read it: decoded once, in lower case, with backslashes as slashes,
- * without parameters (`;x=1`), `//` and `/./`. One that climbs (`/../`) is refused, as it could lead anywhere.
+ * without parameters (`;x=1`), `//` and `/./`. One that climbs (`/../`) is refused, as it could lead anywhere; so are control
+ * characters, at which some programs stop reading, and a path that cannot be decoded, which is compared with nothing.
  */
 function forbidPaths(paths: readonly string[]): string[] {
   const ends = paths.filter((path) => path.startsWith('*')).map((path) => path.slice(1));
-  const starts = paths.filter((path) => path.startsWith('/')).map((path) => path.replace(/\/+$/, ''));
+  const starts = paths
+    .filter((path) => path.startsWith('/'))
+    .map((path) =>
+      path
+        .replace(/\/(?:\.\/)+/g, '/')
+        .replace(/\/\/+/g, '/')
+        .replace(/\/$/, ''),
+    );
   const plain = 'var(txn.plain)';
   return [
     `  http-request set-var(txn.plain) "path,url_dec,lower,regsub('[\\\\\\\\]','/',g),regsub(';[^/]*','',g),regsub('/([.]/)+','/',g),regsub('//+','/',g)"`,
-    ...acl('path_denied', `${plain} -m reg`, [quoted('/[.][.](/|$)')]),
+    ...acl('path_denied', `${plain} -m reg`, [quoted('/[.][.](/|$)'), quoted('[[:cntrl:]]')]),
     ...acl('path_denied', `${plain} -m end --`, ends.map(quoted)),
     ...acl(
       'path_denied',
@@ -298,6 +307,7 @@ function forbidPaths(paths: readonly string[]): string[] {
       `${plain} -m beg --`,
       starts.map((path) => quoted(`${path}/`)),
     ),
+    `  http-request set-var(txn.refused) str(path) unless { ${plain} -m found }`,
     '  http-request set-var(txn.refused) str(path) if path_denied',
   ];
 }

@@ -52,6 +52,8 @@ export class Denials {
     /** Told after each change: the edge needs the new list. */
     readonly onChange: () => void;
   };
+  /** One after the other: each writes the whole list. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: {
     readonly db: Kysely<SettingsTables>;
@@ -104,7 +106,18 @@ export class Denials {
     return over.length > 0;
   }
 
-  async #change(
+  #change(
+    kind: string,
+    denial: Denial,
+    actor: string,
+    next: (all: readonly Denial[]) => readonly Denial[],
+  ): Promise<void> {
+    const turn = this.#changing.then(() => this.#write(kind, denial, actor, next));
+    this.#changing = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #write(
     kind: string,
     denial: Denial,
     actor: string,

@@ -168,11 +168,17 @@ export class Edge {
       await this.#putCertificates();
       if (!(await this.running())) return;
       if (!sameList) return this.#reshape(this.#published);
-      for (const [id, one] of [['', certificate] as const, ...this.#own]) {
-        if (before.get(id)?.certificatePem === one.certificatePem) continue;
-        const path = id === '' ? this.#settings.certificate : this.#pathOf(id);
-        await this.#ask(`set ssl cert ${path} <<\n${pemOf(one)}`, 'Transaction');
-        await this.#ask(`commit ssl cert ${path}`, 'Success');
+      try {
+        for (const [id, one] of [['', certificate] as const, ...this.#own]) {
+          if (before.get(id)?.certificatePem === one.certificatePem) continue;
+          const path = id === '' ? this.#settings.certificate : this.#pathOf(id);
+          await this.#ask(`set ssl cert ${path} <<\n${pemOf(one)}`, 'Transaction');
+          await this.#ask(`commit ssl cert ${path}`, 'Success');
+        }
+      } catch (error) {
+        // The socket takes no more than one buffer (16 KiB), and a long chain has more: a new worker reads the files.
+        this.#options.log.info({ err: error }, 'the edge reads its certificates anew');
+        await this.#reshape(this.#published);
       }
     });
   }

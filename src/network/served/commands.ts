@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import type { CliProgram, Text } from '../../system/index.ts';
 import type { CertificateOrder, ShownAcmeSettings } from '../acme/orders.ts';
 import { networkFault } from '../errors.ts';
@@ -208,7 +209,7 @@ export function certificateCommands(cli: CliProgram): void {
     )
     .description(t({ en: 'set it', es: 'configurarla' }))
     .action(async (options: AcmeOptions) => {
-      const [, host = '', port] = /^(.*?)(?::(\d+))?$/.exec(options.dnsServer) ?? [];
+      const { host, port } = readServer(options.dnsServer);
       const secret = options.tsigSecretFile === undefined ? undefined : (await readPem(options.tsigSecretFile)).trim();
       const body = {
         directory: options.directory,
@@ -216,7 +217,7 @@ export function certificateCommands(cli: CliProgram): void {
         ca: options.caFile === undefined ? null : await readPem(options.caFile),
         termsAgreed: true,
         dns: {
-          ...{ host, port: Number(port ?? 53), zones: options.zone },
+          ...{ host, port, zones: options.zone },
           ...{ keyName: options.tsigName, waitSeconds: Number(options.wait) },
         },
         ...(secret === undefined ? {} : { secret }),
@@ -228,6 +229,13 @@ export function certificateCommands(cli: CliProgram): void {
         es: `los certificados se piden en ${options.directory}`,
       });
     });
+}
+
+/** `ns1.example.org`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`. What is none has no host, which control refuses. */
+export function readServer(text: string): { readonly host: string; readonly port: number } {
+  if (isIP(text) === 6) return { host: text, port: 53 };
+  const [, inner, plain, port = '53'] = /^(?:\[([^[\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  return { host: inner ?? plain ?? '', port: Number(port) };
 }
 
 /** @throws Fault network.file-unreadable */

@@ -52,17 +52,23 @@ export interface ServedOptions {
   readonly journal: Pick<Journal, 'record' | 'committed'>;
   readonly clock: Clock;
   readonly vault: Vault;
-  /** The published domain, whose names the platform's own certificate has. */
-  readonly domain: string;
   /** Told after each change: the edge needs the new list. */
   readonly onChange: () => void;
 }
 
 const DAY_MS = 86_400_000;
 
+interface Upload {
+  readonly chain: string;
+  readonly key: string;
+  readonly project: string | null;
+}
+
 /** The certificates that the edge serves beside the platform's own: from the institution, or from an ACME authority. */
 export class ServedCertificates {
   readonly #options: ServedOptions;
+  /** One after the other: each looks at those before it. */
+  #adding: Promise<unknown> = Promise.resolve();
 
   constructor(options: ServedOptions) {
     this.#options = options;
@@ -79,36 +85,41 @@ export class ServedCertificates {
     return { ...this.#view(row), chainPem: row.chain };
   }
 
-  /** Those that are for a host, exact names before wildcards. */
-  async covering(host: string): Promise<ServedCertificate[]> {
-    const all = await this.list();
-    return all.filter(({ names }) => names.some((name) => coversHost(name, host)));
-  }
-
   /**
    * Takes a chain and its key. One with the same names for the same project takes the place of the former, under its id, so
    * that the edge changes it without a reload.
-   * @throws Fault network.certificate-refused, network.certificate-name-taken
+   * @throws Fault network.certificate-refused, network.certificate-name-taken, network.certificates-full
    */
-  async add(
-    upload: { readonly chain: string; readonly key: string; readonly project: string | null },
-    author: string,
-    source: ServedCertificate['source'] = 'upload',
-  ): Promise<ServedCertificate> {
-    const { db, vault, clock, journal } = this.#options;
-    const { project } = upload;
-    const now = clock.now();
-    const checked = checkCertificate(upload.chain, upload.key, now);
+  add(upload: Upload, author: string, source: ServedCertificate['source'] = 'upload'): Promise<ServedCertificate> {
+    const turn = this.#adding.then(() => this.#add(upload, author, source));
+    this.#adding = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /**
+   * Answers the id of the certificate whose place one of these names would take; null: of none.
+   * @throws Fault network.certificate-name-taken, network.certificates-full
+   */
+  async refuseClash(names: readonly string[], project: string | null): Promise<string | null> {
     const all = await this.list();
-    const before = all.find((one) => one.project === project && sameNames(one.names, checked.names));
-    const clash = all.find(({ id, names }) => id !== before?.id && names.some((name) => checked.names.includes(name)));
+    const before = all.find((one) => one.project === project && sameNames(one.names, names));
+    const clash = all.find((one) => one.id !== before?.id && one.names.some((name) => names.includes(name)));
     if (clash !== undefined) {
-      const name = clash.names.find((one) => checked.names.includes(one)) ?? '';
+      const name = clash.names.find((one) => names.includes(one)) ?? '';
       throw networkFault('network.certificate-name-taken', { name, id: clash.id });
     }
     if (before === undefined && all.length >= SERVED_CERTIFICATES_MAX)
       throw networkFault('network.certificates-full', { limit: SERVED_CERTIFICATES_MAX });
-    const id = before?.id ?? randomBytes(8).toString('hex');
+    return before?.id ?? null;
+  }
+
+  async #add(upload: Upload, author: string, source: ServedCertificate['source']): Promise<ServedCertificate> {
+    const { db, vault, clock, journal } = this.#options;
+    const { project } = upload;
+    const now = clock.now();
+    const checked = checkCertificate(upload.chain, upload.key, now);
+    const before = await this.refuseClash(checked.names, project);
+    const id = before ?? randomBytes(8).toString('hex');
     const row = {
       id,
       project,
@@ -127,7 +138,7 @@ export class ServedCertificates {
     await db.transaction().execute(async (tx) => {
       await tx.deleteFrom('network_certificates').where('id', '=', id).execute();
       await tx.insertInto('network_certificates').values(row).execute();
-      const kind = before === undefined ? 'certificate.added' : 'certificate.renewed';
+      const kind = before === null ? 'certificate.added' : 'certificate.renewed';
       await journal.record<ServedTables>(tx, {
         kind,
         project,
@@ -229,6 +240,21 @@ export function coversHost(name: string, host: string): boolean {
   return name.startsWith('*.')
     ? host.slice(host.indexOf('.') + 1) === name.slice(2) && host.includes('.')
     : name === host;
+}
+
+/**
+ * The projects that a host belongs to by the certificates given for single ones: the name itself before a wildcard above
+ * it. A wildcard host takes in every name below it, and so belongs to those who have one there too.
+ */
+export function ownersOfHost(
+  certificates: readonly Pick<ServedCertificate, 'names' | 'project'>[],
+  host: string,
+): readonly string[] {
+  const exact = certificates.filter(({ names }) => names.includes(host));
+  const above = certificates.filter(({ names }) => names.some((name) => coversHost(name, host)));
+  const below = certificates.filter(({ names }) => names.some((name) => coversHost(host, name)));
+  const all = [...(exact.length > 0 ? exact : above), ...(host.startsWith('*.') ? below : [])];
+  return [...new Set(all.flatMap(({ project }) => project ?? []))];
 }
 
 function sealContext(id: string): string {

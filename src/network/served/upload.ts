@@ -19,6 +19,8 @@ export interface CheckedCertificate {
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const RSA_BITS_MIN = 2048;
+/** Names of OpenSSL: `sha1WithRSAEncryption`, `ecdsa-with-SHA1`, `dsaWithSHA1`, `md5WithRSAEncryption`. */
+const WEAK_SIGNATURE = /sha-?1(?!\d)|md[245]/i;
 const CURVES: readonly string[] = ['prime256v1', 'secp384r1'];
 
 /**
@@ -44,6 +46,9 @@ export function checkCertificate(chainText: string, keyText: string, now: Date):
   for (const one of chain) {
     if (one.validToDate <= now) throw refuse(expired(one));
     if (one.validFromDate > now) throw refuse(notYet(one));
+    // OpenSSL of the edge refuses it, and its whole configuration with it: every later change would wait.
+    const { modulusLength = RSA_BITS_MIN } = one.publicKey.asymmetricKeyDetails ?? {};
+    if (WEAK_SIGNATURE.test(one.signatureAlgorithm ?? '') || modulusLength < RSA_BITS_MIN) throw refuse(weak(one));
   }
   return {
     chainPem: chain.map((one) => one.toString()).join(''),
@@ -165,5 +170,12 @@ function strange(one: X509Certificate): Text {
   return {
     en: `${nameOf(one)} is no part of the chain: it did not sign the one before it`,
     es: `${nameOf(one)} no es parte de la cadena: no firmó el anterior`,
+  };
+}
+
+function weak(one: X509Certificate): Text {
+  return {
+    en: `${nameOf(one)} has a signature or a key that clients refuse: SHA-256 and RSA of 2048 bits are the least`,
+    es: `${nameOf(one)} tiene una firma o una clave que los clientes rechazan: lo mínimo es SHA-256 y RSA de 2048 bits`,
   };
 }

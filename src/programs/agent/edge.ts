@@ -8,6 +8,7 @@ import {
   type Endpoint,
   type Published,
   publishedName,
+  whyFailed,
   withDenials,
 } from '../../network/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
@@ -80,7 +81,9 @@ export class HostEdge {
     this.#order = order;
     this.#queue(async () => {
       if (this.#edge === undefined) return await this.#begin();
-      await this.#edge.setCertificates(order.certificate, order.own);
+      // Tried again after a failure, it must not bring back what a later order has replaced.
+      const { certificate, own } = this.#order ?? order;
+      await this.#edge.setCertificates(certificate, own);
       return await this.#edge.apply(this.#published());
     });
   }
@@ -174,9 +177,8 @@ export class HostEdge {
           this.#retry = setTimeout(() => this.#apply(), PORT_RETRY_MS);
         }
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
         this.#log.error({ err: error }, 'the edge could not be changed');
-        this.#tell({ state: 'down', detail: { en: why, es: why } });
+        this.#tell({ state: 'down', detail: whyFailed(error) });
         clearTimeout(this.#retry);
         this.#retry = setTimeout(() => this.#queue(work), RETRY_MS);
       }
