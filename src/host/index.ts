@@ -5,7 +5,7 @@ export { registerBenchRoutes } from './bench/routes.ts';
 export { hostFault } from './errors.ts';
 export { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
 export { gatherFacts, type Identity, readBuildId } from './gather.ts';
-export { BENCH_TICK_MS, MODULE_LOOK_MS, PATCHES_MAX, ROLLOUT_TICK_MS } from './limits.ts';
+export { BENCH_TICK_MS, MODULE_LOOK_MS, MODULE_TELL_MS, PATCHES_MAX, ROLLOUT_TICK_MS } from './limits.ts';
 export { restoreLivePatches } from './livepatch/commands.ts';
 export type { LivePatchDriver, PatchHost, PatchOrder, PatchState } from './livepatch/driver.ts';
 export { type CheckSignature, KernelDriver } from './livepatch/kernel-driver.ts';

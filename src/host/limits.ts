@@ -61,10 +61,14 @@ export const REBOOT_BACK_MS = 24 * 3_600_000;
 export const REBOOT_POLL_MS = 1_000;
 /** Modules are looked at so often: two small files of /proc and /sys. */
 export const MODULE_LOOK_MS = 60_000;
+/** Modules that are the same as before are told again so often. */
+export const MODULE_TELL_MS = 3_600_000;
 /** Loads between two looks that are told one by one; the rest shows in the next look. */
 export const MODULE_LOADS_MAX = 1_000;
 /** Refused loads of a trial that are shown, the most frequent. */
 export const MODULE_LOG_SHOWN = 500;
+/** Loads that a trial writes down, some 40 bytes each: an unprivileged program can ask for the same module without end. */
+export const MODULE_LOG_MAX_BYTES = 4 * 1024 * 1024;
 /** Workloads named beside a module. */
 export const MODULE_WORKLOADS_MAX = 20;
 /** Roll-outs that a list shows, the newest. */

@@ -203,6 +203,24 @@ test('what is mended is taken back as it was, drift is told, and an exception en
   assert.deepEqual(await again.undo(), []);
 });
 
+test('what is mended while a look goes on is not forgotten with it, and a file that is gone keeps no other from being taken back', async (t) => {
+  const { path, put } = folder(t);
+  for (const name of ['one', 'two']) put(name, 'x', 0o666);
+  const [one, two] = [join(path, 'one'), join(path, 'two')];
+  const looking = await BenchLedger.open(join(path, 'ledger.json'));
+  const mending = await BenchLedger.open(join(path, 'ledger.json'));
+  for (const file of [one, two])
+    await mending.fix('3.18', { kind: 'mode', path: file, mode: 0o644 }, '2026-01-01T00:00:00Z');
+  await looking.remember([{ id: '3.18', state: 'fail' } as CheckResult], '2026-01-01T00:00:01Z');
+  assert.equal(looking.mended.length, 2);
+  rmSync(two);
+  assert.deepEqual(await (await BenchLedger.open(join(path, 'ledger.json'))).undo(), ['3.18', '3.18']);
+  assert.equal(statSync(one).mode & 0o777, 0o666);
+  // What the machine refuses leaves nothing to take back.
+  await assert.rejects(looking.fix('3.18', { kind: 'mode', path: two, mode: 0o644 }, '2026-01-01T00:00:02Z'), /ENOENT/);
+  assert.deepEqual((await BenchLedger.open(join(path, 'ledger.json'))).mended, []);
+});
+
 test('a file that is no kernel module is refused whatever its bytes are', () => {
   const elf = Buffer.alloc(200);
   elf.write('\x7fELF', 0, 'latin1');

@@ -21,6 +21,7 @@ import {
   gatherFacts,
   localPatchHost,
   MODULE_LOOK_MS,
+  MODULE_TELL_MS,
   ModuleKeeper,
   ModuleWatch,
   restoreLivePatches,
@@ -159,7 +160,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   const statuses = new Map<string, WorkloadStatus>();
   let statusScheduled = false;
   let machineTold = '';
-  let modulesTold = '';
+  let [modulesTold, modulesToldMs] = ['', 0];
   /** The container of a drill, while there is one. */
   let drilled: SensorContainer | null = null;
 
@@ -511,15 +512,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     link.send({ type: 'machine', facts: { ...facts, host } });
   }
 
-  /** Which modules are there and in use, when that is another than what control was told. */
+  /** Which modules are there and in use: when that is another than what control was told, and so that it knows them there still. */
   async function tellModules(): Promise<void> {
     if (instance.mode !== 'root' || !link.connected) return;
     try {
       const sight = await moduleWatch.look();
       if (sight === null) return;
       const told = JSON.stringify(sight.modules);
-      if (told === modulesTold && sight.events.length === 0) return;
-      modulesTold = told;
+      const nowMs = clock.now().getTime();
+      const isNews = told !== modulesTold || sight.events.length > 0;
+      if (!isNews && nowMs - modulesToldMs < MODULE_TELL_MS) return;
+      [modulesTold, modulesToldMs] = [told, nowMs];
       link.send({ type: 'modules', sight });
     } catch (error) {
       log.warn({ err: error }, 'the modules of the kernel could not be looked at');

@@ -28,7 +28,6 @@ export type {
 export { respondMigrations } from './migrations.ts';
 export { type Channel, type Delivery, Notices, type NoticesOptions } from './notices/notices.ts';
 export { registerNoticeRoutes } from './notices/routes.ts';
-export { playbookCommands } from './playbooks/commands.ts';
 export { type PlaybookRun, Playbooks, type StoredPlaybook } from './playbooks/playbooks.ts';
 export { registerPlaybookRoutes } from './playbooks/routes.ts';
 export { ResponsePolicies, type StoredResponsePolicy } from './policy/book.ts';

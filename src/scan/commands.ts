@@ -261,8 +261,9 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
   const malware = wanted.scanners.has('malware') ? await malwareScanner(wanted.malware) : null;
   try {
     const secrets = wanted.scanners.has('secret');
-    const rules = secrets ? (wanted.secretRules ?? (await rulesInSource(cli, wanted.place, target))) : null;
-    const own = rules === null ? null : await ownRules(cli, rules);
+    const inSource = secrets && wanted.secretRules === null ? await rulesInSource(cli, wanted.place, target) : null;
+    const rules = secrets ? (wanted.secretRules ?? inSource) : null;
+    const own = rules === null ? null : await ownRules(cli, rules, inSource === null ? null : wanted.place);
     const result = await scanTarget(target, {
       advisories: await openAdvisories(wanted.advisories),
       clock: systemClock,
@@ -296,11 +297,11 @@ async function rulesInSource(cli: CliProgram, place: string, target: ScanTarget)
   return path;
 }
 
-/** Somebody's own rules; what of them is not used is said. */
-async function ownRules(cli: CliProgram, path: string): Promise<SecretRuleSource> {
+/** Somebody's own rules; what of them is not used is said. @param within the folder they must not lead out of */
+async function ownRules(cli: CliProgram, path: string, within: string | null): Promise<SecretRuleSource> {
   const { isRuleFileError, readOwnRules } = await import('./secrets/own-rules.ts');
   try {
-    const own = readOwnRules(path);
+    const own = readOwnRules(path, within);
     for (const { rule, why } of own.refused) {
       cli.print.note({ en: `rule ${rule} is not used: ${why}`, es: `la regla ${rule} no se usa: ${why}` });
     }

@@ -107,7 +107,9 @@ export class Scans {
   async scan(job: ScanJob): Promise<ScanReport> {
     const { advisories, clock, confined, secrets, malware } = this.#parts;
     const database = await advisories.current();
-    const known = await readInventory(this.#db, job.manifestDigest, this.#revision);
+    // Taken together: an index that comes while this image is read must not be said to have named its archives.
+    const [revision, javaIndex] = [this.#revision, this.#javaIndex()];
+    const known = await readInventory(this.#db, job.manifestDigest, revision);
     const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
     await this.#findProjectSecrets(job);
     if (known) {
@@ -121,7 +123,7 @@ export class Scans {
         malware: stillFound(previous, await lookForMalware({ ...job, ...(malware ? { malware } : {}) })),
         ...(secrets ? { secrets } : {}),
       });
-      await this.#keep(report, { known, fresh: null }, database, job);
+      await this.#keep(report, { known, fresh: null, revision }, database, job);
       job.progress?.done({
         en: `${report.packages} packages (read before), ${report.findings.length} findings`,
         es: `${report.packages} paquetes (ya leídos), ${report.findings.length} hallazgos`,
@@ -133,13 +135,13 @@ export class Scans {
       advisories: database,
       cache: layerCacheIn(this.#db, this.#readers, () => clock.now().toISOString()),
       clock,
-      javaIndex: this.#javaIndex(),
+      javaIndex,
       ...(secrets ? { secrets } : {}),
       ...(malware ? { malware } : {}),
       ...(confined ? { confined } : {}),
     });
     const report = { ...fresh, malware: stillFound(previous, fresh.malware) };
-    await this.#keep(report, { known: inventory, fresh: inventory }, database, job);
+    await this.#keep(report, { known: inventory, fresh: inventory, revision }, database, job);
     return report;
   }
 
@@ -283,7 +285,11 @@ export class Scans {
 
   async #keep(
     report: ScanReport,
-    { known, fresh }: { readonly known: Inventory | null; readonly fresh: Inventory | null },
+    {
+      known,
+      fresh,
+      revision,
+    }: { readonly known: Inventory | null; readonly fresh: Inventory | null; readonly revision: string },
     advisories: AdvisoryDatabase,
     job: ScanJob,
   ): Promise<void> {
@@ -291,13 +297,13 @@ export class Scans {
     await db.transaction().execute(async (tx) => {
       const tables = tx as unknown as Kysely<ScanTables>;
       if (fresh) {
-        const stamp = { analysers: this.#revision, takenAt: report.scannedAt };
+        const stamp = { analysers: revision, takenAt: report.scannedAt };
         await writeInventory(tables, report.digest, fresh, stamp);
       }
       await writeReport(tables, report, advisories.revision);
       if (known) {
         const { digest } = report;
-        await keepMatched(tables, { digest, analysers: this.#revision, inventory: known, advisories });
+        await keepMatched(tables, { digest, analysers: revision, inventory: known, advisories });
       }
       await journal.record(tx as unknown as Kysely<JournalTables>, imageScanned(report, job));
     });

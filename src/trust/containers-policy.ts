@@ -55,10 +55,12 @@ export function containersPolicy(
       one.repositories.some((pattern) => isWithin(scope, scopeOf(pattern))),
     );
     const { count, of } = rule?.image ?? { count: 1 };
-    const here = candidates.filter(
-      (one) =>
-        one.scopes.some((wide) => isWithin(scope, wide)) &&
-        (of === undefined || of.some((pattern) => matchesPattern(pattern, one.name))),
+    const here = together(
+      candidates.filter(
+        (one) =>
+          one.scopes.some((wide) => isWithin(scope, wide)) &&
+          (of === undefined || of.some((pattern) => matchesPattern(pattern, one.name))),
+      ),
     );
     docker[scope] = requirements(scope, here, count, { type: 'matchRepository' }, notes);
   }
@@ -84,13 +86,11 @@ function candidatesOf(document: TrustDocument, keys: readonly BelievedKey[], now
     for (const pattern of patterns) addScope(pattern, scopes, notes);
     return [...scopes];
   };
-  const fromKeys = together(
-    keys
-      .filter((key) => key.uses.includes('image') && key.revokedAt === null && !isOver(key.validUntil))
-      // Builders sign bundles, which these programs do not read; a key for nothing would only weaken the rest.
-      .filter((key) => !key.name.startsWith('builder:'))
-      .map((key) => keyCandidate(signerName(key.name), scopesOf(key.repositories), [key.publicKeyPem])),
-  );
+  const fromKeys = keys
+    .filter((key) => key.uses.includes('image') && key.revokedAt === null && !isOver(key.validUntil))
+    // Builders sign bundles, which these programs do not read; a key for nothing would only weaken the rest.
+    .filter((key) => !key.name.startsWith('builder:'))
+    .map((key) => keyCandidate(signerName(key.name), scopesOf(key.repositories), [key.publicKeyPem]));
   const fromDocument = (document.signers ?? []).flatMap((one): Candidate[] => {
     if (!one.uses.includes('image') || one.revokedAt !== undefined || isOver(one.validUntil)) return [];
     const scopes = scopesOf(one.repositories ?? ['**']);
@@ -119,15 +119,13 @@ function keyRequirement(pems: readonly string[], identity: object): Readonly<Rec
   return { type: 'sigstoreSigned', ...keys, signedIdentity: identity };
 }
 
-/** A key and those that it took the place of are one signer. */
+/** A key and those that it took the place of are one signer, each where it counts: their repositories may differ by now. */
 function together(candidates: readonly Candidate[]): Candidate[] {
   const signers = new Map<string, Candidate>();
   for (const one of candidates) {
-    const { pems: before = [], scopes = [] } = signers.get(one.name) ?? {};
-    signers.set(
-      one.name,
-      keyCandidate(one.name, [...new Set([...scopes, ...one.scopes])], [...(before ?? []), ...(one.pems ?? [])]),
-    );
+    const before = signers.get(one.name)?.pems ?? null;
+    const isFirst = before === null || one.pems === null;
+    signers.set(one.name, isFirst ? one : keyCandidate(one.name, one.scopes, [...before, ...one.pems]));
   }
   return [...signers.values()];
 }

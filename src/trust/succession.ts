@@ -31,13 +31,21 @@ export function signSuccession(key: SigningKey, name: string, next: Pick<Signing
 
 /**
  * The keys that followed a pinned one, each named by the one before it, in order; none when nothing here was signed by it.
- * @param records oldest first; what another key signed is passed over
+ * @param records in any order, as a clock that was set back may have put them; what another key signed is passed over
  */
 export function followSuccession(pinned: PublicKey, name: string, records: readonly SignedRecord[]): PublicKey[] {
   const followed: PublicKey[] = [];
-  for (const record of records) {
-    const next = successorIn(record, followed.at(-1) ?? pinned, name);
-    if (next !== null) followed.push(next);
+  const left = new Set(records);
+  for (let key: PublicKey | null = pinned; key !== null; ) {
+    let next: PublicKey | null = null;
+    for (const record of left) {
+      next = successorIn(record, key, name);
+      if (next === null) continue;
+      left.delete(record);
+      followed.push(next);
+      break;
+    }
+    key = next;
   }
   return followed;
 }

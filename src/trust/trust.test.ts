@@ -8,6 +8,7 @@ import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts'
 import {
   BILL_MEDIA_TYPE,
   billBytes,
+  containersPolicy,
   documentOf,
   followSuccession,
   generateSigningKey,
@@ -350,6 +351,25 @@ test('another key takes the place of a key: rules and statements go on, a stolen
   assert.equal((await post(`${rotated.former}/rotate`)).body.code, 'trust.key-former');
   assert.equal((await post(`${rotated.former}/revoke`)).status, 200);
   assert.deepEqual(await people(), both);
+  // What is said meanwhile is not overtaken by what was said before.
+  await post('control/rotate');
+  const later = { ...image, use: 'scan', predicate: { found: 2 }, key: 'control', actor: 'platform' } as const;
+  const put = signatures.putReferrer.bind(signatures);
+  let said: Promise<unknown> | null = null;
+  signatures.putReferrer = async (repository, referrer) => {
+    signatures.putReferrer = put;
+    said = trust.restate(later);
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await put(repository, referrer);
+  };
+  await trust.restateFormer(image, 'control', 'platform');
+  assert.notEqual(said, null);
+  await said;
+  assert.deepEqual(
+    (await trust.verify('tienda/web', digest)).accepted.filter(({ use }) => use === 'scan').map((one) => one.predicate),
+    [{ found: 2 }],
+  );
+  const between = await trust.signingKey('control');
   const { body: stolen } = await post('control/rotate', { stolen: true });
   assert.deepEqual(await people(), []);
   assert.equal(await trust.restateFormer(image, 'control', 'platform'), 0);
@@ -357,7 +377,12 @@ test('another key takes the place of a key: rules and statements go on, a stolen
   const words = await trust.successions('control');
   assert.deepEqual(
     followSuccession(pinned, 'control', words).map(({ id }) => id),
-    [rotated.key.id, stolen.key.id],
+    [rotated.key.id, between.id, stolen.key.id],
+  );
+  assert.deepEqual(
+    followSuccession(pinned, 'control', [...words].reverse()).map(({ id }) => id),
+    [rotated.key.id, between.id, stolen.key.id],
+    'whatever the clock said when they were made',
   );
   assert.deepEqual(followSuccession(pinned, 'control', words.slice(1)), []);
   assert.deepEqual(followSuccession(pinned, 'release', words), []);
@@ -378,18 +403,34 @@ test('another key takes the place of a key: rules and statements go on, a stolen
   );
   // A builder makes its key itself; the former one is named by its own id.
   const builder = { name: 'builder:host1:a', uses: ['image'], repositories: ['**'] } as const;
-  await trust.addPublicKey(
-    { ...builder, publicKeyPem: generateSigningKey(randomBytes(32)).key.publicKeyPem },
-    'agent:host1',
-  );
+  const builderKey = { ...builder, publicKeyPem: generateSigningKey(randomBytes(32)).key.publicKeyPem };
+  const added = await Promise.all([1, 2].map(() => trust.addPublicKey(builderKey, 'agent:host1')));
+  assert.deepEqual(added[0], added[1], 'said twice at once it is added once');
   assert.equal((await post('builder:host1:a/rotate', { stolen: true })).body.key.name, 'builder:host1:a2');
   assert.notEqual((await trust.keys()).find(({ name }) => name === 'builder:host1:a')?.revokedAt, null);
   assert.deepEqual(
     told.filter((one) => one !== 'changed'),
-    ['control false', 'control true'],
+    ['control false', 'control false', 'control true'],
   );
   await app.close();
   await opened.close();
+});
+
+test('plain Podman believes a former key where that one counts, and the one that stands nowhere else', () => {
+  const key = (name: string, repository: string) => ({
+    ...{ name, uses: ['image'] as const, repositories: [repository], publicKeyPem: name, revokedAt: null },
+  });
+  const options = { address: 'localhost:5000', others: 'reject', now: new Date() } as const;
+  const keys = [key('release', 'tienda/web'), key('release~0123', 'tienda/**'), key('other', 'otra/**')];
+  const { policy } = containersPolicy({ version: 1 }, keys, options);
+  const docker = (policy as { transports: { docker: Record<string, Record<string, unknown>[]> } }).transports.docker;
+  const keysOf = (scope: string) =>
+    docker[`registry.darsena.internal/${scope}`]?.map(({ keyData, keyDatas }) =>
+      [keyDatas ?? keyData].flat().map((one) => Buffer.from(String(one), 'base64').toString()),
+    );
+  assert.deepEqual(keysOf('tienda/web'), [['release', 'release~0123']]);
+  assert.deepEqual(keysOf('tienda'), [['release~0123']]);
+  assert.deepEqual(keysOf('otra'), [['other']]);
 });
 
 test('a signature that cosign 2 left at its tag counts like any other', async () => {

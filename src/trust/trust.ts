@@ -116,6 +116,8 @@ export class Trust {
   readonly #roots: RootCache = new Map();
   /** What is being stated now, by use and image. */
   readonly #stating = new Map<string, Promise<void>>();
+  /** Keys of others are added one after the other. */
+  #adding: Promise<unknown> = Promise.resolve();
 
   constructor(options: TrustOptions) {
     this.#options = options;
@@ -158,10 +160,17 @@ export class Trust {
 
   /**
    * Believes somebody else's public key, such as that of a pipeline that signs with cosign. The same key under the same
-   * name again changes nothing; a key that was revoked stays revoked.
+   * name again changes nothing, also at once, as a builder's new key is told by its host and in the answer to who asked
+   * for it; a key that was revoked stays revoked.
    * @throws Fault trust.public-key, trust.identity-pattern, trust.key-name-taken
    */
-  async addPublicKey(key: NewPublicKey, actor: string): Promise<KeyView> {
+  addPublicKey(key: NewPublicKey, actor: string): Promise<KeyView> {
+    const added = this.#adding.then(() => this.#addUnknown(key, actor));
+    this.#adding = added.catch(() => undefined);
+    return added;
+  }
+
+  async #addUnknown(key: NewPublicKey, actor: string): Promise<KeyView> {
     const publicKey = readPublicKey(key.publicKeyPem, key.name);
     const { validFrom = null, validUntil = null } = key;
     defineSigner({ ...key, validFrom, validUntil, identity: { kind: 'key', publicKey, trustedRoot: null } });
@@ -334,13 +343,16 @@ export class Trust {
     const [trust, key] = await Promise.all([this.policy(), this.signingKey(name)]);
     let made = 0;
     for (const use of RESTATED_USES) {
-      for (const { referrer, bundle } of await signatures.bundlesStating(repository, digest, PREDICATE_TYPE[use])) {
-        const [said] = verifyImage({ ...image, bundles: [bundle], trust, clock }).accepted;
-        if (said?.signer !== name || said.identity.kind !== 'key' || said.identity.keyId === key.id) continue;
-        await this.#store(attest(key, use, image, said.predicate), image, { use, key: name }, actor);
-        await signatures.removeReferrer(repository, referrer, actor);
-        made += 1;
-      }
+      // What is withdrawn or said otherwise meanwhile must not come back with the new key.
+      await this.#inTurn(use, image, async () => {
+        for (const { referrer, bundle } of await signatures.bundlesStating(repository, digest, PREDICATE_TYPE[use])) {
+          const [said] = verifyImage({ ...image, bundles: [bundle], trust, clock }).accepted;
+          if (said?.signer !== name || said.identity.kind !== 'key' || said.identity.keyId === key.id) continue;
+          await this.#store(attest(key, use, image, said.predicate), image, { use, key: name }, actor);
+          await signatures.removeReferrer(repository, referrer, actor);
+          made += 1;
+        }
+      });
     }
     return made;
   }
@@ -490,10 +502,7 @@ export class Trust {
     const { use, digest, repository, actor } = attestation;
     const [standingKey, ...formerKeys] = await this.believedKeys(attestation.key);
     if (standingKey === undefined) throw trustFault('trust.key-unknown', { key: attestation.key });
-    const place = `${use} ${repository}@${digest}`;
-    // One after the other, so that two who say the same at once leave one statement.
-    const before = this.#stating.get(place) ?? Promise.resolve();
-    const turn = before.then(async () => {
+    return this.#inTurn(use, attestation, async () => {
       const earlier = (await signatures.bundlesStating(repository, digest, PREDICATE_TYPE[use])).flatMap(
         ({ referrer, bundle }) => {
           const image = { repository, digest };
@@ -513,6 +522,13 @@ export class Trust {
       }
       return made;
     });
+  }
+
+  /** One after the other, so that two who say the same of an image at once leave one statement. */
+  async #inTurn<T>(use: SignatureUse, { repository, digest }: ImageSubject, work: () => Promise<T>): Promise<T> {
+    const place = `${use} ${repository}@${digest}`;
+    const before = this.#stating.get(place) ?? Promise.resolve();
+    const turn = before.then(work);
     const settled = turn.then(
       () => undefined,
       () => undefined,

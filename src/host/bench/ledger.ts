@@ -49,12 +49,7 @@ export class BenchLedger {
   }
 
   static async open(path = ledgerPath()): Promise<BenchLedger> {
-    try {
-      return new BenchLedger(path, { ...EMPTY, ...(JSON.parse(await readFile(path, 'utf8')) as Ledger) });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      return new BenchLedger(path, EMPTY);
-    }
+    return new BenchLedger(path, await readLedger(path));
   }
 
   /** Exceptions that still hold at `now` (RFC 3339). */
@@ -75,12 +70,15 @@ export class BenchLedger {
   }
 
   async remember(results: readonly CheckResult[], at: string): Promise<void> {
-    await this.#save({ ...this.#ledger, at, states: Object.fromEntries(results.map(({ id, state }) => [id, state])) });
+    const states = Object.fromEntries(results.map(({ id, state }) => [id, state]));
+    await this.#change((ledger) => ({ ...ledger, at, states }));
   }
 
   async except(exception: BenchException): Promise<void> {
-    const others = this.#ledger.exceptions.filter(({ id }) => id !== exception.id);
-    await this.#save({ ...this.#ledger, exceptions: [...others, exception] });
+    await this.#change((ledger) => {
+      const others = ledger.exceptions.filter(({ id }) => id !== exception.id);
+      return { ...ledger, exceptions: [...others, exception] };
+    });
   }
 
   /** What was mended here and can be taken back, the last one first. */
@@ -93,13 +91,12 @@ export class BenchLedger {
    * @throws the system's error, with nothing changed and nothing left to take back
    */
   async fix(id: string, fix: Fix, at: string): Promise<void> {
-    const before = await readBefore(fix);
-    const former = this.#ledger.undo;
-    await this.#save({ ...this.#ledger, undo: [...former, { id, at, fix, before }] });
+    const one: Undo = { id, at, fix, before: await readBefore(fix) };
+    await this.#change((ledger) => ({ ...ledger, undo: [...ledger.undo, one] }));
     try {
-      await apply(fix);
+      await apply(one);
     } catch (error) {
-      await this.#save({ ...this.#ledger, undo: former });
+      await this.#forget(one);
       throw error;
     }
   }
@@ -114,15 +111,34 @@ export class BenchLedger {
       if (only.length > 0 && !only.includes(one.id)) continue;
       await takeBack(one);
       done.push(one.id);
-      await this.#save({ ...this.#ledger, undo: this.#ledger.undo.filter((other) => other !== one) });
+      await this.#forget(one);
     }
     return done;
   }
 
-  async #save(ledger: Ledger): Promise<void> {
+  async #forget(one: Undo): Promise<void> {
+    const text = JSON.stringify(one);
+    await this.#change((ledger) => ({
+      ...ledger,
+      undo: ledger.undo.filter((other) => JSON.stringify(other) !== text),
+    }));
+  }
+
+  /** On what is written by now: a look takes seconds, and what somebody mended meanwhile must not be forgotten with it. */
+  async #change(edit: (ledger: Ledger) => Ledger): Promise<void> {
+    const ledger = edit(await readLedger(this.#path));
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     await writeFileAtomic(this.#path, JSON.stringify(ledger), { mode: 0o600 });
     this.#ledger = ledger;
+  }
+}
+
+async function readLedger(path: string): Promise<Ledger> {
+  try {
+    return { ...EMPTY, ...(JSON.parse(await readFile(path, 'utf8')) as Ledger) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return EMPTY;
   }
 }
 
@@ -139,7 +155,7 @@ async function readBefore(fix: Fix): Promise<Undo['before']> {
   return { mode: mode & 0o7777, uid, gid };
 }
 
-async function apply(fix: Fix): Promise<void> {
+async function apply({ fix, before }: Undo): Promise<void> {
   switch (fix.kind) {
     case 'mode':
       return chmod(fix.path, fix.mode);
@@ -147,20 +163,34 @@ async function apply(fix: Fix): Promise<void> {
       return chown(fix.path, fix.uid, fix.gid);
     case 'sysctl':
       await writeFile(switchPath(fix.name), fix.value);
-      await requireSwitch(fix.name, fix.value);
-      return keepSwitch(fix.name, fix.value);
+      try {
+        await requireSwitch(fix.name, fix.value);
+        return await keepSwitch(fix.name, fix.value);
+      } catch (error) {
+        await writeFile(switchPath(fix.name), before.value ?? '');
+        throw error;
+      }
   }
 }
 
 async function takeBack({ fix, before }: Undo): Promise<void> {
   switch (fix.kind) {
     case 'mode':
-      return chmod(fix.path, before.mode ?? fix.mode);
+      return unlessGone(chmod(fix.path, before.mode ?? fix.mode));
     case 'owner':
-      return chown(fix.path, before.uid ?? 0, before.gid ?? 0);
+      return unlessGone(chown(fix.path, before.uid ?? 0, before.gid ?? 0));
     case 'sysctl':
-      await writeFile(switchPath(fix.name), before.value ?? '');
+      await unlessGone(writeFile(switchPath(fix.name), before.value ?? '', { flag: 'r+' }));
       return keepSwitch(fix.name, null);
+  }
+}
+
+/** What is not there any more has nothing to be taken back, and must not keep the others from it. */
+async function unlessGone(change: Promise<void>): Promise<void> {
+  try {
+    await change;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

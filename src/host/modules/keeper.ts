@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { hostFault } from '../errors.ts';
 import { parseLoadedModules } from '../gather.ts';
-import { MODULE_LOG_SHOWN, MODULES_MAX } from '../limits.ts';
+import { MODULE_LOG_MAX_BYTES, MODULE_LOG_SHOWN, MODULES_MAX } from '../limits.ts';
 import type { PatchHost } from '../livepatch/driver.ts';
 import { keptFor, parseModulesDep, withNeeds } from './kept.ts';
 
@@ -11,11 +11,16 @@ const LOGGER = `${MODULE_RECORDS}/log-load`;
 const LOG = `${MODULE_RECORDS}/would-block.log`;
 const CONFIG = '/etc/modprobe.d/darsena-modules.conf';
 
-/** modprobe.d(5) starts this instead of loading: it writes the name down and loads. PATH is not given by the kernel. */
+/**
+ * modprobe.d(5) starts this instead of loading: it writes the name down and loads, with the options that were given. PATH is
+ * not given by the kernel. What cannot be loaded may be asked for by anybody again and again, so the log has an end.
+ */
 const LOGGER_TEXT = `#!/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
-echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $1" >> ${LOG}
-exec /sbin/modprobe --ignore-install "$1"
+if [ "$(stat -c %s ${LOG} 2>/dev/null || echo 0)" -lt ${MODULE_LOG_MAX_BYTES} ]; then
+  echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $1" >> ${LOG}
+fi
+exec /sbin/modprobe --ignore-install "$@"
 `;
 
 const name = z.string().regex(/^[A-Za-z0-9_]{1,64}$/);
@@ -74,7 +79,7 @@ export class ModuleKeeper {
     // Written down first: a start of the agent ends what was begun.
     await this.#host.put(STATE, Buffer.from(JSON.stringify({ mode, since, allow })));
     const command = (one: string): string =>
-      mode === 'enforce' ? `install ${one} /bin/false` : `install ${one} /bin/sh ${LOGGER} ${one}`;
+      mode === 'enforce' ? `install ${one} /bin/false` : `install ${one} /bin/sh ${LOGGER} ${one} $CMDLINE_OPTS`;
     const text = `# darsena kernel modules ${mode}; undone by: darsena kernel modules undo\n${keep.map((one) => `${command(one)}\n`).join('')}`;
     await this.#host.put(CONFIG, Buffer.from(text));
     return this.standing();

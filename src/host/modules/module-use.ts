@@ -5,7 +5,7 @@ import { matchesGlob } from '../../oci/index.ts';
 import type { Operations, StepHandle } from '../../progress/index.ts';
 import { type Clock, Fault, type Json, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
-import { MODULE_LOADS_MAX, MODULE_LOG_SHOWN, MODULE_WORKLOADS_MAX, MODULES_MAX } from '../limits.ts';
+import { MODULE_LOADS_MAX, MODULE_LOG_SHOWN, MODULE_TELL_MS, MODULE_WORKLOADS_MAX, MODULES_MAX } from '../limits.ts';
 import type { HostTables, Machines } from '../machines.ts';
 import type { ModuleStanding, ModuleTask } from './keeper.ts';
 import { keptFor } from './kept.ts';
@@ -88,9 +88,6 @@ export interface ModuleUseOptions {
   ) => Promise<Json>;
 }
 
-/** A sight that says nothing new but that a module is still there is written down this often. */
-const REFRESH_MS = 3_600_000;
-
 /** Which modules the hosts of the platform use, over time, starts and workloads; and what keeps the others out. */
 export class ModuleUse {
   readonly #options: ModuleUseOptions;
@@ -135,7 +132,7 @@ export class ModuleUse {
       if (before === undefined && seen.size + changed.length >= MODULES_MAX) continue;
       const isOtherBoot = before?.bootId !== sight.bootId;
       const added = loads.get(module) ?? 0;
-      const isStale = before !== undefined && Date.parse(now) - Date.parse(before.lastAt) >= REFRESH_MS;
+      const isStale = before !== undefined && Date.parse(now) - Date.parse(before.lastAt) >= MODULE_TELL_MS / 2;
       if (!isNew && !isOtherBoot && added === 0 && !isStale) continue;
       const workloads = isNew || added > 0 ? [...(before?.workloads ?? []), ...started] : (before?.workloads ?? []);
       changed.push([

@@ -84,7 +84,7 @@ test('a trial refuses nothing and tells what would have been refused, the most f
   const keeper = new ModuleKeeper(host, () => '2026-01-01T00:00:00Z');
   await keeper.do({ kind: 'kernel-modules', change: 'trial', allow: ['sctp'] });
   const config = host.files.get(CONFIG) ?? '';
-  assert.match(config, /^install tipc \/bin\/sh \/var\/lib\/darsena-modules\/log-load tipc$/m);
+  assert.match(config, /^install tipc \/bin\/sh \/var\/lib\/darsena-modules\/log-load tipc \$CMDLINE_OPTS$/m);
   assert.doesNotMatch(config, /bin\/false/);
   host.files.set(
     '/var/lib/darsena-modules/would-block.log',

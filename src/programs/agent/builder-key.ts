@@ -19,6 +19,7 @@ export class BuilderKey {
   readonly #path: string;
   #key: SigningKey;
   #former: readonly string[];
+  #rotating: Promise<void> = Promise.resolve();
 
   private constructor(path: string, key: SigningKey, former: readonly string[]) {
     this.#path = path;
@@ -49,11 +50,15 @@ export class BuilderKey {
     return [this.#key.publicKeyPem, ...this.#former];
   }
 
-  /** Makes another key; the private part of the former one is gone with that. */
-  async rotate(): Promise<void> {
-    const former = this.publicKeyPems;
-    this.#key = await makeKey(this.#path, former);
-    this.#former = former;
+  /** Makes another key; the private part of the former one is gone with that. One after the other: none is forgotten. */
+  rotate(): Promise<void> {
+    const rotated = this.#rotating.then(async () => {
+      const former = this.publicKeyPems;
+      this.#key = await makeKey(this.#path, former);
+      this.#former = former;
+    });
+    this.#rotating = rotated.catch(() => undefined);
+    return rotated;
   }
 }
 

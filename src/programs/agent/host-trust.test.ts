@@ -101,5 +101,9 @@ test('a host goes over to the key that its pinned one named, keeps what its own 
     trust.policy.signers.map(({ revokedAt }) => revokedAt !== null),
     [false, true, false, true],
   );
+  // Two at once are two, and none is forgotten.
+  await Promise.all([own.rotate(), own.rotate()]);
+  assert.equal(new Set(own.publicKeyPems).size, 4);
+  assert.deepEqual((await BuilderKey.open(folder)).publicKeyPems, own.publicKeyPems);
   await rm(folder, { recursive: true });
 });

@@ -151,7 +151,7 @@ export const COMMANDS: readonly CommandUnit[] = [
   },
   {
     words: ['playbook'],
-    add: async (cli) => (await import('../../respond/index.ts')).playbookCommands(cli),
+    add: async (cli) => (await import('../../respond/playbooks/commands.ts')).playbookCommands(cli),
   },
   {
     words: ['drill'],

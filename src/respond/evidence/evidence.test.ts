@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { packTar, readTar } from '../../formats/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
 import { Fault, type Json, openDatabase, silentLog, systemClock } from '../../system/index.ts';
-import { generateSigningKey, readPublicKey, signRecord } from '../../trust/index.ts';
+import { generateSigningKey, readPublicKey, type SignedRecord, signRecord } from '../../trust/index.ts';
 import { respondMigrations } from '../migrations.ts';
 import type { RespondTables } from '../store.ts';
 import { type EvidenceOrder, EvidenceStore, type EvidenceTaker } from './evidence.ts';
@@ -72,15 +72,16 @@ async function open() {
   });
   const host = new FakeHost();
   const key = newKey();
-  const options = { db: opened.db, journal, clock: systemClock, taker: host, key, instance: 'test' };
-  const store = new EvidenceStore({ ...options, folder: join(folder, 'kept') });
+  const parts = { db: opened.db, journal, clock: systemClock, taker: host, key, instance: 'test' };
+  const options = { ...parts, folder: join(folder, 'kept') };
+  const store = new EvidenceStore(options);
   await store.recover();
   const exported = async (id: string): Promise<string> => {
     const path = join(folder, `${id}.tar`);
     await writeFile(path, await bytesOf((await store.export(id, 'user:eva')).bytes));
     return path;
   };
-  return { opened, journal, store, host, key, folder, exported };
+  return { opened, journal, store, host, key, folder, exported, options };
 }
 
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
@@ -104,6 +105,23 @@ test('evidence is kept as the host signed it, and whoever exports it finds who h
     facts.map(({ kind }) => kind),
     ['evidence.taken', 'evidence.read', 'evidence.exported'],
   );
+  await opened.close();
+});
+
+test('a receipt of a former key is signed anew when it goes out, one of a stolen key goes out as it is', async () => {
+  const { opened, store, key, options } = await open();
+  const { id } = await store.take(TARGET, HOW, { incident: null });
+  const next = newKey();
+  const receiptWith = async (believed: readonly string[]) => {
+    const believedKeys = async () => believed.map((pem) => readPublicKey(pem));
+    const { bytes } = await new EvidenceStore({ ...options, key: next, believedKeys }).export(id, 'user:eva');
+    for await (const { entry, bytes: content } of readTar(Readable.from([await bytesOf(bytes)])))
+      if (entry.path === 'control.json')
+        return (JSON.parse(Buffer.from(content).toString()) as SignedRecord).signatures.map(({ keyid }) => keyid);
+    return null;
+  };
+  assert.deepEqual(await receiptWith([next.publicKeyPem, key.publicKeyPem]), [next.id]);
+  assert.deepEqual(await receiptWith([next.publicKeyPem]), [key.id]);
   await opened.close();
 });
 

@@ -252,12 +252,20 @@ export class EvidenceStore {
     return { id: row.id, bytes: packTar(entries) };
   }
 
-  /** As it is, or signed anew where a former key of control had signed it: who checks it has the key that stands. */
+  /**
+   * As it is, or signed anew where a former key of control had signed it: who checks it has the key that stands. What a
+   * stolen key signed is handed out as it is: the check says that it does not count, and the rest is not lost with it.
+   */
   async #receiptNow(receipt: string): Promise<string> {
     const { key, believedKeys } = this.#options;
     const record = JSON.parse(receipt) as SignedRecord;
     if (believedKeys === undefined || record.signatures.some(({ keyid }) => keyid === key.id)) return receipt;
-    return JSON.stringify(signRecord(key, RECEIPT_TYPE, verifyRecord(record, await believedKeys(), RECEIPT_TYPE)));
+    try {
+      return JSON.stringify(signRecord(key, RECEIPT_TYPE, verifyRecord(record, await believedKeys(), RECEIPT_TYPE)));
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'trust.record-refused') return receipt;
+      throw error;
+    }
   }
 
   /** The bytes go; what it was, its hashes and its chain stay. @throws Fault evidence.unknown, evidence.deleted */

@@ -787,9 +787,11 @@ test('Java archives without a name are told by their SHA-1, and an index by SHA-
     `${sha1(guessed)}  ./com/acme/thing/1.2/thing-1.2.jar`,
     `other\tname\t9\t-\t${sha1(sure)}`,
     `${'0'.repeat(40)} *.m2/repository/a/b/c/1/c-1.jar`,
+    `${'1'.repeat(40)}  ./a/b/c/1-SNAPSHOT/c-1-20260102.030405-1.jar`,
   ].join('\n');
   const index = readJavaIndex([{ name: 'list', text: list }]);
   assert.deepEqual(index.find('0'.repeat(40)), { group: 'a.b', artifact: 'c', version: '1' });
+  assert.deepEqual(index.find('1'.repeat(40)), { group: 'a.b', artifact: 'c', version: '1-SNAPSHOT' });
   const named = nameArchives(all, index);
   assert.deepEqual(
     named.packages.map(({ purl, path }) => `${purl.slice(10)} ${path}`),

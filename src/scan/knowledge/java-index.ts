@@ -153,7 +153,8 @@ function nameOfPath(path: string): MavenName | null {
     .replace(REPOSITORY, '')
     .split('/');
   const [file, version, artifact] = [parts.pop(), parts.pop(), parts.pop()];
-  if (!file?.startsWith(`${artifact}-${version}`)) return null;
+  // Of a snapshot from elsewhere the file has its time: 1.0-20260102.030405-1 lies in 1.0-SNAPSHOT.
+  if (!file?.startsWith(`${artifact}-${version?.replace(/-SNAPSHOT$/, '-')}`)) return null;
   return nameOf(parts.join('.'), artifact, version);
 }
 

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { type Clock, newId } from '../../system/index.ts';
 import { scanFault } from '../errors.ts';
-import { JAVA_INDEX_TEXT_MAX_BYTES } from '../limits.ts';
+import { JAVA_INDEX_MAX, JAVA_INDEX_TEXT_MAX_BYTES } from '../limits.ts';
 import { type HashList, readHashList } from '../malware/hash-list.ts';
 import { HASH_FILE_MAX_BYTES, YARA_FILES_MAX, YARA_RULES_MAX_BYTES } from '../malware/limits.ts';
 import { compileYara, type YaraSource } from '../malware/yara.ts';
@@ -134,13 +134,21 @@ export class RuleFiles {
         .execute();
       const others = await tx
         .selectFrom('scan_rule_files')
-        .select('id')
+        .select(['id', 'entries'])
         .where('project', '=', place)
         .where('kind', '=', kind)
         .where('state', '=', 'active')
         .execute();
       if (others.length >= FILES_MAX) {
         throw scanFault('scan.rules-invalid', { name, why: `there are ${FILES_MAX} files of this kind already` });
+      }
+      // All of them are one index, which must be readable when control starts.
+      const together = others.reduce((sum, one) => sum + Number(one.entries), entries);
+      if (kind === 'jars' && together > JAVA_INDEX_MAX) {
+        throw scanFault('scan.rules-invalid', {
+          name,
+          why: `with the other lists there are more than ${JAVA_INDEX_MAX} archives`,
+        });
       }
       await tx
         .insertInto('scan_rule_files')

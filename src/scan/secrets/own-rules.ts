@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { FormatError } from '../../formats/index.ts';
 import { RULE_FILE_MAX_BYTES } from './limits.ts';
 import { RuleFileError, readRuleFile } from './rule-file.ts';
@@ -51,17 +51,36 @@ export function ownSecretRules(
   return { revision, load: () => rules, rules: rules.rules.length, refused };
 }
 
-/** The same of a file on this machine; `extend.path` counts from its folder. */
-export function readOwnRules(path: string): OwnSecretRules {
-  return ownSecretRules(readText(path), (other) => readText(resolve(dirname(path), other)));
+/**
+ * The same of a file on this machine; `extend.path` counts from its folder.
+ *
+ * @param within the folder that it and what it extends must lie in; null: who named the file trusts it
+ */
+export function readOwnRules(path: string, within: string | null = null): OwnSecretRules {
+  return ownSecretRules(readText(path, within), (other) => readText(resolve(dirname(path), other), within));
 }
 
-function readText(path: string): string {
+function readText(path: string, within: string | null): string {
+  if (within !== null) requireInside(path, within);
   const bytes = readFileSync(path);
   if (bytes.length > RULE_FILE_MAX_BYTES) {
     throw new RuleFileError(`${path} has ${bytes.length} bytes, the limit is ${RULE_FILE_MAX_BYTES}`);
   }
   return bytes.toString('utf8');
+}
+
+/** What a stranger's source says of itself leads to no file outside of it, to no device and to no pipe. */
+function requireInside(path: string, within: string): void {
+  const real = realpathSync(path);
+  const way = relative(realpathSync(within), real);
+  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) {
+    throw new RuleFileError(`${path} lies outside of ${within}; give it with --secret-rules`);
+  }
+  const found = statSync(real);
+  if (!found.isFile()) throw new RuleFileError(`${path} is no file`);
+  if (found.size > RULE_FILE_MAX_BYTES) {
+    throw new RuleFileError(`${path} has ${found.size} bytes, the limit is ${RULE_FILE_MAX_BYTES}`);
+  }
 }
 
 /** Whether an error is about the file, and not about us. */

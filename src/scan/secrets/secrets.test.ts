@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { randomFrom } from '../../../test/fuzz.ts';
 import { BaselineError, readBaseline } from './baseline.ts';
 import { configTexts, scanConfigTexts } from './image-config.ts';
 import { ENCODED_DEPTH_MAX, LOOKAHEAD_BYTES, SECRETS_PER_FILE_MAX } from './limits.ts';
-import { ownSecretRules } from './own-rules.ts';
+import { ownSecretRules, readOwnRules } from './own-rules.ts';
 import { LinearPattern, PatternError } from './pattern/pattern.ts';
 import { RuleFileError, readRuleFile } from './rule-file.ts';
 import { SecretScanner } from './scanner.ts';
@@ -429,4 +431,24 @@ test('a credential far down a text of many pieces is told with its line', () => 
   assert.match(lines[0]?.join() ?? '', /github-pat 9001 10/);
   assert.deepEqual(lines[1], lines[0]);
   assert.deepEqual(lines[2], lines[0]);
+});
+
+test('rules that a source brings along lead to no file outside of it', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-rules-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const source = join(folder, 'source');
+  mkdirSync(source);
+  const rule = '[[rules]]\nid = "its"\nregex = "its_[a-z]{8}"\n';
+  for (const place of [folder, source]) writeFileSync(join(place, 'more.toml'), rule);
+  symlinkSync(join(folder, 'more.toml'), join(source, 'link.toml'));
+  const own = join(source, '.gitleaks.toml');
+  const extending = (path: string): string => {
+    writeFileSync(own, `[extend]\npath = ${JSON.stringify(path)}\n`);
+    return own;
+  };
+  assert.equal(readOwnRules(extending('more.toml'), source).rules, 1);
+  for (const path of ['../more.toml', join(folder, 'more.toml'), 'link.toml', '/dev/zero']) {
+    assert.throws(() => readOwnRules(extending(path), source), /outside/, path);
+  }
+  assert.equal(readOwnRules(extending('../more.toml')).rules, 1, 'who names a file himself may name any');
 });
