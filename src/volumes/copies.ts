@@ -331,7 +331,8 @@ export class Copies {
             ? ({ kind: 'snapshot', of: keyOf(copy), id } as const)
             : ({ kind: 'backup', repository: access, ...placeInRepository(row.answer) } as const);
         const place = record.driver.kind === 'local' ? null : placeOf(record);
-        const order = { action: 'fill', from, to: key, place, requestedBytes: record.requestedBytes, tree } as const;
+        const sizes = { requestedBytes: record.requestedBytes, bytes: copy.bytes ?? 0 };
+        const order = { action: 'fill', from, to: key, place, ...sizes, tree } as const;
         const answer = copyAnswer.parse(await this.#options.run(order, { step: at, signal }));
         await volumes.add(record, actor, {
           copy: id,
@@ -379,7 +380,8 @@ export class Copies {
     const at = step({ en: 'Restore and compare', es: 'Restaurar y comparar' });
     const access = await this.#access(copy.repository ?? '');
     const tree = copy.tree ?? '';
-    const order = { action: 'verify', repository: access, ...placeInRepository(stored), tree } as const;
+    const bytes = copy.bytes ?? 0;
+    const order = { action: 'verify', repository: access, ...placeInRepository(stored), bytes, tree } as const;
     const { same, ...found } = verifyAnswer.parse(await this.#options.run(order, { step: at, signal }));
     await db.transaction().execute(async (tx) => {
       await tx

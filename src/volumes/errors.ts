@@ -185,6 +185,19 @@ export const volumeFault = defineFaults({
       why: 'el hash de todos los ficheros es {found}, y se anotó {expected}',
     },
   },
+  'volume.no-room': {
+    kind: 'exhausted',
+    en: {
+      what: 'the backup is not restored',
+      why: 'it needs {needed}, and the disk has {room} before it is full',
+      remedy: 'make room on the host, or restore into another class',
+    },
+    es: {
+      what: 'la copia no se restaura',
+      why: 'necesita {needed}, y el disco tiene {room} antes de llenarse',
+      remedy: 'liberar espacio en el host, o restaurar en otra clase',
+    },
+  },
   'volume.still-there': {
     kind: 'unavailable',
     en: { what: 'the data of {volume} is still there', why: '{path} exists after its removal' },

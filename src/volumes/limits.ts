@@ -29,6 +29,8 @@ export const COPY_MS = 6 * 3_600_000;
 /** Share of a claim's size, or of its file system, from which on it is full in practice: most databases stop before. */
 export const FULL_SHARE = 0.95;
 export const NEARLY_SHARE = 0.85;
+/** A restore leaves at least this of a large disk to everything else; of a small one, what keeps it from being full. */
+export const ROOM_KEPT_BYTES = 2 ** 30;
 
 /** Another host takes a claim over only when its lease was seen without a sign of life for so long. */
 export const LEASE_MS = 30_000;

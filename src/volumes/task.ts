@@ -75,11 +75,13 @@ const volumeOrder = z.discriminatedUnion('action', [
     to: claimKey,
     place: claimPlace.nullable(),
     requestedBytes: bytes,
+    /** What the copy holds. */
+    bytes,
     tree,
   }),
   z.strictObject({ action: z.literal('backup'), key: claimKey, id: copyId, repository: repositoryAccess }),
   /** Restores into a volume of its own, compares, and removes it. */
-  z.strictObject({ action: z.literal('verify'), repository: repositoryAccess, snapshot, path, tree }),
+  z.strictObject({ action: z.literal('verify'), repository: repositoryAccess, snapshot, path, bytes, tree }),
   z.strictObject({
     action: z.literal('forget'),
     repository: repositoryAccess,

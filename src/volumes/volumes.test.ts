@@ -367,14 +367,25 @@ test('a control that was taken over reaches no file of the host through a link i
   });
   const repository = { location: base, password: 'k', user: null };
   const from = { kind: 'backup', repository, snapshot: '01234567', path: '/data/link' } as const;
-  const fill = { action: 'fill', from, to: { ...KEY, claim: 'back' }, requestedBytes: 0, tree: TREE } as const;
+  const fill = {
+    action: 'fill',
+    from,
+    to: { ...KEY, claim: 'back' },
+    requestedBytes: 0,
+    bytes: 1,
+    tree: TREE,
+  } as const;
   await assert.rejects(run({ ...fill, place: null }), fault('volume.place-unsafe', /leads out/));
   const { snapshot, path } = from;
-  await assert.rejects(run({ action: 'verify', repository, snapshot, path, tree: TREE }), fault('volume.place-unsafe'));
+  const verify = { action: 'verify', repository, snapshot, path, bytes: 1, tree: TREE } as const;
+  await assert.rejects(run(verify), fault('volume.place-unsafe'));
   await assert.rejects(
     run({ ...fill, from: { ...from, path: '/data' }, place: null }),
     fault('volume.restored-differs'),
   );
+  const large = { bytes: 10 ** 15 };
+  await assert.rejects(run({ ...fill, ...large, place: null }), fault('volume.no-room'));
+  await assert.rejects(run({ ...verify, ...large }), fault('volume.no-room'));
   assert.deepEqual(await readdir(secret), ['key']);
   await assert.rejects(readdir(join(base, 'touched')), { code: 'ENOENT' });
   // A class that lies in a volume would be full of what its workload writes.

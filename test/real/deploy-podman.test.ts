@@ -722,11 +722,11 @@ test('a volume is copied while its workload is held, comes back equal from a bac
   await assert.rejects(ask({ action: 'open-repository', repository: wrong }), /cannot be opened/);
   const saved = await ask({ action: 'backup', key, id: newId(systemClock), repository });
   assert.ok(Number(saved['frozenMs']) > 0, 'it was held');
-  const { tree, snapshot, path } = saved;
-  assert.equal((await ask({ action: 'verify', repository, snapshot, path, tree }))['same'], true);
+  const { tree, snapshot, path, bytes } = saved;
+  assert.equal((await ask({ action: 'verify', repository, snapshot, path, bytes, tree }))['same'], true);
   const to = { ...place, claim: 'back' };
   const from = { kind: 'backup', repository, snapshot, path };
-  const fill = { action: 'fill', from, to, place: null, requestedBytes: 1_000_000, tree };
+  const fill = { action: 'fill', from, to, place: null, requestedBytes: 1_000_000, bytes, tree };
   assert.equal((await ask(fill))['tree'], tree);
   await assert.rejects(ask(fill), /not written over/);
   const shot = newId(systemClock);

@@ -3,7 +3,15 @@ import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
-import { BACKUP_MS, COPY_MS, COUNT_EVERY_MS, COUNT_TIMEOUT_MS, FREEZE_MS } from '../limits.ts';
+import {
+  BACKUP_MS,
+  COPY_MS,
+  COUNT_EVERY_MS,
+  COUNT_TIMEOUT_MS,
+  FREEZE_MS,
+  FULL_SHARE,
+  ROOM_KEPT_BYTES,
+} from '../limits.ts';
 import {
   type ClaimOwner,
   claimVolumeName,
@@ -15,7 +23,15 @@ import {
   type VolumeMaker,
   volumeLabels,
 } from '../local.ts';
-import { type ClaimKey, type ClaimLook, type ClaimPlace, type Driver, formatClaim, isExclusive } from '../model.ts';
+import {
+  type ClaimKey,
+  type ClaimLook,
+  type ClaimPlace,
+  type Driver,
+  formatBytes,
+  formatClaim,
+  isExclusive,
+} from '../model.ts';
 import type {
   BackupAnswer,
   CopyAnswer,
@@ -352,6 +368,7 @@ export class HostVolumes {
     const folder = driver.kind === 'local' ? null : await this.#folder(await this.#root(driver), volume, true);
     const target = await this.#make(volume, volumeLabels(this.#owner(to)), folder);
     try {
+      await requireRoom(order.bytes, target.path);
       await this.limit(volume, target.path, order.requestedBytes);
       if (from.kind === 'snapshot') {
         const source = await this.#required(snapshotVolumeName(this.#owner(from.of), from.id));
@@ -376,10 +393,12 @@ export class HostVolumes {
     snapshot,
     path,
     tree,
+    bytes,
   }: Extract<VolumeOrderMessage, { action: 'verify' }>): Promise<Json> {
     await this.#requireRepository(repository);
     const passing = await this.#make(this.#passingName(), this.#passing(), null);
     try {
+      await requireRoom(bytes, passing.path);
       await this.#restic.restore(repository, snapshot, passing.path);
       const hashed = await this.#hash(await this.#restoredIn(passing.path, path));
       return { ...hashed, same: hashed.tree === tree };
@@ -688,6 +707,14 @@ const RESTORING: Text = { en: 'it is being restored', es: 'se está restaurando'
 function isOf({ labels }: StoredVolume, key: ClaimKey): boolean {
   const owner = readClaimOwner(labels);
   return owner !== null && formatClaim(owner) === formatClaim(key);
+}
+
+/** A restore that fills the disk of the host stops all that runs there. @throws Fault volume.no-room */
+async function requireRoom(bytes: number, folder: string): Promise<void> {
+  const { freeBytes, totalBytes } = await requireAnswers(folder);
+  const kept = Math.min(ROOM_KEPT_BYTES, totalBytes * (1 - FULL_SHARE));
+  const room = Math.max(0, Math.floor(freeBytes - kept));
+  if (bytes > room) throw volumeFault('volume.no-room', { needed: formatBytes(bytes), room: formatBytes(room) });
 }
 
 function elsewhere(volume: string, host: string): Fault {
