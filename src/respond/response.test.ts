@@ -150,6 +150,7 @@ test('an image in quarantine stays there over a restart, in its project only, un
   // Policies act on several incidents at the same time: neither forgets the other's.
   const both = { ...image, project: 'both' };
   await Promise.all([1, 2].map((incident) => second.add({ ...both, incident })));
+  assert.equal(second.list(['both']).length, 2);
   await Promise.all([second.release({ ...both, incident: 1 }, 'user:eva', null), second.add({ ...both, incident: 3 })]);
   assert.deepEqual(
     second
