@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { PRIORITIES, type Priority } from '../../detect/index.ts';
-import { describeFormatError, FormatError, parseYaml } from '../../formats/index.ts';
 import { matchesGlob } from '../../oci/index.ts';
 import type { Text } from '../../system/index.ts';
 import { ACTIONS } from '../actions.ts';
 import { priorityRank } from '../alert.ts';
 import { respondFault } from '../errors.ts';
 import type { ActionKind, Incident } from '../incident.ts';
-import { PLAYBOOK_STEPS_MAX, POLICY_BYTES_MAX, POLICY_PATTERNS_MAX } from '../limits.ts';
+import { PLAYBOOK_STEPS_MAX, POLICY_PATTERNS_MAX } from '../limits.ts';
+import { readShaped } from '../shaped-yaml.ts';
 
 /** One thing to do, if its conditions hold when its turn comes. */
 export interface PlaybookStep {
@@ -60,19 +60,7 @@ const shape = z.strictObject({
 
 /** @throws Fault respond.playbook-invalid with the place */
 export function readPlaybook(source: string): Playbook {
-  if (Buffer.byteLength(source) > POLICY_BYTES_MAX) throw invalid('', `more than ${POLICY_BYTES_MAX} bytes`);
-  let value: unknown;
-  try {
-    ({ value } = parseYaml(source));
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    const { position } = error;
-    throw invalid(position === null ? '' : `${position.line}:${position.column}`, describeFormatError(error).en);
-  }
-  const parsed = shape.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw invalid(issue?.path.join('.') ?? '', issue?.message ?? 'another shape');
+  return readShaped(source, shape, invalid);
 }
 
 function invalid(place: string, why: string): Error {

@@ -161,8 +161,15 @@ export class Automaton {
     const table = this.#table;
     const classOf = this.#classOf;
     const least = DEAD * this.#width + 1;
-    const [first, second, third, fourth] = at as unknown as readonly [number, number, number, number];
-    let [a, b, c, d] = rows as unknown as [number, number, number, number];
+    // By index: to take an array of numbers apart costs more than the steps between two stops (measured).
+    const first = at[0] as number;
+    const second = at[1] as number;
+    const third = at[2] as number;
+    const fourth = at[3] as number;
+    let a = rows[0] as number;
+    let b = rows[1] as number;
+    let c = rows[2] as number;
+    let d = rows[3] as number;
     const steps = bytes.length - Math.max(first, second, third, fourth);
     let done = 0;
     for (; done < steps; done++) {
@@ -177,7 +184,10 @@ export class Automaton {
       c = nextC;
       d = nextD;
     }
-    rows.set([a, b, c, d]);
+    rows[0] = a;
+    rows[1] = b;
+    rows[2] = c;
+    rows[3] = d;
     for (let lane = 0; lane < LANES; lane++) at[lane] = (at[lane] as number) + done;
   }
 
