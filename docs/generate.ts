@@ -9,9 +9,13 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command, Option } from 'commander';
 import { listComposeFields } from '../src/deploy/compose/index.ts';
+import { CAPABILITIES } from '../src/deploy/engines/local/test-conformance.ts';
 import { type ExplainedField, KINDS_REFUSED, listFields, OPENAPI_VERSIONS } from '../src/deploy/kubernetes/index.ts';
+import { RuleEngine, readRulePages, readShippedRules, techniqueOf } from '../src/detect/index.ts';
 import { COMMANDS } from '../src/programs/cli/commands.ts';
 import { createFrame } from '../src/programs/cli/frame.ts';
+import { HABITS } from '../src/programs/cli/habits.ts';
+import { RUN_REFUSED } from '../src/programs/cli/run.ts';
 import { EXIT_CODE, type FaultSpec, HTTP_STATUS, type Language, type Text } from '../src/system/index.ts';
 import { ROUTES } from './routes.ts';
 
@@ -29,10 +33,95 @@ export async function generateParts(language: Language): Promise<Part[]> {
   return [
     { page: 'errors.md', mark: 'errors', text: errorTables(await readFaults(), language) },
     { page: 'commands.md', mark: 'commands', text: await commandReference(language) },
+    { page: 'commands.md', mark: 'habits', text: habitTable(language) },
     { page: 'api.md', mark: 'routes', text: routeTable(await readRoutes(), language) },
     { page: 'kubernetes-fields.md', mark: 'fields', text: fieldTables(language) },
+    { page: 'rules.md', mark: 'rules', text: rulePages(language) },
     { page: 'compose-fields.md', mark: 'fields', text: composeTable(language) },
+    { page: 'engines.md', mark: 'parity', text: await parityTable(language) },
   ];
+}
+
+/** As test/real/deploy-engines.test.ts records it. */
+interface RecordedEngine {
+  readonly ground: string;
+  readonly engine: string;
+  readonly version: string;
+  readonly cgroup: number;
+  readonly results: Readonly<Record<string, Text | null>>;
+}
+
+/** What each engine was seen to keep, by the suite that all of them run. */
+async function parityTable(language: Language): Promise<string> {
+  const records = JSON.parse(await readFile(join(ROOT, 'docs', 'engines.json'), 'utf8')) as RecordedEngine[];
+  const [what, yes, unseen] = language === 'en' ? ['What', 'yes', 'not run'] : ['Qué', 'sí', 'no ejecutado'];
+  const titles = records.map(({ ground, version, cgroup }) => `${ground}: ${version}, cgroup v${cgroup}`);
+  const rows = CAPABILITIES.map(({ key, title }) => [
+    title[language],
+    ...records.map(({ results }) => {
+      const found = results[key];
+      if (found === undefined) return unseen;
+      return found === null ? yes : found[language];
+    }),
+  ]);
+  return table([what, ...titles], rows);
+}
+
+/** Flags of docker and podman that are refused, by command and reason. */
+function habitTable(language: Language): string {
+  const rows = new Map<string, string[]>();
+  const add = (command: string, flags: readonly string[], why: Text, way: Text): void => {
+    const key = [command, why[language], way[language]].map(cell).join('\u0000');
+    rows.set(key, [...(rows.get(key) ?? []), ...flags.map((one) => /--[a-z0-9-]+/.exec(one)?.[0] ?? one)]);
+  };
+  for (const [command, list] of Object.entries(HABITS)) {
+    for (const { flags, why, way } of list) add(command, flags, why, way);
+  }
+  for (const { flags, why, way } of RUN_REFUSED) add('run', [flags], why, way);
+  const head =
+    language === 'en' ? ['Command', 'Refused', 'Why', 'Instead'] : ['Orden', 'Se rechaza', 'Por qué', 'En su lugar'];
+  return table(
+    head,
+    [...rows].map(([key, flags]) => {
+      const [command = '', why = '', way = ''] = key.split('\u0000');
+      return [`\`${command}\``, flags.map((flag) => `\`${flag}\``).join(' '), why, way];
+    }),
+  );
+}
+
+const RULE_WORDS = {
+  priority: { en: 'Priority', es: 'Prioridad' },
+  file: { en: 'File', es: 'Archivo' },
+  innocent: { en: 'When it is innocent', es: 'Cuándo es inofensivo' },
+  first: { en: 'What to do first', es: 'Qué hacer primero' },
+  misses: { en: 'What it does not see', es: 'Qué no ve' },
+} as const satisfies Record<string, Text>;
+
+/** A section for each rule that comes with the platform, in the order of their files. */
+function rulePages(language: Language): string {
+  const pages = readRulePages(language);
+  const sections = RuleEngine.load(readShippedRules()).states.map(({ rule }) => {
+    const page = pages.get(rule.name);
+    if (page === undefined) throw new Error(`no page in ${language} for the rule "${rule.name}"`);
+    const word = (name: keyof typeof RULE_WORDS): string => RULE_WORDS[name][language];
+    const techniques = rule.tags.flatMap((tag) => techniqueOf(tag) ?? []).map(({ id, url }) => `[${id}](${url})`);
+    const facts = [
+      `${word('priority')}: ${rule.priority}`,
+      ...techniques,
+      `${word('file')}: \`rules/detection/${rule.place.file.replace('shipped/', '')}\``,
+    ];
+    return [
+      `## ${page.title}`,
+      ...(page.title === rule.name ? [] : [`_${rule.name}_`]),
+      facts.join(' · '),
+      page.what,
+      `**${word('innocent')}.** ${page.innocent}`,
+      `**${word('first')}.**`,
+      page.first.map((step, index) => `${index + 1}. ${step}`).join('\n'),
+      `**${word('misses')}.** ${page.misses}`,
+    ].join('\n\n');
+  });
+  return sections.join('\n\n');
 }
 
 /** A page with its part in place. @throws Error when the page has no such marks */

@@ -146,6 +146,34 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'live stream (server-sent events): facts, operations, workloads that the caller may see; resumes by `Last-Event-ID`',
     es: 'flujo en vivo (server-sent events): hechos, operaciones y cargas de trabajo que se pueden ver; se reanuda con `Last-Event-ID`',
   },
+  'GET /api/v1/foreign': {
+    en: 'containers that the platform did not start',
+    es: 'contenedores que la plataforma no inició',
+  },
+  'POST /api/v1/foreign/:id/stop': {
+    en: 'stop one of them',
+    es: 'detener uno de ellos',
+  },
+  'POST /api/v1/foreign/allowed': {
+    en: 'let containers run beside the platform (`image`, `name`, `host`, `reason`, `until`)',
+    es: 'dejar que corran contenedores junto a la plataforma (`image`, `name`, `host`, `reason`, `until`)',
+  },
+  'DELETE /api/v1/foreign/allowed/:id': {
+    en: 'take such an entry back',
+    es: 'retirar una de esas entradas',
+  },
+  'GET /api/v1/foreign/rules': {
+    en: 'what may run beside the platform, and what of the rest is stopped',
+    es: 'qué puede correr junto a la plataforma y qué del resto se detiene',
+  },
+  'POST /api/v1/foreign/stops': {
+    en: 'have containers stopped that the platform did not start and nobody allowed',
+    es: 'hacer que se detengan los contenedores que la plataforma no inició y nadie permitió',
+  },
+  'DELETE /api/v1/foreign/stops/:id': {
+    en: 'only report them from now on',
+    es: 'solo avisar de ellos desde ahora',
+  },
   'GET /api/v1/openapi.json': {
     en: 'this API as an OpenAPI 3.1 document',
     es: 'esta API como documento OpenAPI 3.1',
@@ -262,9 +290,37 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'look at a host, mend what is safe, or take that back (`change`: look, fix, undo; `checks`); an operation',
     es: 'comprobar un host, corregir lo seguro o deshacerlo (`change`: look, fix, undo; `checks`); una operación',
   },
+  'GET /api/v1/projects/:project/profiles': {
+    en: 'what containers of the project were seen to call, and what became of it (`workload=…`)',
+    es: 'lo que se vio llamar a los contenedores del proyecto, y qué fue de ello (`workload=…`)',
+  },
+  'POST /api/v1/projects/:project/workloads/:workload/profile': {
+    en: 'record a workload, try its profile in a copy, or try it without root (`step`: record, try, unroot); answers an operation',
+    es: 'grabar una carga, probar su perfil en una copia o probarla sin root (`step`: record, try, unroot); responde una operación',
+  },
+  'PUT /api/v1/projects/:project/workloads/:workload/profile': {
+    en: 'sign the profile that passed beside the images of the workload; starts are narrowed to it',
+    es: 'firmar junto a las imágenes de la carga el perfil superado; los arranques se limitan a él',
+  },
+  'DELETE /api/v1/projects/:project/workloads/:workload/profile': {
+    en: 'take the profile of a workload back',
+    es: 'retirar el perfil de una carga',
+  },
+  'GET /api/v1/projects/:project/roots': {
+    en: 'workloads with containers that run as root, and what was seen of their needs',
+    es: 'cargas con contenedores que se ejecutan como root, y qué se vio que necesitan',
+  },
   'GET /api/v1/kernel/shield': {
     en: 'the shield: mitigations with their controls, CVEs, cost and sources, and faults that none stops',
     es: 'el escudo: mitigaciones con sus controles, CVE, coste y fuentes, y fallos que ninguna detiene',
+  },
+  'GET /api/v1/kernel/shield/feed': {
+    en: 'the feed of the shield with its signatures, for a platform without a network',
+    es: 'la lista del escudo con sus firmas, para una plataforma sin red',
+  },
+  'POST /api/v1/kernel/shield/feed': {
+    en: 'take a feed of the shield with its signatures and give it to the hosts; an older one is refused',
+    es: 'tomar una lista del escudo con sus firmas y darla a los hosts; una más antigua se rechaza',
   },
   'GET /api/v1/hosts/:name/kernel/shield': {
     en: 'which entries of the shield stand on a host, and since when',
@@ -374,6 +430,22 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'what was told, waits or failed, newest first',
     es: 'lo avisado, en espera o fallido, lo más reciente primero',
   },
+  'GET /api/v1/prevention/policies': {
+    en: 'prevention policies, and how strongly each host follows them',
+    es: 'políticas de prevención y con qué fuerza las sigue cada host',
+  },
+  'PUT /api/v1/prevention/policies': {
+    en: 'put a prevention policy in force (`source`, YAML)',
+    es: 'poner en vigor una política de prevención (`source`, YAML)',
+  },
+  'GET /api/v1/prevention/policies/:name': {
+    en: 'a prevention policy as its author wrote it',
+    es: 'una política de prevención como la escribió su autor',
+  },
+  'DELETE /api/v1/prevention/policies/:name': {
+    en: 'take a prevention policy out of force',
+    es: 'retirar una política de prevención',
+  },
   'GET /api/v1/response/policies': {
     en: 'response policies: what is done by itself',
     es: 'políticas de respuesta: qué se hace solo',
@@ -416,15 +488,15 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   },
   'PUT /api/v1/scan/rules/:kind': {
     en: 'give a file of rules (`secrets`, `yara`, `hashes`), sent as the body; images are scanned again',
-    es: 'dar un fichero de reglas (`secrets`, `yara`, `hashes`), enviado como cuerpo; las imágenes se reanalizan',
+    es: 'dar un archivo de reglas (`secrets`, `yara`, `hashes`), enviado como cuerpo; las imágenes se reanalizan',
   },
   'DELETE /api/v1/scan/rules/:kind': {
     en: 'use a file of rules no more',
-    es: 'dejar de usar un fichero de reglas',
+    es: 'dejar de usar un archivo de reglas',
   },
   'GET /api/v1/projects/:project/scan/rules': {
-    en: 'baselines of a project, in all versions',
-    es: 'credenciales conocidas de un proyecto, en todas las versiones',
+    en: 'rules for credentials and baselines of a project, in all versions',
+    es: 'reglas de credenciales y credenciales conocidas de un proyecto, en todas las versiones',
   },
   'PUT /api/v1/projects/:project/scan/baseline': {
     en: 'give the known credentials of a project, sent as the body',
@@ -433,6 +505,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   'PUT /api/v1/projects/:project/scan/secrets': {
     en: 'give a project rules for credentials of its own, sent as the body; its images are scanned again',
     es: 'dar a un proyecto reglas de credenciales propias, enviadas como cuerpo; se reanalizan sus imágenes',
+  },
+  'POST /api/v1/projects/:project/scan/secrets/try': {
+    en: 'try rules for credentials on a text: which rule would find what in which line; nothing is kept',
+    es: 'probar reglas de credenciales con un texto: qué regla encontraría algo y en qué línea; no se guarda nada',
   },
   'DELETE /api/v1/projects/:project/scan/secrets': {
     en: 'look in a project by the rules of the platform again',
@@ -509,6 +585,22 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   'GET /api/v1/overview': {
     en: 'what serves, what is to be done, what changed',
     es: 'qué da servicio, qué hay que hacer, qué ha cambiado',
+  },
+  'GET /api/v1/host-exceptions': {
+    en: 'known vulnerabilities of hosts’ run-times, and the exceptions from them',
+    es: 'vulnerabilidades conocidas de los entornos de ejecución de los hosts y sus excepciones',
+  },
+  'POST /api/v1/host-exceptions': {
+    en: 'ask for one (`host`, `cves`, `reason`, `expiresAt`); without `cves` all that the host is exposed to now',
+    es: 'pedir una (`host`, `cves`, `reason`, `expiresAt`); sin `cves`, todas a las que el host está expuesto ahora',
+  },
+  'POST /api/v1/host-exceptions/:id/approve': {
+    en: 'approve one that another administrator asked for',
+    es: 'aprobar una que pidió otro administrador',
+  },
+  'POST /api/v1/host-exceptions/:id/revoke': {
+    en: 'take one back, or refuse one that waits',
+    es: 'retirar una, o rechazar una que espera',
   },
   'GET /api/v1/policies': {
     en: 'admission policies',
@@ -602,6 +694,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'scale, restart, pause or resume a workload: a new release from the one that is there, judged as any; answers an operation',
     es: 'escalar, reiniciar, pausar o reanudar una carga: una versión nueva a partir de la que está, juzgada como cualquiera; responde una operación',
   },
+  'GET /api/v1/projects/:project/workloads/:workload/events': {
+    en: 'what happened to its pods within a week: made, ready, started again, probes, phases; the newest first',
+    es: 'qué ocurrió con sus pods en una semana: creados, listos, reiniciados, sondas, fases; lo más nuevo primero',
+  },
   'GET /api/v1/projects/:project/workloads/:workload/history': {
     en: 'the releases of a workload: specification, replicas, images, what was changed by hand',
     es: 'las versiones de una carga: especificación, réplicas, imágenes, qué se cambió a mano',
@@ -622,6 +718,34 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'end the trial of a release: `{"how": "promote" | "abort"}`; answers an operation',
     es: 'terminar la prueba de una versión: `{"how": "promote" | "abort"}`; responde una operación',
   },
+  'GET /api/v1/site': {
+    en: 'this site, the hosts that it shares with others, and what DNS tells of them',
+    es: 'esta sede, los hosts que comparte con otras y lo que el DNS dice de ellos',
+  },
+  'PUT /api/v1/site': {
+    en: 'set name and addresses of this site, and the DNS server that takes changes',
+    es: 'fijar nombre y direcciones de esta sede, y el servidor DNS que acepta cambios',
+  },
+  'PUT /api/v1/site/hosts/:host': {
+    en: 'share a host with other sites by DNS: `{"path": "/", "seconds": 30}`',
+    es: 'repartir un host con otras sedes por DNS: `{"path": "/", "seconds": 30}`',
+  },
+  'DELETE /api/v1/site/hosts/:host': {
+    en: 'take a host of this site out of DNS',
+    es: 'sacar del DNS un host de esta sede',
+  },
+  'PUT /api/v1/site/drained': {
+    en: 'take this site out of DNS before its maintenance, or bring it back: `{"drained": true}`',
+    es: 'sacar esta sede del DNS antes de su mantenimiento, o devolverla: `{"drained": true}`',
+  },
+  'POST /api/v1/projects/:project/build-secrets': {
+    en: 'bring the secrets of one build, `{"secrets": {"ID": base64}}`: kept in memory for ten minutes, used once by who brought them; answers their `id`',
+    es: 'entregar los secretos de una construcción, `{"secrets": {"ID": base64}}`: diez minutos en memoria, los usa una vez quien los entregó; responde su `id`',
+  },
+  'POST /api/v1/projects/:project/builds': {
+    en: 'build an image (`?image=`, `tag`, `containerfile`, `target`, `arg`, `label`, `platform`, `noCache`, `sourceDateEpoch`, `secrets`): the source as a tar in the body; answers an operation',
+    es: 'construir una imagen (`?image=`, `tag`, `containerfile`, `target`, `arg`, `label`, `platform`, `noCache`, `sourceDateEpoch`, `secrets`): el código fuente como tar en el cuerpo; responde una operación',
+  },
   'POST /api/v1/projects/:project/deploys': {
     en: 'deploy: the source as a tar in the body; answers an operation (asks `release.create`, and `project.create` for a new project)',
     es: 'desplegar: el código fuente como tar en el cuerpo; responde una operación (pide `release.create`, y `project.create` si el proyecto es nuevo)',
@@ -633,6 +757,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   'POST /api/v1/projects/:project/environments/:environment/rollback': {
     en: 'return to an earlier release',
     es: 'revertir a una versión anterior',
+  },
+  'GET /api/v1/projects/:project/comparison': {
+    en: 'what differs between two environments or releases (`from`, `to`: `dev`, `prod@12`): images, replicas, keys of settings, YAML',
+    es: 'qué cambia entre dos entornos o versiones (`from`, `to`: `dev`, `prod@12`): imágenes, réplicas, claves de los ajustes, YAML',
   },
   'GET /api/v1/projects/:project/exceptions': {
     en: 'exceptions to policies',
@@ -680,7 +808,7 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   },
   'GET /api/v1/projects/:project/images/:digest/report': {
     en: 'the report as a file (`format=json|sarif|cyclonedx-vex|openvex|html`), in the language of `Accept-Language`',
-    es: 'el informe como fichero (`format=json|sarif|cyclonedx-vex|openvex|html`), en el idioma de `Accept-Language`',
+    es: 'el informe como archivo (`format=json|sarif|cyclonedx-vex|openvex|html`), en el idioma de `Accept-Language`',
   },
   'GET /api/v1/projects/:project/images/:digest/scan': {
     en: 'scan report',
@@ -786,6 +914,10 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'unpack a tar into a folder of a container (`path`; recorded)',
     es: 'desempaquetar un tar en una carpeta de un contenedor (`path`; queda registrado)',
   },
+  'GET /api/v1/projects/:project/workloads/:workload/logs': {
+    en: 'what a container has written (`tail`), and with `follow=1` what it writes, as text, for five minutes',
+    es: 'lo que ha escrito un contenedor (`tail`) y, con `follow=1`, lo que escribe, como texto, durante cinco minutos',
+  },
   'GET /api/v1/projects/:project/workloads/:workload/stats': {
     en: 'counters of what the containers of a workload use',
     es: 'contadores de lo que usan los contenedores de una carga de trabajo',
@@ -870,16 +1002,28 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   },
   'GET /api/v1/rules': {
     en: 'detection rules in force, files of one’s own, warnings',
-    es: 'reglas de detección en vigor, ficheros propios, avisos',
+    es: 'reglas de detección en vigor, archivos propios, avisos',
   },
-  'GET /api/v1/rules/files/:name': { en: 'a rule file with its text', es: 'un fichero de reglas con su texto' },
+  'GET /api/v1/rules/by-name/:rule': {
+    en: 'one rule with its page: what it means, when it is innocent, what to do first, what it misses',
+    es: 'una regla con su página: qué significa, cuándo es inofensiva, qué hacer primero, qué no ve',
+  },
+  'GET /api/v1/rules/files/:name': { en: 'a rule file with its text', es: 'un archivo de reglas con su texto' },
   'PUT /api/v1/rules/files/:name': {
     en: 'put a rule file in force, everywhere or in a project (asks `rule.manage` there)',
-    es: 'poner en vigor un fichero de reglas, en todas partes o en un proyecto (pide `rule.manage` ahí)',
+    es: 'poner en vigor un archivo de reglas, en todas partes o en un proyecto (pide `rule.manage` ahí)',
   },
   'DELETE /api/v1/rules/files/:name': {
     en: 'take a rule file out of force (asks `rule.manage` where it counts)',
-    es: 'dejar sin vigor un fichero de reglas (pide `rule.manage` donde cuenta)',
+    es: 'dejar sin vigor un archivo de reglas (pide `rule.manage` donde cuenta)',
+  },
+  'POST /api/v1/rules/check': {
+    en: 'what there is to say of a rule file that is not in force',
+    es: 'qué hay que decir de un archivo de reglas que no está en vigor',
+  },
+  'POST /api/v1/rules/try': {
+    en: 'what a draft or a rule in force would have found in what hosts kept of their last days (a draft asks `rule.manage` and `incident.respond`)',
+    es: 'qué habría encontrado un borrador o una regla en vigor en lo que los hosts guardaron de sus últimos días (un borrador pide `rule.manage` e `incident.respond`)',
   },
   'GET /api/v1/rules/tunings': {
     en: 'what of rules is known harmless: by whom, why, until when, how often it held',
@@ -1097,6 +1241,14 @@ export const ROUTES: Readonly<Record<string, Text>> = {
     en: 'take a class away that no claim lies in',
     es: 'quitar una clase en la que no hay ninguna petición',
   },
+  'GET /api/v1/storage-devices': {
+    en: 'which host was told to give which device its file system',
+    es: 'a qué host se le dijo que creara el sistema de archivos de cada dispositivo',
+  },
+  'DELETE /api/v1/storage-devices/:id': {
+    en: 'let another host format it (asks `platform.admin`)',
+    es: 'dejar que otro host lo formatee (pide `platform.admin`)',
+  },
   'GET /api/v1/volumes': {
     en: 'volumes of all projects that the caller may see: state, size, use',
     es: 'volúmenes de todos los proyectos que se pueden ver: estado, tamaño, uso',
@@ -1151,7 +1303,7 @@ export const ROUTES: Readonly<Record<string, Text>> = {
   },
   'POST /api/v1/projects/:project/backups/:id/verify': {
     en: 'restore a backup aside and compare every file; answers an operation',
-    es: 'restaurar una copia aparte y comparar cada fichero; responde una operación',
+    es: 'restaurar una copia aparte y comparar cada archivo; responde una operación',
   },
   'DELETE /api/v1/projects/:project/backups/:id': {
     en: 'take a copy away; answers an operation',

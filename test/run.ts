@@ -23,6 +23,9 @@ const PACKAGES = [
   'opensc',
   'umoci',
   'runc',
+  'runsc',
+  'containerd',
+  'containernetworking-plugins',
   'catatonit',
   'netavark',
   'aardvark-dns',
@@ -37,6 +40,9 @@ const PACKAGES = [
   'mmdebstrap',
   'debian-archive-keyring',
   'libbpf1',
+  'libbpf-dev',
+  'libelf-dev',
+  'zlib1g-dev',
   'libnss-myhostname',
   'busybox-static',
   'clamav-daemon',
@@ -70,38 +76,64 @@ if (values.only === undefined) {
   step(process.execPath, [join(ROOT, 'test', 'check.ts'), 'lint'], 'lint found something');
 }
 
-/** Tests that set up whole instances, kill or measure: they count the machine's users, processes or seconds and want it for themselves. */
-const ALONE = ['cli-', 'faults-', 'measure-', 'observe-', 'rootless-', 'sensor-', 'setup-'];
+/**
+ * The tests against real parts wait more than they work, so several lanes of them run at the same time; the files of a lane
+ * run one after another. A file belongs to the lane that names the longest beginning of its path.
+ */
+const STAGES: readonly (readonly (readonly string[])[])[] = [
+  [
+    // Of the tests with instances these count all images of the machine, or take the usual ports: one at a time.
+    ['test/real/setup-', 'test/real/faults-', 'test/real/cli-'],
+    ['test/real/rootless-', 'test/journeys/registry', 'test/journeys/spine', 'test/journeys/store'],
+    ['test/real/build-', 'test/real/deploy-', 'test/real/network-'],
+  ],
+  // A browser gives up what it loads when a network comes or goes, as with each pod's.
+  [['test/real/console-', 'test/journeys/console'], ['test/']],
+  // They hold bounds on the clock (a right is gone within a second, a program is back within two), want a kernel without
+  // other people's events, or look at the rules and networks of the whole machine.
+  [
+    [
+      'test/real/access-',
+      'test/real/cli-mutual',
+      'test/real/measure-',
+      'test/real/observe-',
+      'test/real/sensor-',
+      'test/real/setup-purge',
+    ],
+  ],
+];
 
 const secondsOf = new Map<string, number>();
 const total = { passed: 0, failed: 0, skipped: 0 };
 await Promise.all(unitTestRuns(wantedTests(UNIT_TESTS), 'spec').map(({ args, env }) => runUnitTests(args, env)));
-const real = wantedTests(['test/real/*.test.ts']);
-const alone = real.filter((file) => ALONE.some((name) => file.startsWith(`test/real/${name}`)));
-// The others have parts of their own and wait more than they work: those with a browser run beside those without one, and
-// what they print comes after.
-const beside = real.filter((file) => !alone.includes(file));
-const browser = beside.filter((file) => file.startsWith('test/real/console-'));
-await runBeside(without(beside, browser), browser);
-const journeys = wantedTests(['test/journeys/*.test.ts']);
-// Not beside each other: two first calls of `up`, one without root, cannot know the ports that the other has chosen.
-await runTests(alone);
-await runTests(journeys);
+for (const lanes of lanesOf(wantedTests(['test/real/*.test.ts', 'test/journeys/*.test.ts']))) await runLanes(lanes);
 printSlowest();
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
 
-function without(files: readonly string[], others: readonly string[]): string[] {
-  return files.filter((file) => !others.includes(file));
+/** The files of each lane of each stage. */
+function lanesOf(files: readonly string[]): string[][][] {
+  const beginnings = STAGES.flat(2);
+  const nameOf = (file: string): string | undefined =>
+    // The longest: what names a few files goes before what names the rest.
+    beginnings.filter((beginning) => file.startsWith(beginning)).sort((a, b) => b.length - a.length)[0];
+  return STAGES.map((lanes) =>
+    lanes.map((names) => files.filter((file) => names.includes(nameOf(file) ?? ''))).filter(({ length }) => length > 0),
+  );
 }
 
-/** Both at the same time; what the second ones print comes after. */
-async function runBeside(first: readonly string[], second: readonly string[]): Promise<void> {
-  const held = new PassThrough();
-  const printed: Buffer[] = [];
-  held.on('data', (chunk: Buffer) => printed.push(chunk));
-  await Promise.all([runTests(first), runTests(second, held)]);
-  process.stdout.write(Buffer.concat(printed));
+/** All lanes at the same time. The first prints as it goes, what the others print comes when each is done. */
+async function runLanes([first, ...others]: readonly string[][]): Promise<void> {
+  if (first === undefined) return;
+  const held = others.map(async (files) => {
+    const output = new PassThrough();
+    const printed: Buffer[] = [];
+    output.on('data', (chunk: Buffer) => printed.push(chunk));
+    await runTests(files, output);
+    return Buffer.concat(printed);
+  });
+  await runTests(first);
+  for (const printed of held) process.stdout.write(await printed);
 }
 
 function wantedTests(patterns: readonly string[]): string[] {

@@ -3,6 +3,8 @@ import { defineWords } from '../shell/catalogue.ts';
 export const words = defineWords(
   {
     live: 'Live',
+    rules: 'Rules',
+    drills: 'Drills',
     title: 'What happens now',
     condition: 'Condition, such as evt.type=execve and proc.name!=sh',
     workload: 'Workload',
@@ -29,6 +31,8 @@ export const words = defineWords(
   },
   {
     live: 'En vivo',
+    rules: 'Reglas',
+    drills: 'Simulacros',
     title: 'Qué ocurre ahora',
     condition: 'Condición, como evt.type=execve and proc.name!=sh',
     workload: 'Carga de trabajo',

@@ -30,21 +30,22 @@ export async function readFailure(response: Response): Promise<ApiFailure> {
   return new ApiFailure(response.status, problem);
 }
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** @param body JSON, or a text as it is */
+async function request<T>(method: string, path: string, body?: unknown, isFile = false): Promise<T> {
   const headers: Record<string, string> = {
     Accept: 'application/json',
     'Accept-Language': document.documentElement.lang,
   };
   // The session cookie alone never changes anything: another site cannot set this header.
   if (method !== 'GET') headers['X-Darsena'] = '1';
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (body !== undefined) headers['Content-Type'] = isFile ? 'application/octet-stream' : 'application/json';
   let response: Response;
   try {
     response = await fetch(BASE + path, {
       method,
       headers,
       credentials: 'same-origin',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isFile ? String(body) : JSON.stringify(body) }),
     });
   } catch (error) {
     throw new ApiFailure(0, { title: String(error), code: 'console.unreachable', kind: 'unavailable' });
@@ -60,6 +61,8 @@ export const api = {
   get: <T>(path: string): Promise<T> => request('GET', path),
   post: <T>(path: string, body: unknown = {}): Promise<T> => request('POST', path, body),
   put: <T>(path: string, body: unknown): Promise<T> => request('PUT', path, body),
+  /** Sends a file as it is. */
+  putFile: <T>(path: string, text: string): Promise<T> => request('PUT', path, text, true),
   delete: <T>(path: string): Promise<T> => request('DELETE', path),
 };
 

@@ -5,15 +5,19 @@ import type {
   AdvisorySource,
   AuditVerification,
   Base,
+  CallProfile,
   CertificateOrder,
+  Comparison,
   CopyFinding,
   Deadline,
   Evidence,
   Exception,
   Fact,
   FleetAnswer,
+  ForeignContainer,
   Host,
   HostBench,
+  HostExceptions,
   HostKernel,
   Image,
   ImageDetail,
@@ -40,6 +44,7 @@ import type {
   PackagePage,
   Policy,
   PolicyRevision,
+  PreventionStanding,
   Project,
   Promotion,
   PullHistory,
@@ -53,15 +58,18 @@ import type {
   Repository,
   RetentionPreview,
   Robot,
+  RootWorkload,
   Route,
   ScanChanges,
   ScanReport,
+  ScanRuleFile,
   ServedCertificate,
   SettingsAnswer,
   ShieldEntry,
   ShieldStanding,
   ShownPolicy,
   SignatureAnswer,
+  SiteState,
   Status,
   Token,
   TrustKey,
@@ -71,10 +79,14 @@ import type {
   Verdict,
   VexRecord,
   Volume,
+  VolumeDetails,
   Watch,
   WatchDetail,
+  WorkloadEvent,
+  WorkloadRevision,
   WorkloadRule,
   WorkloadStatus,
+  WorkloadUse,
 } from './types.ts';
 
 export async function listOf<T>(path: string): Promise<readonly T[]> {
@@ -156,6 +168,8 @@ export const queries = {
       refetchInterval: 2_000,
       staleTime: 0,
     }),
+  /** Nothing tells of a look at the edge or at DNS: asked again as often as a site looks. */
+  site: () => queryOptions({ queryKey: ['site'], queryFn: () => api.get<SiteState>('/site'), refetchInterval: 5_000 }),
   certificates: () =>
     queryOptions({ queryKey: ['certificates'], queryFn: () => listOf<ServedCertificate>('/certificates') }),
   certificateOrders: () =>
@@ -169,13 +183,53 @@ export const queries = {
       queryKey: ['releases', project],
       queryFn: () => listOf<Release>(apiPath(['projects', project, 'releases'])),
     }),
+  comparison: (project: string, from: string, to: string) =>
+    queryOptions({
+      queryKey: ['comparison', project, from, to],
+      queryFn: () => api.get<Comparison>(apiPath(['projects', project, 'comparison'], { from, to })),
+    }),
+  workloadHistory: (project: string, environment: string, workload: string) =>
+    queryOptions({
+      queryKey: ['releases', project, 'history', environment, workload],
+      queryFn: () =>
+        listOf<WorkloadRevision>(apiPath(['projects', project, 'workloads', workload, 'history'], { environment })),
+    }),
+  workloadUse: (project: string, environment: string, workload: string) =>
+    queryOptions({
+      queryKey: ['workload-use', project, environment, workload],
+      queryFn: () =>
+        api.get<WorkloadUse>(apiPath(['projects', project, 'workloads', workload, 'stats'], { environment })),
+      refetchInterval: 3_000,
+    }),
+  workloadEvents: (project: string, environment: string, workload: string) =>
+    queryOptions({
+      queryKey: ['workload-events', project, environment, workload],
+      queryFn: () =>
+        listOf<WorkloadEvent>(apiPath(['projects', project, 'workloads', workload, 'events'], { environment })),
+    }),
+  hostExceptions: () =>
+    queryOptions({ queryKey: ['host-exceptions'], queryFn: () => api.get<HostExceptions>('/host-exceptions') }),
   promotions: (project: string) =>
     queryOptions({
       queryKey: ['promotions', project],
       queryFn: () => listOf<Promotion>(apiPath(['projects', project, 'promotions'])),
     }),
   routes: () => queryOptions({ queryKey: ['routes'], queryFn: () => listOf<Route>('/routes') }),
-  volumes: () => queryOptions({ queryKey: ['volumes'], queryFn: () => listOf<Volume>('/volumes') }),
+  volumes: (project: string) =>
+    queryOptions({
+      queryKey: ['volumes', project],
+      queryFn: () => listOf<Volume>(apiPath(['projects', project, 'volumes'])),
+    }),
+  volume: (project: string, environment: string, claim: string) =>
+    queryOptions({
+      queryKey: ['volumes', project, environment, claim],
+      queryFn: () => api.get<VolumeDetails>(apiPath(['projects', project, 'volumes', environment, claim])),
+    }),
+  backupRepositories: () =>
+    queryOptions({
+      queryKey: ['backup-repositories'],
+      queryFn: () => listOf<{ readonly name: string; readonly location: string }>('/backup-repositories'),
+    }),
   images: (project: string) =>
     queryOptions({
       queryKey: ['images', project],
@@ -236,6 +290,11 @@ export const queries = {
     queryOptions({
       queryKey: ['vex', project],
       queryFn: () => listOf<VexRecord>(apiPath(['projects', project, 'vex'])),
+    }),
+  scanRules: (project: string) =>
+    queryOptions({
+      queryKey: ['scan-rules', project],
+      queryFn: () => listOf<ScanRuleFile>(apiPath(['projects', project, 'scan', 'rules'])),
     }),
   where: (finding: string, running: boolean) =>
     infiniteQueryOptions({
@@ -352,6 +411,16 @@ export const queries = {
       queryKey: ['hosts', name, 'kernel', 'cves', state],
       queryFn: () => maybe<KernelCves>(apiPath(['hosts', name, 'kernel', 'cves'], { state, limit: 200 })),
     }),
+  profiles: (project: string, workload: string) =>
+    queryOptions({
+      queryKey: ['profiles', project, workload],
+      queryFn: () => listOf<CallProfile>(apiPath(['projects', project, 'profiles'], { workload })),
+    }),
+  roots: (project: string) =>
+    queryOptions({
+      queryKey: ['profiles', project, 'roots'],
+      queryFn: () => listOf<RootWorkload>(apiPath(['projects', project, 'roots'])),
+    }),
   shield: () => queryOptions({ queryKey: ['kernel', 'shield'], queryFn: () => listOf<ShieldEntry>('/kernel/shield') }),
   hostShield: (name: string) =>
     queryOptions({
@@ -373,6 +442,18 @@ export const queries = {
     queryOptions({
       queryKey: ['hosts', name, 'modules'],
       queryFn: () => maybe<ModuleStanding>(apiPath(['hosts', name, 'kernel', 'modules'])),
+    }),
+  prevention: () =>
+    queryOptions({
+      queryKey: ['prevention'],
+      queryFn: () => api.get<PreventionStanding>('/prevention/policies'),
+      refetchInterval: 10_000,
+    }),
+  foreign: () =>
+    queryOptions({
+      queryKey: ['foreign'],
+      queryFn: () => listOf<ForeignContainer>('/foreign'),
+      refetchInterval: 10_000,
     }),
   hostBench: (name: string) =>
     queryOptions({

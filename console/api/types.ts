@@ -141,7 +141,23 @@ export interface Replica {
     readonly image: string;
     readonly digest: string | null;
     readonly state: string;
+    readonly probes?: readonly {
+      readonly kind: 'startup' | 'readiness' | 'liveness';
+      readonly state: 'waiting' | 'passing' | 'failing';
+      readonly why: string | null;
+    }[];
   }[];
+}
+
+/** Something that happened to the pods of a workload. */
+export interface WorkloadEvent {
+  readonly kind: string;
+  readonly trouble: boolean;
+  readonly replica: string | null;
+  readonly text: Text;
+  readonly count: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
 }
 
 export interface WorkloadStatus {
@@ -219,6 +235,8 @@ export interface Promotion {
   readonly state: PromotionState;
   readonly digests: readonly ImageDigest[];
   readonly requestedBy: string;
+  /** The person behind a token or robot that asked. */
+  readonly requester: string;
   readonly requestedAt: string;
   readonly verdict: Verdict | null;
   readonly approvals: readonly {
@@ -290,11 +308,54 @@ export interface ShownPolicy {
 }
 
 export interface Volume {
-  readonly name: string;
   readonly project: string;
   readonly environment: string;
   readonly claim: string;
+  readonly class: string;
+  readonly state:
+    | 'pending'
+    | 'ready'
+    | 'in-use'
+    | 'nearly-full'
+    | 'full'
+    | 'unavailable'
+    | 'released'
+    | 'removing'
+    | 'unknown';
+  readonly why: Text | null;
+  readonly accessModes: readonly string[];
+  readonly requestedBytes: number;
+  readonly reclaim: { readonly policy: 'retain' | 'delete'; readonly afterHours: number };
+  readonly host: string | null;
+  readonly epoch: number;
+  readonly sealed: boolean;
   readonly createdAt: string;
+  readonly look: {
+    readonly usedBytes: number | null;
+    readonly freeBytes: number | null;
+    readonly limit: { readonly enforced: true } | { readonly enforced: false; readonly why: Text };
+    readonly containers: number;
+  } | null;
+}
+
+export interface VolumeCopy {
+  readonly id: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly claim: string;
+  readonly kind: 'snapshot' | 'backup';
+  readonly repository: string | null;
+  readonly state: 'running' | 'done' | 'failed';
+  readonly bytes: number | null;
+  readonly files: number | null;
+  readonly problem: Text | null;
+  readonly createdAt: string;
+  readonly verified: { readonly at: string; readonly same: boolean } | null;
+}
+
+export interface VolumeDetails extends Volume {
+  readonly copies: readonly VolumeCopy[];
+  readonly schedule: { readonly cron: string; readonly repository: string; readonly nextAt: string } | null;
 }
 
 export type Risk = 'act-now' | 'high' | 'medium' | 'low' | 'unknown';
@@ -312,6 +373,8 @@ export interface Image {
   readonly scan: {
     readonly state: string;
     readonly byRisk: ByRisk;
+    /** Findings that a believed statement or an exception answers for; not in `byRisk`. */
+    readonly answered?: number;
     readonly secrets?: number;
     readonly malware?: 'clean' | 'found' | 'not-scanned';
   } | null;
@@ -663,6 +726,32 @@ export interface VexRecord {
   readonly approver: string | null;
 }
 
+/** A version of a file that tells the scanner of a project something: rules for credentials, or known ones. */
+export interface ScanRuleFile {
+  readonly id: string;
+  readonly kind: 'secrets' | 'baseline';
+  readonly version: number;
+  readonly entries: number;
+  readonly refused: readonly { readonly rule: string; readonly why: Text }[];
+  readonly state: 'active' | 'replaced' | 'removed';
+  readonly uploadedBy: string;
+  readonly uploadedAt: string;
+}
+
+/** What rules for credentials would find in a text. */
+export interface TriedRules {
+  readonly of: 'given' | 'project' | 'platform';
+  readonly rules: number;
+  readonly refused: readonly { readonly rule: string; readonly why: Text }[];
+  readonly findings: readonly {
+    readonly rule: string;
+    readonly title: Text;
+    readonly severity: Severity;
+    readonly line: number;
+    readonly column: number;
+  }[];
+}
+
 /** An image that has a finding, and where it runs. */
 export interface FleetImage {
   readonly digest: string;
@@ -714,7 +803,11 @@ export interface ScanReport {
   readonly packages: number;
   readonly packagesByType: Readonly<Record<string, number>>;
   readonly findings: readonly Finding[];
-  readonly summary: { readonly state: 'clean' | 'findings' | 'unknown'; readonly byRisk: ByRisk };
+  readonly summary: {
+    readonly state: 'clean' | 'findings' | 'unknown';
+    readonly byRisk: ByRisk;
+    readonly answered?: number;
+  };
   readonly advisories: {
     readonly sources: readonly AdvisorySource[];
     readonly coverage: Readonly<Record<string, 'data' | 'partial' | 'no-data'>>;
@@ -732,7 +825,7 @@ export interface ScanReport {
   /** Credentials that the project's baseline names, left out of the list. */
   readonly secretsKnown?: number;
   /** Files that could not be understood. */
-  readonly notices?: readonly { readonly path: string; readonly reason: string }[];
+  readonly notices?: readonly { readonly path: string; readonly reason: Text }[];
   /** Archives of Java without a name. */
   readonly unnamedArchives?: number;
   readonly malware: {
@@ -1337,7 +1430,7 @@ export interface KernelRollout {
   readonly id: string;
   readonly patch: string;
   readonly state: 'running' | 'paused' | 'withdrawing' | 'done' | 'rolled-back' | 'stopped';
-  readonly why: string | null;
+  readonly why: Text | null;
   readonly startedAt: string;
   /** Hosts may be changed now, as far as maintenance windows go. */
   readonly isOpen: boolean;
@@ -1347,7 +1440,7 @@ export interface KernelRollout {
     readonly phases: Readonly<Partial<Record<RolloutPhase, number>>>;
   }[];
   readonly kind: 'patch' | 'restart';
-  readonly notable: readonly { readonly host: string; readonly phase: RolloutPhase; readonly why: string | null }[];
+  readonly notable: readonly { readonly host: string; readonly phase: RolloutPhase; readonly why: Text | null }[];
 }
 
 export interface ShieldEntry {
@@ -1386,6 +1479,7 @@ export interface ModuleProposal {
 export interface ModuleStanding {
   readonly mode: 'off' | 'trial' | 'enforce';
   readonly wouldBlock: readonly { readonly module: string }[];
+  readonly kernel: { readonly means: string | null; readonly why: string | null; readonly refused: number };
 }
 
 export type BenchState = 'fail' | 'not-determinable' | 'pass' | 'not-applicable';
@@ -1503,4 +1597,204 @@ export interface NetworkFlow {
   readonly connections: number;
   readonly firstAt: string;
   readonly lastAt: string;
+}
+
+type ComparedState = 'only-from' | 'only-to' | 'differs' | 'same';
+interface ComparedPlace {
+  readonly name: string;
+  readonly class: 'development' | 'pre-production' | 'production';
+  readonly policy: string;
+  readonly approvals: number;
+  readonly release: { readonly id: string; readonly number: number };
+}
+interface ComparedSide {
+  readonly replicas: number;
+  readonly images: readonly { readonly container: string; readonly image: string }[];
+}
+
+/** What differs between two environments or releases. */
+export interface Comparison {
+  readonly from: ComparedPlace;
+  readonly to: ComparedPlace;
+  readonly workloads: readonly {
+    readonly name: string;
+    readonly state: ComparedState;
+    readonly from: ComparedSide | null;
+    readonly to: ComparedSide | null;
+  }[];
+  readonly settings: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly key: string;
+    readonly state: ComparedState;
+  }[];
+  readonly documents: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly state: ComparedState;
+    readonly lines: readonly { readonly op: ' ' | '-' | '+' | '@'; readonly text: string }[];
+  }[];
+  readonly same: number;
+}
+
+/** One state of a workload in the history of its environment. */
+export interface WorkloadRevision {
+  readonly release: number;
+  readonly state: string;
+  readonly specHash: string;
+  readonly replicas: number;
+  readonly paused: boolean;
+  readonly images: readonly string[];
+  readonly current: boolean;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+/** What the containers of a workload use by now; processor time and traffic since they began. */
+export interface WorkloadUse {
+  readonly at: string;
+  readonly items: readonly {
+    readonly replica: string;
+    readonly container: string;
+    readonly id: string;
+    readonly cpuNanos: number;
+    readonly memoryBytes: number;
+    readonly memoryLimitBytes: number | null;
+    readonly receivedBytes: number;
+    readonly sentBytes: number;
+    readonly processes: number;
+  }[];
+}
+
+export interface HostException {
+  readonly id: string;
+  readonly host: string;
+  readonly cves: readonly string[];
+  readonly reason: string;
+  readonly author: string;
+  readonly approver: string | null;
+  readonly expiresAt: string;
+  readonly state: 'waiting' | 'active' | 'expiring' | 'expired' | 'revoked';
+}
+
+/** Known vulnerabilities of hosts' run-times, and what two administrators live with until a day. */
+export interface HostExceptions {
+  readonly items: readonly HostException[];
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly issues: readonly {
+      readonly cve: string;
+      readonly title: Text;
+      readonly program: string;
+      readonly version: string;
+      readonly exception: string | null;
+    }[];
+  }[];
+}
+
+/** What a container of a workload was seen to call. */
+export interface CallProfile {
+  readonly workload: string;
+  readonly container: string;
+  readonly digest: string;
+  readonly state: 'recorded' | 'passed' | 'failed' | 'applied';
+  readonly calls: readonly string[];
+  readonly families: readonly number[];
+  readonly capabilities: readonly string[] | null;
+  readonly fromStart: boolean;
+  readonly trial: { readonly at: string; readonly passed: boolean; readonly why: Text | null } | null;
+  /** One stands beside the image, perhaps an earlier one. */
+  readonly appliedAt: string | null;
+}
+
+/** A workload with containers that run as root; `needs` is null where nothing was recorded. */
+export interface RootWorkload {
+  readonly project: string;
+  readonly environment: string;
+  readonly workload: string;
+  readonly containers: readonly string[];
+  readonly needs:
+    | readonly {
+        readonly container: string;
+        readonly capabilities: readonly string[];
+        readonly lowPorts: boolean;
+        readonly scratch: readonly string[];
+        readonly volumes: readonly string[];
+        readonly inImage: readonly string[];
+      }[]
+    | null;
+}
+type Strength = 'blocks' | 'kills' | 'reports' | 'nothing';
+interface PreventionReach {
+  readonly strength: Strength;
+  readonly means: string | null;
+  readonly why: { readonly en: string; readonly es: string } | null;
+}
+
+/** What may not happen in containers, and how strongly hosts follow. */
+export interface PreventionPolicy {
+  readonly policy: { readonly name: string; readonly mode: 'dry-run' | 'enforce' };
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly parts: readonly (PreventionReach & {
+      readonly part: 'drift' | 'command' | 'file' | 'component';
+      readonly containers: number;
+    })[];
+  }[];
+}
+export interface PreventionStanding {
+  readonly items: readonly PreventionPolicy[];
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly exec: PreventionReach | null;
+    readonly open: PreventionReach | null;
+  }[];
+}
+
+/** A container that the platform did not start. */
+export interface ForeignContainer {
+  readonly host: string;
+  readonly id: string;
+  readonly engine: string;
+  readonly name: string | null;
+  readonly image: string | null;
+  readonly command: string;
+  readonly pid: number;
+  readonly foundAt: string;
+  readonly goneAt: string | null;
+  readonly stoppedAt: string | null;
+  readonly allowedBy: { readonly id: string; readonly reason: string } | null;
+}
+
+/** A host that several sites serve, as this one sees it. */
+export interface SiteHost {
+  readonly host: string;
+  readonly path: string;
+  readonly seconds: number;
+  readonly addresses: readonly { readonly address: string; readonly up: boolean | null; readonly why: Text | null }[];
+  readonly sites: readonly {
+    readonly site: string;
+    readonly addresses: readonly string[];
+    readonly state: 'up' | 'down' | 'silent';
+  }[];
+  readonly answers: readonly string[];
+  readonly stays: boolean;
+  readonly toldAt: string | null;
+  readonly problem: Text | null;
+}
+
+export interface SiteState {
+  readonly settings: {
+    readonly name: string;
+    readonly addresses: readonly string[];
+    readonly port: number;
+    readonly dns: {
+      readonly host: string;
+      readonly port: number;
+      readonly zones: readonly string[];
+      readonly keyName: string;
+    };
+  } | null;
+  readonly drained: boolean;
+  readonly hosts: readonly SiteHost[];
 }

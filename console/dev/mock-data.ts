@@ -3,10 +3,12 @@ import type {
   AdvisorySource,
   AuditVerification,
   Base,
+  CallProfile,
   Evidence,
   Exception,
   Fact,
   Finding,
+  ForeignContainer,
   Host,
   HostBench,
   HostKernel,
@@ -24,6 +26,7 @@ import type {
   Overview,
   PatternSettings,
   Policy,
+  PreventionStanding,
   Project,
   Promotion,
   RebootNeed,
@@ -42,6 +45,7 @@ import type {
   User,
   Verdict,
   Volume,
+  VolumeCopy,
   WorkloadStatus,
 } from '../api/types.ts';
 
@@ -74,6 +78,8 @@ export interface MockData {
   bases: Base[];
   routes: Route[];
   volumes: Volume[];
+  prevention: PreventionStanding;
+  foreign: ForeignContainer[];
   verification: AuditVerification;
 }
 
@@ -156,6 +162,58 @@ const ADAPTATIONS = [
     ),
   },
 ];
+
+function prevention(busy: boolean): PreventionStanding {
+  const late = text(
+    'this kernel has no BPF LSM: programs are ended after they begin',
+    'este núcleo no tiene BPF LSM: los programas se terminan después de empezar',
+  );
+  const blocks = { strength: 'blocks', means: 'fanotify', why: null } as const;
+  const kills = { strength: 'kills', means: 'bpf_send_signal', why: late } as const;
+  return {
+    items: busy
+      ? [
+          {
+            policy: { name: 'shop-only-what-is-in-the-image', mode: 'enforce' },
+            hosts: [
+              {
+                host: 'host1',
+                parts: [
+                  { ...blocks, part: 'drift', containers: 6 },
+                  { ...kills, part: 'command', containers: 6 },
+                ],
+              },
+            ],
+          },
+          { policy: { name: 'no-tools-in-production', mode: 'dry-run' }, hosts: [] },
+        ]
+      : [],
+    hosts: [{ host: 'host1', exec: blocks, open: kills }],
+  };
+}
+
+function foreign(): ForeignContainer[] {
+  const one = (seed: string, more: Partial<ForeignContainer>): ForeignContainer => ({
+    ...{ host: 'host1', id: digest(seed).slice(7), engine: 'podman', name: seed, image: 'docker.io/library/debian:12' },
+    ...{
+      command: 'sleep infinity',
+      pid: 40_321,
+      foundAt: ago(2 * HOUR),
+      goneAt: null,
+      stoppedAt: null,
+      allowedBy: null,
+    },
+    ...more,
+  });
+  return [
+    one('trial', {}),
+    one('monitoring-agent', {
+      engine: 'docker',
+      allowedBy: { id: id('allowed'), reason: 'the institution’s monitoring' },
+    }),
+    one('0f5a-miner', { engine: 'runc', name: null, image: null, goneAt: ago(HOUR), stoppedAt: ago(HOUR) }),
+  ];
+}
 
 function hosts(busy: boolean): Host[] {
   return [
@@ -483,6 +541,27 @@ function countByRisk(findings: readonly Finding[]): Partial<Record<Risk, number>
   return counts;
 }
 
+const NOT_UNDERSTOOD: Pick<ScanReport, 'notices' | 'unnamedArchives' | 'secretsKnown'> = {
+  notices: [
+    {
+      path: 'srv/api/vendor/reports/lib/charting-all.war',
+      reason: text(
+        'WEB-INF/lib/broken.jar: zip has no end record; it was cut or is no zip',
+        'WEB-INF/lib/broken.jar: el zip está cortado o no es un zip',
+      ),
+    },
+    {
+      path: 'usr/local/bin/reporter',
+      reason: text(
+        'it is packed by UPX: what it was built of cannot be seen',
+        'está empaquetado con UPX: no se ve de qué se hizo',
+      ),
+    },
+  ],
+  unnamedArchives: 3,
+  secretsKnown: 2,
+};
+
 function scan(imageDigest: string, findings: readonly Finding[]): ScanReport {
   return {
     id: id(`scan ${imageDigest}`),
@@ -511,6 +590,7 @@ function scan(imageDigest: string, findings: readonly Finding[]): ScanReport {
       },
     ],
     secrets: [],
+    ...(findings.length > 3 ? NOT_UNDERSTOOD : {}),
     malware: { state: 'clean', reason: null, files: 8212, findings: [] },
     score: 41.2,
     plan: {
@@ -1408,6 +1488,7 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
     state,
     digests,
     requestedBy: 'user:luis',
+    requester: 'user:luis',
     requestedAt: ago(secondsAgo),
     verdict: verdict(D.api, 'prod', state === 'refused' ? 'refuse' : 'allow'),
     approvals: [],
@@ -1716,15 +1797,24 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
           },
         ]
       : [],
+    prevention: prevention(busy),
+    foreign: busy ? foreign() : [],
     volumes: busy
       ? [
-          {
-            name: 'tienda-prod-worker-data',
-            project: 'tienda',
-            environment: 'prod',
-            claim: 'worker-data',
-            createdAt: ago(20 * DAY),
-          },
+          volume('worker-data', { state: 'in-use', sealed: true }),
+          volume('uploads', {
+            class: 'nas',
+            state: 'unavailable',
+            why: text(
+              'the storage nas cannot be mounted: the server does not answer',
+              'el almacenamiento nas no se puede montar: el servidor no responde',
+            ),
+            look: null,
+          }),
+          volume('old-cache', {
+            state: 'released',
+            why: text('no release wants it; its data stays', 'ninguna versión lo pide; sus datos se quedan'),
+          }),
         ]
       : [],
     verification: {
@@ -1736,6 +1826,45 @@ export function createMockData(kind: 'fresh' | 'busy'): MockData {
       durationMs: 38,
     },
   };
+}
+
+function volume(claim: string, more: Partial<Volume>): Volume {
+  return {
+    ...{ project: 'tienda', environment: 'prod', claim, class: 'local', state: 'ready', why: null },
+    ...{ accessModes: ['ReadWriteOnce'], requestedBytes: 10 * 2 ** 30, host: 'srv-01', epoch: 1, sealed: false },
+    reclaim: { policy: 'retain', afterHours: 24 },
+    createdAt: ago(20 * DAY),
+    look: {
+      usedBytes: 3.2 * 2 ** 30,
+      freeBytes: 80 * 2 ** 30,
+      limit: {
+        enforced: false,
+        why: text(
+          'its file system (ext4) is not mounted with project quotas (prjquota)',
+          'su sistema de archivos (ext4) no está montado con cuotas de proyecto (prjquota)',
+        ),
+      },
+      containers: 1,
+    },
+    ...more,
+  };
+}
+
+export function volumeCopies(claim: string): VolumeCopy[] {
+  const copy = (seed: string, more: Partial<VolumeCopy>): VolumeCopy => ({
+    ...{ id: id(`copy ${claim} ${seed}`), project: 'tienda', environment: 'prod', claim, kind: 'backup' },
+    ...{ repository: 'nas', state: 'done', bytes: 3.1 * 2 ** 30, files: 4_210, problem: null },
+    ...{ createdAt: ago(DAY / 2), verified: null },
+    ...more,
+  });
+  return [
+    copy('1', { kind: 'snapshot', repository: null, createdAt: ago(2 * HOUR) }),
+    copy('2', { verified: { at: ago(DAY / 3), same: true } }),
+    copy('3', {
+      ...{ state: 'failed', bytes: null, files: null, createdAt: ago(2 * DAY) },
+      problem: text('the backup failed: restic: no space left', 'falló la copia: restic: no space left'),
+    }),
+  ];
 }
 
 function networkFlows(): NetworkFlow[] {
@@ -1831,6 +1960,12 @@ export function kernelPatches(): readonly KernelPatch[] {
   ];
 }
 
+export function callProfiles(): readonly CallProfile[] {
+  const place = { workload: 'web', container: 'web', digest: '' } as const;
+  const seen = { calls: ['accept4', 'epoll_wait', 'read', 'write'], families: [1, 2, 10], capabilities: [] };
+  return [{ ...place, ...seen, state: 'applied', fromStart: true, trial: null, appliedAt: '2026-11-20T09:00:00.000Z' }];
+}
+
 export function shieldEntries(): readonly ShieldEntry[] {
   return [
     {
@@ -1891,7 +2026,7 @@ export function hostBench(): HostBench {
     items: [
       {
         ...{ ...item, id: '5.12', state: 'fail', isFixable: false, accepted: null },
-        title: { en: 'The root file system is read-only', es: 'El sistema de ficheros raíz es de solo lectura' },
+        title: { en: 'The root file system is read-only', es: 'El sistema de archivos raíz es de solo lectura' },
         evidence: [{ en: 'tienda-web: writable', es: 'tienda-web: se puede escribir' }],
         remedy: { en: 'readOnlyRootFilesystem: true', es: 'readOnlyRootFilesystem: true' },
       },

@@ -6,6 +6,8 @@ import type {
   PackagePage,
   ScanChanges,
   ScanReport,
+  ScanRuleFile,
+  TriedRules,
   VexRecord,
 } from '../api/types.ts';
 import type { MockData } from './mock-data.ts';
@@ -23,6 +25,44 @@ export const VEX_DOCUMENTS: readonly VexRecord[] = [
     ...{ claims: 128, state: 'approved', uploadedBy: 'user:luis', uploadedAt: inHours(-400), approver: 'user:ana' },
   },
 ];
+
+export const RULE_FILES: readonly ScanRuleFile[] = [
+  {
+    ...{ id: 'rules-3', kind: 'secrets', version: 2, entries: 254, state: 'active', uploadedBy: 'user:ana' },
+    refused: [
+      {
+        rule: 'acme-session',
+        why: {
+          en: 'rule "acme-session": RE2 knows no such group (look-around and back references do not exist) at 14',
+          es: 'regla "acme-session": RE2 no conoce ese grupo en 14 (no hay miradas adelante o atrás ni referencias atrás)',
+        },
+      },
+    ],
+    uploadedAt: inHours(-3),
+  },
+  {
+    ...{ id: 'rules-2', kind: 'baseline', version: 1, entries: 12, state: 'active', uploadedBy: 'user:luis' },
+    ...{ refused: [], uploadedAt: inHours(-30) },
+  },
+  {
+    ...{ id: 'rules-1', kind: 'secrets', version: 1, entries: 251, state: 'replaced', uploadedBy: 'user:ana' },
+    ...{ refused: [], uploadedAt: inHours(-300) },
+  },
+];
+
+export const TRIED: TriedRules = {
+  ...{ of: 'project', rules: 254, refused: [] },
+  findings: [
+    {
+      ...{ rule: 'aws-access-token', severity: 'critical', line: 3, column: 14 },
+      title: { en: 'AWS access key', es: 'Clave de acceso de AWS' },
+    },
+    {
+      ...{ rule: 'acme-token', severity: 'high', line: 7, column: 9 },
+      title: { en: 'acme-token', es: 'acme-token' },
+    },
+  ],
+};
 
 export function mockDeadlines(data: MockData, project: string | null): Deadline[] {
   const [web, api] = data.images;

@@ -16,6 +16,7 @@ import type {
   WorkloadRule,
 } from '../api/types.ts';
 import {
+  callProfiles,
   createMockData,
   deployOperation,
   hostBench,
@@ -29,8 +30,19 @@ import {
   rebootPlan,
   shieldEntries,
   shieldStanding,
+  volumeCopies,
 } from './mock-data.ts';
-import { mockChanges, mockDeadlines, mockPackages, mockWhere, VEX_DOCUMENTS } from './mock-risk.ts';
+import { mockChanges, mockDeadlines, mockPackages, mockWhere, RULE_FILES, TRIED, VEX_DOCUMENTS } from './mock-risk.ts';
+import { mockAlerts, mockChecked, mockDrills, mockRule, mockRuleBook, mockRuleFile, mockTried } from './mock-rules.ts';
+import {
+  MOCK_LOG,
+  mockComparison,
+  mockEvents,
+  mockHistory,
+  mockHostExceptions,
+  mockSite,
+  mockUse,
+} from './mock-work.ts';
 
 /**
  * Plays the control program for development and for the tests of the console: same addresses, same headers, made-up
@@ -307,6 +319,7 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       ),
     ),
     route('GET', '/projects/:p/access-log', () => list(data.flows.length === 0 ? [] : mockRequests())),
+    route('GET', '/site', () => mockSite()),
     route('GET', '/certificates', () =>
       list(
         data.routes.length === 0
@@ -361,12 +374,23 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/projects/:p/releases', ({ params }) =>
       list(data.releases.filter((item) => item.project === params[0])),
     ),
+    route('GET', '/projects/:p/comparison', ({ query }) =>
+      mockComparison(query.get('from') ?? '', query.get('to') ?? ''),
+    ),
+    route('GET', '/projects/:p/workloads/:w/history', () => list(mockHistory())),
+    route('GET', '/projects/:p/workloads/:w/stats', () => mockUse()),
+    route('GET', '/projects/:p/workloads/:w/events', () => list(mockEvents())),
+    route('GET', '/host-exceptions', () => mockHostExceptions(data.hosts.map(({ name }) => name))),
+    route('POST', '/policies/check', ({ body }) => {
+      if (String(body['source']).includes('rules:')) return found(data.policies[0]);
+      throw new MockProblem(422, 'admit.policy-invalid', 'policy cannot be used');
+    }),
     route('GET', '/projects/:p/promotions', ({ params }) =>
       list(data.promotions.filter((item) => item.project === params[0])),
     ),
     route('POST', '/projects/:p/promotions/:id/decision', ({ params, body }) => {
       const promotion = found(data.promotions.find((item) => item.id === params[1]));
-      if (promotion.requestedBy === data.me.actor)
+      if (promotion.requester === data.me.actor)
         throw new MockProblem(403, 'access.same-person', 'another person must decide');
       const decision = body['decision'] === 'approve' ? ('approve' as const) : ('reject' as const);
       const changed = {
@@ -398,6 +422,10 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     route('GET', '/projects/:p/exceptions', () => list(data.exceptions)),
     route('GET', '/projects/:p/vex', () => list(data.exceptions.length === 0 ? [] : VEX_DOCUMENTS)),
     route('POST', '/projects/:p/vex', () => VEX_DOCUMENTS[0]),
+    route('GET', '/projects/:p/scan/rules', () => list(data.exceptions.length === 0 ? [] : RULE_FILES)),
+    route('PUT', '/projects/:p/scan/:k', () => RULE_FILES[0]),
+    route('DELETE', '/projects/:p/scan/:k', () => null),
+    route('POST', '/projects/:p/scan/secrets/try', () => TRIED),
     route('GET', '/deadlines', ({ query }) => list(mockDeadlines(data, query.get('project')))),
     route('GET', '/findings/:f/images', ({ params }) => mockWhere(data, params[0] ?? '')),
     route('GET', '/projects/:p/images/:d/packages', ({ params, query }) => {
@@ -646,6 +674,17 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
     ),
     route('GET', '/routes', () => list(data.routes)),
     route('GET', '/volumes', () => list(data.volumes)),
+    route('GET', '/projects/:project/volumes', () => list(data.volumes)),
+    route('GET', '/projects/:project/volumes/:environment/:claim', ({ params }) => {
+      const volume = found(data.volumes.find(({ claim }) => claim === params[2]));
+      const schedule = {
+        cron: '30 2 * * *',
+        repository: 'nas',
+        nextAt: new Date(Date.now() + 3_600_000).toISOString(),
+      };
+      return { ...volume, copies: volumeCopies(volume.claim), schedule };
+    }),
+    route('GET', '/backup-repositories', () => list([{ name: 'nas', location: '/srv/backup' }])),
     route('GET', '/advisories', () => list(data.advisories)),
     route('GET', '/policies', () => list(data.policies)),
     route('GET', '/policies/:name/revisions', () => list([])),
@@ -664,6 +703,14 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       items: [{ id: 'c1', at: '2026-11-22T10:00:00.000Z', author: 'user:ana', text: 'Looks like the load test.' }],
       links: data.incidents.slice(1, 2),
     })),
+    route('GET', '/rules', () => mockRuleBook()),
+    route('GET', '/rules/by-name/:n', ({ params }) => mockRule(params[0] ?? '')),
+    route('GET', '/rules/files/:n', () => mockRuleFile),
+    route('POST', '/rules/check', ({ body }) => mockChecked(String(body['text']))),
+    route('POST', '/rules/try', () => mockTried()),
+    route('PUT', '/rules/files/:n', () => ({ findings: [] })),
+    route('GET', '/alerts', () => list(mockAlerts)),
+    route('GET', '/drills', () => mockDrills()),
     route('GET', '/playbooks', () => list([{ playbook: { name: 'contain-shell', description: '' } }])),
     route('GET', '/incidents/:n/playbooks', () => list([])),
     route('GET', '/incident-filters', () => list([{ name: 'Mine in pro', query: { environment: 'pro' } }])),
@@ -702,12 +749,20 @@ function createRoutes(data: MockData, url: () => string): readonly (readonly [st
       return { incident: changed, action: { outcome: 'done', detail: null } };
     }),
     route('GET', '/hosts', () => list(data.hosts)),
+    route('GET', '/prevention/policies', () => data.prevention),
+    route('GET', '/foreign', () => list(data.foreign)),
     route('GET', '/kernel/shield', () => list(shieldEntries())),
     route('GET', '/hosts/:h/kernel/shield', () => list(shieldStanding())),
     route('GET', '/kernel/plan', () => list(rebootPlan())),
+    route('GET', '/projects/:p/profiles', () => list(callProfiles())),
+    route('GET', '/projects/:p/roots', () => list([])),
     route('GET', '/kernel/modules', () => list(moduleUse())),
     route('GET', '/kernel/modules/proposal', () => moduleProposal()),
-    route('GET', '/hosts/:h/kernel/modules', () => ({ mode: 'trial', wouldBlock: [{ module: 'sctp' }] })),
+    route('GET', '/hosts/:h/kernel/modules', () => ({
+      mode: 'enforce',
+      wouldBlock: [],
+      kernel: { means: 'bpf-lsm', why: null, refused: 3 },
+    })),
     route('GET', '/bench', () => list(data.hosts.map(({ name }) => ({ host: name, at: hostBench().at })))),
     route('GET', '/hosts/:h/bench', () => hostBench()),
     route('GET', '/kernel/patches', () => list(kernelPatches())),
@@ -905,6 +960,11 @@ export async function startMockServer(options: MockOptions = {}): Promise<MockSe
       return showActivity(response, address.searchParams.get('filter') === 'flood');
     }
     if (/^\/operations\/[^/]+\/events$/.test(path)) return followOperation(response, path.split('/')[2] ?? '');
+    if (method === 'GET' && path.endsWith('/logs')) {
+      response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+      response.write(MOCK_LOG);
+      return;
+    }
     for (const [wanted, pattern, handler] of routes) {
       const match = wanted === method ? pattern.exec(path) : null;
       if (match === null) continue;

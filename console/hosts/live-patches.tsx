@@ -167,6 +167,7 @@ function Rings({ rollout }: { rollout: KernelRollout }) {
 
 function RolloutCard({ rollout }: { rollout: KernelRollout }) {
   const t = useWords(words);
+  const text = useText();
   const client = useQueryClient();
   const isAdministrator = hasRole(useMe(), ['admin'], '*');
   const [tone, word] = STATE[rollout.state];
@@ -200,7 +201,7 @@ function RolloutCard({ rollout }: { rollout: KernelRollout }) {
         ) : null}
       </div>
       {ordering.error === null ? null : <Failure error={ordering.error} />}
-      {rollout.why === null ? null : <p className="note bad">{rollout.why}</p>}
+      {rollout.why === null ? null : <p className="note bad">{text(rollout.why)}</p>}
       {rollout.state === 'running' && !rollout.isOpen ? <p className="note">{t('windowShut')}</p> : null}
       <Rings rollout={rollout} />
       {bad.length === 0 ? null : (
@@ -210,7 +211,7 @@ function RolloutCard({ rollout }: { rollout: KernelRollout }) {
               <StateBadge tone={PHASE[phase][0]}>{t(PHASE[phase][1])}</StateBadge>
               <span>
                 <span className="mono">{host}</span>
-                {why === null ? '' : `: ${why}`}
+                {why === null ? '' : `: ${text(why)}`}
               </span>
             </li>
           ))}

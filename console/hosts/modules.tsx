@@ -63,6 +63,19 @@ export function Modules({ host }: { host: string }) {
                   </StateBadge>
                 ),
               ],
+              ...(known?.mode === 'enforce'
+                ? [
+                    [
+                      t('modulesKernel'),
+                      known.kernel.means === null
+                        ? t('modulesKernelNot', { why: known.kernel.why ?? '—' })
+                        : t('modulesKernelBy', {
+                            means: known.kernel.means,
+                            times: formats.number(known.kernel.refused),
+                          }),
+                    ] as const,
+                  ]
+                : []),
               [
                 t('modulesWould'),
                 t('modulesWouldText', {

@@ -12,7 +12,9 @@ import './hosts.css';
 import { KernelTruth } from './kernel-truth.tsx';
 import { LivePatches } from './live-patches.tsx';
 import { Modules } from './modules.tsx';
+import { Foreign, Prevention } from './prevention.tsx';
 import { Restarts } from './restarts.tsx';
+import { Runtimes } from './runtimes.tsx';
 import { Shield } from './shield.tsx';
 import { words } from './words.ts';
 
@@ -171,6 +173,9 @@ function HostCard({ host }: { host: Host }) {
           )}
         </Panel>
       </div>
+      <Runtimes host={host.name} />
+      <Prevention host={host.name} />
+      <Foreign host={host.name} />
       <KernelTruth host={host.name} />
       <Shield host={host.name} />
       <Modules host={host.name} />

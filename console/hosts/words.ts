@@ -136,6 +136,9 @@ export const words = defineWords(
     modulesEnforceText:
       'Modules that {host} was not seen to use are kept out. Those of security and of containers are not, nor what is loaded.',
     modulesUndoText: 'Every module of {host} may be loaded again.',
+    modulesKernel: 'By the kernel itself',
+    modulesKernelBy: 'yes ({means}), refused so far: {times}',
+    modulesKernelNot: 'no: root can load a file by itself ({why})',
     modulesWouldBlock: 'Would have been refused: {names}.',
     modulesNone: 'No module was seen: this kernel loads none, or nobody has looked yet',
     moduleName: 'Module',
@@ -305,6 +308,9 @@ export const words = defineWords(
     modulesEnforceText:
       'Se impide la carga de los módulos que no se vio usar a {host}. No los de seguridad ni los de contenedores, ni lo ya cargado.',
     modulesUndoText: 'Se puede volver a cargar cualquier módulo en {host}.',
+    modulesKernel: 'Por el propio núcleo',
+    modulesKernelBy: 'sí ({means}), rechazados hasta ahora: {times}',
+    modulesKernelNot: 'no: root puede cargar un archivo por sí mismo ({why})',
     modulesWouldBlock: 'Se habría rechazado: {names}.',
     modulesNone: 'No se vio ningún módulo: este núcleo no los carga, o nadie ha mirado aún',
     moduleName: 'Módulo',

@@ -37,12 +37,12 @@ function changesOf({ packages }: ScanChanges): readonly PackageChange[] {
 function FindingList({ title, none, findings }: { title: string; none: string; findings: readonly Finding[] }) {
   const t = useWords(reportWords);
   const columns: readonly Column<Finding>[] = [
-    { id: 'risk', label: '', cell: ({ risk }) => <RiskBadge risk={risk} /> },
-    { id: 'id', label: '', cell: ({ id }) => <Link to={addresses.finding(id)}>{id}</Link> },
+    { id: 'risk', label: t('riskHead'), cell: ({ risk }) => <RiskBadge risk={risk} /> },
+    { id: 'id', label: t('issueHead'), cell: ({ id }) => <Link to={addresses.finding(id)}>{id}</Link> },
     { id: 'package', label: t('package'), cell: ({ package: one }) => `${one.name} ${one.version}` },
     {
       id: 'title',
-      label: '',
+      label: t('aboutHead'),
       from: 'wide',
       grow: true,
       cell: (finding) => <span className="clip quiet-text">{finding.title}</span>,
@@ -75,7 +75,12 @@ export function Changes({ project, digest }: { project: string; digest: string }
       cell: ({ kind }) => <StateBadge tone={TONES[kind]}>{t(kind)}</StateBadge>,
     },
     { id: 'name', label: t('package'), grow: true, cell: ({ name }) => name },
-    { id: 'type', label: '', from: 'medium', cell: ({ type }) => <span className="quiet-text">{type}</span> },
+    {
+      id: 'type',
+      label: t('typeHead'),
+      from: 'medium',
+      cell: ({ type }) => <span className="quiet-text">{type}</span>,
+    },
     { id: 'from', label: t('from'), cell: ({ from }) => <span className="mono">{from ?? '—'}</span> },
     { id: 'to', label: t('to'), cell: ({ to }) => <span className="mono">{to ?? '—'}</span> },
   ];

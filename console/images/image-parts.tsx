@@ -24,6 +24,17 @@ export function ScanSummary({ scan }: { scan: Image['scan'] | ScanReport['summar
 function PackageSummary({ scan }: { scan: NonNullable<Image['scan']> | ScanReport['summary'] }) {
   const t = useWords(words);
   const counted = Object.values(scan.byRisk).some((count) => count !== undefined && count > 0);
+  const { answered = 0 } = scan;
+  if (answered > 0) {
+    return (
+      <span className="chips">
+        {counted ? <RiskCounts byRisk={scan.byRisk} /> : null}
+        <span className="quiet-text" title={t('answeredLong')}>
+          {t('answered', { count: answered })}
+        </span>
+      </span>
+    );
+  }
   if (counted) return <RiskCounts byRisk={scan.byRisk} />;
   if (scan.state === 'clean') return <StateBadge tone="ok">{t('clean')}</StateBadge>;
   if (scan.state === 'unknown')

@@ -118,7 +118,7 @@ export function Packages({ project, digest, report }: Where & { report: ScanRepo
   const layerName = (place: number) => (place < 0 ? '—' : t('layerNumber', { number: String(place + 1) }));
   const columns: readonly Column<ListedPackage>[] = [
     { id: 'name', label: t('package'), cell: ({ name }) => <span className="breakable">{name}</span> },
-    { id: 'version', label: '', cell: ({ version }) => <span className="mono">{version}</span> },
+    { id: 'version', label: t('versionHead'), cell: ({ version }) => <span className="mono">{version}</span> },
     {
       id: 'findings',
       label: t('findingsOf'),
@@ -127,7 +127,7 @@ export function Packages({ project, digest, report }: Where & { report: ScanRepo
     },
     {
       id: 'layer',
-      label: '',
+      label: t('layerHead'),
       from: 'medium',
       cell: (row) => (
         <span className="quiet-text">{layerName(report.layers.findIndex(({ digest: one }) => one === row.layer))}</span>

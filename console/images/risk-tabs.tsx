@@ -122,8 +122,8 @@ export function ProblemsPanel({ report }: { report: ScanReport }) {
           <p className="quiet-text">{t('notUnderstoodText')}</p>
           <ul className="plain-list">
             {notices.map(({ path, reason }) => (
-              <li key={`${path} ${reason}`}>
-                <span className="mono">{path}</span> <span className="quiet-text">{reason}</span>
+              <li key={`${path} ${reason.en}`}>
+                <span className="mono">{path}</span> <span className="quiet-text">{text(reason)}</span>
               </li>
             ))}
             {unnamedArchives === 0 ? null : <li>{t('unnamedArchives', { count: formats.number(unnamedArchives) })}</li>}

@@ -142,7 +142,6 @@ export default function WherePage() {
       >
         <Field
           label={t('whereLabel')}
-          hint={t('whereHint')}
           value={typed}
           onChange={(event) => type(event.target.value)}
           placeholder="CVE-2026-1234"
@@ -164,7 +163,11 @@ export default function WherePage() {
           {t('whereAsk')}
         </Button>
       </form>
-      {finding === '' ? null : <Answer key={`${finding} ${running}`} finding={finding} running={running === 'yes'} />}
+      {finding === '' ? (
+        <p className="quiet-text">{t('whereHint')}</p>
+      ) : (
+        <Answer key={`${finding} ${running}`} finding={finding} running={running === 'yes'} />
+      )}
     </div>
   );
 }

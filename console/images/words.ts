@@ -23,6 +23,8 @@ export const words = defineWords(
     noData: 'Unknown',
     malware: 'Malware',
     secretCount: '{count} credentials',
+    answered: '{count} answered for',
+    answeredLong: 'Findings that an exception or a believed VEX statement answers for',
     noDataLong: 'Unknown: there is not enough advisory data to say more',
     noDataTitle: 'Nothing was found, but little is known',
     noDataText:
@@ -103,6 +105,8 @@ export const words = defineWords(
     noData: 'Desconocido',
     malware: 'Código malicioso',
     secretCount: '{count} credenciales',
+    answered: '{count} con respuesta',
+    answeredLong: 'Hallazgos con una excepción o una declaración VEX creída',
     noDataLong: 'Desconocido: no hay avisos suficientes para decir más',
     noDataTitle: 'No se encontró nada, pero se sabe poco',
     noDataText:

@@ -23,6 +23,7 @@ import { words } from './words.ts';
 
 const keyOf = (incident: Incident) => String(incident.number);
 const pageOf = (incident: Incident) => addresses.incident(incident.number);
+const placeOf = ({ project, workload }: Incident) => (project === null ? '—' : `${project}/${workload ?? '—'}`);
 
 function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const t = useWords(words);
@@ -36,7 +37,7 @@ function IncidentDrawer({ incident, onClose }: { incident: Incident; onClose: ()
       </p>
       <Facts
         items={[
-          [t('workload'), `${incident.project}/${incident.workload ?? '—'}`],
+          [t('workload'), placeOf(incident)],
           [
             t('pod'),
             <span key="p" className="mono">
@@ -75,7 +76,8 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
     setMarked((now) => (now.includes(number) ? now.filter((one) => one !== number) : [...now, number]));
   const wanted = incidents.filter(
     (incident) =>
-      (environment === '' || incident.environment === environment) &&
+      // What happened on a host is of no environment, and concerns each of them.
+      (environment === '' || incident.project === null || incident.environment === environment) &&
       (state === '' || (state === 'active' ? incident.state !== 'closed' : incident.state === state)) &&
       matchesFilter(filter, [
         String(incident.number),
@@ -132,7 +134,7 @@ function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
       from: 'medium',
       cell: (incident) => (
         <span className="chips">
-          {incident.project}/{incident.workload}
+          {placeOf(incident)}
           {incident.environment === null ? null : <Chip>{incident.environment}</Chip>}
         </span>
       ),

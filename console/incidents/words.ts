@@ -168,7 +168,7 @@ export const words = defineWords(
     measureUndo: 'Después se puede deshacer aquí.',
     evidence: 'Evidencia',
     noEvidence: 'No se ha tomado ninguna. Se pierde con el contenedor.',
-    evidenceFiles: { one: '{count} fichero', other: '{count} ficheros' },
+    evidenceFiles: { one: '{count} archivo', other: '{count} archivos' },
     evidenceMissing: { one: '{count} parte no está completa', other: '{count} partes no están completas' },
     evidenceFrozen: 'detenido {milliseconds} ms',
     evidenceNotFrozen: 'sin detener entretanto',

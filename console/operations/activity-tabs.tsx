@@ -7,8 +7,8 @@ import { Tabs } from '../shell/parts/surface.tsx';
 import { words as shellWords } from '../shell/words.ts';
 import { words } from './words.ts';
 
-/** Incidents, operations and what happens now are views of one place. */
-export function ActivityTabs({ current }: { current: 'incidents' | 'operations' | 'live' }) {
+/** Incidents, operations, what happens now, what is looked for and whether it is found are views of one place. */
+export function ActivityTabs({ current }: { current: 'incidents' | 'operations' | 'live' | 'rules' | 'drills' }) {
   const t = useWords(words);
   const shell = useWords(shellWords);
   const live = useWords(liveWords);
@@ -32,6 +32,8 @@ export function ActivityTabs({ current }: { current: 'incidents' | 'operations' 
           count: operations.filter((operation) => operation.state === 'running').length,
         },
         { id: 'live', label: live('live'), to: addresses.live() },
+        { id: 'rules', label: live('rules'), to: addresses.rules() },
+        { id: 'drills', label: live('drills'), to: addresses.drills() },
       ]}
     />
   );

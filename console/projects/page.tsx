@@ -11,6 +11,7 @@ import { EmptyState, Loaded, PageHead, Panel, When } from '../shell/parts/surfac
 import { type Column, matchesFilter, Table } from '../shell/parts/table.tsx';
 import { Link, useSearchParam } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { compareWords } from './compare-words.ts';
 import './projects.css';
 import { words } from './words.ts';
 
@@ -39,6 +40,7 @@ function EnvironmentCell({ environment }: { environment: EnvironmentSummary }) {
 export default function ProjectsPage() {
   const t = useWords(words);
   const shell = useWords(shellWords);
+  const c = useWords(compareWords);
   const projects = useQuery(queries.projects());
   const [filter, setFilter] = useSearchParam('q');
   const [environment] = useEnvironment();
@@ -85,6 +87,7 @@ export default function ProjectsPage() {
             <>
               <div className="toolbar">
                 <FilterBox value={filter} onChange={setFilter} label={t('filter')} />
+                <Link to={addresses.promotions()}>{c('openBoard')}</Link>
                 <span className="toolbar-end">{shell('rows', { count: all.length })}</span>
               </div>
               <Panel flush>

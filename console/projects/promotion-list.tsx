@@ -18,7 +18,7 @@ import { words } from './words.ts';
 const keyOf = (promotion: Promotion) => promotion.id;
 
 /** Four eyes: whoever asked cannot decide. The server enforces it; here it is said before anybody tries. */
-function Decision({ promotion, onDecide }: { promotion: Promotion; onDecide: () => void }) {
+export function Decision({ promotion, onDecide }: { promotion: Promotion; onDecide: () => void }) {
   const t = useWords(words);
   const me = useMe();
   const client = useQueryClient();
@@ -33,7 +33,7 @@ function Decision({ promotion, onDecide }: { promotion: Promotion; onDecide: () 
     onSettled: () => client.invalidateQueries({ queryKey: ['promotions'] }),
   });
   if (promotion.state !== 'awaiting-approval') return null;
-  if (me?.actor === promotion.requestedBy) return <p className="quiet-text">{t('samePerson')}</p>;
+  if (me?.actor === promotion.requester) return <p className="quiet-text">{t('samePerson')}</p>;
   return (
     <div className="decision">
       <p>{t('waitsFor', { count: promotion.required - promotion.approvals.length })}</p>

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { queries } from '../api/queries.ts';
 import type { Project, Release } from '../api/types.ts';
 import { useEnvironment } from '../shell/environment.ts';
@@ -14,11 +14,33 @@ import { type Column, Table } from '../shell/parts/table.tsx';
 import { VerdictCard } from '../shell/parts/verdict.tsx';
 import { useParams, useSearchParam } from '../shell/router.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
+import { compareWords } from './compare-words.ts';
 import { DigestList } from './digest-list.tsx';
 import { RollBackDialog } from './release-dialogs.tsx';
 import { words } from './words.ts';
 
 const keyOf = (release: Release) => release.id;
+const ReleaseDiff = lazy(() => import('./diff-view.tsx'));
+
+/** The manifests of a release beside those of the one before it; read when somebody wants to see them. */
+function WhatChanged({ project, release, before }: { project: string; release: Release; before: Release | undefined }) {
+  const c = useWords(compareWords);
+  const [isOpen, setOpen] = useState(false);
+  if (before === undefined) return <p className="quiet-text">{c('first')}</p>;
+  const sides = { from: `${release.environment}@${before.number}`, to: `${release.environment}@${release.number}` };
+  return (
+    <section>
+      <h3>{c('changed', { number: String(before.number) })}</h3>
+      {isOpen ? (
+        <Suspense fallback={null}>
+          <ReleaseDiff project={project} {...sides} />
+        </Suspense>
+      ) : (
+        <Button onClick={() => setOpen(true)}>{c('show')}</Button>
+      )}
+    </section>
+  );
+}
 
 export function ReleaseList({ project }: { project: Project }) {
   const t = useWords(words);
@@ -97,6 +119,12 @@ export function ReleaseList({ project }: { project: Project }) {
                     <h3>{t('verdict')}</h3>
                     <VerdictCard verdict={chosen.verdict} />
                   </section>
+                  <WhatChanged
+                    key={chosen.id}
+                    project={project.name}
+                    release={chosen}
+                    before={all.find((one) => one.environment === chosen.environment && one.number < chosen.number)}
+                  />
                   <section>
                     <h3>{t('digests')}</h3>
                     <DigestList project={project.name} digests={chosen.digests} />

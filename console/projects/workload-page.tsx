@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { queries } from '../api/queries.ts';
 import { deadlineWords } from '../images/deadline-words.ts';
 import { Deadlines } from '../images/deadlines.tsx';
@@ -6,15 +7,18 @@ import { addresses } from '../shell/addresses.ts';
 import { shortDigest } from '../shell/format.ts';
 import { useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
-import { CommandLine, Copyable } from '../shell/parts/controls.tsx';
+import { Copyable } from '../shell/parts/controls.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Facts, Loaded, PageHead, Panel } from '../shell/parts/surface.tsx';
 import { ImageThread } from '../shell/parts/thread.tsx';
 import { Link, useParams } from '../shell/router.tsx';
 import { words as shellWords } from '../shell/words.ts';
+import { ProfilePanel } from './profile-panel.tsx';
 import './projects.css';
 import { words } from './words.ts';
 import { Conditions, Endpoints, ImageLinks, Replicas } from './workload-parts.tsx';
+
+const WorkloadLive = lazy(() => import('./workload-live.tsx'));
 
 export default function WorkloadPage() {
   const t = useWords(words);
@@ -59,6 +63,13 @@ export default function WorkloadPage() {
                   <Panel title={d('deadlines')} flush>
                     <Deadlines of={{ project, environment, digests: found.image.map(({ digest }) => digest) }} />
                   </Panel>
+                  <Suspense fallback={null}>
+                    <WorkloadLive key={`${environment}/${name}`} workload={found} />
+                  </Suspense>
+                  <ProfilePanel
+                    {...{ project, environment, workload: name }}
+                    digests={found.image.map(({ digest }) => digest)}
+                  />
                   {found.conditions.length === 0 ? null : (
                     <Panel title={t('conditions')}>
                       <Conditions workload={found} />
@@ -90,12 +101,6 @@ export default function WorkloadPage() {
                         ],
                       ]}
                     />
-                  </Panel>
-                  <Panel title={t('terminal')}>
-                    <div className="stack-tight">
-                      <CommandLine command={`darsena logs ${project}/${name} --env ${environment}`} />
-                      <CommandLine command={`darsena exec ${project}/${name} --env ${environment} -- sh`} />
-                    </div>
                   </Panel>
                 </div>
               </div>

@@ -87,6 +87,37 @@ export function ReplicaPhase({ replica }: { replica: Replica }) {
   return <StateBadge tone={tone}>{known === undefined ? phase : t(known)}</StateBadge>;
 }
 
+const PROBES = { startup: 'probeStartup', readiness: 'probeReadiness', liveness: 'probeLiveness' } as const;
+const PROBE_STATES = {
+  waiting: ['probeWaiting', 'pending'],
+  passing: ['probePassing', 'ok'],
+  failing: ['probeFailing', 'bad'],
+} as const;
+
+/** What each probe of the containers said last; why one fails, on hover and for screen readers. */
+function Probes({ replica }: { replica: Replica }) {
+  const t = useWords(words);
+  const probes = replica.containers.flatMap(({ name, probes: of = [] }) => of.map((probe) => ({ name, ...probe })));
+  if (probes.length === 0) return <span className="quiet-text">{t('probeNone')}</span>;
+  return (
+    <span className="probes">
+      {probes.map(({ name, kind, state, why }) => {
+        const [word, tone] = PROBE_STATES[state];
+        return (
+          <span key={`${name} ${kind}`} title={why === null ? name : `${name}: ${why}`}>
+            {/* One that passes is named; what is not usual is said. */}
+            <StateBadge tone={tone}>
+              {t(PROBES[kind])}
+              <span className={state === 'passing' ? 'hidden-text' : ''}>{`: ${t(word)}`}</span>
+            </StateBadge>
+            {why === null ? null : <span className="quiet-text"> {why}</span>}
+          </span>
+        );
+      })}
+    </span>
+  );
+}
+
 export function Replicas({ workload }: { workload: WorkloadStatus }) {
   const t = useWords(words);
   const columns: readonly Column<Replica>[] = [
@@ -110,12 +141,13 @@ export function Replicas({ workload }: { workload: WorkloadStatus }) {
         </span>
       ),
     },
+    { id: 'probes', label: t('probes'), from: 'medium', cell: (replica) => <Probes replica={replica} /> },
     { id: 'restarts', label: t('restarts'), align: 'end', cell: (replica) => replica.restarts },
     {
       id: 'started',
       label: t('started'),
       align: 'end',
-      from: 'medium',
+      from: 'wide',
       cell: (replica) => <When at={replica.startedAt} />,
     },
   ];

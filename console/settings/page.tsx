@@ -11,6 +11,7 @@ import { IssuersSection } from './issuers-section.tsx';
 import { PlatformSection } from './platform-section.tsx';
 import { PoliciesSection } from './policies-section.tsx';
 import './settings.css';
+import { SitesSection } from './sites-section.tsx';
 import { TokensSection } from './tokens-section.tsx';
 import { UsersSection } from './users-section.tsx';
 import { words } from './words.ts';
@@ -21,6 +22,7 @@ const SECTIONS = {
   tokens: TokensSection,
   issuers: IssuersSection,
   certificates: CertificatesSection,
+  sites: SitesSection,
   advisories: AdvisoriesSection,
   policies: PoliciesSection,
   bases: BasesSection,

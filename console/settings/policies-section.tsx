@@ -1,9 +1,10 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
-import { api } from '../api/client.ts';
+import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { ApiFailure, api } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import type { Policy, PolicyReplay, PolicyRevision } from '../api/types.ts';
 import { useText, useWords } from '../shell/language.tsx';
+import { StateBadge } from '../shell/parts/badge.tsx';
 import { Button, TextArea } from '../shell/parts/controls.tsx';
 import { State } from '../shell/parts/states.tsx';
 import { EmptyState, Failure, Loaded, Panel } from '../shell/parts/surface.tsx';
@@ -19,7 +20,7 @@ export function PoliciesSection() {
   const policies = useQuery(queries.policies());
   const [chosen, setChosen] = useState('prod');
   const [isNew, setNew] = useState(false);
-  const isAdmin = hasRole(me, ['admin']);
+  const isAdmin = hasRole(me, ['admin'], '*');
   const columns: readonly Column<Policy>[] = [
     { id: 'name', label: t('name'), cell: (policy) => <strong className="mono nowrap">{policy.name}</strong> },
     { id: 'from', label: t('from'), cell: (policy) => t(policy.origin === 'own' ? 'own' : 'preset') },
@@ -86,6 +87,13 @@ function Editor({ name }: { name: string | null }) {
   const source = typed ?? policy.data?.source ?? '';
   const waiting = revisions.data?.find((one) => one.state === 'waiting');
   const changed = () => client.invalidateQueries({ queryKey: ['policies'] });
+  const settled = useSettled(source);
+  const check = useQuery({
+    queryKey: ['policy-check', settled],
+    queryFn: () => api.post<Policy>('/policies/check', { source: settled }),
+    enabled: typed !== null && settled.trim() !== '',
+    retry: false,
+  });
   const trial = useMutation({
     mutationFn: () => api.post<PolicyReplay>('/policies/try', { source, days: 30 }),
   });
@@ -126,6 +134,7 @@ function Editor({ name }: { name: string | null }) {
           value={source}
           onChange={(event) => setTyped(event.target.value)}
         />
+        {typed === null || settled.trim() === '' ? null : <Checked check={check} isStale={settled !== source} />}
         {failure === null ? null : <Failure error={failure} />}
         {apply.data?.state === 'active' ? (
           <p role="status">{t('applied', { revision: String(apply.data.revision) })}</p>
@@ -146,6 +155,58 @@ function Editor({ name }: { name: string | null }) {
       </Panel>
       {trial.data === undefined ? null : <Hit replay={trial.data} />}
     </>
+  );
+}
+
+/** A text that has not changed for half a second: a check for each key would be answered for nobody. */
+function useSettled(text: string): string {
+  const [settled, settle] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => settle(text), SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
+}
+
+const SETTLE_MS = 500;
+
+interface Problem {
+  readonly line: number;
+  readonly column: number;
+  readonly rule: string | null;
+  readonly reason: string;
+}
+
+/** Every mistake of the text with its place, or that it is right. */
+function Checked({ check, isStale }: { check: UseQueryResult<Policy>; isStale: boolean }) {
+  const t = useWords(policyWords);
+  if (isStale || check.isPending) return <p className="quiet-text">{t('checking')}</p>;
+  if (check.error === null) {
+    return (
+      <p role="status">
+        <StateBadge tone="ok">{t('right', { count: check.data.rules.length })}</StateBadge>
+      </p>
+    );
+  }
+  const problems =
+    check.error instanceof ApiFailure
+      ? (check.error.problem.details as unknown as readonly Problem[] | undefined)
+      : undefined;
+  if (!Array.isArray(problems) || problems.length === 0) return <Failure error={check.error} />;
+  return (
+    <div role="status">
+      <ul className="conditions" aria-label={t('wrong', { count: problems.length })}>
+        {problems.map(({ line, column, rule, reason }) => (
+          <li key={`${line}:${column} ${rule} ${reason}`}>
+            <StateBadge tone="bad">{t('place', { line, column })}</StateBadge>
+            <span lang="en">
+              {rule === null ? '' : `${rule}: `}
+              {reason}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 

@@ -8,6 +8,7 @@ export const addresses = {
     tab === undefined ? join('projects', project) : join('projects', project, tab),
   workload: (project: string, environment: string, workload: string) =>
     join('projects', project, 'workloads', environment, workload),
+  promotions: () => '/promotions',
   images: (project = '') => (project === '' ? '/images' : `/images?project=${encodeURIComponent(project)}`),
   image: (project: string, digest: string) => join('projects', project, 'images', digest).replaceAll('%3A', ':'),
   repositories: (project = '') =>
@@ -23,6 +24,7 @@ export const addresses = {
   where: () => '/findings',
   finding: (id: string) => `/findings?id=${encodeURIComponent(id)}`,
   decisions: () => '/decisions',
+  credentialRules: () => '/credential-rules',
   registries: () => '/registries',
   trust: () => '/trust',
   incidents: () => '/incidents',
@@ -30,9 +32,15 @@ export const addresses = {
   operations: () => '/operations',
   operation: (id: string) => join('operations', id),
   live: () => '/live',
+  rules: () => '/rules',
+  rule: (name: string) => join('rules', 'by-name', name),
+  /** Not a path: the name of a file has an ending, and what has one is a file of the console's own. */
+  ruleFile: (name: string) => `/rules/try?file=${encodeURIComponent(name)}`,
+  newRule: () => '/rules/try',
+  drills: () => '/drills',
   hosts: () => '/hosts',
   audit: () => '/audit',
   settings: (section?: string) => (section === undefined ? '/settings' : join('settings', section)),
 };
 
-export type ProjectTab = 'network' | 'workloads' | 'releases' | 'promotions' | 'access';
+export type ProjectTab = 'compare' | 'network' | 'volumes' | 'workloads' | 'releases' | 'promotions' | 'access';

@@ -78,6 +78,8 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   copy: ['watches'],
   replication: ['replications'],
   volume: ['volumes'],
+  backup: ['volumes'],
+  snapshot: ['volumes'],
   route: ['routes'],
   certificate: ['certificates'],
 };
@@ -152,7 +154,7 @@ class Applier {
         case 'workload':
           if (isWhole(event.data)) mergeWorkload(this.#client, event.data);
           else this.#stale.add('workloads');
-          this.#stale.add('overview').add('projects');
+          this.#stale.add('overview').add('projects').add('workload-events');
           break;
         case 'status':
           this.#stale.add('status').add('hosts');

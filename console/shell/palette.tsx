@@ -111,7 +111,7 @@ function useEntries(onHelp: () => void): readonly Entry[] {
         `incident-${incident.number}`,
         t('kindIncident'),
         `#${incident.number} ${incident.title}`,
-        `${incident.project}/${incident.workload ?? ''}`,
+        incident.project === null ? '' : `${incident.project}/${incident.workload ?? ''}`,
         addresses.incident(incident.number),
       ),
     ),

@@ -202,6 +202,13 @@ test('what is wrong with a request is said place by place, in the language of wh
   assert.equal(spanish.params.why, en);
   assert.match((await ask({}, 'es')).detail, /^\/name falta/);
   assert.equal((await ask('{', 'es')).detail, 'el cuerpo no es JSON');
+  for (const nul of [
+    { name: 'eva', grants: ['a\0b'] },
+    { name: 'eva', 'a\0': 1 },
+  ])
+    assert.equal((await ask(nul, 'es')).detail, 'un texto lleva el carácter U+0000');
+  const { json } = await app.inject({ url: '/api/v1/users?x=%00', headers: { authorization } });
+  assert.match(json<{ detail: string }>().detail, /U\+0000/);
   // Whatever a schema can say is said in words of ours in both languages.
   const schema = z.strictObject({
     ...{
@@ -300,7 +307,9 @@ test('nobody makes a token that may do more than they may', async (t) => {
     code: 'access.grant-too-wide',
   });
   const robot = await access.issueRobotToken({ ...request, grant: { role: 'developer', project: 'tienda' } });
-  assert.equal((await access.authenticate(robot.secret)).actor, 'robot:ci');
+  const { actor, owner } = await access.authenticate(robot.secret);
+  assert.equal(actor, 'robot:ci');
+  assert.match(owner ?? '', /^user:/, 'who made it stands behind it');
 });
 
 test('sealed secrets open only whole, in their own place and under their own key', () => {

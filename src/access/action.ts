@@ -1,4 +1,5 @@
 import { matchesGlob } from '../oci/index.ts';
+import { accessFault } from './errors.ts';
 
 /** What can be asked of the platform. A role is a list of these; a route names exactly one. */
 export type Action =
@@ -134,6 +135,8 @@ export interface Principal {
   readonly grants: readonly Grant[];
   /** The token it came with, when it came with one; revoking that ends everything derived from it. */
   readonly tokenId: string | null;
+  /** The person behind a program: who made its token, or gave a project's robot its secret, as facts name them. */
+  readonly owner?: string;
   /** Of a person: rises when the password changes, so that what was derived from the old one ends. */
   readonly epoch?: number;
   /** SHA-256 of the client certificate by which a person's command line proved who they are, in lower-case hexadecimal. */
@@ -168,6 +171,22 @@ export function may(
       (grant.repositories === undefined ||
         (repository !== undefined && grant.repositories.some((pattern) => matchesGlob(pattern, repository)))),
   );
+}
+
+/**
+ * Who asks for what another person has to agree to: behind a token stands who made it, behind a robot who gave it its
+ * secret, and neither is the other one.
+ */
+export function personBehind({ actor, owner }: Pick<Principal, 'actor' | 'owner'>): string {
+  return owner ?? actor;
+}
+
+/**
+ * Where two people have to agree each is a person: a token or robot says yes for whoever made it, who may be the other one.
+ * @throws Fault access.person-needed
+ */
+export function requirePerson({ kind, name }: Pick<Principal, 'kind' | 'name'>): void {
+  if (kind !== 'user') throw accessFault('access.person-needed', { name });
 }
 
 /** The projects in which the principal may do this: what a list across projects is cut down to. */

@@ -100,10 +100,34 @@ export const accessFault = defineFaults({
       remedy: 'pedir el rol a un administrador',
     },
   },
+  'access.person-needed': {
+    kind: 'forbidden',
+    en: {
+      what: '{name} may not do this',
+      why: 'it is a token or a robot, and this needs the agreement of two people',
+      remedy: 'log in as a person: darsena login',
+    },
+    es: {
+      what: '{name} no puede hacer esto',
+      why: 'es un token o un robot, y esto necesita el acuerdo de dos personas',
+      remedy: 'iniciar sesión como persona: darsena login',
+    },
+  },
   'access.cross-site': {
     kind: 'forbidden',
     en: { what: 'the request was not made by the console', why: 'the header X-Darsena is missing' },
     es: { what: 'la petición no la hizo la consola', why: 'falta la cabecera X-Darsena' },
+  },
+  'access.other-origin': {
+    kind: 'forbidden',
+    en: {
+      what: 'the terminal was not asked for by the console',
+      why: 'the page that asks is of "{origin}", and the console is not served there',
+    },
+    es: {
+      what: 'el terminal no lo pidió la consola',
+      why: 'la página que lo pide es de "{origin}", y la consola no se sirve ahí',
+    },
   },
   'access.password-weak': {
     kind: 'invalid',

@@ -103,6 +103,12 @@ export function createApi(options: ApiOptions): ApiApp {
       });
     }
   });
+  app.addHook('preValidation', async ({ params, query, body }) => {
+    if (![params, query, body].some(holdsNul)) return;
+    throw accessFault('access.request-invalid', {
+      why: { en: 'a text in it has the character U+0000', es: 'un texto lleva el carácter U+0000' },
+    });
+  });
   app.setErrorHandler((error, request, reply) => {
     const fault = toFault(error, options.log);
     const language = languageOf(request.headers['accept-language']);
@@ -146,6 +152,28 @@ function permits(
 ): boolean {
   if (project !== null || !action.endsWith('.read')) return may(principal, action, project, repository);
   return may(principal, action, null) || principal.grants.some((grant) => may(principal, action, grant.project));
+}
+
+/** PostgreSQL keeps no text with a NUL in it, and no word of people, names or manifests has one. Streams of bytes may. */
+function holdsNul(value: unknown): boolean {
+  const left = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next === 'string' && next.includes('\0')) return true;
+    if (!isPlain(next)) continue;
+    for (const [key, inner] of Object.entries(next)) {
+      if (key.includes('\0')) return true;
+      left.push(inner);
+    }
+  }
+  return false;
+}
+
+/** What JSON and addresses are read as: of no class, or of one without parents. Not buffers or streams. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function credentialOf(request: FastifyRequest, instance: string): string {

@@ -17,12 +17,14 @@ export {
   may,
   PLATFORM,
   type Principal,
+  personBehind,
   ROBOT_ACTIONS,
   ROBOT_ROLES,
   ROLES,
   type RobotAction,
   type RobotRole,
   type Role,
+  requirePerson,
   visibleProjects,
 } from './action.ts';
 export { accessFault } from './errors.ts';

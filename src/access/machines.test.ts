@@ -12,12 +12,14 @@ import {
   may,
   PLATFORM,
   type Principal,
+  personBehind,
   RateLimit,
   Robots,
   registerMachineRoutes,
   signInClient,
   WorkloadIdentity,
 } from './index.ts';
+import { STREAM_CHECK_MS } from './limits.ts';
 
 const checkpointKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const root: Principal = { ...PLATFORM, actor: 'user:root', kind: 'user', name: 'root' };
@@ -78,6 +80,22 @@ test('a robot may what its rights say, in the repositories they are for, and not
   assert.equal(await rightsOf(['image.push']), 'image.push');
   assert.equal(await rightsOf(['image.push', 'image.delete']), 'image.push image.delete');
   assert.equal(await rightsOf(['image.pull', 'image.push'], ['other', 'team/*']), '');
+});
+
+test('behind a token is who made it, behind a robot who gave it its secret last, also by a token', async (t) => {
+  const { access, robots, personOf, signIn } = await open(t);
+  const behind = async (name: string, secret: string) => personBehind(await signIn(name, secret));
+  const grant = { role: 'developer', project: 'tienda' } as const;
+  const ana: Principal = { ...root, actor: 'user:ana', name: 'ana' };
+  const created = await robots.create({ ...inTienda, name: 'ci', rights: ['puller'] }, ana);
+  assert.equal(await behind(created.robot.login, created.secret), 'user:ana');
+  const token: Principal = { ...root, kind: 'robot', actor: 'robot:nightly', owner: 'user:luis' };
+  const rotated = await robots.rotate('tienda', 'ci', token);
+  assert.equal(await behind(created.robot.login, rotated.secret), 'user:luis');
+  const { principal: administrator } = await personOf('root');
+  const own = await access.issueRobotToken({ name: 'nightly', grant, days: 1, by: administrator });
+  const made = await access.authenticate(own.secret);
+  assert.deepEqual([made.actor, personBehind(made)], ['robot:nightly', 'user:root']);
 });
 
 test('W2: what is no right of a robot is refused, also for an administrator', async (t) => {
@@ -249,7 +267,7 @@ test('W3: every way to lose a right is told to open streams within a second', as
   assert.ok(slowestMs < 1_000);
 });
 
-test('W3: a change by another process counts within a second', async (t) => {
+test('W3: a change by another process counts within a second, whenever it comes', async (t) => {
   const { access, db, personOf } = await open(t);
   await access.createUser('ana', [{ role: 'developer', project: 'tienda' }], 'platform');
   const { principal } = await personOf('ana');
@@ -259,11 +277,15 @@ test('W3: a change by another process counts within a second', async (t) => {
       if (now === null) resolve();
     });
   });
-  // A second control beside the same database: this one is not told.
-  const started = performance.now();
+  // Counted in looks, which a busy machine delays as it delays this timer.
+  let looks = 0;
+  const beside = setInterval(() => looks++, STREAM_CHECK_MS);
+  t.after(() => clearInterval(beside));
+  // A second control beside the same database: this one is not told, and has just asked.
+  assert.notEqual(await access.current(principal), null);
   await db.deleteFrom('access_tokens').execute();
   await gone;
-  assert.ok(performance.now() - started < 1_000);
+  assert.ok(looks * STREAM_CHECK_MS < 1_000, `${looks} looks`);
 });
 
 test('a changed password ends every session and what rested on the former one, but not the session that changed it', async (t) => {

@@ -54,7 +54,11 @@ export class Presence {
   watch(principal: Principal, changed: (now: Principal | null) => void): () => void {
     const watcher: Watcher = { principal, changed };
     this.#watchers.add(watcher);
-    this.#sweep ??= setInterval(() => this.#tellWatchers(), STREAM_CHECK_MS);
+    this.#sweep ??= setInterval(() => {
+      // A kept answer may be as old as the last look: with it a change would be seen only by the look after this one.
+      this.#kept.clear();
+      this.#tellWatchers();
+    }, STREAM_CHECK_MS);
     this.#sweep.unref();
     return () => this.#forget(watcher);
   }

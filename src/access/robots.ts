@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import { type Clock, newId } from '../system/index.ts';
-import type { Principal } from './action.ts';
+import { type Principal, personBehind } from './action.ts';
 import { accessFault } from './errors.ts';
 import { ROBOTS_MAX, TOKEN_DAYS_MAX } from './limits.ts';
 import { describeRights, grantsOf, type ProgramRights } from './rights.ts';
@@ -151,7 +151,8 @@ export class Robots {
         robot_id: row.id,
         rule_ids: null,
         grants: null,
-        created_by: by.actor,
+        // Who has seen the secret can act by it: where two people have to agree, this is the one behind the robot.
+        created_by: personBehind(by),
         created_at: this.#clock.now().toISOString(),
         expires_at: row.expires_at,
         last_used_at: null,

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { parseYamlDocuments } from '../formats/index.ts';
 import type { Json, Text } from '../system/index.ts';
 import type { Door } from './admission.ts';
-import { type PolicyValue, toPolicyValue } from './document.ts';
+import { madeFrom, type PolicyValue, toPolicyValue } from './document.ts';
 import { compileKubernetes, type KubernetesExpression } from './expression.ts';
 import { POLICY_BYTES_MAX, POLICY_RULES_MAX } from './limits.ts';
 import type { Effect, Policy, PolicyProblem, PolicyRule } from './policy.ts';
@@ -9,24 +10,37 @@ import type { Effect, Policy, PolicyProblem, PolicyRule } from './policy.ts';
 /** Doors at which documents are judged. */
 const DOORS: readonly Door[] = ['ci', 'start', 'promote'];
 
+/** Characters of the name of a policy, as in policies of our own. */
+const POLICY_NAME_MAX = 63;
+
 /** Whether a text is a ValidatingAdmissionPolicy of Kubernetes and no policy in our own words. */
 export function isAdmissionPolicy(text: string): boolean {
   return /^kind:\s*["']?ValidatingAdmissionPolicy["']?\s*$/m.test(text);
 }
 
 type Members = Readonly<Record<string, Json>>;
+type PolicyMap = ReadonlyMap<string, PolicyValue>;
+type Report = (path: (string | number)[], reason: string) => void;
+
+/** One binding: where the policy is in force, what it does there, and with which parameters. */
+interface Binding {
+  readonly effect: Effect;
+  readonly matchResources: Members;
+  readonly params: readonly PolicyValue[];
+}
 
 /**
- * Reads a ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) with its binding and the object of its parameters
- * where they stand in the same text. Each validation becomes a rule. What starts is a CREATE: there is no old object, and
- * a rule for other operations alone never applies.
+ * Reads a ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) with its bindings and the objects of its parameters
+ * where they stand in the same text. Each validation becomes a rule, one for each binding. What starts is a CREATE: there is
+ * no old object, and a rule for other operations alone never applies. What a controller would make of an object is asked
+ * about as well: a policy for pods is asked about the pod of a Deployment.
  */
 export function readAdmissionPolicy(text: string, problems: PolicyProblem[]): Policy | null {
   const documents = parseYamlDocuments(text, { maxBytes: POLICY_BYTES_MAX, scalars: 'kubernetes' });
   const objects = documents.map(({ value }) => members(value));
   const [policy, ...others] = objects.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
   const place = documents[policy === undefined ? 0 : objects.indexOf(policy)];
-  const report = (path: (string | number)[], reason: string): void => {
+  const report: Report = (path, reason) => {
     const position = place?.locate(path) ?? { line: 1, column: 1 };
     problems.push({ line: position.line, column: position.column, rule: null, reason });
   };
@@ -35,118 +49,186 @@ export function readAdmissionPolicy(text: string, problems: PolicyProblem[]): Po
     return null;
   }
   const spec = members(policy['spec']);
-  const name = String(members(policy['metadata'])['name'] ?? '').replaceAll('.', '-');
+  const written = String(members(policy['metadata'])['name'] ?? '');
+  const name = nameOf(written);
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
     report(['metadata', 'name'], `expected a name, got ${JSON.stringify(name)}`);
-  const binding = objects.find(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding');
-  const bound = members(binding?.['spec']);
-  const actions = items(bound['validationActions']).map(String);
-  const effect: Effect = binding === undefined || actions.includes('Deny') ? 'refuse' : 'warn';
-  const params = findParams(spec, bound, objects, report);
-  const compile = (
-    expression: Json | undefined,
-    path: (string | number)[],
-    isText = false,
-  ): KubernetesExpression | null => {
-    if (typeof expression !== 'string') {
-      report(path, 'expected an expression as text');
-      return null;
-    }
-    const compiled = compileKubernetes(expression, isText ? ['string', 'dyn'] : null);
-    if (compiled.ok) return compiled;
-    report(path, `${compiled.problem.reason} (character ${compiled.problem.offset + 1})`);
-    return null;
-  };
-  const variables = items(spec['variables']).flatMap((one, index) => {
-    const { name: variable, expression } = members(one);
-    const compiled = compile(expression, ['spec', 'variables', index, 'expression']);
-    return compiled === null ? [] : [{ name: String(variable), compiled }];
-  });
-  const conditions = items(spec['matchConditions']).flatMap((one, index) => {
-    const compiled = compile(members(one)['expression'], ['spec', 'matchConditions', index, 'expression']);
-    return compiled === null ? [] : [compiled];
-  });
-  for (const [index, one] of items(spec['auditAnnotations']).entries()) {
-    compile(members(one)['valueExpression'], ['spec', 'auditAnnotations', index, 'valueExpression']);
-  }
-  const constraints = [members(spec['matchConstraints']), members(bound['matchResources'])];
-  const scene = (values: Record<string, unknown>): Record<string, unknown> => {
-    const object = values['object'] as ReadonlyMap<string, PolicyValue>;
-    const known = new Map<string, unknown>();
-    const all: Record<string, unknown> = {
-      ...{ object, oldObject: null, params, request: requestOf(object), namespaceObject: new Map(), variables: known },
-    };
-    for (const variable of variables) {
-      try {
-        known.set(variable.name, variable.compiled.evaluate(all));
-      } catch {
-        // Kubernetes evaluates a variable when it is used: one that is not must not fail the rest, one that is, is missing.
-      }
-    }
-    return all;
-  };
+  const bindings = readBindings(spec, written, objects, report);
+  const scene = readScene(spec, report);
   const validations = items(spec['validations']);
-  if (validations.length === 0 || validations.length > POLICY_RULES_MAX)
-    report(['spec', 'validations'], 'expected validations');
+  if (
+    validations.length * bindings.length > POLICY_RULES_MAX ||
+    (validations.length === 0 && items(spec['auditAnnotations']).length === 0)
+  )
+    report(['spec', 'validations'], `expected validations, at most ${POLICY_RULES_MAX} with their bindings`);
   const rules = validations.slice(0, POLICY_RULES_MAX).flatMap((one, index): PolicyRule[] => {
-    const validation = members(one);
-    const at = ['spec', 'validations', index];
-    const compiled = compile(validation['expression'], [...at, 'expression']);
-    const worded =
-      validation['messageExpression'] === undefined
-        ? null
-        : compile(validation['messageExpression'], [...at, 'messageExpression'], true);
-    if (compiled === null) return [];
-    const usual = String(validation['message'] ?? `failed expression: ${String(validation['expression'])}`).trim();
-    return [
-      {
-        id: `${name}-${index + 1}`.slice(-63),
-        doors: DOORS,
-        effect,
-        expression: String(validation['expression']),
-        message: same('{subject}'),
-        remedy: null,
-        scope: 'document',
-        kinds: null,
-        match: (values) => {
-          const all = scene(values);
-          const document = values['object'] as ReadonlyMap<string, PolicyValue>;
-          return (
-            constraints.every((one) => isMatched(document, one)) &&
-            conditions.every((one) => one.evaluate(all) === true)
-          );
-        },
-        since: null,
-        until: null,
-        params: new Map(),
-        cost: costOf([compiled, ...conditions, ...variables.map((variable) => variable.compiled)]),
-        completes: null,
-        evaluate: (values) => {
-          const all = scene(values);
-          const answer = compiled.evaluate(all);
-          if (typeof answer !== 'boolean') throw new TypeError(`expected true or false, got ${typeof answer}`);
-          return answer ? [] : [{ key: name, label: words(worded, all) ?? usual, package: null }];
-        },
-      },
-    ];
+    const validation = readValidation(members(one), index, report);
+    if (validation === null) return [];
+    return bindings.map((binding, at) => {
+      const id = [name, index + 1, ...(bindings.length > 1 ? [at + 1] : [])].join('-');
+      return toRule(id.slice(-POLICY_NAME_MAX).replace(/^[^a-z]+/, ''), name, validation, binding, scene);
+    });
   });
   const mode = spec['failurePolicy'] === 'Ignore' ? 'open' : 'closed';
   const description = String(
     members(members(policy['metadata'])['annotations'])['description'] ?? `ValidatingAdmissionPolicy ${name}`,
   );
   return {
-    ...{
-      name,
-      version: '1',
-      description: same(description),
-      validHours: 168,
-      deadlines: null,
-      restarts: 'allow',
-      params: [],
-    },
+    ...{ name, version: '1', description: same(description) },
+    ...{ validHours: 168, deadlines: null, restarts: 'allow', params: [] },
     ...{ doors: Object.fromEntries(DOORS.map((door) => [door, mode])), rules, template: rules, uses: [], depth: 0 },
     source: text,
   };
+}
+
+/** Names of Kubernetes reach 253 characters and have dots; of a longer one the end is a hash of all of it. */
+function nameOf(written: string): string {
+  const name = written.replaceAll('.', '-');
+  if (name.length <= POLICY_NAME_MAX) return name;
+  const hash = createHash('sha256').update(written).digest('hex').slice(0, 8);
+  return `${name.slice(0, POLICY_NAME_MAX - 9)}-${hash}`;
+}
+
+/** What all validations of a policy share: where they are asked, and the variables that they see. */
+interface SceneOf {
+  readonly matchConstraints: Members;
+  readonly conditions: readonly KubernetesExpression[];
+  readonly variables: readonly { readonly name: string; readonly compiled: KubernetesExpression }[];
+}
+
+interface Validation {
+  readonly expression: string;
+  readonly compiled: KubernetesExpression;
+  readonly message: string;
+  readonly worded: KubernetesExpression | null;
+}
+
+function compileAt(
+  expression: Json | undefined,
+  path: (string | number)[],
+  report: Report,
+  types: readonly string[] | null = null,
+): KubernetesExpression | null {
+  if (typeof expression !== 'string') {
+    report(path, 'expected an expression as text');
+    return null;
+  }
+  const compiled = compileKubernetes(expression, types);
+  if (compiled.ok) return compiled;
+  report(path, `${compiled.problem.reason} (character ${compiled.problem.offset + 1})`);
+  return null;
+}
+
+function readScene(spec: Members, report: Report): SceneOf {
+  const variables = items(spec['variables']).flatMap((one, index) => {
+    const { name, expression } = members(one);
+    const compiled = compileAt(expression, ['spec', 'variables', index, 'expression'], report);
+    return compiled === null ? [] : [{ name: String(name), compiled }];
+  });
+  const conditions = items(spec['matchConditions']).flatMap((one, index) => {
+    const compiled = compileAt(members(one)['expression'], ['spec', 'matchConditions', index, 'expression'], report);
+    return compiled === null ? [] : [compiled];
+  });
+  for (const [index, one] of items(spec['auditAnnotations']).entries()) {
+    compileAt(members(one)['valueExpression'], ['spec', 'auditAnnotations', index, 'valueExpression'], report);
+  }
+  return { matchConstraints: members(spec['matchConstraints']), conditions, variables };
+}
+
+function readValidation(validation: Members, index: number, report: Report): Validation | null {
+  const at = ['spec', 'validations', index];
+  const { expression, message, messageExpression } = validation;
+  const compiled = compileAt(expression, [...at, 'expression'], report, ['bool', 'dyn']);
+  const worded =
+    messageExpression === undefined
+      ? null
+      : compileAt(messageExpression, [...at, 'messageExpression'], report, ['string', 'dyn']);
+  if (compiled === null) return null;
+  const usual = String(message ?? `failed expression: ${String(expression)}`).trim();
+  return { expression: String(expression), compiled, message: usual, worded };
+}
+
+function toRule(id: string, name: string, validation: Validation, binding: Binding, scene: SceneOf): PolicyRule {
+  const { compiled, worded, message } = validation;
+  const { conditions, variables, matchConstraints } = scene;
+  /** The object and what is made from it, each with each parameter, where policy and binding speak of it. */
+  const scenesOf = (values: Record<string, unknown>): Record<string, unknown>[] => {
+    const object = values['object'] as PolicyMap;
+    const namespace = namespaceOf(object, values);
+    return [object, ...madeFrom(object)]
+      .filter((one) => [matchConstraints, binding.matchResources].every((rules) => isMatched(one, rules, namespace)))
+      .flatMap((one) => binding.params.map((params) => sceneFor(one, params, namespace, variables)))
+      .filter((all) => conditions.every((condition) => isTrue(condition.evaluate(all))));
+  };
+  return {
+    ...{ id, doors: DOORS, effect: binding.effect, expression: validation.expression },
+    ...{ message: same('{subject}'), remedy: null, scope: 'document', kinds: null },
+    ...{ since: null, until: null, params: new Map(), completes: null },
+    cost: costOf([compiled, ...conditions, ...variables.map((variable) => variable.compiled)]),
+    match: (values) => scenesOf(values).length > 0,
+    evaluate: (values) =>
+      scenesOf(values).flatMap((all) =>
+        isTrue(compiled.evaluate(all)) ? [] : [{ key: name, label: words(worded, all) ?? message, package: null }],
+      ),
+  };
+}
+
+function isTrue(answer: unknown): boolean {
+  if (typeof answer !== 'boolean') throw new TypeError(`expected true or false, got ${typeof answer}`);
+  return answer;
+}
+
+function sceneFor(
+  object: PolicyMap,
+  params: PolicyValue,
+  namespace: PolicyMap | null,
+  variables: SceneOf['variables'],
+): Record<string, unknown> {
+  const known = new Map<string, unknown>();
+  const all: Record<string, unknown> = {
+    ...{ object, oldObject: null, params, request: requestOf(object), namespaceObject: namespace, variables: known },
+  };
+  for (const variable of variables) {
+    try {
+      known.set(variable.name, variable.compiled.evaluate(all));
+    } catch {
+      // Kubernetes evaluates a variable when it is used: one that is not must not fail the rest, one that is, is missing.
+    }
+  }
+  return all;
+}
+
+/** The bindings of the policy in the same text; without one it refuses everywhere. */
+function readBindings(spec: Members, name: string, objects: readonly Members[], report: Report): Binding[] {
+  const written = objects
+    .filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding')
+    .map((binding) => members(binding['spec']));
+  const strangers = written.filter(({ policyName }) => policyName !== undefined && policyName !== name);
+  if (strangers.length > 0)
+    report([], `expected bindings of ${name}, got one of ${String(strangers[0]?.['policyName'])}`);
+  const own: readonly Members[] = written.length === 0 ? [{ validationActions: ['Deny'] }] : written;
+  return own.map((bound) => ({
+    effect: items(bound['validationActions']).includes('Deny') ? 'refuse' : 'warn',
+    matchResources: members(bound['matchResources']),
+    params: findParams(spec, members(bound['paramRef']), objects, report),
+  }));
+}
+
+/** The parameters that a binding names, by name or by labels; `[null]` of a policy that has none. */
+function findParams(spec: Members, paramRef: Members, objects: readonly Members[], report: Report): PolicyValue[] {
+  if (spec['paramKind'] === undefined) return [null];
+  const { kind } = members(spec['paramKind']);
+  const { name, namespace, selector, parameterNotFoundAction } = paramRef;
+  const found = objects.filter((one) => {
+    const metadata = members(one['metadata']);
+    if (one['kind'] !== kind || (namespace !== undefined && (metadata['namespace'] ?? namespace) !== namespace))
+      return false;
+    if (selector === undefined) return name === undefined || metadata['name'] === name;
+    return isSelected(new Map(Object.entries(members(metadata['labels']))), members(selector));
+  });
+  if (found.length === 0 && parameterNotFoundAction !== 'Allow')
+    report(['spec', 'paramKind'], `expected the ${String(kind)} that the binding's paramRef names in the same file`);
+  return found.map((one) => toPolicyValue(one));
 }
 
 function costOf(expressions: readonly KubernetesExpression[]): PolicyRule['cost'] {
@@ -168,48 +250,51 @@ function words(expression: KubernetesExpression | null, values: Record<string, u
   }
 }
 
-/** The parameters: an object of the same text that the binding names. */
-function findParams(
-  spec: Members,
-  bound: Members,
-  objects: readonly Members[],
-  report: (path: (string | number)[], reason: string) => void,
-): PolicyValue {
-  if (spec['paramKind'] === undefined) return null;
-  const { kind } = members(spec['paramKind']);
-  const { name } = members(bound['paramRef']);
-  const found = objects.find((one) => one['kind'] === kind && members(one['metadata'])['name'] === name);
-  if (found !== undefined) return toPolicyValue(found);
-  report(['spec', 'paramKind'], `expected the ${String(kind)} that the binding's paramRef names in the same file`);
-  return null;
+function toMap(entries: Readonly<Record<string, PolicyValue>>): PolicyMap {
+  return new Map(Object.entries(entries));
 }
 
-function requestOf(object: ReadonlyMap<string, PolicyValue>): PolicyValue {
+/** An environment of a project is what a namespace is in Kubernetes. Null: the object belongs to none. */
+function namespaceOf(object: PolicyMap, values: Record<string, unknown>): PolicyMap | null {
+  if (CLUSTER_KINDS.has(String(object.get('kind')))) return null;
+  const environment = members(values['environment'] as Json);
+  const project = String(members(values['image'] as Json)['project'] ?? '');
+  const environmentName = String(environment['name'] ?? '');
+  const metadata = object.get('metadata');
+  const written = metadata instanceof Map ? metadata.get('namespace') : undefined;
+  const isPlaced = environmentName !== '';
+  const name = isPlaced ? `${project}-${environmentName}` : String(written ?? 'default');
+  const labels: Record<string, PolicyValue> = { 'kubernetes.io/metadata.name': name };
+  if (isPlaced) {
+    labels['darsena.project'] = project;
+    labels['darsena.environment'] = environmentName;
+    labels['darsena.class'] = String(environment['class'] ?? '');
+  }
+  return toMap({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: toMap({ name, labels: toMap(labels), annotations: new Map() }),
+  });
+}
+
+const CLUSTER_KINDS: ReadonlySet<string> = new Set([
+  ...['Namespace', 'Node', 'PersistentVolume', 'StorageClass', 'ClusterRole', 'ClusterRoleBinding'],
+  ...['CustomResourceDefinition', 'PriorityClass', 'IngressClass', 'RuntimeClass'],
+]);
+
+function requestOf(object: PolicyMap): PolicyMap {
   const [group, version] = groupOf(String(object.get('apiVersion') ?? ''));
+  const kind = String(object.get('kind') ?? '');
   const metadata = object.get('metadata');
   const get = (member: string): PolicyValue => (metadata instanceof Map ? (metadata.get(member) ?? '') : '');
-  const entries: [string, PolicyValue][] = [
-    ['operation', 'CREATE'],
-    [
-      'kind',
-      new Map<string, PolicyValue>([
-        ['group', group],
-        ['version', version],
-        ['kind', object.get('kind') ?? ''],
-      ]),
-    ],
-    ['name', get('name')],
-    ['namespace', get('namespace')],
-    ['dryRun', false],
-    [
-      'userInfo',
-      new Map<string, PolicyValue>([
-        ['username', ''],
-        ['groups', []],
-      ]),
-    ],
-  ];
-  return new Map(entries);
+  const kindOf = toMap({ group, version, kind });
+  const resource = toMap({ group, version, resource: resourcesOf(kind)[0] ?? '' });
+  return toMap({
+    ...{ operation: 'CREATE', kind: kindOf, requestKind: kindOf, resource, requestResource: resource },
+    ...{ subResource: '', requestSubResource: '', name: get('name'), namespace: get('namespace'), dryRun: false },
+    ...{ uid: '', options: new Map() },
+    userInfo: toMap({ username: '', uid: '', groups: [], extra: new Map() }),
+  });
 }
 
 function groupOf(apiVersion: string): [string, string] {
@@ -218,33 +303,54 @@ function groupOf(apiVersion: string): [string, string] {
 }
 
 /** Whether an object is one that `matchConstraints` or `matchResources` speaks of; without rules it is. */
-function isMatched(object: ReadonlyMap<string, PolicyValue>, constraints: Members): boolean {
+function isMatched(object: PolicyMap, constraints: Members, namespace: PolicyMap | null): boolean {
   const [group, version] = groupOf(String(object.get('apiVersion') ?? ''));
-  const kind = String(object.get('kind') ?? '').toLowerCase();
+  const resources = resourcesOf(String(object.get('kind') ?? ''));
+  const metadata = object.get('metadata');
+  const name = metadata instanceof Map ? metadata.get('name') : undefined;
   const says = (list: Json | undefined, value: string): boolean =>
     items(list).some((one) => one === '*' || one === value);
   const isOne = (rule: Members): boolean =>
     says(rule['apiGroups'], group) &&
     says(rule['apiVersions'], version) &&
     says(rule['operations'], 'CREATE') &&
-    items(rule['resources']).some((one) => isResource(String(one).split('/')[0] ?? '', kind));
+    (rule['scope'] === undefined ||
+      rule['scope'] === '*' ||
+      rule['scope'] === (namespace === null ? 'Cluster' : 'Namespaced')) &&
+    (items(rule['resourceNames']).length === 0 || items(rule['resourceNames']).includes(String(name))) &&
+    // `pods/exec` and the like are other questions than the start of a pod.
+    items(rule['resources']).some((one) => one === '*' || one === '*/*' || resources.includes(String(one)));
   const rules = items(constraints['resourceRules']).map(members);
   const excluded = items(constraints['excludeResourceRules']).map(members);
-  const metadata = object.get('metadata');
-  const labels = metadata instanceof Map ? metadata.get('labels') : undefined;
   return (
     (constraints['resourceRules'] === undefined || rules.some(isOne)) &&
     !excluded.some(isOne) &&
-    isSelected(labels instanceof Map ? labels : new Map(), members(constraints['objectSelector']))
+    isSelected(labelsOf(object), members(constraints['objectSelector'])) &&
+    isInNamespace(namespace, members(constraints['namespaceSelector']))
   );
 }
 
-/** `networkpolicies` are of NetworkPolicy, `ingresses` of Ingress, `pods` of Pod. */
-function isResource(resource: string, kind: string): boolean {
-  return ['*', `${kind}s`, `${kind}es`, `${kind.replace(/y$/, '')}ies`].includes(resource);
+/** Where no environment is known a selector of them says nothing: the policy is asked. */
+function isInNamespace(namespace: PolicyMap | null, selector: Members): boolean {
+  if (namespace === null) return true;
+  const labels = labelsOf(namespace);
+  return !labels.has('darsena.environment') || isSelected(labels, selector);
 }
 
-function isSelected(labels: ReadonlyMap<string, PolicyValue>, selector: Members): boolean {
+function labelsOf(object: PolicyMap): ReadonlyMap<string, unknown> {
+  const metadata = object.get('metadata');
+  const labels = metadata instanceof Map ? metadata.get('labels') : undefined;
+  return labels instanceof Map ? labels : new Map();
+}
+
+/** How resources of a kind may be called: NetworkPolicy is `networkpolicies`, Ingress `ingresses`, Pod `pods`. */
+function resourcesOf(kind: string): string[] {
+  const one = kind.toLowerCase();
+  if (one.endsWith('y')) return [`${one.slice(0, -1)}ies`, `${one}s`];
+  return one.endsWith('s') ? [`${one}es`, one] : [`${one}s`];
+}
+
+function isSelected(labels: ReadonlyMap<string, unknown>, selector: Members): boolean {
   const exact = Object.entries(members(selector['matchLabels'])).every(([name, value]) => labels.get(name) === value);
   return (
     exact &&

@@ -20,6 +20,8 @@ export interface Admission {
     /** Whether this very image runs there already: what is late must not stop what serves. */
     readonly runs: boolean;
   };
+  /** What stands against the hosts that it may start on; without it nothing is known of them. */
+  readonly host?: HostFacts;
   /**
    * The Kubernetes objects that the question is about, as they were written: the workload's own and what goes out with it.
    * None at doors where there is no workload yet; elsewhere a rule that reads documents refuses when there are none.
@@ -28,6 +30,28 @@ export interface Admission {
   /** What believed VEX documents take away; not for policies to ask, but to answer them. */
   readonly statements: readonly StatementFacts[];
 }
+
+export interface HostFacts {
+  /** False: no host has told what it runs. */
+  readonly known: boolean;
+  /** Known vulnerabilities of engines and run-times to which a host is exposed, by the distribution's judgement. */
+  readonly issues: readonly HostIssueFacts[];
+}
+
+export interface HostIssueFacts {
+  /** CVE-… */
+  readonly key: string;
+  /** How a person reads it: `CVE-2025-31133 (runc 1.1.5+ds1-1, host-a)`. */
+  readonly label: string;
+  /** `runc`, `conmon` … */
+  readonly package: string;
+  readonly version: string;
+  /** The host's name. */
+  readonly onHost: string;
+}
+
+/** A host of which nothing is known. */
+export const NO_HOST: HostFacts = { known: false, issues: [] };
 
 /** A believed statement that a finding does not affect the image. */
 export interface StatementFacts {
@@ -48,6 +72,8 @@ export interface ImageFacts {
   readonly repository: string;
   readonly project: string;
   readonly tags: readonly string[];
+  /** Repository of the base image of the catalogue that it stands on by its layers; empty or left out: of none. */
+  readonly base?: string;
   /** Whole days since it was built; -1 when the image does not say. */
   readonly ageDays: number;
   readonly sizeBytes: number;
@@ -173,7 +199,8 @@ type FieldType =
   | 'list<string>'
   | 'list<int>'
   | 'list<Finding>'
-  | 'list<Container>';
+  | 'list<Container>'
+  | 'list<HostIssue>';
 export type Schema = Readonly<Record<string, FieldType>>;
 
 /** The types of the facts as policies see them. Names are part of the policy language: adding is fine, changing is not. */
@@ -213,11 +240,13 @@ export const SCHEMAS = {
     hasReadinessProbe: 'bool',
     hasLivenessProbe: 'bool',
   },
+  HostIssue: { key: 'string', label: 'string', package: 'string', version: 'string', onHost: 'string' },
   image: {
     digest: 'string',
     repository: 'string',
     project: 'string',
     tags: 'list<string>',
+    base: 'string',
     ageDays: 'int',
     sizeBytes: 'int',
   },
@@ -249,6 +278,7 @@ export const SCHEMAS = {
     containers: 'list<Container>',
   },
   environment: { name: 'string', class: 'string', runs: 'bool' },
+  host: { known: 'bool', issues: 'list<HostIssue>' },
 } as const satisfies Record<string, Schema>;
 
 /**
@@ -259,8 +289,11 @@ export function toPolicyValues(admission: Admission): Record<string, unknown> {
   if (admission.scan.findings.length > FINDINGS_MAX) {
     throw new TypeError(`scan.findings: expected at most ${FINDINGS_MAX}, got ${admission.scan.findings.length}`);
   }
-  const roots = ['image', 'scan', 'signatures', 'workload', 'environment'] as const;
-  return Object.fromEntries(roots.map((root) => [root, convertObject(admission[root], SCHEMAS[root], root)]));
+  const roots = ['image', 'scan', 'signatures', 'workload', 'environment', 'host'] as const;
+  const { image, host = NO_HOST } = admission;
+  // What was recorded before there were such facts says nothing of them.
+  const facts = { ...admission, image: { ...image, base: image.base ?? '' }, host };
+  return Object.fromEntries(roots.map((root) => [root, convertObject(facts[root], SCHEMAS[root], root)]));
 }
 
 function convertObject(value: unknown, schema: Schema, path: string): Record<string, unknown> {
@@ -281,6 +314,7 @@ function convert(value: unknown, type: string, path: string): unknown {
   switch (type) {
     case 'Finding':
     case 'Container':
+    case 'HostIssue':
       return convertObject(value, SCHEMAS[type], path);
     case 'int':
       if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);

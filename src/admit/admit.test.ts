@@ -11,6 +11,7 @@ import {
   type AdmitTables,
   admitMigrations,
   checkVerdict,
+  HostExceptions,
   joinVerdicts,
   NO_SCAN,
   NO_WORKLOAD,
@@ -18,6 +19,7 @@ import {
   PRESETS_FOLDER,
   readPolicies,
   registerAdmitRoutes,
+  registerHostExceptionRoutes,
 } from './index.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -33,6 +35,7 @@ const admission: Admission = {
   },
   workload: NO_WORKLOAD,
   environment: { name: 'dev', class: 'development', runs: false },
+  host: { known: true, issues: [] },
   statements: [],
   documents: [],
 };
@@ -156,6 +159,79 @@ test('an exception needs another person, an end, and a place to be found', async
   await opened.close();
 });
 
+test('what stands against a host’s run-times warns in dev and refuses in prod until two administrators except it for a while', async () => {
+  const { opened, journal } = await open();
+  const issue = { cve: 'CVE-2025-31133', title: { en: 'a', es: 'a' }, program: 'runc', version: '1.1.5' };
+  let exposed = [{ host: 'h1', issues: [issue] }];
+  let nowMs = Date.parse('2026-11-22T12:00:00.000Z');
+  const clock = { ...systemClock, now: () => new Date(nowMs) };
+  const runtimes = { exposed: async () => exposed };
+  const hosts = new HostExceptions({ db: opened.db, journal, clock, runtimes });
+  const policies = await readPolicies(PRESETS_FOLDER);
+  const { key } = generateSigningKey(randomBytes(32));
+  const admit = new Admit({ db: opened.db, journal, clock, policies, key, hosts });
+  const prod = {
+    ...question,
+    door: 'promote' as const,
+    admission: { ...admission, environment: { name: 'prod', class: 'production' as const, runs: false } },
+  };
+  const say = async (one: Parameters<Admit['judge']>[0][number]): Promise<string[]> =>
+    (await admit.judge([one]))[0]?.reasons
+      .filter(({ rule }) => rule.startsWith('host-'))
+      .map(({ rule, effect, subject, exception }) => [rule, effect, subject, exception?.id].join(' ').trim()) ?? [];
+  assert.deepEqual(await say(question), ['host-runtime warn CVE-2025-31133 (runc 1.1.5, h1)']);
+  assert.deepEqual(await say(prod), ['host-runtime refuse CVE-2025-31133 (runc 1.1.5, h1)']);
+  // What stands against a host is not for the people of a project to except.
+  const ofProject = { project: 'tienda', environment: null, package: null, repository: null, digest };
+  const until = new Date(nowMs + 86_400_000).toISOString();
+  const own = {
+    ...ofProject,
+    rule: 'host-runtime',
+    subject: 'CVE-2025-31133',
+    reason: 'because we say so',
+    expiresAt: until,
+  };
+  const { id: theirs } = await admit.requestException(own, 'user:ana');
+  await admit.approveException('tienda', theirs, 'user:eva');
+  assert.deepEqual(await say(prod), ['host-runtime refuse CVE-2025-31133 (runc 1.1.5, h1)']);
+  const wanted = { host: 'h1', cves: null, reason: 'no fix in Debian yet', expiresAt: until };
+  for (const wrong of [
+    { ...wanted, host: 'h2' },
+    { ...wanted, cves: ['CVE-2020-1'] },
+    { ...wanted, cves: [] },
+  ])
+    await assert.rejects(hosts.request(wrong, 'user:ana'), hasCode('admit.host-exception-scope'));
+  for (const expiresAt of ['never', '2020-01-01T00:00:00Z', '2099-01-01T00:00:00Z'])
+    await assert.rejects(hosts.request({ ...wanted, expiresAt }, 'user:ana'), hasCode('admit.exception-expiry'));
+  const { id, cves } = await hosts.request(wanted, 'user:ana');
+  assert.deepEqual(cves, ['CVE-2025-31133']);
+  assert.deepEqual(await say(prod), ['host-runtime refuse CVE-2025-31133 (runc 1.1.5, h1)']);
+  await assert.rejects(hosts.approve(id, 'user:ana'), hasCode('admit.exception-own'));
+  assert.equal((await hosts.approve(id, 'user:eva')).approver, 'user:eva');
+  assert.deepEqual(await say(prod), [`host-runtime warn CVE-2025-31133 (runc 1.1.5, h1) ${id}`]);
+  // The verdict ends with the exception, and what becomes known later is not covered.
+  assert.equal((await admit.judge([prod]))[0]?.expiresAt, until);
+  exposed = [{ host: 'h1', issues: [issue, { ...issue, cve: 'CVE-2026-1' }] }];
+  assert.deepEqual(
+    (await say(prod)).filter((one) => one.includes('refuse')),
+    ['host-runtime refuse CVE-2026-1 (runc 1.1.5, h1)'],
+  );
+  exposed = [{ host: 'h1', issues: [issue] }];
+  // A draft that leaves the rule out is told as what it is: it would newly allow.
+  const later = await admit.replay(
+    policies.find(({ name }) => name === 'prod') as (typeof policies)[number],
+    '2026-01-01T00:00:00.000Z',
+    'prod',
+  );
+  assert.ok(later.replayed > 0);
+  nowMs += 2 * 86_400_000;
+  assert.deepEqual(await say(prod), ['host-runtime refuse CVE-2025-31133 (runc 1.1.5, h1)']);
+  await assert.rejects(hosts.approve(id, 'user:leo'), hasCode('admit.exception-over'));
+  exposed = [];
+  assert.deepEqual(await say(prod), ['host-unknown warn']);
+  await opened.close();
+});
+
 test('the answer about several containers is the worst of them, each reason naming whose it is', async () => {
   const { opened, admit } = await open();
   const unsigned = { ...admission, signatures: { ...admission.signatures, imageVerified: false } };
@@ -241,6 +317,80 @@ async function openBook(production: { policy: string | null }) {
   });
   return { ...ground, book, state };
 }
+
+test('what two people have to agree to is agreed to by people, never by a token that one of them made', async () => {
+  const { opened, journal, admit, book } = await openBook({ policy: 'ours' });
+  const exposed = async () => [
+    { host: 'h', issues: [{ cve: 'CVE-2025-1', title: { en: 'x', es: 'x' }, program: 'runc', version: '1' }] },
+  ];
+  const hostExceptions = new HostExceptions({ db: opened.db, journal, clock: systemClock, runtimes: { exposed } });
+  const person: Principal = {
+    ...{ id: 'p', actor: 'user:ana', kind: 'user', name: 'ana', tokenId: null },
+    grants: [{ role: 'admin', project: '*' }],
+  };
+  let caller = person;
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => caller });
+  registerAdmitRoutes(app, admit, systemClock, book);
+  registerHostExceptionRoutes(app, hostExceptions, systemClock);
+  const send = async (url: string, payload: object = {}) => {
+    const headers = { authorization: 'Bearer x' };
+    const response = await app.inject({ method: 'POST', url, headers, payload });
+    return { status: response.statusCode, body: response.json() };
+  };
+  const asked = { reason: 'there is no fix yet', expiresAt: new Date(Date.now() + 86_400_000).toISOString() };
+  const ofHost = await send('/api/v1/host-exceptions', { host: 'h', ...asked });
+  const ofProject = await send('/api/v1/projects/tienda/exceptions', { rule: 'no-readiness', digest, ...asked });
+  const ofPolicy = await send('/api/v1/policies', { source: OWN('refuse') });
+  assert.deepEqual([ofHost.status, ofProject.status, ofPolicy.body.state], [201, 201, 'waiting']);
+  const approvals = [
+    `/api/v1/host-exceptions/${ofHost.body.id}/approve`,
+    `/api/v1/projects/tienda/exceptions/${ofProject.body.id}/approve`,
+    '/api/v1/policies/ours/approve',
+  ];
+  caller = { ...person, id: 't', actor: 'robot:mine', kind: 'robot', name: 'mine', tokenId: 't' };
+  for (const url of approvals) assert.equal((await send(url)).body.code, 'access.person-needed', url);
+  assert.equal((await send('/api/v1/host-exceptions', { host: 'h', ...asked })).body.code, 'access.person-needed');
+  // What her token asks for she has asked for.
+  caller = { ...caller, owner: 'user:ana' };
+  const byToken = await send('/api/v1/projects/tienda/exceptions', { rule: 'no-readiness', digest, ...asked });
+  assert.equal(byToken.body.author, 'user:ana');
+  caller = person;
+  const own = await send(`/api/v1/projects/tienda/exceptions/${byToken.body.id}/approve`);
+  assert.equal(own.body.code, 'admit.exception-own');
+  caller = { ...person, id: 'q', actor: 'user:eva', name: 'eva' };
+  for (const url of approvals) assert.equal((await send(url)).status, 200, url);
+  await app.close();
+  await opened.close();
+});
+
+test('what is too large is refused at the door, and nothing is allowed while the database does not answer (A3)', async () => {
+  const { opened, admit } = await open();
+  const principal: Principal = {
+    ...{ id: 'p', actor: 'user:ana', kind: 'user', name: 'ana', tokenId: null },
+    grants: [{ role: 'developer', project: 'tienda' }],
+  };
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => principal });
+  registerAdmitRoutes(app, admit, systemClock);
+  await app.ready();
+  const send = async (manifests: string): Promise<number> =>
+    (
+      await app.inject({
+        method: 'POST',
+        url: '/api/v1/policies/dev/test',
+        headers: { authorization: 'Bearer x' },
+        payload: { manifests },
+      })
+    ).statusCode;
+  assert.deepEqual(
+    [await send('x'.repeat(5 * 1024 * 1024)), await send('['.repeat(10_000)), await send('a: {b')],
+    [400, 400, 400],
+  );
+  await app.close();
+  await opened.close();
+  // No answer is kept, so none is given: the pipeline and the agent have nothing to start by.
+  await assert.rejects(admit.judge([question]));
+  await assert.rejects(admit.preview(question));
+});
 
 test('a policy of one’s own is in force at once, but waits for a second person where production is judged by it', async () => {
   const production: { policy: string | null } = { policy: null };

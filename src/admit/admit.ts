@@ -3,9 +3,10 @@ import type { Journal } from '../journal/index.ts';
 import { projectOf } from '../oci/index.ts';
 import { type Clock, newId, type Text } from '../system/index.ts';
 import type { SignedRecord, SigningKey } from '../trust/index.ts';
-import type { Admission, Door, EnvironmentClass } from './admission.ts';
+import type { Admission, Door, EnvironmentClass, HostFacts } from './admission.ts';
 import { admitFault } from './errors.ts';
 import { EVERY_RULE, EXPIRING_DAYS, type Exception, stateOf } from './exception.ts';
+import type { HostException, HostExceptions } from './host-exceptions.ts';
 import { GRACE_EXCEPTION, judge, type Running } from './judge.ts';
 import { EXCEPTION_DAYS_MAX } from './limits.ts';
 import type { Policy } from './policy.ts';
@@ -24,7 +25,7 @@ import {
   readVerdicts,
   type VerdictQuery,
 } from './store.ts';
-import { signVerdict, type Verdict } from './verdict.ts';
+import { type Reason, signVerdict, type Verdict } from './verdict.ts';
 
 export interface AdmitOptions {
   readonly db: Kysely<AdmitTables>;
@@ -36,6 +37,14 @@ export interface AdmitOptions {
   readonly key: SigningKey;
   /** Why nobody may have an image whatever policies say, or null. */
   readonly quarantined?: (project: string, digest: string) => Text | null;
+  /** What stands against hosts, and what is excepted from it; without it nothing is known of them. */
+  readonly hosts?: Pick<HostExceptions, 'facts' | 'list'>;
+}
+
+/** What is known of hosts where a question is about a start. */
+interface Ground {
+  readonly host: HostFacts | null;
+  readonly exceptions: readonly HostException[];
 }
 
 export interface AdmitQuestion {
@@ -81,10 +90,11 @@ export class Admit {
    * @param since RFC 3339
    * @param insteadOf only what this policy judged; null: everything
    */
-  replay(draft: Policy, since: string, insteadOf: string | null): Promise<Replay> {
-    const { db } = this.#options;
+  async replay(draft: Policy, since: string, insteadOf: string | null): Promise<Replay> {
+    const { db, hosts } = this.#options;
     const exceptions = (project: string) => readExceptions(db, { project });
-    return replayAdmissions(db, draft, { since, insteadOf, exceptions });
+    const hostExceptions = (await hosts?.list()) ?? [];
+    return replayAdmissions(db, draft, { since, insteadOf, exceptions, hostExceptions });
   }
 
   /** Removes recorded admissions that are older than they are kept. */
@@ -106,10 +116,12 @@ export class Admit {
     const exceptions = await Promise.all(
       questions.map(({ admission: { image } }) => readExceptions(db, { project: image.project, digest: image.digest })),
     );
-    const verdicts = questions.map((question, index) => this.#answer(question, exceptions[index] ?? []));
+    const ground = await this.#ground(questions.map(({ door }) => door));
+    const asked = questions.map((question) => onGround(question, ground));
+    const verdicts = asked.map((question, index) => this.#answer(question, exceptions[index] ?? [], ground));
     await db.transaction().execute(async (tx) => {
       for (const [index, verdict] of verdicts.entries()) {
-        const question = questions[index];
+        const question = asked[index];
         await insertVerdict(tx, verdict);
         if (question !== undefined && RECORDED_DOORS.includes(verdict.door)) {
           await recordAdmission(tx, { verdict, admission: question.admission, subject: question.subject });
@@ -140,7 +152,8 @@ export class Admit {
   async preview(question: Omit<AdmitQuestion, 'actor' | 'subject'>): Promise<Verdict> {
     const { image } = question.admission;
     const exceptions = await readExceptions(this.#options.db, { project: image.project, digest: image.digest });
-    return this.#answer(question, exceptions);
+    const ground = await this.#ground([question.door]);
+    return this.#answer(onGround(question, ground), exceptions, ground);
   }
 
   /** A verdict as it travels to an agent. */
@@ -166,11 +179,13 @@ export class Admit {
 
   /**
    * Asks for an exception; it covers nothing until a second person approves it.
+   * @param actor by whom or what it was asked for, where that is a token of the author
    * @throws Fault admit.exception-expiry, admit.exception-scope
    */
   async requestException(
     wanted: Omit<Exception, 'id' | 'author' | 'approver' | 'createdAt' | 'revokedAt' | 'revokedBy'>,
     author: string,
+    actor = author,
   ): Promise<Exception> {
     const { db, journal, clock } = this.#options;
     const now = clock.now();
@@ -192,7 +207,7 @@ export class Admit {
     };
     await db.transaction().execute(async (tx) => {
       await insertException(tx, exception);
-      await journal.record<AdmitTables>(tx, factOf('exception.requested', exception, author));
+      await journal.record<AdmitTables>(tx, factOf('exception.requested', exception, actor));
     });
     journal.committed();
     return exception;
@@ -255,7 +270,18 @@ export class Admit {
     return exception;
   }
 
-  #answer(question: Omit<AdmitQuestion, 'actor' | 'subject'>, exceptions: readonly Exception[]): Verdict {
+  /** Asked once for all questions: a deploy asks one for each container. */
+  async #ground(doors: readonly Door[]): Promise<Ground> {
+    const { hosts } = this.#options;
+    if (hosts === undefined || !doors.some((door) => RECORDED_DOORS.includes(door))) return NO_GROUND;
+    return { host: await hosts.facts(), exceptions: await hosts.list() };
+  }
+
+  #answer(
+    question: Omit<AdmitQuestion, 'actor' | 'subject'>,
+    exceptions: readonly Exception[],
+    ground: Ground,
+  ): Verdict {
     const { clock } = this.#options;
     const { door, admission, specHash } = question;
     const policy =
@@ -264,8 +290,21 @@ export class Admit {
     const at = clock.now().toISOString();
     const { project, digest } = admission.image;
     const quarantine = this.#options.quarantined?.(project, digest) ?? null;
-    return judge({ id: newId(clock), at, door, policy, admission, exceptions, specHash, running, quarantine });
+    const hostExceptions = ground.exceptions;
+    return judge({
+      ...{ id: newId(clock), at, door, policy, admission, exceptions, hostExceptions, specHash, running, quarantine },
+    });
   }
+}
+
+const NO_GROUND: Ground = { host: null, exceptions: [] };
+
+function onGround<Question extends Pick<AdmitQuestion, 'door' | 'admission'>>(
+  question: Question,
+  { host }: Ground,
+): Question {
+  if (host === null || !RECORDED_DOORS.includes(question.door)) return question;
+  return { ...question, admission: { ...question.admission, host } };
 }
 
 /** The first deadline that a verdict rests on. */
@@ -298,6 +337,9 @@ function factOf(kind: string, exception: Exception, actor: string) {
   };
 }
 
+/** Rules of the presets that speak of hosts and of no workload. */
+const HOST_RULES: readonly string[] = ['host-runtime', 'host-unknown'];
+
 /**
  * The answer about several containers as one: the worst decision and every reason, each naming whose it is. For people
  * and for the release; starts are permitted by the verdicts themselves.
@@ -312,10 +354,16 @@ export function joinVerdicts(
   const reasons = verdicts.flatMap(({ subject, verdict }) =>
     verdict.reasons.map((reason) => ({
       ...reason,
-      subject: reason.subject === null ? subject : `${subject}: ${reason.subject}`,
+      // What stands against a host stands against it once, and its message names it.
+      subject: HOST_RULES.includes(reason.rule)
+        ? null
+        : reason.subject === null
+          ? subject
+          : `${subject}: ${reason.subject}`,
     })),
   );
-  const unique = [...new Map(reasons.map((reason) => [`${reason.rule}\n${reason.subject}`, reason])).values()];
+  const keyOf = ({ rule, subject, message }: Reason): string => `${rule}\n${subject ?? message.en}`;
+  const unique = [...new Map(reasons.map((reason) => [keyOf(reason), reason])).values()];
   return {
     ...first.verdict,
     decision: decisions.has('refuse') ? 'refuse' : decisions.has('warn') ? 'warn' : 'allow',

@@ -1,5 +1,12 @@
-import { BlockList, isIP } from 'node:net';
-import type { Environment } from '@marcbachmann/cel-js';
+import { type Environment, Optional } from '@marcbachmann/cel-js';
+import { spendMembers } from './cel-budget.ts';
+import { registerMacros } from './cel-macros.ts';
+import { addNameFunctions, FORMAT_NAMES, NAME_TYPES, Version } from './cel-names.ts';
+import { ADDRESS_NAMES, Address, AddressRange, addNetworkFunctions, NETWORK_TYPES } from './cel-network.ts';
+import { formatText, quoteText } from './cel-text.ts';
+
+/** Adds a function by its signature, `name(type): type` or `type.name(type): type`. */
+export type AddFunction = (signature: string, handler: (...values: never[]) => unknown) => void;
 
 /** An amount as Kubernetes writes it: `500m`, `1.5Gi`, `1e3`; kept as thousandths of a thousandth, so that it is exact. */
 class Quantity {
@@ -11,143 +18,147 @@ class Quantity {
   }
 }
 
+const UNIT = 1_000_000_000n;
 const SCALE: Readonly<Record<string, bigint>> = {
-  ...{ n: 1n, u: 1_000n, m: 1_000_000n, '': 1_000_000_000n },
+  ...{ n: 1n, u: 1_000n, m: 1_000_000n, '': UNIT },
   ...{ k: 10n ** 12n, M: 10n ** 15n, G: 10n ** 18n, T: 10n ** 21n, P: 10n ** 24n, E: 10n ** 27n },
-  ...{ Ki: 2n ** 10n * 10n ** 9n, Mi: 2n ** 20n * 10n ** 9n, Gi: 2n ** 30n * 10n ** 9n },
-  ...{ Ti: 2n ** 40n * 10n ** 9n, Pi: 2n ** 50n * 10n ** 9n, Ei: 2n ** 60n * 10n ** 9n },
+  ...{ Ki: 2n ** 10n * UNIT, Mi: 2n ** 20n * UNIT, Gi: 2n ** 30n * UNIT },
+  ...{ Ti: 2n ** 40n * UNIT, Pi: 2n ** 50n * UNIT, Ei: 2n ** 60n * UNIT },
 };
-const QUANTITY = /^([+-]?)(\d{1,30})(?:\.(\d{0,30}))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$/;
+const QUANTITY = /^([+-]?)(\d{0,40})(?:\.(\d{0,30}))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$/;
+const INT64_MAX = 2n ** 63n - 1n;
 
+/** @throws RangeError for what is no amount */
 function parseQuantity(text: string): Quantity {
-  const match = QUANTITY.exec(text);
-  if (match === null) throw new RangeError(`${JSON.stringify(text.slice(0, 60))} is no quantity`);
-  const [, sign, whole = '', fraction = '', suffix = '', exponent = '0'] = match;
+  const [, sign, whole = '', fraction = '', suffix = '', exponent = '0'] = QUANTITY.exec(text) ?? [];
+  if (whole === '' && fraction === '') throw new RangeError(`${JSON.stringify(text.slice(0, 60))} is no quantity`);
   const unit = SCALE[suffix] ?? 1n;
   const power = Number(exponent) - fraction.length;
   const digits = BigInt(whole + fraction) * unit;
-  const nanos = power >= 0 ? digits * 10n ** BigInt(power) : digits / 10n ** BigInt(-power);
+  // What is finer than a thousandth of a millionth is rounded up, so that nothing that is there becomes nothing.
+  const finer = 10n ** BigInt(Math.max(0, -power));
+  const nanos = (digits * 10n ** BigInt(Math.max(0, power)) + finer - 1n) / finer;
   return new Quantity(sign === '-' ? -nanos : nanos);
 }
 
-/** Values of URLs, addresses and address ranges. */
-class Url {
-  readonly url: URL;
-  constructor(text: string) {
-    this.url = new URL(text);
+function isQuantity(text: string): boolean {
+  try {
+    return parseQuantity(text).nanos !== null;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
   }
 }
-class Address {
-  readonly text: string;
-  readonly family: 4 | 6;
-  constructor(text: string) {
-    const family = isIP(text);
-    if (family === 0) throw new RangeError(`${JSON.stringify(text.slice(0, 60))} is no address`);
-    this.text = text;
-    this.family = family === 4 ? 4 : 6;
-  }
-}
-class AddressRange {
-  readonly address: Address;
-  readonly prefix: number;
-  readonly #list = new BlockList();
-  constructor(text: string) {
-    const [address = '', prefix = ''] = text.split('/', 2);
-    this.address = new Address(address);
-    this.prefix = /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
-    if (this.prefix < 0 || this.prefix > (this.address.family === 4 ? 32 : 128)) {
-      throw new RangeError(`${JSON.stringify(text.slice(0, 60))} is no range of addresses`);
-    }
-    this.#list.addSubnet(address, this.prefix, this.address.family === 4 ? 'ipv4' : 'ipv6');
-  }
-  contains(address: Address): boolean {
-    return (
-      address.family === this.address.family && this.#list.check(address.text, address.family === 4 ? 'ipv4' : 'ipv6')
-    );
-  }
+
+function wholeOf({ nanos }: Quantity): bigint | null {
+  const whole = nanos / UNIT;
+  return nanos % UNIT === 0n && whole <= INT64_MAX && whole >= -INT64_MAX - 1n ? whole : null;
 }
 
 /** `sets.contains(a, b)`: the library has no namespaces of functions, so `sets` is a constant with methods. */
 class Sets {}
+class Strings {}
 
-function holds(make: (text: string) => unknown): (text: unknown) => boolean {
-  return (text) => {
-    try {
-      make(String(text));
-      return true;
-    } catch (error) {
-      if (error instanceof RangeError || error instanceof TypeError) return false;
-      throw error;
-    }
-  };
+/** What asks the authorisation of a cluster. There is none here, so no question has an answer: a rule that asks fails. */
+class Authorizer {
+  // A field is read by the library as a property.
+  readonly requestResource = new AuthorizerCheck();
+}
+class AuthorizerCheck {}
+
+function noCluster(): never {
+  throw new RangeError('there is no authorizer of a cluster here, so this cannot be answered');
 }
 
-/** CEL compares whole numbers with others; lists of one are equal members. */
+/** Comparing two values by what they mean costs more than copying one. */
+const COMPARED = 4;
+
+/** Equality of CEL: whole numbers with others, lists and maps by their members, amounts and addresses by what they mean. */
 function isSame(a: unknown, b: unknown): boolean {
+  spendMembers(COMPARED);
   if (typeof a === 'bigint' && typeof b === 'number') return Number(a) === b;
   if (typeof a === 'number' && typeof b === 'bigint') return a === Number(b);
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((one, index) => isSame(one, b[index]));
+  }
+  if (a instanceof Map && b instanceof Map) {
+    return a.size === b.size && [...a].every(([name, value]) => b.has(name) && isSame(value, b.get(name)));
+  }
+  if (a instanceof Quantity && b instanceof Quantity) return a.nanos === b.nanos;
+  const isText = [Address, AddressRange].some((one) => a instanceof one && b instanceof one);
+  if (isText) return String(a) === String(b);
+  if (a instanceof Version && b instanceof Version) {
+    return a.numbers.join('.') === b.numbers.join('.') && a.before.join('.') === b.before.join('.');
+  }
   return a === b;
 }
 
+/** Empty, zero and false are no value. */
+function isZero(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  if (value instanceof Map) return value.size === 0;
+  return value === null || value === '' || value === 0 || value === 0n || value === false;
+}
+
 /**
- * Functions of Kubernetes' CEL libraries: quantity, url, ip, cidr, sets, lists. Not there: `authorizer`, `format`, `semver`,
- * `optMap`, comprehensions with two variables; an expression that calls them is refused when it is read.
+ * Functions of Kubernetes’ CEL libraries (1.36): quantity, url, ip, cidr, sets, lists, strings, format, semver, image,
+ * comprehensions with two variables, optional values; `authorizer` is understood and never answers.
  */
 export function registerKubernetesFunctions(environment: Environment): void {
   const sync = { async: false } as const;
-  const add = (signature: string, handler: (...values: never[]) => unknown): void => {
+  const add: AddFunction = (signature, handler) => {
     environment.registerFunction(signature, handler as (...values: unknown[]) => unknown, sync);
   };
+  const types = {
+    ...{ 'kubernetes.Quantity': Quantity, 'kubernetes.Sets': Sets, 'kubernetes.Strings': Strings },
+    ...NETWORK_TYPES,
+    ...NAME_TYPES,
+  };
+  for (const [name, type] of Object.entries(types)) environment.registerType(name, type);
   environment
-    .registerType('kubernetes.Quantity', Quantity)
-    .registerType('kubernetes.URL', Url)
-    .registerType('net.IP', Address)
-    .registerType('net.CIDR', AddressRange)
-    .registerType('kubernetes.Sets', Sets)
-    .registerConstant('sets', 'kubernetes.Sets', new Sets());
+    .registerConstant('sets', 'kubernetes.Sets', new Sets())
+    .registerConstant('strings', 'kubernetes.Strings', new Strings())
+    .registerConstant('ip', 'kubernetes.AddressNames', ADDRESS_NAMES)
+    .registerConstant('format', 'kubernetes.FormatNames', FORMAT_NAMES);
+  for (const type of ['kubernetes.Quantity', 'net.IP', 'net.CIDR', 'kubernetes.Semver'])
+    environment.registerOperator(`${type} == ${type}`, isSame);
+  addQuantityFunctions(add);
+  addNetworkFunctions(add);
+  addNameFunctions(add);
+  addListFunctions(add);
+  addAuthorizerFunctions(environment, add);
+  registerMacros(environment);
+  add('string.format(list): string', formatText);
+  add('kubernetes.Strings.quote(string): string', (_: Strings, text: string) => quoteText(text));
+  add('OptionalNamespace.ofNonZeroValue(dyn): optional<dyn>', (_: unknown, value: unknown) =>
+    isZero(value) ? Optional.none() : Optional.of(value),
+  );
+}
+
+function addQuantityFunctions(add: AddFunction): void {
   const Q = 'kubernetes.Quantity';
   add(`quantity(string): ${Q}`, parseQuantity);
-  add('isQuantity(string): bool', holds(parseQuantity));
+  add('isQuantity(string): bool', isQuantity);
   add(`${Q}.isLessThan(${Q}): bool`, (a: Quantity, b: Quantity) => a.nanos < b.nanos);
   add(`${Q}.isGreaterThan(${Q}): bool`, (a: Quantity, b: Quantity) => a.nanos > b.nanos);
   add(`${Q}.compareTo(${Q}): int`, (a: Quantity, b: Quantity) =>
     a.nanos < b.nanos ? -1n : a.nanos > b.nanos ? 1n : 0n,
   );
   add(`${Q}.add(${Q}): ${Q}`, (a: Quantity, b: Quantity) => new Quantity(a.nanos + b.nanos));
+  add(`${Q}.add(int): ${Q}`, (a: Quantity, b: bigint) => new Quantity(a.nanos + b * UNIT));
   add(`${Q}.sub(${Q}): ${Q}`, (a: Quantity, b: Quantity) => new Quantity(a.nanos - b.nanos));
+  add(`${Q}.sub(int): ${Q}`, (a: Quantity, b: bigint) => new Quantity(a.nanos - b * UNIT));
   add(`${Q}.sign(): int`, (a: Quantity) => (a.nanos < 0n ? -1n : a.nanos > 0n ? 1n : 0n));
-  add(`${Q}.isInteger(): bool`, (a: Quantity) => a.nanos % 1_000_000_000n === 0n);
-  add(`${Q}.asInteger(): int`, (a: Quantity) => a.nanos / 1_000_000_000n);
-  add(`${Q}.asApproximateFloat(): double`, (a: Quantity) => Number(a.nanos) / 1e9);
-  const U = 'kubernetes.URL';
-  add(`url(string): ${U}`, (text: string) => new Url(text));
-  add(
-    'isURL(string): bool',
-    holds((text) => new Url(text)),
-  );
-  add(`${U}.getScheme(): string`, ({ url }: Url) => url.protocol.slice(0, -1));
-  add(`${U}.getHost(): string`, ({ url }: Url) => url.host);
-  add(`${U}.getHostname(): string`, ({ url }: Url) => url.hostname);
-  add(`${U}.getPort(): string`, ({ url }: Url) => url.port);
-  add(`${U}.getEscapedPath(): string`, ({ url }: Url) => url.pathname);
-  add('ip(string): net.IP', (text: string) => new Address(text));
-  add(
-    'isIP(string): bool',
-    holds((text) => new Address(text)),
-  );
-  add('net.IP.family(): int', ({ family }: Address) => BigInt(family));
-  add('cidr(string): net.CIDR', (text: string) => new AddressRange(text));
-  add(
-    'isCIDR(string): bool',
-    holds((text) => new AddressRange(text)),
-  );
-  add('net.CIDR.containsIP(string): bool', (range: AddressRange, text: string) => range.contains(new Address(text)));
-  add('net.CIDR.containsIP(net.IP): bool', (range: AddressRange, address: Address) => range.contains(address));
-  add('net.CIDR.containsCIDR(string): bool', (range: AddressRange, text: string) => {
-    const inner = new AddressRange(text);
-    return inner.prefix >= range.prefix && range.contains(inner.address);
+  add(`${Q}.isInteger(): bool`, (a: Quantity) => wholeOf(a) !== null);
+  add(`${Q}.asInteger(): int`, (a: Quantity) => {
+    const whole = wholeOf(a);
+    if (whole === null) throw new RangeError('the quantity is no whole number of 64 bits');
+    return whole;
   });
-  add('net.CIDR.prefixLength(): int', ({ prefix }: AddressRange) => BigInt(prefix));
+  add(`${Q}.asApproximateFloat(): double`, (a: Quantity) => Number(a.nanos) / 1e9);
+}
+
+function addListFunctions(add: AddFunction): void {
   const within = (list: unknown[], value: unknown): boolean => list.some((one) => isSame(one, value));
   add('kubernetes.Sets.contains(list, list): bool', (_: Sets, a: unknown[], b: unknown[]) =>
     b.every((one) => within(a, one)),
@@ -165,7 +176,7 @@ export function registerKubernetesFunctions(environment: Environment): void {
   };
   add('list.max(): dyn', (list: bigint[]) => ends(list, (a, b) => (a as bigint) > (b as bigint)));
   add('list.min(): dyn', (list: bigint[]) => ends(list, (a, b) => (a as bigint) < (b as bigint)));
-  add('list.sum(): dyn', (list: bigint[]) => list.reduce((sum, one) => sum + one, 0n));
+  add('list.sum(): dyn', (list: bigint[]) => (list.length === 0 ? 0n : list.reduce((sum, one) => sum + one)));
   add('list.isSorted(): bool', (list: bigint[]) => list.every((one, i) => i === 0 || (list[i - 1] ?? one) <= one));
   add('list.indexOf(dyn): int', (list: unknown[], value: unknown) =>
     BigInt(list.findIndex((one) => isSame(one, value))),
@@ -173,4 +184,24 @@ export function registerKubernetesFunctions(environment: Environment): void {
   add('list.lastIndexOf(dyn): int', (list: unknown[], value: unknown) =>
     BigInt(list.findLastIndex((one) => isSame(one, value))),
   );
+}
+
+/** Every way of asking ends in `check`, which fails: what a rule does then is said by its failurePolicy. */
+function addAuthorizerFunctions(environment: Environment, add: AddFunction): void {
+  const [A, C, D] = ['kubernetes.Authorizer', 'kubernetes.AuthorizerCheck', 'kubernetes.AuthorizerDecision'];
+  class AuthorizerDecision {}
+  environment
+    .registerType(C, AuthorizerCheck)
+    .registerType(D, AuthorizerDecision)
+    .registerType(A, { ctor: Authorizer, fields: { requestResource: C } })
+    .registerConstant('authorizer', A, new Authorizer());
+  const same = (one: object): object => one;
+  add(`${A}.path(string): ${C}`, () => new AuthorizerCheck());
+  add(`${A}.group(string): ${C}`, () => new AuthorizerCheck());
+  add(`${A}.serviceAccount(string, string): ${A}`, same);
+  for (const step of ['resource', 'subresource', 'namespace', 'name', 'fieldSelector', 'labelSelector'])
+    add(`${C}.${step}(string): ${C}`, same);
+  add(`${C}.check(string): ${D}`, noCluster);
+  for (const word of ['allowed', 'errored']) add(`${D}.${word}(): bool`, noCluster);
+  for (const word of ['reason', 'error']) add(`${D}.${word}(): string`, noCluster);
 }

@@ -121,7 +121,7 @@ export function admitCommands(cli: CliProgram): void {
       '--policy <name>',
       cli.t({
         en: 'a policy that comes with the platform (prod, pod-security-restricted@1.30), or a file',
-        es: 'una política que viene con la plataforma (prod, pod-security-restricted@1.30), o un fichero',
+        es: 'una política que viene con la plataforma (prod, pod-security-restricted@1.30), o un archivo',
       }),
       'prod',
     )
@@ -222,7 +222,7 @@ function bookCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['c
     .command('try')
     .argument(
       '<draft>',
-      cli.t({ en: 'a file, or the name of a policy', es: 'un fichero, o el nombre de una política' }),
+      cli.t({ en: 'a file, or the name of a policy', es: 'un archivo, o el nombre de una política' }),
     )
     .option('--since <days>', cli.t({ en: 'how far back, as 30d', es: 'hasta cuándo atrás, como 30d' }), '30d')
     .option('--instead-of <name>', cli.t({ en: 'only what this policy judged', es: 'solo lo que juzgó esta política' }))
@@ -352,7 +352,7 @@ async function choosePolicy(name: string, values: Readonly<Record<string, Json>>
 
 function showJudged(cli: CliProgram, judged: readonly JudgedManifest[]): void {
   if (judged.length === 0)
-    cli.print.line({ en: 'no workload in these files', es: 'ninguna carga de trabajo en estos ficheros' });
+    cli.print.line({ en: 'no workload in these files', es: 'ninguna carga de trabajo en estos archivos' });
   for (const { file, line, kind, name, verdict, rules } of judged) {
     const decision = DECISION[verdict.decision];
     const tone = ({ allow: 'good', warn: 'warn', refuse: 'bad' } as const)[verdict.decision];

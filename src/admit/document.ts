@@ -39,9 +39,6 @@ const POD_PATHS: Readonly<Record<string, readonly string[]>> = {
 /** A list within a list within a list is no manifest that a person wrote. */
 const LIST_DEPTH_MAX = 3;
 
-/** How deep a kind that is not known is searched for pods. */
-const SEARCH_DEPTH_MAX = 8;
-
 /**
  * Reads every object of a manifest, those in `List` objects too.
  * @throws FormatError with the position when the YAML cannot be read
@@ -73,9 +70,46 @@ export function toDocument(value: Json): PolicyDocument {
  */
 export function podsOf({ kind, object }: PolicyDocument): PodTemplate[] {
   const path = Object.hasOwn(POD_PATHS, kind) ? POD_PATHS[kind] : undefined;
-  if (path === undefined) return searchPods(object, 0);
+  if (path === undefined) return searchPods(object);
   const holder = membersOf(path.reduce<Json>((node, member) => membersOf(node)[member] ?? null, object));
   return [{ metadata: holder['metadata'] ?? null, spec: holder['spec'] ?? null }];
+}
+
+/**
+ * What a controller of Kubernetes makes of an object, as policies for those kinds see it: the Job of a CronJob, and the Pod of
+ * whatever has a template. None of a Pod, and none of a kind that is not known.
+ */
+export function madeFrom(object: ReadonlyMap<string, PolicyValue>): ReadonlyMap<string, PolicyValue>[] {
+  const kind = object.get('kind');
+  const path = typeof kind === 'string' && Object.hasOwn(POD_PATHS, kind) ? POD_PATHS[kind] : undefined;
+  if (path === undefined || path.length === 0) return [];
+  const own = mapOf(object.get('metadata'));
+  const make = (
+    apiVersion: string,
+    made: string,
+    holder: PolicyValue | undefined,
+  ): ReadonlyMap<string, PolicyValue> => {
+    const template = mapOf(holder);
+    const metadata = new Map(mapOf(template.get('metadata')));
+    const name = own.get('name') ?? '';
+    metadata.set('generateName', `${typeof name === 'string' ? name : ''}-`);
+    const namespace = own.get('namespace');
+    if (namespace !== undefined) metadata.set('namespace', namespace);
+    const entries: [string, PolicyValue][] = [
+      ['apiVersion', apiVersion],
+      ['kind', made],
+      ['metadata', metadata],
+    ];
+    return new Map([...entries, ['spec', template.get('spec') ?? new Map()]]);
+  };
+  const at = (place: readonly string[]): PolicyValue | undefined =>
+    place.reduce<PolicyValue | undefined>((node, member) => mapOf(node).get(member), object);
+  const pod = make('v1', 'Pod', at(path));
+  return kind === 'CronJob' ? [make('batch/v1', 'Job', at(['spec', 'jobTemplate'])), pod] : [pod];
+}
+
+function mapOf(value: PolicyValue | undefined): ReadonlyMap<string, PolicyValue> {
+  return value instanceof Map ? value : new Map();
 }
 
 /** Whether objects of the kind start pods, as far as the kind says. */
@@ -83,14 +117,15 @@ export function startsPods(kind: string): boolean {
   return Object.hasOwn(POD_PATHS, kind);
 }
 
-function searchPods(value: Json, depth: number): PodTemplate[] {
-  if (depth > SEARCH_DEPTH_MAX || typeof value !== 'object' || value === null) return [];
-  if (Array.isArray(value)) return value.flatMap((item) => searchPods(item, depth + 1));
+/** As deep as the document goes, which its reader has bounded; a pod in a pod counts as well. */
+function searchPods(value: Json): PodTemplate[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(searchPods);
   const spec = membersOf(value['spec']);
   const lists = [spec['containers'], spec['initContainers'], spec['ephemeralContainers']];
   const isPod = lists.some((list) => Array.isArray(list) && list.some((one) => membersOf(one)['image'] !== undefined));
-  if (isPod) return [{ metadata: value['metadata'] ?? null, spec: value['spec'] ?? null }];
-  return Object.values(value).flatMap((member) => searchPods(member, depth + 1));
+  const own = isPod ? [{ metadata: value['metadata'] ?? null, spec: value['spec'] ?? null }] : [];
+  return [...own, ...Object.values(value).flatMap(searchPods)];
 }
 
 function documentsOf(value: Json, line: number, depth: number): PlacedDocument[] {

@@ -11,7 +11,7 @@ export const admitFault = defineFaults({
     es: {
       what: 'la política {policy} no sirve',
       why: '{reason}',
-      remedy: 'corregirla y comprobarla: darsena policy check FICHERO',
+      remedy: 'corregirla y comprobarla: darsena policy check ARCHIVO',
     },
   },
   'admit.policy-unknown': {
@@ -78,6 +78,11 @@ export const admitFault = defineFaults({
       why: '{reason}',
     },
   },
+  'admit.manifests-invalid': {
+    kind: 'invalid',
+    en: { what: 'the manifests cannot be read', why: 'line {line}, {column}: {reason}' },
+    es: { what: 'los manifiestos no se pueden leer', why: 'línea {line}, {column}: {reason}' },
+  },
   'admit.verdict-refused': {
     kind: 'refused',
     en: {
@@ -121,6 +126,24 @@ export const admitFault = defineFaults({
     es: {
       what: 'la excepción no dice para qué es',
       why: 'se esperaba un digest o un repositorio del proyecto {project}, y un hallazgo o paquete si vale para todas las reglas',
+    },
+  },
+  'admit.host-exception-unknown': {
+    kind: 'not-found',
+    en: { what: 'there is no exception {id} of a host', remedy: 'see those there are: darsena exception host list' },
+    es: { what: 'no hay ninguna excepción {id} de un host', remedy: 'ver las que hay: darsena exception host list' },
+  },
+  'admit.host-exception-scope': {
+    kind: 'invalid',
+    en: {
+      what: 'the exception does not fit host {host}',
+      why: 'expected vulnerabilities of its run-times to which it is exposed: {known}',
+      remedy: 'see them: darsena exception host list',
+    },
+    es: {
+      what: 'la excepción no corresponde al host {host}',
+      why: 'se esperaban vulnerabilidades de sus entornos de ejecución a las que está expuesto: {known}',
+      remedy: 'verlas: darsena exception host list',
     },
   },
   'admit.exception-expiry': {

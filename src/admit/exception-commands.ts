@@ -95,7 +95,7 @@ export function exceptionCommands(cli: CliProgram): void {
         digest: options.digest ?? null,
         repository: options.repository ?? null,
         reason: options.reason,
-        expiresAt: new Date(Date.now() + Number(options.days) * 86_400_000).toISOString(),
+        expiresAt: endAfter(options.days),
       });
       if (cli.output.json) cli.print.json(made);
       else {
@@ -105,6 +105,7 @@ export function exceptionCommands(cli: CliProgram): void {
         });
       }
     });
+  hostCommands(cli, noun.command('host'));
   for (const [verb, text] of DECIDE) {
     noun
       .command(verb)
@@ -113,6 +114,117 @@ export function exceptionCommands(cli: CliProgram): void {
       .description(cli.t(text))
       .action(async (project: string, id: string) => {
         const made = await cli.api.post<ExceptionView>(`${pathOf(project)}/${encodeURIComponent(id)}/${verb}`);
+        if (cli.output.json) cli.print.json(made);
+        else cli.print.result(`${id}: ${cli.t(STATES[made.state])}`);
+      });
+  }
+}
+
+interface HostExceptionView {
+  readonly id: string;
+  readonly host: string;
+  readonly cves: readonly string[];
+  readonly state: ExceptionState;
+  readonly reason: string;
+  readonly author: string;
+  readonly approver: string | null;
+  readonly expiresAt: string;
+}
+
+interface HostIssueView {
+  readonly cve: string;
+  readonly title: Text;
+  readonly program: string;
+  readonly version: string;
+  /** Of the exception that covers it now. */
+  readonly exception: string | null;
+}
+
+interface HostExceptionsView {
+  readonly items: readonly HostExceptionView[];
+  readonly hosts: readonly { readonly host: string; readonly issues: readonly HostIssueView[] }[];
+}
+
+/** `darsena exception host …`: known vulnerabilities of a host's run-times that may be lived with until a day. */
+function hostCommands(cli: CliProgram, noun: ReturnType<CliProgram['program']['command']>): void {
+  noun.description(
+    cli.t({
+      en: 'known vulnerabilities of the programs that start containers on a host',
+      es: 'vulnerabilidades conocidas de los programas que arrancan contenedores en un host',
+    }),
+  );
+  noun
+    .command('list')
+    .description(
+      cli.t({
+        en: 'what hosts are exposed to, and what two administrators agreed to live with',
+        es: 'a qué están expuestos los hosts y con qué acordaron convivir dos administradores',
+      }),
+    )
+    .action(async () => {
+      const all = await cli.api.get<HostExceptionsView>('/host-exceptions');
+      if (cli.output.json) return cli.print.json(all);
+      cli.print.table(
+        [
+          { title: { en: 'host', es: 'host' }, value: ({ host }: HostIssueView & { host: string }) => host },
+          { title: { en: 'program', es: 'programa' }, value: ({ program, version }) => `${program} ${version}` },
+          { title: { en: 'vulnerability', es: 'vulnerabilidad' }, value: ({ cve }) => cve },
+          { title: { en: 'excepted by', es: 'exceptuada por' }, value: ({ exception }) => exception ?? '-' },
+          { title: { en: 'what it is', es: 'qué es' }, value: ({ title }) => cli.t(title), long: true },
+        ],
+        all.hosts.flatMap(({ host, issues }) => issues.map((issue) => ({ ...issue, host }))),
+      );
+      if (all.items.length === 0) return;
+      cli.print.table(
+        [
+          { title: { en: 'id', es: 'id' }, value: ({ id }: HostExceptionView) => id },
+          { title: { en: 'state', es: 'estado' }, value: ({ state }) => cli.t(STATES[state]) },
+          { title: { en: 'host', es: 'host' }, value: ({ host }) => host },
+          { title: { en: 'until', es: 'hasta' }, value: ({ expiresAt }) => expiresAt.slice(0, 10) },
+          { title: { en: 'asked by', es: 'la pidió' }, value: ({ author }) => author },
+          { title: { en: 'agreed by', es: 'la aprobó' }, value: ({ approver }) => approver ?? '-' },
+          { title: { en: 'about', es: 'sobre' }, value: ({ cves }) => cves.join(' '), long: true },
+          { title: { en: 'why', es: 'motivo' }, value: ({ reason }) => reason, long: true },
+        ],
+        all.items,
+      );
+    });
+  noun
+    .command('request')
+    .argument('<host>')
+    .option(
+      '--cve <id...>',
+      cli.t({
+        en: 'which ones; without it all that the host is exposed to now',
+        es: 'cuáles; sin ella, todas a las que el host está expuesto ahora',
+      }),
+    )
+    .option('--days <days>', cli.t({ en: 'how long, at most 180', es: 'cuánto tiempo, como mucho 180' }), '30')
+    .requiredOption('--reason <text>', cli.t({ en: 'why', es: 'por qué' }))
+    .description(
+      cli.t({
+        en: 'ask to live with them until a day; another administrator has to agree',
+        es: 'pedir convivir con ellas hasta un día; lo tiene que aprobar otro administrador',
+      }),
+    )
+    .action(async (host: string, options: { cve?: string[]; days: string; reason: string }) => {
+      const made = await cli.api.post<HostExceptionView>('/host-exceptions', {
+        ...{ host, cves: options.cve ?? null, reason: options.reason },
+        expiresAt: endAfter(options.days),
+      });
+      if (cli.output.json) return cli.print.json(made);
+      cli.print.result({
+        en: `${made.id}: ${made.cves.length} on ${made.host}, waiting for another administrator: darsena exception host approve ${made.id}`,
+        es: `${made.id}: ${made.cves.length} en ${made.host}, a la espera de otro administrador: darsena exception host approve ${made.id}`,
+      });
+    });
+  for (const [verb, text] of DECIDE) {
+    noun
+      .command(verb)
+      .argument('<id>')
+      .description(cli.t(text))
+      .action(async (id: string) => {
+        const made = await cli.api.post<HostExceptionView>(`/host-exceptions/${encodeURIComponent(id)}/${verb}`);
         if (cli.output.json) cli.print.json(made);
         else cli.print.result(`${id}: ${cli.t(STATES[made.state])}`);
       });
@@ -129,6 +241,12 @@ const DECIDE: readonly (readonly ['approve' | 'revoke', Text])[] = [
     { en: 'take an exception back, or refuse one that waits', es: 'retirar una excepción, o rechazar una que espera' },
   ],
 ];
+
+/** The time so many days from now; what is no number goes as it is, and the server says what is wrong with it. */
+function endAfter(days: string): string {
+  const end = new Date(Date.now() + Number(days) * 86_400_000);
+  return Number.isNaN(end.getTime()) ? days : end.toISOString();
+}
 
 function aboutOf({ rule, subject, package: name }: Exception): string {
   return [subject, name, rule === '*' ? null : rule].filter((part) => part !== null).join(' ');

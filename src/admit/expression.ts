@@ -7,13 +7,19 @@ import {
 } from '@marcbachmann/cel-js';
 import type { Json } from '../system/index.ts';
 import { SCHEMAS } from './admission.ts';
+import { meterNode, withinBudget } from './cel-budget.ts';
 import { registerKubernetesFunctions } from './cel-kubernetes.ts';
+import { OPTIONAL_FUNCTIONS, registerOptionalEntries, rewriteOptionalEntries } from './cel-optional.ts';
 import { LINEAR_MATCHES, registerTextFunctions } from './cel-text.ts';
 import {
   COMPREHENSION_DEPTH_MAX,
   EXPRESSION_CHARACTERS_MAX,
   EXPRESSION_DEPTH_MAX,
   EXPRESSION_NODES_MAX,
+  KUBERNETES_CHARACTERS_MAX,
+  KUBERNETES_COMPREHENSION_DEPTH_MAX,
+  KUBERNETES_DEPTH_MAX,
+  KUBERNETES_NODES_MAX,
 } from './limits.ts';
 
 /** What is wrong with an expression, and where in its text (characters from 0). */
@@ -39,6 +45,8 @@ export interface Subject {
   readonly label: string;
   /** Name and version of the package that a finding is in; null for everything else. */
   readonly package: { readonly name: string; readonly version: string } | null;
+  /** The host that an issue of its run-times is about: only an exception of that host covers it. */
+  readonly onHost?: string;
 }
 
 /**
@@ -51,8 +59,12 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
   ...['indexOf', 'lastIndexOf', 'replace', 'charAt', 'reverse', 'matches', 'find', 'findAll'],
   ...['hoursBetween', 'orValue', 'or', 'hasValue', 'value', 'of', 'none'],
   ...['all', 'exists', 'exists_one', 'filter', 'map'],
+  ...OPTIONAL_FUNCTIONS,
 ]);
-const COMPREHENSIONS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
+const COMPREHENSIONS: ReadonlySet<string> = new Set([
+  ...['all', 'exists', 'exists_one', 'existsOne', 'filter', 'map'],
+  ...['transformList', 'transformMap', 'transformMapEntry'],
+]);
 
 /** What an expression reads: facts, a document, or the pod in one. */
 export type Scope = 'facts' | 'document' | 'pod';
@@ -66,6 +78,7 @@ const environment = new Environment({
 })
   .registerType('Finding', { fields: SCHEMAS.Finding })
   .registerType('Container', { fields: SCHEMAS.Container })
+  .registerType('HostIssue', { fields: SCHEMAS.HostIssue })
   .registerVariable('door', 'string')
   .registerVariable('now', 'string')
   .registerVariable({ name: 'image', schema: SCHEMAS.image })
@@ -73,22 +86,25 @@ const environment = new Environment({
   .registerVariable({ name: 'signatures', schema: SCHEMAS.signatures })
   .registerVariable({ name: 'workload', schema: SCHEMAS.workload })
   .registerVariable({ name: 'environment', schema: SCHEMAS.environment })
+  .registerVariable({ name: 'host', schema: SCHEMAS.host })
   .registerVariable('params', 'dyn')
   .registerVariable('object', 'dyn')
   .registerVariable('pod', 'dyn')
   .registerVariable('containers', 'list<dyn>')
   .registerVariable('contexts', 'list<dyn>');
 registerTextFunctions(environment);
+registerOptionalEntries(environment);
 
 const VARIABLES_OF_KUBERNETES = ['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables'];
 const kubernetes = new Environment({
   enableOptionalTypes: true,
   homogeneousAggregateLiterals: false,
-  limits: { maxAstNodes: EXPRESSION_NODES_MAX, maxDepth: EXPRESSION_DEPTH_MAX },
+  limits: { maxAstNodes: KUBERNETES_NODES_MAX, maxDepth: KUBERNETES_DEPTH_MAX },
 });
 for (const variable of VARIABLES_OF_KUBERNETES) kubernetes.registerVariable(variable, 'dyn');
 registerTextFunctions(kubernetes);
 registerKubernetesFunctions(kubernetes);
+registerOptionalEntries(kubernetes);
 
 export type KubernetesExpression = Extract<CompiledExpression<unknown>, { ok: true }>;
 
@@ -110,10 +126,14 @@ export function compileCondition(text: string): CompiledExpression<boolean> {
 
 /** Compiles the `each` of a rule: an expression that lists findings, containers, parts of a document or texts. */
 export function compileSubjects(text: string): CompiledExpression<Subject[]> {
-  return compile(text, ['list<Finding>', 'list<Container>', 'list<string>', 'list<dyn>', 'list', 'dyn'], (value) => {
-    if (!Array.isArray(value)) throw new TypeError('expected a list');
-    return value.map(toSubject);
-  });
+  return compile(
+    text,
+    ['list<Finding>', 'list<Container>', 'list<HostIssue>', 'list<string>', 'list<dyn>', 'list', 'dyn'],
+    (value) => {
+      if (!Array.isArray(value)) throw new TypeError('expected a list');
+      return value.map(toSubject);
+    },
+  );
 }
 
 /** Compiles an expression that builds a document. */
@@ -137,13 +157,16 @@ function compileIn<Value>(
   read: (value: unknown) => Value,
   functions: ReadonlySet<string> | null,
 ): CompiledExpression<Value> {
-  const bad = (offset: number, reason: string) => ({ ok: false, problem: { offset, reason } }) as const;
-  if (text.length > EXPRESSION_CHARACTERS_MAX) {
-    return bad(0, `expected at most ${EXPRESSION_CHARACTERS_MAX} characters, got ${text.length}`);
-  }
+  const isOurs = functions !== null;
+  const most = isOurs ? EXPRESSION_CHARACTERS_MAX : KUBERNETES_CHARACTERS_MAX;
+  if (text.length > most)
+    return { ok: false, problem: { offset: 0, reason: `expected at most ${most} characters, got ${text.length}` } };
+  const written = rewriteOptionalEntries(text);
+  const bad = (offset: number, reason: string) =>
+    ({ ok: false, problem: { offset: written.offsetOf(offset), reason } }) as const;
   try {
-    const parsed = environment.parse(text);
-    const survey = new Survey(functions);
+    const parsed = environment.parse(written.text);
+    const survey = new Survey(functions, isOurs ? COMPREHENSION_DEPTH_MAX : KUBERNETES_COMPREHENSION_DEPTH_MAX);
     const forbidden = survey.walk(parsed.ast, 0);
     if (forbidden !== null) return bad(forbidden.offset, forbidden.reason);
     const checked = parsed.check();
@@ -153,10 +176,10 @@ function compileIn<Value>(
       (types === null || types.some((type) => type === checked.type || isMap(types, checked.type)));
     if (!isListed) return bad(0, `expected ${types?.join(' or ')}, got ${checked.type}`);
     const { scope, nodes, loops } = survey;
-    return { ok: true, scope, nodes, loops, evaluate: (values) => read(parsed(values) as unknown) };
+    return { ok: true, scope, nodes, loops, evaluate: (values) => read(withinBudget(() => parsed(values) as unknown)) };
   } catch (error) {
-    const isOurs = error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError;
-    if (!isOurs) return bad(0, error instanceof Error ? error.message : String(error));
+    const isPlaced = error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError;
+    if (!isPlaced) return bad(0, error instanceof Error ? error.message : String(error));
     return bad(error.range?.start ?? 0, error.summary);
   }
 }
@@ -171,13 +194,19 @@ class Survey {
   nodes = 0;
   loops = 0;
   readonly #functions: ReadonlySet<string> | null;
+  readonly #depth: number;
+  /** What stands to the right of `in`. */
+  readonly #searched = new Set<ASTNode>();
 
-  constructor(functions: ReadonlySet<string> | null) {
+  constructor(functions: ReadonlySet<string> | null, depth: number) {
     this.#functions = functions;
+    this.#depth = depth;
   }
 
   walk(node: ASTNode, inside: number): ExpressionProblem | null {
     this.nodes += 1;
+    if (node.op === 'in') this.#searched.add(node.args[1]);
+    meterNode(node, this.#searched.has(node));
     if (node.op === 'id' && typeof node.args === 'string') this.#read(node.args);
     if (node.op !== 'call' && node.op !== 'rcall') return this.#all(childrenOf(node.args), inside);
     const name = node.args[0];
@@ -187,8 +216,8 @@ class Survey {
     if (name === 'matches' && node.op === 'rcall') node.args[0] = LINEAR_MATCHES;
     const loops = inside + (COMPREHENSIONS.has(name) ? 1 : 0);
     this.loops = Math.max(this.loops, loops);
-    if (loops > COMPREHENSION_DEPTH_MAX) {
-      return { offset: node.start, reason: `lists are walked more than ${COMPREHENSION_DEPTH_MAX} levels deep` };
+    if (loops > this.#depth) {
+      return { offset: node.start, reason: `lists are walked more than ${this.#depth} levels deep` };
     }
     // What is walked is evaluated once; what is asked of its members, once for each.
     const [, receiver, ...rest] = node.op === 'rcall' ? node.args : [null, [], ...node.args.slice(1)];
@@ -224,9 +253,10 @@ function toSubject(item: unknown): Subject {
   if (typeof item === 'bigint' || typeof item === 'number' || typeof item === 'boolean') {
     return { key: String(item), label: String(item), package: null };
   }
-  if (item instanceof Map) {
+  const fields = fieldsOf(item);
+  if (fields !== null) {
     const text = (name: string): string | null => {
-      const value: unknown = item.get(name);
+      const value: unknown = fields.get(name);
       return typeof value === 'string' && value !== '' ? value : null;
     };
     const key = text('key') ?? text('name') ?? text('path') ?? '?';
@@ -234,9 +264,17 @@ function toSubject(item: unknown): Subject {
     const label = text('label') ?? (role === null || role === 'main' || role === 'pod' ? key : `${key} (${role})`);
     const name = text('package');
     const inPackage = name === null ? null : { name, version: text('version') ?? '' };
-    return { key, label, package: inPackage };
+    const onHost = text('onHost');
+    return { key, label, package: inPackage, ...(onHost === null ? {} : { onHost }) };
   }
   throw new TypeError('expected a finding, a container, a part of a document or a text');
+}
+
+/** Facts are plain objects, or maps where the library has made them to look at them; documents are maps. */
+function fieldsOf(item: unknown): ReadonlyMap<unknown, unknown> | null {
+  if (item instanceof Map) return item;
+  const isPlain = typeof item === 'object' && item !== null && Object.getPrototypeOf(item) === Object.prototype;
+  return isPlain ? new Map(Object.entries(item)) : null;
 }
 
 /** @throws TypeError for a value that JSON has not */

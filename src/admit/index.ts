@@ -5,7 +5,9 @@ export {
   type Door,
   type EnvironmentClass,
   type FindingFacts,
+  type HostFacts,
   type ImageFacts,
+  NO_HOST,
   NO_SCAN,
   NO_WORKLOAD,
   type ScanFacts,
@@ -17,6 +19,8 @@ export { Admit, type AdmitOptions, type AdmitQuestion, joinVerdicts } from './ad
 export { type PolicyDocument, startsPods, toDocument } from './document.ts';
 export { admitFault } from './errors.ts';
 export { covers, coversImage, EVERY_RULE, type Exception, type ExceptionState, stateOf } from './exception.ts';
+export { registerHostExceptionRoutes } from './host-exception-routes.ts';
+export { HostExceptions, type HostRuntimes } from './host-exceptions.ts';
 export { GRACE_EXCEPTION, judge, mayHaveGrace, type Question, type Running } from './judge.ts';
 export { admitMigrations } from './migrations.ts';
 export { type Effect, type FailMode, type Policy, type PolicyProblem, readPolicy } from './policy.ts';

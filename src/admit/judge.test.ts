@@ -84,6 +84,7 @@ const good: Admission = {
   },
   workload: describeWorkload('Deployment', 'web', goodPod, () => ({ user: '', uid: null })),
   environment: { name: 'prod', class: 'production', runs: false },
+  host: { known: true, issues: [] },
   statements: [],
   documents: [],
 };
@@ -164,6 +165,29 @@ test('malware is refused everywhere; that nobody looked for it is said before pr
     assert.deepEqual(rules(ask(name, unseen)), ['malware-not-scanned warn']);
     assert.deepEqual(rules(ask(name, test)), []);
   }
+});
+
+test('images stand on bases of the catalogue where that is asked for, and what is not known is none', () => {
+  const demand = (bases: string): Policy =>
+    readPolicy(
+      `name: t\nversion: "1"\ndescription: { en: t, es: t }\ndoors: { start: closed }\nuses: [{ policy: image-requirements, with: { bases: ${bases}, scannedHours: 100000 } }]\n`,
+      't',
+      (name) => policies.get(name) ?? null,
+    );
+  const on = (base: string | undefined): Admission => ({
+    ...good,
+    image: { ...good.image, ...(base === undefined ? {} : { base }) },
+  });
+  const rows: [string, string | undefined, string[]][] = [
+    ['["*"]', undefined, []],
+    ['[catalogue]', 'base/debian-12', []],
+    ['[catalogue]', '', ['from-base-catalogue refuse']],
+    ['[catalogue]', undefined, ['from-base-catalogue refuse']],
+    ['[base/debian-13]', 'base/debian-12', ['from-base-catalogue refuse']],
+    ['[base/debian-13, base/debian-12]', 'base/debian-12', []],
+    ['[]', 'base/debian-12', ['from-base-catalogue refuse']],
+  ];
+  for (const [bases, base, wanted] of rows) assert.deepEqual(rules(ask(demand(bases), on(base))), wanted, bases);
 });
 
 test('prod refuses every way to the host, each with its container', () => {

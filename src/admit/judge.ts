@@ -3,6 +3,7 @@ import { type Admission, type Door, toPolicyValues } from './admission.ts';
 import { type PolicyDocument, podsOf, toPodValues, toPolicyValue } from './document.ts';
 import { covers, type Exception } from './exception.ts';
 import type { Subject } from './expression.ts';
+import { coversHost, type HostException } from './host-exceptions.ts';
 import { DOCUMENTS_MAX, EVALUATION_STEPS_MAX, REASONS_PER_RULE_MAX } from './limits.ts';
 import { type Effect, fillMessage, type Policy, type PolicyRule } from './policy.ts';
 import type { Reason, Verdict } from './verdict.ts';
@@ -15,6 +16,8 @@ export interface Question {
   readonly policy: Policy;
   readonly admission: Admission;
   readonly exceptions: readonly Exception[];
+  /** Exceptions of hosts from what stands against their run-times. */
+  readonly hostExceptions?: readonly HostException[];
   readonly specHash: string | null;
   /** The image runs in the environment already; null: it does not, and what is refused is refused now. */
   readonly running: Running | null;
@@ -299,6 +302,14 @@ function reasonsOfRule(rule: PolicyRule, subjects: readonly (Subject | null)[], 
 
 function withException(reason: Reason, subject: Subject | null, question: Question): Reason {
   const { admission, at } = question;
+  // What stands against a host is not the project's to except.
+  const onHost = subject?.onHost;
+  if (onHost !== undefined) {
+    const agreed = question.hostExceptions?.find((one) => coversHost(one, onHost, subject?.key ?? '', at));
+    if (agreed === undefined) return reason;
+    const { id, expiresAt } = agreed;
+    return { ...reason, effect: 'warn', exception: { id, expiresAt, reason: agreed.reason } };
+  }
   const exception = question.exceptions.find((one) =>
     covers(one, {
       project: admission.image.project,

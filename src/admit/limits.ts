@@ -8,6 +8,15 @@ export const EXPRESSION_DEPTH_MAX = 24;
 /** `exists` in `exists` walks a list for each element of another; a third level is never needed and costs cubes. */
 export const COMPREHENSION_DEPTH_MAX = 2;
 
+/**
+ * The same of an expression of a ValidatingAdmissionPolicy. Those of the published collections reach 4,000 characters and three
+ * levels; what they cost over a document is bounded by EVALUATION_STEPS_MAX as everywhere.
+ */
+export const KUBERNETES_CHARACTERS_MAX = 16_384;
+export const KUBERNETES_NODES_MAX = 3_000;
+export const KUBERNETES_DEPTH_MAX = 64;
+export const KUBERNETES_COMPREHENSION_DEPTH_MAX = 4;
+
 /** Rules of one policy. */
 export const POLICY_RULES_MAX = 200;
 
@@ -29,6 +38,9 @@ export const VALID_HOURS_MAX = 24 * 31;
 /** Days for which an exception may be granted, at most. */
 export const EXCEPTION_DAYS_MAX = 180;
 
+/** Vulnerabilities that one exception of a host names; the run-times of Debian 12 have some dozens. */
+export const HOST_EXCEPTION_CVES_MAX = 200;
+
 /** Hours of a deadline, at most: a year. */
 export const DEADLINE_HOURS_MAX = 24 * 366;
 
@@ -43,9 +55,12 @@ export const INT32_MAX = 2_147_483_647;
 
 /**
  * Steps that one rule may take over one document, estimated before it runs: nodes of the expression times what its lists can
- * give. Ten million take about a second; rules over real manifests stay below a hundred thousand.
+ * give, and counted while it runs. Ten million take about a second; rules over real manifests stay below a hundred thousand.
  */
 export const EVALUATION_STEPS_MAX = 10_000_000;
+
+/** Characters of a text, or members of a list, that an expression may make: a whole document has at most 1.5 MiB. */
+export const EVALUATION_VALUE_MAX = 2 * 1024 * 1024;
 
 /** Other policies that one may take in, and how deep. */
 export const USES_MAX = 40;

@@ -176,6 +176,217 @@ test('what is too large or too deep is refused, and quickly (A3)', () => {
   assert.ok(user < 2_000_000, `${user / 1000} ms`);
 });
 
+/** A pod that the standard restricted accepts in every version, with changes. */
+function podWith(change: {
+  readonly spec?: Json;
+  readonly container?: Json;
+  readonly context?: Json;
+  readonly annotations?: Json;
+}): string {
+  const context = {
+    ...{ allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: ['ALL'] } },
+    ...{ seccompProfile: { type: 'RuntimeDefault' } },
+    ...(change.context as object | undefined),
+  };
+  const container = { name: 'a', image: 'i', securityContext: context, ...(change.container as object | undefined) };
+  const metadata = { name: 'p', annotations: change.annotations ?? {} };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata,
+    spec: { containers: [container], ...(change.spec as object | undefined) },
+  });
+}
+
+type Change = Parameters<typeof podWith>[0];
+const sysctl = (name: string): Change => ({ spec: { securityContext: { sysctls: [{ name, value: '1' }] } } });
+const volume = (source: Json): Change => ({ spec: { volumes: [{ name: 'v', ...(source as object) }] } });
+const windows = (context: Json): Change => ({
+  ...{ context: { seccompProfile: null, allowPrivilegeEscalation: null, capabilities: null, ...(context as object) } },
+  spec: { os: { name: 'windows' } },
+});
+const NEVER = 'never';
+
+/**
+ * What pods may ask for, and from which version of each standard on; `!` before a version: up to before it, `|`: or. Facts: the versioned
+ * checks of kubernetes/pod-security-admission (1.37).
+ */
+const STANDARD: readonly (readonly [what: string, change: Change, baseline: string, restricted: string])[] = [
+  ['nothing', {}, '1.0', '1.0'],
+  [
+    'null everywhere',
+    {
+      context: { privileged: null, procMount: null, seLinuxOptions: null },
+      spec: { volumes: null, hostNetwork: null, securityContext: null },
+    },
+    '1.0',
+    '1.0',
+  ],
+  [
+    'empty lists',
+    { spec: { volumes: [], initContainers: [], ephemeralContainers: [] }, container: { ports: [], env: [] } },
+    '1.0',
+    '1.0',
+  ],
+  ['a host namespace', { spec: { hostPID: true } }, NEVER, NEVER],
+  ['privileged', { context: { privileged: true } }, NEVER, NEVER],
+  ['a usual capability', { context: { capabilities: { drop: ['ALL'], add: ['CHOWN'] } } }, '1.0', '!1.22'],
+  ['NET_BIND_SERVICE', { context: { capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] } } }, '1.0', '1.0'],
+  ['NET_RAW', { context: { capabilities: { drop: ['ALL'], add: ['NET_RAW'] } } }, NEVER, NEVER],
+  ['a capability in the wrong case', { context: { capabilities: { drop: ['ALL'], add: ['chown'] } } }, NEVER, NEVER],
+  ['a capability with its prefix', { context: { capabilities: { drop: ['ALL'], add: ['CAP_CHOWN'] } } }, NEVER, NEVER],
+  ['capabilities kept', { context: { capabilities: { drop: ['NET_RAW'] } } }, '1.0', '!1.22'],
+  ['drop all in lower case', { context: { capabilities: { drop: ['all'] } } }, '1.0', '!1.22'],
+  ['a folder of the host', volume({ hostPath: { path: '/' } }), NEVER, NEVER],
+  ['a folder of the host that says nothing', volume({ hostPath: {} }), NEVER, NEVER],
+  ['a volume of two kinds', volume({ emptyDir: {}, hostPath: { path: '/' } }), NEVER, NEVER],
+  ['a volume with a name only', volume({}), '1.0', '1.0'],
+  ['NFS', volume({ nfs: { server: 's', path: '/' } }), '1.0', NEVER],
+  ['an image as volume', volume({ image: { reference: 'i' } }), '1.0', '1.0'],
+  ['a claim', volume({ persistentVolumeClaim: { claimName: 'c' } }), '1.0', '1.0'],
+  ['a port of the host', { container: { ports: [{ containerPort: 1, hostPort: 80 }] } }, NEVER, NEVER],
+  ['port 0 of the host', { container: { ports: [{ containerPort: 1, hostPort: 0 }] } }, '1.0', '1.0'],
+  ['a probe of another host', { container: { livenessProbe: { httpGet: { host: 'h', port: 1 } } } }, '!1.34', '!1.34'],
+  [
+    'a probe by TCP of another host',
+    { container: { startupProbe: { tcpSocket: { host: 'h', port: 1 } } } },
+    '!1.34',
+    '!1.34',
+  ],
+  [
+    'a hook to another host',
+    { container: { lifecycle: { preStop: { httpGet: { host: 'h', port: 1 } } } } },
+    '!1.34',
+    '!1.34',
+  ],
+  ['a probe with an empty host', { container: { readinessProbe: { httpGet: { host: '', port: 1 } } } }, '1.0', '1.0'],
+  ['/proc uncovered', { context: { procMount: 'Unmasked' } }, NEVER, NEVER],
+  [
+    '/proc uncovered in a user namespace',
+    { context: { procMount: 'Unmasked' }, spec: { hostUsers: false } },
+    '1.35',
+    NEVER,
+  ],
+  ['/proc as usual', { context: { procMount: 'Default' } }, '1.0', '1.0'],
+  ['an SELinux type', { context: { seLinuxOptions: { type: 'container_init_t', level: 's0' } } }, '1.0', '1.0'],
+  ['the SELinux type of engines', { context: { seLinuxOptions: { type: 'container_engine_t' } } }, '1.31', '1.31'],
+  ['another SELinux type', { spec: { securityContext: { seLinuxOptions: { type: 'spc_t' } } } }, NEVER, NEVER],
+  ['an SELinux user', { context: { seLinuxOptions: { user: 'u' } } }, NEVER, NEVER],
+  ['seccomp off', { context: { seccompProfile: { type: 'Unconfined' } } }, '!1.19', '!1.19'],
+  [
+    'seccomp off for the pod',
+    { spec: { securityContext: { seccompProfile: { type: 'Unconfined' } } } },
+    '!1.19',
+    '!1.19',
+  ],
+  ['seccomp unsaid', { context: { seccompProfile: null } }, '1.0', '!1.19'],
+  [
+    'seccomp said by the pod',
+    {
+      context: { seccompProfile: null },
+      spec: { securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'x' } } },
+    },
+    '1.0',
+    '1.0',
+  ],
+  [
+    'seccomp off by annotation',
+    { annotations: { 'seccomp.security.alpha.kubernetes.io/pod': 'unconfined' } },
+    '1.19',
+    '1.19',
+  ],
+  [
+    'seccomp off by annotation of a container',
+    { annotations: { 'container.seccomp.security.alpha.kubernetes.io/a': 'unconfined' } },
+    '1.19',
+    '1.19',
+  ],
+  [
+    'an annotation of no container',
+    { annotations: { 'container.seccomp.security.alpha.kubernetes.io/b': 'unconfined' } },
+    '1.0',
+    '1.0',
+  ],
+  ['AppArmor off', { context: { appArmorProfile: { type: 'Unconfined' } } }, NEVER, NEVER],
+  [
+    'AppArmor off by annotation',
+    { annotations: { 'container.apparmor.security.beta.kubernetes.io/a': 'unconfined' } },
+    NEVER,
+    NEVER,
+  ],
+  [
+    'an AppArmor profile by annotation',
+    { annotations: { 'container.apparmor.security.beta.kubernetes.io/a': 'localhost/x' } },
+    '1.0',
+    '1.0',
+  ],
+  ['a safe sysctl', sysctl('kernel.shm_rmid_forced'), '1.0', '1.0'],
+  ['a sysctl of 1.27', sysctl('net.ipv4.ip_local_reserved_ports'), '1.27', '1.27'],
+  ['a sysctl of 1.29', sysctl('net.ipv4.tcp_fin_timeout'), '1.29', '1.29'],
+  ['a sysctl of 1.32', sysctl('net.ipv4.tcp_rmem'), '1.32', '1.32'],
+  ['a sysctl of 1.37', sysctl('net.ipv4.tcp_notsent_lowat'), '1.37', '1.37'],
+  ['another sysctl', sysctl('kernel.core_pattern'), NEVER, NEVER],
+  ['a HostProcess', { context: { windowsOptions: { hostProcess: true } } }, NEVER, NEVER],
+  ['privileges gained', { context: { allowPrivilegeEscalation: true } }, '1.0', '!1.8'],
+  ['privileges unsaid', { context: { allowPrivilegeEscalation: null } }, '1.0', '!1.8'],
+  ['root not ruled out', { context: { runAsNonRoot: null } }, '1.0', NEVER],
+  [
+    'root ruled out by the pod',
+    { context: { runAsNonRoot: null }, spec: { securityContext: { runAsNonRoot: true } } },
+    '1.0',
+    '1.0',
+  ],
+  ['root allowed by the pod', { spec: { securityContext: { runAsNonRoot: false } } }, '1.0', NEVER],
+  [
+    'root in a user namespace',
+    { context: { runAsNonRoot: false, runAsUser: 0 }, spec: { hostUsers: false } },
+    '1.0',
+    '1.35',
+  ],
+  ['root in the namespace of the host', { context: { runAsNonRoot: false }, spec: { hostUsers: true } }, '1.0', NEVER],
+  ['user 0', { context: { runAsUser: 0 } }, '1.0', '!1.23'],
+  ['user 0 of the pod', { spec: { securityContext: { runAsUser: 0 } } }, '1.0', '!1.23'],
+  ['Windows with nothing of Linux', windows({}), '1.0', '!1.8|1.25'],
+  ['Windows, but root', windows({ runAsNonRoot: null }), '1.0', NEVER],
+];
+
+test('the Pod Security Standards say of every version what Kubernetes says, wherever the container stands', () => {
+  // Those at which a check changes, and their neighbours.
+  const versions = [0, 7, 8, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37];
+  const isIn = (ranges: string, minor: number): boolean =>
+    ranges.split('|').some((from) => {
+      if (from === NEVER) return false;
+      const limit = Number(from.replace(/^!?1\./, ''));
+      return from.startsWith('!') ? minor < limit : minor >= limit;
+    });
+  const wrong: string[] = [];
+  for (const [what, change, baseline, restricted] of STANDARD) {
+    const pod = JSON.parse(podWith(change)) as { spec: Record<string, Json> };
+    const good = (JSON.parse(podWith({})) as { spec: { containers: Json[] } }).spec.containers;
+    const own = pod.spec['containers'] ?? null;
+    const isOfPod = change.container === undefined && change.context === undefined;
+    const lists = isOfPod ? ['containers'] : ['containers', 'initContainers', 'ephemeralContainers'];
+    for (const list of lists) {
+      const spec = { ...pod.spec, containers: good, [list]: own };
+      // The good container is of the same system: of Windows it has to say as little.
+      if (list !== 'containers' && what.startsWith('Windows')) continue;
+      const [document] = readDocuments(JSON.stringify({ ...pod, spec }));
+      assert.ok(document);
+      for (const minor of versions) {
+        for (const [level, from] of [
+          ['baseline', baseline],
+          ['restricted', restricted],
+        ] as const) {
+          const { decision } = judgeDocument(document, select(`pod-security-${level}@1.${minor}`), systemClock).verdict;
+          const wanted = isIn(from, minor) ? 'allow' : 'refuse';
+          if (decision !== wanted) wrong.push(`${what} in ${list}, ${level}@1.${minor}: ${decision}`);
+        }
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
 const ADMISSION_POLICY = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy

@@ -75,5 +75,6 @@ const BLAMELESS_IMAGE: Omit<Admission, 'workload' | 'documents'> = {
     unmetDemands: [],
   },
   environment: { name: '', class: 'none', runs: false },
+  host: { known: true, issues: [] },
   statements: [],
 };

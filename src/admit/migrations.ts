@@ -88,4 +88,23 @@ export const admitMigrations: readonly Migration[] = [
       await db.schema.createIndex('admit_admissions_at').on('admit_admissions').column('at').execute();
     },
   },
+  {
+    name: '0004-admit-host-exceptions',
+    async up(db) {
+      await db.schema
+        .createTable('admit_host_exceptions')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('cves', 'text', (column) => column.notNull())
+        .addColumn('reason', 'text', (column) => column.notNull())
+        .addColumn('author', 'text', (column) => column.notNull())
+        .addColumn('approver', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('expires_at', 'text', (column) => column.notNull())
+        .addColumn('revoked_at', 'text')
+        .addColumn('revoked_by', 'text')
+        .addColumn('announced_at', 'text')
+        .execute();
+    },
+  },
 ];

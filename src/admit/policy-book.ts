@@ -85,9 +85,10 @@ export class PolicyBook {
   /**
    * Takes a text in. It is in force at once, or waits for a second person when production is judged by the policy.
    * The text that is in force or waits already changes nothing.
+   * @param actor by whom or what it was sent, where that is a token of the author
    * @throws Fault admit.policy-invalid
    */
-  async apply(source: string, author: string): Promise<PolicyRevision> {
+  async apply(source: string, author: string, actor = author): Promise<PolicyRevision> {
     const { db, journal, clock } = this.#options;
     const policy = readPolicy(source, 'policy', this.find);
     const former = await this.revisions(policy.name);
@@ -114,7 +115,7 @@ export class PolicyBook {
         .values(toRow(newId(clock), revision))
         .execute();
       const kind = revision.state === 'active' ? 'policy.applied' : 'policy.requested';
-      await journal.record<AdmitTables>(tx, factOf(kind, revision, author));
+      await journal.record<AdmitTables>(tx, factOf(kind, revision, actor));
     });
     journal.committed();
     await this.#changed();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault, type Json } from '../system/index.ts';
 import { PRESETS_FOLDER, readPolicies, readPolicy } from './index.ts';
+import { fillMessage } from './policy.ts';
 
 function policyWith(rule: string, head = ''): string {
   return `name: t
@@ -89,9 +90,34 @@ test('nothing of JavaScript is reached from a policy (A4)', () => {
     `image.digest == "${'x'.repeat(3000)}"`,
     '1 == 1u',
   ];
+  let refused = 0;
   for (const attack of attacks) {
-    assert.ok(problemsOf(policyWith(`when: ${JSON.stringify(attack)}`)).length > 0, attack);
+    const text = JSON.stringify(attack);
+    for (const place of ['when', 'each', 'adds', 'patch'])
+      if (problemsOf(policyWith(`${place}: ${text}`)).length > 0) refused += 1;
+    if (problemsOf(policyWith(`when: "true"\n    match: ${text}`)).length > 0) refused += 1;
   }
+  // Names and versions are words of a narrow kind, and nothing of them is ever run.
+  const names = ['constructor()', '__proto__', '#{process}', '`x`', 'a\u0000b', '../x', 'hasOwnProperty ', 'A'];
+  for (const name of names) {
+    const text = policyWith('when: "true"');
+    if (problemsOf(text.replace('name: t', `name: ${JSON.stringify(name)}`)).length > 0) refused += 1;
+    if (problemsOf(text.replace('id: one', `id: ${JSON.stringify(name)}`)).length > 0) refused += 1;
+  }
+  assert.equal(refused, attacks.length * 5 + names.length * 2);
+  assert.ok(refused >= 100, String(refused));
+});
+
+test('places of templates are filled with words and never looked up on an object (A4)', () => {
+  const message = '{constructor} {__proto__} {toString} {subject} {subject.length}';
+  const policy = readPolicy(
+    policyWith('each: "image.tags"').replace('en: a, es: a', `en: "${message}", es: "${message}"`),
+    't',
+  );
+  const [rule] = policy.rules;
+  assert.ok(rule);
+  const said = fillMessage(rule.message, '{constructor}').en;
+  assert.ok(!/function|native|\[object/.test(said), said);
 });
 
 test('a pattern takes linear time, and one that cannot is an error (A4)', () => {

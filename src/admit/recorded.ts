@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import { canonicalJson, type Json } from '../system/index.ts';
 import type { Admission, Door } from './admission.ts';
 import type { Exception } from './exception.ts';
+import type { HostException } from './host-exceptions.ts';
 import { judge } from './judge.ts';
 import { RECORD_BYTES_MAX, RECORD_DAYS, RECORDS_MAX, REPLAY_LISTED_MAX, REPLAYED_MAX } from './limits.ts';
 import type { Policy } from './policy.ts';
@@ -109,6 +110,7 @@ export async function replayAdmissions(
     readonly since: string;
     readonly insteadOf: string | null;
     readonly exceptions: (project: string) => Promise<readonly Exception[]>;
+    readonly hostExceptions?: readonly HostException[];
   },
 ): Promise<Replay> {
   let select = db.selectFrom('admit_admissions').selectAll().where('at', '>=', question.since);
@@ -133,6 +135,7 @@ export async function replayAdmissions(
     const { decision, reasons } = judge({
       ...{ id: row.key, at: row.at, door, policy: draft, admission, specHash: null, running: null },
       exceptions: known.filter(({ digest }) => digest === null || digest === row.digest),
+      hostExceptions: question.hostExceptions ?? [],
     });
     replayed += 1;
     for (const { rule, message } of reasons.filter((reason) => reason.effect === 'refuse' && isError(draft, reason))) {

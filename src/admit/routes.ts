@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { ApiApp, Principal } from '../access/index.ts';
+import { type ApiApp, type Principal, personBehind, requirePerson } from '../access/index.ts';
+import { FormatError } from '../formats/index.ts';
 import { parseDigest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
 import type { Admit } from './admit.ts';
 import { type PlacedDocument, readDocuments } from './document.ts';
+import { admitFault } from './errors.ts';
 import { type Exception, stateOf } from './exception.ts';
 import { POLICY_BYTES_MAX, RECORD_DAYS, TESTED_KEPT_MAX } from './limits.ts';
 import { judgeDocument } from './manifest.ts';
@@ -71,7 +73,7 @@ export function registerAdmitRoutes(
       const digest = createHash('sha256').update(request.body.manifests).digest('base64');
       const known = kept.get(digest);
       if (known !== undefined) return known;
-      const answer = { items: readDocuments(request.body.manifests).map((one) => showTested(one, policy, clock)) };
+      const answer = { items: readManifests(request.body.manifests).map((one) => showTested(one, policy, clock)) };
       // What a pipeline asks again and again is the same few; a policy that changes is another object and starts anew.
       if (kept.size >= TESTED_KEPT_MAX) kept.clear();
       kept.set(digest, answer);
@@ -153,7 +155,7 @@ export function registerAdmitRoutes(
         digest: digest === null ? null : parseDigest(digest),
       };
       void reply.code(201);
-      return show(await admit.requestException(wanted, request.principal.actor));
+      return show(await admit.requestException(wanted, personBehind(request.principal), request.principal.actor));
     },
   });
   app.route({
@@ -167,6 +169,7 @@ export function registerAdmitRoutes(
     },
     handler: async (request) => {
       const { params, principal } = request;
+      requirePerson(principal);
       const exception = await admit.approveException(params.project, params.id, principal.actor);
       await approved(exception, principal);
       return show(exception);
@@ -184,6 +187,17 @@ export function registerAdmitRoutes(
     handler: async (request) =>
       show(await admit.revokeException(request.params.project, request.params.id, request.principal.actor)),
   });
+}
+
+/** @throws Fault admit.manifests-invalid */
+function readManifests(text: string): PlacedDocument[] {
+  try {
+    return readDocuments(text);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const { line = 1, column = 1 } = error.position ?? {};
+    throw admitFault('admit.manifests-invalid', { line, column, reason: error.message });
+  }
 }
 
 function showTested(document: PlacedDocument, policy: Policy, clock: Clock) {
@@ -208,7 +222,7 @@ function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: 
     },
     handler: async (request, reply) => {
       void reply.code(201);
-      return book.apply(request.body.source, request.principal.actor);
+      return book.apply(request.body.source, personBehind(request.principal), request.principal.actor);
     },
   });
   app.route({
@@ -227,7 +241,10 @@ function registerBookRoutes(app: ApiApp, admit: Admit, book: PolicyBook, clock: 
       summary: 'Approve the text of a policy that waits for a second person',
       params: named,
     },
-    handler: async (request) => book.decide(request.params.name, request.principal.actor, 'approve'),
+    handler: async ({ params, principal }) => {
+      requirePerson(principal);
+      return book.decide(params.name, principal.actor, 'approve');
+    },
   });
   app.route({
     method: 'POST',

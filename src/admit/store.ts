@@ -36,6 +36,20 @@ export interface AdmitTables {
     /** When its end was announced. */
     announced_at: string | null;
   };
+  admit_host_exceptions: {
+    id: string;
+    host: string;
+    /** A JSON list. */
+    cves: string;
+    reason: string;
+    author: string;
+    approver: string | null;
+    created_at: string;
+    expires_at: string;
+    revoked_at: string | null;
+    revoked_by: string | null;
+    announced_at: string | null;
+  };
   admit_policies: {
     id: string;
     name: string;

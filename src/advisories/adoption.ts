@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { SCHEMA_VERSION } from './database.ts';
 import { advisoryFault } from './errors.ts';
 import { seal } from './seal.ts';
-import { SourceWriter } from './source-writer.ts';
+import { clearSource } from './source-writer.ts';
 import type { ImportedSource, ImportOutcome } from './store.ts';
 
 interface Stored {
@@ -41,8 +41,7 @@ export function adoptSources(db: DatabaseSync, path: string, { force }: { readon
     return one.updated_at !== known.updated_at || one.records !== known.records;
   });
   db.exec('BEGIN');
-  const writer = new SourceWriter(db);
-  for (const source of wanted) copySource(db, writer, source);
+  for (const source of wanted) copySource(db, source);
   const revision = seal(db);
   db.exec('COMMIT');
   db.exec('DETACH other');
@@ -69,9 +68,9 @@ function checkDatabase(path: string): void {
   }
 }
 
-function copySource(db: DatabaseSync, writer: SourceWriter, source: Stored): void {
+function copySource(db: DatabaseSync, source: Stored): void {
   const { name } = source;
-  writer.begin(name);
+  clearSource(db, name);
   const { last } = db.prepare('SELECT coalesce(max(key), 0) AS last FROM main.advisories').get() as { last: number };
   db.prepare(
     `INSERT INTO main.advisories (key, source, id, aliases, issues, title, url, severity, cvss, vector, vector4)

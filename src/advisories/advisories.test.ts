@@ -317,6 +317,31 @@ test('S9: a faulty, older, cut or foreign feed leaves what was there, and no fil
   });
 });
 
+test('a large database is cleared, sealed, copied and taken over in a thread, with the same outcome and the same refusals', async () => {
+  await withStore(async (_, folder) => {
+    const store = new AdvisoryStore(join(folder, 'own'), systemClock, { heavyFromBytes: 0 });
+    await store.import([
+      inputOf('one.json', JSON.stringify([record('GHSA-1', 'a', '2.0.0')])),
+      inputOf('two.ndjson', ndjson(record('GHSA-2', 'b', '2.0.0'))),
+    ]);
+    const copy = join(folder, 'copy.db');
+    const copied = await store.snapshot(copy);
+    const newer = record('GHSA-3', 'a', '2.0.0', { modified: '2026-04-01T00:00:00Z' });
+    const { revision } = await store.import([inputOf('one.json', JSON.stringify([newer]))]);
+    assert.notEqual(copied?.revision, revision);
+    const idsOf = async (name: string): Promise<string[]> =>
+      (await store.current()).match(npm(name, '1.0.0')).map(({ id }) => id);
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [['GHSA-3'], ['GHSA-2']]);
+    assert.notEqual((await store.current()).coverage(npm('a', '1')), 'no-data');
+
+    assert.equal(await codeOf(store.adopt(copy)), 'advisories.older');
+    assert.deepEqual(await idsOf('a'), ['GHSA-3']);
+    await store.adopt(copy, { force: true });
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [['GHSA-1'], ['GHSA-2']]);
+    assert.deepEqual(readdirSync(join(folder, 'own')), ['advisories.db']);
+  });
+});
+
 test('an import replaces its own source and keeps the others; another process sees it', async () => {
   await withStore(async (store, folder) => {
     const other = new AdvisoryStore(folder, systemClock);
@@ -367,6 +392,37 @@ test('a folder gives its feeds; OSV files of one record are one source', async (
         ],
       );
       assert.equal(unknown.length, 1);
+      // Another kind of record among them is a source of its own, and its files do not take each other's place.
+      mkdirSync(join(feeds, '2024'));
+      for (const id of ['CVE-2026-81', 'CVE-2026-82']) {
+        const notice = {
+          document: { csaf_version: '2.0', publisher: { name: 'SUSE Product Security Team' }, tracking: { id } },
+          product_tree: {
+            branches: [
+              { product: { product_id: 'p', name: 'SUSE Linux Enterprise Server 15 SP5' } },
+              { product: { product_id: 'openssl-3-3.0.8-1.2', name: 'openssl-3-3.0.8-1.2' } },
+            ],
+            relationships: [
+              {
+                full_product_name: { product_id: 'p:openssl' },
+                product_reference: 'openssl-3-3.0.8-1.2',
+                relates_to_product_reference: 'p',
+              },
+            ],
+          },
+          vulnerabilities: [{ cve: id, product_status: { fixed: ['p:openssl'] } }],
+        };
+        writeFileSync(join(feeds, '2024', `suse-su-2026_${id.slice(-2)}-1.json`), JSON.stringify(notice));
+      }
+      const both = await store.import(await inputsOf(feeds), { skipUnknown: true });
+      assert.deepEqual(
+        both.imported.map(({ name, records }) => [name.replace(/\d+/, 'N'), records]),
+        [
+          ['whole', 1],
+          ['csaf-suse-product-security-team', 2],
+          ['feeds-N', 2],
+        ],
+      );
     } finally {
       rmSync(feeds, { recursive: true });
     }

@@ -254,6 +254,11 @@ function sayOutcome(cli: CliProgram, outcomes: readonly ImportOutcome[]): void {
       { title: HEAD.updated, value: (row) => row.updatedAt.slice(0, 10) },
     ],
     outcomes.flatMap(({ imported }) => imported),
-    { empty: { en: 'nothing was imported', es: 'no se importó nada' } },
+    {
+      empty: {
+        en: 'nothing was imported: there is no feed in it that is newer than what is here (--force takes older data)',
+        es: 'no se importó nada: no hay en él ninguna fuente más nueva que lo que ya está (--force acepta datos más antiguos)',
+      },
+    },
   );
 }

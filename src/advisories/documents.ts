@@ -124,7 +124,12 @@ async function* readText(chunks: AsyncIterable<Uint8Array>, name: string): Async
       return;
     }
     head.push(line);
-    for await (const more of lines) head.push(more);
+    let length = line.length;
+    for await (const more of lines) {
+      length += more.length + 1;
+      if (length > DOCUMENT_MAX_BYTES) throw tooLarge();
+      head.push(more);
+    }
   }
 }
 
@@ -174,21 +179,32 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 
 async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  let rest = '';
+  // A document of 200 MB may be one line: what is held of it is looked at once and joined at its end.
+  let held: string[] = [];
+  let length = 0;
+  const hold = (text: string): void => {
+    length += text.length;
+    if (length > DOCUMENT_MAX_BYTES) throw tooLarge();
+    held.push(text);
+  };
   for await (const chunk of source) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = parts.pop() ?? '';
-    if (rest.length > DOCUMENT_MAX_BYTES) {
-      throw new FormatError('json.size', `a document has more than ${DOCUMENT_MAX_BYTES} bytes`);
+    const text = decoder.decode(chunk, { stream: true });
+    let at = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', at)) {
+      hold(text.slice(at, end));
+      yield held.join('');
+      held = [];
+      length = 0;
+      at = end + 1;
     }
-    for (const line of parts) {
-      if (line.length > DOCUMENT_MAX_BYTES)
-        throw new FormatError('json.size', `a line has more than ${RECORD_MAX_BYTES} bytes`);
-      yield line;
-    }
+    hold(text.slice(at));
   }
-  rest += decoder.decode();
-  if (rest !== '') yield rest;
+  hold(decoder.decode());
+  if (length > 0) yield held.join('');
+}
+
+function tooLarge(): FormatError {
+  return new FormatError('json.size', `a document has more than ${DOCUMENT_MAX_BYTES} bytes`);
 }
 
 /** RFC 4180 rows as objects by lower-case column. FIRST writes "#model_version:…,score_date:…" above the head line. */

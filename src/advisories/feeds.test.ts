@@ -3,14 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { MockAgent } from 'undici';
-import { packTar } from '../formats/index.ts';
+import { packTar, XmlReader } from '../formats/index.ts';
 import { digestOf } from '../oci/index.ts';
 import { Fault, systemClock } from '../system/index.ts';
 import { packAdvisories, receiveArtifact } from './artifact.ts';
 import type { AdvisoryDatabase, PackageQuery } from './database.ts';
+import { readDocuments } from './documents.ts';
+import { OvalReader } from './feeds/oval.ts';
+import { rustsec } from './feeds/rustsec.ts';
 import { type AdvisoryInput, AdvisoryStore, compileAdvisories } from './store.ts';
 import { updateAdvisories } from './update.ts';
 
@@ -339,6 +343,164 @@ const OVAL_BY_CVE = `<?xml version="1.0"?>
 <variables>${['libc6', 'zlib1g', 'curl', 'bash', 'vim'].map((name, n) => `<constant_variable id="v:${n + 5}"><value>${name}</value></constant_variable>`).join('')}</variables>
 </oval_definitions>`;
 
+test('a document of one line is looked at once however it comes in pieces, and one of many lines is bounded too', async () => {
+  const products = Array.from({ length: 80_000 }, (_, index) => `AppStream:päckage${index}-0:1.el8 ${'x'.repeat(60)}`);
+  const bytes = Buffer.from(JSON.stringify({ document: { csaf_version: '2.0' }, products }));
+  async function* pieces(size: number): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+  }
+  const before = process.cpuUsage();
+  const documents = [];
+  for await (const one of readDocuments(pieces(1021))) documents.push(one);
+  const [document, ...others] = documents;
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 5_000_000, `${user / 1e6} s for ${bytes.length} bytes`);
+  assert.deepEqual((document as { products: string[] }).products, products);
+  assert.deepEqual(others, []);
+  const lines = [];
+  for await (const one of readDocuments(Readable.from([Buffer.from('{"a":1}\n{"b"'), Buffer.from(':2}\n\n{"c":3}')]))) {
+    lines.push(one);
+  }
+  assert.deepEqual(lines, [{ a: 1 }, { b: 2 }, { c: 3 }]);
+});
+
+const OVAL_EXCERPT = `<oval_definitions xmlns="http://oval.mitre.org/XMLSchema/oval-definitions-5"><definitions>
+ <definition id="oval:com.redhat.rhsa:def:1" class="patch"><metadata><title>RHSA-2026:1: bind security update (Important)</title>
+  <affected><platform>Red Hat Enterprise Linux 9</platform></affected><reference ref_id="RHSA-2026:1"/><reference ref_id="CVE-2026-41"/></metadata>
+  <criteria operator="AND"><criterion test_ref="t:1" comment="Red Hat Enterprise Linux 9 is installed"/>
+   <criterion test_ref="t:2" comment="bind-libs is earlier than 32:9.16.23-18.el9_4.1"/></criteria></definition>
+ <definition id="oval:org.debian:def:2" class="vulnerability"><metadata><title>CVE-2026-42</title>
+  <affected><platform>Debian GNU/Linux 12</platform></affected><reference ref_id="CVE-2026-42"/></metadata>
+  <criteria operator="AND"><criterion test_ref="t:3" comment="Debian 12 is installed"/>
+   <criterion test_ref="t:4" comment="krb5 DPKG is earlier than 1.20.1-2+deb12u1"/></criteria></definition>
+ <definition id="oval:com.oracle.elsa:def:3" class="patch"><metadata><title>ELSA-2026-43: openssl security update</title>
+  <affected><platform>Oracle Linux 8</platform></affected><reference ref_id="ELSA-2026-43"/><reference ref_id="CVE-2026-43"/></metadata>
+  <criteria operator="AND"><criterion test_ref="t:5" comment="Oracle Linux 8 is installed"/>
+   <criterion test_ref="t:6" comment="openssl-libs is earlier than 2:1.1.1k-12.ksplice1.el8_9"/></criteria></definition>
+ <definition id="oval:com.oracle.elsa:def:4" class="patch"><metadata><title>ELSA-2026-44: gnutls security update</title>
+  <affected><platform>Oracle Linux 8</platform></affected><reference ref_id="ELSA-2026-44"/><reference ref_id="CVE-2026-44"/></metadata>
+  <criteria operator="AND"><criterion test_ref="t:7" comment="Oracle Linux 8 is installed"/>
+   <criterion test_ref="t:8" comment="gnutls is earlier than 10:3.6.16-8.el8_fips"/></criteria></definition>
+</definitions></oval_definitions>`;
+
+test('an excerpt of OVAL without its tests is read by its words; Debian names sources; builds for Ksplice and FIPS are their own', async () => {
+  const database = await compile(['oval.xml', OVAL_EXCERPT]);
+  const found = (type: string, name: string, version: string, on: string, more: Partial<PackageQuery> = {}): string[] =>
+    ids(database, osPackage(type, name, version, on, more));
+  assert.deepEqual(found('rpm', 'bind-libs', '32:9.16.23-18.el9_4', 'rhel 9.4'), ['CVE-2026-41']);
+  assert.deepEqual(found('rpm', 'bind-libs', '32:9.16.23-18.el9_4.1', 'rhel 9.4'), []);
+  const krb5 = (version: string) => ({ source: { name: 'krb5', version } });
+  assert.deepEqual(found('deb', 'libkrb5-3', '1.20.1-2', 'debian 12', krb5('1.20.1-2')), ['CVE-2026-42']);
+  assert.deepEqual(found('deb', 'libkrb5-3', '1.20.1-2+deb12u1+b1', 'debian 12', krb5('1.20.1-2+deb12u1')), []);
+  const oracle = (name: string, version: string): string[] => found('rpm', name, version, 'ol 8.9');
+  assert.deepEqual(oracle('openssl-libs', '1:1.1.1k-9.el8_7'), []);
+  assert.deepEqual(oracle('openssl-libs', '2:1.1.1k-11.ksplice1.el8_9'), ['CVE-2026-43']);
+  assert.deepEqual(oracle('gnutls', '3.6.16-7.el8'), []);
+  assert.deepEqual(oracle('gnutls', '10:3.6.16-7.el8_fips'), ['CVE-2026-44']);
+});
+
+test('rubysec names flaws of Ruby itself, and MinimOS publishes as Wolfi does', async () => {
+  const engine =
+    'engine: ruby\ncve: 2026-51\nurl: https://x\ntitle: t\ndate: 2026-01-01\npatched_versions:\n- "~> 3.2.9"\n- ">= 3.3.5"\n';
+  const minimos = JSON.stringify({
+    apkurl: 'x',
+    urlprefix: 'https://packages.mini.dev',
+    reponame: 'os',
+    packages: [{ pkg: { name: 'brotli', secfixes: { '1.0.9-r0': ['CVE-2026-52'] } } }],
+  });
+  const database = await compile(['CVE-2026-51.yml', engine], ['security.json', minimos]);
+  const ruby = (version: string): string[] =>
+    ids(database, { type: 'generic', name: 'ruby', version, source: null, distribution: null });
+  assert.deepEqual(
+    [ruby('3.2.8'), ruby('3.2.9'), ruby('3.3.4'), ruby('3.3.5')],
+    [['CVE-2026-51'], [], ['CVE-2026-51'], []],
+  );
+  assert.deepEqual(ids(database, osPackage('apk', 'brotli', '1.0.8-r9', 'minimos 20250101')), ['CVE-2026-52']);
+});
+
+test('an advisory of RustSec is known by its head, and a text of blank lines alone costs nothing', () => {
+  const recognises = (text: string): boolean => rustsec.recognises({ path: 'RUSTSEC-2026-0001.md', text });
+  assert.ok(recognises('```toml \r\n# a comment\n\n \t\n[advisory]\n'));
+  assert.ok(!recognises('```toml\nother = 1\n[advisory]\n'));
+  // Each way to part these lines tried once would take until the end of the world.
+  assert.ok(!recognises(`\`\`\`toml\n${'\n'.repeat(1000)}x`));
+});
+
+test('answers of the interfaces of osv.dev, GitHub and FIRST are read as their files are', async () => {
+  const answer = {
+    vulns: [
+      JSON.parse(osv('PYSEC-2026-1', [range('PyPI', 'jinja2', { introduced: '0' }, { fixed: '3.1.6' })])) as object,
+    ],
+  };
+  const github = {
+    ghsa_id: 'GHSA-aaaa-bbbb-cccc',
+    cve_id: 'CVE-2026-71',
+    summary: 'Prototype pollution in a',
+    severity: 'high',
+    html_url: 'https://github.com/advisories/GHSA-aaaa-bbbb-cccc',
+    updated_at: '2026-03-01T00:00:00Z',
+    withdrawn_at: null,
+    cvss_severities: { cvss_v3: { vector_string: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H' }, cvss_v4: null },
+    vulnerabilities: [
+      {
+        package: { ecosystem: 'npm', name: 'a' },
+        vulnerable_version_range: '>= 1.0.0, < 1.2.3',
+        first_patched_version: '1.2.3',
+      },
+      { package: { ecosystem: 'npm', name: 'a' }, vulnerable_version_range: '<= 0.9.4', first_patched_version: null },
+      { package: { ecosystem: 'other', name: 'a' }, vulnerable_version_range: '< 9' },
+      // What no table of ours may take for a word of its own, and what would be read for hours.
+      { package: { ecosystem: 'constructor', name: 'a' }, vulnerable_version_range: '< 9' },
+      { package: { ecosystem: 'npm', name: 'a' }, vulnerable_version_range: '<'.repeat(10 ** 6) },
+    ],
+  };
+  const withdrawn = { ...github, ghsa_id: 'GHSA-dddd-eeee-ffff', cve_id: null, withdrawn_at: '2026-03-02T00:00:00Z' };
+  const other = { package: { ecosystem: 'npm', name: 'b' }, vulnerable_version_range: '< 2' };
+  const odd = {
+    ...github,
+    ghsa_id: 'GHSA-eeee-ffff-gggg',
+    cve_id: null,
+    severity: 'constructor',
+    vulnerabilities: [other],
+  };
+  const scores = {
+    status: 'OK',
+    data: [{ cve: 'CVE-2026-71', epss: '0.912340000', percentile: '0.99', date: '2026-03-01' }],
+  };
+  const database = await compile(
+    ['query.json', JSON.stringify(answer)],
+    ['page-1.json', JSON.stringify([github, withdrawn])],
+    ['page-2.json', JSON.stringify([odd])],
+    ['epss.json', JSON.stringify(scores)],
+  );
+  const npm = (version: string) =>
+    database.match({ type: 'npm', name: 'a', version, source: null, distribution: null });
+  assert.deepEqual(
+    npm('1.1.0').map(({ id, severity, cvss, fixedVersion, epss }) => [id, severity, cvss, fixedVersion, epss]),
+    [['CVE-2026-71', 'high', 7.5, '1.2.3', 0.91234]],
+  );
+  assert.deepEqual([npm('0.9.4').length, npm('0.9.5').length, npm('1.2.3').length], [1, 0, 0]);
+  const found = database.match({ type: 'npm', name: 'b', version: '1.0.0', source: null, distribution: null });
+  assert.deepEqual(
+    found.map(({ id, severity }) => [id, severity]),
+    [['GHSA-eeee-ffff-gggg', 'high']],
+    'by its score',
+  );
+  const pypi = { type: 'pypi', name: 'Jinja2', version: '3.1.5', source: null, distribution: null };
+  assert.deepEqual(ids(database, pypi), ['PYSEC-2026-1']);
+});
+
+test('OVAL that names too much is refused, and what is kept of it lets the text go', () => {
+  const xml = new XmlReader((name) => ['definition', 'rpminfo_test'].includes(name)).write(OVAL_BY_CVE);
+  const readWith = (limits: { parts: number; criterions: number }) => {
+    const reader = new OvalReader({ worded: 0, ...limits });
+    for (const one of xml) Array.from(reader.read({ xml: one }));
+  };
+  assert.throws(() => readWith({ parts: 1, criterions: 100 }), /more than 1 parts/);
+  assert.throws(() => readWith({ parts: 100, criterions: 1 }), /more than 1 criterions/);
+  readWith({ parts: 100, criterions: 100 });
+});
+
 test('OVAL by vulnerability: each platform with its own versions, and what is affected without a fix', async () => {
   const database = await compile(['oval.xml', OVAL_BY_CVE]);
   const suse = (name: string, version: string, release: string) =>
@@ -361,6 +523,60 @@ test('OVAL by vulnerability: each platform with its own versions, and what is af
   assert.deepEqual(
     [ubuntu('vim', '2:8.2-2'), ubuntu('vim', '2:8.2-3')],
     [[['CVE-2026-22', 'affected', '2:8.2-3']], []],
+  );
+});
+
+test('CSAF that names packages by file and module stream is of packages, not of modules', async () => {
+  const file = 'ruby-libs-2.7.8-139.module+el8.8.0+1+ab.x86_64.rpm-ruby:2.7';
+  const document = {
+    document: {
+      csaf_version: '2.0',
+      category: 'csaf_security_advisory',
+      title: 'ruby:2.7 security update',
+      publisher: { name: 'Red Hat Product Security' },
+      tracking: { id: 'RHSA-2026:60', status: 'final', current_release_date: '2026-03-01T00:00:00Z' },
+    },
+    product_tree: {
+      branches: [
+        {
+          category: 'product_name',
+          name: 'AppStream',
+          product: {
+            product_id: 'AppStream-8',
+            name: 'AppStream',
+            product_identification_helper: { cpe: 'cpe:/a:redhat:enterprise_linux:8::appstream' },
+          },
+        },
+        {
+          category: 'product_version',
+          name: file,
+          product: {
+            product_id: file,
+            name: file,
+            product_identification_helper: {
+              purl: 'pkg:rpm/redhat/ruby-libs@2.7.8-139.module%2Bel8.8.0%2B1%2Bab?arch=x86_64&rpmmod=ruby:2.7:8080020230427102918:63b34585',
+            },
+          },
+        },
+      ],
+      relationships: [
+        {
+          category: 'default_component_of',
+          full_product_name: { product_id: `AppStream-8:${file}`, name: file },
+          product_reference: file,
+          relates_to_product_reference: 'AppStream-8',
+        },
+      ],
+    },
+    vulnerabilities: [{ cve: 'CVE-2026-60', product_status: { fixed: [`AppStream-8:${file}`] } }],
+  };
+  const database = await compile(['rhsa.json', JSON.stringify(document)]);
+  const found = (version: string, module: string): string[] =>
+    ids(database, osPackage('rpm', 'ruby-libs', version, 'rhel 8.8', { module }));
+  const [older, fixed] = ['2.7.8-138.module+el8.8.0+1+ab', '2.7.8-139.module+el8.8.0+1+ab'];
+  assert.deepEqual(
+    [found(older, 'ruby:2.7'), found(fixed, 'ruby:2.7'), found(older, 'ruby:3.1')],
+    [['CVE-2026-60'], [], []],
   );
 });
 

@@ -10,15 +10,25 @@ export const RECORD_MAX_BYTES = 32 * MIB;
 export const FEED_MAX_RATIO = 400;
 /** A version; compared in time linear in its length. */
 export const VERSION_MAX_LENGTH = 256;
+/** What a feed says of versions in one line; read in time quadratic in its length. Real ones have below a hundred letters. */
+export const REQUIREMENT_MAX_LENGTH = 2000;
 /**
  * Advisories of an ecosystem below which silence about a package means little: every public feed of one has hundreds to
  * tens of thousands, a handful is an excerpt.
  */
 export const COVERAGE_RECORDS_MIN = 100;
+/**
+ * What is kept of one OVAL file until its end: SUSE's largest has some 40,000 definitions with two million criterions and
+ * 300,000 tests, objects and states, which take near 200 MiB. `worded`: criterions whose words stand in for tests that are
+ * not in the file, as in an excerpt of one; a whole feed has its tests.
+ */
+export const OVAL_LIMITS = { parts: 3_000_000, criterions: 20_000_000, worded: 20_000 };
 /** A title for people; feeds put whole descriptions there. */
 export const TITLE_MAX_LENGTH = 300;
 /** An import with fewer records than this share of what it replaces is taken for cut. */
 export const SHRINK_SHARE_MIN = 0.5;
+/** From this size on, what SQLite does with a whole database is done in a thread: below it takes no 50 ms, less than a thread's start on a busy machine. */
+export const HEAVY_FROM_BYTES = 4 * 1024 * 1024;
 /** Records between pauses of an import, so that the service goes on answering. */
 export const RECORDS_PER_TURN = 200;
 /** Silence of a server after which an update gives up. */

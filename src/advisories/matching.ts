@@ -82,7 +82,7 @@ export function judge(
   stream: string | null,
 ): Judgement | null {
   const { intervals, versions, unaffected } = candidate;
-  if (!isSameStream(candidate.module, stream, candidate, version)) return null;
+  if (!isSameStream(candidate.module, stream, candidate, version) || !isSameFlavour(candidate, version)) return null;
   if (ordering === null) return versions.includes(version) ? { fixedVersion: null } : null;
   const inside = intervals.find((interval) => isInside(version, interval, ordering));
   const isNamed =
@@ -119,6 +119,16 @@ function isSameStream(said: string | null, stream: string | null, { intervals }:
   )
     return true;
   return startsWith(upstream, number);
+}
+
+/** Oracle's builds for Ksplice and for FIPS have epochs of their own: what fixes them says nothing of the plain build. */
+const FLAVOUR = /\.ksplice\d|_fips(?:$|[._-])/;
+
+function isSameFlavour({ intervals }: Candidate, version: string): boolean {
+  const [own] = FLAVOUR.exec(version) ?? [''];
+  return intervals.every(
+    ({ fixed }) => fixed === null || (FLAVOUR.exec(fixed)?.[0] ?? '').slice(0, 5) === own.slice(0, 5),
+  );
 }
 
 function startsWith(version: string, stream: string): boolean {

@@ -134,5 +134,6 @@ const WORDS: Readonly<Record<string, Severity>> = {
 
 /** The severity words of GitHub, Red Hat, Ubuntu and Debian. */
 export function severityOfWord(word: unknown): Severity {
-  return typeof word === 'string' ? (WORDS[word.toLowerCase().replace(/\*+$/, '')] ?? 'unknown') : 'unknown';
+  const known = typeof word === 'string' ? word.slice(0, 20).toLowerCase().replace(/\*+$/, '') : '';
+  return (Object.hasOwn(WORDS, known) ? WORDS[known] : undefined) ?? 'unknown';
 }

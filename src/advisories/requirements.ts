@@ -1,12 +1,14 @@
+import { REQUIREMENT_MAX_LENGTH } from './limits.ts';
 import { parseNpmRange } from './npm-range.ts';
 import type { VersionInterval } from './record.ts';
 
 /**
  * Reads a version requirement of RubyGems ("~> 1.2.3, >= 1.2.5"), Cargo (">= 0.7.0, < 0.7.2", "^1.2") or Composer
- * (">=2.0,<2.1.3") into one interval; null when a part cannot be read. A version without an operator means `bare`: itself, or
- * for Cargo all that is compatible with it.
+ * (">=2.0,<2.1.3") into one interval; null when it is too long or a part cannot be read. A version without an operator
+ * means `bare`: itself, or for Cargo all that is compatible with it.
  */
 export function parseRequirement(text: string, bare: '=' | '^' = '='): VersionInterval | null {
+  if (text.length > REQUIREMENT_MAX_LENGTH) return null;
   let interval: VersionInterval = { introduced: null, fixed: null, lastAffected: null };
   const parts = text
     .replace(/([<>=~^]+)\s+/g, '$1')

@@ -11,7 +11,7 @@ export interface AdvisoryArtifacts {
   /** `PROJECT/IMAGE:TAG` of the newest one in the registry, and the public key that signs it. */
   readonly image: string;
   readonly publicKeyPem: string;
-  /** Takes an OCI archive, believing the platform's own key, configured ones and this one. */
+  /** Takes an OCI archive, believing this key; when none is named, the platform's own and configured ones. */
   take(
     archive: AsyncIterable<Uint8Array>,
     options: { readonly force: boolean; readonly keyPem: string | null },

@@ -10,7 +10,18 @@ export interface CurrentSource {
   readonly updatedAt: string;
 }
 
-/** Writes what a source says into the database, in place of what it said before. */
+/** Removes what a source said before. */
+export function clearSource(db: DatabaseSync, name: string): null {
+  db.prepare('DELETE FROM affected WHERE advisory IN (SELECT key FROM advisories WHERE source = ?)').run(name);
+  for (const table of ['advisories', 'aliases', 'issues', 'kernel', 'fetched'])
+    db.prepare(`DELETE FROM ${table} WHERE source = ?`).run(name);
+  db.prepare('DELETE FROM sources WHERE name = ?').run(name);
+  if (name === 'cisa-kev') db.exec('DELETE FROM kev');
+  if (name === 'epss') db.exec('DELETE FROM epss');
+  return null;
+}
+
+/** Writes what a source says into the database, from which `clearSource` has removed what it said before. */
 export class SourceWriter {
   readonly #db: DatabaseSync;
   readonly #advisory;
@@ -35,23 +46,11 @@ export class SourceWriter {
     this.#epss = db.prepare('INSERT OR REPLACE INTO epss VALUES (?, ?, ?)');
   }
 
-  /** Clears what the source said before and answers what it was. */
-  begin(name: string): CurrentSource | null {
-    const db = this.#db;
-    const row = db.prepare('SELECT records, updated_at FROM sources WHERE name = ?').get(name) as
+  /** What the source is now; null when there is none of that name. */
+  current(name: string): CurrentSource | null {
+    const row = this.#db.prepare('SELECT records, updated_at FROM sources WHERE name = ?').get(name) as
       | { records: number; updated_at: string }
       | undefined;
-    if (row) {
-      db.prepare('DELETE FROM affected WHERE advisory IN (SELECT key FROM advisories WHERE source = ?)').run(name);
-      for (const table of ['advisories', 'aliases', 'issues', 'kernel'])
-        db.prepare(`DELETE FROM ${table} WHERE source = ?`).run(name);
-      for (const table of ['sources', 'fetched']) {
-        const column = table === 'sources' ? 'name' : 'source';
-        db.prepare(`DELETE FROM ${table} WHERE ${column} = ?`).run(name);
-      }
-    }
-    if (name === 'cisa-kev') db.exec('DELETE FROM kev');
-    if (name === 'epss') db.exec('DELETE FROM epss');
     return row ? { records: row.records, updatedAt: row.updated_at } : null;
   }
 

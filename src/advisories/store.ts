@@ -12,10 +12,19 @@ import { readDocuments, stemOf } from './documents.ts';
 import { advisoryFault } from './errors.ts';
 import type { Feed, FeedReader } from './feeds/feed.ts';
 import { FEEDS } from './feeds/index.ts';
-import { LEFTOVER_AGE_MS, MAX_AGE_DAYS, RECORDS_PER_TURN, SHRINK_SHARE_MIN, STRANGERS_MAX } from './limits.ts';
+import { runHeavy } from './heavy.ts';
+import {
+  HEAVY_FROM_BYTES,
+  LEFTOVER_AGE_MS,
+  MAX_AGE_DAYS,
+  RECORDS_PER_TURN,
+  SHRINK_SHARE_MIN,
+  STRANGERS_MAX,
+} from './limits.ts';
 import type { FeedItem } from './record.ts';
 import { seal } from './seal.ts';
-import { type CurrentSource, SourceWriter } from './source-writer.ts';
+import { takeSnapshot } from './snapshot.ts';
+import { type CurrentSource, clearSource, SourceWriter } from './source-writer.ts';
 
 /** Something to import. `name` is a file name or address: it says nothing but the name of the source. */
 export interface AdvisoryInput {
@@ -65,13 +74,20 @@ export interface ImportOptions {
 export class AdvisoryStore {
   readonly #folder: string;
   readonly #clock: Clock;
+  readonly #heavyFromBytes: number;
   #database: AdvisoryDatabase | null = null;
   #stamp = '';
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(folder: string, clock: Clock) {
+  /** @param options.heavyFromBytes see HEAVY_FROM_BYTES; tests put another in its place */
+  constructor(
+    folder: string,
+    clock: Clock,
+    { heavyFromBytes = HEAVY_FROM_BYTES }: { readonly heavyFromBytes?: number } = {},
+  ) {
     this.#folder = folder;
     this.#clock = clock;
+    this.#heavyFromBytes = heavyFromBytes;
   }
 
   /** The data in use; another process may have replaced it since the last call. Do not keep the answer for long. */
@@ -105,7 +121,11 @@ export class AdvisoryStore {
   /** Takes the sources of another database, such as one that was signed elsewhere. All or nothing, and none that is older. */
   adopt(path: string, options: Pick<ImportOptions, 'force'> = {}): Promise<ImportOutcome> {
     const result = this.#queue.then(() =>
-      this.#replace((db) => adoptSources(db, path, { force: options.force ?? false })),
+      this.#replace(async (db, own) => {
+        const force = options.force ?? false;
+        if (await areHeavy([own, path], this.#heavyFromBytes)) return runHeavy('adopt', own, { other: path, force });
+        return adoptSources(db, path, { force });
+      }),
     );
     this.#queue = result.catch(() => undefined);
     return result;
@@ -114,17 +134,9 @@ export class AdvisoryStore {
   /** A copy of the database in a file of its own; null when there is none yet. */
   async snapshot(target: string): Promise<{ readonly revision: string; readonly importedAt: string } | null> {
     if ((await stat(this.#path).catch(() => null)) === null) return null;
-    const db = new DatabaseSync(this.#path, { readOnly: true });
-    try {
-      const row = db.prepare('SELECT value FROM revision').get() as { value: string } | undefined;
-      const { at } = db.prepare('SELECT max(imported_at) AS at FROM sources').get() as { at: string | null };
-      if (!row || at === null) return null;
-      // Packed as if it were new, and without what only this machine's updates need.
-      db.prepare('VACUUM INTO ?').run(target);
-      return { revision: row.value, importedAt: at };
-    } finally {
-      db.close();
-    }
+    return (await areHeavy([this.#path], this.#heavyFromBytes))
+      ? runHeavy('snapshot', this.#path, { target })
+      : takeSnapshot(this.#path, target);
   }
 
   /** What a server last said of an address, as long as its source is still there. */
@@ -137,11 +149,13 @@ export class AdvisoryStore {
   }
 
   #import(inputs: readonly AdvisoryInput[], options: ImportOptions): Promise<ImportOutcome> {
-    return this.#replace((db) => compile(db, inputs, options, this.#clock));
+    return this.#replace((db, own) =>
+      compile({ db, path: own, heavyFromBytes: this.#heavyFromBytes }, inputs, options, this.#clock),
+    );
   }
 
   /** Changes a copy, and puts it in the place of the original when all went well. */
-  async #replace(change: (db: DatabaseSync) => ImportOutcome | Promise<ImportOutcome>): Promise<ImportOutcome> {
+  async #replace(change: (db: DatabaseSync, path: string) => Promise<ImportOutcome>): Promise<ImportOutcome> {
     await mkdir(this.#folder, { recursive: true });
     await removeLeftovers(this.#folder, this.#clock);
     const temporary = join(this.#folder, `.import-${randomBytes(6).toString('hex')}.db`);
@@ -155,7 +169,7 @@ export class AdvisoryStore {
       let outcome: ImportOutcome;
       try {
         prepare(db);
-        outcome = await change(db);
+        outcome = await change(db, temporary);
       } finally {
         db.close();
       }
@@ -170,6 +184,12 @@ export class AdvisoryStore {
       await Promise.all([temporary, `${temporary}-journal`].map((path) => rm(path, { force: true })));
     }
   }
+}
+
+/** Whether what SQLite does with all of them would hold up the service. */
+async function areHeavy(paths: readonly string[], fromBytes: number): Promise<boolean> {
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path).catch(() => null))?.size ?? 0));
+  return sizes.some((size) => size > fromBytes);
 }
 
 /** What imports that were killed left behind. */
@@ -198,13 +218,13 @@ export async function compileAdvisories(
 ): Promise<{ database: AdvisoryDatabase; outcome: ImportOutcome }> {
   const db = new DatabaseSync(':memory:');
   prepare(db);
-  const outcome = await compile(db, inputs, options, clock);
+  const outcome = await compile({ db, path: null, heavyFromBytes: 0 }, inputs, options, clock);
   return { database: new AdvisoryDatabase(db), outcome };
 }
 
 /**
- * The feeds in files and folders. A folder gives its files, those in folders below too; OSV records that have a file each
- * are one source, named after the folder.
+ * The feeds in files and folders. A folder gives its files, those in folders below too; records that have a file each, as
+ * OSV's and CSAF's have, are one source of each kind, named after the folder where they do not name it themselves.
  *
  * @throws the errors of `stat` and `readdir`
  */
@@ -217,14 +237,44 @@ export async function inputsOf(path: string): Promise<AdvisoryInput[]> {
   const files = entries
     .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
     .map((entry) => join(entry.parentPath, entry.name));
-  const isSingle = (file: string): boolean => /^(?:[A-Z]{2,}[A-Z0-9]*-|GHSA-)[^/]*\.json$/.test(basename(file));
-  const single = files.filter(isSingle).sort();
+  const single = files.filter((file) => SINGLE.test(basename(file))).sort();
   const whole = files
-    .filter((file) => !isSingle(file))
+    .filter((file) => !SINGLE.test(basename(file)))
     .sort()
     .map(fileInput);
-  if (single.length === 0) return whole;
-  return [...whole, { name: basename(path), open: () => joinRecords(single) }];
+  const kinds = await byFeed(single);
+  return [
+    ...whole,
+    ...[...kinds].map(([feed, paths]) => ({
+      name: kinds.size === 1 || feed === 'osv' ? basename(path) : `${basename(path)}-${feed}`,
+      open: () => joinRecords(paths),
+    })),
+  ];
+}
+
+/** 'GHSA-3fx5-fwvr-xrjg.json', 'ALSA-2023:4520.json'; CSAF's names are small: 'rhsa-2024_0811.json', 'suse-su-2024_1-1.json'. */
+const SINGLE = /^(?:[A-Z]{2,}[A-Z0-9]*-|ghsa-|(?:rh[sbe]a|cve|usn|(?:open)?suse-[a-z]{2})-\d)[^/]*\.json$/;
+
+/** Files of one record by the feed that reads them: the first of each kind of name speaks for all of its kind. */
+async function byFeed(paths: readonly string[]): Promise<Map<string, string[]>> {
+  const kinds = Map.groupBy(paths, (path) => basename(path).split('-')[0] ?? '');
+  const feeds = new Map<string, string[]>();
+  for (const [kind, alike] of kinds) {
+    const name = (await feedOf(alike[0] ?? '')) ?? kind;
+    feeds.set(name, [...(feeds.get(name) ?? []), ...alike]);
+  }
+  return feeds;
+}
+
+async function feedOf(path: string): Promise<string | null> {
+  try {
+    for await (const document of readDocuments(createReadStream(path), path))
+      return FEEDS.find((feed) => feed.recognises(document))?.name ?? null;
+  } catch (error) {
+    // The import says what is wrong with it.
+    if (!(error instanceof FormatError)) throw error;
+  }
+  return null;
 }
 
 function fileInput(path: string): AdvisoryInput {
@@ -239,19 +289,40 @@ async function* joinRecords(paths: readonly string[]): AsyncGenerator<Uint8Array
   }
 }
 
+/** A database that is being made, and its file; null: it is in memory, and nobody waits for others meanwhile. */
+interface Making {
+  readonly db: DatabaseSync;
+  readonly path: string | null;
+  readonly heavyFromBytes: number;
+}
+
+/** Between two transactions, and in a thread where the file is large; no reader sees it before it is whole. */
+async function apart<T>(
+  { db, path, heavyFromBytes }: Making,
+  here: () => T,
+  there: (path: string) => Promise<T>,
+): Promise<T> {
+  if (path === null) return here();
+  db.exec('COMMIT');
+  const answer = (await areHeavy([path], heavyFromBytes)) ? await there(path) : here();
+  db.exec('BEGIN');
+  return answer;
+}
+
 async function compile(
-  db: DatabaseSync,
+  making: Making,
   inputs: readonly AdvisoryInput[],
   options: ImportOptions,
   clock: Clock,
 ): Promise<ImportOutcome> {
+  const { db } = making;
   // The file is thrown away when anything fails, so it needs no journal of its own.
   db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN');
   const writer = new SourceWriter(db);
   const imported: ImportedSource[] = [];
   const unknown: string[] = [];
   for (const input of inputs) {
-    const source = await importSource(writer, input, options, clock);
+    const source = await importSource(making, writer, input, options, clock);
     if (source) {
       imported.push(source);
       const mark = input.fetched?.();
@@ -260,12 +331,17 @@ async function compile(
     if (!source && options.skipUnknown) unknown.push(input.name);
     else if (!source) throw advisoryFault('advisories.unknown-format', { source: basename(input.name) });
   }
-  const revision = seal(db);
+  const revision = await apart(
+    making,
+    () => seal(db),
+    (path) => runHeavy('seal', path, {}),
+  );
   db.exec('COMMIT');
   return { imported, unknown, revision };
 }
 
 async function importSource(
+  making: Making,
   writer: SourceWriter,
   input: AdvisoryInput,
   options: ImportOptions,
@@ -309,7 +385,14 @@ async function importSource(
         // An archive holds several such documents, and its own name says more.
         const own = /\.(?:tar|tgz|zip)\b/.test(input.name) ? null : feed.nameOf?.(document);
         name = feed.sourceName ?? own ?? name;
-        current = writer.begin(name);
+        current = writer.current(name);
+        const source = name;
+        if (current !== null)
+          await apart(
+            making,
+            () => clearSource(making.db, source),
+            (path) => runHeavy('clear', path, { source }),
+          );
         reader = feed.start?.();
       }
       await takeAll(reader?.read(document) ?? feed.read?.(document) ?? []);

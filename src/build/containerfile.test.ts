@@ -76,3 +76,24 @@ test('a download in the middle of a build is refused in every form ADD knows', (
     );
   }
 });
+
+test('secrets, platforms and agents of ssh are seen before anything is built', () => {
+  const file = parse(
+    'ARG P=linux/arm64\nFROM --platform=$P base/a AS x\nFROM --platform=$BUILDPLATFORM base/b\n' +
+      'RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=key,required=true a\n' +
+      'RUN --mount=type=secret,target=/run/token,required=false b\nRUN --mount=type=cache,target=/c c',
+  );
+  assert.deepEqual(
+    file.secrets.map(({ id, required, line }) => [id, required, line]),
+    [
+      ['npmrc', false, 4],
+      ['key', true, 4],
+      ['token', false, 5],
+    ],
+  );
+  assert.deepEqual(file.platforms, ['linux/arm64']);
+  assert.throws(
+    () => parse('FROM base/a\nRUN --mount=type=ssh git clone x'),
+    (error) => error instanceof Fault && error.code === 'build.ssh-refused' && error.params['line'] === 2,
+  );
+});

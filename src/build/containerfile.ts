@@ -30,6 +30,10 @@ export interface Containerfile {
   readonly stages: number;
   /** Images outside this file, each name once, in reading order; `scratch` and stage names are not among them. */
   readonly images: readonly ImageUse[];
+  /** What `RUN --mount=type=secret` asks for. */
+  readonly secrets: readonly { readonly id: string; readonly required: boolean; readonly line: number }[];
+  /** What `FROM --platform=` asks for, each once, without those that mean the host or the target. */
+  readonly platforms: readonly string[];
 }
 
 /**
@@ -49,6 +53,8 @@ export function parseContainerfile(
   const declared = new Map<string, string>();
   const stageNames = new Set<string>();
   const images = new Map<string, ImageUse>();
+  const secrets: { id: string; required: boolean; line: number }[] = [];
+  const platforms = new Set<string>();
   let stages = 0;
   const use = (name: string, line: number): void => {
     if (name === 'scratch' || stageNames.has(name.toLowerCase()) || images.has(name)) return;
@@ -61,12 +67,24 @@ export function parseContainerfile(
       const name = expand(words[0] ?? '', declared, (variable) => refuse(line, `${variable} has no value`));
       if (name === '') throw refuse(line, 'FROM needs the name of an image');
       use(name, line);
+      const platform = /(?:^|\s)--platform=(\S+)/.exec(rest)?.[1] ?? '';
+      // These two name what the build is told by --platform, or the host.
+      if (platform !== '' && !/^\$\{?(?:BUILD|TARGET)PLATFORM\}?$/.test(platform))
+        platforms.add(expand(platform, declared, (variable) => refuse(line, `${variable} has no value`)));
       if (words[1]?.toUpperCase() === 'AS' && words[2] !== undefined) stageNames.add(words[2].toLowerCase());
       stages += 1;
     } else {
       for (const name of imagesReadBy(keyword, rest)) {
         // A stage can also be named by its number.
         if (!/^\d+$/.test(name)) use(name, line);
+      }
+      for (const mount of keyword === 'RUN' ? mountsOf(rest) : []) {
+        if (mount['type'] === 'ssh') throw buildFault('build.ssh-refused', { file, line });
+        if (mount['type'] !== 'secret') continue;
+        // Docker's short form; buildah 1.28 ends with a panic at it.
+        if (mount['required'] === '') throw refuse(line, 'write required=true');
+        const id = mount['id'] ?? mount['target']?.split('/').at(-1) ?? '';
+        secrets.push({ id, required: mount['required'] === 'true', line });
       }
       if (keyword === 'ADD') {
         const url = rest.split(/[\s,"[\]]+/).find((word) => /^(https?|ftp|git|ssh):\/\/|^git@/i.test(word));
@@ -75,7 +93,7 @@ export function parseContainerfile(
     }
   }
   if (stages === 0) throw refuse(1, 'it has no FROM');
-  return { instructions, stages, images: [...images.values()] };
+  return { instructions, stages, images: [...images.values()], secrets, platforms: [...platforms] };
 }
 
 function readInstructions(text: string, refuse: (line: number, reason: string) => Error): Instruction[] {
@@ -147,10 +165,17 @@ function imagesReadBy(keyword: string, text: string): string[] {
   if (keyword === 'COPY' || keyword === 'ADD') {
     return [...text.matchAll(/(?:^|\s)--from=("?)([^\s"]+)\1/g)].map((match) => match[2] ?? '');
   }
-  if (keyword === 'RUN') {
-    return [...text.matchAll(/(?:^|\s)--mount=(\S+)/g)].flatMap((match) =>
-      (match[1] ?? '').split(',').flatMap((option) => (option.startsWith('from=') ? [option.slice(5)] : [])),
-    );
-  }
-  return [];
+  return keyword === 'RUN' ? mountsOf(text).flatMap(({ from }) => (from === undefined ? [] : [from])) : [];
+}
+
+/** The options of each `--mount`; one without a value is empty. */
+function mountsOf(text: string): { readonly [option: string]: string | undefined }[] {
+  return [...text.matchAll(/(?:^|\s)--mount=(\S+)/g)].map((match) =>
+    Object.fromEntries(
+      (match[1] ?? '').split(',').map((option) => {
+        const at = option.indexOf('=');
+        return at < 0 ? [option, ''] : [option.slice(0, at), option.slice(at + 1)];
+      }),
+    ),
+  );
 }

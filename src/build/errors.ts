@@ -66,7 +66,7 @@ export const buildFault = defineFaults({
     es: {
       what: '{file}, línea {line}: descarga {url} durante la construcción',
       why: 'las construcciones no tienen red, para que su resultado se pueda repetir',
-      remedy: 'incluir el fichero en el origen o en una imagen base',
+      remedy: 'incluir el archivo en el origen o en una imagen base',
     },
   },
   'build.step-failed': {
@@ -163,5 +163,103 @@ export const buildFault = defineFaults({
     kind: 'unavailable',
     en: { what: 'the base image {base} was not made', why: '{reason}' },
     es: { what: 'la imagen base {base} no se creó', why: '{reason}' },
+  },
+  'build.name-invalid': {
+    kind: 'invalid',
+    en: { what: '{name} is no name for an image', why: 'expected PROJECT/IMAGE:TAG; several tags are of one image' },
+    es: {
+      what: '{name} no es un nombre de imagen',
+      why: 'se esperaba PROYECTO/IMAGEN:ETIQUETA; varias etiquetas son de una imagen',
+    },
+  },
+  'build.source-missing': {
+    kind: 'not-found',
+    en: {
+      what: 'there is no source {source}',
+      why: 'expected a folder, an archive (.tar, .tar.gz, .tar.zst), - or the address of a Git repository',
+    },
+    es: {
+      what: 'no existe el origen {source}',
+      why: 'se esperaba una carpeta, un archivo .tar, .tar.gz o .tar.zst, - o la dirección de un repositorio Git',
+    },
+  },
+  'build.git-address': {
+    kind: 'invalid',
+    en: {
+      what: 'the address of the repository ({scheme}) is not taken',
+      why: '{reason}',
+      remedy: 'https://HOST/PATH.git#REF:FOLDER, or git@HOST:PATH.git#REF:FOLDER',
+    },
+    es: {
+      what: 'no se acepta la dirección del repositorio ({scheme})',
+      why: '{motivo}',
+      remedy: 'https://HOST/RUTA.git#REF:CARPETA, o git@HOST:RUTA.git#REF:CARPETA',
+    },
+  },
+  'build.git-failed': {
+    kind: 'unavailable',
+    en: { what: 'the repository {url} could not be read', why: '{reason}' },
+    es: { what: 'no se pudo leer el repositorio {url}', why: '{reason}' },
+  },
+  'build.platform-missing': {
+    kind: 'needs',
+    en: {
+      what: 'this host cannot build for {platform}',
+      why: 'it is {own}, and its kernel has no emulator for {architecture} registered (binfmt_misc)',
+      remedy: 'build on a host of that kind, or install qemu-user-static and binfmt-support on this one',
+    },
+    es: {
+      what: 'este host no puede construir para {platform}',
+      why: 'es {own}, y su núcleo no tiene registrado un emulador de {architecture} (binfmt_misc)',
+      remedy: 'construir en un host de ese tipo, o instalar en este qemu-user-static y binfmt-support',
+    },
+  },
+  'build.platform-invalid': {
+    kind: 'invalid',
+    en: { what: '{platform} is no platform to build for', why: 'expected one such as linux/amd64 or linux/arm64' },
+    es: {
+      what: '{platform} no es una plataforma para la que construir',
+      why: 'se esperaba una como linux/amd64 o linux/arm64',
+    },
+  },
+  'build.secret-missing': {
+    kind: 'invalid',
+    en: {
+      what: '{file} line {line} needs the secret {id}',
+      why: 'it was not given',
+      remedy: '--secret id={id},src=FILE, or --secret id={id},env=NAME',
+    },
+    es: {
+      what: '{file}, línea {line}: necesita el secreto {id}',
+      why: 'no se entregó',
+      remedy: '--secret id={id},src=ARCHIVO, o --secret id={id},env=NOMBRE',
+    },
+  },
+  'build.secret-invalid': {
+    kind: 'invalid',
+    en: { what: 'the secret {id} of the build is not taken', why: '{reason}' },
+    es: { what: 'no se acepta el secreto {id} de la construcción', why: '{motivo}' },
+  },
+  'build.secrets-gone': {
+    kind: 'not-found',
+    en: { what: 'the secrets of this build are not here any more', why: 'they are kept for ten minutes and used once' },
+    es: {
+      what: 'los secretos de esta construcción ya no están',
+      why: 'se guardan diez minutos y se usan una vez',
+    },
+  },
+  'build.ssh-refused': {
+    kind: 'refused',
+    en: {
+      what: '{file} line {line} asks for an agent of ssh',
+      why: 'a build has no network, so its keys would reach nobody',
+      remedy: 'fetch before the build, with your own keys: darsena build git@HOST:PATH.git, or a copy in the folder',
+    },
+    es: {
+      what: '{file}, línea {line}: pide un agente de ssh',
+      why: 'una construcción no tiene red, así que sus claves no llegarían a nadie',
+      remedy:
+        'descargar antes de construir, con las claves propias: darsena build git@HOST:RUTA.git, o una copia en la carpeta',
+    },
   },
 });

@@ -1,18 +1,20 @@
 import { join } from 'node:path';
-import { type Digest, digestOf, parseReference } from '../oci/index.ts';
+import { type Digest, digestOf, parseReference, projectOf } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
 import { type Clock, Fault } from '../system/index.ts';
 import { type Containerfile, type Instruction, parseContainerfile } from './containerfile.ts';
 import { buildFault } from './errors.ts';
 import { BUILD_TIMEOUT_MS, OUTPUT_LINE_CHARACTERS_MAX, OUTPUT_LINES_KEPT } from './limits.ts';
+import { hasEmulator, ownArchitecture } from './platform.ts';
 import { CONTAINERFILE_BUILD_TYPE, imageDependency, type Provenance, type ResolvedDependency } from './provenance.ts';
 import { type BuildRegistry, RegistryClient } from './registry-client.ts';
 import { checkSource, type SourceSummary } from './source.ts';
 import { type Desk, lastLine, type Workshop } from './workshop.ts';
 
-/** What the sender saw of the source's history; `time` (RFC 3339) becomes the time stamp of the image. */
+/** What the sender saw of the source's history. */
 export interface SourceCommit {
   readonly id: string;
+  /** RFC 3339. */
   readonly time: string;
   readonly repository: string | null;
   /** True when the folder held changes that are in no commit. */
@@ -33,6 +35,20 @@ export interface BuildRequest {
   readonly args?: Readonly<Record<string, string>>;
   readonly target?: string;
   readonly commit?: SourceCommit | null;
+  /**
+   * Time stamp of all files and of the image, in seconds since 1970. Cached layers bear the times of who made them, so one
+   * that is not 0 is built without the cache. @default 0
+   */
+  readonly sourceDateEpoch?: number | null;
+  /**
+   * By their ids, for `RUN --mount=type=secret`: in no layer, no history, no argument and no line of output. With any of
+   * them a build goes without the cache.
+   */
+  readonly secrets?: Readonly<Record<string, Uint8Array>>;
+  /** `linux/amd64`. @default that of the host */
+  readonly platform?: string | null;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly noCache?: boolean;
   readonly timeoutMs?: number;
 }
 
@@ -83,6 +99,8 @@ export async function buildImage(request: BuildRequest, context: BuildContext): 
   try {
     const source = await receive(request, desk, context);
     const file = await readContainerfile(request, desk, context);
+    checkSecrets(request, file);
+    checkPlatforms(request, file);
     const bases = await resolveBases(file, client, context.registry);
     const made = await runBuild(request, { ...context, desk, file, bases });
     const stored = await push(request, made.imageId, { ...context, desk, client });
@@ -123,7 +141,7 @@ async function receive(request: BuildRequest, desk: Desk, context: BuildContext)
   );
   const { entries, sizeBytes } = summary();
   step.update({ done: sizeBytes, total: sizeBytes, unit: 'bytes' });
-  step.done({ en: `${entries} files and folders`, es: `${entries} ficheros y carpetas` });
+  step.done({ en: `${entries} files and folders`, es: `${entries} archivos y carpetas` });
   return summary();
 }
 
@@ -204,10 +222,13 @@ async function runBuild(
   const { workshop, desk, file, bases, registry, progress } = work;
   const { env } = await workshop.configure(desk, registry);
   const step = progress.step({ en: 'build', es: 'construcción' });
-  const watcher = new BuildWatcher(file, step);
+  const watcher = new BuildWatcher(file, step, Object.values(request.secrets ?? {}));
+  const secrets: { id: string; path: string }[] = [];
+  for (const [id, value] of Object.entries(request.secrets ?? {}))
+    secrets.push({ id, path: await workshop.putSecret(desk, id, value) });
   const idFile = join(desk.output, 'image-id');
   const arguments_ = [
-    ...workshop.storage(),
+    ...storeOf(request, workshop, desk),
     '--signature-policy',
     join(desk.folder, 'policy.json'),
     'build',
@@ -234,16 +255,22 @@ async function runBuild(
     ...Object.entries(request.args ?? {}).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
     ...(request.target === undefined ? [] : ['--target', request.target]),
     ...(request.commit ? ['--annotation', `org.opencontainers.image.revision=${request.commit.id}`] : []),
+    ...(request.platform ? ['--platform', request.platform] : []),
+    ...(request.noCache === true ? ['--no-cache'] : []),
+    ...Object.entries(request.labels ?? {}).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
+    ...secrets.flatMap(({ id, path }) => ['--secret', `id=${id},src=${path}`]),
     desk.source,
   ];
   const { code, stderr } = await workshop.runEnclosed('buildah', arguments_, {
-    env,
+    env: { ...env, TMPDIR: await workshop.temporaryOf(projectOf(request.repository)) },
     cwd: desk.source,
     timeoutMs: request.timeoutMs ?? BUILD_TIMEOUT_MS,
     ...(work.signal === undefined ? {} : { signal: work.signal }),
     onLine: (line) => watcher.take(line),
   });
   if (code !== 0) throw watcher.failure(request.repository, stderr);
+  watcher.end();
+  step.update({ done: watcher.steps, total: watcher.steps, unit: 'items' });
   const imageId = (await readText(workshop, idFile)).trim();
   step.done({
     en: `${watcher.steps} steps, ${watcher.cacheHits} from the cache`,
@@ -252,52 +279,90 @@ async function runBuild(
   return { imageId, steps: watcher.steps, cacheHits: watcher.cacheHits };
 }
 
-/** Follows what buildah prints: `[1/2] STEP 3/7: RUN …` and `--> Using cache …`. */
-class BuildWatcher {
+/** Follows what buildah prints: `[1/2] STEP 3/7: RUN …` and `--> Using cache …`; each instruction is a step of its own. */
+export class BuildWatcher {
   steps = 0;
   cacheHits = 0;
-  readonly #file: NamedContainerfile;
+  readonly #file: Containerfile & { readonly path: string };
   readonly #step: StepHandle;
+  readonly #hidden: ReadonlyMap<string, readonly string[]>;
   readonly #lines: string[] = [];
   readonly #total: number;
   #current: Instruction | null = null;
+  #shown: StepHandle | null = null;
+  #isCached = false;
 
-  constructor(file: NamedContainerfile, step: StepHandle) {
+  /** @param secrets what must not be seen, whoever prints it */
+  constructor(file: Containerfile & { readonly path: string }, step: StepHandle, secrets: readonly Uint8Array[] = []) {
     this.#file = file;
     this.#step = step;
+    const words = [...new Set(secrets.flatMap(wordsOf))].sort((one, other) => other.length - one.length);
+    this.#hidden = Map.groupBy(words, (word) => word.slice(0, SECRET_WORD_LEAST));
     this.#total = file.instructions.filter(({ stage }) => stage >= 0).length;
   }
 
-  take(line: string): void {
-    const match = /^(?:\[(\d+)\/\d+\] )?STEP (\d+)\/\d+: (.*)$/.exec(line);
+  take(raw: string): void {
+    const line = this.#hide(raw);
+    const match = /^(?:\[(\d+)\/(\d+)\] )?STEP (\d+)\/\d+: (.*)$/.exec(line);
     if (match === null) {
-      if (line.startsWith('--> Using cache')) this.cacheHits += 1;
+      if (line.startsWith('--> Using cache')) {
+        this.cacheHits += 1;
+        this.#isCached = true;
+      }
       this.#lines.push(line.slice(0, OUTPUT_LINE_CHARACTERS_MAX));
       if (this.#lines.length > OUTPUT_LINES_KEPT) this.#lines.shift();
       return;
     }
+    this.end();
     this.#lines.length = 0;
     this.steps += 1;
-    const stage = match[1] === undefined ? this.#file.stages - 1 : Number(match[1]) - 1;
+    const [, stageText, stages, stepText, text = ''] = match;
+    const stage = stageText === undefined ? this.#file.stages - 1 : Number(stageText) - 1;
     this.#current =
-      this.#file.instructions.find((found) => found.stage === stage && found.step === Number(match[2])) ?? null;
-    const shown = (match[3] ?? '').slice(0, 120);
-    this.#step.update({
-      done: this.steps - 1,
-      total: Math.max(this.#total, this.steps),
-      unit: 'items',
-      detail: { en: shown, es: shown },
-    });
+      this.#file.instructions.find((found) => found.stage === stage && found.step === Number(stepText)) ?? null;
+    this.#step.update({ done: this.steps - 1, total: Math.max(this.#total, this.steps), unit: 'items' });
+    const title = `${stages === undefined || stages === '1' ? '' : `[${stageText}/${stages}] `}${text.replace(/@sha256:[0-9a-f]{64}/g, '').slice(0, 120)}`;
+    this.#shown = this.#step.step({ en: title, es: title });
+  }
+
+  /** The step that ran so far has come to its end. */
+  end(): void {
+    this.#shown?.done(this.#isCached ? { en: 'from the cache', es: 'de la caché' } : undefined);
+    this.#shown = null;
+    this.#isCached = false;
+  }
+
+  /**
+   * What a build printed last, or its reason, without its secrets. A line is looked through once, however many words there
+   * are: whoever builds chooses both.
+   */
+  #hide(text: string): string {
+    if (this.#hidden.size === 0) return text;
+    let shown = '';
+    let from = 0;
+    for (let at = 0; at + SECRET_WORD_LEAST <= text.length; ) {
+      const words = this.#hidden.get(text.slice(at, at + SECRET_WORD_LEAST)) ?? [];
+      const length = lengthOfFirst(words, text, at);
+      if (length === 0) {
+        at += 1;
+        continue;
+      }
+      shown += `${text.slice(from, at)}***`;
+      at += length;
+      from = at;
+    }
+    return shown + text.slice(from);
   }
 
   failure(image: string, stderr: string): Error {
     const details = { output: this.#lines };
     const current = this.#current;
     const said =
-      this.#lines.findLast((line) => line.startsWith('Error: ') || line.startsWith('error building')) ??
-      lastLine(stderr);
+      this.#lines.findLast((line) => /^(?:Error: |error building|panic: )/.test(line)) ?? this.#hide(lastLine(stderr));
     // buildah repeats the whole instruction before the reason.
     const reason = said.replace(/^(?:Error: )?(?:error )?building at STEP ".*": /, '').replace(/^Error: /, '');
+    this.#shown?.fail({ en: reason.slice(0, 200), es: reason.slice(0, 200) });
+    this.#shown = null;
     if (current === null) return buildFault('build.failed', { image, reason }, { details });
     return buildFault(
       'build.step-failed',
@@ -326,7 +391,7 @@ async function push(
     const { code, stderr } = await workshop.run(
       'buildah',
       [
-        ...workshop.storage(),
+        ...storeOf(request, workshop, desk),
         'push',
         '--signature-policy',
         join(desk.folder, 'policy.json'),
@@ -372,10 +437,56 @@ async function push(
   return { digest: stored.digest, mediaType: stored.mediaType, sizeBytes: stored.sizeBytes, layers };
 }
 
-/** The commit's time, so that the same commit gives the same image; without a commit the epoch, for the same reason. */
-function timestampOf(request: BuildRequest): number {
-  const time = request.commit ? Date.parse(request.commit.time) : 0;
-  return Number.isFinite(time) ? Math.floor(time / 1000) : 0;
+/** Equal sources give equal images, whichever layers are in the cache: all of it bears one time. */
+function timestampOf({ sourceDateEpoch }: BuildRequest): number {
+  return sourceDateEpoch ?? 0;
+}
+
+/**
+ * Where its layers are kept: those of another time would be taken for ours, and ours for others. What a step made of a secret
+ * is found in the cache by the step's words alone, so that nobody else may find it there.
+ */
+function storeOf(request: BuildRequest, workshop: Workshop, desk: Desk): string[] {
+  const isShared = timestampOf(request) === 0 && Object.keys(request.secrets ?? {}).length === 0;
+  return workshop.storage(isShared ? undefined : desk);
+}
+
+/** What stands in a secret, whole and by its lines: a program that complains prints a line of its configuration. */
+function wordsOf(secret: Uint8Array): string[] {
+  const text = Buffer.from(secret).toString('utf8').trim();
+  const lines = text.split('\n').map((line) => line.trim());
+  const values = lines.flatMap((line) => line.split(/[=:\s]+/));
+  return [text, ...lines, ...values].filter((word) => word.length >= SECRET_WORD_LEAST);
+}
+
+/** How much of a text at a place is the first of these words; of too many that begin alike all up to the next space is. */
+function lengthOfFirst(words: readonly string[], text: string, at: number): number {
+  if (words.length <= ALIKE_MAX) return words.find((word) => text.startsWith(word, at))?.length ?? 0;
+  return Math.max(SECRET_WORD_LEAST, text.slice(at).search(/\s|$/));
+}
+
+/** Shorter words stand everywhere and are no secrets. */
+const SECRET_WORD_LEAST = 8;
+const ALIKE_MAX = 100;
+
+/** @throws Fault build.secret-missing */
+function checkSecrets({ secrets = {} }: BuildRequest, file: NamedContainerfile): void {
+  const missing = file.secrets.find(({ id, required }) => required && !Object.hasOwn(secrets, id));
+  if (missing !== undefined)
+    throw buildFault('build.secret-missing', { file: file.path, line: missing.line, id: missing.id });
+}
+
+/** @throws Fault build.platform-missing, build.platform-invalid */
+function checkPlatforms({ platform }: BuildRequest, file: NamedContainerfile): void {
+  for (const wanted of [...(platform ? [platform] : []), ...file.platforms]) {
+    const [system, architecture = '', more] = wanted.split('/');
+    if (system !== 'linux' || !/^[a-z0-9_]{2,20}$/.test(architecture) || !/^(?:v\d{1,2})?$/.test(more ?? ''))
+      throw buildFault('build.platform-invalid', { platform: wanted.slice(0, 60) });
+    if (architecture === ownArchitecture() || hasEmulator(architecture)) continue;
+    throw buildFault('build.platform-missing', {
+      ...{ platform: wanted, architecture, own: `linux/${ownArchitecture()}` },
+    });
+  }
 }
 
 function describeProvenance(
@@ -409,6 +520,10 @@ function describeProvenance(
         containerfile: { path: facts.file.path, digest: facts.file.digest },
         arguments: request.args ?? {},
         target: request.target ?? null,
+        platform: request.platform ?? null,
+        labels: request.labels ?? {},
+        // Which were given, never what is in them.
+        secrets: Object.keys(request.secrets ?? {}).sort(),
         sourceDirty: commit?.dirty ?? null,
       },
       internalParameters: {

@@ -35,3 +35,19 @@ export const BASE_INCLUDES_MAX = 100;
 
 /** An answer of the registry that is not a blob: tokens and error documents. */
 export const REGISTRY_ANSWER_BYTES_MAX = 4 * MIB;
+
+/** A repository of one commit depth; the Linux kernel takes four minutes over a slow line. */
+export const GIT_FETCH_MS = 10 * 60_000;
+
+/** Secrets of one build and bytes of each: keys and configuration files, as of npm or pip. */
+export const BUILD_SECRETS_MAX = 20;
+export const BUILD_SECRET_BYTES_MAX = 64 * 1024;
+
+/** Labels of one image by hand; a manifest's configuration stays a few KiB. */
+export const BUILD_LABELS_MAX = 50;
+
+/** Between the secrets of a build and its source: a large source is sent in minutes. */
+export const BUILD_SECRETS_MS = 10 * 60_000;
+/** Builds whose secrets are held at a time; each is in memory. Of one project fewer, so that none keeps others from building. */
+export const BUILD_SECRETS_KEPT = 64;
+export const BUILD_SECRETS_OF_PROJECT = 16;

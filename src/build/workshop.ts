@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { chmod, chown, mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { commandFault, runCommand, writeFileAtomic } from '../system/index.ts';
 import { buildFault } from './errors.ts';
 import { BUILD_FILES_MAX, BUILD_OUTPUT_BYTES_MAX, BUILD_PROCESSES_MAX } from './limits.ts';
@@ -46,6 +46,9 @@ export interface Desk {
   readonly output: string;
 }
 
+/** What folders of secrets begin with, each with the id of its build behind. */
+const SECRETS = 'secrets-';
+
 export class Workshop {
   readonly user: BuildUser;
   readonly paths: BuildPaths;
@@ -76,6 +79,8 @@ export class Workshop {
     }
     await this.#checkRanges();
     for (const entry of await readdir(this.paths.work)) await this.#remove(join(this.paths.work, entry));
+    for (const entry of await readdir(this.paths.run))
+      if (entry.startsWith(SECRETS)) await rm(join(this.paths.run, entry), { recursive: true, force: true });
     const { code, stderr } = await this.run('buildah', [...this.storage(), 'rm', '--all'], { timeoutMs: 60_000 });
     if (code !== 0) throw buildFault('build.user-unfit', { user: name, reason: lastLine(stderr) });
   }
@@ -91,7 +96,36 @@ export class Workshop {
       await mkdir(own, { mode: 0o700 });
       await chown(own, uid, gid);
     }
-    return { ...made, close: () => this.#remove(folder) };
+    return {
+      ...made,
+      close: async () => {
+        await rm(this.#secretsOf(made), { recursive: true, force: true });
+        await this.#remove(folder);
+      },
+    };
+  }
+
+  /** Where only the build user reads it, in memory where the system's run folder is: it goes with the desk. */
+  async putSecret(desk: Desk, id: string, value: Uint8Array): Promise<string> {
+    const owner = { uid: this.user.uid, gid: this.user.gid };
+    const folder = this.#secretsOf(desk);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chown(folder, owner.uid, owner.gid);
+    const path = join(folder, id);
+    await writeFileAtomic(path, value, { mode: 0o400, owner });
+    return path;
+  }
+
+  /** Where buildah keeps what `RUN --mount=type=cache` asks for: what a build leaves there reaches builds of its project only. */
+  async temporaryOf(project: string): Promise<string> {
+    const path = join(this.paths.home, 'tmp', `project-${project}`);
+    await mkdir(path, { recursive: true, mode: 0o711 });
+    await chown(path, this.user.uid, this.user.gid);
+    return path;
+  }
+
+  #secretsOf(desk: Desk): string {
+    return join(this.paths.run, `${SECRETS}${basename(desk.folder)}`);
   }
 
   /** Puts a file on the desk that the build user reads and nobody else. */
@@ -101,16 +135,14 @@ export class Workshop {
     return path;
   }
 
-  /** Global options of every buildah command: this instance's own store, nobody else's configuration. */
-  storage(): string[] {
-    return [
-      '--storage-driver',
-      'overlay',
-      '--root',
-      join(this.paths.home, 'storage'),
-      '--runroot',
-      join(this.paths.run, 'storage'),
-    ];
+  /**
+   * Global options of every buildah command: this instance's own store, nobody else's configuration.
+   * @param desk with it, a store of its own, which goes with the desk
+   */
+  storage(desk?: Desk): string[] {
+    const root = desk === undefined ? join(this.paths.home, 'storage') : join(desk.output, 'store');
+    const run = desk === undefined ? join(this.paths.run, 'storage') : join(desk.output, 'store-run');
+    return ['--storage-driver', 'overlay', '--root', root, '--runroot', run];
   }
 
   /** Writes what buildah must know: one registry and nothing else, in a folder of the desk. */

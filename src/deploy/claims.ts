@@ -11,6 +11,8 @@ export interface Claims {
   readonly wanted: Pick<WantedState, 'routes' | 'listeners'>;
   /** The published domain of the instance. */
   readonly domain: string;
+  /** The environments that there are, of all projects. */
+  readonly places: readonly { readonly project: string; readonly environment: string }[];
   /** Ports that the platform itself listens on. */
   readonly platformPorts: readonly number[];
   /** The projects that a host belongs to by certificates; none: it is nobody's. */
@@ -19,19 +21,29 @@ export interface Claims {
 
 /**
  * Asks before a release is written whether the names and ports that it publishes are its own: names below the published
- * domain carry their project, other names, and what a wildcard takes in, belong to who has their certificate or published
+ * domain carry their project and environment (where they could be read as those of several, the longest counts, whoever
+ * published first), other names, and what a wildcard takes in, belong to who has their certificate or published
  * them first, a port to one service.
  * @throws Fault deploy.host-taken, deploy.host-foreign, deploy.port-taken, network.name-too-long
  */
 export function checkClaims(claims: Claims): void {
-  const { project, environment, composition, wanted, domain, platformPorts, ownersOf } = claims;
+  const { project, environment, composition, wanted, domain, places, platformPorts, ownersOf } = claims;
+  const all = [...places, { project, environment }];
   const nameOf = (route: (typeof wanted.routes)[number]): string => route.host ?? publishedName({ ...route, domain });
   const others = wanted.routes.filter((route) => route.project !== project);
   for (const route of composition.routes) {
     const host = nameOf(route);
     const bare = host.replace(/^\*\./, '');
-    if (bare === domain || (bare.endsWith(`.${domain}`) && !isOwnName(host, domain, project)))
-      throw deployFault('deploy.host-foreign', { host, domain, expected: `NAME-${project}-${environment}.${domain}` });
+    if (bare === domain || bare.endsWith(`.${domain}`)) {
+      const owner = placeOfName(host, domain, all);
+      if (owner === null || !all.some((one) => one.project === project && fits(host, domain, one)))
+        throw deployFault('deploy.host-foreign', {
+          host,
+          domain,
+          expected: `NAME-${project}-${environment}.${domain}`,
+        });
+      if (owner !== project) throw deployFault('deploy.host-taken', { host });
+    }
     const owners = ownersOf(host);
     if (owners.some((owner) => owner !== project)) throw deployFault('deploy.host-taken', { host });
     // Below another's wildcard a name would take its visitors away, above another's name a wildcard the paths that it leaves.
@@ -60,8 +72,18 @@ export function checkClaims(claims: Claims): void {
   }
 }
 
-/** `SERVICE-PROJECT-ENVIRONMENT.DOMAIN`, of any environment of the project, which ends where the domain begins. */
-function isOwnName(host: string, domain: string, project: string): boolean {
+type Place = Claims['places'][number];
+
+/** `SERVICE-PROJECT-ENVIRONMENT.DOMAIN`, one label below the domain. */
+function fits(host: string, domain: string, { project, environment }: Place): boolean {
   const label = host.slice(0, -domain.length - 1);
-  return !label.includes('.') && !label.includes('*') && new RegExp(`^.+-${project}-[a-z0-9-]{1,20}$`).test(label);
+  const end = `-${project}-${environment}`;
+  return /^[^.*-][^.*]*$/.test(label) && label.length > end.length && label.endsWith(end);
+}
+
+/** `web-a-b-dev` may be `web-a` of `b` or `web` of `a-b`: the place that says most of the name has it. */
+function placeOfName(host: string, domain: string, places: readonly Place[]): string | null {
+  const length = ({ project, environment }: Place): number => project.length + environment.length;
+  const found = places.filter((place) => fits(host, domain, place));
+  return found.sort((one, other) => length(other) - length(one))[0]?.project ?? null;
 }

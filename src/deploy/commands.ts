@@ -1,15 +1,16 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { OpenedSource } from '../build/index.ts';
 import {
   type CliProgram,
   type OperationView,
   ProblemReply,
   renderTemplate,
-  runCommand,
   systemClock,
   type Text,
 } from '../system/index.ts';
 import { changeText } from './change-words.ts';
+import type { ComparedPlace, Comparison, Difference } from './comparison.ts';
 import type { ComposePlace } from './compose/index.ts';
 import type { ProjectView, Promotion, Release } from './deployments.ts';
 import { deployFault } from './errors.ts';
@@ -73,8 +74,8 @@ export function deployCommands(cli: CliProgram): void {
     .argument(
       '<folder>',
       t({
-        en: 'the project: a folder with a darsena.yaml, or a Compose file',
-        es: 'el proyecto: una carpeta con un darsena.yaml, o un archivo Compose',
+        en: 'the project: a folder with a darsena.yaml, a Compose file, an archive, or https://HOST/PATH.git#REF:FOLDER',
+        es: 'el proyecto: una carpeta con un darsena.yaml, un archivo Compose, un .tar, o https://HOST/RUTA.git#REF:CARPETA',
       }),
     )
     .option(
@@ -114,64 +115,23 @@ export function deployCommands(cli: CliProgram): void {
         es: 'darle solo esta proporción de las peticiones, como 10%, hasta promoverla',
       }),
     )
+    .option(
+      '--secret <id=ID,src=FILE>',
+      t({
+        en: 'of a build, for RUN --mount=type=secret,id=ID; or id=ID,env=NAME',
+        es: 'de una construcción, para RUN --mount=type=secret,id=ID; o id=ID,env=NOMBRE',
+      }),
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
     .action(async (folder: string, options: DeployFlags) => {
-      // Only this command packs and converts anything.
-      const { packSource } = await import('../build/index.ts');
-      const { convertFolder, tellConversion } = await import('./compose/index.ts');
-      const { parseProjectFile } = await import('./project-file.ts');
-      const compose = await composeOf(folder);
-      const root = compose?.folder ?? resolve(folder);
-      const converted =
-        compose === null
-          ? null
-          : convertFolder(compose, {
-              variables: process.env,
-              more: options.file,
-              profiles: options.profile,
-              project: options.project ?? null,
-            });
-      if (converted !== null) tellConversion(cli, converted);
-      const added =
-        converted?.manifests == null
-          ? []
-          : [{ path: 'darsena.yaml', text: converted.projectFile }, converted.manifests];
-      const file =
-        converted === null ? await readProjectFile(root) : parseProjectFile(converted.projectFile, 'darsena.yaml');
-      const environment = options.env ?? Object.keys(file.environments)[0] ?? 'dev';
-      const commit = await headCommit(root);
-      const send = async (createBases: boolean): Promise<OperationView> => {
-        const query = new URLSearchParams({ environment, createBases: createBases ? '1' : '0' });
-        if (commit !== null) query.set('commit', commit);
-        if (options.canary !== undefined) query.set('canary', String(readShare(options.canary)));
-        const operation = await api.upload<OperationView>(
-          `/projects/${file.project}/deploys?${query}`,
-          packSource(root, {}, added),
-          {
-            contentType: 'application/x-tar',
-          },
-        );
-        return cli.followOperation(operation.id);
-      };
-      // Without a terminal the project file is the decision: it names the bases and what is in them.
-      let ended: OperationView;
+      // Only this command opens, packs and converts anything.
+      const { openSource } = await import('../build/index.ts');
+      const opened = await openSource(folder, { input: process.stdin, terminal: cli.output.terminal });
       try {
-        ended = await send(options.yes === true || !cli.output.terminal);
-      } catch (error) {
-        if (!(error instanceof ProblemReply) || error.code !== 'deploy.base-missing') throw error;
-        const { what, remedy } = error.text;
-        const agreed = await cli.ask.confirm(
-          { en: `${what}. Make it now?`, es: `${what}. ¿Crearla ahora?` },
-          { remedy: remedy ?? 'darsena base create' },
-        );
-        if (!agreed) throw error;
-        ended = await send(true);
-      }
-      printOutcome(ended);
-      if (options.canary !== undefined) {
-        print.note({
-          en: `It serves its share. Then: darsena canary promote ${file.project} --env ${environment}, or abort`,
-          es: `Sirve su proporción. Después: darsena canary promote ${file.project} --env ${environment}, o abort`,
-        });
+        await deploySource(opened, options);
+      } finally {
+        await opened.close();
       }
     });
 
@@ -234,7 +194,7 @@ export function deployCommands(cli: CliProgram): void {
       t({ en: 'as docker writes it: names are never cut', es: 'como en docker: los nombres nunca se cortan' }),
     )
     .option(
-      '--filter <key=value>',
+      '-f, --filter <key=value>',
       t({
         en: 'name, project, environment, status, image or ready; again to narrow further',
         es: 'name, project, environment, status, image o ready; repetir para acotar más',
@@ -246,6 +206,8 @@ export function deployCommands(cli: CliProgram): void {
       '--format <template>',
       t({ en: 'lines such as {{.Name}} {{.Status}}', es: 'líneas como {{.Name}} {{.Status}}' }),
     )
+    .option('-n, --last <number>', t({ en: 'only the newest so many', es: 'solo los más nuevos, tantos' }))
+    .option('-l, --latest', t({ en: 'only the newest', es: 'solo el más nuevo' }))
     .description(t({ en: 'what runs', es: 'qué está en marcha' }))
     .action(async (project: string | undefined, options: PsFlags) => {
       const path =
@@ -253,11 +215,12 @@ export function deployCommands(cli: CliProgram): void {
           ? '/workloads'
           : `/projects/${project}/workloads${options.env === undefined ? '' : `?environment=${options.env}`}`;
       const items = await listWorkloads(path);
-      const shown = items.filter(
+      const matching = items.filter(
         (item) =>
           (options.env === undefined || item.environment === options.env) &&
           options.filter.every((one) => passes(item, one)),
       );
+      const shown = newest(matching, options);
       if (options.q === true || options.format !== undefined) {
         const lines = shown.flatMap(psFields);
         const names = [...new Set(lines.map(({ Name }) => Name ?? ''))];
@@ -391,6 +354,24 @@ export function deployCommands(cli: CliProgram): void {
       printReleases(items, { en: 'Nothing was deployed yet.', es: 'Aún no se ha desplegado nada.' });
     });
 
+  releases
+    .command('diff')
+    .argument('<project>')
+    .argument('<from>')
+    .argument('<to>')
+    .description(
+      t({
+        en: 'what differs between two environments (dev prod) or releases (prod@11 prod@12)',
+        es: 'qué cambia entre dos entornos (dev prod) o versiones (prod@11 prod@12)',
+      }),
+    )
+    .action(async (project: string, from: string, to: string) => {
+      const query = new URLSearchParams({ from, to });
+      const found = await api.get<Comparison>(`/projects/${encodeURIComponent(project)}/comparison?${query}`);
+      if (cli.output.json) return print.json(found);
+      printComparison(cli, found);
+    });
+
   const promotions = program
     .command('promotion')
     .description(t({ en: 'promotions and their approval', es: 'promociones y su aprobación' }));
@@ -443,6 +424,65 @@ export function deployCommands(cli: CliProgram): void {
         else if (cli.output.json) print.json(answer.promotion);
         else print.result(stateWord(answer.promotion.state));
       });
+  }
+
+  async function deploySource(opened: OpenedSource, options: DeployFlags): Promise<void> {
+    const { addSecrets, addSourceFacts, packSource } = await import('../build/index.ts');
+    const { convertFolder, tellConversion } = await import('./compose/index.ts');
+    const { parseProjectFile } = await import('./project-file.ts');
+    const compose = await composeOf(opened.folder);
+    const root = compose?.folder ?? opened.folder;
+    const converted =
+      compose === null
+        ? null
+        : convertFolder(compose, {
+            variables: process.env,
+            more: options.file,
+            profiles: options.profile,
+            project: options.project ?? null,
+          });
+    if (converted !== null) tellConversion(cli, converted);
+    const added =
+      converted?.manifests == null ? [] : [{ path: 'darsena.yaml', text: converted.projectFile }, converted.manifests];
+    const file =
+      converted === null ? await readProjectFile(root) : parseProjectFile(converted.projectFile, 'darsena.yaml');
+    const environment = options.env ?? Object.keys(file.environments)[0] ?? 'dev';
+    const send = async (createBases: boolean): Promise<OperationView> => {
+      const query = new URLSearchParams({ environment, createBases: createBases ? '1' : '0' });
+      addSourceFacts(query, opened);
+      // Anew each time: they are used once.
+      await addSecrets(cli, file.project, query, options.secret);
+      if (options.canary !== undefined) query.set('canary', String(readShare(options.canary)));
+      const operation = await api.upload<OperationView>(
+        `/projects/${file.project}/deploys?${query}`,
+        packSource(root, {}, added),
+        {
+          contentType: 'application/x-tar',
+        },
+      );
+      return cli.followOperation(operation.id);
+    };
+    // Without a terminal the project file is the decision: it names the bases and what is in them.
+    let ended: OperationView;
+    try {
+      ended = await send(options.yes === true || !cli.output.terminal);
+    } catch (error) {
+      if (!(error instanceof ProblemReply) || error.code !== 'deploy.base-missing') throw error;
+      const { what, remedy } = error.text;
+      const agreed = await cli.ask.confirm(
+        { en: `${what}. Make it now?`, es: `${what}. ¿Crearla ahora?` },
+        { remedy: remedy ?? 'darsena base create' },
+      );
+      if (!agreed) throw error;
+      ended = await send(true);
+    }
+    printOutcome(ended);
+    if (options.canary !== undefined) {
+      print.note({
+        en: `It serves its share. Then: darsena canary promote ${file.project} --env ${environment}, or abort`,
+        es: `Sirve su proporción. Después: darsena canary promote ${file.project} --env ${environment}, o abort`,
+      });
+    }
   }
 
   function printOutcome(operation: OperationView): void {
@@ -522,6 +562,8 @@ const STATES: Readonly<Record<string, Text>> = {
 };
 
 interface PsFlags {
+  readonly last?: string;
+  readonly latest?: boolean;
   readonly env?: string;
   readonly q?: boolean;
   readonly filter: string[];
@@ -577,6 +619,20 @@ function passes(item: WorkloadView, filter: string): boolean {
   }
 }
 
+/** By their newest replica; those that never ran stand last. */
+function newest(items: readonly WorkloadView[], { last, latest }: PsFlags): readonly WorkloadView[] {
+  const most = latest === true ? 1 : last === undefined ? null : Number(last);
+  if (most === null) return items;
+  if (!Number.isInteger(most) || most < 1)
+    throw deployFault('deploy.name-invalid', { name: String(last).slice(0, 40), expected: '--last 5' });
+  const startOf = ({ replicas }: WorkloadView): string =>
+    replicas
+      .map(({ startedAt }) => startedAt ?? '')
+      .sort()
+      .at(-1) ?? '';
+  return [...items].sort((one, other) => (startOf(one) < startOf(other) ? 1 : -1)).slice(0, most);
+}
+
 interface DeployFlags {
   readonly env?: string;
   readonly yes?: boolean;
@@ -584,6 +640,7 @@ interface DeployFlags {
   readonly profile: string[];
   readonly file: string[];
   readonly project?: string;
+  readonly secret: string[];
 }
 
 /** A Compose file that is named, or the one of a folder that has no darsena.yaml. */
@@ -617,22 +674,46 @@ async function readProjectFile(root: string): Promise<ReturnType<typeof parsePro
   return (await import('./project-file.ts')).parseProjectFile(text, 'darsena.yaml');
 }
 
-/** The commit that the folder is at, when it is in a git checkout without changes; otherwise there is none to name. */
-async function headCommit(root: string): Promise<string | null> {
-  try {
-    const options = { cwd: root, timeoutMs: 5_000 };
-    const status = await runCommand('git', ['status', '--porcelain', '--', '.'], options);
-    if (status.code !== 0 || status.stdout !== '') return null;
-    const head = await runCommand('git', ['rev-parse', 'HEAD'], options);
-    return head.code === 0 ? head.stdout.trim() : null;
-  } catch {
-    // No git on this machine: the source digest names the source.
-    return null;
-  }
-}
-
 interface ProjectRow {
   readonly item: ProjectView;
   /** Null where the project only has images so far. */
   readonly environment: ProjectView['environments'][number] | null;
+}
+
+const DIFFERENCE: Readonly<Record<Difference, Text>> = {
+  'only-from': { en: 'only in the first', es: 'solo en lo primero' },
+  'only-to': { en: 'only in the second', es: 'solo en lo segundo' },
+  differs: { en: 'differs', es: 'cambia' },
+  same: { en: 'the same', es: 'igual' },
+};
+
+function printComparison(cli: CliProgram, { from, to, workloads, settings, documents, same }: Comparison): void {
+  const { print, t } = cli;
+  const titleOf = (place: ComparedPlace): string => `${place.name} ${place.release.number}`;
+  print.line(`${titleOf(from)} → ${titleOf(to)}`);
+  for (const what of ['policy', 'class', 'approvals'] as const) {
+    if (from[what] !== to[what]) print.result(`${what}: ${from[what]} → ${to[what]}`);
+  }
+  for (const one of workloads.filter(({ state }) => state !== 'same')) {
+    print.result(`${one.name}: ${t(DIFFERENCE[one.state])}`);
+    if (one.from === null || one.to === null) continue;
+    if (one.from.replicas !== one.to.replicas)
+      print.result({
+        en: `  replicas ${one.from.replicas} → ${one.to.replicas}`,
+        es: `  réplicas ${one.from.replicas} → ${one.to.replicas}`,
+      });
+    for (const { container, image } of one.to.images) {
+      const before = one.from.images.find((other) => other.container === container)?.image ?? '-';
+      if (before !== image) print.result(`  ${container}: ${before} → ${image}`);
+    }
+  }
+  for (const { kind, name, key, state } of settings) print.result(`${kind} ${name} ${key}: ${t(DIFFERENCE[state])}`);
+  for (const { kind, name, lines } of documents) {
+    print.result(`--- ${kind} ${name}`);
+    for (const { op, text } of lines) {
+      const shown = op === '@' ? `@ ${text}` : `${op}${text}`;
+      print.result(op === '-' ? print.colour('bad', shown) : op === '+' ? print.colour('good', shown) : shown);
+    }
+  }
+  print.line({ en: `${same} objects are the same`, es: `${same} objetos son iguales` });
 }

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import type { Kysely } from 'kysely';
 import { createApi, createVault, PLATFORM, type Principal } from '../access/index.ts';
 import type { Verdict } from '../admit/index.ts';
+import { BuildSecrets } from '../build/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { openDatabase, silentLog, systemClock } from '../system/index.ts';
 import type { WorkloadChange } from './change-words.ts';
@@ -91,6 +92,7 @@ const release = (environment: string, spec: string, decision: Verdict['decision'
   promotedFrom: null,
   commit: null,
   actor: 'user:ana',
+  authors: ['user:ana'],
 });
 
 function status(environment: string, generation: number, phase: WorkloadStatus['phase'], spec: string): WorkloadStatus {
@@ -225,7 +227,7 @@ test('who asked for a promotion or wrote the release cannot approve it; a robot 
   const source = await deployments.release(release('dev', 's1'));
   await deployments.report([status('dev', 1, 'available', 's1')], true);
   const to = await deployments.readEnvironment('tienda', 'prod');
-  const { id } = await deployments.requestPromotion({ source, to, verdict: verdict('allow'), actor: 'user:bea' });
+  const { id } = await deployments.requestPromotion({ source, to, verdict: verdict('allow'), by: person('bea') });
   for (const by of [person('ana'), person('bea'), { ...person('ci'), kind: 'robot' as const }]) {
     await assert.rejects(
       deployments.decide('tienda', id, by, 'approve', null),
@@ -239,6 +241,72 @@ test('who asked for a promotion or wrote the release cannot approve it; a robot 
   });
 });
 
+test('nobody approves what they asked for or wrote by a token or a robot, nor what came of it', async (t) => {
+  const { deployments } = await open(t);
+  const to = await deployments.readEnvironment('tienda', 'prod');
+  const token = (of: string): Principal => ({ ...person('ci'), actor: 'robot:ci', kind: 'robot', owner: `user:${of}` });
+  const ask = async (authors: readonly string[], by: Principal) => {
+    const source = await deployments.release({ ...release('dev', 's1'), actor: 'robot:ci', authors });
+    return deployments.requestPromotion({ source, to, verdict: verdict('allow'), by });
+  };
+  const approve = async (id: string, by: Principal) => {
+    try {
+      return (await deployments.decide('tienda', id, by, 'approve', null)).state;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  const same = 'deploy.same-person';
+  const cases: readonly (readonly [string, readonly string[], Principal, readonly (readonly [Principal, string])[]])[] =
+    [
+      [
+        'by a token of bea',
+        ['user:ana'],
+        token('bea'),
+        [
+          [person('bea'), same],
+          [token('eva'), same],
+          [person('eva'), 'approved'],
+        ],
+      ],
+      [
+        'by bea',
+        ['user:ana'],
+        person('bea'),
+        [
+          [token('bea'), same],
+          [token('eva'), same],
+          [person('eva'), 'approved'],
+        ],
+      ],
+      [
+        'of a release by a token of ana',
+        ['user:ana'],
+        person('bea'),
+        [
+          [person('ana'), same],
+          [person('eva'), 'approved'],
+        ],
+      ],
+      [
+        'written by ana, brought on by bea',
+        ['user:ana', 'user:bea'],
+        person('luis'),
+        [
+          [person('ana'), same],
+          [person('bea'), same],
+          [person('luis'), same],
+          [person('eva'), 'approved'],
+        ],
+      ],
+    ];
+  for (const [what, authors, by, answers] of cases) {
+    const { id, requestedBy, requester } = await ask(authors, by);
+    assert.deepEqual([requestedBy, requester], [by.actor, by.owner ?? by.actor], what);
+    for (const [who, answer] of answers) assert.equal(await approve(id, who), answer, `${what}: ${who.actor}`);
+  }
+});
+
 test('a promotion that policy refuses is never open for approval', async (t) => {
   const { deployments } = await open(t);
   const source = await deployments.release(release('dev', 's1'));
@@ -247,7 +315,7 @@ test('a promotion that policy refuses is never open for approval', async (t) => 
     source,
     to,
     verdict: verdict('refuse'),
-    actor: 'user:bea',
+    by: person('bea'),
   });
   assert.equal(state, 'refused');
   await assert.rejects(deployments.decide('tienda', id, person('eva'), 'approve', null), {
@@ -481,7 +549,8 @@ test('the administrator of one project sees no pod of another, and sets no limit
   const active = () => deployments.activeReleases();
   const quotas = new Quotas({ db: db as unknown as Kysely<DeployTables>, journal, clock: systemClock, active });
   registerQuotaRoutes(app, quotas, deployments);
-  registerDeployRoutes(app, { deployments, releases: {} as Releases, routes: async () => [] });
+  const secrets = new BuildSecrets(systemClock);
+  registerDeployRoutes(app, { deployments, releases: {} as Releases, routes: async () => [], secrets });
   const ask = (who: string, method: 'GET' | 'PUT' | 'DELETE', url: string) =>
     app.inject({
       method,

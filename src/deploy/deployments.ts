@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
-import { type Principal, type Vault, visibleProjects } from '../access/index.ts';
+import { type Principal, personBehind, type Vault, visibleProjects } from '../access/index.ts';
 import type { Verdict } from '../admit/index.ts';
 import type { Journal, NewFact } from '../journal/index.ts';
 import { type Digest, parseReference } from '../oci/index.ts';
-import { type Clock, type Json, type Language, newId, type Text } from '../system/index.ts';
+import { type Clock, type Json, newId, type Text } from '../system/index.ts';
 import type { WorkloadChange } from './change-words.ts';
 import type { ManifestChange } from './changes.ts';
 import { type ActiveRelease, type Composition, hashComposition, wantedState } from './composition.ts';
@@ -25,6 +25,7 @@ import {
   raiseRevision,
   readRevision,
 } from './store.ts';
+import { WorkloadEvents } from './workload-events.ts';
 
 export type ReleaseState =
   | 'judging'
@@ -67,6 +68,8 @@ export interface Release {
   readonly commit: string | null;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** The people behind all through whose hands it went, tokens and robots resolved: none of them approves where it goes. */
+  readonly authors: readonly string[];
   /** The percentage of the requests that it gets while it is tried out; null when it is not. */
   readonly canary: number | null;
   /** What was changed by hand of the release before; null for any other. */
@@ -105,6 +108,8 @@ export interface NewRelease {
   readonly promotedFrom: { readonly environment: string; readonly number: number } | null;
   readonly commit: string | null;
   readonly actor: string;
+  /** See {@link Release.authors}: who makes it, and those of the release that it was made from. */
+  readonly authors: readonly string[];
   readonly canary?: number | null;
   readonly change?: WorkloadChange | null;
 }
@@ -128,6 +133,8 @@ export interface Promotion {
   readonly state: PromotionState;
   readonly digests: readonly PinnedImage[];
   readonly requestedBy: string;
+  /** The person behind a token or robot that asked. */
+  readonly requester: string;
   readonly requestedAt: string;
   readonly verdict: Verdict | null;
   readonly approvals: readonly Decision[];
@@ -186,6 +193,7 @@ export type ReleaseListener = (release: Release) => void;
  * release is available and when it went back.
  */
 export class Deployments {
+  readonly events: WorkloadEvents;
   readonly #db: Kysely<DeployTables>;
   readonly #journal: Journal;
   readonly #clock: Clock;
@@ -218,6 +226,7 @@ export class Deployments {
     this.#clock = options.clock;
     this.#startedMs = options.clock.now().getTime();
     this.#vault = options.vault;
+    this.events = new WorkloadEvents(options.db, options.clock);
   }
 
   /** A host does not follow: whoever waits for a roll-out is told instead of left waiting. */
@@ -343,6 +352,7 @@ export class Deployments {
       promotedFrom,
       commit,
       actor,
+      authors,
       canary = null,
       change = null,
     } = request;
@@ -364,6 +374,7 @@ export class Deployments {
         commit_id: commit,
         created_at: this.#now(),
         created_by: actor,
+        authors: JSON.stringify([...new Set(authors)]),
         sealed: this.#vault.seal(Buffer.from(JSON.stringify(sealed)), `release/${id}`),
         canary,
         change: change === null ? null : JSON.stringify(change),
@@ -680,6 +691,7 @@ export class Deployments {
   /** Takes what a host reports and moves releases on: available, gone back, failed. `whole`: all its workloads. */
   async report(statuses: readonly WorkloadStatus[], whole: boolean): Promise<void> {
     const before = new Map(this.#statuses);
+    const knew = this.#hasReport;
     if (whole) {
       this.#statuses.clear();
       this.#hasReport = true;
@@ -690,7 +702,11 @@ export class Deployments {
       this.#statuses.set(key, status);
     }
     // Only now: a report that comes while facts are written must find all of this one.
-    for (const status of statuses) await this.#recordScaling(status, before.get(formatKey(status.key)));
+    for (const status of statuses) {
+      const former = before.get(formatKey(status.key));
+      await this.#recordScaling(status, former);
+      await this.events.follow(former ?? null, status, !knew);
+    }
     const touched = new Map(statuses.map(({ key }) => [`${key.project}/${key.environment}`, key]));
     for (const { project, environment } of touched.values()) await this.#settle(project, environment);
   }
@@ -725,9 +741,10 @@ export class Deployments {
     readonly source: Release;
     readonly to: Environment;
     readonly verdict: Verdict;
-    readonly actor: string;
+    readonly by: Pick<Principal, 'actor' | 'owner'>;
   }): Promise<Promotion> {
-    const { source, to, verdict, actor } = request;
+    const { source, to, verdict, by } = request;
+    const { actor } = by;
     const row: PromotionRow = {
       id: newId(this.#clock),
       project: source.project,
@@ -741,6 +758,7 @@ export class Deployments {
       verdict: JSON.stringify(verdict),
       requested_at: this.#now(),
       requested_by: actor,
+      requester: personBehind(by),
     };
     await this.#db.transaction().execute(async (tx) => {
       await tx.insertInto('deploy_promotions').values(row).execute();
@@ -767,7 +785,8 @@ export class Deployments {
   }
 
   /**
-   * Another person's word on a promotion. Who asked for it, or wrote the release, cannot approve it.
+   * Another person's word on a promotion. Who asked for it, or wrote the release, cannot approve it, whether they did so
+   * themselves or by a token or robot of theirs.
    * @throws Fault deploy.same-person, deploy.promotion-decided, deploy.promotion-unknown
    */
   async decide(
@@ -782,8 +801,8 @@ export class Deployments {
       if (found.state !== 'awaiting-approval')
         throw deployFault('deploy.promotion-decided', { id, state: found.state });
       const source = await findRelease(tx, found.source_release);
-      const author = source?.created_by;
-      if (decision === 'approve' && (by.kind !== 'user' || by.actor === found.requested_by || by.actor === author)) {
+      const involved = [found.requester ?? found.requested_by, ...(source === undefined ? [] : authorsOf(source))];
+      if (decision === 'approve' && (by.kind !== 'user' || involved.includes(by.actor))) {
         throw deployFault('deploy.same-person', { name: by.name, id, project });
       }
       const decisions = JSON.parse(found.decisions) as Decision[];
@@ -1060,6 +1079,11 @@ function isTried(status: WorkloadStatus): boolean {
   return status.phase === 'canary' || isThere(status);
 }
 
+/** Of a release from before they were written down, whoever made it. */
+function authorsOf({ authors, created_by: maker }: ReleaseRow): string[] {
+  return authors === null ? [maker] : (JSON.parse(authors) as string[]);
+}
+
 function toRelease(row: ReleaseRow): Release {
   return {
     id: row.id,
@@ -1074,6 +1098,7 @@ function toRelease(row: ReleaseRow): Release {
     commit: row.commit_id,
     createdAt: row.created_at,
     createdBy: row.created_by,
+    authors: authorsOf(row),
     canary: row.canary,
     change: row.change == null ? null : (JSON.parse(row.change) as WorkloadChange),
   };
@@ -1088,6 +1113,7 @@ function toPromotion(row: PromotionRow, source: Release | null): Promotion {
     state: row.state as PromotionState,
     digests: source?.digests ?? [],
     requestedBy: row.requested_by,
+    requester: row.requester ?? row.requested_by,
     requestedAt: row.requested_at,
     verdict: row.verdict === null ? null : (JSON.parse(row.verdict) as Verdict),
     approvals: JSON.parse(row.decisions) as Decision[],
@@ -1095,13 +1121,4 @@ function toPromotion(row: PromotionRow, source: Release | null): Promotion {
     sourceRelease: row.source_release,
     releaseId: row.target_release,
   };
-}
-
-/** The reasons of a refused verdict as one text a language, for a fault's parameters. */
-export function refusalTexts(reasons: readonly { readonly message: Text; readonly effect: string }[]): Text {
-  const refusing = reasons.filter((reason) => reason.effect === 'refuse');
-  // One reason may hold for several containers: it is said once.
-  const said = (language: Language): string =>
-    [...new Set(refusing.map(({ message }) => message[language]))].join('; ');
-  return { en: said('en'), es: said('es') };
 }

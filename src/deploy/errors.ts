@@ -240,6 +240,17 @@ export const deployFault = defineFaults({
       remedy: 'darsena promote {project} --to {environment}',
     },
   },
+  'deploy.side-unknown': {
+    kind: 'not-found',
+    en: {
+      what: '{project} has no release to compare at {side}',
+      remedy: 'see its releases: darsena release list {project}',
+    },
+    es: {
+      what: '{project} no tiene una versión que comparar en {side}',
+      remedy: 'ver sus versiones: darsena release list {project}',
+    },
+  },
   'deploy.release-unknown': {
     kind: 'not-found',
     en: {
@@ -327,6 +338,19 @@ export const deployFault = defineFaults({
       what: 'esta versión no puede probarse junto a la anterior',
       why: '{porque}',
       remedy: 'desplegarla sin --canary',
+    },
+  },
+  'deploy.runtime-nowhere': {
+    kind: 'refused',
+    en: {
+      what: 'no host runs {workload} with {runtime}',
+      why: '{why}',
+      remedy: 'install it on a host, or leave runtimeClassName out; what there is: darsena host runtimes',
+    },
+    es: {
+      what: 'ningún host ejecuta {workload} con {runtime}',
+      why: '{porque}',
+      remedy: 'instalarlo en un host, u omitir runtimeClassName; lo que hay: darsena host runtimes',
     },
   },
   'deploy.quota-exceeded': {

@@ -7,7 +7,9 @@ export {
   toOverlays,
 } from './changes.ts';
 export { checkClaims } from './claims.ts';
+export { registerComparisonRoutes } from './comparison-routes.ts';
 export { type Composition, hashComposition } from './composition.ts';
+export { copyWorkload } from './copy.ts';
 export { nextCronTime, parseCron } from './cron.ts';
 export {
   Deployments,
@@ -19,13 +21,13 @@ export {
   type Promotion,
   type Release,
   type ReleaseSource,
-  refusalTexts,
 } from './deployments.ts';
 export type { ServiceEndpoints, WorkloadStatus } from './engines/local/index.ts';
 export { checkComposition } from './engines/local/wanted-reader.ts';
 export { deployFault } from './errors.ts';
 export { deployMigrations } from './migrations.ts';
 export type { WantedListener, WantedRoute, WantedState, WantedWorkload } from './model.ts';
+export { CAPABILITIES, type ContainerProfile, narrowSecurity, narrowWorkloads } from './narrow.ts';
 export { type ProjectFile, parseProjectFile } from './project-file.ts';
 export { Quotas } from './quota.ts';
 export { registerQuotaRoutes } from './quota-routes.ts';

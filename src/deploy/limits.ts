@@ -27,3 +27,9 @@ export const RUN_READ_MS = 10_000;
 
 /** As docker stops: asked, and ten seconds later forced. */
 export const RUN_STOP_SECONDS = 10;
+
+/** What happened to the pods of one workload: as much as a person reads through. */
+export const EVENTS_OF_A_WORKLOAD_MAX = 200;
+
+/** Older than a week it explains nothing that runs. */
+export const EVENTS_KEPT_MS = 7 * 24 * 3_600_000;

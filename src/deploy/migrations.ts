@@ -111,4 +111,37 @@ export const deployMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0140-deploy-authors',
+    async up(db) {
+      await db.schema.alterTable('deploy_releases').addColumn('authors', 'text').execute();
+      await db.schema.alterTable('deploy_promotions').addColumn('requester', 'text').execute();
+    },
+  },
+  {
+    name: '0150-deploy-events',
+    async up(db) {
+      await db.schema
+        .createTable('deploy_events')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('workload', 'text', (column) => column.notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('trouble', 'integer', (column) => column.notNull())
+        .addColumn('replica', 'text')
+        .addColumn('text_en', 'text', (column) => column.notNull())
+        .addColumn('text_es', 'text', (column) => column.notNull())
+        .addColumn('count', 'integer', (column) => column.notNull())
+        .addColumn('first_at', 'text', (column) => column.notNull())
+        .addColumn('last_at', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createIndex('deploy_events_workload')
+        .on('deploy_events')
+        .columns(['project', 'environment', 'workload', 'id'])
+        .execute();
+      await db.schema.createIndex('deploy_events_age').on('deploy_events').column('last_at').execute();
+    },
+  },
 ];

@@ -110,6 +110,8 @@ export interface SecuritySpec {
   /** A profile loaded on the host; without it the engine's default profile. */
   readonly appArmorProfile?: string;
   readonly seLinux?: SeLinuxSpec;
+  /** The only system calls, and families of sockets, that its filter lets through, of those that it would. */
+  readonly calls?: { readonly names: readonly string[]; readonly families: readonly number[] };
 }
 
 export interface ContainerSpec {
@@ -176,6 +178,10 @@ export type VolumeSpec =
       readonly perOrdinal?: true;
     };
 
+/** OCI run-times that a workload may ask for: runsc is gVisor's. */
+export const RUNTIME_CLASSES = ['runc', 'crun', 'runsc', 'kata'] as const;
+export type RuntimeClass = (typeof RUNTIME_CLASSES)[number];
+
 export interface PodSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -198,6 +204,8 @@ export interface PodSpec {
   };
   /** The containers see each other's processes. */
   readonly shareProcesses?: true;
+  /** The OCI run-time of its containers. @default the host's own */
+  readonly runtime?: RuntimeClass;
   /** A user namespace of its own: root inside is nobody outside. */
   readonly userNamespace?: true;
   readonly sysctls?: Readonly<Record<string, string>>;
@@ -388,6 +396,8 @@ export interface WantedService {
   readonly ports: readonly ServicePort[];
   /** Its names mean pods that are not ready as well. */
   readonly publishNotReady?: true;
+  /** Its names mean the IPv6 addresses of pods as well, where they have one. */
+  readonly sixToo?: true;
 }
 
 export interface WantedRoute {

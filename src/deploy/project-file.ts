@@ -269,7 +269,7 @@ class Reader {
     const seen = JSON.stringify(value).slice(0, 60);
     this.#report(path, {
       en: `${whole ? 'the file' : name} is ${seen}, ${wanted.en} is expected`,
-      es: `${whole ? 'el fichero' : name} es ${seen}, se espera ${wanted.es}`,
+      es: `${whole ? 'el archivo' : name} es ${seen}, se espera ${wanted.es}`,
     });
   }
 

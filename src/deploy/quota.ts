@@ -152,12 +152,7 @@ export function whatExceeds(composition: Composition, limits: QuotaLimits, other
   for (const amount of QUOTA_AMOUNTS) {
     const most = limits.most[amount];
     if (most === undefined || others[amount] + asked[amount] <= most) continue;
-    const [used, wanted, limit] = [others[amount], asked[amount], most].map((value) => formatAmount(amount, value));
-    const name = AMOUNT_TEXTS[amount];
-    problems.push({
-      en: `${name.en}: ${used} used elsewhere, ${wanted} asked for, ${limit} allowed`,
-      es: `${name.es}: ${used} en uso en otras partes, ${wanted} pedidos, ${limit} permitidos`,
-    });
+    problems.push(overLimit(amount, others[amount], asked[amount], most));
   }
   for (const workload of composition.workloads) {
     const { key, pod } = workload;
@@ -239,6 +234,15 @@ export function formatAmount(amount: QuotaAmount | 'cpu' | 'memory', value: numb
   return `${Number.isInteger(rest) ? rest : rest.toFixed(1)}${units[unit]}`;
 }
 
+function overLimit(amount: QuotaAmount, elsewhere: number, asked: number, most: number): Text {
+  const [used, wanted, limit] = [elsewhere, asked, most].map((value) => formatAmount(amount, value));
+  const name = AMOUNT_TEXTS[amount];
+  return {
+    en: `${name.en}: ${used} used elsewhere, ${wanted} asked for, ${limit} allowed`,
+    es: `${name.es}: ${used} en uso en otras partes, ${wanted} pedidos, ${limit} permitidos`,
+  };
+}
+
 const NOTHING: QuotaUse = {
   cpuMillis: 0,
   memoryBytes: 0,
@@ -260,6 +264,10 @@ function sum(uses: readonly QuotaUse[]): QuotaUse {
   );
 }
 
+function useBeside({ volumes, volumeBytes }: { readonly volumes: number; readonly volumeBytes: number }): QuotaUse {
+  return { ...NOTHING, volumes, volumeBytes };
+}
+
 /** What runs now: the compositions of the current releases by their environment, and what people run beside them. */
 export type ActiveCompositions = () => Promise<
   readonly {
@@ -270,12 +278,24 @@ export type ActiveCompositions = () => Promise<
   }[]
 >;
 
+/** What the volumes of a project take up beside its releases: snapshots, and data that no release wants any more. */
+export type VolumesBeside = (project: string) => Promise<
+  readonly {
+    readonly environment: string;
+    /** Whose data it is, which a release may want again; null: a copy. */
+    readonly claim: string | null;
+    readonly volumes: number;
+    readonly volumeBytes: number;
+  }[]
+>;
+
 /** Limits of projects and their environments: asked at every deploy, promotion and roll-back. */
 export class Quotas {
   readonly #db: Kysely<DeployTables>;
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #active: ActiveCompositions;
+  readonly #beside: VolumesBeside;
   /** The last of those that wait for their turn, by project. */
   readonly #turns = new Map<string, Promise<void>>();
 
@@ -284,11 +304,14 @@ export class Quotas {
     readonly journal: Journal;
     readonly clock: Clock;
     readonly active: ActiveCompositions;
+    /** @default there is nothing beside */
+    readonly beside?: VolumesBeside;
   }) {
     this.#db = options.db;
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#active = options.active;
+    this.#beside = options.beside ?? (async () => []);
   }
 
   async list(project: string): Promise<QuotaView[]> {
@@ -299,7 +322,9 @@ export class Quotas {
       .orderBy('environment')
       .execute();
     const active = await this.#active();
+    const beside = await this.#beside(project);
     return rows.map((row) => {
+      const kept = beside.filter((one) => row.environment === '' || one.environment === row.environment);
       const mine = active.filter(
         ({ release }) =>
           release.project === project && (row.environment === '' || release.environment === row.environment),
@@ -308,7 +333,7 @@ export class Quotas {
         project,
         environment: row.environment === '' ? null : row.environment,
         limits: JSON.parse(row.limits) as QuotaLimits,
-        used: sum(mine.map(({ composition }) => useOf(composition))),
+        used: sum([...mine.map(({ composition }) => useOf(composition)), ...kept.map(useBeside)]),
         setAt: row.set_at,
         setBy: row.set_by,
       };
@@ -364,9 +389,11 @@ export class Quotas {
       (one) =>
         one.release.project === project && (beside || one.beside === true || one.release.environment !== environment),
     );
+    const keptBeside = await this.#besideWithout(composition, project);
     for (const { row, limits } of all) {
       const counted = others.filter(({ release }) => row.environment === '' || release.environment === environment);
-      const elsewhere = sum(counted.map((one) => useOf(one.composition)));
+      const kept = keptBeside.filter((one) => row.environment === '' || one.environment === environment);
+      const elsewhere = sum([...counted.map((one) => useOf(one.composition)), ...kept.map(useBeside)]);
       const problems = whatExceeds(filled, limits, elsewhere);
       if (problems.length === 0) continue;
       throw deployFault('deploy.quota-exceeded', {
@@ -377,6 +404,41 @@ export class Quotas {
       });
     }
     return filled;
+  }
+
+  /** What lies beside, without what this composition takes up again: that is counted with it. */
+  async #besideWithout({ volumes }: Pick<Composition, 'volumes'>, project: string): ReturnType<VolumesBeside> {
+    const beside = await this.#beside(project);
+    const isWanted = (one: (typeof beside)[number]): boolean =>
+      volumes.some(({ environment, claim }) => environment === one.environment && claim === one.claim);
+    return beside.filter((one) => one.claim === null || !isWanted(one));
+  }
+
+  /**
+   * Whether a project may have so much more for its volumes, beside its releases.
+   * @throws Fault deploy.quota-exceeded
+   */
+  async requireVolumes(
+    project: string,
+    environment: string,
+    more: { readonly volumes: number; readonly volumeBytes: number },
+  ): Promise<void> {
+    for (const { environment: place, limits, used } of await this.list(project)) {
+      if (place !== null && place !== environment) continue;
+      const problems = (['volumes', 'volumeBytes'] as const).flatMap((amount) => {
+        const most = limits.most[amount];
+        return most === undefined || more[amount] === 0 || used[amount] + more[amount] <= most
+          ? []
+          : [overLimit(amount, used[amount], more[amount], most)];
+      });
+      if (problems.length === 0) continue;
+      throw deployFault('deploy.quota-exceeded', {
+        place: place === null ? project : `${project}/${place}`,
+        project,
+        why: problems.map(({ en }) => en).join('; '),
+        porque: problems.map(({ es }) => es).join('; '),
+      });
+    }
   }
 
   /**

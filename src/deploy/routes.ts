@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal } from '../access/index.ts';
+import { type BuildSecrets, readSourceFacts, type SourceFacts, sourceQuery } from '../build/index.ts';
 import type { RouteOptions } from '../network/index.ts';
 import { type Operation, viewOperation } from '../progress/index.ts';
 import type { WorkloadChange } from './change-words.ts';
@@ -29,7 +30,9 @@ export interface Releases {
     readonly project: string;
     readonly environment: string;
     readonly createBases: boolean;
+    /** The commit that the source is, without changes; null: it is none. */
     readonly commit: string | null;
+    readonly facts: SourceFacts;
     /** Only this percentage of the requests goes to it until it is promoted; null: all. */
     readonly canary: number | null;
     readonly source: AsyncIterable<Uint8Array>;
@@ -78,9 +81,10 @@ export function registerDeployRoutes(
     readonly releases: Releases;
     /** What is published, as people open it. */
     readonly routes: () => Promise<readonly PublishedRoute[]>;
+    readonly secrets: BuildSecrets;
   },
 ): void {
-  const { deployments, releases, routes } = options;
+  const { deployments, releases, routes, secrets } = options;
   app.addContentTypeParser('application/x-tar', (_request, payload, done) => done(null, payload));
 
   app.route({
@@ -103,6 +107,26 @@ export function registerDeployRoutes(
     schema: { params: z.object({ project }), querystring: z.object({ environment: environment.optional() }) },
     handler: async (request) =>
       describeAll(deployments.statuses(request.principal, request.params.project, request.query.environment)),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/workloads/:workload/events',
+    config: { action: 'workload.read' },
+    schema: { params: z.object({ project, workload }), querystring: z.object({ environment: environment.optional() }) },
+    handler: async (request) => {
+      const { project, workload: name } = request.params;
+      const known = (await deployments.environments(project)).map((one) => one.name);
+      const place = request.query.environment ?? known[0] ?? '';
+      const items = await deployments.events.list({ project, environment: place, name });
+      const exists = deployments.statuses(null, project, place).some(({ key }) => key.name === name);
+      // One that is gone has its events for a while.
+      if (!exists && items.length === 0) {
+        const names = deployments.statuses(null, project, place).map(({ key }) => key.name);
+        const params = { name, project, environment: place, known: names.length === 0 ? '—' : names.join(', ') };
+        throw deployFault('deploy.workload-unknown', params);
+      }
+      return { items };
+    },
   });
   app.route({
     method: 'GET',
@@ -130,10 +154,7 @@ export function registerDeployRoutes(
         environment,
         createBases: z.enum(['0', '1']).default('0'),
         canary: z.coerce.number().int().min(1).max(99).optional(),
-        commit: z
-          .string()
-          .regex(/^[0-9a-f]{7,64}$/)
-          .optional(),
+        ...sourceQuery,
       }),
     },
     handler: async (request, reply) => {
@@ -147,7 +168,8 @@ export function registerDeployRoutes(
         project: params.project,
         environment: query.environment,
         createBases: query.createBases === '1',
-        commit: query.commit ?? null,
+        commit: query.dirty === '1' ? null : (query.commit ?? null),
+        facts: readSourceFacts(query, secrets, { ...params, actor: by.actor }),
         canary: query.canary ?? null,
         source: request.body as AsyncIterable<Uint8Array>,
         by,
@@ -278,7 +300,7 @@ export function registerDeployRoutes(
           .max(REPORT_FILES_MAX),
       }),
     },
-    handler: async (request) => ({ items: request.body.files.map(reportManifest) }),
+    handler: async (request) => ({ items: request.body.files.map((file) => reportManifest(file)) }),
   });
 
   app.route({

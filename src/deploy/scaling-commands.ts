@@ -178,6 +178,40 @@ export function scalingCommands(cli: CliProgram): void {
   }
 
   host
+    .command('runtimes')
+    .description(
+      t({
+        en: 'the engine of each host, and the run-times that workloads may ask for',
+        es: 'el motor de cada host, y los entornos de ejecución que las cargas pueden pedir',
+      }),
+    )
+    .action(async () => {
+      const { items } = await api.get<{ items: EngineView[] }>('/hosts');
+      const rows = items.flatMap(({ name, engine }) =>
+        (engine?.runtimes ?? []).map((runtime) => ({
+          host: name,
+          engine: `${engine?.name} ${engine?.version}`,
+          runtime: runtime.name,
+          missing: runtime.missing,
+        })),
+      );
+      print.table(
+        [
+          { title: { en: 'HOST', es: 'HOST' }, value: (row: (typeof rows)[number]) => row.host },
+          { title: { en: 'ENGINE', es: 'MOTOR' }, value: (row) => row.engine },
+          { title: { en: 'RUN-TIME', es: 'ENTORNO' }, value: (row) => row.runtime },
+          {
+            title: { en: 'TO BE HAD', es: 'DISPONIBLE' },
+            value: ({ missing }) =>
+              missing === null ? t({ en: 'yes', es: 'sí' }) : t({ en: `no: ${missing.en}`, es: `no: ${missing.es}` }),
+            long: true,
+          },
+        ],
+        rows,
+        { json: { items } },
+      );
+    });
+  host
     .command('status')
     .description(t({ en: 'whether it takes pods, and what waits', es: 'si admite pods, y qué espera' }))
     .action(async () => printMaintenance(await api.get<MaintenanceView>('/host/maintenance')));
@@ -421,4 +455,14 @@ function readLimits(options: Readonly<Record<string, string | undefined>>): Quot
       memoryBytes: read('containerMemory', 'bytes'),
     }) as QuotaLimits['containerMost'],
   };
+}
+
+/** A host as `/hosts` tells it, as far as its engine goes. */
+interface EngineView {
+  readonly name: string;
+  readonly engine: {
+    readonly name: string;
+    readonly version: string;
+    readonly runtimes: readonly { readonly name: string; readonly missing: Text | null }[];
+  } | null;
 }

@@ -30,6 +30,8 @@ export interface DeployTables {
     canary: number | null;
     /** What was changed of the release before by hand, as JSON; null for a deploy. */
     change: string | null;
+    /** The people behind who made it and what it was made from, as JSON; null in releases older than the column. */
+    authors: string | null;
   };
   /** What people run once beside the releases, see runs.ts. */
   deploy_runs: {
@@ -49,6 +51,21 @@ export interface DeployTables {
     exit_code: number | null;
     why: string | null;
     sealed: Uint8Array;
+  };
+  /** What happened to pods, see workload-events.ts. */
+  deploy_events: {
+    id: string;
+    project: string;
+    environment: string;
+    workload: string;
+    kind: string;
+    trouble: number;
+    replica: string | null;
+    text_en: string;
+    text_es: string;
+    count: number;
+    first_at: string;
+    last_at: string;
   };
   /** At most one row: hosts are in maintenance while it is there. */
   deploy_maintenance: {
@@ -74,6 +91,8 @@ export interface DeployTables {
     verdict: string | null;
     requested_at: string;
     requested_by: string;
+    /** The person behind `requested_by`; null in promotions older than the column. */
+    requester: string | null;
   };
   deploy_revision: { id: number; revision: number };
 }

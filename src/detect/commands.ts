@@ -21,7 +21,7 @@ export function detectCommands(cli: CliProgram): void {
     .description(
       cli.t({
         en: 'check rule files in their order, or conditions by themselves; needs no server',
-        es: 'comprobar ficheros de reglas en su orden, o condiciones sueltas; no necesita servidor',
+        es: 'comprobar archivos de reglas en su orden, o condiciones sueltas; no necesita servidor',
       }),
     )
     .action(async (files: string[], options: FilterOptions) => {
@@ -254,9 +254,9 @@ const WORDS = {
   },
   filters: {
     en: 'file of conditions: one a line, or JSON objects with "expr"',
-    es: 'fichero de condiciones: una por línea, u objetos JSON con "expr"',
+    es: 'archivo de condiciones: una por línea, u objetos JSON con "expr"',
   },
-  rules: { en: 'rule files, in their order', es: 'ficheros de reglas, en su orden' },
+  rules: { en: 'rule files, in their order', es: 'archivos de reglas, en su orden' },
   enters: {
     en: 'try rules also where calls begin, as Falco did before 2025',
     es: 'probar las reglas también donde empiezan las llamadas, como Falco antes de 2025',

@@ -38,6 +38,9 @@ export function checkFilter<Event>(filter: Filter, fields: FieldSource<Event>): 
 
 function checkComparison<Event>(filter: Filter & { kind: 'check' }, fields: FieldSource<Event>): void {
   const type = typeOfOperand(filter.left, fields);
+  if (isAround(filter.left) && filter.operator !== '=') {
+    throw new FilterError('"evt.around" is only compared with "="', filter.at);
+  }
   if (!isAllowed(filter.operator, type)) {
     throw new FilterError(`operator "${filter.operator}" cannot be used with ${type} values`, filter.at);
   }
@@ -116,6 +119,11 @@ export function foldFilter<Event>(filter: Filter, known: KnownFields, fields: Fi
       return value !== null && !Array.isArray(value) && testerOf(filter, fields)(value as Scalar);
     }
   }
+}
+
+/** `evt.around[T] = D`: D milliseconds before or after T. Its reader answers how many the event is away. */
+function isAround(operand: Operand): boolean {
+  return operand.kind === 'field' && operand.name === 'evt.around';
 }
 
 function isZero(operand: Operand): boolean {
@@ -223,8 +231,9 @@ class Generator<Event> {
   }
 
   #comparison(filter: Filter & { kind: 'check' }): Code {
-    const { left, right, operator } = filter;
+    const { left, right } = filter;
     const type = typeOfOperand(left, this.#fields);
+    const operator = isAround(left) ? '<=' : filter.operator;
     if (right.kind === 'field' || right.kind === 'transform') {
       return code`dynamic(${operator},${type},${this.#read(left)},${this.#read(right)})`;
     }

@@ -10,8 +10,8 @@ export const detectFault = defineFaults({
     },
     es: {
       what: 'no hay nada que comprobar',
-      why: 'no se dieron ficheros de reglas ni condiciones',
-      remedy: 'Dar ficheros de reglas, --filter CONDICIÓN o --filters FICHERO.',
+      why: 'no se dieron archivos de reglas ni condiciones',
+      remedy: 'Dar archivos de reglas, --filter CONDICIÓN o --filters ARCHIVO.',
     },
   },
   'detect.conditions-unreadable': {
@@ -24,7 +24,7 @@ export const detectFault = defineFaults({
     es: {
       what: 'no se pueden leer las condiciones de {path}',
       why: '{why}',
-      remedy: 'Dar un fichero de texto con una condición por línea, u objetos JSON con "expr".',
+      remedy: 'Dar un archivo de texto con una condición por línea, u objetos JSON con "expr".',
     },
   },
   'detect.recording-unreadable': {
@@ -50,7 +50,7 @@ export const detectFault = defineFaults({
     es: {
       what: 'las reglas de {file} están mal (errores: {errors}); lo que estaba en vigor sigue',
       why: '{why}',
-      remedy: 'Ver cada uno con su lugar: darsena rules check FICHERO.',
+      remedy: 'Ver cada uno con su lugar: darsena rules check ARCHIVO.',
     },
   },
   'detect.too-many-rules': {
@@ -62,14 +62,14 @@ export const detectFault = defineFaults({
     },
     es: {
       what: 'serían demasiadas reglas',
-      why: 'los ficheros propios pueden tener {mebibytes} MiB juntos y ser {files} como mucho',
+      why: 'los archivos propios pueden tener {mebibytes} MiB juntos y ser {files} como mucho',
       remedy: 'Quitar lo que no se usa: darsena rules remove NOMBRE.',
     },
   },
   'detect.rule-file-unknown': {
     kind: 'not-found',
     en: { what: 'there is no rule file {file} of your own', remedy: 'List them: darsena rules list.' },
-    es: { what: 'no hay ningún fichero propio de reglas {file}', remedy: 'Listarlos: darsena rules list.' },
+    es: { what: 'no hay ningún archivo propio de reglas {file}', remedy: 'Listarlos: darsena rules list.' },
   },
   'detect.rule-unknown': {
     kind: 'not-found',
@@ -96,6 +96,42 @@ export const detectFault = defineFaults({
       why: 'en el carácter {at}: {why}',
       remedy: 'Probarla antes: darsena rules check --filter CONDICIÓN.',
     },
+  },
+  'detect.no-host': {
+    kind: 'unavailable',
+    en: {
+      what: 'nobody can say what the rule would have found',
+      why: 'no such host is connected ({host})',
+      remedy: 'darsena host list',
+    },
+    es: {
+      what: 'nadie puede decir qué habría encontrado la regla',
+      why: 'no hay conectado ningún host así ({host})',
+      remedy: 'darsena host list',
+    },
+  },
+  'detect.asking-already': {
+    kind: 'conflict',
+    en: { what: '{name} waits for another trial of a rule', remedy: 'Wait for it to end: half a minute at most.' },
+    es: {
+      what: '{name} espera ya otra prueba de una regla',
+      remedy: 'Esperar a que termine: medio minuto como mucho.',
+    },
+  },
+  'detect.too-many-questions': {
+    kind: 'unavailable',
+    en: { what: 'hosts try {most} rules already', remedy: 'Ask again in half a minute.' },
+    es: { what: 'los hosts prueban ya {most} reglas', remedy: 'Volver a preguntar en medio minuto.' },
+  },
+  'detect.since-invalid': {
+    kind: 'invalid',
+    en: { what: '"{text}" is no span of up to seven days', remedy: 'Give 30m, 12h, 7d, or a date.' },
+    es: { what: '"{text}" no es un plazo de hasta siete días', remedy: 'Dar 30m, 12h, 7d o una fecha.' },
+  },
+  'detect.draft-or-rule': {
+    kind: 'invalid',
+    en: { what: 'it is not clear what to try', why: 'expected a file or --rule NAME, and not both' },
+    es: { what: 'no está claro qué probar', why: 'se esperaba un archivo o --rule NOMBRE, y no ambos' },
   },
   'detect.tuning-past': {
     kind: 'invalid',
@@ -126,6 +162,6 @@ export const detectFault = defineFaults({
   'detect.file-unreadable': {
     kind: 'invalid',
     en: { what: 'the file {path} cannot be read', why: '{why}' },
-    es: { what: 'no se puede leer el fichero {path}', why: '{why}' },
+    es: { what: 'no se puede leer el archivo {path}', why: '{why}' },
   },
 });

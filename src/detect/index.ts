@@ -5,4 +5,5 @@ export { type LiveFilter, readLiveFilter } from './live-filter.ts';
 export { escapeControls } from './output.ts';
 export type { Finding, FindingCode } from './rule-file.ts';
 export { PRIORITIES, type Priority } from './rules.ts';
+export { type RulePage, readRulePages, readShippedRules, techniqueOf } from './shipped-rules.ts';
 export type { RuleScope, Tuning } from './tuning.ts';

@@ -37,3 +37,12 @@ export const TIMED_TIMES_MAX = 10_000;
 export const TIMED_FIELDS_MAX = 6;
 /** What is read of a recording at a time: smaller pieces cost more than what stands in them. */
 export const RECORDING_CHUNK_BYTES = 1024 * 1024;
+/** Of rules tried on what a host kept: counts by rule, place and day, examples of each count and of all, and letters of one. */
+export const KEPT_COUNTS_MAX = 1_000;
+export const KEPT_EXAMPLES_EACH = 5;
+export const KEPT_EXAMPLES_MAX = 200;
+/** How far back one may ask: a host keeps no more. */
+export const KEPT_SECONDS_MAX = 7 * 86_400;
+/** Each costs every host up to half a minute of a process that waits for all others. */
+export const KEPT_QUESTIONS_MAX = 4;
+export const KEPT_OUTPUT_LENGTH_MAX = 1_000;

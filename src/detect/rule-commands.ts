@@ -1,10 +1,12 @@
-/** `darsena rules list|apply|remove|tune|untune|tunings`: the rules of a platform. */
+/** `darsena rules explain|list|apply|remove|tune|untune|tunings`: the rules of a platform. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { CliProgram, Text } from '../system/index.ts';
+import { type CliProgram, Fault, type Language, type Text } from '../system/index.ts';
 import { detectFault } from './errors.ts';
+import { KEPT_SECONDS_MAX } from './limits.ts';
 import type { Finding } from './rule-file.ts';
+import type { RulePage } from './shipped-rules.ts';
 
 interface RuleView {
   readonly name: string;
@@ -15,6 +17,14 @@ interface RuleView {
   readonly project: string | null;
   readonly environment: string | null;
   readonly off: string | null;
+}
+
+interface ExplainedRule {
+  readonly name: string;
+  readonly description: string;
+  readonly priority: string;
+  readonly techniques: readonly { readonly id: string; readonly url: string }[];
+  readonly page: RulePage | null;
 }
 
 interface RulesView {
@@ -52,6 +62,43 @@ const WORDS = {
 
 export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding: (finding: Finding) => Text): void {
   noun
+    .command('explain')
+    .argument('<rule>')
+    .description(
+      cli.t({
+        en: 'say what an alert of a rule means, when it is innocent and what to do first; needs no server for the rules of the platform',
+        es: 'decir qué significa una alerta de una regla, cuándo es inofensiva y qué hacer primero; para las reglas de la plataforma no necesita servidor',
+      }),
+    )
+    .action(async (name: string) => {
+      const { shipped, nearest } = await explainShipped(name, cli.language);
+      const view = shipped ?? (await explainOwn(cli, name, nearest));
+      if (cli.output.json) {
+        cli.print.json(view);
+        return;
+      }
+      const { page } = view;
+      const title = page === null || page.title === view.name ? view.name : `${view.name} (${page.title})`;
+      cli.print.result(cli.print.colour('strong', title));
+      cli.print.line([view.priority, ...view.techniques.map(({ id, url }) => `${id} ${url}`)].join('  '));
+      if (page === null) {
+        cli.print.line(view.description);
+        return;
+      }
+      const part = (heading: Text, text: string): void => {
+        cli.print.line('');
+        cli.print.line(cli.print.colour('strong', cli.t(heading)));
+        cli.print.line(text);
+      };
+      part({ en: 'What happened', es: 'Qué ha pasado' }, page.what);
+      part({ en: 'When it is innocent', es: 'Cuándo es inofensivo' }, page.innocent);
+      part(
+        { en: 'What to do first', es: 'Qué hacer primero' },
+        page.first.map((step, index) => `${index + 1}. ${step}`).join('\n'),
+      );
+      part({ en: 'What this rule does not see', es: 'Qué no ve esta regla' }, page.misses);
+    });
+  noun
     .command('list')
     .option('--own', cli.t({ en: 'without those that come with the platform', es: 'sin las que trae la plataforma' }))
     .description(cli.t({ en: 'list the rules in force', es: 'listar las reglas en vigor' }))
@@ -66,7 +113,7 @@ export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding
           { title: { en: 'rule', es: 'regla' }, value: (row) => row.name },
           { title: { en: 'priority', es: 'prioridad' }, value: (row) => row.priority },
           { title: { en: 'where', es: 'dónde' }, value: (row) => placeText(cli, row) },
-          { title: { en: 'file', es: 'fichero' }, value: (row) => row.file },
+          { title: { en: 'file', es: 'archivo' }, value: (row) => row.file },
           { title: { en: 'tags', es: 'etiquetas' }, value: (row) => row.tags.join(' '), wide: true },
           { title: { en: 'why off', es: 'por qué no' }, value: (row) => row.off ?? '', long: true },
         ],
@@ -91,13 +138,13 @@ export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding
   noun
     .command('apply')
     .argument('<file>')
-    .option('--name <name>', cli.t({ en: 'another name than the file’s', es: 'otro nombre que el del fichero' }))
+    .option('--name <name>', cli.t({ en: 'another name than the file’s', es: 'otro nombre que el del archivo' }))
     .option('--project <name>', cli.t(WORDS.project))
     .option('--env <name>', cli.t(WORDS.env))
     .description(
       cli.t({
         en: 'put a rule file in force; what is in force stays when the file is wrong',
-        es: 'poner en vigor un fichero de reglas; si está mal, sigue lo que había',
+        es: 'poner en vigor un archivo de reglas; si está mal, sigue lo que había',
       }),
     )
     .action(async (path: string, options: Place & { name?: string }) => {
@@ -112,9 +159,43 @@ export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding
       cli.print.result({ en: `${name} is in force`, es: `${name} está en vigor` });
     });
   noun
+    .command('try')
+    .argument('[file]')
+    .option(
+      '--rule <name>',
+      cli.t({ en: 'a rule in force, instead of a file', es: 'una regla en vigor, en vez de un archivo' }),
+    )
+    .option(
+      '--since <time>',
+      cli.t({ en: 'how far back: 30m, 12h, 7d, or a date', es: 'desde cuándo: 30m, 12h, 7d o una fecha' }),
+      '7d',
+    )
+    .option('--project <name>', cli.t(WORDS.project))
+    .option('--env <name>', cli.t(WORDS.env))
+    .option('--workload <name>', cli.t({ en: 'only in this workload', es: 'solo en esta carga de trabajo' }))
+    .option('--host <name>', cli.t({ en: 'only on this host', es: 'solo en este host' }))
+    .description(
+      cli.t({
+        en: 'what a rule file, or a rule in force, would have found in what hosts kept of their last days; nothing changes',
+        es: 'qué habría encontrado un archivo de reglas, o una regla en vigor, en lo que los hosts guardaron de sus últimos días; no cambia nada',
+      }),
+    )
+    .action(async (path: string | undefined, options: TryOptions) => {
+      if ((path === undefined) === (options.rule === undefined)) throw detectFault('detect.draft-or-rule');
+      const tried = await cli.api.post<Tried>('/rules/try', {
+        ...(path === undefined ? { rule: options.rule } : { text: await readText(path), name: basename(path) }),
+        ...placeOf(options),
+        workload: options.workload ?? null,
+        seconds: secondsOf(options.since),
+        ...(options.host === undefined ? {} : { host: options.host }),
+      });
+      if (cli.output.json) cli.print.json(tried);
+      else showTried(cli, tried, describeFinding);
+    });
+  noun
     .command('remove')
     .argument('<name>')
-    .description(cli.t({ en: 'take a rule file out of force', es: 'dejar sin vigor un fichero de reglas' }))
+    .description(cli.t({ en: 'take a rule file out of force', es: 'dejar sin vigor un archivo de reglas' }))
     .action(async (name: string) => {
       const answer = await cli.api.delete<object>(`/rules/files/${encodeURIComponent(name)}`);
       if (cli.output.json) cli.print.json(answer);
@@ -211,6 +292,119 @@ export function ruleBookCommands(cli: CliProgram, noun: Command, describeFinding
     });
 }
 
+interface TryOptions extends Place {
+  readonly rule?: string;
+  readonly since: string;
+  readonly workload?: string;
+  readonly host?: string;
+}
+
+interface TriedPlace {
+  readonly host: string;
+  readonly rule: string;
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly workload: string | null;
+}
+
+interface Tried {
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly why: Text | null;
+    readonly from?: string | null;
+    readonly opensFrom?: string | null;
+    readonly events?: number;
+    readonly missing?: number;
+    readonly damaged?: number;
+    readonly completeFrom?: string | null;
+    readonly stoppedAt?: string | null;
+    readonly milliseconds?: number;
+  }[];
+  readonly rules: readonly { readonly name: string; readonly off: string | null }[];
+  readonly findings: readonly Finding[];
+  readonly matches: number;
+  readonly counts: readonly (TriedPlace & { readonly day: string; readonly matches: number })[];
+  readonly examples: readonly (TriedPlace & { readonly at: string; readonly output: string })[];
+}
+
+/** Examples shown below the counts; `--json` has all that came. */
+const EXAMPLES_SHOWN = 10;
+
+function showTried(cli: CliProgram, tried: Tried, describeFinding: (finding: Finding) => Text): void {
+  const { print, t } = cli;
+  for (const finding of tried.findings) print.note(describeFinding(finding));
+  if (tried.rules.length === 0 && tried.hosts.some(({ why }) => why === null))
+    print.note({
+      en: 'the file brings no rule and changes none',
+      es: 'el archivo no trae ninguna regla ni cambia ninguna',
+    });
+  for (const { name, off } of tried.rules)
+    if (off !== null) print.note({ en: `off: ${name}: ${off}`, es: `no activa: ${name}: ${off}` });
+  for (const answer of tried.hosts) {
+    const { host, why, from, opensFrom, events, missing, damaged, completeFrom, stoppedAt, milliseconds } = answer;
+    if (why !== null) {
+      print.note({ en: `${host}: ${why.en}`, es: `${host}: ${why.es}` });
+      continue;
+    }
+    if (from == null) {
+      print.note({ en: `${host} has kept nothing yet`, es: `${host} todavía no ha guardado nada` });
+      continue;
+    }
+    const opens = opensFrom ?? '–';
+    const seconds = ((milliseconds ?? 0) / 1_000).toFixed(1);
+    print.note({
+      en: `${host}: events kept since ${from} (opens of files since ${opens}); ${events} tried in ${seconds} s, ${missing} of that time not kept`,
+      es: `${host}: eventos guardados desde ${from} (aperturas de archivos desde ${opens}); ${events} probados en ${seconds} s, ${missing} de ese tiempo sin guardar`,
+    });
+    if (completeFrom != null)
+      print.note({
+        en: `what ${host} kept before ${completeFrom} was not tried: its time was too short`,
+        es: `lo que ${host} guardó antes de ${completeFrom} no se probó: no alcanzó su tiempo`,
+      });
+    if (stoppedAt != null)
+      print.note({
+        en: `${host} got to ${stoppedAt} in its time: ask for fewer days or one project`,
+        es: `${host} llegó hasta ${stoppedAt} en su tiempo: preguntar por menos días o por un proyecto`,
+      });
+    if (damaged !== undefined && damaged > 0)
+      print.note({
+        en: `${damaged} parts of what ${host} kept cannot be read`,
+        es: `${damaged} partes de lo que guardó ${host} no se pueden leer`,
+      });
+  }
+  print.table(
+    [
+      { title: { en: 'day', es: 'día' }, value: (row) => row.day },
+      { title: { en: 'rule', es: 'regla' }, value: (row) => row.rule },
+      { title: { en: 'where', es: 'dónde' }, value: (row) => (row.project === null ? '–' : placeText(cli, row)) },
+      { title: { en: 'host', es: 'host' }, value: (row) => row.host, wide: true },
+      { title: { en: 'matches', es: 'veces' }, value: (row) => String(row.matches), align: 'right' },
+    ],
+    tried.counts,
+    { empty: { en: 'it would have found nothing', es: 'no habría encontrado nada' } },
+  );
+  const shown = tried.examples.slice(0, EXAMPLES_SHOWN);
+  if (shown.length > 0) print.line('');
+  for (const { at, output } of shown) print.line(`${at}  ${output}`);
+  print.result({
+    en: `${tried.matches} matches; nothing was changed and no alert raised`,
+    es: `${tried.matches} veces; no se cambió nada ni se dio ninguna alerta`,
+  });
+  if (tried.matches > shown.length && shown.length > 0)
+    print.note(t({ en: 'examples only; --json has more', es: 'solo ejemplos; --json tiene más' }));
+}
+
+/** @throws Fault detect.since-invalid */
+function secondsOf(text: string): number {
+  const [, number, unit] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  const seconds =
+    number === undefined
+      ? Math.ceil((Date.now() - Date.parse(text)) / 1_000)
+      : Number(number) * ({ m: 60, h: 3_600, d: 86_400 }[unit ?? 'd'] ?? 0);
+  if (!(seconds > 0 && seconds <= KEPT_SECONDS_MAX)) throw detectFault('detect.since-invalid', { text });
+  return Math.max(60, seconds);
+}
+
 function placeOf({ project, env }: Place): { project: string | null; environment: string | null } {
   return { project: project ?? null, environment: env ?? null };
 }
@@ -245,5 +439,40 @@ async function readText(path: string): Promise<string> {
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw detectFault('detect.file-unreadable', { path, why }, { cause });
+  }
+}
+
+/** A rule of the platform by its name, in whatever case, or the nearest name. */
+async function explainShipped(
+  name: string,
+  language: Language,
+): Promise<{ readonly shipped: ExplainedRule | null; readonly nearest: string | undefined }> {
+  const [{ readRulePages, readShippedRules, techniqueOf }, { RuleEngine }, { findNearest }] = await Promise.all([
+    import('./shipped-rules.ts'),
+    import('./engine.ts'),
+    import('./hint.ts'),
+  ]);
+  const rules = RuleEngine.load(readShippedRules()).states.map(({ rule }) => rule);
+  const rule = rules.find((one) => one.name.toLowerCase() === name.toLowerCase());
+  if (rule === undefined) {
+    const names = rules.map((one) => one.name);
+    return { shipped: null, nearest: findNearest(name, names) };
+  }
+  const shipped = {
+    ...{ name: rule.name, description: rule.description, priority: rule.priority },
+    techniques: rule.tags.flatMap((tag) => techniqueOf(tag) ?? []),
+    page: readRulePages(language).get(rule.name) ?? null,
+  };
+  return { shipped, nearest: undefined };
+}
+
+/** Only a platform knows it; a slip in the name of a rule of the platform is said without one too. */
+async function explainOwn(cli: CliProgram, name: string, nearest: string | undefined): Promise<ExplainedRule> {
+  try {
+    return await cli.api.get<ExplainedRule>(`/rules/by-name/${encodeURIComponent(name)}`);
+  } catch (error) {
+    const isAlone = error instanceof Fault && error.kind === 'unauthenticated';
+    if (!isAlone || nearest === undefined) throw error;
+    throw detectFault('detect.rule-unknown', { rule: name, nearest });
   }
 }

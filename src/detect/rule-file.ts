@@ -20,6 +20,7 @@ export type FindingCode =
   | 'LOAD_INVALID_LIST_NAME'
   | 'LOAD_INVALID_MACRO_NAME'
   | 'LOAD_EXCEPTION_NAME_NOT_UNIQUE'
+  | 'LOAD_APPEND_NO_VALUES'
   | 'LOAD_UNKNOWN_ITEM'
   | 'LOAD_UNSUPPORTED_PLUGIN'
   | 'LOAD_UNOBSERVED';
@@ -94,7 +95,15 @@ export function parseRuleFile(file: string, text: string): { items: RuleItem[]; 
       report('LOAD_ERR_YAML_VALIDATE', 'too many aliases', place);
       continue;
     }
-    const values = node.toJS(document, { maxAliasCount: YAML_ALIASES_MAX }) as Record<string, unknown>;
+    let values: Record<string, unknown>;
+    try {
+      values = node.toJS(document, { maxAliasCount: YAML_ALIASES_MAX }) as Record<string, unknown>;
+    } catch (error) {
+      // An alias of an anchor that is not there, or too many of them.
+      if (!(error instanceof ReferenceError)) throw error;
+      report('LOAD_ERR_YAML_PARSE', error.message.split('\n')[0] ?? 'a wrong alias', place);
+      continue;
+    }
     const kind = KINDS.find((one) => Object.hasOwn(values, one));
     if (kind === undefined) {
       findings.push({

@@ -9,6 +9,7 @@ import { FILTER_DEPTH_MAX } from './limits.ts';
 import { makeTester } from './operators.ts';
 import { escapeControls } from './output.ts';
 import { recordedFields } from './recorded-events.ts';
+import { readRulePages, readShippedRules, techniqueOf } from './shipped-rules.ts';
 import { readTiming, TimedRule } from './timing.ts';
 
 const root = process.env['DARSENA_TEST_DATA'];
@@ -121,7 +122,8 @@ test('appends, overrides, switches and exceptions change an earlier rule', () =>
   );
   assert.deepEqual(
     engine.findings.map(({ code }) => code),
-    ['LOAD_DEPRECATED_ITEM'],
+    // The appended condition, and the rule that is only switched.
+    ['LOAD_DEPRECATED_ITEM', 'LOAD_DEPRECATED_ITEM'],
   );
   const text = JSON.stringify(engine.states[0]?.rule.filter);
   for (const part of ['"c"', 'proc.tty', '"/usr"', '"not"']) assert.ok(text.includes(part), part);
@@ -176,6 +178,11 @@ test('what a program calls itself cannot move the cursor or forge a line', () =>
 });
 
 test('a file that is not a list of items is an error with a place', () => {
+  const { findings } = load(rule('A', 'evt.type = execve', '  tags: [*nowhere]\n'));
+  assert.deepEqual(
+    findings.map(({ code, line }) => [code, line]),
+    [['LOAD_ERR_YAML_PARSE', 1]],
+  );
   assert.equal(load('a: b').findings[0]?.code, 'LOAD_ERR_YAML_VALIDATE');
   assert.equal(load('- rule: [').findings[0]?.code, 'LOAD_ERR_YAML_PARSE');
   assert.equal(load('- rule: A\n  condition: evt.type = execve').findings[0]?.code, 'LOAD_ERR_YAML_VALIDATE');
@@ -184,9 +191,11 @@ test('a file that is not a list of items is an error with a place', () => {
 test('no pattern is slow on a text made to make it slow', () => {
   for (const source of ['(a+)+', '(a|aa)+', '([a-z]+)*=', '(.*a){3}', '(?i)(x+x+)+y', '(a*)*b']) {
     const pattern = linearPattern(fromRe2(source));
-    const start = performance.now();
+    // Processor time: others may hold up this process for longer.
+    const start = process.cpuUsage();
     pattern.test(`${'a'.repeat(30_000)}!`);
-    assert.ok(performance.now() - start < 200, source);
+    const { user, system } = process.cpuUsage(start);
+    assert.ok(user + system < 200_000, source);
   }
 });
 
@@ -335,5 +344,235 @@ test('rule files with random damage end in findings with a place, never in a cra
     for (const { line, column, message } of load(damaged).findings) {
       assert.ok(line >= 1 && column >= 1 && message !== '', `file ${n}`);
     }
+  }
+});
+
+test('each rule of the platform has a page in both languages, and each page its rule', () => {
+  const names = RuleEngine.load(readShippedRules()).states.map(({ rule }) => rule.name);
+  for (const language of ['en', 'es'] as const) {
+    const pages = readRulePages(language);
+    assert.deepEqual([...pages.keys()].sort(), [...names].sort());
+    // Spanish readers get a name of their own for each; rules themselves are named in English.
+    for (const [name, { title }] of pages) assert.equal(title === name, language === 'en', name);
+  }
+  assert.equal(techniqueOf('T1003.008')?.url, 'https://attack.mitre.org/techniques/T1003/008/');
+  assert.equal(techniqueOf('shell'), undefined);
+});
+
+test('a file is taken, warned of or refused as Falco does it', () => {
+  const base = (more = '', name = 'r') =>
+    `- rule: ${name}\n  desc: d\n  condition: evt.type = execve\n  output: o\n  priority: INFO\n${more}`;
+  const use = '- rule: r\n  desc: d\n  condition: m\n  output: o\n  priority: INFO\n';
+  const useL =
+    '- rule: r\n  desc: d\n  condition: evt.type = execve and proc.name in (l)\n  output: o\n  priority: INFO\n';
+  const ex = (v: string) =>
+    `  exceptions:\n    - name: e\n      fields: [proc.cmdline]\n      comps: [contains]\n      values:\n        - [${v}]\n`;
+  const cases: readonly (readonly [name: string, text: string, verdict: 'ok' | 'warn' | 'error', on?: number])[] = [
+    [
+      'priority cannot be appended',
+      `${base()}- rule: r\n  priority: WARNING\n  override:\n    priority: append\n`,
+      'error',
+    ],
+    [
+      'append and override together',
+      `${base()}- rule: r\n  condition: and proc.name = cat\n  append: true\n  override:\n    condition: append\n`,
+      'error',
+    ],
+    [
+      'macro override append first',
+      '- macro: m\n  condition: or evt.type = open\n  override:\n    condition: append\n- macro: m\n  condition: evt.type = execve\n' +
+        use,
+      'error',
+    ],
+    [
+      'macro override replace first',
+      '- macro: m\n  condition: evt.type = open\n  override:\n    condition: replace\n- macro: m\n  condition: evt.type = execve\n' +
+        use,
+      'ok',
+      1,
+    ],
+    [
+      'macro append first',
+      `- macro: m\n  condition: or evt.type = open\n  append: true\n- macro: m\n  condition: evt.type = execve\n${use}`,
+      'error',
+    ],
+    ['list append first', `- list: l\n  items: [a]\n  append: true\n- list: l\n  items: [b]\n${useL}`, 'error'],
+    [
+      'list override append first',
+      `- list: l\n  items: [a]\n  override:\n    items: append\n- list: l\n  items: [b]\n${useL}`,
+      'error',
+    ],
+    [
+      'list override replace first',
+      `- list: l\n  items: [a]\n  override:\n    items: replace\n- list: l\n  items: [b]\n${useL}`,
+      'ok',
+      1,
+    ],
+    [
+      'rule override append first',
+      `- rule: r\n  condition: and proc.name = cat\n  override:\n    condition: append\n${base()}`,
+      'error',
+    ],
+    [
+      'rule override replace first',
+      `- rule: r\n  condition: evt.type = open\n  override:\n    condition: replace\n${base()}`,
+      'error',
+    ],
+    [
+      'override of a key not given',
+      `${base()}- rule: r\n  desc: x\n  override:\n    desc: replace\n    condition: append\n`,
+      'error',
+    ],
+    [
+      'override of a key without a value',
+      `${base()}- rule: r\n  condition:\n  override:\n    condition: replace\n`,
+      'error',
+    ],
+    ['override of a text by a list', `${base()}- rule: r\n  desc: [x]\n  override:\n    desc: replace\n`, 'error'],
+    ['a switch that is a word', `${base()}- rule: r\n  enabled: never\n  override:\n    enabled: replace\n`, 'error'],
+    [
+      'a key not in override',
+      base() +
+        '- rule: r\n  desc: x\n  condition: and proc.name = cat\n  priority: WARNING\n  override:\n    desc: replace\n    condition: append\n',
+      'error',
+    ],
+    [
+      'enabled named, not given',
+      `${base('  enabled: false\n')}- rule: r\n  desc: x\n  override:\n    desc: replace\n    enabled: replace\n`,
+      'error',
+    ],
+    [
+      'enabled by override',
+      base('  enabled: false\n') +
+        '- rule: r\n  desc: x\n  enabled: true\n  override:\n    desc: replace\n    enabled: replace\n',
+      'ok',
+      1,
+    ],
+    [
+      'partial exception replaced',
+      base(ex('a')) +
+        '- rule: r\n  exceptions:\n    - name: e\n      values: [[b]]\n  override:\n    exceptions: replace\n',
+      'error',
+    ],
+    [
+      'partial exception appended',
+      base(ex('a')) +
+        '- rule: r\n  exceptions:\n    - name: e\n      values: [[b]]\n  override:\n    exceptions: append\n',
+      'ok',
+      1,
+    ],
+    ['switched on alone', `${base('  enabled: false\n')}- rule: r\n  enabled: true\n`, 'warn', 1],
+    [
+      'append ignores enabled',
+      `${base('  enabled: false\n')}- rule: r\n  condition: and proc.name = cat\n  append: true\n  enabled: true\n`,
+      'warn',
+      0,
+    ],
+    ['rewritten whole', base('  enabled: false\n') + base('  enabled: true\n'), 'ok', 1],
+    ['version semver', `- required_engine_version: 0.26.0\n${base()}`, 'ok', 1],
+    ['version number', `- required_engine_version: 26\n${base()}`, 'ok', 1],
+    ['version word', `- required_engine_version: seven\n${base()}`, 'error'],
+    ['version far', `- required_engine_version: 99.0.0\n${base()}`, 'error'],
+    ['unused list', `- list: l\n  items: [a, "b c"]\n${base()}`, 'warn', 1],
+    ['unused macro', `- macro: m\n  condition: evt.type = execve\n${base()}`, 'warn', 1],
+    ['macro name', `- macro: test-macro\n  condition: evt.type = execve\n${base()}`, 'warn', 1],
+    ['list name', `- list: test list\n  items: [a]\n${base()}`, 'warn', 1],
+    [
+      'exception no values',
+      `${base(ex('a'))}- rule: r\n  exceptions:\n    - name: e\n      value: x\n  append: true\n`,
+      'warn',
+      1,
+    ],
+    [
+      'exception no values override',
+      `${base(ex('a'))}- rule: r\n  exceptions:\n    - name: e\n      value: x\n  override:\n    exceptions: append\n`,
+      'warn',
+      1,
+    ],
+    [
+      'exception twice',
+      base(
+        ex('a') +
+          '    - name: e\n      fields: [proc.cmdline]\n      comps: [endswith]\n      values:\n        - [b]\n',
+      ),
+      'warn',
+      1,
+    ],
+    ['deprecated append', `${base()}- rule: r\n  condition: and proc.name = cat\n  append: true\n`, 'warn', 1],
+    ['output missing', '- rule: r\n  desc: d\n  condition: evt.type = execve\n  priority: INFO\n', 'error'],
+    ['priority wrong', base().replace('INFO', 'LOUD'), 'error'],
+    ['unknown source', base('  source: nothing\n'), 'warn', 0],
+    ['unknown source skipped', base('  source: nothing\n  skip-if-unknown-filter: true\n'), 'warn', 0],
+    ['unknown filter', base().replace('evt.type = execve', 'evt.type = execve and no.field = 1'), 'error'],
+    [
+      'unknown filter skipped',
+      base('  skip-if-unknown-filter: true\n').replace('evt.type = execve', 'evt.type = execve and no.field = 1'),
+      'warn',
+      0,
+    ],
+    ['unknown key', base('  colour: red\n'), 'ok', 1],
+    ['unknown item', `- thing: x\n${base()}`, 'warn', 1],
+    [
+      'exception fields scalar',
+      base('  exceptions:\n    - name: e\n      fields: proc.name\n      comps: in\n      values: [cat, id]\n'),
+      'ok',
+      1,
+    ],
+    [
+      'exception comps too few',
+      base(
+        '  exceptions:\n    - name: e\n      fields: [proc.name, proc.pname]\n      comps: [=]\n      values: [[a, b]]\n',
+      ),
+      'error',
+    ],
+    [
+      'exception values too few',
+      base(
+        '  exceptions:\n    - name: e\n      fields: [proc.name, proc.pname]\n      comps: [=, =]\n      values: [[a]]\n',
+      ),
+      'error',
+    ],
+    [
+      'exception field unknown',
+      base('  exceptions:\n    - name: e\n      fields: [no.field]\n      values: [[a]]\n'),
+      'error',
+    ],
+    ['exception without name', base('  exceptions:\n    - fields: [proc.name]\n      values: [[a]]\n'), 'error'],
+    [
+      'exception without comps',
+      base('  exceptions:\n    - name: e\n      fields: [proc.name]\n      values: [[a]]\n'),
+      'ok',
+      1,
+    ],
+    ['tags replace', `${base('  tags: [a]\n')}- rule: r\n  tags: [b]\n  override:\n    tags: append\n`, 'ok', 1],
+    ['empty document', '', 'ok', 0],
+    ['plugin version', `- required_plugin_versions:\n  - name: json\n    version: 0.1.0\n${base()}`, 'warn', 1],
+    ['rule refers to unknown macro', use, 'error'],
+    ['no evt type', base().replace('evt.type = execve', 'proc.name = cat'), 'warn', 1],
+  ];
+  const wrong = cases.flatMap(([name, text, verdict, on]) => {
+    const engine = load(text);
+    const got = engine.hasErrors ? 'error' : engine.findings.length > 0 ? 'warn' : 'ok';
+    const active = engine.states.filter(({ offReason }) => offReason === null).length;
+    const isRight = got === verdict && (on === undefined || got === 'error' || active === on);
+    return isRight ? [] : [`${name}: ${got}, ${active} on`];
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('what is appended binds as if it stood in one text', () => {
+  const first = rule('A', 'evt.type = execve or evt.type = open');
+  const joined = load(`${first}- rule: A\n  condition: and proc.name = cat\n  override:\n    condition: append\n`);
+  const whole = load(rule('A', 'evt.type = execve or evt.type = open and proc.name = cat'));
+  const shape = (engine: RuleEngine) =>
+    JSON.stringify(engine.states[0]?.rule.filter, (key, value: unknown) => (key === 'at' ? undefined : value));
+  assert.equal(shape(joined), shape(whole));
+  // A mistake in what was appended is told where it stands; without a word between them the texts are no condition.
+  for (const added of ['and proc.nmae = cat', 'proc.name = cat']) {
+    const { findings } = load(`${first}- rule: A\n  condition: ${added}\n  override:\n    condition: append\n`);
+    assert.deepEqual(
+      findings.map(({ code, line }) => [code, line]),
+      [['LOAD_ERR_COMPILE_CONDITION', 7]],
+    );
   }
 });

@@ -43,15 +43,37 @@ export interface Rule {
   readonly conditionPlace: (offset: number) => Place;
 }
 
+interface Overrides {
+  readonly append: readonly string[];
+  readonly replace: readonly string[];
+}
+const RULE_APPENDS = ['condition', 'output', 'desc', 'tags', 'exceptions'] as const;
+/** What an override may do to which key of an item. */
+const OVERRIDES: Readonly<Partial<Record<RuleItem['kind'], Overrides>>> = {
+  list: { append: ['items'], replace: ['items'] },
+  macro: { append: ['condition'], replace: ['condition'] },
+  rule: {
+    append: RULE_APPENDS,
+    replace: [...RULE_APPENDS, 'priority', 'enabled', 'warn_evttypes', 'skip-if-unknown-filter', ...TIMING_KEYS],
+  },
+};
+
+/** What is of another kind would be left out unsaid. */
+const OVERRIDE_VALUES: Readonly<Record<string, string>> = {
+  ...{ condition: 'string', output: 'string', desc: 'string', priority: 'string' },
+  ...{ enabled: 'boolean', tags: 'list', exceptions: 'list' },
+};
+
 interface Draft {
   item: RuleItem;
   /** Pieces of the condition in order, each with its own place. */
-  conditions: { text: string; placeIn: (offset: number) => Place; joined: boolean }[];
+  conditions: { text: string; placeIn: (offset: number) => Place }[];
   output: string;
   description: string;
   priority: string;
   tags: string[];
   enabled: boolean;
+  skipsUnknown: boolean;
   source: string;
   exceptions: ExceptionDraft[];
   timing: Readonly<Record<string, unknown>>;
@@ -120,6 +142,7 @@ class Resolver<Event> {
     if (item.values['append'] !== undefined) {
       this.#warn('LOAD_DEPRECATED_ITEM', '"append" is the old form', item, 'say it with "override"');
     }
+    if (!this.#isSoundOverride(item)) return;
     switch (item.kind) {
       case 'list':
         return this.#takeList(item);
@@ -162,6 +185,40 @@ class Resolver<Event> {
     }
   }
 
+  /** What an override names must be there and may be changed so; what is there beside it would be left out unsaid. */
+  #isSoundOverride({ kind, values, place, name }: RuleItem): boolean {
+    const { override } = values;
+    const allowed = OVERRIDES[kind];
+    if (!isRecord(override) || allowed === undefined) return true;
+    const refuse = (message: string, hint?: string): false => {
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, place, name, hint);
+      return false;
+    };
+    if (values['append'] !== undefined)
+      return refuse('"append" and "override" exclude each other', 'say it with "override"');
+    for (const [key, mode] of Object.entries(override)) {
+      if (mode !== 'append' && mode !== 'replace') return refuse(`override of "${key}" must be append or replace`);
+      if (!allowed.replace.includes(key) && !allowed.append.includes(key))
+        return refuse(`"${key}" cannot be overridden`);
+      if (!allowed[mode].includes(key)) return refuse(`"${key}" cannot be appended to`, 'use "replace"');
+      const value = values[key] ?? null;
+      if (value === null) return refuse(`the override names "${key}", which is not given`);
+      const wanted = OVERRIDE_VALUES[key];
+      if (wanted !== undefined && (Array.isArray(value) ? 'list' : typeof value) !== wanted)
+        return refuse(`"${key}" must be a ${wanted}`);
+    }
+    const unsaid = allowed.replace.find((key) => values[key] !== undefined && !Object.hasOwn(override, key));
+    if (unsaid !== undefined && !(TIMING_KEYS as readonly string[]).includes(unsaid))
+      return refuse(`"${unsaid}" is given, and the override does not name it`, 'say append or replace');
+    return true;
+  }
+
+  /** A list or macro that is replaced may be the first of its name. */
+  #onlyReplaces(item: RuleItem): boolean {
+    const { override } = item.values;
+    return isRecord(override) && Object.values(override).every((mode) => mode === 'replace');
+  }
+
   /** Whether a repeated item adds to the earlier one, key by key. */
   #mode(item: RuleItem, key: string): 'append' | 'replace' | null {
     const { override, append } = item.values;
@@ -194,7 +251,7 @@ class Resolver<Event> {
     }
     const values = items.map((one) => (one === null ? '' : String(one)));
     const earlier = this.#lists.get(item.name);
-    if (this.#changesEarlier(item)) {
+    if (this.#changesEarlier(item) && !(earlier === undefined && this.#onlyReplaces(item))) {
       if (earlier === undefined) {
         return this.#error(
           'LOAD_ERR_VALIDATE',
@@ -217,9 +274,9 @@ class Resolver<Event> {
     if (!MACRO_NAME.test(item.name)) {
       this.#warn('LOAD_INVALID_MACRO_NAME', 'a condition cannot name this macro', item, 'use letters, digits and "_"');
     }
-    const piece = { text, placeIn: (offset: number) => item.placeIn('condition', offset), joined: false };
+    const piece = { text, placeIn: (offset: number) => item.placeIn('condition', offset) };
     const earlier = this.#macros.get(item.name);
-    if (this.#changesEarlier(item)) {
+    if (this.#changesEarlier(item) && !(earlier === undefined && this.#onlyReplaces(item))) {
       if (earlier === undefined) {
         return this.#error(
           'LOAD_ERR_VALIDATE',
@@ -229,7 +286,7 @@ class Resolver<Event> {
         );
       }
       const adds = this.#mode(item, 'condition') === 'append';
-      earlier.conditions = adds ? [...earlier.conditions, { ...piece, joined: true }] : [piece];
+      earlier.conditions = adds ? [...earlier.conditions, piece] : [piece];
       return;
     }
     this.#macros.set(item.name, { item, conditions: [piece], used: false });
@@ -259,6 +316,7 @@ class Resolver<Event> {
           item.name,
         );
       }
+      this.#warn('LOAD_DEPRECATED_ITEM', '"enabled" alone is the old form', item, 'say it with "override"');
       earlier.enabled = values['enabled'];
       return;
     }
@@ -269,14 +327,13 @@ class Resolver<Event> {
     }
     this.#rules.set(item.name, {
       item,
-      conditions: [
-        { text: String(values['condition']), placeIn: (offset) => item.placeIn('condition', offset), joined: false },
-      ],
+      conditions: [{ text: String(values['condition']), placeIn: (offset) => item.placeIn('condition', offset) }],
       output: String(values['output']).trim(),
       description: String(values['desc']).trim(),
       priority: String(values['priority']),
       tags: texts(values['tags']),
       enabled: values['enabled'] !== false,
+      skipsUnknown: values['skip-if-unknown-filter'] === true,
       source: typeof values['source'] === 'string' ? values['source'] : 'syscall',
       exceptions: this.#exceptions(item),
       timing: values,
@@ -284,12 +341,19 @@ class Resolver<Event> {
   }
 
   #changeRule(rule: Draft, item: RuleItem) {
-    const { values } = item;
+    const isOldForm = item.values['append'] === true;
+    // Of an old append everything else is left out, for Falco as well.
+    const values = isOldForm ? pick(item.values, ['condition', 'exceptions']) : item.values;
     const condition = values['condition'];
+    if (isOldForm && condition === undefined && values['exceptions'] === undefined) {
+      const message = 'an appended rule needs "condition" or "exceptions"';
+      this.#error('LOAD_ERR_YAML_VALIDATE', message, item.place, item.name);
+      return;
+    }
     if (typeof condition === 'string') {
-      const piece = { text: condition, placeIn: (offset: number) => item.placeIn('condition', offset), joined: true };
+      const piece = { text: condition, placeIn: (offset: number) => item.placeIn('condition', offset) };
       const adds = this.#mode(item, 'condition') === 'append';
-      rule.conditions = adds ? [...rule.conditions, piece] : [{ ...piece, joined: false }];
+      rule.conditions = adds ? [...rule.conditions, piece] : [piece];
     }
     for (const key of ['output', 'desc'] as const) {
       const text = values[key];
@@ -303,12 +367,20 @@ class Resolver<Event> {
     }
     if (typeof values['priority'] === 'string') rule.priority = values['priority'];
     if (typeof values['enabled'] === 'boolean') rule.enabled = values['enabled'];
+    if (values['skip-if-unknown-filter'] !== undefined) rule.skipsUnknown = values['skip-if-unknown-filter'] === true;
     if (TIMING_KEYS.some((key) => values[key] !== undefined)) rule.timing = { ...rule.timing, ...values };
     if (values['exceptions'] !== undefined) {
       const adds = this.#mode(item, 'exceptions') === 'append';
       if (!adds) rule.exceptions = this.#exceptions(item);
       else {
         for (const one of this.#exceptions(item)) {
+          if (one.values.length === 0)
+            this.#warn(
+              'LOAD_APPEND_NO_VALUES',
+              `nothing is appended to the exception "${one.name}"`,
+              item,
+              'give "values"',
+            );
           const same = rule.exceptions.find((other) => other.name === one.name);
           if (same === undefined) rule.exceptions.push(one);
           else same.values.push(...one.values);
@@ -358,6 +430,15 @@ class Resolver<Event> {
     return { rules, findings: this.#findings };
   }
 
+  /** A rule may ask to be left out where a field of it is not known. */
+  #forgiveUnknown(said: number, item: RuleItem): void {
+    const own = this.#findings.slice(said);
+    if (own.length === 0 || !own.every(({ message }) => message.startsWith(UNKNOWN_FIELD))) return;
+    this.#findings.splice(said);
+    for (const { message } of own)
+      this.#warn('LOAD_UNKNOWN_FILTER', `the rule is switched off, as it asks for: ${message}`, item);
+  }
+
   #finishRule(draft: Draft): Rule | null {
     const { item } = draft;
     if (draft.source !== 'syscall') {
@@ -379,8 +460,12 @@ class Resolver<Event> {
       this.#error('LOAD_ERR_COMPILE_OUTPUT', error.message, item.placeIn('output', error.at), item.name, error.hint);
       return null;
     }
+    const said = this.#findings.length;
     const own = this.#conditions(draft.conditions, item.name);
-    if (own === null) return null;
+    if (own === null) {
+      if (draft.skipsUnknown) this.#forgiveUnknown(said, item);
+      return null;
+    }
     if (comparesWithMissing(own)) {
       const hint = 'what is not there equals nothing: ask "exists" instead';
       this.#warn('LOAD_UNSAFE_NA_CHECK', 'the condition compares with "<NA>"', item, hint);
@@ -389,7 +474,7 @@ class Resolver<Event> {
     if (exceptions === null) return null;
     const whole = exceptions.length === 0 ? own : { kind: 'and' as const, children: [own, ...exceptions], at: 0 };
     const first = draft.conditions[0];
-    const filter = this.#expanded(whole, draft.conditions[0]?.placeIn ?? (() => item.place), item.name, []);
+    const filter = this.#expanded(whole, placeAmong(draft.conditions), item.name, []);
     if (filter === null || first === undefined) return null;
     const timing = this.#timing(draft);
     if (timing === undefined) return null;
@@ -424,29 +509,20 @@ class Resolver<Event> {
     }
   }
 
-  /** Parses and checks the pieces of a condition. An appended piece begins with "and" or "or". */
+  /**
+   * Parses and checks the pieces of a condition. What is appended goes on with the text before it, so that "or" and "and" bind as in
+   * one text: `a or b` and then `and c` is `a or (b and c)`, as it is for Falco.
+   */
   #conditions(pieces: Draft['conditions'], name: string): Filter | null {
-    let joined: Filter | null = null;
-    for (const piece of pieces) {
-      try {
-        const start = /^\s*(and|or)\b/.exec(piece.text);
-        const offset = piece.joined && start !== null ? start[0].length : 0;
-        const filter = this.#withLists(parseFilter(piece.text.slice(offset)));
-        try {
-          checkFilter(filter, this.#fields);
-        } catch (error) {
-          if (error instanceof FilterError) throw new FilterError(error.message, error.at + offset, error.hint);
-          throw error;
-        }
-        if (joined === null) joined = filter;
-        else joined = { kind: start?.[1] === 'or' ? 'or' : 'and', children: [joined, filter], at: 0 };
-      } catch (error) {
-        if (!(error instanceof FilterError)) throw error;
-        this.#error('LOAD_ERR_COMPILE_CONDITION', error.message, piece.placeIn(error.at), name, error.hint);
-        return null;
-      }
+    try {
+      const filter = this.#withLists(parseFilter(pieces.map(({ text }) => text).join(' ')));
+      checkFilter(filter, this.#fields);
+      return filter;
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      this.#error('LOAD_ERR_COMPILE_CONDITION', error.message, placeAmong(pieces)(error.at), name, error.hint);
+      return null;
     }
-    return joined;
   }
 
   /** Names of lists among the values replaced by the lists' items. */
@@ -498,7 +574,7 @@ class Resolver<Event> {
     macro.used = true;
     this.#builtMacros.set(name, null);
     const own = this.#conditions(macro.conditions, name);
-    const place = macro.conditions[0]?.placeIn ?? (() => macro.item.place);
+    const place = placeAmong(macro.conditions);
     const filter = own === null ? null : this.#expanded(own, place, name, [...within, name]);
     this.#builtMacros.set(name, filter);
     return filter;
@@ -635,4 +711,23 @@ function texts(value: unknown): string[] {
 function withoutQuotes(text: string): string {
   const quote = text[0];
   return text.length >= 2 && (quote === '"' || quote === "'") && text.endsWith(quote) ? text.slice(1, -1) : text;
+}
+
+/** As `operandOf` of transforms.ts says it. */
+const UNKNOWN_FIELD = 'unknown field ';
+
+/** Where a character of the joined pieces stands. */
+function placeAmong(pieces: Draft['conditions']): (offset: number) => Place {
+  return (offset) => {
+    let start = 0;
+    for (const [index, piece] of pieces.entries()) {
+      if (offset <= start + piece.text.length || index === pieces.length - 1) return piece.placeIn(offset - start);
+      start += piece.text.length + 1;
+    }
+    return { file: '', line: 1, column: 1 };
+  };
+}
+
+function pick(values: Readonly<Record<string, unknown>>, keys: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => keys.includes(key)));
 }

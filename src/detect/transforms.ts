@@ -8,7 +8,7 @@ import { nearestName } from './hint.ts';
 export interface FieldSource<Event> {
   normalize(name: string, argument: string | null): { name: string; argument: string | null };
   /** Undefined when the language has no such field. */
-  type(name: string): FieldType | undefined;
+  type(name: string, argument?: string | null): FieldType | undefined;
   argument(name: string): 'none' | 'index' | 'name' | 'may-index' | 'may-name';
   /** Whether the reader may answer a list. */
   isMany(name: string, argument: string | null): boolean;
@@ -45,7 +45,7 @@ export function typeOfOperand<Event>(operand: Operand, fields: FieldSource<Event
 
 function typeOfField<Event>(operand: Operand & { kind: 'field' }, fields: FieldSource<Event>): FieldType {
   const { name, argument } = fields.normalize(operand.name, operand.argument);
-  const type = fields.type(name);
+  const type = fields.type(name, argument);
   if (type === undefined) {
     throw new FilterError(`unknown field "${operand.name}"`, operand.at, nearestName(operand.name, fieldNames()));
   }

@@ -37,7 +37,9 @@ export interface CallDefinition {
   /** The argument with the descriptor that the call is about, or that it answers one. */
   readonly file?: number | 'result';
   /** The argument with a socket address, the next one holding its length; or with a `struct msghdr`. */
-  readonly address?: { readonly place: number; readonly isMessage?: boolean };
+  readonly address?: { readonly place: number; readonly isMessage?: boolean; readonly isAnswer?: boolean };
+  /** Only of files by which the kernel is controlled: of /proc, /sys and control groups. */
+  readonly onlyControl?: boolean;
   /** Failures say nothing. */
   readonly onlyDone?: boolean;
   /** As frequent as opens. */
@@ -259,6 +261,31 @@ export const CALLS: readonly CallDefinition[] = [
     mode: words(2, MODE_BITS),
     dev: decimal(3),
   }),
+  plain(
+    'recvfrom',
+    45,
+    207,
+    'net',
+    { fd: descriptor(0), size: decimal(2) },
+    { file: 0, address: { place: 4, isAnswer: true }, onlyDone: true, floods: true },
+  ),
+  plain(
+    'recvmsg',
+    47,
+    212,
+    'net',
+    { fd: descriptor(0) },
+    { file: 0, address: { place: 1, isMessage: true }, onlyDone: true, floods: true },
+  ),
+  ...(
+    [
+      ['write', 1, 64],
+      ['pwrite', 18, 68],
+      ['writev', 20, 66],
+    ] as const
+  ).map(([name, x64, arm64]) =>
+    plain(name, x64, arm64, 'file', { fd: descriptor(0), size: decimal(2) }, { file: 0, onlyControl: true }),
+  ),
 ];
 
 /** Record type of the first call of the table. */
@@ -272,7 +299,15 @@ export function callOf(type: number): CallDefinition | undefined {
 
 const NO_ARGUMENT = 7;
 const WORKING_FOLDER = 6;
-const CALL_FLAG = { onlyDone: 1, resultIsFile: 2, needsAddress: 4, messageAddress: 8, floods: 16 } as const;
+const CALL_FLAG = {
+  onlyDone: 1,
+  resultIsFile: 2,
+  needsAddress: 4,
+  messageAddress: 8,
+  floods: 16,
+  lengthPointer: 32,
+  onlyControl: 64,
+} as const;
 const SPEC_BYTES = 16;
 
 /** The entries of the kernel's table on this processor: by the number of the call (`struct call_spec` of call.h). */
@@ -296,7 +331,9 @@ export function callSpecs(
       (call.file === 'result' ? CALL_FLAG.resultIsFile : 0) |
       (call.address ? CALL_FLAG.needsAddress : 0) |
       (call.address?.isMessage ? CALL_FLAG.messageAddress : 0) |
-      (call.floods ? CALL_FLAG.floods : 0);
+      (call.floods ? CALL_FLAG.floods : 0) |
+      (call.address?.isAnswer ? CALL_FLAG.lengthPointer : 0) |
+      (call.onlyControl ? CALL_FLAG.onlyControl : 0);
     return [{ name: call.name, number, spec }];
   });
 }

@@ -1,6 +1,7 @@
 import type { ContainerFacts, ProcessFacts, Surroundings } from './facts.ts';
 import { CALL, CONNECT, EXEC, HEADER, isCall, isOpen, OPEN, RECORD, RECORD_FLAG } from './layout.ts';
 import { type PathName, type PathNames, partPath } from './path-names.ts';
+import { type Question, readQuestion } from './question.ts';
 import { plainPath, readArguments, readReversedPath, readText } from './text.ts';
 
 const AF_UNIX = 1;
@@ -135,12 +136,19 @@ export class KernelEvent {
   }
   /** connect and calls: path of a unix socket (an abstract one begins with "@"), or null. */
   socketPath(): string | null {
-    if (this.socketFamily() !== AF_UNIX) return null;
+    if (this.type === RECORD.dns || this.socketFamily() !== AF_UNIX) return null;
     const length = this.u32(this.#socket.path_length);
     if (length === 0) return null;
     const start = this.#at + (isCall(this.type) ? this.#partsOfCall() : CONNECT.bytes);
     if (length > 1 && this.#bytes[start] === 0) return `@${readText(this.#bytes, start + 1, length - 1)}`;
     return readText(this.#bytes, start, length);
+  }
+
+  /** dns: what the first question of the message asks; null when it is none. */
+  question(): Question | null {
+    if (this.type !== RECORD.dns) return null;
+    const start = this.#at + CONNECT.bytes;
+    return readQuestion(this.#bytes.subarray(start, start + this.u32(CONNECT.path_length)));
   }
 
   /** Calls: an argument as it was given; exact below 2^53. */
@@ -209,7 +217,7 @@ export class KernelEvent {
   /** What the call answered: a descriptor or zero, or minus errno; null for events that are not calls. */
   result(): number | null {
     if (isOpen(this.type)) return this.i32(OPEN.result);
-    if (this.type === RECORD.connect) return this.i32(CONNECT.result);
+    if (this.type === RECORD.connect || this.type === RECORD.dns) return this.i32(CONNECT.result);
     if (this.type === RECORD.exec) return 0;
     if (isCall(this.type)) return Number(this.#view.getBigInt64(this.#at + CALL.result, true));
     return null;

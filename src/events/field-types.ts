@@ -5,9 +5,10 @@
 export type FieldType = 'text' | 'path' | 'number' | 'boolean' | 'bytes' | 'address' | 'network';
 
 const byType: Readonly<Record<FieldType, string>> = {
-  text: `evt.type evt.type.is evt.dir evt.source evt.category evt.info evt.args evt.arg evt.res evt.hostname evt.plugininfo
-    evt.pluginname evt.time evt.time.s evt.time.iso8601 evt.datetime evt.datetime.s evt.abspath evt.abspath.src evt.abspath.dst
-    evt.buffer.b64 evt.deltatime syscall.type
+  text: `evt.type evt.dir evt.io_dir evt.asynctype evt.latency.human evt.source evt.category evt.info evt.args evt.arg evt.res
+    evt.hostname evt.plugininfo evt.pluginname evt.time evt.time.s evt.time.iso8601 evt.datetime evt.datetime.s evt.abspath evt.abspath.src evt.abspath.dst
+    evt.buffer.b64 syscall.type syslog.facility.str syslog.severity.str syslog.message
+    fdlist.nums fdlist.names fdlist.cips fdlist.sips fdlist.cports fdlist.sports
     proc.exe proc.name proc.pname proc.aname proc.args proc.cmdline proc.pcmdline proc.acmdline proc.env proc.aenv proc.cmdnargs
     proc.sname proc.sid.exe proc.vpgid.name proc.vpgid.exe proc.pgid.name proc.pgid.exe proc.aexe proc.pexe proc.exeline
     proc.stdin.type proc.stdin.name proc.stdout.type proc.stdout.name proc.stderr.type proc.stderr.name proc.loginshellid.name
@@ -22,13 +23,17 @@ const byType: Readonly<Record<FieldType, string>> = {
     container.readiness_probe container.ip container.cni.json container.label container.labels container.host_pid container.host_network
     container.host_ipc
     k8s.pod.name k8s.pod.id k8s.pod.uid k8s.pod.label k8s.pod.labels k8s.pod.ip k8s.pod.cni.json k8s.pod.sandbox_id
-    k8s.pod.full_sandbox_id k8s.ns.name k8s.ns.id k8s.rc.name k8s.svc.name k8s.rs.name k8s.deployment.name
+    k8s.pod.full_sandbox_id k8s.ns.name k8s.ns.id k8s.ns.label k8s.ns.labels k8s.rc.name k8s.rc.id k8s.rc.label k8s.rc.labels
+    k8s.svc.name k8s.svc.id k8s.svc.label k8s.svc.labels k8s.rs.name k8s.rs.id k8s.rs.label k8s.rs.labels k8s.deployment.name
+    k8s.deployment.id k8s.deployment.label k8s.deployment.labels
     darsena.project darsena.environment darsena.workload darsena.container`,
   path: `fd.name fd.nameraw fd.directory fd.filename fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw fs.path.target
     fs.path.targetraw proc.exepath proc.pexepath proc.aexepath proc.cwd`,
   number: `evt.num evt.rawtime evt.rawtime.s evt.rawtime.ns evt.reltime evt.reltime.s evt.reltime.ns evt.latency evt.latency.s
-    evt.latency.ns evt.rawarg evt.rawres evt.count evt.count.error evt.count.exit evt.cpu evt.buflen evt.around
+    evt.latency.ns evt.wait_latency evt.deltatime evt.deltatime.s evt.deltatime.ns evt.type.is evt.rawarg evt.rawres evt.count
+    evt.count.error evt.count.exit evt.cpu evt.buflen evt.around
     evt.count.error.file evt.count.error.net evt.count.error.memory evt.count.error.other evt.count.procinfo evt.count.threadinfo
+    syslog.facility syslog.severity
     proc.pid proc.ppid proc.apid proc.vpid proc.pvpid proc.sid proc.vpgid proc.pgid proc.tty proc.duration proc.ppid.duration
     proc.pid.ts proc.ppid.ts proc.loginshellid proc.nthreads proc.nchilds proc.cmdlenargs proc.exe_ino proc.exe_ino.ctime
     proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start proc.exe_ino.ctime_duration_pidns_start proc.pidns_init_start_ts
@@ -38,8 +43,8 @@ const byType: Readonly<Record<FieldType, string>> = {
     user.uid user.loginuid group.gid
     fd.num fd.port fd.cport fd.sport fd.lport fd.rport fd.dev fd.dev.major fd.dev.minor fd.ino fd.openflags
     container.duration container.start_ts`,
-  boolean: `evt.is_io evt.is_io_read evt.is_io_write evt.io_dir evt.is_wait evt.is_async evt.is_syslog evt.failed evt.is_open_read
-    evt.is_open_write evt.is_open_exec evt.is_open_create evt.asynctype
+  boolean: `evt.is_io evt.is_io_read evt.is_io_write evt.is_wait evt.is_async evt.is_syslog evt.failed evt.is_open_read
+    evt.is_open_write evt.is_open_exec evt.is_open_create
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd proc.is_container_healthcheck
     proc.is_container_liveness_probe proc.is_container_readiness_probe proc.is_sid_leader proc.is_vpgid_leader proc.is_pgid_leader
     thread.ismain fd.is_server fd.connected fd.name_changed fd.is_upper_layer fd.is_lower_layer container.privileged`,
@@ -72,6 +77,11 @@ const ARGUMENTS: Readonly<Record<string, FieldArgument>> = {
   'container.mount.propagation': 'name',
   'container.label': 'name',
   'k8s.pod.label': 'name',
+  'k8s.ns.label': 'name',
+  'k8s.rc.label': 'name',
+  'k8s.svc.label': 'name',
+  'k8s.rs.label': 'name',
+  'k8s.deployment.label': 'name',
   'fd.types': 'may-index',
 };
 
@@ -81,7 +91,8 @@ for (const [type, names] of Object.entries(byType)) {
 }
 
 /** `evt.arg.flags` and `container.label.app` mean `evt.arg[flags]` and `container.label[app]`. */
-const DOTTED = /^(evt\.arg|evt\.rawarg|container\.label|k8s\.pod\.label)\.(.+)$/;
+const DOTTED =
+  /^(evt\.arg|evt\.rawarg|evt\.type\.is|thread\.cgroup|container\.label|k8s\.(?:pod|ns|rc|svc|rs|deployment)\.label)\.(.+)$/;
 
 export function normalizeField(name: string, argument: string | null): { name: string; argument: string | null } {
   if (argument === null && !types.has(name)) {

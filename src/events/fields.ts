@@ -5,7 +5,20 @@ import { CALLS, type CallArgument, callOf } from './calls.ts';
 import { commandLine, type KernelEvent } from './event.ts';
 import type { LivingFacts, ProcessFacts } from './facts.ts';
 import { capabilityNames, fileKind, OPEN_ACCESS, openFlagNames, resultName } from './kernel-words.ts';
-import { CALL, CONNECT, EVENT_NAMES, EXE_FLAG, EXIT, FORK, HEADER, isCall, isOpen, OPEN, RECORD } from './layout.ts';
+import {
+  CALL,
+  CONNECT,
+  EVENT_NAMES,
+  EXE_FLAG,
+  EXIT,
+  FORK,
+  HEADER,
+  isCall,
+  isOpen,
+  OPEN,
+  RECORD,
+  RECORD_FLAG,
+} from './layout.ts';
 import type { PathName } from './path-names.ts';
 
 /** Null is "not there": every comparison with it is false. A list answers for any of its members. */
@@ -21,7 +34,10 @@ const ANCESTORS_MAX = 64;
 const NO_UID = 0xffffffff;
 /** Up to CAP_AUDIT_READ: those after it are of kernels younger than some that are watched. */
 const ALL_CAPABILITIES = (1n << 38n) - 1n;
-const NAMES_PEER: ReadonlySet<string> = new Set(['connect', 'accept', 'accept4', 'bind', 'sendto', 'sendmsg']);
+const NAMES_PEER: ReadonlySet<string> = new Set([
+  ...['connect', 'accept', 'accept4', 'bind', 'sendto', 'sendmsg', 'recvfrom', 'recvmsg', 'dns_question'],
+]);
+const NET_RECORDS: ReadonlySet<number> = new Set([RECORD.connect, RECORD.dns]);
 const IMAGE_TAG = /^(?<repository>.+?)(?::(?<tag>[\w][\w.-]{0,127}))?(?:@(?<digest>sha\d+:[0-9a-f]+))?$/;
 
 /** The parent, grandparent and so on, nearest first. */
@@ -78,7 +94,11 @@ function duration(process: ProcessFacts | undefined, event: KernelEvent): number
 
 /** Whether the event is about a socket whose addresses it tells. */
 function isOfSocket(event: KernelEvent): boolean {
-  return event.type === RECORD.connect || (isCall(event.type) && event.u16(CALL.is_socket) !== 0);
+  return (
+    event.type === RECORD.connect ||
+    event.type === RECORD.dns ||
+    (isCall(event.type) && event.u16(CALL.is_socket) !== 0)
+  );
 }
 
 function filePath(event: KernelEvent): string | null {
@@ -92,10 +112,11 @@ function filePath(event: KernelEvent): string | null {
   return isServer(event) ? `${other}->${own}` : `${own}->${other}`;
 }
 
-/** accept answers the server's end; what is bound or listens has no other end yet. */
+const SERVER_CALLS: ReadonlySet<string> = new Set(['accept', 'accept4', 'recvfrom', 'recvmsg']);
+
+/** accept and receiving from whoever sends are the server's end; what is bound or listens has no other end yet. */
 function isServer(event: KernelEvent): boolean {
-  const name = EVENT_NAMES[event.type];
-  return name === 'accept' || name === 'accept4' || isListening(event);
+  return SERVER_CALLS.has(EVENT_NAMES[event.type] ?? '') || isListening(event);
 }
 
 function isListening(event: KernelEvent): boolean {
@@ -119,7 +140,7 @@ function kindOf(event: KernelEvent): { type: string; letter: string } | null {
 /** The descriptor that the call is about. */
 function descriptorOf(event: KernelEvent): number | null {
   if (isOpen(event.type)) return Math.max(-1, event.i32(OPEN.result));
-  if (event.type === RECORD.connect) return event.i32(CONNECT.descriptor);
+  if (event.type === RECORD.connect || event.type === RECORD.dns) return event.i32(CONNECT.descriptor);
   const file = callOf(event.type)?.file;
   if (file === undefined) return null;
   return file === 'result' ? Math.max(-1, event.result() ?? -1) : event.callInteger(file);
@@ -191,6 +212,10 @@ const EVENT_ARGUMENTS: Readonly<Record<string, FieldReader>> = {
   cwd: (event) => (event.type === RECORD.exec ? event.process.cwd : null),
   args: (event) => (event.type === RECORD.exec ? event.process.args.join(' ') : null),
   uid: (event) => event.u32(HEADER.uid),
+  // Ours: how it was done, and what a name server was asked.
+  via: (event) => (event.hasFlag(RECORD_FLAG.uring) ? 'io_uring' : null),
+  question: (event) => event.question()?.name ?? null,
+  qtype: (event) => event.question()?.type ?? null,
   status: (event) => (event.type === RECORD.exit ? event.i32(EXIT.code) : null),
   pid: (event) => (event.type === RECORD.fork ? event.u32(FORK.child) : event.process.pid),
 };
@@ -213,7 +238,7 @@ const READERS: Readonly<Record<string, FieldReader>> = {
   'evt.dir': () => '<',
   'evt.source': () => 'syscall',
   'evt.category': (event) =>
-    isOpen(event.type) ? 'file' : event.type === RECORD.connect ? 'net' : (callOf(event.type)?.category ?? 'process'),
+    isOpen(event.type) ? 'file' : NET_RECORDS.has(event.type) ? 'net' : (callOf(event.type)?.category ?? 'process'),
   'evt.rawtime': (event) => event.wallTimeNs,
   'evt.rawtime.s': (event) => Math.floor(event.wallTimeNs / 1e9),
   'evt.rawtime.ns': (event) => event.wallTimeNs % 1e9,
@@ -414,7 +439,13 @@ const READER_MAKERS: Readonly<Record<string, (argument: string | null) => FieldR
       return one === undefined ? [] : [one];
     });
   },
-  'evt.type.is': (argument) => (argument === null ? undefined : (event) => EVENT_NAMES[event.type] === argument),
+  'evt.around': (argument) => {
+    if (argument === null || !/^\d{1,20}$/.test(argument)) return undefined;
+    const middle = Number(argument);
+    return (event) => Math.abs(event.wallTimeNs - middle) / 1_000_000;
+  },
+  'evt.type.is': (argument) =>
+    argument === null ? undefined : (event) => (EVENT_NAMES[event.type] === argument ? 1 : 0),
   'proc.aname': ofAncestors((process) => process.name),
   'proc.aexe': ofAncestors((process) => process.exe),
   'proc.aexepath': ofAncestors((process) => process.exePath),
@@ -512,6 +543,8 @@ function nameOfCall(event: KernelEvent, which: 0 | 1, raw: boolean): string | nu
   return raw ? event.callName(which) : event.callPath(which);
 }
 
+const OF_ALL_CALLS: ReadonlySet<string> = new Set(['res', 'fd', 'via']);
+
 /** Calls that the table records know their own arguments; all others share those above. */
 function eventArgument(name: string): FieldReader | undefined {
   const shared = Object.hasOwn(EVENT_ARGUMENTS, name) ? EVENT_ARGUMENTS[name] : undefined;
@@ -520,7 +553,7 @@ function eventArgument(name: string): FieldReader | undefined {
   return (event) => {
     const argument = callOf(event.type)?.arguments[name];
     if (argument !== undefined) return readArgument(event, argument);
-    return isCall(event.type) && name !== 'res' && name !== 'fd' ? null : (shared?.(event) ?? null);
+    return isCall(event.type) && !OF_ALL_CALLS.has(name) ? null : (shared?.(event) ?? null);
   };
 }
 

@@ -13,10 +13,11 @@ export const RECORD = {
   openat2: 6,
   creat: 7,
   connect: 8,
+  dns: 9,
   call: FIRST_CALL,
 } as const;
 
-const OWN_RECORDS = ['', 'execve', 'fork', 'procexit', 'open', 'openat', 'openat2', 'creat', 'connect'];
+const OWN_RECORDS = ['', 'execve', 'fork', 'procexit', 'open', 'openat', 'openat2', 'creat', 'connect', 'dns_question'];
 /** Records of one kind of act by Falco's event name. A record's number is its index; '' is no record. */
 export const EVENT_NAMES: readonly string[] = [
   ...OWN_RECORDS,
@@ -25,7 +26,14 @@ export const EVENT_NAMES: readonly string[] = [
 ];
 export const RECORD_TYPES_MAX = 128;
 
-export const RECORD_FLAG = { pathFromCwd: 1, truncated: 2, unknownCgroup: 4, unlinkedRoot: 8 } as const;
+export const RECORD_FLAG = {
+  pathFromCwd: 1,
+  truncated: 2,
+  unknownCgroup: 4,
+  unlinkedRoot: 8,
+  uring: 16,
+  uringUnanswered: 32,
+} as const;
 export const EXE_FLAG = { upperLayer: 1, memfd: 2 } as const;
 
 export const HEADER = {

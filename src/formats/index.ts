@@ -49,5 +49,12 @@ export { cleanTarPath, readTar, type TarEntry, type TarFile, type TarKind, TarRe
 export { packTar, type TarInput } from './tar-writer.ts';
 export { parseToml } from './toml.ts';
 export { childOf, descendantsOf, type XmlElement, XmlReader } from './xml.ts';
-export { parseYaml, parseYamlDocuments, type YamlDocument, type YamlOptions, type YamlPath } from './yaml.ts';
+export {
+  parseYaml,
+  parseYamlDocuments,
+  writeYaml,
+  type YamlDocument,
+  type YamlOptions,
+  type YamlPath,
+} from './yaml.ts';
 export { listZip, readZip, type ZipEntry, type ZipFile } from './zip.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { FormatError } from './errors.ts';
-import { detectCompression, inflate } from './inflate.ts';
+import { detectCompression, inflate, peekStream } from './inflate.ts';
 import type { InflateLimits } from './limits.ts';
 
 async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
@@ -67,4 +67,19 @@ test('an error of the source passes through unchanged', async () => {
     throw new Error('the disk is gone');
   }
   await assert.rejects(collect(inflate(failing(), 'gzip')), /the disk is gone/);
+});
+
+test('the first bytes of a stream stay what they are when its pieces come in the same memory', async () => {
+  async function* source(): AsyncGenerator<Uint8Array> {
+    const room = new Uint8Array(1);
+    for (const byte of Buffer.from('seven b')) {
+      room[0] = byte;
+      yield room;
+    }
+  }
+  const { start, chunks } = await peekStream(source(), 4);
+  assert.equal(Buffer.from(start).toString(), 'seve');
+  const pieces: Buffer[] = [];
+  for await (const piece of chunks) pieces.push(Buffer.from(piece));
+  assert.equal(Buffer.concat(pieces).toString(), 'seven b');
 });

@@ -103,7 +103,9 @@ export async function peekStream(
   while (start.length < bytes) {
     const next = await rest.next();
     if (next.done) break;
-    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+    // A copy of what is not enough: a source may give the next piece in the same memory.
+    const isEnough = start.length === 0 && next.value.length >= bytes;
+    start = isEnough ? next.value : Buffer.concat([start, next.value]);
   }
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {

@@ -52,9 +52,9 @@ export class TarReader {
   #zeroBlocks = 0;
   #offset = 0;
   /** Set by extended headers, used up by the next plain one. */
-  #next: Extended = {};
+  #next: Extended = NOTHING;
   /** pax global headers (type g) hold until replaced. */
-  #global: Extended = {};
+  #global: Extended = NOTHING;
 
   constructor(visit: (entry: TarEntry) => TarSink | null, limits: Partial<TarLimits> = {}) {
     this.#visit = visit;
@@ -84,7 +84,7 @@ export class TarReader {
         // What follows the end mark is padding to the record size; other readers do not look at it either.
         break;
       } else if (this.#headerFill === 0 && chunk.length - at >= BLOCK) {
-        this.#readHeader(bytes.subarray(at, at + BLOCK), this.#offset + at + BLOCK);
+        this.#readHeader(bytes, at, this.#offset + at + BLOCK);
         at += BLOCK;
       } else {
         const take = Math.min(BLOCK - this.#headerFill, chunk.length - at);
@@ -93,7 +93,7 @@ export class TarReader {
         at += take;
         if (this.#headerFill === BLOCK) {
           this.#headerFill = 0;
-          this.#readHeader(this.#header, this.#offset + at);
+          this.#readHeader(this.#header, 0, this.#offset + at);
         }
       }
     }
@@ -113,8 +113,9 @@ export class TarReader {
     sink?.end();
   }
 
-  #readHeader(block: Buffer, offsetBytes: number): void {
-    if (isZero(block)) {
+  /** @param start of the header in `bytes`: a view of each would cost more than reading it */
+  #readHeader(bytes: Buffer, start: number, offsetBytes: number): void {
+    if (isZero(bytes, start)) {
       this.#zeroBlocks++;
       return;
     }
@@ -123,14 +124,14 @@ export class TarReader {
       throw new FormatError('tar.entry-limit', `tar has more than ${this.#limits.maxEntries} entries`);
     }
     const place = (): string => `entry ${this.#ordinal}`;
-    checkChecksum(block, place);
-    const type = String.fromCharCode(block[156] ?? 0);
-    if (type === 'x' || type === 'g' || type === 'L' || type === 'K') this.#startExtended(block, type, place);
-    else this.#startEntry(block, type, place, offsetBytes);
+    checkChecksum(bytes, start, place);
+    const type = String.fromCharCode(bytes[start + 156] ?? 0);
+    if (type === 'x' || type === 'g' || type === 'L' || type === 'K') this.#startExtended(bytes, start, type, place);
+    else this.#startEntry(bytes, start, type, place, offsetBytes);
   }
 
-  #startExtended(block: Buffer, type: string, place: () => string): void {
-    const size = readNumber(block, 124, 12, 'size', place);
+  #startExtended(bytes: Buffer, start: number, type: string, place: () => string): void {
+    const size = readNumber(bytes, start + 124, 12, 'size', place);
     if (size > this.#limits.maxExtendedBytes) {
       throw new FormatError(
         'tar.extended-header',
@@ -154,17 +155,18 @@ export class TarReader {
     this.#startBody(size, sink);
   }
 
-  #startEntry(block: Buffer, type: string, place: () => string, offsetBytes: number): void {
-    const extended = { ...this.#global, ...this.#next };
-    this.#next = {};
-    const path = extended.path ?? readHeaderPath(block);
+  #startEntry(bytes: Buffer, start: number, type: string, place: () => string, offsetBytes: number): void {
+    const isPlain = this.#next === NOTHING && this.#global === NOTHING;
+    const extended = isPlain ? NOTHING : { ...this.#global, ...this.#next };
+    this.#next = NOTHING;
+    const path = extended.path ?? readHeaderPath(bytes, start);
     const named = (): string => `${place()} (${quote(path)})`;
-    const linkTarget = extended.linkTarget ?? readText(block, 157, 100);
+    const linkTarget = extended.linkTarget ?? readText(bytes, start + 157, 100);
     if (extended.sparse || type === 'S') {
       throw new FormatError('tar.unsupported', `tar ${named()} is a sparse file, which is refused`);
     }
     const kind = kindOf(type, path, named);
-    const claimed = extended.sizeBytes ?? readNumber(block, 124, 12, 'size', named);
+    const claimed = extended.sizeBytes ?? readNumber(bytes, start + 124, 12, 'size', named);
     if (claimed > this.#limits.maxEntryBytes) {
       throw new FormatError(
         'tar.size',
@@ -181,10 +183,10 @@ export class TarReader {
       kind,
       linkTarget: kind === 'hardlink' || kind === 'symlink' ? linkTarget : '',
       sizeBytes,
-      mode: readNumber(block, 100, 8, 'mode', named) & 0o7777,
-      uid: extended.uid ?? readNumber(block, 108, 8, 'uid', named),
-      gid: extended.gid ?? readNumber(block, 116, 8, 'gid', named),
-      mtimeSeconds: extended.mtimeSeconds ?? readNumber(block, 136, 12, 'mtime', named, { negative: true }),
+      mode: readNumber(bytes, start + 100, 8, 'mode', named) & 0o7777,
+      uid: extended.uid ?? readNumber(bytes, start + 108, 8, 'uid', named),
+      gid: extended.gid ?? readNumber(bytes, start + 116, 8, 'gid', named),
+      mtimeSeconds: extended.mtimeSeconds ?? readNumber(bytes, start + 136, 12, 'mtime', named, { negative: true }),
       capabilities: kind === 'file' ? (extended.capabilities ?? 0) : 0,
       ordinal: this.#ordinal++,
       offsetBytes,
@@ -273,6 +275,9 @@ interface Extended {
   readonly sparse?: boolean;
 }
 
+/** Nearly every entry has no extended header. */
+const NOTHING: Extended = {};
+
 function kindOf(type: string, path: string, named: () => string): TarKind {
   switch (type) {
     case '0':
@@ -310,23 +315,26 @@ function checkName(path: string, named: () => string, maxNameBytes: number): voi
 }
 
 /** The sum of all bytes with the checksum field read as spaces; some old writers summed signed bytes. */
-function checkChecksum(block: Uint8Array, place: () => string): void {
+function checkChecksum(bytes: Uint8Array, start: number, place: () => string): void {
   let unsigned = 0;
-  let high = 0;
-  for (let at = 0; at < BLOCK; at++) {
-    const byte = block[at] as number;
-    unsigned += byte;
-    high += byte >> 7;
+  for (let at = start; at < start + BLOCK; at += 4) {
+    unsigned +=
+      (bytes[at] as number) + (bytes[at + 1] as number) + (bytes[at + 2] as number) + (bytes[at + 3] as number);
   }
-  for (let at = 148; at < 156; at++) {
-    const byte = block[at] as number;
-    unsigned += 0x20 - byte;
-    high -= byte >> 7;
-  }
-  const stated = readNumber(block, 148, 8, 'checksum', place);
-  if (stated !== unsigned && stated !== unsigned - 256 * high) {
+  for (let at = start + 148; at < start + 156; at++) unsigned += 0x20 - (bytes[at] as number);
+  const stated = readNumber(bytes, start + 148, 8, 'checksum', place);
+  if (stated !== unsigned && stated !== unsigned - 256 * highBytes(bytes, start)) {
     throw new FormatError('tar.checksum', `tar ${place()} has the header checksum ${stated}, expected ${unsigned}`);
   }
+}
+
+/** Bytes above 127 outside of the checksum field. */
+function highBytes(bytes: Uint8Array, start: number): number {
+  let high = 0;
+  for (let at = start; at < start + BLOCK; at++) {
+    if (at < start + 148 || at >= start + 156) high += (bytes[at] as number) >> 7;
+  }
+  return high;
 }
 
 /** Octal text, or two's complement in base 256 when the top bit is set (GNU and star). */
@@ -364,11 +372,11 @@ function readNumber(
   return value;
 }
 
-function readHeaderPath(block: Buffer): string {
-  const name = readText(block, 0, 100);
+function readHeaderPath(bytes: Buffer, start: number): string {
+  const name = readText(bytes, start, 100);
   // Only POSIX headers ("ustar\0") have a prefix; GNU ("ustar ") keeps times there.
-  const isPosix = block[257] === 0x75 && block[261] === 0x72 && block[262] === 0;
-  const prefix = isPosix ? readText(block, 345, 155) : '';
+  const isPosix = bytes[start + 257] === 0x75 && bytes[start + 261] === 0x72 && bytes[start + 262] === 0;
+  const prefix = isPosix ? readText(bytes, start + 345, 155) : '';
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
@@ -458,9 +466,9 @@ function readCapabilities(value: Uint8Array): number {
 /** Linux knows 41; as many fit into a number with room to spare. */
 const CAPABILITIES_HIGH = 0xffff;
 
-function isZero(block: Uint8Array): boolean {
-  if (block[0] !== 0) return false;
-  for (let at = 0; at < BLOCK; at++) if (block[at] !== 0) return false;
+function isZero(bytes: Uint8Array, start: number): boolean {
+  if (bytes[start] !== 0) return false;
+  for (let at = start; at < start + BLOCK; at++) if (bytes[at] !== 0) return false;
   return true;
 }
 

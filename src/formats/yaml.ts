@@ -222,3 +222,8 @@ const legacyOctal: ScalarTag = {
 function withKubernetesScalars(tags: Tags): Tags {
   return [legacyBoolean as ScalarTag | CollectionTag, legacyOctal, ...tags];
 }
+
+/** A value as YAML of one document that people read: members in their order, no line folded, no aliases. */
+export function writeYaml(value: Json): string {
+  return yaml().stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
+}

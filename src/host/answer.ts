@@ -1,6 +1,8 @@
 import type { AdvisoryDatabase } from '../advisories/index.ts';
 import type { Clock } from '../system/index.ts';
 import type { MachineFacts } from './facts.ts';
+import { CLOCK_DAY_MS } from './limits.ts';
+import { SHIELD, type ShieldEntry } from './shield/feed.ts';
 import { byUrgency, judgeMachine, type KernelTruth, type Statements, summarise, type TruthSummary } from './truth.ts';
 
 /** What is known of the kernel's CVEs on one machine, for the command line and the API alike. */
@@ -13,6 +15,8 @@ export interface KernelAnswer {
     readonly advisories: number;
     readonly updatedAt: string | null;
     readonly isOld: boolean;
+    /** The feed is of a day that this clock says is still to come: the clock is wrong, and every age and deadline with it. */
+    readonly isAhead: boolean;
     readonly revision: string;
   };
   readonly summary: TruthSummary | null;
@@ -20,7 +24,12 @@ export interface KernelAnswer {
 }
 
 /** Judges a machine by all that a database of advisories holds. Most urgent first. */
-export function answerKernel(facts: MachineFacts, database: AdvisoryDatabase, clock: Clock): KernelAnswer {
+export function answerKernel(
+  facts: MachineFacts,
+  database: AdvisoryDatabase,
+  clock: Clock,
+  shield: readonly ShieldEntry[] = SHIELD,
+): KernelAnswer {
   const advisories = database.kernel();
   const sources = database.sources(clock).filter(({ hasKernel }) => hasKernel);
   const data = {
@@ -32,11 +41,12 @@ export function answerKernel(facts: MachineFacts, database: AdvisoryDatabase, cl
         .sort()
         .at(-1) ?? null,
     isOld: sources.some(({ ageSeconds, maxAgeDays }) => ageSeconds > maxAgeDays * 86_400),
+    isAhead: sources.some(({ updatedAt }) => Date.parse(updatedAt) > clock.now().getTime() + CLOCK_DAY_MS),
     revision: database.revision,
   };
   const { host, kernel } = facts;
   if (advisories.length === 0) return { host, kernel, data, summary: null, cves: [] };
-  const cves = judgeMachine(facts, advisories, kernelStatements(facts, database)).sort(byUrgency);
+  const cves = judgeMachine(facts, advisories, kernelStatements(facts, database), undefined, shield).sort(byUrgency);
   return { host, kernel, data, summary: summarise(cves), cves };
 }
 

@@ -7,7 +7,7 @@ import { hostFault } from './errors.ts';
 import { type MachineFacts, machineFacts, readMachineFacts } from './facts.ts';
 import { gatherFacts, moduleNames, parseLoadedModules } from './gather.ts';
 import { parseKernelConfig } from './kernel-config.ts';
-import { CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
+import { CLOCK_OFF_SECONDS, CONFIG_MAX_BYTES, FACTS_MAX_BYTES } from './limits.ts';
 import { addPatchCommands } from './livepatch/commands.ts';
 import type { CveAnswer, MachineView } from './machines.ts';
 import { addModuleCommands } from './modules/commands.ts';
@@ -144,6 +144,15 @@ export function kernelCommands(cli: CliProgram): void {
         items,
         { json: { items } },
       );
+      for (const { host, clockOffSeconds } of items) {
+        if (cli.output.json || clockOffSeconds === null || Math.abs(clockOffSeconds) <= CLOCK_OFF_SECONDS) continue;
+        const by = sayOff(Math.abs(clockOffSeconds));
+        const [en, es] = clockOffSeconds > 0 ? ['ahead of', 'adelantado'] : ['behind', 'atrasado'];
+        cli.print.note({
+          en: `the clock of ${host} is ${by.en} ${en} the platform's: set it (chrony, systemd-timesyncd)`,
+          es: `el reloj de ${host} está ${by.es} ${es} respecto al de la plataforma: ajústelo (chrony, systemd-timesyncd)`,
+        });
+      }
     });
   kernel
     .command('where')
@@ -173,6 +182,28 @@ export function kernelCommands(cli: CliProgram): void {
     });
 }
 
+function sayOff(seconds: number): Text {
+  const [days, hours] = [Math.round(seconds / 86_400), Math.round(seconds / 3_600)];
+  if (hours >= 48) return { en: `${days} days`, es: `${days} días` };
+  if (seconds >= 7_200) return { en: `${hours} hours`, es: `${hours} horas` };
+  return { en: `${Math.round(seconds / 60)} minutes`, es: `${Math.round(seconds / 60)} minutos` };
+}
+
+/** What the age of the data says: of an old feed, and of a clock that cannot be right. */
+function noteAge(cli: CliProgram, { state, updatedAt, isOld, isAhead }: KernelAnswer['data']): void {
+  if (state === 'no-data') return;
+  if (isAhead)
+    cli.print.note({
+      en: `the kernel feed is of ${updatedAt}, which this clock says is still to come: the clock is wrong, and every age and deadline with it`,
+      es: `la fuente del núcleo es de ${updatedAt}, que según este reloj aún no ha llegado: el reloj está mal, y con él toda antigüedad y todo plazo`,
+    });
+  if (isOld)
+    cli.print.note({
+      en: `the kernel feed is old, of ${updatedAt}: what came since is not in it`,
+      es: `la fuente del núcleo es antigua, de ${updatedAt}: lo posterior no está en ella`,
+    });
+}
+
 interface CvesOptions {
   readonly state?: string;
   readonly cve?: string;
@@ -188,7 +219,7 @@ export interface StatusAnswer extends Omit<KernelAnswer, 'cves'> {
 const FACT_OPTIONS: readonly (readonly [string, Text])[] = [
   [
     '--root <folder>',
-    { en: 'read the files of the machine below this folder', es: 'leer los ficheros de la máquina bajo esta carpeta' },
+    { en: 'read the files of the machine below this folder', es: 'leer los archivos de la máquina bajo esta carpeta' },
   ],
   [
     '--facts <file>',
@@ -230,7 +261,7 @@ const FACT_OPTIONS: readonly (readonly [string, Text])[] = [
     '--advisories <place>',
     {
       en: 'folder with advisories, or one file (also DARSENA_ADVISORIES)',
-      es: 'carpeta con avisos, o un fichero (también DARSENA_ADVISORIES)',
+      es: 'carpeta con avisos, o un archivo (también DARSENA_ADVISORIES)',
     },
   ],
 ];
@@ -388,6 +419,7 @@ function printStatus(cli: CliProgram, answer: StatusAnswer): void {
       cli.print.line(`  ${cve}  ${cli.t(STATE_WORDS[state])}: ${cli.t(evidence)}`);
   }
   printSummary(cli, summary);
+  noteAge(cli, answer.data);
 }
 
 function printSummary(cli: CliProgram, summary: KernelAnswer['summary']): void {
@@ -432,4 +464,5 @@ function printCves(cli: CliProgram, answer: KernelAnswer, all: boolean): void {
     cli.print.note({ en: `${more} more: --all, --state or --json`, es: `${more} más: --all, --state o --json` });
   }
   if (answer.data.state === 'data') printSummary(cli, answer.summary);
+  noteAge(cli, answer.data);
 }

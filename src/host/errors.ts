@@ -14,6 +14,95 @@ export const hostFault = defineFaults({
       remedy: 'escribirlos en la máquina con: darsena kernel facts --json',
     },
   },
+  'host.shield-feed': {
+    kind: 'invalid',
+    en: { what: 'the feed of the shield cannot be read', why: '{why}' },
+    es: { what: 'la lista del escudo no se puede leer', why: '{why}' },
+  },
+  'host.shield-feed-untrusted': {
+    kind: 'refused',
+    en: {
+      what: 'the feed of the shield is not believed',
+      why: '{why}',
+      remedy: 'sign it: darsena kernel shield feed push FILE --key KEY, and name that key in the trust policy',
+    },
+    es: {
+      what: 'no se cree en la lista del escudo',
+      why: '{porque}',
+      remedy:
+        'firmarla: darsena kernel shield feed push ARCHIVO --key CLAVE, y nombrar esa clave en la política de confianza',
+    },
+  },
+  'host.shield-feed-old': {
+    kind: 'refused',
+    en: { what: 'an older feed of the shield is not taken', why: 'this one is {number}, and {held} is held' },
+    es: { what: 'no se toma una lista del escudo más antigua', why: 'esta es la {number}, y se tiene la {held}' },
+  },
+  'host.profile-foreign': {
+    kind: 'refused',
+    en: {
+      what: 'the container {container} cannot be narrowed',
+      why: 'it runs 32-bit programs, or makes calls that are not in the table: they cannot be told apart',
+    },
+    es: {
+      what: 'el contenedor {container} no se puede limitar',
+      why: 'ejecuta programas de 32 bits, o hace llamadas que no están en la tabla: no se pueden distinguir',
+    },
+  },
+  'host.profile-failed': {
+    kind: 'refused',
+    en: {
+      what: 'the copy of {workload} that may nothing else did not work',
+      why: '{why}',
+      remedy: 'record it for longer while it does all that it does: darsena profile record, then try again',
+    },
+    es: {
+      what: 'la copia de {workload} que no puede nada más no funcionó',
+      why: '{porque}',
+      remedy: 'grabarla más tiempo mientras hace todo lo que hace: darsena profile record, y probar de nuevo',
+    },
+  },
+  'host.profile-unproven': {
+    kind: 'refused',
+    en: {
+      what: 'the profile of {workload} is not applied',
+      why: 'the container {container} with its image of now has none that passed in a copy',
+      remedy: 'darsena profile try PROJECT/{workload}',
+    },
+    es: {
+      what: 'el perfil de {workload} no se aplica',
+      why: 'el contenedor {container}, con su imagen de ahora, no tiene ninguno que haya superado la prueba en una copia',
+      remedy: 'darsena profile try PROYECTO/{workload}',
+    },
+  },
+  'host.profile-unrecorded': {
+    kind: 'needs',
+    en: {
+      what: 'nothing is known of what {workload} needs',
+      why: 'no recording has seen all of its containers that run as root, with their images of now',
+      remedy: 'darsena profile record PROJECT/{workload}',
+    },
+    es: {
+      what: 'no se sabe qué necesita {workload}',
+      why: 'ninguna grabación ha visto todos sus contenedores que se ejecutan como root, con sus imágenes de ahora',
+      remedy: 'darsena profile record PROYECTO/{workload}',
+    },
+  },
+  'host.root-none': {
+    kind: 'invalid',
+    en: { what: 'no container of {workload} runs as root' },
+    es: { what: 'ningún contenedor de {workload} se ejecuta como root' },
+  },
+  'host.copy-failed': {
+    kind: 'refused',
+    en: { what: 'the copy {name} did not work', why: '{why}' },
+    es: { what: 'la copia {name} no funcionó', why: '{porque}' },
+  },
+  'host.copy-impossible': {
+    kind: 'invalid',
+    en: { what: 'of {workload} there can be no copy', why: 'it runs to an end' },
+    es: { what: 'de {workload} no puede haber una copia', why: 'se ejecuta hasta terminar' },
+  },
   'host.kernel-unknown': {
     kind: 'invalid',
     en: { what: '"{value}" is no release of a kernel', remedy: 'give it as uname -r does: --kernel 6.1.55' },
@@ -68,6 +157,58 @@ export const hostFault = defineFaults({
       what: 'el host {host} no se reinicia',
       why: 'tras {minutes} minutos siguen allí: {pods}',
       remedy: 'ver qué espera: darsena host status',
+    },
+  },
+  'host.node-unmanaged': {
+    kind: 'refused',
+    en: {
+      what: 'the node {node} ({host}) is not emptied',
+      why: 'nothing would start these pods again elsewhere: {pods}',
+      remedy: 'delete them or give them a controller, then start again',
+    },
+    es: {
+      what: 'el nodo {node} ({host}) no se vacía',
+      why: 'nada volvería a arrancar estos pods en otro sitio: {pods}',
+      remedy: 'eliminarlos o darles un controlador, y empezar de nuevo',
+    },
+  },
+  'host.node-unready': {
+    kind: 'unavailable',
+    en: {
+      what: 'the node {node} ({host}) is not given back to its cluster',
+      why: 'it is not Ready after {minutes} minutes',
+      remedy: 'see why: kubectl describe node {node}; then kubectl uncordon {node}',
+    },
+    es: {
+      what: 'el nodo {node} ({host}) no se devuelve a su clúster',
+      why: 'no está Ready tras {minutes} minutos',
+      remedy: 'ver por qué: kubectl describe node {node}; después kubectl uncordon {node}',
+    },
+  },
+  'host.cluster-silent': {
+    kind: 'unavailable',
+    en: {
+      what: 'the cluster {cluster} does not answer as it should',
+      why: '{why}',
+      remedy: 'look at kubernetes in control.json: server, caFile, tokenFile',
+    },
+    es: {
+      what: 'el clúster {cluster} no responde como debería',
+      why: '{why}',
+      remedy: 'revisar kubernetes en control.json: server, caFile, tokenFile',
+    },
+  },
+  'host.cluster-refused': {
+    kind: 'refused',
+    en: {
+      what: 'the cluster {cluster} refuses {path}',
+      why: 'it answers {status}: {why}',
+      remedy: 'the token needs: nodes get, list, patch; pods list; pods/eviction create',
+    },
+    es: {
+      what: 'el clúster {cluster} rechaza {path}',
+      why: 'responde {status}: {why}',
+      remedy: 'el token necesita: nodes get, list, patch; pods list; pods/eviction create',
     },
   },
   'host.reboot-stays': {

@@ -47,9 +47,12 @@ const mitigation = z.object({
  * What is to be known of a machine to judge its kernel, from which everything else is a pure function. Only the kernel's
  * release is needed; what is absent is unknown, and never taken for harmless.
  */
+/** Facts that were written by hand do not say when. */
+export const GATHERED_NEVER = '1970-01-01T00:00:00.000Z';
+
 export const machineFacts = z.object({
   version: z.literal(1).default(1),
-  gatheredAt: word.default('1970-01-01T00:00:00.000Z'),
+  gatheredAt: word.default(GATHERED_NEVER),
   host: z.string().max(253).nullable().default(null),
   /** Of this start of the machine; null: not known. */
   bootId: z.string().max(64).nullable().default(null),

@@ -1,5 +1,6 @@
 import { parseKernelRelease } from '../advisories/index.ts';
 import { type MachineFacts, machineFacts } from './facts.ts';
+import { isForeignRelease } from './foreign.ts';
 import { parseKernelConfig } from './kernel-config.ts';
 import { CHANGELOG_MAX_BYTES, CONFIG_MAX_BYTES } from './limits.ts';
 import { readLivePatches } from './live-patches.ts';
@@ -146,9 +147,7 @@ function upstreamOf(release: string, version: string, root: Root): string | null
   if (debian !== undefined) return debian;
   const ubuntu = /^Ubuntu \S+ (\d+(?:\.\d+)+)/.exec(root.line('proc/version_signature') ?? '')?.[1];
   if (ubuntu !== undefined) return ubuntu;
-  if (/\.el\d|-Ubuntu\b|-\d+-(?:generic|aws|azure|gcp|oracle|lowlatency)/.test(`${release} ${version}`)) return null;
-  // Debian's -56-cloud-amd64 without its word in `uname -v`: the number says the branch alone.
-  if (/^\d+\.\d+\.0-\d+-/.test(release)) return null;
+  if (/-Ubuntu\b/.test(version) || isForeignRelease(release)) return null;
   return parseKernelRelease(release)?.text ?? null;
 }
 

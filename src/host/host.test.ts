@@ -78,6 +78,30 @@ test('a release is judged by its own branch first: fixed in 6.1.83 says nothing 
   });
 });
 
+test('a number that only names an interface or a starting point is unknown, one that is the release is judged', () => {
+  const state = (release: string): string => judgeOne(advisory({}), facts(release)).state;
+  const foreign = [
+    ...['5.15.0-122-generic', '5.15.0-1070-gke', '6.1.0-13-amd64', '3.16.0-11-amd64', '2.6.32-5-amd64'],
+    ...['5.14.0-503.14.1.el9_5.x86_64', '4.18.0-553.rt7.342.el8_10.x86_64', '5.4.17-2136.338.4.2.el8uek.x86_64'],
+    ...['5.14.21-150500.55.59-default', '4.12.14-16.139-azure', '6.4.0-150600.23.7-rt', '6.10.5-1-default'],
+    ...['5.10.0-136.12.0.86.oe2203sp1.x86_64', '4.19.90-52.22.v2207.ky10.x86_64'],
+  ];
+  for (const release of foreign) assert.equal(state(release), 'unknown', release);
+  const own: readonly (readonly [string, string])[] = [
+    ['6.1.82-99.168.amzn2023.x86_64', 'exposed'],
+    ['6.1.83-99.168.amzn2023.x86_64', 'not-affected'],
+    ['6.12.43+deb13-amd64', 'not-affected'],
+    ['6.8.12+bpo-amd64', 'exposed'],
+    ['6.8.0-63.fc40.x86_64', 'exposed'],
+    ['6.6.30-0-lts', 'exposed'],
+    ['6.6.30.1-microsoft-standard-WSL2', 'exposed'],
+    ['6.6.30-talos', 'exposed'],
+    ['6.11.5-arch1-1', 'not-affected'],
+    ['5.12.0-0-lts', 'not-affected'],
+  ];
+  for (const [release, wanted] of own) assert.equal(state(release), wanted, release);
+});
+
 test('2.6.N is a release of the main line, and 2.6.N.M one of its stable branch', () => {
   const old = advisory({
     introduced: ['2.6.19'],
@@ -222,6 +246,40 @@ test('without advisories the answer is "no data", never clean', () => {
   );
   assert.equal(answer.data.state, 'no-data');
   assert.equal(answer.summary, null);
+});
+
+test('a clock that is wrong by hours or ten years is said: of the feed’s age, and of each host', async (t) => {
+  const updatedAt = '2026-11-20T00:00:00Z';
+  const source = { name: 'linux', hasKernel: true, updatedAt, maxAgeDays: 30 };
+  const at = (now: string) => {
+    const clock = { ...systemClock, now: () => new Date(now) };
+    const ageSeconds = Math.max(0, (Date.parse(now) - Date.parse(updatedAt)) / 1000);
+    const database = {
+      ...{ kernel: () => [advisory({})], statements: () => new Map(), revision: 'one' },
+      sources: () => [{ ...source, ageSeconds }],
+    } as unknown as AdvisoryDatabase;
+    const { isOld, isAhead } = answerKernel(facts('6.1.50'), database, clock).data;
+    return { isOld, isAhead };
+  };
+  assert.deepEqual(at('2026-11-22T00:00:00Z'), { isOld: false, isAhead: false });
+  assert.deepEqual(at('2026-11-19T12:00:00Z'), { isOld: false, isAhead: false }, 'another zone');
+  assert.deepEqual(at('2016-11-22T00:00:00Z'), { isOld: false, isAhead: true });
+  assert.deepEqual(at('2036-11-22T00:00:00Z'), { isOld: true, isAhead: false });
+
+  const opened = await openDatabase<HostTables>('sqlite::memory:', hostMigrations);
+  t.after(() => opened.close());
+  const none = { kernel: () => [], sources: () => [], revision: 'none' } as unknown as AdvisoryDatabase;
+  const clock = { ...systemClock, now: () => new Date('2026-11-22T00:00:00Z') };
+  const machines = new Machines({ db: opened.db as never, clock, advisories: async () => none });
+  const told: readonly (readonly [string, string | undefined, number | null])[] = [
+    ['right', '2026-11-21T23:59:59Z', -1],
+    ['behind', '2016-11-24T00:00:00Z', -10 * 365 * 86_400],
+    ['ahead', '2026-11-22T05:00:00Z', 5 * 3_600],
+    ['silent', undefined, null],
+  ];
+  for (const [host, gatheredAt] of told) await machines.take(host, { kernel: { release: '6.1.50' }, gatheredAt });
+  const views = new Map((await machines.views()).map(({ host, clockOffSeconds }) => [host, clockOffSeconds]));
+  for (const [host, , off] of told) assert.equal(views.get(host), off, host);
 });
 
 test('facts are gathered from the files of a machine', (t) => {

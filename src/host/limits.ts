@@ -59,6 +59,20 @@ export const REBOOT_GO_MS = 5 * 60_000;
 /** One that is not back by then is looked at by a person. */
 export const REBOOT_BACK_MS = 24 * 3_600_000;
 export const REBOOT_POLL_MS = 1_000;
+/** Feeds write days of their own zone: what is of a later day than tomorrow is not of today. */
+export const CLOCK_DAY_MS = 86_400_000;
+/** A host's facts are told as soon as they are gathered; a clock that is this far off makes certificates and windows fail. */
+export const CLOCK_OFF_SECONDS = 300;
+/** A page of pods of Kubernetes has near 5 KiB each. */
+export const KUBE_PAGE = 250;
+export const KUBE_ANSWER_MAX_BYTES = 16 * MIB;
+/** Nodes of a cluster, and pods of one node (110 by default): beyond it something else answers. */
+export const KUBE_PODS_MAX = 10_000;
+export const KUBE_TIMEOUT_MS = 20_000;
+/** That a host is no node is believed for so long. */
+export const KUBE_NODES_KEPT_MS = 60_000;
+/** A kubelet says so within a minute of its start. */
+export const KUBE_READY_MS = 15 * 60_000;
 /** Modules are looked at so often: two small files of /proc and /sys. */
 export const MODULE_LOOK_MS = 60_000;
 /** Modules that are the same as before are told again so often. */
@@ -73,3 +87,20 @@ export const MODULE_LOG_MAX_BYTES = 4 * 1024 * 1024;
 export const MODULE_WORKLOADS_MAX = 20;
 /** Roll-outs that a list shows, the newest. */
 export const ROLLOUTS_SHOWN = 100;
+/** A feed of the shield with a thousand entries has near half a MiB. */
+export const SHIELD_FEED_MAX_BYTES = 1 * MIB;
+/** Hosts that are given a newer feed of the shield at the same time: each takes it in some milliseconds, or not for a while. */
+export const FEED_AT_ONCE = 50;
+/** Containers of a workload that one recording saw. */
+export const PROFILE_USES_MAX = 500;
+/** Written files that a profile names; beyond it they are counted. */
+export const PROFILE_FILES_MAX = 500;
+/** A recording of a week sees what runs once a week. */
+export const PROFILE_SECONDS_MAX = 7 * 86_400;
+/** What a recording has so far is kept this often: control's death loses no more of it. */
+export const PROFILE_KEEP_MS = 30_000;
+/** A copy that is not ready by then does not become so. */
+export const PROFILE_READY_MS = 180_000;
+export const PROFILE_POLL_MS = 250;
+/** A command that tries a copy. */
+export const PROFILE_TEST_SECONDS = 60;

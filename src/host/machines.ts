@@ -4,9 +4,10 @@ import type { AdvisoryDatabase } from '../advisories/index.ts';
 import { type Clock, canonicalJson, type Json } from '../system/index.ts';
 import { answerKernel, type KernelAnswer, kernelStatements } from './answer.ts';
 import { hostFault } from './errors.ts';
-import { type MachineFacts, readMachineFacts } from './facts.ts';
+import { GATHERED_NEVER, type MachineFacts, readMachineFacts } from './facts.ts';
 import { toKernelVex } from './openvex.ts';
-import { judgeRuntimes, type RuntimeTruth } from './runtimes.ts';
+import { type HostRuntimes, judgeRuntimes, openRuntimes, type RuntimeTruth } from './runtimes.ts';
+import { SHIELD, type ShieldEntry } from './shield/feed.ts';
 import {
   judgeMachine,
   type KernelTruth,
@@ -68,6 +69,18 @@ export interface HostTables {
     created_at: string;
     ended_at: string | null;
   };
+  host_profiles: {
+    project: string;
+    workload: string;
+    container: string;
+    digest: string;
+    repository: string;
+    body: string;
+    state: string;
+    recorded_at: string;
+    trial: string | null;
+    applied_at: string | null;
+  };
   host_rollout_events: { rollout: string; sequence: number; at_ms: number; event: string };
 }
 
@@ -94,6 +107,8 @@ export interface MachineView {
   readonly buildId: string | null;
   readonly seenAt: string;
   readonly changedAt: string;
+  /** How far its clock was from the platform's when it last told its facts; null: it did not say when it gathered them. */
+  readonly clockOffSeconds: number | null;
   readonly rebootRequired: boolean;
   readonly livePatches: readonly string[];
   /** Null: there are no kernel advisories. */
@@ -126,6 +141,7 @@ export class Machines {
   readonly #db: Kysely<HostTables>;
   readonly #clock: Clock;
   readonly #advisories: () => Promise<AdvisoryDatabase>;
+  readonly #shield: () => readonly ShieldEntry[];
   readonly #machines = new Map<string, { hash: string; own: OwnFacts; seenAt: string; changedAt: string }>();
   readonly #facts = new Map<string, MachineFacts>();
   #groups = new Map<string, Group>();
@@ -135,7 +151,10 @@ export class Machines {
     readonly db: Kysely<never>;
     readonly clock: Clock;
     readonly advisories: () => Promise<AdvisoryDatabase>;
+    /** Entries of the shield, as the platform holds them. @default those that come with it */
+    readonly shield?: () => readonly ShieldEntry[];
   }) {
+    this.#shield = options.shield ?? (() => SHIELD);
     this.#db = options.db as unknown as Kysely<HostTables>;
     this.#clock = options.clock;
     this.#advisories = options.advisories;
@@ -188,6 +207,11 @@ export class Machines {
     return before?.hash !== hash;
   }
 
+  /** The entries of the shield are others by now: all is judged anew. */
+  shieldChanged(): void {
+    this.#groups = new Map();
+  }
+
   /** Names of all that were ever heard of. */
   hosts(): string[] {
     return [...this.#machines.keys()];
@@ -205,7 +229,8 @@ export class Machines {
     const loaded = new Set((facts.modules.loaded ?? []).map(({ name }) => name));
     const more = names.filter((name) => !loaded.has(name)).map((name) => ({ name, by: 'darsena kernel modules' }));
     const modules = { ...facts.modules, blocked: [...facts.modules.blocked, ...more] };
-    const after = judgeMachine({ ...facts, modules }, database.kernel(), kernelStatements(facts, database));
+    const at = { ...facts, modules };
+    const after = judgeMachine(at, database.kernel(), kernelStatements(facts, database), undefined, this.#shield());
     const isOpen = (state: TruthState | undefined): boolean => state === 'exposed' || state === 'unknown';
     return after.flatMap(({ cve, state }) => (state === 'not-reachable' && isOpen(byCve.get(cve)?.state) ? [cve] : []));
   }
@@ -222,7 +247,7 @@ export class Machines {
   async views(): Promise<MachineView[]> {
     const database = await this.#database();
     const known = database.kernel().length > 0;
-    return [...this.#machines].map(([host, { hash, seenAt, changedAt }]) => {
+    return [...this.#machines].map(([host, { hash, own, seenAt, changedAt }]) => {
       const { facts, summary, runtimes } = this.#group(hash, database);
       const exposed = runtimes.flatMap(({ program, issues }) =>
         issues.some(({ state }) => state === 'exposed') ? [program] : [],
@@ -233,6 +258,7 @@ export class Machines {
         buildId: facts.kernel.buildId,
         seenAt,
         changedAt,
+        clockOffSeconds: offSeconds(own.gatheredAt, seenAt),
         rebootRequired: facts.reboot.isRequired,
         livePatches: facts.livePatches.filter(({ enabled }) => enabled).map(({ name }) => name),
         summary: known ? summary : null,
@@ -253,12 +279,20 @@ export class Machines {
 
   /** @throws Fault host.unknown */
   async answer(host: string): Promise<KernelAnswer> {
-    return answerKernel(this.facts(host), await this.#database(), this.#clock);
+    return answerKernel(this.facts(host), await this.#database(), this.#clock, this.#shield());
   }
 
   /** @throws Fault host.unknown */
   async runtimes(host: string): Promise<readonly RuntimeTruth[]> {
     return judgeRuntimes(this.facts(host), await this.#database());
+  }
+
+  /** For each host that was ever heard of, its run-times with open CVEs, judged by the distribution of that host. */
+  async openRuntimes(): Promise<HostRuntimes[]> {
+    const database = await this.#database();
+    return [...this.#machines].map(([host, { hash, seenAt }]) => {
+      return { host, seenAt, open: openRuntimes(this.#group(hash, database).runtimes) };
+    });
   }
 
   /** @throws Fault host.unknown */
@@ -327,7 +361,8 @@ export class Machines {
     const known = this.#groups.get(hash);
     if (known !== undefined) return known;
     const facts = this.#facts.get(hash) as MachineFacts;
-    const truths = judgeMachine(facts, database.kernel(), kernelStatements(facts, database));
+    const statements = kernelStatements(facts, database);
+    const truths = judgeMachine(facts, database.kernel(), statements, undefined, this.#shield());
     const group: Group = {
       facts,
       truths,
@@ -362,4 +397,9 @@ function part(facts: MachineFacts): { readonly shared: MachineFacts; readonly ow
       references: (loaded ?? []).map(({ references }) => references),
     },
   };
+}
+
+function offSeconds(gatheredAt: string, seenAt: string): number | null {
+  const off = Math.round((Date.parse(gatheredAt) - Date.parse(seenAt)) / 1000);
+  return Number.isNaN(off) || gatheredAt === GATHERED_NEVER ? null : off;
 }

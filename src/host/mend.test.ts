@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { readCriContainer } from './bench/ask-engine.ts';
+import { daemonArguments, readCriContainer } from './bench/ask-engine.ts';
 import type { CheckResult } from './bench/check.ts';
 import { type ContainerFacts, type EngineFacts, NO_ENGINE } from './bench/engine.ts';
 import { BenchLedger } from './bench/ledger.ts';
@@ -35,6 +35,7 @@ const good: ContainerFacts = {
   image: 'sha256:1',
   apparmor: null,
   selinux: null,
+  user: '1000',
   capAdd: [],
   privileged: false,
   mounts: [],
@@ -93,16 +94,21 @@ test('each fault of a container fails its own check and no other', (t) => {
   const { path } = folder(t);
   const failing = (changes: Partial<ContainerFacts>): string =>
     [...results(path, { ...engine, containers: [{ ...good, ...changes }] }).values()]
-      .filter(({ id, state }) => /^(?:5|C\.5)/.test(id) && state === 'fail')
+      .filter(({ id, state }) => /^(?:4|5|C\.5)/.test(id) && state === 'fail')
       .map(({ id }) => id)
       .join(' ');
   assert.equal(failing({}), '');
   const mount = { source: '/srv', target: '/srv', rw: true, propagation: 'rprivate' };
   const cases: readonly (readonly [Partial<ContainerFacts>, string])[] = [
     [{ capAdd: ['NET_ADMIN'] }, '5.4'],
+    [{ capAdd: ['NET_BIND_SERVICE', 'CHOWN'] }, ''],
+    [{ user: '' }, '4.1'],
+    [{ user: '0:0' }, '4.1'],
+    [{ ulimits: 2 }, ''],
     [{ capAdd: ['SYS_ADMIN'] }, '5.4 C.5.3.3'],
     [{ privileged: true }, '5.5 C.5.3.1 C.5.3.2 C.5.3.3 C.5.3.4'],
     [{ mounts: [{ ...mount, source: '/etc/' }] }, '5.6'],
+    [{ mounts: [{ ...mount, source: '/etc', rw: false }] }, ''],
     [{ mounts: [mount] }, ''],
     [{ mounts: [{ ...mount, source: '/run/podman/podman.sock' }] }, '5.32'],
     [{ mounts: [{ ...mount, propagation: 'rshared' }] }, '5.20'],
@@ -150,11 +156,48 @@ test('a CRI container is read from the description that the run-time itself got'
   );
 });
 
+test('what dockerd was told on its command line stands over its file', (t) => {
+  const { path, put } = folder(t);
+  put('proc/7/comm', 'dockerd\n');
+  const words = [
+    '-H',
+    'tcp://0.0.0.0:2376',
+    '--host=fd://',
+    '--icc=false',
+    '--live-restore',
+    '-l',
+    'info',
+    '--tlsverify',
+  ];
+  put('proc/7/cmdline', `${['dockerd', ...words, '--default-ulimit', 'nofile=1024'].join('\0')}\0`);
+  assert.deepEqual(daemonArguments(new Root(path)), {
+    hosts: ['tcp://0.0.0.0:2376', 'fd://'],
+    icc: false,
+    'live-restore': true,
+    'log-level': 'info',
+    tlsverify: true,
+    'default-ulimits': ['nofile=1024'],
+  });
+  assert.deepEqual(daemonArguments(new Root(folder(t).path)), {});
+});
+
+test('an image whose later layers use ADD fails, its base does not count', (t) => {
+  const image = { name: 'x', id: 'y', user: '', healthcheck: true };
+  const state = (history: readonly string[]) =>
+    results(folder(t).path, { ...engine, images: [{ ...image, history }] }).get('4.9')?.state;
+  assert.equal(state(['/bin/sh -c #(nop) ADD file:1 in /', 'COPY a b']), 'pass');
+  assert.equal(state(['/bin/sh -c #(nop) ADD file:1 in /', '/bin/sh -c #(nop) ADD file:2 in /srv']), 'fail');
+});
+
 test('owners, modes and watched files are looked at where they are, and not applicable where they are not', (t) => {
   const { path, put } = folder(t);
   put('etc/containers/containers.conf', '', 0o666);
   put('usr/bin/podman', '', 0o755);
-  put('etc/audit/rules.d/x.rules', '-w /usr/bin/podman -k containers\n');
+  put(
+    'etc/audit/rules.d/x.rules',
+    '-w /usr/bin/podman -k containers\n-a exit,always -F path=/usr/bin/runc -F perm=war\n',
+  );
+  put('usr/bin/runc', '', 0o755);
   const found = results(path, engine);
   assert.deepEqual(
     [found.get('3.18')?.state, found.get('3.18')?.subjects],
@@ -163,6 +206,7 @@ test('owners, modes and watched files are looked at where they are, and not appl
   assert.deepEqual(found.get('3.18')?.fixes, [{ kind: 'mode', path: '/etc/containers/containers.conf', mode: 0o644 }]);
   assert.equal(found.get('3.20')?.state, 'not-applicable');
   assert.equal(found.get('1.1.3')?.state, 'pass');
+  assert.equal(found.get('1.1.18')?.state, 'pass');
   assert.equal(found.get('1.1.6')?.state, 'fail');
   assert.equal(found.get('kernel.BUG')?.state, 'not-determinable');
 });

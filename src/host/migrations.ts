@@ -132,4 +132,24 @@ export const hostMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0007-host-profiles',
+    async up(db) {
+      await db.schema
+        .createTable('host_profiles')
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('workload', 'text', (column) => column.notNull())
+        .addColumn('container', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull())
+        .addColumn('repository', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('recorded_at', 'text', (column) => column.notNull())
+        // Null: not tried yet.
+        .addColumn('trial', 'text')
+        .addColumn('applied_at', 'text')
+        .addPrimaryKeyConstraint('host_profiles_key', ['project', 'workload', 'container', 'digest'])
+        .execute();
+    },
+  },
 ];

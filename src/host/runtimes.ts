@@ -29,6 +29,31 @@ export interface RuntimeTruth {
   }[];
 }
 
+/** A run-time of a host with the escapes that are open in it, or of which nothing is known. */
+export interface OpenRuntime {
+  readonly program: string;
+  readonly version: string;
+  /** The distribution's package with its version; null: it came by hand. */
+  readonly package: string | null;
+  readonly cves: readonly RuntimeTruth['issues'][number][];
+}
+
+export interface HostRuntimes {
+  readonly host: string;
+  /** When the host last said what it runs, RFC 3339. */
+  readonly seenAt: string;
+  /** Empty: none of its run-times has an open CVE that is known. */
+  readonly open: readonly OpenRuntime[];
+}
+
+/** Of what was judged, only what is open: `exposed`, and `unknown`, which is no reason to believe otherwise. */
+export function openRuntimes(truths: readonly RuntimeTruth[]): OpenRuntime[] {
+  return truths.flatMap(({ program, version, package: own, issues }) => {
+    const cves = issues.filter(({ state }) => state !== 'not-affected');
+    return cves.length === 0 ? [] : [{ program, version, package: own, cves }];
+  });
+}
+
 const FILE = join(resolve(import.meta.dirname, '../../rules/host'), 'runtimes.json');
 let issues: readonly RuntimeIssue[] | null = null;
 

@@ -9,8 +9,10 @@ import {
 } from '../advisories/index.ts';
 import type { Text } from '../system/index.ts';
 import type { MachineFacts } from './facts.ts';
+import { isForeignRelease } from './foreign.ts';
 import { type KbuildTable, kbuildTable } from './kbuild/table.ts';
 import { Reach, type UnreachableReason } from './reach.ts';
+import { SHIELD, type ShieldEntry } from './shield/feed.ts';
 import { standingShields } from './shield/standing.ts';
 
 /** What a CVE of the kernel means on one machine. */
@@ -73,6 +75,7 @@ export function judgeMachine(
   advisories: readonly KernelAdvisory[],
   statements: Statements = NONE,
   table: KbuildTable = kbuildTable(),
+  shield: readonly ShieldEntry[] = SHIELD,
 ): KernelTruth[] {
   const machine = describeMachine(facts);
   const reach = new Reach(facts, table);
@@ -81,7 +84,7 @@ export function judgeMachine(
     ({ cves }) => cves,
   );
   const controls = byCve(facts.mitigations, ({ cves }) => cves);
-  const shields = byCve(standingShields(facts), ({ entry }) => entry.cves);
+  const shields = byCve(standingShields(facts, shield), ({ entry }) => entry.cves);
   const judge = (advisory: KernelAdvisory, at: Machine): KernelTruth => {
     const { id, title, severity, cvss, kev, epss } = advisory;
     const about = { cve: id, title, severity, cvss, kev, epss };
@@ -161,20 +164,8 @@ interface Machine {
 
 function describeMachine(facts: MachineFacts): Machine {
   const { upstream, release } = facts.kernel;
-  const text = upstream ?? (isForeign(facts) ? null : release);
+  const text = upstream ?? (isForeignRelease(release) ? null : release);
   return { facts, release: text === null ? null : parseKernelRelease(text) };
-}
-
-/** Distributions whose number says only from which release they once set out. */
-function isForeign({ kernel, distribution }: MachineFacts): boolean {
-  if (kernel.upstream !== null) return false;
-  const { release } = kernel;
-  return (
-    /\.el\d+|\.(?:rhel|centos)/.test(release) ||
-    /^\d+\.\d+\.0-\d+-/.test(release) ||
-    /-default$/.test(release) ||
-    (distribution?.id === 'ubuntu' && /^\d+\.\d+\.0-\d+/.test(release))
-  );
 }
 
 interface Standing {

@@ -1,4 +1,4 @@
-import type { Text } from '../system/index.ts';
+import { Fault, type Text } from '../system/index.ts';
 import type { PatchState } from './livepatch/driver.ts';
 import type { HostPhase, RolloutState } from './rollout/machine.ts';
 import type { Ring } from './rollout/plan.ts';
@@ -46,3 +46,16 @@ export const ROLLOUT_PHASE_WORDS: Readonly<Record<HostPhase, Text>> = {
   withdrawn: { en: 'taken out', es: 'retirado' },
   stuck: { en: 'stuck', es: 'atascado' },
 };
+
+/** What went wrong, in both languages; an error that is no Fault has words of its own, in English. */
+export function faultText(error: unknown): Text {
+  if (!(error instanceof Fault)) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { en: why, es: why };
+  }
+  const say = (language: 'en' | 'es'): string => {
+    const { what, why } = error.text(language);
+    return why === undefined ? what : `${what}: ${why}`;
+  };
+  return { en: say('en'), es: say('es') };
+}

@@ -145,7 +145,7 @@ export const networkFault = defineFaults({
   'network.file-unreadable': {
     kind: 'invalid',
     en: { what: 'the file {path} cannot be read', why: 'the system answers {reason}' },
-    es: { what: 'el fichero {path} no se puede leer', why: 'el sistema responde {reason}' },
+    es: { what: 'el archivo {path} no se puede leer', why: 'el sistema responde {reason}' },
   },
   'network.certificate-refused': {
     kind: 'invalid',
@@ -171,6 +171,32 @@ export const networkFault = defineFaults({
       what: 'ya hay un certificado para {name}',
       why: 'el borde tendría que adivinar cuál servir',
       remedy: 'darsena certificate show {id}; darsena certificate remove {id}',
+    },
+  },
+  'network.certificate-project': {
+    kind: 'not-found',
+    en: {
+      what: 'no certificate is taken for the project {project}',
+      why: 'there is no such project, and its names would be kept from all others',
+      remedy: 'darsena project list',
+    },
+    es: {
+      what: 'no se acepta un certificado para el proyecto {project}',
+      why: 'no existe ese proyecto, y sus nombres quedarían vedados a los demás',
+      remedy: 'darsena project list',
+    },
+  },
+  'network.certificate-host-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'no certificate for {host} is taken for the project {project} alone',
+      why: 'another project publishes this host, and its visitors would be shown it',
+      remedy: 'darsena route list; add it without --project, for all',
+    },
+    es: {
+      what: 'no se acepta un certificado de {host} solo para el proyecto {project}',
+      why: 'otro proyecto publica ese host, y se mostraría a sus visitantes',
+      remedy: 'darsena route list; añadirlo sin --project, para todos',
     },
   },
   'network.certificates-full': {
@@ -207,6 +233,37 @@ export const networkFault = defineFaults({
       what: 'el servidor DNS {server} no cambió la zona {zone}',
       why: '{reason}',
       remedy: 'NOTAUTH indica otra clave u otro reloj; REFUSED, una clave que no puede cambiar esta zona',
+    },
+  },
+  'network.site-unset': {
+    kind: 'conflict',
+    en: {
+      what: 'no host can be balanced between sites',
+      why: 'it is not said which site this is',
+      remedy: 'darsena site set --help',
+    },
+    es: {
+      what: 'no se puede repartir ningún host entre sedes',
+      why: 'no se ha dicho qué sede es esta',
+      remedy: 'darsena site set --help',
+    },
+  },
+  'network.site-invalid': {
+    kind: 'invalid',
+    en: { what: 'the balance between sites is not set so', why: '{reason}', remedy: 'darsena site show' },
+    es: { what: 'el reparto entre sedes no se fija así', why: '{motivo}', remedy: 'darsena site show' },
+  },
+  'network.site-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'another platform balances {host} under the name {site}',
+      why: 'its addresses are {addresses}; two of one name would take back each other’s in turns, so this one tells DNS nothing',
+      remedy: 'darsena site set --name ANOTHER',
+    },
+    es: {
+      what: 'otra plataforma reparte {host} con el nombre {site}',
+      why: 'sus direcciones son {addresses}; dos del mismo nombre se quitarían las suyas por turnos, así que esta no dice nada al DNS',
+      remedy: 'darsena site set --name OTRO',
     },
   },
   'network.acme-unset': {

@@ -37,6 +37,7 @@ export { networkFault, whyFailed } from './errors.ts';
 export type { FlowPeer, KnownFlow, WorkloadFlow } from './flows/flow.ts';
 export { Flows, type NetworkTables } from './flows/flows.ts';
 export { type Flow, readFlows } from './flows/read.ts';
+export { SITE_CHECK_MS } from './limits.ts';
 export { networkMigrations } from './migrations.ts';
 export { NameServer, type NameServerOptions } from './names/server.ts';
 export { outsideNameservers, ResolverUpstream, readNameservers, type Upstream } from './names/upstream.ts';
@@ -60,6 +61,7 @@ export {
   type NamedEgress,
   openAddresses,
   POLICY_TABLE,
+  type PodPlaceSix,
   type PodRules,
   podRules,
   type SegmentPod,
@@ -73,3 +75,5 @@ export {
   type ServedTables,
 } from './served/served.ts';
 export { type EdgeSettingsOfAll, readEdgeSettings, type SettingsTables, writeEdgeSettings } from './served/settings.ts';
+export { registerSiteRoutes } from './sites/routes.ts';
+export { type SiteSettings, type SiteState, Sites } from './sites/sites.ts';

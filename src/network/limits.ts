@@ -94,5 +94,28 @@ export const ACME_REQUEST_MS = 30_000;
 /** Between two looks at what the authority does; it needs some seconds for a challenge. */
 export const ACME_WAIT_MS = 2_000;
 export const ACME_POLLS_MAX = 90;
+/** One order from its account to its chain, with ten minutes for secondaries: orders are carried out one after the other. */
+export const ACME_ORDER_MS = 20 * 60_000;
 /** Orders that are kept; each renews one certificate. */
 export const ACME_ORDERS_MAX = 500;
+
+/** How often a site asks its own edge for each of its hosts; two failures in a row withdraw an address, two answers return it. */
+export const SITE_CHECK_MS = 5_000;
+export const SITE_CHECKS_AGREE = 2;
+/** An edge that takes longer is as good as away for who waits for a page. */
+export const SITE_PROBE_MS = 3_000;
+/** How often a site says in DNS that it lives, and after how long of silence others withdraw its addresses. */
+export const SITE_BEAT_MS = 30_000;
+export const SITE_LAPSE_MS = 90_000;
+/** Hosts that a site balances; each is asked for every five seconds. */
+export const SITE_HOSTS_MAX = 50;
+/** Addresses of one site: they stand in one text of DNS. */
+export const SITE_ADDRESSES_MAX = 4;
+/** Sites of one host that are believed. */
+export const SITES_MAX = 16;
+
+/**
+ * What a site wrote so long ago, by its own clock, holds its name no more where it is asked for: far beyond what clocks
+ * differ, and soon enough for a platform that was set up anew.
+ */
+export const SITE_NAME_HELD_MS = 15 * 60_000;

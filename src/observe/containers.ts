@@ -1,5 +1,5 @@
 import type { ContainerFacts } from '../events/index.ts';
-import { CGROUPS_MAX, WAIT_FIRST_MS, WAIT_MS } from './limits.ts';
+import { CGROUPS_MAX, STRANGERS_MAX, WAIT_FIRST_MS, WAIT_MS } from './limits.ts';
 
 /** Where a container stands with us: told by the agent, waited for, given up (its events pass with the id alone), not ours. */
 export type Standing = 'known' | 'awaited' | 'unknown' | 'foreign';
@@ -24,6 +24,8 @@ export class ContainerRegister {
   readonly #slots = new Map<number, Slot>();
   readonly #told = new Map<string, ContainerFacts>();
   #lastToldMs = -1;
+  /** Given up on as not ours; whoever asks takes them away. */
+  readonly strangers: string[] = [];
 
   /** @param onlyTold containers the agent does not name are not ours: their events are dropped in the kernel */
   constructor(cgroupSwitch: CgroupSwitch, onlyTold: boolean) {
@@ -79,6 +81,7 @@ export class ContainerRegister {
       if (slot.standing !== 'awaited' || nowMs < slot.deadlineMs) continue;
       if (this.#onlyTold && this.#lastToldMs !== -1) {
         slot.standing = 'foreign';
+        if (this.strangers.length < STRANGERS_MAX && !this.strangers.includes(slot.id)) this.strangers.push(slot.id);
         this.#switch.setIgnored(slot.cgroup, slot.id, true);
       } else slot.standing = 'unknown';
     }

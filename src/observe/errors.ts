@@ -1,6 +1,24 @@
 import { defineFaults } from '../system/fault.ts';
 
 export const observeFault = defineFaults({
+  'observe.not-wanted': {
+    kind: 'needs',
+    en: { what: 'BPF programs are switched off', why: 'the configuration of the sensor asks for "fallback"' },
+    es: { what: 'los programas BPF están desactivados', why: 'la configuración del sensor pide "fallback"' },
+  },
+  'observe.no-fallback': {
+    kind: 'needs',
+    en: {
+      what: 'nothing of this machine can be watched',
+      why: '{reason}',
+      remedy: 'run the sensor as root, or with CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH',
+    },
+    es: {
+      what: 'no se puede observar nada de esta máquina',
+      why: '{reason}',
+      remedy: 'ejecutar el sensor como root, o con CAP_SYS_ADMIN, CAP_SYS_PTRACE y CAP_DAC_READ_SEARCH',
+    },
+  },
   'observe.no-btf': {
     kind: 'needs',
     en: {

@@ -17,10 +17,24 @@ import {
   pinToFile,
 } from '../system/native.ts';
 
-const MAPS = ['process_ring', 'open_ring', 'containers', 'settings', 'calls', 'counts', 'told'] as const;
+const MAPS = [
+  ...(['process_ring', 'open_ring', 'containers', 'settings', 'calls', 'counts', 'told'] as const),
+  ...(['guards', 'denials', 'prevent_ring', 'hook_calls'] as const),
+] as const;
 export type MapName = (typeof MAPS)[number];
 /** Hangs on the exit of each call that rules ask for. */
 const CALL_PROGRAM = 'on_call';
+/** Hang where the kernel asks whether something may happen, while a policy forbids anything. */
+export const HOOKS = {
+  exec: { lsm: 'guard_exec_lsm', return: 'guard_exec_return' },
+  open: { lsm: 'guard_open_lsm', return: 'guard_open_return' },
+} as const;
+/** Hangs where packets are queued, while somebody asks for questions to name servers. */
+export const QUESTION_PROGRAM = 'on_question';
+const HOOK_PROGRAMS: readonly string[] = [
+  ...Object.values(HOOKS).flatMap((hook): string[] => Object.values(hook)),
+  QUESTION_PROGRAM,
+];
 /** magic.h */
 const BPF_FS_MAGIC = 0xcafe4a11;
 const EVENTS_FOLDERS = ['/sys/kernel/tracing/events', '/sys/kernel/debug/tracing/events'];
@@ -44,6 +58,8 @@ export interface Refusal {
 export class KernelPart {
   readonly #maps: Readonly<Record<MapName, number>>;
   readonly #callProgram: number | null;
+  readonly #hooks: ReadonlyMap<string, number>;
+  readonly #links = new Map<string, number>();
   readonly #folder: string | null;
   readonly #held: number[] = [];
   readonly #object: BpfObject | null;
@@ -60,9 +76,16 @@ export class KernelPart {
     callProgram: number | null,
     folder: string | null,
     object: BpfObject | null,
-    state: { attached: readonly string[]; refused: readonly Refusal[]; held: readonly number[]; wasCut: boolean },
+    state: {
+      attached: readonly string[];
+      refused: readonly Refusal[];
+      held: readonly number[];
+      hooks: ReadonlyMap<string, number>;
+      wasCut: boolean;
+    },
   ) {
     this.#maps = maps;
+    this.#hooks = state.hooks;
     this.#callProgram = callProgram;
     this.#folder = folder;
     this.#object = object;
@@ -84,7 +107,7 @@ export class KernelPart {
     const left = folder === null ? null : KernelPart.#takeOver(folder, wasCut);
     if (left !== null) return left;
     if (options.pins !== null) removePins(options.pins);
-    const object = BpfObject.load(options.objectFile, options.sizes);
+    const object = BpfObject.load(options.objectFile, options.sizes, [], HOOK_PROGRAMS);
     if (!(object instanceof BpfObject)) return object;
     return KernelPart.#attach(object, folder, wasCut);
   }
@@ -95,9 +118,15 @@ export class KernelPart {
     const refused: Refusal[] = object.refused.map(({ program, reason }) => ({ program, reason }));
     if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
     let callProgram: number | null = null;
+    const hooks = new Map<string, number>();
     for (const { name, section, fd } of object.programs) {
       if (name === CALL_PROGRAM) {
         callProgram = fd;
+        continue;
+      }
+      if (HOOK_PROGRAMS.includes(name)) {
+        hooks.set(name, fd);
+        if (folder !== null) pinToFile(fd, join(folder, `program-${name}`));
         continue;
       }
       const link = attach(section, fd);
@@ -112,14 +141,17 @@ export class KernelPart {
       if (callProgram !== null) pinToFile(callProgram, join(folder, `program-${CALL_PROGRAM}`));
       mkdirSync(join(folder, `${COMPLETE}${attached.length}`));
     }
-    return new KernelPart(maps, callProgram, folder, object, { attached, refused, held, wasCut });
+    return new KernelPart(maps, callProgram, folder, object, { attached, refused, held, hooks, wasCut });
   }
 
   /** Takes over what is complete; null when there is nothing, or not all of it. */
   static #takeOver(folder: string, wasCut: boolean): KernelPart | null {
     if (!existsSync(folder)) return null;
     const there = readdirSync(folder);
-    const attached = there.flatMap((name) => /^link-(on_\w+)$/.exec(name)?.[1] ?? []);
+    // Without those that hang only while they are asked for: they are not among what was counted.
+    const attached = there
+      .flatMap((name) => /^link-(on_\w+)$/.exec(name)?.[1] ?? [])
+      .filter((name) => !HOOK_PROGRAMS.includes(name));
     if (!there.includes(`${COMPLETE}${attached.length}`)) return null;
     const entries: [MapName, number][] = [];
     for (const name of MAPS) {
@@ -128,7 +160,12 @@ export class KernelPart {
       entries.push([name, fd]);
     }
     const callProgram = openPinned(join(folder, `program-${CALL_PROGRAM}`));
-    const state = { attached, refused: [], held: [], wasCut };
+    const hooks = new Map<string, number>();
+    for (const name of HOOK_PROGRAMS) {
+      const fd = openPinned(join(folder, `program-${name}`));
+      if (fd !== null) hooks.set(name, fd);
+    }
+    const state = { attached, refused: [], held: [], hooks, wasCut };
     return new KernelPart(Object.fromEntries(entries) as Record<MapName, number>, callProgram, folder, null, state);
   }
 
@@ -152,6 +189,30 @@ export class KernelPart {
     return null;
   }
 
+  /** Hangs a program where the kernel asks. @returns null, or why it cannot be */
+  attachHook(name: string): string | null {
+    if (this.#links.has(name) || this.#names.has(`link-${name}`)) return null;
+    const program = this.#hooks.get(name);
+    if (program === undefined) return this.refused.find((one) => one.program === name)?.reason ?? 'it is not loaded';
+    const link = attachRawTracepoint(program);
+    if (!('fd' in link)) return link.reason;
+    if (this.#folder !== null && pinToFile(link.fd, join(this.#folder, `link-${name}`)) === null) {
+      closeDescriptor(link.fd);
+      this.#names = new Set([...this.#names, `link-${name}`]);
+    } else this.#links.set(name, link.fd);
+    return null;
+  }
+
+  detachHook(name: string): void {
+    const fd = this.#links.get(name);
+    if (fd !== undefined) closeDescriptor(fd);
+    this.#links.delete(name);
+    if (this.#folder === null || !this.#names.has(`link-${name}`)) return;
+    // Before it is gone: what is taken away by order is not missing.
+    this.#names = new Set([...this.#names].filter((one) => one !== `link-${name}`));
+    rmSync(join(this.#folder, `link-${name}`), { force: true });
+  }
+
   /** Names that somebody removed: the kernel lets go of what they held. Nothing can be missing where nothing has a name. */
   missingNames(): string[] {
     if (this.#folder === null) return [];
@@ -168,6 +229,7 @@ export class KernelPart {
   close(): void {
     if (this.#folder !== null) rmSync(join(this.#folder, RUNNING), { recursive: true, force: true });
     for (const fd of this.#held.splice(0)) closeDescriptor(fd);
+    for (const fd of this.#links.values()) closeDescriptor(fd);
     this.#object?.close();
   }
 }
@@ -183,7 +245,7 @@ export function removePins(folder: string): void {
   rmdirSync(folder);
 }
 
-function isBpfFs(path: string): boolean {
+export function isBpfFs(path: string): boolean {
   let at = path;
   while (!existsSync(at) && at !== '/') at = dirname(at);
   return statfsSync(at).type === BPF_FS_MAGIC;

@@ -28,3 +28,11 @@ export const BATCH_RECORDS_MAX = 4_096;
 export const PASSWD_BYTES_MAX = 1024 * 1024;
 /** The environment of a process is read up to here; few have more than a page. */
 export const ENVIRONMENT_BYTES_MAX = 32_768;
+/** Cgroups of the machine while somebody records; the table in the kernel has as many. */
+export const RECORDINGS_MAX = 4_096;
+/** Containers of others that wait to be told of. */
+export const STRANGERS_MAX = 256;
+/** Where no BPF program is: records that were made and not judged yet. */
+export const FALLBACK_RING_BYTES = 4 * 1024 * 1024;
+/** Processes that were looked at within the last second. */
+export const FALLBACK_PIDS_MAX = 8_192;

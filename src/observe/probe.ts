@@ -5,7 +5,8 @@ import { callSpecs, EVENT_NAMES, isCall } from '../events/index.ts';
 import type { Text } from '../system/index.ts';
 import { mapKeys, mapRing, Poller, possibleCpus, readMapEntry, writeMapEntry } from '../system/native.ts';
 import { observeFault } from './errors.ts';
-import { KernelPart } from './kernel-part.ts';
+import { KernelGuards } from './kernel-guards.ts';
+import { KernelPart, QUESTION_PROGRAM } from './kernel-part.ts';
 import { CGROUPS_MAX } from './limits.ts';
 import { missingCapabilities } from './proc.ts';
 import { RingReader } from './ring.ts';
@@ -16,15 +17,19 @@ const EACCES = 13;
 const COUNTERS_BYTES = 16;
 const CALL_SPEC_BYTES = 16;
 /** Where the kernel's tracepoint has another name than the call. */
-const KERNEL_NAMES: Readonly<Record<string, string>> = { umount2: 'umount' };
+const KERNEL_NAMES: Readonly<Record<string, string>> = { umount2: 'umount', pwrite: 'pwrite64' };
 const ENTRY_BYTES = 72;
 const ENTRY_ID_OFFSET = 8;
 const CONTAINER_ID_BYTES = 64;
 /** Loss of these blinds the sensor; without any other it still works and says what it cannot see. */
 const ESSENTIAL = ['on_exec'];
+/** The event that is not a call, and yet hung in only when it is asked for. */
+const QUESTION = 'dns_question';
 const IGNORED = 2;
 const KEY_BYTES = 8;
 const RING_BYTES = { process_ring: 1 << 20, open_ring: 1 << 22 } as const;
+/** As prevent.h has it. */
+const PREVENT_RING_BYTES = 1 << 18;
 
 /** What each program sees, for the word of what is missing. */
 const SEES: Readonly<Record<string, string>> = {
@@ -37,7 +42,14 @@ const SEES: Readonly<Record<string, string>> = {
   on_open: 'files opened by open',
   on_creat: 'files made by creat',
   on_connect: 'connections made',
+  on_exec_guarded: 'denied programs killed',
+  on_uring_taken: 'what is done through io_uring',
+  on_uring_answered: 'how it ended what is done through io_uring',
+  on_uring_overflow: 'how it ended what is done through io_uring when its answers overflow',
+  on_question: 'questions to name servers',
 };
+/** Without them nothing is blocked, and as much is seen: prevention says so by itself. */
+const NOT_SEEING = /^guard_/;
 
 export interface Coverage {
   /** Programs that are attached. */
@@ -77,6 +89,7 @@ export class Probe {
   readonly coverage: Coverage;
   readonly processRing: RingReader;
   readonly openRing: RingReader;
+  readonly guards: KernelGuards;
   readonly poller: Poller;
 
   /** Loads and attaches. Throws a fault that says what the machine lacks. */
@@ -97,13 +110,9 @@ export class Probe {
     }
     this.coverage = {
       programs: part.attached,
-      missing: [
-        ...part.refused.map(({ program, reason }) => ({ what: SEES[program] ?? program, why: reason })),
-        {
-          what: 'files opened through io_uring',
-          why: { en: 'no program for it yet', es: 'todavía no hay programa para ello' },
-        },
-      ],
+      missing: part.refused
+        .filter(({ program }) => !NOT_SEEING.test(program))
+        .map(({ program, reason }) => ({ what: SEES[program] ?? program, why: reason })),
     };
     this.#containers = part.map('containers');
     this.#calls = part.map('calls');
@@ -118,10 +127,14 @@ export class Probe {
     this.processRing = processRing;
     this.openRing = openRing;
     if (part.isResumed) this.#watchAll();
-    const settings = Buffer.alloc(8);
-    settings.writeUInt32LE(options.hostToo === true ? 1 : 0, 0);
-    settings.writeUInt32LE(process.pid, 4);
-    writeMapEntry(part.map('settings'), Buffer.alloc(4), settings);
+    this.poller.add(part.map('prevent_ring'));
+    const ring = new RingReader(mapRing(part.map('prevent_ring'), PREVENT_RING_BYTES));
+    this.guards = new KernelGuards(part, ring, options.hostToo === true);
+  }
+
+  /** Takes in what does not come by itself: here everything does. */
+  fill(): void {
+    // The kernel writes into the rings.
   }
 
   /**
@@ -133,6 +146,12 @@ export class Probe {
     this.#watchedCalls = names;
     const missing: Coverage['missing'][number][] = [];
     const none = Buffer.alloc(CALL_SPEC_BYTES);
+    if (!names.has(QUESTION)) this.#part.detachHook(QUESTION_PROGRAM);
+    // What the kernel refused to load is missing already.
+    else if (!this.#part.refused.some(({ program }) => program === QUESTION_PROGRAM)) {
+      const why = this.#part.attachHook(QUESTION_PROGRAM);
+      if (why !== null) missing.push({ what: SEES[QUESTION_PROGRAM] ?? QUESTION_PROGRAM, why });
+    }
     for (const { name, number, spec } of callSpecs(process.arch)) {
       const isWanted = names.has(name);
       if (isWanted) {

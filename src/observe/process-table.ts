@@ -86,6 +86,11 @@ export class ProcessTable implements Surroundings {
     return read === null ? undefined : this.#put(read);
   }
 
+  /** The same for one that may have ended a moment ago. */
+  lastOf(pid: number): ProcessFacts | undefined {
+    return this.#living.get(pid) ?? this.#ended.findLast((one) => one.pid === pid) ?? this.processOf(pid);
+  }
+
   userName(uid: number): string | null {
     if (!this.#users.has(uid)) this.#rereadNames();
     return this.#users.get(uid) ?? null;

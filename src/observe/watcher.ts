@@ -1,12 +1,20 @@
 /** The reading loop: rings to events, in the order of time, each with its process and container. */
 import { type ContainerFacts, HEADER, KernelEvent, PathNames, type ProcessFacts } from '../events/index.ts';
 import { kernelClocks } from '../system/native.ts';
-import { ContainerRegister, type Slot } from './containers.ts';
+import { type CgroupSwitch, ContainerRegister, type Slot } from './containers.ts';
 import { BATCH_RECORDS_MAX, WAITING_BYTES_MAX, WAITING_EVENTS_MAX } from './limits.ts';
-import type { Probe } from './probe.ts';
+import type { RecordRing } from './made-records.ts';
 import { containerOf } from './proc.ts';
 import { ProcessTable } from './process-table.ts';
-import type { RingReader } from './ring.ts';
+
+/** Where records come from: the programs in the kernel, or what stands in for them. */
+export interface EventSource extends CgroupSwitch {
+  /** Programs, processes and connections; and what there is more of. Both in the order of time. */
+  readonly processRing: RecordRing;
+  readonly openRing: RecordRing;
+  /** The id of the container a cgroup belongs to, or null. */
+  containerId(cgroup: bigint): string | null;
+}
 
 /** Called for each event. The event is only valid during the call. */
 export type EventHandler = (event: KernelEvent) => void;
@@ -23,7 +31,7 @@ export interface WatcherOptions {
 }
 
 export class Watcher {
-  readonly #probe: Probe;
+  readonly #probe: EventSource;
   readonly #handler: EventHandler;
   readonly #processes = new ProcessTable();
   readonly #paths = new PathNames();
@@ -37,7 +45,7 @@ export class Watcher {
   /** Events that were judged before word of their container came, because too many waited. */
   hurried = 0;
 
-  constructor(probe: Probe, handler: EventHandler, options: WatcherOptions = {}) {
+  constructor(probe: EventSource, handler: EventHandler, options: WatcherOptions = {}) {
     this.#probe = probe;
     this.#handler = handler;
     this.#containers = new ContainerRegister(probe, options.onlyTold === true);
@@ -52,6 +60,22 @@ export class Watcher {
 
   get processCount(): number {
     return this.#processes.size;
+  }
+
+  /** A process, also of one that has just ended, then those above it; empty when nothing is known. */
+  lineage(pid: number, most: number): ProcessFacts[] {
+    const found: ProcessFacts[] = [];
+    let next = this.#processes.lastOf(pid);
+    while (next !== undefined && found.length <= most) {
+      found.push(next);
+      next = this.#processes.parentOf(next);
+    }
+    return found;
+  }
+
+  /** Containers that nobody named and that are none of ours, since the last call. */
+  strangers(): string[] {
+    return this.#containers.strangers.splice(0);
   }
 
   /** How long ago the last handled event happened when it was handled. */
@@ -104,7 +128,7 @@ export class Watcher {
     return this.#processEvent.u64(HEADER.time) <= this.#openEvent.u64(HEADER.time);
   }
 
-  #take(event: KernelEvent, ring: RingReader, at: number): void {
+  #take(event: KernelEvent, ring: RecordRing, at: number): void {
     event.load(at);
     event.number = ++this.#handled;
     const process = this.#processes.follow(event);
@@ -128,7 +152,7 @@ export class Watcher {
   }
 
   /** Keeps a copy of the record until word of its container comes. */
-  #wait(event: KernelEvent, slot: Slot, process: ProcessFacts, ring: RingReader, at: number): void {
+  #wait(event: KernelEvent, slot: Slot, process: ProcessFacts, ring: RecordRing, at: number): void {
     const bytes = event.u32(HEADER.length);
     if (this.#waiting.length >= WAITING_EVENTS_MAX || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
       this.hurried++;

@@ -8,7 +8,6 @@ import {
   EMPTY_MEMORY,
   type MemoryStore,
   type PlanMemory,
-  PodmanEngine,
   parseWantedState,
   parseWantedWorkload,
   Reconciler,
@@ -19,6 +18,7 @@ import type { WantedWorkload, WorkloadStatus } from '../deploy/index.ts';
 import {
   benchHost,
   gatherFacts,
+  HostFeed,
   localPatchHost,
   MODULE_LOOK_MS,
   MODULE_TELL_MS,
@@ -27,44 +27,42 @@ import {
   restoreLivePatches,
 } from '../host/index.ts';
 import { NameServer, ResolverUpstream } from '../network/index.ts';
-import {
-  createLog,
-  Fault,
-  type Json,
-  type Log,
-  runCommand,
-  systemClock,
-  type Text,
-  writeFileAtomic,
-} from '../system/index.ts';
+import { KernelShut } from '../observe/index.ts';
+import { createLog, Fault, type Json, type Log, systemClock, type Text, writeFileAtomic } from '../system/index.ts';
 import { type SignedRecord, verifyRecord } from '../trust/index.ts';
-import { createTools, HostVolumes } from '../volumes/index.ts';
+import { createTools, FormatAsks, HostVolumes } from '../volumes/index.ts';
 import { showActivity } from './agent/activity.ts';
 import { Builder } from './agent/builder.ts';
 import { BuilderKey } from './agent/builder-key.ts';
+import { CallProfiles } from './agent/call-profile.ts';
 import { contain, Isolations, probesBesideIsolation } from './agent/contain.ts';
 import { drill } from './agent/drill/drill.ts';
 import { HostEdge } from './agent/edge.ts';
 import { RefusalSums } from './agent/edge-refusals.ts';
-import { EngineService } from './agent/engine-service.ts';
 import { letGoOfFrozen, takeEvidence } from './agent/evidence.ts';
 import { admittedAs, requireUser } from './agent/exec-user.ts';
 import { FlowReport } from './agent/flow-report.ts';
+import { askPodman, openHostEngine, requireHas } from './agent/host-engine.ts';
 import { hostLimitFault, requireAllowed } from './agent/host-limits.ts';
 import { HostTrust } from './agent/host-trust.ts';
 import { hostIdentity, keepIdentity } from './agent/join.ts';
+import { KeptEvents } from './agent/kept-events.ts';
+import { askKept, keptFault } from './agent/kept-question.ts';
 import { changePatch } from './agent/kernel-patches.ts';
-import { changeShield, shieldKeeper, shieldProfile } from './agent/kernel-shield.ts';
+import { changeShield, shieldKeeper, startFilter } from './agent/kernel-shield.ts';
 import { killInContainer } from './agent/kill.ts';
 import { ControlLink } from './agent/link-client.ts';
-import { engineEnvironment } from './agent/own-container.ts';
+import { engineEnvironment, ownContainerIds } from './agent/own-container.ts';
 import { PinnedControl } from './agent/pinned-control.ts';
+import { Prevention } from './agent/prevention.ts';
 import { restartHost } from './agent/restart.ts';
 import { type SensorContainer, SensorServer } from './agent/sensor-server.ts';
 import { type AddedContainer, answerAbout, runSession } from './agent/sessions.ts';
 import { AlertSpool } from './agent/spool.ts';
 import { HostStartGate, type StartEvidence } from './agent/start-gate.ts';
+import { StrangerWatch } from './agent/stranger-watch.ts';
 import { Tasks } from './agent/tasks.ts';
+import { Warden, wardenArguments } from './agent/warden.ts';
 import { type HostFacts, type HostTask, type ToAgent, WANTED_TYPE } from './link/protocol.ts';
 import { readToAgent } from './link/reader.ts';
 import { monotonicNs } from './link/stations.ts';
@@ -77,13 +75,17 @@ const MACHINE_EVERY_MS = 300_000;
 /** Reading the rules of a pod takes the host some 10 ms. */
 const FLOWS_EVERY_MS = 30_000;
 const GREET_RETRY_MS = 5_000;
-/** A question to the engine's command line. */
-const ENGINE_CALL_MS = 30_000;
+/** What was stopped for evidence and did not go on is looked at again: a folder with nothing in it, most of the time. */
+const FROZEN_LOOK_MS = 10_000;
+/** Whether events may be kept is asked of the host's own limits this often. */
+const KEEP_LOOK_MS = 30_000;
 /** A pull waits so long for control's first word. */
 const TOKEN_WAIT_MS = 10_000;
 const CACHE_FILE = 'wanted.json';
 /** Rules of one's own as control said them last: a sensor that starts while control is away has them too. */
 const RULES_FILE = 'rules.json';
+/** What may not run in which containers, the same way. */
+const PREVENTION_FILE = 'prevention.json';
 /** Certificates with their keys and what else control last said about the edge. */
 const EDGE_FILE = 'edge.json';
 /** Whom this host believes: pinned, not a cache. */
@@ -132,18 +134,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   });
   const builder = new Builder({ instance, host, clock, caPem: identity.ca, key: () => signer.key });
 
-  const service = new EngineService({ instance, log, clock });
-  await service.start();
-  const shield = shieldKeeper(clock);
-  const modules = new ModuleKeeper(localPatchHost, () => clock.now().toISOString());
+  const shieldFeed = new HostFeed(localPatchHost, files.agent.folder);
+  // The kernel is the machine's: who has no root changes nothing of it.
+  const shut = instance.mode === 'root' ? new KernelShut() : null;
+  const shield = shieldKeeper(clock, shieldFeed, shut);
+  const modules = new ModuleKeeper(localPatchHost, () => clock.now().toISOString(), shut);
   const moduleWatch = new ModuleWatch(localPatchHost, instance.name);
-  const engine = new PodmanEngine({
-    socketPath: instance.podman.socket,
-    instance: instance.name,
-    // A person's own platform changes nothing of the host, and has no such records.
-    ...(instance.mode === 'root'
-      ? { tightenSeccomp: (own: string | null) => shieldProfile(shield, join(instance.run, 'agent', 'seccomp'), own) }
-      : {}),
+  const { engine, ...service } = await openHostEngine({
+    ...{ instance, log, clock },
+    tightenSeccomp: (own, calls) =>
+      // A person's own platform changes nothing of the host, and has no records of a shield.
+      startFilter(instance.mode === 'root' ? shield : null, join(instance.run, 'agent', 'seccomp'), own, calls),
   });
 
   const registryAddress = `${LOOPBACK}:${instance.ports.console}`;
@@ -186,6 +187,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     send: (alert, stations) => link.send({ type: 'alert', alert, stations: [...stations, monotonicNs()] }),
     isBehind: () => link.behind,
   });
+  const kept = await KeptEvents.open({ folder: join(files.agent.folder, 'kept'), clock, log });
   const sensor = await SensorServer.listen(files.sensor.socket, {
     log,
     onAlert: (alert, stations) => spool.add(alert, stations),
@@ -199,6 +201,31 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         digest: null,
         body: { from, to, kept },
       }),
+    onKept: (batch) => kept.add(batch),
+    onGuarded: (reach) => prevention.kernelReaches(reach),
+    onStrangers: (ids) => strangers.sensorSaw(ids),
+  });
+  const prevention = new Prevention({
+    setGuards: (guards) => sensor.setGuards(guards),
+    setWarden: (words) => warden.set(words),
+    raise: (alert) => spool.add(alert, []),
+    tell: (state) => link.send({ type: 'guards', prevention: state }),
+    labelsOf: ({ project, environment, workload }) =>
+      followed.find(({ key }) => key.project === project && key.environment === environment && key.name === workload)
+        ?.pod.labels ?? {},
+  });
+  const warden = new Warden({
+    log,
+    argv: wardenArguments(instance.code, process.execPath),
+    environment: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', MALLOC_ARENA_MAX: '1' },
+    onMessage: (message) => prevention.hear(message),
+    onGone: () => prevention.wardenGone(),
+  });
+  const strangers = new StrangerWatch({
+    log,
+    supervisors: instanceFiles(instance).supervisors,
+    ownIds: () => ownContainerIds(instance, engine),
+    tell: (found) => link.send({ type: 'strangers', strangers: found }),
   });
   const refusals = new RefusalSums((items) => link.send({ type: 'edge-refused', items }));
   const edge = new HostEdge({
@@ -220,13 +247,15 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         });
 
   const engineEnv = engineEnvironment(instance);
+  const formatAsks = new FormatAsks({ send: (ask) => link.send(ask), clock });
   const volumes = new HostVolumes({
     ...{ instance: instance.name, host, engine, clock, log, folder: files.agent.folder, env: engineEnv },
-    podman: (args) => runCommand('podman', args, { env: engineEnv, timeoutMs: ENGINE_CALL_MS }),
+    podman: (args) => askPodman(instance, engine, args),
     tools: createTools(instance.mode === 'rootless', engineEnv),
     allowedFile: files.agent.storage,
-    keys: join(files.agent.run, 'keys'),
+    run: files.agent.run,
     rootless: instance.mode === 'rootless',
+    askFormat: formatAsks.ask,
     onLost: (volume) => reconciler.fence(volume),
   });
 
@@ -239,6 +268,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     askProbe: probesBesideIsolation(
       realProbes(engine, async () => (await engine.facts()).rootless),
       instance,
+      engine,
     ),
     contents: new ContentFiles(join(instance.run, 'agent', 'content')),
     credentials: async () => {
@@ -264,6 +294,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     readUsage: (container) => readUsage(container),
     node: { node: hostname(), capacity: { cpuMillis: availableParallelism() * 1000, memoryBytes: totalmem() } },
   });
+  const profiles = new CallProfiles({ sensor, engine, containers: () => containersOf(statuses.values()) });
   const isolations = new Isolations(join(files.agent.folder, 'isolations.json'));
   const tasks = new Tasks({ run: runTask, send: (message) => link.send(message), log });
 
@@ -277,13 +308,22 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await restorePatches();
   await volumes.start();
   await adoptKeptRules();
+  await adoptKeptPrevention();
   await adoptKeptEdge();
   await adoptKept();
   reconciler.start();
+  // What others run is the whole machine's matter, which an ordinary user's platform does not see; a server of the Container
+  // Runtime Interface does not tell which of its sandboxes are ours in a way that this looks for.
+  if (instance.mode === 'root' && instance.cri === undefined) strangers.start();
+  await keepIfAllowed();
+  const lookingAtLimits = setInterval(() => void keepIfAllowed(), KEEP_LOOK_MS);
+  lookingAtLimits.unref();
   const looking = setInterval(() => tellMachine(false), MACHINE_EVERY_MS);
   looking.unref();
   const lookingAtModules = setInterval(() => void tellModules(), MODULE_LOOK_MS);
   lookingAtModules.unref();
+  const lookingAtFrozen = setInterval(() => void lookAtFrozen(), FROZEN_LOOK_MS);
+  lookingAtFrozen.unref();
   flows.start(FLOWS_EVERY_MS);
   refusals.start(FLOWS_EVERY_MS);
   const linking = link.run();
@@ -296,10 +336,14 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   // Pods go on: conmon holds them, and the next agent adopts them by their labels.
   flows.stop();
   clearInterval(lookingAtModules);
+  clearInterval(lookingAtFrozen);
+  clearInterval(lookingAtLimits);
   await moduleWatch
     .close()
     .catch((error: unknown) => log.warn({ err: error }, 'tracing of modules could not be ended'));
   refusals.stop();
+  strangers.stop();
+  warden.close();
   volumes.stop();
   tasks.cancelAll();
   await reconciler.stop();
@@ -309,8 +353,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
   await spool.close();
   edge.close();
   names?.close();
-  service.stop();
-  engine.close();
+  service.close();
   process.exit(0);
 
   async function hear(message: ToAgent): Promise<void> {
@@ -328,9 +371,21 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       case 'registry-token':
         registryToken = message.token;
         return;
+      case 'volume-keys':
+        volumes.setKeys(message);
+        return;
+      case 'format-answer':
+        formatAsks.answered(message);
+        return;
       case 'rules': {
         sensor.setRules(message);
         await writeFileAtomic(join(files.agent.folder, RULES_FILE), JSON.stringify(message), { mode: 0o600 });
+        return;
+      }
+      case 'prevention': {
+        const { type: _type, ...order } = message;
+        if (instance.mode === 'root') prevention.follow(order);
+        await writeFileAtomic(join(files.agent.folder, PREVENTION_FILE), JSON.stringify(message), { mode: 0o600 });
         return;
       }
       case 'wanted': {
@@ -422,6 +477,24 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     }
   }
 
+  /** The host's own limits say whether events are kept; without questions there is no reason to. */
+  async function keepIfAllowed(): Promise<void> {
+    const isAllowed = await requireAllowed('kept-rules', files.agent.hostLimits).then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof Fault)) throw error;
+        return false;
+      },
+    );
+    sensor.setKeeping(isAllowed);
+    try {
+      await (isAllowed ? kept.tidy() : kept.forget());
+    } catch (error) {
+      // A disk that fails must not end what keeps the host's pods.
+      log.warn({ err: error }, 'kept events could not be removed');
+    }
+  }
+
   async function adoptKeptRules(): Promise<void> {
     try {
       const kept = readToAgent(JSON.parse(await readFile(join(files.agent.folder, RULES_FILE), 'utf8')));
@@ -429,6 +502,17 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       log.warn({ err: error }, 'the kept rules cannot be used; waiting for control');
+    }
+  }
+
+  async function adoptKeptPrevention(): Promise<void> {
+    try {
+      const kept = readToAgent(JSON.parse(await readFile(join(files.agent.folder, PREVENTION_FILE), 'utf8')));
+      if (kept.type === 'prevention' && instance.mode === 'root')
+        prevention.follow({ revision: kept.revision, policies: kept.policies });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      log.warn({ err: error }, 'the kept prevention policies cannot be used; waiting for control');
     }
   }
 
@@ -463,10 +547,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     link.send({ type: 'sensor', sensor: sensor.state });
     link.send({ type: 'edge', ...edge.state });
     link.send({ type: 'engine', state: 'ok', detail: null });
-    for (const containerId of letGo.splice(0)) {
-      log.warn({ container: containerId }, 'a container that the agent before this one held for evidence goes on');
-      const body = { containerId };
-      link.send({ type: 'fact', kind: 'container.let-go', subject: host, project: null, digest: null, body });
+    tellLetGo();
+    if (instance.mode === 'root') {
+      link.send({ type: 'guards', prevention: prevention.state });
+      strangers.tellAgain();
     }
     tellMachine(true);
     modulesTold = '';
@@ -475,10 +559,28 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     spool.resend();
   }
 
+  /** What a look for evidence could not let go at once, because the engine did not answer. */
+  async function lookAtFrozen(): Promise<void> {
+    try {
+      letGo.push(...(await letGoOfFrozen(join(files.agent.folder, 'evidence'), instance, log)));
+      if (link.connected) tellLetGo();
+    } catch (error) {
+      log.error({ err: error }, 'what was stopped for evidence could not be looked at');
+    }
+  }
+
+  function tellLetGo(): void {
+    for (const containerId of letGo.splice(0)) {
+      log.warn({ container: containerId }, 'a container that a look for evidence had left stopped goes on');
+      const body = { containerId };
+      link.send({ type: 'fact', kind: 'container.let-go', subject: host, project: null, digest: null, body });
+    }
+  }
+
   /** What was mended before the machine was restarted is mended again before any workload starts. */
   async function restorePatches(): Promise<void> {
-    if (instance.mode !== 'root') return;
     await mkdir(join(instance.run, 'agent', 'seccomp'), { recursive: true, mode: 0o755 });
+    if (instance.mode !== 'root') return;
     try {
       const { restored, left } = await restoreLivePatches();
       if (restored.length > 0) log.info({ patches: restored }, 'live patches are in force again');
@@ -486,6 +588,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     } catch (error) {
       log.error({ err: error }, 'live patches could not be brought back');
     }
+    await shieldFeed.open();
     try {
       await shield.restore();
     } catch (error) {
@@ -535,7 +638,11 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       name: host,
       mode: instance.mode,
       kernel: { release: release(), version: version() },
-      engine: { name: facts.name, version: facts.version, runtime: instance.runtime, rootless: facts.rootless },
+      engine: {
+        ...{ name: facts.name, version: facts.version, runtime: instance.runtime, rootless: facts.rootless },
+        runtimes: facts.runtimes.map(({ name, missing }) => ({ name, missing })),
+        lacks: facts.lacks ?? {},
+      },
       cgroup: instance.cgroup,
       adaptations: instance.adaptations,
       builderKey: signer.key.publicKeyPem,
@@ -558,6 +665,10 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
 
   function sendStatuses(whole: boolean): void {
     sensor.setContainers(watched());
+    profiles.look();
+    const own = containersOf(statuses.values());
+    prevention.setContainers(own);
+    strangers.knowOwn(own.map(({ id }) => id));
     link.send({ type: 'status', revision, workloads: [...statuses.values()], whole });
   }
 
@@ -572,17 +683,26 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       case 'base':
         return builder.base(task, context);
       case 'kill':
-        return killInContainer(task, instance);
+        return killInContainer(task, instance, engine);
+      case 'foreign-stop':
+        return strangers.stopOne(task.id, task.started);
       case 'stop':
         requireOwn(task.containerId);
         await engine.stopContainer(task.containerId, task.graceSeconds);
         return null;
       case 'kernel-shield':
         try {
-          return await changeShield(task, shield);
+          return await changeShield(task, { keeper: shield, feed: shieldFeed, trust: trust.policy, clock });
         } finally {
           tellMachine(false);
         }
+      case 'profile':
+        if (task.step === 'test') {
+          // A command in a container, whatever it is for.
+          await requireAllowed('exec', files.agent.hostLimits);
+          requireOwn(task.containerId);
+        }
+        return profiles.do(task, context.signal);
       case 'host-reboot':
         return restartHost(task);
       case 'kernel-modules':
@@ -611,13 +731,19 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
       case 'volume':
         return volumes.run(task);
       case 'contain':
-        return contain(task, instance, isolations);
+        if (task.action === 'pause') await requireHas(engine, 'pause');
+        // One that is held for a copy is paused already: what counts is what is said of it now, once the copy is over.
+        if (task.action === 'pause' || task.action === 'unpause') {
+          if (await volumes.keepPaused(task.containerId, task.action === 'pause')) return { changed: true };
+        }
+        return contain(task, instance, isolations, engine);
       case 'builder-key':
         await signer.rotate();
         trust.keysChanged();
         link.send({ type: 'host', facts: await hostFacts() });
         return { publicKeyPem: signer.key.publicKeyPem };
       case 'evidence':
+        await requireHas(engine, 'evidence');
         return takeEvidence(task, {
           ...{ instance, host, clock, key: signer.key, folder: join(files.agent.folder, 'evidence') },
           openSession: (session) => link.openSession(session),
@@ -631,7 +757,12 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
         }
         return null;
       }
+      case 'kept-rules':
+        if (sensor.state.state === 'absent') throw keptFault('agent.nothing-kept');
+        await kept.settled();
+        return askKept(task, { folder: join(files.agent.folder, 'kept'), ...sensor.rulesInForce }, context.signal);
       case 'drill':
+        await requireHas(engine, 'drill');
         return drill(task, {
           instance,
           folder: join(files.agent.folder, 'drill'),

@@ -1,8 +1,8 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Duplex, Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import type { Kysely } from 'kysely';
@@ -15,10 +15,12 @@ import {
   createApi,
   createVault,
   FailureThrottle,
+  PLATFORM,
   type Principal,
   Robots,
   registerAccessRoutes,
   registerMachineRoutes,
+  sessionCookie,
   signInClient,
   WorkloadIdentity,
 } from '../access/index.ts';
@@ -26,13 +28,15 @@ import {
   Admit,
   type AdmitTables,
   admitMigrations,
+  HostExceptions,
   PolicyBook,
   PRESETS_FOLDER,
   readPolicies,
   registerAdmitRoutes,
+  registerHostExceptionRoutes,
 } from '../admit/index.ts';
 import { AdvisoryStore, isOld, registerAdvisoryRoutes } from '../advisories/index.ts';
-import { BaseCatalogue, buildMigrations } from '../build/index.ts';
+import { BaseCatalogue, BuildSecrets, buildMigrations, registerBuildRoutes } from '../build/index.ts';
 import {
   checkClaims,
   Deployments,
@@ -43,20 +47,33 @@ import {
   parseCron,
   Quotas,
   Runs,
+  registerComparisonRoutes,
   registerDeployRoutes,
   registerQuotaRoutes,
   registerRunRoutes,
 } from '../deploy/index.ts';
 import { collectImages } from '../deploy/model.ts';
-import { type DetectTables, detectMigrations, RuleBook, registerRuleRoutes } from '../detect/book/index.ts';
+import {
+  type DetectTables,
+  detectMigrations,
+  RuleBook,
+  registerKeptRoutes,
+  registerRuleRoutes,
+} from '../detect/book/index.ts';
+import { readShippedRules } from '../detect/index.ts';
 import {
   BENCH_TICK_MS,
   Benches,
   type HostTables,
   hostMigrations,
   KernelPatches,
+  type KubeClusterSettings,
+  KubernetesNodes,
+  kubeApi,
   Machines,
+  MODULE_LOOK_MS,
   ModuleUse,
+  Profiles,
   Reboots,
   ROLLOUT_TICK_MS,
   Rollouts,
@@ -64,9 +81,12 @@ import {
   registerHostRoutes,
   registerModuleRoutes,
   registerPatchRoutes,
+  registerProfileRoutes,
   registerRebootRoutes,
   registerRolloutRoutes,
   registerShieldRoutes,
+  SHIELD_REPOSITORY,
+  SHIPPED_FEED,
   Shields,
 } from '../host/index.ts';
 import { Journal, type JournalTables, journalMigrations, type NewFact } from '../journal/index.ts';
@@ -85,13 +105,23 @@ import {
   registerDenialRoutes,
   registerNetworkRoutes,
   registerServedRoutes,
+  registerSiteRoutes,
   ServedCertificates,
   type ServedTables,
   type SettingsTables,
+  SITE_CHECK_MS,
+  Sites,
   signRequest,
   writeEdgeSettings,
 } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
+import {
+  PreventPolicies,
+  type PreventTables,
+  preventMigrations,
+  registerPreventionRoutes,
+  Strangers,
+} from '../prevent/index.ts';
 import { Operations, type ProgressTables, progressFault, progressMigrations, silentStep } from '../progress/index.ts';
 import {
   allImages,
@@ -143,6 +173,7 @@ import {
 import { createLog, type Json, type Log, openDatabase, systemClock, writeFileAtomic } from '../system/index.ts';
 import { registerTrustRoutes, Trust, type TrustTables, trustMigrations } from '../trust/index.ts';
 import {
+  type AskedClaim,
   Copies,
   LOOK_EVERY_MS,
   registerVolumeRoutes,
@@ -163,22 +194,25 @@ import { EventStream, maySeeOperation, type WatchPrincipal } from './control/eve
 import { createFleet } from './control/fleet.ts';
 import { foreignExaminer } from './control/foreign-images.ts';
 import { hostEvidence } from './control/host-evidence.ts';
+import { exposedRuntimes } from './control/host-runtimes.ts';
 import { Hosts } from './control/hosts.ts';
 import { registerInsideRoutes } from './control/inside-routes.ts';
 import { createIntake } from './control/intake.ts';
 import { JavaNames } from './control/java-names.ts';
-import { lookAtHosts, patchStore, patchTrust, rebootGround } from './control/kernel-patches.ts';
+import { lookAtHosts, patchStore, patchTrust, rebootGround, runsWorkloads } from './control/kernel-patches.ts';
 import { believeBuilder, keyRotation } from './control/key-rotation.ts';
 import { loadControlKeys, RENEWAL_CHECK_MS } from './control/keys.ts';
 import { certificateOf, listenLocal, listenMutual, listenPublic, STRICT_TRANSPORT } from './control/listeners.ts';
 import { imageDeadline, imageDeadlines, wantedMessage } from './control/permissions.ts';
 import { Pipeline } from './control/pipeline.ts';
 import { registerPlatformRoutes } from './control/platform-routes.ts';
+import { firstEnvironment, profileGround, statedProfiles } from './control/profile-ground.ts';
 import { publishedAddresses } from './control/published.ts';
 import { createReadings } from './control/readings.ts';
 import { REGISTRY_WORK_CHECK_MS, ScheduledRegistryWork } from './control/registry-work.ts';
 import { startRemotes } from './control/remotes.ts';
 import { RESCAN_CHECK_MS, Rescans } from './control/rescans.ts';
+import { restartAll } from './control/restart-all.ts';
 import { type DebugRequest, openSession } from './control/sessions.ts';
 import { signatureStore } from './control/signature-store.ts';
 import { sweepSources } from './control/sources.ts';
@@ -189,7 +223,6 @@ import { claimDatabase, type StoreMarkTables, storeMarkMigrations } from './cont
 import { describeImages } from './control/thread.ts';
 import type { ToAgent } from './link/protocol.ts';
 import { monotonicNs } from './link/stations.ts';
-import { readRules } from './sensor/config.ts';
 import { EVERYWHERE, type Instance, instanceFiles, LOOPBACK, readInstance } from './setup/instance.ts';
 
 type Tables = AccessTables &
@@ -199,6 +232,7 @@ type Tables = AccessTables &
   JournalTables &
   ProgressTables &
   RegistryTables &
+  PreventTables &
   RespondTables &
   HostTables &
   NetworkTables &
@@ -226,6 +260,7 @@ const MIGRATIONS = [
   ...hostMigrations,
   ...detectMigrations,
   ...volumeMigrations,
+  ...preventMigrations,
 ];
 
 /** A host's token for pulling; renewed well before its end. */
@@ -331,6 +366,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     operations,
     report: (digest) => scans.report(digest),
     here: (project, report) => risk.readings.judgeable(project, report),
+    baseOf: (report) => risk.baseOf(report),
     async runsIn(project, digest) {
       const active = await deployments.activeReleases();
       return active
@@ -383,7 +419,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   };
   const signatures = signatureStore(() => registry, repositoriesOf);
   const trust = new Trust({ db, journal, clock, masterKey: keys.masterKey, signatures });
-  const verdictKey = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict']);
+  const verdictKey = await trust.ensureKey('control', ['scan', 'sbom', 'approval', 'exception', 'verdict', 'profile']);
   const statements = new Statements({ trust, scans: () => scans, repositoriesOf, clock, log });
   const policyBook = await PolicyBook.open({
     ...{ db, journal, clock, presets: await readPolicies(PRESETS_FOLDER) },
@@ -403,8 +439,19 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const quarantines = new Quarantines({ db, journal, clock });
   await quarantines.open();
+  /** Made further down; until then the entries that come with the platform hold. */
+  let shieldOfHosts: Shields | null = null;
+  const hostMachines = new Machines({
+    ...{ db, clock, advisories: () => advisories.current() },
+    shield: () => shieldOfHosts?.entries ?? SHIPPED_FEED.entries,
+  });
+  await hostMachines.open();
+  const hostExceptions = new HostExceptions({
+    ...{ db, journal, clock },
+    runtimes: { exposed: () => exposedRuntimes(hostMachines, hosts.connected()) },
+  });
   const admit = new Admit({
-    ...{ db, journal, clock, policies: policyBook, key: verdictKey },
+    ...{ db, journal, clock, policies: policyBook, key: verdictKey, hosts: hostExceptions },
     quarantined: (project, digest) => quarantines.reason(project, digest),
   });
   const catalogue = new BaseCatalogue({ db, journal, clock });
@@ -416,8 +463,6 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     admit: () => admit,
     userOf: async (repository, digest) => (await intake.config(repository, digest))?.user ?? null,
   });
-  const hostMachines = new Machines({ db, clock, advisories: () => advisories.current() });
-  await hostMachines.open();
   const flows = new Flows({ db, clock });
   let { published } = keys;
   const edgeChanged = (): void => {
@@ -425,6 +470,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   };
   const denials = new Denials({ ...{ db, journal, clock }, onChange: edgeChanged });
   const served = new ServedCertificates({
+    projectExists: (project) => deployments.projectExists(project),
+    publishedHosts: async () => (await addresses.routes()).filter(({ kind }) => kind === 'http'),
     ...{ db, journal, clock, vault },
     onChange: edgeChanged,
   });
@@ -458,6 +505,26 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       hosts: () => hosts,
       respond: () => respond,
       pipeline: () => pipeline,
+      async claims({ project, environment, workload }) {
+        const { workloads } = await deployments.wanted();
+        const own = workloads.filter(
+          ({ key }) =>
+            key.project === project && key.environment === environment && (workload === null || key.name === workload),
+        );
+        const all = project === null ? [] : await volumes.list([project]);
+        const used = own.flatMap(({ key, pod }) =>
+          pod.volumes.flatMap((volume) => {
+            if (volume.kind !== 'claim') return [];
+            const isIts = (name: string): boolean =>
+              volume.perOrdinal === true ? name.startsWith(`${volume.claim}-${key.name}-`) : name === volume.claim;
+            return all.filter((one) => one.environment === environment && isIts(one.claim));
+          }),
+        );
+        return [...new Map(used.map((one) => [one.claim, one])).values()].map((one) => ({
+          ...{ project: one.project, environment: one.environment, claim: one.claim },
+        }));
+      },
+      snapshot: async (claim, actor) => (await copies.make(claim, { kind: 'snapshot' }, actor)).operation.id,
       rejudged: async (project, digest) => {
         factsChangedMs = clock.now().getTime();
         dueSoon = true;
@@ -471,12 +538,25 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     db,
     journal,
     clock,
-    shipped: readRules([join(import.meta.dirname, '..', '..', 'rules', 'detection')]).map(({ file, text }) => ({
-      file: `shipped/${basename(file)}`,
-      text,
-    })),
+    shipped: readShippedRules(),
     changed: () => hosts.broadcast({ type: 'rules', ...ruleBook.order() }),
   });
+  const preventPolicies: PreventPolicies = new PreventPolicies({
+    ...{ db, journal, clock },
+    changed: () => hosts.broadcast({ type: 'prevention', ...preventPolicies.order() }),
+  });
+  await preventPolicies.open();
+  const strangers = new Strangers({
+    ...{ db, journal, clock, log },
+    raise: async (alert, host) => void (await respond.ingest(alert, host)),
+    async stop(host, { id, started }) {
+      const value = await hosts.run({ kind: 'foreign-stop', id, started }, { step: silentStep, host });
+      return typeof value === 'string' ? value.slice(0, 300) : 'stopped';
+    },
+    environmentsOn: (host) =>
+      runsWorkloads(host, hosts) ? deployments.statuses(null).map(({ key }) => key.environment) : [],
+  });
+  await strangers.open();
   const drills = new Drills({
     ...{ db, journal, clock, log },
     ground: drillGround({ hosts: () => hosts, rules: ruleBook, respond: () => respond }),
@@ -497,6 +577,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         status.hostRefuses(null);
         events.status();
         greet(host).catch((error: unknown) => log.error({ err: error, host }, 'greeting a host failed'));
+        shieldOfHosts
+          ?.tellHost(host)
+          .catch((error: unknown) => log.warn({ err: error, host }, 'a host did not take the feed of the shield'));
       },
       away: () => {
         events.status();
@@ -536,6 +619,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         beside: true as const,
       })),
     ],
+    beside: (project) => copies.beside(project),
   });
   const volumePorts = {
     run: (order: VolumeTask['order'], options: Parameters<Hosts['run']>[1]) =>
@@ -544,12 +628,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     start: operations.start.bind(operations),
   };
   const volumes = new Volumes({
-    ...{ ...volumePorts, db, journal, clock, log },
+    ...{ ...volumePorts, db, journal, clock, log, vault },
     async asked() {
       const active = await deployments.activeReleases();
+      const claims = (of: (one: (typeof active)[number]) => readonly AskedClaim[]): AskedClaim[] =>
+        active.flatMap((one) => of(one).map((claim) => ({ ...claim, environmentClass: one.environment.class })));
       return {
-        current: active.flatMap(({ composition }) => composition.volumes),
-        kept: active.flatMap(({ stable }) => stable?.volumes ?? []),
+        current: claims(({ composition }) => composition.volumes),
+        kept: claims(({ stable }) => stable?.volumes ?? []),
       };
     },
     changed: () => {
@@ -562,6 +648,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       const schedule = parseCron(text);
       return schedule === null ? null : nextCronTime(schedule, afterMs, 'UTC');
     },
+    environmentClass: async (project, environment) => (await deployments.readEnvironment(project, environment)).class,
+    requireRoom: ({ project, environment }, more) => quotas.requireVolumes(project, environment, more),
   });
   await copies.recover();
   const pipeline: Pipeline = new Pipeline({
@@ -576,7 +664,10 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       const { domain, ports } = instance;
       const platformPorts = Object.values(ports);
       const wanted = await deployments.wanted();
-      checkClaims({ project, environment, composition, wanted, domain, platformPorts, ownersOf });
+      const places = (await deployments.listProjects(PLATFORM)).flatMap(({ name, environments }) =>
+        environments.map((one) => ({ project: name, environment: one.name })),
+      );
+      checkClaims({ project, environment, composition, wanted, domain, places, platformPorts, ownersOf });
     },
     clock,
     deployments,
@@ -587,12 +678,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     statements,
     trust,
     lastReport: (digest) => scans.report(digest),
+    glance: (project, report) => risk.readings.glance(project, report),
     deadlineOf: (project, digest, environment) =>
       imageDeadline(registry.graces, clock, { project, digest, environment }),
     sourceFolder: join(files.control.folder, 'sources'),
     offers,
     contentKey: Buffer.from(keys.masterKey).toString('base64'),
     addresses: addresses.ofEnvironment,
+    profilesOf: (repository, digest) => statedProfiles(trust, repository, digest),
     record,
   });
   const events = new EventStream(journal, operations, watch);
@@ -605,6 +698,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   journal.subscribe((fact) => {
     // What is excepted changes the answer at the push door as well; where a release comes or goes, deadlines change.
     if (fact.kind === 'workload.changed') dueSoon = true;
+    // What is lived with on a host is asked at every start there.
+    if (fact.kind === 'host-exception.approved' || fact.kind === 'host-exception.revoked') {
+      factsChangedMs = clock.now().getTime();
+      rejudge('policy', 'platform');
+    }
     if ((fact.kind !== 'exception.approved' && fact.kind !== 'exception.revoked') || fact.project === null) return;
     rejudgeProject(fact.project, (fact.digest as Digest | null) ?? null);
   });
@@ -636,7 +734,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerMachineRoutes(app, { access, robots, identity, throttle: new FailureThrottle(clock) });
   const registryWork = new ScheduledRegistryWork({ registry, operations, clock, log });
   registerRegistryRoutes(app, registry, {
-    describe: describeImages({ scans, trust, admit, respond, journal }),
+    describe: describeImages({ scans, readings: risk.readings, trust, admit, respond, journal }),
     work: registryWork,
   });
   const publisher = new AdvisoryPublisher({
@@ -710,6 +808,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerKnowledgeRoutes(app, {
     files: ruleFiles,
     malware,
+    secretRules,
     changed: async (project, kind, actor) => {
       if (project !== null) {
         if (kind === 'secrets') rescans.project(project, actor);
@@ -733,21 +832,25 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     inUse: async () => [...(await deployments.digestsInUse())] as Digest[],
     check: (image, step) => intake.admit(image, step),
   });
+  const rotations = keyRotation({
+    ...{ trust, operations, clock, log },
+    hosts: () => hosts,
+    images: () => allSubjects(registry),
+    changed: () => {
+      // Hosts hear of it at once, with all that control says to them signed by the new key.
+      tellHosts().catch((error: unknown) => log.error({ err: error }, 'hosts could not be told of a key'));
+      advisoryWork.publishSoon();
+    },
+  });
+  rotations
+    .resume()
+    .catch((error: unknown) => log.error({ err: error }, 'a rotation of keys could not be gone on with'));
   registerTrustRoutes(app, trust, {
     changed: () => {
       factsChangedMs = clock.now().getTime();
       rejudge('trust', 'platform');
     },
-    ...keyRotation({
-      ...{ trust, operations, clock, log },
-      hosts: () => hosts,
-      images: () => allSubjects(registry),
-      changed: () => {
-        // Hosts hear of it at once, with all that control says to them signed by the new key.
-        tellHosts().catch((error: unknown) => log.error({ err: error }, 'hosts could not be told of a key'));
-        advisoryWork.publishSoon();
-      },
-    }),
+    ...rotations,
   });
   registerAdmitRoutes(app, admit, clock, policyBook, async ({ project, digest }, by) => {
     // What is for a whole repository stands in the journal: there is no one image to sign it for.
@@ -755,8 +858,23 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     const given = (await admit.exceptions(project, digest)).filter((one) => one.digest !== null);
     await statements.exceptionsApproved(project, digest as Digest, given, by);
   });
+  registerHostExceptionRoutes(app, hostExceptions, clock);
   registerRespondRoutes(app, respond);
   registerRuleRoutes(app, ruleBook, { keptBack, states: ruleStates });
+  registerKeptRoutes(app, {
+    ...{ book: ruleBook, journal, clock, db: db as unknown as Kysely<JournalTables> },
+    ground: {
+      hosts: () => hosts.views().flatMap(({ name, state }) => (state === 'connected' ? [name] : [])),
+      ask: (host, question, signal) =>
+        hosts.run({ kind: 'kept-rules', ...question }, { step: silentStep, host, signal }),
+    },
+  });
+  registerPreventionRoutes(app, {
+    ...{ policies: preventPolicies, strangers },
+    hosts: {
+      states: () => hosts.views().map(({ name, prevention }) => ({ host: name, prevention })),
+    },
+  });
   registerNoticeRoutes(app, notices);
   registerCaseworkRoutes(app, { respond, casework: new Casework({ db, journal, clock }) });
   registerPlaybookRoutes(app, { respond, playbooks });
@@ -781,11 +899,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
   });
   registerPatchRoutes(app, kernelPatches);
-  const shields = new Shields({
-    ...{ db, journal, operations, machines: hostMachines },
-    run: (host, task, options) => hosts.run(task, { ...options, host }),
+  const profiles = new Profiles({
+    ...{ db, journal, operations, clock },
+    ground: profileGround({ deployments, runs, pipeline, hosts, intake, trust }),
   });
-  registerShieldRoutes(app, shields);
+  registerProfileRoutes(app, profiles, (project) => firstEnvironment(deployments, project));
   const benches = new Benches({
     ...{ db, journal, operations, clock, machines: hostMachines },
     run: (host, task, options) => hosts.run(task, { ...options, host }),
@@ -797,11 +915,28 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   await moduleUse.open();
   registerModuleRoutes(app, moduleUse);
-  /** When each host's modules were last told, RFC 3339: workloads that started since may be why one is there. */
-  const modulesSeenAt = new Map<string, string>();
+  const shields = new Shields({
+    ...{ db, journal, operations, machines: hostMachines },
+    store: patchStore(registry, SHIELD_REPOSITORY),
+    trust: patchTrust(trust, signatures, SHIELD_REPOSITORY),
+    recorded: () => profiles.calls(),
+    modulesOf: (host) => moduleUse.list([host]).filter(({ usedOn }) => usedOn > 0),
+    restart: (actor) => restartAll({ deployments, pipeline, operations, clock, log }, actor),
+    run: (host, task, options) => hosts.run(task, { ...options, host }),
+  });
+  shieldOfHosts = shields;
+  await shields.open();
+  registerShieldRoutes(app, shields, () => hosts.connected());
+  /** When each host's modules were last told, ms since 1970: workloads that started since may be why one is there. */
+  const modulesSeenAt = new Map<string, number>();
+  const bootOf = (host: string): string | null =>
+    hostMachines.hosts().includes(host) ? hostMachines.facts(host).bootId : null;
   const reboots = new Reboots({
     ...{ db, clock, machines: hostMachines },
-    ground: rebootGround({ hosts, deployments }),
+    ground: rebootGround({
+      ...{ hosts, deployments },
+      nodes: new KubernetesNodes((settings.kubernetes ?? []).map(kubeApi), clock, bootOf),
+    }),
   });
   const rollouts = new Rollouts({
     ...{ db, journal, clock, log, reboots },
@@ -813,6 +948,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   registerDenialRoutes(app, denials);
   const certificateOrders = new CertificateOrders({ db, journal, clock, log, vault, served });
   registerAcmeRoutes(app, certificateOrders);
+  const sites = new Sites({ db, journal, clock, log, vault });
+  registerSiteRoutes(app, sites);
   registerServedRoutes(app, {
     served,
     readSettings: () => readEdgeSettings(db),
@@ -859,7 +996,14 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   registerQuotaRoutes(app, quotas, deployments);
   registerVolumeRoutes(app, volumes, copies);
-  registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes });
+  const secrets = new BuildSecrets(clock);
+  registerDeployRoutes(app, { deployments, releases: pipeline, routes: addresses.routes, secrets });
+  registerBuildRoutes(app, { builds: pipeline, secrets });
+  registerComparisonRoutes(app, {
+    deployments,
+    mark: (value) =>
+      `(hidden ${createHmac('sha256', keys.masterKey).update(`compare ${value}`).digest('hex').slice(0, 10)})`,
+  });
   registerActivityRoutes(app, {
     ...{ hosts, journal, clock, watch, log },
     db: db as unknown as Kysely<JournalTables>,
@@ -904,7 +1048,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     headers: Object.fromEntries([STRICT_TRANSPORT]),
   });
   const debug = (request: DebugRequest) => judgeDebug({ pipeline, admit, trust, signatures }, request);
-  const sessions = { hosts, deployments, runs, debug, journal, db, ...doors, watch, log };
+  const cookie = sessionCookie(instance.name);
+  const sessions = { hosts, deployments, runs, debug, journal, db, cookie, ...doors, watch, log };
   const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);
   const listenOptions = { keys, bind: instance.bind, log };
   const publicServer = await listenPublic(
@@ -928,6 +1073,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     tellHosts().catch((error: unknown) => log.error({ err: error }, 'telling hosts what to run failed'));
   });
   let factsChangedMs = 0;
+  /** Known vulnerabilities of what each host starts containers with, as they were last judged by. */
+  const openRuntimesOf = new Map<string, string>();
   /** Deadlines have to be worked out again at the next tick. */
   let dueSoon = true;
   let joinToken = '';
@@ -942,6 +1089,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(RESCAN_CHECK_MS, () => rescans.tick()),
     every(NOTICE_CHECK_MS, () => notices.deliver()),
     every(RUN_CHECK_MS, () => runs.follow()),
+    every(DRILL_CHECK_MS, () => strangers.tick()),
     every(DRILL_CHECK_MS, async () => {
       if (await drills.isDue()) await startDrill('platform');
     }),
@@ -953,6 +1101,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       if ((await served.tellExpiring()) > 0) events.status();
     }),
     every(GRACE_CHECK_MS, () => certificateOrders.tick()),
+    every(SITE_CHECK_MS, () => sites.tick()),
     every(GRACE_CHECK_MS, async () => {
       await denials.endOver();
     }),
@@ -970,6 +1119,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         await tellHosts();
       }
       await admit.tellExpiring();
+      await hostExceptions.tellExpiring();
       await admit.forgetOld();
     }),
     every(PERMISSIONS_RENEW_MS, () => risk.updateDeadlines()),
@@ -1131,7 +1281,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     hosts.send(host, { type: 'welcome', host, registryToken: await hostToken(host) });
     hosts.send(host, await edgeOrder());
     hosts.send(host, { type: 'rules', ...ruleBook.order() });
-    hosts.send(host, await wantedMessage(permissionParts()));
+    hosts.send(host, { type: 'prevention', ...preventPolicies.order() });
+    const wanted = await wantedMessage(permissionParts());
+    // After that: claims that are new have their keys by now. Before it on the line: a pod that finds no key waits.
+    hosts.send(host, await volumes.keys(host));
+    hosts.send(host, wanted);
   }
 
   async function edgeOrder(): Promise<Extract<ToAgent, { type: 'edge-settings' }>> {
@@ -1170,11 +1324,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
 
   /** Wanted states leave in the order of their revisions, however many changes come at once. */
   async function tellHosts(): Promise<void> {
-    telling = telling.then(async () => {
+    const turn = telling.then(async () => {
       if (hosts.views().every((view) => view.state !== 'connected')) return;
-      hosts.broadcast(await wantedMessage(permissionParts()));
+      const wanted = await wantedMessage(permissionParts());
+      // Before what is wanted: a pod that finds no key waits. It is not part of that message, which hosts keep on disk.
+      for (const name of hosts.connected()) hosts.send(name, await volumes.keys(name));
+      hosts.broadcast(wanted);
     });
-    await telling;
+    // One that fails is its caller's; the next one is told all the same.
+    telling = turn.catch(() => undefined);
+    await turn;
   }
 
   async function hear(
@@ -1212,9 +1371,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         await runs.follow();
         return;
       }
+      case 'strangers':
+        await strangers.take(host, message.strangers);
+        return;
       case 'modules': {
-        const since = modulesSeenAt.get(host) ?? '';
-        modulesSeenAt.set(host, clock.now().toISOString());
+        // Told or not, modules are looked at each minute: what is new since the last word is new since the last look.
+        const nowMs = clock.now().getTime();
+        const sinceMs = Math.max(modulesSeenAt.get(host) ?? 0, nowMs - 2 * MODULE_LOOK_MS);
+        const since = new Date(sinceMs).toISOString();
+        modulesSeenAt.set(host, nowMs);
         const started = deployments
           .statuses(null)
           .filter(({ replicas }) => replicas.some(({ startedAt }) => startedAt !== null && startedAt >= since))
@@ -1225,6 +1390,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       case 'machine': {
         // The first word of a host is no change.
         if (!(await hostMachines.take(host, message.facts))) return;
+        followRuntimes(host).catch((error: unknown) =>
+          log.error({ err: error, host }, 'what a host starts containers with could not be judged'),
+        );
         shields
           .tidy(host)
           .catch((error: unknown) => log.error({ err: error, host }, 'a shield could not be withdrawn'));
@@ -1240,6 +1408,9 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         });
         return;
       }
+      case 'format-ask':
+        hosts.send(host, await volumes.grantFormat(host, message));
+        return;
       case 'wanted-refused':
         status.hostRefuses(message.why);
         deployments.hostRefused(message.why);
@@ -1249,6 +1420,16 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
         return;
     }
     events.status();
+  }
+
+  /** A host that starts containers with other programs than before: verdicts that rest on those are asked again. */
+  async function followRuntimes(host: string): Promise<void> {
+    const found = (await hostMachines.openRuntimes()).find((one) => one.host === host);
+    const open = JSON.stringify(found?.open ?? []);
+    if (openRuntimesOf.get(host) === open) return;
+    openRuntimesOf.set(host, open);
+    factsChangedMs = clock.now().getTime();
+    await tellHosts();
   }
 
   function every(ms: number, work: () => Promise<void>): NodeJS.Timeout {
@@ -1280,6 +1461,8 @@ interface Settings {
   readonly clamd?: ClamdOptions;
   /** Names of Java archives by their checksum: Trivy's index, or a list. */
   readonly javaIndex?: string;
+  /** Clusters whose nodes are hosts of this platform: emptied through their API before a restart in order. */
+  readonly kubernetes?: readonly KubeClusterSettings[];
   /** Days after which any source of advisories is old. */
   readonly advisoryMaxAgeDays?: number;
 }

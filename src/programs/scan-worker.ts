@@ -1,4 +1,4 @@
 import { runScanWorker } from '../scan/worker.ts';
 
 // Started by the scan, one for each image, with no rights (see scan/confined.ts). Speaks frames on stdin and stdout.
-await runScanWorker(process.stdin, process.stdout);
+await runScanWorker(0, process.stdout);

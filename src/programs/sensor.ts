@@ -50,6 +50,8 @@ function startSensor(config: SensorConfig): void {
     doorbell: doorbell.fd,
     onTheWay,
     alertSocket: alertSocketOf(config.socket),
+    instance: config.instance,
+    source: config.source,
     scope: config.scope,
     hostToo: config.host,
     rules: readRules(config.rules),
@@ -65,7 +67,7 @@ function startSensor(config: SensorConfig): void {
     resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB_MAX, maxYoungGenerationSizeMb: 4 },
   });
   /** The last of each kind, so that an agent that connects later hears them. */
-  const latest = new Map<'ready' | 'rules', string>();
+  const latest = new Map<'ready' | 'rules' | 'guarded', string>();
 
   const tell = (message: ToWorker): void => {
     channel.port1.postMessage(message);
@@ -73,6 +75,8 @@ function startSensor(config: SensorConfig): void {
   };
   /** Events that the agent had no room for, by who looks. */
   const missed = new Map<string, number>();
+  /** The same of what the host keeps, by lane. */
+  const unkept = new Map<string, number>();
   const flush = (): void => spool.flush((line) => link.write(line), Date.now());
   const link = new Link(config.socket, {
     onBad: (reason) => say('warn', {}, reason),
@@ -85,12 +89,20 @@ function startSensor(config: SensorConfig): void {
       // Who looked through the agent that went away looks no more; the next one says who does.
       missed.clear();
       tell({ type: 'unwatch', id: null });
+      tell({ type: 'record-none' });
+      tell({ type: 'keep', on: false });
     },
     onDrained: () => flush(),
     onMessage: (message: FromAgent) => {
       if (message.type === 'containers') tell({ type: 'containers', containers: message.containers.map(toFacts) });
       else if (message.type === 'ack') spool.acknowledge(message.seq);
-      else if (message.type === 'watch') tell(message);
+      else if (
+        message.type === 'watch' ||
+        message.type === 'keep' ||
+        message.type === 'record' ||
+        message.type === 'guards'
+      )
+        tell(message);
       else if (message.type === 'unwatch') {
         missed.delete(message.id);
         tell(message);
@@ -120,6 +132,7 @@ function startSensor(config: SensorConfig): void {
         return;
       }
       case 'ready':
+      case 'guarded':
       case 'rules': {
         const line = `${JSON.stringify({ ...message, instance: config.instance })}\n`;
         latest.set(message.type, line);
@@ -130,7 +143,9 @@ function startSensor(config: SensorConfig): void {
         link.write(`${JSON.stringify({ ...message, lostAlerts: spool.lost })}\n`);
         return;
       }
+      case 'strangers':
       case 'watching':
+      case 'recorded':
         link.write(`${JSON.stringify(message)}\n`);
         return;
       case 'activity': {
@@ -141,6 +156,13 @@ function startSensor(config: SensorConfig): void {
         const line = `{"type":"activity","watch":${JSON.stringify(watch)},"seen":${seen},"dropped":${dropped},"body":${body}}\n`;
         if (link.write(line)) missed.delete(watch);
         else missed.set(watch, seen);
+        return;
+      }
+      case 'kept': {
+        Atomics.sub(onTheWay, 0, 1);
+        const missing = message.missing + (unkept.get(message.lane) ?? 0);
+        if (link.write(`${JSON.stringify({ ...message, missing })}\n`)) unkept.delete(message.lane);
+        else unkept.set(message.lane, missing + message.events);
         return;
       }
       case 'gap':

@@ -321,19 +321,26 @@ function printImages(cli: CliProgram, images: readonly ImageSummary[]): void {
 interface Glance {
   readonly state?: string;
   readonly byRisk?: Readonly<Record<string, number>>;
+  readonly answered?: number;
   readonly secrets?: number;
   readonly malware?: string;
 }
 
-/** '2 urgent, 5 high; 1 credential; MALWARE'; '-': nothing, or nothing that is known. */
+/** 'MALWARE, 2 act now, 5 high, 2 credentials, 3 answered for'; '-': nothing, or nothing that is known. */
 function foundWord(cli: CliProgram, image: ImageSummary): string {
-  const { byRisk = {}, secrets = 0, malware } = (image as { scan?: Glance | null }).scan ?? {};
+  const { byRisk = {}, answered = 0, secrets = 0, malware } = (image as { scan?: Glance | null }).scan ?? {};
   const [now, high] = [byRisk['act-now'] ?? 0, byRisk['high'] ?? 0];
   const parts: Text[] = [];
   if (malware === 'found') parts.push({ en: 'MALWARE', es: 'MALICIOSO' });
   if (now > 0) parts.push({ en: `${now} act now`, es: `${now} urgentes` });
   if (high > 0) parts.push({ en: `${high} high`, es: `${high} altos` });
-  if (secrets > 0) parts.push({ en: `${secrets} credentials`, es: `${secrets} credenciales` });
+  if (secrets > 0)
+    parts.push(
+      secrets === 1
+        ? { en: '1 credential', es: '1 credencial' }
+        : { en: `${secrets} credentials`, es: `${secrets} credenciales` },
+    );
+  if (answered > 0) parts.push({ en: `${answered} answered for`, es: `${answered} con respuesta` });
   return parts.length === 0 ? '-' : parts.map((part) => cli.t(part)).join(', ');
 }
 

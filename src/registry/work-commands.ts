@@ -118,7 +118,7 @@ export function registryUpkeepCommands(cli: CliProgram): void {
     .description(
       cli.t({
         en: 'read all content, set damaged files aside and heal them where a good copy is found',
-        es: 'leer todo el contenido, apartar los ficheros dañados y repararlos donde haya una copia buena',
+        es: 'leer todo el contenido, apartar los archivos dañados y repararlos donde haya una copia buena',
       }),
     )
     .action(() => start('scrub'));

@@ -7,6 +7,9 @@ const ACTION_RIGHTS: Partial<Readonly<Record<ActionKind, Action>>> = {
   'revoke-tokens': 'robot.manage',
   cordon: 'platform.admin',
   uncordon: 'platform.admin',
+  drain: 'platform.admin',
+  undrain: 'platform.admin',
+  snapshot: 'release.create',
 };
 
 /**

@@ -193,6 +193,43 @@ export const ACTIONS: readonly ActionDescription[] = [
       { en: `this will let new pods come to ${incident.host}`, es: `esto permitirá pods nuevos en ${incident.host}` },
     ],
   },
+  {
+    kind: 'drain',
+    title: { en: 'Empty the host', es: 'Vaciar el host' },
+    ...{ needs: 'host', undo: 'undrain', undoes: null, contains: true },
+    effect: (incident) => [
+      {
+        en: `this will stop every pod on ${incident.host}, as disruption budgets allow, and keep new ones away`,
+        es: `esto detendrá todos los pods de ${incident.host}, según permitan los presupuestos de interrupción, y evitará pods nuevos`,
+      },
+      {
+        en: 'what runs on no other host is not served until it is taken back',
+        es: 'lo que no corre en otro host no se sirve hasta que se deshaga',
+      },
+    ],
+  },
+  {
+    kind: 'undrain',
+    title: { en: 'Give the host its pods back', es: 'Devolver sus pods al host' },
+    ...{ needs: 'host', undo: 'drain', undoes: 'drain', contains: false },
+    effect: (incident) => [
+      {
+        en: `this will start on ${incident.host} what was stopped, and let new pods come`,
+        es: `esto iniciará en ${incident.host} lo que se detuvo y dejará llegar pods nuevos`,
+      },
+    ],
+  },
+  {
+    kind: 'snapshot',
+    title: { en: 'Keep the volumes as they are', es: 'Conservar los volúmenes como están' },
+    ...{ needs: 'environment', undo: null, undoes: null, contains: false },
+    effect: (incident) => [
+      {
+        en: `this will make a snapshot of every volume claim of ${incident.workload ?? incident.project} in ${incident.environment}, beside its data`,
+        es: `esto hará una instantánea de cada volumen de ${incident.workload ?? incident.project} en ${incident.environment}, junto a sus datos`,
+      },
+    ],
+  },
 ];
 
 export function describeAction(kind: ActionKind): ActionDescription {

@@ -176,6 +176,19 @@ export const respondFault = defineFaults({
     en: { what: 'there are {most} playbooks already', remedy: 'darsena playbook remove NAME' },
     es: { what: 'ya hay {most} playbooks', remedy: 'darsena playbook remove NOMBRE' },
   },
+  'respond.too-many-runs': {
+    kind: 'conflict',
+    en: {
+      what: 'no other run of a playbook begins',
+      why: '{actor} has {most} that have not ended',
+      remedy: 'darsena playbook show INCIDENT, then approve or decline what waits',
+    },
+    es: {
+      what: 'no empieza ninguna otra ejecución de un playbook',
+      why: '{actor} tiene {most} que no han acabado',
+      remedy: 'darsena playbook show INCIDENTE, y aprobar o rechazar lo que espera',
+    },
+  },
   'respond.run-unknown': {
     kind: 'not-found',
     en: { what: 'there is no run {id} of a playbook', remedy: 'darsena playbook show INCIDENT' },

@@ -62,7 +62,10 @@ export type DeedKind =
   | 'roll-back'
   | 'revoke-tokens'
   | 'cordon'
-  | 'uncordon';
+  | 'uncordon'
+  | 'drain'
+  | 'undrain'
+  | 'snapshot';
 
 export type ActionKind = DeedKind | 'kill-process' | 'kill-container';
 
@@ -91,7 +94,7 @@ export interface Action {
 /** The words for a rule in lists; other rules keep the name that their author gave. */
 const RULE_TITLES: Readonly<Record<string, Text>> = {
   'Terminal shell in container': { en: 'Terminal shell in container', es: 'Terminal interactiva en un contenedor' },
-  'Read sensitive file untrusted': { en: 'Sensitive file read', es: 'Lectura de un fichero sensible' },
+  'Read sensitive file untrusted': { en: 'Sensitive file read', es: 'Lectura de un archivo sensible' },
 };
 
 export function ruleTitle(rule: string): Text {

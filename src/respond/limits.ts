@@ -54,6 +54,10 @@ export const POLICY_ACTIONS_MAX = 12;
 export const PLAYBOOKS_MAX = 100;
 export const PLAYBOOK_STEPS_MAX = 20;
 export const PLAYBOOK_RUNS_SHOWN = 100;
+/** Runs of one person that have not ended: whoever has twenty open wants an answer, not another run. */
+export const PLAYBOOK_RUNS_OPEN_MAX = 20;
+/** Runs that are driven beside each other; the rest waits in the queue. */
+export const PLAYBOOK_RUNS_AT_ONCE = 16;
 
 /** Days and alerts that a policy is tried on: as many as one answer takes some seconds for. */
 export const REPLAY_DAYS_MAX = 90;
@@ -77,7 +81,7 @@ export const MAIL_REPLY_BYTES_MAX = 64 * 1024;
 /** Recipients of one channel: more are a list, which the mail server keeps. */
 export const MAIL_RECIPIENTS_MAX = 20;
 
-/** Notices sent at the same time. */
+/** Notices of one channel sent at the same time: a receiver that answers late holds up no other channel. */
 export const DELIVERIES_AT_ONCE = 20;
 
 /** Tries of one notice; with their waits (5 s, 10 s, 20 s … at most an hour) they last for some eight hours: a night. */

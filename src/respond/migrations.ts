@@ -294,4 +294,16 @@ export const respondMigrations: readonly Migration[] = [
       }
     },
   },
+  {
+    name: '0010-respond-starters',
+    async up(db) {
+      await db.schema.alterTable('respond_playbook_runs').addColumn('starter', 'text').execute();
+    },
+  },
+  {
+    name: '0011-respond-alerts-by-rule',
+    async up(db) {
+      await db.schema.createIndex('respond_alerts_rule').on('respond_alerts').columns(['rule', 'id']).execute();
+    },
+  },
 ];

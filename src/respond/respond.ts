@@ -461,7 +461,7 @@ export class Respond {
         continue;
       }
       begun += 1;
-      await playbooks.plan(tx, name, incident, actor, asksFirst(policy, incident.environment));
+      await playbooks.plan(tx, name, incident, actor, { asks: asksFirst(policy, incident.environment) });
       this.#toRun = true;
     }
   }

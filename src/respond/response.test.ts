@@ -22,6 +22,7 @@ import {
   respondFault,
   respondMigrations,
 } from './index.ts';
+import { PLAYBOOK_RUNS_OPEN_MAX } from './limits.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
@@ -513,7 +514,7 @@ steps:
     ['evidence ', 'isolate ', 'pause another environment', 'quarantine ', 'notify '],
   );
   assert.deepEqual(done, []);
-  const { id } = await playbooks.start('contain', 1, 'user:luis');
+  const { id } = await playbooks.start('contain', 1, 'robot:ci', 'user:luis');
   await playbooks.idle();
   const states = async () => (await playbooks.run(id)).steps.map(({ state }) => state);
   assert.deepEqual(await states(), ['failed', 'done', 'skipped', 'awaiting', 'pending']);
@@ -530,6 +531,15 @@ steps:
   const second = await playbooks.start('contain', 1, 'user:luis');
   await playbooks.idle();
   assert.equal((await playbooks.run(second.id)).steps[1]?.state, 'skipped');
+  // Twenty that wait are enough for one person; another may begin one still.
+  const { endedAt: _ended, ...waiting } = second;
+  const rows = Array.from({ length: PLAYBOOK_RUNS_OPEN_MAX }, () => ({
+    ...{ ...waiting, id: newId(systemClock), state: 'awaiting', ended_at: null, source, steps: '[]' },
+  }));
+  await opened.db.insertInto('respond_playbook_runs').values(rows).execute();
+  await assert.rejects(playbooks.start('contain', 1, 'user:luis'), hasCode('respond.too-many-runs'));
+  await playbooks.start('contain', 1, 'user:eva');
+  await playbooks.idle();
   await opened.db.updateTable('respond_playbook_runs').set({ state: 'running' }).where('id', '=', second.id).execute();
   const after = make();
   await after.open();

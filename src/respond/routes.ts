@@ -156,15 +156,22 @@ export function registerRespondRoutes(app: ApiApp, respond: Respond): void {
     schema: {
       tags: ['incidents'],
       summary: 'Alerts, newest first',
-      querystring: z.object({ project, incident: number.optional(), before: z.uuid().optional(), limit }),
+      querystring: z.object({
+        project,
+        incident: number.optional(),
+        rule: project,
+        before: z.uuid().optional(),
+        limit,
+      }),
     },
     handler: async (request) => {
-      const { project: wanted, incident, before, limit: most } = request.query;
+      const { project: wanted, incident, rule, before, limit: most } = request.query;
       const items = await respond.alerts({
         projects: visibleProjects(request.principal, 'incident.read'),
         limit: most,
         ...(wanted === undefined ? {} : { project: wanted }),
         ...(incident === undefined ? {} : { incident }),
+        ...(rule === undefined ? {} : { rule }),
         ...(before === undefined ? {} : { before }),
       });
       const last = items.length === most ? items.at(-1) : undefined;

@@ -102,6 +102,8 @@ export interface RespondTables {
     source: string;
     incident: number;
     actor: string;
+    /** Null in runs older than the column: the actor. */
+    starter: string | null;
     author: string;
     state: string;
     at: string;
@@ -218,6 +220,8 @@ export interface AlertQuery {
   readonly projects: '*' | readonly string[];
   readonly project?: string;
   readonly incident?: number;
+  /** The name of a rule. */
+  readonly rule?: string;
   readonly before?: string;
   /** This one and those after it. */
   readonly from?: string;
@@ -253,6 +257,7 @@ export async function readAlerts(db: Db, query: AlertQuery): Promise<StoredAlert
   }
   if (query.project !== undefined) select = select.where('project', '=', query.project);
   if (query.incident !== undefined) select = select.where('incident', '=', query.incident);
+  if (query.rule !== undefined) select = select.where('rule', '=', query.rule);
   if (query.before !== undefined) select = select.where('id', '<', query.before);
   if (query.from !== undefined) select = select.where('id', '>=', query.from);
   if (query.since !== undefined) select = select.where('at', '>=', query.since);

@@ -143,15 +143,23 @@ const SPANISH_STATE: Readonly<Record<string, string>> = {
 function entryOfAlert(alert: StoredAlert): TimelineEntry {
   const rule = ruleTitle(alert.rule);
   const { cmdline, name, uid } = alert.process;
-  const what = printable(cmdline === '' ? name : cmdline);
+  const { 'container.id': id, 'container.name': called, 'container.image': image } = alert.outputFields;
+  const program = printable(cmdline === '' ? name : cmdline);
+  // Of a container that is not the platform's, its name says more than its first program; one that is gone has none.
+  const foreign = [called, image].filter((one) => typeof one === 'string').join(' ');
+  const what =
+    alert.container === null && id !== undefined && (foreign !== '' || program === '')
+      ? printable(foreign || String(id).slice(0, 16)) + (program === '' ? '' : `: ${program}`)
+      : program;
+  const process = alert.process.pid === 0 ? '' : ` (uid ${uid}, pid ${alert.process.pid})`;
   return {
     at: alert.at,
     kind: 'alert.raised',
     station: 'alert',
     tone: 'bad',
     title: {
-      en: `${rule.en}: ${what} (uid ${uid}, pid ${alert.process.pid})`,
-      es: `${rule.es}: ${what} (uid ${uid}, pid ${alert.process.pid})`,
+      en: `${rule.en}: ${what}${process}`,
+      es: `${rule.es}: ${what}${process}`,
     },
     actor: null,
     ref: { kind: 'alert', id: alert.id },

@@ -13,7 +13,6 @@ import {
   MEDIA_TYPE,
   parseManifest,
 } from '../oci/index.ts';
-import { inflateConfined } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { CONFIG_MAX_BYTES } from './limits.ts';
 import type { ContentSource } from './scan.ts';
@@ -64,6 +63,7 @@ export async function openImageFile(
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const inflated = join(folder, 'image.tar');
+    const { inflateConfined } = await import('./confined.ts');
     await inflateConfined(path, inflated, signal ? { signal } : {});
     return { image: await openImagePath(inflated), close };
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
+import { type ConfinedOptions, runConfined } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { incompleteReason } from './incomplete.ts';
 import { OWNED_PATH_MAX_BYTES, PACKAGE_FILES_MAX } from './limits.ts';
@@ -6,6 +6,7 @@ import type { FileOwners, PackageFiles, PackageKey } from './owners.ts';
 import type { InventoryLayer } from './package.ts';
 import type { LayerCache } from './scan.ts';
 import type { ScanOrder, WorkerAnswer } from './worker.ts';
+import { WorkerFailure } from './worker-failure.ts';
 
 export interface OwnersAnswer {
   /** In the order of the question. */

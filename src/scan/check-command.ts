@@ -1,15 +1,10 @@
+import { stat } from 'node:fs/promises';
 import type { CliProgram, Text } from '../system/index.ts';
 import { checkPath } from './checks/folder.ts';
 import { type AskSupport, CHECKS, type CheckedFile } from './checks/index.ts';
 import { scanFault } from './errors.ts';
 import { CHECK_SEVERITIES, type CheckSeverity, type Misconfiguration } from './report.ts';
-
-const SEVERITY: Readonly<Record<CheckSeverity, Text>> = {
-  critical: { en: 'critical', es: 'crítica' },
-  high: { en: 'high', es: 'alta' },
-  medium: { en: 'medium', es: 'media' },
-  low: { en: 'low', es: 'baja' },
-};
+import { CHECK_SEVERITY_WORDS } from './reports/words.ts';
 
 const LOOKS_AT: Readonly<Record<keyof typeof CHECKS, Text>> = {
   image: { en: 'image', es: 'imagen' },
@@ -20,9 +15,9 @@ const LOOKS_AT: Readonly<Record<keyof typeof CHECKS, Text>> = {
 
 /**
  * `darsena check`: Containerfiles, Kubernetes manifests and Compose files, without a server.
- * @param support who says what would happen to each field of a manifest
+ * @param supportOf who says what would happen to each field of a manifest, with what hosts have when they are to be asked
  */
-export function checkCommands(cli: CliProgram, support?: AskSupport): void {
+export function checkCommands(cli: CliProgram, supportOf?: (askHosts: boolean) => Promise<AskSupport>): void {
   cli.program
     .command('check')
     .argument('[paths...]')
@@ -47,11 +42,18 @@ export function checkCommands(cli: CliProgram, support?: AskSupport): void {
         es: 'decir también cómo se emula cada campo, además de los rechazados; terminar con 4 si alguno se rechaza',
       }),
     )
+    .option(
+      '--hosts',
+      cli.t({
+        en: 'ask the hosts whether they have the run-times that manifests name; needs a login',
+        es: 'preguntar a los hosts si tienen los entornos que nombran los manifiestos; necesita una sesión',
+      }),
+    )
     .option('--list', cli.t({ en: 'list every check', es: 'enumerar todas las comprobaciones' }))
     .description(
       cli.t({
-        en: 'say what is wrong with Containerfiles, manifests and Compose files; needs no server',
-        es: 'decir qué está mal en Containerfiles, manifiestos y ficheros Compose; no necesita servidor',
+        en: 'say what is wrong with Containerfiles, manifests and Compose files; needs no server without --hosts',
+        es: 'decir qué está mal en Containerfiles, manifiestos y archivos Compose; no necesita servidor sin --hosts',
       }),
     )
     .action(async (paths: string[], options: CheckOptions) => {
@@ -64,13 +66,15 @@ export function checkCommands(cli: CliProgram, support?: AskSupport): void {
         throw scanFault('scan.choice-unknown', { value: options.failOn ?? '', choices: CHECK_SEVERITIES.join(', ') });
       }
       const ignored = new Set((options.ignore ?? '').split(',').map((id) => id.trim()));
+      const support = await supportOf?.(options.hosts === true);
       const files = await checkAll(paths.length === 0 ? ['.'] : paths, ignored, support);
       if (cli.output.json) cli.print.json({ items: files });
       else showFiles(cli, files, options.fields === true);
       const worst = files.flatMap(({ misconfigurations }) =>
         misconfigurations.map(({ severity }) => CHECK_SEVERITIES.indexOf(severity)),
       );
-      const refused = options.fields === true && files.some((file) => isRefused(file));
+      const asked = options.fields === true || options.hosts === true;
+      const refused = asked && files.some((file) => isRefused(file));
       if (refused || (failOn !== null && worst.some((severity) => severity <= failOn))) cli.exit(4);
       // A gate must not pass what it could not read.
       else if (files.some(({ unreadable }) => unreadable !== null)) cli.exit(1);
@@ -81,6 +85,7 @@ interface CheckOptions {
   readonly failOn?: string;
   readonly ignore?: string;
   readonly fields?: boolean;
+  readonly hosts?: boolean;
   readonly list?: boolean;
 }
 
@@ -94,7 +99,10 @@ async function checkAll(
   support: AskSupport | undefined,
 ): Promise<CheckedFile[]> {
   const files: CheckedFile[] = [];
-  for (const path of paths) files.push(...(await checkPath(path, support)));
+  for (const path of paths) {
+    if ((await stat(path).catch(() => null)) === null) throw scanFault('scan.place-missing', { path });
+    files.push(...(await checkPath(path, support)));
+  }
   return files.map((file) => ({
     ...file,
     misconfigurations: file.misconfigurations.filter(({ id }) => !ignored.has(id)),
@@ -123,8 +131,8 @@ function showFiles(cli: CliProgram, files: readonly CheckedFile[], everyField: b
     );
   showFields(cli, files, everyField);
   cli.print.result({
-    en: `${rows.length} problems in ${files.length} files`,
-    es: `${rows.length} problemas en ${files.length} ficheros`,
+    en: `${rows.length} ${rows.length === 1 ? 'problem' : 'problems'} in ${files.length} ${files.length === 1 ? 'file' : 'files'}`,
+    es: `${rows.length} ${rows.length === 1 ? 'problema' : 'problemas'} en ${files.length} ${files.length === 1 ? 'archivo' : 'archivos'}`,
   });
 }
 
@@ -167,7 +175,7 @@ const TREATMENT: Readonly<Record<'emulated' | 'refused' | 'wrong', Text>> = {
 const TREATMENT_COLOUR = { emulated: 'warn', refused: 'bad', wrong: 'bad' } as const;
 
 function severityWord(cli: CliProgram, severity: CheckSeverity): string {
-  const word = cli.t(SEVERITY[severity]);
+  const word = cli.t(CHECK_SEVERITY_WORDS[severity]);
   return severity === 'low' ? word : cli.print.colour(severity === 'medium' ? 'warn' : 'bad', word);
 }
 

@@ -285,5 +285,13 @@ test('checks: a folder is read without following links; what cannot be read is s
     ['Containerfile', 'k8s/a.yaml'],
   );
   assert.match(files[1]?.unreadable ?? '', /name/);
+  // What is asked for by name may be a link itself, to a folder and to a file.
+  await symlink('k8s', join(folder, 'deploy'));
+  assert.deepEqual(
+    (await checkPath(join(folder, 'deploy'))).map(({ path }) => path),
+    ['a.yaml'],
+  );
+  await symlink('Containerfile', join(folder, 'Dockerfile.prod'));
+  assert.equal((await checkPath(join(folder, 'Dockerfile.prod'))).length, 1);
   assert.equal(checkFile('README.md', 'kind: x'), null);
 });

@@ -1,6 +1,5 @@
-import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AdvisoryDatabase } from '../advisories/database.ts';
 import type { Digest } from '../oci/index.ts';
 import { parseReference } from '../oci/index.ts';
 import { type CliProgram, systemClock, type Text } from '../system/index.ts';
@@ -15,7 +14,8 @@ import type { MalwareScanner } from './malware/look.ts';
 import type { MalwareOptions } from './malware/options.ts';
 import type { Inventory } from './package.ts';
 import type { ScanReport } from './report.ts';
-import { FORMATS, isBillFormat } from './reports/formats.ts';
+import { BILL_FORMATS, isBillFormat, type ReportFormat } from './reports/bill-formats.ts';
+import { FINDING_FORMAT_NAMES, type FindingFormatName } from './reports/format-names.ts';
 import {
   GATE_WORDS,
   type GateRule,
@@ -27,10 +27,10 @@ import {
   scannersOf,
 } from './reports/gate.ts';
 import { progressLine } from './reports/progress-line.ts';
-import { printReport } from './reports/table.ts';
 import { addRiskCommands } from './risk-commands.ts';
-import { rematchInventory } from './scan.ts';
+import { type KnownAdvisories, rematchInventory } from './scan.ts';
 import type { SecretRuleSource } from './secrets/rules.ts';
+import { whyText } from './spanish.ts';
 import { openTarget, type ScanTarget, scanTarget } from './target.ts';
 import { addWhereCommand } from './where-command.ts';
 
@@ -52,10 +52,12 @@ interface ScanOptions {
   readonly javaIndex?: string;
 }
 
+const FORMAT_NAMES = ['table', ...Object.keys(BILL_FORMATS), ...FINDING_FORMAT_NAMES];
+
 /** What a call of `scan` asks for, checked. */
 interface Wanted {
   readonly place: string;
-  /** `table`, or a name in FORMATS. */
+  /** One of FORMAT_NAMES. */
   readonly format: string;
   readonly file: string | null;
   readonly gate: readonly GateRule[];
@@ -78,7 +80,7 @@ interface Scanned {
 
 /** `darsena scan`: what is on this machine is scanned here, without a server; other names are asked of the platform. */
 export function scanCommands(cli: CliProgram): void {
-  const formats = ['table', ...Object.keys(FORMATS)].join(' | ');
+  const formats = FORMAT_NAMES.join(' | ');
   cli.program
     .command('scan')
     .argument('<target>', cli.t(WORDS.argument))
@@ -132,12 +134,12 @@ function exitCodeOf(report: ScanReport, { gate, scanners }: Pick<Wanted, 'gate' 
 const WORDS = {
   argument: {
     en: 'an OCI layout or archive, a folder, a CycloneDX or SPDX file, container:NAME, podman:IMAGE, HOST/IMAGE, or PROJECT/IMAGE of the platform',
-    es: 'una carpeta o archivo OCI, una carpeta, un fichero CycloneDX o SPDX, container:NOMBRE, podman:IMAGEN, HOST/IMAGEN o PROYECTO/IMAGEN de la plataforma',
+    es: 'una carpeta o archivo OCI, una carpeta, un archivo CycloneDX o SPDX, container:NOMBRE, podman:IMAGEN, HOST/IMAGEN o PROYECTO/IMAGEN de la plataforma',
   },
-  output: { en: 'write to this file instead of the terminal', es: 'escribir en este fichero en lugar del terminal' },
+  output: { en: 'write to this file instead of the terminal', es: 'escribir en este archivo en lugar del terminal' },
   advisories: {
     en: 'folder with advisories, or one file of them (also DARSENA_ADVISORIES)',
-    es: 'carpeta con avisos, o un fichero de ellos (también DARSENA_ADVISORIES)',
+    es: 'carpeta con avisos, o un archivo de ellos (también DARSENA_ADVISORIES)',
   },
   failOn: {
     en: 'exit with 4 from this on: act-now, high, medium, low; any (of unknown risk too); kev; secret; malware; severity:WORD; misconfig:WORD; several parted by commas',
@@ -177,17 +179,17 @@ const WORDS = {
   },
   yara: {
     en: 'look for malware with these YARA rules: a file, or a folder of .yar files',
-    es: 'buscar código malicioso con estas reglas YARA: un fichero o una carpeta con ficheros .yar',
+    es: 'buscar código malicioso con estas reglas YARA: un archivo o una carpeta con archivos .yar',
   },
   hashes: {
     en: 'look for files with these hashes: .hdb, .hsb, sha256sum or plain; a file or folder',
-    es: 'buscar archivos con estos hashes: .hdb, .hsb, de sha256sum o sueltos; un fichero o carpeta',
+    es: 'buscar archivos con estos hashes: .hdb, .hsb, de sha256sum o sueltos; un archivo o carpeta',
   },
   ignoreUnfixed: { en: 'leave out what nobody has fixed yet', es: 'omitir lo que nadie ha corregido todavía' },
 } as const satisfies Record<string, Text>;
 
 function readOptions(cli: CliProgram, place: string, options: ScanOptions): Wanted {
-  const format = readChoice(options.format ?? (cli.output.json ? 'json' : 'table'), ['table', ...Object.keys(FORMATS)]);
+  const format = readChoice(options.format ?? (cli.output.json ? 'json' : 'table'), FORMAT_NAMES);
   const words = listOf(options.failOn);
   // An empty variable of a pipeline must not open its gate.
   if (options.failOn !== undefined && words.length === 0)
@@ -273,7 +275,7 @@ async function scanHere(cli: CliProgram, wanted: Wanted): Promise<Scanned | null
       ...(secrets ? {} : { secrets: 'off' as const }),
       ...(own ? { secrets: { rules: own } } : {}),
       ...(malware ? { malware } : {}),
-      ...(wanted.javaIndex === null ? {} : { javaIndex: await openIndex(wanted.javaIndex) }),
+      ...(wanted.javaIndex === null ? {} : { javaIndex: await openIndex(cli, wanted.javaIndex) }),
     });
     return {
       report: narrowReport(await withoutKnown(cli, result.report, wanted), wanted),
@@ -303,7 +305,7 @@ async function ownRules(cli: CliProgram, path: string, within: string | null): P
   try {
     const own = readOwnRules(path, within);
     for (const { rule, why } of own.refused) {
-      cli.print.note({ en: `rule ${rule} is not used: ${why}`, es: `la regla ${rule} no se usa: ${why}` });
+      cli.print.note({ en: `rule ${rule} is not used: ${why}`, es: `la regla ${rule} no se usa: ${whyText(why).es}` });
     }
     return own;
   } catch (cause) {
@@ -312,10 +314,20 @@ async function ownRules(cli: CliProgram, path: string, within: string | null): P
   }
 }
 
-async function openIndex(place: string): Promise<JavaIndex> {
+async function openIndex(cli: CliProgram, place: string): Promise<JavaIndex> {
   const { openJavaIndex } = await import('./knowledge/java-index.ts');
   try {
-    return openJavaIndex(place);
+    const index = openJavaIndex(place);
+    const { refused = [], refusedCount = 0 } = index;
+    if (refusedCount > 0) {
+      const lines = refused.map(({ line }) => line).join(', ');
+      const more = refusedCount > refused.length;
+      cli.print.note({
+        en: `lines of ${place} that name no archive, not used: ${lines}${more ? ` and ${refusedCount - refused.length} more` : ''}`,
+        es: `líneas de ${place} que no nombran ningún archivo, sin usar: ${lines}${more ? ` y ${refusedCount - refused.length} más` : ''}`,
+      });
+    }
+    return index;
   } catch (cause) {
     throw scanFault(
       'scan.java-index',
@@ -325,30 +337,52 @@ async function openIndex(place: string): Promise<JavaIndex> {
   }
 }
 
-/** Leaves out the credentials of a baseline, and those that a source's own .gitleaksignore names, and says how many. */
+/**
+ * Leaves out the credentials of a baseline, and those that a source's own .gitleaksignore names, and says how many. That
+ * file is a stranger's: where it leads out of the folder or cannot be read it is passed over, which is said, and nothing
+ * is left out.
+ */
 async function withoutKnown(cli: CliProgram, report: ScanReport, wanted: Wanted): Promise<ScanReport> {
   if (report.secrets.length === 0) return report;
   const ignoreFile = join(wanted.place, '.gitleaksignore');
-  const hasIgnoreFile = (await stat(ignoreFile).catch(() => null))?.isFile() === true;
-  const paths = [...(wanted.baseline === null ? [] : [wanted.baseline]), ...(hasIgnoreFile ? [ignoreFile] : [])];
-  if (paths.length === 0) return report;
-  const { BaselineError, readBaseline } = await import('./secrets/baseline.ts');
+  const hasIgnoreFile = (await lstat(ignoreFile).catch(() => null)) !== null;
+  if (wanted.baseline === null && !hasIgnoreFile) return report;
+  const [{ BaselineError, readBaseline }, { BASELINE_MAX_BYTES }, { isRuleFileError, readKnowledge }] =
+    await Promise.all([
+      import('./secrets/baseline.ts'),
+      import('./secrets/limits.ts'),
+      import('./secrets/own-rules.ts'),
+    ]);
   let { secrets } = report;
-  for (const path of paths) {
+  const leaveOut = (path: string, within: string | null): void => {
+    const { covers } = readBaseline(readKnowledge(path, within, BASELINE_MAX_BYTES));
+    const left = secrets.filter((secret) => !covers(secret));
+    const known = secrets.length - left.length;
+    if (known > 0) {
+      cli.print.note({
+        en: `${known} credentials that ${path} names are left out`,
+        es: `se omiten ${known} credenciales que nombra ${path}`,
+      });
+    }
+    secrets = left;
+  };
+  const whyUnread = (error: unknown): string => {
+    if (error instanceof BaselineError || isRuleFileError(error)) return error.message;
+    throw error;
+  };
+  if (wanted.baseline !== null) {
     try {
-      const { covers } = readBaseline(await readFile(path, 'utf8'));
-      const left = secrets.filter((secret) => !covers(secret));
-      const known = secrets.length - left.length;
-      if (known > 0) {
-        cli.print.note({
-          en: `${known} credentials that ${path} names are left out`,
-          es: `se omiten ${known} credenciales que nombra ${path}`,
-        });
-      }
-      secrets = left;
+      leaveOut(wanted.baseline, null);
     } catch (cause) {
-      if (!(cause instanceof BaselineError) && !(cause instanceof Error && 'code' in cause)) throw cause;
-      throw scanFault('scan.rules-invalid', { name: path, why: cause.message }, { cause });
+      throw scanFault('scan.rules-invalid', { name: wanted.baseline, why: whyUnread(cause) }, { cause });
+    }
+  }
+  if (hasIgnoreFile) {
+    try {
+      leaveOut(ignoreFile, wanted.place);
+    } catch (error) {
+      const why = whyUnread(error);
+      cli.print.note({ en: `${ignoreFile} is not used: ${why}`, es: `${ignoreFile} no se usa: ${whyText(why).es}` });
     }
   }
   return { ...report, secrets };
@@ -402,9 +436,12 @@ function readBillOf(bytes: Uint8Array, path: string): ReturnType<typeof readBill
   }
 }
 
+/** Where nobody gave advisories, no database is opened for them either. */
+const NOTHING_KNOWN: KnownAdvisories = { sources: () => [], coverage: () => 'no-data', match: () => [] };
+
 /** A folder with a compiled database is used as it is; other files are compiled for this call. */
-async function openAdvisories(folder: string | null): Promise<AdvisoryDatabase> {
-  if (folder === null) return AdvisoryDatabase.empty();
+async function openAdvisories(folder: string | null): Promise<KnownAdvisories> {
+  if (folder === null) return NOTHING_KNOWN;
   const { AdvisoryStore, compileAdvisories, inputsOf } = await import('../advisories/index.ts');
   const inputs = await inputsOf(folder);
   if (inputs.some(({ name }) => name.endsWith('/advisories.db')))
@@ -415,8 +452,9 @@ async function openAdvisories(folder: string | null): Promise<AdvisoryDatabase> 
 
 async function show(cli: CliProgram, wanted: Wanted, scanned: Scanned): Promise<void> {
   const { report, inventory, reference, kind } = scanned;
-  const format = FORMATS[wanted.format];
-  if (format === undefined) return printReport(cli, report);
+  const format = await formatNamed(wanted.format);
+  // What writes is loaded for those who asked for it: a command must answer at once.
+  if (format === null) return (await import('./reports/table.ts')).printReport(cli, report);
   if (inventory === null && isBillFormat(wanted.format)) {
     // Half a bill would look like a whole one.
     cli.print.note(report.incomplete ?? { en: 'the scan is not complete', es: 'el análisis no está completo' });
@@ -426,6 +464,13 @@ async function show(cli: CliProgram, wanted: Wanted, scanned: Scanned): Promise<
   await put(cli, wanted.file, [
     Buffer.from(format.write({ report, inventory: inventory ?? NOTHING, subject, language: cli.language })),
   ]);
+}
+
+/** Null: a table for people. */
+async function formatNamed(name: string): Promise<ReportFormat | null> {
+  if (name === 'table') return null;
+  if (isBillFormat(name)) return BILL_FORMATS[name];
+  return (await import('./reports/finding-formats.ts')).FINDING_FORMATS[name as FindingFormatName];
 }
 
 const NOTHING: Inventory = { distribution: null, packages: [], layers: [], secrets: [], notices: [] };

@@ -12,8 +12,19 @@ import { ENGINE_TIMEOUT_MS } from './limits.ts';
 /**
  * A container of the local Podman as it is now: its image with all that was written above it, without volumes and mounts.
  * Works for the containers of the user who asks: rootless ones need no more rights, those of root need root.
+ *
+ * @throws Fault scan.engine-failed when there is none of this name
  */
-export function exportContainer(container: string, signal?: AbortSignal) {
+export async function exportContainer(container: string, signal?: AbortSignal) {
+  const { code, stderr } = await runCommand(
+    'podman',
+    ['container', 'inspect', '--format', '{{.ID}}', '--', container],
+    {
+      timeoutMs: ENGINE_TIMEOUT_MS,
+      ...(signal ? { signal } : {}),
+    },
+  );
+  if (code !== 0) throw engineFailed(container, stderr);
   async function* content(): AsyncGenerator<Uint8Array> {
     const { writeEnd, readEnd } = await openPipe();
     const args = ['container', 'export', '--', container];

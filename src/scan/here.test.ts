@@ -5,7 +5,7 @@ import type { Digest } from '../oci/index.ts';
 import { openDatabase, systemClock } from '../system/index.ts';
 import { Deadlines } from './deadlines.ts';
 import { decide } from './decision.ts';
-import { describeHere } from './here.ts';
+import { describeHere, summariseHere } from './here.ts';
 import { scanMigrations } from './migrations.ts';
 import { planUpgrades } from './plan.ts';
 import { DECISIONS, type Decision, type Finding, type Place, readStoredReport, type ScanReport } from './report.ts';
@@ -221,6 +221,11 @@ test('here: the same finding differs between development and production, and not
   );
   assert.equal(read.findings[0]?.decision, 'act');
   assert.match(read.findings[0]?.decisionReason.es ?? '', /ransomware.*producción, publicada/);
+  // What somebody answered for asks for nothing: neither the excepted one nor what does not affect the image.
+  assert.deepEqual([read.summary.answered, Object.values(read.summary.byRisk)], [2, [0, 0, 0, 0, 0]]);
+  const facts = { ...nothingElse, places: [], exceptionOf: () => null, vex: new Map([[second, vex]]) };
+  assert.deepEqual(summariseHere(stored, facts).byRisk, { 'act-now': 0, high: 1, medium: 0, low: 0, unknown: 0 });
+  assert.deepEqual(describeHere(stored, facts).summary, summariseHere(stored, facts));
   assert.equal(read.findings[0]?.exception?.approver, 'b');
   assert.equal(read.findings[1]?.vex?.believedBecause, 'k');
   assert.equal(

@@ -1,3 +1,4 @@
+import { summarise } from './counting.ts';
 import { decide } from './decision.ts';
 import { type NewerBase, planUpgrades } from './plan.ts';
 import {
@@ -38,12 +39,26 @@ export function describeHere(report: ScanReport, facts: HereFacts & { readonly b
   return {
     ...report,
     findings,
+    summary: summarise(findings, report.summary.state),
     places: facts.places,
     plan: planUpgrades({ findings, layers, distribution }, facts.base),
     score: report.complete
       ? scoreImage({ decisions: findings.filter(isOpen).map(({ decision }) => decision), misconfigurations })
       : null,
   };
+}
+
+/** The summary alone, as a list of images shows it. */
+export function summariseHere(report: ScanReport, facts: HereFacts): ScanReport['summary'] {
+  const findings =
+    facts.places.length > 0
+      ? findingsHere(report, facts)
+      : report.findings.map((finding) => ({
+          risk: finding.risk,
+          exception: facts.exceptionOf(finding),
+          vex: facts.vex.get(finding) ?? null,
+        }));
+  return summarise(findings, report.summary.state);
 }
 
 /** The findings alone, in their order: what a judgement asks for. */

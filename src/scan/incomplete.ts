@@ -1,6 +1,7 @@
 import type { Text } from '../system/index.ts';
+import { spanishOf } from './spanish.ts';
 
-/** Spanish for what the codes of a scan mean; the technical detail follows as it is. */
+/** Spanish for what the codes of a scan mean; the detail follows where there are words for it. */
 const SPANISH: Readonly<Record<string, string>> = {
   'layer.mismatch': 'una capa no es la que declara la imagen',
   'inventory.incomplete': 'no se pudo leer una base de datos de paquetes',
@@ -24,7 +25,8 @@ const SPANISH: Readonly<Record<string, string>> = {
 export function incompleteReason(code: string, message: string, layer: string | null): Text {
   const where = layer === null ? '' : ` (${layer.slice(0, 19)}…)`;
   const spanish = SPANISH[code] ?? 'una capa está mal formada';
-  return { en: `${message}${where}`, es: `${spanish}${where}: ${message}` };
+  const detail = spanishOf(message);
+  return { en: `${message}${where}`, es: `${spanish}${where}${detail === null ? '' : `: ${detail}`}` };
 }
 
 /** Why what the kernel writes is left out of a scan: nobody put it there. */

@@ -15,15 +15,6 @@ export class IncompleteInventory extends Error {
   readonly code = 'inventory.incomplete';
 }
 
-/**
- * Merges what the layers told: evidence counts when its file is still there after whiteouts and replacements.
- *
- * @throws IncompleteInventory when a file that matters could not be read; FormatError when layers do not fit together
- */
-export function mergeInventory(layers: readonly LayerResult[], analysers: readonly Analyser[]): Inventory {
-  return inventoryOf(layers, analysers, mergeNames(layers));
-}
-
 /** What the layers make together, by names alone. */
 export interface MergedNames {
   readonly tree: FileTree;
@@ -38,7 +29,11 @@ export function mergeNames(layers: readonly LayerResult[]): MergedNames {
   return { tree, exposed };
 }
 
-/** The same as `mergeInventory` where the names are at hand. */
+/**
+ * Merges what the layers told: evidence counts when its file is still there after whiteouts and replacements.
+ *
+ * @throws IncompleteInventory when a file that matters could not be read; FormatError when layers do not fit together
+ */
 export function inventoryOf(
   layers: readonly LayerResult[],
   analysers: readonly Analyser[],
@@ -141,7 +136,7 @@ function addLicences(packages: Map<string, InventoryPackage>, live: readonly Liv
 }
 
 /** Credentials in all layers: a layer is read by who has the image, whatever later ones remove. */
-function placeSecrets(layers: readonly LayerResult[], tree: FileTree): ImageSecret[] {
+export function placeSecrets(layers: readonly Pick<LayerResult, 'digest' | 'found'>[], tree: FileTree): ImageSecret[] {
   const found = layers.flatMap(({ digest, found: all }, layer) =>
     all.flatMap(({ path, ordinal, evidence }) =>
       evidence.kind === 'secrets' ? [{ digest, layer, path, ordinal, secrets: evidence.secrets }] : [],

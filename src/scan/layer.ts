@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { cleanTarPath, FormatError, inflateUnknown, type TarEntry, TarReader, type TarSink } from '../formats/index.ts';
+import {
+  cleanTarPath,
+  detectCompression,
+  FormatError,
+  inflate,
+  peekStream,
+  type TarEntry,
+  TarReader,
+  type TarSink,
+} from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { LayerEntry } from '../oci/layers.ts';
 import type { Analyser, Evidence, FileHead } from './analyser.ts';
@@ -57,6 +66,7 @@ export class LayerMismatch extends Error {
  * Reads a layer in one pass: inflate, both digests, tar, and the files that analysers want. Nothing is written anywhere.
  * Answers only after the whole layer proved to be the one that was claimed.
  *
+ * @param source a piece need be valid only until the next is asked for
  * @param limits what the layer may inflate to, and how many entries it may have
  * @throws LayerMismatch when size, digest or diffID differ; FormatError when it cannot be read within limits
  */
@@ -67,27 +77,33 @@ export async function analyseLayer(
   limits: { readonly maxBytes: number; readonly maxEntries: number },
 ): Promise<LayerResult> {
   const claimed = claim === NO_CLAIM ? null : claim;
-  const compressed = hasherFor(claimed?.digest);
+  const { start, chunks } = await peekStream(source, 4);
+  const compression = detectCompression(start);
+  // What was never compressed has one digest, and hashing is most of reading it.
+  const isOne = compression === 'none' && algorithmOf(claimed?.digest) === algorithmOf(claimed?.diffId);
+  const compressed = isOne ? null : hasherFor(claimed?.digest);
   const reading = readLayer(claim, analysers, limits);
   let sizeBytes = 0;
   async function* hashed(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
+    for await (const chunk of chunks) {
       sizeBytes += chunk.length;
       if (claimed && sizeBytes > claimed.sizeBytes) throw longerThan(claimed);
-      compressed.update(chunk);
-      yield chunk;
+      compressed?.update(chunk);
+      // An inflater takes the next while it still has this one.
+      yield compression === 'none' ? chunk : chunk.slice();
     }
   }
-  for await (const chunk of inflateUnknown(hashed(), { maxOutputBytes: limits.maxBytes })) reading.write(chunk);
-  return reading.finish({ digest: digestFrom(claimed?.digest, compressed.digest('hex')), sizeBytes });
+  for await (const chunk of inflate(hashed(), compression, { maxOutputBytes: limits.maxBytes })) reading.write(chunk);
+  const digest = compressed && digestFrom(claimed?.digest, compressed.digest('hex'));
+  return reading.finish({ digest, sizeBytes });
 }
 
 /** One layer as it flows by inflated. */
 export interface LayerReading {
   /** @param chunk valid only during the call */
   write(chunk: Uint8Array): void;
-  /** @param stored what the bytes were before they were inflated, as whoever read them saw it */
-  finish(stored: { readonly digest: Digest; readonly sizeBytes: number }): LayerResult;
+  /** @param stored what the bytes were before they were inflated, as whoever read them saw it; null: they were the same */
+  finish(stored: { readonly digest: Digest | null; readonly sizeBytes: number }): LayerResult;
 }
 
 /**
@@ -137,9 +153,11 @@ export function readLayer(
     },
     finish: (stored) => {
       reader.end();
-      const seen: LayerClaim = { ...stored, diffId: digestFrom(claimed?.diffId, uncompressed.digest('hex')) };
+      const diffId = digestFrom(claimed?.diffId, uncompressed.digest('hex'));
+      const { sizeBytes } = stored;
+      const seen: LayerClaim = { digest: stored.digest ?? diffId, diffId, sizeBytes };
       if (claimed) {
-        requireStored(stored, claimed);
+        requireStored(seen, claimed);
         requireEqual('diffID', seen.diffId, claimed.diffId);
       }
       return {

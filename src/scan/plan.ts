@@ -1,4 +1,5 @@
-import { orderingOf } from '../advisories/orderings/index.ts';
+import { createRequire } from 'node:module';
+import type * as Orderings from '../advisories/orderings/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Decision, Finding, FixPlan, FixStep, ScanReport } from './report.ts';
 
@@ -158,6 +159,9 @@ function isSystem(type: string): boolean {
   return type === 'deb' || type === 'rpm' || type === 'apk' || type === 'alpm';
 }
 
+/** Versions are compared of what has a fix: who has no findings need not load how. */
+let orderings: typeof Orderings | null = null;
+
 /** Advisories order versions by ecosystem; here a purl type stands for its best known one. */
 const ECOSYSTEMS: Readonly<Record<string, string>> = {
   ...{ deb: 'Debian', rpm: 'AlmaLinux', apk: 'Alpine', npm: 'npm', pypi: 'PyPI', golang: 'Go', cargo: 'crates.io' },
@@ -165,6 +169,7 @@ const ECOSYSTEMS: Readonly<Record<string, string>> = {
 };
 
 function compareVersions(type: string, a: string, b: string): number {
-  const ordering = orderingOf(ECOSYSTEMS[type] ?? '');
+  orderings ??= createRequire(import.meta.url)('../advisories/orderings/index.ts') as typeof Orderings;
+  const ordering = orderings.orderingOf(ECOSYSTEMS[type] ?? '');
   return ordering?.compare(a, b) ?? a.localeCompare(b, 'en', { numeric: true });
 }

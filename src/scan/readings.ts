@@ -1,6 +1,13 @@
 import type { Digest } from '../oci/index.ts';
 import type { Deadlines } from './deadlines.ts';
-import { compareReports, describeHere, findingsHere, type HereFacts, type ReportChanges } from './here.ts';
+import {
+  compareReports,
+  describeHere,
+  findingsHere,
+  type HereFacts,
+  type ReportChanges,
+  summariseHere,
+} from './here.ts';
 import { DEADLINES_READ_MAX } from './limits.ts';
 import { comparePackages, type PackageChanges } from './package-list.ts';
 import { findingKey, type NewerBase } from './plan.ts';
@@ -51,6 +58,14 @@ export class Readings {
     return { findings: findingsHere(report, facts), places: facts.places, secrets };
   }
 
+  /** What a list says of it: findings that nobody has answered for as of now, by their risk here, and credentials. */
+  async glance(project: string, report: ScanReport): Promise<Pick<ScanReport, 'summary' | 'secrets'>> {
+    const { secrets } = await this.#withoutKnown(project, report);
+    if (report.findings.length === 0) return { summary: report.summary, secrets };
+    const facts = { ...(await this.#answers(project, report)), deadlineOf: () => null };
+    return { summary: summariseHere(report, facts), secrets };
+  }
+
   /** By the project's own rules where it has some, without those that its baseline names. */
   async #withoutKnown(
     project: string,
@@ -64,18 +79,25 @@ export class Readings {
   }
 
   async #facts(project: string, report: ScanReport): Promise<HereFacts> {
-    const { vex, deadlines } = this.#parts;
-    const { digest } = report;
-    const [places, statements, exceptionOf, due] = await Promise.all([
-      this.#parts.places(project, digest),
-      vex.apply(project, report),
-      this.#parts.exceptions(project, digest),
-      deadlines.list({ projects: [project], digest, limit: DEADLINES_READ_MAX }),
+    const [answers, due] = await Promise.all([
+      this.#answers(project, report),
+      this.#parts.deadlines.list({ projects: [project], digest: report.digest, limit: DEADLINES_READ_MAX }),
     ]);
     const dueAt = new Map(due.map((one) => [`${one.environment} ${one.finding}|${one.package}`, one.due]));
     const deadlineOf = (environment: string, finding: Finding): string | null =>
       dueAt.get(`${environment} ${findingKey(finding)}`) ?? null;
-    return { places, vex: statements, exceptionOf, deadlineOf };
+    return { ...answers, deadlineOf };
+  }
+
+  /** Where it runs, and what people said of its findings. */
+  async #answers(project: string, report: ScanReport): Promise<Omit<HereFacts, 'deadlineOf'>> {
+    const { digest } = report;
+    const [places, vex, exceptionOf] = await Promise.all([
+      this.#parts.places(project, digest),
+      this.#parts.vex.apply(project, report),
+      this.#parts.exceptions(project, digest),
+    ]);
+    return { places, vex, exceptionOf };
   }
 
   /** What became of findings and packages since the image before; null when there is none, or it was not scanned. */

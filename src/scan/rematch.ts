@@ -4,11 +4,12 @@ import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock } from '../system/index.ts';
 import { Answers, type AskedTables, type Asks, numberAsks, unpackAsks, writeMatched } from './asked.ts';
+import { countRisks } from './counting.ts';
 import { findingsChanged } from './facts.ts';
 import { type Indexed, indexFindings } from './found.ts';
 import type { Inventory, InventoryPackage } from './package.ts';
 import { riskOf } from './risk.ts';
-import { countRisks, matchesOf } from './scan.ts';
+import { matchesOf } from './scan.ts';
 import { readInventory, readReportStamp, type ScanTables } from './store.ts';
 
 /** Stored matches that are read at once: near 1 KB each. */

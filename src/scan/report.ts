@@ -2,8 +2,9 @@ import type { AdvisorySource, Coverage, Severity } from '../advisories/index.ts'
 import type { Digest } from '../oci/index.ts';
 import type { Text } from '../system/index.ts';
 import type { MalwareResult } from './malware/result.ts';
-import type { Distribution, Inventory } from './package.ts';
+import type { Distribution } from './package.ts';
 import type { SecretFinding } from './secrets/secret.ts';
+import { noticeText } from './spanish.ts';
 
 export type { Severity } from '../advisories/index.ts';
 
@@ -192,11 +193,14 @@ export interface ScanReport {
   readonly summary: {
     /** `clean` is said only of a complete scan whose every package type has advisory data. */
     readonly state: 'clean' | 'findings' | 'unknown';
+    /** Findings that nobody answered for. */
     readonly byRisk: Readonly<Record<RiskClass, number>>;
+    /** Findings that a believed statement or an exception answers for; absent in what is stored. */
+    readonly answered?: number;
   };
   readonly misconfigurations: readonly Misconfiguration[];
   /** Files that could not be understood; what they may hold is not known. Absent in reports of before. */
-  readonly notices?: Inventory['notices'];
+  readonly notices?: readonly { readonly path: string; readonly reason: Text }[];
   /** Archives of Java that nothing in them names and no index knows. */
   readonly unnamedArchives?: number;
   /** 0: nothing is known to be wrong; 100: as bad as it gets; null: the scan is not complete. See `scoreImage`. */
@@ -229,6 +233,10 @@ export function readStoredReport(body: string): ScanReport {
     score: stored.score ?? null,
     plan: stored.plan ?? { steps: [], removes: 0, of: stored.findings.length },
     places: [],
+    notices: (stored.notices ?? []).map(({ path, reason }: { path: string; reason: Text | string }) => ({
+      path,
+      reason: typeof reason === 'string' ? noticeText(reason) : reason,
+    })),
     layers: stored.layers.map((layer) => ({ ...layer, createdBy: layer.createdBy ?? null })),
     findings: stored.findings.map((finding) => ({
       ...finding,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ApiApp, visibleProjects } from '../access/index.ts';
+import { type ApiApp, personBehind, requirePerson, visibleProjects } from '../access/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { type DeadlineQuery, type Deadlines, type ShownDeadline, showDeadlines } from './deadlines.ts';
 import { scanFault } from './errors.ts';
@@ -106,7 +106,9 @@ export function registerRiskRoutes(app: ApiApp, parts: RiskRoutesParts): void {
     },
     handler: async (request, reply) => {
       void reply.code(201);
-      return vex.add(request.params.project, Buffer.from(JSON.stringify(request.body)), request.principal.actor);
+      // Believed by a second person: not by who made the token that brought it.
+      const by = personBehind(request.principal);
+      return vex.add(request.params.project, Buffer.from(JSON.stringify(request.body)), by);
     },
   });
   app.route({
@@ -116,6 +118,7 @@ export function registerRiskRoutes(app: ApiApp, parts: RiskRoutesParts): void {
     schema: { tags: ['images'], summary: 'Believe a VEX document that somebody else brought', params: one },
     handler: async (request) => {
       const { params, principal } = request;
+      requirePerson(principal);
       const record = await vex.approve(params.project, params.id, principal.actor);
       parts.changed(params.project);
       return record;

@@ -7,7 +7,8 @@ import { scanFault } from './errors.ts';
 import { LAYER_FILES_PAGE_MAX, OWNER_PATHS_MAX, PACKAGES_PAGE_MAX } from './limits.ts';
 import { listPackages } from './package-list.ts';
 import type { Readings } from './readings.ts';
-import { BILL_FORMATS, FINDING_FORMATS, type ReportFormat } from './reports/formats.ts';
+import { BILL_FORMATS, type ReportFormat } from './reports/bill-formats.ts';
+import { FINDING_FORMATS } from './reports/finding-formats.ts';
 import type { Scans } from './scans.ts';
 
 /** Asked before anything of an image is shown: a digest says nothing about whose it is. */

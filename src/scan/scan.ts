@@ -1,16 +1,16 @@
 import type { AdvisoryDatabase, AdvisoryMatch, Coverage, PackageQuery } from '../advisories/index.ts';
-import { FormatError, parseStrictJson, scoreCvss3, scoreCvss4 } from '../formats/index.ts';
+import { FormatError, packTar, parseStrictJson, scoreCvss3, scoreCvss4 } from '../formats/index.ts';
 import { createDigester, type Digest, digestOf, isDigest, type Manifest, parseManifest } from '../oci/index.ts';
 import type { StepHandle } from '../progress/index.ts';
 import { type Clock, newId, type Text } from '../system/index.ts';
 import { checkImage } from './checks/image.ts';
-import { type ConfinedOptions, runConfined, WorkerFailure } from './confined.ts';
+import type { ConfinedOptions, runConfined as RunConfined } from './confined.ts';
+import { countRisks } from './counting.ts';
 import { decide } from './decision.ts';
 import { isDistributionsOwn, isSystemType, systemTypeOf } from './distribution-own.ts';
 import { incompleteReason, KERNEL_FILES } from './incomplete.ts';
 import { nameArchives } from './java-names.ts';
 import type { JavaIndex } from './knowledge/java-index.ts';
-import { NO_CLAIM } from './layer.ts';
 import { CONFIG_MAX_BYTES, HISTORY_LINE_MAX, LAYERS_MAX, NOTICES_MAX } from './limits.ts';
 import type { MalwareScanner } from './malware/look.ts';
 import { type MalwareResult, malwareNotScanned, NO_ENGINE } from './malware/result.ts';
@@ -22,7 +22,6 @@ import {
   type Finding,
   type Misconfiguration,
   RISK_CLASSES,
-  type RiskClass,
   type ScanReport,
 } from './report.ts';
 import { classifyRisk } from './risk.ts';
@@ -33,8 +32,14 @@ import { describeSecrets } from './secrets/report.ts';
 import type { SecretRuleSource } from './secrets/rules.ts';
 import type { ImageSecret, SecretFinding } from './secrets/secret.ts';
 import { SHIPPED_RULES } from './secrets/shipped.ts';
+import { noticeText } from './spanish.ts';
 import type { Skipped } from './tree.ts';
 import type { ScanOrder, SecretsOrder, WorkerAnswer } from './worker.ts';
+import { WorkerFailure } from './worker-failure.ts';
+
+/** An image that is known needs no worker, nor what starts one. */
+const runConfined: typeof RunConfined = async (input, options) =>
+  (await import('./confined.ts')).runConfined(input, options);
 
 /**
  * Where the bytes of an image are. Opening may fail; what comes need not be what was asked for: the scan checks. A piece
@@ -67,17 +72,22 @@ export interface SecretsOptions {
   readonly key?: Uint8Array;
 }
 
+/** What a scan asks of the advisories. */
+export type KnownAdvisories = Pick<AdvisoryDatabase, 'match' | 'coverage' | 'sources'>;
+
 export interface ScanRequest {
   readonly manifestBytes: Uint8Array;
   readonly manifestDigest: Digest;
   readonly configBytes: Uint8Array;
   readonly content: ContentSource;
-  readonly advisories: AdvisoryDatabase;
+  readonly advisories: KnownAdvisories;
   readonly cache: LayerCache;
   readonly clock: Clock;
   readonly progress?: StepHandle;
   /** `off`: nobody looks for credentials, and the report names none. */
   readonly secrets?: SecretsOptions | 'off';
+  /** Rules of a project, which look at the same bytes in the same pass: every layer is read. What they find is told apart. */
+  readonly ownRules?: SecretRuleSource | null;
   /** @default nobody looks for malware, and the report says so */
   readonly malware?: Pick<MalwareScanner, 'look'>;
   /** Names for archives of Java that have none. @default there is none */
@@ -90,6 +100,8 @@ export interface ScanResult {
   readonly report: ScanReport;
   /** Null when the scan is incomplete. */
   readonly inventory: Inventory | null;
+  /** What `ownRules` found, where there were some and the scan is complete. */
+  readonly ownSecrets?: readonly SecretFinding[];
 }
 
 /**
@@ -102,7 +114,7 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
   let layers: PlannedLayer[] = [];
   try {
     layers = planLayers(request);
-    const { inventory: read, cached } = await takeInventory(request, layers);
+    const { inventory: read, cached, ownSecrets } = await takeInventory(request, layers);
     const inventory = nameArchives(read, request.javaIndex ?? null);
     const report = reportOn(request, inventory, {
       cached,
@@ -112,7 +124,8 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
       durationMs: took(),
     });
     request.progress?.done(summaryText(report));
-    return { report, inventory };
+    if (!request.ownRules || !ownSecrets) return { report, inventory };
+    return { report, inventory, ownSecrets: describeSecrets(ownSecrets, request.ownRules) };
   } catch (error) {
     const incomplete = reasonOf(error);
     request.progress?.fail(incomplete);
@@ -121,10 +134,10 @@ export async function scanImage(request: ScanRequest): Promise<ScanResult> {
 }
 
 /**
- * The credentials of an image by other rules than those of its scan. Its layers are read again: what is stored of them
- * was read by the rules of all.
+ * The credentials of an image that was scanned before, by other rules than those of its scan. Its layers are read again:
+ * what is stored of them was read by the rules of all.
  *
- * @throws Error that says why, when the image cannot be read
+ * @throws IncompleteScan when the image cannot be read
  */
 export async function findSecrets(
   request: Pick<ScanRequest, 'manifestBytes' | 'manifestDigest' | 'configBytes' | 'content' | 'confined'> & {
@@ -132,10 +145,49 @@ export async function findSecrets(
   },
 ): Promise<readonly SecretFinding[]> {
   try {
-    const { inventory } = await takeInventory({ ...request, cache: noLayerCache }, planLayers(request));
+    const asked = { ...request, cache: noLayerCache, onlySecrets: true };
+    const { inventory } = await takeInventory(asked, planLayers(request));
     return describeSecrets(inventory.secrets, request.secrets.rules);
   } catch (error) {
-    throw new Error(reasonOf(error).en, { cause: error });
+    throw new IncompleteScan(reasonOf(error), { cause: error });
+  }
+}
+
+/**
+ * The credentials that rules find in one text, as somebody tries them. Both are strangers' to us: the rules run where those
+ * of a scan do.
+ *
+ * @param file its path decides which rules look at it
+ * @throws IncompleteScan when it takes too long or the path can be none
+ */
+export async function findSecretsInText(
+  file: { readonly path: string; readonly text: string },
+  rules: SecretRuleSource,
+  confined?: ConfinedOptions,
+): Promise<readonly SecretFinding[]> {
+  try {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of packTar([{ path: file.path, content: Buffer.from(file.text) }])) {
+      pieces.push(piece.slice());
+    }
+    const bytes = Buffer.concat(pieces);
+    const digest = digestOf(bytes);
+    const answer = await runConfined(
+      {
+        order: { secrets: secretsOrder({ secrets: { rules } }, null), layers: [{ claim: 'none', known: false }] },
+        layers: [
+          async function* () {
+            yield bytes;
+          },
+        ],
+        onLayer: () => undefined,
+      },
+      confined,
+    );
+    const { secrets } = inventoryIn(answer, [{ digest, diffId: digest, sizeBytes: bytes.length }]);
+    return describeSecrets(secrets, rules);
+  } catch (error) {
+    throw new IncompleteScan(reasonOf(error), { cause: error });
   }
 }
 
@@ -162,7 +214,7 @@ export interface TreeRequest {
   readonly everything: (leftOut: (one: Skipped) => void) => AsyncIterable<Uint8Array>;
   /** Asked when all of it was read: what was left out, and why. */
   readonly skipped: () => readonly Skipped[];
-  readonly advisories: AdvisoryDatabase;
+  readonly advisories: KnownAdvisories;
   readonly clock: Clock;
   readonly progress?: StepHandle;
   /** `off`: nobody looks for credentials, and the report names none. */
@@ -218,13 +270,13 @@ export async function scanTree(request: TreeRequest): Promise<ScanResult> {
 async function lookAtTree({ malware, everything, confined }: TreeRequest, digest: Digest): Promise<MalwareResult> {
   if (!malware) return malwareNotScanned(NO_ENGINE);
   const leftOut: Skipped[] = [];
-  const seen = { digest, claim: NO_CLAIM, open: () => everything((one) => leftOut.push(one)) } as const;
+  const seen = { digest, claim: 'none', open: () => everything((one) => leftOut.push(one)) } as const;
   const result = await malware.look([seen], confined?.signal ? { signal: confined.signal } : {});
   const first = leftOut.find(({ reason }) => reason !== KERNEL_FILES);
   if (first === undefined) return result;
   const reason: Text = {
     en: `${leftOut.length} places were left out, as ${first.path}: ${first.reason}`,
-    es: `se omitieron ${leftOut.length} lugares, como ${first.path}: ${first.reason}`,
+    es: `se omitieron ${leftOut.length} lugares, como ${first.path}: ${noticeText(first.reason).es}`,
   };
   return {
     ...result,
@@ -270,11 +322,12 @@ class InvalidImage extends Error {
   readonly code = 'image.invalid';
 }
 
-class IncompleteScan extends Error {
+/** Why something could not be read, in both languages. */
+export class IncompleteScan extends Error {
   readonly reason: Text;
 
-  constructor(reason: Text) {
-    super(reason.en);
+  constructor(reason: Text, options?: ErrorOptions) {
+    super(reason.en, options);
     this.reason = reason;
   }
 }
@@ -348,6 +401,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The same order by other rules. */
+function withRules({ secrets }: Pick<ScanRequest, 'secrets'>, rules: SecretRuleSource): Pick<ScanRequest, 'secrets'> {
+  return { secrets: secrets === undefined || secrets === 'off' ? { rules } : { ...secrets, rules } };
+}
+
 function secretsOrder({ secrets }: Pick<ScanRequest, 'secrets'>, configBytes: Uint8Array | null): SecretsOrder | null {
   if (secrets === 'off') return null;
   const config = configBytes && parseStrictJson(configBytes, { maxBytes: CONFIG_MAX_BYTES, maxDepth: 32 });
@@ -359,10 +417,14 @@ function secretsOrder({ secrets }: Pick<ScanRequest, 'secrets'>, configBytes: Ui
 }
 
 async function takeInventory(
-  request: Pick<ScanRequest, 'configBytes' | 'content' | 'cache' | 'progress' | 'confined' | 'secrets'>,
+  request: Pick<ScanRequest, 'configBytes' | 'content' | 'progress' | 'confined' | 'secrets' | 'ownRules' | 'cache'> & {
+    readonly onlySecrets?: boolean;
+  },
   layers: readonly PlannedLayer[],
-): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest> }> {
-  const { content, cache, progress, confined } = request;
+): Promise<{ inventory: Inventory; cached: ReadonlySet<Digest>; ownSecrets?: readonly ImageSecret[] }> {
+  const { content, progress, confined, ownRules = null, onlySecrets = false } = request;
+  // What is kept was read by the rules of all.
+  const cache = ownRules === null ? request.cache : { ...noLayerCache, put: request.cache.put };
   // The configuration may hold credentials, and other rules find others.
   const names = [
     ...layers.map(({ digest, diffId }) => `${digest} ${diffId}`),
@@ -378,6 +440,8 @@ async function takeInventory(
   const total = layers.reduce((sum, { sizeBytes }, index) => sum + (stored[index] ? 0 : sizeBytes), 0);
   const order: ScanOrder = {
     secrets: secretsOrder(request, request.configBytes),
+    ...(ownRules === null ? {} : { ownSecrets: secretsOrder(withRules(request, ownRules), request.configBytes) }),
+    onlySecrets,
     layers: layers.map((claim, index) => ({ claim, known: stored[index] !== null })),
   };
   let done = 0;
@@ -410,6 +474,7 @@ async function takeInventory(
   await cache.putAnswer?.(names, answer);
   return {
     inventory,
+    ...(answer.kind === 'inventory' && answer.ownSecrets ? { ownSecrets: answer.ownSecrets } : {}),
     cached: new Set(layers.filter((_, index) => stored[index] !== null).map(({ digest }) => digest)),
   };
 }
@@ -418,6 +483,7 @@ function inventoryIn(answer: WorkerAnswer, layers: readonly PlannedLayer[]): Inv
   switch (answer.kind) {
     case 'inventory':
       requireInventory(answer.inventory, layers);
+      if (answer.ownSecrets) requireInventory({ ...answer.inventory, secrets: answer.ownSecrets }, layers);
       return answer.inventory;
     case 'incomplete':
       throw new IncompleteScan(incompleteReason(answer.code, answer.message, answer.layer));
@@ -430,6 +496,7 @@ function inventoryIn(answer: WorkerAnswer, layers: readonly PlannedLayer[]): Inv
 /** The worker read hostile bytes: its answer is believed only in shape and only about this image. */
 function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[]): void {
   const text = (value: unknown): boolean => typeof value === 'string' && value.length <= 4096;
+  const known = new Set(layers.map(({ digest }) => digest));
   const isPackage = (one: InventoryPackage): boolean =>
     isObject(one) &&
     [one.purl, one.type, one.name, one.version, one.path].every(text) &&
@@ -437,7 +504,7 @@ function requireInventory(inventory: Inventory, layers: readonly PlannedLayer[])
     (one.source === null || (text(one.source.name) && text(one.source.version))) &&
     Array.isArray(one.licences) &&
     one.licences.every(text) &&
-    layers.some(({ digest }) => digest === one.layer);
+    known.has(one.layer);
   const isExposed = (one: ExposedFile): boolean =>
     isObject(one) &&
     text(one.path) &&
@@ -555,7 +622,7 @@ function reportOn(
     summary: { state: findings.length > 0 ? 'findings' : isKnown ? 'clean' : 'unknown', byRisk: countRisks(findings) },
     advisories: { sources: advisories.sources(clock), coverage },
     misconfigurations,
-    notices: inventory.notices,
+    notices: inventory.notices.map(({ path, reason }) => ({ path, reason: noticeText(reason) })),
     unnamedArchives: inventory.archives?.length ?? 0,
     score: scoreImage({ decisions: findings.map(({ decision }) => decision), misconfigurations }),
     plan: planUpgrades({ findings, layers, distribution: inventory.distribution }, null),
@@ -586,7 +653,7 @@ function scoreOf(version: string, vector: string): number | null {
 /** Every issue of every package of an inventory, as the advisories know it. */
 export function* matchesOf(
   inventory: Inventory,
-  advisories: AdvisoryDatabase,
+  advisories: KnownAdvisories,
 ): Generator<{ readonly one: InventoryPackage; readonly match: AdvisoryMatch }> {
   const isCoveredSystem = coversSystem(inventory, advisories);
   for (const one of inventory.packages) {
@@ -611,7 +678,7 @@ export function toQuery(
 }
 
 /** Whether the distribution's own packages can be judged, so that libraries they bring need not be. */
-function coversSystem({ packages, distribution }: Inventory, advisories: AdvisoryDatabase): boolean {
+function coversSystem({ packages, distribution }: Inventory, advisories: KnownAdvisories): boolean {
   const type = systemTypeOf(packages);
   return type !== null && advisories.coverage({ type, distribution }) !== 'no-data';
 }
@@ -624,12 +691,6 @@ function byUrgency(a: Finding, b: Finding): number {
   const byScore = (b.cvss ?? -1) - (a.cvss ?? -1);
   if (byScore !== 0) return byScore;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : a.package.purl < b.package.purl ? -1 : 1;
-}
-
-export function countRisks(findings: readonly Pick<Finding, 'risk'>[]): Record<RiskClass, number> {
-  const counts = { 'act-now': 0, high: 0, medium: 0, low: 0, unknown: 0 };
-  for (const { risk } of findings) counts[risk]++;
-  return counts;
 }
 
 function incompleteReport(

@@ -8,15 +8,17 @@ import { createApi, type Principal } from '../access/index.ts';
 import { AdvisoryStore, registerAdvisoryRoutes } from '../advisories/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
-import { type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { Fault, type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
 import type { OwnersAnswer } from './ask-owners.ts';
 import { packAsks, unpackAsks } from './asked.ts';
+import { trySecretRules } from './knowledge/try-rules.ts';
 import { scanMigrations } from './migrations.ts';
 import { comparePackages, listPackages, type PackagePage } from './package-list.ts';
 import { Readings } from './readings.ts';
 import { registerScanRoutes } from './routes.ts';
 import { Scans } from './scans.ts';
 import { ownSecretRules } from './secrets/own-rules.ts';
+import { SHIPPED_RULES } from './secrets/shipped.ts';
 import type { ScanTables } from './store.ts';
 import { imageOf, npmManifest, packLayer } from './test-image.ts';
 
@@ -265,6 +267,33 @@ test('an incomplete scan is kept as such and tried again', async () => {
     assert.equal(await scans.billOfMaterials(image.manifestDigest, null), null);
     assert.equal((await scans.scan(job)).complete, true);
     assert.equal((await scans.report(image.manifestDigest))?.complete, true);
+
+    // Advisories that come while an image is read are not missed, neither by its report nor by who asks where an issue is.
+    const advisories = new AdvisoryStore(folder, systemClock);
+    const racing = new Scans({ db, advisories, journal, clock: systemClock });
+    const other = imageOf([
+      await packLayer([npmManifest('old', '1.0.0'), { path: 'other', content: Buffer.from('x') }]),
+    ]);
+    const overtaken = await racing.scan({
+      ...{ ...other, project: null, actor: 'platform', subject: 'y' },
+      content: {
+        open: async function* (digest) {
+          await advisories.import([{ name: 'osv', open: () => bytesOf(record('CVE-2026-7', '2.0.0')) }]);
+          yield* other.content.open(digest);
+        },
+      },
+    });
+    assert.deepEqual(
+      overtaken.findings.map(({ id }) => id),
+      ['CVE-2026-7'],
+    );
+    const { found } = await db
+      .selectFrom('scan_matched')
+      .select(({ fn }) => fn.countAll<number>().as('found'))
+      .where('digest', '=', other.manifestDigest)
+      .where('advisories', '=', (await advisories.current()).revision)
+      .executeTakeFirstOrThrow();
+    assert.equal(Number(found), 1);
   } finally {
     await close();
     rmSync(folder, { recursive: true });
@@ -303,6 +332,28 @@ test('the rules for credentials of a project hold in its own images, and in no o
     await scans.scan({ ...image, project: 'tienda', actor: 'platform', subject: 'tienda/web:1' });
     assert.deepEqual(await found('tienda'), ['its 1']);
     assert.match(String(await found('otra')), /github.* 2/);
+    // Tried on a text: what counts in the project, or rules that nobody has given yet.
+    const text = `x\nB=its_abcdefgh ${token}\n`;
+    const files = { projectSecretRules: async (project: string) => (project === 'tienda' ? rules : null) };
+    const asked = { ...{ base: SHIPPED_RULES, text, path: 'a/b.env' }, rules: null };
+    const [its, all, given] = await Promise.all([
+      trySecretRules(files, { ...asked, project: 'tienda' }),
+      trySecretRules(files, { ...asked, project: 'otra' }),
+      trySecretRules(files, { ...asked, project: 'otra', rules: '[[rules]]\nid = "b"\nregex = "(?=a)"\n' }),
+    ]);
+    assert.deepEqual([its.of, its.findings.map(({ rule, line }) => `${rule} ${line}`)], ['project', ['its 2']]);
+    assert.ok(all.of === 'platform' && all.rules > 200 && all.findings.every(({ line }) => line === 2));
+    assert.deepEqual([given.of, given.rules, given.refused[0]?.rule], ['given', 0, 'b']);
+    assert.match(given.refused[0]?.why.es ?? '', /^regla "b": RE2 no conoce ese grupo/);
+    assert.ok(![its, all, given].some((answer) => JSON.stringify(answer).includes(token)), 'no value comes back');
+    await assert.rejects(
+      trySecretRules(files, { ...asked, project: 'otra', rules: '= no TOML' }),
+      (error) =>
+        error instanceof Fault && error.code === 'scan.rules-invalid' && error.text('es').why === 'no es TOML válido',
+    );
+    await assert.rejects(trySecretRules(files, { ...asked, project: 'otra', path: '../x' }), {
+      code: 'scan.rules-invalid',
+    });
   } finally {
     await close();
     rmSync(folder, { recursive: true, force: true });

@@ -24,7 +24,7 @@ import {
   standingOf,
 } from './rematch.ts';
 import type { ScanReport } from './report.ts';
-import type { ReportFormat } from './reports/formats.ts';
+import type { ReportFormat } from './reports/bill-formats.ts';
 import { scanRevision } from './revision.ts';
 import {
   findSecrets,
@@ -78,6 +78,9 @@ function stillFound(previous: ScanReport | null, now: MalwareResult): MalwareRes
   return { ...before, reason: now.reason };
 }
 
+/** Times that advisories may overtake one scan; they change a few times a day. */
+const OVERTAKEN_MAX = 3;
+
 /** Scans of the platform: kept by digest, judged again when the advisories change. */
 export class Scans {
   readonly #parts: ScansParts;
@@ -105,15 +108,30 @@ export class Scans {
 
   /** Scans an image and keeps the report; an image that was read before is only judged again. The fact is image.scanned. */
   async scan(job: ScanJob): Promise<ScanReport> {
+    const { progress: _told, ...again } = job;
+    let { report, database } = await this.#scanUnder(job);
+    // Advisories that came while it was read are asked by those who judge all images again, who did not see this one yet.
+    for (let tries = 0; tries < OVERTAKEN_MAX; tries++) {
+      if (!report.complete || (await this.#parts.advisories.current()).revision === database.revision) break;
+      ({ report, database } = await this.#scanUnder(again));
+    }
+    return report;
+  }
+
+  async #scanUnder(job: ScanJob): Promise<{ report: ScanReport; database: AdvisoryDatabase }> {
     const { advisories, clock, confined, secrets, malware } = this.#parts;
     const database = await advisories.current();
     // Taken together: an index that comes while this image is read must not be said to have named its archives.
     const [revision, javaIndex] = [this.#revision, this.#javaIndex()];
     const known = await readInventory(this.#db, job.manifestDigest, revision);
     const previous = (await readReport(this.#db, job.manifestDigest))?.report ?? null;
-    await this.#findProjectSecrets(job);
+    const own = await this.#rulesToLook(job);
     if (known) {
       const { manifestDigest, configBytes } = job;
+      if (own) {
+        const options = { secrets: { ...secrets, rules: own.rules }, ...(confined ? { confined } : {}) };
+        await writeProjectSecrets(this.#db, own.key, await findSecrets({ ...job, ...options }));
+      }
       const report = rematchInventory(known, {
         manifestDigest,
         advisories: database,
@@ -128,10 +146,15 @@ export class Scans {
         en: `${report.packages} packages (read before), ${report.findings.length} findings`,
         es: `${report.packages} paquetes (ya leídos), ${report.findings.length} hallazgos`,
       });
-      return report;
+      return { report, database };
     }
-    const { report: fresh, inventory } = await scanImage({
+    const {
+      report: fresh,
+      inventory,
+      ownSecrets,
+    } = await scanImage({
       ...job,
+      ownRules: own?.rules ?? null,
       advisories: database,
       cache: layerCacheIn(this.#db, this.#readers, () => clock.now().toISOString()),
       clock,
@@ -140,9 +163,10 @@ export class Scans {
       ...(malware ? { malware } : {}),
       ...(confined ? { confined } : {}),
     });
+    if (own && ownSecrets) await writeProjectSecrets(this.#db, own.key, ownSecrets);
     const report = { ...fresh, malware: stillFound(previous, fresh.malware) };
     await this.#keep(report, { known: inventory, fresh: inventory, revision }, database, job);
-    return report;
+    return { report, database };
   }
 
   /**
@@ -154,15 +178,12 @@ export class Scans {
     return rules ? readProjectSecrets(this.#db, { project, digest, revision: rules.revision }) : null;
   }
 
-  async #findProjectSecrets(job: ScanJob): Promise<void> {
-    const { project, manifestDigest: digest } = job;
+  /** The rules of its project's own that have not looked at an image yet. */
+  async #rulesToLook({ project, manifestDigest: digest }: ScanJob) {
     const rules = project === null ? null : await this.#parts.projectRules?.(project);
-    if (project === null || !rules) return;
+    if (project === null || !rules) return null;
     const key = { project, digest, revision: rules.revision };
-    if ((await readProjectSecrets(this.#db, key)) !== null) return;
-    const { confined, secrets } = this.#parts;
-    const found = await findSecrets({ ...job, secrets: { ...secrets, rules }, ...(confined ? { confined } : {}) });
-    await writeProjectSecrets(this.#db, key, found);
+    return (await readProjectSecrets(this.#db, key)) === null ? { rules, key } : null;
   }
 
   /** The report of an image under today's advisories; null when it was never scanned. */

@@ -1,12 +1,12 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseReference, REGISTRY_NAME } from '../oci/index.ts';
 import { type LocalImage, openImageFile, openImagePath } from './archive.ts';
-import { exportContainer, saveLocalImage } from './engine.ts';
 import { scanFault } from './errors.ts';
 import type { openRemoteImage as OpenRemoteImage } from './remote.ts';
 import { type LayerCache, noLayerCache, type ScanRequest, type ScanResult, scanImage, scanTree } from './scan.ts';
 import { scoreImage } from './score.ts';
+import { whyText } from './spanish.ts';
 import type { Skipped, TreeOptions } from './tree.ts';
 
 /** Something that can be scanned without the platform, opened. Whoever opens it closes it. */
@@ -59,8 +59,14 @@ export interface TargetOptions {
  */
 export async function openTarget(place: string, options: TargetOptions = {}): Promise<ScanTarget | null> {
   const [, scheme, rest = ''] = /^(container|podman|docker):(?:\/\/)?(.+)$/.exec(place) ?? [];
-  if (scheme === 'container') return { name: place, ...exportContainer(rest, options.signal) };
-  if (scheme === 'podman') return { name: place, kind: 'image', ...(await saveLocalImage(rest, options.signal)) };
+  if (scheme === 'container') {
+    const { exportContainer } = await import('./engine.ts');
+    return { name: place, ...(await exportContainer(rest, options.signal)) };
+  }
+  if (scheme === 'podman') {
+    const { saveLocalImage } = await import('./engine.ts');
+    return { name: place, kind: 'image', ...(await saveLocalImage(rest, options.signal)) };
+  }
   if (scheme === 'docker') return { name: place, kind: 'image', ...(await remoteImage(rest, options.signal)) };
   const found = await stat(place).catch(() => null);
   if (found === null) {
@@ -74,14 +80,16 @@ export async function openTarget(place: string, options: TargetOptions = {}): Pr
     return { name: place, kind: 'image', image: await openImagePath(place), close: async () => undefined };
   }
   if (!found.isDirectory()) return { name: place, kind: 'image', ...(await openImageFile(place, options.signal)) };
-  const tree = options.folder ?? ((await isRoot(place)) ? 'root' : 'source');
+  // What is asked for may be a link; what is below it is opened following none.
+  const root = await realpath(place);
+  const tree = options.folder ?? ((await isRoot(root)) ? 'root' : 'source');
   const skipped: Skipped[] = [];
   return {
     name: place,
     kind: 'tree',
     tree,
-    content: (onFolder) => contentOf(place, tree, { ...options, onFolder }, (one) => skipped.push(one)),
-    everything: (leftOut) => everyFileOf(place, tree, leftOut),
+    content: (onFolder) => contentOf(root, tree, { ...options, onFolder }, (one) => skipped.push(one)),
+    everything: (leftOut) => everyFileOf(root, tree, leftOut),
     skipped: () => skipped,
     close: async () => undefined,
   };
@@ -144,7 +152,7 @@ export async function scanTarget(
 /** What a walk that gives no bytes for minutes says meanwhile. */
 function tellFolders(progress: ScanRequest['progress']): OnFolder {
   return (path, names) =>
-    progress?.update({ detail: { en: `${names} files, /${path}`, es: `${names} ficheros, /${path}` } });
+    progress?.update({ detail: { en: `${names} files, /${path}`, es: `${names} archivos, /${path}` } });
 }
 
 /** Of source the Containerfiles, manifests and Compose files count as well. */
@@ -153,9 +161,13 @@ async function withChecks({ tree, name }: TreeTarget & { name: string }, result:
   const files = await (await import('./checks/folder.ts')).checkPath(name);
   const misconfigurations = files.flatMap((file) => file.misconfigurations);
   const decisions = result.report.findings.map(({ decision }) => decision);
+  const unread = files.flatMap(({ path, unreadable }) =>
+    unreadable === null ? [] : [{ path, reason: whyText(unreadable) }],
+  );
+  const notices = [...(result.report.notices ?? []), ...unread];
   return {
     ...result,
-    report: { ...result.report, misconfigurations, score: scoreImage({ decisions, misconfigurations }) },
+    report: { ...result.report, misconfigurations, notices, score: scoreImage({ decisions, misconfigurations }) },
   };
 }
 

@@ -4,7 +4,7 @@ import { packTar, type TarInput } from '../formats/index.ts';
 import { type Digest, digestOf, MEDIA_TYPE } from '../oci/index.ts';
 import { ANALYSERS } from './analysers/index.ts';
 import type { LocalImage } from './archive.ts';
-import { mergeInventory } from './inventory.ts';
+import { inventoryOf, mergeNames } from './inventory.ts';
 import { analyseLayer, decodeLayerResult, encodeLayerResult, type LayerResult } from './layer.ts';
 import type { Inventory } from './package.ts';
 
@@ -84,7 +84,8 @@ export function npmManifest(name: string, version: string): TarInput {
 
 /** The same reading and merging without the confined process around it: many images in little time. */
 export async function mergeHere(layers: readonly TestLayer[]): Promise<Inventory> {
-  return mergeInventory(await Promise.all(layers.map(readHere)), ANALYSERS);
+  const results = await Promise.all(layers.map(readHere));
+  return inventoryOf(results, ANALYSERS, mergeNames(results));
 }
 
 /** What reading a layer tells, as it comes back from where it is kept. */

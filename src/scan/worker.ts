@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { readSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { FormatError, inflateGuard } from '../formats/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Analyser } from './analyser.ts';
 import { ANALYSERS } from './analysers/index.ts';
-import { FRAME, type Frame, frameHeader, readFrames } from './frames.ts';
-import { IncompleteInventory, mergeInventory } from './inventory.ts';
+import { FRAME, type Frame, frameHeader, readFramesSync } from './frames.ts';
+import { IncompleteInventory, inventoryOf, mergeNames, placeSecrets } from './inventory.ts';
 import {
   analyseLayer,
   decodeLayerResult,
@@ -25,6 +25,10 @@ import { type ConfigText, scanConfigTexts } from './secrets/image-config.ts';
 import { SECRETS_MAX } from './secrets/limits.ts';
 import type { SecretRules } from './secrets/rules.ts';
 import { SecretScanner } from './secrets/scanner.ts';
+import type { ImageSecret } from './secrets/secret.ts';
+
+/** Whose evidence is told apart from that of the rules of all. */
+const OWN_RULES = 'own-secrets';
 
 /** What the worker needs to look for credentials. It has no files, so it gets them. */
 export interface SecretsOrder {
@@ -36,8 +40,12 @@ export interface SecretsOrder {
 
 /** What the worker is asked: the layers of one image, lowest first, in the order in which they will come. */
 export interface ScanOrder {
-  /** Null: all layers are known, and only their names are asked about. */
+  /** Null: nobody looks for any, or all layers are known and only their names are asked about. */
   readonly secrets: SecretsOrder | null;
+  /** Rules of a project, which look at the same bytes; what they find is told apart. */
+  readonly ownSecrets?: SecretsOrder | null;
+  /** Only credentials are looked for, no packages. */
+  readonly onlySecrets?: boolean;
   readonly layers: readonly {
     readonly claim: LayerClaim | typeof NO_CLAIM;
     /** Its stored result comes instead of its bytes. */
@@ -50,7 +58,8 @@ export interface ScanOrder {
 }
 
 export type WorkerAnswer =
-  | { readonly kind: 'inventory'; readonly inventory: Inventory }
+  /** `ownSecrets`: what the rules of the project found, where it has some. */
+  | { readonly kind: 'inventory'; readonly inventory: Inventory; readonly ownSecrets?: readonly ImageSecret[] }
   /** `isCut`: there were more lists of owned files than are kept. */
   | { readonly kind: 'owners'; readonly owners: readonly FileOwners[]; readonly isCut: boolean }
   | { readonly kind: 'files'; readonly files: PackageFiles | null; readonly isCut: boolean }
@@ -58,36 +67,47 @@ export type WorkerAnswer =
   | { readonly kind: 'incomplete'; readonly code: string; readonly message: string; readonly layer: Digest | null };
 
 /**
- * The whole life of the confined worker: one image in by frames on `input`, one answer out on `output`. It holds no
- * rights: what it reads are the bytes of strangers.
+ * The whole life of the confined worker: one image in by frames on the descriptor `input`, one answer out on `output`. It
+ * holds no rights: what it reads are the bytes of strangers.
  */
-export async function runScanWorker(input: Readable, output: Writable): Promise<void> {
+export async function runScanWorker(input: number, output: Writable): Promise<void> {
   const answer = await answerOrder(input, output);
   await send(output, FRAME.answer, Buffer.from(JSON.stringify(answer)));
 }
 
-async function answerOrder(input: Readable, output: Writable): Promise<WorkerAnswer> {
+async function answerOrder(input: number, output: Writable): Promise<WorkerAnswer> {
   let current: Digest | null = null;
   try {
-    const frames = readFrames(input, LAYER_RESULT_MAX_BYTES);
-    const order = JSON.parse(Buffer.from((await expect(frames, FRAME.order)).body).toString()) as ScanOrder;
+    const frames = readFramesSync(input, LAYER_RESULT_MAX_BYTES);
+    const order = JSON.parse(Buffer.from(expect(frames, FRAME.order).body).toString()) as ScanOrder;
     const scanner = order.secrets && scannerOf(order.secrets);
-    const analysers = scanner ? [...ANALYSERS, secretsAnalyser(scanner)] : ANALYSERS;
+    const own = order.ownSecrets ? scannerOf(order.ownSecrets) : null;
+    const shared = [
+      ...(order.onlySecrets === true ? [] : ANALYSERS),
+      ...(scanner === null ? [] : [secretsAnalyser(scanner)]),
+    ];
+    const analysers = own === null ? shared : [...shared, { ...secretsAnalyser(own), name: OWN_RULES }];
     const results: LayerResult[] = [];
+    const ownResults: Pick<LayerResult, 'digest' | 'found'>[] = [];
     let bytesLeft = IMAGE_BYTES_MAX;
     let entriesLeft = IMAGE_ENTRIES_MAX;
     for (const { claim, known } of order.layers) {
       current = claim === NO_CLAIM ? null : claim.digest;
       let result: LayerResult;
       if (known) {
-        result = decodeLayerResult((await expect(frames, FRAME.known)).body);
+        result = decodeLayerResult(expect(frames, FRAME.known).body.slice());
+        ownResults.push({ digest: result.digest, found: [] });
       } else {
         const limits = { maxBytes: bytesLeft, maxEntries: entriesLeft };
-        const first = await next(frames);
+        const first = next(frames);
         result =
           first.type === FRAME.channel && claim !== NO_CLAIM
-            ? await readChannel(frames, first.body[0] ?? 0, claim, analysers, limits)
+            ? readChannel(frames, first.body[0] ?? 0, claim, analysers, limits)
             : await analyseLayer(layerBytes(first, frames), claim, analysers, limits);
+        // The result is kept for everybody's images.
+        const [mine, ours] = partition(result.found, ({ analyser }) => analyser === OWN_RULES);
+        ownResults.push({ digest: result.digest, found: mine });
+        result = { ...result, found: ours };
         await send(output, FRAME.layer, encodeLayerResult(result));
       }
       bytesLeft -= result.uncompressedBytes;
@@ -102,10 +122,14 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
     if (order.paths) {
       return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };
     }
-    const inventory = mergeInventory(results, analysers);
-    const inConfig = scanner && order.secrets ? scanConfigTexts(scanner, order.secrets.config) : [];
-    const secrets = [...inConfig, ...inventory.secrets].slice(0, SECRETS_MAX);
-    return { kind: 'inventory', inventory: { ...inventory, secrets } };
+    const names = mergeNames(results);
+    const inventory = inventoryOf(results, shared, names);
+    const withConfig = (one: SecretScanner | null, { config = [] }: Partial<SecretsOrder>, found: ImageSecret[]) =>
+      [...(one === null ? [] : scanConfigTexts(one, config)), ...found].slice(0, SECRETS_MAX);
+    const secrets = withConfig(scanner, order.secrets ?? {}, [...inventory.secrets]);
+    const told = { kind: 'inventory', inventory: { ...inventory, secrets } } as const;
+    if (!own) return told;
+    return { ...told, ownSecrets: withConfig(own, order.ownSecrets ?? {}, placeSecrets(ownResults, names.tree)) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const isKnown =
@@ -114,18 +138,24 @@ async function answerOrder(input: Readable, output: Writable): Promise<WorkerAns
   }
 }
 
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  const parts: [T[], T[]] = [[], []];
+  for (const one of all) parts[isFirst(one) ? 0 : 1].push(one);
+  return parts;
+}
+
 function scannerOf({ rules, key }: SecretsOrder): SecretScanner {
   return new SecretScanner(rules, key === null ? null : Buffer.from(key, 'base64'));
 }
 
-async function next(frames: AsyncGenerator<Frame>): Promise<Frame> {
-  const { done, value } = await frames.next();
+function next(frames: Generator<Frame>): Frame {
+  const { done, value } = frames.next();
   if (done) throw new FormatError('tar.truncated', 'the input of the worker ends too early');
   return value;
 }
 
-async function expect(frames: AsyncGenerator<Frame>, type: number): Promise<Frame> {
-  const frame = await next(frames);
+function expect(frames: Generator<Frame>, type: number): Frame {
+  const frame = next(frames);
   if (frame.type !== type) throw new Error(`the worker got frame ${frame.type}, expected ${type}`);
   return frame;
 }
@@ -137,13 +167,13 @@ const CHANNEL_READ_BYTES = 1024 * 1024;
  * Reads a layer that another process inflates. Blocking reads into one buffer cost half of what a stream does: nothing
  * is allocated, and the worker has nothing else to do.
  */
-async function readChannel(
-  frames: AsyncGenerator<Frame>,
+function readChannel(
+  frames: Generator<Frame>,
   channel: number,
   claim: LayerClaim,
   analysers: readonly Analyser[],
   limits: { readonly maxBytes: number; readonly maxEntries: number },
-): Promise<LayerResult> {
+): LayerResult {
   const reading = readLayer(claim, analysers, limits);
   const check = inflateGuard({ maxOutputBytes: limits.maxBytes });
   // No Buffer: of one, slice() would not copy, and the next read would change what an analyser kept.
@@ -157,12 +187,12 @@ async function readChannel(
     reading.write(chunk);
   }
   // The scan has seen the bytes before they were inflated: it compares their digest, and ends us when it differs.
-  await expect(frames, FRAME.channelEnd);
+  expect(frames, FRAME.channelEnd);
   return reading.finish(claim);
 }
 
-async function* layerBytes(first: Frame, frames: AsyncGenerator<Frame>): AsyncGenerator<Uint8Array> {
-  for (let frame = first; frame.type !== FRAME.layerEnd; frame = await next(frames)) {
+async function* layerBytes(first: Frame, frames: Generator<Frame>): AsyncGenerator<Uint8Array> {
+  for (let frame = first; frame.type !== FRAME.layerEnd; frame = next(frames)) {
     if (frame.type !== FRAME.piece) throw new Error(`the worker got frame ${frame.type} inside a layer`);
     yield frame.body;
   }

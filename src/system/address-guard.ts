@@ -24,8 +24,14 @@ const SPECIAL_V4 = [
 /** Global unicast is 2000::/3; these parts of it are not, or carry an IPv4 address that could be anything. */
 const SPECIAL_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20', '5f00::/16'];
 
-const special = listOf([...SPECIAL_V4, ...SPECIAL_V6]);
-const globalUnicast = listOf(['2000::/3']);
+/** Made when they are first asked: most commands contact nobody, and making them takes longer than loading this file. */
+let lists: { readonly special: BlockList; readonly globalUnicast: BlockList } | null = null;
+
+function isPublicAddress(address: string, family: number): boolean {
+  lists ??= { special: listOf([...SPECIAL_V4, ...SPECIAL_V6]), globalUnicast: listOf(['2000::/3']) };
+  if (lists.special.check(address, family === 4 ? 'ipv4' : 'ipv6')) return false;
+  return family === 4 || lists.globalUnicast.check(address, 'ipv6');
+}
 
 /** A wider range is a slip of the pen, not a network of somebody's own. */
 const PREFIX_MIN = { ipv4: 8, ipv6: 16 } as const;
@@ -70,10 +76,10 @@ export function guardAddresses(
     const address = embeddedAddress(written);
     const family = isIP(address);
     if (family === 0) return `${written.slice(0, 60)} is no address`;
-    const type = family === 4 ? 'ipv4' : 'ipv6';
     if (!publicToo) return `${address} is in no allowed network`;
-    const isPublic = !special.check(address, type) && (family === 4 || globalUnicast.check(address, 'ipv6'));
-    return isPublic ? null : `${address} is not of the public Internet and no allowed network holds it`;
+    return isPublicAddress(address, family)
+      ? null
+      : `${address} is not of the public Internet and no allowed network holds it`;
   };
   return {
     refusal,

@@ -49,10 +49,11 @@ export interface CliApi {
   ): Promise<T>;
   /** The reply's bytes as they come. */
   download(path: string): AsyncIterable<Uint8Array>;
-  /** Server-sent events until the server ends, `onEvent` answers false, or Ctrl-C. */
+  /** Server-sent events until the server ends, `onEvent` answers false, the signal is given, or Ctrl-C. */
   stream(
     path: string,
     onEvent: (event: ServerEvent) => boolean | undefined | Promise<boolean | undefined>,
+    options?: { readonly signal?: AbortSignal },
   ): Promise<void>;
   /** For what HTTP requests cannot do (an interactive exec): the address, the pinned authority and the token. */
   connection(): Promise<CliConnection>;

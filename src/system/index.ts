@@ -38,6 +38,7 @@ export {
 export { fileReason, syncFolder, writeFileAtomic } from './files.ts';
 export { newId } from './id.ts';
 export { describeIssue, describeIssues, expected } from './issue-words.ts';
+export { keptBundle } from './kept-bundle.ts';
 export { createLog, type Log, silentLog } from './log.ts';
 export { renderTemplate, templateFault } from './template.ts';
 export { fillTemplate, type Json, type Language, languageOf, type Text } from './text.ts';

@@ -68,7 +68,10 @@ function bind() {
     clock_gettime: { arguments: ['i32', 'buffer'], return: 'i32' },
     socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
     connect: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
+    bind: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
     close: { arguments: ['i32'], return: 'i32' },
+    fanotify_init: { arguments: ['u32', 'u32'], return: 'i32' },
+    fanotify_mark: { arguments: ['i32', 'u32', 'u64', 'i32', 'string'], return: 'i32' },
     ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
     syscall: { arguments: ['i64', 'buffer', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
     strerror: { arguments: ['i32'], return: 'pointer' },
@@ -157,8 +160,15 @@ export class BpfObject {
    * Opens and loads an object file. A program that the kernel refuses is left out and named in `refused`; when the whole load
    * is refused, the answer is the errno and what libbpf said.
    * @param sizes ring or map sizes to set before loading, by map name
+   * @param without programs to leave out; they are not in `refused`
+   * @param optional names of programs that the kernel may refuse for want of rights, too
    */
-  static load(path: string, sizes: Readonly<Record<string, number>> = {}): BpfObject | { errno: number; log: string } {
+  static load(
+    path: string,
+    sizes: Readonly<Record<string, number>> = {},
+    without: readonly string[] = [],
+    optional: readonly string[] = [],
+  ): BpfObject | { errno: number; log: string } {
     const { bpf } = native();
     const refused: BpfFailure[] = [];
     for (;;) {
@@ -171,14 +181,15 @@ export class BpfObject {
           if (map !== 0n) bpf.bpf_map__set_max_entries(map, entries);
         }
         for (const program of programsOf(object)) {
-          if (refused.some((one) => one.program === program.name)) bpf.bpf_program__set_autoload(program.pointer, 0);
+          const isOut = without.includes(program.name) || refused.some((one) => one.program === program.name);
+          if (isOut) bpf.bpf_program__set_autoload(program.pointer, 0);
         }
         const errno = bpf.bpf_object__load(object);
         if (errno === 0) return new BpfObject(object, refused);
         bpf.bpf_object__close(object);
-        const culprit = /prog '(\w+)'/.exec(log.lastMatching('failed to'))?.[1];
+        const culprit = /prog '(\w+)'/.exec(log.lastMatching("': failed to"))?.[1];
         const known = culprit === undefined || refused.some((one) => one.program === culprit);
-        if (known || errno === -1) return { errno: -errno, log: log.text() };
+        if (known || (errno === -1 && !optional.includes(culprit))) return { errno: -errno, log: log.text() };
         refused.push({ program: culprit, errno: -errno, reason: errnoText(errno) });
       } finally {
         log.stop();
@@ -443,4 +454,76 @@ export function kernelClocks(): { monotonicNs: number; bootNs: number } {
     return Number(time.readBigInt64LE(0)) * 1e9 + Number(time.readBigInt64LE(8));
   };
   return { monotonicNs: read(CLOCK_MONOTONIC), bootNs: read(CLOCK_BOOTTIME) };
+}
+
+const FAN_CLOEXEC_NONBLOCK = 0x3;
+const FAN_CLASS_CONTENT = 0x4;
+const FAN_UNLIMITED = 0x30; // queue and marks
+/** Without O_NONBLOCK who asks would wait for a writer where a container opens a FIFO, and everybody behind it too. */
+const O_RDONLY_LARGEFILE_CLOEXEC_NONBLOCK = 0o2104000;
+const AT_FDCWD = -100;
+
+/** What an open is asked about (fanotify_mark(2)): a program that is to be started, any file that is to be opened. */
+export const FANOTIFY = {
+  openPerm: 0x1_0000,
+  openExecPerm: 0x4_0000,
+  open: 0x20,
+  openExec: 0x1000,
+  closeWrite: 0x8,
+} as const;
+const FAN_MARK = { add: 0x1, remove: 0x2, mount: 0x10, filesystem: 0x100 } as const;
+
+/** A group that the kernel asks before files are opened; closing it lets everything go that waits. */
+export function openFanotify(): KernelHold {
+  const flags = FAN_CLOEXEC_NONBLOCK | FAN_CLASS_CONTENT | FAN_UNLIMITED;
+  return holdOf(native().libc.fanotify_init(flags, O_RDONLY_LARGEFILE_CLOEXEC_NONBLOCK));
+}
+
+/** A group that is told of what was opened, and holds nobody up; beyond 16,384 events unread it says that some were lost. */
+export function openFanotifyNotices(): KernelHold {
+  return holdOf(native().libc.fanotify_init(FAN_CLOEXEC_NONBLOCK, O_RDONLY_LARGEFILE_CLOEXEC_NONBLOCK));
+}
+
+/**
+ * Has the group asked, or asked no more, about a mount or the whole file system that a path lies on.
+ * @returns null, or the system's words
+ */
+export function markFanotify(
+  group: number,
+  change: 'add' | 'remove',
+  scope: 'mount' | 'filesystem',
+  mask: number,
+  path: string,
+): string | null {
+  const { libc } = native();
+  const done = libc.fanotify_mark(group, FAN_MARK[change] | FAN_MARK[scope], BigInt(mask), AT_FDCWD, path);
+  return done === 0 ? null : errnoText(lastErrno());
+}
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC_NONBLOCK = 0o2004003;
+const NETLINK_ADDRESS_BYTES = 12;
+
+/** A socket to a part of the kernel (netlink(7)), which does not wait. @param groups whose messages to all it hears, as bits */
+export function openNetlink(family: number, groups: number): KernelHold {
+  const { libc } = native();
+  const held = holdOf(libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC_NONBLOCK, family));
+  if (!('fd' in held)) return held;
+  const address = Buffer.alloc(NETLINK_ADDRESS_BYTES);
+  address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups, 8);
+  if (libc.bind(held.fd, address, NETLINK_ADDRESS_BYTES) === 0) return held;
+  const failed = holdOf(-1);
+  libc.close(held.fd);
+  return failed;
+}
+
+const AF_PACKET = 17;
+const SOCK_RAW_CLOEXEC = 0o2000003;
+/** ETH_P_ALL, in the order of the network (packet(7)). */
+const ALL_PROTOCOLS = 0x0300;
+
+/** A socket that reads every packet of the network namespace that the process is in. */
+export function openPacketSocket(): KernelHold {
+  return holdOf(native().libc.socket(AF_PACKET, SOCK_RAW_CLOEXEC, ALL_PROTOCOLS));
 }

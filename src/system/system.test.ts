@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { canonicalJson, defineFaults, fillTemplate, languageOf, newId, runCommand, writeFileAtomic } from './index.ts';
+import {
+  canonicalJson,
+  defineFaults,
+  fillTemplate,
+  keptBundle,
+  languageOf,
+  newId,
+  runCommand,
+  writeFileAtomic,
+} from './index.ts';
+import { BUNDLES_FOLDER, type BundleRecord } from './kept-bundle.ts';
 
 test('newId() is a UUIDv7 and keeps order within a millisecond', () => {
   const ids = Array.from({ length: 5_000 }, () => newId());
@@ -70,4 +80,43 @@ test('writeFileAtomic() replaces the file and leaves no temporary one', async (t
   await writeFileAtomic(path, 'two', { mode: 0o600 });
   assert.equal(await readFile(path, 'utf8'), 'two');
   assert.deepEqual(await readdir(folder), ['a']);
+});
+
+test('a bundle is used while its sources are the same, never after one was changed, touched or removed, nor in a copy of the checkout, nor cut', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'darsena-bundle-'));
+  t.after(() => rm(root, { recursive: true }));
+  const source = join(root, 'a.ts');
+  const record = join(root, BUNDLES_FOLDER, 'scan-cli.json');
+  await mkdir(join(root, BUNDLES_FOLDER, 'made'), { recursive: true });
+  await writeFile(source, 'one');
+  const { mtimeMs, mtime, size } = await stat(source);
+  const made = { node: process.version, root, folder: 'made', programBytes: 3 };
+  const told: BundleRecord = { ...made, sources: [['a.ts', mtimeMs, size]] };
+  assert.equal(keptBundle('scan-cli', root), null);
+  await writeFile(record, JSON.stringify(told));
+  assert.equal(keptBundle('scan-cli', root), null, 'its program is gone');
+  const program = join(root, BUNDLES_FOLDER, 'made', 'scan-cli.mjs');
+  await writeFile(program, 'a;');
+  assert.equal(keptBundle('scan-cli', root), null, 'its program is cut');
+  await writeFile(program, 'a;\n');
+  assert.equal(keptBundle('scan-cli', root)?.program, program);
+  await writeFile(record, JSON.stringify({ ...told, root: '/elsewhere' }));
+  assert.equal(keptBundle('scan-cli', root), null, 'it names places of another checkout');
+  await writeFile(record, JSON.stringify(told));
+
+  await writeFile(source, 'ones');
+  await utimes(source, mtime, mtimeMs / 1000);
+  assert.equal(keptBundle('scan-cli', root), null);
+  await writeFile(source, 'two');
+  await utimes(source, mtime, mtimeMs / 1000 + 1);
+  assert.equal(keptBundle('scan-cli', root), null);
+  await rm(source);
+  assert.equal(keptBundle('scan-cli', root), null);
+
+  await writeFile(record, JSON.stringify({ ...told, sources: [] }));
+  assert.notEqual(keptBundle('scan-cli', root), null);
+  await writeFile(record, JSON.stringify({ ...told, sources: [], node: 'v1.0.0' }));
+  assert.equal(keptBundle('scan-cli', root), null);
+  await writeFile(record, '{"node":');
+  assert.equal(keptBundle('scan-cli', root), null);
 });

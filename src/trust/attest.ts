@@ -5,6 +5,7 @@ import { BUNDLE_MEDIA_TYPE, readBundle } from './sigstore/bundle.ts';
 import {
   type ImageSubject,
   PREDICATE_TYPE,
+  predicateUse,
   readStatement,
   type SignatureUse,
   STATEMENT_PAYLOAD_TYPE,
@@ -34,14 +35,23 @@ export function attest(key: SigningKey, use: SignatureUse, subject: ImageSubject
   );
 }
 
-/** What this key stated of the image in this bundle; undefined when the bundle is another's, or cannot be read. */
-export function predicateBy(key: PublicKey, bundleBytes: Uint8Array, { digest }: ImageSubject): Json | undefined {
+/**
+ * What this key stated of the image in this bundle; undefined when the bundle is another's, states something else, or
+ * cannot be read.
+ */
+export function predicateBy(
+  key: PublicKey,
+  bundleBytes: Uint8Array,
+  { digest }: ImageSubject,
+  use: SignatureUse,
+): Json | undefined {
   try {
     const { content, signature } = readBundle(bundleBytes);
     if (content.kind !== 'dsse' || content.payloadType !== STATEMENT_PAYLOAD_TYPE) return undefined;
     if (!key.verify(preAuthenticationEncoding(content.payloadType, content.payload), signature)) return undefined;
     const statement = readStatement(content.payload);
-    return subjectWith(statement, digest) === null ? undefined : statement.predicate;
+    const isMeant = predicateUse(statement.predicateType) === use && subjectWith(statement, digest) !== null;
+    return isMeant ? statement.predicate : undefined;
   } catch (error) {
     if (error instanceof Fault) return undefined; // what strangers left there is not ours to judge here
     throw error;

@@ -20,6 +20,7 @@ export const SIGNATURE_USES = [
   'exception',
   'verdict',
   'vex',
+  'profile',
 ] as const;
 
 /** The predicate type of each use. The first is what cosign 3 writes for a plain image signature. */
@@ -33,6 +34,7 @@ export const PREDICATE_TYPE: Readonly<Record<SignatureUse, string>> = {
   exception: 'https://darsena.internal/attestation/exceptions/v1',
   verdict: 'https://darsena.internal/attestation/verdict/v1',
   vex: 'https://openvex.dev/ns',
+  profile: 'https://darsena.internal/attestation/profile/v1',
 };
 
 /** What else means the same: what older builders sign, the other SBOM format, and our scan result before it was cosign's. */

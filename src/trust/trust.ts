@@ -118,6 +118,8 @@ export class Trust {
   readonly #stating = new Map<string, Promise<void>>();
   /** Keys of others are added one after the other. */
   #adding: Promise<unknown> = Promise.resolve();
+  /** Keys are rotated one after the other. */
+  #rotating: Promise<unknown> = Promise.resolve();
 
   constructor(options: TrustOptions) {
     this.#options = options;
@@ -265,6 +267,17 @@ export class Trust {
     name: string,
     actor: string,
     options: { readonly publicKeyPem?: string | undefined; readonly stolen?: boolean | undefined } = {},
+  ): Promise<Rotation> {
+    // Of two at once the second one replaces what the first one made.
+    const turn = this.#rotating.then(() => this.#rotateKey(name, actor, options));
+    this.#rotating = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #rotateKey(
+    name: string,
+    actor: string,
+    options: { readonly publicKeyPem?: string | undefined; readonly stolen?: boolean | undefined },
   ): Promise<Rotation> {
     const { db, journal, clock, masterKey } = this.#options;
     const record = await readKeyByName(db, name);
@@ -506,9 +519,9 @@ export class Trust {
       const earlier = (await signatures.bundlesStating(repository, digest, PREDICATE_TYPE[use])).flatMap(
         ({ referrer, bundle }) => {
           const image = { repository, digest };
-          const predicate = predicateBy(standingKey, bundle, image);
+          const predicate = predicateBy(standingKey, bundle, image, use);
           const isCurrent = predicate !== undefined;
-          const said = predicate ?? firstOf(formerKeys, (key) => predicateBy(key, bundle, image));
+          const said = predicate ?? firstOf(formerKeys, (key) => predicateBy(key, bundle, image, use));
           return said === undefined || !replaces(said) ? [] : [{ referrer, predicate: said, isCurrent }];
         },
       );
@@ -681,7 +694,7 @@ export class Trust {
 }
 
 /** What control says of images, which goes on being said when its key is another. */
-const RESTATED_USES = ['scan', 'sbom', 'approval', 'exception'] as const satisfies SignatureUse[];
+const RESTATED_USES = ['scan', 'sbom', 'approval', 'exception', 'profile'] as const satisfies SignatureUse[];
 
 function firstOf<From, To>(list: readonly From[], find: (one: From) => To | undefined): To | undefined {
   for (const one of list) {

@@ -10,6 +10,7 @@ const USE: Readonly<Record<SignatureUse, Text>> = {
   exception: { en: 'exceptions', es: 'excepciones' },
   verdict: { en: 'verdict', es: 'veredicto' },
   vex: { en: 'VEX', es: 'VEX' },
+  profile: { en: 'profile of calls', es: 'perfil de llamadas' },
 };
 
 /** What a signature is for, as a person says it; a use that is not known stays as it is. */

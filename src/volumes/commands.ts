@@ -11,7 +11,7 @@ import {
   type StorageClass,
 } from './model.ts';
 import type { Copy, Schedule } from './store.ts';
-import type { ClaimView } from './volumes.ts';
+import type { ClaimView, FormatGrant } from './volumes.ts';
 
 interface RepositoryRow {
   readonly name: string;
@@ -101,6 +101,12 @@ export function volumeCommands(cli: CliProgram): void {
         `${sayState(cli, found.state)}${found.why === null ? '' : ` (${t(found.why)})`}`,
       );
       line({ en: 'class', es: 'clase' }, `${found.class}, ${sayDriver(cli, found.driver)}`);
+      line(
+        { en: 'encrypted', es: 'cifrado' },
+        found.sealed
+          ? t({ en: 'yes, under a key of its own', es: 'sí, con una clave propia' })
+          : t({ en: 'no', es: 'no' }),
+      );
       line({ en: 'access', es: 'acceso' }, found.accessModes.join(', '));
       line({ en: 'size', es: 'tamaño' }, formatBytes(found.requestedBytes));
       if (found.look !== null) {
@@ -108,7 +114,7 @@ export function volumeCommands(cli: CliProgram): void {
         if (usedBytes !== null) line({ en: 'used', es: 'usado' }, print.bytes(usedBytes));
         if (freeBytes !== null) line({ en: 'free below it', es: 'libre debajo' }, print.bytes(freeBytes));
         const kept = limit.enforced
-          ? t({ en: 'kept by the file system', es: 'lo impone el sistema de ficheros' })
+          ? t({ en: 'kept by the file system', es: 'lo impone el sistema de archivos' })
           : `${t({ en: 'not enforced', es: 'no se impone' })}: ${t(limit.why)}`;
         line({ en: 'limit', es: 'límite' }, kept);
         line({ en: 'containers', es: 'contenedores' }, String(containers));
@@ -224,6 +230,10 @@ export function volumeCommands(cli: CliProgram): void {
           title: { en: 'environments', es: 'entornos' },
           value: ({ environments }) => environments.join(',') || t({ en: 'all', es: 'todos' }),
         },
+        {
+          title: { en: 'encrypted in', es: 'cifrado en' },
+          value: ({ encrypt }) => (encrypt.includes('*') ? t({ en: 'all', es: 'todos' }) : encrypt.join(',') || '—'),
+        },
         { title: { en: 'access', es: 'acceso' }, value: ({ accessModes }) => accessModes.join(','), wide: true },
       ],
       items,
@@ -240,6 +250,20 @@ export function volumeCommands(cli: CliProgram): void {
       t({
         en: 'below this folder of the host, which its own list must allow',
         es: 'bajo esta carpeta del host, que su propia lista debe permitir',
+      }),
+    )
+    .option(
+      '--export <name>',
+      t({
+        en: 'on the NAS or SAN that the host names so in its own list',
+        es: 'en el NAS o SAN que el host nombra así en su propia lista',
+      }),
+    )
+    .option(
+      '--encrypt <kinds>',
+      t({
+        en: 'kinds of environment whose volumes lie encrypted; all: every kind',
+        es: 'tipos de entorno cuyos volúmenes se guardan cifrados; all: todos los tipos',
       }),
     )
     .option(
@@ -270,6 +294,54 @@ export function volumeCommands(cli: CliProgram): void {
     )
     .action(async (name: string) => {
       printClasses((await api.delete<{ items: StorageClass[] }>(`/storage-classes/${encodeURIComponent(name)}`)).items);
+    });
+  addDevices(cli, volume);
+}
+
+/** `volume device …`: which host gives a blank disk of a SAN its file system. */
+function addDevices(cli: CliProgram, volume: ReturnType<CliProgram['program']['command']>): void {
+  const { api, print, t } = cli;
+  const printDevices = (items: readonly FormatGrant[]): void =>
+    print.table(
+      [
+        { title: { en: 'id', es: 'id' }, value: ({ id }) => id },
+        { title: { en: 'device', es: 'dispositivo' }, value: ({ device }) => device },
+        { title: { en: 'formatted by', es: 'lo formatea' }, value: ({ host }) => host },
+        { title: { en: 'its name there', es: 'su nombre allí' }, value: ({ name }) => name },
+        { title: { en: 'since', es: 'desde' }, value: ({ grantedAt }) => grantedAt.slice(0, 10) },
+      ],
+      items,
+    );
+  const devices = volume.command('device').description(
+    t({
+      en: 'devices that the platform gave a file system, and by which host',
+      es: 'dispositivos en los que la plataforma creó un sistema de archivos, y por qué host',
+    }),
+  );
+  devices
+    .command('list', { isDefault: true })
+    .description(
+      t({
+        en: 'which host may format which device: one alone, whatever several see at once',
+        es: 'qué host puede formatear cada dispositivo: uno solo, vean lo que vean los demás',
+      }),
+    )
+    .action(async () => {
+      const { items } = await api.get<{ items: FormatGrant[] }>('/storage-devices');
+      printDevices(items);
+    });
+  devices
+    .command('release')
+    .argument('<id>')
+    .description(
+      t({
+        en: 'let another host format it: the one that may is gone, or the device was cleared on purpose',
+        es: 'dejar que otro host lo formatee: el que podía ya no está, o el dispositivo se vació a propósito',
+      }),
+    )
+    .action(async (id: string) => {
+      const { items } = await api.delete<{ items: FormatGrant[] }>(`/storage-devices/${encodeURIComponent(id)}`);
+      printDevices(items);
     });
 }
 
@@ -338,7 +410,7 @@ export function backupCommands(cli: CliProgram): void {
     .description(
       t({
         en: 'restore a backup aside and compare every file',
-        es: 'restaurar una copia aparte y comparar cada fichero',
+        es: 'restaurar una copia aparte y comparar cada archivo',
       }),
     )
     .action(async (text: string) => {
@@ -496,6 +568,8 @@ export function backupCommands(cli: CliProgram): void {
 
 interface ClassOptions {
   readonly folder?: string;
+  readonly export?: string;
+  readonly encrypt?: string;
   readonly expire?: string;
   readonly max?: string;
   readonly access?: string;
@@ -513,13 +587,23 @@ interface RepositoryOptions {
 function readClass(options: ClassOptions): object {
   const list = (text: string): string[] => text.split(',').map((one) => one.trim());
   return {
-    driver: options.folder === undefined ? { kind: 'local' } : { kind: 'folder', path: options.folder },
+    driver: readDriver(options),
+    ...(options.encrypt === undefined
+      ? {}
+      : { encrypt: list(options.encrypt).map((kind) => (kind === 'all' ? '*' : kind)) }),
     ...(options.expire === undefined ? {} : { reclaim: { policy: 'delete', afterHours: Number(options.expire) } }),
     ...(options.max === undefined ? {} : { maxBytes: readBytes(options.max) }),
     ...(options.access === undefined ? {} : { accessModes: list(options.access) }),
     ...(options.environments === undefined ? {} : { environments: list(options.environments) }),
     ...(options.default ? { isDefault: true } : {}),
   };
+}
+
+/** @throws Fault volume.class-twice */
+function readDriver(options: ClassOptions): Driver {
+  if (options.folder !== undefined && options.export !== undefined) throw volumeFault('volume.class-twice');
+  if (options.export !== undefined) return { kind: 'export', name: options.export };
+  return options.folder === undefined ? { kind: 'local' } : { kind: 'folder', path: options.folder };
 }
 
 /** `last=3,daily=7`; what is not named is not kept for that reason. */
@@ -589,7 +673,9 @@ function sayState(cli: CliProgram, state: ClaimState): string {
 }
 
 function sayDriver(cli: CliProgram, driver: Driver): string {
-  return driver.kind === 'local' ? cli.t({ en: 'the disk of the host', es: 'el disco del host' }) : driver.path;
+  if (driver.kind === 'folder') return driver.path;
+  if (driver.kind === 'export') return cli.t({ en: `the export ${driver.name}`, es: `el recurso ${driver.name}` });
+  return cli.t({ en: 'the disk of the host', es: 'el disco del host' });
 }
 
 function sayReclaim(cli: CliProgram, { policy, afterHours }: ClaimView['reclaim']): string {

@@ -6,7 +6,16 @@ import { type Operation, type OperationContext, silentStep } from '../progress/i
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../system/index.ts';
 import { volumeFault } from './errors.ts';
 import { COPIES_MAX, FAILED_KEPT, REPOSITORIES_MAX, SCHEDULES_MAX } from './limits.ts';
-import { type ClaimKey, type ClaimRecord, classOf, formatClaim, LOCAL_CLASS } from './model.ts';
+import {
+  type AskedClaim,
+  type ClaimKey,
+  type ClaimRecord,
+  classOf,
+  formatClaim,
+  isExclusive,
+  isSealedIn,
+  LOCAL_CLASS,
+} from './model.ts';
 import { expiredCopies, type Keep } from './retention.ts';
 import { type Copy, type Schedule, toCopy, toSchedule, type VolumeTables } from './store.ts';
 import {
@@ -18,7 +27,7 @@ import {
   repositoryAnswer,
   verifyAnswer,
 } from './task.ts';
-import { placeOf, type VolumePorts, type Volumes } from './volumes.ts';
+import { newVolumeKey, placeFor, type VolumePorts, type Volumes } from './volumes.ts';
 
 export interface CopiesOptions extends Pick<VolumePorts, 'run' | 'start' | 'host'> {
   readonly db: Kysely<VolumeTables>;
@@ -29,6 +38,25 @@ export interface CopiesOptions extends Pick<VolumePorts, 'run' | 'start' | 'host
   readonly volumes: Volumes;
   /** The next time of a cron text in UTC, ms since 1970; null: the text is none, or it never comes. */
   readonly nextTime: (cron: string, afterMs: number) => number | null;
+  /** The kind of an environment (`production` …). @throws Fault when there is none of that name */
+  readonly environmentClass: (project: string, environment: string) => Promise<string>;
+  /**
+   * Lets a project have so much more beside its releases, or not.
+   * @throws Fault of who keeps its limits
+   */
+  readonly requireRoom: (
+    place: { readonly project: string; readonly environment: string },
+    more: { readonly volumes: number; readonly volumeBytes: number },
+  ) => Promise<void>;
+}
+
+/** What an environment has beside the claims of its releases. */
+export interface KeptBeside {
+  readonly environment: string;
+  /** Null: a copy of one. */
+  readonly claim: string | null;
+  readonly volumes: number;
+  readonly volumeBytes: number;
 }
 
 export interface RepositoryView {
@@ -186,8 +214,10 @@ export class Copies {
     how: { readonly kind: 'snapshot' } | { readonly kind: 'backup'; readonly repository: string | null },
     actor: string,
   ): Promise<{ readonly operation: Operation; readonly id: string }> {
-    await this.#options.volumes.record(key);
+    const { look } = await this.#options.volumes.show(key);
     const repository = how.kind === 'snapshot' ? null : await this.#chosen(how.repository);
+    // A snapshot takes up the project's storage as its volumes do; a backup lies elsewhere.
+    if (repository === null) await this.#options.requireRoom(key, { volumes: 0, volumeBytes: look?.usedBytes ?? 0 });
     const id = await this.#begin(key, repository, { actor, scheduled: false });
     const name = formatClaim(key);
     const title: Text =
@@ -225,6 +255,7 @@ export class Copies {
     const there = await this.list(key.project, key);
     if (there.length >= COPIES_MAX) throw volumeFault('volume.too-many', { most: COPIES_MAX });
     const id = newId(clock);
+    const record = await this.#options.volumes.find(key);
     await db
       .insertInto('volumes_copies')
       .values({
@@ -237,7 +268,7 @@ export class Copies {
           problem: null,
         },
         ...{ scheduled: scheduled ? 1 : 0, created_at: clock.now().toISOString(), created_by: actor },
-        ...{ verified_at: null, verified_same: null },
+        ...{ verified_at: null, verified_same: null, sealed: record?.sealed === true ? 1 : 0 },
       })
       .execute();
     return id;
@@ -254,8 +285,10 @@ export class Copies {
     const at = step(repository === null ? { en: 'Copy', es: 'Copiar' } : { en: 'Save', es: 'Guardar' });
     try {
       const access = repository === null ? null : await this.#access(repository);
+      const secret = await this.#options.volumes.keyOf(key);
+      const what = { key, id, ...(secret === null ? {} : { secret }) };
       const said = await this.#options.run(
-        access === null ? { action: 'snapshot', key, id } : { action: 'backup', key, id, repository: access },
+        access === null ? { action: 'snapshot', ...what } : { action: 'backup', ...what, repository: access },
         { step: at, signal },
       );
       const answer = access === null ? copyAnswer.parse(said) : backupAnswer.parse(said);
@@ -276,7 +309,7 @@ export class Copies {
       journal.committed();
       at.done({
         en: `${answer.files} files, ${answer.bytes} bytes; the workload stood still for ${answer.frozenMs} ms`,
-        es: `${answer.files} ficheros, ${answer.bytes} bytes; la carga de trabajo se detuvo ${answer.frozenMs} ms`,
+        es: `${answer.files} archivos, ${answer.bytes} bytes; la carga de trabajo se detuvo ${answer.frozenMs} ms`,
       });
       return { id, ...answer };
     } catch (error) {
@@ -309,13 +342,20 @@ export class Copies {
     const named = to.class ?? source?.class;
     const found = classOf(await volumes.classes(), named);
     if (found === null) throw volumeFault('volume.class-unknown', { name: named ?? LOCAL_CLASS.name });
+    const environmentClass = await this.#options.environmentClass(project, key.environment);
     const record: ClaimRecord = {
       ...{ ...key, class: found.name, driver: found.driver, reclaim: found.reclaim },
       accessModes: source?.accessModes ?? ['ReadWriteOnce'],
       requestedBytes: source?.requestedBytes ?? copy.bytes ?? 0,
       ...{ host: this.#options.host(), epoch: 1, createdAt: clock.now().toISOString() },
-      ...{ releasedAt: clock.now().toISOString(), removal: null },
+      ...{ releasedAt: clock.now().toISOString(), removal: null, sealed: isSealedIn(found, environmentClass) },
     };
+    // What a release would be asked: its class, the kind of its environment, and the limits of its project.
+    const asked: AskedClaim = {
+      ...{ ...key, accessModes: record.accessModes, requestedBytes: record.requestedBytes, storageClass: found.name },
+    };
+    await volumes.admit([asked], { project, environment: key.environment, class: environmentClass });
+    await this.#options.requireRoom(key, { volumes: 1, volumeBytes: record.requestedBytes });
     const access = copy.repository === null ? null : await this.#access(copy.repository);
     const title: Text = {
       en: `Restore ${formatClaim(copy)} to ${formatClaim(key)}`,
@@ -326,24 +366,28 @@ export class Copies {
       { kind: 'restore', project, environment: key.environment, actor, title },
       async ({ step, signal }) => {
         const at = step({ en: 'Restore', es: 'Restaurar' });
+        // Asked again: since it was asked for a release may have made it.
+        if ((await volumes.find(key)) !== null) throw volumeFault('volume.exists', { volume: formatClaim(key) });
+        const opens = copy.sealed && access === null ? await volumes.keyOf(copy) : null;
         const from =
           access === null
-            ? ({ kind: 'snapshot', of: keyOf(copy), id } as const)
+            ? ({ kind: 'snapshot', of: keyOf(copy), id, ...(opens === null ? {} : { secret: opens }) } as const)
             : ({ kind: 'backup', repository: access, ...placeInRepository(row.answer) } as const);
-        const place = record.driver.kind === 'local' ? null : placeOf(record);
+        const place = placeFor(record);
         const sizes = { requestedBytes: record.requestedBytes, bytes: copy.bytes ?? 0 };
-        const order = { action: 'fill', from, to: key, place, ...sizes, tree } as const;
+        const secret = record.sealed ? newVolumeKey() : null;
+        const order = {
+          ...({ action: 'fill', from, to: key, place, ...sizes, tree } as const),
+          ...(secret === null ? {} : { secret }),
+          ...(isExclusive(record) ? {} : { shared: true }),
+        };
         const answer = copyAnswer.parse(await this.#options.run(order, { step: at, signal }));
-        await volumes.add(record, actor, {
-          copy: id,
-          from: formatClaim(copy),
-          tree: answer.tree,
-          files: answer.files,
-          bytes: answer.bytes,
-        });
+        const { files, bytes } = answer;
+        const body = { copy: id, from: formatClaim(copy), tree: answer.tree, files, bytes };
+        await volumes.add(record, actor, body, secret);
         at.done({
           en: `${answer.files} files, equal to what was saved`,
-          es: `${answer.files} ficheros, iguales a lo guardado`,
+          es: `${answer.files} archivos, iguales a lo guardado`,
         });
         return { volume: formatClaim(key), files: answer.files, bytes: answer.bytes, tree: answer.tree };
       },
@@ -381,7 +425,8 @@ export class Copies {
     const access = await this.#access(copy.repository ?? '');
     const tree = copy.tree ?? '';
     const bytes = copy.bytes ?? 0;
-    const order = { action: 'verify', repository: access, ...placeInRepository(stored), bytes, tree } as const;
+    const place = placeInRepository(stored);
+    const order = { action: 'verify', repository: access, ...place, bytes, tree, sealed: copy.sealed } as const;
     const { same, ...found } = verifyAnswer.parse(await this.#options.run(order, { step: at, signal }));
     await db.transaction().execute(async (tx) => {
       await tx
@@ -403,7 +448,7 @@ export class Copies {
     }
     at.done({
       en: `${found.files} files came back as they were saved`,
-      es: `${found.files} ficheros volvieron como se guardaron`,
+      es: `${found.files} archivos volvieron como se guardaron`,
     });
     return { id: copy.id, same, ...found };
   }
@@ -433,6 +478,32 @@ export class Copies {
       },
     );
     return operation;
+  }
+
+  /** Snapshots, and claims that no release wants: what limits count beside the releases themselves. */
+  async beside(project: string): Promise<KeptBeside[]> {
+    const { db } = this.#options;
+    const rows = await db
+      .selectFrom('volumes_copies')
+      .selectAll()
+      .where('project', '=', project)
+      .where('kind', '=', 'snapshot')
+      .where('state', '!=', 'failed')
+      .execute();
+    const released = await db
+      .selectFrom('volumes_claims')
+      .selectAll()
+      .where('project', '=', project)
+      .where('released_at', 'is not', null)
+      .execute();
+    return [
+      ...rows.map(toCopy).map(({ environment, bytes }) => ({
+        ...{ environment, claim: null, volumes: 0, volumeBytes: bytes ?? 0 },
+      })),
+      ...released.map(({ environment, claim, requested_bytes: bytes }) => ({
+        ...{ environment, claim, volumes: 1, volumeBytes: Number(bytes) },
+      })),
+    ];
   }
 
   async schedules(project: string): Promise<Schedule[]> {

@@ -25,6 +25,11 @@ export const volumeFault = defineFaults({
     en: { what: 'the volumes of {place} are refused', why: '{why}', remedy: 'darsena volume class list' },
     es: { what: 'los volúmenes de {place} se rechazan', why: '{why}', remedy: 'darsena volume class list' },
   },
+  'volume.device-unknown': {
+    kind: 'not-found',
+    en: { what: 'no host was told to format {device}', remedy: 'darsena volume device list' },
+    es: { what: 'a ningún host se le dijo que formateara {device}', remedy: 'darsena volume device list' },
+  },
   'volume.class-unknown': {
     kind: 'not-found',
     en: { what: 'there is no storage class {name}', remedy: 'darsena volume class list' },
@@ -34,6 +39,11 @@ export const volumeFault = defineFaults({
     kind: 'conflict',
     en: { what: 'the storage class {name} stays as it is', why: '{why}' },
     es: { what: 'la clase de almacenamiento {name} se queda como está', why: '{why}' },
+  },
+  'volume.class-twice': {
+    kind: 'invalid',
+    en: { what: 'a class lies in one place', why: '--folder and --export were both given' },
+    es: { what: 'una clase está en un solo lugar', why: 'se dieron --folder y --export' },
   },
   'volume.too-many': {
     kind: 'exhausted',
@@ -120,6 +130,69 @@ export const volumeFault = defineFaults({
     en: { what: 'the storage at {place} does not answer', why: '{why}' },
     es: { what: 'el almacenamiento en {place} no responde', why: '{why}' },
   },
+  'volume.mounting': {
+    kind: 'unavailable',
+    en: { what: 'the storage {name} is being mounted', why: '{what} has not answered yet' },
+    es: { what: 'el almacenamiento {name} se está montando', why: '{what} no ha respondido todavía' },
+  },
+  'volume.mount-failed': {
+    kind: 'unavailable',
+    en: {
+      what: 'the storage {name} cannot be mounted',
+      why: '{why}',
+      remedy: 'it is tried again by itself; what is wrong in storage.json is mended there, on the host',
+    },
+    es: {
+      what: 'el almacenamiento {name} no se puede montar',
+      why: '{why}',
+      remedy: 'se intenta de nuevo por sí solo; lo erróneo en storage.json se corrige allí, en el host',
+    },
+  },
+  'volume.device-refused': {
+    kind: 'refused',
+    en: {
+      what: 'the device {device} of {name} is left as it is',
+      why: '{why}',
+      remedy:
+        'look whether storage.json names the right one; what it holds is taken away by its administrator alone (wipefs)',
+    },
+    es: {
+      what: 'el dispositivo {device} de {name} se deja como está',
+      why: '{why}',
+      remedy: 'mirar si storage.json nombra el correcto; lo que contiene lo quita solo quien lo administra (wipefs)',
+    },
+  },
+  'volume.program-missing': {
+    kind: 'needs',
+    en: {
+      what: 'the storage {name} needs {program}',
+      why: 'it is not installed on the host',
+      remedy: 'on the host: apt-get install {debian}',
+    },
+    es: {
+      what: 'el almacenamiento {name} necesita {program}',
+      why: 'no está instalado en el host',
+      remedy: 'en el host: apt-get install {debian}',
+    },
+  },
+  'volume.key-missing': {
+    kind: 'unavailable',
+    en: { what: 'the volume {volume} stays closed', why: 'its key has not come from control since the agent started' },
+    es: {
+      what: 'el volumen {volume} sigue cerrado',
+      why: 'su clave no ha llegado de control desde que arrancó el agente',
+    },
+  },
+  'volume.key-wrong': {
+    kind: 'refused',
+    en: { what: 'the volume {volume} stays closed', why: 'what lies there was encrypted with another key' },
+    es: { what: 'el volumen {volume} sigue cerrado', why: 'lo que hay allí se cifró con otra clave' },
+  },
+  'volume.seal-failed': {
+    kind: 'unavailable',
+    en: { what: 'the encrypted volume {volume} cannot be opened', why: '{why}' },
+    es: { what: 'el volumen cifrado {volume} no se puede abrir', why: '{why}' },
+  },
   'volume.held-elsewhere': {
     kind: 'unavailable',
     en: {
@@ -157,7 +230,7 @@ export const volumeFault = defineFaults({
       what: 'el volumen {volume} no se copió',
       why: 'habría que detener sus contenedores más de {seconds} s',
       remedy:
-        'detener la carga de trabajo, o poner el volumen en un sistema de ficheros que copie por referencia (XFS, Btrfs)',
+        'detener la carga de trabajo, o poner el volumen en un sistema de archivos que copie por referencia (XFS, Btrfs)',
     },
   },
   'volume.tool-failed': {
@@ -182,7 +255,7 @@ export const volumeFault = defineFaults({
     },
     es: {
       what: 'lo que volvió de {copy} no es lo que se guardó',
-      why: 'el hash de todos los ficheros es {found}, y se anotó {expected}',
+      why: 'el hash de todos los archivos es {found}, y se anotó {expected}',
     },
   },
   'volume.no-room': {

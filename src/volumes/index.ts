@@ -1,6 +1,8 @@
-export { Copies } from './copies.ts';
+export { Copies, type KeptBeside } from './copies.ts';
 export { volumeFault } from './errors.ts';
+export { FormatAsks } from './host/format-asks.ts';
 export { type ClaimOrder, HostVolumes } from './host/keeper.ts';
+export { releaseMounts } from './host/release.ts';
 export { createTools } from './host/tree.ts';
 export { LOOK_EVERY_MS } from './limits.ts';
 export {
@@ -8,6 +10,7 @@ export {
   claimVolumeName,
   type LocalVolume,
   listClaims,
+  partLabel,
   purgeVolumes,
   readClaimOwner,
   type StoredVolume,
@@ -17,8 +20,18 @@ export {
   volumeLabels,
 } from './local.ts';
 export { volumeMigrations } from './migrations.ts';
-export { type AskedClaim, type ClaimPlace, formatClaim } from './model.ts';
+export { type AskedClaim, type ClaimKey, type ClaimPlace, formatClaim } from './model.ts';
 export { registerVolumeRoutes } from './routes.ts';
 export type { VolumeTables } from './store.ts';
-export { claimPlace, type VolumeTask, volumeTask } from './task.ts';
+export {
+  claimPlace,
+  type FormatAnswer,
+  type FormatAsk,
+  formatAnswer,
+  formatAsk,
+  type VolumeKeys,
+  type VolumeTask,
+  volumeKeys,
+  volumeTask,
+} from './task.ts';
 export { Volumes } from './volumes.ts';

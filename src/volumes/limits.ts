@@ -19,6 +19,13 @@ export const COUNT_TIMEOUT_MS = 60_000;
 /** A file system that does not answer a simple question so long is away. A NAS on a busy network answers in tenths. */
 export const PROBE_MS = 5_000;
 
+/** A server that has not answered a mount so long is away; the attempt is given up. A SAN's login takes seconds of it. */
+export const MOUNT_MS = 30_000;
+/** A pod waits so long for a mount that is on its way, and then says that it does: what others need goes on meanwhile. */
+export const MOUNT_WAIT_MS = 4_000;
+/** After a failure the same answer is given for so long: a server that is away is not asked by every pod. */
+export const MOUNT_AGAIN_MS = 10_000;
+
 /** Containers are not held longer than this for a copy: what they serve would be given up as dead. */
 export const FREEZE_MS = 300_000;
 /** A backup of a terabyte over a slow line; what takes longer is cut off and said. */
@@ -40,3 +47,8 @@ export const LEASE_RENEW_MS = 5_000;
 
 /** Bytes of what a tool said that are shown to people. */
 export const TOOL_WORDS_MAX = 400;
+
+/** Control answers in milliseconds; who gets no answer does not format, and asks again with the next attempt. */
+export const FORMAT_WAIT_MS = 10_000;
+/** Devices that one host may be granted to format: an honest one has a few. */
+export const FORMATS_MAX = 200;

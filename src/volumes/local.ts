@@ -20,6 +20,12 @@ export const VOLUME_LABEL = {
   passing: 'darsena.passing',
 } as const;
 
+/** On containers that have only a part of a volume (subPath), which the engine does not take for a use of it. */
+export function partLabel(volume: string): string {
+  return `${PART_PREFIX}${volume}`;
+}
+export const PART_PREFIX = 'darsena.part.';
+
 /** One engine volume per claim. A name that would be too long for a file keeps its beginning and gets a hash. */
 export function claimVolumeName(owner: ClaimOwner): string {
   const name = `${owner.instance}-${owner.project}-${owner.environment}-${owner.claim}`;

@@ -74,4 +74,39 @@ export const volumeMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0002-encrypted-volumes',
+    async up(db, kind) {
+      await db.schema
+        .alterTable('volumes_claims')
+        .addColumn('sealed', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+      await db.schema
+        .alterTable('volumes_copies')
+        .addColumn('sealed', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+      // The key of each encrypted claim, sealed by the master key: the one place where it is.
+      await db.schema
+        .createTable('volumes_keys')
+        .addColumn('project', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('claim', 'text', (column) => column.notNull())
+        .addColumn('sealed', binaryType(kind), (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('volumes_keys_key', ['project', 'environment', 'claim'])
+        .execute();
+    },
+  },
+  {
+    name: '0003-formats',
+    async up(db) {
+      await db.schema
+        .createTable('volumes_formats')
+        .addColumn('device', 'text', (column) => column.primaryKey())
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('granted_at', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
 ];

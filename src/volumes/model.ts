@@ -9,7 +9,9 @@ export type Driver =
   /** Volumes of the engine, on the host's own disk. */
   | { readonly kind: 'local' }
   /** Folders below one that the host itself allows: a disk of its own, or a file system that its administrator mounts. */
-  | { readonly kind: 'folder'; readonly path: string };
+  | { readonly kind: 'folder'; readonly path: string }
+  /** A NAS or SAN that the platform mounts: the host's own list says under this name what it is. */
+  | { readonly kind: 'export'; readonly name: string };
 
 /** What happens to the data when no release wants the claim any more. */
 export interface Reclaim {
@@ -30,6 +32,8 @@ export interface StorageClass {
   readonly maxBytes: number | null;
   /** Taken by claims that name no class. */
   readonly isDefault: boolean;
+  /** Kinds of environment whose claims lie encrypted there; `*`: all of them. */
+  readonly encrypt: readonly string[];
 }
 
 /** The class that is always there, unless an administrator writes another of its name. */
@@ -41,7 +45,13 @@ export const LOCAL_CLASS: StorageClass = {
   environments: [],
   maxBytes: null,
   isDefault: false,
+  encrypt: [],
 };
+
+/** Whether a claim of an environment of this kind lies encrypted in the class. */
+export function isSealedIn({ encrypt }: Pick<StorageClass, 'encrypt'>, environmentClass: string): boolean {
+  return encrypt.includes('*') || encrypt.includes(environmentClass);
+}
 
 export interface ClaimKey {
   readonly project: string;
@@ -58,6 +68,8 @@ export interface AskedClaim extends ClaimKey {
   readonly accessModes: readonly string[];
   readonly requestedBytes: number;
   readonly storageClass?: string;
+  /** The kind of its environment (`production` …). */
+  readonly environmentClass?: string;
 }
 
 /** Where a claim lies, as control tells a host. */
@@ -68,6 +80,8 @@ export interface ClaimPlace {
   readonly epoch: number;
   /** The one host that may write; null: any. */
   readonly host: string | null;
+  /** It lies encrypted, under a key of its own. */
+  readonly sealed: boolean;
 }
 
 /** What control knows of a claim. */
@@ -79,6 +93,8 @@ export interface ClaimRecord extends ClaimKey {
   readonly reclaim: Reclaim;
   readonly host: string | null;
   readonly epoch: number;
+  /** It lies encrypted: settled when it is made, by its class and the kind of its environment. */
+  readonly sealed: boolean;
   readonly createdAt: string;
   /** Since when no release wants it; null while one does. */
   readonly releasedAt: string | null;

@@ -39,6 +39,10 @@ const storageClass = z.strictObject({
   environments: z.array(z.string().max(63)).max(20).default([]),
   maxBytes: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).nullable().default(null),
   isDefault: z.boolean().default(false),
+  encrypt: z
+    .array(z.string().regex(/^(?:\*|[a-z][a-z0-9-]{0,62})$/))
+    .max(20)
+    .default([]),
 });
 const keep = z.strictObject({
   last: days.min(1).default(KEEP_DEFAULT.last),
@@ -75,6 +79,25 @@ export function registerVolumeRoutes(app: ApiApp, volumes: Volumes, copies: Copi
     handler: async ({ params: { name }, principal }) => {
       await volumes.removeClass(name, principal.actor);
       return { items: await volumes.classes() };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/storage-devices',
+    config: { action: 'policy.read' },
+    schema: {},
+    handler: async () => ({ items: await volumes.formats() }),
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/api/v1/storage-devices/:id',
+    config: { action: 'platform.admin' },
+    schema: { params: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/) }) },
+    handler: async ({ params: { id }, principal }) => {
+      requirePlatform(principal);
+      await volumes.releaseFormat(id, principal.actor);
+      return { items: await volumes.formats() };
     },
   });
 

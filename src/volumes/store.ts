@@ -19,7 +19,18 @@ export interface VolumeTables {
     created_at: string;
     released_at: string | null;
     removal: string | null;
+    sealed: number;
   };
+  volumes_keys: {
+    project: string;
+    environment: string;
+    claim: string;
+    /** 32 bytes, sealed under the name of the claim. */
+    sealed: Uint8Array;
+    created_at: string;
+  };
+  /** Which host may give a device its file system: one, whatever several see at once. */
+  volumes_formats: { device: string; host: string; name: string; granted_at: string };
   volumes_repositories: {
     name: string;
     location: string;
@@ -44,6 +55,8 @@ export interface VolumeTables {
     created_by: string;
     verified_at: string | null;
     verified_same: number | null;
+    /** Its volume lay encrypted. */
+    sealed: number;
   };
   volumes_schedules: {
     project: string;
@@ -74,6 +87,8 @@ export interface Copy extends ClaimKey {
   readonly tree: string | null;
   readonly problem: Text | null;
   readonly scheduled: boolean;
+  /** Its volume lay encrypted under a key of its own. */
+  readonly sealed: boolean;
   readonly createdAt: string;
   readonly createdBy: string;
   /** When a restore of it was last tried, and whether everything came back as it was. */
@@ -81,7 +96,8 @@ export interface Copy extends ClaimKey {
 }
 
 export function toClass(row: Selectable<VolumeTables['volumes_classes']>): StorageClass {
-  return { ...(JSON.parse(row.settings) as Omit<StorageClass, 'name'>), name: row.name };
+  // Settings of an earlier program say nothing of encryption.
+  return { encrypt: [], ...(JSON.parse(row.settings) as Omit<StorageClass, 'name' | 'encrypt'>), name: row.name };
 }
 
 export function toClaim(row: Selectable<VolumeTables['volumes_claims']>): ClaimRecord {
@@ -96,6 +112,7 @@ export function toClaim(row: Selectable<VolumeTables['volumes_claims']>): ClaimR
     reclaim: JSON.parse(row.reclaim) as Reclaim,
     host: row.host,
     epoch: Number(row.epoch),
+    sealed: row.sealed === 1,
     createdAt: row.created_at,
     releasedAt: row.released_at,
     removal: row.removal === 'asked' || row.removal === 'done' ? row.removal : null,
@@ -128,6 +145,7 @@ export function toCopy(row: Selectable<VolumeTables['volumes_copies']>): Copy {
     tree: word('tree'),
     problem: row.problem === null ? null : (JSON.parse(row.problem) as Text),
     scheduled: row.scheduled !== 0,
+    sealed: row.sealed === 1,
     createdAt: row.created_at,
     createdBy: row.created_by,
     verified: row.verified_at === null ? null : { at: row.verified_at, same: row.verified_same === 1 },

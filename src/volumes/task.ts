@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EXPORT_NAME } from './host/exports.ts';
 import { COPIES_MAX } from './limits.ts';
 
 /**
@@ -25,6 +26,7 @@ export const claimKey = z.strictObject({ project: label, environment: label, cla
 export const driver = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('local') }),
   z.strictObject({ kind: z.literal('folder'), path }),
+  z.strictObject({ kind: z.literal('export'), name: z.string().regex(EXPORT_NAME) }),
 ]);
 
 export const claimPlace = z.strictObject({
@@ -32,7 +34,41 @@ export const claimPlace = z.strictObject({
   driver,
   epoch: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
   host: z.string().max(253).nullable(),
+  // What an earlier program kept says nothing of it.
+  sealed: z.boolean().default(false),
 });
+
+/** 256 bits, as their hexadecimal digits: it opens one volume. */
+const volumeSecret = z.string().regex(/^[0-9a-f]{64}$/);
+/** What control tells a host, which keeps it in memory alone. */
+export const volumeKeys = z.strictObject({
+  type: z.literal('volume-keys'),
+  keys: z.array(z.strictObject({ key: claimKey, secret: volumeSecret })).max(10_000),
+});
+export type VolumeKeys = z.infer<typeof volumeKeys>;
+
+/** What names a device wherever it is seen from: its world-wide name, or its target and LUN; else the name of its export. */
+const deviceName = z
+  .string()
+  .max(500)
+  .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/);
+/** A host asks whether it may give a device its file system: two hosts may see one blank LUN at the same instant. */
+export const formatAsk = z.strictObject({
+  type: z.literal('format-ask'),
+  device: deviceName,
+  /** The host's own name of it. */
+  name: z.string().max(63),
+});
+export type FormatAsk = z.infer<typeof formatAsk>;
+/** Control's answer: one host alone is ever told yes, until an administrator takes that back. */
+export const formatAnswer = z.strictObject({
+  type: z.literal('format-answer'),
+  device: deviceName,
+  granted: z.boolean(),
+  /** Which host may. */
+  holder: z.string().max(253),
+});
+export type FormatAnswer = z.infer<typeof formatAnswer>;
 
 /**
  * Where backups go; what begins with a dash or holds a space could be read as an option further on, and a way back up
@@ -55,7 +91,8 @@ export const repositoryAccess = z.strictObject({
 export type RepositoryAccess = z.infer<typeof repositoryAccess>;
 
 const copySource = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('snapshot'), of: claimKey, id: copyId }),
+  /** `secret` opens the copy of a volume that lies encrypted. */
+  z.strictObject({ kind: z.literal('snapshot'), of: claimKey, id: copyId, secret: volumeSecret.exactOptional() }),
   z.strictObject({ kind: z.literal('backup'), repository: repositoryAccess, snapshot, path }),
 ]);
 
@@ -66,7 +103,11 @@ const volumeOrder = z.discriminatedUnion('action', [
     claims: z.array(z.strictObject({ key: claimKey, place: claimPlace.nullable() })).max(10_000),
   }),
   z.strictObject({ action: z.literal('remove'), key: claimKey, place: claimPlace.nullable() }),
-  z.strictObject({ action: z.literal('snapshot'), key: claimKey, id: copyId }),
+  /** `secret` opens it where it lies encrypted: one that no pod of the host is to mount has no key there. */
+  z.strictObject({
+    action: z.literal('snapshot'),
+    ...{ key: claimKey, id: copyId, secret: volumeSecret.exactOptional() },
+  }),
   z.strictObject({ action: z.literal('drop-snapshot'), key: claimKey, id: copyId }),
   /** Fills a claim that does not exist yet. */
   z.strictObject({
@@ -78,10 +119,22 @@ const volumeOrder = z.discriminatedUnion('action', [
     /** What the copy holds. */
     bytes,
     tree,
+    /** Of the claim that is filled, where it is to lie encrypted. */
+    secret: volumeSecret.exactOptional(),
+    /** Several hosts may write to it at once: how it is encrypted must bear that. */
+    shared: z.boolean().exactOptional(),
   }),
-  z.strictObject({ action: z.literal('backup'), key: claimKey, id: copyId, repository: repositoryAccess }),
+  z.strictObject({
+    action: z.literal('backup'),
+    ...{ key: claimKey, id: copyId, repository: repositoryAccess, secret: volumeSecret.exactOptional() },
+  }),
   /** Restores into a volume of its own, compares, and removes it. */
-  z.strictObject({ action: z.literal('verify'), repository: repositoryAccess, snapshot, path, bytes, tree }),
+  z.strictObject({
+    action: z.literal('verify'),
+    ...{ repository: repositoryAccess, snapshot, path, bytes, tree },
+    /** What is restored aside lies encrypted meanwhile, under a key that nobody keeps. */
+    sealed: z.boolean().exactOptional(),
+  }),
   z.strictObject({
     action: z.literal('forget'),
     repository: repositoryAccess,
@@ -135,7 +188,7 @@ export const copyAnswer = z.strictObject({
   tree,
   files: bytes,
   bytes,
-  how: z.enum(['reflink', 'copy', 'direct']),
+  how: z.enum(['reflink', 'lvm', 'copy', 'direct']),
   /** How long the workload was held still. */
   frozenMs: bytes,
 });

@@ -8,18 +8,36 @@ import type { Kysely } from 'kysely';
 import { createApi, createVault, PLATFORM, type Principal } from '../access/index.ts';
 import { Journal, type JournalTables, journalMigrations } from '../journal/index.ts';
 import { Operations, type ProgressTables, progressMigrations } from '../progress/index.ts';
-import { type Clock, Fault, type Json, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import {
+  type Clock,
+  type CommandResult,
+  commandFault,
+  Fault,
+  type Json,
+  openDatabase,
+  runCommand,
+  silentLog,
+  systemClock,
+} from '../system/index.ts';
 import { readBytes, readKey } from './commands.ts';
 import { Copies } from './copies.ts';
-import { Freezer } from './host/freeze.ts';
+import { type Exported, exportsOf, mountWords } from './host/exports.ts';
+import type { AskFormat } from './host/format-asks.ts';
+import { containersOf, Freezer } from './host/freeze.ts';
 import { HostVolumes } from './host/keeper.ts';
 import { Leases } from './host/leases.ts';
+import { Lvm } from './host/lvm.ts';
+import type { MountHost } from './host/mount-host.ts';
+import { Mounts } from './host/mounts.ts';
+import { BoundedFiles, directFiles } from './host/place-files.ts';
 import { isAllowedRepository, isBelow, Marks, readAllowed, requireSafeFolder } from './host/places.ts';
 import { hasProject, hasProjectQuota, mountOf, projectId } from './host/quota.ts';
+import { releaseMounts } from './host/release.ts';
 import { addressOf, readSummary } from './host/restic.ts';
+import { Seals } from './host/seals.ts';
 import { createTools } from './host/tree.ts';
 import { judgeLease, mustLetGo } from './lease.ts';
-import { FAILED_KEPT, LEASE_LOST_MS, LEASE_MS } from './limits.ts';
+import { FAILED_KEPT, LEASE_LOST_MS, LEASE_MS, MOUNT_AGAIN_MS } from './limits.ts';
 import { claimVolumeName, type StoredVolume, type VolumeMaker, volumeLabels } from './local.ts';
 import { volumeMigrations } from './migrations.ts';
 import {
@@ -36,7 +54,7 @@ import {
 import { expiredCopies } from './retention.ts';
 import { registerVolumeRoutes } from './routes.ts';
 import type { VolumeTables } from './store.ts';
-import { REPOSITORY_LOCATION, type VolumeOrderMessage, volumeTask } from './task.ts';
+import { formatAsk, REPOSITORY_LOCATION, type VolumeOrderMessage, volumeKeys, volumeTask } from './task.ts';
 import { Volumes } from './volumes.ts';
 
 const GI = 2 ** 30;
@@ -56,6 +74,7 @@ const record: ClaimRecord = {
   reclaim: { policy: 'retain', afterHours: 24 },
   host: 'one',
   epoch: 1,
+  sealed: false,
   createdAt: '2026-01-01T00:00:00.000Z',
   releasedAt: null,
   removal: null,
@@ -161,7 +180,8 @@ test('two hosts that reach one folder never both hold a claim', async (t) => {
   await one.renew();
   await assert.rejects(two.acquire('v', root, 2), fault('volume.held-elsewhere'));
   nowMs += LEASE_MS;
-  await two.acquire('v', root, 2);
+  assert.equal(await two.acquire('v', root, 2), true, 'another host had it');
+  assert.equal(await two.acquire('v', root, 2), false);
   await one.renew();
   assert.deepEqual(lost, ['one v']);
   assert.equal(one.epochOf('v'), null);
@@ -177,7 +197,7 @@ test('two hosts that reach one folder never both hold a claim', async (t) => {
 test('only what the host itself allows is used, and no link or foreign pen on the way', async (t) => {
   const root = await folder(t);
   const file = join(root, 'storage.json');
-  assert.deepEqual(await readAllowed(file), { folders: [], repositories: [] });
+  assert.deepEqual(await readAllowed(file), { folders: [], repositories: [], exports: {} });
   await writeFile(file, '{"folders":["/srv/data"],"more":1}');
   await assert.rejects(readAllowed(file), fault('volume.place-refused'));
   for (const [path, expected] of [
@@ -303,11 +323,18 @@ async function oneHost(t: TestContext) {
   const allowedFile = join(base, 'storage.json');
   await writeFile(allowedFile, JSON.stringify({ folders: [root], repositories: ['/'] }));
   const host = new HostVolumes({
-    ...{ instance: 'test', host: 'one', engine, tools, folder: join(base, 'agent'), keys: join(base, 'keys') },
+    ...{ instance: 'test', host: 'one', engine, tools, folder: join(base, 'agent'), run: join(base, 'run') },
+    askFormat: granting,
     ...{ allowedFile, env, rootless: true, clock: systemClock, log: silentLog, onLost: () => undefined },
     podman: async () => ({ code: 0, stdout: '[]', stderr: '' }),
   });
-  const place = (path = root) => ({ class: 'disk', driver: { kind: 'folder' as const, path }, epoch: 1, host: 'one' });
+  const place = (path = root) => ({
+    class: 'disk',
+    driver: { kind: 'folder' as const, path },
+    epoch: 1,
+    host: 'one',
+    sealed: false,
+  });
   return {
     ...{ base, root, stored, engine, host, place, allowedFile },
     restores: (by: (target: string) => Promise<void>) => {
@@ -410,6 +437,7 @@ test('a container of two volumes stands still until both are copied, and is let 
   const paused = new Set<string>();
   const said: string[] = [];
   let hesitates = 1;
+  let refuses = 2;
   const freezer = new Freezer({
     file: join(await folder(t), 'frozen.json'),
     log: silentLog,
@@ -419,6 +447,7 @@ test('a container of two volumes stands still until both are copied, and is let 
         return { code: 0, stdout: JSON.stringify([{ Id: id, State }]), stderr: '' };
       }
       if (action === 'unpause' && hesitates-- > 0) throw new Error('no answer');
+      if (action === 'pause' && refuses-- > 0) return { code: 1, stdout: '', stderr: 'unable to freeze' };
       if (action === 'pause') paused.add(id);
       else paused.delete(id);
       said.push(action);
@@ -496,10 +525,15 @@ async function platform(t: TestContext) {
     },
   };
   const vault = createVault(Buffer.alloc(32, 7));
-  const parts = { ...ports, db: untyped as unknown as Kysely<VolumeTables>, journal, clock, log: silentLog };
+  const parts = { ...ports, db: untyped as unknown as Kysely<VolumeTables>, journal, clock, log: silentLog, vault };
+  const limits: { room: number } = { room: Number.POSITIVE_INFINITY };
   const volumes = new Volumes({ ...parts, asked: async () => wants, changed: () => undefined });
   const copies = new Copies({
-    ...{ ...parts, vault, volumes },
+    ...{ ...parts, volumes },
+    environmentClass: async (_project, environment) => (environment === 'prod' ? 'production' : 'development'),
+    async requireRoom(_place, { volumeBytes }) {
+      if (volumeBytes > limits.room) throw new Error('over the limit');
+    },
     nextTime: (text, afterMs) => (text === 'bad' ? null : afterMs + 3_600_000),
   });
   t.after(async () => {
@@ -508,7 +542,7 @@ async function platform(t: TestContext) {
     await close();
   });
   return {
-    ...{ volumes, copies, wants, orders, operations, db, journal },
+    ...{ volumes, copies, wants, orders, operations, db, journal, limits },
     answer: (by: (order: VolumeOrderMessage) => Json) => {
       answer = by;
     },
@@ -546,7 +580,9 @@ test('a claim lives with its releases, grows, is released, and goes by its polic
   assert.equal((await volumes.follow()).size, 0, 'local claims need no place');
   wants.current.push({ ...asked, claim: 'files', storageClass: 'disk' });
   const places = await volumes.follow();
-  assert.deepEqual(places.get('shop/prod/files'), { class: 'disk', driver: disk.driver, epoch: 1, host: 'one' });
+  assert.deepEqual(places.get('shop/prod/files'), {
+    ...{ class: 'disk', driver: disk.driver, epoch: 1, host: 'one', sealed: false },
+  });
   await assert.rejects(volumes.removeClass('disk', 'user:ana'), fault('volume.class-in-use'));
   const elsewhere = { ...disk, driver: { kind: 'folder', path: '/srv/other' } } as const;
   await assert.rejects(volumes.setClass(elsewhere, 'user:ana'), fault('volume.class-in-use', /left behind/));
@@ -784,3 +820,505 @@ async function folder(t: TestContext): Promise<string> {
   t.after(() => rm(path, { recursive: true, force: true }));
   return path;
 }
+
+/** A machine that mounts as it is told, and remembers what it ran. */
+function aMachine(answers: (program: string, words: readonly string[]) => Promise<Partial<CommandResult>>) {
+  const ran: string[] = [];
+  const files = new Map<string, string>();
+  let mounts = '';
+  const host: MountHost = {
+    async run(program, words) {
+      ran.push([program, ...words].join(' '));
+      const done = { code: 0, stdout: '', stderr: '', ...(await answers(program, words)) };
+      if (program === 'mount' && done.code === 0) mounts += `1 2 0:1 / ${words.at(-1)} rw - x ${words.at(-2)} rw\n`;
+      return done;
+    },
+    read: async (path) => (path === '/proc/self/mountinfo' ? mounts : (files.get(path) ?? null)),
+    write: async (path, text) => void files.set(path, text),
+    list: async () => [],
+    folder: async () => undefined,
+    owner: async (path) => (files.has(path) ? { uid: 0, mode: 0o100600, isFile: true } : null),
+    has: async () => true,
+  };
+  return { host, ran, files };
+}
+
+const granting: AskFormat = async ({ device }) => ({ type: 'format-answer', device, granted: true, holder: 'one' });
+
+function mountsOn(host: MountHost, clock: Clock = systemClock, rootless = false, askFormat = granting): Mounts {
+  const files = { folder: '/run/e', devicesFile: '/agent/devices' };
+  return new Mounts({ host, ...files, askFormat, rootless, clock, log: silentLog });
+}
+
+test('a host names its exports whole: what control says is a name, and a line that could smuggle an option is refused', () => {
+  const reads = (one: unknown): boolean => exportsOf.safeParse({ nas: one }).success;
+  const nfs = { kind: 'nfs', server: 'nas.example', path: '/srv/x' };
+  assert.equal(reads(nfs), true);
+  for (const bad of [
+    { ...nfs, path: '/srv/x,suid' },
+    { ...nfs, path: '/srv/../etc' },
+    { ...nfs, server: '-o' },
+    { ...nfs, server: 'nas:evil' },
+    { ...nfs, options: 'suid' },
+    { kind: 'cifs', server: 'f', share: 'a,uid=0', credentials: '/c' },
+    { kind: 'cifs', server: 'f', share: 'a', credentials: '/c,guest' },
+    { kind: 'iscsi', server: 'f', target: '../../x' },
+    { kind: 'block', device: 'sda' },
+    { kind: 'tmpfs' },
+  ]) {
+    assert.equal(reads(bad), false, JSON.stringify(bad));
+  }
+  const order = (name: string) => ({ class: 'x', driver: { kind: 'export', name }, epoch: 1, host: null });
+  const parse = (name: string) =>
+    volumeTask.safeParse({ kind: 'volume', order: { action: 'remove', key: KEY, place: order(name) } }).success;
+  assert.deepEqual([parse('nas'), parse('nas.example:/x'), parse('../nas')], [true, false, false]);
+  const all = exportsOf.parse({
+    nas: nfs,
+    hard: { ...nfs, away: 'wait' },
+    files: { kind: 'cifs', server: 'f', share: 'a', credentials: '/etc/c' },
+    disk: { kind: 'block', device: '/dev/x' },
+  });
+  const words = Object.values(all).map((one) => mountWords(one, '/run/e/n', '/dev/x'));
+  for (const line of words) assert.match(line.join(' '), /nosuid,nodev/);
+  assert.match(words[0]?.join(' ') ?? '', /soft,timeo=50,retrans=2,retry=0/);
+  assert.match(words[1]?.join(' ') ?? '', /hard,timeo=50/);
+  assert.match(words[2]?.join(' ') ?? '', /credentials=\/etc\/c,.*seal,soft/);
+});
+
+test('an export that is away holds nobody up: one attempt for all, a clear reason, and the same answer for a while', async () => {
+  let nowMs = 0;
+  const slow = Promise.withResolvers<void>();
+  const clock: Clock = { ...systemClock, monotonicMs: () => nowMs, sleep: async () => undefined };
+  const nas = exportsOf.parse({ nas: { kind: 'nfs', server: 'n', path: '/x' } })['nas'] as Exported;
+  const away = { code: 32, stderr: 'mount.nfs4: Connection refused' };
+  const { host, ran } = aMachine(async (program) => {
+    if (program === 'mount') await slow.promise;
+    return program === 'mount' ? away : {};
+  });
+  const mounts = mountsOn(host, clock);
+  const ask = () => mounts.ensure('nas', nas);
+  await Promise.all([1, 2, 3].map(() => assert.rejects(ask(), fault('volume.mounting', /not answered/))));
+  assert.equal(ran.filter((line) => line.startsWith('mount ')).length, 1);
+  slow.resolve();
+  for (let look = 0; look < 20; look++) await new Promise((done) => setImmediate(done));
+  await assert.rejects(ask(), fault('volume.mount-failed', /does not answer/));
+  nowMs += MOUNT_AGAIN_MS - 1;
+  await assert.rejects(ask(), fault('volume.mount-failed'));
+  assert.equal(ran.filter((line) => line.startsWith('mount ')).length, 1);
+  nowMs += 1;
+  await assert.rejects(ask());
+  assert.equal(ran.filter((line) => line.startsWith('mount ')).length, 2);
+  await assert.rejects(
+    mountsOn(host, systemClock, true).ensure('nas', nas),
+    fault('volume.mount-failed', /needs root/),
+  );
+});
+
+test('a device is given a file system once: never over something, never a second time, and gone on with after a stop', async () => {
+  const disk = exportsOf.parse({ d: { kind: 'block', device: '/dev/x' } })['d'] as Exported;
+  let holds = '';
+  let blank = true;
+  const { host, ran, files } = aMachine(async (program) => {
+    if (program === 'blkid') return holds === '' ? { code: 2 } : { stdout: holds };
+    if (program === 'blockdev') return { stdout: '1000000000\n' };
+    if (program === 'cmp') return { code: blank ? 0 : 1 };
+    if (program === 'e2fsck') return { code: 4 };
+    return {};
+  });
+  const made = () => ran.filter((line) => line.startsWith('mkfs')).length;
+  const uuid = () => /"uuid":"([^"]+)"/.exec(files.get('/agent/devices') ?? '')?.[1] ?? '';
+  holds = 'TYPE=ext4\nLABEL=theirs\nUUID=1\n';
+  await assert.rejects(mountsOn(host).ensure('d', disk), fault('volume.device-refused', /somebody else/));
+  holds = 'PTTYPE=gpt\n';
+  await assert.rejects(mountsOn(host).ensure('d', disk), fault('volume.device-refused', /ext4 is expected/));
+  holds = '';
+  blank = false;
+  await assert.rejects(mountsOn(host).ensure('d', disk), fault('volume.device-refused', /no form that is known/));
+  blank = true;
+  const never = { ...disk, format: false } as Exported;
+  await assert.rejects(mountsOn(host).ensure('d', never), fault('volume.device-refused', /forbids/));
+  assert.equal(made(), 0);
+  assert.equal(await mountsOn(host).ensure('d', disk), '/run/e/d');
+  assert.equal(made(), 1);
+  assert.match(ran.find((line) => line.startsWith('mkfs.ext4')) ?? '', new RegExp(`-L darsena -U ${uuid()} .*mmp`));
+
+  const again = aMachine(async (program) => (program === 'blkid' ? { code: 2 } : {}));
+  again.files.set('/agent/devices', files.get('/agent/devices') ?? '');
+  await assert.rejects(mountsOn(again.host).ensure('d', disk), fault('volume.device-refused', /second time/));
+  // A stop in the middle: written down as begun, and what lies there is what was begun.
+  const half = aMachine(async (program) => {
+    if (program === 'blkid') return { stdout: `TYPE=ext4\nUUID=${uuid()}\n` };
+    return program === 'e2fsck' ? { code: 4 } : {};
+  });
+  half.files.set('/agent/devices', (files.get('/agent/devices') ?? '').replace('ready', 'formatting'));
+  await mountsOn(half.host).ensure('d', disk);
+  assert.match(half.ran.join('\n'), /e2fsck -fn[\s\S]*mkfs\.ext4 -q -F/);
+  assert.match(half.files.get('/agent/devices') ?? '', /"ready"/);
+  const other = aMachine(async (program) => (program === 'blkid' ? { stdout: 'TYPE=ext4\nUUID=other\n' } : {}));
+  other.files.set('/agent/devices', (files.get('/agent/devices') ?? '').replace('ready', 'formatting'));
+  await assert.rejects(mountsOn(other.host).ensure('d', disk), fault('volume.device-refused', /came there since/));
+});
+
+test('two hosts that see one blank device at the same instant: control lets one of them format it, and the other waits', async (t) => {
+  const { volumes, db } = await platform(t);
+  const lun = exportsOf.parse({ d: { kind: 'block', device: '/dev/disk/by-id/lun' } })['d'] as Exported;
+  const askOf =
+    (name: string): AskFormat =>
+    (ask) =>
+      volumes.grantFormat(name, formatAsk.parse(ask));
+  const seen = (wwid: string) => {
+    const machine = aMachine(async (program) => {
+      if (program === 'realpath') return { stdout: '/dev/sdb\n' };
+      if (program === 'blkid') return { code: 2 };
+      return program === 'blockdev' ? { stdout: '1000000000\n' } : {};
+    });
+    if (wwid !== '') machine.files.set('/sys/class/block/sdb/device/wwid', `${wwid}\n`);
+    return machine;
+  };
+  const made = ({ ran }: ReturnType<typeof aMachine>) => ran.filter((line) => line.startsWith('mkfs')).length;
+  const [one, two] = [seen('naa.600a'), seen('naa.600a')];
+  const both = await Promise.allSettled(
+    [one, two].map(({ host }, at) => mountsOn(host, systemClock, false, askOf(`host${at}`)).ensure('d', lun)),
+  );
+  assert.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  assert.equal(made(one) + made(two), 1);
+  const refused = both.find((end) => end.status === 'rejected')?.reason;
+  fault('volume.device-refused', /the host host[01] gives it its file system/)(refused);
+  // Its own answer stands, also after a restart of control; another disk of the same name is another one.
+  const [grant] = await volumes.formats();
+  assert.equal(grant?.device, 'naa.600a');
+  assert.equal((await askOf(grant?.host ?? '')({ type: 'format-ask', device: 'naa.600a', name: 'd' }))?.granted, true);
+  await mountsOn(seen('naa.600b').host, systemClock, false, askOf('host1')).ensure('d', lun);
+  // Two that say nothing of themselves cannot be told apart: the second waits for its administrator.
+  await mountsOn(seen('').host, systemClock, false, askOf('host0')).ensure('d', lun);
+  const mute = mountsOn(seen('').host, systemClock, false, askOf('host1'));
+  await assert.rejects(mute.ensure('d', lun), fault('volume.device-refused', /host0/));
+  const taken = (await volumes.formats()).find(({ device }) => device === 'export d');
+  await volumes.releaseFormat(taken?.id ?? '', 'user:ana');
+  await mountsOn(seen('').host, systemClock, false, askOf('host1')).ensure('d', lun);
+  // Control away: nothing is written.
+  const alone = seen('naa.600c');
+  const away = mountsOn(alone.host, systemClock, false, async () => null);
+  await assert.rejects(away.ensure('d', lun), fault('volume.mount-failed', /control has not said/));
+  assert.equal(made(alone), 0);
+  const kinds = (await db.selectFrom('journal_facts').select('kind').execute()).map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind === 'storage-device.granted').length, 4);
+});
+
+test('a moment of a logical volume: none by a way through links, a thin one is whole, and what fails while it is put away hides nothing', async () => {
+  const machine = aMachine(async (program, words) => {
+    if (program === 'realpath') return { stdout: words.at(-1) === '/srv/link' ? '/srv/lv/x\n' : `${words.at(-1)}\n` };
+    if (program === 'umount') throw commandFault('system.command-timeout', { file: 'umount', seconds: 20 });
+    if (program !== 'lvs') return {};
+    return { stdout: words.includes('lv_snapshot_invalid') ? '  unknown\n' : '  vg0|data|1000|100|thin\n' };
+  });
+  const host: MountHost = {
+    ...machine.host,
+    read: async () => '1 2 0:1 / / rw - ext4 /dev/vg0/root rw\n2 2 0:2 / /srv/lv rw - ext4 /dev/mapper/vg0-data rw\n',
+  };
+  const lvm = new Lvm({ host, folder: '/run/moments', instance: 'test', log: silentLog });
+  assert.equal(await lvm.originOf('/srv/link'), null);
+  const origin = await lvm.originOf('/srv/lv/x');
+  assert.deepEqual(origin, { group: 'vg0', volume: 'data', point: '/srv/lv', type: 'ext4', bytes: null });
+  assert.ok(origin !== null);
+  const moment = await lvm.open(origin, await lvm.take(origin), 'claim');
+  assert.equal(moment.pathOf('/srv/lv/x'), '/run/moments/claim/x');
+  await moment.requireWhole();
+  await moment.drop();
+  assert.match(machine.ran.join('\n'), /lvremove --force --yes vg0\/darsena-snap-[0-9a-f]{16}\n/);
+  // One with room of its own must be told to be whole.
+  const thick = await lvm.open({ ...origin, bytes: 100 }, 'darsena-snap-0', 'claim');
+  await assert.rejects(thick.requireWhole(), fault('volume.tool-failed', /more was written/));
+});
+
+test('a container that has a part of a volume alone counts as one that has it', async () => {
+  const [whole, part] = ['a'.repeat(64), 'b'.repeat(64)];
+  const podman = async (args: readonly string[]) => {
+    const rows = [
+      ...(args.includes('volume=v') ? [{ Id: whole, State: 'running' }] : []),
+      ...(args.includes('label=darsena.part.v') ? [whole, part].map((Id) => ({ Id, State: 'running' })) : []),
+    ];
+    return { code: 0, stdout: JSON.stringify(rows), stderr: '' };
+  };
+  assert.deepEqual(
+    (await containersOf(podman, 'v')).map(({ id }) => id),
+    [whole, part],
+  );
+});
+
+test('who touches the files of a place is a process of its own, and one that gets no answer is given up', async (t) => {
+  const root = await folder(t);
+  const files = new BoundedFiles(root, 20_000);
+  t.after(() => files.close());
+  assert.equal(await files.read(join(root, 'none')), null);
+  await files.write(join(root, 'a'), 'x');
+  assert.equal(await files.read(join(root, 'a')), 'x');
+  await assert.rejects(files.create(join(root, 'a'), 'y'), { code: 'EEXIST' });
+  await files.folder(join(root, 'f'), 0o755);
+  assert.deepEqual([await files.kind(join(root, 'f')), await files.kind(join(root, 'a'))], ['folder', 'other']);
+  // Opening a pipe that nobody writes to is held in the kernel, as a NAS that is away would hold it.
+  await runCommand('mkfifo', [join(root, 'pipe')], { timeoutMs: 10_000 });
+  const short = new BoundedFiles(root, 700);
+  t.after(() => short.close());
+  await assert.rejects(short.read(join(root, 'pipe')), fault('volume.place-away', /no reply/));
+  assert.equal(await files.read(join(root, 'a')), 'x', 'others go on');
+});
+
+test('claims of some kinds of environment get a key of their own, which hosts are told and which goes with the claim', async (t) => {
+  const { volumes, copies, wants, orders, answer, ended, limits, db } = await platform(t);
+  await volumes.setClass({ ...LOCAL_CLASS, encrypt: ['production'] }, 'user:ana');
+  wants.current = [
+    { ...asked, environmentClass: 'production' },
+    { ...asked, environment: 'dev', environmentClass: 'development' },
+  ];
+  const places = await volumes.follow();
+  assert.equal(places.get('shop/prod/data')?.sealed, true);
+  assert.equal(places.has('shop/dev/data'), false);
+  const { keys } = await volumes.keys('one');
+  assert.deepEqual(
+    keys.map(({ key }) => key),
+    [KEY],
+  );
+  assert.match(keys[0]?.secret ?? '', /^[0-9a-f]{64}$/);
+  const rows = await db.selectFrom('volumes_keys').selectAll().execute();
+  assert.doesNotMatch(Buffer.from(rows[0]?.sealed ?? []).toString('hex'), new RegExp(keys[0]?.secret ?? 'x'));
+  assert.equal(volumeKeys.safeParse(await volumes.keys('one')).success, true);
+  // A host that is not to mount it never has its key: not while another one writes, and not when nobody wants it.
+  assert.deepEqual((await volumes.keys('two')).keys, []);
+  await volumes.move(KEY, 'two', 'user:ana');
+  assert.deepEqual((await volumes.keys('one')).keys, []);
+  assert.equal((await volumes.keys('two')).keys.length, 1);
+  await volumes.move(KEY, 'one', 'user:ana');
+  const [kept] = wants.current.splice(0, 1);
+  await volumes.follow();
+  assert.deepEqual((await volumes.keys('one')).keys, []);
+  if (kept !== undefined) wants.current.unshift(kept);
+  await volumes.follow();
+
+  // A restore asks what a release would be asked, and a snapshot counts.
+  answer(() => COPY);
+  limits.room = 1;
+  await assert.rejects(
+    copies.restore('shop', (await copies.make(KEY, { kind: 'snapshot' }, 'user:ana')).id, { claim: 'b' }, 'user:ana'),
+    /over the limit|no existe|there is no copy/,
+  );
+  await ended('x').catch(() => undefined);
+  const [snapshot] = await copies.list('shop');
+  const copied = orders.findLast(({ action }) => action === 'snapshot');
+  assert.equal(copied?.action === 'snapshot' ? copied.secret : '', keys[0]?.secret, 'a copy brings its key along');
+  await assert.rejects(copies.restore('shop', snapshot?.id ?? '', { claim: 'b' }, 'user:ana'), /over the limit/);
+  limits.room = Number.POSITIVE_INFINITY;
+  await volumes.setClass({ ...disk, environments: ['development'] }, 'user:ana');
+  const into = { claim: 'b', class: 'disk' };
+  await assert.rejects(copies.restore('shop', snapshot?.id ?? '', into, 'user:ana'), fault('volume.not-admitted'));
+  assert.deepEqual(await copies.beside('shop'), [{ environment: 'prod', claim: null, volumes: 0, volumeBytes: 99 }]);
+  await copies.restore('shop', snapshot?.id ?? '', { claim: 'b' }, 'user:ana');
+  await ended('x').catch(() => undefined);
+  const fill = orders.find(({ action }) => action === 'fill') as Extract<VolumeOrderMessage, { action: 'fill' }>;
+  assert.equal(fill.place?.sealed, true);
+  assert.notEqual(fill.secret, keys[0]?.secret, 'a new claim has a new key');
+  assert.equal(fill.from.kind === 'snapshot' ? fill.from.secret : '', keys[0]?.secret);
+
+  wants.current = [];
+  await volumes.follow();
+  answer((order) => (order.action === 'remove' ? PROOF : null));
+  const { id } = await volumes.remove(KEY, 'user:ana');
+  const done = await ended(id);
+  assert.equal((done?.result as { key?: string } | undefined)?.key, 'destroyed');
+  assert.equal(await volumes.keyOf(KEY), null);
+});
+
+test('a restore never touches the key that a release has, and what it filled opens with the key that it was filled under', async (t) => {
+  const { volumes, copies, wants, orders, answer, ended } = await platform(t);
+  await volumes.setClass({ ...LOCAL_CLASS, encrypt: ['production'] }, 'user:ana');
+  const sealed = { ...asked, environmentClass: 'production' };
+  wants.current = [sealed];
+  await volumes.follow();
+  answer(() => COPY);
+  const { operation, id } = await copies.make(KEY, { kind: 'snapshot' }, 'user:ana');
+  await ended(operation.id);
+  /** A release wants the claim while it is filled. */
+  const meanwhile = async (claim: string): Promise<string | null> => {
+    wants.current = [...wants.current, { ...sealed, claim }];
+    await volumes.follow();
+    return await volumes.keyOf({ ...KEY, claim });
+  };
+  let before: string | null = null;
+  answer(
+    () =>
+      meanwhile('b').then((key) => {
+        before = key;
+        throw new Error('the host took it for somebody else’s');
+      }) as unknown as Json,
+  );
+  const failed = await copies.restore('shop', id, { claim: 'b' }, 'user:ana');
+  assert.equal((await ended(failed.id)).state, 'failed');
+  assert.notEqual(before, null);
+  assert.equal(await volumes.keyOf({ ...KEY, claim: 'b' }), before, 'what pods have written since can still be read');
+
+  answer(() => meanwhile('c').then(() => COPY) as unknown as Json);
+  const done = await copies.restore('shop', id, { claim: 'c' }, 'user:ana');
+  assert.equal((await ended(done.id)).state, 'done');
+  const fill = orders.findLast(({ action }) => action === 'fill');
+  assert.equal(await volumes.keyOf({ ...KEY, claim: 'c' }), fill?.action === 'fill' ? fill.secret : '');
+  await volumes.follow();
+  assert.equal((await volumes.keys('one')).keys.length, 3);
+});
+
+/** cryptsetup and mounts as a machine keeps them: one opened image of each name, one mount at a point. */
+function aSealingMachine() {
+  const state = { mapper: false, mounted: '', image: false };
+  const machine = aMachine(async (program, words) => {
+    const [first = ''] = words;
+    if (program === 'cat') return { stdout: state.mounted === '' ? '' : `1 2 0:1 / ${state.mounted} rw - x y rw\n` };
+    if (program === 'dmsetup') return { stdout: 'crypt            v1.24.0\n' };
+    if (program === 'test') return { code: (words[1]?.startsWith('/dev/mapper') ? state.mapper : state.image) ? 0 : 1 };
+    if (program === 'stat' && words.includes('%s')) return { stdout: '1\n' };
+    if (program === 'mount') state.mounted = words.at(-1) ?? '';
+    if (program === 'umount') state.mounted = '';
+    if (program === 'mv') state.image = true;
+    if (program !== 'cryptsetup') return {};
+    if (first === 'open' && state.mapper) return { code: 5, stderr: 'Device already exists.' };
+    if (first === 'open' || first === 'close') state.mapper = first === 'open';
+    return {};
+  });
+  return { ...machine, state };
+}
+
+test('an encrypted image is made anew after an attempt that was cut short, and never opened where several hosts write', async () => {
+  const { host, state, ran } = aSealingMachine();
+  const files = {
+    ...directFiles,
+    folder: async () => undefined,
+    kind: async (path: string) => (state.image && path.endsWith('.luks') ? ('other' as const) : null),
+  };
+  const seals = new Seals({ host, folder: '/run/o', homesFile: '/agent/homes', rootless: false, log: silentLog });
+  seals.setKeys(new Map([['v', 'ab'.repeat(32)]]));
+  const place = { home: '/srv/v', files, bytes: 2 ** 26, shared: false };
+  state.mapper = true;
+  assert.equal(await seals.open('v', place), '/run/o/v/data');
+  assert.doesNotMatch(ran.join('\n'), /abab/, 'keys are no arguments');
+  await seals.close('v');
+  assert.deepEqual([state.mounted, state.mapper], ['', false]);
+  assert.equal(await seals.grow('v', '/srv/v', GI), false, 'one that is closed has not grown');
+  await assert.rejects(seals.open('v', { ...place, shared: true }), fault('volume.seal-failed', /one host alone/));
+  await seals.open('v', place);
+  assert.equal(await seals.grow('v', '/srv/v', GI), true);
+});
+
+test('what is open here since before another host had the claim is closed before it is opened again', async (t) => {
+  const base = await folder(t);
+  const root = join(base, 'class');
+  await mkdir(root, { mode: 0o755 });
+  await mkdir(join(base, 'agent'));
+  await writeFile(join(base, 'storage.json'), JSON.stringify({ folders: [root] }));
+  let nowMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+  const { host: machine, state, ran } = aSealingMachine();
+  const engine: VolumeMaker = {
+    listVolumes: async () => [],
+    removeVolume: async () => undefined,
+    ensureVolume: async () => assert.fail('nothing is made'),
+  };
+  const env = { PATH: process.env['PATH'] ?? '' };
+  const host = new HostVolumes({
+    ...{ instance: 'test', host: 'one', engine, tools: createTools(false, env), machine },
+    ...{ folder: join(base, 'agent'), run: join(base, 'run'), allowedFile: join(base, 'storage.json'), env },
+    ...{ rootless: false, clock, log: silentLog, onLost: () => undefined, askFormat: granting },
+    podman: async () => ({ code: 0, stdout: '[]', stderr: '' }),
+  });
+  t.after(() => host.stop());
+  host.setKeys({ keys: [{ key: KEY, secret: 'ab'.repeat(32) }] });
+  const order = (epoch: number) => ({
+    ...{ ...KEY, accessModes: ['ReadWriteOnce'], requestedBytes: 2 ** 26 },
+    place: { class: 'disk', driver: { kind: 'folder' as const, path: root }, epoch, host: 'one', sealed: true },
+  });
+  const path = await host.prepare(order(1));
+  assert.equal(path, join(state.mounted, 'data'));
+  await writeFile(
+    join(path === null ? '' : join(root, claimVolumeName({ instance: 'test', ...KEY })), 'volume.luks'),
+    '',
+  );
+  await host.prepare(order(1));
+  assert.equal(ran.filter((line) => line.startsWith('umount')).length, 0, 'one that stays here stays open');
+  const lease = join(root, '.darsena-leases', `${claimVolumeName({ instance: 'test', ...KEY })}.json`);
+  await writeFile(lease, JSON.stringify({ holder: 'two/test', epoch: 2, beat: 7 }));
+  await assert.rejects(host.prepare(order(3)), fault('volume.held-elsewhere'));
+  nowMs += LEASE_MS;
+  await host.prepare(order(3));
+  assert.match(ran.join('\n'), /mount [\s\S]*\numount [\s\S]*cryptsetup close [\s\S]*\nmount /);
+});
+
+test('what an instance has mounted goes with it, also where the server is away and unmounting does not end', async (t) => {
+  const base = await folder(t);
+  const run = join(base, 'run');
+  const programs = {
+    podman: 'shift; exec "$@"',
+    cat: `echo '1 2 0:1 / ${run}/exports/nas rw - nfs4 n:/x rw'; echo '3 2 0:2 / ${run}/opened/v rw - fuse g rw'; echo '4 2 0:3 / /srv rw - ext4 x rw'`,
+    umount: `echo "$*" >> ${base}/ran; [ "$1" = --lazy ] || exec sleep 600`,
+  };
+  for (const [name, lines] of Object.entries(programs))
+    await writeFile(join(base, name), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+  await mkdir(join(run, 'opened', 'v'), { recursive: true });
+  await releaseMounts({
+    instance: 'test',
+    ...{ run, allowedFile: join(base, 'none'), devicesFile: join(base, 'none'), rootless: true, unmountMs: 300 },
+    env: { PATH: `${base}:/usr/bin:/bin` },
+  });
+  const ran = (await readFile(join(base, 'ran'), 'utf8')).split('\n').filter((line) => line.startsWith('--lazy'));
+  assert.deepEqual(ran, [`--lazy -- ${run}/opened/v`, `--lazy -- ${run}/exports/nas`]);
+});
+
+test('a container that somebody pauses while it is let go after a copy is paused again, and no later copy leaves it so', async (t) => {
+  const id = 'd'.repeat(64);
+  const paused = new Set<string>();
+  const said: string[] = [];
+  const freezer: Freezer = new Freezer({
+    ...{ file: join(await folder(t), 'frozen.json'), log: silentLog },
+    podman: async ([action = '']) => {
+      const State = paused.has(id) ? 'paused' : 'running';
+      if (action === 'ps') return { code: 0, stdout: JSON.stringify([{ Id: id, State }]), stderr: '' };
+      said.push(action);
+      if (action === 'pause') paused.add(id);
+      else {
+        paused.delete(id);
+        // The engine has done it, and its answer is on the way.
+        if (said.length === 2) assert.equal(await freezer.keepPaused(id, true), true);
+      }
+      return { code: 0, stdout: '', stderr: '' };
+    },
+  });
+  await freezer.hold('one', async () => undefined);
+  assert.deepEqual([paused.has(id), said.join(' ')], [true, 'pause unpause pause']);
+  paused.delete(id);
+  await freezer.hold('one', async () => undefined);
+  assert.equal(paused.has(id), false);
+});
+
+test('what was paused during a copy stays paused after it', async (t) => {
+  const id = 'c'.repeat(64);
+  const paused = new Set<string>();
+  const file = join(await folder(t), 'frozen.json');
+  const freezer = new Freezer({
+    ...{ file, log: silentLog },
+    podman: async ([action = '']) => {
+      const State = paused.has(id) ? 'paused' : 'running';
+      if (action === 'ps') return { code: 0, stdout: JSON.stringify([{ Id: id, State }]), stderr: '' };
+      if (action === 'pause') paused.add(id);
+      else paused.delete(id);
+      return { code: 0, stdout: '', stderr: '' };
+    },
+  });
+  assert.equal(await freezer.keepPaused(id, true), false, 'nothing is held');
+  await freezer.hold('one', async () => {
+    assert.equal(await freezer.keepPaused(id, true), true);
+    assert.equal(await readFile(file, 'utf8'), '[]', 'nor does the next agent let it go');
+  });
+  assert.equal(paused.has(id), true);
+  paused.delete(id);
+  await freezer.hold('one', async () => {
+    await freezer.keepPaused(id, true);
+    await freezer.keepPaused(id, false);
+  });
+  assert.equal(paused.has(id), false);
+});

@@ -1,4 +1,6 @@
+import { createHash, randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import type { Vault } from '../access/index.ts';
 import type { Journal } from '../journal/index.ts';
 import {
   type Operation,
@@ -9,7 +11,7 @@ import {
 } from '../progress/index.ts';
 import type { Clock, Json, Log, Text } from '../system/index.ts';
 import { volumeFault } from './errors.ts';
-import { CLASSES_MAX, FRESH_MS, LOOK_WAIT_MS } from './limits.ts';
+import { CLASSES_MAX, FORMATS_MAX, FRESH_MS, LOOK_WAIT_MS } from './limits.ts';
 import {
   type AskedClaim,
   type ClaimKey,
@@ -21,13 +23,21 @@ import {
   classOf,
   formatClaim,
   isExclusive,
+  isSealedIn,
   judgeClaim,
   LOCAL_CLASS,
   type Reclaim,
   type StorageClass,
 } from './model.ts';
 import { toClaim, toClass, type VolumeTables } from './store.ts';
-import { lookAnswer, removalProof, type VolumeOrderMessage } from './task.ts';
+import {
+  type FormatAnswer,
+  type FormatAsk,
+  lookAnswer,
+  removalProof,
+  type VolumeKeys,
+  type VolumeOrderMessage,
+} from './task.ts';
 
 /** What volumes need of the rest of the platform. */
 export interface VolumePorts {
@@ -50,12 +60,24 @@ export interface VolumesOptions extends VolumePorts {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly log: Log;
+  readonly vault: Vault;
 }
 
 export interface ClaimView extends ClaimRecord {
   readonly state: ClaimState;
   readonly why: Text | null;
   readonly look: ClaimLook | null;
+}
+
+/** Which host was told to give a device its file system. */
+export interface FormatGrant {
+  /** For addresses: the device's own name holds what they cannot. */
+  readonly id: string;
+  readonly device: string;
+  readonly host: string;
+  /** What that host's storage.json calls it. */
+  readonly name: string;
+  readonly grantedAt: string;
 }
 
 /** Told before a claim goes: its snapshots go with it. Gives how many there were. */
@@ -192,16 +214,22 @@ export class Volumes {
         const { project, environment } = claim;
         if (before === undefined) {
           const found = classOf(classes, claim.storageClass) ?? LOCAL_CLASS;
+          const sealed = isSealedIn(found, claim.environmentClass ?? '');
           const record: ClaimRecord = {
             ...{ project, environment, claim: claim.claim, class: found.name, driver: found.driver },
             ...{ accessModes: claim.accessModes, requestedBytes: claim.requestedBytes, reclaim: found.reclaim },
             ...{ host: isExclusive(claim) ? this.#options.host() : null, epoch: 1 },
-            ...{ createdAt: now, releasedAt: null, removal: null },
+            ...{ sealed, createdAt: now, releasedAt: null, removal: null },
           };
           await tx.insertInto('volumes_claims').values(toRow(record)).execute();
+          if (sealed) await this.#keepKey(tx, record, newVolumeKey());
           await journal.record(
             tx,
-            claimFact('volume.claimed', record, 'platform', { class: found.name, bytes: claim.requestedBytes }),
+            claimFact('volume.claimed', record, 'platform', {
+              class: found.name,
+              bytes: claim.requestedBytes,
+              encrypted: sealed,
+            }),
           );
           records.set(name, record);
           written = true;
@@ -243,9 +271,126 @@ export class Volumes {
     const places = new Map<string, ClaimPlace>();
     for (const claim of current) {
       const record = records.get(formatClaim(claim));
-      if (record !== undefined && record.driver.kind !== 'local') places.set(formatClaim(claim), placeOf(record));
+      const place = record === undefined ? null : placeFor(record);
+      if (place !== null) places.set(formatClaim(claim), place);
     }
     return places;
+  }
+
+  /**
+   * The keys of the encrypted claims that a host is to mount; told with each wanted state, and kept by none on disk. One that
+   * another host writes, and one that no release wants, it has no use for: an order that needs such a key brings it along.
+   */
+  async keys(host: string): Promise<VolumeKeys> {
+    const rows = await this.#options.db
+      .selectFrom('volumes_keys as k')
+      .innerJoin('volumes_claims as c', (join) =>
+        join
+          .onRef('c.project', '=', 'k.project')
+          .onRef('c.environment', '=', 'k.environment')
+          .onRef('c.claim', '=', 'k.claim'),
+      )
+      .select(['k.project', 'k.environment', 'k.claim', 'k.sealed'])
+      .where('c.released_at', 'is', null)
+      .where((one) => one.or([one('c.host', 'is', null), one('c.host', '=', host)]))
+      .execute();
+    return {
+      type: 'volume-keys',
+      keys: rows.map(({ project, environment, claim, sealed }) => {
+        const key = { project, environment, claim };
+        return { key, secret: this.#openKey(key, sealed) };
+      }),
+    };
+  }
+
+  /**
+   * Whether a host may give a device its file system. The first one to ask may, and no other until an administrator takes
+   * that back: it is written down before it is said.
+   */
+  async grantFormat(host: string, { device, name }: FormatAsk): Promise<FormatAnswer> {
+    const { db, journal, clock } = this.#options;
+    const holder = await db.transaction().execute(async (tx) => {
+      const before = await tx.selectFrom('volumes_formats').select('device').where('host', '=', host).execute();
+      const isKnown = before.some((one) => one.device === device);
+      if (!isKnown && before.length >= FORMATS_MAX) return null;
+      const row = { device, host, name, granted_at: clock.now().toISOString() };
+      const { numInsertedOrUpdatedRows: inserted = 0n } = await tx
+        .insertInto('volumes_formats')
+        .values(row)
+        .onConflict((one) => one.column('device').doNothing())
+        .executeTakeFirst();
+      if (inserted > 0n) {
+        const [actor, body] = [`agent:${host}`, { host, name }];
+        await journal.record(tx, { kind: 'storage-device.granted', project: null, actor, subject: device, body });
+      }
+      const found = await tx
+        .selectFrom('volumes_formats')
+        .select('host')
+        .where('device', '=', device)
+        .executeTakeFirstOrThrow();
+      return found.host;
+    });
+    journal.committed();
+    return { type: 'format-answer', device, granted: holder === host, holder: holder ?? '' };
+  }
+
+  /** Devices that a host has been told to give a file system. */
+  async formats(): Promise<FormatGrant[]> {
+    const rows = await this.#options.db.selectFrom('volumes_formats').selectAll().orderBy('granted_at').execute();
+    return rows.map(({ device, host, name, granted_at: grantedAt }) => ({
+      ...{ id: formatId(device), device, host, name, grantedAt },
+    }));
+  }
+
+  /**
+   * Lets another host format a device: its administrator says that the one that was told to will not.
+   * @throws Fault volume.device-unknown
+   */
+  async releaseFormat(id: string, actor: string): Promise<void> {
+    const { db, journal } = this.#options;
+    const one = (await this.formats()).find((grant) => grant.id === id || grant.device === id);
+    if (one === undefined) throw volumeFault('volume.device-unknown', { device: id });
+    await db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('volumes_formats').where('device', '=', one.device).execute();
+      const body = { host: one.host, name: one.name };
+      await journal.record(tx, {
+        ...{ kind: 'storage-device.released', project: null, actor, subject: one.device, body },
+      });
+    });
+    journal.committed();
+  }
+
+  /** The key of one claim; null: it does not lie encrypted. */
+  async keyOf(key: ClaimKey): Promise<string | null> {
+    const row = await this.#options.db
+      .selectFrom('volumes_keys')
+      .select('sealed')
+      .where('project', '=', key.project)
+      .where('environment', '=', key.environment)
+      .where('claim', '=', key.claim)
+      .executeTakeFirst();
+    return row === undefined ? null : this.#openKey(key, row.sealed);
+  }
+
+  async #dropKey(db: Kysely<VolumeTables>, key: ClaimKey): Promise<void> {
+    await db
+      .deleteFrom('volumes_keys')
+      .where('project', '=', key.project)
+      .where('environment', '=', key.environment)
+      .where('claim', '=', key.claim)
+      .execute();
+  }
+
+  async #keepKey(db: Kysely<VolumeTables>, key: ClaimKey, secret: string): Promise<void> {
+    const { vault, clock } = this.#options;
+    const { project, environment, claim } = key;
+    const sealed = vault.seal(Buffer.from(secret, 'hex'), keyContext(key));
+    const row = { project, environment, claim, sealed, created_at: clock.now().toISOString() };
+    await db.insertInto('volumes_keys').values(row).execute();
+  }
+
+  #openKey(key: ClaimKey, sealed: Uint8Array): string {
+    return Buffer.from(this.#options.vault.open(sealed, keyContext(key))).toString('hex');
   }
 
   async list(projects: '*' | readonly string[]): Promise<ClaimView[]> {
@@ -300,14 +445,39 @@ export class Volumes {
     return this.#view(record);
   }
 
-  /** A claim that was filled from a copy; nobody wants it yet. */
-  async add(record: ClaimRecord, actor: string, body: { readonly [key: string]: Json }): Promise<void> {
+  /**
+   * A claim that was filled from a copy, with the key that it was filled under; nobody wants it yet. Its key is written down
+   * here and not before: one that a release has by now is never touched by a restore that fails.
+   * @throws Fault volume.exists
+   */
+  async add(
+    record: ClaimRecord,
+    actor: string,
+    body: { readonly [key: string]: Json },
+    secret: string | null,
+  ): Promise<void> {
     const { db, journal } = this.#options;
     await db.transaction().execute(async (tx) => {
-      await tx.insertInto('volumes_claims').values(toRow(record)).execute();
+      const row = await tx
+        .selectFrom('volumes_claims')
+        .selectAll()
+        .where('project', '=', record.project)
+        .where('environment', '=', record.environment)
+        .where('claim', '=', record.claim)
+        .executeTakeFirst();
+      if (row === undefined) await tx.insertInto('volumes_claims').values(toRow(record)).execute();
+      else {
+        // A release came to want it while it was filled: the same place, and what lies there opens with this key alone.
+        const there = toClaim(row);
+        if (there.sealed !== record.sealed || JSON.stringify(there.driver) !== JSON.stringify(record.driver))
+          throw volumeFault('volume.exists', { volume: formatClaim(record) });
+        await this.#dropKey(tx, record);
+      }
+      if (secret !== null) await this.#keepKey(tx, record, secret);
       await journal.record(tx, claimFact('volume.restored', record, actor, body));
     });
     journal.committed();
+    if (secret !== null) this.#options.changed();
   }
 
   /**
@@ -352,7 +522,7 @@ export class Volumes {
     // Asked again: since it was decided a release may have come that wants it.
     await this.#requireUnwanted(key);
     const snapshots = await this.#beforeRemoval(key);
-    const order = { action: 'remove', key, place: record.driver.kind === 'local' ? null : placeOf(record) } as const;
+    const order = { action: 'remove', key, place: placeFor(record) } as const;
     const proof = removalProof.parse(
       await this.#options.run(order, { step, ...(signal === undefined ? {} : { signal }) }),
     );
@@ -369,16 +539,22 @@ export class Volumes {
         .where('environment', '=', key.environment)
         .where('claim', '=', key.claim)
         .execute();
-      await journal.record(tx, claimFact('volume.removed', record, actor, { ...proof, snapshots }));
+      // Its key goes with it: of what a disk keeps of deleted blocks, nothing can be read any more.
+      await this.#dropKey(tx, key);
+      await journal.record(
+        tx,
+        claimFact('volume.removed', record, actor, { ...proof, snapshots, ...keyProof(record) }),
+      );
     });
     journal.committed();
     this.#looks.delete(formatClaim(key));
     this.#full.delete(formatClaim(key));
+    if (record.sealed) this.#options.changed();
     step.done({
       en: `${proof.files} files, ${proof.bytes} bytes, ${snapshots} snapshots`,
-      es: `${proof.files} ficheros, ${proof.bytes} bytes, ${snapshots} instantáneas`,
+      es: `${proof.files} archivos, ${proof.bytes} bytes, ${snapshots} instantáneas`,
     });
-    return { ...proof, snapshots };
+    return { ...proof, snapshots, ...keyProof(record) };
   }
 
   /** Looks at every volume, says what is full, and ends what its policy ends. */
@@ -419,7 +595,7 @@ export class Volumes {
     const { journal, db } = this.#options;
     const claims = records.map((record) => ({
       key: { project: record.project, environment: record.environment, claim: record.claim },
-      place: record.driver.kind === 'local' ? null : placeOf(record),
+      place: placeFor(record),
     }));
     if (claims.length === 0) return;
     const { looks } = lookAnswer.parse(await this.#options.run({ action: 'look', claims }, { step: silentStep }));
@@ -483,8 +659,30 @@ export class Volumes {
 }
 
 /** Where the data of a claim lies and who may write to it. */
-export function placeOf({ class: name, driver, epoch, host }: ClaimRecord): ClaimPlace {
-  return { class: name, driver, epoch, host };
+function placeOf({ class: name, driver, epoch, host, sealed }: ClaimRecord): ClaimPlace {
+  return { class: name, driver, epoch, host, sealed };
+}
+
+/** The same for a host; null: the engine's own storage, as it is. */
+export function placeFor(record: ClaimRecord): ClaimPlace | null {
+  return record.driver.kind === 'local' && !record.sealed ? null : placeOf(record);
+}
+
+/** A key of 256 bits for one claim, as its hexadecimal digits. */
+export function newVolumeKey(): string {
+  return randomBytes(32).toString('hex');
+}
+
+function formatId(device: string): string {
+  return createHash('sha256').update(device).digest('hex').slice(0, 16);
+}
+
+function keyContext(key: ClaimKey): string {
+  return `volumes/claim/${formatClaim(key)}`;
+}
+
+function keyProof({ sealed }: ClaimRecord): { readonly [key: string]: Json } {
+  return sealed ? { key: 'destroyed' } : {};
 }
 
 function claimFact(
@@ -511,5 +709,6 @@ function toRow(record: ClaimRecord): VolumeTables['volumes_claims'] {
     created_at: record.createdAt,
     released_at: record.releasedAt,
     removal: record.removal,
+    sealed: record.sealed ? 1 : 0,
   };
 }

@@ -1,14 +1,18 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContentFiles, EMPTY_MEMORY, plan, Reconciler, realProbes } from '../../src/deploy/engines/local/index.ts';
 import { LABEL, podLabels, podName } from '../../src/deploy/engines/local/labels.ts';
-import type { WantedWorkload } from '../../src/deploy/model.ts';
+import { MemoryEngine } from '../../src/deploy/engines/local/memory.ts';
+import type { WantedService, WantedWorkload } from '../../src/deploy/model.ts';
 import { silentLog, systemClock } from '../../src/system/index.ts';
 import { container, type Ground, missingParts, openGround, wanted, workload } from '../real/deploy-ground.ts';
 
 /**
  * Our roll-out of 20 pods against a bare loop over the same REST calls with as many in flight, in turns, in pairs, median of the ratios;
- * single pods likewise, from the wish to ready; and the plan when nothing is to be done. Needs root and Podman for the first part.
+ * single pods likewise, from the wish to ready; what a thousand workloads cost that all run as wanted; and the plan when
+ * nothing is to be done. Needs root and Podman for the first part.
  */
 const PODS = 20;
 const ROUNDS = 3;
@@ -224,6 +228,60 @@ function planNothing(): number[] {
   return times;
 }
 
+const AT_REST = { workloads: 1_000, environments: 50, seconds: 60 } as const;
+
+/** Share of a core that the reconciler takes, an engine in memory included, and how often it asks for the list. */
+async function atRest(): Promise<{ share: number; lists: number; risingMs: number }> {
+  const engine = new MemoryEngine({ clock: systemClock });
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-rest-'));
+  const rising = Promise.withResolvers<void>();
+  const ready = new Set<string>();
+  const reconciler = new Reconciler({
+    instance: 'rest',
+    engine,
+    clock: systemClock,
+    log: silentLog,
+    gate: { check: async () => ({ allow: true }) },
+    askProbe: async () => ({ kind: 'success' }),
+    contents: new ContentFiles(folder),
+    onStatus: (status) => {
+      if (status.ready === 1) ready.add(`${status.key.environment}/${status.key.name}`);
+      if (ready.size === AT_REST.workloads) rising.resolve();
+    },
+    onEndpoints: () => undefined,
+  });
+  const workloads: WantedWorkload[] = [];
+  const services: WantedService[] = [];
+  for (let index = 0; index < AT_REST.workloads; index++) {
+    const place = { project: `p${index % 5}`, environment: `e${index % AT_REST.environments}` };
+    const name = `w${index}`;
+    const one = container(`registry.example/x@sha256:${'0'.repeat(64)}`, ['x']);
+    workloads.push(workload({ ...place, name }, [one]));
+    const port = { name: null, port: 80, targetPort: 8080, protocol: 'TCP' } as const;
+    services.push({ ...place, name, selector: { app: name }, ports: [port] });
+  }
+  try {
+    const began = performance.now();
+    reconciler.start();
+    reconciler.setWanted(wanted({ workloads, services }));
+    await rising.promise;
+    const risingMs = performance.now() - began;
+    await systemClock.sleep(5_000);
+    const before = { cpu: process.cpuUsage(), lists: engine.calls.get('list') ?? 0 };
+    await systemClock.sleep(AT_REST.seconds * 1_000);
+    const { user, system } = process.cpuUsage(before.cpu);
+    const lists = (engine.calls.get('list') ?? 0) - before.lists;
+    return { share: (user + system) / 1e6 / AT_REST.seconds, lists, risingMs };
+  } finally {
+    await reconciler.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const rest = await atRest();
+console.log(
+  `${AT_REST.workloads} workloads at rest: ${(rest.share * 100).toFixed(2)} % of a core, ${rest.lists} lists in ${AT_REST.seconds} s (goal at most 1 %); from nothing to all ready ${(rest.risingMs / 1000).toFixed(1)} s`,
+);
 console.log(`plan of 1,000 workloads with nothing to do: ${median(planNothing()).toFixed(2)} ms`);
 const missing = missingParts();
 if (missing !== null) {

@@ -7,7 +7,7 @@ import { runCommand } from '../../src/system/index.ts';
 export async function writeBoat(folder: string, word: string): Promise<string> {
   const source = join(folder, 'bote');
   await mkdir(join(source, 'web'), { recursive: true });
-  const busybox = await runCommand('sh', ['-c', 'command -v busybox'], { timeoutMs: 5_000 });
+  const busybox = await runCommand('sh', ['-c', 'command -v busybox'], { timeoutMs: 30_000 });
   assert.equal(busybox.code, 0);
   await cp(busybox.stdout.trim(), join(source, 'web', 'busybox'));
   await writeFile(join(source, 'web', 'index.html'), `${word}\n`);

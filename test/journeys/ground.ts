@@ -70,7 +70,7 @@ export interface Ground extends Person {
 export async function missingPart(programs: readonly string[] = []): Promise<string | false> {
   if (process.geteuid?.() !== 0) return 'needs root';
   for (const program of ['podman', 'haproxy', 'setpriv', 'nft', ...programs]) {
-    const found = await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 5_000 });
+    const found = await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 30_000 });
     if (found.code !== 0) return `needs ${program}`;
   }
   return false;
@@ -87,7 +87,7 @@ export async function exists(path: string): Promise<boolean> {
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null | false>,
-  timeoutMs = 15_000,
+  timeoutMs = 45_000,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
@@ -209,7 +209,7 @@ export async function findRemains(instance: Instance): Promise<string[]> {
   add('container', await podman(system, ['ps', '--all', '--filter', label, '--format', '{{.Names}}']));
   add('network', await podman(system, ['network', 'ls', '--filter', label, '--format', '{{.Name}}']));
   add('volume', await podman(system, ['volume', 'ls', '--filter', label, '--format', '{{.Name}}']));
-  const others = await runCommand('ls', ['/var/lib/darsena'], { timeoutMs: 5_000 });
+  const others = await runCommand('ls', ['/var/lib/darsena'], { timeoutMs: 30_000 });
   if (others.stdout.trim() === '') {
     // Another instance shares the storage, and its images the registry's name: test/real/setup-purge.test.ts tells them apart.
     const images = await podman(system, ['images', '--format', '{{.Repository}}@{{.Digest}}']);
@@ -228,13 +228,21 @@ export async function findRemains(instance: Instance): Promise<string[]> {
     if (accounts.includes(`${user}:`)) remains.push(`user ${user}`);
   }
   const users: SystemUser[] = [instance.users.control, instance.users.build, instance.users.edge];
-  const processes = await runCommand('ps', ['-eo', 'pid=,uid=,args='], { timeoutMs: 5_000 });
+  const processes = await runCommand('ps', ['-eo', 'pid=,uid=,args='], { timeoutMs: 30_000 });
   for (const line of processes.stdout.split('\n')) {
     const [, uid] = line.trim().split(/\s+/);
-    const ours = users.some((user) => user.uid !== 0 && String(user.uid) === uid);
+    // An account that was removed leaves its number to whoever comes next, as another test may meanwhile.
+    const [holder] =
+      accounts
+        .split('\n')
+        .find((account) => account.split(':')[2] === uid)
+        ?.split(':') ?? [];
+    const ours = users.some(
+      ({ name, uid: id }) => id !== 0 && String(id) === uid && [name, undefined].includes(holder),
+    );
     if (ours || line.includes(`/${instance.name}/`)) remains.push(`process ${line.trim()}`);
   }
-  const tables = await runCommand('nft', ['list', 'tables'], { timeoutMs: 10_000 });
+  const tables = await runCommand('nft', ['list', 'tables'], { timeoutMs: 30_000 });
   const table = new RegExp(`\\b${instance.prefix.replaceAll('-', '[-_]')}(:|\\s|$)`);
   add(
     'table',

@@ -60,7 +60,7 @@ suite('podman with a robot token against the instance', { skip, timeout: 240_000
     // A real program, so that there is something to scan; no network is needed for it.
     const context = join(ground.folder, 'context');
     await mkdir(context);
-    const busybox = await runCommand('sh', ['-c', 'command -v busybox'], { timeoutMs: 5_000 });
+    const busybox = await runCommand('sh', ['-c', 'command -v busybox'], { timeoutMs: 30_000 });
     await writeFile(join(context, 'busybox'), await readFile(busybox.stdout.trim()), { mode: 0o755 });
     const packed = await runCommand('tar', ['-C', context, '-cf', join(ground.folder, 'layer.tar'), 'busybox'], {
       timeoutMs: 30_000,

@@ -52,6 +52,7 @@ interface Fact {
   readonly seq: number;
   readonly kind: string;
   readonly subject: string;
+  readonly project: string | null;
   readonly actor: string;
   readonly digest: string | null;
   readonly body?: { readonly decision?: string; readonly grace?: string };
@@ -211,11 +212,51 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     const [refused] = await promotions();
     assert.equal(refused?.state, 'refused');
     for (const { effect, message } of refused?.verdict.reasons ?? []) {
-      assert.ok(stdout.includes(message.en), message.en);
-      if (effect === 'refuse') assert.ok(stderr.includes(message.en), message.en);
+      // What one rule says of several things is said once, with all of them.
+      for (const part of message.en.split(': ')) {
+        assert.ok(stdout.includes(part), message.en);
+        if (effect === 'refuse') assert.ok(stderr.includes(part), message.en);
+      }
     }
     assert.match(stderr, /minimist 0\.0\.8 \(CVE-2021-44906 → 0\.2\.4\)/);
     assert.deepEqual(await workloads('prod'), []);
+  });
+
+  test('prod asks for an exception of a host whose run-times lack fixes: two administrators, until a day', async (t) => {
+    interface Standing {
+      readonly hosts: readonly { readonly host: string; readonly issues: readonly { readonly cve: string }[] }[];
+    }
+    const standing = (await ground.darsena('exception', 'host', 'list', '--json')).json<Standing>();
+    const exposed = standing.hosts.filter(({ issues }) => issues.length > 0);
+    assert.equal(standing.hosts.length, 1);
+    if (exposed.length === 0) {
+      t.skip('the run-times of this host have every fix: nothing is to be excepted');
+      return;
+    }
+    const [refused] = await promotions();
+    assert.ok(refused?.verdict.reasons.some(({ rule, effect }) => rule === 'host-runtime' && effect === 'refuse'));
+    const ask = ['exception', 'host', 'request', exposed[0]?.host ?? ''];
+    const nobody = await ground.darsena('exception', 'host', 'request', 'nowhere', '--reason', 'there is no such host');
+    assert.equal(nobody.code, 2, nobody.stderr);
+    const asked = await ground.darsena(
+      ...ask,
+      '--days',
+      '7',
+      '--reason',
+      'the package of Debian has no fix yet',
+      '--json',
+    );
+    assert.equal(asked.code, 0, asked.stderr);
+    const { id } = asked.json<{ id: string }>();
+    const alone = await ground.darsena('exception', 'host', 'approve', id);
+    assert.equal(alone.code, 5, alone.stderr);
+    const invited = await ground.darsena('user', 'create', 'carla', '--role', 'admin', '--json');
+    assert.equal(invited.code, 0, invited.stderr);
+    const second = await ground.person();
+    const login = await second.darsena('login', '--code', invited.json<{ code: string }>().code);
+    assert.equal(login.code, 0, login.stderr);
+    const agreed = await second.darsena('exception', 'host', 'approve', id);
+    assert.equal(agreed.code, 0, agreed.stderr);
   });
 
   test("the fix of the example's README passes, and waits for another person", async () => {
@@ -274,7 +315,9 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
       ['deploy', source],
     ]) {
       const { code, stderr } = await approver.darsena(...args);
-      assert.equal(code, 5, `${args.join(' ')}: ${stderr}`);
+      // As with podman, 125 is the platform's own: every other code of `exec` is the program's.
+      assert.equal(code, args[0] === 'exec' ? 125 : 5, `${args.join(' ')}: ${stderr}`);
+      assert.match(stderr, /may not do this/);
     }
   });
 
@@ -293,8 +336,8 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
     const answered = performance.now();
     const { number } = await eventually(
       'an incident',
-      async () => (await ground.api<{ items: Incident[] }>('GET', '/incidents?state=open')).items[0] ?? null,
-      3_000,
+      async () =>
+        (await ground.api<{ items: Incident[] }>('GET', '/incidents?state=open&project=tienda')).items[0] ?? null,
     );
     t.diagnostic(`shell to incident seen: ${Math.round(performance.now() - answered)} ms`);
     const incident = (await ground.darsena('incident', 'show', String(number), '--json')).json<Incident>();
@@ -315,7 +358,7 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
       return;
     }
     const ended = new Promise((resolve) => shell?.once('exit', resolve));
-    const [open] = (await ground.api<{ items: Incident[] }>('GET', '/incidents?state=open')).items;
+    const [open] = (await ground.api<{ items: Incident[] }>('GET', '/incidents?state=open&project=tienda')).items;
     const number = String(open?.number);
     const { processTree } = (await ground.darsena('incident', 'show', number, '--json')).json<Incident>();
     const named = flatten(processTree).filter(({ alert }) => alert);
@@ -449,8 +492,10 @@ suite('from a clean machine to a killed shell and back to nothing', { skip, time
       facts.every(({ seq }, index) => seq === (facts[0]?.seq ?? 0) + index),
       'no number is missing',
     );
+    // Containers that others start on this machine meanwhile are incidents too, of no project.
+    const ours = facts.filter(({ kind, project }) => kind !== 'incident.opened' || project === 'tienda');
     const first = (kind: string, subject: RegExp): number => {
-      const found = facts.find((fact) => fact.kind === kind && subject.test(fact.subject));
+      const found = ours.find((fact) => fact.kind === kind && subject.test(fact.subject));
       return found?.seq ?? assert.fail(`no fact ${kind} ${subject}`);
     };
     const order = [

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
@@ -131,6 +131,72 @@ export function prepareOlderKernel(): Pick<LabKernel, 'release' | 'image'> {
   return { release, image };
 }
 
+/** Packages of Debian unpacked into a folder, `/` of which is answered; fetched once and never installed. */
+export function preparePackages(kernel: Pick<LabKernel, 'folder'>, packages: readonly string[]): string {
+  const id = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 16);
+  const folder = join(kernel.folder, '..', `programs-${id}`);
+  if (!existsSync(join(folder, 'ready'))) {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    run('apt-get', ['download', '--quiet', ...packages], folder);
+    for (const name of readdirSync(folder).filter((one) => one.endsWith('.deb'))) {
+      run('dpkg', ['-x', name, 'root'], folder);
+      rmSync(join(folder, name));
+    }
+    writeFileSync(join(folder, 'ready'), '');
+  }
+  return join(folder, 'root');
+}
+
+/** Programs of Debian with the libraries that they need, by their paths in a machine. */
+export function preparePrograms(
+  kernel: Pick<LabKernel, 'folder'>,
+  packages: readonly string[],
+  programs: readonly string[],
+): Record<string, Uint8Array> {
+  const root = preparePackages(kernel, packages);
+  const libraries = ['usr/lib', 'lib'].map((top) => join(root, top, 'x86_64-linux-gnu')).join(':');
+  const files: Record<string, Uint8Array> = {};
+  for (const program of programs) {
+    const found = ['usr/sbin', 'sbin', 'usr/bin', 'bin']
+      .flatMap((place) => [join(root, place, program), join('/', place, program)])
+      .find((path) => existsSync(path));
+    if (found === undefined) throw new Error(`no package brings ${program}`);
+    files[join('usr/sbin', program)] = readFileSync(found);
+    const { stdout } = spawnSync('ldd', [found], {
+      encoding: 'utf8',
+      env: { ...process.env, LD_LIBRARY_PATH: libraries },
+    });
+    for (const [, wanted = '', path = ''] of stdout.matchAll(/(\S+) => (\/\S+) \(0x/g))
+      files[join('lib/x86_64-linux-gnu', wanted)] ??= readFileSync(path);
+    const [, loader] = /^\s*(\/lib64\/\S+) \(0x/m.exec(stdout) ?? [];
+    if (loader !== undefined) files[loader.slice(1)] ??= readFileSync(loader);
+  }
+  return files;
+}
+
+/** Modules of the kernel with all that they need, by their paths in a machine. */
+export function prepareModules(kernel: LabKernel, names: readonly string[]): Record<string, Uint8Array> {
+  const base = join(kernel.folder, 'kernel');
+  const top = join(base, 'lib', 'modules', kernel.release);
+  if (!existsSync(join(top, 'modules.dep'))) run('depmod', ['-b', base, kernel.release]);
+  const needs = new Map(
+    readFileSync(join(top, 'modules.dep'), 'utf8')
+      .split('\n')
+      .map((line) => {
+        const [path = '', rest = ''] = line.split(':');
+        return [basename(path, '.ko').replaceAll('_', '-'), [path, ...rest.trim().split(' ').filter(Boolean)]] as const;
+      }),
+  );
+  const paths = new Set(names.flatMap((name) => needs.get(name.replaceAll('_', '-')) ?? []));
+  const files = Object.fromEntries(
+    [...paths].map((path) => [`lib/modules/${kernel.release}/${path}`, readFileSync(join(top, path))]),
+  );
+  const builtIn = ['modules.builtin', 'modules.order'].filter((name) => existsSync(join(top, name)));
+  for (const name of builtIn) files[`lib/modules/${kernel.release}/${name}`] = readFileSync(join(top, name));
+  return files;
+}
+
 /** Builds the modules of modules/ for a kernel, once for each content; answers the folder with the .ko files. */
 export function buildModules(kernel: LabKernel): string {
   const sources = readdirSync(SOURCES)
@@ -147,6 +213,22 @@ export function buildModules(kernel: LabKernel): string {
   run('make', ['-C', kernel.build, `M=${folder}`, 'modules'], folder);
   writeFileSync(join(folder, 'ready'), '');
   return folder;
+}
+
+/**
+ * Builds guard.c, which loads the sensor's programs where there is no Node, once for each content.
+ * @returns the path of the program, or null where libbpf's archive or what it needs is not installed
+ */
+export function buildGuard(kernel: LabKernel, source: 'guard' | 'shut' = 'guard'): string | null {
+  const path = join(import.meta.dirname, `${source}.c`);
+  const name = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16);
+  const program = join(kernel.folder, `${source}-${name}`);
+  if (existsSync(program)) return program;
+  const libraries = ['-l:libbpf.a', '-l:libelf.a', '-l:libz.a'];
+  const made = spawnSync('gcc-12', ['-static', '-O2', path, '-o', `${program}.new`, ...libraries]);
+  if (made.status !== 0) return null;
+  renameSync(`${program}.new`, program);
+  return program;
 }
 
 export interface Answer {
@@ -177,7 +259,13 @@ export class LabMachine {
    */
   static async boot(
     kernel: Pick<LabKernel, 'image'>,
-    options: { readonly files?: Readonly<Record<string, Uint8Array>>; readonly append?: string } = {},
+    options: {
+      readonly files?: Readonly<Record<string, Uint8Array>>;
+      readonly append?: string;
+      readonly memoryMb?: number;
+      /** It reaches servers on this machine's loopback as 10.0.2.2 (its own address is to be 10.0.2.15/24, on eth0). */
+      readonly network?: boolean;
+    } = {},
   ): Promise<LabMachine> {
     const folder = mkdtempSync(join(tmpdir(), 'darsena-lab-'));
     const root = join(folder, 'root');
@@ -195,10 +283,23 @@ export class LabMachine {
     const child = spawn(
       'qemu-system-x86_64',
       [
-        ...['-accel', 'tcg', '-cpu', 'max', '-m', '320', '-nodefaults', '-display', 'none', '-no-reboot'],
+        ...[
+          '-accel',
+          'tcg',
+          '-cpu',
+          'max',
+          '-m',
+          String(options.memoryMb ?? 320),
+          '-nodefaults',
+          '-display',
+          'none',
+          '-no-reboot',
+        ],
         ...['-serial', 'stdio', '-chardev', `socket,id=s1,path=${socket},server=on,wait=off`, '-serial', 'chardev:s1'],
+        ...(options.network === true ? ['-netdev', 'user,id=n0', '-device', 'virtio-net-pci,netdev=n0,romfile='] : []),
         ...['-kernel', kernel.image, '-initrd', image],
-        ...['-append', `console=ttyS0 quiet panic=-1 ${options.append ?? ''}`.trim()],
+        // A busy machine emulates the timer so slowly that the kernel's look at it fails.
+        ...['-append', `console=ttyS0 quiet panic=-1 no_timer_check ${options.append ?? ''}`.trim()],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );

@@ -41,7 +41,7 @@ describe('how real clients sign in', { skip: ready ? false : 'needs podman, skop
     const header = name === undefined ? [] : ['-u', `${name}:${SECRET}`];
     const url = `${server.url}/v2/token?service=test&${query}`;
     const { stdout } = await runCommand('curl', ['-s', '--cacert', join(work, 'certs/ca.crt'), ...header, url], {
-      timeoutMs: 10_000,
+      timeoutMs: 30_000,
     });
     return JSON.parse(stdout) as Record<string, string>;
   };
@@ -60,7 +60,7 @@ describe('how real clients sign in', { skip: ready ? false : 'needs podman, skop
     env = { PATH: process.env['PATH'] ?? '', HOME: work, CONTAINERS_CONF: join(work, 'containers.conf') };
     server = await startTestRegistry({ tls: { key: issued.privateKeyPem, cert: issued.certificatePem } });
     await writeFile(join(work, 'file'), 'content');
-    await runCommand('tar', ['-C', work, '-cf', join(work, 'layer.tar'), 'file'], { timeoutMs: 10_000 });
+    await runCommand('tar', ['-C', work, '-cf', join(work, 'layer.tar'), 'file'], { timeoutMs: 30_000 });
     assert.equal((await podman('import', join(work, 'layer.tar'), 'localhost/one:1')).code, 0);
     const ana = await authFile('ana', password('ana'));
     for (const to of ['tienda/open:1', 'tienda/closed:1']) {

@@ -296,7 +296,7 @@ describe('access at the real control', () => {
       return auth;
     };
     await writeFile(join(work, 'file'), 'content of a layer');
-    await runCommand('tar', ['-C', work, '-cf', join(work, 'layer.tar'), 'file'], { timeoutMs: 10_000 });
+    await runCommand('tar', ['-C', work, '-cf', join(work, 'layer.tar'), 'file'], { timeoutMs: 30_000 });
     for (const message of ['one', 'two']) {
       const made = await podman('', 'import', '--message', message, join(work, 'layer.tar'), `localhost/${message}:1`);
       assert.equal(made.code, 0, made.stderr);

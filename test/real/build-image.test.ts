@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type BuildRequest, buildImage, createBase } from '../../src/build/index.ts';
+import { type BuildRequest, buildImage, createBase, openSource } from '../../src/build/index.ts';
 import { packTar, type TarInput } from '../../src/formats/index.ts';
-import { Fault, newId } from '../../src/system/index.ts';
+import { createAuthority, issueServerCertificate } from '../../src/network/index.ts';
+import { Fault, newId, runCommand, systemClock } from '../../src/system/index.ts';
 import { type BuildBench, missingForBuilds, openBuildBench } from './build-bench.ts';
 
 const skip = missingForBuilds() ?? false;
@@ -113,7 +118,7 @@ test('a cancelled build ends every process it started', { skip, timeout: 120_000
 
 test('what a killed platform left of its builds is swept when it starts again', { skip }, async () => {
   const desk = await bench.workshop.desk(newId());
-  await bench.workshop.run('touch', [join(desk.source, 'half'), join(desk.output, 'root.tar')], { timeoutMs: 10_000 });
+  await bench.workshop.run('touch', [join(desk.source, 'half'), join(desk.output, 'root.tar')], { timeoutMs: 30_000 });
   await bench.workshop.put(desk, 'auth.json', '{}');
   await bench.workshop.open();
   assert.deepEqual(await readdir(bench.workshop.paths.work), []);
@@ -132,6 +137,124 @@ test('short names, other registries and downloads are refused with their line', 
     assert.equal(fault.params['line'], line);
   }
 });
+
+test('a secret is there for the step that asks for it, and in no layer, history, line of output or file afterwards', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const value = 's3cr3t-of-the-registry';
+  const length = `RUN --mount=type=secret,id=npmrc,required=true test "$(wc -c < /run/secrets/npmrc)" = ${value.length}`;
+  const files = { Containerfile: `${FROM_BASE}${length}\nRUN test ! -s /run/secrets/npmrc\n` };
+  const secrets = { npmrc: Buffer.from(value) };
+  const told = await failureOf(
+    buildImage(
+      request(
+        {
+          Containerfile: `${FROM_BASE}RUN --mount=type=secret,id=npmrc echo "no: $(cat /run/secrets/npmrc)" >&2; exit 1\n`,
+        },
+        { secrets },
+      ),
+      bench.context(),
+    ),
+  );
+  assert.match(JSON.stringify(told.details), /no: \*\*\*/);
+  assert.ok(!JSON.stringify([told, told.details]).includes(value));
+  const built = await buildImage(request(files, { secrets }), bench.context());
+  assert.deepEqual(built.provenance.buildDefinition.externalParameters['secrets'], ['npmrc']);
+  assert.deepEqual(
+    (await readdir(bench.workshop.paths.run)).filter((name) => name.startsWith('secrets-')),
+    [],
+  );
+});
+
+test('equal sources give equal images whatever the cache holds, and of the time that is asked for', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const files = { Containerfile: 'FROM scratch\nCOPY a /a\nLABEL of=equals\n', a: 'same' };
+  const build = async (more: Partial<BuildRequest>): Promise<string> =>
+    (await buildImage(request(files, more), bench.context())).digest;
+  const dated = await build({ sourceDateEpoch: 1_700_000_000 });
+  const first = await build({});
+  assert.notEqual(first, dated);
+  assert.equal(await build({ noCache: true }), first);
+  assert.equal(await build({ sourceDateEpoch: 1_700_000_000 }), dated);
+});
+
+test('an image for a machine that this one is not and cannot play is refused before anything is built', {
+  skip,
+}, async () => {
+  const files = { Containerfile: FROM_BASE };
+  const fault = await failureOf(buildImage(request(files, { platform: 'linux/mips64le' }), bench.context()));
+  assert.equal(fault.code, 'build.platform-missing');
+});
+
+test('a repository is fetched at one commit, with its name and time, and nothing of it is run', async (t) => {
+  if ((await runCommand('git', ['--exec-path'], { timeoutMs: 30_000 }).catch(() => null)) === null)
+    return t.skip('needs git');
+  const folder = await mkdtemp('/var/tmp/darsena-git-');
+  const authority = createAuthority({ name: 'git test', clock: systemClock });
+  const served = issueServerCertificate(authority, { names: ['localhost'] });
+  const server = createServer({ cert: served.certificatePem, key: served.privateKeyPem }, (asked, answer) =>
+    gitAnswer(folder, asked, answer),
+  );
+  t.after(async () => {
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const git = (...words: string[]) =>
+    runCommand('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], {
+      cwd: join(folder, 'shop'),
+      timeoutMs: 30_000,
+      env: { PATH: process.env['PATH'] ?? '', GIT_COMMITTER_DATE: '2026-01-02T03:04:05Z', HOME: folder },
+    });
+  await mkdir(join(folder, 'shop', 'web'), { recursive: true });
+  await writeFile(join(folder, 'shop', 'web', 'Containerfile'), FROM_BASE);
+  await git('init', '--quiet', '--initial-branch=main');
+  await git('add', '.');
+  await git('commit', '--quiet', '--message=one');
+  const id = (await git('rev-parse', 'HEAD')).stdout.trim();
+  await writeFile(join(folder, 'ca.pem'), authority.certificatePem);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  process.env['GIT_SSL_CAINFO'] = join(folder, 'ca.pem');
+  t.after(() => {
+    delete process.env['GIT_SSL_CAINFO'];
+  });
+  const open = (address: string) => openSource(address, { input: packTar([]), terminal: false });
+  const url = `https://localhost:${port}/shop/.git`;
+  const opened = await open(`${url}#main:web`);
+  assert.deepEqual(opened.commit, { id, time: '2026-01-02T03:04:05.000Z', repository: url, dirty: false });
+  assert.deepEqual(await readdir(opened.folder), ['Containerfile']);
+  await opened.close();
+  await assert.rejects(open(`${url}#none`), { code: 'build.git-failed' });
+  await assert.rejects(open(`${url}#main:none`), { code: 'build.source-missing' });
+});
+
+/** What git's own CGI program answers (git-http-backend(1)). */
+function gitAnswer(root: string, asked: IncomingMessage, answer: ServerResponse): void {
+  const { pathname, search } = new URL(asked.url ?? '/', 'https://localhost');
+  const env = {
+    ...{ PATH: process.env['PATH'] ?? '', GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1', HOME: root },
+    ...{ PATH_INFO: pathname, QUERY_STRING: search.slice(1), REQUEST_METHOD: asked.method ?? 'GET' },
+    ...{ CONTENT_TYPE: asked.headers['content-type'] ?? '', GIT_PROTOCOL: String(asked.headers['git-protocol'] ?? '') },
+    ...{ HTTP_CONTENT_ENCODING: asked.headers['content-encoding'] ?? '' },
+  };
+  const child = spawn('git', ['-c', 'safe.directory=*', 'http-backend'], { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  asked.pipe(child.stdin);
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.once('close', () => {
+    const all = Buffer.concat(chunks);
+    const end = all.indexOf('\r\n\r\n');
+    for (const line of all.subarray(0, end).toString().split('\r\n')) {
+      const [name = '', value = ''] = line.split(': ');
+      if (name === 'Status') answer.statusCode = Number(value.slice(0, 3));
+      else answer.setHeader(name, value);
+    }
+    answer.end(all.subarray(end + 4));
+  });
+}
 
 /** The command lines of the build user's processes. */
 async function processes(): Promise<string[]> {

@@ -25,10 +25,10 @@ interface Outcome {
 async function missingPart(): Promise<string | false> {
   if (process.geteuid?.() !== 0) return 'needs root';
   for (const program of ['podman', 'haproxy', 'setpriv', 'ip', 'openssl']) {
-    const found = await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 5_000 });
+    const found = await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 30_000 });
     if (found.code !== 0) return `needs ${program}`;
   }
-  const made = await runCommand('ip', ['netns', 'add', name], { timeoutMs: 5_000 });
+  const made = await runCommand('ip', ['netns', 'add', name], { timeoutMs: 30_000 });
   return made.code === 0 ? false : 'needs network namespaces';
 }
 
@@ -58,7 +58,7 @@ suite('a command line by mutual TLS', { skip, timeout: 180_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'darsena-mutual-'));
     const ip = async (...args: string[]): Promise<void> => {
-      const { code: ended, stderr } = await runCommand('ip', args, { timeoutMs: 5_000 });
+      const { code: ended, stderr } = await runCommand('ip', args, { timeoutMs: 30_000 });
       assert.equal(ended, 0, stderr);
     };
     await ip('link', 'add', `${name}0`, 'type', 'veth', 'peer', 'name', `${name}1`, 'netns', name);
@@ -75,7 +75,7 @@ suite('a command line by mutual TLS', { skip, timeout: 180_000 }, () => {
   });
   after(async () => {
     const { code: ended, stderr } = await here('down', '--purge', '--yes');
-    await runCommand('ip', ['netns', 'del', name], { timeoutMs: 5_000 });
+    await runCommand('ip', ['netns', 'del', name], { timeoutMs: 30_000 });
     await rm(folder, { recursive: true, force: true });
     assert.equal(ended, 0, stderr);
   });
@@ -151,7 +151,7 @@ suite('a command line by mutual TLS', { skip, timeout: 180_000 }, () => {
         `/var/lib/darsena/${name}/ca.pem`,
         `https://localhost:${ports.console}/api/v1/openapi.json`,
       ],
-      { timeoutMs: 10_000, maxOutputBytes: 8 * 1024 * 1024 },
+      { timeoutMs: 30_000, maxOutputBytes: 8 * 1024 * 1024 },
     );
     const { paths } = JSON.parse(stdout) as { paths: Record<string, Record<string, object>> };
     for (const { method, url: route } of await readRoutes()) {
@@ -163,7 +163,7 @@ suite('a command line by mutual TLS', { skip, timeout: 180_000 }, () => {
   test('the public port never asks a browser for a certificate; the other one does', async () => {
     const asks = async (port: number): Promise<boolean> => {
       const { stdout } = await runCommand('openssl', ['s_client', '-connect', `127.0.0.1:${port}`], {
-        timeoutMs: 10_000,
+        timeoutMs: 30_000,
         input: '',
       });
       assert.match(stdout, /client certificate CA names/i);

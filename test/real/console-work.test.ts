@@ -175,7 +175,10 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
 
   test('who asked for a promotion is told that another person must decide', () =>
     withVisit({}, async ({ page, mock }) => {
-      mock.data.promotions = mock.data.promotions.map((promotion) => ({ ...promotion, requestedBy: 'user:ana' }));
+      mock.data.promotions = mock.data.promotions.map((promotion) => ({
+        ...promotion,
+        ...{ requestedBy: 'robot:nightly', requester: 'user:ana' },
+      }));
       await page.goto(`${mock.url}/projects/tienda/promotions`);
       await page.getByText('another person must decide').waitFor();
       assert.equal(await page.getByRole('button', { name: 'Approve' }).count(), 0);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PodmanEngine } from '../../src/deploy/engines/local/index.ts';
+import { PodmanEngine, runscWrapper } from '../../src/deploy/engines/local/index.ts';
 import type { ContainerSpec, PodSpec, WantedState, WantedWorkload, WorkloadKey } from '../../src/deploy/model.ts';
 import { EMPTY_WANTED, hashPodSpec } from '../../src/deploy/model.ts';
 import { runCommand } from '../../src/system/index.ts';
@@ -23,6 +23,8 @@ export interface Ground {
   /** Digest-pinned reference of an image that holds busybox and nothing else. */
   readonly image: string;
   readonly engine: PodmanEngine;
+  /** As an agent that starts anew has it. */
+  reopen(): PodmanEngine;
   podman(...args: string[]): Promise<string>;
   startService(): Promise<void>;
   stopService(): Promise<void>;
@@ -41,6 +43,8 @@ export async function openGround(name: string): Promise<Ground> {
       'cgroup_manager="cgroupfs"',
       'events_logger="file"',
       `tmp_dir="${folder}/tmp"`,
+      '[engine.runtimes]',
+      `runsc=["${folder}/runsc"]`,
       '[containers]',
       // Equal numbers: Podman 4.3 takes the first for the hard limit, and this machine refuses soft above hard.
       'default_ulimits=["nofile=4096:4096","nproc=4096:4096"]',
@@ -56,6 +60,8 @@ export async function openGround(name: string): Promise<Ground> {
     join(folder, 'storage.conf'),
     `[storage]\ndriver="overlay"\ngraphroot="${folder}/storage"\nrunroot="${folder}/run"\n`,
   );
+  // As `up` writes it.
+  await writeFile(join(folder, 'runsc'), runscWrapper({ rootless: false }), { mode: 0o755 });
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
@@ -70,36 +76,57 @@ export async function openGround(name: string): Promise<Ground> {
   const image = await importBusybox(folder, podman);
 
   let service: ChildProcess | null = null;
-  const startService = async (): Promise<void> => {
-    service = spawn('podman', ['system', 'service', '--time', '0', `unix://${socketPath}`], { env, stdio: 'ignore' });
-    for (let tries = 0; !existsSync(socketPath); tries++) {
-      if (tries > 100) throw new Error('the Podman service did not come up');
+  const serve = async (socket: string, options: readonly string[] = []): Promise<ChildProcess> => {
+    const args = [...options, 'system', 'service', '--time', '0', `unix://${socket}`];
+    const child = spawn('podman', args, { env, stdio: 'ignore' });
+    for (let tries = 0; !existsSync(socket); tries++) {
+      // A minute: a machine of tests has other work as well.
+      if (tries > 1_200) throw new Error('the Podman service did not come up');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    return child;
+  };
+  const end = async (child: ChildProcess, socket: string): Promise<void> => {
+    if (child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+    await rm(socket, { force: true });
+  };
+  const startService = async (): Promise<void> => {
+    service = await serve(socketPath);
   };
   const stopService = async (): Promise<void> => {
     const ending = service;
     service = null;
-    if (ending === null || ending.exitCode !== null) return;
-    const ended = new Promise((resolve) => ending.once('exit', resolve));
-    ending.kill('SIGKILL');
-    await ended;
-    await rm(socketPath, { force: true });
+    if (ending !== null) await end(ending, socketPath);
   };
   await startService();
-  const engine = new PodmanEngine({ socketPath, instance });
+  // One service for each run-time that a container asks for, as the agent has them.
+  const others = new Map<string, Promise<ChildProcess>>();
+  const otherSocket = (runtime: string): string => join(folder, `podman-${runtime}.sock`);
+  const serviceOf = async (runtime: string): Promise<string> => {
+    const found = others.get(runtime) ?? serve(otherSocket(runtime), ['--runtime', runtime]);
+    others.set(runtime, found);
+    await found;
+    return otherSocket(runtime);
+  };
+  const open = (): PodmanEngine => new PodmanEngine({ socketPath, instance, serviceOf });
+  const engine = open();
   return {
     folder,
     socketPath,
     instance,
     image,
     engine,
+    reopen: open,
     podman,
     startService,
     stopService,
     async close() {
       engine.close();
       await stopService();
+      for (const [runtime, child] of others) await end(await child, otherSocket(runtime));
       await podman('pod', 'rm', '--all', '--force', '--time', '0');
       await podman('network', 'prune', '--force');
       await podman('rmi', '--all', '--force');
@@ -113,7 +140,7 @@ async function importBusybox(folder: string, podman: (...args: string[]) => Prom
   await mkdir(join(root, 'bin'), { recursive: true });
   await mkdir(join(root, 'tmp'), { mode: 0o1777 });
   await copyFile('/bin/busybox', join(root, 'bin/busybox'));
-  const { stdout } = await runCommand('/bin/busybox', ['--list'], { timeoutMs: 5_000 });
+  const { stdout } = await runCommand('/bin/busybox', ['--list'], { timeoutMs: 30_000 });
   for (const applet of stdout.trim().split('\n')) {
     if (applet !== 'busybox') await symlink('busybox', join(root, 'bin', applet));
   }

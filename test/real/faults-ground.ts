@@ -26,11 +26,11 @@ export interface Outcome {
 export async function missingPart(): Promise<string | false> {
   if (process.geteuid?.() !== 0) return 'needs root';
   for (const program of ['podman', 'haproxy', 'buildah', 'skopeo', 'setpriv', 'curl', 'busybox']) {
-    const found = await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 5_000 });
+    const found = await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 30_000 });
     if (found.code !== 0) return `needs ${program}`;
   }
   // It becomes the only file of an image.
-  const linked = await runCommand('sh', ['-c', 'ldd "$(command -v busybox)" 2>&1'], { timeoutMs: 5_000 });
+  const linked = await runCommand('sh', ['-c', 'ldd "$(command -v busybox)" 2>&1'], { timeoutMs: 30_000 });
   return /not a dynamic executable|statically linked/.test(linked.stdout) ? false : 'needs busybox-static';
 }
 
@@ -45,7 +45,7 @@ export class FaultGround {
   async open(): Promise<void> {
     this.home = await mkdtemp(join(tmpdir(), 'darsena-faults-'));
     this.project = join(this.home, 'mini');
-    await writeProject(this.project);
+    await writeProject(this.project, this.name);
     const { code, stderr } = await this.darsena('up', '--yes', '--json');
     assert.equal(code, 0, stderr);
     const found = await readInstance(this.files.description);
@@ -94,7 +94,7 @@ export class FaultGround {
   /** Writes another folder like the project with one file changed. */
   async variant(name: string, edits: Readonly<Record<string, (text: string) => string>>): Promise<string> {
     const folder = join(this.home, name);
-    await writeProject(folder);
+    await writeProject(folder, this.name);
     for (const [path, edit] of Object.entries(edits)) {
       const file = join(folder, path);
       await writeFile(file, edit(await readFile(file, 'utf8')));
@@ -112,7 +112,7 @@ export class FaultGround {
         ...['--resolve', `${host}:${this.instance.ports.edgeHttps}:${this.instance.bind}`],
         ...['--write-out', '\n%{http_code}', `https://${host}:${this.instance.ports.edgeHttps}/`],
       ],
-      { timeoutMs: 10_000 },
+      { timeoutMs: 30_000 },
     );
     const lines = stdout.split('\n');
     return { status: Number(lines.pop()), body: lines.join('\n').trim() };
@@ -196,6 +196,9 @@ export class FaultGround {
     }
     const users = new Set(Object.values(this.instance.users).map(({ uid }) => uid));
     users.delete(0);
+    // An account that was removed leaves its number to whoever comes next, as another test may meanwhile.
+    for (const line of (await readFile('/etc/passwd', 'utf8')).split('\n'))
+      users.delete(Number(line.split(':')[2] || 0));
     for (const { id, uid } of await listProcesses()) {
       const argv = (await readFile(`/proc/${id.pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');
       if (argv !== '' && (users.has(uid) || argv.includes(`/${this.name}/`))) left.push(`process ${id.pid}: ${argv}`);
@@ -228,12 +231,14 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function writeProject(folder: string): Promise<void> {
+/** @param name of the instance; in a layer, so that no image of it is another instance's as well */
+async function writeProject(folder: string, name: string): Promise<void> {
   await mkdir(join(folder, 'www'), { recursive: true });
   await mkdir(join(folder, 'kubernetes'), { recursive: true });
-  const busybox = await runCommand('sh', ['-c', 'command -v busybox'], { timeoutMs: 5_000 });
+  const busybox = await runCommand('sh', ['-c', 'command -v busybox'], { timeoutMs: 30_000 });
   await copyFile(busybox.stdout.trim(), join(folder, 'busybox'));
   await writeFile(join(folder, 'www', 'index.html'), 'first\n');
+  await writeFile(join(folder, 'www', 'instance'), name);
   await writeFile(join(folder, 'Containerfile'), CONTAINERFILE);
   await writeFile(join(folder, 'darsena.yaml'), PROJECT);
   await writeFile(join(folder, 'kubernetes', 'web.yaml'), MANIFEST);

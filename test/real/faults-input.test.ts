@@ -131,7 +131,7 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
     const { code, stderr } = await ground.darsena('promote', 'mini', '--to', 'prod');
     assert.equal(code, 4);
     assert.match(stderr, /mini was refused for prod\n\s+because: there was no advisory data/);
-    assert.match(stderr, /way out: darsena /);
+    assert.match(stderr, /way out: import advisories: darsena .*advisories import FOLDER; .*image show mini\//);
   });
 
   test('an image that nobody signed is refused where the policy asks for signatures', async () => {
@@ -212,7 +212,8 @@ suite('bad input', { skip, timeout: 300_000 }, () => {
       ['promote', 'mini', '--to', 'prod'],
     ]) {
       const { code, stderr } = await ground.darsenaWith(withToken(other), ...args);
-      assert.equal(code, 5, args.join(' '));
+      // As with podman, 125 is the platform's own: every other code of `exec` is the program's.
+      assert.equal(code, args[0] === 'exec' ? 125 : 5, args.join(' '));
       assert.match(stderr, /it needs \S+ in mini/, args.join(' '));
     }
     const { status } = await call('GET', '/api/v1/projects/mini/workloads', other);

@@ -10,7 +10,6 @@ import { eventually, FaultGround, missingPart } from './faults-ground.ts';
 // lost or doubled, and the next deploy brings everything to where it should be.
 
 const skip = await missingPart();
-const BACK_MS = 2_000;
 const ROUNDS = 8;
 /** A program that keeps dying young is started again after up to 5 s. */
 const SETTLED_MS = 30_000;
@@ -28,35 +27,15 @@ suite('faults under the platform', { skip, timeout: 400_000 }, () => {
   }
 
   async function mounted(args: readonly string[]): Promise<void> {
-    const { code, stderr } = await runCommand('mount', args, { timeoutMs: 10_000 });
+    const { code, stderr } = await runCommand('mount', args, { timeoutMs: 30_000 });
     assert.equal(code, 0, stderr);
-  }
-
-  /** How often the program runs under another pid than before, at the latest after `withinMs`. */
-  async function backWithin(program: string, old: number, withinMs: number): Promise<void> {
-    await eventually(
-      () => ground.pid(program),
-      (pid) => pid !== null && pid !== old,
-      withinMs,
-    );
-  }
-
-  /** What the edge answered other than 200 in the time to come. */
-  async function watchEdge(forMs: number): Promise<number[]> {
-    const odd: number[] = [];
-    const until = performance.now() + forMs;
-    while (performance.now() < until) {
-      const { status } = await ground.get();
-      if (status !== 200) odd.push(status);
-    }
-    return odd;
   }
 
   async function storeStarts(): Promise<number> {
     const pods = await ground.containers();
     const store = pods.find(({ pod }) => pod.includes('-store-'));
     assert.ok(store !== undefined);
-    const { stdout } = await runCommand('cat', [`/proc/${store.pid}/root/data/starts`], { timeoutMs: 5_000 });
+    const { stdout } = await runCommand('cat', [`/proc/${store.pid}/root/data/starts`], { timeoutMs: 30_000 });
     return stdout.trim().split('\n').length;
   }
 
@@ -80,43 +59,8 @@ suite('faults under the platform', { skip, timeout: 400_000 }, () => {
     await converged('release 0');
   });
   after(async () => {
-    await runCommand('umount', ['--lazy', ground.files.control.blobs], { timeoutMs: 10_000 });
+    await runCommand('umount', ['--lazy', ground.files.control.blobs], { timeoutMs: 30_000 });
     await ground.close();
-  });
-
-  test('a killed agent is back within two seconds and its pods never notice', async () => {
-    const before_ = await ground.containers();
-    const old = await ground.pid('agent');
-    assert.ok(old !== null);
-    await ground.kill('agent');
-    const watching = watchEdge(4_000);
-    await backWithin('agent', old, BACK_MS);
-    assert.deepEqual(await watching, []);
-    await eventually(
-      () => ground.partState('agent'),
-      (state) => state === 'ok',
-      10_000,
-    );
-    assert.deepEqual(await ground.containers(), before_);
-  });
-
-  test('a killed control is back within two seconds, and meanwhile the edge serves', async () => {
-    const before_ = await ground.containers();
-    const old = await ground.pid('control');
-    assert.ok(old !== null);
-    await ground.kill('control');
-    const watching = watchEdge(4_000);
-    await backWithin('control', old, BACK_MS);
-    assert.deepEqual(await watching, []);
-    await eventually(
-      () => ground.darsena('ps', 'mini'),
-      ({ code }) => code === 0,
-      5_000,
-    );
-    assert.deepEqual(await ground.containers(), before_);
-    const content = await change();
-    await ground.deploys();
-    await converged(content);
   });
 
   test('while control is away the command line says so, and how to look', async () => {
@@ -152,7 +96,7 @@ suite('faults under the platform', { skip, timeout: 400_000 }, () => {
     await mounted(['-t', 'tmpfs', '-o', `size=24m,uid=${uid},gid=${gid},mode=700`, 'tmpfs', blobs]);
     const back = await runCommand('cp', ['-a', `${copy}/.`, blobs], { timeoutMs: 20_000 });
     assert.equal(back.code, 0, back.stderr);
-    await runCommand('chown', ['-R', `${uid}:${gid}`, blobs], { timeoutMs: 10_000 });
+    await runCommand('chown', ['-R', `${uid}:${gid}`, blobs], { timeoutMs: 30_000 });
     const content = await change();
     const ballast = join(ground.project, 'www', 'ballast');
     await writeFile(ballast, randomBytes(32 * 2 ** 20));
@@ -168,7 +112,7 @@ suite('faults under the platform', { skip, timeout: 400_000 }, () => {
     // Back to the folder below, with what was added.
     assert.equal((await ground.darsena('down')).code, 0);
     await runCommand('cp', ['-a', `${blobs}/.`, copy], { timeoutMs: 20_000 });
-    const unmounted = await runCommand('umount', [blobs], { timeoutMs: 10_000 });
+    const unmounted = await runCommand('umount', [blobs], { timeoutMs: 30_000 });
     assert.equal(unmounted.code, 0, unmounted.stderr);
     await runCommand('cp', ['-a', `${copy}/.`, blobs], { timeoutMs: 20_000 });
     await rm(ballast);

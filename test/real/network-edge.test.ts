@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { generateKeyPairSync, randomBytes, randomInt } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -32,6 +32,8 @@ import {
   type Published,
   ServedCertificates,
   type ServedTables,
+  type SettingsTables,
+  Sites,
 } from '../../src/network/index.ts';
 import { type Clock, openDatabase, silentLog, systemClock, type Text } from '../../src/system/index.ts';
 
@@ -655,7 +657,10 @@ test('a wildcard certificate comes from an ACME authority by DNS-01 and is renew
   let aheadMs = 0;
   const shared = { db, clock, log: silentLog, vault: createVault(Buffer.alloc(32, 7)) };
   const journal = new Journal({ ...shared, checkpointKeyPem, keyId: 'journal-1' });
-  const served = new ServedCertificates({ ...shared, journal, onChange: () => undefined });
+  const served = new ServedCertificates({
+    ...{ ...shared, journal, onChange: () => undefined },
+    ...{ projectExists: async () => true, publishedHosts: async () => [] },
+  });
   const orders = new CertificateOrders({ ...shared, journal, served });
   const settings = {
     directory: `https://localhost:${ground.acmePort}/dir`,
@@ -727,8 +732,8 @@ test('a wildcard certificate comes from an ACME authority by DNS-01 and is renew
 /** Pebble as the authority and Knot DNS as the server of the zone, both of Debian, on loopback. */
 async function acmeGround(t: TestContext) {
   const at = await mkdtemp('/var/tmp/darsena-acme-');
-  const [dnsPort, acmePort, managementPort] = [await freePort(), await freePort(), await freePort()];
-  const secret = Buffer.from('a shared key with 32 bytes of it').toString('base64');
+  const { port: dnsPort, secret, stop: stopDns } = await knotGround(t);
+  const [acmePort, managementPort] = [await freePort(), await freePort()];
   const vouching = createAuthority({ name: 'vouches for Pebble', clock: systemClock });
   const own = issueServerCertificate(vouching, { names: ['localhost'] });
   await writeFile(join(at, 'pebble.pem'), own.certificatePem);
@@ -742,6 +747,45 @@ async function acmeGround(t: TestContext) {
     tlsPort: 1,
   };
   await writeFile(join(at, 'pebble.json'), JSON.stringify({ pebble }));
+  const acme = spawn('/usr/bin/pebble', ['-config', join(at, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`], {
+    stdio: 'ignore',
+    // Some of the nonces are refused, as a busy authority does; every order is proven anew.
+    env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_AUTHZREUSE: '0' },
+  });
+  t.after(async () => {
+    const ended = acme.exitCode === null && acme.signalCode === null ? once(acme, 'exit') : null;
+    acme.kill('SIGKILL');
+    await ended;
+    await rm(at, { recursive: true, force: true });
+  });
+  const texts = async (name: string): Promise<string[]> => {
+    const resolver = new Resolver({ timeout: 2_000, tries: 1 });
+    resolver.setServers([`127.0.0.1:${dnsPort}`]);
+    return (await resolver.resolveTxt(name).catch(() => [])).flat();
+  };
+  await untilUp(acmePort);
+  return { dnsPort, acmePort, secret, ca: vouching.certificatePem, texts, stopDns };
+}
+
+async function untilUp(port: number): Promise<void> {
+  const isUp = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port });
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+  const end = Date.now() + 30_000;
+  while (!(await isUp())) {
+    assert.ok(Date.now() < end, `port ${port} opens`);
+    await systemClock.sleep(50);
+  }
+}
+
+/** Knot DNS with the zone banco.example, which takes changes with a TSIG key. */
+async function knotGround(t: TestContext) {
+  const at = await mkdtemp('/var/tmp/darsena-knot-');
+  const dnsPort = await freePort();
+  const secret = Buffer.from('a shared key with 32 bytes of it').toString('base64');
   const zone =
     'banco.example. 60 SOA ns.banco.example. admin.banco.example. 1 60 60 600 60\nbanco.example. 60 NS ns.banco.example.\nns.banco.example. 60 A 127.0.0.1\n';
   await writeFile(join(at, 'banco.zone'), zone);
@@ -771,42 +815,206 @@ zone:
 `,
   );
   const knot = spawn('/usr/sbin/knotd', ['-c', join(at, 'knot.conf')], { stdio: 'ignore' });
-  const acme = spawn('/usr/bin/pebble', ['-config', join(at, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`], {
-    stdio: 'ignore',
-    // Some of the nonces are refused, as a busy authority does; every order is proven anew.
-    env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_AUTHZREUSE: '0' },
-  });
-  t.after(async () => {
-    const running = [knot, acme].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
-    const ended = running.map((child) => once(child, 'exit'));
-    knot.kill('SIGKILL');
-    acme.kill('SIGKILL');
-    await Promise.all(ended);
-    await rm(at, { recursive: true, force: true });
-  });
-  const texts = async (name: string): Promise<string[]> => {
-    const resolver = new Resolver({ timeout: 2_000, tries: 1 });
-    resolver.setServers([`127.0.0.1:${dnsPort}`]);
-    return (await resolver.resolveTxt(name).catch(() => [])).flat();
-  };
-  const isUp = (port: number): Promise<boolean> =>
-    new Promise((resolve) => {
-      const socket = connect({ host: '127.0.0.1', port });
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
-    });
-  const end = Date.now() + 30_000;
-  while (!((await isUp(dnsPort)) && (await isUp(acmePort)))) {
-    assert.ok(Date.now() < end, 'Pebble and Knot DNS come up');
-    await systemClock.sleep(50);
-  }
-  const stopDns = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
+    if (knot.exitCode !== null || knot.signalCode !== null) return;
     const ended = once(knot, 'exit');
     knot.kill('SIGKILL');
     await ended;
   };
-  return { dnsPort, acmePort, secret, ca: vouching.certificatePem, texts, stopDns };
+  t.after(async () => {
+    await stop();
+    await rm(at, { recursive: true, force: true });
+  });
+  await untilUp(dnsPort);
+  const addresses = async (name: string, family: 4 | 6): Promise<string[]> => {
+    const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+    resolver.setServers([`127.0.0.1:${dnsPort}`]);
+    return await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name)).catch(() => []);
+  };
+  return { port: dnsPort, secret, stop, addresses };
 }
+
+/** Beginnings of networks that nothing on this machine reaches directly. */
+function freeNetworks(): { readonly four: string; readonly six: string } {
+  for (;;) {
+    const four = `10.${randomInt(128, 248)}.${randomInt(256)}`;
+    let way = '';
+    try {
+      way = execFileSync('ip', ['-4', 'route', 'get', `${four}.1`], { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+    } catch {
+      // There is no way there at all.
+    }
+    // A unique local prefix of 32 random bits (RFC 4193) meets no other; written as DNS answers it.
+    const group = (): string => randomInt(0x1000, 0x10000).toString(16);
+    const six = `fd77:${group()}:${group()}`;
+    if (way === '' || way.includes(' via ')) return { four, six };
+  }
+}
+
+/** Two sites and a DNS server, each in a network of its own at one bridge: as far apart as one machine can put them. */
+async function siteGround(t: TestContext) {
+  const at = await mkdtemp('/var/tmp/darsena-sites-');
+  await chmod(at, 0o755);
+  const tag = `ds${randomBytes(3).toString('hex')}`;
+  const ip = (...words: string[]): void => {
+    execFileSync('ip', words, { stdio: 'ignore' });
+  };
+  const edges: { name: string; address: string; six: string; process: ChildProcess }[] = [];
+  ip('link', 'add', tag, 'type', 'bridge');
+  t.after(async () => {
+    for (const { process: child } of edges) child.kill('SIGKILL');
+    for (const name of ['a', 'b']) execFileSync('ip', ['netns', 'delete', `${tag}${name}`], { stdio: 'ignore' });
+    ip('link', 'delete', tag);
+    await rm(at, { recursive: true, force: true });
+  });
+  const { four, six: prefix } = freeNetworks();
+  ip('address', 'add', `${four}.1/24`, 'dev', tag);
+  ip('-6', 'address', 'add', `${prefix}::1/64`, 'dev', tag, 'nodad');
+  ip('link', 'set', tag, 'up');
+  const certificate = issueServerCertificate(authority, { names: ['www.banco.example'] });
+  await writeFile(join(at, 'edge.pem'), `${certificate.certificatePem}${certificate.privateKeyPem}`, { mode: 0o644 });
+  const start = (name: string, address: string, six: string): ChildProcess => {
+    const words = ['netns', 'exec', `${tag}${name}`, '/usr/sbin/haproxy', '-db', '-f', join(at, `${name}.cfg`)];
+    const child = spawn('ip', words, { stdio: 'ignore' });
+    edges.push({ name, address, six, process: child });
+    return child;
+  };
+  for (const [name, end] of [
+    ['a', 11],
+    ['b', 12],
+  ] as const) {
+    const space = `${tag}${name}`;
+    const [address, six] = [`${four}.${end}`, `${prefix}::${end}`];
+    ip('netns', 'add', space);
+    ip('link', 'add', `${space}h`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', space);
+    ip('link', 'set', `${space}h`, 'master', tag, 'up');
+    for (const words of [
+      ['address', 'add', `${address}/24`, 'dev', 'eth0'],
+      ['-6', 'address', 'add', `${six}/64`, 'dev', 'eth0', 'nodad'],
+      ['link', 'set', 'eth0', 'up'],
+    ])
+      ip('-n', space, ...words);
+    await writeFile(
+      join(at, `${name}.cfg`),
+      `defaults
+  mode http
+  timeout connect 1s
+  timeout client 5s
+  timeout server 5s
+frontend web
+  bind :443 ssl crt ${join(at, 'edge.pem')}
+  bind :::443 v6only ssl crt ${join(at, 'edge.pem')}
+  http-request return status 200 content-type text/plain string ${name}
+`,
+    );
+    start(name, address, six);
+  }
+  return { edges, start };
+}
+
+const siteSkip =
+  skip ||
+  (process.geteuid?.() !== 0
+    ? 'needs root'
+    : existsSync('/usr/sbin/knotd') && existsSync('/usr/sbin/ip')
+      ? false
+      : 'needs knot and iproute2');
+
+test('DNS shares a host between two sites, leaves out the edge that fails and the site that dies, and never the last', {
+  skip: siteSkip,
+  timeout: 120_000,
+}, async (t) => {
+  const dns = await knotGround(t);
+  const ground = await siteGround(t);
+  const host = 'www.banco.example';
+  const opened = await openDatabase<JournalTables & SettingsTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...networkMigrations,
+  ]);
+  const other = await openDatabase<JournalTables & SettingsTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...networkMigrations,
+  ]);
+  t.after(() => Promise.all([opened.close(), other.close()]));
+  const site = async (db: never, name: string, addresses: readonly string[]): Promise<Sites> => {
+    const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const shared = { db, clock: systemClock, log: silentLog, vault: createVault(Buffer.alloc(32, 7)) };
+    const journal = new Journal({ ...shared, checkpointKeyPem: key, keyId: 'journal-1' });
+    const sites = new Sites({ ...shared, journal, beatMs: 100, lapseMs: 1_000 });
+    await assert.rejects(sites.addHost(host, { path: '/', seconds: 30 }, 'user:ana'), { code: 'network.site-unset' });
+    const server = { host: '127.0.0.1', port: dns.port, zones: ['banco.example'], keyName: 'darsena' };
+    await sites.set({ name, addresses: [...addresses], port: 443, dns: server, secret: dns.secret }, 'user:ana');
+    await sites.addHost(host, { path: '/', seconds: 30 }, 'user:ana');
+    return sites;
+  };
+  const [a, b] = ground.edges;
+  assert.ok(a !== undefined && b !== undefined);
+  const madrid = await site(opened.db as never, 'madrid', [a.address, a.six]);
+  const bilbao = await site(other.db as never, 'bilbao', [b.address]);
+  /** Both sites look, again and again, until DNS tells this. */
+  const until = async (wanted: readonly string[], turns: () => Promise<unknown>): Promise<void> => {
+    const end = Date.now() + 30_000;
+    for (;;) {
+      await turns();
+      const told = [...(await dns.addresses(host, 4)), ...(await dns.addresses(host, 6))].sort();
+      if (told.join() === [...wanted].sort().join()) return;
+      assert.ok(Date.now() < end, `DNS tells ${told.join()}, not ${wanted.join()}`);
+      await systemClock.sleep(50);
+    }
+  };
+  const both = () => Promise.all([madrid.tick(), bilbao.tick()]);
+  await until([a.address, a.six, b.address], both);
+
+  const third = await openDatabase<JournalTables & SettingsTables>('sqlite::memory:', [
+    ...journalMigrations,
+    ...networkMigrations,
+  ]);
+  t.after(() => third.close());
+  await assert.rejects(site(third.db as never, 'madrid', [b.address]), { code: 'network.site-taken' });
+  assert.ok((await dns.addresses(host, 4)).includes(a.address), 'the first one of a name stays');
+  // While the third one came nobody looked, and who looks first may take the other for silent until that one speaks.
+  await until([a.address, a.six, b.address], both);
+
+  // Gone, and not only told to go: what is going resets connections, what is gone refuses them.
+  const gone = once(b.process, 'exit');
+  b.process.kill('SIGKILL');
+  await gone;
+  await until([a.address, a.six], both);
+  // On a machine that is held up one seems silent until it is looked at again.
+  for (const late = Date.now() + 30_000; ; await both()) {
+    const seen = (await bilbao.state()).hosts[0];
+    assert.equal(seen?.addresses[0]?.why?.en, 'ECONNREFUSED');
+    const sites = seen?.sites.map(({ site: name, state }) => `${name} ${state}`).join();
+    if (sites === 'bilbao down,madrid up') break;
+    assert.ok(Date.now() < late, `it sees ${sites}`);
+  }
+  ground.start('b', b.address, b.six);
+  await until([a.address, a.six, b.address], both);
+
+  await madrid.drain(true, 'user:ana');
+  await until([b.address], both);
+  await madrid.drain(false, 'user:ana');
+  await until([a.address, a.six, b.address], both);
+
+  // The site of Madrid dies as a whole: nobody looks there any more.
+  a.process.kill('SIGKILL');
+  await until([b.address], () => bilbao.tick());
+  for (const { process: child } of ground.edges) child.kill('SIGKILL');
+  const end = Date.now() + 30_000;
+  while ((await bilbao.state()).hosts[0]?.stays !== true) {
+    await bilbao.tick();
+    assert.ok(Date.now() < end, 'it is noticed that nobody serves');
+    await systemClock.sleep(50);
+  }
+  assert.deepEqual(await dns.addresses(host, 4), [b.address], 'the last one stays');
+  await dns.stop();
+  while ((await bilbao.state()).hosts[0]?.problem == null) {
+    await bilbao.tick();
+    assert.ok(Date.now() < end, 'that DNS is down is said');
+    await systemClock.sleep(50);
+  }
+  assert.match((await bilbao.state()).hosts[0]?.problem?.en ?? '', /ECONNREFUSED/);
+});
 
 /** A connection to the edge that has shaken hands. */
 async function secureSocket(more: ConnectionOptions = {}): Promise<TLSSocket> {

@@ -63,7 +63,7 @@ after(async () => {
 });
 
 async function ip(...words: string[]): Promise<void> {
-  const { code, stderr } = await runCommand('ip', words, { timeoutMs: 10_000 });
+  const { code, stderr } = await runCommand('ip', words, { timeoutMs: 30_000 });
   if (code !== 0) throw new Error(`ip ${words.join(' ')}: ${stderr}`);
 }
 

@@ -1,7 +1,7 @@
 /** Calls beside exec, open and connect: acts in a real container, and what rules read of them. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { callProgram } from './call-program.ts';
@@ -81,6 +81,21 @@ const ACTS: readonly {
     shows: { 'evt.category': 'signal' },
   },
   {
+    act: 'echo 0 > /proc/self/oom_score_adj; echo 0 > /tmp/oom_score_adj',
+    condition: 'evt.type in (write, pwrite, writev) and fd.filename = oom_score_adj',
+    shows: { 'evt.category': 'file', 'evt.failed': false },
+  },
+  {
+    act: 'bb ping -c 1 -w 2 127.0.0.1',
+    condition: 'evt.type in (recvfrom, recvmsg) and fd.rip = "127.0.0.1"',
+    shows: { 'fd.is_server': true, 'fd.l4proto': 'icmp' },
+  },
+  {
+    act: 'bb nslookup darsena.example 127.0.0.1',
+    condition: 'evt.type = dns_question and evt.arg.question = darsena.example and evt.arg.qtype = A',
+    shows: { 'fd.rport': 53, 'fd.rip': '127.0.0.1', 'proc.name': 'busybox' },
+  },
+  {
     act: 'bb chroot /tmp true',
     condition: 'evt.type = chroot and evt.arg.path = /tmp',
     shows: { 'proc.name': 'busybox' },
@@ -104,8 +119,37 @@ const REFUSED: readonly { readonly name: string; readonly program: Buffer; reado
     condition: 'evt.type = unlink and evt.arg.path = /root/.bash_history',
   },
   { name: 'setns', program: callProgram(308, [77, 0]), condition: 'evt.type = setns and evt.arg.fd = 77' },
+  {
+    name: 'keyctl',
+    program: callProgram(250, [0, -3]),
+    condition: 'evt.type = keyctl and evt.arg.operation = KEYCTL_GET_KEYRING_ID',
+  },
+  { name: 'seccomp', program: callProgram(317, [2, 0]), condition: 'evt.type = seccomp and evt.arg.op = 2' },
+  { name: 'capset', program: callProgram(126, [0, 0]), condition: 'evt.type = capset' },
+  { name: 'setuid', program: callProgram(105, [12]), condition: 'evt.type = setuid and evt.arg.uid = 12' },
+  {
+    name: 'init_module',
+    program: callProgram(175, [0, 16]),
+    condition: 'evt.type = init_module and evt.arg.length = 16',
+  },
+  {
+    name: 'pivot_root',
+    program: callProgram(155, ['/tmp', '/tmp']),
+    condition: 'evt.type = pivot_root and evt.arg.new_root = /tmp',
+  },
+  {
+    name: 'chown',
+    program: callProgram(92, ['/etc/passwd', 7, 8]),
+    condition: 'evt.type = chown and evt.arg.uid = 7 and evt.arg.gid = 8',
+  },
   { name: 'kexec_load', program: callProgram(246, [0, 0, 0, 0]), condition: 'evt.type = kexec_load' },
 ];
+
+/** Where they are in the container. */
+const PROGRAMS = '/calls';
+
+/** Kernels without modules or kexec have no such calls. */
+const OF_MODULES: ReadonlySet<string> = new Set(['kexec_load', 'init_module']);
 
 const fieldsOf = ({ shows }: (typeof ACTS)[number]): string[] => Object.keys(shows);
 
@@ -127,10 +171,17 @@ describe('what a container does beside starting programs and opening files', { s
     }));
     for (const { name, condition } of REFUSED) {
       const output = '%evt.type %evt.res';
-      rules.push({ rule: `call ${name}`, desc: name, condition, output, priority: 'WARNING' });
+      const own = `(${condition}) and proc.exepath = ${PROGRAMS}/${name}`;
+      rules.push({ rule: `call ${name}`, desc: name, condition: own, output, priority: 'WARNING' });
     }
     await ground.startSensor({ rules: [writeRules(ground, JSON.stringify(rules))], scope: 'instance' });
     ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+    // All at once: bringing each into the container by itself takes longer than what it does.
+    await mkdir(join(ground.folder, 'calls'));
+    for (const { name, program } of REFUSED)
+      await writeFile(join(ground.folder, 'calls', name), program, { mode: 0o755 });
+    ground.podman('cp', join(ground.folder, 'calls'), `${container}:/`);
+    await ground.podmanLater('exec', container, 'sh', '-c', `for one in ${PROGRAMS}/*; do $one; done`);
   });
   after(() => ground.close());
 
@@ -150,16 +201,12 @@ describe('what a container does beside starting programs and opening files', { s
     });
   }
 
-  for (const { name, program, condition } of REFUSED) {
-    const isThere = name !== 'kexec_load' || existsSync('/sys/kernel/tracing/events/syscalls/sys_exit_kexec_load');
+  for (const { name, condition } of REFUSED) {
+    const isThere = existsSync(`/sys/kernel/tracing/events/syscalls/sys_exit_${name}`) || !OF_MODULES.has(name);
     const why = process.arch !== 'x64' ? 'the program is of x86-64' : isThere ? false : 'this kernel has no such call';
     test(`${condition} sees a program that makes the call`, { skip: why }, async () => {
-      const file = join(ground.folder, `call-${name}`);
-      await writeFile(file, program, { mode: 0o755 });
-      ground.podman('cp', file, `${container}:/tmp/`);
-      await ground.podmanLater('exec', container, `/tmp/call-${name}`);
       const { alert } = await arrivalOf(`call ${name}`);
-      assert.equal(alert.process.exe, `/tmp/call-${name}`);
+      assert.equal(alert.process.exe, `${PROGRAMS}/${name}`);
     });
   }
 });

@@ -1,8 +1,14 @@
 /** Twelve families of escapes from a container, three ways each: the attempt in a real container raises the shipped alert (E7). */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findStrangers, stopStranger } from '../../src/programs/agent/strangers.ts';
 import { callProgram } from './call-program.ts';
 import { Ground, missingParts, SHIPPED_RULES } from './observe-ground.ts';
 
@@ -105,6 +111,8 @@ const FAMILIES: Readonly<Record<string, readonly [Attempt, Attempt, Attempt]>> =
   ],
 };
 
+const WARDEN = join(import.meta.dirname, '..', '..', 'src', 'programs', 'warden.ts');
+
 const skip = missingParts() || (process.arch === 'x64' ? false : 'the programs of single calls are of x86-64');
 /** Of E7: an alert within a second. The machine of a test run has other work as well. */
 const ALERT_MS = 10_000;
@@ -137,6 +145,134 @@ describe('attempts to leave a container', { skip }, () => {
     await ground.podmanLater('exec', container, 'sh', '/acts/all.sh');
   });
   after(() => ground.close());
+
+  const guardOf = (container: string, effect: 'act' | 'report') => ({
+    ...{ containerId: container, except: ['/tmp/named'], whenLate: 'allow', drift: 0 },
+    // The last, a trial, knows the programs by their file's own name: it must not hide what is in force for their links.
+    rules: [
+      ...['drift', 'command', 'file'].map((part) => ({ policy: 'p', part, effect })),
+      { policy: 'q', part: 'command', effect: 'report' },
+    ],
+    commands: ['id', 'named', 'busybox'].map((pattern, at) => ({ pattern, kind: 'name', rule: at < 2 ? 1 : 3 })),
+    files: [{ pattern: '/etc/secret', kind: 'path', rule: 2 }],
+  });
+  /** Denied by the name of a link and of a file, not in the image, in memory's file system, in the image, a denied file, another. */
+  const ACTS = `/bin/id; echo id $?; cp /bin/busybox /tmp/named; /tmp/named ls /; echo named $?; cp /bin/busybox /tmp/ls; /tmp/ls /; echo drift $?; cp /tmp/ls /dev/shm/ls; /dev/shm/ls /; echo shm $?
+ls /bin/ls; echo ls $?; cat /etc/secret; echo secret $?; cat /etc/other; echo other $?`;
+  const outcomes = (container: string): Record<string, number> => {
+    const said = ground.podman('exec', container, 'sh', '-c', ACTS);
+    return Object.fromEntries([...said.matchAll(/^(\w+) (\d+)$/gm)].map(([, act = '', code]) => [act, Number(code)]));
+  };
+  const saved = (container: string): void =>
+    void ground.podman('exec', container, 'sh', '-c', 'echo x > /etc/secret; echo x > /etc/other');
+
+  test('what a policy forbids is only told in a trial, and ends its process where the kernel has no better way', async () => {
+    const container = ground.startContainer();
+    saved(container);
+    ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });
+    const met = (outcome: string) => () => {
+      const found = ground.agent.alerts.filter(
+        ({ container: where, tags }) => where?.id === container && tags.includes(outcome),
+      );
+      return new Set(found.map(({ rule }) => rule)).size >= 3 ? found : undefined;
+    };
+    const guarded = (count: number) =>
+      ground.agent.waitFor(
+        () => ground.agent.messages.filter(({ type }) => type === 'guarded')[count],
+        20_000,
+        'the guards to be set',
+      );
+    ground.agent.send({ type: 'guards', guards: [guardOf(container, 'report')] });
+    await guarded(0);
+    const trial = outcomes(container);
+    assert.deepEqual([trial['id'], trial['drift'], trial['secret'], trial['ls']], [0, 0, 0, 0]);
+    const told = await ground.agent.waitFor(met('reported'), 20_000, 'what was only told');
+    assert.ok(told.every(({ container: where }) => where?.workload === 'web'));
+    ground.agent.send({ type: 'guards', guards: [guardOf(container, 'act')] });
+    await guarded(1);
+    const act = outcomes(container);
+    // Killed (128 + 9), or refused before (126) where this kernel lets a program answer.
+    for (const one of ['id', 'named', 'drift', 'shm'])
+      assert.ok([137, 126].includes(act[one] ?? 0), `${one}: ${act[one]}`);
+    assert.ok((act['secret'] ?? 0) > 0);
+    assert.deepEqual([act['ls'], act['other']], [0, 0], 'what nobody forbade goes on');
+    await ground.agent.waitFor(() => met('killed')() ?? met('blocked')(), 20_000, 'what was prevented');
+    ground.agent.send({ type: 'guards', guards: [] });
+    await guarded(2);
+    assert.deepEqual(outcomes(container)['id'], 0);
+  });
+
+  test('the warden lets nothing happen that a policy forbids, in its container alone, and nothing waits when it is gone', async (t) => {
+    const [container, other] = [ground.startContainer(), ground.startContainer()];
+    saved(container);
+    const pid = Number(ground.podman('inspect', '-f', '{{.State.Pid}}', container));
+    const strangers = await findStrangers({ isOwn: (id) => id === other, makers: new Set(), node: '' });
+    const found = strangers.find(({ id }) => id === container);
+    assert.deepEqual([found?.engine, found?.pid], ['podman', pid], 'it is one that nobody of the platform started');
+    assert.match(found?.image ?? '', /darsena-observe-test/);
+    assert.ok(!strangers.some(({ id }) => id === other));
+    // What shuts itself in below a program of the platform, as each scan does, is the platform's.
+    const confined = spawn('unshare', ['--pid', '--mount', '--kill-child', 'sleep', '60']);
+    t.after(() => confined.kill('SIGKILL'));
+    const [isSleeping, nobody] = [({ command }: { command: string }) => command === 'sleep 60', new Set<number>()];
+    let nameless = false;
+    for (let tries = 0; tries < 100 && !nameless; tries += 1) {
+      await sleep(50);
+      nameless = (await findStrangers({ isOwn: () => false, makers: nobody, node: '' })).some(isSleeping);
+    }
+    assert.ok(nameless);
+    for (const own of [
+      { makers: new Set([process.pid]), node: '' },
+      { makers: nobody, node: process.execPath },
+    ])
+      assert.ok(!(await findStrangers({ isOwn: () => false, ...own })).some(isSleeping));
+    const said: { type: string; outcome?: string; path?: string; why?: string | null }[] = [];
+    const warden = spawn(process.execPath, [WARDEN], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => warden.kill('SIGKILL'));
+    const lines = createInterface({ input: warden.stdout });
+    lines.on('line', (line) => said.push(JSON.parse(line)));
+    const heard = async (type: string): Promise<(typeof said)[number]> => {
+      for (let n = 0; n < 2_000; n++) {
+        const one = said.find((message) => message.type === type);
+        if (one !== undefined) return one;
+        await sleep(10);
+      }
+      throw new Error(`the warden did not say ${type}`);
+    };
+    assert.equal((await heard('ready')).why, null);
+    const word = { guard: guardOf(container, 'act'), pid, drift: true, commands: [0, 1], files: [0] };
+    warden.stdin.write(`${JSON.stringify({ type: 'guards', guards: [word] })}\n`);
+    assert.equal((await heard('guarded')).why, null);
+    const act = outcomes(container);
+    // Of a link the warden is shown the program that it leads to: by such a name the sensor knows it, and kills.
+    assert.deepEqual([act['named'], act['drift'], act['shm'], act['secret']], [126, 126, 126, 1]);
+    assert.deepEqual([act['ls'], act['other']], [0, 0]);
+    assert.equal(outcomes(other)['drift'], 0, 'another container is not asked about');
+    // A FIFO without a writer holds up nobody but who opens it, and a file that cannot be opened ends nothing.
+    const socket = createServer().listen(`/proc/${pid}/root/tmp/socket`);
+    t.after(() => socket.close());
+    await once(socket, 'listening');
+    const odd = ground.podman(
+      ...['exec', container, 'sh', '-c'],
+      'cat /tmp/socket 2>/dev/null; /bin/busybox mkfifo /tmp/fifo; cat /tmp/fifo & sleep 0.2; cat /etc/other; echo went on; echo x > /tmp/fifo; wait',
+    );
+    assert.match(odd, /went on/);
+    assert.notEqual(outcomes(container)['drift'], 0, 'the warden lives');
+    await heard('met');
+    assert.ok(said.filter(({ type }) => type === 'met').every(({ outcome }) => outcome === 'blocked'));
+    // Stopped in the middle of everything it answers nobody; ended, it keeps nobody waiting.
+    warden.kill('SIGSTOP');
+    const waiting = ground.podmanLater('exec', container, '/tmp/named', 'ls');
+    await sleep(100);
+    warden.kill('SIGKILL');
+    await waiting;
+    assert.equal(outcomes(container)['drift'], 0);
+    assert.match(await stopStranger(found ?? assert.fail()), /killed its first process/);
+    const isRunning = () => ground.podman('inspect', '-f', '{{.State.Running}}', container);
+    for (let n = 0; n < 500 && isRunning() === 'true'; n++) await sleep(20);
+    assert.equal(isRunning(), 'false');
+    assert.equal(ground.podman('inspect', '-f', '{{.State.Running}}', other), 'true');
+  });
 
   for (const [family, attempts] of Object.entries(FAMILIES)) {
     test(`${family}: three of three are told`, async (t) => {

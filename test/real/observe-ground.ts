@@ -209,7 +209,12 @@ export class Ground {
     };
   }
 
-  async startSensor(config: { rules: string[]; scope: 'instance' | 'all'; rings?: object }): Promise<void> {
+  async startSensor(config: {
+    rules: string[];
+    scope: 'instance' | 'all';
+    rings?: object;
+    source?: 'fallback';
+  }): Promise<void> {
     const file = join(this.folder, 'sensor.json');
     writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, pins: this.pins, ...config }));
     await this.agent.listen();

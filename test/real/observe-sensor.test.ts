@@ -256,6 +256,47 @@ describe('a sensor without what it needs', { skip }, () => {
   });
 });
 
+describe('a sensor without BPF programs', { skip }, () => {
+  test('tells programs and files of containers by the same rules, and what it cannot see', async () => {
+    const ground = new Ground();
+    try {
+      const own = writeRules(
+        ground,
+        '- rule: Started\n  desc: d\n  condition: evt.type = execve and proc.name = busybox-own\n  output: "%proc.exepath %proc.cmdline %proc.pname %proc.cwd %user.uid"\n  priority: INFO\n' +
+          '- rule: Written\n  desc: d\n  condition: evt.is_open_write = true and fd.name = /tmp/written\n  output: "%fd.name %proc.name"\n  priority: INFO\n',
+      );
+      const container = ground.startContainer();
+      await ground.startSensor({ rules: [SHIPPED_RULES, own], scope: 'instance', source: 'fallback' });
+      const { agent } = ground;
+      agent.send({ type: 'containers', containers: [ground.describe(container)] });
+      const ready = agent.messages.find((one) => one.type === 'ready') as unknown as {
+        coverage: { programs: string[]; missing: { what: string; why: string | { en: string } }[] };
+      };
+      assert.ok(ready.coverage.programs.includes('fanotify'));
+      assert.ok(ready.coverage.missing.some(({ what }) => what === 'BPF programs'));
+      const isAudited = ready.coverage.programs.includes('audit');
+      const arrival = (rule: string) =>
+        agent.waitFor(() => agent.alerts.find((one) => one.rule === rule), 20_000, `"${rule}": ${ground.sensorErrors}`);
+      // What ends at once is told as well, with the container that it was in.
+      const acts =
+        'cat /etc/shadow; cp /bin/busybox /tmp/busybox-own; cd /tmp; ./busybox-own true "a b"; echo > written; sleep 1';
+      ground.podman('exec', container, 'sh', '-c', acts);
+      const read = await arrival('Password file read in a container');
+      assert.equal(read.outputFields['fd.name'], '/etc/shadow');
+      assert.equal(read.container?.workload, 'web');
+      const started = await arrival('Started');
+      assert.equal(started.container?.id, container);
+      if (isAudited) assert.equal(started.output, '/tmp/busybox-own busybox-own true a b sh /tmp 0');
+      assert.equal((await arrival('Written')).output.split(' ')[0], '/tmp/written');
+      ground.execWithTerminal(container, 'sh', '-c', 'sleep 1');
+      await arrival('Terminal opened in a container');
+      assert.equal(await ground.stopSensor(), 0);
+    } finally {
+      await ground.close();
+    }
+  });
+});
+
 describe('a sensor that somebody meddles with', { skip }, () => {
   const ground = skip === false ? new Ground() : null;
   after(() => ground?.close());
@@ -265,7 +306,7 @@ describe('a sensor that somebody meddles with', { skip }, () => {
     // 30 calls beside the programs of its own: each would have kept the end waiting.
     const calls =
       'rename, link, symlink, unlink, chmod, fchmod, chown, mount, umount2, pivot_root, chroot, setns, unshare, ptrace, bpf';
-    const text = `- rule: Marked\n  desc: d\n  condition: evt.type = execve and proc.exepath = ${MARK}\n  output: "%proc.args"\n  priority: INFO\n- rule: Many\n  desc: d\n  condition: evt.type in (${calls}, setuid, setgid, capset, kill, socket, bind, listen, accept4, dup, dup2, dup3, keyctl, seccomp, memfd_create, io_uring_setup) and proc.name = nobody\n  output: "%evt.type"\n  priority: INFO\n`;
+    const text = `- rule: Marked\n  desc: d\n  condition: evt.type = execve and proc.exepath = ${MARK}\n  output: "%proc.args"\n  priority: INFO\n- rule: Many\n  desc: d\n  condition: evt.type in (${calls}, setuid, setgid, capset, kill, socket, bind, listen, accept4, dup, dup2, dup3, keyctl, seccomp, memfd_create, io_uring_setup, dns_question) and proc.name = nobody\n  output: "%evt.type"\n  priority: INFO\n`;
     const container = ground.startContainer();
     await ground.startSensor({ rules: [writeRules(ground, text)], scope: 'all' });
     ground.agent.send({ type: 'containers', containers: [ground.describe(container)] });

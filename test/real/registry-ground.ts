@@ -64,7 +64,7 @@ export async function startDistribution(
         });
     });
     if (up) break;
-    if (tries > 100) throw new Error('docker-registry did not start');
+    if (tries > 1_200) throw new Error('docker-registry did not start');
     await systemClock.sleep(50);
   }
   return {

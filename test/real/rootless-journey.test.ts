@@ -19,13 +19,13 @@ const PROGRAMS = ['podman', 'runc', 'buildah', 'haproxy', 'mmdebstrap', 'slirp4n
 async function missingPart(): Promise<string | false> {
   if (process.geteuid?.() !== 0) return 'needs root, to make an account of its own';
   for (const program of PROGRAMS) {
-    if ((await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 5_000 })).code !== 0) {
+    if ((await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 30_000 })).code !== 0) {
       return `needs ${program}`;
     }
   }
   for (const device of DEVICES) {
     const { code } = await runCommand('setpriv', ['--reuid=65534', '--clear-groups', 'test', '-w', device], {
-      timeoutMs: 5_000,
+      timeoutMs: 30_000,
     });
     if (code !== 0) return `needs ${device} open to ordinary users: chmod 666 ${device}`;
   }
@@ -127,7 +127,7 @@ suite('an ordinary user’s platform', { skip, timeout: 420_000 }, () => {
   before(async () => {
     // Not the next free id: files that an account removed long ago left somewhere would count as this one's.
     const options = ['--uid', String(randomInt(30_000, 60_000)), '--create-home', '--shell', '/bin/sh'];
-    const made = await runCommand('useradd', [...options, account], { timeoutMs: 10_000 });
+    const made = await runCommand('useradd', [...options, account], { timeoutMs: 30_000 });
     assert.equal(made.code, 0, made.stderr);
     const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((entry) => entry.startsWith(`${account}:`));
     const fields = line?.split(':') ?? [];

@@ -88,6 +88,18 @@ test('rpm: packages, sources and files of real databases are those that rpm name
   const sqlite = readFileSync(join(root, 'var/lib/rpm/rpmdb.sqlite'));
   await compare(sqlite, 'rpmdb.sqlite', at(root, 'sqlite'));
 
+  const suse = join(place, 'ndb');
+  mkdirSync(join(suse, 'var/lib/rpm'), { recursive: true });
+  // Debian builds its rpm without this one.
+  if (
+    spawnSync('rpm', [...at(suse, 'ndb'), '--initdb'], { encoding: 'utf8' }).stderr.includes('invalid %_db_backend')
+  ) {
+    t.diagnostic('this rpm writes no ndb');
+  } else {
+    rpm([...at(suse, 'ndb'), '--install', '--nodeps', '--noscripts', ...built]);
+    await compare(readFileSync(join(suse, 'var/lib/rpm/Packages.db')), 'Packages.db', at(suse, 'ndb'));
+  }
+
   if (!existsSync('/usr/bin/db5.3_load')) return t.diagnostic('db5.3-util is not installed: no Berkeley DB');
   const old = join(place, 'berkeley');
   mkdirSync(join(old, 'var/lib/rpm'), { recursive: true });

@@ -8,7 +8,7 @@ import { after, before, suite, test } from 'node:test';
 import { type Instance, instanceFiles, instanceFolders, readInstance } from '../../src/programs/setup/instance.ts';
 import { listProcesses, readPidFile } from '../../src/programs/setup/processes.ts';
 import { ROLES, userName } from '../../src/programs/setup/users.ts';
-import { runCommand, systemClock } from '../../src/system/index.ts';
+import { runCommand } from '../../src/system/index.ts';
 
 // One instance of its own through its whole life, by the command line as a person types it.
 
@@ -36,7 +36,7 @@ async function podman(instance: Instance | null, ...args: string[]): Promise<str
 async function missingPart(): Promise<string | false> {
   if (process.geteuid?.() !== 0) return 'needs root';
   for (const program of ['podman', 'haproxy', 'setpriv']) {
-    if ((await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 5_000 })).code !== 0) {
+    if ((await runCommand('sh', ['-c', 'command -v "$1"', 'sh', program], { timeoutMs: 30_000 })).code !== 0) {
       return `needs ${program}`;
     }
   }
@@ -127,24 +127,6 @@ suite('the life of an instance', { skip, timeout: 300_000 }, () => {
     assert.ok(second.alreadyRunning.includes('control') && second.alreadyRunning.includes('agent'));
     assert.deepEqual(second.ports, first.ports);
     assert.notEqual(second.code, first.code);
-  });
-
-  test('programs that are killed are back within two seconds', async () => {
-    for (const program of ['control', 'agent', ...(instance.sensor ? ['sensor'] : [])]) {
-      const path = join(files.supervisors, `${program}.pid`);
-      const old = await readPidFile(path);
-      assert.ok(old !== null, program);
-      process.kill(old.pid, 'SIGKILL');
-      const began = performance.now();
-      let now = await readPidFile(path);
-      while (now === null || now.pid === old.pid) {
-        assert.ok(performance.now() - began < 2_000, `${program} is not back`);
-        await systemClock.sleep(20);
-        now = await readPidFile(path);
-      }
-    }
-    const { stdout } = await darsena('up', '--yes', '--json');
-    assert.deepEqual((JSON.parse(stdout) as { started: string[] }).started, []);
   });
 
   test('down stops the platform and leaves workloads', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { runCommand } from '../../src/system/index.ts';
 import { FaultGround, missingPart } from './faults-ground.ts';
@@ -11,11 +12,45 @@ const skip = await missingPart();
 /** What the kernel and the network tools know of an instance's pods. */
 interface Traces {
   readonly ids: readonly string[];
-  readonly interfaces: readonly string[];
+  readonly interfaces: readonly Link[];
   readonly subnets: readonly string[];
 }
 
+/** As `ip -json address` tells it. A number is never given again, a name is. */
+interface Link {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly addr_info: readonly { readonly local: string }[];
+}
+
+async function links(): Promise<Link[]> {
+  const { code, stdout, stderr } = await runCommand('ip', ['-json', 'address', 'show'], { timeoutMs: 20_000 });
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as Link[];
+}
+
+/** @param subnet as `10.89.0.0/24` */
+function lies(address: string, subnet: string): boolean {
+  const [base = '', bits] = subnet.split('/');
+  const family = isIP(base) === 6 ? 'ipv6' : 'ipv4';
+  const all = new BlockList();
+  all.addSubnet(base, Number(bits), family);
+  return isIP(address) === isIP(base) && all.check(address, family);
+}
+
+/** What the firewall of the machine says, without what it has counted. */
+async function rules(): Promise<string[]> {
+  const lines: string[] = [];
+  for (const [tool, ...args] of [['iptables-save'], ['nft', 'list', 'ruleset']] as const) {
+    const { stdout } = await runCommand(tool, args, { timeoutMs: 20_000, maxOutputBytes: 64 * 1024 * 1024 });
+    lines.push(...stdout.split('\n').map((line) => line.replace(/ counter packets \d+ bytes \d+/, '')));
+  }
+  return lines;
+}
+
 suite('purge', { skip, timeout: 240_000 }, () => {
+  /** Rules that somebody left before these instances were there; chains bear the names of their networks. */
+  let older: ReadonlySet<string> = new Set();
   const one = new FaultGround();
   const other = new FaultGround();
   const stranger = `${one.name}-stranger`;
@@ -36,7 +71,9 @@ suite('purge', { skip, timeout: 240_000 }, () => {
     }[];
     return {
       ids: [...new Set(containers.split(/\s+/))],
-      interfaces: described.map((network) => network.network_interface),
+      interfaces: (await links()).filter(({ ifname }) =>
+        described.some((network) => network.network_interface === ifname),
+      ),
       subnets: described.flatMap(({ subnets }) => subnets.map(({ subnet }) => subnet)),
     };
   }
@@ -49,12 +86,14 @@ suite('purge', { skip, timeout: 240_000 }, () => {
       maxOutputBytes: 64 * 1024 * 1024,
     });
     for (const path of cgroups.stdout.split('\n')) if (ids.some((id) => path.includes(id))) left.push(path);
-    const links = await readdir('/sys/class/net');
-    left.push(...interfaces.filter((name) => links.includes(name)));
-    for (const [tool, ...args] of [['iptables-save'], ['nft', 'list', 'ruleset']] as const) {
-      const { stdout } = await runCommand(tool, args, { timeoutMs: 20_000, maxOutputBytes: 64 * 1024 * 1024 });
-      left.push(...stdout.split('\n').filter((line) => subnets.some((subnet) => line.includes(subnet))));
-    }
+    const lines = await rules();
+    // Podman gives what is free again to whoever asks next, as another test may meanwhile: a link of another number is theirs.
+    const now = await links();
+    const isOurs = ({ ifindex }: Link): boolean => interfaces.some((link) => link.ifindex === ifindex);
+    left.push(...now.filter(isOurs).map(({ ifname }) => ifname));
+    const theirs = now.filter((link) => !isOurs(link)).flatMap(({ addr_info: addresses }) => addresses);
+    const free = subnets.filter((subnet) => !theirs.some(({ local }) => lies(local, subnet)));
+    left.push(...lines.filter((line) => !older.has(line) && free.some((subnet) => line.includes(subnet))));
     const mounts = await readFile('/proc/self/mounts', 'utf8');
     left.push(...mounts.split('\n').filter((line) => ids.some((id) => line.includes(id))));
     return left;
@@ -74,6 +113,7 @@ suite('purge', { skip, timeout: 240_000 }, () => {
   };
 
   before(async () => {
+    older = new Set(await rules());
     await one.open();
     await other.open();
   });

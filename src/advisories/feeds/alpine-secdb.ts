@@ -3,7 +3,7 @@ import { apk } from '../orderings/apk.ts';
 import type { FeedItem } from '../record.ts';
 import { type Feed, isObject, type JsonObject, objectsOf, textOf, textsOf } from './feed.ts';
 
-/** The security databases of Alpine, Wolfi and Chainguard: for each source package which version fixed what. */
+/** The security databases of Alpine, Wolfi, Chainguard and MinimOS: for each source package which version fixed what. */
 export const alpineSecdb: Feed = {
   name: 'alpine-secdb',
   sourceName: null,
@@ -34,6 +34,7 @@ function ecosystemOf(value: JsonObject): string | null {
   const prefix = textOf(value['urlprefix']) ?? '';
   if (/chainguard|cgr\.dev/.test(prefix)) return 'Chainguard';
   if (prefix.includes('wolfi')) return 'Wolfi';
+  if (prefix.includes('packages.mini.dev')) return 'MinimOS';
   const release = textOf(value['distroversion']);
   return release === null ? null : `Alpine:${release}`;
 }

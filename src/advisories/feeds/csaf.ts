@@ -134,14 +134,14 @@ function readAffected(vulnerability: JsonObject, components: ReadonlyMap<string,
       add(component, { introduced: null, fixed: component.version, lastAffected: null }, 'affected');
   }
   const last = new Set(textsOf(status['last_affected']));
-  const open = [...textsOf(status['known_affected']), ...last];
+  const open = new Set([...textsOf(status['known_affected']), ...last]);
   const fixedNames = new Set([...found.values()].map(keyOf));
   const harmless = withoutScore(vulnerability);
   for (const product of [...open, ...textsOf(status['under_investigation'])]) {
     const component = components.get(product);
     if (!component || harmless(product)) continue;
     const remedy = remedyOf.get(product);
-    const state: AdvisoryStatus = !open.includes(product)
+    const state: AdvisoryStatus = !open.has(product)
       ? 'under-investigation'
       : remedy === 'no_fix_planned'
         ? 'will-not-fix'
@@ -203,7 +203,8 @@ function readComponents(tree: JsonObject): Map<string, Component> {
     if (product === null || name === null || platform === null) continue;
     const ecosystem = platforms.get(platform);
     const module = moduleOf.get(platform) ?? null;
-    if (ecosystem !== undefined && isModule(name)) {
+    // Red Hat has also named packages by their file and stream, "ruby-2.7.8-139.….x86_64.rpm-ruby:2.7", which looks like one.
+    if (ecosystem !== undefined && !packages.has(name) && isModule(name)) {
       platforms.set(product, ecosystem);
       moduleOf.set(product, name.split(':').slice(0, 2).join(':'));
       continue;

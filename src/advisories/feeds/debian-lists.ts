@@ -27,14 +27,14 @@ export const debianLists: Feed = {
 };
 
 const HEAD = /^\[(\d{2} \w{3} \d{4})\] ((?:DSA|DLA|DTSA)-\d+(?:-\d+)?) (.*)/;
-const FIX = /^\t\[([a-z]+)\] - (\S+) (\S+)/;
+const FIX = /^\s+\[([a-z]+)\] - (\S+) (\S+)/;
 
 function readNotice([head = '', ...lines]: readonly string[]): FeedItem {
   const [, date, id, title = ''] = HEAD.exec(head) ?? [];
   if (id === undefined) return { kind: 'skipped' };
   const affected = lines.flatMap((line) => readFix(line) ?? []);
   if (affected.length === 0) return { kind: 'skipped' };
-  const braces = lines.filter((line) => /^\t\{.*\}/.test(line)).join(' ');
+  const braces = lines.filter((line) => /^\s+\{.*\}/.test(line)).join(' ');
   return {
     kind: 'advisory',
     record: {

@@ -8,6 +8,7 @@ import { debianLists } from './debian-lists.ts';
 import { debianTracker } from './debian-tracker.ts';
 import { epss } from './epss.ts';
 import type { Feed } from './feed.ts';
+import { githubAdvisories } from './github-advisories.ts';
 import { nodejsSecurityWg } from './nodejs-security-wg.ts';
 import { nvd } from './nvd.ts';
 import { osv } from './osv.ts';
@@ -26,6 +27,7 @@ export const FEEDS: readonly Feed[] = [
   csaf,
   cisaKev,
   nodejsSecurityWg,
+  githubAdvisories,
   alpineSecdb,
   rubyAdvisoryDb,
   phpSecurityAdvisories,

@@ -6,18 +6,26 @@ import { type AdvisoryRecord, type AffectedPackage, type FeedItem, type Severity
 import { bestScores, type Scores, severityOf } from '../scores.ts';
 import { type Feed, isObject, type JsonObject, objectsOf, textOf, textsOf, timeOf, titleOf } from './feed.ts';
 
-/** OSV records (ossf.github.io/osv-schema), alone or in a list: GitHub, Go, PyPI, RustSec, Bitnami, distributions … */
+/**
+ * OSV records (ossf.github.io/osv-schema), alone, in a list, or as osv.dev answers a query (`{ vulns: […] }`): GitHub, Go,
+ * PyPI, RustSec, Bitnami, distributions …
+ */
 export const osv: Feed = {
   name: 'osv',
   sourceName: null,
-  recognises: (document) =>
-    isOsv(document) || (Array.isArray(document) && document.length > 0 && document.slice(0, 3).every(isOsv)),
+  recognises: (document) => {
+    const records = recordsOf(document);
+    return records.length > 0 && records.slice(0, 3).every(isOsv);
+  },
   *read(document) {
-    for (const one of Array.isArray(document) ? document : [document]) {
-      if (isOsv(one)) yield readRecord(one);
-    }
+    for (const one of recordsOf(document)) if (isOsv(one)) yield readRecord(one);
   },
 };
+
+function recordsOf(document: unknown): readonly unknown[] {
+  if (Array.isArray(document)) return document;
+  return isObject(document) && Array.isArray(document['vulns']) ? document['vulns'] : [document];
+}
 
 function isOsv(value: unknown): value is JsonObject {
   return (

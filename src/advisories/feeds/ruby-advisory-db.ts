@@ -3,7 +3,10 @@ import { type FeedItem, type Severity, severityOfScore } from '../record.ts';
 import { parseRequirement } from '../requirements.ts';
 import { type Feed, isObject, type JsonObject, textOf, textsOf, timeOf, titleOf } from './feed.ts';
 
-/** rubysec's advisory database, a YAML document a gem and issue: all versions but those patched or never affected. */
+/**
+ * rubysec's advisory database, a YAML document an issue of a gem, or of Ruby itself (`engine`): all versions but those
+ * patched or never affected.
+ */
 export const rubyAdvisoryDb: Feed = {
   name: 'ruby-advisory-db',
   sourceName: 'ruby-advisory-db',
@@ -14,11 +17,17 @@ export const rubyAdvisoryDb: Feed = {
 };
 
 function isAdvisory(value: unknown): value is JsonObject {
-  return isObject(value) && textOf(value['gem']) !== null && textOf(value['title']) !== null && 'url' in value;
+  return (
+    isObject(value) &&
+    textOf(value['gem'] ?? value['engine']) !== null &&
+    textOf(value['title']) !== null &&
+    'url' in value
+  );
 }
 
 function readAdvisory(value: JsonObject): FeedItem {
-  const name = textOf(value['gem']) ?? '';
+  const gem = textOf(value['gem']);
+  const name = gem ?? textOf(value['engine']) ?? '';
   const number = (key: string): string | null => (value[key] === undefined ? null : String(value[key]));
   const cve = number('cve');
   const ghsa = number('ghsa');
@@ -48,7 +57,7 @@ function readAdvisory(value: JsonObject): FeedItem {
       cvssVector: null,
       affected: [
         {
-          ecosystem: 'RubyGems',
+          ecosystem: gem === null ? 'Binary' : 'RubyGems',
           name,
           intervals: [{ introduced: null, fixed: null, lastAffected: null }],
           versions: [],

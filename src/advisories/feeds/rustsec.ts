@@ -18,7 +18,8 @@ export const rustsec: Feed = {
   },
 };
 
-const HEAD = /^```toml\s*\n(?:#[^\n]*\n|\s*\n)*\[advisory\]/;
+/** A line at a time: blank lines that could be parted in many ways would be tried in all of them. */
+const HEAD = /^```toml[^\S\n]*\n(?:#[^\n]*\n|[^\S\n]*\n)*\[advisory\]/;
 
 function readAdvisory(path: string, text: string): FeedItem {
   const [, toml = '', body = ''] = text.split('```');

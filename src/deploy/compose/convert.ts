@@ -616,7 +616,7 @@ class Converter {
       });
       return null;
     }
-    const { file, environment, content } = membersOf(section[source]);
+    const { file, environment, content, external } = membersOf(section[source]);
     const at = [kind, source];
     if (content !== undefined) return textOf(content);
     if (environment !== undefined) {
@@ -630,7 +630,8 @@ class Converter {
     }
     const text = file === undefined ? null : this.#input.read(textOf(file));
     const told = this.#problems.some(({ field }) => field === formatPath([...at, 'file']));
-    if (text === null && !told) {
+    // That one is refused for what it is.
+    if (text === null && !told && external !== true) {
       this.#problem([...at, 'file'], 'missing-target', {
         en: `there is no file ${textOf(file)} in the project`,
         es: `no existe el archivo ${textOf(file)} en el proyecto`,

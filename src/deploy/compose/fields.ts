@@ -1,4 +1,5 @@
 import type { Text } from '../../system/index.ts';
+import { LABEL_NAME } from '../kubernetes/kinds/common.ts';
 import {
   BOOLEAN,
   choice,
@@ -407,7 +408,7 @@ const SERVICE: Shape = object({
       'la disponibilidad de una réplica: decide sobre tráfico y despliegues',
     ),
   ),
-  hostname: enforced(TEXT),
+  hostname: enforced(LABEL_NAME),
   image: emulated(
     TEXT,
     words(
@@ -539,14 +540,14 @@ const SERVICE: Shape = object({
   security_opt: enforced(TEXTS),
   shm_size: emulated(
     ANY,
-    words('a file system in memory at /dev/shm', 'un sistema de ficheros en memoria en /dev/shm'),
+    words('a file system in memory at /dev/shm', 'un sistema de archivos en memoria en /dev/shm'),
   ),
   stdin_open: enforced(BOOLEAN),
   stop_grace_period: enforced(TEXT),
   stop_signal: enforced(TEXT),
   storage_opt: refused(LIMITS),
   sysctls: enforced(mapOf(ANY)),
-  tmpfs: emulated(TEXTS, words('a file system in memory', 'un sistema de ficheros en memoria')),
+  tmpfs: emulated(TEXTS, words('a file system in memory', 'un sistema de archivos en memoria')),
   tty: enforced(BOOLEAN),
   ulimits: refused(
     words('the limits of the host hold for every container', 'los límites del host valen para todo contenedor'),

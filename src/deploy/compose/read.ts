@@ -110,7 +110,8 @@ class Loader {
       return fail({ en: `more than ${FILES_MAX} files`, es: `más de ${FILES_MAX} archivos` });
     }
     const text = this.#input.read(file);
-    if (text === null) return fail({ en: 'there is no such file in the project', es: 'no existe en el proyecto' });
+    if (text === null)
+      return fail({ en: `there is no file ${file} in the project`, es: `no existe el archivo ${file} en el proyecto` });
     try {
       const origin = { file, document: parseYaml(text, { mergeKeys: true }) };
       this.#documents.set(file, origin);

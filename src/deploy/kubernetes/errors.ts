@@ -20,8 +20,8 @@ export const manifestFault = defineFaults({
   },
   'manifest.field-unknown': {
     kind: 'not-found',
-    en: { what: 'Kubernetes has no field {field}', remedy: 'darsena explain {near}' },
-    es: { what: 'Kubernetes no tiene el campo {field}', remedy: 'darsena explain {near}' },
+    en: { what: 'Kubernetes has no field {field}', remedy: 'darsena explain{near}' },
+    es: { what: 'Kubernetes no tiene el campo {field}', remedy: 'darsena explain{near}' },
   },
 });
 

@@ -39,8 +39,10 @@ export function explainCommands(cli: CliProgram, others: (field: string) => Expl
       const [first] = found;
       if (first === undefined) {
         const kind = KINDS.find((one) => one.kind.toLowerCase() === field.toLowerCase());
-        const near = kind?.kind ?? suggestField(field);
-        throw manifestFault('manifest.field-unknown', { field, near: near ?? 'darsena explain' });
+        // Who begins with the field most often means a pod's.
+        const inPod = explainField(`pod.${field}`).length > 0 ? `pod.${field}` : null;
+        const near = kind?.kind ?? inPod ?? suggestField(field);
+        throw manifestFault('manifest.field-unknown', { field, near: near === null ? '' : ` ${near}` });
       }
       const depth = field.split('.').length;
       const shown = found.filter(

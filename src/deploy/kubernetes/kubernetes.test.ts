@@ -245,7 +245,6 @@ test('what would open the host, or would be dropped in silence, is refused', () 
     ['volumes: [{ name: v, hostPath: { path: / } }]', 'spec.volumes[0].hostPath'],
     ['securityContext: { supplementalGroupsPolicy: Strict }', 'spec.securityContext.supplementalGroupsPolicy'],
     ['nodeSelector: { disktype: ssd }', 'spec.nodeSelector.disktype'],
-    ['runtimeClassName: kata', 'spec.runtimeClassName'],
     ['automountServiceAccountToken: true', 'spec.automountServiceAccountToken'],
   ];
   const pod = (spec: string, inner = ''): string =>
@@ -420,7 +419,7 @@ metadata: { name: nightly }
 spec:
   schedule: "30 2 * * mon-fri"
   timeZone: Europe/Madrid
-  jobTemplate: { spec: { template: { metadata: {}, spec: { restartPolicy: OnFailure, containers: [{ name: c, image: i }] } } } }
+  jobTemplate: { spec: { template: { spec: { restartPolicy: OnFailure, containers: [{ name: c, image: i }] } } } }
 ---
 apiVersion: v1
 kind: Pod
@@ -493,6 +492,23 @@ test('a report counts every field that is written and says how or why for each t
     ['3 emulated metadata.annotations', '5 refused spec.hostPID', '6 wrong spec.containers[0].imagee'],
   );
   assert.deepEqual([report.enforced, report.emulated, report.refused], [8, 1, 1]);
+});
+
+test('a run-time that no host has is refused with the reason of each host, when hosts are asked', () => {
+  const text =
+    'apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec:\n  runtimeClassName: gvisor\n  containers: [{ name: c, image: i }]\n';
+  const missing = { en: 'the program runsc is not installed', es: 'el programa runsc no está instalado' };
+  const host = (name: string, why: typeof missing | null) => ({ name, runtimes: [{ name: 'runsc', missing: why }] });
+  const say = (hosts: Parameters<typeof reportManifest>[1]) => {
+    const { notes, refused } = reportManifest({ path: 'pod.yaml', text }, hosts);
+    return [refused, ...notes.map(({ line, treatment }) => `${line} ${treatment}`)];
+  };
+  assert.deepEqual(say(null), [0, '5 emulated']);
+  assert.deepEqual(say([host('a', missing), host('b', null)]), [0, '5 emulated']);
+  assert.deepEqual(say([host('a', missing)]), [1, '5 refused']);
+  assert.deepEqual(say([]), [1, '5 refused']);
+  const { notes } = reportManifest({ path: 'pod.yaml', text }, [host('a', missing), host('b', missing)]);
+  assert.match(notes[0]?.text.es ?? '', /^ningún host lo tiene: a: el programa runsc .*; b: /);
 });
 
 test('no field of the given Kubernetes examples is dropped in silence', async (t) => {
@@ -827,6 +843,7 @@ test('no project takes the host or the port of another, nor a name below the pub
     try {
       checkClaims({
         ...{ project: 'b', environment: 'dev', wanted, domain: 'd.localhost', platformPorts: [8443] },
+        places: ['b', 'banco', 'a-b', 'new-b'].map((project) => ({ project, environment: 'dev' })),
         composition: { routes: [route('b', host)], listeners: [{ ...listener('b', port), service }] },
         ownersOf: (name) => (name.endsWith('.vault.example') ? ['banco'] : name === 'own.all.example' ? ['b'] : []),
       });
@@ -846,7 +863,19 @@ test('no project takes the host or the port of another, nor a name below the pub
   assert.equal(claim('*.banco.example'), 'deploy.host-taken', 'it would take paths that www leaves');
   assert.equal(claim('a.shop.all.example'), 'ok', 'a wildcard is for one label');
   assert.equal(claim('web-a-b-dev.d.localhost'), 'deploy.host-taken', 'the name of the project a-b');
-  for (const host of ['web-banco-dev.d.localhost', 'd.localhost', '*.d.localhost', 'a.web-b-dev.d.localhost'])
+  assert.equal(
+    claim('pay-new-b-dev.d.localhost'),
+    'deploy.host-taken',
+    'the name of new-b, which published nothing yet',
+  );
+  for (const host of [
+    'web-b-prod.d.localhost',
+    '-b-dev.d.localhost',
+    'web-banco-dev.d.localhost',
+    'd.localhost',
+    '*.d.localhost',
+    'a.web-b-dev.d.localhost',
+  ])
     assert.equal(claim(host), 'deploy.host-foreign', host);
   assert.equal(claim(null, 8443), 'deploy.port-taken');
   assert.equal(claim(null, 5432), 'deploy.port-taken');

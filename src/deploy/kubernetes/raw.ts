@@ -180,6 +180,7 @@ export interface RawPodSpec {
     readonly options?: Maybe<readonly { readonly name: string; readonly value?: Maybe<string> }[]>;
   }>;
   readonly shareProcessNamespace?: Maybe<boolean>;
+  readonly runtimeClassName?: Maybe<string>;
   readonly hostUsers?: Maybe<boolean>;
   readonly topologySpreadConstraints?: Maybe<readonly object[]>;
 }
@@ -211,7 +212,8 @@ export interface RawDeployment {
 }
 
 export interface RawTemplate {
-  readonly metadata: Omit<RawMetadata, 'name'>;
+  /** Left out by jobs alone. */
+  readonly metadata?: Maybe<Omit<RawMetadata, 'name'>>;
   readonly spec: RawPodSpec;
 }
 
@@ -307,6 +309,7 @@ export interface RawService {
   readonly spec: {
     readonly selector: Readonly<Record<string, string>>;
     readonly publishNotReadyAddresses?: Maybe<boolean>;
+    readonly ipFamilyPolicy?: Maybe<'SingleStack' | 'PreferDualStack'>;
     readonly type?: Maybe<'ClusterIP' | 'NodePort' | 'LoadBalancer'>;
     readonly clusterIP?: Maybe<string>;
     readonly sessionAffinity?: Maybe<'None' | 'ClientIP'>;

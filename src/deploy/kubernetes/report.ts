@@ -1,6 +1,7 @@
-import type { Text } from '../../system/index.ts';
+import type { Json, Text } from '../../system/index.ts';
 import { checkDocument } from './check.ts';
-import { formatPath, type ManifestFile, readManifests } from './documents.ts';
+import { type FieldPath, formatPath, type ManifestFile, readManifests } from './documents.ts';
+import { runtimeOf } from './runtime-names.ts';
 import type { Treatment } from './schema.ts';
 
 export interface FieldNote {
@@ -22,11 +23,18 @@ export interface FieldReport {
   readonly notes: readonly FieldNote[];
 }
 
+/** A host, and why it has not each of the run-times that there are; null: it has it. */
+export interface RuntimesOfHost {
+  readonly name: string;
+  readonly runtimes: readonly { readonly name: string; readonly missing: Text | null }[];
+}
+
 /**
  * Says of each field that stands in a file what would happen to it. Each document is judged alone: whether what it
  * refers to is there is found when the whole project is deployed.
+ * @param hosts whether a host has the run-time that is named; null: nobody was asked
  */
-export function reportManifest(file: ManifestFile): FieldReport {
+export function reportManifest(file: ManifestFile, hosts: readonly RuntimesOfHost[] | null = null): FieldReport {
   const { documents, problems: unreadable } = readManifests([file]);
   const notes: FieldNote[] = [];
   const counts: Record<Treatment['kind'], number> = { enforced: 0, emulated: 0, refused: 0 };
@@ -36,6 +44,13 @@ export function reportManifest(file: ManifestFile): FieldReport {
       counts[treatment.kind]++;
       if (treatment.kind !== 'emulated') continue;
       const { line, column } = document.locate(path);
+      const missing = path.at(-1) === 'runtimeClassName' ? whyNowhere(valueAt(document.value, path), hosts) : null;
+      if (missing !== null) {
+        counts.emulated--;
+        counts.refused++;
+        notes.push({ line, column, field: formatPath(path), treatment: 'refused', text: missing });
+        continue;
+      }
       notes.push({ line, column, field: formatPath(path), treatment: 'emulated', text: treatment.how });
     }
     for (const { line, column, field, kind, text } of problems) {
@@ -55,4 +70,28 @@ export function reportManifest(file: ManifestFile): FieldReport {
   }
   notes.sort((one, other) => one.line - other.line || one.column - other.column);
   return { file: file.path, documents: documents.length, ...counts, notes };
+}
+
+function valueAt(value: Json, path: FieldPath): Json {
+  let found: Json | undefined = value;
+  for (const part of path) {
+    if (typeof found !== 'object' || found === null) return null;
+    found = Reflect.get(found, part) as Json | undefined;
+  }
+  return found ?? null;
+}
+
+/** Why no host has the run-time, each with its reason; null when one has it or nobody was asked. */
+function whyNowhere(value: Json, hosts: readonly RuntimesOfHost[] | null): Text | null {
+  if (hosts === null || typeof value !== 'string') return null;
+  const reasons: Text[] = [];
+  for (const host of hosts) {
+    const found = host.runtimes.find(({ name }) => name === runtimeOf(value));
+    if (found?.missing === null) return null;
+    const { en, es } = found?.missing ?? { en: 'it is not known there', es: 'allí no se conoce' };
+    reasons.push({ en: `${host.name}: ${en}`, es: `${host.name}: ${es}` });
+  }
+  if (reasons.length === 0) return { en: 'no host tells of its run-times', es: 'ningún host dice qué entornos tiene' };
+  const say = (language: 'en' | 'es'): string => reasons.map((one) => one[language]).join('; ');
+  return { en: `no host has it: ${say('en')}`, es: `ningún host lo tiene: ${say('es')}` };
 }

@@ -71,6 +71,7 @@ import type {
   RawVertical,
   RawVolume,
 } from './raw.ts';
+import { runtimeOf } from './runtime-names.ts';
 import { readBudget, readHorizontal, readVertical } from './scaling.ts';
 import { nearestName } from './suggest.ts';
 
@@ -424,14 +425,14 @@ class Translator {
       document,
       [...path, 'spec'],
       spec,
-      { labels: template.metadata.labels ?? {}, annotations: template.metadata.annotations ?? {} },
+      { labels: template.metadata?.labels ?? {}, annotations: template.metadata?.annotations ?? {} },
       more.claims,
     );
   }
 
   #readStatefulSet(document: ManifestDocument): Translation['workloads'][number] {
     const { metadata, spec } = as<RawStatefulSet>(document.value);
-    this.#refuseStrangePods(document, spec.selector.matchLabels, spec.template.metadata.labels ?? {});
+    this.#refuseStrangePods(document, spec.selector.matchLabels, spec.template.metadata?.labels ?? {});
     this.#refuseRestart(document, ['spec', 'template', 'spec'], spec.template.spec, ['Always']);
     if (spec.serviceName != null && !this.#exists('Service', spec.serviceName)) {
       this.#missing(document, ['spec', 'serviceName'], 'Service', spec.serviceName);
@@ -475,7 +476,7 @@ class Translator {
 
   #readDaemonSet(document: ManifestDocument): Translation['workloads'][number] {
     const { metadata, spec } = as<RawDaemonSet>(document.value);
-    this.#refuseStrangePods(document, spec.selector.matchLabels, spec.template.metadata.labels ?? {});
+    this.#refuseStrangePods(document, spec.selector.matchLabels, spec.template.metadata?.labels ?? {});
     this.#refuseRestart(document, ['spec', 'template', 'spec'], spec.template.spec, ['Always']);
     const pod = this.#readTemplate(document, ['spec', 'template'], spec.template);
     const { updateStrategy } = spec;
@@ -764,6 +765,7 @@ class Translator {
       ...(hasDns ? { dns } : {}),
       ...(raw.shareProcessNamespace ? { shareProcesses: true } : {}),
       ...(raw.hostUsers === false ? { userNamespace: true } : {}),
+      ...(raw.runtimeClassName == null ? {} : { runtime: runtimeOf(raw.runtimeClassName) }),
       ...(sysctls.length === 0 ? {} : { sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])) }),
       ...(fsGroup == null
         ? {}
@@ -935,7 +937,7 @@ class Translator {
     if (name === null) {
       this.#report(scope.document, [...path, 'containerName'], 'missing-field', {
         en: 'containerName is missing: a file belongs to no container',
-        es: 'falta containerName: un fichero no pertenece a ningún contenedor',
+        es: 'falta containerName: un archivo no pertenece a ningún contenedor',
       });
     } else if (!scope.containers.includes(name)) {
       this.#report(scope.document, [...path, 'containerName'], 'missing-target', {
@@ -1251,11 +1253,6 @@ class Translator {
             en: `${key.name} has no port named ${port.targetPort}${near === null ? '' : `; ${near} is near`}`,
             es: `${key.name} no tiene un puerto llamado ${port.targetPort}${near === null ? '' : `; ${near} se parece`}`,
           });
-        } else if (port.protocol === 'UDP' && target !== port.port) {
-          this.#report(document, ['spec', 'ports', index, 'targetPort'], 'refused', {
-            en: 'refused: a UDP port is not redirected inside a pod, so it must be that of its target',
-            es: 'rechazado: un puerto UDP no se redirige dentro de un pod, así que debe ser el de su destino',
-          });
         }
       }
       return port;
@@ -1268,28 +1265,32 @@ class Translator {
       selector: spec.selector,
       ports,
       ...(spec.publishNotReadyAddresses ? { publishNotReady: true } : {}),
+      ...(spec.ipFamilyPolicy === 'PreferDualStack' ? { sixToo: true } : {}),
     };
   }
 
   /** Inside a pod one port can be redirected to one other, and not away from somebody who listens on it. */
   #refuseClashes(workloads: Translation['workloads'], services: readonly WantedService[]): void {
     for (const { pod, key } of workloads) {
-      const redirects = new Map<number, number>();
+      const redirects = new Map<string, number>();
       for (const service of services) {
         const document = this.#known.find(({ kind, name }) => kind === 'Service' && name === service.name)?.document;
         if (document === undefined || !selects(service.selector, pod.labels)) continue;
         for (const [index, port] of service.ports.entries()) {
           const target = resolveTargetPort(pod, port.targetPort);
-          if (port.protocol !== 'TCP' || target === null || target === port.port) continue;
-          const other = redirects.get(port.port);
-          const listens = pod.containers.some(({ ports }) => ports.some((one) => one.port === port.port));
+          if (target === null || target === port.port) continue;
+          const { protocol } = port;
+          const other = redirects.get(`${protocol}/${port.port}`);
+          const listens = pod.containers.some(({ ports }) =>
+            ports.some((one) => one.port === port.port && one.protocol === protocol),
+          );
           if (listens || (other !== undefined && other !== target)) {
             this.#report(document, ['spec', 'ports', index, 'port'], 'conflict', {
               en: `port ${port.port} of ${key.name} already means something else inside its pods`,
               es: `el puerto ${port.port} de ${key.name} ya significa otra cosa dentro de sus pods`,
             });
           }
-          redirects.set(port.port, target);
+          redirects.set(`${protocol}/${port.port}`, target);
         }
       }
     }

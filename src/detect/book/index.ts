@@ -1,3 +1,4 @@
+export { type KeptGroundPort, registerKeptRoutes } from './kept-routes.ts';
 export { checkLiveFilter } from './live.ts';
 export { detectMigrations } from './migrations.ts';
 export { registerRuleRoutes } from './routes.ts';

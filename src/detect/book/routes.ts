@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { type ApiApp, accessFault, may, type Principal, visibleProjects } from '../../access/index.ts';
 import { detectFault } from '../errors.ts';
+import { findNearest } from '../hint.ts';
+import { parseRuleFile } from '../rule-file.ts';
+import { readRulePages, techniqueOf } from '../shipped-rules.ts';
 import { CONDITION_LENGTH_MAX, RULE_TEXT_BYTES_MAX } from './limits.ts';
 import type { KeptTuning, RuleBook } from './rule-book.ts';
 
@@ -25,6 +28,7 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
     const seen = visibleProjects(principal, 'incident.read');
     return project === null || seen === '*' || seen.includes(project);
   };
+  const pages = { en: readRulePages('en'), es: readRulePages('es') };
   const show = (tuning: KeptTuning) => ({ ...tuning, suppressed: hosts.keptBack().get(tuning.id) ?? 0 });
   app.route({
     method: 'GET',
@@ -45,6 +49,44 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
           state: has !== revision ? 'behind' : accepted ? 'in-force' : 'refused',
         })),
         findings: findings.filter(({ file }) => sees(principal, projectOf(book, file) ?? null)),
+      };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/rules/by-name/:rule',
+    config: { action: 'policy.read' },
+    schema: {
+      tags: ['rules'],
+      summary:
+        'A rule: what it means, when it is innocent, what to do first, what it misses, and what is excepted from it',
+      params: z.object({ rule: z.string().min(1).max(200) }),
+    },
+    handler: async ({ principal, params }) => {
+      const rules = book.rules().rules.filter(({ project }) => sees(principal, project));
+      const rule = rules.find(({ name }) => name === params.rule);
+      if (rule === undefined) {
+        const nearest = findNearest(
+          params.rule,
+          rules.map(({ name }) => name),
+        );
+        throw detectFault('detect.rule-unknown', { rule: params.rule, nearest: nearest ?? '–' });
+      }
+      const [en, es] = [pages.en.get(rule.name), pages.es.get(rule.name)];
+      return {
+        ...rule,
+        techniques: rule.tags.flatMap((tag) => techniqueOf(tag) ?? []),
+        // Another file may switch a rule off, or change it under its name.
+        changedBy: book
+          .files()
+          .filter(({ name, text, project }) => sees(principal, project) && namesRule(name, text, rule.name))
+          .map(({ name, project, environment, author, appliedAt }) => ({
+            ...{ file: name, project, environment, author, appliedAt },
+          })),
+        page: rule.origin === 'shipped' && en !== undefined && es !== undefined ? { en, es } : null,
+        tunings: (await book.tunings())
+          .filter((tuning) => tuning.rule === rule.name && tuning.endedAt === null && sees(principal, tuning.project))
+          .map(show),
       };
     },
   });
@@ -143,6 +185,10 @@ export function registerRuleRoutes(app: ApiApp, book: RuleBook, hosts: RuleHosts
       return show(await book.untune(params.id, principal.actor));
     },
   });
+}
+
+function namesRule(file: string, text: string, rule: string): boolean {
+  return parseRuleFile(file, text).items.some(({ kind, name }) => kind === 'rule' && name === rule);
 }
 
 /** Undefined when there is no such file of one's own. */

@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { createApi, type Principal } from '../../access/index.ts';
 import { EXEC, HEADER, KernelEvent, PathNames, RECORD, unknownProcess } from '../../events/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
 import { Fault, openDatabase, silentLog, systemClock } from '../../system/index.ts';
 import { RuleEngine } from '../engine.ts';
-import { type DetectTables, detectMigrations, RuleBook, registerRuleRoutes } from './index.ts';
+import {
+  type DetectTables,
+  detectMigrations,
+  type KeptGroundPort,
+  RuleBook,
+  registerKeptRoutes,
+  registerRuleRoutes,
+} from './index.ts';
 
 const rule = (name: string, condition: string) =>
   `- rule: ${name}\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n`;
@@ -65,7 +75,7 @@ async function open() {
     const list = await journal.query({ projects: '*', limit: 50 });
     return list.map(({ kind, subject }) => `${kind} ${subject}`);
   };
-  return { opened, book, told, facts, reopen: () => RuleBook.open({ ...options, changed: () => undefined }) };
+  return { opened, journal, book, told, facts, reopen: () => RuleBook.open({ ...options, changed: () => undefined }) };
 }
 
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
@@ -235,5 +245,86 @@ test('an analyst of a project tunes there and not elsewhere; what is of another 
     ['Program started', 'X'],
   );
   await app.close();
+  await opened.close();
+});
+
+const ana: Principal = {
+  ...{ id: 'u', actor: 'user:ana', kind: 'user', name: 'ana', tokenId: null },
+  grants: [{ role: 'analyst', project: 'tienda' }],
+};
+
+async function openTrials(ask: KeptGroundPort['ask']) {
+  const { opened, journal, book } = await open();
+  const app = createApi({ instance: 'test', log: silentLog, authenticate: async () => ana });
+  registerKeptRoutes(app, {
+    ...{ book, journal, db: opened.db as never, clock: systemClock },
+    ground: { hosts: () => ['vm'], ask },
+  });
+  const close = async (): Promise<void> => {
+    await app.close();
+    await opened.close();
+  };
+  return { app, book, close };
+}
+
+test('a trial asks hosts for what the caller may see: neither other projects nor hosts', async () => {
+  const asked: unknown[] = [];
+  const { app, book, close } = await openTrials(async (_host, { draft, projects }) => {
+    asked.push([draft?.scope ?? null, projects]);
+    return {};
+  });
+  await book.apply(file('otra.yaml', rule('Otra', 'evt.type = execve'), 'otra'), 'user:root');
+  const text = rule('X', 'evt.type = execve');
+  const statusOf = async (payload: object): Promise<number> => {
+    const headers = { authorization: 'Bearer x' };
+    return (await app.inject({ method: 'POST', url: '/api/v1/rules/try', headers, payload })).statusCode;
+  };
+  assert.equal(await statusOf({ text }), 403);
+  assert.equal(await statusOf({ text, project: 'otra' }), 403);
+  assert.equal(await statusOf({ text, project: 'tienda', name: 'otra.yaml' }), 403);
+  assert.equal(await statusOf({ rule: 'Program started', project: 'otra' }), 403);
+  assert.equal(await statusOf({ rule: 'Otra' }), 404);
+  assert.equal(await statusOf({ rule: 'Program started', environment: 'e'.repeat(21) }), 400);
+  assert.deepEqual(asked, []);
+  assert.equal(await statusOf({ text, project: 'tienda' }), 200);
+  assert.equal(await statusOf({ rule: 'Program started' }), 200);
+  assert.deepEqual(asked, [
+    [{ project: 'tienda', environment: null }, ['tienda']],
+    [null, ['tienda']],
+  ]);
+  await close();
+});
+
+test('who goes away ends the trial on the hosts', { timeout: 120_000 }, async () => {
+  const began = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const { app, close } = await openTrials(async (_host, _question, signal) => {
+    signal.addEventListener('abort', () => ended.resolve(), { once: true });
+    began.resolve();
+    await ended.promise;
+    return {};
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  const headers = { authorization: 'Bearer x', 'content-type': 'application/json' };
+  const asking = request({ port, host: '127.0.0.1', path: '/api/v1/rules/try', method: 'POST', headers });
+  const gone = once(asking, 'error');
+  asking.end(JSON.stringify({ rule: 'Program started' }));
+  await began.promise;
+  asking.destroy(new Error('gone'));
+  await gone;
+  await ended.promise;
+  await close();
+});
+
+test('a draft that changes rules of others names them, and not those of projects', async () => {
+  const { opened, book } = await open();
+  await book.apply(file('words.yaml', '- list: shells\n  items: [sh]\n'), 'user:root');
+  await book.apply(file('otra.yaml', rule('Otra', 'evt.type = execve and proc.name in (shells)'), 'otra'), 'user:root');
+  const namesOf = (name: string, text: string): string[] => book.draft(file(name, text)).rules.map((one) => one.name);
+  const narrowed = '- rule: Program started\n  condition: and proc.name = bash\n  override:\n    condition: append\n';
+  assert.deepEqual(namesOf('narrow.yaml', narrowed), ['Program started']);
+  assert.deepEqual(namesOf('words.yaml', '- list: shells\n  items: [sh, bash]\n'), []);
+  assert.deepEqual(namesOf('new.yaml', rule('New', 'evt.type = execve')), ['New']);
   await opened.close();
 });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Journal } from '../../journal/index.ts';
 import { type Clock, newId } from '../../system/index.ts';
+import { loadDraft } from '../draft.ts';
 import { liveFields, RuleEngine, type RuleText } from '../engine.ts';
 import { detectFault } from '../errors.ts';
 import { FilterError } from '../filter-ast.ts';
@@ -165,9 +166,7 @@ export class RuleBook {
   ): Promise<readonly Finding[]> {
     const { db, journal, clock } = this.#options;
     const others = this.#files.filter(({ name }) => name !== file.name);
-    const all = this.#files.some(({ name }) => name === file.name)
-      ? this.#files.map((one) => (one.name === file.name ? file : one))
-      : [...others, file];
+    const all = this.#with(file);
     const bytes = all.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
     if (bytes > RULE_TEXT_BYTES_MAX || others.length >= RULE_FILES_MAX) {
       throw detectFault('detect.too-many-rules', {
@@ -300,6 +299,28 @@ export class RuleBook {
     const tuning = this.#tunings.find((one) => one.id === id);
     if (tuning === undefined) throw detectFault('detect.tuning-unknown', { id });
     return tuning;
+  }
+
+  /** What the file would be beside those in force: its rules and those it changes, and what there is to say. Nothing changes. */
+  draft(file: Pick<RuleFile, 'name' | 'text' | 'project' | 'environment'>): {
+    readonly rules: readonly { readonly name: string; readonly priority: Priority; readonly off: string | null }[];
+    readonly findings: readonly Finding[];
+  } {
+    const { engine, states } = loadDraft([...this.#options.shipped, ...this.#ownTexts()], toText(file));
+    return {
+      rules: states.map(({ rule, offReason }) => ({ name: rule.name, priority: rule.priority, off: offReason })),
+      findings: engine.findings.filter((one) => one.file === file.name),
+    };
+  }
+
+  /** @throws Fault detect.rules-invalid when the file could not be applied */
+  requireSound(file: Pick<RuleFile, 'name' | 'text' | 'project' | 'environment'>): void {
+    this.#check(this.#with(file).map(toText));
+  }
+
+  #with(file: Pick<RuleFile, 'name' | 'text' | 'project' | 'environment'>) {
+    const isKnown = this.#files.some(({ name }) => name === file.name);
+    return isKnown ? this.#files.map((one) => (one.name === file.name ? file : one)) : [...this.#files, file];
   }
 
   /** What there is to say of such files of one's own. @throws Fault detect.rules-invalid for errors that are not there now */

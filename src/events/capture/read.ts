@@ -141,6 +141,20 @@ async function* readBlocks(
 }
 
 function readBatch(payload: Buffer, paths: PathNames, before: number, take: (event: KernelEvent) => void): number {
+  let number = before;
+  for (const event of eventsOfBatch(payload, paths)) {
+    event.number = ++number;
+    take(event);
+  }
+  return number;
+}
+
+/**
+ * The events of one batch, each valid until the next is asked for.
+ *
+ * @throws FormatError when it is none
+ */
+export function* eventsOfBatch(payload: Buffer, paths: PathNames): Generator<KernelEvent, void> {
   try {
     const length = payload.readUInt32LE(0);
     const { processes, containers, ...around } = parse(surroundings, payload.subarray(4, 4 + length));
@@ -148,7 +162,6 @@ function readBatch(payload: Buffer, paths: PathNames, before: number, take: (eve
     const view = new DataView(memory);
     const known = new RecordedSurroundings(processes.map(toProcess), around);
     const event = new KernelEvent(memory, known, paths);
-    let number = before;
     for (let at = 0; at < memory.byteLength; ) {
       const record = at + EVENT_HEAD_BYTES;
       const bytes = view.getUint32(record + HEADER.length, true);
@@ -158,13 +171,11 @@ function readBatch(payload: Buffer, paths: PathNames, before: number, take: (eve
       const container = view.getInt32(at + 4, true);
       if (process === undefined) throw damaged('a record names no process');
       event.load(record);
-      event.number = ++number;
       event.process = process;
       event.container = (containers[container] as ContainerFacts | undefined) ?? null;
-      take(event);
+      yield event;
       at = record + bytes;
     }
-    return number;
   } catch (error) {
     if (error instanceof RangeError) throw damaged('a record reaches beyond its batch');
     throw error;

@@ -8,9 +8,11 @@ import { DESCRIPTOR_KINDS, type Descriptor, type RecordedContainer, type Recorde
 
 const HEAD_BYTES = 22;
 const COUNT_BYTES = 4;
+/** A descriptor in a list of poll: 8 bytes of number, 2 of bits. */
+const POLLED_BYTES = 10;
 const NOT_PARTED = -1;
 const SIGNALS = (
-  'SIGNONE SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM ' +
+  ' SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM ' +
   'SIGTERM SIGSTKFLT SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH ' +
   'SIGIO SIGPWR SIGSYS'
 ).split(' ');
@@ -50,6 +52,14 @@ export class ScapEvent {
   descriptor: Descriptor | null = null;
   /** Of an open that failed: what was to be opened. */
   triedPath: string | null = null;
+  /** When it happened, in halves: their differences are exact, and need no big number for each event. */
+  timeHigh = 0;
+  timeLow = 0;
+  /** Nanoseconds since the first event, and since the one before this. */
+  sinceStartNs = 0;
+  sinceLastNs = 0;
+  /** Of a switch: how long the thread that goes was on the processor. */
+  ranNs = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
@@ -88,6 +98,8 @@ export class ScapEvent {
     this.type = type;
     this.#at = at;
     this.cpu = view.getUint16(start, true);
+    this.timeLow = view.getUint32(at, true);
+    this.timeHigh = view.getUint32(at + 4, true);
     this.tid = view.getInt32(at + 12, true) * 0x1_0000_0000 + view.getUint32(at + 8, true);
     this.thread = null;
     this.fd = null;
@@ -142,6 +154,11 @@ export class ScapEvent {
     }
   }
 
+  /** Nanoseconds since another time in halves. */
+  since(high: number, low: number): number {
+    return (this.timeHigh - high) * 0x1_0000_0000 + (this.timeLow - low);
+  }
+
   /** Nanoseconds since 1970. */
   get timeNs(): bigint {
     return this.#view.getBigUint64(this.#at, true);
@@ -150,8 +167,7 @@ export class ScapEvent {
   /** Falco's name of the event; a call without an event of its own goes by the name of the call. */
   get name(): string {
     if (this.type.number > 1) return this.type.name;
-    const name = SYSCALL_NAMES[this.integer('ID') ?? 0];
-    return name === undefined || name === '-' || name === 'unknown' ? '<unknown>' : name;
+    return callName(this.integer('ID') ?? 0);
   }
 
   /** RFC 3339 in UTC, with nanoseconds. */
@@ -231,6 +247,12 @@ export class ScapEvent {
     return this.#print(parameter, index, 'short');
   }
 
+  /** The descriptors that poll waits for; null for other calls. */
+  get polled(): readonly number[] | null {
+    const bytes = this.bytes('fds');
+    return bytes === null ? null : readPolled(bytes).map(({ fd }) => fd);
+  }
+
   /** What the call answered; null for events that are not the end of a call. */
   get result(): number | null {
     if (!this.type.answers) return null;
@@ -246,7 +268,8 @@ export class ScapEvent {
       case 'path':
       case 'relpath': {
         const raw = untilNul(bytes);
-        return form === 'short' ? this.#resolve(parameter, raw) : raw;
+        const whole = this.#resolve(parameter, raw);
+        return whole === raw ? raw : withWord(raw, whole, form);
       }
       case 'bytes':
         return printBytes(parameter.name, bytes);
@@ -258,16 +281,22 @@ export class ScapEvent {
       }
       case 'fd': {
         if (value === null) return '';
+        if (value === BigInt(CWD)) return withWord(value.toString(), 'AT_FDCWD', form);
         if (value < 0n) return withWord(value.toString(), resultName(Number(value)), form);
         const there = this.thread?.fds.get(Number(value));
-        if (there === undefined || form === 'short') return value.toString();
-        return `${value}(<${letterOf(there)}>${there.name})`;
+        if (there === undefined) return value.toString();
+        const word = `<${letterOf(there)}>${there.name}`;
+        return withWord(value.toString(), word, form);
       }
       case 'pid': {
         if (value === null) return '';
         const there = this.surroundings.thread(Number(value));
-        return there === undefined || form === 'short' ? value.toString() : `${value}(${there.comm})`;
+        return there === undefined ? value.toString() : withWord(value.toString(), there.comm, form);
       }
+      case 'uid':
+        return value === null ? '' : withWord(`${value}`, this.surroundings.user(Number(value))?.name ?? '', form);
+      case 'gid':
+        return value === null ? '' : withWord(`${value}`, this.surroundings.group(Number(value)) ?? '', form);
       case 'address': {
         const address = readAddress(bytes);
         return address === null ? 'NULL' : address.family === 'unix' ? address.path : endText(address.end);
@@ -282,7 +311,14 @@ export class ScapEvent {
       case 'fds':
         return printFds(bytes, this.thread);
       case 'signal':
-        return value === null ? '' : (SIGNALS[Number(value)] ?? value.toString());
+        return value === null ? '' : withWord(value.toString(), SIGNALS[Number(value)] ?? '', form);
+      case 'duration':
+        return value === null
+          ? ''
+          : withWord(value.toString(), `${Number((Number(value) / 1e9).toPrecision(6))}s`, form);
+      case 'syscall':
+        if (value === null) return '';
+        return form === 'short' ? callName(Number(value)) : value.toString();
       case 'bool':
         return value === 0n ? 'false' : 'true';
       case 'dynamic':
@@ -335,6 +371,11 @@ export function resolvePath(folder: string, name: string): string {
   return `${whole.startsWith('/') ? '/' : ''}${parts.join('/')}`;
 }
 
+function callName(number: number): string {
+  const name = SYSCALL_NAMES[number];
+  return name === undefined || name === '-' || name === 'unknown' ? '<unknown>' : name;
+}
+
 function readInteger({ isSigned }: Parameter, bytes: Buffer): bigint | null {
   switch (bytes.length) {
     case 1:
@@ -377,37 +418,43 @@ function printInteger(parameter: Parameter, value: bigint, form: 'long' | 'short
 }
 
 function withWord(number: string, word: string, form: 'long' | 'short'): string {
+  if (word === '') return number;
   return form === 'short' ? word : `${number}(${word})`;
 }
 
+/** Of more Falco prints the beginning. */
+const PRINTED_BYTES_MAX = 80;
+const CUT = '...';
 const LISTS = new Set(['args', 'env', 'cgroups']);
 
 /** Bytes with a dot for each that cannot be printed; lists of texts as Falco prints them. */
 function printBytes(name: string, bytes: Buffer): string {
-  if (LISTS.has(name)) return bytes.toString('utf8', 0, bytes.length).replaceAll('\0', '.');
+  if (LISTS.has(name) && bytes.length <= PRINTED_BYTES_MAX) return bytes.toString().replaceAll('\0', '.');
   let text = '';
-  for (const byte of bytes) text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
-  return text;
+  const isWhole = bytes.length <= PRINTED_BYTES_MAX;
+  for (const byte of isWhole ? bytes : bytes.subarray(0, PRINTED_BYTES_MAX - CUT.length)) {
+    text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
+  }
+  return isWhole ? text : `${text}${CUT}`;
+}
+
+/** What a call waits for: descriptors, each with the bits of its events. */
+function readPolled(bytes: Buffer): { fd: number; bits: number }[] {
+  if (bytes.length < 2) return [];
+  const count = Math.min(bytes.readUInt16LE(0), Math.floor((bytes.length - 2) / POLLED_BYTES));
+  return Array.from({ length: count }, (_, index) => {
+    const at = 2 + index * POLLED_BYTES;
+    return { fd: Number(bytes.readBigInt64LE(at)), bits: bytes.readUInt16LE(at + 8) };
+  });
 }
 
 function printFds(bytes: Buffer, thread: Thread | null): string {
-  if (bytes.length < 2) return '';
-  const count = bytes.readUInt16LE(0);
-  const list: string[] = [];
-  for (let index = 0; index < count; index++) {
-    const at = 2 + index * 10;
-    if (at + 10 > bytes.length) break;
-    const fd = bytes.readBigInt64LE(at);
-    const there = thread?.fds.get(Number(fd));
+  const texts = readPolled(bytes).map(({ fd, bits }) => {
+    const there = thread?.fds.get(fd);
     const letter = there === undefined ? 'o' : DESCRIPTOR_KINDS[there.kind].letter;
-    list.push(
-      `${fd}:${letter}${bytes
-        .readUInt16LE(at + 8)
-        .toString(16)
-        .toUpperCase()}`,
-    );
-  }
-  return list.join(' ');
+    return `${fd}:${letter}${bits.toString(16).toUpperCase()}`;
+  });
+  return texts.join(' ');
 }
 
 /** A value with a byte before it that says which of several types it has. */

@@ -3,7 +3,7 @@ import { type FieldType, fieldArgument, fieldType, normalizeField } from '../fie
 import { type FieldValue, isManyValued } from '../fields.ts';
 import { capabilityNames, resultName } from '../kernel-words.ts';
 import { folderOf, resolvePath, type ScapEvent } from './event.ts';
-import { CATEGORY_OF_CALL } from './event-types.ts';
+import { CATEGORY_OF_CALL, EVENT_TYPES } from './event-types.ts';
 import { DESCRIPTOR_KINDS, type Descriptor, type Endpoint, type RecordedContainer, type Thread } from './state.ts';
 
 type Reader = (event: ScapEvent) => FieldValue;
@@ -12,7 +12,16 @@ const ANCESTORS_MAX = 64;
 const NO_ID = 0xffffffff;
 const NOT_SAID = -1;
 /** The recorder's own numbers for the ways to open a file. */
-const OPEN = { read: 1, write: 2, create: 4 } as const;
+const OPEN = { read: 1, write: 2, create: 4, temporary: 8192 } as const;
+const IO_CATEGORIES = new Set(['read', 'write', 'io']);
+const CONNECTS = new Set(['accept', 'accept4', 'connect']);
+const SECOND_NS = 1_000_000_000;
+/** RFC 5424, tables 1 and 2, by the short names of syslog(3). */
+const LOG_FACILITIES: readonly string[] = (
+  'kern user mail daemon auth syslog lpr news uucp clock authpriv ftp ntp logaudit logalert cron ' +
+  'local0 local1 local2 local3 local4 local5 local6 local7'
+).split(' ');
+const LOG_SEVERITIES: readonly string[] = 'emerg alert crit err warn notice info debug'.split(' ');
 const OPENS = new Set(['open', 'openat', 'openat2', 'open_by_handle_at', 'creat']);
 const EXE_FLAG = { writable: 1, upperLayer: 2, memfd: 4, lowerLayer: 8 } as const;
 const CATEGORY_OF_KIND: Readonly<Record<string, string>> = {
@@ -82,6 +91,13 @@ const ofContainer =
     const container = event.surroundings.container(event.thread?.containerId ?? '');
     return container === undefined ? null : read(container);
   };
+
+/** Of the descriptors that every program begins with. */
+const ofStandard = (fd: 0 | 1 | 2, read: (descriptor: Descriptor) => string): Reader =>
+  ofThread((thread, event) => {
+    const found = leaderOf(event, thread).fds.get(fd);
+    return found === undefined ? null : read(found);
+  });
 
 function commandLine({ comm, args }: Thread): string {
   return args.length === 0 ? comm : `${comm} ${args.join(' ')}`;
@@ -162,6 +178,10 @@ function inContainer(event: ScapEvent, path: string | null): string | null {
   return path === null ? null : `${event.thread?.containerId ?? ''}:${path}`;
 }
 
+/** Ports go by their numbers: which service is meant is not the recording's to say. */
+const portName = (end: keyof typeof END): Reader =>
+  ofDescriptor((descriptor, event) => END[end](descriptor, event)?.port.toString() ?? null);
+
 const bothEnds = (part: keyof Endpoint): Reader =>
   ofDescriptor(({ client, server }) => {
     const found = [client, server].flatMap((one) => one?.[part] ?? []);
@@ -197,9 +217,130 @@ function pathOf(event: ScapEvent, raw: boolean): string | null {
   return null;
 }
 
+/** Parameters of a folder's descriptor and of the path from there: what a call is about, and what it makes of it. */
+const PATHS_AT: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  openat: [['dirfd', 'name']],
+  openat2: [['dirfd', 'name']],
+  unlinkat: [['dirfd', 'name']],
+  mkdirat: [['dirfd', 'path']],
+  fchmodat: [['dirfd', 'filename']],
+  fchownat: [['dirfd', 'pathname']],
+  symlinkat: [['linkdirfd', 'linkpath']],
+  renameat: [
+    ['olddirfd', 'oldpath'],
+    ['newdirfd', 'newpath'],
+  ],
+  renameat2: [
+    ['olddirfd', 'oldpath'],
+    ['newdirfd', 'newpath'],
+  ],
+  linkat: [
+    ['olddir', 'oldpath'],
+    ['newdir', 'newpath'],
+  ],
+};
+
+const wholePath =
+  (place: 0 | 1): Reader =>
+  (event) => {
+    const { type, thread } = event;
+    const names = Object.hasOwn(PATHS_AT, type.name) ? PATHS_AT[type.name] : undefined;
+    const [folder, path] = (names?.length === 1 ? names[0] : names?.[place]) ?? [];
+    if (thread === null || folder === undefined || path === undefined) return null;
+    // Where both ends of a call say it, its end does.
+    if (!type.isExit && EVENT_TYPES[type.number + 1]?.places.has(path) === true) return null;
+    const text = event.text(path);
+    return text === null ? null : resolvePath(folderOf(thread, event.integer(folder)), text);
+  };
+
 function argumentsText({ type, arguments: list }: ScapEvent): string {
   // What the generic event has beside its name are numbers of the recorder.
   return type.number <= 1 ? '' : list.map(({ name, text }) => `${name}=${text} `).join('');
+}
+
+/** A line to the system's log: a number in pointed brackets, then the message. */
+const ofLogLine =
+  (read: (line: { priority: number; message: string }) => FieldValue): Reader =>
+  (event) => {
+    if (!event.type.isExit || !isToLog(event)) return null;
+    const found = /^<(\d{1,3})>(.*)$/s.exec(event.bytes('data')?.toString('utf8') ?? '');
+    return found === null ? null : read({ priority: Number(found[1]), message: found[2] ?? '' });
+  };
+
+function isToLog({ type, descriptor }: ScapEvent): boolean {
+  return type.writes && descriptor?.kind === 'unix' && descriptor.name.includes('/dev/log');
+}
+
+/** One for a call that failed. */
+function failures({ result }: ScapEvent): number | null {
+  return result !== null && result < 0 ? 1 : null;
+}
+
+/** What a call was about, seen from its descriptor, else from what it was to make. */
+function subjectOf({ type, descriptor }: ScapEvent): 'file' | 'net' | 'memory' | 'other' {
+  if (descriptor !== null) {
+    const { kind } = descriptor;
+    if (kind === 'file' || kind === 'directory') return 'file';
+    return kind === 'ipv4' || kind === 'ipv6' || kind === 'unix' ? 'net' : 'other';
+  }
+  if (OPENS.has(type.name)) return 'file';
+  if (CONNECTS.has(type.name)) return 'net';
+  return type.category === 'memory' ? 'memory' : 'other';
+}
+
+const failuresOf =
+  (subject: ReturnType<typeof subjectOf>): Reader =>
+  (event) =>
+    subjectOf(event) === subject ? failures(event) : null;
+
+/** How long the thread's last call took. */
+const ofLatency =
+  (read: (ns: number) => FieldValue): Reader =>
+  ({ thread, type }) =>
+    type.category === 'internal' && thread !== null ? null : read(thread?.latencyNs ?? 0);
+
+const UNITS = [
+  ['ms', 1_000_000],
+  ['us', 1_000],
+] as const;
+
+/** A span of nanoseconds as people read it: 01:00:02, 2:5, 1.10s, 25ms, 2.50ms, 40us. */
+function spanText(ns: number): string {
+  const two = (number: number): string => String(Math.floor(number)).padStart(2, '0');
+  const seconds = Math.floor(ns / SECOND_NS);
+  if (seconds >= 3_600) return [seconds / 3_600, (seconds / 60) % 60, seconds % 60].map(two).join(':');
+  if (seconds >= 60) return `${Math.floor(seconds / 60)}:${seconds % 60}`;
+  if (seconds >= 1) return `${seconds}.${two((ns % SECOND_NS) / (SECOND_NS / 100))}s`;
+  for (const [word, unit] of UNITS) {
+    if (ns >= unit * 10) return `${Math.floor(ns / unit)}${word}`;
+    if (ns >= unit) return `${Math.floor(ns / unit)}.${two((ns % unit) / (unit / 100))}${word}`;
+  }
+  return `${ns}ns`;
+}
+
+/** Of the descriptors that poll waits for; those that have nothing to say are left out. */
+const ofPolled =
+  (read: (descriptor: Descriptor | undefined, fd: number) => string | null): Reader =>
+  ({ polled, thread }) => {
+    if (polled === null || thread === null) return null;
+    const texts = polled.flatMap((fd) => read(thread.fds.get(fd), fd) ?? []);
+    return texts.length === 0 ? null : texts.join(',');
+  };
+
+const NO_ADDRESS: Readonly<Record<string, string>> = { ipv4: '0.0.0.0', ipv6: '::' };
+
+/** An end of a socket; one that is not known yet is the address of nobody. */
+function polledEnd(descriptor: Descriptor | undefined, end: 'client' | 'server'): Endpoint | null {
+  const nobody = descriptor === undefined ? undefined : NO_ADDRESS[descriptor.kind];
+  if (descriptor === undefined || nobody === undefined) return null;
+  if (end === 'client' && descriptor.client === null && descriptor.isServer) return null;
+  return descriptor[end] ?? { address: nobody, port: 0 };
+}
+
+/** Whether an open made a file that may be run. */
+function isOpenOfProgram(event: ScapEvent): boolean {
+  const bits = openBits(event);
+  return bits !== null && (bits & (OPEN.create | OPEN.temporary)) !== 0 && ((event.integer('mode') ?? 0) & 0o111) !== 0;
 }
 
 const isShell = (thread: Thread): boolean => thread.comm.length >= 2 && thread.comm.endsWith('sh');
@@ -212,6 +353,23 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.source': () => 'syscall',
   'evt.cpu': ({ cpu }) => cpu,
   'evt.count': () => 1,
+  'evt.count.exit': ({ type }) => (type.isExit ? 1 : null),
+  'evt.count.error': failures,
+  'evt.count.error.file': failuresOf('file'),
+  'evt.count.error.net': failuresOf('net'),
+  'evt.count.error.memory': failuresOf('memory'),
+  'evt.count.error.other': failuresOf('other'),
+  'evt.latency': ofLatency((ns) => ns),
+  'evt.latency.s': ofLatency((ns) => Math.floor(ns / SECOND_NS)),
+  'evt.latency.ns': ofLatency((ns) => ns % SECOND_NS),
+  'evt.latency.human': ofLatency(spanText),
+  'evt.wait_latency': ({ type, thread }) => (type.waits && type.isExit ? (thread?.latencyNs ?? 0) : null),
+  'evt.reltime': ({ sinceStartNs }) => sinceStartNs,
+  'evt.reltime.s': ({ sinceStartNs }) => Math.floor(sinceStartNs / SECOND_NS),
+  'evt.reltime.ns': ({ sinceStartNs }) => sinceStartNs % SECOND_NS,
+  'evt.deltatime': ({ sinceLastNs }) => sinceLastNs,
+  'evt.deltatime.s': ({ sinceLastNs }) => Math.floor(sinceLastNs / SECOND_NS),
+  'evt.deltatime.ns': ({ sinceLastNs }) => sinceLastNs % SECOND_NS,
   'evt.category': ({ type, name, descriptor }) => {
     if (type.number <= 1) return CATEGORY_OF_CALL.get(name) ?? type.category;
     if (type.category !== 'read' && type.category !== 'write' && type.category !== 'io') return type.category;
@@ -220,6 +378,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.rawtime': ({ timeNs }) => Number(timeNs),
   'evt.rawtime.s': ({ timeNs }) => Number(timeNs / 1_000_000_000n),
   'evt.rawtime.ns': ({ timeNs }) => Number(timeNs % 1_000_000_000n),
+  'evt.datetime.s': ({ timeText }) => timeText.slice(0, 19).replace('T', ' '),
+  'evt.time.s': ({ timeText }) => timeText.slice(11, 19),
   'evt.time': ({ timeText }) => timeText.slice(11, -1),
   'evt.time.iso8601': ({ timeText }) => timeText.replace('Z', '+0000'),
   'evt.datetime': ({ timeText }) => timeText.replace('T', ' ').slice(0, -1),
@@ -229,17 +389,23 @@ const READERS: Readonly<Record<string, Reader>> = {
   'evt.is_io': ({ type }) => type.reads || type.writes,
   'evt.is_io_read': ({ type }) => type.reads,
   'evt.is_io_write': ({ type }) => type.writes,
+  'evt.io_dir': ({ type }) => (type.writes ? 'write' : type.reads ? 'read' : null),
   'evt.is_wait': ({ type }) => type.waits,
   'evt.is_async': () => false,
-  'evt.is_syslog': (event) =>
-    event.type.writes && event.descriptor?.kind === 'unix' && event.descriptor.name.includes('/dev/log'),
+  'evt.is_syslog': isToLog,
   'evt.is_open_read': opensWith(OPEN.read),
   'evt.is_open_write': opensWith(OPEN.write),
   'evt.is_open_create': opensWith(OPEN.create),
+  'evt.is_open_exec': isOpenOfProgram,
   'evt.args': argumentsText,
   'evt.info': argumentsText,
   'evt.buffer': (event) => event.bytes('data')?.toString('latin1') ?? null,
-  'evt.buflen': (event) => event.bytes('data')?.length ?? null,
+  'evt.buffer.b64': (event) => event.bytes('data')?.toString('base64') ?? null,
+  'evt.abspath': wholePath(0),
+  'evt.abspath.src': wholePath(0),
+  'evt.abspath.dst': wholePath(1),
+  'evt.buflen': ({ type, descriptor, result }) =>
+    descriptor !== null && IO_CATEGORIES.has(type.category) && result !== null && result >= 0 ? result : null,
   'proc.pid': ofThread(({ pid }) => pid),
   'proc.ppid': ofThread((thread, event) => leaderOf(event, thread).parent),
   'proc.vpid': ofThread(({ innerPid }) => (innerPid === NOT_SAID ? null : innerPid)),
@@ -252,7 +418,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   'proc.exepath': ofThread((thread, event) => known(thread.exePath) ?? leaderOf(event, thread).exePath),
   'proc.args': ofThread(({ args }) => args.join(' ')),
   'proc.cmdline': ofThread(commandLine),
-  'proc.exeline': ofThread(({ exe, args }) => [exe, ...args].join(' ')),
+  'proc.exeline': ofThread(({ exe, args }) => `${exe} ${args.join(' ')}`),
   'proc.cmdnargs': ofThread(({ args }) => args.length),
   'proc.cmdlenargs': ofThread(({ args }) => args.reduce((sum, one) => sum + one.length, 0)),
   'proc.env': ofThread(({ environment }) => environment.join(' ')),
@@ -269,8 +435,34 @@ const READERS: Readonly<Record<string, Reader>> = {
     return shells.at(-1)?.pid ?? null;
   }),
   'proc.duration': ofThread(({ startedNs }, { timeNs }) => (startedNs === 0n ? null : Number(timeNs - startedNs))),
+  'proc.ppid.duration': ofThread((thread, event) => {
+    const started = parentOf(event, thread)?.startedNs ?? 0n;
+    return started === 0n ? null : Number(event.timeNs - started);
+  }),
+  'proc.ppid.ts': ofParent(({ startedNs }) => (startedNs === 0n ? null : Number(startedNs))),
+  'proc.pvpid': ofParent(({ innerPid }) => (innerPid === NOT_SAID ? null : innerPid)),
+  'proc.stdin.name': ofStandard(0, ({ name }) => name),
+  'proc.stdin.type': ofStandard(0, ({ kind }) => DESCRIPTOR_KINDS[kind].type),
+  'proc.stdout.name': ofStandard(1, ({ name }) => name),
+  'proc.stdout.type': ofStandard(1, ({ kind }) => DESCRIPTOR_KINDS[kind].type),
+  'proc.stderr.name': ofStandard(2, ({ name }) => name),
+  'proc.stderr.type': ofStandard(2, ({ kind }) => DESCRIPTOR_KINDS[kind].type),
   'proc.pid.ts': ofThread(({ startedNs }) => (startedNs === 0n ? null : Number(startedNs))),
   'proc.fdopencount': ofThread((thread, event) => leaderOf(event, thread).fds.size),
+  'proc.fdlimit': ofThread((thread, event) => leaderOf(event, thread).fdLimit),
+  'proc.fdusage': ofThread((thread, event) => {
+    const { fds, fdLimit } = leaderOf(event, thread);
+    return fdLimit > 0 ? (fds.size * 100) / fdLimit : 0;
+  }),
+  'proc.vmsize': ofThread(({ memory }) => memory.size),
+  'proc.vmrss': ofThread(({ memory }) => memory.resident),
+  'proc.vmswap': ofThread(({ memory }) => memory.swapped),
+  'thread.vmsize': ofThread(({ memory, tid, pid }) => (tid === pid ? memory.size : 0)),
+  'thread.vmrss': ofThread(({ memory, tid, pid }) => (tid === pid ? memory.resident : 0)),
+  'thread.pfmajor': ofThread(({ memory }) => memory.majorFaults),
+  'thread.pfminor': ofThread(({ memory }) => memory.minorFaults),
+  'thread.exectime': ({ type, ranNs }) => (type.name === 'switch' ? ranNs : 0),
+  'thread.totexectime': ofThread(({ ranNs }) => ranNs),
   'proc.nchilds': ofThread((thread, event) => event.surroundings.childrenOf(thread.pid)),
   'proc.nthreads': ofThread((thread, event) => event.surroundings.childrenOf(thread.pid) + 1),
   'proc.is_exe_writable': ofThread(({ exeFlags }) => (exeFlags & EXE_FLAG.writable) !== 0),
@@ -291,7 +483,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   'thread.cap_permitted': ofThread(({ capabilities }) => capabilityNames(capabilities.permitted)),
   'thread.cap_effective': ofThread(({ capabilities }) => capabilityNames(capabilities.effective)),
   'thread.cap_inheritable': ofThread(({ capabilities }) => capabilityNames(capabilities.inheritable)),
-  'thread.cgroups': ofThread(({ cgroups }) => cgroups.join(' ')),
+  'thread.cgroups': ofThread(({ cgroups }) => known(cgroups.join(' '))),
   'user.uid': ofThread(({ uid }) => uid),
   'user.loginuid': ofThread(({ loginUid }) => (loginUid === NO_ID ? -1 : loginUid)),
   'user.name': ofThread(({ uid }, event) => event.surroundings.user(uid)?.name ?? null),
@@ -321,6 +513,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   'fd.containername': (event) => inContainer(event, nameOf(event)),
   'fd.containerdirectory': (event) => inContainer(event, folderOfName(event)),
   'fd.dev': ofDescriptor(({ device }) => device),
+  'fd.dev.major': ofDescriptor(({ device }) => (device >> 8) & 0xfff),
+  'fd.dev.minor': ofDescriptor(({ device }) => (device & 0xff) | ((device >>> 12) & 0xf_ff00)),
   'fd.ino': ofDescriptor(({ inode }) => inode),
   'fd.openflags': ofDescriptor(({ openFlags }) => openFlags),
   'fd.cip': endReader('client', 'address'),
@@ -335,9 +529,28 @@ const READERS: Readonly<Record<string, Reader>> = {
   'fd.sport': endReader('server', 'port'),
   'fd.lport': endReader('local', 'port'),
   'fd.rport': endReader('remote', 'port'),
+  'fd.cproto': portName('client'),
+  'fd.sproto': portName('server'),
+  'fd.lproto': portName('local'),
+  'fd.rproto': portName('remote'),
   'fd.ip': bothEnds('address'),
   'fd.net': bothEnds('address'),
   'fd.port': bothEnds('port'),
+  'fdlist.nums': ofPolled((_, fd) => String(fd)),
+  'fdlist.names': ofPolled((descriptor) => known(descriptor?.name ?? '') ?? '<NA>'),
+  'fdlist.cips': ofPolled((descriptor) => polledEnd(descriptor, 'client')?.address ?? null),
+  'fdlist.sips': ofPolled((descriptor) => polledEnd(descriptor, 'server')?.address ?? null),
+  'fdlist.cports': ofPolled((descriptor) => polledEnd(descriptor, 'client')?.port.toString() ?? null),
+  'fdlist.sports': ofPolled((descriptor) =>
+    descriptor?.client === null && descriptor.isServer
+      ? null
+      : (polledEnd(descriptor, 'server')?.port.toString() ?? null),
+  ),
+  'syslog.facility': ofLogLine(({ priority }) => priority >> 3),
+  'syslog.facility.str': ofLogLine(({ priority }) => LOG_FACILITIES[priority >> 3] ?? '<NA>'),
+  'syslog.severity': ofLogLine(({ priority }) => priority & 7),
+  'syslog.severity.str': ofLogLine(({ priority }) => LOG_SEVERITIES[priority & 7] ?? '<NA>'),
+  'syslog.message': ofLogLine(({ message }) => message),
   'fs.path.name': (event) => pathOf(event, false),
   'fs.path.nameraw': (event) => pathOf(event, true),
   'container.id': ofThread(({ containerId }) => (containerId === '' ? 'host' : containerId)),
@@ -352,6 +565,10 @@ const READERS: Readonly<Record<string, Reader>> = {
   'container.mounts': ofContainer(({ mounts }) =>
     mounts.map((one) => `${one.source}:${one.destination}:${one.mode}:${one.isWritable}:${one.propagation}`).join(','),
   ),
+  // What an engine says of them the recording does not keep.
+  'container.healthcheck': ofContainer(() => 'NONE'),
+  'container.liveness_probe': ofContainer(() => 'NONE'),
+  'container.readiness_probe': ofContainer(() => 'NONE'),
   'container.labels': ofContainer(({ labels }) => [...labels].map(([key, label]) => `${key}:${label}`).join(', ')),
   // A kubelet labels the containers it starts.
   'k8s.ns.name': ofContainer(({ labels }) => labels.get('io.kubernetes.pod.namespace') ?? null),
@@ -382,7 +599,7 @@ const ofAncestors =
     if (argument === null) return (event) => ancestorsOf(event).map(read) as readonly string[] | readonly number[];
     const level = Number(argument);
     return ofThread((thread, event) => {
-      const found = level === 0 ? thread : ancestorsOf(event)[level - 1];
+      const found = level === 0 ? leaderOf(event, thread) : ancestorsOf(event)[level - 1];
       return found === undefined ? null : read(found);
     });
   };
@@ -406,9 +623,32 @@ const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | unde
       return found === undefined ? null : found.slice(start.length);
     });
   },
+  'evt.type.is': (argument) => {
+    if (argument === null) return undefined;
+    // The first of a name, as in Falco; its end has the next number.
+    const first = EVENT_TYPES.findIndex(({ name }) => name === argument);
+    return ({ type }) => (String(type.number) === argument || (first >= 0 && type.number >> 1 === first >> 1) ? 1 : 0);
+  },
+  'evt.around': (argument) => {
+    if (argument === null || !/^\d{1,20}$/.test(argument)) return undefined;
+    const middle = BigInt(argument);
+    return ({ timeNs }) => Math.abs(Number(timeNs - middle)) / 1_000_000;
+  },
+  'fd.types': (argument) => {
+    if (argument !== null) {
+      return ofThread(({ fds }) => {
+        const found = fds.get(Number(argument));
+        return found === undefined ? null : [DESCRIPTOR_KINDS[found.kind].type];
+      });
+    }
+    return ofThread(({ fds }) => [...new Set([...fds.values()].map(({ kind }) => DESCRIPTOR_KINDS[kind].type))]);
+  },
   'evt.arg': (argument) => (argument === null ? undefined : (event) => event.argument(argument)),
   'evt.rawarg': (argument) => {
     if (argument === null) return undefined;
+    const type = rawArgumentType(argument);
+    if (type === 'text') return (event) => event.text(argument);
+    if (type === 'bytes') return (event) => event.bytes(argument)?.toString('latin1') ?? null;
     return (event) => {
       const value = event.long(argument);
       return value === null ? null : Number(value);
@@ -436,6 +676,8 @@ const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | unde
     argument === null ? undefined : ofContainer((container) => mountOf(container, argument)?.destination ?? null),
   'container.mount.mode': (argument) =>
     argument === null ? undefined : ofContainer((container) => mountOf(container, argument)?.mode ?? null),
+  'container.mount.propagation': (argument) =>
+    argument === null ? undefined : ofContainer((container) => mountOf(container, argument)?.propagation ?? null),
   'container.mount.rdwr': (argument) =>
     argument === null
       ? undefined
@@ -445,10 +687,22 @@ const MAKERS: Readonly<Record<string, (argument: string | null) => Reader | unde
         }),
 };
 
+/** A raw argument has the type of the first event's that has one of its name. */
+function rawArgumentType(argument: string): FieldType {
+  const place = RAW_TYPES.get(argument);
+  if (place === 'text' || place === 'path' || place === 'relpath') return 'text';
+  return place === 'bytes' ? 'bytes' : 'number';
+}
+
+const RAW_TYPES = new Map(
+  EVENT_TYPES.flatMap(({ parameters }) => parameters.map(({ name, type }) => [name, type] as const)).reverse(),
+);
+
 /** The fields of a recording, as the rules' language asks for them. */
 export const scapFields = {
   normalize: normalizeField,
-  type: (name: string): FieldType | undefined => fieldType(name),
+  type: (name: string, argument: string | null = null): FieldType | undefined =>
+    name === 'evt.rawarg' && argument !== null ? rawArgumentType(argument) : fieldType(name),
   argument: fieldArgument,
   isMany: isManyValued,
   reader: (name: string, argument: string | null): Reader | undefined => {

@@ -62,11 +62,14 @@ function readProcess(reader: ByteReader, version: number): Thread {
   thread.exePath = version >= 7 ? reader.text() : '';
   thread.args = reader.texts();
   thread.cwd = asFolder(reader.text());
-  reader.i64(); // the limit of descriptors
+  thread.fdLimit = reader.i64();
   reader.u32(); // flags of clone
   thread.uid = reader.u32();
   thread.gid = reader.u32();
-  if (version >= 2) reader.bytes(28); // memory and page faults
+  if (version >= 2) {
+    const [size, resident, swapped] = [reader.u32(), reader.u32(), reader.u32()];
+    thread.memory = { size, resident, swapped, majorFaults: reader.i64(), minorFaults: reader.i64() };
+  }
   if (version >= 3) thread.environment = reader.texts().filter((one) => one !== '');
   if (version >= 4) {
     thread.innerTid = reader.i64();

@@ -9,6 +9,7 @@ import {
   containerOfCgroups,
   type Descriptor,
   type DescriptorKind,
+  NO_MEMORY,
   newDescriptor,
   newThread,
   type RecordedContainer,
@@ -42,19 +43,30 @@ const DATAGRAM = 2;
 /** PPM's word for O_DIRECTORY. */
 const O_DIRECTORY = 1024;
 /** Parameters of the beginning of a call that older recorders do not repeat at its end. */
-const REMEMBERED = ['domain', 'type', 'filename', 'name', 'flags', 'dirfd', 'tuple'] as const;
+const REMEMBERED = ['domain', 'type', 'filename', 'name', 'flags', 'dirfd', 'tuple', 'resource'] as const;
 const HAS_REMEMBERED: readonly boolean[] = EVENT_TYPES.map(({ places }) => REMEMBERED.some((name) => places.has(name)));
 /** Names of events whose end changes what is known, beside those that make a descriptor. */
 const CHANGING = new Set(
   (
     'execve execveat open openat openat2 creat socket connect bind accept accept4 sendto sendmsg recvfrom recvmsg close pipe pipe2 ' +
-    'socketpair dup dup2 dup3 chdir fchdir getcwd setsid setuid setgid setresuid setresgid capset'
+    'socketpair dup dup2 dup3 chdir fchdir getcwd setsid setuid setgid setresuid setresgid capset getrlimit setrlimit prlimit'
   ).split(' '),
 );
 const IS_CHANGING: readonly boolean[] = EVENT_TYPES.map(({ name }) => CHANGING.has(name) || Object.hasOwn(MADE, name));
 const IS_CLONE: readonly boolean[] = EVENT_TYPES.map(
   ({ name, isExit }) => isExit && ['clone', 'clone3', 'fork', 'vfork'].includes(name),
 );
+/** Events that only tell how much memory the thread has now. */
+const MEASURES_MEMORY: readonly boolean[] = EVENT_TYPES.map(
+  ({ name, places }) => places.has('vm_size') && ['brk', 'mmap', 'mmap2', 'munmap', 'switch'].includes(name),
+);
+const IS_SWITCH: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'switch');
+/** What begins or ends a call; a signal and the end of a thread begin something as well. */
+const IS_TIMED: readonly boolean[] = EVENT_TYPES.map(
+  ({ name, isSyscall }) => isSyscall || name === 'procexit' || name === 'signaldeliver',
+);
+/** The recorder's number for how many descriptors may be open. */
+const LIMIT_OF_FILES = 7;
 const NO_PROCESS = -1;
 const NO_DESCRIPTOR = -1;
 const NO_INNER = -2;
@@ -71,6 +83,8 @@ export class Machine implements RecordedSurroundings {
   #ending: Thread | null = null;
   #closing: Map<number, Descriptor> | null = null;
   #closingFd = NO_DESCRIPTOR;
+  /** When each processor last changed from one thread to another. */
+  readonly #switched = new Map<number, { high: number; low: number }>();
 
   thread(tid: number): Thread | undefined {
     return this.#threads.get(tid);
@@ -126,7 +140,10 @@ export class Machine implements RecordedSurroundings {
     const thread =
       this.#threads.get(event.tid) ?? (type.isSyscall && event.tid > 0 ? this.#unknownThread(event.tid) : null);
     event.thread = thread;
+    if (IS_SWITCH[type.number] === true) this.#switch(event, thread);
     if (thread === null) return;
+    if (IS_TIMED[type.number] === true) time(event, thread);
+    if (MEASURES_MEMORY[type.number] === true) measureMemory(event, thread);
     if (!type.isExit) this.#enter(event, thread);
     else this.#leave(event, thread);
     if (type.name === 'procexit') this.#ending = thread;
@@ -141,6 +158,13 @@ export class Machine implements RecordedSurroundings {
       if (this.#threads.get(this.#ending.tid) === this.#ending) this.#threads.delete(this.#ending.tid);
       this.#ending = null;
     }
+  }
+
+  #switch(event: ScapEvent, thread: Thread | null): void {
+    const last = this.#switched.get(event.cpu);
+    event.ranNs = last === undefined ? 0 : event.since(last.high, last.low);
+    this.#switched.set(event.cpu, { high: event.timeHigh, low: event.timeLow });
+    if (thread !== null) thread.ranNs += event.ranNs;
   }
 
   #unknownThread(tid: number): Thread {
@@ -261,6 +285,11 @@ export class Machine implements RecordedSurroundings {
       case 'setresgid':
         if (isDone) this.#changeIds(event, thread);
         return;
+      case 'getrlimit':
+      case 'setrlimit':
+      case 'prlimit':
+        if (isDone) this.#limit(event, thread);
+        return;
       case 'capset':
         if (isDone) {
           thread.capabilities = {
@@ -302,6 +331,7 @@ export class Machine implements RecordedSurroundings {
     if (caller) {
       const { tid: _tid, pid: _pid, fds, entered: _entered, ...rest } = caller;
       Object.assign(thread, rest);
+      Object.assign(thread, { enteredHigh: -1, latencyNs: 0, ranNs: 0, memory: NO_MEMORY });
       thread.fds = shared ? (leader?.fds ?? fds) : new Map([...fds].map(([fd, one]) => [fd, { ...one }]));
     }
     thread.startedNs = known?.startedNs || event.timeNs;
@@ -327,13 +357,16 @@ export class Machine implements RecordedSurroundings {
     if (cwd !== null && cwd !== '') thread.cwd = asFolder(cwd);
     const cgroups = event.bytes('cgroups');
     if (cgroups !== null) {
-      thread.cgroups = splitTexts(cgroups);
+      // The kernel's own name of this group was another when recorders began to write it.
+      thread.cgroups = splitTexts(cgroups).map((one) => (one.startsWith('io=') ? `blk${one}` : one));
       thread.containerId = containerOfCgroups(thread.cgroups)?.id ?? '';
     }
     const uid = event.integer('uid');
     if (uid !== null) thread.uid = uid;
     const gid = event.integer('gid');
     if (gid !== null) thread.gid = gid;
+    thread.fdLimit = event.integer('fdlimit') ?? thread.fdLimit;
+    measureMemory(event, thread);
     if (!ownNumbers) return;
     thread.innerTid = event.integer('vtid') ?? thread.innerTid;
     thread.innerPid = event.integer('vpid') ?? thread.innerPid;
@@ -346,6 +379,9 @@ export class Machine implements RecordedSurroundings {
     known.parent = event.integer('ptid') ?? 0;
     known.session = NO_PROCESS;
     known.entered = thread.entered;
+    known.enteredHigh = thread.enteredHigh;
+    known.enteredLow = thread.enteredLow;
+    known.latencyNs = thread.latencyNs;
     known.fds = thread.fds;
     this.addThread(known);
     event.thread = known;
@@ -489,6 +525,15 @@ export class Machine implements RecordedSurroundings {
     if (source) this.#put(event, thread, fd, { ...source });
   }
 
+  /** The limits of a process are those of the thread that leads it. */
+  #limit(event: ScapEvent, thread: Thread): void {
+    if ((event.integer('resource') ?? this.#entered(event, thread, 'resource')) !== LIMIT_OF_FILES) return;
+    const limit = event.integer('cur') ?? event.integer('newcur');
+    const pid = event.integer('pid') || thread.pid;
+    const leader = this.#threads.get(pid) ?? thread;
+    if (limit !== null && limit >= 0) leader.fdLimit = limit;
+  }
+
   #changeIds(event: ScapEvent, thread: Thread): void {
     const none = 0xffffffff;
     const uid = event.integer('euid') ?? event.integer('uid');
@@ -516,6 +561,29 @@ export class Machine implements RecordedSurroundings {
   }
 }
 
+function time(event: ScapEvent, thread: Thread): void {
+  if (event.type.isExit) {
+    if (thread.enteredHigh >= 0) thread.latencyNs = event.since(thread.enteredHigh, thread.enteredLow);
+    return;
+  }
+  thread.enteredHigh = event.timeHigh;
+  thread.enteredLow = event.timeLow;
+  thread.latencyNs = 0;
+}
+
+function measureMemory(event: ScapEvent, thread: Thread): void {
+  const size = event.integer('vm_size');
+  if (size === null) return;
+  const { majorFaults, minorFaults } = thread.memory;
+  thread.memory = {
+    size,
+    resident: event.integer('vm_rss') ?? 0,
+    swapped: event.integer('vm_swap') ?? 0,
+    majorFaults: event.integer('pgft_maj') ?? majorFaults,
+    minorFaults: event.integer('pgft_min') ?? minorFaults,
+  };
+}
+
 function rememberParameters(event: ScapEvent): Remembered | null {
   if (HAS_REMEMBERED[event.type.number] !== true) return null;
   const tuple = event.bytes('tuple');
@@ -524,6 +592,7 @@ function rememberParameters(event: ScapEvent): Remembered | null {
     type: event.integer('type'),
     flags: event.integer('flags'),
     dirfd: event.integer('dirfd'),
+    resource: event.integer('resource'),
     filename: event.text('filename'),
     name: event.text('name'),
     tuple: tuple === null ? null : Buffer.from(tuple),

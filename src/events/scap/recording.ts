@@ -34,16 +34,31 @@ export async function readScap(source: AsyncIterable<Uint8Array>, take: (event: 
   const event = new ScapEvent(machine);
   let number = 0;
   let hasBegun = false;
+  let startHigh = 0;
+  let startLow = 0;
+  let lastHigh = 0;
+  let lastLow = 0;
+  let isFirst = true;
   await readBlocks(inflateUnknown(source, LIMITS), (type, bytes, start, end) => {
     const form = EVENT_BLOCKS[type];
     if (form === undefined) return readState(machine, type, bytes.subarray(start, end));
     if (!event.load(bytes, start, end, form, ++number)) return;
     // What the recorder said of containers before anything else is the state at the start, and no event.
     const isNews: boolean = hasBegun || event.type.name !== 'container';
+    if (isNews && !hasBegun) {
+      startHigh = event.timeHigh;
+      startLow = event.timeLow;
+    }
     hasBegun ||= isNews;
     if (event.type.name === 'procinfo') return; // of the recorder itself: Falco shows none of them
     machine.follow(event);
-    if (isNews) take(event);
+    if (!isNews) return;
+    event.sinceStartNs = event.since(startHigh, startLow);
+    event.sinceLastNs = isFirst ? 0 : event.since(lastHigh, lastLow);
+    isFirst = false;
+    lastHigh = event.timeHigh;
+    lastLow = event.timeLow;
+    take(event);
   });
 }
 

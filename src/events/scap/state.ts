@@ -88,6 +88,9 @@ export interface Thread {
   cgroups: readonly string[];
   containerId: string;
   capabilities: { inheritable: bigint; permitted: bigint; effective: bigint };
+  /** How many descriptors it may have open. */
+  fdLimit: number;
+  memory: Memory;
   /** Falco's EXE_… bits of the program. */
   exeFlags: number;
   exeInode: number;
@@ -98,7 +101,25 @@ export interface Thread {
   fds: Map<number, Descriptor>;
   /** What the last enter event said, for the exit event that belongs to it. */
   entered: Entered | null;
+  /** When the last call began, in halves; the upper is -1 before the first. */
+  enteredHigh: number;
+  enteredLow: number;
+  /** How long the last call took; zero while it runs. */
+  latencyNs: number;
+  /** Time on a processor, as far as the recording saw. */
+  ranNs: number;
 }
+
+/** As the recorder last said: KiB, and page faults since the thread began. */
+export interface Memory {
+  readonly size: number;
+  readonly resident: number;
+  readonly swapped: number;
+  readonly majorFaults: number;
+  readonly minorFaults: number;
+}
+
+export const NO_MEMORY: Memory = { size: 0, resident: 0, swapped: 0, majorFaults: 0, minorFaults: 0 };
 
 /** The beginning of a call: its event's name, its descriptor, and what older recorders do not repeat at its end. */
 export interface Entered {
@@ -112,6 +133,7 @@ export interface Remembered {
   readonly type: number | null;
   readonly flags: number | null;
   readonly dirfd: number | null;
+  readonly resource: number | null;
   readonly filename: string | null;
   readonly name: string | null;
   readonly tuple: Buffer | null;
@@ -123,8 +145,8 @@ export function newThread(tid: number, pid: number): Thread {
     pid,
     isUnsure: false,
     parent: 0,
-    session: 0,
-    group: 0,
+    session: -1,
+    group: -1,
     comm: '',
     exe: '',
     exePath: '',
@@ -145,8 +167,14 @@ export function newThread(tid: number, pid: number): Thread {
     exeChangedNs: 0n,
     exeModifiedNs: 0n,
     startedNs: 0n,
+    fdLimit: -1,
+    memory: NO_MEMORY,
     fds: new Map(),
     entered: null,
+    enteredHigh: -1,
+    enteredLow: 0,
+    latencyNs: 0,
+    ranNs: 0,
   };
 }
 

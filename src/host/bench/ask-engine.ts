@@ -1,7 +1,7 @@
 import { parse as parseToml } from 'smol-toml';
 import { Fault, runCommand } from '../../system/index.ts';
 import type { Root } from '../root.ts';
-import { type ContainerFacts, type EngineFacts, type ImageFacts, NO_ENGINE } from './engine.ts';
+import { type ContainerFacts, DEFAULT_CAPS, type EngineFacts, type ImageFacts, NO_ENGINE } from './engine.ts';
 
 /** An engine answers each question within this; more containers than this are looked at in part, and it is said. */
 const ASK_TIMEOUT_MS = 20_000;
@@ -88,7 +88,7 @@ async function askDockerLike(kind: 'podman' | 'docker', root: Root): Promise<Eng
         images,
         containerCount: all,
         swarm: word(object(info['Swarm'])['LocalNodeState']) === 'active',
-        settings: readJson(root.text('etc/docker/daemon.json')) ?? {},
+        settings: { ...readJson(root.text('etc/docker/daemon.json')), ...daemonArguments(root) },
         silent: null,
       };
 }
@@ -106,9 +106,10 @@ function readContainer(engine: 'podman' | 'docker', one: Json, root: Root): Cont
     name: word(one['Name']).replace(/^\//, ''),
     engine,
     image: word(one['Image']),
+    user: word(config['User']),
     apparmor: root.has('sys/kernel/security/apparmor') ? word(one['AppArmorProfile']) : null,
     selinux: root.has('sys/fs/selinux') ? word(one['ProcessLabel']) : null,
-    capAdd: list(settings['CapAdd']).map((cap) => word(cap).replace(/^CAP_/, '')),
+    capAdd: list(settings['CapAdd']).map((cap) => word(cap).toUpperCase().replace(/^CAP_/, '')),
     privileged: settings['Privileged'] === true,
     mounts: list(one['Mounts']).map((mount) => {
       const { Source, Destination, RW, Propagation } = object(mount) as Json &
@@ -133,13 +134,22 @@ function readContainer(engine: 'podman' | 'docker', one: Json, root: Root): Cont
     devices: list(settings['Devices']).length,
     ulimits: list(settings['Ulimits']).length,
     seccompUnconfined: security.some((option) => /^seccomp[:=]unconfined$/.test(option)),
-    cgroupParent: engine === 'docker' ? word(settings['CgroupParent']) : '',
+    cgroupParent: OWN_GROUPS.test(word(settings['CgroupParent'])) ? '' : word(settings['CgroupParent']),
     noNewPrivileges: security.some((option) => option.startsWith('no-new-privileges')) || isConfined(pid, root),
     healthcheck: list(object(config['Healthcheck'])['Test']).length > 0,
     pidsLimit: number(settings['PidsLimit']),
     networks: Object.keys(object(network['Networks'])),
     processes: processesOf(pid, root),
   };
+}
+
+/** Where engines put containers by themselves: Docker says nothing, Podman names its own group or that of the pod. */
+const OWN_GROUPS =
+  /^(?:\/?libpod_parent(?:\/[0-9a-f]{64})?|(?:machine|user)\.slice(?:\/|$).*|(?:.*\/)?(?:machine|user)-libpod_pod_[0-9a-f]{64}\.slice)?$/;
+
+/** Of the OCI run-time's description: a number; none means root. */
+function userOf(user: unknown): string | null {
+  return typeof user === 'object' && user !== null ? String(number(object(user)['uid'])) : null;
 }
 
 /** Whether the kernel holds the first process to its privileges, whoever asked for it (proc(5): NoNewPrivs). */
@@ -224,6 +234,7 @@ export function readCriContainer(answer: Json, root: Root): ContainerFacts {
     name: word(object(status['metadata'])['name']),
     engine: 'cri',
     image: word(status['imageRef']),
+    user: userOf(process['user']),
     apparmor: root.has('sys/kernel/security/apparmor') ? word(process['apparmorProfile']) : null,
     selinux: root.has('sys/fs/selinux') ? word(process['selinuxLabel']) : null,
     capAdd: added,
@@ -257,12 +268,36 @@ export function readCriContainer(answer: Json, root: Root): ContainerFacts {
   };
 }
 
-/** What containerd and CRI-O give when nobody asks for more. */
-const DEFAULT_CAPS = new Set(
-  'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'.split(
+const LISTS: Readonly<Record<string, string>> = {
+  host: 'hosts',
+  H: 'hosts',
+  'insecure-registry': 'insecure-registries',
+  'storage-opt': 'storage-opts',
+  'authorization-plugin': 'authorization-plugins',
+  'default-ulimit': 'default-ulimits',
+};
+/** Options of dockerd that stand alone. */
+const SWITCHES = new Set(
+  'D debug experimental icc ip-forward ip-masq iptables ip6tables ipv6 live-restore no-new-privileges raw-logs rootless selinux-enabled tls tlsverify userland-proxy validate'.split(
     ' ',
   ),
 );
+
+/** What the running daemon was told on its command line, by the names that daemon.json has for the same (dockerd(8)). */
+export function daemonArguments(root: Root): Json {
+  const pid = root.list('proc').find((name) => /^\d+$/.test(name) && root.line(`proc/${name}/comm`) === 'dockerd');
+  const words = pid === undefined ? [] : (root.text(`proc/${pid}/cmdline`) ?? '').split('\0').slice(1);
+  const found: Record<string, unknown> = {};
+  for (let at = 0; at < words.length; at++) {
+    const [, key = '', given] = /^--?([A-Za-z][A-Za-z0-9-]*)(?:=(.*))?$/s.exec(words[at] ?? '') ?? [];
+    if (key === '') continue;
+    const value = given ?? (SWITCHES.has(key) ? 'true' : (words[++at] ?? ''));
+    const name = LISTS[key] ?? (key === 'l' ? 'log-level' : key === 'D' ? 'debug' : key);
+    if (LISTS[key] !== undefined) found[name] = [...list(found[name]), value];
+    else found[name] = /^(?:true|false)$/i.test(value) ? value.toLowerCase() === 'true' : value;
+  }
+  return found;
+}
 
 function insecureOf(root: Root): string[] {
   const files = [

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { Journal } from '../../journal/index.ts';
 import { type Operations, type StepHandle, silentStep } from '../../progress/index.ts';
-import { type Clock, type Json, newId, type Text } from '../../system/index.ts';
+import { type Clock, Fault, type Json, newId, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
 import {
   BENCH_AT_ONCE,
@@ -101,6 +101,8 @@ export interface BenchesOptions {
 /** Benchmarks of the platform's hosts: the last look at each, what has drifted, what is accepted until when. */
 export class Benches {
   readonly #db: Kysely<HostTables>;
+  /** Hosts that do not let themselves be looked at, and when they said so. */
+  readonly #refusedMs = new Map<string, number>();
   readonly #options: BenchesOptions;
 
   constructor(options: BenchesOptions) {
@@ -181,12 +183,20 @@ export class Benches {
     const nowMs = this.#options.clock.now().getTime();
     const rows = await this.#db.selectFrom('host_bench').select(['host', 'at']).execute();
     const seen = new Map(rows.map(({ host, at }) => [host, Date.parse(at)]));
-    const due = hosts.filter((host) => nowMs - (seen.get(host) ?? 0) >= BENCH_EVERY_MS);
+    const lastMs = (host: string): number => Math.max(seen.get(host) ?? 0, this.#refusedMs.get(host) ?? 0);
+    const due = hosts.filter((host) => nowMs - lastMs(host) >= BENCH_EVERY_MS);
     const failures: unknown[] = [];
     for (let at = 0; at < due.length; at += BENCH_AT_ONCE) {
-      const looks = due
-        .slice(at, at + BENCH_AT_ONCE)
-        .map((host) => this.#take(host, { kind: 'bench' }, 'platform', { step: silentStep }));
+      const looks = due.slice(at, at + BENCH_AT_ONCE).map(async (host) => {
+        try {
+          await this.#take(host, { kind: 'bench' }, 'platform', { step: silentStep });
+          this.#refusedMs.delete(host);
+        } catch (error) {
+          // Whose administrator does not want it is asked again tomorrow, like everybody else.
+          if (!(error instanceof Fault && error.kind === 'refused')) throw error;
+          this.#refusedMs.set(host, nowMs);
+        }
+      });
       // One that does not answer must not keep the others from being looked at.
       for (const look of await Promise.allSettled(looks)) if (look.status === 'rejected') failures.push(look.reason);
     }

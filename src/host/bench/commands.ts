@@ -49,7 +49,7 @@ export function benchCommands(cli: CliProgram): void {
       '--root <folder>',
       cli.t({
         en: 'read the files of the machine below this folder',
-        es: 'leer los ficheros de la máquina bajo esta carpeta',
+        es: 'leer los archivos de la máquina bajo esta carpeta',
       }),
     )
     .option('--all', cli.t({ en: 'also what passes or does not apply', es: 'también lo que cumple o no aplica' }))

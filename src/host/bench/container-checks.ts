@@ -1,6 +1,6 @@
 import type { Text } from '../../system/index.ts';
 import { text } from './check.ts';
-import type { ContainerFacts, EngineFacts, ImageFacts } from './engine.ts';
+import { type ContainerFacts, DEFAULT_CAPS, type EngineFacts, type ImageFacts } from './engine.ts';
 
 /** Files whose watching, owner or mode is asked for; the first ones are Docker's, the rest what stands for them elsewhere. */
 export interface FileRule {
@@ -94,8 +94,21 @@ const cap = (id: string, name: string): ContainerRule => ({
     said(privileged || capAdd.includes(name) || capAdd.includes('ALL'), `has CAP_${name}`, `tiene CAP_${name}`),
 });
 
-/** Section 5 of the container benchmark, and what others found missing in it. */
+/** Section 5 of the container benchmark with what of section 4 is asked of containers, and what others found missing in it. */
 export const CONTAINER_RULES: readonly ContainerRule[] = [
+  {
+    id: '4.1',
+    title: text(
+      'Containers run as a user other than root',
+      'Los contenedores se ejecutan con un usuario distinto de root',
+    ),
+    remedy: text(
+      'USER in the Containerfile, or runAsUser; darsena root remove writes the manifest',
+      'USER en el Containerfile, o runAsUser; darsena root remove escribe el manifiesto',
+    ),
+    wrong: ({ user }) =>
+      user === null ? undefined : said(/^(?:|0|root)(?::|$)/.test(user), 'runs as root', 'se ejecuta como root'),
+  },
   {
     id: '5.2',
     title: text('Containers run under an AppArmor profile', 'Los contenedores se ejecutan con un perfil de AppArmor'),
@@ -116,7 +129,10 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
       'Ningún contenedor recibe más capacidades que las predeterminadas',
     ),
     remedy: text('drop all, and add back what is needed', 'quitar todas y añadir las necesarias'),
-    wrong: ({ capAdd }) => said(capAdd.length > 0, capAdd.join(', '), capAdd.join(', ')),
+    wrong: ({ capAdd }) => {
+      const more = capAdd.filter((name) => !DEFAULT_CAPS.has(name)).join(', ');
+      return said(more !== '', more, more);
+    },
   },
   {
     id: '5.5',
@@ -126,14 +142,17 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
   },
   {
     id: '5.6',
-    title: text('No sensitive folder of the host is mounted', 'Ninguna carpeta sensible del host está montada'),
+    title: text(
+      'No sensitive folder of the host is mounted to be written',
+      'Ninguna carpeta sensible del host está montada para escribir',
+    ),
     remedy: text(
       'mount only what the program needs, and read-only',
       'montar solo lo que el programa necesita, y de solo lectura',
     ),
     wrong: ({ mounts }) => {
       const bad = mounts
-        .filter(({ source }) => SENSITIVE.has(source.replace(/\/+$/, '') || '/'))
+        .filter(({ source, rw }) => rw && SENSITIVE.has(source.replace(/\/+$/, '') || '/'))
         .map(({ source }) => source);
       return said(bad.length > 0, bad.join(', '), bad.join(', '));
     },
@@ -184,7 +203,7 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
     id: '5.13',
     title: text(
       'The root file system of containers is read-only',
-      'El sistema de ficheros raíz de los contenedores es de solo lectura',
+      'El sistema de archivos raíz de los contenedores es de solo lectura',
     ),
     remedy: text(
       'readOnlyRootFilesystem: true, and volumes for what is written',
@@ -241,11 +260,15 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
   {
     id: '5.19',
     title: text(
-      'Default limits of resources are changed on purpose only',
-      'Los límites predeterminados solo se cambian a propósito',
+      'Limits of resources are set where they are needed',
+      'Los límites de recursos están fijados donde hacen falta',
     ),
-    remedy: text('look whether the limits are meant', 'revisar si los límites son intencionados'),
-    wrong: ({ ulimits }) => said(ulimits > 0, `${ulimits} limits of its own`, `${ulimits} límites propios`),
+    remedy: text(
+      'set limits, or leave the default ones on purpose',
+      'fijar límites o dejar los predeterminados a propósito',
+    ),
+    // Whether one needs its own is for a person to say; that it has them is seen.
+    wrong: ({ ulimits }) => (ulimits > 0 ? null : undefined),
   },
   {
     id: '5.20',
@@ -347,12 +370,6 @@ export interface ImageRule {
 
 export const IMAGE_RULES: readonly ImageRule[] = [
   {
-    id: '4.1',
-    title: text('Images name a user other than root', 'Las imágenes indican un usuario distinto de root'),
-    remedy: text('USER in the Containerfile', 'USER en el Containerfile'),
-    wrong: ({ user }) => said(/^(?:|0|root)(?::|$)/.test(user), 'runs as root', 'se ejecuta como root'),
-  },
-  {
     id: '4.6',
     title: text('Images have a health check', 'Las imágenes tienen una comprobación de salud'),
     remedy: text('HEALTHCHECK, or a probe in the manifest', 'HEALTHCHECK, o una sonda en el manifiesto'),
@@ -371,11 +388,12 @@ export const IMAGE_RULES: readonly ImageRule[] = [
   },
   {
     id: '4.9',
-    title: text('Files are copied by COPY, not by ADD', 'Los ficheros se copian con COPY, no con ADD'),
+    title: text('Files are copied by COPY, not by ADD', 'Los archivos se copian con COPY, no con ADD'),
     remedy: text('COPY instead of ADD', 'COPY en lugar de ADD'),
     wrong: ({ history }) => {
-      const adds = history.filter((line) => /(?:^|#\(nop\) )\s*ADD /.test(line));
-      return said(adds.length > 1, `${adds.length} ADD`, `${adds.length} ADD`);
+      // The first line is how the base came in.
+      const adds = history.slice(1).filter((line) => /(?:^|#\(nop\) )\s*ADD /.test(line));
+      return said(adds.length > 0, `${adds.length} ADD`, `${adds.length} ADD`);
     },
   },
 ];
@@ -721,7 +739,7 @@ export const ENGINE_RULES: readonly EngineRule[] = [
   byHand(
     '4.10',
     'No credentials in build files',
-    'Sin credenciales en los ficheros de construcción',
+    'Sin credenciales en los archivos de construcción',
     'darsena scan IMAGE finds them',
     'darsena scan IMAGEN las encuentra',
   ),

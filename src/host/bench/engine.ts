@@ -1,10 +1,19 @@
 import type { Text } from '../../system/index.ts';
 
+/** What Docker, containerd and CRI-O give when nobody asks for more, and what Podman's own answers count from. */
+export const DEFAULT_CAPS: ReadonlySet<string> = new Set(
+  'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT'.split(
+    ' ',
+  ),
+);
+
 /** A running container as the benchmark looks at it, whichever engine runs it. Null: that engine does not say. */
 export interface ContainerFacts {
   readonly name: string;
   readonly engine: 'podman' | 'docker' | 'cri';
   readonly image: string;
+  /** Whom its program runs as, as it was asked for: a name or number, '' when nobody said. */
+  readonly user: string | null;
   readonly apparmor: string | null;
   readonly selinux: string | null;
   readonly capAdd: readonly string[];

@@ -41,7 +41,7 @@ export function checkHost(root: Root, facts: MachineFacts, engine: EngineFacts):
         shared.includes(path)
           ? text(
               `/${path} lies on the same file system as its parent`,
-              `/${path} está en el mismo sistema de ficheros que su carpeta padre`,
+              `/${path} está en el mismo sistema de archivos que su carpeta padre`,
             )
           : text(`/${path} is a mount of its own`, `/${path} es un montaje propio`),
       ),

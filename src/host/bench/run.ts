@@ -159,9 +159,11 @@ function checkAudit({ id, paths }: FileRule, seen: readonly Seen[], root: Root):
     root.text('etc/audit/audit.rules') ?? '',
     ...root.list('etc/audit/rules.d').map((name) => root.text(`etc/audit/rules.d/${name}`) ?? ''),
   ].join('\n');
-  const open = seen.filter(
-    ({ path }) => !new RegExp(`^\\s*-w\\s+${path.replace(/[.\\+*?^$()[\]{}|]/g, '\\$&')}/?(?:\\s|$)`, 'm').test(rules),
-  );
+  // auditctl(8): -w PATH, or a rule with -F path=FILE or -F dir=FOLDER.
+  const open = seen.filter(({ path }) => {
+    const place = path.replace(/[.\\+*?^$()[\]{}|]/g, '\\$&');
+    return !new RegExp(`^\\s*-(?:w\\s+|[aA]\\s.*-F\\s+(?:path|dir)=)${place}/?(?:\\s|$)`, 'm').test(rules);
+  });
   return finish({
     id,
     title,

@@ -247,7 +247,7 @@ async function driverOf(name: string, certificate: string | null): Promise<LiveP
       const pem = certificate === null ? null : await readFile(certificate, 'utf8');
       const unpinned = async () => ({
         en: 'no certificate is pinned: --certificate FILE',
-        es: 'no hay ningún certificado fijado: --certificate FICHERO',
+        es: 'no hay ningún certificado fijado: --certificate ARCHIVO',
       });
       return new KernelDriver(localPatchHost, { checkSignature: pem === null ? unpinned : signedBy(pem) });
     }

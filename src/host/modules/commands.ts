@@ -35,7 +35,10 @@ export function addModuleCommands(cli: CliProgram, kernel: Command): void {
       es: 'qué módulos del núcleo se usan, e impedir la carga de los demás',
     }),
   );
-  const keeper = (): ModuleKeeper => new ModuleKeeper(localPatchHost, () => systemClock.now().toISOString());
+  const keeper = async (): Promise<ModuleKeeper> => {
+    const { KernelShut } = await import('../../observe/index.ts');
+    return new ModuleKeeper(localPatchHost, () => systemClock.now().toISOString(), new KernelShut());
+  };
   const hostsOption = [
     '--hosts <names>',
     cli.t({
@@ -94,7 +97,7 @@ export function addModuleCommands(cli: CliProgram, kernel: Command): void {
       '--advisories <place>',
       cli.t({
         en: 'for this machine: folder with advisories, or one file (also DARSENA_ADVISORIES)',
-        es: 'para esta máquina: carpeta con avisos, o un fichero (también DARSENA_ADVISORIES)',
+        es: 'para esta máquina: carpeta con avisos, o un archivo (también DARSENA_ADVISORIES)',
       }),
     )
     .description(
@@ -127,7 +130,7 @@ export function addModuleCommands(cli: CliProgram, kernel: Command): void {
       if (options.hosts === undefined) {
         const allow = change === 'undo' ? [] : (await proposeHere(options)).allow.map(({ module }) => module);
         return showStandings(cli, [
-          { host: hostname(), ...(await keeper().do({ kind: 'kernel-modules', change, allow })) },
+          { host: hostname(), ...(await (await keeper()).do({ kind: 'kernel-modules', change, allow })) },
         ]);
       }
       const order = { hosts: options.hosts.split(',').map((one) => one.trim()), keep: listOf(options.keep), change };
@@ -153,7 +156,7 @@ export function addModuleCommands(cli: CliProgram, kernel: Command): void {
     .action(async ({ host }: { host?: string }) => {
       const standing =
         host === undefined
-          ? await keeper().standing()
+          ? await (await keeper()).standing()
           : await cli.api.get<ModuleStanding>(`/hosts/${encodeURIComponent(host)}/kernel/modules`);
       showStandings(cli, [{ host: host ?? hostname(), ...standing }]);
     });
@@ -263,7 +266,7 @@ function showStandings(
     return;
   }
   for (const { host, why } of failed) cli.print.note(`${host}: ${why}`);
-  for (const { host, mode, since, kept, onDisk, spared, wouldBlock } of items) {
+  for (const { host, mode, since, kept, onDisk, spared, wouldBlock, kernel } of items) {
     cli.print.line({
       en: `${host}: ${MODES[mode].en}${since === null ? '' : ` since ${since}`}; ${kept} of ${onDisk} modules kept out, ${spared} spared for security, containers or use`,
       es: `${host}: ${MODES[mode].es}${since === null ? '' : ` desde ${since}`}; ${kept} de ${onDisk} módulos impedidos, ${spared} respetados por seguridad, contenedores o uso`,
@@ -273,10 +276,16 @@ function showStandings(
         en: `  would have been refused: ${module} (${times}, last ${last})`,
         es: `  se habría rechazado: ${module} (${times}, último ${last})`,
       });
-    if (mode === 'enforce')
+    if (mode !== 'enforce') continue;
+    if (kernel.means === null)
       cli.print.note({
-        en: `${host}: root can still load a module file by itself (insmod); the kernel's own requests and modprobe are stopped`,
-        es: `${host}: root aún puede cargar un fichero de módulo por sí mismo (insmod); se detienen las peticiones del núcleo y modprobe`,
+        en: `${host}: root can still load a module file by itself (insmod); the kernel's own requests and modprobe are stopped${kernel.why === null ? '' : `. The kernel itself cannot refuse it: ${kernel.why}`}`,
+        es: `${host}: root aún puede cargar un archivo de módulo por sí mismo (insmod); se detienen las peticiones del núcleo y modprobe${kernel.why === null ? '' : `. El propio núcleo no puede rechazarlo: ${kernel.why}`}`,
+      });
+    else
+      cli.print.line({
+        en: `  the kernel itself refuses the others, by ${kernel.means}; refused so far: ${kernel.refused}`,
+        es: `  el propio núcleo rechaza los demás, con ${kernel.means}; rechazados hasta ahora: ${kernel.refused}`,
       });
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { KernelShut, ShutMeans } from '../../observe/index.ts';
 import { hostFault } from '../errors.ts';
 import { parseLoadedModules } from '../gather.ts';
 import { MODULE_LOG_MAX_BYTES, MODULE_LOG_SHOWN, MODULES_MAX } from '../limits.ts';
@@ -52,16 +53,24 @@ export interface ModuleStanding {
   readonly wouldBlock: readonly { readonly module: string; readonly times: number; readonly last: string }[];
   /** Security modules of the running kernel. */
   readonly lsm: readonly string[];
+  /** Whether the kernel itself refuses what the list lacks, whoever asks and by whatever way; else why only modprobe does. */
+  readonly kernel: { readonly means: ShutMeans | null; readonly why: string | null; readonly refused: number };
 }
+
+/** Refusals by the kernel itself, where there are such. */
+export type ModuleShut = Pick<KernelShut, 'keepModules' | 'standing'>;
 
 /** Keeps out of one machine's kernel the modules that its allow-list does not name. */
 export class ModuleKeeper {
   readonly #host: PatchHost;
   readonly #now: () => string;
+  readonly #shut: ModuleShut | null;
 
-  constructor(host: PatchHost, now: () => string) {
+  /** @param shut null: modprobe.d alone */
+  constructor(host: PatchHost, now: () => string, shut: ModuleShut | null = null) {
     this.#host = host;
     this.#now = now;
+    this.#shut = shut;
   }
 
   /** @throws Fault host.modules-none when this kernel loads none */
@@ -72,7 +81,7 @@ export class ModuleKeeper {
 
   /** @throws Fault host.modules-none when this kernel loads none */
   async apply(mode: 'trial' | 'enforce', allow: readonly string[]): Promise<ModuleStanding> {
-    const { keep } = await this.#parted(allow);
+    const { keep, allowed, compressed } = await this.#parted(allow);
     const former = await this.#state();
     const since = former?.mode === mode ? former.since : this.#now();
     if (mode === 'trial') await this.#host.put(LOGGER, Buffer.from(LOGGER_TEXT));
@@ -82,11 +91,14 @@ export class ModuleKeeper {
       mode === 'enforce' ? `install ${one} /bin/false` : `install ${one} /bin/sh ${LOGGER} ${one} $CMDLINE_OPTS`;
     const text = `# darsena kernel modules ${mode}; undone by: darsena kernel modules undo\n${keep.map((one) => `${command(one)}\n`).join('')}`;
     await this.#host.put(CONFIG, Buffer.from(text));
-    return this.standing();
+    // A packed module may come from modprobe's memory: then the kernel is not told its name, and modprobe.d alone answers.
+    const answer = this.#shut?.keepModules(mode === 'enforce' ? { allowed, memory: !compressed } : null);
+    return this.standing(mode === 'enforce' ? answer : undefined);
   }
 
   /** Everything as it was. */
   async undo(): Promise<ModuleStanding> {
+    this.#shut?.keepModules(null);
     await this.#host.remove(CONFIG);
     for (const path of [LOGGER, LOG, STATE]) await this.#host.remove(path);
     return this.standing();
@@ -98,23 +110,37 @@ export class ModuleKeeper {
     if (known !== null) await this.apply(known.mode, known.allow);
   }
 
-  async standing(): Promise<ModuleStanding> {
+  /** @param answer what the kernel said to the list just now */
+  async standing(answer?: ReturnType<ModuleShut['keepModules']>): Promise<ModuleStanding> {
     const known = await this.#state();
     const lsm = ((await this.#host.read('/sys/kernel/security/lsm')) ?? '').trim().split(',').filter(Boolean);
     if (known === null) {
       const onDisk = (await this.#onDisk())?.length ?? 0;
-      return { mode: 'off', since: null, onDisk, kept: 0, spared: 0, wouldBlock: [], lsm };
+      return { mode: 'off', since: null, onDisk, kept: 0, spared: 0, wouldBlock: [], lsm, kernel: NOT_BY_KERNEL };
     }
     const { onDisk, keep, spared } = await this.#parted(known.allow);
     const log = known.mode === 'trial' ? readLog((await this.#host.read(LOG)) ?? '') : [];
     return {
       ...{ mode: known.mode, since: known.since, onDisk, kept: keep.length, spared, lsm },
       wouldBlock: log.slice(0, MODULE_LOG_SHOWN),
+      kernel: known.mode === 'trial' || this.#shut === null ? NOT_BY_KERNEL : this.#sayKernel(answer),
     };
   }
 
-  /** Modules of the running kernel that are to be kept out, by name. */
-  async #parted(allow: readonly string[]): Promise<{ onDisk: number; keep: string[]; spared: number }> {
+  #sayKernel(answer: ReturnType<ModuleShut['keepModules']> | undefined): ModuleStanding['kernel'] {
+    if (answer !== undefined && 'why' in answer) return { ...NOT_BY_KERNEL, why: answer.why };
+    const state = this.#shut?.standing() ?? null;
+    return state?.modules === true ? { means: state.means, why: null, refused: state.refused.modules } : NOT_BY_KERNEL;
+  }
+
+  /** Modules of the running kernel that are to be kept out, by name, and those that are not. */
+  async #parted(allow: readonly string[]): Promise<{
+    onDisk: number;
+    keep: string[];
+    spared: number;
+    allowed: string[];
+    compressed: boolean;
+  }> {
     const onDisk = await this.#onDisk();
     if (onDisk === null) throw hostFault('host.modules-none');
     const loaded = parseLoadedModules((await this.#host.read('/proc/modules')) ?? '').map((one) => one.name);
@@ -123,7 +149,9 @@ export class ModuleKeeper {
     const all = withNeeds([...allow, ...loaded, ...safe], onDisk);
     const keep = onDisk.map((one) => one.name).filter((one) => !all.has(one));
     const spared = onDisk.filter(({ name: own }) => all.has(own) && !wanted.has(own)).length;
-    return { onDisk: onDisk.length, keep: [...new Set(keep)].sort(), spared };
+    const allowed = [...all].filter((one) => name.safeParse(one).success).sort();
+    const compressed = onDisk.some(({ path }) => !path.endsWith('.ko'));
+    return { onDisk: onDisk.length, keep: [...new Set(keep)].sort(), spared, allowed, compressed };
   }
 
   async #onDisk() {
@@ -140,6 +168,8 @@ export class ModuleKeeper {
     return text === null || text.trim() === '' ? null : state.parse(JSON.parse(text));
   }
 }
+
+const NOT_BY_KERNEL: ModuleStanding['kernel'] = { means: null, why: null, refused: 0 };
 
 function readLog(text: string): { module: string; times: number; last: string }[] {
   const found = new Map<string, { module: string; times: number; last: string }>();

@@ -31,6 +31,11 @@ const standing = z.object({
     .array(z.object({ module: name, times: z.number().int().min(0), last: z.string().max(64) }))
     .max(MODULE_LOG_SHOWN),
   lsm: z.array(z.string().max(64)).max(100),
+  kernel: z.object({
+    means: z.enum(['bpf-lsm', 'bpf-return']).nullable(),
+    why: z.string().max(2_000).nullable(),
+    refused: z.number().int().min(0),
+  }),
 });
 
 /** One module over the hosts that were asked about. */

@@ -10,7 +10,7 @@ import { type MachineFacts, machineFacts } from '../facts.ts';
 import type { PatchHost } from '../livepatch/driver.ts';
 import type { HostTables } from '../machines.ts';
 import { hostMigrations } from '../migrations.ts';
-import { ModuleKeeper, type ModuleTask } from './keeper.ts';
+import { ModuleKeeper, type ModuleShut, type ModuleTask } from './keeper.ts';
 import { ModuleUse } from './module-use.ts';
 import { ModuleWatch, parseModuleEvents } from './watch.ts';
 
@@ -54,6 +54,37 @@ function machine(files: Record<string, string> = {}): PatchHost & { readonly fil
 const CONFIG = '/etc/modprobe.d/darsena-modules.conf';
 const keptOut = (host: { readonly files: Map<string, string> }): string[] =>
   [...(host.files.get(CONFIG) ?? '').matchAll(/^install (\S+) \/bin\/false$/gm)].map(([, name = '']) => name);
+
+test('the kernel itself is given the list with what it leans on, and lets go of it with the rest; a refusal is said', async () => {
+  const orders: unknown[] = [];
+  let modules = false;
+  const shut: ModuleShut = {
+    keepModules(order) {
+      orders.push(order);
+      modules = order !== null;
+      return { means: 'bpf-lsm' };
+    },
+    standing: () => ({
+      ...{ means: 'bpf-lsm', modules, families: [], rings: false },
+      refused: { modules: 3, sockets: 0, rings: 0 },
+    }),
+  };
+  const host = machine();
+  const keeper = new ModuleKeeper(host, () => '2026-01-01T00:00:00Z', shut);
+  const standing = await keeper.apply('enforce', ['sctp']);
+  // One module on disk is packed: a program may have to hand it over from its memory.
+  const spared = ['nf_tables', 'odd_guard', 'overlay', 'tpm', 'trusted'];
+  assert.deepEqual(orders, [{ allowed: ['e1000', 'libcrc32c', ...spared, 'sctp'].sort(), memory: false }]);
+  assert.deepEqual(standing.kernel, { means: 'bpf-lsm', why: null, refused: 3 });
+  host.files.set('/lib/modules/6.1.0/modules.dep', DEP.replaceAll('.ko.xz', '.ko'));
+  await keeper.restore();
+  assert.equal((orders.at(-1) as { memory: boolean }).memory, true);
+  assert.equal((await keeper.apply('trial', ['sctp'])).kernel.means, null);
+  await keeper.undo();
+  assert.deepEqual(orders.slice(-2), [null, null]);
+  const refusing = new ModuleKeeper(host, () => '', { ...shut, keepModules: () => ({ why: 'no BPF' }) });
+  assert.deepEqual((await refusing.apply('enforce', [])).kernel, { means: null, why: 'no BPF', refused: 0 });
+});
 
 test('only what nobody needs is kept out: never a security module, whatever its name, nor what is loaded or leaned on', async () => {
   const host = machine();
@@ -197,7 +228,16 @@ test('a host that is away does not keep the others of its group from their list,
       told.push(`${task.change} ${host} ${task.allow.join(',')}`);
       if (host === 'a1')
         throw new Fault('host.away', { kind: 'unavailable', en: { what: 'away' }, es: { what: 'ausente' } });
-      return { mode: 'enforce', since: null, onDisk: 5, kept: 2, spared: 0, wouldBlock: [], lsm: [] };
+      return {
+        mode: 'enforce',
+        since: null,
+        onDisk: 5,
+        kept: 2,
+        spared: 0,
+        wouldBlock: [],
+        lsm: [],
+        kernel: { means: null, why: null, refused: 0 },
+      };
     },
   });
   assert.deepEqual(await use.order({ hosts: [], change: 'enforce', keep: ['sctp'] }, 'user:ana'), { operation: 'o' });

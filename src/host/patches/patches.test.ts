@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Kysely } from 'kysely';
 import { type Digest, digestOf } from '../../oci/index.ts';
 import { type Operations, silentStep } from '../../progress/index.ts';
-import { openDatabase, systemClock } from '../../system/index.ts';
+import { Fault, openDatabase, systemClock } from '../../system/index.ts';
 import {
   defineSigner,
   generateKeyFile,
@@ -15,7 +15,8 @@ import {
   type TrustPolicy,
   verifyImage,
 } from '../../trust/index.ts';
-import type { LivePatchDriver, PatchOrder } from '../livepatch/driver.ts';
+import type { LivePatchDriver, PatchHost, PatchOrder } from '../livepatch/driver.ts';
+import { KernelDriver } from '../livepatch/kernel-driver.ts';
 import { PATCH_REPOSITORY, type PatchMetadata, packPatch, readPatchManifest, readPatchMetadata } from './artifact.ts';
 import { KernelPatches, type PatchTask } from './patches.ts';
 import { receivePatch } from './receive.ts';
@@ -135,6 +136,92 @@ test('a patch that does not do what its tests expect is taken out again', async 
   const wanted = { name: 'fix_a', digest: packed.digest, signatures };
   await assert.rejects(receivePatch(wanted, { ...at, source: sourceOf() }), { code: 'host.patch-test' });
   assert.deepEqual(at.inForce, []);
+});
+
+test('a registry that is away, or goes away in the middle, leaves nothing on the host; the same order again brings it in', async () => {
+  const at = machine('patched by A');
+  const signatures = { ...NO_SIGNATURES, bundles: [await sign(release)] };
+  const wanted = { name: 'fix_a', digest: packed.digest, signatures };
+  const away = (): Promise<never> =>
+    Promise.reject(
+      new Fault('registry.silent', { kind: 'unavailable', en: { what: 'away' }, es: { what: 'no está' } }),
+    );
+  const source = sourceOf();
+  const { digest: config } = readPatchManifest(packed.manifestBytes, 'fix_a').config;
+  const cases = [
+    { ...source, manifest: away },
+    { ...source, blob: away },
+    { ...source, blob: (blob: { readonly digest: Digest }) => (blob.digest === config ? source.blob(blob) : away()) },
+  ];
+  for (const one of cases) {
+    await assert.rejects(receivePatch(wanted, { ...at, source: one }), { code: 'registry.silent' });
+    assert.deepEqual(at.inForce, []);
+  }
+  await receivePatch(wanted, { ...at, source });
+  assert.equal(at.inForce.length, 1);
+});
+
+test('two patches at once: the second waits for nobody, says which one is on its way, and leaves nothing; later it goes in', async () => {
+  const files = new Map<string, string>();
+  const sys = '/sys/kernel/livepatch';
+  const ran: string[] = [];
+  let nowMs = 0;
+  let asleep = (): void => undefined;
+  const host: PatchHost = {
+    read: async (path) => files.get(path) ?? null,
+    write: async (path, text) => void files.set(path, text),
+    list: async (path) => [
+      ...new Set(
+        [...files.keys()].flatMap((one) =>
+          one.startsWith(`${path}/`) ? (one.slice(path.length + 1).split('/')[0] ?? []) : [],
+        ),
+      ),
+    ],
+    put: async (path, bytes) => void files.set(path, Buffer.from(bytes).toString('latin1')),
+    remove: async (path) => void files.delete(path),
+    async run(file, args) {
+      ran.push([file, ...args].join(' '));
+      const name = /([^/]+)\.ko$/.exec(args[0] ?? '')?.[1] ?? '';
+      if (file !== 'insmod') return { code: 0, output: '' };
+      files.set(`${sys}/${name}/enabled`, '1');
+      files.set(`${sys}/${name}/transition`, '1');
+      return { code: 0, output: '' };
+    },
+    async sleep(ms) {
+      nowMs += ms;
+      asleep();
+      await new Promise(setImmediate);
+    },
+    nowMs: () => nowMs,
+    buildId: async () => BUILD,
+  };
+  const driver = () => new KernelDriver(host, { checkSignature: async () => null, transitionMaxMs: 60_000 });
+  const order = (name: string): PatchOrder => ({
+    ...{ name, module: testModule(name), buildIds: [BUILD], cves: [], digest: null },
+  });
+  const onItsWay = Promise.withResolvers<void>();
+  let refused = false;
+  asleep = () => {
+    onItsWay.resolve();
+    if (refused) files.set(`${sys}/fix_a/transition`, '0');
+    // No time passes for the first one until the second has had its answer.
+    else nowMs = 0;
+  };
+  const first = driver().apply(order('fix_a'));
+  await onItsWay.promise;
+  await assert.rejects(driver().apply(order('fix_b')), { code: 'host.patch-busy', message: /fix_a/ });
+  assert.ok(![...files.keys()].some((path) => path.includes('fix_b')) && !ran.some((one) => one.includes('fix_b')));
+  refused = true;
+  await first;
+  asleep = () => void files.set(`${sys}/fix_b/transition`, '0');
+  await driver().apply(order('fix_b'));
+  assert.deepEqual(
+    (await driver().list()).map(({ name, state }) => [name, state]),
+    [
+      ['fix_a', 'on'],
+      ['fix_b', 'on'],
+    ],
+  );
 });
 
 test('the registry keeps patches by name, tells who signed them and where they fit, and hosts are asked by digest', async (t) => {

@@ -28,14 +28,19 @@ export interface PatchToReceive {
 
 /** Why a patch is not believed; null when somebody whom the policy names for live patches signed it. */
 export function doubtPatch(verdict: SignatureVerdict): Text | null {
+  return doubtSigned(verdict, PATCH_REPOSITORY);
+}
+
+/** Why what changes kernels is not believed; null when somebody whom the policy names for its repository signed it. */
+export function doubtSigned(verdict: SignatureVerdict, repository: string): Text | null {
   const why = verdict.refused[0]?.reason;
   const because = { en: why === undefined ? '' : ` (${why.en})`, es: why === undefined ? '' : ` (${why.es})` };
   // The keys of builders sign whatever was built, images and no more: code for the kernel needs somebody's own word.
   const signers = signersOf(verdict, 'image').filter((name) => !name.startsWith('builder:'));
   if (isMet(verdict, 'image') && unmetDemands(verdict.demands).length === 0 && signers.length > 0) return null;
   return {
-    en: `nobody whom the trust policy names for ${PATCH_REPOSITORY} has signed it${because.en}`,
-    es: `nadie a quien la política de confianza nombre para ${PATCH_REPOSITORY} lo ha firmado${because.es}`,
+    en: `nobody whom the trust policy names for ${repository} has signed it${because.en}`,
+    es: `nadie a quien la política de confianza nombre para ${repository} lo ha firmado${because.es}`,
   };
 }
 

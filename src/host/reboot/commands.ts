@@ -197,7 +197,9 @@ function show(cli: CliProgram, view: RebootView): void {
     cli.print.json(view);
     return;
   }
-  cli.print.line(`${view.id}  ${cli.t(ROLLOUT_STATE_WORDS[view.state])}${view.why === null ? '' : `: ${view.why}`}`);
+  cli.print.line(
+    `${view.id}  ${cli.t(ROLLOUT_STATE_WORDS[view.state])}${view.why === null ? '' : `: ${cli.t(view.why)}`}`,
+  );
   if (!view.isOpen && view.state === 'running') {
     cli.print.note({
       en: 'outside of the maintenance windows: waiting',
@@ -212,7 +214,7 @@ function show(cli: CliProgram, view: RebootView): void {
     const now = phases.get(host);
     if (now === undefined) return cli.t(ROLLOUT_PHASE_WORDS[servedAt === null ? 'waiting' : 'well']);
     const word = now.phase === 'applying' ? RESTARTING : ROLLOUT_PHASE_WORDS[now.phase];
-    return `${cli.t(word)}${now.why === null ? '' : `: ${now.why}`}`;
+    return `${cli.t(word)}${now.why === null ? '' : `: ${cli.t(now.why)}`}`;
   };
   cli.print.table(
     [

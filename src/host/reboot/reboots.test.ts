@@ -47,6 +47,7 @@ async function ground(t: { after(done: () => unknown): void }) {
   const clock = {
     ...systemClock,
     now: () => new Date(nowMs),
+    monotonicMs: () => nowMs,
     async sleep() {
       call();
       nowMs += 60_000;

@@ -20,8 +20,8 @@ export interface RebootGround {
    * @returns whether it was in service before
    */
   empty(host: string, reason: string): Promise<boolean>;
-  /** Pods that still run there. */
-  pods(host: string): readonly string[];
+  /** Pods that still run there; what has to be asked to go, pod by pod, is asked by this. */
+  pods(host: string): readonly string[] | Promise<readonly string[]>;
   /** Takes the host into service again. */
   serve(host: string, reason: string): Promise<void>;
   order(host: string, task: RebootTask): Promise<void>;
@@ -123,7 +123,8 @@ export class Reboots {
     } catch (error) {
       // A host that is away keeps its place; whatever else went wrong, workloads go on where they are.
       if (!(error instanceof Fault && (error.code === 'host.lost' || error.code === 'host.away'))) {
-        if ((await this.#row(rollout, host, wanted)).was_serving === 1) await this.#ground.serve(host, reason);
+        // Where it is not known yet, the order to empty it may have come through without its answer.
+        if ((await this.#row(rollout, host, wanted)).was_serving !== 0) await this.#ground.serve(host, reason);
       }
       throw error;
     }
@@ -140,11 +141,10 @@ export class Reboots {
     // Whether it served before is known only the first time: afterwards it is this roll-out itself that took it out.
     let now =
       row.empty_at === null && row.was_serving === null ? await this.#write(row, { was_serving: was ? 1 : 0 }) : row;
-    const endMs = this.#clock.now().getTime() + REBOOT_DRAIN_MS;
-    while (this.#ground.pods(host).length > 0) {
-      const left = this.#ground.pods(host);
+    const endMs = this.#clock.monotonicMs() + REBOOT_DRAIN_MS;
+    for (let left = await this.#ground.pods(host); left.length > 0; left = await this.#ground.pods(host)) {
       if (!goesOn()) throw hostFault('host.reboot-left', { host });
-      if (this.#clock.now().getTime() >= endMs) {
+      if (this.#clock.monotonicMs() >= endMs) {
         throw hostFault('host.reboot-drain', {
           host,
           pods: left.slice(0, 5).join(', '),
@@ -168,7 +168,7 @@ export class Reboots {
   /** Whatever becomes of the others: what was told to start again is waited for, for a day. */
   async #awaitBack(row: Row): Promise<Row> {
     const { host } = row;
-    const sinceMs = this.#clock.now().getTime();
+    const sinceMs = this.#clock.monotonicMs();
     let hasGone = false;
     for (;;) {
       const isHere = this.#ground.isHere(host);
@@ -177,10 +177,10 @@ export class Reboots {
         return this.#write(row, { back_at: this.#now(), release_after: kernel.release, boot_after: bootId });
       }
       hasGone ||= !isHere;
-      if (!hasGone && this.#clock.now().getTime() - sinceMs >= REBOOT_GO_MS) {
+      if (!hasGone && this.#clock.monotonicMs() - sinceMs >= REBOOT_GO_MS) {
         throw hostFault('host.reboot-stays', { host, minutes: REBOOT_GO_MS / 60_000 });
       }
-      if (this.#clock.now().getTime() - sinceMs >= REBOOT_BACK_MS) throw hostFault('host.reboot-left', { host });
+      if (this.#clock.monotonicMs() - sinceMs >= REBOOT_BACK_MS) throw hostFault('host.reboot-left', { host });
       await this.#clock.sleep(REBOOT_POLL_MS);
     }
   }

@@ -121,7 +121,7 @@ export function addRolloutCommands(cli: CliProgram, kernel: Command): void {
           { title: { en: 'PATCH', es: 'PARCHE' }, value: ({ patch }) => patch },
           { title: { en: 'STATE', es: 'ESTADO' }, value: ({ state }) => cli.t(ROLLOUT_STATE_WORDS[state]) },
           { title: { en: 'STARTED', es: 'INICIO' }, value: ({ startedAt }) => startedAt },
-          { title: { en: 'WHY', es: 'MOTIVO' }, value: ({ why }) => why ?? '-', long: true },
+          { title: { en: 'WHY', es: 'MOTIVO' }, value: ({ why }) => (why === null ? '-' : cli.t(why)), long: true },
         ],
         items,
         { json: { items }, empty: { en: 'no roll-out', es: 'ningún despliegue' } },
@@ -213,7 +213,7 @@ function show(cli: CliProgram, view: RolloutView): void {
     return;
   }
   cli.print.line(
-    `${view.id}  ${view.patch}  ${cli.t(ROLLOUT_STATE_WORDS[view.state])}${view.why === null ? '' : `: ${view.why}`}`,
+    `${view.id}  ${view.patch}  ${cli.t(ROLLOUT_STATE_WORDS[view.state])}${view.why === null ? '' : `: ${cli.t(view.why)}`}`,
   );
   if (!view.isOpen && view.state === 'running') {
     cli.print.note({
@@ -235,5 +235,5 @@ function show(cli: CliProgram, view: RolloutView): void {
   );
   const shown = view.notable.filter(({ phase }) => phase !== 'watching' && phase !== 'withdrawn').slice(0, 20);
   for (const { host, phase, why } of shown)
-    cli.print.line(`  ${host}  ${cli.t(ROLLOUT_PHASE_WORDS[phase])}${why === null ? '' : `: ${why}`}`);
+    cli.print.line(`  ${host}  ${cli.t(ROLLOUT_PHASE_WORDS[phase])}${why === null ? '' : `: ${cli.t(why)}`}`);
 }

@@ -1,3 +1,4 @@
+import type { Text } from '../../system/index.ts';
 import { isOpen, type RolloutPlan } from './plan.ts';
 
 /**
@@ -25,13 +26,13 @@ export type RolloutEvent =
   | { readonly kind: 'host-begun'; readonly host: string; readonly before: readonly string[] }
   | { readonly kind: 'host-applied'; readonly host: string }
   | { readonly kind: 'host-well'; readonly host: string }
-  | { readonly kind: 'host-failed'; readonly host: string; readonly why: string }
+  | { readonly kind: 'host-failed'; readonly host: string; readonly why: Text }
   | { readonly kind: 'host-lost'; readonly host: string }
   | { readonly kind: 'host-absent'; readonly host: string }
   | { readonly kind: 'host-withdrawing'; readonly host: string }
   | { readonly kind: 'host-withdrawn'; readonly host: string }
-  | { readonly kind: 'host-stuck'; readonly host: string; readonly why: string }
-  | { readonly kind: 'tripped'; readonly ring: number; readonly why: string }
+  | { readonly kind: 'host-stuck'; readonly host: string; readonly why: Text }
+  | { readonly kind: 'tripped'; readonly ring: number; readonly why: Text }
   | { readonly kind: 'paused'; readonly by: string }
   | { readonly kind: 'resumed'; readonly by: string }
   | { readonly kind: 'aborted'; readonly by: string; readonly rollBack: boolean }
@@ -42,14 +43,14 @@ export interface HostSight {
   /** Since when it does not answer; null: it does. */
   readonly awaySinceMs: number | null;
   /** What is wrong there, by a name that stays the same while it lasts. */
-  readonly problems: readonly { readonly key: string; readonly sinceMs: number }[];
+  readonly problems: readonly { readonly key: string; readonly text: Text; readonly sinceMs: number }[];
 }
 
 export interface HostStanding {
   phase: HostPhase;
   readonly ring: number;
   sinceMs: number;
-  why: string | null;
+  why: Text | null;
   /** What was wrong there before the patch came: not its fault. */
   before: readonly string[];
   /** It was told to take the patch, so it may have it, whatever became of it. */
@@ -63,7 +64,7 @@ export class Rollout {
   readonly plan: RolloutPlan;
   state: RolloutState = 'running';
   ring = -1;
-  why: string | null = null;
+  why: Text | null = null;
   readonly hosts = new Map<string, HostStanding>();
   /** Hosts that something is due for, so that a tick does not look at thousands that wait or are well. */
   readonly active = new Set<string>();
@@ -128,7 +129,7 @@ export class Rollout {
         this.#turnBack(this.plan.rules.rollBack);
         return;
       case 'aborted':
-        this.why = `aborted by ${event.by}`;
+        this.why = { en: `aborted by ${event.by}`, es: `detenido por ${event.by}` };
         this.#turnBack(event.rollBack);
         return;
       case 'ended':
@@ -201,8 +202,15 @@ const PHASE_AFTER: Readonly<Record<Extract<RolloutEvent, { readonly host: string
 /**
  * What happens next, from what stands and what is seen; changes nothing. `host-begun` and `host-withdrawing` ask for a
  * command to that host; its end comes back as an event from whoever gave it.
+ * @param nowMs a time that counts only what has passed, however clocks are set: for what is waited for
+ * @param wallMs the time of day, for windows
  */
-export function decideRollout(rollout: Rollout, nowMs: number, see: (host: string) => HostSight): RolloutEvent[] {
+export function decideRollout(
+  rollout: Rollout,
+  nowMs: number,
+  see: (host: string) => HostSight,
+  wallMs: number = nowMs,
+): RolloutEvent[] {
   if (rollout.state === 'withdrawing' || rollout.hasEnded) return decideWayBack(rollout, nowMs, see);
   const watched = watchHosts(rollout, nowMs, see);
   const failing = watched.filter((event) => FAILING.has(event.kind));
@@ -213,19 +221,27 @@ export function decideRollout(rollout: Rollout, nowMs: number, see: (host: strin
   if (over >= 0) return [...watched, { kind: 'tripped', ring: over, why: whyTripped(rollout, over, failing) }];
   if (rollout.state === 'paused' || watched.length > 0) return watched;
   const ring = rollout.plan.rings[rollout.ring];
-  if (ring !== undefined && rollout.settledIn(rollout.ring) < ring.hosts.length) return beginHosts(rollout, nowMs, see);
+  if (ring !== undefined && rollout.settledIn(rollout.ring) < ring.hosts.length)
+    return beginHosts(rollout, wallMs, see);
   // One of an earlier ring that was away and has come back is waited for as well.
   for (const name of rollout.active) if (!SETTLED.has(rollout.hosts.get(name)?.phase ?? 'well')) return [];
   const next = rollout.ring + 1;
   return [next < rollout.plan.rings.length ? { kind: 'ring-begun', ring: next } : { kind: 'ended', outcome: 'done' }];
 }
 
-function whyTripped(rollout: Rollout, over: number, failing: readonly RolloutEvent[]): string {
-  for (const event of failing) if (event.kind === 'host-failed') return `${event.host}: ${event.why}`;
+function whyTripped(rollout: Rollout, over: number, failing: readonly RolloutEvent[]): Text {
+  for (const event of failing) if (event.kind === 'host-failed') return ofHost(event.host, event.why);
   for (const [name, { ring, hasFailed, why }] of rollout.hosts) {
-    if (ring === over && hasFailed) return `${name}: ${why ?? 'lost'}`;
+    if (ring === over && hasFailed) return ofHost(name, why ?? LOST);
   }
-  return failing.map((event) => ('host' in event ? `${event.host}: lost` : '')).join(', ');
+  const lost = failing.flatMap((event) => ('host' in event ? [event.host] : []));
+  return ofHost(lost.join(', '), LOST);
+}
+
+const LOST: Text = { en: 'lost', es: 'sin respuesta' };
+
+function ofHost(host: string, why: Text): Text {
+  return { en: `${host}: ${why.en}`, es: `${host}: ${why.es}` };
 }
 
 function watchHosts(rollout: Rollout, nowMs: number, see: (host: string) => HostSight): RolloutEvent[] {
@@ -246,7 +262,7 @@ function watchHosts(rollout: Rollout, nowMs: number, see: (host: string) => Host
     const fresh = problems.filter(({ key }) => !host.before.includes(key));
     // What was emptied before a restart was not ready then either: it has its time from when the host was back.
     const bad = fresh.find(({ sinceMs }) => nowMs - Math.max(sinceMs, host.sinceMs) >= patienceSeconds * 1_000);
-    if (bad !== undefined) events.push({ kind: 'host-failed', host: name, why: bad.key });
+    if (bad !== undefined) events.push({ kind: 'host-failed', host: name, why: bad.text });
     else if (fresh.length === 0 && nowMs - host.sinceMs >= soakSeconds * 1_000)
       events.push({ kind: 'host-well', host: name });
   }
@@ -254,9 +270,9 @@ function watchHosts(rollout: Rollout, nowMs: number, see: (host: string) => Host
 }
 
 /** Hosts that come next: those that were away and are back, then the ring's own order. */
-function beginHosts(rollout: Rollout, nowMs: number, see: (host: string) => HostSight): RolloutEvent[] {
+function beginHosts(rollout: Rollout, wallMs: number, see: (host: string) => HostSight): RolloutEvent[] {
   const { windows, concurrency } = rollout.plan.rules;
-  if (!isOpen(windows, nowMs)) return [];
+  if (!isOpen(windows, wallMs)) return [];
   const phases = [...rollout.active].map((name) => ({ name, phase: rollout.hosts.get(name)?.phase }));
   const room = concurrency - phases.filter(({ phase }) => phase === 'applying').length;
   if (room <= 0) return [];

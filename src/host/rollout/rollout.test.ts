@@ -78,25 +78,31 @@ function byHand(count: number, rules: object = {}) {
 
 test('one canary that falls ill stops everything and the patch is taken out; what was wrong before is not its fault', () => {
   const one = byHand(20);
-  one.sights.set(one.canary, { awaySinceMs: null, problems: [{ key: 'old', sinceMs: 0 }] });
+  one.sights.set(one.canary, {
+    awaySinceMs: null,
+    problems: [{ key: 'old', text: { en: 'old', es: 'old' }, sinceMs: 0 }],
+  });
   assert.deepEqual([one.tick(), one.tick()], [['ring-begun'], ['host-begun']]);
   one.take({ kind: 'host-applied', host: one.canary });
   assert.deepEqual(one.tick(59_000), []);
   const ill = [
-    { key: 'old', sinceMs: 0 },
-    { key: 'web is not ready', sinceMs: one.now() },
+    { key: 'old', text: { en: 'old', es: 'old' }, sinceMs: 0 },
+    { key: 'web is not ready', text: { en: 'web is not ready', es: 'web is not ready' }, sinceMs: one.now() },
   ];
   one.sights.set(one.canary, { awaySinceMs: null, problems: ill });
   assert.deepEqual(one.tick(20_000), [], 'it may come back');
   assert.deepEqual(one.tick(15_000), ['host-failed', 'tripped']);
-  assert.match(one.rollout.why ?? '', /web is not ready/);
+  assert.match(one.rollout.why?.en ?? '', /web is not ready/);
   assert.deepEqual(one.tick(), ['host-withdrawing']);
   one.take({ kind: 'host-withdrawn', host: one.canary });
   assert.deepEqual(one.tick(), ['ended']);
   assert.equal(one.rollout.state, 'rolled-back');
 
   const other = byHand(1);
-  other.sights.set(other.canary, { awaySinceMs: null, problems: [{ key: 'old', sinceMs: 0 }] });
+  other.sights.set(other.canary, {
+    awaySinceMs: null,
+    problems: [{ key: 'old', text: { en: 'old', es: 'old' }, sinceMs: 0 }],
+  });
   other.tick();
   other.tick();
   other.take({ kind: 'host-applied', host: other.canary });
@@ -142,7 +148,8 @@ test('each step is written down with its fact before its command; a control that
   const opened = await openDatabase<HostTables>('sqlite::memory:', hostMigrations);
   t.after(() => opened.close());
   let nowMs = Date.parse('2026-01-05T12:00:00Z');
-  const clock = { ...systemClock, now: () => new Date(nowMs) };
+  let passedMs = 0;
+  const clock = { ...systemClock, now: () => new Date(nowMs), monotonicMs: () => passedMs };
   const facts: string[] = [];
   const commands: string[] = [];
   const away = new Set<string>();
@@ -176,6 +183,7 @@ test('each step is written down with its fact before its command; a control that
   /** Ticks until all that follows from now has been done, however slow the machine. */
   const settle = async (rollouts: Rollouts, ms: number, until: () => boolean): Promise<void> => {
     nowMs += ms;
+    passedMs += ms + 0.25;
     for (const end = performance.now() + 30_000; performance.now() < end; ) {
       await rollouts.tick();
       if (until()) return;
@@ -225,9 +233,21 @@ test('each step is written down with its fact before its command; a control that
   await second.order(id, 'resume', 'ana');
   await settle(second, 11_000, () => away.has(last));
   await second.tick();
+  // A clock that is set forward by ten years makes nobody lost: no time has passed.
+  nowMs += 10 * 365 * 86_400_000;
+  await second.tick();
   assert.deepEqual([second.show(id).state, second.show(id).notable[0]?.phase], ['running', 'applying']);
   away.delete(last);
   await settle(second, 0, () => count('host-applied') === 3);
+  // Nor does one that is set forward make anybody well, and one that is set back by years, and by some hours, leaves nobody
+  // watched until then.
+  nowMs += 20 * 365 * 86_400_000;
+  await second.tick();
+  assert.deepEqual([count('host-well'), second.show(id).notable[0]?.phase], [2, 'watching']);
+  nowMs -= 40 * 365 * 86_400_000;
+  await second.tick();
+  nowMs -= 3 * 3_600_000;
+  await second.tick();
   await settle(second, 11_000, () => count('ended') === 1);
   const done = second.show(id);
   assert.deepEqual([done.state, done.notable], ['done', []]);
@@ -242,7 +262,7 @@ test('each step is written down with its fact before its command; a control that
   await settle(second, 0, () => count('ended') === 2);
   const view = second.show(turned.id);
   assert.equal(view.state, 'rolled-back');
-  assert.match(view.why ?? '', /refuses/);
+  assert.match(view.why?.en ?? '', /refuses/);
   const third = make();
   await third.open();
   assert.deepEqual(

@@ -2,12 +2,13 @@ import type { Kysely } from 'kysely';
 import type { Journal } from '../../journal/index.ts';
 import { matchesGlob } from '../../oci/index.ts';
 import { silentStep } from '../../progress/index.ts';
-import { type Clock, Fault, type Json, type Log, newId } from '../../system/index.ts';
+import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
 import { ROLLOUTS_SHOWN } from '../limits.ts';
 import type { HostTables } from '../machines.ts';
 import type { KernelPatches } from '../patches/patches.ts';
 import type { Reboots } from '../reboot/reboots.ts';
+import { faultText } from '../words.ts';
 import {
   decideRollout,
   type HostPhase,
@@ -19,7 +20,7 @@ import {
 import { isOpen, planRings, type RolloutPlan, type RolloutRules } from './plan.ts';
 
 /** What is seen of hosts now: whether each answers, and what is wrong with its workloads and its sensor, by name. */
-export type LookAtHosts = () => (host: string) => { readonly isHere: boolean; readonly problems: readonly string[] };
+export type LookAtHosts = () => (host: string) => { readonly isHere: boolean; readonly problems: readonly Text[] };
 
 export interface RolloutView {
   readonly id: string;
@@ -28,7 +29,7 @@ export interface RolloutView {
   readonly digest: string;
   readonly state: RolloutState;
   /** Why it turned back or stopped. */
-  readonly why: string | null;
+  readonly why: Text | null;
   readonly startedAt: string;
   readonly startedBy: string;
   readonly rules: RolloutRules;
@@ -45,7 +46,7 @@ export interface RolloutView {
   readonly notable: readonly {
     readonly host: string;
     readonly phase: HostPhase;
-    readonly why: string | null;
+    readonly why: Text | null;
     readonly since: string;
   }[];
 }
@@ -58,7 +59,10 @@ interface Standing {
   /** Commands on their way, by host: one a host. */
   readonly underway: Set<string>;
   /** Since when what is wrong with a host. */
-  readonly seen: Map<string, { awaySinceMs: number | null; readonly problems: Map<string, number> }>;
+  readonly seen: Map<
+    string,
+    { awaySinceMs: number | null; readonly problems: Map<string, { readonly text: Text; readonly sinceMs: number }> }
+  >;
 }
 
 /** The image digest that facts of a roll-out name: a patch has one, a restart none. */
@@ -81,6 +85,10 @@ export class Rollouts {
   readonly #reboots: Pick<Reboots, 'needs' | 'reboot'>;
   readonly #standing = new Map<string, Standing>();
   #turn: Promise<unknown> = Promise.resolve();
+  /** The latest time that anything was seen or written at. */
+  #latestMs = 0;
+  /** What the clock said when this began to count, and from where it counts. */
+  #base: { readonly atMs: number; readonly monotonicMs: number } | null = null;
 
   constructor(options: {
     readonly db: Kysely<never>;
@@ -116,7 +124,10 @@ export class Rollouts {
         .where('rollout', '=', row.id)
         .orderBy('sequence')
         .execute();
-      for (const { at_ms, event } of events) rollout.take(JSON.parse(event) as RolloutEvent, Number(at_ms));
+      for (const { at_ms, event } of events) {
+        rollout.take(readEvent(event), Number(at_ms));
+        this.#latestMs = Math.max(this.#latestMs, Number(at_ms));
+      }
       const sequence = Number(events.at(-1)?.sequence ?? 0);
       this.#keep(rollout, { startedAt: row.started_at, startedBy: row.started_by, sequence });
     }
@@ -201,6 +212,8 @@ export class Rollouts {
 
   async #begin(plan: RolloutPlan, hosts: number, actor: string): Promise<RolloutView> {
     const { id, patch } = plan;
+    // Nothing is waited for now: from here on it may be the clock's time again.
+    this.#base = null;
     const startedAt = this.#clock.now().toISOString();
     const body = { patch, hosts, rings: plan.rings.map(({ name, hosts: of }) => ({ name, hosts: of.length })) };
     await this.#db.transaction().execute(async (tx) => {
@@ -266,11 +279,11 @@ export class Rollouts {
 
   async #advance(standing: Standing): Promise<void> {
     const { rollout, underway } = standing;
-    const nowMs = this.#clock.now().getTime();
+    const nowMs = this.#steadyMs();
     const look = this.#look();
     const see = (host: string): HostSight => this.#see(standing, host, look(host), nowMs);
     for (let round = 0; round < 4; round++) {
-      const decided = decideRollout(rollout, nowMs, see);
+      const decided = decideRollout(rollout, nowMs, see, this.#clock.now().getTime());
       if (decided.length === 0) break;
       await this.#write(standing, decided, 'platform');
     }
@@ -289,7 +302,7 @@ export class Rollouts {
   async #command(standing: Standing, host: string, phase: 'applying' | 'withdrawing'): Promise<void> {
     const { id, patch, digest, restart } = standing.rollout.plan;
     const change = phase === 'applying' ? 'apply' : 'rollback';
-    let why: string | null = null;
+    let why: Text | null = null;
     try {
       const options = { step: silentStep, actor: standing.startedBy, digest };
       if (restart === undefined) await this.#patches.changeNow(host, change, patch, options);
@@ -303,7 +316,7 @@ export class Rollouts {
         standing.underway.delete(host);
         return;
       }
-      why = error instanceof Error ? error.message : String(error);
+      why = faultText(error);
     }
     await this.#inTurn(async () => {
       standing.underway.delete(host);
@@ -327,7 +340,7 @@ export class Rollouts {
     const { rollout } = standing;
     const { id, patch } = rollout.plan;
     const digest = digestOf(rollout.plan);
-    const at = this.#clock.now().getTime();
+    const at = this.#steadyMs();
     await this.#db.transaction().execute(async (tx) => {
       let { sequence } = standing;
       for (const event of events) {
@@ -356,11 +369,13 @@ export class Rollouts {
       standing.seen.set(host, seen);
     }
     seen.awaySinceMs = isHere ? null : (seen.awaySinceMs ?? nowMs);
-    for (const key of seen.problems.keys()) if (!problems.includes(key)) seen.problems.delete(key);
-    for (const key of problems) if (!seen.problems.has(key)) seen.problems.set(key, nowMs);
+    for (const key of seen.problems.keys()) if (!problems.some(({ en }) => en === key)) seen.problems.delete(key);
+    for (const text of problems) {
+      if (!seen.problems.has(text.en)) seen.problems.set(text.en, { text, sinceMs: nowMs });
+    }
     return {
       awaySinceMs: seen.awaySinceMs,
-      problems: [...seen.problems].map(([key, sinceMs]) => ({ key, sinceMs })),
+      problems: [...seen.problems].map(([key, { text, sinceMs }]) => ({ key, text, sinceMs })),
     };
   }
 
@@ -379,7 +394,7 @@ export class Rollouts {
   #view({ rollout, startedAt, startedBy }: Standing): RolloutView {
     const { id, patch, digest, rules, rings } = rollout.plan;
     const phases = rings.map((): Partial<Record<HostPhase, number>> => ({}));
-    const notable: { host: string; phase: HostPhase; why: string | null; sinceMs: number }[] = [];
+    const notable: { host: string; phase: HostPhase; why: Text | null; sinceMs: number }[] = [];
     for (const [host, { ring, phase, why, sinceMs }] of rollout.hosts) {
       const counts = phases[ring];
       if (counts !== undefined) counts[phase] = (counts[phase] ?? 0) + 1;
@@ -403,10 +418,28 @@ export class Rollouts {
     };
   }
 
+  /**
+   * The time of day when it was first asked, and from then on only what has really passed: a clock that is set back must not
+   * leave hosts watched for years, and one that is set forward is no time in which anybody watched.
+   * @returns whole milliseconds since 1970
+   */
+  #steadyMs(): number {
+    const monotonicMs = this.#clock.monotonicMs();
+    this.#base ??= { atMs: Math.max(this.#clock.now().getTime(), this.#latestMs), monotonicMs };
+    this.#latestMs = this.#base.atMs + Math.floor(monotonicMs - this.#base.monotonicMs);
+    return this.#latestMs;
+  }
+
   /** One change at a time, in the order in which they came. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(work);
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
+}
+
+/** Events of earlier versions had their reasons in English alone. */
+function readEvent(text: string): RolloutEvent {
+  const event = JSON.parse(text) as RolloutEvent & { readonly why?: Text | string };
+  return typeof event.why === 'string' ? ({ ...event, why: { en: event.why, es: event.why } } as RolloutEvent) : event;
 }

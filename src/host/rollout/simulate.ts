@@ -1,3 +1,4 @@
+import type { Text } from '../../system/index.ts';
 import { decideRollout, type HostSight, Rollout, type RolloutEvent } from './machine.ts';
 import { isOpen, planRings, type RolloutRules, rolloutRules } from './plan.ts';
 
@@ -89,7 +90,7 @@ export function simulateRollout(options: {
 
   const see = (name: string): HostSight => {
     const host = hosts.get(name) as SimulatedHost;
-    const problems = host.sickSinceMs === null ? [] : [{ key: `${name}: web is not ready`, sinceMs: host.sickSinceMs }];
+    const problems = host.sickSinceMs === null ? [] : [{ key: SICK.en, text: SICK, sinceMs: host.sickSinceMs }];
     return { awaySinceMs: host.awaySinceMs, problems };
   };
   const take = (event: RolloutEvent): void => {
@@ -234,13 +235,13 @@ function work(
   host: SimulatedHost,
   nowMs: number,
   random: () => number,
-): { readonly change: 'apply' | 'withdraw'; readonly why: string | null }[] {
-  const done: { change: 'apply' | 'withdraw'; why: string | null }[] = [];
+): { readonly change: 'apply' | 'withdraw'; readonly why: Text | null }[] {
+  const done: { change: 'apply' | 'withdraw'; why: Text | null }[] = [];
   while (host.awaySinceMs === null && host.inbox[0] !== undefined && host.inbox[0].atMs <= nowMs) {
     const { change } = host.inbox.shift() as SimulatedHost['inbox'][number];
     if (change === 'withdraw') {
       if (host.manner === 'cling' && host.hasPatch) {
-        done.push({ change, why: 'it does not let go' });
+        done.push({ change, why: plain('it does not let go') });
         continue;
       }
       host.hasPatch = false;
@@ -248,7 +249,7 @@ function work(
       continue;
     }
     if (host.manner === 'refuse') {
-      done.push({ change, why: 'refused' });
+      done.push({ change, why: plain('refused') });
       continue;
     }
     const isNew = !host.hasPatch;
@@ -274,16 +275,16 @@ function workRestart(
   host: SimulatedHost,
   nowMs: number,
   random: () => number,
-): { readonly change: 'apply' | 'withdraw'; readonly why: string | null }[] {
-  const done: { change: 'apply' | 'withdraw'; why: string | null }[] = [];
+): { readonly change: 'apply' | 'withdraw'; readonly why: Text | null }[] {
+  const done: { change: 'apply' | 'withdraw'; why: Text | null }[] = [];
   while (host.awaySinceMs === null && host.inbox[0] !== undefined && host.inbox[0].atMs <= nowMs) {
     const { change } = host.inbox.shift() as SimulatedHost['inbox'][number];
     if (host.manner === 'refuse') {
-      done.push({ change, why: 'refused' });
+      done.push({ change, why: plain('refused') });
       continue;
     }
     if (host.hasPatch) {
-      done.push({ change, why: host.manner === 'old' ? 'it came back on the kernel that it had' : null });
+      done.push({ change, why: host.manner === 'old' ? plain('it came back on the kernel that it had') : null });
       continue;
     }
     host.hasPatch = true;
@@ -299,6 +300,13 @@ function workRestart(
   }
   return done;
 }
+
+/** Nobody reads what simulated hosts say. */
+function plain(text: string): Text {
+  return { en: text, es: text };
+}
+
+const SICK = plain('web is not ready');
 
 /** mulberry32: the same numbers for the same seed. */
 function randomOf(seed: number): () => number {

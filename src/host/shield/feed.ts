@@ -21,6 +21,8 @@ export interface ShieldEntry {
   /** What a kernel must have for the entry to mean anything there: an option (without CONFIG_), set to y or m. */
   readonly option: string;
   readonly controls: readonly ShieldControl[];
+  /** Calls, and families of sockets, by which a recorded workload is known to use what it shuts. */
+  readonly uses?: { readonly calls: readonly string[]; readonly families: readonly number[] };
   /** What stops working. */
   readonly cost: Text;
   /** Where the facts come from. */
@@ -28,6 +30,7 @@ export interface ShieldEntry {
 }
 
 /** Address families of linux/socket.h. */
+const AF_TIPC = 30;
 const AF_ALG = 38;
 const AF_VSOCK = 40;
 
@@ -80,6 +83,7 @@ export const SHIELD: readonly ShieldEntry[] = [
     ],
     option: 'USER_NS',
     controls: [{ kind: 'sysctl', name: 'user.max_user_namespaces', set: '0', closed: ['0'] }],
+    uses: { calls: ['unshare'], families: [] },
     cost: {
       en: 'rootless Podman and Buildah, unshare -U and sandboxes of browsers stop working; builds of the platform are rootless and stop too',
       es: 'dejan de funcionar Podman y Buildah sin root, unshare -U y los entornos aislados de navegadores; también las construcciones de la plataforma, que son sin root',
@@ -100,6 +104,7 @@ export const SHIELD: readonly ShieldEntry[] = [
     cves: ['CVE-2021-3490', 'CVE-2021-4204', 'CVE-2022-23222'],
     option: 'BPF_SYSCALL',
     controls: [{ kind: 'sysctl', name: 'kernel.unprivileged_bpf_disabled', set: '2', closed: ['1', '2'] }],
+    uses: { calls: ['bpf'], families: [] },
     cost: {
       en: 'programs without CAP_BPF that attach filters by bpf(2); classic socket filters stay',
       es: 'programas sin CAP_BPF que ponen filtros con bpf(2); los filtros clásicos de sockets siguen',
@@ -189,6 +194,7 @@ export const SHIELD: readonly ShieldEntry[] = [
     cves: ['CVE-2021-43267', 'CVE-2022-0435'],
     option: 'TIPC',
     controls: [{ kind: 'module', names: ['tipc'] }],
+    uses: { calls: [], families: [AF_TIPC] },
     cost: { en: 'clusters that talk over TIPC', es: 'clústeres que hablan por TIPC' },
     sources: ['net/tipc/; https://nvd.nist.gov/vuln/detail/CVE-2022-0435'],
   },
@@ -200,14 +206,14 @@ export const UNSTOPPABLE: readonly { readonly cve: string; readonly why: Text }[
     cve: 'CVE-2022-0847',
     why: {
       en: 'Dirty Pipe needs pipes, splice(2) and a readable file, which every program may use: only a fixed kernel or a live patch helps',
-      es: 'Dirty Pipe necesita tuberías, splice(2) y un fichero legible, que todo programa puede usar: solo ayuda un núcleo corregido o un parche en vivo',
+      es: 'Dirty Pipe necesita tuberías, splice(2) y un archivo legible, que todo programa puede usar: solo ayuda un núcleo corregido o un parche en vivo',
     },
   },
   {
     cve: 'CVE-2016-5195',
     why: {
       en: 'Dirty COW needs madvise(2) and a private mapping of a readable file: only a fixed kernel or a live patch helps',
-      es: 'Dirty COW necesita madvise(2) y una proyección privada de un fichero legible: solo ayuda un núcleo corregido o un parche en vivo',
+      es: 'Dirty COW necesita madvise(2) y una proyección privada de un archivo legible: solo ayuda un núcleo corregido o un parche en vivo',
     },
   },
   {

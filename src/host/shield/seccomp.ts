@@ -54,6 +54,115 @@ export function tightenProfile(profile: SeccompProfile, controls: readonly Secco
   return { ...profile, syscalls: [...syscalls, ...socketRules(sockets, families)] };
 }
 
+export interface CallList {
+  readonly names: readonly string[];
+  readonly families: readonly number[];
+}
+
+/**
+ * What a run-time calls itself between setting the filter and beginning the program (runc: standard_init_linux.go,
+ * setns_init_linux.go; crun: container.c): whatever a container needs, these it must have to begin at all, also for `exec`.
+ */
+const RUNTIME_CALLS = [
+  ...[
+    'execve',
+    'exit',
+    'exit_group',
+    'read',
+    'write',
+    'close',
+    'close_range',
+    'openat',
+    'openat2',
+    'fstat',
+    'newfstatat',
+  ],
+  ...[
+    'statx',
+    'stat',
+    'lstat',
+    'access',
+    'faccessat',
+    'faccessat2',
+    'readlinkat',
+    'readlink',
+    'getdents64',
+    'lseek',
+    'fcntl',
+  ],
+  ...[
+    'dup3',
+    'mmap',
+    'munmap',
+    'mprotect',
+    'madvise',
+    'brk',
+    'futex',
+    'rt_sigaction',
+    'rt_sigprocmask',
+    'rt_sigreturn',
+  ],
+  ...['sigaltstack', 'nanosleep', 'clock_gettime', 'clock_nanosleep', 'sched_yield', 'sched_getaffinity', 'getpid'],
+  ...[
+    'getppid',
+    'gettid',
+    'tgkill',
+    'getuid',
+    'getgid',
+    'geteuid',
+    'getegid',
+    'setuid',
+    'setgid',
+    'setresuid',
+    'setresgid',
+  ],
+  ...[
+    'setgroups',
+    'getgroups',
+    'capget',
+    'capset',
+    'prctl',
+    'prlimit64',
+    'chdir',
+    'fchdir',
+    'fstatfs',
+    'epoll_create1',
+  ],
+  ...['epoll_ctl', 'epoll_pwait', 'eventfd2', 'pipe2', 'clone', 'clone3', 'set_robust_list', 'rseq', 'arch_prctl'],
+  ...['set_tid_address', 'getrandom', 'ioctl', 'keyctl', 'umask', 'setsid', 'getcwd', 'fchown', 'fchownat', 'chown'],
+] as const;
+
+/**
+ * A profile that allows of what the given one does only the calls named, under the given one's conditions. Nothing becomes
+ * possible that was not. The processor's other modes (32-bit programs) are left out.
+ */
+export function narrowProfile(profile: SeccompProfile, calls: CallList): SeccompProfile {
+  const kept = new Set<string>([...calls.names, ...RUNTIME_CALLS]);
+  const whole = LETTING.has(profile.defaultAction ?? '') ? listed(profile, kept) : profile;
+  const allowed = whole.syscalls.filter(({ action }) => LETTING.has(action)).flatMap(namesOf);
+  const families = Array.from({ length: FAMILIES }, (_, family) => family);
+  const denied = kept.has('socket') ? families.filter((family) => !calls.families.includes(family)) : [];
+  const { archMap } = whole as { readonly archMap?: readonly { readonly subArchitectures?: unknown }[] };
+  return tightenProfile(
+    {
+      ...whole,
+      ...(archMap === undefined ? {} : { archMap: archMap.map((one) => ({ ...one, subArchitectures: [] })) }),
+    },
+    [{ kind: 'seccomp', calls: allowed.filter((name) => !kept.has(name)), families: denied }],
+  );
+}
+
+/** One that lets everything through, as a list of what it lets through of the given calls; what it denies in part, it denies. */
+function listed(profile: SeccompProfile, kept: ReadonlySet<string>): SeccompProfile {
+  const denied = new Set(profile.syscalls.filter(({ action }) => !LETTING.has(action)).flatMap(namesOf));
+  const names = [...kept].filter((name) => !denied.has(name));
+  return { ...profile, defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }] };
+}
+
+function namesOf({ name, names = [] }: Rule): string[] {
+  return [...names, ...(name === undefined ? [] : [name])];
+}
+
 /** What lets a call through: a log entry stops nothing. */
 const LETTING: ReadonlySet<string> = new Set(['SCMP_ACT_ALLOW', 'SCMP_ACT_LOG']);
 

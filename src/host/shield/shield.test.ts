@@ -3,12 +3,25 @@ import { test } from 'node:test';
 import type { Kysely } from 'kysely';
 import type { KernelAdvisory } from '../../advisories/index.ts';
 import { type Operations, silentStep } from '../../progress/index.ts';
-import { Fault, openDatabase } from '../../system/index.ts';
+import { Fault, openDatabase, systemClock } from '../../system/index.ts';
+import {
+  defineSigner,
+  generateKeyFile,
+  localSigner,
+  makeBundle,
+  NO_SIGNATURES,
+  openKeyFile,
+  readPublicKey,
+  type TrustPolicy,
+} from '../../trust/index.ts';
 import { type MachineFacts, machineFacts } from '../facts.ts';
 import type { PatchHost } from '../livepatch/driver.ts';
+import type { PatchTrust } from '../patches/patches.ts';
 import { judgeMachine } from '../truth.ts';
 import { SHIELD, UNSTOPPABLE } from './feed.ts';
-import { findShield, SHIELD_RECORDS, ShieldKeeper } from './keeper.ts';
+import { packFeed, readFeed, SHIELD_REPOSITORY, SHIPPED_FEED, writeFeed } from './feed-file.ts';
+import { HostFeed } from './host-feed.ts';
+import { type ContainerShut, findShield, SHIELD_RECORDS, ShieldKeeper } from './keeper.ts';
 import { type SeccompProfile, tightenProfile } from './seccomp.ts';
 import { Shields, type ShieldTask } from './shields.ts';
 
@@ -101,6 +114,51 @@ test('modules are kept out and unloaded; an agent killed in the middle ends what
   one.disk.set(record, (one.disk.get(record) ?? '').replace('"on"', '"leaving"'));
   await one.keeper.restore();
   assert.deepEqual([...one.disk], []);
+});
+
+test('containers that run are kept from sockets and rings by the kernel where it can, and else only from their next start', async () => {
+  let now = { families: [] as readonly number[], rings: false };
+  const shut: ContainerShut = {
+    keepFromContainers(order) {
+      now = order;
+      return { means: 'bpf-lsm' };
+    },
+    standing: () => ({ means: 'bpf-lsm', modules: false, ...now, refused: { modules: 0, sockets: 0, rings: 0 } }),
+  };
+  const one = machine({ '/proc/sys/kernel/io_uring_disabled': '0' }, ['af_alg']);
+  const keeper = new ShieldKeeper(one.host, () => '2026-01-01T00:00:00Z', undefined, shut);
+  const set = await keeper.apply('af-alg');
+  assert.deepEqual(set.running, { means: 'bpf-lsm', why: null });
+  assert.deepEqual(
+    set.probes.map(({ before, after }) => [before, after]),
+    [
+      ['open', 'closed'],
+      ['later', 'closed'],
+    ],
+  );
+  await keeper.apply('io-uring');
+  assert.deepEqual(now, { families: [38], rings: true });
+  // An agent that starts anew after a restart of the machine tells the kernel again.
+  now = { families: [], rings: false };
+  await keeper.restore();
+  assert.deepEqual(now, { families: [38], rings: true });
+  await keeper.undo('af-alg');
+  assert.deepEqual(now, { families: [], rings: true });
+  const refusing = { ...shut, keepFromContainers: () => ({ why: 'no BPF' }), standing: () => null };
+  const other = new ShieldKeeper(one.host, () => '', undefined, refusing);
+  const later = await other.apply('af-alg');
+  assert.deepEqual([later.running, later.probes[1]?.after], [{ means: null, why: 'no BPF' }, 'later']);
+  // A kernel without a question before rings says so of rings, and families are shut as they would be without it.
+  const older: ContainerShut = {
+    keepFromContainers({ families, rings }) {
+      now = { families, rings: false };
+      return rings ? { why: 'no rings' } : { means: 'bpf-lsm' };
+    },
+    standing: shut.standing,
+  };
+  const third = new ShieldKeeper(one.host, () => '', undefined, older);
+  assert.deepEqual((await third.apply('io-uring')).running, { means: null, why: 'no rings' });
+  assert.deepEqual((await third.apply('af-alg')).running, { means: 'bpf-lsm', why: null });
 });
 
 test('what it would break is told without a change', async () => {
@@ -221,6 +279,7 @@ test('a shield that no fault of the running kernel needs is withdrawn by itself,
   t.after(() => opened.close());
   const asked: string[] = [];
   const facts: string[] = [];
+  const results: unknown[] = [];
   const shields = [
     { id: 'tipc', since: 'then', state: 'on' },
     { id: 'n-gsm', since: 'then', state: 'on' },
@@ -237,24 +296,31 @@ test('a shield that no fault of the running kernel needs is withdrawn by itself,
     },
     operations: {
       async start(_request: unknown, work: Parameters<Operations['start']>[1]) {
-        await work({ id: 'o', signal: new AbortController().signal, step: () => silentStep });
+        results.push(await work({ id: 'o', signal: new AbortController().signal, step: () => silentStep }));
         return { operation: { id: 'o' } };
       },
     } as unknown as Operations,
     machines: {
+      shieldChanged: () => undefined,
       facts: () => factsOf({ shields }),
       answer: async () => ({
         ...{ host: 'h', kernel: factsOf({}).kernel, summary: null },
-        data: { state: 'data', advisories: 2, updatedAt: null, isOld: false, revision: '1' },
+        data: { state: 'data', advisories: 2, updatedAt: null, isOld: false, isAhead: false, revision: '1' },
         cves: ['CVE-2021-43267', 'CVE-2022-0435'].map((cve) => ({
           ...{ cve, state: 'not-affected', reason: 'fixed-upstream', evidence: [], title: '', severity: 'high' },
           ...{ cvss: null, kev: false, epss: null, fixedIn: null, since: null },
         })),
       }),
     },
-    async run(_host: string, { change, entry }: ShieldTask) {
-      asked.push(`${change} ${entry}`);
-      return null;
+    ...FEEDLESS,
+    async recorded() {
+      const one = { project: 'shop', workload: 'vm', container: 'main', calls: ['read'], families: [1, 40] };
+      return [one, { ...one, workload: 'web', families: [2] }];
+    },
+    modulesOf: () => [{ module: 'vsock', workloads: ['shop/dev/vm'] }],
+    async run(_host: string, task: ShieldTask) {
+      if (task.change !== 'feed') asked.push(`${task.change} ${task.entry}`);
+      return { would: [] };
     },
   });
   const states = new Map((await made.states('h')).map(({ id, state }) => [id, state]));
@@ -267,5 +333,94 @@ test('a shield that no fault of the running kernel needs is withdrawn by itself,
   await made.change('h', 'try', 'vsock', 'ana');
   await assert.rejects(made.change('h', 'apply', 'CVE-2022-0847', 'ana'), { code: 'host.shield-unknown' });
   assert.deepEqual(asked, ['undo tipc', 'apply vsock', 'try vsock']);
+  const { would } = results.at(-1) as { would: { en: string }[] };
+  assert.deepEqual(
+    would.map(({ en }) => en),
+    [
+      'would have broken: shop/vm (main), which was recorded calling socket(40)',
+      'would have broken: users of the module vsock, seen in use on h (shop/dev/vm)',
+    ],
+  );
   assert.deepEqual(facts, ['shield.withdrawn', 'shield.set']);
+});
+
+/** A platform without a feed of its own. */
+const FEEDLESS = {
+  store: {
+    find: async () => null,
+    async *blob() {
+      yield Buffer.alloc(0);
+    },
+    putBlob: async () => undefined,
+    putManifest: async () => undefined,
+  },
+  trust: {} as PatchTrust,
+  restart: async () => [],
+};
+
+const made = generateKeyFile('ecdsa-p256', 'a passphrase');
+const security = {
+  signer: localSigner(openKeyFile(made.privatePem, 'a passphrase')),
+  trusted: defineSigner({
+    ...{ name: 'security', uses: ['image'] },
+    identity: { kind: 'key', publicKey: readPublicKey(made.publicPem), trustedRoot: null },
+  }),
+};
+const feedOf = (number: number): Buffer =>
+  writeFeed({ ...SHIPPED_FEED, number, entries: SHIPPED_FEED.entries.filter(({ id }) => id === 'tipc') });
+const signed = async (bytes: Uint8Array) => ({
+  ...NO_SIGNATURES,
+  bundles: [
+    await makeBundle(security.signer, 'image', { digest: packFeed(bytes).digest, repository: SHIELD_REPOSITORY }, {}),
+  ],
+});
+
+test('a host takes a feed that its own trust policy names a signer of, never an older one, and goes by it', async () => {
+  const one = machine({});
+  const feed = new HostFeed(one.host, '/instance/agent');
+  const parts = {
+    trust: { signers: [security.trusted], repositoryBinding: 'required' } as TrustPolicy,
+    clock: systemClock,
+  };
+  const newer = feedOf(100);
+  await assert.rejects(feed.take(newer, NO_SIGNATURES, parts), { code: 'host.shield-feed-untrusted' });
+  await assert.rejects(feed.take(feedOf(101), await signed(newer), parts), { code: 'host.shield-feed-untrusted' });
+  assert.deepEqual(await feed.take(newer, await signed(newer), parts), { number: 100 });
+  const older = feedOf(99);
+  await assert.rejects(feed.take(older, await signed(older), parts), { code: 'host.shield-feed-old' });
+  const again = new HostFeed(one.host, '/instance/agent');
+  assert.equal((await again.open()).number, 100, 'kept over a start of the agent');
+  const other = new HostFeed(one.host, '/other/agent');
+  assert.equal((await other.open()).number, SHIPPED_FEED.number, 'another instance believes others');
+  // An entry that the new one lacks is still taken back, by what was written down.
+  const path = `${SHIELD_RECORDS}/n-gsm.json`;
+  one.disk.set(path, JSON.stringify({ id: 'n-gsm', since: 'then', state: 'on', before: [] }));
+  const keeper = new ShieldKeeper(
+    one.host,
+    () => '',
+    () => again.standing,
+  );
+  await assert.rejects(keeper.apply('n-gsm'), { code: 'host.shield-unknown' });
+  await keeper.undo('n-gsm');
+  assert.equal(one.disk.has(path), false);
+});
+
+test('a feed sets numbers, keeps out modules and denies calls, and can say nothing else', () => {
+  const given = JSON.parse(feedOf(5).toString()) as { entries: Record<string, unknown>[] };
+  const withControl = (control: unknown): Buffer =>
+    Buffer.from(JSON.stringify({ ...given, entries: [{ ...given.entries[0], controls: [control] }] }));
+  for (const control of [
+    { kind: 'sysctl', name: 'kernel.core_pattern', set: '|/tmp/x', closed: ['1'] },
+    { kind: 'sysctl', name: '../../etc/passwd', set: '1', closed: ['1'] },
+    { kind: 'module', names: ['x /bin/sh'] },
+    { kind: 'seccomp', families: [99], calls: [] },
+    { kind: 'run', command: 'id' },
+  ]) {
+    assert.throws(
+      () => readFeed(withControl(control)),
+      (error) => error instanceof Fault && error.code === 'host.shield-feed',
+      JSON.stringify(control),
+    );
+  }
+  assert.equal(readFeed(feedOf(5)).number, 5);
 });

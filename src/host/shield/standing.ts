@@ -32,10 +32,14 @@ export interface ShieldStanding {
 }
 
 /** Where each entry stands on a machine. @param fixed entries that no fault of its kernel needs */
-export function shieldStates(facts: MachineFacts, fixed: ReadonlySet<string>): ShieldStanding[] {
-  const standing = new Set(standingShields(facts).map(({ entry }) => entry.id));
+export function shieldStates(
+  facts: MachineFacts,
+  fixed: ReadonlySet<string>,
+  entries: readonly ShieldEntry[] = SHIELD,
+): ShieldStanding[] {
+  const standing = new Set(standingShields(facts, entries).map(({ entry }) => entry.id));
   const set = new Map(facts.shields.map((one) => [one.id, one]));
-  return SHIELD.map(({ id }) => {
+  return entries.map(({ id }) => {
     const record = set.get(id);
     if (record === undefined) return { id, state: standing.has(id) ? 'given' : 'off', since: null };
     const state = record.state === 'on' || record.state === 'leaving' ? record.state : 'setting';
@@ -44,8 +48,8 @@ export function shieldStates(facts: MachineFacts, fixed: ReadonlySet<string>): S
 }
 
 /** Entries of the feed that stand on a machine, by what is seen there and not by what was once ordered. */
-export function standingShields(facts: MachineFacts): StandingShield[] {
-  return SHIELD.flatMap((entry) => {
+export function standingShields(facts: MachineFacts, entries: readonly ShieldEntry[] = SHIELD): StandingShield[] {
+  return entries.flatMap((entry) => {
     const how = entry.controls.map((control) => closedBy(control, facts)).find((one) => one !== null);
     if (how === undefined || how === null) return [];
     const since = facts.shields.find(({ id, state }) => id === entry.id && state === 'on')?.since ?? null;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Clock } from '../../system/index.ts';
 import { createServerRequest } from '../certificates.ts';
 import { networkFault } from '../errors.ts';
-import { ACME_ANSWER_BYTES_MAX, ACME_POLLS_MAX, ACME_REQUEST_MS, ACME_WAIT_MS } from '../limits.ts';
+import { ACME_ANSWER_BYTES_MAX, ACME_ORDER_MS, ACME_POLLS_MAX, ACME_REQUEST_MS, ACME_WAIT_MS } from '../limits.ts';
 
 export interface AcmeAccount {
   /** Address of the directory, https. */
@@ -57,9 +57,13 @@ export async function orderCertificate(
   account: AcmeAccount,
   names: readonly string[],
   dns: ChallengeDns,
-  options: { readonly clock: Clock },
+  options: {
+    readonly clock: Clock;
+    /** For all of it. @default ACME_ORDER_MS */
+    readonly timeoutMs?: number;
+  },
 ): Promise<{ chain: string; key: string }> {
-  const session = new Session(account, options.clock);
+  const session = new Session(account, options.clock, options.timeoutMs ?? ACME_ORDER_MS);
   await session.open();
   const order = await session.newOrder(names);
   const proofs = await session.challenges(order.authorizations);
@@ -86,15 +90,18 @@ interface Answer {
 class Session {
   readonly #account: AcmeAccount;
   readonly #clock: Clock;
+  /** An authority that answers just in time again and again, or byte by byte, holds up every other order. */
+  readonly #end: AbortSignal;
   readonly #key: KeyObject;
   readonly #jwk: { readonly crv: string; readonly kty: string; readonly x: string; readonly y: string };
   #directory: z.infer<typeof directoryShape> | null = null;
   #kid: string | null = null;
   #nonce: string | null = null;
 
-  constructor(account: AcmeAccount, clock: Clock) {
+  constructor(account: AcmeAccount, clock: Clock, timeoutMs: number) {
     this.#account = account;
     this.#clock = clock;
+    this.#end = AbortSignal.timeout(timeoutMs);
     this.#key = createPrivateKey(account.keyPem);
     const { crv = '', kty = '', x = '', y = '' } = createPublicKey(this.#key).export({ format: 'jwk' });
     // In this order, which is that of the thumbprint (RFC 7638 section 3.2).
@@ -196,6 +203,7 @@ class Session {
         {
           method,
           timeout: ACME_REQUEST_MS,
+          signal: this.#end,
           headers: {
             'user-agent': 'darsena',
             ...(body === undefined ? {} : { 'content-type': 'application/jose+json' }),
@@ -217,11 +225,13 @@ class Session {
               body: Buffer.concat(chunks).toString('utf8'),
             }),
           );
-          answer.on('error', reject);
+          answer.on('error', (error) => asked.destroy(error));
         },
       );
       asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
-      asked.on('error', (error) => reject(failed(error.message, error)));
+      asked.on('error', (error) =>
+        reject(failed(this.#end.aborted ? 'the order took longer than it may' : error.message, error)),
+      );
       asked.end(body);
     });
   }

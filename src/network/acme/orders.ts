@@ -7,10 +7,10 @@ import type { Clock, Log, Text } from '../../system/index.ts';
 import { EDGE_HOST } from '../edge/route.ts';
 import { networkFault, whyFailed } from '../errors.ts';
 import { ACME_ORDERS_MAX, CERTIFICATE_NAMES_MAX, CHAIN_BYTES_MAX } from '../limits.ts';
+import { type UpdateServer, updateZone } from '../names/update.ts';
 import type { ServedCertificates } from '../served/served.ts';
 import type { SettingsTables } from '../served/settings.ts';
 import { type AcmeAccount, createAccountKey, orderCertificate } from './client.ts';
-import { type TextChange, type UpdateServer, updateZone } from './update.ts';
 
 export interface OrderTables extends SettingsTables {
   network_orders: {
@@ -63,6 +63,8 @@ export interface CertificateOrder {
 
 const ACME = 'acme';
 const SECRETS_CONTEXT = 'network/acme';
+/** How long a resolver may keep the text of a challenge. */
+const CHALLENGE_SECONDS = 30;
 const RETRY_MS = [60_000, 5 * 60_000, 30 * 60_000, 6 * 3_600_000] as const;
 
 /** Certificates from an ACME authority: ordered once, renewed when a third of their life is left. */
@@ -288,7 +290,7 @@ export class CertificateOrders {
     const { host, port, keyName, zones, waitSeconds } = settings.dns;
     const server: UpdateServer = { host, port, keyName, secret };
     const change = async (
-      kind: TextChange['kind'],
+      kind: 'add' | 'remove',
       records: readonly { name: string; text: string }[],
     ): Promise<void> => {
       for (const zone of zones) {
@@ -297,7 +299,7 @@ export class CertificateOrders {
           await updateZone(
             server,
             zone,
-            own.map((one) => ({ kind, ...one })),
+            own.map((one) => ({ kind, ...one, seconds: CHALLENGE_SECONDS })),
           );
       }
     };
@@ -326,7 +328,7 @@ export class CertificateOrders {
 }
 
 /** The longest of the zones in which a name, or what is proven for it, stands. */
-function zoneOf(name: string, zones: readonly string[]): string | null {
+export function zoneOf(name: string, zones: readonly string[]): string | null {
   const bare = name.replace(/^\*\./, '');
   const holding = zones.filter((zone) => bare === zone || bare.endsWith(`.${zone}`));
   return holding.sort((one, other) => other.length - one.length)[0] ?? null;

@@ -32,7 +32,8 @@ export function readFlows(json: string): Flow[] {
     nftables?: readonly { set?: { name?: string; elem?: readonly Element[] } }[];
   };
   return nftables.flatMap(({ set }) => {
-    const meaning = set?.name !== undefined && Object.hasOwn(MEANING, set.name) ? MEANING[set.name] : undefined;
+    const name = set?.name?.replace(/_6$/, '');
+    const meaning = name !== undefined && Object.hasOwn(MEANING, name) ? MEANING[name] : undefined;
     if (meaning === undefined) return [];
     return (set?.elem ?? []).flatMap(({ elem }): Flow[] => {
       const [address, protocol, port] = elem?.val?.concat ?? [];

@@ -136,13 +136,13 @@ export class NameServer {
       case 'refused':
         return write(asked, [], [], REFUSED);
       case 'addresses': {
-        const answers = this.#turned(said.addresses).map(
-          (data): Answer => ({ type: 'A', name, ttl: DNS_TTL_SECONDS, data }),
-        );
-        return write(asked, type === 'A' || type === 'ANY' ? answers : [], [], 0);
+        const answers = this.#turned(said.addresses).map((data): Answer => addressRecord(name, data));
+        const wanted = answers.filter((one) => one.type === type || type === 'ANY');
+        return write(asked, wanted, [], 0);
       }
       case 'services': {
-        const answers = this.#turned(said.targets).map(
+        const names = [...new Map(said.targets.map((one) => [one.name, one])).values()];
+        const answers = this.#turned(names).map(
           ({ name: target, port }): Answer => ({
             type: 'SRV',
             name,
@@ -150,9 +150,7 @@ export class NameServer {
             data: { target, port, priority: 0, weight: 100 },
           }),
         );
-        const beside = said.targets.map(
-          (one): Answer => ({ type: 'A', name: one.name, ttl: DNS_TTL_SECONDS, data: one.address }),
-        );
+        const beside = said.targets.map((one) => addressRecord(one.name, one.address));
         return write(asked, answers, beside, 0);
       }
       case 'outside': {
@@ -173,7 +171,9 @@ export class NameServer {
   /** Every address that the answer holds: the last of a chain of aliases is what is connected to. */
   async #open(client: ZoneClient, sets: readonly string[], answer: Buffer): Promise<void> {
     const { answers = [] } = decode(answer);
-    const found = answers.flatMap((one) => (one.type === 'A' ? [{ address: one.data, ttl: one.ttl ?? 0 }] : []));
+    const found = answers.flatMap((one) =>
+      one.type === 'A' || one.type === 'AAAA' ? [{ address: one.data, ttl: one.ttl ?? 0 }] : [],
+    );
     if (found.length === 0) return;
     const nowMs = this.#options.nowMs?.() ?? Date.now();
     const least = Math.min(...found.map(({ ttl }) => ttl));
@@ -189,6 +189,10 @@ export class NameServer {
         this.#opened.set(`${client.pod} ${set} ${address}`, nowMs + (seconds * 1000) / 2);
     }
   }
+}
+
+function addressRecord(name: string, data: string): Answer {
+  return { type: data.includes(':') ? 'AAAA' : 'A', name, ttl: DNS_TTL_SECONDS, data };
 }
 
 /** RFC 1035 section 4.1.1. */

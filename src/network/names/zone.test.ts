@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { Resolver } from 'node:dns/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
+import { silentLog } from '../../system/index.ts';
+import { NameServer } from './server.ts';
 import { readNameservers } from './upstream.ts';
 import { askZone, type Zone, type ZoneClient } from './zone.ts';
 
@@ -83,3 +87,34 @@ test('resolv.conf gives its IPv4 nameservers in their order', () => {
     '# nameserver 1.1.1.1\nsearch x\nnameserver 10.0.0.1\n nameserver\t10.0.0.2 # two\nnameserver fe80::1%eth0\n';
   assert.deepEqual(readNameservers(text), ['10.0.0.1', '10.0.0.2']);
 });
+
+test('while the resolvers of the host are away, names of the platform are answered and others fail at once, saying so', async (t) => {
+  const port = await freePort();
+  const server = new NameServer({
+    upstream: { ask: async () => Promise.reject(new Error('no answer in time')) },
+    log: silentLog,
+    open: async () => undefined,
+    port,
+  });
+  t.after(() => server.close());
+  const [first] = ZONE.services;
+  assert.ok(first !== undefined);
+  const both = { ...first, pods: [...first.pods, { hostname: 'web-0', address: 'fd00::2' }] };
+  server.setZone({ services: [both], clients: new Map([['127.0.0.1', WEB]]) });
+  await server.listen('127.0.0.1');
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${port}`]);
+  const whole = 'web.shop-dev.svc.cluster.local';
+  assert.deepEqual((await resolver.resolve4(whole)).sort(), ['10.0.0.2', '10.0.0.3']);
+  assert.deepEqual(await resolver.resolve6(whole), ['fd00::2']);
+  assert.equal((await resolver.resolveSrv(`_http._tcp.${whole}`)).length, 2, 'a pod of two families is one target');
+  await assert.rejects(resolver.resolve4('www.example.org'), { code: 'ESERVFAIL' });
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise<void>((done) => probe.close(() => done()));
+  return port;
+}

@@ -7,6 +7,7 @@ export const CLUSTER_DOMAIN = 'cluster.local';
 /** A ready pod behind a service. */
 export interface ZonePod {
   readonly hostname: string;
+  /** Of either family; a pod with both stands there twice. */
   readonly address: string;
 }
 
@@ -78,8 +79,8 @@ export function askZone(zone: Zone, client: ZoneClient, name: string, type: stri
   if (service !== null) return { kind: 'addresses', addresses: service.pods.map(({ address }) => address) };
   const [hostname, ...above] = labels;
   const behind = above.length === 0 ? null : findService(zone, client, above);
-  const pod = behind?.pods.find((one) => one.hostname === hostname);
-  if (pod !== undefined) return { kind: 'addresses', addresses: [pod.address] };
+  const pods = behind?.pods.filter((one) => one.hostname === hostname) ?? [];
+  if (pods.length > 0) return { kind: 'addresses', addresses: pods.map(({ address }) => address) };
   return behind !== null || isOwn(labels) ? { kind: 'none' } : outside(client, name);
 }
 

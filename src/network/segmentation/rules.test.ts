@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readFlows } from '../flows/read.ts';
 import { coversName, holds, isAddressBlock, isWithin, type LabelSelector, type NetworkPolicy } from './policy.ts';
-import { podRules, type SegmentPod } from './rules.ts';
+import { openAddresses, podRules, type SegmentPod } from './rules.ts';
 
 const ALL: LabelSelector = { matchLabels: {}, matchExpressions: [] };
 
@@ -115,6 +115,56 @@ test('another environment is reached only where its policies let one in', () => 
   ]);
 });
 
+const six = (end: string, network = 'fd00:1::/64') => ({
+  six: { address: `${network.slice(0, -3)}${end}`, network, gateway: `${network.slice(0, -3)}1` },
+});
+
+test('what holds for IPv4 holds for IPv6: neighbours, host, other environments, policies and ports', () => {
+  const web = { ...WEB, ...six('2') };
+  const api = { ...API, ...six('3') };
+  const other = { ...OTHER, ...six('2', 'fd00:2::/64') };
+  const pods = [web, api, other];
+  const plain = podRules(api, pods, []).script;
+  assert.deepEqual(opened(plain, 'input'), [
+    'ip saddr 10.89.1.0/24 goto allowed_in',
+    'ip6 saddr fd00:1::/64 goto allowed_in',
+  ]);
+  assert.ok(rulesOf(plain, 'input').includes('ip6 saddr fd00:1::1 accept'));
+  assert.ok(rulesOf(plain, 'output').includes('ip6 daddr { fd00:2::/64 } jump others'));
+  assert.ok(plain.includes('type filter hook output priority filter; policy drop;'));
+  const peers = [{ kind: 'pods', pods: labelled('web'), namespaces: null }] as const;
+  const ports = [{ protocol: 'TCP', port: 'http', endPort: null }] as const;
+  const closed = podRules(api, pods, [policy({ ingress: [{ peers, ports }], egress: [{ peers, ports }] })]).script;
+  assert.deepEqual(opened(closed, 'input'), [
+    'ip saddr { 10.89.1.2 } tcp dport 8080 goto allowed_in',
+    'ip6 saddr { fd00:1::2 } tcp dport 8080 goto allowed_in',
+  ]);
+  assert.deepEqual(opened(closed, 'output'), [
+    'ip daddr 10.89.1.2 tcp dport 8080 goto allowed_out',
+    'ip6 daddr fd00:1::2 tcp dport 8080 goto allowed_out',
+  ]);
+  const foreign = [
+    { kind: 'pods', pods: null, namespaces: { matchLabels: { project: 'banco' }, matchExpressions: [] } },
+  ] as const;
+  const way = policy({ selector: labelled('api'), ingress: [{ peers: foreign, ports: [] }] });
+  assert.deepEqual(
+    rulesOf(podRules(other, pods, [way]).script, 'others').filter((rule) => rule.endsWith('return')),
+    ['ip daddr 10.89.1.3 return', 'ip6 daddr fd00:1::3 return'],
+  );
+  for (const wrong of ['fd00::1; flush ruleset', 'web', 'fe80::1%eth0 accept']) {
+    const pod = { ...api, six: { ...six('3').six, address: wrong } };
+    assert.throws(() => podRules(pod, pods, []), { code: 'network.policy-invalid' });
+  }
+  const set = `names_${'0'.repeat(16)}`;
+  assert.equal(
+    openAddresses(set, ['10.0.0.1', 'fd00::7'], 60)
+      .split('\n')
+      .filter((line) => line.includes('timeout'))
+      .join('\n'),
+    `add element inet darsena_policy ${set} { 10.0.0.1 timeout 60s }\nadd element inet darsena_policy ${set}_6 { fd00::7 timeout 60s }`,
+  );
+});
+
 test('peers that match nobody open nothing', () => {
   const peers = [{ kind: 'pods', pods: labelled('none'), namespaces: null }] as const;
   assert.deepEqual(opened(podRules(API, PODS, [policy({ ingress: [{ peers, ports: [] }] })]).script, 'input'), []);
@@ -161,7 +211,7 @@ test('names open a set of their own, which other names never share', () => {
   assert.equal(new Set(one.names.map(({ set }) => set)).size, 2);
   assert.deepEqual(
     opened(one.script, 'output'),
-    one.names.map(({ set }) => `ip daddr @${set} goto allowed_out`),
+    one.names.flatMap(({ set }) => [`ip daddr @${set} goto allowed_out`, `ip6 daddr @${set}_6 goto allowed_out`]),
   );
   assert.equal(podRules(API, PODS, [names('b.example')]).names[0]?.set, one.names[1]?.set);
 });
@@ -217,4 +267,19 @@ test('flows are read from the sets that the rules keep, and from nothing else', 
     { direction: 'in', refused: false, address: '10.89.1.2', protocol: 'tcp', port: 8080, connections: 3 },
     { direction: 'out', refused: true, address: '1.1.1.1', protocol: '17', port: 53, connections: 0 },
   ]);
+});
+
+test('in a network that environments share, neighbours are named one by one and whoever is not named is closed', () => {
+  const shared = { network: '10.88.0.0/16', gateway: '10.88.0.1', shared: true } as const;
+  const web = pod('web', 'web', '10.88.0.2', shared);
+  const api = pod('api', 'api', '10.88.0.3', shared);
+  const spy = pod('spy', 'web', '10.88.0.4', { ...shared, project: 'banco' });
+  const { script } = podRules(web, [web, api, spy], []);
+  assert.deepEqual(opened(script, 'input'), ['ip saddr { 10.88.0.2, 10.88.0.3 } goto allowed_in']);
+  const out = rulesOf(script, 'output');
+  const closed = 'ip daddr 10.88.0.0/16 ip daddr != { 10.88.0.1, 10.88.0.2, 10.88.0.3 } jump others';
+  assert.ok(out.indexOf(closed) >= 0 && out.indexOf(closed) < out.findIndex((rule) => rule.includes('allowed_out')));
+  // Also of one that nobody knows of yet.
+  assert.ok(!podRules(web, [web, api], []).script.includes('10.88.0.4'));
+  assert.deepEqual(rulesOf(podRules(web, [web, api], []).script, 'output'), out);
 });

@@ -23,7 +23,18 @@ export interface SegmentPod {
   /** The network of its environment, `10.89.3.0/24`, and the host's own address in it. */
   readonly network: string;
   readonly gateway: string;
+  /** The same in IPv6, where its network has both; absent or null: it has IPv4 alone. */
+  readonly six?: PodPlaceSix | null;
+  /** Pods of other environments are in the same network: only addresses tell them apart. */
+  readonly shared?: true;
   readonly ports: readonly { readonly name: string | null; readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
+}
+
+/** An address of IPv6, its network as `fd12:3456:789a:1::/64`, and the host's own address in it. */
+export interface PodPlaceSix {
+  readonly address: string;
+  readonly network: string;
+  readonly gateway: string;
 }
 
 /** Where rules live: inside the pod's own network namespace, so that neighbours on one bridge are kept apart as well. */
@@ -74,34 +85,40 @@ export function podRules(pod: SegmentPod, pods: readonly SegmentPod[], policies:
     }
     return [...new Set(rules)];
   };
-  const within = matchAddress('in', pod.network);
-  const input = ingress.length === 0 ? [`${within} goto allowed_in`] : rulesOf('in');
+  const own6 = pod.six ?? null;
+  const input = ingress.length === 0 ? neighbours(pod, pods).map((match) => `${match} goto allowed_in`) : rulesOf('in');
   const output = egress.length === 0 ? ['goto allowed_out'] : rulesOf('out');
   const head = `inet ${POLICY_TABLE}`;
-  const host = matchAddress('in', pod.gateway);
+  const hosts = [pod.gateway, ...(own6 === null ? [] : [own6.gateway])].map((one) => matchAddress('in', one));
   const resolver = matchAddress('out', pod.gateway);
   const lines = [
     `add table ${head}`,
-    ...FLOW_SETS.map((set) => `add set ${head} ${set} ${flowSet()}`),
-    ...names.map(({ set }) => `add set ${head} ${set} { type ipv4_addr; flags timeout; size ${NAMED_ADDRESSES_MAX}; }`),
+    ...FAMILIES.flatMap((family) =>
+      FLOW_SETS.map((set) => `add set ${head} ${set}${family.tail} ${flowSet(family.type)}`),
+    ),
+    ...FAMILIES.flatMap(({ tail, type }) =>
+      names.map(
+        ({ set }) => `add set ${head} ${set}${tail} { type ${type}; flags timeout; size ${NAMED_ADDRESSES_MAX}; }`,
+      ),
+    ),
     ...['allowed_in', 'allowed_out', 'others'].map((chain) => `add chain ${head} ${chain}`),
     `add chain ${head} input { type filter hook input priority filter; policy drop; }`,
     `add chain ${head} output { type filter hook output priority filter; policy drop; }`,
     ...['input', 'output', 'allowed_in', 'allowed_out', 'others'].map((chain) => `flush chain ${head} ${chain}`),
-    ...rulesFor('allowed_in', [note('came', 'saddr'), 'accept']),
-    ...rulesFor('allowed_out', [note('went', 'daddr'), 'accept']),
+    ...rulesFor('allowed_in', [...notes('came', 'saddr'), 'accept']),
+    ...rulesFor('allowed_out', [...notes('went', 'daddr'), 'accept']),
     ...rulesFor('others', [
       ...new Set(pods.flatMap((target) => (isNeighbour(pod, target) ? [] : openings(pod, target, policies)))),
-      note('refused_out', 'daddr'),
+      ...notes('refused_out', 'daddr'),
       'drop',
     ]),
     ...rulesFor('input', [
       'iif lo accept',
       'ct state established,related accept',
       'meta l4proto { icmp, ipv6-icmp } accept',
-      `${host} accept`,
+      ...hosts.map((host) => `${host} accept`),
       ...input,
-      note('refused_in', 'saddr'),
+      ...notes('refused_in', 'saddr'),
     ]),
     ...rulesFor('output', [
       'oif lo accept',
@@ -111,7 +128,7 @@ export function podRules(pod: SegmentPod, pods: readonly SegmentPod[], policies:
       `${resolver} meta l4proto { tcp, udp } th dport 53 accept`,
       ...others(pod, pods),
       ...output,
-      note('refused_out', 'daddr'),
+      ...notes('refused_out', 'daddr'),
     ]),
     '',
   ];
@@ -135,29 +152,80 @@ function isNeighbour(pod: SegmentPod, other: SegmentPod): boolean {
   return pod.project === other.project && pod.environment === other.environment;
 }
 
+/** Who may come in without a policy: the network of the environment, or its pods one by one where others share it. */
+function neighbours(pod: SegmentPod, pods: readonly SegmentPod[]): string[] {
+  if (!pod.shared) {
+    const networks = [pod.network, ...(pod.six == null ? [] : [pod.six.network])];
+    return networks.map((network) => matchAddress('in', network));
+  }
+  const { own, own6 } = neighbourAddresses(pod, pods);
+  return [
+    ...(own.length === 0 ? [] : [`ip saddr { ${own.join(', ')} }`]),
+    ...(own6.length === 0 ? [] : [`ip6 saddr { ${own6.join(', ')} }`]),
+  ];
+}
+
+function neighbourAddresses(pod: SegmentPod, pods: readonly SegmentPod[]): { own: string[]; own6: string[] } {
+  const near = pods.filter((other) => isNeighbour(pod, other));
+  return {
+    own: [...new Set(near.map(({ address }) => address))].sort(),
+    own6: [...new Set(near.flatMap(({ six }) => (six == null ? [] : [six.address])))].sort(),
+  };
+}
+
 /**
  * Other environments are closed where a connection begins: between two bridges its source is rewritten to the host's
  * address, so who is called cannot tell it from the edge.
  */
 function others(pod: SegmentPod, pods: readonly SegmentPod[]): string[] {
-  const networks = new Set(pods.flatMap((other) => (isNeighbour(pod, other) ? [] : [other.network])));
-  networks.delete(pod.network);
-  return networks.size === 0 ? [] : [`ip daddr { ${[...networks].sort().join(', ')} } jump others`];
+  if (pod.shared) {
+    // Whoever is in the network and is not known as a neighbour is another's, also a pod that begins at this moment.
+    const { own, own6 } = neighbourAddresses(pod, pods);
+    const six = pod.six ?? null;
+    return [
+      `ip daddr ${pod.network} ip daddr != { ${[pod.gateway, ...own].join(', ')} } jump others`,
+      ...(six === null
+        ? []
+        : [`ip6 daddr ${six.network} ip6 daddr != { ${[six.gateway, ...own6].join(', ')} } jump others`]),
+    ];
+  }
+  const foreign = pods.filter((other) => !isNeighbour(pod, other));
+  const closed = (family: string, networks: readonly string[], own: string | undefined): string[] => {
+    const found = [...new Set(networks)].filter((network) => network !== own).sort();
+    return found.length === 0 ? [] : [`${family} daddr { ${found.join(', ')} } jump others`];
+  };
+  return [
+    ...closed(
+      'ip',
+      foreign.map(({ network }) => network),
+      pod.network,
+    ),
+    ...closed(
+      'ip6',
+      foreign.flatMap(({ six }) => (six == null ? [] : [six.network])),
+      pod.six?.network,
+    ),
+  ];
+}
+
+/** Both addresses of a pod that has both. */
+function addressesOf({ address, six }: SegmentPod): string[] {
+  return six == null ? [address] : [address, six.address];
 }
 
 /** What the policies of another environment let this pod reach there; its own may still keep it from going out. */
 function openings(pod: SegmentPod, target: SegmentPod, policies: readonly NetworkPolicy[]): string[] {
-  const address = matchAddress('out', target.address);
+  const addresses = addressesOf(target).map((address) => matchAddress('out', address));
   return policies
     .filter((policy) => selectsPod(policy, target))
     .flatMap((policy) =>
       (policy.ingress ?? []).flatMap(({ peers, ports }) => {
         if (peers.length > 0 && !peers.some((peer) => isPeer(peer, pod, policy))) return [];
-        if (ports.length === 0) return [`${address} return`];
+        if (ports.length === 0) return addresses.map((address) => `${address} return`);
         return ports.flatMap((port) => {
           const number = typeof port.port === 'string' ? portNamed(target, port) : port.port;
           if (number === null && port.port !== null) return [];
-          return [`${address} ${matchPort({ ...port, port: number })} return`];
+          return addresses.map((address) => `${address} ${matchPort({ ...port, port: number })} return`);
         });
       }),
     );
@@ -166,13 +234,23 @@ function openings(pod: SegmentPod, target: SegmentPod, policies: readonly Networ
 /** Who talked to whom, and who was kept from it: kept by the kernel, read at leisure. */
 export const FLOW_SETS = ['came', 'went', 'refused_in', 'refused_out'] as const;
 
-function flowSet(): string {
-  const key = 'type ipv4_addr . inet_proto . inet_service';
+/** Sets hold addresses of one family; those of IPv6 have the name of the others with this behind. */
+export const SIX = '_6';
+const FAMILIES = [
+  { tail: '', type: 'ipv4_addr', protocol: 'ipv4', head: 'ip' },
+  { tail: SIX, type: 'ipv6_addr', protocol: 'ipv6', head: 'ip6' },
+] as const;
+
+function flowSet(type: string): string {
+  const key = `type ${type} . inet_proto . inet_service`;
   return `{ ${key}; flags dynamic,timeout; timeout ${FLOW_SECONDS}s; size ${FLOWS_MAX}; counter; }`;
 }
 
-function note(set: (typeof FLOW_SETS)[number], end: 'saddr' | 'daddr'): string {
-  return `meta nfproto ipv4 meta l4proto { tcp, udp, sctp } update @${set} { ip ${end} . meta l4proto . th dport }`;
+function notes(set: (typeof FLOW_SETS)[number], end: 'saddr' | 'daddr'): string[] {
+  return FAMILIES.map(
+    ({ tail, protocol, head }) =>
+      `meta nfproto ${protocol} meta l4proto { tcp, udp, sctp } update @${set}${tail} { ${head} ${end} . meta l4proto . th dport }`,
+  );
 }
 
 /** Whoever writes a rule for port 53 means questions for names; so does who opens everything. */
@@ -183,13 +261,19 @@ function opensNames({ peers, ports }: TrafficRule): boolean {
 
 /** A transaction that lets a pod reach addresses for a while, or for longer than it did. */
 export function openAddresses(set: string, addresses: readonly string[], seconds: number): string {
-  if (!/^names_[0-9a-f]{16}$/.test(set) || !addresses.every(isIPv4) || !Number.isSafeInteger(seconds))
+  const sound = addresses.every((address) => isIP(address) !== 0 && !address.includes('%'));
+  if (!/^names_[0-9a-f]{16}$/.test(set) || !sound || !Number.isSafeInteger(seconds))
     throw networkFault('network.policy-invalid', { policy: set, value: addresses.join(', ').slice(0, 80) });
-  const head = `element inet ${POLICY_TABLE} ${set}`;
-  const plain = `{ ${addresses.join(', ')} }`;
-  const timed = `{ ${addresses.map((address) => `${address} timeout ${seconds}s`).join(', ')} }`;
-  // The kernel keeps the time of an element that is there; so it goes and comes, and no packet is met in between.
-  return [`add ${head} ${plain}`, `delete ${head} ${plain}`, `add ${head} ${timed}`, ''].join('\n');
+  const lines = FAMILIES.flatMap(({ tail }) => {
+    const own = addresses.filter((address) => isIPv4(address) === (tail === ''));
+    if (own.length === 0) return [];
+    const head = `element inet ${POLICY_TABLE} ${set}${tail}`;
+    const plain = `{ ${own.join(', ')} }`;
+    const timed = `{ ${own.map((address) => `${address} timeout ${seconds}s`).join(', ')} }`;
+    // The kernel keeps the time of an element that is there; so it goes and comes, and no packet is met in between.
+    return [`add ${head} ${plain}`, `delete ${head} ${plain}`, `add ${head} ${timed}`];
+  });
+  return [...lines, ''].join('\n');
 }
 
 /** The set that the names of a rule fill, when it has any. */
@@ -217,7 +301,7 @@ function renderRule(
     for (const peer of peers) for (const port of ports) lines.push([peer, port, verdict].filter(Boolean).join(' '));
   };
   const peers = everybody ? [''] : rule.peers.flatMap((peer) => matchPeer(direction, peer, policy, pods));
-  if (set !== null) peers.push(`ip daddr @${set}`);
+  if (set !== null) peers.push(...FAMILIES.map(({ tail, head }) => `${head} daddr @${set}${tail}`));
   // Nobody has the labels now: nobody is let in by them.
   if (rule.ports.length === 0) add(peers, ['']);
   else add(peers, numbered.map(matchPort));
@@ -233,7 +317,10 @@ function renderRule(
     for (const other of pods) {
       const found = portNamed(other, port);
       if (found === null || !(everybody || rule.peers.some((peer) => isPeer(peer, other, policy)))) continue;
-      add([matchAddress('out', other.address)], [matchPort({ ...port, port: found })]);
+      add(
+        addressesOf(other).map((address) => matchAddress('out', address)),
+        [matchPort({ ...port, port: found })],
+      );
     }
   }
   return lines;
@@ -258,9 +345,11 @@ function matchPeer(
       ];
     }
     case 'pods': {
-      const addresses = pods.filter((other) => isPeer(peer, other, policy)).map(({ address }) => address);
-      if (addresses.length === 0) return [];
-      return [`ip ${direction === 'in' ? 'saddr' : 'daddr'} { ${[...new Set(addresses)].sort().join(', ')} }`];
+      const addresses = pods.filter((other) => isPeer(peer, other, policy)).flatMap(addressesOf);
+      return FAMILIES.flatMap(({ tail, head }) => {
+        const own = [...new Set(addresses)].filter((address) => isIPv4(address) === (tail === '')).sort();
+        return own.length === 0 ? [] : [`${head} ${direction === 'in' ? 'saddr' : 'daddr'} { ${own.join(', ')} }`];
+      });
     }
   }
 }
@@ -291,9 +380,12 @@ function portNamed(pod: SegmentPod, { port, protocol }: PolicyPort): number | nu
 
 /** What the engine says is written into a rule: it must be what it is taken for. */
 function checkAddresses(pod: SegmentPod): void {
-  for (const value of [pod.address, pod.gateway]) {
-    if (isIP(value) === 0) throw networkFault('network.policy-invalid', { policy: pod.name, value });
+  const { six = null } = pod;
+  for (const value of [pod.address, pod.gateway, ...(six === null ? [] : [six.address, six.gateway])]) {
+    if (isIP(value) === 0 || value.includes('%'))
+      throw networkFault('network.policy-invalid', { policy: pod.name, value });
   }
-  if (!isAddressBlock(pod.network))
-    throw networkFault('network.policy-invalid', { policy: pod.name, value: pod.network });
+  for (const value of [pod.network, ...(six === null ? [] : [six.network])]) {
+    if (!isAddressBlock(value)) throw networkFault('network.policy-invalid', { policy: pod.name, value });
+  }
 }

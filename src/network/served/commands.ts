@@ -71,9 +71,9 @@ export function certificateCommands(cli: CliProgram): void {
     .command('add')
     .argument(
       '<chain>',
-      t({ en: 'PEM file: the certificate and what signed it', es: 'fichero PEM: el certificado y lo que lo firmó' }),
+      t({ en: 'PEM file: the certificate and what signed it', es: 'archivo PEM: el certificado y lo que lo firmó' }),
     )
-    .argument('<key>', t({ en: 'PEM file: its key', es: 'fichero PEM: su clave' }))
+    .argument('<key>', t({ en: 'PEM file: its key', es: 'archivo PEM: su clave' }))
     .option('--project <name>', t({ en: 'for hosts of this project only', es: 'solo para los hosts de este proyecto' }))
     .description(
       t({

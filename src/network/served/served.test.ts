@@ -30,6 +30,8 @@ async function open(clock: Clock = systemClock) {
   let changes = 0;
   const served = new ServedCertificates({
     ...{ db, journal, clock, vault: createVault(Buffer.alloc(32, 7)) },
+    projectExists: async (project) => project !== 'none',
+    publishedHosts: async () => [{ host: 'www.tienda.example', project: 'tienda' }],
     onChange: () => {
       changes += 1;
     },
@@ -184,6 +186,24 @@ test('a DNS server is named with its port or without, in either family', () => {
     ['ns1.example.org 53', 'ns1.example.org 5353', '192.0.2.53 53', '2001:db8::53 53', '2001:db8::53 5353', '::1 53'],
   );
   for (const odd of ['', ':53', '[x', 'a:b:c']) assert.equal(readServer(odd).host, '', odd);
+});
+
+test('a certificate for one project is for a project that is there, and never for what another one publishes', async () => {
+  const { opened, served } = await open();
+  try {
+    const add = (names: readonly string[], project: string | null) => {
+      const { certificatePem, privateKeyPem } = issue(names);
+      return served.add({ chain: certificatePem, key: privateKeyPem, project }, 'user:ana');
+    };
+    await assert.rejects(add(['a.example'], 'none'), hasCode('network.certificate-project'));
+    await assert.rejects(add(['www.tienda.example'], 'banco'), hasCode('network.certificate-host-taken'));
+    await assert.rejects(add(['*.tienda.example'], 'banco'), hasCode('network.certificate-host-taken'));
+    await add(['www.tienda.example'], 'tienda');
+    await add(['*.tienda.example'], 'banco');
+    await assert.rejects(add(['www.tienda.example', 'x.example'], 'banco'), hasCode('network.certificate-host-taken'));
+  } finally {
+    await opened.close();
+  }
 });
 
 test('two uploads of the same names at once leave one certificate', async () => {

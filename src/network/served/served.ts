@@ -52,6 +52,9 @@ export interface ServedOptions {
   readonly journal: Pick<Journal, 'record' | 'committed'>;
   readonly clock: Clock;
   readonly vault: Vault;
+  readonly projectExists: (project: string) => Promise<boolean>;
+  /** What is published now, by host. */
+  readonly publishedHosts: () => Promise<readonly { readonly host: string; readonly project: string }[]>;
   /** Told after each change: the edge needs the new list. */
   readonly onChange: () => void;
 }
@@ -97,11 +100,14 @@ export class ServedCertificates {
   }
 
   /**
-   * Answers the id of the certificate whose place one of these names would take; null: of none.
-   * @throws Fault network.certificate-name-taken, network.certificates-full
+   * Answers the id of the certificate whose place one of these names would take; null: of none. One for a project that is
+   * not there would keep its names from everybody; one for hosts that another project publishes would be served to its visitors.
+   * @throws Fault network.certificate-name-taken, network.certificates-full, network.certificate-project,
+   *   network.certificate-host-taken
    */
   async refuseClash(names: readonly string[], project: string | null): Promise<string | null> {
     const all = await this.list();
+    if (project !== null) await this.#refuseForeign(names, project, all);
     const before = all.find((one) => one.project === project && sameNames(one.names, names));
     const clash = all.find((one) => one.id !== before?.id && one.names.some((name) => names.includes(name)));
     if (clash !== undefined) {
@@ -111,6 +117,18 @@ export class ServedCertificates {
     if (before === undefined && all.length >= SERVED_CERTIFICATES_MAX)
       throw networkFault('network.certificates-full', { limit: SERVED_CERTIFICATES_MAX });
     return before?.id ?? null;
+  }
+
+  async #refuseForeign(names: readonly string[], project: string, all: readonly ServedCertificate[]): Promise<void> {
+    if (!(await this.#options.projectExists(project))) throw networkFault('network.certificate-project', { project });
+    const foreign = (await this.#options.publishedHosts()).find(
+      (one) =>
+        one.project !== project &&
+        names.some((name) => coversHost(name, one.host)) &&
+        // A host with a certificate of its own keeps it below somebody's wildcard.
+        !(all.some((other) => other.names.includes(one.host)) && !names.includes(one.host)),
+    );
+    if (foreign !== undefined) throw networkFault('network.certificate-host-taken', { host: foreign.host, project });
   }
 
   async #add(upload: Upload, author: string, source: ServedCertificate['source']): Promise<ServedCertificate> {

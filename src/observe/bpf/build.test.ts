@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { compile, compilerVersion, TARGETS, VERSION_FILE } from './build.ts';
+import { compile, compilerVersion, SOURCES, TARGETS, VERSION_FILE } from './build.ts';
 
 function missingCompiler(): string | false {
   try {
@@ -18,11 +18,14 @@ function missingCompiler(): string | false {
 test('the committed BPF objects are what the sources give', { skip: missingCompiler() }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'darsena-bpf-'));
   try {
-    for (const processor of Object.keys(TARGETS)) {
-      const output = join(folder, `${processor}.o`);
-      compile(processor, output);
-      const committed = readFileSync(join(import.meta.dirname, `sensor.${processor}.bpf.o`));
-      assert.ok(committed.equals(readFileSync(output)), `sensor.${processor}.bpf.o differs: npm run build:bpf`);
+    for (const [source, processor] of SOURCES.flatMap((one) =>
+      Object.keys(TARGETS).map((two) => [one, two] as const),
+    )) {
+      const output = join(folder, `${source}.${processor}.o`);
+      compile(source, processor, output);
+      const name = `${source}.${processor}.bpf.o`;
+      const committed = readFileSync(join(import.meta.dirname, name));
+      assert.ok(committed.equals(readFileSync(output)), `${name} differs: npm run build:bpf`);
     }
   } finally {
     rmSync(folder, { recursive: true });

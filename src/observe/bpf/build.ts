@@ -10,6 +10,8 @@ import { join } from 'node:path';
 const FOLDER = import.meta.dirname;
 /** Node's name of a processor and the kernel's. */
 export const TARGETS: Readonly<Record<string, string>> = { x64: 'x86', arm64: 'arm64' };
+/** Each becomes an object of its own. */
+export const SOURCES = ['sensor', 'recorder', 'shut'] as const;
 export const VERSION_FILE = join(FOLDER, 'built-with.txt');
 
 /** What decides the bytes: the compiler and the headers of libbpf. */
@@ -21,16 +23,20 @@ export function compilerVersion(): string {
 }
 
 /** Compiles for one processor into the file. Throws when clang or llvm-strip is missing or complains. */
-export function compile(processor: string, output: string): void {
+export function compile(source: (typeof SOURCES)[number], processor: string, output: string): void {
   const target = TARGETS[processor];
   if (target === undefined) throw new RangeError(`no BPF target for processor "${processor}"`);
   const flags = ['-O2', '-g', '-target', 'bpf', `-D__TARGET_ARCH_${target}`, '-Wall', '-Werror', '-I.'];
-  const paths = ['-fdebug-compilation-dir=.', '-c', 'sensor.bpf.c', '-o', output];
+  const paths = ['-fdebug-compilation-dir=.', '-c', `${source}.bpf.c`, '-o', output];
   execFileSync('clang', [...flags, ...paths], { cwd: FOLDER, stdio: ['ignore', 'inherit', 'inherit'] });
   execFileSync('llvm-strip', ['-g', output], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
 if (import.meta.main) {
-  for (const processor of Object.keys(TARGETS)) compile(processor, join(FOLDER, `sensor.${processor}.bpf.o`));
+  for (const source of SOURCES) {
+    for (const processor of Object.keys(TARGETS)) {
+      compile(source, processor, join(FOLDER, `${source}.${processor}.bpf.o`));
+    }
+  }
   writeFileSync(VERSION_FILE, compilerVersion());
 }

@@ -15,7 +15,15 @@ enum call_flag {
   CALL_NEEDS_ADDRESS = 4,   /* without an address of its own the socket's connect said it all */
   CALL_MESSAGE_ADDRESS = 8, /* the address is the first member of a struct msghdr */
   CALL_OPENS_FLOOD = 16,    /* as frequent as opens: into their ring */
+  CALL_LENGTH_POINTER = 32, /* the address's length stands where its argument points to, and it is the answer */
+  CALL_ONLY_CONTROL = 64,   /* only files by which the kernel is controlled: of /proc, /sys and control groups */
 };
+
+/* magic.h */
+#define PROC_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_MAGIC 0x27e0eb
+#define CGROUP2_MAGIC 0x63677270
 
 struct call_spec {
   __u16 type;
@@ -134,6 +142,14 @@ static __noinline int put_name(struct scratch *s, struct call_record *r, __u32 w
   return 0;
 }
 
+/* Everybody writes all the time: what is nobody's business must cost next to nothing. */
+static __noinline int is_control_file(__u64 descriptor) {
+  struct file *file = descriptor_file(descriptor);
+  if (!file) return 0;
+  __u64 magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
+  return magic == PROC_MAGIC || magic == SYSFS_MAGIC || magic == CGROUP_MAGIC || magic == CGROUP2_MAGIC;
+}
+
 SEC("tracepoint")
 int on_call(struct trace_event_raw_sys_exit *ctx) {
   __u32 number = ctx->id;
@@ -142,6 +158,7 @@ int on_call(struct trace_event_raw_sys_exit *ctx) {
   long result = ctx->ret;
   __u8 wants = spec->flags;
   if (result < 0 && (wants & CALL_ONLY_DONE)) return 0;
+  if ((wants & CALL_ONLY_CONTROL) && !is_control_file(FIRST_ARGUMENT(registers()) & 0xffffffff)) return 0;
   struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
   __u64 cgroup = 0;
   __u16 flags = 0;
@@ -174,6 +191,10 @@ int on_call(struct trace_event_raw_sys_exit *ctx) {
       bpf_probe_read_user(&message, sizeof(message), from);
       from = message.name;
       length = (__u32)message.length;
+    } else if (wants & CALL_LENGTH_POINTER) {
+      __u32 answered = 0;
+      bpf_probe_read_user(&answered, sizeof(answered), (const void *)length);
+      length = answered;
     }
     if (!put_address(r, s, from, length) && (wants & CALL_NEEDS_ADDRESS)) return 0;
   }

@@ -30,6 +30,8 @@ struct container_entry {
 struct settings {
   __u32 host_too; /* events of the host itself pass */
   __u32 ignored_pid;
+  __u32 guards;      /* whether any container is guarded */
+  __u32 host_mounts; /* number of the host's mount namespace */
 };
 
 /* One ring for processes and connections and one for opens, so that a flood of opens cannot evict an exec. */
@@ -84,6 +86,9 @@ struct scratch {
   __u64 mount;
   __u64 root_dentry;
   __u64 root_mount;
+  __u64 other_mount; /* the mount that is left aside to look for the name within the file system */
+  __u32 other_used;
+  __u32 other_way;
   __u32 used;
   __u32 flags;
   char data[DATA_BYTES_MAX + NAME_BYTES_MAX];
@@ -234,22 +239,37 @@ static __always_inline void fill_header(struct record_header *head, struct task_
   BPF_CORE_READ_INTO(&head->comm, task, comm);
 }
 
-/* Appends the names of a path, leaf first, up to the root of the task; answers the bytes written. */
-static __noinline __u32 put_path(struct scratch *s, struct vfsmount *mount, struct dentry *dentry) {
+enum other_way { WAY_UNTRIED, WAY_TAKEN, WAY_LED_NOWHERE };
+
+/* A part of the root's own file system that is mounted somewhere else as well: its names there hide what a file is. */
+static __always_inline int is_second_name(struct scratch *s, struct vfsmount *on, struct dentry *here) {
+  if (s->other_way != WAY_UNTRIED) return 0;
+  struct vfsmount *root = (struct vfsmount *)s->root_mount;
+  return BPF_CORE_READ(on, mnt_sb) == BPF_CORE_READ(root, mnt_sb) && BPF_CORE_READ(here, d_parent) != here;
+}
+
+/* Appends the names of a path, leaf first, up to the root of the task; answers the bytes written. A global function, as above:
+ * the verifier walks its loop once. */
+__noinline __u32 put_path_of(struct scratch *s, __u64 mount, __u64 dentry) {
   if (!s) return 0;
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
   __u32 start = s->used;
-  s->dentry = (__u64)dentry;
-  s->mount = (__u64)mount;
+  s->dentry = dentry;
+  s->mount = mount;
   s->root_dentry = (__u64)BPF_CORE_READ(task, fs, root.dentry);
   s->root_mount = (__u64)BPF_CORE_READ(task, fs, root.mnt);
+  s->other_way = WAY_UNTRIED;
   int i;
   for (i = 0; i < PATH_PARTS_MAX; i++) {
     struct dentry *here = (struct dentry *)s->dentry;
     struct vfsmount *on = (struct vfsmount *)s->mount;
     if (!here || !on) break;
-    if (s->dentry == s->root_dentry && s->mount == s->root_mount) break;
-    if (here == BPF_CORE_READ(on, mnt_root)) {
+    if (s->dentry == s->root_dentry && (s->mount == s->root_mount || s->other_way == WAY_TAKEN)) break;
+    if (s->other_way != WAY_TAKEN && here == BPF_CORE_READ(on, mnt_root) && is_second_name(s, on, here)) {
+      s->other_way = WAY_TAKEN;
+      s->other_mount = s->mount;
+      s->other_used = s->used;
+    } else if (s->other_way != WAY_TAKEN && here == BPF_CORE_READ(on, mnt_root)) {
       struct mount *whole = (struct mount *)((void *)on - bpf_core_field_offset(struct mount, mnt));
       struct mount *above = BPF_CORE_READ(whole, mnt_parent);
       if (above == whole) break;
@@ -266,6 +286,15 @@ static __noinline __u32 put_path(struct scratch *s, struct vfsmount *mount, stru
     if (n <= 0) break;
     s->used = used + n;
     struct dentry *parent = BPF_CORE_READ(here, d_parent);
+    if (parent == here && s->other_way == WAY_TAKEN) {
+      /* It is not below the root of the task: only the mount leads there. */
+      s->other_way = WAY_LED_NOWHERE;
+      s->used = s->other_used;
+      s->mount = s->other_mount;
+      struct vfsmount *left = (struct vfsmount *)s->other_mount;
+      s->dentry = (__u64)BPF_CORE_READ(left, mnt_root);
+      continue;
+    }
     if (parent == here) {
       s->flags |= FLAG_UNLINKED_ROOT;
       break;
@@ -274,6 +303,10 @@ static __noinline __u32 put_path(struct scratch *s, struct vfsmount *mount, stru
   }
   if (i == PATH_PARTS_MAX) s->flags |= FLAG_TRUNCATED;
   return s->used - start;
+}
+
+static __always_inline __u32 put_path(struct scratch *s, struct vfsmount *mount, struct dentry *dentry) {
+  return put_path_of(s, (__u64)mount, (__u64)dentry);
 }
 
 /* Appends a NUL-ended text of the program's own memory; answers the bytes written, NUL included. */

@@ -20,7 +20,9 @@ enum bpf_map_type_numbers {
   BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
   BPF_MAP_TYPE_RINGBUF = 27,
+  BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
+#define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -66,6 +68,7 @@ struct dentry {
 };
 struct vfsmount {
   struct dentry *mnt_root;
+  struct super_block *mnt_sb;
 };
 struct mount {
   struct mount *mnt_parent;
@@ -177,12 +180,18 @@ struct task_struct {
   struct css_set *cgroups;
 };
 struct linux_binprm {
+  struct file *file;
   const char *filename;
 };
 struct in6_addr {
   __u8 in6_u[16];
 };
+struct net;
+typedef struct {
+  struct net *net;
+} possible_net_t;
 struct sock_common {
+  possible_net_t skc_net;
   unsigned short skc_family;
   __be32 skc_daddr;
   __be32 skc_rcv_saddr;

@@ -1,6 +1,6 @@
 /* Opened files. One program on the exit of each call: the arguments are still in the saved registers, and for a call that
  * succeeded the path is read from the file itself, so what the program wrote in its memory meanwhile changes nothing. */
-#include "common.h"
+#include "prevent.h"
 
 #define DESCRIPTORS_MAX (1 << 20)
 #define O_CREAT_WRONLY_TRUNC 01101
@@ -34,6 +34,7 @@ static __always_inline int opened(__u16 type, long result, __s32 folder, const c
     r->mode = BPF_CORE_READ(file, f_inode, i_mode);
     r->inode = BPF_CORE_READ(file, f_inode, i_ino);
     r->path_length = put_path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+    kill_after(file, 0, ACT_OPEN);
   } else {
     struct file *from = folder >= 0 ? file_of(task, folder) : 0;
     struct vfsmount *mount = from ? BPF_CORE_READ(from, f_path.mnt) : BPF_CORE_READ(task, fs, pwd.mnt);

@@ -13,6 +13,7 @@ enum record_type {
   RECORD_OPENAT2 = 6,
   RECORD_CREAT = 7,
   RECORD_CONNECT = 8,
+  RECORD_DNS = 9, /* a question to a name server: a connect_record with the payload in the place of the path */
   RECORD_CALL = 16, /* the first of the calls that one program records; src/events/calls.ts numbers them */
   RECORD_TYPES = 128,
 };
@@ -22,6 +23,8 @@ enum record_flag {
   FLAG_TRUNCATED = 2,      /* a path or the arguments did not fit */
   FLAG_UNKNOWN_CGROUP = 4, /* the table of containers is full: the reader asks /proc */
   FLAG_UNLINKED_ROOT = 8,  /* the path did not end at a mount (memfd and its like) */
+  FLAG_URING = 16,         /* done by io_uring, not by a system call */
+  FLAG_URING_UNANSWERED = 32, /* how it ended is not known: the program wanted no answer */
 };
 
 enum exe_flag {

@@ -61,6 +61,13 @@ export class Builder {
       args: task.args,
       ...(task.target === null ? {} : { target: task.target }),
       commit: task.commit,
+      sourceDateEpoch: task.sourceDateEpoch,
+      platform: task.platform,
+      labels: task.labels,
+      noCache: task.noCache,
+      secrets: Object.fromEntries(
+        Object.entries(task.secrets).map(([id, value]) => [id, Buffer.from(value, 'base64')]),
+      ),
     };
     const result = await buildImage(request, buildContext);
     const { provenance, ...rest } = result;

@@ -1,5 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises';
-import type { AskProbe } from '../../deploy/engines/local/index.ts';
+import type { AskProbe, ContainerEngine } from '../../deploy/engines/local/index.ts';
 import { defineFaults, type Json, runCommand, writeFileAtomic } from '../../system/index.ts';
 import type { ContainTask } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
@@ -48,15 +48,20 @@ delete table inet ${TABLE}
  * @returns `{ changed }`: whether anything had to be done
  * @throws Fault agent.not-ours, agent.container-gone, agent.contain-failed
  */
-export async function contain(task: ContainTask, instance: Instance, isolations: Isolations): Promise<Json> {
+export async function contain(
+  task: ContainTask,
+  instance: Instance,
+  isolations: Isolations,
+  engine: ContainerEngine,
+): Promise<Json> {
   const { action, containerId: id } = task;
   const gone = (): Error => containFault('agent.container-gone', { id: id.slice(0, 12) });
-  const found = await findOwnContainer(id, instance);
+  const found = await findOwnContainer(id, instance, engine);
   const runs = found !== null && found.pid !== 0 ? found : null;
   if (action === 'unisolate') {
     // The network is the pod's: it stays closed when the container is replaced, and is opened through whoever is there now.
     const pod = await isolations.podOf(id);
-    const through = runs ?? (pod === null ? null : await anyContainerOf(pod, instance));
+    const through = runs ?? (pod === null ? null : await anyContainerOf(pod, instance, engine));
     const changed = through !== null && (await setIsolated(through, false, instance));
     // Only now: what could not be opened can be asked for again.
     await isolations.forget(id);
@@ -112,7 +117,11 @@ export class Isolations {
 }
 
 /** A container of the pod that runs, the infrastructure's included: they share the network. */
-async function anyContainerOf(pod: string, instance: Instance): Promise<OwnContainer | null> {
+async function anyContainerOf(pod: string, instance: Instance, engine: ContainerEngine): Promise<OwnContainer | null> {
+  if (instance.cri !== undefined) {
+    const there = (await engine.list()).find(({ id }) => id === pod)?.containers.find(({ pid }) => pid !== null);
+    return there === undefined ? null : { id: there.id, pid: there.pid ?? 0, paused: false, pod };
+  }
   const { code, stdout } = await runCommand(
     'podman',
     ['ps', '--no-trunc', '--format', '{{.ID}} {{.Pid}}', '--filter', `pod=${pod}`],
@@ -129,12 +138,12 @@ async function anyContainerOf(pod: string, instance: Instance): Promise<OwnConta
  * Asks the probes of a container, and takes a failure of one whose network we closed for what it is: not ready, so that
  * it gets no requests, and alive, so that nobody ends what is being looked into.
  */
-export function probesBesideIsolation(ask: AskProbe, instance: Instance): AskProbe {
+export function probesBesideIsolation(ask: AskProbe, instance: Instance, engine?: ContainerEngine): AskProbe {
   return async (target, probe, signal) => {
     const outcome = await ask(target, probe, signal);
     if (outcome.kind !== 'failure' || probe.action.kind === 'exec' || probe === target.container.readinessProbe)
       return outcome;
-    const found = await findOwnContainer(target.containerId, instance).catch(() => null);
+    const found = await findOwnContainer(target.containerId, instance, engine).catch(() => null);
     const closed = found !== null && found.pid > 0 && (await isIsolated(found, instance).catch(() => false));
     return closed ? { kind: 'unknown' } : outcome;
   };

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Clock, defineFaults, type Log } from '../../system/index.ts';
 import type { Instance } from '../setup/instance.ts';
 import { endSocketOwners } from '../setup/processes.ts';
@@ -30,22 +30,38 @@ export class EngineService {
   readonly #instance: Instance;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #runtime: string | null;
+  readonly #others = new Map<string, Promise<EngineService>>();
   #child: ChildProcess | undefined;
   #stopped = false;
   #retryMs = RETRY_FIRST_MS;
 
-  constructor(options: { readonly instance: Instance; readonly log: Log; readonly clock: Clock }) {
+  /** @param options.runtime of all containers that are made through it; null: the instance's standard */
+  constructor(options: {
+    readonly instance: Instance;
+    readonly log: Log;
+    readonly clock: Clock;
+    readonly runtime?: string | null;
+  }) {
     this.#instance = options.instance;
     this.#log = options.log;
     this.#clock = options.clock;
+    this.#runtime = options.runtime ?? null;
+  }
+
+  get socket(): string {
+    const { socket } = this.#instance.podman;
+    return this.#runtime === null ? socket : join(dirname(socket), `podman-${this.#runtime}.sock`);
   }
 
   /** Returns when the service answers. @throws Fault agent.engine-silent */
   async start(): Promise<void> {
-    const { socket } = this.#instance.podman;
-    await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
-    // An agent that was killed leaves its service behind, on a socket that nobody else will use again.
-    await endSocketOwners(dirname(socket), { clock: this.#clock, graceMs: 3_000 });
+    const { socket } = this;
+    if (this.#runtime === null) {
+      await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
+      // An agent that was killed leaves its services behind, on sockets that nobody else will use again.
+      await endSocketOwners(dirname(socket), { clock: this.#clock, graceMs: 3_000 });
+    }
     this.#spawn();
     const until = this.#clock.monotonicMs() + READY_MS;
     while (!(await answers(socket))) {
@@ -58,13 +74,46 @@ export class EngineService {
   stop(): void {
     this.#stopped = true;
     this.#child?.kill('SIGTERM');
+    for (const other of this.#others.values())
+      other.then(
+        (service) => service.stop(),
+        () => undefined, // it never answered, and ended itself
+      );
+  }
+
+  /**
+   * The socket of a service beside this one, all of whose containers have that run-time; started when first asked for.
+   * @throws Fault agent.engine-silent
+   */
+  async withRuntime(runtime: string): Promise<string> {
+    let found = this.#others.get(runtime);
+    if (found === undefined) {
+      const service = new EngineService({
+        ...{ instance: this.#instance, log: this.#log, clock: this.#clock, runtime },
+      });
+      found = service.start().then(
+        () => service,
+        (error: unknown) => {
+          // Asked again it is tried again.
+          this.#others.delete(runtime);
+          service.stop();
+          throw error;
+        },
+      );
+      this.#others.set(runtime, found);
+    }
+    return (await found).socket;
   }
 
   #spawn(): void {
     const { podman } = this.#instance;
+    const { socket } = this;
     const started = this.#clock.monotonicMs();
-    void rm(podman.socket, { force: true }).then(() => {
-      const child = spawn('podman', ['system', 'service', '--time', '0', `unix://${podman.socket}`], {
+    const standard = this.#runtime === null ? [] : ['--runtime', this.#runtime];
+    void rm(socket, { force: true }).then(() => {
+      // Told to stop meanwhile: nobody would end what begins now.
+      if (this.#stopped) return;
+      const child = spawn('podman', [...standard, 'system', 'service', '--time', '0', `unix://${socket}`], {
         env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...podman.environment },
         stdio: ['ignore', 'ignore', 'pipe'],
       });

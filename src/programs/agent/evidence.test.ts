@@ -5,9 +5,20 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { EvidenceFile } from '../../respond/evidence/format.ts';
 import { EVIDENCE_DEPTH_MAX, EVIDENCE_FILES_MAX } from '../../respond/evidence/limits.ts';
+import type { Instance } from '../setup/instance.ts';
 import { keepFiles, memoryMounts, sanitize } from './evidence.ts';
 import { readLayer } from './layer-changes.ts';
+import { ownContainerIds } from './own-container.ts';
 import { describeProcess, isOfContainer, namesOf, readSockets, socketAddress } from './process-facts.ts';
+
+test('what a CRI server runs for the platform is no container of strangers', async () => {
+  const container = { ...{ id: 'c'.repeat(64), name: 'c', labels: {}, image: 'i', state: 'running' as const }, pid: 7 };
+  const pod = { ...{ id: 'b'.repeat(64), name: 'p', labels: {}, createdAtMs: 0, infra: null } };
+  const times = { startedAtMs: 0, exitedAtMs: null, exitCode: null };
+  const engine = { list: async () => [{ ...pod, containers: [{ ...container, ...times }] }] };
+  const instance = { name: 'x', cri: { socket: '/nowhere' } } as Instance;
+  assert.deepEqual([...(await ownContainerIds(instance, engine))], [pod.id, container.id]);
+});
 
 test('no value of an environment is in what the engine or the kernel says of a container', async () => {
   assert.deepEqual(namesOf('PASSWORD=geheim\0A=b=c\0\0=x\0plain\0A=d'), ['A', 'PASSWORD']);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -21,6 +21,7 @@ import {
   EVIDENCE_KEPT_BYTES_MAX,
   EVIDENCE_NAME_BYTES_MAX,
   EVIDENCE_NAMES_BYTES_MAX,
+  EVIDENCE_PACKET_BYTES_MAX,
   EVIDENCE_TEXT_BYTES_MAX,
 } from '../../respond/evidence/limits.ts';
 import { type Clock, Fault, type Json, type Log, runCommand, writeFileAtomic } from '../../system/index.ts';
@@ -165,19 +166,21 @@ export async function letGoOfFrozen(folder: string, instance: Instance, log: Log
   const released: string[] = [];
   for (const mark of marks.filter((name) => name.endsWith(FROZEN))) {
     const id = mark.slice(0, -FROZEN.length);
+    // A look that runs now lets go by itself.
+    if (lookedAt.has(id)) continue;
     try {
       const found = await findOwnContainer(id, instance);
       if (found?.paused === true && (await setPaused(found, false, instance))) released.push(id);
       await rm(join(folder, mark), { force: true });
     } catch (error) {
-      log.error(
-        { err: error, container: id },
-        'a container that was stopped for evidence could not be let go; tried again at the next start',
-      );
+      log.error({ err: error, container: id }, 'a container that was stopped for evidence could not be let go yet');
     }
   }
   return released;
 }
+
+/** Containers that are being looked at. */
+const lookedAt = new Set<string>();
 
 let turn: Promise<unknown> = Promise.resolve();
 
@@ -246,9 +249,11 @@ class Gathering {
     const description = await this.#describe();
     const kept = keepFiles(this.files);
     const { keep } = kept;
-    await this.#stop();
+    await this.#readPackets(kept);
+    lookedAt.add(this.#container.id);
     const startedMs = clock.monotonicMs();
     try {
+      await this.#stop();
       const over = AbortSignal.timeout(EVIDENCE_FREEZE_MS_MAX);
       const processes = await this.#readProcesses(kept, over);
       await this.#readExecutables(processes, kept, over);
@@ -256,7 +261,11 @@ class Gathering {
       await this.#readMemoryFiles(kept, over);
     } finally {
       // Whatever went wrong, a service is not left stopped behind anybody's back.
-      await this.#letGo();
+      try {
+        await this.#letGo();
+      } finally {
+        lookedAt.delete(this.#container.id);
+      }
       this.#milliseconds = Math.round(clock.monotonicMs() - startedMs);
     }
     await this.#part('container', async () => {
@@ -291,16 +300,58 @@ class Gathering {
     }
   }
 
+  /**
+   * An engine that did not answer in time may have stopped the container all the same, or stop it yet: the mark stays until
+   * it is seen to go on, and the agent looks at marks again and again.
+   */
   async #letGo(): Promise<void> {
     const { pausedBefore, leftPaused } = this.freeze();
-    if (this.#frozen && !pausedBefore && !leftPaused)
-      await setPaused({ ...this.#container, paused: true }, false, this.#options.instance);
-    await rm(this.#mark, { force: true });
+    if (pausedBefore || leftPaused || this.#task.keepPaused) {
+      await rm(this.#mark, { force: true });
+      return;
+    }
+    const { instance } = this.#options;
+    const now = this.#frozen
+      ? { ...this.#container, paused: true }
+      : await findOwnContainer(this.#container.id, instance);
+    if (now !== null) await setPaused(now, false, instance);
+    if (this.#whyNotFrozen === null) await rm(this.#mark, { force: true });
   }
 
   /** While it is there, the container is stopped by this look. */
   get #mark(): string {
     return join(this.#options.folder, `${this.#container.id}${FROZEN}`);
+  }
+
+  /** While it still runs: what it sends and gets, as the network namespace of its pod sees it. */
+  async #readPackets({ copy }: Kept): Promise<void> {
+    await this.#part('packets', async () => {
+      const { packetSeconds: seconds, id } = this.#task;
+      if (seconds === 0) return 'not asked for';
+      const { instance, folder } = this.#options;
+      if (instance.mode === 'rootless') return 'a platform of an ordinary user reads no packets';
+      const { pid } = this.#container;
+      const [inside, outside] = await Promise.all([readlink(`/proc/${pid}/ns/net`), readlink('/proc/self/ns/net')]);
+      if (inside === outside) return 'it has no network of its own';
+      const path = join(folder, `${id}.pcap`);
+      const program = [
+        process.execPath,
+        '--disable-warning=ExperimentalWarning',
+        join(instance.code, 'src', 'programs', 'packets.ts'),
+      ];
+      const bounds = ['--seconds', String(seconds), '--bytes', String(EVIDENCE_PACKET_BYTES_MAX), '--output', path];
+      try {
+        const read = await runCommand('nsenter', ['--target', String(pid), '--net', '--', ...program, ...bounds], {
+          timeoutMs: seconds * 1_000 + ASK_MS,
+        });
+        if (read.code !== 0) return read.stderr.trim().slice(-300);
+        if (!copy('packets.pcap', await readFile(path))) return 'there was no room for them';
+        const { left } = JSON.parse(read.stdout) as { left: number };
+        return left === 0 ? null : `partial: ${left} packets more`;
+      } finally {
+        await rm(path, { force: true });
+      }
+    });
   }
 
   async #readProcesses({ keep, copy }: Kept, over: AbortSignal): Promise<ProcessFacts[]> {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { ContainerEngine } from '../../deploy/engines/local/index.ts';
 import { defineFaults, type Json, runCommand } from '../../system/index.ts';
 import type { HostTask } from '../link/protocol.ts';
 import type { Instance } from '../setup/instance.ts';
@@ -27,9 +28,13 @@ const HANG_UP_MS = 500;
  * container, because pids are used again; one that has ended costs the service nothing.
  * @throws Fault agent.not-ours, agent.kill-failed
  */
-export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>, instance: Instance): Promise<Json> {
+export async function killInContainer(
+  task: Extract<HostTask, { kind: 'kill' }>,
+  instance: Instance,
+  engine: ContainerEngine,
+): Promise<Json> {
   const { containerId: id, pid } = task;
-  const found = await findOwnContainer(id, instance);
+  const found = await findOwnContainer(id, instance, engine);
   if (found === null) return { killed: 'nothing', why: 'the container is gone' };
   const main = found.pid;
   if (pid !== null && pid !== main) {
@@ -37,6 +42,10 @@ export async function killInContainer(task: Extract<HostTask, { kind: 'kill' }>,
     if (tree.length === 0) return { killed: 'nothing', why: 'the process is gone' };
     for (const one of tree) signal(one, 'SIGKILL');
     return { killed: 'processes', pids: tree };
+  }
+  if (instance.cri !== undefined) {
+    await engine.stopContainer(id, 0);
+    return { killed: 'container', id };
   }
   const killed = await runCommand('podman', ['kill', '--signal', 'KILL', id], {
     env: engineEnvironment(instance),

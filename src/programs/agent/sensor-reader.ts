@@ -1,12 +1,21 @@
 import { z } from 'zod';
 import type { Alert } from '../../detect/index.ts';
+import type { KernelReach } from '../../observe/index.ts';
 import type { Text } from '../../system/index.ts';
 
 const TEXT_MAX = 65_536;
+/** As many as the sensor's table in the kernel has. */
+const RECORDED_MAX = 4_096;
+/** Four bytes in the file. */
+const COUNT_MAX = 0xffff_ffff;
+/** A batch of a recording, at most two mebibytes, in base64. */
+const KEPT_LENGTH_MAX = 3 * 1024 * 1024;
 const text = z.string().max(TEXT_MAX);
 const words = z.union([text, z.strictObject({ en: text, es: text })]);
 const counts = z.record(z.string().max(200), z.number().int().min(0));
 const time = z.iso.datetime();
+
+const kernelMeans = z.enum(['bpf-lsm', 'bpf-return', 'bpf-signal']).nullable();
 
 /** What the sensor says. It has fewer rights than the agent, so what it sends is read as a stranger's; fields more are left out. */
 const fromSensor = z.discriminatedUnion('type', [
@@ -21,6 +30,39 @@ const fromSensor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('rules'), revision: z.string().max(16).nullable().default(null), accepted: z.boolean() }),
   z.object({ type: z.literal('stats'), events: z.number().int().min(0), lost: counts, tuned: counts.default({}) }),
   z.object({ type: z.literal('gap'), from: time, to: time }),
+  z.object({
+    type: z.literal('recorded'),
+    id: z.string().max(100),
+    step: z.enum(['begin', 'read', 'end']),
+    why: text.nullable(),
+    lost: z.number().int().min(0),
+    containers: z
+      .array(
+        z.object({
+          id: z.string().regex(/^[0-9a-f]{64}$/),
+          calls: z.array(z.string().regex(/^\w{1,40}$/)).max(512),
+          families: z.array(z.number().int().min(0).max(63)).max(64),
+          capabilities: z.array(z.number().int().min(0).max(63)).max(64).nullable(),
+          fromStart: z.boolean(),
+          foreign: z.boolean(),
+        }),
+      )
+      .max(RECORDED_MAX),
+  }),
+  z.object({
+    type: z.literal('guarded'),
+    exec: z.object({ means: kernelMeans, why: text.nullable() }),
+    open: z.object({ means: kernelMeans, why: text.nullable() }),
+    left: z.array(z.string().max(64)).max(10_000),
+  }),
+  z.object({
+    type: z.literal('kept'),
+    lane: z.enum(['others', 'opens']),
+    ...{ firstMs: z.number().min(0), lastMs: z.number().min(0) },
+    ...{ events: z.number().int().min(0).max(COUNT_MAX), missing: z.number().int().min(0) },
+    body: z.base64().max(KEPT_LENGTH_MAX),
+  }),
+  z.object({ type: z.literal('strangers'), ids: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(1_000) }),
   z.object({
     type: z.literal('watching'),
     watch: z.string().max(100),
@@ -45,13 +87,20 @@ export type FromSensor =
       readonly tuned: Record<string, number>;
     }
   | { readonly type: 'gap'; readonly from: string; readonly to: string }
+  | ({ readonly type: 'guarded' } & KernelReach)
+  | { readonly type: 'strangers'; readonly ids: string[] }
   | {
       readonly type: 'watching';
       readonly watch: string;
       readonly why: string | null;
       readonly missing: { what: string; why: Text | string }[];
     }
+  | Extract<z.infer<typeof fromSensor>, { type: 'recorded' }>
+  | KeptBatch
   | ActivityBatch;
+
+/** Events for what the host keeps. */
+export type KeptBatch = Extract<z.infer<typeof fromSensor>, { type: 'kept' }>;
 
 /** What of the events that somebody looks at came since the last; `body` is read by control, or by who reads the recording. */
 export interface ActivityBatch {

@@ -1,12 +1,14 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import type { KernelReach } from '../../observe/index.ts';
+import type { ContainerGuard } from '../../prevent/index.ts';
 import type { Log } from '../../system/index.ts';
 import { type LineChannel, openLineChannel } from '../link/lines.ts';
 import type { SensorState, ToAgent } from '../link/protocol.ts';
 import { alertSocketOf, monotonicNs } from '../link/stations.ts';
 import type { WatchOrder } from '../sensor/messages.ts';
-import { type ActivityBatch, type FromSensor, readFromSensor } from './sensor-reader.ts';
+import { type ActivityBatch, type FromSensor, type KeptBatch, readFromSensor } from './sensor-reader.ts';
 import type { SpooledAlert } from './spool.ts';
 
 /** A container as the sensor needs to know it, to say in an alert what it was. */
@@ -41,7 +43,26 @@ export interface ActivityListener {
   batch(batch: ActivityBatch): void;
 }
 
+type Recorded = Extract<FromSensor, { type: 'recorded' }>;
+
+/** The sensor answers in milliseconds; loading the programs takes it some hundred. */
+const RECORD_ANSWER_MS = 20_000;
+
 type RuleOrder = Omit<Extract<ToAgent, { type: 'rules' }>, 'type'>;
+
+export interface SensorServerOptions {
+  readonly log: Log;
+  readonly onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
+  readonly onState: (state: SensorState) => void;
+  /** From when to when nothing was watched, RFC 3339; `kept`: the kernel kept what happened, and it was judged late. */
+  readonly onBlind: (from: string, to: string, kept: boolean) => void;
+  /** How far the kernel goes with what is forbidden; null: nobody knows, the sensor went away. */
+  readonly onGuarded: (reach: KernelReach | null) => void;
+  /** Events for what the host keeps; they come after `setKeeping`. */
+  readonly onKept: (batch: KeptBatch) => void;
+  /** Containers that the sensor saw and nobody named to it. */
+  readonly onStrangers: (ids: readonly string[]) => void;
+}
 
 /** Where the sensor of this host connects: it is told what containers there are and says what it saw. */
 export class SensorServer {
@@ -51,6 +72,11 @@ export class SensorServer {
   readonly #onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
   readonly #onState: (state: SensorState) => void;
   readonly #onBlind: (from: string, to: string, kept: boolean) => void;
+  readonly #onGuarded: (reach: KernelReach | null) => void;
+  readonly #onKept: (batch: KeptBatch) => void;
+  readonly #onStrangers: (ids: readonly string[]) => void;
+  #keeping = false;
+  #guards: readonly ContainerGuard[] = [];
   #lostAt: string | null = null;
   #channel: LineChannel<object> | undefined;
   #alertLane: LineChannel<never> | undefined;
@@ -59,34 +85,24 @@ export class SensorServer {
   /** Whether the sensor that is connected was given rules beside the platform's. */
   #hasOwnRules = false;
   readonly #watches = new Map<string, { readonly order: WatchOrder; readonly listener: ActivityListener }>();
+  /** Who waits for the sensor's word of a recording, by its id and step. */
+  readonly #recordings = new Map<string, (answer: Recorded | null) => void>();
   #state: SensorState = ABSENT;
 
-  private constructor(options: {
-    readonly log: Log;
-    readonly onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
-    readonly onState: (state: SensorState) => void;
-    /** From when to when nothing was watched, RFC 3339; `kept`: the kernel kept what happened, and it was judged late. */
-    readonly onBlind: (from: string, to: string, kept: boolean) => void;
-  }) {
+  private constructor(options: SensorServerOptions) {
     this.#log = options.log;
     this.#onAlert = options.onAlert;
     this.#onState = options.onState;
     this.#onBlind = options.onBlind;
+    this.#onGuarded = options.onGuarded;
+    this.#onKept = options.onKept;
+    this.#onStrangers = options.onStrangers;
     this.#server = createServer((socket) => this.#accept(socket));
     this.#alertServer = createServer((socket) => this.#acceptAlerts(socket));
   }
 
   /** @param path of the Unix socket; only its owner can connect */
-  static async listen(
-    path: string,
-    options: {
-      readonly log: Log;
-      readonly onAlert: (alert: SpooledAlert, stations: readonly number[]) => void;
-      readonly onState: (state: SensorState) => void;
-      /** From when to when nothing was watched, RFC 3339; `kept`: the kernel kept what happened, and it was judged late. */
-      readonly onBlind: (from: string, to: string, kept: boolean) => void;
-    },
-  ): Promise<SensorServer> {
+  static async listen(path: string, options: SensorServerOptions): Promise<SensorServer> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const sensor = new SensorServer(options);
     await listenOn(sensor.#alertServer, alertSocketOf(path));
@@ -104,11 +120,29 @@ export class SensorServer {
     this.#channel?.send({ type: 'containers', containers });
   }
 
+  /** What is forbidden in which container, from now on and after every restart of the sensor. */
+  setGuards(guards: readonly ContainerGuard[]): void {
+    this.#guards = guards;
+    this.#channel?.send({ type: 'guards', guards });
+  }
+
+  /** Whether the host keeps what happens, from now on and after every restart of the sensor. */
+  setKeeping(on: boolean): void {
+    if (this.#keeping === on) return;
+    this.#keeping = on;
+    this.#channel?.send({ type: 'keep', on });
+  }
+
   /** Rules beside those that come with the platform, and what is known harmless. */
   setRules({ revision, files, tunings }: RuleOrder): void {
     if (this.#rules?.revision === revision) return;
     this.#rules = { revision, files, tunings };
     this.#tellRules();
+  }
+
+  /** Those that the sensor was given beside the platform's. */
+  get rulesInForce(): Pick<RuleOrder, 'files' | 'tunings'> {
+    return { files: this.#rules?.files ?? [], tunings: this.#rules?.tunings ?? [] };
   }
 
   /** Somebody looks at events from now on, until the answered function is called. */
@@ -118,6 +152,23 @@ export class SensorServer {
     return () => {
       if (this.#watches.delete(order.id)) this.#channel?.send({ type: 'unwatch', id: order.id });
     };
+  }
+
+  /** Asks the sensor about a recording of system calls; null: it went away, or does not answer. */
+  async record(id: string, step: Recorded['step']): Promise<Recorded | null> {
+    const channel = this.#channel;
+    if (channel === undefined) return null;
+    const key = `${id} ${step}`;
+    const { promise, resolve } = Promise.withResolvers<Recorded | null>();
+    const timer = setTimeout(() => resolve(null), RECORD_ANSWER_MS);
+    this.#recordings.set(key, resolve);
+    channel.send({ type: 'record', id, step });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#recordings.delete(key);
+    }
   }
 
   #tellRules(): void {
@@ -145,14 +196,18 @@ export class SensorServer {
     const channel = openLineChannel<object>(socket, (value) => this.#take(value));
     this.#channel = channel;
     channel.send({ type: 'containers', containers: this.#containers });
+    channel.send({ type: 'guards', guards: this.#guards });
     this.#hasOwnRules = false;
     this.#tellRules();
+    if (this.#keeping) channel.send({ type: 'keep', on: true });
     for (const { order } of this.#watches.values()) channel.send({ type: 'watch', watch: order });
     void channel.closed.then((error) => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
+      for (const resolve of this.#recordings.values()) resolve(null);
       this.#log.warn({ err: error }, 'the sensor went away');
       this.#lostAt ??= new Date().toISOString();
+      this.#onGuarded(null);
       this.#setState({
         state: 'down',
         detail: {
@@ -208,8 +263,21 @@ export class SensorServer {
       case 'stats':
         this.#setState({ events: message.events, lost: message.lost, tuned: message.tuned }, false);
         return;
+      case 'guarded':
+        this.#onGuarded(message);
+        return;
+      case 'kept':
+        // What was on its way when it was forbidden.
+        if (this.#keeping) this.#onKept(message);
+        return;
+      case 'strangers':
+        this.#onStrangers(message.ids);
+        return;
       case 'watching':
         this.#watches.get(message.watch)?.listener.watching(message);
+        return;
+      case 'recorded':
+        this.#recordings.get(`${message.id} ${message.step}`)?.(message);
         return;
       case 'activity':
         this.#watches.get(message.watch)?.listener.batch(message);

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { join, parse as parsePath } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Activity } from '../../events/index.ts';
 import { type CliProgram, defineFaults } from '../../system/index.ts';
+import { readCount } from './exec.ts';
 import { printable } from './print.ts';
 
 export const tailFault = defineFaults({
@@ -68,7 +70,7 @@ export function activityCommands(cli: CliProgram): void {
       }),
     )
     .action(async (words: string[], options: Place & { limit?: string }) => {
-      const most = options.limit === undefined ? Number.POSITIVE_INFINITY : Number(options.limit);
+      const most = options.limit === undefined ? Number.POSITIVE_INFINITY : readCount(options.limit);
       let shown = 0;
       let dropped = 0;
       await api.stream(`/activity?${queryOf(words, options)}`, ({ event, data }) => {
@@ -114,6 +116,12 @@ export function activityCommands(cli: CliProgram): void {
   place(program.command('capture'))
     .requiredOption('-w, --write <file>', t({ en: 'where to write it', es: 'dónde escribirla' }))
     .option('-M, --seconds <number>', t({ en: 'for how long', es: 'durante cuánto' }), '60')
+    .option(
+      '--host <name>',
+      t({ en: 'on this host; again for another at the same time', es: 'en este host; repetir para otro a la vez' }),
+      (value: string, before: readonly string[]) => [...before, value],
+      [],
+    )
     .option('--mebibytes <number>', t({ en: 'how large at most', es: 'tamaño máximo' }), '64')
     .description(
       t({
@@ -121,32 +129,53 @@ export function activityCommands(cli: CliProgram): void {
         es: 'grabar qué hacen los procesos de los contenedores, para darsena rules test; sellada con un hash que queda en la auditoría',
       }),
     )
-    .action(async (words: string[], options: Place & { write: string; seconds: string; mebibytes: string }) => {
-      const query = queryOf(words, options);
-      query.set('seconds', options.seconds);
-      query.set('bytes', String(Math.floor(Number(options.mebibytes) * 1024 * 1024)));
-      const seen = new SealReader();
-      const part = `${options.write}.part`;
-      try {
-        const bytes = seen.follow(api.download(`/activity/capture?${query}`));
-        // Whoever records decides who reads it: there are command lines in it. A file that somebody put there is not written to.
-        await rm(part, { force: true });
-        const file = createWriteStream(part, { flags: 'wx', mode: 0o600 });
-        await pipeline(Readable.from(bytes), createGzip({ level: 6 }), file);
-        const seal = seen.seal();
-        if (seal === null) throw tailFault('cli.capture-cut');
-        await rename(part, options.write);
-        const result = { file: options.write, bytes: seen.bytes, sha256: seal };
-        if (cli.output.json) print.json(result);
+    .action(
+      async (
+        words: string[],
+        options: Place & { write: string; seconds: string; mebibytes: string; host: readonly string[] },
+      ) => {
+        const query = queryOf(words, options);
+        query.set('seconds', options.seconds);
+        query.set('bytes', String(Math.floor(Number(options.mebibytes) * 1024 * 1024)));
+        // Each host's recording is whole by itself, with its own seal; they are taken at the same time.
+        const several = options.host.length > 1;
+        const wanted = options.host.length === 0 ? [null] : options.host;
+        const results = await Promise.all(
+          wanted.map((host) => captureOne(host, several ? fileOf(options.write, host ?? '') : options.write, query)),
+        );
+        if (cli.output.json) print.json(several ? { items: results } : results[0]);
         else
-          print.result({
-            en: `${options.write}: ${print.bytes(seen.bytes)}, seal ${seal}`,
-            es: `${options.write}: ${print.bytes(seen.bytes)}, sello ${seal}`,
-          });
-      } finally {
-        await rm(part, { force: true });
-      }
-    });
+          for (const { file, bytes, sha256 } of results)
+            print.result({
+              en: `${file}: ${print.bytes(bytes)}, seal ${sha256}`,
+              es: `${file}: ${print.bytes(bytes)}, sello ${sha256}`,
+            });
+      },
+    );
+
+  async function captureOne(
+    host: string | null,
+    path: string,
+    shared: URLSearchParams,
+  ): Promise<{ file: string; host: string | null; bytes: number; sha256: string }> {
+    const query = new URLSearchParams(shared);
+    if (host !== null) query.set('host', host);
+    const seen = new SealReader();
+    const part = `${path}.part`;
+    try {
+      const bytes = seen.follow(api.download(`/activity/capture?${query}`));
+      // Whoever records decides who reads it: there are command lines in it. A file that somebody put there is not written to.
+      await rm(part, { force: true });
+      const file = createWriteStream(part, { flags: 'wx', mode: 0o600 });
+      await pipeline(Readable.from(bytes), createGzip({ level: 6 }), file);
+      const seal = seen.seal();
+      if (seal === null) throw tailFault('cli.capture-cut');
+      await rename(part, path);
+      return { file: path, host, bytes: seen.bytes, sha256: seal };
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
 
   function queryOf(words: readonly string[], options: Place): URLSearchParams {
     const query = new URLSearchParams();
@@ -167,6 +196,12 @@ export function activityCommands(cli: CliProgram): void {
     if (options.env !== undefined) query.set('environment', options.env);
     return query;
   }
+}
+
+/** `act.cap` of the host `vm-2` is `act-vm-2.cap`. */
+function fileOf(path: string, host: string): string {
+  const { dir, name, ext } = parsePath(path);
+  return join(dir, `${name}-${host.replaceAll(/[^-.\w]/g, '_')}${ext}`);
 }
 
 interface Watching {

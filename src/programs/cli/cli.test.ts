@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { engineFault } from '../../deploy/engines/local/index.ts';
 import {
   type CliProgram,
   defineFaults,
@@ -20,6 +21,8 @@ import { credentialsPath, readConnection, writeCredentials } from './credentials
 import { filterOf } from './events.ts';
 import { variablesOf } from './exec.ts';
 import { type CommandUnit, createFrame, type Frame, forInstance, formatError, unitsFor } from './frame.ts';
+import { addHabits } from './habits.ts';
+import { PODMAN_FLAGS } from './podman-flags.ts';
 import { formatBytes, formatDuration, formatTable, type PrintTarget, printable } from './print.ts';
 import { createLineView, createTreeView } from './progress.ts';
 import { readSize, readTmpfs } from './run.ts';
@@ -65,26 +68,48 @@ const testFault = defineFaults({
 
 test('exit codes follow what the outcome means to the caller', async () => {
   const { frame, target } = frameOf((cli) => {
-    cli.program.command('run').action(() => {
+    cli.program.command('sign').action(() => {
       throw testFault('test.refused', { name: 'shop/web' });
     });
   });
-  assert.equal(await frame.run(['run']), 4);
+  assert.equal(await frame.run(['sign']), 4);
   assert.equal(
     target.error,
     'error: image shop/web may not run\n  because: it is not signed\n  way out: darsena sign shop/web\n',
   );
 });
 
+test('what runs a program in a container keeps its own failures apart from the program’s codes, as podman does', async () => {
+  const cases = [
+    ['run', testFault('test.refused', { name: 'a/b' }), 125],
+    ['exec', engineFault('engine.command-missing', { operation: 'exec', why: '/nope' }), 127],
+    ['run', engineFault('engine.command-unusable', { operation: 'attach', why: '/etc/passwd' }), 126],
+    ['attach', new RangeError('unforeseen'), 125],
+    ['sign', engineFault('engine.command-missing', { operation: 'exec', why: '/nope' }), 1],
+  ] as const;
+  for (const [word, error, code] of cases) {
+    const { frame } = frameOf((cli) => {
+      cli.program.command(word).action(() => {
+        throw error;
+      });
+    });
+    assert.equal(await frame.run([word]), code, `${word}: ${error.message}`);
+  }
+  const { frame } = frameOf((cli) => {
+    cli.program.command('run').action(() => cli.exit(4));
+  });
+  assert.equal(await frame.run(['run']), 4, 'the program’s own');
+});
+
 test('errors are said in the language of the locale', async () => {
   const add = (cli: CliProgram): void => {
-    cli.program.command('run').action(() => {
+    cli.program.command('sign').action(() => {
       throw testFault('test.refused', { name: 'tienda/web' });
     });
   };
   for (const environment of [{ LANG: 'es_ES.UTF-8' }, { LC_ALL: 'es', LANG: 'en_US' }, { LC_ALL: '', LANG: 'es_AR' }]) {
     const { frame, target } = frameOf(add, environment);
-    await frame.run(['run']);
+    await frame.run(['sign']);
     assert.match(
       target.error,
       /^error: la imagen tienda\/web no puede ejecutarse\n {2}porque: no está firmada\n {2}salida: /,
@@ -122,11 +147,11 @@ test('wrong use exits 2 and names the word, the command and the way out', async 
 
 test('--json gives errors as problem documents on standard output', async () => {
   const { frame, target } = frameOf((cli) => {
-    cli.program.command('run').action(() => {
+    cli.program.command('sign').action(() => {
       throw testFault('test.refused', { name: 'a/b' });
     });
   });
-  assert.equal(await frame.run(['run', '--json']), 4);
+  assert.equal(await frame.run(['sign', '--json']), 4);
   const { error } = JSON.parse(target.out) as { error: { code: string; status: number } };
   assert.deepEqual([error.code, error.status], ['test.refused', 403]);
 });
@@ -349,6 +374,34 @@ test('the shell completes commands, options and choices', async () => {
   assert.deepEqual(await complete(program, ['incident', ''], names), ['respond', 'list']);
   assert.deepEqual(await complete(program, ['incident', 'respond', '7'], names), ['7', '71']);
   assert.deepEqual(await complete(program, ['incident', 'respond', '--k'], names), ['--kill']);
+});
+
+test('every flag of podman’s commands is one of ours or is refused with its reason', async () => {
+  const frame = createFrame({ environment: {}, target: captured(), commands: [] });
+  for (const unit of COMMANDS) await unit.add(frame.cli, frame);
+  const refused: string[] = [];
+  addHabits(frame.cli.program, (flag) => new RangeError(flag));
+  for (const [name, flags] of Object.entries(PODMAN_FLAGS)) {
+    const command = frame.cli.program.commands.find((one) => one.name() === name);
+    const ours = new Set([...(command?.options ?? []), ...frame.cli.program.options].map(({ long }) => long));
+    refused.push(...flags.split(' ').flatMap((flag) => (ours.has(`--${flag}`) ? [] : [`${name} --${flag}`])));
+  }
+  assert.deepEqual(refused, []);
+});
+
+test('a flag that means nothing here ends the command before anything is done', async () => {
+  for (const words of [
+    ['run', '--no-hosts', 'tienda/web'],
+    ['exec', '--privileged', 'tienda/web', 'sh'],
+    ['build', '--ssh', 'default', '-t', 'tienda/web', '.'],
+    ['cp', '-a', 'tienda/web:/etc', '.'],
+  ]) {
+    const target = captured();
+    const frame = createFrame({ environment: {}, target, commands: COMMANDS });
+    const own = words[0] === 'run' || words[0] === 'exec';
+    assert.equal(await frame.run(words), own ? 125 : 2, words.join(' '));
+    assert.match(target.error, /means nothing here|cannot be honoured/, words.join(' '));
+  }
 });
 
 test('each unit of commands adds exactly the words it is listed with', async () => {

@@ -70,15 +70,19 @@ export class ApiClient implements CliApi {
   async stream(
     path: string,
     onEvent: (event: ServerEvent) => boolean | undefined | Promise<boolean | undefined>,
+    { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     const response = await this.#send('GET', path, undefined, 'text/event-stream');
+    const end = (): unknown => response.destroy();
+    signal?.addEventListener('abort', end, { once: true });
     try {
       for await (const event of parseEvents(response)) {
         if ((await onEvent(event)) === false) return;
       }
     } catch (error) {
-      throw await this.#explain(error);
+      if (signal?.aborted !== true) throw await this.#explain(error);
     } finally {
+      signal?.removeEventListener('abort', end);
       response.destroy();
     }
   }

@@ -91,7 +91,7 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => {
       const { checkCommands } = await import('../../scan/check-command.ts');
       const { fieldSupport } = await import('./field-support.ts');
-      checkCommands(cli, fieldSupport);
+      checkCommands(cli, (askHosts) => fieldSupport(cli, askHosts));
     },
   },
   {
@@ -126,12 +126,20 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../admit/commands.ts')).admitCommands(cli),
   },
   {
+    words: ['build'],
+    add: async (cli) => (await import('../../build/build-commands.ts')).buildImageCommands(cli),
+  },
+  {
     words: ['base'],
     add: async (cli) => (await import('../../build/commands.ts')).buildCommands(cli),
   },
   {
     words: ['route', 'network'],
     add: async (cli) => (await import('../../network/commands.ts')).networkCommands(cli),
+  },
+  {
+    words: ['site'],
+    add: async (cli) => (await import('../../network/sites/commands.ts')).siteCommands(cli),
   },
   {
     words: ['certificate'],
@@ -162,6 +170,10 @@ export const COMMANDS: readonly CommandUnit[] = [
     add: async (cli) => (await import('../../respond/policy/commands.ts')).responseCommands(cli),
   },
   {
+    words: ['prevent', 'foreign'],
+    add: async (cli) => (await import('../../prevent/commands.ts')).preventCommands(cli),
+  },
+  {
     words: ['notice'],
     add: async (cli) => (await import('../../respond/notices/commands.ts')).noticeCommands(cli),
   },
@@ -172,6 +184,10 @@ export const COMMANDS: readonly CommandUnit[] = [
   {
     words: ['kernel'],
     add: async (cli) => (await import('../../host/commands.ts')).kernelCommands(cli),
+  },
+  {
+    words: ['profile', 'root'],
+    add: async (cli) => (await import('../../host/profiles/commands.ts')).profileCommands(cli),
   },
   {
     words: ['bench'],

@@ -124,6 +124,11 @@ export const cliFault = defineFaults({
     en: { what: '{title} ended as: {state}', remedy: 'darsena logs control' },
     es: { what: '{title} terminó así: {state}', remedy: 'darsena logs control' },
   },
+  'cli.flag-refused': {
+    kind: 'invalid',
+    en: { what: '{flag} means nothing here', why: '{why}', remedy: '{remedy}' },
+    es: { what: '{flag} no significa nada aquí', why: '{porque}', remedy: '{salida}' },
+  },
   'cli.interrupted': {
     kind: 'internal',
     en: { what: 'stopped by Ctrl-C' },

@@ -1,6 +1,6 @@
 import type { ChainedFact } from '../../journal/index.ts';
-import { type CliProgram, defineFaults, renderTemplate } from '../../system/index.ts';
-import { collect, parseTime } from './exec.ts';
+import { type CliProgram, defineFaults, renderTemplate, type Text } from '../../system/index.ts';
+import { collect, parseTime, parseWorkload } from './exec.ts';
 
 export const eventFault = defineFaults({
   'cli.event-filter': {
@@ -18,12 +18,22 @@ export const eventFault = defineFaults({
   },
 });
 
+/** The longest time that a timer takes (setTimeout: 2^31 - 1 ms, some 24 days). */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 /** Facts of one question about the past. */
 const PAGE = 500;
 /** Facts of the past that are held here to be put in order. */
 const PAST_MAX = 20_000;
 
+interface WorkloadEvent {
+  readonly trouble: boolean;
+  readonly text: Text;
+  readonly count: number;
+  readonly lastAt: string;
+}
+
 interface EventFlags {
+  readonly env?: string;
   readonly since?: string;
   readonly until?: string;
   readonly filter: readonly string[];
@@ -36,6 +46,14 @@ export function eventCommands(cli: CliProgram): void {
   const { program, api, print, t } = cli;
   program
     .command('events')
+    .argument(
+      '[workload]',
+      t({ en: 'project/workload: what happened to its pods', es: 'proyecto/carga: qué ocurrió con sus pods' }),
+    )
+    .option(
+      '--env <environment>',
+      t({ en: 'environment of that workload (the first one)', es: 'entorno de esa carga (el primero)' }),
+    )
     .option('--since <time>', t({ en: 'from 10m ago, or a date', es: 'desde hace 10m, o una fecha' }))
     .option(
       '--until <time>',
@@ -59,7 +77,11 @@ export function eventCommands(cli: CliProgram): void {
     )
     .option('--no-stream', t({ en: 'only what has happened', es: 'solo lo ya ocurrido' }))
     .description(t({ en: 'what happens now, until Ctrl-C', es: 'qué ocurre ahora, hasta Ctrl-C' }))
-    .action(async (options: EventFlags) => {
+    .action(async (workload: string | undefined, options: EventFlags) => {
+      if (workload !== undefined) {
+        await showWorkloadEvents(workload, options.env);
+        return;
+      }
       const passes = filterOf(options.filter);
       const now = new Date();
       const since = options.since === undefined ? null : parseTime(options.since, now);
@@ -80,15 +102,43 @@ export function eventCommands(cli: CliProgram): void {
       }
       const leftMs = until === null ? null : Date.parse(until) - Date.now();
       if (!options.stream || (leftMs !== null && leftMs <= 0)) return;
-      await api.stream('/events', ({ event, data }) => {
-        const isOver = until !== null && new Date().toISOString() > until;
-        if (event !== 'fact' || isOver) return !isOver;
-        const fact = data as unknown as ChainedFact;
-        // What came while the past was read is in both.
-        if (fact.seq > last) show(fact);
-        return true;
-      });
+      await api.stream(
+        '/events',
+        ({ event, data }) => {
+          const isOver = until !== null && new Date().toISOString() > until;
+          if (event !== 'fact' || isOver) return !isOver;
+          const fact = data as unknown as ChainedFact;
+          // What came while the past was read is in both.
+          if (fact.seq > last) show(fact);
+          return true;
+        },
+        // Where nothing happens it ends all the same.
+        leftMs === null ? {} : { signal: AbortSignal.timeout(Math.min(leftMs + 500, TIMEOUT_MS_MAX)) },
+      );
     });
+
+  /** What happened to the pods of one workload within a week, as its host told it; the newest last. */
+  async function showWorkloadEvents(name: string, environment: string | undefined): Promise<void> {
+    const { project, workload } = parseWorkload(name);
+    const query = environment === undefined ? '' : `?${new URLSearchParams({ environment })}`;
+    const { items } = await api.get<{ items: WorkloadEvent[] }>(
+      `/projects/${project}/workloads/${workload}/events${query}`,
+    );
+    if (cli.output.json) {
+      print.json(items);
+      return;
+    }
+    for (const { trouble, text, count, lastAt } of items.toReversed()) {
+      const times = count === 1 ? '' : `  (× ${count})`;
+      print.result(`${lastAt.slice(0, 19).replace('T', ' ')}  ${trouble ? '!' : ' '} ${t(text)}${times}`);
+    }
+    if (items.length === 0) {
+      print.note({
+        en: 'nothing happened to its pods within a week',
+        es: 'no ocurrió nada con sus pods en una semana',
+      });
+    }
+  }
 
   /** Oldest first. Of more than can be held the newest are shown. */
   async function past(since: string | null): Promise<ChainedFact[]> {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -20,6 +21,11 @@ export const execFault = defineFaults({
       remedy: 'darsena ps',
     },
     es: { what: 'la sesión con {name} se cortó', why: 'la conexión terminó antes que la orden', remedy: 'darsena ps' },
+  },
+  'cli.count': {
+    kind: 'invalid',
+    en: { what: '"{text}" is no number', why: 'expected a whole number from {least} to {most}' },
+    es: { what: '"{text}" no es un número', why: 'se esperaba un número entero de {least} a {most}' },
   },
   'cli.time': {
     kind: 'invalid',
@@ -56,24 +62,39 @@ export function execCommands(cli: CliProgram): void {
     .option('-e, --variable <NAME=value>', t({ en: 'environment variable', es: 'variable de entorno' }), collect, [])
     .option('-u, --user <user>', t({ en: 'as this user: 1000, 1000:100', es: 'como este usuario: 1000, 1000:100' }))
     .option('-w, --workdir <folder>', t({ en: 'in this folder', es: 'en esta carpeta' }))
+    .option('--env-file <file>', t({ en: 'variables from a file', es: 'variables de un archivo' }), collect, [])
     .description(
       t({
         en: 'run a command in a running container; recorded, and watched by the rules',
         es: 'ejecutar una orden en un contenedor en marcha; queda registrada y las reglas la vigilan',
       }),
     )
-    .option('--env <environment>', t({ en: 'environment (the first one)', es: 'entorno (el primero)' }))
+    .option(
+      '--env <environment>',
+      t({
+        en: 'environment (the first one); NAME=value is a variable, as in docker',
+        es: 'entorno (el primero); NOMBRE=valor es una variable, como en docker',
+      }),
+      collect,
+      [],
+    )
     .option(
       '-c, --container <name>',
       t({ en: 'container of the pod (the first one)', es: 'contenedor del pod (el primero)' }),
     )
     .option('--replica <name>', t({ en: 'replica (the first ready one)', es: 'réplica (la primera lista)' }))
-    .action(async (workload: string, command: string[], options: ExecFlags) => {
-      const { variable, user, workdir } = options;
+    .action(async (workload: string, command: string[], flags: ExecFlags) => {
+      const { user, workdir, env, envFile } = flags;
+      const environment = env.findLast((value) => !value.includes('='));
+      const variable = [...env.filter((value) => value.includes('=')), ...flags.variable];
+      const fromFiles = (await Promise.all(envFile.map(readVariables))).flat();
+      const { env: _env, ...rest } = flags;
+      const options = { ...rest, ...(environment === undefined ? {} : { env: environment }) };
       const query = new URLSearchParams({ kind: 'exec', command: JSON.stringify(command) });
       const tty = wantsTerminal(options);
       query.set('tty', tty ? '1' : '0');
-      for (const { name, value } of variablesOf(variable)) query.append('variable', `${name}=${value}`);
+      for (const { name, value } of [...fromFiles, ...variablesOf(variable)])
+        query.append('variable', `${name}=${value}`);
       if (user !== undefined) query.set('user', user);
       if (workdir !== undefined) query.set('workdir', workdir);
       addWhich(query, options);
@@ -82,7 +103,9 @@ export function execCommands(cli: CliProgram): void {
     });
 }
 
-interface ExecFlags extends WhichContainer {
+interface ExecFlags extends Omit<WhichContainer, 'env'> {
+  readonly env: readonly string[];
+  readonly envFile: readonly string[];
   readonly interactive?: boolean;
   readonly tty?: boolean;
   readonly variable: readonly string[];
@@ -286,4 +309,17 @@ async function readProblem(response: IncomingMessage): Promise<Problem> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Problem;
+}
+
+/** `NAME=value` a line, `#` before a remark, as docker reads it. */
+export async function readVariables(path: string): Promise<{ name: string; value: string }[]> {
+  const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
+  return variablesOf(lines.map((line) => line.trimStart()).filter((line) => line !== '' && !line.startsWith('#')));
+}
+
+/** A whole number. @throws Fault cli.count */
+export function readCount(text: string, most = 1_000_000, least = 1): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < least || Number(text) > most)
+    throw execFault('cli.count', { text: text.slice(0, 40), least, most });
+  return Number(text);
 }

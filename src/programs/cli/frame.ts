@@ -14,6 +14,7 @@ import { instanceName } from '../setup/instance.ts';
 import { createAsk } from './ask.ts';
 import { ApiClient } from './client.ts';
 import { cliFault } from './errors.ts';
+import { addHabits } from './habits.ts';
 import { createProgram, HELP_WORDS, usageFault } from './help.ts';
 import { createView, followOperation } from './operations.ts';
 import { createPrint, type PrintTarget } from './print.ts';
@@ -148,7 +149,7 @@ export function createFrame(options: {
     if (choices().json) print.json({ error: json });
     const named = program.opts<{ instance?: string }>().instance;
     target.writeError(formatError(forInstance(text, named), language, print.colour));
-    return EXIT_CODE[kind];
+    return CARRIES_CODE.has(command) ? carriedCode(error) : EXIT_CODE[kind];
   };
 
   const frame: Frame = {
@@ -175,6 +176,9 @@ export function createFrame(options: {
       });
       try {
         for (const unit of unitsFor(argv, options.commands)) await unit.add(cli, frame);
+        addHabits(program, (flag, why, way) =>
+          cliFault('cli.flag-refused', { flag, why: why.en, porque: why.es, remedy: way.en, salida: way.es }),
+        );
         await program.parseAsync(guardWords(argv, program), { from: 'user' });
         return exitCode;
       } catch (error) {
@@ -186,6 +190,15 @@ export function createFrame(options: {
     },
   };
   return frame;
+}
+
+/** Commands whose exit code is that of a program in a container: their own failures must not look like one of its. */
+const CARRIES_CODE: ReadonlySet<string> = new Set(['attach', 'debug', 'exec', 'run']);
+
+/** As podman-run(1) and docker-run(1) have it: 127 the program is not there, 126 it cannot be started, 125 all else. */
+function carriedCode(error: unknown): number {
+  const code = error instanceof ProblemReply ? error.problem.code : error instanceof Fault ? error.code : '';
+  return code === 'engine.command-missing' ? 127 : code === 'engine.command-unusable' ? 126 : 125;
 }
 
 /** Commands whose last words are another program's: its options are not ours. */

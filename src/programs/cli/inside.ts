@@ -5,7 +5,7 @@ import { Mux } from '../link/mux.ts';
 import { reviveFault, type SerializedFault } from '../link/protocol.ts';
 import { FRAME } from '../link/session.ts';
 import { copyIn, copyOut } from './copy.ts';
-import { addWhich, openSession, parseWorkload, type WhichContainer } from './exec.ts';
+import { addWhich, openSession, parseWorkload, readCount, type WhichContainer } from './exec.ts';
 import { printable } from './print.ts';
 
 export const insideFault = defineFaults({
@@ -31,6 +31,13 @@ export const insideFault = defineFaults({
 
 /** Between two looks at counters: what a share of a processor is told from. */
 const STATS_EVERY_MS = 1_000;
+
+interface StatsFlags {
+  readonly env?: string;
+  readonly stream: boolean;
+  readonly format?: string;
+  readonly interval?: string;
+}
 const HOME = '\u001b[H\u001b[J';
 
 interface UseView {
@@ -82,6 +89,7 @@ export function insideCommands(cli: CliProgram): void {
     .argument('[workload]', t({ en: 'project/workload, or a project', es: 'proyecto/carga, o un proyecto' }))
     .option('--env <environment>', t({ en: 'environment', es: 'entorno' }))
     .option('--no-stream', t({ en: 'once', es: 'una sola vez' }))
+    .option('-i, --interval <seconds>', t({ en: 'between two looks (1)', es: 'entre dos miradas (1)' }))
     .option(
       '-a, --all',
       t({
@@ -96,7 +104,8 @@ export function insideCommands(cli: CliProgram): void {
     .description(
       t({ en: 'processor, memory and traffic of what runs', es: 'procesador, memoria y tráfico de lo que corre' }),
     )
-    .action(async (workload: string | undefined, options: { env?: string; stream: boolean; format?: string }) => {
+    .action(async (workload: string | undefined, options: StatsFlags) => {
+      const everyMs = options.interval === undefined ? STATS_EVERY_MS : readCount(options.interval) * 1000;
       const query = new URLSearchParams(options.env === undefined ? {} : { environment: options.env });
       if (workload !== undefined && !workload.includes('/')) query.set('project', workload);
       const path = workload?.includes('/') ? pathOf(workload, 'stats', options) : `/stats?${query}`;
@@ -104,7 +113,7 @@ export function insideCommands(cli: CliProgram): void {
       let before = await read();
       const isLive = options.stream && cli.output.terminal && !cli.output.json && options.format === undefined;
       do {
-        await systemClock.sleep(STATS_EVERY_MS, cli.signal).catch(() => undefined);
+        await systemClock.sleep(everyMs, cli.signal).catch(() => undefined);
         if (cli.signal.aborted) return;
         const now = await read();
         const used = usedSince(before, now);

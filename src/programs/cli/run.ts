@@ -1,9 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { Option } from 'commander';
 import type { RunView } from '../../deploy/index.ts';
 import { type CliProgram, defineFaults, systemClock, type Text } from '../../system/index.ts';
-import { addWhich, collect, parseWorkload, runSession, variablesOf, type WhichContainer } from './exec.ts';
+import {
+  addWhich,
+  collect,
+  parseWorkload,
+  readCount,
+  readVariables,
+  runSession,
+  variablesOf,
+  type WhichContainer,
+} from './exec.ts';
+import { refuseOption } from './habits.ts';
 
 export const runFault = defineFaults({
   'cli.run-flag': {
@@ -32,7 +40,7 @@ export const runFault = defineFaults({
 });
 
 /** Flags of docker and podman that ask for what a platform with admission does not give, and the way to the same end. */
-const REFUSED: readonly { readonly flags: string; readonly why: Text; readonly way: Text }[] = [
+export const RUN_REFUSED: readonly { readonly flags: string; readonly why: Text; readonly way: Text }[] = [
   {
     flags: '-p, --publish <ports>',
     why: {
@@ -128,6 +136,150 @@ const REFUSED: readonly { readonly flags: string; readonly why: Text; readonly w
       },
     }),
   ),
+  ...[
+    ...[
+      '--blkio-weight <n>',
+      '--blkio-weight-device <weight>',
+      '--cpu-period <n>',
+      '--cpu-quota <n>',
+      '--cpu-rt-period <n>',
+    ],
+    ...['--cpu-rt-runtime <n>', '--cpuset-mems <set>', '--memory-reservation <size>', '--memory-swappiness <n>'],
+    ...[
+      '--device-read-bps <rate>',
+      '--device-read-iops <rate>',
+      '--device-write-bps <rate>',
+      '--device-write-iops <rate>',
+    ],
+    ...['--device-cgroup-rule <rule>', '--cgroup-conf <setting>', '--cgroup-parent <group>', '--cgroups <mode>'],
+    ...['--oom-kill-disable', '--oom-score-adj <n>'],
+  ].map((flags) => ({
+    flags,
+    why: { en: 'only --cpus and --memory are limits here', es: 'aquí solo --cpus y --memory son límites' },
+    way: { en: '--cpus 0.5 --memory 256m', es: '--cpus 0.5 --memory 256m' },
+  })),
+  ...[
+    ...[
+      '--gidmap <map>',
+      '--uidmap <map>',
+      '--subgidname <name>',
+      '--subuidname <name>',
+      '--hostuser <user>',
+      '--group-add <group>',
+    ],
+    ...['--passwd', '--passwd-entry <entry>', '--umask <mask>', '--personality <persona>', '--seccomp-policy <policy>'],
+  ].map((flags) => ({
+    flags,
+    why: {
+      en: 'who runs is said by numbers, and mapped by the platform',
+      es: 'quién corre se dice con números, y lo mapea la plataforma',
+    },
+    way: { en: '--user UID:GID', es: '--user UID:GID' },
+  })),
+  ...[
+    ...[
+      '--arch <architecture>',
+      '--os <system>',
+      '--variant <variant>',
+      '--authfile <file>',
+      '--tls-verify',
+      '--disable-content-trust',
+    ],
+    ...[
+      '--rootfs',
+      '--image-volume <mode>',
+      '--chrootdirs <folders>',
+      '--rmi',
+      '--init-path <path>',
+      '--systemd <mode>',
+    ],
+  ].map((flags) => ({
+    flags,
+    why: {
+      en: 'what runs is an image of the platform’s registry, by the digest that was judged',
+      es: 'lo que corre es una imagen del registro de la plataforma, por el digest que se juzgó',
+    },
+    way: { en: 'darsena run PROJECT/IMAGE', es: 'darsena run PROYECTO/IMAGEN' },
+  })),
+  ...[
+    ...[
+      '--dns-option <option>',
+      '--expose <port>',
+      '--ip6 <address>',
+      '--mac-address <address>',
+      '--no-hosts',
+      '--http-proxy',
+    ],
+  ].map((flags) => ({
+    flags,
+    why: {
+      en: 'names and addresses are given by the platform',
+      es: 'los nombres y direcciones los da la plataforma',
+    },
+    way: {
+      en: 'darsena port-forward, --add-host NAME:ADDRESS',
+      es: 'darsena port-forward, --add-host NOMBRE:DIRECCIÓN',
+    },
+  })),
+  ...[
+    ...[
+      '--health-interval <time>',
+      '--health-on-failure <action>',
+      '--health-retries <n>',
+      '--health-start-period <time>',
+    ],
+    ...[
+      '--health-timeout <time>',
+      '--no-healthcheck',
+      '--requires <containers>',
+      '--sdnotify <mode>',
+      '--timeout <seconds>',
+    ],
+  ].map((flags) => ({
+    flags,
+    why: { en: 'a run ends once', es: 'una ejecución termina una vez' },
+    way: {
+      en: 'what is to stay up is a Deployment: darsena deploy',
+      es: 'lo que debe seguir en marcha es un Deployment: darsena deploy',
+    },
+  })),
+  ...[
+    '--env-host',
+    '--env-merge <variable>',
+    '--unsetenv <variable>',
+    '--unsetenv-all',
+    '--tz <zone>',
+    '--secret <secret>',
+  ].map((flags) => ({
+    flags,
+    why: { en: 'variables are given one by one', es: 'las variables se dan una a una' },
+    way: { en: '-e NAME, --env-file FILE', es: '-e NOMBRE, --env-file ARCHIVO' },
+  })),
+  ...['--annotation <annotation>', '--label-file <file>', '--stop-signal <signal>', '--read-only-tmpfs'].map(
+    (flags) => ({
+      flags,
+      why: { en: 'a run does not have it', es: 'una ejecución no lo tiene' },
+      way: {
+        en: 'manifests say more than these flags: darsena explain pod.spec',
+        es: 'los manifiestos dicen más que estas opciones: darsena explain pod.spec',
+      },
+    }),
+  ),
+  ...[
+    ...[
+      '--attach <stream>',
+      '--sig-proxy',
+      '--preserve-fds <n>',
+      '--conmon-pidfile <file>',
+      '--pidfile <file>',
+      '--pod-id-file <file>',
+    ],
+    '--log-opt <option>',
+  ].map((flags) => ({
+    flags,
+    why: { en: 'it belongs to an engine of one machine', es: 'es de un motor de una sola máquina' },
+    way: { en: 'darsena attach, darsena logs, darsena ps', es: 'darsena attach, darsena logs, darsena ps' },
+  })),
   ...['--log-driver <name>', '--cidfile <file>', '--pod <pod>', '--replace', '--detach-keys <keys>'].map((flags) => ({
     flags,
     why: { en: 'it belongs to an engine of one machine', es: 'es de un motor de una sola máquina' },
@@ -262,19 +414,8 @@ export function runCommands(cli: CliProgram): void {
         es: 'ejecutar una imagen una vez, juzgada como cualquier arranque; queda registrado',
       }),
     );
-  for (const { flags, why, way } of REFUSED) {
-    run.addOption(
-      new Option(flags).hideHelp().argParser(() => {
-        throw refusedFlag(flags, why, way);
-      }),
-    );
-  }
-  run.action(async (image: string, command: string[], options: RunFlags & Record<string, unknown>) => {
-    for (const { flags, why, way } of REFUSED) {
-      // Those without a value reach nobody's parser.
-      const name = new Option(flags).attributeName();
-      if (options[name] === true) throw refusedFlag(flags, why, way);
-    }
+  for (const { flags, why, way } of RUN_REFUSED) refuseOption(run, flags, () => refusedFlag(flags, why, way));
+  run.action(async (image: string, command: string[], options: RunFlags) => {
     const project = options.project ?? projectOf(image);
     const tty = options.tty === true;
     const interactive = options.interactive === true;
@@ -304,7 +445,7 @@ export function runCommands(cli: CliProgram): void {
       hosts: options.addHost
         .map((one) => splitAt(one, ':', 'name:address', 'nombre:dirección'))
         .map(([host, address]) => ({ name: host, address })),
-      stopSeconds: options.stopTimeout === undefined ? null : readCount(options.stopTimeout),
+      stopSeconds: options.stopTimeout === undefined ? null : readCount(options.stopTimeout, 9_999, 0),
       interactive,
       terminal: tty,
       joined,
@@ -473,12 +614,6 @@ function invalid(text: string, expected: string, esperado: string): Error {
   return runFault('cli.run-value', { text, expected, esperado });
 }
 
-/** As docker takes it: `NAME=value` or `NAME` a line, `#` at the beginning of one for remarks. */
-async function readVariables(path: string): Promise<{ name: string; value: string }[]> {
-  const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
-  return variablesOf(lines.map((line) => line.trimStart()).filter((line) => line !== '' && !line.startsWith('#')));
-}
-
 function readUser(text: string): { uid: number; gid: number | null } {
   const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text);
   if (match === null) {
@@ -509,11 +644,6 @@ export function readSize(text: string): number {
 
 function readCapability(text: string): string {
   return text.toUpperCase().replace(/^CAP_/, '');
-}
-
-function readCount(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw invalid(text, 'a number of seconds', 'un número de segundos');
-  return Number(text);
 }
 
 /** Whether its processes may gain privileges: only when that is asked for. @throws Fault cli.run-flag */

@@ -27,6 +27,19 @@ export const activityFault = defineFaults({
       remedy: 'terminar un darsena tail, o cerrar una página de actividad en vivo',
     },
   },
+  'activity.too-many-own': {
+    kind: 'conflict',
+    en: {
+      what: '{name} cannot look once more',
+      why: 'they look {most} times already',
+      remedy: 'end a darsena tail, or close a page that shows live activity',
+    },
+    es: {
+      what: '{name} no puede mirar una vez más',
+      why: 'ya mira {most} veces',
+      remedy: 'terminar un darsena tail, o cerrar una página de actividad en vivo',
+    },
+  },
   'activity.arguments-hidden': {
     kind: 'forbidden',
     en: {
@@ -44,6 +57,8 @@ export const activityFault = defineFaults({
 
 /** Who looks at the same time: each costs the hosts a comparison an event. */
 const LOOKS_MAX = 16;
+/** One person alone must not keep the others from looking. */
+const LOOKS_EACH_MAX = 4;
 /** What waits for a reader before more is dropped, and counted. */
 const BEHIND_BYTES_MAX = 1024 * 1024;
 const HEARTBEAT_MS = 15_000;
@@ -88,7 +103,8 @@ interface Look {
 /** What happens on hosts, live and as a recording. It costs them something only while somebody looks. */
 export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void {
   const { hosts, journal, db, clock, watch, log } = parts;
-  let looks = 0;
+  /** Who looks, and how often. */
+  const looks = new Map<string, number>();
 
   app.route({
     method: 'GET',
@@ -98,7 +114,7 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
     handler: async (request, reply) => {
       const { principal, query } = request;
       const task = taskOf(principal, query, 'lines');
-      await counted(async () => {
+      await counted(principal, async () => {
         const opened = await openAll(task);
         await record('activity.watched', principal, task, {});
         const response = reply.raw;
@@ -145,6 +161,8 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
       tags: ['activity'],
       summary: 'A recording of what happens now',
       querystring: wanted.extend({
+        /** Of this host; without it the only one. */
+        host: z.string().max(253).optional(),
         seconds: z.coerce.number().int().min(1).max(CAPTURE_SECONDS_MAX).default(60),
         bytes: z.coerce
           .number()
@@ -156,11 +174,11 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
     },
     handler: async (request, reply) => {
       const { principal, query } = request;
-      const { seconds, bytes: most, ...place } = query;
+      const { host: wantedHost, seconds, bytes: most, ...place } = query;
       const task = taskOf(principal, place, 'records');
       if (!task.arguments) throw argumentsHidden(principal, task);
-      await counted(async () => {
-        const host = hosts.only();
+      await counted(principal, async () => {
+        const host = wantedHost ?? hosts.only();
         const look = await open(host, task);
         await record('activity.watched', principal, task, { recording: true });
         const response = reply.raw;
@@ -256,13 +274,18 @@ export function registerActivityRoutes(app: ApiApp, parts: ActivityParts): void 
     if (!response.destroyed) tell('host-away', { host });
   }
 
-  async function counted(work: () => Promise<void>): Promise<void> {
-    if (looks >= LOOKS_MAX) throw activityFault('activity.too-many', { most: LOOKS_MAX });
-    looks++;
+  async function counted({ actor, name }: Principal, work: () => Promise<void>): Promise<void> {
+    const own = looks.get(actor) ?? 0;
+    if (own >= LOOKS_EACH_MAX) throw activityFault('activity.too-many-own', { name, most: LOOKS_EACH_MAX });
+    const all = [...looks.values()].reduce((sum, one) => sum + one, 0);
+    if (all >= LOOKS_MAX) throw activityFault('activity.too-many', { most: LOOKS_MAX });
+    looks.set(actor, own + 1);
     try {
       await work();
     } finally {
-      looks--;
+      const left = (looks.get(actor) ?? 1) - 1;
+      if (left === 0) looks.delete(actor);
+      else looks.set(actor, left);
     }
   }
 

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type AdvisoryArtifacts, type AdvisoryStore, packAdvisories, receiveArtifact } from '../../advisories/index.ts';
-import { digestOf } from '../../oci/index.ts';
+import { type Digest, digestOf } from '../../oci/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import {
   type PublicKey,
@@ -67,12 +67,14 @@ export class AdvisoryPublisher implements AdvisoryArtifacts {
     { force, keyPem }: { readonly force: boolean; readonly keyPem: string | null },
   ): ReturnType<AdvisoryStore['adopt']> {
     const { store, key, believedPems, folder } = this.#parts;
-    const pems = [key.publicKeyPem, ...believedPems, ...(keyPem === null ? [] : [keyPem])];
+    // Who names a key wants an archive by that one.
+    const pems = keyPem === null ? [key.publicKeyPem, ...believedPems] : [keyPem];
     const keys: PublicKey[] = pems.map((pem) => readPublicKey(pem));
+    // What control states of any image that somebody pushed, such as what a scan found in it, is no signature of it.
+    const isSignature = (one: PublicKey, bundle: Uint8Array, digest: Digest): boolean =>
+      predicateBy(one, bundle, { digest, repository: REPOSITORY }, 'image') !== undefined;
     const database = await receiveArtifact(folder, archive, (digest, bundles) =>
-      bundles.some((bundle) =>
-        keys.some((one) => predicateBy(one, bundle, { digest, repository: REPOSITORY }) !== undefined),
-      ),
+      bundles.some((bundle) => keys.some((one) => isSignature(one, bundle, digest))),
     );
     try {
       return await store.adopt(database, { force });

@@ -30,10 +30,16 @@ export class BaseFinder {
     this.#clock = parts.clock;
   }
 
-  /** Null when no known base is below it, it stands on the newest build, or that one was not scanned. */
-  async newerBase(report: ScanReport): Promise<NewerBase | null> {
-    if (!report.complete) return null;
-    const images = await this.#images();
+  /** The repository of the base that an image stands on; null when none that is known is below it. */
+  async baseOf(report: ScanReport): Promise<string | null> {
+    return (await this.#below(report, await this.#images()))?.image.repository ?? null;
+  }
+
+  /** The build of a base whose layers are the first of an image; of several the one with the most. */
+  async #below(
+    report: ScanReport,
+    images: readonly ImageSummary[],
+  ): Promise<{ image: ImageSummary; layers: readonly Digest[] } | null> {
     let below: { image: ImageSummary; layers: readonly Digest[] } | null = null;
     for (const image of images) {
       if (image.digest === report.digest) continue;
@@ -44,6 +50,14 @@ export class BaseFinder {
         layers.every((layer, index) => layer === report.layers[index]?.digest);
       if (isBelow && layers.length > (below?.layers.length ?? 0)) below = { image, layers };
     }
+    return below;
+  }
+
+  /** Null when no known base is below it, it stands on the newest build, or that one was not scanned. */
+  async newerBase(report: ScanReport): Promise<NewerBase | null> {
+    if (!report.complete) return null;
+    const images = await this.#images();
+    const below = await this.#below(report, images);
     if (below === null) return null;
     const { image: from, layers } = below;
     const newest = images.find(({ repository }) => repository === from.repository);

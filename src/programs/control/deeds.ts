@@ -4,6 +4,7 @@ import { silentStep } from '../../progress/index.ts';
 import type { Deeds, EvidenceStore, Incident, Notices, Quarantines, Respond } from '../../respond/index.ts';
 import { takeIncidentEvidence } from '../../respond/index.ts';
 import type { Json, Text } from '../../system/index.ts';
+import type { ClaimKey } from '../../volumes/index.ts';
 import type { ContainTask } from '../link/protocol.ts';
 import type { Hosts } from './hosts.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -17,6 +18,10 @@ export interface DeedParts {
   readonly pipeline: () => Pipeline;
   readonly deployments: Pick<Deployments, 'maintenance' | 'refuseInMaintenance' | 'setMaintenance'>;
   readonly robots: Robots;
+  /** The claims of the incident's workload, or of its whole environment where none is named. */
+  readonly claims: (incident: Incident) => Promise<readonly ClaimKey[]>;
+  /** Begins a snapshot; answers its operation. */
+  readonly snapshot: (claim: ClaimKey, actor: string) => Promise<string>;
   /** Judges an image again and tells hosts: what is answered afterwards is in force. */
   readonly rejudged: (project: string, digest: string) => Promise<void>;
 }
@@ -37,10 +42,10 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
       };
     },
     async evidence({ number }, { actor, reason }) {
-      const how = { actor, reason, keepPaused: false, copyFiles: true };
+      const how = { actor, reason, keepPaused: false, copyFiles: true, packetSeconds: 0 };
       const { id, manifest } = await takeIncidentEvidence(parts.respond(), parts.evidence, number, how);
       const files = manifest.files.length;
-      return { en: `evidence ${id}: ${files} files`, es: `evidencia ${id}: ${files} ficheros` };
+      return { en: `evidence ${id}: ${files} files`, es: `evidencia ${id}: ${files} archivos` };
     },
     pause: (incident) =>
       contain(
@@ -128,6 +133,29 @@ export function createDeeds(parts: DeedParts): Partial<Deeds> {
       if (standing.draining) await parts.deployments.refuseInMaintenance();
       await parts.deployments.setMaintenance(null, actor);
       return { en: `new pods come to ${host} again`, es: `llegan de nuevo pods a ${host}` };
+    },
+    async drain({ host, number }, { actor, reason }) {
+      const standing = await parts.deployments.maintenance();
+      // A cordon goes over into a drain; a drain of somebody else's is theirs.
+      if (standing?.draining === true) await parts.deployments.refuseInMaintenance();
+      const why = reason ?? `incident ${number}`;
+      await parts.deployments.setMaintenance({ draining: true, disregardBudgets: false, reason: why }, actor);
+      return { en: `${host} is being emptied`, es: `${host} se está vaciando` };
+    },
+    async undrain({ host }, { actor }) {
+      if ((await parts.deployments.maintenance()) === null)
+        return { en: `${host} had its pods back already`, es: `${host} ya había recuperado sus pods` };
+      await parts.deployments.setMaintenance(null, actor);
+      return { en: `${host} gets its pods back`, es: `${host} recupera sus pods` };
+    },
+    async snapshot(incident, { actor }) {
+      const claims = await parts.claims(incident);
+      const begun: string[] = [];
+      for (const claim of claims) begun.push(`${claim.claim}: ${await parts.snapshot(claim, actor)}`);
+      return {
+        en: begun.length === 0 ? 'it uses no volume claims' : `snapshots begun: ${begun.join(', ')}`,
+        es: begun.length === 0 ? 'no usa ningún volumen' : `instantáneas iniciadas: ${begun.join(', ')}`,
+      };
     },
   };
 }

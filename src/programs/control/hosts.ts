@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Alert } from '../../detect/index.ts';
+import type { HostPrevention } from '../../prevent/index.ts';
 import type { StepHandle } from '../../progress/index.ts';
 import { readAlert } from '../../respond/index.ts';
 import { type Clock, defineFaults, type Json, type Log, newId } from '../../system/index.ts';
@@ -115,6 +116,7 @@ export interface HostView {
   readonly lastSeenAt: string;
   readonly facts: HostFacts | null;
   readonly sensor: SensorState | null;
+  readonly prevention: HostPrevention | null;
 }
 
 interface Pending {
@@ -333,8 +335,12 @@ export class Hosts {
         this.#see(host, { sensor: message.sensor });
         this.#pass(host, link, message);
         return;
+      case 'guards':
+        this.#see(host, { prevention: message.prevention });
+        return;
       case 'machine':
       case 'modules':
+      case 'strangers':
       case 'engine':
       case 'edge':
       case 'edge-refused':
@@ -342,6 +348,7 @@ export class Hosts {
       case 'status':
       case 'fact':
       case 'wanted-refused':
+      case 'format-ask':
         this.#pass(host, link, message);
         return;
       default:
@@ -455,6 +462,7 @@ export class Hosts {
       lastSeenAt: '',
       facts: null,
       sensor: null,
+      prevention: null,
     };
     this.#views.set(host, { ...before, lastSeenAt: this.#clock.now().toISOString(), ...change });
   }

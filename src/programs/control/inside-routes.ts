@@ -18,6 +18,9 @@ export interface InsideParts {
   readonly db: Kysely<JournalTables>;
 }
 
+/** A followed log is cut after this long, and whoever still may goes on with a new question: rights are asked again then. */
+const FOLLOW_MS = 5 * 60_000;
+
 /** Containers of one question about use; a host runs fewer. */
 const STATS_MAX = 1_000;
 
@@ -111,6 +114,48 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
       await record('workload.changes-read', request.principal, target, {});
       const { replica, container, containerId } = target;
       return { replica, container, items: changes.parse(await ask({ kind: 'diff', containerId })) };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/v1/projects/:project/workloads/:workload/logs',
+    config: { action: 'workload.read' },
+    schema: {
+      params: where,
+      querystring: which.extend({
+        tail: z.coerce.number().int().min(0).max(5_000).default(200),
+        follow: z.enum(['0', '1']).default('0'),
+      }),
+    },
+    handler: async (request, reply) => {
+      const { tail, follow } = request.query;
+      const target = await find(request.params, request.query, true);
+      await record('workload.logs-read', request.principal, target, { follow: follow === '1' });
+      const task = { kind: 'logs', follow: follow === '1', tail, since: null, until: null } as const;
+      const { frames, close } = await openFrames(task, target.containerId);
+      const timer = setTimeout(close, FOLLOW_MS);
+      timer.unref();
+      // Who reads goes away while nothing is written: the host must not go on telling.
+      reply.raw.on('close', close);
+      const whole = async function* (): AsyncGenerator<Buffer> {
+        let refused: Error | null = null;
+        try {
+          for await (const { kind, payload } of frames) {
+            if (kind === FRAME.stdout || kind === FRAME.stderr) yield payload;
+            else if (kind === FRAME.fault)
+              refused = reviveFault(JSON.parse(payload.toString('utf8')) as SerializedFault);
+            if (kind === FRAME.exit || refused !== null) break;
+          }
+        } catch {
+          // Cut by its time, its reader or its host: what was told stands, and there is no more.
+        } finally {
+          clearTimeout(timer);
+          close();
+        }
+        // Nothing was written yet, or the answer is cut: an empty log would be another one.
+        if (refused !== null) throw refused;
+      };
+      return reply.type('text/plain; charset=utf-8').send(Readable.from(whole()));
     },
   });
   app.route({
@@ -249,7 +294,15 @@ export function registerInsideRoutes(app: ApiApp, parts: InsideParts): void {
   }
 
   async function openFrames(
-    task: { readonly kind: 'copy-out' | 'copy-in'; readonly path: string },
+    task:
+      | { readonly kind: 'copy-out' | 'copy-in'; readonly path: string }
+      | {
+          readonly kind: 'logs';
+          readonly follow: boolean;
+          readonly tail: number;
+          readonly since: null;
+          readonly until: null;
+        },
     containerId: string,
   ) {
     const { session, stream: opened, forget } = hosts.expectSession();

@@ -90,6 +90,8 @@ export function createIntake(parts: {
   readonly scan: ScanStoredImage;
   /** The newest report of an image under today's advisories; null when it was never scanned. */
   readonly report: (digest: Digest) => Promise<ScanReport | null>;
+  /** The repository of the base image that it stands on; null: of none that is in the catalogue. */
+  readonly baseOf?: (report: ScanReport) => Promise<string | null>;
   /** The classes of the environments where an image of a project runs, or may be gone back to at once. */
   readonly runsIn: (project: string, digest: Digest) => Promise<readonly (keyof typeof GRACE_DAYS)[]>;
   /** States beside the image what was found in it; never throws. */
@@ -325,6 +327,7 @@ export function createIntake(parts: {
           repository,
           project,
           tags: [],
+          base: report === null ? '' : ((await parts.baseOf?.(report)) ?? ''),
           ageDays: Number.isNaN(created) ? -1 : Math.max(0, Math.floor((clock.now().getTime() - created) / DAY_MS)),
           sizeBytes: stored === null ? 0 : layerBytes(stored.bytes),
         },

@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/index.ts';
 import { type Operations, type StepHandle, silentStep } from '../../progress/index.ts';
 import type { Clock, Log, Text } from '../../system/index.ts';
-import { readPublicKey, type Trust, type TrustPorts, trustFault } from '../../trust/index.ts';
+import { isFormer, readPublicKey, signerName, type Trust, type TrustPorts, trustFault } from '../../trust/index.ts';
 import type { HostTask } from '../link/protocol.ts';
 
 interface Image {
@@ -23,6 +23,9 @@ export interface KeyRotationParts {
   readonly log: Log;
 }
 
+/** Operations that a start looks at for one to go on with, the newest. */
+const RESUMED_MAX = 1_000;
+
 const TITLE: Text = {
   en: 'Sign anew what the former key signed',
   es: 'Firmar de nuevo lo que firmó la clave anterior',
@@ -42,7 +45,9 @@ export async function believeBuilder(trust: Trust, host: string, publicKeyPem: s
 }
 
 /** What is done elsewhere when a key gets a successor. */
-export function keyRotation(parts: KeyRotationParts): Required<Omit<TrustPorts, 'changed'>> {
+export function keyRotation(
+  parts: KeyRotationParts,
+): Required<Omit<TrustPorts, 'changed'>> & { resume(): Promise<void> } {
   const { trust, hosts, operations, log } = parts;
   return {
     async rotateBuilder(name) {
@@ -62,6 +67,18 @@ export function keyRotation(parts: KeyRotationParts): Required<Omit<TrustPorts, 
       restateAll(parts, name, actor).catch((error: unknown) =>
         log.error({ err: error, key: name }, 'what a former key signed could not be signed anew'),
       );
+    },
+    /** Goes on with what a control before this one began and did not end. What is signed anew already is left as it is. */
+    async resume() {
+      const before = await operations.list({ projects: '*', limit: RESUMED_MAX });
+      if (before.find(({ kind }) => kind === 'key-rotation')?.state !== 'interrupted') return;
+      const keys = await trust.keys();
+      const names = new Set(
+        keys.filter(({ name, revokedAt }) => isFormer(name) && revokedAt === null).map(({ name }) => signerName(name)),
+      );
+      for (const { name, signsHere } of keys) {
+        if (signsHere && names.has(name)) await restateAll(parts, name, 'platform');
+      }
     },
   };
 

@@ -22,6 +22,8 @@ export const STRICT_TRANSPORT = ['strict-transport-security', 'max-age=31536000'
 const JOIN_BODY_BYTES_MAX = 64 * 1024;
 /** A client that opens a connection and says nothing is let go after this. */
 const HEADERS_MS = 20_000;
+/** Whoever is joined to a command and has gone without a word (a laptop that sleeps) is asked after so long, by TCP. */
+const VANISHED_MS = 60_000;
 
 export interface PublicListener {
   readonly app: ApiApp;
@@ -54,6 +56,7 @@ export async function listenPublic(
   // A layer of many gigabytes takes as long as it takes; the registry bounds what arrives, not how long.
   server.requestTimeout = 0;
   server.on('upgrade', (request, socket) => {
+    (socket as TLSSocket).setKeepAlive(true, VANISHED_MS);
     onUpgrade(request, socket).catch((error: unknown) => {
       refuseUpgrade(request, socket, error);
       if (!(error instanceof Fault)) options.log.error({ err: error }, 'opening a session failed');
@@ -119,6 +122,7 @@ async function upgradeMutual(listener: MutualListener, request: IncomingMessage,
   const path = request.url ?? '';
   if (path.startsWith(API_PATH)) {
     loginOf(request);
+    socket.setKeepAlive(true, VANISHED_MS);
     await listener.onUpgrade(request, socket);
     return;
   }
@@ -264,6 +268,8 @@ function describeRefusal(request: IncomingMessage, error: unknown): { status: nu
 }
 
 function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: unknown): void {
+  // As Node.js ends any answer that is the last one: a client that never closes its side keeps nothing open.
+  socket.once('finish', () => socket.destroy());
   const { status, body } = describeRefusal(request, error);
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

@@ -1,27 +1,29 @@
-import type { Access, Principal } from '../../access/index.ts';
+import { type Access, type Principal, personBehind } from '../../access/index.ts';
 import {
   type Admit,
   type AdmitQuestion,
   joinVerdicts,
   type PolicyDocument,
-  type Reason,
   startsPods,
   toDocument,
   type Verdict,
 } from '../../admit/index.ts';
-import { baseName, checkBaseRequest } from '../../build/index.ts';
+import { type BuildOrder, type Builds, baseName, checkBaseRequest } from '../../build/index.ts';
 import type { WorkloadStatus } from '../../deploy/index.ts';
 import {
   addChange,
   type Composition,
+  type ContainerProfile,
   carryChanges,
   changeText,
   checkComposition,
+  copyWorkload,
   type Deployments,
   deployFault,
   type Environment,
   kindOf,
   type NewRelease,
+  narrowWorkloads,
   type PinnedImage,
   type ProjectFile,
   type Promotion,
@@ -30,10 +32,10 @@ import {
   type Release,
   type ReleaseSource,
   type Releases,
+  type RunOrder,
   type RunStarter,
   type Runs,
   type RunView,
-  refusalTexts,
   runManifests,
   toManifestChange,
   toOverlays,
@@ -48,16 +50,28 @@ import {
   translateManifests,
 } from '../../deploy/kubernetes/index.ts';
 import { collectImages } from '../../deploy/model.ts';
+import { hostFault, type ProfileGround } from '../../host/index.ts';
 import type { NewFact } from '../../journal/index.ts';
-import { type Digest, parseReference, REGISTRY_NAME } from '../../oci/index.ts';
+import { type Digest, parseReference, projectOf, REGISTRY_NAME } from '../../oci/index.ts';
 import type { Operation, OperationContext, Operations, StepHandle } from '../../progress/index.ts';
 import type { Registry } from '../../registry/index.ts';
-import type { ScanReport } from '../../scan/index.ts';
+import type { Readings, ScanReport } from '../../scan/index.ts';
 import { type Clock, Fault, type Json, newId, type Text } from '../../system/index.ts';
 import type { Trust } from '../../trust/index.ts';
 import type { Volumes } from '../../volumes/index.ts';
 import type { Hosts } from './hosts.ts';
 import type { Intake } from './intake.ts';
+import {
+  decisionText,
+  megabytes,
+  reasonTexts,
+  refusal,
+  said,
+  scanText,
+  showRefused,
+  troubleText,
+} from './pipeline-texts.ts';
+import { requireRuntimes } from './runtimes.ts';
 import { SourceBundle } from './sources.ts';
 import type { Statements } from './statements.ts';
 
@@ -86,6 +100,8 @@ export interface PipelineParts {
   readonly statements: Statements;
   /** The newest scan report of an image, or null. */
   readonly lastReport: (digest: Digest) => Promise<ScanReport | null>;
+  /** What a report says in its project: without what people answered for there. */
+  readonly glance: Readings['glance'];
   /** Until when an image that runs may do so although something that has no deadline of its own refuses it. */
   readonly deadlineOf: (project: string, digest: Digest, environment: Environment) => Promise<string>;
   readonly sourceFolder: string;
@@ -94,6 +110,8 @@ export interface PipelineParts {
   /** Key of content hashes: a short Secret cannot be guessed from a label. */
   readonly contentKey: string;
   readonly addresses: (project: string, environment: string) => Promise<readonly string[]>;
+  /** What the containers of an image were seen to need, as it is signed beside it. */
+  readonly profilesOf: (repository: string, digest: Digest) => Promise<readonly ContainerProfile[]>;
   /** States a fact that has no state of its own. */
   readonly record: (fact: NewFact) => Promise<void>;
 }
@@ -118,7 +136,7 @@ interface BuiltImage {
  * From a source to what runs. Every way in (deploy, promote, roll back) ends in `#release`: compose with digests pinned,
  * judge each container's image in its place, write the release down, watch it become available or go back.
  */
-export class Pipeline implements Releases, RunStarter {
+export class Pipeline implements Releases, RunStarter, Builds {
   readonly #parts: PipelineParts;
 
   /** Hosts and ports are claimed by one release after the other, of all projects. */
@@ -187,7 +205,7 @@ export class Pipeline implements Releases, RunStarter {
           { door: 'promote', isBeforeApproval: to.approvals > 0, pins },
           context,
         );
-        const promotion = await deployments.requestPromotion({ source: source.release, to, verdict, actor: by.actor });
+        const promotion = await deployments.requestPromotion({ source: source.release, to, verdict, by });
         if (verdict.decision === 'refuse')
           throw refusal(
             project,
@@ -205,7 +223,7 @@ export class Pipeline implements Releases, RunStarter {
             promotion: { id: promotion.id, state: promotion.state, to: to.name, required: promotion.required },
           };
         }
-        return this.#carryOut(promotion, source.release, source.source, composition, verdict, by.actor, context);
+        return this.#carryOut(promotion, source.release, source.source, composition, verdict, context);
       },
     );
     return operation;
@@ -245,9 +263,7 @@ export class Pipeline implements Releases, RunStarter {
             await deployments.finishPromotion(promotion.id, 'refused', null);
             throw refusal(promotion.project, to.name, verdict.reasons, `darsena promotion list ${promotion.project}`);
           }
-          // Who asked for it made the release; who approved it stands with the promotion and in its facts.
-          const author = promotion.requestedBy;
-          return await this.#carryOut(promotion, source.release, source.source, composition, verdict, author, context);
+          return await this.#carryOut(promotion, source.release, source.source, composition, verdict, context);
         } catch (error) {
           if (!(error instanceof Fault) || error.kind !== 'refused' || error.code === 'deploy.quota-exceeded')
             await this.#giveUp(promotion, error);
@@ -300,6 +316,7 @@ export class Pipeline implements Releases, RunStarter {
           promotedFrom: earlier.release.promotedFrom,
           commit: earlier.release.commit,
           actor: by.actor,
+          authors: [...earlier.release.authors, personBehind(by)],
         });
         return this.#watch(release, composition, context);
       },
@@ -361,6 +378,7 @@ export class Pipeline implements Releases, RunStarter {
           promotedFrom: release.promotedFrom,
           commit: release.commit,
           actor: by.actor,
+          authors: [...release.authors, personBehind(by)],
         });
         if (verdict.decision === 'refuse')
           throw refusal(project, environment.name, verdict.reasons, `darsena release list ${project}`);
@@ -438,6 +456,7 @@ export class Pipeline implements Releases, RunStarter {
     };
     const composition = await quotas.admit(asked, project, environment.name, { beside: true });
     checkComposition(composition);
+    requireRuntimes(composition, this.#parts.hosts.views());
     const verdicts = await this.judgeComposition(composition, environment, project, by.actor, {
       door: 'start',
       source,
@@ -560,6 +579,7 @@ export class Pipeline implements Releases, RunStarter {
       promotedFrom: null,
       commit: request.commit,
       actor: by.actor,
+      authors: [personBehind(by)],
       canary: request.canary,
     });
     if (verdict.decision === 'refuse')
@@ -685,6 +705,30 @@ export class Pipeline implements Releases, RunStarter {
     return result;
   }
 
+  async build(request: BuildOrder): Promise<Operation> {
+    const { operations, sourceFolder, clock } = this.#parts;
+    const bundle = await SourceBundle.receive(sourceFolder, newId(clock), request.source);
+    const { repository } = request;
+    const { operation } = await operations.start(
+      {
+        kind: 'build',
+        project: projectOf(repository),
+        environment: null,
+        actor: request.by.actor,
+        title: { en: `Build ${repository}`, es: `Construir ${repository}` },
+      },
+      async (context) => {
+        try {
+          const { digest, tags } = await this.#buildImage({ ...request, context: '.', bundle }, context);
+          return { repository, digest, tags: [...tags] };
+        } finally {
+          await bundle.remove();
+        }
+      },
+    );
+    return operation;
+  }
+
   async #build(
     file: ProjectFile,
     name: string,
@@ -692,23 +736,49 @@ export class Pipeline implements Releases, RunStarter {
     request: Parameters<Releases['deploy']>[0],
     context: OperationContext,
   ): Promise<BuiltImage> {
-    const { access, clock, hosts, offers } = this.#parts;
     const image = file.images[name];
     if (image === undefined) throw new Error(`image ${name} is not in the project file`);
     const repository = `${file.project}/${name}`;
+    const { digest } = await this.#buildImage(
+      {
+        repository,
+        tags: request.commit === null ? [] : [request.commit.slice(0, 12)],
+        context: image.context,
+        containerfile: image.containerfile ?? null,
+        args: image.args ?? {},
+        target: image.target ?? null,
+        ...{ platform: null, labels: {}, noCache: false },
+        facts: request.facts,
+        ...{ bundle, by: request.by },
+      },
+      context,
+    );
+    return { name, repository, digest };
+  }
+
+  /** Built by a host, signed by its builder, taken in by the registry's gate. */
+  async #buildImage(
+    request: Omit<BuildOrder, 'source'> & { readonly context: string; readonly bundle: SourceBundle },
+    context: OperationContext,
+  ): Promise<{ digest: Digest; tags: readonly string[] }> {
+    const { access, clock, hosts, offers } = this.#parts;
+    const { repository, containerfile, args, target, platform, labels, noCache, facts, bundle, by } = request;
+    const project = projectOf(repository);
+    const name = repository.slice(project.length + 1);
     const building = context.step({ en: `Build ${name}`, es: `Construir ${name}` });
     const { secret } = await access.issueServiceToken({
       name: 'builder',
       grants: [
-        { role: 'builder', project: file.project, repositories: [repository] },
+        { role: 'builder', project, repositories: [repository] },
         // What it may build upon: other images of the project, and base images.
-        { role: 'host', project: file.project },
+        { role: 'host', project },
         { role: 'host', project: 'base' },
       ],
       hours: BUILD_TOKEN_HOURS,
     });
     const sourceId = newId(clock);
-    offers.set(sourceId, () => bundle.folder(image.context));
+    const tags = request.tags.length > 0 ? request.tags : [`src-${sourceId.slice(0, 8)}${sourceId.slice(-4)}`];
+    offers.set(sourceId, () => bundle.folder(request.context));
     let made: {
       digest: Digest;
       layers: { sizeBytes: number }[];
@@ -722,15 +792,8 @@ export class Pipeline implements Releases, RunStarter {
       const value = await hosts.run(
         {
           kind: 'build',
-          repository,
-          tags: [tagOf(request.commit, sourceId)],
-          containerfile: image.containerfile ?? null,
-          args: image.args ?? {},
-          target: image.target ?? null,
-          commit:
-            request.commit === null
-              ? null
-              : { id: request.commit, time: clock.now().toISOString(), repository: null, dirty: false },
+          ...{ repository, tags, containerfile, args, target, platform, labels, noCache },
+          ...{ commit: facts.commit, sourceDateEpoch: facts.sourceDateEpoch, secrets: facts.secrets },
           sourceId,
           registryToken: secret,
         },
@@ -746,29 +809,26 @@ export class Pipeline implements Releases, RunStarter {
     });
     await this.#parts.record({
       kind: 'image.built',
-      project: file.project,
-      actor: request.by.actor,
+      project,
+      actor: by.actor,
       subject: repository,
       digest: made.digest,
       body: {
-        commit: request.commit,
+        commit: facts.commit?.id ?? null,
         durationMs: made.durationMs,
         sizeBytes: made.sizeBytes,
         cacheHits: made.cacheHits,
       },
     });
     const signing = context.step({ en: `Signatures of ${name}`, es: `Firmas de ${name}` });
-    await this.#attach(repository, made.digest, made.bundles, request.by.actor);
+    await this.#attach(repository, made.digest, made.bundles, by.actor);
     signing.done({ en: 'image and provenance, by the builder', es: 'imagen y procedencia, por el constructor' });
     const scanning = context.step({ en: `Scan ${name}`, es: `Examinar ${name}` });
     // The scan ends its own step with what it read; what it means is said here.
     const reading: StepHandle = { ...scanning, done: () => undefined, fail: () => undefined };
-    const { report } = await this.#parts.intake.admit(
-      { repository, digest: made.digest, actor: request.by.actor },
-      reading,
-    );
-    scanning.done(scanText(report));
-    return { name, repository, digest: made.digest };
+    const { report } = await this.#parts.intake.admit({ repository, digest: made.digest, actor: by.actor }, reading);
+    scanning.done(scanText({ ...report, ...(await this.#parts.glance(project, report)) }));
+    return { digest: made.digest, tags };
   }
 
   /** Keeps what the builder signed beside the image; a bundle that does not count is refused. */
@@ -802,8 +862,13 @@ export class Pipeline implements Releases, RunStarter {
     const pinned = new Map<string, string>();
     for (const image of collectImages(translation.workloads))
       pinned.set(image, how.pins?.get(image) ?? (await this.#pin(image, project, images)));
-    const composition = await this.#parts.quotas.admit(pinTranslation(translation, pinned), project, environment.name);
+    const composition = await this.#parts.quotas.admit(
+      await this.#narrowed(pinTranslation(translation, pinned)),
+      project,
+      environment.name,
+    );
     checkComposition(composition);
+    requireRuntimes(composition, this.#parts.hosts.views());
     await this.#parts.claim(project, environment.name, composition);
     const place = { project, environment: environment.name, class: environment.class };
     await this.#parts.volumes.admit(composition.volumes, place);
@@ -811,11 +876,79 @@ export class Pipeline implements Releases, RunStarter {
     const verdicts = await this.judgeComposition(composition, environment, project, actor, { ...how, source });
     const verdict = joinVerdicts(verdicts, null);
     if (verdict === null) throw deployFault('deploy.manifests-missing', { paths: file.manifests.join(', ') });
-    for (const reason of verdict.reasons) step.note(reasonText(reason));
+    for (const text of reasonTexts(verdict.reasons)) step.note(text);
     const text = decisionText(verdict);
     if (verdict.decision === 'refuse') step.fail(text);
     else step.done(text);
     return { composition, verdict };
+  }
+
+  /** What would run, narrowed to what is signed beside its images. */
+  async #narrowed<T extends Composition>(composition: T): Promise<T> {
+    const workloads = await narrowWorkloads(composition.workloads, async (image) => {
+      const { repository, digest } = parseReference(image);
+      return digest === null ? [] : this.#parts.profilesOf(repository, digest);
+    });
+    return { ...composition, workloads };
+  }
+
+  /**
+   * A copy of a workload beside its release, judged as any start: one pod under another name, without its volumes' data.
+   * @returns its manifest, as it was copied
+   * @throws Fault deploy.workload-unknown, deploy.refused, host.copy-impossible
+   */
+  async copy(request: Parameters<ProfileGround['copy']>[0]): Promise<Json> {
+    const { deployments, quotas, runs, clock, contentKey } = this.#parts;
+    const { project, workload, name, edit, profiles, by } = request;
+    await deployments.refuseInMaintenance();
+    const environment = await deployments.readEnvironment(project, request.environment);
+    const current = await deployments.currentRelease(project, environment.name);
+    if (current === null) throw unknownWorkload(workload, project, environment.name, []);
+    const file = parseProjectFile(current.source.projectFile, 'darsena.yaml');
+    const { documents, problems: unread } = readOverlaid(current.source, file, environment.name);
+    let manifest: Json = null;
+    const edited = documents.map((document) => {
+      if (!makesPods(document.value, workload)) return document;
+      manifest = edit === null ? document.value : edit(document.value);
+      return { ...document, value: manifest };
+    });
+    const { translation, problems } = translateManifests(edited, {
+      project,
+      environment: environment.name,
+      contentKey,
+    });
+    refuseProblems([...unread, ...problems]);
+    const known = current.composition.workloads.map(({ key }) => key.name);
+    if (translation === null || manifest === null) throw unknownWorkload(workload, project, environment.name, known);
+    const pins = sealedPins(current.source, current.composition, environment.name, contentKey);
+    const pinned = pinTranslation(translation, pins);
+    const workloads = await narrowWorkloads(pinned.workloads, async () => profiles);
+    const copied = copyWorkload({ ...pinned, workloads }, workload, name);
+    if (copied === null) throw hostFault('host.copy-impossible', { workload });
+    const composition = await quotas.admit(copied, project, environment.name, { beside: true });
+    checkComposition(composition);
+    const verdicts = await this.judgeComposition(composition, environment, project, by.actor, {
+      door: 'start',
+      source: current.source,
+    });
+    const verdict = joinVerdicts(verdicts, null);
+    const [image] = collectImages(composition.workloads);
+    const { digest } = parseReference(image ?? '');
+    if (verdict === null || image === undefined || digest === null)
+      throw deployFault('deploy.image-unknown', { image: image ?? workload });
+    if (verdict.decision === 'refuse') {
+      const shown = [{ name, repository: parseReference(image).repository, digest }];
+      throw refusal(project, environment.name, verdict.reasons, showRefused(project, shown, verdict.reasons));
+    }
+    const placing = { project, environment: environment.name };
+    const order = { ...NO_ORDER, name, image };
+    await quotas.take({ composition, ...placing, beside: true }, () =>
+      runs.start({
+        ...{ id: newId(clock), ...placing, order, digest, composition },
+        ...{ source: current.source, actor: by.actor },
+      }),
+    );
+    return manifest;
   }
 
   /**
@@ -911,7 +1044,6 @@ export class Pipeline implements Releases, RunStarter {
     releaseSource: ReleaseSource,
     composition: Composition,
     verdict: Verdict,
-    actor: string,
     context: OperationContext,
   ): Promise<Json> {
     const { deployments } = this.#parts;
@@ -924,7 +1056,9 @@ export class Pipeline implements Releases, RunStarter {
       verdict,
       promotedFrom: { environment: source.environment, number: source.number },
       commit: source.commit,
-      actor,
+      // Who asked for it made the release; who approved it stands with the promotion and in its facts.
+      actor: promotion.requestedBy,
+      authors: [...source.authors, promotion.requester],
     }).catch(async (error: unknown) => {
       await this.#giveUp(promotion, error);
       throw error;
@@ -1003,6 +1137,25 @@ export class Pipeline implements Releases, RunStarter {
     const code = result?.state === 'rolled-back' ? 'deploy.rolled-back' : 'deploy.not-available';
     throw deployFault(code, { ...place, why: why.en });
   }
+}
+
+/** What a run asks for that is made of a workload's own manifest. */
+const NO_ORDER: Omit<RunOrder, 'name' | 'image'> = {
+  ...{ entrypoint: null, command: [], env: [], workingDir: null, user: null, cpuMillis: null, memoryBytes: null },
+  ...{ readOnly: false, capAdd: [], capDrop: [], newPrivileges: false, volumes: [], tmpfs: [], hostname: null },
+  ...{ labels: {}, hosts: [], stopSeconds: null, interactive: false, terminal: false, joined: false, remove: true },
+};
+
+const POD_MAKERS: ReadonlySet<string> = new Set(['Pod', 'Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet']);
+
+/** Whether a document is the workload of this name. */
+function makesPods(value: Json, name: string): boolean {
+  const document = toDocument(value);
+  return POD_MAKERS.has(document.kind) && document.name === name;
+}
+
+function unknownWorkload(name: string, project: string, environment: string, known: readonly string[]): Fault {
+  return deployFault('deploy.workload-unknown', { name, project, environment, known: known.join(', ') || '—' });
 }
 
 function changedMeanwhile(name: string): Fault {
@@ -1129,105 +1282,6 @@ function ofRelease(image: string, released: readonly string[]): string | null {
   return released.find((one) => parseReference(one).repository === repository) ?? null;
 }
 
-function tagOf(commit: string | null, sourceId: string): string {
-  return commit === null ? `src-${sourceId.slice(0, 8)}${sourceId.slice(-4)}` : commit.slice(0, 12);
-}
-
-function refusal(project: string, environment: string, reasons: readonly Reason[], remedy: string): Fault {
-  const why = refusalTexts(reasons);
-  const spec = deployFault.specs['deploy.refused'];
-  // Reasons are sentences in both languages; a fault's parameters are one text each.
-  return new Fault(
-    'deploy.refused',
-    { kind: spec.kind, en: { ...spec.en, why: escapePlaces(why.en) }, es: { ...spec.es, why: escapePlaces(why.es) } },
-    { project, environment, remedy },
-    {
-      details: {
-        reasons: reasons.map((reason) => ({
-          ...reason,
-          message: { ...reason.message },
-          remedy: reason.remedy === null ? null : { ...reason.remedy },
-          exception: null,
-        })),
-      },
-    },
-  );
-}
-
-/** One parameter of a fault has one text; the English one is what logs and scripts know. */
-function said(text: Text): string {
-  return text.en;
-}
-
-/** The command that shows the image that was refused first; reasons begin with the name of their workload. */
-function showRefused(project: string, images: readonly PinnedImage[], reasons: readonly Reason[]): string {
-  const subject = reasons.find((reason) => reason.effect === 'refuse')?.subject?.split(':')[0];
-  const image = images.find((one) => one.name === subject) ?? images[0];
-  return `darsena image show ${image?.repository ?? project}`;
-}
-
-/** Braces in a reason are text, not places of a template. */
-function escapePlaces(text: string): string {
-  return text.replaceAll('{', '(').replaceAll('}', ')');
-}
-
-function reasonText(reason: Reason): Text {
-  const [en, es] = reason.effect === 'refuse' ? ['refuses', 'rechaza'] : ['warns', 'advierte'];
-  // The message names the finding; what it lacks is whose it is.
-  const workload = reason.subject?.split(':')[0];
-  const subject = workload === undefined ? '' : ` [${workload}]`;
-  return { en: `${en}: ${reason.message.en}${subject}`, es: `${es}: ${reason.message.es}${subject}` };
-}
-
-function decisionText(verdict: Verdict): Text {
-  const { policy, reasons } = verdict;
-  const counts = {
-    refuse: reasons.filter((one) => one.effect === 'refuse').length,
-    warn: reasons.filter((one) => one.effect === 'warn').length,
-  };
-  const words = {
-    allow: { en: 'allowed', es: 'permitido' },
-    warn: { en: `allowed with ${counts.warn} warning(s)`, es: `permitido con ${counts.warn} advertencia(s)` },
-    refuse: { en: `refused for ${counts.refuse} reason(s)`, es: `rechazado por ${counts.refuse} motivo(s)` },
-  }[verdict.decision];
-  return { en: `${words.en} by the policy ${policy.name}`, es: `${words.es} según la política ${policy.name}` };
-}
-
-function scanText(report: ScanReport): Text {
-  if (!report.complete) {
-    return { en: `incomplete: ${report.incomplete?.en ?? ''}`, es: `incompleto: ${report.incomplete?.es ?? ''}` };
-  }
-  const { byRisk, state } = report.summary;
-  const en = [
-    `${report.packages} packages`,
-    `${byRisk['act-now']} act now, ${byRisk.high} high, ${byRisk.medium} medium, ${byRisk.low} low`,
-  ];
-  const es = [
-    `${report.packages} paquetes`,
-    `${byRisk['act-now']} urgentes, ${byRisk.high} altos, ${byRisk.medium} medios, ${byRisk.low} bajos`,
-  ];
-  const { secrets, malware } = report;
-  if (secrets.length > 0) {
-    en.push(`${secrets.length} credentials`);
-    es.push(`${secrets.length} credenciales`);
-  }
-  if (malware.findings.length > 0) {
-    en.push(`MALWARE in ${malware.findings.length} places`);
-    es.push(`CÓDIGO MALICIOSO en ${malware.findings.length} lugares`);
-  } else if (malware.state === 'not-scanned') {
-    en.push('not scanned for malware');
-    es.push('sin analizar en busca de código malicioso');
-  }
-  const silent = Object.entries(report.advisories.coverage)
-    .filter(([, coverage]) => coverage === 'no-data')
-    .map(([type]) => type);
-  if (silent.length > 0 && state !== 'clean') {
-    en.push(`unknown, no data for: ${silent.join(', ')}`);
-    es.push(`desconocido, sin datos de: ${silent.join(', ')}`);
-  }
-  return { en: en.join('; '), es: es.join('; ') };
-}
-
 function showReplicas(step: StepHandle | undefined, status: WorkloadStatus): void {
   const names = status.replicas.map((replica) => `${replica.name}${replica.ready ? ' ✓' : ''}`).join(' ');
   step?.update({
@@ -1236,19 +1290,4 @@ function showReplicas(step: StepHandle | undefined, status: WorkloadStatus): voi
     unit: 'items',
     ...(names === '' ? {} : { detail: { en: names, es: names } }),
   });
-}
-
-function troubleText(statuses: readonly WorkloadStatus[]): Text {
-  const conditions = statuses.flatMap(({ key, conditions: list }) =>
-    list.map((condition) => ({ name: key.name, text: condition.text })),
-  );
-  if (conditions.length === 0) return { en: 'it did not become ready in time', es: 'no estuvo lista a tiempo' };
-  return {
-    en: conditions.map(({ name, text }) => `${name}: ${text.en}`).join('; '),
-    es: conditions.map(({ name, text }) => `${name}: ${text.es}`).join('; '),
-  };
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -235,7 +235,7 @@ async function overview(parts: PlatformParts, principal: Principal): Promise<obj
   for (const project of await deployments.listProjects(principal)) {
     for (const promotion of await deployments.listPromotions(project.name)) {
       if (promotion.state !== 'awaiting-approval') continue;
-      const mine = promotion.requestedBy === principal.actor;
+      const mine = promotion.requester === principal.actor;
       todo.push({
         id: `promotion-${promotion.id}`,
         kind: 'promotion',

@@ -16,6 +16,7 @@ import {
   type ReadingPorts,
   Readings,
   type RunningImage,
+  type ScanReport,
   type Scans,
   type ScanTables,
   type SignedVex,
@@ -61,6 +62,12 @@ export function createReadings(parts: ReadingsParts) {
   let bases: BaseFinder | null = null;
   let active: { atMs: number; releases: ReturnType<Deployments['activeReleases']> } | null = null;
 
+  const findBases = (): BaseFinder => {
+    const { registry, catalogue } = parts;
+    bases ??= new BaseFinder({ registry: registry(), scans, catalogue, clock });
+    return bases;
+  };
+
   const activeReleases = (): ReturnType<Deployments['activeReleases']> => {
     const nowMs = clock.monotonicMs();
     if (active !== null && nowMs - active.atMs < ACTIVE_KEPT_MS) return active.releases;
@@ -88,11 +95,7 @@ export function createReadings(parts: ReadingsParts) {
       return (finding) => exceptionOf(finding, here);
     },
     knownSecrets: parts.knownSecrets,
-    newerBase: (_project, report) => {
-      const { registry, catalogue } = parts;
-      bases ??= new BaseFinder({ registry: registry(), scans, catalogue, clock });
-      return bases.newerBase(report);
-    },
+    newerBase: (_project, report) => findBases().newerBase(report),
     previous: async (project, digest) => {
       const [repository] = await parts.repositoriesOf(project, digest);
       if (repository === undefined) return null;
@@ -179,7 +182,8 @@ export function createReadings(parts: ReadingsParts) {
     await deadlines.update(running);
   }
 
-  return { readings, vex, deadlines, updateDeadlines };
+  const baseOf = (report: ScanReport): Promise<string | null> => findBases().baseOf(report);
+  return { readings, vex, deadlines, updateDeadlines, baseOf };
 }
 
 /** The exception that speaks of a finding: by its id or its package, under whatever rule. */

@@ -54,6 +54,7 @@ async function open(t: TestContext) {
     debug: async () => assert.fail('nobody asked for it'),
     journal,
     db,
+    cookie: 'darsena-test',
     authenticate: (secret: string) => access.authenticate(secret),
     authenticateCertificate: () => null,
     opened: (principal: Parameters<Access['hold']>[0], stream: Duplex) => access.hold(principal, stream),
@@ -94,7 +95,26 @@ async function open(t: TestContext) {
     assert.ok(host !== undefined);
     return { socket, host };
   };
-  return { access, login, terminal };
+  /** As a page of the console asks. */
+  const socketOf = async (headers: Record<string, string>): Promise<Socket> => {
+    const { port } = server.address() as AddressInfo;
+    const sent = request({
+      port,
+      path: '/api/v1/projects/tienda/workloads/web/session?kind=exec&env=dev&tty=1&command=%5B%22sh%22%5D',
+      headers: {
+        ...{ host: 'control:7443', origin: 'https://control:7443', connection: 'Upgrade', upgrade: 'websocket' },
+        ...{ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' },
+        'sec-websocket-protocol': 'darsena-session',
+        ...headers,
+      },
+    });
+    sent.end();
+    const [, socket, head] = (await once(sent, 'upgrade')) as [IncomingMessage, Socket, Buffer];
+    socket.on('error', () => undefined);
+    if (head.length > 0) socket.unshift(head);
+    return socket;
+  };
+  return { access, login, terminal, socketOf, sessions: () => held.length };
 }
 
 /** Cut connections also say an error; here only their end counts. */
@@ -133,6 +153,30 @@ test('W3: an open terminal is cut on both sides within a second, whichever way t
     assert.ok(tookMs < 1_000, `${name}: ${tookMs} ms`);
   }
   t.diagnostic(measured.join(', '));
+});
+
+test('a terminal of the console: by its cookie, from its own pages alone, told why not, and cut with the right', async (t) => {
+  const { access, login, socketOf, sessions } = await open(t);
+  const cookie = `darsena-test=${await login('ana')}`;
+  await assert.rejects(socketOf({ cookie, origin: 'https://web.control:7443' }), { code: 'ECONNRESET' });
+  await assert.rejects(socketOf({ cookie, origin: 'null' }), { code: 'ECONNRESET' });
+  assert.equal(sessions(), 0);
+  const stranger = await socketOf({});
+  assert.match(String((await once(stranger, 'data'))[0]), /access\.login-needed/);
+  stranger.destroy();
+
+  const socket = await socketOf({ cookie });
+  // "hi" masked with zeros, which the host says back.
+  socket.write(Buffer.from([0x82, 0x82, 0, 0, 0, 0, 0x68, 0x69]));
+  assert.deepEqual([...((await once(socket, 'data')) as [Buffer])[0]], [0x82, 2, 0x68, 0x69]);
+  socket.resume();
+  const closed = closeOf(socket);
+  await access.changeGrants('ana', [{ role: 'analyst', project: 'tienda' }], 'user:root');
+  await closed;
+  const refused = await socketOf({ cookie });
+  assert.match(String((await once(refused, 'data'))[0]), /access\.not-allowed/);
+  refused.destroy();
+  assert.equal(sessions(), 1);
 });
 
 test('a change that leaves the right leaves the terminal', async (t) => {

@@ -2,12 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
 import type { Kysely } from 'kysely';
-import { type Action, accessFault, may, type Principal } from '../../access/index.ts';
+import { type Action, accessFault, may, type Principal, readCookie } from '../../access/index.ts';
 import { type Deployments, deployFault, findContainer, type Runs } from '../../deploy/index.ts';
 import type { Journal, JournalTables } from '../../journal/index.ts';
 import { silentStep } from '../../progress/index.ts';
-import type { Log } from '../../system/index.ts';
-import { SESSION_PROTOCOL, type SessionTask, type TerminalSize } from '../link/protocol.ts';
+import { Fault, type Log } from '../../system/index.ts';
+import { SESSION_PROTOCOL, type SessionTask, serializeFault, type TerminalSize } from '../link/protocol.ts';
+import { encodeFrame, FRAME } from '../link/session.ts';
+import { acceptWebSocket, asksWebSocket, isSameOrigin } from '../link/websocket.ts';
 import type { WatchPrincipal } from './events.ts';
 import { type Hosts, SESSION_WAIT_MS } from './hosts.ts';
 
@@ -26,6 +28,8 @@ export interface SessionDoor {
   readonly db: Kysely<JournalTables>;
   /** Judges a container that somebody wants to add to a pod, and gives what its host needs to start it. */
   readonly debug: (request: DebugRequest) => Promise<JudgedDebug>;
+  /** The name of the cookie that a signed-in browser has. */
+  readonly cookie: string;
   readonly authenticate: (secret: string) => Promise<Principal>;
   /** Who the client certificate names; null at a port that asks for none. */
   readonly authenticateCertificate: (request: IncomingMessage) => Promise<Principal> | null;
@@ -49,17 +53,53 @@ const KINDS: Readonly<Record<Kind, { readonly action: Action; readonly fact: str
 
 /**
  * Joins a person's stream with one that the host's agent opens. Who, where and what is recorded before the first byte
- * passes; what they type is not.
+ * passes; what they type is not. A browser asks by a WebSocket and is never shown the answer to one that is refused, so
+ * it is told why over the WebSocket.
  * @throws Fault when it may not be, or there is nothing to join
  */
 export async function openSession(door: SessionDoor, request: IncomingMessage, socket: Duplex): Promise<void> {
+  if (!asksWebSocket(request)) {
+    if (request.headers.upgrade !== SESSION_PROTOCOL) throw unknownRoute(request.url ?? '');
+    await joinSession(door, request, {
+      socket,
+      secret: () => bearerOf(request),
+      accept: () =>
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${SESSION_PROTOCOL}\r\n\r\n`),
+    });
+    return;
+  }
+  const { origin = '', cookie } = request.headers;
+  if (!isSameOrigin(request)) throw accessFault('access.other-origin', { origin: origin.slice(0, 200) });
+  const stream = acceptWebSocket(request, socket);
+  stream.on('error', (error) => door.log.debug({ err: error }, 'a terminal of the console was cut'));
+  try {
+    await joinSession(door, request, {
+      socket: stream,
+      secret: () => readCookie(cookie, door.cookie) ?? bearerOf(request),
+      accept: () => undefined,
+    });
+  } catch (error) {
+    if (!(error instanceof Fault)) door.log.error({ err: error }, 'opening a session failed');
+    stream.end(encodeFrame(FRAME.fault, JSON.stringify(serializeFault(error, 'agent.internal'))));
+  }
+}
+
+async function joinSession(
+  door: SessionDoor,
+  request: IncomingMessage,
+  from: {
+    readonly socket: Duplex;
+    readonly secret: () => string;
+    /** Called once there is something to join. */
+    readonly accept: () => void;
+  },
+): Promise<void> {
+  const { socket } = from;
   const url = new URL(request.url ?? '', 'https://control.invalid');
   const match = PATH.exec(url.pathname);
-  if (match?.[1] === undefined || match[2] === undefined || request.headers.upgrade !== SESSION_PROTOCOL) {
-    throw accessFault('access.route-unknown', { path: url.pathname.slice(0, 200) });
-  }
+  if (match?.[1] === undefined || match[2] === undefined) throw unknownRoute(url.pathname);
   const [, project, workload] = match;
-  const principal = await (door.authenticateCertificate(request) ?? door.authenticate(bearerOf(request)));
+  const principal = await (door.authenticateCertificate(request) ?? door.authenticate(from.secret()));
   const kind = kindOf(url.searchParams.get('kind'));
   const { action, fact } = KINDS[kind];
   // What is started in a pod is started as a release is.
@@ -114,7 +154,7 @@ export async function openSession(door: SessionDoor, request: IncomingMessage, s
     door.journal.committed();
     const running = door.hosts.run(task, { step: silentStep });
     const host = await Promise.race([stream, running.then(() => stream)]);
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${SESSION_PROTOCOL}\r\n\r\n`);
+    from.accept();
     door.opened(principal, socket);
     join(socket, host, door.log);
     // Whoever loses the right loses the terminal, in the middle of a word if need be.
@@ -160,6 +200,10 @@ async function whenStarted(
 
 function kindOf(text: string | null): Kind {
   return text !== null && Object.hasOwn(KINDS, text) ? (text as Kind) : 'exec';
+}
+
+function unknownRoute(path: string): Fault {
+  return accessFault('access.route-unknown', { path: path.slice(0, 200) });
 }
 
 function bearerOf(request: IncomingMessage): string {

@@ -3,7 +3,7 @@ import type { ChainedFact, Journal } from '../../journal/index.ts';
 import type { Digest } from '../../oci/index.ts';
 import type { DescribeImages } from '../../registry/index.ts';
 import type { Respond } from '../../respond/index.ts';
-import type { ScanReport, Scans } from '../../scan/index.ts';
+import type { Readings, ScanReport, Scans } from '../../scan/index.ts';
 import type { Text } from '../../system/index.ts';
 import { isMet, type SignatureVerdict, signersOf, type Trust } from '../../trust/index.ts';
 
@@ -19,6 +19,7 @@ export interface Station {
 
 export interface ThreadParts {
   readonly scans: Scans;
+  readonly readings: Pick<Readings, 'glance'>;
   readonly trust: Trust;
   readonly admit: Admit;
   readonly respond: Respond;
@@ -34,10 +35,11 @@ export function describeImages(parts: ThreadParts): DescribeImages {
   return (images, depth) =>
     Promise.all(
       images.map(async ({ project, repository, digest }) => {
-        const [report, verdicts] = await Promise.all([
+        const [stored, verdicts] = await Promise.all([
           parts.scans.report(digest),
           parts.admit.verdicts({ project, digest, limit: VERDICTS_MAX }),
         ]);
+        const report = stored && { ...stored, ...(await parts.readings.glance(project, stored)) };
         const scan = report === null ? null : glanceOf(report);
         const summary = {
           scan,
@@ -51,8 +53,8 @@ export function describeImages(parts: ThreadParts): DescribeImages {
 
 /** A report in a line of a list. */
 function glanceOf({ summary, secrets, malware }: ScanReport) {
-  const { state, byRisk } = summary;
-  return { state, byRisk, secrets: secrets.length, malware: malware.state };
+  const { state, byRisk, answered } = summary;
+  return { state, byRisk, answered, secrets: secrets.length, malware: malware.state };
 }
 
 /** The newest verdict of each door and environment; the list comes newest first. */

@@ -1,12 +1,14 @@
 import type { SourceCommit } from '../../build/index.ts';
 import type { WantedState, WorkloadStatus } from '../../deploy/index.ts';
 import type { RuleText, Tuning } from '../../detect/index.ts';
-import type { BenchTask, ModuleTask, PatchTask, RebootTask, ShieldTask } from '../../host/index.ts';
+import type { KeptQuestion } from '../../detect/try-kept.ts';
+import type { BenchTask, ModuleTask, PatchTask, ProfileTask, RebootTask, ShieldTask } from '../../host/index.ts';
 import type { Denial, EdgeCertificate, IssuedCertificate, Refusal, WorkloadFlow } from '../../network/index.ts';
+import type { HostPrevention, PreventionOrder, Stranger } from '../../prevent/index.ts';
 import type { StepUpdate } from '../../progress/index.ts';
 import { Fault, type FaultKind, type FaultParams, type FaultText, type Json, type Text } from '../../system/index.ts';
 import type { PackedSignatures, SignedRecord } from '../../trust/index.ts';
-import type { VolumeTask } from '../../volumes/index.ts';
+import type { FormatAnswer, FormatAsk, VolumeKeys, VolumeTask } from '../../volumes/index.ts';
 
 /**
  * What control and agent say to each other. The agent dials (mutual TLS) and upgrades one connection to this protocol:
@@ -27,6 +29,13 @@ export interface BuildTask {
   /** A stage of the Containerfile. */
   readonly target: string | null;
   readonly commit: SourceCommit | null;
+  /** Seconds since 1970; null: 0. */
+  readonly sourceDateEpoch: number | null;
+  readonly platform: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly noCache: boolean;
+  /** By their ids, in base64; in no log. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** What to ask control for: the canonical tar of the context folder. */
   readonly sourceId: string;
   readonly registryToken: string;
@@ -60,6 +69,7 @@ export interface EvidenceTask {
   readonly keepPaused: boolean;
   /** Copies the files that the container changed, not only their names and hashes. */
   readonly copyFiles: boolean;
+  readonly packetSeconds: number;
 }
 
 /** Shows what happens on the host while the session is open. Control checked who may see what of it. */
@@ -76,6 +86,11 @@ export interface ActivityTask {
   readonly arguments: boolean;
   /** Lines for people, or the records of a recording. */
   readonly form: 'lines' | 'records';
+}
+
+/** Tries rules on what the host kept of its last days. Control checked who may see what of it. */
+export interface KeptRulesTask extends KeptQuestion {
+  readonly kind: 'kept-rules';
 }
 
 /** Requests that the edge answered or passed on, as they are in memory; null: of every project. */
@@ -101,6 +116,7 @@ export interface DrillTask {
 }
 
 export type HostTask =
+  | KeptRulesTask
   | EdgeLogTask
   | BuildTask
   | BaseTask
@@ -108,8 +124,11 @@ export type HostTask =
   | ShieldTask
   | BenchTask
   | ModuleTask
+  | ProfileTask
   | VolumeTask
   | RebootTask
+  /** Ends a container that the platform did not start, as the host named it. */
+  | { readonly kind: 'foreign-stop'; readonly id: string; readonly started: number }
   | { readonly kind: 'kill'; readonly containerId: string; readonly pid: number | null }
   /** Asks a container to end, and forces it when the grace is over. */
   | { readonly kind: 'stop'; readonly containerId: string; readonly graceSeconds: number }
@@ -216,7 +235,12 @@ export type ToAgent =
       readonly files: readonly RuleText[];
       readonly tunings: readonly Tuning[];
     }
+  /** What may not run or be opened in which containers. */
+  | ({ readonly type: 'prevention' } & PreventionOrder)
   | { readonly type: 'registry-token'; readonly token: string }
+  /** Keys of encrypted volumes, for the host's memory and nothing else. */
+  | VolumeKeys
+  | FormatAnswer
   | { readonly type: 'task'; readonly id: string; readonly task: HostTask }
   | { readonly type: 'cancel'; readonly id: string }
   | { readonly type: 'alert-stored'; readonly id: string }
@@ -257,6 +281,10 @@ export interface HostFacts {
     readonly version: string;
     readonly runtime: string;
     readonly rootless: boolean;
+    /** Those that workloads may ask for; `missing`: why this one is not to be had here. */
+    readonly runtimes: readonly { readonly name: string; readonly missing: Text | null }[];
+    /** What an engine of this kind cannot do, with the reason. */
+    readonly lacks: Readonly<Record<string, Text>>;
   };
   readonly cgroup: 'v1' | 'v2' | 'hybrid';
   readonly adaptations: readonly { readonly code: string; readonly text: Text }[];
@@ -274,6 +302,10 @@ export type StepOperation =
 export type ToControl =
   | { readonly type: 'host'; readonly facts: HostFacts }
   | { readonly type: 'sensor'; readonly sensor: SensorState }
+  /** How strongly this host follows prevention policies. */
+  | { readonly type: 'guards'; readonly prevention: HostPrevention }
+  /** All containers here that the platform did not start. */
+  | { readonly type: 'strangers'; readonly strangers: readonly Stranger[] }
   /** MachineFacts of the host room: unread when they come. */
   | { readonly type: 'machine'; readonly facts: unknown }
   /** ModuleSight of the host room: unread when it comes. */
@@ -305,6 +337,7 @@ export type ToControl =
   | { readonly type: 'task-failed'; readonly id: string; readonly fault: SerializedFault }
   /** The agent does not follow what control sent: another key signed it, or it cannot be read. */
   | { readonly type: 'wanted-refused'; readonly why: Text }
+  | FormatAsk
   | { readonly type: 'pong' };
 
 export type { WantedState };

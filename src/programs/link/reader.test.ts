@@ -25,6 +25,7 @@ const TO_AGENT: readonly ToAgent[] = [
     denials: [{ project: 'tienda', environment: null, service: 'web', networks: ['192.0.2.7'], paths: ['/admin'] }],
   },
   { type: 'registry-token', token: 'abc' },
+  { type: 'format-answer', device: 'iqn.2026-01.lab:vol0 LUN 1', granted: false, holder: 'one' },
   {
     type: 'task',
     id,
@@ -36,6 +37,7 @@ const TO_AGENT: readonly ToAgent[] = [
       args: { A: 'b' },
       target: null,
       commit: { id: 'abc', time: at, repository: null, dirty: true },
+      ...{ sourceDateEpoch: 0, platform: 'linux/arm64', labels: { a: 'b' }, noCache: true, secrets: { npmrc: 'YQ==' } },
       sourceId: id,
       registryToken: 'abc',
     },
@@ -53,7 +55,7 @@ const TO_AGENT: readonly ToAgent[] = [
     id,
     task: {
       ...{ kind: 'evidence', session, id, containerId, incident: 7, requestedBy: 'user:ana', reason: 'why' },
-      ...{ keepPaused: false, copyFiles: true },
+      ...{ keepPaused: false, copyFiles: true, packetSeconds: 0 },
     },
   },
   {
@@ -106,7 +108,11 @@ const TO_CONTROL: readonly ToControl[] = [
       name: 'host1',
       mode: 'root',
       kernel: { release: '6.1', version: '#1' },
-      engine: { name: 'podman', version: '4.3.1', runtime: 'runc', rootless: false },
+      engine: {
+        ...{ name: 'podman', version: '4.3.1', runtime: 'runc', rootless: false },
+        runtimes: [{ name: 'kata', missing: words }],
+        lacks: { pause: words },
+      },
       cgroup: 'hybrid',
       adaptations: [{ code: 'a', text: words }],
       builderKey: 'PEM',
@@ -178,6 +184,7 @@ const TO_CONTROL: readonly ToControl[] = [
     },
   },
   { type: 'wanted-refused', why: words },
+  { type: 'format-ask', device: 'naa.600a', name: 'san' },
   { type: 'pong' },
 ];
 

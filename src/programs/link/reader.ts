@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { REFUSALS } from '../../network/index.ts';
-import { volumeTask } from '../../volumes/index.ts';
+import { hostPrevention, POLICIES_MAX, preventPolicy, strangersShape } from '../../prevent/index.ts';
+import { EVIDENCE_PACKET_SECONDS_MAX } from '../../respond/evidence/limits.ts';
+import { formatAnswer, formatAsk, volumeKeys, volumeTask } from '../../volumes/index.ts';
 import type { ToAgent, ToControl } from './protocol.ts';
 
 /**
@@ -35,6 +37,7 @@ const plain = (most: number) =>
 const containerPath = plain(4_096).regex(/^\//);
 const pid = z.number().int().min(0).max(0x7fff_ffff);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const ruleScope = z.strictObject({ project: label(63).nullable(), environment: label(63).nullable() });
 const token = z
   .string()
   .max(16_384)
@@ -65,6 +68,40 @@ const packedSignatures = z.strictObject({
   notations: list(z.strictObject({ mediaType: z.string().max(200), bytes: base64 }), 1_000),
 });
 
+const shieldTask = z.discriminatedUnion('change', [
+  z.strictObject({
+    kind: z.literal('kernel-shield'),
+    change: z.enum(['apply', 'undo', 'try']),
+    entry: z.string().max(100),
+  }),
+  z.strictObject({
+    kind: z.literal('kernel-shield'),
+    change: z.literal('feed'),
+    feed: z.base64().max(4 * 1024 * 1024),
+    signatures: packedSignatures,
+  }),
+]);
+
+const profileTask = z.discriminatedUnion('step', [
+  z.strictObject({
+    kind: z.literal('profile'),
+    step: z.literal('begin'),
+    id,
+    project: label(40),
+    environment: label(20),
+    workload: label(63),
+    seconds: z.number().int().min(1).max(700_000),
+  }),
+  z.strictObject({ kind: z.literal('profile'), step: z.enum(['read', 'end']), id }),
+  z.strictObject({
+    kind: z.literal('profile'),
+    step: z.literal('test'),
+    containerId,
+    command: list(z.string().max(4_096), 100),
+    seconds: z.number().int().min(1).max(3_600),
+  }),
+]);
+
 const task = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('build'),
@@ -87,6 +124,12 @@ const task = z.discriminatedUnion('kind', [
         dirty: z.boolean(),
       })
       .nullable(),
+    sourceDateEpoch: z.number().int().min(0).max(0xffff_ffff).nullable(),
+    platform: z.string().max(60).nullable(),
+    labels: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/), z.string().max(4096)),
+    noCache: z.boolean(),
+    // Become names of files.
+    secrets: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/), base64),
     // Becomes a part of an address.
     sourceId: z.string().regex(/^[A-Za-z0-9-]{1,100}$/),
     registryToken: token,
@@ -106,17 +149,14 @@ const task = z.discriminatedUnion('kind', [
     digest: digest.nullable(),
     signatures: packedSignatures.nullable(),
   }),
-  z.strictObject({
-    kind: z.literal('kernel-shield'),
-    change: z.enum(['apply', 'undo', 'try']),
-    entry: z.string().max(100),
-  }),
+  shieldTask,
   z.strictObject({
     kind: z.literal('kernel-modules'),
     change: z.enum(['trial', 'enforce', 'undo', 'status']),
     // Becomes lines of a file.
     allow: list(z.string().regex(/^[A-Za-z0-9_]{1,64}$/), 20_000),
   }),
+  profileTask,
   z.strictObject({ kind: z.literal('host-reboot'), bootId: z.string().max(64) }),
   z.strictObject({ kind: z.literal('bench') }),
   z.strictObject({
@@ -125,6 +165,11 @@ const task = z.discriminatedUnion('kind', [
     checks: list(z.string().min(1).max(200)),
   }),
   volumeTask,
+  z.strictObject({
+    kind: z.literal('foreign-stop'),
+    id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$/),
+    started: count,
+  }),
   z.strictObject({ kind: z.literal('kill'), containerId, pid: pid.nullable() }),
   z.strictObject({ kind: z.literal('stop'), containerId, graceSeconds: z.number().int().min(0).max(3_600) }),
   z.strictObject({
@@ -142,12 +187,24 @@ const task = z.discriminatedUnion('kind', [
     reason: z.string().max(2_000).nullable(),
     keepPaused: z.boolean(),
     copyFiles: z.boolean(),
+    packetSeconds: z.number().int().min(0).max(EVIDENCE_PACKET_SECONDS_MAX),
   }),
   z.strictObject({
     kind: z.literal('drill'),
     step: z.enum(['perform', 'end']),
     id,
     rules: list(z.string().max(200), 500),
+  }),
+  z.strictObject({
+    kind: z.literal('kept-rules'),
+    draft: z
+      .strictObject({ file: z.string().max(200), text: z.string().max(RULE_TEXT_MAX), scope: ruleScope })
+      .nullable(),
+    rules: list(z.string().max(200), 500),
+    ...{ sinceMs: z.number().min(0), untilMs: z.number().min(0) },
+    projects: list(label(40)).nullable(),
+    environment: label(20).nullable(),
+    workload: label(63).nullable(),
   }),
   z.strictObject({
     kind: z.literal('activity'),
@@ -214,6 +271,8 @@ const issued = { certificatePem: text, privateKeyPem: text };
 const networkText = z.string().max(64);
 
 const toAgent = z.discriminatedUnion('type', [
+  volumeKeys,
+  formatAnswer,
   z.strictObject({ type: z.literal('welcome'), host: z.string().max(253), registryToken: token }),
   z.strictObject({
     type: z.literal('wanted'),
@@ -247,7 +306,7 @@ const toAgent = z.discriminatedUnion('type', [
       z.strictObject({
         file: z.string().max(100),
         text: z.string().max(RULE_TEXT_MAX),
-        scope: z.strictObject({ project: label(63).nullable(), environment: label(63).nullable() }),
+        scope: ruleScope,
       }),
       200,
     ),
@@ -263,6 +322,11 @@ const toAgent = z.discriminatedUnion('type', [
       }),
       2_000,
     ),
+  }),
+  z.strictObject({
+    type: z.literal('prevention'),
+    revision: z.string().max(16),
+    policies: list(preventPolicy, POLICIES_MAX),
   }),
   z.strictObject({ type: z.literal('registry-token'), token }),
   z.strictObject({ type: z.literal('task'), id, task }),
@@ -378,6 +442,14 @@ const workloadStatus = z.strictObject({
           state: z.enum(['created', 'running', 'paused', 'exited', 'unknown']),
           pid: pid.nullable(),
           attempt: count,
+          probes: list(
+            z.strictObject({
+              kind: z.enum(['startup', 'readiness', 'liveness']),
+              state: z.enum(['waiting', 'passing', 'failing']),
+              why: z.string().max(300).nullable(),
+            }),
+            3,
+          ).exactOptional(),
         }),
         200,
       ),
@@ -421,6 +493,8 @@ const toControl = z.discriminatedUnion('type', [
         version: z.string().max(100),
         runtime: z.string().max(100),
         rootless: z.boolean(),
+        runtimes: list(z.strictObject({ name: z.string().max(100), missing: words.nullable() }), 50),
+        lacks: z.record(z.string().max(100), words),
       }),
       cgroup: z.enum(['v1', 'v2', 'hybrid']),
       adaptations: list(z.strictObject({ code: z.string().max(100), text: words }), 100),
@@ -443,6 +517,8 @@ const toControl = z.discriminatedUnion('type', [
       tuned: z.record(id, count),
     }),
   }),
+  z.strictObject({ type: z.literal('guards'), prevention: hostPrevention }),
+  z.strictObject({ type: z.literal('strangers'), strangers: strangersShape }),
   z.strictObject({ type: z.literal('machine'), facts: json }),
   z.strictObject({ type: z.literal('modules'), sight: json }),
   part.extend({ type: z.literal('engine') }),
@@ -522,6 +598,7 @@ const toControl = z.discriminatedUnion('type', [
     }),
   }),
   z.strictObject({ type: z.literal('wanted-refused'), why: words }),
+  formatAsk,
   z.strictObject({ type: z.literal('pong') }),
 ]);
 

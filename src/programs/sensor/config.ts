@@ -22,6 +22,8 @@ export interface SensorConfig {
   readonly socket: string;
   /** Rule files, or folders whose `.yaml` files are taken in the order of their names. */
   readonly rules: readonly string[];
+  /** Without BPF programs, even where they can be had. */
+  readonly source: 'bpf' | 'fallback';
   /** Only containers the agent names, or every container of the machine. */
   readonly scope: 'instance' | 'all';
   /** Events of the host's own processes too. */
@@ -42,11 +44,13 @@ export function readConfig(file: string): SensorConfig {
     throw fail(error instanceof Error ? error.message : String(error), error);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fail('it must be a JSON object');
-  const { instance, socket, rules, scope, host, rings, pins } = value as Record<string, unknown>;
+  const { instance, socket, rules, scope, host, rings, pins, source } = value as Record<string, unknown>;
   if (typeof socket !== 'string' || socket === '') throw fail('"socket" must be the path of the agent\'s socket');
   if (!Array.isArray(rules) || !rules.every((one) => typeof one === 'string'))
     throw fail('"rules" must be a list of paths');
   if (scope !== 'instance' && scope !== 'all') throw fail('"scope" must be "instance" or "all"');
+  if (source !== undefined && source !== 'bpf' && source !== 'fallback')
+    throw fail('"source" must be "bpf" or "fallback"');
   if (pins !== undefined && (typeof pins !== 'string' || !isAbsolute(pins)))
     throw fail('"pins" must be the path of a folder');
   const ringBytes = (key: string): number | null => {
@@ -61,6 +65,7 @@ export function readConfig(file: string): SensorConfig {
     instance: typeof instance === 'string' ? instance : 'darsena',
     socket,
     rules,
+    source: source ?? 'bpf',
     scope,
     host: host === true,
     processRingBytes: ringBytes('process'),

@@ -117,7 +117,13 @@ function isFromAgent(value: unknown): value is FromAgent {
     return 'containers' in value && Array.isArray(value.containers) && value.containers.every(isContainerWord);
   }
   if (value.type === 'watch') return 'watch' in value && isWatchOrder(value.watch);
+  if (value.type === 'guards') return 'guards' in value && Array.isArray(value.guards) && value.guards.every(isGuard);
   if (value.type === 'unwatch') return 'id' in value && typeof value.id === 'string';
+  if (value.type === 'keep') return 'on' in value && typeof value.on === 'boolean';
+  if (value.type === 'record') {
+    const { id, step } = value as { id?: unknown; step?: unknown };
+    return typeof id === 'string' && (step === 'begin' || step === 'read' || step === 'end');
+  }
   if (value.type === 'ack') return 'seq' in value && Number.isSafeInteger(value.seq);
   return value.type === 'rules';
 }
@@ -134,6 +140,17 @@ function isWatchOrder(value: unknown): boolean {
     typeof filter === 'string' &&
     typeof given === 'boolean' &&
     (form === 'lines' || form === 'records')
+  );
+}
+
+/** The agent is believed as far as its word has the shape; what the kernel cannot hold is answered as left out. */
+function isGuard(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { containerId, rules, commands, files, except } = value as Record<string, unknown>;
+  return (
+    typeof containerId === 'string' &&
+    /^[0-9a-f]{64}$/.test(containerId) &&
+    [rules, commands, files, except].every((list) => Array.isArray(list))
   );
 }
 

@@ -1,7 +1,8 @@
 /** What the sensor's two threads and the agent say to each other. Over the socket each is one line of JSON. */
 import type { Finding, RuleScope, Tuning } from '../../detect/index.ts';
 import type { ContainerFacts } from '../../events/index.ts';
-import type { Coverage } from '../../observe/index.ts';
+import type { Coverage, KernelReach, RecordedContainer } from '../../observe/index.ts';
+import type { ContainerGuard } from '../../prevent/guard.ts';
 
 /** The agent's word of one container; more members may come and are not looked at. */
 export type ContainerWord = Partial<ContainerFacts> & { readonly id: string };
@@ -44,8 +45,20 @@ export type FromAgent =
     }
   /** Everything up to this `seq` is safe with the agent. */
   | { readonly type: 'ack'; readonly seq: number }
+  /** What is forbidden in which container; nothing else is. */
+  | { readonly type: 'guards'; readonly guards: readonly ContainerGuard[] }
   | { readonly type: 'watch'; readonly watch: WatchOrder }
-  | { readonly type: 'unwatch'; readonly id: string };
+  | { readonly type: 'unwatch'; readonly id: string }
+  /** Whether the agent keeps what happens for the questions of later. */
+  | { readonly type: 'keep'; readonly on: boolean }
+  | RecordWord;
+
+/** System calls of containers are recorded from the first `begin` to the last `end`; each is answered by `recorded`. */
+export interface RecordWord {
+  readonly type: 'record';
+  readonly id: string;
+  readonly step: 'begin' | 'read' | 'end';
+}
 
 export type ToWorker =
   | { readonly type: 'containers'; readonly containers: readonly ContainerFacts[] }
@@ -55,9 +68,14 @@ export type ToWorker =
       readonly tunings: readonly Tuning[];
       readonly revision: string | null;
     }
+  | { readonly type: 'guards'; readonly guards: readonly ContainerGuard[] }
   | { readonly type: 'watch'; readonly watch: WatchOrder }
   /** Null: nobody looks any more. */
   | { readonly type: 'unwatch'; readonly id: string | null }
+  | { readonly type: 'keep'; readonly on: boolean }
+  | RecordWord
+  /** The agent that asked for recordings went away. */
+  | { readonly type: 'record-none' }
   | { readonly type: 'stop' };
 
 export interface RuleSummary {
@@ -104,6 +122,10 @@ export type FromWorker =
       /** Alerts that a tuning kept back since the rules were loaded, by its id. */
       readonly tuned: Readonly<Record<string, number>>;
     }
+  /** How far the kernel goes with what is forbidden. */
+  | ({ readonly type: 'guarded' } & KernelReach)
+  /** Containers that nobody named to the sensor. */
+  | { readonly type: 'strangers'; readonly ids: readonly string[] }
   /** Between these times (RFC 3339) events were lost. */
   | {
       readonly type: 'gap';
@@ -126,6 +148,25 @@ export type FromWorker =
       readonly dropped: number;
       readonly body: string;
     }
+  /** A batch of a recording in base64, for what the host keeps; `missing`: events before it that could not be kept. */
+  | {
+      readonly type: 'kept';
+      readonly lane: 'others' | 'opens';
+      readonly firstMs: number;
+      readonly lastMs: number;
+      readonly events: number;
+      readonly missing: number;
+      readonly body: string;
+    }
+  /** `why` when nothing is recorded; at `begin` there are no containers yet. */
+  | {
+      readonly type: 'recorded';
+      readonly id: string;
+      readonly step: RecordWord['step'];
+      readonly why: string | null;
+      readonly lost: number;
+      readonly containers: readonly RecordedContainer[];
+    }
   | { readonly type: 'fault'; readonly code: string; readonly text: string; readonly exitCode: number };
 
 export interface WorkerStart {
@@ -134,6 +175,9 @@ export interface WorkerStart {
   readonly doorbell: number;
   /** Batches of activity that the main thread has not taken yet; it counts down. */
   readonly onTheWay: Int32Array;
+  readonly instance: string;
+  /** `fallback`: what can be seen without BPF programs, even where they can be had. */
+  readonly source: 'bpf' | 'fallback';
   readonly scope: 'instance' | 'all';
   readonly hostToo: boolean;
   readonly rules: readonly RuleWord[];

@@ -2,20 +2,27 @@
 import { constants, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type Alert, RuleEngine, selfAlert } from '../../detect/index.ts';
-import type { KernelEvent } from '../../events/index.ts';
-import { Probe, Watcher } from '../../observe/index.ts';
+import type { ContainerFacts, KernelEvent } from '../../events/index.ts';
+import { FallbackProbe, observeFault, Probe, Watcher } from '../../observe/index.ts';
+import type { ContainerGuard } from '../../prevent/guard.ts';
 import { Fault } from '../../system/fault.ts';
 import { Doorbell } from '../../system/native.ts';
 import { monotonicNs } from '../link/stations.ts';
 import { ActivityWatches, FLUSH_MS } from './activity.ts';
 import { AlertLane } from './alert-lane.ts';
+import { CallRecordings } from './call-recordings.ts';
 import { Guard } from './guard.ts';
+import { alertOfMet, kernelGuardOf } from './guards.ts';
+import { EventKeeper } from './keeper.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { alertLine } from './spool.ts';
 import { Throttle } from './throttle.ts';
 
 const STATS_MS = 5_000;
 const TICK_MS = 500;
+/** Processes above the one that a guard met. */
+const ANCESTORS_MAX = 16;
+const CONTAINER_ID = /^[0-9a-f]{64}$/;
 
 const { port, start } = workerData as { port: MessagePort; start: WorkerStart };
 const say = (message: FromWorker): void => port.postMessage(message);
@@ -45,16 +52,37 @@ function takePrecedence(): void {
   }
 }
 
+/** The programs in the kernel, or what stands in for them where they cannot be had. */
+function openSource(): Probe | FallbackProbe {
+  let refusal: Fault = observeFault('observe.not-wanted');
+  if (start.source === 'bpf') {
+    try {
+      return new Probe({
+        hostToo: start.hostToo,
+        ...(start.processRingBytes === null ? {} : { processRingBytes: start.processRingBytes }),
+        ...(start.openRingBytes === null ? {} : { openRingBytes: start.openRingBytes }),
+        pins: start.pins,
+      });
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      refusal = error;
+    }
+  }
+  const why = {
+    en: [refusal.text('en').what, refusal.text('en').why].filter(Boolean).join('; '),
+    es: [refusal.text('es').what, refusal.text('es').why].filter(Boolean).join('; '),
+  };
+  const fallback = FallbackProbe.open({ hostToo: start.hostToo, instance: start.instance, why });
+  if (fallback instanceof FallbackProbe) return fallback;
+  if (start.source === 'bpf') throw refusal;
+  throw observeFault('observe.no-fallback', { reason: fallback });
+}
+
 function run(): void {
   takePrecedence();
   const doorbell = new Doorbell(start.doorbell);
   let engine = RuleEngine.load(start.rules);
-  const probe = new Probe({
-    hostToo: start.hostToo,
-    ...(start.processRingBytes === null ? {} : { processRingBytes: start.processRingBytes }),
-    ...(start.openRingBytes === null ? {} : { openRingBytes: start.openRingBytes }),
-    pins: start.pins,
-  });
+  const probe = openSource();
   const unseen = probe.watchCalls(engine.watchedEvents);
   const throttle = new Throttle();
   const lane = new AlertLane(start.alertSocket);
@@ -67,10 +95,12 @@ function run(): void {
     raise(selfAlert(rule, priority, output, { wallMs: Date.now(), kernelNs }), kernelNs);
   };
   const watches = new ActivityWatches(say, start.onTheWay);
+  const keeper = new EventKeeper(say, start.onTheWay);
   /** Calls that rules or people ask for. */
   const wantedEvents = (): ReadonlySet<string> => new Set([...engine.watchedEvents, ...watches.events]);
   const judge = (event: KernelEvent): void => {
     if (!watches.isEmpty) watches.take(event);
+    if (keeper.isOn) keeper.take(event);
     const held = engine.match(event);
     if (held === null) return;
     const matchedNs = monotonicNs();
@@ -129,12 +159,39 @@ function run(): void {
     watches.stop(id);
     probe.watchCalls(wantedEvents());
   };
+  const recordings = new CallRecordings(say);
+  /** What is forbidden in which container; null until the agent said so. */
+  let guards: ReadonlyMap<string, ContainerGuard> | null = null;
+  let named: ReadonlyMap<string, ContainerFacts> = new Map();
+  const setGuards = (wanted: readonly ContainerGuard[]): void => {
+    tellMet(); // what was met by the orders of before
+    guards = new Map(wanted.map((one) => [one.containerId, one]));
+    say({ type: 'guarded', ...probe.guards.set(wanted.map(kernelGuardOf)) });
+  };
+  const tellMet = (): void => {
+    if (guards === null) return;
+    const known = guards;
+    probe.guards.drain((met) => {
+      const rule = known.get(met.containerId)?.rules[met.rule];
+      if (rule === undefined) return;
+      const { policy, part } = rule;
+      if (!throttle.admits(`prevention ${policy} ${part}`, met.containerId, Date.now())) return;
+      const container = named.get(met.containerId) ?? null;
+      raise(alertOfMet(met, rule, container, watcher.lineage(met.pid, ANCESTORS_MAX)), monotonicNs());
+    });
+  };
   let running = true;
   const hear = (message: ToWorker): void => {
-    if (message.type === 'containers') watcher.tell(message.containers);
+    if (message.type === 'containers') {
+      named = new Map(message.containers.map((one) => [one.id, one]));
+      watcher.tell(message.containers);
+    } else if (message.type === 'guards') setGuards(message.guards);
     else if (message.type === 'rules') reload(message);
     else if (message.type === 'watch') watch(message.watch);
     else if (message.type === 'unwatch') unwatch(message.id);
+    else if (message.type === 'keep') keeper.isOn = message.on;
+    else if (message.type === 'record') recordings.take(message);
+    else if (message.type === 'record-none') recordings.close();
     else running = false;
   };
 
@@ -181,16 +238,21 @@ function run(): void {
       hear(received.message as ToWorker);
     }
     const before = watcher.handled;
+    probe.fill();
     let more = watcher.drain();
     // A flood must not keep messages and counters from their turn.
     for (let batches = 0; more && batches < 16; batches++) more = watcher.drain();
     if (more) doorbell.ring();
     if (watcher.handled !== before) lastLagMs = watcher.lagMs();
+    tellMet();
     const now = Date.now();
     if (!watches.isEmpty) watches.flush(now);
     if (now - tickedMs >= TICK_MS) {
       tickedMs = now;
+      keeper.flush(now);
       watcher.tick();
+      const ids = watcher.strangers().filter((id) => CONTAINER_ID.test(id));
+      if (ids.length > 0) say({ type: 'strangers', ids });
       lane.connect();
       // What is gone cannot be hung in again by halves: a new start loads all of it.
       if (!stayOnGuard(now)) running = false;
@@ -198,7 +260,9 @@ function run(): void {
     }
   }
   tellStats();
+  keeper.end();
   lane.close();
+  recordings.close();
   probe.close();
   port.close();
 }

@@ -19,6 +19,9 @@ const DISK_BYTES_LOW = 5 * 1024 ** 3;
 /** What servers commonly ask for at most; more is taken only where the machine's own limit is lower. */
 const PROCESSES_MAX = 8192;
 
+/** The sensor works without BPF programs: it sees less, and is given other rights. */
+export const WEAK_SENSOR = 'weak-sensor';
+
 /** Decides from facts alone; what differs from a full machine is said in a line each. */
 export function planMachine(machine: Machine): MachinePlan {
   const adaptations: Adaptation[] = [];
@@ -63,13 +66,23 @@ export function planMachine(machine: Machine): MachinePlan {
       en: 'running as an ordinary user: no kernel sensor (no alerts), and workloads, builds and platform share this account’s rights; as root each has its own user',
       es: 'en marcha como usuario corriente: sin sensor del núcleo (sin alertas), y cargas de trabajo, construcciones y plataforma comparten los derechos de esta cuenta; como root cada parte tiene su propio usuario',
     });
-  } else if (!machine.btf || !machine.capabilities.bpf || !machine.capabilities.perfmon) {
-    sensor = false;
-    const missing = machine.btf ? 'CAP_BPF, CAP_PERFMON' : '/sys/kernel/btf/vmlinux';
-    adapt('no-sensor', {
-      en: `the kernel cannot be watched (missing: ${missing}): no events, so no alerts from workloads`,
-      es: `no se puede observar el núcleo (falta: ${missing}): sin eventos, y por tanto sin alertas de las cargas de trabajo`,
-    });
+  } else if (!machine.btf || machine.locked || !machine.capabilities.bpf || !machine.capabilities.perfmon) {
+    const missing = machine.btf
+      ? machine.locked
+        ? 'lockdown ≠ confidentiality'
+        : 'CAP_BPF, CAP_PERFMON'
+      : '/sys/kernel/btf/vmlinux';
+    sensor = machine.capabilities.sysAdmin;
+    if (sensor) {
+      adapt(WEAK_SENSOR, {
+        en: `no BPF programs here (missing: ${missing}): the sensor sees programs started and files opened, by fanotify and audit; no connections, no other calls, nothing blocked in the kernel`,
+        es: `aquí no hay programas BPF (falta: ${missing}): el sensor ve programas iniciados y archivos abiertos, por fanotify y audit; no ve conexiones ni otras llamadas, y nada se bloquea en el núcleo`,
+      });
+    } else
+      adapt('no-sensor', {
+        en: `the kernel cannot be watched (missing: ${missing}): no events, so no alerts from workloads`,
+        es: `no se puede observar el núcleo (falta: ${missing}): sin eventos, y por tanto sin alertas de las cargas de trabajo`,
+      });
   }
 
   if (rootless && machine.devices.tun !== 'open') {

@@ -57,15 +57,24 @@ export function setupCommands(cli: CliProgram, target: PrintTarget, clock: Clock
         es: 'PostgreSQL en vez de SQLite, desde el primer up: un archivo con su dirección postgres:// (o DARSENA_DATABASE_URL)',
       }),
     )
-    .action(async (options: { yes?: boolean; listen?: Listen; databaseFile?: string }) => {
+    .option(
+      '--engine <engine>',
+      cli.t({
+        en: 'what runs the pods, from the first up: podman (default), or cri:///run/containerd/containerd.sock',
+        es: 'qué ejecuta los pods, desde el primer up: podman (por defecto), o cri:///run/containerd/containerd.sock',
+      }),
+    )
+    .action(async (options: { yes?: boolean; listen?: Listen; databaseFile?: string; engine?: string }) => {
       const began = clock.monotonicMs();
       const { bringUp } = await import('./up.ts');
+      const { parseEngine } = await import('./cri.ts');
       const result = await bringUp({
         name: cli.instance,
         ask: cli.ask,
         yes: options.yes === true,
         listen: options.listen,
         databaseUrl: await readDatabaseUrl(options.databaseFile),
+        engine: options.engine === undefined ? null : parseEngine(options.engine),
         terminal: terminal(),
         language: cli.language,
         clock,

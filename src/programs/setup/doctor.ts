@@ -4,8 +4,9 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
-import { planMachine } from './adaptations.ts';
+import { planMachine, WEAK_SENSOR } from './adaptations.ts';
 import { readAuthority } from './authority.ts';
+import { openCri } from './cri.ts';
 import { type Instance, instanceFiles, instanceFolders } from './instance.ts';
 import { detectMachine } from './machine.ts';
 import { installCommand, isDebian, missingPackages, missingPrograms, neededPackages } from './packages.ts';
@@ -35,7 +36,7 @@ const both = (text: string): Text => ({ en: text, es: text });
 export async function examine(name: string, instance: Instance | null, clock: Clock): Promise<Check[]> {
   const machine = await detectMachine(instanceFolders(name, 'root').data);
   const plan = planMachine(machine);
-  const needs = neededPackages(machine, plan.runtime);
+  const needs = neededPackages(machine, plan.runtime, instance?.cri === undefined ? 'podman' : 'cri');
   const missing = isDebian(machine) ? await missingPackages(needs) : await missingPrograms(needs);
   const checks: Check[] = [
     missing.length === 0
@@ -49,9 +50,9 @@ export async function examine(name: string, instance: Instance | null, clock: Cl
     machine.limits.raisable
       ? ok('limits', { en: 'can be raised', es: 'se pueden subir' })
       : warn('limits', textOf(plan.adaptations, 'ulimits'), null),
-    plan.sensor
+    plan.sensor && !plan.adaptations.some(({ code }) => code === WEAK_SENSOR)
       ? ok('kernel', { en: 'BTF and BPF rights are there', es: 'hay BTF y derechos BPF' })
-      : warn('kernel', textOf(plan.adaptations, 'no-sensor', 'rootless'), null),
+      : warn('kernel', textOf(plan.adaptations, WEAK_SENSOR, 'no-sensor', 'rootless'), null),
     diskCheck(machine.diskFreeBytes),
     clock.now().getUTCFullYear() >= CLOCK_YEAR_MIN
       ? ok('clock', both(clock.now().toISOString()))
@@ -73,7 +74,7 @@ export async function examine(name: string, instance: Instance | null, clock: Cl
     return checks;
   }
   for (const program of programsOf(instance)) checks.push(await programCheck(instance, program));
-  checks.push(await podmanCheck(instance));
+  checks.push(await (instance.cri === undefined ? podmanCheck(instance) : criCheck(instance)));
   checks.push(...(await doorChecks(instance, clock)));
   return checks;
 }
@@ -96,6 +97,25 @@ async function programCheck(instance: Instance, program: ProgramName): Promise<C
     { en: `keeps ending: ${words}`, es: `termina una y otra vez: ${words}` },
     both(`darsena logs ${program}`),
   );
+}
+
+async function criCheck(instance: Instance): Promise<Check> {
+  const engine = openCri(instance);
+  try {
+    const { name, version } = await engine.facts();
+    return ok('engine', both(`${name} ${version} (CRI)`));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    if (why.includes('EACCES'))
+      return warn(
+        'engine',
+        { en: 'only root can ask it', es: 'solo root puede preguntarle' },
+        both('sudo darsena doctor'),
+      );
+    return broken('engine', both(why), { en: 'start the CRI server', es: 'arrancar el servidor CRI' });
+  } finally {
+    engine.close();
+  }
 }
 
 async function podmanCheck(instance: Instance): Promise<Check> {

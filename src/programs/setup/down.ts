@@ -3,7 +3,7 @@ import { setupFault } from './errors.ts';
 import { currentMode, type Instance, instanceFiles } from './instance.ts';
 import { withInstanceLock } from './lock.ts';
 import { endSocketOwners } from './processes.ts';
-import { PROGRAMS_TO_STOP, type ProgramName } from './programs.ts';
+import { isWeak, PROGRAMS_TO_STOP, type ProgramName } from './programs.ts';
 import { purgeInstance, removeWorkloads } from './purge.ts';
 import type { LocalSteps } from './steps.ts';
 import { stopProgram } from './supervisor.ts';
@@ -50,8 +50,9 @@ export async function takeDown(
         }
         if (instance.sensor) {
           // Native calls, which nothing else of the command line needs.
-          const { removePins } = await import('../../observe/index.ts');
+          const { removeFallback, removePins } = await import('../../observe/index.ts');
           removePins(instanceFiles(instance).sensor.pins);
+          if (isWeak(instance)) removeFallback(instance.name);
         }
         // An agent that was killed leaves its engine service behind; it listens below our own run folder.
         await endSocketOwners(instance.run, { clock, graceMs: SERVICE_GRACE_MS });

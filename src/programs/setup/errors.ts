@@ -187,6 +187,84 @@ export const setupFault = defineFaults({
       remedy: 'darsena down --purge --yes',
     },
   },
+  'setup.engine-choice': {
+    kind: 'invalid',
+    en: {
+      what: 'there is no engine "{text}"',
+      why: 'expected podman, or cri:// and the path of a socket',
+      remedy: 'darsena up --engine cri:///run/containerd/containerd.sock',
+    },
+    es: {
+      what: 'no existe el motor "{text}"',
+      why: 'se esperaba podman, o cri:// y la ruta de un socket',
+      remedy: 'darsena up --engine cri:///run/containerd/containerd.sock',
+    },
+  },
+  'setup.engine-fixed': {
+    kind: 'conflict',
+    en: {
+      what: 'the engine of "{name}" stays {engine}',
+      why: 'it was chosen at its first up, and pods of another engine would be nobody’s',
+      remedy: 'darsena up --instance other --engine …',
+    },
+    es: {
+      what: 'el motor de "{name}" sigue siendo {engine}',
+      why: 'se eligió en su primer up, y los pods de otro motor no serían de nadie',
+      remedy: 'darsena up --instance otra --engine …',
+    },
+  },
+  'setup.cri-root': {
+    kind: 'needs',
+    en: {
+      what: 'the CRI server at {socket} cannot be used',
+      why: 'it needs root',
+      remedy: 'sudo darsena up --engine cri://{socket}',
+    },
+    es: {
+      what: 'no se puede usar el servidor CRI en {socket}',
+      why: 'necesita root',
+      remedy: 'sudo darsena up --engine cri://{socket}',
+    },
+  },
+  'setup.cri-unusable': {
+    kind: 'needs',
+    en: {
+      what: 'the CRI server at {socket} cannot be used; nothing was changed',
+      why: '{reason}',
+      remedy: 'start it, and give it a CNI network: apt-get install containerd containernetworking-plugins',
+    },
+    es: {
+      what: 'no se puede usar el servidor CRI en {socket}; no se cambió nada',
+      why: '{reason}',
+      remedy: 'arrancarlo y darle una red CNI: apt-get install containerd containernetworking-plugins',
+    },
+  },
+  'setup.cri-registry': {
+    kind: 'needs',
+    en: {
+      what: 'the CRI server at {socket} cannot be told where the platform’s registry is',
+      why: 'its settings name no folder for registries that is there (config_path: {folder})',
+      remedy: 'set config_path, such as /etc/containerd/certs.d, make the folder and start the server anew',
+    },
+    es: {
+      what: 'no se puede decir al servidor CRI en {socket} dónde está el registro de la plataforma',
+      why: 'sus ajustes no nombran una carpeta de registros que exista (config_path: {folder})',
+      remedy: 'definir config_path, como /etc/containerd/certs.d, crear la carpeta y reiniciar el servidor',
+    },
+  },
+  'setup.cri-taken': {
+    kind: 'conflict',
+    en: {
+      what: 'the CRI server at {socket} serves another instance',
+      why: '{path} is of another one, and both registries have the same name',
+      remedy: 'another CRI server, or Podman: darsena up --engine podman',
+    },
+    es: {
+      what: 'el servidor CRI en {socket} sirve a otra instancia',
+      why: '{path} es de otra, y ambos registros tienen el mismo nombre',
+      remedy: 'otro servidor CRI, o Podman: darsena up --engine podman',
+    },
+  },
   'setup.database-file': {
     kind: 'invalid',
     en: { what: 'cannot read the database’s address in {path}', why: '{reason}' },

@@ -64,6 +64,8 @@ export interface Instance {
   readonly sensor: boolean;
   readonly adaptations: readonly Adaptation[];
   readonly podman: PodmanFiles;
+  /** A CRI server of the host's own runs the pods, instead of Podman. */
+  readonly cri?: { readonly socket: string };
   readonly createdAt: string;
   /**
    * Set from the moment something of it may be on the machine until users and folders stand: a first `up` that ends in

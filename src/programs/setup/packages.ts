@@ -9,10 +9,17 @@ export interface PackageNeed {
   readonly why: string;
 }
 
+/** What only Podman needs. */
+const PODMAN_ALONE = ['podman', 'netavark', 'aardvark-dns', 'iptables', 'catatonit'];
+
 /** What an instance needs from the distribution; the one list that `up`, `doctor` and the manual share. */
-export function neededPackages(machine: Pick<Machine, 'mode'>, runtime: RuntimeName): PackageNeed[] {
+export function neededPackages(
+  machine: Pick<Machine, 'mode'>,
+  runtime: RuntimeName,
+  engine: 'podman' | 'cri' = 'podman',
+): PackageNeed[] {
   const rootless = machine.mode === 'rootless';
-  return [
+  const needs: PackageNeed[] = [
     { name: 'podman', provides: 'podman', why: 'runs the pods' },
     { name: runtime, provides: runtime, why: 'starts the containers' },
     { name: 'netavark', provides: '/usr/lib/podman/netavark', why: 'pod networks' },
@@ -30,6 +37,8 @@ export function neededPackages(machine: Pick<Machine, 'mode'>, runtime: RuntimeN
     { name: 'libnss-myhostname', provides: 'libnss_myhostname.so.2', why: '*.localhost resolves for every program' },
     { name: 'ca-certificates', provides: '/etc/ssl/certs/ca-certificates.crt', why: 'fetching advisories' },
   ];
+  // A CRI server has brought its own; it is there before the platform is.
+  return engine === 'cri' ? needs.filter(({ name }) => !PODMAN_ALONE.includes(name)) : needs;
 }
 
 /** True where apt and dpkg rule. */

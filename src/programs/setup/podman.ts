@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runscWrapper } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { writeFileAtomic } from '../../system/index.ts';
 import type { MachinePlan } from './adaptations.ts';
@@ -9,6 +10,8 @@ export interface PodmanPlan {
   readonly files: PodmanFiles;
   /** Path → content; all without secrets. */
   readonly contents: ReadonlyMap<string, string>;
+  /** The program that starts gVisor for Podman: where, and its text. */
+  readonly runsc: { readonly path: string; readonly text: string };
 }
 
 /**
@@ -22,6 +25,7 @@ export function planPodman(
 ): PodmanPlan {
   const folder = instanceFiles(folders).podman;
   const home = join(folder, 'home');
+  const runsc = join(folder, 'runsc');
   const rootless = machine.mode === 'rootless';
   const address = `${LOOPBACK}:${machine.registryPort}`;
   const containersConf = join(folder, 'containers.conf');
@@ -44,6 +48,9 @@ export function planPodman(
         'events_logger = "file"',
         // The usual locks are one piece of shared memory for all Podmans of an account, which would outlive the instance.
         ...(rootless ? ['lock_type = "file"'] : []),
+        '',
+        '[engine.runtimes]',
+        `runsc = [${quoted(runsc)}]`,
         '',
         '[network]',
         'network_backend = "netavark"',
@@ -106,6 +113,7 @@ export function planPodman(
       },
     },
     contents,
+    runsc: { path: runsc, text: runscWrapper({ rootless }) },
   };
 }
 
@@ -118,6 +126,7 @@ export async function writePodmanFiles(
     await mkdir(join(path, '..'), { recursive: true });
     await writeFileAtomic(path, content, { mode: 0o644 });
   }
+  await writeFileAtomic(plan.runsc.path, plan.runsc.text, { mode: 0o755 });
   // containers-certs.d(5): the folder is named after the address that is dialled
   const folder = join(plan.files.home, '.config', 'containers', 'certs.d', options.registryAddress);
   await mkdir(folder, { recursive: true });

@@ -25,19 +25,24 @@ const DOORS = ['console', 'agents', 'edgeHttps', 'edgeHttp'] as const;
 
 /**
  * Chooses a free port for each door: the usual one, else the next free of its range, said as an adaptation. `reserved`
- * ports belong to somebody who does not listen now; it maps them to that holder's name. The chosen ports stay held until
- * `release`, so that another `up` at the same moment does not choose them too.
+ * ports belong to somebody who does not listen now; it maps them to that holder's name. The chosen ports are held until
+ * `release`; no other `up` on this machine, whoever's it is, chooses them before this process ends or calls `abandon`.
  * @throws Fault `setup.no-ports`
  */
 export async function choosePorts(
   mode: Mode,
   bind: string,
   reserved: ReadonlyMap<number, string>,
-): Promise<{ ports: Ports; adaptations: Adaptation[]; release: () => Promise<void> }> {
+): Promise<{
+  ports: Ports;
+  adaptations: Adaptation[];
+  release: () => Promise<void>;
+  abandon: () => Promise<void>;
+}> {
   const held: Server[] = [];
-  const release = async (): Promise<void> => {
-    await Promise.all(held.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  };
+  const claims: Server[] = [];
+  const release = (): Promise<void> => closeAll(held);
+  const abandon = (): Promise<void> => closeAll([...held, ...claims]);
   const taken = new Set(reserved.keys());
   const adaptations: Adaptation[] = [];
   const chosen: Partial<Record<keyof Ports, number>> = {};
@@ -49,15 +54,20 @@ export async function choosePorts(
       // The usual port of another door is left to it.
       const foreign = DOORS.some((other) => other !== door && PORT_RANGES[mode][other][0] === candidate);
       if (taken.has(candidate) || foreign) continue;
-      const server = await hold(candidate, bind);
-      if (server !== null) {
-        held.push(server);
-        port = candidate;
-        break;
+      const claim = await hold({ path: claimOf(candidate) });
+      if (claim === null) continue;
+      const server = await hold({ port: candidate, host: bind });
+      if (server === null) {
+        await closeAll([claim]);
+        continue;
       }
+      claims.push(claim);
+      held.push(server);
+      port = candidate;
+      break;
     }
     if (port === undefined) {
-      await release();
+      await abandon();
       throw setupFault('setup.no-ports', { what: portName(door).en, first, last, bind });
     }
     taken.add(port);
@@ -81,21 +91,35 @@ export async function choosePorts(
       );
     }
   }
-  return { ports: { console, agents, edgeHttps, edgeHttp }, adaptations, release };
+  return { ports: { console, agents, edgeHttps, edgeHttp }, adaptations, release, abandon };
 }
 
 /** True when a listener could be opened on it now. */
 export async function isFree(port: number, bind: string): Promise<boolean> {
-  const server = await hold(port, bind);
+  const server = await hold({ port, host: bind });
   if (server === null) return false;
-  return new Promise((resolve) => server.close(() => resolve(true)));
+  await closeAll([server]);
+  return true;
 }
 
-function hold(port: number, bind: string): Promise<Server | null> {
+/**
+ * The name by which a process says that a port will be its instance's: an abstract socket (unix(7)), which every user of
+ * the machine sees and which ends with the process. Between letting go of a port and the first listener of the program
+ * that gets it lie seconds, and nobody can read what other people's instances wrote down.
+ */
+function claimOf(port: number): string {
+  return `\0darsena-port-${port}`;
+}
+
+function hold(place: { port: number; host: string } | { path: string }): Promise<Server | null> {
   const server = createServer();
   return new Promise((resolve) => {
     server.once('error', () => resolve(null));
     server.unref();
-    server.listen({ port, host: bind, exclusive: true }, () => resolve(server));
+    server.listen({ ...place, exclusive: true }, () => resolve(server));
   });
+}
+
+async function closeAll(servers: readonly Server[]): Promise<void> {
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
 }

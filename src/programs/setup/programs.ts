@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, type Json, runCommand } from '../../system/index.ts';
+import { WEAK_SENSOR } from './adaptations.ts';
 import { type Instance, instanceFiles } from './instance.ts';
 import { type SupervisedProgram, superviseProgram, usefulLines } from './supervisor.ts';
 
@@ -35,6 +36,11 @@ export function programsOf(instance: Pick<Instance, 'sensor'>): ProgramName[] {
 /** All there can be, whatever this machine runs: for stopping. Reverse order of starting. */
 export const PROGRAMS_TO_STOP: readonly ProgramName[] = ['edge', 'sensor', 'agent', 'control'];
 
+/** Whether the sensor has no BPF programs on this machine. */
+export function isWeak(instance: Pick<Instance, 'adaptations'>): boolean {
+  return instance.adaptations.some(({ code }) => code === WEAK_SENSOR);
+}
+
 /** What the sensor is told: only this instance's containers, by the rules that came with the code. */
 export function sensorConfig(instance: Instance): Json {
   return {
@@ -44,6 +50,7 @@ export function sensorConfig(instance: Instance): Json {
     scope: 'instance',
     host: false,
     pins: instanceFiles(instance).sensor.pins,
+    ...(isWeak(instance) ? { source: 'fallback' } : {}),
   };
 }
 
@@ -167,7 +174,10 @@ function rightsOf(instance: Instance, name: NodeProgramName): string[] {
       // Loading and reading BPF programs, and /proc of other users' processes; nothing that changes the machine.
       return [
         'setpriv',
-        '--bounding-set=-all,+bpf,+perfmon,+sys_ptrace,+dac_read_search',
+        // Without them fanotify and audit, which ask for more.
+        isWeak(instance)
+          ? '--bounding-set=-all,+sys_admin,+audit_control,+audit_read,+sys_ptrace,+dac_read_search'
+          : '--bounding-set=-all,+bpf,+perfmon,+sys_ptrace,+dac_read_search',
         '--inh-caps=-all',
         '--no-new-privs',
         '--',

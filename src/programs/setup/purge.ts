@@ -4,9 +4,12 @@ import { z } from 'zod';
 import { BoundParts, removePodCgroups } from '../../deploy/engines/local/index.ts';
 import { REGISTRY_NAME } from '../../oci/index.ts';
 import { type Clock, runCommand, type Text } from '../../system/index.ts';
+import { releaseMounts } from '../../volumes/index.ts';
+import { engineEnvironment } from '../agent/own-container.ts';
 import { removeCredentials, sudoAccount } from '../cli/credentials.ts';
 import { disableAtBoot } from './boot.ts';
 import { removeCutCopies } from './code.ts';
+import { forgetRegistry, removeFromCri } from './cri.ts';
 import { storedPlace } from './database.ts';
 import { setupFault } from './errors.ts';
 import { CODE_ROOT, type Instance, instanceFiles, instanceFolders, instancesOfRoot } from './instance.ts';
@@ -23,6 +26,8 @@ export interface EngineObjects {
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
 }
+
+const NO_OBJECTS: EngineObjects = { pods: [], containers: [], networks: [], volumes: [] };
 
 const ENGINE_TIMEOUT_MS = 120_000;
 const PROCESS_GRACE_MS = 3_000;
@@ -162,6 +167,8 @@ export async function findEngineObjects(instance: Instance): Promise<EngineObjec
 
 /** Stops and removes pods, containers and networks; volumes stay. @returns what was removed */
 export async function removeWorkloads(instance: Instance): Promise<Text[]> {
+  const ended = await removeFromCri(instance);
+  if (ended !== null) return counted(ended, ['pod', 'pods'], ['pod', 'pods']);
   const { pods, containers, networks } = await findEngineObjects(instance);
   const removed: Text[] = [];
   // Some at a time: Podman removes pods one after the other, and each may take its whole grace time to end.
@@ -198,14 +205,17 @@ export async function purgeInstance(instance: Instance, clock: Clock): Promise<T
   const say = (en: string, es: string): void => {
     removed.push({ en, es });
   };
-  const { volumes } = await findEngineObjects(instance);
+  const forgotten = await forgetRegistry(instance);
+  removed.push(...counted(forgotten, ['image', 'images'], ['imagen', 'imágenes']));
+  // Volumes of a CRI server's pods are folders of the agent's, and go with it.
+  const { volumes } = instance.cri === undefined ? await findEngineObjects(instance) : NO_OBJECTS;
   await removeObjects(instance, ['volume', 'rm', '--force'], volumes);
   removed.push(...counted(volumes.length, ['volume', 'volumes'], ['volumen', 'volúmenes']));
-  const images = await findOwnedImages(instance);
+  const images = instance.cri === undefined ? await findOwnedImages(instance) : [];
   // Without --force, which would remove the containers of others with an image: what they took up meanwhile stays.
   await removeObjects(instance, ['rmi'], images);
   removed.push(...counted(images.length, ['image', 'images'], ['imagen', 'imágenes']));
-  const left = await findEngineObjects(instance);
+  const left = instance.cri === undefined ? await findEngineObjects(instance) : NO_OBJECTS;
   const what = Object.entries(left).flatMap(([kind, names]) => (names.length === 0 ? [] : [`${names.length} ${kind}`]));
   if (what.length > 0) throw setupFault('setup.purge-incomplete', { name: instance.name, what: what.join(', ') });
   const place = await storedPlace(instance);
@@ -241,6 +251,17 @@ async function endPauseProcess(instance: Instance, clock: Clock): Promise<void> 
 
 async function removeFolders(instance: Instance, clock: Clock, say: (en: string, es: string) => void): Promise<void> {
   const { data, run, logs } = instanceFolders(instance.name, instance.mode);
+  // NAS, SAN and opened volumes are mounted below these folders: a removal that walked into them would take away what is not ours.
+  const { agent } = instanceFiles(instance);
+  await releaseMounts({
+    ...{
+      instance: instance.name,
+      run: agent.run,
+      allowedFile: agent.storage,
+      devicesFile: join(agent.folder, 'storage-devices.json'),
+    },
+    ...{ env: engineEnvironment(instance), rootless: instance.mode === 'rootless' },
+  });
   if (instance.mode === 'rootless') {
     // Layers unpacked without root belong to sub-ids: only inside their user namespace may they be removed.
     // Not by Podman: its settings lie there too, and an interrupted purge could not be called again without them.

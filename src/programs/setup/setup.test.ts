@@ -25,7 +25,7 @@ import { installCommand, missingFrom, neededPackages } from './packages.ts';
 import { planPodman } from './podman.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { identify, isRunning, listenerOf, readPidFile } from './processes.ts';
-import { describeProgram, programsOf } from './programs.ts';
+import { describeProgram, programsOf, sensorConfig } from './programs.ts';
 import { ownedImages, ownedNames, ownedTables } from './purge.ts';
 import { mergeParts } from './status.ts';
 import { lastWords, stopProgram, supervisedState, superviseProgram, usefulLines } from './supervisor.ts';
@@ -36,8 +36,9 @@ const FULL: Machine = {
   distribution: { id: 'debian', like: [], name: 'Debian GNU/Linux 12' },
   systemd: true,
   cgroup: 'v2',
-  capabilities: { sysResource: true, bpf: true, perfmon: true },
+  capabilities: { sysResource: true, bpf: true, perfmon: true, sysAdmin: true },
   btf: true,
+  locked: false,
   limits: { raisable: true, openFiles: 1_048_576, processes: null },
   devices: { tun: 'open', fuse: 'open' },
   subIds: true,
@@ -107,8 +108,19 @@ test('each lack of the machine is adapted to and said in both languages', () => 
       'ulimits',
       (plan) => plan.ulimits?.join() === 'nofile=512:512,nproc=100:100',
     ],
-    [{ btf: false }, 'no-sensor', (plan) => !plan.sensor],
-    [{ capabilities: { sysResource: true, bpf: false, perfmon: true } }, 'no-sensor', (plan) => !plan.sensor],
+    [{ btf: false }, 'weak-sensor', (plan) => plan.sensor],
+    [{ locked: true }, 'weak-sensor', (plan) => plan.sensor],
+    // Root of a container that has SYS_ADMIN and not BPF: the sensor that loads programs would have neither.
+    [
+      { capabilities: { sysResource: true, bpf: false, perfmon: false, sysAdmin: true } },
+      'weak-sensor',
+      (plan) => plan.sensor,
+    ],
+    [
+      { capabilities: { sysResource: true, bpf: false, perfmon: true, sysAdmin: false } },
+      'no-sensor',
+      (plan) => !plan.sensor,
+    ],
     [{ mode: 'rootless' }, 'rootless', (plan) => !plan.sensor],
     [{ mode: 'rootless', devices: { tun: 'closed', fuse: 'open' } }, 'tun', () => true],
     [{ mode: 'rootless', devices: { tun: 'open', fuse: 'missing' } }, 'fuse', () => true],
@@ -142,17 +154,26 @@ test('ports: a taken one is passed over, chosen ones differ, and who listens is 
   assert.ok(typeof address === 'object' && address !== null);
   assert.equal(await isFree(address.port, '127.0.0.1'), false);
   assert.match((await listenerOf(address.port)) ?? '', new RegExp(`\\(pid ${process.pid}\\)`));
-  const { ports, adaptations } = await choosePorts(
-    'rootless',
-    '127.0.0.1',
-    new Map([
-      [7443, 'darsena other'],
-      [8443, 'darsena other'],
-    ]),
-  );
+  const others = new Map([
+    [7443, 'darsena other'],
+    [8443, 'darsena other'],
+  ]);
+  const { ports, adaptations, release, abandon } = await choosePorts('rootless', '127.0.0.1', others);
+  t.after(abandon);
   assert.equal(new Set(Object.values(ports)).size, 4);
   assert.ok(!Object.values(ports).includes(7443) && !Object.values(ports).includes(8443));
   assert.match(adaptations[0]?.text.en ?? '', /port 7443 is taken by darsena other/);
+
+  // Let go of for the program that will listen there, and still nobody else's.
+  await release();
+  assert.ok(await isFree(ports.console, '127.0.0.1'));
+  const second = await choosePorts('rootless', '127.0.0.1', others);
+  t.after(second.abandon);
+  assert.equal(new Set([...Object.values(ports), ...Object.values(second.ports)]).size, 8);
+  await second.abandon();
+  const third = await choosePorts('rootless', '127.0.0.1', others);
+  await third.abandon();
+  assert.deepEqual(third.ports, second.ports);
 });
 
 test('packages: what dpkg does not call installed is missing, also when its settings are left', () => {
@@ -204,6 +225,13 @@ test('control has no rights, the edge one, the sensor four; none can gain more',
   assert.match(argv('edge'), /--reuid=903 .*--bounding-set=-all,\+net_bind_service .*--no-new-privs -- haproxy -W/);
   assert.match(argv('sensor'), /--bounding-set=-all,\+bpf,\+perfmon,\+sys_ptrace,\+dac_read_search .*--no-new-privs/);
   assert.deepEqual(programsOf(instance), ['control', 'agent', 'sensor', 'edge']);
+  // Where there are no BPF programs it has other rights, and no more of them than fanotify and audit need.
+  const weak = { ...instance, adaptations: [{ code: 'weak-sensor', text: { en: '', es: '' } }] };
+  assert.match(
+    describeProgram(weak, 'sensor').argv.join(' '),
+    /--bounding-set=-all,\+sys_admin,\+audit_control,\+audit_read,\+sys_ptrace,\+dac_read_search /,
+  );
+  assert.equal((sensorConfig(weak) as { source?: string }).source, 'fallback');
 });
 
 test('rootless: everything runs as the caller, without a sensor, below the caller’s own folders', () => {

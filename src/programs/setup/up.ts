@@ -15,6 +15,7 @@ import { type AuthorityCertificate, publishAuthority } from './authority.ts';
 import { enableAtBoot } from './boot.ts';
 import { codeFolder, installCode, OWN_CODE, readVersion } from './code.ts';
 import { buildConsole, consoleIsStale } from './console.ts';
+import { checkCri, type EngineChoice, requireSameEngine, tellRegistry } from './cri.ts';
 import { checkDatabase, storeDatabaseUrl } from './database.ts';
 import { setupFault } from './errors.ts';
 import { ensureFolders } from './folders.ts';
@@ -69,6 +70,7 @@ const READY_POLL_MS = 50;
 const LIVES_MAX = 3;
 
 export type Listen = 'loopback' | 'all';
+const NO_WORDS: Text = { en: '', es: '' };
 const BIND: Readonly<Record<Listen, string>> = { loopback: LOOPBACK, all: EVERYWHERE };
 
 export interface UpContext {
@@ -81,6 +83,8 @@ export interface UpContext {
   readonly listen: Listen | undefined;
   /** PostgreSQL for control's state; null: as before, at first SQLite. */
   readonly databaseUrl: string | null;
+  /** What runs the pods; null: as before, at first Podman. */
+  readonly engine: EngineChoice | null;
   readonly terminal: boolean;
   readonly language: Language;
   readonly clock: Clock;
@@ -110,7 +114,13 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
     return found;
   });
   const plan = planMachine(machine);
-  const packages = await missingOf(machine, plan);
+  const { engine } = context;
+  const former = await readInstance(instanceFiles(instanceFolders(name, machine.mode)).description);
+  if (former !== null) requireSameEngine(former, engine);
+  if (engine?.kind === 'cri')
+    await steps.run(TITLES.engine, async (step) => step.detail((await checkCri(engine, machine.mode)) ?? NO_WORDS));
+  const isCri = engine?.kind === 'cri' || former?.cri !== undefined;
+  const packages = await missingOf(machine, plan, isCri ? 'cri' : 'podman');
   if (packages.length > 0) await consentToPackages(packages, machine, context);
   const folders = instanceFolders(name, machine.mode);
   const { databaseUrl } = context;
@@ -200,6 +210,7 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
 
 const TITLES = {
   machine: { en: 'Look at the machine', es: 'Examinar la máquina' },
+  engine: { en: 'Look at the CRI server', es: 'Examinar el servidor CRI' },
   database: { en: 'Look at the database', es: 'Examinar la base de datos' },
   packages: { en: 'System packages', es: 'Paquetes del sistema' },
   console: { en: 'Build the console', es: 'Construir la consola' },
@@ -227,8 +238,8 @@ function describeMachine(machine: Machine): Text {
     : { en: `${facts}, as an ordinary user`, es: `${facts}, como usuario corriente` };
 }
 
-async function missingOf(machine: Machine, plan: MachinePlan): Promise<string[]> {
-  const needs = neededPackages(machine, plan.runtime);
+async function missingOf(machine: Machine, plan: MachinePlan, engine: 'podman' | 'cri'): Promise<string[]> {
+  const needs = neededPackages(machine, plan.runtime, engine);
   return isDebian(machine) ? missingPackages(needs) : missingPrograms(needs);
 }
 
@@ -294,6 +305,7 @@ async function placeCode(machine: Machine, code: string, step: LocalStep): Promi
 interface Choice {
   readonly name: string;
   readonly listen: Listen | undefined;
+  readonly engine: EngineChoice | null;
   readonly machine: Machine;
   readonly plan: MachinePlan;
   readonly code: string;
@@ -323,6 +335,7 @@ async function sketchInstance(choice: Choice & { readonly createdAt: string | un
     sensor: plan.sensor,
     adaptations: [...plan.adaptations, ...adaptations],
     podman: planPodman(folders, { mode: machine.mode, plan, registryPort: ports.console }).files,
+    ...(choice.engine?.kind === 'cri' ? { cri: { socket: choice.engine.socket } } : {}),
     createdAt: choice.createdAt ?? clock.now().toISOString(),
     unfinished: true,
   };
@@ -363,14 +376,14 @@ async function settleInstance(
   return instance;
 }
 
-/** Ports for this instance alone, also when another `up` chooses at the same moment. */
+/** Ports for this instance alone, also when another `up` chooses at the same moment: nobody else does until this process ends. */
 async function chooseOwnPorts(mode: Machine['mode'], bind: string, name: string): ReturnType<typeof choosePorts> {
   for (;;) {
     const chosen = await choosePorts(mode, bind, await portsOfOthers(name));
     // Somebody may have written its ports down, and let go of them, after the others were read and before we held ours.
     const others = await portsOfOthers(name);
     if (!Object.values(chosen.ports).some((port) => others.has(port))) return chosen;
-    await chosen.release();
+    await chosen.abandon();
   }
 }
 
@@ -431,6 +444,7 @@ async function writeProgramFiles(
     registryAddress: `${LOOPBACK}:${instance.ports.console}`,
     ca: authority.pem,
   });
+  await tellRegistry(instance, authority.pem);
 }
 
 async function partIs(api: ApiClient, part: string, states: readonly string[]): Promise<boolean> {

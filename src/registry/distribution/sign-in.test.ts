@@ -343,9 +343,12 @@ describe('what is not yours does not show', () => {
       [...seen.values()].map((statuses) => [...statuses]),
       [[404], [404], [404], [202], [202], [200]],
     );
-    const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
-    const [a, b] = [median(took.there), median(took.nowhere)];
-    t.diagnostic(`median ${a.toFixed(3)} ms where it is, ${b.toFixed(3)} ms where it is not, of ${took.there.length}`);
+    // A delay that tells shows in the quick answers as in all others; what else the machine does shows only in slow ones.
+    const quartile = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 2] ?? 0;
+    const [a, b] = [quartile(took.there), quartile(took.nowhere)];
+    t.diagnostic(
+      `lower quartile ${a.toFixed(3)} ms where it is, ${b.toFixed(3)} ms where it is not, of ${took.there.length}`,
+    );
     assert.ok(Math.abs(a - b) < Math.max(1, 0.5 * Math.max(a, b)), `${a} ms against ${b} ms`);
   });
 

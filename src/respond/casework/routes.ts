@@ -13,13 +13,7 @@ import type { Casework } from './casework.ts';
 const number = z.coerce.number().int().min(1).max(0x7fff_ffff);
 const name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,59}$/u);
 const word = z.string().min(1).max(200);
-/** PostgreSQL keeps no text with a NUL in it. */
-const commentText = z
-  .string()
-  .trim()
-  .min(1)
-  .max(COMMENT_LENGTH_MAX)
-  .refine((text) => !text.includes('\0'), { message: 'expected text without NUL' });
+const commentText = z.string().trim().min(1).max(COMMENT_LENGTH_MAX);
 
 /** What somebody may ask of a list of incidents, and keep under a name. */
 const query = z.strictObject({

@@ -11,13 +11,14 @@ import { verifyEvidence } from './verify.ts';
 
 const PART_WORDS: Readonly<Record<EvidencePart, Text>> = {
   container: { en: 'container', es: 'contenedor' },
-  processes: { en: 'processes, open files', es: 'procesos, ficheros abiertos' },
+  processes: { en: 'processes, open files', es: 'procesos, archivos abiertos' },
   'memory-maps': { en: 'memory maps', es: 'mapas de memoria' },
   sockets: { en: 'sockets', es: 'sockets' },
-  layer: { en: 'changed files', es: 'ficheros cambiados' },
-  'memory-files': { en: 'files in memory (tmpfs)', es: 'ficheros en memoria (tmpfs)' },
+  layer: { en: 'changed files', es: 'archivos cambiados' },
+  'memory-files': { en: 'files in memory (tmpfs)', es: 'archivos en memoria (tmpfs)' },
   executables: { en: 'programs that run', es: 'programas en marcha' },
   log: { en: 'log', es: 'registro' },
+  packets: { en: 'packets of its network', es: 'paquetes de su red' },
 };
 
 const PART_STATES = {
@@ -49,7 +50,14 @@ export function evidenceCommands(cli: CliProgram): void {
     .option('--keep-paused', t({ en: 'leave it paused afterwards', es: 'dejarlo en pausa después' }))
     .option(
       '--no-files',
-      t({ en: 'only names and hashes of changed files', es: 'solo nombres y hashes de los ficheros cambiados' }),
+      t({ en: 'only names and hashes of changed files', es: 'solo nombres y hashes de los archivos cambiados' }),
+    )
+    .option(
+      '--packets <seconds>',
+      t({
+        en: 'keep the packets of its network first, for so many seconds (30 at most)',
+        es: 'conservar antes los paquetes de su red, durante tantos segundos (30 como mucho)',
+      }),
     )
     .option('--reason <text>', t({ en: 'why', es: 'por qué' }))
     .description(
@@ -64,7 +72,7 @@ export function evidenceCommands(cli: CliProgram): void {
       showParts(cli, taken);
       print.result({
         en: `evidence ${taken.id}: ${taken.files} files, ${print.bytes(taken.bytes)}`,
-        es: `evidencia ${taken.id}: ${taken.files} ficheros, ${print.bytes(taken.bytes)}`,
+        es: `evidencia ${taken.id}: ${taken.files} archivos, ${print.bytes(taken.bytes)}`,
       });
     });
   noun
@@ -193,7 +201,7 @@ export function evidenceCommands(cli: CliProgram): void {
       print.result(
         print.colour(
           'good',
-          t({ en: `${found.files} files as they were signed`, es: `${found.files} ficheros tal como se firmaron` }),
+          t({ en: `${found.files} files as they were signed`, es: `${found.files} archivos tal como se firmaron` }),
         ),
       );
     });
@@ -205,6 +213,7 @@ interface TakeOptions {
   readonly replica?: string;
   readonly container?: string;
   readonly keepPaused?: boolean;
+  readonly packets?: string;
   readonly files: boolean;
   readonly reason?: string;
 }
@@ -213,6 +222,7 @@ function takeBody(workload: string | undefined, options: TakeOptions): Record<st
   const how = {
     ...(options.reason === undefined ? {} : { reason: options.reason }),
     keepPaused: options.keepPaused === true,
+    packetSeconds: Number(options.packets ?? 0),
     copyFiles: options.files,
   };
   if (options.incident !== undefined) return { incident: Number(options.incident), ...how };

@@ -20,7 +20,7 @@ const containerId = 'c'.repeat(64);
 const TARGET = {
   ...{ host: 'host1', containerId, incident: 7, project: 'tienda', environment: 'dev', workload: 'web', digest: null },
 };
-const HOW = { actor: 'user:ana', reason: 'because', keepPaused: false, copyFiles: true };
+const HOW = { actor: 'user:ana', reason: 'because', keepPaused: false, copyFiles: true, packetSeconds: 0 };
 const newKey = () => generateSigningKey(Buffer.alloc(32, 1)).key;
 const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 

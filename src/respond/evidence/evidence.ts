@@ -51,6 +51,8 @@ export interface EvidenceHow {
   readonly reason: string | null;
   readonly keepPaused: boolean;
   readonly copyFiles: boolean;
+  /** Packets of its network are kept for so long first; 0: none. */
+  readonly packetSeconds: number;
 }
 
 export interface EvidenceOrder {
@@ -61,6 +63,8 @@ export interface EvidenceOrder {
   readonly reason: string | null;
   readonly keepPaused: boolean;
   readonly copyFiles: boolean;
+  /** Packets of its network are kept for so long first; 0: none. */
+  readonly packetSeconds: number;
 }
 
 /** Asked of the host: it looks at the container and sends what it finds. */
@@ -137,6 +141,7 @@ export class EvidenceStore {
       const order: EvidenceOrder = {
         ...{ id, containerId: target.containerId, incident: target.incident, requestedBy: how.actor },
         ...{ reason: how.reason, keepPaused: how.keepPaused, copyFiles: how.copyFiles },
+        packetSeconds: how.packetSeconds,
       };
       const record = await taker.take(target.host, order, async (bytes) => {
         received = await receive(bytes, `${path}.part`);

@@ -35,6 +35,7 @@ export const EVIDENCE_PARTS = [
   'memory-files',
   'executables',
   'log',
+  'packets',
 ] as const;
 export type EvidencePart = (typeof EVIDENCE_PARTS)[number];
 

@@ -45,6 +45,10 @@ export const EVIDENCE_CONTEXT_BYTES_MAX = 32 * MIB;
 /** Milliseconds that a container is stopped at the most to be looked at: within this a service's clients still wait. */
 export const EVIDENCE_FREEZE_MS_MAX = 20_000;
 
+/** Seconds for which packets are kept at the most, before the container is stopped, and bytes of them. */
+export const EVIDENCE_PACKET_SECONDS_MAX = 30;
+export const EVIDENCE_PACKET_BYTES_MAX = 16 * MIB;
+
 /** Milliseconds until a host that does not answer has failed. */
 export const EVIDENCE_TIMEOUT_MS = 120_000;
 

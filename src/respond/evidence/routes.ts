@@ -7,7 +7,7 @@ import type { Respond } from '../respond.ts';
 import { evidenceFault } from './errors.ts';
 import type { Evidence, EvidenceStore, EvidenceTarget } from './evidence.ts';
 import type { CustodyStep } from './format.ts';
-import { EVIDENCE_PAGE_MAX } from './limits.ts';
+import { EVIDENCE_PACKET_SECONDS_MAX, EVIDENCE_PAGE_MAX } from './limits.ts';
 import { takeIncidentEvidence } from './take.ts';
 
 export const EVIDENCE_TYPE = 'application/vnd.darsena.evidence+tar';
@@ -40,6 +40,7 @@ const how = {
   reason: z.string().max(2_000).nullable().default(null),
   keepPaused: z.boolean().default(false),
   copyFiles: z.boolean().default(true),
+  packetSeconds: z.number().int().min(0).max(EVIDENCE_PACKET_SECONDS_MAX).default(0),
 };
 
 export function registerEvidenceRoutes(
@@ -68,7 +69,7 @@ export function registerEvidenceRoutes(
       const { principal, body } = request;
       const options = {
         ...{ actor: principal.actor, reason: body.reason },
-        ...{ keepPaused: body.keepPaused, copyFiles: body.copyFiles },
+        ...{ keepPaused: body.keepPaused, copyFiles: body.copyFiles, packetSeconds: body.packetSeconds },
       };
       void reply.status(201);
       if ('incident' in body) {

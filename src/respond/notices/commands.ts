@@ -45,7 +45,7 @@ export function noticeCommands(cli: CliProgram): void {
     )
     .option(
       '--to-file <file>',
-      t({ en: 'the same from a file, where it is a secret', es: 'lo mismo desde un fichero, si es secreto' }),
+      t({ en: 'the same from a file, where it is a secret', es: 'lo mismo desde un archivo, si es secreto' }),
     )
     .option(
       '--secret-file <file>',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { createVault } from '../../access/index.ts';
 import { Journal, journalMigrations } from '../../journal/index.ts';
@@ -94,6 +94,36 @@ test('a notice is tried until it is taken, over a restart, with longer and longe
   const [taken] = await second.deliveries(10);
   assert.deepEqual([taken?.state, taken?.attempts, taken?.error], ['sent', 3, null]);
   await opened.close();
+});
+
+test('a receiver that answers late holds up no other channel, and no later notice', async (t) => {
+  const late = Promise.withResolvers<void>();
+  const sent: string[] = [];
+  const { opened, make } = await open(async (to) => {
+    if (to.url.includes('slow')) await late.promise;
+    sent.push(to.url);
+  });
+  t.after(() => opened.close());
+  const notices = await make();
+  await notices.add(CHANNEL, 'user:ana');
+  await notices.add({ ...CHANNEL, name: 'slow', url: 'https://slow.example.com/' }, 'user:ana');
+  const plan = () => opened.db.transaction().execute((tx) => notices.plan(tx, 'incident.opened', INCIDENT, null));
+  const quick = async (): Promise<number> =>
+    (await notices.deliveries(10)).filter(({ channel, state }) => channel === 'ops' && state === 'sent').length;
+  for (const wanted of [1, 2]) {
+    await plan();
+    const over = notices.deliver();
+    while ((await quick()) < wanted) await systemClock.sleep(5);
+    if (wanted === 2) {
+      late.resolve();
+      await over;
+    }
+  }
+  assert.deepEqual(
+    (await notices.deliveries(10)).map(({ state }) => state),
+    ['sent', 'sent', 'sent', 'sent'],
+  );
+  assert.equal(sent.length, 4, 'each once');
 });
 
 test('who takes only worse, or other projects, is not told; address and secret are in no list and no table', async () => {
@@ -194,10 +224,13 @@ const MAIL_PAIR = (() => {
 })();
 
 /** A mail server that takes what it is told and remembers it; `answers` change what it says to a command. */
-async function mailServer(options: {
-  readonly tls: 'at-once' | 'starttls' | 'none';
-  readonly answers?: Record<string, string>;
-}) {
+async function mailServer(
+  t: TestContext,
+  options: {
+    readonly tls: 'at-once' | 'starttls' | 'none';
+    readonly answers?: Record<string, string>;
+  },
+) {
   const { key, cert } = MAIL_PAIR;
   const said: string[] = [];
   const serve = (socket: Socket, isSecret: boolean): void => {
@@ -244,9 +277,16 @@ async function mailServer(options: {
     options.tls === 'at-once'
       ? createTlsServer({ key, cert }, (socket) => serve(socket, true))
       : createTcpServer((socket) => serve(socket, false));
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  // Also when an assertion fails: a server that listens keeps the whole run from ending.
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return { said, port, close: () => server.close() };
+  return { said, port };
 }
 
 test('no line of a mail is longer than one may be, with as many recipients as there may be', () => {
@@ -265,9 +305,9 @@ test('no line of a mail is longer than one may be, with as many recipients as th
   assert.equal(unfolded.filter((line) => line.startsWith('Subject: =?')).length, 1);
 });
 
-test('e-mail goes by TLS with a login, to every recipient, and no text of a program is more than text', async () => {
+test('e-mail goes by TLS with a login, to every recipient, and no text of a program is more than text', async (t) => {
   for (const tls of ['at-once', 'starttls'] as const) {
-    const { said, port, close } = await mailServer({ tls });
+    const { said, port } = await mailServer(t, { tls });
     const mail = { from: 'darsena@example.com', to: ['a@example.com', 'b@example.com'], user: 'ana', ca: MAIL_PAIR.ca };
     const url = `${tls === 'at-once' ? 'smtps://localhost' : 'smtp://127.0.0.1'}:${port}`;
     const to = { kind: 'email' as const, url, secret: 'geheim', networks: ['127.0.0.0/8', '::1/128'], mail };
@@ -289,55 +329,48 @@ test('e-mail goes by TLS with a login, to every recipient, and no text of a prog
     );
     assert.match(text.toString('utf8'), /^\[warning\] incident 7: Terminal shell: tienda\/pro\/web – sh <!channel>/);
     assert.match(text.toString('utf8'), /darsena incident show 7$/);
-    close();
   }
 });
 
-test('a password is told to nobody without TLS or without the certificate, and a refusal says why in clean signs', async () => {
+test('a password is told to nobody without TLS or without the certificate, and a refusal says why in clean signs', async (t) => {
   const mail = { from: 'd@example.com', to: ['a@example.com'], user: 'ana', ca: null };
   const networks = ['127.0.0.0/8', '::1/128'];
-  const plain = await mailServer({ tls: 'none' });
+  const plain = await mailServer(t, { tls: 'none' });
   const to = { kind: 'email' as const, url: `smtp://localhost:${plain.port}`, secret: 'geheim', networks, mail };
   await assert.rejects(sendNotice(to, NOTICE, new Date()), /offers no TLS/);
   await assert.rejects(sendNotice({ ...to, networks: [] }, NOTICE, new Date()), hasCode('respond.channel-address'));
   await sendNotice({ ...to, secret: null, mail: { ...mail, user: null } }, NOTICE, new Date());
   assert.doesNotMatch(plain.said.join('\n'), /AUTH/);
-  plain.close();
   // An allowed network says nothing of servers elsewhere.
-  const silent = await mailServer({ tls: 'none' });
+  const silent = await mailServer(t, { tls: 'none' });
   const elsewhere = {
     ...{ url: new URL(`smtp://127.0.0.1:${silent.port}`), host: '127.0.0.1', mail: { ...mail, user: null } },
     ...{ password: null, lookup: () => assert.fail('an address is not looked up') },
   };
   await assert.rejects(sendMail({ ...elsewhere, mayBePlain: () => false }, NOTICE, new Date()), /offers no TLS/);
   assert.doesNotMatch(silent.said.join('\n'), /MAIL/);
-  silent.close();
   // What was said before the keys were agreed on is believed of nobody.
-  const smuggled = await mailServer({ tls: 'starttls', answers: { STARTTLS: '220 go\r\n250 AUTH PLAIN' } });
+  const smuggled = await mailServer(t, { tls: 'starttls', answers: { STARTTLS: '220 go\r\n250 AUTH PLAIN' } });
   const starttls = { ...to, mail: { ...mail, ca: MAIL_PAIR.ca } };
   await assert.rejects(
     sendNotice({ ...starttls, url: `smtp://127.0.0.1:${smuggled.port}` }, NOTICE, new Date()),
     /more before TLS/,
   );
   assert.doesNotMatch(smuggled.said.join('\n'), /AUTH/);
-  smuggled.close();
   // A server named by its address is one too; what it says back of the password is repeated nowhere.
   const echo = Buffer.from('\0ana\0geheim').toString('base64');
-  const loud = await mailServer({ tls: 'at-once', answers: { AUTH: `500 what is "AUTH PLAIN ${echo}"?` } });
+  const loud = await mailServer(t, { tls: 'at-once', answers: { AUTH: `500 what is "AUTH PLAIN ${echo}"?` } });
   await assert.rejects(
     sendNotice({ ...starttls, url: `smtps://127.0.0.1:${loud.port}` }, NOTICE, new Date()),
     /answered 500 what is "AUTH PLAIN \*\*\*"\?$/,
   );
-  loud.close();
-  const unknown = await mailServer({ tls: 'at-once' });
+  const unknown = await mailServer(t, { tls: 'at-once' });
   await assert.rejects(
     sendNotice({ ...to, url: `smtps://localhost:${unknown.port}` }, NOTICE, new Date()),
     /certificate/,
   );
   assert.deepEqual(unknown.said, []);
-  unknown.close();
-  const rude = await mailServer({ tls: 'none', answers: { MAIL: '550 go\u001b[2J away' } });
+  const rude = await mailServer(t, { tls: 'none', answers: { MAIL: '550 go\u001b[2J away' } });
   const open = { ...to, url: `smtp://localhost:${rude.port}`, secret: null, mail: { ...mail, user: null } };
   await assert.rejects(sendNotice(open, NOTICE, new Date()), /answered 550 go\?\[2J away$/);
-  rude.close();
 });

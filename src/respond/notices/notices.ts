@@ -102,7 +102,10 @@ export interface NoticesOptions {
 export class Notices {
   readonly #options: NoticesOptions;
   #channels: readonly Channel[] = [];
-  #sending: Promise<void> = Promise.resolve();
+  #looking: Promise<void> = Promise.resolve();
+  /** Deliveries on their way, by id, each with its channel: a receiver that answers late holds up its own channel alone. */
+  readonly #onTheWay = new Map<string, string>();
+  readonly #ways = new Set<Promise<void>>();
 
   constructor(options: NoticesOptions) {
     this.#options = options;
@@ -222,30 +225,49 @@ export class Notices {
     return rows.map(({ next_at: nextAt, state, ...row }) => ({ ...row, nextAt, state: state as Delivery['state'] }));
   }
 
-  /** Sends what is due, one round after the other; never rejects. */
-  deliver(): Promise<void> {
-    this.#sending = this.#sending
-      .then(() => this.#deliverDue())
-      .catch((error: unknown) => this.#options.log.error({ err: error }, 'notices could not be sent'));
-    return this.#sending;
+  /** Sends what is due. Resolves when what was due then was answered, in time or not; never rejects. */
+  async deliver(): Promise<void> {
+    await this.#begin();
+    while (this.#ways.size > 0) await Promise.all(this.#ways);
   }
 
-  async #deliverDue(): Promise<void> {
+  /** Begins what is due and has room; each that ends makes room for the next. */
+  #begin(): Promise<void> {
+    this.#looking = this.#looking
+      .then(() => this.#beginDue())
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'notices could not be sent'));
+    return this.#looking;
+  }
+
+  async #beginDue(): Promise<void> {
     const { db, clock } = this.#options;
-    for (;;) {
-      const due = await db
+    for (const { name } of this.#channels) {
+      const own = [...this.#onTheWay].filter(([, channel]) => channel === name).map(([id]) => id);
+      const room = DELIVERIES_AT_ONCE - own.length;
+      if (room <= 0) continue;
+      let select = db
         .selectFrom('respond_deliveries')
         .selectAll()
+        .where('channel', '=', name)
         .where('state', '=', 'pending')
-        .where('next_at', '<=', clock.now().toISOString())
-        .orderBy('next_at')
-        .limit(DELIVERIES_AT_ONCE)
-        .execute();
-      if (due.length === 0) break;
-      await Promise.all(due.map((row) => this.#deliverOne(row)));
+        .where('next_at', '<=', clock.now().toISOString());
+      if (own.length > 0) select = select.where('id', 'not in', own);
+      for (const row of await select.orderBy('next_at').limit(room).execute()) this.#startOne(row);
     }
     const before = new Date(clock.now().getTime() - DELIVERIES_KEPT_DAYS * 86_400_000).toISOString();
     await db.deleteFrom('respond_deliveries').where('state', '!=', 'pending').where('at', '<', before).execute();
+  }
+
+  #startOne(row: Selectable<RespondTables['respond_deliveries']>): void {
+    this.#onTheWay.set(row.id, row.channel);
+    const way = this.#deliverOne(row)
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'a notice could not be sent'))
+      .then(() => {
+        this.#onTheWay.delete(row.id);
+        this.#ways.delete(way);
+        return this.#begin();
+      });
+    this.#ways.add(way);
   }
 
   async #deliverOne(row: Selectable<RespondTables['respond_deliveries']>): Promise<void> {

@@ -4,7 +4,7 @@ import { type Clock, Fault, type Log, newId, type Text } from '../../system/inde
 import { describeAction, whyNot } from '../actions.ts';
 import { respondFault } from '../errors.ts';
 import type { Action, ActionKind, Incident } from '../incident.ts';
-import { PLAYBOOK_RUNS_SHOWN, PLAYBOOKS_MAX } from '../limits.ts';
+import { PLAYBOOK_RUNS_AT_ONCE, PLAYBOOK_RUNS_OPEN_MAX, PLAYBOOK_RUNS_SHOWN, PLAYBOOKS_MAX } from '../limits.ts';
 import { POLICY_GONE } from '../policy/policy.ts';
 import { type RespondTables, readActions } from '../store.ts';
 import { type Playbook, type PlaybookStep, readPlaybook, whyNotNow } from './playbook.ts';
@@ -28,8 +28,10 @@ export interface PlaybookRun {
   readonly id: string;
   readonly playbook: string;
   readonly incident: number;
-  /** `user:NAME`, or `policy:NAME`. */
+  /** `user:NAME`, `robot:NAME` or `policy:NAME`. */
   readonly actor: string;
+  /** The person behind a token or robot that started it; of a policy its own name. */
+  readonly starter: string;
   /** Who wrote the playbook as it was then. */
   readonly author: string;
   readonly state: 'queued' | 'running' | 'awaiting' | 'done' | 'failed' | 'declined' | 'interrupted';
@@ -108,8 +110,13 @@ export class Playbooks {
     return found;
   }
 
-  /** In force when this returns. @throws Fault respond.playbook-invalid, respond.playbooks-full */
-  async apply(source: string, author: string): Promise<StoredPlaybook> {
+  /**
+   * In force when this returns.
+   * @param author the person who answers for it, see `personBehind`: agrees to no step of it
+   * @param actor who asked for it, as facts name them
+   * @throws Fault respond.playbook-invalid, respond.playbooks-full
+   */
+  async apply(source: string, author: string, actor = author): Promise<StoredPlaybook> {
     const playbook = readPlaybook(source);
     const { name } = playbook;
     const others = this.#playbooks.filter((one) => one.playbook.name !== name);
@@ -118,7 +125,7 @@ export class Playbooks {
     await this.#db.transaction().execute(async (tx) => {
       await tx.deleteFrom('respond_playbooks').where('name', '=', name).execute();
       await tx.insertInto('respond_playbooks').values({ name, source, author, at }).execute();
-      await this.#record(tx, 'playbook.applied', `playbook ${name}`, author, {
+      await this.#record(tx, 'playbook.applied', `playbook ${name}`, actor, {
         steps: playbook.steps.map((step) => step.do),
       });
     });
@@ -152,10 +159,24 @@ export class Playbooks {
     });
   }
 
-  /** Begins a run and answers it; it goes on by itself. @throws Fault respond.playbook-unknown, respond.incident-unknown */
-  async start(name: string, number: number, actor: string): Promise<PlaybookRun> {
+  /**
+   * Begins a run and answers it; it goes on by itself.
+   * @param starter the person who answers for it, see `personBehind`: agrees to no step of it
+   * @throws Fault respond.playbook-unknown, respond.incident-unknown, respond.too-many-runs
+   */
+  async start(name: string, number: number, actor: string, starter = actor): Promise<PlaybookRun> {
     const incident = await this.#doer().incident(number);
-    const run = await this.#db.transaction().execute((tx) => this.plan(tx, name, incident, actor));
+    const run = await this.#db.transaction().execute(async (tx) => {
+      const open = await tx
+        .selectFrom('respond_playbook_runs')
+        .select('id')
+        .where('actor', '=', actor)
+        .where('state', 'in', ['queued', 'running', 'awaiting'])
+        .execute();
+      if (open.length >= PLAYBOOK_RUNS_OPEN_MAX)
+        throw respondFault('respond.too-many-runs', { actor, most: PLAYBOOK_RUNS_OPEN_MAX });
+      return this.plan(tx, name, incident, actor, { starter });
+    });
     this.#journal.committed();
     await this.workQueued();
     return run;
@@ -163,7 +184,8 @@ export class Playbooks {
 
   /**
    * Writes a run down, in the transaction of whatever wants it.
-   * @param asks whether somebody has to agree before its first step
+   * @param options.asks whether somebody has to agree before its first step
+   * @param options.starter see {@link PlaybookRun.starter}
    * @throws Fault respond.playbook-unknown
    */
   async plan(
@@ -171,7 +193,7 @@ export class Playbooks {
     name: string,
     incident: Incident,
     actor: string,
-    asks = false,
+    { asks = false, starter = actor }: { readonly asks?: boolean; readonly starter?: string } = {},
   ): Promise<PlaybookRun> {
     const { playbook, source, author } = this.named(name);
     const steps = playbook.steps.map((step, index): RunStep => {
@@ -184,6 +206,7 @@ export class Playbooks {
         playbook: name,
         incident: incident.number,
         actor,
+        starter,
         author,
         state: asks ? 'awaiting' : 'queued',
         steps,
@@ -257,7 +280,7 @@ export class Playbooks {
     if (run.state !== 'awaiting' || place === -1)
       throw respondFault('respond.run-not-waiting', { id, state: run.state });
     if (answer.approve) {
-      const starter = isOfPolicy(run) ? this.#doer().authorOf(run.actor) : run.actor;
+      const starter = isOfPolicy(run) ? this.#doer().authorOf(run.actor) : run.starter;
       if (starter === null)
         throw respondFault('respond.action-unavailable', {
           ...{ action: run.playbook, number: run.incident, why: POLICY_GONE.en },
@@ -281,13 +304,18 @@ export class Playbooks {
     return next;
   }
 
-  /** Begins what is queued, each run beside the others. */
+  /** Begins what is queued, oldest first, some runs beside each other; each that ends makes room for the next. */
   async workQueued(): Promise<void> {
     for (const run of await this.#read('queued')) {
+      if (this.#driving.size >= PLAYBOOK_RUNS_AT_ONCE) return;
       if (this.#driving.has(run.id)) continue;
       const driving = this.#drive(run)
         .catch((error: unknown) => this.#log.error({ err: error, run: run.id }, 'a playbook could not go on'))
-        .finally(() => this.#driving.delete(run.id));
+        .then(() => {
+          this.#driving.delete(run.id);
+          return this.workQueued();
+        })
+        .catch((error: unknown) => this.#log.error({ err: error }, 'playbooks could not be looked for'));
       this.#driving.set(run.id, driving);
     }
   }
@@ -426,5 +454,17 @@ function isOfPolicy({ actor }: PlaybookRun): boolean {
 function toRun(row: Selectable<RespondTables['respond_playbook_runs']>): PlaybookRun {
   const { id, playbook, incident, actor, author, at, ended_at: endedAt } = row;
   const steps = JSON.parse(row.steps) as RunStep[];
-  return { id, playbook, incident, actor, author, state: row.state as PlaybookRun['state'], at, endedAt, steps };
+  const starter = row.starter ?? actor;
+  return {
+    id,
+    playbook,
+    incident,
+    actor,
+    starter,
+    author,
+    state: row.state as PlaybookRun['state'],
+    at,
+    endedAt,
+    steps,
+  };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ApiApp, may, type Principal } from '../../access/index.ts';
+import { type ApiApp, may, type Principal, personBehind, requirePerson } from '../../access/index.ts';
 import { requireActionRight } from '../action-rights.ts';
 import { respondFault } from '../errors.ts';
 import type { Incident } from '../incident.ts';
@@ -32,7 +32,7 @@ export function registerPlaybookRoutes(
       summary: 'Put a playbook in force',
       body: z.strictObject({ source: z.string().max(POLICY_BYTES_MAX) }),
     },
-    handler: async (request) => playbooks.apply(request.body.source, request.principal.actor),
+    handler: async ({ body, principal }) => playbooks.apply(body.source, personBehind(principal), principal.actor),
   });
   app.route({
     method: 'DELETE',
@@ -90,7 +90,7 @@ export function registerPlaybookRoutes(
       requireActionRight(principal, incident, 'notify');
       for (const step of playbooks.named(body.playbook).playbook.steps)
         if (!step.approve) requireActionRight(principal, incident, step.do);
-      return playbooks.start(body.playbook, incident.number, principal.actor);
+      return playbooks.start(body.playbook, incident.number, principal.actor, personBehind(principal));
     },
   });
   app.route({
@@ -119,6 +119,7 @@ export function registerPlaybookRoutes(
       const run = await playbooks.run(params.id);
       const incident = await visible(principal, run.incident);
       requireActionRight(principal, incident, 'notify');
+      if (body.approve) requirePerson(principal);
       // Who agrees does it, as with an action that a policy asks for.
       if (body.approve) for (const kind of await playbooks.asked(run)) requireActionRight(principal, incident, kind);
       return playbooks.answer(params.id, body, principal.actor);

@@ -42,8 +42,13 @@ export class ResponsePolicies {
     return this.#policies.filter(({ policy }) => speaksOf(policy, alert));
   }
 
-  /** In force when this returns. @throws Fault respond.policy-invalid, respond.policies-full */
-  async apply(source: string, author: string): Promise<StoredResponsePolicy> {
+  /**
+   * In force when this returns.
+   * @param author the person who answers for it, see `personBehind`: agrees to nothing that it asks for
+   * @param actor who asked for it, as facts name them
+   * @throws Fault respond.policy-invalid, respond.policies-full
+   */
+  async apply(source: string, author: string, actor = author): Promise<StoredResponsePolicy> {
     const policy = readResponsePolicy(source);
     const { name } = policy;
     const others = this.#policies.filter((one) => one.policy.name !== name);
@@ -53,7 +58,7 @@ export class ResponsePolicies {
       await tx.deleteFrom('respond_policies').where('name', '=', name).execute();
       await tx.insertInto('respond_policies').values({ name, source, author, at: stored.at }).execute();
       const body = { mode: policy.mode, do: [...policy.do], run: [...policy.run], approve: [...policy.approve] };
-      await this.#record(tx, 'response-policy.applied', name, author, body);
+      await this.#record(tx, 'response-policy.applied', name, actor, body);
     });
     this.#policies = [...others, stored].sort((a, b) => a.policy.name.localeCompare(b.policy.name, 'en'));
     this.#journal.committed();

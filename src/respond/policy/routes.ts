@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ApiApp, may, visibleProjects } from '../../access/index.ts';
+import { type ApiApp, may, personBehind, requirePerson, visibleProjects } from '../../access/index.ts';
 import { requireActionRight } from '../action-rights.ts';
 import { respondFault } from '../errors.ts';
 import { POLICY_BYTES_MAX, REPLAY_ALERTS_MAX, REPLAY_DAYS_MAX } from '../limits.ts';
@@ -29,7 +29,7 @@ export function registerResponseRoutes(
     url: '/api/v1/response/policies',
     config: { action: 'platform.admin' },
     schema: { tags: ['incidents'], summary: 'Put a response policy in force', body: z.strictObject({ source }) },
-    handler: async (request) => policies.apply(request.body.source, request.principal.actor),
+    handler: async ({ body, principal }) => policies.apply(body.source, personBehind(principal), principal.actor),
   });
   app.route({
     method: 'DELETE',
@@ -88,6 +88,7 @@ export function registerResponseRoutes(
       if (!may(principal, 'incident.read', incident.project))
         throw respondFault('respond.incident-unknown', { number: params.number });
       // Who agrees does it: what they could not order themselves they cannot agree to. Anybody who answers incidents may decline.
+      if (body.approve) requirePerson(principal);
       if (!body.approve) requireActionRight(principal, incident, 'notify');
       else requireActionRight(principal, incident, (await respond.awaiting(params.number, params.id)).kind);
       return showAction(await respond.decide(params.number, params.id, body, principal.actor));

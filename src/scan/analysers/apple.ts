@@ -1,6 +1,6 @@
 import { outlineChild, readOutline } from '../../formats/index.ts';
 import type { Analyser, Evidence } from '../analyser.ts';
-import { LOCK_MAX_BYTES } from '../limits.ts';
+import { LOCK_MAX_BYTES, PACKAGE_TEXT_MAX } from '../limits.ts';
 import { isObject, objectsIn, readJsonObject } from '../reading/json.ts';
 import { PackageList } from '../reading/package-list.ts';
 import { baseName } from '../reading/paths.ts';
@@ -11,7 +11,7 @@ const SWIFT = 'Package.resolved';
 /** Swift packages (Package.resolved of versions 1 to 3) and CocoaPods (Podfile.lock). */
 export const apple: Analyser = {
   name: 'apple',
-  version: 1,
+  version: 2,
   fileNames: [SWIFT, 'Podfile.lock'],
   folderNames: [],
   places: [],
@@ -27,14 +27,15 @@ function readResolved(text: string): Evidence | null {
   const { object } = resolved;
   const pins = objectsIn(isObject(object) ? object['pins'] : resolved['pins']);
   const packages = new PackageList('swift');
-  for (const { location, repositoryURL, state } of pins) {
-    const url = location ?? repositoryURL;
-    if (typeof url !== 'string' || !isObject(state)) continue;
+  for (const { identity, kind, location, repositoryURL, state } of pins) {
+    // A registry's package is its scope and name, and has no location.
+    const url = kind === 'registry' ? identity : (location ?? repositoryURL);
+    if (typeof url !== 'string' || url.length > PACKAGE_TEXT_MAX || !isObject(state)) continue;
     const name = url
       .replace(/^[a-z+]{1,10}:\/\//, '')
       .replace(/^[^@/]{1,64}@/, '')
       .replace(/^([^/:]+):/, '$1/')
-      .replace(/\.git$/, '');
+      .replace(/(?:\.git)?\/*$/, '');
     // A pin to a branch or a commit alone has no version.
     packages.add(name, state['version']);
   }

@@ -12,7 +12,7 @@ const PLACE_MAX = 4096;
 /** bun.lock, without what is needed in development only; of the older binary bun.lockb a notice is given. */
 export const bun: Analyser = {
   name: 'bun',
-  version: 1,
+  version: 2,
   fileNames: ['bun.lock', 'bun.lockb'],
   folderNames: [],
   places: [],
@@ -50,7 +50,11 @@ function readLock(text: string): Evidence | null {
     }
   }
   const waiting: string[] = [];
-  for (const [, workspace] of objectsOf(lock['workspaces'])) waiting.push(...needsOf(workspace));
+  for (const [, workspace] of objectsOf(lock['workspaces'])) {
+    // What only one workspace needs in that version stands below its name.
+    const from = typeof workspace['name'] === 'string' ? workspace['name'].slice(0, PLACE_MAX) : '';
+    for (const name of needsOf(workspace)) waiting.push(placeFor(from, name, entries));
+  }
   // A workspace that is itself a dependency stands in `packages` as [name@workspace:path].
   const seen = new Set<string>();
   const packages = new PackageList('npm');
@@ -74,9 +78,13 @@ function needsOf(part: unknown): string[] {
   });
 }
 
-/** As node looks it up: in the package's own node_modules first, then in those above. Places join names with '/'. */
+/**
+ * As node looks it up: in the package's own node_modules first, then in those above. Places join names with '/'; a scope
+ * is half a name and no place: what `@a/b` needs of the name `c` is never `@a/c`.
+ */
 function placeFor(from: string, name: string, entries: ReadonlyMap<string, unknown>): string {
   for (let above = from; above !== ''; above = above.slice(0, Math.max(0, above.lastIndexOf('/')))) {
+    if (/(?:^|\/)@[^/]*$/.test(above)) continue;
     if (entries.has(`${above}/${name}`)) return `${above}/${name}`;
   }
   return name;

@@ -10,7 +10,7 @@ const LOCK = 'composer.lock';
 /** PHP packages that composer installed, and those of a lock file, without `packages-dev`, where none are beside it. */
 export const composer: Analyser = {
   name: 'composer',
-  version: 1,
+  version: 2,
   fileNames: [LOCK, 'installed.json'],
   folderNames: [],
   places: [],
@@ -31,8 +31,8 @@ function readList(text: string): Evidence | null {
     : objectsIn(readJsonObject(text)['packages']);
   const packages = new PackageList('composer');
   for (const { name, version, license } of entries) {
-    // 'dev-main' is a branch: no release that advisories could speak of.
-    if (typeof version !== 'string' || version.startsWith('dev-')) continue;
+    // 'dev-main' and '2.x-dev' are branches: no release that advisories could speak of.
+    if (typeof version !== 'string' || /^dev-|-dev$/i.test(version)) continue;
     packages.add(name, version.replace(/^v(?=\d)/, ''), { licences: license });
   }
   return packages.evidence();

@@ -8,7 +8,7 @@ import { collectText } from './text.ts';
 /** What a .NET application was published with (*.deps.json), and NuGet's lock and older list of packages. */
 export const dotnet: Analyser = {
   name: 'dotnet',
-  version: 1,
+  version: 2,
   fileNames: ['packages.lock.json', 'packages.config'],
   folderNames: [],
   suffixes: ['.deps.json'],
@@ -60,8 +60,8 @@ function readConfig(text: string): Evidence | null {
   const packages = new PackageList('nuget');
   for (const [, attributes = ''] of text.matchAll(PACKAGE_TAG)) {
     const value = (name: string): string | undefined =>
-      new RegExp(`(?:^|\\s)${name}\\s{0,8}=\\s{0,8}"([^"]{1,200})"`).exec(attributes)?.[1];
-    if (value('developmentDependency') !== 'true') packages.add(value('id'), value('version'));
+      new RegExp(`(?:^|\\s)${name}\\s{0,8}=\\s{0,8}(["'])([^"']{1,200})\\1`).exec(attributes)?.[2];
+    if (value('developmentDependency')?.toLowerCase() !== 'true') packages.add(value('id'), value('version'));
   }
   return packages.evidence();
 }

@@ -159,6 +159,23 @@ test('bun: the text lock is walked from the workspaces; of the binary one there 
     },
   }`;
   assert.deepEqual(await found(file('bun.lock', lock)), ['npm/a@1.0.0', 'npm/b@1.5.0']);
+  // A scope is half a name: @ui/a needs "b", which is not @ui/b. What one workspace alone has stands below its name.
+  const scoped = `{
+    "lockfileVersion": 1,
+    "workspaces": {
+      "": { "name": "root", "dependencies": { "@ui/a": "1" } },
+      "packages/web": { "name": "web", "dependencies": { "c": "^1.0.0" } },
+    },
+    "packages": {
+      "@ui/a": ["@ui/a@1.0.0", "", { "dependencies": { "b": "2" } }, "sha512-x=="],
+      "@ui/b": ["@ui/b@9.0.0", "", {}, "sha512-x=="],
+      "b": ["b@2.0.0", "", {}, "sha512-x=="],
+      "c": ["c@2.0.0", "", {}, "sha512-x=="],
+      "web": ["web@workspace:packages/web"],
+      "web/c": ["c@1.0.0", "", {}, "sha512-x=="],
+    },
+  }`;
+  assert.deepEqual(await found(file('bun.lock', scoped)), ['npm/%40ui/a@1.0.0', 'npm/b@2.0.0', 'npm/c@1.0.0']);
   const { packages, notices } = await inventory(file('bun.lockb', 'bun-lockfile-format-v0\n'));
   assert.deepEqual(packages, []);
   assert.match(notices[0]?.reason ?? '', /bun\.lockb is not read/);
@@ -400,8 +417,23 @@ test('Conan, Swift, CocoaPods, Dart, Elixir, conda, Julia, R', async () => {
     ),
     ['conan/app@1.0', 'conan/openssl@3.1.0'],
   );
+  // Without profiles for building Conan 1 says "host" of tools as well, and the project is a node with the path of its recipe.
+  const nodes = {
+    0: { ref: 'app/1.0', path: '../conanfile.py', requires: ['1'], build_requires: ['3'], context: 'host' },
+    1: { ref: 'ssl/3.1.0', requires: ['2'], build_requires: ['2', '3'], context: 'host' },
+    2: { ref: 'zlib/1.2.13', context: 'host' },
+    3: { ref: 'tool/3.2', context: 'host' },
+  };
+  assert.deepEqual(await found(file('conan.lock', { graph_lock: { nodes }, version: '0.4' })), [
+    'conan/ssl@3.1.0',
+    'conan/zlib@1.2.13',
+  ]);
   assert.deepEqual(
     await found(
+      file('registry/Package.resolved', {
+        pins: [{ identity: 'mona.LinkedList', kind: 'registry', location: '', state: { version: '1.2.0' } }],
+        version: 2,
+      }),
       file('Package.resolved', {
         version: 2,
         pins: [
@@ -414,7 +446,7 @@ test('Conan, Swift, CocoaPods, Dart, Elixir, conda, Julia, R', async () => {
         object: { pins: [{ repositoryURL: 'git@github.com:vapor/vapor.git', state: { version: '4.0.0' } }] },
       }),
     ),
-    ['swift/github.com/apple/swift-nio@2.62.0', 'swift/github.com/vapor/vapor@4.0.0'],
+    ['swift/github.com/apple/swift-nio@2.62.0', 'swift/github.com/vapor/vapor@4.0.0', 'swift/mona.LinkedList@1.2.0'],
   );
   assert.deepEqual(
     await found(
@@ -462,14 +494,14 @@ test('Conan, Swift, CocoaPods, Dart, Elixir, conda, Julia, R', async () => {
       file(
         'mix.lock',
         lines(
-          '%{',
+          '%{"cowboy": {:hex, :cowboy, "2.10.0", "00", [:rebar3], [], "hexpm", "00"},',
           '  "jason": {:hex, :jason, "1.4.1", "af12", [:mix], [], "hexpm", "fbb0"},',
           '  "local": {:git, "https://example.org/x.git", "0123", []},',
           '}',
         ),
       ),
     ),
-    ['hex/jason@1.4.1'],
+    ['hex/cowboy@2.10.0', 'hex/jason@1.4.1'],
   );
   assert.deepEqual(
     await found(
@@ -682,6 +714,20 @@ test('Java sources: Gradle locks and versions that a pom.xml says itself', async
     ),
     ['maven/com.a/run@1.0'],
   );
+  const checksums = file(
+    'app/gradle/verification-metadata.xml',
+    `<verification-metadata><configuration><trusted-keys><trusted-key id="AB" group="org.x" name="x" version="9"/></trusted-keys></configuration>
+    <components><component group="ch.qos.logback" name="logback-core" version="1.5.20"><artifact name="logback-core-1.5.20.jar"><sha256 value="29"/></artifact>
+    <artifact name="logback-core-1.5.20.pom"><sha256 value="5c"/></artifact></component>
+    <component group="ch.qos.logback" name="logback-parent" version="1.5.20"><artifact name="logback-parent-1.5.20.pom"><sha256 value="17"/></artifact></component>
+    <component group="org.s" name="only" version="1"><artifact name="only-1-sources.jar"><sha256 value="17"/></artifact></component></components></verification-metadata>`,
+  );
+  assert.deepEqual(await found(checksums), ['maven/ch.qos.logback/logback-core@1.5.20']);
+  assert.deepEqual(
+    await found(checksums, file('app/core/gradle.lockfile', 'com.a:run:1.0=runtimeClasspath\n')),
+    ['maven/com.a/run@1.0'],
+    'a lock says what is used, checksums what a build may fetch',
+  );
   assert.deepEqual(
     await found(
       file(
@@ -805,6 +851,9 @@ test('Java archives without a name are told by their SHA-1, and an index by SHA-
   assert.deepEqual([named.archives, named.layers[0]?.packages], [[], 4]);
   for (const text of ['nothing', `${sha1(silent)} a:b`, `${sha1(silent)} x/y-1.jar`, `${sha1(silent)} a b:c:1`]) {
     assert.throws(() => readJavaIndex([{ name: 'list', text }]), /line 1 of list/, text);
+    const mixed = readJavaIndex([{ name: 'list', text: `${list}\n${`${text}\n`.repeat(30)}` }]);
+    assert.equal(mixed.find(sha1(silent))?.version, '3.0', 'one bad line takes nothing from the good ones');
+    assert.deepEqual([mixed.refused?.[0]?.line, mixed.refused?.length, mixed.refusedCount], [7, 20, 30]);
   }
 
   const folder = mkdtempSync(join(tmpdir(), 'darsena-java-'));

@@ -198,7 +198,7 @@ export const COMPOSE_CHECKS: readonly ServiceCheck[] = [
       'compose-read-only',
       'low',
       'CIS Docker 5.13',
-      ['may change its own files', 'puede cambiar sus propios ficheros'],
+      ['may change its own files', 'puede cambiar sus propios archivos'],
       ['add read_only: true and mount what it writes', 'añadir read_only: true y montar lo que escribe'],
     ),
     find: (service) => service['read_only'] !== true,

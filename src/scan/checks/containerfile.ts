@@ -219,7 +219,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
       'medium',
       'CIS Docker 4.9',
       ['adds something from the network that nobody checks', 'añade algo de la red que nadie comprueba'],
-      ['give --checksum, or copy a file that you keep', 'indicar --checksum, o copiar un fichero propio'],
+      ['give --checksum, or copy a file that you keep', 'indicar --checksum, o copiar un archivo propio'],
     ),
     find: (file) =>
       all(file, 'ADD')
@@ -257,7 +257,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
         'copies the whole folder, with what should stay out',
         'copia toda la carpeta, también lo que debería quedar fuera',
       ],
-      ['name the files, or keep a .containerignore', 'nombrar los ficheros, o mantener un .containerignore'],
+      ['name the files, or keep a .containerignore', 'nombrar los archivos, o mantener un .containerignore'],
     ),
     find: (file) =>
       (last(file)?.instructions ?? [])
@@ -295,7 +295,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
       'file-copy-world-writable',
       'medium',
       'CIS Docker 4.8',
-      ['copies files that everybody may change', 'copia ficheros que cualquiera puede cambiar'],
+      ['copies files that everybody may change', 'copia archivos que cualquiera puede cambiar'],
       ['give --chmod a mode without write for others', 'indicar en --chmod un modo sin escritura para otros'],
     ),
     find: (file) =>
@@ -769,7 +769,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
       'hadolint DL3005',
       [
         'upgrades the whole system: two builds of one file differ',
-        'actualiza todo el sistema: dos construcciones del mismo fichero difieren',
+        'actualiza todo el sistema: dos construcciones del mismo archivo difieren',
       ],
       ['build on a newer base', 'construir sobre una base más nueva'],
     ),
@@ -932,7 +932,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
       'file-npm-install',
       'low',
       '',
-      ['installs other versions than the lock file names', 'instala otras versiones que las del fichero de bloqueo'],
+      ['installs other versions than the lock file names', 'instala otras versiones que las del archivo de bloqueo'],
       ['use npm ci', 'usar npm ci'],
     ),
     find: (file) =>
@@ -951,7 +951,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
       'file-chmod-open',
       'medium',
       'CIS Docker 4.8',
-      ['lets everybody change files', 'deja que cualquiera cambie ficheros'],
+      ['lets everybody change files', 'deja que cualquiera cambie archivos'],
       ['give write only to who needs it', 'dar escritura solo a quien la necesita'],
     ),
     find: (file) =>
@@ -982,7 +982,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
       'file-setcap',
       'medium',
       'CIS Docker 4.8',
-      ['gives a file capabilities of the kernel', 'da capacidades del núcleo a un fichero'],
+      ['gives a file capabilities of the kernel', 'da capacidades del núcleo a un archivo'],
       ['listen on a port from 1024 on instead', 'escuchar en un puerto a partir del 1024'],
     ),
     find: (file) => runs(file, (words) => uses(words, ['setcap'])),
@@ -1082,7 +1082,7 @@ export const CONTAINERFILE_CHECKS: readonly ContainerfileCheck[] = [
       '',
       [
         'clones a branch: two builds of one file differ',
-        'clona una rama: dos construcciones del mismo fichero difieren',
+        'clona una rama: dos construcciones del mismo archivo difieren',
       ],
       ['check a commit out, or ADD it with --checksum', 'usar un commit concreto, o ADD con --checksum'],
     ),

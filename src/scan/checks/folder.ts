@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, open, readdir } from 'node:fs/promises';
+import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHECK_FILE_MAX_BYTES, CHECK_FILES_MAX } from '../limits.ts';
 import { type AskSupport, type CheckedFile, checkFile, mayCheck } from './index.ts';
@@ -8,26 +8,27 @@ import { type AskSupport, type CheckedFile, checkFile, mayCheck } from './index.
 const SKIPPED = new Set(['node_modules', '.git', '.hg', '.svn', 'vendor', '.venv', '__pycache__']);
 
 /**
- * Checks a file, or every Containerfile, manifest and Compose file below a folder. Links are not followed. Files that
- * are too large are named as unreadable; of more than `CHECK_FILES_MAX` files the rest is left out.
+ * Checks a file, or every Containerfile, manifest and Compose file below a folder. What is asked for may be a link; those
+ * below it are not followed. Files that are too large are named as unreadable; of more than `CHECK_FILES_MAX` files the rest is left out.
  */
 export async function checkPath(path: string, support?: AskSupport): Promise<CheckedFile[]> {
-  const found = await lstat(path);
+  const root = await realpath(path);
+  const found = await stat(root);
   const checked: CheckedFile[] = [];
   if (!found.isDirectory()) {
-    const one = await checkOne(path, path, support);
+    const one = await checkOne(root, path, support);
     return one === null ? [] : [one];
   }
   let files = 0;
   const waiting = [''];
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-    const entries = await readdir(join(path, folder), { withFileTypes: true });
+    const entries = await readdir(join(root, folder), { withFileTypes: true });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory() && !SKIPPED.has(entry.name)) waiting.push(name);
       if (!entry.isFile() || !mayCheck(name) || files >= CHECK_FILES_MAX) continue;
       files += 1;
-      const one = await checkOne(join(path, name), name, support);
+      const one = await checkOne(join(root, name), name, support);
       if (one !== null) checked.push(one);
     }
   }

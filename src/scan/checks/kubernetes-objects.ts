@@ -614,7 +614,7 @@ export const OBJECT_CHECKS: readonly ObjectCheck[] = [
       'k8s-secret-in-file',
       'medium',
       'NSA 3',
-      ['is written in a file that others read', 'está escrito en un fichero que otros leen'],
+      ['is written in a file that others read', 'está escrito en un archivo que otros leen'],
       [
         'keep it in the platform (darsena secret) and name it in darsena.yaml',
         'guardarlo en la plataforma (darsena secret) y nombrarlo en darsena.yaml',

@@ -269,7 +269,7 @@ export const CONTAINER_CHECKS: readonly ContainerCheck[] = [
       'k8s-read-only-root',
       'medium',
       'CIS Docker 5.13, NSA 2',
-      ['may change its own files', 'puede cambiar sus propios ficheros'],
+      ['may change its own files', 'puede cambiar sus propios archivos'],
       [
         'set securityContext.readOnlyRootFilesystem to true and mount what it writes',
         'fijar securityContext.readOnlyRootFilesystem a true y montar lo que escribe',
@@ -352,12 +352,12 @@ export const CONTAINER_CHECKS: readonly ContainerCheck[] = [
     'DAC_READ_SEARCH',
     'high',
     'it may read any file, also outside',
-    'puede leer cualquier fichero, también fuera',
+    'puede leer cualquier archivo, también fuera',
   ),
   capability('MAC_ADMIN', 'high', 'it may change SELinux or AppArmor', 'puede cambiar SELinux o AppArmor'),
   capability('MAC_OVERRIDE', 'high', 'SELinux and AppArmor do not hold it', 'SELinux y AppArmor no la contienen'),
   capability('SYSLOG', 'medium', 'it may read addresses of the kernel', 'puede leer direcciones del núcleo'),
-  capability('LINUX_IMMUTABLE', 'medium', 'it may change protected files', 'puede cambiar ficheros protegidos'),
+  capability('LINUX_IMMUTABLE', 'medium', 'it may change protected files', 'puede cambiar archivos protegidos'),
   capability('IPC_LOCK', 'low', 'it may hold memory without limit', 'puede retener memoria sin límite'),
   {
     ...check(
@@ -365,7 +365,7 @@ export const CONTAINER_CHECKS: readonly ContainerCheck[] = [
       'high',
       'CIS Kubernetes 5.4.1, NSA 3',
       ['has a credential written in its environment', 'tiene una credencial escrita en su entorno'],
-      ['put it into a Secret and mount it as a file', 'ponerla en un Secret y montarla como fichero'],
+      ['put it into a Secret and mount it as a file', 'ponerla en un Secret y montarla como archivo'],
     ),
     find: ({ value }) => {
       const index = items(value['env']).findIndex((entry) => {
@@ -384,7 +384,7 @@ export const CONTAINER_CHECKS: readonly ContainerCheck[] = [
         'gets Secrets as environment variables, which children and logs see',
         'recibe Secrets como variables de entorno, que ven los hijos y los registros',
       ],
-      ['mount the Secret as a file', 'montar el Secret como fichero'],
+      ['mount the Secret as a file', 'montar el Secret como archivo'],
     ),
     find: ({ value }) => {
       const index = items(value['env']).findIndex((entry) =>
@@ -400,7 +400,7 @@ export const CONTAINER_CHECKS: readonly ContainerCheck[] = [
       'medium',
       'NSA 3',
       ['has a credential on its command line', 'tiene una credencial en su línea de órdenes'],
-      ['give it as a file', 'darla como fichero'],
+      ['give it as a file', 'darla como archivo'],
     ),
     find: ({ value }) =>
       [...texts(value['command']), ...texts(value['args'])].some((word) => {
@@ -479,7 +479,7 @@ export const CONTAINER_CHECKS: readonly ContainerCheck[] = [
       'medium',
       '',
       ['gets a raw block device', 'recibe un dispositivo de bloques sin formato'],
-      ['use a volume with a file system', 'usar un volumen con sistema de ficheros'],
+      ['use a volume with a file system', 'usar un volumen con sistema de archivos'],
     ),
     find: ({ value }) => items(value['volumeDevices']).length > 0 && at('volumeDevices'),
   },
@@ -585,7 +585,7 @@ export const POD_CHECKS: readonly PodCheck[] = [
     /(?:docker|containerd|crio|podman)\.sock$|^\/(?:var\/)?run\/(?:docker|containerd|crio|podman)$/,
     ['the socket of the container engine', 'el socket del motor de contenedores'],
   ),
-  hostFolder('k8s-host-root', 'critical', /^\/$/, ['the whole file system', 'todo el sistema de ficheros']),
+  hostFolder('k8s-host-root', 'critical', /^\/$/, ['the whole file system', 'todo el sistema de archivos']),
   hostFolder('k8s-host-etc', 'high', /^\/etc(?:\/|$)/, ['settings (/etc)', 'la configuración (/etc)']),
   hostFolder('k8s-host-proc', 'high', /^\/(?:proc|sys)(?:\/|$)/, ['/proc or /sys', '/proc o /sys']),
   hostFolder('k8s-host-dev', 'high', /^\/dev(?:\/|$)/, ['devices (/dev)', 'los dispositivos (/dev)']),

@@ -7,7 +7,7 @@ import { type Clock, describeIssues, type Json, languageOf } from '../../system/
 import { TOOL } from '../bills/bill.ts';
 import { scanFault } from '../errors.ts';
 import type { Finding, ScanReport } from '../report.ts';
-import { BILL_FORMATS } from '../reports/formats.ts';
+import { BILL_FORMATS } from '../reports/bill-formats.ts';
 import type { Scans } from '../scans.ts';
 import type { HarborJob, HarborScanner } from './scanner.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { JAVA_INDEX_MAX, JAVA_INDEX_TEXT_MAX_BYTES } from '../limits.ts';
+import { JAVA_INDEX_MAX, JAVA_INDEX_REFUSED_MAX, JAVA_INDEX_TEXT_MAX_BYTES } from '../limits.ts';
 
 /** What an archive of Java is called in Maven's repositories. */
 export interface MavenName {
@@ -17,8 +17,17 @@ export interface JavaIndex {
   readonly revision: string;
   /** Archives it knows; null where nobody counted. */
   readonly size: number | null;
+  /** Lines that name no archive, the first of them; `refusedCount` is of all. */
+  readonly refused?: readonly RefusedLine[];
+  readonly refusedCount?: number;
   /** @param sha1 40 hex digits */
   find(sha1: string): MavenName | null;
+}
+
+/** A line of a list that is not used. */
+export interface RefusedLine {
+  readonly name: string;
+  readonly line: number;
 }
 
 /** An index that cannot be read, and why. */
@@ -100,13 +109,16 @@ export function joinIndexes(indexes: readonly JavaIndex[]): JavaIndex | null {
  * - `SHA1  path/group/parts/artifact/version/artifact-version.jar`: what `sha1sum` says of a repository of Maven's;
  * - `group TAB artifact TAB version TAB classifier TAB SHA1`, as Trivy's builder writes them.
  *
- * Empty lines and those that begin with # are passed over.
+ * Empty lines and those that begin with # are passed over. A line that is none of these is told and the others count:
+ * such lists come from trees in which anything may lie.
  *
- * @throws JavaIndexError that names file and line
+ * @throws JavaIndexError when no line names an archive, or too many do
  */
 export function readJavaIndex(files: readonly { readonly name: string; readonly text: string }[]): JavaIndex {
   const known = new Map<string, MavenName>();
   const hash = createHash('sha256');
+  const refused: RefusedLine[] = [];
+  let refusedCount = 0;
   for (const { name, text } of files) {
     hash.update(text).update('\0');
     let number = 0;
@@ -116,21 +128,30 @@ export function readJavaIndex(files: readonly { readonly name: string; readonly 
       if (trimmed === '' || trimmed.startsWith('#')) continue;
       const read = readLine(trimmed);
       if (read === null) {
-        throw new JavaIndexError(
-          `line ${number} of ${name} is neither SHA1 group:artifact:version nor SHA1 and a path of a Maven repository`,
-        );
+        refusedCount++;
+        if (refused.length < JAVA_INDEX_REFUSED_MAX) refused.push({ name, line: number });
+        continue;
       }
       // The first name stays: what is copied under another one later is the same archive.
       if (!known.has(read.sha1)) known.set(read.sha1, read.called);
       if (known.size > JAVA_INDEX_MAX) throw new JavaIndexError(`there are more than ${JAVA_INDEX_MAX} archives`);
     }
   }
+  const [first] = refused;
+  if (first !== undefined && known.size === 0) {
+    throw new JavaIndexError(`line ${first.line} of ${first.name} is ${NO_ARCHIVE}, and no other line is`);
+  }
   return {
     revision: hash.digest('hex').slice(0, 16),
     size: known.size,
+    refused,
+    refusedCount,
     find: (sha1) => known.get(sha1) ?? null,
   };
 }
+
+/** Why a line is refused. */
+export const NO_ARCHIVE = 'neither SHA1 group:artifact:version nor SHA1 and a path of a Maven repository';
 
 function readLine(line: string): { readonly sha1: string; readonly called: MavenName } | null {
   const [, first, rest = ''] = /^([0-9a-fA-F]{40})\s+\*?(\S.*)$/.exec(line) ?? [];

@@ -4,11 +4,16 @@ import { z } from 'zod';
 import type { ApiApp, Principal } from '../../access/index.ts';
 import { scanFault } from '../errors.ts';
 import type { MalwareScanner } from '../malware/look.ts';
+import { TRIES_AT_ONCE_MAX, TRY_TEXT_MAX_BYTES } from '../secrets/limits.ts';
+import type { SecretRuleSource } from '../secrets/rules.ts';
 import { RULE_FILE_KINDS, RULE_FILE_MAX, type RuleFileKind, type RuleFiles } from './rule-files.ts';
+import { trySecretRules } from './try-rules.ts';
 
 export interface KnowledgeRoutesParts {
   readonly files: RuleFiles;
   readonly malware: Pick<MalwareScanner, 'state'>;
+  /** The platform's rules for credentials as they are now. */
+  readonly secretRules: SecretRuleSource;
   /** Told after a file came or went. @param project null: the platform's */
   readonly changed: (project: string | null, kind: RuleFileKind, actor: string) => Promise<void>;
 }
@@ -28,7 +33,11 @@ const name = z
   .default('default');
 
 /** What the scanner knows: its engines against malware, and the files that people gave it. */
-export function registerKnowledgeRoutes(app: ApiApp, { files, malware, changed }: KnowledgeRoutesParts): void {
+export function registerKnowledgeRoutes(
+  app: ApiApp,
+  { files, malware, secretRules, changed }: KnowledgeRoutesParts,
+): void {
+  let tries = 0;
   app.route({
     method: 'GET',
     url: '/api/v1/scan/engines',
@@ -81,6 +90,32 @@ export function registerKnowledgeRoutes(app: ApiApp, { files, malware, changed }
     config: { action: 'repository.manage' },
     schema: { params: z.object({ project }) },
     handler: removeOf('secrets'),
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/v1/projects/:project/scan/secrets/try',
+    config: { action: 'repository.manage' },
+    bodyLimit: RULE_FILE_MAX.secrets + 2 * TRY_TEXT_MAX_BYTES,
+    schema: {
+      params: z.object({ project }),
+      body: z.object({
+        text: z.string().max(TRY_TEXT_MAX_BYTES),
+        path: z
+          .string()
+          .regex(/^[\w.@+-]{1,100}(?:\/[\w.@+-]{1,100}){0,20}$/)
+          .default('example.txt'),
+        rules: z.string().max(RULE_FILE_MAX.secrets).nullable().default(null),
+      }),
+    },
+    handler: async ({ params, body }) => {
+      if (tries >= TRIES_AT_ONCE_MAX) throw scanFault('scan.try-busy', { max: TRIES_AT_ONCE_MAX });
+      tries++;
+      try {
+        return await trySecretRules(files, { ...body, project: params.project, base: secretRules });
+      } finally {
+        tries--;
+      }
+    },
   });
   // The body is the file as it is.
   void app.register(async (plain) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Journal, JournalTables } from '../../journal/index.ts';
-import { type Clock, newId } from '../../system/index.ts';
+import { type Clock, newId, type Text } from '../../system/index.ts';
 import { scanFault } from '../errors.ts';
 import { JAVA_INDEX_MAX, JAVA_INDEX_TEXT_MAX_BYTES } from '../limits.ts';
 import { type HashList, readHashList } from '../malware/hash-list.ts';
@@ -9,10 +9,11 @@ import { HASH_FILE_MAX_BYTES, YARA_FILES_MAX, YARA_RULES_MAX_BYTES } from '../ma
 import { compileYara, type YaraSource } from '../malware/yara.ts';
 import { readBaseline, type SecretBaseline } from '../secrets/baseline.ts';
 import { BASELINE_MAX_BYTES, RULE_FILE_MAX_BYTES } from '../secrets/limits.ts';
-import { type OwnSecretRules, ownSecretRules } from '../secrets/own-rules.ts';
+import { type OwnSecretRules, ownSecretRules, type RefusedRule } from '../secrets/own-rules.ts';
 import type { SecretRuleSource } from '../secrets/rules.ts';
+import { whyText } from '../spanish.ts';
 import type { ScanTables } from '../store.ts';
-import { type JavaIndex, readJavaIndex } from './java-index.ts';
+import { type JavaIndex, NO_ARCHIVE, readJavaIndex } from './java-index.ts';
 
 /**
  * What people give the scanner to know: rules for credentials in gitleaks' format, credentials that are known, YARA rules,
@@ -30,6 +31,12 @@ export const RULE_FILE_MAX: Readonly<Record<RuleFileKind, number>> = {
   jars: JAVA_INDEX_TEXT_MAX_BYTES,
 };
 
+/** A rule, allow-list or line that is not used. */
+export interface ToldRefusal {
+  readonly rule: string;
+  readonly why: Text;
+}
+
 /** One version of a file, without its text. */
 export interface RuleFileRecord {
   readonly id: string;
@@ -44,7 +51,7 @@ export interface RuleFileRecord {
   /** What is in it: rules, hashes, known credentials. */
   readonly entries: number;
   /** Rules of it that are not used, with the reason. */
-  readonly refused: readonly { readonly rule: string; readonly why: string }[];
+  readonly refused: readonly ToldRefusal[];
   readonly state: 'active' | 'replaced' | 'removed';
   readonly uploadedBy: string;
   readonly uploadedAt: string;
@@ -276,7 +283,7 @@ async function check(
   kind: RuleFileKind,
   name: string,
   text: string,
-): Promise<{ entries: number; refused: RuleFileRecord['refused'] }> {
+): Promise<{ entries: number; refused: readonly RefusedRule[] }> {
   try {
     switch (kind) {
       case 'secrets': {
@@ -288,7 +295,7 @@ async function check(
       case 'hashes':
         return { entries: readHashList([{ name, text }]).size, refused: [] };
       case 'jars':
-        return { entries: readJavaIndex([{ name, text }]).size ?? 0, refused: [] };
+        return ofJars(readJavaIndex([{ name, text }]));
       case 'yara': {
         const rules = await compileYara([{ name, text }]);
         await rules.close();
@@ -302,6 +309,23 @@ async function check(
       { cause },
     );
   }
+}
+
+function ofJars({ size, refused = [], refusedCount = 0 }: JavaIndex): {
+  entries: number;
+  refused: readonly RefusedRule[];
+} {
+  const lines = refused.map(({ line }) => ({ rule: `line ${line}`, why: `it is ${NO_ARCHIVE}` }));
+  const more = refusedCount - refused.length;
+  return {
+    entries: size ?? 0,
+    refused: more > 0 ? [...lines, { rule: `${more} more lines`, why: `they are ${NO_ARCHIVE}` }] : lines,
+  };
+}
+
+/** As people read it: what readers say is English, and stored as they said it. */
+export function tellRefused(refused: readonly RefusedRule[]): readonly ToldRefusal[] {
+  return refused.map(({ rule, why }) => ({ rule, why: whyText(why) }));
 }
 
 const COLUMNS = [
@@ -329,7 +353,7 @@ function toRecord(row: Omit<ScanTables['scan_rule_files'], 'body'>): RuleFileRec
     digest: row.digest,
     sizeBytes: row.size_bytes,
     entries: row.entries,
-    refused: JSON.parse(row.refused) as RuleFileRecord['refused'],
+    refused: tellRefused(JSON.parse(row.refused) as readonly RefusedRule[]),
     state: row.state as RuleFileRecord['state'],
     uploadedBy: row.uploaded_by,
     uploadedAt: row.uploaded_at,

@@ -273,14 +273,11 @@ export const KNOWN_PROGRAMS: readonly KnownProgram[] = [
   },
 ];
 
-const byFile = new Map<string, readonly KnownProgram[]>();
+/** All names in one: an image has thousands of programs, and forty expressions for each take longer than reading them. */
+const ANY_FILE = new RegExp(KNOWN_PROGRAMS.map(({ files }) => files.source).join('|'));
+const NONE: readonly KnownProgram[] = [];
 
 /** Rows whose names a file has; nearly always none. */
 export function programsNamed(fileName: string): readonly KnownProgram[] {
-  // The same few thousand names come in every image; a regular expression each would be the larger part of the scan.
-  const known = byFile.get(fileName);
-  if (known) return known;
-  const found = KNOWN_PROGRAMS.filter(({ files }) => files.test(fileName));
-  if (byFile.size < 10_000) byFile.set(fileName, found);
-  return found;
+  return ANY_FILE.test(fileName) ? KNOWN_PROGRAMS.filter(({ files }) => files.test(fileName)) : NONE;
 }

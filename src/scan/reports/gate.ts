@@ -1,12 +1,6 @@
+import { isAnswered, summarise } from '../counting.ts';
 import { malwareNotScanned, NOT_ASKED } from '../malware/result.ts';
-import {
-  CHECK_SEVERITIES,
-  type CheckSeverity,
-  type Finding,
-  RISK_CLASSES,
-  type RiskClass,
-  type ScanReport,
-} from '../report.ts';
+import { CHECK_SEVERITIES, type CheckSeverity, RISK_CLASSES, type RiskClass, type ScanReport } from '../report.ts';
 
 export const SCANNERS = ['vuln', 'secret', 'misconfig', 'malware'] as const;
 export type Scanner = (typeof SCANNERS)[number];
@@ -19,8 +13,6 @@ export function narrowReport(
   const findings = scanners.has('vuln')
     ? report.findings.filter(({ fixedVersion }) => !ignoreUnfixed || fixedVersion !== null)
     : [];
-  const byRisk: Record<RiskClass, number> = { 'act-now': 0, high: 0, medium: 0, low: 0, unknown: 0 };
-  for (const { risk } of findings) byRisk[risk]++;
   // What was left out by choice does not make an image clean.
   const state = findings.length > 0 ? 'findings' : report.summary.state === 'clean' ? 'clean' : 'unknown';
   return {
@@ -29,7 +21,7 @@ export function narrowReport(
     secrets: scanners.has('secret') ? report.secrets : [],
     misconfigurations: scanners.has('misconfig') ? report.misconfigurations : [],
     malware: scanners.has('malware') ? report.malware : malwareNotScanned(NOT_ASKED),
-    summary: { state, byRisk },
+    summary: summarise(findings, state),
   };
 }
 
@@ -69,11 +61,6 @@ export function scannersOf({ kind }: GateRule): readonly Scanner[] {
   return kind === 'risk' || kind === 'any' ? ['vuln', 'secret'] : ['vuln'];
 }
 
-/** Findings that somebody answered for do not stop a pipeline. */
-function counts({ vex, exception }: Finding): boolean {
-  return exception === null && vex?.status !== 'not_affected' && vex?.status !== 'fixed';
-}
-
 const SECRET_RISK: Readonly<Record<string, RiskClass>> = {
   critical: 'act-now',
   high: 'high',
@@ -85,7 +72,8 @@ const SECRET_RISK: Readonly<Record<string, RiskClass>> = {
 export function refuses(report: ScanReport, rules: readonly GateRule[]): boolean {
   if (rules.length === 0) return false;
   if (report.malware.findings.length > 0) return true;
-  const findings = report.findings.filter(counts);
+  // What somebody answered for does not stop a pipeline.
+  const findings = report.findings.filter((finding) => !isAnswered(finding));
   const atLeast = <T extends string>(order: readonly T[], value: T, limit: T): boolean =>
     order.indexOf(value) <= order.indexOf(limit);
   const isMet = (rule: GateRule): boolean => {

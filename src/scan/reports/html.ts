@@ -40,7 +40,7 @@ export function toHtml(report: ScanReport, inventory: Inventory | null, target: 
       say({ en: 'Not understood: what is in it is not known', es: 'Sin entender: no se sabe qué contiene' }),
       [say(W.place), say(W.why)],
       [
-        ...(report.notices ?? []).map(({ path, reason }) => [code(path), escapeHtml(reason)]),
+        ...(report.notices ?? []).map(({ path, reason }) => [code(path), say(reason)]),
         ...(inventory?.archives ?? []).map(({ path, inside, sha1 }) => [
           code(inside === undefined ? path : `${path}!/${inside}`),
           say({ en: `a Java archive without a name, SHA-1 ${sha1}`, es: `un archivo Java sin nombre, SHA-1 ${sha1}` }),

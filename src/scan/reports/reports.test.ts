@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { AdvisoryDatabase } from '../../advisories/database.ts';
 import { systemClock } from '../../system/index.ts';
 import { toCycloneDxVex } from '../bills/cyclonedx.ts';
 import type { Finding, ScanReport } from '../report.ts';
 import { rematchInventory } from '../scan.ts';
+import { noticeText, spanishOf, whyText } from '../spanish.ts';
 import { mergeHere, npmManifest, packLayer } from '../test-image.ts';
 import { GATE_WORDS, narrowReport, parseGateRule, refuses, SCANNERS, scannersOf } from './gate.ts';
 import { toHtml } from './html.ts';
@@ -198,6 +200,50 @@ test('the gate counts what was asked for: risk, severity, KEV, credentials, conf
   for (const word of GATE_WORDS) assert.ok(parseGateRule(word), word);
   for (const word of ['', 'HIGH', 'unknown', 'severity:', 'severity:none'])
     assert.equal(parseGateRule(word), null, word);
+});
+
+test('every sentence of the readers has its Spanish, and none of a stranger’s words takes long', async () => {
+  const root = resolve(import.meta.dirname, '../..');
+  const missing: string[] = [];
+  let seen = 0;
+  for (const path of globSync(['formats/**/*.ts', 'scan/**/*.ts', 'oci/layers.ts'], { cwd: root })) {
+    if (/test/.test(path)) continue;
+    const source = await readFile(join(root, path), 'utf8');
+    const told = [
+      ...source.matchAll(/FormatError\(\s*'[a-z.-]+',\s*([`'](?:[^`'\\]|\\.)*[`'])/g),
+      ...source.matchAll(/(?:RuleFile|Baseline|HashList|JavaIndex|YaraRules)Error\(\s*(`[^`]*`|'(?:[^'\\]|\\.)*')/g),
+    ].map(([, one = '']) => one);
+    for (const [, one = ''] of source.matchAll(/(?:#fault|PatternError)\(\s*(`[^`]*`|'(?:[^'\\]|\\.)*')/g))
+      told.push(`${one.slice(0, -1)} at 7'`);
+    for (const one of told) {
+      seen++;
+      const sentence = one
+        .slice(1, -1)
+        .replaceAll(/\$\{(?:named|place)\(\)\}|\$\{named\}/g, 'entry 7 ("a")')
+        .replaceAll(/\$\{JSON[^`]*?\)\}/g, '"a"')
+        .replaceAll(/\$\{[^}]+\}/g, '7')
+        .replaceAll('\\\\', '\\');
+      // Another's sentence after its place.
+      if (sentence === '7: 7') continue;
+      if (spanishOf(sentence) === null) missing.push(`${path}: ${sentence}`);
+    }
+  }
+  assert.ok(seen > 100, `found ${seen} sentences`);
+  assert.deepEqual(missing, []);
+  assert.equal(
+    noticeText('WEB-INF/lib/a.jar: zip has no end record; it was cut or is no zip').es,
+    'WEB-INF/lib/a.jar: el zip está cortado o no es un zip',
+  );
+  assert.equal(noticeText('words of nobody').es, 'no se pudo entender');
+  assert.equal(
+    whyText('rule "a b": regex: groups nest deeper than 9 at 3').es,
+    'regla "a b": regex: más de 9 grupos anidados en 3',
+  );
+  assert.equal(whyText('words of nobody').es, 'el detalle, en inglés: words of nobody');
+  assert.equal(spanishOf('ID is {1} $1'), 'ID es {1} $1', 'what a stranger wrote is no place of a sentence');
+  const before = process.cpuUsage();
+  for (const hostile of ['a: '.repeat(330), `${' is encrypted'.repeat(70)} has`, '"'.repeat(999)]) spanishOf(hostile);
+  assert.ok(process.cpuUsage(before).user < 500_000);
 });
 
 test('what was left out by choice does not make an image clean', async () => {

@@ -1,14 +1,14 @@
 import type { CliProgram, Text } from '../../system/index.ts';
-import type { Finding, Misconfiguration, ScanReport } from '../report.ts';
+import { CHECK_SEVERITIES, type Finding, type Misconfiguration, type ScanReport } from '../report.ts';
 import type { SecretFinding } from '../secrets/secret.ts';
-import { malwareLine, RISK_WORDS, standingOf, summaryOf } from './words.ts';
+import { CHECK_SEVERITY_WORDS, malwareLine, RISK_WORDS, standingOf, summaryOf } from './words.ts';
 
 /** Rows of a table before it says how many more there are; `-o wide` shows all. */
 const ROWS_MAX = 25;
 const STEPS_MAX = 5;
 const UNREAD_MAX = 5;
 
-/** The report for people: the answer, what to do first, then the findings, worst first. Fits 80 columns. */
+/** The report for people: the answer, what to do first, then the findings, worst first. Fits 100 columns. */
 export function printReport(cli: CliProgram, report: ScanReport): void {
   cli.print.result(colouredSummary(cli, report));
   if (!report.complete) return;
@@ -122,16 +122,35 @@ function printMalware(cli: CliProgram, { malware }: ScanReport): void {
 function printMisconfigurations(cli: CliProgram, list: readonly Misconfiguration[]): void {
   if (list.length === 0) return;
   cli.print.line('');
-  const rows = cli.output.wide ? list : list.slice(0, ROWS_MAX);
+  const rows = [...list].sort((a, b) => CHECK_SEVERITIES.indexOf(a.severity) - CHECK_SEVERITIES.indexOf(b.severity));
+  const shown = cli.output.wide ? rows : rows.slice(0, ROWS_MAX);
+  const hasPlaces = shown.some(({ path }) => path !== null);
   cli.print.table(
     [
-      { title: { en: 'CHECK', es: 'COMPROBACIÓN' }, value: ({ id }: Misconfiguration) => cut(cli, id, 26) },
-      { title: { en: 'WHAT', es: 'QUÉ' }, value: ({ message }) => cut(cli, cli.t(message), 51), long: true },
+      {
+        title: { en: 'SEVERITY', es: 'GRAVEDAD' },
+        value: ({ severity }: Misconfiguration) => cli.t(CHECK_SEVERITY_WORDS[severity]),
+      },
+      {
+        title: { en: 'WHAT', es: 'QUÉ' },
+        value: ({ message }) => cut(cli, cli.t(message), hasPlaces ? 58 : 84),
+        long: true,
+      },
+      ...(hasPlaces
+        ? [
+            {
+              title: { en: 'PLACE', es: 'LUGAR' },
+              value: ({ path, line }: Misconfiguration) =>
+                cutStart(cli, [path, line].filter((part) => part !== null).join(':'), 26),
+            },
+          ]
+        : []),
+      { title: { en: 'CHECK', es: 'COMPROBACIÓN' }, value: ({ id }) => id, wide: true },
       { title: { en: 'REMEDY', es: 'REMEDIO' }, value: ({ remedy }) => cli.t(remedy), wide: true, long: true },
     ],
-    rows,
+    shown,
   );
-  sayMore(cli, list.length - rows.length);
+  sayMore(cli, list.length - shown.length);
 }
 
 function printCoverage(cli: CliProgram, { advisories }: ScanReport): void {
@@ -165,7 +184,7 @@ function printUnread(cli: CliProgram, { notices = [], unnamedArchives = 0 }: Sca
       es: `sin entender, y por eso no se sabe qué contienen: ${notices.length}`,
     });
   }
-  for (const { path, reason } of rows) cli.print.note(`  ${path}: ${reason}`);
+  for (const { path, reason } of rows) cli.print.note(`  ${path}: ${cli.t(reason)}`);
   sayMore(cli, notices.length - rows.length);
   if (unnamedArchives > 0) {
     cli.print.note({

@@ -1,6 +1,13 @@
 import type { Language, Text } from '../../system/index.ts';
 import type { MalwareEngine, MalwareResult } from '../malware/result.ts';
-import { type Finding, RISK_CLASSES, type RiskClass, type ScanReport, type VexStatus } from '../report.ts';
+import {
+  type CheckSeverity,
+  type Finding,
+  RISK_CLASSES,
+  type RiskClass,
+  type ScanReport,
+  type VexStatus,
+} from '../report.ts';
 
 export const RISK_WORDS: Readonly<Record<RiskClass, Text>> = {
   'act-now': { en: 'act now', es: 'actuar ya' },
@@ -33,10 +40,21 @@ export function summaryOf(report: ScanReport): Text {
         .map((risk) => `${summary.byRisk[risk]} ${RISK_WORDS[risk][language]}`)
         .join(', ');
     const [one, many] = findings.length === 1 ? ['finding', 'hallazgo'] : ['findings', 'hallazgos'];
-    parts.push({ en: `${findings.length} ${one}: ${list('en')}`, es: `${findings.length} ${many}: ${list('es')}` });
+    const { answered = 0 } = summary;
+    const said = [
+      ...(answered < findings.length ? [{ en: list('en'), es: list('es') }] : []),
+      ...(answered > 0 ? [{ en: `${answered} answered for`, es: `${answered} con respuesta` }] : []),
+    ];
+    parts.push({
+      en: `${findings.length} ${one}: ${said.map(({ en }) => en).join(', ')}`,
+      es: `${findings.length} ${many}: ${said.map(({ es }) => es).join(', ')}`,
+    });
   }
   if (secrets.length > 0) {
-    parts.push({ en: `${secrets.length} credentials in the image`, es: `${secrets.length} credenciales expuestas` });
+    parts.push({
+      en: `${secrets.length} ${secrets.length === 1 ? 'credential' : 'credentials'} in the image`,
+      es: `${secrets.length} ${secrets.length === 1 ? 'credencial expuesta' : 'credenciales expuestas'}`,
+    });
   }
   if (misconfigurations.length > 0) {
     parts.push({
@@ -129,4 +147,12 @@ const VEX_WORDS: Readonly<Record<VexStatus, Text>> = {
   affected: { en: 'affected', es: 'afecta' },
   fixed: { en: 'fixed', es: 'corregido' },
   under_investigation: { en: 'under investigation', es: 'en investigación' },
+};
+
+/** How bad a misconfiguration is. */
+export const CHECK_SEVERITY_WORDS: Readonly<Record<CheckSeverity, Text>> = {
+  critical: { en: 'critical', es: 'crítica' },
+  high: { en: 'high', es: 'alta' },
+  medium: { en: 'medium', es: 'media' },
+  low: { en: 'low', es: 'baja' },
 };

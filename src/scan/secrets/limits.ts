@@ -14,6 +14,12 @@ export const SECRETS_MAX = 10_000;
 export const RULES_MAX = 2000;
 /** A rule file: gitleaks' own has 120 KiB. */
 export const RULE_FILE_MAX_BYTES = 4 * KIB * KIB;
+/** A text that rules are tried on: what a person pastes. */
+export const TRY_TEXT_MAX_BYTES = 256 * KIB;
+/** Rules of strangers are linear, and two thousand of them on such a text are still done in a few seconds. */
+export const TRY_TIMEOUT_MS = 20_000;
+/** Each is a process of its own. */
+export const TRIES_AT_ONCE_MAX = 2;
 /** Rule files that extend each other; gitleaks stops at two. */
 export const EXTENDS_MAX = 4;
 /** A line is kept to this length for allow-lists that look at it. */

@@ -57,15 +57,23 @@ export function ownSecretRules(
  * @param within the folder that it and what it extends must lie in; null: who named the file trusts it
  */
 export function readOwnRules(path: string, within: string | null = null): OwnSecretRules {
-  return ownSecretRules(readText(path, within), (other) => readText(resolve(dirname(path), other), within));
+  const read = (one: string): string => readKnowledge(one, within, RULE_FILE_MAX_BYTES);
+  return ownSecretRules(read(path), (other) => read(resolve(dirname(path), other)));
 }
 
-function readText(path: string, within: string | null): string {
+/**
+ * The text of a file that tells the scanner something.
+ *
+ * @param within the folder that it must lie in; null: who named the file trusts it
+ * @throws RuleFileError
+ */
+export function readKnowledge(path: string, within: string | null, maxBytes: number): string {
   if (within !== null) requireInside(path, within);
+  const found = statSync(path);
+  if (!found.isFile() && within !== null) throw new RuleFileError(`${path} is no file`);
+  if (found.size > maxBytes) throw new RuleFileError(`${path} has ${found.size} bytes, the limit is ${maxBytes}`);
   const bytes = readFileSync(path);
-  if (bytes.length > RULE_FILE_MAX_BYTES) {
-    throw new RuleFileError(`${path} has ${bytes.length} bytes, the limit is ${RULE_FILE_MAX_BYTES}`);
-  }
+  if (bytes.length > maxBytes) throw new RuleFileError(`${path} has ${bytes.length} bytes, the limit is ${maxBytes}`);
   return bytes.toString('utf8');
 }
 
@@ -74,12 +82,7 @@ function requireInside(path: string, within: string): void {
   const real = realpathSync(path);
   const way = relative(realpathSync(within), real);
   if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) {
-    throw new RuleFileError(`${path} lies outside of ${within}; give it with --secret-rules`);
-  }
-  const found = statSync(real);
-  if (!found.isFile()) throw new RuleFileError(`${path} is no file`);
-  if (found.size > RULE_FILE_MAX_BYTES) {
-    throw new RuleFileError(`${path} has ${found.size} bytes, the limit is ${RULE_FILE_MAX_BYTES}`);
+    throw new RuleFileError(`${path} lies outside of ${within}`);
   }
 }
 

@@ -9,7 +9,7 @@ import { randomFrom } from '../../../test/fuzz.ts';
 import { BaselineError, readBaseline } from './baseline.ts';
 import { configTexts, scanConfigTexts } from './image-config.ts';
 import { ENCODED_DEPTH_MAX, LOOKAHEAD_BYTES, SECRETS_PER_FILE_MAX } from './limits.ts';
-import { ownSecretRules, readOwnRules } from './own-rules.ts';
+import { ownSecretRules, readKnowledge, readOwnRules } from './own-rules.ts';
 import { LinearPattern, PatternError } from './pattern/pattern.ts';
 import { RuleFileError, readRuleFile } from './rule-file.ts';
 import { SecretScanner } from './scanner.ts';
@@ -393,30 +393,46 @@ test('places that are looked at together are told apart as one by one, also when
   assert.ok(left.length <= 4, `${left.length} of 2000 are left`);
 });
 
-test('words are found at the same places whether a text comes whole, in four lanes, or byte by byte', () => {
+test('words are found where they stand, whether a text comes whole, in two pieces, or byte by byte', () => {
   const random = randomFrom(7);
-  const words = ['ab', 'abab', 'key', 'baab', 'a-very-long-word-of-thirty-bytes', 'b'].map(
-    (word) => [word, word] as const,
-  );
-  const finder = new WordFinder(words);
-  for (const length of [0, 5, 1023, 1024, 1031, 5000]) {
-    const letters = 'abABkey-';
-    const text = Buffer.from(Array.from({ length }, () => letters.charCodeAt(random(letters.length))));
-    for (const place of [250, 1200, 2480, 3745])
-      if (place + 32 < length) text.write('a-very-LONG-word-of-thirty-bytes', place);
-    const found = (pieces: readonly Buffer[]): string[] => {
-      const cursor = { state: 0 };
-      const places: string[] = [];
-      let seen = 0;
-      for (const piece of pieces) {
-        finder.feed(piece, cursor, seen, (word, end) => places.push(`${word} ${end}`));
-        seen += piece.length;
-      }
-      return places;
-    };
-    const whole = found([text]);
-    assert.deepEqual(whole, found(Array.from(text, (_, at) => text.subarray(at, at + 1))), `${length} bytes`);
-    assert.deepEqual(whole, found([text.subarray(0, length >> 1), text.subarray(length >> 1)]), `${length} bytes`);
+  const sets = [
+    ['ab', 'abab', 'key', 'baab', 'a-very-long-word-of-thirty-bytes', 'b'],
+    ['ab', 'key', 'baab', 'a-very-long-word-of-thirty-bytes'],
+    ['abab', 'baab', 'bk-y', 'a-very-long-word-of-thirty-bytes', 'ñandú'],
+    [],
+  ];
+  for (const words of sets) {
+    const finder = new WordFinder(words.map((word) => [word, word] as const));
+    for (const length of [0, 1, 3, 4, 5, 1023, 5000]) {
+      const letters = 'abABkey-';
+      const text = Buffer.from(Array.from({ length }, () => letters.charCodeAt(random(letters.length))));
+      for (const place of [250, 1200, 2480, 3745])
+        if (place + 32 < length) text.write('a-very-LONG-word-of-thirty-bytes', place);
+      if (length > 6) text.write('ñandú', length - 7);
+      const lower = text.toString('latin1').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+      const expected = words.flatMap((word) => {
+        const bytes = Buffer.from(word).toString('latin1');
+        return Array.from({ length }, (_, at) => at)
+          .filter((at) => lower.startsWith(bytes, at))
+          .map((at) => ({ word, end: at + bytes.length }));
+      });
+      // In the order of their ends, and of those that end together the longest first.
+      expected.sort((a, b) => a.end - b.end || b.word.length - a.word.length);
+      const found = (pieces: readonly Buffer[]) => {
+        const cursor = { state: 0 };
+        const places: { word: string; end: number }[] = [];
+        let seen = 0;
+        for (const piece of pieces) {
+          finder.feed(piece, cursor, seen, (word, end) => places.push({ word, end }));
+          seen += piece.length;
+        }
+        return places;
+      };
+      const name = `${length} bytes, ${words}`;
+      assert.deepEqual(found([text]), expected, name);
+      assert.deepEqual(found(Array.from(text, (_, at) => text.subarray(at, at + 1))), expected, name);
+      assert.deepEqual(found([text.subarray(0, length >> 1), text.subarray(length >> 1)]), expected, name);
+    }
   }
 });
 
@@ -451,4 +467,9 @@ test('rules that a source brings along lead to no file outside of it', (t) => {
     assert.throws(() => readOwnRules(extending(path), source), /outside/, path);
   }
   assert.equal(readOwnRules(extending('../more.toml')).rules, 1, 'who names a file himself may name any');
+  // The same holds of the list of known credentials that a source brings along.
+  assert.throws(() => readKnowledge(join(source, 'link.toml'), source, 1000), /outside/);
+  assert.throws(() => readKnowledge(source, source, 1000), /is no file/);
+  assert.throws(() => readKnowledge(own, source, 3), /the limit is 3/);
+  assert.match(readKnowledge(own, source, 1000), /extend/);
 });

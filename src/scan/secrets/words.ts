@@ -52,21 +52,19 @@ export class WordFinder<T> {
 
     // Breadth first: where to go on when a letter does not fit.
     const fallback = new Int32Array(next.length);
-    const order: number[] = [];
-    const complete: Int32Array[] = [];
-    const queue = [0];
-    for (let at = 0; at < queue.length; at++) {
-      const node = queue[at] as number;
-      order.push(node);
+    const order = [0];
+    const complete = new Int32Array(next.length << CLASS_BITS);
+    for (let at = 0; at < order.length; at++) {
+      const node = order[at] as number;
       const behind = fallback[node] as number;
-      const row = node === 0 ? new Int32Array(CLASSES_MAX) : (complete[behind] as Int32Array).slice();
+      const row = node << CLASS_BITS;
+      if (node !== 0) complete.copyWithin(row, behind << CLASS_BITS, (behind + 1) << CLASS_BITS);
       for (const [kind, child] of next[node] ?? []) {
-        fallback[child] = node === 0 ? 0 : (row[kind] as number);
-        row[kind] = child;
-        queue.push(child);
+        fallback[child] = node === 0 ? 0 : (complete[row | kind] as number);
+        complete[row | kind] = child;
+        order.push(child);
       }
       if (node !== 0) said[node]?.push(...(said[behind] ?? []));
-      complete[node] = row;
     }
 
     const silent = order.filter((node) => said[node]?.length === 0);
@@ -77,9 +75,10 @@ export class WordFinder<T> {
     if (next.length > NODES_MAX) throw new RangeError(`the texts need ${next.length} nodes, the limit is ${NODES_MAX}`);
     this.#table = new Uint16Array(next.length << CLASS_BITS);
     for (const node of order) {
-      const row = complete[node] as Int32Array;
+      const from = node << CLASS_BITS;
+      const to = (numbers[node] as number) << CLASS_BITS;
       for (let kind = 0; kind < CLASSES_MAX; kind++) {
-        this.#table[((numbers[node] as number) << CLASS_BITS) | kind] = numbers[row[kind] as number] as number;
+        this.#table[to | kind] = numbers[complete[from | kind] as number] as number;
       }
     }
     this.#firstEnd = silent.length;

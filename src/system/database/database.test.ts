@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { Kysely } from 'kysely';
 import { type Migration, openDatabase } from './database.ts';
+import { sqliteDialect, WriteCount } from './sqlite-dialect.ts';
 
 interface Tables {
   notes: { id: number; body: string };
@@ -82,6 +85,39 @@ test('writes() changes with every write, commit and other process, and with noth
   await other.db.insertInto('notes').values({ id: 2, body: 'elsewhere' }).execute();
   await new Promise((resolve) => setTimeout(resolve, 120));
   assert.notEqual(writes(), committed);
+});
+
+test('while another process writes to the file, reads are answered, and writes wait or say so', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'darsena-locked-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'locked.db');
+  const open = (lockedMs: number) =>
+    new Kysely<{ notes: { text: string } }>({ dialect: sqliteDialect(path, new WriteCount(), lockedMs) });
+  const [db, impatient] = [open(600_000), open(0)];
+  t.after(() => Promise.all([db.destroy(), impatient.destroy()]));
+  await db.schema.createTable('notes').addColumn('text', 'text').execute();
+  const other = new DatabaseSync(path);
+  t.after(() => other.close());
+  const texts = async () => (await db.selectFrom('notes').select('text').execute()).map(({ text }) => text);
+  const insert = (text: string) => db.insertInto('notes').values({ text }).execute();
+  const begun = (text: string, on = db) =>
+    on.transaction().execute((tx) => tx.insertInto('notes').values({ text }).execute());
+  other.exec('BEGIN IMMEDIATE');
+  let ended = 0;
+  const waiting = [insert('alone'), begun('together')].map((one) => one.finally(() => ended++));
+  // Read again and again while both wait: a thread that SQLite stopped would not come here before they end.
+  assert.deepEqual(await texts(), []);
+  assert.equal(ended, 0);
+  other.exec('COMMIT');
+  await Promise.all(waiting);
+  assert.deepEqual((await texts()).sort(), ['alone', 'together']);
+  other.exec('BEGIN IMMEDIATE');
+  const refused = { code: 'system.database-locked' };
+  await assert.rejects(impatient.insertInto('notes').values({ text: 'late' }).execute(), refused);
+  await assert.rejects(begun('late', impatient), refused);
+  other.exec('ROLLBACK');
+  await begun('after', impatient);
+  assert.equal((await texts()).length, 3);
 });
 
 test('transactions started together run one after the other', async (t) => {

@@ -10,6 +10,19 @@ export const databaseFault = defineFaults({
       why: 'se esperaba sqlite:RUTA o postgres://…, se recibió {scheme}',
     },
   },
+  'system.database-locked': {
+    kind: 'unavailable',
+    en: {
+      what: 'the database takes no writes',
+      why: 'another process has held its lock for {seconds} s',
+      remedy: 'end what holds it open, such as a copy or a shell of SQLite, and try again',
+    },
+    es: {
+      what: 'la base de datos no acepta escrituras',
+      why: 'otro proceso tiene su cerrojo desde hace {seconds} s',
+      remedy: 'terminar lo que la tiene abierta, como una copia o una consola de SQLite, e intentar de nuevo',
+    },
+  },
   'system.database-newer': {
     kind: 'conflict',
     en: {

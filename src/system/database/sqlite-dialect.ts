@@ -1,5 +1,6 @@
 import { closeSync, fdatasync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import {
   type CompiledQuery,
@@ -13,6 +14,7 @@ import {
   SqliteQueryCompiler,
   ValueNode,
 } from 'kysely';
+import { databaseFault } from './database.ts';
 import { Flusher } from './flusher.ts';
 
 const flushFile = promisify(fdatasync);
@@ -27,13 +29,24 @@ const STATEMENTS_KEPT = 256;
 const CHECKPOINT_PAGES = 4000;
 
 /**
+ * How long a write waits while another process writes to the file. SQLite's own waiting would stop this thread, and with
+ * it whatever needs no lock.
+ */
+const LOCKED_MS = 5_000;
+const LOCKED_PAUSE_MS = 20;
+
+/**
  * Kysely over node:sqlite. One connection, one user of it at a time: a transaction holds it until it ends, so callers
  * await nothing but the database inside one.
  */
-export function sqliteDialect(path: string, writes: WriteCount = new WriteCount()): Dialect {
+export function sqliteDialect(
+  path: string,
+  writes: WriteCount = new WriteCount(),
+  lockedMs: number = LOCKED_MS,
+): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new SqliteDriver(path, writes),
+    createDriver: () => new SqliteDriver(path, writes, lockedMs),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new LiteralLimits(),
   };
@@ -89,20 +102,22 @@ export class WriteCount {
 class SqliteDriver implements Driver {
   readonly #path: string;
   readonly #writes: WriteCount;
+  readonly #lockedMs: number;
   #open: OpenedFile | undefined;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(path: string, writes: WriteCount) {
+  constructor(path: string, writes: WriteCount, lockedMs: number) {
     this.#path = path;
     this.#writes = writes;
+    this.#lockedMs = lockedMs;
   }
 
   async init(): Promise<void> {
-    const database = new DatabaseSync(this.#path, { timeout: 5_000 });
+    const database = new DatabaseSync(this.#path, { timeout: LOCKED_MS });
     // NORMAL leaves the write-ahead log unsynced at a commit; `WriteAheadLog` does that, off this thread,
     // before a commit answers.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
-    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA busy_timeout = 0`);
     this.#writes.watch(database);
     this.#open = {
       database,
@@ -115,6 +130,10 @@ class SqliteDriver implements Driver {
   }
 
   async acquireConnection(): Promise<SqliteConnection> {
+    return new SqliteConnection(() => this.#takeTurn(), await this.#takeTurn(), this.#lockedMs);
+  }
+
+  async #takeTurn(): Promise<Turn> {
     const previous = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#turn = promise;
@@ -123,12 +142,12 @@ class SqliteDriver implements Driver {
       resolve();
       throw new Error('the SQLite database is closed');
     }
-    return new SqliteConnection(this.#open, resolve);
+    return { open: this.#open, end: resolve };
   }
 
-  async beginTransaction(): Promise<void> {
+  async beginTransaction(connection: SqliteConnection): Promise<void> {
     // IMMEDIATE: the write lock is taken now, not in the middle, where SQLITE_BUSY could not be waited out.
-    this.#open?.begin.run();
+    await connection.whenUnlocked(({ begin }) => begin.run());
   }
 
   async commitTransaction(connection: SqliteConnection): Promise<void> {
@@ -207,31 +226,71 @@ interface PreparedStatement {
   readonly writes: boolean;
 }
 
+/** SQLITE_BUSY and its kinds (sqlite.org/rescode.html): another process has the lock. */
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
+}
+
+interface Turn {
+  readonly open: OpenedFile;
+  /** Lets the next one have its turn; again changes nothing. */
+  readonly end: () => void;
+}
+
 /** One turn on the one connection. */
 class SqliteConnection implements DatabaseConnection {
-  readonly #open: OpenedFile;
-  readonly #free: () => void;
+  readonly #takeTurn: () => Promise<Turn>;
+  readonly #lockedMs: number;
+  #held: Turn;
   hasTurn = true;
 
-  constructor(open: OpenedFile, free: () => void) {
-    this.#open = open;
-    this.#free = free;
+  constructor(takeTurn: () => Promise<Turn>, first: Turn, lockedMs: number) {
+    this.#takeTurn = takeTurn;
+    this.#held = first;
+    this.#lockedMs = lockedMs;
+  }
+
+  get #open(): OpenedFile {
+    return this.#held.open;
   }
 
   /** Lets the next one have its turn. */
   free(): void {
     this.hasTurn = false;
-    this.#free();
+    this.#held.end();
+  }
+
+  /**
+   * Does what needs the file's lock. While another process has it the others have their turns, so that what only reads is
+   * answered at once.
+   * @throws Fault system.database-locked
+   */
+  async whenUnlocked<T>(work: (open: OpenedFile) => T): Promise<T> {
+    for (const end = performance.now() + this.#lockedMs; ; ) {
+      try {
+        return work(this.#open);
+      } catch (error) {
+        if (!isLocked(error)) throw error;
+        const seconds = Math.ceil(this.#lockedMs / 1000);
+        if (performance.now() >= end) throw databaseFault('system.database-locked', { seconds }, { cause: error });
+      }
+      this.free();
+      await delay(LOCKED_PAUSE_MS);
+      this.#held = await this.#takeTurn();
+      this.hasTurn = true;
+    }
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const { statement, givesRows, writes } = this.#prepare(query.sql);
     const parameters = query.parameters as SQLInputValue[];
-    // Running is synchronous, so nobody reads between the count and the change.
-    if (writes) this.#open.writes.add();
-    const result = givesRows
-      ? { rows: statement.all(...parameters) as R[] }
-      : changesOf<R>(statement.run(...parameters));
+    const run = (): QueryResult<R> => {
+      // Running is synchronous, so nobody reads between the count and the change.
+      if (writes) this.#open.writes.add();
+      return givesRows ? { rows: statement.all(...parameters) as R[] } : changesOf<R>(statement.run(...parameters));
+    };
+    // A transaction has the lock already, and must not give its turn away.
+    const result = this.#open.database.isTransaction ? run() : await this.whenUnlocked(run);
     // Outside a transaction each statement is its own commit.
     if (writes && !this.#open.database.isTransaction) await this.#open.wal?.flush();
     return result;

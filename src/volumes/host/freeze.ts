@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type CommandResult, type Log, writeFileAtomic } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { FREEZE_MS, TOOL_WORDS_MAX } from '../limits.ts';
+import { partLabel } from '../local.ts';
 
 const listed = z
   .array(z.object({ Id: z.string().regex(/^[0-9a-f]{64}$/), State: z.string() }))
@@ -14,6 +15,9 @@ const STARTED = { en: 'another one has just started', es: 'acaba de iniciarse ot
 /** Each takes as long as a call of the engine may; after the last one the container stays written down. */
 const LET_GO_ATTEMPTS = 5;
 
+/** With control groups v1 a container whose processes fork just then is not frozen (runc: "unable to freeze"). */
+const HOLD_ATTEMPTS = 3;
+
 /** Podman's command line, with its environment. */
 export type Podman = (args: readonly string[]) => Promise<CommandResult>;
 
@@ -22,17 +26,23 @@ export async function containersOf(
   podman: Podman,
   volume: string,
 ): Promise<{ readonly id: string; readonly running: boolean }[]> {
-  const { code, stdout, stderr } = await podman(['ps', '--all', '--filter', `volume=${volume}`, '--format', 'json']);
-  if (code !== 0) {
-    const why = stderr.trim().slice(0, TOOL_WORDS_MAX);
-    throw volumeFault('volume.tool-failed', {
-      what: { en: 'asking for containers', es: 'preguntar por contenedores' },
-      tool: 'podman',
-      why,
-    });
+  const found = new Map<string, { readonly id: string; readonly running: boolean }>();
+  // Those that have a part of it alone do not count for the engine: they say so themselves.
+  for (const filter of [`volume=${volume}`, `label=${partLabel(volume)}`]) {
+    const { code, stdout, stderr } = await podman(['ps', '--all', '--filter', filter, '--format', 'json']);
+    if (code !== 0) {
+      const why = stderr.trim().slice(0, TOOL_WORDS_MAX);
+      throw volumeFault('volume.tool-failed', {
+        what: { en: 'asking for containers', es: 'preguntar por contenedores' },
+        tool: 'podman',
+        why,
+      });
+    }
+    // A template's {{.State}} is a sentence in some versions of Podman; the JSON has the word.
+    for (const { Id: id, State } of listed.parse(JSON.parse(stdout)))
+      found.set(id, { id, running: State === 'running' });
   }
-  // A template's {{.State}} is a sentence in some versions of Podman; the JSON has the word.
-  return listed.parse(JSON.parse(stdout)).map(({ Id: id, State }) => ({ id, running: State === 'running' }));
+  return [...found.values()];
 }
 
 /**
@@ -44,12 +54,27 @@ export class Freezer {
   readonly #podman: Podman;
   readonly #log: Log;
   readonly #held = new Set<string>();
+  /** Held ones that somebody paused meanwhile: they stay so. */
+  readonly #staying = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: { readonly file: string; readonly podman: Podman; readonly log: Log }) {
     this.#file = options.file;
     this.#podman = options.podman;
     this.#log = options.log;
+  }
+
+  /**
+   * Somebody pauses a container that is held for a copy, or lets it go on: what counts is what they said last, once the copy
+   * is over. Written down at once, so that an agent that ends meanwhile does not let it go.
+   * @returns whether it is held
+   */
+  async keepPaused(id: string, keep: boolean): Promise<boolean> {
+    if (!this.#held.has(id)) return false;
+    if (keep) this.#staying.add(id);
+    else this.#staying.delete(id);
+    await this.#write();
+    return true;
   }
 
   /** Lets go what an agent before this one held. Call once at the start. */
@@ -110,9 +135,10 @@ export class Freezer {
     );
     try {
       for (const { id } of running) {
-        const { code, stderr } = await this.#podman(['pause', id]);
-        if (code !== 0) {
-          const why = stderr.trim().slice(0, TOOL_WORDS_MAX);
+        let answer = await this.#podman(['pause', id]);
+        for (let n = 1; n < HOLD_ATTEMPTS && answer.code !== 0; n++) answer = await this.#podman(['pause', id]);
+        if (answer.code !== 0) {
+          const why = answer.stderr.trim().slice(0, TOOL_WORDS_MAX);
           throw volumeFault('volume.freeze-failed', { volume, why });
         }
       }
@@ -135,6 +161,10 @@ export class Freezer {
 
   /** An engine that does not answer is asked again: nobody else lets the container go. */
   async #letGo(id: string): Promise<void> {
+    if (this.#staying.delete(id)) {
+      this.#held.delete(id);
+      return;
+    }
     for (let attempt = 1; attempt <= LET_GO_ATTEMPTS; attempt++) {
       try {
         const { code, stderr } = await this.#podman(['unpause', id]);
@@ -142,16 +172,29 @@ export class Freezer {
         if (code !== 0)
           this.#log.warn({ container: id, why: stderr.trim().slice(0, 200) }, 'a container was not let go');
         this.#held.delete(id);
-        return;
+        break;
       } catch (error) {
         this.#log.error({ container: id, err: error, attempt }, 'a container could not be let go');
       }
+    }
+    // Somebody paused it while it was being let go.
+    if (this.#staying.delete(id)) await this.#pauseAgain(id);
+  }
+
+  async #pauseAgain(id: string): Promise<void> {
+    try {
+      requireDone(await this.#podman(['pause', id]), { en: 'pausing again', es: 'volver a pausar' }, 'podman');
+    } catch (error) {
+      this.#log.error({ container: id, err: error }, 'a container that was paused during its copy goes on');
     }
   }
 
   async #write(): Promise<void> {
     if (this.#held.size === 0) await rm(this.#file, { force: true });
-    else await writeFileAtomic(this.#file, JSON.stringify([...this.#held]), { mode: 0o600 });
+    else
+      await writeFileAtomic(this.#file, JSON.stringify([...this.#held].filter((id) => !this.#staying.has(id))), {
+        mode: 0o600,
+      });
   }
 }
 

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Clock, Fault, type Json, type Log, newId, type Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
@@ -15,6 +15,7 @@ import {
 import {
   type ClaimOwner,
   claimVolumeName,
+  PART_PREFIX,
   readClaimOwner,
   type StoredVolume,
   snapshotLabels,
@@ -37,14 +38,31 @@ import type {
   CopyAnswer,
   RemovalProof,
   RepositoryAccess,
+  VolumeKeys,
   VolumeOrderMessage,
   VolumeTask,
 } from '../task.ts';
+import type { Exported } from './exports.ts';
+import type { AskFormat } from './format-asks.ts';
 import { containersOf, Freezer, type Podman, requireDone } from './freeze.ts';
 import { Leases } from './leases.ts';
-import { isAllowedRepository, isBelow, Marks, readAllowed, requireAnswers, requireSafeFolder } from './places.ts';
+import { Lvm, MOMENTS_FOLDER, type Moment, type Origin } from './lvm.ts';
+import { type MountHost, thisHost } from './mount-host.ts';
+import { Mounts } from './mounts.ts';
+import { BoundedFiles, directFiles, type PlaceFiles } from './place-files.ts';
+import {
+  isAllowedRepository,
+  isBelow,
+  Marks,
+  readAllowed,
+  requireAnswers,
+  requireSafeFolder,
+  requireSafeTop,
+  roomsOf,
+} from './places.ts';
 import { type Limit, limitFolder } from './quota.ts';
 import { Restic } from './restic.ts';
+import { type SealedPlace, Seals } from './seals.ts';
 import { countTree, hashTree, type Tools, type TreeHash } from './tree.ts';
 
 export interface HostVolumesOptions {
@@ -55,8 +73,12 @@ export interface HostVolumesOptions {
   readonly tools: Tools;
   /** The agent's own folder, 0700. */
   readonly folder: string;
-  /** In memory (tmpfs), closed to others: keys lie there while a tool needs them. */
-  readonly keys: string;
+  /** In memory (tmpfs), closed to others: keys lie there while a tool needs them, exports and opened volumes are mounted there. */
+  readonly run: string;
+  /** Whether this host may give a device its file system. */
+  readonly askFormat: AskFormat;
+  /** Where file systems are mounted. @default this machine */
+  readonly machine?: MountHost;
   /** What this host allows of itself; control cannot write it. */
   readonly allowedFile: string;
   /** For the tools. */
@@ -75,6 +97,12 @@ export interface ClaimOrder extends ClaimKey {
   readonly place?: ClaimPlace;
 }
 
+type OrderOf<A extends VolumeOrderMessage['action']> = Extract<VolumeOrderMessage, { action: A }>;
+
+/** A volume whose lease is lost is closed when its pods have ended, which is asked for so often and so many times. */
+const CLOSE_AGAIN_MS = 1_000;
+const CLOSE_ATTEMPTS = 120;
+
 const NOT_LIMITED: Limit = {
   enforced: false,
   why: {
@@ -90,10 +118,18 @@ export class HostVolumes {
   readonly #restic: Restic;
   readonly #leases: Leases;
   readonly #marks: Marks;
+  readonly #mounts: Mounts;
+  readonly #seals: Seals;
+  readonly #lvm: Lvm;
+  /** Who touches the files of each place that may be away. */
+  readonly #files = new Map<string, BoundedFiles>();
   readonly #limits = new Map<string, { readonly bytes: number; readonly limit: Limit }>();
   readonly #counts = new Map<string, { readonly atMs: number; readonly bytes: number | null }>();
   /** What is being done with a volume that nothing else may be done with meanwhile. */
   readonly #busy = new Map<string, Text>();
+  /** Open here since before another host may have had them: closed before they are opened anew. */
+  readonly #stale = new Set<string>();
+  readonly #over = new AbortController();
   /** Copies that are being made, by volume. */
   readonly #copying = new Map<string, number>();
   /** Backups of one volume are made one after the other: they share a folder. */
@@ -104,9 +140,20 @@ export class HostVolumes {
     this.#options = options;
     const { podman, tools, folder, log, host, env, clock, instance } = options;
     this.#freezer = new Freezer({ file: join(folder, 'frozen.json'), podman, log });
-    this.#restic = new Restic({ tools, folder, keys: options.keys, host, env });
+    const { run, rootless, machine = thisHost(env) } = options;
+    this.#restic = new Restic({ tools, folder, keys: join(run, 'keys'), host, env });
+    this.#mounts = new Mounts({
+      ...{ host: machine, folder: exportsFolder(run), devicesFile: join(folder, 'storage-devices.json') },
+      ...{ askFormat: options.askFormat, rootless, clock, log },
+    });
+    this.#seals = new Seals({
+      host: { ...machine, run: rootless ? (program, words, more) => tools.run(program, words, more) : machine.run },
+      ...{ folder: openedFolder(run), homesFile: join(folder, 'storage-sealed.json'), rootless, log },
+    });
+    this.#lvm = new Lvm({ host: machine, folder: join(run, MOMENTS_FOLDER), instance, log });
     this.#marks = new Marks(join(folder, 'storage-marks.json'), randomUUID);
-    this.#leases = new Leases({ holder: `${host}/${instance}`, clock, log, onLost: options.onLost });
+    const onLost = (volume: string): void => this.#lost(volume);
+    this.#leases = new Leases({ holder: `${host}/${instance}`, clock, log, onLost });
   }
 
   /** Ends what an agent before this one left half-way. */
@@ -116,7 +163,10 @@ export class HostVolumes {
     try {
       await this.#restic.recover();
       await this.#freezer.recover();
-      for (const { name, labels } of await engine.listVolumes()) {
+      if (!this.#options.rootless) await this.#lvm.recover();
+      const volumes = await engine.listVolumes();
+      await this.#closeCopies(volumes);
+      for (const { name, labels } of volumes) {
         if (labels[VOLUME_LABEL.instance] === instance && labels[VOLUME_LABEL.passing] !== undefined)
           await this.#discard(name);
       }
@@ -126,8 +176,31 @@ export class HostVolumes {
     }
   }
 
+  /** Encrypted copies that an agent before this one had open while it looked at them: nobody else has use for that. */
+  async #closeCopies(volumes: readonly StoredVolume[]): Promise<void> {
+    const opened = await this.#seals.opened();
+    for (const { name, path } of volumes) {
+      if (!opened.has(name) || path === this.#seals.plainOf(name)) continue;
+      await this.#seals.close(name);
+      await this.#seals.forget(name);
+    }
+  }
+
   stop(): void {
     this.#leases.stop();
+    this.#over.abort();
+    for (const files of this.#files.values()) files.close();
+    this.#files.clear();
+  }
+
+  /** Keys of volumes that lie encrypted, from control. They are in memory alone, and gone with the agent. */
+  setKeys({ keys }: Pick<VolumeKeys, 'keys'>): void {
+    this.#seals.setKeys(new Map(keys.map(({ key, secret }) => [this.#nameOf(key), secret])));
+  }
+
+  /** A container that is held for a copy is to stay paused when that is over. @returns whether it is held */
+  keepPaused(containerId: string, keep: boolean): Promise<boolean> {
+    return this.#freezer.keepPaused(containerId, keep);
   }
 
   /**
@@ -138,19 +211,70 @@ export class HostVolumes {
     const volume = this.#nameOf(order);
     this.#requireFree(volume);
     const { place } = order;
-    if (place === undefined || place.driver.kind === 'local') return null;
-    const root = await this.#root(place.driver);
+    if (place === undefined || (place.driver.kind === 'local' && !place.sealed)) return null;
+    const root = place.driver.kind === 'local' ? null : await this.#root(place.driver);
+    const files = root === null ? directFiles : this.#filesOf(root);
     if (isExclusive(order)) {
       if (place.host !== null && place.host !== this.#options.host) throw elsewhere(volume, place.host);
-      await this.#leases.acquire(volume, root, place.epoch);
+      // What lies on this host's own disk no other host reaches.
+      const wasElsewhere = root !== null && (await this.#leases.acquire(volume, root, place.epoch, files));
+      if (wasElsewhere && place.sealed) this.#stale.add(volume);
     }
-    return await this.#folder(root, volume);
+    if (!place.sealed) return await this.#folder(root ?? '', volume);
+    if (this.#stale.has(volume)) {
+      await this.#seals.close(volume);
+      this.#stale.delete(volume);
+    }
+    const shared = root !== null && !isExclusive(order);
+    return await this.#seals.open(volume, {
+      home: this.#homeIn(root, volume),
+      files,
+      bytes: order.requestedBytes,
+      shared,
+    });
+  }
+
+  /** Its pods are ended; what shows its files is closed after them, so that nothing is written late that another host has by then. */
+  #lost(volume: string): void {
+    const { log, onLost } = this.#options;
+    onLost(volume);
+    this.#stale.add(volume);
+    this.#closeLost(volume).catch((error: unknown) => {
+      if (this.#over.signal.aborted) return;
+      log.error({ volume, err: error }, 'a volume that another host may have is still open here');
+    });
+  }
+
+  async #closeLost(volume: string): Promise<void> {
+    if (!(await this.#seals.isOpen(volume))) return;
+    for (let attempt = 1; this.#stale.has(volume); attempt++) {
+      const users = await containersOf(this.#options.podman, volume);
+      // Who opens it anew here meanwhile has closed it before.
+      if (!this.#stale.has(volume)) return;
+      if (users.every(({ running }) => !running)) {
+        try {
+          await this.#seals.close(volume);
+          this.#stale.delete(volume);
+          return;
+        } catch (error) {
+          // It is in use as long as a container that has ended is not yet taken away.
+          if (attempt >= CLOSE_ATTEMPTS) throw error;
+        }
+      } else if (attempt >= CLOSE_ATTEMPTS) throw volumeFault('volume.in-use', { volume, count: users.length });
+      await this.#options.clock.sleep(CLOSE_AGAIN_MS, this.#over.signal);
+    }
   }
 
   /** Keeps a volume within what was asked for it, where its file system can. A claim that grew gets its new size. */
   async limit(volume: string, path: string, bytes: number): Promise<void> {
     if (bytes === 0 || this.#limits.get(volume)?.bytes === bytes) return;
-    const limit = this.#options.rootless ? ROOTLESS_LIMIT : await limitFolder(path, bytes, volume);
+    const home = path === this.#seals.plainOf(volume) ? await this.#seals.homeOf(volume) : null;
+    if (home !== null && (await this.#seals.isImage(home))) {
+      // One that is closed grows when it is opened.
+      if (await this.#seals.grow(volume, home, bytes)) this.#limits.set(volume, { bytes, limit: { enforced: true } });
+      return;
+    }
+    const limit = this.#options.rootless ? ROOTLESS_LIMIT : await limitFolder(home ?? path, bytes, volume);
     this.#limits.set(volume, { bytes, limit });
   }
 
@@ -182,7 +306,7 @@ export class HostVolumes {
       case 'remove':
         return { ...(await this.#alone(order.key, REMOVING, () => this.#remove(order.key, order.place))) };
       case 'snapshot':
-        return { ...(await this.#copyOf(order.key, () => this.#snapshot(order.key, order.id))) };
+        return { ...(await this.#copyOf(order.key, () => this.#snapshot(order))) };
       case 'drop-snapshot':
         await this.#discard(snapshotVolumeName(this.#owner(order.key), order.id));
         return null;
@@ -190,9 +314,7 @@ export class HostVolumes {
         return { ...(await this.#alone(order.to, RESTORING, () => this.#fill(order))) };
       case 'backup':
         return {
-          ...(await this.#copyOf(order.key, () =>
-            this.#inTurn(order.key, () => this.#backup(order.key, order.id, order.repository)),
-          )),
+          ...(await this.#copyOf(order.key, () => this.#inTurn(order.key, () => this.#backup(order)))),
         };
       case 'verify':
         return await this.#verify(order);
@@ -209,24 +331,78 @@ export class HostVolumes {
   async #look(claims: Extract<VolumeOrderMessage, { action: 'look' }>['claims']): Promise<ClaimLook[]> {
     const volumes = new Map((await this.#options.engine.listVolumes()).map((volume) => [volume.name, volume]));
     const mounted = await this.#mountedTimes();
-    const looks: ClaimLook[] = [];
+    const opened = claims.some(({ place }) => place?.sealed === true) ? await this.#seals.opened() : new Set<string>();
+    // What lies in one place is asked for together, and the places beside each other: one that is away holds up its own alone.
+    const places = new Map<string, { readonly driver: Driver; readonly seen: Seen[] }>();
     for (const { key, place } of claims) {
       const name = this.#nameOf(key);
       const stored = volumes.get(name);
-      if (stored === undefined || !isOf(stored, key)) continue;
-      const base = { ...key, limit: this.#limits.get(name)?.limit ?? NOT_LIMITED, containers: mounted.get(name) ?? 0 };
-      try {
-        if (place !== null && place.driver.kind === 'folder') await this.#root(place.driver, [...volumes.values()]);
-        const room = await requireAnswers(stored.path);
-        this.#countSoon(name, stored.path);
-        const usedBytes = this.#counts.get(name)?.bytes ?? null;
-        looks.push({ ...base, usedBytes, ...room, trouble: null });
-      } catch (error) {
-        if (!(error instanceof Fault)) throw error;
-        looks.push({ ...base, usedBytes: null, freeBytes: null, totalBytes: null, trouble: textOf(error) });
-      }
+      if (stored !== undefined && !isOf(stored, key)) continue;
+      const driver = place?.driver ?? { kind: 'local' };
+      // What no pod has needed yet is told of when its place is away, and is nothing otherwise.
+      if (stored === undefined && driver.kind === 'local') continue;
+      const id = JSON.stringify(driver);
+      const group = places.get(id) ?? { driver, seen: [] };
+      places.set(id, group);
+      const limit = this.#limits.get(name)?.limit ?? NOT_LIMITED;
+      const base = { ...key, limit, containers: mounted.get(name) ?? 0 };
+      group.seen.push({
+        name,
+        base,
+        path: stored?.path ?? null,
+        sealed: place?.sealed === true,
+        isOpen: opened.has(name),
+      });
     }
-    return looks;
+    const looks = await Promise.all(
+      [...places.values()].map(({ driver, seen }) => this.#lookAt(driver, seen, [...volumes.values()])),
+    );
+    return looks.flat();
+  }
+
+  async #lookAt(driver: Driver, seen: readonly Seen[], volumes: readonly StoredVolume[]): Promise<ClaimLook[]> {
+    const away = (trouble: Text) => ({ usedBytes: null, freeBytes: null, totalBytes: null, trouble });
+    try {
+      const root = driver.kind === 'local' ? null : await this.#root(driver, volumes);
+      if (driver.kind === 'export') this.#followSize(driver.name);
+      // A closed one is looked at where it lies: it is none the worse for being closed.
+      const there = seen.flatMap((one) =>
+        one.path === null ? [] : [{ one, path: one.sealed && !one.isOpen ? this.#homeIn(root, one.name) : one.path }],
+      );
+      const rooms = await roomsOf(
+        root ?? '',
+        there.map(({ path }) => path),
+      );
+      return await Promise.all(
+        there.map(async ({ one, path }) => {
+          try {
+            if (one.sealed && !one.isOpen && one.base.containers > 0) throw closed(one.name);
+            const room = rooms.get(path) ?? (await requireAnswers(path));
+            this.#countSoon(one.name, path);
+            return { ...one.base, usedBytes: this.#counts.get(one.name)?.bytes ?? null, ...room, trouble: null };
+          } catch (error) {
+            if (!(error instanceof Fault)) throw error;
+            // What showed its files is gone: its pods get errors until they are begun anew.
+            if (one.sealed && one.base.containers > 0) this.#options.onLost(one.name);
+            return { ...one.base, ...away(textOf(error)) };
+          }
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      return seen.map(({ base }) => ({ ...base, ...away(textOf(error)) }));
+    }
+  }
+
+  /** Beside the look: a SAN that grew takes its time. */
+  #followSize(name: string): void {
+    const { allowedFile, log } = this.#options;
+    readAllowed(allowedFile)
+      .then(async ({ exports }) => {
+        const one = exports[name];
+        if (one !== undefined) await this.#mounts.followSize(name, one);
+      })
+      .catch((error: unknown) => log.warn({ export: name, err: error }, 'an export could not follow its device'));
   }
 
   /** How many containers have each volume mounted: one question to the engine for all of them. */
@@ -239,11 +415,14 @@ export class HostVolumes {
     const ids = stdout.split('\n').filter((id) => /^[0-9a-f]{64}$/.test(id));
     const times = new Map<string, number>();
     if (ids.length === 0) return times;
-    const format = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}';
+    const parts = '{{range $name, $value := .Config.Labels}}{{$name}} {{end}}';
+    const format = `{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}${parts}`;
     const inspected = await this.#options.podman(['inspect', '--type', 'container', '--format', format, ...ids]);
     // One that ended since it was listed makes the command fail; the others are told all the same.
     for (const line of inspected.stdout.split('\n')) {
-      for (const name of new Set(line.split(' ').filter(Boolean))) times.set(name, (times.get(name) ?? 0) + 1);
+      const words = line.split(' ').filter(Boolean);
+      const names = words.map((word) => (word.startsWith(PART_PREFIX) ? word.slice(PART_PREFIX.length) : word));
+      for (const name of new Set(names)) times.set(name, (times.get(name) ?? 0) + 1);
     }
     return times;
   }
@@ -274,9 +453,12 @@ export class HostVolumes {
     if (place !== null && place.host !== null && place.host !== host) throw elsewhere(volume, place.host);
     const goneAt = (): string => clock.now().toISOString();
     // Asked before anything is taken away: of a storage that is not there nobody can prove anything.
-    const root = place !== null && place.driver.kind === 'folder' ? await this.#root(place.driver) : null;
-    const path = root === null ? (stored?.path ?? '') : join(root, volume);
-    if (stored !== null && (stored.path !== path || (root === null && !isOwnStorage(stored))))
+    const root = place !== null && place.driver.kind !== 'local' ? await this.#root(place.driver) : null;
+    const sealed = place?.sealed === true;
+    const path = root !== null || sealed ? this.#homeIn(root, volume) : (stored?.path ?? '');
+    // Where the engine has it: what is encrypted is seen elsewhere than where it lies.
+    const seenAt = sealed ? this.#seals.plainOf(volume) : path;
+    if (stored !== null && (stored.path !== seenAt || (root === null && !sealed && !isOwnStorage(stored))))
       throw volumeFault('volume.still-there', { volume, path: stored.path });
     // The engine may have forgotten a volume whose folder is still there.
     const isThere = path !== '' && !(await this.#isGone(path));
@@ -284,21 +466,25 @@ export class HostVolumes {
     let found = { files: 0, bytes: 0 };
     if (stored !== null || isThere) {
       await this.#requireUnused(volume);
+      if (sealed) await this.#seals.close(volume);
       if (isThere) found = await countTree(tools, path, COPY_MS);
       // Its folder goes first: as long as the engine knows the volume, what failed is tried again.
-      if (root !== null) await this.#rm(path);
+      if (root !== null || sealed) await this.#rm(path);
       if (stored !== null) await engine.removeVolume(volume);
       await this.#requireGone(volume, path);
     }
-    if (root !== null) await this.#leases.forget(volume, root);
+    if (root !== null) await this.#leases.forget(volume, root, this.#filesOf(root));
+    if (sealed) await this.#seals.forget(volume);
     this.#limits.delete(volume);
     this.#counts.delete(volume);
     return { ...proof, ...found, how: proof.path === '' ? 'absent' : 'deleted', goneAt: goneAt() };
   }
 
-  async #snapshot(key: ClaimKey, id: string): Promise<CopyAnswer> {
+  async #snapshot({ key, id, secret }: OrderOf<'snapshot'>): Promise<CopyAnswer> {
     const volume = this.#nameOf(key);
     const source = await this.#claimed(key);
+    const home = await this.#sealedHome(source);
+    if (home !== null) return await this.#snapshotSealed(key, id, home, secret);
     const target = await this.#beside(
       source,
       snapshotVolumeName(this.#owner(key), id),
@@ -306,6 +492,12 @@ export class HostVolumes {
     );
     try {
       const how = (await this.#canReflink(source.path)) ? 'reflink' : 'copy';
+      const origin = how === 'copy' ? await this.#originOf(source.path) : null;
+      const done = await this.#atMoment(volume, origin, async (moment) => {
+        await this.#copy(moment.pathOf(source.path), target.path, 'copy');
+        return await this.#hash(target.path);
+      });
+      if (done !== null) return done;
       const { frozenMs } = await this.#freezer.hold(volume, (signal) =>
         this.#copy(source.path, target.path, how, signal),
       );
@@ -316,13 +508,52 @@ export class HostVolumes {
     }
   }
 
+  /** Of what lies encrypted the encrypted files are copied: nothing readable comes to lie on a disk. */
+  async #snapshotSealed(key: ClaimKey, id: string, home: string, brought?: string): Promise<CopyAnswer> {
+    const volume = this.#nameOf(key);
+    const name = snapshotVolumeName(this.#owner(key), id);
+    const secret = brought ?? this.#seals.keyOf(volume);
+    if (secret === undefined) throw volumeFault('volume.key-missing', { volume });
+    const target = await this.#make(name, snapshotLabels(this.#owner(key), id), join(dirname(home), name));
+    try {
+      const { frozenMs } = await this.#freezer.hold(volume, async (signal) => {
+        // What programs wrote and the kernel has not yet handed on.
+        const sync = await this.#options.tools.run('sync', ['--file-system', '--', this.#seals.plainOf(volume)], {
+          timeoutMs: FREEZE_MS,
+        });
+        requireDone(sync, { en: 'writing the volume out', es: 'terminar de escribir el volumen' }, 'sync');
+        await this.#copy(home, target.path, 'auto', signal);
+      });
+      return {
+        ...(await this.#whileOpen(name, target.path, secret, (plain) => this.#hash(plain))),
+        how: 'copy',
+        frozenMs,
+      };
+    } catch (error) {
+      await this.#discard(target.name);
+      throw error;
+    }
+  }
+
+  /** Opens encrypted files that are nobody's volume, and closes them again. */
+  async #whileOpen<T>(name: string, home: string, secret: string, work: (plain: string) => Promise<T>): Promise<T> {
+    const plain = await this.#seals.open(name, { home, files: directFiles, bytes: 0, shared: false }, secret);
+    try {
+      return await work(plain);
+    } finally {
+      await this.#seals.close(name);
+      await this.#seals.forget(name);
+    }
+  }
+
   /**
    * What is saved is one moment of the volume. Where its file system copies by reference, the workload stands still for that
    * alone; elsewhere everything is sent once while it works on, and what has changed since then while it stands still.
    */
-  async #backup(key: ClaimKey, id: string, repository: RepositoryAccess): Promise<BackupAnswer> {
+  async #backup({ key, id, repository, secret }: OrderOf<'backup'>): Promise<BackupAnswer> {
     const volume = this.#nameOf(key);
     const source = await this.#claimed(key);
+    await this.#openAgain(source, secret);
     await this.#requireRepository(repository);
     const tags = [
       `darsena=${this.#options.instance}`,
@@ -344,6 +575,13 @@ export class HostVolumes {
       }
     }
     const running = (await containersOf(this.#options.podman, volume)).some((one) => one.running);
+    const origin = running ? await this.#originOf(source.path) : null;
+    const done = await this.#atMoment(volume, origin, async (moment) => {
+      const path = moment.pathOf(source.path);
+      const hashed = await this.#hash(path);
+      return { ...hashed, ...(await this.#restic.backup(repository, path, { tags })), path };
+    });
+    if (done !== null) return done;
     const first = running
       ? await this.#restic.backup(repository, source.path, { tags: [...tags, 'first-pass'] })
       : null;
@@ -359,23 +597,76 @@ export class HostVolumes {
     }
   }
 
+  async #originOf(path: string): Promise<Origin | null> {
+    return this.#options.rootless ? null : await this.#lvm.originOf(path);
+  }
+
+  /**
+   * Works on a volume as it is now: its workload stands still while the moment is taken, and goes on while it is read.
+   * @returns null: there is no such moment to be had, and the volume is copied as one that does not lie on LVM
+   */
+  async #atMoment<T>(
+    volume: string,
+    origin: Origin | null,
+    work: (moment: Moment) => Promise<T>,
+  ): Promise<(T & { readonly how: 'lvm'; readonly frozenMs: number }) | null> {
+    if (origin === null) return null;
+    const taken: string[] = [];
+    let frozenMs: number;
+    try {
+      const held = await this.#freezer.hold(volume, async () => {
+        taken.push(await this.#lvm.take(origin));
+      });
+      frozenMs = held.frozenMs;
+    } catch (error) {
+      for (const name of taken) await this.#lvm.discard(origin, name);
+      // A kernel without snapshots, or a volume that takes none.
+      if (taken.length > 0 || !(error instanceof Fault) || error.code !== 'volume.tool-failed') throw error;
+      this.#options.log.warn({ volume, err: error }, 'no snapshot of its logical volume could be taken');
+      return null;
+    }
+    const [name = ''] = taken;
+    const moment = await this.#lvm.open(origin, name, volume);
+    try {
+      const value = await work(moment);
+      await moment.requireWhole();
+      return { ...value, how: 'lvm', frozenMs };
+    } finally {
+      await moment.drop();
+    }
+  }
+
   /** Puts a copy into a claim that is not there yet; what does not come back as it was saved is taken away again. */
   async #fill(order: Extract<VolumeOrderMessage, { action: 'fill' }>): Promise<CopyAnswer> {
     const { from, to, place } = order;
     const volume = this.#nameOf(to);
     if ((await this.#ofClaim(to)) !== null) throw volumeFault('volume.exists', { volume });
     const driver = place?.driver ?? { kind: 'local' };
-    const folder = driver.kind === 'local' ? null : await this.#folder(await this.#root(driver), volume, true);
-    const target = await this.#make(volume, volumeLabels(this.#owner(to)), folder);
+    const root = driver.kind === 'local' ? null : await this.#root(driver);
+    const sealed = place?.sealed === true;
+    const home = root !== null || sealed ? this.#homeIn(root, volume) : null;
+    // What lies there already is somebody's data; nothing of it is opened, and nothing written beside it.
+    if (sealed && home !== null && !(await this.#isGone(home))) throw volumeFault('volume.exists', { volume });
+    const files = root === null ? directFiles : this.#filesOf(root);
+    const labels = volumeLabels(this.#owner(to));
+    const target =
+      sealed && home !== null
+        ? await this.#makeSealed(volume, labels, order, {
+            ...{ home, files, bytes: order.requestedBytes },
+            shared: order.shared === true && root !== null,
+          })
+        : await this.#make(volume, labels, home);
     try {
-      await requireRoom(order.bytes, target.path);
+      await requireRoom(order.bytes, home !== null && sealed ? home : target.path);
       await this.limit(volume, target.path, order.requestedBytes);
       if (from.kind === 'snapshot') {
-        const source = await this.#required(snapshotVolumeName(this.#owner(from.of), from.id));
-        await this.#copy(source.path, target.path, 'auto');
+        const name = snapshotVolumeName(this.#owner(from.of), from.id);
+        const source = await this.#required(name);
+        if (from.secret === undefined) await this.#copy(source.path, target.path, 'auto');
+        else await this.#whileOpen(name, source.path, from.secret, (plain) => this.#copy(plain, target.path, 'auto'));
       } else {
         await this.#requireRepository(from.repository);
-        await this.#restoreInto(from.repository, from.snapshot, from.path, target);
+        await this.#restoreInto(from.repository, from.snapshot, from.path, target, sealed);
       }
       const hashed = await this.#hash(target.path);
       if (hashed.tree !== order.tree) {
@@ -388,20 +679,47 @@ export class HostVolumes {
     }
   }
 
+  /** A new encrypted claim; what of it cannot be made leaves nothing that a second attempt would take for somebody's data. */
+  async #makeSealed(
+    volume: string,
+    labels: Readonly<Record<string, string>>,
+    { secret }: { readonly secret?: string },
+    place: SealedPlace,
+  ): Promise<StoredVolume> {
+    try {
+      const folder = await this.#seals.open(volume, place, secret);
+      return await this.#options.engine.ensureVolume({ name: volume, labels, folder });
+    } catch (error) {
+      await this.#seals.close(volume);
+      await this.#rm(place.home);
+      await this.#seals.forget(volume);
+      throw error;
+    }
+  }
+
   async #verify({
     repository,
     snapshot,
     path,
     tree,
     bytes,
+    sealed = false,
   }: Extract<VolumeOrderMessage, { action: 'verify' }>): Promise<Json> {
     await this.#requireRepository(repository);
     const passing = await this.#make(this.#passingName(), this.#passing(), null);
-    try {
+    return await this.#inPassing(passing, sealed, async (folder) => {
       await requireRoom(bytes, passing.path);
-      await this.#restic.restore(repository, snapshot, passing.path);
-      const hashed = await this.#hash(await this.#restoredIn(passing.path, path));
+      await this.#restic.restore(repository, snapshot, folder);
+      const hashed = await this.#hash(await this.#restoredIn(folder, path));
       return { ...hashed, same: hashed.tree === tree };
+    });
+  }
+
+  /** Works in a volume that is taken away again. Where it is to be encrypted, its key is gone with it. */
+  async #inPassing<T>(passing: StoredVolume, sealed: boolean, work: (folder: string) => Promise<T>): Promise<T> {
+    try {
+      if (!sealed) return await work(passing.path);
+      return await this.#whileOpen(passing.name, passing.path, randomBytes(32).toString('hex'), work);
     } finally {
       await this.#discard(passing.name);
     }
@@ -413,28 +731,28 @@ export class HostVolumes {
     snapshot: string,
     path: string,
     target: StoredVolume,
+    sealed: boolean,
   ): Promise<void> {
     const { tools } = this.#options;
-    const passing = await this.#beside(target, this.#passingName(), this.#passing());
-    try {
+    const beside = sealed ? await this.#make(this.#passingName(), this.#passing(), null) : null;
+    const passing = beside ?? (await this.#beside(target, this.#passingName(), this.#passing()));
+    await this.#inPassing(passing, sealed, async (folder) => {
       // Beside what comes back, so that no name in it can be taken for ours.
-      const below = join(passing.path, 'tree');
+      const below = join(folder, 'tree');
       await this.#restic.restore(repository, snapshot, below);
       const restored = await this.#restoredIn(below, path);
       const what = { en: 'moving what was restored', es: 'mover lo restaurado' };
       const act = async (program: string, words: readonly string[], timeoutMs = 10_000): Promise<void> =>
         requireDone(await tools.run(program, words, { timeoutMs }), what, program);
       // Taking files out of a folder changes its time: that is kept aside before.
-      const time = join(passing.path, 'time');
+      const time = join(folder, 'time');
       await act('touch', ['--reference', restored, '--', time]);
       const move = ['-exec', 'mv', '--target-directory', target.path, '--', '{}', '+'];
       await act('find', [restored, '-mindepth', '1', '-maxdepth', '1', ...move], COPY_MS);
       await act('chown', ['--reference', restored, '--', target.path]);
       await act('chmod', ['--reference', restored, '--', target.path]);
       await act('touch', ['--reference', time, '--', target.path]);
-    } finally {
-      await this.#discard(passing.name);
-    }
+    });
   }
 
   /**
@@ -512,8 +830,15 @@ export class HostVolumes {
   async #discard(name: string): Promise<void> {
     const stored = await this.#find(name);
     if (stored === null) return;
+    // A claim that was to lie encrypted and did not come to be.
+    const home = await this.#sealedHome(stored);
+    if (home !== null) {
+      await this.#seals.close(name);
+      await this.#rm(home);
+      await this.#seals.forget(name);
+    }
     // Its folder goes first: as long as the engine knows the volume, what failed is tried again.
-    if (!isOwnStorage(stored) && dirname(stored.path) !== '/' && stored.path.endsWith(`/${name}`))
+    if (home === null && !isOwnStorage(stored) && dirname(stored.path) !== '/' && stored.path.endsWith(`/${name}`))
       await this.#rm(stored.path);
     await this.#options.engine.removeVolume(name);
   }
@@ -584,21 +909,54 @@ export class HostVolumes {
     if (why !== undefined) throw volumeFault('volume.busy', { volume, why });
   }
 
-  /** @throws Fault volume.place-refused, volume.place-unsafe, volume.place-away */
+  /** @throws Fault volume.place-refused, volume.place-unsafe, volume.place-away, volume.mount-failed … */
   async #root(driver: Exclude<Driver, { kind: 'local' }>, listed?: readonly StoredVolume[]): Promise<string> {
     const { allowedFile: file } = this.#options;
-    const { folders } = await readAllowed(file);
-    if (!isBelow(driver.path, folders)) {
-      const why = {
-        en: 'its own list does not name it under "folders"',
-        es: 'su propia lista no lo nombra en "folders"',
-      };
-      throw volumeFault('volume.place-refused', { place: driver.path, why, file });
+    const { folders, exports } = await readAllowed(file);
+    if (driver.kind === 'export') {
+      const one = Object.hasOwn(exports, driver.name) ? exports[driver.name] : undefined;
+      if (one === undefined) throw refused(driver.name, 'exports', file);
+      return await this.#exportRoot(driver.name, one, listed);
     }
+    if (!isBelow(driver.path, folders)) throw refused(driver.path, 'folders', file);
     const root = await requireSafeFolder(driver.path);
     await this.#requireOutside(root, listed);
-    await this.#marks.check(root);
+    await this.#marks.check(root, this.#filesOf(root));
     return root;
+  }
+
+  async #exportRoot(name: string, one: Exported, listed?: readonly StoredVolume[]): Promise<string> {
+    const root = await this.#mounts.ensure(name, one);
+    await requireAnswers(root);
+    await requireSafeTop(root, one.kind === 'cifs' ? [one.uid] : []);
+    await this.#requireOutside(root, listed);
+    await this.#marks.check(root, this.#filesOf(root));
+    return root;
+  }
+
+  #filesOf(root: string): PlaceFiles {
+    const known = this.#files.get(root);
+    if (known !== undefined) return known;
+    const files = new BoundedFiles(root);
+    this.#files.set(root, files);
+    return files;
+  }
+
+  /** Where a claim lies in a place, or what is encrypted of it; null: on the host's own disk. */
+  #homeIn(root: string | null, volume: string): string {
+    return join(root ?? join(this.#options.folder, 'sealed'), volume);
+  }
+
+  /** Where the encrypted files of an opened volume lie; null: it is not encrypted. */
+  async #sealedHome({ name, path }: StoredVolume): Promise<string | null> {
+    return path === this.#seals.plainOf(name) ? await this.#seals.homeOf(name) : null;
+  }
+
+  /** A volume whose pods have gone may have been closed since, by a restart of the host. */
+  async #openAgain(stored: StoredVolume, secret?: string): Promise<void> {
+    const home = await this.#sealedHome(stored);
+    if (home === null) return;
+    await this.#seals.open(stored.name, { home, files: directFiles, bytes: 0, shared: false }, secret);
   }
 
   /** What lies in a volume its workload writes: a place in there could be full of links. @throws Fault volume.place-unsafe */
@@ -613,13 +971,7 @@ export class HostVolumes {
   async #requireRepository({ location }: RepositoryAccess): Promise<void> {
     const { allowedFile: file } = this.#options;
     const { repositories } = await readAllowed(file);
-    if (!isAllowedRepository(location, repositories)) {
-      const why = {
-        en: 'its own list does not name it under "repositories"',
-        es: 'su propia lista no lo nombra en "repositories"',
-      };
-      throw volumeFault('volume.place-refused', { place: location, why, file });
-    }
+    if (!isAllowedRepository(location, repositories)) throw refused(location, 'repositories', file);
     if (location.startsWith('/')) await this.#requireOutside(await requireSafeFolder(location));
   }
 
@@ -627,21 +979,13 @@ export class HostVolumes {
   async #folder(root: string, volume: string, isNew = false): Promise<string> {
     const path = join(root, volume);
     if (isNew) return path;
-    const known = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
-    if (known !== null && !known.isDirectory()) {
+    const files = this.#filesOf(root);
+    if ((await files.kind(path)) === 'other') {
       const why = { en: 'it is a link or no folder', es: 'es un enlace o no es una carpeta' };
       throw volumeFault('volume.place-unsafe', { place: path, why });
     }
-    try {
-      await mkdir(path);
-      // Like a volume of the engine: whoever its first container runs as gets it, and others may look into it.
-      await chmod(path, 0o755);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+    // Like a volume of the engine: whoever its first container runs as gets it, and others may look into it.
+    await files.folder(path, 0o755);
     return path;
   }
 
@@ -715,6 +1059,36 @@ async function requireRoom(bytes: number, folder: string): Promise<void> {
   const kept = Math.min(ROOM_KEPT_BYTES, totalBytes * (1 - FULL_SHARE));
   const room = Math.max(0, Math.floor(freeBytes - kept));
   if (bytes > room) throw volumeFault('volume.no-room', { needed: formatBytes(bytes), room: formatBytes(room) });
+}
+
+function refused(place: string, list: 'folders' | 'exports' | 'repositories', file: string): Fault {
+  const why = {
+    en: `its own list does not name it under "${list}"`,
+    es: `su propia lista no lo nombra en "${list}"`,
+  };
+  return volumeFault('volume.place-refused', { place, why, file });
+}
+
+/** Where exports are mounted, and where opened volumes are, below the agent's folder in memory. */
+export function exportsFolder(run: string): string {
+  return join(run, 'exports');
+}
+export function openedFolder(run: string): string {
+  return join(run, 'opened');
+}
+
+interface Seen {
+  readonly name: string;
+  readonly base: Pick<ClaimLook, 'project' | 'environment' | 'claim' | 'limit' | 'containers'>;
+  /** Null: no pod has needed it yet. */
+  readonly path: string | null;
+  readonly sealed: boolean;
+  readonly isOpen: boolean;
+}
+
+function closed(place: string): Fault {
+  const why = { en: 'its encrypted files were closed', es: 'se cerraron sus archivos cifrados' };
+  return volumeFault('volume.place-away', { place, why });
 }
 
 function elsewhere(volume: string, host: string): Fault {

@@ -1,11 +1,10 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { type Clock, type Log, type Text, writeFileAtomic } from '../../system/index.ts';
+import type { Clock, Log, Text } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { judgeLease, type Lease, mustLetGo, type Watched } from '../lease.ts';
 import { LEASE_RENEW_MS } from '../limits.ts';
-import { requireAnswers } from './places.ts';
+import { directFiles, type PlaceFiles } from './place-files.ts';
 
 const leaseFile = z.strictObject({
   holder: z.string().min(1).max(300),
@@ -15,6 +14,7 @@ const leaseFile = z.strictObject({
 
 interface Held {
   readonly file: string;
+  readonly files: PlaceFiles;
   epoch: number;
   renewedMs: number;
   /** The storage has not answered yet. */
@@ -73,32 +73,37 @@ export class Leases {
     this.#timer = null;
   }
 
-  /** @param root folder of the class @throws Fault volume.held-elsewhere */
-  async acquire(volume: string, root: string, epoch: number): Promise<void> {
+  /**
+   * @param root folder of the class, and who touches its files
+   * @returns whether another host had it last
+   * @throws Fault volume.held-elsewhere
+   */
+  async acquire(volume: string, root: string, epoch: number, files: PlaceFiles = directFiles): Promise<boolean> {
     const file = fileOf(volume, root);
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    const found = await readLease(file);
+    await files.folder(dirname(file), 0o700);
+    const found = await readLease(file, files);
     const nowMs = this.#clock.monotonicMs();
     const answer = judgeLease(found, { holder: this.#holder, epoch }, this.#watched.get(volume) ?? null, nowMs);
     if (answer.kind === 'wait') {
       if (found !== null) this.#watch(volume, found, nowMs);
       throw volumeFault('volume.held-elsewhere', { volume, why: WAITS[answer.why] });
     }
-    await this.#write(file, answer.lease);
+    await files.write(file, JSON.stringify(answer.lease));
     // Two that found it free at the same moment both wrote: the file says whose word was the last.
-    const kept = await readLease(file);
+    const kept = await readLease(file, files);
     if (kept?.holder !== this.#holder || kept.epoch !== epoch) {
       throw volumeFault('volume.held-elsewhere', { volume, why: WAITS['same-epoch'] });
     }
     this.#watched.delete(volume);
-    this.#held.set(volume, { file, epoch, renewedMs: this.#clock.monotonicMs(), asking: false });
+    this.#held.set(volume, { file, files, epoch, renewedMs: this.#clock.monotonicMs(), asking: false });
+    return found !== null && found.holder !== this.#holder;
   }
 
   /** Takes the lease of a volume away that is no more: one of its name begins with the first epoch again. */
-  async forget(volume: string, root: string): Promise<void> {
+  async forget(volume: string, root: string, files: PlaceFiles = directFiles): Promise<void> {
     this.#held.delete(volume);
     this.#watched.delete(volume);
-    await rm(fileOf(volume, root), { force: true });
+    await files.remove(fileOf(volume, root));
   }
 
   /** Control says that another host, or a newer epoch, has it now. */
@@ -149,12 +154,11 @@ export class Leases {
     held: Held,
     self: { readonly holder: string; readonly epoch: number },
   ): Promise<Lease | null> {
-    await requireAnswers(dirname(held.file));
-    const found = await readLease(held.file);
+    const found = await readLease(held.file, held.files);
     const nowMs = this.#clock.monotonicMs();
     // It may have been given away, or its volume removed, while the storage took its time.
     if (this.#held.get(volume) === held && !mustLetGo(found, self, nowMs, nowMs)) {
-      await this.#write(held.file, { ...self, beat: (found?.beat ?? 0) + 1 });
+      await held.files.write(held.file, JSON.stringify({ ...self, beat: (found?.beat ?? 0) + 1 }));
       held.renewedMs = nowMs;
     }
     return found;
@@ -165,10 +169,6 @@ export class Leases {
     if (known?.holder === lease.holder && known.beat === lease.beat) return;
     this.#watched.set(volume, { lease, sinceMs: nowMs });
   }
-
-  #write(file: string, lease: Lease): Promise<void> {
-    return writeFileAtomic(file, JSON.stringify(lease), { mode: 0o600 });
-  }
 }
 
 function fileOf(volume: string, root: string): string {
@@ -176,11 +176,7 @@ function fileOf(volume: string, root: string): string {
 }
 
 /** Null when there is none. @throws Error when it cannot be read: then nobody may conclude that there is none */
-async function readLease(file: string): Promise<Lease | null> {
-  try {
-    return leaseFile.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+async function readLease(file: string, files: PlaceFiles): Promise<Lease | null> {
+  const text = await files.read(file);
+  return text === null ? null : leaseFile.parse(JSON.parse(text));
 }

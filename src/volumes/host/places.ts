@@ -1,10 +1,12 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type CommandResult, Fault, runCommand, writeFileAtomic } from '../../system/index.ts';
 import { volumeFault } from '../errors.ts';
 import { PROBE_MS } from '../limits.ts';
+import { exportsOf } from './exports.ts';
+import { directFiles, type PlaceFiles, readOwn } from './place-files.ts';
 
 /** What a host allows of itself, in a file that control cannot write. Absent: the engine's own storage and nothing else. */
 const allowed = z.strictObject({
@@ -12,18 +14,15 @@ const allowed = z.strictObject({
   folders: z.array(z.string().max(4_096).regex(/^\//)).max(100).default([]),
   /** Where backups may go: folders, and the beginnings of `rest:` and `sftp:` addresses. */
   repositories: z.array(z.string().max(4_096)).max(100).default([]),
+  /** NAS and SAN that the platform mounts by itself, by the name that classes use. */
+  exports: exportsOf.default({}),
 });
 export type AllowedPlaces = z.infer<typeof allowed>;
 
 /** @throws Fault volume.place-refused when the file cannot be understood: then nothing is allowed */
 export async function readAllowed(file: string): Promise<AllowedPlaces> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { folders: [], repositories: [] };
-    throw error;
-  }
+  const text = await readOwn(file);
+  if (text === null) return { folders: [], repositories: [], exports: {} };
   const parsed = allowed.safeParse(parse(text));
   if (parsed.success) return parsed.data;
   const why = { en: `${file} cannot be understood`, es: `${file} no se entiende` };
@@ -129,58 +128,39 @@ export class Marks {
     this.#newMark = newMark;
   }
 
-  /** @param root a folder that `requireSafeFolder` gave @throws Fault volume.place-away */
-  check(root: string): Promise<void> {
-    const mine = this.#last.then(() => this.#check(root));
+  /** @param root a folder that `requireSafeFolder` gave, and who touches its files @throws Fault volume.place-away */
+  async check(root: string, files: PlaceFiles = directFiles): Promise<void> {
+    // Read outside of the queue: a place that does not answer holds up no other.
+    const text = await files.read(join(root, MARK));
+    const mine = this.#last.then(() => this.#check(root, files, text));
     this.#last = mine.catch(() => undefined);
-    return mine;
+    await mine;
   }
 
-  async #check(root: string): Promise<void> {
+  async #check(root: string, files: PlaceFiles, text: string | null): Promise<void> {
     const known = await this.#read();
-    const found = await readMark(join(root, MARK));
+    // What is no mark of ours is none that is known.
+    const found = text === null ? null : MARK_TEXT.test(text.trim()) ? text.trim() : '';
     const expected = Object.hasOwn(known, root) ? known[root] : undefined;
     if (expected !== undefined && found !== expected) {
       const why =
         found === null
-          ? { en: 'its file system is not mounted', es: 'su sistema de ficheros no está montado' }
+          ? { en: 'its file system is not mounted', es: 'su sistema de archivos no está montado' }
           : {
               en: 'another file system is mounted in its place',
-              es: 'en su lugar está montado otro sistema de ficheros',
+              es: 'en su lugar está montado otro sistema de archivos',
             };
       throw volumeFault('volume.place-away', { place: root, why });
     }
     if (expected !== undefined) return;
     const mark = found ?? this.#newMark();
-    if (found === null) await writeFile(join(root, MARK), `${mark}\n`, { flag: 'wx', mode: 0o644 });
+    if (found === null) await files.create(join(root, MARK), `${mark}\n`);
     await writeFileAtomic(this.#file, JSON.stringify({ ...known, [root]: mark }), { mode: 0o600 });
   }
 
   async #read(): Promise<Record<string, string>> {
-    try {
-      return z.record(z.string(), z.string().regex(MARK_TEXT)).parse(JSON.parse(await readFile(this.#file, 'utf8')));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-      throw error;
-    }
-  }
-}
-
-/** Null when there is none. */
-async function readMark(path: string): Promise<string | null> {
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const text = Buffer.alloc(100);
-      const { bytesRead } = await handle.read(text, 0, text.length, 0);
-      const mark = text.toString('utf8', 0, bytesRead).trim();
-      return MARK_TEXT.test(mark) ? mark : '';
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
+    const text = await readOwn(this.#file);
+    return text === null ? {} : z.record(z.string(), z.string().regex(MARK_TEXT)).parse(JSON.parse(text));
   }
 }
 
@@ -190,17 +170,76 @@ export interface FileSystemRoom {
 }
 
 /**
+ * Asks for the room below several folders of one storage in one process. What could not be told is not in the answer.
+ * @throws Fault volume.place-away when it does not answer in time
+ */
+export async function roomsOf(place: string, paths: readonly string[]): Promise<Map<string, FileSystemRoom>> {
+  const rooms = new Map<string, FileSystemRoom>();
+  for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) {
+    const some = paths.slice(at, at + PATHS_AT_ONCE);
+    const { stdout } = await askFileSystem(place, ['--format', '%S %a %b %n', '--', ...some]);
+    for (const line of stdout.split('\n')) {
+      const [, block, free, total, path] = /^(\d+) (\d+) (\d+) (.+)$/.exec(line) ?? [];
+      if (path === undefined) continue;
+      rooms.set(path, { freeBytes: Number(block) * Number(free), totalBytes: Number(block) * Number(total) });
+    }
+  }
+  return rooms;
+}
+
+/** Their names fit into the arguments of one program many times over. */
+const PATHS_AT_ONCE = 200;
+
+/**
+ * The top folder of something that the platform itself mounted: whoever writes into it could put another in the place of a
+ * claim's.
+ * @param owners who may have it beside the administrator
+ * @throws Fault volume.place-away, volume.place-unsafe
+ */
+export async function requireSafeTop(path: string, owners: readonly number[]): Promise<void> {
+  const { code, stdout, stderr } = await askFileSystem(path, ['--format', '%u %f', '--', path], false);
+  const [uid = '', mode = ''] = stdout.trim().split(' ');
+  if (code !== 0 || mode === '') {
+    const words = stderr.trim().slice(0, 300);
+    throw volumeFault('volume.place-away', { place: path, why: { en: words, es: words } });
+  }
+  const bits = Number.parseInt(mode, 16);
+  const isOpen = (bits & 0o022) !== 0 && (bits & 0o1000) === 0;
+  if (![0, process.getuid?.() ?? 0, ...owners].includes(Number(uid)) || isOpen) {
+    const why = {
+      en: `its top folder belongs to ${uid} with the mode ${(bits & 0o7777).toString(8)}: somebody else could replace what lies in it`,
+      es: `su carpeta superior es de ${uid} con el modo ${(bits & 0o7777).toString(8)}: otra persona podría sustituir lo que contiene`,
+    };
+    throw volumeFault('volume.place-unsafe', { place: path, why });
+  }
+}
+
+/**
  * Asks a file system for its room, in a process of its own: a NAS that is away holds who asks it, and this one goes on.
  * @throws Fault volume.place-away
  */
 export async function requireAnswers(path: string): Promise<FileSystemRoom> {
-  const away = (en: string, es: string): Fault => volumeFault('volume.place-away', { place: path, why: { en, es } });
+  const result = await askFileSystem(path, ['--format', '%S %a %b', '--', path]);
+  const [block, free, total] = result.stdout.trim().split(' ').map(Number);
+  if (result.code !== 0 || block === undefined || free === undefined || total === undefined) {
+    const words = result.stderr
+      .replace(/^stat: /, '')
+      .trim()
+      .slice(0, 300);
+    throw volumeFault('volume.place-away', { place: path, why: { en: words, es: words } });
+  }
+  return { freeBytes: block * free, totalBytes: block * total };
+}
+
+/** stat(1) in a process of its own, waited for so long and no longer. @throws Fault volume.place-away */
+async function askFileSystem(place: string, words: readonly string[], fileSystem = true): Promise<CommandResult> {
   let result: CommandResult | 'late';
   const late = Promise.withResolvers<'late'>();
   // A process that waits in the kernel for a server does not end when it is killed: nobody waits for it here.
   const timer = setTimeout(() => late.resolve('late'), PROBE_MS + 500);
   try {
-    const asked = runCommand('stat', ['--file-system', '--format', '%S %a %b', '--', path], { timeoutMs: PROBE_MS });
+    const all = [...(fileSystem ? ['--file-system'] : []), ...words];
+    const asked = runCommand('stat', all, { timeoutMs: PROBE_MS });
     asked.catch(() => undefined);
     result = await Promise.race([asked, late.promise]);
   } catch (error) {
@@ -209,16 +248,8 @@ export async function requireAnswers(path: string): Promise<FileSystemRoom> {
   } finally {
     clearTimeout(timer);
   }
-  if (result === 'late') {
-    throw away(`no reply within ${PROBE_MS / 1000} s`, `sin respuesta en ${PROBE_MS / 1000} s`);
-  }
-  const [block, free, total] = result.stdout.trim().split(' ').map(Number);
-  if (result.code !== 0 || block === undefined || free === undefined || total === undefined) {
-    const words = result.stderr
-      .replace(/^stat: /, '')
-      .trim()
-      .slice(0, 300);
-    throw away(words, words);
-  }
-  return { freeBytes: block * free, totalBytes: block * total };
+  if (result !== 'late') return result;
+  const seconds = PROBE_MS / 1000;
+  const why = { en: `no reply within ${seconds} s`, es: `sin respuesta en ${seconds} s` };
+  throw volumeFault('volume.place-away', { place, why });
 }

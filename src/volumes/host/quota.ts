@@ -25,7 +25,7 @@ export async function limitFolder(path: string, bytes: number, volume: string): 
       enforced: false,
       why: {
         en: `its file system (${type}) is not mounted with project quotas (prjquota)`,
-        es: `su sistema de ficheros (${type}) no está montado con cuotas de proyecto (prjquota)`,
+        es: `su sistema de archivos (${type}) no está montado con cuotas de proyecto (prjquota)`,
       },
     };
   }

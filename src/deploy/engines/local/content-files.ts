@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../../system/index.ts';
 import type { ComposedFile, PodSpec, WantedState } from '../../model.ts';
@@ -24,7 +24,7 @@ export interface ContentStore {
 /**
  * The files of ConfigMap and Secret volumes, one folder per pod, to be bind-mounted read-only. The root should lie on a
  * tmpfs, so that Secrets never reach a disk; it is closed to everybody else (0700), while inside a container the files
- * have the modes their author asked for.
+ * have the modes their author asked for, and belong to the pod's group where it has one.
  */
 export class ContentFiles implements ContentStore {
   readonly #root: string;
@@ -48,14 +48,21 @@ export class ContentFiles implements ContentStore {
     for (const volume of spec.volumes) {
       if (volume.kind !== 'content' && volume.kind !== 'projected') continue;
       const folder = this.folder(pod, volume.name);
-      await mkdir(folder, { recursive: true });
+      await openFolders(folder, '');
+      const put = async (path: string, bytes: Buffer, mode: number): Promise<void> => {
+        await openFolders(folder, dirname(path));
+        const group = spec.fsGroup?.group;
+        const isGiven = group !== undefined && process.getuid?.() === 0;
+        // Kubernetes: a group that is given files may read them whatever mode they were asked with.
+        await writeFileAtomic(join(folder, path), bytes, { mode: isGiven ? mode | 0o440 : mode });
+        if (isGiven) await chown(join(folder, path), 0, group);
+      };
       if (volume.kind === 'projected') {
         for (const file of volume.files) {
           if (!isInnerPath(file.path)) {
             throw engineFault('deploy.content-missing', { container: volume.name, reference: file.path });
           }
-          await mkdir(dirname(join(folder, file.path)), { recursive: true });
-          await writeFileAtomic(join(folder, file.path), composed(file), { mode: file.mode });
+          await put(file.path, composed(file), file.mode);
         }
         continue;
       }
@@ -68,9 +75,7 @@ export class ContentFiles implements ContentStore {
             reference: `${content.name}, key ${key}`,
           });
         }
-        const file = join(folder, path);
-        await mkdir(dirname(file), { recursive: true });
-        await writeFileAtomic(file, Buffer.from(data, 'base64'), { mode });
+        await put(path, Buffer.from(data, 'base64'), mode);
       }
     }
   }
@@ -90,6 +95,16 @@ export class ContentFiles implements ContentStore {
       throw error;
     }
     for (const name of names) if (!pods.has(name)) await this.remove(name);
+  }
+}
+
+/** Whoever a container runs as goes through them; the agent's own umask would keep everybody but root out. */
+async function openFolders(top: string, inner: string): Promise<void> {
+  let at = top;
+  for (const part of ['', ...inner.split('/')]) {
+    at = join(at, part);
+    await mkdir(at, { recursive: true });
+    await chmod(at, 0o755);
   }
 }
 

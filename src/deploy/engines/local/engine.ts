@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
+import type { PodPlaceSix } from '../../../network/index.ts';
 import type { Text } from '../../../system/index.ts';
-import type { MountSpec, PodSpec, ResourceSpec, SecuritySpec } from '../../model.ts';
+import type { MountSpec, PodSpec, ResourceSpec, RuntimeClass, SecuritySpec } from '../../model.ts';
+import type { RuntimeFacts } from './runtimes.ts';
 
 /** What the engine on this host is and can do; asked once at the start. */
 export interface EngineFacts {
@@ -14,7 +16,23 @@ export interface EngineFacts {
   readonly securityModules?: readonly ('apparmor' | 'selinux')[];
   /** Null when a service port may differ from its target port; otherwise why not. */
   readonly rulesMissing: Text | null;
+  /** The run-times that workloads may ask for, each as this host has it. */
+  readonly runtimes: readonly RuntimeFacts[];
+  /** What an engine of this kind cannot do at all, and is refused with that reason. @default nothing */
+  readonly lacks?: Readonly<Partial<Record<EngineLack, Text>>>;
 }
+
+/** `evidence`, `drill` and `pause` go beyond this port: the agent asks the engine's command line for them. */
+export type EngineLack =
+  | 'pause'
+  | 'evidence'
+  | 'drill'
+  | 'changes'
+  | 'copyIn'
+  | 'filesAtRest'
+  | 'execOptions'
+  | 'userNamespace'
+  | 'outOfMemory';
 
 export type ContainerState = 'created' | 'running' | 'paused' | 'exited' | 'unknown';
 
@@ -52,6 +70,8 @@ export interface PodOrder {
   readonly dns?: NonNullable<PodSpec['dns']>;
   readonly shareProcesses?: true;
   readonly userNamespace?: true;
+  /** @default the engine's own */
+  readonly runtime?: RuntimeClass;
   readonly sysctls?: Readonly<Record<string, string>>;
 }
 
@@ -79,6 +99,7 @@ export interface ContainerOrder {
   readonly stdin?: true;
   readonly terminal?: true;
   readonly userNamespace?: true;
+  readonly runtime?: RuntimeClass;
   /** The id of a container of the pod whose processes it sees. */
   readonly processesOf?: string;
 }
@@ -108,8 +129,17 @@ export interface EngineVolume extends Omit<VolumeOrder, 'folder'> {
 /** Where a running pod is reached: from other pods of its network, and from this host. */
 export interface PodPlace {
   readonly address: string;
-  /** Its network, as `10.89.1.0/24`, and the host's own address in it; null where the engine does not say. */
-  readonly segment: { readonly network: string; readonly gateway: string } | null;
+  /**
+   * Its network, as `10.89.1.0/24`, and the host's own address in it; null where the engine does not say. `shared`: pods
+   * of other environments are in it too.
+   */
+  readonly segment: {
+    readonly network: string;
+    readonly gateway: string;
+    readonly shared?: true;
+    /** The same in IPv6, where the network has both. */
+    readonly six?: PodPlaceSix | null;
+  } | null;
   /** Where this host connects for a container port: the pod's address, or a published loopback port; null when neither. */
   endpoint(port: number): Endpoint | null;
 }
@@ -187,7 +217,10 @@ export interface HostEntry {
  */
 export interface PodEngine {
   facts(): Promise<EngineFacts>;
-  /** Everything that carries the instance's label: one request to the engine, however many pods there are. */
+  /**
+   * Everything that carries the instance's label: as many requests for a thousand pods as for one, and beside them at most
+   * one for each container whose state is another than at the last look.
+   */
   list(): Promise<ObservedPod[]>;
   /** Pods without any container, which `list` cannot show: what an engine leaves that is killed while it removes a pod. */
   listEmptyPods(): Promise<readonly { readonly id: string; readonly name: string }[]>;
@@ -195,7 +228,7 @@ export interface PodEngine {
   watch(signal: AbortSignal): AsyncIterable<void>;
   /** Brings the image here if it is not; the reference carries a digest, and the engine checks it. */
   ensureImage(reference: string, credentials: RegistryCredentials | null, signal: AbortSignal): Promise<LocalImage>;
-  /** Makes the pod without starting anything in it; its network comes up when `infraId`, an id or a name, is started. */
+  /** Makes the pod without starting anything in it; its network is up once `infraId`, an id or a name, was started. */
   createPod(order: PodOrder): Promise<{ readonly id: string; readonly infraId: string }>;
   createContainer(order: ContainerOrder): Promise<string>;
   startContainer(id: string): Promise<void>;

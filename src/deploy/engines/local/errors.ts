@@ -12,8 +12,8 @@ export const engineFault = defineFaults({
   },
   'engine.unavailable': {
     kind: 'unavailable',
-    en: { what: 'Podman does not answer at {socket}', why: '{why}', remedy: 'darsena doctor' },
-    es: { what: 'Podman no responde en {socket}', why: '{why}', remedy: 'darsena doctor' },
+    en: { what: 'the container engine does not answer at {socket}', why: '{why}', remedy: 'darsena doctor' },
+    es: { what: 'el motor de contenedores no responde en {socket}', why: '{why}', remedy: 'darsena doctor' },
   },
   'engine.timeout': {
     kind: 'unavailable',
@@ -22,8 +22,8 @@ export const engineFault = defineFaults({
   },
   'engine.answer-invalid': {
     kind: 'unavailable',
-    en: { what: 'Podman answered {operation} with something that cannot be read', why: '{why}' },
-    es: { what: 'Podman respondió a {operation} con algo que no se puede leer', why: '{why}' },
+    en: { what: 'the container engine answered {operation} with something that cannot be read', why: '{why}' },
+    es: { what: 'el motor de contenedores respondió a {operation} con algo que no se puede leer', why: '{why}' },
   },
   'engine.not-found': {
     kind: 'not-found',
@@ -37,13 +37,28 @@ export const engineFault = defineFaults({
   },
   'engine.refused': {
     kind: 'conflict',
-    en: { what: 'Podman refused {operation}', why: '{why}' },
-    es: { what: 'Podman rechazó {operation}', why: '{why}' },
+    en: { what: 'the container engine refused {operation}', why: '{why}' },
+    es: { what: 'el motor de contenedores rechazó {operation}', why: '{why}' },
+  },
+  'engine.command-missing': {
+    kind: 'conflict',
+    en: { what: '{operation}: the program is not in the image', why: '{why}' },
+    es: { what: '{operation}: el programa no está en la imagen', why: '{why}' },
+  },
+  'engine.command-unusable': {
+    kind: 'conflict',
+    en: { what: '{operation}: the program cannot be executed', why: '{why}' },
+    es: { what: '{operation}: el programa no se puede ejecutar', why: '{why}' },
   },
   'engine.failed': {
     kind: 'unavailable',
-    en: { what: 'Podman failed at {operation}', why: '{why}' },
-    es: { what: 'Podman falló en {operation}', why: '{why}' },
+    en: { what: 'the container engine failed at {operation}', why: '{why}' },
+    es: { what: 'el motor de contenedores falló en {operation}', why: '{why}' },
+  },
+  'engine.lacks': {
+    kind: 'refused',
+    en: { what: '{operation} is not possible on this host', why: '{why}' },
+    es: { what: '{operation} no es posible en este host', why: '{porque}' },
   },
   'deploy.not-pinned': {
     kind: 'refused',
@@ -97,6 +112,11 @@ export const engineFault = defineFaults({
     kind: 'refused',
     en: { what: '{pod} is not started on this host', why: 'it asks for {what}, and the host has it not' },
     es: { what: '{pod} no se inicia en este host', why: 'pide {what}, y el host no lo tiene' },
+  },
+  'deploy.runtime-missing': {
+    kind: 'refused',
+    en: { what: '{pod} is not started on this host', why: 'it asks for the run-time {runtime}: {why}' },
+    es: { what: '{pod} no se inicia en este host', why: 'pide el entorno de ejecución {runtime}: {porque}' },
   },
   'deploy.hook-failed': {
     kind: 'unavailable',

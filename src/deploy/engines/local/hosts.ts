@@ -8,6 +8,8 @@ export interface NamedPod {
   readonly environment: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly address: string;
+  /** Told by services of both families. */
+  readonly six?: string | null;
   /** False: known to services that publish what is not ready, and to no other. @default true */
   readonly ready?: boolean;
   readonly hostname?: string;
@@ -40,13 +42,19 @@ export function serviceHosts(
       const pod = behind[(first + index) % behind.length];
       if (pod === undefined) continue;
       const own = pod.hostname !== undefined && pod.subdomain === service.name ? pod.hostname : null;
-      entries.push({
-        address: pod.address,
-        names: own === null ? names : [...names, ...names.map((name) => `${own}.${name}`)],
-      });
+      const all = own === null ? names : [...names, ...names.map((name) => `${own}.${name}`)];
+      for (const address of addressesFor(service, pod)) entries.push({ address, names: all });
     }
   }
   return entries;
+}
+
+/** IPv4 first: a service that says nothing has it alone, as a program that listens on IPv4 alone is met by its name. */
+export function addressesFor(
+  { sixToo }: Pick<WantedService, 'sixToo'>,
+  { address, six = null }: Pick<NamedPod, 'address' | 'six'>,
+): readonly string[] {
+  return sixToo === true && six !== null ? [address, six] : [address];
 }
 
 /** The names Kubernetes would give: the service, and with the environment as its namespace. */
@@ -66,34 +74,43 @@ export function serviceNames(service: WantedService): string[] {
 export function serviceRedirects(
   services: readonly WantedService[],
   workload: WantedWorkload,
-): { readonly from: number; readonly to: number }[] {
-  const redirects = new Map<number, number>();
+): { readonly protocol: 'TCP' | 'UDP'; readonly from: number; readonly to: number }[] {
+  const redirects = new Map<string, { protocol: 'TCP' | 'UDP'; from: number; to: number }>();
   for (const service of services) {
     const { project, environment } = workload.key;
     if (service.project !== project || service.environment !== environment) continue;
     if (!selects(service.selector, workload.pod.labels)) continue;
     for (const port of service.ports) {
       const target = resolveTargetPort(workload.pod, port.targetPort);
-      if (port.protocol === 'TCP' && target !== null && target !== port.port) redirects.set(port.port, target);
+      const { protocol, port: from } = port;
+      if (target !== null && target !== from) redirects.set(`${protocol}/${from}`, { protocol, from, to: target });
     }
   }
-  return [...redirects].map(([from, to]) => ({ from, to })).sort((a, b) => a.from - b.from);
+  return [...redirects.values()].sort((a, b) => a.from - b.from || (a.protocol < b.protocol ? -1 : 1));
 }
 
 /** Redirects as rules of the pod's own network namespace, for what comes in and for what the pod asks of itself. */
-export function redirectRules(address: string, redirects: ReturnType<typeof serviceRedirects>): string {
-  const chain = (name: string, hook: string, match: string): string[] => [
+export function redirectRules(
+  address: string,
+  redirects: ReturnType<typeof serviceRedirects>,
+  six: string | null = null,
+): string {
+  const chain = (name: string, hook: string, matches: readonly string[]): string[] => [
     `  chain ${name} {`,
     `    type nat hook ${hook}; policy accept;`,
-    ...redirects.map(({ from, to }) => `    ${match}tcp dport ${from} redirect to :${to}`),
+    ...matches.flatMap((match) =>
+      redirects.map(
+        ({ protocol, from, to }) => `    ${match}${protocol.toLowerCase()} dport ${from} redirect to :${to}`,
+      ),
+    ),
     '  }',
   ];
   return [
     'table inet darsena',
     'delete table inet darsena',
     'table inet darsena {',
-    ...chain('incoming', 'prerouting priority dstnat', ''),
-    ...chain('own', 'output priority -100', `ip daddr ${address} `),
+    ...chain('incoming', 'prerouting priority dstnat', ['']),
+    ...chain('own', 'output priority -100', [`ip daddr ${address} `, ...(six === null ? [] : [`ip6 daddr ${six} `])]),
     '}',
     '',
   ].join('\n');

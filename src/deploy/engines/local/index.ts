@@ -1,8 +1,10 @@
 export { ContentFiles, type ContentStore } from './content-files.ts';
+export { CriEngine, type CriOptions } from './cri/cri.ts';
 export type {
   ContainerEngine,
   Endpoint,
   EngineFacts,
+  EngineLack,
   EngineVolume,
   ExecOrder,
   ExecSession,
@@ -10,6 +12,7 @@ export type {
   LogLine,
   LogOptions,
   ObservedPod,
+  PodPlace,
   RegistryCredentials,
 } from './engine.ts';
 export { engineFault } from './errors.ts';
@@ -17,7 +20,7 @@ export { LABEL, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 export { MemoryEngine, type MemoryOptions } from './memory.ts';
 export { EMPTY_MEMORY, type PlanMemory, plan } from './plan.ts';
 export { removePodCgroups } from './pod-cgroups.ts';
-export { PodmanEngine, type PodmanOptions } from './podman.ts';
+export { PodmanEngine, type PodmanOptions, type TightenSeccomp } from './podman.ts';
 export { type AskProbe, type ProbeOutcome, realProbes } from './probes.ts';
 export { purgeInstance } from './purge.ts';
 export {
@@ -27,11 +30,13 @@ export {
   type ReconcilerOptions,
   type StartGate,
 } from './reconcile.ts';
+export { type RuntimeFacts, runscWrapper } from './runtimes.ts';
 export type { PodFlow } from './segments.ts';
 export type {
   Condition,
   ConditionType,
   HorizontalStatus,
+  ProbeState,
   ReplicaContainer,
   ReplicaStatus,
   ServiceEndpoints,

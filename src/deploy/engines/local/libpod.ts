@@ -199,7 +199,13 @@ function parseBody(text: string, operation: string, status: number): unknown {
 /** libpod errors are `{cause, message, response}`; starting a pod answers `{Errs: [...]}`. */
 function failureOf(operation: string, status: number, json: unknown, text: string): Error {
   const why = errorText(json) ?? (text.slice(0, ERROR_TEXT_MAX) || `HTTP ${status}`);
-  if (status === 404) return engineFault('engine.not-found', { operation, why });
+  // The words in which Podman sums up what run-times say of a program that does not start (libpod/define/errors.go).
+  if (why.includes('OCI runtime attempted to invoke a command that was not found'))
+    return engineFault('engine.command-missing', { operation, why });
+  if (why.includes('OCI permission denied')) return engineFault('engine.command-unusable', { operation, why });
+  // Of a pod's network, and of a container's pod, Podman says so as an error of its own.
+  if (status === 404 || (status === 500 && /network not found|no such pod/.test(why)))
+    return engineFault('engine.not-found', { operation, why });
   if (status === 409 || (status === 500 && /already (in use|exists)/.test(why))) {
     return engineFault(/already (in use|exists)/.test(why) ? 'engine.exists' : 'engine.refused', { operation, why });
   }

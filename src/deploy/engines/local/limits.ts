@@ -25,6 +25,9 @@ export const PROBE_OUTPUT_BYTES_MAX = 10 * 1024;
 /** One log line; the k8s-file driver splits at 32 KB itself. */
 export const LOG_LINE_BYTES_MAX = 64 * 1024;
 
+/** One message of a command's streams: servers send what they read at once, some 32 KB. */
+export const STREAM_FRAME_BYTES_MAX = 4 * 1024 * 1024;
+
 /** A copy that moves nothing for so long is over. */
 export const COPY_SILENCE_MS = 60_000;
 

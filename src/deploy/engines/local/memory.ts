@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { Clock } from '../../../system/index.ts';
-import type { ResourceSpec } from '../../model.ts';
+import { type ResourceSpec, RUNTIME_CLASSES } from '../../model.ts';
 import type {
   ContainerEngine,
   ContainerOrder,
@@ -82,6 +82,9 @@ export class MemoryEngine implements ContainerEngine {
     this.#options = options;
   }
 
+  /** Images that neither this engine nor its registry has any more. */
+  readonly goneImages = new Set<string>();
+
   /** Gives an image a USER; any other image runs as 1000. */
   setImageUser(reference: string, user: string): void {
     this.#images.set(reference, { id: `image-${this.#images.size}`, user });
@@ -122,6 +125,7 @@ export class MemoryEngine implements ContainerEngine {
       cgroupVersion: 2,
       limitsMissing: null,
       rulesMissing: null,
+      runtimes: RUNTIME_CLASSES.map((name) => ({ name, handler: name, missing: null })),
     };
   }
 
@@ -167,6 +171,8 @@ export class MemoryEngine implements ContainerEngine {
 
   ensureImage(reference: string): Promise<LocalImage> {
     return this.#call('ensureImage', () => {
+      if (this.goneImages.has(reference))
+        throw engineFault('engine.failed', { operation: `pull ${reference}`, why: 'manifest unknown' });
       const known = this.#images.get(reference);
       if (known !== undefined) return known;
       const image = { id: `image-${this.#images.size}`, user: '1000' };
@@ -349,7 +355,7 @@ export class MemoryEngine implements ContainerEngine {
       if (known !== undefined) return known;
       const createdAt = new Date(this.#nowMs()).toISOString();
       const { folder, ...rest } = order;
-      const volume = { ...rest, path: folder ?? `/memory/${order.name}`, createdAt };
+      const volume = { ...rest, path: folder ?? `/memory/${order.name}/_data`, createdAt };
       this.#volumes.set(order.name, volume);
       return volume;
     });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parseReference } from '../../../oci/index.ts';
-import { claimVolumeName, volumeLabels } from '../../../volumes/index.ts';
+import { claimVolumeName, partLabel, volumeLabels } from '../../../volumes/index.ts';
 import type {
   ContainerSpec,
   ContentData,
@@ -60,6 +60,7 @@ export function podOrder(
     ...(spec.dns === undefined ? {} : { dns: spec.dns }),
     ...(spec.shareProcesses ? { shareProcesses: true } : {}),
     ...(spec.userNamespace ? { userNamespace: true } : {}),
+    ...(spec.runtime === undefined ? {} : { runtime: spec.runtime }),
     ...(spec.sysctls === undefined ? {} : { sysctls: spec.sysctls }),
   };
 }
@@ -90,6 +91,11 @@ export function containerOrder(
   const pod = podName(instance, identity);
   const env = resolveEnv(container, identity, spec, contents, placing);
   const expand = (text: string): string => expandReferences(text, env);
+  const mounts = container.mounts.map((mount) => {
+    const { source, readOnly } = mountSource(instance, identity, spec, mount.volume, contentFolder);
+    const part = mount.subPath === undefined ? null : innerPart(mount.subPath, env, container.name);
+    return { ...mount, readOnly: mount.readOnly || readOnly, source, part };
+  });
   return {
     name: `${pod}-${container.name}-${attempt.attempt}`,
     pod,
@@ -103,6 +109,11 @@ export function containerOrder(
       [LABEL.failures]: String(attempt.failures),
       // Whoever ends it later may no longer have its spec.
       ...(container.preStop === undefined ? {} : { [LABEL.preStop]: JSON.stringify(container.preStop) }),
+      ...Object.fromEntries(
+        mounts.flatMap(({ source, part }) =>
+          source.kind === 'volume' && part !== null && part !== '' ? [[partLabel(source.volume), '1']] : [],
+        ),
+      ),
     },
     command: container.command?.map(expand) ?? null,
     args: container.args?.map(expand) ?? null,
@@ -110,15 +121,12 @@ export function containerOrder(
     env,
     resources: container.resources,
     security: container.security,
-    mounts: container.mounts.map((mount) => {
-      const { source, readOnly } = mountSource(instance, identity, spec, mount.volume, contentFolder);
-      const part = mount.subPath === undefined ? null : innerPart(mount.subPath, env, container.name);
-      return { ...mount, readOnly: mount.readOnly || readOnly, source, part };
-    }),
+    mounts,
     ...(container.stopSignal === undefined ? {} : { stopSignal: container.stopSignal }),
     ...(container.stdin ? { stdin: true } : {}),
     ...(container.terminal ? { terminal: true } : {}),
     ...(spec.userNamespace ? { userNamespace: true } : {}),
+    ...(spec.runtime === undefined ? {} : { runtime: spec.runtime }),
   };
 }
 

@@ -384,3 +384,22 @@ test('a name in USER is judged by the image’s own passwd', async () => {
   ];
   for (const [user, text, number] of table) assert.equal(await userNumber(passwd(text), 'id', user), number, user);
 });
+
+test('gVisor takes no AppArmor profile: a pod that asks for both is not started, and one that asks for either is judged by it', async () => {
+  const stage = new Stage();
+  const asks = (name: string, profile: string | null, runtime: object): WantedWorkload => {
+    const containers = sampleWorkload(name, 'one').pod.containers.map((one) =>
+      profile === null ? one : { ...one, security: { ...one.security, appArmorProfile: profile } },
+    );
+    return sampleWorkload(name, 'one', {}, { ...runtime, containers });
+  };
+  const runtime = { runtime: 'runsc' } as const;
+  stage.begin([asks('both', 'shop', runtime), asks('profile', 'shop', {}), asks('runtime', null, runtime)]);
+  await stage.clock.advance(10_000);
+  const why = (name: string): string =>
+    (stage.status.get(name)?.conditions ?? []).map(({ text }) => `${text.en} ${text.es}`).join(' ');
+  assert.match(why('both'), /gVisor takes no AppArmor profile.*gVisor no admite perfiles de AppArmor/s);
+  assert.match(why('profile'), /asks for the AppArmor profile shop.*pide el perfil de AppArmor shop/s);
+  assert.deepEqual([why('runtime'), stage.pods('runtime').length > 0], ['', true]);
+  await stage.end();
+});

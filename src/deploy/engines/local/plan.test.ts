@@ -260,7 +260,7 @@ test('a service port that differs from its target is redirected, an equal one is
     selector: { app: 'web' },
     ports: [{ name: null, port, targetPort, protocol: 'TCP' } as const],
   });
-  assert.deepEqual(serviceRedirects([service(80, 'http')], web), [{ from: 80, to: 8080 }]);
+  assert.deepEqual(serviceRedirects([service(80, 'http')], web), [{ protocol: 'TCP', from: 80, to: 8080 }]);
   assert.deepEqual(serviceRedirects([service(8080, 'http')], web), []);
   assert.deepEqual(serviceRedirects([{ ...service(80, 'http'), environment: 'prod' }], web), []);
 });

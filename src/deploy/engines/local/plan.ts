@@ -19,7 +19,15 @@ import { RESTART_BACKOFF_MS } from './limits.ts';
 import type { ContainerRole } from './orders.ts';
 import { type CronRun, decideCron, decideJob, type JobMemory, type JobPod } from './plan-jobs.ts';
 import { orderedActions } from './plan-ordered.ts';
-import type { Condition, ConditionType, ReplicaPhase, ReplicaStatus, WorkloadPhase, WorkloadStatus } from './status.ts';
+import type {
+  Condition,
+  ConditionType,
+  ProbeState,
+  ReplicaPhase,
+  ReplicaStatus,
+  WorkloadPhase,
+  WorkloadStatus,
+} from './status.ts';
 
 /**
  * A container without any probe counts as ready when it runs, but a roll-out waits this long before it removes an old
@@ -36,6 +44,8 @@ export interface ContainerHealth {
   readonly failed: Text | null;
   /** What that probe says instead of the pod's grace. */
   readonly graceSeconds?: number;
+  /** What each of its probes said last. */
+  readonly probes?: readonly ProbeState[];
 }
 
 /** What is being done to a pod right now; nothing else is done to it meanwhile. */
@@ -656,8 +666,9 @@ class Round {
   }
 
   #create(workload: WantedWorkload, spec: WorkloadSpec, count: number): void {
+    if (count <= 0) return;
     if (this.#cordoned) {
-      if (count > 0) this.#held.add(formatKey(workload.key));
+      this.#held.add(formatKey(workload.key));
       return;
     }
     const used = new Set<string>(this.#observed.busy.keys());
@@ -913,7 +924,7 @@ class Round {
       ready: judged.filter(({ ready }) => ready).length,
       updated: active,
       conditions,
-      replicas: judged.map(toReplica),
+      replicas: judged.map((one) => toReplica(one, this.#observed.health)),
       job: {
         active,
         succeeded: jobs.reduce((sum, { succeeded }) => sum + succeeded, 0),
@@ -973,7 +984,7 @@ class Round {
       ready,
       updated: updated.length,
       conditions,
-      replicas: judged.map(toReplica),
+      replicas: judged.map((one) => toReplica(one, this.#observed.health)),
     });
   }
 }
@@ -1137,7 +1148,7 @@ function mostReadyFirst(a: Judged, b: Judged): number {
   return a.identity.slot - b.identity.slot;
 }
 
-function toReplica(judged: Judged): ReplicaStatus {
+function toReplica(judged: Judged, health: Observation['health']): ReplicaStatus {
   const { pod } = judged;
   const mains = [...currentAttempts(pod)].filter(([id]) => id.startsWith('main/')).map(([, attempt]) => attempt);
   const ended = pod.containers
@@ -1170,8 +1181,14 @@ function toReplica(judged: Judged): ReplicaStatus {
         state: container.state,
         pid: container.pid,
         attempt: readCount(container.labels, LABEL.attempt),
+        ...probesOf(container, health),
       })),
   };
+}
+
+function probesOf(container: ObservedContainer, health: Observation['health']): { probes?: readonly ProbeState[] } {
+  const probes = container.state === 'running' ? health.get(container.id)?.probes : undefined;
+  return probes === undefined || probes.length === 0 ? {} : { probes };
 }
 
 function crashText(container: string, exitCode: number | null, waitMs: number): Text {

@@ -1,10 +1,12 @@
 import { open, stat } from 'node:fs/promises';
+import { isIPv4, isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { FormatError, readTar } from '../../../formats/index.ts';
-import { outsideNameservers } from '../../../network/index.ts';
-import { runCommand, type Text } from '../../../system/index.ts';
-import type { ResourceSpec } from '../../model.ts';
+import { outsideNameservers, type PodPlaceSix } from '../../../network/index.ts';
+import { Fault, type Text } from '../../../system/index.ts';
+import type { ResourceSpec, SecuritySpec } from '../../model.ts';
 import { type Answer, items, numberAt, objectAt, textAt } from './answers.ts';
 import type {
   ContainerEngine,
@@ -35,6 +37,7 @@ import type {
 } from './engine.ts';
 import { engineFault } from './errors.ts';
 import { demultiplex } from './frames.ts';
+import { podsGetIpv6 } from './host-ipv6.ts';
 import { formatHosts } from './hosts.ts';
 import { attachTo, fillArchive, openArchive, outputOf, readChanges, readProcesses, readStats } from './inside.ts';
 import { LABEL } from './labels.ts';
@@ -48,6 +51,9 @@ import {
   PULL_TIMEOUT_MS,
 } from './limits.ts';
 import { removePodCgroups } from './pod-cgroups.ts';
+import { rulesMissing, runNft } from './pod-rules.ts';
+import { findRuntimes } from './runtimes.ts';
+import { readUsage } from './usage.ts';
 
 /** Bytes of a container's log before it is turned over; the previous file is dropped by the k8s-file driver. */
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
@@ -75,13 +81,47 @@ const STATES: Readonly<Record<string, ContainerState>> = {
   stopped: 'exited',
 };
 
+/** @param calls to which the container is narrowed; null: it is not */
+export type TightenSeccomp = (
+  profile: string | null,
+  calls: NonNullable<SecuritySpec['calls']> | null,
+) => Promise<string | null>;
+
 export interface PodmanOptions {
   readonly socketPath: string;
   readonly instance: string;
   /** Where the host keeps the filters that workloads may name. @default /etc/darsena/seccomp */
   readonly seccompFolder?: string;
   /** A tighter filter in place of the one that a container would have (null: the engine's own). Null: as it is. */
-  readonly tightenSeccomp?: (profile: string | null) => Promise<string | null>;
+  readonly tightenSeccomp?: TightenSeccomp;
+  /** Podman 4 takes no run-time for one container: the socket of a service all of whose containers have this one. */
+  readonly serviceOf?: (runtime: string) => Promise<string>;
+}
+
+/** Two seconds: a run-time that starts slowly, on a loaded machine. */
+const RESIZE_TRIES = 40;
+const RESIZE_PAUSE_MS = 50;
+
+/**
+ * What containers cannot share when each has a kernel of its own is refused: the run-time would leave it out in silence.
+ * @throws Fault engine.lacks
+ */
+function refuseSharing(runtime: string | undefined, processes: boolean, users: boolean, name: string): void {
+  if (runtime !== 'runsc' && runtime !== 'kata') return;
+  if (!processes && !users) return;
+  const what = processes
+    ? { en: 'see processes of another', es: 'ver procesos de otro' }
+    : { en: 'have a user namespace from the engine', es: 'tener un espacio de usuarios del motor' };
+  throw engineFault('engine.lacks', {
+    operation: `create ${name}`,
+    why: `with ${runtime} below Podman each container has a kernel of its own and cannot ${what.en}`,
+    porque: `con ${runtime} bajo Podman cada contenedor tiene su propio núcleo y no puede ${what.es}`,
+  });
+}
+
+/** Its API has a container's own run-time since Podman 5. */
+function takesRuntime(version: string | null): boolean {
+  return Number.parseInt(version ?? '', 10) >= 5;
 }
 
 /**
@@ -92,9 +132,12 @@ export class PodmanEngine implements ContainerEngine {
   readonly #client: LibpodClient;
   readonly #instance: string;
   readonly #seccompFolder: string;
-  readonly #tightenSeccomp: (profile: string | null) => Promise<string | null>;
+  readonly #tightenSeccomp: TightenSeccomp;
   readonly #inspected = new Map<string, InfraFacts>();
   readonly #images = new Map<string, LocalImage>();
+  readonly #serviceOf: PodmanOptions['serviceOf'];
+  /** By run-time: where its containers are made. */
+  readonly #makers = new Map<string, LibpodClient>();
   #facts: EngineFacts | null = null;
 
   constructor(options: PodmanOptions) {
@@ -102,10 +145,11 @@ export class PodmanEngine implements ContainerEngine {
     this.#instance = options.instance;
     this.#seccompFolder = options.seccompFolder ?? '/etc/darsena/seccomp';
     this.#tightenSeccomp = options.tightenSeccomp ?? (async () => null);
+    this.#serviceOf = options.serviceOf;
   }
 
   close(): void {
-    this.#client.close();
+    for (const client of [this.#client, ...this.#makers.values()]) client.close();
   }
 
   async facts(): Promise<EngineFacts> {
@@ -122,6 +166,11 @@ export class PodmanEngine implements ContainerEngine {
       cgroupVersion,
       limitsMissing: limitsMissing(rootless, cgroupVersion, controllers),
       rulesMissing: await rulesMissing(),
+      runtimes: await findRuntimes({
+        ...{ cgroupVersion, rootless, standard: textAt(objectAt(host, 'ociRuntime'), 'name') ?? '' },
+        takesAnother: takesRuntime(textAt(objectAt(json, 'version'), 'Version')) || this.#serviceOf !== undefined,
+      }),
+      ...(cgroupVersion === 2 ? {} : { lacks: rootless ? { ...UNTOLD, ...UNPAUSED } : UNTOLD }),
       securityModules: [
         ...(objectAt(host, 'security')['apparmorEnabled'] === true ? (['apparmor'] as const) : []),
         ...(objectAt(host, 'security')['selinuxEnabled'] === true ? (['selinux'] as const) : []),
@@ -196,6 +245,7 @@ export class PodmanEngine implements ContainerEngine {
 
   async createPod(order: PodOrder): Promise<{ id: string; infraId: string }> {
     const { rootless } = await this.facts();
+    refuseSharing(order.runtime, order.shareProcesses === true, order.userNamespace === true, order.name);
     // Named by us, it can be spoken of without asking for its id.
     const infraName = `${order.name}-infra`;
     const { json } = await this.#client.ask('POST', '/pods/create', {
@@ -235,7 +285,12 @@ export class PodmanEngine implements ContainerEngine {
   async createContainer(order: ContainerOrder): Promise<string> {
     const facts = await this.facts();
     const { security } = order;
-    const { status, json } = await this.#client.ask('POST', '/containers/create', {
+    refuseSharing(order.runtime, order.processesOf !== undefined, order.userNamespace === true, order.name);
+    const maker = await this.#makerOf(order.runtime);
+    // A kernel of its own knows the pod's host name only when it is told.
+    const named =
+      order.runtime === 'runsc' ? { utsns: { nsmode: 'private' }, hostname: await this.#hostnameOf(order.pod) } : {};
+    const { status, json } = await maker.ask('POST', '/containers/create', {
       accept: [404],
       operation: `create container ${order.name}`,
       timeoutMs: ACTION_TIMEOUT_MS,
@@ -260,6 +315,8 @@ export class PodmanEngine implements ContainerEngine {
         ...(order.stopSignal === undefined ? {} : { stop_signal: signalNumber(order.stopSignal) }),
         ...(order.stdin ? { stdin: true } : {}),
         ...(order.terminal ? { terminal: true } : {}),
+        ...(order.runtime === undefined ? {} : { oci_runtime: order.runtime }),
+        ...named,
         ...(order.processesOf === undefined ? {} : { pidns: { nsmode: 'container', value: order.processesOf } }),
         no_new_privileges: !security.allowPrivilegeEscalation,
         read_only_filesystem: security.readOnlyRootFilesystem,
@@ -308,7 +365,63 @@ export class PodmanEngine implements ContainerEngine {
     const id = textAt(json, 'Id');
     if (id === null)
       throw engineFault('engine.answer-invalid', { operation: `create container ${order.name}`, why: 'no Id' });
+    if (order.runtime !== undefined) await this.#requireRuntime(id, order.runtime);
     return id;
+  }
+
+  /**
+   * What Podman does from outside, with the host's kernel, sees nothing of a program that runs in gVisor's.
+   * @throws Fault engine.lacks
+   */
+  async #refuseOwnKernel(id: string, operation: string): Promise<void> {
+    const { json } = await this.#client.ask('GET', `/containers/${id}/json`, {
+      operation,
+      timeoutMs: ACTION_TIMEOUT_MS,
+      accept: [404],
+    });
+    if (textAt(json, 'OCIRuntime') !== 'runsc' || objectAt(json, 'State')['Running'] !== true) return;
+    throw engineFault('engine.lacks', {
+      operation,
+      why: 'gVisor keeps files, processes and limits of a running container to itself; darsena exec works inside',
+      porque:
+        'gVisor guarda para sí archivos, procesos y límites de un contenedor en marcha; dentro funciona darsena exec',
+    });
+  }
+
+  async #hostnameOf(pod: string): Promise<string> {
+    const operation = `inspect ${pod}`;
+    const { json } = await this.#client.ask('GET', `/containers/${pod}-infra/json`, {
+      operation,
+      timeoutMs: LIST_TIMEOUT_MS,
+    });
+    const name = textAt(objectAt(json, 'Config'), 'Hostname');
+    if (name === null) throw engineFault('engine.answer-invalid', { operation, why: 'no Hostname' });
+    return name;
+  }
+
+  /** Who makes containers with this run-time; once made, each of them is Podman's whoever asks. */
+  async #makerOf(runtime: string | undefined): Promise<LibpodClient> {
+    const { version } = await this.facts();
+    if (runtime === undefined || this.#serviceOf === undefined || takesRuntime(version)) return this.#client;
+    const socketPath = await this.#serviceOf(runtime);
+    const known = this.#makers.get(runtime);
+    if (known !== undefined) return known;
+    const client = new LibpodClient(socketPath);
+    this.#makers.set(runtime, client);
+    return client;
+  }
+
+  /** A version whose API does not know the field leaves it out in silence: what was asked for is looked up. */
+  async #requireRuntime(id: string, runtime: string): Promise<void> {
+    const operation = `create container with ${runtime}`;
+    const { json } = await this.#client.ask('GET', `/containers/${id}/json`, {
+      operation,
+      timeoutMs: ACTION_TIMEOUT_MS,
+    });
+    const made = textAt(json, 'OCIRuntime');
+    if (made === runtime) return;
+    await this.removeContainer(id);
+    throw engineFault('engine.refused', { operation, why: `Podman made it with ${made}` });
   }
 
   async startContainer(id: string): Promise<void> {
@@ -339,6 +452,7 @@ export class PodmanEngine implements ContainerEngine {
     const { limitsMissing } = await this.facts();
     const operation = `resize ${id.slice(0, 12)}`;
     if (limitsMissing !== null) throw engineFault('engine.refused', { operation, why: limitsMissing.en });
+    await this.#refuseOwnKernel(id, operation);
     const answer = await this.#client.stream('POST', `/containers/${id}/update`, {
       operation,
       timeoutMs: ACTION_TIMEOUT_MS,
@@ -408,14 +522,10 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   /** Runs nft inside the pod's network namespace, with the rights that its owner has there. */
-  async #nft(pod: ObservedPod, words: readonly string[], input: string): ReturnType<typeof runCommand> {
+  async #nft(pod: ObservedPod, words: readonly string[], input: string): ReturnType<typeof runNft> {
     const infra = await this.#infra(pod);
     const { rootless } = await this.facts();
-    const enter = rootless ? ['--user', '--preserve-credentials', '--net'] : ['--net'];
-    return await runCommand('nsenter', ['--target', String(infra.pid), ...enter, 'nft', ...words], {
-      input,
-      timeoutMs: 10_000,
-    });
+    return await runNft(infra.pid, rootless, words, input);
   }
 
   async ensureNetwork(order: NetworkOrder): Promise<string | null> {
@@ -432,6 +542,8 @@ export class PodmanEngine implements ContainerEngine {
         driver: 'bridge',
         network_interface: order.bridge,
         dns_enabled: false,
+        // An ordinary user's networks lie behind a process that carries IPv4.
+        ipv6_enabled: !(await this.facts()).rootless && (await podsGetIpv6()),
         labels: order.labels,
       },
     });
@@ -556,11 +668,22 @@ export class PodmanEngine implements ContainerEngine {
       stream,
       output: outputOf(stream, order.terminal),
       async resize(columns, rows) {
-        await client.ask('POST', `/exec/${id}/resize?h=${rows}&w=${columns}`, {
-          operation: 'resize terminal',
-          timeoutMs: LIST_TIMEOUT_MS,
-          accept: [404, 409],
-        });
+        for (let tries = 1; ; tries++) {
+          try {
+            await client.ask('POST', `/exec/${id}/resize?h=${rows}&w=${columns}`, {
+              operation: 'resize terminal',
+              timeoutMs: LIST_TIMEOUT_MS,
+              accept: [404, 409],
+            });
+            return;
+          } catch (error) {
+            // Podman answers the start before the command runs; of one that has ended it says the same.
+            const isEarly = error instanceof Fault && error.message.includes('exec session state improper');
+            if (!isEarly) throw error;
+            if (tries >= RESIZE_TRIES) return;
+            await delay(RESIZE_PAUSE_MS);
+          }
+        }
       },
       async exitCode() {
         const inspected = await client.ask('GET', `/exec/${id}/json`, {
@@ -604,6 +727,7 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async readFile(containerId: string, path: string, maxBytes: number): Promise<Buffer | null> {
+    await this.#refuseOwnKernel(containerId, `read ${path}`);
     const response = await this.#client.stream(
       'GET',
       `/containers/${containerId}/archive?path=${encodeURIComponent(path)}`,
@@ -629,36 +753,54 @@ export class PodmanEngine implements ContainerEngine {
   }
 
   async signal(containerId: string, name: string): Promise<void> {
-    await this.#client.ask('POST', `/containers/${containerId}/kill?signal=${encodeURIComponent(name)}`, {
-      operation: `signal to ${containerId.slice(0, 12)}`,
-      timeoutMs: ACTION_TIMEOUT_MS,
-      accept: [404, 409],
-    });
+    try {
+      await this.#client.ask('POST', `/containers/${containerId}/kill?signal=${encodeURIComponent(name)}`, {
+        operation: `signal to ${containerId.slice(0, 12)}`,
+        timeoutMs: ACTION_TIMEOUT_MS,
+        accept: [404, 409],
+      });
+    } catch (error) {
+      // Of one that has ended Podman 4 says so as an error of its own.
+      if (!(error instanceof Fault) || !error.message.includes('can only kill running containers')) throw error;
+    }
   }
 
-  stats(containerIds: readonly string[]): Promise<ContainerUse[]> {
-    return readStats(this.#client, containerIds);
+  async stats(containerIds: readonly string[]): Promise<ContainerUse[]> {
+    const uses = await readStats(this.#client, containerIds);
+    if (uses.length === 0) return uses;
+    // Podman tells the limit that a container was made with; after a change in place only the kernel knows it.
+    const pids = new Map((await this.list()).flatMap(({ containers }) => containers).map(({ id, pid }) => [id, pid]));
+    return await Promise.all(
+      uses.map(async (use) => {
+        const now = await readUsage({ id: use.id, pid: pids.get(use.id) ?? null });
+        return now === null ? use : { ...use, memoryLimitBytes: now.memoryLimitBytes };
+      }),
+    );
   }
 
-  processes(containerId: string): Promise<ProcessTable> {
+  async processes(containerId: string): Promise<ProcessTable> {
+    await this.#refuseOwnKernel(containerId, 'processes');
     return readProcesses(this.#client, containerId);
   }
 
-  changes(containerId: string): Promise<FileChange[]> {
+  async changes(containerId: string): Promise<FileChange[]> {
+    await this.#refuseOwnKernel(containerId, 'changes');
     return readChanges(this.#client, containerId);
   }
 
-  readArchive(containerId: string, path: string): Promise<AsyncIterable<Buffer>> {
+  async readArchive(containerId: string, path: string): Promise<AsyncIterable<Buffer>> {
+    await this.#refuseOwnKernel(containerId, 'copy');
     return openArchive(this.#client, containerId, path);
   }
 
-  writeArchive(containerId: string, folder: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
+  async writeArchive(containerId: string, folder: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#refuseOwnKernel(containerId, 'copy');
     return fillArchive(this.#client, containerId, folder, tar);
   }
 
   async #seccompOf(order: ContainerOrder, name: string | undefined): Promise<{ seccomp_profile_path?: string }> {
     const own = name === undefined ? null : await this.#seccompFile(order, name);
-    const path = (await this.#tightenSeccomp(own)) ?? own;
+    const path = (await this.#tightenSeccomp(own, order.security.calls ?? null)) ?? own;
     return path === null ? {} : { seccomp_profile_path: path };
   }
 
@@ -668,7 +810,8 @@ export class PodmanEngine implements ContainerEngine {
     // A name leads nowhere else: the reader of the wanted state lets no `..` through.
     const found = await stat(file).catch(() => null);
     if (found?.isFile() !== true) {
-      throw engineFault('deploy.host-lacks', { pod: order.pod, what: `the seccomp profile ${file}` });
+      const what = { en: `the seccomp profile ${file}`, es: `el perfil de seccomp ${file}` };
+      throw engineFault('deploy.host-lacks', { pod: order.pod, what });
     }
     return file;
   }
@@ -736,7 +879,9 @@ function readInfra(json: unknown): InfraFacts | null {
   const gateway = textAt(network, 'Gateway');
   const bits = numberAt(network, 'IPPrefixLen');
   const segment =
-    gateway === null || bits === null ? null : { gateway, network: `${networkOf(address, bits)}/${bits}` };
+    gateway === null || bits === null
+      ? null
+      : { gateway, network: `${networkOf(address, bits)}/${bits}`, six: sixOf(network) };
   return {
     id,
     pid,
@@ -748,8 +893,35 @@ function readInfra(json: unknown): InfraFacts | null {
   };
 }
 
+/** The host's own IPv4 address in a network, at which its resolver listens. */
 function gatewayOf(network: unknown): string | null {
-  return textAt(items(objectAt({ network }, 'network')['subnets'])[0], 'gateway');
+  const gateways = items(objectAt({ network }, 'network')['subnets']).map((subnet) => textAt(subnet, 'gateway'));
+  return gateways.find((gateway) => gateway !== null && isIPv4(gateway)) ?? null;
+}
+
+/** What a network of both families gave the pod in IPv6. */
+function sixOf(network: unknown): PodPlaceSix | null {
+  const address = textAt(network, 'GlobalIPv6Address') ?? '';
+  const gateway = textAt(network, 'IPv6Gateway') ?? '';
+  const bits = numberAt(network, 'GlobalIPv6PrefixLen') ?? 0;
+  // nft(8) takes the address of a pod with its prefix for its network.
+  return isIPv6(address) && isIPv6(gateway) && bits > 0
+    ? { address, gateway, network: `${networkOfSix(address, bits)}/${bits}` }
+    : null;
+}
+
+/** The first address of an IPv6 address's network, whole sixteen bits at a time: engines give networks of 64 bits. */
+function networkOfSix(address: string, bits: number): string {
+  const [before = '', after] = address.split('::');
+  const left = before.split(':').filter(Boolean);
+  const right = after?.split(':').filter(Boolean) ?? [];
+  const middle = after === undefined ? 0 : 8 - left.length - right.length;
+  const words = [...left, ...Array.from({ length: middle }, () => '0'), ...right].map((word) =>
+    Number.parseInt(word, 16),
+  );
+  return words
+    .map((word, index) => (word & (0xffff_0000 >> Math.min(16, Math.max(0, bits - index * 16))) & 0xffff).toString(16))
+    .join(':');
 }
 
 /** The first address of an IPv4 address's network. */
@@ -797,16 +969,18 @@ function groupPods(containers: readonly Answer[]): ObservedPod[] {
 function toContainer(entry: Answer): ObservedContainer {
   const labels = labelsAt(entry, 'Labels');
   const pid = numberAt(entry, 'Pid') ?? 0;
+  const state = STATES[textAt(entry, 'State') ?? ''] ?? 'unknown';
   return {
     id: textAt(entry, 'Id') ?? '',
     name: textAt({ first: Array.isArray(entry['Names']) ? entry['Names'][0] : '' }, 'first') ?? '',
     labels,
     image: textAt(entry, 'Image') ?? '',
-    state: STATES[textAt(entry, 'State') ?? ''] ?? 'unknown',
+    state,
     pid: pid > 0 ? pid : null,
     startedAtMs: secondsAt(entry, 'StartedAt'),
     exitedAtMs: secondsAt(entry, 'ExitedAt'),
-    exitCode: numberAt(entry, 'ExitCode'),
+    // Of one that runs it is a zero that means nothing.
+    exitCode: state === 'exited' ? numberAt(entry, 'ExitCode') : null,
   };
 }
 
@@ -890,6 +1064,25 @@ function resourceLimits(resources: ResourceSpec, isChange = false): object {
   };
 }
 
+const UNTOLD = {
+  outOfMemory: {
+    en: 'on cgroup v1 Podman does not say that a container was ended for want of memory (its exit code is 137)',
+    es: 'en cgroup v1 Podman no dice que un contenedor terminó por falta de memoria (su código de salida es 137)',
+  },
+} as const satisfies EngineFacts['lacks'];
+
+/** What needs a paused container, where an ordinary user has no groups. */
+const UNPAUSED = {
+  pause: {
+    en: 'nothing can be paused here: cgroup v1 gives an ordinary user no groups',
+    es: 'aquí no se puede pausar nada: cgroup v1 no da grupos a un usuario corriente',
+  },
+  evidence: {
+    en: 'evidence is taken from a paused container, and cgroup v1 gives an ordinary user no groups to pause it by',
+    es: 'las evidencias se toman de un contenedor en pausa, y cgroup v1 no da a un usuario corriente grupos para pausarlo',
+  },
+} as const satisfies EngineFacts['lacks'];
+
 function limitsMissing(rootless: boolean, cgroupVersion: 1 | 2, controllers: readonly string[]): Text | null {
   if (rootless && cgroupVersion === 1) {
     return {
@@ -908,19 +1101,6 @@ function limitsMissing(rootless: boolean, cgroupVersion: 1 | 2, controllers: rea
 /** The pod's own resolver first; the host's after it, for when the agent is away (resolv.conf(5) takes three). */
 function nameserversOf(resolver: string): string[] {
   return [resolver, ...outsideNameservers()].slice(0, 3);
-}
-
-async function rulesMissing(): Promise<Text | null> {
-  try {
-    const { code } = await runCommand('nft', ['--version'], { timeoutMs: 5_000 });
-    if (code === 0) return null;
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-  }
-  return {
-    en: 'environments are not kept apart, and ports of services cannot be redirected: the program nft is not installed (package nftables)',
-    es: 'los entornos no quedan separados ni se pueden redirigir puertos de servicios: falta el programa nft (paquete nftables)',
-  };
 }
 
 async function* linesOf(stream: AsyncIterable<Buffer>): AsyncIterable<string> {

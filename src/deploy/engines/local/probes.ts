@@ -6,6 +6,7 @@ import type { ContainerSpec, ProbeAction, ProbeSpec } from '../../model.ts';
 import type { Endpoint, InsideEngine } from './engine.ts';
 import type { ContainerHealth } from './plan.ts';
 import { askGrpcHealth } from './probe-grpc.ts';
+import type { ProbeState } from './status.ts';
 
 export type ProbeOutcome =
   | { readonly kind: 'success' }
@@ -28,6 +29,8 @@ export type AskProbe = (target: ProbeTarget, probe: ProbeSpec, signal: AbortSign
 /** While a container has never been ready it is asked this often, so that a roll-out does not wait out a long period. */
 const EAGER_PERIOD_MS = 1_000;
 const EAGER_ROUNDS_MAX = 30;
+/** Of an answer that a status tells. */
+const WHY_CHARACTERS_MAX = 300;
 
 /**
  * Runs the startup, readiness and liveness probes of every container it is given, with the timings of Kubernetes:
@@ -57,7 +60,10 @@ export class Prober {
       if (this.#watched.has(target.containerId)) continue;
       const watched: Watched = {
         abort: new AbortController(),
-        health: { started: target.container.startupProbe === null, ready: false, readySinceMs: null, failed: null },
+        health: {
+          ...{ started: target.container.startupProbe === null, ready: false, readySinceMs: null, failed: null },
+          probes: waitingProbes(target.container),
+        },
         firstAnswer: Promise.resolve(),
       };
       this.#watched.set(target.containerId, watched);
@@ -105,10 +111,12 @@ export class Prober {
     const run = new Count(probe);
     for await (const outcome of this.#outcomes(target, probe, watched, () => !target.adopted)) {
       const verdict = run.take(outcome);
+      this.#told(watched, 'startup', outcome);
       answered();
       if (verdict === 'success') {
         const ready = target.container.readinessProbe === null;
-        this.#change(watched, { started: true, ready, readySinceMs: ready ? this.#clock.now().getTime() : null });
+        const sinceMs = target.adopted ? target.startedAtMs : this.#clock.now().getTime();
+        this.#change(watched, { started: true, ready, readySinceMs: ready ? sinceMs : null });
         return;
       }
       if (verdict === 'failure') {
@@ -123,6 +131,7 @@ export class Prober {
     const run = new Count(probe);
     for await (const outcome of this.#outcomes(target, probe, watched, () => !watched.health.ready)) {
       const verdict = run.take(outcome);
+      this.#told(watched, 'readiness', outcome);
       if (verdict === 'success' && !watched.health.ready) {
         // A pod that was ready before this agent started has been so for a while already.
         const sinceMs = target.adopted ? target.startedAtMs : this.#clock.now().getTime();
@@ -137,7 +146,9 @@ export class Prober {
   async #liveness(target: ProbeTarget, probe: ProbeSpec, watched: Watched): Promise<void> {
     const run = new Count(probe);
     for await (const outcome of this.#outcomes(target, probe, watched, () => false)) {
-      if (run.take(outcome) !== 'failure') continue;
+      const verdict = run.take(outcome);
+      this.#told(watched, 'liveness', outcome);
+      if (verdict !== 'failure') continue;
       const failed = probeText(target.container.name, 'liveness', run.lastText);
       this.#change(watched, { ready: false, failed, ...graceOf(probe) });
       return;
@@ -170,10 +181,28 @@ export class Prober {
     }
   }
 
+  /** Keeps what a probe said last; only what is new is told. */
+  #told(watched: Watched, kind: ProbeState['kind'], outcome: ProbeOutcome): void {
+    if (outcome.kind === 'unknown') return;
+    const state = outcome.kind === 'success' ? 'passing' : 'failing';
+    const why = outcome.kind === 'failure' ? outcome.text.slice(0, WHY_CHARACTERS_MAX) : null;
+    const { probes = [] } = watched.health;
+    const known = probes.find((one) => one.kind === kind);
+    if (known === undefined || (known.state === state && known.why === why)) return;
+    this.#change(watched, { probes: probes.map((one) => (one === known ? { kind, state, why } : one)) });
+  }
+
   #change(watched: Watched, change: Partial<ContainerHealth>): void {
     watched.health = { ...watched.health, ...change };
     if (!watched.abort.signal.aborted) this.#onChange();
   }
+}
+
+function waitingProbes({ startupProbe, readinessProbe, livenessProbe }: ContainerSpec): ProbeState[] {
+  const specs = { startup: startupProbe, readiness: readinessProbe, liveness: livenessProbe } as const;
+  return (['startup', 'readiness', 'liveness'] as const)
+    .filter((kind) => specs[kind] !== null)
+    .map((kind) => ({ kind, state: 'waiting', why: null }));
 }
 
 interface Watched {

@@ -29,7 +29,7 @@ import type {
 import { engineFault } from './errors.ts';
 import { POST_START_MS, readHook, runHook } from './hooks.ts';
 import { userNumber } from './host-user.ts';
-import { formatHosts, type NamedPod, redirectRules, serviceHosts, serviceRedirects } from './hosts.ts';
+import { addressesFor, formatHosts, type NamedPod, redirectRules, serviceHosts, serviceRedirects } from './hosts.ts';
 import { bridgeName, LABEL, networkName, type PodIdentity, podName, readPodIdentity } from './labels.ts';
 import { Lanes } from './lanes.ts';
 import {
@@ -164,6 +164,7 @@ export class Reconciler {
   #overfull: ReadonlySet<string> = new Set();
   #measuredMs = Number.NEGATIVE_INFINITY;
   #wanted: WantedState = EMPTY_WANTED;
+  #workloads: ReadonlyMap<string, WantedWorkload> = new Map();
   #hasWanted = false;
   #memory: PlanMemory = EMPTY_MEMORY;
   #savedRollouts = '';
@@ -179,6 +180,9 @@ export class Reconciler {
   #hasSwept = false;
   #sweepSoon = false;
   #namesDone: Promise<void> = Promise.resolve();
+  /** What names, rules and endpoints were last made of, whole; null: something of it is still to be done. */
+  #settled: { readonly wanted: WantedState; readonly sight: string } | null = null;
+  #namesForgotten = 0;
   #loop: Promise<void> | null = null;
 
   constructor(options: ReconcilerOptions) {
@@ -199,6 +203,7 @@ export class Reconciler {
   /** What this host shall run from now on. Takes effect at once; nothing is removed before the first call. */
   setWanted(wanted: WantedState): void {
     this.#wanted = wanted;
+    this.#workloads = new Map(wanted.workloads.map((workload) => [formatKey(workload.key), workload]));
     this.#hasWanted = true;
     const troubles = { ...this.#memory.troubles };
     for (const { key, specHash, generation } of wanted.workloads) {
@@ -358,6 +363,8 @@ export class Reconciler {
     const sweeping = due || this.#sweepSoon || this.#hasEmptyNetwork();
     this.#sweepSoon = false;
     const [pods, networks] = await Promise.all([engine.list(), sweeping ? engine.listNetworks() : null]);
+    // A list that comes after the end begins nothing any more, no questions to pods either.
+    this.#stop.signal.throwIfAborted();
     this.#pods = pods;
     const ids = new Set(pods.flatMap(({ containers }) => containers.map(({ id }) => id)));
     for (const id of this.#joined) if (!ids.has(id)) this.#joined.delete(id);
@@ -416,8 +423,7 @@ export class Reconciler {
   }
 
   #tellScaling(status: WorkloadStatus): WorkloadStatus {
-    const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(status.key));
-    return this.#autoscaler.describe(status, workload);
+    return this.#autoscaler.describe(status, this.#workloads.get(formatKey(status.key)));
   }
 
   /** Whether an environment that had pods has neither pods nor anything wanted any more. */
@@ -519,16 +525,17 @@ export class Reconciler {
   /** Asks about versions that have no pod yet, before the plan takes anything away for them. */
   async #gateNew(): Promise<void> {
     const nowMs = this.#options.clock.now().getTime();
+    const present = new Set<string>();
+    for (const { labels } of this.#pods) {
+      const identity = readPodIdentity(labels);
+      if (identity !== null) present.add(troubleOfSpec(identity.key, identity.specHash));
+    }
     await Promise.all(
       this.#wanted.workloads.map(async (workload) => {
         const name = troubleOfSpec(workload.key, workload.specHash);
         const askedMs = this.#gated.get(name);
         if (workload.replicas === 0 || (askedMs !== undefined && nowMs - askedMs < REFUSED_RETRY_MS)) return;
-        const hasPod = this.#pods.some(({ labels }) => {
-          const identity = readPodIdentity(labels);
-          return identity !== null && troubleOfSpec(identity.key, identity.specHash) === name;
-        });
-        if (hasPod || (this.#memory.troubles[name]?.untilMs ?? 0) > nowMs) return;
+        if (present.has(name) || (this.#memory.troubles[name]?.untilMs ?? 0) > nowMs) return;
         this.#gated.set(name, nowMs);
         try {
           await this.#checkGate(workload, workload);
@@ -633,7 +640,7 @@ export class Reconciler {
         if (id !== undefined) await this.#startContainer(place, id, container);
       }
       // Podman adds a line for each container it starts; the file is compared and written again in the next round.
-      this.#written.delete(order.name);
+      this.#forgetNames(order.name);
       log.info({ pod: order.name, workload: formatKey(workload.key), specHash: spec.specHash }, 'pod started');
     } catch (error) {
       await this.#discardPod(made.id, order.name);
@@ -678,7 +685,7 @@ export class Reconciler {
       if (step.kind === 'stop') await this.#stopContainer(action.pod, step);
       else await this.#lanes.run(() => this.#mendStep(action, step));
     }
-    this.#written.delete(action.pod.name);
+    this.#forgetNames(action.pod.name);
   }
 
   async #stopContainer(pod: ObservedPod, step: Extract<MendStep, { kind: 'stop' }>): Promise<void> {
@@ -760,7 +767,7 @@ export class Reconciler {
     const pod = podName(instance, identity);
     const folder = (volume: string): string => this.#files.folder(pod, volume);
     const placing = this.#placing(address);
-    const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+    const workload = this.#workloads.get(formatKey(identity.key));
     const resources = workload === undefined ? container.resources : this.#autoscaler.resourcesFor(workload, container);
     const order = containerOrder(
       instance,
@@ -825,8 +832,10 @@ export class Reconciler {
       this.#volumes.set(name, path);
       if (claim !== undefined) await this.#options.storage?.limit(name, path, claim.requestedBytes);
       if (spec.fsGroup === undefined) continue;
-      if ((await engine.facts()).rootless)
-        throw engineFault('deploy.host-lacks', { pod, what: 'fsGroup, which needs root' });
+      if ((await engine.facts()).rootless) {
+        const what = { en: 'fsGroup, which needs root', es: 'fsGroup, que necesita root' };
+        throw engineFault('deploy.host-lacks', { pod, what });
+      }
       await giveToGroup(path, spec.fsGroup);
     }
   }
@@ -867,7 +876,7 @@ export class Reconciler {
 
   /** Null: nobody remembers it any more. */
   #specOf(identity: PodIdentity): PodSpec | null {
-    const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+    const workload = this.#workloads.get(formatKey(identity.key));
     const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
     return spec?.pod ?? null;
   }
@@ -890,13 +899,34 @@ export class Reconciler {
 
   /** What a workload asks of its host and the host does not have refuses the start instead of being left out. */
   async #refuseLacking(pod: string, spec: PodSpec): Promise<void> {
-    const modules = (await this.#options.engine.facts()).securityModules ?? [];
+    const { securityModules: modules = [], runtimes, lacks } = await this.#options.engine.facts();
+    const runtime = runtimes.find(({ name }) => name === spec.runtime);
+    if (spec.runtime !== undefined && runtime?.missing !== null) {
+      const missing = runtime?.missing ?? { en: 'it is not known here', es: 'no se conoce aquí' };
+      throw engineFault('deploy.runtime-missing', { pod, runtime: spec.runtime, why: missing.en, porque: missing.es });
+    }
+    if (spec.userNamespace && lacks?.userNamespace !== undefined) {
+      const { en, es } = lacks.userNamespace;
+      throw engineFault('engine.lacks', { operation: `create pod ${pod}`, why: en, porque: es });
+    }
     for (const { security } of [...spec.initContainers, ...spec.containers]) {
-      if (security.appArmorProfile !== undefined && !modules.includes('apparmor')) {
-        throw engineFault('deploy.host-lacks', { pod, what: `the AppArmor profile ${security.appArmorProfile}` });
+      const { appArmorProfile: profile } = security;
+      if (profile !== undefined && spec.runtime === 'runsc') {
+        throw engineFault('engine.lacks', {
+          operation: `create pod ${pod}`,
+          why: `gVisor takes no AppArmor profile, and ${profile} would be left out in silence`,
+          porque: `gVisor no admite perfiles de AppArmor, y ${profile} se omitiría en silencio`,
+        });
+      }
+      if (profile !== undefined && !modules.includes('apparmor')) {
+        const what = { en: `the AppArmor profile ${profile}`, es: `el perfil de AppArmor ${profile}` };
+        throw engineFault('deploy.host-lacks', { pod, what });
       }
       if (security.seLinux !== undefined && !modules.includes('selinux')) {
-        throw engineFault('deploy.host-lacks', { pod, what: 'an SELinux label' });
+        throw engineFault('deploy.host-lacks', {
+          pod,
+          what: { en: 'an SELinux label', es: 'una etiqueta de SELinux' },
+        });
       }
     }
   }
@@ -941,7 +971,7 @@ export class Reconciler {
       const volumes = await engine.listVolumes();
       for (const { name, labels } of volumes) if (labels[LABEL.scratchOf] === pod.name) await engine.removeVolume(name);
     });
-    this.#written.delete(pod.name);
+    this.#forgetNames(pod.name);
   }
 
   async #ensureNetwork(identity: PodIdentity): Promise<void> {
@@ -993,22 +1023,44 @@ export class Reconciler {
     this.#options.log.warn({ subject, retryMs: waitMs, why: texts.map(({ en }) => en).join('; ') }, 'could not act');
   }
 
-  /** Rewrites what names mean in every pod, and tells the edge where services are. */
+  /** Its file of names is looked at again. */
+  #forgetNames(pod: string): void {
+    this.#written.delete(pod);
+    this.#settled = null;
+    this.#namesForgotten++;
+  }
+
+  /** All that names, rules and endpoints are made of, beside what is wanted. */
+  #sightOf(places: ReadonlyMap<ObservedPod, PodPlace>): string {
+    const lines = [...places].map(([{ name, infra }, { address, segment }]) => {
+      const busy = this.#busy.get(name)?.kind ?? '';
+      const ready = this.#readyPods.has(name);
+      return [name, infra?.id, infra?.startedAtMs, address, segment?.six?.address, busy, ready].join(' ');
+    });
+    return lines.join('\n');
+  }
+
+  /** Rewrites what names mean in every pod, and tells the edge where services are; nothing while nothing changes. */
   async #nameServices(): Promise<void> {
-    const { services, workloads } = this.#wanted;
+    const wanted = this.#wanted;
+    const { services } = wanted;
     const places = await this.#locate();
+    const sight = this.#sightOf(places);
+    if (this.#settled?.wanted === wanted && this.#settled.sight === sight) return;
+    const forgotten = this.#namesForgotten;
+    let isWhole = true;
     const named: NamedPod[] = [];
     for (const [pod, place] of places) {
       const identity = readPodIdentity(pod.labels);
       if (identity === null) continue;
-      const workload = workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const workload = this.#workloads.get(formatKey(identity.key));
       const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
-      named.push(this.#namePod(pod, identity, spec?.pod ?? workload?.pod ?? null, place.address));
+      named.push(this.#namePod(pod, identity, spec?.pod ?? workload?.pod ?? null, place));
     }
     for (const [pod, place] of places) {
       const identity = readPodIdentity(pod.labels);
       if (identity === null || this.#busy.get(pod.name)?.kind === 'create') continue;
-      const workload = workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const workload = this.#workloads.get(formatKey(identity.key));
       const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
       const entries = [
         ...(spec?.pod.hostAliases ?? []),
@@ -1018,16 +1070,19 @@ export class Reconciler {
       if (this.#written.get(pod.name) === text) continue;
       await this.#options.engine.writeHosts(pod, entries).then(
         () => this.#written.set(pod.name, text),
-        (error: unknown) => this.#options.log.debug({ pod: pod.name, error: messageOf(error) }, 'names not written'),
+        (error: unknown) => {
+          isWhole = false;
+          this.#options.log.debug({ pod: pod.name, error: messageOf(error) }, 'names not written');
+        },
       );
     }
     this.#emitEndpoints(
       named.filter(({ ready }) => ready),
       places,
     );
-    await this.#segments.follow(
+    const isFollowed = await this.#segments.follow(
       this.#placed(places),
-      this.#wanted.policies,
+      wanted.policies,
       services.map((service) => ({
         ...service,
         ports: service.ports,
@@ -1035,18 +1090,23 @@ export class Reconciler {
           .filter((pod) => pod.ready || service.publishNotReady === true)
           .filter((pod) => pod.project === service.project && pod.environment === service.environment)
           .filter((pod) => selects(service.selector, pod.labels))
-          .map(({ name, hostname, address }) => ({ hostname: hostname ?? name, address })),
+          .flatMap((pod) =>
+            addressesFor(service, pod).map((address) => ({ hostname: pod.hostname ?? pod.name, address })),
+          ),
       })),
       (pod) => this.#busy.has(pod),
     );
+    // What began or ended meanwhile is in the next sight.
+    this.#settled = isWhole && isFollowed && this.#namesForgotten === forgotten ? { wanted, sight } : null;
   }
 
-  #namePod(pod: ObservedPod, identity: PodIdentity, spec: PodSpec | null, address: string): NamedPod {
+  #namePod(pod: ObservedPod, identity: PodIdentity, spec: PodSpec | null, place: PodPlace): NamedPod {
     return {
       ...identity.key,
       name: pod.name,
       labels: spec?.labels ?? {},
-      address,
+      address: place.address,
+      six: place.segment?.six?.address ?? null,
       ready: this.#readyPods.has(pod.name),
       ...(spec === null ? {} : { hostname: hostNameOf(identity, spec) }),
       ...(spec?.subdomain === undefined ? {} : { subdomain: spec.subdomain }),
@@ -1063,7 +1123,8 @@ export class Reconciler {
     await engine.writeHosts(pod, entries);
     const place = await engine.locatePod(pod);
     const redirects = serviceRedirects(this.#wanted.services, workload);
-    if (redirects.length > 0) await engine.loadRules(pod, redirectRules(place.address, redirects));
+    const six = place.segment?.six?.address ?? null;
+    if (redirects.length > 0) await engine.loadRules(pod, redirectRules(place.address, redirects, six));
     const placed: PlacedPod = { pod, place, key: workload.key, spec: spec.pod };
     await this.#segments.prepare(placed, this.#placed(await this.#locate()), this.#wanted.policies);
   }
@@ -1073,7 +1134,7 @@ export class Reconciler {
     return [...places].flatMap(([pod, place]): PlacedPod[] => {
       const identity = readPodIdentity(pod.labels);
       if (identity === null || this.#busy.get(pod.name)?.kind === 'create') return [];
-      const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const workload = this.#workloads.get(formatKey(identity.key));
       const spec = [workload, workload?.previous].find((one) => one?.specHash === identity.specHash) ?? workload;
       return spec === undefined ? [] : [{ pod, place, key: identity.key, spec: spec.pod }];
     });
@@ -1086,10 +1147,10 @@ export class Reconciler {
       if (identity === null || other.infra?.state !== 'running' || this.#busy.get(other.name)?.kind === 'remove')
         continue;
       if (formatKey(identity.key) === formatKey(key) && other.name === pod.name) continue;
-      const workload = this.#wanted.workloads.find((one) => formatKey(one.key) === formatKey(identity.key));
+      const workload = this.#workloads.get(formatKey(identity.key));
       if (!this.#readyPods.has(other.name) && !this.#isPublishedEarly(workload)) continue;
-      const { address } = await this.#options.engine.locatePod(other);
-      named.push(this.#namePod(other, identity, workload?.pod ?? null, address));
+      const place = await this.#options.engine.locatePod(other);
+      named.push(this.#namePod(other, identity, workload?.pod ?? null, place));
     }
     return serviceHosts(this.#wanted.services, named, { ...key, name: pod.name });
   }
@@ -1124,7 +1185,7 @@ export class Reconciler {
           const found = placeOf.get(pod.name);
           const identity = found === undefined ? null : readPodIdentity(found.pod.labels);
           if (found === undefined || identity === null || !selects(service.selector, pod.labels)) return [];
-          const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+          const workload = this.#workloads.get(formatKey(identity.key));
           const spec = workload?.previous?.specHash === identity.specHash ? workload.previous.pod : workload?.pod;
           const target = spec === undefined ? null : resolveTargetPort(spec, port.targetPort);
           const endpoint = target === null ? null : found.place.endpoint(target);
@@ -1224,7 +1285,7 @@ export class Reconciler {
     for (const { name, labels } of this.#pods) {
       const identity = readPodIdentity(labels);
       if (identity === null) continue;
-      const workload = this.#wanted.workloads.find(({ key }) => formatKey(key) === formatKey(identity.key));
+      const workload = this.#workloads.get(formatKey(identity.key));
       const spec = [workload, workload?.previous].find((candidate) => candidate?.specHash === identity.specHash);
       for (const volume of spec?.pod.volumes ?? []) {
         if (volume.kind !== 'scratch' || volume.sizeBytes === undefined || volume.memory) continue;
@@ -1286,8 +1347,8 @@ const SECOND_SWEEP_MS = 60_000;
 const MEASURE_MS = 60_000;
 
 const ENGINE_AWAY: Text = {
-  en: 'Podman does not answer; what runs goes on, and nothing is started or mended meanwhile',
-  es: 'Podman no responde; lo que se ejecuta continúa, y entretanto nada se inicia ni se repara',
+  en: 'the container engine does not answer; what runs goes on, and nothing is started or mended meanwhile',
+  es: 'el motor de contenedores no responde; lo que se ejecuta continúa, y entretanto nada se inicia ni se repara',
 };
 
 function saidOf(reasons: readonly Text[]): { why: string; porque: string } {

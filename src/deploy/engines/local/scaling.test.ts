@@ -16,7 +16,7 @@ import { EMPTY_MEMORY, type PlanMemory } from './plan.ts';
 import { Reconciler } from './reconcile.ts';
 import { NO_FILES, randomFrom, SimulatedClock, sampleContainer, sampleState, sampleWorkload } from './simulation.ts';
 import type { WorkloadStatus } from './status.ts';
-import { readUsage } from './usage.ts';
+import { readUsage, type UsageReading } from './usage.ts';
 
 const NOW = Date.UTC(2030, 0, 1);
 const MINUTE_MS = 60_000;
@@ -287,10 +287,12 @@ test('usage is read from groups of either version, of the container itself and o
   await put(`${two}/memory.current`, '5000\n');
   await put(`${two}/memory.stat`, 'anon 1\ninactive_file 2000\n');
   await put(`${two}/memory.events`, 'oom 3\noom_kill 2\n');
+  await put(`${two}/memory.max`, '67108864\n');
   assert.deepEqual(await readUsage({ id, pid: 10 }, roots), {
     cpuNanoseconds: 2_500_000,
     memoryBytes: 3000,
     outOfMemory: 2,
+    memoryLimitBytes: 67_108_864,
   });
   const path = `/libpod_parent/pod/${id}`;
   await put('proc/11/cgroup', `5:memory:${path}\n4:cpu,cpuacct:${path}\n0::/\n`);
@@ -298,7 +300,11 @@ test('usage is read from groups of either version, of the container itself and o
   await put(`groups/memory${path}/memory.usage_in_bytes`, '900\n');
   await put(`groups/memory${path}/memory.stat`, 'total_inactive_file 1000\n');
   await put(`groups/memory${path}/memory.oom_control`, 'under_oom 0\n');
-  assert.deepEqual(await readUsage({ id, pid: 11 }, roots), { cpuNanoseconds: 77, memoryBytes: 0, outOfMemory: 0 });
+  await put(`groups/memory${path}/memory.limit_in_bytes`, '9223372036854771712\n');
+  assert.deepEqual(await readUsage({ id, pid: 11 }, roots), {
+    ...{ cpuNanoseconds: 77, memoryBytes: 0, outOfMemory: 0 },
+    memoryLimitBytes: null,
+  });
   assert.equal(await readUsage({ id: 'b'.repeat(64), pid: 11 }, roots), null);
   assert.equal(await readUsage({ id, pid: 99 }, roots), null);
 });
@@ -358,12 +364,12 @@ class ScaledHost {
       .length;
   }
 
-  #use({ id }: ObservedContainer): { cpuNanoseconds: number; memoryBytes: number; outOfMemory: number } {
+  #use({ id }: ObservedContainer): UsageReading {
     const nowMs = this.clock.now().getTime();
     const before = this.#used.get(id) ?? { nanoseconds: 0, atMs: nowMs };
     const nanoseconds = before.nanoseconds + (this.load / Math.max(1, this.running())) * (nowMs - before.atMs) * 1000;
     this.#used.set(id, { nanoseconds, atMs: nowMs });
-    return { cpuNanoseconds: nanoseconds, memoryBytes: this.bytes, outOfMemory: this.kills };
+    return { cpuNanoseconds: nanoseconds, memoryBytes: this.bytes, outOfMemory: this.kills, memoryLimitBytes: null };
   }
 }
 

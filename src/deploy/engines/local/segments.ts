@@ -59,20 +59,23 @@ export class Segments {
     this.#tellNames();
   }
 
+  /** @returns whether every pod has its rules by now */
   async follow(
     placed: readonly PlacedPod[],
     policies: readonly NetworkPolicy[],
     services: readonly ZoneService[],
     isBusy: (pod: string) => boolean,
-  ): Promise<void> {
+  ): Promise<boolean> {
     this.#services = services;
     const pods = segmentPods(placed);
+    let isWhole = true;
     for (const one of placed) {
       try {
         await this.#load(one, pods, policies);
       } catch (error) {
         // Its former rules stand: closed for whom they did not name.
         const why = error instanceof Error ? error.message : error;
+        isWhole = false;
         this.#options.log.warn({ pod: one.pod.name, error: why }, 'rules not loaded');
       }
     }
@@ -83,12 +86,13 @@ export class Segments {
       this.#clients.delete(name);
     }
     this.#tellNames();
+    return isWhole;
   }
 
   /** The ways that connections of this host's pods took or were refused, counted since the pods started. */
   async flows(): Promise<readonly PodFlow[]> {
     const known = [...this.#clients.values()];
-    const owner = new Map(known.map(({ address, key }) => [address, key]));
+    const owner = new Map(known.flatMap(({ addresses, key }) => addresses.map((address) => [address, key] as const)));
     const found: PodFlow[] = [];
     for (const { pod, key } of known) {
       const table = await this.#options.engine.readTable(pod, POLICY_TABLE).catch((error: unknown) => {
@@ -121,7 +125,8 @@ export class Segments {
     const { script, governed, names: named, asksAll } = podRules(own, pods, policies);
     const outside = asksAll ? ({ kind: 'all' } as const) : ({ kind: 'named', names: named } as const);
     const client = { pod: pod.name, project: key.project, environment: key.environment, outside };
-    this.#clients.set(pod.name, { pod, key, address: place.address, client });
+    const addresses = [place.address, ...(own.six == null ? [] : [own.six.address])];
+    this.#clients.set(pod.name, { pod, key, addresses, client });
     if (this.#loaded.get(pod.name) === script) return;
     const { rulesMissing } = await engine.facts();
     // Where nothing can be enforced, only a pod that a policy speaks of is kept from starting; the others say so.
@@ -145,7 +150,9 @@ export class Segments {
   }
 
   #tellNames(): void {
-    const clients = new Map([...this.#clients.values()].map(({ address, client }) => [address, client]));
+    const clients = new Map(
+      [...this.#clients.values()].flatMap(({ addresses, client }) => addresses.map((address) => [address, client])),
+    );
     this.#options.names?.setZone({ services: this.#services, clients });
   }
 }
@@ -153,7 +160,7 @@ export class Segments {
 interface KnownPod {
   readonly pod: ObservedPod;
   readonly key: WorkloadKey;
-  readonly address: string;
+  readonly addresses: readonly string[];
   readonly client: ZoneClient;
 }
 

@@ -299,6 +299,43 @@ test('an engine that fails, stalls or talks nonsense causes no restart, and is t
   await world.close();
 });
 
+test('a release whose image is gone says so and leaves the former one serving; after a reboot it is tried until it is back', async () => {
+  const world = new World(11);
+  const image = `registry.darsena.internal/shop/web@sha256:${'b'.repeat(64)}`;
+  const first = sampleWorkload('web', 'v1', { replicas: 2 });
+  world.want([first]);
+  await world.clock.advance(10_000);
+  world.engine.goneImages.add(image);
+  world.want([
+    sampleWorkload('web', 'v2', { replicas: 2, previous: first }, { containers: [sampleContainer({ image })] }),
+  ]);
+  await world.clock.advance(30_000);
+  const told = (): string =>
+    world.status
+      .get('web')
+      ?.conditions.map(({ text }) => `${text.en} | ${text.es}`)
+      .join('; ') ?? '';
+  assert.match(told(), /manifest unknown/);
+  assert.match(told(), /sha256:b{64}/);
+  assert.equal(
+    world.engine.snapshot().filter(({ infra }) => infra?.state === 'running').length,
+    2,
+    'the former one serves',
+  );
+
+  world.engine.goneImages.delete(image);
+  await world.clock.advance(5 * MINUTE_MS);
+  world.engine.goneImages.add(image);
+  world.engine.reboot();
+  await world.clock.advance(MINUTE_MS);
+  assert.match(told(), /manifest unknown/);
+  world.engine.goneImages.delete(image);
+  await world.clock.advance(6 * MINUTE_MS);
+  assert.equal(world.status.get('web')?.ready, 2);
+  assert.deepEqual(world.status.get('web')?.conditions, []);
+  await world.close();
+});
+
 test('a crashing container is restarted at once, then after 10, 20, 40 … 300 s, and a long run forgets', async () => {
   let crashes = true;
   const starts: number[] = [];
@@ -424,4 +461,31 @@ test('a pod adopted while it is ready stays ready: no restart of the agent empti
   });
   assert.equal(least, 2);
   await world.close();
+});
+
+test('a list that comes after the end of an agent begins no question to a pod', async () => {
+  let asked = 0;
+  const world = new World(12, async () => {
+    asked++;
+    return { kind: 'success' };
+  });
+  const probe = {
+    action: { kind: 'tcp', port: 80 },
+    initialDelaySeconds: 0,
+    periodSeconds: 10,
+    timeoutSeconds: 1,
+    successThreshold: 1,
+    failureThreshold: 3,
+  } as const;
+  world.want([sampleWorkload('web', 'v1', {}, { containers: [sampleContainer({ readinessProbe: probe })] })]);
+  await world.clock.advance(20_000);
+  assert.ok(asked > 0);
+  const before = world.engine.calls.get('list') ?? 0;
+  world.reconciler.recheck();
+  while ((world.engine.calls.get('list') ?? 0) === before) await world.clock.advance(1);
+  const ended = world.reconciler.stop();
+  asked = 0;
+  await world.clock.advance(60_000);
+  await ended;
+  assert.equal(asked, 0);
 });

@@ -53,6 +53,15 @@ export type ReplicaPhase =
   | 'succeeded'
   | 'failed';
 
+/** What one probe of a container said last. */
+export interface ProbeState {
+  readonly kind: 'startup' | 'readiness' | 'liveness';
+  /** `waiting`: not asked yet, or what comes before it is not over. */
+  readonly state: 'waiting' | 'passing' | 'failing';
+  /** What the last answer said, of one that fails. */
+  readonly why: string | null;
+}
+
 export interface ReplicaContainer {
   readonly name: string;
   readonly id: string;
@@ -61,6 +70,8 @@ export interface ReplicaContainer {
   readonly state: ContainerState;
   readonly pid: number | null;
   readonly attempt: number;
+  /** Absent: it has no probes, or does not run. */
+  readonly probes?: readonly ProbeState[];
 }
 
 export interface ReplicaStatus {

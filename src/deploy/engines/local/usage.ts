@@ -8,7 +8,12 @@ export interface UsageReading {
   readonly memoryBytes: number;
   /** How often a process of it was ended for want of memory. */
   readonly outOfMemory: number;
+  /** Null: no limit. */
+  readonly memoryLimitBytes: number | null;
 }
+
+/** Limits from here on mean that there is none: the kernel rounds "unlimited" down to a page. */
+const MEMORY_UNLIMITED = 2 ** 60;
 
 /** The files of one control group: they are small, whatever runs in it. */
 const ROOTS = { groups: '/sys/fs/cgroup', processes: '/proc' } as const;
@@ -56,31 +61,41 @@ function groupsOf(text: string, id: string): Map<string, string> {
 
 async function readVersion1(root: string, cpu: string, memory: string): Promise<UsageReading> {
   const folder = join(root, 'memory', memory);
-  const [used, held, stat, control] = await Promise.all([
+  const [used, held, stat, control, limit] = await Promise.all([
     readFile(join(root, 'cpuacct', cpu, 'cpuacct.usage'), 'utf8'),
     readFile(join(folder, 'memory.usage_in_bytes'), 'utf8'),
     readFile(join(folder, 'memory.stat'), 'utf8'),
     readFile(join(folder, 'memory.oom_control'), 'utf8'),
+    readFile(join(folder, 'memory.limit_in_bytes'), 'utf8'),
   ]);
   return {
     cpuNanoseconds: Number(used.trim()),
     memoryBytes: Math.max(0, Number(held.trim()) - numberOf(stat, 'total_inactive_file')),
     outOfMemory: numberOf(control, 'oom_kill'),
+    memoryLimitBytes: limitOf(limit),
   };
 }
 
 async function readVersion2(folder: string): Promise<UsageReading> {
-  const [cpu, held, stat, events] = await Promise.all([
+  const [cpu, held, stat, events, limit] = await Promise.all([
     readFile(join(folder, 'cpu.stat'), 'utf8'),
     readFile(join(folder, 'memory.current'), 'utf8'),
     readFile(join(folder, 'memory.stat'), 'utf8'),
     readFile(join(folder, 'memory.events'), 'utf8'),
+    readFile(join(folder, 'memory.max'), 'utf8'),
   ]);
   return {
     cpuNanoseconds: numberOf(cpu, 'usage_usec') * 1000,
     memoryBytes: Math.max(0, Number(held.trim()) - numberOf(stat, 'inactive_file')),
     outOfMemory: numberOf(events, 'oom_kill'),
+    memoryLimitBytes: limitOf(limit),
   };
+}
+
+/** `max` in version 2; in version 1 the largest whole page there is. */
+function limitOf(text: string): number | null {
+  const bytes = Number(text.trim());
+  return Number.isFinite(bytes) && bytes < MEMORY_UNLIMITED ? bytes : null;
 }
 
 /** The value of one line of `name value` pairs; 0 where an older kernel has no such line. */

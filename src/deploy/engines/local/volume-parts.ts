@@ -87,10 +87,18 @@ export class BoundParts implements VolumeParts {
 /** For hosts on which nothing can be mounted (rootless). */
 export const NO_PARTS: VolumeParts = {
   mount: async (pod) => {
-    throw engineFault('deploy.host-lacks', { pod, what: 'a part of a volume (subPath), which needs root' });
+    const what = {
+      en: 'a part of a volume (subPath), which needs root',
+      es: 'una parte de un volumen (subPath), que necesita root',
+    };
+    throw engineFault('deploy.host-lacks', { pod, what });
   },
   memory: async (pod) => {
-    throw engineFault('deploy.host-lacks', { pod, what: 'an emptyDir in memory, which needs root' });
+    const what = {
+      en: 'an emptyDir in memory, which needs root',
+      es: 'un emptyDir en memoria, que necesita root',
+    };
+    throw engineFault('deploy.host-lacks', { pod, what });
   },
   release: async () => undefined,
   sweep: async () => undefined,
@@ -100,6 +108,7 @@ export const NO_PARTS: VolumeParts = {
 async function walk(root: string, part: string): Promise<FileHandle> {
   const names = part.split('/').filter((name) => name !== '' && name !== '.');
   let at = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  const { mode } = await at.stat();
   for (const [index, name] of names.entries()) {
     const isLast = index === names.length - 1;
     const path = `/proc/self/fd/${at.fd}/${name}`;
@@ -109,8 +118,11 @@ async function walk(root: string, part: string): Promise<FileHandle> {
       next = await open(path, isLast ? flags : flags | constants.O_DIRECTORY).catch(
         async (error: NodeJS.ErrnoException) => {
           if (error.code !== 'ENOENT') throw error;
-          await mkdir(path, { mode: 0o777 });
-          return open(path, flags | constants.O_DIRECTORY);
+          await mkdir(path, { mode: 0o700 });
+          const made = await open(path, flags | constants.O_DIRECTORY);
+          // As open as the volume, like in Kubernetes, whatever the agent's own umask is.
+          await made.chmod(mode & 0o7777);
+          return made;
         },
       );
     } catch (cause) {

@@ -3,7 +3,7 @@ import { EDGE_HOST, EDGE_PATH, faultOfOptions, isAddressBlock, isNetwork } from 
 import { claimPlace } from '../../../volumes/index.ts';
 import { type Composition, wantedState as joinReleases } from '../../composition.ts';
 import { isTimeZone, parseCron } from '../../cron.ts';
-import { hashPodSpec, type WantedState } from '../../model.ts';
+import { hashPodSpec, RUNTIME_CLASSES, type WantedState } from '../../model.ts';
 import { engineFault } from './errors.ts';
 import {
   WANTED_COMMAND_WORDS_MAX,
@@ -191,6 +191,12 @@ const container = z.strictObject({
     seccompProfile: profileName.exactOptional(),
     appArmorProfile: profileName.exactOptional(),
     seLinux: z.strictObject({ user: seLabel, role: seLabel, type: seLabel, level: seLabel }).exactOptional(),
+    calls: z
+      .strictObject({
+        names: many(z.string().regex(/^[a-z0-9_]{1,40}$/, 'is no system call'), 512),
+        families: many(z.number().int().min(0).max(63), 64),
+      })
+      .exactOptional(),
   }),
   sidecar: z.literal(true).exactOptional(),
   postStart: hook.exactOptional(),
@@ -256,6 +262,7 @@ const pod = z.strictObject({
     .exactOptional(),
   shareProcesses: z.literal(true).exactOptional(),
   userNamespace: z.literal(true).exactOptional(),
+  runtime: z.enum(RUNTIME_CLASSES).exactOptional(),
   sysctls: map(
     z.string().regex(/^(?:net\.ipv4\.[a-z_]{1,60}|kernel\.shm_rmid_forced)$/, 'is no sysctl of a pod'),
     z.string().regex(/^[0-9\t -]{1,200}$/, 'is no value of a sysctl'),
@@ -463,6 +470,7 @@ const wantedState = z.strictObject({
       selector: map(qualified, labelValue),
       ports: many(z.strictObject({ name: portName.nullable(), port, targetPort: portRef, protocol }), 256),
       publishNotReady: z.literal(true).exactOptional(),
+      sixToo: z.literal(true).exactOptional(),
     }),
   ),
   routes: many(

@@ -81,7 +81,7 @@ const CLAIM_SPEC: Field = required(
                 { kind: 'quantity', of: 'bytes' },
                 {
                   en: 'kept by a project quota where the file system has one (ext4, XFS with prjquota); elsewhere the volume is measured and said to be full',
-                  es: 'lo impone una cuota de proyecto donde el sistema de ficheros la tiene (ext4, XFS con prjquota); si no, el volumen se mide y se avisa de que está lleno',
+                  es: 'lo impone una cuota de proyecto donde el sistema de archivos la tiene (ext4, XFS con prjquota); si no, el volumen se mide y se avisa de que está lleno',
                 },
               ),
               required: true,

@@ -28,9 +28,17 @@ import {
   QUALIFIED_NAME,
 } from './common.ts';
 
-const ONE_FAMILY: Text = {
-  en: 'networks of pods have IPv4 addresses',
-  es: 'las redes de pods tienen direcciones IPv4',
+const FAMILIES: Text = {
+  en: 'names mean IPv4 addresses of pods; with PreferDualStack their IPv6 ones as well, on hosts whose networks of pods have it',
+  es: 'los nombres indican direcciones IPv4 de los pods; con PreferDualStack también las IPv6, en hosts cuyas redes de pods las tienen',
+};
+const HOST_DECIDES: Text = {
+  en: 'whether pods have IPv6 is of the host; PreferDualStack takes both where it has both',
+  es: 'que los pods tengan IPv6 depende del host; PreferDualStack toma ambas donde las hay',
+};
+const BY_POLICY: Text = {
+  en: 'say it by ipFamilyPolicy: SingleStack is IPv4, PreferDualStack is both',
+  es: 'decirlo con ipFamilyPolicy: SingleStack es IPv4, PreferDualStack son ambas',
 };
 const STAYS: Text = {
   en: 'each pod asks the replicas in an order of its own that stays; at the edge ClientIP lets the address of a client choose the replica',
@@ -129,8 +137,11 @@ export const SERVICE: Kind = {
         publishNotReadyAddresses: enforced(BOOLEAN),
         internalTrafficPolicy: emulated(choice(['Cluster', 'Local']), ONE_DOMAIN),
         trafficDistribution: emulated(TEXT, ONE_DOMAIN),
-        ipFamilyPolicy: refused(ONE_FAMILY, 'SingleStack'),
-        ipFamilies: refused(ONE_FAMILY),
+        ipFamilyPolicy: emulated(
+          choice(['SingleStack', 'PreferDualStack'], { RequireDualStack: HOST_DECIDES }),
+          FAMILIES,
+        ),
+        ipFamilies: refused(BY_POLICY),
         externalName: refused({
           en: 'a workload asks for the outer name itself',
           es: 'la carga de trabajo pregunta por el nombre externo',

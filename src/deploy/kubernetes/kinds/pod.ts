@@ -82,7 +82,7 @@ const HOOK: Field = enforced(
       sleep: enforced(object({ seconds: required(integer(0, 3_600)) })),
       tcpSocket: refused({
         en: 'Kubernetes itself ignores it and takes it for old files only',
-        es: 'el propio Kubernetes lo ignora y solo lo admite por ficheros antiguos',
+        es: 'el propio Kubernetes lo ignora y solo lo admite por archivos antiguos',
       }),
     },
     ['exec', 'httpGet', 'sleep'],
@@ -107,12 +107,24 @@ const STRICT_PROBE: Shape = {
   fields: { ...(PROBE as Extract<Shape, { kind: 'object' }>).fields, successThreshold: enforced(integer(1, 1)) },
 };
 
+/** Kubernetes: who is not ready is not ended, so there is nothing to give time for. */
+const READINESS_PROBE: Shape = {
+  ...(PROBE as Extract<Shape, { kind: 'object' }>),
+  fields: {
+    ...(PROBE as Extract<Shape, { kind: 'object' }>).fields,
+    terminationGracePeriodSeconds: refused({
+      en: 'a readiness probe ends nothing; Kubernetes refuses it as well',
+      es: 'una sonda readiness no termina nada; Kubernetes también lo rechaza',
+    }),
+  },
+};
+
 const PROFILE_NAME: Shape = {
   kind: 'text',
   pattern: /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$/,
   meaning: {
     en: 'a file name below the folder of profiles',
-    es: 'un nombre de fichero dentro de la carpeta de perfiles',
+    es: 'un nombre de archivo dentro de la carpeta de perfiles',
   },
 };
 
@@ -168,7 +180,7 @@ const SECCOMP: Field = enforced(
     ),
     localhostProfile: emulated(PROFILE_NAME, {
       en: 'a file of the folder /etc/darsena/seccomp of the host; one that is not there refuses the start',
-      es: 'un fichero de la carpeta /etc/darsena/seccomp del host; si no está, se rechaza el arranque',
+      es: 'un archivo de la carpeta /etc/darsena/seccomp del host; si no está, se rechaza el arranque',
     }),
   }),
 );
@@ -456,7 +468,7 @@ const CONTAINER_COMMON: Record<string, Field> = {
     es: 'la política de reinicio del pod vale para todo código de salida',
   }),
   terminationMessagePath: refused(
-    { en: 'a file of a container that ended is not read', es: 'no se lee un fichero de un contenedor terminado' },
+    { en: 'a file of a container that ended is not read', es: 'no se lee un archivo de un contenedor terminado' },
     '/dev/termination-log',
   ),
   terminationMessagePolicy: emulated(choice(['File', 'FallbackToLogsOnError']), LOG_KEPT),
@@ -489,7 +501,7 @@ const CONTAINER: Shape = object({
     ),
   ),
   startupProbe: enforced(STRICT_PROBE),
-  readinessProbe: enforced(PROBE),
+  readinessProbe: enforced(READINESS_PROBE),
   livenessProbe: enforced(STRICT_PROBE),
   lifecycle: LIFECYCLE,
   restartPolicy: refused({
@@ -602,13 +614,13 @@ const VOLUME: Shape = object(
       object({
         medium: emulated(choice(['', 'Memory']), {
           en: 'in memory: a file system that the host makes for the pod (rootful hosts)',
-          es: 'en memoria: un sistema de ficheros que el host crea para el pod (hosts con root)',
+          es: 'en memoria: un sistema de archivos que el host crea para el pod (hosts con root)',
         }),
         sizeLimit: emulated(
           { kind: 'quantity', of: 'bytes' },
           {
             en: 'in memory: the size of the file system; on disk: measured every minute, and a pod above it is made anew',
-            es: 'en memoria: el tamaño del sistema de ficheros; en disco: se mide cada minuto, y un pod que lo supera se crea de nuevo',
+            es: 'en memoria: el tamaño del sistema de archivos; en disco: se mide cada minuto, y un pod que lo supera se crea de nuevo',
           },
         ),
       }),
@@ -629,7 +641,7 @@ const VOLUME: Shape = object(
     ephemeral: refused({ en: 'an emptyDir is such a volume', es: 'un emptyDir es un volumen así' }),
     image: refused({
       en: 'an image is judged as what runs; put the files into the image of the container',
-      es: 'una imagen se juzga como lo que se ejecuta; poner los ficheros en la imagen del contenedor',
+      es: 'una imagen se juzga como lo que se ejecuta; poner los archivos en la imagen del contenedor',
     }),
     hostPath: refused(HOST),
     ...allRefused(FOREIGN_STORAGE, VOLUME_TYPES_REFUSED),
@@ -758,8 +770,8 @@ export const POD_SPEC: Shape = object({
   readinessGates: refused(NO_API),
   resourceClaims: refused({ en: 'hosts here hand out no devices', es: 'los hosts de aquí no entregan dispositivos' }),
   resources: refused({ en: 'say it of each container', es: 'decirlo de cada contenedor' }),
-  runtimeClassName: refused({
-    en: 'every workload runs with the runtime of its host',
-    es: 'toda carga de trabajo usa el entorno de ejecución de su host',
+  runtimeClassName: emulated(choice(['runc', 'crun', 'gvisor', 'runsc', 'kata']), {
+    en: 'the OCI run-time by its own name, without a RuntimeClass object; it is asked whether a host has it, with the reason when none does',
+    es: 'el entorno de ejecución OCI por su propio nombre, sin objeto RuntimeClass; se pregunta si algún host lo tiene, con la razón cuando ninguno',
   }),
 });

@@ -149,7 +149,8 @@ const OWN_SELECTOR: Text = {
 };
 
 const JOB_SPEC: Shape = object({
-  template: TEMPLATE,
+  // No selector has to find its pods, so that they need neither labels nor a place for them.
+  template: required(object({ metadata: TEMPLATE_METADATA, spec: required(POD_SPEC) })),
   completions: enforced(integer(0, 100_000)),
   parallelism: enforced(integer(0, 1_000)),
   backoffLimit: enforced(integer(0, 2_147_483_647)),

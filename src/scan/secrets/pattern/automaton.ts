@@ -211,20 +211,27 @@ export class Automaton {
 
   /** Bytes that no instruction tells apart share one column of the table. */
   #divideBytes(): void {
-    const sets: ByteSet[] = [];
-    for (const instruction of this.#program.code) if (instruction.op === 'set') sets.push(instruction.set);
+    const sets = new Set<ByteSet>();
+    for (const instruction of this.#program.code) if (instruction.op === 'set') sets.add(instruction.set);
     const asked = new Set(this.#program.code.flatMap((one) => (one.op === 'assert' ? [one.what] : [])));
     const kinds = Uint8Array.from({ length: 256 }, (_, byte) => kindOfByte(byte));
-    if (asked.has('boundary') || asked.has('no-boundary')) sets.push(kinds.map((kind) => kind & WORD));
-    if (asked.has('begin-line') || asked.has('end-line')) sets.push(kinds.map((kind) => (kind & NEWLINE) >> 1));
-    const distinct = [...new Map(sets.map((set) => [set.join(''), set])).values()];
-    const byMarks = new Map<string, number>();
+    if (asked.has('boundary') || asked.has('no-boundary')) sets.add(kinds.map((kind) => kind & WORD));
+    if (asked.has('begin-line') || asked.has('end-line')) sets.add(kinds.map((kind) => (kind & NEWLINE) >> 1));
+    // Each set parts the columns that there are into what it holds and what it does not.
+    for (const set of sets) {
+      const parts = new Map<number, number>();
+      for (let byte = 0; byte < 256; byte++) {
+        const key = (this.#classOf[byte] as number) * 2 + (set[byte] as number);
+        let part = parts.get(key);
+        if (part === undefined) {
+          part = parts.size;
+          parts.set(key, part);
+        }
+        this.#classOf[byte] = part;
+      }
+    }
     for (let byte = 0; byte < 256; byte++) {
-      const key = distinct.map((set) => set[byte]).join('');
-      const known = byMarks.get(key);
-      const chosen = known ?? this.#members.push(byte) - 1;
-      if (known === undefined) byMarks.set(key, chosen);
-      this.#classOf[byte] = chosen;
+      if (this.#classOf[byte] === this.#members.length) this.#members.push(byte);
     }
   }
 

@@ -56,9 +56,18 @@ export class LinearPattern {
 
   /** Whether some part of a text matches. */
   test(text: string | Uint8Array): boolean {
+    if (typeof text === 'string' && !mayMatch(text, this.anchor)) return false;
     const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     return this.#ends().findEnd({ bytes, isStart: true, isEnd: true }, 0, bytes.length) >= 0;
   }
+}
+
+/** Nearly all names hold none of the texts that a match must hold. */
+function mayMatch(text: string, anchor: Anchor | null): boolean {
+  if (anchor === null) return true;
+  const lower = text.toLowerCase();
+  // An anchor names bytes; of letters beyond ASCII a text has others.
+  return anchor.literals.some((literal) => Buffer.byteLength(literal) > literal.length || lower.includes(literal));
 }
 
 function once<T>(make: () => T): () => T {

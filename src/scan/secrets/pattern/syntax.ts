@@ -179,11 +179,9 @@ class Parser {
   }
 
   #literal(letter: string): Pattern {
-    const bytes = [...Buffer.from(letter)].map((byte): Pattern => {
-      const set = new Uint8Array(256);
-      set[byte] = 1;
-      return { kind: 'set', set: this.#flags.fold ? foldCase(set) : set };
-    });
+    const bytes = [...Buffer.from(letter)].map(
+      (byte): Pattern => ({ kind: 'set', set: letterSet(byte, this.#flags.fold) }),
+    );
     return bytes.length === 1 ? (bytes[0] as Pattern) : { kind: 'concat', parts: bytes };
   }
 
@@ -395,6 +393,21 @@ function invert(set: ByteSet): ByteSet {
 
 function withBeyondAscii(set: ByteSet): ByteSet {
   return set.fill(1, 0x80);
+}
+
+/** Patterns are made of few bytes: a list of words has thousands of letters, and each is told apart by its set. */
+const SETS_OF_ONE = new Map<number, ByteSet>();
+
+function letterSet(byte: number, fold: boolean): ByteSet {
+  const key = byte * 2 + (fold ? 1 : 0);
+  let set = SETS_OF_ONE.get(key);
+  if (set === undefined) {
+    const plain = new Uint8Array(256);
+    plain[byte] = 1;
+    set = fold ? foldCase(plain) : plain;
+    SETS_OF_ONE.set(key, set);
+  }
+  return set;
 }
 
 function foldCase(set: ByteSet): ByteSet {

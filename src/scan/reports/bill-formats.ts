@@ -1,13 +1,10 @@
 import type { Language } from '../../system/index.ts';
 import type { BillSubject } from '../bills/bill.ts';
-import { toCycloneDx, toCycloneDxVex } from '../bills/cyclonedx.ts';
+import { toCycloneDx } from '../bills/cyclonedx.ts';
 import { toSpdx2 } from '../bills/spdx2.ts';
 import { toSpdx3 } from '../bills/spdx3.ts';
 import type { Inventory } from '../package.ts';
 import type { ScanReport } from '../report.ts';
-import { toHtml } from './html.ts';
-import { toOpenVex } from './openvex.ts';
-import { toSarif } from './sarif.ts';
 
 /** All that any format says. */
 export interface ReportContent {
@@ -24,7 +21,8 @@ export interface ReportFormat {
   write(content: ReportContent): string;
 }
 
-const pretty = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** As files are written that people may read too. */
+export const pretty = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Bills of materials: what is in an image, whatever is known to be wrong with it. */
 export const BILL_FORMATS = {
@@ -50,40 +48,8 @@ export const BILL_FORMATS = {
   },
 } as const satisfies Record<string, ReportFormat>;
 
-/** Findings, for other programs and for people. */
-export const FINDING_FORMATS = {
-  json: { mediaType: 'application/json', suffix: 'json', write: ({ report }) => pretty(report) },
-  sarif: {
-    mediaType: 'application/sarif+json',
-    suffix: 'sarif',
-    write: ({ report, subject, language }) => pretty(toSarif(report, targetOf(subject), language)),
-  },
-  'cyclonedx-vex': {
-    mediaType: 'application/vnd.cyclonedx+json; version=1.6',
-    suffix: 'vex.cdx.json',
-    write: ({ report, inventory, subject }) => pretty(toCycloneDxVex(report, inventory, subject)),
-  },
-  openvex: {
-    mediaType: 'application/json',
-    suffix: 'openvex.json',
-    write: ({ report, subject }) => pretty(toOpenVex(report, subject)),
-  },
-  html: {
-    mediaType: 'text/html; charset=utf-8',
-    suffix: 'html',
-    write: ({ report, inventory, subject, language }) => toHtml(report, inventory, targetOf(subject), language),
-  },
-} as const satisfies Record<string, ReportFormat>;
-
 export type BillFormatName = keyof typeof BILL_FORMATS;
-export type FindingFormatName = keyof typeof FINDING_FORMATS;
-
-export const FORMATS: Readonly<Record<string, ReportFormat>> = { ...BILL_FORMATS, ...FINDING_FORMATS };
 
 export function isBillFormat(name: string): name is BillFormatName {
   return Object.hasOwn(BILL_FORMATS, name);
-}
-
-function targetOf({ reference, digest }: BillSubject): string {
-  return reference ?? digest;
 }

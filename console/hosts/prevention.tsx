@@ -1,0 +1,165 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, apiPath } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import type { ForeignContainer, PreventionPolicy } from '../api/types.ts';
+import { useText, useWords } from '../shell/language.tsx';
+import { StateBadge, type Tone } from '../shell/parts/badge.tsx';
+import { ConfirmDialog } from '../shell/parts/confirm.tsx';
+import { Button } from '../shell/parts/controls.tsx';
+import { EmptyState, Facts, Loaded, Panel, When } from '../shell/parts/surface.tsx';
+import { type Column, Table } from '../shell/parts/table.tsx';
+import { hasRole, useMe } from '../shell/session.ts';
+import { preventionWords } from './prevention-words.ts';
+
+type Part = PreventionPolicy['hosts'][number]['parts'][number];
+interface Row {
+  readonly policy: PreventionPolicy['policy'];
+  readonly part: Part | null;
+}
+
+const TONE: Readonly<Record<Part['strength'], Tone>> = {
+  blocks: 'ok',
+  kills: 'ok',
+  reports: 'pending',
+  nothing: 'absent',
+};
+
+/** How strongly this host follows each policy of what may not happen in containers. */
+export function Prevention({ host }: { host: string }) {
+  const t = useWords(preventionWords);
+  const text = useText();
+  const prevention = useQuery(queries.prevention());
+  const columns: readonly Column<Row>[] = [
+    { id: 'policy', label: t('policy'), cell: ({ policy }) => <span className="mono">{policy.name}</span> },
+    { id: 'mode', label: t('mode'), cell: ({ policy }) => t(policy.mode === 'enforce' ? 'enforce' : 'dryRun') },
+    { id: 'part', label: t('part'), cell: ({ part }) => (part === null ? '—' : t(part.part)) },
+    {
+      id: 'strength',
+      label: t('strength'),
+      grow: true,
+      cell: ({ part }) =>
+        part === null ? (
+          '—'
+        ) : (
+          <>
+            <StateBadge tone={TONE[part.strength]}>{t(part.strength)}</StateBadge>{' '}
+            {part.why === null ? null : <span className="quiet-text">{text(part.why)}</span>}
+          </>
+        ),
+    },
+    { id: 'by', label: t('by'), from: 'medium', cell: ({ part }) => part?.means ?? '—' },
+    { id: 'containers', label: t('containers'), align: 'end', cell: ({ part }) => part?.containers ?? 0 },
+  ];
+  return (
+    <Panel title={t('title')}>
+      <Loaded query={prevention}>
+        {({ items, hosts }) => {
+          const best = hosts.find((one) => one.host === host);
+          const rows = items.flatMap(({ policy, hosts: following }): Row[] => {
+            const parts = following.find((one) => one.host === host)?.parts ?? [];
+            return parts.length === 0 ? [{ policy, part: null }] : parts.map((part) => ({ policy, part }));
+          });
+          return (
+            <div className="stack">
+              <Facts
+                items={(['exec', 'open'] as const).map((use) => {
+                  const reach = best?.[use] ?? null;
+                  return [
+                    `${t('best')}: ${t(use === 'exec' ? 'programs' : 'file')}`,
+                    reach === null ? (
+                      '—'
+                    ) : (
+                      <span key={use}>
+                        <StateBadge tone={TONE[reach.strength]}>{t(reach.strength)}</StateBadge> {reach.means}{' '}
+                        {reach.why === null ? null : <span className="quiet-text">{text(reach.why)}</span>}
+                      </span>
+                    ),
+                  ];
+                })}
+              />
+              {rows.length === 0 ? (
+                <EmptyState title={t('none')} command="darsena prevent apply FILE">
+                  {t('noneText')}
+                </EmptyState>
+              ) : (
+                <Table
+                  label={t('title')}
+                  columns={columns}
+                  rows={rows}
+                  keyOf={({ policy, part }) => `${policy.name} ${part?.part} ${part?.means}`}
+                />
+              )}
+            </div>
+          );
+        }}
+      </Loaded>
+    </Panel>
+  );
+}
+
+/** What runs on this host beside the platform. */
+export function Foreign({ host }: { host: string }) {
+  const t = useWords(preventionWords);
+  const client = useQueryClient();
+  const isAdministrator = hasRole(useMe(), ['admin'], '*');
+  const [asking, setAsking] = useState<ForeignContainer | null>(null);
+  const foreign = useQuery(queries.foreign());
+  const columns: readonly Column<ForeignContainer>[] = [
+    {
+      id: 'container',
+      label: t('container'),
+      cell: ({ id, name }) => <span className="mono">{name ?? id.slice(0, 12)}</span>,
+    },
+    { id: 'image', label: t('image'), grow: true, cell: ({ image, command }) => image ?? command },
+    { id: 'by', label: t('by'), cell: ({ engine }) => engine },
+    {
+      id: 'state',
+      label: t('state'),
+      cell: (one) => <StateBadge tone={stateOf(one) === 'runs' ? 'warn' : 'absent'}>{t(stateOf(one))}</StateBadge>,
+    },
+    { id: 'found', label: t('found'), from: 'medium', cell: ({ foundAt }) => <When at={foundAt} /> },
+    {
+      id: 'stop',
+      label: '',
+      cell: (one) =>
+        isAdministrator && stateOf(one) === 'runs' && one.pid > 0 ? (
+          <Button look="danger" onClick={() => setAsking(one)}>
+            {t('stop')}
+          </Button>
+        ) : null,
+    },
+  ];
+  return (
+    <Panel title={t('foreign')}>
+      <Loaded query={foreign}>
+        {(all) => {
+          const own = all.filter((one) => one.host === host);
+          return own.length === 0 ? (
+            <EmptyState title={t('foreignNone')} />
+          ) : (
+            <Table label={t('foreign')} columns={columns} rows={own} keyOf={({ id }) => id} />
+          );
+        }}
+      </Loaded>
+      {asking === null ? null : (
+        <ConfirmDialog
+          title={t('stopAsk', { name: asking.name ?? asking.id.slice(0, 12) })}
+          text={t('stopText')}
+          action={t('stop')}
+          run={async () => {
+            await api.post(apiPath(['foreign', asking.id, 'stop']));
+            await client.invalidateQueries({ queryKey: ['foreign'] });
+          }}
+          onClose={() => setAsking(null)}
+        />
+      )}
+    </Panel>
+  );
+}
+
+function stateOf({ goneAt, stoppedAt, allowedBy }: ForeignContainer): 'runs' | 'gone' | 'allowed' | 'stopped' {
+  if (stoppedAt !== null) return 'stopped';
+  if (goneAt !== null) return 'gone';
+  return allowedBy === null ? 'runs' : 'allowed';
+}

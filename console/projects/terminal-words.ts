@@ -1,0 +1,38 @@
+import { defineWords } from '../shell/catalogue.ts';
+
+export const terminalWords = defineWords(
+  {
+    title: 'Terminal',
+    container: 'Container',
+    command: 'Command',
+    open: 'Open',
+    again: 'Open again',
+    close: 'Close',
+    opening: 'Opening…',
+    recorded: 'Who opened it, where and with which command is in the audit log; what is typed is not.',
+    leave: 'Ctrl Shift ↑ leaves the terminal.',
+    notYours: 'A terminal in a container is for who may deploy in this project.',
+    none: 'No container of it runs now.',
+    screen: 'Terminal in {container} of {replica}',
+    ended: 'The command ended with code {code}.',
+    cut: 'The connection ended before the command did.',
+    elsewhere: 'The same from a terminal of your own:',
+  },
+  {
+    title: 'Terminal',
+    container: 'Contenedor',
+    command: 'Orden',
+    open: 'Abrir',
+    again: 'Abrir de nuevo',
+    close: 'Cerrar',
+    opening: 'Abriendo…',
+    recorded: 'Quién lo abrió, dónde y con qué orden queda en la auditoría; lo que se escribe, no.',
+    leave: 'Ctrl Mayús ↑ sale del terminal.',
+    notYours: 'El terminal en un contenedor es para quien puede desplegar en este proyecto.',
+    none: 'Ahora no se ejecuta ninguno de sus contenedores.',
+    screen: 'Terminal en {container} de {replica}',
+    ended: 'La orden terminó con código {code}.',
+    cut: 'La conexión terminó antes que la orden.',
+    elsewhere: 'Lo mismo desde un terminal propio:',
+  },
+);

@@ -1,0 +1,71 @@
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { EVALUATION_STEPS_MAX, EVALUATION_VALUE_MAX } from './limits.ts';
+
+/** The part of a node that the library runs and its types leave out. A node puts another `evaluate` in its place when it first runs. */
+interface Runnable {
+  evaluate: (evaluator: unknown, node: unknown, scope: unknown) => unknown;
+}
+
+/** Members of a list that are compared, or copied, for the price of one node. */
+const MEMBERS_PER_STEP = 16;
+
+/** Steps that the evaluation under way may still take. */
+let left = Number.POSITIVE_INFINITY;
+
+function spend(steps: number): void {
+  left -= steps;
+  if (left < 0) throw new RangeError('it takes too many steps');
+}
+
+/** For functions that look at each member of a list, or at lists in lists. */
+export function spendMembers(count: number): void {
+  spend(count / MEMBERS_PER_STEP);
+}
+
+/**
+ * Runs an expression whose nodes are metered. It may walk lists that it has made itself, which no estimate from its text and
+ * the document sees. Expressions are synchronous, so only one runs at a time.
+ * @throws RangeError when it takes more steps or makes a value larger than `EVALUATION_VALUE_MAX`
+ */
+export function withinBudget<Value>(run: () => Value, steps = EVALUATION_STEPS_MAX): Value {
+  const before = left;
+  left = Math.min(before, steps);
+  try {
+    return run();
+  } finally {
+    left = before;
+  }
+}
+
+/**
+ * Counts each time a node runs, before it does, and the size of what it makes.
+ * @param isSearched it stands to the right of `in`, which compares a value with each member
+ */
+export function meterNode(node: ASTNode, isSearched: boolean): void {
+  const runnable = node as unknown as Runnable;
+  let { evaluate } = runnable;
+  const makes = node.op === '+' || node.op === 'call' || node.op === 'rcall';
+  const metered: Runnable['evaluate'] = (evaluator, own, scope) => {
+    spend(1);
+    const value = evaluate.call(node, evaluator, own, scope);
+    if (makes || isSearched) spendMembers(sizeOf(value));
+    return value;
+  };
+  Object.defineProperty(node, 'evaluate', {
+    get: () => metered,
+    set: (next: Runnable['evaluate']) => {
+      evaluate = next;
+    },
+  });
+}
+
+/** @throws RangeError for a text or a list that is larger than any of a document */
+function sizeOf(value: unknown): number {
+  const size = typeof value === 'string' || Array.isArray(value) ? value.length : value instanceof Map ? value.size : 0;
+  if (size > EVALUATION_VALUE_MAX) throw tooLarge();
+  return size;
+}
+
+export function tooLarge(): RangeError {
+  return new RangeError(`it makes a text or a list of more than ${EVALUATION_VALUE_MAX} members`);
+}

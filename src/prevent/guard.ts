@@ -1,0 +1,191 @@
+/** What a container's guards are told: every policy that speaks of it, put together. Pure, and known to all programs that enforce. */
+import { DENIED_MAX, KERNEL_PATH_BYTES_MAX } from './limits.ts';
+
+export const PARTS = ['drift', 'command', 'file', 'component'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** What happens with an act that a policy forbids: it fails, it ends its process, it is told, or nothing of it is seen. */
+export const STRENGTHS = ['blocks', 'kills', 'reports', 'nothing'] as const;
+export type Strength = (typeof STRENGTHS)[number];
+
+/** By what means. */
+export const MEANS = ['bpf-lsm', 'bpf-return', 'fanotify', 'bpf-signal', 'bpf-report'] as const;
+export type Means = (typeof MEANS)[number];
+
+/** What is forbidden in some containers. Plain JSON. */
+export interface PreventPolicy {
+  readonly name: string;
+  /** `dry-run`: what would be prevented is told, and nothing is. */
+  readonly mode: 'dry-run' | 'enforce';
+  /** All that is named has to hold; patterns with `*`. */
+  readonly match: {
+    readonly projects: readonly string[] | null;
+    readonly environments: readonly string[] | null;
+    readonly workloads: readonly string[] | null;
+    readonly images: readonly string[] | null;
+    /** `name=value` of the pod; all of them. */
+    readonly labels: readonly string[] | null;
+  };
+  /** A program that is not in the image does not run. */
+  readonly drift: boolean;
+  /** Paths of programs that are no drift. */
+  readonly except: readonly string[];
+  /** Names, paths or hashes of programs. */
+  readonly commands: readonly string[];
+  /** Paths of files that nobody opens. */
+  readonly files: readonly string[];
+  /** Names of libraries' files: who loads one opens it. */
+  readonly components: readonly string[];
+  /** The answer to a question that cannot be answered in time. */
+  readonly whenLate: 'allow' | 'deny';
+}
+
+export interface GuardRule {
+  readonly policy: string;
+  readonly part: Part;
+  readonly effect: 'report' | 'act';
+}
+
+export interface Denied {
+  /** A name, a path, either of them with `*`, or a hash in hexadecimal. */
+  readonly pattern: string;
+  readonly kind: 'name' | 'path' | 'glob' | 'hash';
+  /** Its place in the rules of the guard. */
+  readonly rule: number;
+}
+
+/** All that is forbidden in one container. */
+export interface ContainerGuard {
+  readonly containerId: string;
+  readonly rules: readonly GuardRule[];
+  /** The rule about programs that are not in the image. */
+  readonly drift: number | null;
+  readonly except: readonly string[];
+  readonly commands: readonly Denied[];
+  readonly files: readonly Denied[];
+  readonly whenLate: 'allow' | 'deny';
+}
+
+/** What a container is, as far as policies ask. */
+export interface GuardedContainer {
+  readonly id: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly workload: string;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The engine brings these into a container by itself, from the host. */
+const BROUGHT_BY_ENGINES = ['/run/podman-init', '/dev/init'];
+
+/** Whether a policy speaks of a container. */
+export function speaksOf({ match }: PreventPolicy, container: GuardedContainer): boolean {
+  const one = (wanted: readonly string[] | null, value: string): boolean =>
+    wanted === null || wanted.some((glob) => matchesPattern(glob, value));
+  const labels = Object.entries(container.labels).map(([name, value]) => `${name}=${value}`);
+  return (
+    one(match.projects, container.project) &&
+    one(match.environments, container.environment) &&
+    one(match.workloads, container.workload) &&
+    one(match.images, container.image) &&
+    (match.labels ?? []).every((glob) => labels.some((label) => matchesPattern(glob, label)))
+  );
+}
+
+/** Everything that policies say of a container; null when they say nothing. */
+export function compileGuard(policies: readonly PreventPolicy[], container: GuardedContainer): ContainerGuard | null {
+  const rules: GuardRule[] = [];
+  const commands: Denied[] = [];
+  const files: Denied[] = [];
+  const speaking = policies.filter((policy) => speaksOf(policy, container));
+  // Who enforces comes first, so that a trial beside it weakens nothing.
+  const ordered = [...speaking].sort((a, b) => Number(b.mode === 'enforce') - Number(a.mode === 'enforce'));
+  let drift: number | null = null;
+  let except: readonly string[] = BROUGHT_BY_ENGINES;
+  for (const policy of ordered) {
+    const effect = policy.mode === 'enforce' ? 'act' : 'report';
+    const rule = (part: Part): number => rules.push({ policy: policy.name, part, effect }) - 1;
+    if (policy.drift && drift === null) {
+      drift = rule('drift');
+      except = [...BROUGHT_BY_ENGINES, ...policy.except];
+    }
+    for (const [part, patterns, denied] of [
+      ['command', policy.commands, commands],
+      ['file', policy.files, files],
+      ['component', policy.components, files],
+    ] as const) {
+      if (patterns.length === 0) continue;
+      const place = rule(part);
+      // A list that has no room is left out whole: its rule without entries says so, where half a list would look like all.
+      if (denied.length + patterns.length > DENIED_MAX) continue;
+      for (const pattern of patterns) denied.push(deniedOf(pattern, place));
+    }
+  }
+  if (rules.length === 0) return null;
+  return {
+    containerId: container.id,
+    rules,
+    drift,
+    except,
+    commands,
+    files,
+    // What is only a trial refuses nothing, late or not.
+    whenLate: ordered.some(({ mode, whenLate }) => mode === 'enforce' && whenLate === 'deny') ? 'deny' : 'allow',
+  };
+}
+
+function deniedOf(pattern: string, rule: number): Denied {
+  const hash = /^sha256:([0-9a-f]{64})$/.exec(pattern)?.[1];
+  if (hash !== undefined) return { pattern: hash, kind: 'hash', rule };
+  const kind = pattern.includes('*') ? 'glob' : pattern.startsWith('/') ? 'path' : 'name';
+  return { pattern, kind, rule };
+}
+
+/** Whether the kernel's own tables can hold an entry. */
+export function isForKernel({ kind, pattern }: Pick<Denied, 'kind' | 'pattern'>, use: 'exec' | 'open'): boolean {
+  if (kind === 'path') return Buffer.byteLength(pattern) <= KERNEL_PATH_BYTES_MAX;
+  return kind === 'name' && use === 'exec' && Buffer.byteLength(pattern) <= KERNEL_PATH_BYTES_MAX;
+}
+
+/** Whether the kernel's own tables can say what is no drift. */
+export function isDriftForKernel({ except }: Pick<ContainerGuard, 'except'>): boolean {
+  return except.every((path) => !path.includes('*') && Buffer.byteLength(path) <= KERNEL_PATH_BYTES_MAX);
+}
+
+/** As people name a container: enough of an engine's id, the whole of what the kernel alone names. */
+export function shortId(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
+}
+
+/** `*` is any text, slashes included. In linear time, whatever the pattern. */
+export function matchesPattern(pattern: string, value: string): boolean {
+  let [at, place, star, mark] = [0, 0, -1, 0];
+  while (at < value.length) {
+    if (pattern[place] === '*') {
+      star = place++;
+      mark = at;
+    } else if (pattern[place] === value[at]) {
+      place++;
+      at++;
+    } else if (star !== -1) {
+      place = star + 1;
+      at = ++mark;
+    } else return false;
+  }
+  while (pattern[place] === '*') place++;
+  return place === pattern.length;
+}
+
+/** Whether an entry names this file. Hashes are asked elsewhere. */
+export function names({ kind, pattern }: Pick<Denied, 'kind' | 'pattern'>, path: string): boolean {
+  if (kind === 'hash') return false;
+  if (kind === 'path') return path === pattern;
+  const value = pattern.startsWith('/') ? path : path.slice(path.lastIndexOf('/') + 1);
+  return kind === 'name' ? value === pattern : matchesPattern(pattern, value);
+}
+
+/** Where the pattern is a path for itself. */
+export function isExcepted(except: readonly string[], path: string): boolean {
+  return except.some((pattern) => matchesPattern(pattern, path));
+}

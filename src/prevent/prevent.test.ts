@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { test } from 'node:test';
+import type { Alert } from '../detect/index.ts';
+import { Journal, journalMigrations } from '../journal/index.ts';
+import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts';
+import { isExcepted, matchesPattern, names } from './guard.ts';
+import {
+  compileGuard,
+  isForKernel,
+  PreventPolicies,
+  type PreventTables,
+  preventMigrations,
+  readPreventPolicy,
+  type Stranger,
+  Strangers,
+} from './index.ts';
+import { TOLD_AT_ONCE } from './limits.ts';
+
+const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
+const CONTAINER = {
+  ...{ id: 'c'.repeat(64), project: 'tienda', environment: 'pro', workload: 'web', image: 'tienda/web:1' },
+  labels: { tier: 'front' },
+};
+const STRANGER: Stranger = {
+  ...{ id: 'f'.repeat(64), engine: 'podman', name: 'miner', image: 'docker.io/x/miner:1', pid: 77, started: 9, uid: 0 },
+  ...{ command: '/miner --fast', cgroup: '/libpod-f' },
+};
+
+async function ground() {
+  const opened = await openDatabase<PreventTables>('sqlite::memory:', [...journalMigrations, ...preventMigrations]);
+  const journal = new Journal({
+    ...{ db: opened.db as never, clock: systemClock, log: silentLog, keyId: 'test' },
+    checkpointKeyPem: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+  });
+  return { opened, journal, db: opened.db };
+}
+
+test('a policy that names nothing, or everything by a slip, is refused with its place; without a word it only tries', () => {
+  const policy = readPreventPolicy('name: p\nmatch: { projects: [tienda] }\ncommands: [nc]');
+  assert.deepEqual([policy.mode, policy.drift, policy.whenLate], ['dry-run', false, 'allow']);
+  for (const [source, place] of [
+    ['name: p\nmatch: {}\ndrift: true', 'match'],
+    ['name: p\nmatch: { projects: [a] }', 'the policy'],
+    ['name: p\nmatch: { projects: [a] }\ncommands: [a/b]', 'commands.0'],
+    ['name: p\nmatch: { projects: [a] }\nfiles: [shadow]', 'files.0'],
+    ['name: p\nmatch: { projects: [a] }\ncomponents: ["*"]', 'components'],
+    ['name: p\nmatch: { projects: [a] }\ncommands: [a]\nexcept: [/x]', 'except'],
+    ['name: [', '1:'],
+  ] as const)
+    assert.throws(
+      () => readPreventPolicy(source),
+      (error) => error instanceof Fault && (error.text('en').why ?? '').startsWith(place),
+      source,
+    );
+});
+
+test('a container is guarded by every policy that speaks of it, and a trial weakens none that enforces', () => {
+  const read = (text: string) => readPreventPolicy(`name: ${text}`);
+  const policies = [
+    read('a\nmatch: { environments: [p*] }\ndrift: true\nexcept: ["/data/*"]\ncommands: [nc]'),
+    read(`b\nmode: enforce\nmatch: { labels: ["tier=*"] }\ndrift: true\ncommands: ["sha256:${'0'.repeat(64)}"]`),
+    read('c\nmode: enforce\nmatch: { workloads: [db] }\ncommands: [sh]\nwhenLate: deny'),
+    read('d\nmatch: { images: ["tienda/web:*"] }\ncomponents: ["libpcap.so*"]\nfiles: [/etc/shadow]'),
+  ];
+  const guard = compileGuard(policies, CONTAINER);
+  assert.ok(guard !== null);
+  assert.deepEqual(
+    guard.rules.map(({ policy, part, effect }) => `${policy} ${part} ${effect}`),
+    ['b drift act', 'b command act', 'a command report', 'd file report', 'd component report'],
+  );
+  assert.equal(guard.whenLate, 'allow');
+  const trial = read('e\nmatch: { environments: [pro] }\ncommands: [nc]\nwhenLate: deny');
+  assert.equal(
+    compileGuard([...policies, trial], CONTAINER)?.whenLate,
+    'allow',
+    'a trial refuses nothing, late or not',
+  );
+  assert.ok(!guard.except.includes('/data/*'), 'what a trial excepts, who enforces does not');
+  assert.deepEqual(
+    [...guard.commands, ...guard.files].map(({ kind }) => kind),
+    ['hash', 'name', 'path', 'glob'],
+  );
+  assert.equal(compileGuard(policies, { ...CONTAINER, environment: 'dev', labels: {}, image: 'x' }), null);
+});
+
+test('a list that has no room is left out whole, and its rule says so by having no entry', () => {
+  const commands = Array.from({ length: 200 }, (_, n) => `c${n}`).join(',');
+  const policies = Array.from({ length: 6 }, (_, n) =>
+    readPreventPolicy(`name: p${n}\nmode: enforce\nmatch: { projects: ["*"] }\ncommands: [${commands}]`),
+  );
+  const guard = compileGuard(policies, CONTAINER);
+  assert.deepEqual([guard?.rules.length, guard?.commands.length], [6, 1_000]);
+  assert.ok(!guard?.commands.some(({ rule }) => rule === 5));
+});
+
+test('names are of the last part, paths of all of it, and patterns take no longer than the text is', () => {
+  assert.ok(names({ kind: 'name', pattern: 'nc' }, '/usr/bin/nc'));
+  assert.ok(!names({ kind: 'name', pattern: 'nc' }, '/usr/nc/ls'));
+  assert.ok(names({ kind: 'path', pattern: '/bin/nc' }, '/bin/nc'));
+  assert.ok(!names({ kind: 'path', pattern: '/bin/nc' }, '/usr/bin/nc'));
+  assert.ok(names({ kind: 'glob', pattern: 'lib*.so*' }, '/usr/lib/libpcap.so.1'));
+  assert.ok(names({ kind: 'glob', pattern: '/tmp/*' }, '/tmp/a/b'));
+  assert.ok(!names({ kind: 'hash', pattern: 'a' }, '/a'));
+  assert.ok(isExcepted(['/data/*'], '/data/plugins/x'));
+  assert.ok(!matchesPattern(`${'*a'.repeat(2_000)}b`, 'a'.repeat(5_000)));
+  assert.ok(isForKernel({ kind: 'path', pattern: '/bin/nc' }, 'exec'));
+  assert.ok(!isForKernel({ kind: 'path', pattern: `/${'a'.repeat(300)}` }, 'exec'));
+  assert.ok(!isForKernel({ kind: 'name', pattern: 'shadow' }, 'open'));
+});
+
+test('policies survive a restart, hosts are told of each change, and each is a fact', async () => {
+  const { opened, journal, db } = await ground();
+  let changes = 0;
+  const parts = { db, journal, clock: systemClock, changed: () => changes++ };
+  const policies = new PreventPolicies(parts);
+  await policies.open();
+  const empty = policies.order().revision;
+  await policies.apply('name: p\nmatch: { projects: ["*"] }\ndrift: true', 'user:ana');
+  const again = new PreventPolicies(parts);
+  await again.open();
+  assert.notEqual(again.order().revision, empty);
+  assert.equal(again.order().revision, policies.order().revision);
+  await again.remove('p', 'user:ana');
+  await assert.rejects(again.remove('p', 'user:ana'), hasCode('prevent.policy-unknown'));
+  assert.equal(changes, 2);
+  await journal.settled();
+  const kinds = (await journal.query({ projects: '*', limit: 10, order: 'oldest' })).map(({ kind }) => kind);
+  assert.deepEqual(kinds, ['prevention.applied', 'prevention.removed']);
+  await opened.close();
+});
+
+test('a container of others is told once, over restarts too; allowed until its day, and stopped only by rule or order', async () => {
+  const { opened, journal, db } = await ground();
+  const raised: Alert[] = [];
+  const stopped: string[] = [];
+  let aheadMs = 0;
+  const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+  const make = async () => {
+    const strangers = new Strangers({
+      ...{ db, journal, clock, log: silentLog, environmentsOn: () => ['production'] },
+      raise: async (alert) => void raised.push(alert),
+      async stop(_host, { id }) {
+        stopped.push(id);
+        return 'killed';
+      },
+    });
+    await strangers.open();
+    return strangers;
+  };
+  const first = await make();
+  await first.take('host1', [STRANGER]);
+  await first.take('host1', [STRANGER]);
+  const second = await make();
+  await second.take('host1', [STRANGER]);
+  assert.equal(raised.length, 1);
+  assert.deepEqual(stopped, [], 'without a rule it is only told');
+  // Another that has its name later is another.
+  await second.take('host1', []);
+  assert.ok((await second.list())[0]?.goneAt !== null);
+  const entry = { image: 'docker.io/x/*', name: null, host: null, reason: 'a build server' };
+  await assert.rejects(
+    second.allow({ ...entry, until: new Date(0).toISOString() }, 'user:ana'),
+    hasCode('prevent.allowed-past'),
+  );
+  const allowed = await second.allow({ ...entry, until: new Date(Date.now() + 60_000).toISOString() }, 'user:ana');
+  await second.take('host1', [{ ...STRANGER, started: 10 }]);
+  assert.equal(raised.length, 1, 'what is allowed is no alert');
+  const rule = { host: null, environment: null, image: null, name: 'm*', reason: 'nothing else runs here' };
+  await second.addStop({ ...rule, environment: 'staging' }, 'user:ana');
+  await second.addStop(rule, 'user:ana');
+  assert.deepEqual(stopped, [], 'neither is what is allowed stopped');
+  await assert.rejects(second.stop('ffff', 'user:ana'), hasCode('prevent.stranger-allowed'));
+  aheadMs = 120_000;
+  await second.tick();
+  assert.deepEqual(stopped, [STRANGER.id], 'its day came');
+  assert.equal((await second.list())[0]?.outcome, 'killed');
+  await second.disallow(allowed.id, 'user:ana');
+  for (const { id } of second.stops()) await second.removeStop(id, 'user:ana');
+  await second.take('host1', [{ ...STRANGER, started: 11 }]);
+  assert.equal(raised.length, 2);
+  assert.equal(stopped.length, 1);
+  await second.stop(STRANGER.id.slice(0, 12), 'user:ana');
+  assert.equal(stopped.length, 2);
+  await assert.rejects(second.stop('0000', 'user:ana'), hasCode('prevent.stranger-unknown'));
+  await opened.close();
+});
+
+test('who starts containers beside the platform by the thousand fills neither journal nor table; each is in the list', async () => {
+  const { opened, journal, db } = await ground();
+  const raised: Alert[] = [];
+  const strangers = new Strangers({
+    ...{ db, journal, clock: systemClock, log: silentLog, environmentsOn: () => [] },
+    raise: async (alert) => void raised.push(alert),
+    stop: async () => 'killed',
+  });
+  await strangers.open();
+  const many = (count: number) => Array.from({ length: count }, (_, n) => ({ ...STRANGER, id: `ns-${n}`, started: n }));
+  await strangers.take('host1', many(TOLD_AT_ONCE + 300));
+  assert.equal((await strangers.list()).length, TOLD_AT_ONCE + 300);
+  assert.equal(raised.length, TOLD_AT_ONCE + 1);
+  assert.match(raised.at(-1)?.output ?? '', /and 299 more$/);
+  await strangers.take('host2', many(1));
+  assert.equal(raised.length, TOLD_AT_ONCE + 2, 'another host is told of all the same');
+  await journal.settled();
+  const facts = await journal.query({ projects: '*', limit: TOLD_AT_ONCE + 10, order: 'newest' });
+  assert.equal(facts.length, TOLD_AT_ONCE + 2);
+  assert.equal(facts.filter(({ subject }) => subject === '+300').length, 1);
+  await opened.close();
+});

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Reason } from '../../admit/index.ts';
+import { reasonTexts, refusal } from './pipeline-texts.ts';
+
+const warning = (rule: string, en: string, subject: string | null): Reason => ({
+  ...{ rule, effect: 'warn', message: { en, es: en }, remedy: null, subject, exception: null },
+});
+
+test('what one rule says of several things or of several workloads is one line', () => {
+  const lines = reasonTexts([
+    warning('no-data', 'there was no advisory data: that nothing was found means nothing', 'api:debian'),
+    warning('runtime', 'a program has a known vulnerability: CVE-1 (runc, vm)', null),
+    warning('runtime', 'a program has a known vulnerability: CVE-2 (podman, vm)', null),
+    warning('no-data', 'there was no advisory data: that nothing was found means nothing', 'web:debian'),
+    warning('old', 'the scan is old', 'web'),
+  ]).map(({ en }) => en);
+  assert.deepEqual(lines, [
+    'warns: there was no advisory data: that nothing was found means nothing [api, web]',
+    'warns: a program has a known vulnerability: CVE-1 (runc, vm); CVE-2 (podman, vm)',
+    'warns: the scan is old [web]',
+  ]);
+});
+
+test('what is found in several workloads is said once, and a long list says how many more there are', () => {
+  const found = (workload: string, n: number): Reason =>
+    warning('cve', `a fix is out: CVE-${n}`, `${workload}:openssl`);
+  const lines = reasonTexts([
+    ...Array.from({ length: 16 }, (_, n) => found('web', n)),
+    found('api', 3),
+    found('api', 4),
+  ]);
+  assert.deepEqual(
+    lines.map(({ es }) => es),
+    [
+      'advierte: a fix is out: CVE-0; CVE-1; CVE-2; CVE-5; CVE-6; CVE-7; CVE-8; CVE-9; CVE-10; CVE-11; CVE-12; CVE-13; y 2 más [web]',
+      'advierte: a fix is out: CVE-3; CVE-4 [web, api]',
+    ],
+  );
+});
+
+test('a refusal says its ways out, a few of many, and none where there is none', () => {
+  const refused = (remedies: readonly (string | null)[]) =>
+    remedies.map(
+      (remedy, at): Reason => ({
+        ...warning(`rule-${at}`, 'it may not run', 'web'),
+        ...{ effect: 'refuse', remedy: remedy === null ? null : { en: remedy, es: remedy } },
+      }),
+    );
+  assert.equal(refusal('a', 'b', refused([null]), null).text('es').remedy, undefined);
+  assert.equal(refusal('a', 'b', refused(['one', 'one', null]), 'darsena x').text('en').remedy, 'one; darsena x');
+  const many = refusal('a', 'b', refused(Array.from({ length: 50 }, (_, at) => `way ${at}`)), null);
+  assert.equal(many.text('en').remedy?.split('; ').length, 12);
+});

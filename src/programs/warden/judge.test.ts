@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { closeSync, openSync } from 'node:fs';
+import { test } from 'node:test';
+import type { ContainerGuard } from '../../prevent/guard.ts';
+import { Prevention } from '../agent/prevention.ts';
+import { Hashes, judgeExec, judgeOpen } from './judge.ts';
+import type { WardenWord } from './messages.ts';
+
+const ID = 'c'.repeat(64);
+const GUARD: ContainerGuard = {
+  containerId: ID,
+  rules: [
+    { policy: 'strict', part: 'drift', effect: 'act' },
+    { policy: 'strict', part: 'command', effect: 'act' },
+    { policy: 'trial', part: 'command', effect: 'report' },
+  ],
+  drift: 0,
+  except: ['/opt/*'],
+  commands: [
+    { pattern: '0'.repeat(64), kind: 'hash', rule: 1 },
+    { pattern: 'nc', kind: 'name', rule: 2 },
+  ],
+  files: [{ pattern: 'libpcap.so*', kind: 'glob', rule: 2 }],
+  whenLate: 'allow',
+};
+const WORD: WardenWord = { guard: GUARD, pid: 1, drift: true, commands: [0, 1], files: [0] };
+
+test('what is only reported of a program takes nothing from what else forbids it', (t) => {
+  const fd = openSync(import.meta.filename, 'r');
+  t.after(() => closeSync(fd));
+  // No layer has it: it is drift.
+  const judge = (path: string, word: WardenWord = WORD, untilMs = Number.MAX_SAFE_INTEGER) =>
+    judgeExec(word, { lower: ['/proc/1/nowhere'] }, { fd, path }, new Hashes(), untilMs);
+  assert.deepEqual(judge('/tmp/nc'), { rule: 0, late: false }, 'a trial names it, and it is not in the image');
+  assert.deepEqual(judge('/opt/nc'), { rule: 2, late: false });
+  assert.equal(judge('/opt/other'), null);
+  assert.deepEqual(judge('/opt/nc', WORD, 0), { rule: 1, late: true }, 'a hash that acts could not be taken in time');
+  assert.deepEqual(judge('/tmp/other', WORD, 0), { rule: 0, late: false }, 'drift is known without it');
+  const trial = { ...GUARD, rules: GUARD.rules.map((rule) => ({ ...rule, effect: 'report' as const })) };
+  assert.deepEqual(judge('/tmp/nc', { ...WORD, guard: trial }), { rule: 2, late: false }, 'by its name first');
+  assert.deepEqual(judgeOpen(WORD, '/usr/lib/libpcap.so.1'), { rule: 2, late: false });
+  assert.equal(judgeOpen(WORD, '/usr/lib/libc.so.6'), null);
+});
+
+test('a command by its name is said to be as strong as what of it a link gets around', () => {
+  const container = {
+    ...{ id: ID, name: 'web', project: 'tienda', environment: 'pro', workload: 'web', pod: 'p', container: 'web' },
+    ...{ image: 'tienda/web:1', digest: null, pid: 7 },
+  };
+  const prevention = new Prevention({
+    ...{ setGuards: () => undefined, setWarden: () => undefined, raise: () => undefined, tell: () => undefined },
+    labelsOf: () => ({}),
+  });
+  const policy = (name: string, command: string) => ({
+    ...({ name, mode: 'enforce', drift: false, except: [], commands: [command], files: [], components: [] } as const),
+    match: { projects: ['*'], environments: null, workloads: null, images: null, labels: null },
+    whenLate: 'allow' as const,
+  });
+  prevention.follow({ revision: 'r', policies: [policy('by-name', 'nc'), policy('by-path', '/bin/nc')] });
+  prevention.setContainers([container]);
+  const strengths = () =>
+    Object.fromEntries(prevention.state.policies.map(({ policy: of, strength, means }) => [of, [strength, means]]));
+  const signal = { means: 'bpf-signal', why: 'no bpf in the list of LSMs' } as const;
+  prevention.kernelReaches({ exec: signal, open: signal, left: [] });
+  assert.deepEqual(strengths(), { 'by-name': ['kills', 'bpf-signal'], 'by-path': ['blocks', 'fanotify'] });
+  const many = Array.from({ length: 6 }, (_, n) => ({
+    ...policy(`many-${n}`, 'x'),
+    commands: Array.from({ length: 200 }, (_x, m) => `/x${m}`),
+  }));
+  prevention.follow({ revision: 's', policies: many });
+  assert.deepEqual(strengths()['many-5'], ['nothing', null]);
+  prevention.follow({ revision: 'r', policies: [policy('by-name', 'nc'), policy('by-path', '/bin/nc')] });
+  prevention.kernelReaches(null);
+  assert.deepEqual(strengths()['by-name'], ['blocks', 'fanotify']);
+  assert.match(prevention.state.policies[0]?.why?.en ?? '', /link/);
+  const lsm = { means: 'bpf-lsm', why: null } as const;
+  prevention.kernelReaches({ exec: lsm, open: lsm, left: [] });
+  assert.deepEqual(strengths()['by-name'], ['blocks', 'bpf-lsm']);
+});

@@ -1,0 +1,343 @@
+/* Acts that no tool does: through io_uring, with names that change while they are read, by every spelling of a path, and as many
+ * as can be. What it did it says on its standard output. gcc -O2 -static -pthread */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void fail(const char *what) { perror(what); exit(1); }
+
+/* --- io_uring, by hand */
+struct ring {
+  int fd;
+  unsigned *sq_head, *sq_tail, *sq_mask, *sq_array, *sq_flags, *cq_head, *cq_tail, *cq_mask;
+  struct io_uring_sqe *sqes;
+  struct io_uring_cqe *cqes;
+  unsigned flags;
+};
+
+static void open_ring(struct ring *r, unsigned flags) {
+  struct io_uring_params p = {.flags = flags, .sq_thread_idle = 2000};
+  r->fd = syscall(SYS_io_uring_setup, 8, &p);
+  if (r->fd < 0) fail("io_uring_setup");
+  r->flags = flags;
+  size_t size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe) + p.sq_entries * sizeof(unsigned) + 4096;
+  char *m = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, r->fd, IORING_OFF_SQ_RING);
+  r->sqes = mmap(0, p.sq_entries * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQES);
+  if (m == MAP_FAILED || (void *)r->sqes == MAP_FAILED) fail("mmap");
+  r->sq_head = (unsigned *)(m + p.sq_off.head);
+  r->sq_tail = (unsigned *)(m + p.sq_off.tail);
+  r->sq_mask = (unsigned *)(m + p.sq_off.ring_mask);
+  r->sq_array = (unsigned *)(m + p.sq_off.array);
+  r->sq_flags = (unsigned *)(m + p.sq_off.flags);
+  r->cq_head = (unsigned *)(m + p.cq_off.head);
+  r->cq_tail = (unsigned *)(m + p.cq_off.tail);
+  r->cq_mask = (unsigned *)(m + p.cq_off.ring_mask);
+  r->cqes = (struct io_uring_cqe *)(m + p.cq_off.cqes);
+}
+
+static struct io_uring_sqe *next_entry(struct ring *r, int opcode, unsigned long user_data) {
+  unsigned tail = *r->sq_tail, index = tail & *r->sq_mask;
+  struct io_uring_sqe *e = &r->sqes[index];
+  memset(e, 0, sizeof(*e));
+  e->opcode = opcode;
+  e->user_data = user_data;
+  r->sq_array[index] = index;
+  return e;
+}
+static void push(struct ring *r) { __atomic_store_n(r->sq_tail, *r->sq_tail + 1, __ATOMIC_RELEASE); }
+
+/* Hands over what was pushed, and takes the answers unless they are to pile up. */
+static void submit(struct ring *r, unsigned count, unsigned answers) {
+  if (r->flags & IORING_SETUP_SQPOLL) {
+    syscall(SYS_io_uring_enter, r->fd, count, 0, IORING_ENTER_SQ_WAKEUP, 0, 0);
+    while (__atomic_load_n(r->sq_head, __ATOMIC_ACQUIRE) != *r->sq_tail) usleep(100);
+  } else if (syscall(SYS_io_uring_enter, r->fd, count, 0, 0, 0, 0) < 0) fail("io_uring_enter");
+  while (answers > 0) {
+    unsigned head = *r->cq_head;
+    if (head == __atomic_load_n(r->cq_tail, __ATOMIC_ACQUIRE)) {
+      syscall(SYS_io_uring_enter, r->fd, 0, 1, IORING_ENTER_GETEVENTS, 0, 0);
+      continue;
+    }
+    struct io_uring_cqe *e = &r->cqes[head & *r->cq_mask];
+    if (e->res >= 0 && e->user_data % 10 == 1) close(e->res);
+    if (e->res < 0 && e->res != -ECONNREFUSED && e->user_data % 10 != 4) printf("error %d of %llu\n", e->res, e->user_data);
+    __atomic_store_n(r->cq_head, head + 1, __ATOMIC_RELEASE);
+    answers--;
+  }
+}
+
+/* Ways to hide: 0 none, 1 no answer wanted, 2 one number for all, 3 a slot and no descriptor, 4 a kernel thread, 5 no room for answers */
+static void through_ring(const char *folder, int count, int port) {
+  struct ring plain, thread, full;
+  open_ring(&plain, 0);
+  open_ring(&thread, IORING_SETUP_SQPOLL);
+  open_ring(&full, 0);
+  int none[4] = {-1, -1, -1, -1};
+  syscall(SYS_io_uring_register, plain.fd, IORING_REGISTER_FILES, none, 4);
+  static char opened[4096][64], from[4096][64], to[4096][64], made[4096][64];
+  static struct sockaddr_in address[4096];
+  for (int i = 0; i < count; i++) {
+    int way = i % 6;
+    struct ring *r = way == 4 ? &thread : way == 5 ? &full : &plain;
+    int skip = way == 1 ? IOSQE_CQE_SKIP_SUCCESS : 0;
+    unsigned long mark = way == 2 ? 70 : 100ul * i;
+    snprintf(opened[i], 64, "%s/open-%d", folder, i);
+    snprintf(from[i], 64, "%s/from-%d", folder, i);
+    snprintf(to[i], 64, "%s/to-%d", folder, i);
+    snprintf(made[i], 64, "%s/made-%d", folder, i);
+    address[i].sin_family = AF_INET;
+    address[i].sin_port = htons(port + i);
+    address[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    struct io_uring_sqe *e = next_entry(r, IORING_OP_OPENAT, way == 2 ? mark : mark + 1);
+    e->fd = AT_FDCWD;
+    e->addr = (unsigned long)opened[i];
+    e->open_flags = O_RDONLY;
+    e->flags = skip;
+    if (way == 3) e->file_index = 1 + i % 4;
+    push(r);
+    e = next_entry(r, IORING_OP_RENAMEAT, way == 2 ? mark : mark + 2);
+    e->fd = AT_FDCWD;
+    e->len = AT_FDCWD;
+    e->addr = (unsigned long)from[i];
+    e->addr2 = (unsigned long)to[i];
+    e->flags = skip;
+    push(r);
+    e = next_entry(r, IORING_OP_CONNECT, way == 2 ? mark : mark + 4);
+    e->fd = s;
+    e->addr = (unsigned long)&address[i];
+    e->off = sizeof(address[i]);
+    e->flags = skip;
+    push(r);
+    e = next_entry(r, IORING_OP_MKDIRAT, way == 2 ? mark : mark + 3);
+    e->fd = AT_FDCWD;
+    e->addr = (unsigned long)made[i];
+    e->len = 0755;
+    e->flags = skip;
+    push(r);
+    /* A refused connection is answered in any case. */
+    submit(r, 4, way == 5 ? 0 : way == 1 ? 1 : 4);
+    /* What is still to be done when the process ends is not done. */
+    if (way == 5 || way == 1) while (access(to[i], F_OK) != 0 || access(made[i], F_OK) != 0) usleep(1000);
+    close(s);
+  }
+  usleep(500000);
+  printf("done\n");
+}
+
+/* --- names that change */
+static char one[64], two[64];
+static void *flip(void *at) {
+  for (;;) {
+    memcpy(at, one, 64);
+    __asm__ volatile("" ::: "memory");
+    memcpy(at, two, 64);
+    __asm__ volatile("" ::: "memory");
+  }
+  return 0;
+}
+
+static void race_opens(const char *folder, int count) {
+  static char name[64];
+  pthread_t thread;
+  snprintf(one, 64, "%s/race-a", folder);
+  snprintf(two, 64, "%s/race-b", folder);
+  strcpy(name, one);
+  pthread_create(&thread, 0, flip, name);
+  for (int i = 0; i < count; i++) {
+    int fd = open(name, O_RDONLY);
+    struct stat st;
+    if (fd < 0) continue;
+    fstat(fd, &st);
+    printf("%lu\n", st.st_ino);
+    close(fd);
+  }
+  fflush(stdout);
+  _exit(0);
+}
+
+static void race_execs(const char *folder, int count) {
+  char *name = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  snprintf(one, 64, "%s/exec-a", folder);
+  snprintf(two, 64, "%s/exec-b", folder);
+  strcpy(name, one);
+  pid_t flipper = fork();
+  if (flipper == 0) flip(name);
+  for (int i = 0; i < count; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      char *argv[] = {"raced", "which", 0};
+      for (;;) execve(name, argv, 0); /* a name caught half-way is no program */
+    }
+    int status;
+    waitpid(child, &status, 0);
+    printf("%d %d\n", child, WEXITSTATUS(status));
+  }
+  kill(flipper, SIGKILL);
+}
+
+static void which(void) {
+  char path[256] = {0};
+  if (readlink("/proc/self/exe", path, 255) < 0) exit(9);
+  exit(path[strlen(path) - 1] == 'a' ? 1 : 2);
+}
+
+/* --- spellings: lines of "kind TAB first TAB second" */
+static void spell(void) {
+  char line[9000];
+  int home = open(".", O_PATH | O_DIRECTORY);
+  while (fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = 0;
+    char *kind = strtok(line, "\t"), *first = strtok(0, "\t"), *second = strtok(0, "\t");
+    int fd = -1;
+    if (*kind == 'o') fd = open(first, O_RDONLY);
+    else if (*kind == 'c') { if (chdir(first) == 0) fd = open(second, O_RDONLY); }
+    else if (*kind == 'd') fd = openat(open(first, O_PATH | O_DIRECTORY), second, O_RDONLY);
+    else if (*kind == '2') {
+      struct open_how how = {.flags = O_RDONLY};
+      fd = syscall(SYS_openat2, open(first, O_PATH | O_DIRECTORY), second, &how, sizeof how);
+    } else if (*kind == 'r') { fd = open(first, O_RDONLY); rename(first, second); rename(second, first); }
+    else if (*kind == 's') { if (symlink(first, second) == 0) fd = open(second, O_RDONLY); }
+    else if (*kind == 'p') {
+      char again[64];
+      int path = open(first, O_PATH);
+      snprintf(again, 64, "/proc/self/fd/%d", path);
+      fd = open(again, O_RDONLY);
+    } else if (*kind == 'b') {
+      unshare(CLONE_NEWNS);
+      mount(0, "/", 0, MS_REC | MS_PRIVATE, 0);
+      char *slash = strrchr(second, '/');
+      *slash = 0;
+      if (mount(first, second, 0, MS_BIND, 0) != 0) fail("mount");
+      *slash = '/';
+      fd = open(second, O_RDONLY);
+    }
+    printf("%d\n", fd < 0 ? -errno : fd);
+    fchdir(home);
+  }
+}
+
+/* Into folders of a long name, one in the other, and the file at the bottom. */
+static void deep(const char *folder, int depth, int length, const char *name) {
+  char step[256];
+  memset(step, 'd', length);
+  step[length] = 0;
+  if (chdir(folder) != 0) fail("chdir");
+  for (int i = 0; i < depth; i++) {
+    mkdir(step, 0755);
+    if (chdir(step) != 0) fail("chdir");
+  }
+  close(open(name, O_CREAT | O_WRONLY, 0644));
+  printf("%d\n", open(name, O_RDONLY));
+}
+
+/* --- questions to a name server, by every call that sends */
+static int question(char *out, const char *host) {
+  memcpy(out, "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12);
+  char *at = out + 12, copy[256];
+  strcpy(copy, host);
+  for (char *label = strtok(copy, "."); label; label = strtok(0, ".")) {
+    *at++ = strlen(label);
+    memcpy(at, label, strlen(label));
+    at += strlen(label);
+  }
+  memcpy(at, "\0\0\x10\0\x01", 5);
+  return at + 5 - out;
+}
+
+static void ask(void) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = htons(53), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  const char *names[] = {"sendto.example", "write.example", "sendmsg.example", "sendmmsg.example", "six.example"};
+  for (int i = 0; i < 5; i++) {
+    char bytes[300];
+    int length = question(bytes, names[i]);
+    int s = socket(i == 4 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+    struct iovec iov = {bytes, length};
+    struct mmsghdr m = {.msg_hdr = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1}};
+    long n = -1;
+    if (i == 0) n = sendto(s, bytes, length, 0, (void *)&to, sizeof to);
+    else if (i == 1) { connect(s, (void *)&to, sizeof to); n = write(s, bytes, length); }
+    else if (i == 2) n = sendmsg(s, &m.msg_hdr, 0);
+    else if (i == 3) n = sendmmsg(s, &m, 1, 0);
+    else n = sendto(s, bytes, length, 0, (void *)&to6, sizeof to6);
+    printf("%s %ld\n", names[i], n);
+    close(s);
+  }
+}
+
+/* --- as many as can be */
+static void flood(const char *file, int thousands, int threads) {
+  for (int t = 1; t < threads; t++)
+    if (fork() == 0) { threads = 0; break; }
+  for (long i = 0; i < thousands * 1000l; i++) {
+    int fd = open(file, O_RDONLY);
+    if (fd >= 0) close(fd);
+  }
+  if (threads > 0) while (wait(0) > 0) ;
+}
+
+/* Each child makes the next and waits for it, so that all live at once. */
+static void chain(int depth) {
+  for (int i = 0; i < depth; i++) {
+    pid_t child = fork();
+    if (child < 0) fail("fork");
+    if (child > 0) { waitpid(child, 0, 0); _exit(0); }
+    /* Whoever gives up on the first one ends them all. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+  }
+  _exit(0);
+}
+
+static void children(int count) {
+  for (int i = 0; i < count; i++) {
+    pid_t child = fork();
+    if (child == 0) _exit(0);
+    if (child > 0) waitpid(child, 0, 0);
+  }
+}
+
+/* A program that begins itself anew. */
+static void again(char **argv) {
+  int left = atoi(argv[2]);
+  if (left == 0) exit(0);
+  char number[16];
+  snprintf(number, 16, "%d", left - 1);
+  char *next[] = {argv[0], "again", number, 0};
+  execv("/proc/self/exe", next);
+}
+
+int main(int argc, char **argv) {
+  const char *mode = argc > 1 ? argv[1] : "";
+  if (!strcmp(mode, "ring")) through_ring(argv[2], atoi(argv[3]), atoi(argv[4]));
+  else if (!strcmp(mode, "opens")) race_opens(argv[2], atoi(argv[3]));
+  else if (!strcmp(mode, "execs")) race_execs(argv[2], atoi(argv[3]));
+  else if (!strcmp(mode, "which")) which();
+  else if (!strcmp(mode, "spell")) spell();
+  else if (!strcmp(mode, "deep")) deep(argv[2], atoi(argv[3]), atoi(argv[4]), argv[5]);
+  else if (!strcmp(mode, "ask")) ask();
+  else if (!strcmp(mode, "flood")) flood(argv[2], atoi(argv[3]), atoi(argv[4]));
+  else if (!strcmp(mode, "chain")) chain(atoi(argv[2]));
+  else if (!strcmp(mode, "children")) children(atoi(argv[2]));
+  else if (!strcmp(mode, "again")) again(argv);
+  else return 2;
+  return 0;
+}

@@ -1,0 +1,313 @@
+/**
+ * What the kernel's programs say is what the kernel did: through io_uring, with names that change while they are read, by every
+ * spelling of a path, and whatever the load. The programs are read here without a sensor around them; everything that acts is
+ * one program of C. `DARSENA_SOAK=1` does it in full.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fieldReader, HEADER, isOpen, type KernelEvent, RECORD } from '../../src/events/index.ts';
+import { Probe, Watcher } from '../../src/observe/index.ts';
+
+const isFull = process.env['DARSENA_SOAK'] === '1';
+const SOURCE = join(import.meta.dirname, 'observe-acts.c');
+const MARK = 'acts';
+
+function missing(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root: BPF programs are loaded';
+  if (!existsSync('/sys/kernel/btf/vmlinux')) return 'the kernel has no BTF';
+  if (spawnSync('gcc', ['--version']).status !== 0) return 'needs gcc';
+  return false;
+}
+
+interface Seen {
+  readonly type: string;
+  readonly pid: number;
+  readonly exe: string;
+  readonly args: string;
+  readonly name: string | null;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+const ASKED = ['evt.type', 'fd.name', 'fd.ino', 'fs.path.name', 'fs.path.target', 'fd.rport', 'evt.arg.via', 'evt.res'];
+const MORE = ['evt.arg.question', 'evt.arg.qtype', 'fd.rip', 'fd.num', 'fd.l4proto'];
+const readers = [...ASKED, ...MORE].map((field) => {
+  const [, base = '', argument = null] = /^(evt\.arg)\.(.*)$/.exec(field) ?? [null, field];
+  const reader = fieldReader(base, argument);
+  assert.ok(reader !== undefined, field);
+  return [field, reader] as const;
+});
+
+/** What nobody asks for. */
+const ignore = (): void => undefined;
+
+function take(event: KernelEvent): Seen {
+  const fields = Object.fromEntries(readers.map(([field, read]) => [field, read(event)]));
+  const { pid, exePath, args } = event.process;
+  return {
+    type: String(fields['evt.type']),
+    ...{ pid, exe: exePath, args: args.join(' '), name: fields['fd.name'] as string | null, fields },
+  };
+}
+
+describe('the programs in the kernel tell the truth', { skip: missing() }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-truth-'));
+  const acts = join(folder, MARK);
+  let probe: Probe;
+  let watcher: Watcher;
+  let seen: Seen[] = [];
+  let onEvent: (event: KernelEvent) => void = ignore;
+
+  before(() => {
+    execFileSync('gcc', ['-O2', '-static', '-pthread', '-Wall', '-Werror', SOURCE, '-o', acts]);
+    probe = new Probe({ hostToo: true, openRingBytes: 1 << 23, processRingBytes: 1 << 22 });
+    assert.deepEqual(probe.coverage.missing, []);
+    const calls = new Set(['renameat', 'renameat2', 'mkdirat', 'dns_question', 'dup']);
+    assert.deepEqual(probe.watchCalls(calls), []);
+    watcher = new Watcher(probe, (event) => onEvent(event));
+  });
+  after(() => {
+    probe.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Lets the program act, then reads what of it was seen; what it wrote is in `output`. */
+  function act(args: readonly string[], input = ''): string[] {
+    drain();
+    seen = [];
+    onEvent = (event) => {
+      if (event.process.exePath.startsWith(folder)) seen.push(take(event));
+    };
+    const done = spawnSync(acts, args, { input, encoding: 'utf8', maxBuffer: 1 << 26, cwd: folder });
+    drain();
+    onEvent = ignore;
+    assert.equal(done.status, 0, `${args.join(' ')}: ${done.stderr}`);
+    return done.stdout.split('\n').slice(0, -1);
+  }
+  function drain(): void {
+    while (watcher.drain()) {
+      // as much as there is
+    }
+  }
+
+  test('E3: what is opened, renamed, made and connected through io_uring is seen like the calls, however it hides', (t) => {
+    const count = isFull ? 600 : 36;
+    const work = join(folder, 'ring');
+    mkdirSync(work);
+    for (let i = 0; i < count; i++) for (const kind of ['open', 'from']) writeFileSync(join(work, `${kind}-${i}`), '');
+    assert.deepEqual(act(['ring', work, String(count), '20000']), ['done']);
+    const through = seen.filter(({ fields }) => fields['evt.arg.via'] === 'io_uring');
+    const has = (find: (one: Seen) => boolean): number => (through.some(find) ? 0 : 1);
+    let [opens, renames, folders, connections] = [0, 0, 0, 0];
+    for (let i = 0; i < count; i++) {
+      opens += has(({ type, name }) => type === 'openat' && name === join(work, `open-${i}`));
+      renames += has(({ type, fields }) => type === 'renameat2' && fields['fs.path.target'] === join(work, `to-${i}`));
+      folders += has(({ type, fields }) => type === 'mkdirat' && fields['fs.path.name'] === join(work, `made-${i}`));
+      connections += has(({ type, fields }) => type === 'connect' && fields['fd.rport'] === 20_000 + i);
+    }
+    t.diagnostic(
+      `of ${count} each missed: ${opens} opens, ${renames} renames, ${folders} folders, ${connections} connections`,
+    );
+    assert.deepEqual({ opens, renames, folders, connections }, { opens: 0, renames: 0, folders: 0, connections: 0 });
+    // Where the program lets the kernel answer, what it answered is told.
+    const refused = through.filter(({ type, fields }) => type === 'connect' && fields['evt.res'] === 'ECONNREFUSED');
+    assert.ok(refused.length >= count / 2, `${refused.length} of ${count} connections were told as refused`);
+  });
+
+  test('E2: a path that another thread rewrites is told as the kernel used it', (t) => {
+    const count = isFull ? 20_000 : 1_000;
+    const names = new Map<string, string>();
+    for (const letter of ['a', 'b']) {
+      const file = join(folder, `race-${letter}`);
+      writeFileSync(file, letter);
+      names.set(String(statSync(file).ino), file);
+    }
+    const inodes = act(['opens', folder, String(count)]);
+    const opened = seen.filter(
+      ({ type, name, fields }) => type === 'openat' && name?.includes('/race-') && Number(fields['fd.num']) >= 0,
+    );
+    assert.equal(opened.length, inodes.length);
+    const wrong = opened.filter(({ name }, index) => name !== names.get(inodes[index] ?? '')).length;
+    const both = new Set(inodes).size;
+    t.diagnostic(`opens: ${wrong} of ${opened.length} wrong, ${both} files met`);
+    assert.equal(wrong, 0);
+    for (const letter of ['a', 'b']) copyFileSync(acts, join(folder, `exec-${letter}`));
+    const ends = act(['execs', folder, String(isFull ? 1_000 : 60)]).map((line) => line.split(' ').map(Number));
+    const started = new Map(
+      seen.filter(({ type, args }) => type === 'execve' && args === 'which').map((one) => [one.pid, one.exe]),
+    );
+    const wrongExecs = ends.filter(
+      ([pid = 0, code]) => started.get(pid) !== join(folder, `exec-${code === 1 ? 'a' : 'b'}`),
+    );
+    t.diagnostic(
+      `programs: ${wrongExecs.length} of ${ends.length} wrong, ${new Set(ends.map(([, code]) => code)).size} met`,
+    );
+    assert.ok(ends.length > 0 && ends.every(([, code]) => code === 1 || code === 2));
+    assert.deepEqual(wrongExecs, []);
+  });
+
+  test('E4: fifty spellings of one path are one path', (t) => {
+    const target = join(folder, 'etc', 'secret');
+    mkdirSync(join(folder, 'etc', 'below'), { recursive: true });
+    mkdirSync(join(folder, 'mounted'));
+    writeFileSync(target, '');
+    const etc = join(folder, 'etc');
+    const relative = folder.slice(1);
+    const plain = [
+      target,
+      `/${target}`,
+      target.replaceAll('/', '//'),
+      target.replaceAll('/', '/./'),
+      `${etc}/../etc/secret`,
+      `${etc}/below/../secret`,
+      `/proc/self/root${target}`,
+      `/proc/self/root/proc/self/root${target}`,
+      `/proc/thread-self/root${target}`,
+      `/proc/self/cwd/etc/secret`,
+      `/../../..${target}`,
+      `${etc}/${'./'.repeat(1_900)}secret`,
+      `/dev/../${target}`,
+      `/tmp/..${target}`,
+      `/proc/self/../../${relative}/etc/secret`,
+    ];
+    const lines = plain.map((path) => `o\t${path}`);
+    for (const path of ['secret', './secret', '../etc/secret', 'below/../secret', './/secret', 'below/.././secret'])
+      lines.push(`c\t${etc}\t${path}`, `d\t${etc}\t${path}`, `2\t${etc}\t${path}`);
+    lines.push(
+      `d\t${etc}/below\t../secret`,
+      `2\t/\t${relative}/etc/secret`,
+      `d\t/\t${relative}/etc/secret`,
+      `d\t/proc/self\troot${target}`,
+    );
+    for (let i = 0; i < 4; i++)
+      lines.push(`s\t${[target, 'etc/secret', etc, '/proc/self/root'][i]}\t${folder}/link-${i}`);
+    // Links to a folder and to the root do not open it by themselves.
+    lines.push(
+      `o\t${folder}/link-2/secret`,
+      `o\t${folder}/link-3${target}`,
+      `o\t${folder}/link-3/${folder}/link-2/secret`,
+    );
+    symlinkSync(`${folder}/link-0`, join(folder, 'link-to-link'));
+    lines.push(
+      `o\t${folder}/link-to-link`,
+      `p\t${target}\t-`,
+      `p\t${folder}/link-0\t-`,
+      `r\t${target}\t${etc}/renamed`,
+    );
+    lines.push(
+      `c\t/proc/self/root${etc}\tsecret`,
+      `c\t${folder}/link-2\tsecret`,
+      `b\t${etc}\t${folder}/mounted/secret`,
+    );
+    const inode = statSync(target).ino;
+    const results = act(['spell'], `${lines.join('\n')}\n`);
+    assert.equal(results.length, lines.length);
+    const failed = lines.filter((_, index) => Number(results[index]) < 0);
+    assert.deepEqual(failed, []);
+    const told = seen.filter(({ fields }) => fields['fd.ino'] === inode);
+    const wrong = told.filter(({ name }) => name !== target).map(({ name }) => name);
+    t.diagnostic(`${told.length} spellings, ${wrong.length} under another name`);
+    assert.ok(told.length >= 50, `${told.length}`);
+    assert.deepEqual(wrong, []);
+    // Deeper than any name may be long (PATH_MAX is 4,096).
+    const deep = join(folder, 'deep');
+    mkdirSync(deep);
+    act(['deep', deep, '24', '200', 'secret']);
+    const bottom = seen.findLast(({ name }) => name?.endsWith('/secret'));
+    assert.equal(bottom?.name, join(deep, ...Array<string>(24).fill('d'.repeat(200)), 'secret'));
+  });
+
+  test('questions to name servers are told, whichever call sends them', () => {
+    const asked = act(['ask']).map((line) => line.split(' ')[0]);
+    const questions = seen.filter(({ type }) => type === 'dns_question');
+    assert.deepEqual(
+      questions.map(({ fields }) => fields['evt.arg.question']),
+      asked,
+    );
+    assert.ok(questions.every(({ fields }) => fields['evt.arg.qtype'] === 'TXT' && fields['fd.l4proto'] === 'udp'));
+    assert.deepEqual(new Set(questions.map(({ fields }) => fields['fd.rip'])), new Set(['127.0.0.1', '::1']));
+  });
+
+  test('E6: many processes, numbers used again and long chains are held in bounded tables, with the right parent', (t) => {
+    const before = watcher.processCount;
+    act(['children', isFull ? '20000' : '500']);
+    const forks = seen.filter(({ type }) => type === 'fork').length;
+    assert.ok(watcher.processCount - before < 4_096, `${watcher.processCount - before} more are kept`);
+    // Each makes the next; all live at once.
+    const depth = isFull ? 1_000 : 200;
+    const parents = new Map<number, number>();
+    drain();
+    onEvent = (event) => {
+      if (!event.process.exePath.startsWith(folder)) return;
+      if (event.type === RECORD.exit)
+        parents.set(event.process.pid, event.surroundings.parentOf(event.process)?.pid ?? 0);
+      else if (event.type === RECORD.fork) parents.set(event.u32(HEADER.pid), parents.get(event.u32(HEADER.pid)) ?? 0);
+    };
+    const done = spawnSync(acts, ['chain', String(depth)], { timeout: 120_000 });
+    drain();
+    onEvent = ignore;
+    assert.equal(done.status, 0);
+    assert.ok(parents.size >= depth, `${parents.size} processes of the chain were seen`);
+    // A program that begins itself again: one process, and its parent is this one.
+    const times = isFull ? 10_000 : 100;
+    act(['again', String(times)]);
+    const execs = seen.filter(({ type }) => type === 'execve');
+    assert.equal(execs.length, times + 1);
+    assert.equal(new Set(execs.map(({ pid }) => pid)).size, 1);
+    t.diagnostic(`${forks} forks, a chain of ${depth}, one process of ${times} programs; ${watcher.processCount} kept`);
+  });
+
+  test('E1: a flood of opens evicts no program from its own ring, and what is lost is counted as the kernel did', (t) => {
+    const rounds = isFull ? 40 : 1; // 10,000 marked programs in full
+    const thousands = isFull ? 60 : 40;
+    // The machine goes on meanwhile: what was read up to a moment lies between two counts around it.
+    const readUpTo = () => {
+      const [first, , last] = [probe.counts(), drain(), probe.counts()];
+      return { first, last, handled: watcher.handled };
+    };
+    const before = readUpTo();
+    let marked = 0;
+    let opens = 0;
+    onEvent = (event) => {
+      if (event.type === RECORD.exec && event.process.args[0] === 'again') marked++;
+      else if (isOpen(event.type)) opens++;
+    };
+    const started = performance.now();
+    for (let i = 0; i < rounds; i++) {
+      // What nobody reads meanwhile: the ring of opens overflows.
+      const script = `${acts} flood /etc/passwd ${thousands} 2 & ${acts} again 249; wait`;
+      assert.equal(spawnSync('sh', ['-c', script]).status, 0);
+      drain();
+    }
+    const seconds = (performance.now() - started) / 1e3;
+    onEvent = ignore;
+    const after = readUpTo();
+    const grown = (kind: 'seen' | 'lost', type?: string, [from, to] = [before.first, after.last]): number =>
+      Object.entries(to[kind])
+        .filter(([name]) => type === undefined || name === type)
+        .reduce((sum, [name, count]) => sum + count - (from[kind][name] ?? 0), 0);
+    const kept = (from: typeof before.first, to: typeof before.first): number =>
+      grown('seen', undefined, [from, to]) - grown('lost', undefined, [from, to]);
+    t.diagnostic(
+      `${grown('seen')} events in ${seconds.toFixed(1)} s, ${grown('lost')} lost, of them ${grown('lost', 'execve')} programs; ${opens} opens read`,
+    );
+    assert.equal(marked, rounds * 250);
+    assert.equal(grown('lost', 'execve'), 0);
+    assert.ok(grown('lost', 'openat') > 0, 'the ring did not overflow: nothing was shown');
+    const read = after.handled - before.handled;
+    const [least, most] = [kept(before.last, after.first), kept(before.first, after.last)];
+    assert.ok(read >= least && read <= most, `${read} read, ${least} to ${most} kept by the kernel's own count`);
+  });
+});
