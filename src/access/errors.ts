@@ -87,6 +87,19 @@ export const accessFault = defineFaults({
       remedy: 'esperar {seconds} s y probar de nuevo',
     },
   },
+  'access.too-many-sessions': {
+    kind: 'limited',
+    en: {
+      what: 'no further terminal or log can be opened',
+      why: '{max} are open already, on all devices and tokens together',
+      remedy: 'close some of them; what is not watched any more ends with its page or command',
+    },
+    es: {
+      what: 'no se puede abrir otro terminal ni otro registro',
+      why: 'ya hay {max} abiertos, entre todos los dispositivos y tokens',
+      remedy: 'cerrar algunos; los que nadie mira terminan con su página o su orden',
+    },
+  },
   'access.not-allowed': {
     kind: 'forbidden',
     en: {
@@ -247,6 +260,11 @@ export const accessFault = defineFaults({
     kind: 'invalid',
     en: { what: 'the request is not valid', why: '{why}' },
     es: { what: 'la petición no es válida', why: '{why}' },
+  },
+  'access.request-too-large': {
+    kind: 'too-large',
+    en: { what: 'the request is too large', why: 'its body has more than the {bytes} bytes that are read here' },
+    es: { what: 'la petición es demasiado grande', why: 'su cuerpo supera los {bytes} bytes que aquí se leen' },
   },
   'access.route-unknown': {
     kind: 'not-found',

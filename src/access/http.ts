@@ -110,7 +110,8 @@ export function createApi(options: ApiOptions): ApiApp {
     });
   });
   app.setErrorHandler((error, request, reply) => {
-    const fault = toFault(error, options.log);
+    const bodyLimit = request.routeOptions.bodyLimit ?? BODY_BYTES_MAX;
+    const fault = toFault(error, { log: options.log, bodyLimit });
     const language = languageOf(request.headers['accept-language']);
     const problem = fault.toProblem(language);
     void reply
@@ -200,7 +201,7 @@ export function readCookie(header: string | undefined, name: string): string | n
   return null;
 }
 
-function toFault(error: unknown, log: Log): Fault {
+function toFault(error: unknown, { log, bodyLimit }: { readonly log: Log; readonly bodyLimit: number }): Fault {
   if (error instanceof Fault) {
     if (EXIT_CODE[error.kind] === 1 && error.kind === 'internal')
       log.error({ err: error, code: error.code }, 'request failed');
@@ -210,6 +211,7 @@ function toFault(error: unknown, log: Log): Fault {
     return accessFault('access.request-invalid', { why: describeIssues(error.validation) });
   }
   const { statusCode: status, code = '' } = error as { statusCode?: number; code?: string };
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return accessFault('access.request-too-large', { bytes: bodyLimit });
   if (status !== undefined && status >= 400 && status < 500) {
     const why = FRAME_WORDS[code] ?? (error instanceof Error ? error.message : String(error));
     return accessFault('access.request-invalid', { why });

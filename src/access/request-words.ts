@@ -7,7 +7,6 @@ export const FRAME_WORDS: Readonly<Record<string, Text>> = {
     en: 'the body is empty, and its type says JSON',
     es: 'el cuerpo está vacío y su tipo dice JSON',
   },
-  FST_ERR_CTP_BODY_TOO_LARGE: { en: 'the body is too large', es: 'el cuerpo es demasiado grande' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     en: 'the type of the body is not one that is read here',
     es: 'el tipo del cuerpo no es de los que se leen aquí',

@@ -282,6 +282,19 @@ function say(policy: Policy, object: Json): string {
   return [verdict.decision, ...verdict.reasons.map(({ message }) => message.en)].join(': ');
 }
 
+test('what a policy does not speak of is not refused for being too long for it', () => {
+  const validations = [
+    { expression: 'object.data.all(a, object.data.all(b, object.data.all(c, a != b || b != c || a == c)))' },
+  ];
+  const data = Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`k${index}`, 'v']));
+  const long = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'long', labels: { app: 'x' } }, data };
+  const of = (constraints: Json): Policy => admissionPolicy({ matchConstraints: constraints, validations });
+  assert.equal(say(of(rulesFor(['pods'])), long), 'allow');
+  const selector = { objectSelector: { matchLabels: { app: 'other' } } };
+  assert.equal(say(of({ ...(rulesFor(['configmaps']) as object), ...selector }), long), 'allow');
+  assert.match(say(of(rulesFor(['configmaps'])), long), /^refuse: .*too long/);
+});
+
 test('a policy for pods is asked about the pod of whatever makes one (A1)', () => {
   const policy = admissionPolicy({
     matchConstraints: rulesFor(['pods']),

@@ -151,12 +151,16 @@ function readValidation(validation: Members, index: number, report: Report): Val
 function toRule(id: string, name: string, validation: Validation, binding: Binding, scene: SceneOf): PolicyRule {
   const { compiled, worded, message } = validation;
   const { conditions, variables, matchConstraints } = scene;
-  /** The object and what is made from it, each with each parameter, where policy and binding speak of it. */
+  /** The object and what is made from it, where policy and binding speak of it. */
+  const matched = (object: PolicyMap, namespace: PolicyMap | null): PolicyMap[] =>
+    [object, ...madeFrom(object)].filter((one) =>
+      [matchConstraints, binding.matchResources].every((rules) => isMatched(one, rules, namespace)),
+    );
+  /** Those with each parameter, where the conditions of the policy hold. */
   const scenesOf = (values: Record<string, unknown>): Record<string, unknown>[] => {
     const object = values['object'] as PolicyMap;
     const namespace = namespaceOf(object, values);
-    return [object, ...madeFrom(object)]
-      .filter((one) => [matchConstraints, binding.matchResources].every((rules) => isMatched(one, rules, namespace)))
+    return matched(object, namespace)
       .flatMap((one) => binding.params.map((params) => sceneFor(one, params, namespace, variables)))
       .filter((all) => conditions.every((condition) => isTrue(condition.evaluate(all))));
   };
@@ -165,6 +169,10 @@ function toRule(id: string, name: string, validation: Validation, binding: Bindi
     ...{ message: same('{subject}'), remedy: null, scope: 'document', kinds: null },
     ...{ since: null, until: null, params: new Map(), completes: null },
     cost: costOf([compiled, ...conditions, ...variables.map((variable) => variable.compiled)]),
+    concerns: (values) => {
+      const object = values['object'] as PolicyMap;
+      return matched(object, namespaceOf(object, values)).length > 0;
+    },
     match: (values) => scenesOf(values).length > 0,
     evaluate: (values) =>
       scenesOf(values).flatMap((all) =>

@@ -383,7 +383,7 @@ test('what is too large is refused at the door, and nothing is allowed while the
     ).statusCode;
   assert.deepEqual(
     [await send('x'.repeat(5 * 1024 * 1024)), await send('['.repeat(10_000)), await send('a: {b')],
-    [400, 400, 400],
+    [413, 400, 400],
   );
   await app.close();
   await opened.close();

@@ -182,7 +182,10 @@ function judgeScene(rule: PolicyRule, scene: Scene, question: Question, onFailur
     return failed(rule.id, onFailure, UNJUDGED(placeOf(document), messageOf(error)), rule, document);
   }
   if (values.length === 0) return skipped;
+  const { concerns } = rule;
   try {
+    // Before its cost: what a rule does not speak of is not refused for being long.
+    if (concerns !== undefined && !values.some(concerns)) return skipped;
     checkCost(rule, scene.size());
   } catch (error) {
     return failed(rule.id, onFailure, FAILED(rule.id, messageOf(error)), rule, document);

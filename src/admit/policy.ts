@@ -74,6 +74,8 @@ export interface PolicyRule {
   readonly scope: Scope;
   /** Only documents of these kinds; null: of any. */
   readonly kinds: readonly string[] | null;
+  /** Whether it speaks of a document at all, where that is known before an expression runs; absent: it does. */
+  readonly concerns?: (values: Record<string, unknown>) => boolean;
   /** Only where this holds. */
   readonly match: ((values: Record<string, unknown>) => boolean) | null;
   /** Versions of a standard, `1.19`: from this one on, and up to before that one. */

@@ -553,8 +553,9 @@ export class Deployments {
   ): Promise<Maintenance | null> {
     const before = await this.maintenance();
     if (wanted === null && before === null) return null;
-    // From cordoned to draining the reason need not be said again.
-    const reason = wanted?.reason || (before?.reason ?? '');
+    // From cordoned to draining the reason need not be said again. The way back has its own words, none where there were none.
+    const goesOn = wanted?.draining === true || before?.draining !== true;
+    const reason = wanted?.reason || (goesOn ? (before?.reason ?? '') : '');
     await this.#db.transaction().execute(async (tx) => {
       await tx.deleteFrom('deploy_maintenance').execute();
       if (wanted !== null) {

@@ -101,16 +101,29 @@ export const deployFault = defineFaults({
     es: { what: 'no se puede leer el paquete de código fuente', why: '{why}' },
   },
   'deploy.source-too-large': {
-    kind: 'exhausted',
+    kind: 'too-large',
     en: {
       what: 'the source bundle is too large',
-      why: 'more than {bytes} bytes',
+      why: 'more than {limit}',
       remedy: 'leave files out with .containerignore',
     },
     es: {
       what: 'el paquete de código fuente es demasiado grande',
-      why: 'más de {bytes} bytes',
+      why: 'más de {limit}',
       remedy: 'excluir archivos con .containerignore',
+    },
+  },
+  'deploy.file-too-large': {
+    kind: 'too-large',
+    en: {
+      what: '{path} is too large to be read',
+      why: 'it has {bytes} bytes, and at most {limit} are read of darsena.yaml and of each manifest',
+      remedy: 'split it, or keep its data in a volume',
+    },
+    es: {
+      what: '{path} es demasiado grande para leerlo',
+      why: 'tiene {bytes} bytes, y de darsena.yaml y de cada manifiesto se leen {limit} como máximo',
+      remedy: 'dividirlo, o guardar sus datos en un volumen',
     },
   },
   'deploy.base-missing': {

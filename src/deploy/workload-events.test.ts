@@ -57,6 +57,29 @@ test('a probe that begins to fail, fails otherwise or passes again is told; one 
   assert.deepEqual(kinds(with_('failing', 'HTTP 503'), with_('passing')), ['probe-passing']);
 });
 
+test('a probe whose answer is another each time is one event with a count, and pushes nothing else out', async (t) => {
+  let nowMs = NOW;
+  const clock = { now: () => new Date(nowMs++) } as unknown as Clock;
+  const opened = await openDatabase<DeployTables>('sqlite::memory:', deployMigrations);
+  t.after(() => opened.close());
+  const events = new WorkloadEvents(opened.db as never, clock);
+  const failing = (why: string, kind: ProbeState['kind'] = 'liveness') =>
+    status([replica({ probe: { kind, state: 'failing', why } })]);
+  await events.follow(status([]), failing('at 0'), false);
+  for (let round = 1; round <= EVENTS_OF_A_WORKLOAD_MAX + 20; round += 1)
+    await events.follow(failing(`at ${round - 1}`), failing(`at ${round}`), false);
+  await events.follow(failing('x'), failing('at 0', 'readiness'), false);
+  const told = (await events.list(KEY)).map(({ kind, text, count }) => `${kind} ${text.en} ${count}`);
+  assert.deepEqual(told.slice(0, 2), [
+    'probe-failing the readiness probe of web fails: at 0 1',
+    `probe-failing the liveness probe of web fails: at ${EVENTS_OF_A_WORKLOAD_MAX + 20} ${EVENTS_OF_A_WORKLOAD_MAX + 21}`,
+  ]);
+  assert.ok(
+    told.some((line) => line.startsWith('replica-made')),
+    told.join('\n'),
+  );
+});
+
 test('a host that comes back and finds what ran all the time tells nothing', () => {
   const fine = status([replica()]);
   assert.deepEqual(kinds(null, status([], { phase: 'degraded' })), []);

@@ -29,7 +29,13 @@ export interface WorkloadEvent {
   readonly lastAt: string;
 }
 
-export type NewWorkloadEvent = Omit<WorkloadEvent, 'count' | 'firstAt' | 'lastAt'>;
+export interface NewWorkloadEvent extends Omit<WorkloadEvent, 'count' | 'firstAt' | 'lastAt'> {
+  /**
+   * How its English text begins whenever it is the same event, when what follows may be different each time, as a probe's
+   * answer with the time in it; absent: the same is what says the same.
+   */
+  readonly begins?: string;
+}
 
 const TROUBLED_PHASES: ReadonlySet<string> = new Set(['degraded', 'refused', 'rolled-back', 'failed']);
 const PHASES_ES: Readonly<Record<WorkloadStatus['phase'], string>> = {
@@ -86,11 +92,13 @@ export function eventsBetween(before: WorkloadStatus | null, after: WorkloadStat
   return events;
 }
 
+type Say = (kind: WorkloadEventKind, trouble: boolean, text: Text, begins?: string) => void;
+
 function replicaEvents(before: ReplicaStatus | null, after: ReplicaStatus): NewWorkloadEvent[] {
   const { name: replica } = after;
   const events: NewWorkloadEvent[] = [];
-  const say = (kind: WorkloadEventKind, trouble: boolean, text: Text): void => {
-    events.push({ kind, trouble, replica, text });
+  const say: Say = (kind, trouble, text, begins) => {
+    events.push({ kind, trouble, replica, text, ...(begins === undefined ? {} : { begins }) });
   };
   if (before === null) say('replica-made', false, { en: `${replica} was made`, es: `se creó ${replica}` });
   for (const container of after.containers) {
@@ -111,7 +119,7 @@ function containerEvents(
   former: readonly ReplicaContainer[],
   container: ReplicaContainer,
   replica: ReplicaStatus,
-  say: (kind: WorkloadEventKind, trouble: boolean, text: Text) => void,
+  say: Say,
 ): void {
   const { name, attempt, id, probes = [] } = container;
   const last = former.reduce((most, one) => Math.max(most, one.attempt), 0);
@@ -124,10 +132,9 @@ function containerEvents(
     const was = former.find((one) => one.id === id)?.probes?.find(({ kind }) => kind === probe.kind);
     const { en, es } = PROBES[probe.kind];
     if (probe.state === 'failing' && (was?.state !== 'failing' || was.why !== probe.why)) {
-      say('probe-failing', true, {
-        en: `the ${en} probe of ${name} fails: ${probe.why ?? ''}`,
-        es: `la sonda ${es} de ${name} falla: ${probe.why ?? ''}`,
-      });
+      const begins = `the ${en} probe of ${name} fails: `;
+      const text = { en: `${begins}${probe.why ?? ''}`, es: `la sonda ${es} de ${name} falla: ${probe.why ?? ''}` };
+      say('probe-failing', true, text, begins);
     } else if (probe.state === 'passing' && was?.state === 'failing') {
       say('probe-passing', false, {
         en: `the ${en} probe of ${name} passes again`,
@@ -190,14 +197,16 @@ export class WorkloadEvents {
 
   async #addOne(tx: Transaction<DeployTables>, key: WorkloadKey, event: NewWorkloadEvent): Promise<void> {
     const at = this.#clock.now().toISOString();
-    const { kind, trouble, replica, text } = event;
+    const { kind, trouble, replica, text, begins } = event;
     // A new row each time: what happened last is what is shown first.
-    const known = await of(tx, key)
-      .select(['id', 'count', 'first_at'])
+    const alike = await of(tx, key)
+      .select(['id', 'count', 'first_at', 'text_en'])
       .where('kind', '=', kind)
       .where('replica', replica === null ? 'is' : '=', replica)
-      .where('text_en', '=', text.en)
-      .executeTakeFirst();
+      .execute();
+    const known = alike.find(({ text_en }) =>
+      begins === undefined ? text_en === text.en : text_en.startsWith(begins),
+    );
     if (known !== undefined) await tx.deleteFrom('deploy_events').where('id', '=', known.id).execute();
     const place = { project: key.project, environment: key.environment, workload: key.name };
     await tx

@@ -213,7 +213,7 @@ import { REGISTRY_WORK_CHECK_MS, ScheduledRegistryWork } from './control/registr
 import { startRemotes } from './control/remotes.ts';
 import { RESCAN_CHECK_MS, Rescans } from './control/rescans.ts';
 import { restartAll } from './control/restart-all.ts';
-import { type DebugRequest, openSession } from './control/sessions.ts';
+import { type DebugRequest, openSession, SessionSeats } from './control/sessions.ts';
 import { signatureStore } from './control/signature-store.ts';
 import { sweepSources } from './control/sources.ts';
 import { Statements } from './control/statements.ts';
@@ -1049,7 +1049,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   });
   const debug = (request: DebugRequest) => judgeDebug({ pipeline, admit, trust, signatures }, request);
   const cookie = sessionCookie(instance.name);
-  const sessions = { hosts, deployments, runs, debug, journal, db, cookie, ...doors, watch, log };
+  const seats = new SessionSeats();
+  const sessions = { hosts, seats, deployments, runs, debug, journal, db, cookie, ...doors, watch, log };
   const onUpgrade = (request: IncomingMessage, socket: Duplex) => openSession(sessions, request, socket);
   const listenOptions = { keys, bind: instance.bind, log };
   const publicServer = await listenPublic(

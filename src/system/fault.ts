@@ -10,6 +10,7 @@ export type FaultKind =
   | 'refused'
   | 'needs'
   | 'limited'
+  | 'too-large'
   | 'exhausted'
   | 'unavailable'
   | 'internal';
@@ -41,6 +42,7 @@ export const HTTP_STATUS: Readonly<Record<FaultKind, number>> = {
   refused: 403,
   needs: 409,
   limited: 429,
+  'too-large': 413,
   exhausted: 507,
   unavailable: 503,
   internal: 500,
@@ -56,6 +58,7 @@ export const EXIT_CODE: Readonly<Record<FaultKind, number>> = {
   refused: 4,
   needs: 3,
   limited: 1,
+  'too-large': 2,
   exhausted: 1,
   unavailable: 1,
   internal: 1,

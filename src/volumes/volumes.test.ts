@@ -1005,6 +1005,44 @@ test('two hosts that see one blank device at the same instant: control lets one 
   assert.equal(kinds.filter((kind) => kind === 'storage-device.granted').length, 4);
 });
 
+test('one disk under two names, as a LUN and as a block device, is mounted under the first alone', async () => {
+  const all = exportsOf.parse({
+    san: { kind: 'iscsi', server: 'n', target: 'iqn.2026-01.example:x' },
+    disk: { kind: 'block', device: '/dev/disk/by-id/lun' },
+    other: { kind: 'block', device: '/dev/disk/by-id/other' },
+  }) as Record<'san' | 'disk' | 'other', Exported>;
+  const held = new Map<string, string>();
+  const { host, files } = aMachine(async (program, words) => {
+    const at = words.at(-1) ?? '';
+    if (program === 'realpath') return { stdout: at.endsWith('other') ? '/dev/sdc\n' : '/dev/sdb\n' };
+    if (program === 'blkid') return { stdout: 'TYPE=ext4\nUUID=0c4dd2c1-8a1c-4f3e-9a51-1d8c62f0a001\nLABEL=darsena\n' };
+    if (program === 'mount') held.set(at, words.at(-2) ?? '');
+    return {};
+  });
+  files.set('/sys/class/block/sdb/dev', '8:16\n');
+  files.set('/sys/class/block/sdc/dev', '8:32\n');
+  files.set('/sys/class/iscsi_session/s/targetname', 'iqn.2026-01.example:x\n');
+  const folders = new Map([
+    ['/sys/class/iscsi_session', ['s']],
+    ['/sys/class/iscsi_session/s/device', ['target0:0:0']],
+    ['/sys/class/iscsi_session/s/device/target0:0:0', ['0:0:0:0']],
+    ['/sys/class/iscsi_session/s/device/target0:0:0/0:0:0:0/block', ['sdb']],
+  ]);
+  const numbers = (device: string): string => (device.endsWith('other') ? '8:32' : '8:16');
+  const mountinfo = (): string =>
+    [...held].map(([point, device]) => `1 2 ${numbers(device)} / ${point} rw - ext4 ${device} rw\n`).join('');
+  const mounts = mountsOn({
+    ...host,
+    list: async (path) => folders.get(path) ?? [],
+    read: async (path) => (path === '/proc/self/mountinfo' ? mountinfo() : host.read(path)),
+  });
+  const both = await Promise.allSettled([mounts.ensure('san', all.san), mounts.ensure('disk', all.disk)]);
+  assert.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  const refused = both.find((end) => end.status === 'rejected')?.reason;
+  fault('volume.device-refused', /mounted as the export (san|disk) already/)(refused);
+  await mounts.ensure('other', all.other);
+});
+
 test('a moment of a logical volume: none by a way through links, a thin one is whole, and what fails while it is put away hides nothing', async () => {
   const machine = aMachine(async (program, words) => {
     if (program === 'realpath') return { stdout: words.at(-1) === '/srv/link' ? '/srv/lv/x\n' : `${words.at(-1)}\n` };

@@ -19,9 +19,33 @@ const COMMAND_BYTES_MAX = 32 * 1024;
 /** A first process that is to be joined may have to wait for its image. */
 const START_WAIT_MS = 10 * 60_000;
 const START_LOOK_MS = 100;
+/**
+ * Terminals, logs, attached runs and forwarded ports that one person or robot has open at a time, with all their tokens and
+ * pages: each is two connections and a process of the engine. A page that follows the logs of a large workload opens some dozens.
+ */
+export const SESSIONS_OF_ONE_MAX = 64;
+
+/** Who has how many sessions open. */
+export class SessionSeats {
+  readonly #taken = new Map<string, number>();
+
+  /** Takes a place until the socket has closed. @throws Fault access.too-many-sessions */
+  take({ actor, owner = actor }: Pick<Principal, 'actor' | 'owner'>, socket: Duplex): void {
+    const taken = this.#taken.get(owner) ?? 0;
+    if (taken >= SESSIONS_OF_ONE_MAX) throw accessFault('access.too-many-sessions', { max: SESSIONS_OF_ONE_MAX });
+    if (socket.destroyed) return;
+    this.#taken.set(owner, taken + 1);
+    socket.once('close', () => {
+      const left = (this.#taken.get(owner) ?? 1) - 1;
+      if (left > 0) this.#taken.set(owner, left);
+      else this.#taken.delete(owner);
+    });
+  }
+}
 
 export interface SessionDoor {
   readonly hosts: Hosts;
+  readonly seats: SessionSeats;
   readonly deployments: Deployments;
   readonly runs: Runs;
   readonly journal: Journal;
@@ -109,6 +133,8 @@ async function joinSession(
     if (!may(principal, one, project))
       throw accessFault('access.not-allowed', { name: principal.name, action: one, place: project });
   }
+
+  door.seats.take(principal, socket);
 
   const environment = url.searchParams.get('env') ?? (await door.deployments.environments(project))[0]?.name ?? '';
   const place = { project, environment, workload };

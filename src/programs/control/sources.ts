@@ -41,7 +41,9 @@ export class SourceBundle {
     const entries: Entry[] = [];
     const reader = new TarReader((entry) => {
       if (entries.length >= ENTRIES_MAX)
-        throw deployFault('deploy.source-too-large', { bytes: `${ENTRIES_MAX} files` });
+        throw deployFault('deploy.source-too-large', {
+          limit: { en: `${ENTRIES_MAX} files`, es: `${ENTRIES_MAX} archivos` },
+        });
       entries.push({ ...entry, path: cleanPath(entry.path) });
       return null;
     });
@@ -49,7 +51,8 @@ export class SourceBundle {
     try {
       for await (const chunk of source) {
         bytes += chunk.length;
-        if (bytes > SOURCE_BYTES_MAX) throw deployFault('deploy.source-too-large', { bytes: SOURCE_BYTES_MAX });
+        if (bytes > SOURCE_BYTES_MAX)
+          throw deployFault('deploy.source-too-large', { limit: `${SOURCE_BYTES_MAX} bytes` });
         reader.write(chunk);
         if (!file.write(chunk)) await once(file, 'drain');
       }
@@ -69,11 +72,14 @@ export class SourceBundle {
     return new SourceBundle(path, entries);
   }
 
-  /** The text of a file; null when there is none. @throws Fault deploy.source-too-large */
+  /** The text of a file; null when there is none. @throws Fault deploy.file-too-large */
   async text(path: string): Promise<string | null> {
     const entry = this.#entries.find((one) => one.path === posix.normalize(path) && one.kind === 'file');
     if (entry === undefined) return null;
-    if (entry.sizeBytes > TEXT_BYTES_MAX) throw deployFault('deploy.source-too-large', { bytes: TEXT_BYTES_MAX });
+    if (entry.sizeBytes > TEXT_BYTES_MAX) {
+      const sizes = { bytes: entry.sizeBytes, limit: TEXT_BYTES_MAX };
+      throw deployFault('deploy.file-too-large', { path: entry.path.slice(0, 200), ...sizes });
+    }
     const handle = await open(this.#path, 'r');
     try {
       const bytes = Buffer.alloc(entry.sizeBytes);

@@ -587,6 +587,7 @@ const toControl = z.discriminatedUnion('type', [
         'conflict',
         'refused',
         'needs',
+        'too-large',
         'exhausted',
         'unavailable',
         'internal',

@@ -58,6 +58,13 @@ export class Devices {
     return device;
   }
 
+  /** Its number, as the kernel counts what is mounted (`8:16`); null where the host does not tell. */
+  async numberOf(device: string): Promise<string | null> {
+    const real = (await this.#run('realpath', ['--', device])).stdout.trim();
+    const number = await this.#host.read(`/sys/class/block/${real.slice(real.lastIndexOf('/') + 1)}/dev`);
+    return number?.trim() || null;
+  }
+
   /** Gives a file system what its device has grown by. @throws Fault */
   async grow(one: DeviceExport, device: string, point: string): Promise<void> {
     const [program, words] =

@@ -26,6 +26,7 @@ export class Mounts {
   readonly #log: Log;
   readonly #attempts = new Map<string, Attempt>();
   readonly #sizes = new Map<string, string>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: {
     readonly host: MountHost;
@@ -129,7 +130,43 @@ export class Mounts {
       if (!(await this.#host.has(program))) throw volumeFault('volume.program-missing', { name, program, debian });
     }
     if (one.kind === 'cifs') await readSecretFile(this.#host, name, one.credentials);
-    const device = one.kind === 'iscsi' || one.kind === 'block' ? await this.#devices.ready(name, one) : null;
+    if (!isDevice(one)) {
+      await this.#mountAt(name, one, point, null);
+      return;
+    }
+    const device = await this.#devices.ready(name, one);
+    // One after the other: two names of one device must not both find it free.
+    const mine = this.#last.then(async () => {
+      await this.#requireOneName(name, device);
+      await this.#mountAt(name, one, point, device);
+    });
+    this.#last = mine.catch(() => undefined);
+    await mine;
+  }
+
+  /**
+   * A disk that two exports name would be two storages for whoever counts its claims, and leaving the one would take it from
+   * the other. @throws Fault volume.device-refused
+   */
+  async #requireOneName(name: string, device: string): Promise<void> {
+    const number = await this.#devices.numberOf(device);
+    const text = (await this.#host.read('/proc/self/mountinfo')) ?? '';
+    const holder = text.split('\n').find((line) => {
+      const [, , of, , at = ''] = line.split(' ');
+      return number !== null && of === number && at.startsWith(`${this.#folder}/`);
+    });
+    if (holder === undefined) return;
+    const other = (holder.split(' ')[4] ?? '').slice(this.#folder.length + 1);
+    throw volumeFault('volume.device-refused', {
+      ...{ name, device },
+      why: {
+        en: `it is mounted as the export ${other} already: a device has one name in storage.json`,
+        es: `ya está montado como el recurso ${other}: un dispositivo tiene un solo nombre en storage.json`,
+      },
+    });
+  }
+
+  async #mountAt(name: string, one: Exported, point: string, device: string | null): Promise<void> {
     if (one.kind !== 'fstab') await this.#host.folder(point);
     const words = mountWords(one, point, device);
     let done = await this.#host.run('mount', words, { timeoutMs: MOUNT_MS });

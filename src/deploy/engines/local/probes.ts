@@ -31,6 +31,8 @@ const EAGER_PERIOD_MS = 1_000;
 const EAGER_ROUNDS_MAX = 30;
 /** Of an answer that a status tells. */
 const WHY_CHARACTERS_MAX = 300;
+/** A probe that goes on failing for another reason says it so often: an answer with the time in it is another each time. */
+const WHY_EVERY_MS = 30_000;
 
 /**
  * Runs the startup, readiness and liveness probes of every container it is given, with the timings of Kubernetes:
@@ -65,6 +67,7 @@ export class Prober {
           probes: waitingProbes(target.container),
         },
         firstAnswer: Promise.resolve(),
+        toldAtMs: {},
       };
       this.#watched.set(target.containerId, watched);
       watched.firstAnswer = this.#watch(target, watched);
@@ -189,6 +192,9 @@ export class Prober {
     const { probes = [] } = watched.health;
     const known = probes.find((one) => one.kind === kind);
     if (known === undefined || (known.state === state && known.why === why)) return;
+    const nowMs = this.#clock.now().getTime();
+    if (known.state === state && nowMs - (watched.toldAtMs[kind] ?? 0) < WHY_EVERY_MS) return;
+    watched.toldAtMs[kind] = nowMs;
     this.#change(watched, { probes: probes.map((one) => (one === known ? { kind, state, why } : one)) });
   }
 
@@ -209,6 +215,8 @@ interface Watched {
   readonly abort: AbortController;
   health: ContainerHealth;
   firstAnswer: Promise<void>;
+  /** When each of its probes last told something new. */
+  readonly toldAtMs: Partial<Record<ProbeState['kind'], number>>;
 }
 
 /** Successes and failures in a row, against the thresholds of one probe. */
