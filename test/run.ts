@@ -103,11 +103,18 @@ const STAGES: readonly (readonly (readonly string[])[])[] = [
   ],
 ];
 
+/** More files than these do not fail because of what ran beside them. */
+const AGAIN_MAX = 4;
+const REASON_CHARS_MAX = 1_500;
+
 const secondsOf = new Map<string, number>();
-const total = { passed: 0, failed: 0, skipped: 0 };
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 await Promise.all(unitTestRuns(wantedTests(UNIT_TESTS), 'spec').map(({ args, env }) => runUnitTests(args, env)));
+const failures: Failure[] = [];
 for (const lanes of lanesOf(wantedTests(['test/real/*.test.ts', 'test/journeys/*.test.ts']))) await runLanes(lanes);
+await runFailedAgain();
 printSlowest();
+printFailures();
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
 
@@ -158,8 +165,54 @@ async function runUnitTests(args: readonly string[], env: NodeJS.ProcessEnv): Pr
   if (code !== 0 && count('fail') + count('cancelled') === 0) total.failed += 1;
 }
 
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+interface Failure {
+  readonly file: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
 async function runTests(files: readonly string[], output: Writable = process.stdout): Promise<void> {
-  if (files.length === 0) return;
+  const { counts, failed } = await runFiles(files, output);
+  failures.push(...failed);
+  for (const name of ['passed', 'failed', 'skipped'] as const) total[name] += counts[name];
+}
+
+/**
+ * A file that failed beside others is run once more, alone, and that is said: what fails then as well is broken, what does
+ * not depends on what else the machine did, which is a fault of the test or of the platform all the same.
+ */
+async function runFailedAgain(): Promise<void> {
+  const files = [...new Set(failures.map(({ file }) => file))];
+  if (files.length === 0 || files.length > AGAIN_MAX) return;
+  for (const file of files) {
+    console.log(`once more, alone: ${file}`);
+    const { counts, failed } = await runFiles([file]);
+    const before = failures.filter((one) => one.file === file);
+    if (failed.length > 0 || counts.passed === 0) continue;
+    total.failed -= before.length;
+    total.passed += before.length;
+    for (const { name, reason } of before) console.log(`UNSTEADY ${file}: ${name}, passed alone; before: ${reason}`);
+    failures.splice(0, failures.length, ...failures.filter((one) => one.file !== file));
+  }
+}
+
+function printFailures(): void {
+  for (const { file, name, reason } of failures) console.log(`FAILED ${file}: ${name}\n${reason}`);
+}
+
+async function runFiles(
+  files: readonly string[],
+  output: Writable = process.stdout,
+): Promise<{ readonly counts: Counts; readonly failed: readonly Failure[] }> {
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const failed: Failure[] = [];
+  if (files.length === 0) return { counts, failed };
   const stream = run({
     files: files.map((file) => join(ROOT, file)),
     concurrency: 1,
@@ -168,11 +221,15 @@ async function runTests(files: readonly string[], output: Writable = process.std
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   stream.on('test:pass', (event) => {
-    if (event.skip !== undefined) total.skipped += 1;
-    else if (event.details.type !== 'suite') total.passed += 1;
+    if (event.skip !== undefined) counts.skipped += 1;
+    else if (event.details.type !== 'suite') counts.passed += 1;
   });
   stream.on('test:fail', (event) => {
-    if (event.details.type !== 'suite') total.failed += 1;
+    if (event.details.type === 'suite') return;
+    counts.failed += 1;
+    const { cause } = event.details.error;
+    const reason = (cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)).slice(0, REASON_CHARS_MAX);
+    failed.push({ file: event.file === undefined ? '?' : relative(ROOT, event.file), name: event.name, reason });
   });
   stream.on('test:summary', ({ file, duration_ms }) => {
     if (file !== undefined) secondsOf.set(relative(ROOT, file), duration_ms / 1000);
@@ -182,6 +239,7 @@ async function runTests(files: readonly string[], output: Writable = process.std
     stream.once('end', done);
     stream.once('error', reject);
   });
+  return { counts, failed };
 }
 
 function printSlowest(): void {

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import type { Alert } from '../../src/detect/index.ts';
 import { removePins } from '../../src/observe/index.ts';
 import { alertSocketOf } from '../../src/programs/link/stations.ts';
+import { mountKernelFilesystems } from '../../src/programs/setup/kernel-mounts.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 const BUSYBOX = '/bin/busybox';
@@ -217,6 +218,8 @@ export class Ground {
   }): Promise<void> {
     const file = join(this.folder, 'sensor.json');
     writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, pins: this.pins, ...config }));
+    // As "up" does where nothing else has.
+    await mountKernelFilesystems();
     await this.agent.listen();
     await this.startAgain();
   }

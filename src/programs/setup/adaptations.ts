@@ -85,6 +85,14 @@ export function planMachine(machine: Machine): MachinePlan {
       });
   }
 
+  if (sensor && machine.unmounted.length > 0 && machine.capabilities.sysAdmin) {
+    const names = machine.unmounted.join(', ');
+    adapt('kernel-mounts', {
+      en: `not mounted by this machine: ${names}; "up" mounts what is missing, so that the sensor sees every call and goes on where it was after a restart`,
+      es: `sin montar en esta máquina: ${names}; «up» monta lo que falta, para que el sensor vea todas las llamadas y siga donde estaba tras un reinicio`,
+    });
+  }
+
   if (rootless && machine.devices.tun !== 'open') {
     adapt('tun', {
       en: `/dev/net/tun is ${machine.devices.tun}: pods have no network until root runs: chmod 666 /dev/net/tun`,

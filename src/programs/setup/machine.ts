@@ -2,6 +2,7 @@ import { access, constants, readFile, stat, statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { runCommand } from '../../system/index.ts';
 import { type CgroupKind, currentMode, type Mode } from './instance.ts';
+import { missingKernelMounts } from './kernel-mounts.ts';
 
 /** How a device is for the account that asks. */
 export type DeviceState = 'open' | 'closed' | 'missing';
@@ -21,6 +22,8 @@ export interface Machine {
   readonly btf: boolean;
   /** The kernel lets no program read its memory, BPF programs neither (kernel_lockdown(7), confidentiality). */
   readonly locked: boolean;
+  /** File systems of the kernel that nobody has mounted, as mount(8) names them. */
+  readonly unmounted: readonly string[];
   /** Hard limits that a container may get at most when they cannot be raised; null = unlimited. */
   readonly limits: { readonly raisable: boolean; readonly openFiles: number | null; readonly processes: number | null };
   readonly devices: { readonly tun: DeviceState; readonly fuse: DeviceState };
@@ -41,6 +44,7 @@ export async function detectMachine(dataFolder: string): Promise<Machine> {
     capabilities,
     btf: await exists('/sys/kernel/btf/vmlinux'),
     locked: (await readFile('/sys/kernel/security/lockdown', 'utf8').catch(() => '')).includes('[confidentiality]'),
+    unmounted: (await missingKernelMounts()).map(({ type }) => type),
     limits: await readLimits(),
     devices: { tun: await deviceState('/dev/net/tun'), fuse: await deviceState('/dev/fuse') },
     subIds: mode === 'root' || (await hasSubIds()),

@@ -38,6 +38,7 @@ const FULL: Machine = {
   cgroup: 'v2',
   capabilities: { sysResource: true, bpf: true, perfmon: true, sysAdmin: true },
   btf: true,
+  unmounted: [],
   locked: false,
   limits: { raisable: true, openFiles: 1_048_576, processes: null },
   devices: { tun: 'open', fuse: 'open' },
@@ -109,6 +110,7 @@ test('each lack of the machine is adapted to and said in both languages', () => 
       (plan) => plan.ulimits?.join() === 'nofile=512:512,nproc=100:100',
     ],
     [{ btf: false }, 'weak-sensor', (plan) => plan.sensor],
+    [{ unmounted: ['tracefs', 'bpf'] }, 'kernel-mounts', (plan) => plan.sensor],
     [{ locked: true }, 'weak-sensor', (plan) => plan.sensor],
     // Root of a container that has SYS_ADMIN and not BPF: the sensor that loads programs would have neither.
     [

@@ -33,6 +33,7 @@ import {
   readInstance,
   writeInstance,
 } from './instance.ts';
+import { mountKernelFilesystems } from './kernel-mounts.ts';
 import { localAnswers, requestCertificate, requestLoginCode } from './local.ts';
 import { withInstanceLock } from './lock.ts';
 import { detectMachine, type Machine } from './machine.ts';
@@ -159,6 +160,9 @@ export async function bringUp(context: UpContext): Promise<UpResult> {
           if (failure !== null) step.detail({ en: `left out: ${failure}`, es: `omitido: ${failure}` });
         });
       }
+      if (machine.mode === 'root' && instance.sensor && machine.unmounted.length > 0) {
+        await steps.run(TITLES.kernelMounts, (step) => mountMissing(instance, step, context.clock));
+      }
       const before = await runningPrograms(instance);
       const started: ProgramName[] = [];
       const start = async (program: ProgramName, ready: () => Promise<boolean>): Promise<void> => {
@@ -216,6 +220,7 @@ const TITLES = {
   console: { en: 'Build the console', es: 'Construir la consola' },
   code: { en: 'Install the platform’s code', es: 'Instalar el código de la plataforma' },
   instance: { en: 'Users, folders, ports', es: 'Usuarios, carpetas, puertos' },
+  kernelMounts: { en: 'File systems of the kernel', es: 'Sistemas de archivos del núcleo' },
   warm: { en: 'Compile the programs', es: 'Compilar los programas' },
   boot: { en: 'Start at boot', es: 'Arranque con la máquina' },
 } as const satisfies Record<string, Text>;
@@ -300,6 +305,16 @@ async function placeCode(machine: Machine, code: string, step: LocalStep): Promi
   const { copied, sizeBytes } = await installCode(OWN_CODE, code);
   if (copied) step.count(sizeBytes, sizeBytes, 'bytes');
   step.detail({ en: code, es: code });
+}
+
+/** What could not be mounted costs the sensor some of its sight, which it says itself. */
+async function mountMissing(instance: Instance, step: LocalStep, clock: Clock): Promise<void> {
+  const { mounted, failure } = await mountKernelFilesystems();
+  // It looks for them when it starts.
+  if (mounted.length > 0) await stopProgram(instanceFiles(instance).supervisors, 'sensor', clock);
+  const done = mounted.join(', ');
+  if (failure === null) step.detail({ en: done, es: done });
+  else step.detail({ en: `left out: ${failure}`, es: `omitido: ${failure}` });
 }
 
 interface Choice {
