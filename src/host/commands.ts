@@ -37,6 +37,8 @@ interface FactOptions {
 
 /** Rows that a person reads; the rest is behind --all and --json. */
 const ROWS_SHOWN = 40;
+/** Files that are named when nothing of a place could be read as advisories. */
+const STRANGERS_SHOWN = 10;
 
 export function kernelCommands(cli: CliProgram): void {
   const kernel = cli.program.command('kernel').description(
@@ -67,7 +69,7 @@ export function kernelCommands(cli: CliProgram): void {
         return printStatus(cli, answer);
       }
       const facts = await factsOf(options);
-      const database = await databaseOf(options, facts);
+      const database = await databaseOf(cli, options, facts);
       const { cves: _, ...answer } = answerKernel(facts, database, systemClock);
       printStatus(cli, { ...answer, facts, runtimes: judgeRuntimes(facts, database) });
     });
@@ -96,7 +98,7 @@ export function kernelCommands(cli: CliProgram): void {
       let answer: KernelAnswer;
       if (host === undefined) {
         const facts = await factsOf(options);
-        answer = answerKernel(facts, await databaseOf(options, facts), systemClock);
+        answer = answerKernel(facts, await databaseOf(cli, options, facts), systemClock);
         if (options.vex && answer.data.state === 'data') {
           return cli.print.json(toKernelVex(facts, answer.cves, systemClock.now().toISOString()));
         }
@@ -272,7 +274,9 @@ async function factsOf(options: FactOptions): Promise<MachineFacts> {
     const identity = { release: release(), version: version(), machine: machine(), host: hostname() };
     return changeFacts(gatherFacts(options.root ?? '/', identity, systemClock.now().toISOString()), options);
   }
-  if (parseKernelRelease(options.kernel) === null) throw hostFault('host.kernel-unknown', { value: options.kernel });
+  // uname(2): what a build can call itself; anything else is not what somebody read there.
+  if (!/^[\w.+~-]{1,64}$/.test(options.kernel) || parseKernelRelease(options.kernel) === null)
+    throw hostFault('host.kernel-unknown', { value: options.kernel });
   const facts = machineFacts.parse({ kernel: { release: options.kernel } });
   return changeFacts(facts, options);
 }
@@ -336,11 +340,23 @@ async function changeFacts(facts: MachineFacts, options: FactOptions): Promise<M
   };
 }
 
-function databaseOf(options: FactOptions, { kernel, distribution }: MachineFacts): Promise<AdvisoryDatabase> {
+async function databaseOf(
+  cli: CliProgram,
+  options: FactOptions,
+  { kernel, distribution }: MachineFacts,
+): Promise<AdvisoryDatabase> {
   const place = options.advisories ?? process.env['DARSENA_ADVISORIES'] ?? null;
   const isRpm =
     kernel.package?.source === 'kernel' || /rhel|fedora|centos/.test((distribution?.idLike ?? []).join(' '));
-  return openAdvisories(place === '' ? null : place, systemClock, { isRpm });
+  const { database, strangers } = await openAdvisories(place === '' ? null : place, systemClock, { isRpm });
+  if (strangers.length > 0 && database.kernel().length === 0) {
+    const names = strangers.slice(0, STRANGERS_SHOWN).join(', ');
+    cli.print.note({
+      en: `no advisories of the kernel could be recognised in ${names}`,
+      es: `no se reconoció ningún aviso del núcleo en ${names}`,
+    });
+  }
+  return database;
 }
 
 function readStates(words: string | undefined): ReadonlySet<TruthState> | null {

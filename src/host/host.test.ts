@@ -9,6 +9,7 @@ import {
   type AdvisoryInput,
   compileAdvisories,
   type KernelAdvisory,
+  parseKernelRelease,
 } from '../advisories/index.ts';
 import { openDatabase, systemClock } from '../system/index.ts';
 import { answerKernel } from './answer.ts';
@@ -100,6 +101,16 @@ test('a number that only names an interface or a starting point is unknown, one 
     ['5.12.0-0-lts', 'not-affected'],
   ];
   for (const [release, wanted] of own) assert.equal(state(release), wanted, release);
+});
+
+test('a candidate of a distribution is one, and what is no number of a release is not read as a part of it', () => {
+  const early = advisory({ fixes: [{ branch: null, release: '6.18', commit: null }] });
+  assert.equal(judgeOne(early, facts('6.18.0-0.rc3.251028g.31.fc44.x86_64')).reason, 'release-candidate');
+  assert.equal(judgeOne(early, facts('6.18.0-200.fc44.x86_64')).state, 'not-affected');
+  for (const text of ['6.1.99999', '6.1.2.3.4', '6', 'abc', '']) assert.equal(parseKernelRelease(text), null, text);
+  assert.equal(parseKernelRelease('6.6.87.2-microsoft-standard-WSL2')?.text, '6.6.87.2');
+  for (const name of ['6.1.0-rpi7-rpi-v8', '6.8.12-1-pve', '5.4.17-2136.330.7.1.el8uek.x86_64'])
+    assert.equal(judgeOne(advisory({}), facts(name)).state, 'unknown', name);
 });
 
 test('2.6.N is a release of the main line, and 2.6.N.M one of its stable branch', () => {

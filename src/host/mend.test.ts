@@ -138,6 +138,50 @@ test('each fault of a container fails its own check and no other', (t) => {
   assert.ok([...silent.values()].every(({ id, state }) => !/^[5-8]\./.test(id) || state !== 'pass'));
 });
 
+test('what cannot be seen of a container is never a pass, and what this system does not have does not apply', (t) => {
+  const { path } = folder(t);
+  const of = (id: string, ...containers: readonly Partial<ContainerFacts>[]) =>
+    results(path, { ...engine, containers: containers.map((one) => ({ ...good, ...one })) }).get(id);
+  assert.equal(of('5.7', {}, { name: 'hidden', processes: null })?.state, 'not-determinable');
+  assert.match(of('5.7', {}, { name: 'hidden', processes: null })?.evidence[0]?.en ?? '', /^hidden: /);
+  assert.equal(of('5.7', { processes: ['sshd'] }, { processes: null })?.state, 'fail');
+  assert.equal(of('4.1', { user: null })?.state, 'not-determinable');
+  assert.equal(of('5.19', {})?.state, 'not-determinable');
+  assert.equal(of('5.2', {})?.state, 'not-applicable');
+  const mount = { source: '/tmp/proxy', target: '/var/run/docker.sock', rw: true, propagation: 'rprivate' };
+  assert.equal(of('5.32', { mounts: [mount] })?.state, 'fail');
+});
+
+test('files of a TLS daemon, certificates of registries and units of the administrator are looked at where they lie', (t) => {
+  const { path, put } = folder(t);
+  put('etc/docker/certs.d/reg/ca.crt', '', 0o444);
+  put('etc/docker/certs.d/reg/client.key', '', 0o600);
+  put('etc/systemd/system/docker.service', '', 0o666);
+  put('srv/tls/ca.pem', '', 0o444);
+  put('srv/tls/key.pem', '', 0o440);
+  const settings = { tlsverify: true, tlscacert: '/srv/tls/ca.pem', tlskey: '/srv/tls/key.pem' };
+  const found = results(path, { ...engine, kind: 'docker', settings });
+  const state = (id: string) => found.get(id)?.state;
+  assert.deepEqual(['3.8', '3.2', '3.10', '3.14', '3.12'].map(state), [
+    ...['pass', 'fail', 'pass', 'fail', 'not-determinable'],
+  ]);
+  assert.deepEqual(found.get('3.14')?.fixes, [{ kind: 'mode', path: '/srv/tls/key.pem', mode: 0o400 }]);
+  assert.equal(results(path, engine).get('3.14')?.state, 'not-applicable');
+});
+
+test('a watch counts when the kernel has it; that it is written counts only where the kernel is not asked', (t) => {
+  const { path, put } = folder(t);
+  put('usr/bin/podman', '');
+  put('etc/audit/rules.d/x.rules', '-w /usr/bin/podman -k containers\n');
+  const look = (audit: string | null) =>
+    runBench(new Root(path), facts, engine, audit).find(({ id }) => id === '1.1.3') as CheckResult;
+  assert.equal(look(null).state, 'pass');
+  assert.equal(look('No rules\n').state, 'fail');
+  assert.match(look('No rules\n').evidence[0]?.en ?? '', /written, and the kernel does not have it/);
+  assert.equal(look('-w /usr/bin/podman -p rwxa -k x\n').state, 'pass');
+  assert.equal(look('-a always,exit -S all -F path=/usr/bin/podman -F perm=rwxa\n').state, 'pass');
+});
+
 test('a CRI container is read from the description that the run-time itself got', (t) => {
   const root = new Root(folder(t).path);
   const spec = {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { AdvisoryDatabase, AdvisoryStore, inputsOf } from '../advisories/index.ts';
 import type { Clock } from '../system/index.ts';
 
@@ -13,6 +13,12 @@ const RPM_FEEDS = new Set([...FEEDS, 'osv', 'updateinfo']);
 const KEPT_MAX = 4;
 const CACHE_REVISION = 'host-1';
 
+export interface OpenedAdvisories {
+  readonly database: AdvisoryDatabase;
+  /** Files of the place in which nothing was recognised; none where the place was compiled before. */
+  readonly strangers: readonly string[];
+}
+
 /**
  * Advisories of a folder or file for the command line. A folder with a compiled database is used as it is; others are
  * compiled once into the caller's cache, by the names, sizes and times of the files.
@@ -21,10 +27,11 @@ export async function openAdvisories(
   place: string | null,
   clock: Clock,
   { isRpm = false, environment = process.env }: { isRpm?: boolean; environment?: NodeJS.ProcessEnv } = {},
-): Promise<AdvisoryDatabase> {
-  if (place === null) return AdvisoryDatabase.empty();
+): Promise<OpenedAdvisories> {
+  if (place === null) return { database: AdvisoryDatabase.empty(), strangers: [] };
   const inputs = await inputsOf(place);
-  if (inputs.some(({ name }) => name.endsWith('/advisories.db'))) return new AdvisoryStore(place, clock).current();
+  if (inputs.some(({ name }) => name.endsWith('/advisories.db')))
+    return { database: await new AdvisoryStore(place, clock).current(), strangers: [] };
   const stamps = await Promise.all(
     inputs.map(async ({ name }) => {
       const found = await stat(name).catch(() => null);
@@ -42,11 +49,12 @@ export async function openAdvisories(
     .slice(0, 32);
   const folder = join(base, key);
   const store = new AdvisoryStore(folder, clock);
-  if ((await store.current()).revision !== 'none') return store.current();
+  const kept = await store.current();
+  if (kept.revision !== 'none') return { database: kept, strangers: [] };
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await store.import(inputs, { skipUnknown: true, feeds: isRpm ? RPM_FEEDS : FEEDS, force: true });
+  const { unknown } = await store.import(inputs, { skipUnknown: true, feeds: isRpm ? RPM_FEEDS : FEEDS, force: true });
   await dropOldest(base, key);
-  return store.current();
+  return { database: await store.current(), strangers: unknown.map((name) => basename(name)) };
 }
 
 async function dropOldest(base: string, keep: string): Promise<void> {

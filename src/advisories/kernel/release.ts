@@ -9,9 +9,12 @@ export interface KernelRelease {
   readonly candidate: number | null;
 }
 
-/** The release at the start of a text: '6.1.83-2-amd64' is 6.1.83. Null when it begins with none. */
+/**
+ * The release at the start of a text: '6.1.83-2-amd64' is 6.1.83, and Fedora's '6.18.0-0.rc3.…' a candidate of 6.18. Null
+ * when it begins with none, or with a number that none ever had.
+ */
 export function parseKernelRelease(text: string): KernelRelease | null {
-  const [, main, candidate] = /^v?(\d{1,3}(?:\.\d{1,4}){1,3})(?:[-.]?rc(\d{1,3}))?/.exec(text) ?? [];
+  const [, main, candidate] = /^v?(\d{1,3}(?:\.\d{1,4}){1,3})(?!\.?\d)(?:(?:[-.]|-0\.)?rc(\d{1,3}))?/.exec(text) ?? [];
   if (main === undefined) return null;
   const numbers = main.split('.').map(Number);
   const isOld = numbers[0] === 2;

@@ -14,18 +14,26 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? val
 const word = (value: unknown): string => (typeof value === 'string' ? value : '');
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
 
-/** The first engine that answers: Podman, Docker, then a CRI server by crictl. */
-export async function askEngine(root: Root): Promise<EngineFacts> {
+export const ENGINE_KINDS = ['podman', 'docker', 'cri'] as const;
+export type EngineKind = (typeof ENGINE_KINDS)[number];
+
+/**
+ * The engine that is asked for; else the first of Podman, Docker and a CRI server (crictl) that has containers running, else
+ * the first that answers: a host of Docker's has Podman's program on it often enough.
+ */
+export async function askEngine(root: Root, only: EngineKind | null = null): Promise<EngineFacts> {
   if (root.path !== '/') return NO_ENGINE;
-  for (const ask of [() => askDockerLike('podman', root), () => askDockerLike('docker', root), () => askCri(root)]) {
+  let first: EngineFacts | null = null;
+  for (const kind of only === null ? ENGINE_KINDS : [only]) {
     try {
-      return await ask();
+      const found = kind === 'cri' ? await askCri(root) : await askDockerLike(kind, root);
+      if ((found.containers ?? []).length > 0) return found;
+      first ??= found;
     } catch (error) {
-      if (error instanceof Fault && error.code === 'system.command-missing') continue;
       if (!(error instanceof Silent) && !(error instanceof Fault)) throw error;
     }
   }
-  return NO_ENGINE;
+  return first ?? NO_ENGINE;
 }
 
 class Silent extends Error {}
@@ -43,11 +51,15 @@ async function askDockerLike(kind: 'podman' | 'docker', root: Root): Promise<Eng
   const info = object(JSON.parse(await run(kind, ['info', '--format', kind === 'podman' ? 'json' : '{{json .}}'])));
   const ids = (await run(kind, ['ps', '--quiet', '--no-trunc'])).split('\n').filter(Boolean).slice(0, CONTAINERS_MAX);
   const all = (await run(kind, ['ps', '--all', '--quiet'])).split('\n').filter(Boolean).length;
+  const settings =
+    kind === 'podman'
+      ? podmanSettings(root)
+      : { ...readJson(root.text('etc/docker/daemon.json')), ...daemonArguments(root) };
   const containers: ContainerFacts[] = [];
   for (let at = 0; at < ids.length; at += INSPECTED_AT_ONCE) {
     const some = ids.slice(at, at + INSPECTED_AT_ONCE);
     for (const one of list(JSON.parse(await run(kind, ['inspect', '--type', 'container', ...some])))) {
-      const facts = readContainer(kind, object(one), root);
+      const facts = readContainer(kind, object(one), root, settings);
       if (facts !== null) containers.push(facts);
     }
   }
@@ -72,7 +84,7 @@ async function askDockerLike(kind: 'podman' | 'docker', root: Root): Promise<Eng
         images,
         containerCount: all,
         swarm: false,
-        settings: podmanSettings(root),
+        settings,
         silent: null,
       }
     : {
@@ -88,13 +100,18 @@ async function askDockerLike(kind: 'podman' | 'docker', root: Root): Promise<Eng
         images,
         containerCount: all,
         swarm: word(object(info['Swarm'])['LocalNodeState']) === 'active',
-        settings: { ...readJson(root.text('etc/docker/daemon.json')), ...daemonArguments(root) },
+        settings,
         silent: null,
       };
 }
 
 /** What `inspect` of Docker and of Podman have in common. A pod's own container holds no program of anybody's. */
-function readContainer(engine: 'podman' | 'docker', one: Json, root: Root): ContainerFacts | null {
+export function readContainer(
+  engine: 'podman' | 'docker',
+  one: Json,
+  root: Root,
+  defaults: Json,
+): ContainerFacts | null {
   if (one['IsInfra'] === true) return null;
   const settings = object(one['HostConfig']);
   const config = object(one['Config']);
@@ -135,7 +152,9 @@ function readContainer(engine: 'podman' | 'docker', one: Json, root: Root): Cont
     ulimits: list(settings['Ulimits']).length,
     seccompUnconfined: security.some((option) => /^seccomp[:=]unconfined$/.test(option)),
     cgroupParent: OWN_GROUPS.test(word(settings['CgroupParent'])) ? '' : word(settings['CgroupParent']),
-    noNewPrivileges: security.some((option) => option.startsWith('no-new-privileges')) || isConfined(pid, root),
+    noNewPrivileges:
+      security.some((option) => option.startsWith('no-new-privileges')) ||
+      (isConfined(pid, root) ?? defaults['no-new-privileges'] === true),
     healthcheck: list(object(config['Healthcheck'])['Test']).length > 0,
     pidsLimit: number(settings['PidsLimit']),
     networks: Object.keys(object(network['Networks'])),
@@ -152,9 +171,10 @@ function userOf(user: unknown): string | null {
   return typeof user === 'object' && user !== null ? String(number(object(user)['uid'])) : null;
 }
 
-/** Whether the kernel holds the first process to its privileges, whoever asked for it (proc(5): NoNewPrivs). */
-function isConfined(pid: number, root: Root): boolean {
-  return pid > 0 && /^NoNewPrivs:\s*1$/m.test(root.text(`proc/${pid}/status`) ?? '');
+/** Whether the kernel holds the first process to its privileges, whoever asked for it (proc(5): NoNewPrivs); null: not seen. */
+function isConfined(pid: number, root: Root): boolean | null {
+  const status = pid > 0 ? root.text(`proc/${pid}/status`) : null;
+  return status === null ? null : /^NoNewPrivs:\s*1$/m.test(status);
 }
 
 /** Names of the processes that share the process namespace of a container's first one. */

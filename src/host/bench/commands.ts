@@ -1,5 +1,6 @@
 import { type CliProgram, systemClock, type Text } from '../../system/index.ts';
 import { hostFault } from '../errors.ts';
+import { ENGINE_KINDS, type EngineKind } from './ask-engine.ts';
 import type { BenchAcceptance, BenchView } from './benches.ts';
 import { CHECK_STATES, type CheckResult, type CheckState, SECTIONS } from './check.ts';
 import { lookAtMachine, mend } from './host-bench.ts';
@@ -8,6 +9,7 @@ import { BenchLedger } from './ledger.ts';
 interface BenchOptions {
   readonly section?: string;
   readonly root?: string;
+  readonly engine?: string;
   readonly all?: boolean;
   readonly fix?: boolean;
   readonly undo?: boolean;
@@ -50,6 +52,13 @@ export function benchCommands(cli: CliProgram): void {
       cli.t({
         en: 'read the files of the machine below this folder',
         es: 'leer los archivos de la máquina bajo esta carpeta',
+      }),
+    )
+    .option(
+      '--engine <name>',
+      cli.t({
+        en: `the engine to look at (${ENGINE_KINDS.join(', ')}); else the first that runs containers`,
+        es: `el motor que comprobar (${ENGINE_KINDS.join(', ')}); si no, el primero con contenedores en marcha`,
       }),
     )
     .option('--all', cli.t({ en: 'also what passes or does not apply', es: 'también lo que cumple o no aplica' }))
@@ -115,19 +124,22 @@ export function benchCommands(cli: CliProgram): void {
         return;
       }
       if (options.except !== undefined) return accept(cli, ledger, options, now);
-      let results = await lookAtMachine(options.root ?? '/', now);
+      const engine = readEngine(options.engine);
+      let results = await lookAtMachine(options.root ?? '/', now, engine);
       if (options.fix) {
         if (options.root !== undefined)
           throw hostFault('host.choice-unknown', { value: '--fix --root', choices: '--fix' });
         const only = listOf(options.check);
         const wanted = select(results, options).filter(({ id }) => only.length === 0 || only.includes(id));
         tellMended(cli, await mend(ledger, wanted, now));
-        results = await lookAtMachine('/', now);
+        results = await lookAtMachine('/', now, engine);
       }
-      const changes = ledger.changes(results);
+      // Another machine, or another engine of this one, has not drifted from what was seen here.
+      const isOther = options.root !== undefined || engine !== null;
+      const changes = isOther ? [] : ledger.changes(results);
       const excepted = new Map(ledger.exceptions(now).map((one) => [one.id, one]));
       const since = ledger.since;
-      if (options.root === undefined) await ledger.remember(results, now);
+      if (!isOther) await ledger.remember(results, now);
       const rows = select(results, options).map(rowOf);
       show(cli, rows, { changes, excepted, since, all: options.all === true });
       if (rows.some(({ id, state }) => state === 'fail' && !excepted.has(id))) cli.exit(1);
@@ -139,6 +151,13 @@ const listOf = (text: string | undefined): string[] =>
     .split(',')
     .map((one) => one.trim())
     .filter(Boolean);
+
+function readEngine(name: string | undefined): EngineKind | null {
+  if (name === undefined) return null;
+  const found = ENGINE_KINDS.find((one) => one === name);
+  if (found === undefined) throw hostFault('host.choice-unknown', { value: name, choices: ENGINE_KINDS.join(', ') });
+  return found;
+}
 
 function tellMended(
   cli: CliProgram,

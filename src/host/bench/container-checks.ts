@@ -11,21 +11,25 @@ export interface FileRule {
   readonly mode?: number;
   /** Group that may own it beside root. */
   readonly group?: string;
-  /** All files of the folder, and not the folder. */
+  /** The certificates in the folders of the folder, and not the folder: keys beside them have rules of their own. */
   readonly inside?: boolean;
 }
 
 const docker = {
   daemon: ['usr/bin/dockerd', 'usr/bin/podman'],
   service: [
+    'etc/systemd/system/docker.service',
     'usr/lib/systemd/system/docker.service',
     'lib/systemd/system/docker.service',
+    'etc/systemd/system/podman.service',
     'usr/lib/systemd/system/podman.service',
     'lib/systemd/system/podman.service',
   ],
   socketUnit: [
+    'etc/systemd/system/docker.socket',
     'usr/lib/systemd/system/docker.socket',
     'lib/systemd/system/docker.socket',
+    'etc/systemd/system/podman.socket',
     'usr/lib/systemd/system/podman.socket',
     'lib/systemd/system/podman.socket',
   ],
@@ -75,12 +79,17 @@ export const FILE_RULES: readonly FileRule[] = [
   { id: '3.24', ask: 'mode', mode: 0o660, paths: docker.containerdSocket },
 ];
 
-/** A check of each running container: null where it holds, else what is wrong; undefined: the engine does not say. */
+/** It is there to be judged, and cannot be seen, or is for a person to judge. */
+export interface Unseen {
+  readonly unseen: Text;
+}
+
+/** A check of each running container: null where it holds, else what is wrong; undefined: there is no such thing here. */
 export interface ContainerRule {
   readonly id: string;
   readonly title: Text;
   readonly remedy: Text;
-  readonly wrong: (one: ContainerFacts) => Text | null | undefined;
+  readonly wrong: (one: ContainerFacts) => Text | Unseen | null | undefined;
 }
 
 const said = (is: boolean, en: string, es: string): Text | null => (is ? text(en, es) : null);
@@ -107,7 +116,9 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
       'USER en el Containerfile, o runAsUser; darsena root remove escribe el manifiesto',
     ),
     wrong: ({ user }) =>
-      user === null ? undefined : said(/^(?:|0|root)(?::|$)/.test(user), 'runs as root', 'se ejecuta como root'),
+      user === null
+        ? { unseen: text('its user is not told', 'no se dice su usuario') }
+        : said(/^(?:|0|root)(?::|$)/.test(user), 'runs as root', 'se ejecuta como root'),
   },
   {
     id: '5.2',
@@ -162,7 +173,9 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
     title: text('No SSH server runs in a container', 'Ningún servidor SSH se ejecuta en un contenedor'),
     remedy: text('enter by exec instead', 'entrar con exec'),
     wrong: ({ processes }) =>
-      processes === null ? undefined : said(processes.includes('sshd'), 'sshd runs', 'se ejecuta sshd'),
+      processes === null
+        ? { unseen: text('its processes are not seen', 'no se ven sus procesos') }
+        : said(processes.includes('sshd'), 'sshd runs', 'se ejecuta sshd'),
   },
   {
     id: '5.8',
@@ -268,7 +281,8 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
       'fijar límites o dejar los predeterminados a propósito',
     ),
     // Whether one needs its own is for a person to say; that it has them is seen.
-    wrong: ({ ulimits }) => (ulimits > 0 ? null : undefined),
+    wrong: ({ ulimits }) =>
+      ulimits > 0 ? null : { unseen: text('none of its own: does it need them?', 'ninguno propio: ¿los necesita?') },
   },
   {
     id: '5.20',
@@ -349,7 +363,7 @@ export const CONTAINER_RULES: readonly ContainerRule[] = [
     remedy: text('take the mount away', 'quitar el montaje'),
     wrong: ({ mounts }) =>
       said(
-        mounts.some(({ source }) => SOCKETS.test(source)),
+        mounts.some(({ source, target }) => SOCKETS.test(source) || SOCKETS.test(target)),
         'socket mounted',
         'socket montado',
       ),
@@ -436,16 +450,53 @@ function setting(
   };
 }
 
-/** Certificates of the daemon, which only a daemon that listens on the network has. */
-const tlsFile = (id: string, en: string, es: string): EngineRule => ({
-  id,
-  title: text(en, es),
-  remedy: text('owner root:root, mode 0444; of the key 0400', 'propietario root:root, modo 0444; de la clave 0400'),
-  judge: ({ kind, settings }) =>
-    kind !== 'docker' || settings?.['tlsverify'] !== true
-      ? answer('na', 'the engine does not listen with TLS', 'el motor no escucha con TLS')
-      : BY_HAND,
+/** A file that the daemon was told to speak TLS with. */
+export interface TlsRule {
+  readonly id: string;
+  /** The setting that names the file. */
+  readonly key: 'tlscacert' | 'tlscert' | 'tlskey';
+  readonly ask: 'owner' | 'mode';
+  readonly mode?: number;
+  readonly title: Text;
+}
+
+const tlsFile = (id: string, key: TlsRule['key'], mode: number | null, en: string, es: string): TlsRule => ({
+  ...{ id, key, title: text(en, es) },
+  ...(mode === null ? { ask: 'owner' } : { ask: 'mode', mode }),
 });
+
+export const TLS_RULES: readonly TlsRule[] = [
+  tlsFile(
+    ...(['3.9', 'tlscacert', null] as const),
+    'The certificate of the authority belongs to root',
+    'El certificado de la autoridad pertenece a root',
+  ),
+  tlsFile(
+    ...(['3.10', 'tlscacert', 0o444] as const),
+    'The certificate of the authority is read-only',
+    'El certificado de la autoridad es de solo lectura',
+  ),
+  tlsFile(
+    ...(['3.11', 'tlscert', null] as const),
+    'The certificate of the engine belongs to root',
+    'El certificado del motor pertenece a root',
+  ),
+  tlsFile(
+    ...(['3.12', 'tlscert', 0o444] as const),
+    'The certificate of the engine is read-only',
+    'El certificado del motor es de solo lectura',
+  ),
+  tlsFile(
+    ...(['3.13', 'tlskey', null] as const),
+    'The key of the engine belongs to root',
+    'La clave del motor pertenece a root',
+  ),
+  tlsFile(
+    ...(['3.14', 'tlskey', 0o400] as const),
+    'Only root reads the key of the engine',
+    'Solo root lee la clave del motor',
+  ),
+];
 
 const byHand = (id: string, en: string, es: string, remedyEn: string, remedyEs: string): EngineRule => ({
   id,
@@ -678,12 +729,6 @@ export const ENGINE_RULES: readonly EngineRule[] = [
     (value) => value === false,
     'pass',
   ),
-  tlsFile('3.9', 'The certificate of the authority belongs to root', 'El certificado de la autoridad pertenece a root'),
-  tlsFile('3.10', 'The certificate of the authority is read-only', 'El certificado de la autoridad es de solo lectura'),
-  tlsFile('3.11', 'The certificate of the engine belongs to root', 'El certificado del motor pertenece a root'),
-  tlsFile('3.12', 'The certificate of the engine is read-only', 'El certificado del motor es de solo lectura'),
-  tlsFile('3.13', 'The key of the engine belongs to root', 'La clave del motor pertenece a root'),
-  tlsFile('3.14', 'Only root reads the key of the engine', 'Solo root lee la clave del motor'),
   byHand(
     '4.2',
     'Containers stand on trusted base images',

@@ -1,10 +1,13 @@
 import { hostname, machine, release, version } from 'node:os';
+import { Fault, runCommand } from '../../system/index.ts';
 import { gatherFacts } from '../gather.ts';
 import { Root } from '../root.ts';
-import { askEngine } from './ask-engine.ts';
+import { askEngine, type EngineKind } from './ask-engine.ts';
 import type { CheckResult } from './check.ts';
 import { BenchLedger } from './ledger.ts';
 import { runBench } from './run.ts';
+
+const AUDIT_TIMEOUT_MS = 5_000;
 
 /** What control asks of a host's benchmarks: a look; or that checks are mended, or what was mended is taken back. */
 export type BenchTask =
@@ -26,10 +29,26 @@ export interface BenchReport {
 }
 
 /** A look at this machine, or at one whose files lie below `path`. @param now RFC 3339 */
-export async function lookAtMachine(path: string, now: string): Promise<CheckResult[]> {
+export async function lookAtMachine(
+  path: string,
+  now: string,
+  engine: EngineKind | null = null,
+): Promise<CheckResult[]> {
   const identity = { release: release(), version: version(), machine: machine(), host: hostname() };
   const root = new Root(path);
-  return runBench(root, gatherFacts(root.path, identity, now), await askEngine(root));
+  const facts = gatherFacts(root.path, identity, now);
+  return runBench(root, facts, await askEngine(root, engine), root.path === '/' ? await loadedAudit() : null);
+}
+
+/** The rules of the kernel's audit; null where there is no auditctl, or no right to ask. */
+async function loadedAudit(): Promise<string | null> {
+  try {
+    const { code, stdout } = await runCommand('auditctl', ['-l'], { timeoutMs: AUDIT_TIMEOUT_MS });
+    return code === 0 ? stdout : null;
+  } catch (error) {
+    if (error instanceof Fault) return null;
+    throw error;
+  }
 }
 
 /** Mends what fails and is safe to mend, one change after the other; one that is refused does not hold up the others. */

@@ -4,16 +4,34 @@ import type { Text } from '../../system/index.ts';
 import type { MachineFacts } from '../facts.ts';
 import type { Root } from '../root.ts';
 import { type CheckResult, type Fix, finish, text } from './check.ts';
-import { CONTAINER_RULES, ENGINE_RULES, FILE_RULES, type FileRule, IMAGE_RULES } from './container-checks.ts';
+import {
+  CONTAINER_RULES,
+  ENGINE_RULES,
+  FILE_RULES,
+  type FileRule,
+  IMAGE_RULES,
+  TLS_RULES,
+  type TlsRule,
+  type Unseen,
+} from './container-checks.ts';
 import type { EngineFacts } from './engine.ts';
 import { checkHost } from './host-checks.ts';
 import { checkKernelConfig, checkKernelSwitches } from './kernel-hardening.ts';
 
-/** All checks of one machine, in the order of their numbers. */
-export function runBench(root: Root, facts: MachineFacts, engine: EngineFacts): CheckResult[] {
+/**
+ * All checks of one machine, in the order of their numbers.
+ * @param audit the rules that the kernel's audit has now; null: they cannot be seen, and what is written for its start counts
+ */
+export function runBench(
+  root: Root,
+  facts: MachineFacts,
+  engine: EngineFacts,
+  audit: string | null = null,
+): CheckResult[] {
   const container = [
     ...checkHost(root, facts, engine),
-    ...FILE_RULES.map((rule) => checkFiles(rule, root)),
+    ...FILE_RULES.map((rule) => checkFiles(rule, root, audit)),
+    ...TLS_RULES.map((rule) => checkTls(rule, root, engine)),
     ...ENGINE_RULES.map(({ id, title, remedy, judge }) => {
       const { state, why } =
         engine.kind === 'none' ? { state: 'na' as const, why: engine.silent ?? text('', '') } : judge(engine);
@@ -31,7 +49,7 @@ interface Judged<T> {
   readonly id: string;
   readonly title: Text;
   readonly remedy: Text;
-  readonly wrong: (one: T) => Text | null | undefined;
+  readonly wrong: (one: T) => Text | Unseen | null | undefined;
 }
 
 function checkAll<T extends { readonly name: string }>(
@@ -53,30 +71,37 @@ function checkAll<T extends { readonly name: string }>(
   if (all.length === 0)
     return finish({ id, title, remedy, state: 'not-applicable', evidence: [text('there is none', 'no hay ninguno')] });
   const judged = all.map((one) => ({ name: one.name, why: rule.wrong(one) }));
-  const bad = judged.flatMap(({ name, why }) => (why === null || why === undefined ? [] : [{ name, why }]));
-  const blind = judged.filter(({ why }) => why === undefined).length;
+  const bad: { name: string; why: Text }[] = [];
+  const unseen: { name: string; why: Text }[] = [];
+  for (const { name, why } of judged) {
+    if (why === null || why === undefined) continue;
+    if ('unseen' in why) unseen.push({ name, why: why.unseen });
+    else bad.push({ name, why });
+  }
+  const say = (list: typeof bad): Text[] =>
+    list.slice(0, NAMED_MAX).map(({ name, why }) => text(`${name}: ${why.en}`, `${name}: ${why.es}`));
   if (bad.length > 0) {
-    const evidence = bad.slice(0, 20).map(({ name, why }) => text(`${name}: ${why.en}`, `${name}: ${why.es}`));
+    const evidence = [...say(bad), ...say(unseen)];
     return finish({ id, title, remedy, state: 'fail', evidence, subjects: bad.map(({ name }) => name) });
   }
-  if (blind === all.length)
-    return finish({
-      id,
-      title,
-      remedy,
-      state: 'not-applicable',
-      evidence: [
-        text('this system has no such thing, or it cannot be seen', 'este sistema no lo tiene, o no se puede ver'),
-      ],
-    });
+  // What was not seen is no pass, however many others are well.
+  if (unseen.length > 0) return finish({ id, title, remedy, state: 'not-determinable', evidence: say(unseen) });
+  const looked = judged.filter(({ why }) => why === null).length;
   return finish({
     id,
     title,
     remedy,
-    state: 'pass',
-    evidence: [text(`${all.length - blind} looked at`, `${all.length - blind} comprobados`)],
+    state: looked === 0 ? 'not-applicable' : 'pass',
+    evidence: [
+      looked === 0
+        ? text('this system has no such thing', 'este sistema no lo tiene')
+        : text(`${looked} looked at`, `${looked} comprobados`),
+    ],
   });
 }
+
+/** Containers or images that the evidence names. */
+const NAMED_MAX = 20;
 
 /** A path that is there, with who owns it. */
 interface Seen {
@@ -86,11 +111,26 @@ interface Seen {
   readonly mode: number;
 }
 
-function checkFiles(rule: FileRule, root: Root): CheckResult {
+function checkTls({ id, key, ask, mode, title }: TlsRule, root: Root, { kind, settings }: EngineFacts): CheckResult {
+  const path = settings?.[key];
+  const remedy = text(
+    'owner root:root, mode 0444; of the key 0400',
+    'propietario root:root, modo 0444; de la clave 0400',
+  );
+  if (kind === 'docker' && typeof path === 'string' && path.startsWith('/'))
+    return { ...checkFiles({ id, ask, ...(mode === undefined ? {} : { mode }), paths: [path.slice(1)] }, root), title };
+  const isSpoken = kind === 'docker' && settings?.['tlsverify'] === true;
+  const why = isSpoken
+    ? text(`it speaks TLS, and no ${key} is named`, `habla TLS y no se nombra ningún ${key}`)
+    : text('the engine does not listen with TLS', 'el motor no escucha con TLS');
+  return finish({ id, title, remedy, state: isSpoken ? 'not-determinable' : 'not-applicable', evidence: [why] });
+}
+
+function checkFiles(rule: FileRule, root: Root, audit: string | null = null): CheckResult {
   const { id, paths, ask } = rule;
   const names = paths.map((path) => `/${path}`).join(', ');
   const seen = paths.flatMap((path) => look(rule, path, root));
-  if (ask === 'audit') return checkAudit(rule, seen, root);
+  if (ask === 'audit') return checkAudit(rule, seen, root, audit);
   const title =
     ask === 'owner'
       ? text(`${names} belong to root`, `${names} pertenecen a root`)
@@ -134,7 +174,12 @@ function checkFiles(rule: FileRule, root: Root): CheckResult {
 function look({ inside }: FileRule, path: string, root: Root): Seen[] {
   const places =
     inside === true
-      ? root.list(path).flatMap((folder) => root.list(`${path}/${folder}`).map((name) => `${path}/${folder}/${name}`))
+      ? root.list(path).flatMap((folder) =>
+          root
+            .list(`${path}/${folder}`)
+            .filter((name) => /\.(?:crt|cert)$/.test(name))
+            .map((name) => `${path}/${folder}/${name}`),
+        )
       : [path];
   return places.flatMap((place) => {
     try {
@@ -151,25 +196,28 @@ function groupIds(name: string, root: Root): number[] {
   return id === undefined ? [] : [Number(id)];
 }
 
-/** Watched means: the kernel's audit has a rule for the path, or will have one after a start. */
-function checkAudit({ id, paths }: FileRule, seen: readonly Seen[], root: Root): CheckResult {
+/** Watched means: the kernel's audit has a rule for the path; where that cannot be seen, that it will have one after a start. */
+function checkAudit({ id, paths }: FileRule, seen: readonly Seen[], root: Root, loaded: string | null): CheckResult {
   const names = (seen.length === 0 ? paths.map((path) => `/${path}`) : seen.map(({ path }) => path)).join(', ');
   const title = text(`Changes of ${names} are audited`, `Los cambios de ${names} se auditan`);
-  const rules = [
+  const written = [
     root.text('etc/audit/audit.rules') ?? '',
     ...root.list('etc/audit/rules.d').map((name) => root.text(`etc/audit/rules.d/${name}`) ?? ''),
   ].join('\n');
-  // auditctl(8): -w PATH, or a rule with -F path=FILE or -F dir=FOLDER.
-  const open = seen.filter(({ path }) => {
-    const place = path.replace(/[.\\+*?^$()[\]{}|]/g, '\\$&');
-    return !new RegExp(`^\\s*-(?:w\\s+|[aA]\\s.*-F\\s+(?:path|dir)=)${place}/?(?:\\s|$)`, 'm').test(rules);
-  });
+  const open = seen.filter(({ path }) => !isWatched(path, loaded ?? written));
+  const sayOpen = (path: string): Text =>
+    loaded !== null && isWatched(path, written)
+      ? text(
+          `the rule for ${path} is written, and the kernel does not have it`,
+          `la regla para ${path} está escrita y el núcleo no la tiene`,
+        )
+      : text(`no rule for ${path}`, `ninguna regla para ${path}`);
   return finish({
     id,
     title,
     remedy: text(
-      `a rule in /etc/audit/rules.d: -w ${open[0]?.path ?? ''} -k containers`,
-      `una regla en /etc/audit/rules.d: -w ${open[0]?.path ?? ''} -k containers`,
+      `a rule in /etc/audit/rules.d: -w ${open[0]?.path ?? ''} -k containers; then augenrules --load`,
+      `una regla en /etc/audit/rules.d: -w ${open[0]?.path ?? ''} -k containers; luego augenrules --load`,
     ),
     state: seen.length === 0 ? 'not-applicable' : open.length === 0 ? 'pass' : 'fail',
     evidence:
@@ -177,11 +225,17 @@ function checkAudit({ id, paths }: FileRule, seen: readonly Seen[], root: Root):
         ? [text('none of them is here', 'ninguno está aquí')]
         : seen.map(({ path }) =>
             open.some((one) => one.path === path)
-              ? text(`no rule for ${path}`, `ninguna regla para ${path}`)
+              ? sayOpen(path)
               : text(`a rule for ${path}`, `una regla para ${path}`),
           ),
     subjects: open.map(({ path }) => path),
   });
+}
+
+/** auditctl(8): -w PATH, or a rule with -F path=FILE or -F dir=FOLDER. */
+function isWatched(path: string, rules: string): boolean {
+  const place = path.replace(/[.\\+*?^$()[\]{}|]/g, '\\$&');
+  return new RegExp(`^\\s*-(?:w\\s+|[aA]\\s.*-F\\s+(?:path|dir)=)${place}/?(?:\\s|$)`, 'm').test(rules);
 }
 
 function octal(mode: number): string {

@@ -47,6 +47,11 @@ export interface PatchHost {
   remove(path: string): Promise<void>;
   run(file: string, args: readonly string[]): Promise<{ readonly code: number; readonly output: string }>;
   sleep(ms: number): Promise<void>;
+  /**
+   * Does the work while no other program of this machine does such work: the agent and a command line may be told the same
+   * at the same moment. Null: another one still does. Absent: there is no other.
+   */
+  alone?<T>(work: () => Promise<T>): Promise<T | null>;
   nowMs(): number;
   /** Hexadecimal GNU build id of the running kernel. */
   buildId(): Promise<string | null>;

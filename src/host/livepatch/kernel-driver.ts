@@ -6,6 +6,7 @@ import type { LivePatchDriver, PatchHost, PatchOrder, PatchState } from './drive
 import { ModuleFileError, readModuleFile } from './module-file.ts';
 
 const SYS = '/sys/kernel/livepatch';
+const RECORDS = `/${PATCH_RECORDS}`;
 
 /** What the machine keeps of a patch, in a folder of root's: written before the kernel is touched. */
 interface PatchRecord {
@@ -15,6 +16,11 @@ interface PatchRecord {
   readonly buildIds: readonly string[];
   readonly cves: readonly string[];
   readonly digest: string | null;
+}
+
+export interface RestoredPatches {
+  readonly restored: readonly string[];
+  readonly left: readonly { readonly name: string; readonly why: Text }[];
 }
 
 /** Whether a module was signed by a key that this machine believes; null: it was. Asked before the kernel is. */
@@ -67,15 +73,22 @@ export class KernelDriver implements LivePatchDriver {
     if (module === null) throw hostFault('host.patch-unreadable', { name, why: 'no module' });
     await this.#refuseWrongKernel(order);
     await this.#refuseBadModule(name, module);
-    const standing = (await this.list()).find((one) => one.state === 'transition');
-    if (standing !== undefined && standing.name !== name) {
-      throw hostFault('host.patch-busy', { name, other: standing.name });
+    await this.#refuseWhileOther(name);
+    await this.#alone(name, () => this.#apply(order, module));
+  }
+
+  async #apply(order: PatchOrder, module: Uint8Array): Promise<void> {
+    const { name } = order;
+    const standing = await this.#refuseWhileOther(name);
+    if (standing === undefined && (await this.#flag(name, 'enabled')) === '1') {
+      const known = (await this.#record(name))?.digest ?? null;
+      if (known === null || order.digest === null || known === order.digest) return;
+      throw hostFault('host.patch-refused', { name, why: 'another one of this name is in force: take it out first' });
     }
-    if (standing === undefined && (await this.#flag(name, 'enabled')) === '1') return;
     const before = await this.#host.list(SYS);
     const { buildIds, cves, digest } = order;
     const record: PatchRecord = { name, state: 'loading', buildIds, cves, digest };
-    await this.#host.put(`${PATCH_RECORDS}/${name}.ko`, module);
+    await this.#host.put(`${RECORDS}/${name}.ko`, module);
     await this.#keep(record);
     if (standing === undefined) await this.#load(record);
     await this.#watch(name, '1');
@@ -84,6 +97,10 @@ export class KernelDriver implements LivePatchDriver {
   }
 
   async revert(name: string): Promise<void> {
+    await this.#alone(name, () => this.#revert(name));
+  }
+
+  async #revert(name: string): Promise<void> {
     const record = await this.#record(name);
     if (record !== null) await this.#keep({ ...record, state: 'leaving' });
     if ((await this.#host.list(SYS)).includes(name)) {
@@ -99,20 +116,21 @@ export class KernelDriver implements LivePatchDriver {
    * force are loaded again; after the end of an agent in the middle of its work, what it began is ended. Patches for
    * another kernel than the running one are left alone.
    */
-  async restore(): Promise<{
-    readonly restored: readonly string[];
-    readonly left: readonly { readonly name: string; readonly why: Text }[];
-  }> {
+  restore(): Promise<RestoredPatches> {
+    return this.#alone('-', () => this.#restore());
+  }
+
+  async #restore(): Promise<RestoredPatches> {
     const restored: string[] = [];
     const left: { name: string; why: Text }[] = [];
     const build = await this.#host.buildId();
-    for (const file of (await this.#host.list(PATCH_RECORDS)).filter((name) => name.endsWith('.json')).sort()) {
+    for (const file of (await this.#host.list(RECORDS)).filter((name) => name.endsWith('.json')).sort()) {
       const record = await this.#record(file.slice(0, -'.json'.length));
       if (record === null) continue;
       const { name } = record;
       const isThere = (await this.#host.list(SYS)).includes(name);
       if (record.state === 'leaving') {
-        await this.revert(name);
+        await this.#revert(name);
         continue;
       }
       if (build === null || !record.buildIds.includes(build)) {
@@ -125,6 +143,22 @@ export class KernelDriver implements LivePatchDriver {
       restored.push(name);
     }
     return { restored, left };
+  }
+
+  /** What is done to the machine's patches is done by one program at a time. @throws Fault host.patch-busy */
+  async #alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#host.alone === undefined) return work();
+    const done = await this.#host.alone(async () => ({ answer: await work() }));
+    if (done !== null) return done.answer;
+    const other = (await this.list()).find(({ state }) => state === 'transition')?.name;
+    throw hostFault('host.patch-busy', { name, other: other ?? '-' });
+  }
+
+  /** @returns this patch, where it is on its way already @throws Fault host.patch-busy */
+  async #refuseWhileOther(name: string): Promise<PatchState | undefined> {
+    const standing = (await this.list()).find((one) => one.state === 'transition');
+    if (standing === undefined || standing.name === name) return standing;
+    throw hostFault('host.patch-busy', { name, other: standing.name });
   }
 
   async #refuseWrongKernel({ name, buildIds }: PatchOrder): Promise<void> {
@@ -150,7 +184,7 @@ export class KernelDriver implements LivePatchDriver {
   }
 
   async #load({ name }: PatchRecord): Promise<void> {
-    const { code, output } = await this.#host.run('insmod', [`${PATCH_RECORDS}/${name}.ko`]);
+    const { code, output } = await this.#host.run('insmod', [`${RECORDS}/${name}.ko`]);
     if (code === 0) return;
     await this.#forget(name);
     throw hostFault('host.patch-refused', { name, why: output.trim().slice(0, 300) || `insmod: ${code}` });
@@ -213,16 +247,16 @@ export class KernelDriver implements LivePatchDriver {
   }
 
   async #record(name: string): Promise<PatchRecord | null> {
-    const text = await this.#host.read(`${PATCH_RECORDS}/${name}.json`);
+    const text = await this.#host.read(`${RECORDS}/${name}.json`);
     return text === null || text.trim() === '' ? null : (JSON.parse(text) as PatchRecord);
   }
 
   #keep(record: PatchRecord): Promise<void> {
-    return this.#host.put(`${PATCH_RECORDS}/${record.name}.json`, Buffer.from(JSON.stringify(record)));
+    return this.#host.put(`${RECORDS}/${record.name}.json`, Buffer.from(JSON.stringify(record)));
   }
 
   async #forget(name: string): Promise<void> {
-    await this.#host.remove(`${PATCH_RECORDS}/${name}.json`);
-    await this.#host.remove(`${PATCH_RECORDS}/${name}.ko`);
+    await this.#host.remove(`${RECORDS}/${name}.json`);
+    await this.#host.remove(`${RECORDS}/${name}.ko`);
   }
 }

@@ -1,11 +1,17 @@
+import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand, writeFileAtomic } from '../../system/index.ts';
 import { readBuildId } from '../gather.ts';
+import { TRANSITION_MAX_MS } from '../limits.ts';
+import { PATCH_RECORDS } from '../live-patches.ts';
 import type { PatchHost } from './driver.ts';
 
 const RUN_MS = 120_000;
+const LOCK = `/${PATCH_RECORDS}/.lock`;
+/** A patch goes in or is turned round within twice the time of a transition. */
+const LOCK_SECONDS = Math.ceil((2 * TRANSITION_MAX_MS + 30_000) / 1_000);
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 /** This machine. Needs root for all that changes something. */
@@ -33,11 +39,41 @@ export const localPatchHost: PatchHost = {
   async sleep(ms) {
     await sleep(ms);
   },
+  alone: (work) => withLock(LOCK, work),
   nowMs: () => performance.now(),
   async buildId() {
     return readBuildId(await orNull(readFile('/sys/kernel/notes')));
   },
 };
+
+/**
+ * flock(1) holds the lock as long as it lives, and it lives as long as its standard input: the kernel frees the lock however
+ * this process ends.
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>, seconds = LOCK_SECONDS): Promise<T | null> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const holder = spawn(
+    'flock',
+    ['--exclusive', '--wait', String(seconds), '--conflict-exit-code', '75', path, 'sh', '-c', 'echo held; exec cat'],
+    { env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'ignore'] },
+  );
+  // EPIPE: it has ended, and its code says why.
+  holder.stdin.on('error', () => undefined);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    holder.once('error', reject);
+    holder.once('close', resolve);
+  });
+  ended.catch(() => undefined);
+  try {
+    const code = await Promise.race([new Promise<null>((held) => holder.stdout.once('data', () => held(null))), ended]);
+    if (code === 75) return null;
+    if (code !== null) throw new Error(`flock ${path}: ${code}`);
+    return await work();
+  } finally {
+    holder.stdin.end();
+    await ended.catch(() => undefined);
+  }
+}
 
 async function orNull<T>(reading: Promise<T>): Promise<T | null> {
   try {

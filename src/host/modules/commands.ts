@@ -198,7 +198,7 @@ async function proposeHere({ keep, advisories }: Options): Promise<ModuleProposa
   const out = available.filter((name) => !allow.has(name) && keptFor(name, null) === null);
   const place = advisories ?? process.env['DARSENA_ADVISORIES'] ?? null;
   const isRpm = facts.kernel.package?.source === 'kernel';
-  const database = await openAdvisories(place === '' ? null : place, systemClock, { isRpm });
+  const { database } = await openAdvisories(place === '' ? null : place, systemClock, { isRpm });
   const before = answerKernel(facts, database, systemClock);
   const blocked = [...facts.modules.blocked, ...out.map((name) => ({ name, by: 'darsena kernel modules' }))];
   const after = answerKernel({ ...facts, modules: { ...facts.modules, blocked } }, database, systemClock);

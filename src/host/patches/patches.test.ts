@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { type Digest, digestOf } from '../../oci/index.ts';
 import { type Operations, silentStep } from '../../progress/index.ts';
@@ -17,6 +21,7 @@ import {
 } from '../../trust/index.ts';
 import type { LivePatchDriver, PatchHost, PatchOrder } from '../livepatch/driver.ts';
 import { KernelDriver } from '../livepatch/kernel-driver.ts';
+import { withLock } from '../livepatch/local-host.ts';
 import { PATCH_REPOSITORY, type PatchMetadata, packPatch, readPatchManifest, readPatchMetadata } from './artifact.ts';
 import { KernelPatches, type PatchTask } from './patches.ts';
 import { receivePatch } from './receive.ts';
@@ -159,6 +164,79 @@ test('a registry that is away, or goes away in the middle, leaves nothing on the
   }
   await receivePatch(wanted, { ...at, source });
   assert.equal(at.inForce.length, 1);
+});
+
+test('the same patch told by two programs at the same moment goes in once, and what is written down of it stays', async (t) => {
+  const files = new Map<string, string>();
+  const sys = '/sys/kernel/livepatch';
+  let loads = 0;
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-lock-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const host: PatchHost = {
+    read: async (path) => files.get(path) ?? null,
+    write: async (path, text) => void files.set(path, text),
+    list: async (path) => [
+      ...new Set(
+        [...files.keys()].flatMap((one) =>
+          one.startsWith(`${path}/`) ? (one.slice(path.length + 1).split('/')[0] ?? []) : [],
+        ),
+      ),
+    ],
+    put: async (path, bytes) => void files.set(path, Buffer.from(bytes).toString('latin1')),
+    remove: async (path) => void files.delete(path),
+    async run(file) {
+      if (file !== 'insmod') return { code: 0, output: '' };
+      loads++;
+      await sleep(50);
+      // What the kernel says of a module that is there.
+      if (files.has(`${sys}/fix_a/enabled`)) return { code: 1, output: 'File exists' };
+      files.set(`${sys}/fix_a/enabled`, '1');
+      files.set(`${sys}/fix_a/transition`, '0');
+      return { code: 0, output: '' };
+    },
+    sleep: async (ms) => void (await sleep(ms)),
+    nowMs: () => performance.now(),
+    // The lock of the machine itself, each time by a program of its own.
+    alone: (work) => withLock(join(folder, 'lock'), work),
+    buildId: async () => BUILD,
+  };
+  const driver = () => new KernelDriver(host, { checkSignature: async () => null });
+  const order = (digest: string | null): PatchOrder => ({
+    ...{ name: 'fix_a', module: testModule('fix_a'), buildIds: [BUILD], cves: ['CVE-2024-1086'], digest },
+  });
+  await Promise.all([driver().apply(order(null)), driver().apply(order('sha256:1'))]);
+  assert.equal(loads, 1);
+  assert.match(files.get('/var/lib/darsena-patches/fix_a.json') ?? '', /"state":"on".*CVE-2024-1086/);
+  assert.ok(files.has('/var/lib/darsena-patches/fix_a.ko'));
+  await driver().revert('fix_a');
+  for (const path of [`${sys}/fix_a/enabled`, `${sys}/fix_a/transition`]) files.delete(path);
+  await driver().apply(order('sha256:1'));
+  await assert.rejects(driver().apply(order('sha256:2')), { code: 'host.patch-refused', message: /take it out first/ });
+  assert.match(files.get('/var/lib/darsena-patches/fix_a.json') ?? '', /sha256:1/);
+});
+
+test('who waits for the lock in vain is told, and it is free when its holder fails', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'darsena-lock-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'deep', 'lock');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const first = withLock(path, async () => {
+    held.resolve();
+    await promise;
+    return 'first';
+  });
+  await held.promise;
+  assert.equal(await withLock(path, async () => 'second', 0), null);
+  resolve();
+  assert.equal(await first, 'first');
+  await assert.rejects(
+    withLock(path, async () => {
+      throw new Error('it failed');
+    }),
+    /it failed/,
+  );
+  assert.equal(await withLock(path, async () => 'third', 0), 'third');
 });
 
 test('two patches at once: the second waits for nobody, says which one is on its way, and leaves nothing; later it goes in', async () => {
