@@ -1737,9 +1737,21 @@ export interface PreventionPolicy {
   readonly hosts: readonly {
     readonly host: string;
     readonly parts: readonly (PreventionReach & {
-      readonly part: 'drift' | 'command' | 'file' | 'component';
+      readonly part: 'drift' | 'command' | 'file' | 'component' | 'package';
       readonly containers: number;
     })[];
+  }[];
+  /** What the packages that it denies are in each image that runs. */
+  readonly packages: readonly {
+    readonly digest: string;
+    readonly image: string;
+    readonly unknown: Text | null;
+    readonly found: readonly {
+      readonly purl: string;
+      readonly programs: readonly string[];
+      readonly libraries: readonly string[];
+      readonly why: Text | null;
+    }[];
   }[];
 }
 export interface PreventionStanding {

@@ -184,8 +184,27 @@ function prevention(busy: boolean): PreventionStanding {
                 ],
               },
             ],
+            packages: [],
           },
-          { policy: { name: 'no-tools-in-production', mode: 'dry-run' }, hosts: [] },
+          {
+            policy: { name: 'no-tools-in-production', mode: 'dry-run' },
+            hosts: [],
+            packages: [
+              {
+                ...{ digest: digest('tienda-web'), image: 'tienda/web', unknown: null },
+                found: [
+                  {
+                    purl: 'pkg:deb/debian/netcat-openbsd@1.219-1?arch=amd64&distro=debian-12',
+                    ...{ programs: ['/usr/bin/nc.openbsd'], libraries: [], why: null },
+                  },
+                  {
+                    ...{ purl: 'pkg:npm/minimist@1.2.8', programs: [], libraries: [] },
+                    why: text('an interpreter reads its files', 'un intérprete lee sus archivos'),
+                  },
+                ],
+              },
+            ],
+          },
         ]
       : [],
     hosts: [{ host: 'host1', exec: blocks, open: kills }],

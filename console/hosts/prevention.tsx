@@ -87,14 +87,90 @@ export function Prevention({ host }: { host: string }) {
                   label={t('title')}
                   columns={columns}
                   rows={rows}
-                  keyOf={({ policy, part }) => `${policy.name} ${part?.part} ${part?.means}`}
+                  keyOf={({ policy, part }) =>
+                    `${policy.name} ${part?.part} ${part?.strength} ${part?.means} ${part?.why?.en}`
+                  }
                 />
               )}
+              <DeniedPackages items={items} />
             </div>
           );
         }}
       </Loaded>
     </Panel>
+  );
+}
+
+interface PackageRow {
+  readonly policy: string;
+  readonly image: PreventionPolicy['packages'][number];
+  readonly one: PreventionPolicy['packages'][number]['found'][number] | null;
+}
+
+/** What the packages that policies deny are in the images that run, and what of it nobody can enforce. */
+function DeniedPackages({ items }: { items: readonly PreventionPolicy[] }) {
+  const t = useWords(preventionWords);
+  const text = useText();
+  const rows = items.flatMap(({ policy, packages }) =>
+    packages.flatMap((image): PackageRow[] =>
+      image.found.length === 0
+        ? [{ policy: policy.name, image, one: null }]
+        : image.found.map((one) => ({ policy: policy.name, image, one })),
+    ),
+  );
+  if (rows.length === 0) return null;
+  const columns: readonly Column<PackageRow>[] = [
+    { id: 'policy', label: t('policy'), cell: ({ policy }) => <span className="mono">{policy}</span> },
+    {
+      id: 'image',
+      label: t('image'),
+      cell: ({ image }) => (
+        <span className="mono" title={image.digest}>
+          {image.image}@{image.digest.slice(7, 19)}
+        </span>
+      ),
+    },
+    {
+      id: 'package',
+      label: t('packageName'),
+      cell: ({ image, one }) =>
+        one === null ? (
+          t(image.unknown === null ? 'noneFound' : 'notKnown')
+        ) : (
+          <span className="mono">{one.purl.split('?')[0]}</span>
+        ),
+    },
+    {
+      id: 'denied',
+      label: t('denied'),
+      grow: true,
+      cell: ({ one }) => {
+        const paths = [...(one?.programs ?? []), ...(one?.libraries ?? [])];
+        if (paths.length === 0) return '—';
+        return (
+          <span className="mono">
+            {paths.slice(0, 3).join(' ')}
+            {paths.length > 3 ? <span className="quiet-text"> {t('more', { count: paths.length - 3 })}</span> : null}
+          </span>
+        );
+      },
+    },
+    {
+      id: 'cannot',
+      label: t('cannot'),
+      cell: ({ image, one }) => {
+        const why = one?.why ?? image.unknown;
+        return why === null ? '—' : <span className="quiet-text">{text(why)}</span>;
+      },
+    },
+  ];
+  return (
+    <Table
+      label={t('packages')}
+      columns={columns}
+      rows={rows}
+      keyOf={({ policy, image, one }) => `${policy} ${image.digest} ${one?.purl} ${one?.programs[0]}`}
+    />
   );
 }
 

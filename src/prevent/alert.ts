@@ -24,6 +24,7 @@ const RULES: Readonly<Record<Part, { readonly name: string; readonly tags: reado
   command: { name: 'Denied command', tags: ['mitre_execution', 'T1059'] },
   file: { name: 'Denied file', tags: ['mitre_credential_access', 'T1552.001'] },
   component: { name: 'Denied component', tags: ['mitre_execution', 'T1195.002'] },
+  package: { name: 'Denied package', tags: ['mitre_execution', 'T1195.002', 'T1588.002'] },
 };
 
 const OUTCOMES: Readonly<Record<Outcome, string>> = {
@@ -39,13 +40,15 @@ export function preventionAlert(met: Met): Alert {
   const { rule, act, path, outcome, container, process, ancestors, at, kernelTimeNs } = met;
   const { name, tags } = RULES[rule.part];
   const what = act === 'exec' ? 'started' : 'opened';
-  const output = `${name}: ${JSON.stringify(path)} was to be ${what} by ${JSON.stringify(process.name)}; ${OUTCOMES[outcome]} (policy ${rule.policy})`;
+  const of = rule.subject === undefined ? '' : ` of ${rule.subject}`;
+  const output = `${name}: ${JSON.stringify(path)}${of} was to be ${what} by ${JSON.stringify(process.name)}; ${OUTCOMES[outcome]} (policy ${rule.policy})`;
   return {
     ...{ id: newId(), at, kernelTimeNs, rule: name, priority: outcome === 'reported' ? 'warning' : 'critical' },
     tags: ['prevention', `policy:${rule.policy}`, outcome, ...tags],
     output: output.replaceAll(/\p{Cc}/gu, '?'),
     outputFields: {
       ...{ 'prevention.policy': rule.policy, 'prevention.part': rule.part, 'prevention.outcome': outcome },
+      ...(rule.subject === undefined ? {} : { 'prevention.package': rule.subject }),
       ...{ 'prevention.act': act, 'fd.name': path, 'proc.name': process.name, 'proc.pid': process.pid },
     },
     container,

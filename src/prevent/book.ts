@@ -3,9 +3,11 @@ import type { Kysely } from 'kysely';
 import type { Journal } from '../journal/index.ts';
 import type { Clock } from '../system/index.ts';
 import { preventFault } from './errors.ts';
-import type { PreventPolicy } from './guard.ts';
+import type { PackagesOrder, PreventPolicy } from './guard.ts';
 import { POLICIES_MAX } from './limits.ts';
 import type { PreventTables } from './migrations.ts';
+import { orderOf } from './packages.ts';
+import type { PackagesInImages } from './packages-in-images.ts';
 import { readPreventPolicy } from './policy.ts';
 
 export interface StoredPreventPolicy {
@@ -21,14 +23,18 @@ export interface PreventionOrder {
   /** Names this set and no other. */
   readonly revision: string;
   readonly policies: readonly PreventPolicy[];
+  /** What the packages that policies name are in the images that run. */
+  readonly packages: readonly PackagesOrder[];
 }
 
 export interface PreventParts {
   readonly db: Kysely<PreventTables>;
   readonly journal: Pick<Journal, 'record' | 'committed'>;
   readonly clock: Clock;
-  /** Told after what is in force has changed. */
-  readonly changed: () => void;
+  /** Told after what is in force has changed; resolves when hosts were told all of it. */
+  readonly changed: () => void | Promise<void>;
+  /** What images have of denied packages. @default no image is looked into */
+  readonly images?: Pick<PackagesInImages, 'current'>;
 }
 
 /** The prevention policies in force. */
@@ -58,8 +64,12 @@ export class PreventPolicies {
 
   order(): PreventionOrder {
     const policies = this.#policies.map(({ policy }) => policy);
-    const revision = createHash('sha256').update(JSON.stringify(policies)).digest('hex').slice(0, 16);
-    return { revision, policies };
+    const packages = (this.#parts.images?.current() ?? []).map(orderOf);
+    const revision = createHash('sha256')
+      .update(JSON.stringify([policies, packages]))
+      .digest('hex')
+      .slice(0, 16);
+    return { revision, policies, packages };
   }
 
   /** In force when this returns; hosts are told at once. @throws Fault prevent.policy-invalid, prevent.policies-full */
@@ -73,8 +83,10 @@ export class PreventPolicies {
     await db.transaction().execute(async (tx) => {
       await tx.deleteFrom('prevent_policies').where('name', '=', name).execute();
       await tx.insertInto('prevent_policies').values({ name, source, author, at: stored.at }).execute();
-      const { mode, drift, commands, files, components } = policy;
-      const lists = { commands: [...commands], files: [...files], components: [...components] };
+      const { mode, drift, commands, files, components, packages } = policy;
+      const lists = {
+        ...{ commands: [...commands], files: [...files], components: [...components], packages: [...packages] },
+      };
       await journal.record<PreventTables>(tx, {
         ...{ kind: 'prevention.applied', project: null, actor: author, subject: `policy ${name}`, digest: null },
         body: { mode, drift, ...lists },
@@ -82,7 +94,7 @@ export class PreventPolicies {
     });
     this.#policies = [...others, stored].sort((a, b) => a.policy.name.localeCompare(b.policy.name, 'en'));
     journal.committed();
-    changed();
+    await changed();
     return stored;
   }
 
@@ -98,6 +110,6 @@ export class PreventPolicies {
     });
     this.#policies = this.#policies.filter(({ policy }) => policy.name !== name);
     journal.committed();
-    changed();
+    await changed();
   }
 }

@@ -17,13 +17,27 @@ const PART: Readonly<Record<Part, Text>> = {
   command: { en: 'commands', es: 'órdenes' },
   file: { en: 'files', es: 'archivos' },
   component: { en: 'components', es: 'componentes' },
+  package: { en: 'packages', es: 'paquetes' },
 };
 const MODE = {
   'dry-run': { en: 'dry run', es: 'prueba' },
   enforce: { en: 'in force', es: 'en vigor' },
 } as const;
 
+interface PackageView {
+  readonly purl: string;
+  readonly programs: readonly string[];
+  readonly libraries: readonly string[];
+  readonly why: Text | null;
+}
+interface ImageView {
+  readonly digest: string;
+  readonly image: string;
+  readonly unknown: Text | null;
+  readonly found: readonly PackageView[];
+}
 interface PolicyView extends StoredPreventPolicy {
+  readonly packages: readonly ImageView[];
   readonly hosts: readonly {
     readonly host: string;
     readonly state: 'in-force' | 'behind' | 'unable';
@@ -150,6 +164,61 @@ function registerPrevent(cli: CliProgram): void {
       print.result(found.source.trimEnd());
     });
   noun
+    .command('packages')
+    .argument('<name>')
+    .description(
+      t({
+        en: 'say what the packages that a policy denies are in each image that runs',
+        es: 'decir qué son, en cada imagen en marcha, los paquetes que una política deniega',
+      }),
+    )
+    .action(async (name: string) => {
+      const { packages } = await api.get<PolicyView>(`/prevention/policies/${encodeURIComponent(name)}`);
+      if (cli.output.json) return print.json(packages);
+      const rows = packages.flatMap((item): { item: ImageView; one: PackageView | null }[] =>
+        item.found.length === 0 ? [{ item, one: null }] : item.found.map((one) => ({ item, one })),
+      );
+      print.table(
+        [
+          {
+            title: { en: 'image', es: 'imagen' },
+            value: ({ item }) => `${item.image}@${item.digest.slice(7, 19)}`,
+          },
+          {
+            title: { en: 'package', es: 'paquete' },
+            value: ({ item, one }) =>
+              one !== null
+                ? (one.purl.split('?')[0] ?? '')
+                : t(
+                    item.unknown === null
+                      ? { en: 'none of them', es: 'ninguno' }
+                      : { en: 'not known', es: 'no se sabe' },
+                  ),
+          },
+          {
+            title: { en: 'denied', es: 'se deniega' },
+            value: ({ one }) => (one === null ? '–' : deniedWords([...one.programs, ...one.libraries])),
+            long: true,
+          },
+          {
+            title: { en: 'cannot be enforced because', es: 'no se puede imponer porque' },
+            value: ({ item, one }) => {
+              const why = one?.why ?? item.unknown;
+              return why == null ? '' : t(why);
+            },
+            long: true,
+          },
+        ],
+        rows,
+        {
+          empty: {
+            en: 'the policy denies no packages, or no image runs',
+            es: 'la política no deniega paquetes, o no hay ninguna imagen en marcha',
+          },
+        },
+      );
+    });
+  noun
     .command('remove')
     .argument('<name>')
     .description(t({ en: 'take a policy out of force', es: 'retirar una política' }))
@@ -157,6 +226,12 @@ function registerPrevent(cli: CliProgram): void {
       await api.delete(`/prevention/policies/${encodeURIComponent(name)}`);
       print.result({ en: `policy ${name} removed`, es: `política ${name} retirada` });
     });
+}
+
+/** The first few, and how many there are beside them. */
+function deniedWords(paths: readonly string[]): string {
+  const [shown, more] = [paths.slice(0, 4), paths.length - 4];
+  return paths.length === 0 ? '–' : `${shown.join(' ')}${more > 0 ? ` +${more}` : ''}`;
 }
 
 interface ForeignOptions {

@@ -1,7 +1,8 @@
 /** What a container's guards are told: every policy that speaks of it, put together. Pure, and known to all programs that enforce. */
+import type { Text } from '../system/index.ts';
 import { DENIED_MAX, KERNEL_PATH_BYTES_MAX } from './limits.ts';
 
-export const PARTS = ['drift', 'command', 'file', 'component'] as const;
+export const PARTS = ['drift', 'command', 'file', 'component', 'package'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** What happens with an act that a policy forbids: it fails, it ends its process, it is told, or nothing of it is seen. */
@@ -36,6 +37,8 @@ export interface PreventPolicy {
   readonly files: readonly string[];
   /** Names of libraries' files: who loads one opens it. */
   readonly components: readonly string[];
+  /** Names or purls of packages: what the image's inventory says of them does not run. */
+  readonly packages: readonly string[];
   /** The answer to a question that cannot be answered in time. */
   readonly whenLate: 'allow' | 'deny';
 }
@@ -44,6 +47,10 @@ export interface GuardRule {
   readonly policy: string;
   readonly part: Part;
   readonly effect: 'report' | 'act';
+  /** The package, of a rule about one. */
+  readonly subject?: string;
+  /** What of it cannot be enforced in this container's image. */
+  readonly gap?: Text;
 }
 
 export interface Denied {
@@ -73,6 +80,8 @@ export interface GuardedContainer {
   readonly environment: string;
   readonly workload: string;
   readonly image: string;
+  /** Of the image; null where the host does not know it. */
+  readonly digest: string | null;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -93,8 +102,34 @@ export function speaksOf({ match }: PreventPolicy, container: GuardedContainer):
   );
 }
 
-/** Everything that policies say of a container; null when they say nothing. */
-export function compileGuard(policies: readonly PreventPolicy[], container: GuardedContainer): ContainerGuard | null {
+/** What a policy's packages are in one image. Paths are from the root of the container. */
+export interface PackagesOrder {
+  readonly policy: string;
+  readonly digest: string;
+  /** What of it cannot be enforced, or not known; null: nothing. */
+  readonly gap: Text | null;
+  readonly found: readonly {
+    readonly purl: string;
+    readonly programs: readonly string[];
+    readonly libraries: readonly string[];
+  }[];
+}
+
+/** What is said of packages where nobody looked into the image yet. */
+const NOT_LOOKED: Text = {
+  en: 'cannot be enforced because what is in the image is not known here yet',
+  es: 'no se puede imponer porque aún no se sabe aquí qué contiene la imagen',
+};
+
+/**
+ * Everything that policies say of a container; null when they say nothing.
+ * @param inImages what the policies' packages are in the images that run
+ */
+export function compileGuard(
+  policies: readonly PreventPolicy[],
+  container: GuardedContainer,
+  inImages: readonly PackagesOrder[] = [],
+): ContainerGuard | null {
   const rules: GuardRule[] = [];
   const commands: Denied[] = [];
   const files: Denied[] = [];
@@ -120,6 +155,17 @@ export function compileGuard(policies: readonly PreventPolicy[], container: Guar
       // A list that has no room is left out whole: its rule without entries says so, where half a list would look like all.
       if (denied.length + patterns.length > DENIED_MAX) continue;
       for (const pattern of patterns) denied.push(deniedOf(pattern, place));
+    }
+    if (policy.packages.length === 0) continue;
+    const known = inImages.find((one) => one.policy === policy.name && one.digest === container.digest);
+    const gap = known === undefined ? NOT_LOOKED : known.gap;
+    if (gap !== null) rules.push({ policy: policy.name, part: 'package', effect, gap });
+    for (const { purl, programs, libraries } of known?.found ?? []) {
+      if (programs.length + libraries.length === 0) continue;
+      const place = rules.push({ policy: policy.name, part: 'package', effect, subject: purl }) - 1;
+      if (commands.length + programs.length > DENIED_MAX || files.length + libraries.length > DENIED_MAX) continue;
+      for (const path of programs) commands.push({ pattern: path, kind: 'path', rule: place });
+      for (const path of libraries) files.push({ pattern: path, kind: 'path', rule: place });
     }
   }
   if (rules.length === 0) return null;

@@ -2,11 +2,22 @@
 import { z } from 'zod';
 import type { Text } from '../system/index.ts';
 import { MEANS, type Means, PARTS, type Part, STRENGTHS, type Strength } from './guard.ts';
-import { POLICIES_MAX } from './limits.ts';
+import { PACKAGE_PATHS_MAX, PACKAGES_FOUND_MAX, POLICIES_MAX } from './limits.ts';
 
 const words = z.strictObject({ en: z.string().max(2_000), es: z.string().max(2_000) });
 const strength = z.enum(STRENGTHS);
 const means = z.enum(MEANS).nullable();
+
+const denied = z.array(z.string().max(4_200)).max(PACKAGE_PATHS_MAX);
+/** What hosts are told of packages. */
+export const packagesOrder = z.strictObject({
+  policy: z.string().max(63),
+  digest: z.string().max(160),
+  gap: words.nullable(),
+  found: z
+    .array(z.strictObject({ purl: z.string().max(2_000), programs: denied, libraries: denied }))
+    .max(PACKAGES_FOUND_MAX),
+});
 
 export const hostPrevention = z.strictObject({
   /** The set of policies that is followed; null before the first. */

@@ -25,3 +25,14 @@ export const GONE_SHOWN = 200;
 export const GONE_KEPT_DAYS = 30;
 /** And no more of them than this: a host that builds starts thousands a day. The journal keeps what was told of each. */
 export const GONE_KEPT_MAX = 5_000;
+/** Images that run in which denied packages are looked for. */
+export const IMAGES_LOOKED_MAX = 500;
+/** Policies with packages times images, as hosts are told them. */
+export const PACKAGE_ORDERS_MAX = 5_000;
+/** Before what could not be read is tried again. */
+export const LOOK_AGAIN_MS = 60_000;
+/** Denied packages of one image, and their programs and libraries: as many as the scanner names. */
+export const PACKAGES_FOUND_MAX = 500;
+export const PACKAGE_PATHS_MAX = 1_000;
+/** Packages named in one sentence. */
+export const GAPS_NAMED_MAX = 8;

@@ -23,6 +23,8 @@ export interface PreventTables {
     author: string;
     at: string;
   };
+  /** What a policy's list of packages means in an image. */
+  prevent_packages: { policy: string; digest: string; asked: string; revision: string; body: string; at: string };
   prevent_stops: {
     id: string;
     host: string | null;
@@ -79,6 +81,21 @@ export const preventMigrations: readonly Migration[] = [
         .addColumn('reason', 'text', (column) => column.notNull())
         .addColumn('author', 'text', (column) => column.notNull())
         .addColumn('at', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
+  {
+    name: '0002-prevent-packages',
+    async up(db) {
+      await db.schema
+        .createTable('prevent_packages')
+        .addColumn('policy', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull())
+        .addColumn('asked', 'text', (column) => column.notNull())
+        .addColumn('revision', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('prevent_packages_key', ['policy', 'digest'])
         .execute();
     },
   },

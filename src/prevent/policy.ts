@@ -3,6 +3,7 @@ import { describeFormatError, FormatError, parseYaml } from '../formats/index.ts
 import { preventFault } from './errors.ts';
 import type { PreventPolicy } from './guard.ts';
 import { PATTERN_LENGTH_MAX, PATTERNS_MAX, POLICY_BYTES_MAX } from './limits.ts';
+import { isPackagePattern } from './packages.ts';
 
 export const policyName = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/);
 const pattern = z
@@ -37,11 +38,16 @@ export const preventPolicy = z
     commands: list(z.union([path, hash, name])),
     files: list(path),
     components: list(name),
+    packages: list(
+      pattern.refine(isPackagePattern, { message: 'expected a name or purl of packages, and more than *' }),
+    ),
     whenLate: z.enum(['allow', 'deny']).default('allow'),
   })
-  .refine(({ drift, commands, files, components }) => drift || commands.length + files.length + components.length > 0, {
-    message: 'expected drift, commands, files or components',
-  })
+  .refine(
+    ({ drift, commands, files, components, packages }) =>
+      drift || commands.length + files.length + components.length + packages.length > 0,
+    { message: 'expected drift, commands, files, components or packages' },
+  )
   .refine(({ drift, except }) => drift || except.length === 0, { message: 'except belongs to drift', path: ['except'] })
   .refine(({ components }) => components.every((one) => !/^\*+$/.test(one)), {
     message: 'expected more than *',

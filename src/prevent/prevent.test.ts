@@ -7,7 +7,11 @@ import { Fault, openDatabase, silentLog, systemClock } from '../system/index.ts'
 import { isExcepted, matchesPattern, names } from './guard.ts';
 import {
   compileGuard,
+  type DeniedPackage,
   isForKernel,
+  namesPackage,
+  PackagesInImages,
+  type PreventionOrder,
   PreventPolicies,
   type PreventTables,
   preventMigrations,
@@ -20,6 +24,7 @@ import { TOLD_AT_ONCE } from './limits.ts';
 const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
 const CONTAINER = {
   ...{ id: 'c'.repeat(64), project: 'tienda', environment: 'pro', workload: 'web', image: 'tienda/web:1' },
+  digest: `sha256:${'d'.repeat(64)}`,
   labels: { tier: 'front' },
 };
 const STRANGER: Stranger = {
@@ -109,10 +114,118 @@ test('names are of the last part, paths of all of it, and patterns take no longe
   assert.ok(!isForKernel({ kind: 'name', pattern: 'shadow' }, 'open'));
 });
 
+test('a package is named by its name or its purl, with and without namespace and version', () => {
+  const nmap = { name: 'nmap', purl: 'pkg:deb/debian/nmap@7.93%2Bdfsg1-1?arch=amd64&distro=debian-12' };
+  const scoped = { name: '@acme/tool', purl: 'pkg:npm/%40acme/tool@1.2.3' };
+  for (const pattern of ['nmap', 'nma*', 'pkg:deb/nmap', 'pkg:deb/debian/nmap', 'pkg:deb/debian/nmap@7.93*'])
+    assert.ok(namesPackage(pattern, nmap), pattern);
+  for (const pattern of ['map', 'pkg:rpm/nmap', 'pkg:deb/ubuntu/nmap', 'pkg:deb/debian/nmap@7.92*', 'nmap-common'])
+    assert.ok(!namesPackage(pattern, nmap), pattern);
+  for (const pattern of ['@acme/tool', 'pkg:npm/@acme/tool', 'pkg:npm/%40acme/tool@1.*', 'pkg:npm/tool'])
+    assert.ok(namesPackage(pattern, scoped), pattern);
+  for (const wrong of ['"*"', '"pkg:deb/*"', '"pkg:"', '"a b"', 'pkg:deb'])
+    assert.throws(
+      () => readPreventPolicy(`name: p\nmatch: { projects: [a] }\npackages: [${wrong}]`),
+      hasCode('prevent.policy-invalid'),
+      wrong,
+    );
+});
+
+test('a denied package is its programs and libraries in this very image, and what cannot be enforced is said', async () => {
+  const { opened, journal, db } = await ground();
+  const known = new Map<string, { packages: DeniedPackage[]; more: number } | null | Error>();
+  const nmap: DeniedPackage = {
+    ...{ purl: 'pkg:deb/debian/nmap@7.93', path: 'var/lib/dpkg/status', gap: null },
+    ...{ programs: ['/usr/bin/nmap'], libraries: ['/usr/lib/libnmap.so.1'] },
+  };
+  const lodash: DeniedPackage = {
+    ...{ purl: 'pkg:npm/lodash@4.17.21', path: 'app/node_modules/lodash/package.json', gap: 'interpreted' },
+    ...{ programs: [], libraries: [] },
+  };
+  const [web, other, blind] = ['d', 'e', 'f'].map((letter) => `sha256:${letter.repeat(64)}`) as [
+    string,
+    string,
+    string,
+  ];
+  known.set(web, { packages: [nmap, lodash], more: 0 });
+  known.set(other, { packages: [], more: 0 });
+  known.set(blind, null);
+  let asked = 0;
+  let revision = 'r1';
+  const images = {
+    revision: () => revision,
+    async runnable(digest: string) {
+      asked++;
+      const found = known.get(digest) ?? null;
+      if (found instanceof Error) throw found;
+      return found;
+    },
+  };
+  const make = async () => {
+    const inImages = new PackagesInImages({ db, clock: systemClock, log: silentLog, images });
+    await inImages.open();
+    const policies = new PreventPolicies({
+      db,
+      journal,
+      clock: systemClock,
+      changed: () => undefined,
+      images: inImages,
+    });
+    await policies.open();
+    return { inImages, policies };
+  };
+  const { inImages, policies } = await make();
+  await policies.apply('name: p\nmode: enforce\nmatch: { projects: ["*"] }\npackages: [nmap, lodash]', 'user:ana');
+  const guardOf = (order: PreventionOrder, digest: string | null) =>
+    compileGuard(order.policies, { ...CONTAINER, digest }, order.packages);
+  // Before anybody looked, and of an image that nobody knows: said, never silently nothing.
+  for (const digest of [web, null])
+    assert.match(guardOf(policies.order(), digest)?.rules[0]?.gap?.en ?? '', /not known here yet/);
+  const running = new Map([web, other, blind].map((digest) => [digest, 'tienda/web']));
+  const list = () => policies.list().map(({ policy }) => policy);
+  assert.ok(await inImages.look(list(), running));
+  const guard = guardOf(policies.order(), web);
+  assert.deepEqual(
+    guard?.rules.map(({ part, subject, gap }) => [part, subject ?? gap?.en]),
+    [
+      [
+        'package',
+        'cannot be enforced because pkg:npm/lodash@4.17.21: an interpreter reads its files: only its own programs and libraries are denied, where it has any',
+      ],
+      ['package', 'pkg:deb/debian/nmap@7.93'],
+    ],
+  );
+  assert.deepEqual(
+    [guard?.commands, guard?.files].map((some) => some?.map(({ pattern, kind, rule }) => [pattern, kind, rule])),
+    [[['/usr/bin/nmap', 'path', 1]], [['/usr/lib/libnmap.so.1', 'path', 1]]],
+  );
+  assert.equal(guardOf(policies.order(), other), null, 'the same path of another image is nobody\u2019s matter');
+  assert.match(guardOf(policies.order(), blind)?.rules[0]?.gap?.en ?? '', /no complete inventory/);
+  // What is known is not asked again, also not after a start; what is not, is.
+  asked = 0;
+  const again = await make();
+  assert.equal(again.policies.order().revision, policies.order().revision);
+  assert.ok(!(await again.inImages.look(list(), running)));
+  assert.equal(asked, 1);
+  // Analysers of another version that fail take nothing from what is in force.
+  revision = 'r2';
+  known.set(web, new Error('cut'));
+  known.set(blind, { packages: [nmap], more: 0 });
+  assert.ok(await again.inImages.look(list(), running));
+  assert.equal(guardOf(again.policies.order(), web)?.commands.length, 1);
+  assert.equal(guardOf(again.policies.order(), blind)?.commands.length, 1);
+  // What does not run any more, and policies that are gone, are forgotten.
+  await again.inImages.look(list(), new Map([[web, 'tienda/web']]));
+  assert.equal(again.inImages.current().length, 1);
+  await again.inImages.look([], running);
+  assert.deepEqual((await make()).inImages.current(), []);
+  await opened.close();
+});
+
 test('policies survive a restart, hosts are told of each change, and each is a fact', async () => {
   const { opened, journal, db } = await ground();
   let changes = 0;
-  const parts = { db, journal, clock: systemClock, changed: () => changes++ };
+  const parts = { db, journal, clock: systemClock, changed: () => void changes++ };
   const policies = new PreventPolicies(parts);
   await policies.open();
   const empty = policies.order().revision;

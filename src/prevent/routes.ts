@@ -3,6 +3,8 @@ import type { ApiApp } from '../access/index.ts';
 import type { PreventPolicies } from './book.ts';
 import type { HostPrevention } from './host-state.ts';
 import { PATTERN_LENGTH_MAX, POLICY_BYTES_MAX } from './limits.ts';
+import { gapWords } from './packages.ts';
+import type { PackagesInImages } from './packages-in-images.ts';
 import { policyName } from './policy.ts';
 import type { Strangers } from './strangers.ts';
 
@@ -17,9 +19,25 @@ export interface PreventionHosts {
 
 export function registerPreventionRoutes(
   app: ApiApp,
-  parts: { readonly policies: PreventPolicies; readonly strangers: Strangers; readonly hosts: PreventionHosts },
+  parts: {
+    readonly policies: PreventPolicies;
+    readonly strangers: Strangers;
+    readonly hosts: PreventionHosts;
+    readonly images: Pick<PackagesInImages, 'current'>;
+  },
 ): void {
-  const { policies, strangers, hosts } = parts;
+  const { policies, strangers, hosts, images } = parts;
+  const packagesOf = (name: string) =>
+    images
+      .current()
+      .filter(({ policy }) => policy === name)
+      .map(({ digest, image, unknown, found }) => ({
+        ...{ digest, image, unknown: unknown === null ? null : gapWords(unknown) },
+        found: found.map((one) => ({
+          ...{ purl: one.purl, programs: one.programs, libraries: one.libraries },
+          why: one.gap === null ? null : gapWords(one.gap),
+        })),
+      }));
   app.route({
     method: 'GET',
     url: '/api/v1/prevention/policies',
@@ -31,6 +49,7 @@ export function registerPreventionRoutes(
       return {
         items: policies.list().map((stored) => ({
           ...stored,
+          packages: packagesOf(stored.policy.name),
           hosts: states.map(({ host, prevention }) => ({
             host,
             state: prevention === null ? 'unable' : prevention.revision === revision ? 'in-force' : 'behind',
@@ -56,7 +75,10 @@ export function registerPreventionRoutes(
       summary: 'A prevention policy as its author wrote it',
       params: z.object({ name: policyName }),
     },
-    handler: async (request) => policies.named(request.params.name),
+    handler: async (request) => {
+      const stored = policies.named(request.params.name);
+      return { ...stored, packages: packagesOf(stored.policy.name) };
+    },
   });
   app.route({
     method: 'PUT',

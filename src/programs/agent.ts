@@ -509,7 +509,7 @@ async function runAgent(instance: Instance, log: Log): Promise<void> {
     try {
       const kept = readToAgent(JSON.parse(await readFile(join(files.agent.folder, PREVENTION_FILE), 'utf8')));
       if (kept.type === 'prevention' && instance.mode === 'root')
-        prevention.follow({ revision: kept.revision, policies: kept.policies });
+        prevention.follow({ revision: kept.revision, policies: kept.policies, packages: kept.packages });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       log.warn({ err: error }, 'the kept prevention policies cannot be used; waiting for control');

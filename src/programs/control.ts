@@ -116,6 +116,7 @@ import {
 } from '../network/index.ts';
 import { type Digest, projectOf, REGISTRY_NAME } from '../oci/index.ts';
 import {
+  PackagesInImages,
   PreventPolicies,
   type PreventTables,
   preventMigrations,
@@ -188,6 +189,7 @@ import { ADVISORY_CHECK_MS, AdvisoryWork } from './control/advisory-work.ts';
 import { registerBaseRoutes } from './control/bases.ts';
 import { judgeDebug } from './control/debug.ts';
 import { createDeeds } from './control/deeds.ts';
+import { DeniedPackages, packagesOfImages } from './control/denied-packages.ts';
 import { DetectionPath } from './control/detection-path.ts';
 import { drillGround } from './control/drill-ground.ts';
 import { EventStream, maySeeOperation, type WatchPrincipal } from './control/events.ts';
@@ -541,9 +543,15 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     shipped: readShippedRules(),
     changed: () => hosts.broadcast({ type: 'rules', ...ruleBook.order() }),
   });
+  const packagesInImages = new PackagesInImages({ ...{ db, clock, log }, images: packagesOfImages(scans) });
+  await packagesInImages.open();
   const preventPolicies: PreventPolicies = new PreventPolicies({
-    ...{ db, journal, clock },
-    changed: () => hosts.broadcast({ type: 'prevention', ...preventPolicies.order() }),
+    ...{ db, journal, clock, images: packagesInImages },
+    changed: () => deniedPackages.changed(),
+  });
+  const deniedPackages = new DeniedPackages({
+    ...{ policies: () => preventPolicies, images: packagesInImages, deployments, runs: () => runs, log },
+    tell: () => hosts.broadcast({ type: 'prevention', ...preventPolicies.order() }),
   });
   await preventPolicies.open();
   const strangers = new Strangers({
@@ -698,6 +706,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   journal.subscribe((fact) => {
     // What is excepted changes the answer at the push door as well; where a release comes or goes, deadlines change.
     if (fact.kind === 'workload.changed') dueSoon = true;
+    if (fact.kind === 'image.scanned') void deniedPackages.look();
     // What is lived with on a host is asked at every start there.
     if (fact.kind === 'host-exception.approved' || fact.kind === 'host-exception.revoked') {
       factsChangedMs = clock.now().getTime();
@@ -870,7 +879,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     },
   });
   registerPreventionRoutes(app, {
-    ...{ policies: preventPolicies, strangers },
+    ...{ policies: preventPolicies, strangers, images: packagesInImages },
     hosts: {
       states: () => hosts.views().map(({ name, prevention }) => ({ host: name, prevention })),
     },
@@ -1109,6 +1118,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
     every(GRACE_CHECK_MS, async () => {
       if ((await registry.graces.tellOver()).length > 0) await tellHosts();
     }),
+    every(GRACE_CHECK_MS, () => deniedPackages.look()),
     every(GRACE_CHECK_MS, async () => {
       if (dueSoon) {
         dueSoon = false;
@@ -1327,6 +1337,8 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   async function tellHosts(): Promise<void> {
     const turn = telling.then(async () => {
       if (hosts.views().every((view) => view.state !== 'connected')) return;
+      // Before what is wanted: what may not run in an image is known on the host when its first container starts.
+      await deniedPackages.look();
       const wanted = await wantedMessage(permissionParts());
       // Before what is wanted: a pod that finds no key waits. It is not part of that message, which hosts keep on disk.
       for (const name of hosts.connected()) hosts.send(name, await volumes.keys(name));

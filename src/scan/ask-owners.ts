@@ -1,9 +1,10 @@
 import { type ConfinedOptions, runConfined } from './confined.ts';
 import { scanFault } from './errors.ts';
 import { incompleteReason } from './incomplete.ts';
-import { OWNED_PATH_MAX_BYTES, PACKAGE_FILES_MAX } from './limits.ts';
+import { OWNED_PATH_MAX_BYTES, PACKAGE_FILES_MAX, RUNNABLE_FILES_MAX } from './limits.ts';
 import type { FileOwners, PackageFiles, PackageKey } from './owners.ts';
 import type { InventoryLayer } from './package.ts';
+import { RUNNABLE_GAPS, type Runnable } from './runnable.ts';
 import type { LayerCache } from './scan.ts';
 import type { ScanOrder, WorkerAnswer } from './worker.ts';
 import { WorkerFailure } from './worker-failure.ts';
@@ -60,12 +61,41 @@ function isFiles(found: PackageFiles | null): boolean {
   );
 }
 
+/**
+ * What of packages of an image runs: programs and libraries that the kernel can tell from other files, and what it cannot.
+ *
+ * @throws Fault scan.layer-unread when a layer is not kept; scan.owners-failed
+ */
+export async function askRunnable(
+  layers: readonly KeptLayer[],
+  cache: Pick<LayerCache, 'get'>,
+  asked: readonly PackageKey[],
+  confined?: ConfinedOptions,
+): Promise<readonly Runnable[]> {
+  const answer = await ask(layers, cache, { runnableOf: asked }, confined);
+  const isAsked = new Set(asked.map(({ purl, path }) => `${purl}\0${path}`));
+  if (answer.kind !== 'runnable' || !Array.isArray(answer.runnable) || answer.runnable.length > asked.length)
+    throw failed('the scan worker answered garbage');
+  // Shape by shape: the worker read hostile bytes.
+  return answer.runnable.map(({ purl, path, programs, libraries, gap }) => {
+    const isOne = isAsked.has(`${purl}\0${path}`) && (gap === null || RUNNABLE_GAPS.includes(gap));
+    if (!isOne || !isNames(programs) || !isNames(libraries)) throw failed('the scan worker answered garbage');
+    return { purl, path, programs, libraries, gap };
+  });
+}
+
+function isNames(files: readonly string[]): boolean {
+  const isName = (file: unknown): boolean =>
+    typeof file === 'string' && file.startsWith('/') && file.length <= OWNED_PATH_MAX_BYTES;
+  return Array.isArray(files) && files.length <= RUNNABLE_FILES_MAX && files.every(isName);
+}
+
 type KeptLayer = Pick<InventoryLayer, 'digest' | 'diffId' | 'sizeBytes'>;
 
 async function ask(
   layers: readonly KeptLayer[],
   cache: Pick<LayerCache, 'get'>,
-  question: Pick<ScanOrder, 'paths' | 'filesOf'>,
+  question: Pick<ScanOrder, 'paths' | 'filesOf' | 'runnableOf'>,
   confined: ConfinedOptions | undefined,
 ): Promise<WorkerAnswer> {
   const stored = await Promise.all(

@@ -80,6 +80,7 @@ export {
 export { classifyRisk, type RiskFacts } from './risk.ts';
 export { type RiskRoutesParts, registerRiskRoutes } from './risk-routes.ts';
 export { type ImagesOfProject, registerScanRoutes, type ScanRoutesParts, type ScanStarter } from './routes.ts';
+export { RUNNABLE_GAPS, type Runnable, type RunnableGap } from './runnable.ts';
 export {
   type ContentSource,
   type LayerCache,

@@ -98,6 +98,10 @@ export const LAYER_FILES_PAGE_MAX = 500;
 export const PACKAGES_PAGE_MAX = 2_000;
 /** Files of one package that are named; a package of texts or data may have more. */
 export const PACKAGE_FILES_MAX = 5_000;
+/** Programs, and libraries, of one package that are named to be denied; those of a language's run-time have a few hundred. */
+export const RUNNABLE_FILES_MAX = 1_000;
+/** Packages of one image that are asked about at once. */
+export const RUNNABLE_ASKED_MAX = 500;
 /** What the worker may answer: the inventory of `PACKAGES_MAX` packages. */
 export const INVENTORY_MAX_BYTES = 128 * MIB;
 

@@ -489,6 +489,7 @@ function inventoryIn(answer: WorkerAnswer, layers: readonly PlannedLayer[]): Inv
       throw new IncompleteScan(incompleteReason(answer.code, answer.message, answer.layer));
     case 'owners':
     case 'files':
+    case 'runnable':
       throw new WorkerFailure('worker.garbage', 'the scan worker answered garbage');
   }
 }

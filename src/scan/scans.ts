@@ -3,7 +3,7 @@ import type { AdvisoryDatabase, AdvisoryStore } from '../advisories/index.ts';
 import type { Journal, JournalTables } from '../journal/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Clock, Language } from '../system/index.ts';
-import { askFiles, askOwners, type OwnersAnswer } from './ask-owners.ts';
+import { askFiles, askOwners, askRunnable, type OwnersAnswer } from './ask-owners.ts';
 import type { BillSubject } from './bills/bill.ts';
 import { toCycloneDx } from './bills/cyclonedx.ts';
 import type { ConfinedOptions } from './confined.ts';
@@ -11,10 +11,11 @@ import { scanFault } from './errors.ts';
 import { imageScanned } from './facts.ts';
 import type { JavaIndex } from './knowledge/java-index.ts';
 import { type LayerFiles, type LayerFilesQuestion, readLayerFiles } from './layer-files.ts';
+import { RUNNABLE_ASKED_MAX } from './limits.ts';
 import type { MalwareScanner } from './malware/look.ts';
 import type { MalwareResult } from './malware/result.ts';
 import type { PackageFiles, PackageKey } from './owners.ts';
-import type { Inventory } from './package.ts';
+import type { Inventory, InventoryPackage } from './package.ts';
 import {
   countStale,
   keepMatched,
@@ -26,6 +27,7 @@ import {
 import type { ScanReport } from './report.ts';
 import type { ReportFormat } from './reports/bill-formats.ts';
 import { scanRevision } from './revision.ts';
+import type { Runnable } from './runnable.ts';
 import {
   findSecrets,
   lookForMalware,
@@ -256,6 +258,33 @@ export class Scans {
     const found = await askFiles(inventory.layers, cache, asked, confined);
     if (found === null) throw scanFault('scan.package-unknown', { purl: asked.purl, path: asked.path });
     return found;
+  }
+
+  /**
+   * Which packages of an image fit, and what of them runs; null when it has no complete inventory.
+   *
+   * @throws Fault scan.layer-unread, scan.owners-failed
+   */
+  async runnable(
+    image: Digest,
+    fits: (found: InventoryPackage) => boolean,
+  ): Promise<{ readonly packages: readonly Runnable[]; readonly more: number } | null> {
+    const inventory = await this.inventory(image);
+    if (!inventory) return null;
+    const fitting = inventory.packages.filter(fits);
+    const asked = fitting.slice(0, RUNNABLE_ASKED_MAX).map(({ purl, path }) => ({ purl, path }));
+    if (asked.length === 0) return { packages: [], more: 0 };
+    const { clock, confined } = this.#parts;
+    const cache = layerCacheIn(this.#db, this.#readers, () => clock.now().toISOString());
+    return {
+      packages: await askRunnable(inventory.layers, cache, asked, confined),
+      more: fitting.length - asked.length,
+    };
+  }
+
+  /** Which analysers made the inventories that are read now: others may find other packages. */
+  get revision(): string {
+    return this.#revision;
   }
 
   /** The bill of materials of an image; null when it has no complete inventory. */

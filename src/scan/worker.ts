@@ -20,6 +20,7 @@ import {
 import { IMAGE_BYTES_MAX, IMAGE_ENTRIES_MAX, LAYER_RESULT_MAX_BYTES, PACKAGE_FILES_MAX } from './limits.ts';
 import { type FileOwners, findFiles, findOwners, type PackageFiles, type PackageKey } from './owners.ts';
 import type { Inventory } from './package.ts';
+import { findRunnable, type Runnable } from './runnable.ts';
 import { secretsAnalyser } from './secrets/analyser.ts';
 import { type ConfigText, scanConfigTexts } from './secrets/image-config.ts';
 import { SECRETS_MAX } from './secrets/limits.ts';
@@ -55,6 +56,8 @@ export interface ScanOrder {
   readonly paths?: readonly string[];
   /** The package whose files are asked for, instead of the inventory. */
   readonly filesOf?: PackageKey;
+  /** Packages of which is asked what of them runs, instead of the inventory. */
+  readonly runnableOf?: readonly PackageKey[];
 }
 
 export type WorkerAnswer =
@@ -63,6 +66,7 @@ export type WorkerAnswer =
   /** `isCut`: there were more lists of owned files than are kept. */
   | { readonly kind: 'owners'; readonly owners: readonly FileOwners[]; readonly isCut: boolean }
   | { readonly kind: 'files'; readonly files: PackageFiles | null; readonly isCut: boolean }
+  | { readonly kind: 'runnable'; readonly runnable: readonly Runnable[] }
   /** `code` is a FormatErrorCode, 'layer.mismatch', 'inventory.incomplete' or 'worker.failed'. */
   | { readonly kind: 'incomplete'; readonly code: string; readonly message: string; readonly layer: Digest | null };
 
@@ -118,6 +122,9 @@ async function answerOrder(input: number, output: Writable): Promise<WorkerAnswe
     const isCut = results.some(({ ownedCut }) => ownedCut);
     if (order.filesOf) {
       return { kind: 'files', files: findFiles(results, ANALYSERS, order.filesOf, PACKAGE_FILES_MAX), isCut };
+    }
+    if (order.runnableOf) {
+      return { kind: 'runnable', runnable: findRunnable(results, ANALYSERS, order.runnableOf) };
     }
     if (order.paths) {
       return { kind: 'owners', owners: findOwners(results, ANALYSERS, order.paths), isCut };

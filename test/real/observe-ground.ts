@@ -142,6 +142,7 @@ export class Ground {
   readonly pins = join('/sys/fs/bpf', basename(this.folder));
   readonly #env: NodeJS.ProcessEnv;
   readonly #containers: string[] = [];
+  readonly #images: string[] = [];
   #sensor: ChildProcess | null = null;
   sensorErrors = '';
 
@@ -182,16 +183,24 @@ export class Ground {
   }
 
   startContainer(...command: string[]): string {
-    const id = this.podman(
-      'run',
-      '-d',
-      '--network',
-      'none',
-      IMAGE,
-      ...(command.length === 0 ? ['sleep', '600'] : command),
-    );
+    return this.startContainerOf(IMAGE, ...command);
+  }
+
+  startContainerOf(image: string, ...command: string[]): string {
+    const line = command.length === 0 ? ['sleep', '600'] : command;
+    const id = this.podman('run', '-d', '--network', 'none', image, ...line);
     this.#containers.push(id);
     return id;
+  }
+
+  /** The test's image with more files: folders as they lie below `folder`. */
+  makeImageOf(name: string, folder: string): void {
+    const tar = join(this.folder, 'more.tar');
+    execFileSync('tar', ['-C', folder, '-cf', tar, '.']);
+    const file = join(this.folder, 'Containerfile');
+    writeFileSync(file, `FROM ${IMAGE}\nADD more.tar /\n`);
+    this.podman('build', '--network', 'none', '-t', name, '-f', file, this.folder);
+    this.#images.push(name);
   }
 
   /** What an agent would say of the container. */
@@ -262,7 +271,7 @@ export class Ground {
     removePins(this.pins);
     this.agent.close();
     for (const id of this.#containers.splice(0)) this.podman('rm', '-f', '-t', '0', id);
-    this.podman('rmi', '-f', IMAGE);
+    this.podman('rmi', '-f', ...this.#images, IMAGE);
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -11,6 +11,7 @@ import {
   isForKernel,
   type Means,
   type Part,
+  POLICIES_MAX,
   type PreventionOrder,
   type PreventPolicy,
   preventionAlert,
@@ -33,6 +34,8 @@ export interface PreventionParts {
   readonly labelsOf: (container: SensorContainer) => Readonly<Record<string, string>>;
 }
 
+/** As many as control reads. */
+const PARTS_TOLD_MAX = POLICIES_MAX * 40;
 const ORDER: readonly Strength[] = ['blocks', 'kills', 'reports', 'nothing'];
 const NO_SENSOR: Text = { en: 'no sensor runs', es: 'no hay ningún sensor en marcha' };
 const BY_LINK: Text = {
@@ -119,7 +122,7 @@ export class Prevention {
     for (const container of this.#containers) {
       if (container.pid === null || container.pid === 0 || policies.length === 0) continue;
       const guarded: GuardedContainer = { ...container, labels: this.#parts.labelsOf(container) };
-      const guard = compileGuard(policies, guarded);
+      const guard = compileGuard(policies, guarded, this.#order?.packages ?? []);
       if (guard !== null) guards.set(container.id, guard);
     }
     const before = JSON.stringify([...this.#guards]);
@@ -162,27 +165,40 @@ export class Prevention {
 
   #strengths(): GuardedPart[] {
     const found = new Map<string, GuardedPart>();
+    // A container has a rule for each package that is denied in it.
+    const seen = new Map<string, Set<string>>();
     for (const guard of this.#guards.values()) {
       guard.rules.forEach((rule, place) => {
-        const reach = this.#reachOf(guard, place, rule.part);
-        const key = `${rule.policy} ${rule.part} ${reach.strength} ${reach.means}`;
+        const reach: Reach =
+          rule.gap === undefined
+            ? this.#reachOf(guard, place, rule.part)
+            : { strength: 'nothing', means: null, why: rule.gap };
+        // What one image lacks is not what another one does.
+        const lack = rule.gap?.en ?? '';
+        const key = `${rule.policy} ${rule.part} ${reach.strength} ${reach.means} ${lack}`;
         const before = found.get(key);
-        const containers = (before?.containers ?? 0) + 1;
-        found.set(key, { policy: rule.policy, part: rule.part, ...reach, containers });
+        const own = seen.get(key) ?? new Set();
+        seen.set(key, own.add(guard.containerId));
+        found.set(key, { policy: rule.policy, part: rule.part, ...(before ?? reach), containers: own.size });
       });
     }
-    return [...found.values()];
+    return [...found.values()].slice(0, PARTS_TOLD_MAX);
   }
 
   /** The weakest of what a rule names: a list is as strong as what of it can be got around. */
   #reachOf(guard: ContainerGuard, place: number, part: Part): Reach {
     if (part === 'drift')
       return this.#reach(guard, place, isDriftForKernel(guard), 'exec', this.#drift.get(guard.containerId));
-    const use = part === 'command' ? 'exec' : 'open';
-    const list = part === 'command' ? guard.commands : guard.files;
-    const weakest = list
-      .filter(({ rule }) => rule === place)
-      .map((one) => {
+    const lists =
+      part === 'package'
+        ? ([
+            ['exec', guard.commands],
+            ['open', guard.files],
+          ] as const)
+        : ([[part === 'command' ? 'exec' : 'open', part === 'command' ? guard.commands : guard.files]] as const);
+    const weakest = lists
+      .flatMap(([use, list]) => list.filter(({ rule }) => rule === place).map((one) => ({ use, one })))
+      .map(({ use, one }) => {
         const reach = this.#reach(guard, place, isForKernel(one, use), use);
         return use === 'exec' && isName(one) ? this.#reachOfName(guard, one, reach) : reach;
       })

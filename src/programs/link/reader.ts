@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { REFUSALS } from '../../network/index.ts';
-import { hostPrevention, POLICIES_MAX, preventPolicy, strangersShape } from '../../prevent/index.ts';
+import {
+  hostPrevention,
+  PACKAGE_ORDERS_MAX,
+  POLICIES_MAX,
+  packagesOrder,
+  preventPolicy,
+  strangersShape,
+} from '../../prevent/index.ts';
 import { EVIDENCE_PACKET_SECONDS_MAX } from '../../respond/evidence/limits.ts';
 import { formatAnswer, formatAsk, volumeKeys, volumeTask } from '../../volumes/index.ts';
 import type { ToAgent, ToControl } from './protocol.ts';
@@ -327,6 +334,8 @@ const toAgent = z.discriminatedUnion('type', [
     type: z.literal('prevention'),
     revision: z.string().max(16),
     policies: list(preventPolicy, POLICIES_MAX),
+    // What an agent of before kept on its disk has none.
+    packages: list(packagesOrder, PACKAGE_ORDERS_MAX).default([]),
   }),
   z.strictObject({ type: z.literal('registry-token'), token }),
   z.strictObject({ type: z.literal('task'), id, task }),

@@ -42,6 +42,8 @@ test('what is only reported of a program takes nothing from what else forbids it
   assert.equal(judgeOpen(WORD, '/usr/lib/libc.so.6'), null);
 });
 
+const DIGEST = `sha256:${'d'.repeat(64)}`;
+
 test('a command by its name is said to be as strong as what of it a link gets around', () => {
   const container = {
     ...{ id: ID, name: 'web', project: 'tienda', environment: 'pro', workload: 'web', pod: 'p', container: 'web' },
@@ -52,11 +54,20 @@ test('a command by its name is said to be as strong as what of it a link gets ar
     labelsOf: () => ({}),
   });
   const policy = (name: string, command: string) => ({
-    ...({ name, mode: 'enforce', drift: false, except: [], commands: [command], files: [], components: [] } as const),
+    ...({
+      name,
+      mode: 'enforce',
+      drift: false,
+      except: [],
+      commands: [command],
+      files: [],
+      components: [],
+      packages: [],
+    } as const),
     match: { projects: ['*'], environments: null, workloads: null, images: null, labels: null },
     whenLate: 'allow' as const,
   });
-  prevention.follow({ revision: 'r', policies: [policy('by-name', 'nc'), policy('by-path', '/bin/nc')] });
+  prevention.follow({ revision: 'r', packages: [], policies: [policy('by-name', 'nc'), policy('by-path', '/bin/nc')] });
   prevention.setContainers([container]);
   const strengths = () =>
     Object.fromEntries(prevention.state.policies.map(({ policy: of, strength, means }) => [of, [strength, means]]));
@@ -67,13 +78,31 @@ test('a command by its name is said to be as strong as what of it a link gets ar
     ...policy(`many-${n}`, 'x'),
     commands: Array.from({ length: 200 }, (_x, m) => `/x${m}`),
   }));
-  prevention.follow({ revision: 's', policies: many });
+  prevention.follow({ revision: 's', packages: [], policies: many });
   assert.deepEqual(strengths()['many-5'], ['nothing', null]);
-  prevention.follow({ revision: 'r', policies: [policy('by-name', 'nc'), policy('by-path', '/bin/nc')] });
+  prevention.follow({ revision: 'r', packages: [], policies: [policy('by-name', 'nc'), policy('by-path', '/bin/nc')] });
   prevention.kernelReaches(null);
   assert.deepEqual(strengths()['by-name'], ['blocks', 'fanotify']);
   assert.match(prevention.state.policies[0]?.why?.en ?? '', /link/);
   const lsm = { means: 'bpf-lsm', why: null } as const;
   prevention.kernelReaches({ exec: lsm, open: lsm, left: [] });
   assert.deepEqual(strengths()['by-name'], ['blocks', 'bpf-lsm']);
+  // Of packages: as strong as their paths, and beside it what nobody can enforce in this image.
+  const gap = { en: 'cannot be enforced because x', es: 'no se puede imponer porque x' };
+  const found = [
+    { purl: 'pkg:deb/debian/a@1', programs: ['/bin/a'], libraries: ['/lib/a.so'] },
+    { purl: 'pkg:deb/debian/b@1', programs: ['/bin/b'], libraries: [] },
+  ];
+  prevention.follow({
+    revision: 'p',
+    policies: [{ ...policy('tools', 'x'), commands: [], packages: ['a', 'b'] }],
+    packages: [{ policy: 'tools', digest: DIGEST, gap, found }],
+  });
+  const rows = () => prevention.state.policies.map(({ strength, containers, why }) => [strength, containers, why?.en]);
+  assert.deepEqual(rows(), [['nothing', 1, 'cannot be enforced because what is in the image is not known here yet']]);
+  prevention.setContainers([{ ...container, digest: DIGEST }]);
+  assert.deepEqual(rows(), [
+    ['nothing', 1, gap.en],
+    ['blocks', 1, undefined],
+  ]);
 });
