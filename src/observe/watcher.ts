@@ -7,6 +7,9 @@ import type { RecordRing } from './made-records.ts';
 import { containerOf } from './proc.ts';
 import { ProcessTable } from './process-table.ts';
 
+/** Records read before their room goes back to the kernel: one less than a power of two. */
+const RELEASE_MASK = 255;
+
 /** Where records come from: the programs in the kernel, or what stands in for them. */
 export interface EventSource extends CgroupSwitch {
   /** Programs, processes and connections; and what there is more of. Both in the order of time. */
@@ -102,9 +105,10 @@ export class Watcher {
       const process = second === -1 || (first !== -1 && this.#isEarlier(first, second));
       if (process) this.#take(this.#processEvent, processRing, first);
       else this.#take(this.#openEvent, openRing, second);
+      // Their room is wanted again while the rest is read.
+      if ((n & RELEASE_MASK) === RELEASE_MASK) this.#release();
     }
-    processRing.release();
-    openRing.release();
+    this.#release();
     return more;
   }
 
@@ -117,6 +121,11 @@ export class Watcher {
 
   get isWaiting(): boolean {
     return this.#waiting.length > 0;
+  }
+
+  #release(): void {
+    this.#probe.processRing.release();
+    this.#probe.openRing.release();
   }
 
   #isEarlier(first: number, second: number): boolean {

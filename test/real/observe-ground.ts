@@ -173,6 +173,22 @@ export class Ground {
     });
   }
 
+  /** The same, with what it said on its standard output. */
+  podmanOutput(...args: string[]): Promise<string> {
+    const own = ['--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
+    const child = spawn('podman', [...own, ...args], { env: this.#env, stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code) =>
+        code === 0 ? resolve(said) : reject(new Error(`podman ${args[0]} ended with ${code}: ${said}`)),
+      );
+    });
+  }
+
   /** Runs a command in a container with a terminal, as a person does. */
   execWithTerminal(container: string, ...command: string[]): void {
     const own = ['podman', '--root', join(this.folder, 'store'), '--runroot', join(this.folder, 'run')];
@@ -224,6 +240,7 @@ export class Ground {
     scope: 'instance' | 'all';
     rings?: object;
     source?: 'fallback';
+    host?: boolean;
   }): Promise<void> {
     const file = join(this.folder, 'sensor.json');
     writeFileSync(file, JSON.stringify({ instance: 'test', socket: this.agent.path, pins: this.pins, ...config }));
@@ -266,9 +283,14 @@ export class Ground {
     return code;
   }
 
-  async close(): Promise<void> {
+  /** Stops it, and lets the kernel forget its programs. */
+  async endSensor(): Promise<void> {
     await this.stopSensor();
     removePins(this.pins);
+  }
+
+  async close(): Promise<void> {
+    await this.endSensor();
     this.agent.close();
     for (const id of this.#containers.splice(0)) this.podman('rm', '-f', '-t', '0', id);
     this.podman('rmi', '-f', ...this.#images, IMAGE);

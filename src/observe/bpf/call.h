@@ -44,19 +44,19 @@ struct {
 
 static __always_inline void read_arguments(struct call_record *r, struct pt_regs *regs) {
 #if defined(__TARGET_ARCH_x86)
-  r->arguments[0] = BPF_CORE_READ(regs, di);
-  r->arguments[1] = BPF_CORE_READ(regs, si);
-  r->arguments[2] = BPF_CORE_READ(regs, dx);
-  r->arguments[3] = BPF_CORE_READ(regs, r10);
-  r->arguments[4] = BPF_CORE_READ(regs, r8);
-  r->arguments[5] = BPF_CORE_READ(regs, r9);
+  r->arguments[0] = regs->di;
+  r->arguments[1] = regs->si;
+  r->arguments[2] = regs->dx;
+  r->arguments[3] = regs->r10;
+  r->arguments[4] = regs->r8;
+  r->arguments[5] = regs->r9;
 #elif defined(__TARGET_ARCH_arm64)
-  r->arguments[0] = BPF_CORE_READ(regs, orig_x0);
-  r->arguments[1] = BPF_CORE_READ(regs, user_regs.regs[1]);
-  r->arguments[2] = BPF_CORE_READ(regs, user_regs.regs[2]);
-  r->arguments[3] = BPF_CORE_READ(regs, user_regs.regs[3]);
-  r->arguments[4] = BPF_CORE_READ(regs, user_regs.regs[4]);
-  r->arguments[5] = BPF_CORE_READ(regs, user_regs.regs[5]);
+  r->arguments[0] = regs->orig_x0;
+  r->arguments[1] = regs->user_regs.regs[1];
+  r->arguments[2] = regs->user_regs.regs[2];
+  r->arguments[3] = regs->user_regs.regs[3];
+  r->arguments[4] = regs->user_regs.regs[4];
+  r->arguments[5] = regs->user_regs.regs[5];
 #endif
 }
 

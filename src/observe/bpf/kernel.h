@@ -238,13 +238,13 @@ enum cgroup_subsys_id {
 #pragma clang attribute pop
 
 #if defined(__TARGET_ARCH_x86)
-#define FIRST_ARGUMENT(regs) BPF_CORE_READ(regs, di)
-#define SECOND_ARGUMENT(regs) BPF_CORE_READ(regs, si)
-#define THIRD_ARGUMENT(regs) BPF_CORE_READ(regs, dx)
+#define FIRST_ARGUMENT(regs) ((regs)->di)
+#define SECOND_ARGUMENT(regs) ((regs)->si)
+#define THIRD_ARGUMENT(regs) ((regs)->dx)
 #elif defined(__TARGET_ARCH_arm64)
-#define FIRST_ARGUMENT(regs) BPF_CORE_READ(regs, orig_x0)
-#define SECOND_ARGUMENT(regs) BPF_CORE_READ(regs, user_regs.regs[1])
-#define THIRD_ARGUMENT(regs) BPF_CORE_READ(regs, user_regs.regs[2])
+#define FIRST_ARGUMENT(regs) ((regs)->orig_x0)
+#define SECOND_ARGUMENT(regs) ((regs)->user_regs.regs[1])
+#define THIRD_ARGUMENT(regs) ((regs)->user_regs.regs[2])
 #endif
 
 #endif

@@ -6,9 +6,9 @@
 #define O_CREAT_WRONLY_TRUNC 01101
 
 static __noinline struct file *file_of(struct task_struct *task, __u32 descriptor) {
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  if (descriptor >= DESCRIPTORS_MAX || descriptor >= BPF_CORE_READ(table, max_fds)) return 0;
-  struct file **slots = BPF_CORE_READ(table, fd);
+  struct fdtable *table = task->files->fdt;
+  if (descriptor >= DESCRIPTORS_MAX || descriptor >= table->max_fds) return 0;
+  struct file **slots = table->fd;
   struct file *file = 0;
   bpf_probe_read_kernel(&file, sizeof(file), slots + descriptor);
   return file;

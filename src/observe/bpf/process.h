@@ -99,7 +99,7 @@ SEC("tp_btf/sched_process_fork")
 int on_fork(__u64 *ctx) {
   struct task_struct *task = (struct task_struct *)ctx[0];
   struct task_struct *child = (struct task_struct *)ctx[1];
-  if (BPF_CORE_READ(child, tgid) != BPF_CORE_READ(child, pid)) return 0; /* a thread */
+  if (child->tgid != child->pid) return 0; /* a thread */
   __u64 cgroup = 0;
   __u16 flags = 0;
   if (!is_wanted(task, &cgroup, &flags)) return 0;
@@ -107,9 +107,9 @@ int on_fork(__u64 *ctx) {
   if (!s) return 0;
   struct fork_record *r = (struct fork_record *)s->data;
   fill_header(&r->head, task, RECORD_FORK, cgroup, flags);
-  r->child = BPF_CORE_READ(child, tgid);
-  r->child_started = BPF_CORE_READ(child, start_boottime);
-  r->inner_child = innermost(BPF_CORE_READ(child, thread_pid));
+  r->child = child->tgid;
+  r->child_started = child->start_boottime;
+  r->inner_child = innermost(child->thread_pid);
   return send(s, 0);
 }
 

@@ -15,6 +15,7 @@ import { Guard } from './guard.ts';
 import { alertOfMet, kernelGuardOf } from './guards.ts';
 import { EventKeeper } from './keeper.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import { Pace } from './pace.ts';
 import { alertLine } from './spool.ts';
 import { Throttle } from './throttle.ts';
 
@@ -228,6 +229,7 @@ function run(): void {
     });
   };
 
+  const pace = new Pace();
   let tickedMs = 0;
   while (running) {
     probe.poller.wait(watches.isEmpty ? TICK_MS : FLUSH_MS);
@@ -258,6 +260,7 @@ function run(): void {
       if (!stayOnGuard(now)) running = false;
       if (now - checkedMs >= STATS_MS) tellStats();
     }
+    if (!more) pace.rest(watcher.handled - before, performance.now());
   }
   tellStats();
   keeper.end();
