@@ -32,7 +32,7 @@ function HostLine({ answer }: { answer: HostAnswer }) {
   const t = useWords(words);
   const text = useText();
   const formats = useFormats();
-  const { host, why, from, opensFrom, events, missing, damaged, completeFrom, stoppedAt, milliseconds } = answer;
+  const { host, why, from, opensFrom, events, missing, lossy, damaged, completeFrom, stoppedAt, milliseconds } = answer;
   if (why !== null) return <HostWhy host={host} why={why} say={text} />;
   if (from == null) return <li>{t('nothingKept', { host })}</li>;
   return (
@@ -46,9 +46,8 @@ function HostLine({ answer }: { answer: HostAnswer }) {
       )}
       {'. '}
       {t('triedEvents', { count: events ?? 0, time: formats.duration(milliseconds ?? 0) })}
-      {missing === undefined || missing === 0 ? null : (
-        <span className="tone-warn"> {t('notKept', { count: missing })}</span>
-      )}
+      {missing == null || missing === 0 ? null : <span className="tone-warn"> {t('notKept', { count: missing })}</span>}
+      {missing == null && lossy === true ? <span className="tone-warn"> {t('notAllKept')}</span> : null}
       {damaged === undefined || damaged === 0 ? null : (
         <span className="tone-warn"> {t('damaged', { count: damaged })}</span>
       )}

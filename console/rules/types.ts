@@ -88,7 +88,9 @@ export interface TriedRules extends CheckedRules {
     readonly from?: string | null;
     readonly opensFrom?: string | null;
     readonly events?: number;
-    readonly missing?: number;
+    /** Null: told only to who may see the whole host. */
+    readonly missing?: number | null;
+    readonly lossy?: boolean;
     readonly damaged?: number;
     readonly completeFrom?: string | null;
     readonly stoppedAt?: string | null;

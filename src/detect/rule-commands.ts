@@ -314,7 +314,9 @@ interface Tried {
     readonly from?: string | null;
     readonly opensFrom?: string | null;
     readonly events?: number;
-    readonly missing?: number;
+    /** Null: told only to who may see the whole host. */
+    readonly missing?: number | null;
+    readonly lossy?: boolean;
     readonly damaged?: number;
     readonly completeFrom?: string | null;
     readonly stoppedAt?: string | null;
@@ -341,7 +343,8 @@ function showTried(cli: CliProgram, tried: Tried, describeFinding: (finding: Fin
   for (const { name, off } of tried.rules)
     if (off !== null) print.note({ en: `off: ${name}: ${off}`, es: `no activa: ${name}: ${off}` });
   for (const answer of tried.hosts) {
-    const { host, why, from, opensFrom, events, missing, damaged, completeFrom, stoppedAt, milliseconds } = answer;
+    const { host, why, from, opensFrom, events, missing, lossy, damaged, completeFrom, stoppedAt, milliseconds } =
+      answer;
     if (why !== null) {
       print.note({ en: `${host}: ${why.en}`, es: `${host}: ${why.es}` });
       continue;
@@ -352,9 +355,16 @@ function showTried(cli: CliProgram, tried: Tried, describeFinding: (finding: Fin
     }
     const opens = opensFrom ?? '–';
     const seconds = ((milliseconds ?? 0) / 1_000).toFixed(1);
+    // How many is told to who may see the whole host.
+    const [lostEn, lostEs] =
+      missing != null
+        ? [`${missing} of that time not kept`, `${missing} de ese tiempo sin guardar`]
+        : lossy === true
+          ? ['not all of that time was kept', 'no se guardó todo ese tiempo']
+          : ['all of that time was kept', 'se guardó todo ese tiempo'];
     print.note({
-      en: `${host}: events kept since ${from} (opens of files since ${opens}); ${events} tried in ${seconds} s, ${missing} of that time not kept`,
-      es: `${host}: eventos guardados desde ${from} (aperturas de archivos desde ${opens}); ${events} probados en ${seconds} s, ${missing} de ese tiempo sin guardar`,
+      en: `${host}: events kept since ${from} (opens of files since ${opens}); ${events} tried in ${seconds} s, ${lostEn}`,
+      es: `${host}: eventos guardados desde ${from} (aperturas de archivos desde ${opens}); ${events} probados en ${seconds} s, ${lostEs}`,
     });
     if (completeFrom != null)
       print.note({

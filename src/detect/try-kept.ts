@@ -62,11 +62,14 @@ export interface KeptAnswer {
   readonly to: string | null;
   /** The oldest open of a file: opens have room of their own, and are often forgotten sooner. */
   readonly opensFrom: string | null;
-  readonly bytes: number;
+  /** Null where only projects were asked for: it is a sum of everybody's. */
+  readonly bytes: number | null;
   /** Tried, of the time that was asked for. */
   readonly events: number;
-  /** Events of that time that the host could not keep. */
-  readonly missing: number;
+  /** Events of that time that the host could not keep; null as above. */
+  readonly missing: number | null;
+  /** The host could not keep all of that time, whoever's it was. */
+  readonly lossy: boolean;
   /** Parts of files that could not be read. */
   readonly damaged: number;
   /** All that was kept from then on was tried: there was no time for what is older. Null: all of the time that was asked for. */
@@ -123,9 +126,13 @@ export function tryKept(question: KeptQuestion, ground: KeptGround, now: () => n
         examples.push(describeMatch(event, engine, held));
     }
   }
+  // Who may see some projects learns nothing of how busy the others are.
+  const isBound = question.projects !== null;
   return {
     ...reader.span(),
-    ...{ events, missing: reader.missing, damaged: reader.damaged, uncounted, examples },
+    ...(isBound ? { bytes: null } : {}),
+    ...{ events, damaged: reader.damaged, uncounted, examples },
+    ...{ missing: isBound ? null : reader.missing, lossy: reader.missing > 0 },
     completeFrom: reader.sinceMs > question.sinceMs ? timeText(reader.sinceMs) : null,
     stoppedAt: reader.stoppedAtMs === null ? null : timeText(reader.stoppedAtMs),
     milliseconds: now() - beganMs,

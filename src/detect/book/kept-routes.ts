@@ -71,7 +71,8 @@ const answer = z.object({
   ...{ from: time.nullable(), to: time.nullable(), opensFrom: time.nullable(), stoppedAt: time.nullable() },
   // An agent of before does not say it.
   completeFrom: time.nullable().default(null),
-  ...{ bytes: count, events: count, missing: count, damaged: count, milliseconds: count, uncounted: count },
+  ...{ events: count, damaged: count, milliseconds: count, uncounted: count },
+  ...{ bytes: count.nullable(), missing: count.nullable(), lossy: z.boolean().optional() },
   rules: z.array(z.object({ name: short, priority: short, off: text.nullable() })).max(10_000),
   counts: z
     .array(z.object({ rule: short, ...place, day: z.string().regex(/^\d{4}-\d\d-\d\d$/), matches: count }))
@@ -140,7 +141,7 @@ export function registerKeptRoutes(app: ApiApp, { book, ground, journal, db, clo
         const answers = await Promise.all(
           hosts.map(async (host) => ({ host, said: await askOne(host, question, gone.signal) })),
         );
-        return summarize(answers);
+        return summarize(answers, question.projects !== null);
       } finally {
         reply.raw.off('close', onClose);
         asking.delete(principal.actor);
@@ -223,14 +224,16 @@ interface TriedHost extends Partial<Omit<KeptAnswer, 'rules' | 'counts' | 'examp
   readonly why: Text | null;
 }
 
-function summarize(answers: readonly { readonly host: string; readonly said: Answer | Text }[]) {
+/** @param isBound to projects: a host of before told sums of everybody's as well */
+function summarize(answers: readonly { readonly host: string; readonly said: Answer | Text }[], isBound: boolean) {
   const given = answers.flatMap(({ host, said }) => ('events' in said ? [{ host, ...said }] : []));
   const [first] = given;
   return {
     hosts: answers.map(({ host, said }): TriedHost => {
       if (!('events' in said)) return { host, why: said };
       const { rules: _rules, counts: _counts, examples: _examples, findings: _findings, ...facts } = said;
-      return { host, why: null, ...facts };
+      const lossy = facts.lossy ?? (facts.missing ?? 0) > 0;
+      return { host, why: null, ...facts, lossy, ...(isBound ? { bytes: null, missing: null } : {}) };
     }),
     rules: first?.rules ?? [],
     findings: first?.findings ?? [],

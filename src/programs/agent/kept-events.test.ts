@@ -123,6 +123,9 @@ test('a container that floods loses its own events, not those of others, and the
   await kept.settled();
   const { events, missing, counts } = tryKept(question, { folder, ...ground });
   assert.deepEqual([events, missing, counts.length], [4_001, 1_000, 1]);
+  // Who may see one project is not told how much there was of the others, only that not all of it is there.
+  const one = tryKept({ ...question, projects: ['otra'] }, { folder, ...ground });
+  assert.deepEqual([one.events, one.missing, one.bytes, one.lossy], [0, null, null, true]);
 });
 
 test('what is too much for the time is answered from its newest back, in order, and it is said from when on', async (t) => {
