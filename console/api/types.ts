@@ -1724,6 +1724,15 @@ export interface RootWorkload {
       }[]
     | null;
 }
+
+/** A workload's manifest without root, and what a copy with it said. */
+export interface RootTrial {
+  readonly passed: boolean;
+  readonly why: Text | null;
+  readonly needs: readonly { readonly container: string; readonly notes: readonly Text[] }[];
+  readonly yaml: string;
+}
+
 type Strength = 'blocks' | 'kills' | 'reports' | 'nothing';
 interface PreventionReach {
   readonly strength: Strength;

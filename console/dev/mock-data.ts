@@ -33,6 +33,7 @@ import type {
   Referrer,
   Release,
   Risk,
+  RootWorkload,
   Route,
   ScanReport,
   ShieldEntry,
@@ -1984,6 +1985,42 @@ export function callProfiles(): readonly CallProfile[] {
   const seen = { calls: ['accept4', 'epoll_wait', 'read', 'write'], families: [1, 2, 10], capabilities: [] };
   return [{ ...place, ...seen, state: 'applied', fromStart: true, trial: null, appliedAt: '2026-11-20T09:00:00.000Z' }];
 }
+
+export function rootWorkloads(): readonly RootWorkload[] {
+  const need = { container: 'web', capabilities: ['SYS_NICE'], lowPorts: true };
+  const folders = { scratch: ['/var/cache/nginx'], volumes: [], inImage: ['/usr/share/nginx'] };
+  return [
+    {
+      ...{ project: 'tienda', environment: 'prod', workload: 'web', containers: ['web'] },
+      needs: [{ ...need, ...folders }],
+    },
+  ];
+}
+
+export const ROOT_TRIAL = {
+  ...{ id: 'root-trial', kind: 'root-removal', project: 'tienda', environment: 'prod', actor: 'user:ana' },
+  ...{ state: 'done', startedAt: '2026-11-20T09:00:00.000Z', endedAt: '2026-11-20T09:00:20.000Z', steps: [] },
+  title: { en: 'Try tienda/web without root in a copy', es: 'Probar tienda/web sin root en una copia' },
+  result: {
+    passed: false,
+    why: {
+      en: 'the test ended with 1: bind: permission denied',
+      es: 'la prueba terminó con 1: bind: permission denied',
+    },
+    needs: [
+      {
+        container: 'web',
+        notes: [
+          {
+            en: 'in the Containerfile: RUN chown -R 10001:10001 /usr/share/nginx',
+            es: 'en el Containerfile: RUN chown -R 10001:10001 /usr/share/nginx',
+          },
+        ],
+      },
+    ],
+    yaml: 'kind: Deployment\nmetadata:\n  name: web\nspec:\n  template:\n    spec:\n      securityContext:\n        fsGroup: 10001\n',
+  },
+};
 
 export function shieldEntries(): readonly ShieldEntry[] {
   return [

@@ -1,13 +1,13 @@
 import { ApiFailure, api, apiPath } from '../api/client.ts';
-import type { OperationSummary } from '../api/types.ts';
+import type { Json, OperationSummary } from '../api/types.ts';
 
 const POLL_MS = 500;
 
-/** Until an operation has ended; what went wrong is thrown. */
-export async function waitForOperation(id: string): Promise<void> {
+/** Until an operation has ended: its result; what went wrong is thrown. */
+export async function waitForOperation(id: string): Promise<Json> {
   for (;;) {
-    const { state, problem } = await api.get<OperationSummary>(apiPath(['operations', id]));
-    if (state === 'done') return;
+    const { state, problem, result = null } = await api.get<OperationSummary>(apiPath(['operations', id]));
+    if (state === 'done') return result;
     if (state !== 'running')
       throw problem === null || problem === undefined ? new Error(state) : new ApiFailure(0, problem);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { Json, Operation, Text, Verdict } from '../api/types.ts';
 import { addresses } from '../shell/addresses.ts';
 import { shortDigest, useFormats } from '../shell/format.ts';
-import { useWords } from '../shell/language.tsx';
+import { useText, useWords } from '../shell/language.tsx';
 import { Chip } from '../shell/parts/badge.tsx';
 import { Copyable } from '../shell/parts/controls.tsx';
 import { State } from '../shell/parts/states.tsx';
@@ -59,6 +59,7 @@ function Addresses({ value }: { value: Json }) {
 export function Outcome({ operation }: { operation: Operation }) {
   const t = useWords(words);
   const formats = useFormats();
+  const text = useText();
   const { problem, result, project } = operation;
   if (problem !== null && problem !== undefined) {
     return (
@@ -97,6 +98,13 @@ export function Outcome({ operation }: { operation: Operation }) {
               <State state={textOf(value['state']) ?? ''} />
             </span>,
           ],
+    yaml: (value) => [
+      t('manifest'),
+      <Copyable key="y" value={String(value)}>
+        YAML
+      </Copyable>,
+    ],
+    why: (value) => (isText(value) ? [t('why'), text(value)] : null),
     repository: (value) => [t('image'), String(value)],
     tags: (value) => [
       t('tags'),

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, apiPath } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import type { CallProfile, RootWorkload } from '../api/types.ts';
+import type { CallProfile, RootTrial, RootWorkload } from '../api/types.ts';
 import { waitForOperation } from '../hosts/operation.ts';
 import { useFormats } from '../shell/format.ts';
 import { useText, useWords } from '../shell/language.tsx';
@@ -12,6 +12,7 @@ import { FormDialog } from '../shell/parts/form-dialog.tsx';
 import { EmptyState, Facts, Loaded, Panel } from '../shell/parts/surface.tsx';
 import { hasRole, useMe } from '../shell/session.ts';
 import { profileWords } from './profile-words.ts';
+import { RootDialog, RootResult } from './root-removal.tsx';
 
 const TONES: Readonly<Record<CallProfile['state'], Tone>> = {
   recorded: 'pending',
@@ -35,6 +36,8 @@ export function ProfilePanel({ project, environment, workload, digests }: Place 
   const t = useWords(profileWords);
   const mayChange = hasRole(useMe(), ['admin', 'developer'], project);
   const [asking, setAsking] = useState<Act | null>(null);
+  const [unrooting, setUnrooting] = useState(false);
+  const [trial, setTrial] = useState<RootTrial | null>(null);
   const found = useQuery(queries.profiles(project, workload));
   const roots = useQuery(queries.roots(project));
   const known = (found.data ?? []).filter(({ digest }) => digests.includes(digest));
@@ -50,16 +53,24 @@ export function ProfilePanel({ project, environment, workload, digests }: Place 
       title={t('profile')}
       actions={
         mayChange
-          ? ACTS.filter((act) => can[act]).map((act) => (
-              <Button key={act} onClick={() => setAsking(act)}>
-                {t(act)}
-              </Button>
-            ))
+          ? [
+              ...ACTS.filter((act) => can[act]).map((act) => (
+                <Button key={act} onClick={() => setAsking(act)}>
+                  {t(act)}
+                </Button>
+              )),
+              root?.needs == null ? null : (
+                <Button key="unroot" onClick={() => setUnrooting(true)}>
+                  {t('unroot')}
+                </Button>
+              ),
+            ]
           : null
       }
     >
       <div className="stack">
         {root === undefined ? null : <Root root={root} />}
+        {trial === null ? null : <RootResult trial={trial} />}
         <Loaded query={found}>
           {() =>
             known.length === 0 ? (
@@ -72,6 +83,9 @@ export function ProfilePanel({ project, environment, workload, digests }: Place 
           }
         </Loaded>
       </div>
+      {unrooting ? (
+        <RootDialog place={{ project, environment, workload }} onTried={setTrial} onClose={() => setUnrooting(false)} />
+      ) : null}
       {asking === null ? null : (
         <AskDialog act={asking} place={{ project, environment, workload }} onClose={() => setAsking(null)} />
       )}

@@ -30,6 +30,14 @@ export const profileWords = defineWords(
     root: 'Runs as root: {containers}',
     rootNeeds: 'It needs: {needs}',
     rootUnknown: 'Record it to see what it needs.',
+    unroot: 'Remove root',
+    unrootText:
+      'Writes the manifest without root from what was recorded, and starts a copy with it beside the workload, without its data and without requests. The workload itself is not changed.',
+    test: 'Command that must succeed in the copy',
+    testHint: 'Without one, the probes alone decide.',
+    rootPassed: 'a copy without root worked',
+    rootFailed: 'a copy without root did not work',
+    manifest: 'Manifest for the source',
   },
   {
     profile: 'Lo que llama',
@@ -59,5 +67,13 @@ export const profileWords = defineWords(
     root: 'Se ejecuta como root: {containers}',
     rootNeeds: 'Necesita: {needs}',
     rootUnknown: 'Al grabarla se ve qué necesita.',
+    unroot: 'Quitar root',
+    unrootText:
+      'Escribe el manifiesto sin root a partir de lo grabado e inicia con él una copia junto a la carga, sin sus datos y sin peticiones. La carga misma no cambia.',
+    test: 'Orden que debe tener éxito en la copia',
+    testHint: 'Sin ella deciden solo las sondas.',
+    rootPassed: 'una copia sin root funcionó',
+    rootFailed: 'una copia sin root no funcionó',
+    manifest: 'Manifiesto para la fuente',
   },
 );

@@ -21,7 +21,9 @@ import { type HostTables, Machines } from './machines.ts';
 import { hostMigrations } from './migrations.ts';
 import { toKernelVex } from './openvex.ts';
 import { judgeRuntimes } from './runtimes.ts';
+import { SHIELD, type ShieldEntry } from './shield/feed.ts';
 import { judgeMachine, type KernelTruth } from './truth.ts';
+import { wayOutOf } from './way-out.ts';
 
 const DATA = process.env['DARSENA_TEST_DATA'];
 const NO_DATA = 'DARSENA_TEST_DATA is not set';
@@ -465,6 +467,27 @@ test('hosts of one build are judged once; a question about the fleet counts each
   await assert.rejects(again.where('CVE-2000-1000', 10), { code: 'host.cve-unknown' });
   assert.throws(() => again.facts('nobody'), { code: 'host.unknown' });
   await assert.rejects(again.take('a', { kernel: {} }), { code: 'host.facts-unreadable' });
+});
+
+test('the way out is the cheapest safe one: a patch for this very build, then the shield, then a restart', () => {
+  const buildId = 'ab'.repeat(20);
+  const one = advisory({ files: ['net/ipv4/tcp.c'] });
+  const of = (changes: Record<string, unknown> = {}): MachineFacts =>
+    facts('6.1.50', { kernel: { release: '6.1.50', buildId }, ...changes });
+  const truth = judgeOne(one, of());
+  const patch = { name: 'fix_tcp', buildIds: [buildId], cves: [one.id] };
+  const entry = { ...(SHIELD[0] as ShieldEntry), cves: [one.id] };
+  const [control] = entry.controls;
+  const sysctls = { [control?.kind === 'sysctl' ? control.name : '']: '1000' };
+  const way = (changes: Record<string, unknown>, patches = [patch], shield = [entry]): string | undefined =>
+    wayOutOf(truth, one, of(changes), { patches, shield })?.kind;
+  assert.equal(way({ sysctls }), 'live-patch');
+  assert.equal(way({ sysctls }, [{ ...patch, buildIds: ['cd'.repeat(20)] }]), 'shield', 'for another build');
+  assert.equal(way({ sysctls }, [{ ...patch, cves: [] }]), 'shield', 'for another fault');
+  assert.equal(way({ sysctls, livePatches: [{ name: 'fix_tcp', enabled: false }] }), 'shield', 'taken out there');
+  assert.equal(way({}, []), 'upgrade', 'this kernel has no such switch');
+  assert.equal(way({ reboot: { isRequired: true } }, []), 'reboot');
+  assert.match(wayOutOf(truth, one, of(), { patches: [patch], shield: [] })?.text.en ?? '', /rollout start fix_tcp/);
 });
 
 interface Cna {

@@ -36,6 +36,8 @@ export const PATCH_TESTS_MAX = 100;
 export const PATCH_UPLOAD_MAX_BYTES = 96 * MIB;
 /** Patches that a list shows: one for each cumulative state of each build in use. */
 export const PATCHES_MAX = 10_000;
+/** Answers about the fleet name the patches of a moment ago. */
+export const PATCHES_BELIEVED_MS = 10_000;
 /** Maintenance windows of one roll-out: one a day of the week, twice. */
 export const ROLLOUT_WINDOWS_MAX = 14;
 /** What is due in a roll-out is looked at this often; hosts answer in seconds. */

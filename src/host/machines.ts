@@ -16,7 +16,7 @@ import {
   type TruthState,
   type TruthSummary,
 } from './truth.ts';
-import { type WayOut, wayOutOf } from './way-out.ts';
+import { type HeldPatch, type WayOut, wayOutOf } from './way-out.ts';
 
 export interface HostTables {
   host_facts: { hash: string; body: string };
@@ -142,6 +142,7 @@ export class Machines {
   readonly #clock: Clock;
   readonly #advisories: () => Promise<AdvisoryDatabase>;
   readonly #shield: () => readonly ShieldEntry[];
+  readonly #patches: () => Promise<readonly HeldPatch[]>;
   readonly #machines = new Map<string, { hash: string; own: OwnFacts; seenAt: string; changedAt: string }>();
   readonly #facts = new Map<string, MachineFacts>();
   #groups = new Map<string, Group>();
@@ -153,7 +154,10 @@ export class Machines {
     readonly advisories: () => Promise<AdvisoryDatabase>;
     /** Entries of the shield, as the platform holds them. @default those that come with it */
     readonly shield?: () => readonly ShieldEntry[];
+    /** Live patches that the platform holds and believes. @default none */
+    readonly patches?: () => Promise<readonly HeldPatch[]>;
   }) {
+    this.#patches = options.patches ?? (async () => []);
     this.#shield = options.shield ?? (() => SHIELD);
     this.#db = options.db as unknown as Kysely<HostTables>;
     this.#clock = options.clock;
@@ -323,11 +327,12 @@ export class Machines {
     found.sort(
       (a, b) => TRUTH_STATES.indexOf(a.truth.state) - TRUTH_STATES.indexOf(b.truth.state) || (a.host < b.host ? -1 : 1),
     );
+    const means = { patches: await this.#patches(), shield: this.#shield() };
     const ways = new Map<KernelTruth, WayOut | null>();
     const items = found.slice(0, limit).map(({ host, truth, facts }) => {
       // Hosts of one build share the answer.
       const known = ways.get(truth);
-      const wayOut = known === undefined ? wayOutOf(truth, advisory, facts) : known;
+      const wayOut = known === undefined ? wayOutOf(truth, advisory, facts, means) : known;
       ways.set(truth, wayOut);
       return { host, state: truth.state, release: facts.kernel.release, evidence: truth.evidence, wayOut };
     });

@@ -443,9 +443,11 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
   await quarantines.open();
   /** Made further down; until then the entries that come with the platform hold. */
   let shieldOfHosts: Shields | null = null;
+  let patchesOfHosts: KernelPatches | null = null;
   const hostMachines = new Machines({
     ...{ db, clock, advisories: () => advisories.current() },
     shield: () => shieldOfHosts?.entries ?? SHIPPED_FEED.entries,
+    patches: async () => (await patchesOfHosts?.believed()) ?? [],
   });
   await hostMachines.open();
   const hostExceptions = new HostExceptions({
@@ -907,6 +909,7 @@ async function runControl(instance: Instance, log: Log): Promise<void> {
       await hosts.run(task, { ...options, host });
     },
   });
+  patchesOfHosts = kernelPatches;
   registerPatchRoutes(app, kernelPatches);
   const profiles = new Profiles({
     ...{ db, journal, operations, clock },

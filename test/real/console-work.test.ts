@@ -138,6 +138,29 @@ describe('working in the console', { skip: missing ?? false, timeout: 240_000 },
       assert.match(page.url(), /env=prod/);
     }));
 
+  test('root is removed in a copy: what it needs, what the copy said, and the manifest for the source', () =>
+    withVisit({}, async ({ page, mock }) => {
+      await page.goto(`${mock.url}/projects/tienda/workloads/prod/web`);
+      await page.getByText('Runs as root: web').waitFor();
+      await page.getByRole('button', { name: 'Remove root' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('The workload itself is not changed').waitFor();
+      await dialog.getByLabel('Command that must succeed in the copy').fill('wget -qO- localhost:8080');
+      await dialog.getByRole('button', { name: 'Remove root' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await page.getByText('a copy without root did not work').waitFor();
+      await page.getByText('the test ended with 1: bind: permission denied').waitFor();
+      await page.getByText('RUN chown -R 10001:10001 /usr/share/nginx').waitFor();
+      await page.getByText('fsGroup: 10001').waitFor();
+      assert.deepEqual(mock.writes, [
+        {
+          method: 'POST',
+          path: '/projects/tienda/workloads/web/profile',
+          body: { step: 'unroot', test: ['/bin/sh', '-c', 'wget -qO- localhost:8080'] },
+        },
+      ]);
+    }));
+
   test('a kill says exactly what will stop and wants the name before it is sent', () =>
     withVisit({}, async ({ page, mock }) => {
       await page.goto(`${mock.url}/incidents/7`);

@@ -10,7 +10,7 @@ import {
   type StoredSignatures,
 } from '../../trust/index.ts';
 import { hostFault } from '../errors.ts';
-import { METADATA_MAX_BYTES } from '../limits.ts';
+import { METADATA_MAX_BYTES, PATCHES_BELIEVED_MS } from '../limits.ts';
 import { ModuleFileError, readModuleFile } from '../livepatch/module-file.ts';
 import type { HostTables, Machines } from '../machines.ts';
 import { type PatchMetadata, packPatch, readPatchManifest, readPatchMetadata } from './artifact.ts';
@@ -79,6 +79,7 @@ export interface PatchesOptions {
 /** Live patches of the platform: signed artifacts of its own registry, and the hosts that they are for. */
 export class KernelPatches {
   readonly #options: PatchesOptions;
+  #believed: { readonly atMs: number; readonly found: Promise<readonly PatchView[]> } | null = null;
 
   constructor(options: PatchesOptions) {
     this.#options = options;
@@ -107,11 +108,26 @@ export class KernelPatches {
       await this.#record('patch.pushed', about.name, { actor, digest, body });
     }
     if (bundle !== null) await trust.attach(bundle, digest, actor);
+    this.#believed = null;
     return this.show(about.name);
   }
 
   async list(): Promise<PatchView[]> {
     return Promise.all((await this.#options.store.names()).map((name) => this.show(name)));
+  }
+
+  /** Those that the platform's trust policy believes; looked at anew after some seconds, for it is asked with every question. */
+  async believed(): Promise<readonly PatchView[]> {
+    const now = performance.now();
+    if (this.#believed === null || now - this.#believed.atMs > PATCHES_BELIEVED_MS) {
+      const found = this.list().then((all) => all.filter(({ doubt }) => doubt === null));
+      this.#believed = { atMs: now, found };
+      // Who asks is told; the next question asks again.
+      found.catch(() => {
+        this.#believed = null;
+      });
+    }
+    return this.#believed.found;
   }
 
   /** @throws Fault host.patch-unknown, host.patch-unreadable */

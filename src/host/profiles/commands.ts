@@ -153,11 +153,10 @@ export function profileCommands(cli: CliProgram): void {
         step: 'unroot',
         seconds: secondsOf(options),
         test: testOf(options),
-      })) as unknown as { passed: boolean; why: Text | null; needs: RootNeeds[]; manifest: Json };
+      })) as unknown as { passed: boolean; why: Text | null; needs: RootNeeds[]; yaml: string };
       if (!result.passed) cli.exit(1);
       if (cli.output.json) return print.json(result);
-      const { stringify } = await import('yaml');
-      print.line(stringify(result.manifest).trimEnd());
+      print.line(result.yaml.trimEnd());
       for (const { notes } of result.needs) for (const note of notes) print.line(`# ${t(note)}`);
       print.line(
         result.passed

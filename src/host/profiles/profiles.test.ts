@@ -138,6 +138,7 @@ async function ground() {
     there: new Set<string>(),
     ends: false,
     stated: [] as ContainerProfile[],
+    edited: [] as Json[],
     uses: [use()],
     tasks: [] as string[],
     exitCode: 0,
@@ -151,7 +152,8 @@ async function ground() {
       { container: 'main', repository: 'shop/web', digest: DIGEST, runsAsRoot: true, mounts: [] },
     ],
     deployed: async () => [],
-    async copy({ name, profiles }) {
+    async copy({ name, profiles, edit }) {
+      state.edited.push(edit?.(MANIFEST) ?? null);
       state.copies.push({ name, profiles });
       state.there.add(name);
       if (profiles.length > 0) await state.during();
@@ -218,6 +220,12 @@ function fastClock(): () => number {
   };
 }
 
+const MANIFEST: Json = {
+  kind: 'Pod',
+  metadata: { name: 'web' },
+  spec: { containers: [{ name: 'main', image: 'shop/web' }] },
+};
+
 const BY = { actor: 'user:ana' } as Principal;
 const ORDER = { project: 'shop', environment: 'dev', workload: 'web', seconds: 2, test: ['true'] };
 
@@ -254,6 +262,25 @@ test('a profile is applied only when a copy that may nothing else passed; copies
   assert.deepEqual(one.facts, [
     ...['profile.recorded', 'profile.tried', 'profile.tried', 'profile.applied', 'profile.withdrawn'],
   ]);
+  await one.db.destroy();
+});
+
+test('a manifest without root is written, tried in a copy and shown with what the copy said, also where it does not work', async () => {
+  const one = await ground();
+  await assert.rejects(one.profiles.unroot(ORDER, BY), { code: 'host.profile-unrecorded' });
+  await one.profiles.record(ORDER, BY);
+  await one.last();
+  for (const exitCode of [0, 1]) {
+    one.state.exitCode = exitCode;
+    await one.profiles.unroot(ORDER, BY);
+    const result = (await one.last()) as { passed: boolean; why: { en: string } | null; yaml: string; manifest: Json };
+    assert.equal(result.passed, exitCode === 0);
+    assert.match(result.why?.en ?? '', exitCode === 0 ? /^$/ : /the test ended with 1: said/);
+    assert.match(result.yaml, /runAsUser: 10001\n[\s\S]*runAsNonRoot: true/);
+    assert.deepEqual(one.state.edited.at(-1), result.manifest);
+    assert.equal(one.state.there.size, 0);
+  }
+  assert.deepEqual(one.facts.slice(1), ['root.tried', 'root.tried']);
   await one.db.destroy();
 });
 

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Principal } from '../../access/index.ts';
 import type { ContainerProfile, WorkloadStatus } from '../../deploy/index.ts';
@@ -302,7 +303,8 @@ export class Profiles {
       }
       await this.#fact('root.tried', order, by.actor, { passed: why === null, why: why === null ? null : { ...why } });
       const said = why === null ? null : { ...why };
-      return JSON.parse(JSON.stringify({ passed: why === null, why: said, needs, manifest })) as Json;
+      const yaml = stringify(manifest);
+      return JSON.parse(JSON.stringify({ passed: why === null, why: said, needs, manifest, yaml })) as Json;
     });
   }
 
