@@ -289,33 +289,61 @@ export function toPolicyValues(admission: Admission): Record<string, unknown> {
   if (admission.scan.findings.length > FINDINGS_MAX) {
     throw new TypeError(`scan.findings: expected at most ${FINDINGS_MAX}, got ${admission.scan.findings.length}`);
   }
-  const roots = ['image', 'scan', 'signatures', 'workload', 'environment', 'host'] as const;
   const { image, host = NO_HOST } = admission;
   // What was recorded before there were such facts says nothing of them.
-  const facts = { ...admission, image: { ...image, base: image.base ?? '' }, host };
-  return Object.fromEntries(roots.map((root) => [root, convertObject(facts[root], SCHEMAS[root], root)]));
+  const facts = { ...admission, image: image.base === undefined ? { ...image, base: '' } : image, host };
+  return Object.fromEntries(ROOTS.map((root) => [root, CONSTANT.get(facts[root]) ?? convertRoot(facts[root], root)]));
 }
 
-function convertObject(value: unknown, schema: Schema, path: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) throw new TypeError(`${path}: expected an object`);
-  const members = Object.entries(schema).map(([name, type]): [string, unknown] => {
-    const member = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
-    return [name, convert(member, type, `${path}.${name}`)];
-  });
-  return Object.fromEntries(members);
-}
+const ROOTS = ['image', 'scan', 'signatures', 'workload', 'environment', 'host'] as const;
+type Root = (typeof ROOTS)[number];
 
-function convert(value: unknown, type: string, path: string): unknown {
-  if (type.startsWith('list<')) {
-    if (!Array.isArray(value)) throw new TypeError(`${path}: expected a list`);
-    const inner = type.slice('list<'.length, -1);
-    return value.map((item: unknown, index) => convert(item, inner, `${path}[${index}]`));
+/** Facts that are always the same are converted once. */
+const CONSTANT = new WeakMap<object, Record<string, unknown>>();
+
+/** Facts that nobody changes any more, in all their parts: a policy is asked about them many times. */
+export function constantFacts<Facts extends Partial<Pick<Admission, Root>>>(facts: Facts): Facts {
+  for (const root of ROOTS) {
+    const part = facts[root];
+    if (part === undefined) continue;
+    freeze(part);
+    CONSTANT.set(part, convertRoot(part, root));
   }
+  return facts;
+}
+
+function freeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  for (const member of Object.values(Object.freeze(value))) freeze(member);
+}
+
+function convertRoot(value: unknown, root: Root): Record<string, unknown> {
+  return convertObject(value, FIELDS[root], root);
+}
+
+type Fields = readonly (readonly [name: string, type: FieldType])[];
+
+const FIELDS = Object.fromEntries(
+  Object.entries(SCHEMAS).map(([name, schema]) => [name, Object.entries(schema)]),
+) as unknown as Readonly<Record<keyof typeof SCHEMAS, Fields>>;
+
+function convertObject(value: unknown, fields: Fields, path: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${path}: expected an object`);
+  const converted: Record<string, unknown> = {};
+  for (const [name, type] of fields) {
+    const member = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+    converted[name] = convert(member, type, path, name);
+  }
+  return converted;
+}
+
+/** @param path, name where it is, put together for what is wrong alone */
+function convert(value: unknown, type: string, path: string, name: string): unknown {
   switch (type) {
     case 'Finding':
     case 'Container':
     case 'HostIssue':
-      return convertObject(value, SCHEMAS[type], path);
+      return convertObject(value, FIELDS[type], `${path}${name}`);
     case 'int':
       if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
       break;
@@ -328,6 +356,13 @@ function convert(value: unknown, type: string, path: string): unknown {
     case 'bool':
       if (typeof value === 'boolean') return value;
       break;
+    default: {
+      const place = `${path}.${name}`;
+      if (!Array.isArray(value)) throw new TypeError(`${place}: expected a list`);
+      const inner = type.slice('list<'.length, -1);
+      return value.map((item: unknown, index) => convert(item, inner, place, `[${index}]`));
+    }
   }
-  throw new TypeError(`${path}: expected ${type}, got ${value === null ? 'null' : typeof value}`);
+  const place = name.startsWith('[') ? `${path}${name}` : `${path}.${name}`;
+  throw new TypeError(`${place}: expected ${type}, got ${value === null ? 'null' : typeof value}`);
 }

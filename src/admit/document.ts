@@ -1,5 +1,6 @@
 import { parseYamlDocuments } from '../formats/index.ts';
 import type { Json } from '../system/index.ts';
+import type { DirectScope } from './cel-direct.ts';
 import { CONTAINERS_MAX, DOCUMENT_NODES_MAX, INT32_MAX } from './limits.ts';
 
 /** One Kubernetes object, as it was written. */
@@ -195,8 +196,7 @@ const LISTS = [
  *   there: such a pod is not judged in part
  */
 export function toPodValues({ metadata, spec }: PodTemplate): PodValues {
-  checkShape(spec, POD_SPEC, 'spec');
-  checkShape(metadata, METADATA, 'metadata');
+  checkPod({ metadata, spec });
   const specValue = toPolicyValue(spec) as ReadonlyMap<string, PolicyValue>;
   const containers = LISTS.flatMap(([list, role]) =>
     ((specValue.get(list) ?? []) as readonly ReadonlyMap<string, PolicyValue>[]).map((container) =>
@@ -218,6 +218,24 @@ export function toPodValues({ metadata, spec }: PodTemplate): PodValues {
     ['spec', specValue],
   ]);
   return { pod, containers, contexts: [podContext, ...containers] };
+}
+
+/**
+ * A pod as it was written, for expressions that read it so: as `toPodValues` has it, and refused alike.
+ * @throws TypeError, RangeError as `toPodValues`
+ */
+export function toDirectPod({ metadata, spec }: PodTemplate): DirectScope {
+  checkPod({ metadata, spec });
+  const members = membersOf(spec);
+  const containers = LISTS.flatMap(([list, role]) =>
+    ((members[list] ?? []) as readonly Members[]).map((container): Json => ({ ...container, role })),
+  );
+  if (containers.length === 0) throw new TypeError('expected at least one container in spec.containers');
+  if (containers.length > CONTAINERS_MAX) {
+    throw new RangeError(`expected at most ${CONTAINERS_MAX} containers, got ${containers.length}`);
+  }
+  const ofPod: Json = { name: 'pod', role: 'pod', securityContext: members['securityContext'] ?? null };
+  return { pod: { metadata: metadata ?? {}, spec }, containers, contexts: [ofPod, ...containers] };
 }
 
 /** The type of a field, as far as policies lean on it. */
@@ -285,41 +303,73 @@ const POD_SPEC: Shape = {
 };
 const METADATA: Shape = { fields: { annotations: { map: 'string' }, labels: { map: 'string' } } };
 
-/** @throws TypeError naming the first field that is of another type; what is null or not there is not looked at */
-function checkShape(value: Json | undefined, shape: Shape, path: string): void {
-  if (value === null || value === undefined) {
-    if (path === 'spec') throw new TypeError('expected spec to be there');
-    return;
-  }
-  const wrong = (expected: string) => new TypeError(`expected ${path} to be ${expected}, got ${brief(value)}`);
-  if (shape === 'string' || shape === 'bool') {
-    if (typeof value !== (shape === 'bool' ? 'boolean' : 'string'))
-      throw wrong(shape === 'bool' ? 'true or false' : 'text');
-    return;
-  }
+/** What is of another type, and where; null: nothing. The place is put together on the way back, of what is wrong alone. */
+type Wrong = { readonly at: string; readonly say: (path: string) => string } | null;
+type Check = (value: Json) => Wrong;
+
+/** What is null or not there is not looked at. */
+function checkOf(shape: Shape): Check {
+  const wrong = (value: Json, expected: string): Wrong => ({
+    at: '',
+    say: (path) => `expected ${path} to be ${expected}, got ${brief(value)}`,
+  });
+  if (shape === 'string') return (value) => (typeof value === 'string' ? null : wrong(value, 'text'));
+  if (shape === 'bool') return (value) => (typeof value === 'boolean' ? null : wrong(value, 'true or false'));
   if (shape === 'int32') {
     // The API refuses other numbers: 2^32 would wrap to 0, -1 means "unchanged" to setuid(2).
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > INT32_MAX) {
-      throw wrong(`a whole number from 0 to ${INT32_MAX}`);
-    }
-    return;
+    return (value) =>
+      typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > INT32_MAX
+        ? wrong(value, `a whole number from 0 to ${INT32_MAX}`)
+        : null;
   }
   if ('list' in shape) {
-    if (!Array.isArray(value)) throw wrong('a list');
-    for (const [index, item] of value.entries()) {
-      if (item === null) throw new TypeError(`expected ${path}[${index}] to be there`);
-      checkShape(item, shape.list, `${path}[${index}]`);
-    }
-    return;
+    const check = checkOf(shape.list);
+    return (value) => {
+      if (!Array.isArray(value)) return wrong(value, 'a list');
+      for (const [index, item] of value.entries()) {
+        if (item === null) return { at: `[${index}]`, say: (path) => `expected ${path} to be there` };
+        const found = check(item);
+        if (found !== null) return { ...found, at: `[${index}]${found.at}` };
+      }
+      return null;
+    };
   }
-  if (typeof value !== 'object' || Array.isArray(value)) throw wrong('an object');
+  const isObject = (value: Json): value is { [key: string]: Json } =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
   if ('map' in shape) {
-    for (const name of Object.keys(value)) checkShape(value[name], shape.map, `${path}["${name.slice(0, 80)}"]`);
-    return;
+    const check = checkOf(shape.map);
+    return (value) => {
+      if (!isObject(value)) return wrong(value, 'an object');
+      for (const name of Object.keys(value)) {
+        const member = value[name] ?? null;
+        const found = member === null ? null : check(member);
+        if (found !== null) return { ...found, at: `["${name.slice(0, 80)}"]${found.at}` };
+      }
+      return null;
+    };
   }
-  for (const [name, inner] of Object.entries(shape.fields)) {
-    if (Object.hasOwn(value, name)) checkShape(value[name], inner, `${path}.${name}`);
-  }
+  const checks = Object.entries(shape.fields).map(([name, inner]) => ({ name, check: checkOf(inner) }));
+  return (value) => {
+    if (!isObject(value)) return wrong(value, 'an object');
+    for (const { name, check } of checks) {
+      const member = Object.hasOwn(value, name) ? (value[name] ?? null) : null;
+      const found = member === null ? null : check(member);
+      if (found !== null) return { ...found, at: `.${name}${found.at}` };
+    }
+    return null;
+  };
+}
+
+const CHECK_SPEC = checkOf(POD_SPEC);
+const CHECK_METADATA = checkOf(METADATA);
+
+/** @throws TypeError naming the first field that is of another type, or that there is no spec */
+function checkPod({ metadata, spec }: PodTemplate): void {
+  if (spec === null) throw new TypeError('expected spec to be there');
+  const inSpec = CHECK_SPEC(spec);
+  if (inSpec !== null) throw new TypeError(inSpec.say(`spec${inSpec.at}`));
+  const inMetadata = metadata === null ? null : CHECK_METADATA(metadata);
+  if (inMetadata !== null) throw new TypeError(inMetadata.say(`metadata${inMetadata.at}`));
 }
 
 function brief(value: Json): string {

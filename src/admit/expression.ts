@@ -8,6 +8,7 @@ import {
 import type { Json } from '../system/index.ts';
 import { SCHEMAS } from './admission.ts';
 import { meterNode, withinBudget } from './cel-budget.ts';
+import { compileDirect, type DirectScope, UNSURE } from './cel-direct.ts';
 import { registerKubernetesFunctions } from './cel-kubernetes.ts';
 import { OPTIONAL_FUNCTIONS, registerOptionalEntries, rewriteOptionalEntries } from './cel-optional.ts';
 import { LINEAR_MATCHES, registerTextFunctions } from './cel-text.ts';
@@ -36,6 +37,8 @@ export type CompiledExpression<Value> =
       readonly nodes: number;
       readonly loops: number;
       readonly evaluate: (values: Record<string, unknown>) => Value;
+      /** The same over a pod as it was written, for what is plain; throws UNSURE for what is not. Null: always `evaluate`. */
+      readonly direct: ((scope: DirectScope) => Value) | null;
     }
   | { readonly ok: false; readonly problem: ExpressionProblem };
 
@@ -113,15 +116,20 @@ export type KubernetesExpression = Extract<CompiledExpression<unknown>, { ok: tr
  * @param types what it may give; null: true or false, or what is known only when it runs
  */
 export function compileKubernetes(text: string, types: readonly string[] | null): CompiledExpression<unknown> {
-  return compileIn(kubernetes, text, types, (value) => value, null);
+  return compileIn(kubernetes, text, types, { read: (value) => value, readDirect: null }, null);
 }
 
 /** Compiles the `when` of a rule: an expression that is true or false. */
 export function compileCondition(text: string): CompiledExpression<boolean> {
-  return compile(text, ['bool', 'dyn'], (value) => {
-    if (typeof value !== 'boolean') throw new TypeError(`expected true or false, got ${typeof value}`);
-    return value;
-  });
+  return compile(
+    text,
+    ['bool', 'dyn'],
+    (value) => {
+      if (typeof value !== 'boolean') throw new TypeError(`expected true or false, got ${typeof value}`);
+      return value;
+    },
+    (value) => (typeof value === 'boolean' ? value : unsure()),
+  );
 }
 
 /** Compiles the `each` of a rule: an expression that lists findings, containers, parts of a document or texts. */
@@ -133,7 +141,17 @@ export function compileSubjects(text: string): CompiledExpression<Subject[]> {
       if (!Array.isArray(value)) throw new TypeError('expected a list');
       return value.map(toSubject);
     },
+    (value) => (Array.isArray(value) ? value.map(toDirectSubject) : unsure()),
   );
+}
+
+function toDirectSubject(item: Json): Subject {
+  if (item === null || Array.isArray(item)) return unsure();
+  return toSubject(typeof item === 'object' ? new Map(Object.entries(item)) : item);
+}
+
+function unsure(): never {
+  throw UNSURE;
 }
 
 /** Compiles an expression that builds a document. */
@@ -145,8 +163,9 @@ function compile<Value>(
   text: string,
   types: readonly string[],
   read: (value: unknown) => Value,
+  readDirect: ((value: Json) => Value) | null = null,
 ): CompiledExpression<Value> {
-  return compileIn(environment, text, types, read, FUNCTIONS);
+  return compileIn(environment, text, types, { read, readDirect }, FUNCTIONS);
 }
 
 /** @param functions what it may call; null: whatever the environment has */
@@ -154,7 +173,7 @@ function compileIn<Value>(
   environment: Environment,
   text: string,
   types: readonly string[] | null,
-  read: (value: unknown) => Value,
+  { read, readDirect }: { read: (value: unknown) => Value; readDirect: ((value: Json) => Value) | null },
   functions: ReadonlySet<string> | null,
 ): CompiledExpression<Value> {
   const isOurs = functions !== null;
@@ -176,7 +195,12 @@ function compileIn<Value>(
       (types === null || types.some((type) => type === checked.type || isMap(types, checked.type)));
     if (!isListed) return bad(0, `expected ${types?.join(' or ')}, got ${checked.type}`);
     const { scope, nodes, loops } = survey;
-    return { ok: true, scope, nodes, loops, evaluate: (values) => read(withinBudget(() => parsed(values) as unknown)) };
+    const direct = readDirect === null || scope !== 'pod' ? null : compileDirect(parsed.ast);
+    return {
+      ...{ ok: true, scope, nodes, loops },
+      evaluate: (values) => read(withinBudget(() => parsed(values) as unknown)),
+      direct: direct === null || readDirect === null ? null : (from) => readDirect(direct(from)),
+    };
   } catch (error) {
     const isPlaced = error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError;
     if (!isPlaced) return bad(0, error instanceof Error ? error.message : String(error));

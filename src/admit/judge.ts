@@ -1,10 +1,11 @@
 import type { Json, Text } from '../system/index.ts';
 import { type Admission, type Door, toPolicyValues } from './admission.ts';
-import { type PolicyDocument, podsOf, toPodValues, toPolicyValue } from './document.ts';
+import type { DirectScope } from './cel-direct.ts';
+import { type PolicyDocument, podsOf, toDirectPod, toPodValues, toPolicyValue } from './document.ts';
 import { covers, type Exception } from './exception.ts';
 import type { Subject } from './expression.ts';
 import { coversHost, type HostException } from './host-exceptions.ts';
-import { DOCUMENTS_MAX, EVALUATION_STEPS_MAX, REASONS_PER_RULE_MAX } from './limits.ts';
+import { DOCUMENT_NODES_MAX, DOCUMENTS_MAX, EVALUATION_STEPS_MAX, REASONS_PER_RULE_MAX } from './limits.ts';
 import { type Effect, fillMessage, type Policy, type PolicyRule } from './policy.ts';
 import type { Reason, Verdict } from './verdict.ts';
 
@@ -175,6 +176,8 @@ function judgeScene(rule: PolicyRule, scene: Scene, question: Question, onFailur
   const { document } = scene;
   const skipped: RuleOutcome = { rule, result: 'skip', document, reasons: [], completion: null };
   if (rule.kinds !== null && !rule.kinds.includes(document.kind)) return skipped;
+  const plain = judgeDirectly(rule, scene, question);
+  if (plain !== null) return plain;
   let values: Record<string, unknown>[];
   try {
     values = rule.scope === 'pod' ? scene.pods() : [scene.whole()];
@@ -199,10 +202,31 @@ function judgeScene(rule: PolicyRule, scene: Scene, question: Question, onFailur
   );
 }
 
+/** By the pods as they were written; null: something about them is not plain, and the library is asked. */
+function judgeDirectly(rule: PolicyRule, scene: Scene, question: Question): RuleOutcome | null {
+  const { direct } = rule;
+  const { document } = scene;
+  const pods = direct === undefined ? null : scene.directPods();
+  if (direct === undefined || pods === null || pods.length === 0) return null;
+  try {
+    checkCost(rule, scene.size());
+    const { match } = direct;
+    const matching = match === null ? pods : pods.filter((pod) => match(pod));
+    if (matching.length === 0) return { rule, result: 'skip', document, reasons: [], completion: null };
+    const subjects = matching.flatMap((pod) => direct.evaluate(pod));
+    const reasons = subjects.length === 0 ? [] : reasonsOfRule(rule, subjects, question);
+    return { rule, result: reasons.length === 0 ? 'pass' : 'fail', document, reasons, completion: null };
+  } catch {
+    // UNSURE, or what went wrong: the library says it in its words.
+    return null;
+  }
+}
+
 /** A document with the facts, as expressions see it; made once, when the first rule asks. */
 class Scene {
   readonly document: PolicyDocument;
   readonly #facts: Record<string, unknown>;
+  #direct: readonly DirectScope[] | null | undefined;
   #whole: Record<string, unknown> | null = null;
   #pods: Record<string, unknown>[] | null = null;
   #size: { items: number; longest: number } | null = null;
@@ -222,6 +246,18 @@ class Scene {
     return this.#pods;
   }
 
+  /** The pods as they were written; null: they cannot be judged so, and `pods` says why or has them. */
+  directPods(): readonly DirectScope[] | null {
+    if (this.#direct !== undefined) return this.#direct;
+    try {
+      // Of a document with more values than are judged the whole says so.
+      this.#direct = this.size().items >= DOCUMENT_NODES_MAX ? null : podsOf(this.document).map(toDirectPod);
+    } catch {
+      this.#direct = null;
+    }
+    return this.#direct;
+  }
+
   /** Members of all lists and objects, and of the longest. */
   size(): { items: number; longest: number } {
     this.#size ??= sizeOf(this.document.object);
@@ -230,14 +266,14 @@ class Scene {
 }
 
 function sizeOf(value: Json): { items: number; longest: number } {
-  if (typeof value !== 'object' || value === null) return { items: 0, longest: 0 };
-  const members = Array.isArray(value) ? value : Object.values(value);
-  const size = { items: members.length, longest: members.length };
-  for (const member of members) {
-    const inner = sizeOf(member);
-    size.items += inner.items;
-    size.longest = Math.max(size.longest, inner.longest);
-  }
+  const size = { items: 0, longest: 0 };
+  const count = (node: Json[] | { [key: string]: Json }): void => {
+    const members = Array.isArray(node) ? node : Object.values(node);
+    size.items += members.length;
+    if (members.length > size.longest) size.longest = members.length;
+    for (const member of members) if (typeof member === 'object' && member !== null) count(member);
+  };
+  if (typeof value === 'object' && value !== null) count(value);
   return size;
 }
 

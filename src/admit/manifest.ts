@@ -1,5 +1,5 @@
 import { type Clock, newId } from '../system/index.ts';
-import { type Admission, NO_WORKLOAD } from './admission.ts';
+import { type Admission, constantFacts, NO_WORKLOAD } from './admission.ts';
 import { type PlacedDocument, podsOf, startsPods } from './document.ts';
 import { admitFault } from './errors.ts';
 import { judgeRules, type Question, type RuleOutcome, verdictOf } from './judge.ts';
@@ -55,8 +55,8 @@ export function judgeDocument(document: PlacedDocument, policy: Policy, clock: C
 
 const UNKNOWN_USER: ImageUser = { user: '', uid: null };
 
-const BLAMELESS_IMAGE: Omit<Admission, 'workload' | 'documents'> = {
-  image: { digest: '', repository: '', project: '', tags: [], ageDays: 0, sizeBytes: 0 },
+const BLAMELESS_IMAGE: Omit<Admission, 'workload' | 'documents'> = constantFacts({
+  image: { digest: '', repository: '', project: '', tags: [], base: '', ageDays: 0, sizeBytes: 0 },
   scan: {
     state: 'complete',
     at: '',
@@ -77,4 +77,4 @@ const BLAMELESS_IMAGE: Omit<Admission, 'workload' | 'documents'> = {
   environment: { name: '', class: 'none', runs: false },
   host: { known: true, issues: [] },
   statements: [],
-};
+});

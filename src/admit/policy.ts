@@ -3,6 +3,7 @@ import { DECISIONS } from '../scan/index.ts';
 import { fillTemplate, type Json, type Text } from '../system/index.ts';
 import { DOORS, type Door } from './admission.ts';
 import { isAdmissionPolicy, readAdmissionPolicy } from './admission-policy.ts';
+import type { DirectScope } from './cel-direct.ts';
 import { type PolicyValue, toPolicyValue } from './document.ts';
 import { admitFault } from './errors.ts';
 import {
@@ -83,6 +84,11 @@ export interface PolicyRule {
   readonly until: string | null;
   /** What its expressions see as `params`. */
   readonly params: ReadonlyMap<string, PolicyValue>;
+  /** `match` and `evaluate` over a pod as it was written, for what is plain (cel-direct.ts); absent: only those. */
+  readonly direct?: {
+    readonly match: ((scope: DirectScope) => boolean) | null;
+    readonly evaluate: (scope: DirectScope) => readonly (Subject | null)[];
+  };
   /** What it costs: nodes, and how deep lists are walked in lists. */
   readonly cost: { readonly nodes: number; readonly loops: number };
   /** A document that it adds beside what matches, or a part that it puts in; such a rule never speaks against anything. */
@@ -460,7 +466,7 @@ class PolicyReader {
   #expressions(
     rule: Record<string, Json>,
     path: YamlPath,
-  ): Pick<PolicyRule, 'expression' | 'evaluate' | 'scope' | 'match' | 'cost' | 'completes'> {
+  ): Pick<PolicyRule, 'expression' | 'evaluate' | 'scope' | 'match' | 'cost' | 'completes' | 'direct'> {
     const said = EXPRESSIONS.filter((field) => rule[field] !== undefined);
     const [field] = said;
     const none = {
@@ -492,17 +498,29 @@ class PolicyReader {
         loops: Math.max(compiled.loops, matches?.loops ?? 0),
       },
     });
+    /** Both or neither: what is asked first of the library would be asked of it twice. */
+    const directly = <Answer>(
+      direct: ((scope: DirectScope) => Answer) | null,
+      subjects: (answer: Answer) => readonly (Subject | null)[],
+    ): Pick<PolicyRule, 'direct'> => {
+      if (direct === null || (matches !== null && matches.direct === null)) return {};
+      return { direct: { match: matches?.direct ?? null, evaluate: (scope) => subjects(direct(scope)) } };
+    };
     const place = [...path, field];
     if (field === 'when') {
       const compiled = this.#compiled(compileCondition(text), place, field);
       if (compiled === null) return none;
-      const { evaluate } = compiled;
-      return { ...shared(compiled), evaluate: (values) => (evaluate(values) ? [null] : []), completes: null };
+      const { evaluate, direct } = compiled;
+      return {
+        ...{ ...shared(compiled), evaluate: (values) => (evaluate(values) ? [null] : []), completes: null },
+        ...directly(direct, (holds) => (holds ? [null] : [])),
+      };
     }
     if (field === 'each') {
       const compiled = this.#compiled(compileSubjects(text), place, field);
       if (compiled === null) return none;
-      return { ...shared(compiled), evaluate: compiled.evaluate, completes: null };
+      const { evaluate, direct } = compiled;
+      return { ...shared(compiled), evaluate, completes: null, ...directly(direct, (subjects) => subjects) };
     }
     const compiled = this.#compiled(compileDocument(text), place, field);
     if (compiled === null) return none;

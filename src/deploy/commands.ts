@@ -169,6 +169,8 @@ export function deployCommands(cli: CliProgram): void {
         });
         return;
       }
+      if (options.to !== undefined && !/^[1-9]\d{0,8}$/.test(options.to))
+        throw deployFault('deploy.name-invalid', { name: options.to, expected: '1, 2, 3 …' });
       const body = options.to === undefined ? {} : { to: Number(options.to) };
       const operation = await api.post<OperationView>(
         `/projects/${project}/environments/${options.env}/rollback`,

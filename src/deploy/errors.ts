@@ -298,6 +298,19 @@ export const deployFault = defineFaults({
     en: { what: '{name} did not start', why: '{why}', remedy: 'darsena ps' },
     es: { what: '{name} no arrancó', why: '{porque}', remedy: 'darsena ps' },
   },
+  'deploy.quota-unnamed': {
+    kind: 'invalid',
+    en: {
+      what: 'no limit is named',
+      why: 'limits are set anew, so those that there are would go',
+      remedy: 'name one, such as --cpu 4; to take all away: darsena quota clear {project}',
+    },
+    es: {
+      what: 'no se nombra ningún límite',
+      why: 'los límites se fijan de nuevo, así que los que hay desaparecerían',
+      remedy: 'nombrar uno, como --cpu 4; para quitarlos todos: darsena quota clear {project}',
+    },
+  },
   'deploy.name-invalid': {
     kind: 'invalid',
     en: { what: '"{name}" is not understood', why: 'expected {expected}' },

@@ -211,6 +211,12 @@ export function rolloutCommands(cli: CliProgram): void {
 function statusText(now: WorkloadView): Text {
   const { name, phase, wanted, ready, updated, conditions, release } = now;
   const paused = conditions.find(({ type }) => type === 'paused');
+  if (phase === 'canary') {
+    return {
+      en: `${name}: release ${release} is under trial beside the one before, ${ready} pods ready`,
+      es: `${name}: la versión ${release} está a prueba junto a la anterior, ${ready} pods listos`,
+    };
+  }
   if (SETTLED.has(phase)) {
     return {
       en: `${name}: release ${release} is in place, ${ready} of ${wanted} ready`,

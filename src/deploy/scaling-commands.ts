@@ -407,7 +407,11 @@ export function scalingCommands(cli: CliProgram): void {
       }),
     )
     .action(async (project: string, options: Readonly<Record<string, string | undefined>>) => {
-      const { items } = await api.put<{ items: QuotaView[] }>(pathOf(project, options['env']), readLimits(options));
+      const limits = readLimits(options);
+      // Limits are set anew: none named would take away those that there are.
+      if (Object.values(limits).every((part) => Object.keys(part).length === 0))
+        throw deployFault('deploy.quota-unnamed', { project });
+      const { items } = await api.put<{ items: QuotaView[] }>(pathOf(project, options['env']), limits);
       printQuotas(project, items);
     });
   quota
@@ -422,14 +426,17 @@ export function scalingCommands(cli: CliProgram): void {
 }
 
 /** @throws Fault deploy.name-invalid */
+const QUOTA_EXAMPLES = { millis: '500m, 2', bytes: '64Mi, 10', count: '0, 1, 2 …' } as const;
+
 function readLimits(options: Readonly<Record<string, string | undefined>>): QuotaLimits {
   const read = (name: string, unit: 'millis' | 'bytes' | 'count'): number | undefined => {
     const text = options[name];
     if (text === undefined) return undefined;
     const value = parseQuantity(text);
     const amount = value === null ? Number.NaN : Math.ceil(unit === 'millis' ? value * 1000 : value);
-    if (Number.isSafeInteger(amount)) return amount;
-    throw deployFault('deploy.name-invalid', { name: text, expected: unit === 'millis' ? '500m, 2' : '64Mi, 10' });
+    // Half a pod is a slip, not a number that wants rounding.
+    if (Number.isSafeInteger(amount) && (unit !== 'count' || amount === value)) return amount;
+    throw deployFault('deploy.name-invalid', { name: text, expected: QUOTA_EXAMPLES[unit] });
   };
   const given = <T extends object>(values: T): T =>
     Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
