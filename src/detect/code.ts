@@ -23,7 +23,7 @@ export class Code {
     return new Code(name);
   }
 
-  static join(list: readonly Code[], separator: '&&' | '||' | ',' | ';'): Code {
+  static join(list: readonly Code[], separator: '&&' | '||' | ',' | ';' | '|' | ''): Code {
     return new Code(list.map((code) => code.#text).join(separator));
   }
 

@@ -11,9 +11,11 @@ import {
   observedEvents,
 } from '../events/index.ts';
 import { type Alert, describeProcess, newAlertId, timeText } from './alert.ts';
-import { compileFilters, fieldsOf, foldFilter } from './compile.ts';
+import { compileFilters, foldFilter } from './compile.ts';
 import { type Filter, FilterError } from './filter-ast.ts';
+import { fieldsOf } from './filter-fields.ts';
 import { ALL_NODES_MAX } from './limits.ts';
+import { subjectsOf } from './live-subjects.ts';
 import { compileOutput, type Output } from './output.ts';
 import { type Finding, parseRuleFile } from './rule-file.ts';
 import { countNodes, type Rule, resolveRules } from './rules.ts';
@@ -147,7 +149,7 @@ export class RuleEngine {
   /** Most events that rules name never come to a host: only those that do are compiled, each in some milliseconds. */
   #compile(type: number): (event: KernelEvent) => number[] | null {
     const conditions = this.#conditions[type] ?? [];
-    const match = conditions.length === 0 ? never : compileFilters(conditions, liveFields);
+    const match = conditions.length === 0 ? never : compileFilters(conditions, liveFields, subjectsOf(type));
     this.#compiled[type] = match;
     return match;
   }

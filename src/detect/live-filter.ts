@@ -1,8 +1,9 @@
 /** A condition by itself over what happens now: what live tail and recordings show. */
 import { ARGUMENT_FIELDS, type KernelEvent } from '../events/index.ts';
-import { compileFilters, fieldsOf } from './compile.ts';
+import { compileFilters } from './compile.ts';
 import { liveFields, namedEvents } from './engine.ts';
 import { FilterError } from './filter-ast.ts';
+import { fieldsOf } from './filter-fields.ts';
 import { readTuningCondition } from './tuning.ts';
 
 export interface LiveFilter {

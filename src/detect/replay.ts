@@ -1,8 +1,9 @@
 /** Rules over a recording: what would have been found. */
 import { type ScapEvent, scapFields } from '../events/scap/index.ts';
-import { compileFilters, fieldsOf, foldFilter } from './compile.ts';
+import { compileFilters, foldFilter } from './compile.ts';
 import { entriesOf, type RuleText } from './engine.ts';
 import type { Filter } from './filter-ast.ts';
+import { fieldsOf } from './filter-fields.ts';
 import { compileOutput, type Output } from './output.ts';
 import { type Finding, parseRuleFile } from './rule-file.ts';
 import { type Priority, type Rule, resolveRules } from './rules.ts';

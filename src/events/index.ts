@@ -28,5 +28,5 @@ export {
   RECORD_FLAG,
   RECORD_TYPES_MAX,
 } from './layout.ts';
-export { PathNames } from './path-names.ts';
+export { PATH_PLACES, PathNames } from './path-names.ts';
 export { readText } from './text.ts';
