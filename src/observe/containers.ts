@@ -1,6 +1,9 @@
 import type { ContainerFacts } from '../events/index.ts';
 import { CGROUPS_MAX, STRANGERS_MAX, WAIT_FIRST_MS, WAIT_MS } from './limits.ts';
 
+/** A power of two. */
+const RECENT_PLACES = 64;
+
 /** Where a container stands with us: told by the agent, waited for, given up (its events pass with the id alone), not ours. */
 export type Standing = 'known' | 'awaited' | 'unknown' | 'foreign';
 
@@ -24,6 +27,9 @@ export class ContainerRegister {
   readonly #slots = new Map<number, Slot>();
   readonly #told = new Map<string, ContainerFacts>();
   #lastToldMs = -1;
+  /** Who came a moment ago, by the last bits of its number. */
+  readonly #recentKeys = new Float64Array(RECENT_PLACES).fill(-1);
+  readonly #recent = new Array<Slot | undefined>(RECENT_PLACES).fill(undefined);
   /** Given up on as not ours; whoever asks takes them away. */
   readonly strangers: string[] = [];
 
@@ -50,7 +56,14 @@ export class ContainerRegister {
 
   /** The slot of a cgroup, or undefined when it has to be made. */
   find(cgroup: number): Slot | undefined {
-    return this.#slots.get(cgroup);
+    const place = (cgroup >>> 0) & (RECENT_PLACES - 1);
+    if (this.#recentKeys[place] === cgroup) return this.#recent[place];
+    const slot = this.#slots.get(cgroup);
+    if (slot !== undefined) {
+      this.#recentKeys[place] = cgroup;
+      this.#recent[place] = slot;
+    }
+    return slot;
   }
 
   add(key: number, cgroup: bigint, id: string, nowMs: number): Slot {
@@ -68,6 +81,7 @@ export class ContainerRegister {
       const [oldest] = this.#slots;
       if (oldest !== undefined) {
         this.#slots.delete(oldest[0]);
+        this.#recentKeys.fill(-1);
         // Nobody would give up on it any more, and its events would wait for ever.
         if (oldest[1].standing === 'awaited') oldest[1].standing = 'unknown';
       }

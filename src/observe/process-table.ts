@@ -1,4 +1,5 @@
 import {
+  COMM_BYTES,
   EXEC,
   FORK,
   HEADER,
@@ -15,6 +16,10 @@ import { listProcesses, readLiving, readProcess, readUsers, sameStart } from './
 
 const USERS_REREAD_MS = 10_000;
 const ASKED_KEPT_MS = 10;
+/** A power of two: processes that are found without the table, by the last digits of their number. */
+const RECENT_PLACES = 1_024;
+const GONE_MAX = 4_096;
+const COMM_WORDS = COMM_BYTES / 4;
 
 /**
  * Processes by pid, bounded, safe against reuse: an entry answers only for the start time it was made with. Ended processes stay
@@ -22,7 +27,13 @@ const ASKED_KEPT_MS = 10;
  */
 export class ProcessTable implements Surroundings {
   readonly #living = new Map<number, ProcessFacts>();
+  /** Who acted a moment ago and is living still, and the name of its first thread then, as the kernel wrote it. */
+  readonly #recent = new Array<ProcessFacts | undefined>(RECENT_PLACES).fill(undefined);
+  readonly #recentComms = new Int32Array(RECENT_PLACES * COMM_WORDS);
+  readonly #hasComm = new Uint8Array(RECENT_PLACES);
   readonly #ended: ProcessFacts[] = [];
+  /** Numbers that /proc did not know a moment ago: rules ask for the same parent several times for one event. */
+  readonly #gone = new Set<number>();
   #textLength = 0;
   #users: Map<number, string>;
   #groups: Map<number, string>;
@@ -40,6 +51,7 @@ export class ProcessTable implements Surroundings {
 
   /** Follows the wall clock, which may be set while the kernel's goes on. */
   adjustClocks(): void {
+    this.#gone.clear();
     const clocks = kernelClocks();
     this.wallOffsetNs = Date.now() * 1e6 - clocks.monotonicNs;
     this.bootOffsetNs = clocks.bootNs - clocks.monotonicNs;
@@ -60,7 +72,7 @@ export class ProcessTable implements Surroundings {
   /** The acting process of the event, after taking in what the event says of it. */
   follow(event: KernelEvent): ProcessFacts {
     if (event.type === RECORD.exec) return this.#put(this.#fromExec(event));
-    const process = this.#find(event.u32(HEADER.pid), event.u64(HEADER.started)) ?? this.#adopt(event);
+    const process = this.#findRecent(event) ?? this.#find(event) ?? this.#adopt(event);
     if (event.type === RECORD.fork) this.#fork(event, process);
     else if (event.type === RECORD.exit) this.#end(process);
     else this.#rename(event, process);
@@ -72,7 +84,7 @@ export class ProcessTable implements Surroundings {
     const known = this.#living.get(process.ppid);
     if (known !== undefined && fits(known, process.parentStartedNs)) return known;
     if (known === undefined || process.parentStartedNs !== 0) {
-      const read = readProcess(process.ppid);
+      const read = this.#read(process.ppid);
       if (read !== null && fits(read, process.parentStartedNs)) return this.#put(read);
     }
     if (process.parentName === '') return undefined;
@@ -82,8 +94,15 @@ export class ProcessTable implements Surroundings {
   processOf(pid: number): ProcessFacts | undefined {
     const known = this.#living.get(pid);
     if (known !== undefined) return known;
-    const read = readProcess(pid);
+    const read = this.#read(pid);
     return read === null ? undefined : this.#put(read);
+  }
+
+  #read(pid: number): ProcessFacts | null {
+    if (this.#gone.has(pid)) return null;
+    const read = readProcess(pid);
+    if (read === null && this.#gone.size < GONE_MAX) this.#gone.add(pid);
+    return read;
   }
 
   /** The same for one that may have ended a moment ago. */
@@ -116,12 +135,26 @@ export class ProcessTable implements Surroundings {
     this.#usersReadMs = Date.now();
   }
 
-  #find(pid: number, startedNs: number): ProcessFacts | undefined {
+  #findRecent(event: KernelEvent): ProcessFacts | undefined {
+    const pid = event.u32(HEADER.pid);
+    const recent = this.#recent[pid & (RECENT_PLACES - 1)];
+    return recent !== undefined && recent.pid === pid && recent.startedNs === event.u64(HEADER.started)
+      ? recent
+      : undefined;
+  }
+
+  #find(event: KernelEvent): ProcessFacts | undefined {
+    const pid = event.u32(HEADER.pid);
     const known = this.#living.get(pid);
-    return known !== undefined && fits(known, startedNs) ? known : undefined;
+    if (known === undefined || !fits(known, event.u64(HEADER.started))) return undefined;
+    const place = pid & (RECENT_PLACES - 1);
+    this.#recent[place] = known;
+    this.#hasComm[place] = 0;
+    return known;
   }
 
   #put(process: ProcessFacts): ProcessFacts {
+    this.#gone.delete(process.pid);
     const before = this.#living.get(process.pid);
     if (before !== undefined) this.#drop(before);
     this.#living.set(process.pid, process);
@@ -136,17 +169,19 @@ export class ProcessTable implements Surroundings {
 
   #drop(process: ProcessFacts): void {
     this.#living.delete(process.pid);
+    const place = process.pid & (RECENT_PLACES - 1);
+    if (this.#recent[place] === process) this.#recent[place] = undefined;
     this.#textLength -= textLengthOf(process);
   }
 
   #fromExec(event: KernelEvent): ProcessFacts {
-    const words = event.execArguments();
-    return {
+    const [exe = '', ...args] = event.execArguments();
+    const facts: ProcessFacts = {
       ...headerFacts(event),
       parentName: event.text(EXEC.parent_comm, 16),
-      exe: words[0] ?? '',
+      exe,
       exePath: event.execPath(),
-      args: words.slice(1),
+      args,
       cwd: event.execCwd(),
       exeFlags: event.u32(EXEC.exe_flags),
       exeInode: event.u64(EXEC.inode),
@@ -159,6 +194,7 @@ export class ProcessTable implements Surroundings {
       },
       execTimeNs: event.wallTimeNs,
     };
+    return facts;
   }
 
   /** A process whose exec was not seen: /proc knows it while it lives, the header knows the rest. */
@@ -192,8 +228,19 @@ export class ProcessTable implements Surroundings {
   /** prctl(PR_SET_NAME): busybox, for one, runs itself and then takes the name of the applet. */
   #rename(event: KernelEvent, process: ProcessFacts): void {
     if (event.u32(HEADER.tid) !== process.pid) return;
+    const place = process.pid & (RECENT_PLACES - 1);
+    const isRecent = this.#recent[place] === process;
+    if (isRecent && this.#hasComm[place] === 1 && this.#hasName(event, place * COMM_WORDS)) return;
     const name = event.comm;
     if (name !== process.name) process.name = name;
+    if (!isRecent) return;
+    this.#hasComm[place] = 1;
+    for (let i = 0; i < COMM_WORDS; i++) this.#recentComms[place * COMM_WORDS + i] = event.i32(HEADER.comm + 4 * i);
+  }
+
+  #hasName(event: KernelEvent, at: number): boolean {
+    for (let i = 0; i < COMM_WORDS; i++) if (this.#recentComms[at + i] !== event.i32(HEADER.comm + 4 * i)) return false;
+    return true;
   }
 }
 

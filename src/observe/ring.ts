@@ -13,6 +13,8 @@ const RECORD_HEADER_BYTES = 8;
 export class RingReader {
   readonly #memory: RingMemory;
   readonly #lengths: Int32Array;
+  /** The lower half of the producer's position: a whole one would be a big number for each record. */
+  readonly #produced: Int32Array;
   readonly #mask: number;
   #consumer: number;
   #producer: number;
@@ -21,6 +23,8 @@ export class RingReader {
   constructor(memory: RingMemory) {
     this.#memory = memory;
     this.#lengths = new Int32Array(memory.data);
+    const { producer } = memory;
+    this.#produced = new Int32Array(producer.buffer, producer.byteOffset, 1);
     this.#mask = memory.sizeBytes - 1;
     this.#consumer = Number(Atomics.load(memory.consumer, 0));
     this.#producer = this.#consumer;
@@ -34,7 +38,8 @@ export class RingReader {
   peek(): number {
     for (;;) {
       if (this.#consumer >= this.#producer) {
-        this.#producer = Number(Atomics.load(this.#memory.producer, 0));
+        // Never further ahead than the ring is large.
+        this.#producer = this.#consumer + ((Atomics.load(this.#produced, 0) - this.#consumer) >>> 0);
         if (this.#consumer >= this.#producer) return -1;
       }
       const at = this.#consumer & this.#mask;

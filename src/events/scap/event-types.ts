@@ -77,6 +77,9 @@ export interface EventType {
   readonly parameters: readonly Parameter[];
   /** Where each parameter stands, by its name. */
   readonly places: ReadonlyMap<string, number>;
+  /** The same of those that most events are asked for, -1 where there is none: the descriptor, and what memory the thread has. */
+  readonly fdPlace: number;
+  readonly memoryPlace: number;
 }
 
 const words = WORD_LINES.map((line) =>
@@ -114,6 +117,8 @@ function readLine(line: string, number: number): EventType {
     isLong: letters.includes('L'),
     parameters,
     places,
+    fdPlace: places.get('fd') ?? -1,
+    memoryPlace: places.get('vm_size') ?? -1,
   };
 }
 

@@ -55,9 +55,11 @@ export class ScapEvent {
   /** When it happened, in halves: their differences are exact, and need no big number for each event. */
   timeHigh = 0;
   timeLow = 0;
-  /** Nanoseconds since the first event, and since the one before this. */
-  sinceStartNs = 0;
-  sinceLastNs = 0;
+  /** When the first event happened, and the one before this. */
+  startHigh = 0;
+  startLow = 0;
+  lastHigh = 0;
+  lastLow = 0;
   /** Of a switch: how long the thread that goes was on the processor. */
   ranNs = 0;
   #bytes: Buffer = Buffer.alloc(0);
@@ -100,7 +102,9 @@ export class ScapEvent {
     this.cpu = view.getUint16(start, true);
     this.timeLow = view.getUint32(at, true);
     this.timeHigh = view.getUint32(at + 4, true);
-    this.tid = view.getInt32(at + 12, true) * 0x1_0000_0000 + view.getUint32(at + 8, true);
+    const [tidLow, tidHigh] = [view.getInt32(at + 8, true), view.getInt32(at + 12, true)];
+    // A small integer, as nearly all are, is found in a map at less cost.
+    this.tid = tidHigh === 0 && tidLow >= 0 ? tidLow : tidHigh * 0x1_0000_0000 + (tidLow >>> 0);
     this.thread = null;
     this.fd = null;
     this.descriptor = null;
@@ -114,7 +118,8 @@ export class ScapEvent {
 
   /** Finds where the parameters stand: of many events nobody asks for one. */
   #part(): void {
-    const [head, end] = [this.#head, this.#end];
+    const head = this.#head;
+    const end = this.#end;
     const isCounted = this.#isCounted;
     this.#partParameters(
       head,
@@ -152,6 +157,14 @@ export class ScapEvent {
       }
       this.#bounds[index + 1] = at;
     }
+  }
+
+  /** Nanoseconds since the first event, and since the one before this. */
+  get sinceStartNs(): number {
+    return this.since(this.startHigh, this.startLow);
+  }
+  get sinceLastNs(): number {
+    return this.since(this.lastHigh, this.lastLow);
   }
 
   /** Nanoseconds since another time in halves. */
@@ -197,6 +210,18 @@ export class ScapEvent {
   integer(name: string): number | null {
     const place = this.#placeOf(name);
     return place < 0 ? null : this.#integerAt(place);
+  }
+
+  /** The descriptor it names, as a number. */
+  get namedFd(): number | null {
+    return this.integerAt(this.type.fdPlace);
+  }
+
+  /** The same by the place of the parameter; -1 is none. */
+  integerAt(place: number): number | null {
+    if (place < 0) return null;
+    if (this.#count === NOT_PARTED) this.#part();
+    return place < this.#count ? this.#integerAt(place) : null;
   }
 
   #integerAt(place: number): number | null {

@@ -44,7 +44,6 @@ const DATAGRAM = 2;
 const O_DIRECTORY = 1024;
 /** Parameters of the beginning of a call that older recorders do not repeat at its end. */
 const REMEMBERED = ['domain', 'type', 'filename', 'name', 'flags', 'dirfd', 'tuple', 'resource'] as const;
-const HAS_REMEMBERED: readonly boolean[] = EVENT_TYPES.map(({ places }) => REMEMBERED.some((name) => places.has(name)));
 /** Names of events whose end changes what is known, beside those that make a descriptor. */
 const CHANGING = new Set(
   (
@@ -53,13 +52,19 @@ const CHANGING = new Set(
   ).split(' '),
 );
 const IS_CHANGING: readonly boolean[] = EVENT_TYPES.map(({ name }) => CHANGING.has(name) || Object.hasOwn(MADE, name));
+/** Beginnings that say something of which the end's change is made. */
+const HAS_REMEMBERED: readonly boolean[] = EVENT_TYPES.map(
+  ({ name, places }) => CHANGING.has(name) && REMEMBERED.some((one) => places.has(one)),
+);
 const IS_CLONE: readonly boolean[] = EVENT_TYPES.map(
   ({ name, isExit }) => isExit && ['clone', 'clone3', 'fork', 'vfork'].includes(name),
 );
 /** Events that only tell how much memory the thread has now. */
 const MEASURES_MEMORY: readonly boolean[] = EVENT_TYPES.map(
-  ({ name, places }) => places.has('vm_size') && ['brk', 'mmap', 'mmap2', 'munmap', 'switch'].includes(name),
+  ({ name, memoryPlace }) => memoryPlace >= 0 && ['brk', 'mmap', 'mmap2', 'munmap', 'switch'].includes(name),
 );
+const IS_CONTAINER: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'container');
+const IS_END: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'procexit');
 const IS_SWITCH: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'switch');
 /** What begins or ends a call; a signal and the end of a thread begin something as well. */
 const IS_TIMED: readonly boolean[] = EVENT_TYPES.map(
@@ -76,6 +81,7 @@ const UNKNOWN = '<NA>';
 /** Follows the events of a recording: who runs, what is open, what is connected. */
 export class Machine implements RecordedSurroundings {
   readonly #threads = new Map<number, Thread>();
+  #last: Thread | null = null;
   readonly #containers = new Map<string, RecordedContainer>();
   readonly #addresses = new Set<string>();
   #users: RecordedUsers = { users: new Map(), groups: new Map() };
@@ -88,6 +94,13 @@ export class Machine implements RecordedSurroundings {
 
   thread(tid: number): Thread | undefined {
     return this.#threads.get(tid);
+  }
+  /** Who acts: often the one of the event before. */
+  #acting(tid: number): Thread | undefined {
+    if (this.#last?.tid === tid) return this.#last;
+    const thread = this.#threads.get(tid);
+    if (thread !== undefined) this.#last = thread;
+    return thread;
   }
   user(uid: number): RecordedUser | undefined {
     return this.#users.users.get(uid);
@@ -108,7 +121,9 @@ export class Machine implements RecordedSurroundings {
   }
 
   addThread(thread: Thread): void {
-    if (this.#threads.size < SCAP_THREADS_MAX) this.#threads.set(thread.tid, thread);
+    if (this.#threads.size >= SCAP_THREADS_MAX) return;
+    this.#threads.set(thread.tid, thread);
+    this.#last = null;
   }
 
   /** Threads of a process share its descriptors; they come after the process list. */
@@ -129,16 +144,15 @@ export class Machine implements RecordedSurroundings {
 
   /** Takes in what an event says and gives the event its thread and descriptor. */
   follow(event: ScapEvent): void {
-    this.#forget();
-    if (event.type.name === 'container') {
+    if (this.#closing !== null || this.#ending !== null) this.#forget();
+    if (IS_CONTAINER[event.type.number] === true) {
       event.thread = this.#describeContainer(event.text('json'));
       return;
     }
     const { type } = event;
     if (IS_CLONE[type.number] === true) this.#clone(event);
     // Only a call shows that a thread nobody told us of is there; the idle task never makes one.
-    const thread =
-      this.#threads.get(event.tid) ?? (type.isSyscall && event.tid > 0 ? this.#unknownThread(event.tid) : null);
+    const thread = this.#acting(event.tid) ?? (type.isSyscall && event.tid > 0 ? this.#unknownThread(event.tid) : null);
     event.thread = thread;
     if (IS_SWITCH[type.number] === true) this.#switch(event, thread);
     if (thread === null) return;
@@ -146,7 +160,7 @@ export class Machine implements RecordedSurroundings {
     if (MEASURES_MEMORY[type.number] === true) measureMemory(event, thread);
     if (!type.isExit) this.#enter(event, thread);
     else this.#leave(event, thread);
-    if (type.name === 'procexit') this.#ending = thread;
+    if (IS_END[type.number] === true) this.#ending = thread;
   }
 
   #forget(): void {
@@ -156,6 +170,7 @@ export class Machine implements RecordedSurroundings {
     }
     if (this.#ending !== null) {
       if (this.#threads.get(this.#ending.tid) === this.#ending) this.#threads.delete(this.#ending.tid);
+      this.#last = null;
       this.#ending = null;
     }
   }
@@ -163,7 +178,11 @@ export class Machine implements RecordedSurroundings {
   #switch(event: ScapEvent, thread: Thread | null): void {
     const last = this.#switched.get(event.cpu);
     event.ranNs = last === undefined ? 0 : event.since(last.high, last.low);
-    this.#switched.set(event.cpu, { high: event.timeHigh, low: event.timeLow });
+    if (last === undefined) this.#switched.set(event.cpu, { high: event.timeHigh, low: event.timeLow });
+    else {
+      last.high = event.timeHigh;
+      last.low = event.timeLow;
+    }
     if (thread !== null) thread.ranNs += event.ranNs;
   }
 
@@ -180,7 +199,7 @@ export class Machine implements RecordedSurroundings {
 
   #enter(event: ScapEvent, thread: Thread): void {
     const { type } = event;
-    const fd = type.usesFd ? event.integer('fd') : null;
+    const fd = type.usesFd ? event.namedFd : null;
     // A switch or a signal may come between the two ends of a call.
     if (type.isSyscall) {
       thread.entered ??= { name: '', fd: null, remembered: null };
@@ -207,7 +226,7 @@ export class Machine implements RecordedSurroundings {
     const { type } = event;
     if (type.usesFd) {
       const { entered } = thread;
-      const used = (type.makesFd ? null : event.integer('fd')) ?? (entered?.name === type.name ? entered.fd : null);
+      const used = (type.makesFd ? null : event.namedFd) ?? (entered?.name === type.name ? entered.fd : null);
       this.#speakOf(event, thread, used ?? NO_DESCRIPTOR);
     }
     if (IS_CHANGING[type.number] !== true) return;
@@ -572,16 +591,18 @@ function time(event: ScapEvent, thread: Thread): void {
 }
 
 function measureMemory(event: ScapEvent, thread: Thread): void {
-  const size = event.integer('vm_size');
+  const size = event.integerAt(event.type.memoryPlace);
   if (size === null) return;
-  const { majorFaults, minorFaults } = thread.memory;
-  thread.memory = {
-    size,
-    resident: event.integer('vm_rss') ?? 0,
-    swapped: event.integer('vm_swap') ?? 0,
-    majorFaults: event.integer('pgft_maj') ?? majorFaults,
-    minorFaults: event.integer('pgft_min') ?? minorFaults,
-  };
+  // Each thread has its own, which is written over: half of all events may be switches.
+  if (thread.memory === NO_MEMORY) thread.memory = { ...NO_MEMORY };
+  const { memory } = thread;
+  const { places } = event.type;
+  const read = (name: string): number | null => event.integerAt(places.get(name) ?? -1);
+  memory.size = size;
+  memory.resident = read('vm_rss') ?? 0;
+  memory.swapped = read('vm_swap') ?? 0;
+  memory.majorFaults = read('pgft_maj') ?? memory.majorFaults;
+  memory.minorFaults = read('pgft_min') ?? memory.minorFaults;
 }
 
 function rememberParameters(event: ScapEvent): Remembered | null {

@@ -1,6 +1,7 @@
 import { inflateUnknown } from '../../formats/index.ts';
 import { BLOCK, PROCESS_BLOCKS, readBlocks } from './blocks.ts';
 import { type EventForm, ScapEvent } from './event.ts';
+import { EVENT_TYPES } from './event-types.ts';
 import { SCAP_MAX_BYTES, SCAP_MAX_RATIO } from './limits.ts';
 import { readDescriptors, readInterfaces, readProcesses, readUsers } from './lists.ts';
 import { Machine } from './machine.ts';
@@ -15,6 +16,8 @@ const EVENT_FORMS: ReadonlyMap<number, EventForm> = new Map([
   [BLOCK.longEvent, { counted: true, hasFlags: false }],
   [BLOCK.longEventWithFlags, { counted: true, hasFlags: true }],
 ]);
+const IS_CONTAINER: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'container');
+const IS_RECORDER: readonly boolean[] = EVENT_TYPES.map(({ name }) => name === 'procinfo');
 /** Blocks of events, by their number. */
 const EVENT_BLOCKS: readonly (EventForm | undefined)[] = Array.from(
   { length: BLOCK.longEventWithFlags + 1 },
@@ -30,36 +33,50 @@ const EVENT_BLOCKS: readonly (EventForm | undefined)[] = Array.from(
  * @throws FormatError when it is not such a recording, or is cut
  */
 export async function readScap(source: AsyncIterable<Uint8Array>, take: (event: ScapEvent) => void): Promise<void> {
-  const machine = new Machine();
-  const event = new ScapEvent(machine);
-  let number = 0;
-  let hasBegun = false;
-  let startHigh = 0;
-  let startLow = 0;
-  let lastHigh = 0;
-  let lastLow = 0;
-  let isFirst = true;
-  await readBlocks(inflateUnknown(source, LIMITS), (type, bytes, start, end) => {
+  const reader = new Reader(take);
+  await readBlocks(inflateUnknown(source, LIMITS), (type, bytes, start, end) => reader.read(type, bytes, start, end));
+}
+
+class Reader {
+  readonly #machine = new Machine();
+  readonly #event = new ScapEvent(this.#machine);
+  readonly #take: (event: ScapEvent) => void;
+  #number = 0;
+  #hasBegun = false;
+  #isFirst = true;
+
+  constructor(take: (event: ScapEvent) => void) {
+    this.#take = take;
+  }
+
+  read(type: number, bytes: Buffer, start: number, end: number): void {
     const form = EVENT_BLOCKS[type];
-    if (form === undefined) return readState(machine, type, bytes.subarray(start, end));
-    if (!event.load(bytes, start, end, form, ++number)) return;
-    // What the recorder said of containers before anything else is the state at the start, and no event.
-    const isNews: boolean = hasBegun || event.type.name !== 'container';
-    if (isNews && !hasBegun) {
-      startHigh = event.timeHigh;
-      startLow = event.timeLow;
+    if (form === undefined) {
+      readState(this.#machine, type, bytes.subarray(start, end));
+      return;
     }
-    hasBegun ||= isNews;
-    if (event.type.name === 'procinfo') return; // of the recorder itself: Falco shows none of them
-    machine.follow(event);
+    const event = this.#event;
+    if (!event.load(bytes, start, end, form, ++this.#number)) return;
+    const { number } = event.type;
+    // What the recorder said of containers before anything else is the state at the start, and no event.
+    const isNews = this.#hasBegun || IS_CONTAINER[number] !== true;
+    if (isNews && !this.#hasBegun) {
+      this.#hasBegun = true;
+      event.startHigh = event.timeHigh;
+      event.startLow = event.timeLow;
+    }
+    if (IS_RECORDER[number] === true) return; // of the recorder itself: Falco shows none of them
+    this.#machine.follow(event);
     if (!isNews) return;
-    event.sinceStartNs = event.since(startHigh, startLow);
-    event.sinceLastNs = isFirst ? 0 : event.since(lastHigh, lastLow);
-    isFirst = false;
-    lastHigh = event.timeHigh;
-    lastLow = event.timeLow;
-    take(event);
-  });
+    if (this.#isFirst) {
+      this.#isFirst = false;
+      event.lastHigh = event.timeHigh;
+      event.lastLow = event.timeLow;
+    }
+    this.#take(event);
+    event.lastHigh = event.timeHigh;
+    event.lastLow = event.timeLow;
+  }
 }
 
 /** What the machine was when the recording began. */

@@ -112,13 +112,14 @@ export interface Thread {
 
 /** As the recorder last said: KiB, and page faults since the thread began. */
 export interface Memory {
-  readonly size: number;
-  readonly resident: number;
-  readonly swapped: number;
-  readonly majorFaults: number;
-  readonly minorFaults: number;
+  size: number;
+  resident: number;
+  swapped: number;
+  majorFaults: number;
+  minorFaults: number;
 }
 
+/** Of a thread that nothing was said of: it is never written to. */
 export const NO_MEMORY: Memory = { size: 0, resident: 0, swapped: 0, majorFaults: 0, minorFaults: 0 };
 
 /** The beginning of a call: its event's name, its descriptor, and what older recorders do not repeat at its end. */
